@@ -1,0 +1,1 @@
+"""Chargeback for Azure OpenAI behind API Management."""

@@ -1,0 +1,1 @@
+"""How each port is kept on a vendor's store or service."""

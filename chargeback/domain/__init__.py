@@ -1,0 +1,1 @@
+"""What a call, its meters and its cost are; pure."""

@@ -1,0 +1,1 @@
+"""The Azure Functions triggers, as blueprints."""
