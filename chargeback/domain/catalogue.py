@@ -15,7 +15,7 @@ from typing import NamedTuple
 from chargeback.domain.allocation import Allocation
 from chargeback.domain.errors import PriceNotFound
 from chargeback.domain.lines import Line
-from chargeback.domain.meters import Meter
+from chargeback.domain.meters import Meter, Quantities
 from chargeback.domain.money import to_text
 
 DEFAULT_TIER = "default"
@@ -25,7 +25,14 @@ TIERS = (DEFAULT_TIER, "priority", "flex", "scale")
 ANY = ""
 """Stands for every version or every region in a price's key."""
 
+LONG_CONTEXT = "long-context"
+"""The variant of a call whose input is longer than what a model's plain price covers."""
+
+LONG_CONTEXT_ABOVE = 272_000
+"""Input tokens, of every kind, up to which the plain price holds."""
+
 _SAME_AS_DEFAULT = {"", "auto", "standard", DEFAULT_TIER}
+_INPUTS = (Meter.INPUT, Meter.CACHED_INPUT, Meter.CACHE_WRITE, Meter.INPUT_AUDIO, Meter.INPUT_IMAGE)
 _SNAPSHOT = re.compile(r"(?P<model>.+)-(?P<version>\d{4}-\d{2}-\d{2}|\d{4})")
 
 
@@ -109,6 +116,7 @@ class Catalogue:
         self.deployments = deployments
         self.allocation = allocation
         self.digest = _digest(self)
+        self._banded = {(key.provider, key.model) for key in prices if key.variant == LONG_CONTEXT}
         # Only what decides a price is in these caches' keys, so that ten thousand users share one entry.
         self._candidates = lru_cache(maxsize=16_384)(self._find_candidates)
         self.deployment = lru_cache(maxsize=16_384)(self._find_deployment)
@@ -148,9 +156,10 @@ class Catalogue:
         if deployment is None:
             return ()
         model, version = _served(model, deployment)
-        tier = normal_tier(tier)
+        if variant == LONG_CONTEXT and (provider, model) not in self._banded:
+            variant = ""  # a model without such prices costs the same at any length
         keys = (
-            PriceKey(provider, model, either, deployment.type, tier, region, variant, each)
+            PriceKey(provider, model, either, deployment.type, normal_tier(tier), region, variant, each)
             for each in _priced_as(meter)
             for region in (deployment.region, ANY)
             for either in dict.fromkeys((version, ANY))
@@ -172,6 +181,11 @@ class Catalogue:
 def normal_tier(tier: str) -> str:
     """The tier's name on the rate card: `auto`, `standard` and an absent tier are the default."""
     return DEFAULT_TIER if tier in _SAME_AS_DEFAULT else tier
+
+
+def context_variant(quantities: Quantities) -> str:
+    """`long-context` for a call with more than 272 000 input tokens of any kind, else the empty variant."""
+    return LONG_CONTEXT if sum(quantities.get(meter, 0) for meter in _INPUTS) > LONG_CONTEXT_ABOVE else ""
 
 
 def _served(answered: str, deployment: Deployment) -> tuple[str, str]:
