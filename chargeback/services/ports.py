@@ -24,7 +24,7 @@ class Ledger(Protocol):
         """Make the events durable; when this returns they are in the ledger. May store an event twice, never lose one."""
 
     def blocks(self, day: str) -> AsyncIterator[bytes]:
-        """The day's events as blocks of whole lines (NDJSON, a few MB each), in no particular order."""
+        """The day's events as blocks of whole lines (NDJSON, a few MB each), always in the same order."""
 
     async def days(self) -> list[str]:
         """The days that have events, ascending."""
