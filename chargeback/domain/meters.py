@@ -34,6 +34,9 @@ class Meter(StrEnum):
     TRAINING = "training_tokens"
     REQUESTS = "requests"
 
+    # Enum hashes in Python code; a meter is looked up several times an event.
+    __hash__ = str.__hash__
+
 
 UNITS: dict[Meter, str] = {
     meter: "tokens" if meter.endswith("_tokens") else "seconds" if meter is Meter.AUDIO_SECONDS else meter.value
@@ -46,7 +49,7 @@ Quantities = dict[Meter, int]
 Count = int | None
 
 
-class Details(msgspec.Struct, frozen=True):
+class Details(msgspec.Struct, frozen=True, gc=False):
     """The parts of an input or output count; every field is a subset of its parent."""
 
     cached_tokens: Count = None
@@ -58,7 +61,7 @@ class Details(msgspec.Struct, frozen=True):
     cached_tokens_details: "Details | None" = None
 
 
-class Usage(msgspec.Struct, frozen=True):
+class Usage(msgspec.Struct, frozen=True, gc=False):
     """The union of the usage objects that the operations answer with; unknown fields are ignored."""
 
     prompt_tokens: Count = None
@@ -75,7 +78,7 @@ class Usage(msgspec.Struct, frozen=True):
     seconds: float | None = None
 
 
-class OwnQuantities(msgspec.Struct, frozen=True, rename="camel"):
+class OwnQuantities(msgspec.Struct, frozen=True, gc=False, rename="camel"):
     """What the gateway measured itself where the provider's answer has no usage object."""
 
     images: Count = None
@@ -87,6 +90,10 @@ class OwnQuantities(msgspec.Struct, frozen=True, rename="camel"):
 
 
 _NONE = Details()
+
+# Members bound once: an attribute of an Enum class costs a Python-level lookup, and this runs for every event.
+_INPUT, _CACHED, _WRITTEN, _INPUT_AUDIO, _INPUT_IMAGE = tuple(Meter)[:5]
+_OUTPUT, _REASONING, _OUTPUT_AUDIO, _OUTPUT_IMAGE = tuple(Meter)[5:9]
 
 
 def normalise(usage: Usage | None, own: OwnQuantities | None, operation: str) -> Quantities:
@@ -101,6 +108,13 @@ def normalise(usage: Usage | None, own: OwnQuantities | None, operation: str) ->
             quantities[Meter.AUDIO_SECONDS] = _whole_seconds(usage.seconds)
     if own is not None:
         _add_own(quantities, own)
+    for quantity in quantities.values():
+        if not 0 < quantity <= MAX_QUANTITY:
+            return _without_zeros(quantities)
+    return quantities
+
+
+def _without_zeros(quantities: Quantities) -> Quantities:
     for meter, quantity in quantities.items():
         if not 0 <= quantity <= MAX_QUANTITY:
             raise InvalidEvent("absurd-quantity", f"{meter} is {quantity}; allowed are 0 to {MAX_QUANTITY}")
@@ -133,42 +147,60 @@ def _add_tokens(quantities: Quantities, usage: Usage, operation: str) -> None:
 
 def _split_input(quantities: Quantities, total: int, details: Details | None) -> None:
     if details is None:
-        quantities[Meter.INPUT] = total
+        quantities[_INPUT] = total
         return
     of_cached = details.cached_tokens_details or _NONE
-    cached, written = details.cached_tokens or 0, details.cache_write_tokens or 0
     # Cached audio and images are charged as cached input, so they leave their own meter.
     audio = (details.audio_tokens or 0) - (of_cached.audio_tokens or 0)
     image = (details.image_tokens or 0) - (of_cached.image_tokens or 0)
-    text = total - cached - written - audio - image
-    _require_parts("input", total, text, cached, written, audio, image)
-    quantities[Meter.INPUT] = text
-    quantities[Meter.CACHED_INPUT] = cached
-    quantities[Meter.CACHE_WRITE] = written
-    quantities[Meter.INPUT_AUDIO] = audio
-    quantities[Meter.INPUT_IMAGE] = image
+    _take_out(
+        quantities,
+        "input",
+        total,
+        _INPUT,
+        (
+            (_CACHED, details.cached_tokens),
+            (_WRITTEN, details.cache_write_tokens),
+            (_INPUT_AUDIO, audio),
+            (_INPUT_IMAGE, image),
+        ),
+    )
 
 
 def _split_output(quantities: Quantities, total: int, details: Details | None, *, pictures: bool) -> None:
     if details is None:
-        quantities[Meter.OUTPUT_IMAGE if pictures else Meter.OUTPUT] = total
+        quantities[_OUTPUT_IMAGE if pictures else _OUTPUT] = total
         return
-    reasoning, audio, image = details.reasoning_tokens or 0, details.audio_tokens or 0, details.image_tokens or 0
-    if pictures and details.image_tokens is None:
-        image = total - (details.text_tokens or 0) - reasoning - audio
-    text = total - reasoning - audio - image
-    _require_parts("output", total, text, reasoning, audio, image)
-    quantities[Meter.OUTPUT] = text
-    quantities[Meter.REASONING] = reasoning
-    quantities[Meter.OUTPUT_AUDIO] = audio
-    quantities[Meter.OUTPUT_IMAGE] = image
+    image = details.image_tokens
+    if pictures and image is None:
+        image = total - (details.text_tokens or 0)
+    _take_out(
+        quantities,
+        "output",
+        total,
+        _OUTPUT,
+        ((_REASONING, details.reasoning_tokens), (_OUTPUT_AUDIO, details.audio_tokens), (_OUTPUT_IMAGE, image)),
+    )
 
 
-def _require_parts(side: str, total: int, *parts: int) -> None:
-    if total < 0 or min(parts) < 0:
+def _take_out(
+    quantities: Quantities, side: str, total: int, rest: Meter, parts: tuple[tuple[Meter, int | None], ...]
+) -> None:
+    """Give each part its own meter and what is left to `rest`."""
+    left = total
+    for meter, part in parts:
+        if part:
+            if part < 0:
+                left = -1
+                break
+            quantities[meter] = part
+            left -= part
+    if left < 0:
         raise InvalidEvent(
             "usage-contradicts-itself", f"the parts of the {side} tokens do not fit into their total of {total}"
         )
+    if left:
+        quantities[rest] = left
 
 
 def _add_own(quantities: Quantities, own: OwnQuantities) -> None:
