@@ -69,7 +69,7 @@ class _Day:
 
     epoch: str = field(default_factory=lambda: secrets.token_hex(8))
     version: int = 0
-    calls: dict[bytes, _Known] = field(default_factory=dict)
+    calls: dict[str, _Known] = field(default_factory=dict)
     lines: dict[str, tuple[Line, dict[int, Quantities]]] = field(default_factory=dict)
     dirty: dict[str, int] = field(default_factory=dict)
     spend: dict[str, int] = field(default_factory=lambda: defaultdict(int))

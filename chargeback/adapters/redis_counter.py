@@ -52,6 +52,16 @@ def connect(url: str, *, credentials: CredentialProvider | None = None, connecti
     return Redis(connection_pool=pool)
 
 
+def entra_credentials(client_id: str | None) -> CredentialProvider:
+    """Sign in to Azure Managed Redis with the app's identity; tokens are renewed before they expire."""
+    from redis_entraid.cred_provider import create_from_default_azure_credential
+
+    return create_from_default_azure_credential(
+        ("https://redis.azure.com/.default",),
+        app_kwargs={"managed_identity_client_id": client_id} if client_id else {},
+    )
+
+
 class RedisCounter:
     """Counts in Redis; see `services.ports.Counter`."""
 
@@ -191,7 +201,8 @@ def _packed(events: Sequence[Weighted]) -> bytes:
         if number is None:
             lines.append((identity, to_text(event.line), scopes))
             number = numbers[identity] = len(lines)
-        raw = event.raw if event.phase is Phase.PENDING else b""
+        # The script's MessagePack knows text only.
+        raw = event.raw.decode() if event.phase is Phase.PENDING else ""
         entry: list[object] = [event.call, event.phase, number, picodollars, raw]
         fields = _FIELDS[event.hour]
         for meter, quantity in event.quantities.items():

@@ -40,7 +40,7 @@ class UsageEvent(NamedTuple):
     """One accepted event.
 
     Attributes:
-        call: identity of the call, 16 bytes; events of one call share it.
+        call: identity of the call, 24 hexadecimal digits; events of one call share it.
         phase: how far this event settles the call.
         day: UTC day of the call, `YYYY-MM-DD`.
         hour: UTC hour of the call, 0 to 23.
@@ -49,7 +49,7 @@ class UsageEvent(NamedTuple):
         raw: the event as it arrived, on one line.
     """
 
-    call: bytes
+    call: str
     phase: Phase
     day: str
     hour: int
@@ -167,13 +167,13 @@ def split_batch(body: bytes) -> list[bytes]:
     return [bytes(part) for part in parts] if isinstance(parts, list) else [bytes(parts)]
 
 
-def _call(event: _CloudEvent) -> bytes:
+def _call(event: _CloudEvent) -> str:
     """A background response is one call however often it is fetched; every other call is known by (source, id)."""
     if event.data.response_id and event.type not in ("chargeback.usage.recorded.v1", _REJECTED):
         identity = f"response\0{event.data.response_id}"
     else:
         identity = f"{event.source}\0{event.id.removesuffix('/settled')}"
-    return blake2b(identity.encode("utf-8", "surrogatepass"), digest_size=16).digest()
+    return blake2b(identity.encode("utf-8", "surrogatepass"), digest_size=12).hexdigest()
 
 
 def _hour_of(time: str) -> tuple[str, int]:

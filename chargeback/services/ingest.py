@@ -1,16 +1,19 @@
 """The one door for usage events: into the ledger first, then counted, and only then acknowledged."""
 
 import asyncio
-from collections.abc import Callable, Mapping, Sequence
+import logging
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 
 from chargeback.domain.catalogue import Catalogue
-from chargeback.domain.errors import InvalidEvent
+from chargeback.domain.errors import InvalidEvent, StoreUnavailable
 from chargeback.domain.events import AcceptedTimes, UsageEvent, read_event
 from chargeback.domain.lines import Line
 from chargeback.domain.rating import picodollars_per_unit
-from chargeback.services.ports import Counter, Ledger, Quarantine, Rejected, Weighted
+from chargeback.services.ports import Catalogues, Counter, Ledger, Quarantine, Rejected, Weighted
+
+log = logging.getLogger(__name__)
 
 OPEN_DAYS = 4
 """A day is counted in Redis while it is today or one of the three days before."""
@@ -77,6 +80,27 @@ class Weights:
         return scopes, picodollars_per_unit(line, hour, self.catalogue)
 
 
+class WeightsInForce:
+    """The weights by the catalogue in force. Budgets must not stop metering: while the store of catalogues is away,
+    the last known one serves.
+    """
+
+    def __init__(self, catalogues: Catalogues, deployed: Catalogue) -> None:
+        self._catalogues = catalogues
+        self._weights = Weights(deployed)
+
+    async def current(self) -> Weights:
+        """The weights to use now."""
+        try:
+            catalogue = await self._catalogues.current()
+        except StoreUnavailable as error:
+            log.warning("catalogue_unavailable using=%s reason=%s", self._weights.catalogue.digest[:12], error)
+            return self._weights
+        if catalogue.digest != self._weights.catalogue.digest:
+            self._weights = Weights(catalogue)
+        return self._weights
+
+
 class Ingest:
     """Takes batches of raw CloudEvents."""
 
@@ -85,7 +109,7 @@ class Ingest:
         ledger: Ledger,
         counter: Counter,
         quarantine: Quarantine,
-        weights: Callable[[], Weights],
+        weights: WeightsInForce,
         limits: TimeLimits | None = None,
     ) -> None:
         self._ledger = ledger
@@ -94,15 +118,15 @@ class Ingest:
         self._weights = weights
         self._limits = limits or TimeLimits()
 
-    async def ingest(self, raw_events: Sequence[bytes], now: datetime) -> Ingested:
-        """Make the events durable and count them.
+    async def ingest(self, raw_events: Sequence[bytes], now: datetime, *, arrived: str | None = None) -> Ingested:
+        """Make the events durable and count them; `arrived` is the day they came first, if that is not today.
 
         When this returns, every usable event is in the ledger and counted, and every other one is in quarantine.
         It raises `StoreUnavailable` otherwise, and taking the same events again is then safe and right.
         """
         days, rejected = self._read(raw_events, now)
         if rejected:
-            await self._quarantine.put(rejected, now.date().isoformat())
+            await self._quarantine.put(rejected, arrived or now.date().isoformat())
         flags = await asyncio.gather(*(self._take(day, events, now) for day, events in days.items()))
         counted = sum(flag for of_day, _ in flags for flag in of_day)
         late = sum(len(of_day) for of_day, is_late in flags if is_late)
@@ -132,7 +156,7 @@ class Ingest:
         if is_late:
             await self._ledger.mark(day)
             return [True] * len(events), True
-        weights = self._weights()
+        weights = await self._weights.current()
         return await self._counter.count(day, [weights.weigh(event) for event in events]), False
 
 

@@ -187,6 +187,19 @@ class Quarantine(Protocol):
         """Drop a batch whose events have found their place."""
 
 
+class DeadLetters(Protocol):
+    """Events that Event Grid could not deliver for a day."""
+
+    async def batches(self) -> list[str]:
+        """Names of the batches, ascending."""
+
+    async def get(self, batch: str) -> list[bytes]:
+        """The raw events of a batch."""
+
+    async def remove(self, batch: str) -> None:
+        """Drop a batch whose events have found their place."""
+
+
 class ReportWriter(Protocol):
     """A file being written; it appears whole when its context ends without an exception, else not at all."""
 
