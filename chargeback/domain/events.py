@@ -40,7 +40,7 @@ class UsageEvent(NamedTuple):
     """One accepted event.
 
     Attributes:
-        call: identity of the call, 24 hexadecimal digits; events of one call share it.
+        call: identity of the call, 32 hexadecimal digits; events of one call share it.
         phase: how far this event settles the call.
         day: UTC day of the call, `YYYY-MM-DD`.
         hour: UTC hour of the call, 0 to 23.
@@ -70,6 +70,9 @@ class AcceptedTimes(NamedTuple):
         latest = now + clock_skew
         return cls((now - max_age).date().isoformat(), (latest.date().isoformat(), latest.hour))
 
+
+EVER = AcceptedTimes("0000-00-00", ("9999-99-99", 24))
+"""For events in the ledger: they were accepted when they came, reading them again does not judge their time."""
 
 Name = Annotated[str, Meta(max_length=512)] | None
 Identity = Annotated[str, Meta(min_length=1, max_length=1024)]
@@ -173,7 +176,7 @@ def _call(event: _CloudEvent) -> str:
         identity = f"response\0{event.data.response_id}"
     else:
         identity = f"{event.source}\0{event.id.removesuffix('/settled')}"
-    return blake2b(identity.encode("utf-8", "surrogatepass"), digest_size=12).hexdigest()
+    return blake2b(identity.encode("utf-8", "surrogatepass"), digest_size=16).hexdigest()
 
 
 def _hour_of(time: str) -> tuple[str, int]:
