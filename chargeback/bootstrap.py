@@ -1,5 +1,6 @@
 """Wires the product together: from settings to services, once a process."""
 
+import os
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
@@ -8,7 +9,6 @@ from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from chargeback.services.commit import GroupCommit
 from chargeback.services.ingest import Ingest, TimeLimits, WeightsInForce
 from chargeback.services.post import Poster
 from chargeback.services.probe import Probe
@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from chargeback.adapters.cosmos import CosmosBooks, CosmosControl
     from chargeback.adapters.key_vault import KeyVaultSecret
     from chargeback.adapters.redis_counter import RedisCounter
+    from chargeback.services.audit import Auditor
 
 DEPLOYED_CONFIG = Path(__file__).parents[1] / "config"
 
@@ -149,6 +150,21 @@ class Container:
     def poster(self) -> Poster:
         """Sets the books from what is counted."""
         return Poster(self.ledger, self.counter, self.books, self.catalogues)
+
+    @cached_property
+    def auditor(self) -> "Auditor":
+        """Proves that the books are what the ledger says."""
+        from chargeback.services.audit import Auditor
+
+        return Auditor(
+            self.ledger,
+            self.counter,
+            self.books,
+            self.control,
+            self.catalogues,
+            self.poster,
+            workers=os.cpu_count() or 1,
+        )
 
     @cached_property
     def probe(self) -> Probe:

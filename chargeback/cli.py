@@ -52,7 +52,13 @@ def _run(work: Work) -> None:
 
 @contextmanager
 def _progress(what: str, total: float | None) -> Iterator[Callable[[float], None]]:
-    columns = (SpinnerColumn(), TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn())
+    columns = (
+        SpinnerColumn(),
+        TextColumn("{task.description}"),
+        BarColumn(),
+        MofNCompleteColumn(),
+        TimeElapsedColumn(),
+    )
     with Progress(*columns, console=console, transient=True) as progress:
         task = progress.add_task(what, total=total)
         yield lambda amount: progress.advance(task, amount)
@@ -79,7 +85,7 @@ def ingest(
         if late:
             typer.echo(f"{late} of the accepted are of days that are no longer open: run `audit` to post them")
         for reason, count in sorted(reasons.items(), key=lambda pair: -pair[1])[:20]:
-            typer.echo(f"  {count} × {reason}")
+            typer.echo(f"  {count} x {reason}")
 
     _run(work)
 
@@ -147,8 +153,7 @@ def audit(
                 typer.echo(
                     f"{audited.day}: {audited.events} events, {audited.calls} calls, {audited.duplicates} duplicates,"
                     f" {audited.unreadable} unreadable; {audited.drift_lines} lines differed"
-                    f" by {audited.drift_cost} {audited.currency}"
-                    + (" and were mended" if audited.drift_lines else "")
+                    f" by {audited.drift_cost} {audited.currency}" + (" and were mended" if audited.drift_lines else "")
                 )
         if not days:
             typer.echo("no day has to be audited")
@@ -229,13 +234,17 @@ def validate(config_dir: Folder = DEPLOYED_CONFIG) -> None:
     from chargeback.adapters.catalogue_files import load_catalogue
 
     catalogue = load_catalogue(config_dir)
-    typer.echo(f"{config_dir}: valid, {len(catalogue.prices)} prices in {catalogue.currency}, digest {catalogue.digest[:12]}")
+    typer.echo(
+        f"{config_dir}: valid, {len(catalogue.prices)} prices in {catalogue.currency}, digest {catalogue.digest[:12]}"
+    )
 
 
 @config.command()
 def apply(
     config_dir: Folder = DEPLOYED_CONFIG,
-    by: Annotated[str | None, typer.Option(help="Who applies it, for the history; the signed-in user if unset.")] = None,
+    by: Annotated[
+        str | None, typer.Option(help="Who applies it, for the history; the signed-in user if unset.")
+    ] = None,
 ) -> None:
     """Put the files in force; the next posting rates the open days with them."""
 

@@ -51,7 +51,9 @@ class Settings(BaseSettings):
     redis_url: Annotated[str, AfterValidator(_redis)] = Field(
         description="rediss://host:10000 in Azure (Entra sign-in), redis://127.0.0.1:port on this machine."
     )
-    key_vault_url: HttpsUrl | None = Field(None, description="Key Vault whose secret `events-key` guards POST /api/v1/events.")
+    key_vault_url: HttpsUrl | None = Field(
+        None, description="Key Vault whose secret `events-key` guards POST /api/v1/events."
+    )
     events_key: SecretStr | None = Field(None, description="The events key itself, where there is no Key Vault.")
     azure_client_id: str | None = Field(None, description="Client id of the app's user-assigned identity.")
     config_dir: Path | None = Field(None, description="Folder of the catalogue files; the app's own config/ if unset.")

@@ -1,4 +1,7 @@
-"""The counter on Redis: all keys of a day share a hash tag, so that one script may touch them under every clustering policy."""
+"""The counter on Redis.
+
+All keys of a day share a hash tag, so that one script may touch them under every clustering policy.
+"""
 
 import asyncio
 import secrets
@@ -66,7 +69,8 @@ class RedisCounter:
     """Counts in Redis; see `services.ports.Counter`."""
 
     def __init__(self, client: Redis) -> None:
-        self._client = client
+        # The stubs allow text in every answer; without decode_responses they are bytes.
+        self._client: Any = client
         self._count = client.register_script(_script("count"))
         self._posted = client.register_script(_script("posted"))
         self._touch = client.register_script(_script("touch"))

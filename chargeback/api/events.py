@@ -63,13 +63,17 @@ def router(container: Container) -> APIRouter:
             outcome.late,
             len(outcome.quarantined),
         )
-        return _json({
-            "accepted": outcome.accepted,
-            "duplicate": outcome.duplicate,
-            "late": outcome.late,
-            "quarantined": len(outcome.quarantined),
-            "faults": [{"reason": each.reason, "detail": each.detail} for each in outcome.quarantined[:SHOWN_FAULTS]],
-        })
+        return _json(
+            {
+                "accepted": outcome.accepted,
+                "duplicate": outcome.duplicate,
+                "late": outcome.late,
+                "quarantined": len(outcome.quarantined),
+                "faults": [
+                    {"reason": each.reason, "detail": each.detail} for each in outcome.quarantined[:SHOWN_FAULTS]
+                ],
+            }
+        )
 
     return routes
 

@@ -120,7 +120,9 @@ _TYPES = {
     "chargeback.usage.pending.v1": Phase.PENDING,
 }
 _REJECTED = "chargeback.usage.rejected.v1"
-_TIME = re.compile(r"(\d{4}-\d\d-\d\d)[Tt ]([01]\d|2[0-3]):[0-5]\d:(?:[0-5]\d|60)(?:\.\d+)?(?:([Zz])|[+-]\d\d:\d\d)", re.A)
+_TIME = re.compile(
+    r"(\d{4}-\d\d-\d\d)[Tt ]([01]\d|2[0-3]):[0-5]\d:(?:[0-5]\d|60)(?:\.\d+)?(?:([Zz])|[+-]\d\d:\d\d)", re.A
+)
 _METERED = ("chat.completions", "completions", "embeddings", "responses", "images.", "audio.")
 
 
@@ -135,7 +137,9 @@ def read_event(raw: bytes, accepted: AcceptedTimes) -> UsageEvent:
     except (msgspec.DecodeError, RecursionError, UnicodeDecodeError) as error:
         raise InvalidEvent("not-json", str(error)) from None
     if event.specversion != "1.0":
-        raise InvalidEvent("unexpected-shape", f"specversion is {event.specversion!r}, expected '1.0' - at `$.specversion`")
+        raise InvalidEvent(
+            "unexpected-shape", f"specversion is {event.specversion!r}, expected '1.0' - at `$.specversion`"
+        )
     phase = _TYPES.get(event.type)
     if phase is None:
         raise InvalidEvent("unknown-type", f"type is {event.type!r} - at `$.type`")
@@ -182,7 +186,9 @@ def _call(event: _CloudEvent) -> str:
 def _hour_of(time: str) -> tuple[str, int]:
     match = _TIME.fullmatch(time)
     if match is None:
-        raise InvalidEvent("bad-time", f"time is {time[:64]!r}, expected RFC 3339 such as 2026-03-14T09:26:53Z - at `$.time`")
+        raise InvalidEvent(
+            "bad-time", f"time is {time[:64]!r}, expected RFC 3339 such as 2026-03-14T09:26:53Z - at `$.time`"
+        )
     day, hour, zulu = match.groups()
     if zulu:
         _require_day(day)

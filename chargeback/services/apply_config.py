@@ -15,7 +15,9 @@ class Applied:
     after: str
 
 
-async def apply_config(control: Control, catalogue: Catalogue, documents: Document, *, by: str, now: datetime) -> Applied:
+async def apply_config(
+    control: Control, catalogue: Catalogue, documents: Document, *, by: str, now: datetime
+) -> Applied:
     """Make a validated catalogue the one in force; postings rate the open days with it from their next run on."""
     current = await control.get("catalogue", "current")
     before = current["digest"] if current else None

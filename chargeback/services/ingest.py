@@ -10,6 +10,7 @@ from chargeback.domain.catalogue import Catalogue
 from chargeback.domain.errors import InvalidEvent, StoreUnavailable
 from chargeback.domain.events import AcceptedTimes, UsageEvent, read_event
 from chargeback.domain.lines import Line
+from chargeback.domain.meters import Meter
 from chargeback.domain.rating import picodollars_per_unit
 from chargeback.services.ports import Catalogues, Counter, Ledger, Quarantine, Rejected, Weighted
 
@@ -54,7 +55,7 @@ class Weights:
 
     def __init__(self, catalogue: Catalogue) -> None:
         self.catalogue = catalogue
-        self._known: dict[tuple[Line, str, int], tuple[tuple[str, ...], Mapping[str, int]]] = {}
+        self._known: dict[tuple[Line, str, int], tuple[tuple[str, ...], Mapping[Meter, int]]] = {}
 
     def weigh(self, event: UsageEvent) -> Weighted:
         """The event with its spend in picodollars; unpriced meters spend nothing here and show in the books."""
@@ -72,7 +73,7 @@ class Weights:
                 spend += quantity * price
         return Weighted(event, scopes, spend)
 
-    def _look_up(self, event: UsageEvent) -> tuple[tuple[str, ...], Mapping[str, int]]:
+    def _look_up(self, event: UsageEvent) -> tuple[tuple[str, ...], Mapping[Meter, int]]:
         line = event.line
         hour = datetime.fromisoformat(event.day).replace(tzinfo=UTC, hour=event.hour)
         cost_centre, _ = self.catalogue.cost_centre(line)

@@ -94,7 +94,9 @@ class Poster:
         for identity, version in changed.lines.items():
             shards[shard_of(identity, self._books.shards)][identity] = version
         run = _Run(self._counter, self._books, day, epoch, catalogue)
-        written = await asyncio.gather(*(run.post_shard(shard, lines, fences.get(shard)) for shard, lines in shards.items()))
+        written = await asyncio.gather(
+            *(run.post_shard(shard, lines, fences.get(shard)) for shard, lines in shards.items())
+        )
         records = [record for of_shard in written for record in of_shard]
         return Posted(
             day,

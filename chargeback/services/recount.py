@@ -210,7 +210,8 @@ def _load(recounted: Recounted, files: list[Reread]) -> None:
         ("events", _COLUMNS, [each.rows for each in files]),
         ("lines", _LINE_COLUMNS, [each.lines for each in files]),
     ):
-        engine.execute(f"INSERT INTO {table} FROM read_csv($paths, columns = $columns, {_CSV})",
+        engine.execute(
+            f"INSERT INTO {table} FROM read_csv($paths, columns = $columns, {_CSV})",
             {"paths": paths, "columns": columns},
         )
         for path in paths:

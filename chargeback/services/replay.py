@@ -1,4 +1,4 @@
-"""Taking events that did not make it through the same door again: from quarantine and from Event Grid's dead letters."""
+"""Taking events through the same door again: from quarantine and from Event Grid's dead letters."""
 
 from dataclasses import dataclass
 from datetime import datetime
