@@ -114,9 +114,7 @@ class Stack:
         environment["EVENT_GRID_TOPIC_KEY"] = self.site.topic_key
         environment["IDENTITY_HEADER"] = self.site.identity_header
         directory = self.site.app if name == "functions" else ROOT
-        environment["PYTHONPATH"] = os.pathsep.join(
-            [str(ROOT), *filter(None, [os.environ.get("PYTHONPATH")])]
-        )
+        environment["PYTHONPATH"] = os.pathsep.join([str(ROOT), *filter(None, [os.environ.get("PYTHONPATH")])])
         if listens(self.site.ports[name]):
             raise StackError(f"{name}: port {self.site.ports[name]} is taken by another program")
         command = SERVICES[name].command(self.site)
