@@ -15,6 +15,7 @@ from typing import Annotated, NamedTuple
 import msgspec
 from msgspec import Meta
 
+from chargeback.domain.catalogue import context_variant
 from chargeback.domain.errors import InvalidEvent
 from chargeback.domain.lines import Line
 from chargeback.domain.meters import Meter, OwnQuantities, Quantities, Usage, normalise
@@ -123,6 +124,7 @@ _REJECTED = "chargeback.usage.rejected.v1"
 _TIME = re.compile(
     r"(\d{4}-\d\d-\d\d)[Tt ]([01]\d|2[0-3]):[0-5]\d:(?:[0-5]\d|60)(?:\.\d+)?(?:([Zz])|[+-]\d\d:\d\d)", re.A
 )
+_ONE_CONTEXT = ("chat.completions", "responses", "completions")
 _METERED = ("chat.completions", "completions", "embeddings", "responses", "images.", "audio.")
 
 
@@ -154,7 +156,8 @@ def read_event(raw: bytes, accepted: AcceptedTimes) -> UsageEvent:
     quantities: Quantities = {}
     if event.type != _REJECTED and phase is not Phase.PENDING:
         quantities = normalise(data.usage, data.quantities, data.operation)
-    line = _line(_dimensions(data, _state(event.type, data, measured=bool(quantities) or data.usage is not None)))
+    state = _state(event.type, data, measured=bool(quantities) or data.usage is not None)
+    line = _line(_dimensions(data, state, _variant(data, quantities)))
     quantities[Meter.REQUESTS] = 1
     if phase is Phase.SETTLED and data.method == "GET":
         phase = Phase.POLL
@@ -222,9 +225,15 @@ def _state(type_: str, data: _Data, *, measured: bool) -> str:
     return "unsettled" if answered and data.operation.startswith(_METERED) else "exact"
 
 
-def _dimensions(data: _Data, state: str) -> Sequence[str]:
+def _variant(data: _Data, quantities: Quantities) -> str:
+    """A picture's size and quality, or a long context; the usage of a batch sums up many calls, so it has none."""
     own = data.quantities
-    variant = f"{own.size}/{own.quality or 'standard'}" if own is not None and own.size and data.usage is None else ""
+    if data.usage is not None:
+        return context_variant(quantities) if data.operation in _ONE_CONTEXT else ""
+    return f"{own.size}/{own.quality or 'standard'}" if own is not None and own.size else ""
+
+
+def _dimensions(data: _Data, state: str, variant: str) -> Sequence[str]:
     return (
         data.subscription_id or "",
         data.product_id or "",
