@@ -56,8 +56,8 @@ def _handler(function: Function, invoke: Invoke) -> Callable[[web.Request], Awai
     async def handle(request: web.Request) -> web.Response:
         try:
             return to_response(await invoke(function, await from_request(request)))
-        except Exception as error:  # noqa: BLE001 - the host survives whatever a function raises
-            log.error("%s failed", function.name, exc_info=error)  # noqa: TRY400
+        except Exception as error:
+            log.error("%s failed", function.name, exc_info=error)
             return web.Response(status=500)
 
     return handle
@@ -84,7 +84,8 @@ def to_response(answer: Any) -> web.Response:
         return web.Response(text=answer)
     if not isinstance(answer, HttpResponse):
         raise TypeError(f"an HTTP function returned {type(answer).__name__}, not HttpResponse or str")
-    headers = CIMultiDict((name, value) for name, value in answer.headers.items() if name.lower() not in HOP)
+    kept = [(name, value) for name, value in answer.headers.items() if name.lower() not in HOP]
+    headers = CIMultiDict(kept)
     if "content-type" not in headers:
         charset = f"; charset={answer.charset}" if answer.mimetype.startswith("text/") else ""
         headers["Content-Type"] = f"{answer.mimetype}{charset}"

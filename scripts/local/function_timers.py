@@ -1,4 +1,4 @@
-"""Timers of the functions host: NCRONTAB schedules, and a status file so that a missed run is made up for once."""
+"""Timers of the functions host: NCRONTAB schedules, and a missed run made up for once."""
 
 import asyncio
 import json
@@ -17,7 +17,7 @@ Invoke = Callable[[Function, str], Awaitable[Any]]
 
 
 def next_run(schedule: str, after: datetime) -> datetime:
-    """Return the first moment after `after` at which an NCRONTAB expression (five or six fields, UTC) is due."""
+    """Return when an NCRONTAB expression (five or six fields, UTC) is due first after `after`."""
     if TIMESPAN.match(schedule):
         raise AppError(f"schedule {schedule!r}: a time span works on App Service plans only; write NCRONTAB")
     fields = len(schedule.split())

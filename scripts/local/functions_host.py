@@ -74,12 +74,12 @@ class Host:
         return await loop.run_in_executor(self._pool, lambda: context.run(function.call, **arguments))
 
     async def attempt(self, function: Function, text: str) -> str | None:
-        """Decode `text` as the library does and run the function; return the failure, which is logged, or None."""
+        """Decode `text` as the library does and run the function; log and return the failure, or None."""
         try:
             decoded = CONVERTERS.get(function.type).decode(Datum(text, "json"), trigger_metadata={})
             await self.invoke(function, decoded)
-        except Exception as error:  # noqa: BLE001 - the host survives whatever a function raises
-            log.error("%s failed", function.name, exc_info=error)  # noqa: TRY400
+        except Exception as error:
+            log.error("%s failed", function.name, exc_info=error)
             return f"{type(error).__name__}: {error}"
         return None
 
@@ -219,6 +219,7 @@ def main() -> int:
         return 1
     loop = uvloop.new_event_loop()
     log.info("%d functions at http://127.0.0.1:%d", len(host.functions), arguments.port)
+    port = arguments.port
     web.run_app(
         server,
         host="127.0.0.1",
