@@ -51,11 +51,17 @@ async def measure(events: int, workers: int, lines: int) -> None:
     own = resource.getrusage(resource.RUSAGE_SELF)
     children = resource.getrusage(resource.RUSAGE_CHILDREN)
     print(f"{events} events of {size // events} bytes, {workers} workers, {found} lines, {hours} line hours")
-    print(f"calls {counted.calls}, duplicates {counted.duplicates}, conflicts {counted.conflicts}, {counted.unreadable}")
+    print(
+        f"calls {counted.calls}, duplicates {counted.duplicates}, conflicts {counted.conflicts}, {counted.unreadable}"
+    )
     print(f"{seconds:.2f} s ({read - start:.2f} s to deduplicate) = {events / seconds:,.0f} events/s")
-    print(f"CPU since start: parent {own.ru_utime + own.ru_stime:.1f} s, workers {children.ru_utime + children.ru_stime:.1f} s")
+    print(
+        f"CPU since start: parent {own.ru_utime + own.ru_stime:.1f} s, workers {children.ru_utime + children.ru_stime:.1f} s"
+    )
     peak = own.ru_maxrss + workers * children.ru_maxrss
-    print(f"peak RSS: parent {own.ru_maxrss >> 10} MB + largest worker {children.ru_maxrss >> 10} MB x {workers} = {peak >> 10} MB")
+    print(
+        f"peak RSS: parent {own.ru_maxrss >> 10} MB + largest worker {children.ru_maxrss >> 10} MB x {workers} = {peak >> 10} MB"
+    )
 
 
 if __name__ == "__main__":
