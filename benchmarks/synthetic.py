@@ -6,7 +6,11 @@ from collections.abc import Iterator
 
 DAY = "2026-03-14"
 
-_OPERATIONS = (("chat.completions", "gpt-4o"), ("responses", "gpt-5"), ("embeddings", "text-embedding-3-large"))
+_OPERATIONS = (
+    ("chat.completions", "gpt-4o"),
+    ("responses", "gpt-5"),
+    ("embeddings", "text-embedding-3-large"),
+)
 
 
 def event(number: int, rng: random.Random, *, lines: int) -> bytes:
@@ -68,7 +72,9 @@ def event(number: int, rng: random.Random, *, lines: int) -> bytes:
     ).encode()
 
 
-def blocks(events: int, *, duplicates: float, lines: int, block: int = 2_000, seed: int = 7) -> Iterator[bytes]:
+def blocks(
+    events: int, *, duplicates: float, lines: int, block: int = 2_000, seed: int = 7
+) -> Iterator[bytes]:
     """A ledger day as NDJSON blocks: `events` lines, the share `duplicates` of them redelivered earlier ones."""
     rng = random.Random(seed)
     recent: list[bytes] = []
