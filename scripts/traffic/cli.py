@@ -66,9 +66,7 @@ def _parser() -> argparse.ArgumentParser:
     add("--output", type=Path, metavar="FILE", help="where to write (default: standard output)")
     add("--month", type=_month, default=last_month(datetime.now(UTC)), metavar="YYYY-MM", help=_MONTH_HELP)
     add("--stretch", action="store_true", help="spread the trace evenly over the whole month")
-    add(
-        "--repeat", type=_positive, default=1, metavar="N", help="put the trace N times in a row (default: 1)"
-    )
+    add("--repeat", type=_positive, default=1, metavar="N", help="put the trace N times in a row (default: 1)")
     add(
         "--subscription",
         type=_choices,
@@ -90,9 +88,7 @@ def _parser() -> argparse.ArgumentParser:
     return parser
 
 
-_MONTH_HELP = (
-    "the trace begins with this month, UTC (default: last month; events in the future are not accepted)"
-)
+_MONTH_HELP = "the trace begins with this month, UTC (default: last month; events in the future are not accepted)"
 _BACKEND_HELP = "accounts or hosts that answer (default: every account that has the deployment)"
 _CACHED_HELP = "how much of prompts of 1024 tokens and more was cached, in steps of 128 (default: 0)"
 _CONFIG_HELP = "where deployments.yaml and gateway.yaml are (default: config/ of this repository)"
@@ -103,9 +99,7 @@ def _choices(text: str) -> list[Choice]:
     for part in text.split(","):
         name, colon, weight = part.strip().partition(":")
         if not name or (colon and not _is_positive(weight)):
-            raise argparse.ArgumentTypeError(
-                f"{part!r} is not NAME or NAME:WEIGHT with a whole weight above 0"
-            )
+            raise argparse.ArgumentTypeError(f"{part!r} is not NAME or NAME:WEIGHT with a whole weight above 0")
         found.append(Choice(name, int(weight or 1)))
     return found
 

@@ -63,27 +63,19 @@ def find_callers(
         served = {each: catalogue.deployment(each.name, model.name) for each in backends or everywhere}
         missing = [each.name for each, deployment in served.items() if deployment is None]
         if missing and (backends or len(missing) == len(served)):
-            raise RefusedError(
-                f"deployment {model.name!r} is not at {', '.join(missing)} in deployments.yaml"
-            )
+            raise RefusedError(f"deployment {model.name!r} is not at {', '.join(missing)} in deployments.yaml")
         for backend, deployment in served.items():
             if deployment is not None:
                 weight = model.weight * backend.weight
-                found.extend(
-                    _caller(weight, each, backend.name, deployment, gateway) for each in subscriptions
-                )
+                found.extend(_caller(weight, each, backend.name, deployment, gateway) for each in subscriptions)
     return found
 
 
 def _caller(weight: int, who: Choice, backend: str, deployment: Deployment, gateway: Any) -> Caller:
     products = {each["id"]: each["product"] for each in gateway["subscriptions"]}
     if who.name not in products:
-        raise RefusedError(
-            f"subscription {who.name!r} is not in gateway.yaml; there are {', '.join(products)}"
-        )
-    region = gateway["gateways"][0][
-        "region"
-    ]  # one for all: with the id, the source makes the identity of an event
+        raise RefusedError(f"subscription {who.name!r} is not in gateway.yaml; there are {', '.join(products)}")
+    region = gateway["gateways"][0]["region"]  # one for all: with the id, the source makes the identity of an event
     head = {
         "specversion": "1.0",
         "type": "chargeback.usage.recorded.v1",

@@ -38,9 +38,7 @@ def read_calls(path: Path) -> Iterator[Call]:
             except (ValueError, TypeError):
                 raise RefusedError(f"{path}:{number}: {line.strip()!r} is not {HEADER}") from None
             if call.at < 0 or call.context < 0 or call.generated < 0:
-                raise RefusedError(
-                    f"{path}:{number}: {line.strip()!r} is before the first row or counts below zero"
-                )
+                raise RefusedError(f"{path}:{number}: {line.strip()!r} is before the first row or counts below zero")
             yield call
 
 

@@ -139,9 +139,7 @@ def test_prices_that_overlap_in_time_are_refused_with_both_names(folder: Path) -
 
 def test_prices_that_follow_each_other_are_no_overlap(folder: Path) -> None:
     first = CARD.replace("    source:", "    effectiveTo: 2025-01-01T00:00:00Z\n    source:")
-    (folder / "rate-card.yaml").write_text(
-        first + CARD.split("prices:\n")[1].replace("2024-11-20T", "2025-01-01T")
-    )
+    (folder / "rate-card.yaml").write_text(first + CARD.split("prices:\n")[1].replace("2024-11-20T", "2025-01-01T"))
 
     assert {len(dated) for dated in load_catalogue(folder).prices.values()} == {2}
 
@@ -155,9 +153,7 @@ def test_every_fault_of_every_file_is_reported_at_once(folder: Path) -> None:
         "  - {account: A, region: r, geography: eu, priority: 1, weight: 1, deployments: s}\n"
         "deploymentSets: {s: [{name: x, model: m, version: 1, type: Standard, capacity: 1}]}\n"
     )
-    (folder / "cost-centres.yaml").write_text(
-        "costCentres: []\nrules: [{id: r, when: {user: u}, costCentre: c}]\n"
-    )
+    (folder / "cost-centres.yaml").write_text("costCentres: []\nrules: [{id: r, when: {user: u}, costCentre: c}]\n")
 
     with pytest.raises(InvalidConfig) as caught:
         load_catalogue(folder)

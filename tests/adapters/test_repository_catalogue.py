@@ -46,10 +46,7 @@ def test_the_price_cut_of_o3_holds_from_its_hour_and_not_before() -> None:
 
 
 def test_a_rule_of_the_shipped_cost_centres_pays_for_each_subscription() -> None:
-    paid = {
-        name: CATALOGUE.cost_centre(usage_line(subscription=name))[0]
-        for name in ("search", "support", "research")
-    }
+    paid = {name: CATALOGUE.cost_centre(usage_line(subscription=name))[0] for name in ("search", "support", "research")}
 
     assert paid == {"search": "product/search", "support": "product/support", "research": "research"}
 

@@ -53,9 +53,7 @@ def test_a_spoofed_claim_never_moves_money(billing_code: str, company: str, user
 
 @pytest.mark.parametrize("claimed", sorted(CLAIMED))
 @pytest.mark.parametrize("verified", [None, *sorted(VERIFIED)])
-def test_a_claim_needs_the_subscription_or_product_that_may_make_it(
-    claimed: str, verified: str | None
-) -> None:
+def test_a_claim_needs_the_subscription_or_product_that_may_make_it(claimed: str, verified: str | None) -> None:
     when = {claimed: "x"} | ({verified: "y"} if verified else {})
     rule = Rule("r", when, "research")
 

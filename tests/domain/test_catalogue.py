@@ -30,9 +30,7 @@ def price_of(line: Line, *prices: dict, at: datetime = START, **deployment: str)
         ("", False),
     ],
 )
-def test_a_backend_belongs_to_the_account_whose_whole_name_its_host_begins_with(
-    backend: str, *, found: bool
-) -> None:
+def test_a_backend_belongs_to_the_account_whose_whole_name_its_host_begins_with(backend: str, *, found: bool) -> None:
     assert (catalogue(PLAIN).deployment(backend, "gpt-4o") is not None) is found
 
 
@@ -105,9 +103,7 @@ def test_a_picture_of_another_size_has_no_price() -> None:
         ({Meter.INPUT: 1, Meter.CACHED_INPUT: 272_000}, LONG_CONTEXT),
     ],
 )
-def test_a_context_is_long_above_272000_input_tokens_of_any_kind(
-    quantities: Quantities, variant: str
-) -> None:
+def test_a_context_is_long_above_272000_input_tokens_of_any_kind(quantities: Quantities, variant: str) -> None:
     assert context_variant(quantities) == variant
 
 

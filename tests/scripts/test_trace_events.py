@@ -30,9 +30,7 @@ def times(tmp_path: Path, *options: str) -> list[str]:
 def test_each_row_becomes_an_event_with_its_tokens(tmp_path: Path) -> None:
     found = events(tmp_path, "--subscription", "legal", "--backend", "oai-swedencentral")
 
-    assert [
-        (event.quantities.get(Meter.INPUT, 0), event.quantities.get(Meter.OUTPUT, 0)) for event in found
-    ] == [
+    assert [(event.quantities.get(Meter.INPUT, 0), event.quantities.get(Meter.OUTPUT, 0)) for event in found] == [
         (100, 10),
         (1024, 0),
         (3000, 250),
@@ -79,9 +77,7 @@ def test_copies_follow_each_other_and_a_stretched_trace_fills_the_month(tmp_path
 
 
 def test_callers_are_drawn_by_weight(tmp_path: Path) -> None:
-    found = events(
-        tmp_path, "--repeat", "500", "--subscription", "search:3,support:1", "--model", "gpt-4o,gpt-4o-mini"
-    )
+    found = events(tmp_path, "--repeat", "500", "--subscription", "search:3,support:1", "--model", "gpt-4o,gpt-4o-mini")
 
     searching = sum(event.line.subscription == "search" for event in found)
     assert 1400 < searching < 1600

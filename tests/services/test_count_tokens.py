@@ -32,10 +32,7 @@ def test_counting_needs_no_network_and_leaves_the_environment_alone(monkeypatch:
     monkeypatch.setenv("TIKTOKEN_CACHE_DIR", "/nowhere")
     _encoding.cache_clear()
 
-    counts = [
-        count_tokens(model, "How many tokens is this?").tokens
-        for model in ("gpt-4o", "gpt-4", "gpt-oss-120b")
-    ]
+    counts = [count_tokens(model, "How many tokens is this?").tokens for model in ("gpt-4o", "gpt-4", "gpt-oss-120b")]
 
     assert counts == [6, 6, 6]
     assert os.environ["TIKTOKEN_CACHE_DIR"] == "/nowhere"
@@ -60,9 +57,7 @@ def test_counting_needs_no_network_and_leaves_the_environment_alone(monkeypatch:
 def test_the_model_decides_the_encoding_and_an_unknown_one_is_said_to_be_guessed(
     model: str, encoding: str, *, guessed: bool
 ) -> None:
-    assert count_tokens(model, "Bücher") == TokenCount(
-        model, encoding, 2 if encoding != "cl100k_base" else 3, guessed
-    )
+    assert count_tokens(model, "Bücher") == TokenCount(model, encoding, 2 if encoding != "cl100k_base" else 3, guessed)
 
 
 def test_a_special_token_in_the_text_of_a_user_is_ordinary_text() -> None:
