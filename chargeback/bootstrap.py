@@ -9,6 +9,7 @@ from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from chargeback.domain.periods import days_of
 from chargeback.services.ingest import Ingest, TimeLimits, WeightsInForce
 from chargeback.services.post import Poster
 from chargeback.services.probe import Probe
@@ -26,7 +27,9 @@ if TYPE_CHECKING:
     from chargeback.adapters.cosmos import CosmosBooks, CosmosControl
     from chargeback.adapters.key_vault import KeyVaultSecret
     from chargeback.adapters.redis_counter import RedisCounter
+    from chargeback.domain.report import Manifest
     from chargeback.services.audit import Auditor
+    from chargeback.services.publish import Progress
 
 DEPLOYED_CONFIG = Path(__file__).parents[1] / "config"
 
@@ -164,6 +167,20 @@ class Container:
             self.catalogues,
             self.poster,
             workers=os.cpu_count() or 1,
+        )
+
+    async def publish(self, period: str, progress: "Progress | None" = None) -> "Manifest":
+        """Write the files of a month (YYYY-MM)."""
+        from chargeback.services.publish import publish
+
+        return await publish(
+            period,
+            self.books,
+            self.reports,
+            days=days_of(period),
+            catalogue=await self.catalogues.current(),
+            decimals=self.settings.report_decimals,
+            progress=progress or (lambda doing, rows: None),
         )
 
     @cached_property

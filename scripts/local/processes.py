@@ -65,7 +65,7 @@ def spawn(command: Sequence[str], log: Path, environment: Mapping[str, str], dir
 
 
 def end(servers: Iterable[Running], *, grace: float = 5.0, force: bool = False) -> None:
-    """End the servers and their groups: SIGTERM, then SIGKILL for those that are still there after `grace` seconds."""
+    """End the servers and their groups: SIGTERM, then SIGKILL for those still there after `grace` seconds."""
     alive = [server for server in servers if server.alive]
     for server in alive:
         _signal(server, signal.SIGKILL if force else signal.SIGTERM)

@@ -101,7 +101,7 @@ class Stack:
         self._write()
 
     def pause(self, name: str) -> None:
-        """Freeze one server (SIGSTOP): connections are accepted and nothing answers, as in a network outage."""
+        """Freeze one server (SIGSTOP): it is reached and never answers, as in a network outage."""
         send(self._running[name], signal.SIGSTOP)
 
     def resume(self, name: str) -> None:
@@ -162,7 +162,7 @@ def recorded(state: Path) -> dict[str, Running]:
 
 
 def stop_recorded(state: Path) -> list[str]:
-    """End exactly the servers that DIR/stack.json speaks of and forget them; return the names of those ended."""
+    """End exactly the servers that DIR/stack.json speaks of; return the names of those that ran."""
     servers = recorded(state)
     alive = [name for name, server in servers.items() if server.alive]
     end(server for name, server in servers.items() if name in alive)
