@@ -4,6 +4,7 @@ import os
 from collections.abc import Iterator
 
 import pytest
+
 from scripts.local.clear import clear_stores
 from scripts.local.stack import Stack
 

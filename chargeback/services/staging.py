@@ -124,7 +124,7 @@ class Staging:
                 path = self._folder / f"{table}.csv"
                 path.write_text("".join(lines), encoding="utf-8", newline="")
                 self._engine.execute(
-                    f"INSERT INTO {table} FROM read_csv($path, columns = $columns, {_CSV})",  # noqa: S608 a constant
+                    f"INSERT INTO {table} FROM read_csv($path, columns = $columns, {_CSV})",
                     {"path": str(path), "columns": columns},
                 )
                 path.unlink()

@@ -1,9 +1,10 @@
 import msgspec
 import pytest
-from chargeback.domain.errors import InvalidEvent
-from chargeback.domain.meters import MAX_QUANTITY, Meter, OwnQuantities, Quantities, Usage, normalise
 from hypothesis import given
 from hypothesis import strategies as st
+
+from chargeback.domain.errors import InvalidEvent
+from chargeback.domain.meters import MAX_QUANTITY, Meter, OwnQuantities, Quantities, Usage, normalise
 
 tokens = st.integers(0, 10**9)
 

@@ -10,11 +10,40 @@ from typing import Any
 PRICES = {"input_tokens": ("2.75", "5.5"), "cached_input_tokens": ("1.375", "2.75"), "output_tokens": ("11", "22")}
 """USD per million before and from noon, as `catalogue_folder` writes them."""
 
-COLUMNS = (
-    "billing_period,charge_date,cost_centre,subscription_id,product_id,user,company,billing_code,operation,provider,"
-    "model,deployment,deployment_type,region,service_tier,meter,quantity,unit,unit_price,price_unit,currency,cost,"
-    "state,requests,price_id,tenant_id,app_id,user_object_id,apim_user_id,backend,variant,allocation_rule"
-).split(",")
+COLUMNS = [
+    "billing_period",
+    "charge_date",
+    "cost_centre",
+    "subscription_id",
+    "product_id",
+    "user",
+    "company",
+    "billing_code",
+    "operation",
+    "provider",
+    "model",
+    "deployment",
+    "deployment_type",
+    "region",
+    "service_tier",
+    "meter",
+    "quantity",
+    "unit",
+    "unit_price",
+    "price_unit",
+    "currency",
+    "cost",
+    "state",
+    "requests",
+    "price_id",
+    "tenant_id",
+    "app_id",
+    "user_object_id",
+    "apim_user_id",
+    "backend",
+    "variant",
+    "allocation_rule",
+]
 ORDER = [0, 1, *range(2, 15), 15, 20, 22, 24, *range(25, 32)]
 
 
@@ -45,7 +74,10 @@ def chargeback_csv(events: list[dict[str, Any]], period: str, dearer_from: str) 
         ):
             if quantity:
                 sums[*where, meter, PRICES[meter][late] if data["model"] == "gpt-4o" else "?"] += quantity
-    rows = sorted((_row(period, dearer_from, key, quantity) for key, quantity in sums.items()), key=lambda row: [row[i] for i in ORDER])
+    rows = sorted(
+        (_row(period, dearer_from, key, quantity) for key, quantity in sums.items()),
+        key=lambda row: [row[i] for i in ORDER],
+    )
     _round(rows)
     text = io.StringIO()
     csv.writer(text, lineterminator="\r\n").writerows([COLUMNS, *rows])
