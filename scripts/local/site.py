@@ -31,6 +31,7 @@ class Site:
     app: Path
     ports: Mapping[str, int]
     certificates: Certificates
+    signing_key: Path
     in_memory: bool
     timers: bool
     retry_factor: float
