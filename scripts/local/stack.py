@@ -12,7 +12,16 @@ from types import TracebackType
 from typing import Self
 
 from scripts.local.certificates import make_certificates
-from scripts.local.processes import Running, StackError, end, free_ports, listens, send, spawn, wait_until
+from scripts.local.processes import (
+    Running,
+    StackError,
+    end,
+    falls_silent,
+    free_ports,
+    send,
+    spawn,
+    wait_until,
+)
 from scripts.local.services import SERVICES, STORES
 from scripts.local.site import ROOT, Site, shell_lines
 from scripts.local.tokens import load_signer
@@ -101,6 +110,10 @@ class Stack:
         """End one server at once (SIGKILL), as a crash does; `start` brings it back on the same port."""
         end([self._running.pop(name)], force=True)
 
+    def stop(self, name: str) -> None:
+        """End one server in good order, so that Azurite writes its index, which it does every 5 s only."""
+        end([self._running.pop(name)])
+
     def start(self, name: str) -> None:
         """Start one server again on its port and wait until it is ready."""
         if name in self._running and self._running[name].alive:
@@ -125,7 +138,7 @@ class Stack:
         environment["PYTHONPATH"] = os.pathsep.join(
             [str(ROOT), *filter(None, [os.environ.get("PYTHONPATH")])]
         )
-        if listens(self.site.ports[name]):
+        if not falls_silent(self.site.ports[name]):
             raise StackError(f"{name}: port {self.site.ports[name]} is taken by another program")
         command = SERVICES[name].command(self.site)
         self._running[name] = spawn(command, self.site.log(name), environment, directory, self.url(name))

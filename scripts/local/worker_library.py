@@ -56,7 +56,7 @@ PROTOS = _Protos()
 
 
 def index(app_dir: Path) -> list[str]:
-    """Return the names of the app's functions as the worker indexes them; raise `WorkerError` if it refuses."""
+    """Return the names of the functions that the worker finds; raise `WorkerError` if it refuses."""
     with _worker(app_dir) as (_library, functions):
         return sorted(functions)
 
