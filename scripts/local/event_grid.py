@@ -118,16 +118,12 @@ class Topic:
             writer = asyncio.create_task(self.dead.run())
             yield
             writer.cancel()
-            await asyncio.gather(
-                writer, *(each.close() for each in self.deliveries.values()), return_exceptions=True
-            )
+            await asyncio.gather(writer, *(each.close() for each in self.deliveries.values()), return_exceptions=True)
 
 
 def _error(refusal: RefusedError) -> web.Response:
     code = {400: "BadRequest", 401: "Unauthorized", 413: "PayloadTooLarge"}[refusal.status]
-    return web.json_response(
-        {"error": {"code": code, "message": str(refusal), "details": []}}, status=refusal.status
-    )
+    return web.json_response({"error": {"code": code, "message": str(refusal), "details": []}}, status=refusal.status)
 
 
 def make_app(topic: Topic) -> web.Application:

@@ -88,14 +88,10 @@ class Delivery:
         headers = {"WebHook-Request-Origin": ORIGIN, "WebHook-Request-Rate": "120"}
         timeout = aiohttp.ClientTimeout(total=30)
         try:
-            async with self._session.options(
-                self.subscription.endpoint, headers=headers, timeout=timeout
-            ) as answer:
+            async with self._session.options(self.subscription.endpoint, headers=headers, timeout=timeout) as answer:
                 allowed = answer.headers.get("WebHook-Allowed-Origin")
                 if answer.status != 200 or allowed not in {ORIGIN, "*"}:
-                    raise ValueError(
-                        f"handshake failed: status {answer.status}, WebHook-Allowed-Origin {allowed}"
-                    )
+                    raise ValueError(f"handshake failed: status {answer.status}, WebHook-Allowed-Origin {allowed}")
         except (aiohttp.ClientError, TimeoutError) as error:
             raise ValueError(f"handshake failed: {error!r}") from error
 

@@ -45,9 +45,7 @@ def parse(body: bytes, content_type: str) -> list[tuple[bytes, str]]:
         elif content_type == SINGLE:
             events = [body]
         else:
-            raise RefusedError(
-                400, f"content type {content_type!r}: a CloudEvents topic takes {SINGLE} or {BATCH}"
-            )
+            raise RefusedError(400, f"content type {content_type!r}: a CloudEvents topic takes {SINGLE} or {BATCH}")
         if len(events) > MAX_EVENTS:
             raise RefusedError(400, f"more than {MAX_EVENTS} events in one request")
         return [(event, _check(msgspec.json.decode(event), index)) for index, event in enumerate(events)]
@@ -72,9 +70,7 @@ def _fault(event: Any) -> str | None:
             return f"{name} must be a non-empty string"
     if "data" in event and "data_base64" in event:
         return "data and data_base64 exclude each other"
-    strange = [
-        name for name in event if name not in KNOWN and name != "data_base64" and not ATTRIBUTE.match(name)
-    ]
+    strange = [name for name in event if name not in KNOWN and name != "data_base64" and not ATTRIBUTE.match(name)]
     if strange:
         return f"attribute {strange[0]!r} is not 1 to 20 lower-case letters and digits"
     return _time_fault(event.get("time"))

@@ -111,9 +111,7 @@ def _describe(function: Any) -> Function:
     plain = {key: _plain(value) for key, value in trigger.get_dict_repr().items()}
     parameters = inspect.signature(call).parameters
     if plain["name"] not in parameters:
-        raise AppError(
-            f"function {name} has no parameter named {plain['name']!r}, as its trigger says it has"
-        )
+        raise AppError(f"function {name} has no parameter named {plain['name']!r}, as its trigger says it has")
     return Function(name, call, plain, inspect.iscoroutinefunction(call), "context" in parameters)
 
 

@@ -81,9 +81,7 @@ async def run_timer(function: Function, invoke: Invoke, statuses: StatusFile) ->
         await _fire(function, invoke, statuses, due, past_due=False)
 
 
-async def _fire(
-    function: Function, invoke: Invoke, statuses: StatusFile, due: datetime, *, past_due: bool
-) -> None:
+async def _fire(function: Function, invoke: Invoke, statuses: StatusFile, due: datetime, *, past_due: bool) -> None:
     info = timer_info(statuses.read(function.name), past_due=past_due)
     await invoke(function, info)
     statuses.write(function.name, datetime.now(UTC), due)
@@ -93,6 +91,4 @@ def check_schedules(functions: list[Function]) -> dict[str, Any]:
     """Return each timer's next run; raise for a schedule that cannot be read."""
     timers = [function for function in functions if function.type == "timerTrigger"]
     now = datetime.now(UTC)
-    return {
-        timer.name: next_run(resolve(str(timer.trigger["schedule"])), now).isoformat() for timer in timers
-    }
+    return {timer.name: next_run(resolve(str(timer.trigger["schedule"])), now).isoformat() for timer in timers}

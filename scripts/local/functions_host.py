@@ -120,9 +120,7 @@ def event_grid_routes(host: Host) -> list[web.RouteDef]:
         if len(events) == 1:
             failures = [await host.attempt(function, bytes(events[0]).decode())]
         else:
-            failures = await asyncio.gather(
-                *(host.attempt(function, bytes(event).decode()) for event in events)
-            )
+            failures = await asyncio.gather(*(host.attempt(function, bytes(event).decode()) for event in events))
         return web.Response(status=500 if any(failures) else 202)
 
     path = "/runtime/webhooks/EventGrid"
@@ -137,10 +135,7 @@ def admin_routes(host: Host) -> list[web.RouteDef]:
 
     async def listing(_request: web.Request) -> web.Response:
         return web.json_response(
-            [
-                {"name": one.name, "config": {"bindings": [dict(one.trigger)]}}
-                for one in host.functions.values()
-            ]
+            [{"name": one.name, "config": {"bindings": [dict(one.trigger)]}} for one in host.functions.values()]
         )
 
     async def run(request: web.Request) -> web.Response:

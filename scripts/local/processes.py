@@ -47,9 +47,7 @@ class Running:
         return asdict(self)
 
 
-def spawn(
-    command: Sequence[str], log: Path, environment: Mapping[str, str], directory: Path, url: str
-) -> Running:
+def spawn(command: Sequence[str], log: Path, environment: Mapping[str, str], directory: Path, url: str) -> Running:
     """Start `command` in a process group of its own with its output in `log`."""
     log.parent.mkdir(parents=True, exist_ok=True)
     with log.open("ab") as output:

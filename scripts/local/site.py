@@ -83,7 +83,7 @@ class Site:
                     "EVENT_GRID_TOPIC_KEY": self.topic_key,
                 }
             case _:
-                return {"FUNCTIONS_URL": url}
+                return {"FUNCTIONS_URL": url, "FUNCTIONS_WORKER_RUNTIME": "python"}
 
 
 def shell_lines(environment: Mapping[str, str]) -> str:

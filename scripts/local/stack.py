@@ -135,9 +135,7 @@ class Stack:
         # The servers must not inherit another stack's settings from the caller's environment.
         environment = {**os.environ, "PYTHONUNBUFFERED": "1", **self.env, **self.extra_env}
         directory = self.site.app if name == "functions" else ROOT
-        environment["PYTHONPATH"] = os.pathsep.join(
-            [str(ROOT), *filter(None, [os.environ.get("PYTHONPATH")])]
-        )
+        environment["PYTHONPATH"] = os.pathsep.join([str(ROOT), *filter(None, [os.environ.get("PYTHONPATH")])])
         if not falls_silent(self.site.ports[name]):
             raise StackError(f"{name}: port {self.site.ports[name]} is taken by another program")
         command = SERVICES[name].command(self.site)

@@ -48,9 +48,7 @@ class Signer:
         """Return the claims of a token valid for one of `audience`, or raise `jwt.InvalidTokenError`."""
         options: dict[str, Any] = {"require": ["exp", "iss", "aud"]}
         public = self.key.public_key()
-        return jwt.decode(
-            token, public, algorithms=["RS256"], audience=audience, issuer=ISSUER, options=options
-        )
+        return jwt.decode(token, public, algorithms=["RS256"], audience=audience, issuer=ISSUER, options=options)
 
 
 def load_signer(path: Path) -> Signer:

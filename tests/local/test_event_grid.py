@@ -83,9 +83,7 @@ async def until(condition: Callable[[], Awaitable[bool]], seconds: float = 20) -
         await asyncio.sleep(0.02)
 
 
-def delivered(
-    topic: Stack, receiver: Receiver, events: list[CloudEvent], **subscription: Any
-) -> dict[str, Any]:
+def delivered(topic: Stack, receiver: Receiver, events: list[CloudEvent], **subscription: Any) -> dict[str, Any]:
     """Publish events to a fresh subscription and return its counts once its queue is empty."""
 
     async def run() -> dict[str, Any]:
@@ -218,9 +216,7 @@ def test_the_managed_identity_may_publish_and_a_wrong_key_may_not(stack: Stack, 
         (413, "application/cloudevents-batch+json", ["x" * (1024 * 1024)]),
     ],
 )
-def test_requests_that_the_service_refuses_are_refused(
-    topic: Stack, status: int, content_type: str, body: Any
-) -> None:
+def test_requests_that_the_service_refuses_are_refused(topic: Stack, status: int, content_type: str, body: Any) -> None:
     headers = {"aeg-sas-key": topic.site.topic_key, "Content-Type": content_type}
     url = f"{topic.url('eventGrid')}/api/events?api-version=2018-01-01"
 

@@ -112,9 +112,7 @@ def test_an_exception_inside_ends_every_server(tmp_path: Path) -> None:
     assert not any(psutil.pid_exists(pid) for pid in pids)
 
 
-def test_a_failed_start_names_the_server_and_stops_the_others(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_failed_start_names_the_server_and_stops_the_others(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("REDIS_SERVER_BIN", "/bin/false")
     stack = Stack(tmp_path, services=["redis", "identity"])
 
