@@ -23,7 +23,7 @@ from scripts.local.processes import (
     wait_until,
 )
 from scripts.local.services import SERVICES, STORES
-from scripts.local.site import ROOT, Site, shell_lines
+from scripts.local.site import ROOT, Site, sample_settings, shell_lines
 from scripts.local.tokens import load_signer
 
 
@@ -133,7 +133,8 @@ class Stack:
 
     def _spawn(self, name: str) -> None:
         # The servers must not inherit another stack's settings from the caller's environment.
-        environment = {**os.environ, "PYTHONUNBUFFERED": "1", **self.env, **self.extra_env}
+        defaults = sample_settings(self.site.app) if name == "functions" else {}
+        environment = {**defaults, **os.environ, "PYTHONUNBUFFERED": "1", **self.env, **self.extra_env}
         directory = self.site.app if name == "functions" else ROOT
         environment["PYTHONPATH"] = os.pathsep.join([str(ROOT), *filter(None, [os.environ.get("PYTHONPATH")])])
         if not falls_silent(self.site.ports[name]):
