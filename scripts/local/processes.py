@@ -77,7 +77,7 @@ def end(servers: Iterable[Running], *, grace: float = 5.0, force: bool = False) 
         if server.alive:
             _signal(server, signal.SIGKILL)
             _wait_gone(server)
-        _reap(server.pid)
+        _collect(server.pid)
 
 
 def send(server: Running, number: signal.Signals) -> None:
@@ -101,6 +101,14 @@ def _wait_gone(server: Running) -> None:
 def _reap(pid: int) -> None:
     with suppress(ChildProcessError):
         os.waitpid(pid, os.WNOHANG)
+
+
+def _collect(pid: int) -> None:
+    """Take a dead child's status; its last threads may end a little after it looks dead."""
+    deadline = time.monotonic() + 2
+    with suppress(ChildProcessError):
+        while os.waitpid(pid, os.WNOHANG) == (0, 0) and time.monotonic() < deadline:
+            time.sleep(0.01)
 
 
 def free_ports(count: int) -> list[int]:
