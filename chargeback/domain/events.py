@@ -18,7 +18,7 @@ from msgspec import Meta
 from chargeback.domain.catalogue import context_variant
 from chargeback.domain.errors import InvalidEvent
 from chargeback.domain.lines import Line
-from chargeback.domain.meters import Meter, OwnQuantities, Quantities, Usage, normalise
+from chargeback.domain.meters import Meter, OwnQuantities, Quantities, Usage, is_measured, normalise
 
 MAX_EVENT_BYTES = 1_048_576
 """Event Grid's own limit on one event (learn.microsoft.com/azure/event-grid/quotas-limits)."""
@@ -161,7 +161,7 @@ def read_event(raw: bytes, accepted: AcceptedTimes) -> UsageEvent:
     quantities: Quantities = {}
     if event.type != _REJECTED and phase is not Phase.PENDING:
         quantities = normalise(data.usage, data.quantities, data.operation)
-    state = _state(event.type, data, measured=bool(quantities) or data.usage is not None)
+    state = _state(event.type, data, measured=bool(quantities) or is_measured(data.usage, data.quantities))
     line = _line(_dimensions(data, state, _variant(data, quantities)))
     quantities[Meter.REQUESTS] = 1
     if phase is Phase.SETTLED and data.method == "GET":
@@ -218,7 +218,7 @@ def _require_day(day: str) -> None:
 
 
 def _state(type_: str, data: _Data, *, measured: bool) -> str:
-    if type_ == "chargeback.usage.pending.v1":
+    if type_ == "chargeback.usage.pending.v1" or (type_ == "chargeback.usage.settled.v1" and not measured):
         return "unsettled"
     if type_ == "chargeback.usage.settled.v1":
         if data.method == "GET":
