@@ -119,6 +119,16 @@ def listens(port: int) -> bool:
         return probe.connect_ex(("127.0.0.1", port)) == 0
 
 
+def falls_silent(port: int, within: float = 2) -> bool:
+    """Whether nothing listens on the port any more; a killed server's socket outlives it a little."""
+    deadline = time.monotonic() + within
+    while listens(port):
+        if time.monotonic() > deadline:
+            return False
+        time.sleep(0.02)
+    return True
+
+
 def wait_until(ready: Callable[[], bool], server: Running, name: str, log: Path, timeout: float = 60) -> None:
     """Wait until `ready()` holds; raise with the end of the log when the server dies or time runs out."""
     deadline = time.monotonic() + timeout

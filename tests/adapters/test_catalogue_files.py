@@ -52,6 +52,15 @@ def test_one_entry_gives_a_price_for_each_version_and_meter(folder: Path) -> Non
     ]
 
 
+def test_an_entry_for_regions_gives_a_price_in_each(folder: Path) -> None:
+    (folder / "rate-card.yaml").write_text(CARD.replace("    source:", "    regions: [eastus2, westus3]\n    source:"))
+
+    names = [dated[0].price_id for key, dated in load_catalogue(folder).prices.items() if key.version == "2024-11-20"]
+
+    assert "azure-openai/gpt-4o/2024-11-20/GlobalStandard/default/westus3/output_tokens@2024-11-20T00Z" in names
+    assert len(names) == 4
+
+
 def test_a_catalogue_stored_as_json_is_the_same_catalogue(folder: Path) -> None:
     stored = json.dumps(to_documents(folder))
 
@@ -115,6 +124,11 @@ def test_layout_and_comments_do_not_change_the_digest(folder: Path) -> None:
         ("    source:", "    colour: red\n    source:", "prices[0]: object contains unknown field `colour`"),
         ("[GlobalStandard]", "[Global]", "prices[0].deploymentTypes[0]: invalid enum value 'Global'"),
         ("[GlobalStandard]", "[]", "rate-card.yaml:6: prices[0].deploymentTypes: names none"),
+        (
+            "    source:",
+            "    regions: [eastus2, eastus2]\n    source:",
+            "prices[0].regions: names none, an empty one, or one",
+        ),
         ("USD", "Dollar", "rate-card.yaml:1: currency: 'Dollar' is not an ISO 4217 code"),
         ("prices:", "price:", "rate-card.yaml:1: prices: is missing"),
         ("currency: USD", "currency: [", "rate-card.yaml:"),
