@@ -81,9 +81,7 @@ def measure(rows: int) -> None:
     books, reports = GeneratedBooks(rows), CountingReports()
     start = time.perf_counter()
     manifest = asyncio.run(
-        publish(
-            "2026-03", books, reports, days=DAYS, catalogue=SimpleNamespace(digest="0" * 64, currency="USD")
-        )
+        publish("2026-03", books, reports, days=DAYS, catalogue=SimpleNamespace(digest="0" * 64, currency="USD"))
     )
     seconds = time.perf_counter() - start
     written, net = manifest.files[0].rows, seconds - books.spent

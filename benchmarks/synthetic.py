@@ -72,9 +72,7 @@ def event(number: int, rng: random.Random, *, lines: int) -> bytes:
     ).encode()
 
 
-def blocks(
-    events: int, *, duplicates: float, lines: int, block: int = 2_000, seed: int = 7
-) -> Iterator[bytes]:
+def blocks(events: int, *, duplicates: float, lines: int, block: int = 2_000, seed: int = 7) -> Iterator[bytes]:
     """A ledger day as NDJSON blocks: `events` lines, the share `duplicates` of them redelivered earlier ones."""
     rng = random.Random(seed)
     recent: list[bytes] = []

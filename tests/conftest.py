@@ -10,7 +10,7 @@ from scripts.local.stack import Stack
 
 @pytest.fixture(scope="session")
 def stack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stack]:
-    """Redis, Azurite, the Cosmos DB emulator and the identity endpoint, with the environment set to find them."""
+    """Redis, Azurite, the Cosmos emulator and the identity endpoint, and the environment to find them."""
     with Stack(tmp_path_factory.mktemp("stack")) as servers:
         before = dict(os.environ)
         os.environ.update(servers.env)

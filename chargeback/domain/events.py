@@ -15,6 +15,7 @@ from typing import Annotated, NamedTuple
 import msgspec
 from msgspec import Meta
 
+from chargeback.domain.catalogue import context_variant
 from chargeback.domain.errors import InvalidEvent
 from chargeback.domain.lines import Line
 from chargeback.domain.meters import Meter, OwnQuantities, Quantities, Usage, normalise
@@ -40,7 +41,7 @@ class UsageEvent(NamedTuple):
     """One accepted event.
 
     Attributes:
-        call: identity of the call, 16 bytes; events of one call share it.
+        call: identity of the call, 32 hexadecimal digits; events of one call share it.
         phase: how far this event settles the call.
         day: UTC day of the call, `YYYY-MM-DD`.
         hour: UTC hour of the call, 0 to 23.
@@ -49,7 +50,7 @@ class UsageEvent(NamedTuple):
         raw: the event as it arrived, on one line.
     """
 
-    call: bytes
+    call: str
     phase: Phase
     day: str
     hour: int
@@ -70,6 +71,9 @@ class AcceptedTimes(NamedTuple):
         latest = now + clock_skew
         return cls((now - max_age).date().isoformat(), (latest.date().isoformat(), latest.hour))
 
+
+EVER = AcceptedTimes("0000-00-00", ("9999-99-99", 24))
+"""For events in the ledger: they were accepted when they came, reading them again does not judge their time."""
 
 Name = Annotated[str, Meta(max_length=512)] | None
 Identity = Annotated[str, Meta(min_length=1, max_length=1024)]
@@ -117,7 +121,10 @@ _TYPES = {
     "chargeback.usage.pending.v1": Phase.PENDING,
 }
 _REJECTED = "chargeback.usage.rejected.v1"
-_TIME = re.compile(r"(\d{4}-\d\d-\d\d)[Tt ]([01]\d|2[0-3]):[0-5]\d:(?:[0-5]\d|60)(?:\.\d+)?(?:([Zz])|[+-]\d\d:\d\d)", re.A)
+_TIME = re.compile(
+    r"(\d{4}-\d\d-\d\d)[Tt ]([01]\d|2[0-3]):[0-5]\d:(?:[0-5]\d|60)(?:\.\d+)?(?:([Zz])|[+-]\d\d:\d\d)", re.A
+)
+_ONE_CONTEXT = ("chat.completions", "responses", "completions")
 _METERED = ("chat.completions", "completions", "embeddings", "responses", "images.", "audio.")
 
 
@@ -132,7 +139,9 @@ def read_event(raw: bytes, accepted: AcceptedTimes) -> UsageEvent:
     except (msgspec.DecodeError, RecursionError, UnicodeDecodeError) as error:
         raise InvalidEvent("not-json", str(error)) from None
     if event.specversion != "1.0":
-        raise InvalidEvent("unexpected-shape", f"specversion is {event.specversion!r}, expected '1.0' - at `$.specversion`")
+        raise InvalidEvent(
+            "unexpected-shape", f"specversion is {event.specversion!r}, expected '1.0' - at `$.specversion`"
+        )
     phase = _TYPES.get(event.type)
     if phase is None:
         raise InvalidEvent("unknown-type", f"type is {event.type!r} - at `$.type`")
@@ -147,7 +156,8 @@ def read_event(raw: bytes, accepted: AcceptedTimes) -> UsageEvent:
     quantities: Quantities = {}
     if event.type != _REJECTED and phase is not Phase.PENDING:
         quantities = normalise(data.usage, data.quantities, data.operation)
-    line = _line(_dimensions(data, _state(event.type, data, measured=bool(quantities) or data.usage is not None)))
+    state = _state(event.type, data, measured=bool(quantities) or data.usage is not None)
+    line = _line(_dimensions(data, state, _variant(data, quantities)))
     quantities[Meter.REQUESTS] = 1
     if phase is Phase.SETTLED and data.method == "GET":
         phase = Phase.POLL
@@ -167,19 +177,21 @@ def split_batch(body: bytes) -> list[bytes]:
     return [bytes(part) for part in parts] if isinstance(parts, list) else [bytes(parts)]
 
 
-def _call(event: _CloudEvent) -> bytes:
+def _call(event: _CloudEvent) -> str:
     """A background response is one call however often it is fetched; every other call is known by (source, id)."""
     if event.data.response_id and event.type not in ("chargeback.usage.recorded.v1", _REJECTED):
         identity = f"response\0{event.data.response_id}"
     else:
         identity = f"{event.source}\0{event.id.removesuffix('/settled')}"
-    return blake2b(identity.encode("utf-8", "surrogatepass"), digest_size=16).digest()
+    return blake2b(identity.encode("utf-8", "surrogatepass"), digest_size=16).hexdigest()
 
 
 def _hour_of(time: str) -> tuple[str, int]:
     match = _TIME.fullmatch(time)
     if match is None:
-        raise InvalidEvent("bad-time", f"time is {time[:64]!r}, expected RFC 3339 such as 2026-03-14T09:26:53Z - at `$.time`")
+        raise InvalidEvent(
+            "bad-time", f"time is {time[:64]!r}, expected RFC 3339 such as 2026-03-14T09:26:53Z - at `$.time`"
+        )
     day, hour, zulu = match.groups()
     if zulu:
         _require_day(day)
@@ -213,9 +225,15 @@ def _state(type_: str, data: _Data, *, measured: bool) -> str:
     return "unsettled" if answered and data.operation.startswith(_METERED) else "exact"
 
 
-def _dimensions(data: _Data, state: str) -> Sequence[str]:
+def _variant(data: _Data, quantities: Quantities) -> str:
+    """A picture's size and quality, or a long context; the usage of a batch sums up many calls, so it has none."""
     own = data.quantities
-    variant = f"{own.size}/{own.quality or 'standard'}" if own is not None and own.size and data.usage is None else ""
+    if data.usage is not None:
+        return context_variant(quantities) if data.operation in _ONE_CONTEXT else ""
+    return f"{own.size}/{own.quality or 'standard'}" if own is not None and own.size else ""
+
+
+def _dimensions(data: _Data, state: str, variant: str) -> Sequence[str]:
     return (
         data.subscription_id or "",
         data.product_id or "",

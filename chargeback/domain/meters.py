@@ -153,6 +153,8 @@ def _split_input(quantities: Quantities, total: int, details: Details | None) ->
     # Cached audio and images are charged as cached input, so they leave their own meter.
     audio = (details.audio_tokens or 0) - (of_cached.audio_tokens or 0)
     image = (details.image_tokens or 0) - (of_cached.image_tokens or 0)
+    if details.cached_tokens_details is None and (audio > 0 or image > 0):
+        audio, image = _less_cached(total, details, audio, image)
     _take_out(
         quantities,
         "input",
@@ -165,6 +167,16 @@ def _split_input(quantities: Quantities, total: int, details: Details | None) ->
             (_INPUT_IMAGE, image),
         ),
     )
+
+
+def _less_cached(total: int, details: Details, audio: int, image: int) -> tuple[int, int]:
+    """Chat does not say which cached tokens were audio or images: those that do not fit beside them were."""
+    cached = details.cached_tokens or 0
+    over = cached + (details.cache_write_tokens or 0) + audio + image - total
+    if not 0 < over <= cached:
+        return audio, image
+    of_audio = min(over, max(audio, 0))
+    return audio - of_audio, image - (over - of_audio)
 
 
 def _split_output(quantities: Quantities, total: int, details: Details | None, *, pictures: bool) -> None:

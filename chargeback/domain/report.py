@@ -175,16 +175,9 @@ def require_period(period: str, days: list[str], decimals: int) -> None:
     """Raise `InvalidConfig` unless the period is `YYYY-MM`, the days lie in it and the decimals are in bounds."""
     faults = []
     month = period[5:]
-    if (
-        len(period) != 7
-        or period[4] != "-"
-        or not (period[:4] + month).isdecimal()
-        or not "01" <= month <= "12"
-    ):
+    if len(period) != 7 or period[4] != "-" or not (period[:4] + month).isdecimal() or not "01" <= month <= "12":
         faults.append(f"period is {period!r}; expected YYYY-MM, such as 2026-03")
-    faults.extend(
-        f"day {day} is not in the period {period}" for day in days if not day.startswith(f"{period}-")
-    )
+    faults.extend(f"day {day} is not in the period {period}" for day in days if not day.startswith(f"{period}-"))
     if not 0 <= decimals <= MAX_DECIMALS:
         faults.append(f"decimals is {decimals}; allowed are 0 to {MAX_DECIMALS}")
     if faults:

@@ -58,9 +58,7 @@ async def publish(
             await _stage(staging, books, days, progress)
             await asyncio.to_thread(staging.settle)
             written = (
-                await _write(
-                    reports, f"{period}/chargeback-{period}.csv", _rows(staging, period, days, progress)
-                ),
+                await _write(reports, f"{period}/chargeback-{period}.csv", _rows(staging, period, days, progress)),
                 await _write(reports, f"{period}/summary-{period}.csv", _summary(staging, period)),
             )
             manifest = _manifest(staging, period, days, catalogue, decimals, written)
@@ -133,10 +131,7 @@ def _manifest(
         days=list(days),
         catalogue=catalogue.digest,
         decimals=decimals,
-        totals={
-            currency: format(round_total(amount, decimals), "f")
-            for currency, amount in sorted(totals.items())
-        },
+        totals={currency: format(round_total(amount, decimals), "f") for currency, amount in sorted(totals.items())},
         requests=sum(state.quantities.get("requests", 0) for state in states.values()),
         states=states,
         prices=[

@@ -113,17 +113,13 @@ class Recounted:
                         page = []
                     hours = {}
                     page.append(CountedLine(line_id, from_text(text), hours))
-                hours[hour] = {
-                    meter: quantity for meter, quantity in zip(Meter, quantities, strict=True) if quantity
-                }
+                hours[hour] = {meter: quantity for meter, quantity in zip(Meter, quantities, strict=True) if quantity}
         if page:
             yield page
 
 
 @asynccontextmanager
-async def recount(
-    ledger: Ledger, day: str, *, workers: int, memory_limit_mb: int = 512
-) -> AsyncIterator[Recounted]:
+async def recount(ledger: Ledger, day: str, *, workers: int, memory_limit_mb: int = 512) -> AsyncIterator[Recounted]:
     """Recount a day in `workers` processes (0: in this one), DuckDB within `memory_limit_mb` and on disk beyond.
 
     Nothing is left on disk when the context ends.
@@ -150,9 +146,7 @@ def _engine(folder: str, memory_limit_mb: int) -> duckdb.DuckDBPyConnection:
         },
     )
     for table, columns in (("events", _COLUMNS), ("lines", _LINE_COLUMNS)):
-        engine.execute(
-            f"CREATE TABLE {table} ({', '.join(f'{name} {type_}' for name, type_ in columns.items())})"
-        )
+        engine.execute(f"CREATE TABLE {table} ({', '.join(f'{name} {type_}' for name, type_ in columns.items())})")
     return engine
 
 

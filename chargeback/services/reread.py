@@ -10,14 +10,13 @@ from operator import itemgetter
 from pathlib import Path
 
 from chargeback.domain.errors import InvalidEvent
-from chargeback.domain.events import AcceptedTimes, UsageEvent, read_event
+from chargeback.domain.events import EVER, UsageEvent, read_event
 from chargeback.domain.lines import Line, line_id, to_text
 from chargeback.domain.meters import Meter
 
 MAX_EVENTS = 1 << 24
 """More events than a piece can hold: the position of an event is its piece's number times this, plus its index."""
 
-_ANY_TIME = AcceptedTimes("0001-01-01", ("9999-12-31", 23))
 _MAX_LINES = 65_536
 
 
@@ -57,7 +56,7 @@ def reread(piece: Piece) -> Reread:
     events = piece.text.splitlines()
     for position, raw in enumerate(events, piece.number * MAX_EVENTS):
         try:
-            event = read_event(raw, _ANY_TIME)
+            event = read_event(raw, EVER)
         except InvalidEvent as error:
             unreadable[error.reason] += 1
             continue
@@ -95,7 +94,7 @@ def _add(known: _Known, line: Line, new: list[str]) -> tuple[Line, str]:
 def _row(event: UsageEvent, position: int, line: str) -> str:
     call, phase, _, hour, _, quantities, _ = event
     values, of = _template(tuple(quantities))
-    return f"{call.hex()},{phase:d},{position},{line},{hour}{values % of(quantities)}"
+    return f"{call},{phase:d},{position},{line},{hour}{values % of(quantities)}"
 
 
 @lru_cache(maxsize=1024)

@@ -141,9 +141,7 @@ class Staging:
         self._engine.executemany(
             "INSERT INTO meters VALUES (?, ?, ?)", [(n, m.value, UNITS[m]) for m, n in _METERS.items()]
         )
-        self._engine.executemany(
-            "INSERT INTO states VALUES (?, ?)", [(n, state) for state, n in _STATES.items()]
-        )
+        self._engine.executemany("INSERT INTO states VALUES (?, ?)", [(n, state) for state, n in _STATES.items()])
         self._engine.execute(self._statements["places"])
         if twice := self._all("twice"):
             day, line = twice[0]
@@ -156,12 +154,9 @@ class Staging:
 
     def _price_rows(self) -> list[Row]:
         ordered = sorted(self._prices, key=lambda price: (price[0], price[1], price[2]))
-        texts = [
-            (f"{to_text(amount)},{price_unit(meter)}", cell(price_id)) for price_id, meter, amount in ordered
-        ]
+        texts = [(f"{to_text(amount)},{price_unit(meter)}", cell(price_id)) for price_id, meter, amount in ordered]
         rows = [
-            (self._prices[price], rank, *text)
-            for rank, (price, text) in enumerate(zip(ordered, texts, strict=True), 1)
+            (self._prices[price], rank, *text) for rank, (price, text) in enumerate(zip(ordered, texts, strict=True), 1)
         ]
         return [(0, 0, ",", ""), *rows]
 
@@ -194,8 +189,7 @@ class Staging:
         """Rows, cost and quantity by state, currency and meter."""
         meters = list(_METERS)
         return [
-            (STATES[state], currency, meters[meter], *rest)
-            for state, currency, meter, *rest in self._all("states")
+            (STATES[state], currency, meters[meter], *rest) for state, currency, meter, *rest in self._all("states")
         ]
 
     def prices(self) -> list[tuple[Price, str, Meter, int]]:
@@ -227,9 +221,7 @@ def _statements(decimals: int) -> dict[str, str]:
         "$estimated": _STATES["estimated"],
     }.items():
         text = text.replace(name, str(value))
-    return {
-        name.strip(): body for name, _, body in (part.partition("\n") for part in text.split("-- name:")[1:])
-    }
+    return {name.strip(): body for name, _, body in (part.partition("\n") for part in text.split("-- name:")[1:])}
 
 
 def _quoted(text: str) -> str:

@@ -10,7 +10,7 @@ from scripts.local.stack import Stack
 
 
 def clear_stores(stack: Stack) -> None:
-    """Leave Redis without keys, the blob containers without blobs and the Cosmos containers without documents."""
+    """Leave Redis without keys, the containers without blobs or documents, and Cosmos without faults."""
     site = stack.site
     if "redis" in stack.names:
         clear_redis(stack.url("redis"))
@@ -24,9 +24,7 @@ def clear_stores(stack: Stack) -> None:
 def clear_redis(url: str) -> None:
     """Remove every key, in every database."""
     address = urlsplit(url)
-    with socket.create_connection(
-        (address.hostname or "127.0.0.1", address.port or 6379), timeout=10
-    ) as connection:
+    with socket.create_connection((address.hostname or "127.0.0.1", address.port or 6379), timeout=10) as connection:
         connection.sendall(b"FLUSHALL\r\n")
         answer = connection.recv(64)
     if not answer.startswith(b"+OK"):

@@ -82,9 +82,7 @@ def parser() -> argparse.ArgumentParser:
     for verb, function in (("up", up), ("down", down), ("status", status)):
         command = verbs.add_parser(verb, help=function.__doc__, description=function.__doc__)
         command.set_defaults(function=function)
-        command.add_argument(
-            "--state", type=Path, default=Path(".local"), metavar="DIR", help="default .local"
-        )
+        command.add_argument("--state", type=Path, default=Path(".local"), metavar="DIR", help="default .local")
         if verb == "up":
             _add_up_options(command)
     return root

@@ -47,9 +47,7 @@ class Running:
         return asdict(self)
 
 
-def spawn(
-    command: Sequence[str], log: Path, environment: Mapping[str, str], directory: Path, url: str
-) -> Running:
+def spawn(command: Sequence[str], log: Path, environment: Mapping[str, str], directory: Path, url: str) -> Running:
     """Start `command` in a process group of its own with its output in `log`."""
     log.parent.mkdir(parents=True, exist_ok=True)
     with log.open("ab") as output:
@@ -67,7 +65,7 @@ def spawn(
 
 
 def end(servers: Iterable[Running], *, grace: float = 5.0, force: bool = False) -> None:
-    """End the servers and their groups: SIGTERM, then SIGKILL for those that are still there after `grace` seconds."""
+    """End the servers and their groups: SIGTERM, then SIGKILL for those still there after `grace` seconds."""
     alive = [server for server in servers if server.alive]
     for server in alive:
         _signal(server, signal.SIGKILL if force else signal.SIGTERM)

@@ -1,4 +1,4 @@
-"""What Bicep creates in Azure and the stack creates here: blob containers, Cosmos containers, the subscription."""
+"""What Bicep creates in Azure and the stack creates here: containers and the event subscription."""
 
 import json
 import ssl
@@ -26,9 +26,7 @@ def call(
 ) -> bytes:
     """Make one HTTP call to a server of the stack; raise unless the status is one of `accept`."""
     data = None if body is None else json.dumps(body).encode()
-    request = urllib.request.Request(
-        url, data, {"Content-Type": "application/json", **(headers or {})}, method=method
-    )
+    request = urllib.request.Request(url, data, {"Content-Type": "application/json", **(headers or {})}, method=method)
     context = ssl.create_default_context(cafile=str(site.certificates.bundle))
     try:
         with urllib.request.urlopen(request, timeout=10, context=context) as response:
@@ -45,9 +43,7 @@ def access_token(site: Site, resource: str) -> str:
     """Return a token from the identity endpoint, as a managed identity would."""
     query = urllib.parse.urlencode({"resource": resource, "api-version": "2019-08-01"})
     headers = {"X-IDENTITY-HEADER": site.identity_header}
-    return str(
-        json.loads(call(site, "GET", f"{site.url('identity')}/msi/token?{query}", headers))["access_token"]
-    )
+    return str(json.loads(call(site, "GET", f"{site.url('identity')}/msi/token?{query}", headers))["access_token"])
 
 
 def create_blob_containers(site: Site) -> None:
@@ -68,10 +64,9 @@ def create_cosmos_containers(site: Site) -> None:
 
 
 def subscribe_functions(site: Site) -> None:
-    """Subscribe the functions host's webhook of `ingest_usage` to the topic, as the postdeploy hook does in Azure."""
+    """Subscribe the webhook of `ingest_usage` to the topic, as the postdeploy hook does in Azure."""
     subscription = {
         "name": "ingest-usage",
         "endpoint": f"{site.url('functions')}/runtime/webhooks/EventGrid?functionName=ingest_usage",
     }
-    headers = {"aeg-sas-key": site.topic_key}
-    call(site, "POST", f"{site.url('eventGrid')}/_subscriptions", headers, subscription)
+    call(site, "POST", f"{site.url('eventGrid')}/_subscriptions", body=subscription)

@@ -94,7 +94,7 @@ def _functions(site: Site) -> list[str]:
     port = str(site.ports["functions"])
     if core_tools := shutil.which("func"):
         return [core_tools, "start", "--port", port, "--python"]
-    timers = ["--timers"] if site.timers else []
+    timers = ["--timers", "--status", str(site.data("functions") / "timers.json")] if site.timers else []
     return _python("functions_host", "--app", str(site.app), "--port", port, *timers)
 
 

@@ -101,7 +101,7 @@ class Stack:
         self._write()
 
     def pause(self, name: str) -> None:
-        """Freeze one server (SIGSTOP): connections are accepted and nothing answers, as in a network outage."""
+        """Freeze one server (SIGSTOP): it is reached and never answers, as in a network outage."""
         send(self._running[name], signal.SIGSTOP)
 
     def resume(self, name: str) -> None:
@@ -114,9 +114,7 @@ class Stack:
         environment["EVENT_GRID_TOPIC_KEY"] = self.site.topic_key
         environment["IDENTITY_HEADER"] = self.site.identity_header
         directory = self.site.app if name == "functions" else ROOT
-        environment["PYTHONPATH"] = os.pathsep.join(
-            [str(ROOT), *filter(None, [os.environ.get("PYTHONPATH")])]
-        )
+        environment["PYTHONPATH"] = os.pathsep.join([str(ROOT), *filter(None, [os.environ.get("PYTHONPATH")])])
         if listens(self.site.ports[name]):
             raise StackError(f"{name}: port {self.site.ports[name]} is taken by another program")
         command = SERVICES[name].command(self.site)
@@ -164,7 +162,7 @@ def recorded(state: Path) -> dict[str, Running]:
 
 
 def stop_recorded(state: Path) -> list[str]:
-    """End exactly the servers that DIR/stack.json speaks of and forget them; return the names of those ended."""
+    """End exactly the servers that DIR/stack.json speaks of; return the names of those that ran."""
     servers = recorded(state)
     alive = [name for name, server in servers.items() if server.alive]
     end(server for name, server in servers.items() if name in alive)

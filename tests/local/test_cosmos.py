@@ -95,10 +95,7 @@ def test_a_batch_of_a_hundred_with_an_etag_is_written_as_one(clean_stores: Stack
         operations: list[Any] = [("upsert", (record(n),)) for n in range(1, 100)]
         operations.append(("replace", ("line-0", record(0, posted=True)), {"if_match_etag": state["_etag"]}))
         answers = await usage.execute_item_batch(operations, partition_key="2025-06-01")
-        count = [
-            item
-            async for item in usage.query_items("SELECT VALUE COUNT(1) FROM c", partition_key="2025-06-01")
-        ]
+        count = [item async for item in usage.query_items("SELECT VALUE COUNT(1) FROM c", partition_key="2025-06-01")]
         return [answer["statusCode"] for answer in answers], count[0]
 
     statuses, count = in_usage(clean_stores, work)
@@ -123,10 +120,7 @@ def test_a_stale_etag_in_a_batch_rolls_everything_back(clean_stores: Stack, kind
         with pytest.raises(exceptions.CosmosBatchOperationError) as caught:
             await usage.execute_item_batch(operations, partition_key="2025-06-01")
         after = await usage.read_item("line-0", "2025-06-01")
-        count = [
-            item
-            async for item in usage.query_items("SELECT VALUE COUNT(1) FROM c", partition_key="2025-06-01")
-        ]
+        count = [item async for item in usage.query_items("SELECT VALUE COUNT(1) FROM c", partition_key="2025-06-01")]
         return [answer["statusCode"] for answer in caught.value.operation_responses], before, after, count[0]
 
     statuses, before, after, count = in_usage(clean_stores, work)
@@ -140,9 +134,7 @@ def test_a_stale_etag_in_a_batch_rolls_everything_back(clean_stores: Stack, kind
 def test_more_than_a_hundred_operations_and_more_than_2_mb_are_refused(clean_stores: Stack) -> None:
     async def work(usage: ContainerProxy) -> tuple[int, int]:
         with pytest.raises(exceptions.CosmosHttpResponseError) as many:
-            await usage.execute_item_batch(
-                [("upsert", (record(n),)) for n in range(101)], partition_key="2025-06-01"
-            )
+            await usage.execute_item_batch([("upsert", (record(n),)) for n in range(101)], partition_key="2025-06-01")
         with pytest.raises(exceptions.CosmosHttpResponseError) as large:
             await usage.upsert_item(record(1, filler="x" * (2 * 1024 * 1024)))
         return many.value.status_code, large.value.status_code
@@ -153,9 +145,7 @@ def test_more_than_a_hundred_operations_and_more_than_2_mb_are_refused(clean_sto
 def test_a_batch_may_not_write_into_another_partition(clean_stores: Stack) -> None:
     async def work(usage: ContainerProxy) -> int:
         with pytest.raises(exceptions.CosmosBatchOperationError) as caught:
-            await usage.execute_item_batch(
-                [("upsert", (record(1, day="2025-07-01"),))], partition_key="2025-06-01"
-            )
+            await usage.execute_item_batch([("upsert", (record(1, day="2025-07-01"),))], partition_key="2025-06-01")
         return caught.value.status_code
 
     assert in_usage(clean_stores, work) == 400
@@ -203,9 +193,7 @@ def test_a_connection_that_closes_after_the_write_leaves_the_write_done(clean_st
     inject(clean_stores, afterCommit=True, on="write")
 
     async def work(usage: ContainerProxy) -> dict[str, Any]:
-        with pytest.raises(
-            exceptions.CosmosResourceExistsError
-        ):  # the client's own second try meets its first
+        with pytest.raises(exceptions.CosmosResourceExistsError):  # the client's own second try meets its first
             await usage.create_item(record(1))
         return await usage.read_item("line-1", "2025-06-01")
 

@@ -46,7 +46,9 @@ class ListedBooks:
             yield found[start : start + 7]
 
 
-def charge(meter: Meter = Meter.INPUT, quantity: int = 1000, cost: str | None = "0.0025", **fields: object) -> ChargeRow:
+def charge(
+    meter: Meter = Meter.INPUT, quantity: int = 1000, cost: str | None = "0.0025", **fields: object
+) -> ChargeRow:
     priced = meter is not Meter.REQUESTS and cost is not None
     defaults = {
         "state": "exact",
@@ -58,7 +60,11 @@ def charge(meter: Meter = Meter.INPUT, quantity: int = 1000, cost: str | None = 
 
 
 def record(
-    *charges: ChargeRow, day: str = "2026-03-14", centre: str = "company/search", currency: str = "USD", **dimensions: str
+    *charges: ChargeRow,
+    day: str = "2026-03-14",
+    centre: str = "company/search",
+    currency: str = "USD",
+    **dimensions: str,
 ) -> UsageRecord:
     line = usage_line(**dimensions)
     return UsageRecord(day, line, {}, currency, centre, "by-team", "GlobalStandard", "eastus2", charges or (charge(),))
@@ -184,7 +190,9 @@ async def test_a_negative_cost_is_a_number_and_stays_one() -> None:
     assert rows_of(files)[0]["cost"] == "-0.002500"
 
 
-@pytest.mark.parametrize("text", ['say "hi"', "a,b", "two\r\nlines", "two\nlines", '"', "ünïcode 漢字 🙂", "~", "null", " "])
+@pytest.mark.parametrize(
+    "text", ['say "hi"', "a,b", "two\r\nlines", "two\nlines", '"', "ünïcode 漢字 🙂", "~", "null", " "]
+)
 async def test_any_text_comes_back_as_it_was(text: str) -> None:
     _, files = await published([record(company=text, backend=text, centre=text)])
 
@@ -309,7 +317,9 @@ RECORDS = st.lists(
     lambda drawn: [
         record(
             *(
-                charge(meter, 5, None if amount is None else str(amount), state="unpriced" if amount is None else "exact")
+                charge(
+                    meter, 5, None if amount is None else str(amount), state="unpriced" if amount is None else "exact"
+                )
                 for meter, amount in zip(Meter, amounts, strict=False)
             ),
             day=day,
@@ -345,9 +355,13 @@ def oracle(records: Sequence[UsageRecord], decimals: int) -> list[Decimal | None
     for currency in {row[4] for row in rows}:
         of = {i: row for i, row in enumerate(rows) if row[4] == currency}
         centres = sorted({row[1] for row in of.values()})
-        exact = [sum((row[7] or Decimal(0) for row in of.values() if row[1] == centre), Decimal(0)) for centre in centres]
+        exact = [
+            sum((row[7] or Decimal(0) for row in of.values() if row[1] == centre), Decimal(0)) for centre in centres
+        ]
         for centre, amount in zip(
-            centres, largest_remainder(exact, sum(exact, Decimal(0)).quantize(unit, "ROUND_HALF_EVEN"), unit), strict=True
+            centres,
+            largest_remainder(exact, sum(exact, Decimal(0)).quantize(unit, "ROUND_HALF_EVEN"), unit),
+            strict=True,
         ):
             known = [i for i, row in of.items() if row[1] == centre and row[7] is not None]
             rounded = largest_remainder([of[i][7] for i in known], amount, unit)  # type: ignore[misc]
