@@ -239,17 +239,10 @@ details = st.one_of(
     st.none(),
     st.fixed_dictionaries(
         {},
-        optional={
-            name: counts
-            for name in (
-                "cached_tokens",
-                "cache_write_tokens",
-                "audio_tokens",
-                "image_tokens",
-                "text_tokens",
-                "reasoning_tokens",
-            )
-        }
+        optional=dict.fromkeys(
+            ("cached_tokens", "cache_write_tokens", "audio_tokens", "image_tokens", "text_tokens", "reasoning_tokens"),
+            counts,
+        )
         | {
             "cached_tokens_details": st.fixed_dictionaries(
                 {}, optional={"audio_tokens": counts, "image_tokens": counts}
