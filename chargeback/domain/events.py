@@ -115,11 +115,15 @@ class _CloudEvent(msgspec.Struct, frozen=True, gc=False):
 _decode = msgspec.json.Decoder(_CloudEvent).decode
 _decode_parts = msgspec.json.Decoder(list[msgspec.Raw]).decode
 
+# Members bound once: an attribute of an Enum class costs a Python-level lookup, and this runs for every event.
+_PENDING, _SETTLED, _POLL, _FINAL = Phase
+_REQUESTS = Meter.REQUESTS
+
 _TYPES = {
-    "chargeback.usage.recorded.v1": Phase.FINAL,
-    "chargeback.usage.rejected.v1": Phase.FINAL,
-    "chargeback.usage.settled.v1": Phase.SETTLED,
-    "chargeback.usage.pending.v1": Phase.PENDING,
+    "chargeback.usage.recorded.v1": _FINAL,
+    "chargeback.usage.rejected.v1": _FINAL,
+    "chargeback.usage.settled.v1": _SETTLED,
+    "chargeback.usage.pending.v1": _PENDING,
 }
 _REJECTED = "chargeback.usage.rejected.v1"
 _TIME = re.compile(
@@ -159,13 +163,13 @@ def read_event(raw: bytes, accepted: AcceptedTimes) -> UsageEvent:
         )
     data = event.data
     quantities: Quantities = {}
-    if event.type != _REJECTED and phase is not Phase.PENDING:
+    if event.type != _REJECTED and phase is not _PENDING:
         quantities = normalise(data.usage, data.quantities, data.operation)
     state = _state(event.type, data, measured=bool(quantities) or is_measured(data.usage, data.quantities))
     line = _line(_dimensions(data, state, _variant(data, quantities)))
-    quantities[Meter.REQUESTS] = 1
-    if phase is Phase.SETTLED and data.method == "GET":
-        phase = Phase.POLL
+    quantities[_REQUESTS] = 1
+    if phase is _SETTLED and data.method == "GET":
+        phase = _POLL
     return UsageEvent(_call(event), phase, day, hour, line, quantities, one_line)
 
 
