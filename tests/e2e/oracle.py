@@ -45,7 +45,10 @@ def chargeback_csv(events: list[dict[str, Any]], period: str, dearer_from: str) 
         ):
             if quantity:
                 sums[*where, meter, PRICES[meter][late] if data["model"] == "gpt-4o" else "?"] += quantity
-    rows = sorted((_row(period, dearer_from, key, quantity) for key, quantity in sums.items()), key=lambda row: [row[i] for i in ORDER])
+    rows = sorted(
+        (_row(period, dearer_from, key, quantity) for key, quantity in sums.items()),
+        key=lambda row: [row[i] for i in ORDER],
+    )
     _round(rows)
     text = io.StringIO()
     csv.writer(text, lineterminator="\r\n").writerows([COLUMNS, *rows])

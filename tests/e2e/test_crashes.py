@@ -40,7 +40,9 @@ def environment(stack: Stack, tmp_path_factory: pytest.TempPathFactory) -> Envir
 def start() -> Callable[..., int | None]:
     """Runs a job in a process of its own that is forked from one which has everything imported."""
     context = multiprocessing.get_context("forkserver")
-    context.set_forkserver_preload(["tests.e2e.crashes", "chargeback.adapters.cosmos", "chargeback.adapters.blob_ledger"])
+    context.set_forkserver_preload(
+        ["tests.e2e.crashes", "chargeback.adapters.cosmos", "chargeback.adapters.blob_ledger"]
+    )
 
     def run(*arguments: Any) -> int | None:
         process = context.Process(target=crashes.run, args=arguments)
