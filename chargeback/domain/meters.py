@@ -163,7 +163,8 @@ def _split_input(quantities: Quantities, total: int, details: Details | None) ->
     if details is None:
         quantities[_INPUT] = total
         return
-    if not (details.audio_tokens or details.image_tokens or details.cache_write_tokens or details.cached_tokens_details):
+    beside_cached = details.audio_tokens or details.image_tokens or details.cache_write_tokens
+    if not (beside_cached or details.cached_tokens_details):
         _take_out_one(quantities, "input", total, _INPUT, _CACHED, details.cached_tokens or 0)
         return
     of_cached = details.cached_tokens_details or _NONE
