@@ -115,15 +115,15 @@ class _CloudEvent(msgspec.Struct, frozen=True, gc=False):
 _decode = msgspec.json.Decoder(_CloudEvent).decode
 _decode_parts = msgspec.json.Decoder(list[msgspec.Raw]).decode
 
-# Members bound once: an attribute of an Enum class costs a lookup in Python, and this runs for every event.
+# Members bound once: an attribute of an Enum class costs a Python-level lookup, and this runs for every event.
 _PENDING, _SETTLED, _POLL, _FINAL = Phase
 _REQUESTS = Meter.REQUESTS
 
 _TYPES = {
-    "chargeback.usage.recorded.v1": Phase.FINAL,
-    "chargeback.usage.rejected.v1": Phase.FINAL,
-    "chargeback.usage.settled.v1": Phase.SETTLED,
-    "chargeback.usage.pending.v1": Phase.PENDING,
+    "chargeback.usage.recorded.v1": _FINAL,
+    "chargeback.usage.rejected.v1": _FINAL,
+    "chargeback.usage.settled.v1": _SETTLED,
+    "chargeback.usage.pending.v1": _PENDING,
 }
 _REJECTED = "chargeback.usage.rejected.v1"
 _TIME = re.compile(
