@@ -144,7 +144,7 @@ def _bases(config: Config) -> Iterator[str]:
 
 
 def _members(config: Config, base: str, deployment: str | None) -> list[Member]:
-    """The members of a pool, those without `deployment` left out; failover geographies follow at lower priority."""
+    """The members of a pool that have `deployment`; failover geographies follow at lower priority."""
     geography = next(
         g for g in config["geographies"] if base in (f"pool-{g['id']}", f"pool-{g['id']}-failover")
     )
