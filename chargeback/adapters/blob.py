@@ -1,0 +1,35 @@
+"""One way to Blob storage: the client's limits, and Azure's errors as ours."""
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+
+from azure.core.credentials_async import AsyncTokenCredential
+from azure.core.exceptions import AzureError
+from azure.storage.blob.aio import BlobServiceClient
+
+from chargeback.domain.errors import StoreUnavailable
+
+API_VERSION = "2025-11-05"
+"""The newest service version that Azurite 3.35 knows; Azure keeps serving it."""
+
+
+def connect(account_url: str, credential: AsyncTokenCredential) -> BlobServiceClient:
+    """A client that gives up well within Event Grid's 30 s, so that the event is delivered again."""
+    return BlobServiceClient(
+        account_url,
+        credential=credential,
+        api_version=API_VERSION,
+        retry_total=2,
+        retry_backoff_factor=0.5,
+        connection_timeout=3,
+        read_timeout=10,
+    )
+
+
+@asynccontextmanager
+async def translated(what: str) -> AsyncIterator[None]:
+    """Raise `StoreUnavailable` for whatever Azure raises, naming what was being done."""
+    try:
+        yield
+    except AzureError as error:
+        raise StoreUnavailable(f"Blob storage, {what}: {error.message.splitlines()[0]}") from error

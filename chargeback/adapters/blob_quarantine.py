@@ -1,0 +1,52 @@
+"""The quarantine in block blobs: `quarantine/<day>/<hash>.ndjson`, one blob a batch of unusable events."""
+
+from collections.abc import Sequence
+from hashlib import sha256
+
+import msgspec
+from azure.storage.blob.aio import BlobServiceClient
+
+from chargeback.adapters.blob import translated
+from chargeback.services.ports import Rejected
+
+
+class _Entry(msgspec.Struct):
+    reason: str
+    detail: str
+    raw: bytes  # base64 in JSON: what arrived need not be text
+
+
+_encode = msgspec.json.Encoder().encode
+_decode = msgspec.json.Decoder(_Entry).decode
+
+
+class BlobQuarantine:
+    """Keeps unusable events; see `services.ports.Quarantine`."""
+
+    def __init__(self, service: BlobServiceClient, container: str) -> None:
+        self._container = service.get_container_client(container)
+
+    async def put(self, rejected: Sequence[Rejected], day: str) -> None:
+        """Keep the events; named by content, so that a batch that is delivered again adds nothing."""
+        body = b"".join(_encode(_Entry(each.reason, each.detail, each.raw)) + b"\n" for each in rejected)
+        name = f"{day}/{sha256(b''.join(each.raw for each in rejected)).hexdigest()[:32]}.ndjson"
+        async with translated("writing to quarantine"):
+            await self._container.upload_blob(name, body, overwrite=True)
+
+    async def batches(self) -> list[str]:
+        """Names of the kept batches."""
+        async with translated("listing the quarantine"):
+            return sorted([name async for name in self._container.list_blob_names()])
+
+    async def get(self, batch: str) -> list[Rejected]:
+        """The events of a batch."""
+        async with translated(f"reading {batch} from quarantine"):
+            stream = await self._container.get_blob_client(batch).download_blob()
+            lines = (await stream.readall()).splitlines()
+        entries = [_decode(line) for line in lines]
+        return [Rejected(entry.reason, entry.detail, entry.raw) for entry in entries]
+
+    async def remove(self, batch: str) -> None:
+        """Drop a batch."""
+        async with translated(f"removing {batch} from quarantine"):
+            await self._container.delete_blob(batch)

@@ -1,0 +1,141 @@
+"""The catalogue as files: rate card, deployment map and cost centres, checked before anything uses them.
+
+The same documents are stored as JSON, so that a month can be rated again with the catalogue of its time.
+"""
+
+from collections.abc import Mapping
+from pathlib import Path
+
+from chargeback.adapters.rate_card_document import rate_card
+from chargeback.adapters.records import Record, each, sections
+from chargeback.adapters.yaml_files import line_of, read
+from chargeback.domain.allocation import Allocation, CostCentre, Rule
+from chargeback.domain.catalogue import Catalogue, Deployment, DeploymentType
+from chargeback.domain.errors import InvalidConfig
+
+FILES = ("rate-card.yaml", "deployments.yaml", "cost-centres.yaml")
+
+
+class _Account(Record, frozen=True):
+    account: str
+    region: str
+    geography: str
+    priority: int
+    weight: int
+    deployments: str
+
+
+class _Deployed(Record, frozen=True):
+    name: str
+    model: str
+    version: str
+    type: DeploymentType
+    capacity: int
+
+
+class _CostCentre(Record, frozen=True):
+    path: str
+    name: str
+
+
+class _Rule(Record, frozen=True):
+    id: str
+    when: dict[str, str]
+    cost_centre: str
+
+
+def load_catalogue(folder: Path) -> Catalogue:
+    """The catalogue of a folder; raises `InvalidConfig` with every fault as `file:line: place: reason`."""
+    documents = to_documents(folder)
+    try:
+        return from_documents(documents)
+    except InvalidConfig as error:
+        raise InvalidConfig([_with_line(folder, fault) for fault in error.faults]) from None
+
+
+def to_documents(folder: Path) -> dict[str, object]:
+    """The files by name, with JSON types only, as they are stored."""
+    documents: dict[str, object] = {}
+    faults: list[str] = []
+    for name in FILES:
+        try:
+            documents[name] = read(folder / name)
+        except InvalidConfig as error:
+            faults.extend(error.faults)
+    if faults:
+        raise InvalidConfig(faults)
+    return documents
+
+
+def from_documents(documents: Mapping[str, object]) -> Catalogue:
+    """The catalogue of stored documents; raises `InvalidConfig` with every fault as `file: place: reason`."""
+    faults: dict[str, list[str]] = {name: [] for name in FILES}
+    of_card, of_map, of_centres = faults.values()
+    currency, prices = rate_card(documents.get("rate-card.yaml"), of_card)
+    deployments = _deployments(documents.get("deployments.yaml"), of_map)
+    allocation = _allocation(documents.get("cost-centres.yaml"), of_centres)
+    if any(faults.values()):
+        raise InvalidConfig([f"{name}: {fault}" for name, found in faults.items() for fault in found])
+    return Catalogue(currency, prices, deployments, allocation)
+
+
+def _deployments(document: object, faults: list[str]) -> dict[str, dict[str, Deployment]]:
+    top = sections(document, ("accounts", "deploymentSets"), faults)
+    raw_sets = top["deploymentSets"] if isinstance(top["deploymentSets"], dict) else {}
+    sets = {
+        name: list(each(raw, _Deployed, f"deploymentSets.{name}", faults)) for name, raw in raw_sets.items()
+    }
+    for deployed in sets.values():
+        _refuse_twins([(f"{place}.name", one.name) for place, one in deployed], faults)
+    accounts = list(each(top["accounts"], _Account, "accounts", faults))
+    _refuse_twins([(f"{place}.account", one.account) for place, one in accounts], faults)
+    for place, account in accounts:
+        if account.deployments not in sets:
+            faults.append(f"{place}.deployments: {account.deployments!r} is not under deploymentSets")
+    return {
+        account.account.casefold(): {
+            one.name.casefold(): _deployment(account, one) for _, one in sets.get(account.deployments, [])
+        }
+        for _, account in accounts
+    }
+
+
+def _deployment(account: _Account, deployed: _Deployed) -> Deployment:
+    return Deployment(
+        account=account.account,
+        region=account.region,
+        geography=account.geography,
+        name=deployed.name,
+        model=deployed.model,
+        version=deployed.version,
+        type=deployed.type,
+    )
+
+
+def _refuse_twins(names: list[tuple[str, str]], faults: list[str]) -> None:
+    """Azure compares these names without regard to case."""
+    seen: set[str] = set()
+    for place, name in names:
+        if not name or name.casefold() in seen:
+            faults.append(f"{place}: {name!r} is empty or there twice")
+        seen.add(name.casefold())
+
+
+def _allocation(document: object, faults: list[str]) -> Allocation:
+    top = sections(document, ("costCentres", "rules"), faults)
+    centres = each(top["costCentres"], _CostCentre, "costCentres", faults)
+    tree = tuple(CostCentre(one.path, one.name) for _, one in centres)
+    rules = tuple(
+        Rule(one.id, one.when, one.cost_centre) for _, one in each(top["rules"], _Rule, "rules", faults)
+    )
+    if not faults:  # else the places would not be those of the file
+        try:
+            return Allocation(tree, rules)
+        except InvalidConfig as error:
+            faults.extend(error.faults)
+    return Allocation((), ())
+
+
+def _with_line(folder: Path, fault: str) -> str:
+    name, place, reason = fault.split(": ", 2)
+    return f"{name}:{line_of(folder / name, place)}: {place}: {reason}"

@@ -1,0 +1,194 @@
+"""The books and the control documents in Cosmos DB.
+
+A shard of a day is written with transactional batches: the fence document and up to 90 records, all or nothing.
+Limits: 100 operations, 2 MB and 5 s a batch (learn.microsoft.com/azure/cosmos-db/nosql/transactional-batch).
+"""
+
+import asyncio
+from collections.abc import AsyncIterator, Sequence
+from contextlib import asynccontextmanager
+from typing import Any
+
+import msgspec
+from azure.core import MatchConditions
+from azure.core.credentials_async import AsyncTokenCredential
+from azure.core.exceptions import AzureError
+from azure.cosmos import exceptions
+from azure.cosmos.aio import ContainerProxy, CosmosClient
+
+from chargeback.domain.errors import StoreUnavailable, Superseded
+from chargeback.domain.records import UsageRecord, from_document, to_document
+from chargeback.services.ports import Document, Posting
+
+MAX_BATCH_BYTES = 1_500_000
+_AGAIN = {408, 429, 449, 503}
+_LOST = {404, 409, 412}
+_ATTEMPTS = 8
+
+
+def connect(endpoint: str, credential: AsyncTokenCredential) -> CosmosClient:
+    """A client that waits out throttling (429 with Retry-After) for up to 30 s a request."""
+    return CosmosClient(
+        endpoint,
+        credential,
+        connection_timeout=5,
+        retry_throttle_total=20,
+        retry_throttle_backoff_max=30,
+    )
+
+
+class CosmosBooks:
+    """Usage records by day; see `services.ports.Books`."""
+
+    shards = 8
+
+    def __init__(self, container: ContainerProxy) -> None:
+        self._container = container
+
+    async def postings(self, day: str) -> dict[int, Posting]:
+        """The fences of the day's shards."""
+        found: dict[int, Posting] = {}
+        async with _translated(f"reading the fences of {day}"):
+            async for document in self._query(day, "posting"):
+                found[document["shard"]] = Posting(document["epoch"], document["catalogue"], document["_etag"])
+        return found
+
+    async def write(
+        self, day: str, shard: int, after: Posting | None, posting: tuple[str | None, str], records: Sequence[UsageRecord]
+    ) -> Posting:
+        """Set the records and the fence, unless another run wrote first."""
+        epoch, catalogue = posting
+        fence = {"id": f"posting-{shard}", "day": day, "kind": "posting", "shard": shard, "epoch": epoch, "catalogue": catalogue}
+        latest = after
+        for documents in _batches([to_document(record) for record in records]):
+            token = await self._write_batch(day, fence, latest.token if latest else None, documents)
+            latest = Posting(epoch, catalogue, token)
+        assert latest is not None
+        return latest
+
+    async def _write_batch(self, day: str, fence: Document, token: str | None, documents: list[Document]) -> str:
+        operations: list[Any] = [
+            ("create", (fence,)) if token is None else ("replace", (fence["id"], fence), {"if_match_etag": token})
+        ]
+        operations += [("upsert", (document,)) for document in documents]
+        for attempt in range(1, _ATTEMPTS + 1):
+            async with _translated(f"posting {day}"):
+                try:
+                    results = await self._container.execute_item_batch(operations, partition_key=day)
+                except exceptions.CosmosBatchOperationError as error:
+                    await _wait_or_raise(error, attempt, f"shard {fence['shard']} of {day}")
+                else:
+                    return str(results[0]["eTag"])
+        raise StoreUnavailable(f"Cosmos DB, posting {day}: throttled {_ATTEMPTS} times")
+
+    async def records(self, day: str) -> AsyncIterator[Sequence[UsageRecord]]:
+        """The day's records, a thousand a page."""
+        async with _translated(f"reading the records of {day}"):
+            async for page in self._query(day, "usage").by_page():
+                yield [from_document(document) async for document in page]
+
+    async def summary(self, day: str) -> tuple[Document, str] | None:
+        """The day's summary with its token."""
+        async with _translated(f"reading the summary of {day}"):
+            try:
+                document = await self._container.read_item("summary", partition_key=day)
+            except exceptions.CosmosResourceNotFoundError:
+                return None
+        return document["summary"], document["_etag"]
+
+    async def put_summary(self, day: str, summary: Document, after: str | None) -> None:
+        """Set the summary, unless another run set it first."""
+        document = {"id": "summary", "day": day, "kind": "summary", "summary": summary}
+        async with _translated(f"writing the summary of {day}"):
+            try:
+                if after is None:
+                    await self._container.create_item(document)
+                else:
+                    await self._container.replace_item(
+                        "summary", document, etag=after, match_condition=MatchConditions.IfNotModified
+                    )
+            except exceptions.CosmosHttpResponseError as error:
+                if error.status_code in _LOST:
+                    raise Superseded(f"the summary of {day} was written by another run") from error
+                raise
+
+    async def ping(self) -> None:
+        """Raise `StoreUnavailable` unless the container answers."""
+        async with _translated("looking at the books"):
+            await self._container.read()
+
+    def _query(self, day: str, kind: str) -> Any:
+        return self._container.query_items(
+            "SELECT * FROM c WHERE c.day = @day AND c.kind = @kind",
+            parameters=[{"name": "@day", "value": day}, {"name": "@kind", "value": kind}],
+            partition_key=day,
+            max_item_count=1000,
+        )
+
+
+class CosmosControl:
+    """Small documents by kind; see `services.ports.Control`."""
+
+    def __init__(self, container: ContainerProxy) -> None:
+        self._container = container
+
+    async def get(self, kind: str, name: str) -> Document | None:
+        """One document."""
+        async with _translated(f"reading {kind}/{name}"):
+            try:
+                found = await self._container.read_item(name, partition_key=kind)
+            except exceptions.CosmosResourceNotFoundError:
+                return None
+        return dict(found["document"])
+
+    async def put(self, kind: str, name: str, document: Document) -> None:
+        """Set one document."""
+        async with _translated(f"writing {kind}/{name}"):
+            await self._container.upsert_item({"id": name, "kind": kind, "document": document})
+
+    async def all(self, kind: str) -> list[Document]:
+        """Every document of a kind, by name."""
+        async with _translated(f"listing {kind}"):
+            found = [
+                (each["id"], each["document"])
+                async for each in self._container.query_items(
+                    "SELECT c.id, c.document FROM c WHERE c.kind = @kind",
+                    parameters=[{"name": "@kind", "value": kind}],
+                    partition_key=kind,
+                    max_item_count=1000,
+                )
+            ]
+        return [document for _, document in sorted(found, key=lambda pair: pair[0])]
+
+
+@asynccontextmanager
+async def _translated(what: str) -> AsyncIterator[None]:
+    try:
+        yield
+    except (AzureError, OSError, TimeoutError) as error:
+        raise StoreUnavailable(f"Cosmos DB, {what}: {str(error).splitlines()[0][:300]}") from error
+
+
+async def _wait_or_raise(error: exceptions.CosmosBatchOperationError, attempt: int, what: str) -> None:
+    """Wait as the store asks where the batch was throttled; say that the fence was passed where it was."""
+    failed: dict[str, Any] = error.operation_responses[error.error_index]
+    status = int(failed.get("statusCode", 0))
+    if status in _LOST:
+        raise Superseded(f"{what} was written by another run") from error
+    if status not in _AGAIN:
+        raise error
+    await asyncio.sleep(float(failed.get("retryAfterMilliseconds", 0)) / 1000 or 0.1 * 2**attempt)
+
+
+def _batches(documents: list[Document]) -> list[list[Document]]:
+    """At least one batch, each below the limits; an empty one carries the fence alone."""
+    batches: list[list[Document]] = [[]]
+    size = 0
+    for document in documents:
+        length = len(msgspec.json.encode(document))
+        if batches[-1] and (size + length > MAX_BATCH_BYTES or len(batches[-1]) >= 99):
+            batches.append([])
+            size = 0
+        batches[-1].append(document)
+        size += length
+    return batches

@@ -1,0 +1,326 @@
+"""Every port in memory, with the same behaviour as the real stores: for tests and for trying things out."""
+
+import secrets
+from collections import defaultdict
+from collections.abc import AsyncIterator, Mapping, Sequence
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field
+from datetime import datetime
+from hashlib import sha256
+
+from chargeback.domain.catalogue import Catalogue
+from chargeback.domain.errors import CountLost, Superseded
+from chargeback.domain.events import Phase
+from chargeback.domain.lines import Line, line_id
+from chargeback.domain.meters import Quantities
+from chargeback.domain.records import UsageRecord
+from chargeback.domain.settlement import LoggedCall, TokenCount
+from chargeback.services.ports import Changed, CountedLine, Document, Posting, Rejected, Weighted
+
+
+class MemoryLedger:
+    """The ledger as lists."""
+
+    def __init__(self) -> None:
+        self.events: dict[str, list[bytes]] = {}
+        self._marks: dict[str, str] = {}
+
+    async def append(self, day: str, events: Sequence[bytes]) -> None:
+        """Make the events durable."""
+        self.events.setdefault(day, []).extend(events)
+
+    async def blocks(self, day: str) -> AsyncIterator[bytes]:
+        """The day's events, a thousand a block."""
+        events = self.events.get(day, [])
+        for start in range(0, len(events), 1000):
+            yield b"\n".join(events[start : start + 1000]) + b"\n"
+
+    async def days(self) -> list[str]:
+        """The days that have events."""
+        return sorted(self.events)
+
+    async def mark(self, day: str) -> None:
+        """Remember that the day has to be audited."""
+        self._marks[day] = secrets.token_hex(4)
+
+    async def marks(self) -> dict[str, str]:
+        """The marked days with the token of their latest mark."""
+        return dict(self._marks)
+
+    async def unmark(self, day: str, token: str) -> None:
+        """Forget a mark unless the day was marked again."""
+        if self._marks.get(day) == token:
+            del self._marks[day]
+
+    async def ping(self) -> None:
+        """Always there."""
+
+
+@dataclass(slots=True)
+class _Known:
+    """What a call was counted as."""
+
+    phase: Phase
+    counted: bool
+    weighted: Weighted
+
+
+@dataclass(slots=True)
+class _Day:
+    """One counted day."""
+
+    epoch: str = field(default_factory=lambda: secrets.token_hex(8))
+    version: int = 0
+    calls: dict[bytes, _Known] = field(default_factory=dict)
+    lines: dict[str, tuple[Line, dict[int, Quantities]]] = field(default_factory=dict)
+    dirty: dict[str, int] = field(default_factory=dict)
+    spend: dict[str, int] = field(default_factory=lambda: defaultdict(int))
+
+    def add(self, weighted: Weighted, sign: int) -> None:
+        """Count one contribution, or take it back."""
+        event, scopes, picodollars = weighted
+        identity = line_id(event.line)
+        _, hours = self.lines.setdefault(identity, (event.line, {}))
+        totals = hours.setdefault(event.hour, {})
+        for meter, quantity in event.quantities.items():
+            totals[meter] = totals.get(meter, 0) + sign * quantity
+        for scope in scopes if picodollars else ():
+            self.spend[scope] += sign * picodollars
+        self.dirty[identity] = self.version
+
+    def take(self, weighted: Weighted) -> bool:
+        """Count an event unless its call is already accounted for."""
+        event = weighted.event
+        known = self.calls.get(event.call)
+        if known is None:
+            counts = event.phase is not Phase.POLL
+            self.calls[event.call] = _Known(event.phase, counts, weighted)
+            if counts:
+                self.add(weighted, 1)
+            return counts
+        if known.phase is Phase.POLL and not known.counted and event.phase < Phase.POLL:
+            known.counted = True
+            self.add(known.weighted, 1)
+            return True
+        if event.phase <= known.phase:
+            return False
+        if known.counted:
+            self.add(known.weighted, -1)
+        self.calls[event.call] = _Known(event.phase, True, weighted)
+        self.add(weighted, 1)
+        return True
+
+
+class MemoryCounter:
+    """The counter as dictionaries; `days.clear()` is what a flushed Redis looks like."""
+
+    def __init__(self) -> None:
+        self.days: dict[str, _Day] = {}
+
+    async def count(self, day: str, events: Sequence[Weighted]) -> Sequence[bool]:
+        """Count each event unless its call is already accounted for."""
+        counted = self.days.setdefault(day, _Day())
+        counted.version += 1
+        return [counted.take(weighted) for weighted in events]
+
+    async def epoch(self, day: str) -> str | None:
+        """The day's identity."""
+        return self.days[day].epoch if day in self.days else None
+
+    async def changed(self, day: str) -> Changed | None:
+        """The lines to post."""
+        return Changed(self.days[day].epoch, dict(self.days[day].dirty)) if day in self.days else None
+
+    async def lines(self, day: str, epoch: str, line_ids: Sequence[str]) -> list[CountedLine]:
+        """What is counted now under these lines."""
+        if await self.epoch(day) != epoch:
+            raise CountLost(f"{day} is no longer counted under epoch {epoch}")
+        return [CountedLine(identity, *_without_zeros(*self.days[day].lines[identity])) for identity in line_ids]
+
+    async def posted(self, day: str, epoch: str, lines: Mapping[str, int]) -> None:
+        """These versions are in the books."""
+        if await self.epoch(day) == epoch:
+            dirty = self.days[day].dirty
+            for identity, version in lines.items():
+                if dirty.get(identity) == version:
+                    del dirty[identity]
+
+    async def touch(self, day: str) -> None:
+        """Mark every line of the day as changed."""
+        if day in self.days:
+            counted = self.days[day]
+            counted.version += 1
+            counted.dirty = dict.fromkeys(counted.lines, counted.version)
+
+    async def forget(self, day: str) -> None:
+        """Drop all that is counted of the day."""
+        self.days.pop(day, None)
+
+    async def pending(self, day: str) -> list[bytes]:
+        """The raw events of calls whose tokens are not known yet."""
+        calls = self.days[day].calls.values() if day in self.days else ()
+        return [known.weighted.event.raw for known in calls if known.phase is Phase.PENDING]
+
+    async def known(self, day: str, calls: Sequence[bytes]) -> Sequence[bool] | None:
+        """Whether each of these calls is accounted for on the day."""
+        return [call in self.days[day].calls for call in calls] if day in self.days else None
+
+    async def spend(self, day: str) -> dict[str, int]:
+        """Budget scope → picodollars."""
+        return dict(self.days[day].spend) if day in self.days else {}
+
+    async def ping(self) -> None:
+        """Always there."""
+
+
+def _without_zeros(line: Line, hours: Mapping[int, Quantities]) -> tuple[Line, dict[int, Quantities]]:
+    kept = {
+        hour: {meter: quantity for meter, quantity in totals.items() if quantity} for hour, totals in hours.items()
+    }
+    return line, {hour: totals for hour, totals in kept.items() if totals}
+
+
+class MemoryBooks:
+    """The books as dictionaries."""
+
+    shards = 4
+
+    def __init__(self) -> None:
+        self.days: dict[str, dict[str, UsageRecord]] = {}
+        self._postings: dict[tuple[str, int], Posting] = {}
+        self._summaries: dict[str, tuple[Document, str]] = {}
+
+    async def postings(self, day: str) -> dict[int, Posting]:
+        """The fences of the day's shards."""
+        return {shard: posting for (of, shard), posting in self._postings.items() if of == day}
+
+    async def write(
+        self, day: str, shard: int, after: Posting | None, posting: tuple[str | None, str], records: Sequence[UsageRecord]
+    ) -> Posting:
+        """Set the records and the fence, unless another run wrote first."""
+        if self._postings.get((day, shard)) != after:
+            raise Superseded(f"shard {shard} of {day} was written by another run")
+        self.days.setdefault(day, {}).update({record.record_id: record for record in records})
+        self._postings[day, shard] = Posting(*posting, secrets.token_hex(4))
+        return self._postings[day, shard]
+
+    async def records(self, day: str) -> AsyncIterator[Sequence[UsageRecord]]:
+        """The day's records in pages of a thousand."""
+        records = list(self.days.get(day, {}).values())
+        for start in range(0, len(records), 1000):
+            yield records[start : start + 1000]
+
+    async def summary(self, day: str) -> tuple[Document, str] | None:
+        """The day's summary with its token."""
+        return self._summaries.get(day)
+
+    async def put_summary(self, day: str, summary: Document, after: str | None) -> None:
+        """Set the summary, unless another run set it first."""
+        known = self._summaries.get(day)
+        if (known[1] if known else None) != after:
+            raise Superseded(f"the summary of {day} was written by another run")
+        self._summaries[day] = (summary, secrets.token_hex(4))
+
+    async def ping(self) -> None:
+        """Always there."""
+
+
+class MemoryControl:
+    """Control documents as a dictionary."""
+
+    def __init__(self) -> None:
+        self._documents: dict[tuple[str, str], Document] = {}
+
+    async def get(self, kind: str, name: str) -> Document | None:
+        """One document."""
+        return self._documents.get((kind, name))
+
+    async def put(self, kind: str, name: str, document: Document) -> None:
+        """Set one document."""
+        self._documents[kind, name] = document
+
+    async def all(self, kind: str) -> list[Document]:
+        """Every document of a kind, by name."""
+        return [document for (of, _), document in sorted(self._documents.items()) if of == kind]
+
+
+class MemoryQuarantine:
+    """The quarantine as a dictionary."""
+
+    def __init__(self) -> None:
+        self._batches: dict[str, list[Rejected]] = {}
+
+    async def put(self, rejected: Sequence[Rejected], day: str) -> None:
+        """Keep the events."""
+        name = sha256(b"".join(each.raw for each in rejected)).hexdigest()[:32]
+        self._batches[f"{day}/{name}.ndjson"] = list(rejected)
+
+    async def batches(self) -> list[str]:
+        """Names of the kept batches."""
+        return sorted(self._batches)
+
+    async def get(self, batch: str) -> list[Rejected]:
+        """The events of a batch."""
+        return list(self._batches[batch])
+
+    async def remove(self, batch: str) -> None:
+        """Drop a batch."""
+        del self._batches[batch]
+
+
+class _MemoryFile:
+    def __init__(self) -> None:
+        self.content = bytearray()
+
+    async def write(self, data: bytes) -> None:
+        """Add bytes."""
+        self.content += data
+
+
+class MemoryReports:
+    """The published files as a dictionary."""
+
+    def __init__(self) -> None:
+        self.files: dict[str, bytes] = {}
+
+    @asynccontextmanager
+    async def create(self, path: str, content_type: str) -> AsyncIterator[_MemoryFile]:  # noqa: ARG002 a store keeps it
+        """Write a file; an exception inside leaves the older one in place."""
+        file = _MemoryFile()
+        yield file
+        self.files[path] = bytes(file.content)
+
+    async def paths(self, prefix: str) -> list[str]:
+        """The files under a prefix."""
+        return sorted(path for path in self.files if path.startswith(prefix))
+
+    async def read(self, path: str) -> AsyncIterator[bytes]:
+        """A file's content."""
+        yield self.files[path]
+
+
+@dataclass
+class MemoryCatalogues:
+    """A fixed catalogue."""
+
+    catalogue: Catalogue
+
+    async def current(self) -> Catalogue:
+        """The catalogue."""
+        return self.catalogue
+
+
+@dataclass
+class MemoryGatewayLog:
+    """The gateway's log as two lists; each count is filed under the time of its call."""
+
+    counts: list[tuple[datetime, TokenCount]] = field(default_factory=list)
+    logged: list[LoggedCall] = field(default_factory=list)
+
+    async def token_counts(self, since: datetime, until: datetime) -> list[TokenCount]:
+        """The tokens of each call in the span."""
+        return [count for time, count in self.counts if since <= time < until]
+
+    async def calls(self, since: datetime, until: datetime, correlation_ids: Sequence[str]) -> list[LoggedCall]:
+        """The logged calls with these ids."""
+        return [call for call in self.logged if call.correlation_id in correlation_ids and since <= call.time < until]

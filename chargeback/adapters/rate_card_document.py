@@ -1,0 +1,120 @@
+"""The rate card as a document: one entry of versions, deployment types and meters becomes many prices."""
+
+import re
+from collections.abc import Iterator
+from datetime import UTC, datetime
+from decimal import Decimal
+from itertools import pairwise
+from typing import Any
+
+from chargeback.adapters.records import Record, each, sections
+from chargeback.domain.catalogue import ANY, DEFAULT_TIER, TIERS, Dated, DeploymentType, Price, PriceKey
+from chargeback.domain.meters import Meter
+
+_DECIMAL = re.compile(r"\d{1,12}(\.\d{1,6})?")
+_CURRENCY = re.compile(r"[A-Z]{3}")
+_METERS = {meter.value for meter in Meter}
+
+
+class _Entry(Record, frozen=True):
+    provider: str
+    model: str
+    deployment_types: list[DeploymentType]
+    effective_from: datetime
+    source: str
+    per_million: dict[str, Any]
+    versions: list[str] | None = None
+    service_tier: str = DEFAULT_TIER
+    region: str | None = None
+    variant: str = ""
+    effective_to: datetime | None = None
+
+
+def rate_card(document: object, faults: list[str]) -> tuple[str, dict[PriceKey, Dated]]:
+    """Currency and prices by key, each key's prices by time; what is wrong is appended to `faults`."""
+    top = sections(document, ("currency", "prices"), faults)
+    currency = str(top["currency"])
+    if not _CURRENCY.fullmatch(currency):
+        faults.append(f"currency: {currency!r} is not an ISO 4217 code such as USD")
+    found: dict[PriceKey, list[tuple[str, Price]]] = {}
+    for place, entry in each(top["prices"], _Entry, "prices", faults):
+        wrong = [*_period_faults(entry), *_name_faults(entry), *_amount_faults(entry)]
+        faults.extend(f"{place}.{fault}" for fault in wrong)
+        if not wrong:
+            for key, price in _prices(entry, currency):
+                found.setdefault(key, []).append((place, price))
+    return currency, {key: _by_time(prices, faults) for key, prices in found.items()}
+
+
+def _prices(entry: _Entry, currency: str) -> Iterator[tuple[PriceKey, Price]]:
+    for version in entry.versions or [ANY]:
+        for deployment_type in entry.deployment_types:
+            for name, amount in entry.per_million.items():
+                key = PriceKey(
+                    entry.provider,
+                    entry.model.casefold(),
+                    version,
+                    deployment_type,
+                    entry.service_tier,
+                    entry.region or ANY,
+                    entry.variant,
+                    Meter(name),
+                )
+                yield key, _price(key, entry, Decimal(amount), currency)
+
+
+def _price(key: PriceKey, entry: _Entry, amount: Decimal, currency: str) -> Price:
+    kind = (key.provider, key.model, key.version or "any", key.deployment_type, key.service_tier)
+    parts = [*kind, *filter(None, (key.region, key.variant)), key.meter]
+    price_id = f"{'/'.join(parts)}@{entry.effective_from.astimezone(UTC):%Y-%m-%dT%HZ}"
+    return Price(
+        price_id,
+        key.meter,
+        amount,
+        currency,
+        entry.effective_from.astimezone(UTC),
+        entry.effective_to.astimezone(UTC) if entry.effective_to else None,
+        entry.source,
+    )
+
+
+def _by_time(prices: list[tuple[str, Price]], faults: list[str]) -> Dated:
+    prices.sort(key=lambda item: item[1].effective_from)
+    for (earlier_place, earlier), (place, later) in pairwise(prices):
+        if earlier.effective_to is None or earlier.effective_to > later.effective_from:
+            faults.append(
+                f"{place}.effectiveFrom: {later.price_id} overlaps {earlier.price_id} of {earlier_place}"
+            )
+    return tuple(price for _, price in prices)
+
+
+def _period_faults(entry: _Entry) -> Iterator[str]:
+    moments = {"effectiveFrom": entry.effective_from, "effectiveTo": entry.effective_to}
+    whole = True
+    for name, moment in moments.items():
+        if moment is not None and (moment.tzinfo is None or moment.timestamp() % 3600):
+            whole = False
+            yield f"{name}: {moment.isoformat()} is not a whole hour in UTC such as 2024-11-20T00:00:00Z"
+    if whole and entry.effective_to is not None and entry.effective_to <= entry.effective_from:
+        yield "effectiveTo: is not after effectiveFrom"
+
+
+def _name_faults(entry: _Entry) -> Iterator[str]:
+    for name, value in (("provider", entry.provider), ("model", entry.model), ("source", entry.source)):
+        if not value.strip():
+            yield f"{name}: is empty"
+    for name, values in (("versions", entry.versions), ("deploymentTypes", entry.deployment_types)):
+        if values is not None and (not values or not all(values) or len(set(values)) < len(values)):
+            yield f"{name}: names none, an empty one, or one twice"
+    if entry.service_tier not in TIERS:
+        yield f"serviceTier: {entry.service_tier!r} is not one of {', '.join(TIERS)}"
+
+
+def _amount_faults(entry: _Entry) -> Iterator[str]:
+    if not entry.per_million:
+        yield "perMillion: names no meter"
+    for name, amount in entry.per_million.items():
+        if name not in _METERS:
+            yield f"perMillion.{name}: no such meter; there are {', '.join(Meter)}"
+        elif not isinstance(amount, str) or not _DECIMAL.fullmatch(amount):
+            yield f'perMillion.{name}: {amount!r} is not a quoted decimal of at most 6 places, such as "2.50"'

@@ -1,0 +1,222 @@
+"""The counter on Redis: all keys of a day share a hash tag, so that one script may touch them under every clustering policy."""
+
+import asyncio
+import secrets
+from collections.abc import AsyncIterator, Mapping, Sequence
+from contextlib import asynccontextmanager
+from datetime import UTC, datetime, timedelta
+from importlib import resources
+from typing import Any
+
+import msgspec
+from redis import exceptions
+from redis.asyncio import BlockingConnectionPool, Redis, SSLConnection
+from redis.credentials import CredentialProvider
+
+from chargeback.domain.errors import CountLost, StoreUnavailable
+from chargeback.domain.events import Phase
+from chargeback.domain.lines import from_text, line_id, to_text
+from chargeback.domain.meters import Meter, Quantities
+from chargeback.services.ports import Changed, CountedLine, Weighted
+
+EVENTS_PER_CALL = 2_000
+"""Redis answers nobody else while a script runs: at about 4 µs an event a call stays under 10 ms."""
+
+LINES_PER_CALL = 500
+
+EXPIRES_AFTER = timedelta(days=5)
+"""Counted from the start of the day; longer than a day is open, so that no open day expires."""
+
+_pack = msgspec.msgpack.Encoder().encode
+_FIELDS = [{meter: f"{hour:02}:{meter}" for meter in Meter} for hour in range(24)]
+_BY_FIELD = {name: (hour, meter) for hour, names in enumerate(_FIELDS) for meter, name in names.items()}
+_UNAVAILABLE = (exceptions.RedisError, OSError, asyncio.TimeoutError)
+
+
+def connect(url: str, *, credentials: CredentialProvider | None = None, connections: int = 32) -> Redis:
+    """A client for `redis://` or `rediss://` with a bounded pool; every command times out after 5 s.
+
+    RESP2 is asked for because it is what every server version and Azure Managed Redis accept.
+    """
+    extra: dict[str, Any] = {"connection_class": SSLConnection} if url.startswith("rediss://") else {}
+    pool = BlockingConnectionPool.from_url(
+        url,
+        max_connections=connections,
+        timeout=5,
+        socket_timeout=5,
+        socket_connect_timeout=5,
+        protocol=2,
+        credential_provider=credentials,
+        **extra,
+    )
+    return Redis(connection_pool=pool)
+
+
+class RedisCounter:
+    """Counts in Redis; see `services.ports.Counter`."""
+
+    def __init__(self, client: Redis) -> None:
+        self._client = client
+        self._count = client.register_script(_script("count"))
+        self._posted = client.register_script(_script("posted"))
+        self._touch = client.register_script(_script("touch"))
+        self._forget = client.register_script(_script("forget"))
+
+    async def count(self, day: str, events: Sequence[Weighted]) -> Sequence[bool]:
+        """Count each event unless its call is already accounted for."""
+        flags: list[bool] = []
+        async with _translated():
+            for start in range(0, len(events), EVENTS_PER_CALL):
+                answer = await self._count(
+                    keys=_keys(day, "meta", "seen", "lines", "dirty", "spend", "pending"),
+                    args=[
+                        _packed(events[start : start + EVENTS_PER_CALL]),
+                        secrets.token_hex(8),
+                        _expiry(day),
+                        _key(day, "line:"),
+                    ],
+                )
+                flags.extend(flag == 0x31 for flag in answer)
+        return flags
+
+    async def epoch(self, day: str) -> str | None:
+        """The day's identity."""
+        async with _translated():
+            value = await self._client.hget(_key(day, "meta"), "epoch")
+        return value.decode() if value else None
+
+    async def changed(self, day: str) -> Changed | None:
+        """The lines to post."""
+        async with _translated(), self._client.pipeline(transaction=True) as pipeline:
+            pipeline.hget(_key(day, "meta"), "epoch")
+            pipeline.hgetall(_key(day, "dirty"))
+            epoch, dirty = await pipeline.execute()
+        if epoch is None:
+            return None
+        return Changed(epoch.decode(), {identity.decode(): int(version) for identity, version in dirty.items()})
+
+    async def lines(self, day: str, epoch: str, line_ids: Sequence[str]) -> list[CountedLine]:
+        """What is counted now under these lines."""
+        found: list[CountedLine] = []
+        for start in range(0, len(line_ids), LINES_PER_CALL):
+            found += await self._some_lines(day, epoch, line_ids[start : start + LINES_PER_CALL])
+        return found
+
+    async def _some_lines(self, day: str, epoch: str, line_ids: Sequence[str]) -> list[CountedLine]:
+        async with _translated(), self._client.pipeline(transaction=True) as pipeline:
+            pipeline.hget(_key(day, "meta"), "epoch")
+            pipeline.hmget(_key(day, "lines"), line_ids)
+            for identity in line_ids:
+                pipeline.hgetall(_key(day, f"line:{identity}"))
+            now, texts, *counts = await pipeline.execute()
+        if now is None or now.decode() != epoch or None in texts:
+            raise CountLost(f"{day} is no longer counted under epoch {epoch}")
+        return [
+            CountedLine(identity, from_text(text), _hours(fields))
+            for identity, text, fields in zip(line_ids, texts, counts, strict=True)
+        ]
+
+    async def posted(self, day: str, epoch: str, lines: Mapping[str, int]) -> None:
+        """These versions are in the books."""
+        pairs = list(lines.items())
+        async with _translated():
+            for start in range(0, len(pairs), LINES_PER_CALL):
+                flat = [part for pair in pairs[start : start + LINES_PER_CALL] for part in pair]
+                await self._posted(keys=_keys(day, "meta", "dirty"), args=[epoch, *flat])
+
+    async def touch(self, day: str) -> None:
+        """Mark every line of the day as changed."""
+        async with _translated():
+            await self._touch(keys=_keys(day, "meta", "lines", "dirty"), args=[_expiry(day)])
+
+    async def forget(self, day: str) -> None:
+        """Drop all that is counted of the day."""
+        async with _translated():
+            await self._forget(
+                keys=_keys(day, "lines", "meta", "seen", "dirty", "spend", "pending"), args=[_key(day, "line:")]
+            )
+
+    async def pending(self, day: str) -> list[bytes]:
+        """The raw events of calls whose tokens are not known yet."""
+        async with _translated():
+            return list(await self._client.hvals(_key(day, "pending")))
+
+    async def known(self, day: str, calls: Sequence[bytes]) -> Sequence[bool] | None:
+        """Whether each of these calls is accounted for on the day."""
+        if await self.epoch(day) is None:
+            return None
+        found: list[bool] = []
+        async with _translated():
+            for start in range(0, len(calls), EVENTS_PER_CALL):
+                some = calls[start : start + EVENTS_PER_CALL]
+                found += [value is not None for value in await self._client.hmget(_key(day, "seen"), list(some))]
+        return found
+
+    async def spend(self, day: str) -> dict[str, int]:
+        """Budget scope → picodollars."""
+        async with _translated():
+            found = await self._client.hgetall(_key(day, "spend"))
+        return {scope.decode(): int(picodollars) for scope, picodollars in found.items()}
+
+    async def ping(self) -> None:
+        """Raise `StoreUnavailable` unless Redis answers."""
+        async with _translated():
+            await self._client.ping()
+
+    async def close(self) -> None:
+        """Close the connections."""
+        await self._client.aclose()
+
+
+@asynccontextmanager
+async def _translated() -> AsyncIterator[None]:
+    try:
+        yield
+    except _UNAVAILABLE as error:
+        raise StoreUnavailable(f"Redis: {error or type(error).__name__}") from error
+
+
+def _script(name: str) -> str:
+    return resources.files("chargeback.adapters").joinpath("lua", f"{name}.lua").read_text("utf-8")
+
+
+def _key(day: str, part: str) -> str:
+    return f"chargeback:{{{day}}}:{part}"
+
+
+def _keys(day: str, *parts: str) -> list[str]:
+    return [_key(day, part) for part in parts]
+
+
+def _expiry(day: str) -> int:
+    return int((datetime.fromisoformat(day).replace(tzinfo=UTC) + EXPIRES_AFTER).timestamp())
+
+
+def _packed(events: Sequence[Weighted]) -> bytes:
+    lines: list[tuple[str, str, tuple[str, ...]]] = []
+    numbers: dict[str, int] = {}
+    packed: list[list[object]] = []
+    for event, scopes, picodollars in events:
+        identity = line_id(event.line)
+        number = numbers.get(identity)
+        if number is None:
+            lines.append((identity, to_text(event.line), scopes))
+            number = numbers[identity] = len(lines)
+        raw = event.raw if event.phase is Phase.PENDING else b""
+        entry: list[object] = [event.call, event.phase, number, picodollars, raw]
+        fields = _FIELDS[event.hour]
+        for meter, quantity in event.quantities.items():
+            entry.append(fields[meter])
+            entry.append(quantity)
+        packed.append(entry)
+    return _pack((lines, packed))
+
+
+def _hours(fields: Mapping[bytes, bytes]) -> dict[int, Quantities]:
+    hours: dict[int, Quantities] = {}
+    for name, text in fields.items():
+        quantity = int(text)
+        if quantity:
+            hour, meter = _BY_FIELD[name.decode()]
+            hours.setdefault(hour, {})[meter] = quantity
+    return hours

@@ -1,0 +1,69 @@
+"""YAML as configuration needs it: no key twice, JSON types only, and the line of any place."""
+
+import re
+from collections.abc import Hashable
+from pathlib import Path
+from typing import Any
+
+import msgspec
+import yaml
+
+from chargeback.domain.errors import InvalidConfig
+
+_Loader: Any = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
+_STEP = re.compile(r"\[(\d+)\]|([^.\[\]]+)")
+
+
+class _StrictLoader(_Loader):  # type: ignore[misc]
+    """Refuses a mapping that has a key twice: plain YAML loaders silently keep the last one."""
+
+    def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[Hashable, Any]:  # noqa: FBT001
+        """As the parent's, after looking for keys that are there twice."""
+        seen: set[str] = set()
+        for key, _ in node.value:
+            if key.value in seen:
+                raise yaml.constructor.ConstructorError(
+                    None, None, f"key {key.value!r} is there twice", key.start_mark
+                )
+            seen.add(key.value)
+        mapping: dict[Hashable, Any] = super().construct_mapping(node, deep)
+        return mapping
+
+
+def read(path: Path) -> dict[str, object]:
+    """The file's content with JSON types only (a date becomes its ISO text); raises `InvalidConfig`."""
+    try:
+        # A safe loader with one more check.
+        content = yaml.load(path.read_bytes(), _StrictLoader)  # noqa: S506
+    except FileNotFoundError:
+        raise InvalidConfig([f"{path.name}: there is no such file in {path.parent}"]) from None
+    except yaml.MarkedYAMLError as error:
+        line = error.problem_mark.line + 1 if error.problem_mark else 1
+        raise InvalidConfig([f"{path.name}:{line}: {error.problem}"]) from error
+    except (yaml.YAMLError, UnicodeDecodeError) as error:
+        raise InvalidConfig([f"{path.name}: {error}"]) from error
+    if not isinstance(content, dict):
+        raise InvalidConfig([f"{path.name}: expected a mapping at the top"])
+    document: dict[str, object] = msgspec.to_builtins(content, str_keys=True)
+    return document
+
+
+def line_of(path: Path, place: str) -> int:
+    """The line of a place such as `prices[3].perMillion.input_tokens`, or of the nearest part of it."""
+    node: yaml.Node = yaml.compose(path.read_text(), _Loader)  # type: ignore[assignment]
+    line: int = node.start_mark.line
+    for index, key in _STEP.findall(place):
+        child = _child(node, index, key)
+        if child is None:
+            break
+        mark, node = child
+        line = mark.line
+    return line + 1
+
+
+def _child(node: yaml.Node, index: str, key: str) -> tuple[yaml.Mark, yaml.Node] | None:
+    if index and isinstance(node, yaml.SequenceNode) and int(index) < len(node.value):
+        return node.value[int(index)].start_mark, node.value[int(index)]
+    if key and isinstance(node, yaml.MappingNode):
+        return next(((name.start_mark, value) for name, value in node.value if name.value == key), None)
+    return None

@@ -1,0 +1,216 @@
+"""What usage costs, where it ran and who pays: rate card, deployment map and cost centres as one value."""
+
+import hashlib
+import json
+import re
+from bisect import bisect_right
+from collections.abc import Iterator, Mapping
+from dataclasses import astuple, dataclass
+from datetime import datetime
+from decimal import Decimal
+from enum import StrEnum
+from functools import lru_cache
+from typing import NamedTuple
+
+from chargeback.domain.allocation import Allocation
+from chargeback.domain.errors import PriceNotFound
+from chargeback.domain.lines import Line
+from chargeback.domain.meters import Meter
+from chargeback.domain.money import to_text
+
+DEFAULT_TIER = "default"
+TIERS = (DEFAULT_TIER, "priority", "flex", "scale")
+"""Service tiers that a price may be for; answers also say `auto` or `standard` for the default."""
+
+ANY = ""
+"""Stands for every version or every region in a price's key."""
+
+_SAME_AS_DEFAULT = {"", "auto", "standard", DEFAULT_TIER}
+_SNAPSHOT = re.compile(r"(?P<model>.+)-(?P<version>\d{4}-\d{2}-\d{2}|\d{4})")
+
+
+class DeploymentType(StrEnum):
+    """The SKU of a deployment, which decides its prices; the names are Azure's."""
+
+    GLOBAL_STANDARD = "GlobalStandard"
+    DATA_ZONE_STANDARD = "DataZoneStandard"
+    STANDARD = "Standard"
+    GLOBAL_BATCH = "GlobalBatch"
+    DATA_ZONE_BATCH = "DataZoneBatch"
+    GLOBAL_PROVISIONED_MANAGED = "GlobalProvisionedManaged"
+    DATA_ZONE_PROVISIONED_MANAGED = "DataZoneProvisionedManaged"
+    PROVISIONED_MANAGED = "ProvisionedManaged"
+    DEVELOPER_TIER = "DeveloperTier"
+
+
+@dataclass(frozen=True, slots=True)
+class Deployment:
+    """What a deployment name of an account really is."""
+
+    account: str
+    region: str
+    geography: str
+    name: str
+    model: str
+    version: str
+    type: DeploymentType
+
+
+@dataclass(frozen=True, slots=True)
+class Price:
+    """What 1 000 000 units of a meter cost from `effective_from` (a whole UTC hour) until `effective_to`."""
+
+    price_id: str
+    meter: Meter
+    per_million: Decimal
+    currency: str
+    effective_from: datetime
+    effective_to: datetime | None
+    source: str
+
+
+class PriceKey(NamedTuple):
+    """What a price is for; an empty version or region means every one."""
+
+    provider: str
+    model: str
+    version: str
+    deployment_type: DeploymentType
+    service_tier: str
+    region: str
+    variant: str
+    meter: Meter
+
+
+Dated = tuple[Price, ...]
+"""The prices of one key, by time, without overlaps."""
+
+
+class Catalogue:
+    """One version of the rate card, the deployment map and the allocation rules; never changes once made.
+
+    Attributes:
+        digest: SHA-256 over the content in canonical form: equal meaning, equal digest.
+        currency: of every price.
+        prices: every price by its key, each key's prices by time.
+        deployments: every deployment by account and by its name in lower case.
+        allocation: cost centres and rules.
+    """
+
+    def __init__(
+        self,
+        currency: str,
+        prices: Mapping[PriceKey, Dated],
+        deployments: Mapping[str, Mapping[str, Deployment]],
+        allocation: Allocation,
+    ) -> None:
+        self.currency = currency
+        self.prices = prices
+        self.deployments = deployments
+        self.allocation = allocation
+        self.digest = _digest(self)
+        # Only what decides a price is in these caches' keys, so that ten thousand users share one entry.
+        self._candidates = lru_cache(maxsize=16_384)(self._find_candidates)
+        self.deployment = lru_cache(maxsize=16_384)(self._find_deployment)
+        """(backend host, deployment name) → Deployment, or None when the map lacks it."""
+
+    def price(self, line: Line, meter: Meter, hour: datetime) -> Price:
+        """The price in force for a meter of a line; raises `PriceNotFound` naming what was looked for."""
+        price = self.find_price(line, meter, hour)
+        if price is None:
+            raise PriceNotFound(self._what_is_missing(line, meter, hour))
+        return price
+
+    def find_price(self, line: Line, meter: Meter, hour: datetime) -> Price | None:
+        """The price in force for a meter of a line, or None."""
+        candidates = self._candidates(
+            line.provider, line.model, line.backend, line.deployment, line.service_tier, line.variant, meter
+        )
+        return next((price for dated in candidates if (price := _in_force(dated, hour)) is not None), None)
+
+    def cost_centre(self, line: Line) -> tuple[str, str]:
+        """The path of the cost centre that pays for a line, and the id of the rule that says so."""
+        return self.allocation.cost_centre(line)
+
+    def _find_deployment(self, backend: str, deployment: str) -> Deployment | None:
+        """The host's first label is an account, or "<account>-<suffix>"; the longest account wins."""
+        parts = backend.casefold().split(":")[0].split(".")[0].split("-")
+        for length in range(len(parts), 0, -1):
+            found = self.deployments.get("-".join(parts[:length]))
+            if found is not None:
+                return found.get(deployment.casefold())
+        return None
+
+    def _find_candidates(
+        self, provider: str, model: str, backend: str, name: str, tier: str, variant: str, meter: Meter
+    ) -> tuple[Dated, ...]:
+        deployment = self.deployment(backend, name)
+        if deployment is None:
+            return ()
+        model, version = _served(model, deployment)
+        tier = normal_tier(tier)
+        keys = (
+            PriceKey(provider, model, either, deployment.type, tier, region, variant, each)
+            for each in _priced_as(meter)
+            for region in (deployment.region, ANY)
+            for either in dict.fromkeys((version, ANY))
+        )
+        return tuple(self.prices[key] for key in keys if key in self.prices)
+
+    def _what_is_missing(self, line: Line, meter: Meter, hour: datetime) -> str:
+        deployment = self.deployment(line.backend, line.deployment)
+        if deployment is None:
+            return f"no deployment {line.deployment!r} of backend {line.backend!r} in the deployment map"
+        model, version = _served(line.model, deployment)
+        return (
+            f"no price for {meter} of {line.provider} {model} (version {version or 'unknown'}), "
+            f"{deployment.type} in {deployment.region}, tier {normal_tier(line.service_tier)}, "
+            f"variant {line.variant or 'none'}, at {hour:%Y-%m-%dT%H:%MZ}"
+        )
+
+
+def normal_tier(tier: str) -> str:
+    """The tier's name on the rate card: `auto`, `standard` and an absent tier are the default."""
+    return DEFAULT_TIER if tier in _SAME_AS_DEFAULT else tier
+
+
+def _served(answered: str, deployment: Deployment) -> tuple[str, str]:
+    """Model and version that served a call: the answer knows best, the deployment map fills the gaps."""
+    if not answered:
+        return deployment.model, deployment.version
+    snapshot = _SNAPSHOT.fullmatch(answered.casefold())
+    if snapshot:
+        return snapshot["model"], snapshot["version"]
+    model = answered.casefold()
+    return model, deployment.version if model == deployment.model else ANY
+
+
+def _priced_as(meter: Meter) -> tuple[Meter, ...]:
+    return (meter, Meter.OUTPUT) if meter is Meter.REASONING else (meter,)
+
+
+def _in_force(dated: Dated, hour: datetime) -> Price | None:
+    index = bisect_right(dated, hour, key=lambda price: price.effective_from) - 1
+    if index < 0:
+        return None
+    price = dated[index]
+    return price if price.effective_to is None or hour < price.effective_to else None
+
+
+def _digest(catalogue: Catalogue) -> str:
+    content = {
+        "currency": catalogue.currency,
+        "prices": sorted(_price_rows(catalogue)),
+        "deployments": sorted(astuple(d) for names in catalogue.deployments.values() for d in names.values()),
+        "costCentres": sorted(astuple(centre) for centre in catalogue.allocation.centres),
+        "rules": [(rule.id, dict(rule.when), rule.cost_centre) for rule in catalogue.allocation.rules],
+    }
+    canonical = json.dumps(content, sort_keys=True, separators=(",", ":"), ensure_ascii=False)
+    return hashlib.sha256(canonical.encode()).hexdigest()
+
+
+def _price_rows(catalogue: Catalogue) -> Iterator[tuple[str, ...]]:
+    for key, dated in catalogue.prices.items():
+        for price in dated:
+            until = price.effective_to.isoformat() if price.effective_to else ""
+            yield (*key, price.effective_from.isoformat(), until, to_text(price.per_million), price.source)

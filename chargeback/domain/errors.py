@@ -1,0 +1,47 @@
+"""What can go wrong, as one tree.
+
+ChargebackError
+├── InvalidEvent       one event cannot be used: quarantined, never raised to a trigger
+├── InvalidConfig      config/ or a setting is wrong: names the file and the place
+├── PriceNotFound      usage that no price covers: kept and shown as unpriced
+├── Superseded         another run wrote the same part of the books first: read again and retry
+├── CountLost          Redis lost the day while it was being read: replay the ledger and retry
+└── StoreUnavailable   a store cannot be reached or refuses: raised, so that the trigger delivers again
+"""
+
+
+class ChargebackError(Exception):
+    """The root of every error that this product raises on purpose."""
+
+
+class InvalidEvent(ChargebackError):
+    """A usage event that cannot be counted; `reason` is a short stable word for grouping."""
+
+    def __init__(self, reason: str, detail: str) -> None:
+        super().__init__(detail)
+        self.reason = reason
+        self.detail = detail
+
+
+class InvalidConfig(ChargebackError):
+    """Configuration that cannot be used; the text names every fault and its place."""
+
+    def __init__(self, faults: list[str]) -> None:
+        super().__init__("\n".join(faults))
+        self.faults = faults
+
+
+class PriceNotFound(ChargebackError):
+    """No price covers a meter of a line in an hour."""
+
+
+class Superseded(ChargebackError):
+    """A conditional write failed because another run wrote first."""
+
+
+class CountLost(ChargebackError):
+    """The counted day is not the one that was being read: its epoch changed."""
+
+
+class StoreUnavailable(ChargebackError):
+    """A store could not be reached, timed out or refused the request."""

@@ -1,0 +1,221 @@
+"""What is measured: the meters, and how each provider's usage object becomes disjoint quantities of them.
+
+The meters of one call never overlap, so that their sum is the provider's own total: cached, cache-write,
+audio and image tokens are taken out of the input, reasoning, audio and image tokens out of the output.
+The shapes are those of the OpenAI API reference (chat, Responses, embeddings, images, audio, batch).
+"""
+
+from enum import StrEnum
+from math import ceil
+
+import msgspec
+
+from chargeback.domain.errors import InvalidEvent
+
+MAX_QUANTITY = 10**12
+"""Upper bound of one meter of one event; sums of 5 000 events then stay exact in a double (2**53)."""
+
+
+class Meter(StrEnum):
+    """A measured quantity; the names are those of records, rate cards and reports."""
+
+    INPUT = "input_tokens"
+    CACHED_INPUT = "cached_input_tokens"
+    CACHE_WRITE = "cache_write_tokens"
+    INPUT_AUDIO = "input_audio_tokens"
+    INPUT_IMAGE = "input_image_tokens"
+    OUTPUT = "output_tokens"
+    REASONING = "reasoning_tokens"
+    OUTPUT_AUDIO = "output_audio_tokens"
+    OUTPUT_IMAGE = "output_image_tokens"
+    IMAGES = "images"
+    AUDIO_SECONDS = "audio_seconds"
+    CHARACTERS = "characters"
+    TRAINING = "training_tokens"
+    REQUESTS = "requests"
+
+    # Enum hashes in Python code; a meter is looked up several times an event.
+    __hash__ = str.__hash__
+
+
+UNITS: dict[Meter, str] = {
+    meter: "tokens" if meter.endswith("_tokens") else "seconds" if meter is Meter.AUDIO_SECONDS else meter.value
+    for meter in Meter
+}
+"""The unit of each meter, as the reports print it."""
+
+Quantities = dict[Meter, int]
+
+Count = int | None
+
+
+class Details(msgspec.Struct, frozen=True, gc=False):
+    """The parts of an input or output count; every field is a subset of its parent."""
+
+    cached_tokens: Count = None
+    cache_write_tokens: Count = None
+    audio_tokens: Count = None
+    image_tokens: Count = None
+    text_tokens: Count = None
+    reasoning_tokens: Count = None
+    cached_tokens_details: "Details | None" = None
+
+
+class Usage(msgspec.Struct, frozen=True, gc=False):
+    """The union of the usage objects that the operations answer with; unknown fields are ignored."""
+
+    prompt_tokens: Count = None
+    completion_tokens: Count = None
+    input_tokens: Count = None
+    output_tokens: Count = None
+    total_tokens: Count = None
+    prompt_tokens_details: Details | None = None
+    completion_tokens_details: Details | None = None
+    input_tokens_details: Details | None = None
+    output_tokens_details: Details | None = None
+    input_token_details: Details | None = None
+    output_token_details: Details | None = None
+    seconds: float | None = None
+
+
+class OwnQuantities(msgspec.Struct, frozen=True, gc=False, rename="camel"):
+    """What the gateway measured itself where the provider's answer has no usage object."""
+
+    images: Count = None
+    size: str | None = None
+    quality: str | None = None
+    audio_seconds: float | None = None
+    characters: Count = None
+    training_tokens: Count = None
+
+
+_NONE = Details()
+
+# Members bound once: an attribute of an Enum class costs a Python-level lookup, and this runs for every event.
+_INPUT, _CACHED, _WRITTEN, _INPUT_AUDIO, _INPUT_IMAGE = tuple(Meter)[:5]
+_OUTPUT, _REASONING, _OUTPUT_AUDIO, _OUTPUT_IMAGE = tuple(Meter)[5:9]
+
+
+def normalise(usage: Usage | None, own: OwnQuantities | None, operation: str) -> Quantities:
+    """Turn what one call reported into disjoint quantities, without the request itself.
+
+    Meters that are zero are left out. Raises `InvalidEvent` for negative, contradictory or absurd counts.
+    """
+    quantities: Quantities = {}
+    if usage is not None:
+        _add_tokens(quantities, usage, operation)
+        if usage.seconds is not None:
+            quantities[Meter.AUDIO_SECONDS] = _whole_seconds(usage.seconds)
+    if own is not None:
+        _add_own(quantities, own)
+    for quantity in quantities.values():
+        if not 0 < quantity <= MAX_QUANTITY:
+            return _without_zeros(quantities)
+    return quantities
+
+
+def _without_zeros(quantities: Quantities) -> Quantities:
+    for meter, quantity in quantities.items():
+        if not 0 <= quantity <= MAX_QUANTITY:
+            raise InvalidEvent("absurd-quantity", f"{meter} is {quantity}; allowed are 0 to {MAX_QUANTITY}")
+    return {meter: quantity for meter, quantity in quantities.items() if quantity}
+
+
+def _add_tokens(quantities: Quantities, usage: Usage, operation: str) -> None:
+    incoming = usage.prompt_tokens if usage.prompt_tokens is not None else usage.input_tokens
+    outgoing = usage.completion_tokens if usage.completion_tokens is not None else usage.output_tokens
+    if incoming is None and outgoing is None:
+        if usage.total_tokens:
+            raise InvalidEvent("usage-contradicts-itself", "usage has total_tokens but neither input nor output")
+        return
+    incoming, outgoing = incoming or 0, outgoing or 0
+    if usage.total_tokens is not None and usage.total_tokens != incoming + outgoing:
+        raise InvalidEvent(
+            "usage-contradicts-itself",
+            f"usage.total_tokens is {usage.total_tokens}, input + output is {incoming + outgoing}",
+        )
+    _split_input(
+        quantities, incoming, usage.prompt_tokens_details or usage.input_tokens_details or usage.input_token_details
+    )
+    _split_output(
+        quantities,
+        outgoing,
+        usage.completion_tokens_details or usage.output_tokens_details or usage.output_token_details,
+        pictures=operation.startswith("images."),
+    )
+
+
+def _split_input(quantities: Quantities, total: int, details: Details | None) -> None:
+    if details is None:
+        quantities[_INPUT] = total
+        return
+    of_cached = details.cached_tokens_details or _NONE
+    # Cached audio and images are charged as cached input, so they leave their own meter.
+    audio = (details.audio_tokens or 0) - (of_cached.audio_tokens or 0)
+    image = (details.image_tokens or 0) - (of_cached.image_tokens or 0)
+    _take_out(
+        quantities,
+        "input",
+        total,
+        _INPUT,
+        (
+            (_CACHED, details.cached_tokens),
+            (_WRITTEN, details.cache_write_tokens),
+            (_INPUT_AUDIO, audio),
+            (_INPUT_IMAGE, image),
+        ),
+    )
+
+
+def _split_output(quantities: Quantities, total: int, details: Details | None, *, pictures: bool) -> None:
+    if details is None:
+        quantities[_OUTPUT_IMAGE if pictures else _OUTPUT] = total
+        return
+    image = details.image_tokens
+    if pictures and image is None:
+        image = total - (details.text_tokens or 0)
+    _take_out(
+        quantities,
+        "output",
+        total,
+        _OUTPUT,
+        ((_REASONING, details.reasoning_tokens), (_OUTPUT_AUDIO, details.audio_tokens), (_OUTPUT_IMAGE, image)),
+    )
+
+
+def _take_out(
+    quantities: Quantities, side: str, total: int, rest: Meter, parts: tuple[tuple[Meter, int | None], ...]
+) -> None:
+    """Give each part its own meter and what is left to `rest`."""
+    left = total
+    for meter, part in parts:
+        if part:
+            if part < 0:
+                left = -1
+                break
+            quantities[meter] = part
+            left -= part
+    if left < 0:
+        raise InvalidEvent(
+            "usage-contradicts-itself", f"the parts of the {side} tokens do not fit into their total of {total}"
+        )
+    if left:
+        quantities[rest] = left
+
+
+def _add_own(quantities: Quantities, own: OwnQuantities) -> None:
+    if own.images is not None:
+        quantities[Meter.IMAGES] = own.images
+    if own.characters is not None:
+        quantities[Meter.CHARACTERS] = own.characters
+    if own.training_tokens is not None:
+        quantities[Meter.TRAINING] = own.training_tokens
+    if own.audio_seconds is not None and Meter.AUDIO_SECONDS not in quantities:
+        quantities[Meter.AUDIO_SECONDS] = _whole_seconds(own.audio_seconds)
+
+
+def _whole_seconds(seconds: float) -> int:
+    """Audio is metered by the second begun."""
+    if not 0 <= seconds <= MAX_QUANTITY:
+        raise InvalidEvent("absurd-quantity", f"audio of {seconds} seconds")
+    return ceil(seconds)

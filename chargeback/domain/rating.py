@@ -1,0 +1,88 @@
+"""What a line costs: each hour's quantities at the price in force in that hour, exactly."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from decimal import ROUND_HALF_EVEN, Decimal
+from functools import lru_cache
+
+from chargeback.domain.catalogue import Catalogue, Deployment, Price
+from chargeback.domain.lines import Line
+from chargeback.domain.meters import Meter, Quantities
+from chargeback.domain.money import ZERO, cost, total
+
+_ORDER = {meter: index for index, meter in enumerate(Meter)}
+_PICODOLLARS = Decimal(10**6)
+"""A price per million units times this is picodollars per unit."""
+
+
+@dataclass(frozen=True, slots=True)
+class Charge:
+    """A quantity of one meter at one price; no price and no cost = unpriced.
+
+    The meter `requests` is free unless the rate card prices it: no price, but a cost of zero.
+    """
+
+    meter: Meter
+    quantity: int
+    price: Price | None
+    cost: Decimal | None
+
+
+@dataclass(frozen=True, slots=True)
+class Rated:
+    """A line with its money: charges by meter and price, the sum of what is priced, and who pays."""
+
+    charges: tuple[Charge, ...]
+    cost: Decimal
+    cost_centre: str
+    rule: str
+    deployment: Deployment | None
+    unpriced: bool
+
+
+def rate(line: Line, day: str, hours: Mapping[int, Quantities], catalogue: Catalogue) -> Rated:
+    """Rate the quantities that a line counted in each UTC hour (0 to 23) of a day (YYYY-MM-DD)."""
+    midnight = datetime.fromisoformat(day).replace(tzinfo=UTC)
+    quantities: dict[tuple[Meter, Price | None], int] = {}
+    for hour, counted in hours.items():
+        moment = midnight + timedelta(hours=hour)
+        for meter, quantity in counted.items():
+            if quantity:
+                key = Meter(meter), catalogue.find_price(line, Meter(meter), moment)
+                quantities[key] = quantities.get(key, 0) + quantity
+    charges = tuple(sorted((_charge(*key, quantity) for key, quantity in quantities.items()), key=_position))
+    centre, rule = catalogue.cost_centre(line)
+    return Rated(
+        charges=charges,
+        cost=total([charge.cost for charge in charges if charge.cost is not None]),
+        cost_centre=centre,
+        rule=rule,
+        deployment=catalogue.deployment(line.backend, line.deployment),
+        unpriced=any(charge.cost is None for charge in charges),
+    )
+
+
+@lru_cache(maxsize=16_384)
+def picodollars_per_unit(line: Line, hour: datetime, catalogue: Catalogue) -> dict[Meter, int]:
+    """What one unit of each priced meter costs in 10**-12 of the card's currency, half to even; for budgets.
+
+    The result is shared between callers: read it, do not change it.
+    """
+    prices = {meter: catalogue.find_price(line, meter, hour) for meter in Meter}
+    return {
+        meter: int((price.per_million * _PICODOLLARS).to_integral_value(ROUND_HALF_EVEN))
+        for meter, price in prices.items()
+        if price is not None
+    }
+
+
+def _charge(meter: Meter, price: Price | None, quantity: int) -> Charge:
+    if price is not None:
+        return Charge(meter, quantity, price, cost(quantity, price.per_million))
+    return Charge(meter, quantity, None, ZERO if meter is Meter.REQUESTS else None)
+
+
+def _position(charge: Charge) -> tuple[int, float]:
+    """By meter, then by when the price took effect; what is unpriced comes first."""
+    return _ORDER[charge.meter], charge.price.effective_from.timestamp() if charge.price else float("-inf")

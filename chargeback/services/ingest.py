@@ -1,0 +1,147 @@
+"""The one door for usage events: into the ledger first, then counted, and only then acknowledged."""
+
+import asyncio
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+
+from chargeback.domain.catalogue import Catalogue
+from chargeback.domain.errors import InvalidEvent
+from chargeback.domain.events import AcceptedTimes, UsageEvent, read_event
+from chargeback.domain.lines import Line
+from chargeback.domain.rating import picodollars_per_unit
+from chargeback.services.ports import Counter, Ledger, Quarantine, Rejected, Weighted
+
+OPEN_DAYS = 4
+"""A day is counted in Redis while it is today or one of the three days before."""
+
+
+@dataclass(frozen=True, slots=True)
+class Ingested:
+    """What became of a batch.
+
+    Attributes:
+        accepted: events in the ledger that changed the count, late ones included.
+        duplicate: events whose call was already accounted for.
+        quarantined: unusable events, each with its reason.
+        late: of the accepted, those of a day that is no longer open; its audit brings them into the books.
+    """
+
+    accepted: int
+    duplicate: int
+    quarantined: tuple[Rejected, ...]
+    late: int
+
+
+@dataclass(frozen=True, slots=True)
+class TimeLimits:
+    """How far from now an event may lie.
+
+    Attributes:
+        max_age: the oldest accepted event, by its day.
+        clock_skew: how far ahead of us a gateway's clock may be.
+    """
+
+    max_age: timedelta = timedelta(days=400)
+    clock_skew: timedelta = timedelta(hours=1)
+
+
+class Weights:
+    """What events spend, for budgets: price and scopes are looked up once per line and hour."""
+
+    def __init__(self, catalogue: Catalogue) -> None:
+        self.catalogue = catalogue
+        self._known: dict[tuple[Line, str, int], tuple[tuple[str, ...], Mapping[str, int]]] = {}
+
+    def weigh(self, event: UsageEvent) -> Weighted:
+        """The event with its spend in picodollars; unpriced meters spend nothing here and show in the books."""
+        key = (event.line, event.day, event.hour)
+        known = self._known.get(key)
+        if known is None:
+            known = self._known[key] = self._look_up(event)
+            if len(self._known) > 200_000:
+                self._known.clear()
+        scopes, prices = known
+        spend = 0
+        for meter, quantity in event.quantities.items():
+            price = prices.get(meter)
+            if price:
+                spend += quantity * price
+        return Weighted(event, scopes, spend)
+
+    def _look_up(self, event: UsageEvent) -> tuple[tuple[str, ...], Mapping[str, int]]:
+        line = event.line
+        hour = datetime.fromisoformat(event.day).replace(tzinfo=UTC, hour=event.hour)
+        cost_centre, _ = self.catalogue.cost_centre(line)
+        scopes = (f"subscription:{line.subscription}", f"product:{line.product}", f"cost-centre:{cost_centre}")
+        return scopes, picodollars_per_unit(line, hour, self.catalogue)
+
+
+class Ingest:
+    """Takes batches of raw CloudEvents."""
+
+    def __init__(
+        self,
+        ledger: Ledger,
+        counter: Counter,
+        quarantine: Quarantine,
+        weights: Callable[[], Weights],
+        limits: TimeLimits | None = None,
+    ) -> None:
+        self._ledger = ledger
+        self._counter = counter
+        self._quarantine = quarantine
+        self._weights = weights
+        self._limits = limits or TimeLimits()
+
+    async def ingest(self, raw_events: Sequence[bytes], now: datetime) -> Ingested:
+        """Make the events durable and count them.
+
+        When this returns, every usable event is in the ledger and counted, and every other one is in quarantine.
+        It raises `StoreUnavailable` otherwise, and taking the same events again is then safe and right.
+        """
+        days, rejected = self._read(raw_events, now)
+        if rejected:
+            await self._quarantine.put(rejected, now.date().isoformat())
+        flags = await asyncio.gather(*(self._take(day, events, now) for day, events in days.items()))
+        counted = sum(flag for of_day, _ in flags for flag in of_day)
+        late = sum(len(of_day) for of_day, is_late in flags if is_late)
+        return Ingested(
+            accepted=counted,
+            duplicate=len(raw_events) - len(rejected) - counted,
+            quarantined=tuple(rejected),
+            late=late,
+        )
+
+    def _read(self, raw_events: Sequence[bytes], now: datetime) -> tuple[dict[str, list[UsageEvent]], list[Rejected]]:
+        times = AcceptedTimes.around(now, max_age=self._limits.max_age, clock_skew=self._limits.clock_skew)
+        days: dict[str, list[UsageEvent]] = {}
+        rejected: list[Rejected] = []
+        for raw in raw_events:
+            try:
+                event = read_event(raw, times)
+            except InvalidEvent as error:
+                rejected.append(Rejected(error.reason, error.detail, raw))
+            else:
+                days.setdefault(event.day, []).append(event)
+        return days, rejected
+
+    async def _take(self, day: str, events: list[UsageEvent], now: datetime) -> tuple[Sequence[bool], bool]:
+        is_late = not is_open(day, now)
+        await self._ledger.append(day, [event.raw for event in events])
+        if is_late:
+            await self._ledger.mark(day)
+            return [True] * len(events), True
+        weights = self._weights()
+        return await self._counter.count(day, [weights.weigh(event) for event in events]), False
+
+
+def is_open(day: str, now: datetime) -> bool:
+    """Whether the day is counted in Redis at `now` (UTC)."""
+    return day > (now - timedelta(days=OPEN_DAYS)).date().isoformat()
+
+
+def open_days(now: datetime) -> list[str]:
+    """The days that may be counted, oldest first; tomorrow is one of them for gateways whose clock is ahead."""
+    today = now.date()
+    return [(today + timedelta(days=offset)).isoformat() for offset in range(1 - OPEN_DAYS, 2)]

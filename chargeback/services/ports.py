@@ -1,0 +1,229 @@
+"""What the services need from the outside, as protocols; `adapters/` keeps them, `adapters/memory.py` for tests.
+
+Every method may raise `StoreUnavailable`; days are UTC days as `YYYY-MM-DD`.
+"""
+
+from collections.abc import AsyncIterator, Mapping, Sequence
+from contextlib import AbstractAsyncContextManager
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Any, NamedTuple, Protocol
+
+from chargeback.domain.catalogue import Catalogue
+from chargeback.domain.events import UsageEvent
+from chargeback.domain.lines import Line
+from chargeback.domain.meters import Quantities
+from chargeback.domain.records import UsageRecord
+from chargeback.domain.settlement import LoggedCall, TokenCount
+
+Document = dict[str, Any]
+
+
+class Ledger(Protocol):
+    """The append-only record of accepted events, one folder a UTC day."""
+
+    async def append(self, day: str, events: Sequence[bytes]) -> None:
+        """Make the events durable; when this returns they are in the ledger. May store an event twice, never lose one."""
+
+    def blocks(self, day: str) -> AsyncIterator[bytes]:
+        """The day's events as blocks of whole lines (NDJSON, a few MB each), always in the same order."""
+
+    async def days(self) -> list[str]:
+        """The days that have events, ascending."""
+
+    async def mark(self, day: str) -> None:
+        """Remember that the day has to be audited."""
+
+    async def marks(self) -> dict[str, str]:
+        """The marked days, each with a token of its latest mark."""
+
+    async def unmark(self, day: str, token: str) -> None:
+        """Forget a mark unless the day was marked again since `token`."""
+
+
+class Weighted(NamedTuple):
+    """A usage event with what it spends, for budget decisions.
+
+    Attributes:
+        event: the event.
+        scopes: budget scopes that the spend counts towards, such as `subscription:search`.
+        picodollars: the spend, in 10**-12 of the rate card's currency; an estimate at today's knowledge, never billed.
+    """
+
+    event: UsageEvent
+    scopes: tuple[str, ...]
+    picodollars: int
+
+
+@dataclass(frozen=True, slots=True)
+class CountedLine:
+    """A line as counted: its meters by UTC hour."""
+
+    line_id: str
+    line: Line
+    hours: Mapping[int, Quantities]
+
+
+@dataclass(frozen=True, slots=True)
+class Changed:
+    """The lines of a day that changed since they were posted: line id → version of the change."""
+
+    epoch: str
+    lines: Mapping[str, int] = field(default_factory=dict)
+
+
+class Counter(Protocol):
+    """The fast view of the open days: counts every call once. It may lose a day at any time."""
+
+    async def count(self, day: str, events: Sequence[Weighted]) -> Sequence[bool]:
+        """Count each event unless its call is already accounted for; tells for each whether it changed anything."""
+
+    async def epoch(self, day: str) -> str | None:
+        """The day's identity: another one means that the day was lost in between. None: nothing counted."""
+
+    async def changed(self, day: str) -> Changed | None:
+        """The lines to post, or None where nothing of the day is counted."""
+
+    async def lines(self, day: str, epoch: str, line_ids: Sequence[str]) -> list[CountedLine]:
+        """What is counted now under these lines. Raises `CountLost` if the day's epoch is another."""
+
+    async def posted(self, day: str, epoch: str, lines: Mapping[str, int]) -> None:
+        """These versions are in the books; a line that changed meanwhile stays changed."""
+
+    async def touch(self, day: str) -> None:
+        """Mark every line of the day as changed."""
+
+    async def forget(self, day: str) -> None:
+        """Drop all that is counted of the day; the next posting counts it anew from the ledger."""
+
+    async def pending(self, day: str) -> list[bytes]:
+        """The raw events of calls whose tokens are not known yet."""
+
+    async def known(self, day: str, calls: Sequence[bytes]) -> Sequence[bool] | None:
+        """Whether each of these calls is accounted for on the day; None where nothing of the day is counted."""
+
+    async def spend(self, day: str) -> dict[str, int]:
+        """Budget scope → picodollars spent on the day, for decisions within seconds."""
+
+    async def ping(self) -> None:
+        """Raise `StoreUnavailable` unless the store answers."""
+
+
+@dataclass(frozen=True, slots=True)
+class Posting:
+    """The fence of one shard of a day: what it was last written from, and the token of that write.
+
+    Attributes:
+        epoch: the counter's epoch whose lines are posted; None where the ledger was posted directly.
+        catalogue: digest of the catalogue that rated the records.
+        token: changes with every write of the shard.
+    """
+
+    epoch: str | None
+    catalogue: str
+    token: str
+
+
+class Books(Protocol):
+    """The posted view: usage records by day, written in shards, each behind a fence.
+
+    A shard is written in one piece with its fence, on condition that nobody wrote it since the fence was read.
+    Values that are read after the fence and written on that condition can therefore never replace newer ones.
+    """
+
+    shards: int
+
+    async def postings(self, day: str) -> dict[int, Posting]:
+        """The fences of the day's shards; a shard never written is absent."""
+
+    async def write(
+        self, day: str, shard: int, after: Posting | None, posting: tuple[str | None, str], records: Sequence[UsageRecord]
+    ) -> Posting:
+        """Set the records and the fence to (epoch, catalogue digest). Raises `Superseded` if `after` is not the latest."""
+
+    def records(self, day: str) -> AsyncIterator[Sequence[UsageRecord]]:
+        """The day's records, page by page, in no particular order."""
+
+    async def summary(self, day: str) -> tuple[Document, str] | None:
+        """The day's summary with its token."""
+
+    async def put_summary(self, day: str, summary: Document, after: str | None) -> None:
+        """Set the summary. Raises `Superseded` if `after` is not the token of the latest."""
+
+    async def ping(self) -> None:
+        """Raise `StoreUnavailable` unless the store answers."""
+
+
+class Control(Protocol):
+    """Small documents that steer the product: catalogue versions, audit results, change history."""
+
+    async def get(self, kind: str, name: str) -> Document | None:
+        """One document."""
+
+    async def put(self, kind: str, name: str, document: Document) -> None:
+        """Set one document."""
+
+    async def all(self, kind: str) -> list[Document]:
+        """Every document of a kind, by name."""
+
+
+@dataclass(frozen=True, slots=True)
+class Rejected:
+    """An event that could not be used, and why."""
+
+    reason: str
+    detail: str
+    raw: bytes
+
+
+class Quarantine(Protocol):
+    """Where unusable events wait for a fix."""
+
+    async def put(self, rejected: Sequence[Rejected], day: str) -> None:
+        """Keep the events; the same ones again add nothing. `day`: when they arrived."""
+
+    async def batches(self) -> list[str]:
+        """Names of the kept batches, ascending."""
+
+    async def get(self, batch: str) -> list[Rejected]:
+        """The events of a batch."""
+
+    async def remove(self, batch: str) -> None:
+        """Drop a batch whose events have found their place."""
+
+
+class ReportWriter(Protocol):
+    """A file being written; it appears whole when its context ends without an exception, else not at all."""
+
+    async def write(self, data: bytes) -> None:
+        """Add bytes."""
+
+
+class Reports(Protocol):
+    """The published files."""
+
+    def create(self, path: str, content_type: str) -> AbstractAsyncContextManager[ReportWriter]:
+        """Write a file, replacing an older one at once when it is complete."""
+
+    async def paths(self, prefix: str) -> list[str]:
+        """The files under a prefix, ascending."""
+
+    def read(self, path: str) -> AsyncIterator[bytes]:
+        """A file's content, piece by piece."""
+
+
+class Catalogues(Protocol):
+    """Where the catalogue in force comes from."""
+
+    async def current(self) -> Catalogue:
+        """The rate card, deployments and cost centres in force."""
+
+
+class GatewayLog(Protocol):
+    """What the gateway itself logged: rows may come late, in parts, or never."""
+
+    async def token_counts(self, since: datetime, until: datetime) -> list[TokenCount]:
+        """The tokens of each call with rows in the span."""
+
+    async def calls(self, since: datetime, until: datetime, correlation_ids: Sequence[str]) -> list[LoggedCall]:
+        """The logged calls with these ids; one that the log does not have is left out."""

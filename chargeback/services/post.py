@@ -1,0 +1,177 @@
+"""Posting: what Redis counts is rated and set in the books, so that posting twice changes nothing.
+
+Why it is safe with any number of runs at once and with a kill between any two steps: a shard's fence is read
+before its lines are, and the records are written together with a new fence on condition that the fence is still the
+one that was read. What is written was therefore read after everything written before it.
+"""
+
+import asyncio
+import logging
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+
+from chargeback.domain.catalogue import Catalogue
+from chargeback.domain.errors import CountLost, InvalidEvent, Superseded
+from chargeback.domain.events import AcceptedTimes, UsageEvent, read_event
+from chargeback.domain.records import UsageRecord, rated_record
+from chargeback.services.ingest import Weights, open_days
+from chargeback.services.ports import Books, Catalogues, Counter, Ledger, Posting
+from chargeback.services.summarise import summarise
+
+log = logging.getLogger(__name__)
+
+RECORDS_PER_WRITE = 90
+"""A Cosmos batch holds 100 operations and 2 MB; a record of a full day has about 10 KB at most."""
+
+EVER = AcceptedTimes("0000-00-00", ("9999-99-99", 24))
+"""Events in the ledger were accepted when they came; reading them again does not judge their time."""
+
+_ATTEMPTS = 6
+
+
+@dataclass(frozen=True, slots=True)
+class Posted:
+    """What one run did.
+
+    Attributes:
+        day: the day.
+        records: records set.
+        replayed: events counted anew from the ledger because Redis did not have the day.
+        unpriced: of the records, those with a meter that no price covers.
+        unsettled: of the records, those whose tokens are not known yet.
+    """
+
+    day: str
+    records: int = 0
+    replayed: int = 0
+    unpriced: int = 0
+    unsettled: int = 0
+
+
+class Poster:
+    """Posts days."""
+
+    def __init__(self, ledger: Ledger, counter: Counter, books: Books, catalogues: Catalogues) -> None:
+        self._ledger = ledger
+        self._counter = counter
+        self._books = books
+        self._catalogues = catalogues
+
+    async def post(self, now: datetime) -> list[Posted]:
+        """Post every open day; the outcome of those that had anything to post."""
+        catalogue = await self._catalogues.current()
+        posted = [await self.post_day(day, catalogue) for day in open_days(now)]
+        return [each for each in posted if each.records or each.replayed]
+
+    async def post_day(self, day: str, catalogue: Catalogue) -> Posted:
+        """Post one day, again if another run or a flushed Redis got in the way.
+
+        Raises `Superseded` or `CountLost` only if that happens several times in a row; the next run goes on then.
+        """
+        for attempt in range(1, _ATTEMPTS + 1):
+            try:
+                posted = await self._post_day(day, catalogue)
+            except (Superseded, CountLost) as error:
+                if attempt == _ATTEMPTS:
+                    raise
+                log.info("post_again day=%s attempt=%d reason=%s", day, attempt, error)
+                await asyncio.sleep(0.05 * attempt)
+            else:
+                if posted.records:
+                    await summarise(self._books, day)
+                return posted
+        raise AssertionError("unreachable")
+
+    async def _post_day(self, day: str, catalogue: Catalogue) -> Posted:
+        fences = await self._books.postings(day)
+        epoch, replayed = await self._epoch(day, fences, catalogue)
+        if epoch is None:
+            return Posted(day)
+        if any(fence.catalogue != catalogue.digest for fence in fences.values()):
+            await self._counter.touch(day)
+        changed = await self._counter.changed(day)
+        if changed is None or changed.epoch != epoch:
+            raise CountLost(f"{day} is no longer counted under epoch {epoch}")
+        shards: dict[int, dict[str, int]] = {shard: {} for shard in range(self._books.shards)}
+        for identity, version in changed.lines.items():
+            shards[shard_of(identity, self._books.shards)][identity] = version
+        run = _Run(self._counter, self._books, day, epoch, catalogue)
+        written = await asyncio.gather(*(run.post_shard(shard, lines, fences.get(shard)) for shard, lines in shards.items()))
+        records = [record for of_shard in written for record in of_shard]
+        return Posted(
+            day,
+            records=len(records),
+            replayed=replayed,
+            unpriced=sum(any(charge.state == "unpriced" for charge in record.charges) for record in records),
+            unsettled=sum(record.line.state == "unsettled" and bool(record.charges) for record in records),
+        )
+
+    async def _epoch(self, day: str, fences: Mapping[int, Posting], catalogue: Catalogue) -> tuple[str | None, int]:
+        """The counter's epoch, with the ledger counted anew first unless this very epoch was posted before."""
+        epoch = await self._counter.epoch(day)
+        posted_from = {fence.epoch for fence in fences.values()}
+        if epoch is not None and posted_from == {epoch} and len(fences) == self._books.shards:
+            return epoch, 0
+        replayed = await self._replay(day, catalogue)
+        return await self._counter.epoch(day), replayed
+
+    async def _replay(self, day: str, catalogue: Catalogue) -> int:
+        weights = Weights(catalogue)
+        replayed = 0
+        async for block in self._ledger.blocks(day):
+            events = [weights.weigh(event) for event in read_block(block)[0]]
+            await self._counter.count(day, events)
+            replayed += len(events)
+        return replayed
+
+
+class _Run:
+    """One attempt at posting a day."""
+
+    def __init__(self, counter: Counter, books: Books, day: str, epoch: str, catalogue: Catalogue) -> None:
+        self._counter = counter
+        self._books = books
+        self._day = day
+        self._epoch = epoch
+        self._catalogue = catalogue
+
+    async def post_shard(self, shard: int, lines: Mapping[str, int], fence: Posting | None) -> list[UsageRecord]:
+        posting = (self._epoch, self._catalogue.digest)
+        identities = list(lines)
+        written: list[UsageRecord] = []
+        for start in range(0, len(identities), RECORDS_PER_WRITE):
+            some = identities[start : start + RECORDS_PER_WRITE]
+            counted = await self._counter.lines(self._day, self._epoch, some)
+            records = [rated_record(self._day, each.line, each.hours, self._catalogue) for each in counted]
+            fence = await self._books.write(self._day, shard, fence, posting, records)
+            await self._counter.posted(self._day, self._epoch, {identity: lines[identity] for identity in some})
+            written += records
+        if fence is None or (fence.epoch, fence.catalogue) != posting:
+            await self._books.write(self._day, shard, fence, posting, ())
+        return written
+
+
+def shard_of(line_id: str, shards: int) -> int:
+    """The shard of the books that holds a line."""
+    return int(line_id[:4], 16) % shards
+
+
+def read_block(block: bytes) -> tuple[list[UsageEvent], list[InvalidEvent]]:
+    """The events of a block of the ledger, and what is wrong with those that cannot be read any more."""
+    events: list[UsageEvent] = []
+    unreadable: list[InvalidEvent] = []
+    for raw in block.splitlines():
+        try:
+            events.append(read_event(raw, EVER))
+        except InvalidEvent as error:
+            unreadable.append(error)
+    return events, unreadable
+
+
+def by_shard(records: Sequence[UsageRecord], shards: int) -> dict[int, list[UsageRecord]]:
+    """The records grouped by the shard that holds them."""
+    grouped: dict[int, list[UsageRecord]] = {}
+    for record in records:
+        grouped.setdefault(shard_of(record.record_id, shards), []).append(record)
+    return grouped
