@@ -1,4 +1,4 @@
-"""How a call that was accounted for without tokens, or not at all, becomes whole from the gateway's own log."""
+"""How a call accounted for without its tokens, or not at all, becomes whole from the gateway's own log."""
 
 import re
 from collections.abc import Mapping, Sequence
@@ -129,7 +129,7 @@ def settled(call: PendingCall, count: TokenCount) -> bytes:
 
 
 def estimated(call: PendingCall, counts: Sequence[TokenCount]) -> bytes | None:
-    """The event that completes a call with the mean of calls like it, rounded up; None if they are too few."""
+    """The event that completes a call with the mean of its like, rounded up; None if they are too few."""
     like = [
         count
         for count in counts
