@@ -1,0 +1,1 @@
+"""The local stack: what Azure does in production, on one machine."""

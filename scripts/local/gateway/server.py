@@ -1,0 +1,168 @@
+"""The HTTP listener of one gateway region: from a client's request to the answer it gets."""
+
+import asyncio
+import contextlib
+from typing import Any
+
+import aiohttp
+from aiohttp import web
+from multidict import CIMultiDict
+from scripts.local.gateway.call import Call, Caller, error_response
+from scripts.local.gateway.errors import PolicyError
+from scripts.local.gateway.gateway import Gateway
+from scripts.local.gateway.messages import Body, Request, Response, end_to_end, query_pairs, reason_phrase
+from scripts.local.gateway.policies.llm import request_document
+from scripts.local.gateway.run import run_call
+from scripts.local.gateway.tokens import Counts, Tee, llm_operation
+
+HEALTH_PATH = "/status-0123456789abcdef"
+_MAX_BODY = 256 * 1024 * 1024
+
+
+def application(gateway: Gateway) -> web.Application:
+    """The web application of one region."""
+    app = web.Application(client_max_size=_MAX_BODY)
+    app.router.add_get(HEALTH_PATH, _health)
+    app.router.add_route("*", "/{path:.*}", _Listener(gateway).handle)
+    return app
+
+
+async def _health(_request: web.Request) -> web.Response:
+    return web.Response(text="Service Operational", headers={"X-Service": "chargeback-local"})
+
+
+class _Listener:
+    def __init__(self, gateway: Gateway) -> None:
+        self.gateway = gateway
+
+    async def handle(self, incoming: web.Request) -> web.StreamResponse:
+        """Take one call through the policies."""
+        api = self.gateway.config.api
+        path = incoming.rel_url.raw_path
+        prefix = f"/{api['path']}"
+        operation = self._operation(incoming.method, path.removeprefix(prefix))
+        if not path.startswith((prefix + "/", prefix + "?")) or operation is None:
+            return await _plain(_refusal(404, "Resource not found", "OperationNotFound"))
+        state, matched = operation
+        request = self._request(incoming, prefix, path, matched)
+        caller, refusal = self._identify(request)
+        call = Call(self.gateway, request, caller, state)
+        try:
+            if refusal:
+                return await _plain(refusal)
+            await run_call(call)
+            return await self._answer(call, incoming)
+        finally:
+            if call.response:
+                call.response.discard()
+            self.gateway.mono.end(call.request_id)
+
+    def _operation(self, method: str, path: str) -> tuple[dict[str, str], dict[str, str]] | None:
+        for operation in self.gateway.config.operations:
+            matched = operation.matches(method, path)
+            if matched is not None:
+                return operation.state, matched
+        return None
+
+    def _request(self, incoming: web.Request, prefix: str, path: str, matched: dict[str, str]) -> Request:
+        body = Body(read=incoming.read) if incoming.can_read_body else None
+        return Request(
+            method=incoming.method,
+            base=f"https://{self.gateway.config.service}.azure-api.net{prefix}",
+            path=path.removeprefix(prefix),
+            query=query_pairs(str(incoming.rel_url)),
+            headers=CIMultiDict(incoming.headers),
+            original_url=str(incoming.url),
+            ip_address=incoming.remote or "127.0.0.1",
+            body=body,
+            matched=matched,
+        )
+
+    def _identify(self, request: Request) -> tuple[Caller, Response | None]:
+        config, api = self.gateway.config, self.gateway.config.api
+        in_query = (value for name, value in request.query if name == api["subscriptionKeyQuery"])
+        key = request.headers.get(api["subscriptionKeyHeader"]) or next(in_query, None)
+        name = config.keys.get(key or "")
+        if name is None:
+            if not api["subscriptionRequired"]:
+                return Caller(), None
+            what = "missing" if key is None else "invalid"
+            return Caller(), _refusal(
+                401, f"Access denied due to {what} subscription key.", "SubscriptionKey"
+            )
+        entry = config.subscriptions[name]
+        product = config.products[entry["product"]]
+        subscription = {"Id": name, "Name": entry["name"], "Key": key, "PrimaryKey": key, "SecondaryKey": ""}
+        state = {
+            "Id": product["id"],
+            "Name": product["name"],
+            "State": "Published",
+            "SubscriptionRequired": True,
+        }
+        return Caller(
+            {**subscription, "CreatedDate": "2026-01-01T00:00:00Z"}, {"id": product["id"], **state}
+        ), None
+
+    async def _answer(self, call: Call, incoming: web.Request) -> web.StreamResponse:
+        response = call.response or Response(200)
+        call.response = response
+        document = await request_document(call) if llm_operation(call.request.path) else None
+        tee = Tee(response.headers.get("Content-Type", ""), document)
+        if response.stream is not None and not response.body.buffered:
+            return await self._stream(call, response, incoming, tee, document)
+        tee.feed(await response.body.bytes())
+        self._account(call, tee, document)
+        return await _plain(response, call.response_headers)
+
+    async def _stream(
+        self, call: Call, response: Response, incoming: web.Request, tee: Tee, document: Any
+    ) -> web.StreamResponse:
+        out = web.StreamResponse(
+            status=response.status, reason=_reason(response), headers=_headers(response, call)
+        )
+        assert response.stream
+        try:
+            await out.prepare(incoming)
+            async for chunk in response.stream:
+                tee.feed(chunk)
+                await out.write(chunk)
+            await out.write_eof()
+        except (aiohttp.ClientError, asyncio.IncompleteReadError, ConnectionError):
+            # The backend broke off, or the client did: either must see a cut, not an end.
+            if incoming.transport:
+                incoming.transport.abort()
+        finally:
+            self._account(call, tee, document)
+        return out
+
+    def _account(self, call: Call, tee: Tee, document: Any) -> None:
+        answered = call.backend_status is not None and call.backend_status < 400
+        counts: Counts | None = None
+        if answered and llm_operation(call.request.path) and (tee.streamed or tee.json):
+            counts = tee.finish()
+            for hook in call.after:
+                hook(counts)
+        self.gateway.llm_log.write(call, counts, document)
+
+
+def _refusal(status: int, message: str, reason: str) -> Response:
+    return error_response(PolicyError("gateway", reason, message, status), "")
+
+
+def _reason(response: Response) -> str:
+    return response.reason or reason_phrase(response.status)
+
+
+def _headers(response: Response, call: Call) -> CIMultiDict[str]:
+    headers = end_to_end(response.headers)
+    headers.extend(call.response_headers)
+    return headers
+
+
+async def _plain(response: Response, extra: CIMultiDict[str] | None = None) -> web.Response:
+    headers = end_to_end(response.headers)
+    headers.extend(extra or {})
+    body = b""
+    with contextlib.suppress(OSError):
+        body = await response.body.bytes()
+    return web.Response(status=response.status, reason=_reason(response), headers=headers, body=body)
