@@ -1,6 +1,7 @@
 """A gateway of one region between a client and scripted backends, all on loopback, with the events it sent."""
 
 import asyncio
+import contextlib
 import json
 import threading
 import time
@@ -211,7 +212,7 @@ class World:
 
     def _serve(self, app: web.Application) -> int:
         async def start() -> int:
-            runner = web.AppRunner(app)
+            runner = web.AppRunner(app, shutdown_timeout=1)
             await runner.setup()
             site = web.TCPSite(runner, "127.0.0.1", 0)
             await site.start()
@@ -271,8 +272,9 @@ class World:
 async def _stream(request: web.Request, answer: Answer, headers: dict[str, str]) -> web.StreamResponse:
     out = web.StreamResponse(status=answer.status, headers=headers)
     await out.prepare(request)
-    async for piece in _paced(answer):
-        await out.write(piece)
+    with contextlib.suppress(ConnectionError):
+        async for piece in _paced(answer):
+            await out.write(piece)
     if answer.cut and request.transport:
         request.transport.abort()
     return out
