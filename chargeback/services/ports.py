@@ -23,7 +23,7 @@ class Ledger(Protocol):
     """The append-only record of accepted events, one folder a UTC day."""
 
     async def append(self, day: str, events: Sequence[bytes]) -> None:
-        """Make the events durable; when this returns they are in the ledger. May store an event twice, never lose one."""
+        """Make the events durable before returning; an event may be stored twice, never lost."""
 
     def blocks(self, day: str) -> AsyncIterator[bytes]:
         """The day's events as blocks of whole lines (NDJSON, a few MB each), always in the same order."""
@@ -137,7 +137,12 @@ class Books(Protocol):
         """The fences of the day's shards; a shard never written is absent."""
 
     async def write(
-        self, day: str, shard: int, after: Posting | None, posting: tuple[str | None, str], records: Sequence[UsageRecord]
+        self,
+        day: str,
+        shard: int,
+        after: Posting | None,
+        posting: tuple[str | None, str],
+        records: Sequence[UsageRecord],
     ) -> Posting:
         """Set the records and the fence to (epoch, catalogue digest). Raises `Superseded` if `after` is not the latest."""
 
@@ -192,6 +197,19 @@ class Quarantine(Protocol):
         """Drop a batch whose events have found their place."""
 
 
+class DeadLetters(Protocol):
+    """Events that Event Grid could not deliver for a day."""
+
+    async def batches(self) -> list[str]:
+        """Names of the batches, ascending."""
+
+    async def get(self, batch: str) -> list[bytes]:
+        """The raw events of a batch."""
+
+    async def remove(self, batch: str) -> None:
+        """Drop a batch whose events have found their place."""
+
+
 class ReportWriter(Protocol):
     """A file being written; it appears whole when its context ends without an exception, else not at all."""
 
@@ -217,6 +235,7 @@ class Catalogues(Protocol):
 
     async def current(self) -> Catalogue:
         """The rate card, deployments and cost centres in force."""
+<<<<<<< HEAD
 
 
 class GatewayLog(Protocol):
@@ -227,3 +246,5 @@ class GatewayLog(Protocol):
 
     async def calls(self, since: datetime, until: datetime, correlation_ids: Sequence[str]) -> list[LoggedCall]:
         """The logged calls with these ids; one that the log does not have is left out."""
+=======
+>>>>>>> main
