@@ -127,7 +127,7 @@ def _build(toolchain: Toolchain, source: str, folder: Path) -> None:
             [work / "Expressions.cs"], work / "Expressions.dll", toolchain.newtonsoft, host, "System.Numerics"
         )
         if complaint:
-            raise PolicyFault(_faults(complaint))
+            raise PolicyFault(_faults(complaint.replace(f"{work}/", "")))
         listed = subprocess.run(
             [toolchain.mono, str(inspect), str(work / "Expressions.dll")],
             capture_output=True,

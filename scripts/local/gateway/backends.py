@@ -81,7 +81,7 @@ class Backend:
 
 
 @dataclass(frozen=True, slots=True)
-class Member:
+class PoolMember:
     """A backend's place in a pool."""
 
     backend: Backend
@@ -94,7 +94,7 @@ class Pool:
     """Members by priority; equal priorities share the load by weight."""
 
     id: str
-    members: tuple[Member, ...]
+    members: tuple[PoolMember, ...]
 
 
 class Backends:
@@ -105,8 +105,10 @@ class Backends:
         self.pools = {pool.id: pool for pool in pools}
         self._random = random.Random(seed)
 
-    def __contains__(self, name: str) -> bool:
-        return name in self.single or name in self.pools
+    @property
+    def names(self) -> set[str]:
+        """Every id that set-backend-service may name."""
+        return {*self.single, *self.pools}
 
     def pick(self, name: str) -> Backend:
         """The backend for the next attempt; a `PolicyError` with 503 when every breaker is open."""

@@ -7,8 +7,9 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-import yaml
-from scripts.local.gateway.backends import Backend, Backends, BreakerRule, Member, Pool
+from scripts.local.gateway.backends import Backend, Backends, BreakerRule, Pool, PoolMember
+from scripts.named_values import load_config as load_definitions
+from scripts.named_values import named_values, pools
 
 _DEFAULT_OPERATIONS = [
     {"id": f"{method.lower()}-any", "name": f"{method} anything", "method": method, "urlTemplate": "/*"}
@@ -77,6 +78,8 @@ class Config:
     identity_header: str = "local-dev"
     openid_configuration: str | None = None
     """Where the issuer of client tokens publishes its keys; `{tenant}` stands for the tenant id."""
+    authorities: str | None = None
+    """A PEM bundle of the certificate authorities that outgoing calls trust."""
     state: Path | None = None
     log_delay: float = 0.0
     null_response_on_failure: bool = False
@@ -84,11 +87,13 @@ class Config:
 
 
 def load_config(folder: Path, policies: Path, region: str, **options: Any) -> Config:
-    """The configuration in `folder` for the gateway of `region`; `options` set the other fields."""
-    gateway = yaml.safe_load((folder / "gateway.yaml").read_text("utf-8"))
-    deployments = yaml.safe_load((folder / "deployments.yaml").read_text("utf-8"))
-    api = {**_API, **gateway.get("api", {})}
-    named = {**_named_values(gateway), **options.pop("named_values", {})}
+    """The configuration in `folder` for the gateway of `region`; `options` set the other fields.
+
+    `values` replaces named values (underscores for hyphens), `extra` adds ones that only tests' policies read.
+    """
+    definitions = load_definitions(folder)
+    api = {**_API, **definitions.get("api", {})}
+    named = named_values(definitions, **options.pop("values", {})) | options.pop("extra", {})
     clock = options.pop("clock", time.monotonic)
     return Config(
         policies=policies,
@@ -96,9 +101,9 @@ def load_config(folder: Path, policies: Path, region: str, **options: Any) -> Co
         service=options.pop("service", "chargeback-local"),
         api=api,
         operations=[Operation.from_config(entry) for entry in api.get("operations") or _DEFAULT_OPERATIONS],
-        products={entry["id"]: entry for entry in gateway.get("products", [])},
-        subscriptions={entry["id"]: entry for entry in gateway.get("subscriptions", [])},
-        backends=build_backends(gateway, deployments, clock),
+        products={entry["id"]: entry for entry in definitions["products"]},
+        subscriptions={entry["id"]: entry for entry in definitions["subscriptions"]},
+        backends=build_backends(definitions, clock),
         named_values=named,
         **options,
     )
@@ -109,7 +114,7 @@ _API: dict[str, Any] = {
     "name": "Azure OpenAI",
     "path": "openai",
     "subscriptionKeyHeader": "api-key",
-    "subscriptionKeyQuery": "api-key",
+    "subscriptionKeyQuery": "subscription-key",
     "subscriptionRequired": False,
 }
 _RESILIENCE: dict[str, Any] = {
@@ -123,69 +128,22 @@ _RESILIENCE: dict[str, Any] = {
 }
 
 
-def _named_values(gateway: Mapping[str, Any]) -> dict[str, str]:
-    entries = gateway.get("namedValues", [])
-    if isinstance(entries, dict):
-        return {name: _text(value) for name, value in entries.items()}
-    return {entry["name"]: _text(entry.get("value", "")) for entry in entries}
-
-
-def _text(value: object) -> str:
-    return str(value).lower() if isinstance(value, bool) else str(value)
-
-
-def build_backends(
-    gateway: Mapping[str, Any], deployments: Mapping[str, Any], clock: Callable[[], float] = time.monotonic
-) -> Backends:
+def build_backends(definitions: Mapping[str, Any], clock: Callable[[], float] = time.monotonic) -> Backends:
     """A backend per account, and the pools of every geography."""
-    rule = BreakerRule.from_config((gateway.get("resilience") or _RESILIENCE)["circuitBreaker"])
-    accounts = deployments["accounts"]
-    backends = {entry["account"]: _backend(entry, rule, clock) for entry in accounts}
-    pools: list[Pool] = []
-    for geography in gateway["geographies"]:
-        order = [geography["id"], *geography["failover"]]
-        own = _members(accounts, backends, order[:1])
-        everywhere = _members(accounts, backends, order)
-        name = f"pool-{geography['id']}"
-        pools += [Pool(name, own), Pool(f"{name}-failover", everywhere)]
-        pools += _deployment_pools(name, deployments, accounts, own, everywhere)
-    return Backends(list(backends.values()), pools)
+    rule = BreakerRule.from_config(definitions.get("resilience", _RESILIENCE)["circuitBreaker"])
+    backends = {entry["account"]: _backend(entry, rule, clock) for entry in definitions["accounts"]}
+    found = [
+        Pool(name, tuple(PoolMember(backends[m.account], m.priority, m.weight) for m in members))
+        for name, members in pools(dict(definitions)).items()
+    ]
+    return Backends(list(backends.values()), found)
 
 
 def _backend(entry: Mapping[str, Any], rule: BreakerRule, clock: Callable[[], float]) -> Backend:
-    url = f"https://{entry['account']}.openai.azure.com/openai"
+    url = f"https://{host_of(entry['account'])}/openai"
     return Backend(entry["account"], url, entry["region"], rule, clock)
 
 
-def _members(
-    accounts: list[dict[str, Any]], backends: Mapping[str, Backend], geographies: list[str]
-) -> tuple[Member, ...]:
-    found: list[Member] = []
-    offset = 0
-    for geography in geographies:
-        local = [entry for entry in accounts if entry["geography"] == geography]
-        found += [Member(backends[e["account"]], offset + e["priority"], e["weight"]) for e in local]
-        offset += max((entry["priority"] for entry in local), default=0)
-    return tuple(sorted(found, key=lambda member: member.priority))
-
-
-def _deployment_pools(
-    name: str,
-    deployments: Mapping[str, Any],
-    accounts: list[dict[str, Any]],
-    own: tuple[Member, ...],
-    everywhere: tuple[Member, ...],
-) -> list[Pool]:
-    served = {
-        entry["account"]: {
-            deployment["name"] for deployment in deployments["deploymentSets"][entry["deployments"]]
-        }
-        for entry in accounts
-    }
-    pools: list[Pool] = []
-    for deployment in sorted(set().union(*served.values())):
-        for suffix, members in (("", own), ("-failover", everywhere)):
-            able = tuple(member for member in members if deployment in served[member.backend.id])
-            if able and len(able) < len(members):
-                pools.append(Pool(f"{name}-{deployment}{suffix}", able))
-    return pools
+def host_of(account: str) -> str:
+    """The host name of an Azure OpenAI account."""
+    return f"{account}.openai.azure.com"

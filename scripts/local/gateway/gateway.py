@@ -1,6 +1,7 @@
 """The gateway of one region: compiled policies, backends, counters, and the way a call takes through them."""
 
 import asyncio
+import ssl
 from collections import defaultdict
 from collections.abc import Awaitable, Callable, Coroutine
 from pathlib import Path
@@ -73,7 +74,8 @@ class Gateway:
 
     async def start(self) -> None:
         """Open the connections that calls share."""
-        connector = aiohttp.TCPConnector(limit=0)
+        trusted = ssl.create_default_context(cafile=self.config.authorities)
+        connector = aiohttp.TCPConnector(limit=0, ssl=trusted)
         self.session = aiohttp.ClientSession(
             connector=connector, auto_decompress=False, cookie_jar=aiohttp.DummyCookieJar()
         )

@@ -96,18 +96,19 @@ class Mono:
             self._write({"end": call})
 
     def _write(self, message: dict[str, Any]) -> None:
-        assert self._process and self._process.stdin
+        assert self._process
+        assert self._process.stdin
         self._process.stdin.write(msgspec.json.encode(message) + b"\n")
 
     async def _listen(self) -> None:
-        assert self._process and self._process.stdout
+        assert self._process
+        assert self._process.stdout
         async for line in self._process.stdout:
             message = msgspec.json.decode(line)
             if "need" in message:
                 self._spawn(self._deliver(message))
-            elif future := self._answers.pop(message["id"], None):
-                if not future.done():
-                    future.set_result(message)
+            elif (future := self._answers.pop(message["id"], None)) and not future.done():
+                future.set_result(message)
         for future in self._answers.values():
             if not future.done():
                 future.set_exception(RuntimeError("the Mono process has ended"))

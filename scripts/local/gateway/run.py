@@ -47,9 +47,14 @@ async def run_policies(call: Call, nodes: Sequence[Node]) -> None:
         place = last
 
 
-async def run_call(call: Call) -> None:
-    """Run the whole pipeline; afterwards `call.response` is what the caller gets."""
+async def run_call(call: Call, refused: PolicyError | None = None) -> None:
+    """Run the whole pipeline, or only `on-error` for a call that is refused before it.
+
+    Afterwards `call.response` is what the caller gets.
+    """
     try:
+        if refused:
+            raise refused
         for section in ("inbound", "backend", "outbound"):
             await _section(call, section)
     except ResponseReady:
@@ -60,7 +65,7 @@ async def run_call(call: Call) -> None:
 
 async def _section(call: Call, section: str) -> None:
     call.section = section
-    product = call.caller.product["id"] if call.caller.product else None
+    product = call.caller.product["Id"] if call.caller.product else None
     await run_policies(call, call.gateway.pipeline(product, section))
 
 

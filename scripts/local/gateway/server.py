@@ -37,25 +37,38 @@ class _Listener:
 
     async def handle(self, incoming: web.Request) -> web.StreamResponse:
         """Take one call through the policies."""
-        api = self.gateway.config.api
-        path = incoming.rel_url.raw_path
-        prefix = f"/{api['path']}"
+        path, prefix = incoming.rel_url.raw_path, f"/{self.gateway.config.api['path']}"
         operation = self._operation(incoming.method, path.removeprefix(prefix))
-        if not path.startswith((prefix + "/", prefix + "?")) or operation is None:
-            return await _plain(_refusal(404, "Resource not found", "OperationNotFound"))
+        if not path.startswith(prefix + "/") or operation is None:
+            missing = PolicyError("configuration", "OperationNotFound", "Resource not found", 404)
+            return await _plain(error_response(missing, ""))
         state, matched = operation
         request = self._request(incoming, prefix, path, matched)
-        caller, refusal = self._identify(request)
+        caller, refused = self._identify(request)
         call = Call(self.gateway, request, caller, state)
         try:
-            if refusal:
-                return await _plain(refusal)
-            await run_call(call)
+            await run_call(call, refused)
+        except asyncio.CancelledError:
+            self.gateway.spawn(self._abandoned(call))
+            raise
+        try:
             return await self._answer(call, incoming)
         finally:
-            if call.response:
-                call.response.discard()
-            self.gateway.mono.end(call.request_id)
+            self._end(call)
+
+    def _end(self, call: Call) -> None:
+        if call.response:
+            call.response.discard()
+        self.gateway.mono.end(call.request_id)
+
+    async def _abandoned(self, call: Call) -> None:
+        """The client left before it had an answer: `on-error` runs, though nobody will read what it says."""
+        message = "The client closed the connection."
+        try:
+            await run_call(call, PolicyError("forward-request", "ClientConnectionFailure", message, 499))
+            self.gateway.llm_log.write(call, None, None)
+        finally:
+            self._end(call)
 
     def _operation(self, method: str, path: str) -> tuple[dict[str, str], dict[str, str]] | None:
         for operation in self.gateway.config.operations:
@@ -78,29 +91,24 @@ class _Listener:
             matched=matched,
         )
 
-    def _identify(self, request: Request) -> tuple[Caller, Response | None]:
+    def _identify(self, request: Request) -> tuple[Caller, PolicyError | None]:
         config, api = self.gateway.config, self.gateway.config.api
         in_query = (value for name, value in request.query if name == api["subscriptionKeyQuery"])
         key = request.headers.get(api["subscriptionKeyHeader"]) or next(in_query, None)
+        if key is None and not api["subscriptionRequired"]:
+            return Caller(), None
         name = config.keys.get(key or "")
-        if name is None:
-            if not api["subscriptionRequired"]:
-                return Caller(), None
-            what = "missing" if key is None else "invalid"
-            return Caller(), _refusal(
-                401, f"Access denied due to {what} subscription key.", "SubscriptionKey"
-            )
+        if key is None or name is None:
+            what, reason = ("missing", "NotFound") if key is None else ("invalid", "Invalid")
+            message = f"Access denied due to {what} subscription key."
+            return Caller(), PolicyError("authorization", f"SubscriptionKey{reason}", message, 401)
         entry = config.subscriptions[name]
         product = config.products[entry["product"]]
-        subscription = {"Id": name, "Name": entry["name"], "Key": key, "PrimaryKey": key, "SecondaryKey": ""}
-        state = {
-            "Id": product["id"],
-            "Name": product["name"],
-            "State": "Published",
-            "SubscriptionRequired": True,
-        }
+        names = {"Id": name, "Name": entry["name"], "CreatedDate": "2026-01-01T00:00:00Z"}
+        published = {"Id": product["id"], "Name": product["name"], "State": "Published"}
         return Caller(
-            {**subscription, "CreatedDate": "2026-01-01T00:00:00Z"}, {"id": product["id"], **state}
+            subscription={**names, "Key": key, "PrimaryKey": key, "SecondaryKey": ""},
+            product={**published, "SubscriptionRequired": True},
         ), None
 
     async def _answer(self, call: Call, incoming: web.Request) -> web.StreamResponse:
@@ -143,10 +151,6 @@ class _Listener:
             for hook in call.after:
                 hook(counts)
         self.gateway.llm_log.write(call, counts, document)
-
-
-def _refusal(status: int, message: str, reason: str) -> Response:
-    return error_response(PolicyError("gateway", reason, message, status), "")
 
 
 def _reason(response: Response) -> str:

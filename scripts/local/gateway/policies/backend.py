@@ -25,7 +25,7 @@ async def set_backend_service(call: Call, node: Node) -> None:
     backend_id, base_url = await call.attributes(node, "backend-id", "base-url")
     call.backend_id = backend_id
     if backend_id is not None:
-        if backend_id not in call.gateway.config.backends:
+        if backend_id not in call.gateway.config.backends.names:
             raise PolicyError(
                 "set-backend-service", "BackendNotFound", f"Backend '{backend_id}' could not be found."
             )
@@ -67,7 +67,7 @@ def _target(call: Call) -> Backend | None:
     return backend
 
 
-async def _send(call: Call, backend: Backend | None, timeout: float, *, keep: bool, whole: bool) -> Response:
+async def _send(call: Call, backend: Backend | None, patience: float, *, keep: bool, whole: bool) -> Response:
     request = call.request
     call.backend_host = urlsplit(request.base).netloc
     headers = end_to_end(request.headers)
@@ -75,7 +75,7 @@ async def _send(call: Call, backend: Backend | None, timeout: float, *, keep: bo
     headers.add("X-Forwarded-For", request.ip_address)
     data = await _outgoing(call, keep=keep)
     try:
-        async with asyncio.timeout(timeout):
+        async with asyncio.timeout(patience):
             answer = await call.gateway.session.request(
                 request.method,
                 call.gateway.origin(request.url),
@@ -85,7 +85,7 @@ async def _send(call: Call, backend: Backend | None, timeout: float, *, keep: bo
                 timeout=aiohttp.ClientTimeout(total=None),
                 skip_auto_headers=("User-Agent", "Accept", "Accept-Encoding", "Content-Type"),
             )
-            response = _response(call, answer, backend)
+            response = _response(answer, backend)
             if whole:
                 await response.body.bytes()
     except TimeoutError:
@@ -128,7 +128,7 @@ def retry_after(headers: Mapping[str, str]) -> float | None:
         return None
 
 
-def _response(call: Call, answer: aiohttp.ClientResponse, backend: Backend | None) -> Response:
+def _response(answer: aiohttp.ClientResponse, backend: Backend | None) -> Response:
     headers = end_to_end(CIMultiDict(answer.headers))
 
     async def read() -> bytes:

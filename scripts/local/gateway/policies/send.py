@@ -46,9 +46,9 @@ async def send_one_way_request(call: Call, node: Node) -> None:
     call.gateway.spawn(_quietly(call, outgoing, timeout))
 
 
-async def _quietly(call: Call, outgoing: _Outgoing, timeout: float) -> None:
+async def _quietly(call: Call, outgoing: _Outgoing, patience: float) -> None:
     try:
-        response = await _send(call, outgoing, timeout)
+        response = await _send(call, outgoing, patience)
         if response.status >= 400:
             call.gateway.lost.append(f"{outgoing.url}: {response.status}")
     except PolicyError as error:
@@ -82,9 +82,9 @@ async def _part(call: Call, child: Node, outgoing: _Outgoing) -> None:
         outgoing.resource = (resource, client_id)
 
 
-async def _send(call: Call, outgoing: _Outgoing, timeout: float) -> Response:
+async def _send(call: Call, outgoing: _Outgoing, patience: float) -> Response:
     try:
-        async with asyncio.timeout(timeout):
+        async with asyncio.timeout(patience):
             if outgoing.resource:
                 token = await call.gateway.identity.token(*outgoing.resource)
                 outgoing.headers["Authorization"] = f"Bearer {token}"
