@@ -161,7 +161,7 @@ class MemoryCounter:
         calls = self.days[day].calls.values() if day in self.days else ()
         return [known.weighted.event.raw for known in calls if known.phase is Phase.PENDING]
 
-    async def known(self, day: str, calls: Sequence[bytes]) -> Sequence[bool] | None:
+    async def known(self, day: str, calls: Sequence[str]) -> Sequence[bool] | None:
         """Whether each of these calls is accounted for on the day."""
         return [call in self.days[day].calls for call in calls] if day in self.days else None
 

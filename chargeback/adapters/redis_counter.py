@@ -155,7 +155,7 @@ class RedisCounter:
         async with _translated():
             return list(await self._client.hvals(_key(day, "pending")))
 
-    async def known(self, day: str, calls: Sequence[bytes]) -> Sequence[bool] | None:
+    async def known(self, day: str, calls: Sequence[str]) -> Sequence[bool] | None:
         """Whether each of these calls is accounted for on the day."""
         if await self.epoch(day) is None:
             return None

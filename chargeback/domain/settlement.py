@@ -78,7 +78,7 @@ class LoggedCall:
         return f"/apim/{self.service}/{self.region}"
 
     @property
-    def call(self) -> bytes:
+    def call(self) -> str:
         """The identity that the call's own event would have had."""
         return call_identity(self.source, self.correlation_id)
 
@@ -123,9 +123,7 @@ class PendingCall:
 def settled(call: PendingCall, count: TokenCount) -> bytes:
     """The event that completes a pending call with the counts of the log."""
     data = {"model": count.model} if count.model else {}
-    return _completed(
-        call, {**data, **call.document["data"], "usage": count.usage(), "usageSource": "gateway-log"}
-    )
+    return _completed(call, {**data, **call.document["data"], "usage": count.usage(), "usageSource": "gateway-log"})
 
 
 def estimated(call: PendingCall, counts: Sequence[TokenCount]) -> bytes | None:

@@ -99,7 +99,7 @@ class Counter(Protocol):
     async def pending(self, day: str) -> list[bytes]:
         """The raw events of calls whose tokens are not known yet."""
 
-    async def known(self, day: str, calls: Sequence[bytes]) -> Sequence[bool] | None:
+    async def known(self, day: str, calls: Sequence[str]) -> Sequence[bool] | None:
         """Whether each of these calls is accounted for on the day; None where nothing of the day is counted."""
 
     async def spend(self, day: str) -> dict[str, int]:
@@ -235,7 +235,6 @@ class Catalogues(Protocol):
 
     async def current(self) -> Catalogue:
         """The rate card, deployments and cost centres in force."""
-<<<<<<< HEAD
 
 
 class GatewayLog(Protocol):
@@ -246,5 +245,3 @@ class GatewayLog(Protocol):
 
     async def calls(self, since: datetime, until: datetime, correlation_ids: Sequence[str]) -> list[LoggedCall]:
         """The logged calls with these ids; one that the log does not have is left out."""
-=======
->>>>>>> main

@@ -15,9 +15,7 @@ MakeWorld = Callable[..., World]
 def engines(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Engines, Loop]]:
     """The compiled policies."""
     if shutil.which("mono") is None:
-        pytest.fail(
-            "these tests execute C#: install it with `apt-get install mono-mcs libnewtonsoft-json5.0-cil`"
-        )
+        pytest.fail("these tests execute C#: install it with `apt-get install mono-mcs libnewtonsoft-json5.0-cil`")
     loop = Loop()
     engines = Engines(loop, tmp_path_factory.mktemp("assemblies"))
     yield engines, loop

@@ -49,20 +49,20 @@ def test_the_event_goes_to_the_topic_by_managed_identity(world: World) -> None:
 
 
 BODIES = {
-    "empty": dict(body=b""),
-    "broken": dict(body=b'{"usage": {"prompt_tokens": 1'),
-    "array": dict(body=b'[{"usage": {"prompt_tokens": 1}}]'),
-    "scalar": dict(body=b"42"),
-    "null": dict(body=b"null"),
-    "text": dict(body=b"Hello.", type="text/plain; charset=utf-8"),
-    "binary": dict(body=bytes(range(256)), type="application/octet-stream"),
-    "audio": dict(body=b"ID3" + bytes(1000), type="audio/mpeg"),
-    "untyped": dict(body=b"{}", type=""),
-    "usage null": dict(body={**CHAT, "usage": None}),
-    "usage a string": dict(body={**CHAT, "usage": "18"}),
-    "usage an array": dict(body={**CHAT, "usage": [1, 2]}),
-    "usage missing": dict(body={key: value for key, value in CHAT.items() if key != "usage"}),
-    "usage enormous": dict(body={**CHAT, "usage": {f"key-{n}": n for n in range(2000)}}),
+    "empty": {"body": b""},
+    "broken": {"body": b'{"usage": {"prompt_tokens": 1'},
+    "array": {"body": b'[{"usage": {"prompt_tokens": 1}}]'},
+    "scalar": {"body": b"42"},
+    "null": {"body": b"null"},
+    "text": {"body": b"Hello.", "type": "text/plain; charset=utf-8"},
+    "binary": {"body": bytes(range(256)), "type": "application/octet-stream"},
+    "audio": {"body": b"ID3" + bytes(1000), "type": "audio/mpeg"},
+    "untyped": {"body": b"{}", "type": ""},
+    "usage null": {"body": {**CHAT, "usage": None}},
+    "usage a string": {"body": {**CHAT, "usage": "18"}},
+    "usage an array": {"body": {**CHAT, "usage": [1, 2]}},
+    "usage missing": {"body": {key: value for key, value in CHAT.items() if key != "usage"}},
+    "usage enormous": {"body": {**CHAT, "usage": {f"key-{n}": n for n in range(2000)}}},
 }
 
 
@@ -150,9 +150,7 @@ def test_an_exact_stream_of_responses_has_the_usage_of_its_last_event(make_world
     world = make_world(products="standard=-|1|1|600|200000")
     usage = {"input_tokens": 3, "output_tokens": 4, "total_tokens": 7}
     done = {"type": "response.completed", "response": {"id": "resp_1", "model": "gpt-4o", "usage": usage}}
-    world.script(
-        "oai-swedencentral", type="text/event-stream", pieces=sse({"type": "response.created"}, done)
-    )
+    world.script("oai-swedencentral", type="text/event-stream", pieces=sse({"type": "response.created"}, done))
 
     world.client.post(
         "/v1/responses",
@@ -185,9 +183,7 @@ def test_no_secret_and_no_content_is_in_any_event(world: World) -> None:
 
     world.client.post(path, json=body, headers=headers)
     world.client.post(path, json=body, headers={"Authorization": f"Bearer {world.token()}"})
-    world.client.post(
-        path, json=body, headers={"Authorization": "Bearer eyJhbGciOiJub25lIn0.eyJvaWQiOiIxIn0.x"}
-    )
+    world.client.post(path, json=body, headers={"Authorization": "Bearer eyJhbGciOiJub25lIn0.eyJvaWQiOiIxIn0.x"})
 
     text = json.dumps(world.events())
     assert len(world.received) == 3
@@ -210,9 +206,7 @@ def test_a_topic_that_refuses_costs_the_caller_nothing(world: World) -> None:
 
 
 def test_pictures_without_usage_carry_their_number_size_and_quality(world: World) -> None:
-    world.script(
-        "oai-swedencentral", body={"created": 1, "data": [{"url": "https://x/1"}, {"url": "https://x/2"}]}
-    )
+    world.script("oai-swedencentral", body={"created": 1, "data": [{"url": "https://x/1"}, {"url": "https://x/2"}]})
     body = {"prompt": "a cat", "n": 2, "size": "1792x1024", "quality": "hd"}
 
     world.client.post(
@@ -228,9 +222,7 @@ def test_pictures_without_usage_carry_their_number_size_and_quality(world: World
 
 def test_pictures_with_usage_carry_it_however_large_they_are(world: World) -> None:
     usage = {"input_tokens": 10, "output_tokens": 4160, "total_tokens": 4170}
-    world.script(
-        "oai-swedencentral", body={"created": 1, "data": [{"b64_json": "A" * 3_000_000}], "usage": usage}
-    )
+    world.script("oai-swedencentral", body={"created": 1, "data": [{"b64_json": "A" * 3_000_000}], "usage": usage})
 
     world.client.post(
         "/v1/images/generations",

@@ -39,7 +39,7 @@ def test_each_repeat_carries_the_whole_body(world: World) -> None:
 
 
 @pytest.mark.parametrize("null", [False, True])
-def test_an_account_that_cannot_be_reached_is_passed_over(make_world: MakeWorld, null: bool) -> None:
+def test_an_account_that_cannot_be_reached_is_passed_over(make_world: MakeWorld, *, null: bool) -> None:
     world = make_world(null=null)
     world.down(EU[0])
 
@@ -52,7 +52,7 @@ def test_an_account_that_cannot_be_reached_is_passed_over(make_world: MakeWorld,
 
 
 @pytest.mark.parametrize("null", [False, True])
-def test_an_account_that_does_not_answer_in_time_is_passed_over(make_world: MakeWorld, null: bool) -> None:
+def test_an_account_that_does_not_answer_in_time_is_passed_over(make_world: MakeWorld, *, null: bool) -> None:
     world = make_world(null=null, backend_timeout="1")
     world.script(EU[0], delay=3)
 
@@ -114,7 +114,7 @@ def test_when_every_account_fails_the_caller_gets_503_and_a_wait(world: World) -
 
 @pytest.mark.parametrize("null", [False, True])
 def test_when_nothing_can_be_reached_the_caller_gets_503_and_one_event_says_so(
-    make_world: MakeWorld, null: bool
+    make_world: MakeWorld, *, null: bool
 ) -> None:
     world = make_world(null=null)
     world.down(*EU, *US)
@@ -214,8 +214,7 @@ def test_many_calls_at_once_are_one_event_each(world: World) -> None:
     statuses: list[int] = []
 
     threads = [
-        threading.Thread(target=lambda: statuses.append(world.chat("key-support").status_code))
-        for _ in range(30)
+        threading.Thread(target=lambda: statuses.append(world.chat("key-support").status_code)) for _ in range(30)
     ]
     for thread in threads:
         thread.start()

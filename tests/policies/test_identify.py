@@ -87,9 +87,7 @@ def test_a_key_and_a_token_together_give_both_identities(world: World) -> None:
     "claims",
     [{"exp": int(time.time()) - 60}, {"aud": "api://other"}, {"tid": "99999999-0000-0000-0000-000000000000"}],
 )
-def test_a_token_that_is_not_valid_here_is_refused_even_beside_a_good_key(
-    world: World, claims: dict[str, Any]
-) -> None:
+def test_a_token_that_is_not_valid_here_is_refused_even_beside_a_good_key(world: World, claims: dict[str, Any]) -> None:
     answer = post(world, {"api-key": "key-search", "Authorization": f"Bearer {world.token(**claims)}"})
 
     data = refused(world, answer, 401, "invalid_token")
@@ -141,10 +139,7 @@ def test_neither_tags_nor_secrets_of_the_caller_reach_the_backend(world: World) 
 
     (seen,) = world.seen
     assert seen.query == {"api-version": "2024-10-21"}
-    assert (
-        seen.headers["Authorization"]
-        == "Bearer managed-identity-token-for-https://cognitiveservices.azure.com"
-    )
+    assert seen.headers["Authorization"] == "Bearer managed-identity-token-for-https://cognitiveservices.azure.com"
     names = {name.lower() for name in seen.headers}
     assert not names & {
         "api-key",

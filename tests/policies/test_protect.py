@@ -121,12 +121,8 @@ def test_the_preflight_of_an_allowed_origin_is_answered_and_is_no_call(make_worl
     assert world.seen == []
 
 
-@pytest.mark.parametrize(
-    ("origin", "allowed"), [("https://app.example", True), ("https://evil.example", False)]
-)
-def test_only_the_allowed_origin_may_read_the_answer(
-    make_world: MakeWorld, origin: str, allowed: bool
-) -> None:
+@pytest.mark.parametrize(("origin", "allowed"), [("https://app.example", True), ("https://evil.example", False)])
+def test_only_the_allowed_origin_may_read_the_answer(make_world: MakeWorld, origin: str, *, allowed: bool) -> None:
     world = make_world(cors_origin="https://app.example")
 
     answer = world.client.post(

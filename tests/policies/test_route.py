@@ -64,26 +64,20 @@ def test_the_country_behind_our_front_door_decides(make_world: MakeWorld) -> Non
 def test_a_country_that_comes_from_elsewhere_is_not_believed(make_world: MakeWorld, door: str) -> None:
     world = make_world(front_door_id=FRONT_DOOR)
 
-    world.client.post(
-        CHAT, json={}, headers={"api-key": "key-search", "X-Azure-FDID": door, "X-Client-Country": "US"}
-    )
+    world.client.post(CHAT, json={}, headers={"api-key": "key-search", "X-Azure-FDID": door, "X-Client-Country": "US"})
 
     assert world.seen[0].account == EU[0]
     assert world.event()["data"]["clientRegion"] == "swedencentral"
 
 
 def test_without_a_front_door_no_country_is_believed(world: World) -> None:
-    world.client.post(
-        CHAT, json={}, headers={"api-key": "key-search", "X-Azure-FDID": "-", "X-Client-Country": "US"}
-    )
+    world.client.post(CHAT, json={}, headers={"api-key": "key-search", "X-Azure-FDID": "-", "X-Client-Country": "US"})
 
     assert world.seen[0].account == EU[0]
 
 
 @pytest.mark.parametrize("country", ["ZZ", "usa", "U;", ""])
-def test_an_unknown_country_is_served_by_the_gateways_own_geography(
-    make_world: MakeWorld, country: str
-) -> None:
+def test_an_unknown_country_is_served_by_the_gateways_own_geography(make_world: MakeWorld, country: str) -> None:
     world = make_world(front_door_id=FRONT_DOOR, region="eastus2")
 
     world.client.post(
@@ -96,9 +90,7 @@ def test_an_unknown_country_is_served_by_the_gateways_own_geography(
 
 
 @pytest.mark.parametrize("path", ["/v1/files", "/v1/batches", "/v1/fine_tuning/jobs", "/v1/something"])
-def test_what_leaves_state_on_an_account_always_goes_to_the_first_of_the_geography(
-    world: World, path: str
-) -> None:
+def test_what_leaves_state_on_an_account_always_goes_to_the_first_of_the_geography(world: World, path: str) -> None:
     world.script(EU[0], status=500, body={"error": {"code": "500", "message": "oops"}})
 
     answers = [world.client.post(path, json={}, headers={"api-key": "key-search"}) for _ in range(2)]
@@ -111,9 +103,7 @@ def test_what_leaves_state_on_an_account_always_goes_to_the_first_of_the_geograp
 def test_a_deployment_that_an_account_lacks_has_a_pool_of_its_own(make_world: MakeWorld) -> None:
     world = make_world(deployment_pools="pool-eu-failover=sora")
     asked: list[str] = []
-    world.gateway.config.backends.pools["pool-eu-failover-sora"] = world.gateway.config.backends.pools[
-        "pool-us"
-    ]
+    world.gateway.config.backends.pools["pool-eu-failover-sora"] = world.gateway.config.backends.pools["pool-us"]
 
     world.chat(path="/deployments/sora/chat/completions")
     asked = [seen.account for seen in world.seen]

@@ -13,9 +13,7 @@ CREATED = 1_767_225_599  # 2025-12-31T23:59:59Z
 MISSING = {"status": 404, "body": {"error": {"code": "not_found", "message": "no such response"}}}
 UNKNOWN = {
     "status": 400,
-    "body": {
-        "error": {"code": "previous_response_not_found", "message": "no", "param": "previous_response_id"}
-    },
+    "body": {"error": {"code": "previous_response_not_found", "message": "no", "param": "previous_response_id"}},
 }
 
 
@@ -177,9 +175,7 @@ def test_an_absurd_time_of_creation_is_not_believed(world: World, created: objec
 
 
 def test_a_streamed_response_is_pending_without_an_id(world: World) -> None:
-    world.script(
-        EU[0], type="text/event-stream", pieces=sse({"type": "response.completed", "response": response()})
-    )
+    world.script(EU[0], type="text/event-stream", pieces=sse({"type": "response.completed", "response": response()}))
 
     post(world, stream=True)
 

@@ -15,7 +15,6 @@ import httpx
 import jwt
 from aiohttp import web
 from cryptography.hazmat.primitives.asymmetric import rsa
-
 from scripts.local.gateway.config import load_config
 from scripts.local.gateway.gateway import Gateway, prepare
 from scripts.local.gateway.mono import Mono
@@ -135,8 +134,8 @@ class World:
         self.identity_status = 200
         self._key = rsa.generate_private_key(public_exponent=65537, key_size=2048)
         self._runners: list[web.AppRunner] = []
-        values = named_values(definitions(ROOT / "config"), tenant_id=TENANT, audience=AUDIENCE, **own)
-        self.policies, mono = engines.get(values)
+        own = {"tenant_id": TENANT, "audience": AUDIENCE, **own}
+        self.policies, mono = engines.get(named_values(definitions(ROOT / "config"), **own))
         self.around = self._serve(self._surroundings())
         origin = f"http://127.0.0.1:{self.around}"
         hosts = {f"{account}.openai.azure.com": origin for account in (*EU, *US)}
@@ -144,14 +143,13 @@ class World:
             ROOT / "config",
             ROOT / "apim-policies",
             region,
-            named_values=values,
+            values=own,
             hosts={**hosts, "usage-topic.invalid": origin},
             keys=KEYS,
             identity_endpoint=f"{origin}/identity",
             openid_configuration=f"{origin}/issuer",
             null_response_on_failure=null,
         )
-        # The topic is https for the gateway; its stand-in here is not.
         self.gateway = Gateway(self.config, self.policies, mono)
         loop.run(self.gateway.start())
         self.port = self._serve(application(self.gateway))
