@@ -15,8 +15,15 @@ KEY = rsa.generate_private_key(public_exponent=65537, key_size=2048)
 def token(audience: str = "https://cognitiveservices.azure.com", **claims: Any) -> str:
     """A signed token; `claims` replace the standard ones."""
     now = int(time.time())
-    standard = {"aud": audience, "iss": f"https://sts.windows.net/{TENANT}/", "tid": TENANT, "exp": now + 3600}
-    return jwt.encode({**standard, "appid": "app-1", "oid": "user-1", **claims}, KEY, "RS256", {"kid": "test"})
+    standard = {
+        "aud": audience,
+        "iss": f"https://sts.windows.net/{TENANT}/",
+        "tid": TENANT,
+        "exp": now + 3600,
+    }
+    return jwt.encode(
+        {**standard, "appid": "app-1", "oid": "user-1", **claims}, KEY, "RS256", {"kid": "test"}
+    )
 
 
 def identity() -> web.Application:

@@ -1,4 +1,4 @@
-"""Runs the gateway: `python -m scripts.local.gateway --state .local`, beside the stack whose `stack.json` is there."""
+"""Runs the gateway beside the stack whose files are in DIR: `python -m scripts.local.gateway --state DIR`."""
 
 import argparse
 import asyncio
@@ -43,7 +43,9 @@ def _arguments() -> argparse.Namespace:
     parser.add_argument("--certificate", type=Path, help="PEM certificate of the query service")
     parser.add_argument("--key", type=Path, help="PEM key of that certificate")
     parser.add_argument("--tenant", default=_TENANT, help="the tenant whose Entra tokens are accepted")
-    parser.add_argument("--value", action="append", default=[], metavar="NAME=VALUE", help="set a named value")
+    parser.add_argument(
+        "--value", action="append", default=[], metavar="NAME=VALUE", help="set a named value"
+    )
     return parser.parse_args()
 
 
@@ -78,12 +80,13 @@ def surroundings(state: Path, tenant: str, settings: list[str]) -> dict[str, Any
         name, _, value = setting.partition("=")
         values[name.replace("-", "_")] = value
     authority = stack.get("OIDC_AUTHORITY")
+    described = f"{authority}/{{tenant}}/v2.0/.well-known/openid-configuration" if authority else None
     return {
         "values": values,
         "hosts": _read(state / "openai.json"),
         "identity_endpoint": stack.get("IDENTITY_ENDPOINT"),
         "identity_header": stack.get("IDENTITY_HEADER", "local-dev"),
-        "openid_configuration": f"{authority}/{{tenant}}/v2.0/.well-known/openid-configuration" if authority else None,
+        "openid_configuration": described,
         "authorities": stack.get("SSL_CERT_FILE"),
     }
 

@@ -10,9 +10,8 @@ from scripts.local.gateway.errors import Fault
 from scripts.local.gateway.nodes import Expression
 
 _DIGIT_SEPARATOR = re.compile(r"\b\d+(?:_\d+)+\b|\b0[xXbB][0-9a-fA-F]*_[0-9a-fA-F_]*")
-_STRINGS = re.compile(
-    r'@"(?:[^"]|"")*"|\$?"(?:\\.|[^"\\])*"|\'(?:\\.|[^\'\\])\'|//[^\n]*|/\*.*?\*/', re.DOTALL
-)
+_STRINGS = re.compile(r'@"(?:[^"]|"")*"|\$?"(?:\\.|[^"\\])*"|\'(?:\\.|[^\'\\])\'', re.DOTALL)
+_COMMENTS = re.compile(r"//[^\n]*|/\*.*?\*/", re.DOTALL)
 
 
 @cache
@@ -49,11 +48,21 @@ def allowlist_faults(assembly: Assembly, expressions: list[Expression]) -> list[
     return sorted({*faults}, key=lambda fault: (fault.file, fault.line, fault.reason))
 
 
+def without_strings(code: str, *, comments: bool = True) -> str:
+    """C# without its string and character literals, and without comments; lines keep their numbers."""
+
+    def lines(match: re.Match[str]) -> str:
+        return "\n" * match.group().count("\n")
+
+    code = _STRINGS.sub(lines, code)
+    return _COMMENTS.sub(lines, code) if comments else code
+
+
 def source_faults(expressions: list[Expression]) -> list[Fault]:
     """What Mono's compiler reads otherwise than the service's: digit separators."""
     faults = []
     for expression in expressions:
-        code = _STRINGS.sub(lambda match: "\n" * match.group().count("\n"), expression.code)
+        code = without_strings(expression.code)
         for match in _DIGIT_SEPARATOR.finditer(code):
             line = expression.line + code.count("\n", 0, match.start())
             reason = f"write {match.group()} without digit separators: they are misread by Mono's compiler"

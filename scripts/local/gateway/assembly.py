@@ -1,12 +1,13 @@
-"""Compiles every expression of the policies, once, into one assembly; errors name the policy's file and line."""
+"""Compiles all expressions of the policies into one assembly; errors name the policy's file and line."""
 
+import contextlib
 import hashlib
 import os
 import re
 import shutil
 import subprocess
 import tempfile
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -17,7 +18,7 @@ _SOURCES = Path(__file__).parent / "csharp"
 _CONTEXT = ("Context.cs", "Extensions.cs", "Host.cs", "Call.cs", "Values.cs")
 _CSHARP_TYPES = {"string": "string", "bool": "bool", "int": "int", "object": "object"}
 # What the service imports; Formatting is ambiguous and WebUtility unknown there as here.
-_IMPORTS = [
+_IMPORTS = (
     "System",
     "System.Collections.Generic",
     "System.Linq",
@@ -30,7 +31,7 @@ _IMPORTS = [
     "Newtonsoft.Json",
     "Newtonsoft.Json.Linq",
     "Gateway",
-]
+)
 _ERROR = re.compile(r"^(?P<file>[^(]+)\((?P<line>\d+),\d+\): error (?P<reason>CS\d+: .*)$", re.MULTILINE)
 _DEBIAN = "mono-mcs mono-runtime libnewtonsoft-json5.0-cil libmono-cecil-cil"
 
@@ -95,17 +96,18 @@ class Assembly:
 
 def compile_expressions(expressions: list[Expression], cache: Path | None = None) -> Assembly:
     """Number and compile `expressions`; a cached assembly of the same content is taken as it is."""
-    toolchain = Toolchain.find()
+    toolchain, folder = Toolchain.find(), cache or default_cache()
     for number, expression in enumerate(expressions):
         expression.number = number
+    tools = _cached(folder, _own_sources(), lambda work: _build_tools(toolchain, work))
     source = _source(expressions)
-    parts = [*(_SOURCES.glob("*.cs"))]
-    digest = _digest(source, *(path.read_text("utf-8") for path in sorted(parts)))
-    folder = (cache or default_cache()) / digest
-    if not (folder / "uses.tsv").exists():
-        _build(toolchain, source, folder)
-    uses = tuple(_use(line) for line in (folder / "uses.tsv").read_text("utf-8").splitlines())
-    return Assembly(toolchain, folder / "Host.exe", folder / "Expressions.dll", uses)
+    built = _cached(folder, tools.name + source, lambda work: _build(toolchain, tools, source, work))
+    uses = tuple(_use(line) for line in (built / "uses.tsv").read_text("utf-8").splitlines())
+    return Assembly(toolchain, tools / "Host.exe", built / "Expressions.dll", uses)
+
+
+def _own_sources() -> str:
+    return "\0".join(path.read_text("utf-8") for path in sorted(_SOURCES.glob("*.cs")))
 
 
 def default_cache() -> Path:
@@ -113,32 +115,41 @@ def default_cache() -> Path:
     return Path(os.environ.get("XDG_CACHE_HOME", Path.home() / ".cache")) / "chargeback-gateway"
 
 
-def _build(toolchain: Toolchain, source: str, folder: Path) -> None:
-    folder.parent.mkdir(parents=True, exist_ok=True)
-    work = Path(tempfile.mkdtemp(dir=folder.parent))
+def _cached(cache: Path, content: str, build: Callable[[Path], None]) -> Path:
+    """The folder that holds what `build` makes of `content`; it appears whole or not at all."""
+    folder = cache / hashlib.sha256(content.encode()).hexdigest()[:24]
+    if folder.exists():
+        return folder
+    cache.mkdir(parents=True, exist_ok=True)
+    work = Path(tempfile.mkdtemp(dir=cache))
     try:
-        shutil.copy(toolchain.newtonsoft, work)
-        shutil.copy(toolchain.cecil, work)
-        host, inspect = work / "Host.exe", work / "Inspect.exe"
-        _own(toolchain.compile([_SOURCES / name for name in _CONTEXT], host, toolchain.newtonsoft))
-        _own(toolchain.compile([_SOURCES / "Inspect.cs"], inspect, toolchain.cecil))
-        (work / "Expressions.cs").write_text(source, "utf-8")
-        complaint = toolchain.compile(
-            [work / "Expressions.cs"], work / "Expressions.dll", toolchain.newtonsoft, host, "System.Numerics"
-        )
-        if complaint:
-            raise PolicyFault(_faults(complaint.replace(f"{work}/", "")))
-        listed = subprocess.run(
-            [toolchain.mono, str(inspect), str(work / "Expressions.dll")],
-            capture_output=True,
-            text=True,
-            check=False,
-        )
-        (work / "uses.tsv").write_text(listed.stdout, "utf-8")
-        if not folder.exists():
+        build(work)
+        with contextlib.suppress(OSError):  # another process was faster
             work.rename(folder)
     finally:
         shutil.rmtree(work, ignore_errors=True)
+    return folder
+
+
+def _build_tools(toolchain: Toolchain, work: Path) -> None:
+    shutil.copy(toolchain.newtonsoft, work)
+    shutil.copy(toolchain.cecil, work)
+    sources = [_SOURCES / name for name in _CONTEXT]
+    _own(toolchain.compile(sources, work / "Host.exe", toolchain.newtonsoft))
+    _own(toolchain.compile([_SOURCES / "Inspect.cs"], work / "Inspect.exe", toolchain.cecil))
+
+
+def _build(toolchain: Toolchain, tools: Path, source: str, work: Path) -> None:
+    code, out = work / "Expressions.cs", work / "Expressions.dll"
+    code.write_text(source, "utf-8")
+    complaint = toolchain.compile([code], out, toolchain.newtonsoft, tools / "Host.exe", "System.Numerics")
+    if complaint:
+        raise PolicyFault(_faults(complaint.replace(f"{work}/", "")))
+    inspect = [toolchain.mono, str(tools / "Inspect.exe"), str(out)]
+    listed = subprocess.run(inspect, capture_output=True, text=True, check=False)
+    if not listed.stdout.endswith("end\n"):
+        raise RuntimeError(f"the compiled policies could not be read:\n{listed.stderr}")
+    (work / "uses.tsv").write_text(listed.stdout.removesuffix("end\n"), "utf-8")
 
 
 def _own(complaint: str) -> None:
@@ -158,10 +169,6 @@ def _faults(complaint: str) -> list[Fault]:
 def _use(line: str) -> tuple[int, str, str]:
     name, kind, member = line.split("\t")
     return int(name[1:]), kind, member
-
-
-def _digest(*texts: str) -> str:
-    return hashlib.sha256("\0".join(texts).encode()).hexdigest()[:24]
 
 
 def _source(expressions: Iterable[Expression]) -> str:

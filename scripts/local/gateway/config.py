@@ -89,7 +89,7 @@ class Config:
 def load_config(folder: Path, policies: Path, region: str, **options: Any) -> Config:
     """The configuration in `folder` for the gateway of `region`; `options` set the other fields.
 
-    `values` replaces named values (underscores for hyphens), `extra` adds ones that only tests' policies read.
+    `values` replaces named values (underscores for hyphens), `extra` adds others.
     """
     definitions = load_definitions(folder)
     api = {**_API, **definitions.get("api", {})}

@@ -12,6 +12,7 @@ from scripts.local.gateway.validate import Validation, section_faults
 
 _NAMED_VALUE = re.compile(r"\{\{([^{}]*)\}\}")
 _MAX_DOCUMENT, _MAX_FRAGMENT = 256 * 1024, 512 * 1024
+BUILT_IN = "the service's own global policy"
 # What a new API Management service has at its outermost scope.
 _GLOBAL = (
     b"""<policies><inbound /><backend><forward-request /></backend><outbound /><on-error /></policies>"""
@@ -89,7 +90,7 @@ class _Loader:
         products = self._read("products", _MAX_DOCUMENT)
         scopes = {f"product/{name}": root for name, root in products.items()}
         scopes |= self._read(".", _MAX_DOCUMENT)
-        scopes.setdefault("global", parse(_GLOBAL, "global.xml"))
+        scopes.setdefault("global", parse(_GLOBAL, BUILT_IN))
         if not (self.folder / "api.xml").exists():
             self.faults.append(Fault(self.folder.as_posix(), 1, "there is no api.xml"))
         for root in scopes.values():

@@ -27,7 +27,7 @@ FAMILIES = (auth, backend, cache, flow, limit, llm, message, send)
 def prepare(
     folder: Path, named_values: dict[str, str], backends: set[str], cache_folder: Path | None = None
 ) -> tuple[Policies, Assembly]:
-    """Load, check and compile the documents of `folder`; `PolicyFault` names what the gateway would refuse."""
+    """Load, check and compile the documents of `folder`; `PolicyFault` names what would be refused."""
     policies = load(folder, named_values)
     faults = source_faults(policies.expressions) + backend_faults(policies, backends)
     if faults:

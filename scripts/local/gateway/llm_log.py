@@ -1,4 +1,4 @@
-"""The gateway's own logs: a row per call, and a row of token counts per LLM call, as Azure Monitor keeps them."""
+"""The gateway's logs, as Azure Monitor keeps them: a row per call, and the token counts of LLM calls."""
 
 import json
 import time
@@ -45,7 +45,7 @@ def _call_row(call: Call) -> dict[str, Any]:
         "TimeGenerated": _moment(call.started),
         "CorrelationId": call.request_id,
         "Region": call.gateway.config.region,
-        "_ResourceId": f"/subscriptions/local/providers/microsoft.apimanagement/service/{call.gateway.config.service}",
+        "_ResourceId": f"/providers/microsoft.apimanagement/service/{call.gateway.config.service}",
         "ApiId": call.gateway.config.api["id"],
         "OperationId": call.operation.get("Id", ""),
         "ProductId": product["Id"] if product else "",

@@ -16,6 +16,7 @@ from scripts.local.gateway.log_analytics import application as log_application
 from scripts.local.gateway.mono import Mono
 from scripts.local.gateway.server import application
 from scripts.local.listening import listening
+from scripts.named_values import load_config as load_definitions
 
 
 @dataclass(slots=True)
@@ -72,7 +73,9 @@ async def serve(
             gateway = running.gateways[region] = Gateway(settings, compiled, running.mono)
             await gateway.start()
             stack.push_async_callback(gateway.stop)
-            port = await stack.enter_async_context(listening(application(gateway), (ports or {}).get(region, 0)))
+            port = await stack.enter_async_context(
+                listening(application(gateway), (ports or {}).get(region, 0))
+            )
             running.urls[region] = f"http://127.0.0.1:{port}"
         port = await stack.enter_async_context(listening(log_application(state), logs_port, logs_tls))
         running.logs = f"{'https' if logs_tls else 'http'}://127.0.0.1:{port}"
@@ -81,8 +84,6 @@ async def serve(
 
 def load_regions(config: Path) -> list[str]:
     """The gateway regions that the configuration names, in its order."""
-    from scripts.named_values import load_config as load_definitions
-
     return [entry["region"] for entry in load_definitions(config)["gateways"]]
 
 

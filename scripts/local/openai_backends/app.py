@@ -78,7 +78,7 @@ class _Service:
         faults = self.account.faults
         if mode == "429":
             wait = -(-faults.retry_after_ms // 1000)
-            message = f"Requests have exceeded the token rate limit of your current tier. Please retry after {wait} seconds."
+            message = f"Requests have exceeded the token rate limit. Please retry after {wait} seconds."
             limited = Refused(429, "429", message)
             headers = {"Retry-After": str(wait), "retry-after-ms": str(faults.retry_after_ms)}
             return error_reply(self.account, limited, **headers)
@@ -146,7 +146,7 @@ class _Service:
     def _deployment(self, name: str | None) -> dict[str, Any]:
         if not name or name not in self.account.deployments:
             message = (
-                "The API deployment for this resource does not exist. If you created the deployment within the "
+                "The API deployment for this resource does not exist. If you created it within the "
                 "last 5 minutes, please wait a moment and try again."
             )
             raise Refused(404, "DeploymentNotFound", message)

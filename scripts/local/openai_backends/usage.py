@@ -1,4 +1,4 @@
-"""How many tokens a simulated call uses: the same request always uses the same, repeated long prompts are cached."""
+"""How many tokens a simulated call uses: equal requests use as many, repeated long prompts are cached."""
 
 import hashlib
 import json
@@ -8,43 +8,24 @@ from scripts.local.gateway.tokens import estimate_prompt
 from scripts.local.openai_backends.account import Account
 
 _CACHE_FROM, _CACHE_STEP = 1024, 128
-_WORDS = [
-    "the",
-    "answer",
-    "to",
-    "this",
-    "question",
-    "depends",
-    "on",
-    "what",
-    "is",
-    "counted",
-    "and",
-    "by",
-    "whom",
-    "it",
-    "is",
-    "counted",
-    "so",
-    "every",
-    "call",
-    "is",
-    "written",
-    "down",
-    "once",
-    "with",
-    "its",
-    "tokens",
-    "its",
-    "price",
-    "and",
-    "the",
-    "team",
-    "that",
-    "pays",
-    "for",
-    "it",
-]
+_WORDS = (
+    *(
+        "the",
+        "answer",
+        "to",
+        "this",
+        "question",
+        "depends",
+        "on",
+        "what",
+        "is",
+        "counted",
+        "and",
+        "by",
+        "whom",
+    ),
+    *("so", "every", "call", "is", "written", "down", "once", "with", "its", "tokens", "and", "its", "price"),
+)
 
 
 def is_reasoning(model: str) -> bool:

@@ -15,6 +15,7 @@ namespace Gateway
             foreach (var type in assembly.MainModule.Types.Where(type => type.Name != "Table" && type.Name != "<Module>"))
                 foreach (var use in Uses(type).Distinct())
                     Console.WriteLine(type.Name + "\t" + use);
+            Console.WriteLine("end");
             Console.Out.Flush();
             System.Diagnostics.Process.GetCurrentProcess().Kill(); // an orderly exit of the runtime can take a minute
         }

@@ -29,7 +29,7 @@ async def authentication_managed_identity(call: Call, node: Node) -> None:
 
 @policy("validate-azure-ad-token")
 async def validate_azure_ad_token(call: Call, node: Node) -> None:
-    """Refuse a call without a valid Entra token of the tenant, for the audience, from an allowed application."""
+    """Refuse a call without a valid Entra token: tenant, audience, application and claims."""
     tenant = await call.text(node.attributes["tenant-id"])
     token = await _token(call, node)
     claims = await _claims(call, node, token, tenant=tenant)
