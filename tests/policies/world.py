@@ -8,6 +8,7 @@ import time
 from collections import defaultdict
 from collections.abc import AsyncIterator, Coroutine
 from dataclasses import dataclass, field
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -94,6 +95,12 @@ class Loop:
         self.loop.close()
 
 
+@cache
+def signing_key(_number: int) -> rsa.RSAPrivateKey:
+    """The key that the issuer of tokens signs with; another number is another issuer's."""
+    return rsa.generate_private_key(public_exponent=65537, key_size=2048)
+
+
 class Engines:
     """The compiled policies with their Mono process, one for each set of named values that tests use."""
 
@@ -132,7 +139,7 @@ class World:
         self.topic_delay = 0.0
         self.topic_status = 200
         self.identity_status = 200
-        self._key = rsa.generate_private_key(public_exponent=65537, key_size=2048)
+        self._key = signing_key(1)
         self._runners: list[web.AppRunner] = []
         own = {"tenant_id": TENANT, "audience": AUDIENCE, **own}
         self.policies, mono = engines.get(named_values(definitions(ROOT / "config"), **own))
@@ -196,7 +203,7 @@ class World:
         document = {"messages": [{"role": "user", "content": "Capital of France?"}], **body}
         return self.client.post(f"{path}?api-version=2024-10-21", json=document, headers={"api-key": key})
 
-    def token(self, **claims: Any) -> str:
+    def token(self, signer: int = 1, **claims: Any) -> str:
         """A signed Entra token."""
         body = {
             "aud": AUDIENCE,
@@ -206,7 +213,7 @@ class World:
             "oid": "oid-1",
             "appid": "app-1",
         }
-        return jwt.encode({**body, **claims}, self._key, algorithm="RS256", headers={"kid": "k1"})
+        return jwt.encode({**body, **claims}, signing_key(signer), algorithm="RS256", headers={"kid": "k1"})
 
     def _serve(self, app: web.Application) -> int:
         async def start() -> int:
