@@ -23,7 +23,7 @@ PROMPT_FILTER = [{"prompt_index": 0, "content_filter_results": FILTER_RESULTS}]
 class Refused(Exception):  # noqa: N818 - it is an answer, not a defect
     """An error answer of the service."""
 
-    def __init__(self, status: int, code: str | None, message: str, **more: Any) -> None:
+    def __init__(self, status: int, code: str | None, message: str, /, **more: Any) -> None:
         super().__init__(message)
         self.status = status
         self.document = {"error": {"code": code, "message": message, **more}}
