@@ -71,9 +71,7 @@ def named_values(config: Config, **own: str) -> dict[str, str]:
         ),
         "geography-accounts": _accounts(config),
         "deployment-pools": _pairs(
-            (base, deployment)
-            for base, deployment in _special_pools(config)
-            if _members(config, base, deployment)
+            (base, deployment) for base, deployment in _special_pools(config) if _members(config, base, deployment)
         ),
     }
     unknown = chosen.keys() - DEFAULTS.keys() - tables.keys()
@@ -92,8 +90,7 @@ def pools(config: Config) -> dict[str, list[Member]]:
         if members := _members(config, base, deployment):
             found[f"{base}-{deployment}"] = members
     return {
-        pool: sorted(members, key=lambda member: (member.priority, member.account))
-        for pool, members in found.items()
+        pool: sorted(members, key=lambda member: (member.priority, member.account)) for pool, members in found.items()
     }
 
 
@@ -113,9 +110,7 @@ def _products(config: Config) -> str:
 
 def _regions(config: Config) -> str:
     """Gateway regions first: the first entry of a region decides."""
-    return _pairs(
-        (entry["region"], entry["geography"]) for entry in (*config["gateways"], *config["accounts"])
-    )
+    return _pairs((entry["region"], entry["geography"]) for entry in (*config["gateways"], *config["accounts"]))
 
 
 def _accounts(config: Config) -> str:
@@ -132,9 +127,7 @@ def _accounts(config: Config) -> str:
 def _ordered(config: Config, geographies: list[str]) -> Iterator[str]:
     for geography in geographies:
         own = [account for account in config["accounts"] if account["geography"] == geography]
-        yield from (
-            account["account"] for account in sorted(own, key=lambda account: int(account["priority"]))
-        )
+        yield from (account["account"] for account in sorted(own, key=lambda account: int(account["priority"])))
 
 
 def _bases(config: Config) -> Iterator[str]:
@@ -145,9 +138,7 @@ def _bases(config: Config) -> Iterator[str]:
 
 def _members(config: Config, base: str, deployment: str | None) -> list[Member]:
     """The members of a pool that have `deployment`; failover geographies follow at lower priority."""
-    geography = next(
-        g for g in config["geographies"] if base in (f"pool-{g['id']}", f"pool-{g['id']}-failover")
-    )
+    geography = next(g for g in config["geographies"] if base in (f"pool-{g['id']}", f"pool-{g['id']}-failover"))
     tiers = [geography["id"], *(geography["failover"] if base.endswith("-failover") else ())]
     members, above = [], 0
     for tier in tiers:
@@ -180,10 +171,6 @@ def _pairs(pairs: Iterator[tuple[str, str]]) -> str:
 
 def _require_safe(name: str, value: str) -> None:
     if len(value) > MAX_LENGTH:
-        raise ValueError(
-            f"named value {name!r} has {len(value)} characters; API Management takes {MAX_LENGTH}"
-        )
+        raise ValueError(f"named value {name!r} has {len(value)} characters; API Management takes {MAX_LENGTH}")
     if not _SAFE.fullmatch(value):
-        raise ValueError(
-            f"named value {name!r} is {value[:80]!r}: empty, or not safe inside a policy expression"
-        )
+        raise ValueError(f"named value {name!r} is {value[:80]!r}: empty, or not safe inside a policy expression")

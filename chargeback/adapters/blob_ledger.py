@@ -90,11 +90,13 @@ class BlobLedger:
     async def days(self) -> list[str]:
         """The days that have events."""
         async with translated("listing the ledger"):
-            return sorted([
-                found.name.rstrip("/")
-                async for found in self._container.walk_blobs(delimiter="/")
-                if found.name != _MARKS
-            ])
+            return sorted(
+                [
+                    found.name.rstrip("/")
+                    async for found in self._container.walk_blobs(delimiter="/")
+                    if found.name != _MARKS
+                ]
+            )
 
     async def mark(self, day: str) -> None:
         """Remember that the day has to be audited."""

@@ -7,6 +7,7 @@ import msgspec
 from azure.storage.blob.aio import BlobServiceClient
 
 from chargeback.adapters.blob import translated
+from chargeback.domain.events import split_batch
 from chargeback.services.ports import Rejected
 
 
@@ -49,4 +50,27 @@ class BlobQuarantine:
     async def remove(self, batch: str) -> None:
         """Drop a batch."""
         async with translated(f"removing {batch} from quarantine"):
+            await self._container.delete_blob(batch)
+
+
+class BlobDeadLetters:
+    """The blobs that Event Grid writes: JSON arrays of events; see `services.ports.DeadLetters`."""
+
+    def __init__(self, service: BlobServiceClient, container: str) -> None:
+        self._container = service.get_container_client(container)
+
+    async def batches(self) -> list[str]:
+        """Names of the blobs."""
+        async with translated("listing the dead letters"):
+            return sorted([name async for name in self._container.list_blob_names()])
+
+    async def get(self, batch: str) -> list[bytes]:
+        """The raw events of a blob."""
+        async with translated(f"reading dead letter {batch}"):
+            stream = await self._container.get_blob_client(batch).download_blob()
+            return split_batch(await stream.readall())
+
+    async def remove(self, batch: str) -> None:
+        """Drop a blob."""
+        async with translated(f"removing dead letter {batch}"):
             await self._container.delete_blob(batch)

@@ -82,9 +82,7 @@ def from_documents(documents: Mapping[str, object]) -> Catalogue:
 def _deployments(document: object, faults: list[str]) -> dict[str, dict[str, Deployment]]:
     top = sections(document, ("accounts", "deploymentSets"), faults)
     raw_sets = top["deploymentSets"] if isinstance(top["deploymentSets"], dict) else {}
-    sets = {
-        name: list(each(raw, _Deployed, f"deploymentSets.{name}", faults)) for name, raw in raw_sets.items()
-    }
+    sets = {name: list(each(raw, _Deployed, f"deploymentSets.{name}", faults)) for name, raw in raw_sets.items()}
     for deployed in sets.values():
         _refuse_twins([(f"{place}.name", one.name) for place, one in deployed], faults)
     accounts = list(each(top["accounts"], _Account, "accounts", faults))
@@ -125,9 +123,7 @@ def _allocation(document: object, faults: list[str]) -> Allocation:
     top = sections(document, ("costCentres", "rules"), faults)
     centres = each(top["costCentres"], _CostCentre, "costCentres", faults)
     tree = tuple(CostCentre(one.path, one.name) for _, one in centres)
-    rules = tuple(
-        Rule(one.id, one.when, one.cost_centre) for _, one in each(top["rules"], _Rule, "rules", faults)
-    )
+    rules = tuple(Rule(one.id, one.when, one.cost_centre) for _, one in each(top["rules"], _Rule, "rules", faults))
     if not faults:  # else the places would not be those of the file
         try:
             return Allocation(tree, rules)

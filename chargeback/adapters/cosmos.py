@@ -54,11 +54,23 @@ class CosmosBooks:
         return found
 
     async def write(
-        self, day: str, shard: int, after: Posting | None, posting: tuple[str | None, str], records: Sequence[UsageRecord]
+        self,
+        day: str,
+        shard: int,
+        after: Posting | None,
+        posting: tuple[str | None, str],
+        records: Sequence[UsageRecord],
     ) -> Posting:
         """Set the records and the fence, unless another run wrote first."""
         epoch, catalogue = posting
-        fence = {"id": f"posting-{shard}", "day": day, "kind": "posting", "shard": shard, "epoch": epoch, "catalogue": catalogue}
+        fence = {
+            "id": f"posting-{shard}",
+            "day": day,
+            "kind": "posting",
+            "shard": shard,
+            "epoch": epoch,
+            "catalogue": catalogue,
+        }
         latest = after
         for documents in _batches([to_document(record) for record in records]):
             token = await self._write_batch(day, fence, latest.token if latest else None, documents)

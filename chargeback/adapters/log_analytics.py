@@ -7,6 +7,7 @@ from importlib import resources
 from typing import Any
 from urllib.parse import urlsplit
 
+from azure.core.credentials_async import AsyncTokenCredential
 from azure.core.exceptions import AzureError
 from azure.monitor.query import LogsQueryPartialResult
 from azure.monitor.query.aio import LogsQueryClient
@@ -21,6 +22,11 @@ SHORTEST = timedelta(minutes=1)
 """A span whose answer is cut off is asked for in halves, down to this."""
 
 Row = Mapping[str, Any]
+
+
+def connect(endpoint: str, credential: AsyncTokenCredential) -> LogsQueryClient:
+    """A client for the query service at `endpoint`."""
+    return LogsQueryClient(credential, endpoint=endpoint)
 
 
 class LogAnalytics:
@@ -44,16 +50,12 @@ class LogAnalytics:
             counts[count.correlation_id] = _sum(known, count) if known else count
         return list(counts.values())
 
-    async def calls(
-        self, since: datetime, until: datetime, correlation_ids: Sequence[str]
-    ) -> list[LoggedCall]:
+    async def calls(self, since: datetime, until: datetime, correlation_ids: Sequence[str]) -> list[LoggedCall]:
         """The logged calls with these ids; an id that the log does not have yet is left out."""
         found: dict[str, LoggedCall] = {}
         for start in range(0, len(correlation_ids), IDS_PER_QUERY):
             quoted = ", ".join(f"'{each}'" for each in correlation_ids[start : start + IDS_PER_QUERY])
-            for row in await self._rows(
-                self._calls.replace("(CORRELATION_IDS)", f"({quoted})"), since, until
-            ):
+            for row in await self._rows(self._calls.replace("(CORRELATION_IDS)", f"({quoted})"), since, until):
                 found[str(row["CorrelationId"])] = _logged_call(row)
         return list(found.values())
 
@@ -61,9 +63,7 @@ class LogAnalytics:
         async with _translated():
             result = await self._client.query_workspace(self._workspace_id, query, timespan=(since, until))
         if not isinstance(result, LogsQueryPartialResult):
-            return [
-                dict(zip(table.columns, row, strict=True)) for table in result.tables for row in table.rows
-            ]
+            return [dict(zip(table.columns, row, strict=True)) for table in result.tables for row in table.rows]
         if until - since <= SHORTEST:
             raise StoreUnavailable(
                 f"Log Analytics: the answer for {since} to {until} is cut off: {result.partial_error}"

@@ -71,7 +71,7 @@ class _Day:
 
     epoch: str = field(default_factory=lambda: secrets.token_hex(8))
     version: int = 0
-    calls: dict[bytes, _Known] = field(default_factory=dict)
+    calls: dict[str, _Known] = field(default_factory=dict)
     lines: dict[str, tuple[Line, dict[int, Quantities]]] = field(default_factory=dict)
     dirty: dict[str, int] = field(default_factory=dict)
     spend: dict[str, int] = field(default_factory=lambda: defaultdict(int))
@@ -161,7 +161,7 @@ class MemoryCounter:
         calls = self.days[day].calls.values() if day in self.days else ()
         return [known.weighted.event.raw for known in calls if known.phase is Phase.PENDING]
 
-    async def known(self, day: str, calls: Sequence[bytes]) -> Sequence[bool] | None:
+    async def known(self, day: str, calls: Sequence[str]) -> Sequence[bool] | None:
         """Whether each of these calls is accounted for on the day."""
         return [call in self.days[day].calls for call in calls] if day in self.days else None
 
@@ -174,9 +174,7 @@ class MemoryCounter:
 
 
 def _without_zeros(line: Line, hours: Mapping[int, Quantities]) -> tuple[Line, dict[int, Quantities]]:
-    kept = {
-        hour: {meter: quantity for meter, quantity in totals.items() if quantity} for hour, totals in hours.items()
-    }
+    kept = {hour: {meter: quantity for meter, quantity in totals.items() if quantity} for hour, totals in hours.items()}
     return line, {hour: totals for hour, totals in kept.items() if totals}
 
 
@@ -195,7 +193,12 @@ class MemoryBooks:
         return {shard: posting for (of, shard), posting in self._postings.items() if of == day}
 
     async def write(
-        self, day: str, shard: int, after: Posting | None, posting: tuple[str | None, str], records: Sequence[UsageRecord]
+        self,
+        day: str,
+        shard: int,
+        after: Posting | None,
+        posting: tuple[str | None, str],
+        records: Sequence[UsageRecord],
     ) -> Posting:
         """Set the records and the fence, unless another run wrote first."""
         if self._postings.get((day, shard)) != after:

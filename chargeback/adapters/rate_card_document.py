@@ -82,9 +82,7 @@ def _by_time(prices: list[tuple[str, Price]], faults: list[str]) -> Dated:
     prices.sort(key=lambda item: item[1].effective_from)
     for (earlier_place, earlier), (place, later) in pairwise(prices):
         if earlier.effective_to is None or earlier.effective_to > later.effective_from:
-            faults.append(
-                f"{place}.effectiveFrom: {later.price_id} overlaps {earlier.price_id} of {earlier_place}"
-            )
+            faults.append(f"{place}.effectiveFrom: {later.price_id} overlaps {earlier.price_id} of {earlier_place}")
     return tuple(price for _, price in prices)
 
 

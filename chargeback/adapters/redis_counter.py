@@ -1,4 +1,7 @@
-"""The counter on Redis: all keys of a day share a hash tag, so that one script may touch them under every clustering policy."""
+"""The counter on Redis.
+
+All keys of a day share a hash tag, so that one script may touch them under every clustering policy.
+"""
 
 import asyncio
 import secrets
@@ -52,11 +55,22 @@ def connect(url: str, *, credentials: CredentialProvider | None = None, connecti
     return Redis(connection_pool=pool)
 
 
+def entra_credentials(client_id: str | None) -> CredentialProvider:
+    """Sign in to Azure Managed Redis with the app's identity; tokens are renewed before they expire."""
+    from redis_entraid.cred_provider import create_from_default_azure_credential
+
+    return create_from_default_azure_credential(
+        ("https://redis.azure.com/.default",),
+        app_kwargs={"managed_identity_client_id": client_id} if client_id else {},
+    )
+
+
 class RedisCounter:
     """Counts in Redis; see `services.ports.Counter`."""
 
     def __init__(self, client: Redis) -> None:
-        self._client = client
+        # The stubs allow text in every answer; without decode_responses they are bytes.
+        self._client: Any = client
         self._count = client.register_script(_script("count"))
         self._posted = client.register_script(_script("posted"))
         self._touch = client.register_script(_script("touch"))
@@ -141,7 +155,7 @@ class RedisCounter:
         async with _translated():
             return list(await self._client.hvals(_key(day, "pending")))
 
-    async def known(self, day: str, calls: Sequence[bytes]) -> Sequence[bool] | None:
+    async def known(self, day: str, calls: Sequence[str]) -> Sequence[bool] | None:
         """Whether each of these calls is accounted for on the day."""
         if await self.epoch(day) is None:
             return None
@@ -202,7 +216,8 @@ def _packed(events: Sequence[Weighted]) -> bytes:
         if number is None:
             lines.append((identity, to_text(event.line), scopes))
             number = numbers[identity] = len(lines)
-        raw = event.raw if event.phase is Phase.PENDING else b""
+        # The script's MessagePack knows text only.
+        raw = event.raw.decode() if event.phase is Phase.PENDING else ""
         entry: list[object] = [event.call, event.phase, number, picodollars, raw]
         fields = _FIELDS[event.hour]
         for meter, quantity in event.quantities.items():

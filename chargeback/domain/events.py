@@ -40,7 +40,7 @@ class UsageEvent(NamedTuple):
     """One accepted event.
 
     Attributes:
-        call: identity of the call, 16 bytes; events of one call share it.
+        call: identity of the call, 32 hexadecimal digits; events of one call share it.
         phase: how far this event settles the call.
         day: UTC day of the call, `YYYY-MM-DD`.
         hour: UTC hour of the call, 0 to 23.
@@ -49,7 +49,7 @@ class UsageEvent(NamedTuple):
         raw: the event as it arrived, on one line.
     """
 
-    call: bytes
+    call: str
     phase: Phase
     day: str
     hour: int
@@ -70,6 +70,9 @@ class AcceptedTimes(NamedTuple):
         latest = now + clock_skew
         return cls((now - max_age).date().isoformat(), (latest.date().isoformat(), latest.hour))
 
+
+EVER = AcceptedTimes("0000-00-00", ("9999-99-99", 24))
+"""For events in the ledger: they were accepted when they came, reading them again does not judge their time."""
 
 Name = Annotated[str, Meta(max_length=512)] | None
 Identity = Annotated[str, Meta(min_length=1, max_length=1024)]
@@ -117,7 +120,9 @@ _TYPES = {
     "chargeback.usage.pending.v1": Phase.PENDING,
 }
 _REJECTED = "chargeback.usage.rejected.v1"
-_TIME = re.compile(r"(\d{4}-\d\d-\d\d)[Tt ]([01]\d|2[0-3]):[0-5]\d:(?:[0-5]\d|60)(?:\.\d+)?(?:([Zz])|[+-]\d\d:\d\d)", re.A)
+_TIME = re.compile(
+    r"(\d{4}-\d\d-\d\d)[Tt ]([01]\d|2[0-3]):[0-5]\d:(?:[0-5]\d|60)(?:\.\d+)?(?:([Zz])|[+-]\d\d:\d\d)", re.A
+)
 _METERED = ("chat.completions", "completions", "embeddings", "responses", "images.", "audio.")
 
 
@@ -132,7 +137,9 @@ def read_event(raw: bytes, accepted: AcceptedTimes) -> UsageEvent:
     except (msgspec.DecodeError, RecursionError, UnicodeDecodeError) as error:
         raise InvalidEvent("not-json", str(error)) from None
     if event.specversion != "1.0":
-        raise InvalidEvent("unexpected-shape", f"specversion is {event.specversion!r}, expected '1.0' - at `$.specversion`")
+        raise InvalidEvent(
+            "unexpected-shape", f"specversion is {event.specversion!r}, expected '1.0' - at `$.specversion`"
+        )
     phase = _TYPES.get(event.type)
     if phase is None:
         raise InvalidEvent("unknown-type", f"type is {event.type!r} - at `$.type`")
@@ -167,26 +174,28 @@ def split_batch(body: bytes) -> list[bytes]:
     return [bytes(part) for part in parts] if isinstance(parts, list) else [bytes(parts)]
 
 
-def _call(event: _CloudEvent) -> bytes:
+def _call(event: _CloudEvent) -> str:
     """A background response is one call however often it is fetched; every other call is known by (source, id)."""
     if event.data.response_id and event.type not in ("chargeback.usage.recorded.v1", _REJECTED):
         return _digest(f"response\0{event.data.response_id}")
     return call_identity(event.source, event.id.removesuffix("/settled"))
 
 
-def call_identity(source: str, request_id: str) -> bytes:
+def call_identity(source: str, request_id: str) -> str:
     """The identity of the call that a gateway knows by this request id."""
     return _digest(f"{source}\0{request_id}")
 
 
-def _digest(identity: str) -> bytes:
-    return blake2b(identity.encode("utf-8", "surrogatepass"), digest_size=16).digest()
+def _digest(identity: str) -> str:
+    return blake2b(identity.encode("utf-8", "surrogatepass"), digest_size=16).hexdigest()
 
 
 def _hour_of(time: str) -> tuple[str, int]:
     match = _TIME.fullmatch(time)
     if match is None:
-        raise InvalidEvent("bad-time", f"time is {time[:64]!r}, expected RFC 3339 such as 2026-03-14T09:26:53Z - at `$.time`")
+        raise InvalidEvent(
+            "bad-time", f"time is {time[:64]!r}, expected RFC 3339 such as 2026-03-14T09:26:53Z - at `$.time`"
+        )
     day, hour, zulu = match.groups()
     if zulu:
         _require_day(day)

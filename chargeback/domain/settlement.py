@@ -1,4 +1,4 @@
-"""How a call that was accounted for without tokens, or not at all, becomes whole from the gateway's own log."""
+"""How a call accounted for without its tokens, or not at all, becomes whole from the gateway's own log."""
 
 import re
 from collections.abc import Mapping, Sequence
@@ -78,7 +78,7 @@ class LoggedCall:
         return f"/apim/{self.service}/{self.region}"
 
     @property
-    def call(self) -> bytes:
+    def call(self) -> str:
         """The identity that the call's own event would have had."""
         return call_identity(self.source, self.correlation_id)
 
@@ -123,13 +123,11 @@ class PendingCall:
 def settled(call: PendingCall, count: TokenCount) -> bytes:
     """The event that completes a pending call with the counts of the log."""
     data = {"model": count.model} if count.model else {}
-    return _completed(
-        call, {**data, **call.document["data"], "usage": count.usage(), "usageSource": "gateway-log"}
-    )
+    return _completed(call, {**data, **call.document["data"], "usage": count.usage(), "usageSource": "gateway-log"})
 
 
 def estimated(call: PendingCall, counts: Sequence[TokenCount]) -> bytes | None:
-    """The event that completes a call with the mean of calls like it, rounded up; None if they are too few."""
+    """The event that completes a call with the mean of its like, rounded up; None if they are too few."""
     like = [
         count
         for count in counts

@@ -1,16 +1,20 @@
 """The one door for usage events: into the ledger first, then counted, and only then acknowledged."""
 
 import asyncio
-from collections.abc import Callable, Mapping, Sequence
+import logging
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 
 from chargeback.domain.catalogue import Catalogue
-from chargeback.domain.errors import InvalidEvent
+from chargeback.domain.errors import InvalidEvent, StoreUnavailable
 from chargeback.domain.events import AcceptedTimes, UsageEvent, read_event
 from chargeback.domain.lines import Line
+from chargeback.domain.meters import Meter
 from chargeback.domain.rating import picodollars_per_unit
-from chargeback.services.ports import Counter, Ledger, Quarantine, Rejected, Weighted
+from chargeback.services.ports import Catalogues, Counter, Ledger, Quarantine, Rejected, Weighted
+
+log = logging.getLogger(__name__)
 
 OPEN_DAYS = 4
 """A day is counted in Redis while it is today or one of the three days before."""
@@ -51,7 +55,7 @@ class Weights:
 
     def __init__(self, catalogue: Catalogue) -> None:
         self.catalogue = catalogue
-        self._known: dict[tuple[Line, str, int], tuple[tuple[str, ...], Mapping[str, int]]] = {}
+        self._known: dict[tuple[Line, str, int], tuple[tuple[str, ...], Mapping[Meter, int]]] = {}
 
     def weigh(self, event: UsageEvent) -> Weighted:
         """The event with its spend in picodollars; unpriced meters spend nothing here and show in the books."""
@@ -69,12 +73,33 @@ class Weights:
                 spend += quantity * price
         return Weighted(event, scopes, spend)
 
-    def _look_up(self, event: UsageEvent) -> tuple[tuple[str, ...], Mapping[str, int]]:
+    def _look_up(self, event: UsageEvent) -> tuple[tuple[str, ...], Mapping[Meter, int]]:
         line = event.line
         hour = datetime.fromisoformat(event.day).replace(tzinfo=UTC, hour=event.hour)
         cost_centre, _ = self.catalogue.cost_centre(line)
         scopes = (f"subscription:{line.subscription}", f"product:{line.product}", f"cost-centre:{cost_centre}")
         return scopes, picodollars_per_unit(line, hour, self.catalogue)
+
+
+class WeightsInForce:
+    """The weights by the catalogue in force. Budgets must not stop metering: while the store of catalogues is away,
+    the last known one serves.
+    """
+
+    def __init__(self, catalogues: Catalogues, deployed: Catalogue) -> None:
+        self._catalogues = catalogues
+        self._weights = Weights(deployed)
+
+    async def current(self) -> Weights:
+        """The weights to use now."""
+        try:
+            catalogue = await self._catalogues.current()
+        except StoreUnavailable as error:
+            log.warning("catalogue_unavailable using=%s reason=%s", self._weights.catalogue.digest[:12], error)
+            return self._weights
+        if catalogue.digest != self._weights.catalogue.digest:
+            self._weights = Weights(catalogue)
+        return self._weights
 
 
 class Ingest:
@@ -85,7 +110,7 @@ class Ingest:
         ledger: Ledger,
         counter: Counter,
         quarantine: Quarantine,
-        weights: Callable[[], Weights],
+        weights: WeightsInForce,
         limits: TimeLimits | None = None,
     ) -> None:
         self._ledger = ledger
@@ -94,15 +119,15 @@ class Ingest:
         self._weights = weights
         self._limits = limits or TimeLimits()
 
-    async def ingest(self, raw_events: Sequence[bytes], now: datetime) -> Ingested:
-        """Make the events durable and count them.
+    async def ingest(self, raw_events: Sequence[bytes], now: datetime, *, arrived: str | None = None) -> Ingested:
+        """Make the events durable and count them; `arrived` is the day they came first, if that is not today.
 
         When this returns, every usable event is in the ledger and counted, and every other one is in quarantine.
         It raises `StoreUnavailable` otherwise, and taking the same events again is then safe and right.
         """
         days, rejected = self._read(raw_events, now)
         if rejected:
-            await self._quarantine.put(rejected, now.date().isoformat())
+            await self._quarantine.put(rejected, arrived or now.date().isoformat())
         flags = await asyncio.gather(*(self._take(day, events, now) for day, events in days.items()))
         counted = sum(flag for of_day, _ in flags for flag in of_day)
         late = sum(len(of_day) for of_day, is_late in flags if is_late)
@@ -132,7 +157,7 @@ class Ingest:
         if is_late:
             await self._ledger.mark(day)
             return [True] * len(events), True
-        weights = self._weights()
+        weights = await self._weights.current()
         return await self._counter.count(day, [weights.weigh(event) for event in events]), False
 
 

@@ -23,7 +23,7 @@ class Ledger(Protocol):
     """The append-only record of accepted events, one folder a UTC day."""
 
     async def append(self, day: str, events: Sequence[bytes]) -> None:
-        """Make the events durable; when this returns they are in the ledger. May store an event twice, never lose one."""
+        """Make the events durable before returning; an event may be stored twice, never lost."""
 
     def blocks(self, day: str) -> AsyncIterator[bytes]:
         """The day's events as blocks of whole lines (NDJSON, a few MB each), always in the same order."""
@@ -99,7 +99,7 @@ class Counter(Protocol):
     async def pending(self, day: str) -> list[bytes]:
         """The raw events of calls whose tokens are not known yet."""
 
-    async def known(self, day: str, calls: Sequence[bytes]) -> Sequence[bool] | None:
+    async def known(self, day: str, calls: Sequence[str]) -> Sequence[bool] | None:
         """Whether each of these calls is accounted for on the day; None where nothing of the day is counted."""
 
     async def spend(self, day: str) -> dict[str, int]:
@@ -137,7 +137,12 @@ class Books(Protocol):
         """The fences of the day's shards; a shard never written is absent."""
 
     async def write(
-        self, day: str, shard: int, after: Posting | None, posting: tuple[str | None, str], records: Sequence[UsageRecord]
+        self,
+        day: str,
+        shard: int,
+        after: Posting | None,
+        posting: tuple[str | None, str],
+        records: Sequence[UsageRecord],
     ) -> Posting:
         """Set the records and the fence to (epoch, catalogue digest). Raises `Superseded` if `after` is not the latest."""
 
@@ -187,6 +192,19 @@ class Quarantine(Protocol):
 
     async def get(self, batch: str) -> list[Rejected]:
         """The events of a batch."""
+
+    async def remove(self, batch: str) -> None:
+        """Drop a batch whose events have found their place."""
+
+
+class DeadLetters(Protocol):
+    """Events that Event Grid could not deliver for a day."""
+
+    async def batches(self) -> list[str]:
+        """Names of the batches, ascending."""
+
+    async def get(self, batch: str) -> list[bytes]:
+        """The raw events of a batch."""
 
     async def remove(self, batch: str) -> None:
         """Drop a batch whose events have found their place."""

@@ -13,7 +13,7 @@ from datetime import datetime
 
 from chargeback.domain.catalogue import Catalogue
 from chargeback.domain.errors import CountLost, InvalidEvent, Superseded
-from chargeback.domain.events import AcceptedTimes, UsageEvent, read_event
+from chargeback.domain.events import EVER, UsageEvent, read_event
 from chargeback.domain.records import UsageRecord, rated_record
 from chargeback.services.ingest import Weights, open_days
 from chargeback.services.ports import Books, Catalogues, Counter, Ledger, Posting
@@ -23,9 +23,6 @@ log = logging.getLogger(__name__)
 
 RECORDS_PER_WRITE = 90
 """A Cosmos batch holds 100 operations and 2 MB; a record of a full day has about 10 KB at most."""
-
-EVER = AcceptedTimes("0000-00-00", ("9999-99-99", 24))
-"""Events in the ledger were accepted when they came; reading them again does not judge their time."""
 
 _ATTEMPTS = 6
 
@@ -97,7 +94,9 @@ class Poster:
         for identity, version in changed.lines.items():
             shards[shard_of(identity, self._books.shards)][identity] = version
         run = _Run(self._counter, self._books, day, epoch, catalogue)
-        written = await asyncio.gather(*(run.post_shard(shard, lines, fences.get(shard)) for shard, lines in shards.items()))
+        written = await asyncio.gather(
+            *(run.post_shard(shard, lines, fences.get(shard)) for shard, lines in shards.items())
+        )
         records = [record for of_shard in written for record in of_shard]
         return Posted(
             day,

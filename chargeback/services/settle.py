@@ -80,9 +80,7 @@ class Settler:
         return Settlement(len(ready), len(recoveries), len(guesses), len(rest) - len(guesses))
 
     async def _pending(self, now: datetime) -> list[PendingCall]:
-        return [
-            PendingCall.from_event(raw) for day in open_days(now) for raw in await self._counter.pending(day)
-        ]
+        return [PendingCall.from_event(raw) for day in open_days(now) for raw in await self._counter.pending(day)]
 
     def _guesses(
         self, calls: Sequence[PendingCall], counts: Mapping[str, TokenCount], now: datetime

@@ -1,1 +1,1 @@
-"""The local stack: what Azure does in production, on one machine."""
+"""The whole product on one machine without an Azure account: emulators, stand-ins and what starts them."""

@@ -26,9 +26,7 @@ USED_FOR = {
 
 @pytest.mark.parametrize("deployment", DEPLOYMENTS, ids=lambda each: f"{each.account}/{each.name}")
 def test_every_deployment_has_prices_for_what_it_is_used_for(deployment: Deployment) -> None:
-    line = usage_line(
-        model="", deployment=deployment.name, backend=f"{deployment.account}-a1b2c3.openai.azure.com"
-    )
+    line = usage_line(model="", deployment=deployment.name, backend=f"{deployment.account}-a1b2c3.openai.azure.com")
 
     for meter in USED_FOR.get(deployment.model, CHAT):
         price = CATALOGUE.price(line, meter, datetime(2026, 11, 1, tzinfo=UTC))

@@ -26,9 +26,7 @@ def usage_line(**dimensions: str) -> Line:
     return Line(**(defaults | dimensions))
 
 
-def dated(
-    meter: Meter, *steps: tuple[datetime, str], end: datetime | None = None, **key: str
-) -> dict[PriceKey, Dated]:
+def dated(meter: Meter, *steps: tuple[datetime, str], end: datetime | None = None, **key: str) -> dict[PriceKey, Dated]:
     """The prices of one meter: each step's price holds until the next step, the last until `end`."""
     full = {
         "provider": "azure-openai",

@@ -48,9 +48,7 @@ def test_the_order_of_hours_and_meters_does_not_matter(counted: dict[int, dict[M
     card = catalogue(INPUT, OUTPUT)
     backwards = {hour: dict(reversed(counted[hour].items())) for hour in reversed(counted)}
 
-    assert rate(usage_line(), "2026-11-10", counted, card) == rate(
-        usage_line(), "2026-11-10", backwards, card
-    )
+    assert rate(usage_line(), "2026-11-10", counted, card) == rate(usage_line(), "2026-11-10", backwards, card)
 
 
 def test_each_hour_is_charged_at_the_price_in_force_in_it() -> None:
@@ -74,9 +72,7 @@ def test_a_microsecond_decides_which_price_is_in_force(offset: int, expected: st
 
 
 def test_a_new_price_leaves_the_past_as_it_was() -> None:
-    before = rate(
-        usage_line(), "2026-11-09", {23: {Meter.INPUT: 7}}, catalogue(dated(Meter.INPUT, (START, "2.50")))
-    )
+    before = rate(usage_line(), "2026-11-09", {23: {Meter.INPUT: 7}}, catalogue(dated(Meter.INPUT, (START, "2.50"))))
 
     after = rate(usage_line(), "2026-11-09", {23: {Meter.INPUT: 7}}, catalogue(INPUT))
 
@@ -135,9 +131,7 @@ def test_an_unmapped_backend_is_unpriced_and_says_so() -> None:
 
     assert rated.unpriced
     assert rated.deployment is None
-    with pytest.raises(
-        PriceNotFound, match=r"no deployment 'gpt-4o' of backend 'elsewhere\.openai\.azure\.com'"
-    ):
+    with pytest.raises(PriceNotFound, match=r"no deployment 'gpt-4o' of backend 'elsewhere\.openai\.azure\.com'"):
         catalogue(INPUT).price(line, Meter.INPUT, CHANGE)
 
 

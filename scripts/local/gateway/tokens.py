@@ -45,6 +45,11 @@ def _estimate_part(part: Any) -> int:
     return sum(_estimate_part(part.get(name)) for name in ("content", "text"))
 
 
+def _number(value: object, otherwise: int) -> int:
+    """A count, whatever the backend sent in its place."""
+    return max(0, value) if isinstance(value, int) and not isinstance(value, bool) else otherwise
+
+
 @dataclass(slots=True)
 class Counts:
     """What a call used."""
@@ -85,9 +90,9 @@ class Tee:
             self._document(bytes(self._buffer))
         usage = self._usage
         if usage:
-            prompt = usage.get("prompt_tokens", usage.get("input_tokens", 0))
-            completion = usage.get("completion_tokens", usage.get("output_tokens", 0))
-            total = usage.get("total_tokens", prompt + completion)
+            prompt = _number(usage.get("prompt_tokens", usage.get("input_tokens")), 0)
+            completion = _number(usage.get("completion_tokens", usage.get("output_tokens")), 0)
+            total = _number(usage.get("total_tokens"), prompt + completion)
             return Counts(prompt, completion, total, False, self.streamed, self._model)
         prompt = estimate_prompt(self._request)
         completion = -(-self._characters // _CHARACTERS_PER_TOKEN)

@@ -98,7 +98,7 @@ async def _job(
     job = _found(known, rest[0], kind)
     if rest[1:] == ["cancel"]:
         job["status"] = "cancelled"
-    elif request.method == "GET" and job["status"] != "cancelled":
+    elif request.method == "GET" and job["status"] not in ("cancelled", "completed", "succeeded"):
         finished = job["status"] == "in_progress"
         job["status"] = ("succeeded" if kind == "job" else "completed") if finished else "in_progress"
         job |= result if finished else {}

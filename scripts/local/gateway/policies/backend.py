@@ -48,7 +48,7 @@ async def forward_request(call: Call, node: Node) -> None:
     backend = _target(call)
     call.attempts += 1
     call.response = call.backend_status = None
-    call.changed("response")
+    call.changed("response", "request")
     response = await _send(call, backend, timeout, keep=keep, whole=whole)
     call.response = response
     call.backend_status = response.status

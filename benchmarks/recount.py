@@ -1,0 +1,69 @@
+"""How fast a day is recounted from its ledger: `python benchmarks/recount.py [EVENTS] [WORKERS] [LINES]`."""
+
+import asyncio
+import resource
+import sys
+import tempfile
+import time
+from collections.abc import AsyncIterator
+from pathlib import Path
+
+import zstandard
+from chargeback.services.recount import recount
+
+from benchmarks.synthetic import DAY, blocks
+
+
+class FrameLedger:
+    """A day of Zstandard frames on disk, read as the blob ledger reads them."""
+
+    def __init__(self, path: Path) -> None:
+        self._path = path
+
+    async def blocks(self, day: str) -> AsyncIterator[bytes]:  # noqa: ARG002 it holds one day
+        decompress = zstandard.ZstdDecompressor().decompressobj(read_across_frames=True).decompress
+        rest = b""
+        with self._path.open("rb") as file:
+            while chunk := file.read(1 << 20):
+                text = rest + decompress(chunk)
+                end = text.rfind(b"\n") + 1
+                rest = text[end:]
+                yield text[:end]
+
+
+async def measure(events: int, workers: int, lines: int) -> None:
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder, "ledger.zst")
+        compress = zstandard.ZstdCompressor(level=1).compress
+        size = 0
+        with path.open("wb") as file:
+            for block in blocks(events, duplicates=0.1, lines=lines):
+                size += len(block)
+                file.write(compress(block))
+        start = time.perf_counter()
+        async with recount(FrameLedger(path), DAY, workers=workers) as counted:
+            read = time.perf_counter()
+            found = hours = 0
+            async for page in counted.pages():
+                found += len(page)
+                hours += sum(len(line.hours) for line in page)
+        seconds = time.perf_counter() - start
+    own = resource.getrusage(resource.RUSAGE_SELF)
+    children = resource.getrusage(resource.RUSAGE_CHILDREN)
+    print(f"{events} events of {size // events} bytes, {workers} workers, {found} lines, {hours} line hours")
+    print(
+        f"calls {counted.calls}, duplicates {counted.duplicates}, conflicts {counted.conflicts}, {counted.unreadable}"
+    )
+    print(f"{seconds:.2f} s ({read - start:.2f} s to deduplicate) = {events / seconds:,.0f} events/s")
+    print(
+        f"CPU since start: parent {own.ru_utime + own.ru_stime:.1f} s, workers {children.ru_utime + children.ru_stime:.1f} s"
+    )
+    peak = own.ru_maxrss + workers * children.ru_maxrss
+    print(
+        f"peak RSS: parent {own.ru_maxrss >> 10} MB + largest worker {children.ru_maxrss >> 10} MB x {workers} = {peak >> 10} MB"
+    )
+
+
+if __name__ == "__main__":
+    given = [int(argument) for argument in sys.argv[1:]] + [1_000_000, 2, 2_000][len(sys.argv) - 1 :]
+    asyncio.run(measure(*given))

@@ -1,0 +1,5 @@
+"""`python -m chargeback`."""
+
+from chargeback.cli import main
+
+main()

@@ -1,0 +1,209 @@
+"""Wires the product together: from settings to services, once a process."""
+
+import os
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from datetime import timedelta
+from functools import cached_property
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from chargeback.domain.errors import InvalidConfig
+from chargeback.services.ingest import Ingest, TimeLimits, WeightsInForce
+from chargeback.services.post import Poster
+from chargeback.services.probe import Probe
+from chargeback.settings import Settings
+
+if TYPE_CHECKING:
+    from azure.core.credentials_async import AsyncTokenCredential
+    from azure.cosmos.aio import CosmosClient
+    from azure.storage.blob.aio import BlobServiceClient
+
+    from chargeback.adapters.blob_ledger import BlobLedger
+    from chargeback.adapters.blob_quarantine import BlobDeadLetters, BlobQuarantine
+    from chargeback.adapters.blob_reports import BlobReports
+    from chargeback.adapters.catalogues import AppliedCatalogues
+    from chargeback.adapters.cosmos import CosmosBooks, CosmosControl
+    from chargeback.adapters.key_vault import KeyVaultSecret
+    from chargeback.adapters.log_analytics import LogAnalytics
+    from chargeback.adapters.redis_counter import RedisCounter
+    from chargeback.services.audit import Auditor
+    from chargeback.services.settle import Settler
+
+DEPLOYED_CONFIG = Path(__file__).parents[1] / "config"
+
+
+@dataclass
+class Container:
+    """The services of one process, made when they are first asked for.
+
+    The vendors' libraries take most of a second to import, so each is imported where it is needed: an instance
+    that starts cold to take events does not wait for what it does not use.
+    """
+
+    settings: Settings
+
+    @cached_property
+    def credential(self) -> "AsyncTokenCredential":
+        """The app's identity in Azure; on a developer's machine, whoever is signed in there."""
+        from azure.identity.aio import DefaultAzureCredential
+
+        return DefaultAzureCredential(managed_identity_client_id=self.settings.azure_client_id)
+
+    @cached_property
+    def blobs(self) -> "BlobServiceClient":
+        """The storage account."""
+        from chargeback.adapters.blob import connect
+
+        return connect(self.settings.storage_account_url, self.credential)
+
+    @cached_property
+    def cosmos(self) -> "CosmosClient":
+        """The Cosmos DB account."""
+        from chargeback.adapters.cosmos import connect
+
+        return connect(self.settings.cosmos_endpoint, self.credential)
+
+    @cached_property
+    def ledger(self) -> "BlobLedger":
+        """The append-only record of accepted events."""
+        from chargeback.adapters.blob_ledger import BlobLedger
+
+        return BlobLedger(self.blobs, "ledger")
+
+    @cached_property
+    def quarantine(self) -> "BlobQuarantine":
+        """Where unusable events wait."""
+        from chargeback.adapters.blob_quarantine import BlobQuarantine
+
+        return BlobQuarantine(self.blobs, "quarantine")
+
+    @cached_property
+    def dead_letters(self) -> "BlobDeadLetters":
+        """What Event Grid could not deliver."""
+        from chargeback.adapters.blob_quarantine import BlobDeadLetters
+
+        return BlobDeadLetters(self.blobs, "dead-letter")
+
+    @cached_property
+    def reports(self) -> "BlobReports":
+        """The published files."""
+        from chargeback.adapters.blob_reports import BlobReports
+
+        return BlobReports(self.blobs, "reports")
+
+    @cached_property
+    def counter(self) -> "RedisCounter":
+        """The fast view of the open days."""
+        from chargeback.adapters.redis_counter import RedisCounter, connect, entra_credentials
+
+        url = self.settings.redis_url
+        credentials = entra_credentials(self.settings.azure_client_id) if url.startswith("rediss://") else None
+        return RedisCounter(connect(url, credentials=credentials))
+
+    @cached_property
+    def books(self) -> "CosmosBooks":
+        """The posted view."""
+        from chargeback.adapters.cosmos import CosmosBooks
+
+        database = self.cosmos.get_database_client(self.settings.cosmos_database)
+        return CosmosBooks(database.get_container_client("usage"))
+
+    @cached_property
+    def control(self) -> "CosmosControl":
+        """The documents that steer the product."""
+        from chargeback.adapters.cosmos import CosmosControl
+
+        database = self.cosmos.get_database_client(self.settings.cosmos_database)
+        return CosmosControl(database.get_container_client("control"))
+
+    @cached_property
+    def catalogues(self) -> "AppliedCatalogues":
+        """The rate card, deployments and cost centres in force."""
+        from chargeback.adapters.catalogues import AppliedCatalogues
+
+        return AppliedCatalogues(self.control, self.settings.config_dir or DEPLOYED_CONFIG)
+
+    @cached_property
+    def vault_key(self) -> "KeyVaultSecret":
+        """The events key in Key Vault."""
+        from chargeback.adapters.key_vault import KeyVaultSecret
+
+        assert self.settings.key_vault_url is not None
+        return KeyVaultSecret(self.settings.key_vault_url, "events-key", self.credential)
+
+    async def events_key(self) -> str:
+        """The key that POST /api/v1/events asks for."""
+        if self.settings.events_key is not None:
+            return self.settings.events_key.get_secret_value()
+        return await self.vault_key.value()
+
+    @cached_property
+    def ingest(self) -> Ingest:
+        """The one door for usage events."""
+        limits = TimeLimits(
+            max_age=timedelta(days=self.settings.max_event_age_days),
+            clock_skew=timedelta(minutes=self.settings.clock_skew_minutes),
+        )
+        weights = WeightsInForce(self.catalogues, self.catalogues.deployed)
+        return Ingest(self.ledger, self.counter, self.quarantine, weights, limits)
+
+    @cached_property
+    def poster(self) -> Poster:
+        """Sets the books from what is counted."""
+        return Poster(self.ledger, self.counter, self.books, self.catalogues)
+
+    @cached_property
+    def gateway_log(self) -> "LogAnalytics":
+        """What the gateway itself logged."""
+        from chargeback.adapters.log_analytics import LogAnalytics, connect
+
+        if self.settings.log_analytics_workspace_id is None:
+            raise InvalidConfig(["LOG_ANALYTICS_WORKSPACE_ID: is not set, so streamed calls stay unsettled"])
+        client = connect(self.settings.log_analytics_endpoint, self.credential)
+        return LogAnalytics(client, self.settings.log_analytics_workspace_id)
+
+    @cached_property
+    def settler(self) -> "Settler":
+        """Gives streamed calls their tokens."""
+        from chargeback.services.settle import Settler
+
+        deadline = timedelta(hours=self.settings.settle_deadline_hours)
+        return Settler(self.gateway_log, self.counter, self.ingest, deadline=deadline)
+
+    @cached_property
+    def auditor(self) -> "Auditor":
+        """Proves that the books are what the ledger says."""
+        from chargeback.services.audit import Auditor
+
+        return Auditor(
+            self.ledger,
+            self.counter,
+            self.books,
+            self.control,
+            self.catalogues,
+            self.poster,
+            workers=os.cpu_count() or 1,
+        )
+
+    @cached_property
+    def probe(self) -> Probe:
+        """Tells whether the stores answer."""
+        return Probe({"ledger": self.ledger, "redis": self.counter, "cosmos": self.books})
+
+    async def close(self) -> None:
+        """Close every connection that was opened."""
+        for name in ("vault_key", "gateway_log", "counter", "blobs", "cosmos", "credential"):
+            if name in self.__dict__:
+                await self.__dict__.pop(name).close()
+
+
+@asynccontextmanager
+async def open_container(settings: Settings) -> AsyncIterator[Container]:
+    """A container for one piece of work, closed after it."""
+    container = Container(settings)
+    try:
+        yield container
+    finally:
+        await container.close()

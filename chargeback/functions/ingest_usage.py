@@ -1,0 +1,48 @@
+"""Event Grid trigger: one usage event an invocation; concurrent invocations share one commit."""
+
+import logging
+from collections.abc import Sequence
+from datetime import UTC, datetime
+
+import azure.functions as func
+import msgspec
+
+from chargeback.bootstrap import Container
+from chargeback.services.commit import GroupCommit
+
+log = logging.getLogger(__name__)
+
+
+def blueprint(container: Container) -> func.Blueprint:
+    """The trigger; it raises when a store is away, so that Event Grid delivers the event again."""
+    bp = func.Blueprint()
+
+    async def commit(events: Sequence[bytes]) -> None:
+        outcome = await container.ingest.ingest(events, datetime.now(UTC))
+        log.info("ingested accepted=%d duplicate=%d late=%d", outcome.accepted, outcome.duplicate, outcome.late)
+        for rejected in outcome.quarantined:
+            log.warning("quarantined reason=%s detail=%s", rejected.reason, rejected.detail)
+
+    group = GroupCommit(commit)
+
+    @bp.function_name("ingest_usage")
+    @bp.event_grid_trigger(arg_name="event")
+    async def ingest_usage(event: func.CloudEvent) -> None:
+        await group.submit(to_json(event))
+
+    return bp
+
+
+def to_json(event: func.CloudEvent) -> bytes:
+    """The event as it was sent, extension attributes included; absent attributes stay absent."""
+    attributes = {
+        "specversion": event.specversion,
+        "id": event.id,
+        "source": event.source,
+        "type": event.type,
+        "time": event.time,
+        "subject": event.subject,
+        "data": event.get_json(),
+        **(event.extension_attrs or {}),
+    }
+    return msgspec.json.encode({name: value for name, value in attributes.items() if value is not None})

@@ -1,0 +1,52 @@
+"""Whether the product can do its work: its stores answer."""
+
+import asyncio
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Protocol
+
+from chargeback.domain.errors import StoreUnavailable
+
+TIMEOUT_SECONDS = 5.0
+
+
+class Pinged(Protocol):
+    """A store that can be asked for a sign of life."""
+
+    async def ping(self) -> None:
+        """Raise `StoreUnavailable` unless the store answers."""
+
+
+@dataclass(frozen=True, slots=True)
+class Health:
+    """What each store answered: an empty text, or what is wrong with it."""
+
+    faults: Mapping[str, str]
+
+    @property
+    def ready(self) -> bool:
+        """Whether nothing is wrong."""
+        return not any(self.faults.values())
+
+
+class Probe:
+    """Asks every store at once."""
+
+    def __init__(self, stores: Mapping[str, Pinged]) -> None:
+        self._stores = dict(stores)
+
+    async def check(self) -> Health:
+        """The state of the stores, within a few seconds."""
+        faults = await asyncio.gather(*(_fault(store) for store in self._stores.values()))
+        return Health(dict(zip(self._stores, faults, strict=True)))
+
+
+async def _fault(store: Pinged) -> str:
+    try:
+        async with asyncio.timeout(TIMEOUT_SECONDS):
+            await store.ping()
+    except StoreUnavailable as error:
+        return str(error)
+    except TimeoutError:
+        return f"no answer within {TIMEOUT_SECONDS:g} s"
+    return ""

@@ -1,0 +1,98 @@
+"""The settings of the app, read once from the environment and validated at start."""
+
+from pathlib import Path
+from typing import Annotated, Self
+from urllib.parse import urlsplit
+
+from pydantic import AfterValidator, Field, SecretStr, ValidationError, model_validator
+from pydantic_settings import BaseSettings, SettingsConfigDict
+
+from chargeback.domain.errors import InvalidConfig
+
+LOOPBACK = ("127.0.0.1", "localhost", "::1")
+
+
+def _https(url: str) -> str:
+    parts = urlsplit(url)
+    if parts.scheme != "https" or not parts.hostname:
+        raise ValueError(f"{url!r} is not an https:// address")
+    return url.rstrip("/")
+
+
+def _redis(url: str) -> str:
+    parts = urlsplit(url)
+    if parts.scheme not in ("redis", "rediss") or not parts.hostname:
+        raise ValueError(f"{url!r} is not a redis:// or rediss:// address")
+    if parts.scheme == "redis" and parts.hostname not in LOOPBACK:
+        raise ValueError(f"redis:// without TLS is for this machine only; use rediss://{parts.netloc}")
+    if parts.password:
+        raise ValueError("a password does not belong into REDIS_URL: the app signs in with its identity")
+    return url
+
+
+def _schedule(expression: str) -> str:
+    if len(expression.split()) != 6:
+        raise ValueError(f"{expression!r} is not an NCRONTAB expression of six fields, such as '0 */15 * * * *'")
+    return expression
+
+
+HttpsUrl = Annotated[str, AfterValidator(_https)]
+Schedule = Annotated[str, AfterValidator(_schedule)]
+
+
+class Settings(BaseSettings):
+    """Every setting of the product; the environment variable has the same name in upper case."""
+
+    model_config = SettingsConfigDict(extra="ignore", env_ignore_empty=True, frozen=True)
+
+    storage_account_url: HttpsUrl = Field(description="Blob endpoint of the storage account.")
+    cosmos_endpoint: HttpsUrl = Field(description="Endpoint of the Cosmos DB account.")
+    cosmos_database: str = Field("chargeback", min_length=1, description="Cosmos DB database.")
+    redis_url: Annotated[str, AfterValidator(_redis)] = Field(
+        description="rediss://host:10000 in Azure (Entra sign-in), redis://127.0.0.1:port on this machine."
+    )
+    key_vault_url: HttpsUrl | None = Field(
+        None, description="Key Vault whose secret `events-key` guards POST /api/v1/events."
+    )
+    events_key: SecretStr | None = Field(None, description="The events key itself, where there is no Key Vault.")
+    azure_client_id: str | None = Field(None, description="Client id of the app's user-assigned identity.")
+    config_dir: Path | None = Field(None, description="Folder of the catalogue files; the app's own config/ if unset.")
+    post_schedule: Schedule = Field("0 */15 * * * *", description="When to post (NCRONTAB, UTC).")
+    audit_schedule: Schedule = Field("0 30 2 * * *", description="When to audit the ledger (NCRONTAB, UTC).")
+    publish_schedule: Schedule = Field("0 0 4 * * *", description="When to publish the reports (NCRONTAB, UTC).")
+    settle_schedule: Schedule = Field("0 10/15 * * * *", description="When to settle streamed calls (NCRONTAB, UTC).")
+    settle_deadline_hours: int = Field(
+        24, ge=1, le=72, description="Streams that the gateway's log says nothing of are estimated after so long."
+    )
+    log_analytics_workspace_id: str | None = Field(
+        None, description="Workspace (its customer id) with the gateway's log; without it nothing is settled."
+    )
+    log_analytics_endpoint: HttpsUrl = Field(
+        "https://api.loganalytics.io", description="Query endpoint of Log Analytics, where the cloud has its own."
+    )
+    report_decimals: int = Field(6, ge=0, le=12, description="Decimal places of the costs in the reports.")
+    max_event_age_days: int = Field(400, ge=1, le=3650, description="Older events go to quarantine.")
+    clock_skew_minutes: int = Field(60, ge=0, le=1440, description="Events further in the future go to quarantine.")
+
+    @model_validator(mode="after")
+    def _has_events_key(self) -> Self:
+        if self.key_vault_url is None and self.events_key is None:
+            raise ValueError("set KEY_VAULT_URL or EVENTS_KEY: POST /api/v1/events is never open to everybody")
+        return self
+
+
+def read_settings() -> Settings:
+    """The settings from the environment. Raises `InvalidConfig` naming every setting that is missing or wrong."""
+    try:
+        return Settings()  # type: ignore[call-arg]  # the environment fills them
+    except ValidationError as error:
+        faults = [
+            f"{'.'.join(str(part) for part in fault['loc']).upper() or 'settings'}: {_words(fault)}"
+            for fault in error.errors(include_url=False, include_context=False, include_input=False)
+        ]
+        raise InvalidConfig(faults) from None
+
+
+def _words(fault: object) -> str:
+    assert isinstance(fault, dict)
+    return "is not set" if fault["type"] == "missing" else str(fault["msg"]).removeprefix("Value error, ")

@@ -1,0 +1,137 @@
+"""Servers as background processes: started in their own group, recognised later, ended without a trace."""
+
+import os
+import signal
+import socket
+import subprocess
+import time
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from contextlib import ExitStack, suppress
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+import psutil
+
+
+class StackError(Exception):
+    """Something about the local stack that its user has to know; the message says what to do."""
+
+
+@dataclass(frozen=True, slots=True)
+class Running:
+    """One server: its process and enough of its identity to never signal another process by mistake."""
+
+    pid: int
+    started: float
+    url: str
+
+    def process(self) -> psutil.Process | None:
+        """Return the process if it still is the one that was started, else None."""
+        try:
+            process = psutil.Process(self.pid)
+            same_start = abs(process.create_time() - self.started) < 2
+            if same_start and process.status() != psutil.STATUS_ZOMBIE:
+                return process
+        except psutil.NoSuchProcess:
+            pass
+        return None
+
+    @property
+    def alive(self) -> bool:
+        """Whether the server's process is there."""
+        return self.process() is not None
+
+    def to_document(self) -> dict[str, Any]:
+        """Return what stack.json says about the server."""
+        return asdict(self)
+
+
+def spawn(command: Sequence[str], log: Path, environment: Mapping[str, str], directory: Path, url: str) -> Running:
+    """Start `command` in a process group of its own with its output in `log`."""
+    log.parent.mkdir(parents=True, exist_ok=True)
+    with log.open("ab") as output:
+        child = subprocess.Popen(
+            list(command),
+            stdin=subprocess.DEVNULL,
+            stdout=output,
+            stderr=subprocess.STDOUT,
+            env=dict(environment),
+            cwd=directory,
+            start_new_session=True,
+        )
+    child.returncode = 0  # a child that outlives us on purpose is not worth a ResourceWarning
+    return Running(child.pid, psutil.Process(child.pid).create_time(), url)
+
+
+def end(servers: Iterable[Running], *, grace: float = 5.0, force: bool = False) -> None:
+    """End the servers and their groups: SIGTERM, then SIGKILL for those that are still there after `grace` seconds."""
+    alive = [server for server in servers if server.alive]
+    for server in alive:
+        _signal(server, signal.SIGKILL if force else signal.SIGTERM)
+    deadline = time.monotonic() + grace
+    for server in alive:
+        while server.alive and time.monotonic() < deadline:
+            _reap(server.pid)
+            time.sleep(0.01)
+        if server.alive:
+            _signal(server, signal.SIGKILL)
+            _wait_gone(server)
+        _reap(server.pid)
+
+
+def send(server: Running, number: signal.Signals) -> None:
+    """Send a signal to the server's whole group."""
+    if server.alive:
+        _signal(server, number)
+
+
+def _signal(server: Running, number: signal.Signals) -> None:
+    with suppress(ProcessLookupError):
+        os.killpg(server.pid, number)
+
+
+def _wait_gone(server: Running) -> None:
+    deadline = time.monotonic() + 5
+    while server.alive and time.monotonic() < deadline:
+        _reap(server.pid)
+        time.sleep(0.01)
+
+
+def _reap(pid: int) -> None:
+    with suppress(ChildProcessError):
+        os.waitpid(pid, os.WNOHANG)
+
+
+def free_ports(count: int) -> list[int]:
+    """Return `count` different loopback ports that nothing listens on."""
+    with ExitStack() as held:
+        sockets = [held.enter_context(socket.socket()) for _ in range(count)]
+        for one in sockets:
+            one.bind(("127.0.0.1", 0))
+        return [one.getsockname()[1] for one in sockets]
+
+
+def listens(port: int) -> bool:
+    """Whether something accepts connections on the loopback port."""
+    with socket.socket() as probe:
+        probe.settimeout(1)
+        return probe.connect_ex(("127.0.0.1", port)) == 0
+
+
+def wait_until(ready: Callable[[], bool], server: Running, name: str, log: Path, timeout: float = 60) -> None:
+    """Wait until `ready()` holds; raise with the end of the log when the server dies or time runs out."""
+    deadline = time.monotonic() + timeout
+    while not ready():
+        _reap(server.pid)
+        if not server.alive:
+            raise StackError(f"{name} ended while starting\n{tail(log)}")
+        if time.monotonic() > deadline:
+            raise StackError(f"{name} was not ready after {timeout:.0f} s\n{tail(log)}")
+        time.sleep(0.02)
+
+
+def tail(log: Path, lines: int = 20) -> str:
+    """Return the end of a log file, headed by its path."""
+    text = log.read_text(errors="replace").splitlines()[-lines:] if log.exists() else []
+    return "\n".join([f"--- {log}", *(text or ["(empty)"])])

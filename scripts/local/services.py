@@ -1,0 +1,123 @@
+"""How each server of the stack is started, when it is ready, and what has to exist in it."""
+
+import shutil
+import socket
+import sys
+import urllib.error
+from collections.abc import Callable
+from contextlib import suppress
+from dataclasses import dataclass
+
+from scripts.local.processes import StackError, listens
+from scripts.local.provision import (
+    call,
+    create_blob_containers,
+    create_cosmos_containers,
+    subscribe_functions,
+)
+from scripts.local.redis_binary import find_redis_server
+from scripts.local.site import ROOT, Site
+
+HOST = "127.0.0.1"
+
+
+@dataclass(frozen=True, slots=True)
+class Service:
+    """One server; `provision` runs when it and the servers in `provision_needs` are ready."""
+
+    name: str
+    command: Callable[[Site], list[str]]
+    ready: Callable[[Site], bool]
+    provision: Callable[[Site], None] | None = None
+    provision_needs: tuple[str, ...] = ()
+
+
+def _redis(site: Site) -> list[str]:
+    unsaved = ["--save", "", "--appendonly", "no", "--maxmemory-policy", "noeviction"]
+    where = ["--bind", HOST, "--port", str(site.ports["redis"]), "--dir", str(site.data("redis"))]
+    return [find_redis_server(), *where, *unsaved]
+
+
+def _redis_ready(site: Site) -> bool:
+    with suppress(OSError), socket.create_connection((HOST, site.ports["redis"]), timeout=1) as connection:
+        connection.sendall(b"PING\r\n")
+        return connection.recv(16).startswith(b"+PONG")
+    return False
+
+
+def _node(*arguments: str) -> list[str]:
+    node = shutil.which("node")
+    if not node:
+        raise StackError("node is not on PATH: Azurite and the Cosmos DB emulator need Node.js 20 or newer")
+    return [node, *arguments]
+
+
+def _blob(site: Site) -> list[str]:
+    storage = ["--inMemoryPersistence"] if site.in_memory else ["--location", str(site.data("blob"))]
+    tls = [
+        "--cert",
+        str(site.certificates.certificate),
+        "--key",
+        str(site.certificates.key),
+        "--oauth",
+        "basic",
+    ]
+    where = ["--blobHost", HOST, "--blobPort", str(site.ports["blob"])]
+    quiet = ["--silent", "--disableTelemetry", "--skipApiVersionCheck"]
+    return _node(str(ROOT / "node_modules/.bin/azurite-blob"), *where, *tls, *quiet, *storage)
+
+
+def _cosmos(site: Site) -> list[str]:
+    tls = ["--cert", str(site.certificates.certificate), "--key", str(site.certificates.key)]
+    return _node(str(ROOT / "scripts/local/cosmos/launch.js"), "--port", str(site.ports["cosmos"]), *tls)
+
+
+def _python(module: str, *arguments: str) -> list[str]:
+    return [sys.executable, "-m", f"scripts.local.{module}", *arguments]
+
+
+def _identity(site: Site) -> list[str]:
+    key = str(site.state / "certs" / "signing-key.pem")
+    return _python("identity", "--port", str(site.ports["identity"]), "--key", key)
+
+
+def _event_grid(site: Site) -> list[str]:
+    tls = ["--cert", str(site.certificates.certificate), "--key", str(site.certificates.key)]
+    signing = ["--signing-key", str(site.state / "certs" / "signing-key.pem")]
+    pace = ["--retry-factor", str(site.retry_factor)]
+    return _python("event_grid", "--port", str(site.ports["eventGrid"]), *tls, *signing, *pace)
+
+
+def _functions(site: Site) -> list[str]:
+    if not (site.app / "function_app.py").exists():
+        raise StackError(f"{site.app}: no function_app.py there")
+    port = str(site.ports["functions"])
+    if core_tools := shutil.which("func"):
+        return [core_tools, "start", "--port", port, "--python"]
+    timers = ["--timers"] if site.timers else []
+    return _python("functions_host", "--app", str(site.app), "--port", port, *timers)
+
+
+def _listening(name: str) -> Callable[[Site], bool]:
+    return lambda site: listens(site.ports[name])
+
+
+def _functions_ready(site: Site) -> bool:
+    with suppress(OSError, urllib.error.URLError):
+        call(site, "GET", f"{site.url('functions')}/admin/host/status")
+        return True
+    return False
+
+
+SERVICES = {
+    service.name: service
+    for service in (
+        Service("redis", _redis, _redis_ready),
+        Service("identity", _identity, _listening("identity")),
+        Service("blob", _blob, _listening("blob"), create_blob_containers, provision_needs=("identity",)),
+        Service("cosmos", _cosmos, _listening("cosmos"), create_cosmos_containers),
+        Service("functions", _functions, _functions_ready),
+        Service("eventGrid", _event_grid, _listening("eventGrid"), subscribe_functions, ("functions",)),
+    )
+}
+STORES = ("redis", "identity", "blob", "cosmos")

@@ -1,0 +1,90 @@
+"""Where one stack lives: its directories, ports, certificates, secrets and the environment of its clients."""
+
+import secrets
+import shlex
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from scripts.local.certificates import Certificates
+
+ROOT = Path(__file__).resolve().parents[2]
+ACCOUNT = "devstoreaccount1"
+# Azurite's published development key: it opens nothing but an Azurite on this machine.
+ACCOUNT_KEY = "Eby8vdM02xNOcqFlqUwJPLlmEtlCDXJ1OUzFT50uSRZ6IFsuFq2UVErCz4I6tq/K1SZFPTOtr/KBHBeksoGMGw=="
+DATABASE = "chargeback"
+SCHEMES = {
+    "redis": "redis",
+    "blob": "https",
+    "cosmos": "https",
+    "identity": "http",
+    "eventGrid": "https",
+    "functions": "http",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Site:
+    """Everything that is fixed when a stack is laid out, before any server runs."""
+
+    state: Path
+    app: Path
+    ports: Mapping[str, int]
+    certificates: Certificates
+    in_memory: bool
+    timers: bool
+    retry_factor: float
+    events_key: str = field(default_factory=lambda: secrets.token_urlsafe(24))
+    topic_key: str = field(default_factory=lambda: secrets.token_urlsafe(32))
+    identity_header: str = field(default_factory=lambda: secrets.token_hex(16))
+
+    def url(self, name: str) -> str:
+        """Return the address of a server."""
+        base = f"{SCHEMES[name]}://127.0.0.1:{self.ports[name]}"
+        return f"{base}/{ACCOUNT}" if name == "blob" else base
+
+    def log(self, name: str) -> Path:
+        """Return the file that holds a server's output."""
+        return self.state / "logs" / f"{name}.log"
+
+    def data(self, name: str) -> Path:
+        """Return the directory in which a server keeps its data."""
+        path = self.state / "data" / name
+        path.mkdir(parents=True, exist_ok=True)
+        return path
+
+    def environment(self, services: Iterable[str]) -> dict[str, str]:
+        """Return the settings with which clients find the given servers."""
+        bundle = str(self.certificates.bundle)
+        settings = {"SSL_CERT_FILE": bundle, "REQUESTS_CA_BUNDLE": bundle, "EVENTS_KEY": self.events_key}
+        for name in services:
+            settings |= self._settings_of(name)
+        return settings
+
+    def _settings_of(self, name: str) -> dict[str, str]:
+        url = self.url(name)
+        match name:
+            case "redis":
+                return {"REDIS_URL": f"{url}/0"}
+            case "blob":
+                key = f"AccountName={ACCOUNT};AccountKey={ACCOUNT_KEY}"
+                connection = f"DefaultEndpointsProtocol=https;{key};BlobEndpoint={url};"
+                return {"STORAGE_ACCOUNT_URL": url, "AzureWebJobsStorage": connection}
+            case "cosmos":
+                return {"COSMOS_ENDPOINT": url, "COSMOS_DATABASE": DATABASE}
+            case "identity":
+                endpoint = f"{url}/msi/token"
+                header = self.identity_header
+                return {"IDENTITY_ENDPOINT": endpoint, "IDENTITY_HEADER": header, "OIDC_AUTHORITY": url}
+            case "eventGrid":
+                return {
+                    "EVENT_GRID_TOPIC_ENDPOINT": f"{url}/api/events",
+                    "EVENT_GRID_TOPIC_KEY": self.topic_key,
+                }
+            case _:
+                return {"FUNCTIONS_URL": url}
+
+
+def shell_lines(environment: Mapping[str, str]) -> str:
+    """Return the settings as lines that a shell can source."""
+    return "".join(f"{name}={shlex.quote(value)}\n" for name, value in environment.items())

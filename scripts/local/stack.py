@@ -1,0 +1,184 @@
+"""The stack as an object: starts its servers, tells where they are, breaks them on demand, ends them all."""
+
+import json
+import os
+import signal
+import tempfile
+import time
+from collections.abc import Iterable, Mapping
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from types import TracebackType
+from typing import Self
+
+from scripts.local.certificates import make_certificates
+from scripts.local.processes import Running, StackError, end, free_ports, listens, send, spawn, wait_until
+from scripts.local.services import SERVICES, STORES
+from scripts.local.site import ROOT, Site, shell_lines
+from scripts.local.tokens import load_signer
+
+
+class Stack:
+    """Servers on this machine; as a context manager it ends every one of them, whatever happens inside.
+
+    `with Stack(tmp_path, services=STORES) as stack: … stack.env, stack.url("redis"), stack.kill("cosmos")`
+    """
+
+    def __init__(
+        self,
+        state: Path | str | None = None,
+        *,
+        services: Iterable[str] = STORES,
+        in_memory: bool = True,
+        ports: Mapping[str, int] | None = None,
+        app: Path | str = ROOT,
+        timers: bool = False,
+        retry_factor: float = 0.01,
+        extra_env: Mapping[str, str] | None = None,
+    ) -> None:
+        """Lay the stack out; nothing is started before `up()` or `with`."""
+        self.names = _known(services)
+        self.extra_env = dict(extra_env or {})
+        self._temporary = tempfile.TemporaryDirectory(prefix="chargeback-stack-") if state is None else None
+        directory = Path(self._temporary.name if self._temporary else str(state)).resolve()
+        self.site = Site(
+            state=directory,
+            app=Path(app).resolve(),
+            ports=_ports(self.names, ports or {}),
+            certificates=make_certificates(directory / "certs"),
+            in_memory=in_memory,
+            timers=timers,
+            retry_factor=retry_factor,
+        )
+        load_signer(directory / "certs" / "signing-key.pem")
+        self._running: dict[str, Running] = {}
+
+    @property
+    def env(self) -> dict[str, str]:
+        """The settings with which the product finds these servers."""
+        return self.site.environment(self.names)
+
+    def url(self, name: str) -> str:
+        """Return the address of a server."""
+        return self.site.url(_known([name])[0])
+
+    def pid(self, name: str) -> int:
+        """Return the process id of a server."""
+        return self._running[name].pid
+
+    def up(self) -> None:
+        """Start every server and wait until each is ready; on failure end those that were started."""
+        try:
+            for name in self.names:
+                self._spawn(name)
+            for name in self.names:
+                self._await(name)
+            with ThreadPoolExecutor() as pool:
+                list(pool.map(self._provision, self.names))
+        except BaseException:
+            self.down()
+            raise
+        self._write()
+
+    def down(self) -> None:
+        """End every server that this object started."""
+        end(reversed(self._running.values()))
+        self._running.clear()
+        if self._temporary:
+            self._temporary.cleanup()
+
+    def kill(self, name: str) -> None:
+        """End one server at once (SIGKILL), as a crash does; `start` brings it back on the same port."""
+        end([self._running.pop(name)], force=True)
+
+    def start(self, name: str) -> None:
+        """Start one server again on its port and wait until it is ready."""
+        if name in self._running and self._running[name].alive:
+            raise StackError(f"{name} is already running")
+        self._spawn(name)
+        self._await(name)
+        self._provision(name)
+        self._write()
+
+    def pause(self, name: str) -> None:
+        """Freeze one server (SIGSTOP): connections are accepted and nothing answers, as in a network outage."""
+        send(self._running[name], signal.SIGSTOP)
+
+    def resume(self, name: str) -> None:
+        """Let a frozen server go on."""
+        send(self._running[name], signal.SIGCONT)
+
+    def _spawn(self, name: str) -> None:
+        # The servers must not inherit another stack's settings from the caller's environment.
+        environment = {**os.environ, "PYTHONUNBUFFERED": "1", **self.env, **self.extra_env}
+        environment["EVENT_GRID_TOPIC_KEY"] = self.site.topic_key
+        environment["IDENTITY_HEADER"] = self.site.identity_header
+        directory = self.site.app if name == "functions" else ROOT
+        environment["PYTHONPATH"] = os.pathsep.join([str(ROOT), *filter(None, [os.environ.get("PYTHONPATH")])])
+        if listens(self.site.ports[name]):
+            raise StackError(f"{name}: port {self.site.ports[name]} is taken by another program")
+        command = SERVICES[name].command(self.site)
+        self._running[name] = spawn(command, self.site.log(name), environment, directory, self.url(name))
+
+    def _await(self, name: str) -> None:
+        wait_until(lambda: SERVICES[name].ready(self.site), self._running[name], name, self.site.log(name))
+
+    def _provision(self, name: str) -> None:
+        service = SERVICES[name]
+        if service.provision and all(other in self._running for other in service.provision_needs):
+            service.provision(self.site)
+
+    def _write(self) -> None:
+        document = {
+            "started": time.time(),
+            "services": {name: server.to_document() for name, server in self._running.items()},
+            "env": self.env,
+        }
+        (self.site.state / "stack.env").write_text(shell_lines(self.env))
+        (self.site.state / "stack.json").write_text(json.dumps(document, indent=2) + "\n")
+
+    def __enter__(self) -> Self:
+        """Start the servers."""
+        self.up()
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        """End the servers."""
+        self.down()
+
+
+def recorded(state: Path) -> dict[str, Running]:
+    """Return the servers that DIR/stack.json speaks of, whether they still run or not."""
+    file = state / "stack.json"
+    if not file.exists():
+        return {}
+    try:
+        services = json.loads(file.read_text())["services"]
+        return {name: Running(**document) for name, document in services.items()}
+    except (ValueError, KeyError, TypeError) as error:
+        raise StackError(f"{file} is not a stack's record ({error}); remove it") from error
+
+
+def stop_recorded(state: Path) -> list[str]:
+    """End exactly the servers that DIR/stack.json speaks of and forget them; return the names of those ended."""
+    servers = recorded(state)
+    alive = [name for name, server in servers.items() if server.alive]
+    end(server for name, server in servers.items() if name in alive)
+    for name in ("stack.json", "stack.env"):
+        (state / name).unlink(missing_ok=True)
+    return alive
+
+
+def _known(names: Iterable[str]) -> tuple[str, ...]:
+    chosen = list(names)
+    strange = [name for name in chosen if name not in SERVICES]
+    if strange:
+        raise StackError(f"unknown server {', '.join(strange)}; known: {', '.join(SERVICES)}")
+    return tuple(name for name in SERVICES if name in chosen)
+
+
+def _ports(names: tuple[str, ...], wanted: Mapping[str, int]) -> dict[str, int]:
+    _known(wanted)
+    return {**dict(zip(names, free_ports(len(names)), strict=True)), **wanted}

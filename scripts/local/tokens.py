@@ -1,0 +1,66 @@
+"""Access tokens of the local identity: RS256 JSON web tokens shaped like Entra's, and the key set to verify them."""
+
+import json
+import time
+import uuid
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import jwt
+from cryptography.hazmat.primitives import serialization
+from cryptography.hazmat.primitives.asymmetric import rsa
+
+TENANT = "11111111-2222-3333-4444-555555555555"
+ISSUER = f"https://sts.windows.net/{TENANT}/"
+KEY_ID = "local"
+LIFETIME = 24 * 3600
+
+
+@dataclass(frozen=True, slots=True)
+class Signer:
+    """Mints tokens with one RSA key."""
+
+    key: rsa.RSAPrivateKey
+
+    def mint(self, audience: str, **claims: Any) -> str:
+        """Return a token for `audience`; `claims` are added to, or replace, the standard ones."""
+        now = int(time.time())
+        standard = {
+            "aud": audience,
+            "iss": ISSUER,
+            "iat": now,
+            "nbf": now - 60,
+            "exp": now + LIFETIME,
+            "tid": TENANT,
+            "oid": str(uuid.uuid5(uuid.NAMESPACE_URL, str(claims.get("appid", "local")))),
+            "appid": "local",
+            "ver": "1.0",
+        }
+        return jwt.encode({**standard, **claims}, self.key, algorithm="RS256", headers={"kid": KEY_ID})
+
+    def key_set(self) -> dict[str, Any]:
+        """Return the JWKS document with the public key."""
+        key = json.loads(jwt.algorithms.RSAAlgorithm.to_jwk(self.key.public_key()))
+        return {"keys": [{**key, "kid": KEY_ID, "use": "sig", "alg": "RS256", "issuer": ISSUER}]}
+
+    def verify(self, token: str, audience: list[str]) -> dict[str, Any]:
+        """Return the claims of a valid token for one of `audience`; raise `jwt.InvalidTokenError` otherwise."""
+        options: dict[str, Any] = {"require": ["exp", "iss", "aud"]}
+        public = self.key.public_key()
+        return jwt.decode(token, public, algorithms=["RS256"], audience=audience, issuer=ISSUER, options=options)
+
+
+def load_signer(path: Path) -> Signer:
+    """Return the signer whose key is kept in `path`, made at the first call."""
+    if path.exists():
+        key = serialization.load_pem_private_key(path.read_bytes(), password=None)
+        if not isinstance(key, rsa.RSAPrivateKey):
+            raise ValueError(f"{path}: not an RSA key")
+        return Signer(key)
+    key = rsa.generate_private_key(public_exponent=65537, key_size=2048)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.touch(mode=0o600)
+    encoding, layout = serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8
+    path.write_bytes(key.private_bytes(encoding, layout, serialization.NoEncryption()))
+    return Signer(key)
