@@ -48,8 +48,6 @@ class Call:
     after: list[Any] = field(default_factory=list)
     """What is to be done with the token counts once they are known (limits, metrics)."""
     attempts: int = 0
-    expression_time: int = 0
-    """Microseconds that expressions took."""
     started: float = field(default_factory=time.time)
     _update: dict[str, Any] = field(default_factory=dict)
     _turn: asyncio.Lock = field(default_factory=asyncio.Lock)
@@ -163,7 +161,7 @@ class Call:
                 self._consume(failure.consumed)
                 message = f"Expression evaluation failed. {failure}"
                 raise PolicyError("expression", "ExpressionValueEvaluationFailure", message) from None
-        self.expression_time += result.microseconds
+        self.gateway.spent.update(batches=1, expressions=len(result.values), microseconds=result.microseconds)
         self.traces += result.traces
         self._consume(result.consumed)
         return result.values

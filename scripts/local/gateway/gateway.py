@@ -2,7 +2,7 @@
 
 import asyncio
 import ssl
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Awaitable, Callable, Coroutine
 from pathlib import Path
 from typing import Any
@@ -64,6 +64,8 @@ class Gateway:
         self.cache: dict[str, tuple[float, Any]] = {}
         self.metrics: list[dict[str, Any]] = []
         self.eventhub: list[dict[str, Any]] = []
+        self.spent: Counter[str] = Counter()
+        """Expressions, their batches (round trips to Mono) and microseconds; requests that policies sent."""
         self.lost: list[str] = []
         """One-way requests that failed: the policy never knows, tests may."""
         self.sleep: Callable[[float], Awaitable[None]] = asyncio.sleep

@@ -28,6 +28,7 @@ async def send_request(call: Call, node: Node) -> None:
     name = str(node.attributes["response-variable-name"])
     ignore, timeout = await call.flags(node, ignore_error=False), await call.attributes(node, "timeout")
     outgoing = await _compose(call, node)
+    call.gateway.spent["awaited"] += 1
     try:
         response = await _send(call, outgoing, float(timeout[0] or 60))
     except PolicyError:
@@ -43,6 +44,7 @@ async def send_one_way_request(call: Call, node: Node) -> None:
     """Send a request that nobody waits for; what becomes of it is never known to the policy."""
     timeout = float((await call.text(node.attributes.get("timeout"))) or 60)
     outgoing = await _compose(call, node)
+    call.gateway.spent["oneWay"] += 1
     call.gateway.spawn(_quietly(call, outgoing, timeout))
 
 
