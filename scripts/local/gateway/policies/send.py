@@ -5,6 +5,7 @@ from dataclasses import dataclass
 
 import aiohttp
 from multidict import CIMultiDict
+
 from scripts.local.gateway.call import Call
 from scripts.local.gateway.errors import PolicyError
 from scripts.local.gateway.messages import Body, Response, end_to_end
@@ -97,9 +98,7 @@ async def _send(call: Call, outgoing: _Outgoing, patience: float) -> Response:
                 data=outgoing.body,
             ) as answer:
                 content = await answer.read()
-                return Response(
-                    answer.status, end_to_end(CIMultiDict(answer.headers)), Body(content), answer.reason
-                )
+                return Response(answer.status, end_to_end(CIMultiDict(answer.headers)), Body(content), answer.reason)
     except TimeoutError:
         raise PolicyError("send-request", "Timeout", f"{outgoing.url} did not answer in time.") from None
     except (aiohttp.ClientError, OSError, ValueError) as error:
