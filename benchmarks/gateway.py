@@ -17,7 +17,6 @@ from typing import Any
 
 import aiohttp
 from aiohttp import web
-
 from scripts.local.gateway.serve import Running, serve
 from scripts.local.identity import make_app
 from scripts.local.listening import listening
