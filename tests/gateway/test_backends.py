@@ -13,7 +13,8 @@ AGAIN = "@(context.Response.StatusCode == 429 || context.Response.StatusCode &gt
 RETRY = f"""<retry count="3" interval="0" condition="{AGAIN}">
     <forward-request timeout="1" buffer-request-body="true" buffer-response="false" /></retry>"""
 HOST = '<set-header name="X-Host"><value>@(context.Request.Url.Host + "/" + context.Backend.Id)</value></set-header>'
-ERROR = '<set-header name="X-Error"><value>@(context.LastError.Reason + " " + context.Response.StatusReason)</value></set-header>'
+ERROR = """<set-header name="X-Error">
+    <value>@(context.LastError.Reason + " " + context.Response.StatusReason)</value></set-header>"""
 EUROPE = document('<set-backend-service backend-id="pool-eu" />' + SIGN_IN, RETRY, HOST, ERROR)
 ANYWHERE = document('<set-backend-service backend-id="pool-eu-failover" />' + SIGN_IN, RETRY, HOST, ERROR)
 SINGLE = document('<set-backend-service backend-id="oai-eastus2" />' + SIGN_IN, RETRY, HOST, ERROR)
