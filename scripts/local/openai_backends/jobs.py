@@ -66,7 +66,7 @@ async def fine_tuning(
 ) -> web.StreamResponse:
     """POST, GET and cancel of fine-tuning jobs."""
     if request.method == "POST" and not rest:
-        job = {
+        job: dict[str, Any] = {
             "id": account.identifier("ftjob-"),
             "object": "fine_tuning.job",
             "created_at": int(time.time()),
