@@ -6,7 +6,11 @@ from collections.abc import Iterator
 
 DAY = "2026-03-14"
 
-_OPERATIONS = (("chat.completions", "gpt-4o"), ("responses", "gpt-5"), ("embeddings", "text-embedding-3-large"))
+_OPERATIONS = (
+    ("chat.completions", "gpt-4o"),
+    ("responses", "gpt-5"),
+    ("embeddings", "text-embedding-3-large"),
+)
 
 
 def event(number: int, rng: random.Random, *, lines: int) -> bytes:
