@@ -1,4 +1,4 @@
-"""What stands around the gateway in its tests: an identity and OIDC issuer, and a topic that keeps what it gets."""
+"""What stands around the gateway in its tests: an identity that is an OIDC issuer, and a server that echoes."""
 
 import json
 import time

@@ -71,7 +71,7 @@ async def _run(arguments: argparse.Namespace) -> None:
 
 
 def surroundings(state: Path, tenant: str, settings: list[str]) -> dict[str, Any]:
-    """What the gateway needs to know of the stack and of the simulated accounts whose files are in `state`."""
+    """What the gateway needs to know of the stack and the accounts whose files are in `state`."""
     stack = _read(state / "stack.json").get("env", {})
     values = {"tenant_id": tenant}
     if topic := stack.get("EVENT_GRID_TOPIC_ENDPOINT"):

@@ -186,8 +186,8 @@ def _class(expression: Expression) -> str:
     # A directive gives the compiler the policy's own file and line for what follows it.
     kind = _CSHARP_TYPES[expression.returns]
     body = expression.body if expression.statements else f"return ({expression.body}\n);"
+    here = f'#line {expression.line} "{expression.file}"\n'
     return (
         f"#line hidden\npublic static class E{expression.number} {{\n"
-        f"public static {kind} Eval(IProxyRequestContext context) {{\n"
-        f'#line {expression.line} "{expression.file}"\n{body}\n}} }}\n'
+        f"{here}public static {kind} Eval(IProxyRequestContext context) {{\n{here}{body}\n}} }}\n"
     )

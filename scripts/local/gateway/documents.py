@@ -163,6 +163,10 @@ class _Loader:
                 self.faults.append(node.fault(f"<retry> count must be from 1 to 50, not {count}", "count"))
             if node.name.endswith("emit-token-metric") and len(node.children) > 5:
                 self.faults.append(node.fault(f"<{node.name}> takes at most 5 dimensions"))
+            if node.name == "set-body" and "template" in node.attributes:
+                self.faults.append(
+                    node.fault("Liquid templates are not run here; write an expression", "template")
+                )
             if node.name == "emit-metric" and len(node.children) > 10:
                 self.faults.append(node.fault("<emit-metric> takes at most 10 dimensions"))
 

@@ -61,9 +61,8 @@ def _forward(node: Node) -> Iterator[Fault]:
 def _retried(node: Node) -> Iterator[Fault]:
     for inner in node.walk():
         if inner.name == "forward-request" and inner.attributes.get("buffer-request-body") != "true":
-            yield inner.fault(
-                '<forward-request> in <retry> needs buffer-request-body="true" to send the body again'
-            )
+            reason = '<forward-request> in <retry> needs buffer-request-body="true"'
+            yield inner.fault(reason)
 
 
 def _outbound_bodies(policies: Policies) -> Iterator[Fault]:

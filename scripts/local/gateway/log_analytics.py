@@ -1,4 +1,4 @@
-"""The Log Analytics query service over the gateway's log: it knows the product's own queries, word for word."""
+"""The Log Analytics query service over the gateway's log: it knows the product's own queries."""
 
 import json
 import re

@@ -116,7 +116,9 @@ class _Listener:
         call.response = response
         document = await request_document(call) if llm_operation(call.request.path) else None
         tee = Tee(response.headers.get("Content-Type", ""), document)
-        if response.stream is not None and not response.body.buffered:
+        # Limits and metrics by tokens want the counts of a JSON answer before its headers leave.
+        counted_first = tee.json and bool(call.after)
+        if response.stream is not None and not response.body.buffered and not counted_first:
             return await self._stream(call, response, incoming, tee, document)
         tee.feed(await response.body.bytes())
         self._account(call, tee, document)
