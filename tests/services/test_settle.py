@@ -7,13 +7,13 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
+
 from chargeback.adapters.memory import MemoryCatalogues, MemoryCounter, MemoryGatewayLog, MemoryLedger, MemoryQuarantine
 from chargeback.domain.lines import Line
 from chargeback.domain.meters import Meter
 from chargeback.domain.settlement import LoggedCall, TokenCount, described
 from chargeback.services.ingest import Ingest, WeightsInForce
 from chargeback.services.settle import Settlement, Settler, _spans
-
 from tests.domain.catalogues import catalogue
 
 NOW = datetime(2026, 3, 14, 12, 0, tzinfo=UTC)
