@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+
 from scripts.local.certificates import make_certificates
 from scripts.local.clear import clear_stores
 from scripts.local.stack import Stack
@@ -17,6 +18,13 @@ def pytest_configure() -> None:
     """Trust the local certificates before any test imports aiohttp, which reads what to trust only once."""
     bundle = str(make_certificates(Path(CERTIFICATES.name)).bundle)
     os.environ.update(SSL_CERT_FILE=bundle, REQUESTS_CA_BUNDLE=bundle)
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Mark what needs servers, so that `scripts/test unit` can leave it out."""
+    for item in items:
+        if "stack" in getattr(item, "fixturenames", ()) or "/tests/local/" in item.path.as_posix():
+            item.add_marker("servers")
 
 
 def pytest_unconfigure() -> None:

@@ -237,6 +237,7 @@ def _exact(amount: Decimal, record: UsageRecord) -> str:
     whole, _, fraction = text.lstrip("-").partition(".")
     if len(fraction) > SCALE or len(whole) > 38 - SCALE:
         raise ValueError(
-            f"a cost of line {record.record_id} on {record.day} is {text}: it has more than {38 - SCALE} digits or {SCALE} decimals"
+            f"a cost of line {record.record_id} on {record.day} is {text}:"
+            f" it has more than {38 - SCALE} digits or {SCALE} decimals"
         )
     return text

@@ -91,6 +91,7 @@ def _row(period: str, dearer_from: str, key: tuple[str, ...], quantity: int) -> 
     if meter == "cached_input_tokens" and price == "2.75":
         start = "12"
     known = price not in ("", "?")
+    since = f"{dearer_from}T12Z" if start == "12" else "2024-01-01T00Z"
     cost: Any = Fraction(quantity) * Fraction(price) / 1_000_000 if known else Fraction(0)
     if price == "?" or state == "unsettled":
         cost = ""
@@ -99,7 +100,7 @@ def _row(period: str, dearer_from: str, key: tuple[str, ...], quantity: int) -> 
         model, "DataZoneStandard", "swedencentral", "default", meter, quantity, unit, price if known else "",
         f"1000000 {unit}" if known else "", "USD", cost, "unpriced" if price == "?" else state,
         quantity if meter == "requests" else 0,
-        f"azure-openai/gpt-4o/any/DataZoneStandard/default/{meter}@{dearer_from if start == '12' else '2024-01-01'}T{start}Z"
+        f"azure-openai/gpt-4o/any/DataZoneStandard/default/{meter}@{since}"
         if known else "",
         "", "", "", "", "oai-swedencentral.openai.azure.com", "", "search",
     ]  # fmt: skip

@@ -18,8 +18,6 @@ from tests.e2e import crashes
 from tests.e2e.oracle import chargeback_csv
 from tests.e2e.traffic import catalogue_folder, encoded, traffic
 
-pytestmark = pytest.mark.servers
-
 NOW = datetime.now(UTC).replace(hour=18)
 DAY = (NOW - timedelta(days=1)).date().isoformat()
 EARLIER = (NOW - timedelta(days=2)).date().isoformat()

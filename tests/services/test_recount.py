@@ -27,14 +27,16 @@ def usage_event(
     call: str = "call-1", type: str = "recorded", *, time: str = f"{DAY}T09:26:53Z", tokens: int = 10, **data: object
 ) -> bytes:
     usage = {} if type == "pending" else {"usage": {"prompt_tokens": tokens, "completion_tokens": 2}}
-    return json.dumps({
-        "specversion": "1.0",
-        "id": call,
-        "source": "/apim/x/eastus2",
-        "type": f"chargeback.usage.{type}.v1",
-        "time": time,
-        "data": {"operation": "chat.completions", "subscriptionId": "search", "model": "gpt-4o"} | usage | data,
-    }).encode()
+    return json.dumps(
+        {
+            "specversion": "1.0",
+            "id": call,
+            "source": "/apim/x/eastus2",
+            "type": f"chargeback.usage.{type}.v1",
+            "time": time,
+            "data": {"operation": "chat.completions", "subscriptionId": "search", "model": "gpt-4o"} | usage | data,
+        }
+    ).encode()
 
 
 async def recounted(events: Sequence[bytes], *, workers: int = 0, **options: int) -> tuple[Recounted, Lines]:
