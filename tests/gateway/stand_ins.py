@@ -21,9 +21,7 @@ def token(audience: str = "https://cognitiveservices.azure.com", **claims: Any) 
         "tid": TENANT,
         "exp": now + 3600,
     }
-    return jwt.encode(
-        {**standard, "appid": "app-1", "oid": "user-1", **claims}, KEY, "RS256", {"kid": "test"}
-    )
+    return jwt.encode({**standard, "appid": "app-1", "oid": "user-1", **claims}, KEY, "RS256", {"kid": "test"})
 
 
 def identity() -> web.Application:

@@ -8,9 +8,7 @@ from scripts.named_values import load_config
 
 from tests.gateway.laboratory import ROOT, SIGN_IN, Clock, Laboratory, document, reports
 
-RULE = BreakerRule(
-    failures=2, interval=10, trip=60, accept_retry_after=True, statuses=((429, 429), (500, 599))
-)
+RULE = BreakerRule(failures=2, interval=10, trip=60, accept_retry_after=True, statuses=((429, 429), (500, 599)))
 AGAIN = "@(context.Response.StatusCode == 429 || context.Response.StatusCode &gt;= 500)"
 RETRY = f"""<retry count="3" interval="0" condition="{AGAIN}">
     <forward-request timeout="1" buffer-request-body="true" buffer-response="false" /></retry>"""

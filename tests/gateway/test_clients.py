@@ -17,9 +17,7 @@ MESSAGES: list[Any] = [{"role": "user", "content": "hello"}]
 
 def azure(lab: Laboratory, version: str = "2024-10-21") -> openai.AsyncAzureOpenAI:
     _, url = lab.run(lab.gateway(KEYLESS))
-    return openai.AsyncAzureOpenAI(
-        azure_endpoint=url, api_key="key-of-search", api_version=version, max_retries=0
-    )
+    return openai.AsyncAzureOpenAI(azure_endpoint=url, api_key="key-of-search", api_version=version, max_retries=0)
 
 
 def v1(lab: Laboratory) -> openai.AsyncOpenAI:
@@ -70,9 +68,7 @@ def test_a_long_prompt_is_cached_the_second_time(lab: Laboratory) -> None:
 def test_chat_streams(lab: Laboratory) -> None:
     client = azure(lab)
     options: Any = {"include_usage": True}
-    work = client.chat.completions.create(
-        model="gpt-4o", messages=MESSAGES, stream=True, stream_options=options
-    )
+    work = client.chat.completions.create(model="gpt-4o", messages=MESSAGES, stream=True, stream_options=options)
 
     chunks = ask(lab, client, chunks_of(work))
 
@@ -145,9 +141,7 @@ def test_files_batches_and_fine_tuning(lab: Laboratory) -> None:
 def test_an_old_api_version_rejects_stream_options(lab: Laboratory) -> None:
     client = azure(lab, "2024-02-01")
     options: Any = {"include_usage": True}
-    work = client.chat.completions.create(
-        model="gpt-4o", messages=MESSAGES, stream=True, stream_options=options
-    )
+    work = client.chat.completions.create(model="gpt-4o", messages=MESSAGES, stream=True, stream_options=options)
 
     with pytest.raises(openai.BadRequestError, match="stream_options"):
         ask(lab, client, work)

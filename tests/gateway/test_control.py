@@ -47,9 +47,7 @@ def test_an_outage_begins_and_ends_on_command() -> None:
 
 
 def test_a_wrong_command_is_explained() -> None:
-    answers = talk(
-        ("POST", "/_control", {"json": {"mode": "sleepy"}}), ("POST", "/_control", {"json": {"mod": 1}})
-    )
+    answers = talk(("POST", "/_control", {"json": {"mode": "sleepy"}}), ("POST", "/_control", {"json": {"mod": 1}}))
 
     assert answers[0] == (
         400,

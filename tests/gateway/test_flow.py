@@ -63,9 +63,7 @@ WAIT = document(
         for name in ("one", "two")
     )
     + "</wait>"
-    + reports(
-        '((IResponse)context.Variables["one"]).StatusCode', '((IResponse)context.Variables["two"]).StatusCode'
-    )
+    + reports('((IResponse)context.Variables["one"]).StatusCode', '((IResponse)context.Variables["two"]).StatusCode')
 )
 INHERITED = document(outbound="<base />")
 CLEARED_HEADER = document(ECHO + '<set-header name="X-Empty"><value>@((string)null)</value></set-header>')

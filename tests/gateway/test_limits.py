@@ -17,18 +17,14 @@ TOKENS = document(
     + """<llm-token-limit counter-key="k" tokens-per-minute="40" estimate-prompt-tokens="false"
     remaining-tokens-header-name="X-Left" tokens-consumed-header-name="X-Consumed" />"""
 )
-ESTIMATED = document(
-    POOL + '<llm-token-limit counter-key="e" tokens-per-minute="40" estimate-prompt-tokens="true" />'
-)
+ESTIMATED = document(POOL + '<llm-token-limit counter-key="e" tokens-per-minute="40" estimate-prompt-tokens="true" />')
 TOKEN_QUOTA = document(
     POOL
     + """<llm-token-limit counter-key="q" token-quota="5" token-quota-period="Daily"
     estimate-prompt-tokens="false" />"""
 )
 METERED = document(POOL + '<llm-emit-token-metric><dimension name="API ID" /></llm-emit-token-metric>')
-ALLOWED = document(
-    '<ip-filter action="allow"><address-range from="127.0.0.0" to="127.0.0.255" /></ip-filter>'
-)
+ALLOWED = document('<ip-filter action="allow"><address-range from="127.0.0.0" to="127.0.0.255" /></ip-filter>')
 FORBIDDEN = document('<ip-filter action="forbid"><address>127.0.0.1</address></ip-filter>')
 CHECKED = document(
     """<check-header name="X-Kind" failed-check-httpcode="400" failed-check-error-message="what kind?"

@@ -7,7 +7,9 @@ from scripts.local.gateway.lint import lint
 
 ROOT = Path(__file__).parents[2]
 HEAD = "<!-- Purpose: x Reads: x Writes: x Fails how: x -->"
-USAGE = """<fragment><send-one-way-request><set-url>{{usage-topic-endpoint}}</set-url></send-one-way-request></fragment>"""
+USAGE = (
+    """<fragment><send-one-way-request><set-url>{{usage-topic-endpoint}}</set-url></send-one-way-request></fragment>"""
+)
 INCLUDE = '<include-fragment fragment-id="usage" />'
 BODY = "context.Response.Body.As&lt;string&gt;(preserveContent: true)"
 
@@ -68,6 +70,4 @@ def test_a_document_without_its_heading_is_named(tmp_path: Path) -> None:
     policies = write(tmp_path)
     (policies / "fragments" / "usage.xml").write_text(f"<!-- Purpose: x Reads: x -->{USAGE}")
 
-    assert found(policies) == [
-        "apim-policies/fragments/usage.xml:1: the header comment lacks Writes:, Fails how:"
-    ]
+    assert found(policies) == ["apim-policies/fragments/usage.xml:1: the header comment lacks Writes:, Fails how:"]

@@ -45,9 +45,7 @@ def ask(state: Path, query: str, **headers: str) -> tuple[int, Any]:
         async with listening(application(state)) as port, aiohttp.ClientSession() as session:
             url = f"http://127.0.0.1:{port}/v1/workspaces/w/query"
             body = {"query": query, "timespan": span}
-            async with session.post(
-                url, json=body, headers={"Authorization": "Bearer t", **headers}
-            ) as answer:
+            async with session.post(url, json=body, headers={"Authorization": "Bearer t", **headers}) as answer:
                 return answer.status, await answer.json()
 
     return asyncio.run(post())

@@ -20,9 +20,7 @@ OUTBOUND = document(
     outbound="""<set-status code="201" reason="Made" /><set-body>changed</set-body>
     <set-header name="X-Out" exists-action="override"><value>1</value></set-header>"""
 )
-REPLACED = document(
-    '<find-and-replace from="cat" to="dog" />', outbound='<find-and-replace from="dog" to="bird" />'
-)
+REPLACED = document('<find-and-replace from="cat" to="dog" />', outbound='<find-and-replace from="dog" to="bird" />')
 ONE_WAY = document(
     """<send-one-way-request mode="new"><set-url>https://echo.test/events</set-url>
     <set-method>POST</set-method>
@@ -147,7 +145,5 @@ def test_traces_metrics_and_event_hub_messages_are_kept(lab: Laboratory) -> None
     lab.call(NOTED)
 
     gateway, _ = lab.run(lab.gateway(NOTED))
-    assert gateway.metrics == [
-        {"name": "calls", "namespace": "n", "value": 2.0, "dimensions": {"d": "azure-openai"}}
-    ]
+    assert gateway.metrics == [{"name": "calls", "namespace": "n", "value": 2.0, "dimensions": {"d": "azure-openai"}}]
     assert gateway.eventhub == [{"logger": "hub", "message": "GET"}]

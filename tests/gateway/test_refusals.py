@@ -10,9 +10,7 @@ from scripts.local.gateway.run import executable
 from scripts.local.gateway.schema import element_rules
 
 
-def write(
-    folder: Path, inbound: str = "", backend: str = "<base />", outbound: str = "", **fragments: str
-) -> Path:
+def write(folder: Path, inbound: str = "", backend: str = "<base />", outbound: str = "", **fragments: str) -> Path:
     policies = folder / "apim-policies"
     (policies / "fragments").mkdir(parents=True)
     (policies / "api.xml").write_text(
@@ -81,9 +79,7 @@ def test_a_document_is_refused_with_its_line(tmp_path: Path, inbound: str, line:
         ('@(System.Globalization.CultureInfo.InvariantCulture.Name)', "System.Globalization.CultureInfo"),
     ],
 )  # fmt: skip
-def test_an_expression_outside_the_documented_csharp_is_refused(
-    tmp_path: Path, code: str, reason: str
-) -> None:
+def test_an_expression_outside_the_documented_csharp_is_refused(tmp_path: Path, code: str, reason: str) -> None:
     policies = write(tmp_path, f"<set-header name='a'>\n<value>{code}</value></set-header>")
 
     found = refusals(policies)
@@ -107,9 +103,7 @@ def test_an_attribute_on_a_later_line_is_named_by_that_line(tmp_path: Path) -> N
 def test_backend_may_hold_one_policy_only(tmp_path: Path) -> None:
     policies = write(tmp_path, backend="<base />\n<forward-request />")
 
-    assert refusals(policies) == [
-        "apim-policies/api.xml:7: <backend> may contain only one direct child policy"
-    ]
+    assert refusals(policies) == ["apim-policies/api.xml:7: <backend> may contain only one direct child policy"]
 
 
 def test_a_fragment_may_not_hold_sections_or_base(tmp_path: Path) -> None:

@@ -43,9 +43,7 @@ def _arguments() -> argparse.Namespace:
     parser.add_argument("--certificate", type=Path, help="PEM certificate of the query service")
     parser.add_argument("--key", type=Path, help="PEM key of that certificate")
     parser.add_argument("--tenant", default=_TENANT, help="the tenant whose Entra tokens are accepted")
-    parser.add_argument(
-        "--value", action="append", default=[], metavar="NAME=VALUE", help="set a named value"
-    )
+    parser.add_argument("--value", action="append", default=[], metavar="NAME=VALUE", help="set a named value")
     return parser.parse_args()
 
 

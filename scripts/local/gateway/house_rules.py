@@ -34,9 +34,7 @@ def _element(node: Node) -> Iterator[Fault]:
     for expression in node.expressions():
         code = without_strings(expression.code, comments=False)
         if _CONSUMING.search(code):
-            yield _at(
-                expression, "a body is read without preserveContent: true, so the next reader finds it empty"
-            )
+            yield _at(expression, "a body is read without preserveContent: true, so the next reader finds it empty")
         if _KEY.search(code):
             yield _at(expression, "a subscription key may not be read: it could leave the gateway")
         if expression is not node.text and "//" in code:

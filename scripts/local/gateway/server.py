@@ -7,6 +7,7 @@ from typing import Any
 import aiohttp
 from aiohttp import web
 from multidict import CIMultiDict
+
 from scripts.local.gateway.call import Call, Caller, error_response
 from scripts.local.gateway.errors import PolicyError
 from scripts.local.gateway.gateway import Gateway
@@ -127,9 +128,7 @@ class _Listener:
     async def _stream(
         self, call: Call, response: Response, incoming: web.Request, tee: Tee, document: Any
     ) -> web.StreamResponse:
-        out = web.StreamResponse(
-            status=response.status, reason=_reason(response), headers=_headers(response, call)
-        )
+        out = web.StreamResponse(status=response.status, reason=_reason(response), headers=_headers(response, call))
         assert response.stream
         try:
             await out.prepare(incoming)

@@ -30,9 +30,7 @@ class Validation:
         if section is None or section in rule.sections:
             return
         if section in rule.doubtful:
-            self.warnings.append(
-                node.fault(f"<{node.name}> in <{section}>: the documentation disagrees with itself")
-            )
+            self.warnings.append(node.fault(f"<{node.name}> in <{section}>: the documentation disagrees with itself"))
             return
         allowed = ", ".join(rule.sections)
         self.faults.append(node.fault(f"<{node.name}> may not stand in <{section}>, only in {allowed}"))
