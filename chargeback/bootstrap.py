@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from chargeback.domain.errors import InvalidConfig
+from chargeback.domain.periods import days_of
 from chargeback.services.ingest import Ingest, TimeLimits, WeightsInForce
 from chargeback.services.post import Poster
 from chargeback.services.probe import Probe
@@ -28,7 +29,9 @@ if TYPE_CHECKING:
     from chargeback.adapters.key_vault import KeyVaultSecret
     from chargeback.adapters.log_analytics import LogAnalytics
     from chargeback.adapters.redis_counter import RedisCounter
+    from chargeback.domain.report import Manifest
     from chargeback.services.audit import Auditor
+    from chargeback.services.publish import Progress
     from chargeback.services.settle import Settler
 
 DEPLOYED_CONFIG = Path(__file__).parents[1] / "config"
@@ -185,6 +188,20 @@ class Container:
             self.catalogues,
             self.poster,
             workers=os.cpu_count() or 1,
+        )
+
+    async def publish(self, period: str, progress: "Progress | None" = None) -> "Manifest":
+        """Write the files of a month (YYYY-MM)."""
+        from chargeback.services.publish import publish
+
+        return await publish(
+            period,
+            self.books,
+            self.reports,
+            days=days_of(period),
+            catalogue=await self.catalogues.current(),
+            decimals=self.settings.report_decimals,
+            progress=progress or (lambda doing, rows: None),
         )
 
     @cached_property

@@ -182,9 +182,15 @@ def publish(
     """Write the month's chargeback CSV, its summary and the manifest to Blob storage."""
 
     async def work(container: Container) -> None:
-        with _progress(f"records of {period}", None) as advance:
-            manifest = await container.publish(period, advance)
-        typer.echo(f"{period}: {manifest.rows} rows; " + ", ".join(_totals(manifest.totals)))
+        with _progress(period, None) as advance:
+            done: dict[str, int] = {}
+
+            def progress(doing: str, rows: int) -> None:
+                advance(rows - done.get(doing, 0))
+                done[doing] = rows
+
+            manifest = await container.publish(period, progress)
+        typer.echo(f"{period}: {manifest.files[0].rows} rows; " + ", ".join(_totals(manifest.totals)))
         for path in await container.reports.paths(f"{period}/"):
             typer.echo(f"  reports/{path}")
             if out is not None:

@@ -1,10 +1,10 @@
 """The rate card as a document: one entry of versions, deployment types and meters becomes many prices."""
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from datetime import UTC, datetime
 from decimal import Decimal
-from itertools import pairwise
+from itertools import pairwise, product
 from typing import Any
 
 from chargeback.adapters.records import Record, each, sections
@@ -25,7 +25,7 @@ class _Entry(Record, frozen=True):
     per_million: dict[str, Any]
     versions: list[str] | None = None
     service_tier: str = DEFAULT_TIER
-    region: str | None = None
+    regions: list[str] | None = None
     variant: str = ""
     effective_to: datetime | None = None
 
@@ -47,20 +47,11 @@ def rate_card(document: object, faults: list[str]) -> tuple[str, dict[PriceKey, 
 
 
 def _prices(entry: _Entry, currency: str) -> Iterator[tuple[PriceKey, Price]]:
-    for version in entry.versions or [ANY]:
-        for deployment_type in entry.deployment_types:
-            for name, amount in entry.per_million.items():
-                key = PriceKey(
-                    entry.provider,
-                    entry.model.casefold(),
-                    version,
-                    deployment_type,
-                    entry.service_tier,
-                    entry.region or ANY,
-                    entry.variant,
-                    Meter(name),
-                )
-                yield key, _price(key, entry, Decimal(amount), currency)
+    model, tier, variant = entry.model.casefold(), entry.service_tier, entry.variant
+    each_of = (entry.versions or [ANY], entry.deployment_types, entry.regions or [ANY], entry.per_million.items())
+    for version, deployment_type, region, (meter, amount) in product(*each_of):
+        key = PriceKey(entry.provider, model, version, deployment_type, tier, region, variant, Meter(meter))
+        yield key, _price(key, entry, Decimal(amount), currency)
 
 
 def _price(key: PriceKey, entry: _Entry, amount: Decimal, currency: str) -> Price:
@@ -101,11 +92,15 @@ def _name_faults(entry: _Entry) -> Iterator[str]:
     for name, value in (("provider", entry.provider), ("model", entry.model), ("source", entry.source)):
         if not value.strip():
             yield f"{name}: is empty"
-    for name, values in (("versions", entry.versions), ("deploymentTypes", entry.deployment_types)):
+    for name, values in _lists(entry):
         if values is not None and (not values or not all(values) or len(set(values)) < len(values)):
             yield f"{name}: names none, an empty one, or one twice"
     if entry.service_tier not in TIERS:
         yield f"serviceTier: {entry.service_tier!r} is not one of {', '.join(TIERS)}"
+
+
+def _lists(entry: _Entry) -> tuple[tuple[str, Sequence[str] | None], ...]:
+    return ("versions", entry.versions), ("deploymentTypes", entry.deployment_types), ("regions", entry.regions)
 
 
 def _amount_faults(entry: _Entry) -> Iterator[str]:

@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Hashable
+from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
@@ -48,7 +49,7 @@ def read(path: Path) -> dict[str, object]:
 
 def line_of(path: Path, place: str) -> int:
     """The line of a place such as `prices[3].perMillion.input_tokens`, or of the nearest part of it."""
-    node: yaml.Node = yaml.compose(path.read_text(), _Loader)  # type: ignore[assignment]
+    node = _composed(path.read_text())
     line: int = node.start_mark.line
     for index, key in _STEP.findall(place):
         child = _child(node, index, key)
@@ -57,6 +58,12 @@ def line_of(path: Path, place: str) -> int:
         mark, node = child
         line = mark.line
     return line + 1
+
+
+@lru_cache(maxsize=4)
+def _composed(text: str) -> yaml.Node:
+    node: yaml.Node = yaml.compose(text, _Loader)  # type: ignore[assignment]
+    return node
 
 
 def _child(node: yaml.Node, index: str, key: str) -> tuple[yaml.Mark, yaml.Node] | None:

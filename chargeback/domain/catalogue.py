@@ -6,16 +6,16 @@ import re
 from bisect import bisect_right
 from collections.abc import Iterator, Mapping
 from dataclasses import astuple, dataclass
-from datetime import datetime
+from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from enum import StrEnum
 from functools import lru_cache
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from chargeback.domain.allocation import Allocation
 from chargeback.domain.errors import PriceNotFound
 from chargeback.domain.lines import Line
-from chargeback.domain.meters import Meter
+from chargeback.domain.meters import Meter, Quantities
 from chargeback.domain.money import to_text
 
 DEFAULT_TIER = "default"
@@ -25,7 +25,14 @@ TIERS = (DEFAULT_TIER, "priority", "flex", "scale")
 ANY = ""
 """Stands for every version or every region in a price's key."""
 
+LONG_CONTEXT = "long-context"
+"""The variant of a call whose input is longer than what a model's plain price covers."""
+
+LONG_CONTEXT_ABOVE = 272_000
+"""Input tokens, of every kind, up to which the plain price holds."""
+
 _SAME_AS_DEFAULT = {"", "auto", "standard", DEFAULT_TIER}
+_INPUTS = (Meter.INPUT, Meter.CACHED_INPUT, Meter.CACHE_WRITE, Meter.INPUT_AUDIO, Meter.INPUT_IMAGE)
 _SNAPSHOT = re.compile(r"(?P<model>.+)-(?P<version>\d{4}-\d{2}-\d{2}|\d{4})")
 
 
@@ -109,8 +116,9 @@ class Catalogue:
         self.deployments = deployments
         self.allocation = allocation
         self.digest = _digest(self)
-        # Only what decides a price is in these caches' keys, so that ten thousand users share one entry.
+        self._banded = {(key.provider, key.model) for key in prices if key.variant == LONG_CONTEXT}
         self._candidates = lru_cache(maxsize=16_384)(self._find_candidates)
+        self._days = lru_cache(maxsize=16_384)(self._find_day)
         self.deployment = lru_cache(maxsize=16_384)(self._find_deployment)
         """(backend host, deployment name) → Deployment, or None when the map lacks it."""
 
@@ -123,10 +131,11 @@ class Catalogue:
 
     def find_price(self, line: Line, meter: Meter, hour: datetime) -> Price | None:
         """The price in force for a meter of a line, or None."""
-        candidates = self._candidates(
-            line.provider, line.model, line.backend, line.deployment, line.service_tier, line.variant, meter
-        )
-        return next((price for dated in candidates if (price := _in_force(dated, hour)) is not None), None)
+        return _first_in_force(self._candidates(*_priced_by(line), meter), hour)
+
+    def prices_of_day(self, line: Line, meter: Meter, day: str) -> tuple[Price | None, ...]:
+        """The price in force for a meter of a line in each of the 24 UTC hours of a day (YYYY-MM-DD)."""
+        return self._days(day, *_priced_by(line), meter)
 
     def cost_centre(self, line: Line) -> tuple[str, str]:
         """The path of the cost centre that pays for a line, and the id of the rule that says so."""
@@ -148,14 +157,20 @@ class Catalogue:
         if deployment is None:
             return ()
         model, version = _served(model, deployment)
-        tier = normal_tier(tier)
+        if variant == LONG_CONTEXT and (provider, model) not in self._banded:
+            variant = ""  # a model without such prices costs the same at any length
         keys = (
-            PriceKey(provider, model, either, deployment.type, tier, region, variant, each)
+            PriceKey(provider, model, either, deployment.type, normal_tier(tier), region, variant, each)
             for each in _priced_as(meter)
             for region in (deployment.region, ANY)
             for either in dict.fromkeys((version, ANY))
         )
         return tuple(self.prices[key] for key in keys if key in self.prices)
+
+    def _find_day(self, day: str, *priced_by: Any) -> tuple[Price | None, ...]:
+        candidates = self._candidates(*priced_by)
+        midnight = datetime.fromisoformat(day).replace(tzinfo=UTC)
+        return tuple(_first_in_force(candidates, midnight + timedelta(hours=hour)) for hour in range(24))
 
     def _what_is_missing(self, line: Line, meter: Meter, hour: datetime) -> str:
         deployment = self.deployment(line.backend, line.deployment)
@@ -174,6 +189,11 @@ def normal_tier(tier: str) -> str:
     return DEFAULT_TIER if tier in _SAME_AS_DEFAULT else tier
 
 
+def context_variant(quantities: Quantities) -> str:
+    """`long-context` for a call with more than 272 000 input tokens of any kind, else the empty variant."""
+    return LONG_CONTEXT if sum(quantities.get(meter, 0) for meter in _INPUTS) > LONG_CONTEXT_ABOVE else ""
+
+
 def _served(answered: str, deployment: Deployment) -> tuple[str, str]:
     """Model and version that served a call: the answer knows best, the deployment map fills the gaps."""
     if not answered:
@@ -187,6 +207,15 @@ def _served(answered: str, deployment: Deployment) -> tuple[str, str]:
 
 def _priced_as(meter: Meter) -> tuple[Meter, ...]:
     return (meter, Meter.OUTPUT) if meter is Meter.REASONING else (meter,)
+
+
+def _priced_by(line: Line) -> tuple[str, ...]:
+    """The dimensions that decide a price, and no other, so that all users of a deployment share a cached answer."""
+    return line.provider, line.model, line.backend, line.deployment, line.service_tier, line.variant
+
+
+def _first_in_force(candidates: tuple[Dated, ...], hour: datetime) -> Price | None:
+    return next((price for dated in candidates if (price := _in_force(dated, hour)) is not None), None)
 
 
 def _in_force(dated: Dated, hour: datetime) -> Price | None:

@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
+from datetime import datetime
 from decimal import ROUND_HALF_EVEN, Decimal
 from functools import lru_cache
 
@@ -11,7 +11,6 @@ from chargeback.domain.lines import Line
 from chargeback.domain.meters import Meter, Quantities
 from chargeback.domain.money import ZERO, cost, total
 
-_ORDER = {meter: index for index, meter in enumerate(Meter)}
 _PICODOLLARS = Decimal(10**6)
 """A price per million units times this is picodollars per unit."""
 
@@ -43,15 +42,11 @@ class Rated:
 
 def rate(line: Line, day: str, hours: Mapping[int, Quantities], catalogue: Catalogue) -> Rated:
     """Rate the quantities that a line counted in each UTC hour (0 to 23) of a day (YYYY-MM-DD)."""
-    midnight = datetime.fromisoformat(day).replace(tzinfo=UTC)
-    quantities: dict[tuple[Meter, Price | None], int] = {}
-    for hour, counted in hours.items():
-        moment = midnight + timedelta(hours=hour)
-        for meter, quantity in counted.items():
-            if quantity:
-                key = Meter(meter), catalogue.find_price(line, Meter(meter), moment)
-                quantities[key] = quantities.get(key, 0) + quantity
-    charges = tuple(sorted((_charge(*key, quantity) for key, quantity in quantities.items()), key=_position))
+    charges = tuple(
+        _charge(meter, price, quantity)
+        for meter in Meter
+        for price, quantity in _by_price(meter, hours, catalogue.prices_of_day(line, meter, day))
+    )
     centre, rule = catalogue.cost_centre(line)
     return Rated(
         charges=charges,
@@ -61,6 +56,19 @@ def rate(line: Line, day: str, hours: Mapping[int, Quantities], catalogue: Catal
         deployment=catalogue.deployment(line.backend, line.deployment),
         unpriced=any(charge.cost is None for charge in charges),
     )
+
+
+def _by_price(
+    meter: Meter, hours: Mapping[int, Quantities], prices: tuple[Price | None, ...]
+) -> list[tuple[Price | None, int]]:
+    """What was counted of a meter at each of its prices, by when they took effect; what is unpriced comes first."""
+    found: dict[str, tuple[Price | None, int]] = {}
+    for hour, counted in hours.items():
+        if quantity := counted.get(meter, 0):
+            price = prices[hour]
+            name = price.price_id if price else ""
+            found[name] = price, quantity + found.get(name, (None, 0))[1]
+    return sorted(found.values(), key=lambda item: item[0].effective_from.timestamp() if item[0] else float("-inf"))
 
 
 @lru_cache(maxsize=16_384)
@@ -81,8 +89,3 @@ def _charge(meter: Meter, price: Price | None, quantity: int) -> Charge:
     if price is not None:
         return Charge(meter, quantity, price, cost(quantity, price.per_million))
     return Charge(meter, quantity, None, ZERO if meter is Meter.REQUESTS else None)
-
-
-def _position(charge: Charge) -> tuple[int, float]:
-    """By meter, then by when the price took effect; what is unpriced comes first."""
-    return _ORDER[charge.meter], charge.price.effective_from.timestamp() if charge.price else float("-inf")

@@ -20,6 +20,6 @@ def blueprint(container: Container) -> func.Blueprint:
     async def publish_reports(timer: func.TimerRequest) -> None:
         for period in due_periods(datetime.now(UTC)):
             manifest = await container.publish(period)
-            log.info("published period=%s rows=%d past_due=%s", period, manifest.rows, timer.past_due)
+            log.info("published period=%s rows=%d past_due=%s", period, manifest.files[0].rows, timer.past_due)
 
     return bp

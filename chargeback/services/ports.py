@@ -144,7 +144,10 @@ class Books(Protocol):
         posting: tuple[str | None, str],
         records: Sequence[UsageRecord],
     ) -> Posting:
-        """Set the records and the fence to (epoch, catalogue digest). Raises `Superseded` if `after` is not the latest."""
+        """Set the records and the fence, to (epoch, catalogue digest).
+
+        Raises `Superseded` if `after` is not the latest fence.
+        """
 
     def records(self, day: str) -> AsyncIterator[Sequence[UsageRecord]]:
         """The day's records, page by page, in no particular order."""

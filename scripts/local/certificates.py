@@ -1,4 +1,4 @@
-"""A certificate authority for this machine's stack, and a bundle in which it stands beside the public roots."""
+"""A certificate authority for one stack, and a bundle in which it stands beside the public roots."""
 
 from dataclasses import dataclass
 from pathlib import Path

@@ -10,7 +10,7 @@ from scripts.local.stack import Stack
 
 
 def clear_stores(stack: Stack) -> None:
-    """Leave Redis without keys, the blob containers without blobs and the Cosmos containers without documents."""
+    """Leave Redis without keys, the containers without blobs or documents, and Cosmos without faults."""
     site = stack.site
     if "redis" in stack.names:
         clear_redis(stack.url("redis"))

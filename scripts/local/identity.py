@@ -47,7 +47,7 @@ async def client_credentials(request: web.Request) -> web.Response:
 
 
 async def mint(request: web.Request) -> web.Response:
-    """Mint a token with any claims: `POST /mint {"aud": …, "oid": …, "roles": […]}`; for tests and demos only."""
+    """Mint a token with any claims, `POST /mint {"aud": …, "oid": …}`; for tests and demos only."""
     claims = await request.json()
     if not isinstance(claims, dict) or not claims.get("aud"):
         return _refuse(400, "invalid_request", "claims must hold `aud`")

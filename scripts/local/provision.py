@@ -1,4 +1,4 @@
-"""What Bicep creates in Azure and the stack creates here: blob containers, Cosmos containers, the subscription."""
+"""What Bicep creates in Azure and the stack creates here: containers and the event subscription."""
 
 import json
 import ssl
@@ -64,10 +64,9 @@ def create_cosmos_containers(site: Site) -> None:
 
 
 def subscribe_functions(site: Site) -> None:
-    """Subscribe the functions host's webhook of `ingest_usage` to the topic, as the postdeploy hook does in Azure."""
+    """Subscribe the webhook of `ingest_usage` to the topic, as the postdeploy hook does in Azure."""
     subscription = {
         "name": "ingest-usage",
         "endpoint": f"{site.url('functions')}/runtime/webhooks/EventGrid?functionName=ingest_usage",
     }
-    headers = {"aeg-sas-key": site.topic_key}
-    call(site, "POST", f"{site.url('eventGrid')}/_subscriptions", headers, subscription)
+    call(site, "POST", f"{site.url('eventGrid')}/_subscriptions", body=subscription)

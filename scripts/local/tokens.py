@@ -1,4 +1,4 @@
-"""Access tokens of the local identity: RS256 JSON web tokens shaped like Entra's, and the key set to verify them."""
+"""Access tokens of the local identity, shaped like Entra's, and the key set to verify them."""
 
 import json
 import time
@@ -45,7 +45,7 @@ class Signer:
         return {"keys": [{**key, "kid": KEY_ID, "use": "sig", "alg": "RS256", "issuer": ISSUER}]}
 
     def verify(self, token: str, audience: list[str]) -> dict[str, Any]:
-        """Return the claims of a valid token for one of `audience`; raise `jwt.InvalidTokenError` otherwise."""
+        """Return the claims of a token valid for one of `audience`, or raise `jwt.InvalidTokenError`."""
         options: dict[str, Any] = {"require": ["exp", "iss", "aud"]}
         public = self.key.public_key()
         return jwt.decode(token, public, algorithms=["RS256"], audience=audience, issuer=ISSUER, options=options)

@@ -16,19 +16,19 @@ import trustme
 from aiohttp import web
 from azure.core.credentials import AccessToken
 from azure.monitor.query.aio import LogsQueryClient
+from openai import AsyncAzureOpenAI, AsyncOpenAI, AzureOpenAI, DefaultAsyncHttpxClient, DefaultHttpxClient, OpenAI
+
 from chargeback.adapters.log_analytics import LogAnalytics
 from chargeback.adapters.memory import MemoryCatalogues, MemoryCounter, MemoryLedger, MemoryQuarantine
 from chargeback.domain.meters import Meter
 from chargeback.services.ingest import Ingest, WeightsInForce
 from chargeback.services.settle import Settlement, Settler
-from openai import AsyncAzureOpenAI, AsyncOpenAI, AzureOpenAI, DefaultAsyncHttpxClient, DefaultHttpxClient, OpenAI
 from scripts.local.gateway.serve import Running
 from scripts.local.gateway.serve import serve as serve_gateway
 from scripts.local.listening import listening
 from scripts.local.openai_backends.account import Faults
 from scripts.local.openai_backends.serve import Backends
 from scripts.local.openai_backends.serve import serve as serve_backends
-
 from tests.domain.catalogues import catalogue
 from tests.policies.world import ROOT, Loop
 

@@ -184,6 +184,7 @@ def test_a_background_response_is_billed_once_however_often_it_is_fetched(stage:
     types = [event["type"].split(".")[2] for event in stage.sent()]
     assert answers[-1].status == "completed"
     assert types == ["pending", "recorded", "settled", "settled", "settled", "settled"]
+    assert stage.settle(later=3000).recovered == 0
     assert stage.booked()["exact tokens"] == stage.billed()
 
 

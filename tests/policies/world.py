@@ -6,7 +6,7 @@ import json
 import threading
 import time
 from collections import defaultdict
-from collections.abc import AsyncIterator, Coroutine
+from collections.abc import AsyncIterator, Callable, Coroutine
 from dataclasses import dataclass, field
 from functools import cache
 from pathlib import Path
@@ -16,6 +16,7 @@ import httpx
 import jwt
 from aiohttp import web
 from cryptography.hazmat.primitives.asymmetric import rsa
+
 from scripts.local.gateway.config import load_config
 from scripts.local.gateway.gateway import Gateway, prepare
 from scripts.local.gateway.mono import Mono
@@ -135,6 +136,7 @@ class World:
         self._loop = loop
         self.answers: dict[str, list[Answer]] = defaultdict(list)
         self.seen: list[Seen] = []
+        self.tokens_minted = 0
         self.received: list[tuple[dict[str, Any], dict[str, str]]] = []
         self.topic_delay = 0.0
         self.topic_status = 200
@@ -189,6 +191,13 @@ class World:
         self._loop.run(self.gateway.drain())
         return [event for event, _ in self.received]
 
+    def wait(self, condition: Callable[[], bool], seconds: float = 5) -> None:
+        """Return when `condition` holds."""
+        until = time.monotonic() + seconds
+        while not condition():
+            assert time.monotonic() < until, "waited in vain"
+            time.sleep(0.02)
+
     def event(self) -> dict[str, Any]:
         """The one event that was sent since the last look."""
         events = self.events()
@@ -217,7 +226,7 @@ class World:
 
     def _serve(self, app: web.Application) -> int:
         async def start() -> int:
-            runner = web.AppRunner(app, shutdown_timeout=1)
+            runner = web.AppRunner(app, handler_cancellation=True, shutdown_timeout=1)
             await runner.setup()
             site = web.TCPSite(runner, "127.0.0.1", 0)
             await site.start()
@@ -243,6 +252,7 @@ class World:
     async def _identity(self, request: web.Request) -> web.Response:
         if self.identity_status != 200:
             return web.json_response({"error": "no identity"}, status=self.identity_status)
+        self.tokens_minted += 1
         token = f"managed-identity-token-for-{request.query['resource']}"
         return web.json_response({"access_token": token, "expires_on": str(int(time.time()) + 3600)})
 

@@ -1,0 +1,119 @@
+from datetime import datetime
+
+import pytest
+
+from chargeback.domain.allocation import Rule
+from chargeback.domain.catalogue import LONG_CONTEXT, context_variant, normal_tier
+from chargeback.domain.errors import PriceNotFound
+from chargeback.domain.lines import Line
+from chargeback.domain.meters import Meter, Quantities
+from tests.domain.catalogues import START, catalogue, dated, usage_line
+
+PLAIN = dated(Meter.INPUT, (START, "2.50"))
+
+
+def price_of(line: Line, *prices: dict, at: datetime = START, **deployment: str) -> str:
+    return str(catalogue(*prices, **deployment).price(line, Meter.INPUT, at).per_million)
+
+
+@pytest.mark.parametrize(
+    ("backend", "found"),
+    [
+        ("oai-eastus2.openai.azure.com", True),
+        ("oai-eastus2-abc123.openai.azure.com", True),
+        ("OAI-EastUS2-abc.openai.azure.com", True),
+        ("oai-eastus2-a-b.privatelink.openai.azure.com:443", True),
+        ("oai-eastus.openai.azure.com", False),
+        ("oai-eastus22.openai.azure.com", False),
+        ("oai-eastus2x-abc.openai.azure.com", False),
+        ("x-oai-eastus2.openai.azure.com", False),
+        ("", False),
+    ],
+)
+def test_a_backend_belongs_to_the_account_whose_whole_name_its_host_begins_with(backend: str, *, found: bool) -> None:
+    assert (catalogue(PLAIN).deployment(backend, "gpt-4o") is not None) is found
+
+
+def test_the_deployment_name_is_compared_without_regard_to_case() -> None:
+    found = catalogue(PLAIN).deployment("oai-eastus2.openai.azure.com", "GPT-4o")
+
+    assert found is not None
+    assert found.version == "2024-11-20"
+
+
+def test_the_answered_snapshot_decides_and_not_the_map() -> None:
+    old = dated(Meter.INPUT, (START, "5.00"), version="2024-05-13")
+    new = dated(Meter.INPUT, (START, "2.50"), version="2024-11-20")
+
+    assert price_of(usage_line(model="gpt-4o-2024-05-13"), old, new) == "5.00"
+    assert price_of(usage_line(model="gpt-4o"), old, new) == "2.50"
+    assert price_of(usage_line(model=""), old, new) == "2.50"
+
+
+def test_the_price_of_a_region_beats_the_general_one() -> None:
+    here = dated(Meter.INPUT, (START, "2.75"), region="eastus2")
+    there = dated(Meter.INPUT, (START, "3.00"), region="westus3")
+
+    assert price_of(usage_line(), PLAIN, here, there) == "2.75"
+
+
+@pytest.mark.parametrize("tier", ["", "auto", "standard", "default"])
+def test_the_default_tier_has_several_names(tier: str) -> None:
+    assert normal_tier(tier) == "default"
+    assert price_of(usage_line(service_tier=tier), PLAIN) == "2.50"
+
+
+def test_the_tier_that_served_the_call_is_charged_and_none_stands_in_for_it() -> None:
+    priority = dated(Meter.INPUT, (START, "4.25"), service_tier="priority")
+
+    assert price_of(usage_line(service_tier="priority"), PLAIN, priority) == "4.25"
+    with pytest.raises(PriceNotFound, match="tier flex"):
+        price_of(usage_line(service_tier="flex"), PLAIN, priority)
+
+
+def test_usage_before_the_first_and_after_the_last_price_has_none() -> None:
+    end = START.replace(year=2025)
+    closed = dated(Meter.INPUT, (START, "2.50"), end=end)
+
+    with pytest.raises(PriceNotFound):
+        price_of(usage_line(), closed, at=START.replace(year=2023))
+    with pytest.raises(PriceNotFound, match="at 2025-01-01T00:00Z"):
+        price_of(usage_line(), closed, at=end)
+
+
+def test_a_long_context_costs_more_only_where_the_model_has_such_a_price() -> None:
+    long = dated(Meter.INPUT, (START, "5.00"), variant=LONG_CONTEXT)
+
+    assert price_of(usage_line(variant=LONG_CONTEXT), PLAIN, long) == "5.00"
+    assert price_of(usage_line(variant=LONG_CONTEXT), PLAIN) == "2.50"
+    assert price_of(usage_line(), PLAIN, long) == "2.50"
+
+
+def test_a_picture_of_another_size_has_no_price() -> None:
+    square = dated(Meter.INPUT, (START, "1.00"), variant="1024x1024/standard")
+
+    with pytest.raises(PriceNotFound, match="variant 512x512/standard"):
+        price_of(usage_line(variant="512x512/standard"), PLAIN, square)
+
+
+@pytest.mark.parametrize(
+    ("quantities", "variant"),
+    [
+        ({Meter.INPUT: 272_000, Meter.OUTPUT: 50_000}, ""),
+        ({Meter.INPUT: 1, Meter.CACHED_INPUT: 272_000}, LONG_CONTEXT),
+    ],
+)
+def test_a_context_is_long_above_272000_input_tokens_of_any_kind(quantities: Quantities, variant: str) -> None:
+    assert context_variant(quantities) == variant
+
+
+def test_equal_meaning_has_an_equal_digest_and_any_difference_another() -> None:
+    output = dated(Meter.OUTPUT, (START, "10.00"))
+    rules = (Rule("a", {"subscription": "search"}, "product/search"), Rule("b", {"product": "x"}, "research"))
+    digest = catalogue(PLAIN, output, rules=rules).digest
+
+    assert digest == catalogue(output, dated(Meter.INPUT, (START, "2.5")), rules=rules).digest
+    assert digest != catalogue(PLAIN, output, rules=rules[::-1]).digest
+    assert digest != catalogue(dated(Meter.INPUT, (START, "2.51")), output, rules=rules).digest
+    assert digest != catalogue(PLAIN, output, rules=rules, region="westus3").digest
+    assert digest != catalogue(PLAIN, rules=rules).digest

@@ -1,0 +1,117 @@
+"""Any order, duplication, batching and interleaving gives the CSV of the events counted once."""
+
+import asyncio
+from datetime import UTC, datetime
+from pathlib import Path
+
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from chargeback.adapters.catalogue_files import load_catalogue
+from chargeback.adapters.memory import (
+    MemoryBooks,
+    MemoryCatalogues,
+    MemoryControl,
+    MemoryCounter,
+    MemoryLedger,
+    MemoryQuarantine,
+    MemoryReports,
+)
+from chargeback.domain.catalogue import Catalogue
+from chargeback.domain.periods import days_of
+from chargeback.services.audit import Auditor
+from chargeback.services.ingest import Ingest, WeightsInForce
+from chargeback.services.post import Poster
+from chargeback.services.publish import publish
+from tests.e2e.oracle import chargeback_csv
+from tests.e2e.traffic import catalogue_folder, encoded, traffic
+
+NOW = datetime(2026, 3, 20, 18, 0, tzinfo=UTC)
+DAY = "2026-03-20"
+EVENTS = [*traffic(DAY, 28), *traffic("2026-03-18", 7, prefix="earlier-")]
+RAW = encoded(EVENTS)
+
+deliveries = st.lists(st.integers(0, len(EVENTS) - 1), max_size=20)
+steps = st.lists(
+    st.one_of(
+        st.tuples(st.just("deliver"), deliveries),
+        st.tuples(st.sampled_from(["post", "flush", "audit", "forget"]), st.just([])),
+    ),
+    max_size=12,
+)
+
+
+@pytest.fixture(scope="module")
+def catalogue(tmp_path_factory: pytest.TempPathFactory) -> Catalogue:
+    return load_catalogue(catalogue_folder(Path(tmp_path_factory.mktemp("config")), DAY))
+
+
+class House:
+    """The whole product in memory."""
+
+    def __init__(self, catalogue: Catalogue) -> None:
+        self.catalogue = catalogue
+        self.ledger, self.counter, self.books = MemoryLedger(), MemoryCounter(), MemoryBooks()
+        catalogues = MemoryCatalogues(catalogue)
+        self.ingest = Ingest(self.ledger, self.counter, MemoryQuarantine(), WeightsInForce(catalogues, catalogue))
+        self.poster = Poster(self.ledger, self.counter, self.books, catalogues)
+        self.auditor = Auditor(self.ledger, self.counter, self.books, MemoryControl(), catalogues, self.poster)
+
+    async def step(self, name: str, indices: list[int]) -> None:
+        match name:
+            case "deliver":
+                await self.ingest.ingest([RAW[index] for index in indices], NOW)
+            case "post":
+                await self.poster.post(NOW)
+            case "flush":
+                self.counter.days.clear()
+            case "forget":
+                await self.counter.forget(DAY)
+            case "audit":
+                await self.auditor.audit_day(DAY, NOW)
+
+    async def csv(self) -> bytes:
+        reports = MemoryReports()
+        await publish("2026-03", self.books, reports, days=days_of("2026-03"), catalogue=self.catalogue)
+        return reports.files["2026-03/chargeback-2026-03.csv"]
+
+
+@given(steps=steps, rest=st.permutations(range(len(EVENTS))))
+@settings(max_examples=25, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+def test_any_order_duplication_and_interleaving_gives_the_same_csv(
+    catalogue: Catalogue, steps: list[tuple[str, list[int]]], rest: list[int]
+) -> None:
+    async def run() -> bytes:
+        house = House(catalogue)
+        for step in steps:
+            await house.step(*step)
+        for half in (rest[:15], rest[15:]):
+            await house.step("deliver", half)
+        await house.step("post", [])
+        return await house.csv()
+
+    published = asyncio.run(run())
+
+    assert published == chargeback_csv(EVENTS, "2026-03", DAY)
+
+
+@given(lost=st.sets(st.integers(0, len(EVENTS) - 1), min_size=1, max_size=10))
+@settings(max_examples=8, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+def test_the_audit_brings_in_what_was_never_counted(catalogue: Catalogue, lost: set[int]) -> None:
+    """Events that reached the ledger and nothing else, because the process died and nobody delivered them again."""
+
+    async def run() -> bytes:
+        house = House(catalogue)
+        await house.step("deliver", [index for index in range(len(EVENTS)) if index not in lost])
+        await house.step("post", [])
+        for index in lost:
+            await house.ledger.append(EVENTS[index]["time"][:10], [RAW[index]])
+        for day in (DAY, "2026-03-18"):
+            await house.auditor.audit_day(day, NOW)
+        await house.step("post", [])
+        return await house.csv()
+
+    published = asyncio.run(run())
+
+    assert published == chargeback_csv(EVENTS, "2026-03", DAY)

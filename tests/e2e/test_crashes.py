@@ -1,0 +1,198 @@
+"""kill -9 between any two steps of ingest and of posting, on the real stores: the CSV stays the same."""
+
+import asyncio
+import multiprocessing
+import os
+from collections.abc import Callable, Sequence
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from chargeback.bootstrap import Container, open_container
+from chargeback.settings import read_settings
+from scripts.local.clear import clear_stores
+from scripts.local.stack import Stack
+from tests.e2e import crashes
+from tests.e2e.oracle import chargeback_csv
+from tests.e2e.traffic import catalogue_folder, encoded, traffic
+
+NOW = datetime.now(UTC).replace(hour=18)
+DAY = (NOW - timedelta(days=1)).date().isoformat()
+EARLIER = (NOW - timedelta(days=2)).date().isoformat()
+EVENTS = [*traffic(DAY, 21), *traffic(EARLIER, 7, prefix="earlier-")]
+RAW = encoded(EVENTS)
+BATCHES = [RAW[:12], RAW[8:24], RAW[24:]]
+
+Environment = dict[str, str]
+
+
+@pytest.fixture(scope="module")
+def environment(stack: Stack, tmp_path_factory: pytest.TempPathFactory) -> Environment:
+    folder = catalogue_folder(tmp_path_factory.mktemp("config"), DAY)
+    return {**stack.env, "CONFIG_DIR": str(folder), "EVENTS_KEY": "test"}
+
+
+@pytest.fixture(scope="module")
+def start() -> Callable[..., int | None]:
+    """Runs a job in a process of its own that is forked from one which has everything imported."""
+    context = multiprocessing.get_context("forkserver")
+    context.set_forkserver_preload(
+        ["tests.e2e.crashes", "chargeback.adapters.cosmos", "chargeback.adapters.blob_ledger"]
+    )
+
+    def run(*arguments: Any) -> int | None:
+        process = context.Process(target=crashes.run, args=arguments)
+        process.start()
+        process.join(60)
+        return process.exitcode
+
+    return run
+
+
+def with_container(environment: Environment, work: Callable[[Container], Any]) -> Any:
+    async def run() -> Any:
+        async with open_container(read_settings()) as container:
+            return await work(container)
+
+    before = dict(os.environ)
+    os.environ.update(environment)
+    try:
+        return asyncio.run(run())
+    finally:
+        os.environ.clear()
+        os.environ.update(before)
+
+
+async def months(container: Container) -> bytes:
+    """The chargeback CSVs of the months that the traffic lies in, one after the other."""
+    content = b""
+    for period in sorted({DAY[:7], EARLIER[:7]}):
+        await container.publish(period)
+        async for piece in container.reports.read(f"{period}/chargeback-{period}.csv"):
+            content += piece
+    return content
+
+
+def expected() -> bytes:
+    return b"".join(
+        chargeback_csv([event for event in EVENTS if event["time"].startswith(period)], period, DAY)
+        for period in sorted({DAY[:7], EARLIER[:7]})
+    )
+
+
+def deliver(batches: Sequence[Sequence[bytes]]) -> Callable[[Container], Any]:
+    async def work(container: Container) -> None:
+        for batch in batches:
+            await container.ingest.ingest(batch, NOW)
+
+    return work
+
+
+async def post_and_read(container: Container) -> bytes:
+    await container.poster.post(NOW)
+    return await months(container)
+
+
+def test_a_kill_at_any_step_of_ingest_loses_and_doubles_nothing(
+    stack: Stack, environment: Environment, start: Callable[..., int | None], tmp_path: Path
+) -> None:
+    """Only what was not acknowledged is delivered again, as Event Grid does."""
+    for at in range(1000):
+        clear_stores(stack)
+        log = tmp_path / f"{at}.log"
+        log.touch()
+
+        exit_code = start(environment, log, "ingest", (BATCHES, NOW), at)
+
+        acknowledged = len(log.read_text().splitlines())
+        with_container(environment, deliver(BATCHES[acknowledged:]))
+        assert with_container(environment, post_and_read) == expected(), f"killed before step {at}"
+        if exit_code == 0:
+            break
+    assert at >= 2 * len(BATCHES), "the fuse never burned where it should"
+
+
+def test_a_kill_at_any_step_of_posting_leaves_books_that_the_next_run_completes(
+    stack: Stack, environment: Environment, start: Callable[..., int | None], tmp_path: Path
+) -> None:
+    for at in range(0, 1000, 3):
+        clear_stores(stack)
+        with_container(environment, deliver(BATCHES))
+        log = tmp_path / f"{at}.log"
+
+        exit_code = start(environment, log, "post", (NOW,), at)
+
+        assert with_container(environment, post_and_read) == expected(), f"killed before step {at}"
+        if exit_code == 0:
+            break
+    assert at > 20, "the fuse never burned where it should"
+
+
+def test_two_runs_at_once_give_the_same_books(
+    stack: Stack, environment: Environment, start: Callable[..., int | None], tmp_path: Path
+) -> None:
+    clear_stores(stack)
+
+    async def ingest_while_posting(container: Container) -> None:
+        async def post() -> None:
+            for _ in range(3):
+                await container.poster.post(NOW)
+
+        await asyncio.gather(deliver(BATCHES)(container), post(), post(), deliver(BATCHES[::-1])(container))
+
+    with_container(environment, ingest_while_posting)
+
+    assert with_container(environment, post_and_read) == expected()
+
+
+def test_a_flushed_redis_changes_no_money(stack: Stack, environment: Environment) -> None:
+    clear_stores(stack)
+    with_container(environment, deliver(BATCHES[:2]))
+    with_container(environment, post_and_read)
+
+    async def flush_then_go_on(container: Container) -> None:
+        await container.counter._client.flushall()
+        await container.ingest.ingest(BATCHES[2], NOW)
+
+    with_container(environment, flush_then_go_on)
+
+    assert with_container(environment, post_and_read) == expected()
+
+
+def test_a_redis_that_restarts_empty_is_made_up_for_by_posting_and_by_the_audit(
+    stack: Stack, environment: Environment
+) -> None:
+    clear_stores(stack)
+    with_container(environment, deliver(BATCHES))
+    stack.kill("redis")
+    stack.start("redis")
+
+    async def audit(container: Container) -> bytes:
+        drift = [await container.auditor.audit_day(day, NOW) for day in (EARLIER, DAY)]
+        assert [each.drift_lines for each in drift] == [0, 0]
+        return await months(container)
+
+    assert with_container(environment, post_and_read) == expected()
+    assert with_container(environment, audit) == expected()
+
+
+def test_a_late_event_from_last_week_is_brought_in_by_the_audit(stack: Stack, environment: Environment) -> None:
+    clear_stores(stack)
+    last_week = (NOW - timedelta(days=8)).date().isoformat()
+    late = traffic(last_week, 7, prefix="late-")
+
+    async def work(container: Container) -> tuple[list[str], list[str], bytes]:
+        await container.ingest.ingest(encoded(late), NOW)
+        due = await container.auditor.due(NOW)
+        await container.auditor.audit(NOW)
+        await container.publish(last_week[:7])
+        path = f"{last_week[:7]}/chargeback-{last_week[:7]}.csv"
+        return due, await container.auditor.due(NOW), b"".join([piece async for piece in container.reports.read(path)])
+
+    due, due_after, published = with_container(environment, work)
+
+    assert due == [last_week]
+    assert due_after == []
+    assert published == chargeback_csv(late, last_week[:7], DAY)

@@ -1,0 +1,3 @@
+"""An app that cannot be imported."""
+
+import no_such_module_anywhere  # noqa: F401
