@@ -5,7 +5,6 @@ from pathlib import Path
 from scripts.local.gateway.backends import Backend, Backends, BreakerRule, Pool, PoolMember, seconds
 from scripts.local.gateway.config import build_backends
 from scripts.named_values import load_config
-
 from tests.gateway.laboratory import ROOT, SIGN_IN, Clock, Laboratory, document, reports
 
 RULE = BreakerRule(failures=2, interval=10, trip=60, accept_retry_after=True, statuses=((429, 429), (500, 599)))

@@ -1,7 +1,6 @@
 """Limits and identity: rates, quotas, tokens, addresses, headers, CORS, tokens of callers, keys."""
 
 from scripts.local.gateway.limits import period_end
-
 from tests.gateway.laboratory import SIGN_IN, Laboratory, document, reports
 from tests.gateway.stand_ins import TENANT, token
 

@@ -3,6 +3,7 @@
 from pathlib import Path
 
 import pytest
+
 from scripts.local.gateway.lint import lint
 
 ROOT = Path(__file__).parents[2]

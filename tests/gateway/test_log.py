@@ -9,6 +9,7 @@ from typing import Any
 
 import aiohttp
 import pytest
+
 from scripts.local.gateway.llm_log import CALL_TABLE, LLM_TABLE, path_of
 from scripts.local.gateway.log_analytics import application
 from scripts.local.listening import listening

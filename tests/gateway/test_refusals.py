@@ -3,6 +3,7 @@
 from pathlib import Path
 
 import pytest
+
 from scripts.local.gateway.documents import load
 from scripts.local.gateway.errors import PolicyFault
 from scripts.local.gateway.gateway import prepare

@@ -7,8 +7,8 @@ from typing import Any
 
 import aiohttp
 import pytest
-from scripts.local.gateway.llm_log import CALL_TABLE, LLM_TABLE
 
+from scripts.local.gateway.llm_log import CALL_TABLE, LLM_TABLE
 from tests.gateway.laboratory import SIGN_IN, Laboratory, document
 
 POOL = '<set-backend-service backend-id="oai-swedencentral" />' + SIGN_IN
