@@ -108,7 +108,11 @@ async def _outgoing(call: Call, *, keep: bool) -> bytes | None:
     if body is None:
         return None
     streamed = not body.buffered and not keep
-    data = await body.bytes()
+    try:
+        data = await body.bytes()
+    except OSError as error:
+        message = f"The request could not be read: {error}"
+        raise PolicyError("forward-request", "ClientConnectionFailure", message, 400) from None
     if streamed:
         # What is passed on without being buffered is gone: a second attempt would send nothing.
         call.request.body = Body(b"")
