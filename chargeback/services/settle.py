@@ -14,9 +14,6 @@ from chargeback.domain.settlement import PendingCall, TokenCount, estimated, rec
 from chargeback.services.ingest import Ingested, open_days
 from chargeback.services.ports import Counter, GatewayLog
 
-QUIET = timedelta(minutes=5)
-"""A call's rows come in parts: it is settled when nothing more of it has arrived for so long."""
-
 SPREAD = timedelta(hours=1)
 """How far a call's rows may lie from the time of its event."""
 
@@ -58,12 +55,20 @@ class Settler:
     """Settles the open days."""
 
     def __init__(
-        self, log: GatewayLog, counter: Counter, door: Door, *, deadline: timedelta = timedelta(hours=24)
+        self,
+        log: GatewayLog,
+        counter: Counter,
+        door: Door,
+        *,
+        deadline: timedelta = timedelta(hours=24),
+        quiet: timedelta = timedelta(minutes=5),
     ) -> None:
+        """A call is settled when nothing more of it has arrived for `quiet`, because its rows come in parts."""
         self._log = log
         self._counter = counter
         self._door = door
         self._deadline = deadline
+        self._quiet = quiet
 
     async def settle(self, now: datetime) -> Settlement:
         """Settle what can be at `now` (UTC). Raises `StoreUnavailable`; running again is then right."""
@@ -71,8 +76,8 @@ class Settler:
         counts: dict[str, TokenCount] = {}
         for since, until in _spans([call.time for call in pending], now):
             counts |= {count.correlation_id: count for count in await self._log.token_counts(since, until)}
-        ready = [settled(call, counts[call.id]) for call in pending if _is_complete(counts.get(call.id), now)]
-        rest = [call for call in pending if not _is_complete(counts.get(call.id), now)]
+        ready = [settled(call, counts[call.id]) for call in pending if self._is_complete(counts.get(call.id), now)]
+        rest = [call for call in pending if not self._is_complete(counts.get(call.id), now)]
         guesses = list(self._guesses(rest, counts, now))
         recoveries = await self._recoveries(now)
         for events in _chunks([*ready, *guesses, *recoveries]):
@@ -96,7 +101,7 @@ class Settler:
         counts = {
             count.correlation_id: count
             for count in found
-            if _is_complete(count, now) and _REQUEST_ID.fullmatch(count.correlation_id)
+            if self._is_complete(count, now) and _REQUEST_ID.fullmatch(count.correlation_id)
         }
         unknown = {count.correlation_id: count for count in await self._unknown(list(counts.values()))}
         if not unknown:
@@ -122,9 +127,8 @@ class Settler:
                     del unknown[count.correlation_id]
         return list(unknown.values())
 
-
-def _is_complete(count: TokenCount | None, now: datetime) -> bool:
-    return count is not None and count.arrived <= now - QUIET and count.usage()["total_tokens"] > 0
+    def _is_complete(self, count: TokenCount | None, now: datetime) -> bool:
+        return count is not None and count.arrived <= now - self._quiet and count.usage()["total_tokens"] > 0
 
 
 def _days(time: datetime) -> set[str]:
