@@ -10,6 +10,7 @@ from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
 
 import pytest
+
 from chargeback.bootstrap import Container
 from chargeback.settings import read_settings
 from scripts.local.certificates import make_certificates
@@ -23,6 +24,13 @@ def pytest_configure() -> None:
     """Trust the local certificates before any test imports aiohttp, which reads what to trust only once."""
     bundle = str(make_certificates(Path(CERTIFICATES.name)).bundle)
     os.environ.update(SSL_CERT_FILE=bundle, REQUESTS_CA_BUNDLE=bundle)
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Mark what needs servers, so that `scripts/test unit` can leave it out."""
+    for item in items:
+        if "stack" in getattr(item, "fixturenames", ()) or "/tests/local/" in item.path.as_posix():
+            item.add_marker("servers")
 
 
 def pytest_unconfigure() -> None:

@@ -20,7 +20,7 @@ OPEN_DAYS = 4
 """A day is counted in Redis while it is today or one of the three days before."""
 
 MAX_SPEND = 10**17
-"""Picodollars (100 000 dollars) that one event adds at most: Redis counts in 64 bits, and an absurd event must not fail."""
+"""Picodollars (100 000 dollars) that one event adds at most: Redis counts in 64 bits, and no event may make it fail."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -5,6 +5,7 @@ counts for each call and sums the lines. The rule is that of `domain.events.Phas
 """
 
 import asyncio
+import gc
 from collections import Counter, deque
 from collections.abc import AsyncIterator
 from concurrent.futures import Executor, ProcessPoolExecutor, ThreadPoolExecutor
@@ -95,13 +96,13 @@ class Recounted:
     duplicates: int = 0
     conflicts: int = 0
     unreadable: Counter[str] = field(default_factory=Counter)
-    _engine: duckdb.DuckDBPyConnection | None = None
+    engine: duckdb.DuckDBPyConnection | None = None
 
     async def pages(self) -> AsyncIterator[list[CountedLine]]:
         """The day's lines, ordered by line id, some hundred at a time."""
-        assert self._engine is not None
+        assert self.engine is not None
         sums = ", ".join(f"sum({meter})::BIGINT AS {meter}" for meter in Meter)
-        result = await asyncio.to_thread(self._engine.execute, _SUMS.format(sums=sums, meters=_METERS))
+        result = await asyncio.to_thread(self.engine.execute, _SUMS.format(sums=sums, meters=_METERS))
         page: list[CountedLine] = []
         hours: dict[int, Quantities] = {}
         while rows := await asyncio.to_thread(result.fetchmany, 2_000):
@@ -124,15 +125,18 @@ async def recount(ledger: Ledger, day: str, *, workers: int, memory_limit_mb: in
 
     Nothing is left on disk when the context ends.
     """
-    with TemporaryDirectory(prefix="recount-", ignore_cleanup_errors=True) as folder:
-        with _engine(folder, memory_limit_mb) as engine, _executor(workers) as executor:
-            recounted = Recounted(day, _engine=engine)
-            try:
-                await _read(ledger, recounted, folder, executor, ahead=max(1, workers) + 2)
-            finally:
-                executor.shutdown(wait=False, cancel_futures=True)
-            await asyncio.to_thread(_deduplicate, engine, recounted)
-            yield recounted
+    with (
+        TemporaryDirectory(prefix="recount-", ignore_cleanup_errors=True) as folder,
+        _engine(folder, memory_limit_mb) as engine,
+        _executor(workers) as executor,
+    ):
+        recounted = Recounted(day, engine=engine)
+        try:
+            await _read(ledger, recounted, folder, executor, ahead=max(1, workers) + 2)
+        finally:
+            executor.shutdown(wait=False, cancel_futures=True)
+        await asyncio.to_thread(_deduplicate, engine, recounted)
+        yield recounted
 
 
 def _engine(folder: str, memory_limit_mb: int) -> duckdb.DuckDBPyConnection:
@@ -151,8 +155,10 @@ def _engine(folder: str, memory_limit_mb: int) -> duckdb.DuckDBPyConnection:
 
 
 def _executor(workers: int) -> Executor:
-    # Spawned, because a forked child of a process with threads may hang.
-    return ProcessPoolExecutor(workers, mp_context=get_context("spawn")) if workers else ThreadPoolExecutor(1)
+    if not workers:
+        return ThreadPoolExecutor(1)
+    # Spawned, because a forked child of a process with threads may hang; reading makes no cycles to collect.
+    return ProcessPoolExecutor(workers, mp_context=get_context("spawn"), initializer=gc.disable)
 
 
 async def _read(ledger: Ledger, recounted: Recounted, folder: str, executor: Executor, *, ahead: int) -> None:
@@ -201,8 +207,8 @@ async def _pieces(blocks: AsyncIterator[bytes]) -> AsyncIterator[bytes]:
 
 def _load(recounted: Recounted, files: list[Reread]) -> None:
     """Move the rows of some pieces into the engine."""
-    assert recounted._engine is not None
-    engine = recounted._engine.cursor()
+    assert recounted.engine is not None
+    engine = recounted.engine.cursor()
     for each in files:
         recounted.events += each.events
         recounted.unreadable.update(each.unreadable)

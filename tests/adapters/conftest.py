@@ -3,6 +3,7 @@
 from typing import Any
 
 import pytest
+
 from chargeback.adapters import memory
 from chargeback.bootstrap import Container
 from scripts.local.clear import clear_blobs, clear_cosmos, clear_redis

@@ -4,6 +4,7 @@ import asyncio
 from typing import Any
 
 import pytest
+
 from chargeback.adapters.catalogue_files import load_catalogue
 from chargeback.bootstrap import DEPLOYED_CONFIG, Container
 from chargeback.domain.errors import StoreUnavailable, Superseded
@@ -13,7 +14,6 @@ from chargeback.services.ports import Books, Control
 from scripts.local.clear import clear_cosmos
 from scripts.local.provision import call
 from scripts.local.stack import Stack
-
 from tests.builders import DAY
 from tests.domain.catalogues import usage_line
 

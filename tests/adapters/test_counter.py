@@ -6,17 +6,17 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
 from chargeback.adapters.memory import MemoryCounter
 from chargeback.bootstrap import Container
 from chargeback.domain.errors import CountLost
 from chargeback.domain.events import EVER, UsageEvent, read_event
 from chargeback.domain.meters import Meter
 from chargeback.services.ports import Counter, Weighted
-from hypothesis import HealthCheck, given, settings
-from hypothesis import strategies as st
 from scripts.local.clear import clear_redis
 from scripts.local.stack import Stack
-
 from tests.builders import tokens, usage_event
 
 pytestmark = pytest.mark.anyio

@@ -5,13 +5,13 @@ import os
 from collections import Counter
 
 import pytest
+
 from chargeback.adapters.blob_ledger import BlobLedger
 from chargeback.bootstrap import Container
 from chargeback.domain.errors import StoreUnavailable
 from chargeback.services.ports import Ledger
 from scripts.local.clear import clear_blobs
 from scripts.local.stack import Stack
-
 from tests.builders import DAY
 
 pytestmark = pytest.mark.anyio

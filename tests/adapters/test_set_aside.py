@@ -4,10 +4,10 @@ import os
 
 import msgspec
 import pytest
+
 from chargeback.bootstrap import Container
 from chargeback.services.ports import DeadLetters, Quarantine, Rejected, Reports
 from scripts.local.stack import Stack
-
 from tests.builders import DAY
 
 pytestmark = pytest.mark.anyio

@@ -5,6 +5,9 @@ from typing import Any
 
 import msgspec
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
 from chargeback.domain.errors import InvalidEvent
 from chargeback.domain.events import (
     EVER,
@@ -16,9 +19,6 @@ from chargeback.domain.events import (
     split_batch,
 )
 from chargeback.domain.meters import Meter
-from hypothesis import given
-from hypothesis import strategies as st
-
 from tests.builders import NOW, cloud_event, tokens, usage_event
 
 NEAR = AcceptedTimes.around(NOW, max_age=timedelta(days=400), clock_skew=timedelta(hours=1))

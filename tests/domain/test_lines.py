@@ -1,9 +1,9 @@
 """A line's identity depends on its dimensions and on nothing else."""
 
-from chargeback.domain.lines import Line, from_text, line_id, to_text
 from hypothesis import given
 from hypothesis import strategies as st
 
+from chargeback.domain.lines import Line, from_text, line_id, to_text
 from tests.domain.catalogues import usage_line
 
 lines = st.tuples(*[st.text(max_size=8)] * len(Line._fields)).map(lambda dimensions: Line(*dimensions))

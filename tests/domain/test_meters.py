@@ -4,10 +4,11 @@ from typing import Any
 
 import msgspec
 import pytest
-from chargeback.domain.errors import InvalidEvent
-from chargeback.domain.meters import MAX_QUANTITY, UNITS, Meter, OwnQuantities, Quantities, Usage, normalise
 from hypothesis import given
 from hypothesis import strategies as st
+
+from chargeback.domain.errors import InvalidEvent
+from chargeback.domain.meters import MAX_QUANTITY, UNITS, Meter, OwnQuantities, Quantities, Usage, normalise
 
 CHAT = "chat.completions"
 

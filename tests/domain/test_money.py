@@ -3,9 +3,10 @@
 from decimal import ROUND_CEILING, ROUND_FLOOR, Context, Decimal
 
 import pytest
-from chargeback.domain.money import EXACT, cost, round_to_total, round_total, to_text, total
 from hypothesis import given
 from hypothesis import strategies as st
+
+from chargeback.domain.money import EXACT, cost, round_to_total, round_total, to_text, total
 
 WIDE = Context(prec=60)
 amounts_of_any_size = st.lists(st.decimals(-(10**30), 10**30, places=15), max_size=30)

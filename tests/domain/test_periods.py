@@ -3,6 +3,7 @@
 from datetime import UTC, datetime
 
 import pytest
+
 from chargeback.domain.errors import InvalidConfig
 from chargeback.domain.periods import days_of, due_periods, period_of
 

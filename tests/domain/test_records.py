@@ -4,13 +4,13 @@ from datetime import UTC, datetime
 from decimal import Decimal
 
 import msgspec
+from hypothesis import given
+from hypothesis import strategies as st
+
 from chargeback.adapters.catalogue_files import load_catalogue
 from chargeback.bootstrap import DEPLOYED_CONFIG
 from chargeback.domain.meters import Meter
 from chargeback.domain.records import UsageRecord, from_document, hour_of, rated_record, to_document
-from hypothesis import given
-from hypothesis import strategies as st
-
 from tests.builders import DAY
 from tests.domain.catalogues import usage_line
 

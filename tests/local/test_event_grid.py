@@ -16,6 +16,7 @@ from azure.core.messaging import CloudEvent
 from azure.eventgrid.aio import EventGridPublisherClient
 from azure.identity.aio import DefaultAzureCredential
 from azure.storage.blob.aio import BlobServiceClient
+
 from scripts.local.processes import StackError, free_ports
 from scripts.local.provision import call
 from scripts.local.stack import Stack

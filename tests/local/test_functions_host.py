@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+
 from scripts.local.function_index import AppError
 from scripts.local.function_timers import StatusFile, next_run, run_timer
 from scripts.local.functions_host import Function

@@ -6,6 +6,7 @@ from urllib.parse import urlencode
 import jwt
 import pytest
 from azure.identity import DefaultAzureCredential
+
 from scripts.local.processes import StackError
 from scripts.local.provision import access_token, call
 from scripts.local.stack import Stack

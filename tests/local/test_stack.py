@@ -12,6 +12,7 @@ from urllib.parse import urlsplit
 import psutil
 import pytest
 import redis
+
 from scripts.local.processes import Running, StackError, free_ports
 from scripts.local.site import ROOT
 from scripts.local.stack import Stack

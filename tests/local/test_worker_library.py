@@ -4,6 +4,7 @@ import json
 from pathlib import Path
 
 import pytest
+
 from scripts.local.worker_library import WorkerError, index, invoke
 
 APPS = Path(__file__).parent / "apps"
