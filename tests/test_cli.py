@@ -1,17 +1,21 @@
 """The command line does what its help says, on the real stores, and says what went wrong in one message."""
 
+import io
 import os
 import re
 import subprocess
 import sys
+from contextlib import redirect_stderr, redirect_stdout
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from unittest.mock import patch
 
 import msgspec
 import pytest
-from chargeback.bootstrap import DEPLOYED_CONFIG
-from scripts.local.stack import Stack
 
+from chargeback.bootstrap import DEPLOYED_CONFIG
+from chargeback.cli import main
+from scripts.local.stack import Stack
 from tests.builders import cloud_event, tokens, usage_event
 
 pytestmark = pytest.mark.servers
@@ -23,17 +27,20 @@ COMMANDS = ["ingest", "post", "audit", "publish", "replay", "count-tokens", "con
 
 
 def chargeback(*arguments: str, stdin: bytes = b"", **environment: str) -> tuple[int, str, str]:
-    """Run the command line in a process of its own: exit code, output, errors."""
-    ended = subprocess.run(
-        [sys.executable, "-W", "error::ResourceWarning", "-m", "chargeback", *arguments],
-        cwd=ROOT,
-        env={**os.environ, "NO_COLOR": "1", "COLUMNS": "100", **environment},
-        input=stdin,
-        capture_output=True,
-        timeout=120,
-        check=False,
-    )
-    return ended.returncode, ended.stdout.decode(), ended.stderr.decode()
+    """Run the command line: exit code, output, errors."""
+    output, errors = io.StringIO(), io.StringIO()
+    with (
+        patch.object(sys, "argv", ["chargeback", *arguments]),
+        patch.object(sys, "stdin", io.TextIOWrapper(io.BytesIO(stdin))),
+        patch.dict(os.environ, environment),
+        redirect_stdout(output),
+        redirect_stderr(errors),
+    ):
+        try:
+            main()
+        except SystemExit as ended:
+            return int(ended.code or 0), output.getvalue(), errors.getvalue()
+    return 0, output.getvalue(), errors.getvalue()
 
 
 def output_of(*arguments: str, stdin: bytes = b"", **environment: str) -> str:
@@ -47,7 +54,7 @@ def event(**arguments: object) -> bytes:
 
 
 def test_help_names_every_command_and_each_has_its_own() -> None:
-    output = output_of("--help")
+    output = subprocess.check_output([sys.executable, "-m", "chargeback", "--help"], cwd=ROOT, text=True)
 
     assert all(re.search(rf"^\W*{command}\s", output, re.M) for command in COMMANDS)
     assert "CloudEvents" in output_of("ingest", "--help")

@@ -9,9 +9,9 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+
 from chargeback.bootstrap import Container
 from scripts.local.stack import Stack
-
 from tests.builders import cloud_event, usage_event
 
 pytestmark = [pytest.mark.anyio, pytest.mark.servers]
@@ -21,6 +21,7 @@ TODAY = datetime.now(UTC).date().isoformat()
 LAST_WEEK = (datetime.now(UTC) - timedelta(days=7)).date().isoformat()
 SCHEDULES = {
     "POST_SCHEDULE": "0 */15 * * * *",
+    "SETTLE_SCHEDULE": "0 10/15 * * * *",
     "AUDIT_SCHEDULE": "0 30 2 * * *",
     "PUBLISH_SCHEDULE": "0 0 4 * * *",
 }
@@ -53,7 +54,14 @@ def invoke(name: str, *triggers: Any) -> None:
 async def test_the_worker_finds_every_function(clean_stores: Stack) -> None:
     names = answer_of(f"json.dumps(index(Path({str(ROOT)!r})))")
 
-    assert json.loads(names) == ["audit_ledger", "http_app", "ingest_usage", "post_usage", "publish_reports"]
+    assert json.loads(names) == [
+        "audit_ledger",
+        "http_app",
+        "ingest_usage",
+        "post_usage",
+        "publish_reports",
+        "settle_streams",
+    ]
 
 
 async def test_an_event_that_the_worker_delivers_is_counted_and_a_timer_posts_it(

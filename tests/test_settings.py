@@ -4,6 +4,7 @@ import json
 from pathlib import Path
 
 import pytest
+
 from chargeback.domain.errors import InvalidConfig
 from chargeback.settings import Settings, read_settings
 

@@ -5,12 +5,12 @@ from collections.abc import AsyncIterator, Awaitable, Callable
 from datetime import UTC, datetime
 
 import pytest
+
 from chargeback.bootstrap import Container
 from chargeback.domain.errors import StoreUnavailable
 from chargeback.services.ports import Rejected
 from chargeback.settings import read_settings
 from scripts.local.stack import Stack
-
 from tests.builders import DAY
 
 pytestmark = [pytest.mark.anyio, pytest.mark.servers]

@@ -7,12 +7,12 @@ from typing import Any
 import httpx
 import msgspec
 import pytest
+
 from chargeback.api.app import http_api
 from chargeback.api.events import MAX_BODY_BYTES
 from chargeback.bootstrap import Container
 from chargeback.settings import read_settings
 from scripts.local.stack import Stack
-
 from tests.builders import cloud_event
 
 pytestmark = [pytest.mark.anyio, pytest.mark.servers]
