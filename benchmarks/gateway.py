@@ -17,6 +17,7 @@ from typing import Any
 
 import aiohttp
 from aiohttp import web
+
 from scripts.local.gateway.serve import Running, serve
 from scripts.local.identity import make_app
 from scripts.local.listening import listening
