@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Protocol
 
-from chargeback.domain.settlement import LoggedCall, PendingCall, TokenCount, estimated, recovered, settled
+from chargeback.domain.settlement import PendingCall, TokenCount, estimated, recovered, settled
 from chargeback.services.ingest import Ingested, open_days
 from chargeback.services.ports import Counter, GatewayLog
 
@@ -98,26 +98,28 @@ class Settler:
             for count in found
             if _is_complete(count, now) and _REQUEST_ID.fullmatch(count.correlation_id)
         }
-        if not counts:
+        unknown = {count.correlation_id: count for count in await self._unknown(list(counts.values()))}
+        if not unknown:
             return []
-        calls = await self._log.calls(now - RECOVER_WITHIN - SPREAD, now, list(counts))
-        served = [
-            call for call in calls if call.time <= now - RECOVER_AFTER and call.was_served(counts[call.correlation_id])
+        calls = await self._log.calls(now - RECOVER_WITHIN - SPREAD, now, list(unknown))
+        return [
+            recovered(call, unknown[call.correlation_id])
+            for call in calls
+            if call.time <= now - RECOVER_AFTER and call.was_served(unknown[call.correlation_id])
         ]
-        return [recovered(call, counts[call.correlation_id]) for call in await self._unknown(served)]
 
-    async def _unknown(self, calls: Sequence[LoggedCall]) -> list[LoggedCall]:
+    async def _unknown(self, counts: Sequence[TokenCount]) -> list[TokenCount]:
         """Of these calls, those that are known on none of the days on which their event may lie."""
-        unknown = {call.correlation_id: call for call in calls}
-        days = sorted({day for call in calls for day in _days(call.time)})
-        for day in days:
-            of_day = [call for call in unknown.values() if day in _days(call.time)]
-            known = await self._counter.known(day, [call.call for call in of_day])
+        unknown = {count.correlation_id: count for count in counts}
+        for day in sorted({day for count in counts for day in _days(count.time)}):
+            of_day = [count for count in unknown.values() if day in _days(count.time)]
+            known = await self._counter.known(day, [count.call for count in of_day])
             if known is None:
-                known = [day == call.time.date().isoformat() for call in of_day]
-            for call, is_known in zip(of_day, known, strict=True):
+                # A day that is not counted at the moment knows nothing; its own calls are left alone.
+                known = [day == count.time.date().isoformat() for count in of_day]
+            for count, is_known in zip(of_day, known, strict=True):
                 if is_known:
-                    del unknown[call.correlation_id]
+                    del unknown[count.correlation_id]
         return list(unknown.values())
 
 
