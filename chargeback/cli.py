@@ -16,6 +16,7 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, SpinnerColumn
 from chargeback.bootstrap import DEPLOYED_CONFIG, Container, open_container
 from chargeback.domain.errors import ChargebackError
 from chargeback.domain.periods import days_of
+from chargeback.services.ingest import is_open
 from chargeback.settings import read_settings
 
 EVENTS_PER_BATCH = 2_000
@@ -122,7 +123,7 @@ def post(
     async def work(container: Container) -> None:
         if day:
             catalogue = await container.catalogues.current()
-            posted = [await container.poster.post_day(_day(each), catalogue) for each in day]
+            posted = [await container.poster.post_day(_open_day(each), catalogue) for each in day]
         else:
             posted = await container.poster.post(datetime.now(UTC))
         for each in posted:
@@ -288,6 +289,13 @@ def _day(text: str) -> str:
         return datetime.strptime(text, "%Y-%m-%d").date().isoformat()  # noqa: DTZ007 a date has no time zone
     except ValueError:
         raise typer.BadParameter(f"{text!r} is not a day such as 2026-03-14") from None
+
+
+def _open_day(text: str) -> str:
+    day = _day(text)
+    if not is_open(day, datetime.now(UTC)):
+        raise typer.BadParameter(f"{day} is no longer open: `audit --day {day}` brings its ledger into the books")
+    return day
 
 
 def _totals(totals: dict[str, str]) -> list[str]:
