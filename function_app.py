@@ -3,7 +3,7 @@
 import azure.functions as func
 from chargeback.api.app import http_api
 from chargeback.bootstrap import Container
-from chargeback.functions import audit_ledger, ingest_usage, post_usage, publish_reports
+from chargeback.functions import audit_ledger, ingest_usage, post_usage, publish_reports, settle_streams
 from chargeback.functions.logs import configure_logging
 from chargeback.settings import read_settings
 
@@ -11,5 +11,5 @@ configure_logging()
 container = Container(read_settings())
 
 app = func.AsgiFunctionApp(app=http_api(container), http_auth_level=func.AuthLevel.ANONYMOUS, function_name="http_app")
-for trigger in (ingest_usage, post_usage, audit_ledger, publish_reports):
+for trigger in (ingest_usage, post_usage, settle_streams, audit_ledger, publish_reports):
     app.register_functions(trigger.blueprint(container))

@@ -9,6 +9,7 @@ from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from chargeback.domain.errors import InvalidConfig
 from chargeback.domain.periods import days_of
 from chargeback.services.ingest import Ingest, TimeLimits, WeightsInForce
 from chargeback.services.post import Poster
@@ -26,10 +27,12 @@ if TYPE_CHECKING:
     from chargeback.adapters.catalogues import AppliedCatalogues
     from chargeback.adapters.cosmos import CosmosBooks, CosmosControl
     from chargeback.adapters.key_vault import KeyVaultSecret
+    from chargeback.adapters.log_analytics import LogAnalytics
     from chargeback.adapters.redis_counter import RedisCounter
     from chargeback.domain.report import Manifest
     from chargeback.services.audit import Auditor
     from chargeback.services.publish import Progress
+    from chargeback.services.settle import Settler
 
 DEPLOYED_CONFIG = Path(__file__).parents[1] / "config"
 
@@ -155,6 +158,24 @@ class Container:
         return Poster(self.ledger, self.counter, self.books, self.catalogues)
 
     @cached_property
+    def gateway_log(self) -> "LogAnalytics":
+        """What the gateway itself logged."""
+        from chargeback.adapters.log_analytics import LogAnalytics, connect
+
+        if self.settings.log_analytics_workspace_id is None:
+            raise InvalidConfig(["LOG_ANALYTICS_WORKSPACE_ID: is not set, so streamed calls stay unsettled"])
+        client = connect(self.settings.log_analytics_endpoint, self.credential)
+        return LogAnalytics(client, self.settings.log_analytics_workspace_id)
+
+    @cached_property
+    def settler(self) -> "Settler":
+        """Gives streamed calls their tokens."""
+        from chargeback.services.settle import Settler
+
+        deadline = timedelta(hours=self.settings.settle_deadline_hours)
+        return Settler(self.gateway_log, self.counter, self.ingest, deadline=deadline)
+
+    @cached_property
     def auditor(self) -> "Auditor":
         """Proves that the books are what the ledger says."""
         from chargeback.services.audit import Auditor
@@ -190,7 +211,7 @@ class Container:
 
     async def close(self) -> None:
         """Close every connection that was opened."""
-        for name in ("vault_key", "counter", "blobs", "cosmos", "credential"):
+        for name in ("vault_key", "gateway_log", "counter", "blobs", "cosmos", "credential"):
             if name in self.__dict__:
                 await self.__dict__.pop(name).close()
 

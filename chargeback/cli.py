@@ -137,6 +137,19 @@ def post(
 
 
 @app.command()
+def settle() -> None:
+    """Give streamed calls their tokens from the gateway's log, and calls that lost their event an event."""
+
+    async def work(container: Container) -> None:
+        done = await container.settler.settle(datetime.now(UTC))
+        typer.echo(
+            f"settled {done.settled}, recovered {done.recovered}, estimated {done.estimated}, waiting {done.waiting}"
+        )
+
+    _run(work)
+
+
+@app.command()
 def audit(
     day: Annotated[list[str] | None, typer.Option(help="Audit this day (YYYY-MM-DD) only; may be repeated.")] = None,
     period: Annotated[str | None, typer.Option(help="Audit every day of this month (YYYY-MM).")] = None,

@@ -60,6 +60,16 @@ class Settings(BaseSettings):
     post_schedule: Schedule = Field("0 */15 * * * *", description="When to post (NCRONTAB, UTC).")
     audit_schedule: Schedule = Field("0 30 2 * * *", description="When to audit the ledger (NCRONTAB, UTC).")
     publish_schedule: Schedule = Field("0 0 4 * * *", description="When to publish the reports (NCRONTAB, UTC).")
+    settle_schedule: Schedule = Field("0 10/15 * * * *", description="When to settle streamed calls (NCRONTAB, UTC).")
+    settle_deadline_hours: int = Field(
+        24, ge=1, le=72, description="Streams that the gateway's log says nothing of are estimated after so long."
+    )
+    log_analytics_workspace_id: str | None = Field(
+        None, description="Workspace (its customer id) with the gateway's log; without it nothing is settled."
+    )
+    log_analytics_endpoint: HttpsUrl = Field(
+        "https://api.loganalytics.io", description="Query endpoint of Log Analytics, where the cloud has its own."
+    )
     report_decimals: int = Field(6, ge=0, le=12, description="Decimal places of the costs in the reports.")
     max_event_age_days: int = Field(400, ge=1, le=3650, description="Older events go to quarantine.")
     clock_skew_minutes: int = Field(60, ge=0, le=1440, description="Events further in the future go to quarantine.")

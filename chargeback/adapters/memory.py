@@ -5,6 +5,7 @@ from collections import defaultdict
 from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
+from datetime import datetime
 from hashlib import sha256
 
 from chargeback.domain.catalogue import Catalogue
@@ -13,6 +14,7 @@ from chargeback.domain.events import Phase
 from chargeback.domain.lines import Line, line_id
 from chargeback.domain.meters import Quantities
 from chargeback.domain.records import UsageRecord
+from chargeback.domain.settlement import LoggedCall, TokenCount
 from chargeback.services.ports import Changed, CountedLine, Document, Posting, Rejected, Weighted
 
 
@@ -158,6 +160,10 @@ class MemoryCounter:
         """The raw events of calls whose tokens are not known yet."""
         calls = self.days[day].calls.values() if day in self.days else ()
         return [known.weighted.event.raw for known in calls if known.phase is Phase.PENDING]
+
+    async def known(self, day: str, calls: Sequence[str]) -> Sequence[bool] | None:
+        """Whether each of these calls is accounted for on the day."""
+        return [call in self.days[day].calls for call in calls] if day in self.days else None
 
     async def spend(self, day: str) -> dict[str, int]:
         """Budget scope → picodollars."""
@@ -305,3 +311,19 @@ class MemoryCatalogues:
     async def current(self) -> Catalogue:
         """The catalogue."""
         return self.catalogue
+
+
+@dataclass
+class MemoryGatewayLog:
+    """The gateway's log as two lists; each count is filed under the time of its call."""
+
+    counts: list[tuple[datetime, TokenCount]] = field(default_factory=list)
+    logged: list[LoggedCall] = field(default_factory=list)
+
+    async def token_counts(self, since: datetime, until: datetime) -> list[TokenCount]:
+        """The tokens of each call in the span."""
+        return [count for time, count in self.counts if since <= time < until]
+
+    async def calls(self, since: datetime, until: datetime, correlation_ids: Sequence[str]) -> list[LoggedCall]:
+        """The logged calls with these ids."""
+        return [call for call in self.logged if call.correlation_id in correlation_ids and since <= call.time < until]

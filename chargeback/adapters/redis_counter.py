@@ -155,6 +155,17 @@ class RedisCounter:
         async with _translated():
             return list(await self._client.hvals(_key(day, "pending")))
 
+    async def known(self, day: str, calls: Sequence[str]) -> Sequence[bool] | None:
+        """Whether each of these calls is accounted for on the day."""
+        if await self.epoch(day) is None:
+            return None
+        found: list[bool] = []
+        async with _translated():
+            for start in range(0, len(calls), EVENTS_PER_CALL):
+                some = calls[start : start + EVENTS_PER_CALL]
+                found += [value is not None for value in await self._client.hmget(_key(day, "seen"), list(some))]
+        return found
+
     async def spend(self, day: str) -> dict[str, int]:
         """Budget scope → picodollars."""
         async with _translated():

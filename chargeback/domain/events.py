@@ -180,9 +180,16 @@ def split_batch(body: bytes) -> list[bytes]:
 def _call(event: _CloudEvent) -> str:
     """A background response is one call however often it is fetched; every other call is known by (source, id)."""
     if event.data.response_id and event.type not in ("chargeback.usage.recorded.v1", _REJECTED):
-        identity = f"response\0{event.data.response_id}"
-    else:
-        identity = f"{event.source}\0{event.id.removesuffix('/settled')}"
+        return _digest(f"response\0{event.data.response_id}")
+    return call_identity(event.source, event.id.removesuffix("/settled"))
+
+
+def call_identity(source: str, request_id: str) -> str:
+    """The identity of the call that a gateway knows by this request id."""
+    return _digest(f"{source}\0{request_id}")
+
+
+def _digest(identity: str) -> str:
     return blake2b(identity.encode("utf-8", "surrogatepass"), digest_size=16).hexdigest()
 
 

@@ -6,6 +6,7 @@ Every method may raise `StoreUnavailable`; days are UTC days as `YYYY-MM-DD`.
 from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass, field
+from datetime import datetime
 from typing import Any, NamedTuple, Protocol
 
 from chargeback.domain.catalogue import Catalogue
@@ -13,6 +14,7 @@ from chargeback.domain.events import UsageEvent
 from chargeback.domain.lines import Line
 from chargeback.domain.meters import Quantities
 from chargeback.domain.records import UsageRecord
+from chargeback.domain.settlement import LoggedCall, TokenCount
 
 Document = dict[str, Any]
 
@@ -96,6 +98,9 @@ class Counter(Protocol):
 
     async def pending(self, day: str) -> list[bytes]:
         """The raw events of calls whose tokens are not known yet."""
+
+    async def known(self, day: str, calls: Sequence[str]) -> Sequence[bool] | None:
+        """Whether each of these calls is accounted for on the day; None where nothing of the day is counted."""
 
     async def spend(self, day: str) -> dict[str, int]:
         """Budget scope → picodollars spent on the day, for decisions within seconds."""
@@ -233,3 +238,13 @@ class Catalogues(Protocol):
 
     async def current(self) -> Catalogue:
         """The rate card, deployments and cost centres in force."""
+
+
+class GatewayLog(Protocol):
+    """What the gateway itself logged: rows may come late, in parts, or never."""
+
+    async def token_counts(self, since: datetime, until: datetime) -> list[TokenCount]:
+        """The tokens of each call with rows in the span."""
+
+    async def calls(self, since: datetime, until: datetime, correlation_ids: Sequence[str]) -> list[LoggedCall]:
+        """The logged calls with these ids; one that the log does not have is left out."""

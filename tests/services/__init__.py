@@ -1,0 +1,1 @@
+"""The use cases, with every port in memory."""

@@ -1,0 +1,201 @@
+"""How a call accounted for without its tokens, or not at all, becomes whole from the gateway's own log."""
+
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from math import ceil
+from typing import Any
+from urllib.parse import unquote, urlsplit
+
+import msgspec
+
+from chargeback.domain.events import call_identity
+
+SAMPLE = 10
+"""An estimate is the mean of at least so many streamed calls of the same deployment."""
+
+_SETTLED = "chargeback.usage.settled.v1"
+_FAMILIES = ("chat", "images", "audio", "fine_tuning")
+_PATH = re.compile(r"/openai/(?:v1/)?(?:deployments/([^/]+)/)?(.*)$")
+_CREATED = re.compile(r"/(?:responses|batches|fine_tuning/jobs)/(?!(?:compact|input_tokens)/?$)[^/]+")
+
+
+@dataclass(frozen=True, slots=True)
+class TokenCount:
+    """What the gateway's log says that one call used, all its rows taken together.
+
+    Attributes:
+        correlation_id: the gateway's request id.
+        deployment: the deployment, as the log names it; may be empty.
+        model: the model, as the log names it; may be empty.
+        prompt: prompt tokens.
+        completion: completion tokens.
+        total: all tokens; the larger of it and prompt + completion counts.
+        streamed: whether the answer was a stream.
+        arrived: when the last of its rows reached the log (UTC).
+    """
+
+    correlation_id: str
+    deployment: str
+    model: str
+    prompt: int
+    completion: int
+    total: int
+    streamed: bool
+    arrived: datetime
+
+    def usage(self) -> dict[str, int]:
+        """The counts as a usage object whose parts sum to its total."""
+        completion = max(self.completion, self.total - self.prompt)
+        return {
+            "prompt_tokens": self.prompt,
+            "completion_tokens": completion,
+            "total_tokens": self.prompt + completion,
+        }
+
+
+@dataclass(frozen=True, slots=True)
+class LoggedCall:
+    """One call as the gateway logged it, with the identity that it had verified."""
+
+    correlation_id: str
+    time: datetime
+    service: str
+    region: str
+    method: str
+    url: str
+    status: int
+    duration_ms: int
+    backend: str
+    subscription_id: str
+    product_id: str
+    user_id: str
+
+    @property
+    def source(self) -> str:
+        """The source that the call's own event would have had."""
+        return f"/apim/{self.service}/{self.region}"
+
+    @property
+    def call(self) -> str:
+        """The identity that the call's own event would have had."""
+        return call_identity(self.source, self.correlation_id)
+
+    @property
+    def is_billable(self) -> bool:
+        """Whether the call made something new: fetching a stored answer or a job costs nothing."""
+        return self.method == "POST" and not _CREATED.search(urlsplit(self.url).path)
+
+
+@dataclass(frozen=True, slots=True)
+class PendingCall:
+    """A call whose tokens are not known yet.
+
+    Attributes:
+        id: the gateway's request id.
+        time: when the call was made (UTC).
+        document: its event.
+    """
+
+    id: str
+    time: datetime
+    document: Mapping[str, Any]
+
+    @classmethod
+    def from_event(cls, raw: bytes) -> "PendingCall":
+        """Read an event that was accepted before."""
+        document = msgspec.json.decode(raw)
+        return cls(document["id"], datetime.fromisoformat(document["time"]).astimezone(UTC), document)
+
+    @property
+    def deployment(self) -> str:
+        """The deployment that was asked for."""
+        return str(self.document["data"].get("deployment", ""))
+
+    @property
+    def can_be_estimated(self) -> bool:
+        """Whether other calls say something about it: an answered stream, but no job that ends some day."""
+        data = self.document["data"]
+        return bool(data.get("stream")) and "responseId" not in data and data.get("statusCode", 200) < 400
+
+
+def settled(call: PendingCall, count: TokenCount) -> bytes:
+    """The event that completes a pending call with the counts of the log."""
+    data = {"model": count.model} if count.model else {}
+    return _completed(call, {**data, **call.document["data"], "usage": count.usage(), "usageSource": "gateway-log"})
+
+
+def estimated(call: PendingCall, counts: Sequence[TokenCount]) -> bytes | None:
+    """The event that completes a call with the mean of its like, rounded up; None if they are too few."""
+    like = [
+        count
+        for count in counts
+        if count.streamed and count.deployment == call.deployment and count.usage()["total_tokens"]
+    ]
+    if not call.can_be_estimated or not call.deployment or len(like) < SAMPLE:
+        return None
+    prompt = ceil(sum(count.usage()["prompt_tokens"] for count in like) / len(like))
+    completion = ceil(sum(count.usage()["completion_tokens"] for count in like) / len(like))
+    usage = {"prompt_tokens": prompt, "completion_tokens": completion, "total_tokens": prompt + completion}
+    basis = f"mean of {len(like)} streamed calls of {call.deployment}"
+    return _completed(
+        call, {**call.document["data"], "usage": usage, "usageSource": "estimated", "estimateBasis": basis}
+    )
+
+
+def recovered(call: LoggedCall, count: TokenCount) -> bytes:
+    """The event of a call that has none; should its own still arrive, that one counts instead."""
+    operation, deployment = described(call.url)
+    data = {
+        "operation": operation,
+        "method": call.method,
+        "deployment": deployment or count.deployment,
+        "model": count.model,
+        "backend": call.backend,
+        "gatewayRegion": call.region,
+        "statusCode": call.status,
+        "durationMs": call.duration_ms,
+        "stream": count.streamed,
+        "subscriptionId": call.subscription_id,
+        "productId": call.product_id,
+        "apimUserId": call.user_id,
+        "usage": count.usage(),
+        "usageSource": "gateway-log",
+    }
+    return _event(
+        call.source,
+        call.correlation_id,
+        call.time,
+        {name: value for name, value in data.items() if value != ""},
+    )
+
+
+def described(url: str) -> tuple[str, str]:
+    """(operation, deployment) of a call's URL, by the rule of the gateway's own `describe` fragment."""
+    path = urlsplit(url).path
+    match = _PATH.search(path)
+    deployment, rest = match.groups() if match else (None, path)
+    parts = [re.sub(r"[^a-z0-9_-].*$", "", part.lower()) for part in rest.split("/") if part]
+    if not parts or not parts[0]:
+        return "unknown", unquote(deployment or "")
+    operation = f"{parts[0]}.{parts[1]}" if parts[0] in _FAMILIES and len(parts) > 1 else parts[0]
+    return operation[:64], unquote(deployment or "")
+
+
+def _completed(call: PendingCall, data: Mapping[str, Any]) -> bytes:
+    return msgspec.json.encode({**call.document, "id": f"{call.id}/settled", "type": _SETTLED, "data": data})
+
+
+def _event(source: str, call: str, time: datetime, data: Mapping[str, Any]) -> bytes:
+    return msgspec.json.encode(
+        {
+            "specversion": "1.0",
+            "id": f"{call}/settled",
+            "source": source,
+            "type": _SETTLED,
+            "time": time.astimezone(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z"),
+            "datacontenttype": "application/json",
+            "data": data,
+        }
+    )

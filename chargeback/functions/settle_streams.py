@@ -1,0 +1,33 @@
+"""Timer: streamed calls get their tokens from the gateway's log, and calls that lost their event get one."""
+
+import logging
+from datetime import UTC, datetime
+
+import azure.functions as func
+
+from chargeback.bootstrap import Container
+
+log = logging.getLogger(__name__)
+
+
+def blueprint(container: Container) -> func.Blueprint:
+    """The timer; a run that is missed or fails is made up for by the next one, because it takes all that waits."""
+    bp = func.Blueprint()
+
+    @bp.function_name("settle_streams")
+    @bp.timer_trigger(arg_name="timer", schedule="%SETTLE_SCHEDULE%", run_on_startup=False, use_monitor=True)
+    async def settle_streams(timer: func.TimerRequest) -> None:
+        if container.settings.log_analytics_workspace_id is None:
+            log.warning("settle_off reason=LOG_ANALYTICS_WORKSPACE_ID is not set, streamed calls stay unsettled")
+            return
+        done = await container.settler.settle(datetime.now(UTC))
+        log.info(
+            "settled settled=%d recovered=%d estimated=%d waiting=%d past_due=%s",
+            done.settled,
+            done.recovered,
+            done.estimated,
+            done.waiting,
+            timer.past_due,
+        )
+
+    return bp

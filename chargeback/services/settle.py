@@ -1,0 +1,153 @@
+"""Settling: pending calls get their tokens from the gateway's log, and calls that lost their event get one.
+
+Every event it makes goes through the door that all events go through, with an id that depends on the call
+alone: a second run, also at the same time, changes nothing.
+"""
+
+import re
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from typing import Protocol
+
+from chargeback.domain.settlement import LoggedCall, PendingCall, TokenCount, estimated, recovered, settled
+from chargeback.services.ingest import Ingested, open_days
+from chargeback.services.ports import Counter, GatewayLog
+
+QUIET = timedelta(minutes=5)
+"""A call's rows come in parts: it is settled when nothing more of it has arrived for so long."""
+
+SPREAD = timedelta(hours=1)
+"""How far a call's rows may lie from the time of its event."""
+
+RECOVER_AFTER = timedelta(minutes=30)
+"""An event that is on its way gets so long before it is taken for lost."""
+
+RECOVER_WITHIN = timedelta(hours=6)
+"""How far back each run looks for calls without an event."""
+
+EVENTS_AT_ONCE = 1_000
+_REQUEST_ID = re.compile(r"[0-9A-Za-z-]{1,64}")
+
+
+class Door(Protocol):
+    """The one door for usage events; see `services.ingest.Ingest`."""
+
+    async def ingest(self, raw_events: Sequence[bytes], now: datetime) -> Ingested:
+        """Make the events durable and count them."""
+
+
+@dataclass(frozen=True, slots=True)
+class Settlement:
+    """What one run did.
+
+    Attributes:
+        settled: pending calls that the log had counts for.
+        recovered: calls of the log that had no event.
+        estimated: pending calls past the deadline, estimated from calls like them.
+        waiting: pending calls left as they are, within the deadline or without anything to go by.
+    """
+
+    settled: int
+    recovered: int
+    estimated: int
+    waiting: int
+
+
+class Settler:
+    """Settles the open days."""
+
+    def __init__(
+        self, log: GatewayLog, counter: Counter, door: Door, *, deadline: timedelta = timedelta(hours=24)
+    ) -> None:
+        self._log = log
+        self._counter = counter
+        self._door = door
+        self._deadline = deadline
+
+    async def settle(self, now: datetime) -> Settlement:
+        """Settle what can be at `now` (UTC). Raises `StoreUnavailable`; running again is then right."""
+        pending = await self._pending(now)
+        counts: dict[str, TokenCount] = {}
+        for since, until in _spans([call.time for call in pending], now):
+            counts |= {count.correlation_id: count for count in await self._log.token_counts(since, until)}
+        ready = [settled(call, counts[call.id]) for call in pending if _is_complete(counts.get(call.id), now)]
+        rest = [call for call in pending if not _is_complete(counts.get(call.id), now)]
+        guesses = list(self._guesses(rest, counts, now))
+        recoveries = await self._recoveries(now)
+        for events in _chunks([*ready, *guesses, *recoveries]):
+            await self._door.ingest(events, now)
+        return Settlement(len(ready), len(recoveries), len(guesses), len(rest) - len(guesses))
+
+    async def _pending(self, now: datetime) -> list[PendingCall]:
+        return [PendingCall.from_event(raw) for day in open_days(now) for raw in await self._counter.pending(day)]
+
+    def _guesses(
+        self, calls: Sequence[PendingCall], counts: Mapping[str, TokenCount], now: datetime
+    ) -> Iterator[bytes]:
+        known = list(counts.values())
+        for call in calls:
+            if call.time <= now - self._deadline and (event := estimated(call, known)) is not None:
+                yield event
+
+    async def _recoveries(self, now: datetime) -> list[bytes]:
+        """Events for the calls that used tokens and that nobody accounted for."""
+        found = await self._log.token_counts(now - RECOVER_WITHIN, now - RECOVER_AFTER)
+        counts = {
+            count.correlation_id: count
+            for count in found
+            if _is_complete(count, now) and _REQUEST_ID.fullmatch(count.correlation_id)
+        }
+        if not counts:
+            return []
+        calls = await self._log.calls(now - RECOVER_WITHIN - SPREAD, now, list(counts))
+        billable = [call for call in calls if call.is_billable and call.time <= now - RECOVER_AFTER]
+        return [recovered(call, counts[call.correlation_id]) for call in await self._unknown(billable)]
+
+    async def _unknown(self, calls: Sequence[LoggedCall]) -> list[LoggedCall]:
+        """Of these calls, those that are known on none of the days on which their event may lie."""
+        unknown = {call.correlation_id: call for call in calls}
+        days = sorted({day for call in calls for day in _days(call.time)})
+        for day in days:
+            of_day = [call for call in unknown.values() if day in _days(call.time)]
+            known = await self._counter.known(day, [call.call for call in of_day])
+            if known is None:
+                known = [day == call.time.date().isoformat() for call in of_day]
+            for call, is_known in zip(of_day, known, strict=True):
+                if is_known:
+                    del unknown[call.correlation_id]
+        return list(unknown.values())
+
+
+def _is_complete(count: TokenCount | None, now: datetime) -> bool:
+    return count is not None and count.arrived <= now - QUIET and count.usage()["total_tokens"] > 0
+
+
+def _days(time: datetime) -> set[str]:
+    """The days on which the event of a call may lie that was logged at `time`."""
+    return {(time - SPREAD).date().isoformat(), time.date().isoformat(), (time + SPREAD).date().isoformat()}
+
+
+def _spans(times: Sequence[datetime], now: datetime) -> Iterator[tuple[datetime, datetime]]:
+    """The stretches of whole hours in which the rows of calls at these times may lie, each once."""
+    hours = sorted({_hour(time + timedelta(hours=shift)) for time in times for shift in (-1, 0, 1)})
+    start = end = None
+    for hour in hours:
+        if start is None or end is None:
+            start, end = hour, hour + timedelta(hours=1)
+        elif hour == end:
+            end = hour + timedelta(hours=1)
+        else:
+            yield start, min(end, now)
+            start, end = hour, hour + timedelta(hours=1)
+    if start is not None and end is not None and start < now:
+        yield start, min(end, now)
+
+
+def _hour(time: datetime) -> datetime:
+    return time.astimezone(UTC).replace(minute=0, second=0, microsecond=0)
+
+
+def _chunks(events: Sequence[bytes]) -> Iterator[Sequence[bytes]]:
+    for start in range(0, len(events), EVENTS_AT_ONCE):
+        yield events[start : start + EVENTS_AT_ONCE]

@@ -1,0 +1,203 @@
+"""One call through the gateway: its state, and the evaluation of expressions against it."""
+
+import asyncio
+import json
+import time
+import uuid
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+from multidict import CIMultiDict
+from scripts.local.gateway.errors import PolicyError
+from scripts.local.gateway.messages import Body, Request, Response
+from scripts.local.gateway.mono import ExpressionFailed
+from scripts.local.gateway.nodes import Expression, Node, Value
+
+if TYPE_CHECKING:
+    from scripts.local.gateway.gateway import Gateway
+
+_NUMBERS = {"Int16", "Int32", "Int64", "UInt16", "UInt32", "UInt64", "Byte", "SByte"}
+
+
+@dataclass(frozen=True, slots=True)
+class Caller:
+    """Whom the gateway itself knows from the subscription key."""
+
+    subscription: dict[str, Any] | None = None
+    product: dict[str, Any] | None = None
+
+
+@dataclass
+class Call:
+    """State of one call; changes reach the expressions with the next evaluation."""
+
+    gateway: "Gateway"
+    request: Request
+    caller: Caller = field(default_factory=Caller)
+    operation: dict[str, str] = field(default_factory=dict)
+    request_id: str = field(default_factory=lambda: str(uuid.uuid4()))
+    response: Response | None = None
+    section: str = "inbound"
+    backend_id: str | None = None
+    backend_host: str | None = None
+    backend_status: int | None = None
+    backend_request_id: str | None = None
+    traces: list[str] = field(default_factory=list)
+    response_headers: CIMultiDict[str] = field(default_factory=CIMultiDict)
+    after: list[Any] = field(default_factory=list)
+    """What is to be done with the token counts once they are known (limits, metrics)."""
+    attempts: int = 0
+    expression_time: int = 0
+    """Microseconds that expressions took."""
+    started: float = field(default_factory=time.time)
+    _update: dict[str, Any] = field(default_factory=dict)
+    _turn: asyncio.Lock = field(default_factory=asyncio.Lock)
+
+    def __post_init__(self) -> None:
+        self._update["start"] = {
+            "requestId": self.request_id,
+            "operation": self.operation,
+            "product": self.caller.product,
+            "subscription": self.caller.subscription,
+            "user": None,
+            **self.gateway.static_state,
+        }
+        self.changed("request")
+
+    def changed(self, *parts: str) -> None:
+        """Tell the expressions about a changed `request` or `response`."""
+        for part in parts:
+            self._update[part] = True
+
+    def fail(self, error: PolicyError | None) -> None:
+        """Set `context.LastError`."""
+        self._update["lastError"] = error and {
+            "source": error.source,
+            "reason": error.reason,
+            "message": error.message,
+            "scope": error.scope,
+            "section": error.section,
+            "path": error.path,
+            "policyId": None,
+        }
+
+    def use_backend(self, state: dict[str, Any]) -> None:
+        """Set `context.Backend`."""
+        self._update["backend"] = state
+
+    def set_variable(self, name: str, value: Any, kind: str = "String") -> None:
+        """Set a context variable of a C# type that crosses the pipe."""
+        text = value if value is None or kind == "IResponse" else str(value)
+        self._update.setdefault("variables", {})[name] = {"t": kind, "v": text}
+
+    async def values(self, *values: Value | None) -> list[Any]:
+        """Literals as they are, expressions evaluated in one round trip."""
+        steps = [[value.number, None] for value in values if isinstance(value, Expression)]
+        if not steps:
+            return list(values)
+        evaluated = iter(await self._evaluate(steps))
+        return [plain(next(evaluated)) if isinstance(value, Expression) else value for value in values]
+
+    async def typed(self, expression: Expression) -> dict[str, str] | None:
+        """The value of an expression with its C# type."""
+        (value,) = await self._evaluate([[expression.number, None]])
+        return value if value is None else dict(value)
+
+    async def text(self, value: Value | None) -> str:
+        """One value as text; null is empty."""
+        (result,) = await self.values(value)
+        return "" if result is None else str(result)
+
+    async def attributes(self, node: Node, *names: str) -> list[Any]:
+        """The values of attributes; None for one that is not there."""
+        return await self.values(*(node.attributes.get(name) for name in names))
+
+    async def flags(self, node: Node, **defaults: bool) -> list[bool]:
+        """Boolean attributes, written as literals or expressions; `_` stands for `-`."""
+        found = await self.attributes(node, *(name.replace("_", "-") for name in defaults))
+        return [
+            default if value is None else value in (True, "true")
+            for value, default in zip(found, defaults.values(), strict=True)
+        ]
+
+    async def first_true(self, conditions: Sequence[Value]) -> int | None:
+        """The place of the first condition that holds."""
+        if not all(isinstance(condition, Expression) for condition in conditions):
+            for place, condition in enumerate(conditions):
+                if (await self.values(condition))[0] in (True, "true"):
+                    return place
+            return None
+        steps = [[condition.number, None] for condition in conditions if isinstance(condition, Expression)]
+        results = await self._evaluate(steps, first=True)
+        return len(results) - 1 if results and plain(results[-1]) is True else None
+
+    async def assign(self, nodes: Sequence[Node]) -> None:
+        """Run set-variable policies, one after the other, in one round trip."""
+        literals_only = True
+        steps = []
+        for node in nodes:
+            value, name = node.attributes["value"], str(node.attributes["name"])
+            if isinstance(value, Expression):
+                steps.append([value.number, name])
+                literals_only = False
+            elif literals_only:
+                self.set_variable(name, value)
+            else:
+                await self._evaluate(steps)
+                steps, literals_only = [], True
+                self.set_variable(name, value)
+        if steps:
+            await self._evaluate(steps)
+
+    async def _evaluate(self, steps: list[list[Any]], *, first: bool = False) -> list[Any]:
+        async with self._turn:
+            update, self._update = self._update, {}
+            if "request" in update:
+                update["request"] = self.request.state()
+            if "response" in update:
+                update["response"] = self.response and self.response.state()
+            try:
+                result = await self.gateway.mono.run(self.request_id, steps, update, self._read, first=first)
+            except ExpressionFailed as failure:
+                self._consume(failure.consumed)
+                message = f"Expression evaluation failed. {failure}"
+                raise PolicyError("expression", "ExpressionValueEvaluationFailure", message) from None
+        self.expression_time += result.microseconds
+        self.traces += result.traces
+        self._consume(result.consumed)
+        return result.values
+
+    async def _read(self, what: str) -> bytes:
+        if what == "request":
+            return await self.request.body.bytes() if self.request.body else b""
+        return await self.response.body.bytes() if self.response else b""
+
+    def _consume(self, parts: list[str]) -> None:
+        if "request" in parts and self.request.body:
+            self.request.body.consume()
+        if "response" in parts and self.response:
+            self.response.body.consume()
+            self.response.stream = None
+
+
+def plain(value: dict[str, str] | None) -> Any:
+    """A typed value of the pipe as Python's own."""
+    if value is None:
+        return None
+    kind, text = value["t"], value["v"]
+    if kind == "Boolean":
+        return text == "true"
+    if kind in _NUMBERS:
+        return int(text)
+    return text
+
+
+def error_response(error: PolicyError, request_id: str) -> Response:
+    """The answer that a caller gets for a policy error unless `on-error` changes it."""
+    message = "Internal server error" if error.status == 500 else error.message
+    document: dict[str, Any] = {"statusCode": error.status, "message": message}
+    if error.status == 500:
+        document["activityId"] = request_id
+    headers = CIMultiDict({"Content-Type": "application/json", **error.headers})
+    return Response(error.status, headers, Body(json.dumps(document).encode()), error.status_reason)

@@ -1,0 +1,117 @@
+"""Our own rules for policies, beyond what the real gateway refuses."""
+
+import re
+from collections.abc import Iterator
+from pathlib import Path
+
+from scripts.local.gateway.allowlist import without_strings
+from scripts.local.gateway.documents import BUILT_IN, Policies
+from scripts.local.gateway.errors import Fault
+from scripts.local.gateway.nodes import Expression, Node
+
+USAGE_TOPIC = "usage-topic-endpoint"
+_LONGEST_FORWARD = 240
+_CONSUMING = re.compile(r"\bAs\s*<[^()]*>\s*\(\s*(?!preserveContent\s*:\s*true|true\b)")
+_KEY = re.compile(r"\bSubscription\s*\??\.\s*(?:Primary|Secondary)?Key\b")
+_KEY_HEADER = re.compile(r"Ocp-Apim-Subscription-Key", re.IGNORECASE)
+_RESPONSE_BODY = re.compile(r"\bcontext\s*\.\s*Response\s*\??\.\s*Body\b")
+_STREAM = re.compile(r"stream", re.IGNORECASE)
+_HEADINGS = ("Purpose:", "Reads:", "Writes:", "Fails how:")
+
+
+def house_faults(policies: Policies, folder: Path) -> list[Fault]:
+    """Everything in the documents that our own rules forbid."""
+    documents = (*policies.scopes.values(), *policies.fragments.values())
+    roots = [root for root in documents if root.file != BUILT_IN]
+    faults = [fault for root in roots for node in root.walk() for fault in _element(node)]
+    faults += _outbound_bodies(policies)
+    faults += _usage_events(policies, folder)
+    faults += [fault for path in sorted(folder.rglob("*.xml")) for fault in _heading(path, folder.parent)]
+    return faults
+
+
+def _element(node: Node) -> Iterator[Fault]:
+    for expression in node.expressions():
+        code = without_strings(expression.code, comments=False)
+        if _CONSUMING.search(code):
+            yield _at(
+                expression, "a body is read without preserveContent: true, so the next reader finds it empty"
+            )
+        if _KEY.search(code):
+            yield _at(expression, "a subscription key may not be read: it could leave the gateway")
+        if expression is not node.text and "//" in code:
+            yield _at(expression, "no // comments in attributes: the parser makes their line ends spaces")
+    if node.name in ("set-body", "log-to-eventhub"):
+        text = node.text.code if isinstance(node.text, Expression) else node.text
+        if _KEY_HEADER.search(text):
+            yield node.fault(f"<{node.name}> may not name the subscription key's header")
+    if node.name == "forward-request":
+        yield from _forward(node)
+    if node.name == "retry":
+        yield from _retried(node)
+
+
+def _forward(node: Node) -> Iterator[Fault]:
+    patience = node.attributes.get("timeout", "")
+    if isinstance(patience, str) and (not patience.isdigit() or int(patience) > _LONGEST_FORWARD):
+        reason = f"<forward-request> needs a timeout of at most {_LONGEST_FORWARD} s, before the load balancer gives up"
+        yield node.fault(reason, "timeout")
+
+
+def _retried(node: Node) -> Iterator[Fault]:
+    for inner in node.walk():
+        if inner.name == "forward-request" and inner.attributes.get("buffer-request-body") != "true":
+            yield inner.fault(
+                '<forward-request> in <retry> needs buffer-request-body="true" to send the body again'
+            )
+
+
+def _outbound_bodies(policies: Policies) -> Iterator[Fault]:
+    seen: set[int] = set()
+    products: list[str | None] = [name.removeprefix("product/") for name in policies.scopes if "/" in name]
+    for product in [None, *products]:
+        for node in policies.effective(product, "outbound"):
+            for expression in _unguarded(node):
+                if id(expression) not in seen:
+                    seen.add(id(expression))
+                    reason = "the response body is read in outbound without asking whether it is a stream"
+                    yield _at(expression, reason)
+
+
+def _unguarded(node: Node) -> Iterator[Expression]:
+    condition = node.attributes.get("condition")
+    if isinstance(condition, Expression) and node.name == "when" and _STREAM.search(condition.code):
+        return
+    for expression in node.expressions():
+        if _RESPONSE_BODY.search(expression.code) and not _STREAM.search(expression.code):
+            yield expression
+    for child in node.children:
+        yield from _unguarded(child)
+
+
+def _usage_events(policies: Policies, folder: Path) -> Iterator[Fault]:
+    sources = {path.stem: path.read_text("utf-8") for path in (folder / "fragments").glob("*.xml")}
+    emitting = {name for name, text in sources.items() if f"{{{{{USAGE_TOPIC}}}}}" in text}
+    root = policies.scopes["api"]
+    for name in ("outbound", "on-error"):
+        included = {
+            str(node.attributes["fragment-id"])
+            for section in root.children
+            if section.name == name
+            for node in section.walk()
+            if node.name == "include-fragment"
+        }
+        if not included & emitting:
+            yield root.fault(f"<{name}> must include the fragment that sends the usage event")
+
+
+def _heading(path: Path, base: Path) -> Iterator[Fault]:
+    head = path.read_text("utf-8").split("-->")[0]
+    missing = [heading for heading in _HEADINGS if heading not in head]
+    if missing:
+        name = path.relative_to(base).as_posix() if path.is_relative_to(base) else path.as_posix()
+        yield Fault(name, 1, f"the header comment lacks {', '.join(missing)}")
+
+
+def _at(expression: Expression, reason: str) -> Fault:
+    return Fault(expression.file, expression.line, reason)

@@ -1,0 +1,51 @@
+"""Checks policy documents without running them: `python -m scripts.local.gateway.lint apim-policies`."""
+
+import argparse
+import sys
+from pathlib import Path
+
+from scripts.local.gateway.assembly import MonoMissing
+from scripts.local.gateway.config import load_config
+from scripts.local.gateway.documents import load
+from scripts.local.gateway.errors import Fault, PolicyFault
+from scripts.local.gateway.gateway import prepare
+from scripts.local.gateway.house_rules import house_faults
+
+
+def lint(folder: Path, config: Path) -> tuple[list[Fault], list[Fault]]:
+    """What is wrong with the documents in `folder`, and what is doubtful."""
+    settings = load_config(config, folder, "swedencentral")
+    faults: list[Fault] = []
+    try:
+        policies, _ = prepare(folder, settings.named_values, settings.backends.names)
+    except PolicyFault as fault:
+        faults += fault.faults
+        try:
+            policies = load(folder, settings.named_values)
+        except PolicyFault:
+            return faults, []
+    faults += house_faults(policies, folder)
+    return sorted(set(faults), key=lambda fault: (fault.file, fault.line, fault.reason)), policies.warnings
+
+
+def main() -> int:
+    """0 when all is well, 1 with faults, 3 without Mono."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("policies", type=Path, nargs="?", default=Path("apim-policies"))
+    parser.add_argument("--config", type=Path, default=Path("config"))
+    arguments = parser.parse_args()
+    try:
+        faults, warnings = lint(arguments.policies, arguments.config)
+    except MonoMissing as missing:
+        print(f"lint: {missing}", file=sys.stderr)
+        return 3
+    for warning in warnings:
+        print(f"{warning} (warning)")
+    for fault in faults:
+        print(fault)
+    print(f"{len(faults)} faults, {len(warnings)} warnings", file=sys.stderr)
+    return 1 if faults else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,88 @@
+"""The gateway's logs, as Azure Monitor keeps them: a row per call, and the token counts of LLM calls."""
+
+import json
+import time
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+from scripts.local.gateway.call import Call
+from scripts.local.gateway.tokens import Counts, llm_operation
+
+LLM_TABLE, CALL_TABLE = "ApiManagementGatewayLlmLog", "ApiManagementGatewayLogs"
+
+
+def path_of(state: Path, table: str) -> Path:
+    """Where the rows of `table` are kept."""
+    return state / f"{table}.ndjson"
+
+
+class LlmLog:
+    """Appends rows; readers see a row once its delay has passed, as rows take minutes to appear in Azure."""
+
+    def __init__(self, state: Path | None, delay: float) -> None:
+        self._state, self._delay = state, delay
+        self.rows: dict[str, list[dict[str, Any]]] = {LLM_TABLE: [], CALL_TABLE: []}
+
+    def write(self, call: Call, counts: Counts | None, request: Any) -> None:
+        """Log a finished call; `counts` is given for an LLM call that was answered."""
+        self._append(CALL_TABLE, _call_row(call))
+        if counts is not None:
+            self._append(LLM_TABLE, _llm_row(call, counts, request))
+
+    def _append(self, table: str, row: dict[str, Any]) -> None:
+        if self._state is None:
+            self.rows[table].append(row)
+            return
+        line = json.dumps({"visibleAt": time.time() + self._delay, "row": row})
+        with path_of(self._state, table).open("a", encoding="utf-8") as file:
+            file.write(line + "\n")
+
+
+def _call_row(call: Call) -> dict[str, Any]:
+    subscription, product, response = call.caller.subscription, call.caller.product, call.response
+    return {
+        "TimeGenerated": _moment(call.started),
+        "CorrelationId": call.request_id,
+        "Region": call.gateway.config.region,
+        "_ResourceId": f"/providers/microsoft.apimanagement/service/{call.gateway.config.service}",
+        "ApiId": call.gateway.config.api["id"],
+        "OperationId": call.operation.get("Id", ""),
+        "ProductId": product["Id"] if product else "",
+        "UserId": "",
+        "ApimSubscriptionId": subscription["Id"] if subscription else "",
+        "BackendId": call.backend_id or "",
+        "BackendUrl": call.request.url if call.backend_host else "",
+        "Method": call.request.method,
+        "Url": call.request.original_url.split("?")[0],
+        "CallerIpAddress": call.request.ip_address,
+        "ResponseCode": response.status if response else 0,
+        "BackendResponseCode": call.backend_status or 0,
+        "IsRequestSuccess": bool(response and response.status < 400),
+        "TotalTime": round((time.time() - call.started) * 1000),
+    }
+
+
+def _llm_row(call: Call, counts: Counts, request: Any) -> dict[str, Any]:
+    parts = call.request.path.split("/")
+    asked = request.get("model", "") if isinstance(request, dict) else ""
+    deployment = parts[parts.index("deployments") + 1] if "deployments" in parts[:-1] else asked
+    return {
+        "TimeGenerated": _moment(call.started),
+        "CorrelationId": call.request_id,
+        "SequenceNumber": 0,
+        "Region": call.gateway.config.region,
+        "ApiVersion": next((value for name, value in call.request.query if name == "api-version"), ""),
+        "OperationName": llm_operation(call.request.path) or "",
+        "DeploymentName": deployment,
+        "ModelName": counts.model or "",
+        "PromptTokens": counts.prompt,
+        "CompletionTokens": counts.completion,
+        "TotalTokens": counts.total,
+        "IsStreamCompletion": counts.streamed,
+        "RequestId": call.backend_request_id or call.request_id,
+    }
+
+
+def _moment(seconds: float) -> str:
+    return datetime.fromtimestamp(seconds, UTC).strftime("%Y-%m-%dT%H:%M:%S.%fZ")

@@ -1,0 +1,1 @@
+"""What each policy element does, one module per family."""

@@ -1,0 +1,148 @@
+"""Control flow: choose, retry, wait, limit-concurrency, return-response, set-variable, trace."""
+
+import asyncio
+import random
+from typing import Any
+
+from scripts.local.gateway.call import Call, error_response
+from scripts.local.gateway.errors import PolicyError, ResponseReady
+from scripts.local.gateway.messages import Body, Response
+from scripts.local.gateway.nodes import Node
+from scripts.local.gateway.policies.message import apply_headers
+from scripts.local.gateway.run import policy, run_policies
+
+
+@policy("choose")
+async def choose(call: Call, node: Node) -> None:
+    """Run the policies of the first `when` that holds, else those of `otherwise`."""
+    whens = [child for child in node.children if child.name == "when"]
+    place = await call.first_true([when.attributes["condition"] for when in whens])
+    if place is not None:
+        await run_policies(call, whens[place].children)
+        return
+    for child in node.children:
+        if child.name == "otherwise":
+            await run_policies(call, child.children)
+
+
+@policy("retry")
+async def retry(call: Call, node: Node) -> None:
+    """Run the policies again while the condition holds, which is looked at after every attempt."""
+    count = int(await call.text(node.attributes["count"]))
+    fast = (await call.flags(node, first_fast_retry=False))[0]
+    for attempt in range(count + 1):
+        failure = await _attempt(call, node)
+        again = (await call.attributes(node, "condition"))[0] in (True, "true")
+        if not again or attempt == count:
+            if failure:
+                raise failure
+            return
+        if call.response:
+            call.response.discard()
+        await call.gateway.sleep(0 if fast and attempt == 0 else await _pause(call, node, attempt))
+
+
+async def _attempt(call: Call, node: Node) -> PolicyError | None:
+    try:
+        await run_policies(call, node.children)
+    except PolicyError as error:
+        # Only a call that got no response is retried; a broken policy is not.
+        if error.source != "forward-request":
+            raise
+        absent = call.gateway.config.null_response_on_failure
+        call.response = None if absent else call.response or error_response(error, call.request_id)
+        call.changed("response")
+        call.fail(error)
+        return error
+    return None
+
+
+async def _pause(call: Call, node: Node, attempt: int) -> float:
+    interval, most, delta = await call.attributes(node, "interval", "max-interval", "delta")
+    seconds = float(interval)
+    if delta is not None and most is None:
+        seconds += attempt * float(delta)
+    elif delta is not None:
+        seconds += (2**attempt - 1) * float(delta) * random.uniform(0.8, 1.2)
+    return min(seconds, float(most)) if most is not None else seconds
+
+
+@policy("wait")
+async def wait(call: Call, node: Node) -> None:
+    """Run the policies at once and go on when all, or any, are done."""
+    tasks = [asyncio.ensure_future(run_policies(call, [child])) for child in node.children]
+    if node.attributes.get("for") == "any":
+        await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
+        for task in tasks:
+            if not task.done():
+                task.cancel()
+    await asyncio.gather(*tasks, return_exceptions=node.attributes.get("for") == "any")
+
+
+@policy("limit-concurrency")
+async def limit_concurrency(call: Call, node: Node) -> None:
+    """Refuse with 429 what is more than `max-count` at a time."""
+    key, most = await call.attributes(node, "key", "max-count")
+    running = call.gateway.running
+    if running[key] >= int(most):
+        raise PolicyError(
+            "limit-concurrency", "ConcurrencyLimitExceeded", "Concurrency limit is exceeded.", 429
+        )
+    running[key] += 1
+    try:
+        await run_policies(call, node.children)
+    finally:
+        running[key] -= 1
+
+
+@policy("return-response")
+async def return_response(call: Call, node: Node) -> None:
+    """Answer the caller and end the pipeline."""
+    if call.response:
+        call.response.discard()
+    response = Response(200)
+    for child in node.children:
+        if child.name == "set-status":
+            status, response.reason = await call.attributes(child, "code", "reason")
+            response.status = int(status)
+        elif child.name == "set-header":
+            await apply_headers(call, child, response.headers)
+        elif child.name == "set-body":
+            response.body = Body((await call.text(child.text)).encode())
+    call.response = response
+    call.changed("response")
+    raise ResponseReady
+
+
+@policy("trace")
+async def trace(call: Call, node: Node) -> None:
+    """Keep the message with the call's traces."""
+    messages = [await call.text(child.text) for child in node.children if child.name == "message"]
+    call.traces.append(f"{node.attributes['source']}: {' '.join(messages)}")
+
+
+@policy("emit-metric")
+async def emit_metric(call: Call, node: Node) -> None:
+    """Keep a metric with its dimensions."""
+    value = await call.text(node.attributes.get("value", "1"))
+    call.gateway.metrics.append(await metric(call, node, str(node.attributes["name"]), float(value)))
+
+
+async def metric(call: Call, node: Node, name: str, value: float) -> dict[str, Any]:
+    """One metric record with the dimensions that `node` asks for."""
+    dimensions = {
+        str(child.attributes["name"]): await call.text(child.attributes.get("value"))
+        for child in node.children
+        if child.name == "dimension"
+    }
+    namespace = str(node.attributes.get("namespace", "API Management"))
+    return {"name": name, "namespace": namespace, "value": value, "dimensions": dimensions}
+
+
+@policy("log-to-eventhub")
+async def log_to_eventhub(call: Call, node: Node) -> None:
+    """Keep what would go to the event hub, cut at its 200 KB."""
+    message = (await call.text(node.text)).encode()[: 200 * 1024]
+    call.gateway.eventhub.append(
+        {"logger": node.attributes["logger-id"], "message": message.decode(errors="replace")}
+    )

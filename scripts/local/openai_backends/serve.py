@@ -1,0 +1,45 @@
+"""Starts a listener per simulated account."""
+
+from collections.abc import AsyncIterator
+from contextlib import AsyncExitStack, asynccontextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+import yaml
+from scripts.local.listening import listening
+from scripts.local.openai_backends.account import Account
+from scripts.local.openai_backends.app import application
+
+
+@dataclass(frozen=True, slots=True)
+class Backends:
+    """The running accounts by name, and the origin that stands for each host."""
+
+    accounts: dict[str, Account]
+    origins: dict[str, str]
+
+
+def accounts_of(config: Path) -> list[Account]:
+    """The accounts that `deployments.yaml` in `config` defines."""
+    document = yaml.safe_load((config / "deployments.yaml").read_text("utf-8"))
+    sets = document["deploymentSets"]
+    return [
+        Account(
+            entry["account"],
+            entry["region"],
+            {deployment["name"]: deployment for deployment in sets[entry["deployments"]]},
+        )
+        for entry in document["accounts"]
+    ]
+
+
+@asynccontextmanager
+async def serve(config: Path, port: int = 0) -> AsyncIterator[Backends]:
+    """Run every account, on consecutive ports from `port`, or on free ones."""
+    accounts = accounts_of(config)
+    async with AsyncExitStack() as stack:
+        origins = {}
+        for place, account in enumerate(accounts):
+            where = listening(application(account), port + place if port else 0)
+            origins[account.host] = f"http://127.0.0.1:{await stack.enter_async_context(where)}"
+        yield Backends({account.name: account for account in accounts}, origins)

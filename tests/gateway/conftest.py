@@ -1,0 +1,30 @@
+"""One laboratory, and so one Mono process, for all tests of the gateway."""
+
+import asyncio
+from collections.abc import Iterator
+
+import pytest
+from scripts.local.gateway.assembly import MonoMissing, Toolchain
+
+from tests.gateway.laboratory import Laboratory
+
+
+@pytest.fixture(scope="session")
+def laboratory() -> Iterator[Laboratory]:
+    try:
+        Toolchain.find()
+    except MonoMissing as missing:
+        pytest.skip(str(missing))
+    with asyncio.Runner() as runner:
+        opened = Laboratory(runner)
+        runner.run(opened.open())
+        try:
+            yield opened
+        finally:
+            runner.run(opened.stack.aclose())
+
+
+@pytest.fixture
+def lab(laboratory: Laboratory) -> Laboratory:
+    laboratory.fresh()
+    return laboratory

@@ -1,0 +1,135 @@
+"""C# expressions behave as API Management's do."""
+
+from tests.gateway.laboratory import Laboratory, document, reports
+
+CHAT = "/openai/v1/chat/completions"
+
+
+def guarded(code: str) -> str:
+    return f"<set-variable name='r' value='@{{ {code} }}' />".replace('"', "&quot;")
+
+
+PRESERVED = document(
+    """<set-variable name="a" value='@(context.Request.Body.As&lt;JObject&gt;(preserveContent: true))' />
+       <set-variable name="b" value='@((string)((JObject)context.Variables["a"])["model"])' />"""
+)
+CONSUMED = document("<set-variable name='a' value='@(context.Request.Body.As&lt;string&gt;())' />")
+TWICE = document(
+    """<set-variable name="a" value='@(context.Request.Body.As&lt;string&gt;())' />
+       <set-variable name="b" value='@(context.Request.Body.As&lt;string&gt;())' />""",
+    on_error=reports("context.LastError.Reason", "context.LastError.Source", "context.LastError.Section"),
+)
+NO_BODY = document(reports("context.Request.Body == null"))
+AS_OBJECT = document(
+    "<set-variable name='a' value='@(context.Request.Body.As&lt;JObject&gt;(preserveContent: true))' />"
+    + reports('context.Variables["a"].GetType().Name'),
+    on_error=reports("context.LastError.Message"),
+)
+WRONG_CAST = document(
+    """<set-variable name="n" value="5" />
+       <set-variable name="i" value='@(context.Variables.GetValueOrDefault&lt;int&gt;("n"))' />""",
+    on_error=reports("context.LastError.Message"),
+)
+TYPES = document(
+    """<set-variable name="text" value="5" /><set-variable name="number" value="@(5)" />
+       <set-variable name="flag" value="@(true)" />"""
+    + reports(
+        'context.Variables["text"].GetType().Name',
+        'context.Variables["number"].GetType().Name',
+        'context.Variables["flag"].GetType().Name',
+        'context.Variables.GetValueOrDefault<string>("absent", "none")',
+        'context.Variables.GetValueOrDefault<int>("number")',
+    )
+)
+SURROUNDINGS = document(
+    reports(
+        "context.Api.Id",
+        "context.Deployment.Region",
+        "context.Request.Method",
+        "context.Request.OriginalUrl.Path",
+        'context.Request.Url.Query.GetValueOrDefault("a", "")',
+        'context.Request.Headers.GetValueOrDefault("X-Two", "")',
+        "context.Subscription == null ? null : context.Subscription.Id",
+        "context.Product == null ? null : context.Product.Name",
+        "context.User == null",
+        "context.Response == null",
+        "context.LastError == null",
+        "context.Operation.UrlTemplate",
+    )
+)
+STATEMENTS = document(
+    reports('(string)context.Variables["sum"]').replace(
+        "<return-response>",
+        """<set-variable name="sum" value="@{
+            var sum = 0;
+            foreach (var n in new List&lt;int&gt; { 1, 2, 3 }) { sum += n; }
+            return sum.ToString();
+        }" /><return-response>""",
+        1,
+    )
+)
+BODY_EDIT = document(
+    """<set-body>@{
+        var body = context.Request.Body.As<JObject>(preserveContent: true);
+        body["stream"] = true;
+        return body.ToString(Newtonsoft.Json.Formatting.None);
+    }</set-body>
+    <set-variable name="again" value='@((bool)context.Request.Body.As&lt;JObject&gt;(preserveContent: true)["stream"])' />
+    """.replace("<JObject>", "&lt;JObject&gt;")
+)
+
+
+def test_a_body_read_with_its_content_preserved_reaches_the_backend(lab: Laboratory) -> None:
+    answer = lab.call(PRESERVED, "POST", CHAT, json={"model": "gpt-4o"})
+
+    assert answer.json["body"] == '{"model": "gpt-4o"}'
+
+
+def test_a_body_read_without_preserving_it_reaches_the_backend_empty(lab: Laboratory) -> None:
+    answer = lab.call(CONSUMED, "POST", CHAT, json={"model": "gpt-4o"})
+
+    assert answer.json["body"] == ""
+
+
+def test_a_consumed_body_cannot_be_read_again(lab: Laboratory) -> None:
+    answer = lab.call(TWICE, "POST", CHAT, json={"model": "gpt-4o"})
+
+    assert answer.json == ["ExpressionValueEvaluationFailure", "set-variable", "inbound"]
+
+
+def test_a_get_has_no_body(lab: Laboratory) -> None:
+    assert lab.call(NO_BODY).json == [True]
+    assert lab.call(NO_BODY, "POST", CHAT, json={}).json == [False]
+
+
+def test_an_array_or_a_text_is_no_jobject(lab: Laboratory) -> None:
+    assert lab.call(AS_OBJECT, "POST", CHAT, json={}).json == ["JObject"]
+    assert "JsonReaderException" in lab.call(AS_OBJECT, "POST", CHAT, json=[1]).json[0]
+    assert "JsonReaderException" in lab.call(AS_OBJECT, "POST", CHAT, data=b"plain").json[0]
+
+
+def test_a_variable_of_another_type_throws(lab: Laboratory) -> None:
+    assert "InvalidCastException" in lab.call(WRONG_CAST).json[0]
+
+
+def test_literals_are_strings_and_expressions_keep_their_types(lab: Laboratory) -> None:
+    assert lab.call(TYPES).json == ["String", "Int32", "Boolean", "none", 5]
+
+
+def test_the_context_describes_the_call(lab: Laboratory) -> None:
+    headers = {"X-Two": "b", "api-key": "key-of-search"}
+
+    answer = lab.call(SURROUNDINGS, "GET", "/openai/v1/models?a=1%202", headers=headers)
+
+    known = ["azure-openai", "swedencentral", "GET", "/openai/v1/models", "1 2", "b", "search", "Standard"]
+    assert answer.json == [*known, True, True, True, "/*"]
+
+
+def test_statements_run_to_their_return(lab: Laboratory) -> None:
+    assert lab.call(STATEMENTS).json == ["6"]
+
+
+def test_an_edited_body_is_what_later_expressions_and_the_backend_read(lab: Laboratory) -> None:
+    answer = lab.call(BODY_EDIT, "POST", CHAT, json={"model": "gpt-4o"})
+
+    assert answer.json["body"] == '{"model":"gpt-4o","stream":true}'

@@ -1,0 +1,43 @@
+"""One set of compiled policies for all tests, a fresh gateway for each."""
+
+import shutil
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import pytest
+
+from tests.policies.world import Engines, Loop, World
+
+MakeWorld = Callable[..., World]
+
+
+@pytest.fixture(scope="session")
+def engines(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Engines, Loop]]:
+    """The compiled policies."""
+    if shutil.which("mono") is None:
+        pytest.fail("these tests execute C#: install it with `apt-get install mono-mcs libnewtonsoft-json5.0-cil`")
+    loop = Loop()
+    engines = Engines(loop, tmp_path_factory.mktemp("assemblies"))
+    yield engines, loop
+    engines.stop()
+    loop.stop()
+
+
+@pytest.fixture
+def make_world(engines: tuple[Engines, Loop]) -> Iterator[MakeWorld]:
+    """Builds gateways with named values or a region of their own."""
+    worlds: list[World] = []
+
+    def make(**own: Any) -> World:
+        worlds.append(World(*engines, **own))
+        return worlds[-1]
+
+    yield make
+    for world in worlds:
+        world.close()
+
+
+@pytest.fixture
+def world(make_world: MakeWorld) -> World:
+    """A gateway in Sweden with every default."""
+    return make_world()

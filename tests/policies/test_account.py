@@ -1,0 +1,343 @@
+"""Accounting: exactly one event a call, whatever the answer is, and never a word too much in it."""
+
+import json
+import re
+
+import pytest
+
+from tests.policies.world import CHAT, USAGE, World, chunk, sse
+
+
+def test_a_plain_call_is_recorded_with_the_providers_usage_and_where_it_went(world: World) -> None:
+    answer = world.chat()
+
+    event = world.event()
+    assert answer.json() == CHAT
+    assert event["type"] == "chargeback.usage.recorded.v1"
+    assert event["id"] == answer.headers["x-usage-event-id"]
+    assert event["source"] == "/apim/chargeback-local/swedencentral"
+    assert re.fullmatch(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z", event["time"])
+    duration = event["data"].pop("durationMs")
+    assert 0 <= duration < 30_000
+    assert event["data"] == {
+        "operation": "chat.completions",
+        "method": "POST",
+        "apiVersion": "2024-10-21",
+        "deployment": "gpt-4o",
+        "subscriptionId": "search",
+        "productId": "standard",
+        "gatewayRegion": "swedencentral",
+        "clientRegion": "swedencentral",
+        "statusCode": 200,
+        "stream": False,
+        "attempts": 1,
+        "triedBackends": ["oai-swedencentral.openai.azure.com"],
+        "backend": "oai-swedencentral.openai.azure.com",
+        "model": "gpt-4o-2024-11-20",
+        "serviceTier": "default",
+        "usage": USAGE,
+    }
+
+
+def test_the_event_goes_to_the_topic_by_managed_identity(world: World) -> None:
+    world.chat()
+
+    world.events()
+    headers = world.received[0][1]
+    assert headers["Authorization"] == "Bearer managed-identity-token-for-https://eventgrid.azure.net"
+    assert headers["Content-Type"].startswith("application/cloudevents+json")
+
+
+BODIES = {
+    "empty": {"body": b""},
+    "broken": {"body": b'{"usage": {"prompt_tokens": 1'},
+    "array": {"body": b'[{"usage": {"prompt_tokens": 1}}]'},
+    "scalar": {"body": b"42"},
+    "null": {"body": b"null"},
+    "text": {"body": b"Hello.", "type": "text/plain; charset=utf-8"},
+    "binary": {"body": bytes(range(256)), "type": "application/octet-stream"},
+    "audio": {"body": b"ID3" + bytes(1000), "type": "audio/mpeg"},
+    "untyped": {"body": b"{}", "type": ""},
+    "usage null": {"body": {**CHAT, "usage": None}},
+    "usage a string": {"body": {**CHAT, "usage": "18"}},
+    "usage an array": {"body": {**CHAT, "usage": [1, 2]}},
+    "usage missing": {"body": {key: value for key, value in CHAT.items() if key != "usage"}},
+    "usage enormous": {"body": {**CHAT, "usage": {f"key-{n}": n for n in range(2000)}}},
+}
+
+
+@pytest.mark.parametrize("name", BODIES)
+def test_whatever_the_answer_is_the_caller_gets_it_and_one_event_says_so(world: World, name: str) -> None:
+    world.script("oai-swedencentral", **BODIES[name])
+
+    answer = world.chat()
+
+    event = world.event()
+    assert answer.status_code == 200
+    assert answer.content == world.answers["oai-swedencentral"][0].content()
+    assert event["type"] == "chargeback.usage.recorded.v1"
+    assert "usage" not in event["data"]
+
+
+def test_absurd_numbers_are_passed_on_as_they_are(world: World) -> None:
+    absurd = {"prompt_tokens": -5, "completion_tokens": 10**15, "total_tokens": "many"}
+    world.script("oai-swedencentral", body={**CHAT, "usage": absurd})
+
+    answer = world.chat()
+
+    assert answer.status_code == 200
+    assert world.event()["data"]["usage"] == absurd
+
+
+def test_a_204_without_body_is_one_event(world: World) -> None:
+    world.script("oai-swedencentral", status=204, body=b"", type="")
+
+    answer = world.client.delete("/v1/files/file-1", headers={"api-key": "key-search"})
+
+    assert answer.status_code == 204
+    assert world.event()["data"]["operation"] == "files"
+
+
+def test_a_stream_is_pending_and_reaches_the_caller_unread(world: World) -> None:
+    pieces = sse(chunk("Par"), chunk("is"), chunk(usage=USAGE))
+    world.script("oai-swedencentral", type="text/event-stream", pieces=pieces)
+
+    answer = world.chat(stream=True)
+
+    event = world.event()
+    assert answer.content == b"".join(pieces)
+    assert event["type"] == "chargeback.usage.pending.v1"
+    assert event["data"]["stream"] is True
+    assert "usage" not in event["data"]
+    assert "model" not in event["data"]
+
+
+def test_a_stream_that_the_backend_cuts_is_one_pending_event(world: World) -> None:
+    world.script("oai-swedencentral", type="text/event-stream", pieces=sse(chunk("Par"))[:1], cut=True)
+
+    with pytest.raises(Exception, match=r"(?i)peer closed|incomplete|disconnect|reset"):
+        world.chat(stream=True)
+
+    assert world.event()["type"] == "chargeback.usage.pending.v1"
+
+
+def test_a_stream_that_was_asked_for_and_refused_is_rejected(world: World) -> None:
+    world.script("oai-swedencentral", status=400, body={"error": {"code": "content_filter", "message": "no"}})
+
+    answer = world.chat(stream=True)
+
+    assert answer.json()["error"]["code"] == "content_filter"
+    event = world.event()
+    assert event["type"] == "chargeback.usage.rejected.v1"
+    assert event["data"]["statusCode"] == 400
+
+
+def test_a_product_with_exact_streams_has_its_usage_at_once(make_world) -> None:  # type: ignore[no-untyped-def]
+    world = make_world(products="standard=-|1|1|600|200000")
+    pieces = sse(chunk("Paris"), chunk(usage=USAGE))
+    world.script("oai-swedencentral", type="text/event-stream", pieces=pieces)
+
+    answer = world.chat(stream=True)
+
+    event = world.event()
+    assert answer.content == b"".join(pieces)
+    assert event["type"] == "chargeback.usage.recorded.v1"
+    assert event["data"]["usage"] == USAGE
+    assert event["data"]["model"] == "gpt-4o-2024-11-20"
+
+
+def test_an_exact_stream_of_responses_has_the_usage_of_its_last_event(make_world) -> None:  # type: ignore[no-untyped-def]
+    world = make_world(products="standard=-|1|1|600|200000")
+    usage = {"input_tokens": 3, "output_tokens": 4, "total_tokens": 7}
+    done = {"type": "response.completed", "response": {"id": "resp_1", "model": "gpt-4o", "usage": usage}}
+    world.script("oai-swedencentral", type="text/event-stream", pieces=sse({"type": "response.created"}, done))
+
+    world.client.post(
+        "/v1/responses",
+        json={"model": "gpt-4o", "input": "hi", "stream": True},
+        headers={"api-key": "key-search"},
+    )
+
+    event = world.event()
+    assert (event["type"], event["data"]["usage"], event["data"]["responseId"]) == (
+        "chargeback.usage.recorded.v1",
+        usage,
+        "resp_1",
+    )
+
+
+def test_an_exact_stream_without_usage_stays_pending(make_world) -> None:  # type: ignore[no-untyped-def]
+    world = make_world(products="standard=-|1|1|600|200000")
+    world.script("oai-swedencentral", type="text/event-stream", pieces=sse(chunk("Paris")))
+
+    world.chat(stream=True)
+
+    assert world.event()["type"] == "chargeback.usage.pending.v1"
+
+
+def test_no_secret_and_no_content_is_in_any_event(world: World) -> None:
+    secrets = ["key-search", "my-bearer", "Capital of France", "Paris", "managed-identity-token", "eyJ"]
+    headers = {"api-key": "key-search", "Authorization": "Bearer my-bearer"}
+    body = {"messages": [{"role": "user", "content": "Capital of France?"}]}
+    path = "/deployments/gpt-4o/chat/completions?api-version=2024-10-21&subscription-key=key-search"
+
+    world.client.post(path, json=body, headers=headers)
+    world.client.post(path, json=body, headers={"Authorization": f"Bearer {world.token()}"})
+    world.client.post(path, json=body, headers={"Authorization": "Bearer eyJhbGciOiJub25lIn0.eyJvaWQiOiIxIn0.x"})
+
+    text = json.dumps(world.events())
+    assert len(world.received) == 3
+    assert not [secret for secret in secrets if secret in text]
+
+
+def test_the_callers_wait_does_not_include_a_slow_topic(world: World) -> None:
+    world.topic_delay = 2
+
+    answer = world.chat()
+
+    assert answer.elapsed.total_seconds() < 1.5
+    assert len(world.events()) == 1
+
+
+def test_a_topic_that_refuses_costs_the_caller_nothing(world: World) -> None:
+    world.topic_status = 503
+
+    assert world.chat().status_code == 200
+
+
+def test_pictures_without_usage_carry_their_number_size_and_quality(world: World) -> None:
+    world.script("oai-swedencentral", body={"created": 1, "data": [{"url": "https://x/1"}, {"url": "https://x/2"}]})
+    body = {"prompt": "a cat", "n": 2, "size": "1792x1024", "quality": "hd"}
+
+    world.client.post(
+        "/deployments/dalle/images/generations?api-version=2024-10-21",
+        json=body,
+        headers={"api-key": "key-search"},
+    )
+
+    data = world.event()["data"]
+    assert data["operation"] == "images.generations"
+    assert data["quantities"] == {"images": 2, "size": "1792x1024", "quality": "hd"}
+
+
+def test_pictures_with_usage_carry_it_however_large_they_are(world: World) -> None:
+    usage = {"input_tokens": 10, "output_tokens": 4160, "total_tokens": 4170}
+    world.script("oai-swedencentral", body={"created": 1, "data": [{"b64_json": "A" * 3_000_000}], "usage": usage})
+
+    world.client.post(
+        "/v1/images/generations",
+        json={"model": "gpt-image-1", "prompt": "cat"},
+        headers={"api-key": "key-search"},
+    )
+
+    data = world.event()["data"]
+    assert data["usage"] == usage
+    assert data["deployment"] == "gpt-image-1"
+    assert "quantities" not in data
+
+
+def test_embeddings_carry_usage_behind_their_vectors(world: World) -> None:
+    vectors = [{"object": "embedding", "index": n, "embedding": [0.1] * 500} for n in range(20)]
+    usage = {"prompt_tokens": 40, "total_tokens": 40}
+    world.script(
+        "oai-swedencentral",
+        body={"object": "list", "data": vectors, "model": "text-embedding-3-large", "usage": usage},
+    )
+
+    world.client.post(
+        "/deployments/text-embedding-3-large/embeddings?api-version=2024-10-21",
+        json={"input": ["a"] * 20},
+        headers={"api-key": "key-search"},
+    )
+
+    data = world.event()["data"]
+    assert (data["usage"], data["model"]) == (usage, "text-embedding-3-large")
+
+
+def test_speech_is_measured_in_characters(world: World) -> None:
+    world.script("oai-swedencentral", body=b"ID3", type="audio/mpeg")
+
+    world.client.post(
+        "/deployments/tts/audio/speech?api-version=2024-10-21",
+        json={"input": "Grüezi 👋", "voice": "alloy"},
+        headers={"api-key": "key-search"},
+    )
+
+    data = world.event()["data"]
+    assert data["operation"] == "audio.speech"
+    assert data["quantities"] == {"characters": 8}
+
+
+@pytest.mark.parametrize(
+    ("body", "kind", "expected"),
+    [
+        (
+            {"text": "hi", "usage": {"type": "duration", "seconds": 9}},
+            "application/json",
+            {"usage": {"type": "duration", "seconds": 9}},
+        ),
+        (
+            {"text": "hi", "duration": 8.47, "segments": []},
+            "application/json",
+            {"quantities": {"audioSeconds": 8.47}},
+        ),
+        (b"hi", "text/plain", {}),
+    ],
+)
+def test_a_transcription_is_measured_where_its_answer_tells(
+    world: World, body: object, kind: str, expected: dict
+) -> None:  # type: ignore[type-arg]
+    world.script("oai-swedencentral", body=body, type=kind)
+
+    world.client.post(
+        "/v1/audio/transcriptions",
+        data={"model": "whisper", "response_format": "json"},
+        files={"file": ("a.mp3", b"\x00\xff" * 100_000, "audio/mpeg")},
+        headers={"api-key": "key-search"},
+    )
+
+    data = world.event()["data"]
+    assert data["operation"] == "audio.transcriptions"
+    assert data["deployment"] == "whisper"
+    assert {key: data[key] for key in ("usage", "quantities") if key in data} == expected
+
+
+@pytest.mark.parametrize(
+    ("method", "path", "operation"),
+    [
+        ("POST", "/deployments/gpt-4o/completions", "completions"),
+        ("POST", "/v1/embeddings", "embeddings"),
+        ("POST", "/deployments/gpt-image-1/images/edits", "images.edits"),
+        ("POST", "/deployments/whisper/audio/translations", "audio.translations"),
+        ("GET", "/v1/models", "models"),
+        ("GET", "/v1/batches", "batches"),
+        ("POST", "/v1/files", "files"),
+        ("GET", "/v1/fine_tuning/jobs", "fine_tuning.jobs"),
+        ("GET", "/v1/realtime", "realtime"),
+        ("POST", "/v1/videos/generations/jobs", "videos"),
+        ("PUT", "/something/NEW-42!x/y", "something"),
+        ("GET", "/", "unknown"),
+    ],
+)
+def test_every_route_is_accounted_as_itself(world: World, method: str, path: str, operation: str) -> None:
+    answer = world.client.request(
+        method, path, json={} if method == "POST" else None, headers={"api-key": "key-search"}
+    )
+
+    event = world.event()
+    assert answer.status_code == 200
+    assert event["data"]["operation"] == operation
+    assert event["data"]["method"] == method
+
+
+def test_a_fault_while_composing_still_counts_the_call(world: World) -> None:
+    world.script("oai-swedencentral", body={"created": 1, "data": []})
+
+    answer = world.client.post(
+        "/v1/images/generations", json={"model": "dalle", "n": 10**18}, headers={"api-key": "key-search"}
+    )
+
+    event = world.event()
+    assert answer.status_code == 200
+    assert event["type"] == "chargeback.usage.pending.v1"
+    assert event["data"]["subscriptionId"] == "search"

@@ -1,0 +1,226 @@
+"""Failing over: what is repeated, where, how often, and what the caller is told when nothing is left."""
+
+import threading
+import time
+
+import pytest
+
+from tests.policies.conftest import MakeWorld
+from tests.policies.world import EU, US, World, chunk, sse
+
+BUSY = {"status": 429, "body": {"error": {"code": "429", "message": "slow down"}}}
+DOWN = {"status": 503, "body": {"error": {"code": "503", "message": "down"}}}
+
+
+def hosts(*accounts: str) -> list[str]:
+    """The hosts of accounts."""
+    return [f"{account}.openai.azure.com" for account in accounts]
+
+
+@pytest.mark.parametrize("fault", [BUSY, DOWN, {"status": 500, "body": b"oops", "type": "text/html"}])
+def test_a_fault_of_one_account_is_not_the_callers_to_see(world: World, fault: dict) -> None:  # type: ignore[type-arg]
+    world.script(EU[0], **fault)
+
+    answer = world.chat()
+
+    data = world.event()["data"]
+    assert answer.status_code == 200
+    assert data["triedBackends"] == hosts(*EU)
+    assert (data["attempts"], data["backend"], data["statusCode"]) == (2, hosts(EU[1])[0], 200)
+
+
+def test_each_repeat_carries_the_whole_body(world: World) -> None:
+    world.script(EU[0], **BUSY)
+
+    world.chat(padding="x" * 100_000)
+
+    assert world.seen[0].body == world.seen[1].body
+    assert len(world.seen[1].body) > 100_000
+
+
+@pytest.mark.parametrize("null", [False, True])
+def test_an_account_that_cannot_be_reached_is_passed_over(make_world: MakeWorld, *, null: bool) -> None:
+    world = make_world(null=null)
+    world.down(EU[0])
+
+    answer = world.chat()
+
+    data = world.event()["data"]
+    assert answer.status_code == 200
+    assert data["attempts"] == 2
+    assert data["backend"] == hosts(EU[1])[0]
+
+
+@pytest.mark.parametrize("null", [False, True])
+def test_an_account_that_does_not_answer_in_time_is_passed_over(make_world: MakeWorld, *, null: bool) -> None:
+    world = make_world(null=null, backend_timeout="1")
+    world.script(EU[0], delay=3)
+
+    answer = world.chat()
+
+    assert answer.status_code == 200
+    assert world.event()["data"]["attempts"] == 2
+
+
+def test_a_geography_without_residency_fails_over_to_the_next(world: World) -> None:
+    world.script(*EU, **DOWN)
+
+    answer = world.chat()
+
+    assert answer.status_code == 200
+    assert world.event()["data"]["triedBackends"] == hosts(*EU, US[0])
+
+
+def test_when_every_account_is_busy_the_caller_hears_the_shortest_wait(world: World) -> None:
+    for account, wait in zip((*EU, *US), ("40", "7", "30", "20"), strict=True):
+        world.script(account, **BUSY, headers={"Retry-After": wait})
+
+    answer = world.chat()
+
+    assert answer.status_code == 429
+    assert answer.headers["Retry-After"] == "7"
+    assert answer.headers["retry-after-ms"] == "7000"
+    assert answer.json()["error"]["code"] == "all_backends_busy"
+    event = world.event()
+    assert event["type"] == "chargeback.usage.rejected.v1"
+    assert (event["data"]["statusCode"], event["data"]["attempts"]) == (429, 4)
+
+
+def test_retry_after_ms_is_finer_than_retry_after(world: World) -> None:
+    world.script(*EU, *US, **BUSY, headers={"Retry-After": "2", "retry-after-ms": "1250"})
+
+    answer = world.chat()
+
+    assert (answer.headers["Retry-After"], answer.headers["retry-after-ms"]) == ("2", "1250")
+
+
+def test_a_wait_given_as_a_date_is_understood(world: World) -> None:
+    later = time.strftime("%a, %d %b %Y %H:%M:%S GMT", time.gmtime(time.time() + 30))
+    world.script(*EU, *US, **BUSY, headers={"Retry-After": later})
+
+    answer = world.chat()
+
+    assert 20 <= int(answer.headers["Retry-After"]) <= 30
+
+
+def test_when_every_account_fails_the_caller_gets_503_and_a_wait(world: World) -> None:
+    world.script(*EU, *US, **DOWN)
+
+    answer = world.chat()
+
+    assert (answer.status_code, answer.json()["error"]["code"]) == (503, "no_backend_available")
+    assert answer.headers["Retry-After"] == "10"
+
+
+@pytest.mark.parametrize("null", [False, True])
+def test_when_nothing_can_be_reached_the_caller_gets_503_and_one_event_says_so(
+    make_world: MakeWorld, *, null: bool
+) -> None:
+    world = make_world(null=null)
+    world.down(*EU, *US)
+
+    answer = world.chat()
+
+    assert (answer.status_code, answer.json()["error"]["code"]) == (503, "no_backend_available")
+    assert int(answer.headers["Retry-After"]) > 0
+    data = world.event()["data"]
+    assert data["attempts"] == 4
+    assert "backend" not in data
+
+
+def test_an_open_breaker_keeps_later_calls_away_without_an_attempt(world: World) -> None:
+    world.script(EU[0], **BUSY, headers={"Retry-After": "30"})
+
+    for _ in range(3):
+        world.chat()
+
+    assert [seen.account for seen in world.seen] == [EU[0], EU[1], EU[1], EU[1]]
+
+
+def test_when_every_breaker_is_open_the_caller_is_told_to_wait(world: World) -> None:
+    world.script(*EU, *US, **BUSY, headers={"Retry-After": "30"})
+    world.chat()
+    world.events()
+    world.received.clear()
+
+    answer = world.chat()
+
+    assert answer.status_code in (429, 503)
+    assert int(answer.headers["Retry-After"]) > 0
+    assert len(world.seen) == 4
+    assert world.event()["type"] == "chargeback.usage.rejected.v1"
+
+
+@pytest.mark.parametrize("status", [400, 401, 403, 404, 409, 422])
+def test_a_fault_of_the_call_itself_is_answered_by_the_backend_alone(world: World, status: int) -> None:
+    world.script(EU[0], status=status, body={"error": {"code": "x", "message": "theirs"}})
+
+    answer = world.chat()
+
+    assert (answer.status_code, answer.json()["error"]["message"]) == (status, "theirs")
+    assert len(world.seen) == 1
+    assert world.event()["data"]["statusCode"] == status
+
+
+def test_a_stream_begins_before_the_backend_has_finished(world: World) -> None:
+    pieces = sse(chunk("Pa"), chunk("ris"), chunk("!"))
+    world.script(EU[0], type="text/event-stream", pieces=pieces, pause=0.5)
+    began = time.monotonic()
+
+    with world.client.stream(
+        "POST",
+        "/v1/chat/completions",
+        json={"model": "gpt-4o", "stream": True},
+        headers={"api-key": "key-search"},
+    ) as answer:
+        parts = answer.iter_raw()
+        first = next(parts)
+        first_after = time.monotonic() - began
+        rest = b"".join(parts)
+
+    assert first == pieces[0]
+    assert first + rest == b"".join(pieces)
+    assert first_after < 1 < time.monotonic() - began
+    assert world.event()["type"] == "chargeback.usage.pending.v1"
+
+
+def test_a_stream_that_is_busy_elsewhere_fails_over_before_it_begins(world: World) -> None:
+    world.script(EU[0], **BUSY)
+    world.script(EU[1], type="text/event-stream", pieces=sse(chunk("Paris")))
+
+    answer = world.chat(stream=True)
+
+    assert b"Paris" in answer.content
+    data = world.event()["data"]
+    assert (data["attempts"], data["backend"]) == (2, hosts(EU[1])[0])
+
+
+def test_a_caller_who_leaves_does_not_leave_a_call_unaccounted(world: World) -> None:
+    world.script(EU[0], type="text/event-stream", pieces=sse(*[chunk("x")] * 50), pause=0.05)
+
+    with world.client.stream(
+        "POST",
+        "/v1/chat/completions",
+        json={"model": "gpt-4o", "stream": True},
+        headers={"api-key": "key-search"},
+    ) as answer:
+        next(answer.iter_raw())
+
+    assert world.event()["type"] == "chargeback.usage.pending.v1"
+
+
+def test_many_calls_at_once_are_one_event_each(world: World) -> None:
+    world.script(EU[0], **BUSY, headers={"Retry-After": "1"})
+    statuses: list[int] = []
+
+    threads = [
+        threading.Thread(target=lambda: statuses.append(world.chat("key-support").status_code)) for _ in range(30)
+    ]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+
+    events = world.events()
+    assert statuses == [200] * 30
+    assert len({event["id"] for event in events}) == len(events) == 30

@@ -1,0 +1,179 @@
+"""Who calls: keys, tokens, products and claimed tags, and every way to be refused at the door."""
+
+import time
+from typing import Any
+
+import httpx
+import pytest
+
+from tests.policies.conftest import MakeWorld
+from tests.policies.world import USAGE, World
+
+CHAT = "/deployments/gpt-4o/chat/completions?api-version=2024-10-21"
+
+
+def post(world: World, headers: dict[str, str], path: str = CHAT) -> httpx.Response:
+    """A chat call with these headers alone."""
+    return world.client.post(path, json={"messages": []}, headers=headers)
+
+
+def refused(world: World, answer: httpx.Response, status: int, code: str) -> dict[str, Any]:
+    """The event of a refusal, after checking what the caller was told."""
+    error = answer.json()["error"]
+    assert (answer.status_code, error["code"]) == (status, code)
+    assert set(error) == {"code", "message", "type"}
+    assert error["message"]
+    event = world.event()
+    assert event["id"] == answer.headers["x-usage-event-id"]
+    assert event["type"] == "chargeback.usage.rejected.v1"
+    assert event["data"]["statusCode"] == status
+    assert event["data"]["operation"] == "chat.completions"
+    assert "usage" not in event["data"]
+    return event["data"]
+
+
+def test_a_call_without_identity_is_refused_and_never_reaches_a_backend(world: World) -> None:
+    answer = post(world, {})
+
+    data = refused(world, answer, 401, "invalid_api_key")
+    assert "subscriptionId" not in data
+    assert "attempts" not in data
+    assert world.seen == []
+
+
+def test_a_wrong_key_is_refused(world: World) -> None:
+    answer = post(world, {"api-key": "wrong"})
+
+    refused(world, answer, 401, "invalid_api_key")
+    assert world.seen == []
+
+
+def test_a_key_in_the_authorization_header_is_no_identity(world: World) -> None:
+    answer = post(world, {"Authorization": "Bearer key-search"})
+
+    refused(world, answer, 401, "invalid_api_key")
+
+
+def test_an_entra_token_alone_calls_under_the_default_product(world: World) -> None:
+    answer = post(world, {"Authorization": f"Bearer {world.token()}"})
+
+    data = world.event()["data"]
+    assert answer.status_code == 200
+    assert data["productId"] == "standard"
+    assert (data["tenantId"][:4], data["appId"], data["userObjectId"]) == ("1111", "app-1", "oid-1")
+    assert "subscriptionId" not in data
+
+
+def test_a_role_of_the_token_names_its_product(world: World) -> None:
+    post(world, {"Authorization": f"Bearer {world.token(roles=['reader', 'eu-resident'])}"})
+
+    assert world.event()["data"]["productId"] == "eu-resident"
+
+
+def test_a_version_2_token_names_its_application_as_azp(world: World) -> None:
+    post(world, {"Authorization": f"Bearer {world.token(appid=None, azp='app-2')}"})
+
+    assert world.event()["data"]["appId"] == "app-2"
+
+
+def test_a_key_and_a_token_together_give_both_identities(world: World) -> None:
+    post(world, {"api-key": "key-support", "Authorization": f"Bearer {world.token(roles=['eu-resident'])}"})
+
+    data = world.event()["data"]
+    assert (data["subscriptionId"], data["productId"], data["appId"]) == ("support", "premium", "app-1")
+
+
+@pytest.mark.parametrize(
+    "claims",
+    [{"exp": int(time.time()) - 60}, {"aud": "api://other"}, {"tid": "99999999-0000-0000-0000-000000000000"}],
+)
+def test_a_token_that_is_not_valid_here_is_refused_even_beside_a_good_key(world: World, claims: dict[str, Any]) -> None:
+    answer = post(world, {"api-key": "key-search", "Authorization": f"Bearer {world.token(**claims)}"})
+
+    data = refused(world, answer, 401, "invalid_token")
+    assert data["subscriptionId"] == "search"
+    assert "appId" not in data
+    assert world.seen == []
+
+
+def test_a_token_signed_by_somebody_else_is_refused(make_world: MakeWorld) -> None:
+    world, other = make_world(), make_world()
+
+    answer = post(world, {"Authorization": f"Bearer {other.token()}"})
+
+    refused(world, answer, 401, "invalid_token")
+
+
+def test_a_product_that_is_not_configured_is_refused(make_world: MakeWorld) -> None:
+    world = make_world(products="premium=-|0|1|600|200000", default_product="premium")
+
+    answer = post(world, {"api-key": "key-search"})
+
+    refused(world, answer, 403, "product_not_configured")
+    assert world.seen == []
+
+
+def test_tags_come_from_the_query_or_the_headers_and_are_cut(world: World) -> None:
+    path = f"{CHAT}&username=ada&billingCode={'B' * 300}"
+
+    post(world, {"api-key": "key-search", "x-username": "eve", "x-company-name": "Acme AG"}, path)
+
+    data = world.event()["data"]
+    assert (data["username"], data["companyName"], data["billingCode"]) == ("ada", "Acme AG", "B" * 256)
+
+
+def test_neither_tags_nor_secrets_of_the_caller_reach_the_backend(world: World) -> None:
+    headers = {
+        "api-key": "key-search",
+        "Authorization": f"Bearer {world.token()}",
+        "Ocp-Apim-Subscription-Key": "key-search",
+        "Cookie": "session=1",
+        "x-username": "ada",
+        "x-company-name": "Acme",
+        "x-billing-code": "B1",
+        "x-custom": "kept",
+        "Accept-Encoding": "gzip",
+    }
+
+    post(world, headers, f"{CHAT}&username=ada&companyName=Acme&billingCode=B1&subscription-key=key-search")
+
+    (seen,) = world.seen
+    assert seen.query == {"api-version": "2024-10-21"}
+    assert seen.headers["Authorization"] == "Bearer managed-identity-token-for-https://cognitiveservices.azure.com"
+    names = {name.lower() for name in seen.headers}
+    assert not names & {
+        "api-key",
+        "ocp-apim-subscription-key",
+        "cookie",
+        "x-username",
+        "x-company-name",
+        "x-billing-code",
+        "accept-encoding",
+    }
+    assert "x-custom" in names
+
+
+def test_without_a_token_for_the_backend_the_call_fails_and_says_nothing_of_the_inside(world: World) -> None:
+    world.identity_status = 500
+
+    answer = post(world, {"api-key": "key-search"})
+
+    assert answer.status_code == 500
+    assert answer.json()["error"] == {
+        "code": "gateway_error",
+        "message": "The gateway could not handle this call.",
+        "type": "server_error",
+    }
+    assert world.seen == []
+
+
+def test_without_a_token_for_the_topic_the_caller_still_gets_the_answer(world: World) -> None:
+    world.chat()
+    world.events()
+    world.gateway.identity._tokens.pop(("https://eventgrid.azure.net", None))
+    world.identity_status = 500
+
+    answer = world.chat()
+
+    assert answer.json()["usage"] == USAGE
+    assert len(world.events()) == 1

@@ -1,0 +1,134 @@
+"""What is kept out: foreign origins and addresses, bodies too large, and callers too fast."""
+
+import pytest
+
+from tests.policies.conftest import MakeWorld
+from tests.policies.test_identify import refused
+from tests.policies.world import World
+
+
+def test_a_caller_from_another_address_is_refused(make_world: MakeWorld) -> None:
+    world = make_world(allowed_ip_from="10.0.0.0", allowed_ip_to="10.255.255.255")
+
+    answer = world.chat()
+
+    refused(world, answer, 403, "ip_not_allowed")
+    assert world.seen == []
+
+
+def test_a_caller_from_an_allowed_address_passes(make_world: MakeWorld) -> None:
+    world = make_world(allowed_ip_from="127.0.0.1", allowed_ip_to="127.0.0.1")
+
+    assert world.chat().status_code == 200
+
+
+def test_a_body_that_is_too_large_is_refused(make_world: MakeWorld) -> None:
+    world = make_world(max_request_bytes="2000")
+
+    answer = world.chat(padding="x" * 3000)
+
+    refused(world, answer, 413, "request_too_large")
+    assert world.seen == []
+
+
+def test_a_body_of_chunks_that_grew_too_large_is_refused(make_world: MakeWorld) -> None:
+    world = make_world(max_request_bytes="2000")
+    chunks = iter([b'{"padding": "', b"x" * 3000, b'"}'])
+
+    answer = world.client.post(
+        "/deployments/gpt-4o/chat/completions?api-version=2024-10-21",
+        content=chunks,
+        headers={"api-key": "key-search", "Content-Type": "application/json"},
+    )
+
+    refused(world, answer, 413, "request_too_large")
+
+
+def test_an_upload_that_does_not_tell_its_size_is_refused(world: World) -> None:
+    answer = world.client.post(
+        "/v1/chat/completions",
+        content=iter([b"x" * 10]),
+        headers={"api-key": "key-search", "Content-Type": "application/octet-stream"},
+    )
+
+    refused(world, answer, 411, "length_required")
+
+
+def test_a_chunked_json_body_within_the_limit_passes_unchanged(world: World) -> None:
+    answer = world.client.post(
+        "/v1/chat/completions",
+        content=iter([b'{"model": "gpt-4o",', b' "messages": []}']),
+        headers={"api-key": "key-search", "Content-Type": "application/json"},
+    )
+
+    assert answer.status_code == 200
+    assert world.seen[0].body == b'{"model": "gpt-4o", "messages": []}'
+
+
+def test_too_many_calls_a_minute_are_told_when_to_come_back(make_world: MakeWorld) -> None:
+    world = make_world(products="standard=-|0|1|2|200000;premium=-|0|1|600|200000")
+    answers = [world.chat() for _ in range(2)]
+    world.events()
+    world.received.clear()
+
+    answer = world.chat()
+
+    assert [each.status_code for each in answers] == [200, 200]
+    assert [each.headers["x-gateway-remaining-requests"] for each in answers] == ["1", "0"]
+    data = refused(world, answer, 429, "rate_limit_exceeded")
+    assert data["subscriptionId"] == "search"
+    assert 0 < int(answer.headers["Retry-After"]) <= 60
+    assert int(answer.headers["retry-after-ms"]) == 1000 * int(answer.headers["Retry-After"])
+    assert len(world.seen) == 2
+
+
+def test_one_subscriptions_pace_is_not_anothers(make_world: MakeWorld) -> None:
+    world = make_world(products="standard=-|0|1|1|200000")
+
+    statuses = [world.chat(key).status_code for key in ("key-search", "key-research", "key-search")]
+
+    assert statuses == [200, 200, 429]
+
+
+def test_too_many_tokens_a_minute_are_told_when_to_come_back(make_world: MakeWorld) -> None:
+    world = make_world(products="standard=-|0|1|600|20")
+    for _ in range(2):
+        world.chat()
+    world.events()
+    world.received.clear()
+
+    answer = world.chat()
+
+    refused(world, answer, 429, "token_limit_exceeded")
+    assert int(answer.headers["Retry-After"]) > 0
+
+
+def test_the_preflight_of_an_allowed_origin_is_answered_and_is_no_call(make_world: MakeWorld) -> None:
+    world = make_world(cors_origin="https://app.example")
+
+    answer = world.client.options(
+        "/v1/chat/completions",
+        headers={
+            "Origin": "https://app.example",
+            "Access-Control-Request-Method": "POST",
+            "Access-Control-Request-Headers": "api-key",
+        },
+    )
+
+    assert answer.status_code == 200
+    assert answer.headers["Access-Control-Allow-Origin"] == "https://app.example"
+    assert world.events() == []
+    assert world.seen == []
+
+
+@pytest.mark.parametrize(("origin", "allowed"), [("https://app.example", True), ("https://evil.example", False)])
+def test_only_the_allowed_origin_may_read_the_answer(make_world: MakeWorld, origin: str, *, allowed: bool) -> None:
+    world = make_world(cors_origin="https://app.example")
+
+    answer = world.client.post(
+        "/deployments/gpt-4o/chat/completions?api-version=2024-10-21",
+        json={"messages": []},
+        headers={"Origin": origin, "api-key": "key-search"},
+    )
+
+    assert ("Access-Control-Allow-Origin" in answer.headers) is allowed

@@ -1,0 +1,302 @@
+"""A gateway of one region between a client and scripted backends, all on loopback, with the events it sent."""
+
+import asyncio
+import contextlib
+import json
+import threading
+import time
+from collections import defaultdict
+from collections.abc import AsyncIterator, Coroutine
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import httpx
+import jwt
+from aiohttp import web
+from cryptography.hazmat.primitives.asymmetric import rsa
+from scripts.local.gateway.config import load_config
+from scripts.local.gateway.gateway import Gateway, prepare
+from scripts.local.gateway.mono import Mono
+from scripts.local.gateway.server import application
+from scripts.named_values import load_config as definitions
+from scripts.named_values import named_values, pools
+
+ROOT = Path(__file__).parents[2]
+KEYS = {"key-search": "search", "key-support": "support", "key-legal": "legal", "key-research": "research"}
+TENANT = "11111111-2222-3333-4444-555555555555"
+AUDIENCE = "api://gateway"
+EU = ("oai-swedencentral", "oai-francecentral")
+US = ("oai-eastus2", "oai-westus3")
+USAGE = {"prompt_tokens": 11, "completion_tokens": 7, "total_tokens": 18}
+CHAT = {
+    "id": "chatcmpl-1",
+    "object": "chat.completion",
+    "created": 1760000000,
+    "model": "gpt-4o-2024-11-20",
+    "service_tier": "default",
+    "choices": [{"index": 0, "finish_reason": "stop", "message": {"role": "assistant", "content": "Paris"}}],
+    "usage": USAGE,
+}
+
+
+@dataclass
+class Answer:
+    """What a scripted backend says: a body at once or in pieces, or nothing at all."""
+
+    body: Any = field(default_factory=lambda: dict(CHAT))
+    status: int = 200
+    type: str = "application/json"
+    headers: dict[str, str] = field(default_factory=dict)
+    delay: float = 0
+    pieces: list[bytes] | None = None
+    pause: float = 0
+    cut: bool = False
+
+    def content(self) -> bytes:
+        """The body as bytes."""
+        return self.body if isinstance(self.body, bytes) else json.dumps(self.body).encode()
+
+
+@dataclass
+class Seen:
+    """A request as a backend saw it."""
+
+    account: str
+    method: str
+    path: str
+    query: dict[str, str]
+    headers: dict[str, str]
+    body: bytes
+
+    @property
+    def json(self) -> Any:
+        """The body as JSON."""
+        return json.loads(self.body)
+
+
+class Loop:
+    """An event loop in a thread of its own, so that tests use the ordinary blocking clients."""
+
+    def __init__(self) -> None:
+        self.loop = asyncio.new_event_loop()
+        self._thread = threading.Thread(target=self.loop.run_forever, daemon=True)
+        self._thread.start()
+
+    def run(self, work: Coroutine[Any, Any, Any]) -> Any:
+        """The result of `work`."""
+        return asyncio.run_coroutine_threadsafe(work, self.loop).result(60)
+
+    def stop(self) -> None:
+        """End the loop."""
+        self.loop.call_soon_threadsafe(self.loop.stop)
+        self._thread.join()
+        self.loop.close()
+
+
+class Engines:
+    """The compiled policies with their Mono process, one for each set of named values that tests use."""
+
+    def __init__(self, loop: Loop, cache: Path) -> None:
+        self._loop, self._cache = loop, cache
+        self._known: dict[tuple[tuple[str, str], ...], tuple[Any, Mono]] = {}
+
+    def get(self, values: dict[str, str]) -> tuple[Any, Mono]:
+        """Policies and process for these named values."""
+        key = tuple(sorted(values.items()))
+        if key not in self._known:
+            config = definitions(ROOT / "config")
+            backends = {account["account"] for account in config["accounts"]} | set(pools(config))
+            policies, assembly = prepare(ROOT / "apim-policies", values, backends, self._cache)
+            mono = Mono(assembly)
+            self._loop.run(mono.start())
+            self._known[key] = (policies, mono)
+        return self._known[key]
+
+    def stop(self) -> None:
+        """End the processes."""
+        for _, mono in self._known.values():
+            self._loop.run(mono.stop())
+
+
+class World:
+    """The gateway and everything around it."""
+
+    def __init__(
+        self, engines: Engines, loop: Loop, *, region: str = "swedencentral", null: bool = False, **own: str
+    ) -> None:
+        self._loop = loop
+        self.answers: dict[str, list[Answer]] = defaultdict(list)
+        self.seen: list[Seen] = []
+        self.received: list[tuple[dict[str, Any], dict[str, str]]] = []
+        self.topic_delay = 0.0
+        self.topic_status = 200
+        self.identity_status = 200
+        self._key = rsa.generate_private_key(public_exponent=65537, key_size=2048)
+        self._runners: list[web.AppRunner] = []
+        own = {"tenant_id": TENANT, "audience": AUDIENCE, **own}
+        self.policies, mono = engines.get(named_values(definitions(ROOT / "config"), **own))
+        self.around = self._serve(self._surroundings())
+        origin = f"http://127.0.0.1:{self.around}"
+        hosts = {f"{account}.openai.azure.com": origin for account in (*EU, *US)}
+        self.config = load_config(
+            ROOT / "config",
+            ROOT / "apim-policies",
+            region,
+            values=own,
+            hosts={**hosts, "usage-topic.invalid": origin},
+            keys=KEYS,
+            identity_endpoint=f"{origin}/identity",
+            openid_configuration=f"{origin}/issuer",
+            null_response_on_failure=null,
+        )
+        self.gateway = Gateway(self.config, self.policies, mono)
+        loop.run(self.gateway.start())
+        self.port = self._serve(application(self.gateway))
+        self.url = f"http://127.0.0.1:{self.port}/openai"
+        self.client = httpx.Client(base_url=self.url, timeout=30, trust_env=False)
+
+    def close(self) -> None:
+        """Stop everything."""
+        self.client.close()
+        self._loop.run(self.gateway.stop())
+        for runner in self._runners:
+            self._loop.run(runner.cleanup())
+
+    def script(self, *accounts: str, **answer: Any) -> None:
+        """From now on these accounts answer so."""
+        for account in accounts:
+            self.answers[account] = [Answer(**answer)]
+
+    def then(self, account: str, **answer: Any) -> None:
+        """Add an answer: each is given once, the last one for ever."""
+        self.answers[account].append(Answer(**answer))
+
+    def down(self, *accounts: str) -> None:
+        """Nothing listens at these accounts any more."""
+        for account in accounts:
+            self.config.hosts[f"{account}.openai.azure.com"] = "http://127.0.0.1:9"
+
+    def events(self) -> list[dict[str, Any]]:
+        """Every event that was sent, once all have arrived."""
+        self._loop.run(self.gateway.drain())
+        return [event for event, _ in self.received]
+
+    def event(self) -> dict[str, Any]:
+        """The one event that was sent since the last look."""
+        events = self.events()
+        self.received.clear()
+        assert len(events) == 1, events
+        return events[0]
+
+    def chat(
+        self, key: str = "key-search", path: str = "/deployments/gpt-4o/chat/completions", **body: Any
+    ) -> httpx.Response:
+        """An ordinary chat call."""
+        document = {"messages": [{"role": "user", "content": "Capital of France?"}], **body}
+        return self.client.post(f"{path}?api-version=2024-10-21", json=document, headers={"api-key": key})
+
+    def token(self, **claims: Any) -> str:
+        """A signed Entra token."""
+        body = {
+            "aud": AUDIENCE,
+            "tid": TENANT,
+            "iss": "issuer",
+            "exp": int(time.time()) + 600,
+            "oid": "oid-1",
+            "appid": "app-1",
+        }
+        return jwt.encode({**body, **claims}, self._key, algorithm="RS256", headers={"kid": "k1"})
+
+    def _serve(self, app: web.Application) -> int:
+        async def start() -> int:
+            runner = web.AppRunner(app, shutdown_timeout=1)
+            await runner.setup()
+            site = web.TCPSite(runner, "127.0.0.1", 0)
+            await site.start()
+            self._runners.append(runner)
+            return int(runner.addresses[0][1])
+
+        return int(self._loop.run(start()))
+
+    def _surroundings(self) -> web.Application:
+        app = web.Application(client_max_size=1 << 28)
+        app.router.add_post("/api/events", self._topic)
+        app.router.add_get("/identity", self._identity)
+        app.router.add_get("/issuer", self._issuer)
+        app.router.add_get("/keys", self._keys)
+        app.router.add_route("*", "/openai/{path:.*}", self._backend)
+        return app
+
+    async def _topic(self, request: web.Request) -> web.Response:
+        await asyncio.sleep(self.topic_delay)
+        self.received.append((await request.json(), dict(request.headers)))
+        return web.Response(status=self.topic_status)
+
+    async def _identity(self, request: web.Request) -> web.Response:
+        if self.identity_status != 200:
+            return web.json_response({"error": "no identity"}, status=self.identity_status)
+        token = f"managed-identity-token-for-{request.query['resource']}"
+        return web.json_response({"access_token": token, "expires_on": str(int(time.time()) + 3600)})
+
+    async def _issuer(self, request: web.Request) -> web.Response:
+        return web.json_response({"issuer": "issuer", "jwks_uri": f"http://{request.host}/keys"})
+
+    async def _keys(self, _request: web.Request) -> web.Response:
+        key = json.loads(jwt.algorithms.RSAAlgorithm.to_jwk(self._key.public_key()))
+        return web.json_response({"keys": [{**key, "kid": "k1", "alg": "RS256", "use": "sig"}]})
+
+    async def _backend(self, request: web.Request) -> web.StreamResponse:
+        account = request.headers["Host"].split(".")[0]
+        self.seen.append(
+            Seen(
+                account,
+                request.method,
+                request.path,
+                dict(request.query),
+                dict(request.headers),
+                await request.read(),
+            )
+        )
+        scripted = self.answers[account] or [Answer()]
+        answer = scripted.pop(0) if len(scripted) > 1 else scripted[0]
+        await asyncio.sleep(answer.delay)
+        headers = {"Content-Type": answer.type, **answer.headers} if answer.type else answer.headers
+        if answer.pieces is None:
+            return web.Response(status=answer.status, body=answer.content(), headers=headers)
+        return await _stream(request, answer, headers)
+
+
+async def _stream(request: web.Request, answer: Answer, headers: dict[str, str]) -> web.StreamResponse:
+    out = web.StreamResponse(status=answer.status, headers=headers)
+    await out.prepare(request)
+    with contextlib.suppress(ConnectionError):
+        async for piece in _paced(answer):
+            await out.write(piece)
+    if answer.cut and request.transport:
+        request.transport.abort()
+    return out
+
+
+async def _paced(answer: Answer) -> AsyncIterator[bytes]:
+    for piece in answer.pieces or []:
+        yield piece
+        await asyncio.sleep(answer.pause)
+
+
+def sse(*documents: Any) -> list[bytes]:
+    """The pieces of a stream of server-sent events."""
+    return [*(f"data: {json.dumps(each)}\n\n".encode() for each in documents), b"data: [DONE]\n\n"]
+
+
+def chunk(content: str | None = None, **more: Any) -> dict[str, Any]:
+    """One chunk of a streamed chat answer."""
+    choices = [] if content is None else [{"index": 0, "delta": {"content": content}, "finish_reason": None}]
+    return {
+        "id": "c1",
+        "object": "chat.completion.chunk",
+        "created": 1,
+        "model": "gpt-4o-2024-11-20",
+        "choices": choices,
+        **more,
+    }

@@ -1,0 +1,366 @@
+"""Settling: late, partial and absent rows, runs at once, lost events, and what is estimated when time is up."""
+
+import asyncio
+import json
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import pytest
+from chargeback.adapters.memory import MemoryCatalogues, MemoryCounter, MemoryGatewayLog, MemoryLedger, MemoryQuarantine
+from chargeback.domain.lines import Line
+from chargeback.domain.meters import Meter
+from chargeback.domain.settlement import LoggedCall, TokenCount, described
+from chargeback.services.ingest import Ingest, WeightsInForce
+from chargeback.services.settle import Settlement, Settler, _spans
+
+from tests.domain.catalogues import catalogue
+
+NOW = datetime(2026, 3, 14, 12, 0, tzinfo=UTC)
+EARLIER = NOW - timedelta(hours=2)
+SOURCE = "/apim/gw/swedencentral"
+
+
+class Books:
+    """The settler with everything in memory."""
+
+    def __init__(self) -> None:
+        self.ledger, self.counter, self.quarantine = MemoryLedger(), MemoryCounter(), MemoryQuarantine()
+        self.log = MemoryGatewayLog()
+        weights = WeightsInForce(MemoryCatalogues(catalogue()), catalogue())
+        self.door = Ingest(self.ledger, self.counter, self.quarantine, weights)
+        self.settler = Settler(self.log, self.counter, self.door)
+
+    def ingest(self, *events: dict[str, Any], now: datetime = NOW) -> None:
+        """Take events."""
+        asyncio.run(self.door.ingest([json.dumps(event).encode() for event in events], now))
+
+    def settle(self, now: datetime = NOW) -> Settlement:
+        """One run."""
+        return asyncio.run(self.settler.settle(now))
+
+    def counted(self, day: str = "2026-03-14") -> dict[tuple[str, str], dict[Meter, int]]:
+        """(deployment, state) → totals of the day."""
+        totals: dict[tuple[str, str], dict[Meter, int]] = {}
+        lines: list[tuple[Line, dict[int, dict[Meter, int]]]] = list(self.counter.days[day].lines.values())
+        for line, hours in lines:
+            for quantities in hours.values():
+                for meter, quantity in quantities.items():
+                    if quantity:
+                        of_line = totals.setdefault((line.deployment, line.state), {})
+                        of_line[meter] = of_line.get(meter, 0) + quantity
+        return totals
+
+    def events(self, day: str = "2026-03-14") -> list[dict[str, Any]]:
+        """What the ledger holds of the day."""
+        return [json.loads(raw) for raw in self.ledger.events.get(day, [])]
+
+
+def pending(name: str = "call-1", time: datetime = EARLIER, **data: Any) -> dict[str, Any]:
+    """The event of a streamed call."""
+    return {
+        "specversion": "1.0",
+        "id": name,
+        "source": SOURCE,
+        "type": "chargeback.usage.pending.v1",
+        "time": time.isoformat().replace("+00:00", "Z"),
+        "data": {
+            "operation": "chat.completions",
+            "method": "POST",
+            "deployment": "gpt-4o",
+            "backend": "oai-swedencentral.openai.azure.com",
+            "subscriptionId": "search",
+            "statusCode": 200,
+            "stream": True,
+            **data,
+        },
+    }
+
+
+def tokens(name: str = "call-1", **fields: Any) -> TokenCount:
+    """A count of the log, complete since long ago."""
+    base = TokenCount(name, "gpt-4o", "gpt-4o-2024-11-20", 10, 5, 15, True, EARLIER)
+    return replace(base, **fields)
+
+
+def logged(name: str = "call-1", **fields: Any) -> LoggedCall:
+    """The gateway's own row of a call."""
+    base = LoggedCall(
+        correlation_id=name,
+        time=EARLIER,
+        service="gw",
+        region="swedencentral",
+        method="POST",
+        url="https://gw.azure-api.net/openai/deployments/gpt-4o/chat/completions",
+        status=200,
+        duration_ms=900,
+        backend="oai-swedencentral.openai.azure.com",
+        subscription_id="search",
+        product_id="standard",
+        user_id="",
+    )
+    return replace(base, **fields)
+
+
+@pytest.fixture
+def books() -> Books:
+    """Empty books."""
+    return Books()
+
+
+def test_a_streamed_call_gets_its_tokens_from_the_log(books: Books) -> None:
+    books.ingest(pending())
+    books.log.counts.append((EARLIER, tokens()))
+
+    done = books.settle()
+
+    assert done == Settlement(settled=1, recovered=0, estimated=0, waiting=0)
+    assert books.counted() == {("gpt-4o", "settled"): {Meter.INPUT: 10, Meter.OUTPUT: 5, Meter.REQUESTS: 1}}
+    event = books.events()[-1]
+    assert (event["id"], event["time"], event["type"]) == (
+        "call-1/settled",
+        pending()["time"],
+        "chargeback.usage.settled.v1",
+    )
+    usage = {"prompt_tokens": 10, "completion_tokens": 5, "total_tokens": 15}
+    assert event["data"] == {
+        **pending()["data"],
+        "model": "gpt-4o-2024-11-20",
+        "usage": usage,
+        "usageSource": "gateway-log",
+    }
+
+
+def test_settling_again_changes_nothing(books: Books) -> None:
+    books.ingest(pending())
+    books.log.counts.append((EARLIER, tokens()))
+    books.settle()
+    before = books.events()
+
+    done = books.settle()
+
+    assert done == Settlement(0, 0, 0, 0)
+    assert books.events() == before
+
+
+def test_two_runs_at_once_count_a_call_once(books: Books) -> None:
+    books.ingest(*(pending(f"call-{n}") for n in range(50)))
+    books.log.counts += [(EARLIER, tokens(f"call-{n}")) for n in range(50)]
+
+    async def both() -> None:
+        await asyncio.gather(books.settler.settle(NOW), books.settler.settle(NOW))
+
+    asyncio.run(both())
+
+    assert books.counted() == {("gpt-4o", "settled"): {Meter.INPUT: 500, Meter.OUTPUT: 250, Meter.REQUESTS: 50}}
+
+
+def test_rows_that_are_still_arriving_are_waited_for(books: Books) -> None:
+    books.ingest(pending())
+    books.log.counts.append((EARLIER, tokens(completion=2, total=12, arrived=NOW - timedelta(minutes=1))))
+    first = books.settle()
+    books.log.counts[:] = [(EARLIER, tokens(arrived=NOW + timedelta(minutes=1)))]
+
+    second = books.settle(NOW + timedelta(minutes=15))
+
+    assert (first.settled, first.waiting, second.settled) == (0, 1, 1)
+    assert books.counted()["gpt-4o", "settled"][Meter.OUTPUT] == 5
+
+
+def test_a_row_that_comes_hours_late_still_settles(books: Books) -> None:
+    books.ingest(pending(time=NOW - timedelta(hours=30)), now=NOW - timedelta(hours=30))
+    books.log.counts.append((NOW - timedelta(hours=30), tokens()))
+
+    assert books.settle().settled == 1
+    assert books.counted("2026-03-13")["gpt-4o", "settled"][Meter.INPUT] == 10
+
+
+def test_rows_without_tokens_settle_nothing(books: Books) -> None:
+    books.ingest(pending())
+    books.log.counts.append((EARLIER, tokens(prompt=0, completion=0, total=0)))
+
+    assert books.settle() == Settlement(0, 0, 0, waiting=1)
+    assert ("gpt-4o", "unsettled") in books.counted()
+
+
+def test_a_total_larger_than_its_parts_is_believed(books: Books) -> None:
+    books.ingest(pending())
+    books.log.counts.append((EARLIER, tokens(prompt=10, completion=5, total=40)))
+
+    books.settle()
+
+    assert books.counted()["gpt-4o", "settled"] == {Meter.INPUT: 10, Meter.OUTPUT: 30, Meter.REQUESTS: 1}
+
+
+def test_a_call_that_lost_its_event_is_recovered_with_its_subscription(books: Books) -> None:
+    books.ingest(pending("other"))
+    books.log.counts.append((EARLIER, tokens("lost")))
+    books.log.logged.append(logged("lost"))
+
+    done = books.settle()
+
+    assert done.recovered == 1
+    event = books.events()[-1]
+    assert (event["id"], event["source"]) == ("lost/settled", SOURCE)
+    assert (event["data"]["subscriptionId"], event["data"]["operation"], event["data"]["usageSource"]) == (
+        "search",
+        "chat.completions",
+        "gateway-log",
+    )
+    assert books.counted()["gpt-4o", "settled"] == {Meter.INPUT: 10, Meter.OUTPUT: 5, Meter.REQUESTS: 1}
+    assert books.settle().recovered == 0
+
+
+@pytest.mark.parametrize("type_", ["recorded", "rejected"])
+def test_a_call_whose_event_has_come_is_not_recovered(books: Books, type_: str) -> None:
+    books.ingest({**pending("known"), "type": f"chargeback.usage.{type_}.v1"})
+    books.log.counts.append((EARLIER, tokens("known")))
+    books.log.logged.append(logged("known"))
+    before = books.counted()
+
+    assert books.settle().recovered == 0
+    assert books.counted() == before
+
+
+def test_an_event_that_comes_after_its_recovery_counts_instead(books: Books) -> None:
+    books.ingest(pending("other"))
+    books.log.counts.append((EARLIER, tokens("late")))
+    books.log.logged.append(logged("late"))
+    books.settle()
+    usage = {"prompt_tokens": 10, "completion_tokens": 6, "total_tokens": 16}
+
+    books.ingest({**pending("late", usage=usage, stream=False), "type": "chargeback.usage.recorded.v1"})
+
+    counted = books.counted()
+    assert counted["gpt-4o", "exact"] == {Meter.INPUT: 10, Meter.OUTPUT: 6, Meter.REQUESTS: 1}
+    assert ("gpt-4o", "settled") not in counted
+
+
+def test_an_event_on_its_way_is_not_taken_for_lost(books: Books) -> None:
+    books.ingest(pending("other"))
+    young = NOW - timedelta(minutes=20)
+    books.log.counts.append((young, tokens("young", arrived=young)))
+    books.log.logged.append(logged("young", time=young))
+
+    assert books.settle().recovered == 0
+
+
+def test_a_call_whose_event_lies_on_the_day_before_is_not_recovered(books: Books) -> None:
+    midnight = datetime(2026, 3, 14, tzinfo=UTC)
+    event = {**pending("edge", time=midnight - timedelta(seconds=1)), "type": "chargeback.usage.recorded.v1"}
+    books.ingest(event, pending("other", time=midnight), now=midnight)
+    books.log.counts.append((midnight, tokens("edge", arrived=midnight)))
+    books.log.logged.append(logged("edge", time=midnight + timedelta(seconds=2)))
+
+    assert books.settle(midnight + timedelta(hours=2)).recovered == 0
+
+
+@pytest.mark.parametrize(
+    ("method", "url"),
+    [
+        ("GET", "https://gw/openai/v1/responses/resp_1"),
+        ("POST", "https://gw/openai/v1/responses/resp_1/cancel"),
+        ("GET", "https://gw/openai/v1/batches/batch_1"),
+    ],
+)
+def test_fetching_a_stored_answer_is_never_recovered_as_a_call(books: Books, method: str, url: str) -> None:
+    books.ingest(pending("other"))
+    books.log.counts.append((EARLIER, tokens("poll")))
+    books.log.logged.append(logged("poll", method=method, url=url))
+
+    assert books.settle().recovered == 0
+
+
+def test_while_redis_has_lost_the_day_nothing_is_taken_for_lost(books: Books) -> None:
+    books.log.counts.append((EARLIER, tokens("lost")))
+    books.log.logged.append(logged("lost"))
+
+    assert books.settle() == Settlement(0, 0, 0, 0)
+
+
+def test_a_log_without_the_calls_own_row_recovers_later(books: Books) -> None:
+    books.ingest(pending("other"))
+    books.log.counts.append((EARLIER, tokens("lost")))
+    first = books.settle()
+    books.log.logged.append(logged("lost"))
+
+    second = books.settle()
+
+    assert (first.recovered, second.recovered) == (0, 1)
+
+
+def test_past_the_deadline_a_stream_is_estimated_from_its_like(books: Books) -> None:
+    old = NOW - timedelta(hours=26)
+    books.ingest(pending("silent", time=old), now=old)
+    books.log.counts += [(old, tokens(f"other-{n}", prompt=100 + n, completion=50, total=150 + n)) for n in range(10)]
+
+    done = books.settle()
+
+    assert done == Settlement(settled=0, recovered=0, estimated=1, waiting=0)
+    counted = books.counted("2026-03-13")
+    assert counted == {("gpt-4o", "estimated"): {Meter.INPUT: 105, Meter.OUTPUT: 50, Meter.REQUESTS: 1}}
+    event = books.events("2026-03-13")[-1]
+    assert event["data"]["usageSource"] == "estimated"
+    assert event["data"]["estimateBasis"] == "mean of 10 streamed calls of gpt-4o"
+
+
+def test_before_the_deadline_nothing_is_estimated(books: Books) -> None:
+    books.ingest(pending("silent"))
+    books.log.counts += [(EARLIER, tokens(f"other-{n}")) for n in range(20)]
+
+    assert books.settle() == Settlement(0, 0, 0, waiting=1)
+
+
+@pytest.mark.parametrize(
+    "data",
+    [{"responseId": "resp_1", "stream": False}, {"statusCode": 499}, {"stream": False}, {"deployment": "rare"}],
+)
+def test_what_nothing_speaks_for_stays_unsettled(books: Books, data: dict[str, Any]) -> None:
+    old = NOW - timedelta(hours=26)
+    books.ingest(pending("silent", time=old, **data), now=old)
+    books.log.counts += [(old, tokens(f"other-{n}")) for n in range(20)]
+
+    assert books.settle() == Settlement(0, 0, 0, waiting=1)
+    assert [state for _, state in books.counted("2026-03-13")] == ["unsettled"]
+
+
+def test_too_few_calls_are_no_basis_for_an_estimate(books: Books) -> None:
+    old = NOW - timedelta(hours=26)
+    books.ingest(pending("silent", time=old), now=old)
+    books.log.counts += [(old, tokens(f"other-{n}")) for n in range(9)]
+
+    assert books.settle() == Settlement(0, 0, 0, waiting=1)
+
+
+def test_each_stretch_of_the_log_is_asked_for_once() -> None:
+    times = [NOW - timedelta(hours=9), NOW - timedelta(hours=8, minutes=30), NOW - timedelta(minutes=5)]
+
+    spans = list(_spans(times, NOW))
+
+    assert spans == [
+        (NOW - timedelta(hours=10), NOW - timedelta(hours=7)),
+        (NOW - timedelta(hours=2), NOW),
+    ]
+
+
+def test_the_urls_of_the_log_are_named_as_the_gateway_names_its_calls() -> None:
+    root = "https://gw.azure-api.net/openai"
+
+    named = {
+        path: described(root + path)
+        for path in (
+            "/deployments/gpt%2D4o/chat/completions",
+            "/v1/responses",
+            "/v1/audio/speech?x=1",
+            "/v1/fine_tuning/jobs",
+            "/",
+        )
+    }
+
+    assert list(named.values()) == [
+        ("chat.completions", "gpt-4o"),
+        ("responses", ""),
+        ("audio.speech", ""),
+        ("fine_tuning.jobs", ""),
+        ("unknown", ""),
+    ]
