@@ -149,6 +149,7 @@ class _Parser:
         if kind == "string":
             return _string(value)
         if kind == "[":
+            self.skip_lines()
             return self.loop() if self.tokens[self.at] == ("name", "for") else self.array()
         if kind == "{":
             return self.object()
