@@ -58,6 +58,15 @@ class Azure:
         url = path if path.startswith(self.arm) else f"{self.arm}{path}{separator}api-version={version}"
         return self.send(method, url, body, headers=self.bearer(f"{ARM}/.default"))
 
+    def find(self, path: str, version: str) -> Any:
+        """What is there, or None."""
+        try:
+            return self.manage("GET", path, version)
+        except AzureRefused as error:
+            if error.status == 404:
+                return None
+            raise
+
     def every(self, path: str, version: str) -> list[dict[str, Any]]:
         """All items of a list, page after page."""
         items: list[dict[str, Any]] = []
@@ -81,7 +90,7 @@ class Azure:
         pause = self.pause
         for attempt in range(1, self.attempts + 1):
             try:
-                return _send_once(urllib.request.Request(url, data, known, method=method))  # noqa: S310 - https, or a test's loopback
+                return _send_once(urllib.request.Request(url, data, known, method=method))
             except AzureRefused as error:
                 if attempt == self.attempts or not (error.status in AGAIN or error.status == 0):
                     raise
@@ -103,7 +112,7 @@ class Azure:
 
 def _send_once(request: urllib.request.Request) -> Any:
     try:
-        with urllib.request.urlopen(request, timeout=60) as answer:  # noqa: S310 - see above
+        with urllib.request.urlopen(request, timeout=60) as answer:
             content = answer.read()
     except urllib.error.HTTPError as error:
         raise AzureRefused(error.code, f"{request.method} {_named(request)}: {error.code} {_reason(error.read())}") from None

@@ -3,6 +3,8 @@
 import os
 import secrets
 import sys
+from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from urllib.parse import quote
 
@@ -17,28 +19,27 @@ ROLES_SPREAD_WITHIN = 600.0
 """Seconds that a new role assignment may take to reach every store."""
 
 
-def upload_configuration(azure: Azure, account_url: str, folder: Path) -> list[str]:
+def upload_configuration(azure: Azure, account_url: str, folder: Path, seconds: float = ROLES_SPREAD_WITHIN) -> list[str]:
     """Put every config/*.yaml into the container `config`; blobs of the same name get a new version."""
     names = sorted(path.name for path in folder.glob("*.yaml"))
+    headers = {
+        **azure.bearer(STORAGE_SCOPE),
+        "x-ms-version": BLOB_VERSION,
+        "x-ms-blob-type": "BlockBlob",
+        "Content-Type": "application/yaml",
+    }
     for name in names:
-        headers = {
-            **azure.bearer(STORAGE_SCOPE),
-            "x-ms-version": BLOB_VERSION,
-            "x-ms-blob-type": "BlockBlob",
-            "Content-Type": "application/yaml",
-        }
-        url = f"{account_url}/config/{quote(name)}"
-        content = (folder / name).read_bytes()
-        _once_roles_hold(azure, f"the right to write {url}", lambda u=url, c=content, h=headers: azure.send("PUT", u, c, h))
+        put = partial(azure.send, "PUT", f"{account_url}/config/{quote(name)}", (folder / name).read_bytes(), headers)
+        _once_roles_hold(azure, "the right to write the container config", put, seconds)
     return names
 
 
-def ensure_events_key(azure: Azure, vault_url: str) -> bool:
+def ensure_events_key(azure: Azure, vault_url: str, seconds: float = ROLES_SPREAD_WITHIN) -> bool:
     """Make the secret `events-key` unless it exists; True if it was made."""
     url = f"{vault_url.rstrip('/')}/secrets/events-key?api-version={VAULT_VERSION}"
     headers = azure.bearer(VAULT_SCOPE)
     try:
-        _once_roles_hold(azure, "the right to read the vault", lambda: azure.send("GET", url, None, headers))
+        _once_roles_hold(azure, "the right to read the vault", partial(azure.send, "GET", url, None, headers), seconds)
     except AzureRefused as error:
         if error.status != 404:
             raise
@@ -47,21 +48,19 @@ def ensure_events_key(azure: Azure, vault_url: str) -> bool:
     return False
 
 
-def _once_roles_hold(azure: Azure, what: str, call: object) -> None:
+def _once_roles_hold(azure: Azure, what: str, call: Callable[[], object], seconds: float) -> None:
     """Repeat a call that is forbidden only because its role was assigned a moment ago."""
-    assert callable(call)
-    call_ = call
 
     def done() -> bool:
         try:
-            call_()
+            call()
         except AzureRefused as error:
             if error.status == 403:
                 return False
             raise
         return True
 
-    azure.wait(what, done, ROLES_SPREAD_WITHIN)
+    azure.wait(what, done, seconds)
 
 
 def main(azure: Azure) -> int:

@@ -11,12 +11,9 @@ POLICY = "blobServices/default/containers/reports/immutabilityPolicies/default"
 
 def release_reports(azure: Azure, storage_id: str) -> bool:
     """Remove the unlocked immutability policy of the reports; False where there is none. A locked one is refused by Azure."""
-    try:
-        policy = azure.manage("GET", f"{storage_id}/{POLICY}", "2025-06-01")
-    except AzureRefused as error:
-        if error.status == 404:
-            return False
-        raise
+    policy = azure.find(f"{storage_id}/{POLICY}", "2025-06-01")
+    if policy is None:
+        return False
     url = f"{azure.arm}{storage_id}/{POLICY}?api-version=2025-06-01"
     azure.send("DELETE", url, None, {**azure.bearer("https://management.azure.com/.default"), "If-Match": policy["etag"]})
     return True
