@@ -115,7 +115,9 @@ def _send_once(request: urllib.request.Request) -> Any:
         with urllib.request.urlopen(request, timeout=60) as answer:
             content = answer.read()
     except urllib.error.HTTPError as error:
-        raise AzureRefused(error.code, f"{request.method} {_named(request)}: {error.code} {_reason(error.read())}") from None
+        raise AzureRefused(
+            error.code, f"{request.method} {_named(request)}: {error.code} {_reason(error.read())}"
+        ) from None
     except OSError as error:
         raise AzureRefused(0, f"{request.method} {_named(request)}: {error}") from None
     try:

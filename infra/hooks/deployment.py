@@ -1,4 +1,4 @@
-"""What is being deployed: the azd environment, the profile with its overrides, and the part of config/ that it takes."""
+"""What is being deployed: the azd environment, the profile with its overrides, and its part of config/."""
 
 import json
 import os
@@ -45,7 +45,9 @@ def needed(name: str) -> str:
     """A value of the azd environment. Raises `Misconfigured` where it is missing."""
     value = os.environ.get(name, "")
     if not value:
-        raise Misconfigured(f"{name} is not set; azd sets it, so run this with azd (azd hooks run …), or: azd env set {name} …")
+        raise Misconfigured(
+            f"{name} is not set; azd sets it, so run this with azd (azd hooks run …), or: azd env set {name} …"
+        )
     return value
 
 
@@ -76,5 +78,7 @@ def _merged(base: dict[str, Any], changes: Mapping[str, Any]) -> dict[str, Any]:
     """Like Bicep's union(): objects are merged, all else is replaced."""
     merged = dict(base)
     for key, value in changes.items():
-        merged[key] = _merged(base[key], value) if isinstance(value, Mapping) and isinstance(base.get(key), dict) else value
+        merged[key] = (
+            _merged(base[key], value) if isinstance(value, Mapping) and isinstance(base.get(key), dict) else value
+        )
     return merged

@@ -19,7 +19,9 @@ ROLES_SPREAD_WITHIN = 600.0
 """Seconds that a new role assignment may take to reach every store."""
 
 
-def upload_configuration(azure: Azure, account_url: str, folder: Path, seconds: float = ROLES_SPREAD_WITHIN) -> list[str]:
+def upload_configuration(
+    azure: Azure, account_url: str, folder: Path, seconds: float = ROLES_SPREAD_WITHIN
+) -> list[str]:
     """Put every config/*.yaml into the container `config`; blobs of the same name get a new version."""
     names = sorted(path.name for path in folder.glob("*.yaml"))
     headers = {
@@ -73,7 +75,9 @@ def main(azure: Azure) -> int:
     except (Misconfigured, AzureRefused) as error:
         print(f"post-provision: {error}", file=sys.stderr)
         if os.environ.get("PROFILE") == "production":
-            print("post-provision: a private deployment must let this machine in: ALLOWED_IP_ADDRESSES.", file=sys.stderr)
+            print(
+                "post-provision: a private deployment must let this machine in: ALLOWED_IP_ADDRESSES.", file=sys.stderr
+            )
         return 1
     return 0
 

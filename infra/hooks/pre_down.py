@@ -10,12 +10,14 @@ POLICY = "blobServices/default/containers/reports/immutabilityPolicies/default"
 
 
 def release_reports(azure: Azure, storage_id: str) -> bool:
-    """Remove the unlocked immutability policy of the reports; False where there is none. A locked one is refused by Azure."""
+    """Remove the unlocked immutability policy of the reports; False where there is none."""
     policy = azure.find(f"{storage_id}/{POLICY}", "2025-06-01")
     if policy is None:
         return False
     url = f"{azure.arm}{storage_id}/{POLICY}?api-version=2025-06-01"
-    azure.send("DELETE", url, None, {**azure.bearer("https://management.azure.com/.default"), "If-Match": policy["etag"]})
+    azure.send(
+        "DELETE", url, None, {**azure.bearer("https://management.azure.com/.default"), "If-Match": policy["etag"]}
+    )
     return True
 
 
@@ -28,8 +30,9 @@ def main(azure: Azure) -> int:
         environment = needed("AZURE_ENV_NAME")
         if os.environ.get("DELETE_BOOKS") != environment:
             print(
-                "down: the reports of this profile are immutable, so that nobody deletes books by mistake. Download what"
-                f" must be kept (docs/operations.md, 'Ending a deployment'), then: azd env set DELETE_BOOKS {environment}",
+                "down: the reports of this profile are immutable, so that nobody deletes books by mistake."
+                " Keep what must be kept (docs/operations.md, 'Ending a deployment'), then:"
+                f" azd env set DELETE_BOOKS {environment}",
                 file=sys.stderr,
             )
             return 1

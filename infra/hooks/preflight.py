@@ -68,11 +68,12 @@ def check_permissions(azure: Azure, base: str) -> Iterator[str]:
     wanted = "microsoft.authorization/roleassignments/write"
     granted = azure.every(f"{base}/providers/Microsoft.Authorization/permissions", "2022-04-01")
     if not any(
-        _covers(entry.get("actions", ()), wanted) and not _covers(entry.get("notActions", ()), wanted) for entry in granted
+        _covers(entry.get("actions", ()), wanted) and not _covers(entry.get("notActions", ()), wanted)
+        for entry in granted
     ):
         yield (
-            "you may not assign roles in this subscription: you need Owner, or Contributor with Role Based Access Control"
-            " Administrator."
+            "you may not assign roles in this subscription: you need Owner, or Contributor with"
+            " Role Based Access Control Administrator."
         )
 
 
@@ -101,7 +102,8 @@ def check_plan(azure: Azure, base: str, deployment: Deployment) -> Iterator[str]
     places = azure.every(f"{base}/providers/Microsoft.Web/geoRegions?sku=FlexConsumption", "2024-04-01")
     offered = _regions(place["name"] for place in places)
     if deployment.location not in offered:
-        yield f"Flex Consumption functions are not offered in {deployment.location}; they are in {', '.join(sorted(offered))}."
+        there = ", ".join(sorted(offered))
+        yield f"Flex Consumption functions are not offered in {deployment.location}; they are in {there}."
 
 
 def check_models(azure: Azure, base: str, deployment: Deployment) -> Iterator[str]:
@@ -132,8 +134,8 @@ def check_quota(azure: Azure, base: str, deployment: Deployment) -> Iterator[str
             name, units = f"OpenAI.{item['type']}.{item['model']}", deployment.capacity(item)
             if left.get(name.lower(), units) < units:
                 yield (
-                    f"quota {name} in {region} has {left[name.lower()]:g} units left and {units} are wanted: lower `capacity`"
-                    " in config/deployments.yaml or modelCapacityPercent, or ask for more quota."
+                    f"quota {name} in {region} has {left[name.lower()]:g} units left and {units} are wanted:"
+                    " lower `capacity` in config/deployments.yaml or modelCapacityPercent, or ask for more quota."
                 )
 
 

@@ -71,7 +71,9 @@ def run(azure: Azure, seconds: float = LINE_WITHIN, every: float = 15) -> str:
     app_id, host = needed("FUNCTION_APP_ID"), needed("FUNCTION_APP_HOST")
     group_id = app_id.partition("/providers/")[0]
     key = subscription_key(
-        azure, f"{group_id}/providers/Microsoft.ApiManagement/service/{needed('GATEWAY_NAME')}", needed("SMOKE_SUBSCRIPTION")
+        azure,
+        f"{group_id}/providers/Microsoft.ApiManagement/service/{needed('GATEWAY_NAME')}",
+        needed("SMOKE_SUBSCRIPTION"),
     )
     started = time.monotonic()
     tokens = call_gateway(azure, needed("GATEWAY_URL"), needed("SMOKE_DEPLOYMENT"), key, mark)
@@ -81,7 +83,12 @@ def run(azure: Azure, seconds: float = LINE_WITHIN, every: float = 15) -> str:
         post_now(azure, app_id, host)
         return posted_lines(azure, endpoint, database, day, mark) > 0
 
-    azure.wait(f"the line of call {mark} in Cosmos DB (see 'The smoke test fails' in docs/operations.md)", found, seconds, every)
+    azure.wait(
+        f"the line of call {mark} in Cosmos DB (see 'The smoke test fails' in docs/operations.md)",
+        found,
+        seconds,
+        every,
+    )
     return f"{tokens} tokens called and posted within {time.monotonic() - started:.0f} s, marked {mark}"
 
 

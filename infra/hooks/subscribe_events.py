@@ -67,7 +67,9 @@ def subscribe(azure: Azure, topic_id: str, body: dict[str, Any], seconds: float 
     def settled() -> str:
         state = azure.manage("GET", path, VERSION)["properties"].get("provisioningState", "")
         if state in ("Failed", "Canceled"):
-            raise AzureRefused(0, f"event subscription {NAME!r} ended as {state}: the receiver did not pass Event Grid's check")
+            raise AzureRefused(
+                0, f"event subscription {NAME!r} ended as {state}: the receiver did not pass Event Grid's check"
+            )
         return state if state == "Succeeded" else ""
 
     azure.wait(f"the receiver of subscription {NAME!r}", put, seconds)
@@ -91,7 +93,9 @@ def main(azure: Azure) -> int:
         wait_for_function(azure, app_id)
         if delivery == "webhook":
             url = f"{needed('KEY_VAULT_URL').rstrip('/')}/secrets/events-key?api-version={VAULT_VERSION}"
-            destination = to_webhook(needed("FUNCTION_APP_HOST"), azure.send("GET", url, None, azure.bearer(VAULT_SCOPE))["value"])
+            destination = to_webhook(
+                needed("FUNCTION_APP_HOST"), azure.send("GET", url, None, azure.bearer(VAULT_SCOPE))["value"]
+            )
         else:
             destination = to_trigger(app_id)
         subscribe(azure, needed("EVENT_TOPIC_ID"), subscription(destination, needed("STORAGE_ACCOUNT_ID")))

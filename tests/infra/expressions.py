@@ -159,7 +159,9 @@ class _Parser:
         if self.next == "(":
             self.take("(")
             return _call(value, self.until(")"))
-        return {"true": lambda _: True, "false": lambda _: False, "null": lambda _: None}.get(value, lambda scope: scope[value])
+        return {"true": lambda _: True, "false": lambda _: False, "null": lambda _: None}.get(
+            value, lambda scope: scope[value]
+        )
 
     def parenthesis(self) -> Meaning:
         self.take("(")

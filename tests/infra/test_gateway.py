@@ -6,7 +6,9 @@ from xml.etree import ElementTree
 from tests.infra.bicep import INFRA, ROOT, File, keys, property_of, statements, within
 
 POLICIES = ROOT / "apim-policies"
-DOCUMENTS = {path.stem: path.read_text("utf-8") for path in [POLICIES / "api.xml", *(POLICIES / "fragments").glob("*.xml")]}
+DOCUMENTS = {
+    path.stem: path.read_text("utf-8") for path in [POLICIES / "api.xml", *(POLICIES / "fragments").glob("*.xml")]
+}
 CONFIGURATION = INFRA / "modules/gateway-configuration.bicep"
 
 
@@ -39,7 +41,9 @@ def test_every_fragment_included_is_published_and_the_reverse() -> None:
 
 
 def test_every_named_value_that_a_policy_reads_is_made_and_the_reverse() -> None:
-    read = {name for document in DOCUMENTS.values() for name in re.findall(r"\{\{([\w.-]+)\}\}", without_comments(document))}
+    read = {
+        name for document in DOCUMENTS.values() for name in re.findall(r"\{\{([\w.-]+)\}\}", without_comments(document))
+    }
 
     assert read == named_values_made()
 
@@ -78,7 +82,14 @@ def test_the_api_is_addressed_as_the_policies_expect() -> None:
 def test_the_api_takes_what_no_operation_names_in_every_method() -> None:
     operations = File(INFRA / "main.bicep")["operationList"]
 
-    assert {item["method"] for item in operations if item["path"] == "/*"} == {"GET", "POST", "PUT", "PATCH", "DELETE", "HEAD"}
+    assert {item["method"] for item in operations if item["path"] == "/*"} == {
+        "GET",
+        "POST",
+        "PUT",
+        "PATCH",
+        "DELETE",
+        "HEAD",
+    }
     assert len({item["id"] for item in operations}) == len(operations)
 
 

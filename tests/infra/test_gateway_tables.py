@@ -27,8 +27,22 @@ UNEVEN: dict[str, Any] = {
         {"account": "c", "region": "r4", "geography": "asia", "priority": 1, "weight": 100, "deployments": "one"},
     ],
     "products": [
-        {"id": "p", "residency": None, "tokensPerMinute": 5, "requestsPerMinute": 6, "exactStreams": True, "injectStreamUsage": False},
-        {"id": "q", "residency": "us", "tokensPerMinute": 7, "requestsPerMinute": 8, "exactStreams": False, "injectStreamUsage": True},
+        {
+            "id": "p",
+            "residency": None,
+            "tokensPerMinute": 5,
+            "requestsPerMinute": 6,
+            "exactStreams": True,
+            "injectStreamUsage": False,
+        },
+        {
+            "id": "q",
+            "residency": "us",
+            "tokensPerMinute": 7,
+            "requestsPerMinute": 8,
+            "exactStreams": False,
+            "injectStreamUsage": True,
+        },
     ],
     "deploymentSets": LACKING,
 }
@@ -58,7 +72,9 @@ def derived(config: dict[str, Any]) -> tuple[dict[str, str], dict[str, Any]]:
 @pytest.mark.parametrize("config", [*map(deployed, PROFILES), UNEVEN], ids=[*PROFILES, "uneven"])
 def test_bicep_derives_the_tables_and_pools_of_the_local_gateway(config: dict[str, Any]) -> None:
     expected = named_values(config)
-    expected_pools = {name: {(m.account, m.priority, m.weight) for m in members} for name, members in pools(config).items()}
+    expected_pools = {
+        name: {(m.account, m.priority, m.weight) for m in members} for name, members in pools(config).items()
+    }
 
     tables, found = derived(config)
 

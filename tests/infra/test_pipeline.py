@@ -1,11 +1,11 @@
-"""What the code needs from Azure is in the Bicep: settings, containers, functions, roles; and nothing secret comes out."""
+"""What the code needs from Azure is in the Bicep: settings, containers, functions; and nothing secret comes out."""
 
 import json
 import re
 
-from tests.infra.bicep import INFRA, MODULES, ROOT, File, keys, property_of, read, statements, text, within
-
 from chargeback.settings import Settings
+
+from tests.infra.bicep import INFRA, MODULES, ROOT, File, keys, property_of, read, statements, text, within
 
 ON_THIS_MACHINE_ONLY = {"EVENTS_KEY", "CONFIG_DIR", "LOG_ANALYTICS_ENDPOINT"}
 """Stand-ins for Key Vault, for the deployed config/ folder and for Log Analytics; in Azure their defaults hold."""
@@ -41,7 +41,9 @@ def test_a_schedule_has_the_same_default_in_bicep_and_in_the_code() -> None:
     assert {name: main[f"{name}Schedule"] for name in ("post", "audit", "publish", "settle")} == {
         name: defaults[f"{name}_schedule"] for name in ("post", "audit", "publish", "settle")
     }
-    assert {name: main[name] for name in ("reportDecimals", "maxEventAgeDays", "clockSkewMinutes", "settleDeadlineHours")} == {
+    assert {
+        name: main[name] for name in ("reportDecimals", "maxEventAgeDays", "clockSkewMinutes", "settleDeadlineHours")
+    } == {
         "reportDecimals": defaults["report_decimals"],
         "maxEventAgeDays": defaults["max_event_age_days"],
         "clockSkewMinutes": defaults["clock_skew_minutes"],
@@ -58,7 +60,10 @@ def test_every_blob_container_that_the_code_uses_is_made() -> None:
 
 
 def test_every_cosmos_container_that_the_code_uses_is_made_with_its_partition_key() -> None:
-    made = {item["name"]: item["partitionKey"] for item in File(INFRA / "modules/cosmos.bicep", {"maxThroughput": 0})["containers"]}
+    made = {
+        item["name"]: item["partitionKey"]
+        for item in File(INFRA / "modules/cosmos.bicep", {"maxThroughput": 0})["containers"]
+    }
     used = set(re.findall(r'database\.get_container_client\("([\w-]+)"\)', PACKAGE))
 
     assert set(made) == used
@@ -70,7 +75,9 @@ def test_every_function_named_in_the_infrastructure_exists() -> None:
     named = {
         name
         for path in sources
-        for name in re.findall(r"function:(\w+)|Functions\.(\w+)'|/admin/functions/(\w+)|FUNCTION = \"(\w+)\"", path.read_text("utf-8"))
+        for name in re.findall(
+            r"function:(\w+)|Functions\.(\w+)'|/admin/functions/(\w+)|FUNCTION = \"(\w+)\"", path.read_text("utf-8")
+        )
         for name in name
         if name
     }
@@ -90,14 +97,20 @@ def test_no_output_is_a_secret() -> None:
 
     assert outputs
     assert not telling
-    assert not [item.name for item in outputs if re.search(r"\blist(Keys|Secrets|\w*Sas)\b|getSecret", item.source, re.IGNORECASE)]
+    assert not [
+        item.name
+        for item in outputs
+        if re.search(r"\blist(Keys|Secrets|\w*Sas)\b|getSecret", item.source, re.IGNORECASE)
+    ]
 
 
 def test_nothing_in_the_bicep_reads_or_makes_a_key() -> None:
     found = {
         (path.name, word)
         for path in [INFRA / "main.bicep", *MODULES]
-        for word in re.findall(r"\blistKeys\b|\blistSecrets\b|\bprimaryKey\b|\bAccountKey\b|@secure\(\)", path.read_text("utf-8"))
+        for word in re.findall(
+            r"\blistKeys\b|\blistSecrets\b|\bprimaryKey\b|\bAccountKey\b|@secure\(\)", path.read_text("utf-8")
+        )
     }
 
     assert not found
@@ -127,4 +140,15 @@ def test_every_resource_with_logs_sends_them_to_the_workspace() -> None:
         if item.kind == "resource" and item.target.startswith("Microsoft.Insights/diagnosticSettings")
     }
 
-    assert logged == {"account", "app", "blobs", "cluster", "database", "network", "profile", "service", "topic", "vault"}
+    assert logged == {
+        "account",
+        "app",
+        "blobs",
+        "cluster",
+        "database",
+        "network",
+        "profile",
+        "service",
+        "topic",
+        "vault",
+    }

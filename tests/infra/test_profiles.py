@@ -23,7 +23,9 @@ def members(declared: Statement) -> dict[str, tuple[str, dict[str, int]]]:
     found, limits = {}, {}
     for child in body.named_children:
         if child.type == "decorators":
-            limits = {name: value for name, value in map(limit, child.named_children) if name.startswith(("min", "max"))}
+            limits = {
+                name: value for name, value in map(limit, child.named_children) if name.startswith(("min", "max"))
+            }
         elif child.type == "object_property":
             found[text(child.named_children[0])] = (text(child).split(":", 1)[1].strip(), limits)
             limits = {}
@@ -67,7 +69,10 @@ def test_a_value_out_of_its_limits_is_a_fault() -> None:
 
 def test_every_setting_of_a_profile_can_be_overridden() -> None:
     for whole, partial in (("profileSettings", "profileOverrides"), ("retentionSettings", "retentionOverrides")):
-        names = {name: kind.replace("retentionSettings", "retentionOverrides") for name, (kind, _) in members(TYPES[whole]).items()}
+        names = {
+            name: kind.replace("retentionSettings", "retentionOverrides")
+            for name, (kind, _) in members(TYPES[whole]).items()
+        }
 
         assert {name: kind.removesuffix("?") for name, (kind, _) in members(TYPES[partial]).items()} == names
         assert all(kind.endswith("?") for kind, _ in members(TYPES[partial]).values())
@@ -87,7 +92,9 @@ def test_production_is_spread_and_private_and_the_others_can_be_deleted_cleanly(
     settings = PROFILES[profile]
     spread = profile == "production"
 
-    assert {settings[name] for name in ("multiRegion", "privateNetwork", "zoneRedundant", "purgeProtection")} == {spread}
+    assert {settings[name] for name in ("multiRegion", "privateNetwork", "zoneRedundant", "purgeProtection")} == {
+        spread
+    }
     assert (settings["retention"]["reportImmutability"] > 0) == spread
 
 
@@ -132,4 +139,6 @@ def test_every_parameter_and_output_is_described_and_required_ones_say_so() -> N
             if item.kind == "param":
                 first = item.decorators["description"][0].split(".")[0]
                 optional = item.has_default or item.type.endswith("?")
-                assert first in (("Optional", "Conditional", "Required") if optional else ("Required",)), f"{path.name}: {item.name}"
+                assert first in (("Optional", "Conditional", "Required") if optional else ("Required",)), (
+                    f"{path.name}: {item.name}"
+                )

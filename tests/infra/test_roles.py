@@ -56,13 +56,17 @@ def test_every_role_has_an_id_and_every_id_a_use() -> None:
     used = {a["role"] for a in assignments(**dict.fromkeys(PRINCIPALS, "id"))}
 
     assert used == set(roles)
-    assert all(re.fullmatch(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}|default", identity) for identity in roles.values())
+    assert all(
+        re.fullmatch(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}|default", identity) for identity in roles.values()
+    )
 
 
 def test_roles_are_assigned_in_the_role_modules_alone() -> None:
     types = re.compile(r"roleAssignments@|sqlRoleAssignments@|accessPolicyAssignments@")
 
-    assigning = {path.stem for path in MODULES for item in read(path) if item.kind == "resource" and types.search(item.target)}
+    assigning = {
+        path.stem for path in MODULES for item in read(path) if item.kind == "resource" and types.search(item.target)
+    }
 
     assert assigning == {"roles", "resource-roles", "data-plane-roles"}
 

@@ -14,7 +14,7 @@ from tests.infra.bicep import INFRA
 
 sys.path.insert(0, str(INFRA / "hooks"))  # azd runs the hooks as scripts of that folder
 
-from azure_rest import Azure  # noqa: E402
+from azure_rest import Azure
 
 Answer = tuple[int, Any]
 
@@ -73,7 +73,7 @@ def _handler(azure: LocalAzure) -> type[BaseHTTPRequestHandler]:
             self.end_headers()
             self.wfile.write(data)
 
-        do_GET = do_PUT = do_POST = do_DELETE = handle_any
+        do_GET = do_PUT = do_POST = do_DELETE = handle_any  # noqa: N815 - names that http.server calls
 
         def log_message(self, *_: object) -> None:
             """Silent."""
@@ -86,7 +86,7 @@ def azure() -> Iterator[LocalAzure]:
     local = LocalAzure()
     server = ThreadingHTTPServer(("127.0.0.1", 0), _handler(local))
     local.url = f"http://127.0.0.1:{server.server_port}"
-    thread = threading.Thread(target=server.serve_forever)
+    thread = threading.Thread(target=server.serve_forever, args=(0.01,))
     thread.start()
     yield local
     server.shutdown()
