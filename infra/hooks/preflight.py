@@ -79,7 +79,7 @@ def check_permissions(azure: Azure, base: str) -> Iterator[str]:
 
 def check_providers(azure: Azure, base: str, deployment: Deployment) -> Iterator[str]:
     """Resource providers are registered, and offer their types in the regions wanted."""
-    places = (
+    places: tuple[tuple[dict[str, str], set[str]], ...] = (
         (PIPELINE, {deployment.location}),
         (GATEWAY, {gateway["region"] for gateway in deployment.gateways}),
         (MODELS, {account["region"] for account in deployment.accounts}),

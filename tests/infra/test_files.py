@@ -8,7 +8,8 @@ import yaml
 from check_jsonschema import main as check_jsonschema
 from click.testing import CliRunner
 
-from tests.infra.bicep import INFRA, MODULES, ROOT, File, statements
+from scripts.bicep.files import INFRA, MODULES, ROOT, File, statements
+from scripts.bicep.tables import MARKS, rendered
 
 PACKAGE = "\n".join(path.read_text("utf-8") for path in (ROOT / "chargeback").rglob("*.py"))
 QUERIES = sorted((INFRA / "queries").rglob("*.kql"))
@@ -100,3 +101,10 @@ def test_the_service_of_azd_is_the_app_that_carries_its_tag() -> None:
 
     assert f"'azd-service-name': '{service}'" in (INFRA / "modules/functions.bicep").read_text("utf-8")
     assert (ROOT / AZD["services"][service]["project"] / "host.json").is_file()
+
+
+def test_the_tables_of_the_deployment_page_are_those_of_the_bicep() -> None:
+    page = (ROOT / "docs/deploy.md").read_text("utf-8")
+
+    assert len(MARKS.findall(page)) == 2
+    assert rendered(page) == page

@@ -3,7 +3,7 @@
 import re
 from xml.etree import ElementTree
 
-from tests.infra.bicep import INFRA, ROOT, File, keys, property_of, statements, within
+from scripts.bicep.files import INFRA, ROOT, File, keys, property_of, statements, within
 
 POLICIES = ROOT / "apim-policies"
 DOCUMENTS = {

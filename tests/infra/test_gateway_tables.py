@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 from scripts.named_values import load_config, named_values, pools
 
-from tests.infra.bicep import INFRA, ROOT, File
+from scripts.bicep.files import INFRA, ROOT, File
 
 PROFILES = ["trial", "staging", "production"]
 LACKING = {

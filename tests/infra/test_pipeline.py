@@ -5,7 +5,7 @@ import re
 
 from chargeback.settings import Settings
 
-from tests.infra.bicep import INFRA, MODULES, ROOT, File, keys, property_of, read, statements, text, within
+from scripts.bicep.files import INFRA, MODULES, ROOT, File, keys, property_of, read, statements, text, within
 
 ON_THIS_MACHINE_ONLY = {"EVENTS_KEY", "CONFIG_DIR", "LOG_ANALYTICS_ENDPOINT"}
 """Stand-ins for Key Vault, for the deployed config/ folder and for Log Analytics; in Azure their defaults hold."""

@@ -2,7 +2,7 @@
 
 import re
 
-from tests.infra.bicep import INFRA, MODULES, File, read
+from scripts.bicep.files import INFRA, MODULES, File, read
 
 PRINCIPALS = ("functions", "topic", "gateway", "gatewayCertificate", "deployer", "finance")
 NEEDS = {

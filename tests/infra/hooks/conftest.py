@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from tests.infra.bicep import INFRA
+from scripts.bicep.files import INFRA
 
 sys.path.insert(0, str(INFRA / "hooks"))  # azd runs the hooks as scripts of that folder
 

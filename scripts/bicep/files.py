@@ -9,7 +9,7 @@ from typing import Any
 import tree_sitter_bicep
 from tree_sitter import Language, Node, Parser
 
-from tests.infra.expressions import evaluate
+from scripts.bicep.expressions import evaluate
 
 ROOT = Path(__file__).parents[2]
 INFRA = ROOT / "infra"
