@@ -48,7 +48,6 @@ resource app 'Microsoft.Web/sites@2025-03-01' = {
     publicNetworkAccess: 'Enabled'
     keyVaultReferenceIdentity: identity.resourceId
     virtualNetworkSubnetId: private ? subnetResourceId : null
-    outboundVnetRouting: private ? { allTraffic: true } : null
     siteConfig: {
       minTlsVersion: '1.2'
       scmMinTlsVersion: '1.2'

@@ -66,6 +66,10 @@ resource innerRulesGroup 'Microsoft.Network/networkSecurityGroups@2024-05-01' = 
   }
 }
 
+module outbound 'outbound.bicep' = {
+  params: { location: location, tags: tags, name: name }
+}
+
 resource network 'Microsoft.Network/virtualNetworks@2024-05-01' = {
   name: name
   location: location
@@ -86,6 +90,7 @@ resource network 'Microsoft.Network/virtualNetworks@2024-05-01' = {
         properties: {
           addressPrefix: cidrSubnet(addressPrefix, 24, 2)
           networkSecurityGroup: { id: innerRulesGroup.id }
+          natGateway: { id: outbound.outputs.resourceId }
           delegations: [{ name: 'functions', properties: { serviceName: 'Microsoft.App/environments' } }]
         }
       }
