@@ -1,6 +1,7 @@
 """The Azure Functions app: settings in, triggers and the HTTP API out."""
 
 import azure.functions as func
+
 from chargeback.api.app import http_api
 from chargeback.bootstrap import Container
 from chargeback.functions import audit_ledger, ingest_usage, post_usage, publish_reports, settle_streams

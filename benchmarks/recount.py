@@ -9,9 +9,9 @@ from collections.abc import AsyncIterator
 from pathlib import Path
 
 import zstandard
-from chargeback.services.recount import recount
 
 from benchmarks.synthetic import DAY, blocks
+from chargeback.services.recount import recount
 
 
 class FrameLedger:

@@ -8,12 +8,12 @@ DAY = "2026-03-14"
 
 _OPERATIONS = (
     ("chat.completions", "gpt-4o"),
-    ("responses", "gpt-5"),
+    ("responses", "gpt-5-mini"),
     ("embeddings", "text-embedding-3-large"),
 )
 
 
-def event(number: int, rng: random.Random, *, lines: int) -> bytes:
+def event(number: int, rng: random.Random, *, lines: int, day: str = DAY) -> bytes:
     """One recorded call of about 1 KB; `number` gives its identity, the generator its line and tokens."""
     team = rng.randrange(lines)
     operation, model = _OPERATIONS[team % 3]
@@ -33,7 +33,7 @@ def event(number: int, rng: random.Random, *, lines: int) -> bytes:
     if operation == "embeddings":
         usage = {"prompt_tokens": prompt, "total_tokens": prompt}
     seconds = number % 86_400
-    at = f"{DAY}T{seconds // 3600:02}:{seconds // 60 % 60:02}:{seconds % 60:02}.{number % 1000:03}Z"
+    at = f"{day}T{seconds // 3600:02}:{seconds // 60 % 60:02}:{seconds % 60:02}.{number % 1000:03}Z"
     return json.dumps(
         {
             "specversion": "1.0",
@@ -50,11 +50,11 @@ def event(number: int, rng: random.Random, *, lines: int) -> bytes:
                 "model": f"{model}-2024-11-20",
                 "provider": "azure-openai",
                 "serviceTier": "default",
-                "backend": "aoai-swedencentral-01.openai.azure.com",
+                "backend": "oai-swedencentral.openai.azure.com",
                 "gatewayRegion": "swedencentral",
                 "clientRegion": "eu",
                 "attempts": 1,
-                "triedBackends": ["aoai-swedencentral-01"],
+                "triedBackends": ["oai-swedencentral.openai.azure.com"],
                 "statusCode": 200,
                 "durationMs": rng.randrange(100, 9000),
                 "stream": False,

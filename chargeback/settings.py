@@ -14,14 +14,14 @@ LOOPBACK = ("127.0.0.1", "localhost", "::1")
 
 def _https(url: str) -> str:
     parts = urlsplit(url)
-    if parts.scheme != "https" or not parts.hostname:
+    if parts.scheme != "https" or not parts.hostname or parts.port == 0:
         raise ValueError(f"{url!r} is not an https:// address")
     return url.rstrip("/")
 
 
 def _redis(url: str) -> str:
     parts = urlsplit(url)
-    if parts.scheme not in ("redis", "rediss") or not parts.hostname:
+    if parts.scheme not in ("redis", "rediss") or not parts.hostname or parts.port == 0:
         raise ValueError(f"{url!r} is not a redis:// or rediss:// address")
     if parts.scheme == "redis" and parts.hostname not in LOOPBACK:
         raise ValueError(f"redis:// without TLS is for this machine only; use rediss://{parts.netloc}")

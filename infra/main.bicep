@@ -107,7 +107,7 @@ var deploymentMap = loadYamlContent('../config/deployments.yaml')
 var gatewayMap = loadYamlContent('../config/gateway.yaml')
 var operationList = loadYamlContent('../config/operations.yaml').operations
 var profiles = loadYamlContent('profiles.yaml')
-var settings = union(profiles[profile], overrides)
+var settings = any(union(profiles[profile], overrides)) // the modules say what it must be: profileSettings
 
 // One region keeps what its own geography needs; a product bound elsewhere is not offered there.
 var gateways = settings.multiRegion ? gatewayMap.gateways : take(gatewayMap.gateways, 1)
@@ -188,7 +188,7 @@ module monitoring 'modules/monitoring.bicep' = {
 
 module networks 'modules/network.bicep' = [
   for (region, i) in regions: if (settings.privateNetwork) {
-    scope: networkGroups[i]
+    scope: resourceGroup('${names.group}-${region}')
     params: {
       location: region
       tags: tags
@@ -196,6 +196,7 @@ module networks 'modules/network.bicep' = [
       addressPrefix: cidrSubnet('10.64.0.0/12', 16, i)
       workspaceResourceId: monitoring.outputs.workspaceResourceId
     }
+    dependsOn: [networkGroups]
   }
 ]
 
@@ -332,7 +333,7 @@ module gatewayConfiguration 'modules/gateway-configuration.bicep' = {
 
 module privateEndpoints 'modules/private-endpoints.bicep' = [
   for (region, i) in regions: if (settings.privateNetwork) {
-    scope: networkGroups[i]
+    scope: resourceGroup('${names.group}-${region}')
     params: {
       location: region
       tags: tags

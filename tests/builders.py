@@ -13,8 +13,8 @@ _numbers = count(1)
 
 def cloud_event(
     *,
-    id: str | None = None,  # noqa: A002 the attribute's name
-    type: str = "recorded",  # noqa: A002 the attribute's name
+    id: str | None = None,
+    type: str = "recorded",
     time: str = f"{DAY}T09:26:53.589Z",
     source: str = "/apim/gw/swedencentral",
     **data: Any,

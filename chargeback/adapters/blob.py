@@ -7,6 +7,7 @@ from azure.core.credentials_async import AsyncTokenCredential
 from azure.core.exceptions import AzureError
 from azure.storage.blob.aio import BlobServiceClient
 
+from chargeback.adapters.failures import first_line
 from chargeback.domain.errors import StoreUnavailable
 
 API_VERSION = "2025-11-05"
@@ -32,4 +33,4 @@ async def translated(what: str) -> AsyncIterator[None]:
     try:
         yield
     except AzureError as error:
-        raise StoreUnavailable(f"Blob storage, {what}: {error.message.splitlines()[0]}") from error
+        raise StoreUnavailable(f"Blob storage, {what}: {first_line(error)}") from error

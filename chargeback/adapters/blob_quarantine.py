@@ -1,13 +1,12 @@
 """The quarantine in block blobs: `quarantine/<day>/<hash>.ndjson`, one blob a batch of unusable events."""
 
 from collections.abc import Sequence
-from hashlib import sha256
 
 import msgspec
 from azure.storage.blob.aio import BlobServiceClient
 
+from chargeback.adapters.batches import dead_letters, quarantine_name
 from chargeback.adapters.blob import translated
-from chargeback.domain.events import split_batch
 from chargeback.services.ports import Rejected
 
 
@@ -30,9 +29,8 @@ class BlobQuarantine:
     async def put(self, rejected: Sequence[Rejected], day: str) -> None:
         """Keep the events; named by content, so that a batch that is delivered again adds nothing."""
         body = b"".join(_encode(_Entry(each.reason, each.detail, each.raw)) + b"\n" for each in rejected)
-        name = f"{day}/{sha256(b''.join(each.raw for each in rejected)).hexdigest()[:32]}.ndjson"
         async with translated("writing to quarantine"):
-            await self._container.upload_blob(name, body, overwrite=True)
+            await self._container.upload_blob(quarantine_name(rejected, day), body, overwrite=True)
 
     async def batches(self) -> list[str]:
         """Names of the kept batches."""
@@ -68,7 +66,7 @@ class BlobDeadLetters:
         """The raw events of a blob."""
         async with translated(f"reading dead letter {batch}"):
             stream = await self._container.get_blob_client(batch).download_blob()
-            return split_batch(await stream.readall())
+            return dead_letters(await stream.readall())
 
     async def remove(self, batch: str) -> None:
         """Drop a blob."""

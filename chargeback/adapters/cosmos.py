@@ -16,6 +16,7 @@ from azure.core.exceptions import AzureError
 from azure.cosmos import exceptions
 from azure.cosmos.aio import ContainerProxy, CosmosClient
 
+from chargeback.adapters.failures import first_line
 from chargeback.domain.errors import StoreUnavailable, Superseded
 from chargeback.domain.records import UsageRecord, from_document, to_document
 from chargeback.services.ports import Document, Posting
@@ -87,7 +88,7 @@ class CosmosBooks:
             async with _translated(f"posting {day}"):
                 try:
                     results = await self._container.execute_item_batch(operations, partition_key=day)
-                except exceptions.CosmosBatchOperationError as error:
+                except (exceptions.CosmosBatchOperationError, exceptions.CosmosHttpResponseError) as error:
                     await _wait_or_raise(error, attempt, f"shard {fence['shard']} of {day}")
                 else:
                     return str(results[0]["eTag"])
@@ -178,13 +179,18 @@ async def _translated(what: str) -> AsyncIterator[None]:
     try:
         yield
     except (AzureError, OSError, TimeoutError) as error:
-        raise StoreUnavailable(f"Cosmos DB, {what}: {str(error).splitlines()[0][:300]}") from error
+        raise StoreUnavailable(f"Cosmos DB, {what}: {first_line(error)}") from error
 
 
-async def _wait_or_raise(error: exceptions.CosmosBatchOperationError, attempt: int, what: str) -> None:
+async def _wait_or_raise(
+    error: exceptions.CosmosBatchOperationError | exceptions.CosmosHttpResponseError, attempt: int, what: str
+) -> None:
     """Wait as the store asks where the batch was throttled; say that the fence was passed where it was."""
-    failed: dict[str, Any] = error.operation_responses[error.error_index]
-    status = int(failed.get("statusCode", 0))
+    failed: dict[str, Any] = {}
+    if isinstance(error, exceptions.CosmosBatchOperationError):
+        failed = error.operation_responses[error.error_index]
+    # Of what is said of the whole request, the client has tried all but 449 again by itself.
+    status = int(failed.get("statusCode", 0)) or (449 if error.status_code == 449 else 0)
     if status in _LOST:
         raise Superseded(f"{what} was written by another run") from error
     if status not in _AGAIN:

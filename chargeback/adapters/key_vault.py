@@ -6,6 +6,7 @@ from azure.core.credentials_async import AsyncTokenCredential
 from azure.core.exceptions import AzureError
 from azure.keyvault.secrets.aio import SecretClient
 
+from chargeback.adapters.failures import first_line
 from chargeback.domain.errors import StoreUnavailable
 
 FRESH_SECONDS = 600.0
@@ -26,7 +27,7 @@ class KeyVaultSecret:
             try:
                 secret = await self._client.get_secret(self._name)
             except AzureError as error:
-                raise StoreUnavailable(f"Key Vault, secret {self._name}: {error.message.splitlines()[0]}") from error
+                raise StoreUnavailable(f"Key Vault, secret {self._name}: {first_line(error)}") from error
             if not secret.value:
                 raise StoreUnavailable(f"Key Vault, secret {self._name}: it is empty")
             self._known = (time.monotonic(), secret.value)

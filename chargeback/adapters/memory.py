@@ -6,8 +6,8 @@ from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from datetime import datetime
-from hashlib import sha256
 
+from chargeback.adapters.batches import dead_letters, quarantine_name
 from chargeback.domain.catalogue import Catalogue
 from chargeback.domain.errors import CountLost, Superseded
 from chargeback.domain.events import Phase
@@ -133,7 +133,7 @@ class MemoryCounter:
 
     async def lines(self, day: str, epoch: str, line_ids: Sequence[str]) -> list[CountedLine]:
         """What is counted now under these lines."""
-        if await self.epoch(day) != epoch:
+        if await self.epoch(day) != epoch or not set(line_ids) <= self.days[day].lines.keys():
             raise CountLost(f"{day} is no longer counted under epoch {epoch}")
         return [CountedLine(identity, *_without_zeros(*self.days[day].lines[identity])) for identity in line_ids]
 
@@ -255,8 +255,7 @@ class MemoryQuarantine:
 
     async def put(self, rejected: Sequence[Rejected], day: str) -> None:
         """Keep the events."""
-        name = sha256(b"".join(each.raw for each in rejected)).hexdigest()[:32]
-        self._batches[f"{day}/{name}.ndjson"] = list(rejected)
+        self._batches[quarantine_name(rejected, day)] = list(rejected)
 
     async def batches(self) -> list[str]:
         """Names of the kept batches."""
@@ -269,6 +268,25 @@ class MemoryQuarantine:
     async def remove(self, batch: str) -> None:
         """Drop a batch."""
         del self._batches[batch]
+
+
+class MemoryDeadLetters:
+    """Dead letters as a dictionary: what Event Grid writes is put there by name."""
+
+    def __init__(self) -> None:
+        self.blobs: dict[str, bytes] = {}
+
+    async def batches(self) -> list[str]:
+        """Names of the blobs."""
+        return sorted(self.blobs)
+
+    async def get(self, batch: str) -> list[bytes]:
+        """The raw events of a blob."""
+        return dead_letters(self.blobs[batch])
+
+    async def remove(self, batch: str) -> None:
+        """Drop a blob."""
+        del self.blobs[batch]
 
 
 class _MemoryFile:

@@ -52,7 +52,7 @@ def connect(url: str, *, credentials: CredentialProvider | None = None, connecti
         credential_provider=credentials,
         **extra,
     )
-    return Redis(connection_pool=pool)
+    return Redis.from_pool(pool)
 
 
 def entra_credentials(client_id: str | None) -> CredentialProvider:

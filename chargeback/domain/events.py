@@ -18,7 +18,7 @@ from msgspec import Meta
 from chargeback.domain.catalogue import context_variant
 from chargeback.domain.errors import InvalidEvent
 from chargeback.domain.lines import Line
-from chargeback.domain.meters import Meter, OwnQuantities, Quantities, Usage, normalise
+from chargeback.domain.meters import Meter, OwnQuantities, Quantities, Usage, is_measured, normalise
 
 MAX_EVENT_BYTES = 1_048_576
 """Event Grid's own limit on one event (learn.microsoft.com/azure/event-grid/quotas-limits)."""
@@ -113,16 +113,21 @@ class _CloudEvent(msgspec.Struct, frozen=True, gc=False):
 
 
 _decode = msgspec.json.Decoder(_CloudEvent).decode
+_decode_parts = msgspec.json.Decoder(list[msgspec.Raw]).decode
+
+# Members bound once: an attribute of an Enum class costs a Python-level lookup, and this runs for every event.
+_PENDING, _SETTLED, _POLL, _FINAL = Phase
+_REQUESTS = Meter.REQUESTS
 
 _TYPES = {
-    "chargeback.usage.recorded.v1": Phase.FINAL,
-    "chargeback.usage.rejected.v1": Phase.FINAL,
-    "chargeback.usage.settled.v1": Phase.SETTLED,
-    "chargeback.usage.pending.v1": Phase.PENDING,
+    "chargeback.usage.recorded.v1": _FINAL,
+    "chargeback.usage.rejected.v1": _FINAL,
+    "chargeback.usage.settled.v1": _SETTLED,
+    "chargeback.usage.pending.v1": _PENDING,
 }
 _REJECTED = "chargeback.usage.rejected.v1"
 _TIME = re.compile(
-    r"(\d{4}-\d\d-\d\d)[Tt ]([01]\d|2[0-3]):[0-5]\d:(?:[0-5]\d|60)(?:\.\d+)?(?:([Zz])|[+-]\d\d:\d\d)", re.A
+    r"(\d{4}-\d\d-\d\d)[Tt ]([01]\d|2[0-3]):[0-5]\d:(?:[0-5]\d|60)(?:\.\d+)?(?:([Zz])|[+-]\d\d:[0-5]\d)", re.A
 )
 _ONE_CONTEXT = ("chat.completions", "responses", "completions")
 _METERED = ("chat.completions", "completions", "embeddings", "responses", "images.", "audio.")
@@ -134,6 +139,10 @@ def read_event(raw: bytes, accepted: AcceptedTimes) -> UsageEvent:
         raise InvalidEvent("too-large", f"the event has {len(raw)} bytes; the limit is {MAX_EVENT_BYTES}")
     try:
         event = _decode(raw)
+        if not raw.isascii():
+            # The decoder skips unknown fields without a look at their encoding; the ledger is UTF-8 throughout.
+            raw.decode()
+        one_line = raw if b"\n" not in raw and b"\r" not in raw else msgspec.json.format(raw, indent=-1)
     except msgspec.ValidationError as error:
         raise InvalidEvent("unexpected-shape", str(error)) from None
     except (msgspec.DecodeError, RecursionError, UnicodeDecodeError) as error:
@@ -154,14 +163,13 @@ def read_event(raw: bytes, accepted: AcceptedTimes) -> UsageEvent:
         )
     data = event.data
     quantities: Quantities = {}
-    if event.type != _REJECTED and phase is not Phase.PENDING:
+    if event.type != _REJECTED and phase is not _PENDING:
         quantities = normalise(data.usage, data.quantities, data.operation)
-    state = _state(event.type, data, measured=bool(quantities) or data.usage is not None)
+    state = _state(event.type, data, measured=bool(quantities) or is_measured(data.usage, data.quantities))
     line = _line(_dimensions(data, state, _variant(data, quantities)))
-    quantities[Meter.REQUESTS] = 1
-    if phase is Phase.SETTLED and data.method == "GET":
-        phase = Phase.POLL
-    one_line = raw if b"\n" not in raw and b"\r" not in raw else msgspec.json.format(raw, indent=-1)
+    quantities[_REQUESTS] = 1
+    if phase is _SETTLED and data.method == "GET":
+        phase = _POLL
     return UsageEvent(_call(event), phase, day, hour, line, quantities, one_line)
 
 
@@ -171,10 +179,11 @@ def split_batch(body: bytes) -> list[bytes]:
     Raises `InvalidEvent` where the body is no JSON at all.
     """
     try:
-        parts = msgspec.json.decode(body, type=list[msgspec.Raw] | msgspec.Raw)
+        if body.lstrip()[:1] == b"[":
+            return [bytes(part) for part in _decode_parts(body)]
+        return [bytes(msgspec.json.decode(body, type=msgspec.Raw)).strip()]
     except (msgspec.DecodeError, RecursionError, UnicodeDecodeError) as error:
         raise InvalidEvent("not-json", str(error)) from None
-    return [bytes(part) for part in parts] if isinstance(parts, list) else [bytes(parts)]
 
 
 def _call(event: _CloudEvent) -> str:
@@ -220,7 +229,7 @@ def _require_day(day: str) -> None:
 
 
 def _state(type_: str, data: _Data, *, measured: bool) -> str:
-    if type_ == "chargeback.usage.pending.v1":
+    if type_ == "chargeback.usage.pending.v1" or (type_ == "chargeback.usage.settled.v1" and not measured):
         return "unsettled"
     if type_ == "chargeback.usage.settled.v1":
         if data.method == "GET":

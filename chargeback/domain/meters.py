@@ -114,6 +114,20 @@ def normalise(usage: Usage | None, own: OwnQuantities | None, operation: str) ->
     return quantities
 
 
+def is_measured(usage: Usage | None, own: OwnQuantities | None) -> bool:
+    """Whether the call reported any count at all, be it zero; a usage object without one says nothing."""
+    of_usage = usage and (
+        usage.prompt_tokens,
+        usage.completion_tokens,
+        usage.input_tokens,
+        usage.output_tokens,
+        usage.total_tokens,
+        usage.seconds,
+    )
+    of_own = own and (own.images, own.audio_seconds, own.characters, own.training_tokens)
+    return any(count is not None for count in (*(of_usage or ()), *(of_own or ())))
+
+
 def _without_zeros(quantities: Quantities) -> Quantities:
     for meter, quantity in quantities.items():
         if not 0 <= quantity <= MAX_QUANTITY:
@@ -150,6 +164,8 @@ def _split_input(quantities: Quantities, total: int, details: Details | None) ->
         quantities[_INPUT] = total
         return
     of_cached = details.cached_tokens_details or _NONE
+    if min(of_cached.audio_tokens or 0, of_cached.image_tokens or 0) < 0:
+        raise InvalidEvent("usage-contradicts-itself", "a part of the cached input tokens is negative")
     # Cached audio and images are charged as cached input, so they leave their own meter.
     audio = (details.audio_tokens or 0) - (of_cached.audio_tokens or 0)
     image = (details.image_tokens or 0) - (of_cached.image_tokens or 0)

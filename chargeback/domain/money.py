@@ -6,6 +6,9 @@ from decimal import ROUND_FLOOR, ROUND_HALF_EVEN, Context, Decimal, DivisionByZe
 EXACT = Context(prec=60, traps=[Inexact, InvalidOperation, DivisionByZero])
 """Arithmetic that raises instead of losing a digit: 60 digits hold any cost of this product."""
 
+_ROUNDING = Context(prec=60, traps=[InvalidOperation])
+"""For the one rounding: as many digits, but losing some is its purpose."""
+
 ZERO = Decimal(0)
 PER_MILLION = Decimal("0.000001")
 
@@ -25,7 +28,7 @@ def total(amounts: Sequence[Decimal]) -> Decimal:
 
 def to_text(amount: Decimal) -> str:
     """Digits with a decimal point and neither exponent nor superfluous zeros: `0.0025`, `12`, `0`."""
-    text = format(amount, "f")
+    text = format(amount or ZERO, "f")  # zero has no sign
     return text.rstrip("0").rstrip(".") if "." in text else text
 
 
@@ -36,16 +39,17 @@ def round_to_total(amounts: Sequence[Decimal], target: Decimal, decimals: int) -
     rounded up; equal remainders are served in the order given. Raises ValueError otherwise.
     """
     unit = Decimal(1).scaleb(-decimals)
-    floors = [amount.quantize(unit, ROUND_FLOOR) for amount in amounts]
-    missing = int(EXACT.divide(EXACT.subtract(target, total(floors)), unit))
-    if not 0 <= missing <= len(amounts):
+    floors = [amount.quantize(unit, ROUND_FLOOR, _ROUNDING) for amount in amounts]
+    missing = EXACT.divide(EXACT.subtract(target, total(floors)), unit)
+    remainders = [EXACT.subtract(amount, floor) for amount, floor in zip(amounts, floors, strict=True)]
+    if missing != int(missing) or not 0 <= missing <= sum(map(bool, remainders)):
         raise ValueError(f"{target} cannot be reached by rounding {len(amounts)} amounts to {decimals} places")
-    order = sorted(range(len(amounts)), key=lambda index: floors[index] - amounts[index])
-    for index in order[:missing]:
-        floors[index] += unit
+    order = sorted(range(len(amounts)), key=remainders.__getitem__, reverse=True)
+    for index in order[: int(missing)]:
+        floors[index] = EXACT.add(floors[index], unit)
     return floors
 
 
 def round_total(amount: Decimal, decimals: int) -> Decimal:
     """A grand total as it is printed: half to even at `decimals` places."""
-    return amount.quantize(Decimal(1).scaleb(-decimals), ROUND_HALF_EVEN)
+    return amount.quantize(Decimal(1).scaleb(-decimals), ROUND_HALF_EVEN, _ROUNDING)

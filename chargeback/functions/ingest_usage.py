@@ -1,5 +1,6 @@
 """Event Grid trigger: one usage event an invocation; concurrent invocations share one commit."""
 
+import json
 import logging
 from collections.abc import Sequence
 from datetime import UTC, datetime
@@ -45,4 +46,9 @@ def to_json(event: func.CloudEvent) -> bytes:
         "data": event.get_json(),
         **(event.extension_attrs or {}),
     }
-    return msgspec.json.encode({name: value for name, value in attributes.items() if value is not None})
+    present = {name: value for name, value in attributes.items() if value is not None}
+    try:
+        return msgspec.json.encode(present)
+    except UnicodeEncodeError:
+        # A lone surrogate goes on as the escape that it came as: the door refuses it, and quarantine keeps it.
+        return json.dumps(msgspec.to_builtins(present)).encode()

@@ -19,6 +19,9 @@ log = logging.getLogger(__name__)
 OPEN_DAYS = 4
 """A day is counted in Redis while it is today or one of the three days before."""
 
+MAX_SPEND = 10**17
+"""Picodollars (100 000 dollars) that one event adds at most: Redis counts in 64 bits, and no event may make it fail."""
+
 
 @dataclass(frozen=True, slots=True)
 class Ingested:
@@ -71,7 +74,7 @@ class Weights:
             price = prices.get(meter)
             if price:
                 spend += quantity * price
-        return Weighted(event, scopes, spend)
+        return Weighted(event, scopes, min(spend, MAX_SPEND))
 
     def _look_up(self, event: UsageEvent) -> tuple[tuple[str, ...], Mapping[Meter, int]]:
         line = event.line

@@ -95,13 +95,13 @@ class Recounted:
     duplicates: int = 0
     conflicts: int = 0
     unreadable: Counter[str] = field(default_factory=Counter)
-    _engine: duckdb.DuckDBPyConnection | None = None
+    engine: duckdb.DuckDBPyConnection | None = None
 
     async def pages(self) -> AsyncIterator[list[CountedLine]]:
         """The day's lines, ordered by line id, some hundred at a time."""
-        assert self._engine is not None
+        assert self.engine is not None
         sums = ", ".join(f"sum({meter})::BIGINT AS {meter}" for meter in Meter)
-        result = await asyncio.to_thread(self._engine.execute, _SUMS.format(sums=sums, meters=_METERS))
+        result = await asyncio.to_thread(self.engine.execute, _SUMS.format(sums=sums, meters=_METERS))
         page: list[CountedLine] = []
         hours: dict[int, Quantities] = {}
         while rows := await asyncio.to_thread(result.fetchmany, 2_000):
@@ -124,15 +124,18 @@ async def recount(ledger: Ledger, day: str, *, workers: int, memory_limit_mb: in
 
     Nothing is left on disk when the context ends.
     """
-    with TemporaryDirectory(prefix="recount-", ignore_cleanup_errors=True) as folder:
-        with _engine(folder, memory_limit_mb) as engine, _executor(workers) as executor:
-            recounted = Recounted(day, _engine=engine)
-            try:
-                await _read(ledger, recounted, folder, executor, ahead=max(1, workers) + 2)
-            finally:
-                executor.shutdown(wait=False, cancel_futures=True)
-            await asyncio.to_thread(_deduplicate, engine, recounted)
-            yield recounted
+    with (
+        TemporaryDirectory(prefix="recount-", ignore_cleanup_errors=True) as folder,
+        _engine(folder, memory_limit_mb) as engine,
+        _executor(workers) as executor,
+    ):
+        recounted = Recounted(day, engine=engine)
+        try:
+            await _read(ledger, recounted, folder, executor, ahead=max(1, workers) + 2)
+        finally:
+            executor.shutdown(wait=False, cancel_futures=True)
+        await asyncio.to_thread(_deduplicate, engine, recounted)
+        yield recounted
 
 
 def _engine(folder: str, memory_limit_mb: int) -> duckdb.DuckDBPyConnection:
@@ -201,8 +204,8 @@ async def _pieces(blocks: AsyncIterator[bytes]) -> AsyncIterator[bytes]:
 
 def _load(recounted: Recounted, files: list[Reread]) -> None:
     """Move the rows of some pieces into the engine."""
-    assert recounted._engine is not None
-    engine = recounted._engine.cursor()
+    assert recounted.engine is not None
+    engine = recounted.engine.cursor()
     for each in files:
         recounted.events += each.events
         recounted.unreadable.update(each.unreadable)

@@ -31,7 +31,10 @@ _STATES = {state: number for number, state in enumerate(STATES)}
 _MAX_PLACES = 200_000
 _LOAD_CHARS = 8 * 1024 * 1024
 _FETCH_LINES = 4_000
-_CSV = "header = false, auto_detect = false, delim = ',', quote = '\"', escape = '\"', new_line = '\\n', nullstr = '~'"
+_CSV = (
+    "header = false, auto_detect = false, delim = ',', quote = '\"', escape = '\"', new_line = '\\n',"
+    " nullstr = '~', allow_quoted_nulls = false"
+)
 _CHARGES = {
     "day": "VARCHAR",
     "place": "UUID",
@@ -124,7 +127,7 @@ class Staging:
                 path = self._folder / f"{table}.csv"
                 path.write_text("".join(lines), encoding="utf-8", newline="")
                 self._engine.execute(
-                    f"INSERT INTO {table} FROM read_csv($path, columns = $columns, {_CSV})",  # noqa: S608 a constant
+                    f"INSERT INTO {table} FROM read_csv($path, columns = $columns, {_CSV})",
                     {"path": str(path), "columns": columns},
                 )
                 path.unlink()
@@ -226,15 +229,15 @@ def _quoted(text: str) -> str:
 
 
 def _exact(amount: Decimal, record: UsageRecord) -> str:
-    """The amount's digits. Raises `ValueError` where DECIMAL(38, 18) would lose some."""
+    """The amount's digits. Raises `ValueError` where DECIMAL(38, 18) cannot hold them all."""
     text = str(amount)
-    if "E" in text:
-        text = to_text(amount)
-    point = text.find(".")
-    if point >= 0 and len(text) - point - 1 > SCALE:
-        text = to_text(amount)
-        if len(text) - text.find(".") - 1 > SCALE:
-            raise ValueError(
-                f"a cost of line {record.record_id} on {record.day} has more than {SCALE} decimals: {text}"
-            )
+    if len(text) <= SCALE and "E" not in text:
+        return text
+    text = to_text(amount)
+    whole, _, fraction = text.lstrip("-").partition(".")
+    if len(fraction) > SCALE or len(whole) > 38 - SCALE:
+        raise ValueError(
+            f"a cost of line {record.record_id} on {record.day} is {text}:"
+            f" it has more than {38 - SCALE} digits or {SCALE} decimals"
+        )
     return text

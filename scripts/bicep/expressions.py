@@ -289,6 +289,7 @@ LOADERS: dict[str, Callable[[str], Any]] = {
     "loadYamlContent": yaml.safe_load,
 }
 FUNCTIONS: dict[str, Callable[..., Any]] = {
+    "any": lambda value: value,
     "concat": lambda *lists: [item for items in lists for item in items],
     "contains": lambda items, item: item in items,
     "empty": lambda value: not value,

@@ -11,7 +11,9 @@ import yaml
 from scripts.bicep.files import INFRA, ROOT, Statement, statements
 
 PAGE = ROOT / "docs/deploy.md"
-MARKS = re.compile(r"(<!-- (parameters|profiles): made by scripts/document-parameters -->\n).*?(<!-- end -->)", re.DOTALL)
+MARKS = re.compile(
+    r"(<!-- (parameters|profiles): made by scripts/document-parameters -->\n).*?(<!-- end -->)", re.DOTALL
+)
 OF_THE_DEPLOYMENT = {"currentMonth"}
 
 

@@ -28,8 +28,13 @@ def http_routes(functions: Iterable[Function], invoke: Invoke, prefix: str) -> l
             path = str(function.trigger.get("route") or function.name)
             for template in _templates(prefix, path):
                 handler = _handler(function, invoke)
-                found += [web.route(method, template, handler) for method in _methods(function)]
+                found += [_route(method, template, handler) for method in _methods(function)]
     return sorted(found, key=lambda route: ("{" in route.path, ":.*}" in route.path))
+
+
+def _route(method: str, template: str, handler: Any) -> web.RouteDef:
+    # aiohttp answers HEAD wherever it answers GET; the host does so only where the function says so.
+    return web.route(method, template, handler, **({"allow_head": False} if method == "GET" else {}))
 
 
 def _methods(function: Function) -> list[str]:
@@ -64,7 +69,7 @@ def _handler(function: Function, invoke: Invoke) -> Callable[[web.Request], Awai
 
 
 async def from_request(request: web.Request) -> HttpRequest:
-    """Return the request as a function sees it; `url` keeps its query, from which ASGI apps rebuild theirs."""
+    """Return the request as a function sees it; ASGI apps rebuild their query from `url`."""
     return HttpRequest(
         method=request.method,
         url=f"{request.scheme}://{request.host}{request.raw_path}",

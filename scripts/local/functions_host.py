@@ -187,7 +187,7 @@ def make_server(host: Host, *, timers: bool, status_file: Path | None) -> web.Ap
 
 
 async def _end_lifespan(app: Any) -> None:
-    """End an ASGI app's lifespan here, because AsgiFunctionApp does it in `__del__`, when the loop is gone."""
+    """End an ASGI app's lifespan while the loop is there: AsgiFunctionApp does it in `__del__`."""
     if getattr(app, "startup_task_done", False):
         app.startup_task_done = False
         await app.middleware.notify_shutdown()
@@ -218,7 +218,7 @@ def main() -> int:
     web.run_app(
         server,
         host="127.0.0.1",
-        port=arguments.port,
+        port=port,
         loop=loop,
         print=None,
         access_log=None,

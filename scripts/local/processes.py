@@ -77,7 +77,7 @@ def end(servers: Iterable[Running], *, grace: float = 5.0, force: bool = False) 
         if server.alive:
             _signal(server, signal.SIGKILL)
             _wait_gone(server)
-        _reap(server.pid)
+        _collect(server.pid)
 
 
 def send(server: Running, number: signal.Signals) -> None:
@@ -103,6 +103,14 @@ def _reap(pid: int) -> None:
         os.waitpid(pid, os.WNOHANG)
 
 
+def _collect(pid: int) -> None:
+    """Take a dead child's status; its last threads may end a little after it looks dead."""
+    deadline = time.monotonic() + 2
+    with suppress(ChildProcessError):
+        while os.waitpid(pid, os.WNOHANG) == (0, 0) and time.monotonic() < deadline:
+            time.sleep(0.01)
+
+
 def free_ports(count: int) -> list[int]:
     """Return `count` different loopback ports that nothing listens on."""
     with ExitStack() as held:
@@ -117,6 +125,16 @@ def listens(port: int) -> bool:
     with socket.socket() as probe:
         probe.settimeout(1)
         return probe.connect_ex(("127.0.0.1", port)) == 0
+
+
+def falls_silent(port: int, within: float = 2) -> bool:
+    """Whether nothing listens on the port any more; a killed server's socket outlives it a little."""
+    deadline = time.monotonic() + within
+    while listens(port):
+        if time.monotonic() > deadline:
+            return False
+        time.sleep(0.02)
+    return True
 
 
 def wait_until(ready: Callable[[], bool], server: Running, name: str, log: Path, timeout: float = 60) -> None:

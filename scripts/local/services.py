@@ -77,13 +77,12 @@ def _python(module: str, *arguments: str) -> list[str]:
 
 
 def _identity(site: Site) -> list[str]:
-    key = str(site.state / "certs" / "signing-key.pem")
-    return _python("identity", "--port", str(site.ports["identity"]), "--key", key)
+    return _python("identity", "--port", str(site.ports["identity"]), "--key", str(site.signing_key))
 
 
 def _event_grid(site: Site) -> list[str]:
     tls = ["--cert", str(site.certificates.certificate), "--key", str(site.certificates.key)]
-    signing = ["--signing-key", str(site.state / "certs" / "signing-key.pem")]
+    signing = ["--signing-key", str(site.signing_key)]
     pace = ["--retry-factor", str(site.retry_factor)]
     return _python("event_grid", "--port", str(site.ports["eventGrid"]), *tls, *signing, *pace)
 

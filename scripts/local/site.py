@@ -1,5 +1,6 @@
 """Where one stack lives: its directories, ports, certificates, secrets and the environment of its clients."""
 
+import json
 import secrets
 import shlex
 from collections.abc import Iterable, Mapping
@@ -31,6 +32,7 @@ class Site:
     app: Path
     ports: Mapping[str, int]
     certificates: Certificates
+    signing_key: Path
     in_memory: bool
     timers: bool
     retry_factor: float
@@ -82,7 +84,14 @@ class Site:
                     "EVENT_GRID_TOPIC_KEY": self.topic_key,
                 }
             case _:
-                return {"FUNCTIONS_URL": url}
+                return {"FUNCTIONS_URL": url, "FUNCTIONS_WORKER_RUNTIME": "python"}
+
+
+def sample_settings(app: Path) -> dict[str, str]:
+    """Return what local.settings.sample.json gives a value, such as the schedules; the stack's own come before it."""
+    file = app / "local.settings.sample.json"
+    values = json.loads(file.read_text())["Values"] if file.exists() else {}
+    return {name: str(value) for name, value in values.items() if value}
 
 
 def shell_lines(environment: Mapping[str, str]) -> str:

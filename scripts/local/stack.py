@@ -12,9 +12,18 @@ from types import TracebackType
 from typing import Self
 
 from scripts.local.certificates import make_certificates
-from scripts.local.processes import Running, StackError, end, free_ports, listens, send, spawn, wait_until
+from scripts.local.processes import (
+    Running,
+    StackError,
+    end,
+    falls_silent,
+    free_ports,
+    send,
+    spawn,
+    wait_until,
+)
 from scripts.local.services import SERVICES, STORES
-from scripts.local.site import ROOT, Site, shell_lines
+from scripts.local.site import ROOT, Site, sample_settings, shell_lines
 from scripts.local.tokens import load_signer
 
 
@@ -35,28 +44,38 @@ class Stack:
         timers: bool = False,
         retry_factor: float = 0.01,
         extra_env: Mapping[str, str] | None = None,
+        certs: Path | None = None,
+        beside: "Stack | None" = None,
     ) -> None:
-        """Lay the stack out; nothing is started before `up()` or `with`."""
+        """Lay the stack out; nothing is started before `up()` or `with`.
+
+        `beside` is a running stack whose servers these use: `Stack(services=["functions"], beside=stores)`.
+        `certs` is where the certificates are, or will be; without it they are made in the state directory.
+        """
         self.names = _known(services)
         self.extra_env = dict(extra_env or {})
+        self._beside = beside
         self._temporary = tempfile.TemporaryDirectory(prefix="chargeback-stack-") if state is None else None
         directory = Path(self._temporary.name if self._temporary else str(state)).resolve()
+        certs = beside.site.signing_key.parent if beside else certs or directory / "certs"
         self.site = Site(
             state=directory,
             app=Path(app).resolve(),
             ports=_ports(self.names, ports or {}),
-            certificates=make_certificates(directory / "certs"),
+            certificates=make_certificates(certs),
+            signing_key=certs / "signing-key.pem",
             in_memory=in_memory,
             timers=timers,
             retry_factor=retry_factor,
+            **({"events_key": beside.site.events_key} if beside else {}),
         )
-        load_signer(directory / "certs" / "signing-key.pem")
+        load_signer(self.site.signing_key)
         self._running: dict[str, Running] = {}
 
     @property
     def env(self) -> dict[str, str]:
         """The settings with which the product finds these servers."""
-        return self.site.environment(self.names)
+        return {**(self._beside.env if self._beside else {}), **self.site.environment(self.names)}
 
     def url(self, name: str) -> str:
         """Return the address of a server."""
@@ -91,6 +110,10 @@ class Stack:
         """End one server at once (SIGKILL), as a crash does; `start` brings it back on the same port."""
         end([self._running.pop(name)], force=True)
 
+    def stop(self, name: str) -> None:
+        """End one server in good order, so that Azurite writes its index, which it does every 5 s only."""
+        end([self._running.pop(name)])
+
     def start(self, name: str) -> None:
         """Start one server again on its port and wait until it is ready."""
         if name in self._running and self._running[name].alive:
@@ -110,12 +133,11 @@ class Stack:
 
     def _spawn(self, name: str) -> None:
         # The servers must not inherit another stack's settings from the caller's environment.
-        environment = {**os.environ, "PYTHONUNBUFFERED": "1", **self.env, **self.extra_env}
-        environment["EVENT_GRID_TOPIC_KEY"] = self.site.topic_key
-        environment["IDENTITY_HEADER"] = self.site.identity_header
+        defaults = sample_settings(self.site.app) if name == "functions" else {}
+        environment = {**defaults, **os.environ, "PYTHONUNBUFFERED": "1", **self.env, **self.extra_env}
         directory = self.site.app if name == "functions" else ROOT
         environment["PYTHONPATH"] = os.pathsep.join([str(ROOT), *filter(None, [os.environ.get("PYTHONPATH")])])
-        if listens(self.site.ports[name]):
+        if not falls_silent(self.site.ports[name]):
             raise StackError(f"{name}: port {self.site.ports[name]} is taken by another program")
         command = SERVICES[name].command(self.site)
         self._running[name] = spawn(command, self.site.log(name), environment, directory, self.url(name))

@@ -9,7 +9,6 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from chargeback.domain.errors import InvalidConfig
-
 from scripts.traffic.events import Choice, Draw, find_callers, render
 from scripts.traffic.rows import HEADER, RefusedError, Timing, last_month, span
 

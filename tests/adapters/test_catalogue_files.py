@@ -3,6 +3,7 @@ import shutil
 from pathlib import Path
 
 import pytest
+
 from chargeback.adapters.catalogue_files import FILES, from_documents, load_catalogue, to_documents
 from chargeback.domain.errors import InvalidConfig
 

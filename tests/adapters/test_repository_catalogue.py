@@ -5,10 +5,10 @@ from decimal import Decimal
 from pathlib import Path
 
 import pytest
+
 from chargeback.adapters.catalogue_files import load_catalogue
 from chargeback.domain.catalogue import Deployment, DeploymentType
 from chargeback.domain.meters import Meter
-
 from tests.domain.catalogues import usage_line
 
 CONFIG = Path(__file__).parents[2] / "config"

@@ -1,9 +1,9 @@
 import pytest
-from chargeback.domain.allocation import CLAIMED, UNALLOCATED, VERIFIED, Allocation, CostCentre, Rule, within
-from chargeback.domain.errors import InvalidConfig
 from hypothesis import given
 from hypothesis import strategies as st
 
+from chargeback.domain.allocation import CLAIMED, UNALLOCATED, VERIFIED, Allocation, CostCentre, Rule, within
+from chargeback.domain.errors import InvalidConfig
 from tests.domain.catalogues import usage_line
 
 TREE = (

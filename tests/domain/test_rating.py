@@ -2,13 +2,13 @@ from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
 from chargeback.domain.catalogue import DeploymentType
 from chargeback.domain.errors import PriceNotFound
 from chargeback.domain.meters import Meter
 from chargeback.domain.rating import picodollars_per_unit, rate
-from hypothesis import given
-from hypothesis import strategies as st
-
 from tests.domain.catalogues import START, catalogue, dated, usage_line
 
 CHANGE = datetime(2026, 11, 10, 14, tzinfo=UTC)

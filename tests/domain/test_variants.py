@@ -2,6 +2,7 @@ import json
 from datetime import UTC, datetime, timedelta
 
 import pytest
+
 from chargeback.domain.events import AcceptedTimes, read_event
 
 ACCEPTED = AcceptedTimes.around(datetime(2026, 11, 21, tzinfo=UTC), max_age=timedelta(days=1), clock_skew=timedelta(0))

@@ -10,11 +10,40 @@ from typing import Any
 PRICES = {"input_tokens": ("2.75", "5.5"), "cached_input_tokens": ("1.375", "2.75"), "output_tokens": ("11", "22")}
 """USD per million before and from noon, as `catalogue_folder` writes them."""
 
-COLUMNS = (
-    "billing_period,charge_date,cost_centre,subscription_id,product_id,user,company,billing_code,operation,provider,"
-    "model,deployment,deployment_type,region,service_tier,meter,quantity,unit,unit_price,price_unit,currency,cost,"
-    "state,requests,price_id,tenant_id,app_id,user_object_id,apim_user_id,backend,variant,allocation_rule"
-).split(",")
+COLUMNS = [
+    "billing_period",
+    "charge_date",
+    "cost_centre",
+    "subscription_id",
+    "product_id",
+    "user",
+    "company",
+    "billing_code",
+    "operation",
+    "provider",
+    "model",
+    "deployment",
+    "deployment_type",
+    "region",
+    "service_tier",
+    "meter",
+    "quantity",
+    "unit",
+    "unit_price",
+    "price_unit",
+    "currency",
+    "cost",
+    "state",
+    "requests",
+    "price_id",
+    "tenant_id",
+    "app_id",
+    "user_object_id",
+    "apim_user_id",
+    "backend",
+    "variant",
+    "allocation_rule",
+]
 ORDER = [0, 1, *range(2, 15), 15, 20, 22, 24, *range(25, 32)]
 
 
@@ -45,7 +74,10 @@ def chargeback_csv(events: list[dict[str, Any]], period: str, dearer_from: str) 
         ):
             if quantity:
                 sums[*where, meter, PRICES[meter][late] if data["model"] == "gpt-4o" else "?"] += quantity
-    rows = sorted((_row(period, dearer_from, key, quantity) for key, quantity in sums.items()), key=lambda row: [row[i] for i in ORDER])
+    rows = sorted(
+        (_row(period, dearer_from, key, quantity) for key, quantity in sums.items()),
+        key=lambda row: [row[i] for i in ORDER],
+    )
     _round(rows)
     text = io.StringIO()
     csv.writer(text, lineterminator="\r\n").writerows([COLUMNS, *rows])
@@ -59,6 +91,7 @@ def _row(period: str, dearer_from: str, key: tuple[str, ...], quantity: int) -> 
     if meter == "cached_input_tokens" and price == "2.75":
         start = "12"
     known = price not in ("", "?")
+    since = f"{dearer_from}T12Z" if start == "12" else "2024-01-01T00Z"
     cost: Any = Fraction(quantity) * Fraction(price) / 1_000_000 if known else Fraction(0)
     if price == "?" or state == "unsettled":
         cost = ""
@@ -67,7 +100,7 @@ def _row(period: str, dearer_from: str, key: tuple[str, ...], quantity: int) -> 
         model, "DataZoneStandard", "swedencentral", "default", meter, quantity, unit, price if known else "",
         f"1000000 {unit}" if known else "", "USD", cost, "unpriced" if price == "?" else state,
         quantity if meter == "requests" else 0,
-        f"azure-openai/gpt-4o/any/DataZoneStandard/default/{meter}@{dearer_from if start == '12' else '2024-01-01'}T{start}Z"
+        f"azure-openai/gpt-4o/any/DataZoneStandard/default/{meter}@{since}"
         if known else "",
         "", "", "", "", "oai-swedencentral.openai.azure.com", "", "search",
     ]  # fmt: skip

@@ -54,9 +54,7 @@ class House:
         self.catalogue = catalogue
         self.ledger, self.counter, self.books = MemoryLedger(), MemoryCounter(), MemoryBooks()
         catalogues = MemoryCatalogues(catalogue)
-        self.ingest = Ingest(
-            self.ledger, self.counter, MemoryQuarantine(), WeightsInForce(catalogues, catalogue)
-        )
+        self.ingest = Ingest(self.ledger, self.counter, MemoryQuarantine(), WeightsInForce(catalogues, catalogue))
         self.poster = Poster(self.ledger, self.counter, self.books, catalogues)
         self.auditor = Auditor(self.ledger, self.counter, self.books, MemoryControl(), catalogues, self.poster)
 

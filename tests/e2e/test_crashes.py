@@ -9,16 +9,14 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from scripts.local.clear import clear_stores
-from scripts.local.stack import Stack
 
 from chargeback.bootstrap import Container, open_container
 from chargeback.settings import read_settings
+from scripts.local.clear import clear_stores
+from scripts.local.stack import Stack
 from tests.e2e import crashes
 from tests.e2e.oracle import chargeback_csv
 from tests.e2e.traffic import catalogue_folder, encoded, traffic
-
-pytestmark = pytest.mark.servers
 
 NOW = datetime.now(UTC).replace(hour=18)
 DAY = (NOW - timedelta(days=1)).date().isoformat()
@@ -40,7 +38,9 @@ def environment(stack: Stack, tmp_path_factory: pytest.TempPathFactory) -> Envir
 def start() -> Callable[..., int | None]:
     """Runs a job in a process of its own that is forked from one which has everything imported."""
     context = multiprocessing.get_context("forkserver")
-    context.set_forkserver_preload(["tests.e2e.crashes", "chargeback.adapters.cosmos", "chargeback.adapters.blob_ledger"])
+    context.set_forkserver_preload(
+        ["tests.e2e.crashes", "chargeback.adapters.cosmos", "chargeback.adapters.blob_ledger"]
+    )
 
     def run(*arguments: Any) -> int | None:
         process = context.Process(target=crashes.run, args=arguments)

@@ -114,14 +114,17 @@ def test_every_alert_says_in_the_runbook_what_to_do() -> None:
     runbook = (ROOT / "docs/operations.md").read_text("utf-8").split("## Alerts")[1].split("\n## ")[0]
     alerts = File(INFRA / "modules/alerts.bicep", {"budgets": [], "topicResourceId": "", "redisResourceId": ""})
 
-    names = {item["name"] for item in (*alerts["queries"], *alerts["metrics"])} | {"available-gateway", "available-functions"}
+    names = {item["name"] for item in (*alerts["queries"], *alerts["metrics"])} | {
+        "available-gateway",
+        "available-functions",
+    }
 
     assert names == set(re.findall(r"`([a-z]+(?:-[a-z]+)*)`(?=[^|]*\| [^|]+ \| [^|]+ \|$|, )", runbook, re.MULTILINE))
 
 
 def test_every_log_line_of_the_runbook_is_one_that_the_code_writes() -> None:
     runbook = (ROOT / "docs/operations.md").read_text("utf-8").split("## Alerts")[0]
-    written = {event: given for event, given in re.findall(r'"(\w+) ((?:\w+=%\w+ ?)+)"', PACKAGE)}
+    written = dict(re.findall(r'"(\w+) ((?:\w+=%\w+ ?)+)"', PACKAGE))
 
     for line in re.findall(r"^\| `(\w+(?: \w+)+)` \|", runbook, re.MULTILINE):
         event, *fields = line.split()

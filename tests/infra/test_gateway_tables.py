@@ -3,9 +3,9 @@
 from typing import Any
 
 import pytest
-from scripts.named_values import load_config, named_values, pools
 
 from scripts.bicep.files import INFRA, ROOT, File
+from scripts.named_values import load_config, named_values, pools
 
 PROFILES = ["trial", "staging", "production"]
 LACKING = {

@@ -4,7 +4,6 @@ import json
 import re
 
 from chargeback.settings import Settings
-
 from scripts.bicep.files import INFRA, MODULES, ROOT, File, keys, property_of, read, statements, text, within
 
 ON_THIS_MACHINE_ONLY = {"EVENTS_KEY", "CONFIG_DIR", "LOG_ANALYTICS_ENDPOINT"}

@@ -8,8 +8,8 @@ import pytest
 import yaml
 from tree_sitter import Node
 
-from scripts.bicep.files import INFRA, ROOT, File, Statement, read, statements, text, within
 from scripts.bicep.expressions import evaluate
+from scripts.bicep.files import INFRA, ROOT, File, Statement, read, statements, text, within
 
 PROFILES = yaml.safe_load((INFRA / "profiles.yaml").read_text("utf-8"))
 TYPES = statements(INFRA / "types.bicep", "type")

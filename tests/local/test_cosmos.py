@@ -10,6 +10,7 @@ from azure.core import MatchConditions
 from azure.cosmos import exceptions
 from azure.cosmos.aio import ContainerProxy, CosmosClient
 from azure.identity.aio import DefaultAzureCredential
+
 from scripts.local.processes import StackError
 from scripts.local.provision import call
 from scripts.local.stack import Stack

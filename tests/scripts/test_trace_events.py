@@ -3,6 +3,7 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
+
 from chargeback.domain.events import AcceptedTimes, Phase, UsageEvent, read_event
 from chargeback.domain.meters import Meter
 from scripts.traffic.cli import main

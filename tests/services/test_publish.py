@@ -19,6 +19,8 @@ from chargeback.domain.report import Manifest
 from chargeback.services.publish import publish
 from tests.domain.catalogues import catalogue, usage_line
 
+pytestmark = pytest.mark.anyio
+
 PERIOD = "2026-03"
 ISSUE_COLUMNS = (
     "billing_period,charge_date,cost_centre,subscription_id,product_id,user,company,billing_code,operation,provider,"
@@ -192,10 +194,10 @@ async def test_a_negative_cost_is_a_number_and_stays_one() -> None:
     "text", ['say "hi"', "a,b", "two\r\nlines", "two\nlines", '"', "ünïcode 漢字 🙂", "~", "null", " "]
 )
 async def test_any_text_comes_back_as_it_was(text: str) -> None:
-    _, files = await published([record(company=text, backend=text)])
+    _, files = await published([record(company=text, backend=text, centre=text)])
 
     (row,) = rows_of(files)
-    assert (row["company"], row["backend"]) == (text, text)
+    assert (row["company"], row["backend"], row["cost_centre"]) == (text, text, text)
 
 
 async def test_each_currency_has_its_own_total() -> None:
@@ -229,9 +231,9 @@ async def test_amounts_beyond_a_double_are_printed_exactly() -> None:
 
 
 async def test_an_amount_that_does_not_fit_is_refused() -> None:
-    with pytest.raises(ValueError, match="more than 18 decimals"):
+    with pytest.raises(ValueError, match="or 18 decimals"):
         await published([record(charge(cost="0.0000000000000000001"))])
-    with pytest.raises(ValueError, match="20 digits"):
+    with pytest.raises(ValueError, match="more than 20 digits"):
         await published([record(charge(cost="100000000000000000000"))])
 
 
@@ -367,7 +369,7 @@ def oracle(records: Sequence[UsageRecord], decimals: int) -> list[Decimal | None
     return [printed.get(i) for i in range(len(rows))]
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=30, deadline=None)
 @given(RECORDS, st.sampled_from([0, 2, 6, 12]), st.randoms())
 async def test_any_books_balance_and_print_the_same_in_any_order(
     records: list[UsageRecord], decimals: int, rng: random.Random

@@ -95,7 +95,8 @@ for id, sum in pairs(sums) do
     redis.call('HSET', KEYS[4], id, version)
 end
 for scope, picodollars in pairs(spent) do
-    redis.call('HINCRBY', KEYS[5], scope, string.format('%.0f', picodollars))
+    -- Beyond 64 bits the spend stays where it is: a budget passed that far must not stop the counting.
+    redis.pcall('HINCRBY', KEYS[5], scope, string.format('%.0f', picodollars))
 end
 for at = 1, 6 do redis.call('EXPIREAT', KEYS[at], expires) end
 return table.concat(changed)

@@ -1,0 +1,22 @@
+"""How batches of events that were set aside are named and read."""
+
+from collections.abc import Sequence
+from hashlib import sha256
+
+from chargeback.domain.errors import InvalidEvent
+from chargeback.domain.events import split_batch
+from chargeback.services.ports import Rejected
+
+
+def quarantine_name(rejected: Sequence[Rejected], day: str) -> str:
+    """A batch's name by its content: where one event ends and the next begins is part of it."""
+    events = b"".join(sha256(each.raw).digest() for each in rejected)
+    return f"{day}/{sha256(events).hexdigest()[:32]}.ndjson"
+
+
+def dead_letters(body: bytes) -> list[bytes]:
+    """The events of a dead letter; one that is damaged counts as one event, for quarantine to keep."""
+    try:
+        return split_batch(body)
+    except InvalidEvent:
+        return [body]

@@ -1,0 +1,6 @@
+"""What a vendor's error says, on one line."""
+
+
+def first_line(error: Exception) -> str:
+    """The first line of the error's text; a timeout has none, so its type is named."""
+    return next(iter(str(error).splitlines()), type(error).__name__)[:300]

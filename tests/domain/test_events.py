@@ -1,0 +1,467 @@
+"""A usage event is read, validated and reduced to its call; whatever else arrives is refused with its reason."""
+
+from datetime import timedelta
+from typing import Any
+
+import msgspec
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from chargeback.domain.errors import InvalidEvent
+from chargeback.domain.events import (
+    EVER,
+    MAX_EVENT_BYTES,
+    AcceptedTimes,
+    Phase,
+    UsageEvent,
+    read_event,
+    split_batch,
+)
+from chargeback.domain.meters import Meter
+from tests.builders import NOW, cloud_event, tokens, usage_event
+
+NEAR = AcceptedTimes.around(NOW, max_age=timedelta(days=400), clock_skew=timedelta(hours=1))
+
+
+def read(**arguments: Any) -> UsageEvent:
+    return read_event(usage_event(**arguments), EVER)
+
+
+def outcome(raw: bytes, accepted: AcceptedTimes) -> UsageEvent | InvalidEvent:
+    try:
+        return read_event(raw, accepted)
+    except InvalidEvent as error:
+        return error
+
+
+def reason_of(raw: bytes, accepted: AcceptedTimes = EVER) -> str:
+    with pytest.raises(InvalidEvent) as refused:
+        read_event(raw, accepted)
+    return refused.value.reason
+
+
+@pytest.mark.parametrize(
+    ("time", "day", "hour"),
+    [
+        ("2026-03-14T00:00:00Z", "2026-03-14", 0),
+        ("2026-03-14T23:59:59.999999Z", "2026-03-14", 23),
+        ("2026-03-14T23:59:59.9999999Z", "2026-03-14", 23),
+        ("2026-03-14T23:59:59.99999999999999999999+00:00", "2026-03-14", 23),
+        ("2026-03-14T23:59:59.9999999-00:00", "2026-03-14", 23),
+        ("2026-03-15T00:00:00.000000+00:00", "2026-03-15", 0),
+        ("2026-03-15T00:30:00+01:00", "2026-03-14", 23),
+        ("2026-03-14T23:30:00-00:30", "2026-03-15", 0),
+        ("2026-03-14T18:29:59.9999999-05:30", "2026-03-14", 23),
+        ("2026-06-30T23:59:60Z", "2026-06-30", 23),
+        ("2026-06-30T23:59:60.5+00:00", "2026-06-30", 23),
+        ("2028-02-29T12:00:00Z", "2028-02-29", 12),
+        ("2026-01-01T00:00:00+14:00", "2025-12-31", 10),
+        ("2026-03-14t09:00:00z", "2026-03-14", 9),
+        ("1970-01-01T00:00:00Z", "1970-01-01", 0),
+        ("9999-12-31T23:59:59Z", "9999-12-31", 23),
+    ],
+)
+def test_an_event_belongs_to_the_utc_hour_of_its_call(time: str, day: str, hour: int) -> None:
+    event = read(time=time)
+
+    assert (event.day, event.hour) == (day, hour)
+
+
+@pytest.mark.parametrize(
+    "time",
+    [
+        "",
+        "now",
+        "2026-03-14",
+        "2026-03-14T09:00Z",
+        "2026-03-14T09:00:00",
+        "2026-03-14T24:00:00Z",
+        "2026-03-14T09:60:00Z",
+        "2026-03-14T09:00:61Z",
+        "2026-02-29T09:00:00Z",
+        "2026-13-01T09:00:00Z",
+        "2026-00-10T09:00:00+00:00",
+        "2026-03-14T09:00:00.Z",
+        "2026-03-14T09:00:00+24:00",
+        "2026-03-14T09:00:00+01:60",
+        "2026-03-14T09:00:00+0100",
+        "0001-01-01T00:00:00+05:00",
+        "9999-12-31T23:59:59-01:00",
+        "0000-01-01T00:00:00Z",
+        "٢٠٢٦-03-14T09:00:00Z",
+        "1773478800",
+        " 2026-03-14T09:00:00Z",
+        "2026-03-14T09:00:00Z\n",
+    ],
+)
+def test_what_is_no_time_is_refused(time: str) -> None:
+    assert reason_of(usage_event(time=time)) == "bad-time"
+
+
+@pytest.mark.parametrize("time", ["2025-02-13T00:00:00Z", "2026-03-20T13:59:59.9999999Z", "2026-03-20T12:00:00Z"])
+def test_times_within_age_and_clock_skew_are_accepted(time: str) -> None:
+    assert read_event(usage_event(time=time), NEAR).day == time[:10]
+
+
+@pytest.mark.parametrize(
+    "time",
+    ["1970-01-01T00:00:00Z", "2025-02-12T23:59:59.9999999Z", "2026-03-20T14:00:00Z", "2027-03-20T12:00:00Z"],
+)
+def test_times_too_old_or_ahead_of_the_clock_skew_are_refused(time: str) -> None:
+    assert reason_of(usage_event(time=time), NEAR) == "time-out-of-range"
+
+
+def test_clock_skew_crosses_midnight() -> None:
+    midnight = NOW.replace(hour=23, minute=30)
+    accepted = AcceptedTimes.around(midnight, max_age=timedelta(days=1), clock_skew=timedelta(hours=1))
+
+    assert read_event(usage_event(time="2026-03-21T00:29:00Z"), accepted).day == "2026-03-21"
+    assert reason_of(usage_event(time="2026-03-21T01:00:00Z"), accepted) == "time-out-of-range"
+
+
+def padded_to(size: int) -> bytes:
+    raw = usage_event(padding="")
+    return raw.replace(b'"padding":""', b'"padding":"%s"' % (b"x" * (size - len(raw))))
+
+
+def test_an_event_of_exactly_1_mib_is_accepted_and_one_byte_more_is_refused() -> None:
+    assert len(read_event(padded_to(MAX_EVENT_BYTES), EVER).raw) == 1_048_576
+    assert reason_of(padded_to(MAX_EVENT_BYTES + 1)) == "too-large"
+
+
+@pytest.mark.parametrize("field", ["username", "companyName", "billingCode", "deployment", "model", "subscriptionId"])
+def test_control_characters_of_a_tag_become_spaces(field: str) -> None:
+    event = read(**{field: "a\x00b\r\nc\u2028d\u202ee\x7f"})
+
+    texts = [text for text in event.line if "a" in text and "e" in text]
+    assert "a b  c d e" in texts
+    assert all(text.isprintable() for text in event.line)
+
+
+def test_a_tag_of_control_characters_alone_is_absent() -> None:
+    assert read(username="\x01\x02").line.user == ""
+
+
+@pytest.mark.parametrize(
+    "raw",
+    [
+        usage_event(username="U").replace(b'"U"', b'"\\ud800"'),
+        usage_event(username="U").replace(b'"U"', b'"\\udc00 and more"'),
+        usage_event(username="U").replace(b'"U"', b'"\xed\xa0\x80"'),
+        usage_event(username="U").replace(b'"U"', b'"\xff"'),
+        usage_event(unknown="U").replace(b'"U"', b'"\xff"'),
+        usage_event(type="pending", unknown="U").replace(b'"U"', b'"\xc3"'),
+        usage_event().replace(b'"specversion"', b'\xff"specversion"'),
+        b"\xef\xbb\xbf" + usage_event(),
+        usage_event()[:-1],
+        usage_event() + b"{}",
+        usage_event() + b"\x00",
+        b"",
+        b" ",
+        b"\x00\x01\x02",
+        "{}".encode("utf-16"),
+        b"{'specversion': '1.0'}",
+    ],
+)
+def test_what_is_no_utf_8_json_is_refused(raw: bytes) -> None:
+    assert reason_of(raw) == "not-json"
+
+
+@pytest.mark.parametrize("raw", [b"null", b"5", b'"text"', b"[]", b"{}", b"true", b"[[]]"])
+def test_json_that_is_no_event_is_refused(raw: bytes) -> None:
+    assert reason_of(raw) == "unexpected-shape"
+
+
+@pytest.mark.parametrize("depth", [10, 400, *range(900, 1000, 3), 2_000, 200_000])
+def test_deep_nesting_is_taken_or_refused(depth: int) -> None:
+    raw = usage_event(unknown=0).replace(b'"unknown":0', b'"unknown":' + b"[" * depth + b"\n" + b"]" * depth)
+
+    event = outcome(raw, EVER)
+
+    if isinstance(event, InvalidEvent):
+        assert event.reason == "not-json"
+        assert depth > 500
+    else:
+        assert b"\n" not in event.raw
+
+
+@pytest.mark.parametrize(
+    ("change", "reason"),
+    [
+        ({"specversion": "0.3"}, "unexpected-shape"),
+        ({"specversion": None}, "unexpected-shape"),
+        ({"id": ""}, "unexpected-shape"),
+        ({"id": 5}, "unexpected-shape"),
+        ({"source": ""}, "unexpected-shape"),
+        ({"source": "s" * 1025}, "unexpected-shape"),
+        ({"time": None}, "unexpected-shape"),
+        ({"time": 1773478800}, "unexpected-shape"),
+        ({"data": None}, "unexpected-shape"),
+        ({"data": []}, "unexpected-shape"),
+        ({"data": {}}, "unexpected-shape"),
+        ({"type": "chargeback.usage.recorded.v2"}, "unknown-type"),
+        ({"type": ""}, "unknown-type"),
+    ],
+)
+def test_a_wrong_attribute_is_refused_with_its_reason(change: dict[str, Any], reason: str) -> None:
+    assert reason_of(msgspec.json.encode(cloud_event() | change)) == reason
+
+
+@pytest.mark.parametrize("attribute", ["specversion", "id", "source", "type", "time", "data"])
+def test_a_missing_attribute_is_named(attribute: str) -> None:
+    event = cloud_event()
+    del event[attribute]
+
+    with pytest.raises(InvalidEvent, match=attribute):
+        read_event(msgspec.json.encode(event), EVER)
+
+
+def test_a_wrong_value_is_named_with_its_place() -> None:
+    with pytest.raises(InvalidEvent, match=r"\$\.data\.usage\.prompt_tokens"):
+        read(usage={"prompt_tokens": "7"})
+
+
+json_values = st.recursive(
+    st.one_of(
+        st.none(),
+        st.booleans(),
+        st.integers(-(10**25), 10**25),
+        st.floats(allow_nan=False, allow_infinity=False),
+        st.text(max_size=10),
+    ),
+    lambda inner: st.one_of(st.lists(inner, max_size=4), st.dictionaries(st.text(max_size=8), inner, max_size=4)),
+    max_leaves=8,
+)
+places = st.sampled_from(
+    [
+        ("specversion",),
+        ("id",),
+        ("source",),
+        ("type",),
+        ("time",),
+        ("data",),
+        ("unknown",),
+        *[
+            ("data", name)
+            for name in (
+                "operation",
+                "method",
+                "model",
+                "serviceTier",
+                "statusCode",
+                "responseId",
+                "username",
+                "usage",
+                "usageSource",
+                "quantities",
+                "unknown",
+            )
+        ],
+        ("data", "usage", "prompt_tokens"),
+        ("data", "usage", "total_tokens"),
+        ("data", "usage", "prompt_tokens_details"),
+        ("data", "usage", "completion_tokens_details", "reasoning_tokens"),
+    ]
+)
+
+
+def is_event_or_refusal(raw: bytes) -> None:
+    event = outcome(raw, NEAR)
+
+    if isinstance(event, InvalidEvent):
+        assert event.reason
+        assert event.detail
+        return
+    assert b"\n" not in event.raw
+    assert b"\r" not in event.raw
+    assert read_event(event.raw, EVER) == event
+    assert all(quantity > 0 for quantity in event.quantities.values())
+    assert all(text.isprintable() for text in event.line)
+
+
+@given(st.binary(max_size=200))
+def test_any_bytes_are_an_event_or_refused(raw: bytes) -> None:
+    is_event_or_refusal(raw)
+
+
+@given(json_values)
+def test_any_json_is_an_event_or_refused(value: Any) -> None:
+    is_event_or_refusal(msgspec.json.encode(value))
+
+
+@given(
+    st.dictionaries(places, json_values, min_size=1, max_size=3), st.sampled_from(["recorded", "pending", "settled"])
+)
+def test_an_event_with_any_value_anywhere_is_an_event_or_refused(
+    changes: dict[tuple[str, ...], Any], type_: str
+) -> None:
+    event: dict[str, Any] = cloud_event(type=type_, usage=tokens(10, 5))
+    for place, value in changes.items():
+        target: Any = event
+        for step in place[:-1]:
+            target = target.get(step) if isinstance(target, dict) else None
+        if isinstance(target, dict):
+            target[place[-1]] = value
+
+    is_event_or_refusal(msgspec.json.encode(event))
+
+
+@given(st.integers(0, 700), st.binary(max_size=4), st.integers(0, 4))
+def test_an_event_damaged_anywhere_is_an_event_or_refused(at: int, inserted: bytes, removed: int) -> None:
+    raw = usage_event(type="pending", unknown="text", username="Søren")
+
+    is_event_or_refusal(raw[:at] + inserted + raw[at + removed :])
+
+
+def test_whitespace_between_tokens_is_taken_out_of_what_is_kept() -> None:
+    pretty = msgspec.json.format(usage_event(id="a"), indent=2).replace(b"\n", b"\r\n")
+
+    event = read_event(pretty, EVER)
+
+    assert event.raw == msgspec.json.format(usage_event(id="a"), indent=-1)
+
+
+# What state a call is in
+
+
+@pytest.mark.parametrize(
+    ("arguments", "state"),
+    [
+        ({}, "exact"),
+        ({"usage": tokens(0, 0)}, "exact"),
+        ({"usage": {"total_tokens": 0}}, "exact"),
+        ({"usage": None}, "unsettled"),
+        ({"usage": {}}, "unsettled"),
+        ({"usage": {"prompt_tokens": None, "tokens": 5}}, "unsettled"),
+        ({"usage": None, "statusCode": 429}, "exact"),
+        ({"usage": None, "method": "GET"}, "exact"),
+        ({"usage": None, "operation": "files"}, "exact"),
+        ({"quantities": {"characters": 0}, "operation": "audio.speech"}, "exact"),
+        ({"quantities": {"size": "1024x1024"}, "operation": "images.generations"}, "unsettled"),
+        ({"type": "pending"}, "unsettled"),
+        ({"type": "settled", "usage": tokens(1, 1)}, "settled"),
+        ({"type": "settled", "usage": tokens(1, 1), "usageSource": "estimated"}, "estimated"),
+        ({"type": "settled", "usage": tokens(1, 1), "method": "GET", "responseId": "r"}, "exact"),
+        ({"type": "settled"}, "unsettled"),
+        ({"type": "settled", "usage": {}, "usageSource": "estimated"}, "unsettled"),
+        ({"type": "rejected", "statusCode": 429}, "exact"),
+    ],
+)
+def test_the_state_says_how_well_the_quantities_are_known(arguments: dict[str, Any], state: str) -> None:
+    assert read(**arguments).line.state == state
+
+
+def test_every_call_is_one_request_and_a_rejected_one_nothing_else() -> None:
+    assert read(usage=tokens(10, 5)).quantities == {Meter.INPUT: 10, Meter.OUTPUT: 5, Meter.REQUESTS: 1}
+    assert read(type="rejected", usage=tokens(10, 5)).quantities == {Meter.REQUESTS: 1}
+    assert read(type="pending", usage=tokens(10, 5)).quantities == {Meter.REQUESTS: 1}
+
+
+def test_a_picture_s_size_and_quality_are_its_variant() -> None:
+    def variant(**quantities: Any) -> str:
+        return read(operation="images.generations", quantities={"images": 1} | quantities).line.variant
+
+    assert variant(size="1024x1024", quality="hd") == "1024x1024/hd"
+    assert variant(size="1024x1024") == "1024x1024/standard"
+    assert variant() == ""
+
+
+def test_absent_dimensions_are_empty_and_absent_tiers_default() -> None:
+    line = read(serviceTier=None, model=None, productId=None).line
+
+    assert (line.service_tier, line.model, line.product, line.provider) == ("default", "", "", "azure-openai")
+    assert read(serviceTier="priority").line.service_tier == "priority"
+
+
+# Phases and identity
+
+
+@pytest.mark.parametrize(
+    ("arguments", "phase"),
+    [
+        ({"type": "pending"}, Phase.PENDING),
+        ({"type": "settled"}, Phase.SETTLED),
+        ({"type": "settled", "method": "GET"}, Phase.POLL),
+        ({"type": "recorded"}, Phase.FINAL),
+        ({"type": "recorded", "method": "GET"}, Phase.FINAL),
+        ({"type": "rejected"}, Phase.FINAL),
+    ],
+)
+def test_an_event_s_type_and_method_decide_its_phase(arguments: dict[str, Any], phase: Phase) -> None:
+    assert read(**arguments).phase is phase
+
+
+def test_source_and_id_identify_a_call_whatever_else_it_says() -> None:
+    first, again = read(id="a"), read(id="a", usage=tokens(1, 1), time="2026-03-19T00:00:00Z")
+
+    assert first.call == again.call
+    assert first.call != read(id="b").call
+    assert first.call != read(id="a", source="/apim/gw/eastus2").call
+
+
+def test_a_later_phase_is_the_same_call() -> None:
+    pending, settled = read(id="a", type="pending"), read(id="a/settled", type="settled")
+
+    assert pending.call == settled.call
+
+
+def test_a_background_response_polled_from_two_regions_is_one_call() -> None:
+    created = read(id="a", type="pending", responseId="resp_1", operation="responses")
+    polls = [
+        read(id=f"poll-{region}", type="settled", method="GET", responseId="resp_1", source=f"/apim/gw/{region}")
+        for region in ("swedencentral", "eastus2")
+    ]
+
+    assert {poll.call for poll in polls} == {created.call}
+
+
+def test_a_response_that_was_answered_at_once_is_known_by_its_own_id() -> None:
+    one, other = read(id="a", responseId="resp_1"), read(id="b", responseId="resp_1")
+
+    assert one.call != other.call
+
+
+def test_source_and_id_do_not_run_into_each_other() -> None:
+    assert read(source="ab", id="c").call != read(source="a", id="bc").call
+
+
+# Batches
+
+
+def test_a_body_is_one_event_or_an_array_of_them() -> None:
+    one, other = usage_event(), usage_event()
+
+    assert split_batch(one) == [one]
+    assert split_batch(b" \n" + one + b"\r\n") == [one]
+    assert split_batch(b"[" + one + b" , " + other + b"]") == [one, other]
+    assert split_batch(b"\t[]\n") == []
+
+
+def test_what_is_no_event_in_a_batch_is_left_to_the_reader() -> None:
+    assert split_batch(b'[1, null, {"a": 2}, []]') == [b"1", b"null", b'{"a": 2}', b"[]"]
+
+
+@pytest.mark.parametrize("body", [b"", b"  ", b"[", b"[1,]", b"{} {}", b"[] []", b"text", b"\x00", b"[" * 100_000])
+def test_a_body_that_is_no_json_is_refused(body: bytes) -> None:
+    with pytest.raises(InvalidEvent) as refused:
+        split_batch(body)
+
+    assert refused.value.reason == "not-json"
+
+
+@given(st.lists(json_values, max_size=5))
+def test_a_batch_splits_into_its_values(values: list[Any]) -> None:
+    parts = split_batch(msgspec.json.encode(values))
+
+    assert [msgspec.json.decode(part) for part in parts] == msgspec.json.decode(msgspec.json.encode(values))
+
+
+@given(st.binary(max_size=100))
+def test_any_body_splits_or_is_refused(body: bytes) -> None:
+    try:
+        parts = split_batch(body)
+    except InvalidEvent:
+        return
+
+    assert all(isinstance(part, bytes) for part in parts)

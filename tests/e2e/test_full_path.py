@@ -1,0 +1,117 @@
+"""From the Event Grid topic through the Functions host to the month's CSV in Blob storage."""
+
+import asyncio
+import time
+from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+import httpx
+import pytest
+from azure.core.messaging import CloudEvent
+from azure.eventgrid import EventGridPublisherClient
+from azure.identity import DefaultAzureCredential
+
+from chargeback.bootstrap import open_container
+from chargeback.settings import read_settings
+from scripts.local.clear import clear_stores
+from scripts.local.stack import Stack
+from tests.e2e.oracle import chargeback_csv
+from tests.e2e.traffic import catalogue_folder, traffic
+
+DAY = (datetime.now(UTC) - timedelta(days=1)).date().isoformat()
+
+
+@pytest.fixture(scope="module")
+def path(stack: Stack, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stack]:
+    """Topic and Functions host over the session's stores, with every tenth event delivered twice."""
+    clear_stores(stack)
+    config = catalogue_folder(tmp_path_factory.mktemp("config"), DAY)
+    with Stack(services=["functions", "eventGrid"], beside=stack, extra_env={"CONFIG_DIR": str(config)}) as servers:
+        post(f"{servers.url('eventGrid')}/_pace", json={"duplicates": 0.1, "shuffle": 0.05})
+        yield servers
+
+
+def post(url: str, **arguments: Any) -> httpx.Response:
+    answer = httpx.post(url, timeout=60, **arguments)
+    answer.raise_for_status()
+    return answer
+
+
+def publish(servers: Stack, events: list[dict[str, Any]]) -> None:
+    """Send events as any Azure client does: with the SDK and an identity."""
+    endpoint = f"{servers.url('eventGrid')}/api/events"
+    with DefaultAzureCredential() as credential, EventGridPublisherClient(endpoint, credential) as client:
+        client.send([CloudEvent.from_dict(event) for event in events])
+
+
+def wait_until_delivered(servers: Stack, timeout: float = 60) -> dict[str, Any]:
+    deadline = time.monotonic() + timeout
+    while True:
+        status = httpx.get(f"{servers.url('eventGrid')}/_status", timeout=10).json()["subscriptions"]["ingest-usage"]
+        if not status["queued"] or time.monotonic() > deadline:
+            return dict(status)
+        time.sleep(0.05)
+
+
+def run_function(servers: Stack, name: str) -> None:
+    post(f"{servers.url('functions')}/admin/functions/{name}?wait=true", json={})
+
+
+def read_report(stack: Stack, period: str) -> bytes:
+    async def read() -> bytes:
+        async with open_container(read_settings()) as container:
+            path = f"{period}/chargeback-{period}.csv"
+            return b"".join([piece async for piece in container.reports.read(path)])
+
+    return asyncio.run(read())
+
+
+def test_events_published_to_the_topic_become_the_csv_of_the_month(stack: Stack, path: Stack) -> None:
+    events = traffic(DAY, 70)
+
+    publish(path, events)
+    status = wait_until_delivered(path)
+    for name in ("post_usage", "audit_ledger", "publish_reports"):
+        run_function(path, name)
+
+    assert status["deadLettered"] == 0
+    assert read_report(stack, DAY[:7]) == chargeback_csv(events, DAY[:7], DAY)
+
+
+def test_an_outage_of_redis_loses_nothing_and_needs_no_hand(stack: Stack, path: Stack) -> None:
+    clear_stores(stack)
+    events = traffic(DAY, 21, prefix="outage-")
+    ready = f"{path.url('functions')}/api/ready"
+
+    stack.kill("redis")
+    publish(path, events)
+    while_down = httpx.get(ready, timeout=30).status_code
+    stack.start("redis")
+    status = wait_until_delivered(path)
+    run_function(path, "post_usage")
+    run_function(path, "publish_reports")
+
+    assert while_down == 503
+    assert httpx.get(ready, timeout=30).status_code == 200
+    assert status["deadLettered"] == 0
+    assert read_report(stack, DAY[:7]) == chargeback_csv(events, DAY[:7], DAY)
+
+
+def test_the_webhook_takes_a_batch_and_quarantines_what_it_cannot_use(
+    stack: Stack, path: Stack, tmp_path: Path
+) -> None:
+    clear_stores(stack)
+    events = traffic(DAY, 14, prefix="batch-")
+    url = f"{path.url('functions')}/api/v1/events?code={stack.env['EVENTS_KEY']}"
+    headers = {"Content-Type": "application/cloudevents-batch+json"}
+
+    answer = post(url, json=[*events, {"specversion": "1.0"}], headers=headers).json()
+    again = post(url, json=events, headers=headers).json()
+    run_function(path, "post_usage")
+    run_function(path, "publish_reports")
+
+    assert (answer["accepted"], answer["quarantined"]) == (len(events), 1)
+    assert (again["accepted"], again["duplicate"]) == (0, len(events))
+    assert read_report(stack, DAY[:7]) == chargeback_csv(events, DAY[:7], DAY)
