@@ -18,7 +18,7 @@ MAX_LENGTH = 4096
 NONE = "-"
 """What stands for an empty value: a named value may not be empty."""
 
-_SAFE = re.compile(r"[A-Za-z0-9 ._:/?=&*,;|@+-]+")
+_SAFE = re.compile(r"[A-Za-z0-9 ._:/?=*,;|@+-]+")
 
 DEFAULTS = {
     "usage-topic-endpoint": "https://usage-topic.invalid/api/events?api-version=2018-01-01",

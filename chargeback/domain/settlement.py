@@ -82,10 +82,15 @@ class LoggedCall:
         """The identity that the call's own event would have had."""
         return call_identity(self.source, self.correlation_id)
 
-    @property
-    def is_billable(self) -> bool:
-        """Whether the call made something new: fetching a stored answer or a job costs nothing."""
-        return self.method == "POST" and not _CREATED.search(urlsplit(self.url).path)
+    def was_served(self, count: TokenCount) -> bool:
+        """Whether the call itself used these tokens.
+
+        Fetching a stored answer or a job costs nothing. A response without completion tokens was only begun, in the
+        background: its own event is known by the response's id, so that it would seem to be missing here.
+        """
+        if self.method != "POST" or _CREATED.search(urlsplit(self.url).path):
+            return False
+        return described(self.url)[0] != "responses" or count.usage()["completion_tokens"] > 0
 
 
 @dataclass(frozen=True, slots=True)

@@ -101,8 +101,10 @@ class Settler:
         if not counts:
             return []
         calls = await self._log.calls(now - RECOVER_WITHIN - SPREAD, now, list(counts))
-        billable = [call for call in calls if call.is_billable and call.time <= now - RECOVER_AFTER]
-        return [recovered(call, counts[call.correlation_id]) for call in await self._unknown(billable)]
+        served = [
+            call for call in calls if call.time <= now - RECOVER_AFTER and call.was_served(counts[call.correlation_id])
+        ]
+        return [recovered(call, counts[call.correlation_id]) for call in await self._unknown(served)]
 
     async def _unknown(self, calls: Sequence[LoggedCall]) -> list[LoggedCall]:
         """Of these calls, those that are known on none of the days on which their event may lie."""

@@ -8,9 +8,7 @@ from aiohttp import web
 
 
 @asynccontextmanager
-async def listening(
-    app: web.Application, port: int = 0, tls: ssl.SSLContext | None = None
-) -> AsyncIterator[int]:
+async def listening(app: web.Application, port: int = 0, tls: ssl.SSLContext | None = None) -> AsyncIterator[int]:
     """Serve `app`; gives the port. A handler ends when its client goes away."""
     runner = web.AppRunner(app, handler_cancellation=True, access_log=None, shutdown_timeout=0.5)
     await runner.setup()

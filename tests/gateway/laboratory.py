@@ -176,9 +176,7 @@ class Laboratory:
         """Make an account misbehave."""
         self.accounts.accounts[account].faults = Faults.from_document({"mode": mode, **more})
 
-    def call(
-        self, declared: Document, method: str = "GET", path: str = "/openai/v1/models", **request: Any
-    ) -> Answer:
+    def call(self, declared: Document, method: str = "GET", path: str = "/openai/v1/models", **request: Any) -> Answer:
         """One call through the gateway of a document."""
         return self.run(self.send(declared, method, path, **request))
 

@@ -1,4 +1,4 @@
-"""What stands around the gateway in its tests: an identity and OIDC issuer, and a topic that keeps what it gets."""
+"""What stands around the gateway in its tests: an identity that is an OIDC issuer, and a server that echoes."""
 
 import json
 import time
@@ -21,9 +21,7 @@ def token(audience: str = "https://cognitiveservices.azure.com", **claims: Any) 
         "tid": TENANT,
         "exp": now + 3600,
     }
-    return jwt.encode(
-        {**standard, "appid": "app-1", "oid": "user-1", **claims}, KEY, "RS256", {"kid": "test"}
-    )
+    return jwt.encode({**standard, "appid": "app-1", "oid": "user-1", **claims}, KEY, "RS256", {"kid": "test"})
 
 
 def identity() -> web.Application:

@@ -74,7 +74,6 @@ BODY_EDIT = document(
         body["stream"] = true;
         return body.ToString(Newtonsoft.Json.Formatting.None);
     }</set-body>
-    <set-variable name="again" value='@((bool)context.Request.Body.As&lt;JObject&gt;(preserveContent: true)["stream"])' />
     """.replace("<JObject>", "&lt;JObject&gt;")
 )
 

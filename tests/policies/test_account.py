@@ -5,6 +5,7 @@ import re
 
 import pytest
 
+from chargeback.domain.settlement import described
 from tests.policies.world import CHAT, USAGE, World, chunk, sse
 
 
@@ -328,6 +329,27 @@ def test_every_route_is_accounted_as_itself(world: World, method: str, path: str
     assert answer.status_code == 200
     assert event["data"]["operation"] == operation
     assert event["data"]["method"] == method
+
+
+@pytest.mark.parametrize(
+    "path",
+    [
+        "/deployments/gpt%2D4o/chat/completions?api-version=2024-10-21",
+        "/v1/responses",
+        "/v1/responses/resp_1/cancel",
+        "/v1/audio/speech",
+        "/v1/fine_tuning/jobs",
+        "/v1/Videos/generations/jobs",
+        "/v1/batches/batch_1/cancel",
+        "/assistants/asst_1!x",
+        "/",
+    ],
+)
+def test_settlement_names_a_call_as_the_gateway_does(world: World, path: str) -> None:
+    world.client.post(path, headers={"api-key": "key-search"})
+
+    data = world.event()["data"]
+    assert described(world.url + path) == (data["operation"], data.get("deployment", ""))
 
 
 def test_a_fault_while_composing_still_counts_the_call(world: World) -> None:

@@ -3,6 +3,7 @@
 import threading
 import time
 
+import httpx
 import pytest
 
 from tests.policies.conftest import MakeWorld
@@ -207,6 +208,19 @@ def test_a_caller_who_leaves_does_not_leave_a_call_unaccounted(world: World) -> 
         next(answer.iter_raw())
 
     assert world.event()["type"] == "chargeback.usage.pending.v1"
+
+
+def test_a_caller_who_does_not_wait_for_the_answer_leaves_a_call_to_be_settled(world: World) -> None:
+    world.script(EU[0], delay=1)
+
+    with pytest.raises(httpx.ReadTimeout):
+        world.client.post(
+            "/v1/chat/completions", json={"model": "gpt-4o"}, headers={"api-key": "key-search"}, timeout=0.5
+        )
+
+    world.wait(lambda: len(world.received) == 1)
+    event = world.event()
+    assert (event["type"], event["data"]["statusCode"]) == ("chargeback.usage.pending.v1", 499)
 
 
 def test_many_calls_at_once_are_one_event_each(world: World) -> None:

@@ -96,10 +96,8 @@ def test_a_token_that_is_not_valid_here_is_refused_even_beside_a_good_key(world:
     assert world.seen == []
 
 
-def test_a_token_signed_by_somebody_else_is_refused(make_world: MakeWorld) -> None:
-    world, other = make_world(), make_world()
-
-    answer = post(world, {"Authorization": f"Bearer {other.token()}"})
+def test_a_token_signed_by_somebody_else_is_refused(world: World) -> None:
+    answer = post(world, {"Authorization": f"Bearer {world.token(signer=2)}"})
 
     refused(world, answer, 401, "invalid_token")
 

@@ -6,8 +6,9 @@ import json
 import threading
 import time
 from collections import defaultdict
-from collections.abc import AsyncIterator, Coroutine
+from collections.abc import AsyncIterator, Callable, Coroutine
 from dataclasses import dataclass, field
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +16,7 @@ import httpx
 import jwt
 from aiohttp import web
 from cryptography.hazmat.primitives.asymmetric import rsa
+
 from scripts.local.gateway.config import load_config
 from scripts.local.gateway.gateway import Gateway, prepare
 from scripts.local.gateway.mono import Mono
@@ -94,6 +96,12 @@ class Loop:
         self.loop.close()
 
 
+@cache
+def signing_key(_number: int) -> rsa.RSAPrivateKey:
+    """The key that the issuer of tokens signs with; another number is another issuer's."""
+    return rsa.generate_private_key(public_exponent=65537, key_size=2048)
+
+
 class Engines:
     """The compiled policies with their Mono process, one for each set of named values that tests use."""
 
@@ -128,11 +136,12 @@ class World:
         self._loop = loop
         self.answers: dict[str, list[Answer]] = defaultdict(list)
         self.seen: list[Seen] = []
+        self.tokens_minted = 0
         self.received: list[tuple[dict[str, Any], dict[str, str]]] = []
         self.topic_delay = 0.0
         self.topic_status = 200
         self.identity_status = 200
-        self._key = rsa.generate_private_key(public_exponent=65537, key_size=2048)
+        self._key = signing_key(1)
         self._runners: list[web.AppRunner] = []
         own = {"tenant_id": TENANT, "audience": AUDIENCE, **own}
         self.policies, mono = engines.get(named_values(definitions(ROOT / "config"), **own))
@@ -182,6 +191,13 @@ class World:
         self._loop.run(self.gateway.drain())
         return [event for event, _ in self.received]
 
+    def wait(self, condition: Callable[[], bool], seconds: float = 5) -> None:
+        """Return when `condition` holds."""
+        until = time.monotonic() + seconds
+        while not condition():
+            assert time.monotonic() < until, "waited in vain"
+            time.sleep(0.02)
+
     def event(self) -> dict[str, Any]:
         """The one event that was sent since the last look."""
         events = self.events()
@@ -196,7 +212,7 @@ class World:
         document = {"messages": [{"role": "user", "content": "Capital of France?"}], **body}
         return self.client.post(f"{path}?api-version=2024-10-21", json=document, headers={"api-key": key})
 
-    def token(self, **claims: Any) -> str:
+    def token(self, signer: int = 1, **claims: Any) -> str:
         """A signed Entra token."""
         body = {
             "aud": AUDIENCE,
@@ -206,11 +222,11 @@ class World:
             "oid": "oid-1",
             "appid": "app-1",
         }
-        return jwt.encode({**body, **claims}, self._key, algorithm="RS256", headers={"kid": "k1"})
+        return jwt.encode({**body, **claims}, signing_key(signer), algorithm="RS256", headers={"kid": "k1"})
 
     def _serve(self, app: web.Application) -> int:
         async def start() -> int:
-            runner = web.AppRunner(app, shutdown_timeout=1)
+            runner = web.AppRunner(app, handler_cancellation=True, shutdown_timeout=1)
             await runner.setup()
             site = web.TCPSite(runner, "127.0.0.1", 0)
             await site.start()
@@ -236,6 +252,7 @@ class World:
     async def _identity(self, request: web.Request) -> web.Response:
         if self.identity_status != 200:
             return web.json_response({"error": "no identity"}, status=self.identity_status)
+        self.tokens_minted += 1
         token = f"managed-identity-token-for-{request.query['resource']}"
         return web.json_response({"access_token": token, "expires_on": str(int(time.time()) + 3600)})
 

@@ -7,13 +7,13 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
+
 from chargeback.adapters.memory import MemoryCatalogues, MemoryCounter, MemoryGatewayLog, MemoryLedger, MemoryQuarantine
 from chargeback.domain.lines import Line
 from chargeback.domain.meters import Meter
 from chargeback.domain.settlement import LoggedCall, TokenCount, described
 from chargeback.services.ingest import Ingest, WeightsInForce
 from chargeback.services.settle import Settlement, Settler, _spans
-
 from tests.domain.catalogues import catalogue
 
 NOW = datetime(2026, 3, 14, 12, 0, tzinfo=UTC)
@@ -269,6 +269,22 @@ def test_fetching_a_stored_answer_is_never_recovered_as_a_call(books: Books, met
     books.log.logged.append(logged("poll", method=method, url=url))
 
     assert books.settle().recovered == 0
+
+
+def test_a_response_that_was_only_begun_is_not_taken_for_a_call_without_event(books: Books) -> None:
+    books.ingest(pending("other"))
+    books.log.counts.append((EARLIER, tokens("begun", completion=0, total=10, streamed=False)))
+    books.log.logged.append(logged("begun", url="https://gw/openai/v1/responses"))
+
+    assert books.settle().recovered == 0
+
+
+def test_embeddings_have_no_completion_and_are_recovered_all_the_same(books: Books) -> None:
+    books.ingest(pending("other"))
+    books.log.counts.append((EARLIER, tokens("lost", completion=0, total=10, streamed=False)))
+    books.log.logged.append(logged("lost", url="https://gw/openai/v1/embeddings"))
+
+    assert books.settle().recovered == 1
 
 
 def test_while_redis_has_lost_the_day_nothing_is_taken_for_lost(books: Books) -> None:

@@ -43,9 +43,7 @@ def _arguments() -> argparse.Namespace:
     parser.add_argument("--certificate", type=Path, help="PEM certificate of the query service")
     parser.add_argument("--key", type=Path, help="PEM key of that certificate")
     parser.add_argument("--tenant", default=_TENANT, help="the tenant whose Entra tokens are accepted")
-    parser.add_argument(
-        "--value", action="append", default=[], metavar="NAME=VALUE", help="set a named value"
-    )
+    parser.add_argument("--value", action="append", default=[], metavar="NAME=VALUE", help="set a named value")
     return parser.parse_args()
 
 
@@ -71,7 +69,7 @@ async def _run(arguments: argparse.Namespace) -> None:
 
 
 def surroundings(state: Path, tenant: str, settings: list[str]) -> dict[str, Any]:
-    """What the gateway needs to know of the stack and of the simulated accounts whose files are in `state`."""
+    """What the gateway needs to know of the stack and the accounts whose files are in `state`."""
     stack = _read(state / "stack.json").get("env", {})
     values = {"tenant_id": tenant}
     if topic := stack.get("EVENT_GRID_TOPIC_ENDPOINT"):

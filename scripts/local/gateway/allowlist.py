@@ -5,6 +5,7 @@ from functools import cache
 from pathlib import Path
 
 import yaml
+
 from scripts.local.gateway.assembly import Assembly
 from scripts.local.gateway.errors import Fault
 from scripts.local.gateway.nodes import Expression
@@ -41,9 +42,7 @@ def permits(kind: str, member: str) -> bool:
 def allowlist_faults(assembly: Assembly, expressions: list[Expression]) -> list[Fault]:
     """The uses of types or members that the real gateway refuses."""
     faults = [
-        _fault(expressions[number], kind, member)
-        for number, kind, member in assembly.uses
-        if not permits(kind, member)
+        _fault(expressions[number], kind, member) for number, kind, member in assembly.uses if not permits(kind, member)
     ]
     return sorted({*faults}, key=lambda fault: (fault.file, fault.line, fault.reason))
 

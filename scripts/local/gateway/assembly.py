@@ -36,7 +36,7 @@ _ERROR = re.compile(r"^(?P<file>[^(]+)\((?P<line>\d+),\d+\): error (?P<reason>CS
 _DEBIAN = "mono-mcs mono-runtime libnewtonsoft-json5.0-cil libmono-cecil-cil"
 
 
-class MonoMissing(Exception):  # noqa: N818 - the word that says it
+class MonoMissing(Exception):
     """Mono or one of its libraries is not installed; the message says how to install it."""
 
 
@@ -53,9 +53,7 @@ class Toolchain:
     def find(cls) -> "Toolchain":
         """The installed toolchain, or `MonoMissing`."""
         mcs, mono = shutil.which("mcs"), shutil.which("mono")
-        newtonsoft = next(
-            iter(sorted(Path("/usr/lib/cli").glob("Newtonsoft.Json-*/Newtonsoft.Json.dll"))), None
-        )
+        newtonsoft = next(iter(sorted(Path("/usr/lib/cli").glob("Newtonsoft.Json-*/Newtonsoft.Json.dll"))), None)
         cecil = next(iter(sorted(Path("/usr/lib").glob("**/mono-cecil/Mono.Cecil.dll"))), None)
         if not (mcs and mono and newtonsoft and cecil):
             raise MonoMissing(
@@ -66,9 +64,7 @@ class Toolchain:
 
     def compile(self, sources: list[Path], out: Path, *references: Path | str) -> str:
         """Run the compiler; the answer is its complaint, empty when it has none."""
-        libraries = [
-            f"-r:{reference}" for reference in ("System.Core", "System.Xml", "System.Xml.Linq", *references)
-        ]
+        libraries = [f"-r:{reference}" for reference in ("System.Core", "System.Xml", "System.Xml.Linq", *references)]
         kind = "library" if out.suffix == ".dll" else "exe"
         command = [
             self.mcs,
@@ -158,9 +154,7 @@ def _own(complaint: str) -> None:
 
 
 def _faults(complaint: str) -> list[Fault]:
-    found = [
-        Fault(match["file"], int(match["line"]), match["reason"]) for match in _ERROR.finditer(complaint)
-    ]
+    found = [Fault(match["file"], int(match["line"]), match["reason"]) for match in _ERROR.finditer(complaint)]
     if not found:
         raise RuntimeError(f"the C# compiler failed:\n{complaint}")
     return sorted(set(found), key=lambda fault: (fault.file, fault.line))
@@ -186,8 +180,8 @@ def _class(expression: Expression) -> str:
     # A directive gives the compiler the policy's own file and line for what follows it.
     kind = _CSHARP_TYPES[expression.returns]
     body = expression.body if expression.statements else f"return ({expression.body}\n);"
+    here = f'#line {expression.line} "{expression.file}"\n'
     return (
         f"#line hidden\npublic static class E{expression.number} {{\n"
-        f"public static {kind} Eval(IProxyRequestContext context) {{\n"
-        f'#line {expression.line} "{expression.file}"\n{body}\n}} }}\n'
+        f"{here}public static {kind} Eval(IProxyRequestContext context) {{\n{here}{body}\n}} }}\n"
     )

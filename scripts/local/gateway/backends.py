@@ -120,9 +120,7 @@ class Backends:
         members = self.pools[name].members
         healthy = [member for member in members if not member.backend.open]
         if not healthy:
-            raise _unavailable(
-                f"Backend pool '{name}' is temporarily unavailable", [m.backend for m in members]
-            )
+            raise _unavailable(f"Backend pool '{name}' is temporarily unavailable", [m.backend for m in members])
         first = min(member.priority for member in healthy)
         candidates = [member for member in healthy if member.priority == first]
         chosen = self._random.choices(candidates, [member.weight for member in candidates])

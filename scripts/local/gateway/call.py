@@ -4,15 +4,16 @@ import asyncio
 import json
 import time
 import uuid
-from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from multidict import CIMultiDict
+
 from scripts.local.gateway.errors import PolicyError
 from scripts.local.gateway.messages import Body, Request, Response
-from scripts.local.gateway.mono import ExpressionFailed
+from scripts.local.gateway.mono import Evaluated, ExpressionFailed
 from scripts.local.gateway.nodes import Expression, Node, Value
+from scripts.local.gateway.programs import Program
 
 if TYPE_CHECKING:
     from scripts.local.gateway.gateway import Gateway
@@ -48,8 +49,6 @@ class Call:
     after: list[Any] = field(default_factory=list)
     """What is to be done with the token counts once they are known (limits, metrics)."""
     attempts: int = 0
-    expression_time: int = 0
-    """Microseconds that expressions took."""
     started: float = field(default_factory=time.time)
     _update: dict[str, Any] = field(default_factory=dict)
     _turn: asyncio.Lock = field(default_factory=asyncio.Lock)
@@ -93,15 +92,15 @@ class Call:
 
     async def values(self, *values: Value | None) -> list[Any]:
         """Literals as they are, expressions evaluated in one round trip."""
-        steps = [[value.number, None] for value in values if isinstance(value, Expression)]
-        if not steps:
+        numbers = [value.number for value in values if isinstance(value, Expression)]
+        if not numbers:
             return list(values)
-        evaluated = iter(await self._evaluate(steps))
+        evaluated = iter((await self._evaluate({"run": numbers})).values)
         return [plain(next(evaluated)) if isinstance(value, Expression) else value for value in values]
 
     async def typed(self, expression: Expression) -> dict[str, str] | None:
         """The value of an expression with its C# type."""
-        (value,) = await self._evaluate([[expression.number, None]])
+        (value,) = (await self._evaluate({"run": [expression.number]})).values
         return value if value is None else dict(value)
 
     async def text(self, value: Value | None) -> str:
@@ -121,36 +120,11 @@ class Call:
             for value, default in zip(found, defaults.values(), strict=True)
         ]
 
-    async def first_true(self, conditions: Sequence[Value]) -> int | None:
-        """The place of the first condition that holds."""
-        if not all(isinstance(condition, Expression) for condition in conditions):
-            for place, condition in enumerate(conditions):
-                if (await self.values(condition))[0] in (True, "true"):
-                    return place
-            return None
-        steps = [[condition.number, None] for condition in conditions if isinstance(condition, Expression)]
-        results = await self._evaluate(steps, first=True)
-        return len(results) - 1 if results and plain(results[-1]) is True else None
+    async def execute(self, program: Program) -> int:
+        """Run a program; gives the branch of its last choose that is left to run, or -1."""
+        return (await self._evaluate({"program": program.steps}, program.owners)).taken
 
-    async def assign(self, nodes: Sequence[Node]) -> None:
-        """Run set-variable policies, one after the other, in one round trip."""
-        literals_only = True
-        steps = []
-        for node in nodes:
-            value, name = node.attributes["value"], str(node.attributes["name"])
-            if isinstance(value, Expression):
-                steps.append([value.number, name])
-                literals_only = False
-            elif literals_only:
-                self.set_variable(name, value)
-            else:
-                await self._evaluate(steps)
-                steps, literals_only = [], True
-                self.set_variable(name, value)
-        if steps:
-            await self._evaluate(steps)
-
-    async def _evaluate(self, steps: list[list[Any]], *, first: bool = False) -> list[Any]:
+    async def _evaluate(self, work: dict[str, Any], owners: dict[int, Node] | None = None) -> Evaluated:
         async with self._turn:
             update, self._update = self._update, {}
             if "request" in update:
@@ -158,15 +132,15 @@ class Call:
             if "response" in update:
                 update["response"] = self.response and self.response.state()
             try:
-                result = await self.gateway.mono.run(self.request_id, steps, update, self._read, first=first)
+                result = await self.gateway.mono.run(self.request_id, work, update, self._read)
             except ExpressionFailed as failure:
                 self._consume(failure.consumed)
-                message = f"Expression evaluation failed. {failure}"
-                raise PolicyError("expression", "ExpressionValueEvaluationFailure", message) from None
-        self.expression_time += result.microseconds
+                raise _evaluation_failed(failure, owners or {}) from None
+        spent = self.gateway.spent
+        spent.update(batches=1, expressions=result.expressions, microseconds=result.microseconds)
         self.traces += result.traces
         self._consume(result.consumed)
-        return result.values
+        return result
 
     async def _read(self, what: str) -> bytes:
         if what == "request":
@@ -179,6 +153,14 @@ class Call:
         if "response" in parts and self.response:
             self.response.body.consume()
             self.response.stream = None
+
+
+def _evaluation_failed(failure: ExpressionFailed, owners: dict[int, Node]) -> PolicyError:
+    message = f"Expression evaluation failed. {failure}"
+    error = PolicyError("expression", "ExpressionValueEvaluationFailure", message)
+    if owner := owners.get(failure.number):
+        error.source, error.path = owner.name, f"{owner.file}:{owner.line}"
+    return error
 
 
 def plain(value: dict[str, str] | None) -> Any:

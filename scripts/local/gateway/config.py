@@ -92,7 +92,7 @@ def load_config(folder: Path, policies: Path, region: str, **options: Any) -> Co
     `values` replaces named values (underscores for hyphens), `extra` adds others.
     """
     definitions = load_definitions(folder)
-    api = {**_API, **definitions.get("api", {})}
+    api = definitions["api"]
     named = named_values(definitions, **options.pop("values", {})) | options.pop("extra", {})
     clock = options.pop("clock", time.monotonic)
     return Config(
@@ -109,28 +109,9 @@ def load_config(folder: Path, policies: Path, region: str, **options: Any) -> Co
     )
 
 
-_API: dict[str, Any] = {
-    "id": "azure-openai",
-    "name": "Azure OpenAI",
-    "path": "openai",
-    "subscriptionKeyHeader": "api-key",
-    "subscriptionKeyQuery": "subscription-key",
-    "subscriptionRequired": False,
-}
-_RESILIENCE: dict[str, Any] = {
-    "circuitBreaker": {
-        "count": 1,
-        "interval": "PT10S",
-        "tripDuration": "PT1M",
-        "acceptRetryAfter": True,
-        "statusCodeRanges": [{"min": 429, "max": 429}, {"min": 500, "max": 599}],
-    }
-}
-
-
 def build_backends(definitions: Mapping[str, Any], clock: Callable[[], float] = time.monotonic) -> Backends:
     """A backend per account, and the pools of every geography."""
-    rule = BreakerRule.from_config(definitions.get("resilience", _RESILIENCE)["circuitBreaker"])
+    rule = BreakerRule.from_config(definitions["resilience"]["circuitBreaker"])
     backends = {entry["account"]: _backend(entry, rule, clock) for entry in definitions["accounts"]}
     found = [
         Pool(name, tuple(PoolMember(backends[m.account], m.priority, m.weight) for m in members))

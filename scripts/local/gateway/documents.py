@@ -14,9 +14,7 @@ _NAMED_VALUE = re.compile(r"\{\{([^{}]*)\}\}")
 _MAX_DOCUMENT, _MAX_FRAGMENT = 256 * 1024, 512 * 1024
 BUILT_IN = "the service's own global policy"
 # What a new API Management service has at its outermost scope.
-_GLOBAL = (
-    b"""<policies><inbound /><backend><forward-request /></backend><outbound /><on-error /></policies>"""
-)
+_GLOBAL = b"""<policies><inbound /><backend><forward-request /></backend><outbound /><on-error /></policies>"""
 
 
 @dataclass(slots=True)
@@ -48,9 +46,7 @@ class Policies:
             if child.name == "base":
                 result += self._expand(outer, section)
             elif child.name == "include-fragment":
-                result += self._spread(
-                    self.fragments[str(child.attributes["fragment-id"])].children, [], section
-                )
+                result += self._spread(self.fragments[str(child.attributes["fragment-id"])].children, [], section)
             elif any(deep.name in ("base", "include-fragment") for deep in child.walk()):
                 spread = self._spread(child.children, outer, section)
                 result.append(
@@ -139,9 +135,7 @@ class _Loader:
             if section.name in SECTIONS:
                 self.check.policies(section, section.name)
         forwards = [node for node in root.walk() if node.name == "forward-request"]
-        self.faults += [
-            node.fault("only one <forward-request> may be in a document") for node in forwards[1:]
-        ]
+        self.faults += [node.fault("only one <forward-request> may be in a document") for node in forwards[1:]]
         self._limits(root)
 
     def _fragment(self, root: Node) -> None:
@@ -163,6 +157,8 @@ class _Loader:
                 self.faults.append(node.fault(f"<retry> count must be from 1 to 50, not {count}", "count"))
             if node.name.endswith("emit-token-metric") and len(node.children) > 5:
                 self.faults.append(node.fault(f"<{node.name}> takes at most 5 dimensions"))
+            if node.name == "set-body" and "template" in node.attributes:
+                self.faults.append(node.fault("Liquid templates are not run here; write an expression", "template"))
             if node.name == "emit-metric" and len(node.children) > 10:
                 self.faults.append(node.fault("<emit-metric> takes at most 10 dimensions"))
 

@@ -20,7 +20,7 @@ class Fault:
         return f"{self.file}:{self.line}: {self.reason}"
 
 
-class PolicyFault(Exception):  # noqa: N818 - the word of the field
+class PolicyFault(Exception):
     """Documents that the gateway would refuse to take, with every reason."""
 
     def __init__(self, faults: list[Fault]) -> None:
@@ -43,5 +43,5 @@ class PolicyError(Exception):
     scope: str = "api"
 
 
-class ResponseReady(Exception):  # noqa: N818 - it is no error
+class ResponseReady(Exception):
     """A policy has answered: the pipeline stops here."""

@@ -2,12 +2,13 @@
 
 import asyncio
 import ssl
-from collections import defaultdict
-from collections.abc import Awaitable, Callable, Coroutine
+from collections import Counter, defaultdict
+from collections.abc import Awaitable, Callable, Coroutine, Sequence
 from pathlib import Path
 from typing import Any
 
 import aiohttp
+
 from scripts.local.gateway.allowlist import allowlist_faults, source_faults
 from scripts.local.gateway.assembly import Assembly, compile_expressions
 from scripts.local.gateway.config import Config
@@ -19,6 +20,7 @@ from scripts.local.gateway.llm_log import LlmLog
 from scripts.local.gateway.mono import Mono
 from scripts.local.gateway.nodes import Node
 from scripts.local.gateway.policies import auth, backend, cache, flow, limit, llm, message, send
+from scripts.local.gateway.programs import Program, program_at
 
 __all__ = ["Gateway", "prepare"]
 FAMILIES = (auth, backend, cache, flow, limit, llm, message, send)
@@ -41,12 +43,8 @@ def prepare(
 
 def backend_faults(policies: Policies, backends: set[str]) -> list[Fault]:
     """The literal backend ids that do not exist."""
-    nodes = [
-        node for root in (*policies.scopes.values(), *policies.fragments.values()) for node in root.walk()
-    ]
-    named = [
-        (node, node.attributes.get("backend-id")) for node in nodes if node.name == "set-backend-service"
-    ]
+    nodes = [node for root in (*policies.scopes.values(), *policies.fragments.values()) for node in root.walk()]
+    named = [(node, node.attributes.get("backend-id")) for node in nodes if node.name == "set-backend-service"]
     return [
         node.fault(f"there is no backend {name!r}", "backend-id")
         for node, name in named
@@ -64,10 +62,14 @@ class Gateway:
         self.cache: dict[str, tuple[float, Any]] = {}
         self.metrics: list[dict[str, Any]] = []
         self.eventhub: list[dict[str, Any]] = []
+        self.spent: Counter[str] = Counter()
+        """Expressions, their batches (round trips to Mono) and microseconds; requests that policies sent."""
         self.lost: list[str] = []
         """One-way requests that failed: the policy never knows, tests may."""
         self.sleep: Callable[[float], Awaitable[None]] = asyncio.sleep
         self.llm_log = LlmLog(config.state, config.log_delay)
+        self._alone: dict[int, Sequence[Node]] = {}
+        self._programs: dict[tuple[int, int], tuple[Sequence[Node], Program]] = {}
         self._pipelines: dict[tuple[str | None, str], list[Node]] = {}
         self._background: set[asyncio.Task[None]] = set()
         self.static_state = self._static_state()
@@ -104,6 +106,18 @@ class Gateway:
         if key not in self._pipelines:
             self._pipelines[key] = self.policies.effective(product, section)
         return self._pipelines[key]
+
+    def program(self, nodes: Sequence[Node], place: int) -> Program:
+        """The program at a place of a list of policies, made once: lists live as long as their gateway."""
+        key = (id(nodes), place)
+        if key not in self._programs:
+            # Keeping the list keeps its id from being used again.
+            self._programs[key] = (nodes, program_at(nodes, place))
+        return self._programs[key][1]
+
+    def alone(self, node: Node) -> Sequence[Node]:
+        """The list of one policy, the same for each call, so that its program is made once."""
+        return self._alone.setdefault(id(node), (node,))
 
     def origin(self, url: str) -> str:
         """`url` with its host replaced by the loopback origin that stands for it."""

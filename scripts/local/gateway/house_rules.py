@@ -34,9 +34,7 @@ def _element(node: Node) -> Iterator[Fault]:
     for expression in node.expressions():
         code = without_strings(expression.code, comments=False)
         if _CONSUMING.search(code):
-            yield _at(
-                expression, "a body is read without preserveContent: true, so the next reader finds it empty"
-            )
+            yield _at(expression, "a body is read without preserveContent: true, so the next reader finds it empty")
         if _KEY.search(code):
             yield _at(expression, "a subscription key may not be read: it could leave the gateway")
         if expression is not node.text and "//" in code:
@@ -61,9 +59,8 @@ def _forward(node: Node) -> Iterator[Fault]:
 def _retried(node: Node) -> Iterator[Fault]:
     for inner in node.walk():
         if inner.name == "forward-request" and inner.attributes.get("buffer-request-body") != "true":
-            yield inner.fault(
-                '<forward-request> in <retry> needs buffer-request-body="true" to send the body again'
-            )
+            reason = '<forward-request> in <retry> needs buffer-request-body="true"'
+            yield inner.fault(reason)
 
 
 def _outbound_bodies(policies: Policies) -> Iterator[Fault]:

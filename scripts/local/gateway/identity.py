@@ -6,6 +6,7 @@ from typing import Any
 
 import aiohttp
 import jwt
+
 from scripts.local.gateway.config import Config
 from scripts.local.gateway.errors import PolicyError
 

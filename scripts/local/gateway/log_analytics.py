@@ -1,4 +1,4 @@
-"""The Log Analytics query service over the gateway's log: it knows the product's own queries, word for word."""
+"""The Log Analytics query service over the gateway's log: it knows the product's own queries."""
 
 import json
 import re
@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from aiohttp import web
+
 from scripts.local.gateway.llm_log import CALL_TABLE, LLM_TABLE, path_of
 
 _QUERIES = Path(__file__).parents[3] / "chargeback" / "adapters" / "queries"
@@ -28,9 +29,7 @@ def application(state: Path) -> web.Application:
             return _refusal(401, "AuthorizationRequiredError", "Valid authentication was not provided")
         answer = _answer(state, str(body.get("query", "")), body.get("timespan"))
         if answer is None:
-            return _refusal(
-                400, "SyntaxError", "this log knows only the queries of chargeback/adapters/queries"
-            )
+            return _refusal(400, "SyntaxError", "this log knows only the queries of chargeback/adapters/queries")
         columns, rows = answer
         heads = [{"name": name, "type": kind} for name, kind in columns]
         return web.json_response({"tables": [{"name": "PrimaryResult", "columns": heads, "rows": rows}]})

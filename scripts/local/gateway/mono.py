@@ -8,17 +8,18 @@ from dataclasses import dataclass
 from typing import Any
 
 import msgspec
+
 from scripts.local.gateway.assembly import Assembly
 
 BodyReader = Callable[[str], Awaitable[bytes]]
 
 
-class ExpressionFailed(Exception):  # noqa: N818 - it says what happened
-    """An expression threw; `consumed` names the bodies it had read by then."""
+class ExpressionFailed(Exception):
+    """Expression `number` threw; `consumed` names the bodies that had been read by then."""
 
-    def __init__(self, kind: str, message: str, position: int, consumed: list[str]) -> None:
+    def __init__(self, kind: str, message: str, number: int, consumed: list[str]) -> None:
         super().__init__(f"{kind}: {message}")
-        self.position, self.consumed = position, consumed
+        self.number, self.consumed = number, consumed
 
 
 @dataclass(slots=True)
@@ -26,6 +27,9 @@ class Evaluated:
     """What a batch of expressions gave."""
 
     values: list[dict[str, str] | None]
+    taken: int
+    """The branch that the gateway has to run after a program, or -1."""
+    expressions: int
     consumed: list[str]
     traces: list[str]
     microseconds: int
@@ -67,28 +71,25 @@ class Mono:
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)
 
-    async def run(
-        self,
-        call: str,
-        steps: list[list[Any]],
-        update: dict[str, Any],
-        reader: BodyReader,
-        *,
-        first: bool = False,
-    ) -> Evaluated:
-        """Evaluate `steps` ([number, variable or None]) in order; `first` stops at the first that is true."""
+    async def run(self, call: str, work: dict[str, Any], update: dict[str, Any], reader: BodyReader) -> Evaluated:
+        """Do `work` ({"run": numbers} or {"program": steps}) after the changes in `update`."""
         number = next(self._numbers)
         future = self._answers[number] = asyncio.get_running_loop().create_future()
         self._readers[call] = reader
-        mode = "first" if first else "all"
-        self._write({"id": number, "ctx": call, "run": steps, "up": update, "mode": mode})
+        self._write({"id": number, "ctx": call, "up": update, **work})
         answer = await future
+        consumed = answer.get("consumed", [])
         if "error" in answer:
             failure = answer["error"]
-            raise ExpressionFailed(
-                failure["type"], failure["message"], answer.get("at", 0), answer.get("consumed", [])
-            )
-        return Evaluated(answer["values"], answer.get("consumed", []), answer.get("traces", []), answer["us"])
+            raise ExpressionFailed(failure["type"], failure["message"], answer.get("at", -1), consumed)
+        return Evaluated(
+            values=answer["values"],
+            taken=answer.get("taken", -1),
+            expressions=answer["evaluated"],
+            consumed=consumed,
+            traces=answer.get("traces", []),
+            microseconds=answer["us"],
+        )
 
     def end(self, call: str) -> None:
         """Forget a call."""

@@ -5,6 +5,7 @@ from collections.abc import Awaitable, Callable, Sequence
 from scripts.local.gateway.call import Call, error_response
 from scripts.local.gateway.errors import PolicyError, ResponseReady
 from scripts.local.gateway.nodes import Node
+from scripts.local.gateway.programs import Program, branches
 
 Executor = Callable[[Call, Node], Awaitable[None]]
 _EXECUTORS: dict[str, Executor] = {}
@@ -22,20 +23,18 @@ def policy(*names: str) -> Callable[[Executor], Executor]:
 
 def executable() -> frozenset[str]:
     """The elements that can be run."""
-    return frozenset(_EXECUTORS) | {"set-variable"}
+    return frozenset(_EXECUTORS) | {"set-variable", "choose"}
 
 
 async def run_policies(call: Call, nodes: Sequence[Node]) -> None:
-    """Run `nodes` one after the other; neighbouring set-variable policies share a round trip."""
+    """Run `nodes` one after the other."""
     place = 0
     while place < len(nodes):
+        program = call.gateway.program(nodes, place)
         node = nodes[place]
-        last = place + 1
         try:
-            if node.name == "set-variable":
-                while last < len(nodes) and nodes[last].name == "set-variable":
-                    last += 1
-                await call.assign(nodes[place:last])
+            if program.steps:
+                await _run_program(call, program)
             else:
                 await _EXECUTORS[node.name](call, node)
         except PolicyError as error:
@@ -44,7 +43,13 @@ async def run_policies(call: Call, nodes: Sequence[Node]) -> None:
             error.path = error.path or f"{node.file}:{node.line}"
             error.section = error.section or call.section
             raise
-        place = last
+        place = max(program.following, place + 1)
+
+
+async def _run_program(call: Call, program: Program) -> None:
+    taken = await call.execute(program)
+    if program.last and taken >= 0:
+        await run_policies(call, branches(program.last)[taken].children)
 
 
 async def run_call(call: Call, refused: PolicyError | None = None) -> None:
@@ -82,6 +87,4 @@ async def _on_error(call: Call, error: PolicyError) -> None:
         return
     except PolicyError as second:
         call.traces.append(f"on-error failed: {second.path}: {second.message}")
-        call.response = error_response(
-            PolicyError("on-error", second.reason, second.message), call.request_id
-        )
+        call.response = error_response(PolicyError("on-error", second.reason, second.message), call.request_id)

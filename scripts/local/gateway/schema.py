@@ -47,7 +47,7 @@ class ElementRule:
 
 def _attribute(text: str) -> AttributeRule:
     required, kind = text.endswith("!"), text.rstrip("!")
-    if "|" in kind:
+    if "|" in kind or kind == "liquid":
         return AttributeRule(required, "string", "choice", tuple(kind.split("|")))
     if kind in _EXPRESSION_TYPES:
         return AttributeRule(required, kind, kind)

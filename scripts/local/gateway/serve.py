@@ -73,9 +73,8 @@ async def serve(
             gateway = running.gateways[region] = Gateway(settings, compiled, running.mono)
             await gateway.start()
             stack.push_async_callback(gateway.stop)
-            port = await stack.enter_async_context(
-                listening(application(gateway), (ports or {}).get(region, 0))
-            )
+            where = listening(application(gateway), (ports or {}).get(region, 0))
+            port = await stack.enter_async_context(where)
             running.urls[region] = f"http://127.0.0.1:{port}"
         port = await stack.enter_async_context(listening(log_application(state), logs_port, logs_tls))
         running.logs = f"{'https' if logs_tls else 'http'}://127.0.0.1:{port}"

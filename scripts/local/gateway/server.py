@@ -7,6 +7,7 @@ from typing import Any
 import aiohttp
 from aiohttp import web
 from multidict import CIMultiDict
+
 from scripts.local.gateway.call import Call, Caller, error_response
 from scripts.local.gateway.errors import PolicyError
 from scripts.local.gateway.gateway import Gateway
@@ -116,7 +117,9 @@ class _Listener:
         call.response = response
         document = await request_document(call) if llm_operation(call.request.path) else None
         tee = Tee(response.headers.get("Content-Type", ""), document)
-        if response.stream is not None and not response.body.buffered:
+        # Limits and metrics by tokens want the counts of a JSON answer before its headers leave.
+        counted_first = tee.json and bool(call.after)
+        if response.stream is not None and not response.body.buffered and not counted_first:
             return await self._stream(call, response, incoming, tee, document)
         tee.feed(await response.body.bytes())
         self._account(call, tee, document)
@@ -125,9 +128,7 @@ class _Listener:
     async def _stream(
         self, call: Call, response: Response, incoming: web.Request, tee: Tee, document: Any
     ) -> web.StreamResponse:
-        out = web.StreamResponse(
-            status=response.status, reason=_reason(response), headers=_headers(response, call)
-        )
+        out = web.StreamResponse(status=response.status, reason=_reason(response), headers=_headers(response, call))
         assert response.stream
         try:
             await out.prepare(incoming)

@@ -112,7 +112,5 @@ class Tee:
         if isinstance(document.get("delta"), str):
             self._characters += len(document["delta"])
         for choice in document.get("choices") or []:
-            content = (choice.get("delta") or choice.get("message") or {}).get("content") or choice.get(
-                "text"
-            )
+            content = (choice.get("delta") or choice.get("message") or {}).get("content") or choice.get("text")
             self._characters += len(content or "")

@@ -17,6 +17,7 @@ class Validation:
 
     def policies(self, parent: Node, section: str | None) -> None:
         """Check the policies under `parent`; without a section any that some section allows."""
+        self._no_text(parent)
         for node in parent.children:
             rule = element_rules().get(node.name)
             if rule is None or not rule.sections:
@@ -29,19 +30,17 @@ class Validation:
         if section is None or section in rule.sections:
             return
         if section in rule.doubtful:
-            self.warnings.append(
-                node.fault(f"<{node.name}> in <{section}>: the documentation disagrees with itself")
-            )
+            self.warnings.append(node.fault(f"<{node.name}> in <{section}>: the documentation disagrees with itself"))
             return
         allowed = ", ".join(rule.sections)
         self.faults.append(node.fault(f"<{node.name}> may not stand in <{section}>, only in {allowed}"))
 
     def _element(self, node: Node, rule: ElementRule, section: str | None) -> None:
         self._attributes(node, rule)
-        self._text(node, rule)
         if rule.holds_policies:
             self.policies(node, section)
             return
+        self._text(node, rule)
         self._children(node, rule)
         for child in node.children:
             part = rule_of(child.name, node.name) if child.name in rule.names else None
@@ -76,11 +75,14 @@ class Validation:
         if not isinstance(text, str):
             return
         if rule.text is None:
-            if text.strip():
-                reason = f"<{node.name}> may not hold text: {text.strip()[:40]!r}"
-                self.faults.append(Fault(node.file, node.text_line or node.line, reason))
+            self._no_text(node)
         elif is_expression(text) and rule.text == "string":
             node.text = self._expression(Expression(text.strip(), "string", node.file, node.text_line))
+
+    def _no_text(self, node: Node) -> None:
+        if isinstance(node.text, str) and node.text.strip():
+            reason = f"<{node.name}> may not hold text: {node.text.strip()[:40]!r}"
+            self.faults.append(Fault(node.file, node.text_line or node.line, reason))
 
     def _expression(self, expression: Expression) -> Expression:
         self.expressions.append(expression)

@@ -6,6 +6,7 @@ from typing import Any
 
 import jwt
 from aiohttp import web
+
 from scripts.local.openai_backends import chat, jobs, media, responses
 from scripts.local.openai_backends.account import Account, Faults
 from scripts.local.openai_backends.replies import Refused, content_filtered, error_reply
@@ -168,7 +169,5 @@ async def _content(request: web.Request) -> dict[str, Any]:
     except ValueError:
         document = None
     if not isinstance(document, dict):
-        raise Refused(
-            400, None, "We could not parse the JSON body of your request.", type="invalid_request_error"
-        )
+        raise Refused(400, None, "We could not parse the JSON body of your request.", type="invalid_request_error")
     return document

@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from typing import Any
 
 from aiohttp import web
+
 from scripts.local.openai_backends.account import Account
 from scripts.local.openai_backends.replies import FILTER_RESULTS, PROMPT_FILTER, Refused, event, reply, stream
 from scripts.local.openai_backends.usage import answer_words, chat_usage, token_counts
@@ -19,9 +20,7 @@ async def chat(
 ) -> web.StreamResponse:
     """POST …/chat/completions."""
     if not isinstance(document.get("messages"), list):
-        raise Refused(
-            400, None, "'messages' is a required property", type="invalid_request_error", param=None
-        )
+        raise Refused(400, None, "'messages' is a required property", type="invalid_request_error", param=None)
     _judge_options(request, document)
     name, model = deployment["name"], f"{deployment['model']}-{deployment['version']}"
     words = answer_words(document)
@@ -31,9 +30,7 @@ async def chat(
     base = {"id": account.identifier("chatcmpl-"), "created": int(time.time()), "model": model}
     if streamed:
         wanted = bool((document.get("stream_options") or {}).get("include_usage"))
-        return await stream(
-            request, account, name, _chunks(base, words, usage if wanted else None), first=3, cut=cut
-        )
+        return await stream(request, account, name, _chunks(base, words, usage if wanted else None), first=3, cut=cut)
     message = {"role": "assistant", "content": " ".join(words), "refusal": None}
     choice = {"index": 0, "finish_reason": "stop", "logprobs": None, "message": message}
     return reply(
@@ -105,9 +102,7 @@ async def completions(
     full = chat_usage(token_counts(account, document, deployment["model"], len(words)))
     usage = {key: full[key] for key in ("prompt_tokens", "completion_tokens", "total_tokens")}
     streamed = bool(document.get("stream"))
-    account.enter(
-        request.headers, "completions", name, model=deployment["model"], usage=usage, stream=streamed
-    )
+    account.enter(request.headers, "completions", name, model=deployment["model"], usage=usage, stream=streamed)
     base = {"id": account.identifier("cmpl-"), "object": "text_completion", "created": int(time.time())}
     base = {**base, "model": deployment["model"]}
     choice = {"index": 0, "logprobs": None, "finish_reason": None}
@@ -127,9 +122,7 @@ async def embeddings(
     del cut
     texts = document.get("input")
     if not texts:
-        raise Refused(
-            400, None, "'input' is a required property", type="invalid_request_error", param="input"
-        )
+        raise Refused(400, None, "'input' is a required property", type="invalid_request_error", param="input")
     count = len(texts) if isinstance(texts, list) and not isinstance(texts[0], int) else 1
     tokens = token_counts(account, document, deployment["model"], 0)["prompt"]
     usage = {"prompt_tokens": tokens, "total_tokens": tokens}
@@ -139,6 +132,4 @@ async def embeddings(
     if document.get("encoding_format") == "base64":
         vector = base64.b64encode(struct.pack("<4f", *vector)).decode()
     data = [{"object": "embedding", "index": place, "embedding": vector} for place in range(count)]
-    return reply(
-        account, {"object": "list", "data": data, "model": deployment["model"], "usage": usage}, name
-    )
+    return reply(account, {"object": "list", "data": data, "model": deployment["model"], "usage": usage}, name)

@@ -4,6 +4,7 @@ import time
 from typing import Any
 
 from aiohttp import web
+
 from scripts.local.openai_backends.account import Account
 from scripts.local.openai_backends.replies import Refused, headers_of, reply
 
@@ -16,16 +17,12 @@ _BATCH_USAGE = {
 }
 
 
-async def files(
-    request: web.Request, account: Account, rest: list[str], form: dict[str, Any]
-) -> web.StreamResponse:
+async def files(request: web.Request, account: Account, rest: list[str], form: dict[str, Any]) -> web.StreamResponse:
     """POST, GET and DELETE of files, and the content of one."""
     if request.method == "POST":
         content, name = form.get("file"), account.identifier("file-")
         if not isinstance(content, bytes):
-            raise Refused(
-                400, None, "'file' is a required property", type="invalid_request_error", param="file"
-            )
+            raise Refused(400, None, "'file' is a required property", type="invalid_request_error", param="file")
         about = {"id": name, "object": "file", "bytes": len(content), "created_at": int(time.time())}
         about |= {
             "filename": form.get("filename", "data.jsonl"),
@@ -98,7 +95,7 @@ async def _job(
     job = _found(known, rest[0], kind)
     if rest[1:] == ["cancel"]:
         job["status"] = "cancelled"
-    elif request.method == "GET" and job["status"] != "cancelled":
+    elif request.method == "GET" and job["status"] not in ("cancelled", "completed", "succeeded"):
         finished = job["status"] == "in_progress"
         job["status"] = ("succeeded" if kind == "job" else "completed") if finished else "in_progress"
         job |= result if finished else {}

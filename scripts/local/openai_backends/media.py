@@ -5,6 +5,7 @@ import time
 from typing import Any
 
 from aiohttp import web
+
 from scripts.local.gateway.tokens import estimate
 from scripts.local.openai_backends.account import Account
 from scripts.local.openai_backends.replies import Refused, headers_of, reply
@@ -25,9 +26,7 @@ async def images(
     """POST …/images/generations and …/images/edits: gpt-image reports tokens, DALL·E nothing."""
     prompt = str(document.get("prompt", ""))
     if not prompt:
-        raise Refused(
-            400, None, "'prompt' is a required property", type="invalid_request_error", param="prompt"
-        )
+        raise Refused(400, None, "'prompt' is a required property", type="invalid_request_error", param="prompt")
     count, model, name = int(document.get("n") or 1), deployment["model"], deployment["name"]
     answer: dict[str, Any] = {
         "created": int(time.time()),
@@ -84,9 +83,7 @@ async def transcribe(
         out = estimate(TRANSCRIPT)
         usage = {"type": "tokens", "input_tokens": seconds * 10, "input_token_details": detail}
         usage |= {"output_tokens": out, "total_tokens": seconds * 10 + out}
-    account.enter(
-        request.headers, operation, name, model=model, usage=usage, stream=False, audioSeconds=seconds
-    )
+    account.enter(request.headers, operation, name, model=model, usage=usage, stream=False, audioSeconds=seconds)
     kind = form.get("response_format", "json")
     if kind in ("text", "srt", "vtt"):
         return web.Response(text=TRANSCRIPT + "\n", headers=headers_of(account, name))

@@ -7,6 +7,7 @@ from collections.abc import Iterable
 from typing import Any
 
 from aiohttp import web
+
 from scripts.local.openai_backends.account import Account
 
 _REGION_NAMES = {
@@ -20,10 +21,10 @@ FILTER_RESULTS = {"hate": _SAFE, "self_harm": _SAFE, "sexual": _SAFE, "violence"
 PROMPT_FILTER = [{"prompt_index": 0, "content_filter_results": FILTER_RESULTS}]
 
 
-class Refused(Exception):  # noqa: N818 - it is an answer, not a defect
+class Refused(Exception):
     """An error answer of the service."""
 
-    def __init__(self, status: int, code: str | None, message: str, **more: Any) -> None:
+    def __init__(self, status: int, code: str | None, message: str, /, **more: Any) -> None:
         super().__init__(message)
         self.status = status
         self.document = {"error": {"code": code, "message": message, **more}}

@@ -5,6 +5,7 @@ from collections.abc import Iterator
 from typing import Any
 
 from aiohttp import web
+
 from scripts.local.openai_backends.account import Account
 from scripts.local.openai_backends.replies import Refused, event, reply, stream
 from scripts.local.openai_backends.usage import answer_words, responses_usage, token_counts
@@ -29,9 +30,7 @@ async def create(
     usage = responses_usage(token_counts(account, document, model, len(words)))
     whole = _response(account, document, model, words, usage)
     background, streamed = bool(document.get("background")), bool(document.get("stream"))
-    account.enter(
-        request.headers, "responses", name, model=model, usage=usage, stream=streamed, responseId=whole["id"]
-    )
+    account.enter(request.headers, "responses", name, model=model, usage=usage, stream=streamed, responseId=whole["id"])
     if document.get("store", True) or background:
         account.responses[whole["id"]] = {"whole": whole, "polls": 1 if background else 0}
     if streamed:
@@ -83,10 +82,7 @@ def _events(whole: dict[str, Any], words: list[str]) -> Iterator[bytes]:
         {"type": "response.created", "response": begun},
         {"type": "response.in_progress", "response": begun},
         {"type": "response.output_item.added", "output_index": 0, "item": {**item, "content": []}},
-        *(
-            {"type": "response.output_text.delta", **where, "delta": f"{word} ", "logprobs": []}
-            for word in words
-        ),
+        *({"type": "response.output_text.delta", **where, "delta": f"{word} ", "logprobs": []} for word in words),
         {"type": "response.output_text.done", **where, "text": " ".join(words), "logprobs": []},
         {"type": "response.output_item.done", "output_index": 0, "item": item},
         {"type": "response.completed", "response": whole},
@@ -99,9 +95,7 @@ async def stored(request: web.Request, account: Account, rest: list[str]) -> web
     """GET, DELETE and cancel of a stored response; a background one is done at the second look."""
     known = account.responses.get(rest[0])
     if known is None:
-        raise Refused(
-            404, "not_found", f"Response with id '{rest[0]}' not found.", type="invalid_request_error"
-        )
+        raise Refused(404, "not_found", f"Response with id '{rest[0]}' not found.", type="invalid_request_error")
     whole = known["whole"]
     if request.method == "DELETE":
         del account.responses[rest[0]]

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import yaml
+
 from scripts.local.listening import listening
 from scripts.local.openai_backends.account import Account
 from scripts.local.openai_backends.app import application

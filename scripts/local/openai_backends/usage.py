@@ -35,11 +35,7 @@ def is_reasoning(model: str) -> bool:
 
 def answer_words(document: dict[str, Any]) -> list[str]:
     """The words of the simulated answer, as many as the request's limit lets through."""
-    limit = (
-        document.get("max_completion_tokens")
-        or document.get("max_output_tokens")
-        or document.get("max_tokens")
-    )
+    limit = document.get("max_completion_tokens") or document.get("max_output_tokens") or document.get("max_tokens")
     digest = hashlib.sha256(json.dumps(document, sort_keys=True).encode()).digest()
     wanted = 8 + digest[0] % 25
     count = max(1, min(wanted, int(limit) if limit else wanted))

@@ -13,6 +13,8 @@ namespace Gateway
         private readonly IProxyRequestContext context = new IProxyRequestContext();
         private readonly Dictionary<long, IMessageBody> bodies = new Dictionary<long, IMessageBody>();
         private JArray consumed = new JArray();
+        private int current;
+        private int evaluated;
 
         internal Call(string name) { this.name = name; }
 
@@ -20,24 +22,54 @@ namespace Gateway
         {
             var results = new JArray();
             var watch = Stopwatch.StartNew();
-            var first = (string)message["mode"] == "first";
+            evaluated = 0;
             try
             {
-                foreach (var step in (JArray)message["run"])
-                {
-                    answer["at"] = results.Count;
-                    var value = Host.expressions[(int)step[0]](context);
-                    var variable = (string)step[1];
-                    if (variable != null) context.variables[variable] = value;
-                    results.Add(variable != null ? JValue.CreateNull() : Values.ToJson(value));
-                    if (first && true.Equals(value)) break;
-                }
+                var program = message["program"] as JArray;
+                if (program != null) answer["taken"] = Execute(program);
+                else
+                    foreach (var number in (JArray)message["run"]) results.Add(Values.ToJson(Evaluate((int)number)));
             }
-            catch (Exception failure) { answer["error"] = Describe(failure); }
+            catch (Exception failure) { answer["error"] = Describe(failure); answer["at"] = current; }
             answer["us"] = watch.ElapsedTicks * 1000000 / Stopwatch.Frequency;
+            answer["evaluated"] = evaluated;
             answer["values"] = results;
             if (consumed.Count > 0) { answer["consumed"] = consumed; consumed = new JArray(); }
             if (context.traces.Count > 0) { answer["traces"] = new JArray(context.traces); context.traces.Clear(); }
+        }
+
+        private object Evaluate(int number)
+        {
+            current = number;
+            evaluated++;
+            return Host.expressions[number](context);
+        }
+
+        // Runs the steps of a program; the answer is the branch of its last choose that the gateway has to run, or -1.
+        private int Execute(JArray program)
+        {
+            foreach (JArray step in program)
+            {
+                switch ((string)step[0])
+                {
+                    case "set": context.variables[(string)step[1]] = Evaluate((int)step[2]); break;
+                    case "literal": context.variables[(string)step[1]] = (string)step[2]; break;
+                    default:
+                        var branches = (JArray)step[1];
+                        for (var place = 0; place < branches.Count; place++)
+                        {
+                            var condition = branches[place][0];
+                            var holds = condition.Type == JTokenType.Boolean ? (bool)condition : (bool)Evaluate((int)condition);
+                            if (!holds) continue;
+                            var steps = branches[place][1] as JArray;
+                            if (steps == null) return place;
+                            Execute(steps);
+                            break;
+                        }
+                        break;
+                }
+            }
+            return -1;
         }
 
         internal static JObject Describe(Exception failure)

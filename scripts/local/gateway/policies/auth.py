@@ -3,6 +3,7 @@
 from typing import Any
 
 import jwt
+
 from scripts.local.gateway.call import Call
 from scripts.local.gateway.errors import PolicyError
 from scripts.local.gateway.nodes import Node
@@ -46,9 +47,7 @@ async def validate_azure_ad_token(call: Call, node: Node) -> None:
 async def validate_jwt(call: Call, node: Node) -> None:
     """Refuse a call without a valid token of one of the issuers."""
     token = await _token(call, node)
-    urls = [
-        await call.text(child.attributes["url"]) for child in node.children if child.name == "openid-config"
-    ]
+    urls = [await call.text(child.attributes["url"]) for child in node.children if child.name == "openid-config"]
     claims = await _claims(call, node, token, url=urls[0] if urls else None)
     issuers = await _listed(call, node, "issuers")
     if issuers and claims.get("iss") not in issuers:
@@ -59,9 +58,7 @@ async def validate_jwt(call: Call, node: Node) -> None:
 
 
 async def _token(call: Call, node: Node) -> str:
-    value, header, parameter = await call.attributes(
-        node, "token-value", "header-name", "query-parameter-name"
-    )
+    value, header, parameter = await call.attributes(node, "token-value", "header-name", "query-parameter-name")
     if value is None and parameter is not None:
         value = next((text for name, text in call.request.query if name == parameter), None)
     elif value is None:
@@ -113,9 +110,7 @@ async def _listed(call: Call, node: Node, name: str) -> list[str]:
 
 
 async def _refusal(call: Call, node: Node, reason: str, message: str) -> PolicyError:
-    status, told = await call.attributes(
-        node, "failed-validation-httpcode", "failed-validation-error-message"
-    )
+    status, told = await call.attributes(node, "failed-validation-httpcode", "failed-validation-error-message")
     return PolicyError(node.name, reason, told or message, int(status or 401))
 
 

@@ -8,6 +8,7 @@ from urllib.parse import urlsplit
 
 import aiohttp
 from multidict import CIMultiDict
+
 from scripts.local.gateway.backends import Backend
 from scripts.local.gateway.call import Call
 from scripts.local.gateway.errors import PolicyError
@@ -26,9 +27,7 @@ async def set_backend_service(call: Call, node: Node) -> None:
     call.backend_id = backend_id
     if backend_id is not None:
         if backend_id not in call.gateway.config.backends.names:
-            raise PolicyError(
-                "set-backend-service", "BackendNotFound", f"Backend '{backend_id}' could not be found."
-            )
+            raise PolicyError("set-backend-service", "BackendNotFound", f"Backend '{backend_id}' could not be found.")
         single = call.gateway.config.backends.single.get(backend_id)
         call.use_backend({"Id": backend_id, "Type": "Single" if single else "Pool"})
         base_url = single.url if single else None
@@ -48,7 +47,7 @@ async def forward_request(call: Call, node: Node) -> None:
     backend = _target(call)
     call.attempts += 1
     call.response = call.backend_status = None
-    call.changed("response")
+    call.changed("response", "request")
     response = await _send(call, backend, timeout, keep=keep, whole=whole)
     call.response = response
     call.backend_status = response.status
@@ -93,9 +92,7 @@ async def _send(call: Call, backend: Backend | None, patience: float, *, keep: b
         raise PolicyError("forward-request", "Timeout", "The backend did not answer in time.") from None
     except _FAILURES as error:
         _record(backend, None, None)
-        raise PolicyError(
-            "forward-request", "BackendConnectionFailure", f"{type(error).__name__}: {error}"
-        ) from None
+        raise PolicyError("forward-request", "BackendConnectionFailure", f"{type(error).__name__}: {error}") from None
     _record(backend, answer.status, retry_after(answer.headers))
     return response
 

@@ -1,4 +1,4 @@
-"""Control flow: choose, retry, wait, limit-concurrency, return-response, set-variable, trace."""
+"""Control flow beside choose: retry, wait, limit-concurrency, return-response; and what is only recorded."""
 
 import asyncio
 import random
@@ -10,19 +10,6 @@ from scripts.local.gateway.messages import Body, Response
 from scripts.local.gateway.nodes import Node
 from scripts.local.gateway.policies.message import apply_headers
 from scripts.local.gateway.run import policy, run_policies
-
-
-@policy("choose")
-async def choose(call: Call, node: Node) -> None:
-    """Run the policies of the first `when` that holds, else those of `otherwise`."""
-    whens = [child for child in node.children if child.name == "when"]
-    place = await call.first_true([when.attributes["condition"] for when in whens])
-    if place is not None:
-        await run_policies(call, whens[place].children)
-        return
-    for child in node.children:
-        if child.name == "otherwise":
-            await run_policies(call, child.children)
 
 
 @policy("retry")
@@ -70,7 +57,7 @@ async def _pause(call: Call, node: Node, attempt: int) -> float:
 @policy("wait")
 async def wait(call: Call, node: Node) -> None:
     """Run the policies at once and go on when all, or any, are done."""
-    tasks = [asyncio.ensure_future(run_policies(call, [child])) for child in node.children]
+    tasks = [asyncio.ensure_future(run_policies(call, call.gateway.alone(child))) for child in node.children]
     if node.attributes.get("for") == "any":
         await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
         for task in tasks:
@@ -85,9 +72,7 @@ async def limit_concurrency(call: Call, node: Node) -> None:
     key, most = await call.attributes(node, "key", "max-count")
     running = call.gateway.running
     if running[key] >= int(most):
-        raise PolicyError(
-            "limit-concurrency", "ConcurrencyLimitExceeded", "Concurrency limit is exceeded.", 429
-        )
+        raise PolicyError("limit-concurrency", "ConcurrencyLimitExceeded", "Concurrency limit is exceeded.", 429)
     running[key] += 1
     try:
         await run_policies(call, node.children)
@@ -143,6 +128,4 @@ async def metric(call: Call, node: Node, name: str, value: float) -> dict[str, A
 async def log_to_eventhub(call: Call, node: Node) -> None:
     """Keep what would go to the event hub, cut at its 200 KB."""
     message = (await call.text(node.text)).encode()[: 200 * 1024]
-    call.gateway.eventhub.append(
-        {"logger": node.attributes["logger-id"], "message": message.decode(errors="replace")}
-    )
+    call.gateway.eventhub.append({"logger": node.attributes["logger-id"], "message": message.decode(errors="replace")})

@@ -3,6 +3,7 @@
 import ipaddress
 
 from multidict import CIMultiDict
+
 from scripts.local.gateway.call import Call
 from scripts.local.gateway.errors import PolicyError, ResponseReady
 from scripts.local.gateway.messages import Response
@@ -13,9 +14,7 @@ from scripts.local.gateway.run import policy
 @policy("rate-limit", "rate-limit-by-key")
 async def rate_limit(call: Call, node: Node) -> None:
     """Refuse with 429 what is more than `calls` in the renewal period."""
-    calls, period, key, count = await call.attributes(
-        node, "calls", "renewal-period", "counter-key", "increment-count"
-    )
+    calls, period, key, count = await call.attributes(node, "calls", "renewal-period", "counter-key", "increment-count")
     if key is None:
         key = call.caller.subscription["Id"] if call.caller.subscription else "anonymous"
     name, counters = f"rate:{node.file}:{node.line}:{key}", call.gateway.counters
@@ -102,11 +101,7 @@ async def cors(call: Call, node: Node) -> None:
     headers = _granted(node, origin, parts)
     if preflight:
         age = next(
-            (
-                p.attributes.get("preflight-result-max-age")
-                for p in node.children
-                if p.name == "allowed-methods"
-            ),
+            (p.attributes.get("preflight-result-max-age") for p in node.children if p.name == "allowed-methods"),
             None,
         )
         headers["Access-Control-Allow-Methods"] = ",".join(parts.get("allowed-methods", ["GET", "POST"]))

@@ -4,6 +4,7 @@ import re
 from urllib.parse import urlsplit
 
 from multidict import CIMultiDict
+
 from scripts.local.gateway.call import Call
 from scripts.local.gateway.messages import Body, Response, query_pairs
 from scripts.local.gateway.nodes import Node
@@ -23,9 +24,7 @@ def _response(call: Call) -> Response:
 async def apply_headers(call: Call, node: Node, headers: CIMultiDict[str]) -> None:
     """Do what one set-header says to `headers`."""
     texts = [child.text for child in node.children if child.name == "value"]
-    name, action, *found = await call.values(
-        node.attributes["name"], node.attributes.get("exists-action"), *texts
-    )
+    name, action, *found = await call.values(node.attributes["name"], node.attributes.get("exists-action"), *texts)
     values = ["" if value is None else str(value) for value in found]
     if action == "delete":
         headers.popall(name, None)
@@ -50,9 +49,7 @@ async def set_header(call: Call, node: Node) -> None:
 async def set_query_parameter(call: Call, node: Node) -> None:
     """Change a query parameter of the request."""
     texts = [child.text for child in node.children if child.name == "value"]
-    name, action, *values = await call.values(
-        node.attributes["name"], node.attributes.get("exists-action"), *texts
-    )
+    name, action, *values = await call.values(node.attributes["name"], node.attributes.get("exists-action"), *texts)
     query = call.request.query
     present = any(key.lower() == name.lower() for key, _ in query)
     if action == "skip" and present:
@@ -69,9 +66,7 @@ async def rewrite_uri(call: Call, node: Node) -> None:
     """Give the request another path; unmatched query parameters stay unless told otherwise."""
     template = await call.text(node.attributes["template"])
     (keep,) = await call.flags(node, copy_unmatched_params=True)
-    filled = re.sub(
-        r"\{([^}]+)\}", lambda match: call.request.matched.get(match.group(1), match.group()), template
-    )
+    filled = re.sub(r"\{([^}]+)\}", lambda match: call.request.matched.get(match.group(1), match.group()), template)
     new = query_pairs(filled)
     names = {name for name, _ in new}
     call.request.path = urlsplit(filled).path

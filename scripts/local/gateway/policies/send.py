@@ -5,6 +5,7 @@ from dataclasses import dataclass
 
 import aiohttp
 from multidict import CIMultiDict
+
 from scripts.local.gateway.call import Call
 from scripts.local.gateway.errors import PolicyError
 from scripts.local.gateway.messages import Body, Response, end_to_end
@@ -28,6 +29,7 @@ async def send_request(call: Call, node: Node) -> None:
     name = str(node.attributes["response-variable-name"])
     ignore, timeout = await call.flags(node, ignore_error=False), await call.attributes(node, "timeout")
     outgoing = await _compose(call, node)
+    call.gateway.spent["awaited"] += 1
     try:
         response = await _send(call, outgoing, float(timeout[0] or 60))
     except PolicyError:
@@ -43,6 +45,7 @@ async def send_one_way_request(call: Call, node: Node) -> None:
     """Send a request that nobody waits for; what becomes of it is never known to the policy."""
     timeout = float((await call.text(node.attributes.get("timeout"))) or 60)
     outgoing = await _compose(call, node)
+    call.gateway.spent["oneWay"] += 1
     call.gateway.spawn(_quietly(call, outgoing, timeout))
 
 
@@ -95,9 +98,7 @@ async def _send(call: Call, outgoing: _Outgoing, patience: float) -> Response:
                 data=outgoing.body,
             ) as answer:
                 content = await answer.read()
-                return Response(
-                    answer.status, end_to_end(CIMultiDict(answer.headers)), Body(content), answer.reason
-                )
+                return Response(answer.status, end_to_end(CIMultiDict(answer.headers)), Body(content), answer.reason)
     except TimeoutError:
         raise PolicyError("send-request", "Timeout", f"{outgoing.url} did not answer in time.") from None
     except (aiohttp.ClientError, OSError, ValueError) as error:

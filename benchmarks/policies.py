@@ -1,0 +1,136 @@
+"""What the policies themselves cost a call: `python -m benchmarks.policies [--calls 300]`.
+
+Counts, for each kind of call, the C# expressions, their time (the way of bodies to the expressions included), the
+requests that the caller waits for beside the one to the backend, and the events. Then the same calls with a topic that
+takes two seconds, to see whether the caller notices.
+"""
+
+import argparse
+import shutil
+import statistics
+import time
+from collections.abc import Callable
+from pathlib import Path
+from tempfile import mkdtemp
+from typing import Any
+
+import httpx
+
+from tests.policies.world import EU, USAGE, Engines, Loop, World, chunk, sse
+
+KEY = {"api-key": "key-support"}
+PRODUCTS = "standard=-|0|1|100000|100000000;premium=-|0|1|1000000|1000000000"
+Call = Callable[[World], httpx.Response]
+
+
+def plain(world: World) -> httpx.Response:
+    """A chat call."""
+    return world.chat("key-support")
+
+
+def streamed(world: World) -> httpx.Response:
+    """A streamed chat call, usage merged in."""
+    world.script(EU[0], type="text/event-stream", pieces=sse(*[chunk("word")] * 50, chunk(usage=USAGE)))
+    return world.chat("key-support", stream=True)
+
+
+def stored(world: World) -> httpx.Response:
+    """A response, whose account is remembered."""
+    world.script(EU[0], body={"id": "resp_1", "created_at": 1, "model": "gpt-4o", "usage": USAGE})
+    return world.client.post("/v1/responses", json={"model": "gpt-4o", "input": "hi"}, headers=KEY)
+
+
+def continued(world: World) -> httpx.Response:
+    """A response that goes on from another, one lookup."""
+    body = {"model": "gpt-4o", "input": "hi", "previous_response_id": "resp_1"}
+    return world.client.post("/v1/responses", json=body, headers=KEY)
+
+
+def large(world: World) -> httpx.Response:
+    """Embeddings whose answer has 2 MB."""
+    vectors = [{"object": "embedding", "index": n, "embedding": "A" * 16384} for n in range(128)]
+    world.script(
+        EU[0], body={"object": "list", "data": vectors, "model": "m", "usage": {"prompt_tokens": 1, "total_tokens": 1}}
+    )
+    return world.client.post("/v1/embeddings", json={"model": "text-embedding-3-large", "input": "a"}, headers=KEY)
+
+
+def refused(world: World) -> httpx.Response:
+    """A call without identity."""
+    return world.client.post("/v1/chat/completions", json={})
+
+
+def with_token(world: World) -> httpx.Response:
+    """A chat call with an Entra token."""
+    headers = {"Authorization": f"Bearer {TOKEN[0]}"}
+    return world.client.post("/v1/chat/completions", json={"model": "gpt-4o"}, headers=headers)
+
+
+CASES: list[Call] = [plain, streamed, stored, continued, large, with_token, refused]
+TOKEN: list[str] = []
+
+
+class Meter:
+    """Counts what goes over to Mono."""
+
+    def __init__(self, world: World) -> None:
+        self.expressions = self.microseconds = 0
+        run = world.gateway.mono.run
+
+        async def counted_run(call: str, steps: list[Any], *rest: Any, **named: Any) -> Any:
+            result = await run(call, steps, *rest, **named)
+            self.expressions += len(result.values)
+            self.microseconds += result.microseconds
+            return result
+
+        world.gateway.mono.run = counted_run  # type: ignore[method-assign]
+
+
+def main() -> None:
+    """Measure and print."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--calls", type=int, default=300)
+    calls = parser.parse_args().calls
+    loop, folder = Loop(), Path(mkdtemp())
+    engines = Engines(loop, folder)
+    print(f"{'call':<12}{'expressions':>12}{'C# µs':>10}{'waits for':>11}{'event':>7}{'ms':>8}{'ms, slow topic':>16}")
+    try:
+        for case in CASES:
+            print(_measured(case, engines, loop, calls))
+    finally:
+        engines.stop()
+        loop.stop()
+        shutil.rmtree(folder, ignore_errors=True)
+
+
+def _measured(case: Call, engines: Engines, loop: Loop, calls: int) -> str:
+    world = World(engines, loop, products=PRODUCTS)
+    TOKEN[:] = [world.token()]
+    try:
+        for _ in range(50):
+            case(world)
+        world.events()
+        meter, minted, served = Meter(world), world.tokens_minted, len(world.seen)
+        world.received.clear()
+        fast = statistics.median(_timed(case, world) for _ in range(calls))
+        events = len(world.events())
+        expressions, microseconds = meter.expressions / calls, meter.microseconds / calls
+        waits = (world.tokens_minted - minted + max(0, len(world.seen) - served - calls)) / calls
+        world.topic_delay = 2
+        slow = statistics.median(_timed(case, world) for _ in range(20))
+    finally:
+        world.close()
+    return (
+        f"{case.__name__:<12}{expressions:>12.1f}{microseconds:>10.0f}{waits:>11.2f}{events / calls:>7.2f}"
+        f"{fast * 1000:>8.2f}{slow * 1000:>16.2f}"
+    )
+
+
+def _timed(case: Call, world: World) -> float:
+    began = time.perf_counter()
+    case(world)
+    return time.perf_counter() - began
+
+
+if __name__ == "__main__":
+    main()

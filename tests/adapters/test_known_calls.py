@@ -1,0 +1,79 @@
+"""Which calls a day knows: the same in Redis and in memory, whatever phase a call is in."""
+
+import asyncio
+from collections.abc import Awaitable, Callable
+from datetime import UTC, datetime
+
+import pytest
+
+from chargeback.adapters.memory import MemoryCounter
+from chargeback.adapters.redis_counter import RedisCounter, connect
+from chargeback.domain.events import call_identity, read_event
+from chargeback.services.ports import Counter, Weighted
+from chargeback.services.post import EVER
+from tests.builders import usage_event
+
+SOURCE = "/apim/gw/swedencentral"
+DAY = datetime.now(UTC).date().isoformat()  # Redis keeps only days that are open
+TIME = f"{DAY}T00:00:00Z"
+Work = Callable[[Counter], Awaitable[None]]
+
+
+@pytest.fixture(params=["memory", "redis"])
+def with_counter(request: pytest.FixtureRequest) -> Callable[[Work], None]:
+    """Runs work with an empty counter of either kind."""
+    if request.param == "memory":
+        return lambda work: asyncio.run(work(MemoryCounter()))  # type: ignore[arg-type]
+    request.getfixturevalue("clean_stores")
+    url = request.getfixturevalue("redis_url")
+
+    async def run(work: Work) -> None:
+        counter = RedisCounter(connect(url))
+        try:
+            await work(counter)
+        finally:
+            await counter.close()
+
+    return lambda work: asyncio.run(run(work))
+
+
+def test_every_phase_of_a_call_makes_it_known(with_counter: Callable[[Work], None]) -> None:
+    events = [
+        usage_event(time=TIME, id="recorded"),
+        usage_event(time=TIME, id="rejected", type="rejected", statusCode=429),
+        usage_event(time=TIME, id="pending", type="pending", stream=True),
+        usage_event(
+            time=TIME, id="recovered/settled", type="settled", usage={"prompt_tokens": 1, "completion_tokens": 1}
+        ),
+    ]
+    names = ["recorded", "missing", "rejected", "pending", "recovered", "else"]
+
+    async def work(counter: Counter) -> None:
+        await counter.count(DAY, [Weighted(read_event(raw, EVER), (), 0) for raw in events])
+
+        known = await counter.known(DAY, [call_identity(SOURCE, name) for name in names])
+
+        assert known == [True, False, True, True, True, False]
+
+    with_counter(work)
+
+
+def test_a_day_that_is_not_counted_knows_nothing_of_any_call(with_counter: Callable[[Work], None]) -> None:
+    async def work(counter: Counter) -> None:
+        assert await counter.known(DAY, [call_identity(SOURCE, "any")]) is None
+
+    with_counter(work)
+
+
+def test_more_calls_than_fit_into_one_request_are_asked_for(with_counter: Callable[[Work], None]) -> None:
+    async def work(counter: Counter) -> None:
+        await counter.count(DAY, [Weighted(read_event(usage_event(time=TIME, id="last"), EVER), (), 0)])
+
+        known = await counter.known(
+            DAY, [call_identity(SOURCE, str(n)) for n in range(4500)] + [call_identity(SOURCE, "last")]
+        )
+
+        assert known is not None
+        assert (len(known), sum(known), known[-1]) == (4501, 1, True)
+
+    with_counter(work)

@@ -1,0 +1,156 @@
+"""Streams pass through unbuffered; cuts and departures are passed on; the log has their tokens."""
+
+import asyncio
+import json
+from typing import Any
+
+import aiohttp
+import pytest
+from scripts.local.gateway.llm_log import CALL_TABLE, LLM_TABLE
+
+from tests.gateway.laboratory import SIGN_IN, Laboratory, document
+
+POOL = '<set-backend-service backend-id="oai-swedencentral" />' + SIGN_IN
+STREAM = document(POOL)
+BUFFERED = document(POOL, backend='<forward-request timeout="5" buffer-response="true" />')
+READ = document(
+    POOL,
+    outbound="""<set-header name="X-Length"><value>@(
+    context.Response.Body.As&lt;string&gt;(preserveContent: true).Length.ToString())</value></set-header>""",
+)
+LEFT = document(
+    POOL,
+    on_error="""<send-one-way-request><set-url>https://echo.test/left</set-url><set-method>POST</set-method>
+    <set-body>@(context.LastError.Reason)</set-body></send-one-way-request>""",
+)
+CHAT = "/openai/v1/chat/completions"
+ASKED = {"model": "gpt-4o", "messages": [{"role": "user", "content": "hello"}], "stream": True}
+
+
+def events(body: bytes) -> list[Any]:
+    lines = [line[6:] for line in body.decode().splitlines() if line.startswith("data: {")]
+    return [json.loads(line) for line in lines]
+
+
+def test_the_first_token_arrives_before_the_backend_has_finished(lab: Laboratory) -> None:
+    lab.fault("oai-swedencentral", "ok", hold=True)
+
+    async def read() -> tuple[bytes, bytes]:
+        _, url = await lab.gateway(STREAM)
+        async with lab.session.post(url + CHAT, json=ASKED) as answer:
+            early = b""
+            while b'"content":"' not in early.replace(b'"content":""', b""):
+                early += await answer.content.readany()
+            lab.accounts.accounts["oai-swedencentral"].faults.released.set()
+            return early, await answer.read()
+
+    early, rest = lab.run(asyncio.wait_for(read(), 20))
+
+    assert b"[DONE]" not in early
+    assert rest.endswith(b"data: [DONE]\n\n")
+
+
+def test_a_buffered_stream_is_withheld_until_it_is_whole(lab: Laboratory) -> None:
+    lab.fault("oai-swedencentral", "ok", hold=True)
+
+    async def ask() -> bool:
+        _, url = await lab.gateway(BUFFERED)
+        asking = asyncio.ensure_future(lab.session.post(url + CHAT, json=ASKED))
+        while not lab.accounts.accounts["oai-swedencentral"].ledger:
+            await asyncio.sleep(0.01)
+        await asyncio.sleep(0.05)
+        early = asking.done()
+        lab.accounts.accounts["oai-swedencentral"].faults.released.set()
+        async with await asking as answer:
+            assert (await answer.read()).endswith(b"[DONE]\n\n")
+        return early
+
+    assert lab.run(asyncio.wait_for(ask(), 20)) is False
+
+
+def test_a_stream_that_an_expression_read_arrives_whole(lab: Laboratory) -> None:
+    answer = lab.call(READ, "POST", CHAT, json=ASKED)
+
+    assert int(answer.headers["X-Length"]) == len(answer.body)
+
+
+def test_a_stream_begins_with_filter_results_and_ends_with_the_usage_that_was_asked_for(
+    lab: Laboratory,
+) -> None:
+    wanted = {**ASKED, "stream_options": {"include_usage": True}}
+
+    chunks = events(lab.call(STREAM, "POST", CHAT, json=wanted).body)
+
+    assert chunks[0]["choices"] == []
+    assert "prompt_filter_results" in chunks[0]
+    assert chunks[-1]["choices"] == []
+    assert chunks[-1]["usage"] == lab.accounts.accounts["oai-swedencentral"].ledger[0]["usage"]
+
+
+def test_a_cut_stream_is_a_cut_for_the_client(lab: Laboratory) -> None:
+    lab.fault("oai-swedencentral", "cut")
+
+    with pytest.raises(aiohttp.ClientError):
+        lab.call(STREAM, "POST", CHAT, json=ASKED)
+
+
+def test_a_client_that_leaves_a_stream_ends_the_backend_call(lab: Laboratory) -> None:
+    lab.fault("oai-swedencentral", "ok", hold=True)
+    gateway, url = lab.run(lab.gateway(STREAM))
+    rows = gateway.llm_log.rows[CALL_TABLE]
+    before = len(rows)
+
+    async def leave() -> None:
+        async with lab.session.post(url + CHAT, json=ASKED) as answer:
+            await answer.content.readany()
+            answer.close()
+        while len(rows) == before:
+            await asyncio.sleep(0.01)
+
+    lab.run(asyncio.wait_for(leave(), 20))
+
+    assert rows[-1]["ResponseCode"] == 200
+
+
+def test_a_client_that_leaves_before_the_answer_is_told_to_on_error(lab: Laboratory) -> None:
+    lab.fault("oai-swedencentral", "hang")
+
+    async def leave() -> None:
+        _, url = await lab.gateway(LEFT)
+        asking = asyncio.ensure_future(lab.session.post(url + CHAT, json=ASKED))
+        await asyncio.sleep(0.2)
+        asking.cancel()
+        while not lab.seen:
+            await asyncio.sleep(0.01)
+
+    lab.run(asyncio.wait_for(leave(), 20))
+
+    assert lab.seen[0]["body"] == "ClientConnectionFailure"
+
+
+def test_streams_are_logged_with_counts_whether_or_not_the_client_asked(lab: Laboratory) -> None:
+    gateway, _ = lab.run(lab.gateway(STREAM))
+    rows = gateway.llm_log.rows[LLM_TABLE]
+    wanted = {**ASKED, "stream_options": {"include_usage": True}}
+
+    lab.call(STREAM, "POST", CHAT, json=wanted)
+    lab.call(STREAM, "POST", CHAT, json=ASKED)
+
+    exact, estimated = rows[-2:]
+    billed = [entry["usage"] for entry in lab.accounts.accounts["oai-swedencentral"].ledger]
+    assert exact["TotalTokens"] == billed[0]["total_tokens"]
+    assert exact["IsStreamCompletion"] is True
+    assert estimated["PromptTokens"] > 0
+    assert estimated["CompletionTokens"] > 0
+    assert {exact["DeploymentName"], estimated["DeploymentName"]} == {"gpt-4o"}
+
+
+def test_a_logged_call_is_found_by_the_id_of_both_tables(lab: Laboratory) -> None:
+    gateway, _ = lab.run(lab.gateway(STREAM))
+
+    lab.chat(STREAM)
+
+    tables = gateway.llm_log.rows
+    call, tokens = tables[CALL_TABLE][-1], tables[LLM_TABLE][-1]
+    assert call["CorrelationId"] == tokens["CorrelationId"]
+    assert call["BackendUrl"].startswith("https://oai-swedencentral.openai.azure.com/openai/")

@@ -1,0 +1,191 @@
+"""The whole path: openai clients, the gateway of every region, simulated accounts, the books and the gateway's log."""
+
+import asyncio
+import json
+import secrets
+import ssl
+import time
+from collections import Counter
+from contextlib import AsyncExitStack
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any, Self
+
+import jwt
+import trustme
+from aiohttp import web
+from azure.core.credentials import AccessToken
+from azure.monitor.query.aio import LogsQueryClient
+from openai import AsyncAzureOpenAI, AsyncOpenAI, AzureOpenAI, DefaultAsyncHttpxClient, DefaultHttpxClient, OpenAI
+
+from chargeback.adapters.log_analytics import LogAnalytics
+from chargeback.adapters.memory import MemoryCatalogues, MemoryCounter, MemoryLedger, MemoryQuarantine
+from chargeback.domain.meters import Meter
+from chargeback.services.ingest import Ingest, WeightsInForce
+from chargeback.services.settle import Settlement, Settler
+from scripts.local.gateway.serve import Running
+from scripts.local.gateway.serve import serve as serve_gateway
+from scripts.local.listening import listening
+from scripts.local.openai_backends.account import Faults
+from scripts.local.openai_backends.serve import Backends
+from scripts.local.openai_backends.serve import serve as serve_backends
+from tests.domain.catalogues import catalogue
+from tests.policies.world import ROOT, Loop
+
+MANY = "standard=-|0|1|100000|100000000;eu-resident=eu|0|1|100000|100000000;premium=-|0|1|100000|100000000"
+TOKENS = (Meter.INPUT, Meter.CACHED_INPUT, Meter.OUTPUT, Meter.REASONING)
+
+
+class Stage:
+    """Everything of one test; events go straight into books that live in memory."""
+
+    def __init__(self, loop: Loop, folder: Path, **values: str) -> None:
+        self.loop, self.folder = loop, folder
+        self.events: list[dict[str, Any]] = []
+        self.drop: set[str] = set()
+        """Operations whose events get lost on their way."""
+        self._values = {"products": MANY, **values}
+        self._counter, self._quarantine = MemoryCounter(), MemoryQuarantine()
+        weights = WeightsInForce(MemoryCatalogues(catalogue()), catalogue())
+        self._door = Ingest(MemoryLedger(), self._counter, self._quarantine, weights)
+        self._stack = AsyncExitStack()
+        self.running: Running
+        self.backends: Backends
+        loop.run(self._start())
+
+    def close(self) -> None:
+        """Stop everything."""
+        self.loop.run(self._stack.aclose())
+
+    async def _start(self) -> None:
+        self.backends = await self._stack.enter_async_context(serve_backends(ROOT / "config"))
+        app = web.Application()
+        app.router.add_post("/api/events", self._topic)
+        app.router.add_get("/identity", self._identity)
+        port = await self._stack.enter_async_context(listening(app))
+        authority = trustme.CA()
+        authority.cert_pem.write_to_path(str(self.folder / "ca.pem"))
+        tls = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
+        authority.issue_cert("127.0.0.1").configure_cert(tls)
+        self.running = await self._stack.enter_async_context(
+            serve_gateway(
+                ROOT / "apim-policies",
+                ROOT / "config",
+                self.folder,
+                logs_tls=tls,
+                hosts={**self.backends.origins, "usage-topic.invalid": f"http://127.0.0.1:{port}"},
+                identity_endpoint=f"http://127.0.0.1:{port}/identity",
+                values=self._values,
+            )
+        )
+
+    async def _topic(self, request: web.Request) -> web.Response:
+        event = await request.json()
+        if event["data"]["operation"] not in self.drop:
+            self.events.append(event)
+            await self._door.ingest([json.dumps(event).encode()], datetime.now(UTC))
+        return web.Response()
+
+    async def _identity(self, request: web.Request) -> web.Response:
+        token = jwt.encode({"aud": request.query["resource"]}, "a-secret-of-at-least-thirty-two-bytes")
+        return web.json_response({"access_token": token, "expires_on": str(int(time.time()) + 3600)})
+
+    def fault(self, account: str, mode: str, **more: Any) -> None:
+        """From now on this account misbehaves so."""
+        self.backends.accounts[account].faults = Faults.from_document({"mode": mode, **more})
+
+    def azure(self, subscription: str = "search", region: str = "swedencentral", **more: Any) -> AzureOpenAI:
+        """The Azure client, as an application would make it."""
+        return AzureOpenAI(
+            azure_endpoint=self.running.urls[region],
+            api_key=self.running.keys[subscription],
+            api_version="2024-10-21",
+            max_retries=0,
+            http_client=DefaultHttpxClient(trust_env=False),
+            **more,
+        )
+
+    def v1(self, subscription: str = "search", region: str = "swedencentral") -> OpenAI:
+        """The OpenAI client on /openai/v1."""
+        return OpenAI(
+            base_url=f"{self.running.urls[region]}/openai/v1",
+            api_key="unused",
+            default_headers={"api-key": self.running.keys[subscription]},
+            max_retries=0,
+            http_client=DefaultHttpxClient(trust_env=False),
+        )
+
+    def async_clients(self, subscription: str, region: str) -> tuple[AsyncAzureOpenAI, AsyncOpenAI]:
+        """Both clients for many calls at once."""
+        key, url = self.running.keys[subscription], self.running.urls[region]
+        azure = AsyncAzureOpenAI(
+            azure_endpoint=url,
+            api_key=key,
+            api_version="2024-10-21",
+            max_retries=0,
+            http_client=DefaultAsyncHttpxClient(trust_env=False),
+        )
+        plain = AsyncOpenAI(
+            base_url=f"{url}/openai/v1",
+            api_key="unused",
+            default_headers={"api-key": key},
+            max_retries=0,
+            http_client=DefaultAsyncHttpxClient(trust_env=False),
+        )
+        return azure, plain
+
+    def sent(self) -> list[dict[str, Any]]:
+        """Every event so far, once all have arrived."""
+        self.loop.run(self.running.drain())
+        return list(self.events)
+
+    def settle(self, *, later: float = 400) -> Settlement:
+        """One run of settlement through the real query client, some seconds from now."""
+        return self.loop.run(self._settle(datetime.fromtimestamp(time.time() + later, UTC)))  # type: ignore[no-any-return]
+
+    async def _settle(self, now: datetime) -> Settlement:
+        client = LogsQueryClient(
+            _Credential(), endpoint=self.running.logs, connection_verify=str(self.folder / "ca.pem")
+        )
+        log = LogAnalytics(client, secrets.token_hex(4))
+        try:
+            return await Settler(log, self._counter, self._door).settle(now)
+        finally:
+            await log.close()
+
+    def booked(self) -> Counter[str]:
+        """Tokens and calls of the books by state."""
+        totals: Counter[str] = Counter()
+        for day in self._counter.days.values():
+            for line, hours in day.lines.values():
+                for quantities in hours.values():
+                    totals[f"{line.state} calls"] += quantities.get(Meter.REQUESTS, 0)
+                    totals[f"{line.state} tokens"] += sum(quantities.get(meter, 0) for meter in TOKENS)
+        return +totals
+
+    def billed(self) -> int:
+        """The tokens that the accounts say they billed."""
+        entries = [entry for account in self.backends.accounts.values() for entry in account.ledger]
+        return sum(entry["usage"]["total_tokens"] for entry in entries if entry.get("usage"))
+
+    def calls_of(self, *accounts: str) -> int:
+        """How many calls these accounts served."""
+        return sum(len(self.backends.accounts[account].ledger) for account in accounts)
+
+    def quarantined(self) -> list[str]:
+        """The names of quarantined batches."""
+        return asyncio.run(self._quarantine.batches())
+
+
+class _Credential:
+    async def get_token(self, *_scopes: str, **_options: Any) -> AccessToken:
+        return AccessToken("token", int(time.time()) + 3600)
+
+    async def close(self) -> None:
+        return None
+
+    async def __aenter__(self) -> Self:
+        return self
+
+    async def __aexit__(self, *_details: object) -> None:
+        return None

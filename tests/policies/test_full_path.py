@@ -1,0 +1,317 @@
+"""The full path with the real openai package: what an application sees, and what the books say of it afterwards."""
+
+import asyncio
+import random
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import openai
+import pytest
+
+from tests.policies.stage import Stage
+from tests.policies.world import EU, US, Engines, Loop
+
+ASK: list[Any] = [{"role": "user", "content": "What is the capital of France, and why do you think so?"}]
+
+
+@pytest.fixture
+def stage(engines: tuple[Engines, Loop], tmp_path: Path) -> Iterator[Stage]:
+    """Both regions, four accounts, empty books."""
+    stage = Stage(engines[1], tmp_path)
+    yield stage
+    stage.close()
+
+
+def test_every_operation_of_both_clients_is_one_event_and_every_token_is_booked(stage: Stage) -> None:
+    azure, plain = stage.azure(), stage.v1("support", "eastus2")
+    with azure, plain:
+        azure.chat.completions.create(model="gpt-4o", messages=ASK)
+        list(azure.chat.completions.create(model="gpt-4o", messages=ASK, stream=True))
+        azure.embeddings.create(model="text-embedding-3-large", input=["one", "two"])
+        plain.chat.completions.create(model="gpt-5-mini", messages=ASK)
+        list(plain.chat.completions.create(model="o4-mini", messages=ASK, stream=True))
+        plain.responses.create(model="gpt-4.1", input="hello there")
+        list(plain.responses.create(model="gpt-4.1", input="hello again", stream=True))
+        plain.completions.create(model="gpt-4o-mini", prompt="once upon a time")
+
+    events = stage.sent()
+    settlement = stage.settle()
+
+    assert [event["data"]["operation"] for event in events] == [
+        *("chat.completions", "chat.completions", "embeddings"),
+        *("chat.completions", "chat.completions", "responses", "responses", "completions"),
+    ]
+    assert {event["data"]["gatewayRegion"] for event in events} == {"swedencentral", "eastus2"}
+    assert settlement.settled == 3
+    booked = stage.booked()
+    assert (booked["exact calls"], booked["settled calls"]) == (5, 3)
+    assert booked["exact tokens"] + booked["settled tokens"] == stage.billed() > 0
+    assert stage.quarantined() == []
+
+
+def test_pictures_sound_and_speech_pass_and_are_measured(stage: Stage) -> None:
+    with stage.azure() as azure:
+        azure.images.generate(model="gpt-image-1", prompt="a cat")
+        azure.audio.transcriptions.create(model="whisper", file=("a.wav", b"RIFF" + bytes(4000), "audio/wav"))
+        azure.audio.transcriptions.create(model="gpt-4o-transcribe", file=("a.wav", b"RIFF" + bytes(4000), "audio/wav"))
+        speech = azure.audio.speech.create(model="tts", voice="alloy", input="Grüezi mitenand")
+
+    events = {(event["data"]["operation"], event["data"]["deployment"]): event["data"] for event in stage.sent()}
+    assert len(speech.content) > 0
+    assert events["images.generations", "gpt-image-1"]["usage"]["total_tokens"] > 0
+    assert events["audio.transcriptions", "gpt-4o-transcribe"]["usage"]["total_tokens"] > 0
+    assert events["audio.transcriptions", "whisper"]["method"] == "POST"
+    assert events["audio.speech", "tts"]["quantities"] == {"characters": 15}
+    assert stage.quarantined() == []
+
+
+def test_files_batches_and_jobs_stay_on_one_account_and_are_billed_when_they_end(stage: Stage) -> None:
+    with stage.v1() as plain:
+        line = (
+            b'{"custom_id":"1","method":"POST","url":"/v1/chat/completions","body":{"model":"gpt-4o","messages":[]}}\n'
+        )
+        file = plain.files.create(file=("b.jsonl", line), purpose="batch")
+        batch = plain.batches.create(input_file_id=file.id, endpoint="/v1/chat/completions", completion_window="24h")
+        for _ in range(5):
+            done = plain.batches.retrieve(batch.id)
+
+    events = stage.sent()
+    assert done.status == "completed"
+    assert {event["data"]["backend"].split(".")[0] for event in events} == {EU[0]}
+    assert [event["type"].split(".")[2] for event in events][:2] == ["recorded", "pending"]
+    assert events[-1]["type"] == "chargeback.usage.settled.v1"
+    assert events[-1]["data"]["responseId"] == batch.id
+    booked = stage.booked()
+    assert "unsettled calls" not in booked
+    assert booked["exact tokens"] > 0
+
+
+@pytest.mark.parametrize(("mode", "more"), [("429", {"retryAfterMs": 30_000}), ("500", {}), ("refuse", {})])
+def test_a_region_that_fails_is_not_the_applications_to_handle(stage: Stage, mode: str, more: dict[str, Any]) -> None:
+    stage.fault(EU[0], mode, **more)
+
+    with stage.azure() as azure:
+        answers = [azure.chat.completions.create(model="gpt-4o", messages=ASK) for _ in range(5)]
+
+    events = stage.sent()
+    assert all(answer.choices[0].message.content for answer in answers)
+    assert [event["data"]["attempts"] for event in events] == [2, 1, 1, 1, 1]
+    assert {event["data"]["backend"].split(".")[0] for event in events} == {EU[1]}
+    assert stage.booked()["exact tokens"] == stage.billed()
+
+
+def test_an_account_that_hangs_is_given_up_after_the_timeout(engines: tuple[Engines, Loop], tmp_path: Path) -> None:
+    stage = Stage(engines[1], tmp_path, backend_timeout="1")
+    try:
+        stage.fault(EU[0], "hang")
+
+        with stage.azure() as azure:
+            answer = azure.chat.completions.create(model="gpt-4o", messages=ASK)
+
+        (event,) = stage.sent()
+        assert answer.choices[0].message.content
+        assert event["data"]["triedBackends"][0].startswith(EU[0])
+    finally:
+        stage.close()
+
+
+def test_with_every_region_down_the_client_gets_an_error_it_understands(stage: Stage) -> None:
+    for account in (*EU, *US):
+        stage.fault(account, "500")
+
+    with stage.azure() as azure, pytest.raises(openai.InternalServerError) as caught:
+        azure.chat.completions.create(model="gpt-4o", messages=ASK)
+
+    assert caught.value.status_code == 503
+    assert caught.value.code == "no_backend_available"
+    (event,) = stage.sent()
+    assert (event["type"], event["data"]["attempts"]) == ("chargeback.usage.rejected.v1", 4)
+
+
+def test_with_every_region_busy_the_client_gets_a_rate_limit_and_comes_back_in_time(stage: Stage) -> None:
+    for account in (*EU, *US):
+        stage.fault(account, "429", retryAfterMs=1200)
+
+    with stage.azure() as azure:
+        with pytest.raises(openai.RateLimitError) as caught:
+            azure.chat.completions.create(model="gpt-4o", messages=ASK)
+        for account in (*EU, *US):
+            stage.fault(account, "ok")
+        answer = azure.with_options(max_retries=2).chat.completions.create(model="gpt-4o", messages=ASK)
+
+    assert caught.value.response.headers["retry-after-ms"] == "1200"
+    assert answer.choices[0].message.content
+
+
+def test_a_resident_call_is_refused_rather_than_served_abroad(stage: Stage) -> None:
+    for account in EU:
+        stage.fault(account, "500")
+
+    with stage.azure("legal", "eastus2") as azure, pytest.raises(openai.InternalServerError):
+        azure.chat.completions.create(model="gpt-4o", messages=ASK)
+
+    assert stage.calls_of(*US) == 0
+    (event,) = stage.sent()
+    assert [host.split(".")[0] for host in event["data"]["triedBackends"]] == list(EU)
+
+
+def test_a_conversation_goes_on_where_it_began(stage: Stage) -> None:
+    stage.fault(EU[0], "500", probability=1.0)
+    with stage.v1() as plain:
+        first = plain.responses.create(model="gpt-4.1", input="hello")
+        stage.fault(EU[0], "ok")
+        streamed = list(
+            plain.responses.create(model="gpt-4.1", input="more", previous_response_id=first.id, stream=True)
+        )
+        second: Any = streamed[-1]
+
+        third = plain.responses.create(model="gpt-4.1", input="more", previous_response_id=second.response.id)
+
+    events = stage.sent()
+    assert third.previous_response_id == second.response.id
+    assert stage.calls_of(EU[1]) == 3
+    # The first refers to an id that was read, the second to one of a stream, which has to be looked for.
+    assert [event["data"]["attempts"] for event in events[1:]] == [1, 2]
+
+
+def test_a_background_response_is_billed_once_however_often_it_is_fetched(stage: Stage) -> None:
+    with stage.v1() as plain:
+        begun = plain.responses.create(model="gpt-4.1", input="think", background=True)
+        answers = [plain.responses.retrieve(begun.id) for _ in range(5)]
+
+    types = [event["type"].split(".")[2] for event in stage.sent()]
+    assert answers[-1].status == "completed"
+    assert types == ["pending", "recorded", "settled", "settled", "settled", "settled"]
+    assert stage.settle(later=3000).recovered == 0
+    assert stage.booked()["exact tokens"] == stage.billed()
+
+
+def test_the_first_word_arrives_before_the_backend_has_finished(stage: Stage) -> None:
+    stage.fault(EU[0], "ok", hold=True)
+
+    with stage.azure() as azure:
+        stream = azure.chat.completions.create(model="gpt-4o", messages=ASK, stream=True)
+        first = next(each for each in stream if each.choices and each.choices[0].delta.content)
+        stage.loop.loop.call_soon_threadsafe(stage.backends.accounts[EU[0]].faults.released.set)
+        rest = [each.choices[0].delta.content for each in stream if each.choices]
+
+    assert first.choices[0].delta.content
+    assert len(rest) > 3
+
+
+def test_a_stream_cut_by_the_backend_is_settled_from_the_log(stage: Stage) -> None:
+    stage.fault(EU[0], "cut")
+
+    with stage.azure() as azure, pytest.raises(Exception, match=r"(?i)peer closed|incomplete|connection"):
+        list(azure.chat.completions.create(model="gpt-4o", messages=ASK, stream=True))
+
+    (event,) = stage.sent()
+    settlement = stage.settle()
+    assert event["type"] == "chargeback.usage.pending.v1"
+    assert settlement.settled == 1
+    assert stage.booked()["settled tokens"] > 0
+
+
+def test_a_content_filter_is_the_applications_to_see_and_costs_nothing(stage: Stage) -> None:
+    stage.fault(EU[0], "filter")
+
+    with stage.azure() as azure, pytest.raises(openai.BadRequestError) as caught:
+        azure.chat.completions.create(model="gpt-4o", messages=ASK)
+
+    assert caught.value.code == "content_filter"
+    (event,) = stage.sent()
+    assert (event["type"], event["data"]["attempts"]) == ("chargeback.usage.rejected.v1", 1)
+    assert stage.booked() == {"exact calls": 1}
+
+
+def test_a_wrong_key_is_an_authentication_error_and_an_event(stage: Stage) -> None:
+    stage.running.keys["search"] = "wrong"
+
+    with stage.azure() as azure, pytest.raises(openai.AuthenticationError) as caught:
+        azure.chat.completions.create(model="gpt-4o", messages=ASK)
+
+    assert caught.value.code == "invalid_api_key"
+    assert [event["data"]["statusCode"] for event in stage.sent()] == [401]
+
+
+def test_events_that_are_lost_on_their_way_are_recovered_from_the_log(stage: Stage) -> None:
+    stage.drop = {"embeddings"}
+    with stage.azure() as azure:
+        azure.chat.completions.create(model="gpt-4o", messages=ASK)
+        azure.embeddings.create(model="text-embedding-3-large", input=["one", "two", "three"])
+    stage.sent()
+
+    soon = stage.settle(later=10)
+    later = stage.settle(later=3000)
+    again = stage.settle(later=3600)
+
+    assert (soon.recovered, later.recovered, again.recovered) == (0, 1, 0)
+    booked = stage.booked()
+    assert booked["exact tokens"] + booked["settled tokens"] == stage.billed()
+
+
+def test_200_calls_at_once_with_random_faults_are_200_events_and_every_token_is_booked(stage: Stage) -> None:
+    dice = random.Random(7)
+    stage.fault(EU[0], "429", probability=0.3, retryAfterMs=200, seed=1)
+    stage.fault(EU[1], "refuse", probability=0.1, seed=2)
+    stage.fault(US[0], "500", probability=0.1, seed=3)
+    stage.fault(US[1], "slow", probability=0.5, delayMs=200, seed=4)
+
+    outcomes = asyncio.run(_many(stage, dice, 200))
+
+    events = stage.sent()
+    began = time.monotonic()
+    settlement = stage.settle()
+    booked, statuses = stage.booked(), [event["data"]["statusCode"] for event in events]
+    print(f"settled {settlement} in {time.monotonic() - began:.2f} s; {booked}; served {outcomes.count('ok')} of 200")
+    assert len({event["id"] for event in events}) == len(events) == 200
+    assert set(outcomes) <= {"ok", "no_backend_available", "all_backends_busy"}
+    assert sum(status < 400 for status in statuses) == outcomes.count("ok") >= 150
+    assert "unsettled calls" not in booked
+    assert sum(count for name, count in booked.items() if name.endswith("calls")) == 200
+    assert booked["exact tokens"] + booked["settled tokens"] == stage.billed()
+    assert stage.quarantined() == []
+    for event in events:
+        if event["data"].get("productId") == "eu-resident":
+            assert {host.split(".")[0] for host in event["data"].get("triedBackends", [])} <= set(EU)
+
+
+async def _many(stage: Stage, dice: random.Random, count: int) -> list[str]:
+    clients = [
+        stage.async_clients(subscription, region)
+        for subscription in ("search", "support", "legal")
+        for region in ("swedencentral", "eastus2")
+    ]
+    try:
+        return await asyncio.gather(*(_call(dice.choice(clients), dice.randrange(6), n) for n in range(count)))
+    finally:
+        for azure, plain in clients:
+            await azure.close()
+            await plain.close()
+
+
+async def _call(clients: tuple[openai.AsyncAzureOpenAI, openai.AsyncOpenAI], kind: int, number: int) -> str:
+    azure, plain = clients
+    text = f"call {number}: {'word ' * (number % 17)}"
+    ask: list[Any] = [{"role": "user", "content": text}]
+    try:
+        if kind == 0:
+            await azure.chat.completions.create(model="gpt-4o", messages=ask)
+        elif kind == 1:
+            async for _ in await azure.chat.completions.create(model="gpt-4o", messages=ask, stream=True):
+                pass
+        elif kind == 2:
+            await plain.responses.create(model="gpt-4.1", input=text)
+        elif kind == 3:
+            async for _ in await plain.responses.create(model="gpt-4.1", input=text, stream=True):
+                pass
+        elif kind == 4:
+            await azure.embeddings.create(model="text-embedding-3-large", input=[text])
+        else:
+            async for _ in await plain.chat.completions.create(model="gpt-5-mini", messages=ask, stream=True):
+                pass
+    except openai.APIStatusError as error:
+        return str(error.code)
+    return "ok"
