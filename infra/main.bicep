@@ -105,7 +105,6 @@ param currentMonth string = utcNow('yyyy-MM-01')
 
 var deploymentMap = loadYamlContent('../config/deployments.yaml')
 var gatewayMap = loadYamlContent('../config/gateway.yaml')
-var operationList = loadYamlContent('../config/operations.yaml').operations
 var profiles = loadYamlContent('profiles.yaml')
 var settings = any(union(profiles[profile], overrides)) // the modules say what it must be: profileSettings
 
@@ -317,7 +316,8 @@ module gatewayConfiguration 'modules/gateway-configuration.bicep' = {
     gateways: gateways
     products: products
     subscriptions: subscriptions
-    operations: operationList
+    api: gatewayMap.api
+    circuitBreaker: gatewayMap.resilience.circuitBreaker
     values: {
       'usage-topic-endpoint': '${pipeline.outputs.topic.endpoint}?api-version=2018-01-01'
       audience: callerAudience

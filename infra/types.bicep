@@ -121,16 +121,47 @@ type poolConfig = {
 }
 
 @export()
-@description('An operation of config/operations.yaml.')
-type operationConfig = {
-  @description('Required. Operation id.')
+@description('The API of config/gateway.yaml.')
+type apiConfig = {
+  @description('Required. API id.')
   id: string
   @description('Required. Display name.')
   name: string
-  @description('Required. HTTP method.')
-  method: ('GET' | 'POST' | 'PUT' | 'PATCH' | 'DELETE' | 'HEAD')
-  @description('Required. Path below the API; * for all that no other operation matches.')
+  @description('Required. Path below the gateway.')
   path: string
+  @description('Required. Header that the subscription key comes in.')
+  subscriptionKeyHeader: string
+  @description('Required. Query parameter that it may come in.')
+  subscriptionKeyQuery: string
+  @description('Required. False lets callers come with an Entra token instead of a key.')
+  subscriptionRequired: bool
+  @description('Required. Operations; those that take what no other names come last.')
+  operations: {
+    @description('Required. Operation id.')
+    id: string
+    @description('Required. Display name.')
+    name: string
+    @description('Required. HTTP method.')
+    method: ('GET' | 'POST' | 'PUT' | 'PATCH' | 'DELETE' | 'HEAD' | 'OPTIONS')
+    @description('Required. Path below the API; * for all that no other operation matches.')
+    urlTemplate: string
+  }[]
+}
+
+@export()
+@description('The circuit breaker of config/gateway.yaml.')
+type breakerConfig = {
+  @minValue(1)
+  @description('Required. Refusals that open it.')
+  count: int
+  @description('Required. ISO 8601 duration within which they are counted.')
+  interval: string
+  @description('Required. ISO 8601 duration that it stays open.')
+  tripDuration: string
+  @description('Required. True keeps it open for as long as Retry-After says.')
+  acceptRetryAfter: bool
+  @description('Required. Statuses that count as refusals.')
+  statusCodeRanges: { min: int, max: int }[]
 }
 
 @export()

@@ -1,41 +1,39 @@
 metadata name = 'Gateway API'
 metadata description = 'The Azure OpenAI API with its operations and policy, and logs of token counts without a word of content.'
 
-import { operationConfig } from '../types.bicep'
+import { apiConfig } from '../types.bicep'
 
 @description('Required. API Management service.')
 param serviceName string
-@description('Required. API and path name.')
-param apiName string
-@description('Required. Operations.')
-param operations operationConfig[]
+@description('Required. The API.')
+param api apiConfig
 
 resource service 'Microsoft.ApiManagement/service@2024-05-01' existing = {
   name: serviceName
 }
 
-resource api 'Microsoft.ApiManagement/service/apis@2024-05-01' = {
+resource published 'Microsoft.ApiManagement/service/apis@2024-05-01' = {
   parent: service
-  name: apiName
+  name: api.id
   properties: {
-    displayName: 'Azure OpenAI'
-    path: 'openai'
+    displayName: api.name
+    path: api.path
     protocols: ['https']
-    subscriptionRequired: false // a key or an Entra token: the policy refuses whoever has neither
-    subscriptionKeyParameterNames: { header: 'api-key', query: 'subscription-key' }
+    subscriptionRequired: api.subscriptionRequired
+    subscriptionKeyParameterNames: { header: api.subscriptionKeyHeader, query: api.subscriptionKeyQuery }
   }
 }
 
 resource operation 'Microsoft.ApiManagement/service/apis/operations@2024-05-01' = [
-  for item in operations: {
-    parent: api
+  for item in api.operations: {
+    parent: published
     name: item.id
     properties: {
       displayName: item.name
       method: item.method
-      urlTemplate: item.path
+      urlTemplate: item.urlTemplate
       templateParameters: map(
-        filter(split(item.path, '/'), part => startsWith(part, '{')),
+        filter(split(item.urlTemplate, '/'), part => startsWith(part, '{')),
         part => { name: replace(replace(part, '{', ''), '}', ''), type: 'string', required: true }
       )
     }
@@ -43,7 +41,7 @@ resource operation 'Microsoft.ApiManagement/service/apis/operations@2024-05-01' 
 ]
 
 resource policy 'Microsoft.ApiManagement/service/apis/policies@2024-05-01' = {
-  parent: api
+  parent: published
   name: 'policy'
   properties: { format: 'rawxml', value: loadTextContent('../../apim-policies/api.xml') }
 }
@@ -56,7 +54,7 @@ resource logger 'Microsoft.ApiManagement/service/loggers@2024-05-01' = {
 
 // largeLanguageModel without requests and responses: counts only. Bodies of 0 bytes: reading one would hold a stream up.
 resource diagnostics 'Microsoft.ApiManagement/service/apis/diagnostics@2025-03-01-preview' = {
-  parent: api
+  parent: published
   name: 'azuremonitor'
   properties: {
     loggerId: logger.id

@@ -1,7 +1,7 @@
 metadata name = 'Gateway backends'
 metadata description = 'A backend with a circuit breaker for each account, and the pools.'
 
-import { accountConfig, poolConfig } from '../types.bicep'
+import { accountConfig, breakerConfig, poolConfig } from '../types.bicep'
 
 @description('Required. API Management service.')
 param serviceName string
@@ -9,6 +9,8 @@ param serviceName string
 param accounts accountConfig[]
 @description('Required. Base address of each account, in the order of `accounts`.')
 param endpoints string[]
+@description('Required. When a backend is left alone, and for how long.')
+param circuitBreaker breakerConfig
 @description('Required. Pools.')
 param pools poolConfig[]
 
@@ -31,12 +33,12 @@ resource backend 'Microsoft.ApiManagement/service/backends@2024-05-01' = [
         rules: [
           {
             name: 'refusals'
-            acceptRetryAfter: true
-            tripDuration: 'PT30S'
+            acceptRetryAfter: circuitBreaker.acceptRetryAfter
+            tripDuration: circuitBreaker.tripDuration
             failureCondition: {
-              count: 1
-              interval: 'PT10S'
-              statusCodeRanges: [{ min: 429, max: 429 }, { min: 500, max: 599 }]
+              count: circuitBreaker.count
+              interval: circuitBreaker.interval
+              statusCodeRanges: circuitBreaker.statusCodeRanges
               errorReasons: ['Server errors']
             }
           }

@@ -1,7 +1,7 @@
 metadata name = 'Gateway configuration'
 metadata description = 'What the gateway serves: named values and fragments first, then backends, the API, products and subscriptions.'
 
-import { accountConfig, gatewayConfig, geographyConfig, operationConfig, productConfig, subscriptionConfig } from '../types.bicep'
+import { accountConfig, apiConfig, breakerConfig, gatewayConfig, geographyConfig, productConfig, subscriptionConfig } from '../types.bicep'
 import { accountsTable, allPools, countriesTable, deploymentPoolsTable, productsTable, regionsTable } from '../gateway-tables.bicep'
 
 @description('Required. API Management service.')
@@ -20,8 +20,10 @@ param gateways gatewayConfig[]
 param products productConfig[]
 @description('Required. Subscriptions.')
 param subscriptions subscriptionConfig[]
-@description('Required. Operations.')
-param operations operationConfig[]
+@description('Required. The API and its operations.')
+param api apiConfig
+@description('Required. When a backend is left alone, and for how long.')
+param circuitBreaker breakerConfig
 @description('Required. Named values that this deployment sets itself, beside the tables of the configuration.')
 param values {
   'usage-topic-endpoint': string
@@ -34,7 +36,6 @@ param values {
   'backend-timeout': string
 }
 
-var apiName = 'azure-openai'
 var pools = allPools(geographies, accounts, deploymentSets)
 
 module namedValues 'gateway-values.bicep' = {
@@ -53,7 +54,7 @@ module namedValues 'gateway-values.bicep' = {
 }
 
 module backends 'gateway-backends.bicep' = {
-  params: { serviceName: serviceName, accounts: accounts, endpoints: endpoints, pools: pools }
+  params: { serviceName: serviceName, accounts: accounts, endpoints: endpoints, pools: pools, circuitBreaker: circuitBreaker }
 }
 
 module fragments 'gateway-fragments.bicep' = {
@@ -61,12 +62,12 @@ module fragments 'gateway-fragments.bicep' = {
   dependsOn: [namedValues]
 }
 
-module api 'gateway-api.bicep' = {
-  params: { serviceName: serviceName, apiName: apiName, operations: operations }
+module policies 'gateway-api.bicep' = {
+  params: { serviceName: serviceName, api: api }
   dependsOn: [fragments, backends]
 }
 
 module teams 'gateway-products.bicep' = {
-  params: { serviceName: serviceName, apiName: apiName, products: products, subscriptions: subscriptions }
-  dependsOn: [api]
+  params: { serviceName: serviceName, apiName: api.id, products: products, subscriptions: subscriptions }
+  dependsOn: [policies]
 }

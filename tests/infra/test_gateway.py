@@ -59,7 +59,7 @@ def test_named_values_and_fragments_are_published_before_the_policy_that_reads_t
     modules = statements(CONFIGURATION, "module")
 
     assert "dependsOn: [namedValues]" in modules["fragments"].source
-    assert "dependsOn: [fragments, backends]" in modules["api"].source
+    assert "dependsOn: [fragments, backends]" in modules["policies"].source
 
 
 def test_pools_are_named_as_the_routing_policy_composes_them() -> None:
@@ -72,24 +72,17 @@ def test_pools_are_named_as_the_routing_policy_composes_them() -> None:
 
 
 def test_the_api_is_addressed_as_the_policies_expect() -> None:
-    api = statements(INFRA / "modules/gateway-api.bicep", "resource")["api"].source
+    api = File(INFRA / "main.bicep")["gatewayMap"]["api"]
 
-    assert "path: 'openai'" in api
-    assert "{ header: 'api-key', query: 'subscription-key' }" in api
-    assert "subscriptionRequired: false" in api
+    assert (api["path"], api["subscriptionKeyHeader"], api["subscriptionRequired"]) == ("openai", "api-key", False)
+    assert api["subscriptionKeyQuery"] in DOCUMENTS["prepare"]
 
 
 def test_the_api_takes_what_no_operation_names_in_every_method() -> None:
-    operations = File(INFRA / "main.bicep")["operationList"]
+    operations = File(INFRA / "main.bicep")["gatewayMap"]["api"]["operations"]
+    methods = {"GET", "POST", "PUT", "PATCH", "DELETE", "HEAD", "OPTIONS"}
 
-    assert {item["method"] for item in operations if item["path"] == "/*"} == {
-        "GET",
-        "POST",
-        "PUT",
-        "PATCH",
-        "DELETE",
-        "HEAD",
-    }
+    assert {item["method"] for item in operations if item["urlTemplate"] == "/*"} == methods
     assert len({item["id"] for item in operations}) == len(operations)
 
 
@@ -101,13 +94,17 @@ def test_token_logs_hold_counts_and_no_word_of_content() -> None:
 
 
 def test_a_single_refusal_opens_the_breaker_so_that_a_repeat_goes_elsewhere() -> None:
-    backend = statements(INFRA / "modules/gateway-backends.bicep", "resource")["backend"].node
+    breaker = File(INFRA / "main.bicep")["gatewayMap"]["resilience"]["circuitBreaker"]
 
-    condition = property_of(backend, "failureCondition")
+    assert (breaker["count"], breaker["acceptRetryAfter"]) == (1, True)
+    assert breaker["statusCodeRanges"] == [{"min": 429, "max": 429}, {"min": 500, "max": 599}]
 
-    assert b"count: 1\n" in (condition.text or b"")
-    assert b"{ min: 429, max: 429 }, { min: 500, max: 599 }" in (condition.text or b"")
-    assert b"acceptRetryAfter: true" in (backend.text or b"")
+
+def test_the_breaker_in_bicep_has_every_setting_of_the_configuration() -> None:
+    breaker = File(INFRA / "main.bicep")["gatewayMap"]["resilience"]["circuitBreaker"]
+    backend = statements(INFRA / "modules/gateway-backends.bicep", "resource")["backend"].source
+
+    assert set(re.findall(r"(\w+): circuitBreaker\.\1\b", backend)) == set(breaker)
 
 
 def without_comments(document: str) -> str:
