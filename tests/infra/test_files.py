@@ -1,6 +1,8 @@
 """What else must hold of the files: their size, their schemas, and log queries that fit the log."""
 
 import re
+import subprocess
+from fnmatch import fnmatch
 from pathlib import Path
 
 import pytest
@@ -130,3 +132,16 @@ def test_every_log_line_of_the_runbook_is_one_that_the_code_writes() -> None:
         event, *fields = line.split()
 
         assert all(f"{field}=" in written[event] for field in fields), line
+
+
+def test_the_deployed_package_holds_what_the_app_runs_on_and_little_else() -> None:
+    ignored = (ROOT / ".funcignore").read_text("utf-8").split()
+    tracked = {
+        path.split("/")[0] for path in subprocess.check_output(["git", "ls-files"], cwd=ROOT, text=True).splitlines()
+    }
+
+    shipped = {name for name in tracked if not any(fnmatch(name, pattern) for pattern in ignored)}
+
+    needed = {"chargeback", "config", "function_app.py", "host.json", "requirements.txt", "pyproject.toml"}
+    assert needed <= shipped
+    assert shipped - needed <= {".funcignore", ".checkov.yaml"}
