@@ -59,8 +59,8 @@ def check_shape(deployment: Deployment) -> Iterator[str]:
         )
     if len(deployment.gateways) > 1 and sku != "Premium":
         yield f"{len(deployment.gateways)} gateway regions need gatewaySku Premium, not {sku}."
-    if private and sku == "BasicV2":
-        yield "gatewaySku BasicV2 cannot join a network: privateNetwork needs StandardV2 or Premium."
+    if private and sku != "Premium":
+        yield f"privateNetwork needs gatewaySku Premium, not {sku}: the others cannot be injected into the network."
 
 
 def check_permissions(azure: Azure, base: str) -> Iterator[str]:

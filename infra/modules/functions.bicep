@@ -53,7 +53,6 @@ resource app 'Microsoft.Web/sites@2025-03-01' = {
       scmMinTlsVersion: '1.2'
       ftpsState: 'Disabled'
       http20Enabled: true
-      healthCheckPath: '/api/live'
       ipSecurityRestrictionsDefaultAction: private ? 'Deny' : 'Allow'
       ipSecurityRestrictions: [
         for (tag, i) in (private ? callers : []): { name: tag, tag: 'ServiceTag', ipAddress: tag, action: 'Allow', priority: 100 + i }

@@ -150,14 +150,14 @@ def test_what_is_deleted_but_not_purged_keeps_its_name(willing: LocalAzure) -> N
     [
         ({"accounts": []}, "no account of config/deployments.yaml is in swedencentral"),
         (
-            {"location": "eastus2", "settings": {"privateNetwork": True, "gatewaySku": "StandardV2"}},
+            {"location": "eastus2", "settings": {"privateNetwork": True, "gatewaySku": "Premium"}},
             "azd env set AZURE_LOCATION swedencentral",
         ),
         (
             {"gateways": [{"region": "swedencentral"}, {"region": "eastus2"}]},
             "2 gateway regions need gatewaySku Premium, not BasicV2.",
         ),
-        ({"settings": {"privateNetwork": True}}, "privateNetwork needs StandardV2 or Premium"),
+        ({"settings": {"privateNetwork": True}}, "privateNetwork needs gatewaySku Premium, not BasicV2"),
     ],
 )
 def test_a_profile_that_contradicts_itself_is_refused(willing: LocalAzure, changes: dict[str, Any], words: str) -> None:
