@@ -100,7 +100,7 @@ async def report(running: Running, seconds: float) -> None:
             calls, spent = round(rate * seconds), gateway.spent
             print(
                 f"{name:15} {concurrency:3} at a time: {rate:5.0f} calls/s, median {median:5.1f} ms; per call "
-                f"{spent['expressions'] / calls:.1f} expressions in {spent['batches'] / calls:.1f} round trips to Mono, "
+                f"{spent['expressions'] / calls:.1f} expressions, {spent['batches'] / calls:.1f} round trips to Mono, "
                 f"{spent['microseconds'] / calls:.0f} us; requests awaited {spent['awaited'] / calls:.1f}, "
                 f"one-way {spent['oneWay'] / calls:.1f}"
             )

@@ -9,10 +9,10 @@ import argparse
 import shutil
 import statistics
 import time
+from collections import Counter
 from collections.abc import Callable
 from pathlib import Path
 from tempfile import mkdtemp
-from typing import Any
 
 import httpx
 
@@ -70,22 +70,6 @@ CASES: list[Call] = [plain, streamed, stored, continued, large, with_token, refu
 TOKEN: list[str] = []
 
 
-class Meter:
-    """Counts what goes over to Mono."""
-
-    def __init__(self, world: World) -> None:
-        self.expressions = self.microseconds = 0
-        run = world.gateway.mono.run
-
-        async def counted_run(call: str, steps: list[Any], *rest: Any, **named: Any) -> Any:
-            result = await run(call, steps, *rest, **named)
-            self.expressions += len(result.values)
-            self.microseconds += result.microseconds
-            return result
-
-        world.gateway.mono.run = counted_run  # type: ignore[method-assign]
-
-
 def main() -> None:
     """Measure and print."""
     parser = argparse.ArgumentParser(description=__doc__)
@@ -110,19 +94,18 @@ def _measured(case: Call, engines: Engines, loop: Loop, calls: int) -> str:
         for _ in range(50):
             case(world)
         world.events()
-        meter, minted, served = Meter(world), world.tokens_minted, len(world.seen)
+        world.gateway.spent = Counter()
         world.received.clear()
         fast = statistics.median(_timed(case, world) for _ in range(calls))
         events = len(world.events())
-        expressions, microseconds = meter.expressions / calls, meter.microseconds / calls
-        waits = (world.tokens_minted - minted + max(0, len(world.seen) - served - calls)) / calls
+        spent = world.gateway.spent.copy()
         world.topic_delay = 2
         slow = statistics.median(_timed(case, world) for _ in range(20))
     finally:
         world.close()
     return (
-        f"{case.__name__:<12}{expressions:>12.1f}{microseconds:>10.0f}{waits:>11.2f}{events / calls:>7.2f}"
-        f"{fast * 1000:>8.2f}{slow * 1000:>16.2f}"
+        f"{case.__name__:<12}{spent['expressions'] / calls:>12.1f}{spent['microseconds'] / calls:>10.0f}"
+        f"{spent['awaited'] / calls:>11.2f}{events / calls:>7.2f}{fast * 1000:>8.2f}{slow * 1000:>16.2f}"
     )
 
 

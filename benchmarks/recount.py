@@ -40,14 +40,14 @@ async def measure(events: int, workers: int, lines: int) -> None:
             for block in blocks(events, duplicates=0.1, lines=lines):
                 size += len(block)
                 file.write(compress(block))
-        start = time.perf_counter()
+        start, before = time.perf_counter(), time.process_time()
         async with recount(FrameLedger(path), DAY, workers=workers) as counted:
             read = time.perf_counter()
             found = hours = 0
             async for page in counted.pages():
                 found += len(page)
                 hours += sum(len(line.hours) for line in page)
-        seconds = time.perf_counter() - start
+        seconds, parent = time.perf_counter() - start, time.process_time() - before
     own = resource.getrusage(resource.RUSAGE_SELF)
     children = resource.getrusage(resource.RUSAGE_CHILDREN)
     print(f"{events} events of {size // events} bytes, {workers} workers, {found} lines, {hours} line hours")
@@ -55,9 +55,8 @@ async def measure(events: int, workers: int, lines: int) -> None:
         f"calls {counted.calls}, duplicates {counted.duplicates}, conflicts {counted.conflicts}, {counted.unreadable}"
     )
     print(f"{seconds:.2f} s ({read - start:.2f} s to deduplicate) = {events / seconds:,.0f} events/s")
-    print(
-        f"CPU since start: parent {own.ru_utime + own.ru_stime:.1f} s, workers {children.ru_utime + children.ru_stime:.1f} s"
-    )
+    of_workers = children.ru_utime + children.ru_stime
+    print(f"CPU an event: this process {parent / events * 1e6:.2f} µs, workers {of_workers / events * 1e6:.2f} µs")
     peak = own.ru_maxrss + workers * children.ru_maxrss
     print(
         f"peak RSS: parent {own.ru_maxrss >> 10} MB + largest worker {children.ru_maxrss >> 10} MB x {workers} = {peak >> 10} MB"

@@ -1,12 +1,18 @@
-"""The servers that tests share: started once for the session, emptied for the tests that ask for it."""
+"""What tests share: the servers, started once for the session, and the one event loop.
+
+Asynchronous tests are `async def` with `pytestmark = pytest.mark.anyio`; all of them run on the session's loop, so
+that they can share the container and its connections. `asyncio.run` is for what needs a loop or process of its own.
+"""
 
 import os
 import tempfile
-from collections.abc import Iterator
+from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
 
 import pytest
 
+from chargeback.bootstrap import Container
+from chargeback.settings import read_settings
 from scripts.local.certificates import make_certificates
 from scripts.local.clear import clear_stores
 from scripts.local.stack import Stack
@@ -54,3 +60,17 @@ def clean_stores(stack: Stack) -> Stack:
 def redis_url(stack: Stack) -> str:
     """The address of the session's Redis, as the setting REDIS_URL has it."""
     return stack.env["REDIS_URL"]
+
+
+@pytest.fixture(scope="session")
+def anyio_backend() -> str:
+    """The loop that every asynchronous test runs on."""
+    return "asyncio"
+
+
+@pytest.fixture(scope="session")
+async def container(stack: Stack, anyio_backend: str) -> AsyncIterator[Container]:
+    """The product on the session's stack."""
+    container = Container(read_settings())
+    yield container
+    await container.close()

@@ -21,9 +21,11 @@ def connect(account_url: str, credential: AsyncTokenCredential) -> BlobServiceCl
         credential=credential,
         api_version=API_VERSION,
         retry_total=2,
-        retry_backoff_factor=0.5,
+        initial_backoff=0.5,
+        increment_base=2,
+        random_jitter_range=0.5,
         connection_timeout=3,
-        read_timeout=10,
+        read_timeout=7,
     )
 
 

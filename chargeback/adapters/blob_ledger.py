@@ -8,6 +8,7 @@ import asyncio
 import secrets
 from collections.abc import AsyncIterator, Sequence
 from dataclasses import dataclass, field
+from io import BytesIO
 
 import zstandard
 from azure.core import MatchConditions
@@ -60,14 +61,14 @@ class BlobLedger:
     async def _append_frame(self, day: str, segment: _Segment, frame: bytes) -> None:
         blob = await self._open(day, segment)
         try:
-            await blob.append_block(frame, length=len(frame))
+            await blob.append_block(BytesIO(frame), length=len(frame))
         except (ResourceNotFoundError, HttpResponseError) as error:
             if not isinstance(error, ResourceNotFoundError) and error.status_code != 409:
                 raise
             # Full, or gone: a new blob takes over.
             if segment.blob is blob:
                 segment.blob = None
-            await (await self._open(day, segment)).append_block(frame, length=len(frame))
+            await (await self._open(day, segment)).append_block(BytesIO(frame), length=len(frame))
         segment.blocks += 1
 
     async def _open(self, day: str, segment: _Segment) -> BlobClient:

@@ -3,6 +3,7 @@
 from base64 import b64encode
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from io import BytesIO
 
 from azure.storage.blob import BlobBlock, ContentSettings
 from azure.storage.blob.aio import BlobClient, BlobServiceClient
@@ -28,7 +29,7 @@ class _Writer:
 
     async def _stage(self, piece: bytes) -> None:
         block_id = b64encode(f"{len(self._blocks):08}".encode()).decode()
-        await self._blob.stage_block(block_id, piece, length=len(piece))
+        await self._blob.stage_block(block_id, BytesIO(piece), length=len(piece))
         self._blocks.append(BlobBlock(block_id))
 
     async def finish(self, content_type: str) -> None:

@@ -14,6 +14,8 @@ from typing import Any
 import msgspec
 from redis import exceptions
 from redis.asyncio import BlockingConnectionPool, Redis, SSLConnection
+from redis.asyncio.retry import Retry
+from redis.backoff import ExponentialBackoff
 from redis.credentials import CredentialProvider
 
 from chargeback.domain.errors import CountLost, StoreUnavailable
@@ -49,6 +51,8 @@ def connect(url: str, *, credentials: CredentialProvider | None = None, connecti
         socket_timeout=5,
         socket_connect_timeout=5,
         protocol=2,
+        # A pool outlives its server: what it finds closed it opens again. Timeouts are left to the caller.
+        retry=Retry(ExponentialBackoff(cap=1, base=0.1), 3, supported_errors=(exceptions.ConnectionError,)),
         credential_provider=credentials,
         **extra,
     )

@@ -15,7 +15,7 @@ from typing import Annotated, NamedTuple
 import msgspec
 from msgspec import Meta
 
-from chargeback.domain.catalogue import context_variant
+from chargeback.domain.catalogue import LONG_CONTEXT_ABOVE, context_variant
 from chargeback.domain.errors import InvalidEvent
 from chargeback.domain.lines import Line
 from chargeback.domain.meters import Meter, OwnQuantities, Quantities, Usage, is_measured, normalise
@@ -129,6 +129,7 @@ _REJECTED = "chargeback.usage.rejected.v1"
 _TIME = re.compile(
     r"(\d{4}-\d\d-\d\d)[Tt ]([01]\d|2[0-3]):[0-5]\d:(?:[0-5]\d|60)(?:\.\d+)?(?:([Zz])|[+-]\d\d:[0-5]\d)", re.A
 )
+_SECONDS = frozenset(f"{second:02}" for second in range(61))
 _ONE_CONTEXT = ("chat.completions", "responses", "completions")
 _METERED = ("chat.completions", "completions", "embeddings", "responses", "images.", "audio.")
 
@@ -165,7 +166,8 @@ def read_event(raw: bytes, accepted: AcceptedTimes) -> UsageEvent:
     quantities: Quantities = {}
     if event.type != _REJECTED and phase is not _PENDING:
         quantities = normalise(data.usage, data.quantities, data.operation)
-    state = _state(event.type, data, measured=bool(quantities) or is_measured(data.usage, data.quantities))
+    measured = bool(quantities) or is_measured(data.usage, data.quantities)
+    state = "exact" if measured and phase is _FINAL else _state(event.type, data, measured=measured)
     line = _line(_dimensions(data, state, _variant(data, quantities)))
     quantities[_REQUESTS] = 1
     if phase is _SETTLED and data.method == "GET":
@@ -203,6 +205,20 @@ def _digest(identity: str) -> str:
 
 
 def _hour_of(time: str) -> tuple[str, int]:
+    if time[17:19] in _SECONDS and time[-1] == "Z":
+        fraction = time[19:-1]
+        if not fraction or (fraction[0] == "." and fraction[1:].isdecimal() and fraction.isascii()):
+            return _hour_of_minute(time[:17])
+    return _read_time(time)
+
+
+@lru_cache(maxsize=8192)
+def _hour_of_minute(minute: str) -> tuple[str, int]:
+    """Most events share their minute with others, so that its text is understood once."""
+    return _read_time(f"{minute}00Z")
+
+
+def _read_time(time: str) -> tuple[str, int]:
     match = _TIME.fullmatch(time)
     if match is None:
         raise InvalidEvent(
@@ -245,7 +261,9 @@ def _variant(data: _Data, quantities: Quantities) -> str:
     """A picture's size and quality, or a long context; the usage of a batch sums up many calls, so it has none."""
     own = data.quantities
     if data.usage is not None:
-        return context_variant(quantities) if data.operation in _ONE_CONTEXT else ""
+        # The sum of all meters is quick to take, and rarely above what the input alone would have to be.
+        long = sum(quantities.values()) > LONG_CONTEXT_ABOVE and data.operation in _ONE_CONTEXT
+        return context_variant(quantities) if long else ""
     return f"{own.size}/{own.quality or 'standard'}" if own is not None and own.size else ""
 
 

@@ -163,6 +163,10 @@ def _split_input(quantities: Quantities, total: int, details: Details | None) ->
     if details is None:
         quantities[_INPUT] = total
         return
+    beside_cached = details.audio_tokens or details.image_tokens or details.cache_write_tokens
+    if not (beside_cached or details.cached_tokens_details):
+        _take_out_one(quantities, "input", total, _INPUT, _CACHED, details.cached_tokens or 0)
+        return
     of_cached = details.cached_tokens_details or _NONE
     if min(of_cached.audio_tokens or 0, of_cached.image_tokens or 0) < 0:
         raise InvalidEvent("usage-contradicts-itself", "a part of the cached input tokens is negative")
@@ -202,6 +206,9 @@ def _split_output(quantities: Quantities, total: int, details: Details | None, *
     image = details.image_tokens
     if pictures and image is None:
         image = total - (details.text_tokens or 0)
+    if not (image or details.audio_tokens):
+        _take_out_one(quantities, "output", total, _OUTPUT, _REASONING, details.reasoning_tokens or 0)
+        return
     _take_out(
         quantities,
         "output",
@@ -224,11 +231,25 @@ def _take_out(
             quantities[meter] = part
             left -= part
     if left < 0:
-        raise InvalidEvent(
-            "usage-contradicts-itself", f"the parts of the {side} tokens do not fit into their total of {total}"
-        )
+        raise _contradiction(side, total)
     if left:
         quantities[rest] = left
+
+
+def _take_out_one(quantities: Quantities, side: str, total: int, rest: Meter, meter: Meter, part: int) -> None:
+    """The same for the usual case of a single part, quicker."""
+    if not 0 <= part <= total:
+        raise _contradiction(side, total)
+    if part:
+        quantities[meter] = part
+    if part != total:
+        quantities[rest] = total - part
+
+
+def _contradiction(side: str, total: int) -> InvalidEvent:
+    return InvalidEvent(
+        "usage-contradicts-itself", f"the parts of the {side} tokens do not fit into their total of {total}"
+    )
 
 
 def _add_own(quantities: Quantities, own: OwnQuantities) -> None:

@@ -5,6 +5,7 @@ counts for each call and sums the lines. The rule is that of `domain.events.Phas
 """
 
 import asyncio
+import gc
 from collections import Counter, deque
 from collections.abc import AsyncIterator
 from concurrent.futures import Executor, ProcessPoolExecutor, ThreadPoolExecutor
@@ -154,8 +155,10 @@ def _engine(folder: str, memory_limit_mb: int) -> duckdb.DuckDBPyConnection:
 
 
 def _executor(workers: int) -> Executor:
-    # Spawned, because a forked child of a process with threads may hang.
-    return ProcessPoolExecutor(workers, mp_context=get_context("spawn")) if workers else ThreadPoolExecutor(1)
+    if not workers:
+        return ThreadPoolExecutor(1)
+    # Spawned, because a forked child of a process with threads may hang; reading makes no cycles to collect.
+    return ProcessPoolExecutor(workers, mp_context=get_context("spawn"), initializer=gc.disable)
 
 
 async def _read(ledger: Ledger, recounted: Recounted, folder: str, executor: Executor, *, ahead: int) -> None:

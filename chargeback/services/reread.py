@@ -4,6 +4,7 @@ Runs in worker processes, so it takes and returns plain values and imports nothi
 """
 
 from collections import Counter
+from collections.abc import Callable
 from dataclasses import dataclass
 from functools import lru_cache
 from operator import itemgetter
@@ -12,7 +13,7 @@ from pathlib import Path
 from chargeback.domain.errors import InvalidEvent
 from chargeback.domain.events import EVER, UsageEvent, read_event
 from chargeback.domain.lines import Line, line_id, to_text
-from chargeback.domain.meters import Meter
+from chargeback.domain.meters import Meter, Quantities
 
 MAX_EVENTS = 1 << 24
 """More events than a piece can hold: the position of an event is its piece's number times this, plus its index."""
@@ -98,7 +99,7 @@ def _row(event: UsageEvent, position: int, line: str) -> str:
 
 
 @lru_cache(maxsize=1024)
-def _template(meters: tuple[Meter, ...]) -> "tuple[str, itemgetter[Meter]]":
+def _template(meters: tuple[Meter, ...]) -> tuple[str, Callable[[Quantities], object]]:
     """A %-format with every meter's column, and what takes its values from quantities of just these meters."""
     columns = "".join(",%d" if meter in meters else "," for meter in Meter)
     return f"{columns}\n", itemgetter(*(meter for meter in Meter if meter in meters))

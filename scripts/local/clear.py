@@ -15,8 +15,7 @@ def clear_stores(stack: Stack) -> None:
     if "redis" in stack.names:
         clear_redis(stack.url("redis"))
     if "cosmos" in stack.names:
-        call(site, "DELETE", f"{site.url('cosmos')}/_faults")
-        call(site, "POST", f"{site.url('cosmos')}/_clear")
+        clear_cosmos(site)
     if "blob" in stack.names:
         clear_blobs(site)
 
@@ -29,6 +28,12 @@ def clear_redis(url: str) -> None:
         answer = connection.recv(64)
     if not answer.startswith(b"+OK"):
         raise RuntimeError(f"FLUSHALL answered {answer!r}")
+
+
+def clear_cosmos(site: Site) -> None:
+    """Remove every document and every injected fault."""
+    call(site, "DELETE", f"{site.url('cosmos')}/_faults")
+    call(site, "POST", f"{site.url('cosmos')}/_clear")
 
 
 def clear_blobs(site: Site) -> None:

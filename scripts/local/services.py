@@ -16,20 +16,25 @@ from scripts.local.provision import (
     subscribe_functions,
 )
 from scripts.local.redis_binary import find_redis_server
-from scripts.local.site import ROOT, Site
+from scripts.local.site import GATEWAYS, ROOT, Site, definitions
 
 HOST = "127.0.0.1"
 
 
 @dataclass(frozen=True, slots=True)
 class Service:
-    """One server; `provision` runs when it and the servers in `provision_needs` are ready."""
+    """One server; `provision` runs when it and the servers in `provision_needs` are ready.
+
+    It is started when those in `after` are ready, and listens on `span` consecutive ports.
+    """
 
     name: str
     command: Callable[[Site], list[str]]
     ready: Callable[[Site], bool]
     provision: Callable[[Site], None] | None = None
     provision_needs: tuple[str, ...] = ()
+    after: tuple[str, ...] = ()
+    span: int = 1
 
 
 def _redis(site: Site) -> list[str]:
@@ -97,6 +102,20 @@ def _functions(site: Site) -> list[str]:
     return _python("functions_host", "--app", str(site.app), "--port", port, *timers)
 
 
+def _accounts(site: Site) -> list[str]:
+    return _python("openai_backends", "--state", str(site.state), "--port", str(site.ports["accounts"]))
+
+
+def _gateway(site: Site) -> list[str]:
+    tls = ["--certificate", str(site.certificates.certificate), "--key", str(site.certificates.key)]
+    logs = ["--logs-port", str(site.logs_port), *tls]
+    return _python("gateway", "--state", str(site.state), "--port", str(site.ports["gateway"]), *logs)
+
+
+def _gateway_ready(site: Site) -> bool:
+    return listens(site.ports["gateway"]) and listens(site.logs_port)
+
+
 def _listening(name: str) -> Callable[[Site], bool]:
     return lambda site: listens(site.ports[name])
 
@@ -117,6 +136,9 @@ SERVICES = {
         Service("cosmos", _cosmos, _listening("cosmos"), create_cosmos_containers),
         Service("functions", _functions, _functions_ready),
         Service("eventGrid", _event_grid, _listening("eventGrid"), subscribe_functions, ("functions",)),
+        Service("accounts", _accounts, _listening("accounts"), span=len(definitions("deployments")["accounts"])),
+        # One listener a region, and the query service of the gateway's log behind them.
+        Service("gateway", _gateway, _gateway_ready, after=("identity", "eventGrid", "accounts"), span=GATEWAYS + 1),
     )
 }
 STORES = ("redis", "identity", "blob", "cosmos")

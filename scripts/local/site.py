@@ -6,6 +6,9 @@ import shlex
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
+
+import yaml
 
 from scripts.local.certificates import Certificates
 
@@ -21,7 +24,18 @@ SCHEMES = {
     "identity": "http",
     "eventGrid": "https",
     "functions": "http",
+    "accounts": "http",
+    "gateway": "http",
 }
+
+
+def definitions(name: str) -> dict[str, Any]:
+    """Return a file of config/, which says what the stack has to look like."""
+    return dict(yaml.safe_load((ROOT / "config" / f"{name}.yaml").read_text("utf-8")))
+
+
+GATEWAYS = len(definitions("gateway")["gateways"])
+WORKSPACE = "00000000-0000-0000-0000-00000000c0de"
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,6 +58,11 @@ class Site:
         """Return the address of a server."""
         base = f"{SCHEMES[name]}://127.0.0.1:{self.ports[name]}"
         return f"{base}/{ACCOUNT}" if name == "blob" else base
+
+    @property
+    def logs_port(self) -> int:
+        """Return the port of the query service of the gateway's log, which follows those of the regions."""
+        return self.ports["gateway"] + GATEWAYS
 
     def log(self, name: str) -> Path:
         """Return the file that holds a server's output."""
@@ -82,6 +101,14 @@ class Site:
                 return {
                     "EVENT_GRID_TOPIC_ENDPOINT": f"{url}/api/events",
                     "EVENT_GRID_TOPIC_KEY": self.topic_key,
+                }
+            case "accounts":
+                return {}
+            case "gateway":
+                return {
+                    "GATEWAY_URL": url,
+                    "LOG_ANALYTICS_ENDPOINT": f"https://127.0.0.1:{self.logs_port}",
+                    "LOG_ANALYTICS_WORKSPACE_ID": WORKSPACE,
                 }
             case _:
                 return {"FUNCTIONS_URL": url, "FUNCTIONS_WORKER_RUNTIME": "python"}

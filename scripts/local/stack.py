@@ -17,7 +17,7 @@ from scripts.local.processes import (
     StackError,
     end,
     falls_silent,
-    free_ports,
+    free_range,
     send,
     spawn,
     wait_until,
@@ -25,6 +25,8 @@ from scripts.local.processes import (
 from scripts.local.services import SERVICES, STORES
 from scripts.local.site import ROOT, Site, sample_settings, shell_lines
 from scripts.local.tokens import load_signer
+
+RECORDS = ("stack.json", "stack.env")
 
 
 class Stack:
@@ -88,13 +90,19 @@ class Stack:
     def up(self) -> None:
         """Start every server and wait until each is ready; on failure end those that were started."""
         try:
+            self._write()
             for name in self.names:
+                for earlier in SERVICES[name].after:
+                    if earlier in self.names:
+                        self._await(earlier)
                 self._spawn(name)
             for name in self.names:
                 self._await(name)
             with ThreadPoolExecutor() as pool:
                 list(pool.map(self._provision, self.names))
         except BaseException:
+            for name in RECORDS:
+                (self.site.state / name).unlink(missing_ok=True)
             self.down()
             raise
         self._write()
@@ -188,7 +196,7 @@ def stop_recorded(state: Path) -> list[str]:
     servers = recorded(state)
     alive = [name for name, server in servers.items() if server.alive]
     end(server for name, server in servers.items() if name in alive)
-    for name in ("stack.json", "stack.env"):
+    for name in RECORDS:
         (state / name).unlink(missing_ok=True)
     return alive
 
@@ -203,4 +211,11 @@ def _known(names: Iterable[str]) -> tuple[str, ...]:
 
 def _ports(names: tuple[str, ...], wanted: Mapping[str, int]) -> dict[str, int]:
     _known(wanted)
-    return {**dict(zip(names, free_ports(len(names)), strict=True)), **wanted}
+    ports: dict[str, int] = {}
+    taken: set[int] = set()
+    for name in names:
+        span = SERVICES[name].span
+        first = wanted.get(name) or free_range(span, besides=taken)
+        ports[name] = first
+        taken.update(range(first, first + span))
+    return ports

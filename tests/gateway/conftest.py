@@ -4,8 +4,8 @@ import asyncio
 from collections.abc import Iterator
 
 import pytest
-from scripts.local.gateway.assembly import MonoMissing, Toolchain
 
+from scripts.local.gateway.assembly import MonoMissing, Toolchain
 from tests.gateway.laboratory import Laboratory
 
 

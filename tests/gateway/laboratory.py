@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import aiohttp
+
 from scripts.local.gateway.assembly import compile_expressions
 from scripts.local.gateway.config import load_config
 from scripts.local.gateway.documents import Policies, load
@@ -19,7 +20,6 @@ from scripts.local.gateway.server import application
 from scripts.local.listening import listening
 from scripts.local.openai_backends.account import Faults
 from scripts.local.openai_backends.serve import serve as serve_accounts
-
 from tests.gateway.stand_ins import TENANT, echo, identity
 
 ROOT = Path(__file__).parents[2]

@@ -5,7 +5,6 @@ from pathlib import Path
 from scripts.local.gateway.backends import Backend, Backends, BreakerRule, Pool, PoolMember, seconds
 from scripts.local.gateway.config import build_backends
 from scripts.named_values import load_config
-
 from tests.gateway.laboratory import ROOT, SIGN_IN, Clock, Laboratory, document, reports
 
 RULE = BreakerRule(failures=2, interval=10, trip=60, accept_retry_after=True, statuses=((429, 429), (500, 599)))
@@ -13,7 +12,8 @@ AGAIN = "@(context.Response.StatusCode == 429 || context.Response.StatusCode &gt
 RETRY = f"""<retry count="3" interval="0" condition="{AGAIN}">
     <forward-request timeout="1" buffer-request-body="true" buffer-response="false" /></retry>"""
 HOST = '<set-header name="X-Host"><value>@(context.Request.Url.Host + "/" + context.Backend.Id)</value></set-header>'
-ERROR = '<set-header name="X-Error"><value>@(context.LastError.Reason + " " + context.Response.StatusReason)</value></set-header>'
+ERROR = """<set-header name="X-Error">
+    <value>@(context.LastError.Reason + " " + context.Response.StatusReason)</value></set-header>"""
 EUROPE = document('<set-backend-service backend-id="pool-eu" />' + SIGN_IN, RETRY, HOST, ERROR)
 ANYWHERE = document('<set-backend-service backend-id="pool-eu-failover" />' + SIGN_IN, RETRY, HOST, ERROR)
 SINGLE = document('<set-backend-service backend-id="oai-eastus2" />' + SIGN_IN, RETRY, HOST, ERROR)

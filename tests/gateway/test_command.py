@@ -31,13 +31,13 @@ def running(module: str, *arguments: str) -> Iterator[dict[str, object]]:
 def test_the_gateway_starts_beside_the_accounts_and_says_where_it_is(tmp_path: Path) -> None:
     state = ("--state", str(tmp_path))
 
-    with running("scripts.local.openai_backends", *state) as origins:
-        with running("scripts.local.gateway", *state) as places:
-            regions = places["regions"]
-            assert isinstance(regions, dict)
-            for url in regions.values():
-                with urllib.request.urlopen(f"{url}/status-0123456789abcdef") as answer:
-                    assert answer.status == 200
+    accounts, gateway = running("scripts.local.openai_backends", *state), running("scripts.local.gateway", *state)
+    with accounts as origins, gateway as places:
+        regions = places["regions"]
+        assert isinstance(regions, dict)
+        for url in regions.values():
+            with urllib.request.urlopen(f"{url}/status-0123456789abcdef") as answer:
+                assert answer.status == 200
 
     assert set(regions) == {"swedencentral", "eastus2"}
     assert json.loads((tmp_path / "openai.json").read_text()) == origins

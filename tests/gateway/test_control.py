@@ -5,8 +5,8 @@ from pathlib import Path
 from typing import Any
 
 import aiohttp
-from scripts.local.openai_backends.serve import serve
 
+from scripts.local.openai_backends.serve import serve
 from tests.gateway.stand_ins import token
 
 CONFIG = Path(__file__).parents[2] / "config"

@@ -65,6 +65,15 @@ WAIT = document(
     + "</wait>"
     + reports('((IResponse)context.Variables["one"]).StatusCode', '((IResponse)context.Variables["two"]).StatusCode')
 )
+BAD_ADDRESS = document(
+    """<ip-filter action="allow"><address>@("no address")</address></ip-filter>""",
+    on_error=reports("context.LastError.Source", "context.LastError.Reason"),
+)
+MIRROR = document(
+    """<set-variable name="q" value='@(context.Request.Url.Query.GetValueOrDefault("n", ""))' />
+    <set-variable name="b" value='@(context.Request.Body.As&lt;string&gt;(preserveContent: true))' />"""
+    + reports('(string)context.Variables["q"]', '(string)context.Variables["b"]')
+)
 INHERITED = document(outbound="<base />")
 CLEARED_HEADER = document(ECHO + '<set-header name="X-Empty"><value>@((string)null)</value></set-header>')
 
@@ -151,3 +160,16 @@ def test_an_unknown_path_is_not_found(lab: Laboratory) -> None:
 
 def test_the_health_path_answers_without_a_key(lab: Laboratory) -> None:
     assert lab.call(INHERITED, path="/status-0123456789abcdef").status == 200
+
+
+def test_a_value_that_a_policy_cannot_use_goes_to_on_error(lab: Laboratory) -> None:
+    assert lab.call(BAD_ADDRESS).json == ["ip-filter", "InvalidValue"]
+
+
+def test_two_hundred_calls_at_once_do_not_mix_their_variables(lab: Laboratory) -> None:
+    lab.run(lab.gateway(MIRROR))
+    path = "/openai/x?n="
+
+    answers = lab.together(*(lab.send(MIRROR, "POST", path + str(n), data=str(n)) for n in range(200)))
+
+    assert [answer.json for answer in answers] == [[str(n), str(n)] for n in range(200)]

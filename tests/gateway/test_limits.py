@@ -1,7 +1,6 @@
 """Limits and identity: rates, quotas, tokens, addresses, headers, CORS, tokens of callers, keys."""
 
 from scripts.local.gateway.limits import period_end
-
 from tests.gateway.laboratory import SIGN_IN, Laboratory, document, reports
 from tests.gateway.stand_ins import TENANT, token
 
@@ -82,8 +81,7 @@ def test_tokens_are_counted_from_answers_and_streams(lab: Laboratory) -> None:
 
     assert [answer.status for answer in answers] == [200, 200, 200]
     assert answers[0].headers["X-Consumed"] == str(answers[0].json["usage"]["total_tokens"])
-    for _ in range(4):
-        answers.append(lab.chat(TOKENS))
+    answers += [lab.chat(TOKENS) for _ in range(4)]
     assert answers[-1].status == 429
     assert int(answers[-1].headers["Retry-After"]) > 0
 

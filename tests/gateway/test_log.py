@@ -3,13 +3,13 @@
 import asyncio
 import json
 import time
-from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
 import aiohttp
 import pytest
+
 from scripts.local.gateway.llm_log import CALL_TABLE, LLM_TABLE, path_of
 from scripts.local.gateway.log_analytics import application
 from scripts.local.listening import listening
@@ -19,8 +19,8 @@ MOMENT = datetime(2026, 3, 1, 12, tzinfo=UTC)
 
 
 @pytest.fixture
-def state(tmp_path: Path) -> Iterator[Path]:
-    yield tmp_path
+def state(tmp_path: Path) -> Path:
+    return tmp_path
 
 
 def llm(call: str, tokens: int, **more: Any) -> dict[str, Any]:

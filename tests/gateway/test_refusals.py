@@ -3,6 +3,7 @@
 from pathlib import Path
 
 import pytest
+
 from scripts.local.gateway.documents import load
 from scripts.local.gateway.errors import PolicyFault
 from scripts.local.gateway.gateway import prepare
@@ -28,6 +29,7 @@ def refusals(policies: Path, **named_values: str) -> list[str]:
     return [str(fault) for fault in refused.value.faults]
 
 
+DISORDERED = "<send-one-way-request><set-method>POST</set-method><set-url>x</set-url></send-one-way-request>"
 HEADER = '<set-header name="a" exists-action="{}"><value>b</value></set-header>'
 
 
@@ -39,7 +41,7 @@ HEADER = '<set-header name="a" exists-action="{}"><value>b</value></set-header>'
         ('<set-variable name="a" />', 3, "needs the attribute value"),
         ("<forward-request />", 3, "<forward-request> may not stand in <inbound>, only in backend"),
         (HEADER.format("replace"), 3, "must be one of override, skip, append, delete"),
-        ('<send-one-way-request><set-method>POST</set-method><set-url>x</set-url></send-one-way-request>', 3, "<set-url> must stand before"),
+        (DISORDERED, 3, "<set-url> must stand before"),
         ("<return-response><set-url>x</set-url></return-response>", 3, "<set-url> is not known under"),
         ("<choose><otherwise /></choose>", 3, "<choose> needs <when>"),
         ("<return-response><set-body>a</set-body><set-body>b</set-body></return-response>", 3, "only one <set-body>"),

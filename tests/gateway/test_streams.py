@@ -2,12 +2,13 @@
 
 import asyncio
 import json
+from collections.abc import Callable
 from typing import Any
 
 import aiohttp
 import pytest
-from scripts.local.gateway.llm_log import CALL_TABLE, LLM_TABLE
 
+from scripts.local.gateway.llm_log import CALL_TABLE, LLM_TABLE
 from tests.gateway.laboratory import SIGN_IN, Laboratory, document
 
 POOL = '<set-backend-service backend-id="oai-swedencentral" />' + SIGN_IN
@@ -25,6 +26,12 @@ LEFT = document(
 )
 CHAT = "/openai/v1/chat/completions"
 ASKED = {"model": "gpt-4o", "messages": [{"role": "user", "content": "hello"}], "stream": True}
+
+
+async def until(holds: Callable[[], bool]) -> None:
+    """Let the other side of the loop work until something holds."""
+    while not holds():  # noqa: ASYNC110 - what is waited for happens on a server, which has no event to set
+        await asyncio.sleep(0.01)
 
 
 def events(body: bytes) -> list[Any]:
@@ -56,8 +63,7 @@ def test_a_buffered_stream_is_withheld_until_it_is_whole(lab: Laboratory) -> Non
     async def ask() -> bool:
         _, url = await lab.gateway(BUFFERED)
         asking = asyncio.ensure_future(lab.session.post(url + CHAT, json=ASKED))
-        while not lab.accounts.accounts["oai-swedencentral"].ledger:
-            await asyncio.sleep(0.01)
+        await until(lambda: bool(lab.accounts.accounts["oai-swedencentral"].ledger))
         await asyncio.sleep(0.05)
         early = asking.done()
         lab.accounts.accounts["oai-swedencentral"].faults.released.set()
@@ -104,8 +110,7 @@ def test_a_client_that_leaves_a_stream_ends_the_backend_call(lab: Laboratory) ->
         async with lab.session.post(url + CHAT, json=ASKED) as answer:
             await answer.content.readany()
             answer.close()
-        while len(rows) == before:
-            await asyncio.sleep(0.01)
+        await until(lambda: len(rows) > before)
 
     lab.run(asyncio.wait_for(leave(), 20))
 
@@ -120,8 +125,7 @@ def test_a_client_that_leaves_before_the_answer_is_told_to_on_error(lab: Laborat
         asking = asyncio.ensure_future(lab.session.post(url + CHAT, json=ASKED))
         await asyncio.sleep(0.2)
         asking.cancel()
-        while not lab.seen:
-            await asyncio.sleep(0.01)
+        await until(lambda: bool(lab.seen))
 
     lab.run(asyncio.wait_for(leave(), 20))
 

@@ -136,7 +136,6 @@ class World:
         self._loop = loop
         self.answers: dict[str, list[Answer]] = defaultdict(list)
         self.seen: list[Seen] = []
-        self.tokens_minted = 0
         self.received: list[tuple[dict[str, Any], dict[str, str]]] = []
         self.topic_delay = 0.0
         self.topic_status = 200
@@ -252,7 +251,6 @@ class World:
     async def _identity(self, request: web.Request) -> web.Response:
         if self.identity_status != 200:
             return web.json_response({"error": "no identity"}, status=self.identity_status)
-        self.tokens_minted += 1
         token = f"managed-identity-token-for-{request.query['resource']}"
         return web.json_response({"access_token": token, "expires_on": str(int(time.time()) + 3600)})
 

@@ -302,6 +302,8 @@ async def test_a_period_that_cannot_be_is_refused(period: str, day: str, decimal
         )
 
 
+# Not st.randoms(): it draws inside the test, and its signals get lost in the event loop.
+SHUFFLERS = st.integers(0, 2**32).map(random.Random)
 COSTS = st.decimals(min_value=-1000, max_value=10**6, places=12, allow_nan=False, allow_infinity=False)
 RECORDS = st.lists(
     st.tuples(
@@ -370,7 +372,7 @@ def oracle(records: Sequence[UsageRecord], decimals: int) -> list[Decimal | None
 
 
 @settings(max_examples=30, deadline=None)
-@given(RECORDS, st.sampled_from([0, 2, 6, 12]), st.randoms())
+@given(RECORDS, st.sampled_from([0, 2, 6, 12]), SHUFFLERS)
 async def test_any_books_balance_and_print_the_same_in_any_order(
     records: list[UsageRecord], decimals: int, rng: random.Random
 ) -> None:

@@ -3,6 +3,7 @@
 import argparse
 import asyncio
 import json
+import logging
 import ssl
 import sys
 from pathlib import Path
@@ -11,13 +12,13 @@ from typing import Any
 from scripts.local.gateway.assembly import MonoMissing
 from scripts.local.gateway.errors import PolicyFault
 from scripts.local.gateway.serve import Running, load_regions, serve
-
-_TENANT = "11111111-2222-3333-4444-555555555555"
+from scripts.local.tokens import TENANT
 
 
 def main() -> int:
     """Serve until told to stop; 2 when the policies would be refused."""
     arguments = _arguments()
+    logging.basicConfig(format="%(levelname)s %(message)s")
     try:
         asyncio.run(_run(arguments))
     except PolicyFault as fault:
@@ -40,9 +41,7 @@ def _arguments() -> argparse.Namespace:
     parser.add_argument("--region", action="append", help="serve only this region (may be repeated)")
     parser.add_argument("--logs-port", type=int, default=0, help="of the Log Analytics query service")
     parser.add_argument("--log-delay", type=float, default=1.0, help="seconds until a log row can be queried")
-    parser.add_argument("--certificate", type=Path, help="PEM certificate of the query service")
-    parser.add_argument("--key", type=Path, help="PEM key of that certificate")
-    parser.add_argument("--tenant", default=_TENANT, help="the tenant whose Entra tokens are accepted")
+    parser.add_argument("--tenant", default=TENANT, help="the tenant whose Entra tokens are accepted")
     parser.add_argument("--value", action="append", default=[], metavar="NAME=VALUE", help="set a named value")
     return parser.parse_args()
 
@@ -50,22 +49,28 @@ def _arguments() -> argparse.Namespace:
 async def _run(arguments: argparse.Namespace) -> None:
     regions = arguments.region or load_regions(arguments.config)
     ports = {region: arguments.port + place if arguments.port else 0 for place, region in enumerate(regions)}
-    tls = None
-    if arguments.certificate:
-        tls = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
-        tls.load_cert_chain(arguments.certificate, arguments.key)
     async with serve(
         arguments.policies,
         arguments.config,
         arguments.state,
         ports=ports,
         logs_port=arguments.logs_port,
-        logs_tls=tls,
+        logs_tls=stack_certificate(arguments.state),
         log_delay=arguments.log_delay,
         **surroundings(arguments.state, arguments.tenant, arguments.value),
     ) as running:
         _announce(arguments.state, running)
         await asyncio.Event().wait()
+
+
+def stack_certificate(state: Path) -> ssl.SSLContext | None:
+    """The stack's certificate, for the query service: its clients refuse to send tokens without TLS."""
+    certificate, key = state / "certs" / "server.pem", state / "certs" / "server-key.pem"
+    if not certificate.exists():
+        return None
+    tls = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
+    tls.load_cert_chain(certificate, key)
+    return tls
 
 
 def surroundings(state: Path, tenant: str, settings: list[str]) -> dict[str, Any]:

@@ -40,6 +40,10 @@ class MonoMissing(Exception):
     """Mono or one of its libraries is not installed; the message says how to install it."""
 
 
+def _library(*patterns: str) -> Path | None:
+    return next((path for pattern in patterns for path in sorted(Path("/usr/lib").glob(pattern))), None)
+
+
 @dataclass(frozen=True, slots=True)
 class Toolchain:
     """Where Mono's compiler, its runtime and the two libraries are."""
@@ -53,8 +57,8 @@ class Toolchain:
     def find(cls) -> "Toolchain":
         """The installed toolchain, or `MonoMissing`."""
         mcs, mono = shutil.which("mcs"), shutil.which("mono")
-        newtonsoft = next(iter(sorted(Path("/usr/lib/cli").glob("Newtonsoft.Json-*/Newtonsoft.Json.dll"))), None)
-        cecil = next(iter(sorted(Path("/usr/lib").glob("**/mono-cecil/Mono.Cecil.dll"))), None)
+        newtonsoft = _library("cli/Newtonsoft.Json-*/Newtonsoft.Json.dll", "mono/gac/Newtonsoft.Json/*/*.dll")
+        cecil = _library("mono-cecil/Mono.Cecil.dll", "cli/Mono.Cecil-*/Mono.Cecil.dll", "mono/gac/Mono.Cecil/*/*.dll")
         if not (mcs and mono and newtonsoft and cecil):
             raise MonoMissing(
                 "The local gateway runs the policies' C# with Mono, which is not installed here. "

@@ -45,6 +45,7 @@ class Mono:
         self._readers: dict[str, BodyReader] = {}
         self._numbers = itertools.count()
         self._tasks: set[asyncio.Task[None]] = set()
+        self._ended = False
         self.expressions = 0
 
     async def start(self) -> None:
@@ -73,6 +74,8 @@ class Mono:
 
     async def run(self, call: str, work: dict[str, Any], update: dict[str, Any], reader: BodyReader) -> Evaluated:
         """Do `work` ({"run": numbers} or {"program": steps}) after the changes in `update`."""
+        if self._ended:
+            raise RuntimeError("the Mono process has ended")
         number = next(self._numbers)
         future = self._answers[number] = asyncio.get_running_loop().create_future()
         self._readers[call] = reader
@@ -110,6 +113,7 @@ class Mono:
                 self._spawn(self._deliver(message))
             elif (future := self._answers.pop(message["id"], None)) and not future.done():
                 future.set_result(message)
+        self._ended = True
         for future in self._answers.values():
             if not future.done():
                 future.set_exception(RuntimeError("the Mono process has ended"))

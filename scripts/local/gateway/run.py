@@ -37,6 +37,10 @@ async def run_policies(call: Call, nodes: Sequence[Node]) -> None:
                 await _run_program(call, program)
             else:
                 await _EXECUTORS[node.name](call, node)
+        except ValueError as invalid:
+            # An expression gave what the policy cannot use, such as a status that is no number.
+            where = f"{node.file}:{node.line}"
+            raise PolicyError(node.name, "InvalidValue", str(invalid), path=where, section=call.section) from None
         except PolicyError as error:
             if error.source == "expression":
                 error.source = node.name

@@ -79,7 +79,13 @@ class _Listener:
         return None
 
     def _request(self, incoming: web.Request, prefix: str, path: str, matched: dict[str, str]) -> Request:
-        body = Body(read=incoming.read) if incoming.can_read_body else None
+        async def read() -> bytes:
+            try:
+                return await incoming.read()
+            except (web.RequestPayloadError, web.HTTPRequestEntityTooLarge) as error:
+                raise OSError(str(error)) from error
+
+        body = Body(read=read) if incoming.can_read_body else None
         return Request(
             method=incoming.method,
             base=f"https://{self.gateway.config.service}.azure-api.net{prefix}",
@@ -121,8 +127,12 @@ class _Listener:
         counted_first = tee.json and bool(call.after)
         if response.stream is not None and not response.body.buffered and not counted_first:
             return await self._stream(call, response, incoming, tee, document)
-        tee.feed(await response.body.bytes())
-        self._account(call, tee, document)
+        try:
+            tee.feed(await response.body.bytes())
+        except OSError:
+            _cut(incoming)
+        finally:
+            self._account(call, tee, document)
         return await _plain(response, call.response_headers)
 
     async def _stream(
@@ -138,8 +148,7 @@ class _Listener:
             await out.write_eof()
         except (aiohttp.ClientError, asyncio.IncompleteReadError, ConnectionError):
             # The backend broke off, or the client did: either must see a cut, not an end.
-            if incoming.transport:
-                incoming.transport.abort()
+            _cut(incoming)
         finally:
             self._account(call, tee, document)
         return out
@@ -152,6 +161,11 @@ class _Listener:
             for hook in call.after:
                 hook(counts)
         self.gateway.llm_log.write(call, counts, document)
+
+
+def _cut(incoming: web.Request) -> None:
+    if incoming.transport:
+        incoming.transport.abort()
 
 
 def _reason(response: Response) -> str:

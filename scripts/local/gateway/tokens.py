@@ -105,7 +105,8 @@ class Tee:
             return
         if not isinstance(document, dict):
             return
-        inner = document.get("response") if isinstance(document.get("response"), dict) else document
+        nested = document.get("response")
+        inner: dict[str, Any] = nested if isinstance(nested, dict) else document
         if isinstance(inner.get("usage"), dict):
             self._usage = inner["usage"]
         self._model = inner.get("model") or self._model

@@ -48,7 +48,7 @@ async def batches(
 ) -> web.StreamResponse:
     """POST, GET and cancel of batches."""
     if request.method == "POST" and not rest:
-        batch = {"id": account.identifier("batch_"), "object": "batch", "created_at": int(time.time())}
+        batch: dict[str, Any] = {"id": account.identifier("batch_"), "object": "batch", "created_at": int(time.time())}
         batch |= {
             "status": "validating",
             "endpoint": document.get("endpoint"),
@@ -66,7 +66,7 @@ async def fine_tuning(
 ) -> web.StreamResponse:
     """POST, GET and cancel of fine-tuning jobs."""
     if request.method == "POST" and not rest:
-        job = {
+        job: dict[str, Any] = {
             "id": account.identifier("ftjob-"),
             "object": "fine_tuning.job",
             "created_at": int(time.time()),

@@ -32,7 +32,7 @@ namespace Gateway
         {
             System.Globalization.CultureInfo.DefaultThreadCurrentCulture = System.Globalization.CultureInfo.InvariantCulture;
             output = Console.OpenStandardOutput();
-            ThreadPool.SetMinThreads(256, 16);
+            ThreadPool.SetMinThreads(1024, 16); // an expression that waits for a body holds its thread
             expressions = (Func<IProxyRequestContext, object>[])Assembly.LoadFrom(arguments[0])
                 .GetType("Policies.Table").GetField("All").GetValue(null);
             Send(new JObject { { "ready", expressions.Length } });

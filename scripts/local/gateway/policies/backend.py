@@ -41,14 +41,18 @@ async def forward_request(call: Call, node: Node) -> None:
     """Send the request on; an answer of any status goes to `outbound`, no answer to `on-error`."""
     seconds, milliseconds = await call.attributes(node, "timeout", "timeout-ms")
     timeout = float(milliseconds) / 1000 if milliseconds is not None else float(seconds or _DEFAULT_TIMEOUT)
-    keep, whole, strict = await call.flags(
-        node, buffer_request_body=False, buffer_response=True, fail_on_error_status_code=False
+    keep, whole, strict, follow = await call.flags(
+        node,
+        buffer_request_body=False,
+        buffer_response=True,
+        fail_on_error_status_code=False,
+        follow_redirects=False,
     )
-    backend = _target(call)
-    call.attempts += 1
     call.response = call.backend_status = None
     call.changed("response", "request")
-    response = await _send(call, backend, timeout, keep=keep, whole=whole)
+    backend = _target(call)
+    call.attempts += 1
+    response = await _send(call, backend, timeout, keep=keep, whole=whole, follow=follow)
     call.response = response
     call.backend_status = response.status
     call.backend_request_id = response.headers.get("apim-request-id")
@@ -66,7 +70,9 @@ def _target(call: Call) -> Backend | None:
     return backend
 
 
-async def _send(call: Call, backend: Backend | None, patience: float, *, keep: bool, whole: bool) -> Response:
+async def _send(
+    call: Call, backend: Backend | None, patience: float, *, keep: bool, whole: bool, follow: bool
+) -> Response:
     request = call.request
     call.backend_host = urlsplit(request.base).netloc
     headers = end_to_end(request.headers)
@@ -80,7 +86,7 @@ async def _send(call: Call, backend: Backend | None, patience: float, *, keep: b
                 call.gateway.origin(request.url),
                 headers=headers,
                 data=data,
-                allow_redirects=False,
+                allow_redirects=follow,
                 timeout=aiohttp.ClientTimeout(total=None),
                 skip_auto_headers=("User-Agent", "Accept", "Accept-Encoding", "Content-Type"),
             )
@@ -102,7 +108,11 @@ async def _outgoing(call: Call, *, keep: bool) -> bytes | None:
     if body is None:
         return None
     streamed = not body.buffered and not keep
-    data = await body.bytes()
+    try:
+        data = await body.bytes()
+    except OSError as error:
+        message = f"The request could not be read: {error}"
+        raise PolicyError("forward-request", "ClientConnectionFailure", message, 400) from None
     if streamed:
         # What is passed on without being buffered is gone: a second attempt would send nothing.
         call.request.body = Body(b"")

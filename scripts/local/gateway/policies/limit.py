@@ -63,8 +63,8 @@ async def ip_filter(call: Call, node: Node) -> None:
         if child.name == "address":
             listed |= caller in ipaddress.ip_network((await call.text(child.text)).strip(), strict=False)
         else:
-            first, last = await call.attributes(child, "from", "to")
-            listed |= ipaddress.ip_address(first) <= caller <= ipaddress.ip_address(last)
+            first, last = (ipaddress.ip_address(end) for end in await call.attributes(child, "from", "to"))
+            listed |= first.version == caller.version and int(first) <= int(caller) <= int(last)
     if listed != (node.attributes["action"] == "allow"):
         message = "Caller IP address is not allowed." if not listed else "Caller IP address is blocked."
         raise PolicyError("ip-filter", "CallerIpBlocked" if listed else "CallerIpNotAllowed", message, 403)

@@ -1,6 +1,7 @@
 """Requests that a policy sends by itself: send-request and send-one-way-request."""
 
 import asyncio
+import logging
 from dataclasses import dataclass
 
 import aiohttp
@@ -12,6 +13,8 @@ from scripts.local.gateway.messages import Body, Response, end_to_end
 from scripts.local.gateway.nodes import Node
 from scripts.local.gateway.policies.message import apply_headers
 from scripts.local.gateway.run import policy
+
+_LOG = logging.getLogger(__name__)
 
 
 @dataclass(slots=True)
@@ -52,10 +55,12 @@ async def send_one_way_request(call: Call, node: Node) -> None:
 async def _quietly(call: Call, outgoing: _Outgoing, patience: float) -> None:
     try:
         response = await _send(call, outgoing, patience)
-        if response.status >= 400:
-            call.gateway.lost.append(f"{outgoing.url}: {response.status}")
+        failure = str(response.status) if response.status >= 400 else None
     except PolicyError as error:
-        call.gateway.lost.append(f"{outgoing.url}: {error.message}")
+        failure = error.message
+    if failure:
+        _LOG.warning("one-way request to %s was lost: %s", outgoing.url, failure)
+        call.gateway.lost.append(f"{outgoing.url}: {failure}")
 
 
 async def _compose(call: Call, node: Node) -> _Outgoing:

@@ -1,0 +1,212 @@
+"""The books are written behind fences: no run replaces what a later reader wrote."""
+
+import asyncio
+from typing import Any
+
+import pytest
+
+from chargeback.adapters.catalogue_files import load_catalogue
+from chargeback.bootstrap import DEPLOYED_CONFIG, Container
+from chargeback.domain.errors import StoreUnavailable, Superseded
+from chargeback.domain.meters import Meter
+from chargeback.domain.records import UsageRecord, rated_record
+from chargeback.services.ports import Books, Control
+from scripts.local.clear import clear_cosmos
+from scripts.local.provision import call
+from scripts.local.stack import Stack
+from tests.builders import DAY
+from tests.domain.catalogues import usage_line
+
+pytestmark = pytest.mark.anyio
+
+CATALOGUE = load_catalogue(DEPLOYED_CONFIG)
+FROM = ("epoch", CATALOGUE.digest)
+
+
+def record(number: int, quantity: int = 1, day: str = DAY) -> UsageRecord:
+    return rated_record(day, usage_line(user=f"user-{number}"), {9: {Meter.INPUT: quantity}}, CATALOGUE)
+
+
+async def records_of(books: Books, day: str = DAY) -> dict[str, UsageRecord]:
+    found = [record async for page in books.records(day) for record in page]
+    assert len({each.record_id for each in found}) == len(found)
+    return {each.record_id: each for each in found}
+
+
+def by_id(*records: UsageRecord) -> dict[str, UsageRecord]:
+    return {each.record_id: each for each in records}
+
+
+async def test_a_day_never_written_is_empty(books: Books) -> None:
+    assert await books.postings(DAY) == {}
+    assert await records_of(books) == {}
+    assert await books.summary(DAY) is None
+
+
+async def test_records_are_set_and_set_again(books: Books) -> None:
+    first = await books.write(DAY, 1, None, FROM, [record(1), record(2)])
+    second = await books.write(DAY, 1, first, ("other", "digest"), [record(2, 5), record(3)])
+
+    assert await records_of(books) == by_id(record(1), record(2, 5), record(3))
+    assert await books.postings(DAY) == {1: second}
+    assert (second.epoch, second.catalogue) == ("other", "digest")
+    assert second.token != first.token
+
+
+async def test_a_record_without_usage_stays_as_an_empty_one(books: Books) -> None:
+    empty = rated_record(DAY, usage_line(), {}, CATALOGUE)
+
+    await books.write(DAY, 0, None, (None, "digest"), [empty])
+
+    assert await records_of(books) == by_id(empty)
+    assert (await books.postings(DAY))[0].epoch is None
+
+
+async def test_a_fence_alone_can_be_written(books: Books) -> None:
+    fence = await books.write(DAY, 2, None, FROM, [])
+
+    assert await books.postings(DAY) == {2: fence}
+    assert await records_of(books) == {}
+
+
+async def test_days_and_shards_do_not_share_a_fence(books: Books) -> None:
+    fences = {
+        (day, shard): await books.write(day, shard, None, FROM, [record(shard, day=day)])
+        for day in (DAY, "2026-03-21")
+        for shard in (0, 1)
+    }
+
+    assert await books.postings(DAY) == {0: fences[DAY, 0], 1: fences[DAY, 1]}
+    assert await records_of(books, "2026-03-21") == by_id(*(record(shard, day="2026-03-21") for shard in (0, 1)))
+
+
+async def test_a_run_that_read_before_another_wrote_writes_nothing(books: Books) -> None:
+    first = await books.write(DAY, 0, None, FROM, [record(1)])
+    await books.write(DAY, 0, first, FROM, [record(1, 2)])
+
+    for stale in (first, None):
+        with pytest.raises(Superseded):
+            await books.write(DAY, 0, stale, FROM, [record(1, 99), record(7)])
+
+    assert await records_of(books) == by_id(record(1, 2))
+
+
+async def test_a_fence_that_is_gone_is_superseded_too(books: Books) -> None:
+    elsewhere = await books.write("2026-03-21", 0, None, FROM, [])
+
+    with pytest.raises(Superseded):
+        await books.write(DAY, 0, elsewhere, FROM, [record(1)])
+
+    assert await records_of(books) == {}
+
+
+async def test_of_two_writers_at_once_one_is_superseded(books: Books) -> None:
+    fence = await books.write(DAY, 0, None, FROM, [])
+
+    outcomes = await asyncio.gather(
+        *(books.write(DAY, 0, fence, FROM, [record(n, 7)]) for n in range(5)), return_exceptions=True
+    )
+
+    assert sum(isinstance(each, Superseded) for each in outcomes) == 4
+    assert len(await records_of(books)) == 1
+
+
+async def test_three_hundred_records_are_one_write(books: Books) -> None:
+    records = [record(number) for number in range(300)]
+
+    fence = await books.write(DAY, 0, None, FROM, records)
+    await books.write(DAY, 0, fence, FROM, records[:150])
+
+    assert await records_of(books) == by_id(*records)
+
+
+async def test_a_summary_replaces_only_the_one_that_was_read(books: Books) -> None:
+    await books.put_summary(DAY, {"total": 1}, None)
+    first = await books.summary(DAY)
+    assert first is not None
+    await books.put_summary(DAY, {"total": 2}, first[1])
+
+    for stale in (None, first[1]):
+        with pytest.raises(Superseded):
+            await books.put_summary(DAY, {"total": 3}, stale)
+
+    second = await books.summary(DAY)
+    assert second is not None
+    assert second[0] == {"total": 2}
+    assert await records_of(books) == {}
+
+
+async def test_control_documents_are_set_by_kind_and_name(control: Control) -> None:
+    assert await control.get("audit", DAY) is None
+    for name in ("2026-03-21", DAY):
+        await control.put("audit", name, {"day": name, "n": 1})
+    await control.put("catalogue", DAY, {"n": 3})
+    await control.put("audit", DAY, {"day": DAY, "n": 2, "nested": {"list": [1, "ü"]}})
+
+    assert await control.get("audit", DAY) == {"day": DAY, "n": 2, "nested": {"list": [1, "ü"]}}
+    assert [each["day"] for each in await control.all("audit")] == [DAY, "2026-03-21"]
+    assert await control.all("nothing") == []
+
+
+# What only Cosmos can show
+
+
+@pytest.fixture
+def cosmos(stack: Stack) -> Stack:
+    clear_cosmos(stack.site)
+    return stack
+
+
+def inject(stack: Stack, **fault: Any) -> None:
+    call(stack.site, "POST", f"{stack.url('cosmos')}/_faults", body=fault)
+
+
+@pytest.mark.servers
+@pytest.mark.parametrize("status", [429, 449])
+async def test_a_store_that_asks_to_wait_is_asked_again(cosmos: Stack, container: Container, status: int) -> None:
+    fence = await container.books.write(DAY, 0, None, FROM, [record(1)])
+    inject(cosmos, status=status, retryAfterMs=10, count=3, on="write")
+
+    await container.books.write(DAY, 0, fence, FROM, [record(number) for number in range(150)])
+
+    assert len(await records_of(container.books)) == 150
+    assert call(cosmos.site, "GET", f"{cosmos.url('cosmos')}/_faults") == b"[]"
+
+
+@pytest.mark.servers
+async def test_a_write_whose_answer_is_lost_is_in_the_books_or_written_again(
+    cosmos: Stack, container: Container
+) -> None:
+    fence = await container.books.write(DAY, 0, None, FROM, [record(1)])
+    inject(cosmos, afterCommit=True, on="write")
+
+    try:
+        await container.books.write(DAY, 0, fence, FROM, [record(1, 2), record(2)])
+    except (Superseded, StoreUnavailable):
+        latest = (await container.books.postings(DAY)).get(0)
+        await container.books.write(DAY, 0, latest, FROM, [record(1, 2), record(2)])
+
+    assert await records_of(container.books) == by_id(record(1, 2), record(2))
+
+
+@pytest.mark.servers
+async def test_a_first_write_whose_answer_is_lost_is_in_the_books_or_written_again(
+    cosmos: Stack, container: Container
+) -> None:
+    inject(cosmos, afterCommit=True, on="write")
+
+    try:
+        await container.books.write(DAY, 0, None, FROM, [record(1)])
+    except (Superseded, StoreUnavailable):
+        latest = (await container.books.postings(DAY)).get(0)
+        await container.books.write(DAY, 0, latest, FROM, [record(1)])
+
+    assert await records_of(container.books) == by_id(record(1))
+
+
+@pytest.mark.servers
+async def test_a_refusal_that_no_wait_cures_is_the_store_s(cosmos: Stack, container: Container) -> None:
+    inject(cosmos, status=401, on="write", count=5)
+
+    with pytest.raises(StoreUnavailable, match=f"posting {DAY}"):
+        await container.books.write(DAY, 0, None, FROM, [record(1)])

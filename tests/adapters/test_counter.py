@@ -1,0 +1,356 @@
+"""The counter counts every call once, in whatever order its events come: in memory and in Redis alike."""
+
+import asyncio
+import itertools
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from chargeback.adapters.memory import MemoryCounter
+from chargeback.bootstrap import Container
+from chargeback.domain.errors import CountLost
+from chargeback.domain.events import EVER, UsageEvent, read_event
+from chargeback.domain.meters import Meter
+from chargeback.services.ports import Counter, Weighted
+from scripts.local.clear import clear_redis
+from scripts.local.stack import Stack
+from tests.builders import tokens, usage_event
+
+pytestmark = pytest.mark.anyio
+
+TODAY = datetime.now(UTC).date().isoformat()
+"""Redis drops a day that has expired, so the day has to be a recent one."""
+
+
+def event(**arguments: Any) -> UsageEvent:
+    return read_event(usage_event(**({"time": f"{TODAY}T09:00:00Z"} | arguments)), EVER)
+
+
+def weighted(event: UsageEvent, picodollars: int | None = None) -> Weighted:
+    spend = sum(event.quantities.values()) * 1000 if picodollars is None else picodollars
+    return Weighted(event, (f"subscription:{event.line.subscription}", "cost-centre:product"), spend)
+
+
+async def count(counter: Counter, *events: UsageEvent) -> list[bool]:
+    return list(await counter.count(TODAY, [weighted(each) for each in events]))
+
+
+async def state(counter: Counter) -> dict[str, Any]:
+    """All that can be seen of a day; lines and scopes that came back to nothing are like ones that never were."""
+    changed = await counter.changed(TODAY)
+    if changed is None:
+        return {"lines": {}, "spend": {}, "pending": []}
+    lines = await counter.lines(TODAY, changed.epoch, list(changed.lines))
+    return {
+        "lines": {each.line: each.hours for each in lines if each.hours},
+        "spend": {scope: spent for scope, spent in (await counter.spend(TODAY)).items() if spent},
+        "pending": sorted(await counter.pending(TODAY)),
+    }
+
+
+async def test_nothing_is_known_of_a_day_without_events(counter: Counter) -> None:
+    assert await counter.epoch(TODAY) is None
+    assert await counter.changed(TODAY) is None
+    assert await counter.pending(TODAY) == []
+    assert await counter.spend(TODAY) == {}
+
+
+async def test_a_call_counts_once_within_a_batch_and_across_batches(counter: Counter) -> None:
+    one, other = event(id="a"), event(id="b")
+
+    flags = await count(counter, one, one, other), await count(counter, other, one)
+
+    assert flags == ([True, False, True], [False, False])
+    assert (await state(counter))["lines"] == {one.line: {9: {Meter.INPUT: 200, Meter.OUTPUT: 100, Meter.REQUESTS: 2}}}
+
+
+async def test_counts_add_up_by_hour_meter_and_line(counter: Counter) -> None:
+    events = [
+        event(time=f"{TODAY}T{hour:02}:00:00Z", subscriptionId=subscription, usage=tokens(hour, 1, cached=hour // 2))
+        for hour in range(24)
+        for subscription in ("search", "support")
+    ]
+
+    await count(counter, *events)
+
+    lines = (await state(counter))["lines"]
+    assert len(lines) == 2
+    for hours in lines.values():
+        assert {hour: quantities.get(Meter.CACHED_INPUT, 0) for hour, quantities in hours.items()} == {
+            hour: hour // 2 for hour in range(24)
+        }
+
+
+PHASES: dict[str, dict[str, Any]] = {
+    "pending": {"id": "p", "type": "pending", "responseId": "r", "source": "/apim/gw/eastus2"},
+    "settled": {"id": "p/settled", "type": "settled", "responseId": "r", "usage": tokens(70, 7)},
+    "poll": {"id": "g", "type": "settled", "method": "GET", "responseId": "r", "usage": tokens(80, 8)},
+    "pending stream": {"id": "s", "type": "pending"},
+    "settled stream": {"id": "s/settled", "type": "settled", "usage": tokens(60, 6)},
+    "final": {"id": "s", "type": "recorded", "usage": tokens(90, 9)},
+}
+EVENTS = {name: event(**arguments) for name, arguments in PHASES.items()}
+EXPECTED: dict[frozenset[str], tuple[str, ...]] = {
+    frozenset({"pending"}): ("pending",),
+    frozenset({"settled"}): ("settled",),
+    frozenset({"poll"}): (),
+    frozenset({"pending", "poll"}): ("poll",),
+    frozenset({"pending", "settled"}): ("settled",),
+    frozenset({"settled", "poll"}): ("poll",),
+    frozenset({"pending", "settled", "poll"}): ("poll",),
+    frozenset({"pending stream", "settled stream"}): ("settled stream",),
+    frozenset({"pending stream", "settled stream", "final"}): ("final",),
+    frozenset({"pending", "poll", "pending stream", "final"}): ("poll", "final"),
+}
+"""Which events of a call account for it, of those that came."""
+
+
+@pytest.mark.parametrize("came", EXPECTED, ids=lambda came: "+".join(sorted(came)))
+async def test_the_last_phase_accounts_for_a_call_in_every_order_of_arrival(
+    counter: Counter, came: frozenset[str]
+) -> None:
+    reference = MemoryCounter()
+    for name in EXPECTED[came]:
+        # Counted alone, as a call of one event.
+        await count(reference, EVENTS[name]._replace(call=name, phase=EVENTS["final"].phase))
+    expected = await state(reference)
+    expected["pending"] = [EVENTS["pending"].raw] if came == {"pending"} else []
+
+    for order in itertools.permutations(sorted(came)):
+        await counter.forget(TODAY)
+        for name in (*order, *order):
+            await count(counter, EVENTS[name])
+
+        assert await state(counter) == expected, order
+
+
+arrivals = st.lists(st.lists(st.sampled_from(sorted(EVENTS)), max_size=6), max_size=5)
+
+
+@pytest.mark.servers
+@settings(max_examples=40, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(arrivals)
+async def test_redis_and_memory_agree_after_any_batches(container: Container, batches: list[list[str]]) -> None:
+    real, reference = container.counter, MemoryCounter()
+    await real.forget(TODAY)
+
+    for batch in batches:
+        flags = [await count(each, *(EVENTS[name] for name in batch)) for each in (real, reference)]
+        assert flags[0] == flags[1]
+
+    assert await state(real) == await state(reference)
+
+
+@given(arrivals)
+async def test_the_order_and_number_of_arrivals_do_not_matter(batches: list[list[str]]) -> None:
+    came = [name for batch in batches for name in batch]
+    counted, shuffled = MemoryCounter(), MemoryCounter()
+
+    await count(counted, *(EVENTS[name] for name in came))
+    await count(shuffled, *(EVENTS[name] for name in sorted(set(came), reverse=True)))
+
+    assert await state(counted) == await state(shuffled)
+
+
+async def test_a_pending_call_that_is_settled_leaves_nothing_on_its_first_line(counter: Counter) -> None:
+    await count(counter, EVENTS["pending stream"])
+    await count(counter, EVENTS["settled stream"])
+
+    changed = await counter.changed(TODAY)
+    assert changed is not None
+    lines = {each.line: each.hours for each in await counter.lines(TODAY, changed.epoch, list(changed.lines))}
+
+    assert lines[EVENTS["pending stream"].line] == {}
+    assert await counter.pending(TODAY) == []
+
+
+async def test_a_line_that_changes_while_it_is_posted_stays_changed(counter: Counter) -> None:
+    await count(counter, event(id="a"), event(id="b", subscriptionId="support"))
+    before = await counter.changed(TODAY)
+    assert before is not None
+
+    await count(counter, event(id="c"))
+    await counter.posted(TODAY, before.epoch, before.lines)
+
+    after = await counter.changed(TODAY)
+    assert after is not None
+    (left,) = await counter.lines(TODAY, after.epoch, list(after.lines))
+    assert left.line.subscription == "search"
+
+
+async def test_a_duplicate_leaves_a_posted_line_posted(counter: Counter) -> None:
+    await count(counter, event(id="a"))
+    before = await counter.changed(TODAY)
+    assert before is not None
+    await counter.posted(TODAY, before.epoch, before.lines)
+
+    await count(counter, event(id="a"))
+
+    after = await counter.changed(TODAY)
+    assert after is not None
+    assert after.lines == {}
+
+
+async def test_touching_a_day_makes_every_line_changed_again(counter: Counter) -> None:
+    await counter.touch(TODAY)
+    assert await counter.changed(TODAY) is None
+    await count(counter, event(id="a"), event(id="b", subscriptionId="support"))
+    before = await counter.changed(TODAY)
+    assert before is not None
+    await counter.posted(TODAY, before.epoch, before.lines)
+
+    await counter.touch(TODAY)
+    await counter.posted(TODAY, before.epoch, before.lines)
+
+    after = await counter.changed(TODAY)
+    assert after is not None
+    assert after.lines.keys() == before.lines.keys()
+
+
+async def test_a_forgotten_day_is_lost_and_counted_anew(counter: Counter) -> None:
+    await count(counter, event(id="a"), EVENTS["pending"])
+    before = await counter.changed(TODAY)
+    assert before is not None
+
+    await counter.forget(TODAY)
+
+    assert await counter.epoch(TODAY) is None
+    assert await state(counter) == {"lines": {}, "spend": {}, "pending": []}
+    with pytest.raises(CountLost):
+        await counter.lines(TODAY, before.epoch, list(before.lines))
+    assert await count(counter, event(id="a")) == [True]
+    with pytest.raises(CountLost):
+        await counter.lines(TODAY, before.epoch, list(before.lines))
+    await counter.posted(TODAY, before.epoch, before.lines)
+    after = await counter.changed(TODAY)
+    assert after is not None
+    assert after.epoch != before.epoch
+    assert after.lines
+
+
+async def test_lines_that_were_never_counted_are_lost_lines(counter: Counter) -> None:
+    await count(counter, event())
+    epoch = await counter.epoch(TODAY)
+    assert epoch is not None
+
+    with pytest.raises(CountLost):
+        await counter.lines(TODAY, epoch, ["0" * 32])
+
+
+async def test_days_do_not_mix(counter: Counter) -> None:
+    yesterday = (datetime.now(UTC) - timedelta(days=1)).date().isoformat()
+    await count(counter, event(id="a"))
+
+    flags = await counter.count(yesterday, [weighted(event(id="a"))])
+    await counter.forget(TODAY)
+
+    assert list(flags) == [True]
+    assert await counter.epoch(yesterday) is not None
+    await counter.forget(yesterday)
+
+
+async def test_ten_thousand_lines_of_one_day_are_all_kept(counter: Counter) -> None:
+    events = [event(username=f"user-{number}", usage=tokens(number + 1, 1)) for number in range(10_000)]
+
+    flags = await counter.count(TODAY, [weighted(each) for each in events])
+
+    assert all(flags)
+    changed = await counter.changed(TODAY)
+    assert changed is not None
+    lines = await counter.lines(TODAY, changed.epoch, list(changed.lines))
+    assert len(lines) == 10_000
+    assert sum(each.hours[9][Meter.INPUT] for each in lines) == sum(range(1, 10_001))
+    await counter.posted(TODAY, changed.epoch, changed.lines)
+    after = await counter.changed(TODAY)
+    assert after is not None
+    assert after.lines == {}
+
+
+async def test_concurrent_batches_with_the_same_calls_count_each_once(counter: Counter) -> None:
+    events = [event(id=f"call-{number}", usage=tokens(1, 0)) for number in range(200)]
+
+    flags = await asyncio.gather(*(count(counter, *events[start:]) for start in (0, 0, 50, 100, 0, 150)))
+
+    assert sum(map(sum, flags)) == 200
+    ((hours,)) = (await state(counter))["lines"].values()
+    assert hours == {9: {Meter.INPUT: 200, Meter.REQUESTS: 200}}
+
+
+async def test_text_of_every_alphabet_survives(counter: Counter) -> None:
+    strange = event(username="Zoë 😀 漢字 \\ \" ' {}", type="pending", note="ünïcode", id="é")
+
+    await count(counter, strange)
+
+    assert strange.line in (await state(counter))["lines"]
+    assert await counter.pending(TODAY) == [strange.raw]
+
+
+async def test_spend_beyond_64_bits_stops_no_count(counter: Counter) -> None:
+    flags = await counter.count(TODAY, [weighted(event(id=f"call-{n}"), 10**17) for n in range(200)])
+
+    more = await count(counter, event(id="more"))
+
+    assert all([*flags, *more])
+    ((hours,)) = (await state(counter))["lines"].values()
+    assert hours[9][Meter.REQUESTS] == 201
+
+
+# What only Redis can show
+
+
+async def keys(container: Container) -> list[bytes]:
+    return list(await container.counter._client.keys("*"))
+
+
+@pytest.mark.servers
+async def test_every_key_of_a_day_expires_and_has_the_day_s_hash_tag(clean_stores: Stack, container: Container) -> None:
+    counter = container.counter
+    await count(counter, event(id="a"), EVENTS["pending"], event(id="b", subscriptionId="support"))
+    await count(counter, event(id="c", companyName="new line"))
+    changed = await counter.changed(TODAY)
+    assert changed is not None
+    await counter.posted(TODAY, changed.epoch, changed.lines)
+    await counter.touch(TODAY)
+
+    found = await keys(container)
+    left = [await counter._client.ttl(key) for key in found]
+
+    assert len(found) == 6 + 4
+    assert all(b"{" + TODAY.encode() + b"}" in key for key in found)
+    end_of_use = datetime.fromisoformat(TODAY).replace(tzinfo=UTC) + timedelta(days=5)
+    until_then = (end_of_use - datetime.now(UTC)).total_seconds()
+    assert all(abs(seconds - until_then) < 5 for seconds in left)
+
+
+@pytest.mark.servers
+async def test_forgetting_a_day_leaves_no_key(clean_stores: Stack, container: Container) -> None:
+    await count(container.counter, event(id="a"), EVENTS["pending"])
+
+    await container.counter.forget(TODAY)
+
+    assert await keys(container) == []
+
+
+@pytest.mark.servers
+@pytest.mark.parametrize("lost", ["flushed", "restarted empty"])
+async def test_a_lost_redis_is_a_lost_count_and_counts_anew(
+    clean_stores: Stack, container: Container, lost: str
+) -> None:
+    counter = container.counter
+    await count(counter, event(id="a"))
+    before = await counter.changed(TODAY)
+    assert before is not None
+
+    if lost == "flushed":
+        clear_redis(clean_stores.url("redis"))
+    else:
+        clean_stores.kill("redis")
+        clean_stores.start("redis")
+
+    with pytest.raises(CountLost):
+        await counter.lines(TODAY, before.epoch, list(before.lines))
+    await counter.posted(TODAY, before.epoch, before.lines)
+    assert await count(counter, event(id="a")) == [True]

@@ -1,0 +1,142 @@
+"""Quarantine, dead letters and reports: what is set aside is kept once, what is published appears whole."""
+
+import os
+
+import msgspec
+import pytest
+
+from chargeback.bootstrap import Container
+from chargeback.services.ports import DeadLetters, Quarantine, Rejected, Reports
+from scripts.local.stack import Stack
+from tests.builders import DAY
+
+pytestmark = pytest.mark.anyio
+
+BAD = Rejected("not-json", "it is 'no' JSON\n", b"\xff\x00\n{")
+WORSE = Rejected("bad-time", "ü", b"{}")
+
+
+async def test_what_is_quarantined_comes_back_byte_by_byte(quarantine: Quarantine) -> None:
+    await quarantine.put([BAD, WORSE], DAY)
+
+    (batch,) = await quarantine.batches()
+    assert batch.startswith(f"{DAY}/")
+    assert await quarantine.get(batch) == [BAD, WORSE]
+
+
+async def test_the_same_batch_again_adds_nothing(quarantine: Quarantine) -> None:
+    for _ in range(3):
+        await quarantine.put([BAD, WORSE], DAY)
+
+    assert len(await quarantine.batches()) == 1
+
+
+async def test_batches_whose_joined_bytes_are_equal_are_different(quarantine: Quarantine) -> None:
+    for raws in ([b"ab", b"c"], [b"a", b"bc"], [b"abc"]):
+        await quarantine.put([Rejected("r", "d", raw) for raw in raws], DAY)
+
+    kept = [[each.raw for each in await quarantine.get(batch)] for batch in await quarantine.batches()]
+    assert sorted(kept) == [[b"a", b"bc"], [b"ab", b"c"], [b"abc"]]
+
+
+async def test_a_removed_batch_is_gone_and_the_others_stay(quarantine: Quarantine) -> None:
+    await quarantine.put([BAD], "2026-03-21")
+    await quarantine.put([WORSE], DAY)
+
+    first, second = await quarantine.batches()
+    await quarantine.remove(first)
+
+    assert first < second
+    assert await quarantine.batches() == [second]
+
+
+async def put_dead_letter(letters: DeadLetters, name: str, body: bytes) -> None:
+    container = getattr(letters, "_container", None)
+    if container is None:
+        letters.blobs[name] = body  # type: ignore[attr-defined]
+    else:
+        await container.upload_blob(name, body)
+
+
+async def test_a_dead_letter_holds_the_events_that_event_grid_gave_up_on(dead_letters: DeadLetters) -> None:
+    events = [{"id": "a", "deadLetterReason": "MaxDeliveryAttemptsExceeded"}, {"id": "b"}]
+    await put_dead_letter(dead_letters, "topic/sub/2026/3/20/9/x.json", msgspec.json.encode(events))
+
+    (batch,) = await dead_letters.batches()
+    raws = await dead_letters.get(batch)
+    await dead_letters.remove(batch)
+
+    assert [msgspec.json.decode(raw) for raw in raws] == events
+    assert await dead_letters.batches() == []
+
+
+async def test_a_damaged_dead_letter_is_one_event(dead_letters: DeadLetters) -> None:
+    await put_dead_letter(dead_letters, "damaged.json", b'[{"id": ')
+
+    assert await dead_letters.get("damaged.json") == [b'[{"id": ']
+
+
+async def content(reports: Reports, path: str) -> bytes:
+    return b"".join([piece async for piece in reports.read(path)])
+
+
+async def write(reports: Reports, path: str, *pieces: bytes) -> None:
+    async with reports.create(path, "text/csv") as file:
+        for piece in pieces:
+            await file.write(piece)
+
+
+async def test_a_report_is_read_as_it_was_written(reports: Reports) -> None:
+    await write(reports, "2026-03/a.csv", b"one,", b"two\r\n", b"")
+    await write(reports, "2026-03/empty.csv")
+    await write(reports, "2026-04/b.csv", b"x")
+
+    assert await content(reports, "2026-03/a.csv") == b"one,two\r\n"
+    assert await content(reports, "2026-03/empty.csv") == b""
+    assert await reports.paths("2026-03/") == ["2026-03/a.csv", "2026-03/empty.csv"]
+
+
+async def break_off(reports: Reports, path: str, piece: bytes) -> None:
+    async with reports.create(path, "text/csv") as file:
+        await file.write(piece)
+        raise ZeroDivisionError
+
+
+async def test_an_exception_while_writing_leaves_the_older_file_alone(reports: Reports) -> None:
+    await write(reports, "2026-03/a.csv", b"older")
+
+    for path, piece in (("2026-03/a.csv", os.urandom(5 * 1024 * 1024)), ("2026-03/never.csv", b"x")):
+        with pytest.raises(ZeroDivisionError):
+            await break_off(reports, path, piece)
+
+    assert await content(reports, "2026-03/a.csv") == b"older"
+    assert await reports.paths("2026-03/") == ["2026-03/a.csv"]
+
+
+async def test_a_file_is_not_seen_before_it_is_complete(reports: Reports) -> None:
+    async with reports.create("2026-03/a.csv", "text/csv") as file:
+        await file.write(os.urandom(5 * 1024 * 1024))
+        before = await reports.paths("2026-03/")
+
+    assert before == []
+    assert await reports.paths("2026-03/") == ["2026-03/a.csv"]
+
+
+async def test_twenty_megabytes_are_written_in_pieces_and_replaced_by_less(reports: Reports) -> None:
+    pieces = [os.urandom(700_001) for _ in range(30)]
+
+    await write(reports, "2026-03/large.csv", *pieces)
+    large = await content(reports, "2026-03/large.csv")
+    await write(reports, "2026-03/large.csv", b"small")
+
+    assert large == b"".join(pieces)
+    assert await content(reports, "2026-03/large.csv") == b"small"
+
+
+@pytest.mark.servers
+async def test_a_report_carries_its_content_type(clean_stores: Stack, container: Container) -> None:
+    await write(container.reports, "a.csv", b"x")
+
+    properties = await container.blobs.get_blob_client("reports", "a.csv").get_blob_properties()
+
+    assert properties.content_settings.content_type == "text/csv"

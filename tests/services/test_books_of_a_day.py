@@ -1,0 +1,218 @@
+"""Ingest, posting and the audit on stores in memory."""
+
+import asyncio
+from collections.abc import Sequence
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from chargeback.adapters.catalogue_files import load_catalogue
+from chargeback.domain.catalogue import Catalogue
+from chargeback.domain.errors import StoreUnavailable
+from chargeback.domain.lines import line_id
+from chargeback.services.apply_config import apply_config
+from chargeback.services.replay import replay_quarantine
+from tests.builders import DAY, NOW, tokens, usage_event
+from tests.e2e.traffic import catalogue_folder
+from tests.services.house import House, house
+
+LAST_WEEK = "2026-03-12"
+
+
+@pytest.fixture(scope="module")
+def catalogue(tmp_path_factory: pytest.TempPathFactory) -> Catalogue:
+    return load_catalogue(catalogue_folder(tmp_path_factory.mktemp("config"), DAY))
+
+
+@pytest.fixture
+def day(catalogue: Catalogue) -> House:
+    return house(catalogue)
+
+
+def test_usage_without_a_price_is_kept_and_shown_as_unpriced(day: House) -> None:
+    event = usage_event(model="unheard-of", deployment="unheard-of", usage=tokens(100, 50))
+
+    asyncio.run(day.ingest.ingest([event], NOW))
+    (posted,) = asyncio.run(day.poster.post(NOW))
+
+    assert posted.unpriced == 1
+    assert day.charges(DAY) == {
+        ("unpriced", "input_tokens"): 100,
+        ("unpriced", "output_tokens"): 50,
+        ("exact", "requests"): 1,
+    }
+
+
+def test_a_write_that_failed_once_is_counted_once_after_the_retry(day: House) -> None:
+    async def fail(*_: object) -> Sequence[bool]:
+        raise StoreUnavailable("Redis is away")
+
+    event, ingest = usage_event(), day.ingest
+    right = day.counter.count
+    day.counter.count = fail  # type: ignore[method-assign]
+    with pytest.raises(StoreUnavailable):
+        asyncio.run(ingest.ingest([event], NOW))
+    day.counter.count = right  # type: ignore[method-assign]
+
+    outcome = asyncio.run(ingest.ingest([event], NOW))
+    asyncio.run(day.poster.post(NOW))
+
+    assert outcome.accepted == 1
+    assert day.charges(DAY)["exact", "requests"] == 1
+
+
+def test_posting_twice_sets_the_same_books(day: House) -> None:
+    asyncio.run(day.ingest.ingest([usage_event() for _ in range(20)], NOW))
+
+    asyncio.run(day.poster.post(NOW))
+    first = dict(day.books.days[DAY])
+    asyncio.run(day.counter.touch(DAY))
+    asyncio.run(day.poster.post(NOW))
+
+    assert day.books.days[DAY] == first
+
+
+def test_a_settled_stream_leaves_nothing_unsettled(day: House) -> None:
+    pending = usage_event(id="stream", type="pending")
+    settled = usage_event(id="stream/settled", type="settled", usage=tokens(10, 5))
+
+    asyncio.run(day.ingest.ingest([pending], NOW))
+    asyncio.run(day.poster.post(NOW))
+    before = day.charges(DAY)
+    asyncio.run(day.ingest.ingest([settled], NOW))
+    asyncio.run(day.poster.post(NOW))
+
+    assert before == {("unsettled", "requests"): 1}
+    assert day.charges(DAY) == {
+        ("settled", "input_tokens"): 10,
+        ("settled", "output_tokens"): 5,
+        ("settled", "requests"): 1,
+    }
+
+
+def test_a_new_catalogue_rates_the_open_days_again(day: House, tmp_path: Path) -> None:
+    asyncio.run(day.ingest.ingest([usage_event(usage=tokens(1_000_000, 0), model="gpt-4o")], NOW))
+    asyncio.run(day.poster.post(NOW))
+    cheaper = tmp_path / "cheaper"
+    cheaper.mkdir()
+    catalogue_folder(cheaper, DAY)
+    card = cheaper / "rate-card.yaml"
+    card.write_text(card.read_text().replace('"2.75"', '"2"').replace('"1.375"', '"1"'))
+
+    day.catalogues.catalogue = load_catalogue(cheaper)
+    asyncio.run(day.poster.post(NOW))
+
+    (record,) = day.books.days[DAY].values()
+    assert [str(charge.cost) for charge in record.charges if charge.meter == "input_tokens"] == ["2.000000"]
+
+
+def test_a_late_event_is_in_the_ledger_and_its_day_is_due_for_an_audit(day: House) -> None:
+    late = usage_event(time=f"{LAST_WEEK}T10:00:00Z")
+
+    outcome = asyncio.run(day.ingest.ingest([late], NOW))
+    due = asyncio.run(day.auditor.due(NOW))
+    audited = asyncio.run(day.auditor.audit(NOW))
+
+    assert (outcome.accepted, outcome.late) == (1, 1)
+    assert due == [LAST_WEEK]
+    assert [(each.day, each.drift_lines) for each in audited] == [(LAST_WEEK, 1)]
+    assert day.charges(LAST_WEEK)["exact", "requests"] == 1
+    assert asyncio.run(day.auditor.due(NOW)) == []
+
+
+def test_an_event_that_comes_while_its_day_is_audited_keeps_the_day_due(day: House) -> None:
+    late = usage_event(time=f"{LAST_WEEK}T10:00:00Z")
+    later = usage_event(time=f"{LAST_WEEK}T11:00:00Z")
+    asyncio.run(day.ingest.ingest([late], NOW))
+    put = day.control.put
+
+    async def put_while_an_event_comes(kind: str, name: str, document: dict[str, Any]) -> None:
+        await put(kind, name, document)
+        await day.ingest.ingest([later], NOW)
+
+    day.control.put = put_while_an_event_comes  # type: ignore[method-assign]
+    asyncio.run(day.auditor.audit_day(LAST_WEEK, NOW))
+
+    assert asyncio.run(day.auditor.due(NOW)) == [LAST_WEEK]
+
+
+def test_the_audit_removes_what_the_ledger_does_not_know_and_says_how_much_it_was(day: House) -> None:
+    asyncio.run(day.ingest.ingest([usage_event(id="known", model="gpt-4o")], NOW))
+    asyncio.run(day.poster.post(NOW))
+    foreign = House(day.catalogues, books=day.books)
+    asyncio.run(foreign.ingest.ingest([usage_event(username="nobody", model="gpt-4o")], NOW))
+    asyncio.run(foreign.poster.post(NOW))
+
+    tomorrow = NOW + timedelta(days=1)
+    audited = asyncio.run(day.auditor.audit_day(DAY, tomorrow))
+    again = asyncio.run(day.auditor.audit_day(DAY, tomorrow))
+
+    assert audited.drift_lines == 1
+    assert audited.drift_cost == "-0.000825"
+    assert again.drift_lines == 0
+    assert day.charges(DAY)["exact", "requests"] == 1
+
+
+def test_a_wrong_count_in_redis_is_mended_by_the_audit_for_good(day: House) -> None:
+    event = usage_event(id="counted-too-low")
+    asyncio.run(day.ingest.ingest([event], NOW))
+    asyncio.run(day.poster.post(NOW))
+    ((line, hours),) = day.counter.days[DAY].lines.values()
+    hours[9]["input_tokens"] = 1  # type: ignore[index]
+    day.counter.days[DAY].dirty[line_id(line)] = 99
+    asyncio.run(day.poster.post(NOW))
+
+    audited = asyncio.run(day.auditor.audit_day(DAY, NOW))
+    asyncio.run(day.poster.post(NOW))
+
+    assert audited.drift_lines == 1
+    assert day.charges(DAY)["exact", "input_tokens"] == 100
+
+
+@pytest.mark.parametrize("time", ["1970-01-01T00:00:00Z", "2027-03-20T12:00:00Z", "2026-03-20T13:00:01Z"])
+def test_events_from_far_away_wait_in_quarantine_with_their_reason(day: House, time: str) -> None:
+    outcome = asyncio.run(day.ingest.ingest([usage_event(time=time)], NOW - timedelta(hours=1)))
+
+    assert [rejected.reason for rejected in outcome.quarantined] == ["time-out-of-range"]
+    assert day.ledger.events == {}
+
+
+def test_a_replay_takes_what_is_usable_now_and_keeps_the_rest(day: House) -> None:
+    ahead = usage_event(time="2026-03-21T10:00:00Z")
+    asyncio.run(day.ingest.ingest([ahead, b"never usable"], NOW))
+
+    first = asyncio.run(replay_quarantine(day.quarantine, day.ingest, NOW + timedelta(days=1)))
+    second = asyncio.run(replay_quarantine(day.quarantine, day.ingest, NOW + timedelta(days=2)))
+
+    assert (first.accepted, first.quarantined) == (1, 1)
+    assert (second.accepted, second.quarantined) == (0, 1)
+    (batch,) = asyncio.run(day.quarantine.batches())
+    assert [rejected.raw for rejected in asyncio.run(day.quarantine.get(batch))] == [b"never usable"]
+
+
+def test_budgets_keep_counting_while_the_store_of_catalogues_is_away(day: House) -> None:
+    async def away() -> Catalogue:
+        raise StoreUnavailable("Cosmos DB is away")
+
+    ingest = day.ingest
+    day.catalogues.current = away  # type: ignore[method-assign]
+    asyncio.run(ingest.ingest([usage_event(model="gpt-4o", usage=tokens(1_000_000, 0))], NOW))
+
+    assert asyncio.run(day.counter.spend(DAY))["subscription:search"] == 2_750_000_000_000
+
+
+def test_applying_a_catalogue_leaves_a_trace_and_applying_it_again_does_nothing(day: House) -> None:
+    async def apply() -> tuple[object, object]:
+        now = datetime(2026, 3, 20, 12, tzinfo=UTC)
+        arguments = (day.control, day.catalogues.catalogue, {"rate-card.yaml": {}})
+        return await apply_config(*arguments, by="ada", now=now), await apply_config(*arguments, by="ada", now=now)
+
+    first, second = asyncio.run(apply())
+    versions = asyncio.run(day.control.all("catalogue"))
+
+    digest = day.catalogues.catalogue.digest
+    assert (first.before, first.after) == (None, digest)  # type: ignore[attr-defined]
+    assert (second.before, second.after) == (digest, digest)  # type: ignore[attr-defined]
+    assert [(each["appliedBy"], each["replaces"]) for each in versions] == [("ada", None)] * 2

@@ -1,0 +1,81 @@
+import asyncio
+from collections.abc import Sequence
+
+import pytest
+
+from chargeback.services.commit import GroupCommit
+
+
+def test_events_that_arrive_together_share_one_commit() -> None:
+    commits: list[list[bytes]] = []
+
+    async def commit(events: Sequence[bytes]) -> None:
+        commits.append(list(events))
+
+    async def run() -> None:
+        group = GroupCommit(commit)
+        await asyncio.gather(*(group.submit(b"%d" % number) for number in range(50)))
+
+    asyncio.run(run())
+
+    assert commits == [[b"%d" % number for number in range(50)]]
+
+
+def test_what_arrives_during_a_commit_waits_for_the_next_one() -> None:
+    commits: list[int] = []
+
+    async def run() -> None:
+        going = asyncio.Event()
+
+        async def commit(events: Sequence[bytes]) -> None:
+            commits.append(len(events))
+            await going.wait()
+
+        group = GroupCommit(commit, max_concurrent=1)
+        first = asyncio.create_task(group.submit(b"a"))
+        await asyncio.sleep(0.01)
+        rest = [asyncio.create_task(group.submit(b"b")) for _ in range(9)]
+        await asyncio.sleep(0.01)
+        going.set()
+        await asyncio.gather(first, *rest)
+
+    asyncio.run(run())
+
+    assert commits == [1, 9]
+
+
+def test_a_failed_commit_fails_all_of_its_callers_and_nobody_else() -> None:
+    async def run() -> list[BaseException | None]:
+        async def commit(events: Sequence[bytes]) -> None:
+            if b"bad" in events:
+                raise OSError("the disk is on fire")
+
+        group = GroupCommit(commit, max_events=2)
+        events = [b"one", b"bad", b"two", b"three"]
+        return await asyncio.gather(*(group.submit(event) for event in events), return_exceptions=True)
+
+    outcomes = asyncio.run(run())
+
+    assert [type(outcome) for outcome in outcomes] == [OSError, OSError, type(None), type(None)]
+
+
+def test_a_caller_that_gave_up_does_not_disturb_the_others() -> None:
+    committed: list[bytes] = []
+
+    async def commit(events: Sequence[bytes]) -> None:
+        await asyncio.sleep(0.01)
+        committed.extend(events)
+
+    async def run() -> None:
+        group = GroupCommit(commit)
+        leaving = asyncio.create_task(group.submit(b"leaving"))
+        staying = asyncio.create_task(group.submit(b"staying"))
+        await asyncio.sleep(0.001)
+        leaving.cancel()
+        await staying
+        with pytest.raises(asyncio.CancelledError):
+            await leaving
+
+    asyncio.run(run())
+
+    assert committed == [b"leaving", b"staying"]
