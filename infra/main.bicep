@@ -3,6 +3,7 @@ metadata description = 'The whole system: gateway, models, pipeline, books, netw
 
 targetScope = 'subscription'
 
+import { resourceNames } from 'names.bicep'
 import { profileOverrides } from 'types.bicep'
 
 @minLength(1)
@@ -114,47 +115,18 @@ var accounts = settings.multiRegion
   ? deploymentMap.accounts
   : filter(deploymentMap.accounts, a => a.region == gatewayMap.gateways[0].region)
 var servedIds = map(accounts, a => a.geography)
-var geographies = map(
+var geographies = any(map(
   filter(gatewayMap.geographies, g => contains(servedIds, g.id)),
   g => union(g, { failover: filter(g.failover, id => contains(servedIds, id)) })
-)
+))
 var products = filter(gatewayMap.products, p => p.residency == null || contains(servedIds, p.residency))
 var subscriptions = filter(gatewayMap.subscriptions, s => contains(map(products, p => p.id), s.product))
 
-var abbreviations = loadJsonContent('abbreviations.json')
 var token = toLower(uniqueString(subscription().id, environmentName, location))
 var tags = { 'azd-env-name': environmentName, system: 'chargeback', profile: profile }
 var regions = map(gateways, g => g.region)
-var names = {
-  group: '${abbreviations.resourceGroup}${environmentName}'
-  workspace: '${abbreviations.logAnalytics}${token}'
-  insights: '${abbreviations.applicationInsights}${token}'
-  actionGroup: '${abbreviations.actionGroup}${token}'
-  storage: '${abbreviations.storageAccount}books${token}'
-  hostStorage: '${abbreviations.storageAccount}host${token}'
-  cosmos: '${abbreviations.cosmos}${token}'
-  redis: '${abbreviations.redis}${token}'
-  topic: '${abbreviations.eventGridTopic}${token}'
-  vault: '${abbreviations.keyVault}${token}'
-  app: '${abbreviations.functionApp}${token}'
-  plan: '${abbreviations.functionPlan}${token}'
-  functionsIdentity: '${abbreviations.identity}functions-${token}'
-  gatewayIdentity: '${abbreviations.identity}gateway-${token}'
-  gateway: '${abbreviations.apiManagement}${token}'
-  traffic: '${abbreviations.trafficManager}${token}'
-}
+var names = resourceNames(loadJsonContent('abbreviations.json'), environmentName, token)
 var modelNames = map(accounts, a => '${a.account}-${token}')
-var roleTargets = {
-  storage: names.storage
-  hostStorage: names.hostStorage
-  cosmos: names.cosmos
-  redis: names.redis
-  vault: names.vault
-  topic: names.topic
-  insights: names.insights
-  workspace: names.workspace
-  models: modelNames
-}
 var emails = filter(split(replace(alertEmails, ' ', ''), ','), item => !empty(item))
 var openAddresses = filter(split(replace(allowedIpAddresses, ' ', ''), ','), item => !empty(item))
 var customHost = empty(gatewayHostName) ? null : { name: gatewayHostName, certificateSecretId: gatewayCertificateSecretId }
@@ -191,7 +163,7 @@ module networks 'modules/network.bicep' = [
     params: {
       location: region
       tags: tags
-      name: '${abbreviations.virtualNetwork}${token}-${region}'
+      name: '${names.network}-${region}'
       addressPrefix: cidrSubnet('10.64.0.0/12', 16, i)
       workspaceResourceId: monitoring.outputs.workspaceResourceId
     }
@@ -271,7 +243,7 @@ module roles 'modules/roles.bicep' = {
       finance: financeGroupId
     }
     deployerType: principalType
-    names: roleTargets
+    names: any(union(names, { models: modelNames }))
   }
   dependsOn: [stores, models]
 }
@@ -301,7 +273,7 @@ module gatewayRoles 'modules/roles.bicep' = {
   params: {
     principals: { functions: '', topic: '', gateway: gateway.outputs.principalId, gatewayCertificate: '', deployer: '', finance: '' }
     deployerType: principalType
-    names: roleTargets
+    names: any(union(names, { models: modelNames }))
   }
 }
 

@@ -16,6 +16,7 @@ param names {
   insights: string
   workspace: string
   models: string[]
+  *: string
 }
 
 var roles = loadJsonContent('../roles.json')

@@ -4,13 +4,12 @@ The grammar of tree-sitter-bicep reads `a.x == b.y` as `(a.x == b).y`, so expres
 """
 
 import functools
-import json
 import re
 from collections import ChainMap
 from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
-import yaml
+from scripts.bicep.functions import FUNCTIONS, LOADERS, OPERATORS, shown
 
 Scope = Mapping[str, Any]
 Meaning = Callable[[Scope], Any]
@@ -236,11 +235,6 @@ def _string(parts: list[Any]) -> Meaning:
     return lambda scope: "".join(part if isinstance(part, str) else shown(part(scope)) for part in meanings)
 
 
-def shown(value: Any) -> str:
-    """A value as Bicep writes it into a string."""
-    return str(value).lower() if isinstance(value, bool) else str(value)
-
-
 def _call(name: str, arguments: list[Meaning]) -> Meaning:
     def call(scope: Scope) -> Any:
         values = [argument(scope) for argument in arguments]
@@ -253,59 +247,3 @@ def _call(name: str, arguments: list[Meaning]) -> Meaning:
 
 def _operation(sign: str, left: Meaning, right: Meaning) -> Meaning:
     return lambda scope: OPERATORS[sign](left(scope), lambda: right(scope))
-
-
-def _union(*values: Any) -> Any:
-    if isinstance(values[0], list):
-        every = [item for value in values for item in value]
-        return [item for i, item in enumerate(every) if item not in every[:i]]
-    merged: dict[str, Any] = {}
-    for value in values:
-        for key, item in value.items():
-            both = isinstance(item, dict) and isinstance(merged.get(key), dict)
-            merged[key] = _union(merged[key], item) if both else item
-    return merged
-
-
-def _sort(items: list[Any], before: Callable[[Any, Any], bool]) -> list[Any]:
-    return sorted(items, key=functools.cmp_to_key(lambda a, b: -1 if before(a, b) else 1 if before(b, a) else 0))
-
-
-OPERATORS: dict[str, Callable[[Any, Callable[[], Any]], Any]] = {
-    "??": lambda value, other: other() if value is None else value,
-    "||": lambda value, other: value or other(),
-    "&&": lambda value, other: value and other(),
-    "==": lambda value, other: value == other(),
-    "!=": lambda value, other: value != other(),
-    "<": lambda value, other: value < other(),
-    ">": lambda value, other: value > other(),
-    "+": lambda value, other: value + other(),
-    "*": lambda value, other: value * other(),
-    "/": lambda value, other: value // other(),
-}
-LOADERS: dict[str, Callable[[str], Any]] = {
-    "loadJsonContent": json.loads,
-    "loadTextContent": str,
-    "loadYamlContent": yaml.safe_load,
-}
-FUNCTIONS: dict[str, Callable[..., Any]] = {
-    "any": lambda value: value,
-    "concat": lambda *lists: [item for items in lists for item in items],
-    "contains": lambda items, item: item in items,
-    "empty": lambda value: not value,
-    "filter": lambda items, keep: [item for item in items if keep(item)],
-    "flatten": lambda lists: [item for items in lists for item in items],
-    "join": lambda items, separator: separator.join(items),
-    "length": len,
-    "map": lambda items, change: [change(item) for item in items],
-    "max": lambda *values: max(values[0] if isinstance(values[0], list) else values),
-    "range": lambda start, count: list(range(start, start + count)),
-    "reduce": lambda items, start, add: functools.reduce(add, items, start),
-    "replace": lambda value, old, new: value.replace(old, new),
-    "sort": _sort,
-    "split": lambda value, separator: value.split(separator),
-    "startsWith": lambda value, prefix: value.lower().startswith(prefix.lower()),
-    "string": shown,
-    "take": lambda items, count: items[:count],
-    "union": _union,
-}

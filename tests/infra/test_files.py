@@ -1,5 +1,6 @@
 """What else must hold of the files: their size, their schemas, and log queries that fit the log."""
 
+import json
 import re
 import subprocess
 from fnmatch import fnmatch
@@ -40,9 +41,11 @@ def test_every_module_is_used(path: Path) -> None:
 
 
 def test_every_abbreviation_is_used() -> None:
-    main = (INFRA / "main.bicep").read_text("utf-8")
+    names = (INFRA / "names.bicep").read_text("utf-8")
 
-    assert set(File(INFRA / "main.bicep")["abbreviations"]) == set(re.findall(r"\{abbreviations\.(\w+)\}", main))
+    assert set(json.loads((INFRA / "abbreviations.json").read_text("utf-8"))) == set(
+        re.findall(r"prefixes\.(\w+)\}", names)
+    )
 
 
 @pytest.mark.parametrize("path", QUERIES, ids=lambda path: path.stem)
