@@ -27,11 +27,14 @@ class AzureRefused(Exception):
 
 def azd_token(scope: str) -> str:
     """An access token of the account that azd is signed in with."""
-    run = subprocess.run(
-        ["azd", "auth", "token", "--scope", scope, "--output", "json"], capture_output=True, text=True, check=False
-    )
-    if run.returncode:
-        raise AzureRefused(401, f"azd gives no token for {scope}; run 'azd auth login' ({run.stderr.strip()[:300]})")
+    command = ["azd", "auth", "token", "--scope", scope, "--output", "json"]
+    try:
+        run = subprocess.run(command, capture_output=True, text=True, check=True)
+    except FileNotFoundError:
+        raise AzureRefused(401, "azd is not on the PATH: https://aka.ms/azd") from None
+    except subprocess.CalledProcessError as error:
+        reason = error.stderr.strip()[:300]
+        raise AzureRefused(401, f"azd gives no token for {scope}; run 'azd auth login' ({reason})") from None
     return str(json.loads(run.stdout)["token"])
 
 
