@@ -173,7 +173,8 @@ class Container:
         from chargeback.services.settle import Settler
 
         deadline = timedelta(hours=self.settings.settle_deadline_hours)
-        return Settler(self.gateway_log, self.counter, self.ingest, deadline=deadline)
+        quiet = timedelta(seconds=self.settings.settle_quiet_seconds)
+        return Settler(self.gateway_log, self.counter, self.ingest, deadline=deadline, quiet=quiet)
 
     @cached_property
     def auditor(self) -> "Auditor":

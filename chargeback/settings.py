@@ -70,6 +70,9 @@ class Settings(BaseSettings):
     log_analytics_endpoint: HttpsUrl = Field(
         "https://api.loganalytics.io", description="Query endpoint of Log Analytics, where the cloud has its own."
     )
+    settle_quiet_seconds: int = Field(
+        300, ge=0, le=3600, description="A stream is settled when its log rows have stopped coming for so long."
+    )
     report_decimals: int = Field(6, ge=0, le=12, description="Decimal places of the costs in the reports.")
     max_event_age_days: int = Field(400, ge=1, le=3650, description="Older events go to quarantine.")
     clock_skew_minutes: int = Field(60, ge=0, le=1440, description="Events further in the future go to quarantine.")

@@ -22,7 +22,7 @@ def connect(account_url: str, credential: AsyncTokenCredential) -> BlobServiceCl
         api_version=API_VERSION,
         retry_total=2,
         initial_backoff=0.5,
-        increment_base=2,
+        increment_base=1,
         random_jitter_range=0.5,
         connection_timeout=3,
         read_timeout=7,

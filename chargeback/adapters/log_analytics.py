@@ -13,7 +13,7 @@ from azure.monitor.query import LogsQueryPartialResult
 from azure.monitor.query.aio import LogsQueryClient
 
 from chargeback.domain.errors import StoreUnavailable
-from chargeback.domain.settlement import LoggedCall, TokenCount
+from chargeback.domain.settlement import LoggedCall, TokenCount, gateway_region, gateway_source
 
 IDS_PER_QUERY = 500
 """Keeps a query below the size that the service takes in one request."""
@@ -91,6 +91,8 @@ def _query(name: str) -> str:
 def _token_count(row: Row) -> TokenCount:
     return TokenCount(
         correlation_id=str(row["CorrelationId"]),
+        source=_source(row),
+        time=_utc(row["Started"]),
         deployment=str(row["DeploymentName"] or ""),
         model=str(row["ModelName"] or ""),
         prompt=int(row["PromptTokens"] or 0),
@@ -104,6 +106,8 @@ def _token_count(row: Row) -> TokenCount:
 def _sum(one: TokenCount, other: TokenCount) -> TokenCount:
     return TokenCount(
         correlation_id=one.correlation_id,
+        source=one.source,
+        time=min(one.time, other.time),
         deployment=max(one.deployment, other.deployment),
         model=max(one.model, other.model),
         prompt=one.prompt + other.prompt,
@@ -117,9 +121,9 @@ def _sum(one: TokenCount, other: TokenCount) -> TokenCount:
 def _logged_call(row: Row) -> LoggedCall:
     return LoggedCall(
         correlation_id=str(row["CorrelationId"]),
+        source=_source(row),
         time=_utc(row["TimeGenerated"]),
-        service=str(row["ServiceName"] or ""),
-        region=str(row["Region"] or "").replace(" ", "").lower(),
+        region=gateway_region(str(row["Region"] or "")),
         method=str(row["Method"] or ""),
         url=str(row["Url"] or ""),
         status=int(row["ResponseCode"] or 0),
@@ -129,6 +133,10 @@ def _logged_call(row: Row) -> LoggedCall:
         product_id=str(row["ProductId"] or ""),
         user_id=str(row["UserId"] or ""),
     )
+
+
+def _source(row: Row) -> str:
+    return gateway_source(str(row["ServiceName"] or ""), str(row["Region"] or ""))
 
 
 def _utc(time: datetime | str) -> datetime:

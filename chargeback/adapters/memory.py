@@ -337,6 +337,8 @@ class MemoryGatewayLog:
 
     counts: list[tuple[datetime, TokenCount]] = field(default_factory=list)
     logged: list[LoggedCall] = field(default_factory=list)
+    asked: list[str] = field(default_factory=list)
+    """The ids that calls were asked for by."""
 
     async def token_counts(self, since: datetime, until: datetime) -> list[TokenCount]:
         """The tokens of each call in the span."""
@@ -344,4 +346,5 @@ class MemoryGatewayLog:
 
     async def calls(self, since: datetime, until: datetime, correlation_ids: Sequence[str]) -> list[LoggedCall]:
         """The logged calls with these ids."""
+        self.asked += correlation_ids
         return [call for call in self.logged if call.correlation_id in correlation_ids and since <= call.time < until]

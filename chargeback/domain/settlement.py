@@ -27,6 +27,8 @@ class TokenCount:
 
     Attributes:
         correlation_id: the gateway's request id.
+        source: the source of the call's own event.
+        time: when the first of its rows was written (UTC).
         deployment: the deployment, as the log names it; may be empty.
         model: the model, as the log names it; may be empty.
         prompt: prompt tokens.
@@ -37,6 +39,8 @@ class TokenCount:
     """
 
     correlation_id: str
+    source: str
+    time: datetime
     deployment: str
     model: str
     prompt: int
@@ -44,6 +48,11 @@ class TokenCount:
     total: int
     streamed: bool
     arrived: datetime
+
+    @property
+    def call(self) -> str:
+        """The identity that the call's own event has."""
+        return call_identity(self.source, self.correlation_id)
 
     def usage(self) -> dict[str, int]:
         """The counts as a usage object whose parts sum to its total."""
@@ -60,8 +69,8 @@ class LoggedCall:
     """One call as the gateway logged it, with the identity that it had verified."""
 
     correlation_id: str
+    source: str
     time: datetime
-    service: str
     region: str
     method: str
     url: str
@@ -71,16 +80,6 @@ class LoggedCall:
     subscription_id: str
     product_id: str
     user_id: str
-
-    @property
-    def source(self) -> str:
-        """The source that the call's own event would have had."""
-        return f"/apim/{self.service}/{self.region}"
-
-    @property
-    def call(self) -> str:
-        """The identity that the call's own event would have had."""
-        return call_identity(self.source, self.correlation_id)
 
     def was_served(self, count: TokenCount) -> bool:
         """Whether the call itself used these tokens.
@@ -174,6 +173,16 @@ def recovered(call: LoggedCall, count: TokenCount) -> bytes:
         call.time,
         {name: value for name, value in data.items() if value != ""},
     )
+
+
+def gateway_source(service: str, region: str) -> str:
+    """The source of the events of one gateway region, as the gateway's own `account` fragment writes it."""
+    return f"/apim/{service}/{gateway_region(region)}"
+
+
+def gateway_region(region: str) -> str:
+    """A region as events name it, from the name that Azure displays."""
+    return region.replace(" ", "").lower()
 
 
 def described(url: str) -> tuple[str, str]:

@@ -10,12 +10,9 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Protocol
 
-from chargeback.domain.settlement import LoggedCall, PendingCall, TokenCount, estimated, recovered, settled
+from chargeback.domain.settlement import PendingCall, TokenCount, estimated, recovered, settled
 from chargeback.services.ingest import Ingested, open_days
 from chargeback.services.ports import Counter, GatewayLog
-
-QUIET = timedelta(minutes=5)
-"""A call's rows come in parts: it is settled when nothing more of it has arrived for so long."""
 
 SPREAD = timedelta(hours=1)
 """How far a call's rows may lie from the time of its event."""
@@ -58,12 +55,20 @@ class Settler:
     """Settles the open days."""
 
     def __init__(
-        self, log: GatewayLog, counter: Counter, door: Door, *, deadline: timedelta = timedelta(hours=24)
+        self,
+        log: GatewayLog,
+        counter: Counter,
+        door: Door,
+        *,
+        deadline: timedelta = timedelta(hours=24),
+        quiet: timedelta = timedelta(minutes=5),
     ) -> None:
+        """A call is settled when nothing more of it has arrived for `quiet`, because its rows come in parts."""
         self._log = log
         self._counter = counter
         self._door = door
         self._deadline = deadline
+        self._quiet = quiet
 
     async def settle(self, now: datetime) -> Settlement:
         """Settle what can be at `now` (UTC). Raises `StoreUnavailable`; running again is then right."""
@@ -71,8 +76,8 @@ class Settler:
         counts: dict[str, TokenCount] = {}
         for since, until in _spans([call.time for call in pending], now):
             counts |= {count.correlation_id: count for count in await self._log.token_counts(since, until)}
-        ready = [settled(call, counts[call.id]) for call in pending if _is_complete(counts.get(call.id), now)]
-        rest = [call for call in pending if not _is_complete(counts.get(call.id), now)]
+        ready = [settled(call, counts[call.id]) for call in pending if self._is_complete(counts.get(call.id), now)]
+        rest = [call for call in pending if not self._is_complete(counts.get(call.id), now)]
         guesses = list(self._guesses(rest, counts, now))
         recoveries = await self._recoveries(now)
         for events in _chunks([*ready, *guesses, *recoveries]):
@@ -96,33 +101,34 @@ class Settler:
         counts = {
             count.correlation_id: count
             for count in found
-            if _is_complete(count, now) and _REQUEST_ID.fullmatch(count.correlation_id)
+            if self._is_complete(count, now) and _REQUEST_ID.fullmatch(count.correlation_id)
         }
-        if not counts:
+        unknown = {count.correlation_id: count for count in await self._unknown(list(counts.values()))}
+        if not unknown:
             return []
-        calls = await self._log.calls(now - RECOVER_WITHIN - SPREAD, now, list(counts))
-        served = [
-            call for call in calls if call.time <= now - RECOVER_AFTER and call.was_served(counts[call.correlation_id])
+        calls = await self._log.calls(now - RECOVER_WITHIN - SPREAD, now, list(unknown))
+        return [
+            recovered(call, unknown[call.correlation_id])
+            for call in calls
+            if call.time <= now - RECOVER_AFTER and call.was_served(unknown[call.correlation_id])
         ]
-        return [recovered(call, counts[call.correlation_id]) for call in await self._unknown(served)]
 
-    async def _unknown(self, calls: Sequence[LoggedCall]) -> list[LoggedCall]:
+    async def _unknown(self, counts: Sequence[TokenCount]) -> list[TokenCount]:
         """Of these calls, those that are known on none of the days on which their event may lie."""
-        unknown = {call.correlation_id: call for call in calls}
-        days = sorted({day for call in calls for day in _days(call.time)})
-        for day in days:
-            of_day = [call for call in unknown.values() if day in _days(call.time)]
-            known = await self._counter.known(day, [call.call for call in of_day])
+        unknown = {count.correlation_id: count for count in counts}
+        for day in sorted({day for count in counts for day in _days(count.time)}):
+            of_day = [count for count in unknown.values() if day in _days(count.time)]
+            known = await self._counter.known(day, [count.call for count in of_day])
             if known is None:
-                known = [day == call.time.date().isoformat() for call in of_day]
-            for call, is_known in zip(of_day, known, strict=True):
+                # A day that is not counted at the moment knows nothing; its own calls are left alone.
+                known = [day == count.time.date().isoformat() for count in of_day]
+            for count, is_known in zip(of_day, known, strict=True):
                 if is_known:
-                    del unknown[call.correlation_id]
+                    del unknown[count.correlation_id]
         return list(unknown.values())
 
-
-def _is_complete(count: TokenCount | None, now: datetime) -> bool:
-    return count is not None and count.arrived <= now - QUIET and count.usage()["total_tokens"] > 0
+    def _is_complete(self, count: TokenCount | None, now: datetime) -> bool:
+        return count is not None and count.arrived <= now - self._quiet and count.usage()["total_tokens"] > 0
 
 
 def _days(time: datetime) -> set[str]:

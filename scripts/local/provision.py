@@ -6,6 +6,7 @@ import urllib.error
 import urllib.parse
 import urllib.request
 from collections.abc import Mapping
+from functools import lru_cache
 from typing import Any
 
 from scripts.local.processes import StackError
@@ -27,7 +28,7 @@ def call(
     """Make one HTTP call to a server of the stack; raise unless the status is one of `accept`."""
     data = None if body is None else json.dumps(body).encode()
     request = urllib.request.Request(url, data, {"Content-Type": "application/json", **(headers or {})}, method=method)
-    context = ssl.create_default_context(cafile=str(site.certificates.bundle))
+    context = _trusting(str(site.certificates.bundle))
     try:
         with urllib.request.urlopen(request, timeout=10, context=context) as response:
             status, answer = response.status, response.read()
@@ -37,6 +38,12 @@ def call(
     if status not in accept:
         raise StackError(f"{method} {url} answered {status}: {answer[:500].decode(errors='replace')}")
     return bytes(answer)
+
+
+@lru_cache
+def _trusting(bundle: str) -> ssl.SSLContext:
+    """Reading a bundle takes longer than most calls do."""
+    return ssl.create_default_context(cafile=bundle)
 
 
 def access_token(site: Site, resource: str) -> str:

@@ -107,9 +107,8 @@ def _accounts(site: Site) -> list[str]:
 
 
 def _gateway(site: Site) -> list[str]:
-    tls = ["--certificate", str(site.certificates.certificate), "--key", str(site.certificates.key)]
-    logs = ["--logs-port", str(site.logs_port), *tls]
-    return _python("gateway", "--state", str(site.state), "--port", str(site.ports["gateway"]), *logs)
+    ports = ["--port", str(site.ports["gateway"]), "--logs-port", str(site.logs_port)]
+    return _python("gateway", "--state", str(site.state), *ports)
 
 
 def _gateway_ready(site: Site) -> bool:

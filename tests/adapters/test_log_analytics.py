@@ -28,6 +28,9 @@ COLUMNS = [
     ("DeploymentName", "string"),
     ("ModelName", "string"),
     ("IsStreamCompletion", "int"),
+    ("Region", "string"),
+    ("ServiceName", "string"),
+    ("Started", "datetime"),
     ("Arrived", "datetime"),
 ]
 CALLS = ["CorrelationId", "TimeGenerated", "Method", "Url", "ResponseCode", "TotalTime", "BackendUrl", "Region"]
@@ -87,7 +90,7 @@ def span(body: dict[str, Any]) -> timedelta:
 
 
 def test_an_answer_that_is_cut_off_is_asked_for_in_halves_and_added_up(tmp_path: Path) -> None:
-    row = ["call-1", 10, 2, 12, "gpt-4o", "", 1, "2026-03-14T12:00:00Z"]
+    row = ["call-1", 10, 2, 12, "gpt-4o", "", 1, "East US 2", "gw", "2026-03-14T11:59:00Z", "2026-03-14T12:00:00Z"]
     spans: list[timedelta] = []
 
     def answer(body: dict[str, Any]) -> tuple[int, Any]:
@@ -100,7 +103,9 @@ def test_an_answer_that_is_cut_off_is_asked_for_in_halves_and_added_up(tmp_path:
     counts = asked(answer, tmp_path, lambda log: log.token_counts(NOON - timedelta(hours=1), NOON))
 
     assert spans == [timedelta(hours=1), timedelta(minutes=30), timedelta(minutes=30)]
-    assert counts == [TokenCount("call-1", "gpt-4o", "", 20, 4, 24, True, NOON)]
+    assert counts == [
+        TokenCount("call-1", "/apim/gw/eastus2", NOON - timedelta(minutes=1), "gpt-4o", "", 20, 4, 24, True, NOON)
+    ]
 
 
 def test_an_answer_that_stays_cut_off_is_a_failure_and_never_half_a_truth(tmp_path: Path) -> None:
@@ -121,7 +126,19 @@ def test_a_workspace_that_refuses_is_unavailable(tmp_path: Path, status: int) ->
 
 
 def test_rows_with_empty_columns_are_read(tmp_path: Path) -> None:
-    row = ["call-1", 10, None, None, None, None, None, "2026-03-14T12:00:00.1234567Z"]
+    row = [
+        "call-1",
+        10,
+        None,
+        None,
+        None,
+        None,
+        None,
+        None,
+        None,
+        "2026-03-14T12:00:00Z",
+        "2026-03-14T12:00:00.1234567Z",
+    ]
 
     counts = asked(
         lambda _body: (200, {"tables": [table(COLUMNS, [row])]}), tmp_path, lambda log: log.token_counts(NOON, NOON)
@@ -149,8 +166,8 @@ def test_calls_are_asked_for_by_their_ids_in_portions(tmp_path: Path) -> None:
     assert calls == [
         LoggedCall(
             correlation_id="id-1",
+            source="/apim/gw/eastus2",
             time=NOON,
-            service="gw",
             region="eastus2",
             method="POST",
             url="https://gw/openai/v1/responses",

@@ -9,12 +9,17 @@ from scripts.local.gateway.assembly import MonoMissing, Toolchain
 from tests.gateway.laboratory import Laboratory
 
 
-@pytest.fixture(scope="session")
-def laboratory() -> Iterator[Laboratory]:
+@pytest.fixture(scope="session", autouse=True)
+def mono() -> None:
+    """Without Mono there is nothing here to test."""
     try:
         Toolchain.find()
     except MonoMissing as missing:
         pytest.skip(str(missing))
+
+
+@pytest.fixture(scope="session")
+def laboratory(mono: None) -> Iterator[Laboratory]:
     with asyncio.Runner() as runner:
         opened = Laboratory(runner)
         runner.run(opened.open())

@@ -29,6 +29,8 @@ def llm(call: str, tokens: int, **more: Any) -> dict[str, Any]:
         "TimeGenerated": MOMENT.isoformat(),
         "DeploymentName": "gpt-4o",
         "ModelName": "",
+        "Region": "swedencentral",
+        "_ResourceId": "/subscriptions/s/service/Local",
     }
     counts = {"PromptTokens": tokens, "CompletionTokens": 1, "TotalTokens": tokens + 1}
     return {**row, **counts, "IsStreamCompletion": True, **more}

@@ -268,7 +268,9 @@ def test_200_calls_at_once_with_random_faults_are_200_events_and_every_token_is_
     print(f"settled {settlement} in {time.monotonic() - began:.2f} s; {booked}; served {outcomes.count('ok')} of 200")
     assert len({event["id"] for event in events}) == len(events) == 200
     assert set(outcomes) <= {"ok", "no_backend_available", "all_backends_busy"}
-    assert sum(status < 400 for status in statuses) == outcomes.count("ok") >= 150
+    assert sum(status < 400 for status in statuses) == outcomes.count("ok")
+    refused = {event["data"].get("productId") for event in events if event["data"]["statusCode"] >= 400}
+    assert refused <= {"eu-resident"}  # both accounts of its geography may be out; the others have one that is not
     assert "unsettled calls" not in booked
     assert sum(count for name, count in booked.items() if name.endswith("calls")) == 200
     assert booked["exact tokens"] + booked["settled tokens"] == stage.billed()

@@ -79,7 +79,7 @@ def pending(name: str = "call-1", time: datetime = EARLIER, **data: Any) -> dict
 
 def tokens(name: str = "call-1", **fields: Any) -> TokenCount:
     """A count of the log, complete since long ago."""
-    base = TokenCount(name, "gpt-4o", "gpt-4o-2024-11-20", 10, 5, 15, True, EARLIER)
+    base = TokenCount(name, SOURCE, EARLIER, "gpt-4o", "gpt-4o-2024-11-20", 10, 5, 15, True, EARLIER)
     return replace(base, **fields)
 
 
@@ -87,8 +87,8 @@ def logged(name: str = "call-1", **fields: Any) -> LoggedCall:
     """The gateway's own row of a call."""
     base = LoggedCall(
         correlation_id=name,
+        source=SOURCE,
         time=EARLIER,
-        service="gw",
         region="swedencentral",
         method="POST",
         url="https://gw.azure-api.net/openai/deployments/gpt-4o/chat/completions",
@@ -222,6 +222,16 @@ def test_a_call_whose_event_has_come_is_not_recovered(books: Books, type_: str) 
     assert books.counted() == before
 
 
+def test_the_gateways_own_rows_are_only_asked_for_where_an_event_is_missing(books: Books) -> None:
+    books.ingest(*({**pending(f"known-{n}"), "type": "chargeback.usage.recorded.v1"} for n in range(20)))
+    books.log.counts += [(EARLIER, tokens(f"known-{n}")) for n in range(20)] + [(EARLIER, tokens("lost"))]
+    books.log.logged.append(logged("lost"))
+
+    books.settle()
+
+    assert books.log.asked == ["lost"]
+
+
 def test_an_event_that_comes_after_its_recovery_counts_instead(books: Books) -> None:
     books.ingest(pending("other"))
     books.log.counts.append((EARLIER, tokens("late")))
@@ -239,7 +249,7 @@ def test_an_event_that_comes_after_its_recovery_counts_instead(books: Books) -> 
 def test_an_event_on_its_way_is_not_taken_for_lost(books: Books) -> None:
     books.ingest(pending("other"))
     young = NOW - timedelta(minutes=20)
-    books.log.counts.append((young, tokens("young", arrived=young)))
+    books.log.counts.append((young, tokens("young", time=young, arrived=young)))
     books.log.logged.append(logged("young", time=young))
 
     assert books.settle().recovered == 0
@@ -249,7 +259,7 @@ def test_a_call_whose_event_lies_on_the_day_before_is_not_recovered(books: Books
     midnight = datetime(2026, 3, 14, tzinfo=UTC)
     event = {**pending("edge", time=midnight - timedelta(seconds=1)), "type": "chargeback.usage.recorded.v1"}
     books.ingest(event, pending("other", time=midnight), now=midnight)
-    books.log.counts.append((midnight, tokens("edge", arrived=midnight)))
+    books.log.counts.append((midnight, tokens("edge", time=midnight, arrived=midnight)))
     books.log.logged.append(logged("edge", time=midnight + timedelta(seconds=2)))
 
     assert books.settle(midnight + timedelta(hours=2)).recovered == 0

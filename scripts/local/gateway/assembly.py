@@ -33,6 +33,9 @@ _IMPORTS = (
     "Gateway",
 )
 _ERROR = re.compile(r"^(?P<file>[^(]+)\((?P<line>\d+),\d+\): error (?P<reason>CS\d+: .*)$", re.MULTILINE)
+# Where Debian, and Mono's own packages, keep the two libraries.
+_NEWTONSOFT = ("cli/Newtonsoft.Json-*/Newtonsoft.Json.dll", "mono/msbuild/*/bin/Newtonsoft.Json.dll")
+_CECIL = ("mono-cecil/Mono.Cecil.dll", "cli/Mono.Cecil-*/Mono.Cecil.dll", "mono/gac/Mono.Cecil/*/Mono.Cecil.dll")
 _DEBIAN = "mono-mcs mono-runtime libnewtonsoft-json5.0-cil libmono-cecil-cil"
 
 
@@ -40,8 +43,8 @@ class MonoMissing(Exception):
     """Mono or one of its libraries is not installed; the message says how to install it."""
 
 
-def _library(*patterns: str) -> Path | None:
-    return next((path for pattern in patterns for path in sorted(Path("/usr/lib").glob(pattern))), None)
+def _library(libraries: Path, patterns: tuple[str, ...]) -> Path | None:
+    return next((path for pattern in patterns for path in sorted(libraries.glob(pattern))), None)
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,8 +60,9 @@ class Toolchain:
     def find(cls) -> "Toolchain":
         """The installed toolchain, or `MonoMissing`."""
         mcs, mono = shutil.which("mcs"), shutil.which("mono")
-        newtonsoft = _library("cli/Newtonsoft.Json-*/Newtonsoft.Json.dll", "mono/gac/Newtonsoft.Json/*/*.dll")
-        cecil = _library("mono-cecil/Mono.Cecil.dll", "cli/Mono.Cecil-*/Mono.Cecil.dll", "mono/gac/Mono.Cecil/*/*.dll")
+        libraries = Path(mono).resolve().parents[1] / "lib" if mono else Path("/usr/lib")
+        newtonsoft = _library(libraries, _NEWTONSOFT)
+        cecil = _library(libraries, _CECIL)
         if not (mcs and mono and newtonsoft and cecil):
             raise MonoMissing(
                 "The local gateway runs the policies' C# with Mono, which is not installed here. "

@@ -48,7 +48,6 @@ class Call:
     response_headers: CIMultiDict[str] = field(default_factory=CIMultiDict)
     after: list[Any] = field(default_factory=list)
     """What is to be done with the token counts once they are known (limits, metrics)."""
-    attempts: int = 0
     started: float = field(default_factory=time.time)
     _update: dict[str, Any] = field(default_factory=dict)
     _turn: asyncio.Lock = field(default_factory=asyncio.Lock)

@@ -22,7 +22,7 @@ from scripts.local.gateway.nodes import Node
 from scripts.local.gateway.policies import auth, backend, cache, flow, limit, llm, message, send
 from scripts.local.gateway.programs import Program, program_at
 
-__all__ = ["Gateway", "prepare"]
+# Importing the families declares what executes each element.
 FAMILIES = (auth, backend, cache, flow, limit, llm, message, send)
 
 

@@ -45,7 +45,7 @@ def _call_row(call: Call) -> dict[str, Any]:
         "TimeGenerated": _moment(call.started),
         "CorrelationId": call.request_id,
         "Region": call.gateway.config.region,
-        "_ResourceId": f"/providers/microsoft.apimanagement/service/{call.gateway.config.service}",
+        "_ResourceId": _resource_id(call),
         "ApiId": call.gateway.config.api["id"],
         "OperationId": call.operation.get("Id", ""),
         "ProductId": product["Id"] if product else "",
@@ -72,6 +72,7 @@ def _llm_row(call: Call, counts: Counts, request: Any) -> dict[str, Any]:
         "CorrelationId": call.request_id,
         "SequenceNumber": 0,
         "Region": call.gateway.config.region,
+        "_ResourceId": _resource_id(call),
         "ApiVersion": next((value for name, value in call.request.query if name == "api-version"), ""),
         "OperationName": llm_operation(call.request.path) or "",
         "DeploymentName": deployment,
@@ -82,6 +83,10 @@ def _llm_row(call: Call, counts: Counts, request: Any) -> dict[str, Any]:
         "IsStreamCompletion": counts.streamed,
         "RequestId": call.backend_request_id or call.request_id,
     }
+
+
+def _resource_id(call: Call) -> str:
+    return f"/providers/microsoft.apimanagement/service/{call.gateway.config.service}"
 
 
 def _moment(seconds: float) -> str:

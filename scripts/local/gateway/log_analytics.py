@@ -78,6 +78,9 @@ def _token_counts(rows: list[Row], _ids: set[str]) -> Table:
         ("DeploymentName", "string"),
         ("ModelName", "string"),
         ("IsStreamCompletion", "int"),
+        ("Region", "string"),
+        ("ServiceName", "string"),
+        ("Started", "datetime"),
         ("Arrived", "datetime"),
     ]
     sums = ("PromptTokens", "CompletionTokens", "TotalTokens")
@@ -88,6 +91,9 @@ def _token_counts(rows: list[Row], _ids: set[str]) -> Table:
             max(row["DeploymentName"] for row in group),
             max(row["ModelName"] for row in group),
             max(int(row["IsStreamCompletion"]) for row in group),
+            max(row["Region"] for row in group),
+            max(_service(row) for row in group),
+            min(row["TimeGenerated"] for row in group),
             max(row["ingestion_time"] for row in group),
         ]
         for name, group in calls.items()
@@ -111,10 +117,12 @@ def _gateway_calls(rows: list[Row], ids: set[str]) -> Table:
         ("ServiceName", "string"),
     ]
     return columns, [
-        [*(row[name] for name, _ in columns[:-1]), row["_ResourceId"].lower().rpartition("/service/")[2]]
-        for name, row in latest.items()
-        if name in ids
+        [*(row[name] for name, _ in columns[:-1]), _service(row)] for name, row in latest.items() if name in ids
     ]
+
+
+def _service(row: Row) -> str:
+    return str(row["_ResourceId"]).lower().rpartition("/service/")[2]
 
 
 _KNOWN: dict[str, Callable[[list[Row], set[str]], Table]] = {

@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from scripts.local.gateway.config import Config, load_config
+from scripts.local.gateway.config import load_config
 from scripts.local.gateway.gateway import Gateway, prepare
 from scripts.local.gateway.log_analytics import application as log_application
 from scripts.local.gateway.mono import Mono
@@ -84,6 +84,3 @@ async def serve(
 def load_regions(config: Path) -> list[str]:
     """The gateway regions that the configuration names, in its order."""
     return [entry["region"] for entry in load_definitions(config)["gateways"]]
-
-
-__all__ = ["Config", "Running", "load_regions", "serve", "subscription_keys"]

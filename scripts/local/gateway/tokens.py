@@ -57,7 +57,6 @@ class Counts:
     prompt: int
     completion: int
     total: int
-    estimated: bool
     streamed: bool
     model: str | None = None
 
@@ -93,10 +92,10 @@ class Tee:
             prompt = _number(usage.get("prompt_tokens", usage.get("input_tokens")), 0)
             completion = _number(usage.get("completion_tokens", usage.get("output_tokens")), 0)
             total = _number(usage.get("total_tokens"), prompt + completion)
-            return Counts(prompt, completion, total, False, self.streamed, self._model)
+            return Counts(prompt, completion, total, self.streamed, self._model)
         prompt = estimate_prompt(self._request)
         completion = -(-self._characters // _CHARACTERS_PER_TOKEN)
-        return Counts(prompt, completion, prompt + completion, True, self.streamed, self._model)
+        return Counts(prompt, completion, prompt + completion, self.streamed, self._model)
 
     def _document(self, text: bytes) -> None:
         try:

@@ -51,7 +51,6 @@ async def forward_request(call: Call, node: Node) -> None:
     call.response = call.backend_status = None
     call.changed("response", "request")
     backend = _target(call)
-    call.attempts += 1
     response = await _send(call, backend, timeout, keep=keep, whole=whole, follow=follow)
     call.response = response
     call.backend_status = response.status

@@ -1,0 +1,1 @@
+"""The demo: what an application, an operator and finance each see."""

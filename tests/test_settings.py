@@ -1,0 +1,125 @@
+"""Every setting is validated at start, and what is wrong with it is said with its name."""
+
+import json
+from pathlib import Path
+
+import pytest
+
+from chargeback.domain.errors import InvalidConfig
+from chargeback.settings import Settings, read_settings
+
+ROOT = Path(__file__).parents[1]
+GOOD = {
+    "STORAGE_ACCOUNT_URL": "https://account.blob.core.windows.net/",
+    "COSMOS_ENDPOINT": "https://account.documents.azure.com:443",
+    "REDIS_URL": "rediss://cache.region.redis.azure.net:10000",
+    "EVENTS_KEY": "the-events-key",
+}
+NAMES = {name.upper() for name in Settings.model_fields}
+
+
+@pytest.fixture(autouse=True)
+def environment(monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in NAMES:
+        monkeypatch.delenv(name, raising=False)
+    for name, value in GOOD.items():
+        monkeypatch.setenv(name, value)
+
+
+def faults() -> list[str]:
+    with pytest.raises(InvalidConfig) as invalid:
+        read_settings()
+    return invalid.value.faults
+
+
+def test_the_least_settings_are_enough_and_the_others_have_defaults() -> None:
+    settings = read_settings()
+
+    assert settings.storage_account_url == "https://account.blob.core.windows.net"
+    assert settings.cosmos_database == "chargeback"
+    assert settings.post_schedule == "0 */15 * * * *"
+    assert settings.report_decimals == 6
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        ("STORAGE_ACCOUNT_URL", "http://account.blob.core.windows.net"),
+        ("STORAGE_ACCOUNT_URL", "account"),
+        ("STORAGE_ACCOUNT_URL", "https://"),
+        ("STORAGE_ACCOUNT_URL", "https://host:port"),
+        ("STORAGE_ACCOUNT_URL", "https://[::1"),
+        ("COSMOS_ENDPOINT", "http://127.0.0.1:8081"),
+        ("REDIS_URL", "127.0.0.1:6379"),
+        ("REDIS_URL", "redis://127.0.0.1:port"),
+        ("REDIS_URL", "redis://127.0.0.1:99999"),
+        ("REDIS_URL", "redis://cache.region.redis.azure.net:10000"),
+        ("REDIS_URL", "rediss://:secret@cache:10000"),
+        ("KEY_VAULT_URL", "vault"),
+        ("POST_SCHEDULE", "*/15 * * * *"),
+        ("AUDIT_SCHEDULE", "nightly"),
+        ("PUBLISH_SCHEDULE", "0 0 4 * * * *"),
+        ("REPORT_DECIMALS", "13"),
+        ("REPORT_DECIMALS", "-1"),
+        ("REPORT_DECIMALS", "six"),
+        ("MAX_EVENT_AGE_DAYS", "0"),
+        ("CLOCK_SKEW_MINUTES", "1441"),
+    ],
+)
+def test_a_wrong_setting_is_named(monkeypatch: pytest.MonkeyPatch, name: str, value: str) -> None:
+    monkeypatch.setenv(name, value)
+
+    (fault,) = faults()
+
+    assert fault.startswith(f"{name}: ")
+    assert "secret" not in fault
+
+
+def test_every_missing_setting_is_listed(monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in ("STORAGE_ACCOUNT_URL", "COSMOS_ENDPOINT", "REDIS_URL"):
+        monkeypatch.delenv(name)
+
+    assert sorted(faults()) == [
+        "COSMOS_ENDPOINT: is not set",
+        "REDIS_URL: is not set",
+        "STORAGE_ACCOUNT_URL: is not set",
+    ]
+
+
+def test_missing_and_wrong_settings_are_told_together(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("COSMOS_ENDPOINT", "")
+    monkeypatch.setenv("REDIS_URL", "nowhere")
+
+    assert [fault.split(":")[0] for fault in sorted(faults())] == ["COSMOS_ENDPOINT", "REDIS_URL"]
+
+
+def test_the_events_door_is_never_open(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("EVENTS_KEY")
+
+    (fault,) = faults()
+
+    assert "set KEY_VAULT_URL or EVENTS_KEY" in fault
+
+
+def test_a_key_vault_serves_instead_of_the_key(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("EVENTS_KEY")
+    monkeypatch.setenv("KEY_VAULT_URL", "https://vault.vault.azure.net/")
+
+    assert read_settings().key_vault_url == "https://vault.vault.azure.net"
+
+
+def test_the_events_key_is_never_printed() -> None:
+    assert "the-events-key" not in repr(read_settings())
+
+
+def test_the_sample_settings_name_every_setting_and_no_other() -> None:
+    sample = json.loads((ROOT / "local.settings.sample.json").read_text())["Values"]
+
+    assert sample.keys() - {"FUNCTIONS_WORKER_RUNTIME", "AzureWebJobsStorage"} == NAMES
+
+
+def test_the_sample_settings_are_valid(monkeypatch: pytest.MonkeyPatch) -> None:
+    for name, value in json.loads((ROOT / "local.settings.sample.json").read_text())["Values"].items():
+        monkeypatch.setenv(name, value)
+
+    assert read_settings().events_key is not None
