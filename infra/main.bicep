@@ -84,6 +84,11 @@ param settleSchedule string = '0 10/15 * * * *'
 param settleDeadlineHours int = 24
 
 @minValue(0)
+@maxValue(3600)
+@description('Optional. Seconds without new log rows after which a streamed call is settled.')
+param settleQuietSeconds int = 300
+
+@minValue(0)
 @maxValue(12)
 @description('Optional. Decimal places of amounts in reports.')
 param reportDecimals int = 6
@@ -199,6 +204,7 @@ module pipeline 'modules/pipeline.bicep' = {
       PUBLISH_SCHEDULE: publishSchedule
       SETTLE_SCHEDULE: settleSchedule
       SETTLE_DEADLINE_HOURS: string(settleDeadlineHours)
+      SETTLE_QUIET_SECONDS: string(settleQuietSeconds)
       REPORT_DECIMALS: string(reportDecimals)
       MAX_EVENT_AGE_DAYS: string(maxEventAgeDays)
       CLOCK_SKEW_MINUTES: string(clockSkewMinutes)

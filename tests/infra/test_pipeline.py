@@ -33,21 +33,14 @@ def test_the_sample_settings_name_every_setting_that_the_code_reads_and_no_other
     assert sample_settings() == SETTINGS
 
 
-def test_a_schedule_has_the_same_default_in_bicep_and_in_the_code() -> None:
+def test_a_setting_has_the_same_default_in_bicep_and_in_the_code() -> None:
     main = File(INFRA / "main.bicep")
-    defaults = {name: field.default for name, field in Settings.model_fields.items()}
+    schedules = property_of(statements(INFRA / "main.bicep", "module")["pipeline"].node, "schedules")
+    given = {key: re.sub(r"string\((\w+)\)", r"\1", text(property_of(schedules, key))) for key in keys(schedules)}
 
-    assert {name: main[f"{name}Schedule"] for name in ("post", "audit", "publish", "settle")} == {
-        name: defaults[f"{name}_schedule"] for name in ("post", "audit", "publish", "settle")
-    }
-    assert {
-        name: main[name] for name in ("reportDecimals", "maxEventAgeDays", "clockSkewMinutes", "settleDeadlineHours")
-    } == {
-        "reportDecimals": defaults["report_decimals"],
-        "maxEventAgeDays": defaults["max_event_age_days"],
-        "clockSkewMinutes": defaults["clock_skew_minutes"],
-        "settleDeadlineHours": defaults["settle_deadline_hours"],
-    }
+    defaults = {name.upper(): field.default for name, field in Settings.model_fields.items()}
+
+    assert {key: main[parameter] for key, parameter in given.items()} == {key: defaults[key] for key in given}
 
 
 def test_every_blob_container_that_the_code_uses_is_made() -> None:
