@@ -52,6 +52,17 @@ resource logger 'Microsoft.ApiManagement/service/loggers@2024-05-01' = {
   properties: { loggerType: 'azureMonitor', isBuffered: true }
 }
 
+resource everyApi 'Microsoft.ApiManagement/service/diagnostics@2024-05-01' = {
+  parent: service
+  name: 'azuremonitor'
+  properties: {
+    loggerId: logger.id
+    alwaysLog: 'allErrors'
+    sampling: { samplingType: 'fixed', percentage: 100 }
+    logClientIp: false
+  }
+}
+
 // largeLanguageModel without requests and responses: counts only. Bodies of 0 bytes: reading one would hold a stream up.
 resource diagnostics 'Microsoft.ApiManagement/service/apis/diagnostics@2025-03-01-preview' = {
   parent: published
@@ -66,4 +77,5 @@ resource diagnostics 'Microsoft.ApiManagement/service/apis/diagnostics@2025-03-0
     frontend: { request: { headers: [], body: { bytes: 0 } }, response: { headers: [], body: { bytes: 0 } } }
     backend: { request: { headers: [], body: { bytes: 0 } }, response: { headers: [], body: { bytes: 0 } } }
   }
+  dependsOn: [everyApi]
 }
