@@ -6,6 +6,8 @@ from datetime import UTC, datetime
 import azure.functions as func
 
 from chargeback.bootstrap import Container
+from chargeback.domain.money import to_text
+from chargeback.services.month_spend import month_spend
 
 log = logging.getLogger(__name__)
 
@@ -17,7 +19,8 @@ def blueprint(container: Container) -> func.Blueprint:
     @bp.function_name("post_usage")
     @bp.timer_trigger(arg_name="timer", schedule="%POST_SCHEDULE%", run_on_startup=False, use_monitor=True)
     async def post_usage(timer: func.TimerRequest) -> None:
-        for posted in await container.poster.post(datetime.now(UTC)):
+        now = datetime.now(UTC)
+        for posted in await container.poster.post(now):
             log.info(
                 "posted day=%s records=%d replayed=%d unpriced=%d unsettled=%d past_due=%s",
                 posted.day,
@@ -26,6 +29,14 @@ def blueprint(container: Container) -> func.Blueprint:
                 posted.unpriced,
                 posted.unsettled,
                 timer.past_due,
+            )
+        for spend in await month_spend(container.books, now):
+            log.info(
+                "spend month=%s cost_centre=%s currency=%s cost=%s",
+                spend.month,
+                spend.cost_centre,
+                spend.currency,
+                to_text(spend.cost),
             )
 
     return bp

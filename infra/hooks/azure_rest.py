@@ -1,0 +1,142 @@
+"""Azure's REST APIs under the identity that azd is signed in with; needs azd and the standard library only."""
+
+import json
+import subprocess
+import time
+import urllib.error
+import urllib.request
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+ARM = "https://management.azure.com"
+AGAIN = {408, 429, 500, 502, 503, 504}
+
+
+class AzureRefused(Exception):
+    """Azure answered with an error.
+
+    Attributes:
+        status: HTTP status; 0 where no answer came.
+    """
+
+    def __init__(self, status: int, message: str) -> None:
+        super().__init__(message)
+        self.status = status
+
+
+def azd_token(scope: str) -> str:
+    """An access token of the account that azd is signed in with."""
+    command = ["azd", "auth", "token", "--scope", scope, "--output", "json"]
+    try:
+        run = subprocess.run(command, capture_output=True, text=True, check=True)
+    except FileNotFoundError:
+        raise AzureRefused(401, "azd is not on the PATH: https://aka.ms/azd") from None
+    except subprocess.CalledProcessError as error:
+        reason = error.stderr.strip()[:300]
+        raise AzureRefused(401, f"azd gives no token for {scope}; run 'azd auth login' ({reason})") from None
+    return str(json.loads(run.stdout)["token"])
+
+
+@dataclass
+class Azure:
+    """A client that waits out throttling and passing faults.
+
+    Attributes:
+        token: gives an access token for a scope.
+        arm: where the Resource Manager is.
+        pause: seconds before the first repetition; doubles with each.
+        attempts: how often a request is sent at most.
+    """
+
+    token: Callable[[str], str] = azd_token
+    arm: str = ARM
+    pause: float = 2.0
+    attempts: int = 6
+    _tokens: dict[str, str] = field(default_factory=dict)
+
+    def manage(self, method: str, path: str, version: str, body: object = None) -> Any:
+        """Call the Resource Manager; None for an empty answer."""
+        separator = "&" if "?" in path else "?"
+        url = path if path.startswith(self.arm) else f"{self.arm}{path}{separator}api-version={version}"
+        return self.send(method, url, body, headers=self.bearer(f"{ARM}/.default"))
+
+    def find(self, path: str, version: str) -> Any:
+        """What is there, or None."""
+        try:
+            return self.manage("GET", path, version)
+        except AzureRefused as error:
+            if error.status == 404:
+                return None
+            raise
+
+    def every(self, path: str, version: str) -> list[dict[str, Any]]:
+        """All items of a list, page after page."""
+        items: list[dict[str, Any]] = []
+        page = self.manage("GET", path, version)
+        while True:
+            items += page.get("value", [])
+            if not page.get("nextLink"):
+                return items
+            page = self.manage("GET", page["nextLink"], version)
+
+    def bearer(self, scope: str) -> dict[str, str]:
+        """The Authorization header for a scope."""
+        if scope not in self._tokens:
+            self._tokens[scope] = self.token(scope)
+        return {"Authorization": f"Bearer {self._tokens[scope]}"}
+
+    def send(self, method: str, url: str, body: object = None, headers: Mapping[str, str] | None = None) -> Any:
+        """Send JSON, or bytes as they are; the answer's JSON, or None. Raises `AzureRefused`."""
+        data = body if isinstance(body, bytes) or body is None else json.dumps(body).encode()
+        known = {"Content-Type": "application/json", **(headers or {})}
+        pause = self.pause
+        for attempt in range(1, self.attempts + 1):
+            try:
+                return _send_once(urllib.request.Request(url, data, known, method=method))
+            except AzureRefused as error:
+                if attempt == self.attempts or not (error.status in AGAIN or error.status == 0):
+                    raise
+            time.sleep(pause)
+            pause *= 2
+        raise AssertionError("unreachable")
+
+    def wait(self, what: str, ready: Callable[[], Any], seconds: float, every: float = 10) -> Any:
+        """Poll until `ready` returns something true. Raises `AzureRefused` saying what was waited for."""
+        deadline = time.monotonic() + seconds
+        while True:
+            found = ready()
+            if found:
+                return found
+            if time.monotonic() > deadline:
+                raise AzureRefused(0, f"waited {seconds:.0f} s in vain for {what}")
+            time.sleep(min(every, seconds))
+
+
+def _send_once(request: urllib.request.Request) -> Any:
+    try:
+        with urllib.request.urlopen(request, timeout=60) as answer:
+            content = answer.read()
+    except urllib.error.HTTPError as error:
+        raise AzureRefused(
+            error.code, f"{request.method} {_named(request)}: {error.code} {_reason(error.read())}"
+        ) from None
+    except OSError as error:
+        raise AzureRefused(0, f"{request.method} {_named(request)}: {error}") from None
+    try:
+        return json.loads(content) if content.strip() else None
+    except ValueError:
+        return content.decode(errors="replace")
+
+
+def _named(request: urllib.request.Request) -> str:
+    """The address without its query, which may hold a key."""
+    return request.full_url.partition("?")[0]
+
+
+def _reason(content: bytes) -> str:
+    try:
+        error = json.loads(content)["error"]
+        return f"{error.get('code', '')}: {error.get('message', '')}"
+    except (ValueError, KeyError, TypeError, AttributeError):
+        return content[:300].decode(errors="replace")

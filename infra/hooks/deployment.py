@@ -1,0 +1,84 @@
+"""What is being deployed: the azd environment, the profile with its overrides, and its part of config/."""
+
+import json
+import os
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+ROOT = Path(__file__).resolve().parents[2]
+
+
+class Misconfigured(Exception):
+    """The environment or the configuration cannot be deployed; the message says what to change."""
+
+
+@dataclass(frozen=True)
+class Deployment:
+    """A profile applied to the configuration, as infra/main.bicep does it.
+
+    Attributes:
+        profile: trial, staging or production.
+        location: region of the pipeline.
+        settings: the profile's settings with the overrides.
+        gateways: gateway regions that are deployed, the primary one first.
+        accounts: accounts that are deployed.
+        sets: deployments by the name of their set.
+    """
+
+    profile: str
+    location: str
+    settings: dict[str, Any]
+    gateways: list[dict[str, Any]]
+    accounts: list[dict[str, Any]]
+    sets: dict[str, list[dict[str, Any]]]
+
+    def capacity(self, deployment: Mapping[str, Any]) -> int:
+        """The units of a model deployment that this profile takes."""
+        return max(1, int(deployment["capacity"]) * int(self.settings["modelCapacityPercent"]) // 100)
+
+
+def needed(name: str) -> str:
+    """A value of the azd environment. Raises `Misconfigured` where it is missing."""
+    value = os.environ.get(name, "")
+    if not value:
+        raise Misconfigured(
+            f"{name} is not set; azd sets it, so run this with azd (azd hooks run …), or: azd env set {name} …"
+        )
+    return value
+
+
+def read_deployment(root: Path = ROOT) -> Deployment:
+    """The deployment that the azd environment asks for. Raises `Misconfigured`."""
+    profile = os.environ.get("PROFILE") or "trial"
+    profiles = _yaml(root / "infra/profiles.yaml")
+    if profile not in profiles:
+        raise Misconfigured(f"PROFILE is {profile!r}; it can be {', '.join(profiles)}: azd env set PROFILE trial")
+    parameters = json.loads((root / "infra/main.parameters.json").read_text("utf-8"))["parameters"]
+    settings = _merged(profiles[profile], parameters.get("overrides", {}).get("value", {}))
+    models, gateway = _yaml(root / "config/deployments.yaml"), _yaml(root / "config/gateway.yaml")
+    gateways, accounts = gateway["gateways"], models["accounts"]
+    if not settings["multiRegion"]:
+        gateways = gateways[:1]
+        accounts = [account for account in accounts if account["region"] == gateways[0]["region"]]
+    return Deployment(profile, needed("AZURE_LOCATION"), settings, gateways, accounts, models["deploymentSets"])
+
+
+def _yaml(path: Path) -> dict[str, Any]:
+    try:
+        return dict(yaml.safe_load(path.read_text("utf-8")))
+    except (OSError, yaml.YAMLError, TypeError, ValueError) as error:
+        raise Misconfigured(f"{path.name} cannot be read: {error}") from error
+
+
+def _merged(base: dict[str, Any], changes: Mapping[str, Any]) -> dict[str, Any]:
+    """Like Bicep's union(): objects are merged, all else is replaced."""
+    merged = dict(base)
+    for key, value in changes.items():
+        merged[key] = (
+            _merged(base[key], value) if isinstance(value, Mapping) and isinstance(base.get(key), dict) else value
+        )
+    return merged

@@ -1,0 +1,195 @@
+"""Before anything is created: can this subscription hold the deployment? Every obstacle is named, with its remedy."""
+
+import subprocess
+import sys
+from collections.abc import Iterable, Iterator
+from datetime import UTC, datetime
+
+from azure_rest import Azure, AzureRefused
+from deployment import Deployment, Misconfigured, needed, read_deployment
+
+# Resource types by where they go: the pipeline's region, the gateway regions, the regions of the accounts.
+PIPELINE = {
+    "Microsoft.Cache": "redisEnterprise",
+    "Microsoft.DocumentDB": "databaseAccounts",
+    "Microsoft.EventGrid": "topics",
+    "Microsoft.Insights": "components",
+    "Microsoft.KeyVault": "vaults",
+    "Microsoft.ManagedIdentity": "userAssignedIdentities",
+    "Microsoft.OperationalInsights": "workspaces",
+    "Microsoft.Storage": "storageAccounts",
+    "Microsoft.Web": "sites",
+}
+GATEWAY = {"Microsoft.ApiManagement": "service", "Microsoft.Network": "virtualNetworks"}
+MODELS = {"Microsoft.CognitiveServices": "accounts"}
+WITHOUT_PLACE = ("Microsoft.App", "Microsoft.Authorization", "Microsoft.Consumption")
+BIN = {  # what keeps its name after deletion: list, API version, property that names where it was
+    "API Management service": ("Microsoft.ApiManagement/deletedservices", "2024-05-01", "serviceId"),
+    "Key Vault": ("Microsoft.KeyVault/deletedVaults", "2024-11-01", "vaultId"),
+    "Azure OpenAI account": ("Microsoft.CognitiveServices/deletedAccounts", "2025-06-01", ""),
+}
+
+
+def check(azure: Azure, deployment: Deployment, subscription: str, environment: str) -> Iterator[str]:
+    """Every obstacle, as a sentence with its remedy."""
+    base = f"/subscriptions/{subscription}"
+    yield from check_shape(deployment)
+    yield from check_permissions(azure, base)
+    yield from check_providers(azure, base, deployment)
+    yield from check_plan(azure, base, deployment)
+    yield from check_models(azure, base, deployment)
+    if azure.find(f"{base}/resourceGroups/rg-{environment}", "2024-11-01") is None:
+        yield from check_quota(azure, base, deployment)  # a second run would count its own deployments against itself
+        yield from check_names(azure, base, environment)
+
+
+def check_shape(deployment: Deployment) -> Iterator[str]:
+    """What the configuration and the profile must agree on."""
+    primary = deployment.gateways[0]["region"]
+    sku, private = deployment.settings["gatewaySku"], deployment.settings["privateNetwork"]
+    if not deployment.accounts:
+        yield (
+            f"profile {deployment.profile} deploys the first gateway region alone, and no account of"
+            f" config/deployments.yaml is in {primary}: add one, or reorder `gateways` in config/gateway.yaml."
+        )
+    if private and deployment.location != primary:
+        yield (
+            f"AZURE_LOCATION is {deployment.location}, but a private deployment keeps the functions in the network of"
+            f" the first gateway region: azd env set AZURE_LOCATION {primary}"
+        )
+    if len(deployment.gateways) > 1 and sku != "Premium":
+        yield f"{len(deployment.gateways)} gateway regions need gatewaySku Premium, not {sku}."
+    if private and sku != "Premium":
+        yield f"privateNetwork needs gatewaySku Premium, not {sku}: the others cannot be injected into the network."
+
+
+def check_permissions(azure: Azure, base: str) -> Iterator[str]:
+    """Role assignments are part of the deployment."""
+    wanted = "microsoft.authorization/roleassignments/write"
+    granted = azure.every(f"{base}/providers/Microsoft.Authorization/permissions", "2022-04-01")
+    if not any(
+        _covers(entry.get("actions", ()), wanted) and not _covers(entry.get("notActions", ()), wanted)
+        for entry in granted
+    ):
+        yield (
+            "you may not assign roles in this subscription: you need Owner, or Contributor with"
+            " Role Based Access Control Administrator."
+        )
+
+
+def check_providers(azure: Azure, base: str, deployment: Deployment) -> Iterator[str]:
+    """Resource providers are registered, and offer their types in the regions wanted."""
+    places: tuple[tuple[dict[str, str], set[str]], ...] = (
+        (PIPELINE, {deployment.location}),
+        (GATEWAY, {gateway["region"] for gateway in deployment.gateways}),
+        (MODELS, {account["region"] for account in deployment.accounts}),
+        (dict.fromkeys(WITHOUT_PLACE, ""), set()),
+    )
+    known = {item["namespace"].lower(): item for item in azure.every(f"{base}/providers", "2021-04-01")}
+    for kinds, regions in places:
+        for provider, kind in kinds.items():
+            item = known.get(provider.lower(), {})
+            if item.get("registrationState") != "Registered":
+                yield f"{provider} is not registered: az provider register --namespace {provider} --wait"
+                continue
+            types = {entry["resourceType"].lower(): entry["locations"] for entry in item.get("resourceTypes", ())}
+            missing = regions - _regions(types.get(kind.lower(), ()))
+            yield from (f"{provider}/{kind} is not offered in {region}." for region in sorted(missing))
+
+
+def check_plan(azure: Azure, base: str, deployment: Deployment) -> Iterator[str]:
+    """Flex Consumption exists in the pipeline's region."""
+    places = azure.every(f"{base}/providers/Microsoft.Web/geoRegions?sku=FlexConsumption", "2024-04-01")
+    offered = _regions(place["name"] for place in places)
+    if deployment.location not in offered:
+        there = ", ".join(sorted(offered))
+        yield f"Flex Consumption functions are not offered in {deployment.location}; they are in {there}."
+
+
+def check_models(azure: Azure, base: str, deployment: Deployment) -> Iterator[str]:
+    """Each model with its version and SKU is offered in its account's region."""
+    for account in deployment.accounts:
+        region, name = account["region"], account["deployments"]
+        entries = azure.every(f"{base}/providers/Microsoft.CognitiveServices/locations/{region}/models", "2025-06-01")
+        offered = {
+            (entry["model"]["name"], entry["model"]["version"], sku["name"])
+            for entry in entries
+            for sku in entry["model"].get("skus") or ()
+        }
+        yield from (
+            f"{item['model']} {item['version']} as {item['type']} is not offered in {region}:"
+            f" change deployment set {name!r} in config/deployments.yaml."
+            for item in deployment.sets[name]
+            if (item["model"], item["version"], item["type"]) not in offered
+        )
+
+
+def check_quota(azure: Azure, base: str, deployment: Deployment) -> Iterator[str]:
+    """The capacity of each deployment fits into what the subscription has left."""
+    for account in deployment.accounts:
+        region = account["region"]
+        usages = azure.every(f"{base}/providers/Microsoft.CognitiveServices/locations/{region}/usages", "2025-06-01")
+        left = {usage["name"]["value"].lower(): usage["limit"] - usage["currentValue"] for usage in usages}
+        for item in deployment.sets[account["deployments"]]:
+            name, units = f"OpenAI.{item['type']}.{item['model']}", deployment.capacity(item)
+            if left.get(name.lower(), units) < units:
+                yield (
+                    f"quota {name} in {region} has {left[name.lower()]:g} units left and {units} are wanted:"
+                    " lower `capacity` in config/deployments.yaml or modelCapacityPercent, or ask for more quota."
+                )
+
+
+def check_names(azure: Azure, base: str, environment: str) -> Iterator[str]:
+    """Nothing of an earlier deployment of this name lies in the bin, where it keeps its name and its quota."""
+    group = f"/resourcegroups/rg-{environment}/".lower()
+    for what, (kind, version, origin) in BIN.items():
+        for item in azure.every(f"{base}/providers/{kind}", version):
+            place = item["properties"].get(origin, "") if origin else item["id"]
+            if group in f"{place}/".lower():
+                yield (
+                    f"{what} {item['name']} of an earlier deployment is deleted but not purged, and keeps its name:"
+                    " purge it, or choose another environment name (azd down --purge purges at once)."
+                )
+
+
+def budget_month(azure: Azure, subscription: str, environment: str) -> str:
+    """The first month of the resource budget, which Azure refuses to move once the budget exists."""
+    group = f"rg-{environment}"
+    path = f"/subscriptions/{subscription}/resourceGroups/{group}/providers/Microsoft.Consumption/budgets/{group}"
+    budget = azure.find(path, "2024-08-01")
+    if budget is None:
+        return datetime.now(UTC).strftime("%Y-%m-01")
+    return str(budget["properties"]["timePeriod"]["startDate"])[:10]
+
+
+def _covers(patterns: Iterable[str], action: str) -> bool:
+    return any(
+        pattern.lower() == action or (pattern.endswith("*") and action.startswith(pattern[:-1].lower()))
+        for pattern in patterns
+    )
+
+
+def _regions(names: Iterable[str]) -> set[str]:
+    return {name.replace(" ", "").lower() for name in names}
+
+
+def main(azure: Azure) -> int:
+    """Print every obstacle; 1 if there is one."""
+    try:
+        subscription, environment = needed("AZURE_SUBSCRIPTION_ID"), needed("AZURE_ENV_NAME")
+        obstacles = list(check(azure, read_deployment(), subscription, environment))
+        month = budget_month(azure, subscription, environment)
+    except (Misconfigured, AzureRefused) as error:
+        obstacles = [str(error)]
+    if obstacles:
+        for obstacle in obstacles:
+            print(f"preflight: {obstacle}", file=sys.stderr)
+        print(f"preflight: {len(obstacles)} obstacle(s); nothing was created.", file=sys.stderr)
+        return 1
+    subprocess.run(["azd", "env", "set", "BUDGET_START_DATE", month], check=True)
+    print("preflight: nothing stands in the way.")
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main(Azure()))

@@ -1,0 +1,110 @@
+"""After deployment: subscribes the functions to the usage topic, by the trigger or by batches to the webhook.
+
+Event Grid checks the receiver when a subscription is made, so the code must be deployed before.
+"""
+
+import sys
+from typing import Any
+from urllib.parse import quote
+
+from azure_rest import Azure, AzureRefused
+from deployment import Misconfigured, needed
+from post_provision import VAULT_SCOPE, VAULT_VERSION
+
+NAME = "usage"
+VERSION = "2025-02-15"
+FUNCTION = "ingest_usage"
+BATCH = {"maxEventsPerBatch": 1000, "preferredBatchSizeInKilobytes": 512}
+
+
+def subscription(destination: dict[str, Any], storage_id: str) -> dict[str, Any]:
+    """The event subscription: a day of retries, then the dead-letter container."""
+    return {
+        "properties": {
+            "destination": destination,
+            "eventDeliverySchema": "CloudEventSchemaV1_0",
+            "retryPolicy": {"maxDeliveryAttempts": 30, "eventTimeToLiveInMinutes": 1440},
+            "deadLetterWithResourceIdentity": {
+                "identity": {"type": "SystemAssigned"},
+                "deadLetterDestination": {
+                    "endpointType": "StorageBlob",
+                    "properties": {"resourceId": storage_id, "blobContainerName": "dead-letter"},
+                },
+            },
+        }
+    }
+
+
+def to_trigger(app_id: str) -> dict[str, Any]:
+    """One event an invocation; a batch would be acknowledged or repeated as a whole."""
+    return {
+        "endpointType": "AzureFunction",
+        "properties": {"resourceId": f"{app_id}/functions/{FUNCTION}", "maxEventsPerBatch": 1},
+    }
+
+
+def to_webhook(host: str, key: str) -> dict[str, Any]:
+    """Batches to POST /api/v1/events, which asks for the events key."""
+    return {
+        "endpointType": "WebHook",
+        "properties": {"endpointUrl": f"https://{host}/api/v1/events?code={quote(key, safe='')}", **BATCH},
+    }
+
+
+def subscribe(azure: Azure, topic_id: str, body: dict[str, Any], seconds: float = 900) -> None:
+    """Make or change the subscription, and wait until Azure has checked the receiver. Safe to repeat."""
+    path = f"{topic_id}/eventSubscriptions/{NAME}"
+
+    def put() -> bool:
+        try:
+            azure.manage("PUT", path, VERSION, body)
+        except AzureRefused as error:
+            if error.status == 400 and "endpoint" in str(error).lower():
+                return False  # the function was deployed a moment ago and is not known everywhere yet
+            raise
+        return True
+
+    def settled() -> str:
+        state = azure.manage("GET", path, VERSION)["properties"].get("provisioningState", "")
+        if state in ("Failed", "Canceled"):
+            raise AzureRefused(
+                0, f"event subscription {NAME!r} ended as {state}: the receiver did not pass Event Grid's check"
+            )
+        return state if state == "Succeeded" else ""
+
+    azure.wait(f"the receiver of subscription {NAME!r}", put, seconds)
+    azure.wait(f"subscription {NAME!r}", settled, seconds)
+
+
+def wait_for_function(azure: Azure, app_id: str, seconds: float = 600) -> None:
+    """Wait until the deployed code's function is listed."""
+
+    def listed() -> bool:
+        functions = azure.every(f"{app_id}/functions", "2024-04-01")
+        return any(item["name"].endswith(f"/{FUNCTION}") for item in functions)
+
+    azure.wait(f"function {FUNCTION} to be indexed (does the app start? see its log stream)", listed, seconds)
+
+
+def main(azure: Azure) -> int:
+    """Subscribe as EVENT_DELIVERY says; 1 with the reason if it fails."""
+    try:
+        app_id, delivery = needed("FUNCTION_APP_ID"), needed("EVENT_DELIVERY")
+        wait_for_function(azure, app_id)
+        if delivery == "webhook":
+            url = f"{needed('KEY_VAULT_URL').rstrip('/')}/secrets/events-key?api-version={VAULT_VERSION}"
+            destination = to_webhook(
+                needed("FUNCTION_APP_HOST"), azure.send("GET", url, None, azure.bearer(VAULT_SCOPE))["value"]
+            )
+        else:
+            destination = to_trigger(app_id)
+        subscribe(azure, needed("EVENT_TOPIC_ID"), subscription(destination, needed("STORAGE_ACCOUNT_ID")))
+    except (Misconfigured, AzureRefused) as error:
+        print(f"event subscription: {error}", file=sys.stderr)
+        return 1
+    print(f"event subscription: {NAME!r} delivers by {delivery}.")
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main(Azure()))

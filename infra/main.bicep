@@ -1,0 +1,401 @@
+metadata name = 'Chargeback for Azure OpenAI'
+metadata description = 'The whole system: gateway, models, pipeline, books, network and operations, by profile and by config/*.yaml.'
+
+targetScope = 'subscription'
+
+import { resourceNames } from 'names.bicep'
+import { profileOverrides } from 'types.bicep'
+
+@minLength(1)
+@maxLength(32)
+@description('Required. Name of the azd environment; part of every name.')
+param environmentName string
+
+@description('Required. Region of the pipeline and the books.')
+@metadata({ azd: { type: 'location' } })
+param location string
+
+@description('Optional. What is deployed: trial (one region, cheapest), staging, or production (several regions, zones, private).')
+param profile ('trial' | 'staging' | 'production') = 'trial'
+
+@description('Optional. Values that replace those of the profile (infra/profiles.yaml).')
+param overrides profileOverrides = {}
+
+@description('Optional. How events reach the functions: trigger (one event an invocation) or webhook (batches, for volume).')
+param eventDelivery ('trigger' | 'webhook') = 'trigger'
+
+@description('Optional. Who deploys: gets the roles that the hooks need.')
+param principalId string = deployer().objectId
+
+@description('Optional. Whether a person or a pipeline deploys.')
+param principalType ('User' | 'ServicePrincipal') = 'User'
+
+@description('Optional. Entra group of finance, which may read the reports; empty for none.')
+param financeGroupId string = ''
+
+@description('Optional. Comma-separated addresses that alerts and budget warnings go to; empty for nobody.')
+param alertEmails string = ''
+
+@description('Optional. Name of the gateway\'s publisher.')
+param publisherName string = 'Platform team'
+
+@description('Optional. E-mail address of the gateway\'s publisher.')
+param publisherEmail string = 'platform@example.com'
+
+@description('Optional. Audience of the Entra tokens that the gateway accepts; nobody can get one until an app registration has it.')
+param callerAudience string = 'api://chargeback-gateway'
+
+@description('Optional. First address that callers may have.')
+param allowedIpFrom string = '0.0.0.0'
+
+@description('Optional. Last address that callers may have.')
+param allowedIpTo string = '255.255.255.255'
+
+@description('Optional. The one origin that browsers may call from.')
+param corsOrigin string = 'https://localhost'
+
+@description('Optional. Id of the Front Door whose country header is believed; - for none.')
+param frontDoorId string = '-'
+
+@description('Optional. Host name that callers use, with the certificate\'s Key Vault secret id below; empty for that of the service.')
+param gatewayHostName string = ''
+
+@description('Conditional. Key Vault secret id of the certificate; required with gatewayHostName.')
+param gatewayCertificateSecretId string = ''
+
+@description('Optional. Comma-separated public addresses that may reach the stores of a private deployment, such as a runner.')
+param allowedIpAddresses string = ''
+
+@description('Optional. When lines are posted to Cosmos DB (NCRONTAB, UTC).')
+param postSchedule string = '0 */15 * * * *'
+
+@description('Optional. When the ledger is audited.')
+param auditSchedule string = '0 30 2 * * *'
+
+@description('Optional. When reports are published.')
+param publishSchedule string = '0 0 4 * * *'
+
+@description('Optional. When streamed calls are settled.')
+param settleSchedule string = '0 10/15 * * * *'
+
+@minValue(1)
+@maxValue(168)
+@description('Optional. Hours after which a streamed call without token counts is estimated.')
+param settleDeadlineHours int = 24
+
+@minValue(0)
+@maxValue(3600)
+@description('Optional. Seconds without new log rows after which a streamed call is settled.')
+param settleQuietSeconds int = 300
+
+@minValue(0)
+@maxValue(12)
+@description('Optional. Decimal places of amounts in reports.')
+param reportDecimals int = 6
+
+@minValue(1)
+@maxValue(3650)
+@description('Optional. Days after which an event is too old to be counted.')
+param maxEventAgeDays int = 400
+
+@minValue(0)
+@maxValue(1440)
+@description('Optional. Minutes that an event may lie in the future.')
+param clockSkewMinutes int = 60
+
+@description('Optional. First month of the resource budget, as yyyy-MM-01; it must not change afterwards.')
+param budgetStartDate string = ''
+
+@description('Optional. Set by the deployment itself.')
+param currentMonth string = utcNow('yyyy-MM-01')
+
+var deploymentMap = loadYamlContent('../config/deployments.yaml')
+var gatewayMap = loadYamlContent('../config/gateway.yaml')
+var profiles = loadYamlContent('profiles.yaml')
+var settings = any(union(profiles[profile], overrides)) // the modules say what it must be: profileSettings
+
+// One region keeps what its own geography needs; a product bound elsewhere is not offered there.
+var gateways = settings.multiRegion ? gatewayMap.gateways : take(gatewayMap.gateways, 1)
+var accounts = settings.multiRegion
+  ? deploymentMap.accounts
+  : filter(deploymentMap.accounts, a => a.region == gatewayMap.gateways[0].region)
+var servedIds = map(accounts, a => a.geography)
+var geographies = any(map(
+  filter(gatewayMap.geographies, g => contains(servedIds, g.id)),
+  g => union(g, { failover: filter(g.failover, id => contains(servedIds, id)) })
+))
+var products = filter(gatewayMap.products, p => p.residency == null || contains(servedIds, p.residency))
+var subscriptions = filter(gatewayMap.subscriptions, s => contains(map(products, p => p.id), s.product))
+
+var token = toLower(uniqueString(subscription().id, environmentName, location))
+var tags = { 'azd-env-name': environmentName, system: 'chargeback', profile: profile }
+var regions = map(gateways, g => g.region)
+var names = resourceNames(loadJsonContent('abbreviations.json'), environmentName, token)
+var modelNames = map(accounts, a => '${a.account}-${token}')
+var emails = filter(split(replace(alertEmails, ' ', ''), ','), item => !empty(item))
+var openAddresses = filter(split(replace(allowedIpAddresses, ' ', ''), ','), item => !empty(item))
+var customHost = empty(gatewayHostName) ? null : { name: gatewayHostName, certificateSecretId: gatewayCertificateSecretId }
+
+resource group 'Microsoft.Resources/resourceGroups@2024-11-01' = {
+  name: names.group
+  location: location
+  tags: tags
+}
+
+// A group for each region, as private DNS zones of one name must not share a group.
+resource networkGroups 'Microsoft.Resources/resourceGroups@2024-11-01' = [
+  for region in regions: if (settings.privateNetwork) {
+    name: '${names.group}-${region}'
+    location: region
+    tags: tags
+  }
+]
+
+module monitoring 'modules/monitoring.bicep' = {
+  scope: group
+  params: {
+    location: location
+    tags: tags
+    names: { workspace: names.workspace, insights: names.insights, actionGroup: names.actionGroup }
+    retention: settings.retention
+    alertEmails: emails
+  }
+}
+
+module networks 'modules/network.bicep' = [
+  for (region, i) in regions: if (settings.privateNetwork) {
+    scope: resourceGroup('${names.group}-${region}')
+    params: {
+      location: region
+      tags: tags
+      name: '${names.network}-${region}'
+      addressPrefix: cidrSubnet('10.64.0.0/12', 16, i)
+      workspaceResourceId: monitoring.outputs.workspaceResourceId
+    }
+    dependsOn: [networkGroups]
+  }
+]
+
+module stores 'modules/stores.bicep' = {
+  scope: group
+  params: {
+    location: location
+    tags: tags
+    names: names
+    settings: settings
+    secondaryLocation: length(regions) > 1 && settings.cosmosMaxThroughput > 0 ? filter(regions, r => r != location)[0] : ''
+    allowedIpAddresses: openAddresses
+    workspaceResourceId: monitoring.outputs.workspaceResourceId
+  }
+}
+
+module pipeline 'modules/pipeline.bicep' = {
+  scope: group
+  params: {
+    location: location
+    tags: tags
+    names: names
+    settings: settings
+    stores: { endpoints: stores.outputs.endpoints, package: stores.outputs.package }
+    functionsSubnetResourceId: settings.privateNetwork ? networks[0]!.outputs.subnets.functions : ''
+    schedules: {
+      POST_SCHEDULE: postSchedule
+      AUDIT_SCHEDULE: auditSchedule
+      PUBLISH_SCHEDULE: publishSchedule
+      SETTLE_SCHEDULE: settleSchedule
+      SETTLE_DEADLINE_HOURS: string(settleDeadlineHours)
+      SETTLE_QUIET_SECONDS: string(settleQuietSeconds)
+      REPORT_DECIMALS: string(reportDecimals)
+      MAX_EVENT_AGE_DAYS: string(maxEventAgeDays)
+      CLOCK_SKEW_MINUTES: string(clockSkewMinutes)
+    }
+    monitoring: {
+      workspaceResourceId: monitoring.outputs.workspaceResourceId
+      workspaceCustomerId: monitoring.outputs.workspaceCustomerId
+      insightsConnectionString: monitoring.outputs.insightsConnectionString
+    }
+  }
+}
+
+module models 'modules/models.bicep' = [
+  for (account, i) in accounts: {
+    scope: group
+    params: {
+      location: account.region
+      tags: tags
+      name: modelNames[i]
+      deployments: deploymentMap.deploymentSets[account.deployments]
+      capacityPercent: settings.modelCapacityPercent
+      private: settings.privateNetwork
+      workspaceResourceId: monitoring.outputs.workspaceResourceId
+    }
+  }
+]
+
+module gatewayIdentity 'modules/identity.bicep' = {
+  scope: group
+  params: { location: location, tags: tags, name: names.gatewayIdentity }
+}
+
+module roles 'modules/roles.bicep' = {
+  scope: group
+  params: {
+    principals: {
+      functions: pipeline.outputs.principals.functions
+      topic: pipeline.outputs.principals.topic
+      gateway: ''
+      gatewayCertificate: customHost == null ? '' : gatewayIdentity.outputs.principalId
+      deployer: principalId
+      finance: financeGroupId
+    }
+    deployerType: principalType
+    names: any(union(names, { models: modelNames }))
+  }
+  dependsOn: [stores, models]
+}
+
+module gateway 'modules/gateway.bicep' = {
+  scope: group
+  params: {
+    locations: regions
+    tags: tags
+    name: names.gateway
+    sku: settings.gatewaySku
+    units: settings.gatewayUnits
+    zoneRedundant: settings.zoneRedundant
+    publisher: { name: publisherName, email: publisherEmail }
+    subnetResourceIds: [for i in range(0, settings.privateNetwork ? length(regions) : 0): networks[i]!.outputs.subnets.gateway]
+    identityResourceId: gatewayIdentity.outputs.resourceId
+    identityClientId: gatewayIdentity.outputs.clientId
+    customHost: customHost
+    workspaceResourceId: monitoring.outputs.workspaceResourceId
+  }
+  dependsOn: [roles] // the certificate is read when the service is made
+}
+
+// The same list of roles, for the identity that exists only now.
+module gatewayRoles 'modules/roles.bicep' = {
+  scope: group
+  params: {
+    principals: { functions: '', topic: '', gateway: gateway.outputs.principalId, gatewayCertificate: '', deployer: '', finance: '' }
+    deployerType: principalType
+    names: any(union(names, { models: modelNames }))
+  }
+}
+
+module gatewayConfiguration 'modules/gateway-configuration.bicep' = {
+  scope: group
+  params: {
+    serviceName: gateway.outputs.name
+    accounts: accounts
+    endpoints: [for i in range(0, length(accounts)): models[i].outputs.endpoint]
+    deploymentSets: deploymentMap.deploymentSets
+    geographies: geographies
+    gateways: gateways
+    products: products
+    subscriptions: subscriptions
+    api: gatewayMap.api
+    circuitBreaker: gatewayMap.resilience.circuitBreaker
+    values: {
+      'usage-topic-endpoint': '${pipeline.outputs.topic.endpoint}?api-version=2018-01-01'
+      audience: callerAudience
+      'allowed-ip-from': allowedIpFrom
+      'allowed-ip-to': allowedIpTo
+      'cors-origin': corsOrigin
+      'front-door-id': frontDoorId
+      'max-request-bytes': '104857600'
+      'backend-timeout': '240' // the load balancer closes what is idle for longer
+    }
+  }
+}
+
+module privateEndpoints 'modules/private-endpoints.bicep' = [
+  for (region, i) in regions: if (settings.privateNetwork) {
+    scope: resourceGroup('${names.group}-${region}')
+    params: {
+      location: region
+      tags: tags
+      networkResourceId: networks[i]!.outputs.resourceId
+      subnetResourceId: networks[i]!.outputs.subnets.endpoints
+      // Every gateway region reaches models and topic by itself; the pipeline lives in the first one.
+      targets: concat(
+        map(range(0, length(accounts)), n => {
+          name: accounts[n].account
+          resourceId: resourceId(subscription().subscriptionId, group.name, 'Microsoft.CognitiveServices/accounts', modelNames[n])
+          group: 'account'
+          zone: 'models'
+        }),
+        filter(concat(stores.outputs.privateTargets, pipeline.outputs.privateTargets), t => i == 0 || contains(['events', 'vault'], t.zone))
+      )
+    }
+    dependsOn: [models]
+  }
+]
+
+module traffic 'modules/traffic.bicep' = if (length(regions) > 1) {
+  scope: group
+  params: {
+    tags: tags
+    name: names.traffic
+    endpoints: map(range(0, length(regions)), i => { location: regions[i], host: gateway.outputs.regionalHosts[i] })
+    workspaceResourceId: monitoring.outputs.workspaceResourceId
+  }
+}
+
+module operations 'modules/operations.bicep' = {
+  scope: group
+  params: {
+    location: location
+    tags: tags
+    monitoring: {
+      workspaceResourceId: monitoring.outputs.workspaceResourceId
+      insightsResourceId: monitoring.outputs.insightsResourceId
+      actionGroupResourceId: monitoring.outputs.actionGroupResourceId
+    }
+    watched: { topic: pipeline.outputs.topic.resourceId, redis: stores.outputs.redisResourceId }
+    targets: [
+      { name: 'gateway', url: '${gateway.outputs.url}/status-0123456789abcdef' }
+      { name: 'functions', url: 'https://${pipeline.outputs.functions.hostName}/api/live' }
+    ]
+    costCentreBudgets: loadYamlContent('../config/budgets.yaml').budgets
+    resourceBudget: {
+      name: names.group
+      amount: settings.monthlyBudget
+      startDate: empty(budgetStartDate) ? currentMonth : budgetStartDate
+      emails: emails
+    }
+  }
+}
+
+@description('Resource group of the pipeline.')
+output AZURE_RESOURCE_GROUP string = group.name
+@description('Address of the gateway; callers append /openai.')
+output GATEWAY_URL string = empty(gatewayHostName) ? gateway.outputs.url : 'https://${gatewayHostName}'
+@description('Name of the API Management service.')
+output GATEWAY_NAME string = gateway.outputs.name
+@description('Host name of Traffic Manager; empty in one region.')
+output TRAFFIC_MANAGER_HOST string = length(regions) > 1 ? traffic!.outputs.hostName : ''
+@description('Resource id of the topic.')
+output EVENT_TOPIC_ID string = pipeline.outputs.topic.resourceId
+@description('How events are delivered.')
+output EVENT_DELIVERY string = eventDelivery
+@description('Resource id of the function app.')
+output FUNCTION_APP_ID string = pipeline.outputs.functions.resourceId
+@description('Host name of the function app.')
+output FUNCTION_APP_HOST string = pipeline.outputs.functions.hostName
+@description('Name of the function app, for azd.')
+output SERVICE_FUNCTIONS_NAME string = names.app
+@description('Blob endpoint of the books.')
+output STORAGE_ACCOUNT_URL string = stores.outputs.endpoints.blob
+@description('Resource id of the storage account of the books.')
+output STORAGE_ACCOUNT_ID string = resourceId(subscription().subscriptionId, group.name, 'Microsoft.Storage/storageAccounts', names.storage)
+@description('Endpoint of Cosmos DB.')
+output COSMOS_ENDPOINT string = stores.outputs.endpoints.cosmos
+@description('Database of Cosmos DB.')
+output COSMOS_DATABASE string = stores.outputs.endpoints.cosmosDatabase
+@description('Address of the Key Vault.')
+output KEY_VAULT_URL string = stores.outputs.endpoints.vault
+@description('Subscription that the smoke test calls with, and is charged to.')
+output SMOKE_SUBSCRIPTION string = subscriptions[0].id
+@description('Deployment that the smoke test calls.')
+output SMOKE_DEPLOYMENT string = deploymentMap.deploymentSets[accounts[0].deployments][0].name

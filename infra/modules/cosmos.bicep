@@ -1,0 +1,92 @@
+metadata name = 'Posted books'
+metadata description = 'Cosmos DB with the containers `usage` and `control`; data is reached by Entra identities only.'
+
+import { retentionSettings } from '../types.bicep'
+
+@description('Required. Azure region.')
+param location string
+@description('Required. Tags of every resource.')
+param tags object
+@description('Required. Account name.')
+param name string
+@description('Required. A second region to read from and fail over to; empty for none.')
+param secondaryLocation string
+@description('Required. Spread over availability zones.')
+param zoneRedundant bool
+@description('Required. Autoscale maximum of each container in RU/s; 0 for serverless.')
+param maxThroughput int
+@description('Required. Retention periods.')
+param retention retentionSettings
+@description('Required. Public access off, but for the addresses allowed.')
+param private bool
+@description('Required. Public addresses that may reach a private deployment.')
+param allowedIpAddresses string[]
+@description('Required. Workspace that gets the logs.')
+param workspaceResourceId string
+
+var serverless = maxThroughput == 0
+var databaseName = 'chargeback'
+var containers = [
+  { name: 'usage', partitionKey: '/day' }
+  { name: 'control', partitionKey: '/kind' }
+]
+var locations = union([location], empty(secondaryLocation) ? [] : [secondaryLocation])
+
+resource account 'Microsoft.DocumentDB/databaseAccounts@2025-10-15' = {
+  name: name
+  location: location
+  tags: tags
+  kind: 'GlobalDocumentDB'
+  properties: {
+    databaseAccountOfferType: 'Standard'
+    locations: [
+      for (item, i) in locations: { locationName: item, failoverPriority: i, isZoneRedundant: zoneRedundant }
+    ]
+    consistencyPolicy: { defaultConsistencyLevel: 'Session' }
+    capabilities: serverless ? [{ name: 'EnableServerless' }] : []
+    enableAutomaticFailover: length(locations) > 1
+    backupPolicy: { type: 'Continuous', continuousModeProperties: { tier: retention.cosmosBackup } }
+    disableLocalAuth: true
+    disableKeyBasedMetadataWriteAccess: true
+    minimalTlsVersion: 'Tls12'
+    publicNetworkAccess: private && empty(allowedIpAddresses) ? 'Disabled' : 'Enabled'
+    ipRules: [for address in allowedIpAddresses: { ipAddressOrRange: address }]
+  }
+}
+
+resource database 'Microsoft.DocumentDB/databaseAccounts/sqlDatabases@2025-10-15' = {
+  parent: account
+  name: databaseName
+  properties: { resource: { id: databaseName } }
+}
+
+resource container 'Microsoft.DocumentDB/databaseAccounts/sqlDatabases/containers@2025-10-15' = [
+  for item in containers: {
+    parent: database
+    name: item.name
+    properties: {
+      resource: { id: item.name, partitionKey: { paths: [item.partitionKey], kind: 'Hash', version: 2 } }
+      options: serverless ? {} : { autoscaleSettings: { maxThroughput: maxThroughput } }
+    }
+  }
+]
+
+resource diagnostics 'Microsoft.Insights/diagnosticSettings@2021-05-01-preview' = {
+  scope: account
+  name: 'to-workspace'
+  properties: {
+    workspaceId: workspaceResourceId
+    logAnalyticsDestinationType: 'Dedicated'
+    logs: [for category in ['ControlPlaneRequests', 'PartitionKeyRUConsumption']: { category: category, enabled: true }]
+    metrics: [{ category: 'Requests', enabled: true }]
+  }
+}
+
+@description('Resource id of the account.')
+output resourceId string = account.id
+@description('Name of the account.')
+output name string = account.name
+@description('Endpoint of the account.')
+output endpoint string = account.properties.documentEndpoint
+@description('Database name.')
+output databaseName string = databaseName

@@ -1,0 +1,73 @@
+metadata name = 'Gateway configuration'
+metadata description = 'What the gateway serves: named values and fragments first, then backends, the API, products and subscriptions.'
+
+import { accountConfig, apiConfig, breakerConfig, gatewayConfig, geographyConfig, productConfig, subscriptionConfig } from '../types.bicep'
+import { accountsTable, allPools, countriesTable, deploymentPoolsTable, productsTable, regionsTable } from '../gateway-tables.bicep'
+
+@description('Required. API Management service.')
+param serviceName string
+@description('Required. Accounts that are deployed.')
+param accounts accountConfig[]
+@description('Required. Base address of each account, in the order of `accounts`.')
+param endpoints string[]
+@description('Required. Deployments of accounts, by the name of their set.')
+param deploymentSets object
+@description('Required. Geographies with accounts.')
+param geographies geographyConfig[]
+@description('Required. Gateway regions.')
+param gateways gatewayConfig[]
+@description('Required. Products.')
+param products productConfig[]
+@description('Required. Subscriptions.')
+param subscriptions subscriptionConfig[]
+@description('Required. The API and its operations.')
+param api apiConfig
+@description('Required. When a backend is left alone, and for how long.')
+param circuitBreaker breakerConfig
+@description('Required. Named values that this deployment sets itself, beside the tables of the configuration.')
+param values {
+  'usage-topic-endpoint': string
+  audience: string
+  'allowed-ip-from': string
+  'allowed-ip-to': string
+  'cors-origin': string
+  'front-door-id': string
+  'max-request-bytes': string
+  'backend-timeout': string
+}
+
+var pools = allPools(geographies, accounts, deploymentSets)
+
+module namedValues 'gateway-values.bicep' = {
+  params: {
+    serviceName: serviceName
+    values: union(values, {
+      'tenant-id': tenant().tenantId
+      products: productsTable(products)
+      'default-product': products[0].id
+      'gateway-regions': regionsTable(gateways, accounts)
+      'client-countries': countriesTable(geographies)
+      'geography-accounts': accountsTable(geographies, accounts)
+      'deployment-pools': deploymentPoolsTable(pools)
+    })
+  }
+}
+
+module backends 'gateway-backends.bicep' = {
+  params: { serviceName: serviceName, accounts: accounts, endpoints: endpoints, pools: pools, circuitBreaker: circuitBreaker }
+}
+
+module fragments 'gateway-fragments.bicep' = {
+  params: { serviceName: serviceName }
+  dependsOn: [namedValues]
+}
+
+module policies 'gateway-api.bicep' = {
+  params: { serviceName: serviceName, api: api }
+  dependsOn: [fragments, backends]
+}
+
+module teams 'gateway-products.bicep' = {
+  params: { serviceName: serviceName, apiName: api.id, products: products, subscriptions: subscriptions }
+  dependsOn: [policies]
+}

@@ -1,0 +1,19 @@
+metadata name = 'Gateway named values'
+metadata description = 'What the policies read as {{name}}: none is a secret, as the gateway authenticates by its identity.'
+
+@description('Required. API Management service.')
+param serviceName string
+@description('Required. Values by name.')
+param values object
+
+resource service 'Microsoft.ApiManagement/service@2024-05-01' existing = {
+  name: serviceName
+}
+
+resource namedValues 'Microsoft.ApiManagement/service/namedValues@2024-05-01' = [
+  for item in items(values): {
+    parent: service
+    name: item.key
+    properties: { displayName: item.key, value: item.value, secret: false }
+  }
+]

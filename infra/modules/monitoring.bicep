@@ -1,0 +1,67 @@
+metadata name = 'Monitoring'
+metadata description = 'Log Analytics, Application Insights and the action group that alerts go to.'
+
+import { retentionSettings } from '../types.bicep'
+
+@description('Required. Azure region.')
+param location string
+@description('Required. Tags of every resource.')
+param tags object
+@description('Required. Names of the resources.')
+param names { workspace: string, insights: string, actionGroup: string }
+@description('Required. Retention periods.')
+param retention retentionSettings
+@description('Required. Who gets the alerts; empty for nobody.')
+param alertEmails string[]
+
+resource workspace 'Microsoft.OperationalInsights/workspaces@2025-07-01' = {
+  name: names.workspace
+  location: location
+  tags: tags
+  properties: {
+    sku: { name: 'PerGB2018' }
+    retentionInDays: retention.logs
+    features: { disableLocalAuth: true, enableLogAccessUsingOnlyResourcePermissions: true }
+  }
+}
+
+// The token counts of streamed calls come from these two tables, so they are kept as long as an audit may look back.
+resource gatewayTables 'Microsoft.OperationalInsights/workspaces/tables@2025-07-01' = [
+  for table in ['ApiManagementGatewayLogs', 'ApiManagementGatewayLlmLog']: {
+    parent: workspace
+    name: table
+    properties: { retentionInDays: retention.logs, totalRetentionInDays: retention.gatewayLogs }
+  }
+]
+
+resource insights 'Microsoft.Insights/components@2020-02-02' = {
+  name: names.insights
+  location: location
+  tags: tags
+  kind: 'web'
+  properties: { Application_Type: 'web', WorkspaceResourceId: workspace.id, DisableLocalAuth: true }
+}
+
+resource actionGroup 'Microsoft.Insights/actionGroups@2023-01-01' = {
+  name: names.actionGroup
+  location: 'global'
+  tags: tags
+  properties: {
+    groupShortName: 'chargeback'
+    enabled: true
+    emailReceivers: [
+      for (address, i) in alertEmails: { name: 'email-${i}', emailAddress: address, useCommonAlertSchema: true }
+    ]
+  }
+}
+
+@description('Resource id of the workspace.')
+output workspaceResourceId string = workspace.id
+@description('Id that queries name the workspace by.')
+output workspaceCustomerId string = workspace.properties.customerId
+@description('Resource id of Application Insights.')
+output insightsResourceId string = insights.id
+@description('Where telemetry is sent; not a credential, as local authentication is off.')
+output insightsConnectionString string = insights.properties.ConnectionString
+@description('Resource id of the action group.')
+output actionGroupResourceId string = actionGroup.id

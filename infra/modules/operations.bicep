@@ -1,0 +1,54 @@
+metadata name = 'Operations'
+metadata description = 'Alerts, availability tests, the workbook and the resource budget.'
+
+import { budgetConfig } from '../types.bicep'
+
+@description('Required. Azure region.')
+param location string
+@description('Required. Tags of every resource.')
+param tags object
+@description('Required. Where logs are, and who is told.')
+param monitoring { workspaceResourceId: string, insightsResourceId: string, actionGroupResourceId: string }
+@description('Required. What alerts watch.')
+param watched { topic: string, redis: string }
+@description('Required. What must answer from outside.')
+param targets { name: string, url: string }[]
+@description('Required. Budgets of cost centres.')
+param costCentreBudgets budgetConfig[]
+@description('Required. Monthly budget of the resources: amount, first month, who is warned.')
+param resourceBudget { name: string, amount: int, startDate: string, emails: string[] }
+
+module alerts 'alerts.bicep' = {
+  params: {
+    location: location
+    tags: tags
+    workspaceResourceId: monitoring.workspaceResourceId
+    actionGroupResourceId: monitoring.actionGroupResourceId
+    topicResourceId: watched.topic
+    redisResourceId: watched.redis
+    budgets: costCentreBudgets
+  }
+}
+
+module availability 'availability.bicep' = {
+  params: {
+    location: location
+    tags: tags
+    insightsResourceId: monitoring.insightsResourceId
+    actionGroupResourceId: monitoring.actionGroupResourceId
+    targets: targets
+  }
+}
+
+module workbook 'workbook.bicep' = {
+  params: { location: location, tags: tags, workspaceResourceId: monitoring.workspaceResourceId }
+}
+
+module budget 'budget.bicep' = {
+  params: {
+    name: resourceBudget.name
+    amount: resourceBudget.amount
+    startDate: resourceBudget.startDate
+    emails: resourceBudget.emails
+  }
+}

@@ -1,0 +1,81 @@
+metadata name = 'Pipeline'
+metadata description = 'The topic that usage events arrive at, and the functions that turn them into books.'
+
+import { profileSettings } from '../types.bicep'
+
+@description('Required. Azure region.')
+param location string
+@description('Required. Tags of every resource.')
+param tags object
+@description('Required. Names of the resources.')
+param names { topic: string, app: string, plan: string, functionsIdentity: string, *: string }
+@description('Required. The profile.')
+param settings profileSettings
+@description('Required. Subnet of the functions; empty for none.')
+param functionsSubnetResourceId string
+@description('Required. Addresses of the stores, and where the deployed package is kept.')
+param stores {
+  endpoints: { blob: string, cosmos: string, cosmosDatabase: string, redis: string, vault: string }
+  package: { blobEndpoint: string, container: string }
+}
+@description('Required. Settings that operators choose: schedules and report decimals.')
+param schedules object
+@description('Required. Where logs and telemetry go.')
+param monitoring { workspaceResourceId: string, workspaceCustomerId: string, insightsConnectionString: string }
+
+module identity 'identity.bicep' = {
+  params: { location: location, tags: tags, name: names.functionsIdentity }
+}
+
+module topic 'events.bicep' = {
+  params: {
+    location: location
+    tags: tags
+    name: names.topic
+    private: settings.privateNetwork
+    workspaceResourceId: monitoring.workspaceResourceId
+  }
+}
+
+module functions 'functions.bicep' = {
+  params: {
+    location: location
+    tags: tags
+    names: { app: names.app, plan: names.plan }
+    package: stores.package
+    identity: { resourceId: identity.outputs.resourceId, clientId: identity.outputs.clientId }
+    appSettings: union(schedules, {
+      AZURE_CLIENT_ID: identity.outputs.clientId
+      STORAGE_ACCOUNT_URL: stores.endpoints.blob
+      COSMOS_ENDPOINT: stores.endpoints.cosmos
+      COSMOS_DATABASE: stores.endpoints.cosmosDatabase
+      REDIS_URL: stores.endpoints.redis
+      KEY_VAULT_URL: stores.endpoints.vault
+      LOG_ANALYTICS_WORKSPACE_ID: monitoring.workspaceCustomerId
+    })
+    insightsConnectionString: monitoring.insightsConnectionString
+    scale: {
+      memoryMB: settings.functionMemoryMB
+      maximumInstances: settings.functionMaximumInstances
+      alwaysReady: settings.functionAlwaysReady
+      zoneRedundant: settings.zoneRedundant
+    }
+    subnetResourceId: functionsSubnetResourceId
+    workspaceResourceId: monitoring.workspaceResourceId
+  }
+}
+
+@description('Private link targets.')
+output privateTargets { name: string, resourceId: string, group: string, zone: string }[] = [
+  { name: 'topic', resourceId: topic.outputs.resourceId, group: 'topic', zone: 'events' }
+  { name: 'functions', resourceId: functions.outputs.resourceId, group: 'sites', zone: 'functions' }
+]
+@description('Principals that roles are given to.')
+output principals { functions: string, topic: string } = {
+  functions: identity.outputs.principalId
+  topic: topic.outputs.principalId
+}
+@description('Topic: resource id and where events go.')
+output topic { resourceId: string, endpoint: string } = { resourceId: topic.outputs.resourceId, endpoint: topic.outputs.endpoint }
+@description('Function app: resource id and host name.')
+output functions { resourceId: string, hostName: string } = { resourceId: functions.outputs.resourceId, hostName: functions.outputs.hostName }

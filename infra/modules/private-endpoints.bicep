@@ -1,0 +1,67 @@
+metadata name = 'Private endpoints of a region'
+metadata description = 'Private endpoints and the private DNS zones that make names resolve to them, for one network alone: each region stands without the others.'
+
+@description('Required. Azure region.')
+param location string
+@description('Required. Tags of every resource.')
+param tags object
+@description('Required. Virtual network that resolves the names.')
+param networkResourceId string
+@description('Required. Subnet of the endpoints.')
+param subnetResourceId string
+@description('Required. What to reach: its resource, sub-resource group and DNS zone.')
+param targets { name: string, resourceId: string, group: string, zone: string }[]
+
+var zoneNames = {
+  blob: 'privatelink.blob.${environment().suffixes.storage}'
+  cosmos: 'privatelink.documents.azure.com'
+  redis: 'privatelink.redis.azure.net'
+  events: 'privatelink.eventgrid.azure.net'
+  vault: 'privatelink.vaultcore.azure.net'
+  functions: 'privatelink.azurewebsites.net'
+  models: 'privatelink.openai.azure.com'
+}
+
+resource zones 'Microsoft.Network/privateDnsZones@2024-06-01' = [
+  for zone in items(zoneNames): {
+    name: zone.value
+    location: 'global'
+    tags: tags
+  }
+]
+
+resource links 'Microsoft.Network/privateDnsZones/virtualNetworkLinks@2024-06-01' = [
+  for (zone, i) in items(zoneNames): {
+    parent: zones[i]
+    name: 'network'
+    location: 'global'
+    properties: { registrationEnabled: false, virtualNetwork: { id: networkResourceId } }
+  }
+]
+
+resource endpoints 'Microsoft.Network/privateEndpoints@2024-05-01' = [
+  for target in targets: {
+    name: 'pe-${target.name}-${location}'
+    location: location
+    tags: tags
+    properties: {
+      subnet: { id: subnetResourceId }
+      privateLinkServiceConnections: [
+        { name: target.name, properties: { privateLinkServiceId: target.resourceId, groupIds: [target.group] } }
+      ]
+    }
+  }
+]
+
+resource records 'Microsoft.Network/privateEndpoints/privateDnsZoneGroups@2024-05-01' = [
+  for (target, i) in targets: {
+    parent: endpoints[i]
+    name: 'default'
+    properties: {
+      privateDnsZoneConfigs: [
+        { name: target.zone, properties: { privateDnsZoneId: resourceId('Microsoft.Network/privateDnsZones', zoneNames[target.zone]) } }
+      ]
+    }
+    dependsOn: [zones]
+  }
+]

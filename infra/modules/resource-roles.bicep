@@ -1,0 +1,115 @@
+metadata name = 'Resource roles'
+metadata description = 'Azure roles on whole resources, one loop for each kind of scope; only roles.bicep calls this.'
+
+@description('Required. Names of the resources that roles are given on.')
+param names { hostStorage: string, vault: string, topic: string, insights: string, workspace: string, models: string[], *: string }
+@description('Required. Who gets which role on which of `names`.')
+param assignments { principalId: string, principalType: string, role: string, roleId: string, on: string }[]
+
+var onHostStorage = filter(assignments, a => a.on == 'hostStorage')
+var onVault = filter(assignments, a => a.on == 'vault')
+var onTopic = filter(assignments, a => a.on == 'topic')
+var onInsights = filter(assignments, a => a.on == 'insights')
+var onWorkspace = filter(assignments, a => a.on == 'workspace')
+var onModels = flatten(map(names.models, model => map(
+  filter(assignments, a => a.on == 'models'),
+  a => union(a, { model: model })
+)))
+
+resource hostStorage 'Microsoft.Storage/storageAccounts@2025-06-01' existing = {
+  name: names.hostStorage
+}
+
+resource vault 'Microsoft.KeyVault/vaults@2024-11-01' existing = {
+  name: names.vault
+}
+
+resource topic 'Microsoft.EventGrid/topics@2025-02-15' existing = {
+  name: names.topic
+}
+
+resource insights 'Microsoft.Insights/components@2020-02-02' existing = {
+  name: names.insights
+}
+
+resource workspace 'Microsoft.OperationalInsights/workspaces@2025-07-01' existing = {
+  name: names.workspace
+}
+
+resource models 'Microsoft.CognitiveServices/accounts@2025-06-01' existing = [
+  for a in onModels: {
+    name: a.model
+  }
+]
+
+resource hostStorageRoles 'Microsoft.Authorization/roleAssignments@2022-04-01' = [
+  for a in onHostStorage: {
+    scope: hostStorage
+    name: guid(hostStorage.id, a.principalId, a.role)
+    properties: {
+      principalId: a.principalId
+      principalType: a.principalType
+      roleDefinitionId: subscriptionResourceId('Microsoft.Authorization/roleDefinitions', a.roleId)
+    }
+  }
+]
+
+resource vaultRoles 'Microsoft.Authorization/roleAssignments@2022-04-01' = [
+  for a in onVault: {
+    scope: vault
+    name: guid(vault.id, a.principalId, a.role)
+    properties: {
+      principalId: a.principalId
+      principalType: a.principalType
+      roleDefinitionId: subscriptionResourceId('Microsoft.Authorization/roleDefinitions', a.roleId)
+    }
+  }
+]
+
+resource topicRoles 'Microsoft.Authorization/roleAssignments@2022-04-01' = [
+  for a in onTopic: {
+    scope: topic
+    name: guid(topic.id, a.principalId, a.role)
+    properties: {
+      principalId: a.principalId
+      principalType: a.principalType
+      roleDefinitionId: subscriptionResourceId('Microsoft.Authorization/roleDefinitions', a.roleId)
+    }
+  }
+]
+
+resource insightsRoles 'Microsoft.Authorization/roleAssignments@2022-04-01' = [
+  for a in onInsights: {
+    scope: insights
+    name: guid(insights.id, a.principalId, a.role)
+    properties: {
+      principalId: a.principalId
+      principalType: a.principalType
+      roleDefinitionId: subscriptionResourceId('Microsoft.Authorization/roleDefinitions', a.roleId)
+    }
+  }
+]
+
+resource workspaceRoles 'Microsoft.Authorization/roleAssignments@2022-04-01' = [
+  for a in onWorkspace: {
+    scope: workspace
+    name: guid(workspace.id, a.principalId, a.role)
+    properties: {
+      principalId: a.principalId
+      principalType: a.principalType
+      roleDefinitionId: subscriptionResourceId('Microsoft.Authorization/roleDefinitions', a.roleId)
+    }
+  }
+]
+
+resource modelRoles 'Microsoft.Authorization/roleAssignments@2022-04-01' = [
+  for (a, i) in onModels: {
+    scope: models[i]
+    name: guid(models[i].id, a.principalId, a.role)
+    properties: {
+      principalId: a.principalId
+      principalType: a.principalType
+      roleDefinitionId: subscriptionResourceId('Microsoft.Authorization/roleDefinitions', a.roleId)
+    }
+  }
+]

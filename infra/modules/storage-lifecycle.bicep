@@ -1,0 +1,59 @@
+metadata name = 'Lifecycle of the books'
+metadata description = 'Cools what is seldom read, and deletes what is past its retention.'
+
+import { retentionSettings } from '../types.bicep'
+
+@description('Required. Storage account.')
+param accountName string
+@description('Required. Retention periods.')
+param retention retentionSettings
+
+resource account 'Microsoft.Storage/storageAccounts@2025-06-01' existing = {
+  name: accountName
+}
+
+resource policy 'Microsoft.Storage/storageAccounts/managementPolicies@2025-06-01' = {
+  parent: account
+  name: 'default'
+  properties: {
+    policy: {
+      rules: [
+        {
+          name: 'ledger' // append blobs cannot be tiered, only deleted
+          type: 'Lifecycle'
+          definition: {
+            filters: { blobTypes: ['appendBlob'], prefixMatch: ['ledger/'] }
+            actions: { baseBlob: { delete: { daysAfterModificationGreaterThan: retention.ledger } } }
+          }
+        }
+        {
+          name: 'rejected-events'
+          type: 'Lifecycle'
+          definition: {
+            filters: { blobTypes: ['blockBlob', 'appendBlob'], prefixMatch: ['quarantine/', 'dead-letter/'] }
+            actions: { baseBlob: { delete: { daysAfterModificationGreaterThan: retention.rejectedEvents } } }
+          }
+        }
+        {
+          name: 'reports'
+          type: 'Lifecycle'
+          definition: {
+            filters: { blobTypes: ['blockBlob'], prefixMatch: ['reports/'] }
+            actions: {
+              baseBlob: { tierToCool: { daysAfterModificationGreaterThan: 90 } }
+              version: { tierToCool: { daysAfterCreationGreaterThan: 30 } }
+            }
+          }
+        }
+        {
+          name: 'superseded-versions'
+          type: 'Lifecycle'
+          definition: {
+            filters: { blobTypes: ['blockBlob'], prefixMatch: ['config/', 'quarantine/', 'dead-letter/'] }
+            actions: { version: { delete: { daysAfterCreationGreaterThan: retention.softDelete } } }
+          }
+        }
+      ]
+    }
+  }
+}

@@ -1,0 +1,110 @@
+metadata name = 'Stores'
+metadata description = 'Where state lives: the books in Blob, the posted books in Cosmos DB, the open days in Redis, the secrets.'
+
+import { profileSettings } from '../types.bicep'
+
+@description('Required. Azure region.')
+param location string
+@description('Required. Tags of every resource.')
+param tags object
+@description('Required. Names of the resources.')
+param names { storage: string, hostStorage: string, cosmos: string, redis: string, vault: string, *: string }
+@description('Required. The profile.')
+param settings profileSettings
+@description('Required. Second region of Cosmos DB; empty for none.')
+param secondaryLocation string
+@description('Required. Public addresses that may reach a private deployment.')
+param allowedIpAddresses string[]
+@description('Required. Workspace that gets the logs.')
+param workspaceResourceId string
+
+var packageContainer = 'app-package'
+
+module storage 'storage.bicep' = {
+  params: {
+    location: location
+    tags: tags
+    name: names.storage
+    sku: settings.storageSku
+    retention: settings.retention
+    private: settings.privateNetwork
+    allowedIpAddresses: allowedIpAddresses
+    workspaceResourceId: workspaceResourceId
+  }
+}
+
+module hostStorage 'host-storage.bicep' = {
+  params: {
+    location: location
+    tags: tags
+    name: names.hostStorage
+    containerName: packageContainer
+    sku: settings.zoneRedundant ? 'Standard_ZRS' : 'Standard_LRS'
+    private: settings.privateNetwork
+    workspaceResourceId: workspaceResourceId
+  }
+}
+
+module cosmos 'cosmos.bicep' = {
+  params: {
+    location: location
+    tags: tags
+    name: names.cosmos
+    secondaryLocation: secondaryLocation
+    zoneRedundant: settings.zoneRedundant
+    maxThroughput: settings.cosmosMaxThroughput
+    retention: settings.retention
+    private: settings.privateNetwork
+    allowedIpAddresses: allowedIpAddresses
+    workspaceResourceId: workspaceResourceId
+  }
+}
+
+module redis 'redis.bicep' = {
+  params: {
+    location: location
+    tags: tags
+    name: names.redis
+    sku: settings.redisSku
+    highAvailability: settings.redisHighAvailability
+    private: settings.privateNetwork
+    workspaceResourceId: workspaceResourceId
+  }
+}
+
+module vault 'vault.bicep' = {
+  params: {
+    location: location
+    tags: tags
+    name: names.vault
+    retentionDays: settings.retention.secrets
+    purgeProtection: settings.purgeProtection
+    private: settings.privateNetwork
+    allowedIpAddresses: allowedIpAddresses
+    workspaceResourceId: workspaceResourceId
+  }
+}
+
+@description('Private link targets.')
+output privateTargets { name: string, resourceId: string, group: string, zone: string }[] = [
+  { name: 'books', resourceId: storage.outputs.resourceId, group: 'blob', zone: 'blob' }
+  { name: 'host', resourceId: hostStorage.outputs.resourceId, group: 'blob', zone: 'blob' }
+  { name: 'cosmos', resourceId: cosmos.outputs.resourceId, group: 'Sql', zone: 'cosmos' }
+  { name: 'redis', resourceId: redis.outputs.resourceId, group: 'redisEnterprise', zone: 'redis' }
+  { name: 'vault', resourceId: vault.outputs.resourceId, group: 'vaultcore', zone: 'vault' }
+]
+@description('Addresses of the stores; no credentials.')
+output endpoints { blob: string, cosmos: string, cosmosDatabase: string, redis: string, vault: string } = {
+  blob: storage.outputs.blobEndpoint
+  cosmos: cosmos.outputs.endpoint
+  cosmosDatabase: cosmos.outputs.databaseName
+  redis: redis.outputs.url
+  vault: vault.outputs.uri
+}
+@description('Where the deployed package is kept.')
+output package { blobEndpoint: string, container: string } = {
+  blobEndpoint: hostStorage.outputs.blobEndpoint
+  container: packageContainer
+}
+@description('Resource id of Redis, for its alert.')
+output redisResourceId string = redis.outputs.resourceId

@@ -1,0 +1,58 @@
+metadata name = 'Secrets'
+metadata description = 'Key Vault under Azure RBAC. Its one secret, `events-key`, is made by the post-provision hook.'
+
+@description('Required. Azure region.')
+param location string
+@description('Required. Tags of every resource.')
+param tags object
+@minLength(3)
+@maxLength(24)
+@description('Required. Vault name.')
+param name string
+@description('Required. Days that a deleted secret can be recovered.')
+param retentionDays int
+@description('Required. The vault cannot be purged before that.')
+param purgeProtection bool
+@description('Required. Public access off, but for the addresses allowed.')
+param private bool
+@description('Required. Public addresses that may reach a private deployment.')
+param allowedIpAddresses string[]
+@description('Required. Workspace that gets the logs.')
+param workspaceResourceId string
+
+resource vault 'Microsoft.KeyVault/vaults@2024-11-01' = {
+  name: name
+  location: location
+  tags: tags
+  properties: {
+    tenantId: tenant().tenantId
+    sku: { family: 'A', name: 'standard' }
+    enableRbacAuthorization: true
+    enableSoftDelete: true
+    softDeleteRetentionInDays: retentionDays
+    enablePurgeProtection: purgeProtection ? true : null // the service knows no false
+    publicNetworkAccess: private && empty(allowedIpAddresses) ? 'Disabled' : 'Enabled'
+    networkAcls: {
+      bypass: 'AzureServices'
+      defaultAction: private ? 'Deny' : 'Allow'
+      ipRules: [for address in allowedIpAddresses: { value: address }]
+    }
+  }
+}
+
+resource diagnostics 'Microsoft.Insights/diagnosticSettings@2021-05-01-preview' = {
+  scope: vault
+  name: 'to-workspace'
+  properties: {
+    workspaceId: workspaceResourceId
+    logs: [{ categoryGroup: 'audit', enabled: true }]
+    metrics: [{ category: 'AllMetrics', enabled: true }]
+  }
+}
+
+@description('Resource id of the vault.')
+output resourceId string = vault.id
+@description('Name of the vault.')
+output name string = vault.name
+@description('Address of the vault.')
+output uri string = vault.properties.vaultUri

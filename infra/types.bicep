@@ -1,0 +1,292 @@
+metadata name = 'Types'
+metadata description = 'The shapes of config/*.yaml and of a profile, so that a wrong value is refused before anything is deployed.'
+
+@export()
+@description('One Azure OpenAI account of config/deployments.yaml.')
+type accountConfig = {
+  @minLength(2)
+  @maxLength(40)
+  @description('Required. Name without the suffix that makes it unique in Azure; also the id of its gateway backend.')
+  account: string
+  @description('Required. Azure region.')
+  region: string
+  @description('Required. Id of the geography it belongs to.')
+  geography: string
+  @minValue(1)
+  @maxValue(100)
+  @description('Required. Order within its geography, 1 first.')
+  priority: int
+  @minValue(1)
+  @maxValue(100)
+  @description('Required. Share of the load among equal priorities.')
+  weight: int
+  @description('Required. Name of its set under deploymentSets.')
+  deployments: string
+}
+
+@export()
+@description('One model deployment of config/deployments.yaml.')
+type deploymentConfig = {
+  @description('Required. Name that callers use.')
+  name: string
+  @description('Required. Model name in the catalogue.')
+  model: string
+  @description('Required. Model version.')
+  version: string
+  @description('Required. Deployment SKU.')
+  type: ('Standard' | 'DataZoneStandard' | 'GlobalStandard' | 'ProvisionedManaged' | 'DataZoneProvisionedManaged' | 'GlobalProvisionedManaged' | 'GlobalBatch' | 'DataZoneBatch' | 'DeveloperTier')
+  @minValue(1)
+  @description('Required. Units of the SKU; 1 000 tokens per minute for pay-as-you-go.')
+  capacity: int
+}
+
+@export()
+@description('A geography of config/gateway.yaml.')
+type geographyConfig = {
+  @description('Required. Short id, part of the pool names.')
+  id: string
+  @description('Required. Display name.')
+  name: string
+  @description('Required. Geographies that calls without a residency rule may fail over to, in order.')
+  failover: string[]
+  @description('Optional. Countries (ISO 3166) whose callers belong to it, where Front Door tells the country.')
+  countries: string[]?
+}
+
+@export()
+@description('A gateway region of config/gateway.yaml.')
+type gatewayConfig = {
+  @description('Required. Azure region.')
+  region: string
+  @description('Required. The geography it routes to first.')
+  geography: string
+}
+
+@export()
+@description('A product of config/gateway.yaml.')
+type productConfig = {
+  @description('Required. Product id.')
+  id: string
+  @description('Required. Display name.')
+  name: string
+  @description('Required. The geography that calls never leave; null for none.')
+  residency: string?
+  @minValue(1)
+  @description('Required. Token limit of each subscription.')
+  tokensPerMinute: int
+  @minValue(1)
+  @description('Required. Request limit of each subscription.')
+  requestsPerMinute: int
+  @description('Required. True buffers streams to read their exact usage at once.')
+  exactStreams: bool
+  @description('Required. True asks for the usage chunk of streamed chat calls.')
+  injectStreamUsage: bool
+}
+
+@export()
+@description('A subscription (team) of config/gateway.yaml.')
+type subscriptionConfig = {
+  @description('Required. Subscription id; its keys live in API Management only.')
+  id: string
+  @description('Required. Display name.')
+  name: string
+  @description('Required. Product id.')
+  product: string
+}
+
+@export()
+@description('A backend\'s place in a pool.')
+type poolMember = {
+  @description('Required. Backend id.')
+  account: string
+  @description('Required. Name of its set of deployments.')
+  deployments: string
+  @description('Required. Priority 1 is asked first.')
+  priority: int
+  @description('Required. Share among equal priorities.')
+  weight: int
+}
+
+@export()
+@description('A pool of backends.')
+type poolConfig = {
+  @description('Required. Backend id of the pool.')
+  name: string
+  @description('Required. The pool of all deployments that it is taken from; itself, if it is one.')
+  base: string
+  @description('Required. The one deployment that it serves; empty for all.')
+  deployment: string
+  @description('Required. Its backends.')
+  members: poolMember[]
+}
+
+@export()
+@description('The API of config/gateway.yaml.')
+type apiConfig = {
+  @description('Required. API id.')
+  id: string
+  @description('Required. Display name.')
+  name: string
+  @description('Required. Path below the gateway.')
+  path: string
+  @description('Required. Header that the subscription key comes in.')
+  subscriptionKeyHeader: string
+  @description('Required. Query parameter that it may come in.')
+  subscriptionKeyQuery: string
+  @description('Required. False lets callers come with an Entra token instead of a key.')
+  subscriptionRequired: bool
+  @description('Required. Operations; those that take what no other names come last.')
+  operations: {
+    @description('Required. Operation id.')
+    id: string
+    @description('Required. Display name.')
+    name: string
+    @description('Required. HTTP method.')
+    method: ('GET' | 'POST' | 'PUT' | 'PATCH' | 'DELETE' | 'HEAD' | 'OPTIONS')
+    @description('Required. Path below the API; * for all that no other operation matches.')
+    urlTemplate: string
+  }[]
+}
+
+@export()
+@description('The circuit breaker of config/gateway.yaml.')
+type breakerConfig = {
+  @minValue(1)
+  @description('Required. Refusals that open it.')
+  count: int
+  @description('Required. ISO 8601 duration within which they are counted.')
+  interval: string
+  @description('Required. ISO 8601 duration that it stays open.')
+  tripDuration: string
+  @description('Required. True keeps it open for as long as Retry-After says.')
+  acceptRetryAfter: bool
+  @description('Required. Statuses that count as refusals.')
+  statusCodeRanges: { min: int, max: int }[]
+}
+
+@export()
+@description('A budget of config/budgets.yaml.')
+type budgetConfig = {
+  @description('Required. Cost centre path.')
+  costCentre: string
+  @minValue(1)
+  @description('Required. Amount of a calendar month (UTC).')
+  amount: int
+  @minLength(3)
+  @maxLength(3)
+  @description('Required. ISO 4217 code.')
+  currency: string
+  @description('Required. Percentages that raise an alert.')
+  thresholds: int[]
+}
+
+@export()
+@description('Every retention period, in days.')
+type retentionSettings = {
+  @minValue(30)
+  @maxValue(730)
+  @description('Required. Logs and traces in Log Analytics.')
+  logs: int
+  @minValue(30)
+  @maxValue(4383)
+  @description('Required. Gateway and token logs, archive included: what an audit recounts streams from.')
+  gatewayLogs: int
+  @minValue(1)
+  @description('Required. The ledger, from which all books can be rebuilt.')
+  ledger: int
+  @minValue(1)
+  @description('Required. Quarantined and dead-lettered events.')
+  rejectedEvents: int
+  @minValue(1)
+  @maxValue(365)
+  @description('Required. Deleted blobs, containers and superseded versions (reports excepted).')
+  softDelete: int
+  @minValue(0)
+  @description('Required. No version of a report can be changed or deleted for so long; 0 switches this off.')
+  reportImmutability: int
+  @minValue(7)
+  @maxValue(90)
+  @description('Required. Deleted Key Vault secrets.')
+  secrets: int
+  @description('Required. Point-in-time restore of Cosmos DB.')
+  cosmosBackup: ('Continuous7Days' | 'Continuous30Days')
+}
+
+@export()
+@description('What a profile decides.')
+type profileSettings = {
+  @description('Required. All gateway regions and accounts of the configuration; otherwise the first gateway region alone.')
+  multiRegion: bool
+  @description('Required. Virtual networks, private endpoints, public access off.')
+  privateNetwork: bool
+  @description('Required. Spread over availability zones.')
+  zoneRedundant: bool
+  @description('Required. API Management tier; only Premium spans regions.')
+  gatewaySku: ('BasicV2' | 'StandardV2' | 'Premium')
+  @minValue(1)
+  @maxValue(12)
+  @description('Required. API Management units in each region.')
+  gatewayUnits: int
+  @minValue(1)
+  @maxValue(100)
+  @description('Required. Share of the configured model capacity that is deployed.')
+  modelCapacityPercent: int
+  @description('Required. Replication of the ledger and the reports.')
+  storageSku: ('Standard_LRS' | 'Standard_ZRS' | 'Standard_GRS' | 'Standard_GZRS' | 'Standard_RAGZRS')
+  @description('Required. Autoscale maximum of each Cosmos DB container in RU/s; 0 for serverless.')
+  cosmosMaxThroughput: int
+  @description('Required. Azure Managed Redis size; up to 25 GB, as it is not clustered.')
+  redisSku: ('Balanced_B0' | 'Balanced_B1' | 'Balanced_B3' | 'Balanced_B5' | 'Balanced_B10' | 'Balanced_B20')
+  @description('Required. A Redis replica; cannot be switched off again.')
+  redisHighAvailability: bool
+  @description('Required. Memory of a function instance.')
+  functionMemoryMB: (512 | 2048 | 4096)
+  @minValue(40)
+  @maxValue(1000)
+  @description('Required. Upper limit of function instances.')
+  functionMaximumInstances: int
+  @minValue(0)
+  @maxValue(20)
+  @description('Required. Instances of ingest and of HTTP that are always warm; 0 scales to zero.')
+  functionAlwaysReady: int
+  @description('Required. Key Vault cannot be purged before its retention ends.')
+  purgeProtection: bool
+  @minValue(1)
+  @description('Required. Monthly budget of the resources themselves, in the billing currency; warns only.')
+  monthlyBudget: int
+  @description('Required. Retention periods.')
+  retention: retentionSettings
+}
+
+@export()
+@description('Any part of a profile; what is given replaces the value of the profile.')
+type profileOverrides = {
+  multiRegion: bool?
+  privateNetwork: bool?
+  zoneRedundant: bool?
+  gatewaySku: ('BasicV2' | 'StandardV2' | 'Premium')?
+  gatewayUnits: int?
+  modelCapacityPercent: int?
+  storageSku: ('Standard_LRS' | 'Standard_ZRS' | 'Standard_GRS' | 'Standard_GZRS' | 'Standard_RAGZRS')?
+  cosmosMaxThroughput: int?
+  redisSku: ('Balanced_B0' | 'Balanced_B1' | 'Balanced_B3' | 'Balanced_B5' | 'Balanced_B10' | 'Balanced_B20')?
+  redisHighAvailability: bool?
+  functionMemoryMB: (512 | 2048 | 4096)?
+  functionMaximumInstances: int?
+  functionAlwaysReady: int?
+  purgeProtection: bool?
+  monthlyBudget: int?
+  retention: retentionOverrides?
+}
+
+@description('Any retention period that replaces the one of the profile.')
+type retentionOverrides = {
+  logs: int?
+  gatewayLogs: int?
+  ledger: int?
+  rejectedEvents: int?
+  softDelete: int?
+  reportImmutability: int?
+  secrets: int?
+  cosmosBackup: ('Continuous7Days' | 'Continuous30Days')?
+}

@@ -1,0 +1,69 @@
+"""What Bicep's operators and functions do, as far as a deployment uses them on its configuration."""
+
+import functools
+import json
+from collections.abc import Callable
+from typing import Any
+
+import yaml
+
+
+def shown(value: Any) -> str:
+    """A value as Bicep writes it into a string."""
+    return str(value).lower() if isinstance(value, bool) else str(value)
+
+
+def _union(*values: Any) -> Any:
+    if isinstance(values[0], list):
+        every = [item for value in values for item in value]
+        return [item for i, item in enumerate(every) if item not in every[:i]]
+    merged: dict[str, Any] = {}
+    for value in values:
+        for key, item in value.items():
+            both = isinstance(item, dict) and isinstance(merged.get(key), dict)
+            merged[key] = _union(merged[key], item) if both else item
+    return merged
+
+
+def _sort(items: list[Any], before: Callable[[Any, Any], bool]) -> list[Any]:
+    return sorted(items, key=functools.cmp_to_key(lambda a, b: -1 if before(a, b) else 1 if before(b, a) else 0))
+
+
+OPERATORS: dict[str, Callable[[Any, Callable[[], Any]], Any]] = {
+    "??": lambda value, other: other() if value is None else value,
+    "||": lambda value, other: value or other(),
+    "&&": lambda value, other: value and other(),
+    "==": lambda value, other: value == other(),
+    "!=": lambda value, other: value != other(),
+    "<": lambda value, other: value < other(),
+    ">": lambda value, other: value > other(),
+    "+": lambda value, other: value + other(),
+    "*": lambda value, other: value * other(),
+    "/": lambda value, other: value // other(),
+}
+LOADERS: dict[str, Callable[[str], Any]] = {
+    "loadJsonContent": json.loads,
+    "loadTextContent": str,
+    "loadYamlContent": yaml.safe_load,
+}
+FUNCTIONS: dict[str, Callable[..., Any]] = {
+    "any": lambda value: value,
+    "concat": lambda *lists: [item for items in lists for item in items],
+    "contains": lambda items, item: item in items,
+    "empty": lambda value: not value,
+    "filter": lambda items, keep: [item for item in items if keep(item)],
+    "flatten": lambda lists: [item for items in lists for item in items],
+    "join": lambda items, separator: separator.join(items),
+    "length": len,
+    "map": lambda items, change: [change(item) for item in items],
+    "max": lambda *values: max(values[0] if isinstance(values[0], list) else values),
+    "range": lambda start, count: list(range(start, start + count)),
+    "reduce": lambda items, start, add: functools.reduce(add, items, start),
+    "replace": lambda value, old, new: value.replace(old, new),
+    "sort": _sort,
+    "split": lambda value, separator: value.split(separator),
+    "startsWith": lambda value, prefix: value.lower().startswith(prefix.lower()),
+    "string": shown,
+    "take": lambda items, count: items[:count],
+    "union": _union,
+}

@@ -1,0 +1,197 @@
+"""Preflight finds what stands in the way before anything is created, and says how to move it."""
+
+from typing import Any
+
+import pytest
+from deployment import Deployment, Misconfigured, read_deployment
+from preflight import BIN, GATEWAY, MODELS, PIPELINE, WITHOUT_PLACE, budget_month, check
+
+from tests.infra.hooks.conftest import LocalAzure
+
+BASE = "/subscriptions/sub"
+REGIONS = ["Sweden Central", "East US 2"]
+COGNITIVE = f"{BASE}/providers/Microsoft.CognitiveServices/locations"
+
+
+def deployment(**changes: Any) -> Deployment:
+    settings = {
+        "gatewaySku": "BasicV2",
+        "privateNetwork": False,
+        "modelCapacityPercent": 50,
+        **changes.pop("settings", {}),
+    }
+    values: dict[str, Any] = {
+        "profile": "trial",
+        "location": "swedencentral",
+        "settings": settings,
+        "gateways": [{"region": "swedencentral"}],
+        "accounts": [{"account": "a", "region": "swedencentral", "deployments": "set"}],
+        "sets": {"set": [{"name": "chat", "model": "gpt-4o", "version": "1", "type": "Standard", "capacity": 100}]},
+    }
+    return Deployment(**{**values, **changes})
+
+
+@pytest.fixture
+def willing(azure: LocalAzure) -> LocalAzure:
+    """A subscription in which nothing stands in the way of `deployment()`."""
+    places = {**PIPELINE, **GATEWAY, **MODELS, **dict.fromkeys(WITHOUT_PLACE, "any")}
+    providers = [
+        {
+            "namespace": name,
+            "registrationState": "Registered",
+            "resourceTypes": [{"resourceType": kind, "locations": REGIONS}],
+        }
+        for name, kind in places.items()
+    ]
+    azure.on("GET", f"{BASE}/providers", (200, {"value": providers}))
+    azure.on(
+        "GET",
+        f"{BASE}/providers/Microsoft.Authorization/permissions",
+        (200, {"value": [{"actions": ["*"], "notActions": []}]}),
+    )
+    azure.on(
+        "GET", f"{BASE}/providers/Microsoft.Web/geoRegions", (200, {"value": [{"name": name} for name in REGIONS]})
+    )
+    model = {"name": "gpt-4o", "version": "1", "skus": [{"name": "Standard"}]}
+    azure.on("GET", f"{COGNITIVE}/swedencentral/models", (200, {"value": [{"model": model}]}))
+    azure.on("GET", f"{COGNITIVE}/swedencentral/usages", (200, {"value": [quota(left=50)]}))
+    for kind, *_ in BIN.values():
+        azure.on("GET", f"{BASE}/providers/{kind}", (200, {"value": []}))
+    return azure
+
+
+def quota(left: int) -> dict[str, Any]:
+    return {"name": {"value": "OpenAI.Standard.gpt-4o"}, "limit": 200, "currentValue": 200 - left}
+
+
+def obstacles(azure: LocalAzure, wanted: Deployment) -> list[str]:
+    return list(check(azure.client(), wanted, "sub", "env"))
+
+
+def test_nothing_stands_in_the_way_of_a_deployment_that_fits(willing: LocalAzure) -> None:
+    assert obstacles(willing, deployment()) == []
+    assert set(willing.scopes) == {"https://management.azure.com/.default"}
+
+
+def test_who_may_not_assign_roles_is_told_which_role_is_missing(willing: LocalAzure) -> None:
+    contributor = {
+        "actions": ["*"],
+        "notActions": ["Microsoft.Authorization/*/Write", "Microsoft.Authorization/roleAssignments/write"],
+    }
+    willing.on("GET", f"{BASE}/providers/Microsoft.Authorization/permissions", (200, {"value": [contributor]}))
+
+    (found,) = obstacles(willing, deployment())
+
+    assert "Role Based Access Control Administrator" in found
+
+
+def test_a_provider_that_is_not_registered_comes_with_the_command(willing: LocalAzure) -> None:
+    providers = willing.answer("GET", f"{BASE}/providers")[1]["value"]
+    name = providers[0]["namespace"]
+    providers[0]["registrationState"] = "NotRegistered"
+    willing.on("GET", f"{BASE}/providers", (200, {"value": providers[:5], "nextLink": f"{willing.url}/more"}))
+    willing.on("GET", "/more", (200, {"value": providers[5:]}))
+
+    (found,) = obstacles(willing, deployment())
+
+    assert found == f"{name} is not registered: az provider register --namespace {name} --wait"
+
+
+def test_a_region_without_a_service_is_named(willing: LocalAzure) -> None:
+    found = obstacles(willing, deployment(location="mars"))
+
+    assert "Microsoft.DocumentDB/databaseAccounts is not offered in mars." in found
+    assert any(text.startswith("Flex Consumption functions are not offered in mars") for text in found)
+
+
+def test_a_model_that_the_region_lacks_is_named_with_its_set(willing: LocalAzure) -> None:
+    items = [{"name": "chat", "model": "gpt-4o", "version": "2", "type": "Standard", "capacity": 1}]
+
+    (found,) = obstacles(willing, deployment(sets={"set": items}))
+
+    assert found.startswith("gpt-4o 2 as Standard is not offered in swedencentral: change deployment set 'set'")
+
+
+def test_quota_is_compared_with_the_share_that_the_profile_deploys(willing: LocalAzure) -> None:
+    willing.on("GET", f"{COGNITIVE}/swedencentral/usages", (200, {"value": [quota(left=49)]}))
+
+    (found,) = obstacles(willing, deployment())
+
+    assert "quota OpenAI.Standard.gpt-4o in swedencentral has 49 units left and 50 are wanted" in found
+
+
+def test_a_second_run_does_not_count_its_own_deployments_against_itself(willing: LocalAzure) -> None:
+    willing.on("GET", f"{COGNITIVE}/swedencentral/usages", (200, {"value": [quota(left=0)]}))
+    willing.on("GET", f"{BASE}/resourceGroups/rg-env", (200, {"name": "rg-env"}))
+
+    assert obstacles(willing, deployment()) == []
+
+
+def test_what_is_deleted_but_not_purged_keeps_its_name(willing: LocalAzure) -> None:
+    vaults = [
+        {
+            "name": "kv-1",
+            "properties": {"vaultId": f"{BASE}/resourceGroups/rg-env/providers/Microsoft.KeyVault/vaults/kv-1"},
+        },
+        {
+            "name": "kv-2",
+            "properties": {"vaultId": f"{BASE}/resourceGroups/rg-env2/providers/Microsoft.KeyVault/vaults/kv-2"},
+        },
+    ]
+    willing.on("GET", f"{BASE}/providers/Microsoft.KeyVault/deletedVaults", (200, {"value": vaults}))
+
+    (found,) = obstacles(willing, deployment())
+
+    assert found.startswith("Key Vault kv-1 of an earlier deployment is deleted but not purged")
+
+
+@pytest.mark.parametrize(
+    ("changes", "words"),
+    [
+        ({"accounts": []}, "no account of config/deployments.yaml is in swedencentral"),
+        (
+            {"location": "eastus2", "settings": {"privateNetwork": True, "gatewaySku": "Premium"}},
+            "azd env set AZURE_LOCATION swedencentral",
+        ),
+        (
+            {"gateways": [{"region": "swedencentral"}, {"region": "eastus2"}]},
+            "2 gateway regions need gatewaySku Premium, not BasicV2.",
+        ),
+        ({"settings": {"privateNetwork": True}}, "privateNetwork needs gatewaySku Premium, not BasicV2"),
+    ],
+)
+def test_a_profile_that_contradicts_itself_is_refused(willing: LocalAzure, changes: dict[str, Any], words: str) -> None:
+    (found,) = obstacles(willing, deployment(**changes))
+
+    assert words in found
+
+
+def test_the_budget_keeps_its_first_month(azure: LocalAzure) -> None:
+    path = f"{BASE}/resourceGroups/rg-env/providers/Microsoft.Consumption/budgets/rg-env"
+    azure.on("GET", path, (200, {"properties": {"timePeriod": {"startDate": "2026-03-01T00:00:00Z"}}}))
+
+    assert budget_month(azure.client(), "sub", "env") == "2026-03-01"
+
+
+def test_a_throttled_question_is_asked_again(willing: LocalAzure) -> None:
+    answer = willing.answer("GET", f"{BASE}/providers")
+    willing.on("GET", f"{BASE}/providers", (429, None), (503, None), answer)
+
+    assert obstacles(willing, deployment()) == []
+
+
+def test_an_unknown_profile_is_named_with_the_choices(environment: Any) -> None:
+    environment(PROFILE="gold", AZURE_LOCATION="swedencentral")
+
+    with pytest.raises(Misconfigured, match="'gold'; it can be trial, staging, production"):
+        read_deployment()
+
+
+def test_the_deployment_is_read_from_the_configuration_as_bicep_reads_it(environment: Any) -> None:
+    environment(PROFILE="trial", AZURE_LOCATION="swedencentral")
+
+    found = read_deployment()
+
+    assert {account["region"] for account in found.accounts} == {found.gateways[0]["region"]}
+    assert found.capacity({"capacity": 1}) == 1
+    assert found.capacity({"capacity": 200}) == 20

@@ -1,0 +1,93 @@
+"""The smoke test calls the gateway, starts a posting run where it may, and waits for its own line."""
+
+from typing import Any
+from urllib.parse import unquote
+
+import pytest
+import smoke_test
+from azure_rest import Azure, AzureRefused
+
+from tests.infra.hooks.conftest import LocalAzure
+
+GROUP = "/subscriptions/s/resourceGroups/rg"
+APP = f"{GROUP}/providers/Microsoft.Web/sites/app"
+KEY = f"{GROUP}/providers/Microsoft.ApiManagement/service/apim/subscriptions/search/listSecrets"
+CALL = "/openai/deployments/gpt-4o/chat/completions"
+COSMOS = "/dbs/chargeback/colls/usage/docs"
+
+
+@pytest.fixture
+def deployed(azure: LocalAzure, environment: Any) -> LocalAzure:
+    environment(
+        FUNCTION_APP_ID=APP,
+        FUNCTION_APP_HOST="app.invalid",
+        GATEWAY_NAME="apim",
+        GATEWAY_URL=azure.url,
+        COSMOS_ENDPOINT=f"{azure.url}/",
+        COSMOS_DATABASE="chargeback",
+        SMOKE_SUBSCRIPTION="search",
+        SMOKE_DEPLOYMENT="gpt-4o",
+    )
+    azure.on("POST", KEY, (200, {"primaryKey": "the-key"}))
+    azure.on("POST", CALL, (200, {"usage": {"total_tokens": 12}}))
+    azure.on("POST", f"{APP}/host/default/listKeys", (403, {"error": {"code": "Forbidden", "message": "private"}}))
+    azure.on("POST", COSMOS, (200, {"Documents": []}), (200, {"Documents": ["line"]}))
+    return azure
+
+
+def test_it_ends_when_its_line_is_posted(deployed: LocalAzure) -> None:
+    said = smoke_test.run(deployed.client(), seconds=5, every=0.01)
+
+    (call,) = [asked for asked in deployed.asked if asked.path.startswith(CALL)]
+    queries = [asked for asked in deployed.asked if asked.path == COSMOS]
+    assert said.startswith("12 tokens called and posted")
+    assert call.headers["api-key"] == "the-key"
+    assert len(queries) == 2
+    assert {query.json["parameters"][0]["value"] for query in queries} == {call.headers["x-billing-code"]}
+    assert (
+        unquote(queries[0].headers["authorization"])
+        == "type=aad&ver=1.0&sig=token-for-https://cosmos.azure.com/.default"
+    )
+
+
+def test_a_line_that_does_not_come_says_where_to_look(deployed: LocalAzure) -> None:
+    deployed.on("POST", COSMOS, (200, {"Documents": []}))
+
+    with pytest.raises(AzureRefused, match=r"in vain for the line of call smoke-\w+ .*docs/operations.md"):
+        smoke_test.run(deployed.client(), seconds=0.05, every=0.01)
+
+
+def test_a_refused_call_fails_without_the_key_in_its_words(
+    deployed: LocalAzure, capsys: pytest.CaptureFixture[str]
+) -> None:
+    deployed.on("POST", CALL, (401, {"error": {"code": "invalid_api_key", "message": "No identity"}}))
+
+    code = smoke_test.main(deployed.client())
+
+    said = capsys.readouterr().err
+    assert code == 1
+    assert "401 invalid_api_key: No identity" in said
+    assert "the-key" not in said
+
+
+def test_a_posting_run_is_started_where_the_app_lets_us_in(
+    deployed: LocalAzure, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    deployed.on("POST", f"{APP}/host/default/listKeys", (200, {"masterKey": "m"}))
+    deployed.on("POST", "/admin/functions/post_usage", (202, None))
+    whole = Azure.send
+
+    def to_loopback(self: Azure, method: str, url: str, *rest: Any, **named: Any) -> Any:
+        return whole(self, method, url.replace("https://app.invalid", deployed.url), *rest, **named)
+
+    monkeypatch.setattr(Azure, "send", to_loopback)
+
+    assert smoke_test.post_now(deployed.client(), APP, "app.invalid") is True
+    assert deployed.asked[-1].headers["x-functions-key"] == "m"
+
+
+def test_it_can_be_skipped(azure: LocalAzure, environment: Any) -> None:
+    environment(SKIP_SMOKE_TEST="1")
+
+    assert smoke_test.main(azure.client()) == 0
+    assert azure.asked == []

@@ -1,0 +1,150 @@
+"""What else must hold of the files: their size, their schemas, and log queries that fit the log."""
+
+import json
+import re
+import subprocess
+from fnmatch import fnmatch
+from pathlib import Path
+
+import pytest
+import yaml
+from check_jsonschema import main as check_jsonschema
+from click.testing import CliRunner
+
+from scripts.bicep.files import INFRA, MODULES, ROOT, File, statements
+from scripts.bicep.tables import MARKS, rendered
+
+PACKAGE = "\n".join(path.read_text("utf-8") for path in (ROOT / "chargeback").rglob("*.py"))
+QUERIES = sorted((INFRA / "queries").rglob("*.kql"))
+WORKFLOWS = sorted((ROOT / ".github/workflows").glob("*.yml"))
+AZD = yaml.safe_load((ROOT / "azure.yaml").read_text("utf-8"))
+TABLES = {"AppTraces", "ApiManagementGatewayLogs", "ApiManagementGatewayLlmLog"}
+
+
+@pytest.mark.parametrize("path", MODULES, ids=lambda path: path.stem)
+def test_a_module_is_short_and_says_what_it_deploys(path: Path) -> None:
+    source = path.read_text("utf-8")
+
+    assert len(source.splitlines()) <= 120
+    assert re.match(r"metadata name = '.+'\nmetadata description = '.+\.'\n", source)
+
+
+@pytest.mark.parametrize("path", MODULES, ids=lambda path: path.stem)
+def test_every_module_is_used(path: Path) -> None:
+    used = {
+        (caller.parent / item.target).resolve()
+        for caller in [INFRA / "main.bicep", *MODULES]
+        for item in statements(caller, "module").values()
+    }
+
+    assert path.resolve() in used
+
+
+def test_every_abbreviation_is_used() -> None:
+    names = (INFRA / "names.bicep").read_text("utf-8")
+
+    assert set(json.loads((INFRA / "abbreviations.json").read_text("utf-8"))) == set(
+        re.findall(r"prefixes\.(\w+)\}", names)
+    )
+
+
+@pytest.mark.parametrize("path", QUERIES, ids=lambda path: path.stem)
+def test_a_query_says_its_purpose_reads_known_tables_and_is_used(path: Path) -> None:
+    query = path.read_text("utf-8")
+    users = (INFRA / "modules" / {"alerts": "alerts", "workbook": "workbook"}[path.parent.name]).with_suffix(".bicep")
+
+    tables = set(re.findall(r"^(?:let \w+ = )?(?:toscalar\()?(App\w+|ApiManagement\w+)", query, re.MULTILINE))
+
+    assert query.startswith("// Purpose: ")
+    assert tables
+    assert tables <= TABLES
+    assert f"queries/{path.parent.name}/{path.name}'" in users.read_text("utf-8")
+
+
+@pytest.mark.parametrize("path", QUERIES, ids=lambda path: path.stem)
+def test_a_query_looks_for_events_and_fields_that_the_code_logs(path: Path) -> None:
+    query = path.read_text("utf-8")
+    logged: dict[str, str] = {}
+    for event, given in re.findall(r'"(\w+) ((?:\w+=%\w+ ?)+)"', PACKAGE):
+        logged[event] = f"{logged.get(event, '')} {given}"
+
+    events = re.findall(r'Message startswith "(\w+) "', query)
+    fields = re.findall(r"\\b(\w+)=\(", query)
+
+    assert set(events) <= logged.keys()
+    assert all(any(f"{field}=" in logged[event] for event in events) for field in fields)
+
+
+def test_workflows_fit_the_schema_of_github() -> None:
+    result = CliRunner().invoke(
+        check_jsonschema, ["--builtin-schema", "vendor.github-workflows", *map(str, WORKFLOWS)], catch_exceptions=False
+    )
+
+    assert WORKFLOWS
+    assert result.exit_code == 0, result.output
+
+
+def test_actions_are_pinned_and_jobs_end() -> None:
+    for path in WORKFLOWS:
+        workflow = yaml.safe_load(path.read_text("utf-8"))
+        uses = re.findall(r"uses: (\S+)", path.read_text("utf-8"))
+
+        assert all(use.startswith("./") or re.search(r"@v\d+(\.\d+)*$|@[0-9a-f]{40}$", use) for use in uses), path.name
+        assert all("timeout-minutes" in job or "uses" in job for job in workflow["jobs"].values()), path.name
+        assert workflow["permissions"], path.name
+
+
+def test_every_hook_of_azd_exists_and_runs_on_every_system() -> None:
+    hooks = [hook for entry in AZD["hooks"].values() for hook in (entry if isinstance(entry, list) else [entry])]
+
+    assert len(hooks) == 5
+    assert all((ROOT / hook["run"]).is_file() and hook["kind"] == "python" for hook in hooks)
+
+
+def test_the_service_of_azd_is_the_app_that_carries_its_tag() -> None:
+    (service,) = AZD["services"]
+
+    assert f"'azd-service-name': '{service}'" in (INFRA / "modules/functions.bicep").read_text("utf-8")
+    assert (ROOT / AZD["services"][service]["project"] / "host.json").is_file()
+
+
+def test_the_tables_of_the_deployment_page_are_those_of_the_bicep() -> None:
+    page = (ROOT / "docs/deploy.md").read_text("utf-8")
+
+    assert len(MARKS.findall(page)) == 2
+    assert rendered(page) == page
+
+
+def test_every_alert_says_in_the_runbook_what_to_do() -> None:
+    runbook = (ROOT / "docs/operations.md").read_text("utf-8").split("## Alerts")[1].split("\n## ")[0]
+    alerts = File(INFRA / "modules/alerts.bicep", {"budgets": [], "topicResourceId": "", "redisResourceId": ""})
+
+    names = {item["name"] for item in (*alerts["queries"], *alerts["metrics"])} | {
+        "available-gateway",
+        "available-functions",
+    }
+
+    assert names == set(re.findall(r"`([a-z]+(?:-[a-z]+)*)`(?=[^|]*\| [^|]+ \| [^|]+ \|$|, )", runbook, re.MULTILINE))
+
+
+def test_every_log_line_of_the_runbook_is_one_that_the_code_writes() -> None:
+    runbook = (ROOT / "docs/operations.md").read_text("utf-8").split("## Alerts")[0]
+    written = dict(re.findall(r'"(\w+) ((?:\w+=%\w+ ?)+)"', PACKAGE))
+
+    for line in re.findall(r"^\| `(\w+(?: \w+)+)` \|", runbook, re.MULTILINE):
+        event, *fields = line.split()
+
+        assert all(f"{field}=" in written[event] for field in fields), line
+
+
+def test_the_deployed_package_holds_what_the_app_runs_on_and_little_else() -> None:
+    ignored = (ROOT / ".funcignore").read_text("utf-8").split()
+    tracked = {
+        path.split("/")[0] for path in subprocess.check_output(["git", "ls-files"], cwd=ROOT, text=True).splitlines()
+    }
+
+    shipped = {name for name in tracked if not any(fnmatch(name, pattern) for pattern in ignored)}
+
+    needed = {"chargeback", "config", "function_app.py", "host.json", "requirements.txt", "pyproject.toml"}
+    assert needed <= shipped
+    assert shipped - needed <= {".funcignore", ".checkov.yaml"}

@@ -1,0 +1,111 @@
+"""The gateway in Bicep has what the policies refer to, and nothing that they do not."""
+
+import re
+from xml.etree import ElementTree
+
+from scripts.bicep.files import INFRA, ROOT, File, keys, property_of, statements, within
+
+POLICIES = ROOT / "apim-policies"
+DOCUMENTS = {
+    path.stem: path.read_text("utf-8") for path in [POLICIES / "api.xml", *(POLICIES / "fragments").glob("*.xml")]
+}
+CONFIGURATION = INFRA / "modules/gateway-configuration.bicep"
+
+
+def fragments_loaded() -> dict[str, str]:
+    return {item["name"]: item["value"] for item in File(INFRA / "modules/gateway-fragments.bicep")["fragments"]}
+
+
+def named_values_made() -> set[str]:
+    values = property_of(statements(CONFIGURATION, "module")["namedValues"].node, "values")
+    own = statements(CONFIGURATION, "param")["values"].node
+    return set(keys(next(within(values, "object")))) | set(keys(next(within(own, "object"))))
+
+
+def test_every_fragment_file_is_published_as_it_is_written() -> None:
+    files = {path.stem: path.read_text("utf-8") for path in (POLICIES / "fragments").glob("*.xml")}
+
+    loaded = fragments_loaded()
+
+    assert loaded == files
+
+
+def test_every_fragment_included_is_published_and_the_reverse() -> None:
+    included = {
+        element.attrib["fragment-id"]
+        for document in DOCUMENTS.values()
+        for element in ElementTree.fromstring(document).iter("include-fragment")
+    }
+
+    assert included == set(fragments_loaded())
+
+
+def test_every_named_value_that_a_policy_reads_is_made_and_the_reverse() -> None:
+    read = {
+        name for document in DOCUMENTS.values() for name in re.findall(r"\{\{([\w.-]+)\}\}", without_comments(document))
+    }
+
+    assert read == named_values_made()
+
+
+def test_every_named_value_gets_its_value_from_main() -> None:
+    own = statements(CONFIGURATION, "param")["values"].node
+    given = property_of(statements(INFRA / "main.bicep", "module")["gatewayConfiguration"].node, "values")
+
+    assert set(keys(given)) == set(keys(next(within(own, "object"))))
+
+
+def test_named_values_and_fragments_are_published_before_the_policy_that_reads_them() -> None:
+    modules = statements(CONFIGURATION, "module")
+
+    assert "dependsOn: [namedValues]" in modules["fragments"].source
+    assert "dependsOn: [fragments, backends]" in modules["policies"].source
+
+
+def test_pools_are_named_as_the_routing_policy_composes_them() -> None:
+    composed = set(re.findall(r'"(pool-|-failover)"', DOCUMENTS["route"]))
+    tables = (INFRA / "gateway-tables.bicep").read_text("utf-8")
+
+    assert composed == {"pool-", "-failover"}
+    assert "'pool-${g.id}'" in tables
+    assert "'pool-${g.id}-failover'" in tables
+
+
+def test_the_api_is_addressed_as_the_policies_expect() -> None:
+    api = File(INFRA / "main.bicep")["gatewayMap"]["api"]
+
+    assert (api["path"], api["subscriptionKeyHeader"], api["subscriptionRequired"]) == ("openai", "api-key", False)
+    assert api["subscriptionKeyQuery"] in DOCUMENTS["prepare"]
+
+
+def test_the_api_takes_what_no_operation_names_in_every_method() -> None:
+    operations = File(INFRA / "main.bicep")["gatewayMap"]["api"]["operations"]
+    methods = {"GET", "POST", "PUT", "PATCH", "DELETE", "HEAD", "OPTIONS"}
+
+    assert {item["method"] for item in operations if item["urlTemplate"] == "/*"} == methods
+    assert len({item["id"] for item in operations}) == len(operations)
+
+
+def test_token_logs_hold_counts_and_no_word_of_content() -> None:
+    diagnostics = statements(INFRA / "modules/gateway-api.bicep", "resource")["diagnostics"].node
+
+    assert keys(property_of(diagnostics, "largeLanguageModel")) == ["logs"]
+    assert {body.text for body in within(diagnostics, "object") if keys(body) == ["bytes"]} == {b"{ bytes: 0 }"}
+
+
+def test_a_single_refusal_opens_the_breaker_so_that_a_repeat_goes_elsewhere() -> None:
+    breaker = File(INFRA / "main.bicep")["gatewayMap"]["resilience"]["circuitBreaker"]
+
+    assert (breaker["count"], breaker["acceptRetryAfter"]) == (1, True)
+    assert breaker["statusCodeRanges"] == [{"min": 429, "max": 429}, {"min": 500, "max": 599}]
+
+
+def test_the_breaker_in_bicep_has_every_setting_of_the_configuration() -> None:
+    breaker = File(INFRA / "main.bicep")["gatewayMap"]["resilience"]["circuitBreaker"]
+    backend = statements(INFRA / "modules/gateway-backends.bicep", "resource")["backend"].source
+
+    assert set(re.findall(r"(\w+): circuitBreaker\.\1\b", backend)) == set(breaker)
+
+
+def without_comments(document: str) -> str:
+    return re.sub(r"<!--.*?-->", "", document, flags=re.DOTALL)

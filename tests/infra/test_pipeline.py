@@ -1,0 +1,146 @@
+"""What the code needs from Azure is in the Bicep: settings, containers, functions; and nothing secret comes out."""
+
+import json
+import re
+
+from chargeback.settings import Settings
+from scripts.bicep.files import INFRA, MODULES, ROOT, File, keys, property_of, read, statements, text, within
+
+ON_THIS_MACHINE_ONLY = {"EVENTS_KEY", "CONFIG_DIR", "LOG_ANALYTICS_ENDPOINT"}
+"""Stand-ins for Key Vault, for the deployed config/ folder and for Log Analytics; in Azure their defaults hold."""
+OF_THE_HOST = re.compile(r"AzureWebJobsStorage|APPLICATIONINSIGHTS_|FUNCTIONS_WORKER_RUNTIME")
+SETTINGS = {name.upper() for name in Settings.model_fields}
+PACKAGE = "\n".join(path.read_text("utf-8") for path in (ROOT / "chargeback").rglob("*.py"))
+
+
+def bicep_settings() -> set[str]:
+    pipeline = statements(INFRA / "modules/pipeline.bicep", "module")["functions"].node
+    main = statements(INFRA / "main.bicep", "module")["pipeline"].node
+    given = next(within(property_of(pipeline, "appSettings"), "object"))
+    return {*keys(given), *keys(property_of(main, "schedules"))}
+
+
+def sample_settings() -> set[str]:
+    values = json.loads((ROOT / "local.settings.sample.json").read_text("utf-8"))["Values"]
+    return {name for name in values if not OF_THE_HOST.match(name)}
+
+
+def test_the_function_app_gets_every_setting_that_the_code_reads_and_no_other() -> None:
+    assert bicep_settings() == SETTINGS - ON_THIS_MACHINE_ONLY
+
+
+def test_the_sample_settings_name_every_setting_that_the_code_reads_and_no_other() -> None:
+    assert sample_settings() == SETTINGS
+
+
+def test_a_setting_has_the_same_default_in_bicep_and_in_the_code() -> None:
+    main = File(INFRA / "main.bicep")
+    schedules = property_of(statements(INFRA / "main.bicep", "module")["pipeline"].node, "schedules")
+    given = {key: re.sub(r"string\((\w+)\)", r"\1", text(property_of(schedules, key))) for key in keys(schedules)}
+
+    defaults = {name.upper(): field.default for name, field in Settings.model_fields.items()}
+
+    assert {key: main[parameter] for key, parameter in given.items()} == {key: defaults[key] for key in given}
+
+
+def test_every_blob_container_that_the_code_uses_is_made() -> None:
+    made = set(File(INFRA / "modules/storage.bicep", {"retention": {"reportImmutability": 0}})["containers"])
+    used = set(re.findall(r'\(self\.blobs, "([\w-]+)"\)', PACKAGE))
+    uploaded = {"config"}  # by the post-provision hook
+
+    assert made == used | uploaded
+
+
+def test_every_cosmos_container_that_the_code_uses_is_made_with_its_partition_key() -> None:
+    made = {
+        item["name"]: item["partitionKey"]
+        for item in File(INFRA / "modules/cosmos.bicep", {"maxThroughput": 0})["containers"]
+    }
+    used = set(re.findall(r'database\.get_container_client\("([\w-]+)"\)', PACKAGE))
+
+    assert set(made) == used
+    assert made == {"usage": "/day", "control": "/kind"}
+
+
+def test_every_function_named_in_the_infrastructure_exists() -> None:
+    sources = [*INFRA.rglob("*.bicep"), *INFRA.rglob("*.kql"), *(INFRA / "hooks").glob("*.py")]
+    named = {
+        name
+        for path in sources
+        for name in re.findall(
+            r"function:(\w+)|Functions\.(\w+)'|/admin/functions/(\w+)|FUNCTION = \"(\w+)\"", path.read_text("utf-8")
+        )
+        for name in name
+        if name
+    }
+
+    existing = set(re.findall(r'function_name\("(\w+)"\)', PACKAGE))
+
+    assert named <= existing
+    assert "ingest_usage" in named
+
+
+def test_no_output_is_a_secret() -> None:
+    suspicious = re.compile(r"key|secret|password|sas|connectionstring|credential|token", re.IGNORECASE)
+    harmless = {"insightsConnectionString", "KEY_VAULT_URL"}  # addresses: what they name asks for an Entra identity
+
+    outputs = [item for path in [INFRA / "main.bicep", *MODULES] for item in read(path) if item.kind == "output"]
+    telling = {item.name for item in outputs if suspicious.search(item.name)} - harmless
+
+    assert outputs
+    assert not telling
+    assert not [
+        item.name
+        for item in outputs
+        if re.search(r"\blist(Keys|Secrets|\w*Sas)\b|getSecret", item.source, re.IGNORECASE)
+    ]
+
+
+def test_nothing_in_the_bicep_reads_or_makes_a_key() -> None:
+    found = {
+        (path.name, word)
+        for path in [INFRA / "main.bicep", *MODULES]
+        for word in re.findall(
+            r"\blistKeys\b|\blistSecrets\b|\bprimaryKey\b|\bAccountKey\b|@secure\(\)", path.read_text("utf-8")
+        )
+    }
+
+    assert not found
+
+
+def test_local_authentication_is_off_wherever_the_service_allows_it() -> None:
+    switches = {
+        "storage": "allowSharedKeyAccess: false",
+        "host-storage": "allowSharedKeyAccess: false",
+        "cosmos": "disableLocalAuth: true",
+        "redis": "accessKeysAuthentication: 'Disabled'",
+        "events": "disableLocalAuth: true",
+        "models": "disableLocalAuth: true",
+        "monitoring": "DisableLocalAuth: true",
+        "vault": "enableRbacAuthorization: true",
+        "functions": "properties: { allow: false }",
+    }
+
+    assert all(switch in (INFRA / f"modules/{name}.bicep").read_text("utf-8") for name, switch in switches.items())
+
+
+def test_every_resource_with_logs_sends_them_to_the_workspace() -> None:
+    logged = {
+        text(next(within(item.node, "object"))).split("scope: ")[1].split("\n")[0]
+        for path in MODULES
+        for item in read(path)
+        if item.kind == "resource" and item.target.startswith("Microsoft.Insights/diagnosticSettings")
+    }
+
+    assert logged == {
+        "account",
+        "app",
+        "blobs",
+        "cluster",
+        "database",
+        "network",
+        "profile",
+        "service",
+        "topic",
+        "vault",
+    }

@@ -1,0 +1,80 @@
+"""Every identity has the roles that its work needs, and no other."""
+
+import re
+
+from scripts.bicep.files import INFRA, MODULES, File, read
+
+PRINCIPALS = ("functions", "topic", "gateway", "gatewayCertificate", "deployer", "finance")
+NEEDS = {
+    # who: what it does → the role and where
+    "functions": {
+        ("Storage Blob Data Owner", "hostStorage"),  # leases, timers, package
+        ("Storage Blob Data Contributor", "storage/ledger"),
+        ("Storage Blob Data Contributor", "storage/quarantine"),
+        ("Storage Blob Data Contributor", "storage/reports"),
+        ("Storage Blob Data Contributor", "storage/dead-letter"),
+        ("Storage Blob Data Reader", "storage/config"),
+        ("Cosmos Data Contributor", "cosmos"),
+        ("Redis Data Owner", "redis"),
+        ("Key Vault Secrets User", "vault"),
+        ("Monitoring Metrics Publisher", "insights"),
+        ("Log Analytics Data Reader", "workspace"),
+    },
+    "topic": {("Storage Blob Data Contributor", "storage/dead-letter")},
+    "gateway": {("EventGrid Data Sender", "topic"), ("Cognitive Services OpenAI User", "models")},
+    "gatewayCertificate": {("Key Vault Secrets User", "vault")},
+    "deployer": {
+        ("Storage Blob Data Contributor", "storage/config"),
+        ("Cosmos Data Reader", "cosmos"),
+        ("Key Vault Secrets Officer", "vault"),
+    },
+    "finance": {("Storage Blob Data Reader", "storage/reports")},
+}
+
+
+def assignments(**principals: str) -> list[dict[str, str]]:
+    given = {"principals": dict.fromkeys(PRINCIPALS, "") | principals, "deployerType": "User"}
+    found: list[dict[str, str]] = File(INFRA / "modules/roles.bicep", given)["assignments"]
+    return found
+
+
+def test_every_identity_has_its_roles_and_no_other() -> None:
+    found = assignments(**{name: f"id-{name}" for name in PRINCIPALS})
+
+    assert {name: {(a["role"], a["on"]) for a in found if a["who"] == name} for name in PRINCIPALS} == NEEDS
+
+
+def test_a_principal_that_does_not_exist_gets_nothing() -> None:
+    found = assignments(gateway="id-gateway")
+
+    assert {a["who"] for a in found} == {"gateway"}
+
+
+def test_every_role_has_an_id_and_every_id_a_use() -> None:
+    roles = File(INFRA / "modules/roles.bicep", {"principals": {}})["roles"]
+
+    used = {a["role"] for a in assignments(**dict.fromkeys(PRINCIPALS, "id"))}
+
+    assert used == set(roles)
+    assert all(
+        re.fullmatch(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}|default", identity) for identity in roles.values()
+    )
+
+
+def test_roles_are_assigned_in_the_role_modules_alone() -> None:
+    types = re.compile(r"roleAssignments@|sqlRoleAssignments@|accessPolicyAssignments@")
+
+    assigning = {
+        path.stem for path in MODULES for item in read(path) if item.kind == "resource" and types.search(item.target)
+    }
+
+    assert assigning == {"roles", "resource-roles", "data-plane-roles"}
+
+
+def test_every_place_that_a_role_is_given_on_is_handled() -> None:
+    handled = set(re.findall(r"a\.on == '(\w+)'", (INFRA / "modules/resource-roles.bicep").read_text("utf-8")))
+    elsewhere = {"cosmos", "redis"}
+
+    places = {a["on"] for a in assignments(**dict.fromkeys(PRINCIPALS, "id")) if "/" not in a["on"]}
+
+    assert places == handled | elsewhere

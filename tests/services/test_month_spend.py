@@ -1,0 +1,53 @@
+"""The month's spend of each cost centre, from the summaries of its days."""
+
+from asyncio import run
+from datetime import UTC, datetime
+from decimal import Decimal
+from typing import Any
+
+from chargeback.adapters.memory import MemoryBooks
+from chargeback.services.month_spend import Spend, month_spend
+
+NOW = datetime(2026, 11, 3, 12, tzinfo=UTC)
+
+
+def summary(day: str, currency: str = "USD", **costs: str) -> dict[str, Any]:
+    centres = {name.replace("_", "/"): {"cost": cost} for name, cost in costs.items()}
+    return {"day": day, "currencies": [currency], "costCentres": centres}
+
+
+async def books_with(*summaries: dict[str, Any]) -> MemoryBooks:
+    books = MemoryBooks()
+    for document in summaries:
+        await books.put_summary(document["day"], document, None)
+    return books
+
+
+async def spend_of(*summaries: dict[str, Any]) -> list[Spend]:
+    return await month_spend(await books_with(*summaries), NOW)
+
+
+def test_the_days_of_the_month_are_added_up_exactly_for_each_cost_centre() -> None:
+    found = run(
+        spend_of(
+            summary("2026-11-01", research="0.1", product_search="5"),
+            summary("2026-11-03", research="0.2"),
+        )
+    )
+
+    assert found == [
+        Spend("2026-11", "product/search", "USD", Decimal("5")),
+        Spend("2026-11", "research", "USD", Decimal("0.3")),
+    ]
+
+
+def test_other_months_and_days_to_come_do_not_count() -> None:
+    found = run(spend_of(summary("2026-10-31", research="7"), summary("2026-11-04", research="9")))
+
+    assert found == []
+
+
+def test_costs_of_two_currencies_are_said_to_be_mixed() -> None:
+    found = run(spend_of(summary("2026-11-01", research="1"), summary("2026-11-02", "EUR", research="1")))
+
+    assert [spend.currency for spend in found] == ["EUR+USD"]
