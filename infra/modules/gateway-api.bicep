@@ -43,7 +43,7 @@ resource operation 'Microsoft.ApiManagement/service/apis/operations@2024-05-01' 
 resource policy 'Microsoft.ApiManagement/service/apis/policies@2024-05-01' = {
   parent: published
   name: 'policy'
-  properties: { format: 'rawxml', value: loadTextContent('../../apim-policies/api.xml') }
+  properties: { format: 'xml', value: loadTextContent('../../apim-policies/api.xml') }
 }
 
 resource logger 'Microsoft.ApiManagement/service/loggers@2024-05-01' = {

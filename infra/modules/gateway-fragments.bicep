@@ -29,6 +29,6 @@ resource fragment 'Microsoft.ApiManagement/service/policyFragments@2024-05-01' =
   for item in fragments: {
     parent: service
     name: item.name
-    properties: { format: 'rawxml', value: item.value }
+    properties: { format: 'xml', value: item.value }
   }
 ]
