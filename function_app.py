@@ -5,10 +5,10 @@ import azure.functions as func
 from chargeback.api.app import http_api
 from chargeback.bootstrap import Container
 from chargeback.functions import audit_ledger, ingest_usage, post_usage, publish_reports, settle_streams
-from chargeback.functions.logs import configure_logging
+from chargeback.process import prepare_process
 from chargeback.settings import read_settings
 
-configure_logging()
+prepare_process()
 container = Container(read_settings())
 
 app = func.AsgiFunctionApp(app=http_api(container), http_auth_level=func.AuthLevel.ANONYMOUS, function_name="http_app")

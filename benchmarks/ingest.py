@@ -14,10 +14,12 @@ from statistics import median
 from benchmarks.synthetic import event
 from chargeback.bootstrap import Container, open_container
 from chargeback.domain.events import EVER, read_event, split_batch
+from chargeback.process import prepare_process
 from chargeback.services.ingest import Weights
 from chargeback.settings import read_settings
 from scripts.local.stack import Stack
 
+LINES = 100
 BATCH = 1_000
 CONCURRENT = 3
 
@@ -39,9 +41,9 @@ async def run(events: int, rounds: int) -> None:
 
 
 def batches(events: int, now: datetime, series: int) -> list[bytes]:
-    """Bodies of a thousand events of 500 lines, none seen before; of yesterday, so that no time is ahead."""
+    """Bodies of a thousand events of LINES lines, none seen before; of yesterday, so that no time is ahead."""
     rng, day = random.Random(series), (now - timedelta(days=1)).date().isoformat()
-    raw = [event(series * events + number, rng, lines=500, day=day) for number in range(events)]
+    raw = [event(series * events + number, rng, lines=LINES, day=day) for number in range(events)]
     return [b"[" + b",".join(raw[start : start + BATCH]) + b"]" for start in range(0, events, BATCH)]
 
 
@@ -78,6 +80,7 @@ def main() -> None:
     parser.add_argument("--events", type=int, default=60_000)
     parser.add_argument("--rounds", type=int, default=5)
     arguments = parser.parse_args()
+    prepare_process()
     with Stack(services=["redis", "blob", "cosmos", "identity"]) as stack:
         os.environ.update(stack.env)
         asyncio.run(run(arguments.events, arguments.rounds))

@@ -16,6 +16,7 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, SpinnerColumn
 from chargeback.bootstrap import DEPLOYED_CONFIG, Container, open_container
 from chargeback.domain.errors import ChargebackError
 from chargeback.domain.periods import days_of
+from chargeback.process import prepare_process
 from chargeback.services.ingest import is_open
 from chargeback.settings import read_settings
 
@@ -36,6 +37,7 @@ Work = Callable[[Container], Awaitable[None]]
 
 def main() -> None:
     """Run the command line; what goes wrong is one message and exit code 1."""
+    prepare_process()
     try:
         app()
     except ChargebackError as error:

@@ -143,7 +143,7 @@ def read_event(raw: bytes, accepted: AcceptedTimes) -> UsageEvent:
         if not raw.isascii():
             # The decoder skips unknown fields without a look at their encoding; the ledger is UTF-8 throughout.
             raw.decode()
-        one_line = raw if b"\n" not in raw and b"\r" not in raw else msgspec.json.format(raw, indent=-1)
+        one_line = raw if raw.find(b"\n") < 0 and raw.find(b"\r") < 0 else msgspec.json.format(raw, indent=-1)
     except msgspec.ValidationError as error:
         raise InvalidEvent("unexpected-shape", str(error)) from None
     except (msgspec.DecodeError, RecursionError, UnicodeDecodeError) as error:

@@ -1,0 +1,17 @@
+"""How a process of the product behaves: what it logs, and how often Python looks for garbage."""
+
+import gc
+import logging
+
+
+def prepare_process() -> None:
+    """Call once at start, before any work.
+
+    Logs are an event name and fields, one line an invocation; never a prompt, a key or a raw body.
+    A batch of events is many small objects without cycles: Python's own thresholds would search them for garbage
+    dozens of times a batch, which took about a fifth of the time of ingest.
+    """
+    for name in ("azure", "azure.core.pipeline.policies.http_logging_policy", "httpx"):
+        logging.getLogger(name).setLevel(logging.WARNING)
+    logging.getLogger("chargeback").setLevel(logging.INFO)
+    gc.set_threshold(100_000, 20, 100)
