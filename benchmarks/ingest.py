@@ -21,7 +21,7 @@ from scripts.local.stack import Stack
 
 LINES = 100
 BATCH = 1_000
-CONCURRENT = 3
+CONCURRENT = 4
 
 
 async def run(events: int, rounds: int) -> None:

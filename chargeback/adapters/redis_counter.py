@@ -33,6 +33,7 @@ EXPIRES_AFTER = timedelta(days=5)
 """Counted from the start of the day; longer than a day is open, so that no open day expires."""
 
 _pack = msgspec.msgpack.Encoder().encode
+_PENDING = Phase.PENDING
 _FIELDS = [{meter: f"{hour:02}:{meter}" for meter in Meter} for hour in range(24)]
 _BY_FIELD = {name: (hour, meter) for hour, names in enumerate(_FIELDS) for meter, name in names.items()}
 _UNAVAILABLE = (exceptions.RedisError, OSError, asyncio.TimeoutError)
@@ -212,21 +213,21 @@ def _expiry(day: str) -> int:
 
 def _packed(events: Sequence[Weighted]) -> bytes:
     lines: list[tuple[str, str, tuple[str, ...]]] = []
-    numbers: dict[str, int] = {}
+    # Events of one line mostly share the very same object, whose identity costs no hashing; where they do not, the
+    # line is in the batch twice, and the script adds both up.
+    numbers: dict[int, int] = {}
     packed: list[list[object]] = []
     for event, scopes, picodollars in events:
-        identity = line_id(event.line)
-        number = numbers.get(identity)
+        call, phase, _, hour, line, quantities, raw = event
+        number = numbers.get(id(line))
         if number is None:
-            lines.append((identity, to_text(event.line), scopes))
-            number = numbers[identity] = len(lines)
+            lines.append((line_id(line), to_text(line), scopes))
+            number = numbers[id(line)] = len(lines)
         # The script's MessagePack knows text only.
-        raw = event.raw.decode() if event.phase is Phase.PENDING else ""
-        entry: list[object] = [event.call, event.phase, number, picodollars, raw]
-        fields = _FIELDS[event.hour]
-        for meter, quantity in event.quantities.items():
-            entry.append(fields[meter])
-            entry.append(quantity)
+        entry: list[object] = [call, phase, number, picodollars, raw.decode() if phase is _PENDING else ""]
+        fields = _FIELDS[hour]
+        for meter, quantity in quantities.items():
+            entry += (fields[meter], quantity)
         packed.append(entry)
     return _pack((lines, packed))
 

@@ -23,6 +23,9 @@ MAX_SPEND = 10**17
 """Picodollars (100 000 dollars) that one event adds at most: Redis counts in 64 bits, and no event may make it fail."""
 
 
+_KNOWN_LINES = 100_000
+
+
 @dataclass(frozen=True, slots=True)
 class Ingested:
     """What became of a batch.
@@ -58,23 +61,24 @@ class Weights:
 
     def __init__(self, catalogue: Catalogue) -> None:
         self.catalogue = catalogue
-        self._known: dict[tuple[Line, str, int], tuple[tuple[str, ...], Mapping[Meter, int]]] = {}
+        # By the line's identity in memory, which costs no hashing; the entry keeps the line alive.
+        self._known: dict[tuple[int, str, int], tuple[Line, tuple[str, ...], Mapping[Meter, int]]] = {}
 
     def weigh(self, event: UsageEvent) -> Weighted:
         """The event with its spend in picodollars; unpriced meters spend nothing here and show in the books."""
-        key = (event.line, event.day, event.hour)
+        _, _, day, hour, line, quantities, _ = event
+        key = (id(line), day, hour)
         known = self._known.get(key)
         if known is None:
-            known = self._known[key] = self._look_up(event)
-            if len(self._known) > 200_000:
+            if len(self._known) >= _KNOWN_LINES:
                 self._known.clear()
-        scopes, prices = known
+            known = self._known[key] = (line, *self._look_up(event))
+        _, scopes, prices = known
         spend = 0
-        for meter, quantity in event.quantities.items():
-            price = prices.get(meter)
-            if price:
-                spend += quantity * price
-        return Weighted(event, scopes, min(spend, MAX_SPEND))
+        for meter, quantity in quantities.items():
+            if meter in prices:
+                spend += quantity * prices[meter]
+        return Weighted(event, scopes, spend if spend < MAX_SPEND else MAX_SPEND)
 
     def _look_up(self, event: UsageEvent) -> tuple[tuple[str, ...], Mapping[Meter, int]]:
         line = event.line
