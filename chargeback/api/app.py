@@ -1,8 +1,5 @@
 """The HTTP API: usage events in, and whether the product is well."""
 
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
-
 from fastapi import FastAPI
 
 from chargeback.api import events, health
@@ -13,18 +10,14 @@ from chargeback.bootstrap import Container
 def http_api(container: Container) -> FastAPI:
     """The API over a container, under /api."""
 
-    @asynccontextmanager
-    async def lifespan(_: FastAPI) -> AsyncIterator[None]:
-        yield
-        await container.close()
-
+    # No lifespan: azure-functions may start several at once and ends some of them, which would close the connections
+    # under the others. They live as long as the process.
     api = FastAPI(
         title="Chargeback for Azure OpenAI",
         version="1",
         docs_url="/api/docs",
         openapi_url="/api/openapi.json",
         redoc_url=None,
-        lifespan=lifespan,
     )
     register_errors(api)
     api.include_router(health.router(container), prefix="/api")

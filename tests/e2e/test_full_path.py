@@ -115,3 +115,20 @@ def test_the_webhook_takes_a_batch_and_quarantines_what_it_cannot_use(
     assert (answer["accepted"], answer["quarantined"]) == (len(events), 1)
     assert (again["accepted"], again["duplicate"]) == (0, len(events))
     assert read_report(stack, DAY[:7]) == chargeback_csv(events, DAY[:7], DAY)
+
+
+def test_requests_that_come_all_at_once_to_a_cold_app_are_all_served(stack: Stack) -> None:
+    """azure-functions starts the ASGI lifespan once for each of them, and ends all but one."""
+    clear_stores(stack)
+    bodies = [[event] for event in traffic(DAY, 24, prefix="cold-")]
+
+    async def send(url: str) -> list[int]:
+        async with httpx.AsyncClient(timeout=60) as client:
+            answers = await asyncio.gather(*(client.post(url, json=body) for body in bodies))
+        return [answer.status_code for answer in answers]
+
+    with Stack(services=["functions"], beside=stack) as cold:
+        statuses = asyncio.run(send(f"{cold.url('functions')}/api/v1/events?code={stack.env['EVENTS_KEY']}"))
+        again = asyncio.run(send(f"{cold.url('functions')}/api/v1/events?code={stack.env['EVENTS_KEY']}"))
+
+    assert set(statuses + again) == {200}

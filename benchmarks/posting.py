@@ -1,0 +1,73 @@
+"""Posting, beside the rate at which the same client upserts the same records with nothing else to do.
+
+`.venv/bin/python -m benchmarks.posting` starts its own stack on loopback and ends it.
+"""
+
+import asyncio
+import os
+import random
+import time
+from datetime import UTC, datetime, timedelta
+from statistics import median
+
+from benchmarks.synthetic import event
+from chargeback.bootstrap import Container, open_container
+from chargeback.process import prepare_process
+from chargeback.services.post import RECORDS_PER_WRITE, by_shard
+from chargeback.settings import read_settings
+from scripts.local.clear import clear_stores
+from scripts.local.stack import Stack
+
+LINES, ROUNDS = 5_000, 5
+
+
+async def run(stack: Stack) -> None:
+    """Print the rates of each round and their medians."""
+    ratios, rates = [], []
+    now = datetime.now(UTC)
+    day = (now - timedelta(days=1)).date().isoformat()
+    for number in range(ROUNDS):
+        clear_stores(stack)
+        async with open_container(read_settings()) as container:
+            rng = random.Random(number)
+            raw = [event(each, rng, lines=LINES * 3, day=day) for each in range(LINES)]
+            for first in range(0, LINES, 1_000):
+                await container.ingest.ingest(raw[first : first + 1_000], now)
+            # The first posting of a day counts its ledger anew; what is measured is the second one.
+            catalogue = await container.catalogues.current()
+            await container.poster.post_day(day, catalogue)
+            await container.counter.touch(day)
+            start = time.perf_counter()
+            posted = await container.poster.post_day(day, catalogue)
+            rates.append(posted.records / (time.perf_counter() - start))
+            alone = await upserts_alone(container, day)
+        ratios.append(rates[-1] / alone)
+        print(f"round {number + 1}: {posted.records} records, posting {rates[-1]:,.0f}/s, upserts alone {alone:,.0f}/s")
+    print(f"median: posting {median(rates):,.0f} records/s, {median(ratios):.2f} of the upserts alone")
+
+
+async def upserts_alone(container: Container, day: str) -> float:
+    """The same records again, in the same batches and as many at a time, ready before the clock starts."""
+    records = [record async for page in container.books.records(day) for record in page]
+    fences = await container.books.postings(day)
+
+    async def write(shard: int) -> None:
+        fence, mine = fences[shard], by_shard(records, container.books.shards)[shard]
+        for first in range(0, len(mine), RECORDS_PER_WRITE):
+            some = mine[first : first + RECORDS_PER_WRITE]
+            fence = await container.books.write(day, shard, fence, (fence.epoch, fence.catalogue), some)
+
+    start = time.perf_counter()
+    await asyncio.gather(*(write(shard) for shard in fences))
+    return len(records) / (time.perf_counter() - start)
+
+
+def main() -> None:
+    prepare_process()
+    with Stack() as stack:
+        os.environ.update(stack.env)
+        asyncio.run(run(stack))
+
+
+if __name__ == "__main__":
+    main()
