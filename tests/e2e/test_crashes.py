@@ -11,9 +11,11 @@ from typing import Any
 import pytest
 
 from chargeback.bootstrap import Container
+from chargeback.domain.errors import Superseded
 from chargeback.domain.records import to_document
+from chargeback.services.post import Posted
 from chargeback.settings import read_settings
-from scripts.local.clear import clear_stores
+from scripts.local.clear import clear_redis, clear_stores
 from scripts.local.stack import Stack
 from tests.e2e import crashes
 from tests.e2e.oracle import chargeback_csv
@@ -180,6 +182,22 @@ def test_a_flushed_redis_changes_no_money(stack: Stack, house: House) -> None:
         await container.ingest.ingest(BATCHES[2], NOW)
 
     house(flush_then_go_on)
+
+    assert house(post_and_read) == expected()
+
+
+def test_fifty_runs_that_find_redis_empty_at_once_count_nothing_twice(stack: Stack, house: House) -> None:
+    clear_stores(stack)
+    house(deliver(BATCHES))
+    clear_redis(stack.url("redis"))
+
+    async def post_at_once(container: Container) -> None:
+        catalogue = await container.catalogues.current()
+        runs = [container.poster.post_day(DAY, catalogue) for _ in range(50)]
+        outcomes = await asyncio.gather(*runs, return_exceptions=True)
+        assert {type(each) for each in outcomes} <= {Posted, Superseded}
+
+    house(post_at_once)
 
     assert house(post_and_read) == expected()
 
