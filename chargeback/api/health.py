@@ -1,8 +1,12 @@
 """Live, ready and healthy: for load balancers, for the platform and for people."""
 
+import logging
+
 from fastapi import APIRouter, Response
 
 from chargeback.bootstrap import Container
+
+log = logging.getLogger(__name__)
 
 
 def router(container: Container) -> APIRouter:
@@ -23,12 +27,15 @@ def router(container: Container) -> APIRouter:
 
     @routes.get("/health")
     async def health(response: Response) -> dict[str, object]:
-        """Each store's state and the catalogue in force; 503 if a store is away."""
+        """Each store's state; 503 if one is away. What is wrong with it is in the log, not for everybody to read."""
         health = await container.probe.check()
         response.status_code = 200 if health.ready else 503
+        for name, fault in health.faults.items():
+            if fault:
+                log.warning("store_away store=%s fault=%s", name, fault)
         return {
             "status": "healthy" if health.ready else "unhealthy",
-            "stores": {name: fault or "ok" for name, fault in health.faults.items()},
+            "stores": {name: "away" if fault else "ok" for name, fault in health.faults.items()},
         }
 
     return routes
