@@ -163,9 +163,9 @@ def show_month(files: Path, tally: Tally, oracle: Counter[str]) -> int:
     )
     states = Counter(row["state"] for row in rows)
     console.print("States of its rows: " + ", ".join(f"{state} {count}" for state, count in sorted(states.items())))
-    console.print(
-        "Look at:", *(f"  {file}" for file in sorted(files.iterdir())), f"  {files.parents[1]}/logs", sep="\n"
-    )
+    console.print("Look at:")
+    for place in (*sorted(files.iterdir()), files.parents[1] / "logs"):
+        console.print(f"  {os.path.relpath(place)}", markup=False, soft_wrap=True)
     return 0 if same and not tally.failed else 1
 
 
