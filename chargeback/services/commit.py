@@ -18,22 +18,32 @@ class GroupCommit:
         self._max_events = max_events
         self._max_concurrent = max_concurrent
         self._waiting: list[tuple[bytes, asyncio.Future[None]]] = []
-        self._running: set[asyncio.Task[None]] = set()
+        self._running = 0
+        self._tasks: set[asyncio.Task[None]] = set()
 
     async def submit(self, event: bytes) -> None:
         """Return when the event is committed; raise what its commit raised."""
         done: asyncio.Future[None] = asyncio.get_running_loop().create_future()
         self._waiting.append((event, done))
-        if len(self._running) < self._max_concurrent:
+        if self._running < self._max_concurrent:
             self._start()
         await done
 
     def _start(self) -> None:
+        self._running += 1
         task = asyncio.get_running_loop().create_task(self._drain())
-        self._running.add(task)
-        task.add_done_callback(self._running.discard)
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
 
     async def _drain(self) -> None:
+        try:
+            await self._commit_what_waits()
+        finally:
+            # In the same step that found nothing waiting: the task's own callback runs later, and an event submitted
+            # in between would count on a task that has ended.
+            self._running -= 1
+
+    async def _commit_what_waits(self) -> None:
         # Let the other callers of this loop iteration join before the first commit.
         await asyncio.sleep(0)
         while self._waiting:

@@ -79,3 +79,26 @@ def test_a_caller_that_gave_up_does_not_disturb_the_others() -> None:
     asyncio.run(run())
 
     assert committed == [b"leaving", b"staying"]
+
+
+@pytest.mark.parametrize("max_concurrent", [1, 2])
+def test_an_event_that_comes_as_a_commit_ends_is_not_left_waiting(max_concurrent: int) -> None:
+    committed: list[bytes] = []
+
+    async def commit(events: Sequence[bytes]) -> None:
+        await asyncio.sleep(0)
+        committed.extend(events)
+
+    async def run() -> None:
+        group = GroupCommit(commit, max_events=1, max_concurrent=max_concurrent)
+
+        async def caller(name: int) -> None:
+            for number in range(50):
+                await group.submit(b"%d-%d" % (name, number))
+
+        async with asyncio.timeout(10):
+            await asyncio.gather(*(caller(name) for name in range(max_concurrent)))
+
+    asyncio.run(run())
+
+    assert len(committed) == len(set(committed)) == 50 * max_concurrent
