@@ -247,7 +247,7 @@ def count_tokens(
     typer.echo(f"{counted.tokens} tokens of {counted.encoding}{guess}")
 
 
-Folder = Annotated[Path, typer.Option("--config-dir", help="Folder of the catalogue files.")]
+Folder = Annotated[Path, typer.Option("--config-dir", envvar="CONFIG_DIR", help="Folder of the catalogue files.")]
 
 
 @config.command()

@@ -43,11 +43,6 @@ class Rule:
     cost_centre: str
 
 
-def within(path: str, ancestor: str) -> bool:
-    """Whether `path` is `ancestor` or below it: `product/searching` is not within `product/search`."""
-    return path == ancestor or path.startswith(ancestor + "/")
-
-
 class Allocation:
     """The tree and its rules, checked; the first rule that matches wins.
 

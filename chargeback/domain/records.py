@@ -2,7 +2,6 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import UTC, datetime
 from decimal import Decimal
 from typing import Any
 
@@ -141,8 +140,3 @@ def _charge_from_document(document: Document) -> ChargeRow:
         price_id=document["priceId"],
         cost=None if document["cost"] is None else Decimal(document["cost"]),
     )
-
-
-def hour_of(day: str, hour: int) -> datetime:
-    """The UTC instant at which an hour of a day begins."""
-    return datetime.fromisoformat(day).replace(tzinfo=UTC, hour=hour)

@@ -1,7 +1,6 @@
 """One small document a day for dashboards, made from the day's records."""
 
 from collections.abc import Sequence
-from decimal import Decimal
 from typing import Any
 
 from chargeback.domain.errors import Superseded
@@ -62,8 +61,8 @@ class DaySummary:
         }
 
 
-async def summarise(books: Books, day: str) -> Decimal:
-    """Set the day's summary from its records; returns the day's cost.
+async def summarise(books: Books, day: str) -> None:
+    """Set the day's summary from its records.
 
     The summary's token is read before the records are, so a run that read older records cannot replace the summary
     of one that read newer ones.
@@ -75,9 +74,9 @@ async def summarise(books: Books, day: str) -> Decimal:
             summary.add(page)
         document = summary.to_document()
         if known is not None and known[0] == document:
-            return Decimal(document["total"]["cost"])
+            return
         try:
             await books.put_summary(day, document, known[1] if known else None)
         except Superseded:
             continue
-        return Decimal(document["total"]["cost"])
+        return

@@ -2,7 +2,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from chargeback.domain.allocation import CLAIMED, UNALLOCATED, VERIFIED, Allocation, CostCentre, Rule, within
+from chargeback.domain.allocation import CLAIMED, UNALLOCATED, VERIFIED, Allocation, CostCentre, Rule
 from chargeback.domain.errors import InvalidConfig
 from tests.domain.catalogues import usage_line
 
@@ -61,13 +61,6 @@ def test_a_claim_needs_the_subscription_or_product_that_may_make_it(claimed: str
         assert Allocation(TREE, (rule,)).rules == (rule,)
     else:
         assert f"rules[0].when: {claimed} is only claimed by the client" in faults_of(rule)
-
-
-def test_paths_are_compared_by_whole_components() -> None:
-    assert within("product/search", "product/search")
-    assert within("product/search/web", "product/search")
-    assert not within("product/searching", "product/search")
-    assert not within("product", "product/search")
 
 
 def test_every_fault_is_named_with_its_place() -> None:

@@ -1,6 +1,5 @@
 """A usage record is a line as it stands in the books: rated, with its state, and the same after storage."""
 
-from datetime import UTC, datetime
 from decimal import Decimal
 
 import msgspec
@@ -10,7 +9,7 @@ from hypothesis import strategies as st
 from chargeback.adapters.catalogue_files import load_catalogue
 from chargeback.bootstrap import DEPLOYED_CONFIG
 from chargeback.domain.meters import Meter
-from chargeback.domain.records import UsageRecord, from_document, hour_of, rated_record, to_document
+from chargeback.domain.records import UsageRecord, from_document, rated_record, to_document
 from tests.builders import DAY
 from tests.domain.catalogues import usage_line
 
@@ -76,7 +75,3 @@ def test_money_is_stored_as_text_and_quantities_as_integers() -> None:
     assert isinstance(charge["cost"], str)
     assert isinstance(charge["perMillion"], str)
     assert charge["quantity"] == 10
-
-
-def test_an_hour_begins_in_utc() -> None:
-    assert hour_of("2026-03-20", 23) == datetime(2026, 3, 20, 23, tzinfo=UTC)
