@@ -1,100 +1,20 @@
-import csv
-import io
 import json
 import random
-from collections import defaultdict
 from collections.abc import AsyncIterator, Callable, Sequence
 from decimal import Decimal
 from hashlib import sha256
 
 import pytest
-from hypothesis import given, settings
-from hypothesis import strategies as st
 
 from chargeback.adapters.memory import MemoryReports
 from chargeback.domain.errors import InvalidConfig, Superseded
 from chargeback.domain.meters import Meter
-from chargeback.domain.records import ChargeRow, UsageRecord
-from chargeback.domain.report import Manifest
+from chargeback.domain.records import UsageRecord
 from chargeback.services.publish import publish
 from tests.domain.catalogues import catalogue, usage_line
+from tests.services.published import ISSUE_COLUMNS, PERIOD, ListedBooks, charge, published, record, rows_of, summed
 
 pytestmark = pytest.mark.anyio
-
-PERIOD = "2026-03"
-ISSUE_COLUMNS = (
-    "billing_period,charge_date,cost_centre,subscription_id,product_id,user,company,billing_code,operation,provider,"
-    "model,deployment,deployment_type,region,service_tier,meter,quantity,unit,unit_price,price_unit,currency,cost,"
-    "state,requests,price_id"
-)
-IDENTITY = [
-    "charge_date", "cost_centre", "subscription_id", "product_id", "user", "company", "billing_code", "operation",
-    "provider", "model", "deployment", "deployment_type", "region", "service_tier", "meter", "currency", "state",
-    "price_id", "tenant_id", "app_id", "user_object_id", "apim_user_id", "backend", "variant", "allocation_rule",
-]  # fmt: skip
-
-
-class ListedBooks:
-    """Books that list given records, in the order given, a few a page."""
-
-    def __init__(self, records: Sequence[UsageRecord]) -> None:
-        self._records = records
-
-    async def records(self, day: str) -> AsyncIterator[Sequence[UsageRecord]]:
-        found = [record for record in self._records if record.day == day]
-        for start in range(0, len(found), 7):
-            yield found[start : start + 7]
-
-
-def charge(
-    meter: Meter = Meter.INPUT, quantity: int = 1000, cost: str | None = "0.0025", **fields: object
-) -> ChargeRow:
-    priced = meter is not Meter.REQUESTS and cost is not None
-    defaults = {
-        "state": "exact",
-        "per_million": Decimal("2.5") if priced else None,
-        "price_id": f"card/{meter}@2026-01-01T00Z" if priced else "",
-        "cost": None if cost is None else Decimal(cost),
-    }
-    return ChargeRow(meter, quantity, **(defaults | fields))  # type: ignore[arg-type]
-
-
-def record(
-    *charges: ChargeRow,
-    day: str = "2026-03-14",
-    centre: str = "company/search",
-    currency: str = "USD",
-    **dimensions: str,
-) -> UsageRecord:
-    line = usage_line(**dimensions)
-    return UsageRecord(day, line, {}, currency, centre, "by-team", "GlobalStandard", "eastus2", charges or (charge(),))
-
-
-async def published(
-    records: Sequence[UsageRecord], *, decimals: int = 6, days: Sequence[str] | None = None
-) -> tuple[Manifest, dict[str, bytes]]:
-    reports = MemoryReports()
-    manifest = await publish(
-        PERIOD,
-        ListedBooks(records),  # type: ignore[arg-type]
-        reports,
-        days=sorted({record.day for record in records}) if days is None else days,
-        catalogue=catalogue(),
-        decimals=decimals,
-    )
-    return manifest, reports.files
-
-
-def rows_of(files: dict[str, bytes], name: str = "chargeback") -> list[dict[str, str]]:
-    text = files[f"{PERIOD}/{name}-{PERIOD}.csv"].decode()
-    return list(csv.DictReader(io.StringIO(text, newline=""), strict=True))
-
-
-def summed(rows: Sequence[dict[str, str]], *by: str, of: str = "cost") -> dict[tuple[str, ...], Decimal]:
-    sums: dict[tuple[str, ...], Decimal] = defaultdict(Decimal)
-    for row in rows:
-        sums[tuple(row[name] for name in by)] += Decimal(row[of] or 0)
-    return dict(sums)
 
 
 async def test_a_row_says_everything_that_the_issue_asks_for() -> None:
@@ -300,134 +220,6 @@ async def test_a_period_that_cannot_be_is_refused(period: str, day: str, decimal
             catalogue=catalogue(),
             decimals=decimals,
         )
-
-
-# Not st.randoms(): it draws inside the test, and its signals get lost in the event loop.
-SHUFFLERS = st.integers(0, 2**32).map(random.Random)
-COSTS = st.decimals(min_value=-1000, max_value=10**6, places=12, allow_nan=False, allow_infinity=False)
-RECORDS = st.lists(
-    st.tuples(
-        st.sampled_from(["2026-03-01", "2026-03-31"]),
-        st.sampled_from(["company", "company/a", "company/b", "company-b", "unallocated"]),
-        st.sampled_from(["USD", "EUR"]),
-        st.text(st.characters(exclude_categories=["Cs"], exclude_characters="\0\1"), max_size=3),
-        st.lists(st.one_of(st.none(), COSTS), min_size=1, max_size=4),
-    ),
-    max_size=12,
-    unique_by=lambda fields: (fields[0], fields[3]),
-).map(
-    lambda drawn: [
-        record(
-            *(
-                charge(
-                    meter, 5, None if amount is None else str(amount), state="unpriced" if amount is None else "exact"
-                )
-                for meter, amount in zip(Meter, amounts, strict=False)
-            ),
-            day=day,
-            centre=centre,
-            currency=currency,
-            user=user,
-        )
-        for day, centre, currency, user, amounts in drawn
-    ]
-)
-
-
-def largest_remainder(amounts: list[Decimal], target: Decimal, unit: Decimal) -> list[Decimal]:
-    floors = [(amount / unit).to_integral_value("ROUND_FLOOR") * unit for amount in amounts]
-    order = sorted(range(len(amounts)), key=lambda index: floors[index] - amounts[index])
-    for index in order[: int((target - sum(floors)) / unit)]:
-        floors[index] += unit
-    return floors
-
-
-def oracle(records: Sequence[UsageRecord], decimals: int) -> list[Decimal | None]:
-    """The costs as printed, in the order of the rows: the rounding rule in a few lines, without an engine."""
-    unit = Decimal(1).scaleb(-decimals)
-    rows = sorted(
-        (
-            (r.day, r.cost_centre, r.line.user, c.meter.value, r.currency, c.state, c.price_id, c.cost)
-            for r in records
-            for c in r.charges
-        ),
-        key=lambda row: row[:-1],
-    )
-    printed: dict[int, Decimal] = {}
-    for currency in {row[4] for row in rows}:
-        of = {i: row for i, row in enumerate(rows) if row[4] == currency}
-        centres = sorted({row[1] for row in of.values()})
-        exact = [
-            sum((row[7] or Decimal(0) for row in of.values() if row[1] == centre), Decimal(0)) for centre in centres
-        ]
-        for centre, amount in zip(
-            centres,
-            largest_remainder(exact, sum(exact, Decimal(0)).quantize(unit, "ROUND_HALF_EVEN"), unit),
-            strict=True,
-        ):
-            known = [i for i, row in of.items() if row[1] == centre and row[7] is not None]
-            rounded = largest_remainder([of[i][7] for i in known], amount, unit)  # type: ignore[misc]
-            printed.update(zip(known, rounded, strict=True))
-    return [printed.get(i) for i in range(len(rows))]
-
-
-@settings(max_examples=30, deadline=None)
-@given(RECORDS, st.sampled_from([0, 2, 6, 12]), SHUFFLERS)
-async def test_any_books_balance_and_print_the_same_in_any_order(
-    records: list[UsageRecord], decimals: int, rng: random.Random
-) -> None:
-    shuffled = [UsageRecord(**{name: getattr(r, name) for name in r.__slots__}) for r in records]
-    rng.shuffle(shuffled)
-    days = ["2026-03-31", "2026-03-01"]
-
-    manifest, files = await published(records, decimals=decimals, days=days)
-    _, again = await published(shuffled, decimals=decimals, days=days[::-1])
-
-    rows = rows_of(files)
-    assert files == again
-    assert [Decimal(row["cost"]) if row["cost"] else None for row in rows] == oracle(records, decimals)
-    totals = {currency: Decimal(amount) for currency, amount in manifest.totals.items()}
-    assert {"USD": Decimal(0)} | {key: amount for (key,), amount in summed(rows, "currency").items()} == totals
-    by_centre = summed(rows, "cost_centre", "currency")
-    assert by_centre == summed(rows_of(files, "summary"), "cost_centre", "currency")
-    assert [file.rows for file in manifest.files] == [len(rows), len(by_centre)]
-
-
-async def test_rows_are_sorted_by_the_columns_that_identify_them() -> None:
-    rng = random.Random(5)
-    texts = ["", "a", "a b", "a,b", "ab", "é", "~", "🙂", "A"]
-    records = {
-        r.record_id: r
-        for r in (record(user=rng.choice(texts), company=rng.choice(texts), app=rng.choice(texts)) for _ in range(300))
-    }
-
-    _, files = await published(list(records.values()))
-
-    keys = [tuple(row[name] for name in IDENTITY) for row in rows_of(files)]
-    assert keys == sorted(keys)
-    assert len(set(keys)) == len(records)
-
-
-async def test_every_grouping_sums_to_the_total() -> None:
-    rng = random.Random(6)
-    records = [
-        record(
-            charge(cost=f"{rng.random():.9f}"),
-            charge(Meter.OUTPUT, cost=f"{rng.random():.9f}"),
-            charge(Meter.REQUESTS, 4, "0"),
-            user=f"u{n}",
-            centre=f"c{n % 5}",
-            model=f"m{n % 3}",
-        )
-        for n in range(60)
-    ]
-
-    manifest, files = await published(records, decimals=3)
-
-    rows = rows_of(files)
-    for column in IDENTITY:
-        assert sum(summed(rows, column).values()) == Decimal(manifest.totals["USD"])
-    assert summed(rows, of="requests") == {(): Decimal(manifest.requests)} == {(): Decimal(240)}
 
 
 def progress_into(told: list[tuple[str, int]]) -> Callable[[str, int], None]:
