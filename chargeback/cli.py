@@ -2,6 +2,7 @@
 
 import asyncio
 import getpass
+import logging
 import sys
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from contextlib import contextmanager
@@ -38,6 +39,8 @@ Work = Callable[[Container], Awaitable[None]]
 def main() -> None:
     """Run the command line; what goes wrong is one message and exit code 1."""
     prepare_process()
+    # What became of a batch is in the command's own answer; without a handler Python would print it a second time.
+    logging.getLogger("chargeback.services.ingest").addHandler(logging.NullHandler())
     try:
         app()
     except ChargebackError as error:

@@ -1,7 +1,6 @@
 """POST /api/v1/events: CloudEvents through the same door as the trigger's, one or many at a time."""
 
 import hmac
-import logging
 from datetime import UTC, datetime
 from typing import Annotated, Any
 
@@ -10,8 +9,6 @@ from fastapi import APIRouter, Header, HTTPException, Query, Request, Response
 
 from chargeback.bootstrap import Container
 from chargeback.domain.events import split_batch
-
-log = logging.getLogger(__name__)
 
 MAX_BODY_BYTES = 32 * 1024 * 1024
 SHOWN_FAULTS = 20
@@ -56,13 +53,6 @@ def router(container: Container) -> APIRouter:
         if aeg_event_type == "SubscriptionValidation":
             return _json({"validationResponse": _validation_code(body)})
         outcome = await container.ingest.ingest(split_batch(body), datetime.now(UTC))
-        log.info(
-            "ingested accepted=%d duplicate=%d late=%d quarantined=%d",
-            outcome.accepted,
-            outcome.duplicate,
-            outcome.late,
-            len(outcome.quarantined),
-        )
         return _json(
             {
                 "accepted": outcome.accepted,

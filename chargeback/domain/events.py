@@ -150,11 +150,11 @@ def read_event(raw: bytes, accepted: AcceptedTimes) -> UsageEvent:
         raise InvalidEvent("not-json", str(error)) from None
     if event.specversion != "1.0":
         raise InvalidEvent(
-            "unexpected-shape", f"specversion is {event.specversion!r}, expected '1.0' - at `$.specversion`"
+            "unexpected-shape", f"specversion is {event.specversion[:64]!r}, expected '1.0' - at `$.specversion`"
         )
     phase = _TYPES.get(event.type)
     if phase is None:
-        raise InvalidEvent("unknown-type", f"type is {event.type!r} - at `$.type`")
+        raise InvalidEvent("unknown-type", f"type is {event.type[:64]!r} - at `$.type`")
     day, hour = _hour_of(event.time)
     if day < accepted.earliest or (day, hour) > accepted.latest:
         raise InvalidEvent(

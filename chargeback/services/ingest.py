@@ -138,12 +138,14 @@ class Ingest:
         flags = await asyncio.gather(*(self._take(day, events, now) for day, events in days.items()))
         counted = sum(flag for of_day, _ in flags for flag in of_day)
         late = sum(len(of_day) for of_day, is_late in flags if is_late)
-        return Ingested(
+        ingested = Ingested(
             accepted=counted,
             duplicate=len(raw_events) - len(rejected) - counted,
             quarantined=tuple(rejected),
             late=late,
         )
+        _log(ingested)
+        return ingested
 
     def _read(self, raw_events: Sequence[bytes], now: datetime) -> tuple[dict[str, list[UsageEvent]], list[Rejected]]:
         times = AcceptedTimes.around(now, max_age=self._limits.max_age, clock_skew=self._limits.clock_skew)
@@ -166,6 +168,22 @@ class Ingest:
             return [True] * len(events), True
         weights = await self._weights.current()
         return await self._counter.count(day, [weights.weigh(event) for event in events]), False
+
+
+def _log(ingested: Ingested) -> None:
+    """One line for the batch, and one for each reason in it, whichever door the events came through."""
+    log.info(
+        "ingested accepted=%d duplicate=%d late=%d quarantined=%d",
+        ingested.accepted,
+        ingested.duplicate,
+        ingested.late,
+        len(ingested.quarantined),
+    )
+    reasons: dict[str, list[Rejected]] = {}
+    for each in ingested.quarantined:
+        reasons.setdefault(each.reason, []).append(each)
+    for reason, events in reasons.items():
+        log.warning("quarantined reason=%s events=%d first=%s", reason, len(events), events[0].detail[:300])
 
 
 def is_open(day: str, now: datetime) -> bool:
