@@ -1,0 +1,33 @@
+"""The product from a terminal: `python -m chargeback …` runs the same services as the functions."""
+
+import logging
+import sys
+
+import typer
+
+from chargeback.cli import config, reports, usage
+from chargeback.cli.terminal import console
+from chargeback.domain.errors import ChargebackError
+from chargeback.process import prepare_process
+
+app = typer.Typer(
+    help="Chargeback for Azure OpenAI: usage events in, books that finance can bill from out.",
+    no_args_is_help=True,
+    pretty_exceptions_enable=False,
+    rich_markup_mode=None,
+)
+for commands in (usage.app, reports.app):
+    app.add_typer(commands)
+app.add_typer(config.app, name="config")
+
+
+def main() -> None:
+    """Run the command line; what goes wrong is one message and exit code 1."""
+    prepare_process()
+    # What became of a batch is in the command's own answer; without a handler Python would print it a second time.
+    logging.getLogger("chargeback.services.ingest").addHandler(logging.NullHandler())
+    try:
+        app()
+    except ChargebackError as error:
+        console.print(f"error: {error}", style="red", markup=False, highlight=False, soft_wrap=True)
+        sys.exit(1)

@@ -1,0 +1,67 @@
+"""What every command shares: the container to work in, progress bars, and readers of dates and files."""
+
+import asyncio
+import sys
+from collections.abc import Awaitable, Callable, Iterator
+from contextlib import contextmanager
+from datetime import datetime
+from pathlib import Path
+from typing import IO
+
+import typer
+from rich.console import Console
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
+
+from chargeback.bootstrap import Container, open_container
+from chargeback.domain.errors import ChargebackError
+from chargeback.settings import read_settings
+
+console = Console(stderr=True)
+
+Work = Callable[[Container], Awaitable[None]]
+
+
+def run(work: Work) -> None:
+    """Do a piece of work with the services of one container."""
+
+    async def in_container() -> None:
+        async with open_container(read_settings()) as container:
+            await work(container)
+
+    asyncio.run(in_container())
+
+
+@contextmanager
+def progress(what: str, total: float | None) -> Iterator[Callable[[float], None]]:
+    """A progress bar on standard error; yields what advances it."""
+    columns = (
+        SpinnerColumn(),
+        TextColumn("{task.description}"),
+        BarColumn(),
+        MofNCompleteColumn(),
+        TimeElapsedColumn(),
+    )
+    with Progress(*columns, console=console, transient=True) as bar:
+        task = bar.add_task(what, total=total)
+        yield lambda amount: bar.advance(task, amount)
+
+
+@contextmanager
+def opened(file: str) -> Iterator[IO[bytes]]:
+    """A file to read, or standard input for `-`; raises `ChargebackError` where it cannot be opened."""
+    if file == "-":
+        yield sys.stdin.buffer
+        return
+    try:
+        with Path(file).open("rb") as source:
+            yield source
+    except OSError as error:
+        raise ChargebackError(f"{file}: {error.strerror}") from error
+
+
+def day_of(text: str) -> str:
+    """The day that an option names."""
+    try:
+        return datetime.strptime(text, "%Y-%m-%d").date().isoformat()  # noqa: DTZ007 a date has no time zone
+    except ValueError:
+        raise typer.BadParameter(f"{text!r} is not a day such as 2026-03-14") from None

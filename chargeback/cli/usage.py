@@ -1,0 +1,158 @@
+"""Usage from events to books: ingest, settle, post, audit, replay."""
+
+import asyncio
+from collections.abc import AsyncIterator
+from datetime import UTC, datetime
+from typing import IO, Annotated
+
+import typer
+
+from chargeback.bootstrap import Container
+from chargeback.cli.terminal import day_of, opened, progress, run
+from chargeback.domain.periods import days_of
+from chargeback.services.ingest import is_open
+
+EVENTS_PER_BATCH = 2_000
+
+app = typer.Typer()
+
+
+@app.command()
+def ingest(
+    file: Annotated[str, typer.Argument(help="NDJSON file of CloudEvents, one a line; - reads standard input.")],
+) -> None:
+    """Take usage events: into the ledger, counted once each; unusable ones go to quarantine with their reason."""
+
+    async def work(container: Container) -> None:
+        accepted = duplicate = quarantined = late = 0
+        reasons: dict[str, int] = {}
+        with opened(file) as source, progress("events", None) as advance:
+            async for batch in _batches(source):
+                outcome = await container.ingest.ingest(batch, datetime.now(UTC))
+                accepted, duplicate = accepted + outcome.accepted, duplicate + outcome.duplicate
+                quarantined, late = quarantined + len(outcome.quarantined), late + outcome.late
+                for each in outcome.quarantined:
+                    reasons[f"{each.reason}: {each.detail}"] = reasons.get(f"{each.reason}: {each.detail}", 0) + 1
+                advance(len(batch))
+        typer.echo(f"accepted {accepted}, duplicate {duplicate}, quarantined {quarantined}")
+        if late:
+            typer.echo(f"{late} of the accepted are of days that are no longer open: run `audit` to post them")
+        for reason, count in sorted(reasons.items(), key=lambda pair: -pair[1])[:20]:
+            typer.echo(f"  {count} x {reason}")
+
+    run(work)
+
+
+async def _batches(source: IO[bytes]) -> AsyncIterator[list[bytes]]:
+    batch: list[bytes] = []
+    while line := await asyncio.to_thread(source.readlines, 1 << 20):
+        batch += [text for text in (each.strip() for each in line) if text]
+        while len(batch) >= EVENTS_PER_BATCH:
+            yield batch[:EVENTS_PER_BATCH]
+            batch = batch[EVENTS_PER_BATCH:]
+    if batch:
+        yield batch
+
+
+@app.command()
+def post(
+    day: Annotated[list[str] | None, typer.Option(help="Post this day (YYYY-MM-DD) only; may be repeated.")] = None,
+) -> None:
+    """Rate what is counted and set it in the books: all open days, or those named."""
+
+    async def work(container: Container) -> None:
+        if day:
+            catalogue = await container.catalogues.current()
+            posted = [await container.poster.post_day(_open_day(each), catalogue) for each in day]
+        else:
+            posted = await container.poster.post(datetime.now(UTC))
+        for each in posted:
+            typer.echo(
+                f"{each.day}: {each.records} records set, {each.replayed} events counted anew from the ledger,"
+                f" {each.unpriced} unpriced, {each.unsettled} unsettled"
+            )
+        if not posted:
+            typer.echo("nothing to post")
+
+    run(work)
+
+
+@app.command()
+def settle() -> None:
+    """Give streamed calls their tokens from the gateway's log, and calls that lost their event an event."""
+
+    async def work(container: Container) -> None:
+        done = await container.settler.settle(datetime.now(UTC))
+        typer.echo(
+            f"settled {done.settled}, recovered {done.recovered}, estimated {done.estimated}, waiting {done.waiting}"
+        )
+
+    run(work)
+
+
+@app.command()
+def audit(
+    day: Annotated[list[str] | None, typer.Option(help="Audit this day (YYYY-MM-DD) only; may be repeated.")] = None,
+    period: Annotated[str | None, typer.Option(help="Audit every day of this month (YYYY-MM).")] = None,
+) -> None:
+    """Recount days from the ledger alone and mend the books where they differ: the touched days, or those named."""
+
+    async def work(container: Container) -> None:
+        named = [day_of(each) for each in day or []] + (days_of(period) if period else [])
+        days = named or await container.auditor.due(datetime.now(UTC))
+        with progress("days", len(days)) as advance:
+            for each in days:
+                audited = await container.auditor.audit_day(each, datetime.now(UTC))
+                advance(1)
+                typer.echo(
+                    f"{audited.day}: {audited.events} events, {audited.calls} calls, {audited.duplicates} duplicates,"
+                    f" {audited.unreadable} unreadable; {audited.drift_lines} lines differed"
+                    f" by {audited.drift_cost} {audited.currency}" + (" and were mended" if audited.drift_lines else "")
+                )
+        if not days:
+            typer.echo("no day has to be audited")
+
+    run(work)
+
+
+@app.command()
+def replay(
+    dead_letters: Annotated[bool, typer.Option("--dead-letters", help="What Event Grid gave up on, instead.")] = False,
+) -> None:
+    """Take quarantined events through the door again, after a fix; what is still unusable stays in quarantine."""
+
+    async def work(container: Container) -> None:
+        from chargeback.services.replay import replay_dead_letters, replay_quarantine
+
+        now = datetime.now(UTC)
+        if dead_letters:
+            replayed = await replay_dead_letters(container.dead_letters, container.ingest, now)
+        else:
+            replayed = await replay_quarantine(container.quarantine, container.ingest, now)
+        typer.echo(
+            f"accepted {replayed.accepted}, duplicate {replayed.duplicate}, in quarantine {replayed.quarantined}"
+        )
+
+    run(work)
+
+
+@app.command("count-tokens")
+def count_tokens(
+    model: Annotated[str, typer.Option(help="The model whose tokens to count, such as gpt-4o.")],
+    file: Annotated[str, typer.Argument(help="Text file; - reads standard input.")],
+) -> None:
+    """Count the tokens of a text as the model would; works offline."""
+    from chargeback.services.count_tokens import count_tokens as count
+
+    with opened(file) as source:
+        text = source.read().decode("utf-8", errors="replace")
+    counted = count(model, text)
+    guess = " (the model is not known; this is its likeliest encoding)" if counted.guessed else ""
+    typer.echo(f"{counted.tokens} tokens of {counted.encoding}{guess}")
+
+
+def _open_day(text: str) -> str:
+    day = day_of(text)
+    if not is_open(day, datetime.now(UTC)):
+        raise typer.BadParameter(f"{day} is no longer open: `audit --day {day}` brings its ledger into the books")
+    return day

@@ -1,0 +1,26 @@
+"""Budgets: what a cost centre with its descendants may spend in a billing period, and when to say so."""
+
+from dataclasses import dataclass
+from decimal import Decimal
+
+
+@dataclass(frozen=True, slots=True)
+class Budget:
+    """A limit for a cost centre and everything below it.
+
+    Attributes:
+        cost_centre: its path.
+        amount: for one billing period, above zero.
+        currency: of the amount.
+        thresholds: percentages of the amount that raise an alert, ascending.
+    """
+
+    cost_centre: str
+    amount: Decimal
+    currency: str
+    thresholds: tuple[int, ...]
+
+
+def is_within(path: str, ancestor: str) -> bool:
+    """Whether a cost centre is `ancestor` or below it, by whole components: `a/bc` is not within `a/b`."""
+    return path == ancestor or path.startswith(f"{ancestor}/")

@@ -1,0 +1,48 @@
+"""Where the files of a period go, one after the other, each with its size and digest for the manifest."""
+
+from collections.abc import AsyncIterable, AsyncIterator, Callable
+from hashlib import sha256
+
+from chargeback.domain.report import PublishedFile
+from chargeback.services.ports import Reports
+
+CSV = "text/csv; charset=utf-8"
+HTML = "text/html; charset=utf-8"
+JSON = "application/json"
+PARQUET = "application/vnd.apache.parquet"
+WORKBOOK = "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet"
+
+Progress = Callable[[str, int], None]
+"""Told what is being done and how many rows of it are done so far: ("reading", 4000)."""
+
+Pieces = AsyncIterable[tuple[int, bytes]]
+"""How many rows a piece of a file holds, and its bytes."""
+
+
+class Files:
+    """Writes files below one folder of the reports and remembers them in `written`."""
+
+    def __init__(self, reports: Reports, folder: str) -> None:
+        self._reports = reports
+        self._folder = folder
+        self.written: list[PublishedFile] = []
+
+    async def write(self, name: str, content_type: str, pieces: Pieces) -> PublishedFile:
+        """Write one file; `name` is its path below the folder. It appears whole or not at all."""
+        path = f"{self._folder}/{name}"
+        rows = size = 0
+        digest = sha256()
+        async with self._reports.create(path, content_type) as file:
+            async for count, piece in pieces:
+                rows += count
+                size += len(piece)
+                digest.update(piece)
+                await file.write(piece)
+        published = PublishedFile(path, rows, size, digest.hexdigest())
+        self.written.append(published)
+        return published
+
+
+async def whole(rows: int, content: bytes) -> AsyncIterator[tuple[int, bytes]]:
+    """A small file in one piece."""
+    yield rows, content

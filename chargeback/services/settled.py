@@ -1,0 +1,50 @@
+"""A period as it stands: its rows, rounded and ready to be written into files."""
+
+from dataclasses import dataclass, field
+from datetime import datetime
+from pathlib import Path
+
+import duckdb
+
+from chargeback.domain.budgets import Budget
+
+
+@dataclass(frozen=True, slots=True)
+class Settled:
+    """The rows of a period in a DuckDB file that any number of processes may read; picklable.
+
+    Attributes:
+        database: has the views `rows` and `previous_rows` (the period before; empty where it was never published),
+            both with the columns of `domain.rows.columns`.
+        period: YYYY-MM.
+        start: UTC, inclusive.
+        end: UTC, exclusive.
+        time_zone: IANA name; the days of the rows are its days.
+        currency: of the books.
+        decimals: places of the printed costs.
+        is_closed: whether these are the final files.
+        previous: the period before.
+        centres: cost centre path → name, in the order of the tree; without `unallocated`.
+        budgets: in force in the period.
+    """
+
+    database: Path
+    period: str
+    start: datetime
+    end: datetime
+    time_zone: str
+    currency: str
+    decimals: int
+    is_closed: bool
+    previous: str
+    centres: dict[str, str] = field(default_factory=dict)
+    budgets: tuple[Budget, ...] = ()
+
+    def connect(self, *, memory_limit_mb: int = 64, threads: int = 1) -> duckdb.DuckDBPyConnection:
+        """A connection to read with; once a process, further ones by `cursor()`."""
+        config: dict[str, str | bool | int | float | list[str]] = {
+            "memory_limit": f"{memory_limit_mb}MB",
+            "threads": threads,
+            "temp_directory": f"{self.database}.spill",
+        }
+        return duckdb.connect(self.database, read_only=True, config=config)
