@@ -14,7 +14,7 @@ from types import SimpleNamespace
 from chargeback.domain.lines import Line
 from chargeback.domain.meters import Meter
 from chargeback.domain.money import cost
-from chargeback.domain.records import ChargeRow, UsageRecord
+from chargeback.domain.records import ChargeRow, Part, UsageRecord
 from chargeback.services.publish import publish
 
 DAYS = [f"2026-03-{day:02}" for day in range(1, 32)]
@@ -47,20 +47,18 @@ def _record(day: str, number: int, rng: random.Random) -> UsageRecord:
     for meter in METERS:
         quantity, price = rng.randrange(1, 10**7), Decimal("2.625")
         if meter is Meter.REQUESTS:
-            charges.append(ChargeRow(meter, quantity, "exact", None, "", Decimal(0)))
+            charges.append(ChargeRow(meter, quantity, "exact", None, None, None, "", Decimal(0)))
         else:
             price_id = f"azure-openai/gpt-4o/any/GlobalStandard/default/{meter}@2024-11-20T00Z"
-            charges.append(ChargeRow(meter, quantity, "exact", price, price_id, cost(quantity, price)))
+            charges.append(ChargeRow(meter, quantity, "exact", price, price, price, price_id, cost(quantity, price)))
     return UsageRecord(
         day,
         line,
         {},
         "USD",
-        f"company/unit-{number % 40:02}",
-        "by-subscription",
         "GlobalStandard",
         "swedencentral",
-        tuple(charges),
+        (Part(day, f"company/unit-{number % 40:02}", "by-subscription", tuple(charges)),),
     )
 
 

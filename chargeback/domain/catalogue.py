@@ -13,6 +13,7 @@ from functools import lru_cache
 from typing import Any, NamedTuple
 
 from chargeback.domain.allocation import Allocation
+from chargeback.domain.calendar import Calendar
 from chargeback.domain.errors import PriceNotFound
 from chargeback.domain.lines import Line
 from chargeback.domain.meters import Meter, Quantities
@@ -75,6 +76,16 @@ class Price:
     effective_to: datetime | None
     source: str
 
+    @property
+    def list_per_million(self) -> Decimal:
+        """The published price."""
+        return self.per_million
+
+    @property
+    def contracted_per_million(self) -> Decimal:
+        """The negotiated price."""
+        return self.per_million
+
 
 class PriceKey(NamedTuple):
     """What a price is for; an empty version or region means every one."""
@@ -102,6 +113,7 @@ class Catalogue:
         prices: every price by its key, each key's prices by time.
         deployments: every deployment by account and by its name in lower case.
         allocation: cost centres and rules.
+        calendar: which period and date an hour belongs to.
     """
 
     def __init__(
@@ -110,11 +122,13 @@ class Catalogue:
         prices: Mapping[PriceKey, Dated],
         deployments: Mapping[str, Mapping[str, Deployment]],
         allocation: Allocation,
+        calendar: Calendar | None = None,
     ) -> None:
         self.currency = currency
         self.prices = prices
         self.deployments = deployments
         self.allocation = allocation
+        self.calendar = calendar or Calendar()
         self.digest = _digest(self)
         self._banded = {(key.provider, key.model) for key in prices if key.variant == LONG_CONTEXT}
         self._candidates = lru_cache(maxsize=16_384)(self._find_candidates)
@@ -233,6 +247,7 @@ def _digest(catalogue: Catalogue) -> str:
         "deployments": sorted(astuple(d) for names in catalogue.deployments.values() for d in names.values()),
         "costCentres": sorted(astuple(centre) for centre in catalogue.allocation.centres),
         "rules": [(rule.id, dict(rule.when), rule.cost_centre) for rule in catalogue.allocation.rules],
+        "books": catalogue.calendar.rows(),
     }
     canonical = json.dumps(content, sort_keys=True, separators=(",", ":"), ensure_ascii=False)
     return hashlib.sha256(canonical.encode()).hexdigest()

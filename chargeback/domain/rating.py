@@ -29,32 +29,65 @@ class Charge:
 
 
 @dataclass(frozen=True, slots=True)
-class Rated:
-    """A line with its money: charges by meter and price, the sum of what is priced, and who pays."""
+class RatedPart:
+    """What a line's hours of one date in the books cost, and who pays for them by which rule."""
 
-    charges: tuple[Charge, ...]
-    cost: Decimal
+    date: str
     cost_centre: str
     rule: str
+    charges: tuple[Charge, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Rated:
+    """A line with its money: its parts by time, nearly always one, and where it ran."""
+
+    parts: tuple[RatedPart, ...]
     deployment: Deployment | None
-    unpriced: bool
+
+    @property
+    def charges(self) -> tuple[Charge, ...]:
+        """The charges of every part."""
+        return tuple(charge for part in self.parts for charge in part.charges)
+
+    @property
+    def cost(self) -> Decimal:
+        """The sum of what is priced."""
+        return total([charge.cost for charge in self.charges if charge.cost is not None])
+
+    @property
+    def unpriced(self) -> bool:
+        """Whether any meter has no price."""
+        return any(charge.cost is None for charge in self.charges)
 
 
 def rate(line: Line, day: str, hours: Mapping[int, Quantities], catalogue: Catalogue) -> Rated:
     """Rate the quantities that a line counted in each UTC hour (0 to 23) of a day (YYYY-MM-DD)."""
-    charges = tuple(
+    parts = tuple(
+        RatedPart(*key, _charges(line, day, counted, catalogue))
+        for key, counted in _by_part(line, day, hours, catalogue).items()
+    )
+    return Rated(parts, catalogue.deployment(line.backend, line.deployment))
+
+
+def _by_part(
+    line: Line, day: str, hours: Mapping[int, Quantities], catalogue: Catalogue
+) -> dict[tuple[str, str, str], Mapping[int, Quantities]]:
+    """The hours by (date, cost centre, rule), by time."""
+    dates = catalogue.calendar.dates(day)
+    if dates[0] == dates[-1]:
+        return {(dates[0], *catalogue.cost_centre(line)): hours} if hours else {}
+    found: dict[tuple[str, str, str], dict[int, Quantities]] = {}
+    for hour in sorted(hours):
+        found.setdefault((dates[hour], *catalogue.cost_centre(line)), {})[hour] = hours[hour]
+    return dict(found)
+
+
+def _charges(line: Line, day: str, hours: Mapping[int, Quantities], catalogue: Catalogue) -> tuple[Charge, ...]:
+    return tuple(
         _charge(meter, price, quantity)
         for meter in Meter
         for price, quantity in _by_price(meter, hours, catalogue.prices_of_day(line, meter, day))
-    )
-    centre, rule = catalogue.cost_centre(line)
-    return Rated(
-        charges=charges,
-        cost=total([charge.cost for charge in charges if charge.cost is not None]),
-        cost_centre=centre,
-        rule=rule,
-        deployment=catalogue.deployment(line.backend, line.deployment),
-        unpriced=any(charge.cost is None for charge in charges),
     )
 
 

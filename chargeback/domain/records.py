@@ -9,79 +9,105 @@ from chargeback.domain.catalogue import Catalogue
 from chargeback.domain.lines import Line, line_id
 from chargeback.domain.meters import Meter, Quantities
 from chargeback.domain.money import to_text
-from chargeback.domain.rating import rate
+from chargeback.domain.rating import Charge, rate
 
 Document = dict[str, Any]
 
 
 @dataclass(frozen=True, slots=True)
 class ChargeRow:
-    """One meter of a line at one price.
+    """One meter of a part at one price. The three prices are of 1 000 000 units, in the record's currency.
 
     Attributes:
         meter: what was measured.
         quantity: how much, in the meter's unit.
         state: the line's state, or `unpriced`.
-        per_million: price of 1 000 000 units, in the record's currency; None where nothing is charged.
+        per_million: what the cost centre is charged; None, like the other two, where nothing is charged.
+        list_per_million: the published price.
+        contracted_per_million: the negotiated price.
         price_id: the rate card's entry; empty where nothing is charged.
-        cost: exact; None where it is not known (unpriced, unsettled).
+        cost: at `per_million`, exact; None where it is not known (unpriced, unsettled).
     """
 
     meter: Meter
     quantity: int
     state: str
     per_million: Decimal | None
+    list_per_million: Decimal | None
+    contracted_per_million: Decimal | None
     price_id: str
     cost: Decimal | None
 
 
 @dataclass(frozen=True, slots=True)
+class Part:
+    """The hours of a record that fall on one date of the books and are paid by one cost centre.
+
+    Attributes:
+        date: YYYY-MM-DD in the time zone of the books; its month is the billing period.
+        cost_centre: path of who pays, or `unallocated`.
+        rule: id of the allocation rule that says so; empty where none does.
+    """
+
+    date: str
+    cost_centre: str
+    rule: str
+    charges: tuple[ChargeRow, ...]
+
+
+@dataclass(frozen=True, slots=True)
 class UsageRecord:
-    """A line of a day in the books. A record without hours stands for a line that no longer has any usage."""
+    """A line of a UTC day in the books. A record without hours stands for a line that no longer has any usage."""
 
     day: str
     line: Line
     hours: Mapping[int, Quantities]
     currency: str
-    cost_centre: str
-    rule: str
     deployment_type: str
     region: str
-    charges: tuple[ChargeRow, ...]
+    parts: tuple[Part, ...]
 
     @property
     def record_id(self) -> str:
         """The line's identity."""
         return line_id(self.line)
 
+    @property
+    def charges(self) -> tuple[ChargeRow, ...]:
+        """The charges of every part."""
+        return self.parts[0].charges if len(self.parts) == 1 else tuple(c for part in self.parts for c in part.charges)
+
 
 def rated_record(day: str, line: Line, hours: Mapping[int, Quantities], catalogue: Catalogue) -> UsageRecord:
-    """Rate a counted line with the prices in force in each of its hours."""
+    """Rate a counted line with the prices, the rules and the calendar in force in each of its hours."""
     rated = rate(line, day, hours, catalogue)
     place = rated.deployment
-    unsettled = line.state == "unsettled"
-    charges = tuple(
-        ChargeRow(
-            meter=charge.meter,
-            quantity=charge.quantity,
-            state="unpriced" if charge.cost is None else line.state,
-            per_million=charge.price.per_million if charge.price else None,
-            price_id=charge.price.price_id if charge.price else "",
-            # What a stream costs is not known before its tokens are, so it is not zero either.
-            cost=None if unsettled and charge.price is None else charge.cost,
-        )
-        for charge in rated.charges
-    )
     return UsageRecord(
         day=day,
         line=line,
         hours=hours,
         currency=catalogue.currency,
-        cost_centre=rated.cost_centre,
-        rule=rated.rule,
         deployment_type=place.type.value if place else "",
         region=place.region if place else "",
-        charges=charges,
+        parts=tuple(
+            Part(part.date, part.cost_centre, part.rule, tuple(_row(charge, line.state) for charge in part.charges))
+            for part in rated.parts
+        ),
+    )
+
+
+def _row(charge: Charge, state: str) -> ChargeRow:
+    price = charge.price
+    return ChargeRow(
+        meter=charge.meter,
+        quantity=charge.quantity,
+        state="unpriced" if charge.cost is None else state,
+        per_million=price.per_million if price else None,
+        list_per_million=price.list_per_million if price else None,
+        contracted_per_million=price.contracted_per_million if price else None,
+        price_id=price.price_id if price else "",
+        # What a stream costs is not known before its tokens are, so it is not zero either.
+        cost=None if state == "unsettled" and price is None else charge.cost,
     )
 
 
@@ -94,11 +120,9 @@ def to_document(record: UsageRecord) -> Document:
         "line": record.line._asdict(),
         "hours": {f"{hour:02}": dict(quantities) for hour, quantities in sorted(record.hours.items())},
         "currency": record.currency,
-        "costCentre": record.cost_centre,
-        "rule": record.rule,
         "deploymentType": record.deployment_type,
         "region": record.region,
-        "charges": [_charge_to_document(charge) for charge in record.charges],
+        "parts": [_part_to_document(part) for part in record.parts],
     }
 
 
@@ -112,12 +136,24 @@ def from_document(document: Document) -> UsageRecord:
             for hour, quantities in document["hours"].items()
         },
         currency=document["currency"],
-        cost_centre=document["costCentre"],
-        rule=document["rule"],
         deployment_type=document["deploymentType"],
         region=document["region"],
-        charges=tuple(_charge_from_document(charge) for charge in document["charges"]),
+        parts=tuple(_part_from_document(part) for part in document["parts"]),
     )
+
+
+def _part_to_document(part: Part) -> Document:
+    return {
+        "date": part.date,
+        "costCentre": part.cost_centre,
+        "rule": part.rule,
+        "charges": [_charge_to_document(charge) for charge in part.charges],
+    }
+
+
+def _part_from_document(document: Document) -> Part:
+    charges = tuple(_charge_from_document(charge) for charge in document["charges"])
+    return Part(document["date"], document["costCentre"], document["rule"], charges)
 
 
 def _charge_to_document(charge: ChargeRow) -> Document:
@@ -125,9 +161,11 @@ def _charge_to_document(charge: ChargeRow) -> Document:
         "meter": charge.meter.value,
         "quantity": charge.quantity,
         "state": charge.state,
-        "perMillion": None if charge.per_million is None else to_text(charge.per_million),
         "priceId": charge.price_id,
-        "cost": None if charge.cost is None else to_text(charge.cost),
+        "perMillion": _text(charge.per_million),
+        "listPerMillion": _text(charge.list_per_million),
+        "contractedPerMillion": _text(charge.contracted_per_million),
+        "cost": _text(charge.cost),
     }
 
 
@@ -136,7 +174,17 @@ def _charge_from_document(document: Document) -> ChargeRow:
         meter=Meter(document["meter"]),
         quantity=document["quantity"],
         state=document["state"],
-        per_million=None if document["perMillion"] is None else Decimal(document["perMillion"]),
+        per_million=_amount(document["perMillion"]),
+        list_per_million=_amount(document["listPerMillion"]),
+        contracted_per_million=_amount(document["contractedPerMillion"]),
         price_id=document["priceId"],
-        cost=None if document["cost"] is None else Decimal(document["cost"]),
+        cost=_amount(document["cost"]),
     )
+
+
+def _text(amount: Decimal | None) -> str | None:
+    return None if amount is None else to_text(amount)
+
+
+def _amount(text: str | None) -> Decimal | None:
+    return None if text is None else Decimal(text)

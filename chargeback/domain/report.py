@@ -6,8 +6,9 @@ Files are RFC 4180 with CRLF line ends, UTF-8 without a byte order mark, decimal
 import msgspec
 
 from chargeback.domain.errors import InvalidConfig
+from chargeback.domain.lines import Line
 from chargeback.domain.meters import UNITS, Meter
-from chargeback.domain.records import UsageRecord
+from chargeback.domain.records import Part, UsageRecord
 
 MAX_DECIMALS = 12
 
@@ -80,11 +81,11 @@ def csv_line(cells: tuple[str, ...]) -> bytes:
     return (",".join(cells) + "\r\n").encode()
 
 
-def front(record: UsageRecord) -> tuple[str, ...]:
+def front(record: UsageRecord, part: Part) -> tuple[str, ...]:
     """The values of the FRONT columns."""
     line = record.line
     return (
-        record.cost_centre,
+        part.cost_centre,
         line.subscription,
         line.product,
         line.user,
@@ -100,9 +101,8 @@ def front(record: UsageRecord) -> tuple[str, ...]:
     )
 
 
-def back(record: UsageRecord) -> tuple[str, ...]:
+def back(line: Line, part: Part) -> tuple[str, ...]:
     """The values of the BACK columns."""
-    line = record.line
     return (
         line.tenant,
         line.app,
@@ -110,7 +110,7 @@ def back(record: UsageRecord) -> tuple[str, ...]:
         line.apim_user,
         line.backend,
         line.variant,
-        record.rule,
+        part.rule,
     )
 
 

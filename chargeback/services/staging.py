@@ -16,7 +16,7 @@ import duckdb
 from chargeback.domain.errors import Superseded
 from chargeback.domain.meters import UNITS, Meter
 from chargeback.domain.money import EXACT, round_to_total, round_total, to_text, total
-from chargeback.domain.records import ChargeRow, UsageRecord
+from chargeback.domain.records import ChargeRow, Part, UsageRecord
 from chargeback.domain.report import SUMMARY_METERS, back, cell, front, price_unit
 
 SCALE = 18
@@ -82,18 +82,18 @@ class Staging:
         """Stage the charges of some records; tells how many."""
         before = len(self._charges)
         for record in records:
-            if record.charges:
-                start = f"{record.day},{self._place(record)}"
-                self._charges += [self._charge(start, record, charge) for charge in record.charges]
+            for part in record.parts:
+                start = f"{part.date},{self._place(record, part)}"
+                self._charges += [self._charge(start, record, charge) for charge in part.charges]
         added = len(self._charges) - before
         self._chars += added * 100
         if self._chars >= _LOAD_CHARS:
             self._load()
         return added
 
-    def _place(self, record: UsageRecord) -> str:
+    def _place(self, record: UsageRecord, part: Part) -> str:
         """The identity of a record's dimensions, whose texts are staged with its first sight."""
-        before, after = front(record), back(record)
+        before, after = front(record, part), back(record.line, part)
         state = record.line.state
         key = blake2b("\1".join((*before, record.currency, state, *after)).encode(), digest_size=16)
         place = key.hexdigest()
@@ -104,7 +104,7 @@ class Staging:
             finished = (",".join(map(cell, before)), ",".join(map(cell, after)))
             texts = (
                 record.currency,
-                record.cost_centre,
+                part.cost_centre,
                 "\1".join(before),
                 "\1".join((*after, state)),
                 *finished,

@@ -6,7 +6,7 @@ from typing import Any
 from chargeback.domain.errors import Superseded
 from chargeback.domain.meters import Meter
 from chargeback.domain.money import EXACT, ZERO, to_text
-from chargeback.domain.records import UsageRecord
+from chargeback.domain.records import ChargeRow, UsageRecord
 from chargeback.services.ports import Books, Document
 
 
@@ -18,8 +18,8 @@ class _Sums:
         self.quantities: dict[Meter, int] = {}
         self.states: dict[str, int] = {}
 
-    def add(self, record: UsageRecord) -> None:
-        for charge in record.charges:
+    def add(self, charges: Sequence[ChargeRow]) -> None:
+        for charge in charges:
             self.cost = EXACT.add(self.cost, charge.cost or ZERO)
             self.quantities[charge.meter] = self.quantities.get(charge.meter, 0) + charge.quantity
             self.states[charge.state] = self.states.get(charge.state, 0) + 1
@@ -46,9 +46,11 @@ class DaySummary:
         """Add a page of records."""
         for record in records:
             self._currencies.add(record.currency)
-            self._total.add(record)
-            self._centres.setdefault(record.cost_centre, _Sums()).add(record)
-            self._models.setdefault(record.line.model or record.line.deployment, _Sums()).add(record)
+            charges = record.charges
+            self._total.add(charges)
+            self._models.setdefault(record.line.model or record.line.deployment, _Sums()).add(charges)
+            for part in record.parts:
+                self._centres.setdefault(part.cost_centre, _Sums()).add(part.charges)
 
     def to_document(self) -> dict[str, Any]:
         """The summary; `states` counts charges by their state."""

@@ -4,6 +4,7 @@ from datetime import UTC, datetime
 from decimal import Decimal
 
 from chargeback.domain.allocation import Allocation, CostCentre, Rule
+from chargeback.domain.calendar import Calendar
 from chargeback.domain.catalogue import Catalogue, Dated, Deployment, DeploymentType, Price, PriceKey
 from chargeback.domain.lines import Line
 from chargeback.domain.meters import Meter
@@ -53,7 +54,12 @@ def dated(meter: Meter, *steps: tuple[datetime, str], end: datetime | None = Non
     return {PriceKey(**full, meter=meter): prices}  # type: ignore[arg-type]
 
 
-def catalogue(*prices: dict[PriceKey, Dated], rules: tuple[Rule, ...] = (), **deployment: str) -> Catalogue:
+def catalogue(
+    *prices: dict[PriceKey, Dated],
+    rules: tuple[Rule, ...] = (),
+    calendar: Calendar | None = None,
+    **deployment: str,
+) -> Catalogue:
     fields = {
         "account": "oai-eastus2",
         "region": "eastus2",
@@ -73,4 +79,5 @@ def catalogue(*prices: dict[PriceKey, Dated], rules: tuple[Rule, ...] = (), **de
         {key: value for each in prices for key, value in each.items()},
         {fields["account"]: {fields["name"]: Deployment(**fields)}},  # type: ignore[arg-type]
         Allocation(tree, rules),
+        calendar,
     )

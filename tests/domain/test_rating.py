@@ -5,6 +5,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from chargeback.domain.allocation import Rule
+from chargeback.domain.calendar import BooksSetting, Calendar
 from chargeback.domain.catalogue import DeploymentType
 from chargeback.domain.errors import PriceNotFound
 from chargeback.domain.meters import Meter
@@ -156,3 +158,28 @@ def test_budget_prices_are_whole_picodollars_and_leave_unpriced_meters_out() -> 
         Meter.OUTPUT: 10_000_000,
         Meter.REASONING: 10_000_000,
     }
+
+
+BERLIN = Calendar((BooksSetting("2026-01", "Europe/Berlin", "EUR"),))
+
+
+def test_the_hours_of_a_utc_day_are_parted_by_the_dates_of_the_books() -> None:
+    # In November Berlin is an hour ahead: its 11 November begins at 23:00 UTC.
+    counted = {22: {Meter.INPUT: 1_000_000}, 23: {Meter.INPUT: 3_000_000}}
+    card = catalogue(INPUT, rules=(Rule("search", {"subscription": "search"}, "product/search"),), calendar=BERLIN)
+
+    rated = rate(usage_line(), "2026-11-10", counted, card)
+
+    assert [(part.date, part.cost_centre, part.rule) for part in rated.parts] == [
+        ("2026-11-10", "product/search", "search"),
+        ("2026-11-11", "product/search", "search"),
+    ]
+    assert [[charge.cost for charge in part.charges] for part in rated.parts] == [[Decimal(2)], [Decimal(6)]]
+
+
+@given(hours)
+def test_parts_by_date_sum_to_what_the_day_costs_without_them(counted: dict[int, dict[Meter, int]]) -> None:
+    parted = rate(usage_line(), "2026-11-10", counted, catalogue(INPUT, OUTPUT, calendar=BERLIN))
+
+    assert parted.cost == rate(usage_line(), "2026-11-10", counted, catalogue(INPUT, OUTPUT)).cost
+    assert len({part.date for part in parted.parts}) == len(parted.parts)

@@ -65,13 +65,13 @@ def test_a_request_itself_is_free() -> None:
 def test_a_line_without_usage_has_no_charges() -> None:
     rated = record(hours={})
 
-    assert rated.charges == ()
+    assert rated.parts == ()
     assert to_document(rated)["hours"] == {}
 
 
 def test_money_is_stored_as_text_and_quantities_as_integers() -> None:
-    (charge,) = to_document(record())["charges"]
+    ((charge,),) = (part["charges"] for part in to_document(record())["parts"])
 
     assert isinstance(charge["cost"], str)
-    assert isinstance(charge["perMillion"], str)
+    assert all(isinstance(charge[name], str) for name in ("perMillion", "listPerMillion", "contractedPerMillion"))
     assert charge["quantity"] == 10

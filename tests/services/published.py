@@ -8,7 +8,7 @@ from decimal import Decimal
 
 from chargeback.adapters.memory import MemoryReports
 from chargeback.domain.meters import Meter
-from chargeback.domain.records import ChargeRow, UsageRecord
+from chargeback.domain.records import ChargeRow, Part, UsageRecord
 from chargeback.domain.report import Manifest
 from chargeback.services.publish import publish
 from tests.domain.catalogues import catalogue, usage_line
@@ -24,6 +24,9 @@ IDENTITY = [
     "provider", "model", "deployment", "deployment_type", "region", "service_tier", "meter", "currency", "state",
     "price_id", "tenant_id", "app_id", "user_object_id", "apim_user_id", "backend", "variant", "allocation_rule",
 ]  # fmt: skip
+
+
+PRICES = ("per_million", "list_per_million", "contracted_per_million")
 
 
 class ListedBooks:
@@ -44,7 +47,7 @@ def charge(
     priced = meter is not Meter.REQUESTS and cost is not None
     defaults = {
         "state": "exact",
-        "per_million": Decimal("2.5") if priced else None,
+        **dict.fromkeys(PRICES, Decimal("2.5") if priced else None),
         "price_id": f"card/{meter}@2026-01-01T00Z" if priced else "",
         "cost": None if cost is None else Decimal(cost),
     }
@@ -59,7 +62,8 @@ def record(
     **dimensions: str,
 ) -> UsageRecord:
     line = usage_line(**dimensions)
-    return UsageRecord(day, line, {}, currency, centre, "by-team", "GlobalStandard", "eastus2", charges or (charge(),))
+    part = Part(day, centre, "by-team", charges or (charge(),))
+    return UsageRecord(day, line, {}, currency, "GlobalStandard", "eastus2", (part,))
 
 
 async def published(

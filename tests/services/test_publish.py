@@ -66,7 +66,7 @@ async def test_an_empty_month_is_a_header_and_a_total_of_zero() -> None:
 
 
 async def test_a_record_whose_usage_went_away_has_no_rows() -> None:
-    gone = UsageRecord("2026-03-14", usage_line(), {}, "USD", "company", "r", "", "", ())
+    gone = UsageRecord("2026-03-14", usage_line(), {}, "USD", "", "", ())
 
     manifest, _ = await published([gone])
 

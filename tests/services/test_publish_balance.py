@@ -59,9 +59,10 @@ def oracle(records: Sequence[UsageRecord], decimals: int) -> list[Decimal | None
     unit = Decimal(1).scaleb(-decimals)
     rows = sorted(
         (
-            (r.day, r.cost_centre, r.line.user, c.meter.value, r.currency, c.state, c.price_id, c.cost)
+            (r.day, p.cost_centre, r.line.user, c.meter.value, r.currency, c.state, c.price_id, c.cost)
             for r in records
-            for c in r.charges
+            for p in r.parts
+            for c in p.charges
         ),
         key=lambda row: row[:-1],
     )

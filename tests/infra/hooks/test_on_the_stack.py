@@ -27,7 +27,7 @@ def signed_in() -> Azure:
 
 def record(billing_code: str) -> UsageRecord:
     dimensions = {**dict.fromkeys(Line._fields, ""), "billing_code": billing_code}
-    return UsageRecord(DAY, Line(**dimensions), {9: {Meter.REQUESTS: 1}}, "USD", "research", "r", "", "", ())
+    return UsageRecord(DAY, Line(**dimensions), {9: {Meter.REQUESTS: 1}}, "USD", "", "", ())
 
 
 async def post(*records: UsageRecord) -> None:
