@@ -7,7 +7,10 @@ from decimal import Decimal
 from itertools import pairwise, product
 from typing import Any
 
+from chargeback.adapters.adjustments_document import adjustments
+from chargeback.adapters.effective import in_utc, time_faults
 from chargeback.adapters.records import Record, each, sections
+from chargeback.domain.adjustments import Adjustment, adjusted
 from chargeback.domain.catalogue import ANY, DEFAULT_TIER, TIERS, Dated, DeploymentType, Price, PriceKey
 from chargeback.domain.meters import Meter
 
@@ -32,18 +35,33 @@ class _Entry(Record, frozen=True):
 
 def rate_card(document: object, faults: list[str]) -> tuple[str, dict[PriceKey, Dated]]:
     """Currency and prices by key, each key's prices by time; what is wrong is appended to `faults`."""
-    top = sections(document, ("currency", "prices"), faults)
+    top = sections(document, ("currency", "prices"), faults, optional=("adjustments",))
     currency = str(top["currency"])
     if not _CURRENCY.fullmatch(currency):
         faults.append(f"currency: {currency!r} is not an ISO 4217 code such as USD")
     found: dict[PriceKey, list[tuple[str, Price]]] = {}
     for place, entry in each(top["prices"], _Entry, "prices", faults):
-        wrong = [*_period_faults(entry), *_name_faults(entry), *_amount_faults(entry)]
+        wrong = [*time_faults(entry.effective_from, entry.effective_to), *_name_faults(entry), *_amount_faults(entry)]
         faults.extend(f"{place}.{fault}" for fault in wrong)
         if not wrong:
             for key, price in _prices(entry, currency):
                 found.setdefault(key, []).append((place, price))
-    return currency, {key: _by_time(prices, faults) for key, prices in found.items()}
+    listed = {key: _by_time(prices, faults) for key, prices in found.items()}
+    agreed = adjustments(top["adjustments"], faults) if top["adjustments"] is not None else []
+    return currency, listed if faults else _agreed(listed, agreed, faults)
+
+
+def _agreed(
+    listed: dict[PriceKey, Dated], agreed: list[tuple[str, Adjustment]], faults: list[str]
+) -> dict[PriceKey, Dated]:
+    """List prices with what was agreed; an agreement that does nothing is a misspelt one."""
+    result = adjusted(listed, [adjustment for _, adjustment in agreed])
+    faults.extend(
+        f"{place}.id: {adjustment.id} changes no price: none is for it at its time, or an earlier adjustment decides"
+        for place, adjustment in agreed
+        if adjustment.id not in result.used
+    )
+    return result.prices
 
 
 def _prices(entry: _Entry, currency: str) -> Iterator[tuple[PriceKey, Price]]:
@@ -61,10 +79,10 @@ def _price(key: PriceKey, entry: _Entry, amount: Decimal, currency: str) -> Pric
     return Price(
         price_id,
         key.meter,
-        amount,
+        *(amount, amount, amount),
         currency,
         entry.effective_from.astimezone(UTC),
-        entry.effective_to.astimezone(UTC) if entry.effective_to else None,
+        in_utc(entry.effective_to),
         entry.source,
     )
 
@@ -75,17 +93,6 @@ def _by_time(prices: list[tuple[str, Price]], faults: list[str]) -> Dated:
         if earlier.effective_to is None or earlier.effective_to > later.effective_from:
             faults.append(f"{place}.effectiveFrom: {later.price_id} overlaps {earlier.price_id} of {earlier_place}")
     return tuple(price for _, price in prices)
-
-
-def _period_faults(entry: _Entry) -> Iterator[str]:
-    moments = {"effectiveFrom": entry.effective_from, "effectiveTo": entry.effective_to}
-    whole = True
-    for name, moment in moments.items():
-        if moment is not None and (moment.tzinfo is None or moment.timestamp() % 3600):
-            whole = False
-            yield f"{name}: {moment.isoformat()} is not a whole hour in UTC such as 2024-11-20T00:00:00Z"
-    if whole and entry.effective_to is not None and entry.effective_to <= entry.effective_from:
-        yield "effectiveTo: is not after effectiveFrom"
 
 
 def _name_faults(entry: _Entry) -> Iterator[str]:

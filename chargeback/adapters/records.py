@@ -32,12 +32,15 @@ def each(raw: object, record: type[R], place: str, faults: list[str]) -> Iterato
             yield f"{place}[{index}]", found
 
 
-def sections(document: object, names: tuple[str, ...], faults: list[str]) -> dict[str, Any]:
-    """The top of a document: exactly these keys; a missing one is a fault and comes back as None."""
+def sections(
+    document: object, names: tuple[str, ...], faults: list[str], *, optional: tuple[str, ...] = ()
+) -> dict[str, Any]:
+    """The top of a document: these keys and no other; one that is missing comes back as None, and is a fault or not."""
     found = document if isinstance(document, dict) else {}
+    known = names + optional
     faults.extend(f"{name}: is missing" for name in names if name not in found)
-    faults.extend(f"{name}: no such key; there are {', '.join(names)}" for name in found if name not in names)
-    return {name: found.get(name) for name in names}
+    faults.extend(f"{name}: no such key; there are {', '.join(known)}" for name in found if name not in known)
+    return {name: found.get(name) for name in known}
 
 
 def _with_place(message: str, place: str) -> str:

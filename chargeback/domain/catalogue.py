@@ -66,15 +66,25 @@ class Deployment:
 
 @dataclass(frozen=True, slots=True)
 class Price:
-    """What 1 000 000 units of a meter cost from `effective_from` (a whole UTC hour) until `effective_to`."""
+    """What 1 000 000 units of a meter cost from `effective_from` (a whole UTC hour) until `effective_to`.
+
+    Attributes:
+        list_per_million: published.
+        contracted_per_million: negotiated with the provider.
+        per_million: billed to the cost centre: contracted with the markup.
+        adjustments: what makes the three differ, each with its id and source.
+    """
 
     price_id: str
     meter: Meter
+    list_per_million: Decimal
+    contracted_per_million: Decimal
     per_million: Decimal
     currency: str
     effective_from: datetime
     effective_to: datetime | None
     source: str
+    adjustments: tuple[str, ...] = ()
 
     @property
     def list_per_million(self) -> Decimal:
@@ -257,4 +267,6 @@ def _price_rows(catalogue: Catalogue) -> Iterator[tuple[str, ...]]:
     for key, dated in catalogue.prices.items():
         for price in dated:
             until = price.effective_to.isoformat() if price.effective_to else ""
-            yield (*key, price.effective_from.isoformat(), until, to_text(price.per_million), price.source)
+            amounts = price.list_per_million, price.contracted_per_million, price.per_million
+            said = price.source, *price.adjustments
+            yield (*key, price.effective_from.isoformat(), until, *map(to_text, amounts), *said)

@@ -12,6 +12,9 @@ _ROUNDING = Context(prec=60, traps=[InvalidOperation])
 ZERO = Decimal(0)
 PER_MILLION = Decimal("0.000001")
 
+PRICE_DECIMALS = 12
+"""The most decimals of a price per million units, so that a cost has at most 18."""
+
 
 def cost(quantity: int, per_million: Decimal) -> Decimal:
     """What `quantity` units cost at a price per 1 000 000 units, exactly."""

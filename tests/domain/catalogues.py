@@ -43,7 +43,7 @@ def dated(meter: Meter, *steps: tuple[datetime, str], end: datetime | None = Non
         Price(
             f"{'/'.join(full.values())}/{meter}@{start:%Y-%m-%dT%HZ}",
             meter,
-            Decimal(amount),
+            *[Decimal(amount)] * 3,
             "USD",
             start,
             until,
