@@ -86,16 +86,6 @@ class Price:
     source: str
     adjustments: tuple[str, ...] = ()
 
-    @property
-    def list_per_million(self) -> Decimal:
-        """The published price."""
-        return self.per_million
-
-    @property
-    def contracted_per_million(self) -> Decimal:
-        """The negotiated price."""
-        return self.per_million
-
 
 class PriceKey(NamedTuple):
     """What a price is for; an empty version or region means every one."""
