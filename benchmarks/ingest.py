@@ -59,7 +59,7 @@ async def ingest(container: Container, bodies: list[bytes], now: datetime) -> No
 
 
 async def lua_alone(container: Container, bodies: list[bytes]) -> float:
-    weights = Weights(container.catalogues.deployed)
+    weights = Weights(await container.catalogues.in_force())
     ready = [[weights.weigh(read_event(raw, EVER)) for raw in split_batch(body)] for body in bodies]
 
     async def count() -> None:

@@ -34,11 +34,11 @@ async def run(stack: Stack) -> None:
             for first in range(0, LINES, 1_000):
                 await container.ingest.ingest(raw[first : first + 1_000], now)
             # The first posting of a day counts its ledger anew; what is measured is the second one.
-            catalogue = await container.catalogues.current()
-            await container.poster.post_day(day, catalogue)
+            in_force = await container.catalogues.in_force()
+            await container.poster.post_day(day, in_force)
             await container.counter.touch(day)
             start = time.perf_counter()
-            posted = await container.poster.post_day(day, catalogue)
+            posted = await container.poster.post_day(day, in_force)
             rates.append(posted.records / (time.perf_counter() - start))
             alone = await upserts_alone(container, day)
         ratios.append(rates[-1] / alone)

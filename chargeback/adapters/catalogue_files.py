@@ -1,4 +1,4 @@
-"""The catalogue as files: rate card, deployment map and cost centres, checked before anything uses them.
+"""The catalogue as files: rate card, deployment map, cost centres and calendar, checked before anything uses them.
 
 The same documents are stored as JSON, so that a month can be rated again with the catalogue of its time.
 """
@@ -6,14 +6,18 @@ The same documents are stored as JSON, so that a month can be rated again with t
 from collections.abc import Mapping
 from pathlib import Path
 
+from chargeback.adapters.books_document import calendar_of
+from chargeback.adapters.cost_centres_document import allocation
 from chargeback.adapters.rate_card_document import rate_card
 from chargeback.adapters.records import Record, each, sections
 from chargeback.adapters.yaml_files import line_of, read
-from chargeback.domain.allocation import Allocation, CostCentre, Rule
 from chargeback.domain.catalogue import Catalogue, Deployment, DeploymentType
 from chargeback.domain.errors import InvalidConfig
 
 FILES = ("rate-card.yaml", "deployments.yaml", "cost-centres.yaml")
+
+OPTIONAL_FILES = ("books.yaml",)
+"""What has a default where the file is not there, as in versions that were applied before it existed."""
 
 
 class _Account(Record, frozen=True):
@@ -33,17 +37,6 @@ class _Deployed(Record, frozen=True):
     capacity: int
 
 
-class _CostCentre(Record, frozen=True):
-    path: str
-    name: str
-
-
-class _Rule(Record, frozen=True):
-    id: str
-    when: dict[str, str]
-    cost_centre: str
-
-
 def load_catalogue(folder: Path) -> Catalogue:
     """The catalogue of a folder; raises `InvalidConfig` with every fault as `file:line: place: reason`."""
     documents = to_documents(folder)
@@ -57,7 +50,8 @@ def to_documents(folder: Path) -> dict[str, object]:
     """The files by name, with JSON types only, as they are stored."""
     documents: dict[str, object] = {}
     faults: list[str] = []
-    for name in FILES:
+    present = [name for name in OPTIONAL_FILES if (folder / name).exists()]
+    for name in (*FILES, *present):
         try:
             documents[name] = read(folder / name)
         except InvalidConfig as error:
@@ -69,14 +63,15 @@ def to_documents(folder: Path) -> dict[str, object]:
 
 def from_documents(documents: Mapping[str, object]) -> Catalogue:
     """The catalogue of stored documents; raises `InvalidConfig` with every fault as `file: place: reason`."""
-    faults: dict[str, list[str]] = {name: [] for name in FILES}
-    of_card, of_map, of_centres = faults.values()
+    faults: dict[str, list[str]] = {name: [] for name in (*FILES, *OPTIONAL_FILES)}
+    of_card, of_map, of_centres, of_books = faults.values()
     currency, prices = rate_card(documents.get("rate-card.yaml"), of_card)
     deployments = _deployments(documents.get("deployments.yaml"), of_map)
-    allocation = _allocation(documents.get("cost-centres.yaml"), of_centres)
+    calendar = calendar_of(documents.get("books.yaml"), of_books)
+    centres = allocation(documents.get("cost-centres.yaml"), calendar, of_centres)
     if any(faults.values()):
         raise InvalidConfig([f"{name}: {fault}" for name, found in faults.items() for fault in found])
-    return Catalogue(currency, prices, deployments, allocation)
+    return Catalogue(currency, prices, deployments, centres, calendar)
 
 
 def _deployments(document: object, faults: list[str]) -> dict[str, dict[str, Deployment]]:
@@ -117,19 +112,6 @@ def _refuse_twins(names: list[tuple[str, str]], faults: list[str]) -> None:
         if not name or name.casefold() in seen:
             faults.append(f"{place}: {name!r} is empty or there twice")
         seen.add(name.casefold())
-
-
-def _allocation(document: object, faults: list[str]) -> Allocation:
-    top = sections(document, ("costCentres", "rules"), faults)
-    centres = each(top["costCentres"], _CostCentre, "costCentres", faults)
-    tree = tuple(CostCentre(one.path, one.name) for _, one in centres)
-    rules = tuple(Rule(one.id, one.when, one.cost_centre) for _, one in each(top["rules"], _Rule, "rules", faults))
-    if not faults:  # else the places would not be those of the file
-        try:
-            return Allocation(tree, rules)
-        except InvalidConfig as error:
-            faults.extend(error.faults)
-    return Allocation((), ())
 
 
 def _with_line(folder: Path, fault: str) -> str:

@@ -1,7 +1,13 @@
 """From when until when an entry of a document holds: whole UTC hours, the end exclusive."""
 
+import re
 from collections.abc import Iterator
 from datetime import UTC, datetime
+
+from chargeback.domain.calendar import Calendar
+from chargeback.domain.effective import Effective
+
+_DATE = re.compile(r"\d{4}-\d{2}-\d{2}", re.A)
 
 
 def time_faults(effective_from: datetime, effective_to: datetime | None) -> Iterator[str]:
@@ -19,3 +25,29 @@ def time_faults(effective_from: datetime, effective_to: datetime | None) -> Iter
 def in_utc(moment: datetime | None) -> datetime | None:
     """The same moment, said in UTC."""
     return moment.astimezone(UTC) if moment else None
+
+
+def effective(start: str | None, end: str | None, calendar: Calendar, place: str, faults: list[str]) -> Effective:
+    """The time between two moments of a document: whole UTC hours, or dates, which begin as those of the books do."""
+    moments = []
+    for name, text in (("effectiveFrom", start), ("effectiveTo", end)):
+        try:
+            moments.append(_moment(text, calendar))
+        except ValueError:
+            moments.append(None)
+            faults.append(
+                f"{place}.{name}: {text!r} is neither a date such as 2026-03-15"
+                " nor a whole hour in UTC such as 2026-03-15T09:00:00Z"
+            )
+    return Effective(*moments)
+
+
+def _moment(text: str | None, calendar: Calendar) -> datetime | None:
+    if text is None:
+        return None
+    if _DATE.fullmatch(text):
+        return calendar.midnight(text)
+    moment = datetime.fromisoformat(text)
+    if moment.tzinfo is None:
+        raise ValueError("without a time zone")
+    return moment.astimezone(UTC)

@@ -11,6 +11,7 @@ from chargeback.adapters.batches import dead_letters, quarantine_name
 from chargeback.domain.catalogue import Catalogue
 from chargeback.domain.errors import CountLost, Superseded
 from chargeback.domain.events import Phase
+from chargeback.domain.in_force import InForce
 from chargeback.domain.lines import Line, line_id
 from chargeback.domain.meters import Quantities
 from chargeback.domain.records import UsageRecord
@@ -322,13 +323,23 @@ class MemoryReports:
 
 @dataclass
 class MemoryCatalogues:
-    """A fixed catalogue."""
+    """A catalogue that a test may replace, and those of closed periods."""
 
     catalogue: Catalogue
+    closed: dict[str, Catalogue] = field(default_factory=dict)
+    _in_force: InForce | None = None
 
     async def current(self) -> Catalogue:
         """The catalogue."""
         return self.catalogue
+
+    async def in_force(self) -> InForce:
+        """The catalogue and those of the closed periods."""
+        known = self._in_force
+        if known is None or known.current is not self.catalogue or known.closed != self.closed:
+            self._in_force = InForce(self.catalogue, self.closed)
+        assert self._in_force is not None
+        return self._in_force
 
 
 @dataclass

@@ -62,8 +62,8 @@ def post(
 
     async def work(container: Container) -> None:
         if day:
-            catalogue = await container.catalogues.current()
-            posted = [await container.poster.post_day(_open_day(each), catalogue) for each in day]
+            in_force = await container.catalogues.in_force()
+            posted = [await container.poster.post_day(_open_day(each), in_force) for each in day]
         else:
             posted = await container.poster.post(datetime.now(UTC))
         for each in posted:

@@ -1,8 +1,11 @@
-"""Who pays: the tree of cost centres, and the ordered rules that lead from a line to one of them."""
+"""Who pays: the tree of cost centres, and the ordered rules that lead from a line to one of them, over time."""
 
-from collections.abc import Iterator, Mapping
+from bisect import bisect_right
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
+from datetime import datetime
 
+from chargeback.domain.effective import ALWAYS, Effective
 from chargeback.domain.errors import InvalidConfig
 from chargeback.domain.lines import Line
 
@@ -28,33 +31,30 @@ ENTITLING = ("subscription", "product")
 
 @dataclass(frozen=True, slots=True)
 class CostCentre:
-    """One node of the tree; its parent is its path without the last component."""
+    """One node of the tree; its parent is its path without the last component.
+
+    A centre that was given up keeps its place with an end to its time, so that its past keeps its name.
+    """
 
     path: str
     name: str
+    effective: Effective = ALWAYS
 
 
 @dataclass(frozen=True, slots=True)
 class Rule:
-    """A line whose fields equal every value in `when` is paid by `cost_centre`."""
+    """A line whose fields equal every value in `when` is paid by `cost_centre` while the rule is effective."""
 
     id: str
     when: Mapping[str, str]
     cost_centre: str
+    effective: Effective = ALWAYS
 
 
-class Allocation:
-    """The tree and its rules, checked; the first rule that matches wins.
+class RulesInForce:
+    """The rules that are effective together for some time; the first one that matches wins."""
 
-    Raises `InvalidConfig` with every fault at once, each beginning with its place.
-    """
-
-    def __init__(self, centres: tuple[CostCentre, ...], rules: tuple[Rule, ...]) -> None:
-        faults = [*_tree_faults(centres), *_rule_faults(rules, {centre.path for centre in centres})]
-        if faults:
-            raise InvalidConfig(faults)
-        self.centres = centres
-        self.rules = rules
+    def __init__(self, rules: Iterable[Rule]) -> None:
         self._tests = tuple((_tests(rule), (rule.cost_centre, rule.id)) for rule in rules)
 
     def cost_centre(self, line: Line) -> tuple[str, str]:
@@ -65,40 +65,74 @@ class Allocation:
         return UNALLOCATED, ""
 
 
+class Allocation:
+    """The tree and its rules over time, checked.
+
+    Raises `InvalidConfig` with every fault at once, each beginning with its place.
+    """
+
+    def __init__(self, centres: tuple[CostCentre, ...], rules: tuple[Rule, ...]) -> None:
+        times = {centre.path: centre.effective for centre in centres}
+        faults = [*_tree_faults(centres, times), *_rule_faults(rules, times)]
+        if faults:
+            raise InvalidConfig(faults)
+        self.centres = centres
+        self.rules = rules
+        limits = {limit for rule in rules for limit in (rule.effective.start, rule.effective.end)}
+        self._edges = sorted(limit for limit in limits if limit is not None)
+        starts = [ALWAYS.first, *self._edges]
+        self._in_force = [RulesInForce(rule for rule in rules if rule.effective.holds(start)) for start in starts]
+
+    def at(self, moment: datetime) -> RulesInForce:
+        """The rules in force; the same object for as long as they are the same."""
+        return self._in_force[bisect_right(self._edges, moment)]
+
+    def cost_centre(self, line: Line, moment: datetime) -> tuple[str, str]:
+        """The path that pays for a line's usage of a moment and the rule that says so."""
+        return self.at(moment).cost_centre(line)
+
+
 def _tests(rule: Rule) -> tuple[tuple[int, str], ...]:
     fields = VERIFIED | CLAIMED
     return tuple((Line._fields.index(fields[name]), value) for name, value in rule.when.items())
 
 
-def _tree_faults(centres: tuple[CostCentre, ...]) -> Iterator[str]:
+def _tree_faults(centres: tuple[CostCentre, ...], times: Mapping[str, Effective]) -> Iterator[str]:
     paths: set[str] = set()
     for index, centre in enumerate(centres):
-        place = f"costCentres[{index}].path"
+        place = f"costCentres[{index}]"
         components = centre.path.split("/")
         if not all(component and component == component.strip() for component in components):
-            yield f"{place}: {centre.path!r} has an empty or padded component"
+            yield f"{place}.path: {centre.path!r} has an empty or padded component"
         if components[0] == UNALLOCATED:
-            yield f"{place}: {UNALLOCATED!r} is what no rule claims; choose another name"
+            yield f"{place}.path: {UNALLOCATED!r} is what no rule claims; choose another name"
         if centre.path in paths:
-            yield f"{place}: {centre.path!r} is there twice"
+            yield f"{place}.path: {centre.path!r} is there twice"
         parent = "/".join(components[:-1])
         if parent and parent not in paths:
-            yield f"{place}: its parent {parent!r} does not come before it"
+            yield f"{place}.path: its parent {parent!r} does not come before it"
+        yield from (f"{place}.{fault}" for fault in centre.effective.faults())
+        if parent in paths and not centre.effective.is_within(times[parent]):
+            yield f"{place}: is effective {centre.effective}, but its parent {parent!r} {times[parent]}"
         paths.add(centre.path)
 
 
-def _rule_faults(rules: tuple[Rule, ...], paths: set[str]) -> Iterator[str]:
+def _rule_faults(rules: tuple[Rule, ...], times: Mapping[str, Effective]) -> Iterator[str]:
     for index, rule in enumerate(rules):
         place, earlier = f"rules[{index}]", rules[:index]
         if not rule.id or any(rule.id == other.id for other in earlier):
             yield f"{place}.id: {rule.id!r} is empty or taken"
-        if rule.cost_centre not in paths:
+        if rule.cost_centre not in times:
             yield f"{place}.costCentre: {rule.cost_centre!r} is not under costCentres"
+        elif not rule.effective.is_within(times[rule.cost_centre]):
+            time = times[rule.cost_centre]
+            yield f"{place}.costCentre: {rule.cost_centre!r} is effective {time}, but the rule {rule.effective}"
+        yield from (f"{place}.{fault}" for fault in rule.effective.faults())
         yield from _condition_faults(place, rule.when)
-        for other in earlier:
-            if other.when and other.when.items() <= rule.when.items():
-                yield f"{place}: never reached, because rule {other.id!r} matches first"
-                break
+        before = [other for other in earlier if other.when and other.when.items() <= rule.when.items()]
+        if before and rule.effective.is_covered_by(other.effective for other in before):
+            names = " or ".join(repr(other.id) for other in before if other.effective.overlaps(rule.effective))
+            yield f"{place}: never reached, because rule {names} matches first"
 
 
 def _condition_faults(place: str, when: Mapping[str, str]) -> Iterator[str]:

@@ -50,7 +50,7 @@ class Calendar:
         self.settings = settings
         self.dates = lru_cache(maxsize=1024)(self._find_dates)
         """UTC day (YYYY-MM-DD) → the date in the books of each of its 24 hours."""
-        self._start = lru_cache(maxsize=1024)(self._find_start)
+        self._start = lru_cache(maxsize=1024)(lambda period: self.midnight(f"{period}-01"))
 
     def time_zone(self, period: str) -> str:
         """The IANA name of the zone whose days are the days of a period (YYYY-MM)."""
@@ -80,6 +80,11 @@ class Calendar:
         days = days_of(period)
         return min(max(date, days[0]), days[-1])
 
+    def midnight(self, date: str) -> datetime:
+        """When a date of the books (YYYY-MM-DD) begins; where clocks skip its midnight, the first moment after it."""
+        zone = ZoneInfo(self.time_zone(date[:7]))
+        return datetime.fromisoformat(date).replace(tzinfo=zone).astimezone(UTC)
+
     def utc_days(self, period: str) -> list[str]:
         """The UTC days that a period touches, ascending."""
         start, end = self.bounds(period)
@@ -93,11 +98,6 @@ class Calendar:
     def _setting(self, period: str) -> BooksSetting:
         index = bisect_right(self.settings, period, key=lambda setting: setting.first_period) - 1
         return self.settings[max(index, 0)]
-
-    def _find_start(self, period: str) -> datetime:
-        """Midnight of the first day; where clocks skip it, the first moment after it."""
-        midnight = datetime.fromisoformat(f"{period}-01").replace(tzinfo=ZoneInfo(self.time_zone(period)))
-        return midnight.astimezone(UTC)
 
     def _find_dates(self, day: str) -> tuple[str, ...]:
         midnight = datetime.fromisoformat(day).replace(tzinfo=UTC)

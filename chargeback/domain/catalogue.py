@@ -151,10 +151,6 @@ class Catalogue:
         """The price in force for a meter of a line in each of the 24 UTC hours of a day (YYYY-MM-DD)."""
         return self._days(day, *_priced_by(line), meter)
 
-    def cost_centre(self, line: Line) -> tuple[str, str]:
-        """The path of the cost centre that pays for a line, and the id of the rule that says so."""
-        return self.allocation.cost_centre(line)
-
     def _find_deployment(self, backend: str, deployment: str) -> Deployment | None:
         """The host's first label is an account, or "<account>-<suffix>"; the longest account wins."""
         parts = backend.casefold().split(":")[0].split(".")[0].split("-")
@@ -245,8 +241,8 @@ def _digest(catalogue: Catalogue) -> str:
         "currency": catalogue.currency,
         "prices": sorted(_price_rows(catalogue)),
         "deployments": sorted(astuple(d) for names in catalogue.deployments.values() for d in names.values()),
-        "costCentres": sorted(astuple(centre) for centre in catalogue.allocation.centres),
-        "rules": [(rule.id, dict(rule.when), rule.cost_centre) for rule in catalogue.allocation.rules],
+        "costCentres": sorted((c.path, c.name, *c.effective.texts()) for c in catalogue.allocation.centres),
+        "rules": [(r.id, dict(r.when), r.cost_centre, *r.effective.texts()) for r in catalogue.allocation.rules],
         "books": catalogue.calendar.rows(),
     }
     canonical = json.dumps(content, sort_keys=True, separators=(",", ":"), ensure_ascii=False)

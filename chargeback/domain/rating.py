@@ -7,6 +7,7 @@ from decimal import ROUND_HALF_EVEN, Decimal
 from functools import lru_cache
 
 from chargeback.domain.catalogue import Catalogue, Deployment, Price
+from chargeback.domain.in_force import InForce
 from chargeback.domain.lines import Line
 from chargeback.domain.meters import Meter, Quantities
 from chargeback.domain.money import ZERO, cost, total
@@ -61,33 +62,35 @@ class Rated:
         return any(charge.cost is None for charge in self.charges)
 
 
-def rate(line: Line, day: str, hours: Mapping[int, Quantities], catalogue: Catalogue) -> Rated:
+def rate(line: Line, day: str, hours: Mapping[int, Quantities], in_force: InForce) -> Rated:
     """Rate the quantities that a line counted in each UTC hour (0 to 23) of a day (YYYY-MM-DD)."""
     parts = tuple(
-        RatedPart(*key, _charges(line, day, counted, catalogue))
-        for key, counted in _by_part(line, day, hours, catalogue).items()
+        RatedPart(*key, _charges(line, day, counted, in_force))
+        for key, counted in _by_part(line, day, hours, in_force).items()
     )
-    return Rated(parts, catalogue.deployment(line.backend, line.deployment))
+    return Rated(parts, in_force.deployment(line, day))
 
 
 def _by_part(
-    line: Line, day: str, hours: Mapping[int, Quantities], catalogue: Catalogue
+    line: Line, day: str, hours: Mapping[int, Quantities], in_force: InForce
 ) -> dict[tuple[str, str, str], Mapping[int, Quantities]]:
     """The hours by (date, cost centre, rule), by time."""
-    dates = catalogue.calendar.dates(day)
-    if dates[0] == dates[-1]:
-        return {(dates[0], *catalogue.cost_centre(line)): hours} if hours else {}
+    by_hour = in_force.hours(day)
+    if by_hour[0] == by_hour[-1]:  # nothing changes within the day, as on nearly all
+        date, rules = by_hour[0]
+        return {(date, *rules.cost_centre(line)): hours} if hours else {}
     found: dict[tuple[str, str, str], dict[int, Quantities]] = {}
     for hour in sorted(hours):
-        found.setdefault((dates[hour], *catalogue.cost_centre(line)), {})[hour] = hours[hour]
+        date, rules = by_hour[hour]
+        found.setdefault((date, *rules.cost_centre(line)), {})[hour] = hours[hour]
     return dict(found)
 
 
-def _charges(line: Line, day: str, hours: Mapping[int, Quantities], catalogue: Catalogue) -> tuple[Charge, ...]:
+def _charges(line: Line, day: str, hours: Mapping[int, Quantities], in_force: InForce) -> tuple[Charge, ...]:
     return tuple(
         _charge(meter, price, quantity)
         for meter in Meter
-        for price, quantity in _by_price(meter, hours, catalogue.prices_of_day(line, meter, day))
+        for price, quantity in _by_price(meter, hours, in_force.prices_of_day(line, meter, day))
     )
 
 
@@ -95,11 +98,12 @@ def _by_price(
     meter: Meter, hours: Mapping[int, Quantities], prices: tuple[Price | None, ...]
 ) -> list[tuple[Price | None, int]]:
     """What was counted of a meter at each of its prices, by when they took effect; what is unpriced comes first."""
-    found: dict[str, tuple[Price | None, int]] = {}
+    found: dict[tuple[str, Decimal] | None, tuple[Price | None, int]] = {}
     for hour, counted in hours.items():
         if quantity := counted.get(meter, 0):
             price = prices[hour]
-            name = price.price_id if price else ""
+            # What a frozen catalogue lacks may have another price under the same id in the current one.
+            name = (price.price_id, price.per_million) if price else None
             found[name] = price, quantity + found.get(name, (None, 0))[1]
     return sorted(found.values(), key=lambda item: item[0].effective_from.timestamp() if item[0] else float("-inf"))
 

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from decimal import Decimal
 from typing import Any
 
-from chargeback.domain.catalogue import Catalogue
+from chargeback.domain.in_force import InForce
 from chargeback.domain.lines import Line, line_id
 from chargeback.domain.meters import Meter, Quantities
 from chargeback.domain.money import to_text
@@ -78,15 +78,15 @@ class UsageRecord:
         return self.parts[0].charges if len(self.parts) == 1 else tuple(c for part in self.parts for c in part.charges)
 
 
-def rated_record(day: str, line: Line, hours: Mapping[int, Quantities], catalogue: Catalogue) -> UsageRecord:
+def rated_record(day: str, line: Line, hours: Mapping[int, Quantities], in_force: InForce) -> UsageRecord:
     """Rate a counted line with the prices, the rules and the calendar in force in each of its hours."""
-    rated = rate(line, day, hours, catalogue)
+    rated = rate(line, day, hours, in_force)
     place = rated.deployment
     return UsageRecord(
         day=day,
         line=line,
         hours=hours,
-        currency=catalogue.currency,
+        currency=in_force.current.currency,
         deployment_type=place.type.value if place else "",
         region=place.region if place else "",
         parts=tuple(

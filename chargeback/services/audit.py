@@ -10,8 +10,8 @@ from hashlib import blake2b
 
 import msgspec
 
-from chargeback.domain.catalogue import Catalogue
 from chargeback.domain.errors import Superseded
+from chargeback.domain.in_force import InForce
 from chargeback.domain.money import EXACT, ZERO, to_text
 from chargeback.domain.records import UsageRecord, rated_record, to_document
 from chargeback.services.ingest import is_open
@@ -104,17 +104,17 @@ class Auditor:
         return audited
 
     async def _audit(self, day: str, now: datetime) -> Audited:
-        catalogue = await self._catalogues.current()
+        in_force = await self._catalogues.in_force()
         if is_open(day, now):
             # What is merely not posted yet is no drift.
-            await self._poster.post_day(day, catalogue)
+            await self._poster.post_day(day, in_force)
         fences = await self._books.postings(day)
         async with recount(self._ledger, day, workers=self._workers) as recounted:
-            drift = await self._compare(day, recounted, catalogue)
+            drift = await self._compare(day, recounted, in_force)
         if is_open(day, now):
             await self._leave_out_unposted(day, drift)
         if drift.records:
-            await self._mend(day, drift, fences, catalogue, is_counted=is_open(day, now))
+            await self._mend(day, drift, fences, in_force, is_counted=is_open(day, now))
         return Audited(
             day=day,
             events=recounted.events,
@@ -124,25 +124,23 @@ class Auditor:
             unreadable=sum(recounted.unreadable.values()),
             drift_lines=len(drift.records),
             drift_cost=to_text(drift.cost()),
-            currency=catalogue.currency,
+            currency=in_force.current.currency,
         )
 
-    async def _compare(self, day: str, recounted: Recounted, catalogue: Catalogue) -> "_Drift":
+    async def _compare(self, day: str, recounted: Recounted, in_force: InForce) -> "_Drift":
         posted: dict[str, bytes] = {}
         async for page in self._books.records(day):
             posted |= {record.record_id: _fingerprint(record) for record in page if record.charges}
         drift = _Drift()
         async for lines in recounted.pages():
             for line in lines:
-                record = rated_record(day, line.line, line.hours, catalogue)
+                record = rated_record(day, line.line, line.hours, in_force)
                 if posted.pop(line.line_id, b"") != _fingerprint(record):
                     drift.records[line.line_id] = record
-        await self._add_what_was_posted(day, drift, gone=posted.keys(), catalogue=catalogue)
+        await self._add_what_was_posted(day, drift, gone=posted.keys(), in_force=in_force)
         return drift
 
-    async def _add_what_was_posted(
-        self, day: str, drift: "_Drift", *, gone: Iterable[str], catalogue: Catalogue
-    ) -> None:
+    async def _add_what_was_posted(self, day: str, drift: "_Drift", *, gone: Iterable[str], in_force: InForce) -> None:
         """Look at the books once more for the differing lines alone; `gone` are lines that the ledger does not have."""
         without_usage = set(gone)
         if not drift.records and not without_usage:
@@ -150,7 +148,7 @@ class Auditor:
         async for page in self._books.records(day):
             for record in page:
                 if record.record_id in without_usage:
-                    drift.records[record.record_id] = rated_record(day, record.line, {}, catalogue)
+                    drift.records[record.record_id] = rated_record(day, record.line, {}, in_force)
                 if record.record_id in drift.records:
                     drift.posted[record.record_id] = record
 
@@ -161,7 +159,7 @@ class Auditor:
             drift.records.pop(line_id, None)
 
     async def _mend(
-        self, day: str, drift: "_Drift", fences: dict[int, Posting], catalogue: Catalogue, *, is_counted: bool
+        self, day: str, drift: "_Drift", fences: dict[int, Posting], in_force: InForce, *, is_counted: bool
     ) -> None:
         if is_counted:
             # Redis counted wrong or lost something: it forgets the day, and the next posting replays the ledger.
@@ -169,7 +167,7 @@ class Auditor:
         writes = by_shard(list(drift.records.values()), self._books.shards)
         await asyncio.gather(
             *(
-                self._books.write(day, shard, fences.get(shard), (None, catalogue.digest), records)
+                self._books.write(day, shard, fences.get(shard), (None, in_force.digest(day)), records)
                 for shard, records in writes.items()
             )
         )

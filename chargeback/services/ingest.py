@@ -7,8 +7,9 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 
 from chargeback.domain.catalogue import Catalogue
-from chargeback.domain.errors import InvalidEvent, StoreUnavailable
+from chargeback.domain.errors import InvalidConfig, InvalidEvent, StoreUnavailable
 from chargeback.domain.events import AcceptedTimes, UsageEvent, read_event
+from chargeback.domain.in_force import InForce
 from chargeback.domain.lines import Line
 from chargeback.domain.meters import Meter
 from chargeback.domain.rating import picodollars_per_unit
@@ -59,8 +60,8 @@ class TimeLimits:
 class Weights:
     """What events spend, for budgets: price and scopes are looked up once per line and hour."""
 
-    def __init__(self, catalogue: Catalogue) -> None:
-        self.catalogue = catalogue
+    def __init__(self, in_force: InForce) -> None:
+        self.in_force = in_force
         # By the line's identity in memory, which costs no hashing; the entry keeps the line alive.
         self._known: dict[tuple[int, str, int], tuple[Line, tuple[str, ...], Mapping[Meter, int]]] = {}
 
@@ -83,29 +84,30 @@ class Weights:
     def _look_up(self, event: UsageEvent) -> tuple[tuple[str, ...], Mapping[Meter, int]]:
         line = event.line
         hour = datetime.fromisoformat(event.day).replace(tzinfo=UTC, hour=event.hour)
-        cost_centre, _ = self.catalogue.cost_centre(line)
+        cost_centre, _ = self.in_force.hours(event.day)[event.hour][1].cost_centre(line)
         scopes = (f"subscription:{line.subscription}", f"product:{line.product}", f"cost-centre:{cost_centre}")
-        return scopes, picodollars_per_unit(line, hour, self.catalogue)
+        return scopes, picodollars_per_unit(line, hour, self.in_force.catalogue(hour))
 
 
 class WeightsInForce:
-    """The weights by the catalogue in force. Budgets must not stop metering: while the store of catalogues is away,
-    the last known one serves.
+    """The weights by the catalogues in force. Budgets must not stop metering: while these cannot be read, the last
+    known ones serve.
     """
 
     def __init__(self, catalogues: Catalogues, deployed: Catalogue) -> None:
         self._catalogues = catalogues
-        self._weights = Weights(deployed)
+        self._weights = Weights(InForce(deployed))
 
     async def current(self) -> Weights:
         """The weights to use now."""
         try:
-            catalogue = await self._catalogues.current()
-        except StoreUnavailable as error:
-            log.warning("catalogue_unavailable using=%s reason=%s", self._weights.catalogue.digest[:12], error)
+            in_force = await self._catalogues.in_force()
+        except (StoreUnavailable, InvalidConfig) as error:
+            using = self._weights.in_force.current.digest[:12]
+            log.warning("catalogue_unavailable using=%s reason=%s", using, error)
             return self._weights
-        if catalogue.digest != self._weights.catalogue.digest:
-            self._weights = Weights(catalogue)
+        if in_force is not self._weights.in_force:
+            self._weights = Weights(in_force)
         return self._weights
 
 

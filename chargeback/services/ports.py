@@ -11,6 +11,7 @@ from typing import Any, NamedTuple, Protocol
 
 from chargeback.domain.catalogue import Catalogue
 from chargeback.domain.events import UsageEvent
+from chargeback.domain.in_force import InForce
 from chargeback.domain.lines import Line
 from chargeback.domain.meters import Quantities
 from chargeback.domain.records import UsageRecord
@@ -238,6 +239,9 @@ class Catalogues(Protocol):
 
     async def current(self) -> Catalogue:
         """The rate card, deployments and cost centres in force."""
+
+    async def in_force(self) -> InForce:
+        """What rates usage: the current catalogue and those of the closed periods; the same object while unchanged."""
 
 
 class GatewayLog(Protocol):

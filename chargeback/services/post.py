@@ -11,9 +11,9 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
-from chargeback.domain.catalogue import Catalogue
 from chargeback.domain.errors import CountLost, InvalidEvent, Superseded
 from chargeback.domain.events import EVER, UsageEvent, read_event
+from chargeback.domain.in_force import InForce
 from chargeback.domain.records import UsageRecord, rated_record
 from chargeback.services.ingest import Weights, open_days
 from chargeback.services.ports import Books, Catalogues, Counter, Ledger, Posting
@@ -57,18 +57,18 @@ class Poster:
 
     async def post(self, now: datetime) -> list[Posted]:
         """Post every open day; the outcome of those that had anything to post."""
-        catalogue = await self._catalogues.current()
-        posted = [await self.post_day(day, catalogue) for day in open_days(now)]
+        in_force = await self._catalogues.in_force()
+        posted = [await self.post_day(day, in_force) for day in open_days(now)]
         return [each for each in posted if each.records or each.replayed]
 
-    async def post_day(self, day: str, catalogue: Catalogue) -> Posted:
+    async def post_day(self, day: str, in_force: InForce) -> Posted:
         """Post one day, again if another run or a flushed Redis got in the way.
 
         Raises `Superseded` or `CountLost` only if that happens several times in a row; the next run goes on then.
         """
         for attempt in range(1, _ATTEMPTS + 1):
             try:
-                posted = await self._post_day(day, catalogue)
+                posted = await self._post_day(day, in_force)
             except (Superseded, CountLost) as error:
                 if attempt == _ATTEMPTS:
                     raise
@@ -80,12 +80,12 @@ class Poster:
                 return posted
         raise AssertionError("unreachable")
 
-    async def _post_day(self, day: str, catalogue: Catalogue) -> Posted:
+    async def _post_day(self, day: str, in_force: InForce) -> Posted:
         fences = await self._books.postings(day)
-        epoch, replayed = await self._epoch(day, fences, catalogue)
+        epoch, replayed = await self._epoch(day, fences, in_force)
         if epoch is None:
             return Posted(day)
-        if any(fence.catalogue != catalogue.digest for fence in fences.values()):
+        if any(fence.catalogue != in_force.digest(day) for fence in fences.values()):
             await self._counter.touch(day)
         changed = await self._counter.changed(day)
         if changed is None or changed.epoch != epoch:
@@ -93,7 +93,7 @@ class Poster:
         shards: dict[int, dict[str, int]] = {shard: {} for shard in range(self._books.shards)}
         for identity, version in changed.lines.items():
             shards[shard_of(identity, self._books.shards)][identity] = version
-        run = _Run(self._counter, self._books, day, epoch, catalogue)
+        run = _Run(self._counter, self._books, day, epoch, in_force)
         written = await asyncio.gather(
             *(run.post_shard(shard, lines, fences.get(shard)) for shard, lines in shards.items())
         )
@@ -106,17 +106,17 @@ class Poster:
             unsettled=sum(record.line.state == "unsettled" and bool(record.charges) for record in records),
         )
 
-    async def _epoch(self, day: str, fences: Mapping[int, Posting], catalogue: Catalogue) -> tuple[str | None, int]:
+    async def _epoch(self, day: str, fences: Mapping[int, Posting], in_force: InForce) -> tuple[str | None, int]:
         """The counter's epoch, with the ledger counted anew first unless this very epoch was posted before."""
         epoch = await self._counter.epoch(day)
         posted_from = {fence.epoch for fence in fences.values()}
         if epoch is not None and posted_from == {epoch} and len(fences) == self._books.shards:
             return epoch, 0
-        replayed = await self._replay(day, catalogue)
+        replayed = await self._replay(day, in_force)
         return await self._counter.epoch(day), replayed
 
-    async def _replay(self, day: str, catalogue: Catalogue) -> int:
-        weights = Weights(catalogue)
+    async def _replay(self, day: str, in_force: InForce) -> int:
+        weights = Weights(in_force)
         replayed = 0
         async for block in self._ledger.blocks(day):
             events = [weights.weigh(event) for event in read_block(block)[0]]
@@ -128,21 +128,21 @@ class Poster:
 class _Run:
     """One attempt at posting a day."""
 
-    def __init__(self, counter: Counter, books: Books, day: str, epoch: str, catalogue: Catalogue) -> None:
+    def __init__(self, counter: Counter, books: Books, day: str, epoch: str, in_force: InForce) -> None:
         self._counter = counter
         self._books = books
         self._day = day
         self._epoch = epoch
-        self._catalogue = catalogue
+        self._in_force = in_force
 
     async def post_shard(self, shard: int, lines: Mapping[str, int], fence: Posting | None) -> list[UsageRecord]:
-        posting = (self._epoch, self._catalogue.digest)
+        posting = (self._epoch, self._in_force.digest(self._day))
         identities = list(lines)
         written: list[UsageRecord] = []
         for start in range(0, len(identities), RECORDS_PER_WRITE):
             some = identities[start : start + RECORDS_PER_WRITE]
             counted = await self._counter.lines(self._day, self._epoch, some)
-            records = [rated_record(self._day, each.line, each.hours, self._catalogue) for each in counted]
+            records = [rated_record(self._day, each.line, each.hours, self._in_force) for each in counted]
             fence = await self._books.write(self._day, shard, fence, posting, records)
             await self._counter.posted(self._day, self._epoch, {identity: lines[identity] for identity in some})
             written += records

@@ -8,6 +8,7 @@ import pytest
 from chargeback.adapters.catalogue_files import load_catalogue
 from chargeback.bootstrap import DEPLOYED_CONFIG, Container
 from chargeback.domain.errors import StoreUnavailable, Superseded
+from chargeback.domain.in_force import InForce
 from chargeback.domain.meters import Meter
 from chargeback.domain.records import UsageRecord, rated_record
 from chargeback.services.ports import Books, Control
@@ -24,7 +25,7 @@ FROM = ("epoch", CATALOGUE.digest)
 
 
 def record(number: int, quantity: int = 1, day: str = DAY) -> UsageRecord:
-    return rated_record(day, usage_line(user=f"user-{number}"), {9: {Meter.INPUT: quantity}}, CATALOGUE)
+    return rated_record(day, usage_line(user=f"user-{number}"), {9: {Meter.INPUT: quantity}}, InForce(CATALOGUE))
 
 
 async def records_of(books: Books, day: str = DAY) -> dict[str, UsageRecord]:
@@ -54,7 +55,7 @@ async def test_records_are_set_and_set_again(books: Books) -> None:
 
 
 async def test_a_record_without_usage_stays_as_an_empty_one(books: Books) -> None:
-    empty = rated_record(DAY, usage_line(), {}, CATALOGUE)
+    empty = rated_record(DAY, usage_line(), {}, InForce(CATALOGUE))
 
     await books.write(DAY, 0, None, (None, "digest"), [empty])
 

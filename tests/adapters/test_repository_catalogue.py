@@ -9,6 +9,7 @@ import pytest
 from chargeback.adapters.catalogue_files import load_catalogue
 from chargeback.domain.catalogue import Deployment, DeploymentType
 from chargeback.domain.meters import Meter
+from tests.builders import NOW
 from tests.domain.catalogues import usage_line
 
 CONFIG = Path(__file__).parents[2] / "config"
@@ -46,7 +47,10 @@ def test_the_price_cut_of_o3_holds_from_its_hour_and_not_before() -> None:
 
 
 def test_a_rule_of_the_shipped_cost_centres_pays_for_each_subscription() -> None:
-    paid = {name: CATALOGUE.cost_centre(usage_line(subscription=name))[0] for name in ("search", "support", "research")}
+    paid = {
+        name: CATALOGUE.allocation.cost_centre(usage_line(subscription=name), NOW)[0]
+        for name in ("search", "support", "research")
+    }
 
     assert paid == {"search": "product/search", "support": "product/support", "research": "research"}
 

@@ -1,3 +1,4 @@
+from collections.abc import Mapping
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 
@@ -7,10 +8,13 @@ from hypothesis import strategies as st
 
 from chargeback.domain.allocation import Rule
 from chargeback.domain.calendar import BooksSetting, Calendar
-from chargeback.domain.catalogue import DeploymentType
+from chargeback.domain.catalogue import Catalogue, DeploymentType
 from chargeback.domain.errors import PriceNotFound
-from chargeback.domain.meters import Meter
-from chargeback.domain.rating import picodollars_per_unit, rate
+from chargeback.domain.in_force import InForce
+from chargeback.domain.lines import Line
+from chargeback.domain.meters import Meter, Quantities
+from chargeback.domain.rating import Rated, picodollars_per_unit
+from chargeback.domain.rating import rate as rate_in_force
 from tests.domain.catalogues import START, catalogue, dated, usage_line
 
 CHANGE = datetime(2026, 11, 10, 14, tzinfo=UTC)
@@ -23,6 +27,10 @@ hours = st.dictionaries(
     st.dictionaries(st.sampled_from(list(Meter)), st.integers(0, 10**12), max_size=6),
     max_size=24,
 )
+
+
+def rate(line: Line, day: str, counted: Mapping[int, Quantities], card: Catalogue) -> Rated:
+    return rate_in_force(line, day, counted, InForce(card))
 
 
 @given(hours)

@@ -8,6 +8,7 @@ from hypothesis import strategies as st
 
 from chargeback.adapters.catalogue_files import load_catalogue
 from chargeback.bootstrap import DEPLOYED_CONFIG
+from chargeback.domain.in_force import InForce
 from chargeback.domain.meters import Meter
 from chargeback.domain.records import UsageRecord, from_document, rated_record, to_document
 from tests.builders import DAY
@@ -21,7 +22,10 @@ hours_of_a_day = st.dictionaries(
 
 def record(state: str = "exact", hours: dict[int, dict[Meter, int]] | None = None, **dimensions: str) -> UsageRecord:
     return rated_record(
-        DAY, usage_line(state=state, **dimensions), {9: {Meter.INPUT: 10}} if hours is None else hours, CATALOGUE
+        DAY,
+        usage_line(state=state, **dimensions),
+        {9: {Meter.INPUT: 10}} if hours is None else hours,
+        InForce(CATALOGUE),
     )
 
 
