@@ -1,7 +1,24 @@
 """From when until when an entry of a document holds: whole UTC hours, the end exclusive."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from datetime import UTC, datetime
+from itertools import pairwise
+from typing import Protocol, TypeVar
+
+
+class Effective(Protocol):
+    """Whatever holds for some time."""
+
+    @property
+    def effective_from(self) -> datetime:
+        """Its first moment."""
+
+    @property
+    def effective_to(self) -> datetime | None:
+        """The moment after its last; None = still in force."""
+
+
+E = TypeVar("E", bound=Effective)
 
 
 def time_faults(effective_from: datetime, effective_to: datetime | None) -> Iterator[str]:
@@ -19,3 +36,17 @@ def time_faults(effective_from: datetime, effective_to: datetime | None) -> Iter
 def in_utc(moment: datetime | None) -> datetime | None:
     """The same moment, said in UTC."""
     return moment.astimezone(UTC) if moment else None
+
+
+def by_time(entries: list[tuple[str, E]], name: Callable[[E], str], faults: list[str], *, gaps: bool) -> tuple[E, ...]:
+    """Entries for the same thing, with their places, in order; overlaps are faults, and so are gaps if asked."""
+    ordered = sorted(entries, key=lambda entry: entry[1].effective_from)
+    for (earlier_place, earlier), (place, later) in pairwise(ordered):
+        if earlier.effective_to is None or earlier.effective_to > later.effective_from:
+            faults.append(f"{place}.effectiveFrom: {name(later)} overlaps {name(earlier)} of {earlier_place}")
+        elif gaps and earlier.effective_to < later.effective_from:
+            faults.append(
+                f"{place}.effectiveFrom: {name(later)} begins after {name(earlier)} of {earlier_place} has ended"
+                f" at {earlier.effective_to:%Y-%m-%dT%HZ}: usage between them would be unpriced"
+            )
+    return tuple(entry for _, entry in ordered)

@@ -14,6 +14,7 @@ from typing import Any, NamedTuple
 
 from chargeback.domain.allocation import Allocation
 from chargeback.domain.errors import PriceNotFound
+from chargeback.domain.hosting import Hosting, HostingRate, rate_at
 from chargeback.domain.lines import Line
 from chargeback.domain.meters import Meter, Quantities
 from chargeback.domain.money import to_text
@@ -112,6 +113,7 @@ class Catalogue:
         prices: every price by its key, each key's prices by time.
         deployments: every deployment by account and by its name in lower case.
         allocation: cost centres and rules.
+        hosting: what fine-tuned deployments cost by the hour.
     """
 
     def __init__(
@@ -120,11 +122,14 @@ class Catalogue:
         prices: Mapping[PriceKey, Dated],
         deployments: Mapping[str, Mapping[str, Deployment]],
         allocation: Allocation,
+        *,
+        hosting: Hosting | None = None,
     ) -> None:
         self.currency = currency
         self.prices = prices
         self.deployments = deployments
         self.allocation = allocation
+        self.hosting = hosting or {}
         self.digest = _digest(self)
         self._banded = {(key.provider, key.model) for key in prices if key.variant == LONG_CONTEXT}
         self._candidates = lru_cache(maxsize=16_384)(self._find_candidates)
@@ -150,6 +155,10 @@ class Catalogue:
     def cost_centre(self, line: Line) -> tuple[str, str]:
         """The path of the cost centre that pays for a line, and the id of the rule that says so."""
         return self.allocation.cost_centre(line)
+
+    def hosting_rate(self, model: str, deployment_type: str, hour: datetime) -> HostingRate | None:
+        """What an hour of a fine-tuned deployment costs, or None."""
+        return rate_at(self.hosting, model, deployment_type, hour)
 
     def _find_deployment(self, backend: str, deployment: str) -> Deployment | None:
         """The host's first label is an account, or "<account>-<suffix>"; the longest account wins."""
@@ -240,6 +249,7 @@ def _digest(catalogue: Catalogue) -> str:
     content = {
         "currency": catalogue.currency,
         "prices": sorted(_price_rows(catalogue)),
+        "hosting": sorted(map(str, (astuple(rate) for rates in catalogue.hosting.values() for rate in rates))),
         "deployments": sorted(astuple(d) for names in catalogue.deployments.values() for d in names.values()),
         "costCentres": sorted(astuple(centre) for centre in catalogue.allocation.centres),
         "rules": [(rule.id, dict(rule.when), rule.cost_centre) for rule in catalogue.allocation.rules],
