@@ -1,8 +1,19 @@
-"""The settings of the books as a document: time zone and currency by period."""
+"""How the books are kept as a document: time zone and currency by period, exchange rates, the rules of closing."""
 
-from chargeback.adapters.records import Record, each, sections
+import re
+from collections.abc import Iterator
+from datetime import date
+from decimal import Decimal
+from typing import Any
+
+from chargeback.adapters.records import Record, each, one, sections
 from chargeback.domain.calendar import BooksSetting, Calendar
 from chargeback.domain.errors import InvalidConfig
+from chargeback.domain.terms import ClosingRules, ExchangeRate
+
+_RATE = re.compile(r"\d{1,9}(\.\d{1,10})?", re.A)
+_PERCENT = re.compile(r"\d{1,2}(\.\d{1,6})?|100", re.A)
+_CURRENCY = re.compile(r"[A-Z]{3}", re.A)
 
 
 class _Setting(Record, frozen=True, rename={"first_period": "from", "time_zone": "timeZone"}):
@@ -11,14 +22,28 @@ class _Setting(Record, frozen=True, rename={"first_period": "from", "time_zone":
     currency: str
 
 
+class _Rate(Record, frozen=True, rename={"from_currency": "from", "to_currency": "to"}):
+    from_currency: str
+    to_currency: str
+    rate: Any
+    date: str
+    source: str
+
+
+class _Closing(Record, frozen=True):
+    grace_hours: int = 72
+    max_unsettled_percent: Any = "0"
+    max_unpriced_percent: Any = "0"
+
+
 def calendar_of(document: object, faults: list[str]) -> Calendar:
     """The calendar; without a document the books are kept in UTC and US dollars."""
     if document is None:
         return Calendar()
     top = sections(document, ("books",), faults, optional=("exchangeRates", "closing"))
     settings = tuple(
-        BooksSetting(one.first_period, one.time_zone, one.currency)
-        for _, one in each(top["books"], _Setting, "books", faults)
+        BooksSetting(each_one.first_period, each_one.time_zone, each_one.currency)
+        for _, each_one in each(top["books"], _Setting, "books", faults)
     )
     if not faults:  # else the places would not be those of the file
         try:
@@ -26,3 +51,53 @@ def calendar_of(document: object, faults: list[str]) -> Calendar:
         except InvalidConfig as error:
             faults.extend(error.faults)
     return Calendar()
+
+
+def exchange_rates(document: object, faults: list[str]) -> tuple[ExchangeRate, ...]:
+    """The exchange rates by their order."""
+    found = document.get("exchangeRates") if isinstance(document, dict) else None
+    rates = list(each(found if found is not None else [], _Rate, "exchangeRates", faults))
+    wrong = [f"{place}.{fault}" for place, rate in rates for fault in _rate_faults(rate)]
+    faults.extend(wrong)
+    return () if wrong else tuple(_rate(rate) for _, rate in rates)
+
+
+def closing_rules(document: object, faults: list[str]) -> ClosingRules:
+    """When a period may be closed."""
+    found = document.get("closing") if isinstance(document, dict) else None
+    rules = one(found if found is not None else {}, _Closing, "closing", faults)
+    if rules is None:
+        return ClosingRules()
+    wrong = [f"closing.{fault}" for fault in _closing_faults(rules)]
+    faults.extend(wrong)
+    if wrong:
+        return ClosingRules()
+    percents = Decimal(rules.max_unsettled_percent), Decimal(rules.max_unpriced_percent)
+    return ClosingRules(rules.grace_hours, *percents)
+
+
+def _rate(rate: _Rate) -> ExchangeRate:
+    return ExchangeRate(rate.from_currency, rate.to_currency, Decimal(rate.rate), rate.date, rate.source)
+
+
+def _rate_faults(rate: _Rate) -> Iterator[str]:
+    for name, currency in (("from", rate.from_currency), ("to", rate.to_currency)):
+        if not _CURRENCY.fullmatch(currency):
+            yield f"{name}: {currency!r} is not an ISO 4217 code such as USD"
+    if not (isinstance(rate.rate, str) and _RATE.fullmatch(rate.rate)):
+        yield f'rate: {rate.rate!r} is not a quoted decimal of at most 10 places, such as "0.9215"'
+    try:
+        date.fromisoformat(rate.date)
+    except ValueError:
+        yield f"date: {rate.date!r} is not a date such as 2026-03-31"
+    if not rate.source.strip():
+        yield "source: is empty"
+
+
+def _closing_faults(rules: _Closing) -> Iterator[str]:
+    if rules.grace_hours < 0:
+        yield f"graceHours: {rules.grace_hours} is below zero"
+    percents = {"maxUnsettledPercent": rules.max_unsettled_percent, "maxUnpricedPercent": rules.max_unpriced_percent}
+    for name, percent in percents.items():
+        if not (isinstance(percent, str) and _PERCENT.fullmatch(percent)):
+            yield f'{name}: {percent!r} is not a quoted percentage such as "0.5"'

@@ -16,7 +16,7 @@ from chargeback.domain.errors import InvalidConfig
 
 FILES = ("rate-card.yaml", "deployments.yaml", "cost-centres.yaml")
 
-OPTIONAL_FILES = ("books.yaml",)
+OPTIONAL_FILES = ("books.yaml", "shared-costs.yaml", "budgets.yaml")
 """What has a default where the file is not there, as in versions that were applied before it existed."""
 
 
@@ -43,7 +43,7 @@ def load_catalogue(folder: Path) -> Catalogue:
     try:
         return from_documents(documents, thorough=True)
     except InvalidConfig as error:
-        raise InvalidConfig([_with_line(folder, fault) for fault in error.faults]) from None
+        raise InvalidConfig([with_line(folder, fault) for fault in error.faults]) from None
 
 
 def to_documents(folder: Path) -> dict[str, object]:
@@ -66,7 +66,7 @@ def from_documents(documents: Mapping[str, object], *, thorough: bool = False) -
 
     `thorough` adds the checks that only files must pass: what is stored was in force and has to stay readable.
     """
-    faults: dict[str, list[str]] = {name: [] for name in (*FILES, *OPTIONAL_FILES)}
+    faults: dict[str, list[str]] = {name: [] for name in (*FILES, "books.yaml")}
     of_card, of_map, of_centres, of_books = faults.values()
     card = rate_card(documents.get("rate-card.yaml"), of_card, thorough=thorough)
     deployments = _deployments(documents.get("deployments.yaml"), of_map)
@@ -117,6 +117,9 @@ def _refuse_twins(names: list[tuple[str, str]], faults: list[str]) -> None:
         seen.add(name.casefold())
 
 
-def _with_line(folder: Path, fault: str) -> str:
+def with_line(folder: Path, fault: str) -> str:
+    """A fault `file: place: reason` with the line of its place; as it is where there is no such file."""
     name, place, reason = fault.split(": ", 2)
+    if not (folder / name).exists():
+        return fault
     return f"{name}:{line_of(folder / name, place)}: {place}: {reason}"

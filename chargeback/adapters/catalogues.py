@@ -4,9 +4,11 @@ import time
 from pathlib import Path
 
 from chargeback.adapters.catalogue_files import from_documents, load_catalogue
+from chargeback.adapters.terms_files import load_terms, terms_from_documents
 from chargeback.domain.catalogue import Catalogue
 from chargeback.domain.errors import StoreUnavailable
 from chargeback.domain.in_force import InForce
+from chargeback.domain.terms import Terms
 from chargeback.services.ports import Control
 
 FRESH_SECONDS = 60.0
@@ -18,8 +20,9 @@ class AppliedCatalogues:
     def __init__(self, control: Control, folder: Path) -> None:
         self._control = control
         self._deployed = load_catalogue(folder)
+        self._deployed_terms = load_terms(folder, self._deployed)
         self._known: tuple[float, InForce] | None = None
-        self._applied: tuple[str, Catalogue] | None = None
+        self._applied: tuple[tuple[str, str | None], Catalogue, Terms] | None = None
         self._versions: dict[str, Catalogue] = {}
 
     @property
@@ -42,12 +45,20 @@ class AppliedCatalogues:
         self._known = (time.monotonic(), known)
         return known
 
+    async def terms(self) -> Terms:
+        """The terms that were applied with the current catalogue."""
+        await self.in_force()
+        return self._applied[2] if self._applied is not None else self._deployed_terms
+
     async def _current(self) -> Catalogue:
         applied = await self._control.get("catalogue", "current")
         if applied is None:
             return self._deployed
-        if self._applied is None or self._applied[0] != applied["digest"]:
-            self._applied = applied["digest"], from_documents(applied["documents"])
+        digests = applied["digest"], applied.get("termsDigest")
+        if self._applied is None or self._applied[0] != digests:
+            known = self._applied[1] if self._applied is not None and self._applied[0][0] == digests[0] else None
+            catalogue = known or from_documents(applied["documents"])
+            self._applied = digests, catalogue, terms_from_documents(applied["documents"], catalogue)
         return self._applied[1]
 
     async def _closed(self) -> dict[str, Catalogue]:

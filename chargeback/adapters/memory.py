@@ -16,6 +16,7 @@ from chargeback.domain.lines import Line, line_id
 from chargeback.domain.meters import Quantities
 from chargeback.domain.records import UsageRecord
 from chargeback.domain.settlement import LoggedCall, TokenCount
+from chargeback.domain.terms import Terms
 from chargeback.services.ports import Changed, CountedLine, Document, Posting, Rejected, Weighted
 
 
@@ -327,6 +328,7 @@ class MemoryCatalogues:
 
     catalogue: Catalogue
     closed: dict[str, Catalogue] = field(default_factory=dict)
+    settled_by: Terms = field(default_factory=Terms)
     _in_force: InForce | None = None
 
     async def current(self) -> Catalogue:
@@ -340,6 +342,10 @@ class MemoryCatalogues:
             self._in_force = InForce(self.catalogue, self.closed)
         assert self._in_force is not None
         return self._in_force
+
+    async def terms(self) -> Terms:
+        """The terms."""
+        return self.settled_by
 
 
 @dataclass

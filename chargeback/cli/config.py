@@ -17,11 +17,13 @@ Folder = Annotated[Path, typer.Option("--config-dir", envvar="CONFIG_DIR", help=
 
 @app.command()
 def validate(config_dir: Folder = DEPLOYED_CONFIG) -> None:
-    """Check rate card, deployments and cost centres; names every fault and its place."""
+    """Check rate card, deployments, cost centres, books, shared costs and budgets; names every fault and its place."""
     from chargeback.adapters.catalogue_files import load_catalogue
+    from chargeback.adapters.terms_files import load_terms
     from chargeback.domain.coverage import without_price
 
     catalogue = load_catalogue(config_dir)
+    terms = load_terms(config_dir, catalogue)
     for each in without_price(catalogue, datetime.now(UTC)):
         typer.echo(
             f"warning: deployments.yaml: {each.account}/{each.name}: no price covers {each.model}"
@@ -29,7 +31,8 @@ def validate(config_dir: Folder = DEPLOYED_CONFIG) -> None:
             err=True,
         )
     typer.echo(
-        f"{config_dir}: valid, {len(catalogue.prices)} prices in {catalogue.currency}, digest {catalogue.digest[:12]}"
+        f"{config_dir}: valid, {len(catalogue.prices)} prices in {catalogue.currency}, digest {catalogue.digest[:12]};"
+        f" {len(terms.shared_costs)} shared costs, {len(terms.budgets)} budgets, digest {terms.digest[:12]}"
     )
 
 
@@ -44,13 +47,17 @@ def apply(
 
     async def work(container: Container) -> None:
         from chargeback.adapters.catalogue_files import load_catalogue, to_documents
+        from chargeback.adapters.terms_files import load_terms
         from chargeback.services.apply_config import apply_config
 
         documents = to_documents(config_dir)
         catalogue = load_catalogue(config_dir)
+        terms = load_terms(config_dir, catalogue)
         who = by or getpass.getuser()
-        applied = await apply_config(container.control, catalogue, documents, by=who, now=datetime.now(UTC))
-        if applied.before == applied.after:
+        applied = await apply_config(
+            container.control, container.catalogues, catalogue, terms, documents, by=who, now=datetime.now(UTC)
+        )
+        if not applied.changed:
             typer.echo(f"already in force: {applied.after[:12]}")
         else:
             typer.echo(f"in force: {applied.after[:12]}, before: {(applied.before or 'the deployed files')[:18]}")

@@ -18,7 +18,7 @@ from chargeback.domain.errors import PriceNotFound
 from chargeback.domain.hosting import Hosting, HostingRate, rate_at
 from chargeback.domain.lines import Line
 from chargeback.domain.meters import Meter, Quantities
-from chargeback.domain.money import to_text
+from chargeback.domain.money import ZERO, to_text
 
 DEFAULT_TIER = "default"
 TIERS = (DEFAULT_TIER, "priority", "flex", "scale")
@@ -50,6 +50,16 @@ class DeploymentType(StrEnum):
     DATA_ZONE_PROVISIONED_MANAGED = "DataZoneProvisionedManaged"
     PROVISIONED_MANAGED = "ProvisionedManaged"
     DEVELOPER_TIER = "DeveloperTier"
+
+
+PROVISIONED = frozenset(
+    {
+        DeploymentType.GLOBAL_PROVISIONED_MANAGED,
+        DeploymentType.DATA_ZONE_PROVISIONED_MANAGED,
+        DeploymentType.PROVISIONED_MANAGED,
+    }
+)
+"""What is paid by the hour whether it is used or not, as a shared cost: its tokens cost nothing more."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,6 +114,9 @@ class PriceKey(NamedTuple):
 Dated = tuple[Price, ...]
 """The prices of one key, by time, without overlaps."""
 
+PROVISIONED_PRICE = "provisioned"
+"""The id of the price of zero that tokens and the like have on a provisioned deployment."""
+
 
 class Catalogue:
     """One version of the rate card, the deployment map and the allocation rules; never changes once made.
@@ -135,6 +148,9 @@ class Catalogue:
         self.calendar = calendar or Calendar()
         self.hosting = hosting or {}
         self.digest = _digest(self)
+        self._provisioned: dict[Meter, tuple[Dated, ...]] = {
+            meter: ((_free(meter, currency),),) for meter in Meter if meter is not Meter.REQUESTS
+        }
         self._banded = {(key.provider, key.model) for key in prices if key.variant == LONG_CONTEXT}
         self._candidates = lru_cache(maxsize=16_384)(self._find_candidates)
         self._days = lru_cache(maxsize=16_384)(self._find_day)
@@ -175,6 +191,8 @@ class Catalogue:
         deployment = self.deployment(backend, name)
         if deployment is None:
             return ()
+        if deployment.type in PROVISIONED:
+            return self._provisioned.get(meter, ())
         model, version = _served(model, deployment)
         if variant == LONG_CONTEXT and (provider, model) not in self._banded:
             variant = ""  # a model without such prices costs the same at any length
@@ -203,9 +221,20 @@ class Catalogue:
         )
 
 
+def _free(meter: Meter, currency: str) -> Price:
+    ever = datetime(1970, 1, 1, tzinfo=UTC)
+    return Price(PROVISIONED_PRICE, meter, ZERO, ZERO, ZERO, currency, ever, None, "paid by the hour, see shared-costs")
+
+
 def normal_tier(tier: str) -> str:
     """The tier's name on the rate card: `auto`, `standard` and an absent tier are the default."""
     return DEFAULT_TIER if tier in _SAME_AS_DEFAULT else tier
+
+
+def without_snapshot(model: str) -> str:
+    """A model's name without its dated snapshot, in lower case: `gpt-4o` for `gpt-4o-2024-11-20`."""
+    snapshot = _SNAPSHOT.fullmatch(model.casefold())
+    return snapshot["model"] if snapshot else model.casefold()
 
 
 def context_variant(quantities: Quantities) -> str:

@@ -16,6 +16,7 @@ from chargeback.domain.lines import Line
 from chargeback.domain.meters import Quantities
 from chargeback.domain.records import UsageRecord
 from chargeback.domain.settlement import LoggedCall, TokenCount
+from chargeback.domain.terms import Terms
 
 Document = dict[str, Any]
 
@@ -242,6 +243,9 @@ class Catalogues(Protocol):
 
     async def in_force(self) -> InForce:
         """What rates usage: the current catalogue and those of the closed periods; the same object while unchanged."""
+
+    async def terms(self) -> Terms:
+        """How the current period is settled: exchange rates, shared costs, budgets, closing rules."""
 
 
 class GatewayLog(Protocol):

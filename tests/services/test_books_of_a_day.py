@@ -9,9 +9,12 @@ from typing import Any
 import pytest
 
 from chargeback.adapters.catalogue_files import load_catalogue
+from chargeback.domain.calendar import BooksSetting, Calendar
 from chargeback.domain.catalogue import Catalogue
-from chargeback.domain.errors import StoreUnavailable
+from chargeback.domain.errors import InvalidConfig, StoreUnavailable
+from chargeback.domain.in_force import InForce
 from chargeback.domain.lines import line_id
+from chargeback.domain.terms import ClosingRules, Terms
 from chargeback.services.apply_config import apply_config
 from chargeback.services.replay import replay_quarantine
 from tests.builders import DAY, NOW, tokens, usage_event
@@ -193,11 +196,11 @@ def test_a_replay_takes_what_is_usable_now_and_keeps_the_rest(day: House) -> Non
 
 
 def test_budgets_keep_counting_while_the_store_of_catalogues_is_away(day: House) -> None:
-    async def away() -> Catalogue:
+    async def away() -> InForce:
         raise StoreUnavailable("Cosmos DB is away")
 
     ingest = day.ingest
-    day.catalogues.current = away  # type: ignore[method-assign]
+    day.catalogues.in_force = away  # type: ignore[method-assign]
     asyncio.run(ingest.ingest([usage_event(model="gpt-4o", usage=tokens(1_000_000, 0))], NOW))
 
     assert asyncio.run(day.counter.spend(DAY))["subscription:search"] == 2_750_000_000_000
@@ -206,7 +209,7 @@ def test_budgets_keep_counting_while_the_store_of_catalogues_is_away(day: House)
 def test_applying_a_catalogue_leaves_a_trace_and_applying_it_again_does_nothing(day: House) -> None:
     async def apply() -> tuple[object, object]:
         now = datetime(2026, 3, 20, 12, tzinfo=UTC)
-        arguments = (day.control, day.catalogues.catalogue, {"rate-card.yaml": {}})
+        arguments = (day.control, day.catalogues, day.catalogues.catalogue, Terms(), {"rate-card.yaml": {}})
         return await apply_config(*arguments, by="ada", now=now), await apply_config(*arguments, by="ada", now=now)
 
     first, second = asyncio.run(apply())
@@ -215,4 +218,28 @@ def test_applying_a_catalogue_leaves_a_trace_and_applying_it_again_does_nothing(
     digest = day.catalogues.catalogue.digest
     assert (first.before, first.after) == (None, digest)  # type: ignore[attr-defined]
     assert (second.before, second.after) == (digest, digest)  # type: ignore[attr-defined]
+    assert (first.changed, second.changed) == (True, False)  # type: ignore[attr-defined]
     assert [(each["appliedBy"], each["replaces"]) for each in versions] == [("ada", None)] * 2
+
+
+def test_other_terms_are_applied_though_the_catalogue_stays_the_same(day: House) -> None:
+    async def apply(terms: Terms, now: datetime) -> bool:
+        catalogues, card = day.catalogues, day.catalogues.catalogue
+        return (await apply_config(day.control, catalogues, card, terms, {}, by="ada", now=now)).changed
+
+    longer = Terms(closing=ClosingRules(grace_hours=96))
+
+    assert asyncio.run(apply(Terms(), NOW))
+    assert asyncio.run(apply(longer, NOW + timedelta(hours=1)))
+    assert not asyncio.run(apply(longer, NOW + timedelta(hours=2)))
+
+
+def test_what_contradicts_a_closed_period_is_not_applied(day: House) -> None:
+    current = day.catalogues.catalogue
+    day.catalogues.closed["2026-02"] = current
+    berlin = Calendar((BooksSetting("2026-01", "Europe/Berlin", "USD"),))
+    moved = Catalogue(current.currency, current.prices, current.deployments, current.allocation, berlin)
+
+    with pytest.raises(InvalidConfig, match=r"books\.yaml: books: would move the bounds of 2026-02, which is closed"):
+        asyncio.run(apply_config(day.control, day.catalogues, moved, Terms(), {}, by="ada", now=NOW))
+    assert asyncio.run(day.control.all("catalogue")) == []

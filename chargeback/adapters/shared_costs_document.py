@@ -1,0 +1,126 @@
+"""The shared costs as a document: what is split, how much it is, and between whom."""
+
+import re
+from collections.abc import Iterator, Mapping
+from decimal import Decimal
+from typing import Any
+
+import msgspec
+
+from chargeback.adapters.effective import effective
+from chargeback.adapters.records import Record, each, sections
+from chargeback.domain.calendar import Calendar
+from chargeback.domain.catalogue import DeploymentType
+from chargeback.domain.errors import InvalidConfig
+from chargeback.domain.periods import days_of
+from chargeback.domain.shared_costs import Basis, Kind, Measure, Per, Selection, SharedCost
+
+_AMOUNT = re.compile(r"-?\d{1,12}(\.\d{1,6})?", re.A)
+_CURRENCY = re.compile(r"[A-Z]{3}", re.A)
+
+
+class _Selection(Record, frozen=True):
+    accounts: tuple[str, ...] = ()
+    deployments: tuple[str, ...] = ()
+    deployment_types: tuple[DeploymentType, ...] = ()
+    models: tuple[str, ...] = ()
+
+
+class _Entry(Record, frozen=True):
+    id: str
+    name: str
+    kind: Kind
+    currency: str
+    basis: Basis
+    source: str
+    per_month: Any = None
+    per_hour: Any = None
+    units: int = 1
+    amount: Any = None
+    period: str = ""
+    corrects: str = ""
+    effective_from: str | None = None
+    effective_to: str | None = None
+    measure: Measure = Measure.COST
+    of: _Selection = msgspec.field(default_factory=_Selection)
+    among: tuple[str, ...] = ()
+    shares: dict[str, Any] = msgspec.field(default_factory=dict)
+    weights: dict[str, Any] = msgspec.field(default_factory=dict)
+
+
+def shared_costs(document: object, calendar: Calendar, faults: list[str]) -> tuple[SharedCost, ...]:
+    """The shared costs by their order; without a document there are none."""
+    if document is None:
+        return ()
+    top = sections(document, ("sharedCosts",), faults)
+    entries = list(each(top["sharedCosts"], _Entry, "sharedCosts", faults))
+    for place, entry in entries:
+        faults.extend(f"{place}.{fault}" for fault in _entry_faults(entry))
+    return () if faults else tuple(_cost(entry, calendar, place, faults) for place, entry in entries)
+
+
+def _cost(entry: _Entry, calendar: Calendar, place: str, faults: list[str]) -> SharedCost:
+    ((per, price),) = _prices(entry).items()
+    return SharedCost(
+        cost_id=entry.id,
+        name=entry.name,
+        kind=entry.kind,
+        price=Decimal(price),
+        per=per,
+        currency=entry.currency,
+        basis=entry.basis,
+        units=entry.units,
+        period=entry.period,
+        effective=effective(entry.effective_from, entry.effective_to, calendar, place, faults),
+        measure=entry.measure,
+        of=Selection(
+            entry.of.accounts,
+            entry.of.deployments,
+            tuple(kind.value for kind in entry.of.deployment_types),
+            entry.of.models,
+        ),
+        among=entry.among,
+        shares=_decimals(entry.shares),
+        weights=_decimals(entry.weights),
+        corrects=entry.corrects,
+        source=entry.source,
+    )
+
+
+def _prices(entry: _Entry) -> dict[Per, Any]:
+    prices = {Per.MONTH: entry.per_month, Per.HOUR: entry.per_hour, Per.PERIOD: entry.amount}
+    return {per: price for per, price in prices.items() if price is not None}
+
+
+def _decimals(texts: Mapping[str, str]) -> dict[str, Decimal]:
+    return {path: Decimal(text) for path, text in texts.items()}
+
+
+def _entry_faults(entry: _Entry) -> Iterator[str]:
+    if len(_prices(entry)) != 1:
+        yield "perMonth: name exactly one of perMonth, perHour and amount"
+    amounts = {"perMonth": entry.per_month, "perHour": entry.per_hour, "amount": entry.amount}
+    amounts |= {f"shares.{path}": text for path, text in entry.shares.items()}
+    amounts |= {f"weights.{path}": text for path, text in entry.weights.items()}
+    for name, text in amounts.items():
+        if text is not None and not (isinstance(text, str) and _AMOUNT.fullmatch(text)):
+            yield f'{name}: {text!r} is not a quoted decimal of at most 6 places, such as "2800.00"'
+    if not _CURRENCY.fullmatch(entry.currency):
+        yield f"currency: {entry.currency!r} is not an ISO 4217 code such as USD"
+    if not entry.source.strip():
+        yield "source: is empty"
+    yield from _time_faults(entry)
+
+
+def _time_faults(entry: _Entry) -> Iterator[str]:
+    if (entry.amount is None) != (not entry.period):
+        yield "period: an amount is charged in the period that it names; perMonth and perHour have effectiveFrom"
+    if entry.amount is None and entry.corrects:
+        yield "corrects: only an amount can correct a period"
+    if entry.amount is not None and (entry.effective_from or entry.effective_to):
+        yield "effectiveFrom: an amount has a period instead"
+    for name, period in (("period", entry.period), ("corrects", entry.corrects)):
+        try:
+            days_of(period or "2026-01")
+        except InvalidConfig as error:
+            yield f"{name}: {error}"

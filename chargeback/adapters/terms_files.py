@@ -1,0 +1,56 @@
+"""The terms as files: books, shared costs and budgets, checked against the catalogue that they go with."""
+
+from collections.abc import Mapping
+from pathlib import Path
+
+from chargeback.adapters.books_document import closing_rules, exchange_rates
+from chargeback.adapters.budgets_document import budgets
+from chargeback.adapters.catalogue_files import OPTIONAL_FILES, with_line
+from chargeback.adapters.shared_costs_document import shared_costs
+from chargeback.adapters.yaml_files import read
+from chargeback.domain.catalogue import Catalogue
+from chargeback.domain.errors import InvalidConfig
+from chargeback.domain.terms import Terms
+from chargeback.domain.terms_faults import (
+    budget_faults,
+    exchange_rate_faults,
+    free_deployments,
+    missing_rates,
+    shared_cost_faults,
+)
+
+
+def load_terms(folder: Path, catalogue: Catalogue) -> Terms:
+    """The terms of a folder; raises `InvalidConfig` with every fault as `file:line: place: reason`."""
+    documents = {name: read(folder / name) for name in OPTIONAL_FILES if (folder / name).exists()}
+    try:
+        return terms_from_documents(documents, catalogue)
+    except InvalidConfig as error:
+        raise InvalidConfig([with_line(folder, fault) for fault in error.faults]) from None
+
+
+def terms_from_documents(documents: Mapping[str, object], catalogue: Catalogue) -> Terms:
+    """The terms of stored documents; raises `InvalidConfig` with every fault as `file: place: reason`."""
+    of_books: list[str] = []
+    of_costs: list[str] = []
+    of_budgets: list[str] = []
+    terms = Terms(
+        exchange_rates=exchange_rates(documents.get("books.yaml"), of_books),
+        shared_costs=shared_costs(documents.get("shared-costs.yaml"), catalogue.calendar, of_costs),
+        budgets=budgets(documents.get("budgets.yaml"), of_budgets),
+        closing=closing_rules(documents.get("books.yaml"), of_books),
+    )
+    # The places of a file with faults would not be those of the values.
+    if not of_books:
+        of_books += exchange_rate_faults(terms.exchange_rates)
+    if not of_costs:
+        of_costs += shared_cost_faults(terms.shared_costs, catalogue)
+    if not of_budgets:
+        of_budgets += budget_faults(terms.budgets, catalogue)
+    if not of_books and not of_costs:
+        of_books += missing_rates(terms, catalogue)
+        of_costs += free_deployments(terms.shared_costs, catalogue)
+    found = {"books.yaml": of_books, "shared-costs.yaml": of_costs, "budgets.yaml": of_budgets}
+    if any(found.values()):
+        raise InvalidConfig([f"{name}: {fault}" for name, faults in found.items() for fault in faults])
+    return terms

@@ -1,0 +1,220 @@
+"""Costs that no single call causes: how much they are in a period, and how they are split between cost centres."""
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import timedelta
+from decimal import Context, Decimal
+from enum import StrEnum
+from typing import NamedTuple
+
+from chargeback.domain.allocation import UNALLOCATED
+from chargeback.domain.calendar import Calendar
+from chargeback.domain.catalogue import Deployment, without_snapshot
+from chargeback.domain.effective import ALWAYS, Effective
+from chargeback.domain.money import EXACT, ZERO, round_total
+from chargeback.domain.ratios import ratios
+
+AMOUNT_DECIMALS = 6
+"""With the 12 of a ratio 18 decimals, so that the product fits the exact costs of `domain.rows`."""
+
+_HOUR = timedelta(hours=1)
+_DIVISION = Context(prec=60)
+
+
+class Kind(StrEnum):
+    """What a shared cost is for."""
+
+    PROVISIONED = "provisioned"
+    HOSTING = "hosting"
+    FEE = "fee"
+    TRUE_UP = "true-up"
+
+
+class Basis(StrEnum):
+    """In which proportion a shared cost is split."""
+
+    USAGE = "usage"
+    EVEN = "even"
+    FIXED = "fixed"
+    WEIGHTED = "weighted"
+
+
+class Measure(StrEnum):
+    """What usage is measured by where it is the basis."""
+
+    COST = "cost"
+    TOKENS = "tokens"
+    REQUESTS = "requests"
+
+
+class Per(StrEnum):
+    """What a shared cost is charged by."""
+
+    MONTH = "month"
+    HOUR = "hour"
+    PERIOD = "period"
+
+
+@dataclass(frozen=True, slots=True)
+class Selection:
+    """Which calls count: those that match in every respect; an empty one matches all."""
+
+    accounts: tuple[str, ...] = ()
+    deployments: tuple[str, ...] = ()
+    deployment_types: tuple[str, ...] = ()
+    models: tuple[str, ...] = ()
+
+    def takes(self, account: str, deployment: str, deployment_type: str, model: str) -> bool:
+        """Whether a call counts; names compare without regard to case, and a model also with its snapshot."""
+        return (
+            _is_one_of(self.accounts, account)
+            and _is_one_of(self.deployments, deployment)
+            and _is_one_of(self.deployment_types, deployment_type)
+            and (_is_one_of(self.models, model) or _is_one_of(self.models, without_snapshot(model)))
+        )
+
+
+EVERY_CALL = Selection()
+
+
+@dataclass(frozen=True, slots=True)
+class SharedCost:
+    """A cost to be split.
+
+    Attributes:
+        cost_id: unique among the shared costs.
+        price: of a unit for a month, an hour, or one period as a whole; at most 6 decimals. Below zero: a credit.
+        units: how many, such as provisioned throughput units.
+        period: of a price per period, the one that it is charged in; else empty.
+        effective: when it is charged, if not by the period.
+        measure: of the bases usage and weighted.
+        of: the calls that the usage is measured of.
+        among: of the basis even, who shares; empty = every cost centre with such usage.
+        shares: of the basis fixed, the percentage of each cost centre.
+        weights: of the basis weighted, the factor of each cost centre's usage; of a path without one that of the
+            nearest cost centre above it, else 1.
+        corrects: the closed period that it belongs to, though it is charged later; else empty.
+        source: where the price was read.
+    """
+
+    cost_id: str
+    name: str
+    kind: Kind
+    price: Decimal
+    per: Per
+    currency: str
+    basis: Basis
+    units: int = 1
+    period: str = ""
+    effective: Effective = ALWAYS
+    measure: Measure = Measure.COST
+    of: Selection = EVERY_CALL
+    among: tuple[str, ...] = ()
+    shares: Mapping[str, Decimal] = field(default_factory=dict)
+    weights: Mapping[str, Decimal] = field(default_factory=dict)
+    corrects: str = ""
+    source: str = ""
+
+
+class DirectUsage(NamedTuple):
+    """What a cost centre used of a deployment while a shared cost was charged."""
+
+    cost_centre: str
+    account: str
+    deployment: str
+    deployment_type: str
+    model: str
+    cost: Decimal
+    tokens: int
+    requests: int
+
+
+def active(cost: SharedCost, period: str, calendar: Calendar) -> Effective | None:
+    """When a cost is charged within a period; None where it is not."""
+    start, end = calendar.bounds(period)
+    if cost.per is Per.PERIOD:
+        return Effective(start, end) if cost.period == period else None
+    start, end = max(start, cost.effective.first), min(end, cost.effective.after)
+    return Effective(start, end) if start < end else None
+
+
+def amount(cost: SharedCost, period: str, calendar: Calendar) -> Decimal:
+    """What a cost is in a period, in its own currency and with at most 6 decimals.
+
+    A price per hour counts every hour in which it is charged. A price per month is charged in proportion to the hours
+    of the month, rounded half to even, where the cost does not last for all of it.
+    """
+    charged = active(cost, period, calendar)
+    if charged is None:
+        return ZERO
+    price = EXACT.multiply(cost.price, Decimal(cost.units))
+    if cost.per is Per.PERIOD:
+        return price
+    hours = (charged.after - charged.first) // _HOUR
+    if cost.per is Per.HOUR:
+        return EXACT.multiply(price, Decimal(hours))
+    start, end = calendar.bounds(period)
+    of_all = (end - start) // _HOUR
+    return price if hours == of_all else to_amount(_DIVISION.divide(price * hours, Decimal(of_all)))
+
+
+def to_amount(exact: Decimal) -> Decimal:
+    """An amount as it is split: half to even at 6 decimals; also what a currency conversion ends with."""
+    return round_total(exact, AMOUNT_DECIMALS)
+
+
+def measured(cost: SharedCost, usage: Iterable[DirectUsage]) -> dict[str, Decimal]:
+    """Cost centre → what it used of the calls that count."""
+    sums: dict[str, Decimal] = {}
+    for each in usage:
+        if cost.of.takes(each.account, each.deployment, each.deployment_type, each.model):
+            sums[each.cost_centre] = EXACT.add(sums.get(each.cost_centre, ZERO), _quantity(each, cost.measure))
+    return sums
+
+
+def _quantity(usage: DirectUsage, measure: Measure) -> Decimal:
+    match measure:
+        case Measure.COST:
+            return usage.cost
+        case Measure.TOKENS:
+            return Decimal(usage.tokens)
+        case Measure.REQUESTS:
+            return Decimal(usage.requests)
+
+
+def split(cost: SharedCost, used: Mapping[str, Decimal]) -> dict[str, Decimal]:
+    """Cost centre → its ratio, at most 12 decimals, by path; they sum to 1 exactly.
+
+    `used` is what `measured` gives. What nobody shares, because nobody used it, is `unallocated`.
+    """
+    return ratios(_portions(cost, used)) or {UNALLOCATED: Decimal(1)}
+
+
+def _portions(cost: SharedCost, used: Mapping[str, Decimal]) -> Mapping[str, Decimal]:
+    match cost.basis:
+        case Basis.FIXED:
+            return cost.shares
+        case Basis.EVEN:
+            return dict.fromkeys(cost.among or [path for path, quantity in used.items() if quantity > 0], Decimal(1))
+        case Basis.WEIGHTED:
+            return {path: EXACT.multiply(quantity, _weight(path, cost.weights)) for path, quantity in used.items()}
+        case Basis.USAGE:
+            return used
+
+
+def _weight(path: str, weights: Mapping[str, Decimal]) -> Decimal:
+    while path:
+        if path in weights:
+            return weights[path]
+        path = path.rpartition("/")[0]
+    return Decimal(1)
+
+
+def covers(cost: SharedCost, deployment: Deployment) -> bool:
+    """Whether a cost is what a provisioned deployment is paid by."""
+    place = deployment.account, deployment.name, deployment.type.value, deployment.model
+    return cost.kind is Kind.PROVISIONED and cost.of.takes(*place)
+
+
+def _is_one_of(names: Sequence[str], name: str) -> bool:
+    return not names or name.casefold() in (each.casefold() for each in names)

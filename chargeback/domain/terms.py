@@ -1,0 +1,111 @@
+"""How a period is settled: exchange rates, costs that are shared, budgets, and what closing asks for."""
+
+import hashlib
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, fields, is_dataclass
+from datetime import UTC, datetime
+from decimal import Decimal
+from typing import Any
+
+from chargeback.domain.budgets import Budget
+from chargeback.domain.errors import InvalidConfig
+from chargeback.domain.money import ZERO, to_text
+from chargeback.domain.periods import days_of
+from chargeback.domain.shared_costs import SharedCost
+
+
+@dataclass(frozen=True, slots=True)
+class ExchangeRate:
+    """What one unit of a currency is worth in another one.
+
+    Attributes:
+        rate: units of `to_currency` for one of `from_currency`.
+        date: YYYY-MM-DD that the rate is of; empty where no conversion takes place.
+        source: who says so; empty where no conversion takes place.
+    """
+
+    from_currency: str
+    to_currency: str
+    rate: Decimal
+    date: str
+    source: str
+
+
+@dataclass(frozen=True, slots=True)
+class ClosingRules:
+    """When a period may be closed.
+
+    Attributes:
+        grace_hours: after its end, while late usage is still expected.
+        max_unsettled_percent: of its requests, those whose tokens are not known.
+        max_unpriced_percent: of its requests, those with a meter that no price covers.
+    """
+
+    grace_hours: int = 72
+    max_unsettled_percent: Decimal = ZERO
+    max_unpriced_percent: Decimal = ZERO
+
+
+class Terms:
+    """One version of the terms; never changes once made. None of them takes part in rating.
+
+    Attributes:
+        digest: SHA-256 over the content in canonical form: equal meaning, equal digest.
+    """
+
+    def __init__(
+        self,
+        *,
+        exchange_rates: Sequence[ExchangeRate] = (),
+        shared_costs: Sequence[SharedCost] = (),
+        budgets: Sequence[Budget] = (),
+        closing: ClosingRules | None = None,
+    ) -> None:
+        self.exchange_rates = tuple(exchange_rates)
+        self.shared_costs = tuple(shared_costs)
+        self.budgets = tuple(budgets)
+        self.closing = closing or ClosingRules()
+        self.digest = _digest(self)
+
+    def rate_for(self, period: str, from_currency: str, to_currency: str) -> ExchangeRate:
+        """The latest rate that is dated on or before the last day of a period.
+
+        Raises `InvalidConfig` where there is none.
+        """
+        if from_currency == to_currency:
+            return ExchangeRate(from_currency, to_currency, Decimal(1), "", "")
+        last = days_of(period)[-1]
+        pair = (from_currency, to_currency)
+        known = [
+            rate for rate in self.exchange_rates if (rate.from_currency, rate.to_currency) == pair and rate.date <= last
+        ]
+        if not known:
+            raise InvalidConfig(
+                [
+                    f"books.yaml: exchangeRates: none from {from_currency} to {to_currency}"
+                    f" that is dated {last} or before, so {period} cannot be settled in {to_currency}"
+                ]
+            )
+        return max(known, key=lambda rate: rate.date)
+
+
+def _digest(terms: Terms) -> str:
+    content = (terms.exchange_rates, terms.shared_costs, terms.budgets, terms.closing)
+    canonical = json.dumps(_plain(content), sort_keys=True, separators=(",", ":"), ensure_ascii=False)
+    return hashlib.sha256(canonical.encode()).hexdigest()
+
+
+def _plain(value: Any) -> Any:
+    """A value with JSON types only, the same for every way to write an amount or a moment."""
+    if isinstance(value, Decimal):
+        return to_text(value)
+    if isinstance(value, datetime):
+        return value.astimezone(UTC).isoformat()
+    if is_dataclass(value):
+        return {field.name: _plain(getattr(value, field.name)) for field in fields(value)}
+    if isinstance(value, Mapping):
+        return {key: _plain(each) for key, each in value.items()}
+    if isinstance(value, tuple):
+        return [_plain(each) for each in value]
+    return value
