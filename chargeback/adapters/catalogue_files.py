@@ -41,7 +41,7 @@ def load_catalogue(folder: Path) -> Catalogue:
     """The catalogue of a folder; raises `InvalidConfig` with every fault as `file:line: place: reason`."""
     documents = to_documents(folder)
     try:
-        return from_documents(documents)
+        return from_documents(documents, thorough=True)
     except InvalidConfig as error:
         raise InvalidConfig([_with_line(folder, fault) for fault in error.faults]) from None
 
@@ -61,17 +61,20 @@ def to_documents(folder: Path) -> dict[str, object]:
     return documents
 
 
-def from_documents(documents: Mapping[str, object]) -> Catalogue:
-    """The catalogue of stored documents; raises `InvalidConfig` with every fault as `file: place: reason`."""
+def from_documents(documents: Mapping[str, object], *, thorough: bool = False) -> Catalogue:
+    """The catalogue of stored documents; raises `InvalidConfig` with every fault as `file: place: reason`.
+
+    `thorough` adds the checks that only files must pass: what is stored was in force and has to stay readable.
+    """
     faults: dict[str, list[str]] = {name: [] for name in (*FILES, *OPTIONAL_FILES)}
     of_card, of_map, of_centres, of_books = faults.values()
-    currency, prices = rate_card(documents.get("rate-card.yaml"), of_card)
+    card = rate_card(documents.get("rate-card.yaml"), of_card, thorough=thorough)
     deployments = _deployments(documents.get("deployments.yaml"), of_map)
     calendar = calendar_of(documents.get("books.yaml"), of_books)
     centres = allocation(documents.get("cost-centres.yaml"), calendar, of_centres)
     if any(faults.values()):
         raise InvalidConfig([f"{name}: {fault}" for name, found in faults.items() for fault in found])
-    return Catalogue(currency, prices, deployments, centres, calendar)
+    return Catalogue(card.currency, card.prices, deployments, centres, calendar, hosting=card.hosting)
 
 
 def _deployments(document: object, faults: list[str]) -> dict[str, dict[str, Deployment]]:

@@ -2,21 +2,24 @@
 
 import re
 from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from decimal import Decimal
-from itertools import pairwise, product
+from itertools import product
 from typing import Any
 
 from chargeback.adapters.adjustments_document import adjustments
 from chargeback.adapters.effective import in_utc, time_faults
+from chargeback.adapters.hosting_document import hosting_rates
+from chargeback.adapters.in_order import in_order
+from chargeback.adapters.published_units import PER_MILLION, Published, per_million, unit_faults
 from chargeback.adapters.records import Record, each, sections
 from chargeback.domain.adjustments import Adjustment, adjusted
 from chargeback.domain.catalogue import ANY, DEFAULT_TIER, TIERS, Dated, DeploymentType, Price, PriceKey
-from chargeback.domain.meters import Meter
+from chargeback.domain.hosting import Hosting
+from chargeback.domain.plausibility import doubts
 
-_DECIMAL = re.compile(r"\d{1,12}(\.\d{1,6})?")
 _CURRENCY = re.compile(r"[A-Z]{3}")
-_METERS = {meter.value for meter in Meter}
 
 
 class _Entry(Record, frozen=True):
@@ -25,30 +28,76 @@ class _Entry(Record, frozen=True):
     deployment_types: list[DeploymentType]
     effective_from: datetime
     source: str
-    per_million: dict[str, Any]
+    per_million: dict[str, Any] | None = None
+    per_thousand: dict[str, Any] | None = None
+    per_unit: dict[str, Any] | None = None
+    per_minute: dict[str, Any] | None = None
+    per_hour: dict[str, Any] | None = None
     versions: list[str] | None = None
     service_tier: str = DEFAULT_TIER
     regions: list[str] | None = None
     variant: str = ""
     effective_to: datetime | None = None
 
+    @property
+    def published(self) -> Published:
+        """Its prices by the field that says their unit."""
+        amounts = self.per_million, self.per_thousand, self.per_unit, self.per_minute, self.per_hour
+        return dict(zip(PER_MILLION, amounts, strict=True))
 
-def rate_card(document: object, faults: list[str]) -> tuple[str, dict[PriceKey, Dated]]:
-    """Currency and prices by key, each key's prices by time; what is wrong is appended to `faults`."""
-    top = sections(document, ("currency", "prices"), faults, optional=("adjustments",))
+
+@dataclass(frozen=True, slots=True)
+class RateCard:
+    """What the document says: currency, prices by key and time, and hosting rates."""
+
+    currency: str
+    prices: dict[PriceKey, Dated]
+    hosting: Hosting
+
+
+Found = dict[PriceKey, list[tuple[str, Price]]]
+"""The prices of each key, with their places."""
+
+
+def rate_card(document: object, faults: list[str], *, thorough: bool = False) -> RateCard:
+    """The card; what is wrong is appended to `faults`.
+
+    `thorough` also looks for gaps and implausible prices: right for files, but a stored card has to stay readable.
+    """
+    top = sections(document, ("currency", "prices"), faults, optional=("adjustments", "hosting"))
     currency = str(top["currency"])
     if not _CURRENCY.fullmatch(currency):
         faults.append(f"currency: {currency!r} is not an ISO 4217 code such as USD")
-    found: dict[PriceKey, list[tuple[str, Price]]] = {}
-    for place, entry in each(top["prices"], _Entry, "prices", faults):
-        wrong = [*time_faults(entry.effective_from, entry.effective_to), *_name_faults(entry), *_amount_faults(entry)]
+    found = _found(top["prices"], currency, faults)
+    listed = {
+        key: in_order(prices, lambda price: price.price_id, faults, gaps=thorough) for key, prices in found.items()
+    }
+    if thorough:
+        faults.extend(_doubts(listed, found))
+    hosting = hosting_rates(top["hosting"] or [], currency, faults, thorough=thorough)
+    agreed = adjustments(top["adjustments"] or [], faults)
+    return RateCard(currency, listed if faults else _agreed(listed, agreed, faults), hosting)
+
+
+def _found(document: object, currency: str, faults: list[str]) -> Found:
+    found: Found = {}
+    for place, entry in each(document, _Entry, "prices", faults):
+        wrong = [
+            *time_faults(entry.effective_from, entry.effective_to),
+            *_name_faults(entry),
+            *unit_faults(entry.published),
+        ]
         faults.extend(f"{place}.{fault}" for fault in wrong)
         if not wrong:
             for key, price in _prices(entry, currency):
                 found.setdefault(key, []).append((place, price))
-    listed = {key: _by_time(prices, faults) for key, prices in found.items()}
-    agreed = adjustments(top["adjustments"], faults) if top["adjustments"] is not None else []
-    return currency, listed if faults else _agreed(listed, agreed, faults)
+    return found
+
+
+def _doubts(listed: dict[PriceKey, Dated], found: Found) -> Iterator[str]:
+    places = {price.price_id: place for prices in found.values() for place, price in prices}
+    for price, reason in doubts(listed):
+        yield f"{places[price.price_id]}: {price.price_id}: {reason}"
 
 
 def _agreed(
@@ -66,10 +115,10 @@ def _agreed(
 
 def _prices(entry: _Entry, currency: str) -> Iterator[tuple[PriceKey, Price]]:
     model, tier, variant = entry.model.casefold(), entry.service_tier, entry.variant
-    each_of = (entry.versions or [ANY], entry.deployment_types, entry.regions or [ANY], entry.per_million.items())
+    each_of = (entry.versions or [ANY], entry.deployment_types, entry.regions or [ANY], per_million(entry.published))
     for version, deployment_type, region, (meter, amount) in product(*each_of):
-        key = PriceKey(entry.provider, model, version, deployment_type, tier, region, variant, Meter(meter))
-        yield key, _price(key, entry, Decimal(amount), currency)
+        key = PriceKey(entry.provider, model, version, deployment_type, tier, region, variant, meter)
+        yield key, _price(key, entry, amount, currency)
 
 
 def _price(key: PriceKey, entry: _Entry, amount: Decimal, currency: str) -> Price:
@@ -87,14 +136,6 @@ def _price(key: PriceKey, entry: _Entry, amount: Decimal, currency: str) -> Pric
     )
 
 
-def _by_time(prices: list[tuple[str, Price]], faults: list[str]) -> Dated:
-    prices.sort(key=lambda item: item[1].effective_from)
-    for (earlier_place, earlier), (place, later) in pairwise(prices):
-        if earlier.effective_to is None or earlier.effective_to > later.effective_from:
-            faults.append(f"{place}.effectiveFrom: {later.price_id} overlaps {earlier.price_id} of {earlier_place}")
-    return tuple(price for _, price in prices)
-
-
 def _name_faults(entry: _Entry) -> Iterator[str]:
     for name, value in (("provider", entry.provider), ("model", entry.model), ("source", entry.source)):
         if not value.strip():
@@ -108,13 +149,3 @@ def _name_faults(entry: _Entry) -> Iterator[str]:
 
 def _lists(entry: _Entry) -> tuple[tuple[str, Sequence[str] | None], ...]:
     return ("versions", entry.versions), ("deploymentTypes", entry.deployment_types), ("regions", entry.regions)
-
-
-def _amount_faults(entry: _Entry) -> Iterator[str]:
-    if not entry.per_million:
-        yield "perMillion: names no meter"
-    for name, amount in entry.per_million.items():
-        if name not in _METERS:
-            yield f"perMillion.{name}: no such meter; there are {', '.join(Meter)}"
-        elif not isinstance(amount, str) or not _DECIMAL.fullmatch(amount):
-            yield f'perMillion.{name}: {amount!r} is not a quoted decimal of at most 6 places, such as "2.50"'

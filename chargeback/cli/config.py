@@ -19,8 +19,15 @@ Folder = Annotated[Path, typer.Option("--config-dir", envvar="CONFIG_DIR", help=
 def validate(config_dir: Folder = DEPLOYED_CONFIG) -> None:
     """Check rate card, deployments and cost centres; names every fault and its place."""
     from chargeback.adapters.catalogue_files import load_catalogue
+    from chargeback.domain.coverage import without_price
 
     catalogue = load_catalogue(config_dir)
+    for each in without_price(catalogue, datetime.now(UTC)):
+        typer.echo(
+            f"warning: deployments.yaml: {each.account}/{each.name}: no price covers {each.model}"
+            f" (version {each.version}) as {each.type} in {each.region} now: its usage would be unpriced",
+            err=True,
+        )
     typer.echo(
         f"{config_dir}: valid, {len(catalogue.prices)} prices in {catalogue.currency}, digest {catalogue.digest[:12]}"
     )
@@ -36,11 +43,11 @@ def apply(
     """Put the files in force; the next posting rates the open days with them."""
 
     async def work(container: Container) -> None:
-        from chargeback.adapters.catalogue_files import from_documents, to_documents
+        from chargeback.adapters.catalogue_files import load_catalogue, to_documents
         from chargeback.services.apply_config import apply_config
 
         documents = to_documents(config_dir)
-        catalogue = from_documents(documents)
+        catalogue = load_catalogue(config_dir)
         who = by or getpass.getuser()
         applied = await apply_config(container.control, catalogue, documents, by=who, now=datetime.now(UTC))
         if applied.before == applied.after:

@@ -15,6 +15,7 @@ from typing import Any, NamedTuple
 from chargeback.domain.allocation import Allocation
 from chargeback.domain.calendar import Calendar
 from chargeback.domain.errors import PriceNotFound
+from chargeback.domain.hosting import Hosting, HostingRate, rate_at
 from chargeback.domain.lines import Line
 from chargeback.domain.meters import Meter, Quantities
 from chargeback.domain.money import to_text
@@ -114,6 +115,7 @@ class Catalogue:
         deployments: every deployment by account and by its name in lower case.
         allocation: cost centres and rules.
         calendar: which period and date an hour belongs to.
+        hosting: what fine-tuned deployments cost by the hour.
     """
 
     def __init__(
@@ -123,12 +125,15 @@ class Catalogue:
         deployments: Mapping[str, Mapping[str, Deployment]],
         allocation: Allocation,
         calendar: Calendar | None = None,
+        *,
+        hosting: Hosting | None = None,
     ) -> None:
         self.currency = currency
         self.prices = prices
         self.deployments = deployments
         self.allocation = allocation
         self.calendar = calendar or Calendar()
+        self.hosting = hosting or {}
         self.digest = _digest(self)
         self._banded = {(key.provider, key.model) for key in prices if key.variant == LONG_CONTEXT}
         self._candidates = lru_cache(maxsize=16_384)(self._find_candidates)
@@ -150,6 +155,10 @@ class Catalogue:
     def prices_of_day(self, line: Line, meter: Meter, day: str) -> tuple[Price | None, ...]:
         """The price in force for a meter of a line in each of the 24 UTC hours of a day (YYYY-MM-DD)."""
         return self._days(day, *_priced_by(line), meter)
+
+    def hosting_rate(self, model: str, deployment_type: str, hour: datetime) -> HostingRate | None:
+        """What an hour of a fine-tuned deployment costs, or None."""
+        return rate_at(self.hosting, model, deployment_type, hour)
 
     def _find_deployment(self, backend: str, deployment: str) -> Deployment | None:
         """The host's first label is an account, or "<account>-<suffix>"; the longest account wins."""
@@ -240,6 +249,7 @@ def _digest(catalogue: Catalogue) -> str:
     content = {
         "currency": catalogue.currency,
         "prices": sorted(_price_rows(catalogue)),
+        "hosting": sorted(map(str, (astuple(rate) for rates in catalogue.hosting.values() for rate in rates))),
         "deployments": sorted(astuple(d) for names in catalogue.deployments.values() for d in names.values()),
         "costCentres": sorted((c.path, c.name, *c.effective.texts()) for c in catalogue.allocation.centres),
         "rules": [(r.id, dict(r.when), r.cost_centre, *r.effective.texts()) for r in catalogue.allocation.rules],

@@ -92,8 +92,8 @@ def test_layout_and_comments_do_not_change_the_digest(folder: Path) -> None:
         ),
         (
             '"2.50"',
-            '"1.1234567"',
-            "rate-card.yaml:10: prices[0].perMillion.input_tokens: '1.1234567' is not a",
+            '"1.1234567890123"',
+            "rate-card.yaml:10: prices[0].perMillion.input_tokens: '1.1234567890123' is not a",
         ),
         (
             '"2.50"',
