@@ -3,6 +3,7 @@
 ChargebackError
 ├── InvalidEvent       one event cannot be used: quarantined, never raised to a trigger
 ├── InvalidConfig      config/ or a setting is wrong: names the file and the place
+├── UnusablePrices     a price list from outside cannot be used: none of it is
 ├── PriceNotFound      usage that no price covers: kept and shown as unpriced
 ├── Superseded         another run wrote the same part of the books first: read again and retry
 ├── CountLost          Redis lost the day while it was being read: replay the ledger and retry
@@ -29,6 +30,10 @@ class InvalidConfig(ChargebackError):
     def __init__(self, faults: list[str]) -> None:
         super().__init__("\n".join(faults))
         self.faults = faults
+
+
+class UnusablePrices(ChargebackError):
+    """A price list from outside that is not what it should be."""
 
 
 class PriceNotFound(ChargebackError):

@@ -1,0 +1,102 @@
+"""The provider's public prices beside the rate card: what differs, and a proposal that a person reviews."""
+
+import asyncio
+from collections import Counter
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from chargeback.bootstrap import DEPLOYED_CONFIG
+from chargeback.domain.catalogue import Catalogue
+from chargeback.domain.money import to_text
+from chargeback.domain.retail import Comparison, Difference, compare
+
+app = typer.Typer(help="The rate card beside the Azure Retail Prices API.", no_args_is_help=True)
+
+Folder = Annotated[Path, typer.Option("--config-dir", envvar="CONFIG_DIR", help="Folder of the catalogue files.")]
+Saved = Annotated[
+    list[Path] | None, typer.Option("--from", help="A saved answer of the API instead of asking it; may be repeated.")
+]
+Regions = Annotated[
+    list[str] | None, typer.Option("--region", help="Only this region; may be repeated. Else those of the deployments.")
+]
+Api = Annotated[str | None, typer.Option("--api", help="Another address of the API, such as a mirror.")]
+
+
+@app.command()
+def diff(config_dir: Folder = DEPLOYED_CONFIG, saved: Saved = None, region: Regions = None, api: Api = None) -> None:
+    """Say what the public price list and the rate card do not agree on."""
+    _, found = _compared(config_dir, saved, region, api)
+    _report(found)
+
+
+@app.command()
+def propose(
+    out: Annotated[Path, typer.Option(help="The file to write; it is for a person to read and is never applied.")],
+    config_dir: Folder = DEPLOYED_CONFIG,
+    saved: Saved = None,
+    region: Regions = None,
+    api: Api = None,
+) -> None:
+    """Write what would have to change on the rate card as a proposal to review."""
+    from chargeback.adapters.retail_proposal_file import write_proposal
+
+    catalogue, found = _compared(config_dir, saved, region, api)
+    _report(found)
+    if not found.differences:
+        typer.echo("nothing to propose")
+        return
+    counts = write_proposal(out, found, catalogue, datetime.now(UTC))
+    typer.echo(f"{out}: " + ", ".join(f"{count} to {what}" for what, count in counts.items()) + "; review it")
+
+
+def _compared(
+    config_dir: Path, saved: list[Path] | None, region: list[str] | None, api: str | None
+) -> tuple[Catalogue, Comparison]:
+    from chargeback.adapters.catalogue_files import load_catalogue
+    from chargeback.adapters.retail_meters import load_retail_meters
+    from chargeback.adapters.retail_prices import API, read_retail_prices, saved_retail_prices
+
+    catalogue = load_catalogue(config_dir)
+    table = load_retail_meters(config_dir)
+    deployed = {each.region for names in catalogue.deployments.values() for each in names.values()}
+    regions = region or sorted(deployed)
+    rows = saved_retail_prices(saved) if saved else asyncio.run(read_retail_prices(regions, api=api or API))
+    return catalogue, compare(
+        (row for row in rows if row.region in {*regions, "", "Global"}),
+        table,
+        catalogue.prices,
+        regions,
+        datetime.now(UTC),
+    )
+
+
+def _report(found: Comparison) -> None:
+    typer.echo(f"{len(found.equal)} prices are equal, {len(found.differences)} differ")
+    for each in found.differences:
+        typer.echo(f"  {_said(each)}")
+    names = Counter(row.meter_name for row in found.unknown)
+    if names:
+        typer.echo(f"{len(found.unknown)} meters are not in retail-meters.yaml:")
+    for name, count in sorted(names.items()):
+        typer.echo(f"  {name}" + (f" ({count} regions)" if count > 1 else ""))
+    if found.absent:
+        typer.echo(f"{len(found.absent)} meters of retail-meters.yaml are not in the price list:")
+    for meter in found.absent:
+        key = meter.keys[0]
+        typer.echo(
+            f"  {meter.meter_id}: {key.meter} of {key.model} {key.version} {key.deployment_type} in {meter.region}"
+        )
+    if found.refused:
+        typer.echo(f"{len(found.refused)} rows cannot be used:")
+    for reason in found.refused:
+        typer.echo(f"  {reason}")
+
+
+def _said(difference: Difference) -> str:
+    key, old = difference.key, difference.old
+    what = "/".join(filter(None, (key.provider, key.model, key.version, *key[3:7], key.meter)))
+    before = f"{to_text(old.list_per_million)} on the card" if old else "not on the card"
+    return f"{what}: {before}, {to_text(difference.new)} in the list since {difference.since:%Y-%m-%d}"
