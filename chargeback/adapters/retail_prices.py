@@ -93,9 +93,13 @@ def _next(page: _Page, link: URL) -> URL | None:
     """Where the list goes on, which is on the same server: a link elsewhere is not followed."""
     if not page.next_page_link:
         return None
-    following = URL(page.next_page_link, encoded=True)
-    if _server(following) != _server(link):
-        raise UnusablePrices(f"the price list goes on at {following.origin()}, which is not {link.origin()}")
+    try:
+        following = URL(page.next_page_link, encoded=True)
+        same = _server(following) == _server(link)
+    except ValueError:
+        same = False
+    if not same:
+        raise UnusablePrices(f"the price list goes on at {page.next_page_link!r}, which is not on {link.host}")
     return following
 
 

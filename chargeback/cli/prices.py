@@ -9,7 +9,7 @@ from typing import Annotated
 import typer
 
 from chargeback.bootstrap import DEPLOYED_CONFIG
-from chargeback.domain.catalogue import Catalogue
+from chargeback.domain.catalogue import Catalogue, PriceKey
 from chargeback.domain.money import to_text
 from chargeback.domain.retail import Comparison, Difference, compare
 
@@ -82,13 +82,13 @@ def _report(found: Comparison) -> None:
         typer.echo(f"{len(found.unknown)} meters are not in retail-meters.yaml:")
     for name, count in sorted(names.items()):
         typer.echo(f"  {name}" + (f" ({count} regions)" if count > 1 else ""))
-    if found.absent:
-        typer.echo(f"{len(found.absent)} meters of retail-meters.yaml are not in the price list:")
+    absent: dict[str, list[str]] = {}
     for meter in found.absent:
-        key = meter.keys[0]
-        typer.echo(
-            f"  {meter.meter_id}: {key.meter} of {key.model} {key.version} {key.deployment_type} in {meter.region}"
-        )
+        absent.setdefault(_named(meter.keys[0]), []).append(meter.region)
+    if absent:
+        typer.echo(f"{len(found.absent)} meters of retail-meters.yaml are not in the price list:")
+    for name, regions in absent.items():
+        typer.echo(f"  {name}: {', '.join(sorted(regions))}")
     if found.refused:
         typer.echo(f"{len(found.refused)} rows cannot be used:")
     for reason in found.refused:
@@ -96,7 +96,11 @@ def _report(found: Comparison) -> None:
 
 
 def _said(difference: Difference) -> str:
-    key, old = difference.key, difference.old
-    what = "/".join(filter(None, (key.provider, key.model, key.version, *key[3:7], key.meter)))
+    old = difference.old
     before = f"{to_text(old.list_per_million)} on the card" if old else "not on the card"
-    return f"{what}: {before}, {to_text(difference.new)} in the list since {difference.since:%Y-%m-%d}"
+    after = f"{to_text(difference.new)} in the list since {difference.since:%Y-%m-%d}"
+    return f"{_named(difference.key)}: {before}, {after}"
+
+
+def _named(key: PriceKey) -> str:
+    return "/".join(filter(None, key))

@@ -11,7 +11,7 @@ from decimal import Decimal
 from fractions import Fraction
 from itertools import groupby
 
-from chargeback.domain.catalogue import ANY, Dated, Price, PriceKey
+from chargeback.domain.catalogue import ANY, Dated, DeploymentType, Price, PriceKey
 from chargeback.domain.meters import Meter
 from chargeback.domain.money import EXACT, PRICE_DECIMALS, to_text
 
@@ -192,13 +192,14 @@ def _differences(seen: list[_Seen]) -> Iterator[Difference]:
 
     for (key, card_region), group in groupby(sorted(seen, key=lambda each: (general(each), each.key)), key=general):
         observed = list(group)
-        if len({each.new for each in observed}) == 1:  # one price wherever we look
+        one_price = len({each.new for each in observed}) == 1
+        if one_price and key.deployment_type is not DeploymentType.STANDARD:
             if not observed[0].agrees:
                 yield _difference(key._replace(region=card_region), observed)
-            continue
-        apart = [each for each in observed if not each.agrees]
-        for each in apart:
-            yield _difference(each.key, [each])
+        else:  # what regional deployments cost in the regions that were looked at says nothing about others
+            for each in observed:
+                if not each.agrees:
+                    yield _difference(each.key, [each])
 
 
 def _difference(key: PriceKey, observed: list[_Seen]) -> Difference:

@@ -1,0 +1,105 @@
+"""The commands that need no store: the rate card checked, and compared with the provider's price list."""
+
+import json
+import shutil
+from pathlib import Path
+
+import pytest
+import yaml
+from typer.testing import CliRunner, Result
+
+from chargeback.bootstrap import DEPLOYED_CONFIG
+from chargeback.cli import app
+
+METERS = yaml.safe_load((DEPLOYED_CONFIG / "retail-meters.yaml").read_text())["meters"]
+GPT_4O = next(each for each in METERS if each["name"] == "gpt 4o 1120 Inp glbl Tokens")
+KEY = "azure-openai/gpt-4o/2024-11-20/GlobalStandard/default/input_tokens"
+
+
+@pytest.fixture
+def config(tmp_path: Path) -> Path:
+    return Path(shutil.copytree(DEPLOYED_CONFIG, tmp_path / "config"))
+
+
+@pytest.fixture
+def saved(tmp_path: Path) -> Path:
+    """An answer in which GPT-4o became cheaper, and with a meter that nobody has looked up."""
+    items = [
+        {
+            "meterId": meter_id,
+            "meterName": name,
+            "armRegionName": region,
+            "unitOfMeasure": "1K",
+            "retailPrice": 0.002,
+            "currencyCode": "USD",
+            "effectiveStartDate": "2026-10-01T00:00:00Z",
+            "type": "Consumption",
+            "tierMinimumUnits": 0.0,
+        }
+        for region, meter_id, name in [
+            *((region, meter_id, GPT_4O["name"]) for region, meter_id in GPT_4O["meterIds"].items()),
+            ("eastus2", "new", "gpt 7 Inp glbl Tokens"),
+            ("brazilsouth", "far", "of a region without deployments"),
+        ]
+    ]
+    file = tmp_path / "saved.json"
+    file.write_text(json.dumps({"Items": items, "NextPageLink": None}))
+    return file
+
+
+def run(*arguments: object) -> Result:
+    return CliRunner().invoke(app, [str(each) for each in arguments])
+
+
+def test_diff_says_what_changed_since_when_and_what_it_does_not_know(config: Path, saved: Path) -> None:
+    output = run("prices", "diff", "--config-dir", config, "--from", saved).output
+
+    assert "0 prices are equal, 1 differ" in output
+    assert f"  {KEY}: 2.5 on the card, 2 in the list since 2026-10-01" in output
+    assert "1 meters are not in retail-meters.yaml:\n  gpt 7 Inp glbl Tokens\n" in output
+    assert (
+        f"  {KEY.replace('/default/input', '/default/output')}: eastus2, francecentral, swedencentral, westus3"
+        in output
+    )
+    assert "brazilsouth" not in output
+
+
+def test_a_region_may_be_asked_for_alone(config: Path, saved: Path) -> None:
+    output = run("prices", "diff", "--config-dir", config, "--from", saved, "--region", "brazilsouth").output
+
+    assert "0 prices are equal, 0 differ" in output
+    assert "of a region without deployments" in output
+
+
+def test_a_proposal_is_a_file_that_nothing_applies(config: Path, saved: Path, tmp_path: Path) -> None:
+    card = (config / "rate-card.yaml").read_bytes()
+    out = tmp_path / "proposal.yaml"
+
+    output = run("prices", "propose", "--config-dir", config, "--from", saved, "--out", out).output
+
+    proposed = yaml.safe_load(out.read_text())
+    assert output.endswith(f"{out}: 1 to close, 1 to add, 0 to correct; review it\n")
+    assert proposed["close"] == [{"priceId": f"{KEY}@2024-08-06T00Z", "effectiveTo": "2026-10-01T00:00:00Z"}]
+    assert proposed["add"][0]["perMillion"] == {
+        "input_tokens": "2",
+        "cached_input_tokens": "1.25",
+        "output_tokens": "10",
+    }
+    assert GPT_4O["meterIds"]["eastus2"] in proposed["add"][0]["source"]
+    assert (config / "rate-card.yaml").read_bytes() == card
+
+
+def test_validate_warns_of_a_deployment_without_a_price_and_still_succeeds(config: Path) -> None:
+    deployments = config / "deployments.yaml"
+    deployments.write_text(
+        deployments.read_text().replace("name: gpt-4o, model: gpt-4o,", "name: gpt-4o, model: gpt-9,")
+    )
+
+    result = run("config", "validate", "--config-dir", config)
+
+    assert result.exit_code == 0
+    assert (
+        "oai-eastus2/gpt-4o: no price covers gpt-9 (version 2024-11-20) as GlobalStandard in eastus2 now"
+        in result.output
+    )
+    assert ": valid, " in result.output
