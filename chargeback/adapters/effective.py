@@ -1,30 +1,13 @@
 """From when until when an entry of a document holds: whole UTC hours, the end exclusive."""
 
 import re
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from datetime import UTC, datetime
-from itertools import pairwise
-from typing import Protocol, TypeVar
 
 from chargeback.domain.calendar import Calendar
 from chargeback.domain.effective import Effective
 
 _DATE = re.compile(r"\d{4}-\d{2}-\d{2}", re.A)
-
-
-class Dated(Protocol):
-    """Whatever holds for some time."""
-
-    @property
-    def effective_from(self) -> datetime:
-        """Its first moment."""
-
-    @property
-    def effective_to(self) -> datetime | None:
-        """The moment after its last; None = still in force."""
-
-
-E = TypeVar("E", bound=Dated)
 
 
 def time_faults(effective_from: datetime, effective_to: datetime | None) -> Iterator[str]:
@@ -68,17 +51,3 @@ def _moment(text: str | None, calendar: Calendar) -> datetime | None:
     if moment.tzinfo is None:
         raise ValueError("without a time zone")
     return moment.astimezone(UTC)
-
-
-def by_time(entries: list[tuple[str, E]], name: Callable[[E], str], faults: list[str], *, gaps: bool) -> tuple[E, ...]:
-    """Entries for the same thing, with their places, in order; overlaps are faults, and so are gaps if asked."""
-    ordered = sorted(entries, key=lambda entry: entry[1].effective_from)
-    for (earlier_place, earlier), (place, later) in pairwise(ordered):
-        if earlier.effective_to is None or earlier.effective_to > later.effective_from:
-            faults.append(f"{place}.effectiveFrom: {name(later)} overlaps {name(earlier)} of {earlier_place}")
-        elif gaps and earlier.effective_to < later.effective_from:
-            faults.append(
-                f"{place}.effectiveFrom: {name(later)} begins after {name(earlier)} of {earlier_place} has ended"
-                f" at {earlier.effective_to:%Y-%m-%dT%HZ}: usage between them would be unpriced"
-            )
-    return tuple(entry for _, entry in ordered)

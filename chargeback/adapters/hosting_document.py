@@ -5,7 +5,8 @@ from collections.abc import Iterator
 from datetime import UTC, datetime
 from decimal import Decimal
 
-from chargeback.adapters.effective import by_time, in_utc, time_faults
+from chargeback.adapters.effective import in_utc, time_faults
+from chargeback.adapters.in_order import in_order
 from chargeback.adapters.records import Record, each
 from chargeback.domain.catalogue import DeploymentType
 from chargeback.domain.hosting import HostingRate
@@ -33,7 +34,7 @@ def hosting_rates(
         for deployment_type in [] if wrong else entry.deployment_types:
             rate = _rate(entry, deployment_type, currency)
             found.setdefault((entry.model.casefold(), deployment_type.value), []).append((place, rate))
-    return {key: by_time(rates, lambda rate: rate.rate_id, faults, gaps=thorough) for key, rates in found.items()}
+    return {key: in_order(rates, lambda rate: rate.rate_id, faults, gaps=thorough) for key, rates in found.items()}
 
 
 def _rate(entry: _Entry, deployment_type: DeploymentType, currency: str) -> HostingRate:

@@ -9,8 +9,9 @@ from itertools import product
 from typing import Any
 
 from chargeback.adapters.adjustments_document import adjustments
-from chargeback.adapters.effective import by_time, in_utc, time_faults
+from chargeback.adapters.effective import in_utc, time_faults
 from chargeback.adapters.hosting_document import hosting_rates
+from chargeback.adapters.in_order import in_order
 from chargeback.adapters.published_units import PER_MILLION, Published, per_million, unit_faults
 from chargeback.adapters.records import Record, each, sections
 from chargeback.domain.adjustments import Adjustment, adjusted
@@ -69,7 +70,7 @@ def rate_card(document: object, faults: list[str], *, thorough: bool = False) ->
         faults.append(f"currency: {currency!r} is not an ISO 4217 code such as USD")
     found = _found(top["prices"], currency, faults)
     listed = {
-        key: by_time(prices, lambda price: price.price_id, faults, gaps=thorough) for key, prices in found.items()
+        key: in_order(prices, lambda price: price.price_id, faults, gaps=thorough) for key, prices in found.items()
     }
     if thorough:
         faults.extend(_doubts(listed, found))

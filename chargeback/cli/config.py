@@ -1,14 +1,19 @@
 """The rate card, deployments and cost centres: checking them, and putting them in force."""
 
 import getpass
+from collections import Counter
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from chargeback.bootstrap import DEPLOYED_CONFIG, Container
 from chargeback.cli.terminal import run
+
+if TYPE_CHECKING:
+    from chargeback.domain.catalogue_changes import CatalogueChanges
+    from chargeback.services.repost import Repost
 
 app = typer.Typer(help="The rate card, deployments and cost centres.", no_args_is_help=True)
 
@@ -43,23 +48,45 @@ def apply(
         str | None, typer.Option(help="Who applies it, for the history; the signed-in user if unset.")
     ] = None,
 ) -> None:
-    """Put the files in force; the next posting rates the open days with them."""
+    """Put the files in force, and say what changed and which days of the open periods are rated again."""
 
     async def work(container: Container) -> None:
         from chargeback.adapters.catalogue_files import load_catalogue, to_documents
         from chargeback.adapters.terms_files import load_terms
+        from chargeback.domain.catalogue_changes import changes
         from chargeback.services.apply_config import apply_config
+        from chargeback.services.repost import plan_repost, put_in_force
 
         documents = to_documents(config_dir)
         catalogue = load_catalogue(config_dir)
         terms = load_terms(config_dir, catalogue)
-        who = by or getpass.getuser()
-        applied = await apply_config(
-            container.control, container.catalogues, catalogue, terms, documents, by=who, now=datetime.now(UTC)
-        )
+        who, now = by or getpass.getuser(), datetime.now(UTC)
+        before = await container.catalogues.in_force()
+        changed = changes(before.current, catalogue)
+        repost = await plan_repost(container.ledger, changed, catalogue.calendar, before.closed, now)
+        applying = apply_config(container.control, container.catalogues, catalogue, terms, documents, by=who, now=now)
+        applied = await put_in_force(applying, container.ledger, repost)
         if not applied.changed:
             typer.echo(f"already in force: {applied.after[:12]}")
         else:
             typer.echo(f"in force: {applied.after[:12]}, before: {(applied.before or 'the deployed files')[:18]}")
+        _report(changed, repost)
 
     run(work)
+
+
+def _report(changed: "CatalogueChanges", repost: "Repost") -> None:
+    kinds = Counter(each.kind for each in changed.prices)
+    if kinds:
+        typer.echo("prices: " + ", ".join(f"{count} {kind}" for kind, count in sorted(kinds.items())))
+    for change in (*changed.prices, *changed.others):
+        typer.echo(f"  {change}")
+    if repost.posted:
+        typer.echo(f"rated again by the next posting: {', '.join(repost.posted)}")
+    if repost.audited:
+        typer.echo(f"marked, rated again by the next audit: {', '.join(repost.audited)}")
+    if repost.closed:
+        typer.echo(
+            f"closed, so nothing changes there: {', '.join(repost.closed)}; where they were billed wrongly, run"
+            " `python -m chargeback periods correct` for each, and the difference becomes a correction"
+        )

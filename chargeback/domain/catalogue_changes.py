@@ -1,0 +1,174 @@
+"""What one catalogue says otherwise than another, and which hours of usage that touches."""
+
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+from chargeback.domain.catalogue import Catalogue, Dated, Price, PriceKey
+from chargeback.domain.effective import ALWAYS, Effective
+from chargeback.domain.money import to_text
+
+
+@dataclass(frozen=True, slots=True)
+class PriceChange:
+    """For some time, a key has another price than before; None = no price."""
+
+    key: PriceKey
+    time: Effective
+    old: Price | None
+    new: Price | None
+
+    @property
+    def kind(self) -> str:
+        """`added`, `removed` or `changed`."""
+        return "added" if self.old is None else "removed" if self.new is None else "changed"
+
+    def __str__(self) -> str:
+        what = "/".join(filter(None, self.key))
+        return f"{what}: {_amounts(self.old)} → {_amounts(self.new)}, {_said(self.time)}"
+
+
+@dataclass(frozen=True, slots=True)
+class OtherChange:
+    """Something but a price that is new, gone or different; usage of its time is rated or allocated again."""
+
+    what: str
+    name: str
+    kind: str
+    time: Effective | None
+
+    def __str__(self) -> str:
+        return f"{self.what} {self.name} {self.kind}"
+
+
+@dataclass(frozen=True, slots=True)
+class CatalogueChanges:
+    """All that differs."""
+
+    prices: tuple[PriceChange, ...]
+    others: tuple[OtherChange, ...]
+
+    def touch(self, day: str) -> bool:
+        """Whether any hour of a UTC day (YYYY-MM-DD) is rated or allocated otherwise."""
+        start = datetime.fromisoformat(day).replace(tzinfo=UTC)
+        whole = Effective(start, start + timedelta(days=1))
+        every: tuple[PriceChange | OtherChange, ...] = (*self.prices, *self.others)
+        return any(each.time.overlaps(whole) for each in every if each.time is not None)
+
+
+def changes(old: Catalogue, new: Catalogue) -> CatalogueChanges:
+    """What `new` says otherwise than `old`."""
+    keys = sorted({*old.prices, *new.prices})
+    return CatalogueChanges(
+        prices=tuple(
+            change
+            for key in keys
+            if old.prices.get(key, ()) != new.prices.get(key, ())
+            for change in _price_changes(key, old.prices.get(key, ()), new.prices.get(key, ()))
+        ),
+        others=tuple(_other_changes(old, new)),
+    )
+
+
+def _price_changes(key: PriceKey, old: Dated, new: Dated) -> Iterator[PriceChange]:
+    """The longest times in which the price is another one."""
+    pending: PriceChange | None = None
+    for time in _spans((*old, *new)):
+        change = PriceChange(key, time, _in_force(old, time.first), _in_force(new, time.first))
+        if pending and (pending.old, pending.new) == (change.old, change.new):
+            change = PriceChange(key, Effective(pending.time.start, time.end), change.old, change.new)
+        elif pending and _differs(pending):
+            yield pending
+        pending = change
+    if pending and _differs(pending):
+        yield pending
+
+
+def _spans(prices: Sequence[Price]) -> Iterator[Effective]:
+    """The times between all moments at which one of the prices begins or ends."""
+    edges = sorted({edge for price in prices for edge in (price.effective_from, price.effective_to) if edge})
+    ends: list[datetime | None] = [*edges[1:], None]
+    return (Effective(start, end) for start, end in zip(edges, ends, strict=True))
+
+
+def _differs(change: PriceChange) -> bool:
+    """Whether records would: a source that is worded otherwise is on no record."""
+    return _on_record(change.old) != _on_record(change.new)
+
+
+def _on_record(price: Price | None) -> tuple[Any, ...]:
+    if price is None:
+        return ()
+    amounts = price.list_per_million, price.contracted_per_million, price.per_million
+    return price.price_id, price.currency, *amounts
+
+
+def _in_force(dated: Dated, moment: datetime) -> Price | None:
+    for price in dated:
+        if price.effective_from <= moment and (price.effective_to is None or moment < price.effective_to):
+            return price
+    return None
+
+
+def _other_changes(old: Catalogue, new: Catalogue) -> Iterator[OtherChange]:
+    before, after = ({rule.id: rule for rule in each.allocation.rules} for each in (old, new))
+    for name, kind in _differing(before, after):
+        yield OtherChange(
+            "rule", name, kind, _hull(rules[name].effective for rules in (before, after) if name in rules)
+        )
+    if [name for name in before if name in after] != [name for name in after if name in before]:
+        yield OtherChange("rules", "(the first that matches wins)", "reordered", ALWAYS)
+    for what, view, time in _VIEWS:
+        yield from (OtherChange(what, name, kind, time) for name, kind in _differing(view(old), view(new)))
+
+
+def _differing(old: Mapping[str, Any], new: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
+    """Name and kind of change."""
+    for name in sorted({*old, *new}):
+        if old.get(name) != new.get(name):
+            yield name, "added" if name not in old else "removed" if name not in new else "changed"
+
+
+def _hull(times: Iterable[Effective]) -> Effective:
+    """From the first start to the last end; no limit where one of them has none."""
+    known = list(times)
+    first, last = min(known, key=lambda time: time.first), max(known, key=lambda time: time.after)
+    return Effective(first.start, last.end)
+
+
+def _deployments(catalogue: Catalogue) -> dict[str, Any]:
+    return {f"{each.account}/{each.name}": each for names in catalogue.deployments.values() for each in names.values()}
+
+
+def _settings(catalogue: Catalogue) -> dict[str, Any]:
+    return {"currency of the rate card": catalogue.currency, "books": catalogue.calendar.rows()}
+
+
+def _centres(catalogue: Catalogue) -> dict[str, Any]:
+    return {centre.path: centre for centre in catalogue.allocation.centres}
+
+
+def _hosting(catalogue: Catalogue) -> dict[str, Any]:
+    return {rate.rate_id: rate for rates in catalogue.hosting.values() for rate in rates}
+
+
+_VIEWS: tuple[tuple[str, Callable[[Catalogue], dict[str, Any]], Effective | None], ...] = (
+    ("deployment", _deployments, ALWAYS),
+    ("setting", _settings, ALWAYS),
+    # Names of centres and rates of hosting are on no record.
+    ("cost centre", _centres, None),
+    ("hosting rate", _hosting, None),
+)
+
+
+def _amounts(price: Price | None) -> str:
+    if price is None:
+        return "none"
+    billed, contracted, listed = map(to_text, (price.per_million, price.contracted_per_million, price.list_per_million))
+    return billed if billed == contracted == listed else f"{billed} (list {listed}, contracted {contracted})"
+
+
+def _said(time: Effective) -> str:
+    end = f" until {time.end:%Y-%m-%dT%HZ}" if time.end else " on"
+    return f"from {time.first:%Y-%m-%dT%HZ}{end}"
