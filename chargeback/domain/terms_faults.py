@@ -37,7 +37,7 @@ def missing_rates(terms: Terms, catalogue: Catalogue) -> Iterator[str]:
     for currency in dict.fromkeys(setting.currency for setting in catalogue.calendar.settings):
         for other, user in wanted.items():
             if other != currency and (other, currency) not in pairs:
-                yield f"exchangeRates: none from {other}, which {user} is in, to {currency}, which the books are in"
+                yield f"exchangeRates: none from {other} (of {user}) to {currency} (of the books)"
 
 
 def budget_faults(budgets: Sequence[Budget], catalogue: Catalogue) -> Iterator[str]:
