@@ -18,9 +18,10 @@ from chargeback.adapters.catalogue_files import (
 from chargeback.adapters.terms_files import load_terms, terms_from_documents
 from chargeback.bootstrap import DEPLOYED_CONFIG
 from chargeback.domain.budgets import Budget
+from chargeback.domain.calendar import Calendar
 from chargeback.domain.effective import Effective
 from chargeback.domain.errors import InvalidConfig
-from chargeback.domain.shared_costs import Basis, Kind, Measure, Per, Selection, SharedCost
+from chargeback.domain.shared_costs import Basis, Kind, Measure, Per, Selection, SharedCost, amount
 from chargeback.domain.terms import ClosingRules, ExchangeRate, Terms
 
 CENTRES = """\
@@ -342,4 +343,46 @@ def test_the_examples_in_the_shipped_shared_costs_are_valid(folder: Path) -> Non
     write(folder, "budgets.yaml", "budgets: []\n")
     write(folder, "shared-costs.yaml", "sharedCosts:\n" + "\n".join(examples) + "\n")
 
-    assert [cost.kind for cost in terms_of(folder).shared_costs] == ["provisioned", "fee", "fee", "true-up"]
+    assert [cost.kind for cost in terms_of(folder).shared_costs] == ["provisioned", "hosting", "fee", "fee", "true-up"]
+
+
+HOSTED = """\
+hosting:
+  - {model: gpt-4o, deploymentTypes: [Standard], perHour: "1.70", effectiveFrom: 2026-01-01T00:00:00Z,
+     effectiveTo: 2026-03-15T00:00:00Z, source: the page}
+  - {model: gpt-4o, deploymentTypes: [Standard], perHour: "2.00", effectiveFrom: 2026-03-15T00:00:00Z, source: the page}
+"""
+HOSTING = """\
+sharedCosts:
+  - {id: tuned, name: Fine-tuned model, kind: hosting, currency: USD, effectiveFrom: 2026-03-01, basis: fixed,
+     shares: {research: "100"}, of: {models: [GPT-4o], deploymentTypes: [Standard]}, source: the rate card}
+"""
+
+
+@pytest.fixture
+def hosted(folder: Path) -> Path:
+    card = (folder / "rate-card.yaml").read_text()
+    write(folder, "rate-card.yaml", f"{card}\n{HOSTED}")
+    write(folder, "shared-costs.yaml", HOSTING)
+    return folder
+
+
+def test_hosting_is_charged_at_the_rates_of_the_card(hosted: Path) -> None:
+    terms = terms_of(hosted)
+
+    # 14 days at 1.70 and, after the change, 17 days at 2.00.
+    march = [(cost.cost_id, amount(cost, "2026-03", Calendar())) for cost in terms.shared_costs]
+    assert march == [("tuned", Decimal("571.20")), ("tuned@2026-03-15T00Z", Decimal("816.00"))]
+    assert [amount(cost, "2026-02", Calendar()) for cost in terms.shared_costs] == [0, 0]
+    assert terms.shared_costs[0].source.startswith("hosting/gpt-4o/Standard@2026-01-01T00Z: the page")
+
+
+@pytest.mark.parametrize(
+    ("old", "new"),
+    [("models: [GPT-4o]", "models: [gpt-5]"), ("models: [GPT-4o], ", ""), ("currency: USD", "currency: EUR")],
+)
+def test_hosting_that_the_card_does_not_rate_is_named(hosted: Path, old: str, new: str) -> None:
+    write(hosted, "shared-costs.yaml", HOSTING.replace(old, new))
+
+    (fault,) = faults_of(hosted)
+    assert fault.startswith("shared-costs.yaml:2: sharedCosts[0].perHour: is missing, and the rate card has no hosting")
