@@ -2,7 +2,7 @@
 
 import re
 from collections.abc import Iterator
-from datetime import date
+from datetime import date, timedelta
 from decimal import Decimal
 from typing import Any
 
@@ -73,7 +73,7 @@ def closing_rules(document: object, faults: list[str]) -> ClosingRules:
     if wrong:
         return ClosingRules()
     percents = Decimal(rules.max_unsettled_percent), Decimal(rules.max_unpriced_percent)
-    return ClosingRules(rules.grace_hours, *percents)
+    return ClosingRules(timedelta(hours=rules.grace_hours), *percents)
 
 
 def _rate(rate: _Rate) -> ExchangeRate:

@@ -1,15 +1,15 @@
-"""The catalogues in force: the version applied last, else the deployed files, and those frozen with closed periods."""
+"""The configuration in force: the version applied last, else the deployed files; and what closed periods froze."""
 
 import time
 from pathlib import Path
 
-from chargeback.adapters.catalogue_files import from_documents, load_catalogue
+from chargeback.adapters.catalogue_files import from_documents, load_catalogue, to_documents
 from chargeback.adapters.terms_files import load_terms, terms_from_documents
 from chargeback.domain.catalogue import Catalogue
 from chargeback.domain.errors import StoreUnavailable
 from chargeback.domain.in_force import InForce
 from chargeback.domain.terms import Terms
-from chargeback.services.ports import Control
+from chargeback.services.ports import Control, Document, Version
 
 FRESH_SECONDS = 60.0
 
@@ -19,11 +19,11 @@ class AppliedCatalogues:
 
     def __init__(self, control: Control, folder: Path) -> None:
         self._control = control
+        self._folder = folder
         self._deployed = load_catalogue(folder)
         self._deployed_terms = load_terms(folder, self._deployed)
-        self._known: tuple[float, InForce] | None = None
-        self._applied: tuple[tuple[str, str | None], Catalogue, Terms] | None = None
-        self._versions: dict[str, Catalogue] = {}
+        self._known: tuple[float, InForce, Terms] | None = None
+        self._versions: dict[str, Version] = {}
 
     @property
     def deployed(self) -> Catalogue:
@@ -32,45 +32,67 @@ class AppliedCatalogues:
 
     async def current(self) -> Catalogue:
         """The rate card, deployments and cost centres in force."""
-        return (await self.in_force()).current
+        return (await self._fresh())[0].current
 
     async def in_force(self) -> InForce:
         """The current catalogue and those of the closed periods."""
-        if self._known is not None and time.monotonic() - self._known[0] < FRESH_SECONDS:
-            return self._known[1]
-        current, closed = await self._current(), await self._closed()
-        known = self._known[1] if self._known else None
-        if known is None or known.current is not current or known.closed != closed:
-            known = InForce(current, closed)
-        self._known = (time.monotonic(), known)
-        return known
+        return (await self._fresh())[0]
 
     async def terms(self) -> Terms:
         """The terms that were applied with the current catalogue."""
-        await self.in_force()
-        return self._applied[2] if self._applied is not None else self._deployed_terms
+        return (await self._fresh())[1]
 
-    async def _current(self) -> Catalogue:
+    async def version(self) -> Version:
+        """The applied version; the deployed files are stored as one when they are first asked for."""
+        applied = await self._control.get("catalogue", "current")
+        if applied is not None and "name" in applied:
+            return await self._read(applied["name"], applied)
+        documents = applied["documents"] if applied is not None else to_documents(self._folder)
+        catalogue = from_documents(documents)
+        terms = terms_from_documents(documents, catalogue)
+        name = f"unapplied-{catalogue.digest[:16]}-{terms.digest[:16]}"
+        await self._control.put("catalogue", name, {"name": name, "digest": catalogue.digest, "documents": documents})
+        return Version(name, catalogue, terms)
+
+    async def stored(self, name: str) -> Version:
+        """A version by its name; one never changes, so it is read once."""
+        known = self._versions.get(name)
+        if known is not None:
+            return known
+        document = await self._control.get("catalogue", name)
+        if document is None:
+            raise StoreUnavailable(f"the configuration {name!r} is not among the control documents")
+        return await self._read(name, document)
+
+    async def _read(self, name: str, document: Document) -> Version:
+        if name not in self._versions:
+            catalogue = from_documents(document["documents"])
+            self._versions[name] = Version(name, catalogue, terms_from_documents(document["documents"], catalogue))
+        return self._versions[name]
+
+    async def _fresh(self) -> tuple[InForce, Terms]:
+        if self._known is None or time.monotonic() - self._known[0] >= FRESH_SECONDS:
+            current, terms = await self._current()
+            closed = await self._closed()
+            known = self._known[1] if self._known is not None else None
+            if known is None or known.current is not current or known.closed != closed:
+                known = InForce(current, closed)
+            self._known = (time.monotonic(), known, terms)
+        return self._known[1:]
+
+    async def _current(self) -> tuple[Catalogue, Terms]:
         applied = await self._control.get("catalogue", "current")
         if applied is None:
-            return self._deployed
-        digests = applied["digest"], applied.get("termsDigest")
-        if self._applied is None or self._applied[0] != digests:
-            known = self._applied[1] if self._applied is not None and self._applied[0][0] == digests[0] else None
-            catalogue = known or from_documents(applied["documents"])
-            self._applied = digests, catalogue, terms_from_documents(applied["documents"], catalogue)
-        return self._applied[1]
+            return self._deployed, self._deployed_terms
+        # Versions of before they had names are known by what they hold.
+        version = await self._read(applied.get("name", f"unnamed-{applied['digest']}"), applied)
+        return version.catalogue, version.terms
 
     async def _closed(self) -> dict[str, Catalogue]:
-        """By period: the version that its document names."""
+        """By period: what its document names."""
         periods = await self._control.all("period")
-        return {each["period"]: await self._version(each["catalogue"]) for each in periods if each["state"] == "closed"}
-
-    async def _version(self, name: str) -> Catalogue:
-        """A version never changes, so it is read once."""
-        if name not in self._versions:
-            version = await self._control.get("catalogue", name)
-            if version is None:
-                raise StoreUnavailable(f"the catalogue {name} of a closed period is not among the control documents")
-            self._versions[name] = from_documents(version["documents"])
-        return self._versions[name]
+        return {
+            each["period"]: (await self.stored(each["version"])).catalogue
+            for each in periods
+            if each["state"] == "closed"
+        }

@@ -17,7 +17,7 @@ from chargeback.domain.meters import Quantities
 from chargeback.domain.records import UsageRecord, ndjson, to_document
 from chargeback.domain.settlement import LoggedCall, TokenCount
 from chargeback.domain.terms import Terms
-from chargeback.services.ports import Changed, CountedLine, Document, Posting, Rejected, Weighted
+from chargeback.services.ports import Changed, CountedLine, Document, Posting, Rejected, Version, Weighted
 
 
 class MemoryLedger:
@@ -334,6 +334,7 @@ class MemoryCatalogues:
     catalogue: Catalogue
     closed: dict[str, Catalogue] = field(default_factory=dict)
     settled_by: Terms = field(default_factory=Terms)
+    _versions: dict[str, Version] = field(default_factory=dict)
     _in_force: InForce | None = None
 
     async def current(self) -> Catalogue:
@@ -351,6 +352,15 @@ class MemoryCatalogues:
     async def terms(self) -> Terms:
         """The terms."""
         return self.settled_by
+
+    async def version(self) -> Version:
+        """Catalogue and terms under a name that stands for their content."""
+        name = f"{self.catalogue.digest[:12]}-{self.settled_by.digest[:12]}"
+        return self._versions.setdefault(name, Version(name, self.catalogue, self.settled_by))
+
+    async def stored(self, name: str) -> Version:
+        """What `version` gave."""
+        return self._versions[name]
 
 
 @dataclass

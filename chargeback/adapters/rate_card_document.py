@@ -15,7 +15,7 @@ from chargeback.adapters.in_order import in_order
 from chargeback.adapters.published_units import PER_MILLION, Published, per_million, unit_faults
 from chargeback.adapters.records import Record, each, sections
 from chargeback.domain.adjustments import Adjustment, adjusted
-from chargeback.domain.catalogue import ANY, DEFAULT_TIER, TIERS, Dated, DeploymentType, Price, PriceKey
+from chargeback.domain.catalogue import ANY, DEFAULT_TIER, PROVISIONED, TIERS, Dated, DeploymentType, Price, PriceKey
 from chargeback.domain.hosting import Hosting
 from chargeback.domain.plausibility import doubts
 
@@ -96,6 +96,9 @@ def _found(document: object, currency: str, faults: list[str]) -> Found:
 
 def _doubts(listed: dict[PriceKey, Dated], found: Found) -> Iterator[str]:
     places = {price.price_id: place for prices in found.values() for place, price in prices}
+    for place, kind in dict.fromkeys((places[listed[key][0].price_id], key.deployment_type) for key in listed):
+        if kind in PROVISIONED:
+            yield f"{place}.deploymentTypes: {kind} is paid by the hour in shared-costs.yaml; its tokens have no price"
     for price, reason in doubts(listed):
         yield f"{places[price.price_id]}: {price.price_id}: {reason}"
 

@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Iterator, Mapping
+from dataclasses import replace
 from decimal import Decimal
 from typing import Any
 
@@ -9,9 +10,10 @@ import msgspec
 
 from chargeback.adapters.effective import effective
 from chargeback.adapters.records import Record, each, sections
-from chargeback.domain.calendar import Calendar
-from chargeback.domain.catalogue import DeploymentType
+from chargeback.domain.catalogue import Catalogue, DeploymentType
+from chargeback.domain.effective import Effective
 from chargeback.domain.errors import InvalidConfig
+from chargeback.domain.hosting import Hosting
 from chargeback.domain.periods import days_of
 from chargeback.domain.shared_costs import Basis, Kind, Measure, Per, Selection, SharedCost
 
@@ -48,30 +50,59 @@ class _Entry(Record, frozen=True):
     weights: dict[str, Any] = msgspec.field(default_factory=dict)
 
 
-def shared_costs(document: object, calendar: Calendar, faults: list[str]) -> tuple[SharedCost, ...]:
-    """The shared costs by their order; without a document there are none."""
+def shared_costs(document: object, catalogue: Catalogue, faults: list[str]) -> list[tuple[str, SharedCost]]:
+    """The shared costs by their order, with their places; without a document there are none."""
     if document is None:
-        return ()
+        return []
     top = sections(document, ("sharedCosts",), faults)
     entries = list(each(top["sharedCosts"], _Entry, "sharedCosts", faults))
     for place, entry in entries:
         faults.extend(f"{place}.{fault}" for fault in _entry_faults(entry))
-    return () if faults else tuple(_cost(entry, calendar, place, faults) for place, entry in entries)
+    if faults:
+        return []
+    return [(place, cost) for place, entry in entries for cost in _costs(entry, catalogue, place, faults)]
 
 
-def _cost(entry: _Entry, calendar: Calendar, place: str, faults: list[str]) -> SharedCost:
-    ((per, price),) = _prices(entry).items()
+def _costs(entry: _Entry, catalogue: Catalogue, place: str, faults: list[str]) -> Iterator[SharedCost]:
+    time = effective(entry.effective_from, entry.effective_to, catalogue.calendar, place, faults)
+    prices = _prices(entry)
+    for per, price in prices.items():
+        yield _cost(entry, per, Decimal(price), time)
+    if prices:
+        return
+    rated = list(_from_the_card(entry, catalogue.hosting, time))
+    if not rated or entry.currency != catalogue.currency:
+        faults.append(
+            f"{place}.perHour: is missing, and the rate card has no hosting rate in {entry.currency}"
+            f" for {' '.join((*entry.of.models, *entry.of.deployment_types)) or 'what `of` names'}"
+        )
+    yield from rated
+
+
+def _from_the_card(entry: _Entry, hosting: Hosting, time: Effective) -> Iterator[SharedCost]:
+    """One cost for each rate, because each is another price; the later ones tell theirs in the id."""
+    if (len(entry.of.models), len(entry.of.deployment_types)) != (1, 1):
+        return
+    cost_id = entry.id
+    for rate in hosting.get((entry.of.models[0].casefold(), entry.of.deployment_types[0].value), ()):
+        if charged := time.within(Effective(rate.effective_from, rate.effective_to)):
+            cost = _cost(entry, Per.HOUR, rate.per_hour, charged)
+            yield replace(cost, cost_id=cost_id, source=f"{rate.rate_id}: {rate.source}")
+            cost_id = f"{entry.id}@{rate.effective_to:%Y-%m-%dT%HZ}" if rate.effective_to else ""
+
+
+def _cost(entry: _Entry, per: Per, price: Decimal, time: Effective) -> SharedCost:
     return SharedCost(
         cost_id=entry.id,
         name=entry.name,
         kind=entry.kind,
-        price=Decimal(price),
+        price=price,
         per=per,
         currency=entry.currency,
         basis=entry.basis,
         units=entry.units,
         period=entry.period,
-        effective=effective(entry.effective_from, entry.effective_to, calendar, place, faults),
+        effective=time,
         measure=entry.measure,
         of=Selection(
             entry.of.accounts,
@@ -97,7 +128,7 @@ def _decimals(texts: Mapping[str, str]) -> dict[str, Decimal]:
 
 
 def _entry_faults(entry: _Entry) -> Iterator[str]:
-    if len(_prices(entry)) != 1:
+    if len(_prices(entry)) > 1 or (not _prices(entry) and entry.kind is not Kind.HOSTING):
         yield "perMonth: name exactly one of perMonth, perHour and amount"
     amounts = {"perMonth": entry.per_month, "perHour": entry.per_hour, "amount": entry.amount}
     amounts |= {f"shares.{path}": text for path, text in entry.shares.items()}

@@ -34,9 +34,10 @@ def terms_from_documents(documents: Mapping[str, object], catalogue: Catalogue) 
     of_books: list[str] = []
     of_costs: list[str] = []
     of_budgets: list[str] = []
+    costs = shared_costs(documents.get("shared-costs.yaml"), catalogue, of_costs)
     terms = Terms(
         exchange_rates=exchange_rates(documents.get("books.yaml"), of_books),
-        shared_costs=shared_costs(documents.get("shared-costs.yaml"), catalogue.calendar, of_costs),
+        shared_costs=[cost for _, cost in costs],
         budgets=budgets(documents.get("budgets.yaml"), of_budgets),
         closing=closing_rules(documents.get("books.yaml"), of_books),
     )
@@ -44,7 +45,7 @@ def terms_from_documents(documents: Mapping[str, object], catalogue: Catalogue) 
     if not of_books:
         of_books += exchange_rate_faults(terms.exchange_rates)
     if not of_costs:
-        of_costs += shared_cost_faults(terms.shared_costs, catalogue)
+        of_costs += shared_cost_faults(costs, catalogue)
     if not of_budgets:
         of_budgets += budget_faults(terms.budgets, catalogue)
     if not of_books and not of_costs:

@@ -28,6 +28,16 @@ class _StrictLoader(_Loader):  # type: ignore[misc]
         mapping: dict[Hashable, Any] = super().construct_mapping(node, deep)
         return mapping
 
+    def construct_yaml_timestamp(self, node: yaml.ScalarNode) -> Any:
+        """As the parent's; a day that no calendar has stays text, for whoever reads it to name its place."""
+        try:
+            return super().construct_yaml_timestamp(node)
+        except ValueError:
+            return node.value
+
+
+_StrictLoader.add_constructor("tag:yaml.org,2002:timestamp", _StrictLoader.construct_yaml_timestamp)
+
 
 def read(path: Path) -> dict[str, object]:
     """The file's content with JSON types only (a date becomes its ISO text); raises `InvalidConfig`."""

@@ -81,6 +81,11 @@ def _report(changed: "CatalogueChanges", repost: "Repost") -> None:
         typer.echo("prices: " + ", ".join(f"{count} {kind}" for kind, count in sorted(kinds.items())))
     for change in (*changed.prices, *changed.others):
         typer.echo(f"  {change}")
+    if gone := [each.name for each in changed.others if (each.what, each.kind) == ("cost centre", "removed")]:
+        typer.echo(
+            f"no longer in the tree: {', '.join(gone)}; reports show what they spent under their paths."
+            " With an effectiveTo instead, their past keeps its name"
+        )
     if repost.posted:
         typer.echo(f"rated again by the next posting: {', '.join(repost.posted)}")
     if repost.audited:

@@ -2,14 +2,7 @@
 
 from datetime import datetime
 
-from chargeback.domain.catalogue import ANY, Catalogue, Deployment, DeploymentType
-
-PROVISIONED = {
-    DeploymentType.GLOBAL_PROVISIONED_MANAGED,
-    DeploymentType.DATA_ZONE_PROVISIONED_MANAGED,
-    DeploymentType.PROVISIONED_MANAGED,
-}
-"""Paid for by the hour, whatever is used: their capacity is a shared cost."""
+from chargeback.domain.catalogue import ANY, PROVISIONED, Catalogue, Deployment, DeploymentType
 
 
 def without_price(catalogue: Catalogue, now: datetime) -> list[Deployment]:

@@ -37,6 +37,13 @@ class Effective:
         """Whether both hold at some moment."""
         return self.first < other.after and other.first < self.after
 
+    def within(self, other: "Effective") -> "Effective | None":
+        """The time in which both hold; None where there is none."""
+        start, end = max(self.first, other.first), min(self.after, other.after)
+        if start >= end:
+            return None
+        return Effective(None if start == _EVER_BEFORE else start, None if end == _EVER_AFTER else end)
+
     def is_covered_by(self, others: Iterable["Effective"]) -> bool:
         """Whether at every moment of this one at least one of the others holds."""
         reached = self.first

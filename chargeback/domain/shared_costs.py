@@ -83,7 +83,7 @@ class SharedCost:
 
     Attributes:
         cost_id: unique among the shared costs.
-        price: of a unit for a month, an hour, or one period as a whole; at most 6 decimals. Below zero: a credit.
+        price: of a unit for a month, an hour, or one period as a whole. Below zero: a credit.
         units: how many, such as provisioned throughput units.
         period: of a price per period, the one that it is charged in; else empty.
         effective: when it is charged, if not by the period.
@@ -131,11 +131,10 @@ class DirectUsage(NamedTuple):
 
 def active(cost: SharedCost, period: str, calendar: Calendar) -> Effective | None:
     """When a cost is charged within a period; None where it is not."""
-    start, end = calendar.bounds(period)
+    whole = Effective(*calendar.bounds(period))
     if cost.per is Per.PERIOD:
-        return Effective(start, end) if cost.period == period else None
-    start, end = max(start, cost.effective.first), min(end, cost.effective.after)
-    return Effective(start, end) if start < end else None
+        return whole if cost.period == period else None
+    return whole.within(cost.effective)
 
 
 def amount(cost: SharedCost, period: str, calendar: Calendar) -> Decimal:
@@ -152,7 +151,7 @@ def amount(cost: SharedCost, period: str, calendar: Calendar) -> Decimal:
         return price
     hours = (charged.after - charged.first) // _HOUR
     if cost.per is Per.HOUR:
-        return EXACT.multiply(price, Decimal(hours))
+        return to_amount(EXACT.multiply(price, Decimal(hours)))
     start, end = calendar.bounds(period)
     of_all = (end - start) // _HOUR
     return price if hours == of_all else to_amount(_DIVISION.divide(price * hours, Decimal(of_all)))

@@ -4,7 +4,7 @@ import hashlib
 import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, fields, is_dataclass
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from typing import Any
 
@@ -37,14 +37,14 @@ class ClosingRules:
     """When a period may be closed.
 
     Attributes:
-        grace_hours: after its end, while late usage is still expected.
-        max_unsettled_percent: of its requests, those whose tokens are not known.
-        max_unpriced_percent: of its requests, those with a meter that no price covers.
+        grace: after its end, while late usage is still expected.
+        unsettled_percent: of its requests, how many at most may be without known tokens.
+        unpriced_percent: of its requests, how many at most may have a meter that no price covers.
     """
 
-    grace_hours: int = 72
-    max_unsettled_percent: Decimal = ZERO
-    max_unpriced_percent: Decimal = ZERO
+    grace: timedelta = timedelta(hours=72)
+    unsettled_percent: Decimal = ZERO
+    unpriced_percent: Decimal = ZERO
 
 
 class Terms:
@@ -102,6 +102,8 @@ def _plain(value: Any) -> Any:
         return to_text(value)
     if isinstance(value, datetime):
         return value.astimezone(UTC).isoformat()
+    if isinstance(value, timedelta):
+        return value.total_seconds()
     if is_dataclass(value):
         return {field.name: _plain(getattr(value, field.name)) for field in fields(value)}
     if isinstance(value, Mapping):

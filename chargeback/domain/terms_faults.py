@@ -37,7 +37,7 @@ def missing_rates(terms: Terms, catalogue: Catalogue) -> Iterator[str]:
     for currency in dict.fromkeys(setting.currency for setting in catalogue.calendar.settings):
         for other, user in wanted.items():
             if other != currency and (other, currency) not in pairs:
-                yield f"exchangeRates: none from {other}, which {user} is in, to {currency}, which the books are in"
+                yield f"exchangeRates: none from {other} (of {user}) to {currency} (of the books)"
 
 
 def budget_faults(budgets: Sequence[Budget], catalogue: Catalogue) -> Iterator[str]:
@@ -60,12 +60,13 @@ def budget_faults(budgets: Sequence[Budget], catalogue: Catalogue) -> Iterator[s
             yield f"{place}.thresholds: do not ascend"
 
 
-def shared_cost_faults(costs: Sequence[SharedCost], catalogue: Catalogue) -> Iterator[str]:
-    """Faults of the shared costs, each beginning with its place."""
-    for index, cost in enumerate(costs):
-        place = f"sharedCosts[{index}]"
-        if not cost.cost_id or any(cost.cost_id == other.cost_id for other in costs[:index]):
+def shared_cost_faults(costs: Sequence[tuple[str, SharedCost]], catalogue: Catalogue) -> Iterator[str]:
+    """Faults of the shared costs, which come with their places, each beginning with its place."""
+    taken: set[str] = set()
+    for place, cost in costs:
+        if not cost.cost_id or cost.cost_id in taken:
             yield f"{place}.id: {cost.cost_id!r} is empty or taken"
+        taken.add(cost.cost_id)
         own = (*cost.effective.faults(), *_price_faults(cost), *_basis_faults(cost), *_centre_faults(cost, catalogue))
         yield from (f"{place}.{fault}" for fault in own)
 

@@ -238,6 +238,15 @@ class Reports(Protocol):
         """A file's content, piece by piece."""
 
 
+@dataclass(frozen=True, slots=True)
+class Version:
+    """A configuration that is stored by name, so that a period can be rated and settled with it for ever."""
+
+    name: str
+    catalogue: Catalogue = field(compare=False)
+    terms: Terms = field(compare=False)
+
+
 class Catalogues(Protocol):
     """Where the catalogue in force comes from."""
 
@@ -248,7 +257,13 @@ class Catalogues(Protocol):
         """What rates usage: the current catalogue and those of the closed periods; the same object while unchanged."""
 
     async def terms(self) -> Terms:
-        """How the current period is settled: exchange rates, shared costs, budgets, closing rules."""
+        """How open periods are settled: exchange rates, shared costs, budgets, closing rules."""
+
+    async def version(self) -> Version:
+        """The configuration in force, read afresh and stored by name."""
+
+    async def stored(self, name: str) -> Version:
+        """A stored configuration."""
 
 
 class GatewayLog(Protocol):

@@ -71,7 +71,7 @@ def test_dates_and_settings_take_part_in_the_digest(folder: Path) -> None:
 
 @pytest.mark.parametrize("text", ["2026-04-31", "15 April", "2026-04-15T09:00:00", "2026-04-15T09"])
 def test_what_is_no_moment_is_named_with_its_line(folder: Path, text: str) -> None:
-    (folder / "cost-centres.yaml").write_text(CENTRES.replace("effectiveTo: 2026-04-15}", f'effectiveTo: "{text}"}}'))
+    (folder / "cost-centres.yaml").write_text(CENTRES.replace("effectiveTo: 2026-04-15}", f"effectiveTo: {text}}}"))
 
     faults = faults_of(folder)
 

@@ -218,3 +218,14 @@ def test_hosting_rates_that_overlap_are_refused() -> None:
         "hosting[1].effectiveFrom: hosting/gpt-4o/Standard@2026-03-01T00Z",
         "hosting[1].effectiveFrom: hosting/gpt-4o/GlobalStandard@2026-03-01T00Z",
     ]
+
+
+def test_tokens_of_reserved_capacity_have_no_price_because_its_hours_have() -> None:
+    kinds = ["GlobalStandard", "GlobalProvisionedManaged"]
+
+    _, faults = read(entry(deploymentTypes=kinds, perMillion={"input_tokens": "1", "output_tokens": "2"}))
+
+    assert faults == [
+        "prices[0].deploymentTypes: GlobalProvisionedManaged is paid by the hour in shared-costs.yaml;"
+        " its tokens have no price"
+    ]

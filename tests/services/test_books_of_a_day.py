@@ -227,7 +227,7 @@ def test_other_terms_are_applied_though_the_catalogue_stays_the_same(day: House)
         catalogues, card = day.catalogues, day.catalogues.catalogue
         return (await apply_config(day.control, catalogues, card, terms, {}, by="ada", now=now)).changed
 
-    longer = Terms(closing=ClosingRules(grace_hours=96))
+    longer = Terms(closing=ClosingRules(grace=timedelta(hours=96)))
 
     assert asyncio.run(apply(Terms(), NOW))
     assert asyncio.run(apply(longer, NOW + timedelta(hours=1)))
