@@ -2,6 +2,7 @@
 
 import getpass
 from collections import Counter
+from collections.abc import Iterable
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -54,6 +55,7 @@ def apply(
         from chargeback.adapters.catalogue_files import load_catalogue, to_documents
         from chargeback.adapters.terms_files import load_terms
         from chargeback.domain.catalogue_changes import changes
+        from chargeback.domain.terms_changes import terms_changes
         from chargeback.services.apply_config import apply_config
         from chargeback.services.repost import plan_repost, put_in_force
 
@@ -61,7 +63,7 @@ def apply(
         catalogue = load_catalogue(config_dir)
         terms = load_terms(config_dir, catalogue)
         who, now = by or getpass.getuser(), datetime.now(UTC)
-        before = await container.catalogues.in_force()
+        before, terms_before = await container.catalogues.in_force(), await container.catalogues.terms()
         changed = changes(before.current, catalogue)
         repost = await plan_repost(container.ledger, changed, catalogue.calendar, before.closed, now)
         applying = apply_config(container.control, container.catalogues, catalogue, terms, documents, by=who, now=now)
@@ -70,16 +72,16 @@ def apply(
             typer.echo(f"already in force: {applied.after[:12]}")
         else:
             typer.echo(f"in force: {applied.after[:12]}, before: {(applied.before or 'the deployed files')[:18]}")
-        _report(changed, repost)
+        _report(changed, terms_changes(terms_before, terms), repost)
 
     run(work)
 
 
-def _report(changed: "CatalogueChanges", repost: "Repost") -> None:
+def _report(changed: "CatalogueChanges", of_terms: Iterable[str], repost: "Repost") -> None:
     kinds = Counter(each.kind for each in changed.prices)
     if kinds:
         typer.echo("prices: " + ", ".join(f"{count} {kind}" for kind, count in sorted(kinds.items())))
-    for change in (*changed.prices, *changed.others):
+    for change in (*changed.prices, *changed.others, *of_terms):
         typer.echo(f"  {change}")
     if repost.posted:
         typer.echo(f"rated again by the next posting: {', '.join(repost.posted)}")

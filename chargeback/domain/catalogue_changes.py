@@ -113,17 +113,17 @@ def _in_force(dated: Dated, moment: datetime) -> Price | None:
 
 def _other_changes(old: Catalogue, new: Catalogue) -> Iterator[OtherChange]:
     before, after = ({rule.id: rule for rule in each.allocation.rules} for each in (old, new))
-    for name, kind in _differing(before, after):
+    for name, kind in differing(before, after):
         yield OtherChange(
             "rule", name, kind, _hull(rules[name].effective for rules in (before, after) if name in rules)
         )
     if [name for name in before if name in after] != [name for name in after if name in before]:
         yield OtherChange("rules", "(the first that matches wins)", "reordered", ALWAYS)
     for what, view, time in _VIEWS:
-        yield from (OtherChange(what, name, kind, time) for name, kind in _differing(view(old), view(new)))
+        yield from (OtherChange(what, name, kind, time) for name, kind in differing(view(old), view(new)))
 
 
-def _differing(old: Mapping[str, Any], new: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
+def differing(old: Mapping[str, Any], new: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
     """Name and kind of change."""
     for name in sorted({*old, *new}):
         if old.get(name) != new.get(name):
