@@ -11,6 +11,7 @@ import typer
 
 from chargeback.bootstrap import DEPLOYED_CONFIG, Container
 from chargeback.cli.terminal import run
+from chargeback.domain.errors import InvalidConfig
 
 if TYPE_CHECKING:
     from chargeback.domain.catalogue_changes import CatalogueChanges
@@ -25,11 +26,18 @@ Folder = Annotated[Path, typer.Option("--config-dir", envvar="CONFIG_DIR", help=
 def validate(config_dir: Folder = DEPLOYED_CONFIG) -> None:
     """Check rate card, deployments, cost centres, books, shared costs and budgets; names every fault and its place."""
     from chargeback.adapters.catalogue_files import load_catalogue
+    from chargeback.adapters.retail_meters import retail_meter_faults
     from chargeback.adapters.terms_files import load_terms
     from chargeback.domain.coverage import without_price
 
-    catalogue = load_catalogue(config_dir)
-    terms = load_terms(config_dir, catalogue)
+    faults = retail_meter_faults(config_dir)
+    try:
+        catalogue = load_catalogue(config_dir)
+        terms = load_terms(config_dir, catalogue)
+    except InvalidConfig as error:
+        raise InvalidConfig([*error.faults, *faults]) from None
+    if faults:
+        raise InvalidConfig(faults)
     for each in without_price(catalogue, datetime.now(UTC)):
         typer.echo(
             f"warning: deployments.yaml: {each.account}/{each.name}: no price covers {each.model}"
@@ -81,14 +89,14 @@ def _report(changed: "CatalogueChanges", of_terms: Iterable[str], repost: "Repos
     kinds = Counter(each.kind for each in changed.prices)
     if kinds:
         typer.echo("prices: " + ", ".join(f"{count} {kind}" for kind, count in sorted(kinds.items())))
-    for change in (*changed.prices, *changed.others, *of_terms):
+    for change in (*changed.every, *of_terms):
         typer.echo(f"  {change}")
     if repost.posted:
         typer.echo(f"rated again by the next posting: {', '.join(repost.posted)}")
     if repost.audited:
         typer.echo(f"marked, rated again by the next audit: {', '.join(repost.audited)}")
-    if repost.closed:
+    for period in repost.closed:
         typer.echo(
-            f"closed, so nothing changes there: {', '.join(repost.closed)}; where they were billed wrongly, run"
-            " `python -m chargeback periods correct` for each, and the difference becomes a correction"
+            f"{period} is closed: what was rated there stays as it is, and usage without a price becomes a correction"
+            f" when it gets one. Where it was billed wrongly: python -m chargeback periods correct {period}"
         )
