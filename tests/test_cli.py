@@ -3,6 +3,7 @@
 import io
 import os
 import re
+import shutil
 import subprocess
 import sys
 from contextlib import redirect_stderr, redirect_stdout
@@ -146,6 +147,31 @@ def test_the_catalogue_is_validated_and_applied_once(clean_stores: Stack) -> Non
     assert digest is not None
     assert applied == f"in force: {digest[1]}, before: the deployed files\n"
     assert again == f"already in force: {digest[1]}\n"
+
+
+def test_applying_says_what_changed_and_brings_it_to_every_day_with_usage(clean_stores: Stack, tmp_path: Path) -> None:
+    last_week = (datetime.now(UTC) - timedelta(days=7)).date().isoformat()
+    fields = {"model": "gpt-4o-2024-11-20", "usage": tokens(1_000_000, 0)}
+    lines = [event(**fields), usage_event(time=f"{last_week}T00:00:01Z", **fields)]
+    output_of("ingest", "-", stdin=b"\n".join(lines))
+    output_of("audit", "--day", last_week)
+    folder = Path(shutil.copytree(DEPLOYED_CONFIG, tmp_path / "config"))
+    card, budgets = folder / "rate-card.yaml", folder / "budgets.yaml"
+    card.write_text(card.read_text().replace('{input_tokens: "2.75", cached', '{input_tokens: "3.00", cached', 1))
+    budgets.write_text(re.sub(r"amount: \d+", "amount: 77777", budgets.read_text(), count=1))
+
+    applied = output_of("config", "apply", "--config-dir", str(folder))
+
+    assert "prices: 4 changed\n" in applied
+    assert (
+        "  azure-openai/gpt-4o/2024-11-20/DataZoneStandard/default/input_tokens: 2.75 → 3,"
+        " from 2024-08-06T00Z on\n" in applied
+    )
+    assert re.search(r"^  budget of \S+ changed$", applied, re.M)
+    assert f"rated again by the next posting: {TODAY}\n" in applied
+    assert f"marked, rated again by the next audit: {last_week}\n" in applied
+    # The books had 2.75 for the day before, and have 3 after.
+    assert "1 lines differed by 0.25 USD and were mended" in output_of("audit", "--day", last_week)
 
 
 def test_a_faulty_catalogue_is_told_with_file_and_place(tmp_path: Path) -> None:

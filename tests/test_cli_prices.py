@@ -10,6 +10,7 @@ from typer.testing import CliRunner, Result
 
 from chargeback.bootstrap import DEPLOYED_CONFIG
 from chargeback.cli import app
+from chargeback.domain.errors import InvalidConfig
 
 METERS = yaml.safe_load((DEPLOYED_CONFIG / "retail-meters.yaml").read_text())["meters"]
 GPT_4O = next(each for each in METERS if each["name"] == "gpt 4o 1120 Inp glbl Tokens")
@@ -28,6 +29,7 @@ def saved(tmp_path: Path) -> Path:
         {
             "meterId": meter_id,
             "meterName": name,
+            "productName": "Azure OpenAI",
             "armRegionName": region,
             "unitOfMeasure": "1K",
             "retailPrice": 0.002,
@@ -56,7 +58,7 @@ def test_diff_says_what_changed_since_when_and_what_it_does_not_know(config: Pat
 
     assert "0 prices are equal, 1 differ" in output
     assert f"  {KEY}: 2.5 on the card, 2 in the list since 2026-10-01" in output
-    assert "1 meters are not in retail-meters.yaml:\n  gpt 7 Inp glbl Tokens\n" in output
+    assert "1 meters are not in retail-meters.yaml:\n  Azure OpenAI, 1: gpt 7 Inp glbl Tokens\n" in output
     assert (
         f"  {KEY.replace('/default/input', '/default/output')}: eastus2, francecentral, swedencentral, westus3"
         in output
@@ -103,3 +105,19 @@ def test_validate_warns_of_a_deployment_without_a_price_and_still_succeeds(confi
         in result.output
     )
     assert ": valid, " in result.output
+
+
+def test_validate_checks_the_table_of_meters_with_the_rest(config: Path) -> None:
+    for name, old, new in (
+        ("retail-meters.yaml", "meter: images", "meter: pictures"),
+        ("rate-card.yaml", "USD", "Dollar"),
+    ):
+        (config / name).write_text((config / name).read_text().replace(old, new, 1))
+
+    with pytest.raises(InvalidConfig) as caught:
+        CliRunner().invoke(app, ["config", "validate", "--config-dir", str(config)], catch_exceptions=False)
+
+    assert [fault.partition(":")[0] for fault in caught.value.faults] == ["rate-card.yaml", "retail-meters.yaml"]
+    (config / "retail-meters.yaml").unlink()
+    (config / "rate-card.yaml").write_bytes((DEPLOYED_CONFIG / "rate-card.yaml").read_bytes())
+    assert run("config", "validate", "--config-dir", config).exit_code == 0

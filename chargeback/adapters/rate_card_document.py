@@ -17,7 +17,7 @@ from chargeback.adapters.records import Record, each, sections
 from chargeback.domain.adjustments import Adjustment, adjusted
 from chargeback.domain.catalogue import ANY, DEFAULT_TIER, PROVISIONED, TIERS, Dated, DeploymentType, Price, PriceKey
 from chargeback.domain.hosting import Hosting
-from chargeback.domain.plausibility import doubts
+from chargeback.domain.plausibility import doubts, far_from_list
 
 _CURRENCY = re.compile(r"[A-Z]{3}")
 
@@ -76,7 +76,7 @@ def rate_card(document: object, faults: list[str], *, thorough: bool = False) ->
         faults.extend(_doubts(listed, found))
     hosting = hosting_rates(top["hosting"] or [], currency, faults, thorough=thorough)
     agreed = adjustments(top["adjustments"] or [], faults)
-    return RateCard(currency, listed if faults else _agreed(listed, agreed, faults), hosting)
+    return RateCard(currency, listed if faults else _agreed(listed, agreed, faults, thorough=thorough), hosting)
 
 
 def _found(document: object, currency: str, faults: list[str]) -> Found:
@@ -104,7 +104,7 @@ def _doubts(listed: dict[PriceKey, Dated], found: Found) -> Iterator[str]:
 
 
 def _agreed(
-    listed: dict[PriceKey, Dated], agreed: list[tuple[str, Adjustment]], faults: list[str]
+    listed: dict[PriceKey, Dated], agreed: list[tuple[str, Adjustment]], faults: list[str], *, thorough: bool
 ) -> dict[PriceKey, Dated]:
     """List prices with what was agreed; an agreement that does nothing is a misspelt one."""
     result = adjusted(listed, [adjustment for _, adjustment in agreed])
@@ -113,6 +113,14 @@ def _agreed(
         for place, adjustment in agreed
         if adjustment.id not in result.used
     )
+    if thorough:
+        places = {adjustment.stamp: place for place, adjustment in agreed if adjustment.contracted}
+        faults.extend(
+            f"{places[stamp]}.contractedPerMillion.{price.meter}: {reason}, the list price of {price.price_id}"
+            for price, reason in far_from_list(result.prices)
+            for stamp in price.adjustments
+            if stamp in places
+        )
     return result.prices
 
 

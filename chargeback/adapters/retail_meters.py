@@ -42,6 +42,16 @@ def load_retail_meters(folder: Path) -> dict[str, ReviewedMeter]:
     return table
 
 
+def retail_meter_faults(folder: Path) -> list[str]:
+    """What is wrong with the table; without a table nothing is, because only comparing prices needs it."""
+    try:
+        if (folder / FILE).exists():
+            load_retail_meters(folder)
+    except InvalidConfig as error:
+        return error.faults
+    return []
+
+
 def retail_meters(document: object, faults: list[str]) -> dict[str, ReviewedMeter]:
     """The table of a document by meter id; what is wrong is appended to `faults`."""
     top = sections(document, ("meters",), faults)

@@ -33,6 +33,7 @@ Sleep = Callable[[float], Awaitable[None]]
 class _Item(msgspec.Struct, frozen=True, rename="camel"):
     meter_id: str
     meter_name: str
+    product_name: str
     arm_region_name: str
     unit_of_measure: str
     retail_price: Decimal
@@ -156,6 +157,7 @@ def _prices(page: _Page) -> Iterator[RetailPrice]:
         yield RetailPrice(
             item.meter_id,
             item.meter_name,
+            item.product_name,
             item.arm_region_name,
             item.unit_of_measure,
             item.retail_price,

@@ -2,6 +2,7 @@
 
 import getpass
 from collections import Counter
+from collections.abc import Iterable
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -10,6 +11,7 @@ import typer
 
 from chargeback.bootstrap import DEPLOYED_CONFIG, Container
 from chargeback.cli.terminal import run
+from chargeback.domain.errors import InvalidConfig
 
 if TYPE_CHECKING:
     from chargeback.domain.catalogue_changes import CatalogueChanges
@@ -24,11 +26,18 @@ Folder = Annotated[Path, typer.Option("--config-dir", envvar="CONFIG_DIR", help=
 def validate(config_dir: Folder = DEPLOYED_CONFIG) -> None:
     """Check rate card, deployments, cost centres, books, shared costs and budgets; names every fault and its place."""
     from chargeback.adapters.catalogue_files import load_catalogue
+    from chargeback.adapters.retail_meters import retail_meter_faults
     from chargeback.adapters.terms_files import load_terms
     from chargeback.domain.coverage import without_price
 
-    catalogue = load_catalogue(config_dir)
-    terms = load_terms(config_dir, catalogue)
+    faults = retail_meter_faults(config_dir)
+    try:
+        catalogue = load_catalogue(config_dir)
+        terms = load_terms(config_dir, catalogue)
+    except InvalidConfig as error:
+        raise InvalidConfig([*error.faults, *faults]) from None
+    if faults:
+        raise InvalidConfig(faults)
     for each in without_price(catalogue, datetime.now(UTC)):
         typer.echo(
             f"warning: deployments.yaml: {each.account}/{each.name}: no price covers {each.model}"
@@ -54,6 +63,7 @@ def apply(
         from chargeback.adapters.catalogue_files import load_catalogue, to_documents
         from chargeback.adapters.terms_files import load_terms
         from chargeback.domain.catalogue_changes import changes
+        from chargeback.domain.terms_changes import terms_changes
         from chargeback.services.apply_config import apply_config
         from chargeback.services.repost import plan_repost, put_in_force
 
@@ -61,7 +71,7 @@ def apply(
         catalogue = load_catalogue(config_dir)
         terms = load_terms(config_dir, catalogue)
         who, now = by or getpass.getuser(), datetime.now(UTC)
-        before = await container.catalogues.in_force()
+        before, terms_before = await container.catalogues.in_force(), await container.catalogues.terms()
         changed = changes(before.current, catalogue)
         repost = await plan_repost(container.ledger, changed, catalogue.calendar, before.closed, now)
         applying = apply_config(container.control, container.catalogues, catalogue, terms, documents, by=who, now=now)
@@ -70,16 +80,16 @@ def apply(
             typer.echo(f"already in force: {applied.after[:12]}")
         else:
             typer.echo(f"in force: {applied.after[:12]}, before: {(applied.before or 'the deployed files')[:18]}")
-        _report(changed, repost)
+        _report(changed, terms_changes(terms_before, terms), repost)
 
     run(work)
 
 
-def _report(changed: "CatalogueChanges", repost: "Repost") -> None:
+def _report(changed: "CatalogueChanges", of_terms: Iterable[str], repost: "Repost") -> None:
     kinds = Counter(each.kind for each in changed.prices)
     if kinds:
         typer.echo("prices: " + ", ".join(f"{count} {kind}" for kind, count in sorted(kinds.items())))
-    for change in (*changed.prices, *changed.others):
+    for change in (*changed.every, *of_terms):
         typer.echo(f"  {change}")
     if gone := [each.name for each in changed.others if (each.what, each.kind) == ("cost centre", "removed")]:
         typer.echo(
@@ -90,8 +100,8 @@ def _report(changed: "CatalogueChanges", repost: "Repost") -> None:
         typer.echo(f"rated again by the next posting: {', '.join(repost.posted)}")
     if repost.audited:
         typer.echo(f"marked, rated again by the next audit: {', '.join(repost.audited)}")
-    if repost.closed:
+    for period in repost.closed:
         typer.echo(
-            f"closed, so nothing changes there: {', '.join(repost.closed)}; where they were billed wrongly, run"
-            " `python -m chargeback periods correct` for each, and the difference becomes a correction"
+            f"{period} is closed: what was rated there stays as it is, and usage without a price becomes a correction"
+            f" when it gets one. Where it was billed wrongly: python -m chargeback periods correct {period}"
         )

@@ -77,11 +77,13 @@ def _report(found: Comparison) -> None:
     typer.echo(f"{len(found.equal)} prices are equal, {len(found.differences)} differ")
     for each in found.differences:
         typer.echo(f"  {_said(each)}")
-    names = Counter(row.meter_name for row in found.unknown)
-    if names:
+    products: dict[str, Counter[str]] = {}
+    for row in found.unknown:
+        products.setdefault(row.product, Counter())[row.meter_name] += 1
+    if products:
         typer.echo(f"{len(found.unknown)} meters are not in retail-meters.yaml:")
-    for name, count in sorted(names.items()):
-        typer.echo(f"  {name}" + (f" ({count} regions)" if count > 1 else ""))
+    for product, names in sorted(products.items()):
+        typer.echo(f"  {product}, {names.total()}: {', '.join(sorted(names))}")
     absent: dict[str, list[str]] = {}
     for meter in found.absent:
         absent.setdefault(_named(meter.keys[0]), []).append(meter.region)

@@ -40,6 +40,11 @@ class Adjustment:
     discount: Decimal | None = None
     markup: Decimal | None = None
 
+    @property
+    def stamp(self) -> str:
+        """What stands on every price that it changes."""
+        return f"{self.id}: {self.source}"
+
     def is_for(self, key: PriceKey) -> bool:
         """Whether it is for a price, at whatever time."""
         if self.contracted and key.meter not in self.contracted:
@@ -106,7 +111,7 @@ def _amounts(price: Price, in_force: Sequence[Adjustment], used: set[str]) -> Am
     billed = contracted if markup is None or markup.markup is None else _plus_percent(contracted, markup.markup)
     deciding = [each for each in (contract, markup) if each is not None]
     used.update(each.id for each in deciding)
-    return contracted, billed, tuple(f"{each.id}: {each.source}" for each in deciding)
+    return contracted, billed, tuple(each.stamp for each in deciding)
 
 
 def _plus_percent(amount: Decimal, percent: Decimal) -> Decimal:

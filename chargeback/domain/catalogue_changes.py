@@ -9,6 +9,9 @@ from chargeback.domain.catalogue import Catalogue, Dated, Price, PriceKey
 from chargeback.domain.effective import ALWAYS, Effective
 from chargeback.domain.money import to_text
 
+ADDED = "added"
+DEPLOYMENT = "deployment"
+
 
 @dataclass(frozen=True, slots=True)
 class PriceChange:
@@ -20,9 +23,14 @@ class PriceChange:
     new: Price | None
 
     @property
+    def is_rating(self) -> bool:
+        """Whether it decides what usage costs."""
+        return True
+
+    @property
     def kind(self) -> str:
         """`added`, `removed` or `changed`."""
-        return "added" if self.old is None else "removed" if self.new is None else "changed"
+        return ADDED if self.old is None else "removed" if self.new is None else "changed"
 
     def __str__(self) -> str:
         what = "/".join(filter(None, self.key))
@@ -38,6 +46,11 @@ class OtherChange:
     kind: str
     time: Effective | None
 
+    @property
+    def is_rating(self) -> bool:
+        """Whether it decides what usage costs, and not only who pays."""
+        return self.what == DEPLOYMENT
+
     def __str__(self) -> str:
         return f"{self.what} {self.name} {self.kind}"
 
@@ -49,12 +62,18 @@ class CatalogueChanges:
     prices: tuple[PriceChange, ...]
     others: tuple[OtherChange, ...]
 
+    @property
+    def every(self) -> tuple[PriceChange | OtherChange, ...]:
+        """Prices first."""
+        return *self.prices, *self.others
+
     def touch(self, day: str) -> bool:
         """Whether any hour of a UTC day (YYYY-MM-DD) is rated or allocated otherwise."""
-        start = datetime.fromisoformat(day).replace(tzinfo=UTC)
-        whole = Effective(start, start + timedelta(days=1))
-        every: tuple[PriceChange | OtherChange, ...] = (*self.prices, *self.others)
-        return any(each.time.overlaps(whole) for each in every if each.time is not None)
+        return _any_within(self.every, day)
+
+    def fill(self, day: str) -> bool:
+        """Whether usage of the day that had no price, or no deployment, may have one now."""
+        return _any_within((each for each in self.every if each.kind == ADDED and each.is_rating), day)
 
 
 def changes(old: Catalogue, new: Catalogue) -> CatalogueChanges:
@@ -69,6 +88,12 @@ def changes(old: Catalogue, new: Catalogue) -> CatalogueChanges:
         ),
         others=tuple(_other_changes(old, new)),
     )
+
+
+def _any_within(every: Iterable[PriceChange | OtherChange], day: str) -> bool:
+    start = datetime.fromisoformat(day).replace(tzinfo=UTC)
+    whole = Effective(start, start + timedelta(days=1))
+    return any(each.time.overlaps(whole) for each in every if each.time is not None)
 
 
 def _price_changes(key: PriceKey, old: Dated, new: Dated) -> Iterator[PriceChange]:
@@ -113,21 +138,21 @@ def _in_force(dated: Dated, moment: datetime) -> Price | None:
 
 def _other_changes(old: Catalogue, new: Catalogue) -> Iterator[OtherChange]:
     before, after = ({rule.id: rule for rule in each.allocation.rules} for each in (old, new))
-    for name, kind in _differing(before, after):
+    for name, kind in differing(before, after):
         yield OtherChange(
             "rule", name, kind, _hull(rules[name].effective for rules in (before, after) if name in rules)
         )
     if [name for name in before if name in after] != [name for name in after if name in before]:
         yield OtherChange("rules", "(the first that matches wins)", "reordered", ALWAYS)
     for what, view, time in _VIEWS:
-        yield from (OtherChange(what, name, kind, time) for name, kind in _differing(view(old), view(new)))
+        yield from (OtherChange(what, name, kind, time) for name, kind in differing(view(old), view(new)))
 
 
-def _differing(old: Mapping[str, Any], new: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
+def differing(old: Mapping[str, Any], new: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
     """Name and kind of change."""
     for name in sorted({*old, *new}):
         if old.get(name) != new.get(name):
-            yield name, "added" if name not in old else "removed" if name not in new else "changed"
+            yield name, ADDED if name not in old else "removed" if name not in new else "changed"
 
 
 def _hull(times: Iterable[Effective]) -> Effective:
@@ -154,7 +179,7 @@ def _hosting(catalogue: Catalogue) -> dict[str, Any]:
 
 
 _VIEWS: tuple[tuple[str, Callable[[Catalogue], dict[str, Any]], Effective | None], ...] = (
-    ("deployment", _deployments, ALWAYS),
+    (DEPLOYMENT, _deployments, ALWAYS),
     ("setting", _settings, ALWAYS),
     # Names of centres and rates of hosting are on no record.
     ("cost centre", _centres, None),

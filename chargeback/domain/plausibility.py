@@ -27,6 +27,14 @@ def doubts(listed: Listed) -> Iterator[Doubt]:
     yield from _out_of_proportion(listed)
 
 
+def far_from_list(prices: Listed) -> Iterator[Doubt]:
+    """Contracted prices that cannot be right beside the list price."""
+    for dated in prices.values():
+        for price in dated:
+            if _apart(price.contracted_per_million, price.list_per_million):
+                yield price, f"{to_text(price.contracted_per_million)} is {FACTOR} times off {_money(price)}"
+
+
 def _far_from_neighbours(listed: Listed) -> Iterator[Doubt]:
     """A price against the same meter of the same model for other versions, types, tiers, regions and times."""
     neighbours: dict[tuple[str, str, Meter], list[Price]] = {}

@@ -28,6 +28,7 @@ class RetailPrice:
 
     meter_id: str
     meter_name: str
+    product: str
     region: str
     unit: str
     amount: Decimal

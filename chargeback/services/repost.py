@@ -20,7 +20,7 @@ class Repost:
     Attributes:
         posted: still counted in Redis: the next posting rates them again.
         audited: older: the next audit recounts them from the ledger and mends the books.
-        closed: the closed periods that they belong to: nothing changes there.
+        closed: the closed periods that they belong to: what was rated there stays as it is.
     """
 
     posted: tuple[str, ...] = ()
@@ -31,10 +31,10 @@ class Repost:
 async def plan_repost(
     ledger: Ledger, changes: CatalogueChanges, calendar: Calendar, closed: Collection[str], now: datetime
 ) -> Repost:
-    """The days to bring to the changes, as far as a period that is not closed has hours in them."""
+    """The days to bring to the changes: those of open periods, and of closed ones where usage may have had no price."""
     touched = [day for day in await ledger.days() if changes.touch(day)]
     periods = {day: {date[:7] for date in calendar.dates(day)} for day in touched}
-    due = [day for day in touched if not periods[day] <= set(closed)]
+    due = [day for day in touched if not periods[day] <= set(closed) or changes.fill(day)]
     return Repost(
         posted=tuple(day for day in due if is_open(day, now)),
         audited=tuple(day for day in due if not is_open(day, now)),

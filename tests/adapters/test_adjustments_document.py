@@ -84,6 +84,7 @@ def test_the_card_says_what_was_agreed_and_from_when(folder: Path) -> None:
         ("{deploymentTypes: [GlobalStandard]}", "{meters: [output_tokens]}", "adjustments[1].when.meters: contracted"),
         ("{output_tokens: ", "{outputs: ", "adjustments[1].contractedPerMillion.outputs: no such meter"),
         ('"9.123456789012"', '"9.1234567890123"', "'9.1234567890123' is not a quoted decimal of at most 12"),
+        ('"9.123456789012"', '"10000"', "yaml:20: adjustments[1].contractedPerMillion.output_tokens: 10000 is 1000"),
         ("model: GPT-4o", "model: gpt-4", "rate-card.yaml:10: adjustments[0].id: ea changes no price"),
         ("2026-01-01T00:00:00Z\n    effectiveTo: 2027", "2020-01-01T00:00:00Z\n    effectiveTo: 2021", "ea changes no"),
     ],

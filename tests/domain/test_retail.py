@@ -21,7 +21,13 @@ CARD = dated(Meter.INPUT, (START, "2.50")) | dated(Meter.OUTPUT, (START, "10.00"
 
 def row(amount: str = "0.0025", region: str = "eastus2", since: datetime = MARCH, **fields: str) -> RetailPrice:
     return RetailPrice(
-        fields.get("meter_id", f"in-{region}"), "4o Inp", region, fields.get("unit", "1K"), Decimal(amount), since
+        fields.get("meter_id", f"in-{region}"),
+        "4o Inp",
+        "Azure OpenAI",
+        region,
+        fields.get("unit", "1K"),
+        Decimal(amount),
+        since,
     )
 
 

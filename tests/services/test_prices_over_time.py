@@ -143,6 +143,26 @@ async def test_a_closed_period_keeps_its_prices_and_is_named() -> None:
     assert list(costs(of, LAST_WEEK).values()) == [Decimal(3)]
 
 
+async def test_usage_of_a_closed_period_that_had_no_price_is_rated_when_there_is_one() -> None:
+    of = house(OLD)
+    usage = {"backend": "oai-eastus2.openai.azure.com", "usage": tokens(1_000_000, 0)}
+    priced = usage_event(time=f"{LAST_MONTH}T10:00:00Z", **usage)
+    unpriced = usage_event(time=f"{LAST_MONTH}T10:00:00Z", serviceTier="flex", **usage)
+    await of.ingest.ingest([priced, unpriced], NOW)
+    await of.auditor.audit(NOW)
+    of.catalogues.closed["2026-02"] = OLD
+
+    flex = dated(Meter.INPUT, (START, "1"), service_tier="flex")
+    plan = await apply(of, catalogue(dated(Meter.INPUT, (START, "3")), flex))
+    await of.auditor.audit(NOW)
+
+    assert plan == Repost(audited=(LAST_MONTH,), closed=("2026-02",))
+    assert costs(of, LAST_MONTH) == {
+        "default///input_tokens@2024-01-01T00Z": Decimal(2),
+        "flex///input_tokens@2024-01-01T00Z": Decimal(1),
+    }
+
+
 async def test_a_day_is_marked_again_where_an_audit_came_before_the_change_was_in_force() -> None:
     of = house(OLD)
     await call(of, f"{LAST_WEEK}T10:00:00Z")
