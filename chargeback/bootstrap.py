@@ -9,8 +9,8 @@ from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from chargeback.domain.calendar import Calendar
 from chargeback.domain.errors import InvalidConfig
-from chargeback.domain.periods import days_of
 from chargeback.services.ingest import Ingest, TimeLimits, WeightsInForce
 from chargeback.services.post import Poster
 from chargeback.services.probe import Probe
@@ -31,7 +31,7 @@ if TYPE_CHECKING:
     from chargeback.adapters.redis_counter import RedisCounter
     from chargeback.domain.report import Manifest
     from chargeback.services.audit import Auditor
-    from chargeback.services.publish import Progress
+    from chargeback.services.files import Progress
     from chargeback.services.settle import Settler
 
 DEPLOYED_CONFIG = Path(__file__).parents[1] / "config"
@@ -193,17 +193,24 @@ class Container:
 
     async def publish(self, period: str, progress: "Progress | None" = None) -> "Manifest":
         """Write the files of a month (YYYY-MM)."""
+        from chargeback.services.period_to_settle import PeriodToSettle
         from chargeback.services.publish import publish
 
-        return await publish(
-            period,
-            self.books,
-            self.reports,
-            days=days_of(period),
-            catalogue=await self.catalogues.current(),
+        calendar, catalogue = Calendar(), await self.catalogues.current()
+        start, end = calendar.bounds(period)
+        to_settle = PeriodToSettle(
+            period=period,
+            start=start,
+            end=end,
+            days=calendar.utc_days(period),
+            time_zone=calendar.time_zone(period),
+            currency=calendar.currency(period),
             decimals=self.settings.report_decimals,
-            progress=progress or (lambda doing, rows: None),
+            folder=period,
+            catalogue=catalogue.digest,
+            centres={centre.path: centre.name for centre in catalogue.allocation.centres},
         )
+        return await publish(to_settle, self.books, self.reports, progress=progress or (lambda doing, rows: None))
 
     @cached_property
     def probe(self) -> Probe:

@@ -18,7 +18,7 @@ from azure.cosmos.aio import ContainerProxy, CosmosClient
 
 from chargeback.adapters.failures import first_line
 from chargeback.domain.errors import StoreUnavailable, Superseded
-from chargeback.domain.records import UsageRecord, from_document, to_document
+from chargeback.domain.records import UsageRecord, from_document, ndjson, to_document
 from chargeback.services.ports import Document, Posting
 
 MAX_BATCH_BYTES = 1_500_000
@@ -99,6 +99,12 @@ class CosmosBooks:
         async with _translated(f"reading the records of {day}"):
             async for page in self._query(day, "usage").by_page():
                 yield [from_document(document) async for document in page]
+
+    async def documents(self, day: str) -> AsyncIterator[bytes]:
+        """The same as NDJSON."""
+        async with _translated(f"reading the records of {day}"):
+            async for page in self._query(day, "usage").by_page():
+                yield ndjson([document async for document in page])
 
     async def summary(self, day: str) -> tuple[Document, str] | None:
         """The day's summary with its token."""

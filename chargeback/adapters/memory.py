@@ -14,7 +14,7 @@ from chargeback.domain.events import Phase
 from chargeback.domain.in_force import InForce
 from chargeback.domain.lines import Line, line_id
 from chargeback.domain.meters import Quantities
-from chargeback.domain.records import UsageRecord
+from chargeback.domain.records import UsageRecord, ndjson, to_document
 from chargeback.domain.settlement import LoggedCall, TokenCount
 from chargeback.domain.terms import Terms
 from chargeback.services.ports import Changed, CountedLine, Document, Posting, Rejected, Weighted
@@ -214,6 +214,11 @@ class MemoryBooks:
         records = list(self.days.get(day, {}).values())
         for start in range(0, len(records), 1000):
             yield records[start : start + 1000]
+
+    async def documents(self, day: str) -> AsyncIterator[bytes]:
+        """The same as NDJSON."""
+        async for page in self.records(day):
+            yield ndjson(map(to_document, page))
 
     async def summary(self, day: str) -> tuple[Document, str] | None:
         """The day's summary with its token."""

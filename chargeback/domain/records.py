@@ -1,9 +1,11 @@
 """A usage record: one line of one day as it stands in the books, counted and rated."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from decimal import Decimal
 from typing import Any
+
+import msgspec
 
 from chargeback.domain.in_force import InForce
 from chargeback.domain.lines import Line, line_id
@@ -12,6 +14,8 @@ from chargeback.domain.money import to_text
 from chargeback.domain.rating import Charge, rate
 
 Document = dict[str, Any]
+
+_encode_lines = msgspec.json.Encoder().encode_lines
 
 
 @dataclass(frozen=True, slots=True)
@@ -140,6 +144,11 @@ def from_document(document: Document) -> UsageRecord:
         region=document["region"],
         parts=tuple(_part_from_document(part) for part in document["parts"]),
     )
+
+
+def ndjson(documents: Iterable[Document]) -> bytes:
+    """Documents on a line each."""
+    return _encode_lines(documents)
 
 
 def _part_to_document(part: Part) -> Document:

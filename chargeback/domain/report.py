@@ -3,12 +3,14 @@
 Files are RFC 4180 with CRLF line ends, UTF-8 without a byte order mark, decimal points and no exponents.
 """
 
+from datetime import datetime
+from typing import Any
+
 import msgspec
 
 from chargeback.domain.errors import InvalidConfig
-from chargeback.domain.lines import Line
 from chargeback.domain.meters import UNITS, Meter
-from chargeback.domain.records import Part, UsageRecord
+from chargeback.domain.periods import days_of
 
 MAX_DECIMALS = 12
 
@@ -32,6 +34,25 @@ FRONT = (
 BACK = ("tenant_id", "app_id", "user_object_id", "apim_user_id", "backend", "variant", "allocation_rule")
 """The columns after the price: what else tells one row from another."""
 
+FURTHER = (
+    "kind",
+    "list_unit_price",
+    "contracted_unit_price",
+    "list_cost",
+    "contracted_cost",
+    "charge_id",
+    "corrects_period",
+    "corrects_charge_id",
+    "shared_cost",
+    "allocation_basis",
+    "allocated_ratio",
+    "pricing_currency",
+    "exchange_rate",
+    "exchange_rate_date",
+    "exchange_rate_source",
+)
+"""The columns at the end: what else is known of a row's price, and what it stands for if it is not usage."""
+
 COLUMNS = (
     "billing_period",
     "charge_date",
@@ -47,6 +68,7 @@ COLUMNS = (
     "requests",
     "price_id",
     *BACK,
+    *FURTHER,
 )
 
 SUMMARY_METERS = tuple(meter for meter in Meter if meter is not Meter.REQUESTS)
@@ -62,6 +84,9 @@ SUMMARY_COLUMNS = (
     "unpriced_rows",
     "unsettled_requests",
     "estimated_cost",
+    "usage_cost",
+    "shared_cost",
+    "corrections",
 )
 
 _FORMULA_STARTS = ("=", "+", "-", "@", "\t", "\r", "\n")
@@ -81,50 +106,19 @@ def csv_line(cells: tuple[str, ...]) -> bytes:
     return (",".join(cells) + "\r\n").encode()
 
 
-def front(record: UsageRecord, part: Part) -> tuple[str, ...]:
-    """The values of the FRONT columns."""
-    line = record.line
-    return (
-        part.cost_centre,
-        line.subscription,
-        line.product,
-        line.user,
-        line.company,
-        line.billing_code,
-        line.operation,
-        line.provider,
-        line.model,
-        line.deployment,
-        record.deployment_type,
-        record.region,
-        line.service_tier,
-    )
-
-
-def back(line: Line, part: Part) -> tuple[str, ...]:
-    """The values of the BACK columns."""
-    return (
-        line.tenant,
-        line.app,
-        line.user_object_id,
-        line.apim_user,
-        line.backend,
-        line.variant,
-        part.rule,
-    )
-
-
 def price_unit(meter: Meter) -> str:
     """What a unit price is the price of."""
     return f"1000000 {UNITS[meter]}"
 
 
 class PriceUsed(msgspec.Struct, frozen=True, rename="camel"):
-    """A price of the period and how much was charged with it."""
+    """A price of the period and how much usage was charged with it; the prices are in `currency`."""
 
     price_id: str
     meter: str
     unit_price: str
+    list_unit_price: str
+    contracted_unit_price: str
     price_unit: str
     currency: str
     quantity: int
@@ -147,37 +141,96 @@ class PublishedFile(msgspec.Struct, frozen=True, rename="camel"):
     sha256: str
 
 
+class ExchangeRate(msgspec.Struct, frozen=True, rename="camel"):
+    """What one unit of a currency was taken for, in the currency of the books."""
+
+    currency: str
+    rate: str
+    date: str
+    source: str
+
+
+class Corrected(msgspec.Struct, frozen=True, rename="camel"):
+    """How much of the period's cost puts a closed period right."""
+
+    period: str
+    currency: str
+    rows: int
+    cost: str
+
+
+class SharedPart(msgspec.Struct, frozen=True, rename="camel"):
+    """A cost centre's part of a shared cost: exact, and as printed."""
+
+    cost_centre: str
+    ratio: str
+    exact_cost: str
+    cost: str
+
+
+class Shared(msgspec.Struct, frozen=True, rename="camel"):
+    """How a shared cost was split; the ratios sum to 1."""
+
+    shared_cost: str
+    corrects_period: str
+    basis: str
+    currency: str
+    exact_cost: str
+    cost: str
+    parts: list[SharedPart]
+
+
 class Manifest(msgspec.Struct, frozen=True, rename="camel"):
     """What a period's files hold; the same input gives the same manifest.
 
     Attributes:
+        state: open or closed.
+        days: the UTC days that the period touches.
+        start: UTC, inclusive.
+        end: UTC, exclusive.
+        catalogue: digest of prices, deployments and rules.
+        terms: digest of exchange rates, shared costs and what else decides how a period is settled.
         totals: cost by currency, as printed: the sum of the rows and of the summary.
         states: rows, cost by currency and quantities by meter for each state of a row; `unpriced` and `unsettled`
             rows have no cost.
+        corrections: by closed period.
+        previous_manifest: SHA-256 of the closed manifest before; empty where there is none.
+        lineage: by UTC day, what its records come from.
     """
 
     billing_period: str
+    state: str
+    start: datetime
+    end: datetime
+    time_zone: str
+    currency: str
     days: list[str]
     catalogue: str
+    terms: str
     decimals: int
     totals: dict[str, str]
     requests: int
     states: dict[str, State]
     prices: list[PriceUsed]
+    exchange_rates: list[ExchangeRate]
+    shared_costs: list[Shared]
+    corrections: list[Corrected]
     files: list[PublishedFile]
+    previous_manifest: str
+    lineage: dict[str, Any]
 
     def to_json(self) -> bytes:
         """The manifest as it is published."""
         return msgspec.json.format(msgspec.json.encode(self, order="sorted"), indent=2) + b"\n"
 
 
-def require_period(period: str, days: list[str], decimals: int) -> None:
-    """Raise `InvalidConfig` unless the period is `YYYY-MM`, the days lie in it and the decimals are in bounds."""
+def require_period(period: str, decimals: int) -> None:
+    """Raise `InvalidConfig` unless the period is `YYYY-MM` and the decimals are in bounds."""
     faults = []
-    month = period[5:]
-    if len(period) != 7 or period[4] != "-" or not (period[:4] + month).isdecimal() or not "01" <= month <= "12":
-        faults.append(f"period is {period!r}; expected YYYY-MM, such as 2026-03")
-    faults.extend(f"day {day} is not in the period {period}" for day in days if not day.startswith(f"{period}-"))
+    try:
+        days_of(period)
+    except InvalidConfig as error:
+        faults += error.faults
     if not 0 <= decimals <= MAX_DECIMALS:
         faults.append(f"decimals is {decimals}; allowed are 0 to {MAX_DECIMALS}")
     if faults:

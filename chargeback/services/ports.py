@@ -154,6 +154,9 @@ class Books(Protocol):
     def records(self, day: str) -> AsyncIterator[Sequence[UsageRecord]]:
         """The day's records, page by page, in no particular order."""
 
+    def documents(self, day: str) -> AsyncIterator[bytes]:
+        """The same records as they are stored (`domain.records.to_document`): pages of NDJSON, each line ended."""
+
     async def summary(self, day: str) -> tuple[Document, str] | None:
         """The day's summary with its token."""
 

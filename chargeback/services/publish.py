@@ -1,154 +1,89 @@
-"""A period's chargeback as files: every charge of the books on a row, a summary by cost centre, and a manifest.
+"""A period's files, in their order: rows are settled once, and every file is written from them.
 
 Costs are rounded here and only here: the grand total of a currency half to even, the cost centres to that total and
 the rows to their centre by largest remainder, so that rows, summary and manifest agree to the last digit.
 """
 
 import asyncio
-from collections.abc import AsyncIterator, Callable, Sequence
-from decimal import Decimal
-from hashlib import sha256
+from collections.abc import Awaitable, Callable, Sequence
+from pathlib import Path
 from tempfile import TemporaryDirectory
 
-from chargeback.domain.catalogue import Catalogue
-from chargeback.domain.money import ZERO, round_total, to_text, total
-from chargeback.domain.report import (
-    COLUMNS,
-    SUMMARY_COLUMNS,
-    Manifest,
-    PriceUsed,
-    PublishedFile,
-    State,
-    cell,
-    csv_line,
-    price_unit,
-    require_period,
-)
+from chargeback.domain.calendar import previous_period
+from chargeback.domain.report import Manifest, require_period
+from chargeback.services.files import Files, Progress
+from chargeback.services.period_to_settle import PeriodToSettle
 from chargeback.services.ports import Books, Reports
-from chargeback.services.staging import Staging
+from chargeback.services.publishing.arrange import arrange_others, arrange_usage, prepare, show
+from chargeback.services.publishing.engine import Engine
+from chargeback.services.publishing.rounding import round_costs
+from chargeback.services.publishing.staging import stage, within
+from chargeback.services.publishing.write_chargeback import write_chargeback
+from chargeback.services.publishing.write_manifest import Holdings, holdings, write_manifest
+from chargeback.services.publishing.write_summary import write_summary
+from chargeback.services.settled import Settled
 
-CSV = "text/csv; charset=utf-8"
-JSON = "application/json"
-
-Progress = Callable[[str, int], None]
-"""Told what is being done and how many rows of it are done: ("reading", 4000)."""
+Writer = Callable[[Settled, Files, Progress], Awaitable[None]]
+"""Writes one kind of file from the rows of a period."""
 
 
 async def publish(
-    period: str,
+    to_settle: PeriodToSettle,
     books: Books,
     reports: Reports,
     *,
-    days: Sequence[str],
-    catalogue: Catalogue,
-    decimals: int = 6,
-    memory_limit_mb: int = 128,
+    writers: Sequence[Writer] = (),
+    memory_limit_mb: int = 160,
     progress: Progress = lambda doing, rows: None,
 ) -> Manifest:
-    """Write a period (YYYY-MM) from the records of its `days`; the manifest appears last.
+    """Write the files of a period; the manifest appears last.
 
     Memory is bounded by `memory_limit_mb` plus what the interpreter needs; the rest waits in a temporary folder.
-    Raises `InvalidConfig` for a period or days that cannot be, `Superseded` if the books changed while they were read.
+    Raises `InvalidConfig` for terms that cannot be, `Superseded` if the books changed while they were read.
     """
-    require_period(period, list(days), decimals)
-    days = sorted(set(days))
+    require_period(to_settle.period, to_settle.decimals)
+    files = Files(reports, to_settle.folder)
     with TemporaryDirectory(prefix="publish-", ignore_cleanup_errors=True) as folder:
-        staging = Staging(folder, decimals=decimals, memory_limit_mb=memory_limit_mb)
+        engine = Engine(Path(folder), decimals=to_settle.decimals, memory_limit_mb=memory_limit_mb)
         try:
-            await _stage(staging, books, days, progress)
-            await asyncio.to_thread(staging.settle)
-            written = (
-                await _write(reports, f"{period}/chargeback-{period}.csv", _rows(staging, period, days, progress)),
-                await _write(reports, f"{period}/summary-{period}.csv", _summary(staging, period)),
-            )
-            manifest = _manifest(staging, period, days, catalogue, decimals, written)
+            await _settle(engine, to_settle, books, progress)
+            held = await _write(engine, to_settle, files, progress)
         finally:
-            staging.close()
-    async with reports.create(f"{period}/manifest.json", JSON) as file:
-        await file.write(manifest.to_json())
-    return manifest
+            engine.close()
+        settled = _settled(engine.database, to_settle)
+        for write in writers:
+            await write(settled, files, progress)
+    return await write_manifest(to_settle, held, files)
 
 
-async def _stage(staging: Staging, books: Books, days: Sequence[str], progress: Progress) -> None:
-    rows = 0
-    for day in days:
-        async for page in books.records(day):
-            rows += await asyncio.to_thread(staging.add, page)
-            progress("reading", rows)
+async def _settle(engine: Engine, to_settle: PeriodToSettle, books: Books, progress: Progress) -> None:
+    currency = to_settle.currency
+    await asyncio.to_thread(prepare, engine)
+    await stage(engine, books, to_settle.days, within(to_settle.period), progress)
+    await asyncio.to_thread(arrange_usage, engine, currency, to_settle.conversions)
+    await asyncio.to_thread(arrange_others, engine, currency)
+    await asyncio.to_thread(round_costs, engine)
+    await asyncio.to_thread(show, engine, currency)
 
 
-async def _rows(
-    staging: Staging, period: str, days: Sequence[str], progress: Progress
-) -> AsyncIterator[tuple[int, bytes]]:
-    yield 0, csv_line(COLUMNS)
-    done = 0
-    for day in days:
-        pages = staging.lines(period, day)
-        while page := await asyncio.to_thread(next, pages, None):
-            done += len(page)
-            progress("writing", done)
-            yield len(page), ("\r\n".join(page) + "\r\n").encode()
+async def _write(engine: Engine, to_settle: PeriodToSettle, files: Files, progress: Progress) -> Holdings:
+    await write_chargeback(engine, to_settle.period, files, progress)
+    await asyncio.to_thread(engine.run, "sums")
+    await write_summary(engine, to_settle.period, files)
+    return await asyncio.to_thread(holdings, engine, to_settle.currency)
 
 
-async def _summary(staging: Staging, period: str) -> AsyncIterator[tuple[int, bytes]]:
-    yield 0, csv_line(SUMMARY_COLUMNS)
-    for centre, currency, *numbers in await asyncio.to_thread(staging.summary):
-        cells = (
-            period,
-            cell(centre),
-            currency,
-            *(format(number, "f") if isinstance(number, Decimal) else str(number) for number in numbers),
-        )
-        yield 1, csv_line(cells)
-
-
-async def _write(reports: Reports, path: str, pieces: AsyncIterator[tuple[int, bytes]]) -> PublishedFile:
-    rows = size = 0
-    digest = sha256()
-    async with reports.create(path, CSV) as file:
-        async for count, piece in pieces:
-            rows += count
-            size += len(piece)
-            digest.update(piece)
-            await file.write(piece)
-    return PublishedFile(path, rows, size, digest.hexdigest())
-
-
-def _manifest(
-    staging: Staging,
-    period: str,
-    days: Sequence[str],
-    catalogue: Catalogue,
-    decimals: int,
-    written: Sequence[PublishedFile],
-) -> Manifest:
-    totals = {catalogue.currency: ZERO}
-    for _, currency, cost, *_ in staging.summary():
-        totals[currency] = total([totals.get(currency, ZERO), cost])
-    states = _states(staging)
-    return Manifest(
-        billing_period=period,
-        days=list(days),
-        catalogue=catalogue.digest,
-        decimals=decimals,
-        totals={currency: format(round_total(amount, decimals), "f") for currency, amount in sorted(totals.items())},
-        requests=sum(state.quantities.get("requests", 0) for state in states.values()),
-        states=states,
-        prices=[
-            PriceUsed(price_id, meter.value, to_text(amount), price_unit(meter), currency, quantity)
-            for (price_id, _, amount), currency, meter, quantity in staging.prices()
-        ],
-        files=list(written),
+def _settled(database: Path, to_settle: PeriodToSettle) -> Settled:
+    return Settled(
+        database=database,
+        period=to_settle.period,
+        start=to_settle.start,
+        end=to_settle.end,
+        time_zone=to_settle.time_zone,
+        currency=to_settle.currency,
+        decimals=to_settle.decimals,
+        is_closed=to_settle.is_closed,
+        previous=previous_period(to_settle.period),
+        centres=dict(to_settle.centres),
+        budgets=to_settle.budgets,
     )
-
-
-def _states(staging: Staging) -> dict[str, State]:
-    states: dict[str, State] = {}
-    for name, currency, meter, rows, cost, quantity in staging.states():
-        known = states.get(name, State(0, {}, {}))
-        costs, quantities = dict(known.cost), dict(known.quantities)
-        if cost is not None:
-            costs[currency] = format(total([Decimal(costs.get(currency, "0")), cost]), "f")
-        quantities[meter.value] = quantities.get(meter.value, 0) + quantity
-        states[name] = State(known.rows + rows, costs, quantities)
-    return states

@@ -3,6 +3,7 @@
 import asyncio
 from typing import Any
 
+import msgspec
 import pytest
 
 from chargeback.adapters.catalogue_files import load_catalogue
@@ -10,7 +11,7 @@ from chargeback.bootstrap import DEPLOYED_CONFIG, Container
 from chargeback.domain.errors import StoreUnavailable, Superseded
 from chargeback.domain.in_force import InForce
 from chargeback.domain.meters import Meter
-from chargeback.domain.records import UsageRecord, rated_record
+from chargeback.domain.records import UsageRecord, from_document, rated_record
 from chargeback.services.ports import Books, Control
 from scripts.local.clear import clear_cosmos
 from scripts.local.provision import call
@@ -31,6 +32,10 @@ def record(number: int, quantity: int = 1, day: str = DAY) -> UsageRecord:
 async def records_of(books: Books, day: str = DAY) -> dict[str, UsageRecord]:
     found = [record async for page in books.records(day) for record in page]
     assert len({each.record_id for each in found}) == len(found)
+    lines = [line async for page in books.documents(day) for line in page.splitlines()]
+    assert sorted(from_document(msgspec.json.decode(line)).record_id for line in lines) == sorted(
+        each.record_id for each in found
+    )
     return {each.record_id: each for each in found}
 
 

@@ -18,7 +18,7 @@ from chargeback.settings import read_settings
 from scripts.local.clear import clear_redis, clear_stores
 from scripts.local.stack import Stack
 from tests.e2e import crashes
-from tests.e2e.oracle import chargeback_csv
+from tests.e2e.oracle import chargeback_csv, without_charge_ids
 from tests.e2e.traffic import catalogue_folder, encoded, traffic
 
 NOW = datetime.now(UTC).replace(hour=18)
@@ -76,7 +76,7 @@ async def months(container: Container) -> bytes:
         await container.publish(period)
         async for piece in container.reports.read(f"{period}/chargeback-{period}.csv"):
             content += piece
-    return content
+    return without_charge_ids(content)
 
 
 def expected() -> bytes:
@@ -234,4 +234,4 @@ def test_a_late_event_from_last_week_is_brought_in_by_the_audit(stack: Stack, ho
 
     assert due == [last_week]
     assert due_after == []
-    assert published == chargeback_csv(late, last_week[:7], DAY)
+    assert without_charge_ids(published) == chargeback_csv(late, last_week[:7], DAY)

@@ -4,13 +4,17 @@ import csv
 import io
 from collections import defaultdict
 from collections.abc import AsyncIterator, Sequence
+from datetime import UTC, datetime
 from decimal import Decimal
+from typing import Any
 
 from chargeback.adapters.memory import MemoryReports
 from chargeback.domain.meters import Meter
-from chargeback.domain.records import ChargeRow, Part, UsageRecord
+from chargeback.domain.periods import days_of
+from chargeback.domain.records import ChargeRow, Part, UsageRecord, ndjson, to_document
 from chargeback.domain.report import Manifest
-from chargeback.services.publish import publish
+from chargeback.services.period_to_settle import PeriodToSettle
+from chargeback.services.publish import Writer, publish
 from tests.domain.catalogues import catalogue, usage_line
 
 PERIOD = "2026-03"
@@ -18,6 +22,11 @@ ISSUE_COLUMNS = (
     "billing_period,charge_date,cost_centre,subscription_id,product_id,user,company,billing_code,operation,provider,"
     "model,deployment,deployment_type,region,service_tier,meter,quantity,unit,unit_price,price_unit,currency,cost,"
     "state,requests,price_id"
+)
+FURTHER = (
+    "kind,list_unit_price,contracted_unit_price,list_cost,contracted_cost,charge_id,corrects_period,"
+    "corrects_charge_id,shared_cost,allocation_basis,allocated_ratio,pricing_currency,exchange_rate,"
+    "exchange_rate_date,exchange_rate_source"
 )
 IDENTITY = [
     "charge_date", "cost_centre", "subscription_id", "product_id", "user", "company", "billing_code", "operation",
@@ -35,10 +44,10 @@ class ListedBooks:
     def __init__(self, records: Sequence[UsageRecord]) -> None:
         self._records = records
 
-    async def records(self, day: str) -> AsyncIterator[Sequence[UsageRecord]]:
-        found = [record for record in self._records if record.day == day]
+    async def documents(self, day: str) -> AsyncIterator[bytes]:
+        found = [to_document(record) for record in self._records if record.day == day]
         for start in range(0, len(found), 7):
-            yield found[start : start + 7]
+            yield ndjson(found[start : start + 7])
 
 
 def charge(
@@ -66,18 +75,29 @@ def record(
     return UsageRecord(day, line, {}, currency, "GlobalStandard", "eastus2", (part,))
 
 
+def month(**fields: Any) -> PeriodToSettle:
+    """March 2026 in UTC and USD."""
+    defaults: dict[str, Any] = {
+        "period": PERIOD,
+        "start": datetime(2026, 3, 1, tzinfo=UTC),
+        "end": datetime(2026, 4, 1, tzinfo=UTC),
+        "days": days_of(PERIOD),
+        "time_zone": "UTC",
+        "currency": "USD",
+        "decimals": 6,
+        "folder": PERIOD,
+        "catalogue": catalogue().digest,
+    }
+    return PeriodToSettle(**(defaults | fields))
+
+
 async def published(
-    records: Sequence[UsageRecord], *, decimals: int = 6, days: Sequence[str] | None = None
+    records: Sequence[UsageRecord], *, writers: Sequence[Writer] = (), **fields: Any
 ) -> tuple[Manifest, dict[str, bytes]]:
+    """What publishing these records gives; `fields` are those of the period."""
     reports = MemoryReports()
-    manifest = await publish(
-        PERIOD,
-        ListedBooks(records),  # type: ignore[arg-type]
-        reports,
-        days=sorted({record.day for record in records}) if days is None else days,
-        catalogue=catalogue(),
-        decimals=decimals,
-    )
+    books = ListedBooks(records)
+    manifest = await publish(month(**fields), books, reports, writers=writers)  # type: ignore[arg-type]
     return manifest, reports.files
 
 

@@ -1,6 +1,8 @@
+import dataclasses
 import json
 import random
-from collections.abc import AsyncIterator, Callable, Sequence
+import re
+from collections.abc import AsyncIterator, Callable
 from decimal import Decimal
 from hashlib import sha256
 
@@ -9,10 +11,22 @@ import pytest
 from chargeback.adapters.memory import MemoryReports
 from chargeback.domain.errors import InvalidConfig, Superseded
 from chargeback.domain.meters import Meter
-from chargeback.domain.records import UsageRecord
+from chargeback.domain.periods import days_of
+from chargeback.domain.records import Part, UsageRecord, ndjson, to_document
 from chargeback.services.publish import publish
 from tests.domain.catalogues import catalogue, usage_line
-from tests.services.published import ISSUE_COLUMNS, PERIOD, ListedBooks, charge, published, record, rows_of, summed
+from tests.services.published import (
+    FURTHER,
+    ISSUE_COLUMNS,
+    PERIOD,
+    ListedBooks,
+    charge,
+    month,
+    published,
+    record,
+    rows_of,
+    summed,
+)
 
 pytestmark = pytest.mark.anyio
 
@@ -23,19 +37,29 @@ async def test_a_row_says_everything_that_the_issue_asks_for() -> None:
     _, files = await published([record(charge(), requests, user="ann", company="Ö & Co")])
 
     text = files[f"{PERIOD}/chargeback-{PERIOD}.csv"].decode()
+    first, second = (row["charge_id"] for row in rows_of(files))
+    assert re.fullmatch(r"[0-9a-f]{32}", first)
     assert text == (
-        f"{ISSUE_COLUMNS},tenant_id,app_id,user_object_id,apim_user_id,backend,variant,allocation_rule\r\n"
+        f"{ISSUE_COLUMNS},tenant_id,app_id,user_object_id,apim_user_id,backend,variant,allocation_rule,{FURTHER}\r\n"
         "2026-03,2026-03-14,company/search,search,,ann,Ö & Co,,chat.completions,azure-openai,gpt-4o-2024-11-20,gpt-4o,"
         "GlobalStandard,eastus2,default,input_tokens,1000,tokens,2.5,1000000 tokens,USD,0.002500,exact,0,"
-        "card/input_tokens@2026-01-01T00Z,,,,,oai-eastus2-x1.openai.azure.com,,by-team\r\n"
+        "card/input_tokens@2026-01-01T00Z,,,,,oai-eastus2-x1.openai.azure.com,,by-team,"
+        f"usage,2.5,2.5,0.0025,0.0025,{first},,,,,,USD,1,,\r\n"
         "2026-03,2026-03-14,company/search,search,,ann,Ö & Co,,chat.completions,azure-openai,gpt-4o-2024-11-20,gpt-4o,"
         "GlobalStandard,eastus2,default,requests,3,requests,,,USD,0.000000,exact,3,,,,,,"
-        "oai-eastus2-x1.openai.azure.com,,by-team\r\n"
+        "oai-eastus2-x1.openai.azure.com,,by-team,"
+        f"usage,,,0,0,{second},,,,,,USD,1,,\r\n"
     )
+    assert first != second
 
 
 async def test_the_manifest_describes_the_files_as_they_are() -> None:
-    manifest, files = await published([record(), record(subscription="sales", centre="company/sales")])
+    manifest, files = await published(
+        [record(), record(subscription="sales", centre="company/sales")],
+        terms="t" * 64,
+        previous_manifest="p" * 64,
+        lineage={"2026-03-14": {"events": 2, "records": 2, "fences": {"0": "token"}}},
+    )
 
     for file in manifest.files:
         content = files[file.path]
@@ -45,7 +69,9 @@ async def test_the_manifest_describes_the_files_as_they_are() -> None:
     assert stored["totals"] == {"USD": "0.005000"}
     assert stored["prices"] == [
         {
+            "contractedUnitPrice": "2.5",
             "currency": "USD",
+            "listUnitPrice": "2.5",
             "meter": "input_tokens",
             "priceId": "card/input_tokens@2026-01-01T00Z",
             "priceUnit": "1000000 tokens",
@@ -53,16 +79,22 @@ async def test_the_manifest_describes_the_files_as_they_are() -> None:
             "unitPrice": "2.5",
         }
     ]
-    assert (stored["days"], stored["decimals"], stored["catalogue"]) == (["2026-03-14"], 6, catalogue().digest)
+    assert (stored["days"], stored["decimals"], stored["catalogue"]) == (days_of(PERIOD), 6, catalogue().digest)
+    assert (stored["state"], stored["timeZone"], stored["currency"]) == ("open", "UTC", "USD")
+    assert (stored["start"], stored["end"]) == ("2026-03-01T00:00:00Z", "2026-04-01T00:00:00Z")
+    assert (stored["terms"], stored["previousManifest"]) == ("t" * 64, "p" * 64)
+    assert stored["lineage"] == {"2026-03-14": {"events": 2, "records": 2, "fences": {"0": "token"}}}
 
 
 async def test_an_empty_month_is_a_header_and_a_total_of_zero() -> None:
-    manifest, files = await published([], days=["2026-03-01", "2026-03-02"])
+    manifest, files = await published([])
 
-    assert rows_of(files) == rows_of(files, "summary") == []
+    (nothing,) = rows_of(files, "summary")
+    assert rows_of(files) == []
+    assert (nothing["cost_centre"], nothing["cost"], nothing["rows"]) == ("unallocated", "0.000000", "0")
     assert files[f"{PERIOD}/chargeback-{PERIOD}.csv"].startswith(ISSUE_COLUMNS.encode())
     assert manifest.totals == {"USD": "0.000000"}
-    assert [file.rows for file in manifest.files] == [0, 0]
+    assert [file.rows for file in manifest.files] == [0, 1]
 
 
 async def test_a_record_whose_usage_went_away_has_no_rows() -> None:
@@ -88,7 +120,8 @@ async def test_unpriced_and_unsettled_usage_has_an_empty_cost_and_is_counted() -
     assert manifest.states["unpriced"].quantities == {"input_tokens": 700}
     assert manifest.states["unsettled"].quantities == {"requests": 5}
     assert manifest.states["estimated"].cost == {"USD": "0.000100"}
-    (summary,) = rows_of(files, "summary")
+    summary, unallocated = rows_of(files, "summary")
+    assert (unallocated["cost_centre"], unallocated["rows"]) == ("unallocated", "0")
     assert (summary["rows"], summary["unpriced_rows"], summary["unsettled_requests"]) == ("4", "1", "5")
     assert (summary["estimated_cost"], summary["cost"], summary["requests"]) == ("0.000100", "0.000100", "7")
 
@@ -118,15 +151,6 @@ async def test_any_text_comes_back_as_it_was(text: str) -> None:
 
     (row,) = rows_of(files)
     assert (row["company"], row["backend"], row["cost_centre"]) == (text, text, text)
-
-
-async def test_each_currency_has_its_own_total() -> None:
-    records = [record(charge(cost="0.0000015")), record(charge(cost="1.25"), currency="EUR", subscription="sales")]
-
-    manifest, files = await published(records)
-
-    assert manifest.totals == {"EUR": "1.250000", "USD": "0.000002"}
-    assert summed(rows_of(files), "currency") == {("EUR",): Decimal("1.25"), ("USD",): Decimal("0.000002")}
 
 
 async def test_a_total_is_rounded_half_to_even() -> None:
@@ -169,7 +193,8 @@ async def test_ten_thousand_lines_in_one_day_balance() -> None:
     rows = rows_of(files)
     assert len(rows) == 10_000
     assert summed(rows) == {(): Decimal(manifest.totals["USD"])}
-    assert summed(rows, "cost_centre") == summed(rows_of(files, "summary"), "cost_centre")
+    by_centre = summed(rows, "cost_centre") | {("unallocated",): Decimal(0)}
+    assert by_centre == summed(rows_of(files, "summary"), "cost_centre")
 
 
 async def test_books_that_change_while_they_are_read_are_not_published() -> None:
@@ -181,45 +206,62 @@ async def test_books_that_change_while_they_are_read_are_not_published() -> None
         await published([record(), record()])
 
 
+async def test_a_record_from_before_there_were_parts_is_not_taken_for_nothing() -> None:
+    class OldBooks(ListedBooks):
+        async def documents(self, day: str) -> AsyncIterator[bytes]:
+            async for page in super().documents(day):
+                yield page.replace(b'"parts":', b'"charges":')
+
+    with pytest.raises(ValueError, match=r"of 2026-03-14 has no parts"):
+        await publish(month(), OldBooks([record()]), MemoryReports())  # type: ignore[arg-type]
+
+
+async def test_only_what_is_dated_in_the_period_is_billed_in_it() -> None:
+    one = record()
+    three = tuple(
+        Part(date, "company/search", "", one.parts[0].charges) for date in ("2026-02-28", "2026-03-01", "2026-04-01")
+    )
+
+    _, files = await published([dataclasses.replace(one, parts=three)])
+
+    assert [row["charge_date"] for row in rows_of(files)] == ["2026-03-01"]
+
+
+async def test_a_date_that_two_utc_days_share_has_one_row_for_a_line() -> None:
+    evening = dataclasses.replace(record(), day="2026-03-13")
+    morning = record(charge(quantity=2000, cost="0.005"))
+
+    _, files = await published([evening, morning])
+
+    (row,) = rows_of(files)
+    assert (row["charge_date"], row["quantity"], row["cost"]) == ("2026-03-14", "3000", "0.007500")
+
+
 async def test_nothing_appears_when_the_books_fail() -> None:
     class FailingBooks(ListedBooks):
-        async def records(self, day: str) -> AsyncIterator[Sequence[UsageRecord]]:
-            yield [record()]
+        async def documents(self, day: str) -> AsyncIterator[bytes]:
+            yield ndjson([to_document(record())])
             raise ConnectionError("gone")
 
     reports = MemoryReports()
 
     with pytest.raises(ConnectionError):
-        await publish(
-            PERIOD,
-            FailingBooks([]),  # type: ignore[arg-type]
-            reports,
-            days=["2026-03-14"],
-            catalogue=catalogue(),
-        )
+        await publish(month(), FailingBooks([]), reports)  # type: ignore[arg-type]
 
     assert reports.files == {}
 
 
 @pytest.mark.parametrize(
-    ("period", "day", "decimals", "fault"),
+    ("period", "decimals", "fault"),
     [
-        ("2026-3", "2026-3-01", 6, "period is '2026-3'"),
-        ("2026-13", "2026-13-01", 6, "period is '2026-13'"),
-        ("2026-03", "2026-04-01", 6, "day 2026-04-01 is not in the period"),
-        ("2026-03", "2026-03-01", 13, "decimals is 13"),
+        ("2026-3", 6, "period '2026-3' is not a month"),
+        ("2026-13", 6, "period '2026-13' is not a month"),
+        ("2026-03", 13, "decimals is 13"),
     ],
 )
-async def test_a_period_that_cannot_be_is_refused(period: str, day: str, decimals: int, fault: str) -> None:
+async def test_a_period_that_cannot_be_is_refused(period: str, decimals: int, fault: str) -> None:
     with pytest.raises(InvalidConfig, match=fault):
-        await publish(
-            period,
-            ListedBooks([]),  # type: ignore[arg-type]
-            MemoryReports(),
-            days=[day],
-            catalogue=catalogue(),
-            decimals=decimals,
-        )
+        await published([], period=period, decimals=decimals)
 
 
 def progress_into(told: list[tuple[str, int]]) -> Callable[[str, int], None]:
@@ -228,14 +270,8 @@ def progress_into(told: list[tuple[str, int]]) -> Callable[[str, int], None]:
 
 async def test_progress_is_told_while_reading_and_writing() -> None:
     told: list[tuple[str, int]] = []
+    books = ListedBooks([record(user=str(n)) for n in range(10)] + [record(day="2026-03-15")])
 
-    await publish(
-        PERIOD,
-        ListedBooks([record(user=str(n)) for n in range(10)]),  # type: ignore[arg-type]
-        MemoryReports(),
-        days=["2026-03-14"],
-        catalogue=catalogue(),
-        progress=progress_into(told),
-    )
+    await publish(month(), books, MemoryReports(), progress=progress_into(told))  # type: ignore[arg-type]
 
-    assert told == [("reading", 7), ("reading", 10), ("writing", 10)]
+    assert told == [("reading", 10), ("reading", 11), ("writing", 11)]

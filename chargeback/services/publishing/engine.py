@@ -1,0 +1,73 @@
+"""The database that a period is settled in: DuckDB on disk, so that memory does not grow with the month.
+
+Amounts are DECIMAL(38, 18) throughout, never doubles: exact, or an error.
+"""
+
+from collections.abc import Mapping
+from decimal import Decimal
+from importlib.resources import files
+from pathlib import Path
+from typing import Any
+
+import duckdb
+
+from chargeback.domain.money import to_text
+
+Row = tuple[Any, ...]
+
+
+class Engine:
+    """A connection with the statements of `*.sql` by name; `{words}` in them are filled in when they are run."""
+
+    def __init__(self, folder: Path, *, decimals: int, memory_limit_mb: int) -> None:
+        self.folder = folder
+        self.database = folder / "period.duckdb"
+        self.decimals = decimals
+        self._connection = duckdb.connect(
+            self.database,
+            config={
+                "memory_limit": f"{memory_limit_mb}MB",
+                "temp_directory": str(folder / "spill"),
+                "threads": 2,
+                "python_enable_replacements": False,
+            },
+        )
+        self._statements = _statements()
+        self._words = {
+            "decimals": str(decimals),
+            "unit": f"CAST('{to_text(Decimal(1).scaleb(-decimals))}' AS DECIMAL(38, {decimals}))",
+        }
+
+    def run(self, name: str, values: Mapping[str, str | int] | None = None, /, **words: object) -> list[Row]:
+        """The rows that a statement gives; of several, the last one's. `values` stand for `$names`, as literals."""
+        text = self._statements[name]
+        for word, fragment in (self._words | words).items():
+            text = text.replace(f"{{{word}}}", str(fragment))
+        for each, value in (values or {}).items():
+            text = text.replace(f"${each}", quoted(value) if isinstance(value, str) else str(value))
+        return self._connection.execute(text).fetchall()
+
+    def insert(self, table: str, rows: list[Row]) -> None:
+        """Add a few rows to a table."""
+        if rows:
+            places = ", ".join("?" * len(rows[0]))
+            self._connection.executemany(f"INSERT INTO {table} VALUES ({places})", rows)  # noqa: S608 our own names
+
+    def close(self) -> None:
+        """Let go of the file."""
+        self._connection.close()
+
+
+def _statements() -> dict[str, str]:
+    found: dict[str, str] = {}
+    for file in (files("chargeback.services.publishing")).iterdir():
+        if file.name.endswith(".sql"):
+            for part in file.read_text("utf-8").split("-- name:")[1:]:
+                name, _, body = part.partition("\n")
+                found[name.strip()] = body
+    return found
+
+
+def quoted(text: str) -> str:
+    """A text as SQL writes it."""
+    return "'" + text.replace("'", "''") + "'"

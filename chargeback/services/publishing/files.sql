@@ -1,0 +1,90 @@
+-- What the files of a period are made of.
+
+-- name: dates of charges
+SELECT min(row), max(row) FROM charges GROUP BY date ORDER BY ALL
+
+-- name: places of slice
+SELECT coalesce(min(place), 0), coalesce(max(place), 0) FROM charges WHERE row BETWEEN $first AND $last
+
+-- name: lines of slice
+COPY (
+    SELECT concat(
+        $start, date, ',', front, text_of_meter, quantity, text_of_price, cost, text_of_state, requests,
+        text_of_price_id, back, text_of_prices, digits(list_cost), ',', digits(contracted_cost), ',',
+        md5(concat(place_id, date, identity)), text_of_exchange, chr(13)
+    )
+    FROM priced JOIN places USING (place)
+    WHERE row BETWEEN $first AND $last AND place BETWEEN $lowest AND $highest
+    ORDER BY row
+) TO $file (FORMAT csv, HEADER false, QUOTE '', ESCAPE '', DELIMITER '')
+
+-- name: count of others
+SELECT count(*) FROM others
+
+-- name: lines of others
+COPY (
+    SELECT concat(concat_ws(',', {cells}), chr(13)) FROM other_rows ORDER BY row
+) TO $file (FORMAT csv, HEADER false, QUOTE '', ESCAPE '', DELIMITER '')
+
+-- name: sums
+CREATE TABLE sums AS
+SELECT
+    'usage' AS kind, payer, meter, state, count(*) AS rows, CAST(sum(quantity) AS DECIMAL(38, 12)) AS quantity,
+    sum(requests) AS requests, CAST(sum(cost) AS DECIMAL(38, {decimals})) AS cost
+FROM priced
+GROUP BY ALL
+UNION ALL
+SELECT
+    kind, payer, meter, state, count(*), CAST(sum(quantity) AS DECIMAL(38, 12)), sum(requests),
+    CAST(sum(cost) AS DECIMAL(38, {decimals}))
+FROM other_rows
+GROUP BY ALL
+
+-- name: summary
+SELECT
+    cost_centre, currency, coalesce(sum(cost), 0)::DECIMAL(38, {decimals}), coalesce(sum(requests), 0)::HUGEINT,
+    {meters},
+    coalesce(sum(rows), 0)::HUGEINT,
+    coalesce(sum(rows) FILTER (state = 'unpriced'), 0)::HUGEINT,
+    coalesce(sum(requests) FILTER (state = 'unsettled'), 0)::HUGEINT,
+    coalesce(sum(cost) FILTER (state = 'estimated'), 0)::DECIMAL(38, {decimals}),
+    {kinds}
+FROM payers LEFT JOIN sums USING (payer)
+GROUP BY payer, currency, cost_centre
+ORDER BY cost_centre, currency
+
+-- name: states
+SELECT
+    state, currency, meter, kind, sum(rows)::HUGEINT, sum(cost)::DECIMAL(38, {decimals}), sum(quantity)::HUGEINT
+FROM sums JOIN payers USING (payer)
+GROUP BY ALL
+ORDER BY ALL
+
+-- name: prices
+SELECT
+    price_id, meter, unit_price, list_unit_price, contracted_unit_price, price_unit, pricing_currency,
+    sum(quantity)::HUGEINT
+FROM charges JOIN tariffs USING (tariff)
+WHERE unit_price IS NOT NULL
+GROUP BY ALL
+ORDER BY ALL
+
+-- name: corrections
+SELECT corrects_period, currency, count(*), coalesce(sum(cost), 0)::DECIMAL(38, {decimals})
+FROM other_rows
+WHERE kind = 'correction'
+GROUP BY ALL
+ORDER BY ALL
+
+-- name: shared costs
+SELECT shared_cost, corrects_period, allocation_basis, currency, cost_centre, allocated_ratio, exact_cost, cost
+FROM other_rows
+WHERE shared_cost <> ''
+ORDER BY ALL
+
+-- name: part of charges
+COPY (
+    SELECT {columns} FROM usage_rows JOIN places AS within USING (place)
+    WHERE row BETWEEN $first AND $last
+    ORDER BY row
+) TO $file (FORMAT parquet, COMPRESSION snappy)

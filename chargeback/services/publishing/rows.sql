@@ -1,0 +1,156 @@
+-- The rows of the period: charges in the order in which they are printed, and the views that show them in full.
+
+-- name: macros
+CREATE MACRO guarded(t) AS CASE WHEN ascii(t) IN (61, 43, 45, 64, 9, 13, 10) THEN '''' || t ELSE t END;
+CREATE MACRO cell(t) AS CASE
+    WHEN contains(t, ',') OR contains(t, '"') OR contains(t, chr(10)) OR contains(t, chr(13))
+    THEN '"' || replace(guarded(t), '"', '""') || '"'
+    ELSE guarded(t)
+END;
+CREATE MACRO digits(amount) AS CASE
+    WHEN amount = 0 THEN '0' ELSE rtrim(rtrim(CAST(amount AS VARCHAR), '0'), '.')
+END;
+CREATE MACRO price(t) AS CASE
+    WHEN t = '' THEN NULL
+    WHEN regexp_full_match(t, '[0-9]{1,16}(\.[0-9]{1,12})?') THEN CAST(t AS DECIMAL(28, 12))
+    ELSE error(concat('a price is ', t, ': it has more than 16 digits or 12 decimals'))
+END;
+CREATE MACRO per_unit(price) AS price * CAST('0.000001' AS DECIMAL(6, 6));
+CREATE MACRO of_many(quantity, unit_price) AS CAST(CAST(quantity AS DECIMAL(19, 0)) * unit_price AS DECIMAL(38, 18));
+-- Amount times rate has up to 30 decimals. A cast rounds halves away from zero; in a tie, twice the rounded half of a
+-- number is its even neighbour. Whole units take no part in that: their product has 12 decimals.
+CREATE MACRO half_even(long) AS CASE
+    WHEN abs(long - CAST(long AS DECIMAL(25, 18))) = CAST('0.0000000000000000005' AS DECIMAL(19, 19))
+    THEN 2 * CAST(long * CAST('0.5' AS DECIMAL(2, 1)) AS DECIMAL(25, 18))
+    ELSE CAST(long AS DECIMAL(25, 18))
+END;
+CREATE MACRO converted(amount, rate) AS CASE
+    WHEN rate = 1 THEN amount
+    ELSE CAST(CAST(trunc(amount) AS DECIMAL(20, 0)) * CAST(rate AS DECIMAL(18, 12)) AS DECIMAL(38, 18))
+        + half_even(CAST(amount - trunc(amount) AS DECIMAL(18, 18)) * CAST(rate AS DECIMAL(18, 12)))
+END;
+
+-- name: tables
+CREATE TABLE units (meter VARCHAR, unit VARCHAR);
+CREATE TABLE conversions (currency VARCHAR, rate DECIMAL(28, 12), date VARCHAR, source VARCHAR);
+CREATE TABLE payers (payer UINTEGER, currency VARCHAR, cost_centre VARCHAR);
+CREATE TABLE charges (
+    row BIGINT, date DATE, payer UINTEGER, place UINTEGER, tariff UINTEGER, quantity BIGINT, exact_cost DECIMAL(38, 18)
+);
+
+-- name: unconverted
+SELECT DISTINCT pricing_currency FROM known_tariffs
+WHERE pricing_currency NOT IN (SELECT currency FROM conversions)
+ORDER BY ALL
+
+-- name: places
+CREATE TABLE places AS
+SELECT
+    row_number() OVER (ORDER BY {front}, {back}, line_state, place_id) AS place,
+    dense_rank() OVER (ORDER BY {front}) AS front_rank,
+    dense_rank() OVER (ORDER BY cost_centre) AS payer,
+    known, replace(CAST(place_id AS VARCHAR), '-', '') AS place_id, {dimensions},
+    concat_ws(',', {front_cells}) AS front, concat_ws(',', {back_cells}) AS back
+FROM (SELECT known, place_id, coalesce(COLUMNS(* EXCLUDE (known, place_id)), '') FROM known_places);
+INSERT INTO payers SELECT DISTINCT payer, $currency, cost_centre FROM places ORDER BY payer
+
+-- name: tariffs
+CREATE TABLE tariffs AS
+SELECT
+    row_number() OVER (
+        ORDER BY meter, state, price_id, unit_price, list_unit_price, contracted_unit_price, pricing_currency
+    ) AS tariff,
+    *,
+    per_unit(list_unit_price) AS list_per_unit,
+    per_unit(contracted_unit_price) AS contracted_per_unit,
+    concat_ws(
+        chr(31), meter, state, price_id, per_million, list_per_million, contracted_per_million, pricing_currency
+    ) AS identity,
+    concat(',', meter, ',') AS text_of_meter,
+    concat(',', unit, ',', digits(unit_price), ',', price_unit, ',', $currency, ',') AS text_of_price,
+    concat(',', state, ',') AS text_of_state,
+    concat(',', cell(price_id), ',') AS text_of_price_id,
+    concat(',usage,', digits(list_unit_price), ',', digits(contracted_unit_price), ',') AS text_of_prices,
+    concat(
+        ',,,,,,', pricing_currency, ',', digits(exchange_rate), ',', exchange_rate_date, ',',
+        cell(exchange_rate_source)
+    ) AS text_of_exchange
+FROM (
+    SELECT
+        known, meter, coalesce(unit, error(concat('there is no meter ', meter))) AS unit, state, price_id, per_million,
+        list_per_million, contracted_per_million, price(per_million) AS unit_price,
+        price(list_per_million) AS list_unit_price, price(contracted_per_million) AS contracted_unit_price,
+        if(per_million = '', '', concat('1000000 ', unit)) AS price_unit, pricing_currency,
+        conversions.rate AS exchange_rate, conversions.date AS exchange_rate_date,
+        conversions.source AS exchange_rate_source
+    FROM known_tariffs
+    JOIN conversions ON conversions.currency = pricing_currency
+    LEFT JOIN units USING (meter)
+)
+
+-- name: dates
+SELECT DISTINCT CAST(date AS VARCHAR) FROM staged ORDER BY ALL
+
+-- name: charges of a date
+-- Where the days of the books are not UTC days, a line has a record on each of two UTC days for one date.
+INSERT INTO charges
+SELECT
+    (SELECT count(*) FROM charges) + row_number() OVER (ORDER BY front_rank, tariff, place), date, payer, place, tariff,
+    quantity, converted(cost, exchange_rate)
+FROM (
+    SELECT date, place AS known_place, tariff AS known_tariff, CAST(sum(quantity) AS BIGINT) AS quantity, sum(cost) AS cost
+    FROM staged
+    WHERE date = CAST($date AS DATE)
+    GROUP BY ALL
+)
+JOIN places ON places.known = known_place
+JOIN tariffs ON tariffs.known = known_tariff
+
+-- name: row views
+-- `cost` is rounded down, and up by one unit where the row is among those that its cost centre's total still needs.
+CREATE MACRO printed(exact_cost, remainder, row, cut_remainder, cut_row) AS
+    CAST(exact_cost - remainder AS DECIMAL(38, {decimals}))
+    + CASE WHEN remainder > cut_remainder OR (remainder = cut_remainder AND row <= cut_row) THEN {unit} ELSE 0 END;
+CREATE VIEW priced AS
+SELECT
+    charges.*, tariffs.* EXCLUDE (tariff, known), if(meter = 'requests', quantity, 0) AS requests,
+    printed(exact_cost, remainder(exact_cost), row, cut_remainder, cut_row) AS cost,
+    if(list_per_unit IS NULL, exact_cost, converted(of_many(quantity, list_per_unit), exchange_rate)) AS list_cost,
+    if(
+        contracted_unit_price IS NULL, exact_cost, converted(of_many(quantity, contracted_per_unit), exchange_rate)
+    ) AS contracted_cost
+FROM charges JOIN tariffs USING (tariff) JOIN cuts USING (payer);
+CREATE VIEW usage_rows AS
+SELECT
+    row, 'usage' AS kind, md5(concat(place_id, date, identity)) AS charge_id, CAST(date AS VARCHAR) AS charge_date,
+    {dimensions}, meter, unit, CAST(quantity AS DECIMAL(28, 12)) AS quantity, state, requests, price_id, price_unit,
+    list_unit_price, contracted_unit_price, unit_price, pricing_currency, exchange_rate, exchange_rate_date,
+    exchange_rate_source, {currency} AS currency, cost, exact_cost, list_cost, contracted_cost, '' AS corrects_period,
+    '' AS corrects_charge_id, '' AS shared_cost, '' AS allocation_basis,
+    CAST(NULL AS DECIMAL(28, 12)) AS allocated_ratio
+FROM priced JOIN places USING (place);
+CREATE VIEW other_rows AS
+SELECT others.* REPLACE (printed(exact_cost, remainder(exact_cost), row, cut_remainder, cut_row) AS cost)
+FROM others JOIN cuts USING (payer);
+CREATE VIEW numbered_rows AS
+SELECT row, {columns} FROM usage_rows UNION ALL SELECT row, {columns} FROM other_rows;
+CREATE VIEW rows AS SELECT {columns} FROM numbered_rows
+
+-- name: other tables
+-- Rows that are not usage of the period come here, in full, before they are numbered.
+CREATE TABLE unnumbered ({types})
+
+-- name: others
+INSERT INTO payers
+SELECT (SELECT count(*) FROM payers) + row_number() OVER (ORDER BY currency, cost_centre), * FROM (
+    (SELECT currency, cost_centre FROM unnumbered UNION SELECT $currency, 'unallocated')
+    EXCEPT SELECT currency, cost_centre FROM payers
+);
+CREATE TABLE others AS
+SELECT
+    (SELECT count(*) FROM charges) + row_number() OVER (ORDER BY kind DESC, charge_date, {order}, charge_id) AS row,
+    payer, unnumbered.*
+FROM unnumbered JOIN payers USING (currency, cost_centre)
+ORDER BY row;
+DROP TABLE unnumbered
+

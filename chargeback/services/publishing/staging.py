@@ -1,0 +1,86 @@
+"""How the books' records come into the database: as the stored documents, without an object for any of them."""
+
+import asyncio
+from collections.abc import Sequence
+
+import duckdb
+
+from chargeback.domain.errors import Superseded
+from chargeback.services.files import Progress
+from chargeback.services.ports import Books
+from chargeback.services.publishing.engine import Engine, quoted
+
+LOAD_BYTES = 24 * 1024 * 1024
+"""Documents are loaded in pieces of about this size, so that memory stays small."""
+
+
+async def stage(engine: Engine, books: Books, days: Sequence[str], dates: str, progress: Progress) -> int:
+    """Load the charges of the UTC days' records whose date meets `dates` (SQL over `part.date`); tells how many.
+
+    Raises `Superseded` where a line comes twice, because the books changed while they were read.
+    """
+    await asyncio.to_thread(engine.run, "staging tables")
+    staging = _Staging(engine, dates, progress)
+    for day in days:
+        async for page in books.documents(day):
+            await staging.add(page)
+        await staging.finish(day)
+    return staging.charges
+
+
+def within(period: str) -> str:
+    """The dates of a period."""
+    return f"part.date[:7] = {quoted(period)}"
+
+
+def among(dates: Sequence[str]) -> str:
+    """These dates."""
+    return f"part.date IN ({', '.join(map(quoted, dates)) or 'NULL'})"
+
+
+class _Staging:
+    """Collects pages until they are worth a load."""
+
+    def __init__(self, engine: Engine, dates: str, progress: Progress) -> None:
+        self._engine = engine
+        self._dates = dates
+        self._progress = progress
+        self._pages: list[bytes] = []
+        self._size = 0
+        self._is_checked = True
+        self.charges = 0
+
+    async def add(self, page: bytes) -> None:
+        self._pages.append(page)
+        self._size += len(page)
+        if self._size >= LOAD_BYTES:
+            await self._load()
+
+    async def finish(self, day: str) -> None:
+        """The day is complete: no line of it may have come twice."""
+        await self._load()
+        if self._is_checked:
+            return
+        if twice := await asyncio.to_thread(self._engine.run, "twice"):
+            raise Superseded(f"the books of {day} changed while they were read: line {twice[0][0]} came twice")
+        await asyncio.to_thread(self._engine.run, "forget seen")
+        self._is_checked = True
+
+    async def _load(self) -> None:
+        if self._pages:
+            pages, self._pages, self._size, self._is_checked = self._pages, [], 0, False
+            self.charges += await asyncio.to_thread(self._insert, pages)
+            self._progress("reading", self.charges)
+
+    def _insert(self, pages: list[bytes]) -> int:
+        file = self._engine.folder / "documents.ndjson"
+        with file.open("wb") as documents:
+            documents.writelines(pages)
+        try:
+            self._engine.run("read documents", {"path": str(file)}, dates=self._dates)
+            self._engine.run("add places")
+            return int(self._engine.run("add charges")[0][0])
+        except duckdb.InvalidInputException as error:
+            raise ValueError(str(error).removeprefix("Invalid Input Error: ")) from error
+        finally:
+            file.unlink()

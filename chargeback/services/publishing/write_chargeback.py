@@ -1,0 +1,52 @@
+"""The chargeback CSV: every row of the period, its costs to the last digit."""
+
+from collections.abc import AsyncIterator, Callable
+from functools import partial
+from pathlib import Path
+
+from chargeback.domain.report import COLUMNS, csv_line
+from chargeback.domain.rows import COLUMNS as TYPES
+from chargeback.domain.rows import TEXT
+from chargeback.services.files import CSV, Files, Progress
+from chargeback.services.publishing.engine import Engine, quoted
+from chargeback.services.publishing.slices import Slice, content, slices
+
+
+async def write_chargeback(engine: Engine, period: str, files: Files, progress: Progress) -> None:
+    """Usage by date and dimensions, then shared costs, then corrections."""
+    await files.write(f"chargeback-{period}.csv", CSV, _lines(engine, period, progress))
+
+
+async def _lines(engine: Engine, period: str, progress: Progress) -> AsyncIterator[tuple[int, bytes]]:
+    yield 0, csv_line(COLUMNS)
+    start = f"{period},"
+    parts: list[tuple[int, Callable[[Path], None]]] = [
+        (each.rows, partial(_write_slice, engine, start, each)) for each in slices(engine)
+    ]
+    if others := engine.run("count of others")[0][0]:
+        parts.append((others, partial(_write_others, engine, period)))
+    done = 0
+    async for rows, piece in content(parts, engine.folder):
+        if rows:
+            done += rows
+            progress("writing", done)
+        yield rows, piece
+
+
+def _write_slice(engine: Engine, start: str, rows: Slice, file: Path) -> None:
+    engine.run("lines of slice", rows.bounds | {"start": start, "file": str(file)})
+
+
+def _write_others(engine: Engine, period: str, file: Path) -> None:
+    engine.run("lines of others", {"file": str(file)}, cells=", ".join(cells(period)))
+
+
+def cells(period: str) -> list[str]:
+    """SQL for the cells of a row, in the order of the columns."""
+    return [quoted(period), *map(_cell, COLUMNS[1:])]
+
+
+def _cell(column: str) -> str:
+    if column in ("cost", "requests"):
+        return f"""coalesce(CAST("{column}" AS VARCHAR), '')"""
+    return f'cell("{column}")' if TYPES[column] == TEXT else f"""coalesce(digits("{column}"), '')"""

@@ -1,0 +1,113 @@
+"""The manifest: what the files of a period hold, where it comes from, and digests to check them with."""
+
+from decimal import Decimal
+from itertools import groupby
+from typing import NamedTuple
+
+from chargeback.domain.money import ZERO, round_total, to_text, total
+from chargeback.domain.report import Corrected, ExchangeRate, Manifest, PriceUsed, Shared, SharedPart, State
+from chargeback.services.files import JSON, Files, whole
+from chargeback.services.period_to_settle import PeriodToSettle
+from chargeback.services.publishing.engine import Engine
+from chargeback.services.publishing.write_summary import summary
+
+
+class Holdings(NamedTuple):
+    """What the rows come to."""
+
+    totals: dict[str, str]
+    states: dict[str, State]
+    prices: list[PriceUsed]
+    shared_costs: list[Shared]
+    corrections: list[Corrected]
+
+
+def holdings(engine: Engine, currency: str) -> Holdings:
+    """Sum up the rows while the database is open."""
+    return Holdings(_totals(engine, currency), _states(engine), _prices(engine), _shared(engine), _corrected(engine))
+
+
+async def write_manifest(to_settle: PeriodToSettle, held: Holdings, files: Files) -> Manifest:
+    """Write it, last of all files."""
+    manifest = Manifest(
+        billing_period=to_settle.period,
+        state="closed" if to_settle.is_closed else "open",
+        start=to_settle.start,
+        end=to_settle.end,
+        time_zone=to_settle.time_zone,
+        currency=to_settle.currency,
+        days=list(to_settle.days),
+        catalogue=to_settle.catalogue,
+        terms=to_settle.terms,
+        decimals=to_settle.decimals,
+        totals=held.totals,
+        requests=sum(state.quantities.get("requests", 0) for state in held.states.values()),
+        states=held.states,
+        prices=held.prices,
+        exchange_rates=[
+            ExchangeRate(currency, to_text(each.rate), each.date, each.source)
+            for currency, each in sorted(to_settle.conversions.items())
+        ],
+        shared_costs=held.shared_costs,
+        corrections=held.corrections,
+        files=list(files.written),
+        previous_manifest=to_settle.previous_manifest,
+        lineage=dict(to_settle.lineage),
+    )
+    await files.write("manifest.json", JSON, whole(1, manifest.to_json()))
+    return manifest
+
+
+def _totals(engine: Engine, currency: str) -> dict[str, str]:
+    totals = {currency: round_total(ZERO, engine.decimals)}
+    for _, of, cost, *_ in summary(engine):
+        totals[of] = total([totals.get(of, ZERO), cost])
+    return {of: format(round_total(amount, engine.decimals), "f") for of, amount in sorted(totals.items())}
+
+
+def _states(engine: Engine) -> dict[str, State]:
+    """A shared cost is no usage: it adds to rows and cost, not to quantities."""
+    states: dict[str, State] = {}
+    for name, currency, meter, kind, rows, cost, quantity in engine.run("states"):
+        known = states.setdefault(name, State(0, {}, {}))
+        if cost is not None:
+            known.cost[currency] = format(total([Decimal(known.cost.get(currency, "0")), cost]), "f")
+        if kind != "shared":
+            known.quantities[meter] = known.quantities.get(meter, 0) + quantity
+        states[name] = State(known.rows + rows, known.cost, known.quantities)
+    return states
+
+
+def _prices(engine: Engine) -> list[PriceUsed]:
+    return [
+        PriceUsed(price_id, meter, to_text(unit), to_text(listed), to_text(contracted), price_unit, currency, quantity)
+        for price_id, meter, unit, listed, contracted, price_unit, currency, quantity in engine.run("prices")
+    ]
+
+
+def _corrected(engine: Engine) -> list[Corrected]:
+    return [
+        Corrected(period, currency, rows, format(cost, "f"))
+        for period, currency, rows, cost in engine.run("corrections")
+    ]
+
+
+def _shared(engine: Engine) -> list[Shared]:
+    found = []
+    for (name, corrects, basis, currency), group in groupby(engine.run("shared costs"), key=lambda row: row[:4]):
+        rows = list(group)
+        found.append(
+            Shared(
+                shared_cost=name,
+                corrects_period=corrects,
+                basis=basis,
+                currency=currency,
+                exact_cost=to_text(total([exact for *_, exact, _ in rows])),
+                cost=format(total([cost for *_, cost in rows]), "f"),
+                parts=[
+                    SharedPart(centre, to_text(ratio), to_text(exact), format(cost, "f"))
+                    for *_, centre, ratio, exact, cost in rows
+                ],
+            )
+        )
+    return found

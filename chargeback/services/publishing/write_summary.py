@@ -1,0 +1,29 @@
+"""The summary CSV: what each cost centre pays, and for what kind of thing."""
+
+from collections.abc import AsyncIterator
+from decimal import Decimal
+
+from chargeback.domain.report import SUMMARY_COLUMNS, SUMMARY_METERS, cell, csv_line
+from chargeback.domain.rows import KINDS
+from chargeback.services.files import CSV, Files
+from chargeback.services.publishing.engine import Engine, Row
+
+
+async def write_summary(engine: Engine, period: str, files: Files) -> None:
+    """A line for each cost centre and currency; `unallocated` is always there."""
+    await files.write(f"summary-{period}.csv", CSV, _lines(engine, period))
+
+
+def summary(engine: Engine) -> list[Row]:
+    """The SUMMARY_COLUMNS without the period."""
+    meters = ", ".join(f"coalesce(sum(quantity) FILTER (meter = '{each}'), 0)::HUGEINT" for each in SUMMARY_METERS)
+    amount = f"DECIMAL(38, {engine.decimals})"
+    kinds = ", ".join(f"coalesce(sum(cost) FILTER (kind = '{each}'), 0)::{amount}" for each in KINDS)
+    return engine.run("summary", meters=meters, kinds=kinds)
+
+
+async def _lines(engine: Engine, period: str) -> AsyncIterator[tuple[int, bytes]]:
+    yield 0, csv_line(SUMMARY_COLUMNS)
+    for centre, currency, *numbers in summary(engine):
+        texts = (format(number, "f") if isinstance(number, Decimal) else str(number) for number in numbers)
+        yield 1, csv_line((period, cell(centre), currency, *texts))
