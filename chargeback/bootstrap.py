@@ -9,7 +9,6 @@ from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from chargeback.domain.calendar import Calendar
 from chargeback.domain.errors import InvalidConfig
 from chargeback.services.ingest import Ingest, TimeLimits, WeightsInForce
 from chargeback.services.post import Poster
@@ -196,19 +195,12 @@ class Container:
         from chargeback.services.period_to_settle import PeriodToSettle
         from chargeback.services.publish import publish
 
-        calendar, catalogue = Calendar(), await self.catalogues.current()
-        start, end = calendar.bounds(period)
         to_settle = PeriodToSettle(
             period=period,
-            start=start,
-            end=end,
-            days=calendar.utc_days(period),
-            time_zone=calendar.time_zone(period),
-            currency=calendar.currency(period),
+            catalogue=await self.catalogues.current(),
+            terms=await self.catalogues.terms(),
             decimals=self.settings.report_decimals,
             folder=period,
-            catalogue=catalogue.digest,
-            centres={centre.path: centre.name for centre in catalogue.allocation.centres},
         )
         return await publish(to_settle, self.books, self.reports, progress=progress or (lambda doing, rows: None))
 

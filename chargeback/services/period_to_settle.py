@@ -1,29 +1,12 @@
-"""What has to be known to settle a period: its bounds, its terms, and what was billed before."""
+"""What has to be known to settle a period: its terms, and what was billed before."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import datetime
-from decimal import Decimal
 from typing import Any
 
-from chargeback.domain.budgets import Budget
-from chargeback.domain.calendar import Calendar
+from chargeback.domain.catalogue import Catalogue
+from chargeback.domain.terms import Terms
 from chargeback.services.ports import Reports
-
-
-@dataclass(frozen=True, slots=True)
-class Conversion:
-    """How costs of another currency come into the currency of the books.
-
-    Attributes:
-        rate: units of the books' currency for one of the other; above zero, at most 12 decimals, below a million.
-        date: YYYY-MM-DD, the day that the rate is of.
-        source: who says so.
-    """
-
-    rate: Decimal
-    date: str
-    source: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,25 +19,40 @@ class Stored:
 
 @dataclass(frozen=True, slots=True)
 class ClosedPeriod:
-    """A closed period that is compared with what the books say now; what differs becomes corrections.
+    """A closed period whose books may have changed since: what they say now besides becomes corrections.
 
     Attributes:
         period: YYYY-MM.
-        dates: the dates of the period that may differ; nothing else is compared.
-        days: the UTC days whose records hold these dates.
-        currency: that it was billed in.
-        conversions: as they were when it was closed, by the other currency.
+        catalogue: frozen when it was closed; its calendar and its currency are the period's.
+        terms: frozen with it.
+        touched: the UTC days whose records may have changed; nothing else is compared.
         billed: its `charges-YYYY-MM.parquet`.
         later: those of the closed periods since, oldest first: they hold the corrections made so far.
     """
 
     period: str
-    dates: tuple[str, ...]
-    days: tuple[str, ...]
-    currency: str
-    conversions: Mapping[str, Conversion]
+    catalogue: Catalogue
+    terms: Terms
+    touched: Sequence[str]
     billed: Stored
     later: tuple[Stored, ...] = ()
+
+    @property
+    def currency(self) -> str:
+        """What it was billed in."""
+        return self.catalogue.calendar.currency(self.period)
+
+    @property
+    def dates(self) -> list[str]:
+        """The dates of the period that the touched days fall on, ascending."""
+        dates = self.catalogue.calendar.dates
+        return sorted({date for day in self.touched for date in dates(day) if date[:7] == self.period})
+
+    @property
+    def days(self) -> list[str]:
+        """The UTC days whose records hold these dates, ascending."""
+        calendar, wanted = self.catalogue.calendar, set(self.dates)
+        return [day for day in calendar.utc_days(self.period) if wanted & set(calendar.dates(day))]
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,49 +61,34 @@ class PeriodToSettle:
 
     Attributes:
         period: YYYY-MM.
-        start: UTC, inclusive.
-        end: UTC, exclusive.
-        days: the UTC days that it touches.
-        time_zone: IANA name.
-        currency: of the books.
+        catalogue: in force, or frozen when the period was closed; its calendar has the bounds and the currency.
+        terms: likewise.
         decimals: places of the printed costs, 0 to 12.
         folder: of the files in the reports, such as `2026-03`.
-        catalogue: digest of the catalogue that rated the period.
-        terms: digest of the terms.
-        centres: cost centre path → name, in the order of the tree.
-        budgets: in force in the period.
-        conversions: by the other currency.
         is_closed: whether these are the final files.
         previous: `charges-YYYY-MM.parquet` of the period before, where it was published.
         previous_manifest: SHA-256 of the manifest of the closed period before; empty where there is none.
-        corrected: closed periods whose books may have changed since.
-        lineage: of each UTC day, what its records come from: counts, fences; part of the manifest as it is.
+        corrected: closed periods whose books may have changed since, oldest first.
+        lineage: of each UTC day, what its records come from: counts, fences; goes into the manifest as it is.
     """
 
     period: str
-    start: datetime
-    end: datetime
-    days: Sequence[str]
-    time_zone: str
-    currency: str
+    catalogue: Catalogue
+    terms: Terms
     decimals: int
     folder: str
-    catalogue: str
-    terms: str = ""
-    centres: Mapping[str, str] = field(default_factory=dict)
-    budgets: tuple[Budget, ...] = ()
-    conversions: Mapping[str, Conversion] = field(default_factory=dict)
     is_closed: bool = False
     previous: Stored | None = None
     previous_manifest: str = ""
     corrected: Sequence[ClosedPeriod] = ()
     lineage: Mapping[str, Any] = field(default_factory=dict)
 
+    @property
+    def currency(self) -> str:
+        """Of the books."""
+        return self.catalogue.calendar.currency(self.period)
 
-def dates_to_compare(
-    calendar: Calendar, period: str, touched: Sequence[str]
-) -> tuple[tuple[str, ...], tuple[str, ...]]:
-    """The dates of a period that the touched UTC days fall on, and the UTC days whose records hold these dates."""
-    of_day = {day: {date for date in calendar.dates(day) if date[:7] == period} for day in calendar.utc_days(period)}
-    dates = {date for day in touched for date in of_day.get(day, ())}
-    return tuple(sorted(dates)), tuple(day for day, found in of_day.items() if found & dates)
+    @property
+    def days(self) -> list[str]:
+        """The UTC days that it touches."""
+        return self.catalogue.calendar.utc_days(self.period)

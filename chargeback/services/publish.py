@@ -16,7 +16,9 @@ from chargeback.services.period_to_settle import PeriodToSettle
 from chargeback.services.ports import Books, Reports
 from chargeback.services.publishing.arrange import arrange_others, arrange_usage, prepare, show
 from chargeback.services.publishing.engine import Engine
+from chargeback.services.publishing.find_corrections import find_corrections, show_previous
 from chargeback.services.publishing.rounding import round_costs
+from chargeback.services.publishing.share_costs import share_costs
 from chargeback.services.publishing.staging import stage, within
 from chargeback.services.publishing.write_chargeback import write_chargeback
 from chargeback.services.publishing.write_manifest import Holdings, holdings, write_manifest
@@ -57,13 +59,17 @@ async def publish(
 
 
 async def _settle(engine: Engine, to_settle: PeriodToSettle, books: Books, progress: Progress) -> None:
-    currency = to_settle.currency
+    period, currency, terms = to_settle.period, to_settle.currency, to_settle.terms
     await asyncio.to_thread(prepare, engine)
-    await stage(engine, books, to_settle.days, within(to_settle.period), progress)
-    await asyncio.to_thread(arrange_usage, engine, currency, to_settle.conversions)
+    for closed in to_settle.corrected:
+        await find_corrections(engine, closed, books, progress)
+    await stage(engine, books, to_settle.days, within(period), progress)
+    await asyncio.to_thread(arrange_usage, engine, period, currency, terms)
+    await asyncio.to_thread(share_costs, engine, to_settle)
     await asyncio.to_thread(arrange_others, engine, currency)
     await asyncio.to_thread(round_costs, engine)
     await asyncio.to_thread(show, engine, currency)
+    await show_previous(engine, to_settle.previous)
 
 
 async def _write(engine: Engine, to_settle: PeriodToSettle, files: Files, progress: Progress) -> Holdings:
@@ -74,16 +80,18 @@ async def _write(engine: Engine, to_settle: PeriodToSettle, files: Files, progre
 
 
 def _settled(database: Path, to_settle: PeriodToSettle) -> Settled:
+    period, calendar = to_settle.period, to_settle.catalogue.calendar
+    start, end = calendar.bounds(period)
     return Settled(
         database=database,
-        period=to_settle.period,
-        start=to_settle.start,
-        end=to_settle.end,
-        time_zone=to_settle.time_zone,
+        period=period,
+        start=start,
+        end=end,
+        time_zone=calendar.time_zone(period),
         currency=to_settle.currency,
         decimals=to_settle.decimals,
         is_closed=to_settle.is_closed,
-        previous=previous_period(to_settle.period),
-        centres=dict(to_settle.centres),
-        budgets=to_settle.budgets,
+        previous=previous_period(period),
+        centres={centre.path: centre.name for centre in to_settle.catalogue.allocation.centres},
+        budgets=to_settle.terms.budgets,
     )

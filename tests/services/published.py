@@ -4,15 +4,14 @@ import csv
 import io
 from collections import defaultdict
 from collections.abc import AsyncIterator, Sequence
-from datetime import UTC, datetime
 from decimal import Decimal
 from typing import Any
 
 from chargeback.adapters.memory import MemoryReports
 from chargeback.domain.meters import Meter
-from chargeback.domain.periods import days_of
 from chargeback.domain.records import ChargeRow, Part, UsageRecord, ndjson, to_document
 from chargeback.domain.report import Manifest
+from chargeback.domain.terms import Terms
 from chargeback.services.period_to_settle import PeriodToSettle
 from chargeback.services.publish import Writer, publish
 from tests.domain.catalogues import catalogue, usage_line
@@ -79,14 +78,10 @@ def month(**fields: Any) -> PeriodToSettle:
     """March 2026 in UTC and USD."""
     defaults: dict[str, Any] = {
         "period": PERIOD,
-        "start": datetime(2026, 3, 1, tzinfo=UTC),
-        "end": datetime(2026, 4, 1, tzinfo=UTC),
-        "days": days_of(PERIOD),
-        "time_zone": "UTC",
-        "currency": "USD",
+        "catalogue": catalogue(),
+        "terms": Terms(),
         "decimals": 6,
         "folder": PERIOD,
-        "catalogue": catalogue().digest,
     }
     return PeriodToSettle(**(defaults | fields))
 

@@ -13,6 +13,7 @@ from chargeback.domain.errors import InvalidConfig, Superseded
 from chargeback.domain.meters import Meter
 from chargeback.domain.periods import days_of
 from chargeback.domain.records import Part, UsageRecord, ndjson, to_document
+from chargeback.domain.terms import ClosingRules, Terms
 from chargeback.services.publish import publish
 from tests.domain.catalogues import catalogue, usage_line
 from tests.services.published import (
@@ -56,7 +57,7 @@ async def test_a_row_says_everything_that_the_issue_asks_for() -> None:
 async def test_the_manifest_describes_the_files_as_they_are() -> None:
     manifest, files = await published(
         [record(), record(subscription="sales", centre="company/sales")],
-        terms="t" * 64,
+        terms=Terms(closing=ClosingRules(grace_hours=1)),
         previous_manifest="p" * 64,
         lineage={"2026-03-14": {"events": 2, "records": 2, "fences": {"0": "token"}}},
     )
@@ -82,7 +83,8 @@ async def test_the_manifest_describes_the_files_as_they_are() -> None:
     assert (stored["days"], stored["decimals"], stored["catalogue"]) == (days_of(PERIOD), 6, catalogue().digest)
     assert (stored["state"], stored["timeZone"], stored["currency"]) == ("open", "UTC", "USD")
     assert (stored["start"], stored["end"]) == ("2026-03-01T00:00:00Z", "2026-04-01T00:00:00Z")
-    assert (stored["terms"], stored["previousManifest"]) == ("t" * 64, "p" * 64)
+    assert stored["terms"] == Terms(closing=ClosingRules(grace_hours=1)).digest != Terms().digest
+    assert stored["previousManifest"] == "p" * 64
     assert stored["lineage"] == {"2026-03-14": {"events": 2, "records": 2, "fences": {"0": "token"}}}
 
 

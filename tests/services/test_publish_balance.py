@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from chargeback.domain.meters import Meter
 from chargeback.domain.records import ChargeRow, UsageRecord
-from chargeback.services.period_to_settle import Conversion
+from chargeback.domain.terms import ExchangeRate, Terms
 from tests.services.published import IDENTITY, charge, published, record, rows_of, summed
 
 pytestmark = pytest.mark.anyio
@@ -89,10 +89,10 @@ async def test_any_books_balance_and_print_the_same_in_any_order(
 ) -> None:
     shuffled = [UsageRecord(**{name: getattr(r, name) for name in r.__slots__}) for r in records]
     rng.shuffle(shuffled)
-    rates = {"EUR": Conversion(RATE, "2026-03-31", "bank")}
+    terms = Terms(exchange_rates=[ExchangeRate("EUR", "USD", RATE, "2026-03-31", "bank")])
 
-    manifest, files = await published(records, decimals=decimals, conversions=rates)
-    _, again = await published(shuffled, decimals=decimals, conversions=rates)
+    manifest, files = await published(records, decimals=decimals, terms=terms)
+    _, again = await published(shuffled, decimals=decimals, terms=terms)
 
     rows = rows_of(files)
     assert files == again

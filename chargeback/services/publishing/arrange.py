@@ -1,6 +1,6 @@
 """Puts a period's rows in their order: usage by date and dimensions, then shared costs, then corrections."""
 
-from collections.abc import Mapping
+from collections.abc import Sequence
 from decimal import Decimal
 
 from chargeback.domain.errors import InvalidConfig
@@ -8,10 +8,11 @@ from chargeback.domain.meters import UNITS
 from chargeback.domain.money import to_text
 from chargeback.domain.report import BACK, FRONT
 from chargeback.domain.rows import COLUMNS, DIMENSIONS, columns
-from chargeback.services.period_to_settle import Conversion
+from chargeback.domain.terms import Terms
 from chargeback.services.publishing.engine import Engine, quoted
 
-ONE = Decimal(1)
+_MAX_RATE = 10**6
+"""So that an amount times a rate fits the engine's 38 digits, with all its decimals."""
 
 
 def prepare(engine: Engine) -> None:
@@ -22,12 +23,12 @@ def prepare(engine: Engine) -> None:
     engine.insert("units", [(meter.value, unit) for meter, unit in UNITS.items()])
 
 
-def arrange_usage(engine: Engine, currency: str, conversions: Mapping[str, Conversion]) -> None:
+def arrange_usage(engine: Engine, period: str, currency: str, terms: Terms) -> None:
     """Order and number what was staged, in the currency of the books.
 
     Raises `InvalidConfig` where there is no exchange rate for a currency.
     """
-    _convert(engine, currency, conversions)
+    add_rates(engine, period, currency, terms, [of for (of,) in engine.run("pricing currencies")])
     engine.run(
         "places",
         {"currency": currency},
@@ -58,26 +59,21 @@ def names(columns: tuple[str, ...]) -> str:
     return ", ".join(f'"{name}"' for name in columns)
 
 
-def _convert(engine: Engine, currency: str, conversions: Mapping[str, Conversion]) -> None:
-    known = {**conversions, currency: Conversion(rate=ONE, date="", source="")}
+def add_rates(engine: Engine, period: str, currency: str, terms: Terms, others: Sequence[str]) -> None:
+    """Note at which rates these currencies come into that of the books, where it is not known yet."""
+    known = {of for of, *_ in engine.run("rates")}
+    rates = [terms.rate_for(period, other, currency) for other in sorted(set(others) - known)]
     faults = [
-        f"exchangeRates: {other} to {currency} is {to_text(each.rate)}; a rate is above zero, below 1000000 and has at"
-        " most 12 decimals"
-        for other, each in known.items()
-        if not _is_rate(each)
+        f"books.yaml: exchangeRates: {each.from_currency} to {each.to_currency} is {to_text(each.rate)};"
+        " a rate is above zero, below 1000000 and has at most 12 decimals"
+        for each in rates
+        if not _is_rate(each.rate)
     ]
     if faults:
         raise InvalidConfig(faults)
-    engine.insert("conversions", [(name, to_text(each.rate), each.date, each.source) for name, each in known.items()])
-    if missing := engine.run("unconverted"):
-        raise InvalidConfig(
-            [
-                f"exchangeRates: there is none from {other} to {currency}, the currency of the books"
-                for (other,) in missing
-            ]
-        )
+    engine.insert("rates", [(each.from_currency, to_text(each.rate), each.date, each.source) for each in rates])
 
 
-def _is_rate(conversion: Conversion) -> bool:
-    exponent = conversion.rate.as_tuple().exponent
-    return 0 < conversion.rate < 10**6 and isinstance(exponent, int) and exponent >= -12
+def _is_rate(rate: Decimal) -> bool:
+    exponent = rate.normalize().as_tuple().exponent
+    return 0 < rate < _MAX_RATE and isinstance(exponent, int) and exponent >= -12

@@ -3,7 +3,7 @@
 Amounts are DECIMAL(38, 18) throughout, never doubles: exact, or an error.
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from decimal import Decimal
 from importlib.resources import files
 from pathlib import Path
@@ -23,6 +23,7 @@ class Engine:
         self.folder = folder
         self.database = folder / "period.duckdb"
         self.decimals = decimals
+        self._memory_limit_mb = memory_limit_mb
         self._connection = duckdb.connect(
             self.database,
             config={
@@ -47,11 +48,15 @@ class Engine:
             text = text.replace(f"${each}", quoted(value) if isinstance(value, str) else str(value))
         return self._connection.execute(text).fetchall()
 
-    def insert(self, table: str, rows: list[Row]) -> None:
-        """Add a few rows to a table."""
-        if rows:
-            places = ", ".join("?" * len(rows[0]))
-            self._connection.executemany(f"INSERT INTO {table} VALUES ({places})", rows)  # noqa: S608 our own names
+    def insert(self, table: str, rows: Sequence[Row]) -> None:
+        """Add rows to a table; decimals are given as texts."""
+        for start in range(0, len(rows), 1000):
+            values = ", ".join(f"({', '.join(map(_literal, row))})" for row in rows[start : start + 1000])
+            self._connection.execute(f"INSERT INTO {table} VALUES {values}")  # noqa: S608 values are literals
+
+    def beside(self, folder: Path) -> "Engine":
+        """Another one with the same limits."""
+        return Engine(folder, decimals=self.decimals, memory_limit_mb=self._memory_limit_mb)
 
     def close(self) -> None:
         """Let go of the file."""
@@ -71,3 +76,9 @@ def _statements() -> dict[str, str]:
 def quoted(text: str) -> str:
     """A text as SQL writes it."""
     return "'" + text.replace("'", "''") + "'"
+
+
+def _literal(value: str | int | None) -> str:
+    if value is None:
+        return "NULL"
+    return quoted(value) if isinstance(value, str) else str(value)

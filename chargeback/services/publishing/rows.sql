@@ -32,16 +32,17 @@ END;
 
 -- name: tables
 CREATE TABLE units (meter VARCHAR, unit VARCHAR);
-CREATE TABLE conversions (currency VARCHAR, rate DECIMAL(28, 12), date VARCHAR, source VARCHAR);
+CREATE TABLE rates (currency VARCHAR, rate DECIMAL(28, 12), date VARCHAR, source VARCHAR);
 CREATE TABLE payers (payer UINTEGER, currency VARCHAR, cost_centre VARCHAR);
 CREATE TABLE charges (
     row BIGINT, date DATE, payer UINTEGER, place UINTEGER, tariff UINTEGER, quantity BIGINT, exact_cost DECIMAL(38, 18)
 );
 
--- name: unconverted
+-- name: pricing currencies
 SELECT DISTINCT pricing_currency FROM known_tariffs
-WHERE pricing_currency NOT IN (SELECT currency FROM conversions)
-ORDER BY ALL
+
+-- name: rates
+SELECT currency, rate, date, source FROM rates ORDER BY currency
 
 -- name: places
 CREATE TABLE places AS
@@ -81,10 +82,10 @@ FROM (
         list_per_million, contracted_per_million, price(per_million) AS unit_price,
         price(list_per_million) AS list_unit_price, price(contracted_per_million) AS contracted_unit_price,
         if(per_million = '', '', concat('1000000 ', unit)) AS price_unit, pricing_currency,
-        conversions.rate AS exchange_rate, conversions.date AS exchange_rate_date,
-        conversions.source AS exchange_rate_source
+        rates.rate AS exchange_rate, rates.date AS exchange_rate_date,
+        rates.source AS exchange_rate_source
     FROM known_tariffs
-    JOIN conversions ON conversions.currency = pricing_currency
+    JOIN rates ON rates.currency = pricing_currency
     LEFT JOIN units USING (meter)
 )
 
@@ -154,3 +155,9 @@ FROM unnumbered JOIN payers USING (currency, cost_centre)
 ORDER BY row;
 DROP TABLE unnumbered
 
+
+-- name: previous rows
+CREATE VIEW previous_rows AS SELECT {columns} FROM read_parquet($file)
+
+-- name: no previous rows
+CREATE VIEW previous_rows AS SELECT * FROM rows WHERE false

@@ -19,35 +19,47 @@ class Holdings(NamedTuple):
     states: dict[str, State]
     prices: list[PriceUsed]
     shared_costs: list[Shared]
+    exchange_rates: list[ExchangeRate]
     corrections: list[Corrected]
 
 
 def holdings(engine: Engine, currency: str) -> Holdings:
     """Sum up the rows while the database is open."""
-    return Holdings(_totals(engine, currency), _states(engine), _prices(engine), _shared(engine), _corrected(engine))
+    rates = [
+        ExchangeRate(other, to_text(rate), date, source)
+        for other, rate, date, source in engine.run("rates")
+        if other != currency
+    ]
+    return Holdings(
+        totals=_totals(engine, currency),
+        states=_states(engine),
+        prices=_prices(engine),
+        shared_costs=_shared(engine),
+        exchange_rates=rates,
+        corrections=_corrected(engine),
+    )
 
 
 async def write_manifest(to_settle: PeriodToSettle, held: Holdings, files: Files) -> Manifest:
     """Write it, last of all files."""
+    calendar = to_settle.catalogue.calendar
+    start, end = calendar.bounds(to_settle.period)
     manifest = Manifest(
         billing_period=to_settle.period,
         state="closed" if to_settle.is_closed else "open",
-        start=to_settle.start,
-        end=to_settle.end,
-        time_zone=to_settle.time_zone,
+        start=start,
+        end=end,
+        time_zone=calendar.time_zone(to_settle.period),
         currency=to_settle.currency,
-        days=list(to_settle.days),
-        catalogue=to_settle.catalogue,
-        terms=to_settle.terms,
+        days=to_settle.days,
+        catalogue=to_settle.catalogue.digest,
+        terms=to_settle.terms.digest,
         decimals=to_settle.decimals,
         totals=held.totals,
         requests=sum(state.quantities.get("requests", 0) for state in held.states.values()),
         states=held.states,
         prices=held.prices,
-        exchange_rates=[
-            ExchangeRate(currency, to_text(each.rate), each.date, each.source)
-            for currency, each in sorted(to_settle.conversions.items())
-        ],
+        exchange_rates=held.exchange_rates,
         shared_costs=held.shared_costs,
         corrections=held.corrections,
         files=list(files.written),

@@ -1,0 +1,79 @@
+"""Compares a closed period with the books as they are now: what differs is charged or returned as corrections."""
+
+import asyncio
+from pathlib import Path
+
+from chargeback.domain.rows import COLUMNS
+from chargeback.services.files import Progress
+from chargeback.services.period_to_settle import ClosedPeriod, Stored
+from chargeback.services.ports import Books
+from chargeback.services.publishing.arrange import arrange_others, arrange_usage, names, prepare, show
+from chargeback.services.publishing.engine import Engine, quoted
+from chargeback.services.publishing.rounding import round_costs
+from chargeback.services.publishing.staging import among, stage
+
+_AMOUNTS = ("quantity", "requests", "exact_cost", "list_cost", "contracted_cost")
+_OWN = ("kind", "charge_id", "cost", "corrects_period", "corrects_charge_id", "shared_cost", "allocation_basis")
+_DESCRIBED = tuple(name for name in COLUMNS if name not in (*_AMOUNTS, *_OWN, "allocated_ratio"))
+
+
+async def find_corrections(engine: Engine, closed: ClosedPeriod, books: Books, progress: Progress) -> None:
+    """Add to the rows what was not billed for a closed period, or too much. Found again once billed, it is nothing."""
+    if not closed.dates:
+        return
+    folder = engine.folder / f"closed-{closed.period}"
+    await asyncio.to_thread(folder.mkdir)
+    then = engine.beside(folder)
+    try:
+        await asyncio.to_thread(prepare, then)
+        await stage(then, books, closed.days, among(closed.dates), progress)
+        await asyncio.to_thread(_arrange, then, closed)
+        await _compare(then, closed, folder / "corrections.parquet")
+    finally:
+        then.close()
+    await asyncio.to_thread(then.database.unlink)
+    await asyncio.to_thread(engine.run, "add corrections", {"file": str(folder / "corrections.parquet")})
+
+
+def _arrange(engine: Engine, closed: ClosedPeriod) -> None:
+    arrange_usage(engine, closed.period, closed.currency, closed.terms)
+    arrange_others(engine, closed.currency)
+    round_costs(engine)
+    show(engine, closed.currency)
+
+
+async def _compare(engine: Engine, closed: ClosedPeriod, found: Path) -> None:
+    files = [
+        str(await fetched(stored, engine.folder / f"billed-{number}.parquet"))
+        for number, stored in enumerate((closed.billed, *closed.later))
+    ]
+    await asyncio.to_thread(
+        engine.run,
+        "corrections",
+        {"billed": files[0], "period": closed.period, "file": str(found)},
+        later=f"[{', '.join(map(quoted, files))}]",
+        dates=", ".join(map(quoted, closed.dates)),
+        described=names(_DESCRIBED),
+        amounts=names(_AMOUNTS),
+        negated=", ".join(f"-{name} AS {name}" for name in _AMOUNTS),
+        sums=", ".join(f"CAST(sum({name}) AS {COLUMNS[name]}) AS {name}" for name in _AMOUNTS),
+        differ=" OR ".join(f"coalesce(sum({name}), 0) <> 0" for name in _AMOUNTS),
+    )
+
+
+async def show_previous(engine: Engine, previous: Stored | None) -> None:
+    """Make the view of the rows of the period before; without them it is empty."""
+    columns = names(tuple(COLUMNS))
+    if previous is None:
+        await asyncio.to_thread(engine.run, "no previous rows")
+        return
+    file = await fetched(previous, engine.folder / "previous.parquet")
+    await asyncio.to_thread(engine.run, "previous rows", {"file": str(file)}, columns=columns)
+
+
+async def fetched(stored: Stored, file: Path) -> Path:
+    """A published file as a local one."""
+    with file.open("wb") as local:
+        async for piece in stored.reports.read(stored.path):
+            local.write(piece)
+    return file

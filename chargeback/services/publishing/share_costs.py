@@ -1,0 +1,75 @@
+"""Splits the costs that no single call causes by what the cost centres used, into rows of their own."""
+
+from datetime import timedelta
+from decimal import Decimal
+from hashlib import blake2b
+
+from chargeback.domain.catalogue import Catalogue
+from chargeback.domain.money import EXACT, to_text
+from chargeback.domain.rows import COLUMNS, TEXT
+from chargeback.domain.shared_costs import DirectUsage, SharedCost, active, amount, measured, split, to_amount
+from chargeback.domain.terms import ExchangeRate
+from chargeback.services.period_to_settle import PeriodToSettle
+from chargeback.services.publishing.arrange import add_rates
+from chargeback.services.publishing.engine import Engine, Row
+
+_MOMENT = timedelta(microseconds=1)
+
+
+def share_costs(engine: Engine, to_settle: PeriodToSettle) -> None:
+    """Add the parts of every shared cost that is charged in the period; those of one sum to it exactly.
+
+    A cost that belongs to a closed period becomes corrections of that one.
+    """
+    period, currency, calendar = to_settle.period, to_settle.currency, to_settle.catalogue.calendar
+    charged = [
+        (cost, times) for cost in to_settle.terms.shared_costs if (times := active(cost, period, calendar)) is not None
+    ]
+    add_rates(engine, period, currency, to_settle.terms, [cost.currency for cost, _ in charged])
+    for cost, times in charged:
+        dates = calendar.date_of(times.first), calendar.date_of(times.after - _MOMENT)
+        usage = _direct_usage(engine, to_settle.catalogue, *dates)
+        rate = to_settle.terms.rate_for(period, cost.currency, currency)
+        price = amount(cost, period, calendar)
+        ratios = split(cost, measured(cost, usage))
+        rows = [_row(cost, dates[0], price, rate, centre, ratio) for centre, ratio in ratios.items()]
+        engine.insert("unnumbered", rows)
+
+
+def _direct_usage(engine: Engine, catalogue: Catalogue, first: str, last: str) -> list[DirectUsage]:
+    found = []
+    for centre, backend, name, *rest in engine.run("direct usage", {"first": first, "last": last}):
+        deployment = catalogue.deployment(backend, name)
+        found.append(DirectUsage(centre, deployment.account if deployment else "", name, *rest))
+    return found
+
+
+def _row(cost: SharedCost, date: str, price: Decimal, rate: ExchangeRate, centre: str, ratio: Decimal) -> Row:
+    whole = to_amount(EXACT.multiply(price, rate.rate))
+    part = EXACT.multiply(whole, ratio)
+    known = {
+        "kind": "correction" if cost.corrects else "shared",
+        "charge_id": blake2b(f"shared\x1f{cost.cost_id}\x1f{centre}".encode(), digest_size=16).hexdigest(),
+        "charge_date": date,
+        "cost_centre": centre,
+        "meter": cost.kind.value,
+        "unit": "share",
+        "quantity": ratio,
+        "state": "exact",
+        "requests": 0,
+        "price_id": cost.cost_id,
+        "price_unit": "1 share",
+        **dict.fromkeys(("list_unit_price", "contracted_unit_price", "unit_price"), price),
+        "pricing_currency": cost.currency,
+        "exchange_rate": rate.rate,
+        "exchange_rate_date": rate.date,
+        "exchange_rate_source": rate.source,
+        "currency": rate.to_currency,
+        **dict.fromkeys(("exact_cost", "list_cost", "contracted_cost"), part),
+        "corrects_period": cost.corrects,
+        "shared_cost": cost.cost_id,
+        "allocation_basis": cost.basis.value,
+        "allocated_ratio": ratio,
+    }
+    absent = {name: "" if kind == TEXT else None for name, kind in COLUMNS.items()}
+    return tuple(to_text(value) if isinstance(value, Decimal) else value for value in (absent | known).values())
