@@ -1,0 +1,111 @@
+"""What was spent on each day of the books, by cost centre, from the summaries of the days: exact, and cheap to read."""
+
+import asyncio
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from datetime import date, timedelta
+from decimal import Decimal
+
+from chargeback.domain.budgets import is_within
+from chargeback.domain.forecast import EVERYTHING
+from chargeback.domain.money import EXACT, ZERO
+from chargeback.services.ports import Books, Document
+
+WEEKS = 10
+"""How far back a pattern is looked for: older habits say little about the coming weeks."""
+
+_READ_AT_ONCE = 8
+
+
+@dataclass(frozen=True, slots=True)
+class Spend:
+    """The spend of a cost centre, alone or with everything below it.
+
+    Attributes:
+        by_date: date of the books → exact cost; dates on which nothing was spent may be absent.
+        currencies: in which it was spent; of more than one, the costs have no sum that means anything.
+    """
+
+    by_date: Mapping[str, Decimal]
+    currencies: frozenset[str]
+
+    @property
+    def currency(self) -> str:
+        """The currency; several are joined by a plus sign."""
+        return "+".join(sorted(self.currencies))
+
+    def since_first(self, last: str) -> list[Decimal]:
+        """What was spent on each date from the first spend to `last`; a date without any is zero."""
+        first = min((day for day, cost in self.by_date.items() if cost), default=last)
+        return [self.by_date.get(day, ZERO) for day in dates_between(first, last)]
+
+    def of(self, period: str) -> dict[str, Decimal]:
+        """The dates of a period."""
+        return {day: cost for day, cost in self.by_date.items() if day.startswith(f"{period}-")}
+
+
+@dataclass(slots=True)
+class History:
+    """The spend of every cost centre alone on the dates from `first` to `last`."""
+
+    first: str
+    last: str
+    _costs: dict[str, dict[str, Decimal]] = field(default_factory=dict)
+    _currencies: dict[str, set[str]] = field(default_factory=dict)
+
+    def add(self, summary: Document) -> None:
+        """Add the summary of a UTC day, which may touch two dates of the books."""
+        for centre, sums in summary["costCentres"].items():
+            for day, cost in sums["dates"].items():
+                if self.first <= day <= self.last:
+                    of_centre = self._costs.setdefault(centre, {})
+                    of_centre[day] = EXACT.add(of_centre.get(day, ZERO), Decimal(cost))
+                    self._currencies.setdefault(centre, set()).update(summary["currencies"])
+
+    @property
+    def centres(self) -> list[str]:
+        """The cost centres that spent anything, ascending."""
+        return sorted(self._costs)
+
+    def alone(self, centre: str) -> Spend:
+        """What a cost centre spent itself."""
+        return self._sum([centre] if centre in self._costs else [])
+
+    def below(self, centre: str) -> Spend:
+        """What a cost centre spent with everything below it; EVERYTHING is all of them."""
+        return self._sum([each for each in self._costs if centre == EVERYTHING or is_within(each, centre)])
+
+    def _sum(self, centres: Iterable[str]) -> Spend:
+        by_date: dict[str, Decimal] = {}
+        currencies: set[str] = set()
+        for centre in centres:
+            currencies |= self._currencies[centre]
+            for day, cost in self._costs[centre].items():
+                by_date[day] = EXACT.add(by_date.get(day, ZERO), cost)
+        return Spend(by_date, frozenset(currencies))
+
+
+async def read_history(books: Books, first: str, last: str) -> History:
+    """The spend on the dates of the books from `first` to `last`.
+
+    The books' dates lie across the UTC days that summaries are of, so a day more is read on either side.
+    """
+    days = dates_between(shifted(first, -1), shifted(last, 1))
+    history = History(first, last)
+    for index in range(0, len(days), _READ_AT_ONCE):
+        found = await asyncio.gather(*(books.summary(day) for day in days[index : index + _READ_AT_ONCE]))
+        for known in found:
+            if known is not None:
+                history.add(known[0])
+    return history
+
+
+def shifted(day: str, days: int) -> str:
+    """The date so many days later."""
+    return (date.fromisoformat(day) + timedelta(days=days)).isoformat()
+
+
+def dates_between(first: str, last: str) -> list[str]:
+    """Every date from one to another, both included."""
+    count = (date.fromisoformat(last) - date.fromisoformat(first)).days + 1
+    return [shifted(first, number) for number in range(count)]
