@@ -11,7 +11,7 @@ from chargeback.domain.forecast import BudgetOutlook, Forecast, Method, Reach, c
 from chargeback.domain.money import total
 from chargeback.domain.periods import days_of
 from chargeback.services.ports import Books
-from chargeback.services.spend_history import WEEKS, History, Spend, dates_between, read_history, shifted
+from chargeback.services.spend_history import WEEKS, History, dates_between, read_history, shifted
 from chargeback.services.spend_models import WEEK, Floats, paths_of
 
 _QUANTILES = (0.025, 0.1, 0.5, 0.9, 0.975)

@@ -11,7 +11,7 @@ from collections.abc import Sequence
 import numpy as np
 from numpy.typing import NDArray
 from statsmodels.regression.linear_model import OLS
-from statsmodels.tsa.exponential_smoothing.ets import ETSModel
+from statsmodels.tsa.exponential_smoothing.ets import ETSModel, ETSResults
 
 from chargeback.domain.forecast import Method
 
@@ -83,7 +83,7 @@ def _smoothing(past: Floats, horizon: int, rng: np.random.Generator) -> Floats |
     return paths.reshape(horizon, PATHS).T if np.isfinite(paths).all() else None
 
 
-def _fit(past: Floats, kind: str):  # type: ignore[no-untyped-def]
+def _fit(past: Floats, kind: str) -> ETSResults | None:
     with warnings.catch_warnings():
         warnings.simplefilter("error")
         try:
