@@ -4,6 +4,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from decimal import Decimal
 
+import msgspec
+
 from chargeback.domain.money import EXACT, ZERO, total
 
 DIMENSIONS = ("model", "application", "user")
@@ -26,8 +28,7 @@ class Sensitivity:
     minimum: Decimal = Decimal(10)
 
 
-@dataclass(frozen=True, slots=True, order=True)
-class Slot:
+class Slot(msgspec.Struct, frozen=True, rename="camel"):
     """A day of a cost centre, without what is below it; or one UTC hour of a UTC day, 0 to 23."""
 
     date: str
@@ -36,7 +37,25 @@ class Slot:
 
 
 @dataclass(frozen=True, slots=True)
-class Change:
+class Finding:
+    """A day or an hour that stands out, not yet explained.
+
+    Attributes:
+        slot: which.
+        currency: of the amounts.
+        spent: exact.
+        usual: an estimate.
+        reference: of the same weekday in the weeks before, the day whose spend (in that hour) was nearest to the usual.
+    """
+
+    slot: Slot
+    currency: str
+    spent: Decimal
+    usual: float
+    reference: str
+
+
+class Change(msgspec.Struct, frozen=True, rename="camel"):
     """What one name contributes to a difference; exact, and negative where it spent less."""
 
     name: str
@@ -49,8 +68,7 @@ class Change:
         return EXACT.subtract(self.after, self.before)
 
 
-@dataclass(frozen=True, slots=True)
-class Anomaly:
+class Anomaly(msgspec.Struct, frozen=True, rename="camel"):
     """A day or an hour that stands out.
 
     Attributes:
@@ -58,7 +76,7 @@ class Anomaly:
         currency: of every amount.
         spent: exact.
         usual: what the pattern leads to expect, in cents; an estimate.
-        compared_with: the same weekday, and hour, of one of the weeks before whose spend was nearest to the usual.
+        compared_with: the date that `movers` start from: a usual one of the same weekday, in the weeks before.
         movers: dimension → the changes since then, the largest first, OTHERS last; they sum to the whole difference.
     """
 

@@ -4,9 +4,10 @@ A forecast is no money in the books. What is spent is exact; everything estimate
 """
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from decimal import ROUND_HALF_EVEN, Context, Decimal, InvalidOperation
 from enum import StrEnum
+
+import msgspec
 
 from chargeback.domain.budgets import Budget
 from chargeback.domain.money import EXACT, ZERO
@@ -35,16 +36,14 @@ class Method(StrEnum):
     """The period is over: what is spent is the total."""
 
 
-@dataclass(frozen=True, slots=True)
-class Interval:
+class Interval(msgspec.Struct, frozen=True, rename="camel"):
     """Bounds that the value lies between with the probability that the name of the field says."""
 
     low: Decimal
     high: Decimal
 
 
-@dataclass(frozen=True, slots=True)
-class Estimate:
+class Estimate(msgspec.Struct, frozen=True, rename="camel"):
     """An estimated amount: as likely above `expected` as below."""
 
     expected: Decimal
@@ -52,8 +51,7 @@ class Estimate:
     within_95: Interval
 
 
-@dataclass(frozen=True, slots=True)
-class Forecast:
+class Forecast(msgspec.Struct, frozen=True, rename="camel"):
     """The month of a cost centre with everything below it.
 
     Attributes:
@@ -77,8 +75,7 @@ class Forecast:
     total: Estimate | None
 
 
-@dataclass(frozen=True, slots=True)
-class Reach:
+class Reach(msgspec.Struct, frozen=True, rename="camel"):
     """When a part of a budget is used up.
 
     Attributes:
@@ -97,8 +94,7 @@ class Reach:
     latest: str | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class BudgetOutlook:
+class BudgetOutlook(msgspec.Struct, frozen=True, rename="camel"):
     """A budget and where the month is taking it.
 
     Attributes:

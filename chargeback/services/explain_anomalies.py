@@ -3,12 +3,11 @@
 from collections.abc import Callable, Sequence
 from decimal import ROUND_HALF_EVEN, Decimal
 
-from chargeback.domain.anomalies import DIMENSIONS, Anomaly, Slot, changes
+from chargeback.domain.anomalies import DIMENSIONS, Anomaly, Finding, Slot, changes
 from chargeback.domain.calendar import Calendar
 from chargeback.domain.lines import Line
 from chargeback.domain.money import EXACT, ZERO
 from chargeback.domain.records import UsageRecord
-from chargeback.services.anomalies import Finding
 from chargeback.services.ports import Books
 from chargeback.services.spend_history import shifted
 from chargeback.services.summarise import cost_of, hourly_costs

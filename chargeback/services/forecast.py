@@ -1,6 +1,5 @@
 """Forecasting a month: what a cost centre will have spent at its end, and when its budgets are used up."""
 
-from dataclasses import dataclass
 from datetime import date
 from decimal import Decimal
 
@@ -9,39 +8,11 @@ import numpy as np
 from chargeback.domain.budgets import Budget
 from chargeback.domain.forecast import BudgetOutlook, Forecast, Method, Reach, certain, marks, reached_on, to_estimate
 from chargeback.domain.money import total
-from chargeback.domain.periods import days_of
-from chargeback.services.ports import Books
-from chargeback.services.spend_history import WEEKS, History, dates_between, read_history, shifted
+from chargeback.services.spend_history import WEEKS, History, Viewpoint
 from chargeback.services.spend_models import WEEK, Floats, paths_of
 
 _QUANTILES = (0.025, 0.1, 0.5, 0.9, 0.975)
 _EARLIEST, _EXPECTED, _LATEST = 0.1, 0.5, 0.9
-
-
-@dataclass(frozen=True, slots=True)
-class Viewpoint:
-    """Which month is looked at, and from when.
-
-    Attributes:
-        period: YYYY-MM.
-        today: the day that is under way; after the period's end, the month is complete.
-        last: the last date whose spend is known: today, or the day before to forecast as if today had just begun.
-    """
-
-    period: str
-    today: str
-    last: str
-
-    @property
-    def dates(self) -> list[str]:
-        """The dates of the period that are still coming, the one under way included."""
-        end = days_of(self.period)[-1]
-        return dates_between(self.today, end) if self.today <= end else []
-
-
-async def read_until(books: Books, view: Viewpoint) -> History:
-    """The history that a forecast rests on: the period so far, and the weeks before today."""
-    return await read_history(books, min(days_of(view.period)[0], shifted(view.today, -WEEKS * WEEK)), view.last)
 
 
 class Course:

@@ -7,8 +7,10 @@ from datetime import date, timedelta
 from decimal import Decimal
 
 from chargeback.domain.budgets import is_within
+from chargeback.domain.errors import InvalidConfig
 from chargeback.domain.forecast import EVERYTHING
 from chargeback.domain.money import EXACT, ZERO
+from chargeback.domain.periods import days_of
 from chargeback.services.ports import Books, Document
 
 WEEKS = 10
@@ -83,6 +85,46 @@ class History:
             for day, cost in self._costs[centre].items():
                 by_date[day] = EXACT.add(by_date.get(day, ZERO), cost)
         return Spend(by_date, frozenset(currencies))
+
+
+@dataclass(frozen=True, slots=True)
+class Viewpoint:
+    """Which month is looked at, and from when.
+
+    Attributes:
+        period: YYYY-MM.
+        today: the date that is under way; after the period's end, the month is complete.
+        last: the last date whose spend is known: today, or the date before, to forecast as if today had just begun.
+    """
+
+    period: str
+    today: str
+    last: str
+
+    @property
+    def dates(self) -> list[str]:
+        """The dates of the period that are still coming, the one under way included."""
+        end = days_of(self.period)[-1]
+        return dates_between(self.today, end) if self.today <= end else []
+
+
+def viewpoint(today: str, *, period: str | None = None, as_of: str | None = None) -> Viewpoint:
+    """The month under way as it is known today; or another period, or as it could be told when a past date began.
+
+    Raises `InvalidConfig` for what lies in the future.
+    """
+    if as_of is not None and as_of > today:
+        raise InvalidConfig([f"{as_of} is yet to come: today is {today} in the books"])
+    seen = as_of or today
+    named = period or seen[:7]
+    if days_of(named)[0] > seen:
+        raise InvalidConfig([f"the period {named} has not begun on {seen}"])
+    return Viewpoint(named, seen, seen if as_of is None else shifted(seen, -1))
+
+
+async def read_until(books: Books, view: Viewpoint) -> History:
+    """The history that a forecast rests on: the period so far, and the weeks before today."""
+    return await read_history(books, min(days_of(view.period)[0], shifted(view.today, -7 * WEEKS)), view.last)
 
 
 async def read_history(books: Books, first: str, last: str) -> History:

@@ -1,34 +1,21 @@
-"""Finding the days and hours on which a cost centre's spend stands out from its pattern, and what moved it."""
+"""Finding the days and hours on which a cost centre's spend stands out from its own pattern."""
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
 from datetime import date
 from decimal import Decimal
 
 import numpy as np
 
-from chargeback.domain.anomalies import Sensitivity, Slot
+from chargeback.domain.anomalies import Finding, Sensitivity, Slot
 from chargeback.domain.money import ZERO
-from chargeback.services.patterns import WEEK, Floats, usual_days, usual_hours
-from chargeback.services.ports import HOURS, Books
+from chargeback.services.hourly_spend import PATTERN_DAYS, HoursOfDay
+from chargeback.services.patterns import WEEK, usual_days, usual_hours
 from chargeback.services.spend_history import History, dates_between, shifted
 
-_HOURLY_DAYS = 28
 _LEAST_DAYS_OF_A_KIND = 6
 """Fewer working days, or weekend days, make no pattern of the hours. Four weeks have eight weekend days."""
 
 _REFERENCES = 4
-
-
-@dataclass(frozen=True, slots=True)
-class Finding:
-    """A day or an hour that stands out: what is usual, and the same one of an earlier week that was most like it."""
-
-    slot: Slot
-    currency: str
-    spent: Decimal
-    usual: float
-    reference: str
 
 
 def unusual_dates(history: History, first: str, last: str, sensitivity: Sensitivity) -> Iterator[Finding]:
@@ -47,51 +34,26 @@ def unusual_dates(history: History, first: str, last: str, sensitivity: Sensitiv
                 yield Finding(Slot(day, centre), spend.currency, by_date[day], float(usual), reference)
 
 
-async def unusual_hours(books: Books, days: Sequence[str], sensitivity: Sensitivity) -> list[Finding]:
-    """The hours of UTC days that stand out; whole days only, ascending and without gaps."""
-    known = [await _Hours.read(books, day) for day in dates_between(shifted(days[0], -_HOURLY_DAYS), days[-1])]
-    return [
-        finding
-        for index in range(_HOURLY_DAYS, len(known))
-        for finding in _unusual_hours(known[index - _HOURLY_DAYS : index], known[index], sensitivity)
-    ]
+def unusual_hours(known: Sequence[HoursOfDay], sensitivity: Sensitivity) -> Iterator[Finding]:
+    """The hours of whole UTC days that stand out; the first PATTERN_DAYS of the days are the pattern only."""
+    for index in range(PATTERN_DAYS, len(known)):
+        yield from _unusual_hours(known[index - PATTERN_DAYS : index], known[index], sensitivity)
 
 
-class _Hours:
-    """The hours of a UTC day; a day without a summary has no spend."""
-
-    def __init__(self, day: str, currencies: Sequence[str], costs: Mapping[str, Sequence[str]]) -> None:
-        self.day = day
-        self.currencies = currencies
-        self._costs = costs
-        self.centres = sorted(costs)
-        self.is_weekend = date.fromisoformat(day).weekday() >= 5
-
-    @classmethod
-    async def read(cls, books: Books, day: str) -> "_Hours":
-        found = await books.summary(day, HOURS)
-        return cls(day, found[0]["currencies"], found[0]["costCentres"]) if found else cls(day, [], {})
-
-    def cost(self, centre: str, hour: int) -> Decimal:
-        return Decimal(self._costs[centre][hour]) if centre in self._costs else ZERO
-
-    def floats(self, centre: str) -> Floats:
-        return np.array(self._costs.get(centre, ("0",) * 24), dtype=np.float64)
-
-
-def _unusual_hours(before: Sequence[_Hours], of: _Hours, sensitivity: Sensitivity) -> Iterator[Finding]:
+def _unusual_hours(before: Sequence[HoursOfDay], of: HoursOfDay, sensitivity: Sensitivity) -> Iterator[Finding]:
     same_kind = [each for each in before if each.is_weekend == of.is_weekend]
-    for centre in of.centres:
-        first = next((index for index, each in enumerate(same_kind) if centre in each.centres), len(same_kind))
+    for centre in of.by_centre:
+        first = next((index for index, each in enumerate(same_kind) if centre in each.by_centre), len(same_kind))
         since = same_kind[first:]
         currencies = {currency for each in (*since, of) for currency in each.currencies}
         if len(since) < _LEAST_DAYS_OF_A_KIND or len(currencies) > 1:
             continue
-        pattern = usual_hours(np.array([each.floats(centre) for each in since]), of.floats(centre))
+        costs = np.array([[float(cost) for cost in each.costs(centre)] for each in (*since, of)])
+        pattern = usual_hours(costs[:-1], costs[-1])
         for hour, (usual, deviations) in enumerate(zip(*pattern, strict=True)):
-            spent = of.cost(centre, hour)
+            spent = of.costs(centre)[hour]
             if _stands_out(spent, usual, deviations, sensitivity):
-                by_date = {each.day: each.cost(centre, hour) for each in since}
+                by_date = {each.day: each.costs(centre)[hour] for each in since}
                 reference = _nearest(by_date, of.day, usual)
                 yield Finding(Slot(of.day, centre, hour), "".join(currencies), spent, float(usual), reference)
 
