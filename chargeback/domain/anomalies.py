@@ -24,7 +24,7 @@ class Sensitivity:
         minimum: how much money must lie between, so that cents do not alarm.
     """
 
-    deviations: float = 5.0
+    deviations: float = 6.0
     minimum: Decimal = Decimal(10)
 
 

@@ -18,6 +18,8 @@ _SEASONAL_DAYS = 3 * WEEK
 _STIFF = {"seasonal": 35, "seasonal_deg": 0, "trend": 29, "robust": True}
 _ROUNDS = 15
 """With the library's own settings the pattern bends to the latest day, which is the one that is asked about."""
+_PARAMETERS = 10
+"""Seven weekdays and about three of the trend: so much the pattern takes from the residuals of few days."""
 _NORMAL = 1.4826
 """The standard deviation of a normal distribution for one median absolute deviation."""
 _LEAST_DAILY, _LEAST_HOURLY = 0.05, 0.15
@@ -41,7 +43,8 @@ def usual_days(values: Sequence[float], weekday: int) -> tuple[Floats, Floats] |
         weekend = (weekday + np.arange(len(spend))) % WEEK >= 5
         usual = np.where(weekend, np.median(scaled[weekend]), np.median(scaled[~weekend]))
     residuals = scaled - usual
-    deviation = max(_NORMAL * float(np.median(np.abs(residuals))), _LEAST_DAILY)
+    freedom = max(len(spend) - _PARAMETERS, 1) / len(spend) if len(spend) >= _SEASONAL_DAYS else 1.0
+    deviation = max(_NORMAL * float(np.median(np.abs(residuals))) / np.sqrt(freedom), _LEAST_DAILY)
     return unit * np.sinh(usual), residuals / deviation
 
 
