@@ -36,12 +36,12 @@ def forecast(period: Period = None, cost_centre: Centre = EVERYTHING, as_of: AsO
         view = viewpoint(today, period=period, as_of=day_of(as_of) if as_of else None)
         history = await read_until(container.books, view)
         centres = look_ahead.centres_of(history, cost_centre)
+        terms = await container.catalogues.terms()
+        into = history.into(calendar.currency(view.period), terms, view.period)
         with progress("cost centres", len(centres)) as advance:
-            found = await look_ahead.forecasts(history, view, centres, lambda doing, done: advance(done))
-        budgets = [
-            each for each in (await container.catalogues.terms()).budgets if _is_below(each.cost_centre, cost_centre)
-        ]
-        outlooks = await look_ahead.outlooks(history, view, budgets)
+            found = await look_ahead.forecasts(history, view, centres, into, lambda doing, done: advance(done))
+        budgets = [each for each in terms.budgets if _is_below(each.cost_centre, cost_centre)]
+        outlooks = await look_ahead.outlooks(history, view, budgets, terms)
         show_forecasts(found)
         show_budgets(outlooks)
         if out is not None:

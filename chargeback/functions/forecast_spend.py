@@ -33,9 +33,9 @@ def blueprint(container: Container) -> func.Blueprint:
 
 async def _log_outlooks(container: Container, now: datetime) -> int:
     calendar = (await container.catalogues.current()).calendar
-    budgets = (await container.catalogues.terms()).budgets
+    terms = await container.catalogues.terms()
     view = viewpoint(calendar.date_of(now))
-    for outlook in await outlooks(await read_until(container.books, view), view, budgets):
+    for outlook in await outlooks(await read_until(container.books, view), view, terms.budgets, terms):
         forecast, total, run_out = outlook.forecast, outlook.forecast.total, outlook.run_out
         if run_out is None:
             total = None  # in another currency than the budget
@@ -51,7 +51,7 @@ async def _log_outlooks(container: Container, now: datetime) -> int:
             to_text(total.within_80.high) if total else "-",
             (run_out.reached or run_out.expected if run_out else None) or "-",
         )
-    return len(budgets)
+    return len(terms.budgets)
 
 
 async def _log_anomalies(container: Container, now: datetime) -> int:

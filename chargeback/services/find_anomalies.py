@@ -25,7 +25,7 @@ def unusual_dates(history: History, first: str, last: str, sensitivity: Sensitiv
         costs = spend.since_first(history.last)
         days = dates_between(shifted(history.last, 1 - len(costs)), history.last)
         pattern = usual_days([float(cost) for cost in costs], date.fromisoformat(days[0]).weekday())
-        if pattern is None or len(spend.currencies) > 1:
+        if pattern is None or spend.is_mixed:
             continue
         by_date = dict(zip(days, costs, strict=True))
         for day, usual, deviations in zip(days, *pattern, strict=True):

@@ -8,7 +8,7 @@ import numpy as np
 from chargeback.domain.budgets import Budget
 from chargeback.domain.forecast import BudgetOutlook, Forecast, Method, Reach, certain, marks, reached_on, to_estimate
 from chargeback.domain.money import total
-from chargeback.services.spend_history import WEEKS, History, Viewpoint
+from chargeback.services.spend_history import WEEKS, History, Into, Viewpoint
 from chargeback.services.spend_models import WEEK, Floats, paths_of
 
 _QUANTILES = (0.025, 0.1, 0.5, 0.9, 0.975)
@@ -18,15 +18,15 @@ _EARLIEST, _EXPECTED, _LATEST = 0.1, 0.5, 0.9
 class Course:
     """How the spend of a cost centre with everything below it goes on until the end of the month."""
 
-    def __init__(self, history: History, centre: str, view: Viewpoint) -> None:
+    def __init__(self, history: History, centre: str, view: Viewpoint, into: Into) -> None:
         self._centre = centre
         self._view = view
-        self._spend = history.below(centre)
+        self._spend = history.below(centre, into)
         self._of_period = self._spend.of(view.period)
         self._method = Method.COMPLETE
         self._days = 0
         self._paths: Floats | None = None
-        if len(self._spend.currencies) > 1:
+        if self._spend.is_mixed:
             self._method = Method.SEVERAL_CURRENCIES
         elif view.dates:
             self._draw()

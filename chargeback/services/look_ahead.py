@@ -11,10 +11,11 @@ from chargeback.domain.anomalies import Anomaly, Finding, Sensitivity
 from chargeback.domain.budgets import Budget
 from chargeback.domain.calendar import Calendar
 from chargeback.domain.forecast import EVERYTHING, BudgetOutlook, Forecast
+from chargeback.domain.terms import Terms
 from chargeback.services.explain_anomalies import explain
 from chargeback.services.hourly_spend import read_hours
 from chargeback.services.ports import Books
-from chargeback.services.spend_history import WEEKS, History, Viewpoint, read_history, shifted
+from chargeback.services.spend_history import WEEKS, History, Into, Viewpoint, read_history, shifted
 
 Progress = Callable[[str, int], None]
 """Told what is being done and how many of it are done since the last time."""
@@ -38,29 +39,33 @@ def centres_of(history: History, below: str = EVERYTHING) -> list[str]:
 
 
 async def forecasts(
-    history: History, view: Viewpoint, centres: Iterable[str], progress: Progress = _silent
+    history: History, view: Viewpoint, centres: Iterable[str], into: Into, progress: Progress = _silent
 ) -> list[Forecast]:
-    """The month's end for each cost centre with everything below it."""
+    """The month's end for each cost centre with everything below it, in one currency where the rates lead to it."""
 
     def work() -> list[Forecast]:
         from chargeback.services.forecast import Course
 
         found = []
         for centre in centres:
-            found.append(Course(history, centre, view).forecast())
+            found.append(Course(history, centre, view, into).forecast())
             progress("forecast", 1)
         return found
 
     return await asyncio.to_thread(work)
 
 
-async def outlooks(history: History, view: Viewpoint, budgets: Sequence[Budget]) -> list[BudgetOutlook]:
-    """Where the month takes each budget."""
+async def outlooks(history: History, view: Viewpoint, budgets: Sequence[Budget], terms: Terms) -> list[BudgetOutlook]:
+    """Where the month takes each budget, in the budget's currency."""
 
     def work() -> list[BudgetOutlook]:
         from chargeback.services.forecast import Course
 
-        return [Course(history, budget.cost_centre, view).outlook(budget) for budget in budgets]
+        found = []
+        for budget in budgets:
+            into = history.into(budget.currency, terms, view.period)
+            found.append(Course(history, budget.cost_centre, view, into).outlook(budget))
+        return found
 
     return await asyncio.to_thread(work)
 

@@ -2,7 +2,8 @@
 
 import asyncio
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
+from contextlib import suppress
+from dataclasses import dataclass
 from datetime import date, timedelta
 from decimal import Decimal
 
@@ -11,6 +12,7 @@ from chargeback.domain.errors import InvalidConfig
 from chargeback.domain.forecast import EVERYTHING
 from chargeback.domain.money import EXACT, ZERO
 from chargeback.domain.periods import days_of
+from chargeback.domain.terms import Terms
 from chargeback.services.ports import Books, Document
 
 WEEKS = 10
@@ -25,7 +27,7 @@ class Spend:
 
     Attributes:
         by_date: date of the books → exact cost; dates on which nothing was spent may be absent.
-        currencies: in which it was spent; of more than one, the costs have no sum that means anything.
+        currencies: of the costs; with more than one, or one made of several, they have no sum that means anything.
     """
 
     by_date: Mapping[str, Decimal]
@@ -35,6 +37,11 @@ class Spend:
     def currency(self) -> str:
         """The currency; several are joined by a plus sign."""
         return "+".join(sorted(self.currencies))
+
+    @property
+    def is_mixed(self) -> bool:
+        """Whether costs of several currencies were added up."""
+        return "+" in self.currency
 
     def since_first(self, last: str) -> list[Decimal]:
         """What was spent on each date from the first spend to `last`; a date without any is zero."""
@@ -46,23 +53,33 @@ class Spend:
         return {day: cost for day, cost in self.by_date.items() if day.startswith(f"{period}-")}
 
 
-@dataclass(slots=True)
+@dataclass(frozen=True, slots=True)
+class Into:
+    """A currency to say costs in: what one unit of each of the others is worth in it."""
+
+    currency: str
+    rates: Mapping[str, Decimal]
+
+
 class History:
     """The spend of every cost centre alone on the dates from `first` to `last`."""
 
-    first: str
-    last: str
-    _costs: dict[str, dict[str, Decimal]] = field(default_factory=dict)
-    _currencies: dict[str, set[str]] = field(default_factory=dict)
+    def __init__(self, first: str, last: str) -> None:
+        self.first = first
+        self.last = last
+        self._costs: dict[str, dict[str, dict[str, Decimal]]] = {}
 
     def add(self, summary: Document) -> None:
-        """Add the summary of a UTC day, which may touch two dates of the books."""
+        """Add the summary of a UTC day, which may touch two dates of the books.
+
+        A day on which the rate card changed its currency has sums of several, which are of no currency any more.
+        """
+        currency = "+".join(summary["currencies"])
         for centre, sums in summary["costCentres"].items():
             for day, cost in sums["dates"].items():
                 if self.first <= day <= self.last:
-                    of_centre = self._costs.setdefault(centre, {})
-                    of_centre[day] = EXACT.add(of_centre.get(day, ZERO), Decimal(cost))
-                    self._currencies.setdefault(centre, set()).update(summary["currencies"])
+                    by_date = self._costs.setdefault(centre, {}).setdefault(currency, {})
+                    by_date[day] = EXACT.add(by_date.get(day, ZERO), Decimal(cost))
 
     @property
     def centres(self) -> list[str]:
@@ -70,20 +87,34 @@ class History:
         return sorted(self._costs)
 
     def alone(self, centre: str) -> Spend:
-        """What a cost centre spent itself."""
-        return self._sum([centre] if centre in self._costs else [])
+        """What a cost centre spent itself, in the currency that it was rated in."""
+        return self._sum([centre] if centre in self._costs else [], None)
 
-    def below(self, centre: str) -> Spend:
-        """What a cost centre spent with everything below it; EVERYTHING is all of them."""
-        return self._sum([each for each in self._costs if centre == EVERYTHING or is_within(each, centre)])
+    def below(self, centre: str, into: Into | None = None) -> Spend:
+        """What a cost centre spent with everything below it; EVERYTHING is all of them.
 
-    def _sum(self, centres: Iterable[str]) -> Spend:
+        What no rate leads into the wanted currency stays in its own.
+        """
+        return self._sum([each for each in self._costs if centre == EVERYTHING or is_within(each, centre)], into)
+
+    def into(self, currency: str, terms: Terms, period: str) -> Into:
+        """The rates of a period from the currencies of this history into one of them or another one."""
+        rates = {}
+        for each in {each for costs in self._costs.values() for each in costs}:
+            with suppress(InvalidConfig):
+                rates[each] = terms.rate_for(period, each, currency).rate
+        return Into(currency, rates)
+
+    def _sum(self, centres: Iterable[str], into: Into | None) -> Spend:
         by_date: dict[str, Decimal] = {}
         currencies: set[str] = set()
         for centre in centres:
-            currencies |= self._currencies[centre]
-            for day, cost in self._costs[centre].items():
-                by_date[day] = EXACT.add(by_date.get(day, ZERO), cost)
+            for currency, costs in self._costs[centre].items():
+                rate = into.rates.get(currency) if into else None
+                currencies.add(currency if rate is None or into is None else into.currency)
+                for day, cost in costs.items():
+                    amount = cost if rate is None else EXACT.multiply(cost, rate)
+                    by_date[day] = EXACT.add(by_date.get(day, ZERO), amount)
         return Spend(by_date, frozenset(currencies))
 
 
