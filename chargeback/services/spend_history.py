@@ -86,9 +86,9 @@ class History:
         """The cost centres that spent anything, ascending."""
         return sorted(self._costs)
 
-    def alone(self, centre: str) -> Spend:
-        """What a cost centre spent itself, in the currency that it was rated in."""
-        return self._sum([centre] if centre in self._costs else [], None)
+    def alone(self, centre: str, into: Into | None = None) -> Spend:
+        """What a cost centre spent itself; without a wanted currency, in that of the rate card."""
+        return self._sum([centre] if centre in self._costs else [], into)
 
     def below(self, centre: str, into: Into | None = None) -> Spend:
         """What a cost centre spent with everything below it; EVERYTHING is all of them.
