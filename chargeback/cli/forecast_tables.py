@@ -37,12 +37,12 @@ def show_budgets(outlooks: Sequence[BudgetOutlook]) -> None:
         return
     table = _table("budgets", ["cost centre", ">budget", ">spent", "outlook"])
     for each in outlooks:
-        budget, forecast = each.budget, each.forecast
+        forecast = each.forecast
         lines = [_reach(reach, forecast) for reach in each.reaches] or [
-            f"no date: money was spent in {forecast.currency}, the budget is in {budget.currency}"
+            f"no date: money was spent in {forecast.currency}, the budget is in {each.currency}"
         ]
-        spent = _money(forecast.spent, forecast.currency or budget.currency)
-        table.add_row(budget.cost_centre, _money(budget.amount, budget.currency), spent, "\n".join(lines))
+        spent = _money(forecast.spent, forecast.currency or each.currency)
+        table.add_row(each.cost_centre, _money(each.amount, each.currency), spent, "\n".join(lines))
     _print(table)
 
 
@@ -77,6 +77,8 @@ def _reach(reach: Reach, forecast: Forecast) -> str:
         return f"{reach.percent} %: {_NO_NUMBER[forecast.method]}"
     if reach.earliest is None:
         return f"{reach.percent} %: not this month"
+    if reach.earliest == reach.latest:
+        return f"{reach.percent} %: on {reach.expected}"
     expected = f"about {reach.expected}" if reach.expected else "probably not this month"
     return f"{reach.percent} %: {expected} (from {reach.earliest} to {reach.latest or 'not this month'})"
 

@@ -98,12 +98,14 @@ class BudgetOutlook(msgspec.Struct, frozen=True, rename="camel"):
     """A budget and where the month is taking it.
 
     Attributes:
-        budget: the limit.
+        cost_centre, amount, currency: the budget's.
         forecast: of its cost centre.
         reaches: its thresholds and 100 %, ascending; empty where the money spent is not in the budget's currency.
     """
 
-    budget: Budget
+    cost_centre: str
+    amount: Decimal
+    currency: str
     forecast: Forecast
     reaches: tuple[Reach, ...]
 
@@ -117,7 +119,7 @@ class BudgetOutlook(msgspec.Struct, frozen=True, rename="camel"):
         """Whether the month is expected to end above the amount, or is above it already."""
         total = self.forecast.total
         expected = total.expected if total else self.forecast.spent
-        return self.forecast.currency == self.budget.currency and expected > self.budget.amount
+        return self.forecast.currency == self.currency and expected > self.amount
 
 
 def to_estimate(quantiles: Sequence[float], least: Decimal | None) -> Estimate:

@@ -72,7 +72,7 @@ class Course:
         """A budget of this cost centre; without dates where the money spent is in other currencies."""
         comparable = self._spend.currencies <= {budget.currency}
         reaches = [self.reach(percent, amount) for percent, amount in marks(budget)] if comparable else []
-        return BudgetOutlook(budget, self.forecast(), tuple(reaches))
+        return BudgetOutlook(budget.cost_centre, budget.amount, budget.currency, self.forecast(), tuple(reaches))
 
     def _sums(self) -> Floats:
         """What is spent of the month at the end of each coming day."""

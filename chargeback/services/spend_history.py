@@ -154,7 +154,10 @@ def viewpoint(today: str, *, period: str | None = None, as_of: str | None = None
 
 
 async def read_until(books: Books, view: Viewpoint) -> History:
-    """The history that a forecast rests on: the period so far, and the weeks before today."""
+    """The history that a forecast rests on: the period so far, and the weeks before today; of a past one, itself."""
+    if not view.dates:
+        days = days_of(view.period)
+        return await read_history(books, days[0], min(days[-1], view.last))
     return await read_history(books, min(days_of(view.period)[0], shifted(view.today, -7 * WEEKS)), view.last)
 
 

@@ -53,4 +53,4 @@ def test_a_budget_is_overrun_when_more_of_its_currency_is_expected(currency: str
     amount = Decimal(total)
     forecast = Forecast("2026-03", "research", currency, "2026-03-31", amount, Method.COMPLETE, 0, certain(amount))
 
-    assert BudgetOutlook(BUDGET, forecast, ()).is_overrun is overrun
+    assert BudgetOutlook(BUDGET.cost_centre, BUDGET.amount, BUDGET.currency, forecast, ()).is_overrun is overrun
