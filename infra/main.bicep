@@ -78,6 +78,9 @@ param publishSchedule string = '0 0 4 * * *'
 @description('Optional. When streamed calls are settled.')
 param settleSchedule string = '0 10/15 * * * *'
 
+@description('Optional. When budgets are projected and anomalies looked for.')
+param forecastSchedule string = '0 0 5 * * *'
+
 @minValue(1)
 @maxValue(168)
 @description('Optional. Hours after which a streamed call without token counts is estimated.')
@@ -203,6 +206,7 @@ module pipeline 'modules/pipeline.bicep' = {
       AUDIT_SCHEDULE: auditSchedule
       PUBLISH_SCHEDULE: publishSchedule
       SETTLE_SCHEDULE: settleSchedule
+      FORECAST_SCHEDULE: forecastSchedule
       SETTLE_DEADLINE_HOURS: string(settleDeadlineHours)
       SETTLE_QUIET_SECONDS: string(settleQuietSeconds)
       REPORT_DECIMALS: string(reportDecimals)

@@ -24,6 +24,7 @@ SCHEDULES = {
     "SETTLE_SCHEDULE": "0 10/15 * * * *",
     "AUDIT_SCHEDULE": "0 30 2 * * *",
     "PUBLISH_SCHEDULE": "0 0 4 * * *",
+    "FORECAST_SCHEDULE": "0 0 5 * * *",
 }
 
 
@@ -56,6 +57,7 @@ async def test_the_worker_finds_every_function(clean_stores: Stack) -> None:
 
     assert json.loads(names) == [
         "audit_ledger",
+        "forecast_spend",
         "http_app",
         "ingest_usage",
         "post_usage",

@@ -19,7 +19,7 @@ from azure.cosmos.aio import ContainerProxy, CosmosClient
 from chargeback.adapters.failures import first_line
 from chargeback.domain.errors import StoreUnavailable, Superseded
 from chargeback.domain.records import UsageRecord, from_document, ndjson, to_document
-from chargeback.services.ports import Document, Posting
+from chargeback.services.ports import SUMS, Document, Posting, View
 
 MAX_BATCH_BYTES = 1_500_000
 _AGAIN = {408, 429, 449, 503}
@@ -106,25 +106,25 @@ class CosmosBooks:
             async for page in self._query(day, "usage").by_page():
                 yield ndjson([document async for document in page])
 
-    async def summary(self, day: str) -> tuple[Document, str] | None:
+    async def summary(self, day: str, view: View = SUMS) -> tuple[Document, str] | None:
         """The day's summary with its token."""
         async with _translated(f"reading the summary of {day}"):
             try:
-                document = await self._container.read_item("summary", partition_key=day)
+                document = await self._container.read_item(view, partition_key=day)
             except exceptions.CosmosResourceNotFoundError:
                 return None
         return document["summary"], document["_etag"]
 
-    async def put_summary(self, day: str, summary: Document, after: str | None) -> None:
+    async def put_summary(self, day: str, summary: Document, after: str | None, view: View = SUMS) -> None:
         """Set the summary, unless another run set it first."""
-        document = {"id": "summary", "day": day, "kind": "summary", "summary": summary}
+        document = {"id": view, "day": day, "kind": view, "summary": summary}
         async with _translated(f"writing the summary of {day}"):
             try:
                 if after is None:
                     await self._container.create_item(document)
                 else:
                     await self._container.replace_item(
-                        "summary", document, etag=after, match_condition=MatchConditions.IfNotModified
+                        view, document, etag=after, match_condition=MatchConditions.IfNotModified
                     )
             except exceptions.CosmosHttpResponseError as error:
                 if error.status_code in _LOST:

@@ -17,7 +17,7 @@ from chargeback.domain.meters import Quantities
 from chargeback.domain.records import UsageRecord, ndjson, to_document
 from chargeback.domain.settlement import LoggedCall, TokenCount
 from chargeback.domain.terms import Terms
-from chargeback.services.ports import Changed, CountedLine, Document, Posting, Rejected, Version, Weighted
+from chargeback.services.ports import SUMS, Changed, CountedLine, Document, Posting, Rejected, Version, View, Weighted
 
 
 class MemoryLedger:
@@ -188,7 +188,7 @@ class MemoryBooks:
     def __init__(self) -> None:
         self.days: dict[str, dict[str, UsageRecord]] = {}
         self._postings: dict[tuple[str, int], Posting] = {}
-        self._summaries: dict[str, tuple[Document, str]] = {}
+        self._summaries: dict[tuple[str, View], tuple[Document, str]] = {}
 
     async def postings(self, day: str) -> dict[int, Posting]:
         """The fences of the day's shards."""
@@ -220,16 +220,16 @@ class MemoryBooks:
         async for page in self.records(day):
             yield ndjson(map(to_document, page))
 
-    async def summary(self, day: str) -> tuple[Document, str] | None:
+    async def summary(self, day: str, view: View = SUMS) -> tuple[Document, str] | None:
         """The day's summary with its token."""
-        return self._summaries.get(day)
+        return self._summaries.get((day, view))
 
-    async def put_summary(self, day: str, summary: Document, after: str | None) -> None:
+    async def put_summary(self, day: str, summary: Document, after: str | None, view: View = SUMS) -> None:
         """Set the summary, unless another run set it first."""
-        known = self._summaries.get(day)
+        known = self._summaries.get((day, view))
         if (known[1] if known else None) != after:
             raise Superseded(f"the summary of {day} was written by another run")
-        self._summaries[day] = (summary, secrets.token_hex(4))
+        self._summaries[day, view] = (summary, secrets.token_hex(4))
 
     async def ping(self) -> None:
         """Always there."""

@@ -30,7 +30,8 @@ def blueprint(container: Container) -> func.Blueprint:
                 posted.unsettled,
                 timer.past_due,
             )
-        for spend in await month_spend(container.books, now):
+        calendar = (await container.catalogues.current()).calendar
+        for spend in await month_spend(container.books, calendar, await container.catalogues.terms(), now):
             log.info(
                 "spend month=%s cost_centre=%s currency=%s cost=%s",
                 spend.month,

@@ -1,22 +1,25 @@
 """What each cost centre has spent since the month began, from the summaries of its days: what budget alerts watch."""
 
-import asyncio
 from dataclasses import dataclass
 from datetime import datetime
 from decimal import Decimal
 
-from chargeback.domain.money import EXACT, ZERO
+from chargeback.domain.calendar import Calendar
+from chargeback.domain.money import total
+from chargeback.domain.terms import Terms
 from chargeback.services.ports import Books
+from chargeback.services.spend_history import read_history
 
 
 @dataclass(frozen=True, slots=True)
-class Spend:
+class MonthSpend:
     """The posted cost of a cost centre alone, without its descendants.
 
     Attributes:
-        month: as 2026-11.
+        month: the billing period, as 2026-11.
         cost_centre: its path.
-        currency: of the cost; several are joined by a plus sign, and then fit no budget.
+        currency: of the books; or of the rate card where no exchange rate leads there. Several are joined by a plus
+            sign, and then fit no budget.
         cost: exact.
     """
 
@@ -26,14 +29,14 @@ class Spend:
     cost: Decimal
 
 
-async def month_spend(books: Books, now: datetime) -> list[Spend]:
-    """The spend of every cost centre in the month of `now` (UTC), in the order of their paths."""
-    days = [f"{now:%Y-%m}-{day:02}" for day in range(1, now.day + 1)]
-    summaries = await asyncio.gather(*(books.summary(day) for day in days))
-    costs: dict[str, Decimal] = {}
-    currencies: dict[str, set[str]] = {}
-    for document in (known[0] for known in summaries if known is not None):
-        for centre, sums in document["costCentres"].items():
-            costs[centre] = EXACT.add(costs.get(centre, ZERO), Decimal(sums["cost"]))
-            currencies.setdefault(centre, set()).update(document["currencies"])
-    return [Spend(f"{now:%Y-%m}", name, "+".join(sorted(currencies[name])), costs[name]) for name in sorted(costs)]
+async def month_spend(books: Books, calendar: Calendar, terms: Terms, now: datetime) -> list[MonthSpend]:
+    """The spend of every cost centre in the billing period of `now` (UTC), in the order of their paths."""
+    today = calendar.date_of(now)
+    month = today[:7]
+    history = await read_history(books, f"{month}-01", today)
+    into = history.into(calendar.currency(month), terms, month)
+    spent = {centre: history.alone(centre, into) for centre in history.centres}
+    return [
+        MonthSpend(month, centre, spend.currency, total(list(spend.by_date.values())))
+        for centre, spend in spent.items()
+    ]

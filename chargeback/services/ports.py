@@ -7,7 +7,7 @@ from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import Any, NamedTuple, Protocol
+from typing import Any, Final, Literal, NamedTuple, Protocol
 
 from chargeback.domain.catalogue import Catalogue
 from chargeback.domain.events import UsageEvent
@@ -19,6 +19,11 @@ from chargeback.domain.settlement import LoggedCall, TokenCount
 from chargeback.domain.terms import Terms
 
 Document = dict[str, Any]
+
+SUMS: Final = "summary"
+HOURS: Final = "hours"
+View = Literal["summary", "hours"]
+"""The documents that are made of a day's records: their sums, and the spend of each hour."""
 
 
 class Ledger(Protocol):
@@ -157,10 +162,10 @@ class Books(Protocol):
     def documents(self, day: str) -> AsyncIterator[bytes]:
         """The same records as they are stored (`domain.records.to_document`): pages of NDJSON, each line ended."""
 
-    async def summary(self, day: str) -> tuple[Document, str] | None:
+    async def summary(self, day: str, view: View = SUMS) -> tuple[Document, str] | None:
         """The day's summary with its token."""
 
-    async def put_summary(self, day: str, summary: Document, after: str | None) -> None:
+    async def put_summary(self, day: str, summary: Document, after: str | None, view: View = SUMS) -> None:
         """Set the summary. Raises `Superseded` if `after` is not the token of the latest."""
 
     async def ping(self) -> None:

@@ -26,6 +26,7 @@ var queries = [
   { name: 'audit-missing', severity: 1, every: 'PT1H', window: 'P2D', by: [], query: loadTextContent('../queries/alerts/audit-missing.kql') }
   { name: 'backend-refusing', severity: 2, every: 'PT5M', window: 'PT10M', by: ['backend'], query: loadTextContent('../queries/alerts/backend-refusing.kql') }
   { name: 'budget-reached', severity: 3, every: 'PT15M', window: 'PT2H', by: ['costCentre', 'threshold'], query: replace(loadTextContent('../queries/alerts/budget-reached.kql'), 'BUDGETS', budgetTable) }
+  { name: 'budget-overrun', severity: 3, every: 'PT1H', window: 'PT2H', by: ['cost_centre'], query: loadTextContent('../queries/alerts/budget-overrun.kql') }
   { name: 'events-missing', severity: 1, every: 'PT15M', window: 'PT1H', by: [], query: loadTextContent('../queries/alerts/events-missing.kql') }
   { name: 'function-failing', severity: 1, every: 'PT5M', window: 'PT15M', by: ['function'], query: loadTextContent('../queries/alerts/function-failing.kql') }
   { name: 'gateway-errors', severity: 0, every: 'PT5M', window: 'PT10M', by: ['Region'], query: loadTextContent('../queries/alerts/gateway-errors.kql') }
@@ -33,6 +34,7 @@ var queries = [
   { name: 'ledger-drift', severity: 1, every: 'PT1H', window: 'PT1H', by: ['day'], query: loadTextContent('../queries/alerts/ledger-drift.kql') }
   { name: 'posting-late', severity: 1, every: 'PT15M', window: 'PT6H', by: [], query: loadTextContent('../queries/alerts/posting-late.kql') }
   { name: 'quarantined', severity: 2, every: 'PT15M', window: 'PT15M', by: [], query: loadTextContent('../queries/alerts/quarantined.kql') }
+  { name: 'spend-anomaly', severity: 3, every: 'PT1H', window: 'PT2H', by: ['cost_centre'], query: loadTextContent('../queries/alerts/spend-anomaly.kql') }
   { name: 'unpriced', severity: 2, every: 'PT1H', window: 'PT1H', by: ['day'], query: loadTextContent('../queries/alerts/unpriced.kql') }
   { name: 'unsettled', severity: 2, every: 'PT1H', window: 'PT1H', by: ['day'], query: loadTextContent('../queries/alerts/unsettled.kql') }
 ]

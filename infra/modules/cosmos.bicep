@@ -27,8 +27,9 @@ param workspaceResourceId string
 var serverless = maxThroughput == 0
 var databaseName = 'chargeback'
 var containers = [
-  { name: 'usage', partitionKey: '/day' }
-  { name: 'control', partitionKey: '/kind' }
+  // Nobody searches within the documents that sum up a day; an index of every figure in them would cost more than they.
+  { name: 'usage', partitionKey: '/day', unindexed: ['/summary/*'] }
+  { name: 'control', partitionKey: '/kind', unindexed: [] }
 ]
 var locations = union([location], empty(secondaryLocation) ? [] : [secondaryLocation])
 
@@ -65,7 +66,15 @@ resource container 'Microsoft.DocumentDB/databaseAccounts/sqlDatabases/container
     parent: database
     name: item.name
     properties: {
-      resource: { id: item.name, partitionKey: { paths: [item.partitionKey], kind: 'Hash', version: 2 } }
+      resource: {
+        id: item.name
+        partitionKey: { paths: [item.partitionKey], kind: 'Hash', version: 2 }
+        indexingPolicy: {
+          indexingMode: 'consistent'
+          includedPaths: [{ path: '/*' }]
+          excludedPaths: map(concat(item.unindexed, ['/"_etag"/?']), path => { path: path })
+        }
+      }
       options: serverless ? {} : { autoscaleSettings: { maxThroughput: maxThroughput } }
     }
   }

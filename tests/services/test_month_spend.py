@@ -6,13 +6,17 @@ from decimal import Decimal
 from typing import Any
 
 from chargeback.adapters.memory import MemoryBooks
-from chargeback.services.month_spend import Spend, month_spend
+from chargeback.domain.calendar import BooksSetting, Calendar
+from chargeback.domain.terms import ExchangeRate, Terms
+from chargeback.services.month_spend import MonthSpend, month_spend
 
 NOW = datetime(2026, 11, 3, 12, tzinfo=UTC)
+CALENDAR = Calendar()
+TERMS = Terms()
 
 
 def summary(day: str, currency: str = "USD", **costs: str) -> dict[str, Any]:
-    centres = {name.replace("_", "/"): {"cost": cost} for name, cost in costs.items()}
+    centres = {name.replace("_", "/"): {"cost": cost, "dates": {day: cost}} for name, cost in costs.items()}
     return {"day": day, "currencies": [currency], "costCentres": centres}
 
 
@@ -23,8 +27,8 @@ async def books_with(*summaries: dict[str, Any]) -> MemoryBooks:
     return books
 
 
-async def spend_of(*summaries: dict[str, Any]) -> list[Spend]:
-    return await month_spend(await books_with(*summaries), NOW)
+async def spend_of(*summaries: dict[str, Any]) -> list[MonthSpend]:
+    return await month_spend(await books_with(*summaries), CALENDAR, TERMS, NOW)
 
 
 def test_the_days_of_the_month_are_added_up_exactly_for_each_cost_centre() -> None:
@@ -36,8 +40,8 @@ def test_the_days_of_the_month_are_added_up_exactly_for_each_cost_centre() -> No
     )
 
     assert found == [
-        Spend("2026-11", "product/search", "USD", Decimal("5")),
-        Spend("2026-11", "research", "USD", Decimal("0.3")),
+        MonthSpend("2026-11", "product/search", "USD", Decimal("5")),
+        MonthSpend("2026-11", "research", "USD", Decimal("0.3")),
     ]
 
 
@@ -51,3 +55,23 @@ def test_costs_of_two_currencies_are_said_to_be_mixed() -> None:
     found = run(spend_of(summary("2026-11-01", research="1"), summary("2026-11-02", "EUR", research="1")))
 
     assert [spend.currency for spend in found] == ["EUR+USD"]
+
+
+def test_a_day_that_touches_two_months_of_the_books_counts_for_each_what_is_its_own() -> None:
+    edge = summary("2026-10-31", research="3")
+    edge["costCentres"]["research"]["dates"] = {"2026-10-31": "1", "2026-11-01": "2"}
+
+    (found,) = run(spend_of(edge, summary("2026-11-02", research="10")))
+
+    assert found.cost == Decimal(12)
+
+
+def test_spend_is_said_in_the_currency_of_the_books() -> None:
+    calendar = Calendar((BooksSetting("2026-01", "Europe/Berlin", "EUR"),))
+    terms = Terms(exchange_rates=[ExchangeRate("USD", "EUR", Decimal("0.92"), "2026-10-31", "ECB")])
+
+    async def work(terms: Terms) -> list[MonthSpend]:
+        return await month_spend(await books_with(summary("2026-11-01", research="50")), calendar, terms, NOW)
+
+    assert run(work(terms)) == [MonthSpend("2026-11", "research", "EUR", Decimal("46.00"))]
+    assert run(work(Terms())) == [MonthSpend("2026-11", "research", "USD", Decimal(50))]

@@ -1,0 +1,103 @@
+"""Where the month is going, and what stands out in it."""
+
+from datetime import UTC, datetime
+from decimal import Decimal, InvalidOperation
+from pathlib import Path
+from typing import Annotated, Any
+
+import msgspec
+import typer
+
+from chargeback.bootstrap import Container
+from chargeback.cli.forecast_tables import show_anomalies, show_budgets, show_forecasts
+from chargeback.cli.terminal import day_of, progress, run
+from chargeback.domain.anomalies import Sensitivity
+from chargeback.domain.budgets import is_within
+from chargeback.domain.forecast import EVERYTHING
+from chargeback.domain.periods import days_of
+from chargeback.services import look_ahead
+from chargeback.services.spend_history import read_until, shifted, viewpoint
+
+app = typer.Typer()
+
+Period = Annotated[str | None, typer.Option(help="The month, YYYY-MM; the one under way if unset.")]
+Centre = Annotated[str, typer.Option("--cost-centre", help="Only this cost centre and those below it.")]
+AsOf = Annotated[str | None, typer.Option(help="As it could be told when this day (YYYY-MM-DD) began.")]
+Out = Annotated[Path | None, typer.Option(help="Also write what is shown into this JSON file.")]
+
+
+@app.command()
+def forecast(period: Period = None, cost_centre: Centre = EVERYTHING, as_of: AsOf = None, out: Out = None) -> None:
+    """Project each cost centre's month end with its intervals, and the day on which each budget is used up."""
+
+    async def work(container: Container) -> None:
+        calendar = (await container.catalogues.current()).calendar
+        today = calendar.date_of(datetime.now(UTC))
+        view = viewpoint(today, period=period, as_of=day_of(as_of) if as_of else None)
+        history = await read_until(container.books, view)
+        centres = look_ahead.centres_of(history, cost_centre)
+        terms = await container.catalogues.terms()
+        into = history.into(calendar.currency(view.period), terms, view.period)
+        with progress("cost centres", len(centres)) as advance:
+            found = await look_ahead.forecasts(history, view, centres, into, lambda doing, done: advance(done))
+        budgets = [each for each in terms.budgets if _is_below(each.cost_centre, cost_centre)]
+        outlooks = await look_ahead.outlooks(history, view, budgets, terms)
+        show_forecasts(found)
+        show_budgets(outlooks)
+        if out is not None:
+            _write(out, {"forecasts": found, "budgets": outlooks})
+
+    run(work)
+
+
+@app.command()
+def anomalies(
+    period: Period = None,
+    cost_centre: Centre = EVERYTHING,
+    as_of: AsOf = None,
+    minimum: Annotated[str, typer.Option(help="Differences of less money are left out.")] = "10",
+    out: Out = None,
+) -> None:
+    """List the days, and hours of the last days, that stand out from a cost centre's pattern, and what moved them."""
+
+    async def work(container: Container) -> None:
+        calendar = (await container.catalogues.current()).calendar
+        now = datetime.now(UTC)
+        # A day is looked at when it is over both in the books and in UTC, whose hours are counted.
+        today = min(calendar.date_of(now), now.date().isoformat())
+        view = viewpoint(today, period=period, as_of=day_of(as_of) if as_of else None)
+        first, end = days_of(view.period)[0], days_of(view.period)[-1]
+        with progress("records", None) as advance:
+            found = await look_ahead.anomalies(
+                container.books,
+                calendar,
+                first,
+                min(end, shifted(view.today, -1)),
+                sensitivity=Sensitivity(minimum=_amount(minimum)),
+                progress=lambda doing, done: advance(done),
+            )
+        shown = [each for each in found if _is_below(each.slot.cost_centre, cost_centre)]
+        show_anomalies(view.period, shown)
+        if out is not None:
+            _write(out, {"anomalies": shown})
+
+    run(work)
+
+
+def _is_below(path: str, centre: str) -> bool:
+    return centre == EVERYTHING or is_within(path, centre)
+
+
+def _amount(text: str) -> Decimal:
+    try:
+        amount = Decimal(text)
+    except InvalidOperation:
+        amount = Decimal("NaN")
+    if not amount.is_finite() or amount < 0:
+        raise typer.BadParameter(f"{text!r} is not an amount of money")
+    return amount
+
+
+def _write(file: Path, content: dict[str, Any]) -> None:
+    file.write_bytes(msgspec.json.format(msgspec.json.encode(content), indent=2) + b"\n")
+    typer.echo(f"→ {file}")

@@ -1,0 +1,111 @@
+"""How forecasts and anomalies look in a terminal."""
+
+from collections.abc import Iterable, Sequence
+from decimal import Decimal
+
+from rich.console import Console
+from rich.table import Table
+
+from chargeback.domain.anomalies import Anomaly, Change
+from chargeback.domain.forecast import BudgetOutlook, Forecast, Interval, Method, Reach
+from chargeback.domain.money import round_total
+
+_NO_NUMBER = {
+    Method.NOT_ENOUGH_DATA: "not enough data: less than a week of days",
+    Method.SEVERAL_CURRENCIES: "no number: costs in several currencies",
+}
+_WIDTH_OF_A_FILE = 160
+
+
+def show_forecasts(forecasts: Sequence[Forecast]) -> None:
+    """Spent, expected and the intervals of each cost centre."""
+    first = forecasts[0]
+    table = _table(
+        f"{first.period} as of {first.as_of}; a forecast is an estimate, with everything below a cost centre",
+        ["cost centre", "rests on", ">spent", ">month end", ">8 of 10 cases", ">95 of 100 cases"],
+    )
+    for each in forecasts:
+        total = each.total
+        figures = [_money(total.expected), _span(total.within_80), _span(total.within_95)] if total else ["-"] * 3
+        table.add_row(each.cost_centre or "(all)", _basis(each), _money(each.spent, each.currency), *figures)
+    _print(table)
+
+
+def show_budgets(outlooks: Sequence[BudgetOutlook]) -> None:
+    """When each budget and its thresholds are reached."""
+    if not outlooks:
+        return
+    table = _table("budgets", ["cost centre", ">budget", ">spent", "outlook"])
+    for each in outlooks:
+        forecast = each.forecast
+        lines = [_reach(reach, forecast) for reach in each.reaches] or [
+            f"no date: money was spent in {forecast.currency}, the budget is in {each.currency}"
+        ]
+        spent = _money(forecast.spent, forecast.currency or each.currency)
+        table.add_row(each.cost_centre, _money(each.amount, each.currency), spent, "\n".join(lines))
+    _print(table)
+
+
+def show_anomalies(period: str, anomalies: Sequence[Anomaly]) -> None:
+    """What stood out, and what moved it."""
+    if not anomalies:
+        Console().print(f"{period}: nothing stands out", highlight=False)
+        return
+    table = _table(
+        f"{period}: what stands out from a cost centre's own pattern; hours are UTC",
+        ["when", "cost centre", ">spent", ">usual", "compared with", "largest movers"],
+    )
+    for each in anomalies:
+        slot = each.slot
+        when = slot.date if slot.hour is None else f"{slot.date} {slot.hour:02}:00"
+        movers = "\n".join(f"{dimension}: {_movers(found)}" for dimension, found in each.movers.items())
+        spent = _money(each.spent, each.currency)
+        table.add_row(when, slot.cost_centre, spent, _money(each.usual), each.compared_with, movers)
+    _print(table)
+
+
+def _basis(forecast: Forecast) -> str:
+    if forecast.method is Method.COMPLETE:
+        return "the month is over"
+    return _NO_NUMBER.get(forecast.method, f"{forecast.method.value}, {forecast.days} days")
+
+
+def _reach(reach: Reach, forecast: Forecast) -> str:
+    if reach.reached:
+        return f"{reach.percent} %: reached on {reach.reached}"
+    if forecast.total is None:
+        return f"{reach.percent} %: {_NO_NUMBER[forecast.method]}"
+    if reach.earliest is None:
+        return f"{reach.percent} %: not this month"
+    if reach.earliest == reach.latest:
+        return f"{reach.percent} %: on {reach.expected}"
+    expected = f"about {reach.expected}" if reach.expected else "probably not this month"
+    return f"{reach.percent} %: {expected} (from {reach.earliest} to {reach.latest or 'not this month'})"
+
+
+def _movers(changes: Iterable[Change]) -> str:
+    return "; ".join(f"{change.name} {round_total(change.amount, 2):+,f}" for change in changes) or "no change"
+
+
+def _span(interval: Interval) -> str:
+    return f"{_money(interval.low)} to {_money(interval.high)}"
+
+
+def _money(amount: Decimal, currency: str = "") -> str:
+    return f"{round_total(amount, 2):,f} {currency}".rstrip()
+
+
+def _table(title: str, columns: Sequence[str]) -> Table:
+    """A table; the columns whose name starts with `>` hold figures."""
+    table = Table(title=title, title_justify="left", pad_edge=False)
+    for column in columns:
+        table.add_column(column.lstrip(">"), justify="right" if column.startswith(">") else "left", overflow="fold")
+    return table
+
+
+def _print(table: Table) -> None:
+    """Print a table; what reads a pipe or a file does not want it cut at 80 columns."""
+    console = Console()
+    if not console.is_terminal:
+        console = Console(width=_WIDTH_OF_A_FILE)
+    console.print(table, markup=False, highlight=False)

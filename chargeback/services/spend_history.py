@@ -1,0 +1,187 @@
+"""What was spent on each day of the books, by cost centre, from the summaries of the days: exact, and cheap to read."""
+
+import asyncio
+from collections.abc import Iterable, Mapping
+from contextlib import suppress
+from dataclasses import dataclass
+from datetime import date, timedelta
+from decimal import Decimal
+
+from chargeback.domain.budgets import is_within
+from chargeback.domain.errors import InvalidConfig
+from chargeback.domain.forecast import EVERYTHING
+from chargeback.domain.money import EXACT, ZERO
+from chargeback.domain.periods import days_of
+from chargeback.domain.terms import Terms
+from chargeback.services.ports import Books, Document
+
+WEEKS = 10
+"""How far back a pattern is looked for: older habits say little about the coming weeks."""
+
+_READ_AT_ONCE = 8
+
+
+@dataclass(frozen=True, slots=True)
+class Spend:
+    """The spend of a cost centre, alone or with everything below it.
+
+    Attributes:
+        by_date: date of the books → exact cost; dates on which nothing was spent may be absent.
+        currencies: of the costs; with more than one, or one made of several, they have no sum that means anything.
+    """
+
+    by_date: Mapping[str, Decimal]
+    currencies: frozenset[str]
+
+    @property
+    def currency(self) -> str:
+        """The currency; several are joined by a plus sign."""
+        return "+".join(sorted(self.currencies))
+
+    @property
+    def is_mixed(self) -> bool:
+        """Whether costs of several currencies were added up."""
+        return "+" in self.currency
+
+    def since_first(self, last: str) -> list[Decimal]:
+        """What was spent on each date from the first spend to `last`; a date without any is zero."""
+        first = min((day for day, cost in self.by_date.items() if cost), default=last)
+        return [self.by_date.get(day, ZERO) for day in dates_between(first, last)]
+
+    def of(self, period: str) -> dict[str, Decimal]:
+        """The dates of a period."""
+        return {day: cost for day, cost in self.by_date.items() if day.startswith(f"{period}-")}
+
+
+@dataclass(frozen=True, slots=True)
+class Into:
+    """A currency to say costs in: what one unit of each of the others is worth in it."""
+
+    currency: str
+    rates: Mapping[str, Decimal]
+
+
+class History:
+    """The spend of every cost centre alone on the dates from `first` to `last`."""
+
+    def __init__(self, first: str, last: str) -> None:
+        self.first = first
+        self.last = last
+        self._costs: dict[str, dict[str, dict[str, Decimal]]] = {}
+
+    def add(self, summary: Document) -> None:
+        """Add the summary of a UTC day, which may touch two dates of the books.
+
+        A day on which the rate card changed its currency has sums of several, which are of no currency any more.
+        """
+        currency = "+".join(summary["currencies"])
+        for centre, sums in summary["costCentres"].items():
+            for day, cost in sums["dates"].items():
+                if self.first <= day <= self.last:
+                    by_date = self._costs.setdefault(centre, {}).setdefault(currency, {})
+                    by_date[day] = EXACT.add(by_date.get(day, ZERO), Decimal(cost))
+
+    @property
+    def centres(self) -> list[str]:
+        """The cost centres that spent anything, ascending."""
+        return sorted(self._costs)
+
+    def alone(self, centre: str, into: Into | None = None) -> Spend:
+        """What a cost centre spent itself; without a wanted currency, in that of the rate card."""
+        return self._sum([centre] if centre in self._costs else [], into)
+
+    def below(self, centre: str, into: Into | None = None) -> Spend:
+        """What a cost centre spent with everything below it; EVERYTHING is all of them.
+
+        What no rate leads into the wanted currency stays in its own.
+        """
+        return self._sum([each for each in self._costs if centre == EVERYTHING or is_within(each, centre)], into)
+
+    def into(self, currency: str, terms: Terms, period: str) -> Into:
+        """The rates of a period from the currencies of this history into one of them or another one."""
+        rates = {}
+        for each in {each for costs in self._costs.values() for each in costs}:
+            with suppress(InvalidConfig):
+                rates[each] = terms.rate_for(period, each, currency).rate
+        return Into(currency, rates)
+
+    def _sum(self, centres: Iterable[str], into: Into | None) -> Spend:
+        by_date: dict[str, Decimal] = {}
+        currencies: set[str] = set()
+        for centre in centres:
+            for currency, costs in self._costs[centre].items():
+                rate = into.rates.get(currency) if into else None
+                currencies.add(currency if rate is None or into is None else into.currency)
+                for day, cost in costs.items():
+                    amount = cost if rate is None else EXACT.multiply(cost, rate)
+                    by_date[day] = EXACT.add(by_date.get(day, ZERO), amount)
+        return Spend(by_date, frozenset(currencies))
+
+
+@dataclass(frozen=True, slots=True)
+class Viewpoint:
+    """Which month is looked at, and from when.
+
+    Attributes:
+        period: YYYY-MM.
+        today: the date that is under way; after the period's end, the month is complete.
+        last: the last date whose spend is known: today, or the date before, to forecast as if today had just begun.
+    """
+
+    period: str
+    today: str
+    last: str
+
+    @property
+    def dates(self) -> list[str]:
+        """The dates of the period that are still coming, the one under way included."""
+        end = days_of(self.period)[-1]
+        return dates_between(self.today, end) if self.today <= end else []
+
+
+def viewpoint(today: str, *, period: str | None = None, as_of: str | None = None) -> Viewpoint:
+    """The month under way as it is known today; or another period, or as it could be told when a past date began.
+
+    Raises `InvalidConfig` for what lies in the future.
+    """
+    if as_of is not None and as_of > today:
+        raise InvalidConfig([f"{as_of} is yet to come: today is {today} in the books"])
+    seen = as_of or today
+    named = period or seen[:7]
+    if days_of(named)[0] > seen:
+        raise InvalidConfig([f"the period {named} has not begun on {seen}"])
+    return Viewpoint(named, seen, seen if as_of is None else shifted(seen, -1))
+
+
+async def read_until(books: Books, view: Viewpoint) -> History:
+    """The history that a forecast rests on: the period so far, and the weeks before today; of a past one, itself."""
+    if not view.dates:
+        days = days_of(view.period)
+        return await read_history(books, days[0], min(days[-1], view.last))
+    return await read_history(books, min(days_of(view.period)[0], shifted(view.today, -7 * WEEKS)), view.last)
+
+
+async def read_history(books: Books, first: str, last: str) -> History:
+    """The spend on the dates of the books from `first` to `last`.
+
+    The books' dates lie across the UTC days that summaries are of, so a day more is read on either side.
+    """
+    days = dates_between(shifted(first, -1), shifted(last, 1))
+    history = History(first, last)
+    for index in range(0, len(days), _READ_AT_ONCE):
+        found = await asyncio.gather(*(books.summary(day) for day in days[index : index + _READ_AT_ONCE]))
+        for known in found:
+            if known is not None:
+                history.add(known[0])
+    return history
+
+
+def shifted(day: str, days: int) -> str:
+    """The date so many days later."""
+    return (date.fromisoformat(day) + timedelta(days=days)).isoformat()
+
+
+def dates_between(first: str, last: str) -> list[str]:
+    """Every date from one to another, both included."""
+    count = (date.fromisoformat(last) - date.fromisoformat(first)).days + 1
+    return [shifted(first, number) for number in range(count)]

@@ -1,0 +1,106 @@
+"""The daily timer says once for each budget and anomaly what the alerts look for."""
+
+import asyncio
+import logging
+import re
+import subprocess
+import sys
+from calendar import monthrange
+from collections.abc import Sequence
+from datetime import UTC, datetime, timedelta
+from decimal import Decimal
+from types import SimpleNamespace
+from typing import Any, cast
+
+import pytest
+
+from chargeback.adapters.catalogue_files import load_catalogue
+from chargeback.adapters.memory import MemoryCatalogues
+from chargeback.bootstrap import DEPLOYED_CONFIG, Container
+from chargeback.domain.budgets import Budget
+from chargeback.domain.terms import Terms
+from chargeback.functions.forecast_spend import blueprint
+from tests.services.spending import Spent, books_of, daily
+
+TODAY = datetime.now(UTC).date()
+YESTERDAY = (TODAY - timedelta(days=1)).isoformat()
+SIX_WEEKS_AGO = (TODAY - timedelta(days=42)).isoformat()
+
+
+def logged(caplog: pytest.LogCaptureFixture, spent: Sequence[Spent], *budgets: Budget) -> list[str]:
+    """The lines of one run of the timer."""
+
+    async def work() -> None:
+        catalogues = MemoryCatalogues(load_catalogue(DEPLOYED_CONFIG), settled_by=Terms(budgets=budgets))
+        container = cast(Container, SimpleNamespace(catalogues=catalogues, books=await books_of(spent)))
+        (function,) = blueprint(container)._function_builders
+        await function._function.get_user_function()(cast(Any, SimpleNamespace(past_due=False)))
+
+    with caplog.at_level(logging.INFO, "chargeback.functions.forecast_spend"):
+        asyncio.run(work())
+    return caplog.messages
+
+
+def fields(line: str) -> dict[str, str]:
+    return dict(re.findall(r"(\w+)=(\S+)", line))
+
+
+def test_a_budget_that_will_be_overrun_says_so(caplog: pytest.LogCaptureFixture) -> None:
+    spent = daily(SIX_WEEKS_AGO, ["100"] * 43)
+
+    small, large, last = logged(
+        caplog,
+        spent,
+        Budget("research", Decimal(1), "USD", (80,)),
+        Budget("product", Decimal("10000.50"), "USD", (80,)),
+    )
+
+    assert small.startswith("forecast ")
+    whole_month = str(100 * monthrange(TODAY.year, TODAY.month)[1])
+    assert fields(small) == {
+        "month": f"{TODAY:%Y-%m}",
+        "cost_centre": "research",
+        "currency": "USD",
+        "budget": "1",
+        "spent": str(100 * TODAY.day),
+        "expected": whole_month,
+        "low": whole_month,
+        "high": whole_month,
+        "used_up": f"{TODAY:%Y-%m}-01",
+    }
+    assert (fields(large)["spent"], fields(large)["expected"], fields(large)["used_up"]) == ("0", "-", "-")
+    assert last == "looked_ahead budgets=2 anomalies=0 past_due=False"
+
+
+def test_a_budget_in_a_currency_that_no_rate_leads_to_has_no_number(caplog: pytest.LogCaptureFixture) -> None:
+    line, _ = logged(caplog, daily(SIX_WEEKS_AGO, ["100"] * 43), Budget("research", Decimal(1), "CHF", (80,)))
+
+    assert (fields(line)["currency"], fields(line)["expected"]) == ("USD", "-")
+
+
+def test_what_stood_out_yesterday_is_said_with_the_model_that_moved_it(caplog: pytest.LogCaptureFixture) -> None:
+    spent = [*daily(SIX_WEEKS_AGO, ["100"] * 42), Spent(YESTERDAY, {4: "700"}, model="o3", user="Bob")]
+
+    *lines, last = logged(caplog, spent)
+
+    assert last.startswith("looked_ahead budgets=0 anomalies=2 ")
+    assert {fields(line)["hour"] for line in lines} == {"-", "4"}
+    day = next(fields(line) for line in lines if fields(line)["hour"] == "-")
+    assert day == {
+        "date": YESTERDAY,
+        "hour": "-",
+        "cost_centre": "research",
+        "currency": "USD",
+        "spent": "800",
+        "usual": "100",
+        "model": "o3",
+        "model_change": "700",
+    }
+    assert not any("Bob" in line for line in lines)
+
+
+def test_taking_events_does_not_wait_for_the_statistics_library() -> None:
+    heavy = "{'statsmodels', 'numpy', 'scipy', 'pandas'}"
+    code = f"import sys, chargeback.functions.forecast_spend; print(sorted({heavy} & {{*sys.modules}}))"
+
+    assert subprocess.check_output([sys.executable, "-c", code], text=True) == "[]\n"
