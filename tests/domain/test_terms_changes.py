@@ -1,3 +1,4 @@
+from datetime import timedelta
 from decimal import Decimal
 
 from chargeback.domain.budgets import Budget
@@ -10,7 +11,7 @@ BUDGET = Budget("product", Decimal(100), "USD", (80,))
 
 def test_what_is_new_gone_or_different_in_the_terms_is_named() -> None:
     old = Terms(exchange_rates=[RATE], budgets=[BUDGET])
-    new = Terms(budgets=[Budget("product", Decimal(200), "USD", (80,))], closing=ClosingRules(grace_hours=24))
+    new = Terms(budgets=[Budget("product", Decimal(200), "USD", (80,))], closing=ClosingRules(timedelta(hours=24)))
 
     assert list(terms_changes(old, new)) == [
         "budget of product changed",

@@ -3,6 +3,7 @@ import json
 import random
 import re
 from collections.abc import AsyncIterator, Callable
+from datetime import timedelta
 from decimal import Decimal
 from hashlib import sha256
 
@@ -57,7 +58,7 @@ async def test_a_row_says_everything_that_the_issue_asks_for() -> None:
 async def test_the_manifest_describes_the_files_as_they_are() -> None:
     manifest, files = await published(
         [record(), record(subscription="sales", centre="company/sales")],
-        terms=Terms(closing=ClosingRules(grace_hours=1)),
+        terms=Terms(closing=ClosingRules(timedelta(hours=1))),
         previous_manifest="p" * 64,
         lineage={"2026-03-14": {"events": 2, "records": 2, "fences": {"0": "token"}}},
     )
@@ -83,7 +84,7 @@ async def test_the_manifest_describes_the_files_as_they_are() -> None:
     assert (stored["days"], stored["decimals"], stored["catalogue"]) == (days_of(PERIOD), 6, catalogue().digest)
     assert (stored["state"], stored["timeZone"], stored["currency"]) == ("open", "UTC", "USD")
     assert (stored["start"], stored["end"]) == ("2026-03-01T00:00:00Z", "2026-04-01T00:00:00Z")
-    assert stored["terms"] == Terms(closing=ClosingRules(grace_hours=1)).digest != Terms().digest
+    assert stored["terms"] == Terms(closing=ClosingRules(timedelta(hours=1))).digest != Terms().digest
     assert stored["previousManifest"] == "p" * 64
     assert stored["lineage"] == {"2026-03-14": {"events": 2, "records": 2, "fences": {"0": "token"}}}
 
