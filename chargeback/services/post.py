@@ -7,13 +7,14 @@ one that was read. What is written was therefore read after everything written b
 
 import asyncio
 import logging
-from collections.abc import Mapping, Sequence
+from collections.abc import Container, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
 from chargeback.domain.errors import CountLost, InvalidEvent, Superseded
 from chargeback.domain.events import EVER, UsageEvent, read_event
 from chargeback.domain.in_force import InForce
+from chargeback.domain.lines import Line
 from chargeback.domain.records import UsageRecord, rated_record
 from chargeback.services.ingest import Weights, open_days
 from chargeback.services.ports import Books, Catalogues, Counter, Ledger, Posting
@@ -93,9 +94,10 @@ class Poster:
         shards: dict[int, dict[str, int]] = {shard: {} for shard in range(self._books.shards)}
         for identity, version in changed.lines.items():
             shards[shard_of(identity, self._books.shards)][identity] = version
+        gone = await self._gone(day, epoch, fences, changed.lines)
         run = _Run(self._counter, self._books, day, epoch, in_force)
         written = await asyncio.gather(
-            *(run.post_shard(shard, lines, fences.get(shard)) for shard, lines in shards.items())
+            *(run.post_shard(shard, lines, fences.get(shard), gone.get(shard, ())) for shard, lines in shards.items())
         )
         records = [record for of_shard in written for record in of_shard]
         return Posted(
@@ -105,6 +107,25 @@ class Poster:
             unpriced=sum(any(charge.state == "unpriced" for charge in record.charges) for record in records),
             unsettled=sum(record.line.state == "unsettled" and bool(record.charges) for record in records),
         )
+
+    async def _gone(
+        self, day: str, epoch: str, fences: Mapping[int, Posting], counted: Container[str]
+    ) -> dict[int, list[Line]]:
+        """By shard, the lines in the books that are counted no more since Redis lost the day.
+
+        A stream that was posted as pending and settled after the loss: counted anew, it is on its new line alone.
+        Every line of a shard that was not yet written under this epoch is among the changed ones.
+        """
+        stale = {shard for shard, fence in fences.items() if fence.epoch != epoch}
+        gone: dict[int, list[Line]] = {}
+        if not stale:
+            return gone
+        async for page in self._books.records(day):
+            for record in page:
+                shard = shard_of(record.record_id, self._books.shards)
+                if shard in stale and record.charges and record.record_id not in counted:
+                    gone.setdefault(shard, []).append(record.line)
+        return gone
 
     async def _epoch(self, day: str, fences: Mapping[int, Posting], in_force: InForce) -> tuple[str | None, int]:
         """The counter's epoch, with the ledger counted anew first unless this very epoch was posted before."""
@@ -135,10 +156,20 @@ class _Run:
         self._epoch = epoch
         self._in_force = in_force
 
-    async def post_shard(self, shard: int, lines: Mapping[str, int], fence: Posting | None) -> list[UsageRecord]:
+    async def post_shard(
+        self, shard: int, lines: Mapping[str, int], fence: Posting | None, gone: Sequence[Line]
+    ) -> list[UsageRecord]:
         posting = (self._epoch, self._in_force.digest(self._day))
         identities = list(lines)
         written: list[UsageRecord] = []
+        for start in range(0, len(gone), RECORDS_PER_WRITE):
+            assert fence is not None
+            empty = [
+                rated_record(self._day, line, {}, self._in_force) for line in gone[start : start + RECORDS_PER_WRITE]
+            ]
+            # Still under the old epoch: after a kill in between, the next run has to look for what is gone again.
+            fence = await self._books.write(self._day, shard, fence, (fence.epoch, fence.catalogue), empty)
+            written += empty
         for start in range(0, len(identities), RECORDS_PER_WRITE):
             some = identities[start : start + RECORDS_PER_WRITE]
             counted = await self._counter.lines(self._day, self._epoch, some)

@@ -362,7 +362,8 @@ sharedCosts:
 @pytest.fixture
 def hosted(folder: Path) -> Path:
     card = (folder / "rate-card.yaml").read_text()
-    write(folder, "rate-card.yaml", f"{card}\n{HOSTED}")
+    listed, _, _ = card.partition("\nhosting:\n")
+    write(folder, "rate-card.yaml", f"{listed}\n{HOSTED}")
     write(folder, "shared-costs.yaml", HOSTING)
     return folder
 

@@ -96,6 +96,27 @@ def test_any_order_duplication_and_interleaving_gives_the_same_csv(
     assert published == chargeback_csv(EVENTS, "2026-03", DAY)
 
 
+def test_a_stream_that_was_posted_as_pending_and_settled_after_redis_was_lost_is_billed_once(
+    catalogue: Catalogue,
+) -> None:
+    async def run() -> bytes:
+        house = House(catalogue)
+        pending = next(index for index, event in enumerate(EVENTS) if "pending" in event["type"])
+        for step in (
+            ("deliver", [pending]),
+            ("post", []),
+            ("flush", []),
+            ("deliver", [*range(len(EVENTS))]),
+            ("post", []),
+        ):
+            await house.step(*step)
+        return await house.csv()
+
+    published = asyncio.run(run())
+
+    assert published == chargeback_csv(EVENTS, "2026-03", DAY)
+
+
 @given(lost=st.sets(st.integers(0, len(EVENTS) - 1), min_size=1, max_size=10))
 @settings(max_examples=8, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 def test_the_audit_brings_in_what_was_never_counted(catalogue: Catalogue, lost: set[int]) -> None:

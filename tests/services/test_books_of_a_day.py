@@ -144,9 +144,10 @@ def test_an_event_that_comes_while_its_day_is_audited_keeps_the_day_due(day: Hou
 def test_the_audit_removes_what_the_ledger_does_not_know_and_says_how_much_it_was(day: House) -> None:
     asyncio.run(day.ingest.ingest([usage_event(id="known", model="gpt-4o")], NOW))
     asyncio.run(day.poster.post(NOW))
-    foreign = House(day.catalogues, books=day.books)
+    foreign = House(day.catalogues)
     asyncio.run(foreign.ingest.ingest([usage_event(username="nobody", model="gpt-4o")], NOW))
     asyncio.run(foreign.poster.post(NOW))
+    day.books.days[DAY] |= foreign.books.days[DAY]
 
     tomorrow = NOW + timedelta(days=1)
     audited = asyncio.run(day.auditor.audit_day(DAY, tomorrow))
