@@ -170,7 +170,7 @@ type budgetConfig = {
   @description('Required. Cost centre path.')
   costCentre: string
   @minValue(1)
-  @description('Required. Amount of a calendar month (UTC).')
+  @description('Required. Amount of a billing period.')
   amount: int
   @minLength(3)
   @maxLength(3)

@@ -174,6 +174,24 @@ def test_applying_says_what_changed_and_brings_it_to_every_day_with_usage(clean_
     assert "1 lines differed by 0.25 USD and were mended" in output_of("audit", "--day", last_week)
 
 
+def test_other_terms_are_applied_and_the_month_has_the_days_of_its_zone(clean_stores: Stack, tmp_path: Path) -> None:
+    for file in DEPLOYED_CONFIG.iterdir():
+        (tmp_path / file.name).write_bytes(file.read_bytes())
+    books = tmp_path / "books.yaml"
+    folder = ("--config-dir", str(tmp_path))
+    books.write_text(books.read_text().replace("timeZone: UTC", "timeZone: Europe/Berlin"))
+    output_of("config", "apply", *folder)
+
+    books.write_text(books.read_text().replace("graceHours: 72", "graceHours: 96"))
+    applied = output_of("config", "apply", *folder)
+    audited = output_of("audit", "--period", "2026-03")
+
+    assert re.fullmatch(r"in force with other terms: [0-9a-f]{12}, terms [0-9a-f]{12}", applied.splitlines()[0])
+    days = [line.split(":")[0] for line in audited.splitlines()]
+    # Midnight in Berlin is an hour or two before that of UTC.
+    assert (days[0], days[1], days[-1], len(days)) == ("2026-02-28", "2026-03-01", "2026-03-31", 32)
+
+
 def test_a_faulty_catalogue_is_told_with_file_and_place(tmp_path: Path) -> None:
     for file in DEPLOYED_CONFIG.iterdir():
         (tmp_path / file.name).write_bytes(file.read_bytes())

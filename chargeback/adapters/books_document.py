@@ -11,7 +11,7 @@ from chargeback.domain.calendar import BooksSetting, Calendar
 from chargeback.domain.errors import InvalidConfig
 from chargeback.domain.terms import ClosingRules, ExchangeRate
 
-_RATE = re.compile(r"\d{1,9}(\.\d{1,10})?", re.A)
+_RATE = re.compile(r"\d{1,6}(\.\d{1,12})?", re.A)
 _PERCENT = re.compile(r"\d{1,2}(\.\d{1,6})?|100", re.A)
 _CURRENCY = re.compile(r"[A-Z]{3}", re.A)
 
@@ -85,7 +85,7 @@ def _rate_faults(rate: _Rate) -> Iterator[str]:
         if not _CURRENCY.fullmatch(currency):
             yield f"{name}: {currency!r} is not an ISO 4217 code such as USD"
     if not (isinstance(rate.rate, str) and _RATE.fullmatch(rate.rate)):
-        yield f'rate: {rate.rate!r} is not a quoted decimal of at most 10 places, such as "0.9215"'
+        yield f'rate: {rate.rate!r} is not a quoted decimal of at most 6 digits and 12 places, such as "0.9215"'
     try:
         date.fromisoformat(rate.date)
     except ValueError:

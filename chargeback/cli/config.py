@@ -78,6 +78,8 @@ def apply(
         applied = await put_in_force(applying, container.ledger, repost)
         if not applied.changed:
             typer.echo(f"already in force: {applied.after[:12]}")
+        elif applied.before == applied.after:
+            typer.echo(f"in force with other terms: {applied.after[:12]}, terms {terms.digest[:12]}")
         else:
             typer.echo(f"in force: {applied.after[:12]}, before: {(applied.before or 'the deployed files')[:18]}")
         _report(changed, terms_changes(terms_before, terms), repost)

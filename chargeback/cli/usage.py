@@ -98,7 +98,7 @@ def audit(
     """Recount days from the ledger alone and mend the books where they differ: the touched days, or those named."""
 
     async def work(container: Container) -> None:
-        named = [day_of(each) for each in day or []] + (days_of(period) if period else [])
+        named = [day_of(each) for each in day or []] + (await _days(container, period) if period else [])
         days = named or await container.auditor.due(datetime.now(UTC))
         with progress("days", len(days)) as advance:
             for each in days:
@@ -149,6 +149,12 @@ def count_tokens(
     counted = count(model, text)
     guess = " (the model is not known; this is its likeliest encoding)" if counted.guessed else ""
     typer.echo(f"{counted.tokens} tokens of {counted.encoding}{guess}")
+
+
+async def _days(container: Container, period: str) -> list[str]:
+    """The UTC days that a month of the books touches."""
+    days_of(period)  # what is no month is said before any store is asked
+    return (await container.catalogues.current()).calendar.utc_days(period)
 
 
 def _open_day(text: str) -> str:

@@ -4,6 +4,7 @@ Usage is counted by the UTC hour, so every period begins at a whole UTC hour, an
 begins: however the clocks or the settings change, no hour is in two periods or in none.
 """
 
+import re
 from bisect import bisect_right
 from collections.abc import Iterator
 from dataclasses import astuple, dataclass
@@ -17,6 +18,9 @@ from chargeback.domain.periods import days_of
 
 _CHECKED_YEARS = (2020, 2040)
 _HOUR = timedelta(hours=1)
+_CURRENCY = re.compile(r"[A-Z]{3}", re.A)
+_OF_THE_MACHINE = ("localtime", "posixrules", "Factory")
+"""Names that mean another zone on each machine."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -127,7 +131,7 @@ def _faults(settings: tuple[BooksSetting, ...]) -> Iterator[str]:
             yield f"{place}.from: {error}"
         if fault := _zone_fault(setting.time_zone):
             yield f"{place}.timeZone: {fault}"
-        if len(setting.currency) != 3 or not (setting.currency.isascii() and setting.currency.isupper()):
+        if not _CURRENCY.fullmatch(setting.currency):
             yield f"{place}.currency: {setting.currency!r} is not an ISO 4217 code such as USD"
     for index, (earlier, later) in enumerate(pairwise(settings), 1):
         if later.first_period <= earlier.first_period:
@@ -138,8 +142,10 @@ def _faults(settings: tuple[BooksSetting, ...]) -> Iterator[str]:
 def _zone_fault(name: str) -> str:
     """What keeps a zone from being that of the books; empty where nothing does."""
     try:
-        zone = ZoneInfo(name)
+        zone = None if name in _OF_THE_MACHINE else ZoneInfo(name)
     except (ZoneInfoNotFoundError, ValueError, OSError):
+        zone = None
+    if zone is None:
         return f"there is no time zone {name!r}; use an IANA name such as Europe/Berlin"
     offset = _broken_offset(zone)
     if offset is None:

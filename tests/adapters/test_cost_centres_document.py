@@ -29,6 +29,7 @@ MOVE = datetime(2026, 4, 14, 22, tzinfo=UTC)
 def folder(tmp_path: Path) -> Path:
     for name in FILES:
         shutil.copy(DEPLOYED_CONFIG / name, tmp_path / name)
+    (tmp_path / "rate-card.yaml").write_text("currency: USD\nprices: []\n")
     (tmp_path / "cost-centres.yaml").write_text(CENTRES)
     (tmp_path / "books.yaml").write_text(BERLIN)
     return tmp_path

@@ -24,6 +24,7 @@ from chargeback.domain.errors import InvalidConfig
 from chargeback.domain.shared_costs import Basis, Kind, Measure, Per, Selection, SharedCost, amount
 from chargeback.domain.terms import ClosingRules, ExchangeRate, Terms
 
+CARD = "currency: USD\nprices: []\n"
 CENTRES = """\
 costCentres:
   - {path: product, name: Product}
@@ -71,6 +72,7 @@ TRUE_UP = """\
 def folder(tmp_path: Path) -> Path:
     for name in FILES:
         shutil.copy(DEPLOYED_CONFIG / name, tmp_path / name)
+    write(tmp_path, "rate-card.yaml", CARD)
     write(tmp_path, "cost-centres.yaml", CENTRES)
     write(tmp_path, "books.yaml", BOOKS)
     write(tmp_path, "shared-costs.yaml", f"sharedCosts:\n{PTU}{FEE}{TRUE_UP}")
@@ -361,9 +363,7 @@ sharedCosts:
 
 @pytest.fixture
 def hosted(folder: Path) -> Path:
-    card = (folder / "rate-card.yaml").read_text()
-    listed, _, _ = card.partition("\nhosting:\n")
-    write(folder, "rate-card.yaml", f"{listed}\n{HOSTED}")
+    write(folder, "rate-card.yaml", f"{CARD}{HOSTED}")
     write(folder, "shared-costs.yaml", HOSTING)
     return folder
 

@@ -163,6 +163,12 @@ def test_a_zone_that_is_not_whole_hours_from_utc_is_refused(zone: str) -> None:
         of(zone)
 
 
+@pytest.mark.parametrize("zone", ["", "Europe/Atlantis", "../UTC", "localtime", "Europe"])
+def test_what_is_no_zone_everywhere_is_refused(zone: str) -> None:
+    with pytest.raises(InvalidConfig, match=r"books\[0\]\.timeZone: there is no time zone"):
+        of(zone)
+
+
 def test_every_fault_is_named_with_its_place() -> None:
     with pytest.raises(InvalidConfig) as caught:
         Calendar((BooksSetting("2026-02", "Europe/Atlantis", "eur"), BooksSetting("2026-01", "../UTC", "USD")))
