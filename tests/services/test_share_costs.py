@@ -89,7 +89,7 @@ async def test_the_summary_shows_usage_and_shared_cost_apart() -> None:
 
 
 async def test_what_nobody_used_is_unallocated() -> None:
-    manifest, files = await published([], terms=Terms(shared_costs=[fee()]))
+    _, files = await published([], terms=Terms(shared_costs=[fee()]))
 
     (row,) = rows_of(files)
     assert (row["cost_centre"], row["cost"], row["allocated_ratio"]) == ("unallocated", "700.000000", "1")
