@@ -96,8 +96,8 @@ async def published(
     return manifest, reports.files
 
 
-def rows_of(files: dict[str, bytes], name: str = "chargeback") -> list[dict[str, str]]:
-    text = files[f"{PERIOD}/{name}-{PERIOD}.csv"].decode()
+def rows_of(files: dict[str, bytes], name: str = "chargeback", period: str = PERIOD) -> list[dict[str, str]]:
+    text = files[f"{period}/{name}-{period}.csv"].decode()
     return list(csv.DictReader(io.StringIO(text, newline=""), strict=True))
 
 

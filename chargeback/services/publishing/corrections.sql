@@ -1,6 +1,6 @@
 -- What the books say now of a closed period, less what has been billed for it.
 
--- name: corrections
+-- name: find corrections
 -- A row of the difference has the identity of the charge that is wrong, missing or gone: the same usage at the same
 -- price has the same charge_id for ever. Amounts first, since most charges are as they were.
 COPY (

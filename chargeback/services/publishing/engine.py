@@ -5,6 +5,7 @@ Amounts are DECIMAL(38, 18) throughout, never doubles: exact, or an error.
 
 from collections.abc import Mapping, Sequence
 from decimal import Decimal
+from functools import cache
 from importlib.resources import files
 from pathlib import Path
 from typing import Any
@@ -63,13 +64,15 @@ class Engine:
         self._connection.close()
 
 
+@cache
 def _statements() -> dict[str, str]:
     found: dict[str, str] = {}
     for file in (files("chargeback.services.publishing")).iterdir():
         if file.name.endswith(".sql"):
-            for part in file.read_text("utf-8").split("-- name:")[1:]:
+            for part in file.read_text("utf-8").split("-- name: ")[1:]:
                 name, _, body = part.partition("\n")
-                found[name.strip()] = body
+                assert name not in found, f"two statements are named {name}"
+                found[name] = body
     return found
 
 

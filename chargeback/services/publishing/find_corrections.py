@@ -49,7 +49,7 @@ async def _compare(engine: Engine, closed: ClosedPeriod, found: Path) -> None:
     ]
     await asyncio.to_thread(
         engine.run,
-        "corrections",
+        "find corrections",
         {"billed": files[0], "period": closed.period, "file": str(found)},
         later=f"[{', '.join(map(quoted, files))}]",
         dates=", ".join(map(quoted, closed.dates)),
