@@ -40,7 +40,8 @@ def forecast(period: Period = None, cost_centre: Centre = EVERYTHING, as_of: AsO
         into = history.into(calendar.currency(view.period), terms, view.period)
         with progress("cost centres", len(centres)) as advance:
             found = await look_ahead.forecasts(history, view, centres, into, lambda doing, done: advance(done))
-        budgets = [each for each in terms.budgets if _is_below(each.cost_centre, cost_centre)]
+        every = cost_centre == EVERYTHING
+        budgets = [each for each in terms.budgets if every or is_within(each.cost_centre, cost_centre)]
         outlooks = await look_ahead.outlooks(history, view, budgets, terms)
         show_forecasts(found)
         show_budgets(outlooks)
@@ -73,19 +74,15 @@ def anomalies(
                 calendar,
                 first,
                 min(end, shifted(view.today, -1)),
-                sensitivity=Sensitivity(minimum=_amount(minimum)),
+                Sensitivity(minimum=_amount(minimum)),
+                below=cost_centre,
                 progress=lambda doing, done: advance(done),
             )
-        shown = [each for each in found if _is_below(each.slot.cost_centre, cost_centre)]
-        show_anomalies(view.period, shown)
+        show_anomalies(view.period, found)
         if out is not None:
-            _write(out, {"anomalies": shown})
+            _write(out, {"anomalies": found})
 
     run(work)
-
-
-def _is_below(path: str, centre: str) -> bool:
-    return centre == EVERYTHING or is_within(path, centre)
 
 
 def _amount(text: str) -> Decimal:

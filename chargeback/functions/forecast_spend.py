@@ -57,8 +57,8 @@ async def _log_outlooks(container: Container, now: datetime) -> int:
 async def _log_anomalies(container: Container, now: datetime) -> int:
     calendar = (await container.catalogues.current()).calendar
     yesterday = shifted(min(calendar.date_of(now), now.date().isoformat()), -1)
-    found = await anomalies(container.books, calendar, yesterday, yesterday)
-    for each in found[:MOST_ANOMALIES]:
+    found = await anomalies(container.books, calendar, yesterday, yesterday, most=MOST_ANOMALIES)
+    for each in found:
         mover = next(iter(each.movers["model"]), None)
         log.info(
             "anomaly date=%s hour=%s cost_centre=%s currency=%s spent=%s usual=%s model=%s model_change=%s",

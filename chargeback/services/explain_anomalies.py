@@ -30,7 +30,7 @@ async def explain(
     largest: int = 3,
     progress: Callable[[str, int], None] = lambda day, records: None,
 ) -> list[Anomaly]:
-    """The findings with what moved them, the largest difference first.
+    """The findings with what moved them.
 
     Reads the records of the days concerned once each. `progress` is told the day and how many records were read.
     """
@@ -43,8 +43,7 @@ async def explain(
             for record in page:
                 breakdown.add(record)
             progress(day, len(page))
-    anomalies = [_anomaly(finding, breakdown, largest) for finding in findings]
-    return sorted(anomalies, key=lambda each: -abs(each.spent - each.usual))
+    return [_anomaly(finding, breakdown, largest) for finding in findings]
 
 
 class _Breakdown:

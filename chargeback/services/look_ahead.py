@@ -8,7 +8,7 @@ import asyncio
 from collections.abc import Callable, Iterable, Sequence
 
 from chargeback.domain.anomalies import Anomaly, Finding, Sensitivity
-from chargeback.domain.budgets import Budget
+from chargeback.domain.budgets import Budget, is_within
 from chargeback.domain.calendar import Calendar
 from chargeback.domain.forecast import EVERYTHING, BudgetOutlook, Forecast
 from chargeback.domain.terms import Terms
@@ -76,11 +76,15 @@ async def anomalies(
     first: str,
     last: str,
     sensitivity: Sensitivity | None = None,
+    *,
+    below: str = EVERYTHING,
+    most: int | None = None,
     progress: Progress = _silent,
 ) -> list[Anomaly]:
     """What stands out from `first` to `last`, which must be over: days, and hours (UTC) of the last of them.
 
-    The largest difference from the usual comes first.
+    The largest difference from the usual comes first, and after the `most` largest the others are left out.
+    `below`: only this cost centre and what is below it.
     """
     wanted = sensitivity or Sensitivity()
     history = await read_history(books, shifted(first, -7 * WEEKS), last)
@@ -90,6 +94,8 @@ async def anomalies(
     def work() -> list[Finding]:
         from chargeback.services.find_anomalies import unusual_dates, unusual_hours
 
-        return [*unusual_dates(history, first, last, wanted), *unusual_hours(hours, wanted)]
+        found = [*unusual_dates(history, first, last, wanted), *unusual_hours(hours, wanted)]
+        found = [each for each in found if below == EVERYTHING or is_within(each.slot.cost_centre, below)]
+        return sorted(found, key=lambda each: -abs(float(each.spent) - each.usual))[:most]
 
     return await explain(books, calendar, await asyncio.to_thread(work), progress=progress)

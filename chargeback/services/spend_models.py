@@ -1,4 +1,4 @@
-"""How daily spend goes on: a thousand ways in which the coming days may turn out, drawn from a model of the past ones.
+"""How daily spend goes on: many ways in which the coming days may turn out, drawn from a model of the past ones.
 
 Every figure of a forecast is counted from these paths, so that totals, intervals and run-out days agree. The model
 is the richest one that the history can carry; `domain.forecast.Method` names them, docs/decisions/forecast.md says
@@ -11,6 +11,7 @@ from collections.abc import Sequence
 import numpy as np
 from numpy.typing import NDArray
 from statsmodels.regression.linear_model import OLS
+from statsmodels.tools.sm_exceptions import ConvergenceWarning
 from statsmodels.tsa.exponential_smoothing.ets import ETSModel, ETSResults
 
 from chargeback.domain.forecast import Method
@@ -24,6 +25,9 @@ _REPEATS_EXACTLY = 1e-9
 """Residuals below this share of the mean are the noise of floating point."""
 
 Floats = NDArray[np.float64]
+
+# Whether a fit converged is asked of its result. A filter for the time of a fit would be one for every other thread.
+warnings.filterwarnings("ignore", category=ConvergenceWarning)
 
 
 def paths_of(values: Sequence[float], weekday: int, horizon: int) -> tuple[Method, Floats | None]:
@@ -79,16 +83,18 @@ def _smoothing(past: Floats, horizon: int, rng: np.random.Generator) -> Floats |
     freedom = max(len(past) - WEEK - 2, 1)
     deviation = float(np.sqrt(best.scale * len(past) / freedom))
     errors = deviation * rng.standard_t(freedom, size=(horizon, PATHS))
-    paths = np.asarray(best.simulate(horizon, anchor="end", repetitions=PATHS, random_errors=errors), dtype=np.float64)
+    with np.errstate(all="ignore"):
+        drawn = best.simulate(horizon, anchor="end", repetitions=PATHS, random_errors=errors)
+    paths = np.asarray(drawn, dtype=np.float64)
     return paths.reshape(horizon, PATHS).T if np.isfinite(paths).all() else None
 
 
 def _fit(past: Floats, kind: str) -> ETSResults | None:
-    with warnings.catch_warnings():
-        warnings.simplefilter("error")
-        try:
+    try:
+        with np.errstate(over="raise", divide="raise", invalid="raise"):
             model = ETSModel(past, error=kind, seasonal=kind, seasonal_periods=WEEK, initialization_method="heuristic")
             fit = model.fit(disp=False)
-        except (Warning, ValueError, ArithmeticError, np.linalg.LinAlgError):
-            return None
-    return fit if np.isfinite(fit.aicc) else None
+            usable = fit.mle_retvals["converged"] and np.isfinite(fit.aicc)
+    except (ConvergenceWarning, ValueError, ArithmeticError, np.linalg.LinAlgError):
+        return None
+    return fit if usable else None

@@ -12,7 +12,7 @@ from chargeback.domain.errors import StoreUnavailable, Superseded
 from chargeback.domain.in_force import InForce
 from chargeback.domain.meters import Meter
 from chargeback.domain.records import UsageRecord, from_document, rated_record
-from chargeback.services.ports import Books, Control
+from chargeback.services.ports import HOURS, Books, Control
 from scripts.local.clear import clear_cosmos
 from scripts.local.provision import call
 from scripts.local.stack import Stack
@@ -140,6 +140,23 @@ async def test_a_summary_replaces_only_the_one_that_was_read(books: Books) -> No
     assert second is not None
     assert second[0] == {"total": 2}
     assert await records_of(books) == {}
+
+
+async def test_the_documents_of_a_day_do_not_replace_each_other(books: Books) -> None:
+    await books.put_summary(DAY, {"total": 1}, None)
+    await books.put_summary(DAY, {"hours": 2}, None, HOURS)
+    sums, hours = await books.summary(DAY), await books.summary(DAY, HOURS)
+    assert sums is not None
+    assert hours is not None
+
+    await books.put_summary(DAY, {"hours": 3}, hours[1], HOURS)
+    with pytest.raises(Superseded):
+        await books.put_summary(DAY, {"hours": 4}, sums[1], HOURS)
+
+    assert await books.summary(DAY) == sums
+    latest = await books.summary(DAY, HOURS)
+    assert latest is not None
+    assert (sums[0], latest[0]) == ({"total": 1}, {"hours": 3})
 
 
 async def test_control_documents_are_set_by_kind_and_name(control: Control) -> None:
