@@ -74,8 +74,8 @@ def apply(
         before, terms_before = await container.catalogues.in_force(), await container.catalogues.terms()
         changed = changes(before.current, catalogue)
         repost = await plan_repost(container.ledger, changed, catalogue.calendar, before.closed, now)
-        applying = apply_config(container.control, container.catalogues, catalogue, terms, documents, by=who, now=now)
-        applied = await put_in_force(applying, container.ledger, repost)
+        arguments = (container.control, container.catalogues, catalogue, terms, documents)
+        applied = await put_in_force(lambda: apply_config(*arguments, by=who, now=now), container.ledger, repost)
         if not applied.changed:
             typer.echo(f"already in force: {applied.after[:12]}")
         else:
