@@ -2,7 +2,10 @@
 
 import json
 import shutil
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
+from threading import Thread
+from urllib.parse import parse_qs, urlsplit
 
 import pytest
 import yaml
@@ -71,6 +74,33 @@ def test_a_region_may_be_asked_for_alone(config: Path, saved: Path) -> None:
 
     assert "0 prices are equal, 0 differ" in output
     assert "of a region without deployments" in output
+
+
+def test_without_a_saved_answer_the_api_is_asked_for_every_region_with_a_deployment(config: Path, saved: Path) -> None:
+    asked: list[str] = []
+
+    class Api(BaseHTTPRequestHandler):
+        def do_GET(self) -> None:
+            asked.append(parse_qs(urlsplit(self.path).query)["$filter"][0])
+            body = saved.read_bytes() if "'eastus2'" in asked[-1] else b'{"Items": [], "NextPageLink": null}'
+            self.send_response(200)
+            self.send_header("Content-Length", str(len(body)))
+            self.end_headers()
+            self.wfile.write(body)
+
+        def log_message(self, *_: object) -> None:
+            """Says nothing."""
+
+    with ThreadingHTTPServer(("127.0.0.1", 0), Api) as server:
+        Thread(target=server.serve_forever, daemon=True).start()
+        url = f"http://127.0.0.1:{server.server_port}/api/retail/prices"
+        output = run("prices", "diff", "--config-dir", config, "--api", url).output
+        server.shutdown()
+
+    regions = ("eastus2", "francecentral", "swedencentral", "westus3")
+    wanted = "serviceName eq 'Foundry Models' and armRegionName eq '{}' and priceType eq 'Consumption'"
+    assert asked == [wanted.format(region) for region in regions]
+    assert f"  {KEY}: 2.5 on the card, 2 in the list since 2026-10-01" in output
 
 
 def test_a_proposal_is_a_file_that_nothing_applies(config: Path, saved: Path, tmp_path: Path) -> None:

@@ -11,7 +11,7 @@ from chargeback.adapters.records import Record, each
 from chargeback.domain.catalogue import DeploymentType
 from chargeback.domain.hosting import HostingRate
 
-_DECIMAL = re.compile(r"\d{1,12}(\.\d{1,12})?")
+_DECIMAL = re.compile(r"\d{1,12}(\.\d{1,6})?")
 
 
 class _Entry(Record, frozen=True):
@@ -56,4 +56,4 @@ def _faults(entry: _Entry) -> Iterator[str]:
     if not entry.deployment_types or len(set(entry.deployment_types)) < len(entry.deployment_types):
         yield "deploymentTypes: names none, or one twice"
     if not _DECIMAL.fullmatch(entry.per_hour):
-        yield f'perHour: {entry.per_hour!r} is not a quoted decimal of at most 12 places, such as "1.70"'
+        yield f'perHour: {entry.per_hour!r} is not a quoted decimal of at most 6 places, such as "1.70"'

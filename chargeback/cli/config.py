@@ -60,31 +60,33 @@ def apply(
     """Put the files in force, and say what changed and which days of the open periods are rated again."""
 
     async def work(container: Container) -> None:
-        from chargeback.adapters.catalogue_files import load_catalogue, to_documents
-        from chargeback.adapters.terms_files import load_terms
-        from chargeback.domain.catalogue_changes import changes
-        from chargeback.domain.terms_changes import terms_changes
-        from chargeback.services.apply_config import apply_config
-        from chargeback.services.repost import plan_repost, put_in_force
-
-        documents = to_documents(config_dir)
-        catalogue = load_catalogue(config_dir)
-        terms = load_terms(config_dir, catalogue)
-        who, now = by or getpass.getuser(), datetime.now(UTC)
-        before, terms_before = await container.catalogues.in_force(), await container.catalogues.terms()
-        changed = changes(before.current, catalogue)
-        repost = await plan_repost(container.ledger, changed, catalogue.calendar, before.closed, now)
-        applying = apply_config(container.control, container.catalogues, catalogue, terms, documents, by=who, now=now)
-        applied = await put_in_force(applying, container.ledger, repost)
-        if not applied.changed:
-            typer.echo(f"already in force: {applied.after[:12]}")
-        elif applied.before == applied.after:
-            typer.echo(f"in force with other terms: {applied.after[:12]}, terms {terms.digest[:12]}")
-        else:
-            typer.echo(f"in force: {applied.after[:12]}, before: {(applied.before or 'the deployed files')[:18]}")
-        _report(changed, terms_changes(terms_before, terms), repost)
+        await _apply(container, config_dir, by or getpass.getuser(), datetime.now(UTC))
 
     run(work)
+
+
+async def _apply(container: Container, config_dir: Path, who: str, now: datetime) -> None:
+    from chargeback.adapters.catalogue_files import load_catalogue, to_documents
+    from chargeback.adapters.terms_files import load_terms
+    from chargeback.domain.catalogue_changes import changes
+    from chargeback.domain.terms_changes import terms_changes
+    from chargeback.services.apply_config import apply_config
+    from chargeback.services.repost import plan_repost, put_in_force
+
+    documents, catalogue = to_documents(config_dir), load_catalogue(config_dir)
+    terms, terms_before = load_terms(config_dir, catalogue), await container.catalogues.terms()
+    before = await container.catalogues.in_force()
+    changed = changes(before.current, catalogue)
+    repost = await plan_repost(container.ledger, changed, catalogue.calendar, before.closed, now)
+    arguments = (container.control, container.catalogues, catalogue, terms, documents)
+    applied = await put_in_force(lambda: apply_config(*arguments, by=who, now=now), container.ledger, repost)
+    if not applied.changed:
+        typer.echo(f"already in force: {applied.after[:12]}")
+    elif applied.before == applied.after:
+        typer.echo(f"in force with other terms: {applied.after[:12]}, terms {terms.digest[:12]}")
+    else:
+        typer.echo(f"in force: {applied.after[:12]}, before: {(applied.before or 'the deployed files')[:18]}")
+    _report(changed, terms_changes(terms_before, terms), repost)
 
 
 def _report(changed: "CatalogueChanges", of_terms: Iterable[str], repost: "Repost") -> None:

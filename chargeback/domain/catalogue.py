@@ -15,7 +15,7 @@ from typing import Any, NamedTuple
 from chargeback.domain.allocation import Allocation
 from chargeback.domain.calendar import Calendar
 from chargeback.domain.errors import PriceNotFound
-from chargeback.domain.hosting import Hosting, HostingRate, rate_at
+from chargeback.domain.hosting import Hosting
 from chargeback.domain.lines import Line
 from chargeback.domain.meters import Meter, Quantities
 from chargeback.domain.money import ZERO, to_text
@@ -171,10 +171,6 @@ class Catalogue:
     def prices_of_day(self, line: Line, meter: Meter, day: str) -> tuple[Price | None, ...]:
         """The price in force for a meter of a line in each of the 24 UTC hours of a day (YYYY-MM-DD)."""
         return self._days(day, *_priced_by(line), meter)
-
-    def hosting_rate(self, model: str, deployment_type: str, hour: datetime) -> HostingRate | None:
-        """What an hour of a fine-tuned deployment costs, or None."""
-        return rate_at(self.hosting, model, deployment_type, hour)
 
     def _find_deployment(self, backend: str, deployment: str) -> Deployment | None:
         """The host's first label is an account, or "<account>-<suffix>"; the longest account wins."""

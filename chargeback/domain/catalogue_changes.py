@@ -33,8 +33,9 @@ class PriceChange:
         return ADDED if self.old is None else "removed" if self.new is None else "changed"
 
     def __str__(self) -> str:
-        what = "/".join(filter(None, self.key))
-        return f"{what}: {_amounts(self.old)} → {_amounts(self.new)}, {_said(self.time)}"
+        what, before, after = "/".join(filter(None, self.key)), _amounts(self.old), _amounts(self.new)
+        step = f"{before} → {after}" if before != after else f"{after} by another entry"
+        return f"{what}: {step}, {_said(self.time)}"
 
 
 @dataclass(frozen=True, slots=True)

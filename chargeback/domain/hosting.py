@@ -20,11 +20,3 @@ class HostingRate:
 
 Hosting = Mapping[tuple[str, str], Sequence[HostingRate]]
 """(model, deployment type) → its rates by time."""
-
-
-def rate_at(hosting: Hosting, model: str, deployment_type: str, hour: datetime) -> HostingRate | None:
-    """The rate in force in an hour, or None."""
-    for rate in hosting.get((model.casefold(), deployment_type), ()):
-        if rate.effective_from <= hour and (rate.effective_to is None or hour < rate.effective_to):
-            return rate
-    return None

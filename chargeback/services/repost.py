@@ -1,6 +1,6 @@
 """What a changed catalogue has to be brought to: every day of the open periods whose usage it rates otherwise."""
 
-from collections.abc import Awaitable, Collection
+from collections.abc import Awaitable, Callable, Collection
 from dataclasses import dataclass
 from datetime import datetime
 from typing import TypeVar
@@ -42,7 +42,7 @@ async def plan_repost(
     )
 
 
-async def put_in_force(applying: Awaitable[Result], ledger: Ledger, repost: Repost) -> Result:
+async def put_in_force(apply: Callable[[], Awaitable[Result]], ledger: Ledger, repost: Repost) -> Result:
     """Apply, with the older days marked for the audit.
 
     They are marked before, so that nothing is forgotten if this ends half way, and again afterwards: an audit in
@@ -50,7 +50,7 @@ async def put_in_force(applying: Awaitable[Result], ledger: Ledger, repost: Repo
     """
     for day in repost.audited:
         await ledger.mark(day)
-    result = await applying
+    result = await apply()
     for day in repost.audited:
         await ledger.mark(day)
     return result

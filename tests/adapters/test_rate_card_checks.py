@@ -1,6 +1,5 @@
 """Units, hosting, gaps and implausible prices of the rate card document."""
 
-from datetime import UTC, datetime
 from decimal import Decimal
 
 import pytest
@@ -8,7 +7,6 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from chargeback.adapters.rate_card_document import RateCard, rate_card
-from chargeback.domain.hosting import rate_at
 
 Entry = dict[str, object]
 
@@ -177,21 +175,20 @@ HOSTED: Entry = {
 }
 
 
-def test_an_hour_of_hosting_has_the_rate_in_force() -> None:
+def test_hosting_has_a_rate_for_each_deployment_type_and_time() -> None:
     cut = HOSTED | {"effectiveFrom": "2026-03-01T00:00:00Z", "perHour": "1.50", "deploymentTypes": ["Standard"]}
     first = HOSTED | {"effectiveTo": "2026-03-01T00:00:00Z"}
 
-    card, faults = read(hosting=[first, cut])
-
-    def at(kind: str, *moment: int) -> str:
-        rate = rate_at(card.hosting, "gpt-4o", kind, datetime(*moment, tzinfo=UTC))  # type: ignore[misc]
-        return str(rate.per_hour) if rate else "none"
+    card, faults = read(hosting=[cut, first])
 
     assert faults == []
-    assert at("Standard", 2026, 2, 28, 23) == "1.70"
-    assert at("Standard", 2026, 3, 1) == "1.50"
-    assert at("GlobalStandard", 2026, 3, 1) == "none"
-    assert at("Standard", 2025, 12, 31, 23) == "none"
+    assert {key: [(rate.rate_id, str(rate.per_hour)) for rate in rates] for key, rates in card.hosting.items()} == {
+        ("gpt-4o", "Standard"): [
+            ("hosting/gpt-4o/Standard@2026-01-01T00Z", "1.70"),
+            ("hosting/gpt-4o/Standard@2026-03-01T00Z", "1.50"),
+        ],
+        ("gpt-4o", "GlobalStandard"): [("hosting/gpt-4o/GlobalStandard@2026-01-01T00Z", "1.70")],
+    }
 
 
 @pytest.mark.parametrize(

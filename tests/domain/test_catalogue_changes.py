@@ -55,6 +55,11 @@ def test_a_price_that_falls_is_a_change_from_its_hour_on() -> None:
         ),
         (
             catalogue(WHOLE),
+            catalogue(dated(Meter.INPUT, (START, "2.50"), (CUT, "2.50"))),
+            f"{KEY}: 2.5 by another entry, from 2026-03-10T13Z on",
+        ),
+        (
+            catalogue(WHOLE),
             catalogue(adjusted(WHOLE, [Adjustment("a", "s", CUT, None, discount=Decimal(10))]).prices),
             f"{KEY}: 2.5 → 2.25 (list 2.5, contracted 2.25), from 2026-03-10T13Z on",
         ),

@@ -54,7 +54,7 @@ async def apply(of: House, new: Catalogue) -> Repost:
     async def replace() -> None:
         of.catalogues.catalogue = new
 
-    await put_in_force(replace(), of.ledger, plan)
+    await put_in_force(replace, of.ledger, plan)
     return plan
 
 
@@ -173,7 +173,7 @@ async def test_a_day_is_marked_again_where_an_audit_came_before_the_change_was_i
         await of.auditor.audit(NOW)
         of.catalogues.catalogue = new
 
-    await put_in_force(audited_too_early(), of.ledger, plan)
+    await put_in_force(audited_too_early, of.ledger, plan)
     await of.auditor.audit(NOW)
 
     assert list(costs(of, LAST_WEEK).values()) == [Decimal(3)]
