@@ -1,64 +1,95 @@
-"""How fast a month is published: `python -m benchmarks.publish [ROWS…]` (each size in a process of its own)."""
+"""How fast a month is published: `python -m benchmarks.publish [RECORDS…]` (each size in a process of its own).
+
+The records are those of a month of March: every day has the same lines (a subscription, an application and a user
+each), so a month of 5 million records has 161 000 of them, spread over 2 000 cost centres; a record has 3 or 4
+charges at 3 prices. They are made as the stored documents, page by page; making them is not counted.
+"""
 
 import asyncio
 import random
-import resource
 import subprocess
 import sys
+import tempfile
+import threading
 import time
-from collections.abc import AsyncIterator, Sequence
+from collections import defaultdict
+from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager
-from decimal import Decimal
-from types import SimpleNamespace
+from pathlib import Path
+from typing import Self
 
-from chargeback.domain.lines import Line
-from chargeback.domain.meters import Meter
-from chargeback.domain.money import cost
-from chargeback.domain.records import ChargeRow, Part, UsageRecord
+import psutil
+
+from chargeback.domain.allocation import Allocation
+from chargeback.domain.catalogue import Catalogue
+from chargeback.domain.lines import Line, line_id
+from chargeback.domain.periods import days_of
+from chargeback.domain.terms import Terms
+from chargeback.services.period_to_settle import PeriodToSettle
 from chargeback.services.publish import publish
 
-DAYS = [f"2026-03-{day:02}" for day in range(1, 32)]
-METERS = (Meter.INPUT, Meter.CACHED_INPUT, Meter.OUTPUT, Meter.REQUESTS)
+PERIOD = "2026-03"
+DAYS = days_of(PERIOD)
+CENTRES = 2_000
+METERS = ("input_tokens", "cached_input_tokens", "output_tokens", "requests")
+SIZES = ("10000", "100000", "1000000", "5000000")
 
 
 class GeneratedBooks:
-    """A month of records, made page by page; `spent` is the time that making them took."""
+    """A month of documents, made page by page; `spent` is the time that making them took."""
 
-    def __init__(self, rows: int) -> None:
-        self._per_day = max(1, rows // (len(DAYS) * len(METERS)))
+    def __init__(self, records: int) -> None:
+        self._per_day = max(1, round(records / len(DAYS)))
+        self.records = self._per_day * len(DAYS)
         self.spent = 0.0
 
-    async def records(self, day: str) -> AsyncIterator[Sequence[UsageRecord]]:
+    async def documents(self, day: str) -> AsyncIterator[bytes]:
         rng = random.Random(day)
         for start in range(0, self._per_day, 1000):
             begun = time.perf_counter()
-            page = [_record(day, number, rng) for number in range(start, min(start + 1000, self._per_day))]
+            numbers = range(start, min(start + 1000, self._per_day))
+            page = "".join(_document(day, number, rng) for number in numbers).encode()
             self.spent += time.perf_counter() - begun
             yield page
 
 
-def _record(day: str, number: int, rng: random.Random) -> UsageRecord:
+_TEMPLATES: dict[int, tuple[str, str]] = {}
+
+
+def _document(day: str, number: int, rng: random.Random) -> str:
+    """Text around the quantities, which alone differ from day to day."""
+    before, after = _TEMPLATES.get(number) or _TEMPLATES.setdefault(number, _template(number))
+    charges = ",".join(_charge(meter, rng.randrange(1, 10**7)) for meter in METERS[number % 2 :])
+    return f'{before}{day}{after}{day}","charges":[{charges}]}}]}}\n'
+
+
+def _template(number: int) -> tuple[str, str]:
     line = Line(
-        f"team-{number:06}", "standard", "", "2f3c8a54-6f5e-4c26-8a6b-0d0f7a3f5b11", f"app-{number:06}", "",
-        f"user{number % 97}@example.com", "Example Company", f"BC-{number % 50:03}", "chat.completions", "azure-openai",
+        f"team-{number % 4000:06}", "standard", "", "2f3c8a54-6f5e-4c26-8a6b-0d0f7a3f5b11", f"app-{number % 8000:06}",
+        "", f"user{number}@example.com", "Example Company", f"BC-{number % 50:03}", "chat.completions", "azure-openai",
         "gpt-4o-2024-11-20", "gpt-4o", "aoai-swedencentral-01.openai.azure.com", "default", "", "exact",
     )  # fmt: skip
-    charges = []
-    for meter in METERS:
-        quantity, price = rng.randrange(1, 10**7), Decimal("2.625")
-        if meter is Meter.REQUESTS:
-            charges.append(ChargeRow(meter, quantity, "exact", None, None, None, "", Decimal(0)))
-        else:
-            price_id = f"azure-openai/gpt-4o/any/GlobalStandard/default/{meter}@2024-11-20T00Z"
-            charges.append(ChargeRow(meter, quantity, "exact", price, price, price, price_id, cost(quantity, price)))
-    return UsageRecord(
-        day,
-        line,
-        {},
-        "USD",
-        "GlobalStandard",
-        "swedencentral",
-        (Part(day, f"company/unit-{number % 40:02}", "by-subscription", tuple(charges)),),
+    names = ",".join(f'"{name}":"{value}"' for name, value in line._asdict().items())
+    hours = ",".join(f'"{hour:02}":{{"input_tokens":1234567,"requests":1234}}' for hour in range(8, 16))
+    return (
+        f'{{"id":"{line_id(line)}","kind":"usage","line":{{{names}}},"hours":{{{hours}}},"currency":"USD",'
+        '"deploymentType":"GlobalStandard","region":"swedencentral","day":"',
+        f'","parts":[{{"costCentre":"company/unit-{number % CENTRES:04}","rule":"by-subscription","date":"',
+    )
+
+
+def _charge(meter: str, quantity: int) -> str:
+    if meter == "requests":
+        return (
+            f'{{"meter":"requests","quantity":{quantity},"state":"exact","priceId":"","perMillion":null,'
+            '"listPerMillion":null,"contractedPerMillion":null,"cost":"0"}'
+        )
+    billions = quantity * 2625
+    return (
+        f'{{"meter":"{meter}","quantity":{quantity},"state":"exact",'
+        f'"priceId":"azure-openai/gpt-4o/any/GlobalStandard/default/{meter}@2024-11-20T00Z","perMillion":"2.625",'
+        '"listPerMillion":"2.75","contractedPerMillion":"2.5",'
+        f'"cost":"{billions // 10**9}.{billions % 10**9:09}"}}'
     )
 
 
@@ -68,31 +99,87 @@ class CountingReports:
     bytes = 0
 
     @asynccontextmanager
-    async def create(self, path: str, content_type: str) -> AsyncIterator["CountingReports"]:  # noqa: ARG002
+    async def create(self, *_: str) -> AsyncIterator["CountingReports"]:
         yield self
 
     async def write(self, data: bytes) -> None:
         self.bytes += len(data)
 
 
-def measure(rows: int) -> None:
-    books, reports = GeneratedBooks(rows), CountingReports()
-    start = time.perf_counter()
-    manifest = asyncio.run(
-        publish("2026-03", books, reports, days=DAYS, catalogue=SimpleNamespace(digest="0" * 64, currency="USD"))
-    )
-    seconds = time.perf_counter() - start
-    written, net = manifest.files[0].rows, seconds - books.spent
+class Watch:
+    """The most memory of this process with its children, and the most disk of a folder, looked at all the time."""
+
+    def __init__(self, folder: Path) -> None:
+        self._folder = folder
+        self._ended = threading.Event()
+        self._thread = threading.Thread(target=self._look, daemon=True)
+        self.memory = self.disk = 0
+
+    def __enter__(self) -> Self:
+        self._thread.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._ended.set()
+        self._thread.join()
+
+    def _look(self) -> None:
+        this = psutil.Process()
+        while not self._ended.wait(0.1):
+            self.memory = max(self.memory, sum(_rss(each) for each in (this, *this.children(recursive=True))))
+            self.disk = max(self.disk, sum(_sizes(self._folder)))
+
+
+def _rss(process: psutil.Process) -> int:
+    try:
+        return process.memory_info().rss
+    except psutil.NoSuchProcess:
+        return 0
+
+
+def _sizes(folder: Path) -> Iterator[int]:
+    for file in folder.rglob("*"):
+        try:
+            yield file.stat().st_size
+        except FileNotFoundError:
+            continue
+
+
+class Phases:
+    """How long each thing that publishing reports took: until the last report of it, since that of the one before."""
+
+    def __init__(self) -> None:
+        self._last = time.perf_counter()
+        self.seconds: dict[str, float] = defaultdict(float)
+
+    def __call__(self, doing: str, _: int) -> None:
+        now = time.perf_counter()
+        self.seconds[doing] += now - self._last
+        self._last = now
+
+
+def measure(records: int) -> None:
+    books, reports, phases = GeneratedBooks(records), CountingReports(), Phases()
+    to_settle = PeriodToSettle(PERIOD, Catalogue("USD", {}, {}, Allocation((), ())), Terms(), 6, PERIOD)
+    with tempfile.TemporaryDirectory() as folder, Watch(Path(folder)) as watch:
+        tempfile.tempdir = folder
+        start = time.perf_counter()
+        manifest = asyncio.run(publish(to_settle, books, reports, progress=phases))
+        seconds = time.perf_counter() - start
+    reading = phases.seconds["reading"] - books.spent
+    csv = reading + phases.seconds["settling"] + phases.seconds["writing"]
     print(
-        f"{written:>9,} rows, {reports.bytes / 1e6:7.1f} MB: {seconds:6.2f} s, of it {books.spent:.2f} s to make the records;"
-        f" {written / net:,.0f} rows/s ({written / seconds:,.0f} with making them),"
-        f" peak RSS {resource.getrusage(resource.RUSAGE_SELF).ru_maxrss >> 10} MB",
+        f"{books.records:>9,} records, {manifest.files[0].rows:>10,} rows: CSVs {csv:6.2f} s = {books.records / csv:,.0f}"
+        f" records/s (reading {reading:.2f}, settling {phases.seconds['settling']:.2f},"
+        f" writing {phases.seconds['writing']:.2f}); {(csv / books.records) * 1e6:.1f} µs a record;"
+        f" Parquet {seconds - books.spent - csv:.2f} s; files {reports.bytes / 1e6:,.0f} MB;"
+        f" peak RSS {watch.memory >> 20} MB, peak disk {watch.disk >> 20} MB; making the records took {books.spent:.1f} s",
         flush=True,
     )
 
 
 if __name__ == "__main__":
-    sizes = sys.argv[1:] or ["10000", "100000", "1000000"]
+    sizes = sys.argv[1:] or SIZES
     if len(sizes) == 1:
         measure(int(sizes[0]))
     else:

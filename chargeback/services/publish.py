@@ -21,6 +21,7 @@ from chargeback.services.publishing.rounding import round_costs
 from chargeback.services.publishing.share_costs import share_costs
 from chargeback.services.publishing.staging import stage, within
 from chargeback.services.publishing.write_chargeback import write_chargeback
+from chargeback.services.publishing.write_charges import write_charges
 from chargeback.services.publishing.write_manifest import Holdings, holdings, write_manifest
 from chargeback.services.publishing.write_summary import write_summary
 from chargeback.services.settled import Settled
@@ -63,19 +64,22 @@ async def _settle(engine: Engine, to_settle: PeriodToSettle, books: Books, progr
     await asyncio.to_thread(prepare, engine)
     for closed in to_settle.corrected:
         await find_corrections(engine, closed, books, progress)
-    await stage(engine, books, to_settle.days, within(period), progress)
+    rows = await stage(engine, books, to_settle.days, within(period), progress)
     await asyncio.to_thread(arrange_usage, engine, period, currency, terms)
     await asyncio.to_thread(share_costs, engine, to_settle)
     await asyncio.to_thread(arrange_others, engine, currency)
     await asyncio.to_thread(round_costs, engine)
     await asyncio.to_thread(show, engine, currency)
     await show_previous(engine, to_settle.previous)
+    progress("settling", rows)
 
 
 async def _write(engine: Engine, to_settle: PeriodToSettle, files: Files, progress: Progress) -> Holdings:
     await write_chargeback(engine, to_settle.period, files, progress)
     await asyncio.to_thread(engine.run, "sums")
     await write_summary(engine, to_settle.period, files)
+    progress("summing", 0)
+    await write_charges(engine, to_settle.period, files, progress)
     return await asyncio.to_thread(holdings, engine, to_settle.currency)
 
 

@@ -101,7 +101,7 @@ async def test_any_books_balance_and_print_the_same_in_any_order(
     assert {"USD": Decimal(0)} | {key: amount for (key,), amount in summed(rows, "currency").items()} == totals
     by_centre = {("unallocated", "USD"): Decimal(0)} | summed(rows, "cost_centre", "currency")
     assert by_centre == summed(rows_of(files, "summary"), "cost_centre", "currency")
-    assert [file.rows for file in manifest.files] == [len(rows), len(by_centre)]
+    assert [file.rows for file in manifest.files] == [len(rows), len(by_centre), len(rows)]
 
 
 async def test_rows_are_sorted_by_the_columns_that_identify_them() -> None:

@@ -82,9 +82,18 @@ FROM other_rows
 WHERE shared_cost <> ''
 ORDER BY ALL
 
--- name: part of charges
+-- name: charges of slice
 COPY (
-    SELECT {columns} FROM usage_rows JOIN places AS within USING (place)
-    WHERE row BETWEEN $first AND $last
+    SELECT {columns} FROM usage_rows
+    WHERE row BETWEEN $first AND $last AND place BETWEEN $lowest AND $highest
     ORDER BY row
-) TO $file (FORMAT parquet, COMPRESSION snappy)
+) TO $file (FORMAT parquet, COMPRESSION uncompressed)
+
+-- name: charges of others
+COPY (SELECT {columns} FROM other_rows ORDER BY row) TO $file (FORMAT parquet, COMPRESSION uncompressed)
+
+-- name: charges
+-- By one thread, so that the same rows give the same bytes.
+SET threads = 1;
+COPY (FROM read_parquet({parts})) TO $file (FORMAT parquet, COMPRESSION zstd, ROW_GROUP_SIZE 122880);
+SET threads = 2

@@ -1,12 +1,10 @@
 -- The rows of the period: charges in the order in which they are printed, and the views that show them in full.
 
 -- name: macros
-CREATE MACRO guarded(t) AS CASE WHEN ascii(t) IN (61, 43, 45, 64, 9, 13, 10) THEN '''' || t ELSE t END;
-CREATE MACRO cell(t) AS CASE
-    WHEN contains(t, ',') OR contains(t, '"') OR contains(t, chr(10)) OR contains(t, chr(13))
-    THEN '"' || replace(guarded(t), '"', '""') || '"'
-    ELSE guarded(t)
-END;
+CREATE MACRO guarded(t) AS regexp_replace(t, '^([=+@\t\r\n-])', '''\1');
+CREATE MACRO cell(t) AS if(
+    regexp_matches(t, '[,"\r\n]'), concat('"', replace(guarded(t), '"', '""'), '"'), guarded(t)
+);
 CREATE MACRO digits(amount) AS CASE
     WHEN amount = 0 THEN '0' ELSE rtrim(rtrim(CAST(amount AS VARCHAR), '0'), '.')
 END;
@@ -123,7 +121,7 @@ SELECT
 FROM charges JOIN tariffs USING (tariff) JOIN cuts USING (payer);
 CREATE VIEW usage_rows AS
 SELECT
-    row, 'usage' AS kind, md5(concat(place_id, date, identity)) AS charge_id, CAST(date AS VARCHAR) AS charge_date,
+    row, place, 'usage' AS kind, md5(concat(place_id, date, identity)) AS charge_id, CAST(date AS VARCHAR) AS charge_date,
     {dimensions}, meter, unit, CAST(quantity AS DECIMAL(28, 12)) AS quantity, state, requests, price_id, price_unit,
     list_unit_price, contracted_unit_price, unit_price, pricing_currency, exchange_rate, exchange_rate_date,
     exchange_rate_source, {currency} AS currency, cost, exact_cost, list_cost, contracted_cost, '' AS corrects_period,

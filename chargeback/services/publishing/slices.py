@@ -55,7 +55,7 @@ async def content(
         for number, (rows, _) in enumerate(parts):
             file = await (ahead or _start(parts, number, folder))
             ahead = _start(parts, number + 1, folder) if number + 1 < len(parts) else None
-            for piece in _pieces(file):
+            for piece in pieces(file):
                 yield rows, piece
                 rows = 0
             file.unlink()
@@ -74,7 +74,8 @@ def _start(parts: Sequence[tuple[int, Callable[[Path], None]]], number: int, fol
     return asyncio.create_task(write())
 
 
-def _pieces(file: Path) -> Iterator[bytes]:
+def pieces(file: Path) -> Iterator[bytes]:
+    """A file, a megabyte at a time."""
     with file.open("rb") as source:
         while piece := source.read(_PIECE_BYTES):
             yield piece

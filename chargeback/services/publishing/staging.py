@@ -24,7 +24,8 @@ async def stage(engine: Engine, books: Books, days: Sequence[str], dates: str, p
     for day in days:
         async for page in books.documents(day):
             await staging.add(page)
-        await staging.finish(day)
+        await staging.end_day()
+    await staging.check()
     return staging.charges
 
 
@@ -47,7 +48,6 @@ class _Staging:
         self._progress = progress
         self._pages: list[bytes] = []
         self._size = 0
-        self._is_checked = True
         self.charges = 0
 
     async def add(self, page: bytes) -> None:
@@ -56,19 +56,22 @@ class _Staging:
         if self._size >= LOAD_BYTES:
             await self._load()
 
-    async def finish(self, day: str) -> None:
-        """The day is complete: no line of it may have come twice."""
+    async def end_day(self) -> None:
+        """Short days are loaded and checked together."""
+        if self._size >= LOAD_BYTES // 2:
+            await self.check()
+
+    async def check(self) -> None:
+        """Load what is left; no line of a day may have come twice by now."""
         await self._load()
-        if self._is_checked:
-            return
         if twice := await asyncio.to_thread(self._engine.run, "twice"):
-            raise Superseded(f"the books of {day} changed while they were read: line {twice[0][0]} came twice")
+            day, line = twice[0]
+            raise Superseded(f"the books of {day} changed while they were read: line {line} came twice")
         await asyncio.to_thread(self._engine.run, "forget seen")
-        self._is_checked = True
 
     async def _load(self) -> None:
         if self._pages:
-            pages, self._pages, self._size, self._is_checked = self._pages, [], 0, False
+            pages, self._pages, self._size = self._pages, [], 0
             self.charges += await asyncio.to_thread(self._insert, pages)
             self._progress("reading", self.charges)
 

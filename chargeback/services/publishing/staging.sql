@@ -13,7 +13,7 @@ CREATE TABLE known_tariffs (
     per_million VARCHAR, list_per_million VARCHAR, contracted_per_million VARCHAR
 );
 CREATE TABLE staged (date DATE, place UINTEGER, tariff UINTEGER, quantity BIGINT, cost DECIMAL(38, 18));
-CREATE TABLE seen (id UUID, part UINTEGER);
+CREATE TABLE seen (day DATE, id UUID, part UINTEGER);
 
 -- name: read documents
 -- A place is a line with what the deployment map and the rules made of it; its id is the same in every month.
@@ -47,7 +47,7 @@ FROM (
     )
 )
 WHERE {dates};
-INSERT INTO seen SELECT CAST(id AS UUID), number FROM parts
+INSERT INTO seen SELECT CAST(day AS DATE), CAST(id AS UUID), number FROM parts
 
 -- name: add places
 INSERT INTO known_places
@@ -94,7 +94,12 @@ JOIN known_tariffs AS tariffs
 SELECT count(*) FROM charged
 
 -- name: twice
-SELECT replace(CAST(id AS VARCHAR), '-', '') FROM seen GROUP BY id, part HAVING count(*) > 1 ORDER BY 1 LIMIT 1
+SELECT CAST(day AS VARCHAR), replace(CAST(id AS VARCHAR), '-', '')
+FROM seen
+GROUP BY day, id, part
+HAVING count(*) > 1
+ORDER BY ALL
+LIMIT 1
 
 -- name: forget seen
 TRUNCATE seen
