@@ -5,6 +5,7 @@ ChargebackError
 ├── InvalidConfig      config/ or a setting is wrong: names the file and the place
 ├── UnusablePrices     a price list from outside cannot be used: none of it is
 ├── PriceNotFound      usage that no price covers: kept and shown as unpriced
+├── InconsistentFile   a file does not agree with itself or with the rows it is made from: it is not published
 ├── Superseded         another run wrote the same part of the books first: read again and retry
 ├── CountLost          Redis lost the day while it was being read: replay the ledger and retry
 └── StoreUnavailable   a store cannot be reached or refuses: raised, so that the trigger delivers again
@@ -38,6 +39,10 @@ class UnusablePrices(ChargebackError):
 
 class PriceNotFound(ChargebackError):
     """No price covers a meter of a line in an hour."""
+
+
+class InconsistentFile(ChargebackError):
+    """A file that would not add up or contradicts itself; the text names the row and the rule."""
 
 
 class Superseded(ChargebackError):

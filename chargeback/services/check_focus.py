@@ -1,0 +1,106 @@
+"""What has to hold for the rows of a FOCUS file, beside what the FinOps Foundation's validator looks at.
+
+The validator passes rows whose price times quantity is not their cost, rows that end before they begin, and rows that
+are there twice. These checks work on any DuckDB relation with the columns of `domain.focus`, so that they serve at
+publication and for a file on disk.
+"""
+
+from decimal import Decimal
+
+import duckdb
+
+from chargeback.domain.errors import InconsistentFile
+
+_ORIGINAL = "ChargeClass IS NULL"
+_BLOCK = "coalesce(TRY_CAST(split_part(PricingUnit, ' ', 1) AS BIGINT), 1)"
+
+
+def _product(price: str, cost: str) -> str:
+    """The price times the quantity is not the cost: exactly, where nothing was converted or split."""
+    return f"""{_ORIGINAL} AND (
+        abs({price}::DOUBLE * PricingQuantity::DOUBLE - {cost}::DOUBLE)
+            > 1e-9 * greatest(1, abs({cost}::DOUBLE))
+        OR (
+            PricingCurrency = BillingCurrency AND AllocatedMethodId IS NULL
+            AND TRY_CAST({price} AS DECIMAL(20, 12)) * TRY_CAST(PricingQuantity AS DECIMAL(18, 6)) <> {cost}
+        )
+    )"""
+
+
+_RULES = {
+    "every cost is known": "BilledCost IS NULL OR EffectiveCost IS NULL OR ListCost IS NULL OR ContractedCost IS NULL",
+    "a charge ends after it starts": "ChargePeriodEnd IS NULL OR ChargePeriodStart >= ChargePeriodEnd",
+    "a charge lies within its billing period": f"""{_ORIGINAL} AND (
+        ChargePeriodStart < BillingPeriodStart OR ChargePeriodEnd > BillingPeriodEnd
+    )""",
+    "a correction is of an earlier period": "ChargeClass = 'Correction' AND ChargePeriodEnd > BillingPeriodStart",
+    "a correction names the period and the charge that it corrects": """ChargeClass = 'Correction' AND (
+        x_CorrectsPeriod IS NULL OR x_CorrectsChargeId IS NULL
+    )""",
+    "usage has its prices": f"""{_ORIGINAL} AND ChargeCategory <> 'Adjustment' AND (
+        ListUnitPrice IS NULL OR ContractedUnitPrice IS NULL OR PricingQuantity IS NULL
+    )""",
+    "ListCost is ListUnitPrice times PricingQuantity": _product("ListUnitPrice", "ListCost"),
+    "ContractedCost is ContractedUnitPrice times PricingQuantity": _product("ContractedUnitPrice", "ContractedCost"),
+    "BilledCost is x_BilledUnitPrice times PricingQuantity but for its rounding": f"""{_ORIGINAL} AND
+        abs(x_BilledUnitPrice::DOUBLE * PricingQuantity::DOUBLE - BilledCost::DOUBLE)
+            > x_ChargeRows * {{unit}} + 1e-9 * abs(BilledCost::DOUBLE)
+    """,
+    "EffectiveCost is BilledCost": "EffectiveCost <> BilledCost",
+    "PricingQuantity is ConsumedQuantity in pricing units": f"""
+        abs(PricingQuantity::DOUBLE * {_BLOCK} - ConsumedQuantity::DOUBLE) > 1e-9 * abs(ConsumedQuantity::DOUBLE)
+    """,
+}
+
+_BROKEN = """
+SELECT CASE {cases} END AS rule, x_ChargeId, ChargeDescription, SubAccountId, ChargePeriodStart
+FROM {relation}
+WHERE rule IS NOT NULL
+ORDER BY ALL
+LIMIT 1
+"""
+
+_TWICE = """
+SELECT x_ChargeId, any_value(ChargeDescription), any_value(SubAccountId), any_value(ChargePeriodStart)
+FROM {relation}
+GROUP BY x_ChargeId
+HAVING count(*) > 1
+ORDER BY x_ChargeId
+LIMIT 1
+"""
+
+_SPLIT = """
+SELECT ResourceId, ChargePeriodStart, sum(CAST(AllocatedMethodDetails->'$.Elements[0].AllocatedRatio' AS DECIMAL(38, 12)))
+    AS whole
+FROM {relation}
+WHERE AllocatedMethodDetails IS NOT NULL AND ChargeClass IS NULL
+GROUP BY ALL
+HAVING whole <> 1
+ORDER BY ALL
+LIMIT 1
+"""
+
+
+def check_focus(engine: duckdb.DuckDBPyConnection, relation: str, *, decimals: int) -> None:
+    """Raise `InconsistentFile` for the first row of the relation that breaks a rule; costs have `decimals` places."""
+    cases = " ".join(f"WHEN {condition} THEN '{rule}'" for rule, condition in _RULES.items())
+    cases = cases.replace("{unit}", str(Decimal(1).scaleb(-decimals)))
+    broken = engine.execute(_BROKEN.format(cases=cases, relation=relation)).fetchone()
+    if broken is not None:
+        raise _broken(broken[0], *broken[1:])
+    twice = engine.execute(_TWICE.format(relation=relation)).fetchone()
+    if twice is not None:
+        raise _broken("a charge is there once", *twice)
+    split = engine.execute(_SPLIT.format(relation=relation)).fetchone()
+    if split is not None:
+        raise InconsistentFile(f"FOCUS: the parts of {split[0]} from {split[1]} sum to {split[2]}, not to 1")
+
+
+def check_total(found: Decimal, expected: Decimal) -> None:
+    """Raise `InconsistentFile` unless the file's BilledCost is what the rows of the period sum to."""
+    if found != expected:
+        raise InconsistentFile(f"FOCUS: BilledCost sums to {found}, the rows of the period to {expected}")
+
+
+def _broken(rule: str, charge: str, description: str, centre: str, start: object) -> InconsistentFile:
+    return InconsistentFile(f"FOCUS: charge {charge} ({description}; {centre}, from {start}) breaks the rule: {rule}")

@@ -1,0 +1,141 @@
+"""The rows of a period as rows of FOCUS, some days at a time, so that memory does not grow with the month.
+
+Rows whose cost is not known (unpriced, unsettled) have no place in FOCUS, where a cost is never absent: the manifest
+and the statements show them.
+"""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import datetime
+from decimal import Decimal
+from importlib.resources import files
+
+import duckdb
+
+from chargeback.domain.azure_regions import region_name
+from chargeback.domain.focus import (
+    COLUMNS,
+    IDENTITY,
+    charge_period,
+    consumed_unit,
+    nature,
+    pricing_unit,
+    provider,
+    sku_meter,
+)
+from chargeback.services.check_focus import check_focus, check_total
+from chargeback.services.settled import Settled
+
+ACCOUNT = ("chargeback", "Chargeback")
+"""BillingAccountId and BillingAccountName: the books themselves, which bill the cost centres."""
+
+UNALLOCATED = "unallocated"
+
+_BATCH_ROWS = 250_000
+_MEMORY_MB = 192
+
+
+class FocusRows:
+    """The relation `focus` of `engine`: at any time the rows of one batch of days, checked.
+
+    Attributes:
+        engine: where the relation is, with the macros of `focus.sql`.
+    """
+
+    def __init__(self, settled: Settled, engine: duckdb.DuckDBPyConnection) -> None:
+        self.engine = engine
+        self._settled = settled
+        self._statements = _statements(max(settled.decimals, 1))
+        self._dates: list[tuple[str, int]] = []
+
+    def prepare(self) -> None:
+        """Look up every word that the rows need; to be called once."""
+        run = self._statements
+        self.engine.execute(run["macros"])
+        self.engine.execute(run["lookups"])
+        self._dates = self.engine.execute(run["dates"]).fetchall()
+        self._fill("dates", [(date, *self._bounds(date)) for date, _ in self._dates])
+        self._fill("centres", [(path, self._name(path)) for (path,) in self.engine.execute(run["centres"]).fetchall()])
+        self._fill_words(self.engine.execute(run["words"]).fetchall())
+        settled = self._settled
+        invoice = f"chargeback-{settled.period}" if settled.is_closed else None
+        self._fill("period", [(*map(_naive, (settled.start, settled.end)), settled.currency, invoice, *ACCOUNT)])
+
+    def batches(self) -> Iterator[int]:
+        """Put one batch after the other into `focus`; tells how many rows of the period it holds.
+
+        Raises `InconsistentFile` for a batch that breaks a rule, and at the end where the costs do not add up.
+        """
+        found = Decimal(0)
+        for number, (first, last) in enumerate(self._spans()):
+            self.engine.execute(self._statements["charges"], {"first": first, "last": last})
+            if number == 0:
+                self.engine.execute(self._statements["described"])
+                self.engine.execute(self._statements["focus"])
+            check_focus(self.engine, "focus", decimals=self._settled.decimals)
+            rows, cost = self._one("SELECT sum(x_ChargeRows)::BIGINT, sum(BilledCost) FROM focus")
+            found += cost
+            yield rows
+        check_total(found, self._one(self._statements["total"])[0])
+
+    def _spans(self) -> Iterator[tuple[str, str]]:
+        """First and last dates of the batches, in order."""
+        first, size = "", 0
+        for index, (date, rows) in enumerate(self._dates):
+            first, size = first or date, size + rows
+            if index + 1 == len(self._dates) or size + self._dates[index + 1][1] > _BATCH_ROWS:
+                yield first, date
+                first, size = "", 0
+
+    def _bounds(self, date: str) -> tuple[datetime, ...]:
+        start, end = charge_period(date, self._settled.time_zone)
+        if date.startswith(self._settled.period):
+            # Where the zone of the books changes with the period, its first or last day is longer or shorter.
+            start, end = max(start, self._settled.start), min(end, self._settled.end)
+        return _naive(start), _naive(end)
+
+    def _name(self, centre: str) -> str:
+        """A centre that is no longer in the tree is called by its path."""
+        return self._settled.centres.get(centre, "Unallocated" if centre == UNALLOCATED else centre)
+
+    def _fill_words(self, words: list[tuple[str, ...]]) -> None:
+        self._fill("meters", [(meter, sku_meter(meter), *nature(meter)) for meter in sorted({each[0] for each in words})])
+        units = sorted({(unit, price_unit) for _, unit, price_unit, *_ in words})
+        self._fill("units", [(*each, consumed_unit(each[0]), *pricing_unit(each[1], each[0])) for each in units])
+        self._fill("providers", [(each, *provider(each)) for each in sorted({each[3] for each in words})])
+        self._fill("regions", [(each, region_name(each)) for each in sorted({each[4] for each in words})])
+
+    def _fill(self, table: str, rows: list[tuple[object, ...]]) -> None:
+        if rows:
+            self.engine.executemany(f"INSERT INTO {table} VALUES ({', '.join('?' * len(rows[0]))})", rows)  # noqa: S608
+
+    def _one(self, query: str) -> tuple[int, Decimal]:
+        row = self.engine.execute(query).fetchone()
+        assert row is not None
+        return row
+
+
+@contextmanager
+def focus_rows(settled: Settled) -> Iterator[FocusRows]:
+    """The rows of a period, prepared."""
+    with settled.connect(memory_limit_mb=_MEMORY_MB, threads=2) as engine:
+        rows = FocusRows(settled, engine)
+        rows.prepare()
+        yield rows
+
+
+def _naive(moment: datetime) -> datetime:
+    """A UTC moment as the engine keeps it."""
+    return moment.replace(tzinfo=None)
+
+
+def _statements(places: int) -> dict[str, str]:
+    text = (files("chargeback.services") / "focus.sql").read_text("utf-8")
+    identity = ", ".join(f"coalesce({column}::VARCHAR, '')" for column in IDENTITY)
+    for name, value in {
+        "{places}": str(places),
+        "{columns}": ", ".join(COLUMNS),
+        "{charge_id}": f"md5(concat_ws(chr(31), {identity}))",
+    }.items():
+        text = text.replace(name, value)
+    return {name.strip(): body for name, _, body in (part.partition("\n") for part in text.split("-- name:")[1:])}
