@@ -16,7 +16,7 @@ from chargeback.domain.meters import Meter
 class Kind(StrEnum):
     """What a column holds."""
 
-    TEXT = "text"
+    TEXT = "text"  # words of ours, which never need quotes
     FREE_TEXT = "free text"  # may be what a caller chose, so that a spreadsheet has to be kept from evaluating it
     JSON = "json"
     NUMBER = "number"  # exact, with a decimal point
@@ -57,7 +57,7 @@ _1_2 = {
     "ContractedUnitPrice": _N,
     "EffectiveCost": _N,
     "InvoiceId": _T,
-    "InvoiceIssuerName": _T,
+    "InvoiceIssuerName": _F,
     "ListCost": _N,
     "ListUnitPrice": _N,
     "PricingCategory": _T,
@@ -67,15 +67,15 @@ _1_2 = {
     "PricingCurrencyListUnitPrice": _N,
     "PricingQuantity": _N,
     "PricingUnit": _T,
-    "ProviderName": _T,
-    "PublisherName": _T,
-    "RegionId": _T,
-    "RegionName": _T,
+    "ProviderName": _F,
+    "PublisherName": _F,
+    "RegionId": _F,
+    "RegionName": _F,
     "ResourceId": _F,
     "ResourceName": _F,
     "ResourceType": _T,
     "ServiceCategory": _T,
-    "ServiceName": _T,
+    "ServiceName": _F,
     "ServiceSubcategory": _T,
     "SkuId": _F,
     "SkuMeter": _T,
@@ -93,8 +93,8 @@ _1_3 = {
     "AllocatedResourceId": _F,
     "AllocatedResourceName": _F,
     "AllocatedTags": _J,
-    "HostProviderName": _T,
-    "ServiceProviderName": _T,
+    "HostProviderName": _F,
+    "ServiceProviderName": _F,
 }
 
 _OWN = {
@@ -141,7 +141,7 @@ IDENTITY = (
     "x_PriceId",
     "x_UsageState",
 )
-"""What tells one row of a period from another; `x_ChargeId` is its digest."""
+"""What tells one row of a period from another."""
 
 SKU_METERS = {
     Meter.INPUT: "Input Tokens",

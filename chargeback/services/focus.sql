@@ -3,9 +3,13 @@
 -- name: macros
 CREATE TEMP MACRO filled(words) AS CASE WHEN words = '' THEN NULL ELSE words END;
 CREATE TEMP MACRO pair(name, words) AS
-    CASE WHEN words = '' THEN NULL ELSE '"' || name || '": ' || to_json(words)::VARCHAR END;
+    CASE
+        WHEN words = '' THEN NULL
+        WHEN regexp_matches(words, '["\\\\\x00-\x1f\x7f]') THEN '"' || name || '": ' || to_json(words)::VARCHAR
+        ELSE '"' || name || '": "' || words || '"'
+    END;
 CREATE TEMP MACRO converted(price, rate) AS
-    CASE WHEN rate = 1 THEN price::DECIMAL(38, 24) ELSE price::DECIMAL(21, 12) * rate::DECIMAL(17, 12) END;
+    CASE WHEN rate = 1 THEN price::DECIMAL(38, 18) ELSE (price::DECIMAL(21, 12) * rate::DECIMAL(17, 12))::DECIMAL(38, 18) END;
 
 -- At least one decimal place: to validators a whole number is of another type.
 CREATE TEMP MACRO number_text(number) AS
@@ -41,56 +45,76 @@ CREATE TEMP TABLE units (
 CREATE TEMP TABLE providers (provider VARCHAR, provider_name VARCHAR, service_name VARCHAR);
 CREATE TEMP TABLE regions (region VARCHAR, region_name VARCHAR);
 CREATE TEMP TABLE centres (cost_centre VARCHAR, centre_name VARCHAR);
-CREATE TEMP TABLE period (
-    starts TIMESTAMP, ends TIMESTAMP, currency VARCHAR, invoice VARCHAR, account VARCHAR, account_name VARCHAR
-);
 
 -- name: charges
--- What callers merely claim, who they are as people, and the operation do not part a row.
+-- What callers merely claim, who they are as people, and the operation do not part a row; so the columns are those that
+-- the file prints, not what they are made from: two providers that are both Microsoft are one.
 CREATE OR REPLACE TEMP TABLE charges AS
+SELECT * FROM (
 SELECT
-    kind, charge_date, cost_centre, subscription_id, product_id, tenant_id, app_id, provider, model, deployment,
-    deployment_type, region, service_tier, backend, variant, allocation_rule, meter, unit, state, price_id, price_unit,
+    kind = 'correction' AS corrects, charge_date, cost_centre, subscription_id, product_id, tenant_id, app_id,
+    provider_name, service_name, region, allocation_rule, meter, consumed_unit, pricing_unit, per_unit, state,
+    price_id, shared_cost,
+    -- What nothing is charged for costs the same wherever and however it is called.
+    CASE WHEN price_id = '' THEN '' ELSE deployment_type END AS deployment_type,
+    CASE WHEN price_id = '' THEN '' ELSE service_tier END AS service_tier,
+    CASE WHEN price_id = '' THEN '' ELSE variant END AS variant,
     CASE WHEN price_id = '' THEN coalesce(list_unit_price, 0) ELSE list_unit_price END AS list_unit_price,
     CASE WHEN price_id = '' THEN coalesce(contracted_unit_price, 0) ELSE contracted_unit_price END
         AS contracted_unit_price,
     CASE WHEN price_id = '' THEN coalesce(unit_price, 0) ELSE unit_price END AS unit_price,
-    coalesce(filled(pricing_currency), currency) AS pricing_currency, coalesce(exchange_rate, 1) AS exchange_rate,
-    exchange_rate_date, exchange_rate_source, corrects_period, corrects_charge_id, shared_cost, allocation_basis,
-    allocated_ratio,
+    coalesce(filled(pricing_currency), currency) AS pricing_currency,
+    coalesce(exchange_rate, 1) AS exchange_rate,
+    exchange_rate_date, exchange_rate_source, corrects_period, corrects_charge_id,
+    CASE WHEN shared_cost <> '' THEN shared_cost ELSE coalesce(filled(model), filled(deployment), 'unknown') END AS sku,
+    CASE
+        WHEN shared_cost <> '' THEN 'shared-costs/' || shared_cost
+        WHEN deployment <> '' THEN concat_ws('/', filled(backend), 'openai/deployments', deployment)
+        ELSE filled(backend)
+    END AS resource,
+    min(CASE WHEN shared_cost <> '' THEN shared_cost ELSE deployment END) AS resource_name,
+    min(allocation_basis) AS allocation_basis,
+    sum(allocated_ratio) AS allocated_ratio,
     sum(quantity)::DECIMAL(30, 12) AS quantity,
     sum(cost)::DECIMAL(38, {places}) AS cost,
-    sum(coalesce(list_cost, exact_cost, cost))::DECIMAL(38, 18) AS list_cost,
-    sum(coalesce(contracted_cost, exact_cost, cost))::DECIMAL(38, 18) AS contracted_cost,
+    sum(coalesce(list_cost, exact_cost, cost::DECIMAL(38, 18)))::DECIMAL(38, 18) AS list_cost,
+    sum(coalesce(contracted_cost, exact_cost, cost::DECIMAL(38, 18)))::DECIMAL(38, 18) AS contracted_cost,
     sum(requests)::BIGINT AS requests,
-    count(*) AS rows
-FROM rows
+    count(*) AS rows,
+    min(charge_id) AS charge_id
+FROM rows JOIN units USING (unit, price_unit) JOIN providers USING (provider)
 WHERE charge_date BETWEEN $first AND $last AND cost IS NOT NULL
 GROUP BY ALL
+)
+JOIN dates USING (charge_date)
+JOIN meters USING (meter)
+JOIN regions USING (region)
+JOIN centres USING (cost_centre)
+ORDER BY charge_date, cost_centre, sku, meter, charge_id
 
 -- name: described
 CREATE TEMP VIEW described AS
 SELECT
     NULL::VARCHAR AS AvailabilityZone,
     cost AS BilledCost,
-    period.account AS BillingAccountId,
-    period.account_name AS BillingAccountName,
+    {account} AS BillingAccountId,
+    {account_name} AS BillingAccountName,
     'Internal books' AS BillingAccountType,
-    period.currency AS BillingCurrency,
-    period.ends AS BillingPeriodEnd,
-    period.starts AS BillingPeriodStart,
+    {currency} AS BillingCurrency,
+    {ends} AS BillingPeriodEnd,
+    {starts} AS BillingPeriodStart,
     NULL::VARCHAR AS CapacityReservationId,
     NULL::VARCHAR AS CapacityReservationStatus,
     category AS ChargeCategory,
-    CASE WHEN kind = 'correction' THEN 'Correction' END AS ChargeClass,
-    CASE WHEN kind = 'correction' THEN 'Correction to ' || corrects_period || ': ' ELSE '' END
+    CASE WHEN corrects THEN 'Correction' END AS ChargeClass,
+    CASE WHEN corrects THEN 'Correction to ' || corrects_period || ': ' ELSE '' END
         || CASE
             WHEN shared_cost = '' THEN concat_ws(', ', sku, sku_meter, filled(deployment_type), centre_name)
             ELSE concat(sku_meter, ' ', shared_cost, ', part of ', centre_name)
         END AS ChargeDescription,
     frequency AS ChargeFrequency,
-    dates.ends AS ChargePeriodEnd,
-    dates.starts AS ChargePeriodStart,
+    ends AS ChargePeriodEnd,
+    starts AS ChargePeriodStart,
     NULL::VARCHAR AS CommitmentDiscountCategory,
     NULL::VARCHAR AS CommitmentDiscountId,
     NULL::VARCHAR AS CommitmentDiscountName,
@@ -103,7 +127,7 @@ SELECT
     contracted_cost AS ContractedCost,
     converted(contracted_unit_price, exchange_rate) AS ContractedUnitPrice,
     cost AS EffectiveCost,
-    period.invoice AS InvoiceId,
+    {invoice} AS InvoiceId,
     provider_name AS InvoiceIssuerName,
     list_cost AS ListCost,
     converted(list_unit_price, exchange_rate) AS ListUnitPrice,
@@ -120,7 +144,7 @@ SELECT
     filled(region) AS RegionId,
     filled(region_name) AS RegionName,
     resource AS ResourceId,
-    CASE WHEN shared_cost <> '' THEN shared_cost ELSE filled(deployment) END AS ResourceName,
+    filled(resource_name) AS ResourceName,
     CASE
         WHEN resource IS NULL THEN NULL
         WHEN shared_cost <> '' THEN 'Shared cost'
@@ -134,10 +158,9 @@ SELECT
     '{' || concat_ws(
         ', ',
         pair('x_Meter', meter),
-        -- What nothing is charged for costs the same wherever and however it is called.
-        CASE WHEN price_id <> '' THEN pair('x_DeploymentType', deployment_type) END,
-        CASE WHEN price_id <> '' THEN pair('x_ServiceTier', service_tier) END,
-        CASE WHEN price_id <> '' THEN pair('x_Variant', variant) END
+        pair('x_DeploymentType', deployment_type),
+        pair('x_ServiceTier', service_tier),
+        pair('x_Variant', variant)
     ) || '}' AS SkuPriceDetails,
     sku || ':' || CASE WHEN price_id = '' THEN 'free/' || meter ELSE split_part(price_id, '@', 1) END AS SkuPriceId,
     cost_centre AS SubAccountId,
@@ -166,19 +189,11 @@ SELECT
     filled(price_id) AS x_PriceId,
     requests AS x_RequestCount,
     'Chargeback' AS x_SourceName,
-    state AS x_UsageState
+    state AS x_UsageState,
+    charge_id AS x_ChargeId
 FROM (
     SELECT
         *,
-        CASE
-            WHEN shared_cost <> '' THEN shared_cost
-            ELSE coalesce(filled(model), filled(deployment), 'unknown')
-        END AS sku,
-        CASE
-            WHEN shared_cost <> '' THEN 'shared-costs/' || shared_cost
-            WHEN deployment <> '' THEN concat_ws('/', filled(backend), 'openai/deployments', deployment)
-            ELSE filled(backend)
-        END AS resource,
         '{' || concat_ws(
             ', ',
             pair('application', app_id),
@@ -189,13 +204,6 @@ FROM (
         ) || '}' AS tags
     FROM charges
 )
-CROSS JOIN period
-JOIN dates USING (charge_date)
-JOIN meters USING (meter)
-JOIN units USING (unit, price_unit)
-JOIN providers USING (provider)
-JOIN regions USING (region)
-JOIN centres USING (cost_centre)
 
 -- name: focus
-CREATE TEMP VIEW focus AS SELECT {columns} FROM (SELECT *, {charge_id} AS x_ChargeId FROM described)
+CREATE TEMP VIEW focus AS SELECT {columns} FROM described

@@ -9,13 +9,13 @@ from contextlib import contextmanager
 from datetime import datetime
 from decimal import Decimal
 from importlib.resources import files
+from typing import Any, NamedTuple
 
 import duckdb
 
 from chargeback.domain.azure_regions import region_name
 from chargeback.domain.focus import (
     COLUMNS,
-    IDENTITY,
     charge_period,
     consumed_unit,
     nature,
@@ -31,8 +31,15 @@ ACCOUNT = ("chargeback", "Chargeback")
 
 UNALLOCATED = "unallocated"
 
-_BATCH_ROWS = 250_000
-_MEMORY_MB = 192
+_BATCH_ROWS = 100_000
+_MEMORY_MB = 160
+
+
+class Batch(NamedTuple):
+    """How many rows of FOCUS there are, and of how many rows of the period they are made."""
+
+    rows: int
+    read: int
 
 
 class FocusRows:
@@ -45,7 +52,7 @@ class FocusRows:
     def __init__(self, settled: Settled, engine: duckdb.DuckDBPyConnection) -> None:
         self.engine = engine
         self._settled = settled
-        self._statements = _statements(max(settled.decimals, 1))
+        self._statements = _statements(settled)
         self._dates: list[tuple[str, int]] = []
 
     def prepare(self) -> None:
@@ -57,12 +64,9 @@ class FocusRows:
         self._fill("dates", [(date, *self._bounds(date)) for date, _ in self._dates])
         self._fill("centres", [(path, self._name(path)) for (path,) in self.engine.execute(run["centres"]).fetchall()])
         self._fill_words(self.engine.execute(run["words"]).fetchall())
-        settled = self._settled
-        invoice = f"chargeback-{settled.period}" if settled.is_closed else None
-        self._fill("period", [(*map(_naive, (settled.start, settled.end)), settled.currency, invoice, *ACCOUNT)])
 
-    def batches(self) -> Iterator[int]:
-        """Put one batch after the other into `focus`; tells how many rows of the period it holds.
+    def batches(self) -> Iterator[Batch]:
+        """Put one batch after the other into `focus`; `focus` has the order of the file.
 
         Raises `InconsistentFile` for a batch that breaks a rule, and at the end where the costs do not add up.
         """
@@ -73,9 +77,9 @@ class FocusRows:
                 self.engine.execute(self._statements["described"])
                 self.engine.execute(self._statements["focus"])
             check_focus(self.engine, "focus", decimals=self._settled.decimals)
-            rows, cost = self._one("SELECT sum(x_ChargeRows)::BIGINT, sum(BilledCost) FROM focus")
+            rows, read, cost = self._one("SELECT count(*), sum(rows)::BIGINT, sum(cost) FROM charges")
             found += cost
-            yield rows
+            yield Batch(rows, read)
         check_total(found, self._one(self._statements["total"])[0])
 
     def _spans(self) -> Iterator[tuple[str, str]]:
@@ -109,7 +113,7 @@ class FocusRows:
         if rows:
             self.engine.executemany(f"INSERT INTO {table} VALUES ({', '.join('?' * len(rows[0]))})", rows)  # noqa: S608
 
-    def _one(self, query: str) -> tuple[int, Decimal]:
+    def _one(self, query: str) -> tuple[Any, ...]:
         row = self.engine.execute(query).fetchone()
         assert row is not None
         return row
@@ -118,7 +122,7 @@ class FocusRows:
 @contextmanager
 def focus_rows(settled: Settled) -> Iterator[FocusRows]:
     """The rows of a period, prepared."""
-    with settled.connect(memory_limit_mb=_MEMORY_MB, threads=2) as engine:
+    with settled.connect(memory_limit_mb=_MEMORY_MB) as engine:
         rows = FocusRows(settled, engine)
         rows.prepare()
         yield rows
@@ -129,13 +133,21 @@ def _naive(moment: datetime) -> datetime:
     return moment.replace(tzinfo=None)
 
 
-def _statements(places: int) -> dict[str, str]:
+def _statements(settled: Settled) -> dict[str, str]:
     text = (files("chargeback.services") / "focus.sql").read_text("utf-8")
-    identity = ", ".join(f"coalesce({column}::VARCHAR, '')" for column in IDENTITY)
     for name, value in {
-        "{places}": str(places),
+        "{places}": str(max(settled.decimals, 1)),
         "{columns}": ", ".join(COLUMNS),
-        "{charge_id}": f"md5(concat_ws(chr(31), {identity}))",
+        "{account}": _literal(ACCOUNT[0]),
+        "{account_name}": _literal(ACCOUNT[1]),
+        "{currency}": _literal(settled.currency),
+        "{starts}": f"TIMESTAMP '{_naive(settled.start)}'",
+        "{ends}": f"TIMESTAMP '{_naive(settled.end)}'",
+        "{invoice}": _literal(f"chargeback-{settled.period}") if settled.is_closed else "NULL::VARCHAR",
     }.items():
         text = text.replace(name, value)
     return {name.strip(): body for name, _, body in (part.partition("\n") for part in text.split("-- name:")[1:])}
+
+
+def _literal(text: str) -> str:
+    return "'" + text.replace("'", "''") + "'"
