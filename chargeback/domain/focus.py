@@ -172,18 +172,21 @@ class Nature(NamedTuple):
         category: ChargeCategory.
         frequency: ChargeFrequency.
         subcategory: ServiceSubcategory; the category is always AI and Machine Learning.
+        service: ServiceName; empty = the provider's.
     """
 
     category: str
     frequency: str
     subcategory: str
+    service: str = ""
 
 
 _USAGE = Nature("Usage", "Usage-Based", "Generative AI")
 _NATURES = {
     "provisioned": Nature("Usage", "Recurring", "Generative AI"),
     "hosting": Nature("Usage", "Recurring", "Generative AI"),
-    "fee": Nature("Purchase", "Recurring", "AI Platforms"),
+    # Not a purchase: FOCUS takes one for the prepayment of other charges, whose effective cost is 0.
+    "fee": Nature("Usage", "Recurring", "AI Platforms", "AI platform"),
     "true-up": Nature("Adjustment", "One-Time", "Generative AI"),
 }
 

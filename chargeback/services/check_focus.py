@@ -27,6 +27,11 @@ def _product(price: str, cost: str) -> str:
 
 _RULES = {
     "every cost is known": "BilledCost IS NULL OR EffectiveCost IS NULL OR ListCost IS NULL OR ContractedCost IS NULL",
+    "a charge has a category, class and frequency of FOCUS": """
+        ChargeCategory IS NULL OR ChargeCategory NOT IN ('Usage', 'Purchase', 'Tax', 'Credit', 'Adjustment')
+        OR ChargeClass <> 'Correction'
+        OR ChargeFrequency IS NULL OR ChargeFrequency NOT IN ('One-Time', 'Recurring', 'Usage-Based')
+    """,
     "a charge ends after it starts": "ChargePeriodEnd IS NULL OR ChargePeriodStart >= ChargePeriodEnd",
     "a charge lies within its billing period": f"""{_ORIGINAL} AND (
         ChargePeriodStart < BillingPeriodStart OR ChargePeriodEnd > BillingPeriodEnd
@@ -70,8 +75,10 @@ LIMIT 1
 """
 
 _SPLIT = """
-SELECT ResourceId, ChargePeriodStart, sum(CAST(AllocatedMethodDetails->'$.Elements[0].AllocatedRatio' AS DECIMAL(38, 12)))
-    AS whole
+SELECT
+    ResourceId,
+    ChargePeriodStart,
+    sum(CAST(AllocatedMethodDetails->'$.Elements[0].AllocatedRatio' AS DECIMAL(38, 12))) AS whole
 FROM {relation}
 WHERE AllocatedMethodDetails IS NOT NULL AND ChargeClass IS NULL
 GROUP BY ALL

@@ -38,7 +38,7 @@ SELECT coalesce(sum(cost), 0)::DECIMAL(38, {places}) FROM rows
 
 -- name: lookups
 CREATE TEMP TABLE dates (charge_date VARCHAR, starts TIMESTAMP, ends TIMESTAMP);
-CREATE TEMP TABLE meters (meter VARCHAR, sku_meter VARCHAR, category VARCHAR, frequency VARCHAR, subcategory VARCHAR);
+CREATE TEMP TABLE meters (meter VARCHAR, sku_meter VARCHAR, category VARCHAR, frequency VARCHAR, subcategory VARCHAR, service VARCHAR);
 CREATE TEMP TABLE units (
     unit VARCHAR, price_unit VARCHAR, consumed_unit VARCHAR, pricing_unit VARCHAR, per_unit DECIMAL(7, 6)
 );
@@ -151,7 +151,7 @@ SELECT
         ELSE 'Model deployment'
     END AS ResourceType,
     'AI and Machine Learning' AS ServiceCategory,
-    service_name AS ServiceName,
+    coalesce(filled(service), service_name) AS ServiceName,
     subcategory AS ServiceSubcategory,
     sku AS SkuId,
     sku_meter AS SkuMeter,

@@ -103,7 +103,9 @@ class FocusRows:
         return self._settled.centres.get(centre, "Unallocated" if centre == UNALLOCATED else centre)
 
     def _fill_words(self, words: list[tuple[str, ...]]) -> None:
-        self._fill("meters", [(meter, sku_meter(meter), *nature(meter)) for meter in sorted({each[0] for each in words})])
+        self._fill(
+            "meters", [(meter, sku_meter(meter), *nature(meter)) for meter in sorted({each[0] for each in words})]
+        )
         units = sorted({(unit, price_unit) for _, unit, price_unit, *_ in words})
         self._fill("units", [(*each, consumed_unit(each[0]), *pricing_unit(each[1], each[0])) for each in units])
         self._fill("providers", [(each, *provider(each)) for each in sorted({each[3] for each in words})])

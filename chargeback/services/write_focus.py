@@ -24,6 +24,7 @@ _CELLS = {
     Kind.NOTHING: "''",
 }
 
+
 async def write_focus(settled: Settled, files: Files, progress: Progress) -> None:
     """Write the file. Raises `InconsistentFile`, and publishes nothing, if a row breaks a rule of `check_focus`."""
     await files.write(f"focus-{settled.period}.csv", CSV, _pieces(settled, progress))
