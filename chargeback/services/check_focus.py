@@ -5,6 +5,7 @@ are there twice. These checks work on any DuckDB relation with the columns of `d
 publication and for a file on disk.
 """
 
+from collections.abc import Mapping
 from decimal import Decimal
 
 import duckdb
@@ -21,7 +22,7 @@ def _product(price: str, cost: str) -> str:
     return f"""{_ORIGINAL} AND CASE
         WHEN PricingCurrency = BillingCurrency AND AllocatedMethodId IS NULL
         THEN {price}::DECIMAL(20, 12) * PricingQuantity::DECIMAL(18, 6) <> {cost}
-        ELSE abs({price}::DOUBLE * PricingQuantity::DOUBLE - {cost}::DOUBLE) > 1e-9 * greatest(1, abs({cost}::DOUBLE))
+        ELSE abs({price}::DOUBLE * PricingQuantity::DOUBLE - {cost}::DOUBLE) > 1e-6 + 1e-9 * abs({cost}::DOUBLE)
     END"""
 
 
@@ -38,9 +39,9 @@ _RULES = {
     )""",
     "a correction is of an earlier period": "ChargeClass = 'Correction' AND ChargePeriodEnd > BillingPeriodStart",
     "a correction names the period and the charge that it corrects": """ChargeClass = 'Correction' AND (
-        x_CorrectsPeriod IS NULL OR x_CorrectsChargeId IS NULL
+        x_CorrectsPeriod IS NULL OR (x_CorrectsChargeId IS NULL AND AllocatedMethodId IS NULL)
     )""",
-    "usage has its prices": f"""{_ORIGINAL} AND ChargeCategory <> 'Adjustment' AND (
+    "usage has its prices": f"""{_ORIGINAL} AND ChargeCategory NOT IN ('Adjustment', 'Credit') AND (
         ListUnitPrice IS NULL OR ContractedUnitPrice IS NULL OR PricingQuantity IS NULL
     )""",
     "ListCost is ListUnitPrice times PricingQuantity": _product("ListUnitPrice", "ListCost"),
@@ -74,18 +75,18 @@ ORDER BY 1
 LIMIT 1
 """
 
-_SPLIT = """
+_PARTS = """
 SELECT
-    ResourceId,
-    ChargePeriodStart,
-    sum(CAST(AllocatedMethodDetails->'$.Elements[0].AllocatedRatio' AS DECIMAL(38, 12))) AS whole
+    ResourceId, ChargePeriodStart, ChargeClass,
+    sum(CAST(AllocatedMethodDetails->'$.Elements[0].AllocatedRatio' AS DECIMAL(38, 12)))
 FROM {relation}
-WHERE AllocatedMethodDetails IS NOT NULL AND ChargeClass IS NULL
+WHERE AllocatedMethodDetails IS NOT NULL
 GROUP BY ALL
-HAVING whole <> 1
 ORDER BY ALL
-LIMIT 1
 """
+
+Parts = Mapping[tuple[str, object, str | None], Decimal]
+"""Of each shared cost, period and class, the part of the whole that was met."""
 
 
 def check_focus(engine: duckdb.DuckDBPyConnection, relation: str, *, decimals: int) -> None:
@@ -98,9 +99,19 @@ def check_focus(engine: duckdb.DuckDBPyConnection, relation: str, *, decimals: i
     twice = _twice(engine, relation)
     if twice is not None:
         raise _broken("a charge is there once", *twice)
-    split = engine.execute(_SPLIT.format(relation=relation)).fetchone()
-    if split is not None:
-        raise InconsistentFile(f"FOCUS: the parts of {split[0]} from {split[1]} sum to {split[2]}, not to 1")
+
+
+def parts(engine: duckdb.DuckDBPyConnection, relation: str) -> Parts:
+    """The parts of shared costs in a relation, for `check_parts` when all of them are known."""
+    found = engine.execute(_PARTS.format(relation=relation)).fetchall()
+    return {(resource, start, kind): part for resource, start, kind, part in found}
+
+
+def check_parts(found: Parts) -> None:
+    """Raise `InconsistentFile` unless the parts of every shared cost make a whole."""
+    for (resource, start, _), part in found.items():
+        if part != 1:
+            raise InconsistentFile(f"FOCUS: the parts of {resource} from {start} sum to {part}, not to 1")
 
 
 def _twice(engine: duckdb.DuckDBPyConnection, relation: str) -> tuple[str, str, str, object] | None:

@@ -4,11 +4,14 @@ Rows whose cost is not known (unpriced, unsettled) have no place in FOCUS, where
 and the statements show them.
 """
 
-from collections.abc import Iterator
+from collections import defaultdict
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from datetime import datetime
 from decimal import Decimal
 from importlib.resources import files
+from itertools import groupby
+from operator import itemgetter
 from typing import Any, NamedTuple
 
 import duckdb
@@ -23,7 +26,8 @@ from chargeback.domain.focus import (
     provider,
     sku_meter,
 )
-from chargeback.services.check_focus import check_focus, check_total
+from chargeback.domain.periods import days_of
+from chargeback.services.check_focus import check_focus, check_parts, check_total, parts
 from chargeback.services.settled import Settled
 
 ACCOUNT = ("chargeback", "Chargeback")
@@ -31,8 +35,8 @@ ACCOUNT = ("chargeback", "Chargeback")
 
 UNALLOCATED = "unallocated"
 
-_BATCH_ROWS = 100_000
-_MEMORY_MB = 160
+_BATCH_ROWS = 200_000
+_MEMORY_MB = 192
 
 
 class Batch(NamedTuple):
@@ -53,16 +57,18 @@ class FocusRows:
         self.engine = engine
         self._settled = settled
         self._statements = _statements(settled)
-        self._dates: list[tuple[str, int]] = []
+        self._sizes: list[tuple[str, str, int]] = []
 
     def prepare(self) -> None:
         """Look up every word that the rows need; to be called once."""
         run = self._statements
         self.engine.execute(run["macros"])
         self.engine.execute(run["lookups"])
-        self._dates = self.engine.execute(run["dates"]).fetchall()
-        self._fill("dates", [(date, *self._bounds(date)) for date, _ in self._dates])
-        self._fill("centres", [(path, self._name(path)) for (path,) in self.engine.execute(run["centres"]).fetchall()])
+        self._sizes = self.engine.execute(run["sizes"]).fetchall()
+        spans = [span for (span,) in self.engine.execute(run["spans"]).fetchall()]
+        self._fill("spans", [(span, *self._bounds(span)) for span in spans])
+        centres = sorted({centre for _, centre, _ in self._sizes})
+        self._fill("centres", [(centre, self._name(centre)) for centre in centres])
         self._fill_words(self.engine.execute(run["words"]).fetchall())
 
     def batches(self) -> Iterator[Batch]:
@@ -71,32 +77,32 @@ class FocusRows:
         Raises `InconsistentFile` for a batch that breaks a rule, and at the end where the costs do not add up.
         """
         found = Decimal(0)
-        for number, (first, last) in enumerate(self._spans()):
-            self.engine.execute(self._statements["charges"], {"first": first, "last": last})
+        shares: defaultdict[tuple[str, object, str | None], Decimal] = defaultdict(Decimal)
+        for number, span in enumerate(_spans(self._sizes)):
+            self.engine.execute(self._statements["charges"], span._asdict())
             if number == 0:
                 self.engine.execute(self._statements["described"])
                 self.engine.execute(self._statements["focus"])
             check_focus(self.engine, "focus", decimals=self._settled.decimals)
-            rows, read, cost = self._one("SELECT count(*), sum(rows)::BIGINT, sum(cost) FROM charges")
+            for shared_cost, part in parts(self.engine, "focus").items():
+                shares[shared_cost] += part
+            rows, read, cost = self._one("SELECT count(*), sum(rows)::BIGINT, sum(cost) FROM focus_charges")
             found += cost
             yield Batch(rows, read)
+        check_parts(shares)
         check_total(found, self._one(self._statements["total"])[0])
 
-    def _spans(self) -> Iterator[tuple[str, str]]:
-        """First and last dates of the batches, in order."""
-        first, size = "", 0
-        for index, (date, rows) in enumerate(self._dates):
-            first, size = first or date, size + rows
-            if index + 1 == len(self._dates) or size + self._dates[index + 1][1] > _BATCH_ROWS:
-                yield first, date
-                first, size = "", 0
-
-    def _bounds(self, date: str) -> tuple[datetime, ...]:
-        start, end = charge_period(date, self._settled.time_zone)
-        if date.startswith(self._settled.period):
+    def _bounds(self, span: str) -> tuple[datetime, ...]:
+        """The UTC instants of a span, as `focus_span` writes it."""
+        settled, zone = self._settled, self._settled.time_zone
+        if len(span) == len("2026-03"):
+            days = days_of(span)
+            return _naive(charge_period(days[0], zone)[0]), _naive(charge_period(days[-1], zone)[1])
+        start, end = charge_period(span.removesuffix("/"), zone)
+        if span.startswith(settled.period):
             # Where the zone of the books changes with the period, its first or last day is longer or shorter.
-            start, end = max(start, self._settled.start), min(end, self._settled.end)
-        return _naive(start), _naive(end)
+            start, end = max(start, settled.start), min(end, settled.end)
+        return _naive(start), _naive(settled.end if span.endswith("/") else end)
 
     def _name(self, centre: str) -> str:
         """A centre that is no longer in the tree is called by its path."""
@@ -113,12 +119,50 @@ class FocusRows:
 
     def _fill(self, table: str, rows: list[tuple[object, ...]]) -> None:
         if rows:
-            self.engine.executemany(f"INSERT INTO {table} VALUES ({', '.join('?' * len(rows[0]))})", rows)  # noqa: S608
+            self.engine.executemany(f"INSERT INTO focus_{table} VALUES ({', '.join('?' * len(rows[0]))})", rows)  # noqa: S608
 
     def _one(self, query: str) -> tuple[Any, ...]:
         row = self.engine.execute(query).fetchone()
         assert row is not None
         return row
+
+
+class _Span(NamedTuple):
+    """Some whole days, or of one day some cost centres; both ends are included."""
+
+    first: str
+    last: str
+    lowest: str = ""
+    highest: str = chr(0x10FFFF)
+
+
+def _spans(sizes: Sequence[tuple[str, str, int]]) -> Iterator[_Span]:
+    """The batches in the order of the file: days together while they are few rows, a day in parts where it is many."""
+    days = [(date, list(group)) for date, group in groupby(sizes, key=itemgetter(0))]
+    pending: list[str] = []
+    size = 0
+    for date, centres in days:
+        rows = sum(each[2] for each in centres)
+        if pending and size + rows > _BATCH_ROWS:
+            yield _Span(pending[0], pending[-1])
+            pending, size = [], 0
+        if rows > _BATCH_ROWS:
+            yield from _of_a_day(date, centres)
+        else:
+            pending, size = [*pending, date], size + rows
+    if pending:
+        yield _Span(pending[0], pending[-1])
+
+
+def _of_a_day(date: str, centres: Sequence[tuple[str, str, int]]) -> Iterator[_Span]:
+    pending: list[str] = []
+    size = 0
+    for _, centre, rows in centres:
+        if pending and size + rows > _BATCH_ROWS:
+            yield _Span(date, date, pending[0], pending[-1])
+            pending, size = [], 0
+        pending, size = [*pending[:1], centre], size + rows
+    yield _Span(date, date, pending[0], pending[-1])
 
 
 @contextmanager

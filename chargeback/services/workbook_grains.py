@@ -115,7 +115,7 @@ def sheets(settled: Settled) -> tuple[tuple[Sheet, ...], ...]:
         _grains(settled, "Corrections", "rows", "kind = 'correction'", _CORRECTION_COLUMNS, _CORRECTION_GRAINS),
         (PRICES,),
         (OPEN_ITEMS,),
-        _grains(settled, "Charges", "month", "true", _CHARGE_COLUMNS, _CHARGE_GRAINS),
+        _grains(settled, "Charges", "workbook_month", "true", _CHARGE_COLUMNS, _CHARGE_GRAINS),
     )
 
 

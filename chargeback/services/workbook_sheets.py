@@ -43,7 +43,7 @@ class Sheet:
 
 MONTH = """
 -- The period without its days, people and claims: small enough to be asked many times.
-CREATE TEMP TABLE month AS
+CREATE TEMP TABLE workbook_month AS
 SELECT
     kind, cost_centre, subscription_id, product_id, tenant_id, app_id, provider, model, deployment, deployment_type,
     region, service_tier, variant, meter, unit, state, price_id, price_unit, list_unit_price, contracted_unit_price,
@@ -69,7 +69,7 @@ MODELS = Sheet(
     ),
     """
     SELECT provider, model, deployment_type, meter, sum(quantity), unit, sum(cost), sum(list_cost), sum(contracted_cost)
-    FROM month
+    FROM workbook_month
     WHERE kind = 'usage'
     GROUP BY provider, model, deployment_type, meter, unit
     ORDER BY provider, model, deployment_type, meter, unit
@@ -109,7 +109,7 @@ APPLICATIONS = Sheet(
     ),
     """
     SELECT subscription_id, product_id, app_id, tenant_id, cost_centre, sum(cost), sum(requests)::BIGINT
-    FROM month
+    FROM workbook_month
     WHERE kind = 'usage'
     GROUP BY subscription_id, product_id, app_id, tenant_id, cost_centre
     ORDER BY subscription_id, product_id, app_id, tenant_id, cost_centre
@@ -156,7 +156,7 @@ PRICES = Sheet(
     SELECT
         price_id, meter, price_unit, list_unit_price, contracted_unit_price, unit_price, pricing_currency,
         exchange_rate, exchange_rate_date, exchange_rate_source, sum(quantity), sum(cost)
-    FROM month
+    FROM workbook_month
     WHERE price_id <> ''
     GROUP BY ALL
     ORDER BY price_id, meter, price_unit, unit_price, contracted_unit_price, list_unit_price, pricing_currency,
@@ -181,7 +181,7 @@ OPEN_ITEMS = Sheet(
     """
     SELECT
         state, cost_centre, model, deployment, deployment_type, region, meter, sum(quantity), unit, sum(rows)::BIGINT
-    FROM month
+    FROM workbook_month
     WHERE cost IS NULL
     GROUP BY state, cost_centre, model, deployment, deployment_type, region, meter, unit
     ORDER BY state, cost_centre, model, deployment, deployment_type, region, meter, unit

@@ -32,7 +32,7 @@ SELECT
     cost_centre, sum(cost) FILTER (kind = 'usage'), sum(cost) FILTER (kind = 'shared'),
     sum(cost) FILTER (kind = 'correction'), sum(cost) FILTER (state = 'estimated'), sum(requests)::BIGINT,
     (sum(rows) FILTER (state = 'unpriced'))::BIGINT, (sum(requests) FILTER (state = 'unsettled'))::BIGINT
-FROM month
+FROM workbook_month
 GROUP BY cost_centre
 ORDER BY cost_centre
 """
