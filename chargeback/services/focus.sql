@@ -80,10 +80,9 @@ SELECT
     CASE WHEN price_id = '' THEN '' ELSE deployment_type END AS deployment_type,
     CASE WHEN price_id = '' THEN '' ELSE service_tier END AS service_tier,
     CASE WHEN price_id = '' THEN '' ELSE variant END AS variant,
-    CASE WHEN price_id = '' THEN coalesce(list_unit_price, 0) ELSE list_unit_price END AS list_unit_price,
-    CASE WHEN price_id = '' THEN coalesce(contracted_unit_price, 0) ELSE contracted_unit_price END
-        AS contracted_unit_price,
-    CASE WHEN price_id = '' THEN coalesce(unit_price, 0) ELSE unit_price END AS unit_price,
+    coalesce(list_unit_price, unit_price, free) AS list_unit_price,
+    coalesce(contracted_unit_price, unit_price, free) AS contracted_unit_price,
+    coalesce(unit_price, free) AS unit_price,
     coalesce(focus_filled(pricing_currency), currency) AS pricing_currency,
     coalesce(exchange_rate, 1) AS exchange_rate,
     exchange_rate_date, exchange_rate_source, corrects_period, corrects_charge_id,
@@ -103,7 +102,9 @@ SELECT
     sum(requests)::BIGINT AS requests,
     count(*) AS rows,
     min(charge_id) AS charge_id
-FROM rows JOIN focus_units USING (unit, price_unit) JOIN focus_providers USING (provider)
+FROM (SELECT *, CASE WHEN price_id = '' THEN 0 END AS free FROM rows)
+JOIN focus_units USING (unit, price_unit)
+JOIN focus_providers USING (provider)
 WHERE charge_date BETWEEN $first AND $last AND cost_centre BETWEEN $lowest AND $highest AND cost IS NOT NULL
 GROUP BY ALL
 )
