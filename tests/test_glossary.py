@@ -3,6 +3,7 @@
 import re
 from pathlib import Path
 
+from chargeback.domain import focus
 from chargeback.domain.meters import Meter
 from chargeback.domain.report import COLUMNS, SUMMARY_COLUMNS, SUMMARY_METERS
 
@@ -27,3 +28,9 @@ def test_every_column_of_the_summary_is_explained_in_its_order() -> None:
 
 def test_every_meter_is_explained() -> None:
     assert sorted(explained("Meters")) == sorted(Meter)
+
+
+def test_every_column_of_ours_in_the_focus_file_is_explained_in_its_order() -> None:
+    own = [column for column in focus.COLUMNS if column.startswith("x_")]
+
+    assert explained("Our own columns of `focus-<period>.csv`") == own

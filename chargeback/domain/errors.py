@@ -7,6 +7,7 @@ ChargebackError
 ├── PriceNotFound      usage that no price covers: kept and shown as unpriced
 ├── PeriodClosed       something would change what a closed period holds: refused, the text says what to do instead
 ├── ClosingRefused     a period cannot be closed now: names every reason
+├── InconsistentFile   a file does not agree with itself or with the rows it is made from: it is not published
 ├── Superseded         another run wrote the same part of the books first: read again and retry
 ├── CountLost          Redis lost the day while it was being read: replay the ledger and retry
 └── StoreUnavailable   a store cannot be reached or refuses: raised, so that the trigger delivers again
@@ -56,6 +57,10 @@ class ClosingRefused(ChargebackError):
         super().__init__("\n".join(lines))
         self.period = period
         self.reasons = reasons
+
+
+class InconsistentFile(ChargebackError):
+    """A file that would not add up or contradicts itself; the text names the row and the rule."""
 
 
 class Superseded(ChargebackError):

@@ -1,0 +1,171 @@
+"""The FinOps Foundation's validator accepts our FOCUS file, refuses a broken one, and overlooks what our checks see."""
+
+import csv
+import os
+import sys
+from collections.abc import Callable, Iterator
+from dataclasses import replace
+from decimal import Decimal
+from pathlib import Path
+
+import pytest
+
+from chargeback.domain.errors import InconsistentFile
+from chargeback.services.write_focus import write_focus
+from scripts.focus_validator import ValidatorMissing, Verdict, check, find, validate
+from tests.services.focus import correction, costs, every_kind, shared, written
+from tests.services.settled import row, settled
+
+Rows = list[dict[str, str]]
+
+
+@pytest.fixture(scope="module")
+def validator() -> None:
+    """There are no wheels of its old libraries for Python 3.13; on older ones, CI has it."""
+    try:
+        find()
+    except ValidatorMissing as missing:
+        if "CI" in os.environ and sys.version_info < (3, 13):
+            pytest.fail(str(missing))
+        pytest.skip(str(missing))
+
+
+@pytest.fixture(scope="module")
+def file(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A month with usage, cached input, calls, a correction, a shared cost, a fee and a true-up, on several days."""
+    folder = tmp_path_factory.mktemp("month")
+    fee = shared("1", meter="fee", shared_cost="gateway", price_id="gateway")
+    true_up = shared("1", meter="true-up", shared_cost="invoice", price_id="invoice")
+    content = written(write_focus, settled(folder, [*every_kind(), fee, true_up]))["focus-2026-03.csv"]
+    path = folder / "focus.csv"
+    path.write_bytes(content)
+    return path
+
+
+@pytest.fixture
+def rows(file: Path) -> Iterator[Rows]:
+    with file.open(encoding="utf-8", newline="") as content:
+        yield list(csv.DictReader(content))
+
+
+def saved(folder: Path, rows: Rows) -> Path:
+    path = folder / "changed.csv"
+    with path.open("w", encoding="utf-8", newline="") as content:
+        writer = csv.DictWriter(content, list(rows[0]), lineterminator="\r\n")
+        writer.writeheader()
+        writer.writerows(rows)
+    return path
+
+
+def usage(rows: Rows) -> dict[str, str]:
+    return next(each for each in rows if each["SkuMeter"] == "Input Tokens" and not each["ChargeClass"])
+
+
+def accepted(verdict: Verdict) -> bool:
+    return not verdict.failed and len(verdict.passed) > 290
+
+
+def test_the_validator_accepts_a_month_of_every_kind(validator: None, file: Path) -> None:
+    verdict = validate(file)
+
+    assert verdict.failed == {}
+    assert len(verdict.passed) > 290, "the rules of all our columns were looked at"
+
+
+def test_the_validator_accepts_a_closed_month_in_another_currency(validator: None, tmp_path: Path) -> None:
+    rate = {"exchange_rate": Decimal("0.92"), "exchange_rate_date": "2026-03-13", "exchange_rate_source": "ECB"}
+    rows = [row(**rate, currency="EUR", **costs("2.30")), correction(**rate, currency="EUR")]
+    period = replace(settled(tmp_path, rows), currency="EUR", is_closed=True)
+    path = tmp_path / "focus.csv"
+    path.write_bytes(written(write_focus, period)["focus-2026-03.csv"])
+
+    verdict = validate(path)
+
+    assert verdict.failed == {}
+
+
+def test_the_validator_refuses_what_is_not_focus(validator: None, rows: Rows, tmp_path: Path) -> None:
+    spoilt = {"ServiceCategory": "Tokens", "BillingCurrency": "usd", "Tags": "{app: search}", "ListCost": "free"}
+    for each in rows:
+        each.update(spoilt)
+
+    verdict = validate(saved(tmp_path, rows))
+
+    assert {rule.partition("-")[0] for rule in verdict.failed} >= set(spoilt)
+
+
+def wrong_product(rows: Rows) -> str:
+    usage(rows)["ListCost"] = "99.0"
+    return "ListCost is ListUnitPrice times PricingQuantity"
+
+
+def backwards(rows: Rows) -> str:
+    each = usage(rows)
+    each["ChargePeriodStart"], each["ChargePeriodEnd"] = each["ChargePeriodEnd"], each["ChargePeriodStart"]
+    return "a charge ends after it starts"
+
+
+def unknown_category(rows: Rows) -> str:
+    usage(rows)["ChargeCategory"] = "Tokens"
+    usage(rows)["ConsumedQuantity"] = usage(rows)["ConsumedUnit"] = ""
+    return "a charge has a category, class and frequency of FOCUS"
+
+
+def doubled(rows: Rows) -> str:
+    rows.extend([dict(each) for each in rows])
+    return "a charge is there once"
+
+
+SPOILERS = (wrong_product, backwards, unknown_category, doubled)
+
+
+def test_the_validator_overlooks_what_our_checks_are_for(validator: None, rows: Rows, tmp_path: Path) -> None:
+    for spoil in SPOILERS:
+        spoil(rows)
+
+    assert accepted(validate(saved(tmp_path, rows)))
+
+
+@pytest.mark.parametrize("spoil", SPOILERS)
+def test_our_checks_see_what_the_validator_overlooks(rows: Rows, tmp_path: Path, spoil: Callable[[Rows], str]) -> None:
+    rule = spoil(rows)
+
+    with pytest.raises(InconsistentFile, match=rule):
+        check(saved(tmp_path, rows))
+
+
+def test_our_checks_accept_the_file_as_it_was_written(rows: Rows, file: Path, tmp_path: Path) -> None:
+    check(file)
+    check(saved(tmp_path, rows))
+
+
+@pytest.mark.parametrize(
+    ("column", "value", "rule"),
+    [
+        ("BilledCost", "", "every cost is known"),
+        ("ChargePeriodEnd", "2026-04-02T00:00:00Z", "a charge lies within its billing period"),
+        ("ListUnitPrice", "", "usage has its prices"),
+        ("ContractedCost", "2.500000000000000001", "ContractedCost is ContractedUnitPrice times PricingQuantity"),
+        ("x_BilledUnitPrice", "3.0", "BilledCost is x_BilledUnitPrice times PricingQuantity"),
+        ("EffectiveCost", "2.4", "EffectiveCost is BilledCost"),
+        ("ConsumedQuantity", "1000.0", "PricingQuantity is ConsumedQuantity in pricing units"),
+        ("ChargeClass", "Correction", "a correction is of an earlier period"),
+    ],
+)
+def test_a_row_that_breaks_a_rule_is_named_with_the_rule(
+    rows: Rows, tmp_path: Path, column: str, value: str, rule: str
+) -> None:
+    broken = usage(rows)
+    broken[column] = value
+
+    with pytest.raises(InconsistentFile, match=rule) as raised:
+        check(saved(tmp_path, rows))
+
+    assert broken["x_ChargeId"] in str(raised.value)
+
+
+def test_a_correction_without_its_link_is_refused(rows: Rows, tmp_path: Path) -> None:
+    next(each for each in rows if each["ChargeClass"])["x_CorrectsChargeId"] = ""
+
+    with pytest.raises(InconsistentFile, match="names the period and the charge that it corrects"):
+        check(saved(tmp_path, rows))
