@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from chargeback.adapters.blob_reports import BlobReports
     from chargeback.adapters.catalogues import AppliedCatalogues
     from chargeback.adapters.cosmos import CosmosBooks, CosmosControl
+    from chargeback.adapters.cost_exports import BlobCostExports
     from chargeback.adapters.key_vault import KeyVaultSecret
     from chargeback.adapters.log_analytics import LogAnalytics
     from chargeback.adapters.redis_counter import RedisCounter
@@ -102,6 +103,11 @@ class Container:
         from chargeback.adapters.blob_reports import BlobReports
 
         return BlobReports(self.blobs, "closed")
+    def cost_exports(self) -> "BlobCostExports":
+        """The provider's invoice, as Cost Management exports it."""
+        from chargeback.adapters.cost_exports import BlobCostExports
+
+        return BlobCostExports(self.blobs, "cost-exports")
 
     @cached_property
     def counter(self) -> "RedisCounter":

@@ -15,23 +15,6 @@ _LONG_AGO = datetime(1970, 1, 1, tzinfo=UTC)
 
 
 @dataclass(frozen=True, slots=True)
-class ExportFile:
-    """A partition of a run.
-
-    Attributes:
-        name: path in the container, or on this machine.
-        size: bytes that are there.
-        expected_size: bytes that the manifest names; None where it names none.
-        rows: rows that the manifest names; None where it names none.
-    """
-
-    name: str
-    size: int
-    expected_size: int | None = None
-    rows: int | None = None
-
-
-@dataclass(frozen=True, slots=True)
 class ExportRun:
     """One run of an export.
 
@@ -40,33 +23,20 @@ class ExportRun:
         first: first day of its charges; empty where nobody says.
         last: last day of its charges, inclusive.
         submitted: when it was started (UTC); None where nobody says.
-        files: its partitions.
-        missing: partitions that its manifest names and that are not there.
-        manifest: SHA-256 of the manifest; empty where there is none.
+        files: the names of its partitions.
+        faults: why it cannot be used, such as a partition that is not there.
     """
 
     name: str
     first: str
     last: str
     submitted: datetime | None
-    files: tuple[ExportFile, ...]
-    missing: tuple[str, ...] = ()
-    manifest: str = ""
-
-    @property
-    def faults(self) -> list[str]:
-        """Why the run cannot be used."""
-        short = [
-            f"{file.name}: has {file.size} bytes, the manifest says {file.expected_size}"
-            for file in self.files
-            if file.expected_size is not None and file.size != file.expected_size
-        ]
-        gone = [f"{name}: is named by the manifest of {self.name} and not there" for name in self.missing]
-        return [*gone, *short] if self.files or gone else [f"{self.name}: has no files"]
+    files: tuple[str, ...]
+    faults: tuple[str, ...] = ()
 
     def covers(self, period: str) -> int:
-        """How many days of a month the run has charges of."""
-        return sum(self.first <= day <= self.last for day in days_of(period)) if self.first else 0
+        """How many days of a month the run has charges of; 1 where only its content can tell."""
+        return sum(self.first <= day <= self.last for day in days_of(period)) if self.first else 1
 
     def is_final_of(self, day: str, lag: timedelta) -> bool:
         """Whether the run knows all that was used on a day: Azure reports usage up to `lag` after it."""
@@ -83,7 +53,7 @@ def choose_run(runs: Iterable[ExportRun], period: str, place: str) -> ExportRun:
     """
     candidates = [run for run in runs if run.covers(period)]
     if not candidates:
-        raise InvalidConfig([f"{place}: has no cost export of {period}"])
+        raise InvalidConfig([f"{place}: has no FOCUS cost export of {period}"])
     complete = [run for run in candidates if not run.faults]
     if not complete:
         raise InvalidConfig([f"{place}: no run of {period} is complete", *_newest_first(candidates)[0].faults])
