@@ -100,8 +100,8 @@ def with_shifts(cells: Sequence[Cell]) -> Iterator[Cell]:
     for resource, sku, day in sorted(left):
         here, there = (resource, sku, day), (resource, sku, _day_after(day))
         if left[here] * left.get(there, ZERO) < 0:
-            moved = min(abs(left[here]), abs(left[there])).copy_sign(left[here])
-            for key, amount in ((here, moved), (there, -moved)):
+            moved = min(left[here].copy_abs(), left[there].copy_abs()).copy_sign(left[here])
+            for key, amount in ((here, moved), (there, moved.copy_negate())):
                 left[key] = EXACT.subtract(left[key], amount)
                 shifted[key] = EXACT.add(shifted.get(key, ZERO), amount)
     for cell in cells:

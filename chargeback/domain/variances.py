@@ -136,14 +136,18 @@ def _by_quantity(cell: Cell, evidence: _Evidence) -> Iterator[tuple[Cause, Decim
     """The parts of the excess or shortfall: cause, quantity with its sign, and evidence."""
     left = cell.excess
     if cell.shifted:
-        yield Cause.SHIFTED, cell.shifted, f"a neighbouring day has {to_text(abs(cell.shifted))} the other way round"
+        yield (
+            Cause.SHIFTED,
+            cell.shifted,
+            f"a neighbouring day has {to_text(cell.shifted.copy_abs())} the other way round",
+        )
         left = EXACT.subtract(left, cell.shifted)
     if not left:
         return
     if cause := (_whole_excess if left > 0 else _whole_shortfall)(cell, left, evidence):
         yield (cause[0], left, cause[1])
         return
-    estimated = min(abs(left), cell.of("estimated")).copy_sign(left)
+    estimated = min(left.copy_abs(), cell.of("estimated")).copy_sign(left)
     if estimated:
         yield Cause.ESTIMATED, estimated, f"{to_text(cell.of('estimated'))} {cell.sku.meter} are estimates"
         left = EXACT.subtract(left, estimated)
@@ -151,7 +155,7 @@ def _by_quantity(cell: Cell, evidence: _Evidence) -> Iterator[tuple[Cause, Decim
         why = "no call of ours is open, so these did not come through the gateway"
         yield Cause.BYPASSED, left, f"{to_text(left)} {cell.sku.meter} more on the invoice; {why}"
     elif left < 0:
-        yield Cause.NOT_INVOICED, left, f"{to_text(-left)} {cell.sku.meter} are not on the invoice"
+        yield Cause.NOT_INVOICED, left, f"{to_text(left.copy_negate())} {cell.sku.meter} are not on the invoice"
 
 
 def _whole_excess(cell: Cell, left: Decimal, evidence: _Evidence) -> tuple[Cause, str] | None:
@@ -168,7 +172,7 @@ def _whole_shortfall(cell: Cell, left: Decimal, evidence: _Evidence) -> tuple[Ca
         return None
     last = f"the export has days up to {evidence.run.last}" if evidence.run.last else "the export names no days"
     at = f"{evidence.run.submitted:%Y-%m-%dT%H:%MZ}" if evidence.run.submitted else "an unknown time"
-    what = f"{to_text(-left)} {cell.sku.meter}" if cell.is_comparable else cell.sku.meter
+    what = f"{to_text(left.copy_negate())} {cell.sku.meter}" if cell.is_comparable else cell.sku.meter
     return Cause.NOT_YET, f"{what} not billed yet: {last}, ran at {at}"
 
 

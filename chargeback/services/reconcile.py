@@ -1,0 +1,153 @@
+"""Reconciliation: the books of a period beside the provider's invoice, as a report and as a warning."""
+
+import asyncio
+import logging
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+from decimal import Decimal
+from hashlib import sha256
+from pathlib import Path
+from tempfile import TemporaryDirectory
+
+from chargeback.domain.catalogue import Catalogue
+from chargeback.domain.cost_exports import choose_run
+from chargeback.domain.errors import ChargebackError
+from chargeback.domain.money import to_text
+from chargeback.domain.provider_meters import ProviderMeters
+from chargeback.domain.reconciliation import Cause, Reconciliation, ReconciliationRules
+from chargeback.domain.variances import reconcile
+from chargeback.services.booked_charges import read_booked
+from chargeback.services.invoice import Invoice, read_invoice
+from chargeback.services.ports import Control, Invoices, Reports
+
+log = logging.getLogger(__name__)
+
+_CHARGES = re.compile(r"(\d{4}-\d\d)/charges-\1\.parquet")
+
+
+@dataclass(frozen=True, slots=True)
+class Published:
+    """Where the published rows of periods are.
+
+    Attributes:
+        reports: of open periods.
+        closed: of closed ones.
+    """
+
+    control: Control
+    reports: Reports
+    closed: Reports
+
+    async def is_closed(self, period: str) -> bool:
+        """Whether a period is closed."""
+        document = await self.control.get("period", period)
+        return document is not None and document["state"] == "closed"
+
+    async def fetch(self, period: str, folder: Path) -> Path:
+        """The rows of a period as a local file; raises `ChargebackError` if it was never published."""
+        store = self.closed if await self.is_closed(period) else self.reports
+        name = f"{period}/charges-{period}.parquet"
+        if name not in await store.paths(name):
+            raise ChargebackError(f"{period} was never published: run `publish --period {period}` first")
+        local = folder / f"{period}.parquet"
+        with local.open("wb") as file:
+            async for piece in store.read(name):
+                await asyncio.to_thread(file.write, piece)
+        return local
+
+    async def later(self, period: str) -> list[str]:
+        """The published periods after a closed one, which may carry corrections of it."""
+        if not await self.is_closed(period):
+            return []
+        names = [*await self.reports.paths(""), *await self.closed.paths("")]
+        return sorted({found[1] for name in names if (found := _CHARGES.fullmatch(name)) and found[1] > period})
+
+
+@dataclass(frozen=True, slots=True)
+class Reconciled:
+    """A reconciled period with what it was made from.
+
+    Attributes:
+        charges: SHA-256 of the period's published rows.
+        exceeded: whether the variance is above the tolerance.
+    """
+
+    period: str
+    currency: str
+    place: str
+    invoice: Invoice
+    charges: str
+    rules: ReconciliationRules
+    found: Reconciliation
+
+    @property
+    def exceeded(self) -> bool:
+        """Whether what should be on the invoice by now differs by more than the tolerance."""
+        return self.rules.exceeded_by(self.found.overdue, self.found.invoiced)
+
+
+async def reconcile_period(
+    period: str,
+    invoices: Invoices,
+    published: Published,
+    *,
+    catalogue: Catalogue,
+    meters: ProviderMeters,
+    rules: ReconciliationRules,
+    currency: str,
+) -> Reconciled:
+    """Compare a published period with the newest complete run of the cost export, and log what was found.
+
+    Raises `InvalidConfig` where the export has nothing to compare with or cannot be read.
+    """
+    run = choose_run(await invoices.runs(rules.export), period, f"{invoices.place}/{rules.export}".rstrip("/"))
+    accounts = [account.casefold() for account in catalogue.deployments]
+    with TemporaryDirectory(prefix="reconcile-", ignore_cleanup_errors=True) as folder:
+        own = await published.fetch(period, Path(folder))
+        later = [await published.fetch(other, Path(folder)) for other in await published.later(period)]
+        booked = await asyncio.to_thread(read_booked, period, own, later, catalogue, meters)
+        digest = await asyncio.to_thread(_sha256, [own, *later])
+    invoice = await read_invoice(
+        invoices, run, period, rules=rules, meters=meters.skus, accounts=accounts, currency=currency
+    )
+    found = await asyncio.to_thread(reconcile, booked, invoice.charges, run=invoice.run, rules=rules, accounts=accounts)
+    reconciled = Reconciled(period, currency, invoices.place, invoice, digest, rules, found)
+    _log(reconciled)
+    return reconciled
+
+
+def _sha256(files: Sequence[Path]) -> str:
+    digest = sha256()
+    for file in files:
+        with file.open("rb") as opened:
+            while piece := opened.read(1 << 20):
+                digest.update(piece)
+    return digest.hexdigest()
+
+
+def _log(reconciled: Reconciled) -> None:
+    found = reconciled.found
+    unexplained = found.by_cause().get(Cause.UNEXPLAINED, (Decimal(0), 0))[0]
+    log.info(
+        "reconciled period=%s invoiced=%s booked=%s variance=%s unexplained=%s currency=%s unmapped_meters=%d run=%s",
+        reconciled.period,
+        to_text(found.invoiced),
+        to_text(found.booked),
+        to_text(found.variance),
+        to_text(unexplained),
+        reconciled.currency,
+        len(found.unmapped_meters),
+        reconciled.invoice.run.name,
+    )
+    if reconciled.exceeded:
+        causes = found.by_cause()
+        largest = max(causes, key=lambda cause: abs(causes[cause][0]))
+        log.warning(
+            "variance_exceeded period=%s variance=%s invoiced=%s currency=%s cause=%s",
+            reconciled.period,
+            to_text(found.overdue),
+            to_text(found.invoiced),
+            reconciled.currency,
+            largest,
+        )
