@@ -2,7 +2,6 @@
 
 import asyncio
 import logging
-import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from decimal import Decimal
@@ -12,56 +11,16 @@ from tempfile import TemporaryDirectory
 
 from chargeback.domain.catalogue import Catalogue
 from chargeback.domain.cost_exports import choose_run
-from chargeback.domain.errors import ChargebackError
 from chargeback.domain.money import to_text
 from chargeback.domain.provider_meters import ProviderMeters
 from chargeback.domain.reconciliation import Cause, Reconciliation, ReconciliationRules
 from chargeback.domain.variances import reconcile
 from chargeback.services.booked_charges import read_booked
 from chargeback.services.invoice import Invoice, read_invoice
-from chargeback.services.ports import Control, Invoices, Reports
+from chargeback.services.ports import Invoices
+from chargeback.services.published_rows import Published
 
 log = logging.getLogger(__name__)
-
-_CHARGES = re.compile(r"(\d{4}-\d\d)/charges-\1\.parquet")
-
-
-@dataclass(frozen=True, slots=True)
-class Published:
-    """Where the published rows of periods are.
-
-    Attributes:
-        reports: of open periods.
-        closed: of closed ones.
-    """
-
-    control: Control
-    reports: Reports
-    closed: Reports
-
-    async def is_closed(self, period: str) -> bool:
-        """Whether a period is closed."""
-        document = await self.control.get("period", period)
-        return document is not None and document["state"] == "closed"
-
-    async def fetch(self, period: str, folder: Path) -> Path:
-        """The rows of a period as a local file; raises `ChargebackError` if it was never published."""
-        store = self.closed if await self.is_closed(period) else self.reports
-        name = f"{period}/charges-{period}.parquet"
-        if name not in await store.paths(name):
-            raise ChargebackError(f"{period} was never published: run `publish --period {period}` first")
-        local = folder / f"{period}.parquet"
-        with local.open("wb") as file:
-            async for piece in store.read(name):
-                await asyncio.to_thread(file.write, piece)
-        return local
-
-    async def later(self, period: str) -> list[str]:
-        """The published periods after a closed one, which may carry corrections of it."""
-        if not await self.is_closed(period):
-            return []
-        names = [*await self.reports.paths(""), *await self.closed.paths("")]
-        return sorted({found[1] for name in names if (found := _CHARGES.fullmatch(name)) and found[1] > period})
 
 
 @dataclass(frozen=True, slots=True)

@@ -18,7 +18,8 @@ from chargeback.domain.meters import Meter
 from chargeback.domain.provider_meters import provider_meters
 from chargeback.domain.reconciliation import ReconciliationRules
 from chargeback.services.files import Files
-from chargeback.services.reconcile import Published, Reconciled, reconcile_period
+from chargeback.services.published_rows import Published
+from chargeback.services.reconcile import Reconciled, reconcile_period
 from chargeback.services.render_reconciliation import RECONCILIATION_COLUMNS, write_reconciliation
 from tests.domain.catalogues import START, catalogue, dated
 from tests.services.exported import INPUT_METER, OUTPUT_METER, exported, gzipped, run_files
