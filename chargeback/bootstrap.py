@@ -103,6 +103,8 @@ class Container:
         from chargeback.adapters.blob_reports import BlobReports
 
         return BlobReports(self.blobs, "closed")
+
+    @cached_property
     def cost_exports(self) -> "BlobCostExports":
         """The provider's invoice, as Cost Management exports it."""
         from chargeback.adapters.cost_exports import BlobCostExports

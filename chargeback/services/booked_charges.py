@@ -1,30 +1,24 @@
 """What the books say of a period, from its published rows, in the shape in which it meets the invoice."""
 
 from collections.abc import Sequence
+from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
 import duckdb
 
-from chargeback.domain.catalogue import Catalogue, normal_tier
+from chargeback.domain.catalogue import PROVISIONED_PRICE, Catalogue, normal_tier, without_snapshot
 from chargeback.domain.meters import Meter
 from chargeback.domain.money import ZERO
 from chargeback.domain.provider_meters import ProviderMeters, skus_of_prices
 from chargeback.domain.reconciliation import BILLED_AS, CAPACITY, Booked, Sku
+from chargeback.domain.shared_costs import Kind
 
-_CAPACITY = ("provisioned", "hosting")
+_CAPACITY = (Kind.PROVISIONED.value, Kind.HOSTING.value)
 """What shared costs are for that stand on the invoice of the accounts."""
 
-_ELSEWHERE = ("fee", "true-up")
+_ELSEWHERE = (Kind.FEE.value, Kind.TRUE_UP.value)
 """And what those are for that do not."""
-
-PROVISIONED_PRICE = "provisioned"
-
-
-def without_snapshot(model: str) -> str:
-    """Temporary."""
-    return model.removesuffix("-2024-11-20")
-
 
 _SUMS = """
 WITH all_rows AS (
@@ -46,12 +40,19 @@ GROUP BY ALL
 ORDER BY ALL
 """
 
+_CARRIED = """
+SELECT corrects_period, sum(contracted_cost)
+FROM read_parquet($own)
+WHERE kind = 'correction' AND contracted_cost IS NOT NULL AND NOT list_contains($elsewhere, meter)
+GROUP BY corrects_period
+ORDER BY corrects_period
+"""
+
 
 def read_booked(
     period: str, own: Path, later: Sequence[Path], catalogue: Catalogue, meters: ProviderMeters
 ) -> list[Booked]:
     """The books of a period: its own rows, and the corrections of it that later periods carry."""
-    engine = duckdb.connect(config={"memory_limit": "256MB", "threads": 2})
     given = {
         "own": str(own),
         # Its own file has no corrections of itself; it stands for "none", of which DuckDB cannot read.
@@ -59,10 +60,20 @@ def read_booked(
         "period": period,
         "elsewhere": list(_ELSEWHERE),
     }
-    with engine:
+    with _engine() as engine:
         rows = engine.execute(_SUMS, given).fetchall()
     prices = skus_of_prices(catalogue)
     return [_booked(row, prices, catalogue, meters) for row in rows]
+
+
+def read_carried(own: Path) -> dict[str, Decimal]:
+    """What a period carries of corrections at contracted prices, by the closed period that they belong to."""
+    with _engine() as engine:
+        return dict(engine.execute(_CARRIED, {"own": str(own), "elsewhere": list(_ELSEWHERE)}).fetchall())
+
+
+def _engine() -> duckdb.DuckDBPyConnection:
+    return duckdb.connect(config={"memory_limit": "256MB", "threads": 2})
 
 
 def _booked(row: tuple[Any, ...], prices: dict[str, Sku], catalogue: Catalogue, meters: ProviderMeters) -> Booked:

@@ -2,7 +2,7 @@
 
 import asyncio
 import logging
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from decimal import Decimal
 from hashlib import sha256
@@ -15,7 +15,7 @@ from chargeback.domain.money import to_text
 from chargeback.domain.provider_meters import ProviderMeters
 from chargeback.domain.reconciliation import Cause, Reconciliation, ReconciliationRules
 from chargeback.domain.variances import reconcile
-from chargeback.services.booked_charges import read_booked
+from chargeback.services.booked_charges import read_booked, read_carried
 from chargeback.services.invoice import Invoice, read_invoice
 from chargeback.services.ports import Invoices
 from chargeback.services.published_rows import Published
@@ -28,8 +28,9 @@ class Reconciled:
     """A reconciled period with what it was made from.
 
     Attributes:
-        charges: SHA-256 of the period's published rows.
-        exceeded: whether the variance is above the tolerance.
+        charges: SHA-256 of the published rows that were compared.
+        carried: contracted cost of the corrections that the period carries, by the closed period they belong to; they
+            take no part in the comparison, because the invoice of the other period has them.
     """
 
     period: str
@@ -37,6 +38,7 @@ class Reconciled:
     place: str
     invoice: Invoice
     charges: str
+    carried: Mapping[str, Decimal]
     rules: ReconciliationRules
     found: Reconciliation
 
@@ -66,12 +68,13 @@ async def reconcile_period(
         own = await published.fetch(period, Path(folder))
         later = [await published.fetch(other, Path(folder)) for other in await published.later(period)]
         booked = await asyncio.to_thread(read_booked, period, own, later, catalogue, meters)
+        carried = await asyncio.to_thread(read_carried, own)
         digest = await asyncio.to_thread(_sha256, [own, *later])
     invoice = await read_invoice(
         invoices, run, period, rules=rules, meters=meters.skus, accounts=accounts, currency=currency
     )
     found = await asyncio.to_thread(reconcile, booked, invoice.charges, run=invoice.run, rules=rules, accounts=accounts)
-    reconciled = Reconciled(period, currency, invoices.place, invoice, digest, rules, found)
+    reconciled = Reconciled(period, currency, invoices.place, invoice, digest, carried, rules, found)
     _log(reconciled)
     return reconciled
 

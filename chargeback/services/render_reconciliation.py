@@ -90,7 +90,10 @@ def summary(reconciled: Reconciled) -> dict[str, Any]:
             "rows": reconciled.invoice.rows,
             "sha256": reconciled.invoice.sha256,
         },
-        "books": {"sha256": reconciled.charges},
+        "books": {
+            "sha256": reconciled.charges,
+            "carriedCorrections": {period: to_text(cost) for period, cost in reconciled.carried.items()},
+        },
         "invoiced": to_text(found.invoiced),
         "booked": to_text(found.booked),
         "variance": to_text(found.variance),
