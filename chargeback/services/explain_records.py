@@ -2,34 +2,20 @@
 
 from collections.abc import AsyncIterator, Iterator
 from datetime import UTC, datetime, timedelta
+from hashlib import md5
 from typing import Any
 
+import msgspec
+
 from chargeback.domain.in_force import InForce
-from chargeback.domain.lines import Line
 from chargeback.domain.meters import Meter
 from chargeback.domain.money import to_text
-from chargeback.domain.records import ChargeRow, UsageRecord
+from chargeback.domain.records import ChargeRow, Part, UsageRecord
 from chargeback.services.ports import Books, Ledger
 from chargeback.services.rows_of_period import Row
 from chargeback.services.trace_events import trace_events
 
 Document = dict[str, Any]
-
-_DIMENSIONS = {
-    "subscription": "subscription_id",
-    "product": "product_id",
-    "apim_user": "apim_user_id",
-    "tenant": "tenant_id",
-    "app": "app_id",
-    **{
-        name: name
-        for name in (
-            "user_object_id", "user", "company", "billing_code", "operation", "provider", "model", "deployment",
-            "backend", "service_tier", "variant",
-        )
-    },
-}  # fmt: skip
-"""The dimensions of a line, each with the column of the rows that has it; its state is looked at apart."""
 
 
 async def explain_records(row: Row, in_force: InForce, books: Books, ledger: Ledger, *, limit: int) -> Document:
@@ -52,7 +38,7 @@ async def explain_records(row: Row, in_force: InForce, books: Books, ledger: Led
                     "count": trace.count,
                     "quantity": trace.quantity,
                     "agrees": trace.quantity == charge.quantity,
-                    "first": list(trace.events),
+                    "first": msgspec.to_builtins(trace.events),
                 },
             }
         )
@@ -74,12 +60,13 @@ async def _charges(row: Row, in_force: InForce, books: Books) -> AsyncIterator[t
     for day in _utc_days(row["charge_date"], in_force):
         async for page in books.records(day):
             for record in page:
-                if not _is_of(record.line, row):
-                    continue
                 for part in record.parts:
                     if (part.date, part.cost_centre, part.rule) == _paid(row):
                         for charge in part.charges:
-                            if _is_charge(charge, row):
+                            if (
+                                charge.meter.value == row["meter"]
+                                and charge_id(record, part, charge) == row["charge_id"]
+                            ):
                                 yield record, charge
 
 
@@ -87,12 +74,22 @@ def _paid(row: Row) -> tuple[str, str, str]:
     return row["charge_date"], row["cost_centre"], row["allocation_rule"]
 
 
-def _is_of(line: Line, row: Row) -> bool:
-    return all(getattr(line, name) == row[column] for name, column in _DIMENSIONS.items())
+def charge_id(record: UsageRecord, part: Part, charge: ChargeRow) -> str:
+    """The id of a charge in the published files, as the statements of publishing make it."""
+    place = (record.record_id, record.deployment_type, record.region, part.cost_centre, part.rule)
+    prices = (charge.per_million, charge.list_per_million, charge.contracted_per_million)
+    tariff = (
+        charge.meter.value,
+        charge.state,
+        charge.price_id,
+        *("" if price is None else to_text(price) for price in prices),
+        record.currency,
+    )
+    return _md5(_md5("\x1f".join(place)) + part.date + "\x1f".join(tariff))
 
 
-def _is_charge(charge: ChargeRow, row: Row) -> bool:
-    return (charge.meter.value, charge.price_id, charge.state) == (row["meter"], row["price_id"], row["state"])
+def _md5(text: str) -> str:
+    return md5(text.encode(), usedforsecurity=False).hexdigest()
 
 
 def _utc_days(date: str, in_force: InForce) -> Iterator[str]:
