@@ -26,8 +26,9 @@ app.add_typer(prices.app, name="prices")
 def main() -> None:
     """Run the command line; what goes wrong is one message and exit code 1."""
     prepare_process()
-    # What became of a batch is in the command's own answer; without a handler Python would print it a second time.
-    logging.getLogger("chargeback.services.ingest").addHandler(logging.NullHandler())
+    # What came of it is in the command's own answer; without a handler Python would print it a second time.
+    for service in ("ingest", "reconcile"):
+        logging.getLogger(f"chargeback.services.{service}").addHandler(logging.NullHandler())
     try:
         app()
     except ChargebackError as error:

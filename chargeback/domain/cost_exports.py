@@ -8,7 +8,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
 
-from chargeback.domain.errors import InvalidConfig
+from chargeback.domain.errors import InvalidConfig, InvoiceMissing
 from chargeback.domain.periods import days_of
 
 _LONG_AGO = datetime(1970, 1, 1, tzinfo=UTC)
@@ -47,13 +47,15 @@ class ExportRun:
 
 
 def choose_run(runs: Iterable[ExportRun], period: str, place: str) -> ExportRun:
-    """The run that is the invoice of a month; raises `InvalidConfig` saying why there is none.
+    """The run that is the invoice of a month.
+
+    Raises `InvoiceMissing` where there is none, `InvalidConfig` saying what is wrong where no run is complete.
 
     An incomplete run, such as one that is being written, is passed over for an older one that is complete.
     """
     candidates = [run for run in runs if run.covers(period)]
     if not candidates:
-        raise InvalidConfig([f"{place}: has no FOCUS cost export of {period}"])
+        raise InvoiceMissing(f"{place}: has no FOCUS cost export of {period}")
     complete = [run for run in candidates if not run.faults]
     if not complete:
         raise InvalidConfig([f"{place}: no run of {period} is complete", *_newest_first(candidates)[0].faults])

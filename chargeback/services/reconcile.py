@@ -60,7 +60,7 @@ async def reconcile_period(
 ) -> Reconciled:
     """Compare a published period with the newest complete run of the cost export, and log what was found.
 
-    Raises `InvalidConfig` where the export has nothing to compare with or cannot be read.
+    Raises `InvoiceMissing` where there is no export of the period, `InvalidConfig` where it cannot be read.
     """
     run = choose_run(await invoices.runs(rules.export), period, f"{invoices.place}/{rules.export}".rstrip("/"))
     accounts = [account.casefold() for account in catalogue.deployments]

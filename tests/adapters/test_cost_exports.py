@@ -8,7 +8,7 @@ import pytest
 from chargeback.adapters.cost_exports import LocalCostExports
 from chargeback.bootstrap import Container
 from chargeback.domain.cost_exports import choose_run
-from chargeback.domain.errors import InvalidConfig
+from chargeback.domain.errors import InvalidConfig, InvoiceMissing
 from chargeback.services.ports import Invoices
 from scripts.local.clear import clear_blobs
 from scripts.local.stack import Stack
@@ -115,7 +115,7 @@ async def test_exports_of_other_datasets_and_other_months_are_no_invoice(place: 
     blobs = run_files({"part_0_0001.csv": b"x"}, kind="ActualCost")
     invoices = await place.exports(blobs)
 
-    with pytest.raises(InvalidConfig, match="has no FOCUS cost export of 2026-03"):
+    with pytest.raises(InvoiceMissing, match="has no FOCUS cost export of 2026-03"):
         await chosen(invoices)
     assert await invoices.runs("") == []
 

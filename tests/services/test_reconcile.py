@@ -13,7 +13,7 @@ import pytest
 from chargeback.adapters.cost_exports import LocalCostExports
 from chargeback.adapters.memory import MemoryControl, MemoryReports
 from chargeback.domain.catalogue import Catalogue, DeploymentType, PriceKey
-from chargeback.domain.errors import ChargebackError, InvalidConfig
+from chargeback.domain.errors import ChargebackError, InvoiceMissing
 from chargeback.domain.meters import Meter
 from chargeback.domain.provider_meters import provider_meters
 from chargeback.domain.reconciliation import ReconciliationRules
@@ -217,7 +217,7 @@ async def test_an_export_of_another_month_is_named_with_its_place(month: Month) 
     month.publish([used()])
     month.invoice([exported()], month="20260201-20260228", end="2026-02-28")
 
-    with pytest.raises(InvalidConfig, match=r"exports: has no FOCUS cost export of 2026-03"):
+    with pytest.raises(InvoiceMissing, match=r"exports: has no FOCUS cost export of 2026-03"):
         await month.reconciled()
 
 
