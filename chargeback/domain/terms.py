@@ -72,6 +72,16 @@ class Terms:
         self.reconciliation = reconciliation or ReconciliationRules()
         self.digest = _digest(self)
 
+    def with_shared_costs(self, costs: Sequence[SharedCost]) -> "Terms":
+        """The same terms with further shared costs."""
+        return Terms(
+            exchange_rates=self.exchange_rates,
+            shared_costs=[*self.shared_costs, *costs],
+            budgets=self.budgets,
+            closing=self.closing,
+            reconciliation=self.reconciliation,
+        )
+
     def rate_for(self, period: str, from_currency: str, to_currency: str) -> ExchangeRate:
         """The latest rate that is dated on or before the last day of a period.
 

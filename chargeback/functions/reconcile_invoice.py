@@ -7,7 +7,6 @@ import azure.functions as func
 
 from chargeback.bootstrap import Container
 from chargeback.domain.errors import InvoiceMissing
-from chargeback.domain.periods import period_of
 
 log = logging.getLogger(__name__)
 
@@ -22,8 +21,8 @@ def blueprint(container: Container) -> func.Blueprint:
     @bp.function_name("reconcile_invoice")
     @bp.timer_trigger(arg_name="timer", schedule="%RECONCILE_SCHEDULE%", run_on_startup=False, use_monitor=True)
     async def reconcile_invoice(timer: func.TimerRequest) -> None:  # noqa: ARG001 the host passes it by name
-        now = datetime.now(UTC)
-        for period in sorted({period_of(now - FRESH), period_of(now)}):
+        now, calendar = datetime.now(UTC), (await container.catalogues.current()).calendar
+        for period in sorted({calendar.period_of(now - FRESH), calendar.period_of(now)}):
             try:
                 await container.reconcile(period)
             except InvoiceMissing as error:

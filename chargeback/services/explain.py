@@ -11,10 +11,12 @@ from typing import Any
 
 from chargeback.domain.errors import ChargebackError
 from chargeback.domain.money import ZERO, to_text, total
+from chargeback.domain.shared_costs import SharedCost
 from chargeback.services.explain_line import explain_line
 from chargeback.services.ports import Books, Catalogues, Ledger
 from chargeback.services.published_rows import Published
 from chargeback.services.rows_of_period import Row, Rows, opened, text_or_none
+from chargeback.services.true_up import true_up_costs
 
 Document = dict[str, Any]
 
@@ -56,9 +58,17 @@ class Explainer:
                         in_force=await self.catalogues.in_force(),
                         books=self.books,
                         ledger=self.ledger,
+                        shared_costs=await self._shared_costs(period),
                         limit=self.limit,
                     )
         return found
+
+    async def _shared_costs(self, period: str) -> tuple[SharedCost, ...]:
+        """Those that the period was published with: of a closed one, as they were frozen."""
+        document = await self.published.control.get("period", period)
+        closed_with = document.get("closedWith") if document else None
+        terms = (await self.catalogues.stored(closed_with)).terms if closed_with else await self.catalogues.terms()
+        return *terms.shared_costs, *await true_up_costs(self.published.control, period)
 
     def _centre(self, rows: Rows, period: str, centre: str, model: str) -> Document:
         kinds = rows.ask("kinds", centre=centre)

@@ -49,9 +49,20 @@ ORDER BY sum(cost) DESC, shared_cost
 -- name: split
 SELECT cost_centre, sum(allocated_ratio) AS ratio, sum(exact_cost) AS exact_cost, sum(cost) AS cost
 FROM rows
-WHERE kind = 'shared' AND shared_cost = $shared_cost
+WHERE shared_cost = $shared_cost
 GROUP BY cost_centre
 ORDER BY sum(allocated_ratio) DESC, cost_centre
+
+-- name: direct usage
+-- As publishing measures it; see publishing/shared.sql.
+SELECT
+    cost_centre, backend, deployment, deployment_type, model, coalesce(sum(exact_cost), 0) AS cost,
+    coalesce(sum(quantity) FILTER (unit = 'tokens'), 0)::HUGEINT AS tokens,
+    coalesce(sum(quantity) FILTER (meter = 'requests'), 0)::HUGEINT AS requests
+FROM rows
+WHERE kind = 'usage' AND charge_date BETWEEN $first AND $last
+GROUP BY ALL
+ORDER BY ALL
 
 -- name: corrections
 SELECT charge_id, corrects_period, corrects_charge_id, charge_date, model, meter, unit, quantity, cost

@@ -8,7 +8,9 @@ from typing import Any
 from chargeback.domain.catalogue import Catalogue, Price
 from chargeback.domain.in_force import InForce
 from chargeback.domain.money import EXACT, PER_MILLION, ZERO, to_text, total
+from chargeback.domain.shared_costs import SharedCost
 from chargeback.services.explain_records import explain_records
+from chargeback.services.explain_split import explain_split
 from chargeback.services.ports import Books, Ledger
 from chargeback.services.published_rows import Published
 from chargeback.services.rows_of_period import Row, Rows, opened, text_or_none
@@ -25,15 +27,16 @@ async def explain_line(
     in_force: InForce,
     books: Books,
     ledger: Ledger,
+    shared_costs: Sequence[SharedCost],
     limit: int,
 ) -> Document:
     """Everything that leads to a row of the published files; `folder` takes files of other periods."""
     found = _head(row)
-    if row["kind"] == "shared":
-        return found | {"sharedCost": _split(row, rows)}
-    period = row["corrects_period"] if row["kind"] == "correction" else row["charge_date"][:7]
-    catalogue = in_force.closed.get(period, in_force.current)
-    found["configuration"] = "frozen when the period was closed" if period in in_force.closed else "in force now"
+    rated_in = row["corrects_period"] if row["kind"] == "correction" else row["charge_date"][:7]
+    catalogue = in_force.closed.get(rated_in, in_force.current)
+    if row["shared_cost"]:
+        return found | {"sharedCost": explain_split(row, rows, shared_costs, catalogue)}
+    found["configuration"] = "frozen when the period was closed" if rated_in in in_force.closed else "in force now"
     found["price"] = _price(row, catalogue)
     found["rule"] = _rule(row, catalogue)
     found["deployment"] = _deployment(row, catalogue)
@@ -78,7 +81,7 @@ def _head(row: Row) -> Document:
 
 def _calculation(row: Row) -> Document | None:
     """Quantity times price, calculated again; None where nothing is charged."""
-    if row["kind"] == "shared" or row["unit_price"] is None or row["exact_cost"] is None:
+    if row["shared_cost"] or row["unit_price"] is None or row["exact_cost"] is None:
         return None
     rate = row["exchange_rate"] if row["exchange_rate"] is not None else Decimal(1)
     amount = EXACT.multiply(EXACT.multiply(row["quantity"], row["unit_price"]), PER_MILLION)
@@ -144,29 +147,6 @@ def _deployment(row: Row, catalogue: Catalogue) -> Document | None:
         "version": place.version,
         "type": place.type.value,
         "region": place.region,
-    }
-
-
-def _split(row: Row, rows: Rows) -> Document:
-    """A shared cost as a whole, and what each cost centre has of it."""
-    parts = rows.ask("split", shared_cost=row["shared_cost"])
-    ratios = total([part["ratio"] or ZERO for part in parts])
-    return {
-        "id": row["shared_cost"],
-        "kind": row["meter"],
-        "basis": row["allocation_basis"],
-        "whole": to_text(total([part["exact_cost"] or ZERO for part in parts])),
-        "ratios": to_text(ratios),
-        "agrees": ratios == 1,
-        "parts": [
-            {
-                "costCentre": part["cost_centre"],
-                "ratio": to_text(part["ratio"] or ZERO),
-                "exactCost": to_text(part["exact_cost"] or ZERO),
-                "cost": to_text(part["cost"] or ZERO),
-            }
-            for part in parts
-        ],
     }
 
 

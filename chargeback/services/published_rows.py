@@ -7,6 +7,7 @@ from pathlib import Path
 
 from chargeback.domain.errors import ChargebackError
 from chargeback.services.ports import Control, Reports
+from chargeback.services.publish_period import charges
 
 _CHARGES = re.compile(r"(\d{4}-\d\d)/charges-\1\.parquet")
 
@@ -32,7 +33,7 @@ class Published:
     async def fetch(self, period: str, folder: Path) -> Path:
         """The rows of a period as a local file; raises `ChargebackError` if it was never published."""
         store = self.closed if await self.is_closed(period) else self.reports
-        name = f"{period}/charges-{period}.parquet"
+        name = charges(period)
         if name not in await store.paths(name):
             raise ChargebackError(f"{period} was never published: run `publish --period {period}` first")
         local = folder / f"{period}.parquet"

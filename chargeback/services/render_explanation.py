@@ -141,8 +141,11 @@ def _who(charge: Document) -> Iterator[str]:
 
 def _split(shared: Document, currency: str) -> Iterator[str]:
     yield f"  part of {shared['id']} ({shared['kind']}): {shared['whole']} {currency}, split by {shared['basis']}"
+    if shared["source"]:
+        yield f"    {shared['name']}; source: {shared['source']}"
     for part in shared["parts"]:
-        yield f"    {_percent(part['ratio'])}  {part['cost']} {currency}  {part['costCentre']}"
+        used = f", used {part['used']} ({shared['measure']})" if part["used"] is not None else ""
+        yield f"    {_percent(part['ratio'])}  {part['cost']} {currency}  {part['costCentre']}{used}"
     if not shared["agrees"]:
         yield f"  {_LOUD} the ratios sum to {shared['ratios']}, not to 1"
 

@@ -7,14 +7,16 @@ splits it like every shared cost, so that at contracted prices the period's char
 from collections.abc import Collection
 from datetime import datetime
 from decimal import Decimal
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from chargeback.domain.errors import ChargebackError, PeriodClosed
 from chargeback.domain.money import EXACT, to_text, total
 from chargeback.domain.reconciliation import Cause
 from chargeback.domain.shared_costs import Basis, Kind, Per, SharedCost, to_amount
 from chargeback.services.ports import Control
-from chargeback.services.reconcile import Reconciled
+
+if TYPE_CHECKING:
+    from chargeback.services.reconcile import Reconciled
 
 Document = dict[str, Any]
 
@@ -42,7 +44,7 @@ async def true_up_costs(control: Control, period: str) -> tuple[SharedCost, ...]
     )
 
 
-async def true_up_amount(control: Control, reconciled: Reconciled) -> Decimal:
+async def true_up_amount(control: Control, reconciled: "Reconciled") -> Decimal:
     """What the true-up of a period is: its invoice minus its books, at 6 decimals.
 
     Corrections of a period that has a true-up are taken off: that true-up has charged them already.
@@ -51,7 +53,7 @@ async def true_up_amount(control: Control, reconciled: Reconciled) -> Decimal:
     return to_amount(EXACT.subtract(reconciled.found.variance, _charged_before(reconciled, trued_up)))
 
 
-async def set_true_up(control: Control, reconciled: Reconciled, *, by: str, now: datetime) -> Document:
+async def set_true_up(control: Control, reconciled: "Reconciled", *, by: str, now: datetime) -> Document:
     """Set the true-up of an open period, in place of an older one.
 
     Raises `PeriodClosed`, and `ChargebackError` while the invoice cannot have all of the period's usage yet.
@@ -112,5 +114,5 @@ async def _require_open(control: Control, period: str, amount: Decimal, currency
     )
 
 
-def _charged_before(reconciled: Reconciled, trued_up: Collection[str]) -> Decimal:
+def _charged_before(reconciled: "Reconciled", trued_up: Collection[str]) -> Decimal:
     return total([cost for period, cost in reconciled.carried.items() if period in trued_up])

@@ -10,28 +10,26 @@ from typing import Any
 
 import pytest
 
-from chargeback.adapters.cost_exports import LocalCostExports
-from chargeback.adapters.memory import MemoryControl, MemoryReports
-from chargeback.domain.catalogue import Catalogue, DeploymentType, PriceKey
+from chargeback.adapters.memory import MemoryReports
+from chargeback.domain.catalogue import DeploymentType, PriceKey
 from chargeback.domain.errors import ChargebackError, InvoiceMissing
 from chargeback.domain.meters import Meter
-from chargeback.domain.provider_meters import provider_meters
-from chargeback.domain.reconciliation import ReconciliationRules
 from chargeback.services.files import Files
-from chargeback.services.published_rows import Published
-from chargeback.services.reconcile import Reconciled, reconcile_period
+from chargeback.services.reconcile import Reconciled
 from chargeback.services.render_reconciliation import RECONCILIATION_COLUMNS, write_reconciliation
 from tests.domain.catalogues import START, catalogue, dated
-from tests.services.exported import INPUT_METER, OUTPUT_METER, exported, gzipped, run_files
-from tests.services.settled import row, settled
+from tests.services.exported import INPUT_METER, OUTPUT_METER, exported
+from tests.services.house import house
+from tests.services.office import Office, invoice
+from tests.services.published import PERIOD
+from tests.services.settled import row
 
 pytestmark = pytest.mark.anyio
 
-PERIOD = "2026-03"
 CARD = catalogue(dated(Meter.INPUT, (START, "2.5")), dated(Meter.OUTPUT, (START, "10")))
 PRICES = {key.meter: prices[0].price_id for key, prices in CARD.prices.items()}
 KEY = PriceKey("azure-openai", "gpt-4o", "", DeploymentType.GLOBAL_STANDARD, "default", "", "", Meter.INPUT)
-METERS = provider_meters({INPUT_METER: [KEY], OUTPUT_METER: [KEY._replace(meter=Meter.OUTPUT)]})
+METERS = {INPUT_METER: [KEY], OUTPUT_METER: [KEY._replace(meter=Meter.OUTPUT)]}
 
 
 def used(**fields: Any) -> dict[str, Any]:
@@ -47,45 +45,21 @@ def used(**fields: Any) -> dict[str, Any]:
     )
 
 
-def parquet(folder: Path, rows: list[dict[str, Any]]) -> bytes:
-    folder.mkdir(parents=True)
-    made = settled(folder, rows)
-    target = folder / "charges.parquet"
-    with made.connect() as engine:
-        engine.execute(f"COPY rows TO '{target}' (FORMAT parquet)")
-    return target.read_bytes()
-
-
-class Month:
+class Month(Office):
     """Published rows and an export."""
 
     def __init__(self, folder: Path) -> None:
+        super().__init__(house(CARD))
         self.folder = folder
-        self.control, self.reports, self.closed = MemoryControl(), MemoryReports(), MemoryReports()
 
-    def publish(self, rows: list[dict[str, Any]], period: str = PERIOD, *, closed: bool = False) -> None:
-        store = self.closed if closed else self.reports
-        store.files[f"{period}/charges-{period}.parquet"] = parquet(self.folder / f"rows-{period}-{closed}", rows)
-
-    async def close(self, period: str = PERIOD) -> None:
-        await self.control.put("period", period, {"period": period, "state": "closed"})
+    def publish_rows(self, rows: list[dict[str, Any]], period: str = PERIOD, *, closed: bool = False) -> None:
+        self.put(self.folder / f"rows-{period}", rows, period, closed=closed)
 
     def invoice(self, rows: list[dict[str, str]], **run: Any) -> None:
-        for name, data in run_files({"part_0_0001.csv.gz": gzipped(rows)}, **run).items():
-            path = self.folder / "exports" / name
-            path.parent.mkdir(parents=True, exist_ok=True)
-            path.write_bytes(data)
+        invoice(self.folder / "exports", rows, **run)
 
-    async def reconciled(self, card: Catalogue = CARD, **rules: Any) -> Reconciled:
-        return await reconcile_period(
-            PERIOD,
-            LocalCostExports([self.folder / "exports"]),
-            Published(self.control, self.reports, self.closed),
-            catalogue=card,
-            meters=METERS,
-            rules=ReconciliationRules(**rules),
-            currency="USD",
-        )
+    async def reconciled(self, **rules: Any) -> Reconciled:
+        return await self.reconcile(self.folder / "exports", METERS, **rules)
 
 
 @pytest.fixture
@@ -98,7 +72,7 @@ def causes(done: Reconciled) -> dict[str, str]:
 
 
 async def test_a_month_that_the_provider_bills_alike_has_no_variance(month: Month) -> None:
-    month.publish([used(), used(charge_date="2026-03-15")])
+    month.publish_rows([used(), used(charge_date="2026-03-15")])
     month.invoice([exported(), exported(ChargePeriodStart="2026-03-15T00:00:00Z")])
 
     done = await month.reconciled()
@@ -108,7 +82,7 @@ async def test_a_month_that_the_provider_bills_alike_has_no_variance(month: Mont
 
 
 async def test_contracted_cost_is_compared_not_what_the_cost_centre_is_charged(month: Month) -> None:
-    month.publish([used(cost=Decimal("99"), exact_cost=Decimal("99"))])
+    month.publish_rows([used(cost=Decimal("99"), exact_cost=Decimal("99"))])
     month.invoice([exported()])
 
     assert (await month.reconciled()).found.booked == Decimal("2.5")
@@ -117,7 +91,7 @@ async def test_contracted_cost_is_compared_not_what_the_cost_centre_is_charged(m
 async def test_reasoning_is_billed_as_output_and_requests_are_not_billed(month: Month) -> None:
     # 300 000 output and 200 000 reasoning tokens at 10 per million: 5.00, one meter on the invoice.
     output = {"price_id": PRICES[Meter.OUTPUT], "unit_price": Decimal(10)}
-    month.publish(
+    month.publish_rows(
         [
             used(meter="output_tokens", quantity=Decimal(300_000), contracted_cost=Decimal(3), **output),
             used(meter="reasoning_tokens", quantity=Decimal(200_000), contracted_cost=Decimal(2), **output),
@@ -132,7 +106,7 @@ async def test_reasoning_is_billed_as_output_and_requests_are_not_billed(month: 
 
 async def test_an_unpriced_row_of_an_unmapped_deployment_is_found_under_its_model(month: Month) -> None:
     unmapped = {"deployment": "canary", "deployment_type": "", "region": "", "price_id": "", "state": "unpriced"}
-    month.publish([used(contracted_cost=None, cost=None, exact_cost=None, **unmapped)])
+    month.publish_rows([used(contracted_cost=None, cost=None, exact_cost=None, **unmapped)])
     month.invoice([exported()])
 
     assert causes(await month.reconciled()) == {"unmapped-deployment": "2.5"}
@@ -140,7 +114,7 @@ async def test_an_unpriced_row_of_an_unmapped_deployment_is_found_under_its_mode
 
 async def test_open_streams_of_the_day_and_account_explain_what_the_invoice_has_more(month: Month) -> None:
     waiting = {"meter": "requests", "state": "unsettled", "price_id": "", "quantity": Decimal(3), "requests": 3}
-    month.publish([used(), used(contracted_cost=None, cost=None, exact_cost=None, **waiting)])
+    month.publish_rows([used(), used(contracted_cost=None, cost=None, exact_cost=None, **waiting)])
     month.invoice([exported(PricingQuantity="1600", BilledCost="4")])
 
     assert causes(await month.reconciled()) == {"unsettled": "1.5"}
@@ -148,7 +122,7 @@ async def test_open_streams_of_the_day_and_account_explain_what_the_invoice_has_
 
 async def test_shared_capacity_meets_the_hours_of_the_invoice_and_fees_do_not(month: Month) -> None:
     shared = {"kind": "shared", "backend": "", "deployment": "", "model": "", "deployment_type": "", "price_id": "ptu"}
-    month.publish(
+    month.publish_rows(
         [
             row(**shared, meter="provisioned", contracted_cost=Decimal("700")),
             row(**shared, meter="provisioned", contracted_cost=Decimal("20"), cost_centre="research"),
@@ -167,11 +141,11 @@ async def test_shared_capacity_meets_the_hours_of_the_invoice_and_fees_do_not(mo
 
 async def test_corrections_of_a_closed_period_count_for_it_and_its_own_do_not(month: Month) -> None:
     late = {"kind": "correction", "charge_date": "2026-03-20", "contracted_cost": Decimal("1.25")}
-    month.publish([used(), used(kind="correction", corrects_period="2026-02")], closed=True)
-    month.publish(
+    month.publish_rows([used(), used(kind="correction", corrects_period="2026-02")], closed=True)
+    month.publish_rows(
         [used(charge_date="2026-04-01"), used(corrects_period=PERIOD, quantity=Decimal(500_000), **late)], "2026-04"
     )
-    month.publish([used(corrects_period="2026-04", **late)], "2026-05")
+    month.publish_rows([used(corrects_period="2026-04", **late)], "2026-05")
     await month.close()
     month.invoice([exported(), exported(ChargePeriodStart="2026-03-20", PricingQuantity="500", BilledCost="1.25")])
 
@@ -180,7 +154,7 @@ async def test_corrections_of_a_closed_period_count_for_it_and_its_own_do_not(mo
 
 
 async def test_a_variance_above_the_tolerance_is_a_warning(month: Month, caplog: pytest.LogCaptureFixture) -> None:
-    month.publish([used()])
+    month.publish_rows([used()])
     month.invoice([exported(PricingQuantity="10000", BilledCost="25")])
 
     with caplog.at_level(logging.INFO, "chargeback"):
@@ -196,7 +170,7 @@ async def test_a_variance_above_the_tolerance_is_a_warning(month: Month, caplog:
 
 
 async def test_what_is_not_billed_yet_raises_no_warning(month: Month, caplog: pytest.LogCaptureFixture) -> None:
-    month.publish([used(contracted_cost=Decimal(1000), quantity=Decimal(400_000_000))])
+    month.publish_rows([used(contracted_cost=Decimal(1000), quantity=Decimal(400_000_000))])
     month.invoice([], submitted="2026-03-15T06:00:00Z", end="2026-03-15T00:00:00Z")
 
     with caplog.at_level(logging.INFO, "chargeback"):
@@ -214,7 +188,7 @@ async def test_a_period_that_was_never_published_says_what_to_run(month: Month) 
 
 
 async def test_an_export_of_another_month_is_named_with_its_place(month: Month) -> None:
-    month.publish([used()])
+    month.publish_rows([used()])
     month.invoice([exported()], month="20260201-20260228", end="2026-02-28")
 
     with pytest.raises(InvoiceMissing, match=r"exports: has no FOCUS cost export of 2026-03"):
@@ -231,7 +205,7 @@ async def written(month: Month, done: Reconciled) -> tuple[list[dict[str, str]],
 
 async def test_the_report_adds_up_and_says_why(month: Month) -> None:
     # Books: 1 M at 2.50. Invoice: 1.4 M at 2.25 = 3.15, and 4.00 of a meter that nobody has reviewed.
-    month.publish([used()])
+    month.publish_rows([used()])
     month.invoice(
         [
             exported(PricingQuantity="1400", BilledCost="3.15"),
@@ -253,7 +227,7 @@ async def test_the_report_adds_up_and_says_why(month: Month) -> None:
 
 
 async def test_the_same_invoice_and_books_give_the_same_bytes(month: Month) -> None:
-    month.publish([used(), used(charge_date="2026-03-15", contracted_cost=Decimal(3))])
+    month.publish_rows([used(), used(charge_date="2026-03-15", contracted_cost=Decimal(3))])
     month.invoice([exported(), exported(PricingQuantity="1", BilledCost="9")])
 
     _, _, first = await written(month, await month.reconciled())
