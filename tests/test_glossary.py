@@ -5,6 +5,7 @@ from pathlib import Path
 
 from chargeback.domain.meters import Meter
 from chargeback.domain.report import COLUMNS, SUMMARY_COLUMNS, SUMMARY_METERS
+from chargeback.services.render_reconciliation import RECONCILIATION_COLUMNS
 
 GLOSSARY = (Path(__file__).parents[1] / "docs" / "glossary.md").read_text()
 
@@ -27,3 +28,7 @@ def test_every_column_of_the_summary_is_explained_in_its_order() -> None:
 
 def test_every_meter_is_explained() -> None:
     assert sorted(explained("Meters")) == sorted(Meter)
+
+
+def test_every_column_of_the_reconciliation_is_explained_in_its_order() -> None:
+    assert explained("The columns of `reconciliation-<period>.csv`") == list(RECONCILIATION_COLUMNS)

@@ -117,11 +117,12 @@ def _largest(reconciled: "Reconciled") -> Table:
     table.add_column("evidence")
     differing = sorted((each for each in reconciled.found.variances if each.cost), key=lambda each: -abs(each.cost))
     for each in differing[:LARGEST]:
-        evidence = "\n".join(f"{part.cause} {_amount(part.amount)}: {part.evidence}" for part in each.parts)
+        parts = sorted(each.parts, key=lambda part: -abs(part.amount))
+        evidence = "\n".join(f"{part.cause} {_amount(part.amount)}: {part.evidence}" for part in parts)
         table.add_row(each.day or "all", each.resource or "all", str(each.sku), _amount(each.cost), evidence)
     return table
 
 
 def _amount(amount: Decimal) -> str:
-    """For reading: cents; the report has every digit."""
-    return f"{amount:,.2f}"
+    """For reading: cents, and what is less with six places; the report has every digit."""
+    return f"{amount:,.2f}" if not amount or abs(amount) >= Decimal("0.01") else f"{amount:,.6f}"

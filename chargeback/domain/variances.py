@@ -162,8 +162,8 @@ def _whole_excess(cell: Cell, left: Decimal, evidence: _Evidence) -> tuple[Cause
     if not is_known(cell.resource, evidence.accounts):
         return Cause.UNMAPPED, f"account {cell.resource} is not in config/deployments.yaml"
     if unsettled := evidence.unsettled.get((cell.day, cell.resource), 0):
-        each = f"; {round(left / unsettled)} each would explain it" if cell.is_comparable else ""
-        return Cause.UNSETTLED, f"{unsettled} calls of that day wait for their tokens{each}"
+        each = f"; {round(left / unsettled)} tokens each would explain it" if cell.is_comparable else ""
+        return Cause.UNSETTLED, f"calls of that day that wait for their tokens: {unsettled}{each}"
     return None
 
 

@@ -20,11 +20,12 @@ def _centre(found: Document) -> Iterator[str]:
     yield f"{found['costCentre']} in {found['billingPeriod']} ({state})"
     yield f"  {found['cost']} {currency}"
     for kind, sums in found["kinds"].items():
-        yield f"    {kind}: {sums['cost']} {currency} on {sums['rows']} rows"
+        yield f"    {kind}: {sums['cost']} {currency} on {_counted(sums['rows'], 'row')}"
     if found["unpricedRows"]:
-        yield f"    {found['unpricedRows']} rows have no price: their cost is not known and not in these sums"
+        yield f"    without a price, so that their cost is not in these sums: {_counted(found['unpricedRows'], 'row')}"
     if found["unsettledRequests"]:
-        yield f"    {found['unsettledRequests']} calls wait for their tokens: their cost is not in these sums"
+        calls = _counted(found["unsettledRequests"], "call")
+        yield f"    waiting for their tokens, so that their cost is not in these sums: {calls}"
     if found["centresBelow"]["largest"]:
         yield f"  cost centres below it, on their own accounts: {found['centresBelow']['cost']} {currency}"
         for each in found["centresBelow"]["largest"]:
@@ -50,7 +51,7 @@ def _usage(found: Document) -> Iterator[str]:
             if group["unitPrice"]
             else ""
         )
-        yield f"      {group['quantity']} {group['unit']}{price}, {group['state']}, {group['rows']} rows"
+        yield f"      {group['quantity']} {group['unit']}{price}, {group['state']}, {_counted(group['rows'], 'row')}"
         for line in group["largest"]:
             who = " ".join(part for part in (line["subscription"], line["app"], line["user"]) if part)
             cost = _cost(line["cost"], currency)
@@ -164,7 +165,7 @@ def _records(charge: Document) -> Iterator[str]:
         yield f"  record {record['lineId']} of {record['day']} (UTC): {record['quantity']}; {hours}"
         events = record["events"]
         agrees = "as the record says" if events["agrees"] else f"{_LOUD} NOT what the record says"
-        yield f"    {events['count']} events of the ledger sum to {events['quantity']}, {agrees}"
+        yield f"    {_counted(events['count'], 'event')} of the ledger: {events['quantity']}, {agrees}"
         for event in events["first"]:
             yield f"      {event['time']}  {event['quantity']}  {event['source']} {event['id']}"
         if events["count"] > len(events["first"]):
@@ -175,6 +176,10 @@ def _records(charge: Document) -> Iterator[str]:
 
 def _cost(cost: str | None, currency: str) -> str:
     return "cost not known" if cost is None else f"{cost} {currency}"
+
+
+def _counted(number: int, what: str) -> str:
+    return f"{number} {what}" if number == 1 else f"{number} {what}s"
 
 
 def _percent(ratio: str) -> str:

@@ -39,7 +39,7 @@ async def true_up_costs(control: Control, period: str) -> tuple[SharedCost, ...]
             currency=document["currency"],
             basis=Basis.USAGE,
             period=period,
-            source=f"{invoice['place']}, {invoice['run']}, SHA-256 {invoice['sha256']}; set by {document['by']}",
+            source=f"cost export {invoice['run']}, SHA-256 {invoice['sha256']}; set by {document['by']}",
         ),
     )
 

@@ -326,7 +326,7 @@ async def test_the_text_holds_what_the_document_holds(office: Office) -> None:
     text = text_of(await office.explain(charge_id=line, limit=2))
 
     assert "500 tokens * 2 USD per 1000000 tokens = 0.001 USD" in text
-    assert "5 events of the ledger sum to 500, as the record says" in text
+    assert "5 events of the ledger: 500, as the record says" in text
     assert "… and 3 more" in text
     assert "rule by-team: subscription = search → product/search" in text
     assert "!!" not in text

@@ -58,7 +58,7 @@ async def test_a_true_up_is_a_shared_cost_by_usage_with_who_and_from_what() -> N
     assert (cost.kind, cost.basis, cost.currency, cost.period) == (Kind.TRUE_UP, Basis.USAGE, "USD", PERIOD)
     assert amount(cost, PERIOD, Calendar()) == Decimal("10.25")
     assert amount(cost, "2026-04", Calendar()) == 0
-    assert cost.source == "cost-exports, costs/focus/run, SHA-256 abc; set by dora"
+    assert cost.source == "cost export costs/focus/run, SHA-256 abc; set by dora"
     assert (document["by"], document["at"], document["invoice"]["sha256"]) == ("dora", NOW.isoformat(), "abc")
 
 
