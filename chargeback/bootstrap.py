@@ -258,7 +258,7 @@ class Container:
         from chargeback.domain.provider_meters import provider_meters
         from chargeback.services.files import Files
         from chargeback.services.reconcile import reconcile_period
-        from chargeback.services.render_reconciliation import write_reconciliation
+        from chargeback.services.render_reconciliation import FOLDER, write_reconciliation
 
         in_force, terms = await self.catalogues.in_force(), await self.catalogues.terms()
         catalogue = in_force.closed.get(period, in_force.current)
@@ -272,7 +272,7 @@ class Container:
             rules=terms.reconciliation if export is None else replace(terms.reconciliation, export=export),
             currency=catalogue.calendar.currency(period),
         )
-        await write_reconciliation(reconciled, Files(self.reports, period))
+        await write_reconciliation(reconciled, Files(self.reports, FOLDER))
         return reconciled
 
     @cached_property

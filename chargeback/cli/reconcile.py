@@ -50,7 +50,7 @@ def reconcile(
     async def work(container: Container) -> None:
         reconciled = await container.reconcile(period, _downloaded(from_), export=export)
         _show(reconciled)
-        typer.echo(f"reports/{period}/reconciliation-{period}.csv and .json have all of it")
+        typer.echo(f"reports/reconciliation/reconciliation-{period}.csv and .json have all of it")
         await _true_up(container, reconciled, true_up, by or "")
 
     run(work)

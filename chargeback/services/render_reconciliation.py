@@ -12,6 +12,9 @@ from chargeback.domain.report import PublishedFile, cell, csv_line
 from chargeback.services.files import CSV, JSON, Files, Pieces, whole
 from chargeback.services.reconcile import Reconciled
 
+FOLDER = "reconciliation"
+"""Of the reports; not the folder of a month, because a month's drafts are removed when it closes."""
+
 LARGEST = 20
 """So many variances are listed in the JSON; all are in the CSV."""
 

@@ -89,7 +89,9 @@ def invoice(*, input_millions: str, run: str = "bbbb", submitted: datetime | Non
 def report() -> dict[str, object]:
     async def work() -> bytes:
         container = Container(read_settings())
-        content = b"".join([piece async for piece in container.reports.read(f"{PERIOD}/reconciliation-{PERIOD}.json")])
+        content = b"".join(
+            [piece async for piece in container.reports.read(f"reconciliation/reconciliation-{PERIOD}.json")]
+        )
         await container.close()
         return content
 

@@ -14,7 +14,6 @@ from chargeback.domain.catalogue import PriceKey
 from chargeback.domain.provider_meters import provider_meters
 from chargeback.domain.reconciliation import ReconciliationRules
 from chargeback.services.explain import Explainer
-from chargeback.services.files import PARQUET, Files, Progress, whole
 from chargeback.services.periods import Periods
 from chargeback.services.publish_period import Publisher
 from chargeback.services.published_rows import Published
@@ -41,10 +40,6 @@ def parquet(made: Settled) -> bytes:
     with made.connect() as engine:
         engine.execute(f"COPY rows TO '{target}' (FORMAT parquet)")
     return target.read_bytes()
-
-
-async def write_rows(made: Settled, files: Files, progress: Progress) -> None:
-    await files.write(f"charges-{made.period}.parquet", PARQUET, whole(0, parquet(made)))
 
 
 @dataclass
@@ -76,7 +71,6 @@ class Office:
             self.reports,
             self.closed,
             self.decimals,
-            [write_rows],
         )
         version = await house.catalogues.version()
         await publisher(period, self.reports, version, [], lambda doing, rows: None, is_closed=False)
