@@ -11,6 +11,7 @@ from chargeback.functions import (
     ingest_usage,
     post_usage,
     publish_reports,
+    reconcile_invoice,
     settle_streams,
 )
 from chargeback.process import prepare_process
@@ -20,6 +21,15 @@ prepare_process()
 container = Container(read_settings())
 
 app = func.AsgiFunctionApp(app=http_api(container), http_auth_level=func.AuthLevel.ANONYMOUS, function_name="http_app")
-triggers = (ingest_usage, post_usage, settle_streams, audit_ledger, publish_reports, close_periods, forecast_spend)
+triggers = (
+    ingest_usage,
+    post_usage,
+    settle_streams,
+    audit_ledger,
+    publish_reports,
+    close_periods,
+    forecast_spend,
+    reconcile_invoice,
+)
 for trigger in triggers:
     app.register_functions(trigger.blueprint(container))

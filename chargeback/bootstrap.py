@@ -3,7 +3,7 @@
 import os
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import timedelta
 from functools import cached_property
 from pathlib import Path
@@ -25,13 +25,18 @@ if TYPE_CHECKING:
     from chargeback.adapters.blob_reports import BlobReports
     from chargeback.adapters.catalogues import AppliedCatalogues
     from chargeback.adapters.cosmos import CosmosBooks, CosmosControl
+    from chargeback.adapters.cost_exports import BlobCostExports
     from chargeback.adapters.key_vault import KeyVaultSecret
     from chargeback.adapters.log_analytics import LogAnalytics
     from chargeback.adapters.redis_counter import RedisCounter
     from chargeback.services.audit import Auditor
     from chargeback.services.close_period import Closer
+    from chargeback.services.explain import Explainer
     from chargeback.services.periods import Periods
+    from chargeback.services.ports import Invoices
     from chargeback.services.publish_drafts import Drafts
+    from chargeback.services.published_rows import Published
+    from chargeback.services.reconcile import Reconciled
     from chargeback.services.settle import Settler
 
 DEPLOYED_CONFIG = Path(__file__).parents[1] / "config"
@@ -102,6 +107,13 @@ class Container:
         from chargeback.adapters.blob_reports import BlobReports
 
         return BlobReports(self.blobs, "closed")
+
+    @cached_property
+    def cost_exports(self) -> "BlobCostExports":
+        """The provider's invoice, as Cost Management exports it."""
+        from chargeback.adapters.cost_exports import BlobCostExports
+
+        return BlobCostExports(self.blobs, "cost-exports")
 
     @cached_property
     def counter(self) -> "RedisCounter":
@@ -230,6 +242,45 @@ class Container:
         from chargeback.services.publish_drafts import Drafts
 
         return Drafts(self.closer)
+
+    @cached_property
+    def published(self) -> "Published":
+        """The rows of periods as they were published."""
+        from chargeback.services.published_rows import Published
+
+        return Published(self.control, self.reports, self.closed_reports)
+
+    async def reconcile(
+        self, period: str, invoices: "Invoices | None" = None, *, export: str | None = None
+    ) -> "Reconciled":
+        """Compare a published month with the provider's invoice, and write what was found beside its files."""
+        from chargeback.adapters.retail_meters import load_retail_meters
+        from chargeback.domain.provider_meters import provider_meters
+        from chargeback.services.files import Files
+        from chargeback.services.reconcile import reconcile_period
+        from chargeback.services.render_reconciliation import FOLDER, write_reconciliation
+
+        in_force, terms = await self.catalogues.in_force(), await self.catalogues.terms()
+        catalogue = in_force.closed.get(period, in_force.current)
+        table = load_retail_meters(self.settings.config_dir or DEPLOYED_CONFIG)
+        reconciled = await reconcile_period(
+            period,
+            invoices or self.cost_exports,
+            self.published,
+            catalogue=catalogue,
+            meters=provider_meters({meter_id: meter.keys for meter_id, meter in table.items()}),
+            rules=terms.reconciliation if export is None else replace(terms.reconciliation, export=export),
+            currency=catalogue.calendar.currency(period),
+        )
+        await write_reconciliation(reconciled, Files(self.reports, FOLDER))
+        return reconciled
+
+    @cached_property
+    def explainer(self) -> "Explainer":
+        """Explains amounts down to the events of the ledger."""
+        from chargeback.services.explain import Explainer
+
+        return Explainer(self.published, self.catalogues, self.books, self.ledger)
 
     @cached_property
     def probe(self) -> Probe:

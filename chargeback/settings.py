@@ -62,6 +62,7 @@ class Settings(BaseSettings):
     publish_schedule: Schedule = Field("0 0 4 * * *", description="When to publish the reports (NCRONTAB, UTC).")
     forecast_schedule: Schedule = Field("0 0 5 * * *", description="When to forecast the month (NCRONTAB, UTC).")
     close_schedule: Schedule = Field("0 30 5 * * *", description="When to close periods that are due (NCRONTAB, UTC).")
+    reconcile_schedule: Schedule = Field("0 0 7 * * *", description="When to compare with the invoice (NCRONTAB, UTC).")
     settle_schedule: Schedule = Field("0 10/15 * * * *", description="When to settle streamed calls (NCRONTAB, UTC).")
     settle_deadline_hours: int = Field(
         24, ge=1, le=72, description="Streams that the gateway's log says nothing of are estimated after so long."

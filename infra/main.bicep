@@ -78,6 +78,9 @@ param publishSchedule string = '0 0 4 * * *'
 @description('Optional. When billing periods are closed that are due: their grace period is over.')
 param closeSchedule string = '0 30 5 * * *'
 
+@description('Optional. When published months are compared with the invoice.')
+param reconcileSchedule string = '0 0 7 * * *'
+
 @description('Optional. When streamed calls are settled.')
 param settleSchedule string = '0 10/15 * * * *'
 
@@ -209,6 +212,7 @@ module pipeline 'modules/pipeline.bicep' = {
       AUDIT_SCHEDULE: auditSchedule
       PUBLISH_SCHEDULE: publishSchedule
       CLOSE_SCHEDULE: closeSchedule
+      RECONCILE_SCHEDULE: reconcileSchedule
       SETTLE_SCHEDULE: settleSchedule
       FORECAST_SCHEDULE: forecastSchedule
       SETTLE_DEADLINE_HOURS: string(settleDeadlineHours)

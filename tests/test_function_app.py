@@ -27,6 +27,7 @@ SCHEDULES = {
     "PUBLISH_SCHEDULE": "0 0 4 * * *",
     "FORECAST_SCHEDULE": "0 0 5 * * *",
     "CLOSE_SCHEDULE": "0 30 5 * * *",
+    "RECONCILE_SCHEDULE": "0 0 7 * * *",
 }
 
 
@@ -65,6 +66,7 @@ async def test_the_worker_finds_every_function(clean_stores: Stack) -> None:
         "ingest_usage",
         "post_usage",
         "publish_reports",
+        "reconcile_invoice",
         "settle_streams",
     ]
 

@@ -6,6 +6,7 @@ from pathlib import Path
 from chargeback.domain import focus
 from chargeback.domain.meters import Meter
 from chargeback.domain.report import COLUMNS, SUMMARY_COLUMNS, SUMMARY_METERS
+from chargeback.services.render_reconciliation import RECONCILIATION_COLUMNS
 
 GLOSSARY = (Path(__file__).parents[1] / "docs" / "glossary.md").read_text()
 
@@ -34,3 +35,7 @@ def test_every_column_of_ours_in_the_focus_file_is_explained_in_its_order() -> N
     own = [column for column in focus.COLUMNS if column.startswith("x_")]
 
     assert explained("Our own columns of `focus-<period>.csv`") == own
+
+
+def test_every_column_of_the_reconciliation_is_explained_in_its_order() -> None:
+    assert explained("The columns of `reconciliation-<period>.csv`") == list(RECONCILIATION_COLUMNS)

@@ -40,7 +40,7 @@ def calendar_of(document: object, faults: list[str]) -> Calendar:
     """The calendar; without a document the books are kept in UTC and US dollars."""
     if document is None:
         return Calendar()
-    top = sections(document, ("books",), faults, optional=("exchangeRates", "closing"))
+    top = sections(document, ("books",), faults, optional=("exchangeRates", "closing", "reconciliation"))
     settings = tuple(
         BooksSetting(each_one.first_period, each_one.time_zone, each_one.currency)
         for _, each_one in each(top["books"], _Setting, "books", faults)

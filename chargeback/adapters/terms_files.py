@@ -6,6 +6,7 @@ from pathlib import Path
 from chargeback.adapters.books_document import closing_rules, exchange_rates
 from chargeback.adapters.budgets_document import budgets
 from chargeback.adapters.catalogue_files import OPTIONAL_FILES, with_line
+from chargeback.adapters.reconciliation_document import reconciliation_rules
 from chargeback.adapters.shared_costs_document import shared_costs
 from chargeback.adapters.yaml_files import read
 from chargeback.domain.catalogue import Catalogue
@@ -40,6 +41,7 @@ def terms_from_documents(documents: Mapping[str, object], catalogue: Catalogue) 
         shared_costs=[cost for _, cost in costs],
         budgets=budgets(documents.get("budgets.yaml"), of_budgets),
         closing=closing_rules(documents.get("books.yaml"), of_books),
+        reconciliation=reconciliation_rules(documents.get("books.yaml"), of_books),
     )
     # The places of a file with faults would not be those of the values.
     if not of_books:

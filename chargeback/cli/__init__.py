@@ -5,7 +5,7 @@ import sys
 
 import typer
 
-from chargeback.cli import config, forecast, periods, prices, reports, usage
+from chargeback.cli import config, explain, forecast, periods, prices, reconcile, reports, usage
 from chargeback.cli.terminal import console
 from chargeback.domain.errors import ChargebackError
 from chargeback.process import prepare_process
@@ -16,7 +16,7 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     rich_markup_mode=None,
 )
-for commands in (usage.app, reports.app, forecast.app):
+for commands in (usage.app, reports.app, forecast.app, reconcile.app, explain.app):
     app.add_typer(commands)
 app.add_typer(config.app, name="config")
 app.add_typer(periods.app, name="periods")
@@ -26,8 +26,9 @@ app.add_typer(prices.app, name="prices")
 def main() -> None:
     """Run the command line; what goes wrong is one message and exit code 1."""
     prepare_process()
-    # What became of a batch is in the command's own answer; without a handler Python would print it a second time.
-    logging.getLogger("chargeback.services.ingest").addHandler(logging.NullHandler())
+    # What came of it is in the command's own answer; without a handler Python would print it a second time.
+    for service in ("ingest", "reconcile"):
+        logging.getLogger(f"chargeback.services.{service}").addHandler(logging.NullHandler())
     try:
         app()
     except ChargebackError as error:

@@ -4,6 +4,7 @@ ChargebackError
 ├── InvalidEvent       one event cannot be used: quarantined, never raised to a trigger
 ├── InvalidConfig      config/ or a setting is wrong: names the file and the place
 ├── UnusablePrices     a price list from outside cannot be used: none of it is
+├── InvoiceMissing     there is no cost export of a period yet: reconcile again later
 ├── PriceNotFound      usage that no price covers: kept and shown as unpriced
 ├── PeriodClosed       something would change what a closed period holds: refused, the text says what to do instead
 ├── ClosingRefused     a period cannot be closed now: names every reason
@@ -37,6 +38,10 @@ class InvalidConfig(ChargebackError):
 
 class UnusablePrices(ChargebackError):
     """A price list from outside that is not what it should be."""
+
+
+class InvoiceMissing(ChargebackError):
+    """The provider has not exported the costs of a period."""
 
 
 class PriceNotFound(ChargebackError):

@@ -12,6 +12,7 @@ from chargeback.domain.budgets import Budget
 from chargeback.domain.errors import InvalidConfig
 from chargeback.domain.money import ZERO, to_text
 from chargeback.domain.periods import days_of
+from chargeback.domain.reconciliation import ReconciliationRules
 from chargeback.domain.shared_costs import SharedCost
 
 
@@ -51,7 +52,8 @@ class Terms:
     """One version of the terms; never changes once made. None of them takes part in rating.
 
     Attributes:
-        digest: SHA-256 over the content in canonical form: equal meaning, equal digest.
+        digest: SHA-256 over the content in canonical form: equal meaning, equal digest. How a period is reconciled is
+            no part of it, because it changes no amount.
     """
 
     def __init__(
@@ -61,12 +63,24 @@ class Terms:
         shared_costs: Sequence[SharedCost] = (),
         budgets: Sequence[Budget] = (),
         closing: ClosingRules | None = None,
+        reconciliation: ReconciliationRules | None = None,
     ) -> None:
         self.exchange_rates = tuple(exchange_rates)
         self.shared_costs = tuple(shared_costs)
         self.budgets = tuple(budgets)
         self.closing = closing or ClosingRules()
+        self.reconciliation = reconciliation or ReconciliationRules()
         self.digest = _digest(self)
+
+    def with_shared_costs(self, costs: Sequence[SharedCost]) -> "Terms":
+        """The same terms with further shared costs."""
+        return Terms(
+            exchange_rates=self.exchange_rates,
+            shared_costs=[*self.shared_costs, *costs],
+            budgets=self.budgets,
+            closing=self.closing,
+            reconciliation=self.reconciliation,
+        )
 
     def rate_for(self, period: str, from_currency: str, to_currency: str) -> ExchangeRate:
         """The latest rate that is dated on or before the last day of a period.

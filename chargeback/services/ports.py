@@ -10,6 +10,7 @@ from datetime import datetime
 from typing import Any, Final, Literal, NamedTuple, Protocol
 
 from chargeback.domain.catalogue import Catalogue
+from chargeback.domain.cost_exports import ExportRun
 from chargeback.domain.events import UsageEvent
 from chargeback.domain.in_force import InForce
 from chargeback.domain.lines import Line
@@ -297,3 +298,17 @@ class GatewayLog(Protocol):
 
     async def calls(self, since: datetime, until: datetime, correlation_ids: Sequence[str]) -> list[LoggedCall]:
         """The logged calls with these ids; one that the log does not have is left out."""
+
+
+class Invoices(Protocol):
+    """The provider's cost exports: what the invoice is made of."""
+
+    @property
+    def place(self) -> str:
+        """Where they are, for messages."""
+
+    async def runs(self, prefix: str) -> list[ExportRun]:
+        """The runs of FOCUS exports below a folder, complete or not; empty: below every one."""
+
+    def read(self, name: str) -> AsyncIterator[bytes]:
+        """A file of a run, piece by piece."""

@@ -38,6 +38,7 @@ var queries = [
   { name: 'spend-anomaly', severity: 3, every: 'PT1H', window: 'PT2H', by: ['cost_centre'], query: loadTextContent('../queries/alerts/spend-anomaly.kql') }
   { name: 'unpriced', severity: 2, every: 'PT1H', window: 'PT1H', by: ['day'], query: loadTextContent('../queries/alerts/unpriced.kql') }
   { name: 'unsettled', severity: 2, every: 'PT1H', window: 'PT1H', by: ['day'], query: loadTextContent('../queries/alerts/unsettled.kql') }
+  { name: 'variance-exceeded', severity: 1, every: 'P1D', window: 'P1D', by: ['period'], query: loadTextContent('../queries/alerts/variance-exceeded.kql') }
 ]
 var metrics = [
   { name: 'dead-lettered', severity: 1, scope: topicResourceId, metric: 'DeadLetteredCount', aggregation: 'Total', threshold: 0 }

@@ -39,6 +39,7 @@ var assignments = filter(
     { who: 'functions', role: 'Storage Blob Data Contributor', on: 'storage/closed' }
     { who: 'functions', role: 'Storage Blob Data Contributor', on: 'storage/dead-letter' } // replay takes them out
     { who: 'functions', role: 'Storage Blob Data Reader', on: 'storage/config' }
+    { who: 'functions', role: 'Storage Blob Data Reader', on: 'storage/cost-exports' } // the invoice, written by Cost Management
     { who: 'functions', role: 'Cosmos Data Contributor', on: 'cosmos' }
     { who: 'functions', role: 'Redis Data Owner', on: 'redis' }
     { who: 'functions', role: 'Key Vault Secrets User', on: 'vault' }

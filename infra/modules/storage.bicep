@@ -22,7 +22,7 @@ param allowedIpAddresses string[]
 @description('Required. Workspace that gets the logs.')
 param workspaceResourceId string
 
-var containers = ['ledger', 'quarantine', 'reports', 'closed', 'dead-letter', 'config']
+var containers = ['ledger', 'quarantine', 'reports', 'closed', 'dead-letter', 'config', 'cost-exports']
 var immutable = retention.reportImmutability > 0
 
 resource account 'Microsoft.Storage/storageAccounts@2025-06-01' = {

@@ -15,6 +15,7 @@ NEEDS = {
         ("Storage Blob Data Contributor", "storage/closed"),
         ("Storage Blob Data Contributor", "storage/dead-letter"),
         ("Storage Blob Data Reader", "storage/config"),
+        ("Storage Blob Data Reader", "storage/cost-exports"),
         ("Cosmos Data Contributor", "cosmos"),
         ("Redis Data Owner", "redis"),
         ("Key Vault Secrets User", "vault"),

@@ -1,0 +1,95 @@
+"""What the books say of a period, from its published rows, in the shape in which it meets the invoice."""
+
+from collections.abc import Sequence
+from decimal import Decimal
+from pathlib import Path
+from typing import Any
+
+import duckdb
+
+from chargeback.domain.catalogue import PROVISIONED_PRICE, Catalogue, normal_tier, without_snapshot
+from chargeback.domain.meters import Meter
+from chargeback.domain.money import ZERO
+from chargeback.domain.provider_meters import ProviderMeters, skus_of_prices
+from chargeback.domain.reconciliation import BILLED_AS, CAPACITY, Booked, Sku
+from chargeback.domain.shared_costs import Kind
+
+_CAPACITY = (Kind.PROVISIONED.value, Kind.HOSTING.value)
+"""What shared costs are for that stand on the invoice of the accounts."""
+
+_ELSEWHERE = (Kind.FEE.value, Kind.TRUE_UP.value)
+"""And what those are for that do not."""
+
+_SUMS = """
+WITH all_rows AS (
+    SELECT * FROM read_parquet($own) WHERE kind <> 'correction'
+    UNION ALL BY NAME
+    SELECT * FROM read_parquet($later) WHERE kind = 'correction' AND corrects_period = $period
+)
+SELECT
+    charge_date, lower(split_part(split_part(backend, ':', 1), '.', 1)) AS resource,
+    backend, deployment, model, deployment_type, service_tier, variant, meter, price_id,
+    sum(quantity), coalesce(sum(contracted_cost), 0),
+    coalesce(sum(quantity) FILTER (state = 'unpriced'), 0),
+    coalesce(sum(quantity) FILTER (state = 'unpriced' AND deployment_type = ''), 0),
+    coalesce(sum(quantity) FILTER (state = 'estimated'), 0),
+    coalesce(sum(requests) FILTER (state = 'unsettled'), 0)::BIGINT
+FROM all_rows
+WHERE NOT list_contains($elsewhere, meter)
+GROUP BY ALL
+ORDER BY ALL
+"""
+
+_CARRIED = """
+SELECT corrects_period, sum(contracted_cost)
+FROM read_parquet($own)
+WHERE kind = 'correction' AND contracted_cost IS NOT NULL AND NOT list_contains($elsewhere, meter)
+GROUP BY corrects_period
+ORDER BY corrects_period
+"""
+
+
+def read_booked(
+    period: str, own: Path, later: Sequence[Path], catalogue: Catalogue, meters: ProviderMeters
+) -> list[Booked]:
+    """The books of a period: its own rows, and the corrections of it that later periods carry."""
+    given = {
+        "own": str(own),
+        # Its own file has no corrections of itself; it stands for "none", of which DuckDB cannot read.
+        "later": [str(path) for path in later] or [str(own)],
+        "period": period,
+        "elsewhere": list(_ELSEWHERE),
+    }
+    with _engine() as engine:
+        rows = engine.execute(_SUMS, given).fetchall()
+    prices = skus_of_prices(catalogue)
+    return [_booked(row, prices, catalogue, meters) for row in rows]
+
+
+def read_carried(own: Path) -> dict[str, Decimal]:
+    """What a period carries of corrections at contracted prices, by the closed period that they belong to."""
+    with _engine() as engine:
+        return dict(engine.execute(_CARRIED, {"own": str(own), "elsewhere": list(_ELSEWHERE)}).fetchall())
+
+
+def _engine() -> duckdb.DuckDBPyConnection:
+    return duckdb.connect(config={"memory_limit": "256MB", "threads": 2})
+
+
+def _booked(row: tuple[Any, ...], prices: dict[str, Sku], catalogue: Catalogue, meters: ProviderMeters) -> Booked:
+    day, resource, backend, deployment, model, deployment_type, tier, variant, meter, price_id, *amounts = row
+    quantity, cost, unpriced, unmapped, estimated, unsettled = amounts
+    if meter in _CAPACITY:
+        return Booked("", "", CAPACITY, cost=cost)
+    if price_id in prices:
+        sku = prices[price_id]
+    else:
+        place = catalogue.deployment(backend, deployment)
+        name = without_snapshot(model) if model else place.model if place else ""
+        sku = Sku(name, deployment_type, normal_tier(tier), variant, BILLED_AS.get(meter, meter))
+    if price_id == PROVISIONED_PRICE or (meter == Meter.REQUESTS and not price_id):
+        quantity = unpriced = unmapped = estimated = ZERO  # costs nothing by itself: not on the invoice
+    return Booked(
+        day, resource, meters.billed_as(sku), quantity, cost, unpriced, unmapped, estimated, unsettled,
+        (price_id,) if price_id else (),
+    )  # fmt: skip

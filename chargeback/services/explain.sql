@@ -1,0 +1,74 @@
+-- The statements of explain, by name; what begins with $ is bound.
+
+-- name: kinds
+SELECT
+    kind, sum(cost) AS cost, sum(exact_cost) AS exact_cost, count(*) AS rows, any_value(currency) AS currency,
+    count(*) FILTER (state = 'unpriced') AS unpriced,
+    coalesce(sum(requests) FILTER (state = 'unsettled'), 0)::BIGINT AS unsettled
+FROM rows
+WHERE cost_centre = $centre
+GROUP BY kind
+ORDER BY kind
+
+-- name: below
+SELECT cost_centre, sum(cost) AS cost
+FROM rows
+WHERE starts_with(cost_centre, concat($centre, '/'))
+GROUP BY cost_centre
+ORDER BY sum(cost) DESC NULLS LAST, cost_centre
+
+-- name: groups
+-- Calls that are counted without being charged explain no amount.
+SELECT
+    model, deployment_type, meter, unit, price_id, state, sum(quantity) AS quantity, sum(cost) AS cost,
+    count(*) AS rows, any_value(unit_price) AS unit_price, any_value(price_unit) AS price_unit,
+    any_value(pricing_currency) AS pricing_currency
+FROM rows
+WHERE cost_centre = $centre AND kind = 'usage' AND ($model = '' OR starts_with(model, $model))
+    AND (meter <> 'requests' OR price_id <> '' OR state IN ('unsettled', 'unpriced'))
+GROUP BY model, deployment_type, meter, unit, price_id, state
+ORDER BY sum(cost) DESC NULLS LAST, model, deployment_type, meter, price_id, state
+
+-- name: lines
+SELECT charge_id, charge_date, subscription_id, app_id, "user", quantity, cost
+FROM rows
+WHERE cost_centre = $centre AND kind = 'usage' AND model = $model AND deployment_type = $deployment_type
+    AND meter = $meter AND price_id = $price_id AND state = $state
+ORDER BY cost DESC NULLS LAST, quantity DESC, charge_id
+LIMIT $limit
+
+-- name: shared
+SELECT
+    shared_cost, meter, allocation_basis, min(charge_id) AS charge_id, sum(allocated_ratio) AS ratio,
+    sum(cost) AS cost, sum(exact_cost) AS exact_cost
+FROM rows
+WHERE cost_centre = $centre AND kind = 'shared'
+GROUP BY shared_cost, meter, allocation_basis
+ORDER BY sum(cost) DESC, shared_cost
+
+-- name: split
+SELECT cost_centre, sum(allocated_ratio) AS ratio, sum(exact_cost) AS exact_cost, sum(cost) AS cost
+FROM rows
+WHERE shared_cost = $shared_cost
+GROUP BY cost_centre
+ORDER BY sum(allocated_ratio) DESC, cost_centre
+
+-- name: direct usage
+-- As publishing measures it; see publishing/shared.sql.
+SELECT
+    cost_centre, backend, deployment, deployment_type, model, coalesce(sum(exact_cost), 0) AS cost,
+    coalesce(sum(quantity) FILTER (unit = 'tokens'), 0)::HUGEINT AS tokens,
+    coalesce(sum(quantity) FILTER (meter = 'requests'), 0)::HUGEINT AS requests
+FROM rows
+WHERE kind = 'usage' AND charge_date BETWEEN $first AND $last
+GROUP BY ALL
+ORDER BY ALL
+
+-- name: corrections
+SELECT charge_id, corrects_period, corrects_charge_id, charge_date, model, meter, unit, quantity, cost
+FROM rows
+WHERE cost_centre = $centre AND kind = 'correction'
+ORDER BY abs(cost) DESC NULLS LAST, charge_id
+
+-- name: row
+SELECT * FROM rows WHERE charge_id = $charge_id

@@ -1,0 +1,208 @@
+"""The provider's invoice of a month: the charges of one run of a cost export, summed by day, account and meter.
+
+The partitions come to temporary files, and DuckDB reads them as text, so that no amount is ever a float that this
+product made.
+"""
+
+import asyncio
+from collections.abc import Collection, Iterator, Mapping
+from dataclasses import dataclass, replace
+from decimal import Decimal
+from hashlib import sha256
+from pathlib import Path
+from tempfile import TemporaryDirectory
+
+import duckdb
+
+from chargeback.domain.cost_exports import ExportRun
+from chargeback.domain.errors import InvalidConfig
+from chargeback.domain.invoice_units import is_capacity, meter_quantity
+from chargeback.domain.reconciliation import Invoiced, ReconciliationRules, Sku
+from chargeback.services.ports import Invoices
+
+REQUIRED = (
+    "ChargePeriodStart",
+    "ChargeCategory",
+    "BilledCost",
+    "BillingCurrency",
+    "PricingQuantity",
+    "PricingUnit",
+    "ResourceId",
+    "ServiceName",
+    "x_SkuMeterId",
+)
+OPTIONAL = ("x_SkuMeterName", "SkuMeter", "x_PricingBlockSize", "x_PricingUnitDescription")
+_NUMBERS = ("BilledCost", "PricingQuantity", "x_PricingBlockSize")
+_TYPE = "DECIMAL(38, 18)"
+_CSV = "read_csv($file, all_varchar = true, header = true, delim = ',', quote = '\"', escape = '\"', sample_size = -1)"
+
+_CHARGES = r"""
+WITH texts AS (
+    SELECT
+        left(ChargePeriodStart, 10) AS day,
+        lower(coalesce(ResourceId, '')) AS resource_id,
+        regexp_extract(resource_id, '/providers/microsoft\.cognitiveservices/accounts/([^/]+)', 1) AS account,
+        *
+    FROM charges
+), ours AS (
+    SELECT * FROM texts
+    WHERE starts_with(day, $period)
+        AND (
+            len(list_filter($accounts, lambda known: account = known OR starts_with(account, concat(known, '-')))) > 0
+            OR list_contains($services, lower(coalesce(ServiceName, '')))
+        )
+        AND ($scope = [] OR len(list_filter($scope, lambda start: starts_with(resource_id, start))) > 0)
+)
+SELECT
+    day, account, coalesce(lower(x_SkuMeterId), ''), coalesce(x_SkuMeterName, SkuMeter, ''),
+    coalesce(x_PricingUnitDescription, PricingUnit, ''), coalesce(PricingUnit, ''), ChargeCategory,
+    try_cast(x_PricingBlockSize AS DECIMAL(38, 18)) AS block,
+    coalesce(BillingCurrency, '') AS currency,
+    sum(try_cast(PricingQuantity AS DECIMAL(38, 18))) AS quantity,
+    sum(try_cast(BilledCost AS DECIMAL(38, 18))) AS cost
+FROM ours
+GROUP BY ALL
+ORDER BY ALL
+"""
+
+
+@dataclass(frozen=True, slots=True)
+class Invoice:
+    """The charges of a month as a run of the export has them.
+
+    Attributes:
+        run: which one; its days are those of its content where nobody else says.
+        charges: summed by day, account and meter.
+        sha256: over the files of the run, in their order.
+        rows: of the files, those of other services included.
+    """
+
+    run: ExportRun
+    charges: tuple[Invoiced, ...]
+    sha256: str
+    rows: int
+
+
+async def read_invoice(
+    invoices: Invoices,
+    run: ExportRun,
+    period: str,
+    *,
+    rules: ReconciliationRules,
+    meters: Mapping[str, Sku],
+    accounts: Collection[str],
+    currency: str,
+) -> Invoice:
+    """Read the charges of our accounts; raises `InvalidConfig` naming the file and column of what cannot be read.
+
+    `meters`: the reviewed table, by meter id in lower case. `accounts`: of the deployment map, in lower case.
+    """
+    digest = sha256()
+    with TemporaryDirectory(prefix="invoice-", ignore_cleanup_errors=True) as folder, _engine(folder) as engine:
+        for name in run.files:
+            local = Path(folder) / f"part{_suffix(name)}"
+            with local.open("wb") as file:
+                async for piece in invoices.read(name):
+                    digest.update(piece)
+                    await asyncio.to_thread(file.write, piece)
+            await asyncio.to_thread(_load, engine, local, name)
+            local.unlink()
+        given = {
+            "period": period,
+            "accounts": sorted(accounts),
+            "services": [service.casefold() for service in rules.services],
+            "scope": [start.casefold() for start in rules.scope],
+        }
+        rows = await asyncio.to_thread(engine.execute(_CHARGES, given).fetchall)
+        counted, first, last = engine.execute(
+            "SELECT count(*), min(left(ChargePeriodStart, 10)), max(left(ChargePeriodStart, 10)) FROM charges"
+        ).fetchall()[0]
+    _require_currency(rows, currency, run)
+    if not run.first:
+        run = replace(run, first=first or "", last=last or "")
+    return Invoice(run, tuple(_charges(rows, meters)), digest.hexdigest(), counted)
+
+
+def _engine(folder: str) -> duckdb.DuckDBPyConnection:
+    engine = duckdb.connect(
+        f"{folder}/invoice.duckdb",
+        config={"memory_limit": "256MB", "threads": 2, "temp_directory": f"{folder}/spill"},
+    )
+    columns = ", ".join(f'"{name}" VARCHAR' for name in (*REQUIRED, *OPTIONAL))
+    engine.execute(f"CREATE TABLE charges ({columns})")
+    return engine
+
+
+def _load(engine: duckdb.DuckDBPyConnection, local: Path, name: str) -> None:
+    """Add one partition. Columns may stand in any order and case; the optional ones may be absent."""
+    source = "read_parquet($file)" if local.suffix == ".parquet" else _CSV
+    given = {"file": str(local)}
+    try:
+        described = engine.execute(f"DESCRIBE FROM {source}", given).fetchall()
+        there = {column.casefold(): column for column, *_ in described}
+        missing = [column for column in REQUIRED if column.casefold() not in there]
+        if missing:
+            raise InvalidConfig([f"{name}: has no column {column}; is it a FOCUS export?" for column in missing])
+        picked = ", ".join(
+            f"nullif(trim(\"{there[column.casefold()]}\"::VARCHAR), '')" if column.casefold() in there else "NULL"
+            for column in (*REQUIRED, *OPTIONAL)
+        )
+        start = engine.execute("SELECT count(*) FROM charges").fetchall()[0][0]
+        engine.execute(f"INSERT INTO charges SELECT {picked} FROM {source}", given)  # noqa: S608 columns that it described
+    except duckdb.Error as error:
+        raise InvalidConfig(
+            [f"{name}: cannot be read: {str(error).splitlines()[0].replace(str(local), name)}"]
+        ) from None
+    _require_numbers(engine, start, name)
+
+
+def _require_numbers(engine: duckdb.DuckDBPyConnection, start: int, name: str) -> None:
+    faults = []
+    for column in _NUMBERS:
+        bad = engine.execute(
+            f'SELECT rowid - $start + 2, "{column}" FROM charges'  # noqa: S608 columns of ours
+            f' WHERE rowid >= $start AND "{column}" IS NOT NULL AND try_cast("{column}" AS {_TYPE}) IS NULL LIMIT 1',
+            {"start": start},
+        ).fetchall()
+        faults += [f"{name}: line {line}, column {column}: {text!r} is not a number" for line, text in bad]
+    for line, column in engine.execute(
+        "SELECT rowid - $start + 2, CASE WHEN BilledCost IS NULL THEN 'BilledCost' ELSE 'ChargePeriodStart' END"
+        " FROM charges WHERE rowid >= $start AND (BilledCost IS NULL OR"
+        " NOT regexp_matches(coalesce(ChargePeriodStart, ''), '^\\d{4}-\\d\\d-\\d\\d')) LIMIT 1",
+        {"start": start},
+    ).fetchall():
+        faults.append(f"{name}: line {line}, column {column}: is empty or not readable")
+    if faults:
+        raise InvalidConfig(faults)
+
+
+def _require_currency(rows: list[tuple[object, ...]], currency: str, run: ExportRun) -> None:
+    others = sorted({str(row[8]) for row in rows} - {currency})
+    if others:
+        raise InvalidConfig([f"{run.name}: bills in {', '.join(others)}, the books of the period are in {currency}"])
+
+
+def _charges(rows: list[tuple[object, ...]], meters: Mapping[str, Sku]) -> Iterator[Invoiced]:
+    for day, account, meter_id, name, description, unit, category, block, _, quantity, cost in rows:
+        sku = meters.get(str(meter_id))
+        units = (str(description), str(unit))
+        yield Invoiced(
+            day=str(day),
+            resource=str(account),
+            meter_id=str(meter_id),
+            meter_name=str(name),
+            sku=sku,
+            quantity=meter_quantity(_decimal(quantity), _decimal(block), units, sku.meter) if sku else None,
+            cost=_decimal(cost) or Decimal(0),
+            is_capacity=sku is None and is_capacity(str(category), units),
+        )
+
+
+def _decimal(value: object) -> Decimal | None:
+    assert value is None or isinstance(value, Decimal)
+    return value
+
+
+def _suffix(name: str) -> str:
+    lower = name.casefold()
+    return next((suffix for suffix in (".csv.gz", ".parquet", ".csv") if lower.endswith(suffix)), ".csv")

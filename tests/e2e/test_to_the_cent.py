@@ -1,0 +1,148 @@
+"""From calls to a chargeback that is the invoice: publish, reconcile, true up, publish again."""
+
+import csv
+import io
+from datetime import UTC, datetime
+from decimal import Decimal
+from pathlib import Path
+
+import pytest
+
+from chargeback.domain.allocation import Rule
+from chargeback.domain.catalogue import DeploymentType, PriceKey
+from chargeback.domain.meters import Meter
+from chargeback.domain.reconciliation import Cause
+from chargeback.domain.shared_costs import Basis, Kind, Per, SharedCost
+from chargeback.domain.terms import Terms
+from chargeback.services.true_up import remove_true_up, set_true_up
+from tests.builders import DAY, tokens
+from tests.domain.catalogues import START, catalogue, dated
+from tests.services.exported import INPUT_METER, OUTPUT_METER, exported
+from tests.services.house import house
+from tests.services.office import Office, call, invoice
+from tests.services.published import PERIOD
+
+pytestmark = pytest.mark.anyio
+
+NOW = datetime(2026, 4, 6, tzinfo=UTC)
+KEY = PriceKey("azure-openai", "gpt-4o", "", DeploymentType.GLOBAL_STANDARD, "default", "", "", Meter.INPUT)
+METERS = {INPUT_METER: [KEY], OUTPUT_METER: [KEY._replace(meter=Meter.OUTPUT)]}
+RULES = (
+    Rule("search", {"subscription": "search"}, "product/search"),
+    Rule("research", {"subscription": "research"}, "research"),
+)
+FEE = SharedCost("gateway", "Gateway", Kind.FEE, Decimal(30), Per.MONTH, "USD", Basis.EVEN)
+PTU = SharedCost("ptu", "Capacity", Kind.PROVISIONED, Decimal(700), Per.MONTH, "USD", Basis.USAGE)
+ON = {"ChargePeriodStart": f"{DAY}T00:00:00Z"}
+
+
+def chargeback(office: Office) -> list[dict[str, str]]:
+    text = office.reports.files[f"{PERIOD}/chargeback-{PERIOD}.csv"].decode()
+    return list(csv.DictReader(io.StringIO(text, newline=""), strict=True))
+
+
+def total(office: Office) -> Decimal:
+    """What the invoice should be: everything at contracted prices but the fees, which Azure does not bill."""
+    return sum(
+        (Decimal(row["contracted_cost"] or 0) for row in chargeback(office) if row["meter"] != "fee"), Decimal(0)
+    )
+
+
+@pytest.fixture
+async def office() -> Office:
+    # 1 234 567 input tokens at 2.50 = 3.0864175 and 333 333 output tokens at 10 = 3.33333: 6.4197475, capacity 700.
+    card = catalogue(dated(Meter.INPUT, (START, "2.5")), dated(Meter.OUTPUT, (START, "10")), rules=RULES)
+    office = Office(house(card))
+    office.house.catalogues.settled_by = Terms(shared_costs=[FEE, PTU])
+    await office.ingest(
+        call(usage=tokens(1_000_000, 300_000)),
+        call(usage=tokens(234_567, 33_333), subscriptionId="research"),
+    )
+    await office.publish()
+    return office
+
+
+def exports(folder: Path) -> Path:
+    """The invoice: 2.25 for input, 100 000 output tokens that did not come through the gateway, 712.34 for capacity.
+
+    1 234 567 * 2.25 = 2.77777575; 433 333 * 10 = 4.33333; 712.34: 719.45110575 in all.
+    """
+    hour = {"x_SkuMeterId": "ptu", "x_PricingBlockSize": "1", "x_PricingUnitDescription": "1 Hour"}
+    return invoice(
+        folder,
+        [
+            exported(**ON, PricingQuantity="1234.567", BilledCost="2.77777575"),
+            exported(**ON, PricingQuantity="433.333", BilledCost="4.33333", x_SkuMeterId=OUTPUT_METER),
+            exported(**ON, PricingQuantity="744", BilledCost="712.34", **hour),
+        ],
+    )
+
+
+async def test_the_chargeback_is_the_invoice_to_the_cent_and_every_centre_sees_its_part(
+    office: Office, tmp_path: Path
+) -> None:
+    before = total(office)
+    found = await office.reconcile(exports(tmp_path), METERS)
+
+    document = await set_true_up(office.house.control, found, by="dora", now=NOW)
+    await office.publish()
+
+    # 719.45110575 - 706.4197475 = 13.03135825, at 6 decimals 13.031358.
+    assert before == Decimal("706.4197475")
+    assert document["amount"] == "13.031358"
+    assert total(office).quantize(Decimal("0.01")) == Decimal("719.45")
+    assert abs(total(office) - Decimal("719.45110575")) < Decimal("0.000001")
+    parts = [row for row in chargeback(office) if row["meter"] == "true-up"]
+    assert {row["cost_centre"] for row in parts} == {"product/search", "research"}
+    assert sum(Decimal(row["quantity"]) for row in parts) == 1
+
+
+async def test_the_variance_is_explained_in_parts_that_sum_to_it(office: Office, tmp_path: Path) -> None:
+    found = (await office.reconcile(exports(tmp_path), METERS)).found
+
+    assert {cause: amount for cause, (amount, _) in found.by_cause().items()} == {
+        Cause.PRICE: Decimal("-0.30864175"),
+        Cause.BYPASSED: Decimal(1),
+        Cause.UNEXPLAINED: Decimal("12.34"),
+    }
+    assert found.variance == Decimal("13.03135825")
+
+
+async def test_reconciling_again_after_the_true_up_finds_the_same_variance(office: Office, tmp_path: Path) -> None:
+    first = await office.reconcile(exports(tmp_path), METERS)
+    await set_true_up(office.house.control, first, by="dora", now=NOW)
+    await office.publish()
+
+    second = await office.reconcile(exports(tmp_path), METERS)
+    again = await set_true_up(office.house.control, second, by="dora", now=NOW)
+
+    assert second.found == first.found
+    assert again["amount"] == "13.031358"
+
+
+async def test_a_true_up_that_is_taken_back_leaves_the_files_as_they_were(office: Office, tmp_path: Path) -> None:
+    before = dict(office.reports.files)
+    found = await office.reconcile(exports(tmp_path), METERS)
+    await set_true_up(office.house.control, found, by="dora", now=NOW)
+    await office.publish()
+    between = dict(office.reports.files)
+
+    await remove_true_up(office.house.control, PERIOD, by="dora", now=NOW)
+    await office.publish()
+
+    name = f"{PERIOD}/chargeback-{PERIOD}.csv"
+    assert between[name] != before[name] == office.reports.files[name]
+
+
+async def test_the_true_up_is_explained_with_its_invoice(office: Office, tmp_path: Path) -> None:
+    found = await office.reconcile(exports(tmp_path), METERS)
+    await set_true_up(office.house.control, found, by="dora", now=NOW)
+    await office.publish()
+
+    centre = await office.explain("research")
+    (part,) = [each for each in centre["shared"] if each["kind"] == "true-up"]
+    charge = (await office.explain("research", charge_id=part["chargeId"]))["charge"]
+
+    assert charge["sharedCost"]["whole"] == "13.031358"
+    assert found.invoice.sha256 in charge["sharedCost"]["source"]
+    assert charge["sharedCost"]["agrees"]

@@ -1,0 +1,118 @@
+"""Ledger events behind a line: the same ones that the recount takes, and no other."""
+
+from typing import Any
+
+import pytest
+
+from chargeback.adapters.memory import MemoryLedger
+from chargeback.domain.events import EVER, read_event
+from chargeback.domain.lines import Line
+from chargeback.domain.meters import Meter
+from chargeback.services.recount import recount
+from chargeback.services.trace_events import Trace, trace_events
+from tests.builders import DAY, tokens, usage_event
+
+pytestmark = pytest.mark.anyio
+
+ALL_DAY = range(24)
+
+
+async def ledger_of(*events: bytes) -> MemoryLedger:
+    ledger = MemoryLedger()
+    await ledger.append(DAY, events)
+    return ledger
+
+
+def line_of(event: bytes) -> Line:
+    return read_event(event, EVER).line
+
+
+async def traced(ledger: MemoryLedger, line: Line, **options: Any) -> Trace:
+    given: dict[str, Any] = {"hours": ALL_DAY, "meter": Meter.INPUT, "limit": 100} | options
+    return await trace_events(ledger, DAY, line, given["hours"], given["meter"], limit=given["limit"])
+
+
+async def test_the_events_of_a_line_are_listed_with_their_tokens() -> None:
+    first, second = usage_event(id="a", usage=tokens(100, 50)), usage_event(id="b", usage=tokens(30, 1))
+    other = usage_event(id="c", subscriptionId="support")
+
+    trace = await traced(await ledger_of(first, other, second), line_of(first))
+
+    assert [(event.id, event.quantity) for event in trace.events] == [("a", 100), ("b", 30)]
+    assert (trace.count, trace.quantity) == (2, 130)
+    assert trace.events[0].source == "/apim/gw/swedencentral"
+
+
+async def test_an_event_seen_twice_is_traced_once() -> None:
+    event = usage_event(id="a", usage=tokens(100, 50))
+
+    assert (await traced(await ledger_of(event, event), line_of(event))).count == 1
+
+
+async def test_a_settled_event_counts_instead_of_the_pending_one() -> None:
+    pending = usage_event(id="s", type="pending", stream=True)
+    settled = usage_event(id="s/settled", type="settled", stream=True, usage=tokens(40, 2), usageSource="gateway-log")
+    ledger = await ledger_of(settled, pending)
+
+    assert (await traced(ledger, line_of(settled))).quantity == 40
+    assert (await traced(ledger, line_of(pending), meter=Meter.REQUESTS)).count == 0
+
+
+async def test_a_recorded_event_counts_instead_of_one_that_was_recovered() -> None:
+    recovered = usage_event(id="r/settled", type="settled", usage=tokens(9, 9))
+    recorded = usage_event(id="r", usage=tokens(10, 10))
+    ledger = await ledger_of(recovered, recorded)
+
+    assert (await traced(ledger, line_of(recovered))).count == 0
+    assert (await traced(ledger, line_of(recorded))).quantity == 10
+
+
+async def test_only_the_hours_that_are_asked_for_count() -> None:
+    early = usage_event(id="a", time=f"{DAY}T08:59:59Z", usage=tokens(100, 1))
+    late = usage_event(id="b", time=f"{DAY}T09:00:00Z", usage=tokens(7, 1))
+
+    trace = await traced(await ledger_of(early, late), line_of(early), hours={9})
+
+    assert [event.id for event in trace.events] == ["b"]
+
+
+async def test_the_list_is_bounded_and_the_count_and_sum_are_of_all() -> None:
+    events = [usage_event(id=f"e{number:03}", usage=tokens(number, 1)) for number in range(1, 101)]
+
+    trace = await traced(await ledger_of(*events), line_of(events[0]), limit=3)
+
+    assert ([event.id for event in trace.events], trace.count, trace.quantity) == (["e001", "e002", "e003"], 100, 5050)
+
+
+async def test_an_unreadable_event_is_passed_over() -> None:
+    event = usage_event(id="a")
+
+    assert (await traced(await ledger_of(b"{broken", event), line_of(event))).count == 1
+
+
+async def test_the_trace_of_every_line_is_what_the_recount_says_of_it() -> None:
+    poll = {"type": "settled", "method": "GET", "responseId": "resp-1", "operation": "responses"}
+    events = [
+        usage_event(id="a", usage=tokens(100, 50, cached=20)),
+        usage_event(id="a", usage=tokens(100, 50, cached=20)),
+        usage_event(id="p", type="pending", stream=True),
+        usage_event(id="p/settled", type="settled", stream=True, usage=tokens(40, 2)),
+        usage_event(id="bg", type="pending", responseId="resp-1", operation="responses"),
+        usage_event(id="poll-1", usage=tokens(5, 5), **poll),
+        usage_event(id="poll-2", usage=tokens(6, 6), **poll),
+        usage_event(id="poll-3", usage=tokens(7, 7), **(poll | {"responseId": "resp-unknown"})),
+        usage_event(id="x", type="rejected", statusCode=429),
+        usage_event(id="open", type="pending", stream=True, subscriptionId="support"),
+        usage_event(id="guess/settled", type="settled", usage=tokens(8, 8), usageSource="estimated"),
+        usage_event(id="late", time=f"{DAY}T23:59:59.999Z", usage=tokens(1, 1)),
+    ]
+    ledger = await ledger_of(*events)
+
+    async with recount(ledger, DAY, workers=0) as counted:
+        lines = [line async for page in counted.pages() for line in page]
+
+    assert len(lines) >= 5
+    for each in lines:
+        for meter in Meter:
+            expected = sum(quantities.get(meter, 0) for quantities in each.hours.values())
+            assert (await traced(ledger, each.line, meter=meter)).quantity == expected, (each.line, meter)
