@@ -42,6 +42,8 @@ CRITERIA = (
 _RESULT = re.compile(r"^(?P<mark>✅|❌) (?P<rule>[\w-]+): (?P<text>.*)$", re.M)
 _TYPES = {Kind.NUMBER: "DECIMAL(38, 18)", Kind.COUNT: "BIGINT", Kind.TIME: "TIMESTAMP"}
 
+_PLACES = "SELECT coalesce(max(length(rtrim(split_part(BilledCost::VARCHAR, '.', 2), '0'))), 0) FROM focus"
+
 
 class ValidatorMissing(Exception):
     """The validator is not installed; the message says how to install it."""
@@ -89,8 +91,15 @@ def validate(file: Path) -> Verdict:
     return Verdict(frozenset(rule for rule, (passed, _) in results.items() if passed), failed)
 
 
-def check(file: Path, *, decimals: int = 6) -> None:
-    """Our own rules, for a file on disk; costs have at most `decimals` places. Raises `InconsistentFile`."""
+def check(file: Path) -> None:
+    """Our own rules, for a file on disk. Raises `InconsistentFile`, also for what is no file of our columns."""
+    try:
+        _check(file)
+    except duckdb.Error as error:
+        raise InconsistentFile(f"{file}: {error}") from error
+
+
+def _check(file: Path) -> None:
     types = {name: _TYPES.get(kind, "VARCHAR") for name, kind in COLUMNS.items()}
     with duckdb.connect() as engine:
         engine.execute(
@@ -98,7 +107,9 @@ def check(file: Path, *, decimals: int = 6) -> None:
             "delim = ',', quote = '\"', escape = '\"', new_line = '\\r\\n', nullstr = '')",
             {"file": str(file), "types": types},
         )
-        check_focus(engine, "focus", decimals=decimals)
+        places = engine.execute(_PLACES).fetchone()
+        assert places is not None
+        check_focus(engine, "focus", decimals=places[0])
         check_parts(parts(engine, "focus"))
 
 

@@ -1,8 +1,6 @@
 """The FinOps Foundation's validator accepts our FOCUS file, refuses a broken one, and overlooks what our checks see."""
 
 import csv
-import os
-import sys
 from collections.abc import Callable, Iterator
 from dataclasses import replace
 from decimal import Decimal
@@ -12,22 +10,11 @@ import pytest
 
 from chargeback.domain.errors import InconsistentFile
 from chargeback.services.write_focus import write_focus
-from scripts.focus_validator import ValidatorMissing, Verdict, check, find, validate
+from scripts.focus_validator import Verdict, check, main, validate
 from tests.services.focus import correction, costs, every_kind, shared, written
 from tests.services.settled import row, settled
 
 Rows = list[dict[str, str]]
-
-
-@pytest.fixture(scope="module")
-def validator() -> None:
-    """There are no wheels of its old libraries for Python 3.13; on older ones, CI has it."""
-    try:
-        find()
-    except ValidatorMissing as missing:
-        if "CI" in os.environ and sys.version_info < (3, 13):
-            pytest.fail(str(missing))
-        pytest.skip(str(missing))
 
 
 @pytest.fixture(scope="module")
@@ -169,3 +156,21 @@ def test_a_correction_without_its_link_is_refused(rows: Rows, tmp_path: Path) ->
 
     with pytest.raises(InconsistentFile, match="names the period and the charge that it corrects"):
         check(saved(tmp_path, rows))
+
+
+def test_a_file_that_is_no_focus_file_is_refused_with_its_name(tmp_path: Path) -> None:
+    path = tmp_path / "notes.csv"
+    path.write_text("a,b\r\n1,2\r\n")
+
+    with pytest.raises(InconsistentFile, match=r"notes\.csv"):
+        check(path)
+
+
+def test_the_command_ends_with_a_failure_where_only_our_checks_fail(
+    validator: None, rows: Rows, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    doubled(rows)
+    monkeypatch.setattr("sys.argv", ["validate-focus", str(saved(tmp_path, rows))])
+
+    with pytest.raises(SystemExit, match="a charge is there once"):
+        main()

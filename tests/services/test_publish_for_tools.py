@@ -21,7 +21,6 @@ from chargeback.services.write_focus import write_focus
 from chargeback.services.write_hub import write_hub
 from chargeback.services.write_workbook import write_workbook
 from scripts.focus_validator import check, validate
-from tests.scripts.test_focus_validator import validator  # noqa: F401 - a fixture
 from tests.services.published import ListedBooks, charge, record, rows_of, summed
 from tests.services.published import month as to_settle
 
@@ -123,7 +122,7 @@ async def test_shared_costs_are_told_over_the_time_that_they_are_for() -> None:
 
 
 async def test_the_published_file_passes_the_foundations_validator_and_our_checks(
-    validator: None,  # noqa: F811
+    validator: None,
     tmp_path: Path,
 ) -> None:
     _, files = await month()
