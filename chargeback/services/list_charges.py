@@ -1,0 +1,104 @@
+"""The charges of cost centres as finished CSV lines, in memory that does not grow with their number.
+
+A sort needs memory for all that it sorts, so that what is sorted at once is limited: some whole cost centres, or some
+days of one, and on a day with more rows than that, equal parts by charge id.
+"""
+
+from collections.abc import Iterator, Sequence
+from itertools import groupby
+
+import duckdb
+
+from chargeback.domain.rows import COLUMNS as TYPES
+from chargeback.domain.report import cell
+from chargeback.domain.rows import EXACT, PRICE, TEXT
+from chargeback.domain.statement import COLUMNS, Rows, cut
+
+_STAGED_ROWS = 400_000
+_SORTED_ROWS = 40_000
+_FETCHED_ROWS = 4_000
+_CARE = r'[,"\r\n]|(^|\x1f)[=+\-@\t]'
+"""Where a text of several, divided by a separator, may need quotes or an apostrophe."""
+
+_TEXTS = [index for index, column in enumerate(COLUMNS) if TYPES.get(column) == TEXT]
+_ORDER = ("charge_date", "subscription_id", "app_id", "model", "user", "meter", "charge_id")
+
+Lines = tuple[str, int, bytes]
+"""A cost centre, how many lines, and the lines."""
+
+
+def _stage(period: str) -> str:
+    """The statement that prints rows: as a line where no text asks for care, else as cells for `domain.report.cell`."""
+    printed = [_printed(column, period) for column in COLUMNS]
+    return f"""
+        CREATE OR REPLACE TEMP TABLE staged AS
+        SELECT
+            cost_centre, {_listed(_ORDER)},
+            CASE WHEN plain THEN concat_ws(',', {', '.join(printed)}) END AS line,
+            CASE WHEN NOT plain THEN [{', '.join(printed)}] END AS cells
+        FROM (
+            SELECT *, NOT regexp_matches(concat_ws(chr(31), {_listed([COLUMNS[index] for index in _TEXTS])}), '{_CARE}') AS plain FROM rows
+        )
+    """
+
+
+def _printed(column: str, period: str) -> str:
+    if column == "billing_period":
+        return f"'{period}'"
+    if column != "cost" and TYPES[column] in (EXACT, PRICE):
+        # All of them have decimals, so that the zeros of a whole number stay.
+        return f"coalesce(rtrim(rtrim(\"{column}\"::VARCHAR, '0'), '.'), '')"
+    return f"coalesce(\"{column}\"::VARCHAR, '')"
+
+
+def _listed(columns: Sequence[str]) -> str:
+    return ", ".join(f'"{column}"' for column in columns)
+
+
+def list_charges(engine: duckdb.DuckDBPyConnection, period: str, counts: Sequence[Rows]) -> Iterator[Lines]:
+    """The lines of consecutive cost centres, sorted by cost centre and date; `engine` has the view `rows`."""
+    stage = _stage(period)
+    for piece in cut(counts, _STAGED_ROWS):
+        where, values = _within(piece)
+        engine.execute(f"{stage} WHERE {where}", values)
+        for part in cut(piece, _SORTED_ROWS):
+            yield from _sorted(engine, part)
+    engine.execute("DROP TABLE IF EXISTS staged")
+
+
+def _sorted(engine: duckdb.DuckDBPyConnection, part: Sequence[Rows]) -> Iterator[Lines]:
+    where, values = _within(part)
+    # Only a single day can have more rows than may be sorted at once.
+    for first, end in _ids(sum(each.rows for each in part)):
+        result = engine.execute(
+            f"SELECT cost_centre, line, cells FROM staged WHERE {where} AND charge_id >= $id AND charge_id < $end"
+            f" ORDER BY cost_centre, {_listed(_ORDER)}, line",
+            values | {"id": first, "end": end},
+        )
+        while rows := result.fetchmany(_FETCHED_ROWS):
+            for centre, group in groupby(rows, key=lambda row: str(row[0])):
+                lines = [line or _line(cells) for _, line, cells in group]
+                yield centre, len(lines), ("\r\n".join(lines) + "\r\n").encode()
+
+
+def _line(cells: list[str]) -> str:
+    for index in _TEXTS:
+        cells[index] = cell(cells[index])
+    return ",".join(cells)
+
+
+def _ids(rows: int) -> Iterator[tuple[str, str]]:
+    """Bounds that divide charge ids, which are hexadecimal digits of a digest, into equal parts."""
+    parts = -(-rows // _SORTED_ROWS)
+    bounds = ["", *(f"{number * 16**8 // parts:08x}" for number in range(1, parts)), "g"]
+    yield from zip(bounds, bounds[1:], strict=False)
+
+
+def _within(piece: Sequence[Rows]) -> tuple[str, dict[str, str]]:
+    """The condition for a piece of `cut` and its parameters."""
+    first, last = piece[0], piece[-1]
+    values = {"first": first.centre, "last": last.centre}
+    if first.centre != last.centre:
+        return "cost_centre BETWEEN $first AND $last", values
+    values |= {"from": first.date, "to": last.date}
+    return "cost_centre BETWEEN $first AND $last AND charge_date BETWEEN $from AND $to", values

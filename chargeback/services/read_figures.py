@@ -1,0 +1,110 @@
+"""The figures of some cost centres at a time, read back from the sums of the period."""
+
+from collections import defaultdict
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import duckdb
+
+from chargeback.domain.figures import (
+    Corrected,
+    Correction,
+    DayCost,
+    Figures,
+    OpenUsage,
+    Rate,
+    Share,
+    SharedPart,
+    Standing,
+)
+from chargeback.domain.movers import Charged, Mover, movers
+
+MOVED_BY = ("application", "model")
+
+_KINDS_OF_USE = ("deployment_type", "region", "service_tier", "variant", "meter", "shared_cost", "corrects_period")
+
+_OWN = "FROM sums.{table} WHERE cost_centre BETWEEN $first AND $last"
+_COLUMNS = {
+    "days": "charge_date, kind, model, cost, requests, unknown",
+    "shares": "view, kind, place, label, members, cost, requests, unknown",
+    "items": f"later, kind, {', '.join((*MOVED_BY, *_KINDS_OF_USE))}, unit, quantity, cost",
+    "open_usage": "state, model, deployment, meter, unit, quantity, cost",
+    "shared": "shared_cost, meter, allocation_basis, least, most, cost",
+    "corrections": "corrects_period, charge_date, corrects_charge_id, model, meter, unit, quantity, cost",
+    "corrected": "corrects_period, cost, rows",
+    "rates": "pricing_currency, exchange_rate, exchange_rate_date, exchange_rate_source",
+}
+_DAYS_BELOW = """
+SELECT
+    charge_date, split_part(substr(cost_centre, $length + 2), '/', 1) AS child,
+    sum(cost), sum(requests)::BIGINT, sum(unknown)::BIGINT
+FROM sums.days
+WHERE kind <> 'correction' AND (cost_centre = $path OR starts_with(cost_centre, $path || '/'))
+GROUP BY ALL
+ORDER BY ALL
+"""
+
+
+@dataclass(frozen=True, slots=True)
+class Covered:
+    """A cost centre that gets a statement, with what it lists below itself; see `Figures`."""
+
+    standing: Standing
+    descendants: tuple[Standing, ...]
+    unlisted: int
+
+
+def read_figures(
+    engine: duckdb.DuckDBPyConnection, centres: Sequence[Covered], *, compared: bool
+) -> Iterator[Figures]:
+    """The figures of consecutive cost centres; `engine` has the sums attached as `sums`."""
+    found = {table: _by_centre(engine, table, centres) for table in _COLUMNS}
+    for centre in centres:
+        path = centre.standing.path
+        rows = {table: by_centre.get(path, []) for table, by_centre in found.items()}
+        yield Figures(
+            centre.standing,
+            centre.descendants,
+            centre.unlisted,
+            days=[DayCost(*row) for row in rows["days"] if row[1] != "correction"],
+            days_below=_days_below(engine, path) if centre.descendants else (),
+            shares=_shares(rows["shares"]),
+            movers=_movers(rows["items"]) if compared else (),
+            open_usage=[OpenUsage(*row) for row in rows["open_usage"]],
+            shared=[SharedPart(*row) for row in rows["shared"]],
+            corrections=[Correction(*row) for row in rows["corrections"]],
+            corrected=[Corrected(*row) for row in rows["corrected"]],
+            rates=[Rate(*row) for row in rows["rates"]],
+        )
+
+
+def _by_centre(
+    engine: duckdb.DuckDBPyConnection, table: str, centres: Sequence[Covered]
+) -> dict[str, list[tuple[Any, ...]]]:
+    query = f"SELECT cost_centre, {_COLUMNS[table]} {_OWN.format(table=table)} ORDER BY ALL"
+    between = {"first": centres[0].standing.path, "last": centres[-1].standing.path}
+    found: dict[str, list[tuple[Any, ...]]] = defaultdict(list)
+    for centre, *row in engine.execute(query, between).fetchall():
+        found[centre].append(tuple(row))
+    return found
+
+
+def _days_below(engine: duckdb.DuckDBPyConnection, path: str) -> list[DayCost]:
+    rows = engine.execute(_DAYS_BELOW, {"path": path, "length": len(path)}).fetchall()
+    return [DayCost(date, "usage", child, *sums) for date, child, *sums in rows]
+
+
+def _shares(rows: Sequence[tuple[Any, ...]]) -> dict[str, list[Share]]:
+    shares: dict[str, list[Share]] = defaultdict(list)
+    for view, kind, _, *share in sorted(rows, key=lambda row: (row[0], row[1] != "usage", row[1] != "shared", row[2])):
+        shares[view].append(Share(kind, *share))
+    return shares
+
+
+def _movers(rows: Sequence[tuple[Any, ...]]) -> list[Mover]:
+    spans: tuple[list[Charged], list[Charged]] = ([], [])
+    names = (*MOVED_BY, *_KINDS_OF_USE)
+    for later, kind, *values, unit, quantity, cost in rows:
+        spans[later].append(Charged(kind, dict(zip(names, values, strict=True)), unit, quantity, cost))
+    return movers(*spans, by=MOVED_BY)

@@ -1,0 +1,90 @@
+"""What statements need to know of every cost centre at once, summed in a few passes over the rows of the period.
+
+The sums are small tables in a file of their own, in which each worker finds its cost centres without reading the rows.
+"""
+
+from dataclasses import dataclass
+from decimal import Decimal
+from importlib.resources import files
+from pathlib import Path
+from tempfile import mkdtemp
+
+import duckdb
+
+from chargeback.domain.money import ZERO
+from chargeback.domain.statement import Rows
+from chargeback.services.settled import Settled
+
+MOST_MEMBERS = 10
+"""Models, applications and users with a bar of their own."""
+
+MOST_CORRECTIONS = 40
+"""Corrections of a cost centre that its page lists one by one."""
+
+_MOST_PAIRS = 400
+"""Pairs of application and model of a cost centre that may move: more would not change what the largest are."""
+
+
+@dataclass(frozen=True, slots=True)
+class Sums:
+    """Where the sums are, and what is known of all cost centres together.
+
+    Attributes:
+        path: the DuckDB file with the tables of `sum_statements.sql`.
+        counts: rows by cost centre and day, ascending.
+        costs: printed cost by cost centre.
+        previous: printed cost of the period before by cost centre; in the books' currency.
+        previous_currencies: that the period before was kept in; empty where it was never published.
+        last_day: of usage; empty without any.
+    """
+
+    path: Path
+    counts: list[Rows]
+    costs: dict[str, Decimal]
+    previous: dict[str, Decimal]
+    previous_currencies: tuple[str, ...]
+    last_day: str
+
+
+def sum_statements(settled: Settled, folder: Path, *, memory_limit_mb: int = 128) -> Sums:
+    """Sum the rows for all statements into a file in `folder`."""
+    path = folder / "sums.duckdb"
+    config = {"memory_limit": f"{memory_limit_mb}MB", "threads": 2, "temp_directory": mkdtemp(dir=folder)}
+    with duckdb.connect(path, config=config) as engine:
+        engine.execute(f"ATTACH {_quoted(str(settled.database))} AS settled (READ_ONLY)")
+        engine.execute("USE settled")
+        for statement in _statements(settled):
+            engine.execute(statement)
+        return Sums(
+            path,
+            [Rows(*row) for row in _all(engine, "SELECT cost_centre, charge_date, sum(rows)::BIGINT FROM sums.days")],
+            dict(_all(engine, "SELECT cost_centre, sum(cost) FROM sums.days")),
+            {
+                centre: cost
+                for centre, currency, cost in _all(engine, "SELECT cost_centre, currency, sum(cost) FROM sums.previous")
+                if currency == settled.currency
+            },
+            tuple(currency for (currency,) in _all(engine, "SELECT currency FROM sums.previous")),
+            max((day for (day,) in _all(engine, "SELECT max(charge_date) FROM sums.days WHERE kind = 'usage'")), default="") or "",
+        )
+
+
+def _all(engine: duckdb.DuckDBPyConnection, query: str) -> list[tuple]:
+    return engine.execute(f"{query} GROUP BY ALL ORDER BY ALL").fetchall()
+
+
+def _quoted(text: str) -> str:
+    return "'" + text.replace("'", "''") + "'"
+
+
+def _statements(settled: Settled) -> list[str]:
+    text = (files("chargeback.services") / "sum_statements.sql").read_text("utf-8")
+    for name, value in {
+        "{decimals}": settled.decimals,
+        "{currency}": settled.currency.replace("'", "''"),
+        "{most}": MOST_MEMBERS,
+        "{most_pairs}": _MOST_PAIRS,
+        "{most_corrections}": MOST_CORRECTIONS,
+    }.items():
+        text = text.replace(name, str(value))
+    return [part.partition("\n")[2] for part in text.split("-- name:")[1:]]
