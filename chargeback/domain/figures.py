@@ -26,9 +26,9 @@ class Standing:
     previous: Decimal
     cost_with_below: Decimal
     previous_with_below: Decimal
-    unknown: int = 0
-    unknown_with_below: int = 0
-    budget: Budget | None = None
+    unknown: int
+    unknown_with_below: int
+    budget: Budget | None
 
 
 class Share(NamedTuple):

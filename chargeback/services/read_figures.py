@@ -37,7 +37,7 @@ _COLUMNS = {
 }
 _DAYS_BELOW = """
 SELECT
-    charge_date, split_part(substr(cost_centre, $length + 2), '/', 1) AS child,
+    charge_date, kind, split_part(substr(cost_centre, $length + 2), '/', 1) AS child,
     sum(cost), sum(requests)::BIGINT, sum(unknown)::BIGINT
 FROM sums.days
 WHERE kind <> 'correction' AND (cost_centre = $path OR starts_with(cost_centre, $path || '/'))
@@ -92,7 +92,7 @@ def _by_centre(
 
 def _days_below(engine: duckdb.DuckDBPyConnection, path: str) -> list[DayCost]:
     rows = engine.execute(_DAYS_BELOW, {"path": path, "length": len(path)}).fetchall()
-    return [DayCost(date, "usage", child, *sums) for date, child, *sums in rows]
+    return [DayCost(*row) for row in rows]
 
 
 def _shares(rows: Sequence[tuple[Any, ...]]) -> dict[str, list[Share]]:

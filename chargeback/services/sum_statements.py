@@ -8,10 +8,10 @@ from decimal import Decimal
 from importlib.resources import files
 from pathlib import Path
 from tempfile import mkdtemp
+from typing import Any
 
 import duckdb
 
-from chargeback.domain.money import ZERO
 from chargeback.domain.statement import Rows
 from chargeback.services.settled import Settled
 
@@ -33,6 +33,7 @@ class Sums:
         path: the DuckDB file with the tables of `sum_statements.sql`.
         counts: rows by cost centre and day, ascending.
         costs: printed cost by cost centre.
+        unknown: rows whose cost is not known yet, by cost centre.
         previous: printed cost of the period before by cost centre; in the books' currency.
         previous_currencies: that the period before was kept in; empty where it was never published.
         last_day: of usage; empty without any.
@@ -41,6 +42,7 @@ class Sums:
     path: Path
     counts: list[Rows]
     costs: dict[str, Decimal]
+    unknown: dict[str, Decimal]
     previous: dict[str, Decimal]
     previous_currencies: tuple[str, ...]
     last_day: str
@@ -55,21 +57,24 @@ def sum_statements(settled: Settled, folder: Path, *, memory_limit_mb: int = 128
         engine.execute("USE settled")
         for statement in _statements(settled):
             engine.execute(statement)
-        return Sums(
-            path,
-            [Rows(*row) for row in _all(engine, "SELECT cost_centre, charge_date, sum(rows)::BIGINT FROM sums.days")],
-            dict(_all(engine, "SELECT cost_centre, sum(cost) FROM sums.days")),
-            {
-                centre: cost
-                for centre, currency, cost in _all(engine, "SELECT cost_centre, currency, sum(cost) FROM sums.previous")
-                if currency == settled.currency
-            },
-            tuple(currency for (currency,) in _all(engine, "SELECT currency FROM sums.previous")),
-            max((day for (day,) in _all(engine, "SELECT max(charge_date) FROM sums.days WHERE kind = 'usage'")), default="") or "",
-        )
+        return _known(engine, path, settled.currency)
 
 
-def _all(engine: duckdb.DuckDBPyConnection, query: str) -> list[tuple]:
+def _known(engine: duckdb.DuckDBPyConnection, path: Path, currency: str) -> Sums:
+    previous = _all(engine, "SELECT currency, cost_centre, sum(cost) FROM sums.previous")
+    days = _all(engine, "SELECT kind, max(charge_date) FROM sums.days")
+    return Sums(
+        path,
+        counts=[Rows(*row) for row in _all(engine, "SELECT cost_centre, charge_date, sum(rows)::BIGINT FROM sums.days")],
+        costs=dict(_all(engine, "SELECT cost_centre, sum(cost) FROM sums.days")),
+        unknown=dict(_all(engine, "SELECT cost_centre, sum(unknown)::DECIMAL(38, 0) FROM sums.days")),
+        previous={centre: cost for known, centre, cost in previous if known == currency},
+        previous_currencies=tuple(sorted({known for known, _, _ in previous})),
+        last_day=dict(days).get("usage", ""),
+    )
+
+
+def _all(engine: duckdb.DuckDBPyConnection, query: str) -> list[tuple[Any, ...]]:
     return engine.execute(f"{query} GROUP BY ALL ORDER BY ALL").fetchall()
 
 
