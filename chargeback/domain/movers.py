@@ -13,9 +13,9 @@ from chargeback.domain.money import EXACT, ZERO, total
 PARTS = ("volume", "price", "mix", "new", "shared", "correction")
 """Why a mover moved.
 
-`volume`: more or less of it was used; `price`: the same cost more or less; `mix`: what was used was of dearer or cheaper
-kinds (another meter, region, tier …); `new`: it was not used in the earlier span at all, or no longer in the later one;
-`shared`: its part of costs that are split; `correction`: what earlier periods should have said.
+`volume`: more or less of it was used; `price`: the same cost more or less; `mix`: what was used was of dearer or
+cheaper kinds (another meter, region, tier …); `new`: it was not used in the earlier span at all, or no longer in the
+later one; `shared`: its part of costs that are split; `correction`: what earlier periods should have said.
 """
 
 _RATIO = Context(prec=120, rounding=ROUND_HALF_EVEN, traps=[InvalidOperation])
@@ -84,7 +84,9 @@ def movers(before: Iterable[Charged], after: Iterable[Charged], by: Sequence[str
     Every mover of either span is there, also one that did not move, so that the changes sum to the change of the whole.
     """
     spans = _grouped(before, by), _grouped(after, by)
-    found = [_mover(kind, key, *(span.get((kind, key), {}) for span in spans)) for kind, key in {**spans[0], **spans[1]}]
+    found = [
+        _mover(kind, key, *(span.get((kind, key), {}) for span in spans)) for kind, key in {**spans[0], **spans[1]}
+    ]
     return sorted(found, key=lambda mover: (-abs(mover.change), mover.kind, mover.key))
 
 
@@ -109,15 +111,17 @@ def _grouped(charged: Iterable[Charged], by: Sequence[str]) -> dict[tuple[str, t
 
 
 def _mover(kind: str, key: tuple[str, ...], before: _Units, after: _Units) -> Mover:
-    costs = [total([amount for items in units.values() for _, amount in items.values()]) for units in (before, after)]
+    old, new = (
+        total([amount for items in units.values() for _, amount in items.values()]) for units in (before, after)
+    )
     changes: list[tuple[str, Decimal]] = []
     if kind == "usage":
         for unit in {**before, **after}:
             changes.extend(_changes(before.get(unit, {}), after.get(unit, {})))
     else:
-        changes.append((kind, EXACT.subtract(costs[1], costs[0])))
+        changes.append((kind, EXACT.subtract(new, old)))
     parts = {part: total([amount for name, amount in changes if name == part]) for part in PARTS}
-    return Mover(kind, key, *costs, {part: amount for part, amount in parts.items() if amount})
+    return Mover(kind, key, old, new, {part: amount for part, amount in parts.items() if amount})
 
 
 def _changes(before: Mapping[_Item, Amount], after: Mapping[_Item, Amount]) -> Iterator[tuple[str, Decimal]]:

@@ -76,9 +76,7 @@ def folder_of(path: str) -> str:
 
 def _component(text: str) -> str:
     return "".join(
-        letter
-        if letter.isalnum() or letter in _KEPT
-        else "".join(f"~{byte:02x}" for byte in letter.encode())
+        letter if letter.isalnum() or letter in _KEPT else "".join(f"~{byte:02x}" for byte in letter.encode())
         for letter in text
     )
 

@@ -11,7 +11,8 @@ from decimal import Decimal
 from typing import Any, NamedTuple
 from xml.etree.ElementTree import Element
 
-import pygal
+from pygal.graph.horizontalstackedbar import HorizontalStackedBar
+from pygal.graph.stackedbar import StackedBar
 from pygal.style import Style
 
 _WIDTH = 900
@@ -37,13 +38,13 @@ class Bar(NamedTuple):
 
 def by_day(days: Sequence[str], series: Sequence[Series], printed: Callable[[float], str], told: str) -> str:
     """Bars stacked for each day; `printed` writes an amount on the axis, `told` says what the chart shows."""
-    chart = pygal.StackedBar(**_options(printed), height=270, x_labels=days, margin_right=4, spacing=14)
+    chart = StackedBar(**_options(printed), height=270, x_labels=days, margin_right=4, spacing=14)
     return _rendered(chart, series, told)
 
 
 def by_name(bars: Sequence[Bar], printed: Callable[[float], str], told: str) -> str:
     """A horizontal bar for each name, the first on top."""
-    chart = pygal.HorizontalStackedBar(
+    chart = HorizontalStackedBar(
         **_options(printed) | {"width": _WIDTH // 2},
         height=52 + _ROW * len(bars),
         x_labels=[_shortened(bar.name) for bar in reversed(bars)],

@@ -1,5 +1,6 @@
 """The statements of some cost centres, written as files; runs in a process of its own."""
 
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -47,24 +48,27 @@ def draw_statements(part: Part) -> list[Drawn]:
         # Processes that spill into one folder would overwrite one another's files.
         engine.execute(f"SET temp_directory = {_quoted(part.folder / 'spill')}")
         engine.execute(f"ATTACH {_quoted(part.sums)} AS sums (READ_ONLY)")
-        _write_csv(engine, part)
+        rows = _write_csv(engine, part)
         renderer = Renderer(part.period)
         drawn = []
         figures = read_figures(engine, part.centres, compared=part.period.compared)
         for number, each in enumerate(figures):
             html = part.folder / f"{number}.html"
             html.write_bytes(renderer.page(each))
-            drawn.append(Drawn(each.standing.path, each.standing.rows, part.folder / f"{number}.csv", html))
+            drawn.append(Drawn(each.standing.path, rows[each.standing.path], part.folder / f"{number}.csv", html))
         return drawn
 
 
-def _write_csv(engine: duckdb.DuckDBPyConnection, part: Part) -> None:
+def _write_csv(engine: duckdb.DuckDBPyConnection, part: Part) -> Counter[str]:
+    rows: Counter[str] = Counter()
     files = {covered.standing.path: part.folder / f"{number}.csv" for number, covered in enumerate(part.centres)}
     for file in files.values():
         file.write_bytes(csv_line(COLUMNS))
-    for centre, _, lines in list_charges(engine, part.period.settled.period, part.counts):
-        with files[centre].open("ab") as file:
-            file.write(lines)
+    for centre, count, lines in list_charges(engine, part.period.settled.period, part.counts):
+        with files[centre].open("ab") as out:
+            out.write(lines)
+        rows[centre] += count
+    return rows
 
 
 def _quoted(path: Path) -> str:

@@ -5,12 +5,12 @@ days of one, and on a day with more rows than that, equal parts by charge id.
 """
 
 from collections.abc import Iterator, Sequence
-from itertools import groupby
+from itertools import groupby, pairwise
 
 import duckdb
 
-from chargeback.domain.rows import COLUMNS as TYPES
 from chargeback.domain.report import cell
+from chargeback.domain.rows import COLUMNS as TYPES
 from chargeback.domain.rows import EXACT, PRICE, TEXT
 from chargeback.domain.statement import COLUMNS, Rows, cut
 
@@ -22,6 +22,20 @@ _CARE = r'[,"\r\n]|(^|\x1f)[=+\-@\t]'
 
 _TEXTS = [index for index, column in enumerate(COLUMNS) if TYPES.get(column) == TEXT]
 _ORDER = ("charge_date", "subscription_id", "app_id", "model", "user", "meter", "charge_id")
+_STAGED = """
+CREATE OR REPLACE TEMP TABLE staged AS
+SELECT
+    cost_centre, {order},
+    CASE WHEN plain THEN concat_ws(',', {printed}) END AS line,
+    CASE WHEN NOT plain THEN [{printed}] END AS cells
+FROM (SELECT *, NOT regexp_matches(concat_ws(chr(31), {texts}), '{care}') AS plain FROM rows)
+WHERE """
+_SORTED = """
+SELECT cost_centre, line, cells
+FROM staged
+WHERE {within} AND charge_id >= $id AND charge_id < $end
+ORDER BY cost_centre, {order}, line, cells
+"""
 
 Lines = tuple[str, int, bytes]
 """A cost centre, how many lines, and the lines."""
@@ -29,17 +43,12 @@ Lines = tuple[str, int, bytes]
 
 def _stage(period: str) -> str:
     """The statement that prints rows: as a line where no text asks for care, else as cells for `domain.report.cell`."""
-    printed = [_printed(column, period) for column in COLUMNS]
-    return f"""
-        CREATE OR REPLACE TEMP TABLE staged AS
-        SELECT
-            cost_centre, {_listed(_ORDER)},
-            CASE WHEN plain THEN concat_ws(',', {', '.join(printed)}) END AS line,
-            CASE WHEN NOT plain THEN [{', '.join(printed)}] END AS cells
-        FROM (
-            SELECT *, NOT regexp_matches(concat_ws(chr(31), {_listed([COLUMNS[index] for index in _TEXTS])}), '{_CARE}') AS plain FROM rows
-        )
-    """
+    return _STAGED.format(
+        order=_listed(_ORDER),
+        printed=", ".join(_printed(column, period) for column in COLUMNS),
+        texts=_listed([COLUMNS[index] for index in _TEXTS]),
+        care=_CARE,
+    )
 
 
 def _printed(column: str, period: str) -> str:
@@ -60,7 +69,7 @@ def list_charges(engine: duckdb.DuckDBPyConnection, period: str, counts: Sequenc
     stage = _stage(period)
     for piece in cut(counts, _STAGED_ROWS):
         where, values = _within(piece)
-        engine.execute(f"{stage} WHERE {where}", values)
+        engine.execute(stage + where, values)
         for part in cut(piece, _SORTED_ROWS):
             yield from _sorted(engine, part)
     engine.execute("DROP TABLE IF EXISTS staged")
@@ -71,8 +80,7 @@ def _sorted(engine: duckdb.DuckDBPyConnection, part: Sequence[Rows]) -> Iterator
     # Only a single day can have more rows than may be sorted at once.
     for first, end in _ids(sum(each.rows for each in part)):
         result = engine.execute(
-            f"SELECT cost_centre, line, cells FROM staged WHERE {where} AND charge_id >= $id AND charge_id < $end"
-            f" ORDER BY cost_centre, {_listed(_ORDER)}, line",
+            _SORTED.format(within=where, order=_listed(_ORDER)),
             values | {"id": first, "end": end},
         )
         while rows := result.fetchmany(_FETCHED_ROWS):
@@ -90,8 +98,8 @@ def _line(cells: list[str]) -> str:
 def _ids(rows: int) -> Iterator[tuple[str, str]]:
     """Bounds that divide charge ids, which are hexadecimal digits of a digest, into equal parts."""
     parts = -(-rows // _SORTED_ROWS)
-    bounds = ["", *(f"{number * 16**8 // parts:08x}" for number in range(1, parts)), "g"]
-    yield from zip(bounds, bounds[1:], strict=False)
+    bounds = ["", *(f"{number * 16**8 // parts:08x}" for number in range(1, parts)), "\U0010ffff"]
+    yield from pairwise(bounds)
 
 
 def _within(piece: Sequence[Rows]) -> tuple[str, dict[str, str]]:

@@ -43,7 +43,7 @@ def exact(amount: Decimal, places: int, *, plus: bool = False) -> Markup:
 
 def at_least(shown: str, unknown: int) -> Markup:
     """An amount, marked where something in it has no cost yet."""
-    return Markup("\N{GREATER-THAN OR EQUAL TO}\N{NARROW NO-BREAK SPACE}{}").format(shown) if unknown else Markup(escape(shown))  # noqa: S704
+    return Markup("\N{GREATER-THAN OR EQUAL TO}\N{NARROW NO-BREAK SPACE}{}").format(shown) if unknown else escape(shown)
 
 
 def number(quantity: Decimal | int) -> str:

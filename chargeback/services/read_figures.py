@@ -55,9 +55,7 @@ class Covered:
     unlisted: int
 
 
-def read_figures(
-    engine: duckdb.DuckDBPyConnection, centres: Sequence[Covered], *, compared: bool
-) -> Iterator[Figures]:
+def read_figures(engine: duckdb.DuckDBPyConnection, centres: Sequence[Covered], *, compared: bool) -> Iterator[Figures]:
     """The figures of consecutive cost centres; `engine` has the sums attached as `sums`."""
     found = {table: _by_centre(engine, table, centres) for table in _COLUMNS}
     for centre in centres:

@@ -28,6 +28,7 @@ _MONTHS = (
     "December",
 )  # fmt: skip
 _DOT = " · "
+_BETWEEN = Markup(" · ")
 _VIEWS = {"model": "By model", "application": "By application", "user": "By user"}
 
 
@@ -176,7 +177,7 @@ def _short(application: str) -> str:
 def isolated(application: str) -> Markup:
     """An application's subscription and id, each in its own direction of writing."""
     parts = application.rpartition(_DOT)
-    return Markup(_DOT).join(Markup("<bdi>{}</bdi>").format(part) for part in parts[::2] if part)
+    return _BETWEEN.join(Markup("<bdi>{}</bdi>").format(part) for part in parts[::2] if part)
 
 
 def _why(figures: Figures, places: int) -> Why:

@@ -51,7 +51,11 @@ class Sums:
 def sum_statements(settled: Settled, folder: Path, *, memory_limit_mb: int = 128) -> Sums:
     """Sum the rows for all statements into a file in `folder`."""
     path = folder / "sums.duckdb"
-    config = {"memory_limit": f"{memory_limit_mb}MB", "threads": 2, "temp_directory": mkdtemp(dir=folder)}
+    config: dict[str, str | bool | int | float | list[str]] = {
+        "memory_limit": f"{memory_limit_mb}MB",
+        "threads": 2,
+        "temp_directory": mkdtemp(dir=folder),
+    }
     with duckdb.connect(path, config=config) as engine:
         engine.execute(f"ATTACH {_quoted(str(settled.database))} AS settled (READ_ONLY)")
         engine.execute("USE settled")
@@ -65,7 +69,9 @@ def _known(engine: duckdb.DuckDBPyConnection, path: Path, currency: str) -> Sums
     days = _all(engine, "SELECT kind, max(charge_date) FROM sums.days")
     return Sums(
         path,
-        counts=[Rows(*row) for row in _all(engine, "SELECT cost_centre, charge_date, sum(rows)::BIGINT FROM sums.days")],
+        counts=[
+            Rows(*row) for row in _all(engine, "SELECT cost_centre, charge_date, sum(rows)::BIGINT FROM sums.days")
+        ],
         costs=dict(_all(engine, "SELECT cost_centre, sum(cost) FROM sums.days")),
         unknown=dict(_all(engine, "SELECT cost_centre, sum(unknown)::DECIMAL(38, 0) FROM sums.days")),
         previous={centre: cost for known, centre, cost in previous if known == currency},

@@ -64,7 +64,7 @@ class Days:
 
 
 def tabulate_days(period: str, days: Sequence[DayCost], told: str) -> Days:
-    """Days with something on them, by the things that cost most. Shared costs are no use of a day: no chart has them."""
+    """Days with something on them, by the things that cost most; the chart is of usage alone, not of shared costs."""
     things: dict[tuple[str, str], list[DayCost]] = defaultdict(list)
     for day in days:
         things[day.kind, day.label if day.kind == "usage" else ""].append(day)

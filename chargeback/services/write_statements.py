@@ -14,6 +14,7 @@ from pathlib import Path
 from shutil import rmtree
 from tempfile import TemporaryDirectory
 
+from chargeback.domain.allocation import UNALLOCATED
 from chargeback.domain.figures import Standing
 from chargeback.domain.money import ZERO
 from chargeback.domain.statement import Rows, below, covered, listed, name_of, with_below
@@ -74,20 +75,20 @@ def _parts(settled: Settled, sums: Sums, folder: Path) -> list[Part]:
     for each in sums.counts:
         counts[each.centre].append(each)
     groups: list[list[Covered]] = []
-    rows = _PART_ROWS
-    for each in _covered(settled, sums):
-        rows += each.standing.rows
-        if rows > _PART_ROWS or len(groups[-1]) == _PART_CENTRES:
+    rows = 0
+    for centre in _covered(settled, sums):
+        rows += centre.standing.rows
+        if not groups or rows > _PART_ROWS or len(groups[-1]) == _PART_CENTRES:
             groups.append([])
-            rows = each.standing.rows
-        groups[-1].append(each)
+            rows = centre.standing.rows
+        groups[-1].append(centre)
     return [
         Part(
             folder / f"part-{number}",
             period,
             sums.path,
             group,
-            [day for each in group for day in counts[each.standing.path]],
+            [day for centre in group for day in counts[centre.standing.path]],
         )
         for number, group in enumerate(groups)
     ]
@@ -103,7 +104,7 @@ def _covered(settled: Settled, sums: Sums) -> Iterator[Covered]:
     standings = {
         path: Standing(
             path=path,
-            name=settled.centres.get(path, path.rpartition("/")[2]),
+            name="Unallocated" if path == UNALLOCATED else settled.centres.get(path, path.rpartition("/")[2]),
             rows=rows[path],
             cost=sums.costs.get(path, ZERO),
             previous=sums.previous.get(path, ZERO),
@@ -120,9 +121,7 @@ def _covered(settled: Settled, sums: Sums) -> Iterator[Covered]:
         yield Covered(standings[path], tuple(standings[each] for each in shown), len(descendants) - len(shown))
 
 
-async def _draw(
-    parts: Sequence[Part], executor: Executor, period: str, files: Files, progress: Progress
-) -> None:
+async def _draw(parts: Sequence[Part], executor: Executor, period: str, files: Files, progress: Progress) -> None:
     """Draw the parts in order, two ahead of the one that is uploaded."""
     loop = asyncio.get_running_loop()
     waiting = deque(parts)
