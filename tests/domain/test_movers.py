@@ -5,7 +5,7 @@ from random import Random
 from hypothesis import given
 from hypothesis import strategies as st
 
-from chargeback.domain.money import total
+from chargeback.domain.money import to_text, total
 from chargeback.domain.movers import PARTS, Charged, Mover, movers, summed
 
 amounts = st.decimals(min_value=0, max_value=10**9, places=12, allow_nan=False, allow_infinity=False)
@@ -34,7 +34,7 @@ def used(quantity: str, cost: str, *, model: str = "m", meter: str = "input", un
 
 def parts_of(before: Sequence[Charged], after: Sequence[Charged]) -> dict[str, str]:
     (mover,) = movers(before, after, by=["model"])
-    return {part: str(amount.normalize()) for part, amount in mover.parts.items()}
+    return {part: to_text(amount) for part, amount in mover.parts.items()}
 
 
 def test_more_of_the_same_at_the_same_price_is_volume() -> None:
