@@ -84,7 +84,7 @@ class SharedPart(NamedTuple):
 
 
 class Correction(NamedTuple):
-    """A correction: of which charge, and by how much."""
+    """A correction: of which charge, and by how much; None where that is not known yet."""
 
     period: str
     date: str
@@ -93,7 +93,7 @@ class Correction(NamedTuple):
     meter: str
     unit: str
     quantity: Decimal
-    cost: Decimal
+    cost: Decimal | None
 
 
 class Corrected(NamedTuple):

@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 from decimal import Decimal
+from functools import cache
 from importlib.resources import files
 from posixpath import dirname, relpath
 from typing import Any
@@ -29,6 +30,7 @@ _MONTHS = (
 )  # fmt: skip
 _DOT = " · "
 _BETWEEN = Markup(" · ")
+_SOURCES = ("statement.html.j2", "statement.css")
 _VIEWS = {"model": "By model", "application": "By application", "user": "By user"}
 
 
@@ -77,31 +79,35 @@ def month_name(period: str) -> str:
     return f"{_MONTHS[int(period[5:]) - 1]} {period[:4]}"
 
 
+@cache
+def _template(places: int) -> jinja2.Template:
+    """The template, for amounts with so many decimals; read and compiled once a process."""
+    folder = files("chargeback.services")
+    environment = jinja2.Environment(
+        loader=jinja2.DictLoader({name: (folder / name).read_text("utf-8") for name in _SOURCES}),
+        autoescape=True,
+        undefined=jinja2.StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+    environment.filters |= {
+        "cents": lambda amount, **given: cents(amount, places=min(2, places), **given),
+        "exact": lambda amount, **given: exact(amount, places, **given),
+        "number": number,
+        "at_least": at_least,
+        "css_text": css_text,
+        "month": month_name,
+    }
+    environment.globals |= {"percent": percent, "svg": Markup, "label": label, "isolated": isolated}
+    return environment.get_template(_SOURCES[0])
+
+
 class Renderer:
-    """Renders the statements of a period; the template is read once."""
+    """Renders the statements of a period."""
 
     def __init__(self, period: Period) -> None:
         self._period = period
-        folder = files("chargeback.services")
-        sources = {name: (folder / name).read_text("utf-8") for name in ("statement.html.j2", "statement.css")}
-        environment = jinja2.Environment(
-            loader=jinja2.DictLoader(sources),
-            autoescape=True,
-            undefined=jinja2.StrictUndefined,
-            trim_blocks=True,
-            lstrip_blocks=True,
-        )
-        places = period.settled.decimals
-        environment.filters |= {
-            "cents": lambda amount, **given: cents(amount, places=min(2, places), **given),
-            "exact": lambda amount, **given: exact(amount, places, **given),
-            "number": number,
-            "at_least": at_least,
-            "css_text": css_text,
-            "month": month_name,
-        }
-        environment.globals |= {"percent": percent, "svg": Markup, "label": label, "isolated": isolated}
-        self._template = environment.get_template("statement.html.j2")
+        self._template = _template(period.settled.decimals)
 
     def page(self, figures: Figures) -> bytes:
         """The page of one cost centre."""

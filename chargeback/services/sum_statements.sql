@@ -125,11 +125,11 @@ ORDER BY ALL
 CREATE TABLE sums.corrections AS
 SELECT
     cost_centre, corrects_period, charge_date, corrects_charge_id, model, meter, unit, quantity,
-    coalesce(cost, 0)::DECIMAL(38, {decimals}) AS cost,
+    cost
 FROM rows
 WHERE kind = 'correction'
 QUALIFY row_number() OVER (
-    PARTITION BY cost_centre ORDER BY abs(cost) DESC, corrects_period, charge_date, corrects_charge_id, charge_id
+    PARTITION BY cost_centre ORDER BY coalesce(abs(cost), 0) DESC, corrects_period, charge_date, corrects_charge_id, charge_id
 ) <= {most_corrections}
 ORDER BY cost_centre, corrects_period, charge_date, corrects_charge_id, charge_id
 

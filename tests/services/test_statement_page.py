@@ -101,7 +101,7 @@ async def test_the_five_largest_models_have_a_colour_and_the_others_share_one(tm
     found = await page(tmp_path, [priced(f"{number + 1}", model=model) for number, model in enumerate(MODELS)])
 
     head, day, whole = found.tables["days"]
-    assert head == ["Day", "Calls", "model-h", "model-g", "model-", "model-e", "model-d", "3 others", "Cost"]
+    assert head == ["Day", "Calls", "model-h", "model-g", "model-f", "model-e", "model-d", "3 others", "Cost"]
     assert [amount(each) for each in day[2:]] == [amount(each) for each in whole[2:]] == [8, 7, 6, 5, 4, 6, 36]
     assert found.charts["days"] == 1
     assert {f'<g class="{colour}">' in found.source for colour in ("c0", "c4", "others")} == {True}
@@ -239,7 +239,7 @@ async def test_links_lead_to_the_statements_above_and_below(tmp_path: Path) -> N
     found = await pages(tmp_path, [row(cost_centre="R&D/x y/deep")])
 
     def links(centre: str) -> set[str | None]:
-        return {attributes.get("hre") for tag, attributes in found.of(centre).tags if tag == "a"}
+        return {attributes.get("href") for tag, attributes in found.of(centre).tags if tag == "a"}
 
     assert "x~20y/statement-2026-03.html" in links("R&D")
     assert {"../statement-2026-03.html", "deep/statement-2026-03.html"} <= links("R&D/x y")

@@ -205,7 +205,8 @@ async def test_text_from_outside_stays_text(
 async def test_all_statements_together_are_the_period(
     tmp_path_factory: pytest.TempPathFactory, drawn: list[tuple[str, str, Decimal | None]]
 ) -> None:
-    rows = [row(cost_centre=centre, kind=kind, cost=cost, exact_cost=cost) for centre, kind, cost in drawn]
+    part = {"allocated_ratio": Decimal("0.5"), "corrects_period": "2026-01"}
+    rows = [row(cost_centre=centre, kind=kind, cost=cost, exact_cost=cost, **part) for centre, kind, cost in drawn]
     of = settled(tmp_path_factory.mktemp("sums"), rows)
 
     files, content = await written(of)

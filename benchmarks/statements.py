@@ -1,0 +1,145 @@
+"""How fast statements are written: `python -m benchmarks.statements [CENTRES] [ROWS] [WORKERS]`."""
+
+import asyncio
+import subprocess
+import sys
+import tempfile
+import threading
+import time
+from datetime import UTC, datetime
+from decimal import Decimal
+from pathlib import Path
+
+import duckdb
+import psutil
+
+from benchmarks.publish import CountingReports
+from chargeback.domain.budgets import Budget
+from chargeback.domain.rows import columns
+from chargeback.services.files import Files
+from chargeback.services.settled import Settled
+from chargeback.services.write_statements import write_statements
+
+DECIMALS = 6
+_MADE = {
+    "kind": "CASE WHEN i % 5000 = 0 THEN 'shared' WHEN i % 3000 = 0 THEN 'correction' ELSE 'usage' END",
+    "charge_id": "md5(i::VARCHAR || '{month}')",
+    "charge_date": "printf('{month}-%02d', 1 + i * 31 // {rows})",
+    "cost_centre": "printf('company/unit-%02d/team-%04d', centre % 40, centre)",
+    "subscription_id": "printf('team-%05d', centre * 10 + i % 7)",
+    "product_id": "'standard'",
+    "user": "printf('user%03d@example.com', hash(i) % 97)",
+    "company": "'Example Company'",
+    "billing_code": "printf('BC-%03d', hash(i) % 50)",
+    "operation": "'chat.completions'",
+    "provider": "'azure-openai'",
+    "model": "['gpt-4o-2024-11-20', 'gpt-5-mini-2025-08-07', 'o4-mini-2025-04-16', 'text-embedding-3-large',"
+    " 'gpt-4.1-nano-2025-04-14', 'whisper', 'dall-e-3'][1 + (hash(i // 4) % 7)::BIGINT]",
+    "deployment": "'gpt-4o'",
+    "deployment_type": "'GlobalStandard'",
+    "region": "'swedencentral'",
+    "service_tier": "'default'",
+    "tenant_id": "'2f3c8a54-6f5e-4c26-8a6b-0d0f7a3f5b11'",
+    "app_id": "printf('9d1f6a0e-0000-4000-8000-%012d', centre * 10 + i % 7)",
+    "backend": "'aoai-swedencentral-01.openai.azure.com'",
+    "allocation_rule": "'by-subscription'",
+    "meter": "['input_tokens', 'cached_input_tokens', 'output_tokens', 'requests'][1 + i % 4]",
+    "unit": "CASE WHEN i % 4 = 3 THEN 'requests' ELSE 'tokens' END",
+    "quantity": "1 + hash(i) % 10000000",
+    "state": "'exact'",
+    "requests": "CASE WHEN i % 4 = 3 THEN 1 + i % 100 ELSE 0 END",
+    "price_id": "'azure-openai/gpt-4o/any/GlobalStandard/default/input_tokens@2024-11-20T00Z'",
+    "price_unit": "'1000000 tokens'",
+    "unit_price": "2.5",
+    "pricing_currency": "'USD'",
+    "exchange_rate": "1",
+    "currency": "'USD'",
+    "cost": "((1 + hash(i) % 10000000) * 0.0000025)::DECIMAL(38, 6)",
+    "exact_cost": "((1 + hash(i) % 10000000) * 0.0000025)::DECIMAL(38, 18)",
+    "corrects_period": "'2026-01'",
+    "shared_cost": "'ptu'",
+    "allocation_basis": "'usage'",
+    "allocated_ratio": "0.125",
+}  # fmt: skip
+
+
+def make(folder: Path, centres: int, rows: int) -> None:
+    """Rows of a period, in a process of its own, whose memory is not measured.
+
+    They are in the order of days, as the books give them: each centre's are spread over the file.
+    """
+    database = folder / "settled.duckdb"
+    with duckdb.connect(database, config={"memory_limit": "256MB", "temp_directory": f"{folder}/make"}) as engine:
+        for table, month, count in (("rows", "2026-03", rows), ("previous_rows", "2026-02", rows // 2)):
+            made = {name: "''" if kind == "VARCHAR" else "NULL" for name, kind in columns(DECIMALS).items()} | _MADE
+            listed = ", ".join(
+                f'({made[name].format(month=month, rows=count)})::{kind} AS "{name}"'
+                for name, kind in columns(DECIMALS).items()
+            )
+            engine.execute(
+                f"CREATE TABLE {table} AS SELECT {listed} FROM"
+                f" (SELECT i, (hash(i // 4) % {centres})::BIGINT AS centre FROM range({count}) made(i))"
+            )
+
+
+def settled(folder: Path) -> Settled:
+    """The period that was made in a folder."""
+    return Settled(
+        folder / "settled.duckdb", "2026-03", datetime(2026, 3, 1, tzinfo=UTC), datetime(2026, 4, 1, tzinfo=UTC), "UTC", "USD", DECIMALS,
+        is_closed=False, previous="2026-02", centres={"company": "Company"},
+        budgets=(Budget("company", Decimal(1_000_000), "USD", (80, 100)),),
+    )  # fmt: skip
+
+
+class Watch(threading.Thread):
+    """The largest memory that this process and those that it started held at once, in bytes."""
+
+    def __init__(self) -> None:
+        super().__init__(daemon=True)
+        self.peak = 0
+        self.peak_of_one = 0
+        self.done = threading.Event()
+
+    def run(self) -> None:
+        me = psutil.Process()
+        while not self.done.wait(0.05):
+            held = []
+            for process in [me, *me.children(recursive=True)]:
+                try:
+                    held.append(process.memory_info().rss)
+                except psutil.NoSuchProcess:
+                    continue
+            self.peak = max(self.peak, sum(held))
+            self.peak_of_one = max(self.peak_of_one, *held)
+
+
+def measure(centres: int, rows: int, workers: int) -> None:
+    with tempfile.TemporaryDirectory() as name:
+        subprocess.run(
+            [sys.executable, "-m", "benchmarks.statements", "make", name, str(centres), str(rows)], check=True
+        )
+        of = settled(Path(name))
+        reports, watch = CountingReports(), Watch()
+        files = Files(reports, of.period)
+        watch.start()
+        start = time.perf_counter()
+        asyncio.run(write_statements(of, files, lambda doing, rows: None, workers=workers))
+        seconds = time.perf_counter() - start
+        watch.done.set()
+    written = sum(file.rows for file in files.written)
+    pages = [file.bytes for file in files.written if file.path.endswith(".html")]
+    print(
+        f"{len(pages):,} statements of {written:,} rows, {workers} workers: {seconds:.1f} s"
+        f" = {written / seconds:,.0f} rows/s, {len(pages) / seconds:.1f} statements/s;"
+        f" {reports.bytes / 1e6:.0f} MB, a page {sum(pages) / len(pages) / 1e3:.0f} KB;"
+        f" peak RSS of all processes {watch.peak >> 20} MB, of the largest {watch.peak_of_one >> 20} MB",
+        flush=True,
+    )
+
+
+if __name__ == "__main__":
+    if sys.argv[1:2] == ["make"]:
+        make(Path(sys.argv[2]), int(sys.argv[3]), int(sys.argv[4]))
+    else:
+        given = [int(argument) for argument in sys.argv[1:]] + [200, 200_000, 2][len(sys.argv) - 1 :]
+        measure(*given)
