@@ -70,6 +70,7 @@ def make(folder: Path, centres: int, rows: int) -> None:
     """
     database = folder / "settled.duckdb"
     with duckdb.connect(database, config={"memory_limit": "256MB", "temp_directory": f"{folder}/make"}) as engine:
+        engine.execute("SET enable_progress_bar = false")
         for table, month, count in (("rows", "2026-03", rows), ("previous_rows", "2026-02", rows // 2)):
             made = {name: "''" if kind == "VARCHAR" else "NULL" for name, kind in columns(DECIMALS).items()} | _MADE
             listed = ", ".join(

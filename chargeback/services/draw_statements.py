@@ -45,6 +45,7 @@ class Drawn:
 def draw_statements(part: Part) -> list[Drawn]:
     """Write the files of a part, in order of its cost centres."""
     with part.period.settled.connect() as engine:
+        engine.execute("SET enable_progress_bar = false")
         # Processes that spill into one folder would overwrite one another's files.
         engine.execute(f"SET temp_directory = {_quoted(part.folder / 'spill')}")
         engine.execute(f"ATTACH {_quoted(part.sums)} AS sums (READ_ONLY)")

@@ -20,6 +20,8 @@ from chargeback.domain.figures import (
 )
 from chargeback.domain.movers import Charged, Mover, movers
 
+_CENTRES_AT_ONCE = 10
+
 MOVED_BY = ("application", "model")
 
 _KINDS_OF_USE = ("deployment_type", "region", "service_tier", "variant", "meter", "shared_cost", "corrects_period")
@@ -56,7 +58,12 @@ class Covered:
 
 
 def read_figures(engine: duckdb.DuckDBPyConnection, centres: Sequence[Covered], *, compared: bool) -> Iterator[Figures]:
-    """The figures of consecutive cost centres; `engine` has the sums attached as `sums`."""
+    """The figures of consecutive cost centres, some at a time; `engine` has the sums attached as `sums`."""
+    for start in range(0, len(centres), _CENTRES_AT_ONCE):
+        yield from _read(engine, centres[start : start + _CENTRES_AT_ONCE], compared=compared)
+
+
+def _read(engine: duckdb.DuckDBPyConnection, centres: Sequence[Covered], *, compared: bool) -> Iterator[Figures]:
     found = {table: _by_centre(engine, table, centres) for table in _COLUMNS}
     for centre in centres:
         path = centre.standing.path

@@ -57,6 +57,7 @@ def sum_statements(settled: Settled, folder: Path, *, memory_limit_mb: int = 128
         "temp_directory": mkdtemp(dir=folder),
     }
     with duckdb.connect(path, config=config) as engine:
+        engine.execute("SET enable_progress_bar = false")
         engine.execute(f"ATTACH {_quoted(str(settled.database))} AS settled (READ_ONLY)")
         engine.execute("USE settled")
         for statement in _statements(settled):

@@ -25,8 +25,8 @@ from chargeback.services.render_statement import Period
 from chargeback.services.settled import Settled
 from chargeback.services.sum_statements import Sums, sum_statements
 
-_PART_CENTRES = 40
-_PART_ROWS = 300_000
+_PART_CENTRES = 100
+_PART_ROWS = 600_000
 _SMALL_CENTRES = 24
 _SMALL_ROWS = 100_000
 _MOST_WORKERS = 2
@@ -150,9 +150,12 @@ async def _upload(drawn: Sequence[Drawn], period: str, files: Files) -> None:
             await files.write(name_of(each.path, period, "csv"), CSV, _pieces(each.csv, each.rows))
             await files.write(name_of(each.path, period, "html"), HTML, _pieces(each.html, 0))
 
-    async with asyncio.TaskGroup() as group:
-        for _ in range(_UPLOADS):
-            group.create_task(upload())
+    uploads = [asyncio.ensure_future(upload()) for _ in range(_UPLOADS)]
+    try:
+        await asyncio.gather(*uploads)
+    finally:
+        for each in uploads:
+            each.cancel()
 
 
 async def _pieces(path: Path, rows: int) -> AsyncIterator[tuple[int, bytes]]:

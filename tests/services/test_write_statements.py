@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 from chargeback.adapters.memory import MemoryReports
 from chargeback.domain.allocation import UNALLOCATED
 from chargeback.domain.budgets import Budget
+from chargeback.domain.errors import StoreUnavailable
 from chargeback.domain.statement import COLUMNS
 from chargeback.services import list_charges, write_statements
 from chargeback.services.files import CSV, Files, whole
@@ -126,6 +127,19 @@ async def test_files_written_before_keep_their_place_in_the_manifest(tmp_path: P
     names = [file.path for file in files.written]
     assert names[0] == f"{PERIOD}/zebra.csv"
     assert names[1:] == sorted(names[1:])
+
+
+async def test_a_store_that_fails_ends_the_writing_with_its_own_error(tmp_path: Path) -> None:
+    class Failing(MemoryReports):
+        def create(self, path: str, content_type: str) -> Any:
+            if path.endswith(f"search/statement-{PERIOD}.html"):
+                raise StoreUnavailable("the reports are away")
+            return super().create(path, content_type)
+
+    files = Files(Failing(), PERIOD)
+
+    with pytest.raises(StoreUnavailable, match="away"):
+        await write_statements.write_statements(settled(tmp_path, [row()]), files, lambda doing, rows: None)
 
 
 async def test_worker_processes_write_the_same_bytes_as_this_one(
