@@ -96,6 +96,13 @@ class Container:
         return BlobReports(self.blobs, "reports")
 
     @cached_property
+    def closed_reports(self) -> "BlobReports":
+        """The files of closed periods, which nothing may change."""
+        from chargeback.adapters.blob_reports import BlobReports
+
+        return BlobReports(self.blobs, "closed")
+
+    @cached_property
     def counter(self) -> "RedisCounter":
         """The fast view of the open days."""
         from chargeback.adapters.redis_counter import RedisCounter, connect, entra_credentials

@@ -30,7 +30,7 @@ param principalId string = deployer().objectId
 @description('Optional. Whether a person or a pipeline deploys.')
 param principalType ('User' | 'ServicePrincipal') = 'User'
 
-@description('Optional. Entra group of finance, which may read the reports; empty for none.')
+@description('Optional. Entra group of finance, which may read the reports and the closed periods; empty for none.')
 param financeGroupId string = ''
 
 @description('Optional. Comma-separated addresses that alerts and budget warnings go to; empty for nobody.')
@@ -74,6 +74,9 @@ param auditSchedule string = '0 30 2 * * *'
 
 @description('Optional. When reports are published.')
 param publishSchedule string = '0 0 4 * * *'
+
+@description('Optional. When billing periods are closed that are due: their grace period is over.')
+param closeSchedule string = '0 0 5 * * *'
 
 @description('Optional. When streamed calls are settled.')
 param settleSchedule string = '0 10/15 * * * *'
@@ -205,6 +208,7 @@ module pipeline 'modules/pipeline.bicep' = {
       POST_SCHEDULE: postSchedule
       AUDIT_SCHEDULE: auditSchedule
       PUBLISH_SCHEDULE: publishSchedule
+      CLOSE_SCHEDULE: closeSchedule
       SETTLE_SCHEDULE: settleSchedule
       FORECAST_SCHEDULE: forecastSchedule
       SETTLE_DEADLINE_HOURS: string(settleDeadlineHours)

@@ -199,10 +199,10 @@ type retentionSettings = {
   rejectedEvents: int
   @minValue(1)
   @maxValue(365)
-  @description('Required. Deleted blobs, containers and superseded versions (reports excepted).')
+  @description('Required. Deleted blobs, containers and superseded versions (closed periods excepted).')
   softDelete: int
   @minValue(0)
-  @description('Required. No version of a report can be changed or deleted for so long; 0 switches this off.')
+  @description('Required. No file of a closed period can be changed or deleted for so long; 0 switches this off.')
   reportImmutability: int
   @minValue(7)
   @maxValue(90)

@@ -118,18 +118,13 @@ class CosmosBooks:
     async def put_summary(self, day: str, summary: Document, after: str | None, view: View = SUMS) -> None:
         """Set the summary, unless another run set it first."""
         document = {"id": view, "day": day, "kind": view, "summary": summary}
-        async with _translated(f"writing the summary of {day}"):
-            try:
-                if after is None:
-                    await self._container.create_item(document)
-                else:
-                    await self._container.replace_item(
-                        view, document, etag=after, match_condition=MatchConditions.IfNotModified
-                    )
-            except exceptions.CosmosHttpResponseError as error:
-                if error.status_code in _LOST:
-                    raise Superseded(f"the summary of {day} was written by another run") from error
-                raise
+        async with _translated(f"writing the summary of {day}"), _unless_lost(f"the summary of {day}"):
+            if after is None:
+                await self._container.create_item(document)
+            else:
+                await self._container.replace_item(
+                    view, document, etag=after, match_condition=MatchConditions.IfNotModified
+                )
 
     async def ping(self) -> None:
         """Raise `StoreUnavailable` unless the container answers."""
@@ -153,17 +148,34 @@ class CosmosControl:
 
     async def get(self, kind: str, name: str) -> Document | None:
         """One document."""
-        async with _translated(f"reading {kind}/{name}"):
-            try:
-                found = await self._container.read_item(name, partition_key=kind)
-            except exceptions.CosmosResourceNotFoundError:
-                return None
-        return dict(found["document"])
+        found = await self.get_versioned(kind, name)
+        return found[0] if found else None
 
     async def put(self, kind: str, name: str, document: Document) -> None:
         """Set one document."""
         async with _translated(f"writing {kind}/{name}"):
             await self._container.upsert_item({"id": name, "kind": kind, "document": document})
+
+    async def get_versioned(self, kind: str, name: str) -> tuple[Document, str] | None:
+        """One document with its token."""
+        async with _translated(f"reading {kind}/{name}"):
+            try:
+                found = await self._container.read_item(name, partition_key=kind)
+            except exceptions.CosmosResourceNotFoundError:
+                return None
+        return dict(found["document"]), str(found["_etag"])
+
+    async def swap(self, kind: str, name: str, document: Document, after: str | None) -> str:
+        """Set one document, unless another run wrote it first."""
+        item = {"id": name, "kind": kind, "document": document}
+        async with _translated(f"writing {kind}/{name}"), _unless_lost(f"{kind}/{name}"):
+            if after is None:
+                written = await self._container.create_item(item)
+            else:
+                written = await self._container.replace_item(
+                    name, item, etag=after, match_condition=MatchConditions.IfNotModified
+                )
+        return str(written["_etag"])
 
     async def all(self, kind: str) -> list[Document]:
         """Every document of a kind, by name."""
@@ -186,6 +198,17 @@ async def _translated(what: str) -> AsyncIterator[None]:
         yield
     except (AzureError, OSError, TimeoutError) as error:
         raise StoreUnavailable(f"Cosmos DB, {what}: {first_line(error)}") from error
+
+
+@asynccontextmanager
+async def _unless_lost(what: str) -> AsyncIterator[None]:
+    """A conditional write that came too late is `Superseded`."""
+    try:
+        yield
+    except exceptions.CosmosHttpResponseError as error:
+        if error.status_code in _LOST:
+            raise Superseded(f"{what} was written by another run") from error
+        raise
 
 
 async def _wait_or_raise(

@@ -9,7 +9,7 @@ from datetime import datetime
 
 from chargeback.adapters.batches import dead_letters, quarantine_name
 from chargeback.domain.catalogue import Catalogue
-from chargeback.domain.errors import CountLost, Superseded
+from chargeback.domain.errors import CountLost, PeriodClosed, Superseded
 from chargeback.domain.events import Phase
 from chargeback.domain.in_force import InForce
 from chargeback.domain.lines import Line, line_id
@@ -240,6 +240,7 @@ class MemoryControl:
 
     def __init__(self) -> None:
         self._documents: dict[tuple[str, str], Document] = {}
+        self._tokens: dict[tuple[str, str], str] = {}
 
     async def get(self, kind: str, name: str) -> Document | None:
         """One document."""
@@ -248,6 +249,18 @@ class MemoryControl:
     async def put(self, kind: str, name: str, document: Document) -> None:
         """Set one document."""
         self._documents[kind, name] = document
+        self._tokens[kind, name] = secrets.token_hex(4)
+
+    async def get_versioned(self, kind: str, name: str) -> tuple[Document, str] | None:
+        """One document with its token."""
+        return (self._documents[kind, name], self._tokens[kind, name]) if (kind, name) in self._documents else None
+
+    async def swap(self, kind: str, name: str, document: Document, after: str | None) -> str:
+        """Set one document, unless another run wrote it first."""
+        if self._tokens.get((kind, name)) != after:
+            raise Superseded(f"{kind}/{name} was written by another run")
+        await self.put(kind, name, document)
+        return self._tokens[kind, name]
 
     async def all(self, kind: str) -> list[Document]:
         """Every document of a kind, by name."""
@@ -312,10 +325,18 @@ class MemoryReports:
         self.files: dict[str, bytes] = {}
 
     @asynccontextmanager
-    async def create(self, path: str, content_type: str) -> AsyncIterator[_MemoryFile]:  # noqa: ARG002 a store keeps it
+    async def create(
+        self,
+        path: str,
+        content_type: str,  # noqa: ARG002 a store keeps it
+        *,
+        only_if_absent: bool = False,
+    ) -> AsyncIterator[_MemoryFile]:
         """Write a file; an exception inside leaves the older one in place."""
         file = _MemoryFile()
         yield file
+        if only_if_absent and self.files.get(path, file.content) != file.content:
+            raise PeriodClosed(f"{path} is closed and holds other bytes: it stays as it is")
         self.files[path] = bytes(file.content)
 
     async def paths(self, prefix: str) -> list[str]:
@@ -325,6 +346,10 @@ class MemoryReports:
     async def read(self, path: str) -> AsyncIterator[bytes]:
         """A file's content."""
         yield self.files[path]
+
+    async def remove(self, path: str) -> None:
+        """Drop a file."""
+        self.files.pop(path, None)
 
 
 @dataclass

@@ -5,6 +5,8 @@ ChargebackError
 ├── InvalidConfig      config/ or a setting is wrong: names the file and the place
 ├── UnusablePrices     a price list from outside cannot be used: none of it is
 ├── PriceNotFound      usage that no price covers: kept and shown as unpriced
+├── PeriodClosed       something would change what a closed period holds: refused, the text says what to do instead
+├── ClosingRefused     a period cannot be closed now: names every reason
 ├── Superseded         another run wrote the same part of the books first: read again and retry
 ├── CountLost          Redis lost the day while it was being read: replay the ledger and retry
 └── StoreUnavailable   a store cannot be reached or refuses: raised, so that the trigger delivers again
@@ -38,6 +40,19 @@ class UnusablePrices(ChargebackError):
 
 class PriceNotFound(ChargebackError):
     """No price covers a meter of a line in an hour."""
+
+
+class PeriodClosed(ChargebackError):
+    """A closed period stays as it is; the text says what to do instead."""
+
+
+class ClosingRefused(ChargebackError):
+    """A period cannot be closed now; the text names every reason."""
+
+    def __init__(self, period: str, reasons: list[str]) -> None:
+        super().__init__(f"{period} cannot be closed:\n" + "\n".join(f"  - {reason}" for reason in reasons))
+        self.period = period
+        self.reasons = reasons
 
 
 class Superseded(ChargebackError):

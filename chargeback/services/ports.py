@@ -181,6 +181,16 @@ class Control(Protocol):
     async def put(self, kind: str, name: str, document: Document) -> None:
         """Set one document."""
 
+    async def get_versioned(self, kind: str, name: str) -> tuple[Document, str] | None:
+        """One document with the token of its latest write."""
+
+    async def swap(self, kind: str, name: str, document: Document, after: str | None) -> str:
+        """Set one document and return its new token.
+
+        Raises `Superseded` if `after` is not the token of its latest write; None: it was never written. Where the
+        answer to a write is lost, the write may have happened although `Superseded` or `StoreUnavailable` is raised.
+        """
+
     async def all(self, kind: str) -> list[Document]:
         """Every document of a kind, by name."""
 
@@ -233,14 +243,22 @@ class ReportWriter(Protocol):
 class Reports(Protocol):
     """The published files."""
 
-    def create(self, path: str, content_type: str) -> AbstractAsyncContextManager[ReportWriter]:
-        """Write a file, replacing an older one at once when it is complete."""
+    def create(
+        self, path: str, content_type: str, *, only_if_absent: bool = False
+    ) -> AbstractAsyncContextManager[ReportWriter]:
+        """Write a file, replacing an older one at once when it is complete.
+
+        `only_if_absent`: an older file stays. Raises `PeriodClosed` unless it holds the same bytes.
+        """
 
     async def paths(self, prefix: str) -> list[str]:
         """The files under a prefix, ascending."""
 
     def read(self, path: str) -> AsyncIterator[bytes]:
         """A file's content, piece by piece."""
+
+    async def remove(self, path: str) -> None:
+        """Drop a file; one that is not there is no error."""
 
 
 @dataclass(frozen=True, slots=True)

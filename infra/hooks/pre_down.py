@@ -6,11 +6,11 @@ import sys
 from azure_rest import Azure, AzureRefused
 from deployment import Misconfigured, needed, read_deployment
 
-POLICY = "blobServices/default/containers/reports/immutabilityPolicies/default"
+POLICY = "blobServices/default/containers/closed/immutabilityPolicies/default"
 
 
-def release_reports(azure: Azure, storage_id: str) -> bool:
-    """Remove the unlocked immutability policy of the reports; False where there is none."""
+def release_closed_periods(azure: Azure, storage_id: str) -> bool:
+    """Remove the unlocked immutability policy of the closed periods; False where there is none."""
     policy = azure.find(f"{storage_id}/{POLICY}", "2025-06-01")
     if policy is None:
         return False
@@ -30,14 +30,14 @@ def main(azure: Azure) -> int:
         environment = needed("AZURE_ENV_NAME")
         if os.environ.get("DELETE_BOOKS") != environment:
             print(
-                "down: the reports of this profile are immutable, so that nobody deletes books by mistake."
+                "down: the closed periods of this profile are immutable, so that nobody deletes books by mistake."
                 " Keep what must be kept (docs/operations.md, 'Ending a deployment'), then:"
                 f" azd env set DELETE_BOOKS {environment}",
                 file=sys.stderr,
             )
             return 1
-        released = release_reports(azure, needed("STORAGE_ACCOUNT_ID"))
-        print(f"down: the immutability policy of the reports {'was removed' if released else 'does not exist'}.")
+        released = release_closed_periods(azure, needed("STORAGE_ACCOUNT_ID"))
+        print(f"down: the immutability policy of the closed periods {'was removed' if released else 'does not exist'}.")
     except (Misconfigured, AzureRefused) as error:
         print(f"down: {error}", file=sys.stderr)
         return 1

@@ -36,6 +36,7 @@ var assignments = filter(
     { who: 'functions', role: 'Storage Blob Data Contributor', on: 'storage/ledger' }
     { who: 'functions', role: 'Storage Blob Data Contributor', on: 'storage/quarantine' }
     { who: 'functions', role: 'Storage Blob Data Contributor', on: 'storage/reports' }
+    { who: 'functions', role: 'Storage Blob Data Contributor', on: 'storage/closed' }
     { who: 'functions', role: 'Storage Blob Data Contributor', on: 'storage/dead-letter' } // replay takes them out
     { who: 'functions', role: 'Storage Blob Data Reader', on: 'storage/config' }
     { who: 'functions', role: 'Cosmos Data Contributor', on: 'cosmos' }
@@ -51,6 +52,7 @@ var assignments = filter(
     { who: 'deployer', role: 'Cosmos Data Reader', on: 'cosmos' } // the smoke test looks for its line
     { who: 'deployer', role: 'Key Vault Secrets Officer', on: 'vault' } // makes events-key
     { who: 'finance', role: 'Storage Blob Data Reader', on: 'storage/reports' }
+    { who: 'finance', role: 'Storage Blob Data Reader', on: 'storage/closed' }
   ],
   a => !empty(principals[a.who])
 )

@@ -35,10 +35,10 @@ resource policy 'Microsoft.Storage/storageAccounts/managementPolicies@2025-06-01
           }
         }
         {
-          name: 'reports'
+          name: 'closed-periods'
           type: 'Lifecycle'
           definition: {
-            filters: { blobTypes: ['blockBlob'], prefixMatch: ['reports/'] }
+            filters: { blobTypes: ['blockBlob'], prefixMatch: ['closed/'] }
             actions: {
               baseBlob: { tierToCool: { daysAfterModificationGreaterThan: 90 } }
               version: { tierToCool: { daysAfterCreationGreaterThan: 30 } }
@@ -49,7 +49,7 @@ resource policy 'Microsoft.Storage/storageAccounts/managementPolicies@2025-06-01
           name: 'superseded-versions'
           type: 'Lifecycle'
           definition: {
-            filters: { blobTypes: ['blockBlob'], prefixMatch: ['config/', 'quarantine/', 'dead-letter/'] }
+            filters: { blobTypes: ['blockBlob'], prefixMatch: ['config/', 'quarantine/', 'dead-letter/', 'reports/'] }
             actions: { version: { delete: { daysAfterCreationGreaterThan: retention.softDelete } } }
           }
         }

@@ -1,5 +1,5 @@
 metadata name = 'Storage of the books'
-metadata description = 'The ledger, quarantined and dead-lettered events, reports and configuration, as Blob containers.'
+metadata description = 'The ledger, quarantined and dead-lettered events, reports, closed periods and configuration, as Blob containers.'
 
 import { retentionSettings } from '../types.bicep'
 
@@ -22,7 +22,7 @@ param allowedIpAddresses string[]
 @description('Required. Workspace that gets the logs.')
 param workspaceResourceId string
 
-var containers = ['ledger', 'quarantine', 'reports', 'dead-letter', 'config']
+var containers = ['ledger', 'quarantine', 'reports', 'closed', 'dead-letter', 'config']
 var immutable = retention.reportImmutability > 0
 
 resource account 'Microsoft.Storage/storageAccounts@2025-06-01' = {
@@ -67,14 +67,14 @@ resource container 'Microsoft.Storage/storageAccounts/blobServices/containers@20
     name: item
     properties: {
       publicAccess: 'None'
-      immutableStorageWithVersioning: immutable && item == 'reports' ? { enabled: true } : null
+      immutableStorageWithVersioning: immutable && item == 'closed' ? { enabled: true } : null
     }
   }
 ]
 
-// Version-level: an open month may be published again, yet no version of any report is ever changed or lost.
+// The files of an open month are written again every day, into `reports`; those of a closed one never, and are not lost.
 resource immutability 'Microsoft.Storage/storageAccounts/blobServices/containers/immutabilityPolicies@2025-06-01' = if (immutable) {
-  name: '${name}/default/reports/default'
+  name: '${name}/default/closed/default'
   properties: { immutabilityPeriodSinceCreationInDays: max(retention.reportImmutability, 1) }
   dependsOn: [container]
 }

@@ -18,6 +18,7 @@ IN_MEMORY = {
     "quarantine": memory.MemoryQuarantine,
     "dead_letters": memory.MemoryDeadLetters,
     "reports": memory.MemoryReports,
+    "closed_reports": memory.MemoryReports,
 }
 
 
@@ -48,3 +49,4 @@ control = port("control")
 quarantine = port("quarantine")
 dead_letters = port("dead_letters")
 reports = port("reports")
+closed_reports = port("closed_reports")

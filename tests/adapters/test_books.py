@@ -1,6 +1,7 @@
 """The books are written behind fences: no run replaces what a later reader wrote."""
 
 import asyncio
+import contextlib
 from typing import Any
 
 import msgspec
@@ -171,6 +172,40 @@ async def test_control_documents_are_set_by_kind_and_name(control: Control) -> N
     assert await control.all("nothing") == []
 
 
+async def test_a_control_document_is_swapped_only_for_the_one_that_was_read(control: Control) -> None:
+    assert await control.get_versioned("period", "2026-03") is None
+    first = await control.swap("period", "2026-03", {"state": "closing"}, None)
+    second = await control.swap("period", "2026-03", {"state": "closed"}, first)
+
+    for stale in (None, first, "never"):
+        with pytest.raises(Superseded, match="period/2026-03 was written by another run"):
+            await control.swap("period", "2026-03", {"state": "open"}, stale)
+
+    assert first != second
+    assert await control.get_versioned("period", "2026-03") == ({"state": "closed"}, second)
+    assert await control.get("period", "2026-03") == {"state": "closed"}
+
+
+async def test_an_unconditional_write_supersedes_who_read_before_it(control: Control) -> None:
+    token = await control.swap("period", "2026-03", {"n": 1}, None)
+    await control.put("period", "2026-03", {"n": 2})
+
+    with pytest.raises(Superseded):
+        await control.swap("period", "2026-03", {"n": 3}, token)
+
+
+async def test_of_many_swaps_at_once_one_wins(control: Control) -> None:
+    token = await control.swap("period", "2026-03", {"n": -1}, None)
+
+    outcomes = await asyncio.gather(
+        *(control.swap("period", "2026-03", {"n": n}, token) for n in range(5)), return_exceptions=True
+    )
+
+    (won,) = [n for n, each in enumerate(outcomes) if isinstance(each, str)]
+    assert sum(isinstance(each, Superseded) for each in outcomes) == 4
+    assert await control.get_versioned("period", "2026-03") == ({"n": won}, outcomes[won])
+
+
 # What only Cosmos can show
 
 
@@ -225,6 +260,20 @@ async def test_a_first_write_whose_answer_is_lost_is_in_the_books_or_written_aga
         await container.books.write(DAY, 0, latest, FROM, [record(1)])
 
     assert await records_of(container.books) == by_id(record(1))
+
+
+@pytest.mark.servers
+@pytest.mark.parametrize("is_first", [True, False])
+async def test_a_swap_whose_answer_is_lost_tells_so_and_happened_once(
+    cosmos: Stack, container: Container, *, is_first: bool
+) -> None:
+    token = None if is_first else await container.control.swap("period", "2026-03", {"n": 1}, None)
+    inject(cosmos, afterCommit=True, on="write")
+
+    with contextlib.suppress(Superseded, StoreUnavailable):
+        await container.control.swap("period", "2026-03", {"n": 2}, token)
+
+    assert await container.control.get("period", "2026-03") == {"n": 2}
 
 
 @pytest.mark.servers

@@ -1,11 +1,14 @@
-"""Quarantine, dead letters and reports: what is set aside is kept once, what is published appears whole."""
+"""Quarantine, dead letters and reports: what is set aside is kept once, what is published appears whole, and what
+is closed stays."""
 
+import asyncio
 import os
 
 import msgspec
 import pytest
 
 from chargeback.bootstrap import Container
+from chargeback.domain.errors import PeriodClosed
 from chargeback.services.ports import DeadLetters, Quarantine, Rejected, Reports
 from scripts.local.stack import Stack
 from tests.builders import DAY
@@ -131,6 +134,62 @@ async def test_twenty_megabytes_are_written_in_pieces_and_replaced_by_less(repor
 
     assert large == b"".join(pieces)
     assert await content(reports, "2026-03/large.csv") == b"small"
+
+
+async def test_a_removed_report_is_gone_and_can_be_removed_again(reports: Reports) -> None:
+    await write(reports, "2026-03/a.csv", b"x")
+    await write(reports, "2026-03/b.csv", b"x")
+
+    for _ in range(2):
+        await reports.remove("2026-03/a.csv")
+
+    assert await reports.paths("2026-03/") == ["2026-03/b.csv"]
+
+
+async def close_file(reports: Reports, path: str, *pieces: bytes) -> None:
+    async with reports.create(path, "text/csv", only_if_absent=True) as file:
+        for piece in pieces:
+            await file.write(piece)
+
+
+LARGE = os.urandom(5 * 1024 * 1024)
+
+
+@pytest.mark.parametrize("kept", [b"", b"figures", LARGE], ids=["empty", "small", "large"])
+async def test_a_closed_file_is_written_once_and_the_same_again_changes_nothing(
+    closed_reports: Reports, kept: bytes
+) -> None:
+    for _ in range(2):
+        await close_file(closed_reports, "2026-03/a.csv", kept)
+
+    assert await content(closed_reports, "2026-03/a.csv") == kept
+
+
+@pytest.mark.parametrize("other", [b"", b"figurez", LARGE], ids=["empty", "small", "large"])
+async def test_a_closed_file_is_not_replaced_by_other_bytes(closed_reports: Reports, other: bytes) -> None:
+    await close_file(closed_reports, "2026-03/a.csv", b"figures")
+
+    with pytest.raises(PeriodClosed, match=r"2026-03/a\.csv is closed and holds other bytes"):
+        await close_file(closed_reports, "2026-03/a.csv", other)
+
+    assert await content(closed_reports, "2026-03/a.csv") == b"figures"
+
+
+async def test_of_many_that_close_a_file_at_once_one_wins(closed_reports: Reports) -> None:
+    outcomes = await asyncio.gather(
+        *(close_file(closed_reports, "2026-03/a.csv", b"%d" % n) for n in range(5)), return_exceptions=True
+    )
+
+    assert sum(isinstance(each, PeriodClosed) for each in outcomes) == 4
+    assert await content(closed_reports, "2026-03/a.csv") == b"%d" % outcomes.index(None)
+
+
+async def test_runs_that_write_a_report_at_once_do_not_mix_their_bytes(reports: Reports) -> None:
+    contents = [bytes([n]) * 5 * 1024 * 1024 for n in range(3)]
+
+    await asyncio.gather(*(write(reports, "2026-03/a.csv", each) for each in contents), return_exceptions=True)
+
+    assert await content(reports, "2026-03/a.csv") in contents
 
 
 @pytest.mark.servers

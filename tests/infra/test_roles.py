@@ -12,6 +12,7 @@ NEEDS = {
         ("Storage Blob Data Contributor", "storage/ledger"),
         ("Storage Blob Data Contributor", "storage/quarantine"),
         ("Storage Blob Data Contributor", "storage/reports"),
+        ("Storage Blob Data Contributor", "storage/closed"),
         ("Storage Blob Data Contributor", "storage/dead-letter"),
         ("Storage Blob Data Reader", "storage/config"),
         ("Cosmos Data Contributor", "cosmos"),
@@ -28,7 +29,7 @@ NEEDS = {
         ("Cosmos Data Reader", "cosmos"),
         ("Key Vault Secrets Officer", "vault"),
     },
-    "finance": {("Storage Blob Data Reader", "storage/reports")},
+    "finance": {("Storage Blob Data Reader", "storage/reports"), ("Storage Blob Data Reader", "storage/closed")},
 }
 
 

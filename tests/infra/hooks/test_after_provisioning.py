@@ -7,7 +7,7 @@ import pytest
 from azure_rest import AzureRefused
 from post_provision import ensure_events_key, upload_configuration
 from pre_down import main as before_down
-from pre_down import release_reports
+from pre_down import release_closed_periods
 from subscribe_events import subscribe, subscription, to_trigger, to_webhook, wait_for_function
 
 from tests.infra.hooks.conftest import LocalAzure
@@ -15,7 +15,7 @@ from tests.infra.hooks.conftest import LocalAzure
 TOPIC = "/subscriptions/s/resourceGroups/rg/providers/Microsoft.EventGrid/topics/t"
 USAGE = f"{TOPIC}/eventSubscriptions/usage"
 STORAGE = "/subscriptions/s/resourceGroups/rg/providers/Microsoft.Storage/storageAccounts/st"
-POLICY = f"{STORAGE}/blobServices/default/containers/reports/immutabilityPolicies/default"
+POLICY = f"{STORAGE}/blobServices/default/containers/closed/immutabilityPolicies/default"
 APP = "/subscriptions/s/resourceGroups/rg/providers/Microsoft.Web/sites/app"
 SOON = 0.2
 
@@ -127,7 +127,7 @@ def test_an_app_that_does_not_start_is_named(azure: LocalAzure) -> None:
         wait_for_function(azure.client(), APP, SOON)
 
 
-def test_immutable_reports_are_not_deleted_by_mistake(
+def test_immutable_books_are_not_deleted_by_mistake(
     azure: LocalAzure, environment: Any, capsys: pytest.CaptureFixture[str]
 ) -> None:
     environment(PROFILE="production", AZURE_LOCATION="swedencentral", AZURE_ENV_NAME="prod", STORAGE_ACCOUNT_ID=STORAGE)
@@ -139,7 +139,7 @@ def test_immutable_reports_are_not_deleted_by_mistake(
     assert azure.asked == []
 
 
-def test_reports_are_released_for_whoever_says_so(azure: LocalAzure, environment: Any) -> None:
+def test_closed_periods_are_released_for_whoever_says_so(azure: LocalAzure, environment: Any) -> None:
     environment(
         PROFILE="production",
         AZURE_LOCATION="swedencentral",
@@ -158,7 +158,7 @@ def test_reports_are_released_for_whoever_says_so(azure: LocalAzure, environment
 
 
 def test_a_second_removal_finds_nothing_to_release(azure: LocalAzure) -> None:
-    assert release_reports(azure.client(), STORAGE) is False
+    assert release_closed_periods(azure.client(), STORAGE) is False
 
 
 def test_a_trial_is_deleted_without_asking(azure: LocalAzure, environment: Any) -> None:
