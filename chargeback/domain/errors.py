@@ -49,8 +49,11 @@ class PeriodClosed(ChargebackError):
 class ClosingRefused(ChargebackError):
     """A period cannot be closed now; the text names every reason."""
 
-    def __init__(self, period: str, reasons: list[str]) -> None:
-        super().__init__(f"{period} cannot be closed:\n" + "\n".join(f"  - {reason}" for reason in reasons))
+    def __init__(self, period: str, reasons: list[str], *, can_override: bool) -> None:
+        lines = [f"{period} cannot be closed:", *(f"  - {reason}" for reason in reasons)]
+        if can_override:
+            lines.append("or close it as it is, on the record: --override REASON")
+        super().__init__("\n".join(lines))
         self.period = period
         self.reasons = reasons
 

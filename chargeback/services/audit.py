@@ -2,7 +2,7 @@
 
 import asyncio
 import logging
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import asdict, dataclass
 from datetime import datetime
 from decimal import Decimal
@@ -15,7 +15,7 @@ from chargeback.domain.in_force import InForce
 from chargeback.domain.money import EXACT, ZERO, to_text
 from chargeback.domain.records import UsageRecord, rated_record, to_document
 from chargeback.services.ingest import is_open
-from chargeback.services.ports import Books, Catalogues, Control, Counter, Ledger, Posting
+from chargeback.services.ports import Books, Catalogues, Control, Counter, Document, Ledger, Posting
 from chargeback.services.post import Poster, by_shard
 from chargeback.services.recount import Recounted, recount
 from chargeback.services.summarise import summarise
@@ -84,9 +84,21 @@ class Auditor:
         ended = [day for day in await self._ledger.days() if day < today and (is_open(day, now) or day not in final)]
         return sorted({*ended, *await self._ledger.marks()})
 
+    async def unaudited(self, days: Sequence[str], since: datetime) -> list[str]:
+        """Of these days, the ones that were marked, or not audited since then with what rates them now."""
+        in_force = await self._catalogues.in_force()
+        marks, kept = await self._ledger.marks(), set(await self._ledger.days())
+        audits = {each["day"]: each for each in await self._control.all("audit")}
+        return [
+            day
+            for day in days
+            if day in marks or (day in kept and not _holds(audits.get(day), since, in_force.digest(day)))
+        ]
+
     async def audit_day(self, day: str, now: datetime) -> Audited:
         """Audit one day, again if a posting wrote meanwhile. Raises `Superseded` if that happens every time."""
         mark = (await self._ledger.marks()).get(day)
+        rated_with = (await self._catalogues.in_force()).digest(day)
         for attempt in range(1, _ATTEMPTS + 1):
             try:
                 audited = await self._audit(day, now)
@@ -97,7 +109,12 @@ class Auditor:
             else:
                 break
         await summarise(self._books, day)
-        result = {**asdict(audited), "at": now.isoformat(), "final": not is_open(day, now)}
+        result = {
+            **asdict(audited),
+            "at": now.isoformat(),
+            "final": not is_open(day, now),
+            "ratedWith": rated_with,
+        }
         await self._control.put("audit", day, result)
         if mark is not None:
             await self._ledger.unmark(day, mark)
@@ -171,6 +188,15 @@ class Auditor:
                 for shard, records in writes.items()
             )
         )
+
+
+def _holds(audit: Document | None, since: datetime, rated_with: str) -> bool:
+    """Whether an audit still says all there is to say of its day."""
+    return (
+        audit is not None
+        and datetime.fromisoformat(audit["at"]) >= since
+        and audit.get("ratedWith") == rated_with  # audits of older versions of the product do not say
+    )
 
 
 class _Drift:

@@ -2,6 +2,7 @@
 
 from collections.abc import AsyncIterable, AsyncIterator, Callable
 from hashlib import sha256
+from pathlib import PurePosixPath
 
 from chargeback.domain.report import PublishedFile
 from chargeback.services.ports import Reports
@@ -11,6 +12,8 @@ HTML = "text/html; charset=utf-8"
 JSON = "application/json"
 PARQUET = "application/vnd.apache.parquet"
 WORKBOOK = "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet"
+
+_BY_SUFFIX = {".csv": CSV, ".html": HTML, ".json": JSON, ".parquet": PARQUET, ".xlsx": WORKBOOK}
 
 Progress = Callable[[str, int], None]
 """Told what is being done and how many rows of it are done so far: ("reading", 4000)."""
@@ -41,6 +44,11 @@ class Files:
         published = PublishedFile(path, rows, size, digest.hexdigest())
         self.written.append(published)
         return published
+
+
+def content_type_of(path: str) -> str:
+    """The content type of a file of the reports, by the end of its name."""
+    return _BY_SUFFIX.get(PurePosixPath(path).suffix, "application/octet-stream")
 
 
 async def whole(rows: int, content: bytes) -> AsyncIterator[tuple[int, bytes]]:

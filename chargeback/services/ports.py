@@ -288,6 +288,12 @@ class Catalogues(Protocol):
     async def stored(self, name: str) -> Version:
         """A stored configuration."""
 
+    async def version(self) -> Version:
+        """The configuration in force, read afresh and stored by name."""
+
+    async def stored(self, name: str) -> Version:
+        """A stored configuration."""
+
 
 class GatewayLog(Protocol):
     """What the gateway itself logged: rows may come late, in parts, or never."""

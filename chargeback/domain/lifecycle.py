@@ -1,0 +1,181 @@
+"""The life of a billing period: open → closing → closed, never back; and what keeps it from moving on.
+
+While it is open its files are drafts. An attempt at closing makes it `closing`, which freezes what its usage is rated
+with; the attempt that publishes last makes it `closed`, and from then on every change is a correction elsewhere.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from enum import StrEnum
+from hashlib import blake2b
+
+import msgspec
+
+from chargeback.domain.errors import PeriodClosed
+from chargeback.domain.report import PublishedFile
+
+
+class State(StrEnum):
+    """How far a period is."""
+
+    OPEN = "open"
+    CLOSING = "closing"
+    CLOSED = "closed"
+
+
+class Change(msgspec.Struct, frozen=True, rename="camel"):
+    """An entry of a period's history.
+
+    Attributes:
+        what: `closing` (an attempt began), `closed`, or `rated anew`.
+        at: UTC.
+        by: who did it, a person or the timer.
+        reason: why, where the command asks for one.
+        version: the configuration that rates the period's usage from then on.
+        overridden: what would have kept the period open.
+    """
+
+    what: str
+    at: datetime
+    by: str
+    reason: str = ""
+    version: str = ""
+    overridden: tuple[str, ...] = ()
+
+
+class Period(msgspec.Struct, frozen=True, rename="camel"):
+    """A billing period as the control documents keep it; one without a document is open.
+
+    Attributes:
+        period: YYYY-MM.
+        attempt: the attempt at closing that began last; the only one that can succeed.
+        version: name of the stored configuration that rates the period's usage; empty while open.
+        closed_with: the configuration that it was closed with.
+        manifest: SHA-256 of the closed `manifest.json`.
+        files: of the closed period, the manifest included.
+        fences: what the closed files were made from: period → UTC day → fence of the books. Beside the period itself
+            these are the closed periods whose corrections it carries.
+        is_filed: whether every file is where closed files belong.
+        history: who did what, when and why; the latest last.
+    """
+
+    period: str
+    state: State = State.OPEN
+    attempt: str = ""
+    version: str = ""
+    closed_with: str = ""
+    manifest: str = ""
+    files: tuple[PublishedFile, ...] = ()
+    fences: dict[str, dict[str, str]] = {}
+    is_filed: bool = False
+    history: tuple[Change, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Standing:
+    """What decides whether a period may be closed.
+
+    Attributes:
+        ends: the end of the period, UTC.
+        grace_ends: when the timer may close it.
+        earlier: the first of the periods before it that is not closed, if any.
+        unaudited: its UTC days that were not audited since it ended, or were marked again.
+        open_items: why its unsettled and unpriced usage is beyond the tolerance.
+    """
+
+    ends: datetime
+    grace_ends: datetime
+    earlier: str | None = None
+    unaudited: Sequence[str] = ()
+    open_items: Sequence[str] = field(default_factory=list)
+
+
+def refusals(standing: Standing, now: datetime, *, by_timer: bool) -> list[str]:
+    """What no reason given overrides: the period has to wait, or something has to be done first."""
+    reasons = []
+    if now < standing.ends:
+        reasons.append(f"it ends at {_minute(standing.ends)}; until then it is open")
+    elif by_timer and now < standing.grace_ends:
+        reasons.append(f"its grace period ends at {_minute(standing.grace_ends)}; before that only a person closes it")
+    if standing.earlier:
+        reasons.append(f"{standing.earlier} is not closed yet, and periods close in order: close {standing.earlier} first")
+    if standing.unaudited:
+        named = ", ".join(standing.unaudited)
+        reasons.append(f"not audited since it ended: {named}; run `audit --day …` and see why")
+    return reasons
+
+
+def begun(period: Period, attempt: str, version: str, change: Change) -> Period:
+    """The period as an attempt at closing begins: its usage is rated with `version` from now on."""
+    _require(period, State.OPEN, State.CLOSING)
+    return msgspec.structs.replace(
+        period, state=State.CLOSING, attempt=attempt, version=version, history=(*period.history, change)
+    )
+
+
+def concluded(
+    period: Period, files: Sequence[PublishedFile], manifest: str, fences: dict[str, dict[str, str]], change: Change
+) -> Period:
+    """The period as its attempt succeeds."""
+    _require(period, State.CLOSING)
+    return msgspec.structs.replace(
+        period,
+        state=State.CLOSED,
+        closed_with=period.version,
+        files=tuple(files),
+        manifest=manifest,
+        fences=fences,
+        history=(*period.history, change),
+    )
+
+
+def filed(period: Period) -> Period:
+    """The closed period once all its files are in their place."""
+    _require(period, State.CLOSED)
+    return msgspec.structs.replace(period, is_filed=True)
+
+
+def rated_anew(period: Period, version: str, change: Change) -> Period:
+    """The closed period whose usage is rated with another configuration from now on; its files stay as they are."""
+    if period.state is not State.CLOSED:
+        raise PeriodClosed(
+            f"{period.period} is {period.state}, not closed: apply the corrected configuration, and its usage is rated"
+            " with that until it closes"
+        )
+    return msgspec.structs.replace(period, version=version, history=(*period.history, change))
+
+
+def refuse_reopening(period: Period) -> PeriodClosed:
+    """Why a period cannot be opened again, and what to do instead."""
+    if period.state is not State.CLOSED:
+        return PeriodClosed(f"{period.period} is {period.state}: there is nothing to reopen")
+    closed = next(change for change in reversed(period.history) if change.what == State.CLOSED)
+    return PeriodClosed(
+        f"{period.period} was closed at {_minute(closed.at)} by {closed.by} and cannot be reopened: its files are what"
+        " was billed. Late usage becomes a correction in the oldest open period by itself. For a wrong price,"
+        f" deployment or rule: correct config/, `config apply`, then `periods correct {period.period} --by NAME"
+        " --reason TEXT`; the differences become corrections in the oldest open period"
+    )
+
+
+def latest_fences(closed: Sequence[Period], period: str) -> dict[str, str]:
+    """UTC day → the fence of the books that a closed period's billed figures, corrections included, were made from."""
+    fences: dict[str, str] = {}
+    for each in sorted(closed, key=lambda one: one.period):
+        fences |= each.fences.get(period, {})
+    return fences
+
+
+def fence_of(tokens: Mapping[int, str]) -> str:
+    """One fence for all shards of a day; it changes with every write of any of them."""
+    return blake2b(msgspec.json.encode(sorted(tokens.items())), digest_size=12).hexdigest()
+
+
+def _require(period: Period, *states: State) -> None:
+    if period.state not in states:
+        raise PeriodClosed(f"{period.period} is {period.state}, not {' or '.join(states)}")
+
+
+def _minute(moment: datetime) -> str:
+    return f"{moment.astimezone(UTC):%Y-%m-%d %H:%M} UTC"
