@@ -52,7 +52,6 @@ class Period(msgspec.Struct, frozen=True, rename="camel"):
         attempt: the attempt at closing that began last; the only one that can succeed.
         version: name of the stored configuration that rates the period's usage; empty while open.
         closed_with: the configuration that it was closed with.
-        manifest: SHA-256 of the closed `manifest.json`.
         files: of the closed period, the manifest included.
         fences: what the closed files were made from: period → UTC day → fence of the books. Beside the period itself
             these are the closed periods whose corrections it carries.
@@ -65,7 +64,6 @@ class Period(msgspec.Struct, frozen=True, rename="camel"):
     attempt: str = ""
     version: str = ""
     closed_with: str = ""
-    manifest: str = ""
     files: tuple[PublishedFile, ...] = ()
     fences: dict[str, dict[str, str]] = {}
     is_filed: bool = False
@@ -99,7 +97,9 @@ def refusals(standing: Standing, now: datetime, *, by_timer: bool) -> list[str]:
     elif by_timer and now < standing.grace_ends:
         reasons.append(f"its grace period ends at {_minute(standing.grace_ends)}; before that only a person closes it")
     if standing.earlier:
-        reasons.append(f"{standing.earlier} is not closed yet, and periods close in order: close {standing.earlier} first")
+        reasons.append(
+            f"{standing.earlier} is not closed yet, and periods close in order: close {standing.earlier} first"
+        )
     if standing.unaudited:
         named = ", ".join(standing.unaudited)
         reasons.append(f"not audited since it ended: {named}; run `audit --day …` and see why")
@@ -115,7 +115,7 @@ def begun(period: Period, attempt: str, version: str, change: Change) -> Period:
 
 
 def concluded(
-    period: Period, files: Sequence[PublishedFile], manifest: str, fences: dict[str, dict[str, str]], change: Change
+    period: Period, files: Sequence[PublishedFile], fences: dict[str, dict[str, str]], change: Change
 ) -> Period:
     """The period as its attempt succeeds."""
     _require(period, State.CLOSING)
@@ -124,7 +124,6 @@ def concluded(
         state=State.CLOSED,
         closed_with=period.version,
         files=tuple(files),
-        manifest=manifest,
         fences=fences,
         history=(*period.history, change),
     )

@@ -120,7 +120,9 @@ class Closer:
             manifest = await self.publish(period, staged, basis.version, basis.late, progress)
             if await self._basis(period, order) == basis:
                 break
-            log.info("close_again period=%s attempt=%s reason=the books changed while they were published", period, attempt)
+            log.info(
+                "close_again period=%s attempt=%s reason=the books changed while they were published", period, attempt
+            )
         else:
             raise Superseded(f"the books of {period} changed each time while they were published: close it again")
         ended = Change(State.CLOSED, order.now, order.by, order.override, basis.version.name, overridden)
@@ -141,7 +143,7 @@ class Closer:
         except Superseded as error:
             # Where the answer was lost, the document is ours all the same.
             latest, _ = await self.days.periods.get(closed.period)
-            if latest != closed:
+            if (latest.state, latest.attempt) != (State.CLOSED, closed.attempt):
                 await staged.clear()
                 raise Superseded(f"another run took over the closing of {closed.period}") from error
         log.info("closed period=%s attempt=%s", closed.period, closed.attempt)

@@ -65,6 +65,7 @@ async def file_period(period: Period, reports: Reports, closed: Reports) -> None
         else:
             await _copy(file, staged, closed)
 
+
 async def drop_drafts(period: str, reports: Reports) -> None:
     """Remove what was published of a period before it was closed, so that only the closed files can be taken for it."""
     for path in await reports.paths(f"{period}/"):
@@ -74,11 +75,13 @@ async def drop_drafts(period: str, reports: Reports) -> None:
 async def differing(period: Period, closed: Reports) -> list[str]:
     """What is wrong with the files of a closed period, each with its path; empty where all are as they were closed."""
     present = set(await closed.paths(f"{period.period}/"))
-    faults = [f"{file.path} is missing" for file in period.files if file.path not in present]
-    for file in period.files:
-        if file.path in present and await sha256_of(closed.read(file.path)) != file.sha256:
-            faults.append(f"{file.path} holds other bytes than it was closed with")
-    return faults
+    missing = [f"{file.path} is missing" for file in period.files if file.path not in present]
+    kept = [file for file in period.files if file.path in present]
+    return missing + [
+        f"{file.path} holds other bytes than it was closed with"
+        for file in kept
+        if await sha256_of(closed.read(file.path)) != file.sha256
+    ]
 
 
 async def sha256_of(pieces: AsyncIterator[bytes]) -> str:

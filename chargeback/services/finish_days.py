@@ -1,4 +1,4 @@
-"""What comes before closing: everything the ledger has of a period enters its books, and what keeps it open is named."""
+"""What comes before closing: all that the ledger has of a period enters its books, and what keeps it open is named."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace

@@ -1,0 +1,342 @@
+"""Closing a period: what it waits for, what it holds fast, and what a kill between any two steps leaves to be done."""
+
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from datetime import UTC, datetime, timedelta
+from decimal import Decimal
+from typing import Any
+
+import pytest
+
+from chargeback.domain.errors import ClosingRefused, PeriodClosed, Superseded
+from chargeback.domain.lifecycle import State
+from chargeback.domain.terms import ClosingRules, Terms
+from chargeback.services.finish_days import Order
+from tests.builders import tokens, usage_event
+from tests.services.closing import ClosingHouse, Wrap, priced
+
+pytestmark = pytest.mark.anyio
+
+APRIL = datetime(2026, 4, 1, tzinfo=UTC)
+AFTER_GRACE = APRIL + timedelta(hours=72)
+EVENTS = [
+    usage_event(id=f"{day}-{n}", time=f"2026-{day}T09:0{n}:00Z", usage=tokens(1_000_000, 0))
+    for day in ("03-05", "03-20", "03-31")
+    for n in range(2)
+]
+
+
+async def march(house: ClosingHouse | None = None) -> ClosingHouse:
+    """Six calls of a million input tokens each, on three days of March."""
+    house = house or ClosingHouse()
+    for event in EVENTS:
+        await house.ingest([event], APRIL - timedelta(minutes=5))
+    return house
+
+
+async def test_a_closed_period_has_its_files_once_and_no_draft() -> None:
+    house = await march()
+    await house.publish_drafts(APRIL)
+
+    closed = await house.close("2026-03", AFTER_GRACE)
+
+    assert (closed.state, closed.is_filed) == (State.CLOSED, True)
+    assert sorted(house.closed.files) == ["2026-03/bill-2026-03.json", "2026-03/manifest.json"]
+    assert [path for path in house.reports.files if path.startswith("2026-03")] == []
+    assert sum(cost for _, cost in (await house.billed()).values()) == Decimal("15.0")  # 6 x 2.50
+
+
+async def test_the_history_says_who_closed_when_and_with_what() -> None:
+    house = await march()
+
+    closed = await house.close("2026-03", AFTER_GRACE, by="ann")
+
+    version = (await house.catalogues.version()).name
+    assert [(change.what, change.by, change.at) for change in closed.history] == [
+        ("closing", "ann", AFTER_GRACE),
+        ("closed", "ann", AFTER_GRACE),
+    ]
+    assert closed.history[-1].version == closed.version == closed.closed_with == version
+
+
+async def test_closing_twice_changes_nothing() -> None:
+    house = await march()
+    first = await house.close("2026-03", AFTER_GRACE)
+    files = dict(house.closed.files)
+
+    second = await house.close("2026-03", AFTER_GRACE + timedelta(days=9), by="bob")
+
+    assert second == first
+    assert house.closed.files == files
+
+
+async def test_a_day_that_was_never_audited_or_posted_is_final_when_the_period_closes() -> None:
+    house = await march()
+    await house.ledger.append("2026-03-05", [usage_event(id="lost", time="2026-03-05T10:00:00Z", usage=tokens(5, 0))])
+    await house.ledger.mark("2026-03-20")
+
+    await house.close("2026-03", AFTER_GRACE)
+
+    assert sum(quantity for (*_, meter), (quantity, _) in (await house.billed()).items() if meter == "requests") == 7
+    assert await house.ledger.marks() == {}
+
+
+async def test_a_period_that_has_not_ended_stays_open() -> None:
+    house = await march()
+
+    with pytest.raises(ClosingRefused, match="it ends at 2026-04-01 00:00 UTC; until then it is open"):
+        await house.close("2026-03", APRIL - timedelta(microseconds=1))
+
+    assert await house.control.get("period", "2026-03") is None
+
+
+async def test_a_person_may_close_within_the_grace_period_and_the_timer_may_not() -> None:
+    house = await march()
+
+    by_timer = await house.closer.close_due(AFTER_GRACE - timedelta(microseconds=1))
+    with pytest.raises(ClosingRefused, match="its grace period ends at 2026-04-04 00:00 UTC"):
+        await house.closer.close("2026-03", Order("timer", APRIL, by_timer=True))
+    closed = await house.close("2026-03", APRIL)
+
+    assert by_timer == []
+    assert closed.state is State.CLOSED
+
+
+async def test_the_timer_closes_what_is_due_in_order_with_empty_months_between() -> None:
+    house = await march()
+    await house.ingest([usage_event(time="2026-01-31T23:59:59Z")], APRIL)
+    house.catalogues.kept = Terms(ClosingRules(unpriced_percent=Decimal(100)))
+
+    outcomes = await house.closer.close_due(AFTER_GRACE)
+
+    assert [each.period for each in outcomes] == ["2026-01", "2026-02", "2026-03"]
+    assert house.closed.files["2026-02/bill-2026-02.json"] == b"[]"
+
+
+async def test_periods_close_in_order() -> None:
+    house = await march()
+    await house.ingest([usage_event(time="2026-02-01T00:00:00Z")], APRIL)
+
+    with pytest.raises(ClosingRefused, match="2026-02 is not closed yet, and periods close in order"):
+        await house.close("2026-03", AFTER_GRACE)
+
+
+UNPRICED = [usage_event(id=f"u{n}", time=f"2026-03-07T0{n}:00:00Z", usage=tokens(0, 10)) for n in range(2)]
+PENDING = usage_event(id="p", type="pending", time="2026-03-08T08:00:00Z")
+
+
+async def test_what_cannot_be_billed_exactly_keeps_a_period_open_and_every_reason_is_named() -> None:
+    house = await march()
+    await house.ingest([*UNPRICED, PENDING], APRIL)
+
+    with pytest.raises(ClosingRefused) as refused:
+        await house.close("2026-03", AFTER_GRACE)
+
+    assert refused.value.reasons == [
+        "1 of 9 requests (11.111 %) is unsettled: streamed calls without token counts; allowed are 0 %."
+        " Run `settle`, and see why the gateway's log has no counts",
+        "2 of 9 requests (22.222 %) are unpriced: gpt-4o (gpt-4o-2024-11-20): 1 rows; allowed are 0 %."
+        " Add the prices or deployments to config/ and apply it",
+    ]
+    assert "--override REASON" in str(refused.value)
+    assert (await house.periods.get("2026-03"))[0].state is State.OPEN
+
+
+async def test_a_tolerance_is_of_the_requests_and_its_bound_is_allowed() -> None:
+    for percent, is_closed in ((Decimal("33.3333"), False), (Decimal("25"), True)):
+        house = await march()
+        await house.ingest(UNPRICED, APRIL)
+        house.catalogues.kept = Terms(ClosingRules(unpriced_percent=Decimal(25)))
+        del percent, is_closed
+
+        closed = await house.close("2026-03", AFTER_GRACE)
+
+        assert closed.state is State.CLOSED
+
+
+async def test_an_override_closes_on_the_record() -> None:
+    house = await march()
+    await house.ingest([PENDING], APRIL)
+
+    closed = await house.close("2026-03", AFTER_GRACE, override="agreed with finance")
+
+    assert closed.history[-1].reason == "agreed with finance"
+    assert closed.history[-1].overridden[0].startswith("1 of 7 requests (14.286 %) is unsettled")
+
+
+async def test_an_override_does_not_close_what_has_not_ended() -> None:
+    house = await march()
+    await house.ingest([PENDING], APRIL - timedelta(hours=1))
+
+    with pytest.raises(ClosingRefused) as refused:
+        await house.close("2026-03", APRIL - timedelta(hours=1), override="hurry")
+
+    assert len(refused.value.reasons) == 2
+    assert "--override" not in str(refused.value)
+
+
+async def test_books_that_change_while_they_are_published_are_published_again() -> None:
+    house = await march()
+    late = [usage_event(id="late", time="2026-03-31T23:59:59Z", usage=tokens(1_000_000, 0))]
+
+    async def once() -> None:
+        if late:
+            await house.ingest([late.pop()], AFTER_GRACE)
+
+    house.bill.after = once
+    await house.close("2026-03", AFTER_GRACE)
+
+    assert sum(cost for _, cost in (await house.billed()).values()) == Decimal("17.5")
+
+
+async def test_a_catalogue_applied_while_a_period_is_published_is_what_it_closes_with() -> None:
+    house = await march()
+
+    async def apply() -> None:
+        house.catalogues.now = priced("5")
+
+    house.bill.after = apply
+    closed = await house.close("2026-03", AFTER_GRACE)
+
+    assert closed.version == (await house.catalogues.version()).name
+    assert sum(cost for _, cost in (await house.billed()).values()) == Decimal(30)
+
+
+async def test_books_that_never_rest_are_not_closed() -> None:
+    house = await march()
+    numbers = iter(range(100))
+
+    async def again() -> None:
+        await house.ingest([usage_event(id=f"l{next(numbers)}", time="2026-03-31T23:00:00Z")], AFTER_GRACE)
+
+    house.bill.after = again
+    house.catalogues.kept = Terms(ClosingRules(unpriced_percent=Decimal(100)))
+
+    with pytest.raises(Superseded, match="the books of 2026-03 changed each time"):
+        await house.close("2026-03", AFTER_GRACE)
+
+    assert house.closed.files == {}
+
+
+async def test_of_two_that_close_at_once_one_wins_and_both_agree() -> None:
+    house = await march()
+
+    outcomes = await asyncio.gather(
+        house.close("2026-03", AFTER_GRACE, by="ann"),
+        house.close("2026-03", AFTER_GRACE, by="bob"),
+        return_exceptions=True,
+    )
+
+    closed, _ = await house.periods.get("2026-03")
+    assert any(isinstance(each, Superseded) for each in outcomes)
+    assert closed.state is State.CLOSED
+    assert [change.what for change in closed.history].count("closed") == 1
+    assert sorted(house.closed.files) == ["2026-03/bill-2026-03.json", "2026-03/manifest.json"]
+    assert house.reports.files == {}
+
+
+async def test_a_closed_file_that_was_tampered_with_is_found() -> None:
+    house = await march()
+    await house.close("2026-03", AFTER_GRACE)
+    before = await house.closer.verified("2026-03")
+    house.closed.files["2026-03/bill-2026-03.json"] += b" "
+
+    with pytest.raises(PeriodClosed, match=r"bill-2026-03\.json holds other bytes than it was closed with"):
+        await house.closer.verified("2026-03")
+
+    assert [file.path for file in before.files] == ["2026-03/bill-2026-03.json"]
+
+
+class Killed(BaseException):
+    """The process ended."""
+
+
+class Fuse:
+    """Ends the run before step `at` on any store."""
+
+    def __init__(self) -> None:
+        self.at: int | None = None
+        self.steps = 0
+
+    def burn(self) -> None:
+        if self.at is not None and self.steps == self.at:
+            raise Killed
+        self.steps += 1
+
+
+class Fused:
+    """A store on which every call is a step; so is the moment at which a file appears."""
+
+    def __init__(self, store: Any, fuse: Fuse) -> None:
+        self._store, self._fuse = store, fuse
+
+    def __getattr__(self, name: str) -> Any:
+        found = getattr(self._store, name)
+        if name == "create":
+            return self._create
+        if not callable(found):
+            return found
+
+        def call(*arguments: Any, **named: Any) -> Any:
+            self._fuse.burn()
+            return found(*arguments, **named)
+
+        return call
+
+    @asynccontextmanager
+    async def _create(self, *arguments: Any, **named: Any) -> AsyncIterator[Any]:
+        self._fuse.burn()
+        async with self._store.create(*arguments, **named) as file:
+            yield file
+            self._fuse.burn()
+
+
+def fused(fuse: Fuse) -> Wrap:
+    return lambda name, store: Fused(store, fuse)
+
+
+async def test_a_kill_before_any_step_leaves_a_closing_that_the_next_run_completes() -> None:
+    right = await march()
+    await right.close("2026-03", AFTER_GRACE)
+    survived = None
+    for at in range(1000):
+        fuse = Fuse()
+        house = await march(ClosingHouse(wrap=fused(fuse)))
+        fuse.steps, fuse.at = 0, at
+        try:
+            await house.close("2026-03", AFTER_GRACE)
+        except Killed:
+            fuse.at = None
+        else:
+            survived = at
+
+        closed = await house.close("2026-03", AFTER_GRACE)
+
+        assert house.closed.files == right.closed.files, f"killed before step {at}"
+        assert closed.is_filed
+        assert [change.what for change in closed.history].count("closed") == 1
+        assert house.reports.files == {}
+        if survived is not None:
+            break
+    assert survived is not None
+    assert survived > 50, "the fuse never burned where it should"
+
+
+async def test_the_timer_finishes_the_filing_of_a_killed_run() -> None:
+    fuse = Fuse()
+    house = await march(ClosingHouse(wrap=fused(fuse)))
+    file_at = house.closed.paths
+
+    def die(prefix: str) -> Any:
+        raise Killed
+
+    house.closed._store.paths = die
+    with pytest.raises(Killed):
+        await house.close("2026-03", AFTER_GRACE)
+    house.closed._store.paths = file_at
+
+    (finished,) = await house.closer.close_due(AFTER_GRACE)
+
+    assert finished.is_filed
+    assert len(house.closed.files) == 2
