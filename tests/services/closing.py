@@ -43,7 +43,7 @@ Wrap = Callable[[str, Any], Any]
 
 def priced(per_million: str = "2.5", calendar: Calendar | None = None) -> Catalogue:
     """A catalogue with one price for input; output has none."""
-    return catalogue(dated(Meter.INPUT, (START, per_million)), calendar=calendar)
+    return catalogue(dated(Meter.INPUT, (START, per_million)), calendar=calendar, account="oai-swedencentral")
 
 
 class KeptCatalogues:
