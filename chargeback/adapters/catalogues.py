@@ -43,7 +43,11 @@ class AppliedCatalogues:
         return (await self._fresh())[1]
 
     async def version(self) -> Version:
-        """The applied version; the deployed files are stored as one when they are first asked for."""
+        """The applied version; the deployed files are stored as one when they are first asked for.
+
+        Read afresh, and what the other methods say agrees with it from then on.
+        """
+        self._known = None
         applied = await self._control.get("catalogue", "current")
         if applied is not None and "name" in applied:
             return await self._read(applied["name"], applied)

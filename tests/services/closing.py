@@ -64,9 +64,6 @@ class KeptCatalogues:
         name = f"{self.now.digest[:12]}-{self.kept.digest[:12]}"
         return self._versions.setdefault(name, Version(name, self.now, self.kept))
 
-    async def stored(self, name: str) -> Version:
-        return self._versions[name]
-
     async def in_force(self) -> InForce:
         periods = [msgspec.convert(document, Period) for document in await self._control.all("period")]
         return InForce(
