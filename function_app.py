@@ -4,7 +4,15 @@ import azure.functions as func
 
 from chargeback.api.app import http_api
 from chargeback.bootstrap import Container
-from chargeback.functions import audit_ledger, forecast_spend, ingest_usage, post_usage, publish_reports, settle_streams
+from chargeback.functions import (
+    audit_ledger,
+    close_periods,
+    forecast_spend,
+    ingest_usage,
+    post_usage,
+    publish_reports,
+    settle_streams,
+)
 from chargeback.process import prepare_process
 from chargeback.settings import read_settings
 
@@ -12,5 +20,6 @@ prepare_process()
 container = Container(read_settings())
 
 app = func.AsgiFunctionApp(app=http_api(container), http_auth_level=func.AuthLevel.ANONYMOUS, function_name="http_app")
-for trigger in (ingest_usage, post_usage, settle_streams, audit_ledger, publish_reports, forecast_spend):
+triggers = (ingest_usage, post_usage, settle_streams, audit_ledger, publish_reports, close_periods, forecast_spend)
+for trigger in triggers:
     app.register_functions(trigger.blueprint(container))

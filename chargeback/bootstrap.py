@@ -28,9 +28,10 @@ if TYPE_CHECKING:
     from chargeback.adapters.key_vault import KeyVaultSecret
     from chargeback.adapters.log_analytics import LogAnalytics
     from chargeback.adapters.redis_counter import RedisCounter
-    from chargeback.domain.report import Manifest
     from chargeback.services.audit import Auditor
-    from chargeback.services.files import Progress
+    from chargeback.services.close_period import Closer
+    from chargeback.services.periods import Periods
+    from chargeback.services.publish_drafts import Drafts
     from chargeback.services.settle import Settler
 
 DEPLOYED_CONFIG = Path(__file__).parents[1] / "config"
@@ -197,19 +198,30 @@ class Container:
             workers=os.cpu_count() or 1,
         )
 
-    async def publish(self, period: str, progress: "Progress | None" = None) -> "Manifest":
-        """Write the files of a month (YYYY-MM)."""
-        from chargeback.services.period_to_settle import PeriodToSettle
-        from chargeback.services.publish import publish
+    @cached_property
+    def periods(self) -> "Periods":
+        """How far each billing period is."""
+        from chargeback.services.periods import Periods
 
-        to_settle = PeriodToSettle(
-            period=period,
-            catalogue=await self.catalogues.current(),
-            terms=await self.catalogues.terms(),
-            decimals=self.settings.report_decimals,
-            folder=period,
-        )
-        return await publish(to_settle, self.books, self.reports, progress=progress or (lambda doing, rows: None))
+        return Periods(self.control, self.ledger)
+
+    @cached_property
+    def closer(self) -> "Closer":
+        """Closes billing periods."""
+        from chargeback.services.close_period import Closer
+        from chargeback.services.finish_days import Days
+        from chargeback.services.publish_period import Publisher
+
+        days = Days(self.periods, self.books, self.catalogues, self.poster, self.auditor)
+        publisher = Publisher(self.books, self.settings.report_decimals)
+        return Closer(days, self.reports, self.closed_reports, publisher)
+
+    @cached_property
+    def drafts(self) -> "Drafts":
+        """Publishes the periods that are still open."""
+        from chargeback.services.publish_drafts import Drafts
+
+        return Drafts(self.closer)
 
     @cached_property
     def probe(self) -> Probe:

@@ -25,6 +25,7 @@ SCHEDULES = {
     "AUDIT_SCHEDULE": "0 30 2 * * *",
     "PUBLISH_SCHEDULE": "0 0 4 * * *",
     "FORECAST_SCHEDULE": "0 0 5 * * *",
+    "CLOSE_SCHEDULE": "0 0 5 * * *",
 }
 
 
@@ -57,6 +58,7 @@ async def test_the_worker_finds_every_function(clean_stores: Stack) -> None:
 
     assert json.loads(names) == [
         "audit_ledger",
+        "close_periods",
         "forecast_spend",
         "http_app",
         "ingest_usage",

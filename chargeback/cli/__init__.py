@@ -5,7 +5,7 @@ import sys
 
 import typer
 
-from chargeback.cli import config, forecast, prices, reports, usage
+from chargeback.cli import config, forecast, periods, prices, reports, usage
 from chargeback.cli.terminal import console
 from chargeback.domain.errors import ChargebackError
 from chargeback.process import prepare_process
@@ -19,6 +19,7 @@ app = typer.Typer(
 for commands in (usage.app, reports.app, forecast.app):
     app.add_typer(commands)
 app.add_typer(config.app, name="config")
+app.add_typer(periods.app, name="periods")
 app.add_typer(prices.app, name="prices")
 
 

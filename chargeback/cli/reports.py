@@ -1,6 +1,7 @@
 """The files of a month."""
 
 import asyncio
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Annotated
 
@@ -8,6 +9,8 @@ import typer
 
 from chargeback.bootstrap import Container
 from chargeback.cli.terminal import progress, run
+from chargeback.domain.lifecycle import State
+from chargeback.services.ports import Reports
 
 app = typer.Typer()
 
@@ -17,7 +20,7 @@ def publish(
     period: Annotated[str, typer.Option(help="The month, YYYY-MM.")],
     out: Annotated[Path | None, typer.Option(help="Also download the files into this folder.")] = None,
 ) -> None:
-    """Write the month's chargeback CSV, its summary and the manifest to Blob storage."""
+    """Write the period's files to Blob storage; those of a closed period are compared with their hashes instead."""
 
     async def work(container: Container) -> None:
         with progress(period, None) as advance:
@@ -27,21 +30,26 @@ def publish(
                 advance(rows - done.get(doing, 0))
                 done[doing] = rows
 
-            manifest = await container.publish(period, report)
+            manifest = await container.drafts.publish(period, datetime.now(UTC), report)
         typer.echo(f"{period}: {manifest.files[0].rows} rows; " + ", ".join(_totals(manifest.totals)))
-        for path in await container.reports.paths(f"{period}/"):
-            typer.echo(f"  reports/{path}")
+        known, _ = await container.periods.get(period)
+        is_closed = known.state is State.CLOSED
+        if is_closed:
+            typer.echo("it is closed; its files are those that were published then:")
+        reports, where = (container.closed_reports, "closed") if is_closed else (container.reports, "reports")
+        for path in await reports.paths(f"{period}/"):
+            typer.echo(f"  {where}/{path}")
             if out is not None:
-                await _download(container, path, out)
+                await _download(reports, path, out)
 
     run(work)
 
 
-async def _download(container: Container, path: str, folder: Path) -> None:
+async def _download(reports: Reports, path: str, folder: Path) -> None:
     target = folder / path
     await asyncio.to_thread(target.parent.mkdir, parents=True, exist_ok=True)
     with target.open("wb") as file:
-        async for chunk in container.reports.read(path):
+        async for chunk in reports.read(path):
             file.write(chunk)
     typer.echo(f"    → {target}")
 

@@ -9,7 +9,6 @@ import typer
 
 from chargeback.bootstrap import Container
 from chargeback.cli.terminal import day_of, opened, progress, run
-from chargeback.domain.periods import days_of
 from chargeback.services.ingest import is_open
 
 EVENTS_PER_BATCH = 2_000
@@ -93,7 +92,7 @@ def settle() -> None:
 @app.command()
 def audit(
     day: Annotated[list[str] | None, typer.Option(help="Audit this day (YYYY-MM-DD) only; may be repeated.")] = None,
-    period: Annotated[str | None, typer.Option(help="Audit every day of this month (YYYY-MM).")] = None,
+    period: Annotated[str | None, typer.Option(help="Audit every UTC day that this period (YYYY-MM) touches.")] = None,
 ) -> None:
     """Recount days from the ledger alone and mend the books where they differ: the touched days, or those named."""
 

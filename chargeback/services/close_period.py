@@ -36,10 +36,17 @@ def quietly(doing: str, rows: int) -> None:
 
 
 class Publish(Protocol):
-    """Writes the final files of a period; the same books, version and late changes give the same bytes."""
+    """Writes the files of a period; the same books, version and late changes give the same bytes."""
 
     async def __call__(
-        self, period: str, into: Reports, version: Version, late: Sequence[LateChange], progress: Progress
+        self,
+        period: str,
+        into: Reports,
+        version: Version,
+        late: Sequence[LateChange],
+        progress: Progress,
+        *,
+        is_closed: bool,
     ) -> Manifest:
         """The manifest of what was written, itself written last."""
 
@@ -117,7 +124,7 @@ class Closer:
             basis = await self._basis(period, order)
             closing = begun(known, attempt, basis.version.name, began)
             token = await self.days.periods.swap(closing, token)
-            manifest = await self.publish(period, staged, basis.version, basis.late, progress)
+            manifest = await self.publish(period, staged, basis.version, basis.late, progress, is_closed=True)
             if await self._basis(period, order) == basis:
                 break
             log.info(

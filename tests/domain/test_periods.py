@@ -1,11 +1,9 @@
-"""A billing period is a month of UTC days."""
-
-from datetime import UTC, datetime
+"""A billing period is named after its month."""
 
 import pytest
 
 from chargeback.domain.errors import InvalidConfig
-from chargeback.domain.periods import days_of, due_periods, period_of
+from chargeback.domain.periods import days_of
 
 
 @pytest.mark.parametrize(("period", "days"), [("2026-02", 28), ("2028-02", 29), ("2026-04", 30), ("2026-12", 31)])
@@ -22,13 +20,3 @@ def test_a_month_has_its_days(period: str, days: int) -> None:
 def test_what_is_no_month_is_named_in_the_error(text: str) -> None:
     with pytest.raises(InvalidConfig, match="is not a month such as 2026-03"):
         days_of(text)
-
-
-def test_the_month_before_is_due_while_late_events_are_common() -> None:
-    assert due_periods(datetime(2026, 4, 5, 23, 59, tzinfo=UTC)) == ["2026-03", "2026-04"]
-    assert due_periods(datetime(2026, 4, 6, tzinfo=UTC)) == ["2026-04"]
-    assert due_periods(datetime(2027, 1, 1, tzinfo=UTC)) == ["2026-12", "2027-01"]
-
-
-def test_the_last_microsecond_belongs_to_its_month() -> None:
-    assert period_of(datetime(2026, 3, 31, 23, 59, 59, 999_999, tzinfo=UTC)) == "2026-03"

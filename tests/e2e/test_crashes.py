@@ -73,7 +73,7 @@ async def months(container: Container) -> bytes:
     """The chargeback CSVs of the months that the traffic lies in, one after the other."""
     content = b""
     for period in sorted({DAY[:7], EARLIER[:7]}):
-        await container.publish(period)
+        await container.drafts.publish(period, NOW)
         async for piece in container.reports.read(f"{period}/chargeback-{period}.csv"):
             content += piece
     return without_charge_ids(content)
@@ -226,7 +226,7 @@ def test_a_late_event_from_last_week_is_brought_in_by_the_audit(stack: Stack, ho
         await container.ingest.ingest(encoded(late), NOW)
         due = await container.auditor.due(NOW)
         await container.auditor.audit(NOW)
-        await container.publish(last_week[:7])
+        await container.drafts.publish(last_week[:7], NOW)
         path = f"{last_week[:7]}/chargeback-{last_week[:7]}.csv"
         return due, await container.auditor.due(NOW), b"".join([piece async for piece in container.reports.read(path)])
 

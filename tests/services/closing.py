@@ -30,10 +30,11 @@ from chargeback.services.file_period import sha256_of
 from chargeback.services.files import JSON, Files, Progress, whole
 from chargeback.services.finish_days import Days, Order
 from chargeback.services.ingest import Ingest, WeightsInForce
-from chargeback.services.late_changes import LateChange, late_changes
+from chargeback.services.late_changes import LateChange
 from chargeback.services.periods import Periods
 from chargeback.services.ports import Reports, Version
 from chargeback.services.post import Poster
+from chargeback.services.publish_drafts import Drafts
 from tests.domain.catalogues import START, catalogue, dated
 
 Row = tuple[str, ...]
@@ -82,7 +83,14 @@ class Bill:
     """Called between reading the books and writing the file."""
 
     async def __call__(
-        self, period: str, into: Reports, version: Version, late: Sequence[LateChange], progress: Progress
+        self,
+        period: str,
+        into: Reports,
+        version: Version,
+        late: Sequence[LateChange],
+        progress: Progress,
+        *,
+        is_closed: bool,
     ) -> Manifest:
         rows = await self.charges(period, version.catalogue.calendar.utc_days(period))
         for each in late:
@@ -166,11 +174,9 @@ class ClosingHouse:
 
     async def publish_drafts(self, now: datetime) -> None:
         """As the daily timer does: every open period, with corrections in the oldest."""
-        calendar = self.catalogues.now.calendar
-        late = await late_changes(self.periods, self.books, calendar)
-        for number, period in enumerate(await self.periods.open(now, calendar)):
-            version = await self.catalogues.version()
-            await self.bill(period, self.reports, version, [] if number else late, lambda doing, rows: None)
+        drafts = Drafts(self.closer)
+        for period in await drafts.open(now):
+            await drafts.publish(period, now)
 
     async def billed(self) -> Billed:
         """Everything that closed periods and drafts say together."""

@@ -1,0 +1,129 @@
+"""Billing periods: how far each is, closing, and correcting closed ones."""
+
+from datetime import UTC, datetime
+from typing import Annotated
+
+import typer
+
+from chargeback.bootstrap import Container
+from chargeback.cli.terminal import progress, run
+from chargeback.domain.lifecycle import Change, Period, State, refuse_reopening
+from chargeback.domain.money import to_text
+from chargeback.domain.periods import days_of
+
+app = typer.Typer(help="Billing periods: open, closing, closed.", no_args_is_help=True)
+
+Name = Annotated[str, typer.Argument(metavar="PERIOD", help="The month, YYYY-MM.")]
+By = Annotated[str, typer.Option(help="Who does it, for the history.")]
+
+
+@app.command("list")
+def list_periods() -> None:
+    """Every period of the books and how far it is."""
+
+    async def work(container: Container) -> None:
+        for period in await container.periods.closed():
+            typer.echo(_line(period))
+        for name in await container.drafts.open(datetime.now(UTC)):
+            period, _ = await container.periods.get(name)
+            typer.echo(_line(period))
+
+    run(work)
+
+
+@app.command()
+def show(period: Name) -> None:
+    """A period's state, history and files with their hashes."""
+
+    async def work(container: Container) -> None:
+        calendar = (await container.catalogues.current()).calendar
+        start, end = calendar.bounds(period)
+        known, _ = await container.periods.get(period)
+        typer.echo(_line(known))
+        typer.echo(f"from {start:%Y-%m-%dT%H:%MZ} until {end:%Y-%m-%dT%H:%MZ}, {calendar.time_zone(period)}")
+        for change in known.history:
+            typer.echo(_entry(change))
+        for file in known.files:
+            typer.echo(f"  closed/{file.path}: {file.bytes} bytes, sha256 {file.sha256}")
+
+    run(work)
+
+
+@app.command()
+def close(
+    period: Name,
+    by: By,
+    override: Annotated[
+        str, typer.Option(help="Why it is closed although usage is unsettled or unpriced; goes on the record.")
+    ] = "",
+) -> None:
+    """Close a period: its files become final, and whatever comes later is a correction in the oldest open period."""
+
+    async def work(container: Container) -> None:
+        from chargeback.services.finish_days import Order
+
+        before, _ = await container.periods.get(period)
+        with progress(period, None) as advance:
+            order = Order(by, datetime.now(UTC), override)
+            closed = await container.closer.close(period, order, lambda doing, rows: advance(0))
+        if before.state is State.CLOSED:
+            typer.echo("it was closed before; nothing changed")
+        typer.echo(_line(closed))
+        for file in closed.files:
+            typer.echo(f"  closed/{file.path}: sha256 {file.sha256}")
+
+    run(work)
+
+
+@app.command()
+def correct(
+    period: Name,
+    by: By,
+    reason: Annotated[str, typer.Option(help="What was wrong, for the history.")],
+) -> None:
+    """Rate a closed period with the configuration in force now; the differences become corrections."""
+
+    async def work(container: Container) -> None:
+        from chargeback.services.correct_period import correct_period
+
+        change = Change("rated anew", datetime.now(UTC), by, reason)
+        done = await correct_period(period, container.closer.days, container.ledger, change)
+        oldest = (await container.drafts.open(datetime.now(UTC)))[0]
+        if done.lines:
+            typer.echo(
+                f"{period}: {done.lines} lines of {done.days} days differ by {to_text(done.cost)} {done.currency};"
+                f" the differences are corrections in {oldest} from its next publication on"
+            )
+        else:
+            typer.echo(f"{period}: rated with the configuration in force; no line differs from what was in the books")
+
+    run(work)
+
+
+@app.command()
+def reopen(period: Name) -> None:
+    """Refused: a closed period stays closed. Says what to do instead."""
+
+    async def work(container: Container) -> None:
+        days_of(period)
+        known, _ = await container.periods.get(period)
+        raise refuse_reopening(known)
+
+    run(work)
+
+
+def _line(period: Period) -> str:
+    if not period.history:
+        return f"{period.period}  {period.state}"
+    last = period.history[-1]
+    filing = "" if period.state is not State.CLOSED or period.is_filed else "; its files are not all in their place yet"
+    return f"{period.period}  {period.state}  {last.what} by {last.by} at {last.at:%Y-%m-%dT%H:%MZ}{filing}"
+
+
+def _entry(change: Change) -> str:
+    parts = [f"  {change.at:%Y-%m-%dT%H:%MZ}  {change.what} by {change.by}"]
+    if change.reason:
+        parts.append(f"because: {change.reason}")
+    if change.version:
+        parts.append(f"configuration {change.version}")
+    return "; ".join([*parts, *(f"overridden: {each}" for each in change.overridden)])
