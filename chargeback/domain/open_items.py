@@ -54,22 +54,22 @@ def beyond_tolerance(items: OpenItems, rules: ClosingRules) -> list[str]:
 
 
 def _unsettled(items: OpenItems, rules: ClosingRules) -> Iterator[str]:
-    if _is_beyond(items.unsettled, items.requests, rules.max_unsettled_percent):
+    if _is_beyond(items.unsettled, items.requests, rules.unsettled_percent):
         yield (
             f"{_share(items.unsettled, items.requests)} unsettled: streamed calls without token counts;"
-            f" allowed are {rules.max_unsettled_percent} %. Run `settle`, and see why the gateway's log has no counts"
+            f" allowed are {rules.unsettled_percent} %. Run `settle`, and see why the gateway's log has no counts"
         )
 
 
 def _unpriced(items: OpenItems, rules: ClosingRules) -> Iterator[str]:
-    if _is_beyond(items.unpriced, items.requests, rules.max_unpriced_percent):
+    if _is_beyond(items.unpriced, items.requests, rules.unpriced_percent):
         named = ", ".join(
             f"{deployment} ({model}): {rows} rows" for (deployment, model), rows in items.lacking.most_common(_NAMED)
         )
         more = f" and {len(items.lacking) - _NAMED} more" if len(items.lacking) > _NAMED else ""
         yield (
             f"{_share(items.unpriced, items.requests)} unpriced: {named}{more};"
-            f" allowed are {rules.max_unpriced_percent} %. Add the prices or deployments to config/ and apply it"
+            f" allowed are {rules.unpriced_percent} %. Add the prices or deployments to config/ and apply it"
         )
 
 

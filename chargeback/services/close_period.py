@@ -10,7 +10,7 @@ import secrets
 from collections.abc import Sequence
 from contextlib import suppress
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import datetime
 from hashlib import sha256
 from typing import Protocol
 
@@ -96,7 +96,7 @@ class Closer:
         unfiled = [period.period for period in await periods.closed() if not period.is_filed]
         outcomes: list[Period | ClosingRefused] = [await self._filed(period) for period in unfiled]
         calendar = (await catalogues.current()).calendar
-        grace = timedelta(hours=(await catalogues.terms()).closing.grace_hours)
+        grace = (await catalogues.terms()).closing.grace
         for period in await periods.open(now, calendar):
             if now < calendar.bounds(period)[1] + grace:
                 break

@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from datetime import datetime, timedelta
+from datetime import datetime
 
 from chargeback.domain.calendar import Calendar
 from chargeback.domain.errors import ClosingRefused
@@ -54,7 +54,7 @@ class Days:
         rules = (await self.catalogues.terms()).closing
         ends = calendar.bounds(period)[1]
         earlier = next(iter(await self.periods.open(order.now, calendar)), period)
-        standing = Standing(ends, ends + timedelta(hours=rules.grace_hours), earlier if earlier < period else None)
+        standing = Standing(ends, ends + rules.grace, earlier if earlier < period else None)
         reasons = refusals(standing, order.now, by_timer=order.by_timer)
         if not reasons:
             unaudited = await self.finish(period, order.now)

@@ -263,7 +263,7 @@ class Reports(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class Version:
-    """A configuration that is stored by name, so that a period can be rated with it for ever."""
+    """A configuration that is stored by name, so that a period can be rated and settled with it for ever."""
 
     name: str
     catalogue: Catalogue = field(compare=False)
@@ -283,13 +283,10 @@ class Catalogues(Protocol):
         """How open periods are settled: exchange rates, shared costs, budgets, closing rules."""
 
     async def version(self) -> Version:
-        """The configuration in force, read afresh and stored by name."""
+        """The configuration in force, read afresh and stored by name; in_force() agrees with it from then on."""
 
     async def stored(self, name: str) -> Version:
         """A stored configuration."""
-
-    async def version(self) -> Version:
-        """The configuration in force, read afresh and stored by name; in_force() agrees with it from then on."""
 
 
 class GatewayLog(Protocol):

@@ -18,7 +18,7 @@ from tests.services.closing import ClosingHouse, priced
 
 ZONES = ("UTC", "Europe/Berlin", "America/New_York", "Pacific/Kiritimati")
 START = datetime(2026, 2, 20, tzinfo=UTC)
-ANYTHING_GOES = Terms(closing=ClosingRules(max_unpriced_percent=Decimal(100), max_unsettled_percent=Decimal(100)))
+ANYTHING_GOES = Terms(closing=ClosingRules(unpriced_percent=Decimal(100), unsettled_percent=Decimal(100)))
 
 hours_ago = st.one_of(st.integers(0, 70 * 24), st.sampled_from([0, 1, 24 * 3, 24 * 28, 24 * 31]))
 happenings = st.one_of(

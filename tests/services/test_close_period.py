@@ -106,7 +106,7 @@ async def test_a_person_may_close_within_the_grace_period_and_the_timer_may_not(
 async def test_the_timer_closes_what_is_due_in_order_with_empty_months_between() -> None:
     house = await march()
     await house.ingest([usage_event(time="2026-01-31T23:59:59Z")], APRIL)
-    house.catalogues.kept = Terms(closing=ClosingRules(max_unpriced_percent=Decimal(100)))
+    house.catalogues.kept = Terms(closing=ClosingRules(unpriced_percent=Decimal(100)))
 
     outcomes = await house.closer.close_due(AFTER_GRACE)
 
@@ -147,10 +147,10 @@ async def test_a_tolerance_is_of_the_requests_and_its_bound_is_allowed() -> None
     house = await march()
     await house.ingest(UNPRICED, APRIL)  # 2 of 8 requests
 
-    house.catalogues.kept = Terms(closing=ClosingRules(max_unpriced_percent=Decimal("24.999")))
+    house.catalogues.kept = Terms(closing=ClosingRules(unpriced_percent=Decimal("24.999")))
     with pytest.raises(ClosingRefused, match=r"25\.000 %"):
         await house.close("2026-03", AFTER_GRACE)
-    house.catalogues.kept = Terms(closing=ClosingRules(max_unpriced_percent=Decimal(25)))
+    house.catalogues.kept = Terms(closing=ClosingRules(unpriced_percent=Decimal(25)))
     closed = await house.close("2026-03", AFTER_GRACE)
 
     assert closed.state is State.CLOSED
@@ -213,7 +213,7 @@ async def test_books_that_never_rest_are_not_closed() -> None:
         await house.ingest([usage_event(id=f"l{next(numbers)}", time="2026-03-31T23:00:00Z")], AFTER_GRACE)
 
     house.bill.after = again
-    house.catalogues.kept = Terms(closing=ClosingRules(max_unpriced_percent=Decimal(100)))
+    house.catalogues.kept = Terms(closing=ClosingRules(unpriced_percent=Decimal(100)))
 
     with pytest.raises(Superseded, match="the books of 2026-03 changed each time"):
         await house.close("2026-03", AFTER_GRACE)
