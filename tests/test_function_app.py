@@ -11,6 +11,7 @@ from typing import Any
 import pytest
 
 from chargeback.bootstrap import Container
+from chargeback.domain.calendar import previous_period
 from scripts.local.stack import Stack
 from tests.builders import cloud_event, usage_event
 
@@ -86,6 +87,24 @@ async def test_an_event_that_the_worker_delivers_is_counted_and_a_timer_posts_it
     (kept, again) = [raw async for block in container.ledger.blocks(TODAY) for raw in block.splitlines()]
     assert kept == again
     assert json.loads(kept)["traceparent"] == "00-1-2-01"
+
+
+async def test_the_timer_closes_the_months_whose_grace_period_is_over(
+    clean_stores: Stack, container: Container
+) -> None:
+    current = datetime.now(UTC).strftime("%Y-%m")
+    last = previous_period(current)
+    before = previous_period(last)
+    invoke("ingest_usage", cloud_event(time=f"{before}-15T12:00:00Z"), cloud_event(time=f"{last}-15T12:00:00Z"))
+
+    invoke("close_periods", None)
+
+    closed = [period.period for period in await container.periods.closed()]
+    assert closed[0] == before
+    assert current not in closed
+    assert await container.closed_reports.paths(f"{before}/") == [
+        file.path for file in sorted((await container.periods.get(before))[0].files, key=lambda file: file.path)
+    ]
 
 
 async def test_unusable_events_end_in_quarantine_and_not_in_a_retry(clean_stores: Stack, container: Container) -> None:

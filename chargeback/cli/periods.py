@@ -86,6 +86,7 @@ def correct(
     async def work(container: Container) -> None:
         from chargeback.services.correct_period import correct_period
 
+        days_of(period)
         change = Change("rated anew", datetime.now(UTC), by, reason)
         done = await correct_period(period, container.closer.days, container.ledger, change)
         oldest = (await container.drafts.open(datetime.now(UTC)))[0]

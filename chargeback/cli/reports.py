@@ -35,10 +35,11 @@ def publish(
         known, _ = await container.periods.get(period)
         is_closed = known.state is State.CLOSED
         if is_closed:
-            typer.echo("it is closed; its files are those that were published then:")
+            typer.echo("it is closed, and every file is as it was closed:")
+        digests = {file.path: f": sha256 {file.sha256}" for file in known.files}
         reports, where = (container.closed_reports, "closed") if is_closed else (container.reports, "reports")
         for path in await reports.paths(f"{period}/"):
-            typer.echo(f"  {where}/{path}")
+            typer.echo(f"  {where}/{path}{digests.get(path, '')}")
             if out is not None:
                 await _download(reports, path, out)
 

@@ -4,6 +4,7 @@ from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from decimal import Decimal
+from typing import NamedTuple
 
 from chargeback.domain.meters import Meter
 from chargeback.domain.records import Part, UsageRecord
@@ -48,28 +49,36 @@ class OpenItems:
             self.lacking[record.line.deployment, record.line.model or "unknown model"] += lacking
 
 
-def beyond_tolerance(items: OpenItems, rules: ClosingRules) -> list[str]:
-    """Why these items keep a period open, each with its numbers and what to do; empty where the rules let them pass."""
+class Excess(NamedTuple):
+    """Why items keep a period open: what there is of them, and what to do about it."""
+
+    fact: str
+    remedy: str
+
+
+def beyond_tolerance(items: OpenItems, rules: ClosingRules) -> list[Excess]:
+    """What the rules do not let pass; empty where the period can be closed."""
     return [*_unsettled(items, rules), *_unpriced(items, rules)]
 
 
-def _unsettled(items: OpenItems, rules: ClosingRules) -> Iterator[str]:
+def _unsettled(items: OpenItems, rules: ClosingRules) -> Iterator[Excess]:
     if _is_beyond(items.unsettled, items.requests, rules.unsettled_percent):
-        yield (
+        yield Excess(
             f"{_share(items.unsettled, items.requests)} unsettled: streamed calls without token counts;"
-            f" allowed are {rules.unsettled_percent} %. Run `settle`, and see why the gateway's log has no counts"
+            f" allowed are {rules.unsettled_percent} %",
+            "run `settle`, and see why the gateway's log has no counts",
         )
 
 
-def _unpriced(items: OpenItems, rules: ClosingRules) -> Iterator[str]:
+def _unpriced(items: OpenItems, rules: ClosingRules) -> Iterator[Excess]:
     if _is_beyond(items.unpriced, items.requests, rules.unpriced_percent):
         named = ", ".join(
             f"{deployment} ({model}): {rows} rows" for (deployment, model), rows in items.lacking.most_common(_NAMED)
         )
         more = f" and {len(items.lacking) - _NAMED} more" if len(items.lacking) > _NAMED else ""
-        yield (
-            f"{_share(items.unpriced, items.requests)} unpriced: {named}{more};"
-            f" allowed are {rules.unpriced_percent} %. Add the prices or deployments to config/ and apply it"
+        yield Excess(
+            f"{_share(items.unpriced, items.requests)} unpriced: {named}{more}; allowed are {rules.unpriced_percent} %",
+            "add the prices or deployments to config/, then `config apply`",
         )
 
 

@@ -61,8 +61,9 @@ class Days:
             reasons = refusals(replace(standing, unaudited=unaudited), order.now, by_timer=order.by_timer)
         items = beyond_tolerance(await open_items(self.books, period, calendar), rules)
         if reasons or (items and not order.override):
-            raise ClosingRefused(period, [*reasons, *items], can_override=not reasons)
-        return tuple(items)
+            named = [f"{each.fact}; {each.remedy}" for each in items]
+            raise ClosingRefused(period, [*reasons, *named], can_override=not reasons)
+        return tuple(each.fact for each in items)
 
     async def finish(self, period: str, now: datetime) -> Sequence[str]:
         """Audit what was not audited since the period ended, post what is still counted; returns what is left over."""
