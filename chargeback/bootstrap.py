@@ -213,7 +213,15 @@ class Container:
         from chargeback.services.publish_period import Publisher
 
         days = Days(self.periods, self.books, self.catalogues, self.poster, self.auditor)
-        publisher = Publisher(self.books, self.settings.report_decimals)
+        publisher = Publisher(
+            self.books,
+            self.control,
+            self.catalogues,
+            self.periods,
+            self.reports,
+            self.closed_reports,
+            self.settings.report_decimals,
+        )
         return Closer(days, self.reports, self.closed_reports, publisher)
 
     @cached_property

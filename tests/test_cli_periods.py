@@ -1,5 +1,7 @@
 """A month is closed, shown and corrected from the command line, on the real stores, and refusals say what to do."""
 
+import csv
+import io
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -58,6 +60,7 @@ def test_a_month_is_closed_shown_published_again_and_not_reopened(months: None, 
     after = output_of("periods", "list")
     reopened = refused("periods", "reopen", FIRST)
 
+    assert after.splitlines()[0] == closed.splitlines()[0]
     assert before.split() == [FIRST, "open", LAST, "open", CURRENT, "open"]
     assert closed.startswith(f"{FIRST}  closed  closed by ann at ")
     assert f"closed/{FIRST}/manifest.json: sha256 " in closed
@@ -83,6 +86,28 @@ def test_a_closed_month_is_corrected_and_nothing_else_is(months: None, tmp_path:
     assert f"{LAST} is open, not closed" in still_open
     assert unnamed[0] == 2
     assert "--by" in unnamed[2]
+
+
+def test_late_usage_of_a_closed_month_is_a_correction_in_the_oldest_open_one(months: None, tmp_path: Path) -> None:
+    output_of("periods", "close", FIRST, "--by", "ann", "--override", "agreed")
+    closed = output_of("publish", "--period", FIRST)
+    output_of("ingest", "-", stdin=usage_event(id="d", time=f"{FIRST}-10T12:00:00Z", usage=tokens(2_000_000, 0)))
+    output_of("audit")
+
+    output_of("publish", "--period", LAST, "--out", str(tmp_path))
+    output_of("periods", "close", LAST, "--by", "ann")
+    output_of("publish", "--period", CURRENT, "--out", str(tmp_path))
+
+    assert output_of("publish", "--period", FIRST) == closed
+    assert corrections(tmp_path, LAST) == {"input_tokens": (FIRST, "2000000"), "requests": (FIRST, "1")}
+    assert corrections(tmp_path, CURRENT) == {}
+
+
+def corrections(folder: Path, period: str) -> dict[str, tuple[str, str]]:
+    """Meter → period that is corrected, quantity."""
+    text = (folder / period / f"chargeback-{period}.csv").read_text()
+    rows = list(csv.DictReader(io.StringIO(text, newline="")))
+    return {row["meter"]: (row["corrects_period"], row["quantity"]) for row in rows if row["kind"] == "correction"}
 
 
 def test_what_is_no_period_is_named(clean_stores: Stack) -> None:

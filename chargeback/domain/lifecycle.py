@@ -69,6 +69,11 @@ class Period(msgspec.Struct, frozen=True, rename="camel"):
     is_filed: bool = False
     history: tuple[Change, ...] = ()
 
+    @property
+    def manifest(self) -> str:
+        """SHA-256 of the closed manifest; empty while open."""
+        return next((file.sha256 for file in self.files if file.path.endswith("/manifest.json")), "")
+
 
 @dataclass(frozen=True, slots=True)
 class Standing:
