@@ -139,7 +139,29 @@ def _sum(*bills: Billed) -> Billed:
 
 
 def _manifest(period: str, files: Sequence[PublishedFile]) -> Manifest:
-    return Manifest(period, [], "", 6, {}, 0, {}, [], list(files))
+    start, end = Calendar().bounds(period)
+    return Manifest(
+        billing_period=period,
+        state="closed",
+        start=start,
+        end=end,
+        time_zone="UTC",
+        currency="USD",
+        days=[],
+        catalogue="",
+        terms="",
+        decimals=6,
+        totals={},
+        requests=0,
+        states={},
+        prices=[],
+        exchange_rates=[],
+        shared_costs=[],
+        corrections=[],
+        files=list(files),
+        previous_manifest="",
+        lineage={},
+    )
 
 
 @dataclass
