@@ -3,7 +3,7 @@
 from collections import defaultdict
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import UTC, datetime, timedelta
+from datetime import datetime
 from decimal import Decimal
 from typing import Any
 
@@ -26,7 +26,6 @@ from chargeback.domain.report import Manifest, PublishedFile
 from chargeback.domain.terms import Terms
 from chargeback.services.audit import Auditor
 from chargeback.services.close_period import Closer
-from chargeback.services.file_period import sha256_of
 from chargeback.services.files import JSON, Files, Progress, whole
 from chargeback.services.finish_days import Days, Order
 from chargeback.services.ingest import Ingest, WeightsInForce
@@ -205,16 +204,11 @@ class ClosingHouse:
         bills = [read_bill(content) for content in self.contents(self.closed, self.reports).values()]
         return {key: value for key, value in _sum(*bills).items() if any(value)}
 
+    def read(self, period: str) -> Billed:
+        """What a period's bill says, closed or draft; zero rows left out."""
+        path = f"{period}/bill-{period}.json"
+        content = self.closed.files.get(path) or self.reports.files[path]
+        return {key: value for key, value in read_bill(content).items() if value[1]}
+
     def contents(self, *reports: Any) -> Mapping[str, bytes]:
         return {path: content for each in reports for path, content in each.files.items() if "/bill-" in path}
-
-
-async def digest_of(reports: Reports, path: str) -> str:
-    return await sha256_of(reports.read(path))
-
-
-def after(period_end: datetime, **span: float) -> datetime:
-    return period_end + timedelta(**span)
-
-
-APRIL = datetime(2026, 4, 1, tzinfo=UTC)

@@ -1,0 +1,156 @@
+"""What becomes of a closed period: late usage, a wrong price, usage of a time before the books."""
+
+from datetime import UTC, datetime, timedelta
+from decimal import Decimal
+
+import pytest
+
+from chargeback.domain.errors import PeriodClosed
+from chargeback.domain.lifecycle import Change
+from chargeback.services.correct_period import Corrected, correct_period
+from chargeback.services.late_changes import late_changes
+from chargeback.services.publish_drafts import Drafts
+from tests.builders import tokens, usage_event
+from tests.services.closing import ClosingHouse, priced
+
+pytestmark = pytest.mark.anyio
+
+MAY = datetime(2026, 5, 1, tzinfo=UTC)
+LATER = MAY + timedelta(days=9)
+MILLION = tokens(1_000_000, 0)
+
+
+async def two_months() -> ClosingHouse:
+    """A call of a million tokens on each of two days of March and one of April, at 2.50; March is closed."""
+    house = ClosingHouse()
+    for day in ("2026-03-05", "2026-03-20", "2026-04-10"):
+        await house.ingest([usage_event(id=day, time=f"{day}T09:00:00Z", usage=MILLION)], MAY)
+    await house.auditor.audit(MAY)
+    await house.close("2026-03", MAY)
+    return house
+
+
+async def correct(house: ClosingHouse, period: str = "2026-03") -> Corrected:
+    change = Change("rated anew", LATER, "ann", "the contract says otherwise")
+    return await correct_period(period, house.closer.days, house.ledger, change)
+
+
+def totals(billed: dict[tuple[str, ...], tuple[int, Decimal]]) -> dict[str, Decimal]:
+    sums: dict[str, Decimal] = {}
+    for (period, *_), (_, cost) in billed.items():
+        sums[period] = sums.get(period, Decimal(0)) + cost
+    return sums
+
+
+async def test_nothing_is_late_where_nothing_changed() -> None:
+    house = await two_months()
+    await house.auditor.audit_day("2026-03-05", LATER)
+
+    assert await late_changes(house.periods, house.books, house.catalogue.calendar) == []
+
+
+async def test_late_usage_makes_its_day_one_to_compare_until_it_is_billed() -> None:
+    house = await two_months()
+    await house.ingest([usage_event(time="2026-03-20T23:59:59Z", usage=MILLION)], LATER)
+    await house.auditor.audit(LATER)
+
+    (late,) = await late_changes(house.periods, house.books, house.catalogue.calendar)
+    await house.close("2026-04", LATER)
+    rest = await late_changes(house.periods, house.books, house.catalogue.calendar)
+
+    assert (late.period, list(late.days), late.billed) == ("2026-03", ["2026-03-20"], ("2026-03",))
+    assert rest == []
+    assert totals(await house.billed()) == {"2026-03": Decimal("7.5"), "2026-04": Decimal("2.5")}
+
+
+async def test_a_price_corrected_in_config_alone_changes_no_closed_period() -> None:
+    house = await two_months()
+    house.catalogues.now = priced("2")
+
+    await house.auditor.audit_day("2026-03-05", LATER)
+    await house.auditor.audit_day("2026-04-10", LATER)
+    await house.publish_drafts(LATER)
+
+    assert totals(await house.billed()) == {"2026-03": Decimal("5.0"), "2026-04": Decimal("2")}
+
+
+async def test_a_corrected_period_keeps_its_files_and_the_open_one_carries_the_difference() -> None:
+    house = await two_months()
+    files = dict(house.closed.files)
+    house.catalogues.now = priced("2")
+
+    done = await correct(house)
+    await house.publish_drafts(LATER)
+
+    corrections = {
+        key: value
+        for key, value in house.read("2026-04").items()
+        if key[0] == "2026-03"  # what it is for
+    }
+    assert (done.days, done.lines, done.cost) == (2, 2, Decimal("-1.0"))
+    assert [cost for _, cost in corrections.values()] == [Decimal("-0.5"), Decimal("-0.5")]
+    assert house.closed.files == files
+    known, _ = await house.periods.get("2026-03")
+    assert known.version != known.closed_with
+    assert (known.history[-1].what, known.history[-1].by) == ("rated anew", "ann")
+    assert known.history[-1].reason == "the contract says otherwise"
+
+
+async def test_correcting_twice_corrects_once_and_back_again_takes_it_back() -> None:
+    house = await two_months()
+    house.catalogues.now = priced("2")
+    await correct(house)
+    again = await correct(house)
+    await house.close("2026-04", LATER)
+
+    house.catalogues.now = priced("2.5")
+    await correct(house)
+    await house.publish_drafts(LATER)
+
+    assert (again.days, again.lines) == (0, 0)
+    assert totals(await house.billed())["2026-03"] == Decimal("5.0")
+    assert totals(house.read("2026-04"))["2026-03"] == Decimal("-1.0")
+    assert totals(house.read("2026-05"))["2026-03"] == Decimal("1.0")
+
+
+async def test_a_correction_that_was_killed_is_completed_by_the_nightly_audit() -> None:
+    house = await two_months()
+    house.catalogues.now = priced("2")
+    audit_day = house.auditor.audit_day
+
+    async def die(day: str, now: datetime) -> None:
+        raise KeyboardInterrupt
+
+    house.auditor.audit_day = die  # type: ignore[method-assign,assignment]
+    with pytest.raises(KeyboardInterrupt):
+        await correct(house)
+    house.auditor.audit_day = audit_day  # type: ignore[method-assign]
+
+    await house.auditor.audit(LATER)
+    await house.publish_drafts(LATER)
+
+    assert totals(await house.billed())["2026-03"] == Decimal(4)
+
+
+async def test_a_period_whose_ledger_is_gone_is_not_recounted_from_nothing() -> None:
+    house = await two_months()
+    del house.ledger.events["2026-03-05"]
+
+    with pytest.raises(PeriodClosed, match=r"the ledger of 2026-03-05 is no longer kept"):
+        await correct(house)
+
+    assert (await house.periods.get("2026-03"))[0].history[-1].what == "closed"
+
+
+async def test_usage_of_a_time_before_the_first_closed_period_is_a_correction_in_the_open_one() -> None:
+    house = await two_months()
+    await house.ingest([usage_event(id="old", time="2026-01-07T09:00:00Z", usage=MILLION)], LATER)
+    await house.auditor.audit(LATER)
+
+    await house.close("2026-04", LATER)
+    await house.publish_drafts(LATER)
+
+    assert totals(house.read("2026-04")) == {"2026-01": Decimal("2.5"), "2026-04": Decimal("2.5")}
+    assert house.read("2026-05") == {}
+    with pytest.raises(PeriodClosed, match="2026-01 lies before 2026-03, the first closed period"):
+        await Drafts(house.closer).publish("2026-01", LATER)
