@@ -61,7 +61,7 @@ class Settings(BaseSettings):
     audit_schedule: Schedule = Field("0 30 2 * * *", description="When to audit the ledger (NCRONTAB, UTC).")
     publish_schedule: Schedule = Field("0 0 4 * * *", description="When to publish the reports (NCRONTAB, UTC).")
     forecast_schedule: Schedule = Field("0 0 5 * * *", description="When to forecast the month (NCRONTAB, UTC).")
-    close_schedule: Schedule = Field("0 0 5 * * *", description="When to close periods that are due (NCRONTAB, UTC).")
+    close_schedule: Schedule = Field("0 30 5 * * *", description="When to close periods that are due (NCRONTAB, UTC).")
     settle_schedule: Schedule = Field("0 10/15 * * * *", description="When to settle streamed calls (NCRONTAB, UTC).")
     settle_deadline_hours: int = Field(
         24, ge=1, le=72, description="Streams that the gateway's log says nothing of are estimated after so long."

@@ -76,7 +76,7 @@ param auditSchedule string = '0 30 2 * * *'
 param publishSchedule string = '0 0 4 * * *'
 
 @description('Optional. When billing periods are closed that are due: their grace period is over.')
-param closeSchedule string = '0 0 5 * * *'
+param closeSchedule string = '0 30 5 * * *'
 
 @description('Optional. When streamed calls are settled.')
 param settleSchedule string = '0 10/15 * * * *'

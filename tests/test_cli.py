@@ -24,7 +24,19 @@ pytestmark = pytest.mark.servers
 ROOT = Path(__file__).parents[1]
 TODAY = datetime.now(UTC).date().isoformat()
 PERIOD = TODAY[:7]
-COMMANDS = ["ingest", "post", "audit", "publish", "replay", "count-tokens", "config", "prices", "forecast", "anomalies", "periods"]
+COMMANDS = [
+    "ingest",
+    "post",
+    "audit",
+    "publish",
+    "replay",
+    "count-tokens",
+    "config",
+    "prices",
+    "forecast",
+    "anomalies",
+    "periods",
+]
 
 
 def chargeback(*arguments: str, stdin: bytes = b"", **environment: str) -> tuple[int, str, str]:

@@ -26,7 +26,7 @@ SCHEDULES = {
     "AUDIT_SCHEDULE": "0 30 2 * * *",
     "PUBLISH_SCHEDULE": "0 0 4 * * *",
     "FORECAST_SCHEDULE": "0 0 5 * * *",
-    "CLOSE_SCHEDULE": "0 0 5 * * *",
+    "CLOSE_SCHEDULE": "0 30 5 * * *",
 }
 
 
