@@ -2,11 +2,14 @@
 
 from collections import defaultdict
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from decimal import Decimal
+from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any
 
+import duckdb
 import msgspec
 
 from chargeback.adapters.memory import (
@@ -34,6 +37,7 @@ from chargeback.services.periods import Periods
 from chargeback.services.ports import Reports, Version
 from chargeback.services.post import Poster
 from chargeback.services.publish_drafts import Drafts
+from chargeback.services.publish_period import Publisher
 from tests.domain.catalogues import START, catalogue, dated
 
 Row = tuple[str, ...]
@@ -63,6 +67,9 @@ class KeptCatalogues:
     async def version(self) -> Version:
         name = f"{self.now.digest[:12]}-{self.kept.digest[:12]}"
         return self._versions.setdefault(name, Version(name, self.now, self.kept))
+
+    async def stored(self, name: str) -> Version:
+        return self._versions[name]
 
     async def in_force(self) -> InForce:
         periods = [msgspec.convert(document, Period) for document in await self._control.all("period")]
@@ -163,6 +170,15 @@ def _manifest(period: str, files: Sequence[PublishedFile]) -> Manifest:
     )
 
 
+_CHARGED = """
+SELECT coalesce(nullif(corrects_period, ''), '{}'), charge_date, cost_centre, meter,
+    sum(quantity), coalesce(sum(exact_cost), 0)
+FROM '{}/charges.parquet'
+WHERE kind <> 'shared'
+GROUP BY ALL
+"""
+
+
 @dataclass
 class ClosingHouse:
     """Stores in memory and the services over them."""
@@ -210,5 +226,26 @@ class ClosingHouse:
         content = self.closed.files.get(path) or self.reports.files[path]
         return {key: value for key, value in read_bill(content).items() if value[1]}
 
+    def charged(self) -> dict[Row, tuple[Decimal, Decimal]]:
+        """What `charges-*.parquet` of closed periods and drafts say together, exactly, by what they are for."""
+        sums: dict[Row, tuple[Decimal, Decimal]] = {}
+        files = {**self.reports.files, **self.closed.files}
+        with TemporaryDirectory() as folder:
+            for path in (path for path in files if path.endswith(".parquet")):
+                (Path(folder) / "charges.parquet").write_bytes(files[path])
+                for *key, quantity, cost in duckdb.sql(_CHARGED.format(path[:7], folder)).fetchall():
+                    known = sums.get(tuple(key), (Decimal(0), Decimal(0)))
+                    sums[tuple(key)] = known[0] + quantity, known[1] + cost
+        return {key: value for key, value in sums.items() if any(value)}
+
     def contents(self, *reports: Any) -> Mapping[str, bytes]:
         return {path: content for each in reports for path, content in each.files.items() if "/bill-" in path}
+
+
+def published_for_real(house: ClosingHouse) -> ClosingHouse:
+    """The same empty house, with the files of the product instead of a bill."""
+    publisher = Publisher(
+        house.books, house.control, house.catalogues, house.periods, house.reports, house.closed, decimals=6
+    )
+    house.closer = replace(house.closer, publish=publisher)
+    return house

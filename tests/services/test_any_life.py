@@ -14,7 +14,7 @@ from chargeback.domain.lifecycle import Change
 from chargeback.domain.terms import ClosingRules, Terms
 from chargeback.services.correct_period import correct_period
 from tests.builders import tokens, usage_event
-from tests.services.closing import ClosingHouse, priced
+from tests.services.closing import ClosingHouse, priced, published_for_real
 
 ZONES = ("UTC", "Europe/Berlin", "America/New_York", "Pacific/Kiritimati")
 START = datetime(2026, 2, 20, tzinfo=UTC)
@@ -124,3 +124,31 @@ def test_every_moment_is_in_exactly_one_period(moment: datetime, zone: str) -> N
     assert start <= moment < end
     assert calendar.period_of(end) > period
     assert calendar.period_of(start - timedelta(microseconds=1)) < period
+
+
+@given(steps=steps, zone=st.sampled_from(ZONES))
+@settings(max_examples=4, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+def test_so_do_the_files_that_are_really_published(zone: str, steps: list[tuple[str, int]]) -> None:
+    async def run() -> tuple[dict[Any, Any], dict[Any, Any]]:
+        life = Life(zone)
+        house = life.house = published_for_real(life.house)
+        for step in steps:
+            await life.step(*step)
+            life.check_closed_files()
+        await house.auditor.audit(life.now)
+        await house.poster.post(life.now)
+        await house.publish_drafts(life.now)
+        return house.charged(), await life.due()
+
+    charged, due = asyncio.run(run())
+
+    assert charged == by_date(due)
+
+
+def by_date(rows: dict[Any, tuple[int, Decimal]]) -> dict[Any, tuple[Decimal, Decimal]]:
+    """(period it is for, date, cost centre, meter) → quantity, exact cost."""
+    sums: dict[Any, tuple[Decimal, Decimal]] = {}
+    for (period, _, date, _, centre, meter), (quantity, cost) in rows.items():
+        known = sums.get((period, date, centre, meter), (Decimal(0), Decimal(0)))
+        sums[period, date, centre, meter] = known[0] + quantity, known[1] + cost
+    return {key: value for key, value in sums.items() if any(value)}
