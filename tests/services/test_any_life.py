@@ -6,7 +6,7 @@ from decimal import Decimal
 from typing import Any
 
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
 
 from chargeback.domain.calendar import BooksSetting, Calendar
@@ -127,7 +127,7 @@ def test_every_moment_is_in_exactly_one_period(moment: datetime, zone: str) -> N
 
 
 @given(steps=steps, zone=st.sampled_from(ZONES))
-@settings(max_examples=4, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@settings(max_examples=4, deadline=None, phases=[Phase.generate], suppress_health_check=[HealthCheck.too_slow])
 def test_so_do_the_files_that_are_really_published(zone: str, steps: list[tuple[str, int]]) -> None:
     async def run() -> tuple[dict[Any, Any], dict[Any, Any]]:
         life = Life(zone)
