@@ -9,6 +9,7 @@ import typer
 
 from chargeback.bootstrap import Container
 from chargeback.cli.terminal import day_of, opened, progress, run
+from chargeback.domain.periods import days_of
 from chargeback.services.ingest import is_open
 
 EVENTS_PER_BATCH = 2_000
