@@ -6,7 +6,7 @@ from typing import Annotated
 import typer
 
 from chargeback.bootstrap import Container
-from chargeback.cli.terminal import progress, run
+from chargeback.cli.terminal import counted, progress, run
 from chargeback.domain.lifecycle import Change, Period, State, refuse_reopening
 from chargeback.domain.money import to_text
 from chargeback.domain.periods import days_of
@@ -65,7 +65,7 @@ def close(
         before, _ = await container.periods.get(period)
         with progress(period, None) as advance:
             order = Order(by, datetime.now(UTC), override)
-            closed = await container.closer.close(period, order, lambda doing, rows: advance(0))
+            closed = await container.closer.close(period, order, counted(advance))
         if before.state is State.CLOSED:
             typer.echo("it was closed before; nothing changed")
         typer.echo(_line(closed))

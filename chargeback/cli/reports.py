@@ -8,7 +8,7 @@ from typing import Annotated
 import typer
 
 from chargeback.bootstrap import Container
-from chargeback.cli.terminal import progress, run
+from chargeback.cli.terminal import counted, progress, run
 from chargeback.domain.lifecycle import State
 from chargeback.services.ports import Reports
 
@@ -24,13 +24,7 @@ def publish(
 
     async def work(container: Container) -> None:
         with progress(period, None) as advance:
-            done: dict[str, int] = {}
-
-            def report(doing: str, rows: int) -> None:
-                advance(rows - done.get(doing, 0))
-                done[doing] = rows
-
-            manifest = await container.drafts.publish(period, datetime.now(UTC), report)
+            manifest = await container.drafts.publish(period, datetime.now(UTC), counted(advance))
         typer.echo(f"{period}: {manifest.files[0].rows} rows; " + ", ".join(_totals(manifest.totals)))
         known, _ = await container.periods.get(period)
         is_closed = known.state is State.CLOSED

@@ -46,6 +46,17 @@ def progress(what: str, total: float | None) -> Iterator[Callable[[float], None]
         yield lambda amount: bar.advance(task, amount)
 
 
+def counted(advance: Callable[[float], None]) -> Callable[[str, int], None]:
+    """What publishing tells its progress: the rows done so far of what it is doing; each row moves the bar once."""
+    done: dict[str, int] = {}
+
+    def report(doing: str, rows: int) -> None:
+        advance(rows - done.get(doing, 0))
+        done[doing] = rows
+
+    return report
+
+
 @contextmanager
 def opened(file: str) -> Iterator[IO[bytes]]:
     """A file to read, or standard input for `-`; raises `ChargebackError` where it cannot be opened."""

@@ -5,7 +5,7 @@ with; the attempt that publishes last makes it `closed`, and from then on every 
 """
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from enum import StrEnum
 from hashlib import blake2b
@@ -80,18 +80,18 @@ class Standing:
     """What decides whether a period may be closed.
 
     Attributes:
+        period: YYYY-MM.
         ends: the end of the period, UTC.
         grace_ends: when the timer may close it.
-        earlier: the first of the periods before it that is not closed, if any.
+        oldest: the oldest open period: only that one can be closed.
         unaudited: its UTC days that were not audited since it ended, or were marked again.
-        open_items: why its unsettled and unpriced usage is beyond the tolerance.
     """
 
+    period: str
     ends: datetime
     grace_ends: datetime
-    earlier: str | None = None
+    oldest: str
     unaudited: Sequence[str] = ()
-    open_items: Sequence[str] = field(default_factory=list)
 
 
 def refusals(standing: Standing, now: datetime, *, by_timer: bool) -> list[str]:
@@ -101,9 +101,13 @@ def refusals(standing: Standing, now: datetime, *, by_timer: bool) -> list[str]:
         reasons.append(f"it ends at {_minute(standing.ends)}; until then it is open")
     elif by_timer and now < standing.grace_ends:
         reasons.append(f"its grace period ends at {_minute(standing.grace_ends)}; before that only a person closes it")
-    if standing.earlier:
+    if standing.oldest < standing.period:
         reasons.append(
-            f"{standing.earlier} is not closed yet, and periods close in order: close {standing.earlier} first"
+            f"{standing.oldest} is not closed yet, and periods close in order: close {standing.oldest} first"
+        )
+    if standing.oldest > standing.period:
+        reasons.append(
+            f"it lies before {standing.oldest}, where the open books begin: usage of that time is a correction there"
         )
     if standing.unaudited:
         named = ", ".join(standing.unaudited)

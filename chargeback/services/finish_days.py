@@ -53,8 +53,8 @@ class Days:
         calendar = (await self.catalogues.current()).calendar
         rules = (await self.catalogues.terms()).closing
         ends = calendar.bounds(period)[1]
-        earlier = next(iter(await self.periods.open(order.now, calendar)), period)
-        standing = Standing(ends, ends + rules.grace, earlier if earlier < period else None)
+        oldest = (await self.periods.open(order.now, calendar))[0]
+        standing = Standing(period, ends, ends + rules.grace, oldest)
         reasons = refusals(standing, order.now, by_timer=order.by_timer)
         if not reasons:
             unaudited = await self.finish(period, order.now)

@@ -25,7 +25,7 @@ from chargeback.domain.report import PublishedFile
 
 ENDS = datetime(2026, 4, 1, tzinfo=UTC)
 GRACE_ENDS = ENDS + timedelta(hours=72)
-STANDING = Standing(ENDS, GRACE_ENDS)
+STANDING = Standing("2026-03", ENDS, GRACE_ENDS, oldest="2026-03")
 BEGAN = Change("closing", GRACE_ENDS, "ann")
 ENDED = Change("closed", GRACE_ENDS, "ann", version="v1")
 MANIFEST = PublishedFile("2026-03/manifest.json", 1, 10, "ab" * 32)
@@ -96,8 +96,16 @@ def test_a_period_waits_for_its_end_and_the_timer_for_the_grace_period(
     assert not reason or reasons[0].startswith(reason)
 
 
+def test_a_period_before_the_open_books_is_not_closed_after_the_fact() -> None:
+    standing = Standing("2026-01", ENDS, GRACE_ENDS, oldest="2026-03")
+
+    reasons = refusals(standing, GRACE_ENDS, by_timer=False)
+
+    assert reasons == ["it lies before 2026-03, where the open books begin: usage of that time is a correction there"]
+
+
 def test_every_reason_is_named_at_once() -> None:
-    standing = Standing(ENDS, GRACE_ENDS, earlier="2026-02", unaudited=["2026-03-04", "2026-03-05"])
+    standing = Standing("2026-03", ENDS, GRACE_ENDS, oldest="2026-02", unaudited=["2026-03-04", "2026-03-05"])
 
     reasons = refusals(standing, ENDS - timedelta(days=1), by_timer=False)
 

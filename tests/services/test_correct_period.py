@@ -5,7 +5,7 @@ from decimal import Decimal
 
 import pytest
 
-from chargeback.domain.errors import PeriodClosed
+from chargeback.domain.errors import ClosingRefused, PeriodClosed
 from chargeback.domain.lifecycle import Change
 from chargeback.services.correct_period import Corrected, correct_period
 from chargeback.services.late_changes import late_changes
@@ -154,3 +154,5 @@ async def test_usage_of_a_time_before_the_first_closed_period_is_a_correction_in
     assert house.read("2026-05") == {}
     with pytest.raises(PeriodClosed, match="2026-01 lies before 2026-03, the first closed period"):
         await Drafts(house.closer).publish("2026-01", LATER)
+    with pytest.raises(ClosingRefused, match="it lies before 2026-05, where the open books begin"):
+        await house.close("2026-01", LATER)

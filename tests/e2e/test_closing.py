@@ -1,0 +1,93 @@
+"""Closing on the real stores: two at once, and a run that ends half way."""
+
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from dataclasses import replace
+from datetime import UTC, datetime
+from typing import Any
+
+import pytest
+
+from chargeback.bootstrap import Container
+from chargeback.domain.calendar import previous_period
+from chargeback.domain.errors import Superseded
+from chargeback.services.file_period import sha256_of
+from chargeback.services.finish_days import Order
+from scripts.local.stack import Stack
+from tests.builders import tokens, usage_event
+
+pytestmark = [pytest.mark.anyio, pytest.mark.servers]
+
+NOW = datetime.now(UTC)
+LAST = previous_period(f"{NOW:%Y-%m}")
+MILLION = tokens(1_000_000, 0)
+
+
+@pytest.fixture
+async def month(clean_stores: Stack, container: Container) -> Container:
+    """Five calls of last month."""
+    events = [usage_event(id=str(day), time=f"{LAST}-{day:02}T10:00:00Z", usage=MILLION) for day in range(3, 8)]
+    await container.ingest.ingest(events, NOW)
+    return container
+
+
+async def close(container: Container, by: str) -> Any:
+    return await container.closer.close(LAST, Order(by, NOW))
+
+
+async def files(container: Container) -> dict[str, str]:
+    paths = await container.closed_reports.paths("")
+    return {path: await sha256_of(container.closed_reports.read(path)) for path in paths}
+
+
+async def test_of_two_that_close_at_once_one_closes_and_the_other_is_told(month: Container) -> None:
+    outcomes = await asyncio.gather(*(close(month, by) for by in ("ann", "bob")), return_exceptions=True)
+
+    closed, _ = await month.periods.get(LAST)
+    assert [change.what for change in closed.history].count("closed") == 1
+    assert {type(each) for each in outcomes} <= {type(closed), Superseded}
+    assert await files(month) == {file.path: file.sha256 for file in closed.files}
+    assert await month.reports.paths("") == []
+
+
+class Ended(BaseException):
+    """The run ended."""
+
+
+class Broken:
+    """Reports that end the run at the n-th file that appears."""
+
+    def __init__(self, reports: Any, at: int) -> None:
+        self._reports, self._left = reports, at
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._reports, name)
+
+    @asynccontextmanager
+    async def create(self, *arguments: Any, **named: Any) -> AsyncIterator[Any]:
+        async with self._reports.create(*arguments, **named) as file:
+            yield file
+            if not self._left:
+                raise Ended
+            self._left -= 1
+
+
+@pytest.mark.parametrize(("where", "at"), [("reports", 1), ("closed", 0), ("closed", 2)])
+async def test_a_closing_that_ended_half_way_is_completed_with_the_same_bytes(
+    month: Container, where: str, at: int
+) -> None:
+    closer = month.closer
+    broken = replace(closer, **{where: Broken(getattr(closer, where), at)})
+    with pytest.raises(Ended):
+        await broken.close(LAST, Order("ann", NOW))
+
+    before = await files(month)
+    (completed,) = await closer.close_due(NOW) if where == "closed" else [await close(month, "bob")]
+
+    after = await files(month)
+    assert len(before) == (at if where == "closed" else 0)
+    assert before.items() <= after.items()
+    assert after == {file.path: file.sha256 for file in completed.files}
+    assert (await month.drafts.publish(LAST, NOW)).files[0].sha256 == completed.files[0].sha256
+    assert await month.reports.paths("") == []
