@@ -5,7 +5,7 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, replace
 from datetime import timedelta
-from functools import cached_property
+from functools import cached_property, partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -34,6 +34,7 @@ if TYPE_CHECKING:
     from chargeback.services.explain import Explainer
     from chargeback.services.periods import Periods
     from chargeback.services.ports import Invoices
+    from chargeback.services.publish import Writer
     from chargeback.services.publish_drafts import Drafts
     from chargeback.services.published_rows import Published
     from chargeback.services.reconcile import Reconciled
@@ -218,6 +219,32 @@ class Container:
         return Periods(self.control, self.ledger)
 
     @cached_property
+    def writers(self) -> "tuple[Writer, ...]":
+        """What is written of a period beside the chargeback file, its summary and its charges."""
+        from chargeback.services.write_focus import write_focus
+        from chargeback.services.write_hub import write_hub
+        from chargeback.services.write_statements import write_statements
+        from chargeback.services.write_workbook import write_workbook
+
+        of_hub = (partial(write_hub, scope=self.settings.finops_hub_scope),) if self.settings.finops_hub_url else ()
+        return (write_focus, write_workbook, write_statements, *of_hub)
+
+    @cached_property
+    def hub_blobs(self) -> "BlobServiceClient | None":
+        """The storage account of the FinOps hub, if there is one."""
+        from chargeback.adapters.blob import connect
+
+        url = self.settings.finops_hub_url
+        return connect(url, self.credential) if url else None
+
+    @property
+    def hub(self) -> "BlobReports | None":
+        """Where a FinOps hub takes files from."""
+        from chargeback.adapters.blob_reports import BlobReports
+
+        return BlobReports(self.hub_blobs, "ingestion") if self.hub_blobs else None
+
+    @cached_property
     def closer(self) -> "Closer":
         """Closes billing periods."""
         from chargeback.services.close_period import Closer
@@ -233,6 +260,8 @@ class Container:
             self.reports,
             self.closed_reports,
             self.settings.report_decimals,
+            self.writers,
+            self.hub,
         )
         return Closer(days, self.reports, self.closed_reports, publisher)
 
@@ -289,9 +318,9 @@ class Container:
 
     async def close(self) -> None:
         """Close every connection that was opened."""
-        for name in ("vault_key", "gateway_log", "counter", "blobs", "cosmos", "credential"):
-            if name in self.__dict__:
-                await self.__dict__.pop(name).close()
+        for name in ("vault_key", "gateway_log", "counter", "blobs", "hub_blobs", "cosmos", "credential"):
+            if (opened := self.__dict__.pop(name, None)) is not None:
+                await opened.close()
 
 
 @asynccontextmanager

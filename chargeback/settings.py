@@ -63,6 +63,12 @@ class Settings(BaseSettings):
     forecast_schedule: Schedule = Field("0 0 5 * * *", description="When to forecast the month (NCRONTAB, UTC).")
     close_schedule: Schedule = Field("0 30 5 * * *", description="When to close periods that are due (NCRONTAB, UTC).")
     reconcile_schedule: Schedule = Field("0 0 7 * * *", description="When to compare with the invoice (NCRONTAB, UTC).")
+    finops_hub_url: HttpsUrl | None = Field(
+        None, description="Blob endpoint of a FinOps hub, whose container `ingestion` gets the periods; none if unset."
+    )
+    finops_hub_scope: str = Field(
+        "chargeback", pattern=r"^[A-Za-z0-9_-]+$", description="What these books are called in the hub."
+    )
     settle_schedule: Schedule = Field("0 10/15 * * * *", description="When to settle streamed calls (NCRONTAB, UTC).")
     settle_deadline_hours: int = Field(
         24, ge=1, le=72, description="Streams that the gateway's log says nothing of are estimated after so long."

@@ -80,6 +80,10 @@ param closeSchedule string = '0 30 5 * * *'
 
 @description('Optional. When published months are compared with the invoice.')
 param reconcileSchedule string = '0 0 7 * * *'
+@description('Optional. Blob endpoint of a FinOps hub, such as https://<account>.blob.core.windows.net; empty: none. Its container ingestion has to admit the identity of the app.')
+param finopsHubUrl string = ''
+@description('Optional. What these books are called in the FinOps hub.')
+param finopsHubScope string = 'chargeback'
 
 @description('Optional. When streamed calls are settled.')
 param settleSchedule string = '0 10/15 * * * *'
@@ -213,6 +217,8 @@ module pipeline 'modules/pipeline.bicep' = {
       PUBLISH_SCHEDULE: publishSchedule
       CLOSE_SCHEDULE: closeSchedule
       RECONCILE_SCHEDULE: reconcileSchedule
+      FINOPS_HUB_URL: finopsHubUrl
+      FINOPS_HUB_SCOPE: finopsHubScope
       SETTLE_SCHEDULE: settleSchedule
       FORECAST_SCHEDULE: forecastSchedule
       SETTLE_DEADLINE_HOURS: string(settleDeadlineHours)

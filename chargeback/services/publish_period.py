@@ -13,6 +13,8 @@ from chargeback.services.period_to_settle import ClosedPeriod, PeriodToSettle, S
 from chargeback.services.periods import Periods
 from chargeback.services.ports import Books, Catalogues, Control, Reports, Version
 from chargeback.services.publish import Writer, publish
+from chargeback.services.true_up import true_up_costs
+from chargeback.services.write_hub import deliver_to_hub
 
 _LINEAGE = ("events", "calls", "duplicates", "unreadable")
 
@@ -26,6 +28,7 @@ class Publisher:
         closed: the files of closed ones.
         decimals: places of the printed costs.
         writers: write further files from the rows.
+        hub: container `ingestion` of a FinOps hub, which gets its files each time; None where there is no hub.
     """
 
     books: Books
@@ -36,6 +39,7 @@ class Publisher:
     closed: Reports
     decimals: int
     writers: Sequence[Writer] = ()
+    hub: Reports | None = None
 
     async def __call__(
         self,
@@ -52,7 +56,7 @@ class Publisher:
         to_settle = PeriodToSettle(
             period=period,
             catalogue=version.catalogue,
-            terms=version.terms,
+            terms=version.terms.with_shared_costs(await true_up_costs(self.control, period)),
             decimals=self.decimals,
             folder=period,
             is_closed=is_closed,
@@ -61,7 +65,10 @@ class Publisher:
             corrected=[await self._corrected(each, version) for each in late],
             lineage=await self._lineage(version.catalogue.calendar.utc_days(period)),
         )
-        return await publish(to_settle, self.books, into, writers=self.writers, progress=progress)
+        manifest = await publish(to_settle, self.books, into, writers=self.writers, progress=progress)
+        if self.hub is not None:
+            await deliver_to_hub(into, self.hub, period)
+        return manifest
 
     async def _previous(self, before: Period, *, only_closed: bool) -> Stored | None:
         path = charges(before.period)
