@@ -87,13 +87,13 @@ COPY (
     SELECT {columns} FROM usage_rows
     WHERE row BETWEEN $first AND $last AND place BETWEEN $lowest AND $highest
     ORDER BY row
-) TO $file (FORMAT parquet, COMPRESSION uncompressed)
+) TO $file (FORMAT parquet, COMPRESSION uncompressed, ROW_GROUP_SIZE 20480)
 
 -- name: charges of others
-COPY (SELECT {columns} FROM other_rows ORDER BY row) TO $file (FORMAT parquet, COMPRESSION uncompressed)
+COPY (SELECT {columns} FROM other_rows ORDER BY row) TO $file (FORMAT parquet, COMPRESSION uncompressed, ROW_GROUP_SIZE 20480)
 
 -- name: charges
--- By one thread, so that the same rows give the same bytes.
+-- By one thread, so that the same rows give the same bytes. Larger groups would wait on disk and take thrice as long.
 SET threads = 1;
-COPY (FROM read_parquet({parts})) TO $file (FORMAT parquet, COMPRESSION zstd, ROW_GROUP_SIZE 122880);
+COPY (FROM read_parquet({parts})) TO $file (FORMAT parquet, COMPRESSION zstd, ROW_GROUP_SIZE 40960);
 SET threads = 2

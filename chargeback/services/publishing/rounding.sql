@@ -1,15 +1,11 @@
 -- Which rows are rounded up: in each cost centre as many as its total misses, those with the largest remainders first.
 
 -- name: rounding tables
-CREATE MACRO remainder(exact_cost) AS exact_cost - (
-    CAST(exact_cost AS DECIMAL(38, {decimals}))
-    - CASE WHEN CAST(exact_cost AS DECIMAL(38, {decimals})) > exact_cost THEN {unit} ELSE 0 END
-);
 CREATE VIEW amounts AS
-SELECT row, payer, remainder(exact_cost) AS remainder, exact_cost FROM charges
+SELECT row, payer, remainder, exact_cost FROM charges
 UNION ALL
-SELECT row, payer, remainder(exact_cost), exact_cost FROM others;
-CREATE MACRO bucket(remainder) AS CAST(remainder * CAST('{buckets}' AS DECIMAL(19, 0)) AS USMALLINT);
+SELECT row, payer, remainder, exact_cost FROM others;
+CREATE MACRO bucket(remainder) AS CAST(remainder * CAST('{buckets}' AS DECIMAL(15, 0)) AS USMALLINT);
 CREATE TEMP TABLE buckets AS
 SELECT
     payer, bucket(remainder) AS bucket, count(*) FILTER (remainder > 0) AS rows, sum(exact_cost) AS cost,
@@ -48,5 +44,5 @@ WITH counted AS (
     SELECT payer, remainder, row FROM sorted WHERE turn = needed
 )
 SELECT
-    payer, coalesce(remainder, 1) AS cut_remainder, coalesce(row, 0) AS cut_row
+    payer, coalesce(remainder, 1::DECIMAL(19, 18)) AS cut_remainder, coalesce(row, 0) AS cut_row
 FROM payers LEFT JOIN last USING (payer)

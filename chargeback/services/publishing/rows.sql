@@ -33,8 +33,14 @@ CREATE TABLE units (meter VARCHAR, unit VARCHAR);
 CREATE TABLE rates (currency VARCHAR, rate DECIMAL(28, 12), date VARCHAR, source VARCHAR);
 CREATE TABLE payers (payer UINTEGER, currency VARCHAR, cost_centre VARCHAR);
 CREATE TABLE charges (
-    row BIGINT, date DATE, payer UINTEGER, place UINTEGER, tariff UINTEGER, quantity BIGINT, exact_cost DECIMAL(38, 18)
+    row BIGINT, date DATE, payer UINTEGER, place UINTEGER, tariff UINTEGER, quantity BIGINT, exact_cost DECIMAL(38, 18),
+    remainder DECIMAL(18, 18)
 );
+-- What rounding down to the places of the books takes off.
+CREATE MACRO remainder(exact_cost) AS CAST(
+    exact_cost - CAST(exact_cost AS DECIMAL(38, {decimals}))
+    + CASE WHEN CAST(exact_cost AS DECIMAL(38, {decimals})) > exact_cost THEN {unit} ELSE 0 END AS DECIMAL(18, 18)
+)
 
 -- name: pricing currencies
 SELECT DISTINCT pricing_currency FROM known_tariffs
@@ -93,9 +99,10 @@ SELECT DISTINCT CAST(date AS VARCHAR) FROM staged ORDER BY ALL
 -- name: charges of a date
 -- Where the days of the books are not UTC days, a line has a record on each of two UTC days for one date.
 INSERT INTO charges
+SELECT *, remainder(exact_cost) FROM (
 SELECT
     (SELECT count(*) FROM charges) + row_number() OVER (ORDER BY front_rank, tariff, place), date, payer, place, tariff,
-    quantity, converted(cost, exchange_rate)
+    quantity, converted(cost, exchange_rate) AS exact_cost
 FROM (
     SELECT date, place AS known_place, tariff AS known_tariff, CAST(sum(quantity) AS BIGINT) AS quantity, sum(cost) AS cost
     FROM staged
@@ -104,6 +111,7 @@ FROM (
 )
 JOIN places ON places.known = known_place
 JOIN tariffs ON tariffs.known = known_tariff
+)
 
 -- name: row views
 -- `cost` is rounded down, and up by one unit where the row is among those that its cost centre's total still needs.
@@ -113,7 +121,7 @@ CREATE MACRO printed(exact_cost, remainder, row, cut_remainder, cut_row) AS
 CREATE VIEW priced AS
 SELECT
     charges.*, tariffs.* EXCLUDE (tariff, known), if(meter = 'requests', quantity, 0) AS requests,
-    printed(exact_cost, remainder(exact_cost), row, cut_remainder, cut_row) AS cost,
+    printed(exact_cost, remainder, row, cut_remainder, cut_row) AS cost,
     if(list_per_unit IS NULL, exact_cost, converted(of_many(quantity, list_per_unit), exchange_rate)) AS list_cost,
     if(
         contracted_unit_price IS NULL, exact_cost, converted(of_many(quantity, contracted_per_unit), exchange_rate)
@@ -129,7 +137,7 @@ SELECT
     CAST(NULL AS DECIMAL(28, 12)) AS allocated_ratio
 FROM priced JOIN places USING (place);
 CREATE VIEW other_rows AS
-SELECT others.* REPLACE (printed(exact_cost, remainder(exact_cost), row, cut_remainder, cut_row) AS cost)
+SELECT others.* REPLACE (printed(exact_cost, remainder, row, cut_remainder, cut_row) AS cost)
 FROM others JOIN cuts USING (payer);
 CREATE VIEW numbered_rows AS
 SELECT row, {columns} FROM usage_rows UNION ALL SELECT row, {columns} FROM other_rows;
@@ -148,7 +156,7 @@ SELECT (SELECT count(*) FROM payers) + row_number() OVER (ORDER BY currency, cos
 CREATE TABLE others AS
 SELECT
     (SELECT count(*) FROM charges) + row_number() OVER (ORDER BY kind DESC, charge_date, {order}, charge_id) AS row,
-    payer, unnumbered.*
+    payer, remainder(exact_cost) AS remainder, unnumbered.*
 FROM unnumbered JOIN payers USING (currency, cost_centre)
 ORDER BY row;
 DROP TABLE unnumbered

@@ -10,7 +10,7 @@ from chargeback.services.files import Progress
 from chargeback.services.ports import Books
 from chargeback.services.publishing.engine import Engine, quoted
 
-LOAD_BYTES = 24 * 1024 * 1024
+LOAD_BYTES = 32 * 1024 * 1024
 """Documents are loaded in pieces of about this size, so that memory stays small."""
 
 
@@ -40,18 +40,19 @@ def among(dates: Sequence[str]) -> str:
 
 
 class _Staging:
-    """Collects pages until they are worth a load."""
+    """Collects pages in a file until they are worth a load."""
 
     def __init__(self, engine: Engine, dates: str, progress: Progress) -> None:
         self._engine = engine
         self._dates = dates
         self._progress = progress
-        self._pages: list[bytes] = []
+        self._file = engine.folder / "documents.ndjson"
         self._size = 0
         self.charges = 0
 
     async def add(self, page: bytes) -> None:
-        self._pages.append(page)
+        with self._file.open("ab") as file:
+            file.write(page)
         self._size += len(page)
         if self._size >= LOAD_BYTES:
             await self._load()
@@ -70,20 +71,17 @@ class _Staging:
         await asyncio.to_thread(self._engine.run, "forget seen")
 
     async def _load(self) -> None:
-        if self._pages:
-            pages, self._pages, self._size = self._pages, [], 0
-            self.charges += await asyncio.to_thread(self._insert, pages)
+        if self._size:
+            self._size = 0
+            self.charges += await asyncio.to_thread(self._insert)
             self._progress("reading", self.charges)
 
-    def _insert(self, pages: list[bytes]) -> int:
-        file = self._engine.folder / "documents.ndjson"
-        with file.open("wb") as documents:
-            documents.writelines(pages)
+    def _insert(self) -> int:
         try:
-            self._engine.run("read documents", {"path": str(file)}, dates=self._dates)
+            self._engine.run("read documents", {"path": str(self._file)}, dates=self._dates)
             self._engine.run("add places")
             return int(self._engine.run("add charges")[0][0])
         except duckdb.InvalidInputException as error:
             raise ValueError(str(error).removeprefix("Invalid Input Error: ")) from error
         finally:
-            file.unlink()
+            self._file.unlink()
