@@ -4,16 +4,14 @@ import asyncio
 import subprocess
 import sys
 import tempfile
-import threading
 import time
 from datetime import UTC, datetime
 from decimal import Decimal
 from pathlib import Path
 
 import duckdb
-import psutil
 
-from benchmarks.publish import CountingReports
+from benchmarks.publish import CountingReports, Watch
 from chargeback.domain.budgets import Budget
 from chargeback.domain.rows import columns
 from chargeback.services.files import Files
@@ -92,48 +90,26 @@ def settled(folder: Path) -> Settled:
     )  # fmt: skip
 
 
-class Watch(threading.Thread):
-    """The largest memory that this process and those that it started held at once, in bytes."""
-
-    def __init__(self) -> None:
-        super().__init__(daemon=True)
-        self.peak = 0
-        self.peak_of_one = 0
-        self.done = threading.Event()
-
-    def run(self) -> None:
-        me = psutil.Process()
-        while not self.done.wait(0.05):
-            held = []
-            for process in [me, *me.children(recursive=True)]:
-                try:
-                    held.append(process.memory_info().rss)
-                except psutil.NoSuchProcess:
-                    continue
-            self.peak = max(self.peak, sum(held))
-            self.peak_of_one = max(self.peak_of_one, *held)
-
-
 def measure(centres: int, rows: int, workers: int) -> None:
     with tempfile.TemporaryDirectory() as name:
         subprocess.run(
             [sys.executable, "-m", "benchmarks.statements", "make", name, str(centres), str(rows)], check=True
         )
         of = settled(Path(name))
-        reports, watch = CountingReports(), Watch()
+        reports = CountingReports()
         files = Files(reports, of.period)
-        watch.start()
-        start = time.perf_counter()
-        asyncio.run(write_statements(of, files, lambda doing, rows: None, workers=workers))
-        seconds = time.perf_counter() - start
-        watch.done.set()
+        tempfile.tempdir = name
+        with Watch(Path(name)) as watch:
+            start = time.perf_counter()
+            asyncio.run(write_statements(of, files, lambda doing, rows: None, workers=workers))
+            seconds = time.perf_counter() - start
     written = sum(file.rows for file in files.written)
     pages = [file.bytes for file in files.written if file.path.endswith(".html")]
     print(
         f"{len(pages):,} statements of {written:,} rows, {workers} workers: {seconds:.1f} s"
         f" = {written / seconds:,.0f} rows/s, {len(pages) / seconds:.1f} statements/s;"
         f" {reports.bytes / 1e6:.0f} MB, a page {sum(pages) / len(pages) / 1e3:.0f} KB;"
-        f" peak RSS of all processes {watch.peak >> 20} MB, of the largest {watch.peak_of_one >> 20} MB",
+        f" peak RSS of all processes {watch.memory >> 20} MB, peak disk with the rows {watch.disk >> 20} MB",
         flush=True,
     )
 

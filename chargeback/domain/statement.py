@@ -52,6 +52,10 @@ COLUMNS = (
     "variant",
     "allocation_rule",
     "price_id",
+    "list_unit_price",
+    "contracted_unit_price",
+    "list_cost",
+    "contracted_cost",
     "charge_id",
 )
 """The columns of `statement-<period>.csv`: first what a reader looks for, then what tells one row from another."""

@@ -222,6 +222,7 @@ async def test_corrections_name_the_charge_that_they_correct(tmp_path: Path) -> 
         "-120 tokens",
         "-30.250000",
     ]
+    assert found.row("model", "Corrections") == ["Corrections", "-", "-30.250000", "-"]
     assert found.row("corrections", "All 1 of January 2026")[-1] == "-30.250000"
     assert "Charged to this cost centre -30.25 USD" in found.text
 

@@ -16,6 +16,7 @@ from chargeback.domain.errors import StoreUnavailable
 from chargeback.domain.statement import COLUMNS
 from chargeback.services import list_charges, write_statements
 from chargeback.services.files import CSV, Files, whole
+from tests.services.published import charge, published, record, rows_of
 from tests.services.settled import PERIOD, row, settled
 from tests.services.statements import csv_rows, written
 
@@ -42,7 +43,7 @@ async def test_a_row_is_printed_with_every_column_in_a_readable_order(tmp_path: 
         "gpt-4o-2024-11-20,input_tokens,1000000,tokens,2.5,1000000 tokens,USD,1,,,2.500000,USD,exact,2,,,,,,"
         "chat.completions,azure-openai,gpt-4o,GlobalStandard,eastus2,default,standard,Ö & Co,,,,,"
         "oai-eastus2.openai.azure.com,,search,"
-        "azure-openai/gpt-4o/any/GlobalStandard/default/input_tokens@2024-08-06T00Z,"
+        "azure-openai/gpt-4o/any/GlobalStandard/default/input_tokens@2024-08-06T00Z,2.5,2.5,2.5,2.5,"
         "00000000000000000000000000000000\r\n"
     )
 
@@ -127,6 +128,29 @@ async def test_files_written_before_keep_their_place_in_the_manifest(tmp_path: P
     names = [file.path for file in files.written]
     assert names[0] == f"{PERIOD}/zebra.csv"
     assert names[1:] == sorted(names[1:])
+
+
+async def test_the_statements_of_a_published_period_add_up_to_its_chargeback(tmp_path: Path) -> None:
+    records = [
+        record(charge(quantity=number, cost=f"0.{number:07}"), centre=centre, subscription=f"s{number}", company="A, B")
+        for number, centre in enumerate(["company", "company/search", "company/search", "company/R&D"], 1)
+    ]
+
+    manifest, files = await published(records, writers=[write_statements.write_statements])
+
+    statements = [
+        each
+        for path, content in files.items()
+        if "/statements/" in path and path.endswith(".csv")
+        for each in csv.DictReader(io.StringIO(content.decode(), newline=""))
+    ]
+    chargeback = rows_of(files)
+    assert sorted(each["charge_id"] for each in statements) == sorted(each["charge_id"] for each in chargeback)
+    known = {each["charge_id"]: each for each in chargeback}
+    for each in statements:
+        assert {name: each[name] for name in chargeback[0]} == known[each["charge_id"]]
+    assert str(sum(Decimal(each["cost"]) for each in statements)) == manifest.totals["USD"]
+    assert {file.path for file in manifest.files} > {path for path in files if "/statements/" in path}
 
 
 async def test_a_store_that_fails_ends_the_writing_with_its_own_error(tmp_path: Path) -> None:
