@@ -13,6 +13,7 @@ from chargeback.services.period_to_settle import ClosedPeriod, PeriodToSettle, S
 from chargeback.services.periods import Periods
 from chargeback.services.ports import Books, Catalogues, Control, Reports, Version
 from chargeback.services.publish import Writer, publish
+from chargeback.services.true_up import true_up_costs
 
 _LINEAGE = ("events", "calls", "duplicates", "unreadable")
 
@@ -52,7 +53,7 @@ class Publisher:
         to_settle = PeriodToSettle(
             period=period,
             catalogue=version.catalogue,
-            terms=version.terms,
+            terms=version.terms.with_shared_costs(await true_up_costs(self.control, period)),
             decimals=self.decimals,
             folder=period,
             is_closed=is_closed,
