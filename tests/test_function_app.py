@@ -14,6 +14,7 @@ from chargeback.bootstrap import Container
 from chargeback.domain.calendar import previous_period
 from scripts.local.stack import Stack
 from tests.builders import cloud_event, usage_event
+from tests.services.exported import exported, gzipped, run_files
 
 pytestmark = [pytest.mark.anyio, pytest.mark.servers]
 
@@ -106,6 +107,28 @@ async def test_the_timer_closes_the_months_whose_grace_period_is_over(
     assert current not in closed
     assert await container.closed_reports.paths(f"{before}/") == [
         file.path for file in sorted((await container.periods.get(before))[0].files, key=lambda file: file.path)
+    ]
+
+
+async def test_the_timer_reconciles_the_month_once_its_invoice_is_there(
+    clean_stores: Stack, container: Container
+) -> None:
+    invoke("ingest_usage", cloud_event(time=f"{TODAY}T00:00:01Z", backend="oai-eastus2-x1.openai.azure.com"))
+    invoke("post_usage", None)
+    invoke("publish_reports", None)
+    invoke("reconcile_invoice", None)
+    before = await container.reports.paths("reconciliation/")
+    day = {"ChargePeriodStart": f"{TODAY}T00:00:00Z"}
+    month = {"month": f"{TODAY[:7].replace('-', '')}01-{TODAY.replace('-', '')}", "end": f"{TODAY}T00:00:00Z"}
+    for name, data in run_files({"part_0_0001.csv.gz": gzipped([exported(**day)])}, **month).items():
+        await container.blobs.get_blob_client("cost-exports", name).upload_blob(data)
+
+    invoke("reconcile_invoice", None)
+
+    assert before == []
+    assert await container.reports.paths("reconciliation/") == [
+        f"reconciliation/reconciliation-{TODAY[:7]}.csv",
+        f"reconciliation/reconciliation-{TODAY[:7]}.json",
     ]
 
 

@@ -60,7 +60,7 @@ def read_booked(
         "period": period,
         "elsewhere": list(_ELSEWHERE),
     }
-    with _engine() as engine:
+    with _engine(own.parent) as engine:
         rows = engine.execute(_SUMS, given).fetchall()
     prices = skus_of_prices(catalogue)
     return [_booked(row, prices, catalogue, meters) for row in rows]
@@ -68,12 +68,12 @@ def read_booked(
 
 def read_carried(own: Path) -> dict[str, Decimal]:
     """What a period carries of corrections at contracted prices, by the closed period that they belong to."""
-    with _engine() as engine:
+    with _engine(own.parent) as engine:
         return dict(engine.execute(_CARRIED, {"own": str(own), "elsewhere": list(_ELSEWHERE)}).fetchall())
 
 
-def _engine() -> duckdb.DuckDBPyConnection:
-    return duckdb.connect(config={"memory_limit": "256MB", "threads": 2})
+def _engine(folder: Path) -> duckdb.DuckDBPyConnection:
+    return duckdb.connect(config={"memory_limit": "256MB", "threads": 2, "temp_directory": f"{folder}/spill"})
 
 
 def _booked(row: tuple[Any, ...], prices: dict[str, Sku], catalogue: Catalogue, meters: ProviderMeters) -> Booked:

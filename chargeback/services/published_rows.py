@@ -32,10 +32,15 @@ class Published:
 
     async def fetch(self, period: str, folder: Path) -> Path:
         """The rows of a period as a local file; raises `ChargebackError` if it was never published."""
-        store = self.closed if await self.is_closed(period) else self.reports
+        is_closed = await self.is_closed(period)
+        store = self.closed if is_closed else self.reports
         name = charges(period)
         if name not in await store.paths(name):
-            raise ChargebackError(f"{period} was never published: run `publish --period {period}` first")
+            raise ChargebackError(
+                f"{period} is closed, and its files are still on their way: `periods close {period}` finishes that"
+                if is_closed
+                else f"{period} was never published: run `publish --period {period}` first"
+            )
         local = folder / f"{period}.parquet"
         with local.open("wb") as file:
             async for piece in store.read(name):

@@ -31,7 +31,12 @@ class Rows:
 @contextmanager
 def opened(file: Path) -> Iterator[Rows]:
     """The rows of a Parquet file."""
-    with duckdb.connect(config={"memory_limit": "256MB", "threads": 2}) as engine:
+    config: dict[str, str | bool | int | float | list[str]] = {
+        "memory_limit": "256MB",
+        "threads": 2,
+        "temp_directory": f"{file.parent}/spill",
+    }
+    with duckdb.connect(config=config) as engine:
         engine.read_parquet(str(file)).create_view("rows")
         yield Rows(engine)
 
