@@ -5,26 +5,32 @@ import io
 from datetime import UTC, datetime
 from decimal import Decimal
 from pathlib import Path
+from tempfile import NamedTemporaryFile
 
+import duckdb
 import pytest
 
 from chargeback.domain.allocation import Rule
 from chargeback.domain.catalogue import DeploymentType, PriceKey
+from chargeback.domain.errors import PeriodClosed
 from chargeback.domain.meters import Meter
 from chargeback.domain.reconciliation import Cause
 from chargeback.domain.shared_costs import Basis, Kind, Per, SharedCost
 from chargeback.domain.terms import Terms
 from chargeback.services.true_up import remove_true_up, set_true_up
-from tests.builders import DAY, tokens
+from tests.builders import DAY, tokens, usage_event
 from tests.domain.catalogues import START, catalogue, dated
+from tests.services.closing import ClosingHouse, published_for_real
 from tests.services.exported import INPUT_METER, OUTPUT_METER, exported
 from tests.services.house import house
 from tests.services.office import Office, call, invoice
 from tests.services.published import PERIOD
+from tests.services.test_true_up import reconciled
 
 pytestmark = pytest.mark.anyio
 
 NOW = datetime(2026, 4, 6, tzinfo=UTC)
+MARCH_END = datetime(2026, 3, 31, 23, tzinfo=UTC)
 KEY = PriceKey("azure-openai", "gpt-4o", "", DeploymentType.GLOBAL_STANDARD, "default", "", "", Meter.INPUT)
 METERS = {INPUT_METER: [KEY], OUTPUT_METER: [KEY._replace(meter=Meter.OUTPUT)]}
 RULES = (
@@ -146,3 +152,33 @@ async def test_the_true_up_is_explained_with_its_invoice(office: Office, tmp_pat
     assert charge["sharedCost"]["whole"] == "13.031358"
     assert found.invoice.sha256 in charge["sharedCost"]["source"]
     assert charge["sharedCost"]["agrees"]
+
+
+async def test_a_month_closes_with_its_true_up_and_is_published_again_byte_for_byte() -> None:
+    # One call of a million tokens is 2.50 in the books; the true-up of 0.75 makes it the invoice of 3.25.
+    house = published_for_real(ClosingHouse())
+    await house.ingest([call_of_march()], MARCH_END)
+    await set_true_up(house.control, reconciled("3.25", "2.5"), by="dora", now=MARCH_END)
+
+    await house.close(PERIOD, NOW)
+
+    charges = duckdb_total(house.closed.files[f"{PERIOD}/charges-{PERIOD}.parquet"])
+    files = dict(house.closed.files)
+    await house.close(PERIOD, NOW)
+    assert charges == Decimal("3.25")
+    assert house.closed.files == files
+    with pytest.raises(PeriodClosed, match="is closed"):
+        await set_true_up(house.control, reconciled("4", "2.5"), by="dora", now=NOW)
+
+
+def call_of_march() -> bytes:
+    return usage_event(time="2026-03-05T09:00:00Z", usage=tokens(1_000_000, 0))
+
+
+def duckdb_total(parquet: bytes) -> Decimal:
+    """What the rows cost at contracted prices."""
+    with NamedTemporaryFile(suffix=".parquet") as file:
+        file.write(parquet)
+        file.flush()
+        (total,) = duckdb.sql(f"SELECT sum(contracted_cost) FROM '{file.name}'").fetchall()[0]
+    return Decimal(total)
