@@ -53,29 +53,35 @@ class GeneratedBooks:
             yield page
 
 
-_TEMPLATES: dict[int, tuple[str, str]] = {}
+_IDS: dict[int, str] = {}
+"""All that is kept of a line, so that memory tells of publishing and not of this."""
 
 
 def _document(day: str, number: int, rng: random.Random) -> str:
-    """Text around the quantities, which alone differ from day to day."""
-    before, after = _TEMPLATES.get(number) or _TEMPLATES.setdefault(number, _template(number))
-    charges = ",".join(_charge(meter, rng.randrange(1, 10**7)) for meter in METERS[number % 2 :])
-    return f'{before}{day}{after}{day}","charges":[{charges}]}}]}}\n'
-
-
-def _template(number: int) -> tuple[str, str]:
-    line = Line(
-        f"team-{number % 4000:06}", "standard", "", "2f3c8a54-6f5e-4c26-8a6b-0d0f7a3f5b11", f"app-{number % 8000:06}",
-        "", f"user{number}@example.com", "Example Company", f"BC-{number % 50:03}", "chat.completions", "azure-openai",
-        "gpt-4o-2024-11-20", "gpt-4o", "aoai-swedencentral-01.openai.azure.com", "default", "", "exact",
-    )  # fmt: skip
-    names = ",".join(f'"{name}":"{value}"' for name, value in line._asdict().items())
-    hours = ",".join(f'"{hour:02}":{{"input_tokens":1234567,"requests":1234}}' for hour in range(8, 16))
+    if number not in _IDS:
+        line = Line(
+            f"team-{number % 4000:06}", "standard", "", "2f3c8a54-6f5e-4c26-8a6b-0d0f7a3f5b11",
+            f"app-{number % 8000:06}", "", f"user{number}@example.com", "Example Company", f"BC-{number % 50:03}",
+            "chat.completions", "azure-openai", "gpt-4o-2024-11-20", "gpt-4o",
+            "aoai-swedencentral-01.openai.azure.com", "default", "", "exact",
+        )  # fmt: skip
+        _IDS[number] = line_id.__wrapped__(line)
+    charges = ",".join([_charge(meter, rng.randrange(1, 10**7)) for meter in METERS[number % 2 :]])
     return (
-        f'{{"id":"{line_id(line)}","kind":"usage","line":{{{names}}},"hours":{{{hours}}},"currency":"USD",'
-        '"deploymentType":"GlobalStandard","region":"swedencentral","day":"',
-        f'","parts":[{{"costCentre":"company/unit-{number % CENTRES:04}","rule":"by-subscription","date":"',
+        f'{{"id":"{_IDS[number]}","day":"{day}","kind":"usage","line":{{"subscription":"team-{number % 4000:06}",'
+        '"product":"standard","apim_user":"","tenant":"2f3c8a54-6f5e-4c26-8a6b-0d0f7a3f5b11",'
+        f'"app":"app-{number % 8000:06}","user_object_id":"","user":"user{number}@example.com",'
+        f'"company":"Example Company","billing_code":"BC-{number % 50:03}","operation":"chat.completions",'
+        '"provider":"azure-openai","model":"gpt-4o-2024-11-20","deployment":"gpt-4o",'
+        '"backend":"aoai-swedencentral-01.openai.azure.com","service_tier":"default","variant":"","state":"exact"},'
+        f'{_HOURS}"currency":"USD","deploymentType":"GlobalStandard","region":"swedencentral","parts":[{{"date":"{day}",'
+        f'"costCentre":"company/unit-{number % CENTRES:04}","rule":"by-subscription","charges":[{charges}]}}]}}\n'
     )
+
+
+_HOURS = (
+    '"hours":{' + ",".join(f'"{hour:02}":{{"input_tokens":1234567,"requests":1234}}' for hour in range(8, 16)) + "},"
+)
 
 
 def _charge(meter: str, quantity: int) -> str:

@@ -9,7 +9,7 @@ from typing import Any
 import msgspec
 
 from chargeback.domain.errors import InvalidConfig
-from chargeback.domain.meters import UNITS, Meter
+from chargeback.domain.meters import Meter
 from chargeback.domain.periods import days_of
 
 MAX_DECIMALS = 12
@@ -104,11 +104,6 @@ def cell(text: str) -> str:
 def csv_line(cells: tuple[str, ...]) -> bytes:
     """A line of finished cells."""
     return (",".join(cells) + "\r\n").encode()
-
-
-def price_unit(meter: Meter) -> str:
-    """What a unit price is the price of."""
-    return f"1000000 {UNITS[meter]}"
 
 
 class PriceUsed(msgspec.Struct, frozen=True, rename="camel"):

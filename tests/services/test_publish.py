@@ -6,6 +6,7 @@ from collections.abc import AsyncIterator, Callable
 from datetime import timedelta
 from decimal import Decimal
 from hashlib import sha256
+from types import SimpleNamespace
 
 import pytest
 
@@ -184,6 +185,13 @@ async def test_an_amount_that_does_not_fit_is_refused() -> None:
         await published([record(charge(cost="0.0000000000000000001"))])
     with pytest.raises(ValueError, match="more than 20 digits"):
         await published([record(charge(cost="100000000000000000000"))])
+
+
+async def test_a_meter_or_a_price_that_cannot_be_is_refused() -> None:
+    with pytest.raises(ValueError, match="there is no meter parsecs"):
+        await published([record(dataclasses.replace(charge(), meter=SimpleNamespace(value="parsecs")))])  # type: ignore[arg-type]
+    with pytest.raises(ValueError, match=r"a price is 0\.0000000000001: it has more than 16 digits or 12 decimals"):
+        await published([record(charge(per_million=Decimal("0.0000000000001")))])
 
 
 async def test_ten_thousand_lines_in_one_day_balance() -> None:

@@ -41,13 +41,19 @@ class Engine:
         }
 
     def run(self, name: str, values: Mapping[str, str | int] | None = None, /, **words: object) -> list[Row]:
-        """The rows that a statement gives; of several, the last one's. `values` stand for `$names`, as literals."""
+        """The rows that a statement gives; of several, the last one's. `values` stand for `$names`, as literals.
+
+        Raises `ValueError` with what a statement itself has to say of the data.
+        """
         text = self._statements[name]
         for word, fragment in (self._words | words).items():
             text = text.replace(f"{{{word}}}", str(fragment))
         for each, value in (values or {}).items():
             text = text.replace(f"${each}", quoted(value) if isinstance(value, str) else str(value))
-        return self._connection.execute(text).fetchall()
+        try:
+            return self._connection.execute(text).fetchall()
+        except duckdb.InvalidInputException as error:
+            raise ValueError(str(error).removeprefix("Invalid Input Error: ")) from error
 
     def insert(self, table: str, rows: Sequence[Row]) -> None:
         """Add rows to a table; decimals are given as texts."""

@@ -1,6 +1,7 @@
 """Compares a closed period with the books as they are now: what differs is charged or returned as corrections."""
 
 import asyncio
+from collections.abc import Sequence
 from pathlib import Path
 
 from chargeback.domain.rows import COLUMNS
@@ -28,11 +29,11 @@ async def find_corrections(engine: Engine, closed: ClosedPeriod, books: Books, p
         await asyncio.to_thread(prepare, then)
         await stage(then, books, closed.days, among(closed.dates), progress)
         await asyncio.to_thread(_arrange, then, closed)
-        await _compare(then, closed, folder / "corrections.parquet")
+        found = await _compare(then, closed)
     finally:
         then.close()
     await asyncio.to_thread(then.database.unlink)
-    await asyncio.to_thread(engine.run, "add corrections", {"file": str(folder / "corrections.parquet")})
+    await asyncio.to_thread(engine.run, "add corrections", files=_list(found))
 
 
 def _arrange(engine: Engine, closed: ClosedPeriod) -> None:
@@ -42,23 +43,32 @@ def _arrange(engine: Engine, closed: ClosedPeriod) -> None:
     show(engine, closed.currency)
 
 
-async def _compare(engine: Engine, closed: ClosedPeriod, found: Path) -> None:
-    files = [
-        str(await fetched(stored, engine.folder / f"billed-{number}.parquet"))
+async def _compare(engine: Engine, closed: ClosedPeriod) -> list[Path]:
+    """The differences, a file for each date."""
+    billed = [
+        await fetched(stored, engine.folder / f"billed-{number}.parquet")
         for number, stored in enumerate((closed.billed, *closed.later))
     ]
-    await asyncio.to_thread(
-        engine.run,
-        "find corrections",
-        {"billed": files[0], "period": closed.period, "file": str(found)},
-        later=f"[{', '.join(map(quoted, files))}]",
-        dates=", ".join(map(quoted, closed.dates)),
-        described=names(_DESCRIBED),
-        amounts=names(_AMOUNTS),
-        negated=", ".join(f"-{name} AS {name}" for name in _AMOUNTS),
-        sums=", ".join(f"CAST(sum({name}) AS {COLUMNS[name]}) AS {name}" for name in _AMOUNTS),
-        differ=" OR ".join(f"coalesce(sum({name}), 0) <> 0" for name in _AMOUNTS),
-    )
+    found = []
+    for date in closed.dates:
+        found.append(engine.folder / f"corrections-{date}.parquet")
+        values = {"billed": str(billed[0]), "period": closed.period, "date": date, "file": str(found[-1])}
+        await asyncio.to_thread(
+            engine.run,
+            "find corrections",
+            values,
+            later=_list(billed),
+            described=names(_DESCRIBED),
+            amounts=names(_AMOUNTS),
+            negated=", ".join(f"-{name} AS {name}" for name in _AMOUNTS),
+            sums=", ".join(f"CAST(sum({name}) AS {COLUMNS[name]}) AS {name}" for name in _AMOUNTS),
+            differ=" OR ".join(f"coalesce(sum({name}), 0) <> 0" for name in _AMOUNTS),
+        )
+    return found
+
+
+def _list(files: Sequence[Path]) -> str:
+    return f"[{', '.join(quoted(str(file)) for file in files)}]"
 
 
 async def show_previous(engine: Engine, previous: Stored | None) -> None:

@@ -129,7 +129,7 @@ SELECT
 FROM charges JOIN tariffs USING (tariff) JOIN cuts USING (payer);
 CREATE VIEW usage_rows AS
 SELECT
-    row, place, 'usage' AS kind, md5(concat(place_id, date, identity)) AS charge_id, CAST(date AS VARCHAR) AS charge_date,
+    row, date, place, 'usage' AS kind, md5(concat(place_id, date, identity)) AS charge_id, CAST(date AS VARCHAR) AS charge_date,
     {dimensions}, meter, unit, CAST(quantity AS DECIMAL(28, 12)) AS quantity, state, requests, price_id, price_unit,
     list_unit_price, contracted_unit_price, unit_price, pricing_currency, exchange_rate, exchange_rate_date,
     exchange_rate_source, {currency} AS currency, cost, exact_cost, list_cost, contracted_cost, '' AS corrects_period,

@@ -3,8 +3,6 @@
 import asyncio
 from collections.abc import Sequence
 
-import duckdb
-
 from chargeback.domain.errors import Superseded
 from chargeback.services.files import Progress
 from chargeback.services.ports import Books
@@ -81,7 +79,5 @@ class _Staging:
             self._engine.run("read documents", {"path": str(self._file)}, dates=self._dates)
             self._engine.run("add places")
             return int(self._engine.run("add charges")[0][0])
-        except duckdb.InvalidInputException as error:
-            raise ValueError(str(error).removeprefix("Invalid Input Error: ")) from error
         finally:
             self._file.unlink()
