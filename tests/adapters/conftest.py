@@ -5,6 +5,7 @@ from typing import Any
 import pytest
 
 from chargeback.adapters import memory
+from chargeback.adapters.memory_counter import MemoryCounter
 from chargeback.bootstrap import Container
 from scripts.local.clear import clear_blobs, clear_cosmos, clear_redis
 from scripts.local.stack import Stack
@@ -12,7 +13,7 @@ from scripts.local.stack import Stack
 BOTH = ["memory", pytest.param("real", marks=pytest.mark.servers)]
 IN_MEMORY = {
     "ledger": memory.MemoryLedger,
-    "counter": memory.MemoryCounter,
+    "counter": MemoryCounter,
     "books": memory.MemoryBooks,
     "control": memory.MemoryControl,
     "quarantine": memory.MemoryQuarantine,

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from chargeback.adapters.memory import MemoryCounter
+from chargeback.adapters.memory_counter import MemoryCounter
 from chargeback.bootstrap import Container
 from chargeback.domain.errors import CountLost
 from chargeback.domain.events import EVER, UsageEvent, read_event

@@ -6,7 +6,7 @@ from datetime import UTC, datetime
 
 import pytest
 
-from chargeback.adapters.memory import MemoryCounter
+from chargeback.adapters.memory_counter import MemoryCounter
 from chargeback.adapters.redis_counter import RedisCounter, connect
 from chargeback.domain.events import call_identity, read_event
 from chargeback.services.ports import Counter, Weighted

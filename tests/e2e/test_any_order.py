@@ -13,11 +13,11 @@ from chargeback.adapters.memory import (
     MemoryBooks,
     MemoryCatalogues,
     MemoryControl,
-    MemoryCounter,
     MemoryLedger,
     MemoryQuarantine,
     MemoryReports,
 )
+from chargeback.adapters.memory_counter import MemoryCounter
 from chargeback.domain.catalogue import Catalogue
 from chargeback.services.audit import Auditor
 from chargeback.services.ingest import Ingest, WeightsInForce

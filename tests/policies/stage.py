@@ -19,7 +19,8 @@ from azure.monitor.query.aio import LogsQueryClient
 from openai import AsyncAzureOpenAI, AsyncOpenAI, AzureOpenAI, DefaultAsyncHttpxClient, DefaultHttpxClient, OpenAI
 
 from chargeback.adapters.log_analytics import LogAnalytics
-from chargeback.adapters.memory import MemoryCatalogues, MemoryCounter, MemoryLedger, MemoryQuarantine
+from chargeback.adapters.memory import MemoryCatalogues, MemoryLedger, MemoryQuarantine
+from chargeback.adapters.memory_counter import MemoryCounter
 from chargeback.domain.meters import Meter
 from chargeback.services.ingest import Ingest, WeightsInForce
 from chargeback.services.settle import Settlement, Settler

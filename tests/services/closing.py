@@ -12,14 +12,8 @@ from typing import Any
 import duckdb
 import msgspec
 
-from chargeback.adapters.memory import (
-    MemoryBooks,
-    MemoryControl,
-    MemoryCounter,
-    MemoryLedger,
-    MemoryQuarantine,
-    MemoryReports,
-)
+from chargeback.adapters.memory import MemoryBooks, MemoryControl, MemoryLedger, MemoryQuarantine, MemoryReports
+from chargeback.adapters.memory_counter import MemoryCounter
 from chargeback.domain.calendar import Calendar
 from chargeback.domain.catalogue import Catalogue
 from chargeback.domain.in_force import InForce

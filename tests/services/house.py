@@ -2,14 +2,8 @@
 
 from dataclasses import dataclass, field
 
-from chargeback.adapters.memory import (
-    MemoryBooks,
-    MemoryCatalogues,
-    MemoryControl,
-    MemoryCounter,
-    MemoryLedger,
-    MemoryQuarantine,
-)
+from chargeback.adapters.memory import MemoryBooks, MemoryCatalogues, MemoryControl, MemoryLedger, MemoryQuarantine
+from chargeback.adapters.memory_counter import MemoryCounter
 from chargeback.domain.catalogue import Catalogue
 from chargeback.services.audit import Auditor
 from chargeback.services.ingest import Ingest, WeightsInForce

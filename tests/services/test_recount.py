@@ -8,7 +8,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from chargeback.adapters.memory import MemoryCounter, MemoryLedger
+from chargeback.adapters.memory import MemoryLedger
+from chargeback.adapters.memory_counter import MemoryCounter
 from chargeback.domain.events import AcceptedTimes, Phase, read_event
 from chargeback.domain.lines import Line, line_id
 from chargeback.domain.meters import Meter, Quantities

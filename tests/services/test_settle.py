@@ -8,7 +8,8 @@ from typing import Any
 
 import pytest
 
-from chargeback.adapters.memory import MemoryCatalogues, MemoryCounter, MemoryGatewayLog, MemoryLedger, MemoryQuarantine
+from chargeback.adapters.memory import MemoryCatalogues, MemoryGatewayLog, MemoryLedger, MemoryQuarantine
+from chargeback.adapters.memory_counter import MemoryCounter
 from chargeback.domain.lines import Line
 from chargeback.domain.meters import Meter
 from chargeback.domain.settlement import LoggedCall, TokenCount, described
