@@ -21,7 +21,7 @@ _CARE = r'[,"\r\n]|(^|\x1f)[=+\-@\t]'
 """Where a text of several, divided by a separator, may need quotes or an apostrophe."""
 
 _TEXTS = [index for index, column in enumerate(COLUMNS) if TYPES.get(column) == TEXT]
-_ORDER = ("charge_date", "subscription_id", "app_id", "model", "user", "meter", "charge_id")
+_ORDER = ("charge_date", "subscription_id", "model", "meter", "charge_id")
 _STAGED = """
 CREATE OR REPLACE TEMP TABLE staged AS
 SELECT
@@ -34,7 +34,7 @@ _SORTED = """
 SELECT cost_centre, line, cells
 FROM staged
 WHERE {within} AND charge_id >= $id AND charge_id < $end
-ORDER BY cost_centre, {order}, line, cells
+ORDER BY cost_centre, {order}
 """
 
 Lines = tuple[str, int, bytes]
