@@ -14,6 +14,10 @@ from chargeback.services.read_figures import Covered, read_figures
 from chargeback.services.render_statement import Period, Renderer
 
 
+_MEMORY_MB = 48
+"""For the engine, in each process: several draw at once beside the one that publishes."""
+
+
 @dataclass(frozen=True, slots=True)
 class Part:
     """Consecutive cost centres, to be drawn at once.
@@ -44,7 +48,7 @@ class Drawn:
 
 def draw_statements(part: Part) -> list[Drawn]:
     """Write the files of a part, in order of its cost centres."""
-    with part.period.settled.connect() as engine:
+    with part.period.settled.connect(memory_limit_mb=_MEMORY_MB) as engine:
         engine.execute("SET enable_progress_bar = false")
         # Processes that spill into one folder would overwrite one another's files.
         engine.execute(f"SET temp_directory = {_quoted(part.folder / 'spill')}")

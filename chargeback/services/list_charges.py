@@ -15,7 +15,7 @@ from chargeback.domain.rows import EXACT, PRICE, TEXT
 from chargeback.domain.statement import COLUMNS, Rows, cut
 
 _STAGED_ROWS = 600_000
-_SORTED_ROWS = 40_000
+_SORTED_ROWS = 20_000
 _FETCHED_ROWS = 4_000
 _CARE = r'[,"\r\n]|(^|\x1f)[=+\-@\t]'
 """Where a text of several, divided by a separator, may need quotes or an apostrophe."""
