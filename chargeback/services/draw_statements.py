@@ -13,7 +13,6 @@ from chargeback.services.list_charges import list_charges
 from chargeback.services.read_figures import Covered, read_figures
 from chargeback.services.render_statement import Period, Renderer
 
-
 _MEMORY_MB = 48
 """For the engine, in each process: several draw at once beside the one that publishes."""
 
