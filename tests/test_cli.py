@@ -90,8 +90,11 @@ def test_a_day_goes_from_standard_input_to_a_downloaded_report(clean_stores: Sta
     assert again == "nothing to post\n"
     assert f"{TODAY}: 3 events, 2 calls, 1 duplicates, 0 unreadable; 0 lines differed" in audited
     assert published.startswith(f"{PERIOD}: ")
-    files = sorted(path.name for path in tmp_path.rglob("*") if path.is_file())
-    assert files == sorted([f"chargeback-{PERIOD}.csv", "manifest.json", f"summary-{PERIOD}.csv"])
+    files = sorted(path.name for path in (tmp_path / PERIOD).iterdir() if path.is_file())
+    named = ("chargeback-{}.csv", "chargeback-{}.xlsx", "charges-{}.parquet", "focus-{}.csv", "summary-{}.csv")
+    assert files == sorted(["manifest.json", *(name.format(PERIOD) for name in named)])
+    statements = tmp_path / PERIOD / "statements"
+    assert (statements / "unallocated" / f"statement-{PERIOD}.html").is_file()
     csv = next(tmp_path.rglob("chargeback-*.csv")).read_text()
     assert csv.splitlines()[0].startswith("billing_period,charge_date,cost_centre,")
     assert ",input_tokens,1000," in csv

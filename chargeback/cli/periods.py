@@ -6,7 +6,7 @@ from typing import Annotated
 import typer
 
 from chargeback.bootstrap import Container
-from chargeback.cli.terminal import counted, progress, run
+from chargeback.cli.terminal import counted, progress, run, show_files
 from chargeback.domain.lifecycle import Change, Period, State, refuse_reopening
 from chargeback.domain.money import to_text
 from chargeback.domain.periods import days_of
@@ -43,8 +43,7 @@ def show(period: Name) -> None:
         typer.echo(f"from {start:%Y-%m-%dT%H:%MZ} until {end:%Y-%m-%dT%H:%MZ}, {calendar.time_zone(period)}")
         for change in known.history:
             typer.echo(_entry(change))
-        for file in known.files:
-            typer.echo(f"  closed/{file.path}: {file.bytes} bytes, sha256 {file.sha256}")
+        show_files("closed", {file.path: f": {file.bytes} bytes, sha256 {file.sha256}" for file in known.files})
 
     run(work)
 
@@ -69,8 +68,7 @@ def close(
         if before.state is State.CLOSED:
             typer.echo("it was closed before; nothing changed")
         typer.echo(_line(closed))
-        for file in closed.files:
-            typer.echo(f"  closed/{file.path}: sha256 {file.sha256}")
+        show_files("closed", {file.path: f": sha256 {file.sha256}" for file in closed.files})
 
     run(work)
 

@@ -8,7 +8,7 @@ from typing import Annotated
 import typer
 
 from chargeback.bootstrap import Container
-from chargeback.cli.terminal import counted, progress, run
+from chargeback.cli.terminal import counted, progress, run, show_files
 from chargeback.domain.lifecycle import State
 from chargeback.services.ports import Reports
 
@@ -32,10 +32,14 @@ def publish(
             typer.echo("it is closed, and every file is as it was closed:")
         digests = {file.path: f": sha256 {file.sha256}" for file in known.files}
         reports, where = (container.closed_reports, "closed") if is_closed else (container.reports, "reports")
-        for path in await reports.paths(f"{period}/"):
-            typer.echo(f"  {where}/{path}{digests.get(path, '')}")
-            if out is not None:
-                await _download(reports, path, out)
+        paths = await reports.paths(f"{period}/")
+        show_files(where, {path: digests.get(path, "") for path in paths})
+        if out is not None:
+            with progress("downloading", len(paths)) as advance:
+                for path in paths:
+                    await _download(reports, path, out)
+                    advance(1)
+            typer.echo(f"    → {out / period}")
 
     run(work)
 
@@ -46,7 +50,6 @@ async def _download(reports: Reports, path: str, folder: Path) -> None:
     with target.open("wb") as file:
         async for chunk in reports.read(path):
             file.write(chunk)
-    typer.echo(f"    → {target}")
 
 
 def _totals(totals: dict[str, str]) -> list[str]:

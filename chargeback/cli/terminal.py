@@ -2,7 +2,7 @@
 
 import asyncio
 import sys
-from collections.abc import Awaitable, Callable, Iterator
+from collections.abc import Awaitable, Callable, Iterator, Mapping
 from contextlib import contextmanager
 from datetime import datetime
 from pathlib import Path
@@ -76,3 +76,14 @@ def day_of(text: str) -> str:
         return datetime.strptime(text, "%Y-%m-%d").date().isoformat()  # noqa: DTZ007 a date has no time zone
     except ValueError:
         raise typer.BadParameter(f"{text!r} is not a day such as 2026-03-14") from None
+
+
+def show_files(folder: str, files: Mapping[str, str]) -> None:
+    """A line a file, with what is said of it; the statements, which may be thousands, on one line."""
+    statements = [path for path in files if "/statements/" in path]
+    for path, said in files.items():
+        if path not in statements:
+            typer.echo(f"  {folder}/{path}{said}")
+    if statements:
+        where = statements[0].partition("/statements/")[0]
+        typer.echo(f"  {folder}/{where}/statements/: {len(statements)} files")
