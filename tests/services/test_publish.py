@@ -17,6 +17,7 @@ from chargeback.domain.periods import days_of
 from chargeback.domain.records import Part, UsageRecord, ndjson, to_document
 from chargeback.domain.terms import ClosingRules, Terms
 from chargeback.services.publish import publish
+from chargeback.services.publishing import staging
 from tests.domain.catalogues import catalogue, usage_line
 from tests.services.published import (
     FURTHER,
@@ -217,6 +218,15 @@ async def test_books_that_change_while_they_are_read_are_not_published() -> None
         await published([record(), moved])
     with pytest.raises(Superseded, match=r"2026-03-14.*came twice"):
         await published([record(), record()])
+
+
+async def test_a_line_that_comes_again_much_later_is_noticed(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(staging, "LOAD_BYTES", 1000)
+    others = [record(user=str(n)) for n in range(20)]
+
+    with pytest.raises(Superseded, match=r"2026-03-14.*came twice"):
+        await published([record(), *others, record(day="2026-03-15"), record()])
+    await published([record(), *others, record(day="2026-03-15")])
 
 
 async def test_a_record_from_before_there_were_parts_is_not_taken_for_nothing() -> None:

@@ -51,9 +51,9 @@ SELECT currency, rate, date, source FROM rates ORDER BY currency
 -- name: places
 CREATE TABLE places AS
 SELECT
-    row_number() OVER (ORDER BY {front}, {back}, line_state, place_id) AS place,
-    dense_rank() OVER (ORDER BY {front}) AS front_rank,
-    dense_rank() OVER (ORDER BY cost_centre) AS payer,
+    CAST(row_number() OVER (ORDER BY {front}, {back}, line_state, place_id) AS UINTEGER) AS place,
+    CAST(dense_rank() OVER (ORDER BY {front}) AS UINTEGER) AS front_rank,
+    CAST(dense_rank() OVER (ORDER BY cost_centre) AS UINTEGER) AS payer,
     known, replace(CAST(place_id AS VARCHAR), '-', '') AS place_id, {dimensions},
     concat_ws(',', {front_cells}) AS front, concat_ws(',', {back_cells}) AS back
 FROM (SELECT known, place_id, coalesce(COLUMNS(* EXCLUDE (known, place_id)), '') FROM known_places);
@@ -62,9 +62,9 @@ INSERT INTO payers SELECT DISTINCT payer, $currency, cost_centre FROM places ORD
 -- name: tariffs
 CREATE TABLE tariffs AS
 SELECT
-    row_number() OVER (
+    CAST(row_number() OVER (
         ORDER BY meter, state, price_id, unit_price, list_unit_price, contracted_unit_price, pricing_currency
-    ) AS tariff,
+    ) AS UINTEGER) AS tariff,
     *,
     per_unit(list_unit_price) AS list_per_unit,
     per_unit(contracted_unit_price) AS contracted_per_unit,
