@@ -25,8 +25,7 @@ SELECT
 FROM (
     SELECT
         id, day, line, currency, "deploymentType" AS deployment_type, region,
-        unnest(if(parts IS NULL, error(concat('line ', id, ' of ', day, ' has no parts: post the day again')), parts))
-            AS part,
+        unnest(parts) AS part,
         generate_subscripts(parts, 1) AS number
     FROM read_json(
         $path,
@@ -45,6 +44,7 @@ FROM (
                     "listPerMillion" VARCHAR, "contractedPerMillion" VARCHAR, cost VARCHAR)[])[]'
         }
     )
+    WHERE if(parts IS NULL, error(concat('line ', id, ' of ', day, ' has no parts: post the day again')), true)
 )
 WHERE {dates};
 INSERT INTO seen SELECT CAST(day AS DATE), CAST(id AS UUID), number FROM parts
