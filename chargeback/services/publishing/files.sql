@@ -87,10 +87,10 @@ COPY (
     SELECT {columns} FROM usage_rows
     WHERE row BETWEEN $first AND $last AND place BETWEEN $lowest AND $highest
     ORDER BY row
-) TO $file (FORMAT parquet, COMPRESSION uncompressed, ROW_GROUP_SIZE 20480)
+) TO $file (FORMAT parquet, COMPRESSION zstd)
 
 -- name: charges of others
-COPY (SELECT {columns} FROM other_rows ORDER BY row) TO $file (FORMAT parquet, COMPRESSION uncompressed, ROW_GROUP_SIZE 20480)
+COPY (SELECT {columns} FROM other_rows ORDER BY row) TO $file (FORMAT parquet, COMPRESSION zstd)
 
 -- name: charges
 -- By one thread, so that the same rows give the same bytes. Larger groups would wait on disk and take thrice as long.
