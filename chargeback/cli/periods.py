@@ -43,7 +43,11 @@ def show(period: Name) -> None:
         typer.echo(f"from {start:%Y-%m-%dT%H:%MZ} until {end:%Y-%m-%dT%H:%MZ}, {calendar.time_zone(period)}")
         for change in known.history:
             typer.echo(_entry(change))
-        show_files("closed", {file.path: f": {file.bytes} bytes, sha256 {file.sha256}" for file in known.files})
+        if known.is_filed:
+            from chargeback.services.file_period import files_of
+
+            files = await files_of(known, container.closed_reports)
+            show_files("closed", {file.path: f": {file.bytes} bytes, sha256 {file.sha256}" for file in files})
 
     run(work)
 
@@ -68,7 +72,7 @@ def close(
         if before.state is State.CLOSED:
             typer.echo("it was closed before; nothing changed")
         typer.echo(_line(closed))
-        show_files("closed", {file.path: f": sha256 {file.sha256}" for file in closed.files})
+        typer.echo(f"  closed/{period}/manifest.json: sha256 {closed.manifest}")
 
     run(work)
 

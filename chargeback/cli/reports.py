@@ -30,7 +30,8 @@ def publish(
         is_closed = known.state is State.CLOSED
         if is_closed:
             typer.echo("it is closed, and every file is as it was closed:")
-        digests = {file.path: f": sha256 {file.sha256}" for file in known.files}
+        digests = {file.path: f": sha256 {file.sha256}" for file in manifest.files} if is_closed else {}
+        digests[f"{period}/manifest.json"] = f": sha256 {known.manifest}" if is_closed else ""
         reports, where = (container.closed_reports, "closed") if is_closed else (container.reports, "reports")
         paths = await reports.paths(f"{period}/")
         show_files(where, {path: digests.get(path, "") for path in paths})

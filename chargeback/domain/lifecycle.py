@@ -13,7 +13,6 @@ from hashlib import blake2b
 import msgspec
 
 from chargeback.domain.errors import PeriodClosed
-from chargeback.domain.report import PublishedFile
 
 
 class State(StrEnum):
@@ -52,7 +51,7 @@ class Period(msgspec.Struct, frozen=True, rename="camel"):
         attempt: the attempt at closing that began last; the only one that can succeed.
         version: name of the stored configuration that rates the period's usage; empty while open.
         closed_with: the configuration that it was closed with.
-        files: of the closed period, the manifest included.
+        manifest: SHA-256 of the closed manifest, which names every file with its own; empty while open.
         fences: what the closed files were made from: period → UTC day → fence of the books. Beside the period itself
             these are the closed periods whose corrections it carries.
         is_filed: whether every file is where closed files belong.
@@ -64,15 +63,10 @@ class Period(msgspec.Struct, frozen=True, rename="camel"):
     attempt: str = ""
     version: str = ""
     closed_with: str = ""
-    files: tuple[PublishedFile, ...] = ()
+    manifest: str = ""
     fences: dict[str, dict[str, str]] = {}
     is_filed: bool = False
     history: tuple[Change, ...] = ()
-
-    @property
-    def manifest(self) -> str:
-        """SHA-256 of the closed manifest; empty while open."""
-        return next((file.sha256 for file in self.files if file.path.endswith("/manifest.json")), "")
 
 
 @dataclass(frozen=True, slots=True)
@@ -123,16 +117,14 @@ def begun(period: Period, attempt: str, version: str, change: Change) -> Period:
     )
 
 
-def concluded(
-    period: Period, files: Sequence[PublishedFile], fences: dict[str, dict[str, str]], change: Change
-) -> Period:
+def concluded(period: Period, manifest: str, fences: dict[str, dict[str, str]], change: Change) -> Period:
     """The period as its attempt succeeds."""
     _require(period, State.CLOSING)
     return msgspec.structs.replace(
         period,
         state=State.CLOSED,
         closed_with=period.version,
-        files=tuple(files),
+        manifest=manifest,
         fences=fences,
         history=(*period.history, change),
     )

@@ -24,7 +24,7 @@ def blueprint(container: Container) -> func.Blueprint:
                 log.warning("closing_refused period=%s past_due=%s reasons=%s", outcome.period, timer.past_due, reasons)
             else:
                 log.info(
-                    "period_closed period=%s files=%d past_due=%s", outcome.period, len(outcome.files), timer.past_due
+                    "period_closed period=%s manifest=%s past_due=%s", outcome.period, outcome.manifest, timer.past_due
                 )
 
     return bp

@@ -11,15 +11,14 @@ from collections.abc import Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime
-from hashlib import sha256
 from typing import Protocol
 
 import msgspec
 
 from chargeback.domain.errors import ClosingRefused, PeriodClosed, Superseded
 from chargeback.domain.lifecycle import Change, Period, State, begun, concluded, filed
-from chargeback.domain.report import Manifest, PublishedFile
-from chargeback.services.file_period import Staged, differing, drop_drafts, file_period
+from chargeback.domain.report import Manifest
+from chargeback.services.file_period import Staged, differing, drop_drafts, file_period, manifest_path, sha256_of
 from chargeback.services.files import Progress
 from chargeback.services.finish_days import Days, Order
 from chargeback.services.late_changes import LateChange, fences_of, late_changes
@@ -111,7 +110,7 @@ class Closer:
         known = await self._filed(period)
         if faults := await differing(known, self.closed):
             raise PeriodClosed(f"the closed files of {period} are not what they were:\n" + "\n".join(faults))
-        content = b"".join([piece async for piece in self.closed.read(f"{period}/manifest.json")])
+        content = b"".join([piece async for piece in self.closed.read(manifest_path(period))])
         return msgspec.json.decode(content, type=Manifest)
 
     async def _close(
@@ -124,7 +123,7 @@ class Closer:
             basis = await self._basis(period, order)
             closing = begun(known, attempt, basis.version.name, began)
             token = await self.days.periods.swap(closing, token)
-            manifest = await self.publish(period, staged, basis.version, basis.late, progress, is_closed=True)
+            await self.publish(period, staged, basis.version, basis.late, progress, is_closed=True)
             if await self._basis(period, order) == basis:
                 break
             log.info(
@@ -133,8 +132,8 @@ class Closer:
         else:
             raise Superseded(f"the books of {period} changed each time while they were published: close it again")
         ended = Change(State.CLOSED, order.now, order.by, order.override, basis.version.name, overridden)
-        files = [*manifest.files, await _manifest_file(staged, period)]
-        await self._conclude(concluded(closing, files, basis.fences(period), ended), token, staged)
+        manifest = await sha256_of(staged.read(manifest_path(period)))
+        await self._conclude(concluded(closing, manifest, basis.fences(period), ended), token, staged)
 
     async def _basis(self, period: str, order: Order) -> _Basis:
         days = self.days
@@ -164,9 +163,3 @@ class Closer:
                 await self.days.periods.swap(filed(known), token)
         await drop_drafts(period, self.reports)
         return (await self.days.periods.get(period))[0]
-
-
-async def _manifest_file(staged: Staged, period: str) -> PublishedFile:
-    path = f"{period}/manifest.json"
-    content = b"".join([piece async for piece in staged.read(path)])
-    return PublishedFile(path, 0, len(content), sha256(content).hexdigest())

@@ -4,11 +4,16 @@ from collections.abc import AsyncIterator
 from contextlib import AbstractAsyncContextManager
 from hashlib import sha256
 
+import msgspec
+
 from chargeback.domain.errors import PeriodClosed, Superseded
 from chargeback.domain.lifecycle import Period
-from chargeback.domain.report import PublishedFile
+from chargeback.domain.report import Manifest, PublishedFile
 from chargeback.services.files import content_type_of
+from chargeback.services.parallel import for_each
 from chargeback.services.ports import Reports, ReportWriter
+
+_OTHER_BYTES = "holds other bytes than it was closed with"
 
 
 def staging_folder(period: str, attempt: str) -> str:
@@ -45,43 +50,64 @@ class Staged:
 
     async def clear(self) -> None:
         """Drop what the attempt wrote."""
-        for path in await self._reports.paths(self._folder):
-            await self._reports.remove(path)
+        await for_each(await self._reports.paths(self._folder), self._reports.remove)
 
     def _to(self, path: str) -> str:
         return path.replace(self._period, self._folder, 1) if path.startswith(self._period) else path
 
 
 async def file_period(period: Period, reports: Reports, closed: Reports) -> None:
-    """Copy what the attempt that closed the period published; again changes nothing.
+    """Copy what the attempt that closed the period published, the manifest last; again changes nothing.
 
     Raises `PeriodClosed` where a closed file holds other bytes than it was closed with.
     """
     staged = Staged(reports, period.period, period.attempt)
     present = set(await closed.paths(f"{period.period}/"))
-    for file in period.files:
-        if file.path in present:
-            await _require_same(file, closed)
-        else:
-            await _copy(file, staged, closed)
+    manifest = manifest_path(period.period)
+    files = await files_of(period, closed if manifest in present else staged)
+
+    async def file(each: PublishedFile) -> None:
+        if each.path not in present:
+            await _copy(each, staged, closed)
+        elif fault := await _fault(each, closed):
+            raise PeriodClosed(fault)
+
+    await for_each([each for each in files if each.path != manifest], file)
+    await file(files[-1])
 
 
 async def drop_drafts(period: str, reports: Reports) -> None:
     """Remove what was published of a period before it was closed, so that only the closed files can be taken for it."""
-    for path in await reports.paths(f"{period}/"):
-        await reports.remove(path)
+    await for_each(await reports.paths(f"{period}/"), reports.remove)
 
 
 async def differing(period: Period, closed: Reports) -> list[str]:
     """What is wrong with the files of a closed period, each with its path; empty where all are as they were closed."""
     present = set(await closed.paths(f"{period.period}/"))
-    missing = [f"{file.path} is missing" for file in period.files if file.path not in present]
-    kept = [file for file in period.files if file.path in present]
-    return missing + [
-        f"{file.path} holds other bytes than it was closed with"
-        for file in kept
-        if await sha256_of(closed.read(file.path)) != file.sha256
-    ]
+    files = await files_of(period, closed)
+    faults = [f"{each.path} is missing" for each in files if each.path not in present]
+
+    async def compare(each: PublishedFile) -> None:
+        if fault := await _fault(each, closed):
+            faults.append(fault)
+
+    await for_each([each for each in files if each.path in present], compare)
+    return sorted(faults)
+
+
+async def files_of(period: Period, reports: Reports) -> list[PublishedFile]:
+    """The files of a closed period, the manifest last. Raises `PeriodClosed` if the manifest is another one."""
+    path = manifest_path(period.period)
+    content = b"".join([piece async for piece in reports.read(path)])
+    manifest = PublishedFile(path, 1, len(content), sha256(content).hexdigest())
+    if manifest.sha256 != period.manifest:
+        raise PeriodClosed(f"{path} {_OTHER_BYTES}")
+    return [*msgspec.json.decode(content, type=Manifest).files, manifest]
+
+
+def manifest_path(period: str) -> str:
+    """Where the manifest of a period is."""
+    return f"{period}/manifest.json"
 
 
 async def sha256_of(pieces: AsyncIterator[bytes]) -> str:
@@ -92,9 +118,9 @@ async def sha256_of(pieces: AsyncIterator[bytes]) -> str:
     return digest.hexdigest()
 
 
-async def _require_same(file: PublishedFile, closed: Reports) -> None:
-    if await sha256_of(closed.read(file.path)) != file.sha256:
-        raise PeriodClosed(f"{file.path} in the closed reports holds other bytes than it was closed with")
+async def _fault(file: PublishedFile, closed: Reports) -> str:
+    is_same = await sha256_of(closed.read(file.path)) == file.sha256
+    return "" if is_same else f"{file.path} {_OTHER_BYTES}"
 
 
 async def _copy(file: PublishedFile, staged: Reports, closed: Reports) -> None:

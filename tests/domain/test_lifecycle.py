@@ -21,18 +21,17 @@ from chargeback.domain.lifecycle import (
     refusals,
     refuse_reopening,
 )
-from chargeback.domain.report import PublishedFile
 
 ENDS = datetime(2026, 4, 1, tzinfo=UTC)
 GRACE_ENDS = ENDS + timedelta(hours=72)
 STANDING = Standing("2026-03", ENDS, GRACE_ENDS, oldest="2026-03")
 BEGAN = Change("closing", GRACE_ENDS, "ann")
 ENDED = Change("closed", GRACE_ENDS, "ann", version="v1")
-MANIFEST = PublishedFile("2026-03/manifest.json", 1, 10, "ab" * 32)
+MANIFEST = "ab" * 32
 
 OPEN = Period("2026-03")
 CLOSING = begun(OPEN, "a1", "v1", BEGAN)
-CLOSED = concluded(CLOSING, [MANIFEST], {"2026-03": {"2026-03-01": "f"}}, ENDED)
+CLOSED = concluded(CLOSING, MANIFEST, {"2026-03": {"2026-03-01": "f"}}, ENDED)
 FILED = filed(CLOSED)
 
 
@@ -40,7 +39,7 @@ def test_a_period_goes_from_open_over_closing_to_closed() -> None:
     assert [each.state for each in (OPEN, CLOSING, CLOSED, FILED)] == ["open", "closing", "closed", "closed"]
     assert [each.is_filed for each in (CLOSED, FILED)] == [False, True]
     assert (FILED.attempt, FILED.version, FILED.closed_with) == ("a1", "v1", "v1")
-    assert FILED.manifest == MANIFEST.sha256
+    assert FILED.manifest == MANIFEST
     assert OPEN.manifest == ""
     assert FILED.history == (BEGAN, ENDED)
 
@@ -56,7 +55,7 @@ def test_no_transition_leads_back_or_skips_a_state() -> None:
         begun(CLOSED, "a2", "v2", BEGAN)
     for early in (OPEN, CLOSED):
         with pytest.raises(PeriodClosed, match="not closing"):
-            concluded(early, [], {}, ENDED)
+            concluded(early, "", {}, ENDED)
     for early in (OPEN, CLOSING):
         with pytest.raises(PeriodClosed, match="not closed"):
             filed(early)
@@ -71,7 +70,7 @@ def test_rating_anew_keeps_what_the_period_was_closed_with() -> None:
 
     assert (corrected.version, corrected.closed_with) == ("v2", "v1")
     assert corrected.history == (BEGAN, ENDED, why)
-    assert (corrected.files, corrected.fences) == (FILED.files, FILED.fences)
+    assert (corrected.manifest, corrected.fences) == (FILED.manifest, FILED.fences)
 
 
 @pytest.mark.parametrize(

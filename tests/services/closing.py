@@ -100,6 +100,7 @@ class Bill:
         files = Files(into, period)
         content = msgspec.json.encode([[*key, q, str(c)] for key, (q, c) in sorted(rows.items())])
         await files.write(f"bill-{period}.json", JSON, whole(len(rows), content))
+        await files.write("hub/manifest.json", JSON, whole(0, b"{}"))  # another manifest than that of the period
         manifest = _manifest(period, files.written)
         async with into.create(f"{period}/manifest.json", JSON) as file:
             await file.write(manifest.to_json())

@@ -24,6 +24,9 @@ EVENTS = [
 ]
 
 
+FILES = ["2026-03/bill-2026-03.json", "2026-03/hub/manifest.json", "2026-03/manifest.json"]
+
+
 async def march(house: ClosingHouse | None = None) -> ClosingHouse:
     """Six calls of a million input tokens each, on three days of March."""
     house = house or ClosingHouse()
@@ -39,7 +42,7 @@ async def test_a_closed_period_has_its_files_once_and_no_draft() -> None:
     closed = await house.close("2026-03", AFTER_GRACE)
 
     assert (closed.state, closed.is_filed) == (State.CLOSED, True)
-    assert sorted(house.closed.files) == ["2026-03/bill-2026-03.json", "2026-03/manifest.json"]
+    assert sorted(house.closed.files) == FILES
     assert [path for path in house.reports.files if path.startswith("2026-03")] == []
     assert sum(cost for _, cost in (await house.billed()).values()) == Decimal("15.0")  # 6 x 2.50
 
@@ -231,7 +234,7 @@ async def test_of_two_that_close_at_once_one_wins_and_both_agree() -> None:
     assert any(isinstance(each, Superseded) for each in outcomes)
     assert closed.state is State.CLOSED
     assert [change.what for change in closed.history].count("closed") == 1
-    assert sorted(house.closed.files) == ["2026-03/bill-2026-03.json", "2026-03/manifest.json"]
+    assert sorted(house.closed.files) == FILES
     assert house.reports.files == {}
 
 
@@ -244,4 +247,4 @@ async def test_a_closed_file_that_was_tampered_with_is_found() -> None:
     with pytest.raises(PeriodClosed, match=r"bill-2026-03\.json holds other bytes than it was closed with"):
         await house.closer.verified("2026-03")
 
-    assert [file.path for file in before.files] == ["2026-03/bill-2026-03.json"]
+    assert [file.path for file in before.files] == FILES[:2]

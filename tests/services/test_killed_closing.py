@@ -119,4 +119,4 @@ async def test_the_timer_finishes_the_filing_of_a_killed_run() -> None:
     (finished,) = await house.closer.close_due(AFTER_GRACE)
 
     assert finished.is_filed
-    assert len(house.closed.files) == 2
+    assert len(house.closed.files) == 3
