@@ -45,15 +45,20 @@ class Engine:
 
         Raises `ValueError` with what a statement itself has to say of the data.
         """
+        return _run(self._connection, self._text(name, values or {}, words))
+
+    def run_apart(self, name: str, values: Mapping[str, str | int] | None = None, /, **words: object) -> None:
+        """Like `run`, but several may run at once; temporary tables are not seen."""
+        with self._connection.cursor() as cursor:
+            _run(cursor, self._text(name, values or {}, words))
+
+    def _text(self, name: str, values: Mapping[str, str | int], words: Mapping[str, object]) -> str:
         text = self._statements[name]
-        for word, fragment in (self._words | words).items():
+        for word, fragment in {**self._words, **words}.items():
             text = text.replace(f"{{{word}}}", str(fragment))
-        for each, value in (values or {}).items():
+        for each, value in values.items():
             text = text.replace(f"${each}", quoted(value) if isinstance(value, str) else str(value))
-        try:
-            return self._connection.execute(text).fetchall()
-        except duckdb.InvalidInputException as error:
-            raise ValueError(str(error).removeprefix("Invalid Input Error: ")) from error
+        return text
 
     def insert(self, table: str, rows: Sequence[Row]) -> None:
         """Add rows to a table; decimals are given as texts."""
@@ -80,6 +85,13 @@ def _statements() -> dict[str, str]:
                 assert name not in found, f"two statements are named {name}"
                 found[name] = body
     return found
+
+
+def _run(connection: duckdb.DuckDBPyConnection, text: str) -> list[Row]:
+    try:
+        return connection.execute(text).fetchall()
+    except duckdb.InvalidInputException as error:
+        raise ValueError(str(error).removeprefix("Invalid Input Error: ")) from error
 
 
 def quoted(text: str) -> str:

@@ -1,16 +1,19 @@
-"""The charges in slices of consecutive rows, each made in memory while the one before is on its way."""
+"""The charges in slices of consecutive rows, each made in memory while those before are on their way."""
 
 import asyncio
+from collections import deque
 from collections.abc import AsyncIterator, Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 from chargeback.services.publishing.engine import Engine
 
-SLICE_ROWS = 60_000
-"""So many finished lines, about 30 MB, are sorted at once."""
+SLICE_ROWS = 40_000
+"""So many finished lines, about 20 MB, are sorted at once."""
 
 _PIECE_BYTES = 1024 * 1024
+_AT_ONCE = 3
+"""A slice is too small for the engine to share it between cores, so some are made at once."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,32 +49,24 @@ def slices(engine: Engine, rows: int = SLICE_ROWS) -> list[Slice]:
     ]
 
 
-async def content(
-    parts: Sequence[tuple[int, Callable[[Path], None]]], folder: Path
-) -> AsyncIterator[tuple[int, bytes]]:
-    """The bytes of parts, each written to a file by its function; the next is written while one is read."""
-    ahead: asyncio.Task[Path] | None = None
+async def made(parts: Sequence[tuple[int, Callable[[Path], None]]], folder: Path) -> AsyncIterator[tuple[int, Path]]:
+    """How many rows a part holds, and the file that its function wrote; in order, and some are made ahead."""
+    tasks: deque[asyncio.Task[Path]] = deque()
     try:
         for number, (rows, _) in enumerate(parts):
-            file = await (ahead or _start(parts, number, folder))
-            ahead = _start(parts, number + 1, folder) if number + 1 < len(parts) else None
-            for piece in pieces(file):
-                yield rows, piece
-                rows = 0
-            file.unlink()
+            for index in range(number + len(tasks), min(number + _AT_ONCE, len(parts))):
+                tasks.append(_start(parts[index][1], folder / f"part-{index:06}"))
+            yield rows, await tasks.popleft()
     finally:
-        if ahead is not None:
-            await asyncio.wait([ahead])
+        await asyncio.gather(*tasks, return_exceptions=True)
 
 
-def _start(parts: Sequence[tuple[int, Callable[[Path], None]]], number: int, folder: Path) -> asyncio.Task[Path]:
-    file = folder / f"part-{number % 2}"
-
-    async def write() -> Path:
-        await asyncio.to_thread(parts[number][1], file)
+def _start(write: Callable[[Path], None], file: Path) -> asyncio.Task[Path]:
+    async def work() -> Path:
+        await asyncio.to_thread(write, file)
         return file
 
-    return asyncio.create_task(write())
+    return asyncio.create_task(work())
 
 
 def pieces(file: Path) -> Iterator[bytes]:

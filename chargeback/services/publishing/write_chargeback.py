@@ -9,7 +9,7 @@ from chargeback.domain.rows import COLUMNS as TYPES
 from chargeback.domain.rows import TEXT
 from chargeback.services.files import CSV, Files, Progress
 from chargeback.services.publishing.engine import Engine, quoted
-from chargeback.services.publishing.slices import Slice, content, slices
+from chargeback.services.publishing.slices import Slice, made, pieces, slices
 
 
 async def write_chargeback(engine: Engine, period: str, files: Files, progress: Progress) -> None:
@@ -26,15 +26,17 @@ async def _lines(engine: Engine, period: str, progress: Progress) -> AsyncIterat
     if others := engine.run("count of others")[0][0]:
         parts.append((others, partial(_write_others, engine, period)))
     done = 0
-    async for rows, piece in content(parts, engine.folder):
-        if rows:
-            done += rows
-            progress("writing", done)
-        yield rows, piece
+    async for rows, file in made(parts, engine.folder):
+        done += rows
+        progress("writing", done)
+        for piece in pieces(file):
+            yield rows, piece
+            rows = 0
+        file.unlink()
 
 
 def _write_slice(engine: Engine, start: str, rows: Slice, file: Path) -> None:
-    engine.run("lines of slice", rows.bounds | {"start": start, "file": str(file)})
+    engine.run_apart("lines of slice", rows.bounds | {"start": start, "file": str(file)})
 
 
 def _write_others(engine: Engine, period: str, file: Path) -> None:

@@ -1,14 +1,15 @@
 """All rows with their exact amounts as Parquet: what later periods are corrected by, and what tools read."""
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
+from functools import partial
 from pathlib import Path
 
 from chargeback.domain.rows import COLUMNS
 from chargeback.services.files import PARQUET, Files, Progress
 from chargeback.services.publishing.arrange import names
 from chargeback.services.publishing.engine import Engine, quoted
-from chargeback.services.publishing.slices import pieces, slices
+from chargeback.services.publishing.slices import Slice, made, pieces, slices
 
 
 async def write_charges(engine: Engine, period: str, files: Files, progress: Progress) -> None:
@@ -19,23 +20,32 @@ async def write_charges(engine: Engine, period: str, files: Files, progress: Pro
 async def _content(engine: Engine, progress: Progress) -> AsyncIterator[tuple[int, bytes]]:
     """Sorting every row in full would not fit into memory, so parts of it are sorted and then joined."""
     columns = names(tuple(COLUMNS))
-    parts: list[Path] = []
+    others = engine.run("count of others")[0][0]
+    parts: list[tuple[int, Callable[[Path], None]]] = [
+        (each.rows, partial(_write_slice, engine, columns, each)) for each in await asyncio.to_thread(slices, engine)
+    ]
+    parts.append((others, partial(_write_others, engine, columns)))
+    files: list[Path] = []
     rows = 0
-    for each in await asyncio.to_thread(slices, engine):
-        parts.append(engine.folder / f"charges-{len(parts):06}.parquet")
-        values = {**each.bounds, "file": str(parts[-1])}
-        await asyncio.to_thread(engine.run, "charges of slice", values, columns=columns)
-        rows += each.rows
-        progress("packing", rows)
-    parts.append(engine.folder / f"charges-{len(parts):06}.parquet")
-    await asyncio.to_thread(engine.run, "charges of others", {"file": str(parts[-1])}, columns=columns)
-    rows += engine.run("count of others")[0][0]
+    async for count, file in made(parts, engine.folder):
+        files.append(file)
+        rows += count
+        if count:
+            progress("packing", rows)
     whole = engine.folder / "charges.parquet"
-    listed = f"[{', '.join(quoted(str(part)) for part in parts)}]"
+    listed = f"[{', '.join(quoted(str(part)) for part in files)}]"
     await asyncio.to_thread(engine.run, "charges", {"file": str(whole)}, parts=listed)
-    for part in parts:
+    for part in files:
         part.unlink()
     for piece in pieces(whole):
         yield rows, piece
         rows = 0
     whole.unlink()
+
+
+def _write_slice(engine: Engine, columns: str, rows: Slice, file: Path) -> None:
+    engine.run_apart("charges of slice", {**rows.bounds, "file": str(file)}, columns=columns)
+
+
+def _write_others(engine: Engine, columns: str, file: Path) -> None:
+    engine.run_apart("charges of others", {"file": str(file)}, columns=columns)
