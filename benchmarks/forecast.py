@@ -15,8 +15,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from chargeback.domain.anomalies import Sensitivity
-from chargeback.services.patterns import usual_days
-from chargeback.services.spend_models import paths_of
+from chargeback.services.forecasting.patterns import usual_days
+from chargeback.services.forecasting.spend_models import paths_of
 from scripts.traffic.rows import read_calls
 
 Series = NDArray[np.float64]

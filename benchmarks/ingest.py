@@ -15,7 +15,7 @@ from benchmarks.synthetic import event
 from chargeback.bootstrap import Container, open_container
 from chargeback.domain.events import EVER, read_event, split_batch
 from chargeback.process import prepare_process
-from chargeback.services.ingest import Weights
+from chargeback.services.usage.ingest import Weights
 from chargeback.settings import read_settings
 from scripts.local.stack import Stack
 

@@ -13,7 +13,7 @@ from statistics import median
 from benchmarks.synthetic import event
 from chargeback.bootstrap import Container, open_container
 from chargeback.process import prepare_process
-from chargeback.services.post import RECORDS_PER_WRITE, by_shard
+from chargeback.services.usage.post import RECORDS_PER_WRITE, by_shard
 from chargeback.settings import read_settings
 from scripts.local.clear import clear_stores
 from scripts.local.stack import Stack

@@ -25,8 +25,8 @@ from chargeback.domain.catalogue import Catalogue
 from chargeback.domain.lines import Line, line_id
 from chargeback.domain.periods import days_of
 from chargeback.domain.terms import Terms
-from chargeback.services.period_to_settle import PeriodToSettle
-from chargeback.services.publish import publish
+from chargeback.services.publishing.period_to_settle import PeriodToSettle
+from chargeback.services.publishing.publish import publish
 
 PERIOD = "2026-03"
 DAYS = days_of(PERIOD)

@@ -11,7 +11,7 @@ from pathlib import Path
 import zstandard
 
 from benchmarks.synthetic import DAY, blocks
-from chargeback.services.recount import recount
+from chargeback.services.usage.recount import recount
 
 
 class FrameLedger:

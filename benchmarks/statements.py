@@ -14,9 +14,9 @@ import duckdb
 from benchmarks.publish import CountingReports, Watch
 from chargeback.domain.budgets import Budget
 from chargeback.domain.rows import columns
-from chargeback.services.files import Files
-from chargeback.services.settled import Settled
-from chargeback.services.write_statements import write_statements
+from chargeback.services.publishing.files import Files
+from chargeback.services.publishing.settled import Settled
+from chargeback.services.statements.write_statements import write_statements
 
 DECIMALS = 6
 _MADE = {

@@ -10,9 +10,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from chargeback.domain.errors import InvalidConfig
-from chargeback.services.ingest import Ingest, TimeLimits, WeightsInForce
-from chargeback.services.post import Poster
 from chargeback.services.probe import Probe
+from chargeback.services.usage.ingest import Ingest, TimeLimits, WeightsInForce
+from chargeback.services.usage.post import Poster
 from chargeback.settings import Settings
 
 if TYPE_CHECKING:
@@ -29,16 +29,16 @@ if TYPE_CHECKING:
     from chargeback.adapters.key_vault import KeyVaultSecret
     from chargeback.adapters.log_analytics import LogAnalytics
     from chargeback.adapters.redis_counter import RedisCounter
-    from chargeback.services.audit import Auditor
-    from chargeback.services.close_period import Closer
-    from chargeback.services.explain import Explainer
-    from chargeback.services.periods import Periods
+    from chargeback.services.closing.close_period import Closer
+    from chargeback.services.closing.periods import Periods
+    from chargeback.services.closing.publish_drafts import Drafts
+    from chargeback.services.explaining.explain import Explainer
     from chargeback.services.ports import Invoices
-    from chargeback.services.publish import Writer
-    from chargeback.services.publish_drafts import Drafts
-    from chargeback.services.published_rows import Published
-    from chargeback.services.reconcile import Reconciled
-    from chargeback.services.settle import Settler
+    from chargeback.services.publishing.publish import Writer
+    from chargeback.services.publishing.published_rows import Published
+    from chargeback.services.reconciling.reconcile import Reconciled
+    from chargeback.services.usage.audit import Auditor
+    from chargeback.services.usage.settle import Settler
 
 DEPLOYED_CONFIG = Path(__file__).parents[1] / "config"
 
@@ -190,7 +190,7 @@ class Container:
     @cached_property
     def settler(self) -> "Settler":
         """Gives streamed calls their tokens."""
-        from chargeback.services.settle import Settler
+        from chargeback.services.usage.settle import Settler
 
         deadline = timedelta(hours=self.settings.settle_deadline_hours)
         quiet = timedelta(seconds=self.settings.settle_quiet_seconds)
@@ -199,7 +199,7 @@ class Container:
     @cached_property
     def auditor(self) -> "Auditor":
         """Proves that the books are what the ledger says."""
-        from chargeback.services.audit import Auditor
+        from chargeback.services.usage.audit import Auditor
 
         return Auditor(
             self.ledger,
@@ -214,17 +214,17 @@ class Container:
     @cached_property
     def periods(self) -> "Periods":
         """How far each billing period is."""
-        from chargeback.services.periods import Periods
+        from chargeback.services.closing.periods import Periods
 
         return Periods(self.control, self.ledger)
 
     @cached_property
     def writers(self) -> "tuple[Writer, ...]":
         """What is written of a period beside the chargeback file, its summary and its charges."""
-        from chargeback.services.write_focus import write_focus
-        from chargeback.services.write_hub import write_hub
-        from chargeback.services.write_statements import write_statements
-        from chargeback.services.write_workbook import write_workbook
+        from chargeback.services.focus.write_focus import write_focus
+        from chargeback.services.focus.write_hub import write_hub
+        from chargeback.services.statements.write_statements import write_statements
+        from chargeback.services.workbook.write_workbook import write_workbook
 
         of_hub = (partial(write_hub, scope=self.settings.finops_hub_scope),) if self.settings.finops_hub_url else ()
         return (write_focus, write_workbook, write_statements, *of_hub)
@@ -247,9 +247,9 @@ class Container:
     @cached_property
     def closer(self) -> "Closer":
         """Closes billing periods."""
-        from chargeback.services.close_period import Closer
-        from chargeback.services.finish_days import Days
-        from chargeback.services.publish_period import Publisher
+        from chargeback.services.closing.close_period import Closer
+        from chargeback.services.closing.finish_days import Days
+        from chargeback.services.closing.publish_period import Publisher
 
         days = Days(self.periods, self.books, self.catalogues, self.poster, self.auditor)
         publisher = Publisher(
@@ -268,14 +268,14 @@ class Container:
     @cached_property
     def drafts(self) -> "Drafts":
         """Publishes the periods that are still open."""
-        from chargeback.services.publish_drafts import Drafts
+        from chargeback.services.closing.publish_drafts import Drafts
 
         return Drafts(self.closer)
 
     @cached_property
     def published(self) -> "Published":
         """The rows of periods as they were published."""
-        from chargeback.services.published_rows import Published
+        from chargeback.services.publishing.published_rows import Published
 
         return Published(self.control, self.reports, self.closed_reports)
 
@@ -285,9 +285,9 @@ class Container:
         """Compare a published month with the provider's invoice, and write what was found beside its files."""
         from chargeback.adapters.retail_meters import load_retail_meters
         from chargeback.domain.provider_meters import provider_meters
-        from chargeback.services.files import Files
-        from chargeback.services.reconcile import reconcile_period
-        from chargeback.services.render_reconciliation import FOLDER, write_reconciliation
+        from chargeback.services.publishing.files import Files
+        from chargeback.services.reconciling.reconcile import reconcile_period
+        from chargeback.services.reconciling.render_reconciliation import FOLDER, write_reconciliation
 
         in_force, terms = await self.catalogues.in_force(), await self.catalogues.terms()
         catalogue = in_force.closed.get(period, in_force.current)
@@ -307,7 +307,7 @@ class Container:
     @cached_property
     def explainer(self) -> "Explainer":
         """Explains amounts down to the events of the ledger."""
-        from chargeback.services.explain import Explainer
+        from chargeback.services.explaining.explain import Explainer
 
         return Explainer(self.published, self.catalogues, self.books, self.ledger)
 

@@ -16,7 +16,7 @@ import duckdb
 
 from chargeback.domain.errors import InconsistentFile
 from chargeback.domain.focus import COLUMNS, Kind
-from chargeback.services.check_focus import check_focus, check_parts, parts
+from chargeback.services.focus.check_focus import check_focus, check_parts, parts
 
 HOME = Path(__file__).parents[1] / ".venv" / "focus"
 VERSION = "1.2.0.1"

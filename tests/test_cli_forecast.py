@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from chargeback.bootstrap import DEPLOYED_CONFIG, open_container
-from chargeback.services.summarise import summarise
+from chargeback.services.usage.summarise import summarise
 from chargeback.settings import read_settings
 from scripts.local.stack import Stack
 from tests.services.spending import Spent, daily

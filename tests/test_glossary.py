@@ -6,7 +6,7 @@ from pathlib import Path
 from chargeback.domain import focus
 from chargeback.domain.meters import Meter
 from chargeback.domain.report import COLUMNS, SUMMARY_COLUMNS, SUMMARY_METERS
-from chargeback.services.render_reconciliation import RECONCILIATION_COLUMNS
+from chargeback.services.reconciling.render_reconciliation import RECONCILIATION_COLUMNS
 
 GLOSSARY = (Path(__file__).parents[1] / "docs" / "glossary.md").read_text()
 

@@ -27,7 +27,7 @@ def main() -> None:
     """Run the command line; what goes wrong is one message and exit code 1."""
     prepare_process()
     # What came of it is in the command's own answer; without a handler Python would print it a second time.
-    for service in ("ingest", "reconcile"):
+    for service in ("usage.ingest", "reconciling.reconcile"):
         logging.getLogger(f"chargeback.services.{service}").addHandler(logging.NullHandler())
     try:
         app()

@@ -27,7 +27,7 @@ def explain(
     async def work(container: Container) -> None:
         from dataclasses import replace
 
-        from chargeback.services.render_explanation import text_of
+        from chargeback.services.explaining.render_explanation import text_of
 
         explainer = replace(container.explainer, limit=limit)
         found = await explainer.explain(period, cost_centre, model=model, charge_id=line)

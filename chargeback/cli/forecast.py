@@ -15,8 +15,8 @@ from chargeback.domain.anomalies import Sensitivity
 from chargeback.domain.budgets import is_within
 from chargeback.domain.forecast import EVERYTHING
 from chargeback.domain.periods import days_of
-from chargeback.services import look_ahead
-from chargeback.services.spend_history import read_until, shifted, viewpoint
+from chargeback.services.forecasting import look_ahead
+from chargeback.services.forecasting.spend_history import read_until, shifted, viewpoint
 
 app = typer.Typer()
 

@@ -44,7 +44,7 @@ def show(period: Name) -> None:
         for change in known.history:
             typer.echo(_entry(change))
         if known.is_filed:
-            from chargeback.services.file_period import files_of
+            from chargeback.services.closing.file_period import files_of
 
             files = await files_of(known, container.closed_reports)
             show_files("closed", {file.path: f": {file.bytes} bytes, sha256 {file.sha256}" for file in files})
@@ -63,7 +63,7 @@ def close(
     """Close a period: its files become final, and whatever comes later is a correction in the oldest open period."""
 
     async def work(container: Container) -> None:
-        from chargeback.services.finish_days import Order
+        from chargeback.services.closing.finish_days import Order
 
         before, _ = await container.periods.get(period)
         with progress(period, None) as advance:
@@ -86,7 +86,7 @@ def correct(
     """Rate a closed period with the configuration in force now; the differences become corrections."""
 
     async def work(container: Container) -> None:
-        from chargeback.services.correct_period import correct_period
+        from chargeback.services.closing.correct_period import correct_period
 
         days_of(period)
         change = Change("rated anew", datetime.now(UTC), by, reason)

@@ -16,7 +16,7 @@ from chargeback.domain.money import to_text
 
 if TYPE_CHECKING:
     from chargeback.services.ports import Invoices
-    from chargeback.services.reconcile import Reconciled
+    from chargeback.services.reconciling.reconcile import Reconciled
 
 LARGEST = 15
 """So many variances are shown; all are in the report."""
@@ -63,7 +63,7 @@ def _downloaded(paths: list[Path] | None) -> "Invoices | None":
 
 
 async def _true_up(container: Container, reconciled: "Reconciled", wanted: bool | None, by: str) -> None:
-    from chargeback.services.true_up import remove_true_up, set_true_up, true_up_amount
+    from chargeback.services.reconciling.true_up import remove_true_up, set_true_up, true_up_amount
 
     now, period, currency = datetime.now(UTC), reconciled.period, reconciled.currency
     if wanted:

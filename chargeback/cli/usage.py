@@ -10,7 +10,7 @@ import typer
 from chargeback.bootstrap import Container
 from chargeback.cli.terminal import day_of, opened, progress, run
 from chargeback.domain.periods import days_of
-from chargeback.services.ingest import is_open
+from chargeback.services.usage.ingest import is_open
 
 EVENTS_PER_BATCH = 2_000
 
@@ -122,7 +122,7 @@ def replay(
     """Take quarantined events through the door again, after a fix; what is still unusable stays in quarantine."""
 
     async def work(container: Container) -> None:
-        from chargeback.services.replay import replay_dead_letters, replay_quarantine
+        from chargeback.services.usage.replay import replay_dead_letters, replay_quarantine
 
         now = datetime.now(UTC)
         if dead_letters:
@@ -142,7 +142,7 @@ def count_tokens(
     file: Annotated[str, typer.Argument(help="Text file; - reads standard input.")],
 ) -> None:
     """Count the tokens of a text as the model would; works offline."""
-    from chargeback.services.count_tokens import count_tokens as count
+    from chargeback.services.usage.count_tokens import count_tokens as count
 
     with opened(file) as source:
         text = source.read().decode("utf-8", errors="replace")

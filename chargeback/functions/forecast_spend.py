@@ -7,8 +7,8 @@ import azure.functions as func
 
 from chargeback.bootstrap import Container
 from chargeback.domain.money import to_text
-from chargeback.services.look_ahead import anomalies, outlooks
-from chargeback.services.spend_history import read_until, shifted, viewpoint
+from chargeback.services.forecasting.look_ahead import anomalies, outlooks
+from chargeback.services.forecasting.spend_history import read_until, shifted, viewpoint
 
 log = logging.getLogger(__name__)
 

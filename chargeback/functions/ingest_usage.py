@@ -8,7 +8,7 @@ import azure.functions as func
 import msgspec
 
 from chargeback.bootstrap import Container
-from chargeback.services.commit import GroupCommit
+from chargeback.services.usage.commit import GroupCommit
 
 
 def blueprint(container: Container) -> func.Blueprint:

@@ -7,7 +7,7 @@ import azure.functions as func
 
 from chargeback.bootstrap import Container
 from chargeback.domain.money import to_text
-from chargeback.services.month_spend import month_spend
+from chargeback.services.forecasting.month_spend import month_spend
 
 log = logging.getLogger(__name__)
 

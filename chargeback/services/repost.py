@@ -7,8 +7,8 @@ from typing import TypeVar
 
 from chargeback.domain.calendar import Calendar
 from chargeback.domain.catalogue_changes import CatalogueChanges
-from chargeback.services.ingest import is_open
 from chargeback.services.ports import Ledger
+from chargeback.services.usage.ingest import is_open
 
 Result = TypeVar("Result")
 

@@ -10,7 +10,7 @@ from chargeback.adapters.memory_counter import MemoryCounter
 from chargeback.adapters.redis_counter import RedisCounter, connect
 from chargeback.domain.events import call_identity, read_event
 from chargeback.services.ports import Counter, Weighted
-from chargeback.services.post import EVER
+from chargeback.services.usage.post import EVER
 from tests.builders import usage_event
 
 SOURCE = "/apim/gw/swedencentral"

@@ -19,10 +19,10 @@ from chargeback.adapters.memory import (
 )
 from chargeback.adapters.memory_counter import MemoryCounter
 from chargeback.domain.catalogue import Catalogue
-from chargeback.services.audit import Auditor
-from chargeback.services.ingest import Ingest, WeightsInForce
-from chargeback.services.post import Poster
-from chargeback.services.publish import publish
+from chargeback.services.publishing.publish import publish
+from chargeback.services.usage.audit import Auditor
+from chargeback.services.usage.ingest import Ingest, WeightsInForce
+from chargeback.services.usage.post import Poster
 from tests.e2e.oracle import chargeback_csv, without_charge_ids
 from tests.e2e.traffic import catalogue_folder, encoded, traffic
 from tests.services.published import month

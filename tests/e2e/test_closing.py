@@ -13,8 +13,8 @@ from chargeback.bootstrap import Container
 from chargeback.domain.calendar import previous_period
 from chargeback.domain.errors import Superseded
 from chargeback.domain.lifecycle import Period
-from chargeback.services.file_period import files_of, sha256_of
-from chargeback.services.finish_days import Order
+from chargeback.services.closing.file_period import files_of, sha256_of
+from chargeback.services.closing.finish_days import Order
 from scripts.local.stack import Stack
 from tests.builders import tokens, usage_event
 

@@ -13,7 +13,7 @@ import pytest
 from chargeback.bootstrap import Container
 from chargeback.domain.errors import Superseded
 from chargeback.domain.records import to_document
-from chargeback.services.post import Posted
+from chargeback.services.usage.post import Posted
 from chargeback.settings import read_settings
 from scripts.local.clear import clear_redis, clear_stores
 from scripts.local.stack import Stack

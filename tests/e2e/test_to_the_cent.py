@@ -17,7 +17,7 @@ from chargeback.domain.meters import Meter
 from chargeback.domain.reconciliation import Cause
 from chargeback.domain.shared_costs import Basis, Kind, Per, SharedCost
 from chargeback.domain.terms import Terms
-from chargeback.services.true_up import remove_true_up, set_true_up
+from chargeback.services.reconciling.true_up import remove_true_up, set_true_up
 from tests.builders import DAY, tokens, usage_event
 from tests.domain.catalogues import START, catalogue, dated
 from tests.services.closing import ClosingHouse, published_for_real

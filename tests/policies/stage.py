@@ -22,8 +22,8 @@ from chargeback.adapters.log_analytics import LogAnalytics
 from chargeback.adapters.memory import MemoryCatalogues, MemoryLedger, MemoryQuarantine
 from chargeback.adapters.memory_counter import MemoryCounter
 from chargeback.domain.meters import Meter
-from chargeback.services.ingest import Ingest, WeightsInForce
-from chargeback.services.settle import Settlement, Settler
+from chargeback.services.usage.ingest import Ingest, WeightsInForce
+from chargeback.services.usage.settle import Settlement, Settler
 from scripts.local.gateway.serve import Running
 from scripts.local.gateway.serve import serve as serve_gateway
 from scripts.local.listening import listening

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from chargeback.domain.errors import InconsistentFile
-from chargeback.services.write_focus import write_focus
+from chargeback.services.focus.write_focus import write_focus
 from scripts.focus_validator import Verdict, check, main, validate
 from tests.services.focus import correction, costs, every_kind, shared, written
 from tests.services.settled import row, settled

@@ -21,17 +21,17 @@ from chargeback.domain.lifecycle import Period
 from chargeback.domain.meters import Meter
 from chargeback.domain.report import Manifest, PublishedFile
 from chargeback.domain.terms import Terms
-from chargeback.services.audit import Auditor
-from chargeback.services.close_period import Closer
-from chargeback.services.files import JSON, Files, Progress, whole
-from chargeback.services.finish_days import Days, Order
-from chargeback.services.ingest import Ingest, WeightsInForce
-from chargeback.services.late_changes import LateChange
-from chargeback.services.periods import Periods
+from chargeback.services.closing.close_period import Closer
+from chargeback.services.closing.finish_days import Days, Order
+from chargeback.services.closing.late_changes import LateChange
+from chargeback.services.closing.periods import Periods
+from chargeback.services.closing.publish_drafts import Drafts
+from chargeback.services.closing.publish_period import Publisher
 from chargeback.services.ports import Reports, Version
-from chargeback.services.post import Poster
-from chargeback.services.publish_drafts import Drafts
-from chargeback.services.publish_period import Publisher
+from chargeback.services.publishing.files import JSON, Files, Progress, whole
+from chargeback.services.usage.audit import Auditor
+from chargeback.services.usage.ingest import Ingest, WeightsInForce
+from chargeback.services.usage.post import Poster
 from tests.domain.catalogues import START, catalogue, dated
 
 Row = tuple[str, ...]

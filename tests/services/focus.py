@@ -8,8 +8,8 @@ from decimal import Decimal
 from typing import Any
 
 from chargeback.adapters.memory import MemoryReports
-from chargeback.services.files import Files, Progress
-from chargeback.services.settled import Settled
+from chargeback.services.publishing.files import Files, Progress
+from chargeback.services.publishing.settled import Settled
 from tests.services.settled import PERIOD, row
 
 Writer = Callable[[Settled, Files, Progress], Awaitable[None]]

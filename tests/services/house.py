@@ -5,9 +5,9 @@ from dataclasses import dataclass, field
 from chargeback.adapters.memory import MemoryBooks, MemoryCatalogues, MemoryControl, MemoryLedger, MemoryQuarantine
 from chargeback.adapters.memory_counter import MemoryCounter
 from chargeback.domain.catalogue import Catalogue
-from chargeback.services.audit import Auditor
-from chargeback.services.ingest import Ingest, WeightsInForce
-from chargeback.services.post import Poster
+from chargeback.services.usage.audit import Auditor
+from chargeback.services.usage.ingest import Ingest, WeightsInForce
+from chargeback.services.usage.post import Poster
 
 
 @dataclass

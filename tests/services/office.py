@@ -13,12 +13,12 @@ from chargeback.adapters.memory import MemoryReports
 from chargeback.domain.catalogue import PriceKey
 from chargeback.domain.provider_meters import provider_meters
 from chargeback.domain.reconciliation import ReconciliationRules
-from chargeback.services.explain import Explainer
-from chargeback.services.periods import Periods
-from chargeback.services.publish_period import Publisher
-from chargeback.services.published_rows import Published
-from chargeback.services.reconcile import Reconciled, reconcile_period
-from chargeback.services.settled import Settled
+from chargeback.services.closing.periods import Periods
+from chargeback.services.closing.publish_period import Publisher
+from chargeback.services.explaining.explain import Explainer
+from chargeback.services.publishing.published_rows import Published
+from chargeback.services.publishing.settled import Settled
+from chargeback.services.reconciling.reconcile import Reconciled, reconcile_period
 from tests.builders import NOW, usage_event
 from tests.services.exported import gzipped, run_files
 from tests.services.house import House

@@ -12,8 +12,8 @@ from chargeback.domain.meters import Meter
 from chargeback.domain.records import ChargeRow, Part, UsageRecord, ndjson, to_document
 from chargeback.domain.report import Manifest
 from chargeback.domain.terms import Terms
-from chargeback.services.period_to_settle import PeriodToSettle
-from chargeback.services.publish import Writer, publish
+from chargeback.services.publishing.period_to_settle import PeriodToSettle
+from chargeback.services.publishing.publish import Writer, publish
 from tests.domain.catalogues import catalogue, usage_line
 
 PERIOD = "2026-03"

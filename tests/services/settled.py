@@ -10,7 +10,7 @@ import duckdb
 
 from chargeback.domain.budgets import Budget
 from chargeback.domain.rows import columns
-from chargeback.services.settled import Settled
+from chargeback.services.publishing.settled import Settled
 
 PERIOD = "2026-03"
 _DEFAULTS: dict[str, Any] = {

@@ -8,8 +8,8 @@ from chargeback.adapters.memory import MemoryBooks
 from chargeback.domain.meters import Meter
 from chargeback.domain.money import cost
 from chargeback.domain.records import ChargeRow, Part, UsageRecord
-from chargeback.services.spend_history import shifted
-from chargeback.services.summarise import summarise
+from chargeback.services.forecasting.spend_history import shifted
+from chargeback.services.usage.summarise import summarise
 from tests.domain.catalogues import usage_line
 
 ONE = Decimal(1)

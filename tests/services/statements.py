@@ -9,9 +9,9 @@ from typing import Any
 
 from chargeback.adapters.memory import MemoryReports
 from chargeback.domain.statement import name_of
-from chargeback.services.files import Files
-from chargeback.services.settled import Settled
-from chargeback.services.write_statements import write_statements
+from chargeback.services.publishing.files import Files
+from chargeback.services.publishing.settled import Settled
+from chargeback.services.statements.write_statements import write_statements
 from tests.services.settled import PERIOD, settled
 
 THIN = "\N{NARROW NO-BREAK SPACE}"

@@ -9,7 +9,7 @@ import numpy as np
 from chargeback.domain.anomalies import Anomaly, Sensitivity, Slot
 from chargeback.domain.calendar import BooksSetting, Calendar
 from chargeback.domain.money import total
-from chargeback.services.look_ahead import anomalies
+from chargeback.services.forecasting.look_ahead import anomalies
 from tests.services.spending import Spent, books_of, daily
 
 WEEK = (100, 110, 105, 108, 95, 25, 15)

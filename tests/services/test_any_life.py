@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from chargeback.domain.calendar import BooksSetting, Calendar
 from chargeback.domain.lifecycle import Change
 from chargeback.domain.terms import ClosingRules, Terms
-from chargeback.services.correct_period import correct_period
+from chargeback.services.closing.correct_period import correct_period
 from tests.builders import tokens, usage_event
 from tests.services.closing import ClosingHouse, priced, published_for_real
 

@@ -16,7 +16,7 @@ from chargeback.domain.in_force import InForce
 from chargeback.domain.lines import line_id
 from chargeback.domain.terms import ClosingRules, Terms
 from chargeback.services.apply_config import apply_config
-from chargeback.services.replay import replay_quarantine
+from chargeback.services.usage.replay import replay_quarantine
 from tests.builders import DAY, NOW, tokens, usage_event
 from tests.e2e.traffic import catalogue_folder
 from tests.services.house import House, house

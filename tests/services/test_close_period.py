@@ -9,7 +9,7 @@ import pytest
 from chargeback.domain.errors import ClosingRefused, PeriodClosed, Superseded
 from chargeback.domain.lifecycle import State
 from chargeback.domain.terms import ClosingRules, Terms
-from chargeback.services.finish_days import Order
+from chargeback.services.closing.finish_days import Order
 from tests.builders import tokens, usage_event
 from tests.services.closing import ClosingHouse, priced
 

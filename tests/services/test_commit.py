@@ -3,7 +3,7 @@ from collections.abc import Sequence
 
 import pytest
 
-from chargeback.services.commit import GroupCommit
+from chargeback.services.usage.commit import GroupCommit
 
 
 def test_events_that_arrive_together_share_one_commit() -> None:

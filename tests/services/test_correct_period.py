@@ -7,9 +7,9 @@ import pytest
 
 from chargeback.domain.errors import ClosingRefused, PeriodClosed
 from chargeback.domain.lifecycle import Change
-from chargeback.services.correct_period import Corrected, correct_period
-from chargeback.services.late_changes import late_changes
-from chargeback.services.publish_drafts import Drafts
+from chargeback.services.closing.correct_period import Corrected, correct_period
+from chargeback.services.closing.late_changes import late_changes
+from chargeback.services.closing.publish_drafts import Drafts
 from tests.builders import tokens, usage_event
 from tests.services.closing import ClosingHouse, priced
 

@@ -8,7 +8,7 @@ import zstandard
 from hypothesis import given
 from hypothesis import strategies as st
 
-from chargeback.services.count_tokens import MAX_PIECE, RANK_FILES, TokenCount, _encoding, count_tokens
+from chargeback.services.usage.count_tokens import MAX_PIECE, RANK_FILES, TokenCount, _encoding, count_tokens
 
 SHA256 = {
     "cl100k_base": "223921b76ee99bde995b7ff738513eef100fb51d18c93597a113bcffe865b2a7",

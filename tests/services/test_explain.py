@@ -14,7 +14,7 @@ from chargeback.domain.errors import ChargebackError
 from chargeback.domain.meters import Meter
 from chargeback.domain.shared_costs import Basis, Kind, Per, SharedCost
 from chargeback.domain.terms import Terms
-from chargeback.services.render_explanation import text_of
+from chargeback.services.explaining.render_explanation import text_of
 from tests.builders import DAY, NOW, tokens
 from tests.domain.catalogues import START, catalogue, dated
 from tests.services.house import house

@@ -16,7 +16,7 @@ from chargeback.domain.meters import Meter
 from chargeback.domain.records import ChargeRow, Part, UsageRecord
 from chargeback.domain.report import Manifest
 from chargeback.domain.terms import ExchangeRate, Terms
-from chargeback.services.period_to_settle import ClosedPeriod, Stored
+from chargeback.services.publishing.period_to_settle import ClosedPeriod, Stored
 from tests.domain.catalogues import catalogue
 from tests.services.published import charge, published, record, rows_of
 

@@ -12,8 +12,8 @@ from chargeback.domain.budgets import Budget
 from chargeback.domain.errors import InvalidConfig
 from chargeback.domain.forecast import EVERYTHING, BudgetOutlook, Forecast, Method
 from chargeback.domain.terms import ExchangeRate, Terms
-from chargeback.services.look_ahead import centres_of, forecasts, outlooks
-from chargeback.services.spend_history import History, Viewpoint, read_until, viewpoint
+from chargeback.services.forecasting.look_ahead import centres_of, forecasts, outlooks
+from chargeback.services.forecasting.spend_history import History, Viewpoint, read_until, viewpoint
 from tests.services.spending import Spent, books_of, daily
 
 # 2026-03-02 is a Monday.

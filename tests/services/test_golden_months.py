@@ -51,7 +51,7 @@ from chargeback.adapters.catalogue_files import load_catalogue
 from chargeback.adapters.terms_files import load_terms
 from chargeback.domain.catalogue import Catalogue
 from chargeback.domain.terms import Terms
-from chargeback.services.file_period import files_of
+from chargeback.services.closing.file_period import files_of
 from tests.builders import tokens, usage_event
 from tests.services.closing import ClosingHouse, published_for_real
 

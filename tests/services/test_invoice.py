@@ -11,7 +11,7 @@ import pytest
 from chargeback.domain.cost_exports import ExportRun
 from chargeback.domain.errors import InvalidConfig
 from chargeback.domain.reconciliation import Invoiced, ReconciliationRules, Sku
-from chargeback.services.invoice import Invoice, read_invoice
+from chargeback.services.reconciling.invoice import Invoice, read_invoice
 from tests.services.exported import (
     ACCOUNT,
     INPUT_METER,

@@ -8,7 +8,7 @@ from typing import Any
 from chargeback.adapters.memory import MemoryBooks
 from chargeback.domain.calendar import BooksSetting, Calendar
 from chargeback.domain.terms import ExchangeRate, Terms
-from chargeback.services.month_spend import MonthSpend, month_spend
+from chargeback.services.forecasting.month_spend import MonthSpend, month_spend
 
 NOW = datetime(2026, 11, 3, 12, tzinfo=UTC)
 CALENDAR = Calendar()

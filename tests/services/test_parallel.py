@@ -4,7 +4,7 @@ import asyncio
 
 import pytest
 
-from chargeback.services.parallel import for_each
+from chargeback.services.closing.parallel import for_each
 
 pytestmark = pytest.mark.anyio
 

@@ -16,8 +16,8 @@ from chargeback.domain.meters import Meter
 from chargeback.domain.periods import days_of
 from chargeback.domain.records import Part, UsageRecord, ndjson, to_document
 from chargeback.domain.terms import ClosingRules, Terms
-from chargeback.services.publish import publish
 from chargeback.services.publishing import staging
+from chargeback.services.publishing.publish import publish
 from tests.domain.catalogues import catalogue, usage_line
 from tests.services.published import (
     FURTHER,

@@ -16,10 +16,10 @@ from chargeback.domain.meters import Meter
 from chargeback.domain.report import Manifest
 from chargeback.domain.shared_costs import Basis, Kind, Per, SharedCost
 from chargeback.domain.terms import ExchangeRate, Terms
-from chargeback.services.publish import publish
-from chargeback.services.write_focus import write_focus
-from chargeback.services.write_hub import write_hub
-from chargeback.services.write_workbook import write_workbook
+from chargeback.services.focus.write_focus import write_focus
+from chargeback.services.focus.write_hub import write_hub
+from chargeback.services.publishing.publish import publish
+from chargeback.services.workbook.write_workbook import write_workbook
 from scripts.focus_validator import check, validate
 from tests.services.published import ListedBooks, charge, record, rows_of, summed
 from tests.services.published import month as to_settle

@@ -18,12 +18,12 @@ from chargeback.domain.report import COLUMNS as CSV_COLUMNS
 from chargeback.domain.rows import columns
 from chargeback.domain.shared_costs import Basis, Kind, Per, SharedCost
 from chargeback.domain.terms import ExchangeRate, Terms
-from chargeback.services.files import Files, Progress, whole
-from chargeback.services.period_to_settle import Stored
 from chargeback.services.publishing import slices, staging
 from chargeback.services.publishing.arrange import prepare
 from chargeback.services.publishing.engine import Engine
-from chargeback.services.settled import Settled
+from chargeback.services.publishing.files import Files, Progress, whole
+from chargeback.services.publishing.period_to_settle import Stored
+from chargeback.services.publishing.settled import Settled
 from tests.services.published import PERIOD, MemoryReports, charge, published, record, rows_of
 
 pytestmark = pytest.mark.anyio

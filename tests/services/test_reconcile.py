@@ -14,9 +14,9 @@ from chargeback.adapters.memory import MemoryReports
 from chargeback.domain.catalogue import DeploymentType, PriceKey
 from chargeback.domain.errors import ChargebackError, InvoiceMissing
 from chargeback.domain.meters import Meter
-from chargeback.services.files import Files
-from chargeback.services.reconcile import Reconciled
-from chargeback.services.render_reconciliation import RECONCILIATION_COLUMNS, write_reconciliation
+from chargeback.services.publishing.files import Files
+from chargeback.services.reconciling.reconcile import Reconciled
+from chargeback.services.reconciling.render_reconciliation import RECONCILIATION_COLUMNS, write_reconciliation
 from tests.domain.catalogues import START, catalogue, dated
 from tests.services.exported import INPUT_METER, OUTPUT_METER, exported
 from tests.services.house import house

@@ -13,9 +13,9 @@ from chargeback.adapters.memory_counter import MemoryCounter
 from chargeback.domain.events import AcceptedTimes, Phase, read_event
 from chargeback.domain.lines import Line, line_id
 from chargeback.domain.meters import Meter, Quantities
-from chargeback.services import recount as recounting
 from chargeback.services.ports import CountedLine, Weighted
-from chargeback.services.recount import Recounted, recount
+from chargeback.services.usage import recount as recounting
+from chargeback.services.usage.recount import Recounted, recount
 
 pytestmark = pytest.mark.anyio
 

@@ -13,8 +13,8 @@ from chargeback.adapters.memory_counter import MemoryCounter
 from chargeback.domain.lines import Line
 from chargeback.domain.meters import Meter
 from chargeback.domain.settlement import LoggedCall, TokenCount, described
-from chargeback.services.ingest import Ingest, WeightsInForce
-from chargeback.services.settle import Settlement, Settler, _spans
+from chargeback.services.usage.ingest import Ingest, WeightsInForce
+from chargeback.services.usage.settle import Settlement, Settler, _spans
 from tests.domain.catalogues import catalogue
 
 NOW = datetime(2026, 3, 14, 12, 0, tzinfo=UTC)

@@ -6,7 +6,7 @@ import pytest
 
 from chargeback.domain.allocation import UNALLOCATED
 from chargeback.domain.budgets import Budget
-from chargeback.services.print_numbers import cents, css_text, exact, number, on_axis, percent
+from chargeback.services.statements.print_numbers import cents, css_text, exact, number, on_axis, percent
 from tests.services.settled import row
 from tests.services.statements import THIN, Page, pages
 

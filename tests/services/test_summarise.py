@@ -12,7 +12,7 @@ from chargeback.domain.meters import Meter
 from chargeback.domain.money import cost, total
 from chargeback.domain.records import ChargeRow, Part, UsageRecord
 from chargeback.services.ports import HOURS, Document
-from chargeback.services.summarise import hourly_costs, summarise
+from chargeback.services.usage.summarise import hourly_costs, summarise
 from tests.domain.catalogues import usage_line
 from tests.services.spending import Spent, books_of
 

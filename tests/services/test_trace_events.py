@@ -8,8 +8,8 @@ from chargeback.adapters.memory import MemoryLedger
 from chargeback.domain.events import EVER, read_event
 from chargeback.domain.lines import Line
 from chargeback.domain.meters import Meter
-from chargeback.services.recount import recount
-from chargeback.services.trace_events import Trace, trace_events
+from chargeback.services.explaining.trace_events import Trace, trace_events
+from chargeback.services.usage.recount import recount
 from tests.builders import DAY, tokens, usage_event
 
 pytestmark = pytest.mark.anyio

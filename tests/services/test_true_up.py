@@ -16,9 +16,9 @@ from chargeback.domain.money import EXACT, total
 from chargeback.domain.reconciliation import Booked, Invoiced, ReconciliationRules, Sku
 from chargeback.domain.shared_costs import Basis, DirectUsage, Kind, amount, measured, split
 from chargeback.domain.variances import reconcile
-from chargeback.services.invoice import Invoice
-from chargeback.services.reconcile import Reconciled
-from chargeback.services.true_up import remove_true_up, set_true_up, true_up_amount, true_up_costs
+from chargeback.services.reconciling.invoice import Invoice
+from chargeback.services.reconciling.reconcile import Reconciled
+from chargeback.services.reconciling.true_up import remove_true_up, set_true_up, true_up_amount, true_up_costs
 
 pytestmark = pytest.mark.anyio
 

@@ -14,8 +14,8 @@ from hypothesis import strategies as st
 
 from chargeback.domain.errors import InconsistentFile
 from chargeback.domain.focus import COLUMNS
-from chargeback.services import focus_rows
-from chargeback.services.write_focus import write_focus
+from chargeback.services.focus import focus_rows
+from chargeback.services.focus.write_focus import write_focus
 from tests.services.focus import correction, costs, csv_rows, every_kind, free_calls, priced, shared, written
 from tests.services.settled import row, settled
 

@@ -14,11 +14,11 @@ import pytest
 
 from chargeback.adapters.memory import MemoryReports
 from chargeback.domain.focus import COLUMNS
-from chargeback.services import focus_rows
-from chargeback.services.files import Files
-from chargeback.services.settled import Settled
-from chargeback.services.write_focus import write_focus
-from chargeback.services.write_hub import deliver_to_hub, write_hub
+from chargeback.services.focus import focus_rows
+from chargeback.services.focus.write_focus import write_focus
+from chargeback.services.focus.write_hub import deliver_to_hub, write_hub
+from chargeback.services.publishing.files import Files
+from chargeback.services.publishing.settled import Settled
 from tests.services.focus import costs, csv_rows, every_kind, written
 from tests.services.settled import row, settled
 

@@ -14,8 +14,8 @@ from chargeback.domain.allocation import UNALLOCATED
 from chargeback.domain.budgets import Budget
 from chargeback.domain.errors import StoreUnavailable
 from chargeback.domain.statement import COLUMNS
-from chargeback.services import list_charges, write_statements
-from chargeback.services.files import CSV, Files, whole
+from chargeback.services.publishing.files import CSV, Files, whole
+from chargeback.services.statements import list_charges, write_statements
 from tests.services.published import charge, published, record, rows_of
 from tests.services.settled import PERIOD, row, settled
 from tests.services.statements import csv_rows, written

@@ -13,8 +13,8 @@ import pytest
 from python_calamine import CalamineWorkbook
 
 from chargeback.domain.budgets import Budget
-from chargeback.services import write_workbook as module
-from chargeback.services.write_workbook import write_workbook
+from chargeback.services.workbook import write_workbook as module
+from chargeback.services.workbook.write_workbook import write_workbook
 from tests.services.focus import correction, costs, every_kind, shared, written
 from tests.services.settled import row, settled
 

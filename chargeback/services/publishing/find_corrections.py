@@ -5,11 +5,11 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from chargeback.domain.rows import COLUMNS
-from chargeback.services.files import Progress
-from chargeback.services.period_to_settle import ClosedPeriod, Stored
 from chargeback.services.ports import Books
 from chargeback.services.publishing.arrange import arrange_others, arrange_usage, names, prepare, show
 from chargeback.services.publishing.engine import Engine, quoted
+from chargeback.services.publishing.files import Progress
+from chargeback.services.publishing.period_to_settle import ClosedPeriod, Stored
 from chargeback.services.publishing.rounding import round_costs
 from chargeback.services.publishing.staging import among, stage
 

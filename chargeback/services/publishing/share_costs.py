@@ -9,9 +9,9 @@ from chargeback.domain.money import EXACT, to_text
 from chargeback.domain.rows import COLUMNS, TEXT
 from chargeback.domain.shared_costs import DirectUsage, SharedCost, active, amount, measured, split, to_amount
 from chargeback.domain.terms import ExchangeRate
-from chargeback.services.period_to_settle import PeriodToSettle
 from chargeback.services.publishing.arrange import add_rates
 from chargeback.services.publishing.engine import Engine, Row
+from chargeback.services.publishing.period_to_settle import PeriodToSettle
 
 _MOMENT = timedelta(microseconds=1)
 

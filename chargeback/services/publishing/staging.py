@@ -4,9 +4,9 @@ import asyncio
 from collections.abc import Sequence
 
 from chargeback.domain.errors import Superseded
-from chargeback.services.files import Progress
 from chargeback.services.ports import Books
 from chargeback.services.publishing.engine import Engine, quoted
+from chargeback.services.publishing.files import Progress
 
 LOAD_BYTES = 32 * 1024 * 1024
 """Documents are loaded in pieces of about this size, so that memory stays small."""

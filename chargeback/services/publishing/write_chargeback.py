@@ -7,8 +7,8 @@ from pathlib import Path
 from chargeback.domain.report import COLUMNS, csv_line
 from chargeback.domain.rows import COLUMNS as TYPES
 from chargeback.domain.rows import TEXT
-from chargeback.services.files import CSV, Files, Progress
 from chargeback.services.publishing.engine import Engine, quoted
+from chargeback.services.publishing.files import CSV, Files, Progress
 from chargeback.services.publishing.slices import Slice, made, pieces, slices
 
 

@@ -6,9 +6,9 @@ from functools import partial
 from pathlib import Path
 
 from chargeback.domain.rows import COLUMNS
-from chargeback.services.files import PARQUET, Files, Progress
 from chargeback.services.publishing.arrange import names
 from chargeback.services.publishing.engine import Engine, quoted
+from chargeback.services.publishing.files import PARQUET, Files, Progress
 from chargeback.services.publishing.slices import Slice, made, pieces, slices
 
 

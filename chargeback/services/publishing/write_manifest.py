@@ -6,9 +6,9 @@ from typing import NamedTuple
 
 from chargeback.domain.money import ZERO, round_total, to_text, total
 from chargeback.domain.report import Corrected, ExchangeRate, Manifest, PriceUsed, Shared, SharedPart, State
-from chargeback.services.files import JSON, Files, whole
-from chargeback.services.period_to_settle import PeriodToSettle
 from chargeback.services.publishing.engine import Engine
+from chargeback.services.publishing.files import JSON, Files, whole
+from chargeback.services.publishing.period_to_settle import PeriodToSettle
 from chargeback.services.publishing.write_summary import summary
 
 

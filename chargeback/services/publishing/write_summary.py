@@ -5,8 +5,8 @@ from decimal import Decimal
 
 from chargeback.domain.report import SUMMARY_COLUMNS, SUMMARY_METERS, cell, csv_line
 from chargeback.domain.rows import KINDS
-from chargeback.services.files import CSV, Files
 from chargeback.services.publishing.engine import Engine, Row
+from chargeback.services.publishing.files import CSV, Files
 
 
 async def write_summary(engine: Engine, period: str, files: Files) -> None:

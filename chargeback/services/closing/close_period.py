@@ -1,0 +1,172 @@
+"""Closing a period: its days are made final, its files are published once more, and both are held fast.
+
+Safe with any number of runs at once and with a kill between any two steps. An attempt puts its name into the period's
+document before it publishes, and concludes on condition that nobody wrote the document since: only the attempt that
+began last can succeed. What it published is then named in the document, so that any later run can finish the filing.
+"""
+
+import logging
+import secrets
+from collections.abc import Sequence
+from contextlib import suppress
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Protocol
+
+import msgspec
+
+from chargeback.domain.errors import ClosingRefused, PeriodClosed, Superseded
+from chargeback.domain.lifecycle import Change, Period, State, begun, concluded, filed
+from chargeback.domain.report import Manifest
+from chargeback.services.closing.file_period import (
+    Staged,
+    differing,
+    drop_drafts,
+    file_period,
+    manifest_path,
+    sha256_of,
+)
+from chargeback.services.closing.finish_days import Days, Order
+from chargeback.services.closing.late_changes import LateChange, fences_of, late_changes
+from chargeback.services.ports import Reports, Version
+from chargeback.services.publishing.files import Progress
+
+log = logging.getLogger(__name__)
+
+_ATTEMPTS = 4
+TIMER = "close_periods"
+
+
+def quietly(doing: str, rows: int) -> None:
+    """A progress that tells nobody."""
+
+
+class Publish(Protocol):
+    """Writes the files of a period; the same books, version and late changes give the same bytes."""
+
+    async def __call__(
+        self,
+        period: str,
+        into: Reports,
+        version: Version,
+        late: Sequence[LateChange],
+        progress: Progress,
+        *,
+        is_closed: bool,
+    ) -> Manifest:
+        """The manifest of what was written, itself written last."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Basis:
+    """What the files of a period are made from; they are made again if it changed meanwhile."""
+
+    version: Version
+    own: dict[str, str]
+    late: list[LateChange]
+
+    def fences(self, period: str) -> dict[str, dict[str, str]]:
+        return {period: self.own} | {each.period: each.days for each in self.late}
+
+
+@dataclass(frozen=True, slots=True)
+class Closer:
+    """Closes periods.
+
+    Attributes:
+        days: makes them final.
+        reports: where an attempt publishes.
+        closed: where the files of closed periods are for good.
+        publish: writes the files.
+    """
+
+    days: Days
+    reports: Reports
+    closed: Reports
+    publish: Publish
+
+    async def close(self, period: str, order: Order, progress: Progress = quietly) -> Period:
+        """Close a period; a closed one stays as it is, and what a killed run left undone is finished.
+
+        Raises `ClosingRefused` with every reason, `Superseded` if another run took over or the books kept changing.
+        """
+        known, token = await self.days.periods.get(period)
+        if known.state is not State.CLOSED:
+            overridden = await self.days.require_closable(period, order)
+            await self._close(known, token, order, overridden, progress)
+        return await self._filed(period)
+
+    async def close_due(self, now: datetime) -> list[Period | ClosingRefused]:
+        """Close every period whose grace period is over, in order, up to the first that cannot be closed."""
+        periods, catalogues = self.days.periods, self.days.catalogues
+        unfiled = [period.period for period in await periods.closed() if not period.is_filed]
+        outcomes: list[Period | ClosingRefused] = [await self._filed(period) for period in unfiled]
+        calendar = (await catalogues.current()).calendar
+        grace = (await catalogues.terms()).closing.grace
+        for period in await periods.open(now, calendar):
+            if now < calendar.bounds(period)[1] + grace:
+                break
+            try:
+                outcomes.append(await self.close(period, Order(TIMER, now, by_timer=True)))
+            except ClosingRefused as refused:
+                return [*outcomes, refused]
+        return outcomes
+
+    async def verified(self, period: str) -> Manifest:
+        """The manifest of a closed period; raises `PeriodClosed` if any file is not as it was closed."""
+        known = await self._filed(period)
+        if faults := await differing(known, self.closed):
+            raise PeriodClosed(f"the closed files of {period} are not what they were:\n" + "\n".join(faults))
+        content = b"".join([piece async for piece in self.closed.read(manifest_path(period))])
+        return msgspec.json.decode(content, type=Manifest)
+
+    async def _close(
+        self, known: Period, token: str | None, order: Order, overridden: tuple[str, ...], progress: Progress
+    ) -> None:
+        period, attempt = known.period, secrets.token_hex(4)
+        staged = Staged(self.reports, period, attempt)
+        began = Change(State.CLOSING, order.now, order.by, order.override, overridden=overridden)
+        for _ in range(_ATTEMPTS):
+            basis = await self._basis(period, order)
+            closing = begun(known, attempt, basis.version.name, began)
+            token = await self.days.periods.swap(closing, token)
+            await self.publish(period, staged, basis.version, basis.late, progress, is_closed=True)
+            if await self._basis(period, order) == basis:
+                break
+            log.info(
+                "close_again period=%s attempt=%s reason=the books changed while they were published", period, attempt
+            )
+        else:
+            raise Superseded(f"the books of {period} changed each time while they were published: close it again")
+        ended = Change(State.CLOSED, order.now, order.by, order.override, basis.version.name, overridden)
+        manifest = await sha256_of(staged.read(manifest_path(period)))
+        await self._conclude(concluded(closing, manifest, basis.fences(period), ended), token, staged)
+
+    async def _basis(self, period: str, order: Order) -> _Basis:
+        days = self.days
+        version = await days.catalogues.version()
+        await days.finish(period, order.now)
+        calendar = version.catalogue.calendar
+        own = await fences_of(days.books, calendar.utc_days(period))
+        return _Basis(version, own, await late_changes(days.periods, days.books, calendar))
+
+    async def _conclude(self, closed: Period, token: str, staged: Staged) -> None:
+        try:
+            await self.days.periods.swap(closed, token)
+        except Superseded as error:
+            # Where the answer was lost, the document is ours all the same.
+            latest, _ = await self.days.periods.get(closed.period)
+            if (latest.state, latest.attempt) != (State.CLOSED, closed.attempt):
+                await staged.clear()
+                raise Superseded(f"another run took over the closing of {closed.period}") from error
+        log.info("closed period=%s attempt=%s", closed.period, closed.attempt)
+
+    async def _filed(self, period: str) -> Period:
+        """The closed period with every file in its place, and no draft left."""
+        known, token = await self.days.periods.get(period)
+        if not known.is_filed:
+            await file_period(known, self.reports, self.closed)
+            with suppress(Superseded):  # by a run that did the same
+                await self.days.periods.swap(filed(known), token)
+        await drop_drafts(period, self.reports)
+        return (await self.days.periods.get(period))[0]

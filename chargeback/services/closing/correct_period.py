@@ -1,0 +1,72 @@
+"""Correcting a closed period: its usage is rated with the configuration in force now, its files stay as they are.
+
+The books of its days change, and the oldest open period carries the differences as corrections.
+"""
+
+from dataclasses import dataclass
+from datetime import datetime
+from decimal import Decimal
+
+from chargeback.domain.errors import PeriodClosed
+from chargeback.domain.lifecycle import Change, Period, rated_anew
+from chargeback.domain.money import EXACT, ZERO
+from chargeback.services.closing.finish_days import Days
+from chargeback.services.ports import Ledger
+
+
+@dataclass(frozen=True, slots=True)
+class Corrected:
+    """What rating a closed period anew did.
+
+    Attributes:
+        days: that were recounted; none where all of it was done before.
+        lines: whose figures changed.
+        cost: by how much, exact.
+        currency: of the cost.
+    """
+
+    period: Period
+    days: int
+    lines: int
+    cost: Decimal
+    currency: str
+
+
+async def correct_period(period: str, days: Days, ledger: Ledger, change: Change) -> Corrected:
+    """Rate a closed period anew; a run that was killed is completed by the next one, or by the nightly audit.
+
+    Raises `PeriodClosed` for a period that is not closed, or whose ledger is no longer kept.
+    """
+    known, token = await days.periods.get(period)
+    version = await days.catalogues.version()
+    corrected = rated_anew(known, version.name, change)
+    await _require_ledger(known, ledger)
+    if known.version != version.name:
+        await days.periods.swap(corrected, token)
+        await days.catalogues.version()  # so that in_force() knows of the swap
+        for day in sorted(known.fences.get(period, {})):
+            await ledger.mark(day)
+    return await _audit(period, days, change.at)
+
+
+async def _audit(period: str, days: Days, now: datetime) -> Corrected:
+    in_force = await days.catalogues.in_force()
+    known, _ = await days.periods.get(period)
+    since = known.history[0].at
+    lines, cost, count = 0, ZERO, 0
+    for day in await days.auditor.unaudited(in_force.current.calendar.utc_days(period), since):
+        audited = await days.auditor.audit_day(day, now)
+        count += 1
+        lines += audited.drift_lines
+        cost = EXACT.add(cost, Decimal(audited.drift_cost))
+    return Corrected(known, count, lines, cost, in_force.current.currency)
+
+
+async def _require_ledger(known: Period, ledger: Ledger) -> None:
+    kept = set(await ledger.days())
+    gone = [day for day in sorted(known.fences.get(known.period, {})) if day not in kept]
+    if gone:
+        raise PeriodClosed(
+            f"{known.period} cannot be rated anew: the ledger of {', '.join(gone)} is no longer kept;"
+            " bill the difference as a shared cost that corrects it"
+        )

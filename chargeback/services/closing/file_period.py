@@ -1,0 +1,133 @@
+"""Filing: the files of a closed period go where nothing can change them, each exactly as its manifest says."""
+
+from collections.abc import AsyncIterator
+from contextlib import AbstractAsyncContextManager
+from hashlib import sha256
+
+import msgspec
+
+from chargeback.domain.errors import PeriodClosed, Superseded
+from chargeback.domain.lifecycle import Period
+from chargeback.domain.report import Manifest, PublishedFile
+from chargeback.services.closing.parallel import for_each
+from chargeback.services.ports import Reports, ReportWriter
+from chargeback.services.publishing.files import content_type_of
+
+_OTHER_BYTES = "holds other bytes than it was closed with"
+
+
+def staging_folder(period: str, attempt: str) -> str:
+    """Where an attempt at closing publishes."""
+    return f"{period}/closing-{attempt}"
+
+
+class Staged:
+    """Reports of which one period is written into the folder of an attempt; whoever writes them need not know."""
+
+    def __init__(self, reports: Reports, period: str, attempt: str) -> None:
+        self._reports = reports
+        self._period = f"{period}/"
+        self._folder = f"{staging_folder(period, attempt)}/"
+
+    def create(
+        self, path: str, content_type: str, *, only_if_absent: bool = False
+    ) -> AbstractAsyncContextManager[ReportWriter]:
+        """Write a file."""
+        return self._reports.create(self._to(path), content_type, only_if_absent=only_if_absent)
+
+    async def paths(self, prefix: str) -> list[str]:
+        """The files under a prefix."""
+        found = await self._reports.paths(self._to(prefix))
+        return [path.replace(self._folder, self._period, 1) for path in found]
+
+    def read(self, path: str) -> AsyncIterator[bytes]:
+        """A file's content."""
+        return self._reports.read(self._to(path))
+
+    async def remove(self, path: str) -> None:
+        """Drop a file."""
+        await self._reports.remove(self._to(path))
+
+    async def clear(self) -> None:
+        """Drop what the attempt wrote."""
+        await for_each(await self._reports.paths(self._folder), self._reports.remove)
+
+    def _to(self, path: str) -> str:
+        return path.replace(self._period, self._folder, 1) if path.startswith(self._period) else path
+
+
+async def file_period(period: Period, reports: Reports, closed: Reports) -> None:
+    """Copy what the attempt that closed the period published, the manifest last; again changes nothing.
+
+    Raises `PeriodClosed` where a closed file holds other bytes than it was closed with.
+    """
+    staged = Staged(reports, period.period, period.attempt)
+    present = set(await closed.paths(f"{period.period}/"))
+    manifest = manifest_path(period.period)
+    files = await files_of(period, closed if manifest in present else staged)
+
+    async def file(each: PublishedFile) -> None:
+        if each.path not in present:
+            await _copy(each, staged, closed)
+        elif fault := await _fault(each, closed):
+            raise PeriodClosed(fault)
+
+    await for_each([each for each in files if each.path != manifest], file)
+    await file(files[-1])
+
+
+async def drop_drafts(period: str, reports: Reports) -> None:
+    """Remove what was published of a period before it was closed, so that only the closed files can be taken for it."""
+    await for_each(await reports.paths(f"{period}/"), reports.remove)
+
+
+async def differing(period: Period, closed: Reports) -> list[str]:
+    """What is wrong with the files of a closed period, each with its path; empty where all are as they were closed."""
+    present = set(await closed.paths(f"{period.period}/"))
+    files = await files_of(period, closed)
+    faults = [f"{each.path} is missing" for each in files if each.path not in present]
+
+    async def compare(each: PublishedFile) -> None:
+        if fault := await _fault(each, closed):
+            faults.append(fault)
+
+    await for_each([each for each in files if each.path in present], compare)
+    return sorted(faults)
+
+
+async def files_of(period: Period, reports: Reports) -> list[PublishedFile]:
+    """The files of a closed period, the manifest last. Raises `PeriodClosed` if the manifest is another one."""
+    path = manifest_path(period.period)
+    content = b"".join([piece async for piece in reports.read(path)])
+    manifest = PublishedFile(path, 1, len(content), sha256(content).hexdigest())
+    if manifest.sha256 != period.manifest:
+        raise PeriodClosed(f"{path} {_OTHER_BYTES}")
+    return [*msgspec.json.decode(content, type=Manifest).files, manifest]
+
+
+def manifest_path(period: str) -> str:
+    """Where the manifest of a period is."""
+    return f"{period}/manifest.json"
+
+
+async def sha256_of(pieces: AsyncIterator[bytes]) -> str:
+    """The digest of a file."""
+    digest = sha256()
+    async for piece in pieces:
+        digest.update(piece)
+    return digest.hexdigest()
+
+
+async def _fault(file: PublishedFile, closed: Reports) -> str:
+    is_same = await sha256_of(closed.read(file.path)) == file.sha256
+    return "" if is_same else f"{file.path} {_OTHER_BYTES}"
+
+
+async def _copy(file: PublishedFile, staged: Reports, closed: Reports) -> None:
+    digest = sha256()
+    async with closed.create(file.path, content_type_of(file.path), only_if_absent=True) as copy:
+        async for piece in staged.read(file.path):
+            digest.update(piece)
+            await copy.write(piece)
+        if digest.hexdigest() != file.sha256:
+            raise Superseded(f"{file.path} was written again after it was published for closing")

@@ -1,0 +1,52 @@
+"""What became of closed periods since they were billed: the days that the oldest open period carries corrections of."""
+
+import asyncio
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from chargeback.domain.calendar import Calendar
+from chargeback.domain.lifecycle import fence_of, latest_fences
+from chargeback.services.closing.periods import Periods
+from chargeback.services.ports import Books
+
+
+@dataclass(frozen=True, slots=True)
+class LateChange:
+    """Days of a closed period whose books changed since its figures were last billed.
+
+    Attributes:
+        period: the closed period, YYYY-MM.
+        days: UTC day → fence of its books.
+        billed: the closed periods whose files say what was billed for it so far: itself and every later one.
+    """
+
+    period: str
+    days: dict[str, str]
+    billed: tuple[str, ...]
+
+
+async def late_changes(periods: Periods, books: Books, calendar: Calendar) -> list[LateChange]:
+    """What became of closed periods since they were billed; the oldest open period carries it as corrections."""
+    closed = await periods.closed()
+    names = [period.period for period in closed]
+    changes = []
+    for period in [*await periods.before_the_books(calendar, closed), *names]:
+        billed_from = latest_fences(closed, period)
+        fences = await fences_of(books, calendar.utc_days(period))
+        days = {day: fence for day, fence in fences.items() if billed_from.get(day, "") != fence}
+        if days:
+            changes.append(LateChange(period, days, tuple(name for name in names if name >= period)))
+    return changes
+
+
+async def fences_of(books: Books, days: Sequence[str]) -> dict[str, str]:
+    """UTC day → one fence for all its shards; it changes with every write of the day. Days never written are left out.
+
+    The days of a month are asked for at once, which Cosmos DB answers within the time of a few requests.
+    """
+    postings = await asyncio.gather(*(books.postings(day) for day in days))
+    return {
+        day: fence_of({shard: posting.token for shard, posting in of_day.items()})
+        for day, of_day in zip(days, postings, strict=True)
+        if of_day
+    }

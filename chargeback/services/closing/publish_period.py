@@ -1,0 +1,99 @@
+"""What publishing has to know of a period: its configuration, what was billed before, and what became of that."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from chargeback.domain.calendar import previous_period
+from chargeback.domain.lifecycle import Period, State
+from chargeback.domain.report import Manifest
+from chargeback.services.closing.late_changes import LateChange
+from chargeback.services.closing.periods import Periods
+from chargeback.services.focus.write_hub import deliver_to_hub
+from chargeback.services.ports import Books, Catalogues, Control, Reports, Version
+from chargeback.services.publishing.files import Progress
+from chargeback.services.publishing.period_to_settle import ClosedPeriod, PeriodToSettle, Stored
+from chargeback.services.publishing.publish import Writer, publish
+from chargeback.services.reconciling.true_up import true_up_costs
+
+_LINEAGE = ("events", "calls", "duplicates", "unreadable")
+
+
+@dataclass(frozen=True, slots=True)
+class Publisher:
+    """Publishes periods; see `close_period.Publish`.
+
+    Attributes:
+        drafts: the files of open periods.
+        closed: the files of closed ones.
+        decimals: places of the printed costs.
+        writers: write further files from the rows.
+        hub: container `ingestion` of a FinOps hub, which gets its files each time; None where there is no hub.
+    """
+
+    books: Books
+    control: Control
+    catalogues: Catalogues
+    periods: Periods
+    drafts: Reports
+    closed: Reports
+    decimals: int
+    writers: Sequence[Writer] = ()
+    hub: Reports | None = None
+
+    async def __call__(
+        self,
+        period: str,
+        into: Reports,
+        version: Version,
+        late: Sequence[LateChange],
+        progress: Progress,
+        *,
+        is_closed: bool,
+    ) -> Manifest:
+        """Write the files of a period; the manifest appears last."""
+        before, _ = await self.periods.get(previous_period(period))
+        to_settle = PeriodToSettle(
+            period=period,
+            catalogue=version.catalogue,
+            terms=version.terms.with_shared_costs(await true_up_costs(self.control, period)),
+            decimals=self.decimals,
+            folder=period,
+            is_closed=is_closed,
+            previous=await self._previous(before, only_closed=is_closed),
+            previous_manifest=before.manifest,
+            corrected=[await self._corrected(each, version) for each in late],
+            lineage=await self._lineage(version.catalogue.calendar.utc_days(period)),
+        )
+        manifest = await publish(to_settle, self.books, into, writers=self.writers, progress=progress)
+        if self.hub is not None:
+            await deliver_to_hub(into, self.hub, period)
+        return manifest
+
+    async def _previous(self, before: Period, *, only_closed: bool) -> Stored | None:
+        path = charges(before.period)
+        if before.state is State.CLOSED:
+            return Stored(self.closed, path)
+        # A final file must not depend on what a draft said some day.
+        if not only_closed and path in await self.drafts.paths(path):
+            return Stored(self.drafts, path)
+        return None
+
+    async def _corrected(self, late: LateChange, version: Version) -> ClosedPeriod:
+        """Of a period before the books nothing was billed; the first closed file then stands for one without rows."""
+        known, _ = await self.periods.get(late.period)
+        frozen = await self.catalogues.stored(known.closed_with) if known.closed_with else version
+        billed = [Stored(self.closed, charges(name)) for name in late.billed]
+        return ClosedPeriod(
+            late.period, frozen.catalogue, frozen.terms, sorted(late.days), billed[0], tuple(billed[1:])
+        )
+
+    async def _lineage(self, days: Sequence[str]) -> dict[str, Any]:
+        """What the last audit of each day read from the ledger."""
+        audits = {each["day"]: each for each in await self.control.all("audit")}
+        return {day: {name: audits[day][name] for name in _LINEAGE} for day in days if day in audits}
+
+
+def charges(period: str) -> str:
+    """The file with the exact rows of a period."""
+    return f"{period}/charges-{period}.parquet"

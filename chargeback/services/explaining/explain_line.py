@@ -1,0 +1,171 @@
+"""One charge in full: quantity times price, where the price comes from, which rule made whom pay, and the events."""
+
+from collections.abc import Sequence
+from decimal import Decimal
+from pathlib import Path
+from typing import Any
+
+from chargeback.domain.catalogue import Catalogue, Price
+from chargeback.domain.in_force import InForce
+from chargeback.domain.money import EXACT, PER_MILLION, ZERO, to_text, total
+from chargeback.domain.shared_costs import SharedCost
+from chargeback.services.explaining.explain_records import explain_records
+from chargeback.services.explaining.explain_split import explain_split
+from chargeback.services.explaining.rows_of_period import Row, Rows, opened, text_or_none
+from chargeback.services.ports import Books, Ledger
+from chargeback.services.publishing.published_rows import Published
+
+Document = dict[str, Any]
+
+
+async def explain_line(
+    row: Row,
+    rows: Rows,
+    folder: Path,
+    *,
+    published: Published,
+    in_force: InForce,
+    books: Books,
+    ledger: Ledger,
+    shared_costs: Sequence[SharedCost],
+    limit: int,
+) -> Document:
+    """Everything that leads to a row of the published files; `folder` takes files of other periods."""
+    found = _head(row)
+    rated_in = row["corrects_period"] if row["kind"] == "correction" else row["charge_date"][:7]
+    catalogue = in_force.closed.get(rated_in, in_force.current)
+    if row["shared_cost"]:
+        return found | {"sharedCost": explain_split(row, rows, shared_costs, catalogue)}
+    found["configuration"] = "frozen when the period was closed" if rated_in in in_force.closed else "in force now"
+    found["price"] = _price(row, catalogue)
+    found["rule"] = _rule(row, catalogue)
+    found["deployment"] = _deployment(row, catalogue)
+    if row["kind"] == "correction":
+        return found | {"corrects": await _corrected(row, folder, published)}
+    return found | await explain_records(row, in_force, books, ledger, limit=limit)
+
+
+def _head(row: Row) -> Document:
+    exact, printed = row["exact_cost"], row["cost"]
+    return {
+        "chargeId": row["charge_id"],
+        "kind": row["kind"],
+        "date": row["charge_date"],
+        "state": row["state"],
+        "meter": row["meter"],
+        "unit": row["unit"],
+        "quantity": to_text(row["quantity"] or ZERO),
+        "calculation": _calculation(row),
+        "exactCost": text_or_none(exact),
+        "rounding": None if exact is None or printed is None else to_text(EXACT.subtract(printed, exact)),
+        "cost": text_or_none(printed),
+        "listCost": text_or_none(row["list_cost"]),
+        "contractedCost": text_or_none(row["contracted_cost"]),
+        "currency": row["currency"],
+        "dimensions": {
+            name: row[name]
+            for name in (
+                "subscription_id",
+                "product_id",
+                "app_id",
+                "user",
+                "operation",
+                "model",
+                "deployment",
+                "backend",
+            )
+            if row[name]
+        },
+    }
+
+
+def _calculation(row: Row) -> Document | None:
+    """Quantity times price, calculated again; None where nothing is charged."""
+    if row["shared_cost"] or row["unit_price"] is None or row["exact_cost"] is None:
+        return None
+    rate = row["exchange_rate"] if row["exchange_rate"] is not None else Decimal(1)
+    amount = EXACT.multiply(EXACT.multiply(row["quantity"], row["unit_price"]), PER_MILLION)
+    converted = EXACT.multiply(amount, rate)
+    return {
+        "unitPrice": to_text(row["unit_price"]),
+        "priceUnit": row["price_unit"],
+        "pricingCurrency": row["pricing_currency"],
+        "exchangeRate": to_text(rate),
+        "exchangeRateDate": row["exchange_rate_date"],
+        "exchangeRateSource": row["exchange_rate_source"],
+        "result": to_text(converted),
+        # A conversion may end with more decimals than an exact cost is kept with.
+        "agrees": abs(converted - row["exact_cost"]) <= Decimal("1e-18"),
+    }
+
+
+def _price(row: Row, catalogue: Catalogue) -> Document | None:
+    if not row["price_id"]:
+        return None
+    listed = (price for dated in catalogue.prices.values() for price in dated if price.price_id == row["price_id"])
+    price = next(listed, None)
+    if price is None:
+        return {"id": row["price_id"], "known": False}
+    return {
+        "id": price.price_id,
+        "known": True,
+        "listPerMillion": to_text(price.list_per_million),
+        "contractedPerMillion": to_text(price.contracted_per_million),
+        "perMillion": to_text(price.per_million),
+        "currency": price.currency,
+        "effective": _effective(price),
+        "source": price.source,
+        "adjustments": list(price.adjustments),
+    }
+
+
+def _effective(price: Price) -> str:
+    until = f"until {price.effective_to:%Y-%m-%dT%H:%MZ}" if price.effective_to else "until further notice"
+    return f"from {price.effective_from:%Y-%m-%dT%H:%MZ} {until}"
+
+
+def _rule(row: Row, catalogue: Catalogue) -> Document | None:
+    rule = next((rule for rule in catalogue.allocation.rules if rule.id == row["allocation_rule"]), None)
+    if rule is None:
+        return None
+    return {
+        "id": rule.id,
+        "when": dict(rule.when),
+        "costCentre": rule.cost_centre,
+        "effective": str(rule.effective),
+    }
+
+
+def _deployment(row: Row, catalogue: Catalogue) -> Document | None:
+    place = catalogue.deployment(row["backend"], row["deployment"])
+    if place is None:
+        return None
+    return {
+        "account": place.account,
+        "name": place.name,
+        "model": place.model,
+        "version": place.version,
+        "type": place.type.value,
+        "region": place.region,
+    }
+
+
+async def _corrected(row: Row, folder: Path, published: Published) -> Document:
+    """The row of the closed period that a correction belongs to, before and after."""
+    file = await published.fetch(row["corrects_period"], folder)
+    with opened(file) as rows:
+        closed = rows.ask("row", charge_id=row["corrects_charge_id"])
+    before = closed[0] if closed else None
+    return {
+        "period": row["corrects_period"],
+        "chargeId": row["corrects_charge_id"],
+        "wasThere": before is not None,
+        "quantityBefore": to_text(before["quantity"] if before else ZERO),
+        "costBefore": text_or_none(before["exact_cost"]) if before else "0",
+        "quantityAfter": to_text(total([before["quantity"] if before else ZERO, row["quantity"] or ZERO])),
+        "costAfter": to_text(total(_known([before["exact_cost"] if before else None, row["exact_cost"]]))),
+    }
+
+
+def _known(amounts: Sequence[Decimal | None]) -> list[Decimal]:
+    return [amount for amount in amounts if amount is not None]

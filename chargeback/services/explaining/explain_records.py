@@ -1,0 +1,115 @@
+"""From a row of the published files to the usage records it was made from, and on to the events of the ledger."""
+
+from collections.abc import AsyncIterator, Iterator
+from datetime import UTC, datetime, timedelta
+from hashlib import md5
+from typing import Any
+
+import msgspec
+
+from chargeback.domain.in_force import InForce
+from chargeback.domain.meters import Meter
+from chargeback.domain.money import to_text
+from chargeback.domain.records import ChargeRow, Part, UsageRecord
+from chargeback.services.explaining.rows_of_period import Row
+from chargeback.services.explaining.trace_events import trace_events
+from chargeback.services.ports import Books, Ledger
+
+Document = dict[str, Any]
+
+
+async def explain_records(row: Row, in_force: InForce, books: Books, ledger: Ledger, *, limit: int) -> Document:
+    """The records of a row and their events; `disagreements` says loudly what does not add up."""
+    meter = Meter(row["meter"])
+    records: list[Document] = []
+    disagreements: list[str] = []
+    booked = 0
+    async for record, charge in _charges(row, in_force, books):
+        hours = sorted(_hours(row, record, charge, in_force))
+        trace = await trace_events(ledger, record.day, record.line, hours, meter, limit=limit)
+        booked += charge.quantity
+        records.append(
+            {
+                "day": record.day,
+                "lineId": record.record_id,
+                "hours": {f"{hour:02}": record.hours[hour].get(meter, 0) for hour in hours},
+                "quantity": charge.quantity,
+                "events": {
+                    "count": trace.count,
+                    "quantity": trace.quantity,
+                    "agrees": trace.quantity == charge.quantity,
+                    "first": msgspec.to_builtins(trace.events),
+                },
+            }
+        )
+        if trace.quantity != charge.quantity:
+            disagreements.append(
+                f"the ledger has {trace.quantity} {meter} in {trace.count} events for line {record.record_id} of"
+                f" {record.day}, the books have {charge.quantity}: run `audit --day {record.day}`"
+            )
+    if booked != row["quantity"]:
+        disagreements.append(
+            f"the books have {booked} {meter} now, the published row {to_text(row['quantity'])}:"
+            " they changed after it was published"
+        )
+    return {"records": records, "disagreements": disagreements}
+
+
+async def _charges(row: Row, in_force: InForce, books: Books) -> AsyncIterator[tuple[UsageRecord, ChargeRow]]:
+    """The charges of the books that the row was made from."""
+    for day in _utc_days(row["charge_date"], in_force):
+        async for page in books.records(day):
+            for record in page:
+                for part in record.parts:
+                    if (part.date, part.cost_centre, part.rule) == _paid(row):
+                        for charge in part.charges:
+                            if (
+                                charge.meter.value == row["meter"]
+                                and charge_id(record, part, charge) == row["charge_id"]
+                            ):
+                                yield record, charge
+
+
+def _paid(row: Row) -> tuple[str, str, str]:
+    return row["charge_date"], row["cost_centre"], row["allocation_rule"]
+
+
+def charge_id(record: UsageRecord, part: Part, charge: ChargeRow) -> str:
+    """The id of a charge in the published files, as the statements of publishing make it."""
+    place = (record.record_id, record.deployment_type, record.region, part.cost_centre, part.rule)
+    prices = (charge.per_million, charge.list_per_million, charge.contracted_per_million)
+    tariff = (
+        charge.meter.value,
+        charge.state,
+        charge.price_id,
+        *("" if price is None else to_text(price) for price in prices),
+        record.currency,
+    )
+    return _md5(_md5("\x1f".join(place)) + part.date + "\x1f".join(tariff))
+
+
+def _md5(text: str) -> str:
+    return md5(text.encode(), usedforsecurity=False).hexdigest()
+
+
+def _utc_days(date: str, in_force: InForce) -> Iterator[str]:
+    """The UTC days that a date of the books touches."""
+    calendar = in_force.current.calendar
+    noon = datetime.fromisoformat(date).replace(hour=12, tzinfo=UTC)
+    for shift in (-1, 0, 1):
+        day = (noon + timedelta(days=shift)).date().isoformat()
+        if date in calendar.dates(day):
+            yield day
+
+
+def _hours(row: Row, record: UsageRecord, charge: ChargeRow, in_force: InForce) -> Iterator[int]:
+    """The UTC hours of a record that its charge is for: of that date, that payer and that price."""
+    prices = in_force.prices_of_day(record.line, charge.meter, record.day)
+    dates = in_force.hours(record.day)
+    for hour in record.hours:
+        date, rules = dates[hour]
+        price = prices[hour]
+        if (date, *rules.cost_centre(record.line)) == _paid(row) and (
+            price.price_id if price else ""
+        ) == charge.price_id:
+            yield hour

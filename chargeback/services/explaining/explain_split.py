@@ -1,0 +1,69 @@
+"""A shared cost as a whole: what each cost centre used of it, and what each pays for that."""
+
+from collections.abc import Sequence
+from datetime import timedelta
+from typing import Any
+
+from chargeback.domain.catalogue import Catalogue
+from chargeback.domain.money import ZERO, to_text, total
+from chargeback.domain.shared_costs import Basis, DirectUsage, SharedCost, active, measured
+from chargeback.services.explaining.rows_of_period import Row, Rows
+
+Document = dict[str, Any]
+
+_MOMENT = timedelta(microseconds=1)
+
+
+def explain_split(row: Row, rows: Rows, costs: Sequence[SharedCost], catalogue: Catalogue) -> Document:
+    """The shared cost of a row; without measures where the terms do not have it any more, or it has none."""
+    cost = next((cost for cost in costs if cost.cost_id == row["shared_cost"]), None)
+    parts = rows.ask("split", shared_cost=row["shared_cost"])
+    used = _used(row, rows, cost, catalogue) if cost else {}
+    ratios = total([part["ratio"] or ZERO for part in parts])
+    return {
+        "id": row["shared_cost"],
+        "name": cost.name if cost else "",
+        "kind": row["meter"],
+        "basis": row["allocation_basis"],
+        "measure": cost.measure.value if cost and used else "",
+        "source": cost.source if cost else "",
+        "corrects": row["corrects_period"],
+        "whole": to_text(total([part["exact_cost"] or ZERO for part in parts])),
+        "ratios": to_text(ratios),
+        "agrees": ratios == 1,
+        "parts": [
+            {
+                "costCentre": part["cost_centre"],
+                "used": to_text(used[part["cost_centre"]]) if part["cost_centre"] in used else None,
+                "ratio": to_text(part["ratio"] or ZERO),
+                "exactCost": to_text(part["exact_cost"] or ZERO),
+                "cost": to_text(part["cost"] or ZERO),
+            }
+            for part in parts
+        ],
+    }
+
+
+def _used(row: Row, rows: Rows, cost: SharedCost, catalogue: Catalogue) -> dict[str, Any]:
+    """What each cost centre used of the calls that count, as publishing measured it."""
+    calendar = catalogue.calendar
+    times = active(cost, row["charge_date"][:7], calendar)
+    if times is None or cost.basis not in (Basis.USAGE, Basis.WEIGHTED):
+        return {}
+    dates = {"first": calendar.date_of(times.first), "last": calendar.date_of(times.after - _MOMENT)}
+    usage = []
+    for each in rows.ask("direct usage", **dates):
+        place = catalogue.deployment(each["backend"], each["deployment"])
+        usage.append(
+            DirectUsage(
+                each["cost_centre"],
+                place.account if place else "",
+                each["deployment"],
+                each["deployment_type"],
+                each["model"],
+                each["cost"],
+                each["tokens"],
+                each["requests"],
+            )
+        )
+    return dict(measured(cost, usage))

@@ -1,0 +1,199 @@
+"""The rows of a period as rows of FOCUS, some days at a time, so that memory does not grow with the month.
+
+Rows whose cost is not known (unpriced, unsettled) have no place in FOCUS, where a cost is never absent: the manifest
+and the statements show them.
+"""
+
+from collections import defaultdict
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from datetime import datetime
+from decimal import Decimal
+from importlib.resources import files
+from itertools import groupby
+from operator import itemgetter
+from typing import Any, NamedTuple
+
+import duckdb
+
+from chargeback.domain.azure_regions import region_name
+from chargeback.domain.focus import (
+    COLUMNS,
+    charge_period,
+    consumed_unit,
+    nature,
+    pricing_unit,
+    provider,
+    sku_meter,
+)
+from chargeback.domain.periods import days_of
+from chargeback.services.focus.check_focus import check_focus, check_parts, check_total, parts
+from chargeback.services.publishing.settled import Settled
+
+ACCOUNT = ("chargeback", "Chargeback")
+"""BillingAccountId and BillingAccountName: the books themselves, which bill the cost centres."""
+
+UNALLOCATED = "unallocated"
+
+_BATCH_ROWS = 200_000
+_MEMORY_MB = 192
+
+
+class Batch(NamedTuple):
+    """How many rows of FOCUS there are, and of how many rows of the period they are made."""
+
+    rows: int
+    read: int
+
+
+class FocusRows:
+    """The relation `focus` of `engine`: at any time the rows of one batch of days, checked.
+
+    Attributes:
+        engine: where the relation is, with the macros of `focus.sql`.
+    """
+
+    def __init__(self, settled: Settled, engine: duckdb.DuckDBPyConnection) -> None:
+        self.engine = engine
+        self._settled = settled
+        self._statements = _statements(settled)
+        self._sizes: list[tuple[str, str, int]] = []
+
+    def prepare(self) -> None:
+        """Look up every word that the rows need; to be called once."""
+        run = self._statements
+        self.engine.execute(run["macros"])
+        self.engine.execute(run["lookups"])
+        self._sizes = self.engine.execute(run["sizes"]).fetchall()
+        spans = [span for (span,) in self.engine.execute(run["spans"]).fetchall()]
+        self._fill("spans", [(span, *self._bounds(span)) for span in spans])
+        centres = sorted({centre for _, centre, _ in self._sizes})
+        self._fill("centres", [(centre, self._name(centre)) for centre in centres])
+        self._fill_words(self.engine.execute(run["words"]).fetchall())
+
+    def batches(self) -> Iterator[Batch]:
+        """Put one batch after the other into `focus`; `focus` has the order of the file.
+
+        Raises `InconsistentFile` for a batch that breaks a rule, and at the end where the costs do not add up.
+        """
+        found = Decimal(0)
+        shares: defaultdict[tuple[str, object, str | None], Decimal] = defaultdict(Decimal)
+        for number, span in enumerate(_spans(self._sizes)):
+            self.engine.execute(self._statements["charges"], span._asdict())
+            if number == 0:
+                self.engine.execute(self._statements["described"])
+                self.engine.execute(self._statements["focus"])
+            check_focus(self.engine, "focus", decimals=self._settled.decimals)
+            for shared_cost, part in parts(self.engine, "focus").items():
+                shares[shared_cost] += part
+            rows, read, cost = self._one("SELECT count(*), sum(rows)::BIGINT, sum(cost) FROM focus_charges")
+            found += cost
+            yield Batch(rows, read)
+        check_parts(shares)
+        check_total(found, self._one(self._statements["total"])[0])
+
+    def _bounds(self, span: str) -> tuple[datetime, ...]:
+        """The UTC instants of a span, as `focus_span` writes it."""
+        settled, zone = self._settled, self._settled.time_zone
+        if len(span) == len("2026-03"):
+            days = days_of(span)
+            return _naive(charge_period(days[0], zone)[0]), _naive(charge_period(days[-1], zone)[1])
+        start, end = charge_period(span.removesuffix("/"), zone)
+        if span.startswith(settled.period):
+            # Where the zone of the books changes with the period, its first or last day is longer or shorter.
+            start, end = max(start, settled.start), min(end, settled.end)
+        return _naive(start), _naive(settled.end if span.endswith("/") else end)
+
+    def _name(self, centre: str) -> str:
+        """A centre that is no longer in the tree is called by its path."""
+        return self._settled.centres.get(centre, "Unallocated" if centre == UNALLOCATED else centre)
+
+    def _fill_words(self, words: list[tuple[str, ...]]) -> None:
+        self._fill(
+            "meters", [(meter, sku_meter(meter), *nature(meter)) for meter in sorted({each[0] for each in words})]
+        )
+        units = sorted({(unit, price_unit) for _, unit, price_unit, *_ in words})
+        self._fill("units", [(*each, consumed_unit(each[0]), *pricing_unit(each[1], each[0])) for each in units])
+        self._fill("providers", [(each, *provider(each)) for each in sorted({each[3] for each in words})])
+        self._fill("regions", [(each, region_name(each)) for each in sorted({each[4] for each in words})])
+
+    def _fill(self, table: str, rows: list[tuple[object, ...]]) -> None:
+        if rows:
+            self.engine.executemany(f"INSERT INTO focus_{table} VALUES ({', '.join('?' * len(rows[0]))})", rows)  # noqa: S608
+
+    def _one(self, query: str) -> tuple[Any, ...]:
+        row = self.engine.execute(query).fetchone()
+        assert row is not None
+        return row
+
+
+class _Span(NamedTuple):
+    """Some whole days, or of one day some cost centres; both ends are included."""
+
+    first: str
+    last: str
+    lowest: str = ""
+    highest: str = chr(0x10FFFF)
+
+
+def _spans(sizes: Sequence[tuple[str, str, int]]) -> Iterator[_Span]:
+    """The batches in the order of the file: days together while they are few rows, a day in parts where it is many."""
+    days = [(date, list(group)) for date, group in groupby(sizes, key=itemgetter(0))]
+    pending: list[str] = []
+    size = 0
+    for date, centres in days:
+        rows = sum(each[2] for each in centres)
+        if pending and size + rows > _BATCH_ROWS:
+            yield _Span(pending[0], pending[-1])
+            pending, size = [], 0
+        if rows > _BATCH_ROWS:
+            yield from _of_a_day(date, centres)
+        else:
+            pending, size = [*pending, date], size + rows
+    if pending:
+        yield _Span(pending[0], pending[-1])
+
+
+def _of_a_day(date: str, centres: Sequence[tuple[str, str, int]]) -> Iterator[_Span]:
+    pending: list[str] = []
+    size = 0
+    for _, centre, rows in centres:
+        if pending and size + rows > _BATCH_ROWS:
+            yield _Span(date, date, pending[0], pending[-1])
+            pending, size = [], 0
+        pending, size = [*pending[:1], centre], size + rows
+    yield _Span(date, date, pending[0], pending[-1])
+
+
+@contextmanager
+def focus_rows(settled: Settled) -> Iterator[FocusRows]:
+    """The rows of a period, prepared."""
+    with settled.connect(memory_limit_mb=_MEMORY_MB) as engine:
+        rows = FocusRows(settled, engine)
+        rows.prepare()
+        yield rows
+
+
+def _naive(moment: datetime) -> datetime:
+    """A UTC moment as the engine keeps it."""
+    return moment.replace(tzinfo=None)
+
+
+def _statements(settled: Settled) -> dict[str, str]:
+    text = (files("chargeback.services.focus") / "focus.sql").read_text("utf-8")
+    for name, value in {
+        "{places}": str(max(settled.decimals, 1)),
+        "{columns}": ", ".join(COLUMNS),
+        "{account}": _literal(ACCOUNT[0]),
+        "{account_name}": _literal(ACCOUNT[1]),
+        "{currency}": _literal(settled.currency),
+        "{starts}": f"TIMESTAMP '{_naive(settled.start)}'",
+        "{ends}": f"TIMESTAMP '{_naive(settled.end)}'",
+        "{invoice}": _literal(f"chargeback-{settled.period}") if settled.is_closed else "NULL::VARCHAR",
+    }.items():
+        text = text.replace(name, value)
+    return {name.strip(): body for name, _, body in (part.partition("\n") for part in text.split("-- name:")[1:])}
+
+
+def _literal(text: str) -> str:
+    return "'" + text.replace("'", "''") + "'"

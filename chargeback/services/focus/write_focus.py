@@ -1,0 +1,54 @@
+"""The period as a FOCUS file: `focus-{period}.csv`, for FinOps tools.
+
+UTF-8, RFC 4180 with CRLF line ends, times in UTC, exact decimals. The rows are those of the chargeback file without
+user, company, billing code and operation, and their BilledCost sums to the same total.
+"""
+
+import asyncio
+from collections.abc import AsyncIterator, Iterator
+
+from chargeback.domain.focus import COLUMNS, Kind
+from chargeback.services.focus.focus_rows import FocusRows, focus_rows
+from chargeback.services.publishing.files import CSV, Files, Progress
+from chargeback.services.publishing.settled import Settled
+
+_LINES = 4_000
+
+_CELLS = {
+    Kind.TEXT: "{column}",
+    Kind.FREE_TEXT: "focus_cell(focus_tamed({column}))",
+    Kind.JSON: "focus_quoted({column})",
+    Kind.NUMBER: "focus_number({column})",
+    Kind.COUNT: "{column}::VARCHAR",
+    Kind.TIME: "strftime({column}, '%Y-%m-%dT%H:%M:%SZ')",
+    Kind.NOTHING: "''",
+}
+
+
+async def write_focus(settled: Settled, files: Files, progress: Progress) -> None:
+    """Write the file. Raises `InconsistentFile`, and publishes nothing, if a row breaks a rule of `check_focus`."""
+    await files.write(f"focus-{settled.period}.csv", CSV, _pieces(settled, progress))
+
+
+async def _pieces(settled: Settled, progress: Progress) -> AsyncIterator[tuple[int, bytes]]:
+    yield 0, (",".join(COLUMNS) + "\r\n").encode()
+    done = 0
+    with focus_rows(settled) as rows:
+        pieces = _lines(rows)
+        while piece := await asyncio.to_thread(next, pieces, None):
+            read, lines = piece
+            done += read
+            progress("writing FOCUS", done)
+            yield len(lines), ("\r\n".join(lines) + "\r\n").encode()
+
+
+def _lines(rows: FocusRows) -> Iterator[tuple[int, list[str]]]:
+    """Some lines, with the number of rows of the period that were read for them."""
+    cells = ", ',', ".join(_CELLS[kind].format(column=column) for column, kind in COLUMNS.items())
+    query = f"SELECT concat({cells}) FROM focus"  # noqa: S608 - the column list above; the relation has its order
+    for batch in rows.batches():
+        read = batch.read
+        result = rows.engine.execute(query)
+        while lines := [line for (line,) in result.fetchmany(_LINES)]:
+            yield read, lines
+            read = 0

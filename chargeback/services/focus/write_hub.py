@@ -1,0 +1,111 @@
+"""The period for a FinOps hub: FOCUS as Parquet, laid out as the hub's container `ingestion` wants it.
+
+A hub reads `Costs/{year}/{month}/{scope}` when a `manifest.json` appears there; the part of a file's name before `__`,
+with the time at which it was read, marks what it loaded, and everything else that was loaded from the same folder goes.
+So a month is one file whose name never changes: dropped again, it replaces what was there. A second file, or a name
+with the time in it, would be loaded beside the old one: costs twice, or half of them gone.
+"""
+
+import asyncio
+import json
+from collections.abc import AsyncIterator, Iterator
+from pathlib import Path
+from tempfile import TemporaryDirectory
+
+from chargeback.domain.focus import COLUMNS
+from chargeback.services.focus.focus_rows import FocusRows, focus_rows
+from chargeback.services.ports import Reports
+from chargeback.services.publishing.files import JSON, PARQUET, Files, Progress, whole
+from chargeback.services.publishing.settled import Settled
+
+FOLDER = "finops-hub"
+"""Below it, the files of a period are as they have to be in the hub."""
+
+FILE = "chargeback__costs.parquet"
+
+_PIECE_BYTES = 1024 * 1024
+_OPTIONS = "FORMAT parquet, COMPRESSION snappy, ROW_GROUP_SIZE 20480"
+
+
+async def write_hub(settled: Settled, files: Files, progress: Progress, *, scope: str = "chargeback") -> None:
+    """Write the Parquet file, then its manifest; nothing at all for a period without costs, which a hub refuses.
+
+    `scope` names these books in the hub; two installations that feed the same hub need two.
+    """
+    year, month = settled.period.split("-")
+    folder = f"{FOLDER}/Costs/{year}/{month}/{scope}"
+    with TemporaryDirectory(prefix="hub-", ignore_cleanup_errors=True) as temporary:
+        path = Path(temporary) / FILE
+        rows = await asyncio.to_thread(_write, settled, path, progress)
+        if not rows:
+            return
+        written = await files.write(f"{folder}/{FILE}", PARQUET, _pieces(path, rows))
+    manifest = {
+        "dataset": "FocusCost",
+        "period": settled.period,
+        "isClosed": settled.is_closed,
+        "files": [{"name": FILE, "rows": rows, "bytes": written.bytes, "sha256": written.sha256}],
+    }
+    await files.write(f"{folder}/manifest.json", JSON, whole(0, json.dumps(manifest, indent=2).encode() + b"\n"))
+
+
+async def deliver_to_hub(reports: Reports, hub: Reports, folder: str) -> list[str]:
+    """Copy what `write_hub` wrote below `folder` of the reports into the hub's container; tells the paths there.
+
+    The manifest comes last, because the hub begins to read when it appears.
+    """
+    start = f"{folder}/{FOLDER}/"
+    paths = sorted(await reports.paths(start), key=lambda path: (path.endswith("/manifest.json"), path))
+    for path in paths:
+        async with hub.create(path.removeprefix(start), JSON if path.endswith(".json") else PARQUET) as file:
+            async for piece in reports.read(path):
+                await file.write(piece)
+    return [path.removeprefix(start) for path in paths]
+
+
+async def _pieces(path: Path, rows: int) -> AsyncIterator[tuple[int, bytes]]:
+    with path.open("rb") as content:
+        while piece := await asyncio.to_thread(content.read, _PIECE_BYTES):
+            yield rows, piece
+            rows = 0
+
+
+def _write(settled: Settled, path: Path, progress: Progress) -> int:
+    """Write the batches into files and the files into one; tells how many rows it has."""
+    total = 0
+    with focus_rows(settled) as rows:
+        parts = []
+        for part, count, read in _parts(rows, path.parent, settled.period):
+            parts.append(part)
+            total += count
+            progress("writing the hub's file", read)
+        if parts:
+            query = f"COPY (FROM read_parquet($parts)) TO '{path}' ({_OPTIONS})"
+            rows.engine.execute(query, {"parts": parts})
+    return total
+
+
+def _parts(rows: FocusRows, folder: Path, period: str) -> Iterator[tuple[str, int, int]]:
+    """A Parquet file for each batch: its path, its rows, and the rows of the period read so far."""
+    read = 0
+    columns = ", ".join(_column(name, period) for name in COLUMNS)
+    for number, batch in enumerate(rows.batches()):
+        part = f"{folder}/part-{number:05}.parquet"
+        rows.engine.execute(f"COPY (SELECT {columns} FROM focus) TO '{part}' ({_OPTIONS})")  # noqa: S608 - our columns
+        read += batch.read
+        yield part, batch.rows, read
+
+
+def _column(name: str, period: str) -> str:
+    """A column in the type that the hub's table has.
+
+    The hub moves billing periods to the first of their UTC month, which would make March in Berlin, that begins on
+    28 February at 23:00 UTC, a second February: it gets the calendar's month. It turns no text into a date.
+    """
+    month = f"TIMESTAMP '{period}-01'"
+    changed = {
+        "BillingPeriodStart": month,
+        "BillingPeriodEnd": f"{month} + INTERVAL 1 MONTH",
+        "x_BillingExchangeRateDate": f"{name}::TIMESTAMP",
+    }
+    return f"{changed.get(name, name)} AS {name}"

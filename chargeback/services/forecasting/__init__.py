@@ -1,0 +1,1 @@
+"""Where the month is going, and what stands out in it."""

@@ -1,0 +1,102 @@
+"""Explaining what stood out: the records of the day, and of the day it is compared with, by model and the like."""
+
+from collections.abc import Callable, Sequence
+from decimal import ROUND_HALF_EVEN, Decimal
+
+from chargeback.domain.anomalies import DIMENSIONS, Anomaly, Finding, Slot, changes
+from chargeback.domain.calendar import Calendar
+from chargeback.domain.lines import Line
+from chargeback.domain.money import EXACT, ZERO
+from chargeback.domain.records import UsageRecord
+from chargeback.services.forecasting.spend_history import shifted
+from chargeback.services.ports import Books
+from chargeback.services.usage.summarise import cost_of, hourly_costs
+
+Sums = dict[str, Decimal]
+"""Name → exact cost."""
+
+_NAMES: dict[str, Callable[[Line], str]] = {
+    "model": lambda line: line.model or line.deployment,
+    "application": lambda line: line.app or line.subscription,
+    "user": lambda line: line.user or line.user_object_id,
+}
+
+
+async def explain(
+    books: Books,
+    calendar: Calendar,
+    findings: Sequence[Finding],
+    *,
+    largest: int = 3,
+    progress: Callable[[str, int], None] = lambda day, records: None,
+) -> list[Anomaly]:
+    """The findings with what moved them.
+
+    Reads the records of the days concerned once each. `progress` is told the day and how many records were read.
+    """
+    breakdown = _Breakdown()
+    for finding in findings:
+        breakdown.want(finding.slot)
+        breakdown.want(_reference(finding))
+    for day in breakdown.utc_days(calendar):
+        async for page in books.records(day):
+            for record in page:
+                breakdown.add(record)
+            progress(day, len(page))
+    return [_anomaly(finding, breakdown, largest) for finding in findings]
+
+
+class _Breakdown:
+    """The spend of some slots by name in each dimension."""
+
+    def __init__(self) -> None:
+        self._sums: dict[Slot, dict[str, Sums]] = {}
+        self._days_of_hours: set[str] = set()
+
+    def want(self, slot: Slot) -> None:
+        """Add up this slot."""
+        self._sums.setdefault(slot, {dimension: {} for dimension in DIMENSIONS})
+        if slot.hour is not None:
+            self._days_of_hours.add(slot.date)
+
+    def of(self, slot: Slot, dimension: str) -> Sums:
+        """The sums of a slot."""
+        return self._sums[slot][dimension]
+
+    def utc_days(self, calendar: Calendar) -> list[str]:
+        """The UTC days whose records have to be read. A date of the books lies within three of them."""
+        days = set(self._days_of_hours)
+        for slot in self._sums:
+            if slot.hour is None:
+                around = (shifted(slot.date, offset) for offset in (-1, 0, 1))
+                days |= {day for day in around if slot.date in calendar.dates(day)}
+        return sorted(days)
+
+    def add(self, record: UsageRecord) -> None:
+        """Add a record to the slots that it belongs to."""
+        for part in record.parts:
+            if (slot := Slot(part.date, part.cost_centre)) in self._sums:
+                self._add(slot, record.line, cost_of(part.charges))
+        if record.day in self._days_of_hours:
+            for centre, hour, cost in hourly_costs(record):
+                if (slot := Slot(record.day, centre, hour)) in self._sums:
+                    self._add(slot, record.line, cost)
+
+    def _add(self, slot: Slot, line: Line, cost: Decimal) -> None:
+        for dimension, sums in self._sums[slot].items():
+            name = _NAMES[dimension](line) or "-"
+            sums[name] = EXACT.add(sums.get(name, ZERO), cost)
+
+
+def _reference(finding: Finding) -> Slot:
+    return Slot(finding.reference, finding.slot.cost_centre, finding.slot.hour)
+
+
+def _anomaly(finding: Finding, breakdown: _Breakdown, largest: int) -> Anomaly:
+    reference = _reference(finding)
+    movers = {
+        dimension: changes(breakdown.of(reference, dimension), breakdown.of(finding.slot, dimension), largest)
+        for dimension in DIMENSIONS
+    }
+    usual = Decimal(finding.usual).quantize(Decimal("0.01"), ROUND_HALF_EVEN)
+    return Anomaly(finding.slot, finding.currency, finding.spent, usual, finding.reference, movers)

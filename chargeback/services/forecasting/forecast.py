@@ -1,0 +1,82 @@
+"""Forecasting a month: what a cost centre will have spent at its end, and when its budgets are used up."""
+
+from datetime import date
+from decimal import Decimal
+
+import numpy as np
+
+from chargeback.domain.budgets import Budget
+from chargeback.domain.forecast import BudgetOutlook, Forecast, Method, Reach, certain, marks, reached_on, to_estimate
+from chargeback.domain.money import total
+from chargeback.services.forecasting.spend_history import WEEKS, History, Into, Viewpoint
+from chargeback.services.forecasting.spend_models import WEEK, Floats, paths_of
+
+_QUANTILES = (0.025, 0.1, 0.5, 0.9, 0.975)
+_EARLIEST, _EXPECTED, _LATEST = 0.1, 0.5, 0.9
+
+
+class Course:
+    """How the spend of a cost centre with everything below it goes on until the end of the month."""
+
+    def __init__(self, history: History, centre: str, view: Viewpoint, into: Into) -> None:
+        self._centre = centre
+        self._view = view
+        self._spend = history.below(centre, into)
+        self._of_period = self._spend.of(view.period)
+        self._method = Method.COMPLETE
+        self._days = 0
+        self._paths: Floats | None = None
+        if self._spend.is_mixed:
+            self._method = Method.SEVERAL_CURRENCIES
+        elif view.dates:
+            self._draw()
+
+    def _draw(self) -> None:
+        """The coming days, a row for each way in which they may turn out."""
+        today = self._view.today
+        *whole, spent_today = [float(cost) for cost in self._spend.since_first(today)]
+        whole = whole[-WEEKS * WEEK :]
+        weekday = (date.fromisoformat(today).weekday() - len(whole)) % WEEK
+        self._days = len(whole)
+        self._method, self._paths = paths_of(whole, weekday, len(self._view.dates))
+        if self._paths is not None:
+            # Of today a part is spent already; the day ends no lower.
+            self._paths[:, 0] = np.maximum(self._paths[:, 0], spent_today)
+
+    def forecast(self) -> Forecast:
+        """The month's end."""
+        spent = total(list(self._of_period.values()))
+        estimate = certain(spent) if self._method is Method.COMPLETE else None
+        if self._paths is not None:
+            quantiles = np.quantile(self._sums()[:, -1], _QUANTILES)
+            can_only_rise = min(self._spend.by_date.values()) >= 0
+            estimate = to_estimate(list(quantiles), spent if can_only_rise else None)
+        view = self._view
+        return Forecast(
+            view.period, self._centre, self._spend.currency, view.today, spent, self._method, self._days, estimate
+        )
+
+    def reach(self, percent: int, amount: Decimal) -> Reach:
+        """When an amount is reached."""
+        if reached := reached_on(amount, self._of_period):
+            return Reach(percent, amount, reached)
+        if self._paths is None:
+            return Reach(percent, amount, None)
+        above = self._sums() >= float(amount)
+        days = np.where(above.any(axis=1), above.argmax(axis=1), above.shape[1])
+        dates = [*self._view.dates, None]
+        quantiles = np.quantile(days, (_EXPECTED, _EARLIEST, _LATEST), method="inverted_cdf")
+        return Reach(percent, amount, None, *(dates[int(day)] for day in quantiles))
+
+    def outlook(self, budget: Budget) -> BudgetOutlook:
+        """A budget of this cost centre; without dates where the money spent is in other currencies."""
+        comparable = self._spend.currencies <= {budget.currency}
+        reaches = [self.reach(percent, amount) for percent, amount in marks(budget)] if comparable else []
+        return BudgetOutlook(budget.cost_centre, budget.amount, budget.currency, self.forecast(), tuple(reaches))
+
+    def _sums(self) -> Floats:
+        """What is spent of the month at the end of each coming day."""
+        assert self._paths is not None
+        before = total([cost for day, cost in self._of_period.items() if day < self._view.today])
+        sums: Floats = float(before) + np.cumsum(self._paths, axis=1)
+        return sums

@@ -1,0 +1,46 @@
+"""What was spent in each hour of some days, by cost centre, from the second document that is made of each day."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import date
+from decimal import Decimal
+
+from chargeback.domain.money import ZERO
+from chargeback.services.forecasting.spend_history import dates_between, shifted
+from chargeback.services.ports import HOURS, Books
+
+PATTERN_DAYS = 28
+"""How many days before a day are its pattern."""
+
+_NOTHING = (ZERO,) * 24
+
+
+@dataclass(frozen=True, slots=True)
+class HoursOfDay:
+    """The hours of a UTC day: cost centre → the exact cost of each. A day without a document has no spend."""
+
+    day: str
+    currencies: tuple[str, ...]
+    by_centre: Mapping[str, tuple[Decimal, ...]]
+
+    @property
+    def is_weekend(self) -> bool:
+        """Saturday or Sunday."""
+        return date.fromisoformat(self.day).weekday() >= 5
+
+    def costs(self, centre: str) -> Sequence[Decimal]:
+        """The costs of the hours 0 to 23."""
+        return self.by_centre.get(centre, _NOTHING)
+
+
+async def read_hours(books: Books, first: str, last: str) -> list[HoursOfDay]:
+    """The UTC days from `first` to `last`, and before them those of their pattern."""
+    return [await _read(books, day) for day in dates_between(shifted(first, -PATTERN_DAYS), last)]
+
+
+async def _read(books: Books, day: str) -> HoursOfDay:
+    known = await books.summary(day, HOURS)
+    if known is None:
+        return HoursOfDay(day, (), {})
+    centres = {centre: tuple(map(Decimal, costs)) for centre, costs in known[0]["costCentres"].items()}
+    return HoursOfDay(day, tuple(known[0]["currencies"]), centres)

@@ -1,0 +1,101 @@
+"""Looking ahead and looking twice: where the month is going, and what stands out in it.
+
+The statistics library takes seconds to import and its models take processor time, so both happen in a thread and
+only when they are asked for: a function app takes events meanwhile.
+"""
+
+import asyncio
+from collections.abc import Callable, Iterable, Sequence
+
+from chargeback.domain.anomalies import Anomaly, Finding, Sensitivity
+from chargeback.domain.budgets import Budget, is_within
+from chargeback.domain.calendar import Calendar
+from chargeback.domain.forecast import EVERYTHING, BudgetOutlook, Forecast
+from chargeback.domain.terms import Terms
+from chargeback.services.forecasting.explain_anomalies import explain
+from chargeback.services.forecasting.hourly_spend import read_hours
+from chargeback.services.forecasting.spend_history import WEEKS, History, Into, Viewpoint, read_history, shifted
+from chargeback.services.ports import Books
+
+Progress = Callable[[str, int], None]
+"""Told what is being done and how many of it are done since the last time."""
+
+HOURLY_DAYS = 3
+"""The days whose hours are looked at: those before are known by their days."""
+
+
+def _silent(doing: str, done: int) -> None:
+    pass
+
+
+def centres_of(history: History, below: str = EVERYTHING) -> list[str]:
+    """Every cost centre that spent anything itself or below itself, within `below`; EVERYTHING comes first."""
+    spent = {
+        "/".join(components[: length + 1])
+        for components in (centre.split("/") for centre in history.centres)
+        for length in range(len(components))
+    }
+    return [below, *sorted(each for each in spent if each != below and (not below or each.startswith(f"{below}/")))]
+
+
+async def forecasts(
+    history: History, view: Viewpoint, centres: Iterable[str], into: Into, progress: Progress = _silent
+) -> list[Forecast]:
+    """The month's end for each cost centre with everything below it, in one currency where the rates lead to it."""
+
+    def work() -> list[Forecast]:
+        from chargeback.services.forecasting.forecast import Course
+
+        found = []
+        for centre in centres:
+            found.append(Course(history, centre, view, into).forecast())
+            progress("forecast", 1)
+        return found
+
+    return await asyncio.to_thread(work)
+
+
+async def outlooks(history: History, view: Viewpoint, budgets: Sequence[Budget], terms: Terms) -> list[BudgetOutlook]:
+    """Where the month takes each budget, in the budget's currency."""
+
+    def work() -> list[BudgetOutlook]:
+        from chargeback.services.forecasting.forecast import Course
+
+        found = []
+        for budget in budgets:
+            into = history.into(budget.currency, terms, view.period)
+            found.append(Course(history, budget.cost_centre, view, into).outlook(budget))
+        return found
+
+    return await asyncio.to_thread(work)
+
+
+async def anomalies(
+    books: Books,
+    calendar: Calendar,
+    first: str,
+    last: str,
+    sensitivity: Sensitivity | None = None,
+    *,
+    below: str = EVERYTHING,
+    most: int | None = None,
+    progress: Progress = _silent,
+) -> list[Anomaly]:
+    """What stands out from `first` to `last`, which must be over: days, and hours (UTC) of the last of them.
+
+    The largest difference from the usual comes first, and after the `most` largest the others are left out.
+    `below`: only this cost centre and what is below it.
+    """
+    wanted = sensitivity or Sensitivity()
+    history = await read_history(books, shifted(first, -7 * WEEKS), last)
+
+    hours = await read_hours(books, max(first, shifted(last, 1 - HOURLY_DAYS)), last)
+
+    def work() -> list[Finding]:
+        from chargeback.services.forecasting.find_anomalies import unusual_dates, unusual_hours
+
+        found = [*unusual_dates(history, first, last, wanted), *unusual_hours(hours, wanted)]
+        found = [each for each in found if below == EVERYTHING or is_within(each.slot.cost_centre, below)]
+        return sorted(found, key=lambda each: -abs(float(each.spent) - each.usual))[:most]
+
+    return await explain(books, calendar, await asyncio.to_thread(work), progress=progress)

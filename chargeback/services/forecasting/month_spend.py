@@ -1,0 +1,42 @@
+"""What each cost centre has spent since the month began, from the summaries of its days: what budget alerts watch."""
+
+from dataclasses import dataclass
+from datetime import datetime
+from decimal import Decimal
+
+from chargeback.domain.calendar import Calendar
+from chargeback.domain.money import total
+from chargeback.domain.terms import Terms
+from chargeback.services.forecasting.spend_history import read_history
+from chargeback.services.ports import Books
+
+
+@dataclass(frozen=True, slots=True)
+class MonthSpend:
+    """The posted cost of a cost centre alone, without its descendants.
+
+    Attributes:
+        month: the billing period, as 2026-11.
+        cost_centre: its path.
+        currency: of the books; or of the rate card where no exchange rate leads there. Several are joined by a plus
+            sign, and then fit no budget.
+        cost: exact.
+    """
+
+    month: str
+    cost_centre: str
+    currency: str
+    cost: Decimal
+
+
+async def month_spend(books: Books, calendar: Calendar, terms: Terms, now: datetime) -> list[MonthSpend]:
+    """The spend of every cost centre in the billing period of `now` (UTC), in the order of their paths."""
+    today = calendar.date_of(now)
+    month = today[:7]
+    history = await read_history(books, f"{month}-01", today)
+    into = history.into(calendar.currency(month), terms, month)
+    spent = {centre: history.alone(centre, into) for centre in history.centres}
+    return [
+        MonthSpend(month, centre, spend.currency, total(list(spend.by_date.values())))
+        for centre, spend in spent.items()
+    ]

@@ -1,0 +1,101 @@
+"""A period's files, in their order: rows are settled once, and every file is written from them.
+
+Costs are rounded here and only here: the grand total of a currency half to even, the cost centres to that total and
+the rows to their centre by largest remainder, so that rows, summary and manifest agree to the last digit.
+"""
+
+import asyncio
+from collections.abc import Awaitable, Callable, Sequence
+from pathlib import Path
+from tempfile import TemporaryDirectory
+
+from chargeback.domain.calendar import previous_period
+from chargeback.domain.report import Manifest, require_period
+from chargeback.services.ports import Books, Reports
+from chargeback.services.publishing.arrange import arrange_others, arrange_usage, prepare, show
+from chargeback.services.publishing.engine import Engine
+from chargeback.services.publishing.files import Files, Progress
+from chargeback.services.publishing.find_corrections import find_corrections, show_previous
+from chargeback.services.publishing.period_to_settle import PeriodToSettle
+from chargeback.services.publishing.rounding import round_costs
+from chargeback.services.publishing.settled import Settled
+from chargeback.services.publishing.share_costs import share_costs
+from chargeback.services.publishing.staging import stage, within
+from chargeback.services.publishing.write_chargeback import write_chargeback
+from chargeback.services.publishing.write_charges import write_charges
+from chargeback.services.publishing.write_manifest import Holdings, holdings, write_manifest
+from chargeback.services.publishing.write_summary import write_summary
+
+Writer = Callable[[Settled, Files, Progress], Awaitable[None]]
+"""Writes one kind of file from the rows of a period."""
+
+
+async def publish(
+    to_settle: PeriodToSettle,
+    books: Books,
+    reports: Reports,
+    *,
+    writers: Sequence[Writer] = (),
+    memory_limit_mb: int = 160,
+    progress: Progress = lambda doing, rows: None,
+) -> Manifest:
+    """Write the files of a period; the manifest appears last.
+
+    Memory is bounded by `memory_limit_mb` plus what the interpreter needs; the rest waits in a temporary folder.
+    Raises `InvalidConfig` for terms that cannot be, `Superseded` if the books changed while they were read.
+    """
+    require_period(to_settle.period, to_settle.decimals)
+    files = Files(reports, to_settle.folder)
+    with TemporaryDirectory(prefix="publish-", ignore_cleanup_errors=True) as folder:
+        engine = Engine(Path(folder), decimals=to_settle.decimals, memory_limit_mb=memory_limit_mb)
+        try:
+            await _settle(engine, to_settle, books, progress)
+            held = await _write(engine, to_settle, files, progress)
+        finally:
+            engine.close()
+        settled = _settled(engine.database, to_settle)
+        for write in writers:
+            await write(settled, files, progress)
+    return await write_manifest(to_settle, held, files)
+
+
+async def _settle(engine: Engine, to_settle: PeriodToSettle, books: Books, progress: Progress) -> None:
+    period, currency, terms = to_settle.period, to_settle.currency, to_settle.terms
+    await asyncio.to_thread(prepare, engine)
+    for closed in to_settle.corrected:
+        await find_corrections(engine, closed, books, progress)
+    rows = await stage(engine, books, to_settle.days, within(period), progress)
+    await asyncio.to_thread(arrange_usage, engine, period, currency, terms)
+    await asyncio.to_thread(share_costs, engine, to_settle)
+    await asyncio.to_thread(arrange_others, engine, currency)
+    await asyncio.to_thread(round_costs, engine)
+    await asyncio.to_thread(show, engine, currency)
+    await show_previous(engine, to_settle.previous)
+    progress("settling", rows)
+
+
+async def _write(engine: Engine, to_settle: PeriodToSettle, files: Files, progress: Progress) -> Holdings:
+    await write_chargeback(engine, to_settle.period, files, progress)
+    await asyncio.to_thread(engine.run, "sums")
+    await write_summary(engine, to_settle.period, files)
+    progress("summing", 0)
+    await write_charges(engine, to_settle.period, files, progress)
+    return await asyncio.to_thread(holdings, engine, to_settle.currency)
+
+
+def _settled(database: Path, to_settle: PeriodToSettle) -> Settled:
+    period, calendar = to_settle.period, to_settle.catalogue.calendar
+    start, end = calendar.bounds(period)
+    return Settled(
+        database=database,
+        period=period,
+        start=start,
+        end=end,
+        time_zone=calendar.time_zone(period),
+        currency=to_settle.currency,
+        decimals=to_settle.decimals,
+        is_closed=to_settle.is_closed,
+        previous=previous_period(period),
+        centres={centre.path: centre.name for centre in to_settle.catalogue.allocation.centres},
+        budgets=to_settle.terms.budgets,
+    )

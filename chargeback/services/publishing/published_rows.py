@@ -1,0 +1,55 @@
+"""The published rows of periods, as local Parquet files to be queried."""
+
+import asyncio
+import re
+from dataclasses import dataclass
+from pathlib import Path
+
+from chargeback.domain.errors import ChargebackError
+from chargeback.services.closing.publish_period import charges
+from chargeback.services.ports import Control, Reports
+
+_CHARGES = re.compile(r"(\d{4}-\d\d)/charges-\1\.parquet")
+
+
+@dataclass(frozen=True, slots=True)
+class Published:
+    """Where the published rows of periods are.
+
+    Attributes:
+        reports: of open periods.
+        closed: of closed ones.
+    """
+
+    control: Control
+    reports: Reports
+    closed: Reports
+
+    async def is_closed(self, period: str) -> bool:
+        """Whether a period is closed."""
+        document = await self.control.get("period", period)
+        return document is not None and document["state"] == "closed"
+
+    async def fetch(self, period: str, folder: Path) -> Path:
+        """The rows of a period as a local file; raises `ChargebackError` if it was never published."""
+        is_closed = await self.is_closed(period)
+        store = self.closed if is_closed else self.reports
+        name = charges(period)
+        if name not in await store.paths(name):
+            raise ChargebackError(
+                f"{period} is closed, and its files are still on their way: `periods close {period}` finishes that"
+                if is_closed
+                else f"{period} was never published: run `publish --period {period}` first"
+            )
+        local = folder / f"{period}.parquet"
+        with local.open("wb") as file:
+            async for piece in store.read(name):
+                await asyncio.to_thread(file.write, piece)
+        return local
+
+    async def later(self, period: str) -> list[str]:
+        """The published periods after a closed one, which may carry corrections of it."""
+        if not await self.is_closed(period):
+            return []
+        names = [*await self.reports.paths(""), *await self.closed.paths("")]
+        return sorted({found[1] for name in names if (found := _CHARGES.fullmatch(name)) and found[1] > period})

@@ -1,0 +1,1 @@
+"""A period against the provider's invoice, and what makes them equal."""

@@ -1,0 +1,115 @@
+"""Reconciliation: the books of a period beside the provider's invoice, as a report and as a warning."""
+
+import asyncio
+import logging
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from decimal import Decimal
+from hashlib import sha256
+from pathlib import Path
+from tempfile import TemporaryDirectory
+
+from chargeback.domain.catalogue import Catalogue
+from chargeback.domain.cost_exports import choose_run
+from chargeback.domain.money import to_text
+from chargeback.domain.provider_meters import ProviderMeters
+from chargeback.domain.reconciliation import Cause, Reconciliation, ReconciliationRules
+from chargeback.domain.variances import reconcile
+from chargeback.services.ports import Invoices
+from chargeback.services.publishing.published_rows import Published
+from chargeback.services.reconciling.booked_charges import read_booked, read_carried
+from chargeback.services.reconciling.invoice import Invoice, read_invoice
+
+log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class Reconciled:
+    """A reconciled period with what it was made from.
+
+    Attributes:
+        charges: SHA-256 of the published rows that were compared.
+        carried: contracted cost of the corrections that the period carries, by the closed period they belong to; they
+            take no part in the comparison, because the invoice of the other period has them.
+    """
+
+    period: str
+    currency: str
+    place: str
+    invoice: Invoice
+    charges: str
+    carried: Mapping[str, Decimal]
+    rules: ReconciliationRules
+    found: Reconciliation
+
+    @property
+    def exceeded(self) -> bool:
+        """Whether what should be on the invoice by now differs by more than the tolerance."""
+        return self.rules.exceeded_by(self.found.overdue, self.found.invoiced)
+
+
+async def reconcile_period(
+    period: str,
+    invoices: Invoices,
+    published: Published,
+    *,
+    catalogue: Catalogue,
+    meters: ProviderMeters,
+    rules: ReconciliationRules,
+    currency: str,
+) -> Reconciled:
+    """Compare a published period with the newest complete run of the cost export, and log what was found.
+
+    Raises `InvoiceMissing` where there is no export of the period, `InvalidConfig` where it cannot be read.
+    """
+    run = choose_run(await invoices.runs(rules.export), period, f"{invoices.place}/{rules.export}".rstrip("/"))
+    accounts = [account.casefold() for account in catalogue.deployments]
+    with TemporaryDirectory(prefix="reconcile-", ignore_cleanup_errors=True) as folder:
+        own = await published.fetch(period, Path(folder))
+        later = [await published.fetch(other, Path(folder)) for other in await published.later(period)]
+        booked = await asyncio.to_thread(read_booked, period, own, later, catalogue, meters)
+        carried = await asyncio.to_thread(read_carried, own)
+        digest = await asyncio.to_thread(_sha256, [own, *later])
+    invoice = await read_invoice(
+        invoices, run, period, rules=rules, meters=meters.skus, accounts=accounts, currency=currency
+    )
+    found = await asyncio.to_thread(reconcile, booked, invoice.charges, run=invoice.run, rules=rules, accounts=accounts)
+    reconciled = Reconciled(period, currency, invoices.place, invoice, digest, carried, rules, found)
+    _log(reconciled)
+    return reconciled
+
+
+def _sha256(files: Sequence[Path]) -> str:
+    digest = sha256()
+    for file in files:
+        with file.open("rb") as opened:
+            while piece := opened.read(1 << 20):
+                digest.update(piece)
+    return digest.hexdigest()
+
+
+def _log(reconciled: Reconciled) -> None:
+    found = reconciled.found
+    unexplained = found.by_cause().get(Cause.UNEXPLAINED, (Decimal(0), 0))[0]
+    log.info(
+        "reconciled period=%s invoiced=%s booked=%s variance=%s unexplained=%s currency=%s unmapped_meters=%d run=%s",
+        reconciled.period,
+        to_text(found.invoiced),
+        to_text(found.booked),
+        to_text(found.variance),
+        to_text(unexplained),
+        reconciled.currency,
+        len(found.unmapped_meters),
+        reconciled.invoice.run.name,
+    )
+    if reconciled.exceeded:
+        causes = found.by_cause()
+        largest = max(causes, key=lambda cause: abs(causes[cause][0]))
+        log.warning(
+            "variance_exceeded period=%s variance=%s invoiced=%s currency=%s cause=%s",
+            reconciled.period,
+            to_text(found.overdue),
+            to_text(found.invoiced),
+            reconciled.currency,
+            largest,
+        )

@@ -1,0 +1,79 @@
+"""The statements of some cost centres, written as files; runs in a process of its own."""
+
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import duckdb
+
+from chargeback.domain.report import csv_line
+from chargeback.domain.statement import COLUMNS, Rows
+from chargeback.services.statements.list_charges import list_charges
+from chargeback.services.statements.read_figures import Covered, read_figures
+from chargeback.services.statements.render_statement import Period, Renderer
+
+_MEMORY_MB = 48
+"""For the engine, in each process: several draw at once beside the one that publishes."""
+
+
+@dataclass(frozen=True, slots=True)
+class Part:
+    """Consecutive cost centres, to be drawn at once.
+
+    Attributes:
+        folder: of the files; it exists and is empty.
+        sums: the file that `sum_statements` made.
+        centres: in order of their paths, at least one.
+        counts: their rows by day, ascending.
+    """
+
+    folder: Path
+    period: Period
+    sums: Path
+    centres: Sequence[Covered]
+    counts: Sequence[Rows]
+
+
+@dataclass(frozen=True, slots=True)
+class Drawn:
+    """The two files of a statement."""
+
+    path: str
+    rows: int
+    csv: Path
+    html: Path
+
+
+def draw_statements(part: Part) -> list[Drawn]:
+    """Write the files of a part, in order of its cost centres."""
+    with part.period.settled.connect(memory_limit_mb=_MEMORY_MB) as engine:
+        engine.execute("SET enable_progress_bar = false")
+        # Processes that spill into one folder would overwrite one another's files.
+        engine.execute(f"SET temp_directory = {_quoted(part.folder / 'spill')}")
+        engine.execute(f"ATTACH {_quoted(part.sums)} AS sums (READ_ONLY)")
+        rows = _write_csv(engine, part)
+        renderer = Renderer(part.period)
+        drawn = []
+        figures = read_figures(engine, part.centres, compared=part.period.compared)
+        for number, each in enumerate(figures):
+            html = part.folder / f"{number}.html"
+            html.write_bytes(renderer.page(each))
+            drawn.append(Drawn(each.standing.path, rows[each.standing.path], part.folder / f"{number}.csv", html))
+        return drawn
+
+
+def _write_csv(engine: duckdb.DuckDBPyConnection, part: Part) -> Counter[str]:
+    rows: Counter[str] = Counter()
+    files = {covered.standing.path: part.folder / f"{number}.csv" for number, covered in enumerate(part.centres)}
+    for file in files.values():
+        file.write_bytes(csv_line(COLUMNS))
+    for centre, count, lines in list_charges(engine, part.period.settled.period, part.counts):
+        with files[centre].open("ab") as out:
+            out.write(lines)
+        rows[centre] += count
+    return rows
+
+
+def _quoted(path: Path) -> str:
+    return "'" + str(path).replace("'", "''") + "'"

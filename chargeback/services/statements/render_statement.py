@@ -1,0 +1,210 @@
+"""A statement as one HTML page that needs nothing else: no scripts, no fonts, no images, no style sheets."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from decimal import Decimal
+from functools import cache
+from importlib.resources import files
+from posixpath import dirname, relpath
+from typing import Any
+from urllib.parse import quote
+
+import jinja2
+from markupsafe import Markup
+
+from chargeback.domain.allocation import UNALLOCATED
+from chargeback.domain.figures import DayCost, Figures, Share
+from chargeback.domain.money import EXACT, total
+from chargeback.domain.movers import Mover, summed
+from chargeback.domain.statement import ancestors, name_of
+from chargeback.services.publishing.settled import Settled
+from chargeback.services.statements.draw_charts import Bar, by_name
+from chargeback.services.statements.print_numbers import (
+    at_least,
+    cents,
+    css_text,
+    exact,
+    number,
+    on_axis,
+    percent,
+    rounded,
+)
+from chargeback.services.statements.tabulate_days import tabulate_days
+
+MOST_MOVERS = 10
+
+_MONTHS = (
+    "January", "February", "March", "April", "May", "June", "July", "August", "September", "October", "November",
+    "December",
+)  # fmt: skip
+_DOT = " · "
+_BETWEEN = Markup(" · ")
+_SOURCES = ("statement.html.j2", "statement.css")
+_VIEWS = {"model": "By model", "application": "By application", "user": "By user"}
+
+
+@dataclass(frozen=True, slots=True)
+class Period:
+    """What all statements of a period say.
+
+    Attributes:
+        last_day: of usage, anywhere; empty without any.
+        previous_currencies: that the period before was kept in; empty where it was never published.
+    """
+
+    settled: Settled
+    last_day: str
+    previous_currencies: tuple[str, ...]
+
+    @property
+    def compared(self) -> bool:
+        """Whether there is a period before, in the same currency."""
+        return self.previous_currencies == (self.settled.currency,)
+
+
+@dataclass(frozen=True, slots=True)
+class View:
+    """The own costs by something, with their chart as SVG; there is none where all is zero."""
+
+    title: str
+    name: str
+    shares: Sequence[Share]
+    chart: str
+
+
+@dataclass(frozen=True, slots=True)
+class Why:
+    """Why the own costs changed, in amounts as they are printed, which add up to the change."""
+
+    parts: dict[str, Decimal]
+    rounding: Decimal
+    movers: Sequence[Mover]
+    others: int
+    others_change: Decimal
+
+
+def month_name(period: str) -> str:
+    """Such as March 2026."""
+    return f"{_MONTHS[int(period[5:]) - 1]} {period[:4]}"
+
+
+@cache
+def _template(places: int) -> jinja2.Template:
+    """The template, for amounts with so many decimals; read and compiled once a process."""
+    folder = files("chargeback.services.statements")
+    environment = jinja2.Environment(
+        loader=jinja2.DictLoader({name: (folder / name).read_text("utf-8") for name in _SOURCES}),
+        autoescape=True,
+        undefined=jinja2.StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+    environment.filters |= {
+        "cents": lambda amount, **given: cents(amount, places=min(2, places), **given),
+        "exact": lambda amount, **given: exact(amount, places, **given),
+        "number": number,
+        "at_least": at_least,
+        "css_text": css_text,
+        "month": month_name,
+    }
+    environment.globals |= {"percent": percent, "svg": Markup, "label": label, "isolated": isolated}
+    return environment.get_template(_SOURCES[0])
+
+
+class Renderer:
+    """Renders the statements of a period."""
+
+    def __init__(self, period: Period) -> None:
+        self._period = period
+        self._template = _template(period.settled.decimals)
+
+    def page(self, figures: Figures) -> bytes:
+        """The page of one cost centre."""
+        return self._template.render(self._context(figures)).encode()
+
+    def _context(self, figures: Figures) -> dict[str, Any]:
+        settled, standing = self._period.settled, figures.standing
+        where = month_name(settled.period)
+        return {
+            "period": self._period,
+            "settled": settled,
+            "month": where,
+            "figures": figures,
+            "standing": standing,
+            "is_unallocated": standing.path == UNALLOCATED,
+            "above": [(path, settled.centres.get(path, path)) for path in reversed([*ancestors(standing.path)])],
+            "link": lambda path: _link(standing.path, path, settled.period),
+            "csv": f"statement-{settled.period}.csv",
+            "days": tabulate_days(settled.period, figures.days, f"Bars: cost of each day of {where}, by model"),
+            "below": tabulate_days(
+                settled.period, self._named(figures), f"Bars: cost of each day of {where}, by cost centre below"
+            ),
+            "views": [_view(name, figures.shares.get(name, ())) for name in _VIEWS],
+            "why": _why(figures, settled.decimals),
+            "open": {
+                state: [each for each in figures.open_usage if each.state == state]
+                for state in ("unpriced", "unsettled", "estimated")
+            },
+        }
+
+    def _named(self, figures: Figures) -> list[DayCost]:
+        """The days below, with the names of the cost centres in place of the last components of their paths."""
+        path, names = figures.standing.path, self._period.settled.centres
+        return [
+            day._replace(label=names.get(f"{path}/{day.label}", day.label) if day.label else "")
+            for day in figures.days_below
+        ]
+
+
+def _link(of: str, to: str, period: str) -> str:
+    """From the page of one cost centre to that of another, in the same folder of files."""
+    return quote(relpath(name_of(to, period, "html"), dirname(name_of(of, period, "html"))))
+
+
+def _view(name: str, shares: Sequence[Share]) -> View:
+    drawn = [share for share in shares if share.cost]
+    chart = ""
+    if drawn:
+        bars = [Bar(_short(label(share, name)), share.cost, _colour(share)) for share in drawn]
+        chart = by_name(bars, on_axis, f"Bars: cost {_VIEWS[name].lower()}, the largest first")
+    return View(_VIEWS[name], name, shares, chart)
+
+
+def label(share: Share, view: str) -> str:
+    """What a part of the costs is called."""
+    if share.kind != "usage":
+        return {"shared": "Shared costs", "correction": "Corrections"}[share.kind]
+    if share.members > 1:
+        return f"{share.members} others"
+    return share.label or f"(no {view})"
+
+
+def _colour(share: Share) -> str:
+    return share.kind if share.kind != "usage" else "others" if share.members > 1 else "c0"
+
+
+def _short(application: str) -> str:
+    """An application's subscription with the first digits of its id."""
+    subscription, dot, app = application.rpartition(_DOT)
+    return f"{subscription}{dot}{app[:8]}" if dot else application
+
+
+def isolated(application: str) -> Markup:
+    """An application's subscription and id, each in its own direction of writing."""
+    parts = application.rpartition(_DOT)
+    return _BETWEEN.join(Markup("<bdi>{}</bdi>").format(part) for part in parts[::2] if part)
+
+
+def _why(figures: Figures, places: int) -> Why:
+    parts = {part: rounded(amount, places) for part, amount in summed(figures.movers).items()}
+    standing = figures.standing
+    change = EXACT.subtract(standing.cost, standing.previous)
+    moved = [mover for mover in figures.movers if mover.change]
+    others = moved[MOST_MOVERS:]
+    return Why(
+        parts,
+        rounding=EXACT.subtract(change, total([*parts.values()])),
+        movers=moved[:MOST_MOVERS],
+        others=len(others),
+        others_change=total([mover.change for mover in others]),
+    )

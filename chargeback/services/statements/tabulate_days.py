@@ -1,0 +1,108 @@
+"""The days of a statement as a table with a chart: what each day cost, of the largest things and of the others."""
+
+from calendar import monthrange
+from collections import defaultdict
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import date
+from decimal import Decimal
+
+from chargeback.domain.figures import DayCost
+from chargeback.domain.money import total
+from chargeback.services.statements.draw_charts import by_day
+from chargeback.services.statements.print_numbers import on_axis
+
+_OWN_COLUMNS = 5
+_WEEKDAYS = ("Mon", "Tue", "Wed", "Thu", "Fri", "Sat", "Sun")
+
+
+@dataclass(frozen=True, slots=True)
+class Sum:
+    """What some things cost together; `unknown`: rows whose cost is not known yet."""
+
+    cost: Decimal
+    requests: int
+    unknown: int
+
+
+@dataclass(frozen=True, slots=True)
+class Column:
+    """A column of the table, and a class of the style sheet for its colour in the chart.
+
+    Attributes:
+        kind: usage, others (several things together) or shared.
+        label: what it is; empty for usage that does not say and for the other kinds.
+        members: how many things are summed.
+        days: by date; a date without anything is absent.
+    """
+
+    kind: str
+    label: str
+    members: int
+    colour: str
+    days: dict[str, Sum]
+    sum: Sum
+
+
+@dataclass(frozen=True, slots=True)
+class Day:
+    """A row, with the date and all columns together."""
+
+    date: str
+    weekday: str
+    sum: Sum
+
+
+@dataclass(frozen=True, slots=True)
+class Days:
+    """The table, and its chart as SVG; there is none where no usage has a cost."""
+
+    columns: Sequence[Column]
+    rows: Sequence[Day]
+    sum: Sum
+    chart: str
+
+
+def tabulate_days(period: str, days: Sequence[DayCost], told: str) -> Days:
+    """Days with something on them, by the things that cost most; the chart is of usage alone, not of shared costs."""
+    things: dict[tuple[str, str], list[DayCost]] = defaultdict(list)
+    for day in days:
+        things[day.kind, day.label if day.kind == "usage" else ""].append(day)
+    usage = sorted(
+        ((label, found) for (kind, label), found in things.items() if kind == "usage"),
+        key=lambda item: (-_sum(item[1]).cost, item[0]),
+    )
+    kept = len(usage) if len(usage) <= _OWN_COLUMNS + 1 else _OWN_COLUMNS
+    columns = [_column("usage", label, 1, f"c{index}", found) for index, (label, found) in enumerate(usage[:kept])]
+    if others := usage[kept:]:
+        columns.append(_column("others", "", len(others), "others", [day for _, found in others for day in found]))
+    chart = _chart(period, columns, told)
+    columns += [_column(kind, "", 1, kind, found) for (kind, _), found in things.items() if kind != "usage"]
+    rows = [
+        Day(each, _WEEKDAYS[date.fromisoformat(each).weekday()], whole)
+        for each, whole in sorted(_column("", "", 1, "", days).days.items())
+    ]
+    return Days(columns, rows, _sum(days), chart)
+
+
+def _sum(days: Sequence[DayCost]) -> Sum:
+    return Sum(total([day.cost for day in days]), sum(day.requests for day in days), sum(day.unknown for day in days))
+
+
+def _column(kind: str, label: str, members: int, colour: str, found: Sequence[DayCost]) -> Column:
+    by_date: dict[str, list[DayCost]] = defaultdict(list)
+    for day in found:
+        by_date[day.date].append(day)
+    return Column(kind, label, members, colour, {each: _sum(of) for each, of in by_date.items()}, _sum(found))
+
+
+def _chart(period: str, columns: Sequence[Column], told: str) -> str:
+    if not any(each.cost for column in columns for each in column.days.values()):
+        return ""
+    count = monthrange(int(period[:4]), int(period[5:]))[1]
+    dates = [f"{period}-{number:02}" for number in range(1, count + 1)]
+    series = [
+        (column.colour, [column.days[each].cost or None if each in column.days else None for each in dates])
+        for column in columns
+    ]
+    return by_day([str(number) for number in range(1, count + 1)], series, on_axis, told)

@@ -1,0 +1,166 @@
+"""A statement for each cost centre, as CSV with its own rows and as a page that explains them.
+
+Sums for all cost centres are made once; processes then draw some cost centres at a time, and what one has drawn is
+uploaded while the next are drawn. Neither memory nor disk holds more than a few parts at once.
+"""
+
+import asyncio
+import os
+from collections import defaultdict, deque
+from collections.abc import AsyncIterator, Iterator, Sequence
+from concurrent.futures import Executor, ProcessPoolExecutor, ThreadPoolExecutor
+from multiprocessing import get_context
+from pathlib import Path
+from shutil import rmtree
+from tempfile import TemporaryDirectory
+
+from chargeback.domain.allocation import UNALLOCATED
+from chargeback.domain.figures import Standing
+from chargeback.domain.money import ZERO
+from chargeback.domain.statement import Rows, below, covered, listed, name_of, with_below
+from chargeback.services.publishing.files import CSV, HTML, Files, Progress
+from chargeback.services.publishing.settled import Settled
+from chargeback.services.statements.draw_statements import Drawn, Part, draw_statements
+from chargeback.services.statements.read_figures import Covered
+from chargeback.services.statements.render_statement import Period
+from chargeback.services.statements.sum_statements import Sums, sum_statements
+
+_PART_CENTRES = 100
+_PART_ROWS = 600_000
+_SMALL_CENTRES = 24
+_SMALL_ROWS = 100_000
+_MOST_WORKERS = 2
+_UPLOADS = 8
+_READ_BYTES = 1024 * 1024
+_MOST_LISTED = 100
+
+
+async def write_statements(settled: Settled, files: Files, progress: Progress, *, workers: int | None = None) -> None:
+    """Write `statements/{cost centre}/statement-{period}.csv` and `.html` for every cost centre with anything to say.
+
+    Those are the ones with rows in the period or the one before, or with a budget, all above them, and the unallocated.
+    `workers` are processes (0: none but this one); by default as many as the period is worth.
+    """
+    first = len(files.written)
+    with TemporaryDirectory(prefix="statements-", ignore_cleanup_errors=True) as name:
+        folder = Path(name)
+        progress("summing statements", 0)
+        sums = await asyncio.to_thread(sum_statements, settled, folder)
+        parts = _parts(settled, sums, folder)
+        with _executor(_workers(sums, parts) if workers is None else workers) as executor:
+            try:
+                await _draw(parts, executor, settled.period, files, progress)
+            finally:
+                executor.shutdown(wait=False, cancel_futures=True)
+    # Uploads end in any order; the manifest lists the files in one.
+    files.written[first:] = sorted(files.written[first:], key=lambda file: file.path)
+
+
+def _workers(sums: Sums, parts: Sequence[Part]) -> int:
+    centres, rows = sum(len(part.centres) for part in parts), sum(each.rows for each in sums.counts)
+    is_small = centres <= _SMALL_CENTRES and rows <= _SMALL_ROWS
+    return 0 if is_small else min(_MOST_WORKERS, os.cpu_count() or 1)
+
+
+def _executor(workers: int) -> Executor:
+    if not workers:
+        return ThreadPoolExecutor(1)
+    # Spawned, because a forked child of a process with threads may hang.
+    return ProcessPoolExecutor(workers, mp_context=get_context("spawn"))
+
+
+def _parts(settled: Settled, sums: Sums, folder: Path) -> list[Part]:
+    period = Period(settled, sums.last_day, sums.previous_currencies)
+    counts: dict[str, list[Rows]] = defaultdict(list)
+    for each in sums.counts:
+        counts[each.centre].append(each)
+    groups: list[list[Covered]] = []
+    rows = 0
+    for centre in _covered(settled, sums):
+        rows += centre.standing.rows
+        if not groups or rows > _PART_ROWS or len(groups[-1]) == _PART_CENTRES:
+            groups.append([])
+            rows = centre.standing.rows
+        groups[-1].append(centre)
+    return [
+        Part(
+            folder / f"part-{number}",
+            period,
+            sums.path,
+            group,
+            [day for centre in group for day in counts[centre.standing.path]],
+        )
+        for number, group in enumerate(groups)
+    ]
+
+
+def _covered(settled: Settled, sums: Sums) -> Iterator[Covered]:
+    budgets = {budget.cost_centre: budget for budget in settled.budgets}
+    centres = covered([*sums.costs, *sums.previous, *budgets])
+    rows: dict[str, int] = defaultdict(int)
+    for each in sums.counts:
+        rows[each.centre] += each.rows
+    costs, previous, unknown = (with_below(own, centres) for own in (sums.costs, sums.previous, sums.unknown))
+    standings = {
+        path: Standing(
+            path=path,
+            name="Unallocated" if path == UNALLOCATED else settled.centres.get(path, path.rpartition("/")[2]),
+            rows=rows[path],
+            cost=sums.costs.get(path, ZERO),
+            previous=sums.previous.get(path, ZERO),
+            cost_with_below=costs[path],
+            previous_with_below=previous[path],
+            unknown=int(sums.unknown.get(path, 0)),
+            unknown_with_below=int(unknown[path]),
+            budget=budgets.get(path),
+        )
+        for path in centres
+    }
+    for path, descendants in below(centres).items():
+        shown = listed(path, descendants, _MOST_LISTED)
+        yield Covered(standings[path], tuple(standings[each] for each in shown), len(descendants) - len(shown))
+
+
+async def _draw(parts: Sequence[Part], executor: Executor, period: str, files: Files, progress: Progress) -> None:
+    """Draw the parts in order, two ahead of the one that is uploaded."""
+    loop = asyncio.get_running_loop()
+    waiting = deque(parts)
+    drawing: deque[tuple[Part, asyncio.Future[list[Drawn]]]] = deque()
+    done = 0
+    while waiting or drawing:
+        while waiting and len(drawing) <= _MOST_WORKERS:
+            part = waiting.popleft()
+            part.folder.mkdir()
+            drawing.append((part, loop.run_in_executor(executor, draw_statements, part)))
+        part, future = drawing.popleft()
+        drawn = await future
+        await _upload(drawn, period, files)
+        done += sum(each.rows for each in drawn)
+        await asyncio.to_thread(rmtree, part.folder)
+        progress("writing statements", done)
+
+
+async def _upload(drawn: Sequence[Drawn], period: str, files: Files) -> None:
+    """Upload the files of a part, a few at a time."""
+    waiting = deque(drawn)
+
+    async def upload() -> None:
+        while waiting:
+            each = waiting.popleft()
+            await files.write(name_of(each.path, period, "csv"), CSV, _pieces(each.csv, each.rows))
+            await files.write(name_of(each.path, period, "html"), HTML, _pieces(each.html, 0))
+
+    uploads = [asyncio.ensure_future(upload()) for _ in range(_UPLOADS)]
+    try:
+        await asyncio.gather(*uploads)
+    finally:
+        for each in uploads:
+            each.cancel()
+
+
+async def _pieces(path: Path, rows: int) -> AsyncIterator[tuple[int, bytes]]:
+    """A file piece by piece; its rows are told with the first."""
+    with path.open("rb") as file:
+        while piece := await asyncio.to_thread(file.read, _READ_BYTES):
+            yield rows, piece
+            rows = 0

@@ -1,0 +1,1 @@
+"""From usage events to the books: ingest, count, post, settle, audit."""

@@ -1,0 +1,230 @@
+"""The audit: a day recounted from the ledger alone, compared with the books, and the books mended where they differ."""
+
+import asyncio
+import logging
+from collections.abc import Iterable, Sequence
+from dataclasses import asdict, dataclass
+from datetime import datetime
+from decimal import Decimal
+from hashlib import blake2b
+
+import msgspec
+
+from chargeback.domain.errors import Superseded
+from chargeback.domain.in_force import InForce
+from chargeback.domain.money import EXACT, ZERO, to_text
+from chargeback.domain.records import UsageRecord, rated_record, to_document
+from chargeback.services.ports import Books, Catalogues, Control, Counter, Document, Ledger, Posting
+from chargeback.services.usage.ingest import is_open
+from chargeback.services.usage.post import Poster, by_shard
+from chargeback.services.usage.recount import Recounted, recount
+from chargeback.services.usage.summarise import summarise
+
+log = logging.getLogger(__name__)
+
+_ATTEMPTS = 4
+
+
+@dataclass(frozen=True, slots=True)
+class Audited:
+    """What the audit of a day found.
+
+    Attributes:
+        events: events in the ledger.
+        calls: calls that they account for.
+        duplicates: events that repeat another one.
+        conflicts: of those, events that contradict the one they repeat.
+        unreadable: events that cannot be read any more.
+        drift_lines: lines on which the books differed, and were mended.
+        drift_cost: what the ledger says minus what the books said, exact decimal text.
+        currency: of `drift_cost`.
+    """
+
+    day: str
+    events: int
+    calls: int
+    duplicates: int
+    conflicts: int
+    unreadable: int
+    drift_lines: int
+    drift_cost: str
+    currency: str
+
+
+class Auditor:
+    """Audits days."""
+
+    def __init__(
+        self,
+        ledger: Ledger,
+        counter: Counter,
+        books: Books,
+        control: Control,
+        catalogues: Catalogues,
+        poster: Poster,
+        *,
+        workers: int = 0,
+    ) -> None:
+        self._ledger = ledger
+        self._counter = counter
+        self._books = books
+        self._control = control
+        self._catalogues = catalogues
+        self._poster = poster
+        self._workers = workers
+
+    async def audit(self, now: datetime) -> list[Audited]:
+        """Audit every day that is due."""
+        return [await self.audit_day(day, now) for day in await self.due(now)]
+
+    async def due(self, now: datetime) -> list[str]:
+        """The days to audit: marked ones, ended ones that are still open, and ended ones without a final audit."""
+        today = now.date().isoformat()
+        final = {each["day"] for each in await self._control.all("audit") if each["final"]}
+        ended = [day for day in await self._ledger.days() if day < today and (is_open(day, now) or day not in final)]
+        return sorted({*ended, *await self._ledger.marks()})
+
+    async def unaudited(self, days: Sequence[str], since: datetime) -> list[str]:
+        """Of these days, the ones that were marked, or not audited since then with what rates them now."""
+        in_force = await self._catalogues.in_force()
+        marks, kept = await self._ledger.marks(), set(await self._ledger.days())
+        audits = {each["day"]: each for each in await self._control.all("audit")}
+        return [
+            day
+            for day in days
+            if day in marks or (day in kept and not _holds(audits.get(day), since, in_force.digest(day)))
+        ]
+
+    async def audit_day(self, day: str, now: datetime) -> Audited:
+        """Audit one day, again if a posting wrote meanwhile. Raises `Superseded` if that happens every time."""
+        mark = (await self._ledger.marks()).get(day)
+        rated_with = (await self._catalogues.in_force()).digest(day)
+        for attempt in range(1, _ATTEMPTS + 1):
+            try:
+                audited = await self._audit(day, now)
+            except Superseded as error:
+                if attempt == _ATTEMPTS:
+                    raise
+                log.info("audit_again day=%s attempt=%d reason=%s", day, attempt, error)
+            else:
+                break
+        await summarise(self._books, day)
+        result = {
+            **asdict(audited),
+            "at": now.isoformat(),
+            "final": not is_open(day, now),
+            "ratedWith": rated_with,
+        }
+        await self._control.put("audit", day, result)
+        if mark is not None:
+            await self._ledger.unmark(day, mark)
+        return audited
+
+    async def _audit(self, day: str, now: datetime) -> Audited:
+        in_force = await self._catalogues.in_force()
+        if is_open(day, now):
+            # What is merely not posted yet is no drift.
+            await self._poster.post_day(day, in_force)
+        fences = await self._books.postings(day)
+        async with recount(self._ledger, day, workers=self._workers) as recounted:
+            drift = await self._compare(day, recounted, in_force)
+        if is_open(day, now):
+            await self._leave_out_unposted(day, drift)
+        if drift.records:
+            await self._mend(day, drift, fences, in_force, is_counted=is_open(day, now))
+        return Audited(
+            day=day,
+            events=recounted.events,
+            calls=recounted.calls,
+            duplicates=recounted.duplicates,
+            conflicts=recounted.conflicts,
+            unreadable=sum(recounted.unreadable.values()),
+            drift_lines=len(drift.records),
+            drift_cost=to_text(drift.cost()),
+            currency=in_force.current.currency,
+        )
+
+    async def _compare(self, day: str, recounted: Recounted, in_force: InForce) -> "_Drift":
+        posted: dict[str, bytes] = {}
+        async for page in self._books.records(day):
+            posted |= {record.record_id: _fingerprint(record) for record in page if record.charges}
+        drift = _Drift()
+        async for lines in recounted.pages():
+            for line in lines:
+                record = rated_record(day, line.line, line.hours, in_force)
+                if posted.pop(line.line_id, b"") != _fingerprint(record):
+                    drift.records[line.line_id] = record
+        await self._add_what_was_posted(day, drift, gone=posted.keys(), in_force=in_force)
+        return drift
+
+    async def _add_what_was_posted(self, day: str, drift: "_Drift", *, gone: Iterable[str], in_force: InForce) -> None:
+        """Look at the books once more for the differing lines alone; `gone` are lines that the ledger does not have."""
+        without_usage = set(gone)
+        if not drift.records and not without_usage:
+            return
+        async for page in self._books.records(day):
+            for record in page:
+                if record.record_id in without_usage:
+                    drift.records[record.record_id] = rated_record(day, record.line, {}, in_force)
+                if record.record_id in drift.records:
+                    drift.posted[record.record_id] = record
+
+    async def _leave_out_unposted(self, day: str, drift: "_Drift") -> None:
+        """Events that came while we were reading: their lines are marked as changed and the next posting has them."""
+        changed = await self._counter.changed(day)
+        for line_id in changed.lines if changed else ():
+            drift.records.pop(line_id, None)
+
+    async def _mend(
+        self, day: str, drift: "_Drift", fences: dict[int, Posting], in_force: InForce, *, is_counted: bool
+    ) -> None:
+        if is_counted:
+            # Redis counted wrong or lost something: it forgets the day, and the next posting replays the ledger.
+            await self._counter.forget(day)
+        writes = by_shard(list(drift.records.values()), self._books.shards)
+        await asyncio.gather(
+            *(
+                self._books.write(day, shard, fences.get(shard), (None, in_force.digest(day)), records)
+                for shard, records in writes.items()
+            )
+        )
+
+
+def _holds(audit: Document | None, since: datetime, rated_with: str) -> bool:
+    """Whether an audit still says all there is to say of its day."""
+    return (
+        audit is not None
+        and datetime.fromisoformat(audit["at"]) >= since
+        and audit.get("ratedWith") == rated_with  # audits of older versions of the product do not say
+    )
+
+
+class _Drift:
+    """The lines on which ledger and books differ: as they should be, and as they were."""
+
+    def __init__(self) -> None:
+        self.records: dict[str, UsageRecord] = {}
+        self.posted: dict[str, UsageRecord] = {}
+
+    def cost(self) -> Decimal:
+        """What the ledger says minus what the books said."""
+        amount = ZERO
+        for line_id, record in self.records.items():
+            amount = EXACT.add(amount, _cost(record))
+            if line_id in self.posted:
+                amount = EXACT.subtract(amount, _cost(self.posted[line_id]))
+        return amount
+
+
+def _cost(record: UsageRecord) -> Decimal:
+    amount = ZERO
+    for charge in record.charges:
+        amount = EXACT.add(amount, charge.cost or ZERO)
+    return amount
+
+
+_encode = msgspec.json.Encoder(order="deterministic").encode
+
+
+def _fingerprint(record: UsageRecord) -> bytes:
+    return blake2b(_encode(to_document(record)), digest_size=16).digest() if record.charges else b""

@@ -1,0 +1,207 @@
+"""Posting: what Redis counts is rated and set in the books, so that posting twice changes nothing.
+
+Why it is safe with any number of runs at once and with a kill between any two steps: a shard's fence is read
+before its lines are, and the records are written together with a new fence on condition that the fence is still the
+one that was read. What is written was therefore read after everything written before it.
+"""
+
+import asyncio
+import logging
+from collections.abc import Container, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+
+from chargeback.domain.errors import CountLost, InvalidEvent, Superseded
+from chargeback.domain.events import EVER, UsageEvent, read_event
+from chargeback.domain.in_force import InForce
+from chargeback.domain.lines import Line
+from chargeback.domain.records import UsageRecord, rated_record
+from chargeback.services.ports import Books, Catalogues, Counter, Ledger, Posting
+from chargeback.services.usage.ingest import Weights, open_days
+from chargeback.services.usage.summarise import summarise
+
+log = logging.getLogger(__name__)
+
+RECORDS_PER_WRITE = 90
+"""A Cosmos batch holds 100 operations and 2 MB; a record of a full day has about 10 KB at most."""
+
+_ATTEMPTS = 6
+
+
+@dataclass(frozen=True, slots=True)
+class Posted:
+    """What one run did.
+
+    Attributes:
+        day: the day.
+        records: records set.
+        replayed: events counted anew from the ledger because Redis did not have the day.
+        unpriced: of the records, those with a meter that no price covers.
+        unsettled: of the records, those whose tokens are not known yet.
+    """
+
+    day: str
+    records: int = 0
+    replayed: int = 0
+    unpriced: int = 0
+    unsettled: int = 0
+
+
+class Poster:
+    """Posts days."""
+
+    def __init__(self, ledger: Ledger, counter: Counter, books: Books, catalogues: Catalogues) -> None:
+        self._ledger = ledger
+        self._counter = counter
+        self._books = books
+        self._catalogues = catalogues
+
+    async def post(self, now: datetime) -> list[Posted]:
+        """Post every open day; the outcome of those that had anything to post."""
+        in_force = await self._catalogues.in_force()
+        posted = [await self.post_day(day, in_force) for day in open_days(now)]
+        return [each for each in posted if each.records or each.replayed]
+
+    async def post_day(self, day: str, in_force: InForce) -> Posted:
+        """Post one day, again if another run or a flushed Redis got in the way.
+
+        Raises `Superseded` or `CountLost` only if that happens several times in a row; the next run goes on then.
+        """
+        for attempt in range(1, _ATTEMPTS + 1):
+            try:
+                posted = await self._post_day(day, in_force)
+            except (Superseded, CountLost) as error:
+                if attempt == _ATTEMPTS:
+                    raise
+                log.info("post_again day=%s attempt=%d reason=%s", day, attempt, error)
+                await asyncio.sleep(0.05 * attempt)
+            else:
+                if posted.records:
+                    await summarise(self._books, day)
+                return posted
+        raise AssertionError("unreachable")
+
+    async def _post_day(self, day: str, in_force: InForce) -> Posted:
+        fences = await self._books.postings(day)
+        epoch, replayed = await self._epoch(day, fences, in_force)
+        if epoch is None:
+            return Posted(day)
+        if any(fence.catalogue != in_force.digest(day) for fence in fences.values()):
+            await self._counter.touch(day)
+        changed = await self._counter.changed(day)
+        if changed is None or changed.epoch != epoch:
+            raise CountLost(f"{day} is no longer counted under epoch {epoch}")
+        shards: dict[int, dict[str, int]] = {shard: {} for shard in range(self._books.shards)}
+        for identity, version in changed.lines.items():
+            shards[shard_of(identity, self._books.shards)][identity] = version
+        gone = await self._gone(day, epoch, fences, changed.lines)
+        run = _Run(self._counter, self._books, day, epoch, in_force)
+        written = await asyncio.gather(
+            *(run.post_shard(shard, lines, fences.get(shard), gone.get(shard, ())) for shard, lines in shards.items())
+        )
+        records = [record for of_shard in written for record in of_shard]
+        return Posted(
+            day,
+            records=len(records),
+            replayed=replayed,
+            unpriced=sum(any(charge.state == "unpriced" for charge in record.charges) for record in records),
+            unsettled=sum(record.line.state == "unsettled" and bool(record.charges) for record in records),
+        )
+
+    async def _gone(
+        self, day: str, epoch: str, fences: Mapping[int, Posting], counted: Container[str]
+    ) -> dict[int, list[Line]]:
+        """By shard, the lines in the books that are counted no more since Redis lost the day.
+
+        A stream that was posted as pending and settled after the loss: counted anew, it is on its new line alone.
+        Every line of a shard that was not yet written under this epoch is among the changed ones.
+        """
+        stale = {shard for shard, fence in fences.items() if fence.epoch != epoch}
+        gone: dict[int, list[Line]] = {}
+        if not stale:
+            return gone
+        async for page in self._books.records(day):
+            for record in page:
+                shard = shard_of(record.record_id, self._books.shards)
+                if shard in stale and record.charges and record.record_id not in counted:
+                    gone.setdefault(shard, []).append(record.line)
+        return gone
+
+    async def _epoch(self, day: str, fences: Mapping[int, Posting], in_force: InForce) -> tuple[str | None, int]:
+        """The counter's epoch, with the ledger counted anew first unless this very epoch was posted before."""
+        epoch = await self._counter.epoch(day)
+        posted_from = {fence.epoch for fence in fences.values()}
+        if epoch is not None and posted_from == {epoch} and len(fences) == self._books.shards:
+            return epoch, 0
+        replayed = await self._replay(day, in_force)
+        return await self._counter.epoch(day), replayed
+
+    async def _replay(self, day: str, in_force: InForce) -> int:
+        weights = Weights(in_force)
+        replayed = 0
+        async for block in self._ledger.blocks(day):
+            events = [weights.weigh(event) for event in read_block(block)[0]]
+            await self._counter.count(day, events)
+            replayed += len(events)
+        return replayed
+
+
+class _Run:
+    """One attempt at posting a day."""
+
+    def __init__(self, counter: Counter, books: Books, day: str, epoch: str, in_force: InForce) -> None:
+        self._counter = counter
+        self._books = books
+        self._day = day
+        self._epoch = epoch
+        self._in_force = in_force
+
+    async def post_shard(
+        self, shard: int, lines: Mapping[str, int], fence: Posting | None, gone: Sequence[Line]
+    ) -> list[UsageRecord]:
+        posting = (self._epoch, self._in_force.digest(self._day))
+        identities = list(lines)
+        written: list[UsageRecord] = []
+        for start in range(0, len(gone), RECORDS_PER_WRITE):
+            assert fence is not None
+            empty = [
+                rated_record(self._day, line, {}, self._in_force) for line in gone[start : start + RECORDS_PER_WRITE]
+            ]
+            # Still under the old epoch: after a kill in between, the next run has to look for what is gone again.
+            fence = await self._books.write(self._day, shard, fence, (fence.epoch, fence.catalogue), empty)
+            written += empty
+        for start in range(0, len(identities), RECORDS_PER_WRITE):
+            some = identities[start : start + RECORDS_PER_WRITE]
+            counted = await self._counter.lines(self._day, self._epoch, some)
+            records = [rated_record(self._day, each.line, each.hours, self._in_force) for each in counted]
+            fence = await self._books.write(self._day, shard, fence, posting, records)
+            await self._counter.posted(self._day, self._epoch, {identity: lines[identity] for identity in some})
+            written += records
+        if fence is None or (fence.epoch, fence.catalogue) != posting:
+            await self._books.write(self._day, shard, fence, posting, ())
+        return written
+
+
+def shard_of(line_id: str, shards: int) -> int:
+    """The shard of the books that holds a line."""
+    return int(line_id[:4], 16) % shards
+
+
+def read_block(block: bytes) -> tuple[list[UsageEvent], list[InvalidEvent]]:
+    """The events of a block of the ledger, and what is wrong with those that cannot be read any more."""
+    events: list[UsageEvent] = []
+    unreadable: list[InvalidEvent] = []
+    for raw in block.splitlines():
+        try:
+            events.append(read_event(raw, EVER))
+        except InvalidEvent as error:
+            unreadable.append(error)
+    return events, unreadable
+
+
+def by_shard(records: Sequence[UsageRecord], shards: int) -> dict[int, list[UsageRecord]]:
+    """The records grouped by the shard that holds them."""
+    grouped: dict[int, list[UsageRecord]] = {}
+    for record in records:
+        grouped.setdefault(shard_of(record.record_id, shards), []).append(record)
+    return grouped

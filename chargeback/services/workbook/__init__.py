@@ -1,0 +1,1 @@
+"""A period as a workbook."""

@@ -1,0 +1,90 @@
+"""The first sheet of the workbook, what each cost centre costs by itself and with those below it, and the last."""
+
+from collections import defaultdict
+from collections.abc import Iterable, Iterator, Sequence
+from decimal import Decimal
+from typing import Any
+
+from chargeback.services.publishing.settled import Settled
+from chargeback.services.workbook.sheets import Columns, Sheet, Type
+
+_COLUMNS: Columns = (
+    ("Cost centre", Type.TEXT),
+    ("Name", Type.TEXT),
+    ("Level", Type.COUNT),
+    ("Cost ({currency})", Type.MONEY),
+    ("With the centres below ({currency})", Type.MONEY),
+    ("Usage ({currency})", Type.MONEY),
+    ("Shared costs ({currency})", Type.MONEY),
+    ("Corrections ({currency})", Type.MONEY),
+    ("Estimated, within cost ({currency})", Type.MONEY),
+    ("Calls", Type.COUNT),
+    ("Unpriced rows", Type.COUNT),
+    ("Unsettled calls", Type.COUNT),
+    ("Budget ({currency})", Type.MONEY),
+    ("Budget used", Type.RATIO),
+)
+NOT_ADDED_UP = {"With the centres below ({currency})", "Budget ({currency})"}
+"""Money that contains other lines of the sheet."""
+
+_QUERY = """
+SELECT
+    cost_centre, sum(cost) FILTER (kind = 'usage'), sum(cost) FILTER (kind = 'shared'),
+    sum(cost) FILTER (kind = 'correction'), sum(cost) FILTER (state = 'estimated'), sum(requests)::BIGINT,
+    (sum(rows) FILTER (state = 'unpriced'))::BIGINT, (sum(requests) FILTER (state = 'unsettled'))::BIGINT
+FROM workbook_month
+GROUP BY cost_centre
+ORDER BY cost_centre
+"""
+
+SUMMARY = Sheet("Summary", _COLUMNS, _QUERY)
+
+READ_ME = (
+    "Chargeback of {period}. The period is {state}.",
+    "Costs are in {currency}, rounded to {decimals} decimal places so that lines add up to their totals. "
+    "Days are those of the time zone {zone}.",
+    "Excel keeps about 15 digits of a number. For every digit, take the CSV files; "
+    "manifest.json says what they hold, and its totals are those of this workbook.",
+    "Totals are values, not formulas.",
+    "Summary: the cost of each cost centre by itself, and with the centres below it. "
+    "The column that includes the centres below is not added up, because it contains amounts several times.",
+    "Shared costs: what was split between cost centres, and each one's part.",
+    "Corrections: what closed periods should have said besides. A closed period itself never changes.",
+    "Open items: usage that has no cost yet, because its price is missing (unpriced) or its quantities are not "
+    "known yet (unsettled). It is in no total, and it is not free of charge.",
+    "Charges: the month without its days, users and claims; chargeback-{period}.csv has every row.",
+)
+"""What stands on the last sheet."""
+
+Line = Sequence[Any]
+
+
+def summary(settled: Settled, lines: Iterable[Line]) -> Iterator[Line]:
+    """A line for each cost centre of the tree in its order, then for those that are not in it but have costs."""
+    found = {centre: numbers for centre, *numbers in lines}
+    own = {centre: _known(numbers[:3]) for centre, numbers in found.items()}
+    below = _with_ancestors(own)
+    budgets = {budget.cost_centre: budget for budget in settled.budgets if budget.currency == settled.currency}
+    for centre in [*settled.centres, *(centre for centre in found if centre not in settled.centres)]:
+        numbers = found.get(centre, [None] * 7)
+        cost = own.get(centre, Decimal(0))
+        budget = budgets.get(centre)
+        limit = (budget.amount, below.get(centre, 0) / budget.amount) if budget else (None, None)
+        name, level = settled.centres.get(centre, ""), centre.count("/") + 1
+        yield centre, name, level, cost, below.get(centre, 0), *numbers, *limit
+
+
+def _known(costs: Sequence[Decimal | None]) -> Decimal | None:
+    """The sum of what is known; None where nothing is."""
+    known = [cost for cost in costs if cost is not None]
+    return sum(known, Decimal(0)) if known else None
+
+
+def _with_ancestors(own: dict[str, Decimal | None]) -> dict[str, Decimal]:
+    """What each cost centre costs with all below it."""
+    sums: defaultdict[str, Decimal] = defaultdict(Decimal)
+    for centre, cost in own.items():
+        components = centre.split("/")
+        for depth in range(1, len(components) + 1):
+            sums["/".join(components[:depth])] += cost or 0
+    return sums
