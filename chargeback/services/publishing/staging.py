@@ -76,8 +76,10 @@ class _Staging:
 
     def _insert(self) -> int:
         try:
-            self._engine.run("read documents", {"path": str(self._file)}, dates=self._dates)
-            self._engine.run("add places")
+            path = {"path": str(self._file)}
+            self._engine.run("read documents", path, dates=self._dates)
+            if self._engine.run("new places")[0][0]:
+                self._engine.run("add places", path)
             return int(self._engine.run("add charges")[0][0])
         finally:
             self._file.unlink()
