@@ -34,6 +34,7 @@ class Engine:
                 "python_enable_replacements": False,
             },
         )
+        self._connection.execute("SET enable_progress_bar = false")
         self._statements = _statements()
         self._words = {
             "decimals": str(decimals),

@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass, field
 from datetime import datetime
+from os import getpid
 from pathlib import Path
 
 import duckdb
@@ -45,6 +46,9 @@ class Settled:
         config: dict[str, str | bool | int | float | list[str]] = {
             "memory_limit": f"{memory_limit_mb}MB",
             "threads": threads,
-            "temp_directory": f"{self.database}.spill",
+            # Of this process alone: others that read the same file may spill at the same time.
+            "temp_directory": f"{self.database}.spill-{getpid()}",
         }
-        return duckdb.connect(self.database, read_only=True, config=config)
+        connection = duckdb.connect(self.database, read_only=True, config=config)
+        connection.execute("SET enable_progress_bar = false")
+        return connection

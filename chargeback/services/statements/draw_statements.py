@@ -48,9 +48,6 @@ class Drawn:
 def draw_statements(part: Part) -> list[Drawn]:
     """Write the files of a part, in order of its cost centres."""
     with part.period.settled.connect(memory_limit_mb=_MEMORY_MB) as engine:
-        engine.execute("SET enable_progress_bar = false")
-        # Processes that spill into one folder would overwrite one another's files.
-        engine.execute(f"SET temp_directory = {_quoted(part.folder / 'spill')}")
         engine.execute(f"ATTACH {_quoted(part.sums)} AS sums (READ_ONLY)")
         rows = _write_csv(engine, part)
         renderer = Renderer(part.period)
