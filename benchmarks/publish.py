@@ -1,4 +1,6 @@
-"""How fast a month is published: `python -m benchmarks.publish [RECORDS…]` (each size in a process of its own).
+"""How fast a month is published: `python -m benchmarks.publish [--all] [RECORDS…]` (each size in its own process).
+
+With --all every file is written: FOCUS, workbook and statements, too.
 
 The records are those of a month of March: every day has the same lines (a subscription, an application and a user
 each), so a month of 5 million records has 161 000 of them, spread over 2 000 cost centres; a record has 3 or 4
@@ -13,7 +15,7 @@ import tempfile
 import threading
 import time
 from collections import defaultdict
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Iterator, Sequence
 from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Self
@@ -25,8 +27,11 @@ from chargeback.domain.catalogue import Catalogue
 from chargeback.domain.lines import Line, line_id
 from chargeback.domain.periods import days_of
 from chargeback.domain.terms import Terms
+from chargeback.services.focus.write_focus import write_focus
 from chargeback.services.publishing.period_to_settle import PeriodToSettle
-from chargeback.services.publishing.publish import publish
+from chargeback.services.publishing.publish import Writer, publish
+from chargeback.services.statements.write_statements import write_statements
+from chargeback.services.workbook.write_workbook import write_workbook
 
 PERIOD = "2026-03"
 DAYS = days_of(PERIOD)
@@ -164,13 +169,13 @@ class Phases:
         self._last = now
 
 
-def measure(records: int) -> None:
+def measure(records: int, writers: Sequence[Writer]) -> None:
     books, reports, phases = GeneratedBooks(records), CountingReports(), Phases()
     to_settle = PeriodToSettle(PERIOD, Catalogue("USD", {}, {}, Allocation((), ())), Terms(), 6, PERIOD)
     with tempfile.TemporaryDirectory() as folder, Watch(Path(folder)) as watch:
         tempfile.tempdir = folder
         start = time.perf_counter()
-        manifest = asyncio.run(publish(to_settle, books, reports, progress=phases))
+        manifest = asyncio.run(publish(to_settle, books, reports, writers=writers, progress=phases))
         seconds = time.perf_counter() - start
     reading = phases.seconds["reading"] - books.spent
     csv = reading + phases.seconds["settling"] + phases.seconds["writing"]
@@ -178,16 +183,17 @@ def measure(records: int) -> None:
         f"{books.records:>9,} records, {manifest.files[0].rows:>10,} rows: CSVs {csv:6.2f} s = {books.records / csv:,.0f}"
         f" records/s (reading {reading:.2f}, settling {phases.seconds['settling']:.2f},"
         f" writing {phases.seconds['writing']:.2f}); {(csv / books.records) * 1e6:.1f} µs a record;"
-        f" Parquet {seconds - books.spent - csv:.2f} s; files {reports.bytes / 1e6:,.0f} MB;"
+        f" the rest {seconds - books.spent - csv:.2f} s; files {reports.bytes / 1e6:,.0f} MB;"
         f" peak RSS {watch.memory >> 20} MB, peak disk {watch.disk >> 20} MB; making the records took {books.spent:.1f} s",
         flush=True,
     )
 
 
 if __name__ == "__main__":
-    sizes = sys.argv[1:] or SIZES
+    flags = [each for each in sys.argv[1:] if each == "--all"]
+    sizes = [each for each in sys.argv[1:] if each != "--all"] or SIZES
     if len(sizes) == 1:
-        measure(int(sizes[0]))
+        measure(int(sizes[0]), (write_focus, write_workbook, write_statements) if flags else ())
     else:
         for size in sizes:
-            subprocess.run([sys.executable, "-m", "benchmarks.publish", size], check=True)
+            subprocess.run([sys.executable, "-m", "benchmarks.publish", *flags, size], check=True)
