@@ -8,6 +8,7 @@ charges at 3 prices. They are made as the stored documents, page by page; making
 """
 
 import asyncio
+import os
 import random
 import subprocess
 import sys
@@ -137,23 +138,25 @@ class Watch:
     def _look(self) -> None:
         this = psutil.Process()
         while not self._ended.wait(0.1):
-            self.memory = max(self.memory, sum(_rss(each) for each in (this, *this.children(recursive=True))))
+            self.memory = max(self.memory, sum(_memory(each) for each in (this, *this.children(recursive=True))))
             self.disk = max(self.disk, sum(_sizes(self._folder)))
 
 
-def _rss(process: psutil.Process) -> int:
+def _memory(process: psutil.Process) -> int:
+    """What a process holds; of a page that processes share, such as a library's, its part."""
     try:
-        return process.memory_info().rss
-    except psutil.NoSuchProcess:
+        return process.memory_full_info().pss
+    except (psutil.NoSuchProcess, psutil.AccessDenied):
         return 0
 
 
 def _sizes(folder: Path) -> Iterator[int]:
-    for file in folder.rglob("*"):
-        try:
-            yield file.stat().st_size
-        except FileNotFoundError:
-            continue
+    for path, _, names in os.walk(folder):  # passes over folders that vanish meanwhile
+        for name in names:
+            try:
+                yield os.stat(f"{path}/{name}").st_size
+            except FileNotFoundError:
+                continue
 
 
 class Phases:
@@ -184,7 +187,7 @@ def measure(records: int, writers: Sequence[Writer]) -> None:
         f" records/s (reading {reading:.2f}, settling {phases.seconds['settling']:.2f},"
         f" writing {phases.seconds['writing']:.2f}); {(csv / books.records) * 1e6:.1f} µs a record;"
         f" the rest {seconds - books.spent - csv:.2f} s; files {reports.bytes / 1e6:,.0f} MB;"
-        f" peak RSS {watch.memory >> 20} MB, peak disk {watch.disk >> 20} MB; making the records took {books.spent:.1f} s",
+        f" peak memory {watch.memory >> 20} MB, peak disk {watch.disk >> 20} MB; making the records took {books.spent:.1f} s",
         flush=True,
     )
 

@@ -76,7 +76,7 @@ async def month() -> tuple[Manifest, dict[str, bytes]]:
     reports = MemoryReports()
     terms = Terms(exchange_rates=[RATE], shared_costs=COSTS)
     books = ListedBooks(records())
-    manifest = await publish(to_settle(terms=terms), books, reports, writers=WRITERS, memory_limit_mb=512)  # type: ignore[arg-type]
+    manifest = await publish(to_settle(terms=terms), books, reports, writers=WRITERS)  # type: ignore[arg-type]
     return manifest, reports.files
 
 
