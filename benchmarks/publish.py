@@ -154,7 +154,7 @@ def _sizes(folder: Path) -> Iterator[int]:
     for path, _, names in os.walk(folder):  # passes over folders that vanish meanwhile
         for name in names:
             try:
-                yield os.stat(f"{path}/{name}").st_size
+                yield Path(path, name).stat().st_size
             except FileNotFoundError:
                 continue
 
