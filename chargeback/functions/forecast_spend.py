@@ -12,6 +12,10 @@ from chargeback.services.forecasting.spend_history import read_until, shifted, v
 
 log = logging.getLogger(__name__)
 
+_FORECAST = (
+    "forecast month=%s cost_centre=%s currency=%s budget=%s spent=%s expected=%s low=%s high=%s used_up=%s overrun=%s"
+)
+
 MOST_ANOMALIES = 50
 """Of more than these, only the largest are logged: nobody reads a longer list of alerts."""
 
@@ -40,7 +44,7 @@ async def _log_outlooks(container: Container, now: datetime) -> int:
         if run_out is None:
             total = None  # in another currency than the budget
         log.info(
-            "forecast month=%s cost_centre=%s currency=%s budget=%s spent=%s expected=%s low=%s high=%s used_up=%s",
+            _FORECAST,
             forecast.period,
             forecast.cost_centre,
             forecast.currency or outlook.currency,
@@ -50,6 +54,7 @@ async def _log_outlooks(container: Container, now: datetime) -> int:
             to_text(total.within_80.low) if total else "-",
             to_text(total.within_80.high) if total else "-",
             (run_out.reached or run_out.expected if run_out else None) or "-",
+            str(outlook.is_overrun).lower(),
         )
     return len(terms.budgets)
 

@@ -67,15 +67,25 @@ def test_a_budget_that_will_be_overrun_says_so(caplog: pytest.LogCaptureFixture)
         "low": whole_month,
         "high": whole_month,
         "used_up": f"{TODAY:%Y-%m}-01",
+        "overrun": "true",
     }
+    assert fields(large)["overrun"] == "false"
     assert (fields(large)["spent"], fields(large)["expected"], fields(large)["used_up"]) == ("0", "-", "-")
     assert last == "looked_ahead budgets=2 anomalies=0 past_due=False"
+
+
+def test_a_budget_that_is_spent_is_overrun_before_there_is_enough_to_forecast_from(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    line, _ = logged(caplog, daily(TODAY.isoformat(), ["100"]), Budget("research", Decimal(50), "USD", (80,)))
+
+    assert (fields(line)["spent"], fields(line)["expected"], fields(line)["overrun"]) == ("100", "-", "true")
 
 
 def test_a_budget_in_a_currency_that_no_rate_leads_to_has_no_number(caplog: pytest.LogCaptureFixture) -> None:
     line, _ = logged(caplog, daily(SIX_WEEKS_AGO, ["100"] * 43), Budget("research", Decimal(1), "CHF", (80,)))
 
-    assert (fields(line)["currency"], fields(line)["expected"]) == ("USD", "-")
+    assert (fields(line)["currency"], fields(line)["expected"], fields(line)["overrun"]) == ("USD", "-", "false")
 
 
 def test_what_stood_out_yesterday_is_said_with_the_model_that_moved_it(caplog: pytest.LogCaptureFixture) -> None:
