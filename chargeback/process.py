@@ -7,7 +7,7 @@ import logging
 def prepare_process() -> None:
     """Call once at start, before any work.
 
-    Logs are an event name and fields, one line an invocation; never a prompt, a key or a raw body.
+    Logs are lines of JSON (`log_line`), one an invocation; never a prompt, a key or a raw body.
     A batch of events is many small objects without cycles: Python's own thresholds would search them for garbage
     dozens of times a batch, which took about a fifth of the time of ingest.
     """

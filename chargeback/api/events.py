@@ -9,6 +9,7 @@ from fastapi import APIRouter, Header, HTTPException, Query, Request, Response
 
 from chargeback.bootstrap import Container
 from chargeback.domain.events import split_batch
+from chargeback.log_line import one_run
 
 MAX_BODY_BYTES = 32 * 1024 * 1024
 SHOWN_FAULTS = 20
@@ -52,7 +53,8 @@ def router(container: Container) -> APIRouter:
             raise HTTPException(413, f"the body has {len(body)} bytes; the limit is {MAX_BODY_BYTES}")
         if aeg_event_type == "SubscriptionValidation":
             return _json({"validationResponse": _validation_code(body)})
-        outcome = await container.ingest.ingest(split_batch(body), datetime.now(UTC))
+        with one_run():
+            outcome = await container.ingest.ingest(split_batch(body), datetime.now(UTC))
         return _json(
             {
                 "accepted": outcome.accepted,

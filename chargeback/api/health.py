@@ -5,6 +5,7 @@ import logging
 from fastapi import APIRouter, Response
 
 from chargeback.bootstrap import Container
+from chargeback.log_line import log_line
 
 log = logging.getLogger(__name__)
 
@@ -32,7 +33,7 @@ def router(container: Container) -> APIRouter:
         response.status_code = 200 if health.ready else 503
         for name, fault in health.faults.items():
             if fault:
-                log.warning("store_away store=%s fault=%s", name, fault)
+                log_line(log, "store_away", level=logging.WARNING, store=name, fault=fault)
         return {
             "status": "healthy" if health.ready else "unhealthy",
             "stores": {name: "away" if fault else "ok" for name, fault in health.faults.items()},

@@ -8,6 +8,7 @@ import typer
 from chargeback.cli import config, explain, forecast, periods, prices, reconcile, reports, usage
 from chargeback.cli.terminal import console
 from chargeback.domain.errors import ChargebackError
+from chargeback.log_line import one_run
 from chargeback.process import prepare_process
 
 app = typer.Typer(
@@ -30,7 +31,8 @@ def main() -> None:
     for service in ("usage.ingest", "reconciling.reconcile"):
         logging.getLogger(f"chargeback.services.{service}").addHandler(logging.NullHandler())
     try:
-        app()
+        with one_run():
+            app()
     except ChargebackError as error:
         console.print(f"error: {error}", style="red", markup=False, highlight=False, soft_wrap=True)
         sys.exit(1)

@@ -112,7 +112,12 @@ class _CloudEvent(msgspec.Struct, frozen=True, gc=False):
     data: _Data
 
 
+class _Identified(msgspec.Struct, frozen=True, gc=False):
+    id: Identity
+
+
 _decode = msgspec.json.Decoder(_CloudEvent).decode
+_decode_id = msgspec.json.Decoder(_Identified).decode
 _decode_parts = msgspec.json.Decoder(list[msgspec.Raw]).decode
 
 # Members bound once: an attribute of an Enum class costs a Python-level lookup, and this runs for every event.
@@ -132,6 +137,14 @@ _TIME = re.compile(
 _SECONDS = frozenset(f"{second:02}" for second in range(61))
 _ONE_CONTEXT = ("chat.completions", "responses", "completions")
 _METERED = ("chat.completions", "completions", "embeddings", "responses", "images.", "audio.")
+
+
+def id_in(raw: bytes) -> str | None:
+    """The id of an event that may be unusable otherwise; None if it has none that can be read."""
+    try:
+        return _decode_id(raw).id
+    except (msgspec.DecodeError, RecursionError, UnicodeDecodeError):
+        return None
 
 
 def read_event(raw: bytes, accepted: AcceptedTimes) -> UsageEvent:

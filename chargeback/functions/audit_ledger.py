@@ -6,6 +6,7 @@ from datetime import UTC, datetime
 import azure.functions as func
 
 from chargeback.bootstrap import Container
+from chargeback.log_line import log_line, one_run
 
 log = logging.getLogger(__name__)
 
@@ -16,19 +17,21 @@ def blueprint(container: Container) -> func.Blueprint:
 
     @bp.function_name("audit_ledger")
     @bp.timer_trigger(arg_name="timer", schedule="%AUDIT_SCHEDULE%", run_on_startup=False, use_monitor=True)
-    async def audit_ledger(timer: func.TimerRequest) -> None:
-        for audited in await container.auditor.audit(datetime.now(UTC)):
-            log.log(
-                logging.WARNING if audited.drift_lines or audited.unreadable else logging.INFO,
-                "audited day=%s events=%d calls=%d unreadable=%d conflicts=%d drift_lines=%d drift_cost=%s past_due=%s",
-                audited.day,
-                audited.events,
-                audited.calls,
-                audited.unreadable,
-                audited.conflicts,
-                audited.drift_lines,
-                audited.drift_cost,
-                timer.past_due,
-            )
+    async def audit_ledger(timer: func.TimerRequest, context: func.Context) -> None:
+        with one_run(context.invocation_id):
+            for audited in await container.auditor.audit(datetime.now(UTC)):
+                log_line(
+                    log,
+                    "audited",
+                    level=logging.WARNING if audited.drift_lines or audited.unreadable else logging.INFO,
+                    day=audited.day,
+                    events=audited.events,
+                    calls=audited.calls,
+                    unreadable=audited.unreadable,
+                    conflicts=audited.conflicts,
+                    drift_lines=audited.drift_lines,
+                    drift_cost=audited.drift_cost,
+                    past_due=timer.past_due,
+                )
 
     return bp

@@ -6,15 +6,11 @@ from datetime import UTC, datetime
 import azure.functions as func
 
 from chargeback.bootstrap import Container
-from chargeback.domain.money import to_text
+from chargeback.log_line import log_line, one_run
 from chargeback.services.forecasting.look_ahead import anomalies, outlooks
 from chargeback.services.forecasting.spend_history import read_until, shifted, viewpoint
 
 log = logging.getLogger(__name__)
-
-_FORECAST = (
-    "forecast month=%s cost_centre=%s currency=%s budget=%s spent=%s expected=%s low=%s high=%s used_up=%s overrun=%s"
-)
 
 MOST_ANOMALIES = 50
 """Of more than these, only the largest are logged: nobody reads a longer list of alerts."""
@@ -26,11 +22,12 @@ def blueprint(container: Container) -> func.Blueprint:
 
     @bp.function_name("forecast_spend")
     @bp.timer_trigger(arg_name="timer", schedule="%FORECAST_SCHEDULE%", run_on_startup=False, use_monitor=True)
-    async def forecast_spend(timer: func.TimerRequest) -> None:
-        now = datetime.now(UTC)
-        budgets = await _log_outlooks(container, now)
-        found = await _log_anomalies(container, now)
-        log.info("looked_ahead budgets=%d anomalies=%d past_due=%s", budgets, found, timer.past_due)
+    async def forecast_spend(timer: func.TimerRequest, context: func.Context) -> None:
+        with one_run(context.invocation_id):
+            now = datetime.now(UTC)
+            budgets = await _log_outlooks(container, now)
+            found = await _log_anomalies(container, now)
+            log_line(log, "looked_ahead", budgets=budgets, anomalies=found, past_due=timer.past_due)
 
     return bp
 
@@ -43,18 +40,19 @@ async def _log_outlooks(container: Container, now: datetime) -> int:
         forecast, total, run_out = outlook.forecast, outlook.forecast.total, outlook.run_out
         if run_out is None:
             total = None  # in another currency than the budget
-        log.info(
-            _FORECAST,
-            forecast.period,
-            forecast.cost_centre,
-            forecast.currency or outlook.currency,
-            to_text(outlook.amount),
-            to_text(forecast.spent),
-            to_text(total.expected) if total else "-",
-            to_text(total.within_80.low) if total else "-",
-            to_text(total.within_80.high) if total else "-",
-            (run_out.reached or run_out.expected if run_out else None) or "-",
-            str(outlook.is_overrun).lower(),
+        log_line(
+            log,
+            "forecast",
+            month=forecast.period,
+            cost_centre=forecast.cost_centre,
+            currency=forecast.currency or outlook.currency,
+            budget=outlook.amount,
+            spent=forecast.spent,
+            expected=total.expected if total else None,
+            low=total.within_80.low if total else None,
+            high=total.within_80.high if total else None,
+            used_up=run_out.reached or run_out.expected if run_out else None,
+            overrun=outlook.is_overrun,
         )
     return len(terms.budgets)
 
@@ -65,15 +63,16 @@ async def _log_anomalies(container: Container, now: datetime) -> int:
     found = await anomalies(container.books, calendar, yesterday, yesterday, most=MOST_ANOMALIES)
     for each in found:
         mover = next(iter(each.movers["model"]), None)
-        log.info(
-            "anomaly date=%s hour=%s cost_centre=%s currency=%s spent=%s usual=%s model=%s model_change=%s",
-            each.slot.date,
-            "-" if each.slot.hour is None else each.slot.hour,
-            each.slot.cost_centre,
-            each.currency,
-            to_text(each.spent),
-            to_text(each.usual),
-            mover.name if mover else "-",
-            to_text(mover.amount) if mover else "-",
+        log_line(
+            log,
+            "anomaly",
+            date=each.slot.date,
+            hour=each.slot.hour,
+            cost_centre=each.slot.cost_centre,
+            currency=each.currency,
+            spent=each.spent,
+            usual=each.usual,
+            model=mover.name if mover else None,
+            model_change=mover.amount if mover else None,
         )
     return len(found)

@@ -8,6 +8,7 @@ import azure.functions as func
 import msgspec
 
 from chargeback.bootstrap import Container
+from chargeback.log_line import one_run
 from chargeback.services.usage.commit import GroupCommit
 
 
@@ -16,7 +17,8 @@ def blueprint(container: Container) -> func.Blueprint:
     bp = func.Blueprint()
 
     async def commit(events: Sequence[bytes]) -> None:
-        await container.ingest.ingest(events, datetime.now(UTC))
+        with one_run():
+            await container.ingest.ingest(events, datetime.now(UTC))
 
     group = GroupCommit(commit)
 

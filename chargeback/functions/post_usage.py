@@ -6,7 +6,7 @@ from datetime import UTC, datetime
 import azure.functions as func
 
 from chargeback.bootstrap import Container
-from chargeback.domain.money import to_text
+from chargeback.log_line import log_line, one_run
 from chargeback.services.forecasting.month_spend import month_spend
 
 log = logging.getLogger(__name__)
@@ -18,26 +18,29 @@ def blueprint(container: Container) -> func.Blueprint:
 
     @bp.function_name("post_usage")
     @bp.timer_trigger(arg_name="timer", schedule="%POST_SCHEDULE%", run_on_startup=False, use_monitor=True)
-    async def post_usage(timer: func.TimerRequest) -> None:
-        now = datetime.now(UTC)
-        for posted in await container.poster.post(now):
-            log.info(
-                "posted day=%s records=%d replayed=%d unpriced=%d unsettled=%d past_due=%s",
-                posted.day,
-                posted.records,
-                posted.replayed,
-                posted.unpriced,
-                posted.unsettled,
-                timer.past_due,
-            )
-        calendar = (await container.catalogues.current()).calendar
-        for spend in await month_spend(container.books, calendar, await container.catalogues.terms(), now):
-            log.info(
-                "spend month=%s cost_centre=%s currency=%s cost=%s",
-                spend.month,
-                spend.cost_centre,
-                spend.currency,
-                to_text(spend.cost),
-            )
+    async def post_usage(timer: func.TimerRequest, context: func.Context) -> None:
+        with one_run(context.invocation_id):
+            now = datetime.now(UTC)
+            for posted in await container.poster.post(now):
+                log_line(
+                    log,
+                    "posted",
+                    day=posted.day,
+                    records=posted.records,
+                    replayed=posted.replayed,
+                    unpriced=posted.unpriced,
+                    unsettled=posted.unsettled,
+                    past_due=timer.past_due,
+                )
+            calendar = (await container.catalogues.current()).calendar
+            for spend in await month_spend(container.books, calendar, await container.catalogues.terms(), now):
+                log_line(
+                    log,
+                    "spend",
+                    month=spend.month,
+                    cost_centre=spend.cost_centre,
+                    currency=spend.currency,
+                    cost=spend.cost,
+                )
 
     return bp

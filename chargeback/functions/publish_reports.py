@@ -6,6 +6,7 @@ from datetime import UTC, datetime
 import azure.functions as func
 
 from chargeback.bootstrap import Container
+from chargeback.log_line import log_line, one_run
 
 log = logging.getLogger(__name__)
 
@@ -16,10 +17,12 @@ def blueprint(container: Container) -> func.Blueprint:
 
     @bp.function_name("publish_reports")
     @bp.timer_trigger(arg_name="timer", schedule="%PUBLISH_SCHEDULE%", run_on_startup=False, use_monitor=True)
-    async def publish_reports(timer: func.TimerRequest) -> None:
-        now = datetime.now(UTC)
-        for period in await container.drafts.open(now):
-            manifest = await container.drafts.publish(period, now)
-            log.info("published period=%s rows=%d past_due=%s", period, manifest.files[0].rows, timer.past_due)
+    async def publish_reports(timer: func.TimerRequest, context: func.Context) -> None:
+        with one_run(context.invocation_id):
+            now = datetime.now(UTC)
+            for period in await container.drafts.open(now):
+                manifest = await container.drafts.publish(period, now)
+                rows = manifest.files[0].rows
+                log_line(log, "published", about=period, period=period, rows=rows, past_due=timer.past_due)
 
     return bp

@@ -7,6 +7,7 @@ import azure.functions as func
 
 from chargeback.bootstrap import Container
 from chargeback.domain.errors import InvoiceMissing
+from chargeback.log_line import log_line, one_run
 
 log = logging.getLogger(__name__)
 
@@ -20,13 +21,14 @@ def blueprint(container: Container) -> func.Blueprint:
 
     @bp.function_name("reconcile_invoice")
     @bp.timer_trigger(arg_name="timer", schedule="%RECONCILE_SCHEDULE%", run_on_startup=False, use_monitor=True)
-    async def reconcile_invoice(timer: func.TimerRequest) -> None:  # noqa: ARG001 the host passes it by name
-        now, calendar = datetime.now(UTC), (await container.catalogues.current()).calendar
-        for period in sorted({calendar.period_of(now - FRESH), calendar.period_of(now)}):
-            try:
-                await container.reconcile(period)
-            except InvoiceMissing as error:
-                # No export is set up, or the month's first one is still to come.
-                log.info("reconciliation_waits period=%s reason=%s", period, error)
+    async def reconcile_invoice(timer: func.TimerRequest, context: func.Context) -> None:  # noqa: ARG001 by name
+        with one_run(context.invocation_id):
+            now, calendar = datetime.now(UTC), (await container.catalogues.current()).calendar
+            for period in sorted({calendar.period_of(now - FRESH), calendar.period_of(now)}):
+                try:
+                    await container.reconcile(period)
+                except InvoiceMissing as error:
+                    # No export is set up, or the month's first one is still to come.
+                    log_line(log, "reconciliation_waits", about=period, period=period, reason=error)
 
     return bp

@@ -6,6 +6,7 @@ from datetime import UTC, datetime
 import azure.functions as func
 
 from chargeback.bootstrap import Container
+from chargeback.log_line import log_line, one_run
 
 log = logging.getLogger(__name__)
 
@@ -16,18 +17,21 @@ def blueprint(container: Container) -> func.Blueprint:
 
     @bp.function_name("settle_streams")
     @bp.timer_trigger(arg_name="timer", schedule="%SETTLE_SCHEDULE%", run_on_startup=False, use_monitor=True)
-    async def settle_streams(timer: func.TimerRequest) -> None:
-        if container.settings.log_analytics_workspace_id is None:
-            log.warning("settle_off reason=LOG_ANALYTICS_WORKSPACE_ID is not set, streamed calls stay unsettled")
-            return
-        done = await container.settler.settle(datetime.now(UTC))
-        log.info(
-            "settled settled=%d recovered=%d estimated=%d waiting=%d past_due=%s",
-            done.settled,
-            done.recovered,
-            done.estimated,
-            done.waiting,
-            timer.past_due,
-        )
+    async def settle_streams(timer: func.TimerRequest, context: func.Context) -> None:
+        with one_run(context.invocation_id):
+            if container.settings.log_analytics_workspace_id is None:
+                reason = "LOG_ANALYTICS_WORKSPACE_ID is not set, streamed calls stay unsettled"
+                log_line(log, "settle_off", level=logging.WARNING, reason=reason)
+                return
+            done = await container.settler.settle(datetime.now(UTC))
+            log_line(
+                log,
+                "settled",
+                settled=done.settled,
+                recovered=done.recovered,
+                estimated=done.estimated,
+                waiting=done.waiting,
+                past_due=timer.past_due,
+            )
 
     return bp

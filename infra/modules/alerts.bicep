@@ -33,12 +33,12 @@ var queries = [
   { name: 'gateway-errors', severity: 0, every: 'PT5M', window: 'PT10M', by: ['Region'], query: loadTextContent('../queries/alerts/gateway-errors.kql') }
   { name: 'late-events', severity: 2, every: 'PT1H', window: 'PT1H', by: [], query: loadTextContent('../queries/alerts/late-events.kql') }
   { name: 'ledger-drift', severity: 1, every: 'PT1H', window: 'PT1H', by: ['day'], query: loadTextContent('../queries/alerts/ledger-drift.kql') }
-  { name: 'posting-late', severity: 1, every: 'PT15M', window: 'PT6H', by: [], query: loadTextContent('../queries/alerts/posting-late.kql') }
-  { name: 'quarantined', severity: 2, every: 'PT15M', window: 'PT15M', by: [], query: loadTextContent('../queries/alerts/quarantined.kql') }
+  { name: 'posting-late', severity: 1, every: 'PT15M', window: 'P1D', by: [], query: loadTextContent('../queries/alerts/posting-late.kql') }
+  { name: 'quarantined', severity: 2, every: 'PT15M', window: 'PT15M', by: ['reason'], query: loadTextContent('../queries/alerts/quarantined.kql') }
   { name: 'spend-anomaly', severity: 3, every: 'PT1H', window: 'PT2H', by: ['cost_centre'], query: loadTextContent('../queries/alerts/spend-anomaly.kql') }
   { name: 'unpriced', severity: 2, every: 'PT1H', window: 'PT1H', by: ['day'], query: loadTextContent('../queries/alerts/unpriced.kql') }
   { name: 'unsettled', severity: 2, every: 'PT1H', window: 'PT1H', by: ['day'], query: loadTextContent('../queries/alerts/unsettled.kql') }
-  { name: 'variance-exceeded', severity: 1, every: 'P1D', window: 'P1D', by: ['period'], query: loadTextContent('../queries/alerts/variance-exceeded.kql') }
+  { name: 'variance-exceeded', severity: 1, every: 'PT6H', window: 'P1D', by: ['period'], query: loadTextContent('../queries/alerts/variance-exceeded.kql') }
 ]
 var metrics = [
   { name: 'dead-lettered', severity: 1, scope: topicResourceId, metric: 'DeadLetteredCount', aggregation: 'Total', threshold: 0 }
@@ -54,7 +54,7 @@ resource queryAlerts 'Microsoft.Insights/scheduledQueryRules@2023-12-01' = [
     tags: tags
     kind: 'LogAlert'
     properties: {
-      displayName: 'chargeback: ${item.name}'
+      displayName: 'chargeback ${item.name}'
       severity: item.severity
       enabled: true
       scopes: [workspaceResourceId]

@@ -1,8 +1,8 @@
 """The daily timer says once for each budget and anomaly what the alerts look for."""
 
 import asyncio
+import json
 import logging
-import re
 import subprocess
 import sys
 from calendar import monthrange
@@ -34,15 +34,20 @@ def logged(caplog: pytest.LogCaptureFixture, spent: Sequence[Spent], *budgets: B
         catalogues = MemoryCatalogues(load_catalogue(DEPLOYED_CONFIG), settled_by=Terms(budgets=budgets))
         container = cast(Container, SimpleNamespace(catalogues=catalogues, books=await books_of(spent)))
         (function,) = blueprint(container)._function_builders
-        await function._function.get_user_function()(cast(Any, SimpleNamespace(past_due=False)))
+        run = function._function.get_user_function()
+        await run(cast(Any, SimpleNamespace(past_due=False)), cast(Any, SimpleNamespace(invocation_id="run-1")))
 
     with caplog.at_level(logging.INFO, "chargeback.functions.forecast_spend"):
         asyncio.run(work())
     return caplog.messages
 
 
-def fields(line: str) -> dict[str, str]:
-    return dict(re.findall(r"(\w+)=(\S+)", line))
+def fields(line: str) -> dict[str, Any]:
+    """The fields of a line without the event and the ids."""
+    known = json.loads(line)
+    assert (known.pop("correlation_id"), known.pop("run_id")) == ("run-1", "run-1")
+    known.pop("event")
+    return cast(dict[str, Any], known)
 
 
 def test_a_budget_that_will_be_overrun_says_so(caplog: pytest.LogCaptureFixture) -> None:
@@ -55,7 +60,7 @@ def test_a_budget_that_will_be_overrun_says_so(caplog: pytest.LogCaptureFixture)
         Budget("product", Decimal("10000.50"), "USD", (80,)),
     )
 
-    assert small.startswith("forecast ")
+    assert json.loads(small)["event"] == "forecast"
     whole_month = str(100 * monthrange(TODAY.year, TODAY.month)[1])
     assert fields(small) == {
         "month": f"{TODAY:%Y-%m}",
@@ -67,11 +72,11 @@ def test_a_budget_that_will_be_overrun_says_so(caplog: pytest.LogCaptureFixture)
         "low": whole_month,
         "high": whole_month,
         "used_up": f"{TODAY:%Y-%m}-01",
-        "overrun": "true",
+        "overrun": True,
     }
-    assert fields(large)["overrun"] == "false"
-    assert (fields(large)["spent"], fields(large)["expected"], fields(large)["used_up"]) == ("0", "-", "-")
-    assert last == "looked_ahead budgets=2 anomalies=0 past_due=False"
+    assert fields(large)["overrun"] is False
+    assert (fields(large)["spent"], fields(large)["expected"], fields(large)["used_up"]) == ("0", None, None)
+    assert fields(last) == {"budgets": 2, "anomalies": 0, "past_due": False}
 
 
 def test_a_budget_that_is_spent_is_overrun_before_there_is_enough_to_forecast_from(
@@ -79,13 +84,13 @@ def test_a_budget_that_is_spent_is_overrun_before_there_is_enough_to_forecast_fr
 ) -> None:
     line, _ = logged(caplog, daily(TODAY.isoformat(), ["100"]), Budget("research", Decimal(50), "USD", (80,)))
 
-    assert (fields(line)["spent"], fields(line)["expected"], fields(line)["overrun"]) == ("100", "-", "true")
+    assert (fields(line)["spent"], fields(line)["expected"], fields(line)["overrun"]) == ("100", None, True)
 
 
 def test_a_budget_in_a_currency_that_no_rate_leads_to_has_no_number(caplog: pytest.LogCaptureFixture) -> None:
     line, _ = logged(caplog, daily(SIX_WEEKS_AGO, ["100"] * 43), Budget("research", Decimal(1), "CHF", (80,)))
 
-    assert (fields(line)["currency"], fields(line)["expected"], fields(line)["overrun"]) == ("USD", "-", "false")
+    assert (fields(line)["currency"], fields(line)["expected"], fields(line)["overrun"]) == ("USD", None, False)
 
 
 def test_what_stood_out_yesterday_is_said_with_the_model_that_moved_it(caplog: pytest.LogCaptureFixture) -> None:
@@ -93,12 +98,12 @@ def test_what_stood_out_yesterday_is_said_with_the_model_that_moved_it(caplog: p
 
     *lines, last = logged(caplog, spent)
 
-    assert last.startswith("looked_ahead budgets=0 anomalies=2 ")
-    assert {fields(line)["hour"] for line in lines} == {"-", "4"}
-    day = next(fields(line) for line in lines if fields(line)["hour"] == "-")
+    assert fields(last) == {"budgets": 0, "anomalies": 2, "past_due": False}
+    assert {fields(line)["hour"] for line in lines} == {None, 4}
+    day = next(fields(line) for line in lines if fields(line)["hour"] is None)
     assert day == {
         "date": YESTERDAY,
-        "hour": "-",
+        "hour": None,
         "cost_centre": "research",
         "currency": "USD",
         "spent": "800",

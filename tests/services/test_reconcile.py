@@ -162,11 +162,19 @@ async def test_a_variance_above_the_tolerance_is_a_warning(month: Month, caplog:
 
     assert done.exceeded
     info, warning = caplog.records
-    assert info.getMessage().startswith("reconciled period=2026-03 invoiced=25 booked=2.5 variance=22.5 unexplained=0")
+    said, warned = (json.loads(record.getMessage()) for record in (info, warning))
+    assert (said["event"], said["correlation_id"]) == ("reconciled", "2026-03")
+    assert [said[name] for name in ("invoiced", "booked", "variance", "unexplained")] == ["25", "2.5", "22.5", "0"]
     assert warning.levelname == "WARNING"
-    assert warning.getMessage() == (
-        "variance_exceeded period=2026-03 variance=22.5 invoiced=25 currency=USD cause=bypassed-gateway"
-    )
+    assert (warned.pop("event"), warned.pop("correlation_id")) == ("variance_exceeded", "2026-03")
+    warned.pop("run_id")
+    assert warned == {
+        "period": "2026-03",
+        "variance": "22.5",
+        "invoiced": "25",
+        "currency": "USD",
+        "cause": "bypassed-gateway",
+    }
 
 
 async def test_what_is_not_billed_yet_raises_no_warning(month: Month, caplog: pytest.LogCaptureFixture) -> None:

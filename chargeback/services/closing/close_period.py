@@ -18,6 +18,7 @@ import msgspec
 from chargeback.domain.errors import ClosingRefused, PeriodClosed, Superseded
 from chargeback.domain.lifecycle import Change, Period, State, begun, concluded, filed
 from chargeback.domain.report import Manifest
+from chargeback.log_line import log_line
 from chargeback.services.closing.file_period import (
     Staged,
     differing,
@@ -133,9 +134,8 @@ class Closer:
             await self.publish(period, staged, basis.version, basis.late, progress, is_closed=True)
             if await self._basis(period, order) == basis:
                 break
-            log.info(
-                "close_again period=%s attempt=%s reason=the books changed while they were published", period, attempt
-            )
+            reason = "the books changed while they were published"
+            log_line(log, "close_again", about=period, period=period, attempt=attempt, reason=reason)
         else:
             raise Superseded(f"the books of {period} changed each time while they were published: close it again")
         ended = Change(State.CLOSED, order.now, order.by, order.override, basis.version.name, overridden)
@@ -159,7 +159,7 @@ class Closer:
             if (latest.state, latest.attempt) != (State.CLOSED, closed.attempt):
                 await staged.clear()
                 raise Superseded(f"another run took over the closing of {closed.period}") from error
-        log.info("closed period=%s attempt=%s", closed.period, closed.attempt)
+        log_line(log, "closed", about=closed.period, period=closed.period, attempt=closed.attempt)
 
     async def _filed(self, period: str) -> Period:
         """The closed period with every file in its place, and no draft left."""

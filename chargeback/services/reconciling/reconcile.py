@@ -11,10 +11,10 @@ from tempfile import TemporaryDirectory
 
 from chargeback.domain.catalogue import Catalogue
 from chargeback.domain.cost_exports import choose_run
-from chargeback.domain.money import to_text
 from chargeback.domain.provider_meters import ProviderMeters
 from chargeback.domain.reconciliation import Cause, Reconciliation, ReconciliationRules
 from chargeback.domain.variances import reconcile
+from chargeback.log_line import log_line
 from chargeback.services.ports import Invoices
 from chargeback.services.publishing.published_rows import Published
 from chargeback.services.reconciling.booked_charges import read_booked, read_carried
@@ -91,25 +91,30 @@ def _sha256(files: Sequence[Path]) -> str:
 def _log(reconciled: Reconciled) -> None:
     found = reconciled.found
     unexplained = found.by_cause().get(Cause.UNEXPLAINED, (Decimal(0), 0))[0]
-    log.info(
-        "reconciled period=%s invoiced=%s booked=%s variance=%s unexplained=%s currency=%s unmapped_meters=%d run=%s",
-        reconciled.period,
-        to_text(found.invoiced),
-        to_text(found.booked),
-        to_text(found.variance),
-        to_text(unexplained),
-        reconciled.currency,
-        len(found.unmapped_meters),
-        reconciled.invoice.run.name,
+    log_line(
+        log,
+        "reconciled",
+        about=reconciled.period,
+        period=reconciled.period,
+        invoiced=found.invoiced,
+        booked=found.booked,
+        variance=found.variance,
+        unexplained=unexplained,
+        currency=reconciled.currency,
+        unmapped_meters=len(found.unmapped_meters),
+        run=reconciled.invoice.run.name,
     )
     if reconciled.exceeded:
         causes = found.by_cause()
         largest = max(causes, key=lambda cause: abs(causes[cause][0]))
-        log.warning(
-            "variance_exceeded period=%s variance=%s invoiced=%s currency=%s cause=%s",
-            reconciled.period,
-            to_text(found.overdue),
-            to_text(found.invoiced),
-            reconciled.currency,
-            largest,
+        log_line(
+            log,
+            "variance_exceeded",
+            about=reconciled.period,
+            level=logging.WARNING,
+            period=reconciled.period,
+            variance=found.overdue,
+            invoiced=found.invoiced,
+            currency=reconciled.currency,
+            cause=largest,
         )

@@ -14,6 +14,7 @@ from chargeback.domain.errors import Superseded
 from chargeback.domain.in_force import InForce
 from chargeback.domain.money import EXACT, ZERO, to_text
 from chargeback.domain.records import UsageRecord, rated_record, to_document
+from chargeback.log_line import log_line
 from chargeback.services.ports import Books, Catalogues, Control, Counter, Document, Ledger, Posting
 from chargeback.services.usage.ingest import is_open
 from chargeback.services.usage.post import Poster, by_shard
@@ -105,7 +106,7 @@ class Auditor:
             except Superseded as error:
                 if attempt == _ATTEMPTS:
                     raise
-                log.info("audit_again day=%s attempt=%d reason=%s", day, attempt, error)
+                log_line(log, "audit_again", day=day, attempt=attempt, reason=error)
             else:
                 break
         await summarise(self._books, day)

@@ -8,11 +8,12 @@ from datetime import UTC, datetime, timedelta
 
 from chargeback.domain.catalogue import Catalogue
 from chargeback.domain.errors import InvalidConfig, InvalidEvent, StoreUnavailable
-from chargeback.domain.events import AcceptedTimes, UsageEvent, read_event
+from chargeback.domain.events import AcceptedTimes, UsageEvent, id_in, read_event
 from chargeback.domain.in_force import InForce
 from chargeback.domain.lines import Line
 from chargeback.domain.meters import Meter
 from chargeback.domain.rating import picodollars_per_unit
+from chargeback.log_line import log_line
 from chargeback.services.ports import Catalogues, Counter, Ledger, Quarantine, Rejected, Weighted
 
 log = logging.getLogger(__name__)
@@ -104,7 +105,7 @@ class WeightsInForce:
             in_force = await self._catalogues.in_force()
         except (StoreUnavailable, InvalidConfig) as error:
             using = self._weights.in_force.current.digest[:12]
-            log.warning("catalogue_unavailable using=%s reason=%s", using, error)
+            log_line(log, "catalogue_unavailable", level=logging.WARNING, using=using, reason=error)
             return self._weights
         if in_force is not self._weights.in_force:
             self._weights = Weights(in_force)
@@ -174,18 +175,28 @@ class Ingest:
 
 def _log(ingested: Ingested) -> None:
     """One line for the batch, and one for each reason in it, whichever door the events came through."""
-    log.info(
-        "ingested accepted=%d duplicate=%d late=%d quarantined=%d",
-        ingested.accepted,
-        ingested.duplicate,
-        ingested.late,
-        len(ingested.quarantined),
+    log_line(
+        log,
+        "ingested",
+        accepted=ingested.accepted,
+        duplicate=ingested.duplicate,
+        late=ingested.late,
+        quarantined=len(ingested.quarantined),
     )
     reasons: dict[str, list[Rejected]] = {}
     for each in ingested.quarantined:
         reasons.setdefault(each.reason, []).append(each)
     for reason, events in reasons.items():
-        log.warning("quarantined reason=%s events=%d first=%s", reason, len(events), events[0].detail[:300])
+        first = events[0]
+        log_line(
+            log,
+            "quarantined",
+            about=id_in(first.raw),
+            level=logging.WARNING,
+            reason=reason,
+            events=len(events),
+            first=first.detail[:300],
+        )
 
 
 def is_open(day: str, now: datetime) -> bool:

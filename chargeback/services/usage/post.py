@@ -16,6 +16,7 @@ from chargeback.domain.events import EVER, UsageEvent, read_event
 from chargeback.domain.in_force import InForce
 from chargeback.domain.lines import Line
 from chargeback.domain.records import UsageRecord, rated_record
+from chargeback.log_line import log_line
 from chargeback.services.ports import Books, Catalogues, Counter, Ledger, Posting
 from chargeback.services.usage.ingest import Weights, open_days
 from chargeback.services.usage.summarise import summarise
@@ -73,7 +74,7 @@ class Poster:
             except (Superseded, CountLost) as error:
                 if attempt == _ATTEMPTS:
                     raise
-                log.info("post_again day=%s attempt=%d reason=%s", day, attempt, error)
+                log_line(log, "post_again", day=day, attempt=attempt, reason=error)
                 await asyncio.sleep(0.05 * attempt)
             else:
                 if posted.records:
