@@ -18,7 +18,7 @@ from scripts.local.gateway.gateway import Gateway
 from scripts.local.gateway.mono import Mono
 from scripts.local.gateway.server import application
 from scripts.local.listening import listening
-from scripts.local.openai_backends.account import Faults
+from scripts.local.openai_backends.faults import Faults
 from scripts.local.openai_backends.serve import serve as serve_accounts
 from tests.gateway.stand_ins import TENANT, echo, identity
 
@@ -174,7 +174,7 @@ class Laboratory:
 
     def fault(self, account: str, mode: str, **more: Any) -> None:
         """Make an account misbehave."""
-        self.accounts.accounts[account].faults = Faults.from_document({"mode": mode, **more})
+        self.accounts.accounts[account].faults.command({"mode": mode, **more})
 
     def call(self, declared: Document, method: str = "GET", path: str = "/openai/v1/models", **request: Any) -> Answer:
         """One call through the gateway of a document."""

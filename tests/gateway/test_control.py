@@ -6,6 +6,7 @@ from typing import Any
 
 import aiohttp
 
+from scripts.local.openai_backends.faults import MODES
 from scripts.local.openai_backends.serve import serve
 from tests.gateway.stand_ins import token
 
@@ -51,7 +52,7 @@ def test_a_wrong_command_is_explained() -> None:
 
     assert answers[0] == (
         400,
-        {"error": "mode must be one of ok, 429, 500, slow, hang, refuse, cut, filter, not 'sleepy'"},
+        {"error": f"mode must be one of {', '.join(MODES)}, not 'sleepy'"},
     )
     assert answers[1][1]["error"].startswith("unknown field 'mod'")
 

@@ -27,7 +27,6 @@ from chargeback.services.usage.settle import Settlement, Settler
 from scripts.local.gateway.serve import Running
 from scripts.local.gateway.serve import serve as serve_gateway
 from scripts.local.listening import listening
-from scripts.local.openai_backends.account import Faults
 from scripts.local.openai_backends.serve import Backends
 from scripts.local.openai_backends.serve import serve as serve_backends
 from tests.domain.catalogues import catalogue
@@ -45,6 +44,8 @@ class Stage:
         self.events: list[dict[str, Any]] = []
         self.drop: set[str] = set()
         """Operations whose events get lost on their way."""
+        self.ahead = 0.0
+        """How many seconds the accounts' clocks are ahead: a streamed response is hidden for some."""
         self._values = {"products": MANY, **values}
         self._counter, self._quarantine = MemoryCounter(), MemoryQuarantine()
         weights = WeightsInForce(MemoryCatalogues(catalogue()), catalogue())
@@ -59,7 +60,8 @@ class Stage:
         self.loop.run(self._stack.aclose())
 
     async def _start(self) -> None:
-        self.backends = await self._stack.enter_async_context(serve_backends(ROOT / "config"))
+        accounts = serve_backends(ROOT / "config", clock=lambda: time.time() + self.ahead)
+        self.backends = await self._stack.enter_async_context(accounts)
         app = web.Application()
         app.router.add_post("/api/events", self._topic)
         app.router.add_get("/identity", self._identity)
@@ -92,8 +94,8 @@ class Stage:
         return web.json_response({"access_token": token, "expires_on": str(int(time.time()) + 3600)})
 
     def fault(self, account: str, mode: str, **more: Any) -> None:
-        """From now on this account misbehaves so."""
-        self.backends.accounts[account].faults = Faults.from_document({"mode": mode, **more})
+        """From now on this account misbehaves so, or one of its deployments, tiers or prompts."""
+        self.backends.accounts[account].faults.command({"mode": mode, **more})
 
     def azure(self, subscription: str = "search", region: str = "swedencentral", **more: Any) -> AzureOpenAI:
         """The Azure client, as an application would make it."""

@@ -166,6 +166,7 @@ def test_a_conversation_goes_on_where_it_began(stage: Stage) -> None:
             plain.responses.create(model="gpt-4.1", input="more", previous_response_id=first.id, stream=True)
         )
         second: Any = streamed[-1]
+        stage.ahead += 7
 
         third = plain.responses.create(model="gpt-4.1", input="more", previous_response_id=second.response.id)
 

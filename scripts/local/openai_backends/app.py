@@ -1,23 +1,32 @@
 """The HTTP side of one simulated account: authentication, faults, and which answer a path gets."""
 
 import asyncio
-import json
 from typing import Any
 
 import jwt
 from aiohttp import web
 
 from scripts.local.openai_backends import chat, jobs, media, responses
-from scripts.local.openai_backends.account import Account, Faults
-from scripts.local.openai_backends.replies import Refused, content_filtered, error_reply
+from scripts.local.openai_backends.account import Account
+from scripts.local.openai_backends.asked import Asked, read_call
+from scripts.local.openai_backends.faults import Fault
+from scripts.local.openai_backends.objects import KINDS, objects
+from scripts.local.openai_backends.refusals import Refused, unknown_deployment
+from scripts.local.openai_backends.replies import FAULT, error_reply, send_added_headers
+from scripts.local.openai_backends.tiers import spill
 
-AUDIENCE = "https://cognitiveservices.azure.com"
+AUDIENCES = ("https://cognitiveservices.azure.com", "https://ai.azure.com")
 _KEY_HEADERS = ("api-key", "Ocp-Apim-Subscription-Key")
 _INFERENCE = {
     "chat/completions": chat.chat,
     "completions": chat.completions,
     "embeddings": chat.embeddings,
     "responses": responses.create,
+    "images/generations": media.generate,
+    "images/edits": media.edit,
+    "audio/speech": media.speech,
+    "audio/transcriptions": media.transcribe,
+    "audio/translations": media.translate,
 }
 
 
@@ -28,7 +37,8 @@ def application(account: Account) -> web.Application:
     app.router.add_post("/_control", service.control)
     app.router.add_post("/_release", service.release)
     app.router.add_get("/_ledger", service.ledger)
-    app.router.add_route("*", "/openai/{rest:.*}", service.handle)
+    app.router.add_route("*", "/{rest:.*}", service.handle)
+    app.on_response_prepare.append(send_added_headers)
     return app
 
 
@@ -39,10 +49,10 @@ class _Service:
     async def control(self, request: web.Request) -> web.Response:
         """Change how the account behaves."""
         try:
-            self.account.faults = Faults.from_document(await request.json())
+            fault = self.account.faults.command(await request.json())
         except ValueError as error:
             return web.json_response({"error": str(error)}, status=400)
-        return web.json_response({"account": self.account.name, "mode": self.account.faults.mode})
+        return web.json_response({"account": self.account.name, "mode": fault.mode})
 
     async def release(self, _request: web.Request) -> web.Response:
         """Let held streams go on."""
@@ -55,11 +65,10 @@ class _Service:
 
     async def handle(self, request: web.Request) -> web.StreamResponse:
         """Answer one call."""
-        mode = self.account.faults.next()
         try:
             self._authenticate(request)
-            fault = await self._fault(request, mode)
-            return fault if fault is not None else await self._answer(request, cut=mode == "cut")
+            asked = await read_call(request)
+            return await self._serve(request, asked)
         except Refused as refused:
             return error_reply(self.account, refused)
 
@@ -71,103 +80,67 @@ class _Service:
             claims = jwt.decode(token, options={"verify_signature": False})
         except jwt.InvalidTokenError:
             claims = {}
-        if scheme.lower() != "bearer" or str(claims.get("aud", "")).rstrip("/") != AUDIENCE:
+        if scheme.lower() != "bearer" or str(claims.get("aud", "")).rstrip("/") not in AUDIENCES:
             message = "Access denied due to invalid subscription key or wrong API endpoint."
             raise Refused(401, "401", message)
 
-    async def _fault(self, request: web.Request, mode: str) -> web.StreamResponse | None:
-        faults = self.account.faults
-        if mode == "429":
-            wait = -(-faults.retry_after_ms // 1000)
-            message = f"Requests have exceeded the token rate limit. Please retry after {wait} seconds."
-            limited = Refused(429, "429", message)
-            headers = {"Retry-After": str(wait), "retry-after-ms": str(faults.retry_after_ms)}
-            return error_reply(self.account, limited, **headers)
-        if mode == "500":
-            message = "The server had an error while processing your request. Sorry about that!"
-            raise Refused(500, "InternalServerError", message)
-        if mode == "filter":
-            raise content_filtered()
-        if mode == "slow":
-            await asyncio.sleep(faults.delay_ms / 1000)
-        if mode == "hang":
+    async def _serve(self, request: web.Request, asked: Asked) -> web.StreamResponse:
+        try:
+            return await self._answer(request, asked)
+        except Refused as refused:
+            deployment = self.account.deployments.get(asked.deployment)
+            target = None
+            if deployment and asked.operation in _INFERENCE and asked.operation != "responses":
+                target = spill(request, self.account, deployment, refused)
+            if target is None:
+                raise
+            return await self._answer(request, asked.at(target["name"]))
+
+    async def _answer(self, request: web.Request, asked: Asked) -> web.StreamResponse:
+        fault = self.account.faults.strike(asked.deployment, asked.tier, asked.text)
+        request[FAULT] = fault
+        if (gone := await self._suffer(request, fault, asked.deployment)) is not None:
+            return gone
+        if asked.document is None:
+            message = "We could not parse the JSON body of your request."
+            raise Refused(400, None, message, type="invalid_request_error")
+        if asked.operation in _INFERENCE and request.method == "POST":
+            chosen = self._deployment(asked.deployment)
+            return await _INFERENCE[asked.operation](request, self.account, asked.document, chosen)
+        return await self._kept(request, asked.parts, asked.document)
+
+    async def _suffer(self, request: web.Request, fault: Fault, deployment: str) -> web.Response | None:
+        if (refused := fault.refusal(deployment)) is not None:
+            raise refused
+        if fault.mode == "slow":
+            await asyncio.sleep(fault.delay_ms / 1000)
+        if fault.mode == "hang":
             await asyncio.Event().wait()
-        if mode == "refuse":
+        if fault.mode == "refuse":
             assert request.transport
             request.transport.abort()
             return web.Response()
         return None
 
-    async def _answer(self, request: web.Request, *, cut: bool) -> web.StreamResponse:
-        parts = request.path.removeprefix("/openai/").removeprefix("v1/").rstrip("/").split("/")
-        deployment: str | None = None
-        if parts[0] == "deployments" and len(parts) > 2:
-            deployment, parts = parts[1], parts[2:]
-        operation = "/".join(parts)
-        if parts[0] in ("files", "batches", "fine_tuning"):
-            return await self._job(request, parts)
-        if parts[0] == "responses" and len(parts) > 1:
-            return await responses.stored(request, self.account, parts[1:])
-        if parts[0] == "models" and request.method == "GET":
-            return web.json_response(
-                {"object": "list", "data": [{"id": n, "object": "model"} for n in self.account.deployments]}
-            )
-        if request.method != "POST" or not self._known(operation):
-            raise Refused(404, "404", "Resource not found")
-        document = await _content(request)
-        chosen = self._deployment(deployment or document.get("model"))
-        if operation in _INFERENCE:
-            return await _INFERENCE[operation](request, self.account, document, chosen, cut=cut)
-        if parts[0] == "images":
-            return await media.images(request, self.account, document, chosen, operation.replace("/", "."))
-        if operation == "audio/speech":
-            return await media.speech(request, self.account, document, chosen)
-        return await media.transcribe(request, self.account, document, chosen, operation.replace("/", "."))
+    async def _kept(self, request: web.Request, parts: list[str], document: dict[str, Any]) -> web.StreamResponse:
+        """What is stored on the account, and the list of its models."""
+        first, rest = parts[0], parts[1:]
+        if first == "files":
+            return await jobs.files(request, self.account, rest, document)
+        if first == "batches":
+            return await jobs.batches(request, self.account, rest, document)
+        if first == "fine_tuning" and rest[:1] == ["jobs"]:
+            return await jobs.fine_tuning(request, self.account, rest[1:], document)
+        if first == "responses" and rest:
+            return await responses.stored(request, self.account, rest)
+        if first in KINDS:
+            return await objects(request, self.account, parts, document)
+        if first == "models" and request.method == "GET":
+            models = [{"id": name, "object": "model"} for name in self.account.deployments]
+            return web.json_response({"object": "list", "data": models})
+        raise Refused(404, "404", "Resource not found")
 
-    async def _job(self, request: web.Request, parts: list[str]) -> web.StreamResponse:
-        content = await _content(request) if request.method == "POST" and request.can_read_body else {}
-        if parts[0] == "files":
-            return await jobs.files(request, self.account, parts[1:], content)
-        if parts[0] == "batches":
-            return await jobs.batches(request, self.account, parts[1:], content)
-        if parts[1:2] != ["jobs"]:
-            raise Refused(404, "404", "Resource not found")
-        return await jobs.fine_tuning(request, self.account, parts[2:], content)
-
-    def _known(self, operation: str) -> bool:
-        media_paths = (
-            "images/generations",
-            "images/edits",
-            "audio/speech",
-            "audio/transcriptions",
-            "audio/translations",
-        )
-        return operation in _INFERENCE or operation in media_paths
-
-    def _deployment(self, name: str | None) -> dict[str, Any]:
-        if not name or name not in self.account.deployments:
-            message = (
-                "The API deployment for this resource does not exist. If you created it within the "
-                "last 5 minutes, please wait a moment and try again."
-            )
-            raise Refused(404, "DeploymentNotFound", message)
+    def _deployment(self, name: str) -> dict[str, Any]:
+        if name not in self.account.deployments:
+            raise unknown_deployment()
         return self.account.deployments[name]
-
-
-async def _content(request: web.Request) -> dict[str, Any]:
-    if request.content_type.startswith("multipart/"):
-        form: dict[str, Any] = {}
-        async for part in await request.multipart():
-            value = await part.read()  # type: ignore[union-attr]
-            name = str(part.name)  # type: ignore[union-attr]
-            if part.filename:  # type: ignore[union-attr]
-                form["filename"] = part.filename  # type: ignore[union-attr]
-            form[name] = bytes(value) if name in ("file", "image", "image[]") else value.decode()
-        return form
-    try:
-        document = json.loads(await request.read())
-    except ValueError:
-        document = None
-    if not isinstance(document, dict):
-        raise Refused(400, None, "We could not parse the JSON body of your request.", type="invalid_request_error")
-    return document

@@ -9,28 +9,36 @@ from typing import Any
 from aiohttp import web
 
 from scripts.local.openai_backends.account import Account
-from scripts.local.openai_backends.replies import FILTER_RESULTS, PROMPT_FILTER, Refused, event, reply, stream
+from scripts.local.openai_backends.refusals import FILTER_RESULTS, INVALID, Refused
+from scripts.local.openai_backends.replies import PROMPT_FILTER, event, reply, stream
+from scripts.local.openai_backends.tiers import answered_tier, judge_length
 from scripts.local.openai_backends.usage import answer_words, chat_usage, token_counts
 
 _INCLUDE_USAGE_SINCE = "2024-09-01"
+_DIMENSIONS = {"text-embedding-3-large": 3072}
 
 
 async def chat(
-    request: web.Request, account: Account, document: dict[str, Any], deployment: dict[str, Any], *, cut: bool
+    request: web.Request, account: Account, document: dict[str, Any], deployment: dict[str, Any]
 ) -> web.StreamResponse:
     """POST …/chat/completions."""
     if not isinstance(document.get("messages"), list):
-        raise Refused(400, None, "'messages' is a required property", type="invalid_request_error", param=None)
+        raise Refused(400, None, "'messages' is a required property", type=INVALID, param=None)
     _judge_options(request, document)
+    tier = answered_tier(document, deployment)
+    judge_length(document, deployment)
     name, model = deployment["name"], f"{deployment['model']}-{deployment['version']}"
     words = answer_words(document)
     usage = chat_usage(token_counts(account, document, model, len(words)))
     streamed = bool(document.get("stream"))
-    account.enter(request.headers, "chat.completions", name, model=model, usage=usage, stream=streamed)
+    account.enter(
+        request.headers, "chat.completions", name, model=model, usage=usage, stream=streamed, serviceTier=tier
+    )
     base = {"id": account.identifier("chatcmpl-"), "created": int(time.time()), "model": model}
     if streamed:
         wanted = bool((document.get("stream_options") or {}).get("include_usage"))
-        return await stream(request, account, name, _chunks(base, words, usage if wanted else None), first=3, cut=cut)
+        chunks = _chunks({**base, "service_tier": tier}, words, usage if wanted else None)
+        return await stream(request, account, name, chunks, first=3)
     message = {"role": "assistant", "content": " ".join(words), "refusal": None}
     choice = {"index": 0, "finish_reason": "stop", "logprobs": None, "message": message}
     return reply(
@@ -40,7 +48,7 @@ async def chat(
             **base,
             "object": "chat.completion",
             "prompt_filter_results": PROMPT_FILTER,
-            "service_tier": "default",
+            "service_tier": tier,
             "system_fingerprint": "fp_local",
             "usage": usage,
         },
@@ -56,10 +64,10 @@ def _judge_options(request: web.Request, document: dict[str, Any]) -> None:
     old = "/openai/v1/" not in request.path and version[:10] < _INCLUDE_USAGE_SINCE
     if old or document.get("data_sources"):
         message = "Unrecognized request argument supplied: stream_options"
-        raise Refused(400, None, message, type="invalid_request_error", param=None)
+        raise Refused(400, None, message, type=INVALID, param=None)
     if not document.get("stream"):
         message = "The 'stream_options' parameter is only allowed when 'stream' is enabled."
-        raise Refused(400, None, message, type="invalid_request_error", param="stream_options")
+        raise Refused(400, None, message, type=INVALID, param="stream_options")
 
 
 def _chunks(base: dict[str, Any], words: list[str], usage: dict[str, Any] | None) -> Iterator[bytes]:
@@ -94,7 +102,7 @@ def _delta(delta: dict[str, Any], finish: str | None = None) -> dict[str, Any]:
 
 
 async def completions(
-    request: web.Request, account: Account, document: dict[str, Any], deployment: dict[str, Any], *, cut: bool
+    request: web.Request, account: Account, document: dict[str, Any], deployment: dict[str, Any]
 ) -> web.StreamResponse:
     """POST …/completions."""
     _judge_options(request, document)
@@ -110,26 +118,30 @@ async def completions(
         wanted = (document.get("stream_options") or {}).get("include_usage")
         events = [event({**base, "choices": [{**choice, "text": f"{word} "}]}) for word in words]
         events += [event({**base, "choices": [], "usage": usage})] if wanted else []
-        return await stream(request, account, name, [*events, b"data: [DONE]\n\n"], first=1, cut=cut)
+        return await stream(request, account, name, [*events, b"data: [DONE]\n\n"], first=1)
     text = {**choice, "text": " ".join(words), "finish_reason": "stop"}
     return reply(account, {**base, "choices": [text], "usage": usage}, name)
 
 
 async def embeddings(
-    request: web.Request, account: Account, document: dict[str, Any], deployment: dict[str, Any], *, cut: bool
+    request: web.Request, account: Account, document: dict[str, Any], deployment: dict[str, Any]
 ) -> web.StreamResponse:
     """POST …/embeddings."""
-    del cut
     texts = document.get("input")
     if not texts:
-        raise Refused(400, None, "'input' is a required property", type="invalid_request_error", param="input")
+        raise Refused(400, None, "'input' is a required property", type=INVALID, param="input")
     count = len(texts) if isinstance(texts, list) and not isinstance(texts[0], int) else 1
     tokens = token_counts(account, document, deployment["model"], 0)["prompt"]
     usage = {"prompt_tokens": tokens, "total_tokens": tokens}
     name = deployment["name"]
     account.enter(request.headers, "embeddings", name, model=deployment["model"], usage=usage, stream=False)
-    vector: Any = [0.25, -0.5, 0.125, 0.75]
+    vector = _vector(int(document.get("dimensions") or _DIMENSIONS.get(deployment["model"], 1536)))
     if document.get("encoding_format") == "base64":
-        vector = base64.b64encode(struct.pack("<4f", *vector)).decode()
+        vector = base64.b64encode(struct.pack(f"<{len(vector)}f", *vector)).decode()
     data = [{"object": "embedding", "index": place, "embedding": vector} for place in range(count)]
     return reply(account, {"object": "list", "data": data, "model": deployment["model"], "usage": usage}, name)
+
+
+def _vector(dimensions: int) -> Any:
+    """Numbers as long as the service writes them, so that a batch of embeddings is as large as a real one."""
+    return [round(((place * 7919) % 2003 - 1001) / 25025.7, 9) for place in range(dimensions)]

@@ -6,7 +6,8 @@ from typing import Any
 from aiohttp import web
 
 from scripts.local.openai_backends.account import Account
-from scripts.local.openai_backends.replies import Refused, headers_of, reply
+from scripts.local.openai_backends.refusals import INVALID, Refused, not_found
+from scripts.local.openai_backends.replies import headers_of, reply
 
 _BATCH_USAGE = {
     "input_tokens": 120,
@@ -22,7 +23,7 @@ async def files(request: web.Request, account: Account, rest: list[str], form: d
     if request.method == "POST":
         content, name = form.get("file"), account.identifier("file-")
         if not isinstance(content, bytes):
-            raise Refused(400, None, "'file' is a required property", type="invalid_request_error", param="file")
+            raise Refused(400, None, "'file' is a required property", type=INVALID, param="file")
         about = {"id": name, "object": "file", "bytes": len(content), "created_at": int(time.time())}
         about |= {
             "filename": form.get("filename", "data.jsonl"),
@@ -48,6 +49,7 @@ async def batches(
 ) -> web.StreamResponse:
     """POST, GET and cancel of batches."""
     if request.method == "POST" and not rest:
+        _found(account.files, str(document.get("input_file_id")), "file")
         batch: dict[str, Any] = {"id": account.identifier("batch_"), "object": "batch", "created_at": int(time.time())}
         batch |= {
             "status": "validating",
@@ -66,6 +68,7 @@ async def fine_tuning(
 ) -> web.StreamResponse:
     """POST, GET and cancel of fine-tuning jobs."""
     if request.method == "POST" and not rest:
+        _found(account.files, str(document.get("training_file")), "file")
         job: dict[str, Any] = {
             "id": account.identifier("ftjob-"),
             "object": "fine_tuning.job",
@@ -104,5 +107,5 @@ async def _job(
 
 def _found(known: dict[str, Any], name: str, kind: str) -> Any:
     if name not in known:
-        raise Refused(404, "notFound", f"No {kind} with id '{name}'.", type="invalid_request_error")
+        raise not_found(kind.capitalize(), name)
     return known[name]

@@ -8,34 +8,52 @@ from aiohttp import web
 
 from scripts.local.gateway.tokens import estimate
 from scripts.local.openai_backends.account import Account
-from scripts.local.openai_backends.replies import Refused, headers_of, reply
+from scripts.local.openai_backends.refusals import INVALID, Refused
+from scripts.local.openai_backends.replies import headers_of, reply
 
-_PIXEL = base64.b64encode(b"\x89PNG\r\n\x1a\n" + bytes(32)).decode()
+_PNG = b"\x89PNG\r\n\x1a\n"
+_LARGE = 2_400_000
+"""Bytes of a picture of high quality: a photograph of 1024 x 1024 points is a PNG of 2 to 4 MB."""
 _IMAGE_TOKENS = {"low": 272, "medium": 1056, "high": 4160, "auto": 1056}
 _BYTES_PER_SECOND = 16000
 TRANSCRIPT = "every call is written down once"
 
 
-async def images(
+async def generate(
+    request: web.Request, account: Account, document: dict[str, Any], deployment: dict[str, Any]
+) -> web.StreamResponse:
+    """POST …/images/generations."""
+    return _images(request, account, document, deployment, "images.generations")
+
+
+async def edit(
+    request: web.Request, account: Account, form: dict[str, Any], deployment: dict[str, Any]
+) -> web.StreamResponse:
+    """POST …/images/edits."""
+    return _images(request, account, form, deployment, "images.edits")
+
+
+def _images(
     request: web.Request,
     account: Account,
     document: dict[str, Any],
     deployment: dict[str, Any],
     operation: str,
-) -> web.StreamResponse:
-    """POST …/images/generations and …/images/edits: gpt-image reports tokens, DALL·E nothing."""
+) -> web.Response:
+    """gpt-image reports tokens, DALL·E nothing."""
     prompt = str(document.get("prompt", ""))
     if not prompt:
-        raise Refused(400, None, "'prompt' is a required property", type="invalid_request_error", param="prompt")
+        raise Refused(400, None, "'prompt' is a required property", type=INVALID, param="prompt")
     count, model, name = int(document.get("n") or 1), deployment["model"], deployment["name"]
+    quality = str(document.get("quality", "auto"))
     answer: dict[str, Any] = {
         "created": int(time.time()),
-        "data": [{"b64_json": _PIXEL} for _ in range(count)],
+        "data": [{"b64_json": _picture(quality)}] * count,
     }
     usage = None
     if model.startswith("gpt-image"):
         text, image = estimate(prompt), 323 if operation == "images.edits" else 0
-        out = count * _IMAGE_TOKENS.get(str(document.get("quality", "auto")), 1056)
+        out = count * _IMAGE_TOKENS.get(quality, 1056)
         usage = {
             "input_tokens": text + image,
             "input_tokens_details": {"text_tokens": text, "image_tokens": image},
@@ -49,6 +67,10 @@ async def images(
         }
     account.enter(request.headers, operation, name, model=model, usage=usage, stream=False, images=count)
     return reply(account, answer, name)
+
+
+def _picture(quality: str) -> str:
+    return base64.b64encode(_PNG + bytes(_LARGE if quality == "high" else 32)).decode()
 
 
 async def speech(
@@ -70,12 +92,26 @@ async def speech(
 
 
 async def transcribe(
-    request: web.Request, account: Account, form: dict[str, Any], deployment: dict[str, Any], operation: str
+    request: web.Request, account: Account, form: dict[str, Any], deployment: dict[str, Any]
 ) -> web.StreamResponse:
-    """POST …/audio/transcriptions and …/translations: whisper bills seconds, gpt-4o-transcribe tokens."""
+    """POST …/audio/transcriptions."""
+    return _text(request, account, form, deployment, "audio.transcriptions")
+
+
+async def translate(
+    request: web.Request, account: Account, form: dict[str, Any], deployment: dict[str, Any]
+) -> web.StreamResponse:
+    """POST …/audio/translations."""
+    return _text(request, account, form, deployment, "audio.translations")
+
+
+def _text(
+    request: web.Request, account: Account, form: dict[str, Any], deployment: dict[str, Any], operation: str
+) -> web.Response:
+    """Whisper bills seconds, gpt-4o-transcribe tokens."""
     audio, name, model = form.get("file"), deployment["name"], deployment["model"]
     if not isinstance(audio, bytes):
-        raise Refused(400, None, "'file' is a required property", type="invalid_request_error", param="file")
+        raise Refused(400, None, "'file' is a required property", type=INVALID, param="file")
     seconds = max(1, len(audio) // _BYTES_PER_SECOND)
     usage: dict[str, Any] = {"type": "duration", "seconds": seconds}
     if model != "whisper":

@@ -3,12 +3,14 @@
 import asyncio
 import json
 import uuid
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from typing import Any
 
 from aiohttp import web
 
 from scripts.local.openai_backends.account import Account
+from scripts.local.openai_backends.faults import Fault
+from scripts.local.openai_backends.refusals import FILTER_RESULTS, Refused
 
 _REGION_NAMES = {
     "swedencentral": "Sweden Central",
@@ -16,23 +18,15 @@ _REGION_NAMES = {
     "eastus2": "East US 2",
     "westus3": "West US 3",
 }
-_SAFE = {"filtered": False, "severity": "safe"}
-FILTER_RESULTS = {"hate": _SAFE, "self_harm": _SAFE, "sexual": _SAFE, "violence": _SAFE}
 PROMPT_FILTER = [{"prompt_index": 0, "content_filter_results": FILTER_RESULTS}]
-
-
-class Refused(Exception):
-    """An error answer of the service."""
-
-    def __init__(self, status: int, code: str | None, message: str, /, **more: Any) -> None:
-        super().__init__(message)
-        self.status = status
-        self.document = {"error": {"code": code, "message": message, **more}}
+FAULT = web.RequestKey("fault", Fault)
+_MORE = web.RequestKey("more headers", dict)
 
 
 def headers_of(account: Account, deployment: str = "") -> dict[str, str]:
     """The headers that every answer of an account carries."""
     capacity = account.deployments.get(deployment, {}).get("capacity", 100) * 1000
+    named = {"x-ms-deployment-name": deployment} if deployment else {}
     return {
         "x-ms-region": _REGION_NAMES.get(account.region, account.region),
         "apim-request-id": str(uuid.uuid4()),
@@ -40,7 +34,18 @@ def headers_of(account: Account, deployment: str = "") -> dict[str, str]:
         "x-ratelimit-remaining-tokens": str(capacity - 100),
         "x-ratelimit-limit-tokens": str(capacity),
         "strict-transport-security": "max-age=31536000; includeSubDomains; preload",
+        **named,
     }
+
+
+def add_headers(request: web.Request, **headers: str) -> None:
+    """Let whatever answers this request carry these headers, too."""
+    request[_MORE] = {**request.get(_MORE, {}), **{name.replace("_", "-"): value for name, value in headers.items()}}
+
+
+async def send_added_headers(request: web.Request, answer: web.StreamResponse) -> None:
+    """What `add_headers` asked for, just before an answer begins."""
+    answer.headers.update(request.get(_MORE, {}))
 
 
 def reply(account: Account, document: Any, deployment: str = "", status: int = 200) -> web.Response:
@@ -48,21 +53,11 @@ def reply(account: Account, document: Any, deployment: str = "", status: int = 2
     return web.json_response(document, status=status, headers=headers_of(account, deployment))
 
 
-def error_reply(account: Account, refused: Refused, **headers: str) -> web.Response:
+def error_reply(account: Account, refused: Refused) -> web.Response:
     """An error answer."""
-    more = {**headers_of(account), **headers}
-    return web.json_response(refused.document, status=refused.status, headers=more)
-
-
-def content_filtered() -> Refused:
-    """What the service answers to a prompt that its filter stops."""
-    hit = {**FILTER_RESULTS, "violence": {"filtered": True, "severity": "medium"}}
-    message = (
-        "The response was filtered due to the prompt triggering Azure OpenAI's content management policy. "
-        "Please modify your prompt and retry."
+    return web.json_response(
+        refused.document, status=refused.status, headers={**headers_of(account), **refused.headers}
     )
-    inner = {"code": "ResponsibleAIPolicyViolation", "content_filter_result": hit}
-    return Refused(400, "content_filter", message, type=None, param="prompt", status=400, innererror=inner)
 
 
 def event(document: Any, name: str | None = None) -> bytes:
@@ -72,22 +67,30 @@ def event(document: Any, name: str | None = None) -> bytes:
 
 
 async def stream(
-    request: web.Request, account: Account, deployment: str, events: Iterable[bytes], *, first: int, cut: bool
+    request: web.Request,
+    account: Account,
+    deployment: str,
+    events: Iterable[bytes],
+    *,
+    first: int,
+    ended: Callable[[], None] | None = None,
 ) -> web.StreamResponse:
     """Send events; after `first` of them a held stream waits, and one that is to be cut ends."""
+    fault, released = request[FAULT], account.faults.released
     headers = {**headers_of(account, deployment), "Content-Type": "text/event-stream; charset=utf-8"}
     answer = web.StreamResponse(headers=headers)
     await answer.prepare(request)
-    faults = account.faults
     for place, data in enumerate(events, 1):
         await answer.write(data)
         if place == first:
-            if faults.hold:
-                await faults.released.wait()
-            if cut:
+            if fault.hold:
+                await released.wait()
+            if fault.mode == "cut":
                 await asyncio.sleep(0)
                 assert request.transport
                 request.transport.abort()
                 return answer
+    if ended:
+        ended()
     await answer.write_eof()
     return answer

@@ -1,6 +1,7 @@
 """Starts a listener per simulated account."""
 
-from collections.abc import AsyncIterator
+import time
+from collections.abc import AsyncIterator, Callable
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -20,7 +21,7 @@ class Backends:
     origins: dict[str, str]
 
 
-def accounts_of(config: Path) -> list[Account]:
+def accounts_of(config: Path, clock: Callable[[], float] = time.time) -> list[Account]:
     """The accounts that `deployments.yaml` in `config` defines."""
     document = yaml.safe_load((config / "deployments.yaml").read_text("utf-8"))
     sets = document["deploymentSets"]
@@ -29,15 +30,16 @@ def accounts_of(config: Path) -> list[Account]:
             entry["account"],
             entry["region"],
             {deployment["name"]: deployment for deployment in sets[entry["deployments"]]},
+            clock=clock,
         )
         for entry in document["accounts"]
     ]
 
 
 @asynccontextmanager
-async def serve(config: Path, port: int = 0) -> AsyncIterator[Backends]:
+async def serve(config: Path, port: int = 0, clock: Callable[[], float] = time.time) -> AsyncIterator[Backends]:
     """Run every account, on consecutive ports from `port`, or on free ones."""
-    accounts = accounts_of(config)
+    accounts = accounts_of(config, clock)
     async with AsyncExitStack() as stack:
         origins = {}
         for place, account in enumerate(accounts):
