@@ -24,7 +24,7 @@ from scripts.local.listening import listening
 from scripts.local.tokens import TENANT, load_signer
 
 ROOT = Path(__file__).parents[1]
-CHAT = {"model": "gpt-4o", "messages": [{"role": "user", "content": "How many calls can one gateway carry?"}]}
+CHAT = {"model": "gpt-5.4", "messages": [{"role": "user", "content": "How many calls can one gateway carry?"}]}
 REGION = "swedencentral"
 
 

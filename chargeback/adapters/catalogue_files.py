@@ -3,7 +3,7 @@
 The same documents are stored as JSON, so that a month can be rated again with the catalogue of its time.
 """
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 
 from chargeback.adapters.books_document import calendar_of
@@ -29,12 +29,22 @@ class _Account(Record, frozen=True):
     deployments: str
 
 
-class _Deployed(Record, frozen=True):
+class _Served(Record, frozen=True):
+    """What a deployment is, or was."""
+
     name: str
     model: str
     version: str
     type: DeploymentType
+
+
+class _Deployed(_Served, frozen=True):
     capacity: int
+
+
+class _Former(Record, frozen=True):
+    accounts: list[str]
+    deployments: list[_Served]
 
 
 def load_catalogue(folder: Path) -> Catalogue:
@@ -78,39 +88,57 @@ def from_documents(documents: Mapping[str, object], *, thorough: bool = False) -
 
 
 def _deployments(document: object, faults: list[str]) -> dict[str, dict[str, Deployment]]:
-    top = sections(document, ("accounts", "deploymentSets"), faults)
+    top = sections(document, ("accounts", "deploymentSets"), faults, optional=("formerDeployments",))
     raw_sets = top["deploymentSets"] if isinstance(top["deploymentSets"], dict) else {}
     sets = {name: list(each(raw, _Deployed, f"deploymentSets.{name}", faults)) for name, raw in raw_sets.items()}
-    for deployed in sets.values():
-        _refuse_twins([(f"{place}.name", one.name) for place, one in deployed], faults)
     accounts = list(each(top["accounts"], _Account, "accounts", faults))
     _refuse_twins([(f"{place}.account", one.account) for place, one in accounts], faults)
     for place, account in accounts:
         if account.deployments not in sets:
             faults.append(f"{place}.deployments: {account.deployments!r} is not under deploymentSets")
+    former = _former(top["formerDeployments"], {account.account for _, account in accounts}, faults)
+    for name, deployed in sets.items():
+        users = [account.account for _, account in accounts if account.deployments == name]
+        ended = [pair for user in users for pair in former.get(user, [])]
+        _refuse_twins([(f"{place}.name", one.name) for place, one in deployed], faults, [one.name for _, one in ended])
     return {
         account.account.casefold(): {
-            one.name.casefold(): _deployment(account, one) for _, one in sets.get(account.deployments, [])
+            one.name.casefold(): _deployment(account, one)
+            for _, one in (*former.get(account.account, []), *sets.get(account.deployments, []))
         }
         for _, account in accounts
     }
 
 
-def _deployment(account: _Account, deployed: _Deployed) -> Deployment:
+def _former(raw: object, accounts: set[str], faults: list[str]) -> dict[str, list[tuple[str, _Served]]]:
+    """What each account had, with the places: the books still rate its usage, and nothing is deployed for it."""
+    found: dict[str, list[tuple[str, _Served]]] = {}
+    for place, former in each(raw or [], _Former, "formerDeployments", faults):
+        for name in former.accounts:
+            if name not in accounts:
+                faults.append(f"{place}.accounts: {name!r} is not under accounts")
+            listed = found.setdefault(name, [])
+            listed.extend((f"{place}.deployments[{index}]", one) for index, one in enumerate(former.deployments))
+    for listed in found.values():
+        _refuse_twins([(f"{place}.name", one.name) for place, one in listed], faults)
+    return found
+
+
+def _deployment(account: _Account, served: _Served) -> Deployment:
     return Deployment(
         account=account.account,
         region=account.region,
         geography=account.geography,
-        name=deployed.name,
-        model=deployed.model,
-        version=deployed.version,
-        type=deployed.type,
+        name=served.name,
+        model=served.model,
+        version=served.version,
+        type=served.type,
     )
 
 
-def _refuse_twins(names: list[tuple[str, str]], faults: list[str]) -> None:
+def _refuse_twins(names: list[tuple[str, str]], faults: list[str], known: Iterable[str] = ()) -> None:
     """Azure compares these names without regard to case."""
-    seen: set[str] = set()
+    seen = {name.casefold() for name in known}
     for place, name in names:
         if not name or name.casefold() in seen:
             faults.append(f"{place}: {name!r} is empty or there twice")

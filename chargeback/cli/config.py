@@ -24,8 +24,9 @@ Folder = Annotated[Path, typer.Option("--config-dir", envvar="CONFIG_DIR", help=
 
 @app.command()
 def validate(config_dir: Folder = DEPLOYED_CONFIG) -> None:
-    """Check rate card, deployments, cost centres, books, shared costs and budgets; names every fault and its place."""
+    """Check all files of the folder, which belong together; names every fault and its place."""
     from chargeback.adapters.catalogue_files import load_catalogue
+    from chargeback.adapters.models_file import notes_on_models
     from chargeback.adapters.retail_meters import retail_meter_faults
     from chargeback.adapters.terms_files import load_terms
     from chargeback.domain.coverage import without_price
@@ -44,6 +45,8 @@ def validate(config_dir: Folder = DEPLOYED_CONFIG) -> None:
             f" (version {each.version}) as {each.type} in {each.region} now: its usage would be unpriced",
             err=True,
         )
+    for note in notes_on_models(config_dir, datetime.now(UTC).date()):
+        typer.echo(f"warning: deployments.yaml: {note}", err=True)
     typer.echo(
         f"{config_dir}: valid, {len(catalogue.prices)} prices in {catalogue.currency}, digest {catalogue.digest[:12]};"
         f" {len(terms.shared_costs)} shared costs, {len(terms.budgets)} budgets, digest {terms.digest[:12]}"

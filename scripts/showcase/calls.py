@@ -54,28 +54,28 @@ class Team:
 
         def chat() -> str:
             answer = self.azure.chat.completions.with_raw_response.create(
-                model="gpt-4o", messages=message, extra_headers=headers
+                model="gpt-5.4", messages=message, extra_headers=headers
             )
             assert answer.parse().usage
             return region_of(answer.headers)
 
         def chat_stream() -> str:
             with self.azure.chat.completions.with_streaming_response.create(
-                model="gpt-4o-mini", messages=message, stream=True, extra_headers=headers
+                model="gpt-5.4-mini", messages=message, stream=True, extra_headers=headers
             ) as answer:
                 assert sum(line.startswith("data:") for line in answer.iter_lines()) > 1
                 return region_of(answer.headers)
 
         def response() -> str:
             answer = self.v1.responses.with_raw_response.create(
-                model="gpt-4.1", input="Count to three.", extra_headers=headers
+                model="gpt-5.5", input="Count to three.", extra_headers=headers
             )
             assert answer.parse().usage
             return region_of(answer.headers)
 
         def response_stream() -> str:
             with self.v1.responses.with_streaming_response.create(
-                model="gpt-5-mini", input="Count to three.", stream=True, extra_headers=headers
+                model="gpt-5.4-nano", input="Count to three.", stream=True, extra_headers=headers
             ) as answer:
                 assert any("response.completed" in line for line in answer.iter_lines())
                 return region_of(answer.headers)

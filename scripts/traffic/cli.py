@@ -26,7 +26,7 @@ EXAMPLES = """\
 examples:
   scripts/trace-events trace.csv | .venv/bin/python -m chargeback ingest -
   scripts/trace-events trace.csv --month 2026-10 --stretch --repeat 20 --output events.ndjson
-  scripts/trace-events trace.csv --subscription search:3,legal --model gpt-4o,gpt-4o-mini:4 --cached-share 0.4
+  scripts/trace-events trace.csv --subscription search:3,legal --model gpt-5.4,gpt-5.4-mini:4 --cached-share 0.4
 """
 
 
@@ -76,9 +76,9 @@ def _parser() -> argparse.ArgumentParser:
     add(
         "--model",
         type=_choices,
-        default=[Choice("gpt-4o", 1)],
+        default=[Choice("gpt-5.4", 1)],
         metavar=choices,
-        help="deployments (default: gpt-4o)",
+        help="deployments (default: gpt-5.4)",
     )
     add("--backend", type=_choices, default=[], metavar=choices, help=_BACKEND_HELP)
     add("--cached-share", type=_share, default=0.0, metavar="0..1", help=_CACHED_HELP)

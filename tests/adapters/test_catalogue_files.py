@@ -190,3 +190,25 @@ def test_a_missing_file_is_named(folder: Path) -> None:
 
     with pytest.raises(InvalidConfig, match=r"deployments\.yaml: there is no such file in "):
         load_catalogue(folder)
+
+
+def test_usage_of_a_former_deployment_is_still_rated_and_none_is_made_for_it(folder: Path) -> None:
+    deployments = folder / "deployments.yaml"
+    catalogue = load_catalogue(folder)
+    former = catalogue.deployment("oai-eastus2", "gpt-4o")
+
+    assert former is not None
+    assert (former.type, former.version) == ("GlobalStandard", "2024-11-20")
+    text = deployments.read_text()
+    again = text.replace(
+        "deploymentSets:\n  swedencentral:\n",
+        "deploymentSets:\n  swedencentral:\n"
+        '    - {name: GPT-4o, model: gpt-4o, version: "1", type: Standard, capacity: 1}\n',
+        1,
+    )
+    deployments.write_text(again)
+    with pytest.raises(InvalidConfig, match="'GPT-4o' is empty or there twice"):
+        load_catalogue(folder)
+    deployments.write_text(text.replace("accounts: [oai-eastus2, oai-westus3]", "accounts: [nobody]", 1))
+    with pytest.raises(InvalidConfig, match=r"formerDeployments\[1\]\.accounts: 'nobody' is not under accounts"):
+        load_catalogue(folder)

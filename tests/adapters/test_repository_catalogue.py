@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 
 from chargeback.adapters.catalogue_files import load_catalogue
+from chargeback.adapters.models_file import load_models
 from chargeback.domain.catalogue import Deployment, DeploymentType
 from chargeback.domain.meters import Meter
 from tests.builders import NOW
@@ -16,24 +17,26 @@ CONFIG = Path(__file__).parents[2] / "config"
 CATALOGUE = load_catalogue(CONFIG)
 DEPLOYMENTS = [each for names in CATALOGUE.deployments.values() for each in names.values()]
 
-CHAT = (Meter.INPUT, Meter.CACHED_INPUT, Meter.OUTPUT, Meter.REASONING)
-USED_FOR = {
-    "text-embedding-3-large": (Meter.INPUT,),
-    "gpt-image-1": (Meter.INPUT, Meter.INPUT_IMAGE, Meter.OUTPUT_IMAGE),
-    "whisper": (Meter.AUDIO_SECONDS,),
-    "gpt-4o-transcribe": (Meter.INPUT, Meter.INPUT_AUDIO, Meter.OUTPUT),
-    "tts": (Meter.CHARACTERS,),
-}
+MODELS = load_models(CONFIG)
 
 
 @pytest.mark.parametrize("deployment", DEPLOYMENTS, ids=lambda each: f"{each.account}/{each.name}")
-def test_every_deployment_has_prices_for_what_it_is_used_for(deployment: Deployment) -> None:
-    line = usage_line(model="", deployment=deployment.name, backend=f"{deployment.account}-a1b2c3.openai.azure.com")
+def test_every_deployment_has_prices_for_what_it_is_billed_by(deployment: Deployment) -> None:
+    model = MODELS.find(deployment.model, deployment.version)
+    assert model is not None
+    tiers = set(model.tiers) - (set() if deployment.type is DeploymentType.GLOBAL_STANDARD else {"flex"})
 
-    for meter in USED_FOR.get(deployment.model, CHAT):
-        price = CATALOGUE.price(line, meter, datetime(2026, 11, 1, tzinfo=UTC))
+    for tier in tiers:
+        line = usage_line(
+            model="",
+            deployment=deployment.name,
+            backend=f"{deployment.account}-a1b2c3.openai.azure.com",
+            service_tier=tier,
+        )
+        for meter in model.meters:
+            price = CATALOGUE.price(line, Meter(meter), datetime(2026, 11, 1, tzinfo=UTC))
 
-        assert price.per_million > 0
+            assert price.per_million > 0
 
 
 def test_the_price_cut_of_o3_holds_from_its_hour_and_not_before() -> None:

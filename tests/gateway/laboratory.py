@@ -20,6 +20,7 @@ from scripts.local.gateway.server import application
 from scripts.local.listening import listening
 from scripts.local.openai_backends.faults import Faults
 from scripts.local.openai_backends.serve import serve as serve_accounts
+from tests.company import CONFIG
 from tests.gateway.stand_ins import TENANT, echo, identity
 
 ROOT = Path(__file__).parents[2]
@@ -129,13 +130,13 @@ class Laboratory:
         self.mono = Mono(compile_expressions(expressions))
         await self.mono.start()
         self.stack.push_async_callback(self.mono.stop)
-        self.accounts = await self.stack.enter_async_context(serve_accounts(ROOT / "config"))
+        self.accounts = await self.stack.enter_async_context(serve_accounts(CONFIG))
         self.identity = await self.stack.enter_async_context(listening(identity()))
         self.echo = await self.stack.enter_async_context(listening(echo(self.seen)))
         self.session = await self.stack.enter_async_context(aiohttp.ClientSession())
 
     def _values(self) -> dict[str, str]:
-        return load_config(ROOT / "config", ROOT, "swedencentral").named_values
+        return load_config(CONFIG, ROOT, "swedencentral").named_values
 
     async def gateway(self, declared: Document) -> tuple[Gateway, str]:
         """The running gateway of a document, and its base URL."""
@@ -149,7 +150,7 @@ class Laboratory:
                 "clock": self.clock,
                 **declared.options,
             }
-            config = load_config(ROOT / "config", ROOT, "swedencentral", **options)
+            config = load_config(CONFIG, ROOT, "swedencentral", **options)
             config.keys = {f"key-of-{name}": name for name in config.subscriptions}
             gateway = Gateway(config, self.policies[declared], self.mono)
             gateway.sleep = self._sleep

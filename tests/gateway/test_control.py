@@ -1,16 +1,15 @@
 """Simulated accounts are controlled and asked over HTTP while they run."""
 
 import asyncio
-from pathlib import Path
 from typing import Any
 
 import aiohttp
 
 from scripts.local.openai_backends.faults import MODES
 from scripts.local.openai_backends.serve import serve
+from tests.company import CONFIG
 from tests.gateway.stand_ins import token
 
-CONFIG = Path(__file__).parents[2] / "config"
 HOST = "oai-eastus2.openai.azure.com"
 CHAT = {"model": "gpt-4o", "messages": [{"role": "user", "content": "hi"}]}
 

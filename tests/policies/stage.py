@@ -29,6 +29,7 @@ from scripts.local.gateway.serve import serve as serve_gateway
 from scripts.local.listening import listening
 from scripts.local.openai_backends.serve import Backends
 from scripts.local.openai_backends.serve import serve as serve_backends
+from tests.company import CONFIG
 from tests.domain.catalogues import catalogue
 from tests.policies.world import ROOT, Loop
 
@@ -60,7 +61,7 @@ class Stage:
         self.loop.run(self._stack.aclose())
 
     async def _start(self) -> None:
-        accounts = serve_backends(ROOT / "config", clock=lambda: time.time() + self.ahead)
+        accounts = serve_backends(CONFIG, clock=lambda: time.time() + self.ahead)
         self.backends = await self._stack.enter_async_context(accounts)
         app = web.Application()
         app.router.add_post("/api/events", self._topic)
@@ -73,7 +74,7 @@ class Stage:
         self.running = await self._stack.enter_async_context(
             serve_gateway(
                 ROOT / "apim-policies",
-                ROOT / "config",
+                CONFIG,
                 self.folder,
                 logs_tls=tls,
                 hosts={**self.backends.origins, "usage-topic.invalid": f"http://127.0.0.1:{port}"},

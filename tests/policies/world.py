@@ -23,6 +23,7 @@ from scripts.local.gateway.mono import Mono
 from scripts.local.gateway.server import application
 from scripts.named_values import load_config as definitions
 from scripts.named_values import named_values, pools
+from tests.company import CONFIG
 
 ROOT = Path(__file__).parents[2]
 KEYS = {"key-search": "search", "key-support": "support", "key-legal": "legal", "key-research": "research"}
@@ -113,7 +114,7 @@ class Engines:
         """Policies and process for these named values."""
         key = tuple(sorted(values.items()))
         if key not in self._known:
-            config = definitions(ROOT / "config")
+            config = definitions(CONFIG)
             backends = {account["account"] for account in config["accounts"]} | set(pools(config))
             policies, assembly = prepare(ROOT / "apim-policies", values, backends, self._cache)
             mono = Mono(assembly)
@@ -143,12 +144,12 @@ class World:
         self._key = signing_key(1)
         self._runners: list[web.AppRunner] = []
         own = {"tenant_id": TENANT, "audience": AUDIENCE, **own}
-        self.policies, mono = engines.get(named_values(definitions(ROOT / "config"), **own))
+        self.policies, mono = engines.get(named_values(definitions(CONFIG), **own))
         self.around = self._serve(self._surroundings())
         origin = f"http://127.0.0.1:{self.around}"
         hosts = {f"{account}.openai.azure.com": origin for account in (*EU, *US)}
         self.config = load_config(
-            ROOT / "config",
+            CONFIG,
             ROOT / "apim-policies",
             region,
             values=own,

@@ -39,8 +39,8 @@ def test_each_row_becomes_an_event_with_its_tokens(tmp_path: Path) -> None:
     ]
     assert {event.phase for event in found} == {Phase.FINAL}
     line = found[0].line
-    assert (line.subscription, line.product, line.deployment) == ("legal", "eu-resident", "gpt-4o")
-    assert (line.model, line.backend) == ("gpt-4o-2024-11-20", "oai-swedencentral.openai.azure.com")
+    assert (line.subscription, line.product, line.deployment) == ("legal", "eu-resident", "gpt-5.4")
+    assert (line.model, line.backend) == ("gpt-5.4-2026-03-05", "oai-swedencentral.openai.azure.com")
 
 
 def test_the_same_command_gives_the_same_bytes_and_another_seed_other_calls(tmp_path: Path) -> None:
@@ -129,7 +129,7 @@ def test_a_bad_row_is_refused_with_its_line(
             "subscription 'nobody' is not in gateway.yaml; there are search, support",
         ),
         ("--model", "gpt-9", "deployment 'gpt-9' is not at oai-swedencentral"),
-        ("--backend", "elsewhere", "deployment 'gpt-4o' is not at elsewhere in deployments.yaml"),
+        ("--backend", "elsewhere", "deployment 'gpt-5.4' is not at elsewhere in deployments.yaml"),
         ("--config", "/nowhere", "rate-card.yaml: there is no such file in /nowhere"),
     ],
 )

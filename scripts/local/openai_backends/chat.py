@@ -25,6 +25,7 @@ async def chat(
     if not isinstance(document.get("messages"), list):
         raise Refused(400, None, "'messages' is a required property", type=INVALID, param=None)
     _judge_options(request, document)
+    _judge_limit(document, deployment["model"])
     tier = answered_tier(document, deployment)
     judge_length(document, deployment)
     name, model = deployment["name"], f"{deployment['model']}-{deployment['version']}"
@@ -68,6 +69,15 @@ def _judge_options(request: web.Request, document: dict[str, Any]) -> None:
     if not document.get("stream"):
         message = "The 'stream_options' parameter is only allowed when 'stream' is enabled."
         raise Refused(400, None, message, type=INVALID, param="stream_options")
+
+
+def _judge_limit(document: dict[str, Any], model: str) -> None:
+    """Reasoning models refuse the older name: https://learn.microsoft.com/azure/foundry/openai/how-to/reasoning."""
+    if "max_tokens" in document and model.startswith(("gpt-5", "gpt-6", "o1", "o3", "o4")):
+        message = (
+            "Unsupported parameter: 'max_tokens' is not supported with this model. Use 'max_completion_tokens' instead."
+        )
+        raise Refused(400, "unsupported_parameter", message, type=INVALID, param="max_tokens")
 
 
 def _chunks(base: dict[str, Any], words: list[str], usage: dict[str, Any] | None) -> Iterator[bytes]:
