@@ -11,9 +11,9 @@ import pytest
 import yaml
 
 from scripts.local.openai_backends.serve import serve
+from tests.company import CONFIG
 from tests.gateway.laboratory import Clock
 from tests.gateway.stand_ins import token
-from tests.gateway.test_control import CONFIG
 
 HOME, AWAY = "oai-swedencentral", "oai-francecentral"
 TWO_MEBIBYTES = 2 * 1024 * 1024
@@ -234,7 +234,7 @@ def provisioned(folder: Path, **more: Any) -> Path:
     """The repository's accounts, with a provisioned gpt-4.1 beside the others."""
     document = yaml.safe_load((CONFIG / "deployments.yaml").read_text())
     own = {"name": "gpt-4.1-ptu", "model": "gpt-4.1", "version": "2025-04-14", "type": "DataZoneProvisionedManaged"}
-    document["deploymentSets"]["eu"].append({**own, "capacity": 50, **more})
+    document["deploymentSets"][HOME].append({**own, "capacity": 50, **more})
     (folder / "deployments.yaml").write_text(yaml.safe_dump(document))
     return folder
 
