@@ -162,6 +162,8 @@ type breakerConfig = {
   acceptRetryAfter: bool
   @description('Required. Statuses that count as refusals.')
   statusCodeRanges: { min: int, max: int }[]
+  @description('Required. Reasons of a call without an answer that count as refusals.')
+  errorReasons: string[]
 }
 
 @export()

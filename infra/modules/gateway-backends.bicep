@@ -39,7 +39,7 @@ resource backend 'Microsoft.ApiManagement/service/backends@2024-05-01' = [
               count: circuitBreaker.count
               interval: circuitBreaker.interval
               statusCodeRanges: circuitBreaker.statusCodeRanges
-              errorReasons: ['Server errors']
+              errorReasons: circuitBreaker.errorReasons
             }
           }
         ]

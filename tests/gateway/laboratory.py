@@ -190,6 +190,11 @@ class Laboratory:
             body = await answer.read()
             return Answer(answer.status, dict(answer.headers), body, answer.reason or "")
 
+    async def connect(self, url: str) -> tuple[asyncio.StreamReader, asyncio.StreamWriter]:
+        """A bare connection, for what no client would send."""
+        host, _, port = url.rpartition("/")[2].partition(":")
+        return await asyncio.open_connection(host, int(port))
+
     def chat(self, declared: Document, **more: Any) -> Answer:
         """A chat completion through the gateway of a document."""
         body = {"model": "gpt-4o", "messages": [{"role": "user", "content": "hello"}], **more}

@@ -1,5 +1,6 @@
 """Control flow: choose, retry, wait, limits on concurrency, return-response, fragments, errors."""
 
+from scripts.local.gateway.readings import Readings
 from tests.gateway.laboratory import ECHO, FORWARD, Laboratory, document, reports
 
 CHOOSE = document(
@@ -43,7 +44,7 @@ CONDITION = "@(context.Response == null || context.Response.StatusCode >= 500)".
 NO_ANSWER = f'<retry count="2" interval="0" condition="{CONDITION}">{FORWARD}</retry>'
 TOLD = reports("context.LastError.Source", "context.LastError.Reason", "context.LastError.Section")
 UNREACHABLE = document(NOWHERE, NO_ANSWER, on_error=TOLD)
-UNREACHABLE_NULL = document(NOWHERE, NO_ANSWER, on_error=TOLD, null_response_on_failure=True)
+UNREACHABLE_NULL = document(NOWHERE, NO_ANSWER, on_error=TOLD, readings=Readings(failed_attempt="null"))
 STATUS_TO_OUTBOUND = document(
     outbound=reports('"outbound"', "context.Response.StatusCode"), on_error=reports('"on-error"')
 )

@@ -1,4 +1,4 @@
-"""Limits and identity: rates, quotas, tokens, addresses, headers, CORS, tokens of callers, keys."""
+"""Limits and identity: rates, quotas, tokens, addresses, headers, tokens of callers, keys."""
 
 from scripts.local.gateway.limits import period_end
 from tests.gateway.laboratory import SIGN_IN, Laboratory, document, reports
@@ -28,11 +28,6 @@ FORBIDDEN = document('<ip-filter action="forbid"><address>127.0.0.1</address></i
 CHECKED = document(
     """<check-header name="X-Kind" failed-check-httpcode="400" failed-check-error-message="what kind?"
     ignore-case="true"><value>Good</value></check-header>"""
-)
-CORS = document(
-    """<cors allow-credentials="false"><allowed-origins><origin>https://app.test</origin></allowed-origins>
-    <allowed-methods preflight-result-max-age="300"><method>POST</method></allowed-methods>
-    <allowed-headers><header>api-key</header></allowed-headers></cors>"""
 )
 ENTRA = document(
     f"""<validate-azure-ad-token tenant-id="{TENANT}" output-token-variable-name="jwt"
@@ -118,23 +113,6 @@ def test_a_required_header_is_checked(lab: Laboratory) -> None:
     assert lab.call(CHECKED, headers={"X-Kind": "good"}).status == 200
     assert lab.call(CHECKED, headers={"X-Kind": "bad"}).status == 400
     assert lab.call(CHECKED).json["message"] == "what kind?"
-
-
-def test_a_preflight_is_answered_by_the_gateway(lab: Laboratory) -> None:
-    asked = {"Origin": "https://app.test", "Access-Control-Request-Method": "POST"}
-
-    answer = lab.call(CORS, "OPTIONS", headers=asked)
-
-    assert answer.headers["Access-Control-Allow-Origin"] == "https://app.test"
-    assert answer.headers["Access-Control-Max-Age"] == "300"
-    assert lab.seen == []
-
-
-def test_an_answer_to_a_browser_names_its_origin(lab: Laboratory) -> None:
-    answer = lab.call(CORS, headers={"Origin": "https://app.test"})
-
-    assert answer.headers["Access-Control-Allow-Origin"] == "https://app.test"
-    assert len(lab.seen) == 1
 
 
 def entra(lab: Laboratory, **claims: object) -> tuple[int, str | None]:

@@ -121,6 +121,31 @@ def test_the_preflight_of_an_allowed_origin_is_answered_and_is_no_call(make_worl
     assert world.seen == []
 
 
+@pytest.mark.parametrize("method", ["GET", "POST"])
+def test_a_call_from_a_foreign_origin_is_answered_and_accounted(world: World, method: str) -> None:
+    answer = world.client.request(
+        method, "/v1/models", headers={"Origin": "app://desktop", "api-key": "key-search"}, content=b""
+    )
+
+    assert (answer.status_code, answer.content != b"") == (200, True)
+    assert "Access-Control-Allow-Origin" not in answer.headers
+    assert world.event()["data"]["subscriptionId"] == "search"
+
+
+def test_a_form_that_repeats_its_model_costs_the_gateway_little(world: World) -> None:
+    """A pattern that is quadratic in this body held a gateway for ten minutes, before any limit."""
+    body = b"name=model\n" * 12_000
+
+    answer = world.client.post(
+        "/v1/audio/transcriptions",
+        content=body,
+        headers={"api-key": "key-search", "Content-Type": "multipart/form-data; boundary=x"},
+    )
+
+    assert answer.status_code == 200
+    assert world.seen[0].body == body
+
+
 @pytest.mark.parametrize(("origin", "allowed"), [("https://app.example", True), ("https://evil.example", False)])
 def test_only_the_allowed_origin_may_read_the_answer(make_world: MakeWorld, origin: str, *, allowed: bool) -> None:
     world = make_world(cors_origin="https://app.example")

@@ -20,6 +20,7 @@ from cryptography.hazmat.primitives.asymmetric import rsa
 from scripts.local.gateway.config import load_config
 from scripts.local.gateway.gateway import Gateway, prepare
 from scripts.local.gateway.mono import Mono
+from scripts.local.gateway.readings import Readings
 from scripts.local.gateway.server import application
 from scripts.named_values import load_config as definitions
 from scripts.named_values import named_values, pools
@@ -132,7 +133,15 @@ class World:
     """The gateway and everything around it."""
 
     def __init__(
-        self, engines: Engines, loop: Loop, *, region: str = "swedencentral", null: bool = False, **own: str
+        self,
+        engines: Engines,
+        loop: Loop,
+        *,
+        region: str = "swedencentral",
+        null: bool = False,
+        readings: Readings | None = None,
+        sku: str = "Premium",
+        **own: str,
     ) -> None:
         self._loop = loop
         self.answers: dict[str, list[Answer]] = defaultdict(list)
@@ -157,7 +166,8 @@ class World:
             keys=KEYS,
             identity_endpoint=f"{origin}/identity",
             openid_configuration=f"{origin}/issuer",
-            null_response_on_failure=null,
+            sku=sku,
+            readings=readings or Readings(failed_attempt="null" if null else "answer"),
         )
         self.gateway = Gateway(self.config, self.policies, mono)
         loop.run(self.gateway.start())

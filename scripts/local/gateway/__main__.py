@@ -11,6 +11,7 @@ from typing import Any
 
 from scripts.local.gateway.assembly import MonoMissing
 from scripts.local.gateway.errors import PolicyFault
+from scripts.local.gateway.readings import READINGS
 from scripts.local.gateway.serve import Running, load_regions, serve
 from scripts.local.tokens import TENANT
 
@@ -43,6 +44,8 @@ def _arguments() -> argparse.Namespace:
     parser.add_argument("--log-delay", type=float, default=1.0, help="seconds until a log row can be queried")
     parser.add_argument("--tenant", default=TENANT, help="the tenant whose Entra tokens are accepted")
     parser.add_argument("--value", action="append", default=[], metavar="NAME=VALUE", help="set a named value")
+    parser.add_argument("--sku", default="Premium", help="the tier, which decides how large a body can be read")
+    parser.add_argument("--reading", default="plain", choices=READINGS, help="answers to what is not documented")
     return parser.parse_args()
 
 
@@ -57,6 +60,8 @@ async def _run(arguments: argparse.Namespace) -> None:
         logs_port=arguments.logs_port,
         logs_tls=stack_certificate(arguments.state),
         log_delay=arguments.log_delay,
+        sku=arguments.sku,
+        readings=READINGS[arguments.reading],
         **surroundings(arguments.state, arguments.tenant, arguments.value),
     ) as running:
         _announce(arguments.state, running)

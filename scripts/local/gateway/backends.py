@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from scripts.local.gateway.errors import PolicyError
+from scripts.local.gateway.readings import Readings
 
 _DURATION = re.compile(r"^PT(?:(\d+)H)?(?:(\d+)M)?(?:(\d+)S)?$")
 
@@ -31,9 +32,10 @@ class BreakerRule:
     trip: float
     accept_retry_after: bool
     statuses: tuple[tuple[int, int], ...]
+    reasons: tuple[str, ...] = ()
 
     @classmethod
-    def from_config(cls, entry: dict[str, Any]) -> "BreakerRule":
+    def from_config(cls, entry: dict[str, Any], readings: Readings) -> "BreakerRule":
         """The rule as `resilience.circuitBreaker` of the configuration gives it."""
         ranges = tuple((span["min"], span["max"]) for span in entry["statusCodeRanges"])
         return cls(
@@ -42,11 +44,18 @@ class BreakerRule:
             seconds(entry["tripDuration"]),
             entry["acceptRetryAfter"],
             ranges,
+            readings.error_reasons(tuple(entry.get("errorReasons", ()))),
         )
 
-    def fails(self, status: int | None) -> bool:
-        """Whether an answer, or none at all, counts as a failure."""
-        return status is None or any(low <= status <= high for low, high in self.statuses)
+    def fails(self, outcome: int | str) -> bool:
+        """Whether a status, or the reason why there is none, counts as a failure.
+
+        Both are named by the rule: `statusCodeRanges` and `errorReasons` of
+        https://learn.microsoft.com/azure/api-management/backends#circuit-breaker.
+        """
+        if isinstance(outcome, str):
+            return outcome in self.reasons
+        return any(low <= outcome <= high for low, high in self.statuses)
 
 
 @dataclass(slots=True)
@@ -66,9 +75,9 @@ class Backend:
         """Whether the breaker keeps calls away."""
         return self.clock() < self.open_until
 
-    def record(self, status: int | None, retry_after: float | None) -> None:
-        """Count an answer; enough failures within the interval open the breaker."""
-        if not self.rule.fails(status):
+    def record(self, outcome: int | str, retry_after: float | None) -> None:
+        """Count a status or the reason of none; enough failures within the interval open the breaker."""
+        if not self.rule.fails(outcome):
             return
         now = self.clock()
         self._failures.append(now)

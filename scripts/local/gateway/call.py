@@ -45,10 +45,16 @@ class Call:
     backend_status: int | None = None
     backend_request_id: str | None = None
     traces: list[str] = field(default_factory=list)
+    trace_records: list[dict[str, Any]] = field(default_factory=list)
+    """What the resource log keeps of `trace`."""
+    cors_done: bool = False
+    stored: dict[str, Any] = field(default_factory=dict)
+    """Cached values that can be looked up once the call has ended."""
     response_headers: CIMultiDict[str] = field(default_factory=CIMultiDict)
     after: list[Any] = field(default_factory=list)
     """What is to be done with the token counts once they are known (limits, metrics)."""
     started: float = field(default_factory=time.time)
+    _oversize: PolicyError | None = None
     _update: dict[str, Any] = field(default_factory=dict)
     _turn: asyncio.Lock = field(default_factory=asyncio.Lock)
 
@@ -70,14 +76,15 @@ class Call:
 
     def fail(self, error: PolicyError | None) -> None:
         """Set `context.LastError`."""
+        readings = self.gateway.config.readings
         self._update["lastError"] = error and {
-            "source": error.source,
-            "reason": error.reason,
+            "source": readings.source(error.source, error.reason),
+            "reason": readings.reason(error.source, error.reason),
             "message": error.message,
             "scope": error.scope,
             "section": error.section,
             "path": error.path,
-            "policyId": None,
+            "policyId": error.policy_id or None,
         }
 
     def use_backend(self, state: dict[str, Any]) -> None:
@@ -135,6 +142,10 @@ class Call:
             except ExpressionFailed as failure:
                 self._consume(failure.consumed)
                 raise _evaluation_failed(failure, owners or {}) from None
+            finally:
+                oversize, self._oversize = self._oversize, None
+            if oversize:
+                raise oversize
         spent = self.gateway.spent
         spent.update(batches=1, expressions=result.expressions, microseconds=result.microseconds)
         self.traces += result.traces
@@ -142,9 +153,13 @@ class Call:
         return result
 
     async def _read(self, what: str) -> bytes:
-        if what == "request":
-            return await self.request.body.bytes() if self.request.body else b""
-        return await self.response.body.bytes() if self.response else b""
+        body = self.request.body if what == "request" else self.response and self.response.body
+        data = await body.bytes() if body else b""
+        if len(data) > self.gateway.config.buffer_limit:
+            if self.gateway.config.readings.oversize == "throw":
+                raise OSError(f"the {what} is larger than this tier can buffer")
+            self._oversize = oversize_error(self.gateway, what)
+        return data
 
     def _consume(self, parts: list[str]) -> None:
         if "request" in parts and self.request.body:
@@ -159,7 +174,14 @@ def _evaluation_failed(failure: ExpressionFailed, owners: dict[int, Node]) -> Po
     error = PolicyError("expression", "ExpressionValueEvaluationFailure", message)
     if owner := owners.get(failure.number):
         error.source, error.path = owner.name, f"{owner.file}:{owner.line}"
+        error.policy_id = str(owner.attributes.get("id", ""))
     return error
+
+
+def oversize_error(gateway: "Gateway", what: str) -> PolicyError:
+    """The error of a body that is larger than the tier can hold."""
+    status = 413 if gateway.config.readings.oversize == "413" else 500
+    return PolicyError("buffer", "PayloadTooLarge", f"The {what} is larger than this tier can buffer.", status)
 
 
 def plain(value: dict[str, str] | None) -> Any:

@@ -32,6 +32,21 @@ class Policies:
         chain = [self.scopes[name] for name in names if name in self.scopes]
         return self._expand(chain, section)
 
+    def preflight_rules(self) -> list[Node]:
+        """The cors policies that answer a preflight: direct children of inbound, from the outermost scope inwards."""
+
+        def direct(names: list[str]) -> list[Node]:
+            if not names:
+                return []
+            sections = [child for child in self.scopes[names[-1]].children if child.name == "inbound"]
+            children = sections[0].children if sections else [Node("base", "", 0)]
+            found: list[Node] = []
+            for child in children:
+                found += direct(names[:-1]) if child.name == "base" else [child] if child.name == "cors" else []
+            return found
+
+        return direct([name for name in ("global", "api") if name in self.scopes])
+
     def _expand(self, chain: list[Node], section: str) -> list[Node]:
         if not chain:
             return []

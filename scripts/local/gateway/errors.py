@@ -41,6 +41,8 @@ class PolicyError(Exception):
     path: str = ""
     section: str = ""
     scope: str = "api"
+    policy_id: str | None = None
+    """The `id` of the policy, once it is known; empty for a policy without one."""
 
 
 class ResponseReady(Exception):

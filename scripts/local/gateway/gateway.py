@@ -19,11 +19,11 @@ from scripts.local.gateway.limits import Counters
 from scripts.local.gateway.llm_log import LlmLog
 from scripts.local.gateway.mono import Mono
 from scripts.local.gateway.nodes import Node
-from scripts.local.gateway.policies import auth, backend, cache, flow, limit, llm, message, send
+from scripts.local.gateway.policies import auth, backend, cache, cors, flow, limit, llm, message, send
 from scripts.local.gateway.programs import Program, program_at
 
 # Importing the families declares what executes each element.
-FAMILIES = (auth, backend, cache, flow, limit, llm, message, send)
+FAMILIES = (auth, backend, cache, cors, flow, limit, llm, message, send)
 
 
 def prepare(

@@ -60,6 +60,7 @@ def _call_row(call: Call) -> dict[str, Any]:
         "BackendResponseCode": call.backend_status or 0,
         "IsRequestSuccess": bool(response and response.status < 400),
         "TotalTime": round((time.time() - call.started) * 1000),
+        "TraceRecords": call.trace_records,
     }
 
 

@@ -40,12 +40,17 @@ async def run_policies(call: Call, nodes: Sequence[Node]) -> None:
         except ValueError as invalid:
             # An expression gave what the policy cannot use, such as a status that is no number.
             where = f"{node.file}:{node.line}"
-            raise PolicyError(node.name, "InvalidValue", str(invalid), path=where, section=call.section) from None
+            named = str(node.attributes.get("id", ""))
+            raise PolicyError(
+                node.name, "InvalidValue", str(invalid), path=where, section=call.section, policy_id=named
+            ) from None
         except PolicyError as error:
             if error.source == "expression":
                 error.source = node.name
             error.path = error.path or f"{node.file}:{node.line}"
             error.section = error.section or call.section
+            if error.policy_id is None:
+                error.policy_id = str(node.attributes.get("id", ""))
             raise
         place = max(program.following, place + 1)
 

@@ -12,12 +12,17 @@ from scripts.local.gateway.call import Call, Caller, error_response
 from scripts.local.gateway.errors import PolicyError
 from scripts.local.gateway.gateway import Gateway
 from scripts.local.gateway.messages import Body, Request, Response, end_to_end, query_pairs, reason_phrase
+from scripts.local.gateway.operations import below, canonical
+from scripts.local.gateway.policies.cors import asks_first, preflight
 from scripts.local.gateway.policies.llm import request_document
 from scripts.local.gateway.run import run_call
 from scripts.local.gateway.tokens import Counts, Tee, llm_operation
 
 HEALTH_PATH = "/status-0123456789abcdef"
-_MAX_BODY = 256 * 1024 * 1024
+_MAX_BODY = 512 * 1024 * 1024
+# https://learn.microsoft.com/azure/api-management/api-management-error-handling-policies#predefined-errors-for-built-in-steps
+_KEY_MISSING = ("missing", "NotFound", "Make sure to include subscription key when making requests to this API.")
+_KEY_WRONG = ("invalid", "Invalid", "Make sure to provide a valid key for an active subscription.")
 
 
 def application(gateway: Gateway) -> web.Application:
@@ -38,13 +43,17 @@ class _Listener:
 
     async def handle(self, incoming: web.Request) -> web.StreamResponse:
         """Take one call through the policies."""
-        path, prefix = incoming.rel_url.raw_path, f"/{self.gateway.config.api['path']}"
-        operation = self._operation(incoming.method, path.removeprefix(prefix))
-        if not path.startswith(prefix + "/") or operation is None:
-            missing = PolicyError("configuration", "OperationNotFound", "Resource not found", 404)
-            return await _plain(error_response(missing, ""))
+        config = self.gateway.config
+        prefix = f"/{config.api['path']}"
+        path = canonical(incoming.rel_url.raw_path, tidy=config.readings.slashes == "tidied")
+        rest = below(prefix, path)
+        operation = None if rest is None else self._operation(incoming.method, rest)
+        if rest is None or operation is None:
+            return await self._unmatched(incoming, inside=rest is not None)
+        if _tells_no_length(incoming):
+            return web.Response(status=411, text="The request must be chunked or have a content length.")
         state, matched = operation
-        request = self._request(incoming, prefix, path, matched)
+        request = self._request(incoming, prefix, rest, matched)
         caller, refused = self._identify(request)
         call = Call(self.gateway, request, caller, state)
         try:
@@ -57,7 +66,18 @@ class _Listener:
         finally:
             self._end(call)
 
+    async def _unmatched(self, incoming: web.Request, *, inside: bool) -> web.StreamResponse:
+        """A preflight where no operation takes OPTIONS is answered by `cors` alone; all else is not found."""
+        headers = CIMultiDict(incoming.headers)
+        if inside and asks_first(incoming.method, headers):
+            answer = preflight(self.gateway.policies.preflight_rules(), headers)
+            if answer:
+                return await _plain(answer)
+        missing = PolicyError("configuration", "OperationNotFound", "Resource not found", 404)
+        return await _plain(error_response(missing, ""))
+
     def _end(self, call: Call) -> None:
+        self.gateway.cache.update(call.stored)
         if call.response:
             call.response.discard()
         self.gateway.mono.end(call.request_id)
@@ -89,7 +109,7 @@ class _Listener:
         return Request(
             method=incoming.method,
             base=f"https://{self.gateway.config.service}.azure-api.net{prefix}",
-            path=path.removeprefix(prefix),
+            path=path,
             query=query_pairs(str(incoming.rel_url)),
             headers=CIMultiDict(incoming.headers),
             original_url=str(incoming.url),
@@ -106,8 +126,8 @@ class _Listener:
             return Caller(), None
         name = config.keys.get(key or "")
         if key is None or name is None:
-            what, reason = ("missing", "NotFound") if key is None else ("invalid", "Invalid")
-            message = f"Access denied due to {what} subscription key."
+            what, reason, advice = _KEY_MISSING if key is None else _KEY_WRONG
+            message = f"Access denied due to {what} subscription key. {advice}"
             return Caller(), PolicyError("authorization", f"SubscriptionKey{reason}", message, 401)
         entry = config.subscriptions[name]
         product = config.products[entry["product"]]
@@ -161,6 +181,12 @@ class _Listener:
             for hook in call.after:
                 hook(counts)
         self.gateway.llm_log.write(call, counts, document)
+
+
+def _tells_no_length(incoming: web.Request) -> bool:
+    """What HTTP.sys, in front of the gateway, refuses: a body's method with neither a length nor chunks."""
+    told = "Content-Length" in incoming.headers or "Transfer-Encoding" in incoming.headers
+    return incoming.method in ("POST", "PUT", "PATCH") and not told
 
 
 def _cut(incoming: web.Request) -> None:

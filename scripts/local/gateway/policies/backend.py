@@ -10,13 +10,14 @@ import aiohttp
 from multidict import CIMultiDict
 
 from scripts.local.gateway.backends import Backend
-from scripts.local.gateway.call import Call
+from scripts.local.gateway.call import Call, error_response, oversize_error
 from scripts.local.gateway.errors import PolicyError
 from scripts.local.gateway.messages import Body, Response, end_to_end
 from scripts.local.gateway.nodes import Node
 from scripts.local.gateway.run import policy
 
 _DEFAULT_TIMEOUT = 300
+_BUFFERED_CHUNKS = 8 * 1024
 _FAILURES = (aiohttp.ClientError, OSError, asyncio.TimeoutError)
 
 
@@ -38,7 +39,11 @@ async def set_backend_service(call: Call, node: Node) -> None:
 
 @policy("forward-request")
 async def forward_request(call: Call, node: Node) -> None:
-    """Send the request on; an answer of any status goes to `outbound`, no answer to `on-error`."""
+    """Send the request on; an answer of any status goes to `outbound`, no answer to `on-error`.
+
+    `timeout` is the time until the headers of the answer, and no connection stays idle for longer than 240 s
+    (https://learn.microsoft.com/azure/api-management/forward-request-policy#attributes).
+    """
     seconds, milliseconds = await call.attributes(node, "timeout", "timeout-ms")
     timeout = float(milliseconds) / 1000 if milliseconds is not None else float(seconds or _DEFAULT_TIMEOUT)
     keep, whole, strict, follow = await call.flags(
@@ -50,7 +55,13 @@ async def forward_request(call: Call, node: Node) -> None:
     )
     call.response = call.backend_status = None
     call.changed("response", "request")
-    backend = _target(call)
+    try:
+        backend = _target(call)
+    except PolicyError as closed:
+        if call.gateway.config.readings.open_breaker == "error":
+            raise
+        call.response = error_response(closed, call.request_id)
+        return
     response = await _send(call, backend, timeout, keep=keep, whole=whole, follow=follow)
     call.response = response
     call.backend_status = response.status
@@ -78,8 +89,10 @@ async def _send(
     headers["Host"] = call.backend_host
     headers.add("X-Forwarded-For", request.ip_address)
     data = await _outgoing(call, keep=keep)
+    idle = call.gateway.config.idle_limit
     try:
-        async with asyncio.timeout(patience):
+        # The time until the headers are here; a body may take as long as it goes on coming.
+        async with asyncio.timeout(min(patience, idle)):
             answer = await call.gateway.session.request(
                 request.method,
                 call.gateway.origin(request.url),
@@ -89,17 +102,14 @@ async def _send(
                 timeout=aiohttp.ClientTimeout(total=None),
                 skip_auto_headers=("User-Agent", "Accept", "Accept-Encoding", "Content-Type"),
             )
-            response = _response(answer, backend)
-            if whole:
-                await response.body.bytes()
     except TimeoutError:
-        _record(backend, None, None)
+        _record(backend, "Timeout", None)
         raise PolicyError("forward-request", "Timeout", "The backend did not answer in time.") from None
     except _FAILURES as error:
-        _record(backend, None, None)
+        _record(backend, "BackendConnectionFailure", None)
         raise PolicyError("forward-request", "BackendConnectionFailure", f"{type(error).__name__}: {error}") from None
     _record(backend, answer.status, retry_after(answer.headers))
-    return response
+    return _response(answer, backend, idle, _BUFFERED_CHUNKS if whole else 0)
 
 
 async def _outgoing(call: Call, *, keep: bool) -> bytes | None:
@@ -112,15 +122,17 @@ async def _outgoing(call: Call, *, keep: bool) -> bytes | None:
     except OSError as error:
         message = f"The request could not be read: {error}"
         raise PolicyError("forward-request", "ClientConnectionFailure", message, 400) from None
+    if keep and len(data) > call.gateway.config.buffer_limit:
+        raise oversize_error(call.gateway, "request")
     if streamed:
         # What is passed on without being buffered is gone: a second attempt would send nothing.
         call.request.body = Body(b"")
     return data
 
 
-def _record(backend: Backend | None, status: int | None, wait: float | None) -> None:
+def _record(backend: Backend | None, outcome: int | str, wait: float | None) -> None:
     if backend:
-        backend.record(status, wait)
+        backend.record(outcome, wait)
 
 
 def retry_after(headers: Mapping[str, str]) -> float | None:
@@ -134,18 +146,35 @@ def retry_after(headers: Mapping[str, str]) -> float | None:
         return None
 
 
-def _response(answer: aiohttp.ClientResponse, backend: Backend | None) -> Response:
+def _response(answer: aiohttp.ClientResponse, backend: Backend | None, idle: float, hold: int) -> Response:
     headers = end_to_end(CIMultiDict(answer.headers))
 
-    async def read() -> bytes:
+    async def pieces() -> AsyncIterator[bytes]:
         try:
-            return await answer.read()
-        except aiohttp.ClientError as error:
-            _record(backend, None, None)
-            raise OSError(str(error)) from error
+            while True:
+                async with asyncio.timeout(idle):
+                    piece = await answer.content.readany()
+                if not piece:
+                    return
+                yield piece
+        except (TimeoutError, aiohttp.ClientError) as error:
+            _record(backend, "BackendConnectionFailure", None)
+            answer.close()
+            raise ConnectionResetError(f"the backend broke off: {error}") from error
 
-    async def chunks() -> AsyncIterator[bytes]:
-        async for chunk in answer.content.iter_any():
-            yield chunk
+    async def read() -> bytes:
+        return b"".join([piece async for piece in pieces()])
 
-    return Response(answer.status, headers, Body(read=read), answer.reason, chunks(), answer.close)
+    return Response(answer.status, headers, Body(read=read), answer.reason, _held(pieces(), hold), answer.close)
+
+
+async def _held(pieces: AsyncIterator[bytes], size: int) -> AsyncIterator[bytes]:
+    """Pieces of at least `size` bytes, the last one apart: what `buffer-response` does to chunks."""
+    held = bytearray()
+    async for piece in pieces:
+        held += piece
+        if len(held) >= size:
+            yield bytes(held)
+            held.clear()
+    if held:
+        yield bytes(held)

@@ -6,10 +6,24 @@ from scripts.local.gateway.call import Call
 from scripts.local.gateway.nodes import Expression, Node
 from scripts.local.gateway.run import policy
 
+LOSABLE = "losable"
+"""What the id of a policy begins with that can be taken out, because its section has one of the kind already."""
+
+
+def losable(node: Node) -> bool:
+    """Whether the policies can do without this one."""
+    return str(node.attributes.get("id", "")).startswith(LOSABLE)
+
+
+def _lost(call: Call, node: Node) -> bool:
+    return call.gateway.config.readings.lookups == "once" and losable(node)
+
 
 @policy("cache-lookup-value")
 async def cache_lookup_value(call: Call, node: Node) -> None:
     """Set a variable from the cache, or from the default when there is one."""
+    if _lost(call, node):
+        return
     key, variable = await call.text(node.attributes["key"]), str(node.attributes["variable-name"])
     expires, value = call.gateway.cache.get(key, (0.0, None))
     if expires > time.monotonic():
@@ -21,10 +35,16 @@ async def cache_lookup_value(call: Call, node: Node) -> None:
 
 @policy("cache-store-value")
 async def cache_store_value(call: Call, node: Node) -> None:
-    """Keep a value for some seconds."""
+    """Keep a value for some seconds; the gateway does not wait until it is stored."""
+    if _lost(call, node):
+        return
     key, duration = await call.attributes(node, "key", "duration")
     value = await _typed(call, node, "value")
-    call.gateway.cache[key] = (time.monotonic() + float(duration), value)
+    entry = (time.monotonic() + float(duration), value)
+    if call.gateway.config.readings.stores == "later":
+        call.stored[key] = entry
+    else:
+        call.gateway.cache[key] = entry
 
 
 @policy("cache-remove-value")

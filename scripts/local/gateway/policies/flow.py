@@ -2,6 +2,7 @@
 
 import asyncio
 import random
+from dataclasses import dataclass
 from typing import Any
 
 from scripts.local.gateway.call import Call, error_response
@@ -17,6 +18,7 @@ async def retry(call: Call, node: Node) -> None:
     """Run the policies again while the condition holds, which is looked at after every attempt."""
     count = int(await call.text(node.attributes["count"]))
     fast = (await call.flags(node, first_fast_retry=False))[0]
+    steady = await _pause(call, node) if call.gateway.config.readings.interval == "once" else None
     for attempt in range(count + 1):
         failure = await _attempt(call, node)
         again = (await call.attributes(node, "condition"))[0] in (True, "true")
@@ -26,7 +28,8 @@ async def retry(call: Call, node: Node) -> None:
             return
         if call.response:
             call.response.discard()
-        await call.gateway.sleep(0 if fast and attempt == 0 else await _pause(call, node, attempt))
+        pause = steady or await _pause(call, node)
+        await call.gateway.sleep(0 if fast and attempt == 0 else pause.seconds(attempt))
 
 
 async def _attempt(call: Call, node: Node) -> PolicyError | None:
@@ -36,22 +39,38 @@ async def _attempt(call: Call, node: Node) -> PolicyError | None:
         # Only a call that got no response is retried; a broken policy is not.
         if error.source != "forward-request":
             raise
-        absent = call.gateway.config.null_response_on_failure
-        call.response = None if absent else call.response or error_response(error, call.request_id)
+        reading = call.gateway.config.readings.failed_attempt
+        if reading == "abort":
+            raise
+        call.response = None if reading == "null" else call.response or error_response(error, call.request_id)
         call.changed("response")
         call.fail(error)
         return error
     return None
 
 
-async def _pause(call: Call, node: Node, attempt: int) -> float:
+@dataclass(frozen=True, slots=True)
+class _Pause:
+    """The waits of one retry: fixed, linear or exponential."""
+
+    interval: float
+    most: float | None
+    delta: float | None
+
+    def seconds(self, attempt: int) -> float:
+        """The wait after an attempt; the first has the number 0."""
+        if self.delta is None:
+            wait = self.interval
+        elif self.most is None:
+            wait = self.interval + attempt * self.delta
+        else:
+            wait = self.interval + (2**attempt - 1) * self.delta * random.uniform(0.8, 1.2)
+        return wait if self.most is None else min(wait, self.most)
+
+
+async def _pause(call: Call, node: Node) -> _Pause:
     interval, most, delta = await call.attributes(node, "interval", "max-interval", "delta")
-    seconds = float(interval)
-    if delta is not None and most is None:
-        seconds += attempt * float(delta)
-    elif delta is not None:
-        seconds += (2**attempt - 1) * float(delta) * random.uniform(0.8, 1.2)
-    return min(seconds, float(most)) if most is not None else seconds
+    return _Pause(float(interval), None if most is None else float(most), None if delta is None else float(delta))
 
 
 @policy("wait")
@@ -101,9 +120,21 @@ async def return_response(call: Call, node: Node) -> None:
 
 @policy("trace")
 async def trace(call: Call, node: Node) -> None:
-    """Keep the message with the call's traces."""
-    messages = [await call.text(child.text) for child in node.children if child.name == "message"]
-    call.traces.append(f"{node.attributes['source']}: {' '.join(messages)}")
+    """Keep the message with the call's traces, and in its log row from the severity that diagnostics ask for.
+
+    https://learn.microsoft.com/azure/api-management/trace-policy; verbosity `information` is what Bicep sets.
+    """
+    source, severity = str(node.attributes["source"]), str(node.attributes.get("severity", "verbose"))
+    message = " ".join([await call.text(child.text) for child in node.children if child.name == "message"])
+    call.traces.append(f"{source}: {message}")
+    if severity != "verbose":
+        metadata = {
+            str(child.attributes["name"]): await call.text(child.attributes["value"])
+            for child in node.children
+            if child.name == "metadata"
+        }
+        record = {"source": source, "severity": severity, "message": message, "section": call.section}
+        call.trace_records.append({**record, **({"metadata": metadata} if metadata else {})})
 
 
 @policy("emit-metric")

@@ -1,12 +1,9 @@
-"""Limits on calls: rate-limit, rate-limit-by-key, quota-by-key, ip-filter, check-header, cors."""
+"""Limits on calls: rate-limit, rate-limit-by-key, quota-by-key, ip-filter, check-header."""
 
 import ipaddress
 
-from multidict import CIMultiDict
-
 from scripts.local.gateway.call import Call
-from scripts.local.gateway.errors import PolicyError, ResponseReady
-from scripts.local.gateway.messages import Response
+from scripts.local.gateway.errors import PolicyError
 from scripts.local.gateway.nodes import Node
 from scripts.local.gateway.run import policy
 
@@ -83,41 +80,3 @@ async def check_header(call: Call, node: Node) -> None:
     same = str.casefold if ignore else str
     if values and same(found) not in {same(value) for value in values}:
         raise PolicyError("check-header", "HeaderValueNotAllowed", message, int(status))
-
-
-@policy("cors")
-async def cors(call: Call, node: Node) -> None:
-    """Answer preflight requests, and tell browsers whom the answer is for."""
-    origin = call.request.headers.get("Origin")
-    if origin is None:
-        return
-    parts = {part.name: [str(child.text).strip() for child in part.children] for part in node.children}
-    preflight = call.request.method == "OPTIONS" and "Access-Control-Request-Method" in call.request.headers
-    if not {"*", origin.rstrip("/")} & {allowed.rstrip("/") for allowed in parts["allowed-origins"]}:
-        if preflight or node.attributes.get("terminate-unmatched-request", "true") == "true":
-            call.response = Response(200)
-            raise ResponseReady
-        return
-    headers = _granted(node, origin, parts)
-    if preflight:
-        age = next(
-            (p.attributes.get("preflight-result-max-age") for p in node.children if p.name == "allowed-methods"),
-            None,
-        )
-        headers["Access-Control-Allow-Methods"] = ",".join(parts.get("allowed-methods", ["GET", "POST"]))
-        headers["Access-Control-Allow-Headers"] = ",".join(parts.get("allowed-headers", []))
-        headers["Access-Control-Max-Age"] = str(age or 0)
-        call.response = Response(200, headers)
-        raise ResponseReady
-    call.response_headers.extend(headers)
-
-
-def _granted(node: Node, origin: str, parts: dict[str, list[str]]) -> CIMultiDict[str]:
-    credentials = node.attributes.get("allow-credentials") == "true"
-    everyone = "*" in parts["allowed-origins"] and not credentials
-    headers = CIMultiDict({"Access-Control-Allow-Origin": "*" if everyone else origin})
-    if credentials:
-        headers["Access-Control-Allow-Credentials"] = "true"
-    if parts.get("expose-headers"):
-        headers["Access-Control-Expose-Headers"] = ",".join(parts["expose-headers"])
-    return headers

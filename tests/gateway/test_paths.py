@@ -1,0 +1,69 @@
+"""Which operation a path meets: in any case, with its dots resolved, with its slashes as they came or tidied."""
+
+import pytest
+from yarl import URL
+
+from scripts.local.gateway.operations import below, canonical
+from scripts.local.gateway.readings import Readings
+from tests.gateway.laboratory import Document, Laboratory, document, reports
+
+NAMED = [
+    {"id": "chat", "name": "Chat", "method": "POST", "urlTemplate": "/deployments/{deployment}/chat/completions"},
+    {"id": "any", "name": "Any", "method": "POST", "urlTemplate": "/*"},
+]
+SEEN = reports(
+    "context.Operation.Id",
+    'context.Request.MatchedParameters.GetValueOrDefault("deployment", "")',
+    "context.Request.OriginalUrl.Path",
+)
+KEPT = document(SEEN, operations=NAMED)
+TIDIED = document(SEEN, operations=NAMED, readings=Readings(slashes="tidied"))
+
+
+def operation(lab: Laboratory, declared: Document, path: str) -> list[str]:
+    async def send() -> list[str]:
+        _, url = await lab.gateway(declared)
+        async with lab.session.post(URL(url + path, encoded=True), data=b"{}") as answer:
+            return list(await answer.json(content_type=None))
+
+    return list(lab.run(send()))
+
+
+@pytest.mark.parametrize("path", ["/openai/Deployments/M/Chat/COMPLETIONS", "/OpenAI/deployments/M/chat/completions"])
+def test_paths_are_matched_in_any_case(lab: Laboratory, path: str) -> None:
+    assert operation(lab, KEPT, path)[:2] == ["chat", "M"]
+
+
+@pytest.mark.parametrize(
+    "path", ["/openai/./deployments/M/x/../chat/completions", "/openai/x/%2e%2E/deployments/M/chat/completions"]
+)
+def test_dots_are_resolved_before_an_operation_is_looked_for(lab: Laboratory, path: str) -> None:
+    assert operation(lab, KEPT, path)[:2] == ["chat", "M"]
+
+
+def test_doubled_slashes_are_kept_or_tidied(lab: Laboratory) -> None:
+    path = "/openai//deployments/M//chat/completions"
+
+    assert operation(lab, KEPT, path)[0] == "any"
+    assert operation(lab, TIDIED, path)[:2] == ["chat", "M"]
+
+
+def test_a_path_cannot_climb_out_of_the_api() -> None:
+    assert canonical("/openai/../admin/x", tidy=False) == "/admin/x"
+    assert canonical("/../../openai/x/..", tidy=False) == "/openai/"
+    assert below("/openai", "/OPENAI/v1") == "/v1"
+    assert below("/openai", "/openaix/v1") is None
+
+
+def test_a_body_whose_length_nobody_tells_is_refused(lab: Laboratory) -> None:
+    """HTTP.sys in front of the gateway: "The request must be chunked or have a content length"."""
+
+    async def send() -> tuple[int, bytes]:
+        _, url = await lab.gateway(KEPT)
+        reader, writer = await lab.connect(url)
+        writer.write(b"POST /openai/x HTTP/1.1\r\nHost: gateway\r\nConnection: close\r\n\r\n")
+        head = await reader.readline()
+        writer.close()
+        return int(head.split()[1]), head
+
+    assert lab.run(send())[0] == 411
