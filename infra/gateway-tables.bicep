@@ -6,7 +6,7 @@ import { accountConfig, gatewayConfig, geographyConfig, poolConfig, poolMember, 
 @export()
 @description('`id=residency|exactStreams|injectStreamUsage|requestsPerMinute|tokensPerMinute` of each product.')
 func productsTable(products productConfig[]) string =>
-  join(map(products, p => '${p.id}=${p.residency ?? '-'}|${p.exactStreams ? 1 : 0}|${p.injectStreamUsage ? 1 : 0}|${p.requestsPerMinute}|${p.tokensPerMinute}'), ';')
+  join(map(products, p => '${p.id}=${p.?residency ?? '-'}|${p.exactStreams ? 1 : 0}|${p.injectStreamUsage ? 1 : 0}|${p.requestsPerMinute}|${p.tokensPerMinute}'), ';')
 
 @export()
 @description('`region=geography`, gateway regions first: the first entry of a region decides.')

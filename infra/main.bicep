@@ -4,11 +4,12 @@ metadata description = 'The whole system: gateway, models, pipeline, books, netw
 targetScope = 'subscription'
 
 import { resourceNames } from 'names.bicep'
+import { gatewayTargets, idIn, pipelineTargets } from 'private-targets.bicep'
 import { profileOverrides } from 'types.bicep'
 
 @minLength(1)
-@maxLength(32)
-@description('Required. Name of the azd environment; part of every name.')
+@maxLength(64)
+@description('Required. Name of the azd environment: part of the names of the groups; every other name has a token made of it.')
 param environmentName string
 
 @description('Required. Region of the pipeline and the books.')
@@ -61,7 +62,7 @@ param frontDoorId string = '-'
 param gatewayHostName string = ''
 
 @description('Conditional. Key Vault secret id of the certificate; required with gatewayHostName.')
-param gatewayCertificateSecretId string = ''
+param gatewayCertificateUrl string = ''
 
 @description('Optional. Comma-separated public addresses that may reach the stores of a private deployment, such as a runner.')
 param allowedIpAddresses string = ''
@@ -145,18 +146,25 @@ var tags = { 'azd-env-name': environmentName, system: 'chargeback', profile: pro
 var regions = map(gateways, g => g.region)
 var names = resourceNames(loadJsonContent('abbreviations.json'), environmentName, token)
 var modelNames = map(accounts, a => '${a.account}-${token}')
+var identities = { // what is known of an identity before it exists
+  functions: idIn(names.group, 'Microsoft.ManagedIdentity/userAssignedIdentities', names.functionsIdentity)
+  gatewayCertificate: idIn(names.group, 'Microsoft.ManagedIdentity/userAssignedIdentities', names.gatewayIdentity)
+  topic: idIn(names.group, 'Microsoft.EventGrid/topics', names.topic)
+  gateway: idIn(names.group, 'Microsoft.ApiManagement/service', names.gateway)
+}
+var networkIds = map(regions, region => idIn('${names.group}-${region}', 'Microsoft.Network/virtualNetworks', '${names.network}-${region}'))
 var emails = filter(split(replace(alertEmails, ' ', ''), ','), item => !empty(item))
 var openAddresses = filter(split(replace(allowedIpAddresses, ' ', ''), ','), item => !empty(item))
-var customHost = empty(gatewayHostName) ? null : { name: gatewayHostName, certificateSecretId: gatewayCertificateSecretId }
+var customHost = empty(gatewayHostName) ? null : { name: gatewayHostName, certificateUrl: gatewayCertificateUrl }
 
-resource group 'Microsoft.Resources/resourceGroups@2024-11-01' = {
+resource group 'Microsoft.Resources/resourceGroups@2025-04-01' = {
   name: names.group
   location: location
   tags: tags
 }
 
 // A group for each region, as private DNS zones of one name must not share a group.
-resource networkGroups 'Microsoft.Resources/resourceGroups@2024-11-01' = [
+resource networkGroups 'Microsoft.Resources/resourceGroups@2025-04-01' = [
   for region in regions: if (settings.privateNetwork) {
     name: '${names.group}-${region}'
     location: region
@@ -210,7 +218,7 @@ module pipeline 'modules/pipeline.bicep' = {
     names: names
     settings: settings
     stores: { endpoints: stores.outputs.endpoints, package: stores.outputs.package }
-    functionsSubnetResourceId: settings.privateNetwork ? networks[0]!.outputs.subnets.functions : ''
+    functionsSubnetResourceId: settings.privateNetwork ? '${networkIds[0]}/subnets/functions' : ''
     schedules: {
       POST_SCHEDULE: postSchedule
       AUDIT_SCHEDULE: auditSchedule
@@ -233,6 +241,7 @@ module pipeline 'modules/pipeline.bicep' = {
       insightsConnectionString: monitoring.outputs.insightsConnectionString
     }
   }
+  dependsOn: [networks]
 }
 
 module models 'modules/models.bicep' = [
@@ -258,18 +267,25 @@ module gatewayIdentity 'modules/identity.bicep' = {
 module roles 'modules/roles.bicep' = {
   scope: group
   params: {
-    principals: {
-      functions: pipeline.outputs.principals.functions
-      topic: pipeline.outputs.principals.topic
-      gateway: ''
-      gatewayCertificate: customHost == null ? '' : gatewayIdentity.outputs.principalId
-      deployer: principalId
-      finance: financeGroupId
-    }
-    deployerType: principalType
+    principals: concat(
+      [
+        { who: 'functions', key: identities.functions, type: 'ServicePrincipal' }
+        { who: 'topic', key: identities.topic, type: 'ServicePrincipal' }
+        { who: 'gatewayCertificate', key: identities.gatewayCertificate, type: 'ServicePrincipal' }
+        { who: 'deployer', key: principalId, type: principalType }
+      ],
+      empty(financeGroupId) ? [] : [{ who: 'finance', key: financeGroupId, type: 'Group' }]
+    )
+    principalIds: [
+      pipeline.outputs.principals.functions
+      pipeline.outputs.principals.topic
+      gatewayIdentity.outputs.principalId
+      principalId
+      financeGroupId
+    ]
     names: any(union(names, { models: modelNames }))
   }
-  dependsOn: [stores, models]
+  dependsOn: [models]
 }
 
 module gateway 'modules/gateway.bicep' = {
@@ -282,21 +298,22 @@ module gateway 'modules/gateway.bicep' = {
     units: settings.gatewayUnits
     zoneRedundant: settings.zoneRedundant
     publisher: { name: publisherName, email: publisherEmail }
-    subnetResourceIds: [for i in range(0, settings.privateNetwork ? length(regions) : 0): networks[i]!.outputs.subnets.gateway]
+    subnetResourceIds: map(settings.privateNetwork ? networkIds : [], id => '${id}/subnets/gateway')
     identityResourceId: gatewayIdentity.outputs.resourceId
     identityClientId: gatewayIdentity.outputs.clientId
     customHost: customHost
     workspaceResourceId: monitoring.outputs.workspaceResourceId
   }
-  dependsOn: [roles] // the certificate is read when the service is made
+  // The certificate is read when the service is made, and a network takes one service or endpoint at a time.
+  dependsOn: [roles, privateEndpoints]
 }
 
 // The same list of roles, for the identity that exists only now.
 module gatewayRoles 'modules/roles.bicep' = {
   scope: group
   params: {
-    principals: { functions: '', topic: '', gateway: gateway.outputs.principalId, gatewayCertificate: '', deployer: '', finance: '' }
-    deployerType: principalType
+    principals: [{ who: 'gateway', key: identities.gateway, type: 'ServicePrincipal' }]
+    principalIds: [gateway.outputs.principalId]
     names: any(union(names, { models: modelNames }))
   }
 }
@@ -304,7 +321,7 @@ module gatewayRoles 'modules/roles.bicep' = {
 module gatewayConfiguration 'modules/gateway-configuration.bicep' = {
   scope: group
   params: {
-    serviceName: gateway.outputs.name
+    serviceName: names.gateway
     accounts: accounts
     endpoints: [for i in range(0, length(accounts)): models[i].outputs.endpoint]
     deploymentSets: deploymentMap.deploymentSets
@@ -314,8 +331,8 @@ module gatewayConfiguration 'modules/gateway-configuration.bicep' = {
     subscriptions: subscriptions
     api: gatewayMap.api
     circuitBreaker: gatewayMap.resilience.circuitBreaker
+    usageTopicEndpoint: '${pipeline.outputs.topic.endpoint}?api-version=2018-01-01'
     values: {
-      'usage-topic-endpoint': '${pipeline.outputs.topic.endpoint}?api-version=2018-01-01'
       audience: callerAudience
       'allowed-ip-from': allowedIpFrom
       'allowed-ip-to': allowedIpTo
@@ -325,28 +342,22 @@ module gatewayConfiguration 'modules/gateway-configuration.bicep' = {
       'backend-timeout': '240' // the load balancer closes what is idle for longer
     }
   }
+  dependsOn: [gateway]
 }
 
+// One region after the other: an account of models takes one operation at a time.
+@batchSize(1)
 module privateEndpoints 'modules/private-endpoints.bicep' = [
   for (region, i) in regions: if (settings.privateNetwork) {
     scope: resourceGroup('${names.group}-${region}')
     params: {
       location: region
       tags: tags
-      networkResourceId: networks[i]!.outputs.resourceId
-      subnetResourceId: networks[i]!.outputs.subnets.endpoints
-      // Every gateway region reaches models and topic by itself; the pipeline lives in the first one.
-      targets: concat(
-        map(range(0, length(accounts)), n => {
-          name: accounts[n].account
-          resourceId: resourceId(subscription().subscriptionId, group.name, 'Microsoft.CognitiveServices/accounts', modelNames[n])
-          group: 'account'
-          zone: 'models'
-        }),
-        filter(concat(stores.outputs.privateTargets, pipeline.outputs.privateTargets), t => i == 0 || contains(['events', 'vault'], t.zone))
-      )
+      networkResourceId: networkIds[i]
+      subnetResourceId: '${networkIds[i]}/subnets/endpoints'
+      targets: concat(gatewayTargets(names.group, names, map(accounts, a => a.account), modelNames), i == 0 ? pipelineTargets(names.group, names) : [])
     }
-    dependsOn: [models]
+    dependsOn: [networks, models, stores, pipeline, roles]
   }
 ]
 
@@ -376,12 +387,17 @@ module operations 'modules/operations.bicep' = {
       { name: 'functions', url: 'https://${pipeline.outputs.functions.hostName}/api/live' }
     ]
     costCentreBudgets: loadYamlContent('../config/budgets.yaml').budgets
-    resourceBudget: {
-      name: names.group
-      amount: settings.monthlyBudget
-      startDate: empty(budgetStartDate) ? currentMonth : budgetStartDate
-      emails: emails
-    }
+  }
+}
+
+module budget 'modules/budget.bicep' = {
+  params: {
+    name: names.budget
+    environmentName: environmentName
+    amount: settings.monthlyBudget
+    startDate: empty(budgetStartDate) ? currentMonth : budgetStartDate
+    emails: emails
+    actionGroupResourceId: monitoring.outputs.actionGroupResourceId
   }
 }
 

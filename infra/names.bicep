@@ -21,6 +21,7 @@ type resourceNamesType = {
   gateway: string
   traffic: string
   network: string
+  budget: string
 }
 
 @export()
@@ -43,4 +44,5 @@ func resourceNames(prefixes object, environmentName string, token string) resour
   gateway: '${prefixes.apiManagement}${token}'
   traffic: '${prefixes.trafficManager}${token}'
   network: '${prefixes.virtualNetwork}${token}'
+  budget: 'chargeback-${token}'
 }

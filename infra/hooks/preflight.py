@@ -4,6 +4,7 @@ import subprocess
 import sys
 from collections.abc import Iterable, Iterator
 from datetime import UTC, datetime
+from typing import Any
 
 from azure_rest import Azure, AzureRefused
 from deployment import Deployment, Misconfigured, needed, read_deployment
@@ -154,12 +155,19 @@ def check_names(azure: Azure, base: str, environment: str) -> Iterator[str]:
 
 def budget_month(azure: Azure, subscription: str, environment: str) -> str:
     """The first month of the resource budget, which Azure refuses to move once the budget exists."""
-    group = f"rg-{environment}"
-    path = f"/subscriptions/{subscription}/resourceGroups/{group}/providers/Microsoft.Consumption/budgets/{group}"
-    budget = azure.find(path, "2024-08-01")
-    if budget is None:
+    path = f"/subscriptions/{subscription}/providers/Microsoft.Consumption/budgets"
+    of_this = [item for item in azure.every(path, "2024-08-01") if _budgeted(item) == [environment]]
+    if not of_this:
         return datetime.now(UTC).strftime("%Y-%m-01")
+    (budget,) = of_this
     return str(budget["properties"]["timePeriod"]["startDate"])[:10]
+
+
+def _budgeted(budget: dict[str, Any]) -> list[str]:
+    """The environments whose resources a budget of ours counts."""
+    ours = str(budget["name"]).startswith("chargeback-")
+    tag = ((budget["properties"].get("filter") or {}).get("tags") or {}) if ours else {}
+    return list(tag.get("values") or ()) if tag.get("name") == "azd-env-name" else []
 
 
 def _covers(patterns: Iterable[str], action: str) -> bool:

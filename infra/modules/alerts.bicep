@@ -47,7 +47,7 @@ var metrics = [
   { name: 'redis-memory', severity: 1, scope: redisResourceId, metric: 'usedmemorypercentage', aggregation: 'Maximum', threshold: 80 }
 ]
 
-resource queryAlerts 'Microsoft.Insights/scheduledQueryRules@2023-12-01' = [
+resource queryAlerts 'Microsoft.Insights/scheduledQueryRules@2026-03-01' = [
   for item in queries: {
     name: item.name
     location: location
@@ -78,7 +78,7 @@ resource queryAlerts 'Microsoft.Insights/scheduledQueryRules@2023-12-01' = [
   }
 ]
 
-resource metricAlerts 'Microsoft.Insights/metricAlerts@2018-03-01' = [
+resource metricAlerts 'Microsoft.Insights/metricAlerts@2026-01-01' = [
   for item in metrics: {
     name: item.name
     location: 'global'

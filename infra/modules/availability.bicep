@@ -35,7 +35,7 @@ resource tests 'Microsoft.Insights/webtests@2022-06-15' = [
   }
 ]
 
-resource alerts 'Microsoft.Insights/metricAlerts@2018-03-01' = [
+resource alerts 'Microsoft.Insights/metricAlerts@2026-01-01' = [
   for (target, i) in targets: {
     name: 'available-${target.name}'
     location: 'global'

@@ -6,9 +6,11 @@ param cosmosName string
 @description('Required. Redis cluster.')
 param redisName string
 @description('Required. Cosmos DB roles.')
-param cosmos { principalId: string, roleId: string }[]
-@description('Required. Principals that may use Redis.')
-param redis string[]
+param cosmos { principal: int, key: string, roleId: string, *: string }[]
+@description('Required. Who may use Redis.')
+param redis { principal: int, key: string, *: string }[]
+@description('Required. Principal ids; an assignment names one by its place.')
+param principalIds string[]
 
 resource account 'Microsoft.DocumentDB/databaseAccounts@2025-10-15' existing = {
   name: cosmosName
@@ -23,22 +25,25 @@ resource database 'Microsoft.Cache/redisEnterprise/databases@2025-07-01' existin
   name: 'default'
 }
 
+// One after the other: the account locks itself for each.
+@batchSize(1)
 resource cosmosRoles 'Microsoft.DocumentDB/databaseAccounts/sqlRoleAssignments@2025-10-15' = [
   for a in cosmos: {
     parent: account
-    name: guid(account.id, a.principalId, a.roleId)
+    name: guid(account.id, a.key, a.roleId)
     properties: {
-      principalId: a.principalId
+      principalId: principalIds[a.principal]
       scope: account.id
       roleDefinitionId: '${account.id}/sqlRoleDefinitions/${a.roleId}'
     }
   }
 ]
 
+@batchSize(1)
 resource redisPolicies 'Microsoft.Cache/redisEnterprise/databases/accessPolicyAssignments@2025-07-01' = [
-  for principalId in redis: {
+  for a in redis: {
     parent: database
-    name: 'p${uniqueString(principalId)}'
-    properties: { accessPolicyName: 'default', user: { objectId: principalId } }
+    name: 'p${uniqueString(a.key)}'
+    properties: { accessPolicyName: 'default', user: { objectId: principalIds[a.principal] } }
   }
 ]

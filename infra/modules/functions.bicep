@@ -87,14 +87,18 @@ resource app 'Microsoft.Web/sites@2025-03-01' = {
     })
   }
 
-  resource publishing 'basicPublishingCredentialsPolicies' = [
-    for method in ['ftp', 'scm']: {
-      name: method
-      properties: { allow: false }
-    }
-  ]
+  resource ftp 'basicPublishingCredentialsPolicies' = {
+    name: 'ftp'
+    properties: { allow: false }
+  }
+
+  resource scm 'basicPublishingCredentialsPolicies' = {
+    name: 'scm'
+    properties: { allow: false }
+  }
 }
 
+#disable-next-line use-recent-api-versions // the stable one is older and knows no dedicated tables
 resource diagnostics 'Microsoft.Insights/diagnosticSettings@2021-05-01-preview' = {
   scope: app
   name: 'to-workspace'

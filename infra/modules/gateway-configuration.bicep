@@ -24,9 +24,10 @@ param subscriptions subscriptionConfig[]
 param api apiConfig
 @description('Required. When a backend is left alone, and for how long.')
 param circuitBreaker breakerConfig
+@description('Required. Where usage events are published to.')
+param usageTopicEndpoint string
 @description('Required. Named values that this deployment sets itself, beside the tables of the configuration.')
 param values {
-  'usage-topic-endpoint': string
   audience: string
   'allowed-ip-from': string
   'allowed-ip-to': string
@@ -36,11 +37,13 @@ param values {
   'backend-timeout': string
 }
 
+var partSize = 400 // subscriptions in a template, which holds 800 resources at most
 var pools = allPools(geographies, accounts, deploymentSets)
 
 module namedValues 'gateway-values.bicep' = {
   params: {
     serviceName: serviceName
+    usageTopicEndpoint: usageTopicEndpoint
     values: union(values, {
       'tenant-id': tenant().tenantId
       products: productsTable(products)
@@ -67,7 +70,15 @@ module policies 'gateway-api.bicep' = {
   dependsOn: [fragments, backends]
 }
 
-module teams 'gateway-products.bicep' = {
-  params: { serviceName: serviceName, apiName: api.id, products: products, subscriptions: subscriptions }
+module opened 'gateway-products.bicep' = {
+  params: { serviceName: serviceName, apiName: api.id, products: products }
   dependsOn: [policies]
 }
+
+@batchSize(1)
+module teams 'gateway-subscriptions.bicep' = [
+  for part in range(0, (length(subscriptions) + partSize - 1) / partSize): {
+    params: { serviceName: serviceName, subscriptions: take(skip(subscriptions, part * partSize), partSize) }
+    dependsOn: [opened]
+  }
+]

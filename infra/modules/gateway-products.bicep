@@ -1,7 +1,7 @@
 metadata name = 'Gateway products'
-metadata description = 'Products and the subscriptions of teams; keys are made by API Management and stay in it.'
+metadata description = 'Products, each of which opens the API.'
 
-import { productConfig, subscriptionConfig } from '../types.bicep'
+import { productConfig } from '../types.bicep'
 
 @description('Required. API Management service.')
 param serviceName string
@@ -9,8 +9,6 @@ param serviceName string
 param apiName string
 @description('Required. Products.')
 param products productConfig[]
-@description('Required. Subscriptions.')
-param subscriptions subscriptionConfig[]
 
 resource service 'Microsoft.ApiManagement/service@2024-05-01' existing = {
   name: serviceName
@@ -30,23 +28,11 @@ resource product 'Microsoft.ApiManagement/service/products@2024-05-01' = [
   }
 ]
 
+// One after the other: the API is locked while a product is added to it.
+@batchSize(1)
 resource access 'Microsoft.ApiManagement/service/products/apis@2024-05-01' = [
   for (item, i) in products: {
     parent: product[i]
     name: apiName
-  }
-]
-
-resource subscription 'Microsoft.ApiManagement/service/subscriptions@2024-05-01' = [
-  for item in subscriptions: {
-    parent: service
-    name: item.id
-    properties: {
-      displayName: item.name
-      scope: resourceId('Microsoft.ApiManagement/service/products', serviceName, item.product)
-      state: 'active'
-      allowTracing: false
-    }
-    dependsOn: [product]
   }
 ]

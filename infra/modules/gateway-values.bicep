@@ -5,6 +5,8 @@ metadata description = 'What the policies read as {{name}}: none is a secret, as
 param serviceName string
 @description('Required. Values by name.')
 param values object
+@description('Required. Where usage events are published to; Azure tells it when the topic exists.')
+param usageTopicEndpoint string
 
 resource service 'Microsoft.ApiManagement/service@2024-05-01' existing = {
   name: serviceName
@@ -17,3 +19,9 @@ resource namedValues 'Microsoft.ApiManagement/service/namedValues@2024-05-01' = 
     properties: { displayName: item.key, value: item.value, secret: false }
   }
 ]
+
+resource topicEndpoint 'Microsoft.ApiManagement/service/namedValues@2024-05-01' = {
+  parent: service
+  name: 'usage-topic-endpoint'
+  properties: { displayName: 'usage-topic-endpoint', value: usageTopicEndpoint, secret: false }
+}

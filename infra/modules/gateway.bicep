@@ -23,7 +23,7 @@ param identityResourceId string
 @description('Required. Client id of that identity.')
 param identityClientId string
 @description('Required. Custom host name and its certificate (Key Vault secret id without version); null for none.')
-param customHost { name: string, certificateSecretId: string }?
+param customHost { name: string, certificateUrl: string }?
 @description('Required. Workspace that gets the logs.')
 param workspaceResourceId string
 
@@ -73,7 +73,7 @@ resource service 'Microsoft.ApiManagement/service@2024-05-01' = {
             type: 'Proxy'
             hostName: customHost!.name
             certificateSource: 'KeyVault'
-            keyVaultId: customHost!.certificateSecretId
+            keyVaultId: customHost!.certificateUrl
             identityClientId: identityClientId
             defaultSslBinding: true
           }
@@ -81,6 +81,7 @@ resource service 'Microsoft.ApiManagement/service@2024-05-01' = {
   }
 }
 
+#disable-next-line use-recent-api-versions // the stable one is older and knows no dedicated tables
 resource diagnostics 'Microsoft.Insights/diagnosticSettings@2021-05-01-preview' = {
   scope: service
   name: 'to-workspace'

@@ -51,6 +51,7 @@ resource deployment 'Microsoft.CognitiveServices/accounts/deployments@2025-06-01
   }
 ]
 
+#disable-next-line use-recent-api-versions // the stable one is older and knows no dedicated tables
 resource diagnostics 'Microsoft.Insights/diagnosticSettings@2021-05-01-preview' = {
   scope: account
   name: 'to-workspace'

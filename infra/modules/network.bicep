@@ -20,7 +20,7 @@ var gatewayRules = [
   { name: 'traffic-manager', source: 'AzureTrafficManager', port: '443' }
 ]
 
-resource gatewayRulesGroup 'Microsoft.Network/networkSecurityGroups@2024-05-01' = {
+resource gatewayRulesGroup 'Microsoft.Network/networkSecurityGroups@2025-05-01' = {
   name: '${name}-gateway'
   location: location
   tags: tags
@@ -43,7 +43,7 @@ resource gatewayRulesGroup 'Microsoft.Network/networkSecurityGroups@2024-05-01' 
   }
 }
 
-resource innerRulesGroup 'Microsoft.Network/networkSecurityGroups@2024-05-01' = {
+resource innerRulesGroup 'Microsoft.Network/networkSecurityGroups@2025-05-01' = {
   name: '${name}-inner'
   location: location
   tags: tags
@@ -70,7 +70,7 @@ module outbound 'outbound.bicep' = {
   params: { location: location, tags: tags, name: name }
 }
 
-resource network 'Microsoft.Network/virtualNetworks@2024-05-01' = {
+resource network 'Microsoft.Network/virtualNetworks@2025-05-01' = {
   name: name
   location: location
   tags: tags
@@ -96,23 +96,11 @@ resource network 'Microsoft.Network/virtualNetworks@2024-05-01' = {
       }
     ]
   }
-
-  resource gatewaySubnet 'subnets' existing = { name: 'gateway' }
-  resource endpointsSubnet 'subnets' existing = { name: 'endpoints' }
-  resource functionsSubnet 'subnets' existing = { name: 'functions' }
 }
 
+#disable-next-line use-recent-api-versions // the stable one is older and knows no dedicated tables
 resource diagnostics 'Microsoft.Insights/diagnosticSettings@2021-05-01-preview' = {
   scope: network
   name: 'to-workspace'
   properties: { workspaceId: workspaceResourceId, metrics: [{ category: 'AllMetrics', enabled: true }] }
-}
-
-@description('Resource id of the network.')
-output resourceId string = network.id
-@description('Resource ids of its subnets.')
-output subnets { gateway: string, endpoints: string, functions: string } = {
-  gateway: network::gatewaySubnet.id
-  endpoints: network::endpointsSubnet.id
-  functions: network::functionsSubnet.id
 }

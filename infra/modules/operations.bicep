@@ -1,5 +1,5 @@
 metadata name = 'Operations'
-metadata description = 'Alerts, availability tests, the workbook and the resource budget.'
+metadata description = 'Alerts, availability tests and the workbook.'
 
 import { budgetConfig } from '../types.bicep'
 
@@ -15,8 +15,6 @@ param watched { topic: string, redis: string }
 param targets { name: string, url: string }[]
 @description('Required. Budgets of cost centres.')
 param costCentreBudgets budgetConfig[]
-@description('Required. Monthly budget of the resources: amount, first month, who is warned.')
-param resourceBudget { name: string, amount: int, startDate: string, emails: string[] }
 
 module alerts 'alerts.bicep' = {
   params: {
@@ -42,13 +40,4 @@ module availability 'availability.bicep' = {
 
 module workbook 'workbook.bicep' = {
   params: { location: location, tags: tags, workspaceResourceId: monitoring.workspaceResourceId }
-}
-
-module budget 'budget.bicep' = {
-  params: {
-    name: resourceBudget.name
-    amount: resourceBudget.amount
-    startDate: resourceBudget.startDate
-    emails: resourceBudget.emails
-  }
 }

@@ -8,7 +8,7 @@ param tags object
 @description('Required. Network name.')
 param name string
 
-resource address 'Microsoft.Network/publicIPAddresses@2024-05-01' = {
+resource address 'Microsoft.Network/publicIPAddresses@2025-05-01' = {
   name: '${name}-outbound'
   location: location
   tags: tags
@@ -16,7 +16,7 @@ resource address 'Microsoft.Network/publicIPAddresses@2024-05-01' = {
   properties: { publicIPAllocationMethod: 'Static', publicIPAddressVersion: 'IPv4' }
 }
 
-resource gateway 'Microsoft.Network/natGateways@2024-05-01' = {
+resource gateway 'Microsoft.Network/natGateways@2025-05-01' = {
   name: '${name}-outbound'
   location: location
   tags: tags

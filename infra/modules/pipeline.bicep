@@ -65,11 +65,6 @@ module functions 'functions.bicep' = {
   }
 }
 
-@description('Private link targets.')
-output privateTargets { name: string, resourceId: string, group: string, zone: string }[] = [
-  { name: 'topic', resourceId: topic.outputs.resourceId, group: 'topic', zone: 'events' }
-  { name: 'functions', resourceId: functions.outputs.resourceId, group: 'sites', zone: 'functions' }
-]
 @description('Principals that roles are given to.')
 output principals { functions: string, topic: string } = {
   functions: identity.outputs.principalId

@@ -44,6 +44,7 @@ resource database 'Microsoft.Cache/redisEnterprise/databases@2025-07-01' = {
   }
 }
 
+#disable-next-line use-recent-api-versions // the stable one is older and knows no dedicated tables
 resource diagnostics 'Microsoft.Insights/diagnosticSettings@2021-05-01-preview' = {
   scope: database
   name: 'to-workspace'
@@ -53,6 +54,7 @@ resource diagnostics 'Microsoft.Insights/diagnosticSettings@2021-05-01-preview' 
   }
 }
 
+#disable-next-line use-recent-api-versions // the stable one is older and knows no dedicated tables
 resource metrics 'Microsoft.Insights/diagnosticSettings@2021-05-01-preview' = {
   scope: cluster
   name: 'to-workspace'

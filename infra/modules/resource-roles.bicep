@@ -4,7 +4,9 @@ metadata description = 'Azure roles on whole resources, one loop for each kind o
 @description('Required. Names of the resources that roles are given on.')
 param names { hostStorage: string, vault: string, topic: string, insights: string, workspace: string, models: string[], *: string }
 @description('Required. Who gets which role on which of `names`.')
-param assignments { principalId: string, principalType: string, role: string, roleId: string, on: string }[]
+param assignments { principal: int, key: string, type: string, role: string, roleId: string, on: string, *: string }[]
+@description('Required. Principal ids; an assignment names one by its place.')
+param principalIds string[]
 
 var onHostStorage = filter(assignments, a => a.on == 'hostStorage')
 var onVault = filter(assignments, a => a.on == 'vault')
@@ -20,7 +22,7 @@ resource hostStorage 'Microsoft.Storage/storageAccounts@2025-06-01' existing = {
   name: names.hostStorage
 }
 
-resource vault 'Microsoft.KeyVault/vaults@2024-11-01' existing = {
+resource vault 'Microsoft.KeyVault/vaults@2025-05-01' existing = {
   name: names.vault
 }
 
@@ -45,10 +47,10 @@ resource models 'Microsoft.CognitiveServices/accounts@2025-06-01' existing = [
 resource hostStorageRoles 'Microsoft.Authorization/roleAssignments@2022-04-01' = [
   for a in onHostStorage: {
     scope: hostStorage
-    name: guid(hostStorage.id, a.principalId, a.role)
+    name: guid(hostStorage.id, a.key, a.role)
     properties: {
-      principalId: a.principalId
-      principalType: a.principalType
+      principalId: principalIds[a.principal]
+      principalType: a.type
       roleDefinitionId: subscriptionResourceId('Microsoft.Authorization/roleDefinitions', a.roleId)
     }
   }
@@ -57,10 +59,10 @@ resource hostStorageRoles 'Microsoft.Authorization/roleAssignments@2022-04-01' =
 resource vaultRoles 'Microsoft.Authorization/roleAssignments@2022-04-01' = [
   for a in onVault: {
     scope: vault
-    name: guid(vault.id, a.principalId, a.role)
+    name: guid(vault.id, a.key, a.role)
     properties: {
-      principalId: a.principalId
-      principalType: a.principalType
+      principalId: principalIds[a.principal]
+      principalType: a.type
       roleDefinitionId: subscriptionResourceId('Microsoft.Authorization/roleDefinitions', a.roleId)
     }
   }
@@ -69,10 +71,10 @@ resource vaultRoles 'Microsoft.Authorization/roleAssignments@2022-04-01' = [
 resource topicRoles 'Microsoft.Authorization/roleAssignments@2022-04-01' = [
   for a in onTopic: {
     scope: topic
-    name: guid(topic.id, a.principalId, a.role)
+    name: guid(topic.id, a.key, a.role)
     properties: {
-      principalId: a.principalId
-      principalType: a.principalType
+      principalId: principalIds[a.principal]
+      principalType: a.type
       roleDefinitionId: subscriptionResourceId('Microsoft.Authorization/roleDefinitions', a.roleId)
     }
   }
@@ -81,10 +83,10 @@ resource topicRoles 'Microsoft.Authorization/roleAssignments@2022-04-01' = [
 resource insightsRoles 'Microsoft.Authorization/roleAssignments@2022-04-01' = [
   for a in onInsights: {
     scope: insights
-    name: guid(insights.id, a.principalId, a.role)
+    name: guid(insights.id, a.key, a.role)
     properties: {
-      principalId: a.principalId
-      principalType: a.principalType
+      principalId: principalIds[a.principal]
+      principalType: a.type
       roleDefinitionId: subscriptionResourceId('Microsoft.Authorization/roleDefinitions', a.roleId)
     }
   }
@@ -93,10 +95,10 @@ resource insightsRoles 'Microsoft.Authorization/roleAssignments@2022-04-01' = [
 resource workspaceRoles 'Microsoft.Authorization/roleAssignments@2022-04-01' = [
   for a in onWorkspace: {
     scope: workspace
-    name: guid(workspace.id, a.principalId, a.role)
+    name: guid(workspace.id, a.key, a.role)
     properties: {
-      principalId: a.principalId
-      principalType: a.principalType
+      principalId: principalIds[a.principal]
+      principalType: a.type
       roleDefinitionId: subscriptionResourceId('Microsoft.Authorization/roleDefinitions', a.roleId)
     }
   }
@@ -105,10 +107,10 @@ resource workspaceRoles 'Microsoft.Authorization/roleAssignments@2022-04-01' = [
 resource modelRoles 'Microsoft.Authorization/roleAssignments@2022-04-01' = [
   for (a, i) in onModels: {
     scope: models[i]
-    name: guid(models[i].id, a.principalId, a.role)
+    name: guid(models[i].id, a.key, a.role)
     properties: {
-      principalId: a.principalId
-      principalType: a.principalType
+      principalId: principalIds[a.principal]
+      principalType: a.type
       roleDefinitionId: subscriptionResourceId('Microsoft.Authorization/roleDefinitions', a.roleId)
     }
   }

@@ -85,6 +85,7 @@ module lifecycle 'storage-lifecycle.bicep' = {
 }
 
 // Writes are left out: the ledger appends many a second, and the ledger itself is their record.
+#disable-next-line use-recent-api-versions // the stable one is older and knows no dedicated tables
 resource diagnostics 'Microsoft.Insights/diagnosticSettings@2021-05-01-preview' = {
   scope: blobs
   name: 'to-workspace'

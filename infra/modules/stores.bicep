@@ -85,14 +85,6 @@ module vault 'vault.bicep' = {
   }
 }
 
-@description('Private link targets.')
-output privateTargets { name: string, resourceId: string, group: string, zone: string }[] = [
-  { name: 'books', resourceId: storage.outputs.resourceId, group: 'blob', zone: 'blob' }
-  { name: 'host', resourceId: hostStorage.outputs.resourceId, group: 'blob', zone: 'blob' }
-  { name: 'cosmos', resourceId: cosmos.outputs.resourceId, group: 'Sql', zone: 'cosmos' }
-  { name: 'redis', resourceId: redis.outputs.resourceId, group: 'redisEnterprise', zone: 'redis' }
-  { name: 'vault', resourceId: vault.outputs.resourceId, group: 'vaultcore', zone: 'vault' }
-]
 @description('Addresses of the stores; no credentials.')
 output endpoints { blob: string, cosmos: string, cosmosDatabase: string, redis: string, vault: string } = {
   blob: storage.outputs.blobEndpoint

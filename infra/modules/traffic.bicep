@@ -10,7 +10,7 @@ param endpoints { location: string, host: string }[]
 @description('Required. Workspace that gets the logs.')
 param workspaceResourceId string
 
-resource profile 'Microsoft.Network/trafficManagerProfiles@2022-04-01' = {
+resource profile 'Microsoft.Network/trafficManagerProfiles@2026-09-01' = {
   name: name
   location: 'global'
   tags: tags
@@ -36,6 +36,7 @@ resource profile 'Microsoft.Network/trafficManagerProfiles@2022-04-01' = {
   }
 }
 
+#disable-next-line use-recent-api-versions // the stable one is older and knows no dedicated tables
 resource diagnostics 'Microsoft.Insights/diagnosticSettings@2021-05-01-preview' = {
   scope: profile
   name: 'to-workspace'

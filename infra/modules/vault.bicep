@@ -20,7 +20,7 @@ param allowedIpAddresses string[]
 @description('Required. Workspace that gets the logs.')
 param workspaceResourceId string
 
-resource vault 'Microsoft.KeyVault/vaults@2024-11-01' = {
+resource vault 'Microsoft.KeyVault/vaults@2025-05-01' = {
   name: name
   location: location
   tags: tags
@@ -40,6 +40,7 @@ resource vault 'Microsoft.KeyVault/vaults@2024-11-01' = {
   }
 }
 
+#disable-next-line use-recent-api-versions // the stable one is older and knows no dedicated tables
 resource diagnostics 'Microsoft.Insights/diagnosticSettings@2021-05-01-preview' = {
   scope: vault
   name: 'to-workspace'

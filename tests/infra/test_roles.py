@@ -34,28 +34,29 @@ NEEDS = {
 }
 
 
-def assignments(**principals: str) -> list[dict[str, str]]:
-    given = {"principals": dict.fromkeys(PRINCIPALS, "") | principals, "deployerType": "User"}
+def assignments(*who: str) -> list[dict[str, str]]:
+    principals = [{"who": name, "key": f"id-{name}", "type": "ServicePrincipal"} for name in who]
+    given = {"principals": principals, "principalIds": [item["key"] for item in principals]}
     found: list[dict[str, str]] = File(INFRA / "modules/roles.bicep", given)["assignments"]
     return found
 
 
 def test_every_identity_has_its_roles_and_no_other() -> None:
-    found = assignments(**{name: f"id-{name}" for name in PRINCIPALS})
+    found = assignments(*PRINCIPALS)
 
     assert {name: {(a["role"], a["on"]) for a in found if a["who"] == name} for name in PRINCIPALS} == NEEDS
 
 
 def test_a_principal_that_does_not_exist_gets_nothing() -> None:
-    found = assignments(gateway="id-gateway")
+    found = assignments("gateway")
 
     assert {a["who"] for a in found} == {"gateway"}
 
 
 def test_every_role_has_an_id_and_every_id_a_use() -> None:
-    roles = File(INFRA / "modules/roles.bicep", {"principals": {}})["roles"]
+    roles = File(INFRA / "modules/roles.bicep", {"principals": [], "principalIds": []})["roles"]
 
-    used = {a["role"] for a in assignments(**dict.fromkeys(PRINCIPALS, "id"))}
+    used = {a["role"] for a in assignments(*PRINCIPALS)}
 
     assert used == set(roles)
     assert all(
@@ -77,6 +78,6 @@ def test_every_place_that_a_role_is_given_on_is_handled() -> None:
     handled = set(re.findall(r"a\.on == '(\w+)'", (INFRA / "modules/resource-roles.bicep").read_text("utf-8")))
     elsewhere = {"cosmos", "redis"}
 
-    places = {a["on"] for a in assignments(**dict.fromkeys(PRINCIPALS, "id")) if "/" not in a["on"]}
+    places = {a["on"] for a in assignments(*PRINCIPALS) if "/" not in a["on"]}
 
     assert places == handled | elsewhere

@@ -167,10 +167,25 @@ def test_a_profile_that_contradicts_itself_is_refused(willing: LocalAzure, chang
 
 
 def test_the_budget_keeps_its_first_month(azure: LocalAzure) -> None:
-    path = f"{BASE}/resourceGroups/rg-env/providers/Microsoft.Consumption/budgets/rg-env"
-    azure.on("GET", path, (200, {"properties": {"timePeriod": {"startDate": "2026-03-01T00:00:00Z"}}}))
+    def budget(name: str, tag: str, environment: str, month: str) -> dict[str, Any]:
+        of = {"tags": {"name": tag, "operator": "In", "values": [environment]}}
+        return {"name": name, "properties": {"filter": of, "timePeriod": {"startDate": f"{month}-01T00:00:00Z"}}}
+
+    budgets = [
+        {"name": "whole", "properties": {"timePeriod": {"startDate": "2020-01-01T00:00:00Z"}}},
+        budget("chargeback-b", "azd-env-name", "other", "2025-01"),
+        budget("somebody-s", "azd-env-name", "env", "2025-02"),
+        budget("chargeback-a", "azd-env-name", "env", "2026-03"),
+    ]
+    azure.on("GET", f"{BASE}/providers/Microsoft.Consumption/budgets", (200, {"value": budgets}))
 
     assert budget_month(azure.client(), "sub", "env") == "2026-03-01"
+
+
+def test_the_first_budget_begins_this_month(azure: LocalAzure) -> None:
+    azure.on("GET", f"{BASE}/providers/Microsoft.Consumption/budgets", (200, {"value": []}))
+
+    assert budget_month(azure.client(), "sub", "env").endswith("-01")
 
 
 def test_a_throttled_question_is_asked_again(willing: LocalAzure) -> None:

@@ -1,0 +1,49 @@
+"""What each profile would send to Azure, worked out by Bicep's own compiler; without one, these tests are skipped."""
+
+import functools
+import re
+import shutil
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+
+from scripts.bicep.compiler import GIVEN, PROFILES, Evaluated, evaluate, found, profile
+from scripts.bicep.files import ROOT
+
+needs_compiler = pytest.mark.skipif(
+    found() is None, reason="there is no Bicep compiler here: set BICEP, or install bicep, azd or az"
+)
+every_profile = pytest.mark.parametrize("name", PROFILES)
+
+
+@functools.cache
+def evaluated(name: str) -> Evaluated:
+    """A profile's deployment."""
+    return profile(name)
+
+
+def evaluated_with_subscriptions(folder: Path, count: int) -> Evaluated:
+    """Production with so many subscriptions of teams."""
+    for part in ("infra", "config", "apim-policies"):
+        shutil.copytree(ROOT / part, folder / part)
+    path = folder / "config/gateway.yaml"
+    gateway: dict[str, Any] = yaml.safe_load(path.read_text("utf-8"))
+    product = gateway["products"][0]["id"]
+    gateway["subscriptions"] += [{"id": f"t{n}", "name": f"Team {n}", "product": product} for n in range(count)]
+    path.write_text(yaml.safe_dump(gateway), "utf-8")
+    return evaluate({**GIVEN, "profile": "production"}, folder / "infra/main.bicep")
+
+
+def place(resource: dict[str, Any]) -> str:
+    """The id in lower case, as Azure compares ids."""
+    return str(resource["id"]).lower()
+
+
+def value(resource: dict[str, Any], path: str) -> Any:
+    """A value deep within the properties; None where it is not given."""
+    found: Any = resource.get("properties", {})
+    for key in re.split(r"\.", path):
+        found = found.get(key) if isinstance(found, dict) else None
+    return found
