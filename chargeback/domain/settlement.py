@@ -1,24 +1,20 @@
 """How a call accounted for without its tokens, or not at all, becomes whole from the gateway's own log."""
 
-import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from math import ceil
 from typing import Any
-from urllib.parse import unquote, urlsplit
 
 import msgspec
 
 from chargeback.domain.events import call_identity
+from chargeback.domain.operations import described, names_stored_object
 
 SAMPLE = 10
 """An estimate is the mean of at least so many streamed calls of the same deployment."""
 
 _SETTLED = "chargeback.usage.settled.v1"
-_FAMILIES = ("chat", "images", "audio", "fine_tuning")
-_PATH = re.compile(r"/openai/(?:v1/)?(?:deployments/([^/]+)/)?(.*)$")
-_CREATED = re.compile(r"/(?:responses|batches|fine_tuning/jobs)/(?!(?:compact|input_tokens)/?$)[^/]+")
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,7 +83,7 @@ class LoggedCall:
         Fetching a stored answer or a job costs nothing. A response without completion tokens was only begun, in the
         background: its own event is known by the response's id, so that it would seem to be missing here.
         """
-        if self.method != "POST" or _CREATED.search(urlsplit(self.url).path):
+        if self.method != "POST" or names_stored_object(self.url):
             return False
         return described(self.url)[0] != "responses" or count.usage()["completion_tokens"] > 0
 
@@ -183,18 +179,6 @@ def gateway_source(service: str, region: str) -> str:
 def gateway_region(region: str) -> str:
     """A region as events name it, from the name that Azure displays."""
     return region.replace(" ", "").lower()
-
-
-def described(url: str) -> tuple[str, str]:
-    """(operation, deployment) of a call's URL, by the rule of the gateway's own `describe` fragment."""
-    path = urlsplit(url).path
-    match = _PATH.search(path)
-    deployment, rest = match.groups() if match else (None, path)
-    parts = [re.sub(r"[^a-z0-9_-].*$", "", part.lower()) for part in rest.split("/") if part]
-    if not parts or not parts[0]:
-        return "unknown", unquote(deployment or "")
-    operation = f"{parts[0]}.{parts[1]}" if parts[0] in _FAMILIES and len(parts) > 1 else parts[0]
-    return operation[:64], unquote(deployment or "")
 
 
 def _completed(call: PendingCall, data: Mapping[str, Any]) -> bytes:

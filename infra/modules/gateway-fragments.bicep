@@ -14,6 +14,7 @@ var fragments = [
   { name: 'inspect', value: loadTextContent('../../apim-policies/fragments/inspect.xml') }
   { name: 'limit', value: loadTextContent('../../apim-policies/fragments/limit.xml') }
   { name: 'measure', value: loadTextContent('../../apim-policies/fragments/measure.xml') }
+  { name: 'offer', value: loadTextContent('../../apim-policies/fragments/offer.xml') }
   { name: 'prepare', value: loadTextContent('../../apim-policies/fragments/prepare.xml') }
   { name: 'protect', value: loadTextContent('../../apim-policies/fragments/protect.xml') }
   { name: 'refuse', value: loadTextContent('../../apim-policies/fragments/refuse.xml') }

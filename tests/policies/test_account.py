@@ -5,7 +5,7 @@ import re
 
 import pytest
 
-from chargeback.domain.settlement import described
+from chargeback.domain.operations import described
 from tests.policies.world import CHAT, USAGE, World, chunk, sse
 
 
@@ -314,10 +314,9 @@ def test_a_transcription_is_measured_where_its_answer_tells(
         ("GET", "/v1/batches", "batches"),
         ("POST", "/v1/files", "files"),
         ("GET", "/v1/fine_tuning/jobs", "fine_tuning.jobs"),
-        ("GET", "/v1/realtime", "realtime"),
-        ("POST", "/v1/videos/generations/jobs", "videos"),
-        ("PUT", "/something/NEW-42!x/y", "something"),
-        ("GET", "/", "unknown"),
+        ("POST", "/v1/conversations", "conversations"),
+        ("POST", "/v1/vector_stores", "vector_stores"),
+        ("POST", "/v1/uploads", "uploads"),
     ],
 )
 def test_every_route_is_accounted_as_itself(world: World, method: str, path: str, operation: str) -> None:
@@ -340,6 +339,9 @@ def test_every_route_is_accounted_as_itself(world: World, method: str, path: str
         "/v1/audio/speech",
         "/v1/fine_tuning/jobs",
         "/v1/Videos/generations/jobs",
+        "//V1//Chat/Completions",
+        "/OpenAI/v1/chat/completions",
+        "/v1/chat%2Fcompletions",
         "/v1/batches/batch_1/cancel",
         "/assistants/asst_1!x",
         "/",

@@ -89,7 +89,7 @@ def test_an_unknown_country_is_served_by_the_gateways_own_geography(make_world: 
     assert world.seen[0].account == US[0]
 
 
-@pytest.mark.parametrize("path", ["/v1/files", "/v1/batches", "/v1/fine_tuning/jobs", "/v1/something"])
+@pytest.mark.parametrize("path", ["/v1/files", "/v1/batches", "/v1/fine_tuning/jobs", "/v1/vector_stores"])
 def test_what_leaves_state_on_an_account_always_goes_to_the_first_of_the_geography(world: World, path: str) -> None:
     world.script(EU[0], status=500, body={"error": {"code": "500", "message": "oops"}})
 

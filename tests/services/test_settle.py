@@ -12,7 +12,8 @@ from chargeback.adapters.memory import MemoryCatalogues, MemoryGatewayLog, Memor
 from chargeback.adapters.memory_counter import MemoryCounter
 from chargeback.domain.lines import Line
 from chargeback.domain.meters import Meter
-from chargeback.domain.settlement import LoggedCall, TokenCount, described
+from chargeback.domain.operations import described
+from chargeback.domain.settlement import LoggedCall, TokenCount
 from chargeback.services.usage.ingest import Ingest, WeightsInForce
 from chargeback.services.usage.settle import Settlement, Settler, _spans
 from tests.domain.catalogues import catalogue

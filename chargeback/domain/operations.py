@@ -1,0 +1,57 @@
+"""Which operation a call's path names: the rule of the gateway's own `describe` fragment, for calls seen in its log."""
+
+import re
+from urllib.parse import unquote, urlsplit
+
+OFFERED = (
+    "chat.completions",
+    "completions",
+    "embeddings",
+    "responses",
+    "conversations",
+    "images.generations",
+    "images.edits",
+    "images.variations",
+    "audio.transcriptions",
+    "audio.translations",
+    "audio.speech",
+    "files",
+    "uploads",
+    "vector_stores",
+    "batches",
+    "fine_tuning.jobs",
+    "models",
+)
+"""What the gateway serves."""
+
+WITHHELD = ("realtime", "live", "containers", "evals", "assistants", "threads", "videos")
+"""What it refuses by name; every other path is refused as unknown."""
+
+_FAMILIES = ("chat", "images", "audio", "fine_tuning")
+_PATH = re.compile(r"^/openai/(?:v1/)?(?:deployments/([^/]+)/)?(.*)$", re.IGNORECASE)
+_CREATED = re.compile(
+    r"^/openai/(?:v1/)?(?:responses|batches|fine_tuning/jobs)/(?!(?:compact|input_tokens)/?$)[^/]+", re.IGNORECASE
+)
+_ODD = re.compile(r"^[.]+$|[%\\]")
+
+
+def described(url: str) -> tuple[str, str]:
+    """(operation, deployment) of a call's URL."""
+    match = _PATH.match(_path(url))
+    if match is None:
+        return "unknown", ""
+    deployment, rest = unquote(match[1] or ""), match[2]
+    parts = [part for part in rest.lower().split("/") if part]
+    if not parts or any(_ODD.search(part) for part in parts):
+        return "unknown", deployment
+    operation = f"{parts[0]}.{parts[1]}" if parts[0] in _FAMILIES and len(parts) > 1 else parts[0]
+    return operation if operation in OFFERED or operation in WITHHELD else "unknown", deployment
+
+
+def names_stored_object(url: str) -> bool:
+    """Whether a path is about a response, batch or job that an earlier call made."""
+    return _CREATED.match(_path(url)) is not None
+
+
+def _path(url: str) -> str:
+    return re.sub("/+", "/", urlsplit(url).path)

@@ -1,0 +1,134 @@
+"""What is not offered says so, and no spelling of a path gets past what is offered."""
+
+import contextlib
+import http.client
+import re
+
+import pytest
+
+from chargeback.domain.operations import OFFERED, WITHHELD, described
+from tests.policies.conftest import MakeWorld
+from tests.policies.world import ROOT, World
+
+KEY = {"api-key": "key-search"}
+
+
+@pytest.mark.parametrize(
+    ("method", "path", "instead"),
+    [
+        ("POST", "/v1/realtime/client_secrets", "audio/speech"),
+        ("POST", "/v1/realtime/sessions", "audio/speech"),
+        ("POST", "/realtime/calls?api-version=2025-04-01-preview", "audio/speech"),
+        ("GET", "/v1/realtime", "audio/speech"),
+        ("POST", "/v1/live/sessions", "audio/speech"),
+        ("POST", "/v1/containers", "code_interpreter"),
+        ("POST", "/v1/evals", "batch"),
+        ("POST", "/v1/assistants", "responses"),
+        ("POST", "/assistants?api-version=2024-05-01-preview", "responses"),
+        ("POST", "/v1/threads/runs", "responses"),
+        ("GET", "/v1/threads/thread_1/runs/run_1", "responses"),
+        ("POST", "/v1/videos", "platform team"),
+        ("POST", "/v1/brand/new", "It offers chat/completions"),
+        ("PUT", "/something/else", "It offers chat/completions"),
+        ("GET", "/deployments", "It offers chat/completions"),
+        ("POST", "/v1/fine_tuning/alpha/graders/run", "It offers chat/completions"),
+        ("GET", "/", "It offers chat/completions"),
+    ],
+)
+def test_what_is_not_offered_is_refused_with_what_to_use_instead(
+    world: World, method: str, path: str, instead: str
+) -> None:
+    answer = world.client.request(method, path, json={} if method == "POST" else None, headers=KEY)
+
+    error = answer.json()["error"]
+    assert (answer.status_code, error["code"], error["type"]) == (403, "operation_not_offered", "permission_error")
+    assert instead in error["message"]
+    assert world.event()["data"]["statusCode"] == 403
+    assert world.seen == []
+
+
+def test_a_websocket_is_refused_on_any_path(world: World) -> None:
+    upgrade = {"Connection": "Upgrade", "Upgrade": "websocket", "Sec-WebSocket-Version": "13"}
+
+    answer = world.client.get("/v1/responses", headers={**KEY, **upgrade})
+
+    assert (answer.status_code, answer.json()["error"]["code"]) == (403, "operation_not_offered")
+    assert "stream: true" in answer.json()["error"]["message"]
+    assert world.seen == []
+
+
+def test_a_stranger_is_not_told_what_is_offered(world: World) -> None:
+    assert world.client.post("/v1/realtime/client_secrets", json={}).status_code == 401
+
+
+@pytest.mark.parametrize(
+    "path",
+    [
+        "/openai/Deployments/gpt-4o/Chat/Completions?api-version=2024-10-21",
+        "/openai//deployments//gpt-4o//chat//completions?api-version=2024-10-21",
+        "/openai/DEPLOYMENTS/gpt-4o/CHAT/COMPLETIONS/?api-version=2024-10-21",
+    ],
+)
+def test_no_spelling_of_a_path_escapes_the_token_limit(make_world: MakeWorld, path: str) -> None:
+    world = make_world(products="standard=-|0|1|600|20")
+    for _ in range(2):
+        world.chat()
+
+    status, _ = raw(world, path)
+
+    assert status == 429
+    assert world.events()[-1]["data"]["operation"] == "chat.completions"
+    assert world.events()[-1]["data"]["deployment"] == "gpt-4o"
+
+
+def test_a_stream_reports_its_usage_however_its_path_is_spelt(world: World) -> None:
+    document = {"model": "gpt-4o", "messages": [], "stream": True}
+
+    world.client.post("/V1//Chat/Completions", json=document, headers=KEY)
+
+    assert world.seen[0].json["stream_options"] == {"include_usage": True}
+
+
+@pytest.mark.parametrize(
+    "path",
+    [
+        "/openai/v1/./chat/completions",
+        "/openai/v1/files/../chat/completions",
+        "/openai/v1/files/%2e%2E/chat/completions",
+        "/openai/v1/chat%2Fcompletions",
+        "/openai/v1/%63hat/completions",
+        "/openai/v1/v1/chat/completions",
+    ],
+)
+def test_dots_and_escapes_make_no_other_operation_of_a_path(world: World, path: str) -> None:
+    """The gateway may resolve dots before policies see them; else such a path is refused."""
+    status, _ = raw(world, path)
+
+    event = world.event()["data"]
+    assert (event["operation"], status) in {("unknown", 403), ("chat.completions", 200)}
+    assert len(world.seen) == (1 if status == 200 else 0)
+    assert all(seen.path.lower().endswith("/chat/completions") for seen in world.seen)
+
+
+def raw(world: World, path: str) -> tuple[int, bytes]:
+    """A POST whose path no client has tidied."""
+    body = b'{"model": "gpt-4o", "messages": [{"role": "user", "content": "Capital of France?"}]}'
+    with contextlib.closing(http.client.HTTPConnection("127.0.0.1", world.port, timeout=20)) as connection:
+        connection.request("POST", path, body, {**KEY, "Content-Type": "application/json"})
+        answer = connection.getresponse()
+        return answer.status, answer.read()
+
+
+def test_the_lists_of_operations_agree_wherever_they_stand() -> None:
+    describe = (ROOT / "apim-policies/fragments/describe.xml").read_text()
+    offer = (ROOT / "apim-policies/fragments/offer.xml").read_text()
+    offered, withheld = (re.search(f'{name} = "([^"]+)"', describe) for name in ("offered", "withheld"))
+    refused = re.search(r"new\[\] \{ ([^}]+) \}", offer)
+
+    assert offered
+    assert withheld
+    assert refused
+    assert tuple(offered[1].split(" ")) == OFFERED
+    assert tuple(withheld[1].split(" ")) == WITHHELD
+    assert re.findall('"([^"]+)"', refused[1]) == ["unknown", *WITHHELD]
+    assert described("https://gw/OPENAI//v1//Responses/resp_1/cancel") == ("responses", "")
