@@ -37,6 +37,8 @@ if TYPE_CHECKING:
     from chargeback.services.publishing.publish import Writer
     from chargeback.services.publishing.published_rows import Published
     from chargeback.services.reconciling.reconcile import Reconciled
+    from chargeback.services.retry import Retry
+    from chargeback.services.set_aside import SetAside
     from chargeback.services.usage.audit import Auditor
     from chargeback.services.usage.settle import Settler
 
@@ -175,7 +177,7 @@ class Container:
     @cached_property
     def poster(self) -> Poster:
         """Sets the books from what is counted."""
-        return Poster(self.ledger, self.counter, self.books, self.catalogues)
+        return Poster(self.ledger, self.counter, self.books, self.control, self.catalogues)
 
     @cached_property
     def gateway_log(self) -> "LogAnalytics":
@@ -251,7 +253,7 @@ class Container:
         from chargeback.services.closing.finish_days import Days
         from chargeback.services.closing.publish_period import Publisher
 
-        days = Days(self.periods, self.books, self.catalogues, self.poster, self.auditor)
+        days = Days(self.periods, self.books, self.catalogues, self.poster, self.auditor, self.control)
         publisher = Publisher(
             self.books,
             self.control,
@@ -261,9 +263,8 @@ class Container:
             self.closed_reports,
             self.settings.report_decimals,
             self.writers,
-            self.hub,
         )
-        return Closer(days, self.reports, self.closed_reports, publisher)
+        return Closer(days, self.reports, self.closed_reports, publisher, self.hub)
 
     @cached_property
     def drafts(self) -> "Drafts":
@@ -271,6 +272,27 @@ class Container:
         from chargeback.services.closing.publish_drafts import Drafts
 
         return Drafts(self.closer)
+
+    @cached_property
+    def set_aside(self) -> "SetAside":
+        """What could not be handled."""
+        from chargeback.services.set_aside import SetAside
+
+        return SetAside(self.control)
+
+    @cached_property
+    def retry(self) -> "Retry":
+        """Tries again what was set aside."""
+        from chargeback.services.retry import Retry
+
+        return Retry(
+            self.set_aside,
+            self.catalogues,
+            self.poster,
+            self.auditor,
+            self.drafts,
+            lambda now: self.settler.settle(now),
+        )
 
     @cached_property
     def published(self) -> "Published":

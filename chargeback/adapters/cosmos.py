@@ -2,6 +2,8 @@
 
 A shard of a day is written with transactional batches: the fence document and up to 90 records, all or nothing.
 Limits: 100 operations, 2 MB and 5 s a batch (learn.microsoft.com/azure/cosmos-db/nosql/transactional-batch).
+Documents are sent as compact UTF-8, so what `msgspec` encodes has the size that goes over the wire: the client's own
+form escapes what is not ASCII, and then a batch may be three times as long.
 """
 
 import asyncio
@@ -17,11 +19,12 @@ from azure.cosmos import exceptions
 from azure.cosmos.aio import ContainerProxy, CosmosClient
 
 from chargeback.adapters.failures import first_line
-from chargeback.domain.errors import StoreUnavailable, Superseded
+from chargeback.domain.errors import RecordsRefused, StoreUnavailable, Superseded
 from chargeback.domain.records import UsageRecord, from_document, ndjson, to_document
 from chargeback.services.ports import SUMS, Document, Posting, View
 
 MAX_BATCH_BYTES = 1_500_000
+_TOO_LARGE = 413
 _AGAIN = {408, 429, 449, 503}
 _LOST = {404, 409, 412}
 _ATTEMPTS = 8
@@ -35,6 +38,7 @@ def connect(endpoint: str, credential: AsyncTokenCredential) -> CosmosClient:
         connection_timeout=5,
         retry_throttle_total=20,
         retry_throttle_backoff_max=30,
+        enable_compact_utf8_item_writes=True,
     )
 
 
@@ -72,12 +76,25 @@ class CosmosBooks:
             "epoch": epoch,
             "catalogue": catalogue,
         }
-        latest = after
-        for documents in _batches([to_document(record) for record in records]):
-            token = await self._write_batch(day, fence, latest.token if latest else None, documents)
-            latest = Posting(epoch, catalogue, token)
-        assert latest is not None
-        return latest
+        token = after.token if after else None
+        refused: dict[str, str] = {}
+        waiting = _batches([to_document(record) for record in records])
+        while waiting:
+            documents = waiting.pop(0)
+            try:
+                token = await self._write_batch(day, fence, token, documents)
+            except _TooLargeError as error:
+                if len(documents) > 1:
+                    middle = len(documents) // 2
+                    waiting[:0] = [documents[:middle], documents[middle:]]
+                    continue
+                refused[documents[0]["id"]] = str(error)
+                if not waiting and token == (after.token if after else None):
+                    waiting.append([])  # the fence alone
+        assert token is not None
+        if refused:
+            raise RecordsRefused(refused, token)
+        return Posting(epoch, catalogue, token)
 
     async def _write_batch(self, day: str, fence: Document, token: str | None, documents: list[Document]) -> str:
         operations: list[Any] = [
@@ -192,6 +209,10 @@ class CosmosControl:
         return [document for _, document in sorted(found, key=lambda pair: pair[0])]
 
 
+class _TooLargeError(Exception):
+    """A batch that the store will take in no case."""
+
+
 @asynccontextmanager
 async def _translated(what: str) -> AsyncIterator[None]:
     try:
@@ -218,8 +239,10 @@ async def _wait_or_raise(
     failed: dict[str, Any] = {}
     if isinstance(error, exceptions.CosmosBatchOperationError):
         failed = error.operation_responses[error.error_index]
-    # Of what is said of the whole request, the client has tried all but 449 again by itself.
-    status = int(failed.get("statusCode", 0)) or (449 if error.status_code == 449 else 0)
+    # Of what is said of the whole request, the client has tried all but 449 again by itself, and 413 stays.
+    status = int(failed.get("statusCode", 0)) or (error.status_code if error.status_code in (413, 449) else 0)
+    if status == _TOO_LARGE:
+        raise _TooLargeError(first_line(error)) from error
     if status in _LOST:
         raise Superseded(f"{what} was written by another run") from error
     if status not in _AGAIN:

@@ -6,14 +6,25 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from datetime import datetime
 
+import msgspec
+
 from chargeback.adapters.batches import dead_letters, quarantine_name
 from chargeback.domain.catalogue import Catalogue
-from chargeback.domain.errors import PeriodClosed, Superseded
+from chargeback.domain.errors import PeriodClosed, RecordsRefused, StoreUnavailable, Superseded
 from chargeback.domain.in_force import InForce
 from chargeback.domain.records import UsageRecord, ndjson, to_document
 from chargeback.domain.settlement import LoggedCall, TokenCount
 from chargeback.domain.terms import Terms
 from chargeback.services.ports import SUMS, Document, Posting, Rejected, Version, View
+
+MAX_BYTES = 2 * 1024 * 1024
+"""What Cosmos DB takes as one document (learn.microsoft.com/azure/cosmos-db/concepts-limits)."""
+
+TOO_LARGE = "Request size is too large: the limit is 2 MB."
+
+
+def _is_too_large(document: Document) -> bool:
+    return len(msgspec.json.encode(document)) > MAX_BYTES
 
 
 class MemoryLedger:
@@ -79,8 +90,12 @@ class MemoryBooks:
         """Set the records and the fence, unless another run wrote first."""
         if self._postings.get((day, shard)) != after:
             raise Superseded(f"shard {shard} of {day} was written by another run")
-        self.days.setdefault(day, {}).update({record.record_id: record for record in records})
+        refused = {record.record_id: TOO_LARGE for record in records if _is_too_large(to_document(record))}
+        kept = {record.record_id: record for record in records if record.record_id not in refused}
+        self.days.setdefault(day, {}).update(kept)
         self._postings[day, shard] = Posting(*posting, secrets.token_hex(4))
+        if refused:
+            raise RecordsRefused(refused, self._postings[day, shard].token)
         return self._postings[day, shard]
 
     async def records(self, day: str) -> AsyncIterator[Sequence[UsageRecord]]:
@@ -103,6 +118,8 @@ class MemoryBooks:
         known = self._summaries.get((day, view))
         if (known[1] if known else None) != after:
             raise Superseded(f"the summary of {day} was written by another run")
+        if _is_too_large(summary):
+            raise StoreUnavailable(f"the summary of {day}: {TOO_LARGE}")
         self._summaries[day, view] = (summary, secrets.token_hex(4))
 
     async def ping(self) -> None:

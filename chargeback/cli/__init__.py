@@ -5,7 +5,7 @@ import sys
 
 import typer
 
-from chargeback.cli import config, explain, forecast, periods, prices, reconcile, reports, usage
+from chargeback.cli import config, explain, forecast, periods, prices, reconcile, reports, set_aside, usage
 from chargeback.cli.terminal import console
 from chargeback.domain.errors import ChargebackError
 from chargeback.log_line import one_run
@@ -17,7 +17,7 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     rich_markup_mode=None,
 )
-for commands in (usage.app, reports.app, forecast.app, reconcile.app, explain.app):
+for commands in (usage.app, set_aside.app, reports.app, forecast.app, reconcile.app, explain.app):
     app.add_typer(commands)
 app.add_typer(config.app, name="config")
 app.add_typer(periods.app, name="periods")

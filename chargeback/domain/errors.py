@@ -11,8 +11,12 @@ ChargebackError
 ├── InconsistentFile   a file does not agree with itself or with the rows it is made from: it is not published
 ├── Superseded         another run wrote the same part of the books first: read again and retry
 ├── CountLost          Redis lost the day while it was being read: replay the ledger and retry
+├── RecordsRefused     a store will not take some records, however often they are sent: set them aside
+├── SomeFailed         some parts of a run failed, the others were done: names each with its reason
 └── StoreUnavailable   a store cannot be reached or refuses: raised, so that the trigger delivers again
 """
+
+from collections.abc import Mapping
 
 
 class ChargebackError(Exception):
@@ -74,6 +78,28 @@ class Superseded(ChargebackError):
 
 class CountLost(ChargebackError):
     """The counted day is not the one that was being read: its epoch changed."""
+
+
+class RecordsRefused(ChargebackError):
+    """A store will not take some records as they are; every other one of the write is in it.
+
+    Attributes:
+        refused: record id → reason.
+        token: of the fence that the others were written with.
+    """
+
+    def __init__(self, refused: Mapping[str, str], token: str) -> None:
+        super().__init__("; ".join(f"{record}: {reason}" for record, reason in refused.items()))
+        self.refused = refused
+        self.token = token
+
+
+class SomeFailed(ChargebackError):
+    """Parts of a run failed after every part was tried; `failed` names each with its reason."""
+
+    def __init__(self, doing: str, failed: Mapping[str, str]) -> None:
+        super().__init__("\n".join(f"{doing} {part}: {reason}" for part, reason in failed.items()))
+        self.failed = failed
 
 
 class StoreUnavailable(ChargebackError):

@@ -55,6 +55,7 @@ class Period(msgspec.Struct, frozen=True, rename="camel"):
         fences: what the closed files were made from: period → UTC day → fence of the books. Beside the period itself
             these are the closed periods whose corrections it carries.
         is_filed: whether every file is where closed files belong.
+        is_delivered: whether the FinOps hub, if there is one, has the final figures.
         history: who did what, when and why; the latest last.
     """
 
@@ -66,6 +67,7 @@ class Period(msgspec.Struct, frozen=True, rename="camel"):
     manifest: str = ""
     fences: dict[str, dict[str, str]] = {}
     is_filed: bool = False
+    is_delivered: bool = False
     history: tuple[Change, ...] = ()
 
 
@@ -134,6 +136,12 @@ def filed(period: Period) -> Period:
     """The closed period once all its files are in their place."""
     _require(period, State.CLOSED)
     return msgspec.structs.replace(period, is_filed=True)
+
+
+def delivered(period: Period) -> Period:
+    """The closed period once the FinOps hub has its final figures."""
+    _require(period, State.CLOSED)
+    return msgspec.structs.replace(period, is_delivered=True)
 
 
 def rated_anew(period: Period, version: str, change: Change) -> Period:

@@ -7,6 +7,7 @@ import azure.functions as func
 
 from chargeback.bootstrap import Container
 from chargeback.log_line import log_line, one_run
+from chargeback.services.usage.audit import Audited
 
 log = logging.getLogger(__name__)
 
@@ -19,19 +20,23 @@ def blueprint(container: Container) -> func.Blueprint:
     @bp.timer_trigger(arg_name="timer", schedule="%AUDIT_SCHEDULE%", run_on_startup=False, use_monitor=True)
     async def audit_ledger(timer: func.TimerRequest, context: func.Context) -> None:
         with one_run(context.invocation_id):
-            for audited in await container.auditor.audit(datetime.now(UTC)):
-                log_line(
-                    log,
-                    "audited",
-                    level=logging.WARNING if audited.drift_lines or audited.unreadable else logging.INFO,
-                    day=audited.day,
-                    events=audited.events,
-                    calls=audited.calls,
-                    unreadable=audited.unreadable,
-                    conflicts=audited.conflicts,
-                    drift_lines=audited.drift_lines,
-                    drift_cost=audited.drift_cost,
-                    past_due=timer.past_due,
-                )
+            await container.auditor.audit(datetime.now(UTC), lambda audited: _report(audited, timer))
 
     return bp
+
+
+def _report(audited: Audited, timer: func.TimerRequest) -> None:
+    log_line(
+        log,
+        "audited",
+        level=logging.WARNING if audited.drift_lines or audited.unreadable or audited.set_aside else logging.INFO,
+        day=audited.day,
+        events=audited.events,
+        calls=audited.calls,
+        unreadable=audited.unreadable,
+        conflicts=audited.conflicts,
+        drift_lines=audited.drift_lines,
+        drift_cost=audited.drift_cost,
+        set_aside=audited.set_aside,
+        past_due=timer.past_due,
+    )

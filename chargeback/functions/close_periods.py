@@ -7,6 +7,7 @@ import azure.functions as func
 
 from chargeback.bootstrap import Container
 from chargeback.domain.errors import ClosingRefused
+from chargeback.domain.lifecycle import Period
 from chargeback.log_line import log_line, one_run
 
 log = logging.getLogger(__name__)
@@ -20,25 +21,28 @@ def blueprint(container: Container) -> func.Blueprint:
     @bp.timer_trigger(arg_name="timer", schedule="%CLOSE_SCHEDULE%", run_on_startup=False, use_monitor=True)
     async def close_periods(timer: func.TimerRequest, context: func.Context) -> None:
         with one_run(context.invocation_id):
-            for outcome in await container.closer.close_due(datetime.now(UTC)):
-                if isinstance(outcome, ClosingRefused):
-                    log_line(
-                        log,
-                        "closing_refused",
-                        about=outcome.period,
-                        level=logging.WARNING,
-                        period=outcome.period,
-                        past_due=timer.past_due,
-                        reasons=" | ".join(outcome.reasons),
-                    )
-                else:
-                    log_line(
-                        log,
-                        "period_closed",
-                        about=outcome.period,
-                        period=outcome.period,
-                        manifest=outcome.manifest,
-                        past_due=timer.past_due,
-                    )
+            await container.closer.close_due(datetime.now(UTC), lambda outcome: _report(outcome, timer))
 
     return bp
+
+
+def _report(outcome: Period | ClosingRefused, timer: func.TimerRequest) -> None:
+    if isinstance(outcome, ClosingRefused):
+        log_line(
+            log,
+            "closing_refused",
+            about=outcome.period,
+            level=logging.WARNING,
+            period=outcome.period,
+            past_due=timer.past_due,
+            reasons=" | ".join(outcome.reasons),
+        )
+    else:
+        log_line(
+            log,
+            "period_closed",
+            about=outcome.period,
+            period=outcome.period,
+            manifest=outcome.manifest,
+            past_due=timer.past_due,
+        )

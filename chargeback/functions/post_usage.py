@@ -8,6 +8,7 @@ import azure.functions as func
 from chargeback.bootstrap import Container
 from chargeback.log_line import log_line, one_run
 from chargeback.services.forecasting.month_spend import month_spend
+from chargeback.services.usage.post import Posted
 
 log = logging.getLogger(__name__)
 
@@ -21,26 +22,31 @@ def blueprint(container: Container) -> func.Blueprint:
     async def post_usage(timer: func.TimerRequest, context: func.Context) -> None:
         with one_run(context.invocation_id):
             now = datetime.now(UTC)
-            for posted in await container.poster.post(now):
-                log_line(
-                    log,
-                    "posted",
-                    day=posted.day,
-                    records=posted.records,
-                    replayed=posted.replayed,
-                    unpriced=posted.unpriced,
-                    unsettled=posted.unsettled,
-                    past_due=timer.past_due,
-                )
-            calendar = (await container.catalogues.current()).calendar
-            for spend in await month_spend(container.books, calendar, await container.catalogues.terms(), now):
-                log_line(
-                    log,
-                    "spend",
-                    month=spend.month,
-                    cost_centre=spend.cost_centre,
-                    currency=spend.currency,
-                    cost=spend.cost,
-                )
+            try:
+                await container.poster.post(now, lambda posted: _report(posted, timer))
+            finally:  # a day that cannot be posted keeps no budget from its spend
+                await _report_spend(container, now)
 
     return bp
+
+
+def _report(posted: Posted, timer: func.TimerRequest) -> None:
+    log_line(
+        log,
+        "posted",
+        day=posted.day,
+        records=posted.records,
+        replayed=posted.replayed,
+        unpriced=posted.unpriced,
+        unsettled=posted.unsettled,
+        set_aside=posted.set_aside,
+        past_due=timer.past_due,
+    )
+
+
+async def _report_spend(container: Container, now: datetime) -> None:
+    calendar = (await container.catalogues.current()).calendar
+    for spend in await month_spend(container.books, calendar, await container.catalogues.terms(), now):
+        log_line(
+            log, "spend", month=spend.month, cost_centre=spend.cost_centre, currency=spend.currency, cost=spend.cost
+        )

@@ -6,6 +6,7 @@ from datetime import UTC, datetime
 import azure.functions as func
 
 from chargeback.bootstrap import Container
+from chargeback.domain.report import Manifest
 from chargeback.log_line import log_line, one_run
 
 log = logging.getLogger(__name__)
@@ -18,11 +19,12 @@ def blueprint(container: Container) -> func.Blueprint:
     @bp.function_name("publish_reports")
     @bp.timer_trigger(arg_name="timer", schedule="%PUBLISH_SCHEDULE%", run_on_startup=False, use_monitor=True)
     async def publish_reports(timer: func.TimerRequest, context: func.Context) -> None:
+        def report(published: tuple[str, Manifest]) -> None:
+            period, manifest = published
+            rows = manifest.files[0].rows
+            log_line(log, "published", about=period, period=period, rows=rows, past_due=timer.past_due)
+
         with one_run(context.invocation_id):
-            now = datetime.now(UTC)
-            for period in await container.drafts.open(now):
-                manifest = await container.drafts.publish(period, now)
-                rows = manifest.files[0].rows
-                log_line(log, "published", about=period, period=period, rows=rows, past_due=timer.past_due)
+            await container.drafts.publish_open(datetime.now(UTC), report)
 
     return bp

@@ -8,6 +8,7 @@ import azure.functions as func
 from chargeback.bootstrap import Container
 from chargeback.domain.errors import InvoiceMissing
 from chargeback.log_line import log_line, one_run
+from chargeback.services.bulkheads import do_each
 
 log = logging.getLogger(__name__)
 
@@ -24,11 +25,15 @@ def blueprint(container: Container) -> func.Blueprint:
     async def reconcile_invoice(timer: func.TimerRequest, context: func.Context) -> None:  # noqa: ARG001 by name
         with one_run(context.invocation_id):
             now, calendar = datetime.now(UTC), (await container.catalogues.current()).calendar
-            for period in sorted({calendar.period_of(now - FRESH), calendar.period_of(now)}):
-                try:
-                    await container.reconcile(period)
-                except InvoiceMissing as error:
-                    # No export is set up, or the month's first one is still to come.
-                    log_line(log, "reconciliation_waits", about=period, period=period, reason=error)
+            periods = sorted({calendar.period_of(now - FRESH), calendar.period_of(now)})
+            await do_each("reconciling", periods, lambda period: _reconcile(container, period))
 
     return bp
+
+
+async def _reconcile(container: Container, period: str) -> None:
+    try:
+        await container.reconcile(period)
+    except InvoiceMissing as error:
+        # No export is set up, or the month's first one is still to come.
+        log_line(log, "reconciliation_waits", about=period, period=period, reason=error)

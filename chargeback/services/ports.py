@@ -154,7 +154,8 @@ class Books(Protocol):
     ) -> Posting:
         """Set the records and the fence, to (epoch, catalogue digest).
 
-        Raises `Superseded` if `after` is not the latest fence.
+        Raises `Superseded` if `after` is not the latest fence, `RecordsRefused` where the store takes some records
+        in no case, such as one that is too large: the others and the fence are written then.
         """
 
     def records(self, day: str) -> AsyncIterator[Sequence[UsageRecord]]:

@@ -9,11 +9,11 @@ import pytest
 
 from chargeback.adapters.catalogue_files import load_catalogue
 from chargeback.bootstrap import DEPLOYED_CONFIG, Container
-from chargeback.domain.errors import StoreUnavailable, Superseded
+from chargeback.domain.errors import RecordsRefused, StoreUnavailable, Superseded
 from chargeback.domain.in_force import InForce
 from chargeback.domain.meters import Meter
 from chargeback.domain.records import UsageRecord, from_document, rated_record
-from chargeback.services.ports import HOURS, Books, Control
+from chargeback.services.ports import HOURS, Books, Control, Posting
 from scripts.local.clear import clear_cosmos
 from scripts.local.provision import call
 from scripts.local.stack import Stack
@@ -282,3 +282,38 @@ async def test_a_refusal_that_no_wait_cures_is_the_store_s(cosmos: Stack, contai
 
     with pytest.raises(StoreUnavailable, match=f"posting {DAY}"):
         await container.books.write(DAY, 0, None, FROM, [record(1)])
+
+
+def large(number: int, characters: int, letter: str = "é") -> UsageRecord:
+    line = usage_line(user=f"user-{number}")._replace(company=letter * characters)
+    return rated_record(DAY, line, {9: {Meter.INPUT: 1}}, InForce(CATALOGUE))
+
+
+async def test_a_record_that_no_store_takes_is_named_and_all_others_are_written(books: Books) -> None:
+    first = await books.write(DAY, 0, None, FROM, [record(1)])
+    too_large = large(2, 1_100_000)
+
+    with pytest.raises(RecordsRefused) as told:
+        await books.write(DAY, 0, first, FROM, [record(3), too_large, record(4)])
+    await books.write(DAY, 0, Posting(*FROM, told.value.token), FROM, [record(5)])
+
+    assert list(told.value.refused) == [too_large.record_id]
+    assert "too large" in told.value.refused[too_large.record_id]
+    assert await records_of(books) == by_id(record(1), record(3), record(4), record(5))
+
+
+async def test_a_shard_whose_every_record_is_too_large_still_gets_its_fence(books: Books) -> None:
+    with pytest.raises(RecordsRefused) as told:
+        await books.write(DAY, 0, None, FROM, [large(1, 1_100_000)])
+
+    assert (await books.postings(DAY))[0] == Posting(*FROM, told.value.token)
+
+
+async def test_texts_that_are_not_ascii_count_as_they_go_over_the_wire(books: Books) -> None:
+    """Escaped, each of these letters took six bytes instead of two, and the batch was three times as large."""
+    records = [large(number, 30_000) for number in range(60)]
+
+    await books.write(DAY, 0, None, FROM, records)
+    await books.put_summary(DAY, {"name": "é" * 900_000}, None)
+
+    assert len(await records_of(books)) == 60

@@ -55,8 +55,9 @@ class House:
         self.ledger, self.counter, self.books = MemoryLedger(), MemoryCounter(), MemoryBooks()
         catalogues = MemoryCatalogues(catalogue)
         self.ingest = Ingest(self.ledger, self.counter, MemoryQuarantine(), WeightsInForce(catalogues, catalogue))
-        self.poster = Poster(self.ledger, self.counter, self.books, catalogues)
-        self.auditor = Auditor(self.ledger, self.counter, self.books, MemoryControl(), catalogues, self.poster)
+        control = MemoryControl()
+        self.poster = Poster(self.ledger, self.counter, self.books, control, catalogues)
+        self.auditor = Auditor(self.ledger, self.counter, self.books, control, catalogues, self.poster)
 
     async def step(self, name: str, indices: list[int]) -> None:
         match name:

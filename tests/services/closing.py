@@ -81,6 +81,7 @@ class Bill:
     closed: Any
     after: Callable[[], Any] | None = None
     """Called between reading the books and writing the file."""
+    for_hub: str = "hub/manifest.json"
 
     async def __call__(
         self,
@@ -100,7 +101,8 @@ class Bill:
         files = Files(into, period)
         content = msgspec.json.encode([[*key, q, str(c)] for key, (q, c) in sorted(rows.items())])
         await files.write(f"bill-{period}.json", JSON, whole(len(rows), content))
-        await files.write("hub/manifest.json", JSON, whole(0, b"{}"))  # another manifest than that of the period
+        # Another manifest than that of the period.
+        await files.write(self.for_hub.format(period.replace("-", "/")), JSON, whole(0, b"%d" % is_closed))
         manifest = _manifest(period, files.written)
         async with into.create(f"{period}/manifest.json", JSON) as file:
             await file.write(manifest.to_json())
@@ -191,10 +193,10 @@ class ClosingHouse:
         self.closed = self.wrap("closed", MemoryReports())
         self.catalogues = KeptCatalogues(self.control, self.catalogue, self.terms)
         self.periods = Periods(self.control, self.ledger)
-        self.poster = Poster(self.ledger, self.counter, self.books, self.catalogues)
+        self.poster = Poster(self.ledger, self.counter, self.books, self.control, self.catalogues)
         self.auditor = Auditor(self.ledger, self.counter, self.books, self.control, self.catalogues, self.poster)
         self.bill = Bill(self.books, self.closed)
-        days = Days(self.periods, self.books, self.catalogues, self.poster, self.auditor)
+        days = Days(self.periods, self.books, self.catalogues, self.poster, self.auditor, self.control)
         self.closer = Closer(days, self.reports, self.closed, self.bill)
 
     async def ingest(self, events: Sequence[bytes], now: datetime) -> None:
@@ -206,9 +208,7 @@ class ClosingHouse:
 
     async def publish_drafts(self, now: datetime) -> None:
         """As the daily timer does: every open period, with corrections in the oldest."""
-        drafts = Drafts(self.closer)
-        for period in await drafts.open(now):
-            await drafts.publish(period, now)
+        await Drafts(self.closer).publish_open(now)
 
     async def billed(self) -> Billed:
         """Everything that closed periods and drafts say together."""

@@ -28,7 +28,7 @@ class House:
 
     @property
     def poster(self) -> Poster:
-        return Poster(self.ledger, self.counter, self.books, self.catalogues)
+        return Poster(self.ledger, self.counter, self.books, self.control, self.catalogues)
 
     @property
     def auditor(self) -> Auditor:

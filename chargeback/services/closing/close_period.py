@@ -7,7 +7,7 @@ began last can succeed. What it published is then named in the document, so that
 
 import logging
 import secrets
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime
@@ -16,9 +16,11 @@ from typing import Protocol
 import msgspec
 
 from chargeback.domain.errors import ClosingRefused, PeriodClosed, Superseded
-from chargeback.domain.lifecycle import Change, Period, State, begun, concluded, filed
+from chargeback.domain.lifecycle import Change, Period, State, begun, concluded, delivered, filed
 from chargeback.domain.report import Manifest
 from chargeback.log_line import log_line
+from chargeback.services.bulkheads import do_each, say_nothing
+from chargeback.services.closing.draft_attempts import DraftAttempts
 from chargeback.services.closing.file_period import (
     Staged,
     differing,
@@ -27,8 +29,9 @@ from chargeback.services.closing.file_period import (
     manifest_path,
     sha256_of,
 )
-from chargeback.services.closing.finish_days import Days, Order
+from chargeback.services.closing.finish_days import Accepted, Days, Order
 from chargeback.services.closing.late_changes import LateChange, fences_of, late_changes
+from chargeback.services.focus.write_hub import deliver_to_hub
 from chargeback.services.ports import Reports, Version
 from chargeback.services.publishing.files import Progress
 
@@ -79,12 +82,19 @@ class Closer:
         reports: where an attempt publishes.
         closed: where the files of closed periods are for good.
         publish: writes the files.
+        hub: container `ingestion` of a FinOps hub, which gets the files of `write_hub`; None where there is no hub.
     """
 
     days: Days
     reports: Reports
     closed: Reports
     publish: Publish
+    hub: Reports | None = None
+
+    @property
+    def draft_attempts(self) -> DraftAttempts:
+        """The runs that publish drafts."""
+        return DraftAttempts(self.days.control)
 
     async def close(self, period: str, order: Order, progress: Progress = quietly) -> Period:
         """Close a period; a closed one stays as it is, and what a killed run left undone is finished.
@@ -93,59 +103,85 @@ class Closer:
         """
         known, token = await self.days.periods.get(period)
         if known.state is not State.CLOSED:
-            overridden = await self.days.require_closable(period, order)
-            await self._close(known, token, order, overridden, progress)
-        return await self._filed(period)
+            accepted = await self.days.require_closable(period, order)
+            await self._close(known, token, order, accepted, progress)
+        return await self.finish_filing(period)
 
-    async def close_due(self, now: datetime) -> list[Period | ClosingRefused]:
-        """Close every period whose grace period is over, in order, up to the first that cannot be closed."""
+    async def close_due(
+        self, now: datetime, report: Callable[[Period | ClosingRefused], None] = say_nothing
+    ) -> list[Period | ClosingRefused]:
+        """Close every period whose grace period is over, in order, up to the first that cannot be closed.
+
+        Each outcome is also reported at once. Raises `SomeFailed` where a closed period could not be filed.
+        """
         periods, catalogues = self.days.periods, self.days.catalogues
-        unfiled = [period.period for period in await periods.closed() if not period.is_filed]
-        outcomes: list[Period | ClosingRefused] = [await self._filed(period) for period in unfiled]
-        calendar = (await catalogues.current()).calendar
-        grace = (await catalogues.terms()).closing.grace
-        for period in await periods.open(now, calendar):
-            if now < calendar.bounds(period)[1] + grace:
-                break
-            try:
-                outcomes.append(await self.close(period, Order(TIMER, now, by_timer=True)))
-            except ClosingRefused as refused:
-                return [*outcomes, refused]
+        outcomes: list[Period | ClosingRefused] = []
+
+        def tell(outcome: Period | ClosingRefused) -> None:
+            outcomes.append(outcome)
+            report(outcome)
+
+        unfinished = await self._unfinished(await periods.closed())
+        try:
+            await do_each("filing", unfinished, lambda period: self._finish_filing(period, now), tell)
+        finally:  # what cannot be filed of one period keeps no other from closing
+            calendar = (await catalogues.current()).calendar
+            grace = (await catalogues.terms()).closing.grace
+            for period in await periods.open(now, calendar):
+                if now < calendar.bounds(period)[1] + grace:
+                    break
+                try:
+                    tell(await self.close(period, Order(TIMER, now, by_timer=True)))
+                except ClosingRefused as refused:
+                    tell(refused)
+                    break
         return outcomes
+
+    async def _unfinished(self, closed: Sequence[Period]) -> list[str]:
+        """The closed periods that lack a file, a delivery, or the end of a run that published drafts."""
+        drafting = await self.draft_attempts.unfinished()
+        return [
+            period.period
+            for period in closed
+            if not period.is_filed or (self.hub and not period.is_delivered) or period.period in drafting
+        ]
 
     async def verified(self, period: str) -> Manifest:
         """The manifest of a closed period; raises `PeriodClosed` if any file is not as it was closed."""
-        known = await self._filed(period)
+        known = await self.finish_filing(period)
         if faults := await differing(known, self.closed):
             raise PeriodClosed(f"the closed files of {period} are not what they were:\n" + "\n".join(faults))
         content = b"".join([piece async for piece in self.closed.read(manifest_path(period))])
         return msgspec.json.decode(content, type=Manifest)
 
     async def _close(
-        self, known: Period, token: str | None, order: Order, overridden: tuple[str, ...], progress: Progress
+        self, known: Period, token: str | None, order: Order, accepted: Accepted, progress: Progress
     ) -> None:
         period, attempt = known.period, secrets.token_hex(4)
         staged = Staged(self.reports, period, attempt)
-        began = Change(State.CLOSING, order.now, order.by, order.override, overridden=overridden)
+        began = Change(State.CLOSING, order.now, order.by, order.override, overridden=accepted.facts)
         for _ in range(_ATTEMPTS):
-            basis = await self._basis(period, order)
+            basis = await self._basis(period, order, accepted)
             closing = begun(known, attempt, basis.version.name, began)
             token = await self.days.periods.swap(closing, token)
             await self.publish(period, staged, basis.version, basis.late, progress, is_closed=True)
-            if await self._basis(period, order) == basis:
+            if await self._basis(period, order, accepted) == basis:
                 break
             reason = "the books changed while they were published"
             log_line(log, "close_again", about=period, period=period, attempt=attempt, reason=reason)
         else:
             raise Superseded(f"the books of {period} changed each time while they were published: close it again")
-        ended = Change(State.CLOSED, order.now, order.by, order.override, basis.version.name, overridden)
+        ended = Change(State.CLOSED, order.now, order.by, order.override, basis.version.name, accepted.facts)
         manifest = await sha256_of(staged.read(manifest_path(period)))
         await self._conclude(concluded(closing, manifest, basis.fences(period), ended), token, staged)
 
-    async def _basis(self, period: str, order: Order) -> _Basis:
+    async def _basis(self, period: str, order: Order, accepted: Accepted) -> _Basis:
+        """What the files are made from; raises `ClosingRefused` if anything more is left out than was accepted."""
         days = self.days
         version = await days.catalogues.version()
-        await days.finish(period, order.now)
+        left = (await days.finish(period, order.now)).left
+        if further := [fact for what, fact in left.items() if what not in accepted.left]:
+            raise ClosingRefused(period, further, can_override=True)
         calendar = version.catalogue.calendar
         own = await fences_of(days.books, calendar.utc_days(period))
         return _Basis(version, own, await late_changes(days.periods, days.books, calendar))
@@ -161,12 +197,30 @@ class Closer:
                 raise Superseded(f"another run took over the closing of {closed.period}") from error
         log_line(log, "closed", about=closed.period, period=closed.period, attempt=closed.attempt)
 
-    async def _filed(self, period: str) -> Period:
-        """The closed period with every file in its place, and no draft left."""
+    async def finish_filing(self, period: str) -> Period:
+        """The closed period with every file in its place, no draft left, and its final figures in the FinOps hub."""
         known, token = await self.days.periods.get(period)
         if not known.is_filed:
             await file_period(known, self.reports, self.closed)
             with suppress(Superseded):  # by a run that did the same
                 await self.days.periods.swap(filed(known), token)
         await drop_drafts(period, self.reports)
+        if self.hub is not None:
+            await self._deliver(period, self.hub)
         return (await self.days.periods.get(period))[0]
+
+    async def _finish_filing(self, period: str, now: datetime) -> Period:
+        finished = await self.finish_filing(period)
+        await self.draft_attempts.forget_dead(period, now)
+        return finished
+
+    async def _deliver(self, period: str, hub: Reports) -> None:
+        """Give the final figures to the hub, again where a draft may have come in between."""
+        known, token = await self.days.periods.get(period)
+        drafting = await self.draft_attempts.of(period)
+        if known.is_delivered and not drafting.delivering:
+            return
+        await deliver_to_hub(self.closed, hub, period)
+        if not known.is_delivered:
+            with suppress(Superseded):  # by a run that did the same
+                await self.days.periods.swap(delivered(known), token)

@@ -1,6 +1,7 @@
 """What comes before closing: all that the ledger has of a period enters its books, and what keeps it open is named."""
 
-from collections.abc import Sequence
+import logging
+from collections.abc import Awaitable, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 
@@ -8,12 +9,18 @@ from chargeback.domain.calendar import Calendar
 from chargeback.domain.errors import ClosingRefused
 from chargeback.domain.lifecycle import Standing, refusals
 from chargeback.domain.meters import Meter
-from chargeback.domain.open_items import OpenItems, beyond_tolerance
+from chargeback.domain.open_items import Excess, OpenItems, beyond_tolerance
+from chargeback.log_line import log_line
+from chargeback.services.bulkheads import reason_of
 from chargeback.services.closing.periods import Periods
-from chargeback.services.ports import Books, Catalogues
+from chargeback.services.ports import Books, Catalogues, Control, Document
+from chargeback.services.set_aside import SetAside, Stage
 from chargeback.services.usage.audit import Auditor
 from chargeback.services.usage.ingest import is_open
 from chargeback.services.usage.post import Poster
+from chargeback.services.usage.summarise import refresh_summary
+
+log = logging.getLogger(__name__)
 
 _NOT_BILLED_EXACTLY = ("unpriced", "unsettled")
 
@@ -44,9 +51,10 @@ class Days:
     catalogues: Catalogues
     poster: Poster
     auditor: Auditor
+    control: Control
 
-    async def require_closable(self, period: str, order: Order) -> tuple[str, ...]:
-        """Make the days final; returns what is beyond the tolerance, and overridden.
+    async def require_closable(self, period: str, order: Order) -> "Accepted":
+        """Make the days final; returns what is beyond the tolerance or left out, and overridden.
 
         Raises `ClosingRefused` with every reason at once.
         """
@@ -55,41 +63,104 @@ class Days:
         ends = calendar.bounds(period)[1]
         oldest = (await self.periods.open(order.now, calendar))[0]
         standing = Standing(period, ends, ends + rules.grace, oldest)
-        reasons = refusals(standing, order.now, by_timer=order.by_timer)
+        reasons, left = refusals(standing, order.now, by_timer=order.by_timer), {}
         if not reasons:
-            unaudited = await self.finish(period, order.now)
-            reasons = refusals(replace(standing, unaudited=unaudited), order.now, by_timer=order.by_timer)
-        items = beyond_tolerance(await open_items(self.books, period, calendar), rules)
+            finished = await self.finish(period, order.now)
+            left = finished.left
+            reasons = refusals(replace(standing, unaudited=finished.marked), order.now, by_timer=order.by_timer)
+        items = [
+            *(Excess(fact, "see `set-aside`; run `audit --day …` after the repair") for fact in left.values()),
+            *beyond_tolerance(await self._open_items(period, calendar), rules),
+        ]
         if reasons or (items and not order.override):
             named = [f"{each.fact}; {each.remedy}" for each in items]
             raise ClosingRefused(period, [*reasons, *named], can_override=not reasons)
-        return tuple(each.fact for each in items)
+        return Accepted(tuple(each.fact for each in items), frozenset(left))
 
-    async def finish(self, period: str, now: datetime) -> Sequence[str]:
-        """Audit what was not audited since the period ended, post what is still counted; returns what is left over."""
+    async def finish(self, period: str, now: datetime) -> "Finished":
+        """Audit what was not audited since the period ended, post what is still counted."""
         in_force = await self.catalogues.in_force()
         calendar = in_force.current.calendar
         days, ends = calendar.utc_days(period), calendar.bounds(period)[1]
+        before = await self.auditor.marked(days)
+        faults: dict[str, str] = {}
         for day in await self.auditor.unaudited(days, ends):
-            await self.auditor.audit_day(day, now)
+            faults |= await _fault_of(f"audit {day}", self.auditor.audit_day(day, now))
         for day in days:
             if is_open(day, now):
-                await self.poster.post_day(day, in_force)
-        return await self.auditor.unaudited(days, ends)
+                faults |= await _fault_of(f"post {day}", self.poster.post_day(day, in_force))
+        marks = await self.auditor.marked(days)
+        marked = [day for day in await self.auditor.unaudited(days, ends) if marks.get(day) != before.get(day)]
+        for day in await self.auditor.unaudited(days, ends):
+            if day not in marked:
+                faults.setdefault(f"audit {day}", "the audit left the day as it is")
+        left = {what: f"not done since it ended: {what}: {reason}" for what, reason in faults.items()}
+        return Finished(left | await self._set_aside(period, days), tuple(marked))
+
+    async def _set_aside(self, period: str, days: Sequence[str]) -> dict[str, str]:
+        found = await SetAside(self.control).of_days({*days, period})
+        return {
+            f"{each.stage} {each.day} {each.count}": f"set aside by {each.stage} of {each.day}: {each.count} parts,"
+            f" such as {next(iter(each.parts.items()), ('', ''))}"
+            for each in found
+            if each.stage is not Stage.SETTLE  # such a call is unsettled in the books, which the tolerance looks at
+        }
+
+    async def _open_items(self, period: str, calendar: Calendar) -> OpenItems:
+        """What of a period cannot be billed exactly yet; reads the records of those days alone that have any of it."""
+        items = OpenItems()
+        for day in calendar.utc_days(period):
+            total = await self._sums(day)
+            is_whole = all(date.startswith(period) for date in calendar.dates(day))
+            if total and is_whole and not any(state in total["states"] for state in _NOT_BILLED_EXACTLY):
+                items.requests += total["quantities"].get(Meter.REQUESTS.value, 0)
+                continue
+            async for page in self.books.records(day):
+                items.add(page, period)
+        return items
+
+    async def _sums(self, day: str) -> Document | None:
+        """The total of a day's summary, if it is of the books as they are now."""
+        try:
+            await refresh_summary(self.books, day)
+            summary = await self.books.summary(day)
+        except Exception as error:  # noqa: BLE001 the records say the same
+            log_line(log, "summary_unusable", level=logging.WARNING, day=day, reason=reason_of(error))
+            return None
+        return summary[0]["total"] if summary else None
 
 
-async def open_items(books: Books, period: str, calendar: Calendar) -> OpenItems:
-    """What of a period cannot be billed exactly yet; reads the records of those days alone that have any of it."""
-    items = OpenItems()
-    for day in calendar.utc_days(period):
-        summary = await books.summary(day)
-        if summary is None:
-            continue
-        total = summary[0]["total"]
-        is_whole = all(date.startswith(period) for date in calendar.dates(day))
-        if is_whole and not any(state in total["states"] for state in _NOT_BILLED_EXACTLY):
-            items.requests += total["quantities"].get(Meter.REQUESTS.value, 0)
-            continue
-        async for page in books.records(day):
-            items.add(page, period)
-    return items
+@dataclass(frozen=True, slots=True)
+class Finished:
+    """How the days of a period are.
+
+    Attributes:
+        left: what is left out of them, by day and stage, each told with its reason.
+        marked: days that got late events while they were audited: audit them again.
+    """
+
+    left: dict[str, str]
+    marked: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Accepted:
+    """What a period is closed in spite of.
+
+    Attributes:
+        facts: for the record.
+        left: what is left out of its days, by day and stage.
+    """
+
+    facts: tuple[str, ...]
+    left: frozenset[str]
+
+
+async def _fault_of(what: str, work: Awaitable[object]) -> dict[str, str]:
+    """Do the work for one day; why it failed, if it did: the other days are made final all the same."""
+    try:
+        await work
+    except Exception as error:  # noqa: BLE001 whatever is wrong with one day
+        log_line(log, "part_failed", level=logging.WARNING, doing="closing", part=what, reason=reason_of(error))
+        return {what: reason_of(error)}
+    return {}

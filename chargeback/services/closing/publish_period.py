@@ -9,7 +9,6 @@ from chargeback.domain.lifecycle import Period, State
 from chargeback.domain.report import Manifest
 from chargeback.services.closing.late_changes import LateChange
 from chargeback.services.closing.periods import Periods
-from chargeback.services.focus.write_hub import deliver_to_hub
 from chargeback.services.ports import Books, Catalogues, Control, Reports, Version
 from chargeback.services.publishing.files import Progress
 from chargeback.services.publishing.period_to_settle import ClosedPeriod, PeriodToSettle, Stored
@@ -28,7 +27,6 @@ class Publisher:
         closed: the files of closed ones.
         decimals: places of the printed costs.
         writers: write further files from the rows.
-        hub: container `ingestion` of a FinOps hub, which gets its files each time; None where there is no hub.
     """
 
     books: Books
@@ -39,7 +37,6 @@ class Publisher:
     closed: Reports
     decimals: int
     writers: Sequence[Writer] = ()
-    hub: Reports | None = None
 
     async def __call__(
         self,
@@ -65,10 +62,7 @@ class Publisher:
             corrected=[await self._corrected(each, version) for each in late],
             lineage=await self._lineage(version.catalogue.calendar.utc_days(period)),
         )
-        manifest = await publish(to_settle, self.books, into, writers=self.writers, progress=progress)
-        if self.hub is not None:
-            await deliver_to_hub(into, self.hub, period)
-        return manifest
+        return await publish(to_settle, self.books, into, writers=self.writers, progress=progress)
 
     async def _previous(self, before: Period, *, only_closed: bool) -> Stored | None:
         path = charges(before.period)

@@ -2,7 +2,7 @@
 
 import asyncio
 import logging
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Collection, Iterable, Sequence
 from dataclasses import asdict, dataclass
 from datetime import datetime
 from decimal import Decimal
@@ -10,16 +10,18 @@ from hashlib import blake2b
 
 import msgspec
 
-from chargeback.domain.errors import Superseded
+from chargeback.domain.errors import RecordsRefused, Superseded
 from chargeback.domain.in_force import InForce
 from chargeback.domain.money import EXACT, ZERO, to_text
 from chargeback.domain.records import UsageRecord, rated_record, to_document
 from chargeback.log_line import log_line
+from chargeback.services.bulkheads import do_each, say_nothing
 from chargeback.services.ports import Books, Catalogues, Control, Counter, Document, Ledger, Posting
+from chargeback.services.set_aside import SetAside, Stage
 from chargeback.services.usage.ingest import is_open
-from chargeback.services.usage.post import Poster, by_shard
+from chargeback.services.usage.post import Poster, by_shard, rated_records
 from chargeback.services.usage.recount import Recounted, recount
-from chargeback.services.usage.summarise import summarise
+from chargeback.services.usage.summarise import summarise_or_set_aside
 
 log = logging.getLogger(__name__)
 
@@ -39,6 +41,7 @@ class Audited:
         drift_lines: lines on which the books differed, and were mended.
         drift_cost: what the ledger says minus what the books said, exact decimal text.
         currency: of `drift_cost`.
+        set_aside: of the lines, those that could not be rated or that the books will not take.
     """
 
     day: str
@@ -50,6 +53,7 @@ class Audited:
     drift_lines: int
     drift_cost: str
     currency: str
+    set_aside: int = 0
 
 
 class Auditor:
@@ -73,16 +77,26 @@ class Auditor:
         self._catalogues = catalogues
         self._poster = poster
         self._workers = workers
+        self._set_aside = SetAside(control)
 
-    async def audit(self, now: datetime) -> list[Audited]:
-        """Audit every day that is due."""
-        return [await self.audit_day(day, now) for day in await self.due(now)]
+    async def audit(self, now: datetime, report: Callable[[Audited], None] = say_nothing) -> list[Audited]:
+        """Audit every day that is due; each is also reported as it is done.
+
+        Raises `SomeFailed` after all days were tried.
+        """
+        return await do_each("auditing", await self.due(now), lambda day: self.audit_day(day, now), report)
 
     async def due(self, now: datetime) -> list[str]:
-        """The days to audit: marked ones, ended ones that are still open, and ended ones without a final audit."""
+        """The days to audit: marked ones, ended ones that are still open, ended ones without a final audit or of which
+        something is set aside.
+        """
         today = now.date().isoformat()
         final = {each["day"] for each in await self._control.all("audit") if each["final"]}
-        ended = [day for day in await self._ledger.days() if day < today and (is_open(day, now) or day not in final)]
+        left = {
+            each.day for each in await self._set_aside.all() if each.stage in (Stage.POST, Stage.AUDIT, Stage.SUMMARISE)
+        }
+        done = final - left
+        ended = [day for day in await self._ledger.days() if day < today and (is_open(day, now) or day not in done)]
         return sorted({*ended, *await self._ledger.marks()})
 
     async def unaudited(self, days: Sequence[str], since: datetime) -> list[str]:
@@ -95,6 +109,10 @@ class Auditor:
             for day in days
             if day in marks or (day in kept and not _holds(audits.get(day), since, in_force.digest(day)))
         ]
+
+    async def marked(self, days: Collection[str]) -> dict[str, str]:
+        """Of these days, those that wait for an audit, each with the token of its latest mark."""
+        return {day: token for day, token in (await self._ledger.marks()).items() if day in days}
 
     async def audit_day(self, day: str, now: datetime) -> Audited:
         """Audit one day, again if a posting wrote meanwhile. Raises `Superseded` if that happens every time."""
@@ -109,7 +127,7 @@ class Auditor:
                 log_line(log, "audit_again", day=day, attempt=attempt, reason=error)
             else:
                 break
-        await summarise(self._books, day)
+        await summarise_or_set_aside(self._books, day, self._set_aside, afresh=True)
         result = {
             **asdict(audited),
             "at": now.isoformat(),
@@ -133,6 +151,7 @@ class Auditor:
             await self._leave_out_unposted(day, drift)
         if drift.records:
             await self._mend(day, drift, fences, in_force, is_counted=is_open(day, now))
+        await self._say_what_is_left_out(day, recounted, drift, now)
         return Audited(
             day=day,
             events=recounted.events,
@@ -143,7 +162,18 @@ class Auditor:
             drift_lines=len(drift.records),
             drift_cost=to_text(drift.cost()),
             currency=in_force.current.currency,
+            set_aside=len(drift.faults),
         )
+
+    async def _say_what_is_left_out(self, day: str, recounted: Recounted, drift: "_Drift", now: datetime) -> None:
+        unreadable = {
+            f"events: {reason}": f"{count} events of the ledger cannot be read any more"
+            for reason, count in recounted.unreadable.items()
+        }
+        await self._set_aside.note(Stage.AUDIT, day, drift.faults | unreadable)
+        if not is_open(day, now):
+            # Nobody posts the day any more: from now on the audit says what is left out.
+            await self._set_aside.note(Stage.POST, day, {})
 
     async def _compare(self, day: str, recounted: Recounted, in_force: InForce) -> "_Drift":
         posted: dict[str, bytes] = {}
@@ -151,10 +181,13 @@ class Auditor:
             posted |= {record.record_id: _fingerprint(record) for record in page if record.charges}
         drift = _Drift()
         async for lines in recounted.pages():
-            for line in lines:
-                record = rated_record(day, line.line, line.hours, in_force)
-                if posted.pop(line.line_id, b"") != _fingerprint(record):
-                    drift.records[line.line_id] = record
+            records, faults = rated_records(day, lines, in_force)
+            drift.faults |= faults
+            for line_id in faults:
+                posted.pop(line_id, None)
+            for record in records:
+                if posted.pop(record.record_id, b"") != _fingerprint(record):
+                    drift.records[record.record_id] = record
         await self._add_what_was_posted(day, drift, gone=posted.keys(), in_force=in_force)
         return drift
 
@@ -183,12 +216,17 @@ class Auditor:
             # Redis counted wrong or lost something: it forgets the day, and the next posting replays the ledger.
             await self._counter.forget(day)
         writes = by_shard(list(drift.records.values()), self._books.shards)
-        await asyncio.gather(
-            *(
-                self._books.write(day, shard, fences.get(shard), (None, in_force.digest(day)), records)
-                for shard, records in writes.items()
-            )
-        )
+        posting = (None, in_force.digest(day))
+
+        async def write(shard: int, records: Sequence[UsageRecord]) -> None:
+            try:
+                await self._books.write(day, shard, fences.get(shard), posting, records)
+            except RecordsRefused as error:
+                drift.faults |= error.refused
+
+        await asyncio.gather(*(write(shard, records) for shard, records in writes.items()))
+        for line_id in drift.faults:
+            drift.records.pop(line_id, None)
 
 
 def _holds(audit: Document | None, since: datetime, rated_with: str) -> bool:
@@ -206,6 +244,8 @@ class _Drift:
     def __init__(self) -> None:
         self.records: dict[str, UsageRecord] = {}
         self.posted: dict[str, UsageRecord] = {}
+        self.faults: dict[str, str] = {}
+        """Line id → why the line is not in the books as it should be."""
 
     def cost(self) -> Decimal:
         """What the ledger says minus what the books said."""

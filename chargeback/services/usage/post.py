@@ -7,19 +7,21 @@ one that was read. What is written was therefore read after everything written b
 
 import asyncio
 import logging
-from collections.abc import Container, Mapping, Sequence
+from collections.abc import Callable, Container, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
-from chargeback.domain.errors import CountLost, InvalidEvent, Superseded
+from chargeback.domain.errors import CountLost, InvalidEvent, RecordsRefused, Superseded
 from chargeback.domain.events import EVER, UsageEvent, read_event
 from chargeback.domain.in_force import InForce
 from chargeback.domain.lines import Line
 from chargeback.domain.records import UsageRecord, rated_record
 from chargeback.log_line import log_line
-from chargeback.services.ports import Books, Catalogues, Counter, Ledger, Posting
+from chargeback.services.bulkheads import do_each, reason_of, say_nothing
+from chargeback.services.ports import Books, Catalogues, Control, CountedLine, Counter, Ledger, Posting
+from chargeback.services.set_aside import SetAside, Stage
 from chargeback.services.usage.ingest import Weights, open_days
-from chargeback.services.usage.summarise import summarise
+from chargeback.services.usage.summarise import summarise_or_set_aside
 
 log = logging.getLogger(__name__)
 
@@ -39,6 +41,7 @@ class Posted:
         replayed: events counted anew from the ledger because Redis did not have the day.
         unpriced: of the records, those with a meter that no price covers.
         unsettled: of the records, those whose tokens are not known yet.
+        set_aside: lines that could not be rated or that the books will not take; each run tries them again.
     """
 
     day: str
@@ -46,22 +49,36 @@ class Posted:
     replayed: int = 0
     unpriced: int = 0
     unsettled: int = 0
+    set_aside: int = 0
 
 
 class Poster:
     """Posts days."""
 
-    def __init__(self, ledger: Ledger, counter: Counter, books: Books, catalogues: Catalogues) -> None:
+    def __init__(
+        self, ledger: Ledger, counter: Counter, books: Books, control: Control, catalogues: Catalogues
+    ) -> None:
         self._ledger = ledger
         self._counter = counter
         self._books = books
         self._catalogues = catalogues
+        self._set_aside = SetAside(control)
 
-    async def post(self, now: datetime) -> list[Posted]:
-        """Post every open day; the outcome of those that had anything to post."""
+    async def post(self, now: datetime, report: Callable[[Posted], None] = say_nothing) -> list[Posted]:
+        """Post every open day; the outcome of those that had anything to post, each also reported as it is done.
+
+        Raises `SomeFailed` after all days were tried.
+        """
         in_force = await self._catalogues.in_force()
-        posted = [await self.post_day(day, in_force) for day in open_days(now)]
-        return [each for each in posted if each.records or each.replayed]
+
+        def report_what_was_done(posted: Posted) -> None:
+            if _did_anything(posted):
+                report(posted)
+
+        posted = await do_each(
+            "posting", open_days(now), lambda day: self.post_day(day, in_force), report_what_was_done
+        )
+        return [each for each in posted if _did_anything(each)]
 
     async def post_day(self, day: str, in_force: InForce) -> Posted:
         """Post one day, again if another run or a flushed Redis got in the way.
@@ -77,8 +94,7 @@ class Poster:
                 log_line(log, "post_again", day=day, attempt=attempt, reason=error)
                 await asyncio.sleep(0.05 * attempt)
             else:
-                if posted.records:
-                    await summarise(self._books, day)
+                await summarise_or_set_aside(self._books, day, self._set_aside)
                 return posted
         raise AssertionError("unreachable")
 
@@ -100,6 +116,7 @@ class Poster:
         written = await asyncio.gather(
             *(run.post_shard(shard, lines, fences.get(shard), gone.get(shard, ())) for shard, lines in shards.items())
         )
+        await self._set_aside.note(Stage.POST, day, run.refused)
         records = [record for of_shard in written for record in of_shard]
         return Posted(
             day,
@@ -107,6 +124,7 @@ class Poster:
             replayed=replayed,
             unpriced=sum(any(charge.state == "unpriced" for charge in record.charges) for record in records),
             unsettled=sum(record.line.state == "unsettled" and bool(record.charges) for record in records),
+            set_aside=len(run.refused),
         )
 
     async def _gone(
@@ -156,6 +174,8 @@ class _Run:
         self._day = day
         self._epoch = epoch
         self._in_force = in_force
+        self.refused: dict[str, str] = {}
+        """Line id → why it is not in the books; it stays changed, so that the next run tries it again."""
 
     async def post_shard(
         self, shard: int, lines: Mapping[str, int], fence: Posting | None, gone: Sequence[Line]
@@ -169,18 +189,47 @@ class _Run:
                 rated_record(self._day, line, {}, self._in_force) for line in gone[start : start + RECORDS_PER_WRITE]
             ]
             # Still under the old epoch: after a kill in between, the next run has to look for what is gone again.
-            fence = await self._books.write(self._day, shard, fence, (fence.epoch, fence.catalogue), empty)
+            fence = await self._write(shard, fence, (fence.epoch, fence.catalogue), empty)
             written += empty
         for start in range(0, len(identities), RECORDS_PER_WRITE):
             some = identities[start : start + RECORDS_PER_WRITE]
             counted = await self._counter.lines(self._day, self._epoch, some)
-            records = [rated_record(self._day, each.line, each.hours, self._in_force) for each in counted]
-            fence = await self._books.write(self._day, shard, fence, posting, records)
-            await self._counter.posted(self._day, self._epoch, {identity: lines[identity] for identity in some})
-            written += records
+            records, faults = rated_records(self._day, counted, self._in_force)
+            self.refused |= faults
+            fence = await self._write(shard, fence, posting, records)
+            versions = {identity: lines[identity] for identity in some if identity not in self.refused}
+            await self._counter.posted(self._day, self._epoch, versions)
+            written += [record for record in records if record.record_id in versions]
         if fence is None or (fence.epoch, fence.catalogue) != posting:
             await self._books.write(self._day, shard, fence, posting, ())
         return written
+
+    async def _write(
+        self, shard: int, fence: Posting | None, posting: tuple[str | None, str], records: Sequence[UsageRecord]
+    ) -> Posting:
+        try:
+            return await self._books.write(self._day, shard, fence, posting, records)
+        except RecordsRefused as error:
+            self.refused |= error.refused
+            return Posting(*posting, error.token)
+
+
+def rated_records(
+    day: str, lines: Iterable[CountedLine], in_force: InForce
+) -> tuple[list[UsageRecord], dict[str, str]]:
+    """The lines rated, and why those were not that cannot be: no line keeps another from being billed."""
+    records: list[UsageRecord] = []
+    faults: dict[str, str] = {}
+    for each in lines:
+        try:
+            records.append(rated_record(day, each.line, each.hours, in_force))
+        except Exception as error:  # noqa: BLE001 whatever is wrong with one line
+            faults[each.line_id] = f"cannot be rated: {reason_of(error)}"
+    return records, faults
+
+
+def _did_anything(posted: Posted) -> bool:
+    return bool(posted.records or posted.replayed or posted.set_aside)
 
 
 def shard_of(line_id: str, shards: int) -> int:

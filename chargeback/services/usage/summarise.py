@@ -1,17 +1,30 @@
 """Two small documents a day, made from the day's records: the sums for dashboards, and the spend by the hour.
 
-With 2 000 cost centres the sums take 0.5 to 1.3 MB and the hours up to 0.9 MB; the store takes 2 MB a document.
+With 2 000 cost centres the sums take 0.5 to 1.3 MB and the hours up to 0.9 MB; the store takes 2 MB a document. What
+would make them larger is kept as one: the largest entries have their names, the rest are `(others)`.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from decimal import Decimal
 from typing import Any
 
+import msgspec
+
 from chargeback.domain.errors import Superseded
+from chargeback.domain.lifecycle import fence_of
 from chargeback.domain.meters import Meter
 from chargeback.domain.money import EXACT, ZERO, cost, to_text, total
-from chargeback.domain.records import ChargeRow, UsageRecord
+from chargeback.domain.records import ChargeRow, Part, UsageRecord
+from chargeback.services.bulkheads import reason_of
 from chargeback.services.ports import HOURS, SUMS, Books, Document, View
+from chargeback.services.set_aside import SetAside, Stage
+
+MAX_CENTRES_BYTES = 1_500_000
+MAX_MODELS_BYTES = 300_000
+"""Both together stay below the 2 MB of a document, measured as they go over the wire."""
+
+OTHERS = "(others)"
+"""The name of the rest; no cost centre can have it."""
 
 
 class _Sums:
@@ -21,6 +34,8 @@ class _Sums:
         self.cost = ZERO
         self.quantities: dict[Meter, int] = {}
         self.states: dict[str, int] = {}
+        self.dates: dict[str, Decimal] = {}
+        self.hours = [ZERO] * 24
 
     def add(self, charges: Sequence[ChargeRow]) -> None:
         for charge in charges:
@@ -28,12 +43,33 @@ class _Sums:
             self.quantities[charge.meter] = self.quantities.get(charge.meter, 0) + charge.quantity
             self.states[charge.state] = self.states.get(charge.state, 0) + 1
 
+    def add_part(self, part: Part) -> None:
+        self.add(part.charges)
+        self.dates[part.date] = EXACT.add(self.dates.get(part.date, ZERO), cost_of(part.charges))
+
+    def merge(self, other: "_Sums") -> None:
+        self.cost = EXACT.add(self.cost, other.cost)
+        for meter, quantity in other.quantities.items():
+            self.quantities[meter] = self.quantities.get(meter, 0) + quantity
+        for state, count in other.states.items():
+            self.states[state] = self.states.get(state, 0) + count
+        for date, amount in other.dates.items():
+            self.dates[date] = EXACT.add(self.dates.get(date, ZERO), amount)
+        self.hours = [EXACT.add(mine, its) for mine, its in zip(self.hours, other.hours, strict=True)]
+
     def to_document(self) -> Document:
         return {
             "cost": to_text(self.cost),
             "quantities": {meter.value: self.quantities[meter] for meter in Meter if meter in self.quantities},
             "states": dict(sorted(self.states.items())),
         }
+
+    def with_dates(self) -> Document:
+        dates = {date: to_text(cost) for date, cost in sorted(self.dates.items())}
+        return self.to_document() | {"dates": dates}
+
+    def by_hour(self) -> list[str]:
+        return [to_text(cost) for cost in self.hours]
 
 
 class DaySummary:
@@ -44,23 +80,18 @@ class DaySummary:
         self._total = _Sums()
         self._centres: dict[str, _Sums] = {}
         self._models: dict[str, _Sums] = {}
-        self._dates: dict[str, dict[str, Decimal]] = {}
-        self._hours: dict[str, list[Decimal]] = {}
         self._currencies: set[str] = set()
 
     def add(self, records: Sequence[UsageRecord]) -> None:
         """Add a page of records."""
         for record in records:
             self._currencies.add(record.currency)
-            charges = record.charges
-            self._total.add(charges)
-            self._models.setdefault(record.line.model or record.line.deployment, _Sums()).add(charges)
+            self._total.add(record.charges)
+            self._models.setdefault(record.line.model or record.line.deployment, _Sums()).add(record.charges)
             for part in record.parts:
-                self._centres.setdefault(part.cost_centre, _Sums()).add(part.charges)
-                dates = self._dates.setdefault(part.cost_centre, {})
-                dates[part.date] = EXACT.add(dates.get(part.date, ZERO), cost_of(part.charges))
+                self._centres.setdefault(part.cost_centre, _Sums()).add_part(part)
             for centre, hour, amount in hourly_costs(record):
-                hours = self._hours.setdefault(centre, [ZERO] * 24)
+                hours = self._centres.setdefault(centre, _Sums()).hours
                 hours[hour] = EXACT.add(hours[hour], amount)
 
     def to_document(self) -> dict[str, Any]:
@@ -69,18 +100,36 @@ class DaySummary:
             "day": self._day,
             "currencies": sorted(self._currencies),
             "total": self._total.to_document(),
-            "costCentres": {name: self._centre(name) for name in sorted(self._centres)},
-            "models": {name: sums.to_document() for name, sums in sorted(self._models.items())},
+            "costCentres": _largest(self._centres, _Sums.with_dates, MAX_CENTRES_BYTES),
+            "models": _largest(self._models, _Sums.to_document, MAX_MODELS_BYTES),
         }
 
     def hours_to_document(self) -> Document:
-        """The cost of each UTC hour, 0 to 23, by cost centre."""
-        centres = {name: [to_text(cost) for cost in hours] for name, hours in sorted(self._hours.items())}
+        """The cost of each UTC hour, 0 to 23, by cost centre; of those that cost anything."""
+        spending = {name: sums for name, sums in self._centres.items() if any(sums.hours)}
+        centres = _largest(spending, _Sums.by_hour, MAX_CENTRES_BYTES)
         return {"day": self._day, "currencies": sorted(self._currencies), "costCentres": centres}
 
-    def _centre(self, name: str) -> Document:
-        dates = {date: to_text(cost) for date, cost in sorted(self._dates[name].items())}
-        return self._centres[name].to_document() | {"dates": dates}
+
+def _largest(found: Mapping[str, _Sums], told: Callable[[_Sums], Any], limit: int) -> dict[str, Any]:
+    """As many of the largest as fit into `limit` bytes, by name, and the rest as one."""
+    documents = {name: told(sums) for name, sums in found.items()}
+    sizes = {name: len(msgspec.json.encode({name: document})) for name, document in documents.items()}
+    if sum(sizes.values()) <= limit:
+        return dict(sorted(documents.items()))
+    others, size, kept = _Sums(), 0, {}
+    for name in sorted(found, key=lambda each: (-found[each].cost, -_calls(found[each]), each)):
+        size += sizes[name]
+        # Half a percent is left for the rest itself: a sum has as many meters, states and dates as any of its parts.
+        if size <= limit * 0.995 and name != OTHERS:
+            kept[name] = documents[name]
+        else:
+            others.merge(found[name])
+    return dict(sorted({**kept, OTHERS: told(others)}.items()))
+
+
+def _calls(sums: _Sums) -> int:
+    return sums.quantities.get(Meter.REQUESTS, 0)
 
 
 def cost_of(charges: Sequence[ChargeRow]) -> Decimal:
@@ -119,23 +168,55 @@ def _by_meter(record: UsageRecord) -> dict[Meter, list[tuple[str, int, Decimal |
     return found
 
 
+async def summarise_or_set_aside(books: Books, day: str, set_aside: SetAside, *, afresh: bool = False) -> None:
+    """Refresh the summary; a day that cannot be summarised is posted and audited all the same.
+
+    Whoever needs its sums to be right sees by their fence that they are of before.
+    """
+    fault = {}
+    try:
+        await (summarise if afresh else refresh_summary)(books, day)
+    except Exception as error:  # noqa: BLE001 whatever is wrong with the summary, the records are in the books
+        fault = {"summary": reason_of(error)}
+    await set_aside.note(Stage.SUMMARISE, day, fault)
+
+
+async def refresh_summary(books: Books, day: str) -> None:
+    """Summarise a day unless its summary was made from the books as they are now.
+
+    A run that died between the records and the summary left the summary of before.
+    """
+    fence = await _fence(books, day)
+    known = await books.summary(day, SUMS)
+    if fence and (known is None or known[0].get("fence") != fence):
+        await summarise(books, day)
+
+
 async def summarise(books: Books, day: str) -> None:
     """Set the day's summary and its hours from its records.
 
     The tokens of both are read before the records are, so a run that read older records cannot replace what one that
-    read newer ones has set.
+    read newer ones has set. The fence of the books is read before them, too: the sums, which are set last, say with it
+    what both were made from.
     """
     while True:
         known = [await books.summary(day, SUMS), await books.summary(day, HOURS)]
+        fence = await _fence(books, day)
         summary = DaySummary(day)
         async for page in books.records(day):
             summary.add(page)
         try:
-            await _put(books, day, SUMS, summary.to_document(), known[0])
             await _put(books, day, HOURS, summary.hours_to_document(), known[1])
+            await _put(books, day, SUMS, summary.to_document() | {"fence": fence}, known[0])
         except Superseded:
             continue
         return
+
+
+async def _fence(books: Books, day: str) -> str:
+    """Of the day's records; empty where nothing was ever written."""
+    postings = await books.postings(day)
+    return fence_of({shard: posting.token for shard, posting in postings.items()}) if postings else ""
 
 
 async def _put(books: Books, day: str, view: View, document: Document, known: tuple[Document, str] | None) -> None:

@@ -1,0 +1,89 @@
+"""What could not be handled and was set aside, so that everything else could be: by stage and day, with its reason.
+
+Every run of a stage says anew what it had to leave out of a day, so a part that could be handled after a repair is gone
+from the list by itself. What is left keeps its own month from closing, unless somebody overrides that on the record.
+"""
+
+import logging
+from collections.abc import Collection, Mapping
+from dataclasses import dataclass
+from enum import StrEnum
+
+from chargeback.domain.errors import Superseded
+from chargeback.log_line import log_line
+from chargeback.services.ports import Control, Document
+
+log = logging.getLogger(__name__)
+
+KIND = "set-aside"
+
+MOST_NAMED = 100
+"""So many parts of a day are named; the others are counted."""
+
+
+class Stage(StrEnum):
+    """The services that leave something out."""
+
+    SETTLE = "settle"
+    POST = "post"
+    AUDIT = "audit"
+    SUMMARISE = "summarise"
+    PUBLISH = "publish"
+
+
+@dataclass(frozen=True, slots=True)
+class Left:
+    """What one stage left out of one day.
+
+    Attributes:
+        stage: which service left it out.
+        day: UTC day, or for `publish` the period.
+        count: how many parts.
+        parts: name → reason, at most `MOST_NAMED` of them: a line's id, a pending call's (source, id), a file.
+    """
+
+    stage: Stage
+    day: str
+    count: int
+    parts: Mapping[str, str]
+
+
+class SetAside:
+    """Keeps what was left out; the only owner of the documents of this kind."""
+
+    def __init__(self, control: Control) -> None:
+        self._control = control
+
+    async def note(self, stage: Stage, day: str, parts: Mapping[str, str]) -> None:
+        """Say what a stage leaves out of a day now, in place of what it said before."""
+        if parts:
+            first = next(iter(parts.values()))
+            log_line(log, "set_aside", level=logging.WARNING, stage=stage.value, day=day, parts=len(parts), first=first)
+        document = {
+            "stage": stage.value,
+            "day": day,
+            "count": len(parts),
+            "parts": dict(sorted(parts.items())[:MOST_NAMED]),
+        }
+        while True:
+            known = await self._control.get_versioned(KIND, f"{stage}-{day}")
+            if known[0] == document if known else not parts:
+                return
+            try:
+                await self._control.swap(KIND, f"{stage}-{day}", document, known[1] if known else None)
+            except Superseded:
+                continue
+            return
+
+    async def all(self) -> list[Left]:
+        """Everything that is left out at the moment, by stage and day."""
+        found = [_read(document) for document in await self._control.all(KIND)]
+        return [each for each in found if each.count]
+
+    async def of_days(self, days: Collection[str]) -> list[Left]:
+        """What is left out of these days."""
+        return [each for each in await self.all() if each.day in days]
+
+
+def _read(document: Document) -> Left:
+    return Left(Stage(document["stage"]), document["day"], document["count"], document["parts"])
