@@ -66,6 +66,7 @@ def test_a_stranger_is_not_told_what_is_offered(world: World) -> None:
     [
         "/openai/Deployments/gpt-4o/Chat/Completions?api-version=2024-10-21",
         "/openai//deployments//gpt-4o//chat//completions?api-version=2024-10-21",
+        "/OpenAI/deployments/gpt-4o/chat/completions?api-version=2024-10-21",
         "/openai/DEPLOYMENTS/gpt-4o/CHAT/COMPLETIONS/?api-version=2024-10-21",
     ],
 )
