@@ -2,18 +2,30 @@
 
 import json
 import os
+import sys
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 import yaml
 
 ROOT = Path(__file__).resolve().parents[2]
+if str(ROOT) not in sys.path:
+    sys.path.append(str(ROOT))  # azd runs a hook in its own folder; what is known of models is decided in the product
+
+from chargeback.domain.errors import InvalidConfig  # noqa: E402 - after its place is known
+from chargeback.domain.models import Models, models_of  # noqa: E402
 
 
 class Misconfigured(Exception):
     """The environment or the configuration cannot be deployed; the message says what to change."""
+
+
+class Note(str):
+    """What an operator should know, though it stands in nobody's way."""
+
+    __slots__ = ()
 
 
 @dataclass(frozen=True)
@@ -27,6 +39,7 @@ class Deployment:
         gateways: gateway regions that are deployed, the primary one first.
         accounts: accounts that are deployed.
         sets: deployments by the name of their set.
+        models: what is known of models.
     """
 
     profile: str
@@ -35,10 +48,16 @@ class Deployment:
     gateways: list[dict[str, Any]]
     accounts: list[dict[str, Any]]
     sets: dict[str, list[dict[str, Any]]]
+    models: Models = field(default_factory=lambda: Models(()))
 
     def capacity(self, deployment: Mapping[str, Any]) -> int:
         """The units of a model deployment that this profile takes."""
         return max(1, int(deployment["capacity"]) * int(self.settings["modelCapacityPercent"]) // 100)
+
+    def cosmos_regions(self) -> list[str]:
+        """Where the posted books are: the pipeline's region, and a second one unless they are serverless."""
+        others = [gateway["region"] for gateway in self.gateways if gateway["region"] != self.location]
+        return [self.location, *(others[:1] if int(self.settings["cosmosMaxThroughput"]) else [])]
 
 
 def needed(name: str) -> str:
@@ -64,7 +83,17 @@ def read_deployment(root: Path = ROOT) -> Deployment:
     if not settings["multiRegion"]:
         gateways = gateways[:1]
         accounts = [account for account in accounts if account["region"] == gateways[0]["region"]]
-    return Deployment(profile, needed("AZURE_LOCATION"), settings, gateways, accounts, models["deploymentSets"])
+    return Deployment(
+        profile, needed("AZURE_LOCATION"), settings, gateways, accounts, models["deploymentSets"], read_models(root)
+    )
+
+
+def read_models(root: Path = ROOT) -> Models:
+    """What config/models.yaml knows. Raises `Misconfigured`."""
+    try:
+        return models_of(_yaml(root / "config/models.yaml"))
+    except InvalidConfig as error:
+        raise Misconfigured(f"config/models.yaml: {error}") from error
 
 
 def _yaml(path: Path) -> dict[str, Any]:

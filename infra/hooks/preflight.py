@@ -1,13 +1,18 @@
 """Before anything is created: can this subscription hold the deployment? Every obstacle is named, with its remedy."""
 
+import re
 import subprocess
 import sys
 from collections.abc import Iterable, Iterator
 from datetime import UTC, datetime
+from fnmatch import fnmatchcase
 from typing import Any
 
 from azure_rest import Azure, AzureRefused
-from deployment import Deployment, Misconfigured, needed, read_deployment
+from deployment import Deployment, Misconfigured, Note, needed, read_deployment
+from preflight_changes import check_immutability, check_profile, check_resources, locked_containers
+from preflight_limits import check_cosmos_zones, check_functions, check_redis, check_sizes
+from preflight_models import check_models
 
 # Resource types by where they go: the pipeline's region, the gateway regions, the regions of the accounts.
 PIPELINE = {
@@ -32,16 +37,34 @@ BIN = {  # what keeps its name after deletion: list, API version, property that 
 
 
 def check(azure: Azure, deployment: Deployment, subscription: str, environment: str) -> Iterator[str]:
-    """Every obstacle, as a sentence with its remedy."""
-    base = f"/subscriptions/{subscription}"
+    """Every obstacle, as a sentence with its remedy; a `Note` is none."""
+    base, name = f"/subscriptions/{subscription}", f"rg-{environment}"
+    group = azure.find(f"{base}/resourceGroups/{name}", "2024-11-01")
+    if group is not None:
+        refused = list(check_profile(group, deployment))
+        yield from refused or check_resources(azure, base, name, deployment)
+        yield from check_immutability(azure, base, name, deployment)
+        yield from check_redis(azure, base, name)
+    yield from check_environment_name(environment)
     yield from check_shape(deployment)
+    yield from check_sizes(deployment)
     yield from check_permissions(azure, base)
     yield from check_providers(azure, base, deployment)
-    yield from check_plan(azure, base, deployment)
-    yield from check_models(azure, base, deployment)
-    if azure.find(f"{base}/resourceGroups/rg-{environment}", "2024-11-01") is None:
+    yield from check_functions(azure, base, deployment)
+    yield from check_cosmos_zones(azure, base, deployment)
+    yield from check_models(azure, base, name, deployment, datetime.now(UTC).date())
+    if group is None:
         yield from check_quota(azure, base, deployment)  # a second run would count its own deployments against itself
         yield from check_names(azure, base, environment)
+
+
+def check_environment_name(environment: str) -> Iterator[str]:
+    """The name is part of the names of resource groups; what azd lets through, Azure may not."""
+    if not re.fullmatch(r"[A-Za-z0-9._()-]{1,64}", environment) or environment.endswith("."):
+        yield (
+            f"the environment is called {environment!r}: a name has 1 to 64 letters, digits, hyphens, periods,"
+            " underscores or brackets, and does not end with a period: azd env new <another name>"
+        )
 
 
 def check_shape(deployment: Deployment) -> Iterator[str]:
@@ -98,33 +121,6 @@ def check_providers(azure: Azure, base: str, deployment: Deployment) -> Iterator
             yield from (f"{provider}/{kind} is not offered in {region}." for region in sorted(missing))
 
 
-def check_plan(azure: Azure, base: str, deployment: Deployment) -> Iterator[str]:
-    """Flex Consumption exists in the pipeline's region."""
-    places = azure.every(f"{base}/providers/Microsoft.Web/geoRegions?sku=FlexConsumption", "2024-04-01")
-    offered = _regions(place["name"] for place in places)
-    if deployment.location not in offered:
-        there = ", ".join(sorted(offered))
-        yield f"Flex Consumption functions are not offered in {deployment.location}; they are in {there}."
-
-
-def check_models(azure: Azure, base: str, deployment: Deployment) -> Iterator[str]:
-    """Each model with its version and SKU is offered in its account's region."""
-    for account in deployment.accounts:
-        region, name = account["region"], account["deployments"]
-        entries = azure.every(f"{base}/providers/Microsoft.CognitiveServices/locations/{region}/models", "2025-06-01")
-        offered = {
-            (entry["model"]["name"], entry["model"]["version"], sku["name"])
-            for entry in entries
-            for sku in entry["model"].get("skus") or ()
-        }
-        yield from (
-            f"{item['model']} {item['version']} as {item['type']} is not offered in {region}:"
-            f" change deployment set {name!r} in config/deployments.yaml."
-            for item in deployment.sets[name]
-            if (item["model"], item["version"], item["type"]) not in offered
-        )
-
-
 def check_quota(azure: Azure, base: str, deployment: Deployment) -> Iterator[str]:
     """The capacity of each deployment fits into what the subscription has left."""
     for account in deployment.accounts:
@@ -171,10 +167,8 @@ def _budgeted(budget: dict[str, Any]) -> list[str]:
 
 
 def _covers(patterns: Iterable[str], action: str) -> bool:
-    return any(
-        pattern.lower() == action or (pattern.endswith("*") and action.startswith(pattern[:-1].lower()))
-        for pattern in patterns
-    )
+    """Azure's wildcard stands for any text, also in the middle: Microsoft.Authorization/*/Write."""
+    return any(fnmatchcase(action, pattern.lower()) for pattern in patterns)
 
 
 def _regions(names: Iterable[str]) -> set[str]:
@@ -185,16 +179,26 @@ def main(azure: Azure) -> int:
     """Print every obstacle; 1 if there is one."""
     try:
         subscription, environment = needed("AZURE_SUBSCRIPTION_ID"), needed("AZURE_ENV_NAME")
-        obstacles = list(check(azure, read_deployment(), subscription, environment))
-        month = budget_month(azure, subscription, environment)
+        findings = list(check(azure, read_deployment(), subscription, environment))
+        values = {
+            "BUDGET_START_DATE": budget_month(azure, subscription, environment),
+            "LOCKED_CONTAINERS": ",".join(
+                locked_containers(azure, f"/subscriptions/{subscription}", f"rg-{environment}")
+            ),
+        }
     except (Misconfigured, AzureRefused) as error:
-        obstacles = [str(error)]
+        findings = [str(error)]
+    notes = [each for each in findings if isinstance(each, Note)]
+    obstacles = [each for each in findings if not isinstance(each, Note)]
+    for note in notes:
+        print(f"preflight: warning: {note}", file=sys.stderr)
     if obstacles:
         for obstacle in obstacles:
             print(f"preflight: {obstacle}", file=sys.stderr)
         print(f"preflight: {len(obstacles)} obstacle(s); nothing was created.", file=sys.stderr)
         return 1
-    subprocess.run(["azd", "env", "set", "BUDGET_START_DATE", month], check=True)
+    for name, value in values.items():
+        subprocess.run(["azd", "env", "set", name, value], check=True)
     print("preflight: nothing stands in the way.")
     return 0
 

@@ -1,0 +1,125 @@
+"""Before anything is created: is what is deployed already reached by this profile in place, or only by a new one?
+
+Azure refuses these changes half-way through a deployment, so they are refused here, before anything is touched.
+"""
+
+from collections.abc import Iterable, Iterator
+from typing import Any
+
+from azure_rest import Azure
+from deployment import Deployment
+
+STORAGE_VERSION = "2025-06-01"
+GUARDED = ("ledger", "closed")
+"""Containers that may have an immutability policy."""
+
+REPLICATION = {"LRS": "local", "GRS": "local", "ZRS": "zonal", "GZRS": "zonal", "RAGZRS": "zonal"}
+
+
+def check_profile(group: dict[str, Any], deployment: Deployment) -> Iterator[str]:
+    """One environment keeps its profile: most tiers, networks and replications cannot be changed in place."""
+    before = (group.get("tags") or {}).get("profile", deployment.profile)
+    if before != deployment.profile:
+        yield (
+            f"this environment was deployed as {before}, and {deployment.profile} cannot be reached from it in place:"
+            f" azd env new <another name>, or azd env set PROFILE {before}"
+        )
+
+
+def check_resources(azure: Azure, base: str, group: str, deployment: Deployment) -> Iterator[str]:
+    """Each difference between what exists and what the profile with its overrides asks for that Azure would refuse."""
+    inside = f"{base}/resourceGroups/{group}/providers"
+    settings = deployment.settings
+    yield from _check_gateways(_all(azure, f"{inside}/Microsoft.ApiManagement/service", "2024-05-01"), deployment)
+    yield from _check_cosmos(_all(azure, f"{inside}/Microsoft.DocumentDB/databaseAccounts", "2025-10-15"), settings)
+    yield from _check_storage(_all(azure, f"{inside}/Microsoft.Storage/storageAccounts", STORAGE_VERSION), settings)
+    yield from _check_redis(_all(azure, f"{inside}/Microsoft.Cache/redisEnterprise", "2025-07-01"), settings)
+    yield from _check_vault(_all(azure, f"{inside}/Microsoft.KeyVault/vaults", "2024-11-01"), settings)
+
+
+def locked_containers(azure: Azure, base: str, group: str) -> list[str]:
+    """Containers of the books whose immutability policy is locked: Azure takes nothing but a longer period for them."""
+    inside = f"{base}/resourceGroups/{group}/providers/Microsoft.Storage/storageAccounts"
+    return [
+        name
+        for account in _all(azure, inside, STORAGE_VERSION)
+        for name in GUARDED
+        if (policy := azure.find(f"{account['id']}/{policy_of(name)}", STORAGE_VERSION))
+        and policy["properties"].get("state") == "Locked"
+    ]
+
+
+def policy_of(container: str) -> str:
+    """Where the immutability policy of a container is, below its account."""
+    return f"blobServices/default/containers/{container}/immutabilityPolicies/default"
+
+
+def check_immutability(azure: Azure, base: str, group: str, deployment: Deployment) -> Iterator[str]:
+    """A locked policy can be made longer, never shorter and never taken away."""
+    wanted = int(deployment.settings["retention"]["reportImmutability"])
+    inside = f"{base}/resourceGroups/{group}/providers/Microsoft.Storage/storageAccounts"
+    for account in _all(azure, inside, STORAGE_VERSION):
+        policy = azure.find(f"{account['id']}/{policy_of('closed')}", STORAGE_VERSION)
+        days = int((policy or {}).get("properties", {}).get("immutabilityPeriodSinceCreationInDays") or 0)
+        if policy and policy["properties"].get("state") == "Locked" and wanted < days:
+            yield (
+                f"the closed periods are locked for {days} days and retention.reportImmutability is {wanted}:"
+                f" a locked policy cannot be shortened; set {days} or more in the overrides."
+            )
+
+
+def _check_gateways(services: Iterable[dict[str, Any]], deployment: Deployment) -> Iterator[str]:
+    for service in services:
+        before, wanted = service["sku"]["name"], deployment.settings["gatewaySku"]
+        if before != wanted and (before == "Premium" or wanted == "Premium"):
+            yield f"gateway {service['name']} is {before}, from which {wanted} cannot be reached in place."
+        network = service["properties"].get("virtualNetworkType", "None") != "None"
+        if network and not deployment.settings["privateNetwork"]:
+            yield f"gateway {service['name']} is in a network, which it cannot leave by a deployment."
+
+
+def _check_cosmos(accounts: Iterable[dict[str, Any]], settings: dict[str, Any]) -> Iterator[str]:
+    for account in accounts:
+        properties = account["properties"]
+        serverless = any(each["name"] == "EnableServerless" for each in properties.get("capabilities") or ())
+        if serverless != (int(settings["cosmosMaxThroughput"]) == 0):
+            kind = "serverless" if serverless else "provisioned"
+            yield f"Cosmos DB {account['name']} is {kind} for ever: set cosmosMaxThroughput accordingly."
+        zones = {bool(place.get("isZoneRedundant")) for place in properties.get("locations") or ()}
+        if zones and zones != {bool(settings["zoneRedundant"])}:
+            yield (
+                f"Cosmos DB {account['name']} keeps the zones that its regions were made with: set zoneRedundant to"
+                f" {str(True in zones).lower()}."
+            )
+
+
+def _check_storage(accounts: Iterable[dict[str, Any]], settings: dict[str, Any]) -> Iterator[str]:
+    for account in accounts:
+        if "books" not in account["name"]:
+            continue
+        before, wanted = (sku.partition("_")[2] for sku in (account["sku"]["name"], settings["storageSku"]))
+        if REPLICATION.get(before) != REPLICATION.get(wanted):
+            yield (
+                f"storage account {account['name']} is {before}: from there to {wanted} it has to be converted first"
+                " (https://learn.microsoft.com/azure/storage/common/redundancy-migration), or set storageSku."
+            )
+
+
+def _check_redis(clusters: Iterable[dict[str, Any]], settings: dict[str, Any]) -> Iterator[str]:
+    for cluster in clusters:
+        if cluster["properties"].get("highAvailability") == "Enabled" and not settings["redisHighAvailability"]:
+            yield f"Redis {cluster['name']} has a replica, which stays: set redisHighAvailability to true."
+
+
+def _check_vault(vaults: Iterable[dict[str, Any]], settings: dict[str, Any]) -> Iterator[str]:
+    for vault in vaults:
+        days = vault["properties"].get("softDeleteRetentionInDays")
+        if days is not None and int(days) != int(settings["retention"]["secrets"]):
+            yield f"vault {vault['name']} keeps what is deleted for {days} days, which stays: set retention.secrets."
+        if vault["properties"].get("enablePurgeProtection") and not settings["purgeProtection"]:
+            yield f"vault {vault['name']} has purge protection, which stays: set purgeProtection to true."
+
+
+def _all(azure: Azure, path: str, version: str) -> list[dict[str, Any]]:
+    """What is in a group; nothing where there is no group yet."""
+    return list((azure.find(path, version) or {}).get("value", ()))

@@ -1,0 +1,141 @@
+"""Preflight refuses what Azure would refuse half-way: changes of what exists that cannot be made in place."""
+
+from typing import Any
+
+import pytest
+from deployment import Deployment
+from preflight import check
+from preflight_changes import check_resources, locked_containers, policy_of
+
+from tests.infra.hooks.conftest import LocalAzure
+from tests.infra.hooks.test_preflight import BASE, GROUP, deployment, willing
+
+__all__ = ["willing"]
+
+INSIDE = f"{GROUP}/providers"
+STORAGE = f"{INSIDE}/Microsoft.Storage/storageAccounts"
+BOOKS = {"id": f"{STORAGE}/stbooks1", "name": "stbooks1", "sku": {"name": "Standard_LRS"}, "properties": {}}
+
+
+def differences(azure: LocalAzure, wanted: Deployment) -> list[str]:
+    return list(check_resources(azure.client(), BASE, "rg-env", wanted))
+
+
+def test_another_profile_is_refused_before_anything_is_touched(willing: LocalAzure) -> None:
+    willing.on("GET", GROUP, (200, {"tags": {"profile": "staging"}}))
+
+    (found,) = check(willing.client(), deployment(), "sub", "env")
+
+    assert found == (
+        "this environment was deployed as staging, and trial cannot be reached from it in place:"
+        " azd env new <another name>, or azd env set PROFILE staging"
+    )
+
+
+def test_the_same_profile_again_changes_nothing(willing: LocalAzure) -> None:
+    willing.on("GET", GROUP, (200, {"tags": {"profile": "trial"}}))
+
+    assert list(check(willing.client(), deployment(), "sub", "env")) == []
+
+
+@pytest.mark.parametrize(
+    ("kind", "resource", "changes", "words"),
+    [
+        (
+            "Microsoft.ApiManagement/service",
+            {"sku": {"name": "BasicV2"}, "properties": {}},
+            {"gatewaySku": "Premium"},
+            "is BasicV2, from which Premium cannot be reached in place",
+        ),
+        (
+            "Microsoft.ApiManagement/service",
+            {"sku": {"name": "BasicV2"}, "properties": {"virtualNetworkType": "External"}},
+            {},
+            "is in a network, which it cannot leave",
+        ),
+        (
+            "Microsoft.DocumentDB/databaseAccounts",
+            {"properties": {"capabilities": [{"name": "EnableServerless"}]}},
+            {"cosmosMaxThroughput": 1000},
+            "is serverless for ever",
+        ),
+        (
+            "Microsoft.DocumentDB/databaseAccounts",
+            {"properties": {"capabilities": [{"name": "EnableServerless"}], "locations": [{"isZoneRedundant": False}]}},
+            {"zoneRedundant": True},
+            "set zoneRedundant to false",
+        ),
+        ("Microsoft.Storage/storageAccounts", BOOKS, {"storageSku": "Standard_ZRS"}, "it has to be converted first"),
+        (
+            "Microsoft.Cache/redisEnterprise",
+            {"properties": {"highAvailability": "Enabled"}},
+            {},
+            "set redisHighAvailability to true",
+        ),
+        (
+            "Microsoft.KeyVault/vaults",
+            {"properties": {"softDeleteRetentionInDays": 90}},
+            {},
+            "keeps what is deleted for 90 days, which stays: set retention.secrets",
+        ),
+        (
+            "Microsoft.KeyVault/vaults",
+            {"properties": {"enablePurgeProtection": True}},
+            {},
+            "set purgeProtection to true",
+        ),
+    ],
+)
+def test_what_azure_would_refuse_to_change_is_named(
+    azure: LocalAzure, kind: str, resource: dict[str, Any], changes: dict[str, Any], words: str
+) -> None:
+    azure.on("GET", f"{INSIDE}/{kind}", (200, {"value": [{"name": "it", **resource}]}))
+
+    (found,) = differences(azure, deployment(settings=changes))
+
+    assert words in found
+
+
+@pytest.mark.parametrize(
+    ("kind", "resource", "changes"),
+    [
+        (
+            "Microsoft.ApiManagement/service",
+            {"sku": {"name": "BasicV2"}, "properties": {}},
+            {"gatewaySku": "StandardV2"},
+        ),
+        ("Microsoft.Storage/storageAccounts", BOOKS, {"storageSku": "Standard_GRS"}),
+        ("Microsoft.Storage/storageAccounts", {**BOOKS, "name": "sthost1"}, {"storageSku": "Standard_ZRS"}),
+        ("Microsoft.Cache/redisEnterprise", {"properties": {}}, {"redisHighAvailability": True}),
+    ],
+)
+def test_what_azure_changes_in_place_is_let_through(
+    azure: LocalAzure, kind: str, resource: dict[str, Any], changes: dict[str, Any]
+) -> None:
+    azure.on("GET", f"{INSIDE}/{kind}", (200, {"value": [{"name": "it", **resource}]}))
+
+    assert differences(azure, deployment(settings=changes)) == []
+
+
+def policy(state: str, days: int = 3653) -> tuple[int, Any]:
+    return 200, {"properties": {"state": state, "immutabilityPeriodSinceCreationInDays": days}}
+
+
+def test_locked_containers_are_known_before_the_deployment_would_write_their_policy(azure: LocalAzure) -> None:
+    azure.on("GET", STORAGE, (200, {"value": [BOOKS]}))
+    azure.on("GET", f"{BOOKS['id']}/{policy_of('closed')}", policy("Locked"))
+    azure.on("GET", f"{BOOKS['id']}/{policy_of('ledger')}", policy("Unlocked"))
+
+    assert locked_containers(azure.client(), BASE, "rg-env") == ["closed"]
+
+
+def test_a_locked_policy_cannot_be_made_shorter(willing: LocalAzure) -> None:
+    willing.on("GET", GROUP, (200, {"tags": {"profile": "trial"}}))
+    willing.on("GET", STORAGE, (200, {"value": [BOOKS]}))
+    willing.on("GET", f"{BOOKS['id']}/{policy_of('closed')}", policy("Locked"))
+
+    (found,) = check(willing.client(), deployment(), "sub", "env")
+
+    assert "locked for 3653 days and retention.reportImmutability is 0" in found
+    longer = deployment(settings={"retention": {"secrets": 7, "reportImmutability": 3653}})
+    assert list(check(willing.client(), longer, "sub", "env")) == []
