@@ -1,5 +1,7 @@
 """C# expressions behave as API Management's do."""
 
+import pytest
+
 from tests.gateway.laboratory import Laboratory, document, reports
 
 CHAT = "/openai/v1/chat/completions"
@@ -20,6 +22,12 @@ TWICE = document(
     on_error=reports("context.LastError.Reason", "context.LastError.Source", "context.LastError.Section"),
 )
 NO_BODY = document(reports("context.Request.Body == null"))
+PARSED = document(
+    "<set-variable name='a' value='@(JObject.Parse(context.Request.Body.As&lt;string&gt;(preserveContent: true)))' />"
+    + reports('context.Variables["a"].GetType().Name'),
+    on_error=reports("context.LastError.Message"),
+)
+NEW_BODY = document("<set-body>new</set-body>", on_error=reports("context.LastError.Source"))
 AS_OBJECT = document(
     "<set-variable name='a' value='@(context.Request.Body.As&lt;JObject&gt;(preserveContent: true))' />"
     + reports('context.Variables["a"].GetType().Name'),
@@ -122,6 +130,27 @@ def test_the_context_describes_the_call(lab: Laboratory) -> None:
 
     known = ["azure-openai", "swedencentral", "GET", "/openai/v1/models", "1 2", "b", "search", "Standard"]
     assert answer.json == [*known, True, True, True, "/*"]
+
+
+@pytest.mark.parametrize("depth", [64, 65])
+def test_json_is_read_64_levels_deep_as_the_services_library_does(lab: Laboratory, depth: int) -> None:
+    """https://github.com/JamesNK/Newtonsoft.Json/releases/tag/13.0.1: MaxDepth is 64 by default."""
+    text = '{"a":' * depth + "1" + "}" * depth
+
+    answers = [lab.call(declared, "POST", CHAT, data=text.encode()).json[0] for declared in (AS_OBJECT, PARSED)]
+
+    assert [answer == "JObject" for answer in answers] == [depth == 64] * 2
+    assert all("MaxDepth of 64" in answer for answer in answers) is (depth == 65)
+
+
+def test_text_after_json_is_refused(lab: Laboratory) -> None:
+    assert "Additional text" in lab.call(PARSED, "POST", CHAT, data=b"{} {}").json[0]
+
+
+def test_a_request_without_a_body_cannot_be_given_one(lab: Laboratory) -> None:
+    """https://learn.microsoft.com/azure/api-management/set-body-policy: "an exception is thrown"."""
+    assert lab.call(NEW_BODY).json == ["set-body"]
+    assert lab.call(NEW_BODY, "POST", CHAT, data=b"x").json["body"] == "new"
 
 
 def test_statements_run_to_their_return(lab: Laboratory) -> None:

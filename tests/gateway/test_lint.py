@@ -1,5 +1,6 @@
 """The repository's policies pass the linter; each of our own rules finds what breaks it."""
 
+import shutil
 from pathlib import Path
 
 import pytest
@@ -42,6 +43,11 @@ def test_a_minimal_document_passes(tmp_path: Path) -> None:
 
 
 UNBUFFERED = '<retry count="1" interval="0" condition="@(true)"><forward-request timeout="9" /></retry>'
+MATCH = "<set-variable name=\"a\" value='@(Regex.IsMatch(context.Request.Method, {}))' />"
+LOOKUP = '<cache-lookup-value key="k" variable-name="v" />'
+STORE = '<cache-store-value key="k" value="v" duration="9" />'
+CORS = """<cors terminate-unmatched-request="{}"><allowed-origins><origin>https://app.test</origin></allowed-origins>
+</cors>"""
 VARIABLE = "<set-variable name=\"a\" value='@({})' />"
 
 
@@ -55,6 +61,13 @@ VARIABLE = "<set-variable name=\"a\" value='@({})' />"
         ({"backend": '<forward-request timeout="300" />'}, 5, "timeout of at most 240"),
         ({"backend": UNBUFFERED}, 5, "buffer-request-body"),
         ({"outbound": INCLUDE + VARIABLE.format(BODY)}, 7, "without asking whether it is a stream"),
+        ({"inbound": MATCH.format('"(a[^b]+)*c"')}, 3, "repeats without end inside a repeat"),
+        ({"inbound": MATCH.format('"[0-9]+x"')}, 3, "is slow on 64 KB of '0'"),
+        ({"inbound": MATCH.format('context.Request.Method')}, 3, "must be a literal"),
+        ({"inbound": LOOKUP + "\n" + LOOKUP}, 4, '<cache-lookup-value> may stand once in <inbound>'),
+        ({"outbound": INCLUDE + STORE + "\n" + STORE}, 8, '<cache-store-value> may stand once in <outbound>'),
+        ({"inbound": VARIABLE.format("1") + "\n" + CORS.format("false")}, 4, "<cors> must be the first policy"),
+        ({"inbound": CORS.format("false").replace('terminate-unmatched-request="false"', "")}, 3, "<cors> must say"),
         ({"outbound": ""}, 2, "<outbound> must include the fragment that sends the usage event"),
     ],
 )  # fmt: skip
@@ -66,6 +79,53 @@ def test_what_breaks_a_rule_is_named_with_its_line(
     assert len(faults) == 1
     assert faults[0].startswith(f"apim-policies/api.xml:{line}: ")
     assert reason in faults[0]
+
+
+def test_cached_values_that_can_be_done_without_may_be_more(tmp_path: Path) -> None:
+    losable = LOOKUP.replace("key=", 'id="losable-second" key=')
+    policies = write(tmp_path, inbound=LOOKUP + losable)
+
+    assert found(policies) == []
+
+
+def test_a_lookup_in_a_fragment_must_be_one_that_can_be_done_without(tmp_path: Path) -> None:
+    policies = write(tmp_path, inbound='<include-fragment fragment-id="known" />')
+    (policies / "fragments" / "known.xml").write_text(f"{HEAD}\n<fragment>{LOOKUP}</fragment>")
+
+    assert ["and a lookup in no fragment" in fault for fault in found(policies)] == [True]
+
+
+@pytest.mark.parametrize(
+    "pattern",
+    [
+        '"^[0-9]{4}-[0-9]{2}"',
+        '@"""data""\\s*:\\s*\\["',
+        '"(?:\\r?\\n[^\\r\\n]{1,256}){0,2}" + "x"',
+        '"^(?&lt;first&gt;[a-z]+)(?=b)"',
+    ],
+)
+def test_a_regular_expression_that_is_quick_passes(tmp_path: Path, pattern: str) -> None:
+    assert found(write(tmp_path, inbound=MATCH.format(pattern))) == []
+
+
+def test_a_pattern_in_a_variable_is_found(tmp_path: Path) -> None:
+    code = 'var pattern = "(a+)+b"; return Regex.IsMatch(context.Request.Method, pattern);'
+    policies = write(tmp_path, inbound=f"<set-variable name='a' value='@{{ {code} }}' />")
+
+    assert ["repeats without end inside a repeat" in fault for fault in found(policies)] == [True]
+
+
+def test_an_operation_with_the_method_options_is_named(tmp_path: Path) -> None:
+    shutil.copytree(ROOT / "config", tmp_path / "config")
+    text = (tmp_path / "config" / "gateway.yaml").read_text("utf-8")
+    first = "  operations:\n"
+    assert first in text
+    added = '    - {id: asks, name: Asks, method: OPTIONS, urlTemplate: "/*"}\n'
+    (tmp_path / "config" / "gateway.yaml").write_text(text.replace(first, first + added), "utf-8")
+
+    faults = lint(ROOT / "apim-policies", tmp_path / "config")[0]
+
+    assert ["operation 'asks' may not have the method OPTIONS" in str(fault) for fault in faults] == [True]
 
 
 def test_a_document_without_its_heading_is_named(tmp_path: Path) -> None:

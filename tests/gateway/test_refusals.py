@@ -30,6 +30,7 @@ def refusals(policies: Path, **named_values: str) -> list[str]:
 
 
 DISORDERED = "<send-one-way-request><set-method>POST</set-method><set-url>x</set-url></send-one-way-request>"
+CORS = "<cors><allowed-origins><origin>https://app.test</origin></allowed-origins></cors>"
 HEADER = '<set-header name="a" exists-action="{}"><value>b</value></set-header>'
 
 
@@ -53,6 +54,8 @@ HEADER = '<set-header name="a" exists-action="{}"><value>b</value></set-header>'
         ("stray words", 3, "<inbound> may not hold text: 'stray words'"),
         ('<set-body template="liquid">x</set-body>', 3, "Liquid templates"),
         ("<choose>text<when condition='@(true)' /></choose>", 3, "may not hold text: 'text'"),
+        (f"<wait>{HEADER.format('skip')}</wait>", 3, "may hold only cache-lookup-value, choose, send-request"),
+        (CORS + "\n" + CORS, 4, "<cors> may stand once in <inbound>"),
     ],
 )  # fmt: skip
 def test_a_document_is_refused_with_its_line(tmp_path: Path, inbound: str, line: int, reason: str) -> None:
@@ -78,6 +81,8 @@ def test_a_document_is_refused_with_its_line(tmp_path: Path, inbound: str, line:
         ("@(DateTime.UtcNow.ToUniversalTime().ToString())", "System.DateTime.ToUniversalTime"),
         ("@(new List&lt;string&gt;().GetType().Assembly.FullName)", "System.Reflection.Assembly"),
         ("@(1_000.ToString())", "without digit separators"),
+        ('@(Regex.Matches("a", "a").Count.ToString())', "System.Text.RegularExpressions.MatchCollection.Count"),
+        ('@(new[] { "a" }.GroupBy(one => one).First().Key)', "System.Linq.IGrouping.Key"),
         ('@(System.Globalization.CultureInfo.InvariantCulture.Name)', "System.Globalization.CultureInfo"),
     ],
 )  # fmt: skip
@@ -131,6 +136,25 @@ def test_a_fragment_in_the_wrong_section_is_refused_where_it_stands(tmp_path: Pa
     ]
 
 
+def test_a_policy_outside_its_scope_is_refused(tmp_path: Path) -> None:
+    policies = write(tmp_path)
+    limit = '<rate-limit calls="1" renewal-period="60" />'
+    (policies / "global.xml").write_text(f"<policies>\n<inbound>{limit}</inbound></policies>")
+
+    assert refusals(policies) == [
+        "apim-policies/global.xml:2: <rate-limit> may not stand in the scope global, only in api, product"
+    ]
+
+
+def test_what_is_larger_than_the_service_keeps_is_refused(tmp_path: Path) -> None:
+    policies = write(tmp_path, long=f"<fragment><!-- {'x' * 32 * 1024} --></fragment>")
+
+    found = refusals(policies, table="x" * 4097)
+
+    assert found[0].endswith("named value table has 4097 characters; 4096 are allowed")
+    assert "more than the 32768 that a document may have" in found[1]
+
+
 def test_text_that_is_no_xml_is_refused(tmp_path: Path) -> None:
     policies = write(tmp_path, '<set-variable name="a" value="@("b")" />')
 
@@ -149,12 +173,13 @@ def test_a_section_that_stands_twice_or_is_unknown_is_refused(tmp_path: Path) ->
 
 def test_a_disputed_place_is_a_warning(tmp_path: Path) -> None:
     policies = write(tmp_path)
-    (policies / "api.xml").write_text("<policies><on-error>\n<set-body>x</set-body>\n</on-error></policies>")
+    trace = '<trace source="x"><message>y</message></trace>'
+    (policies / "api.xml").write_text(f"<policies><on-error>\n{trace}\n</on-error></policies>")
 
     warnings = load(policies, {}).warnings
 
     assert [str(warning) for warning in warnings] == [
-        "apim-policies/api.xml:2: <set-body> in <on-error>: the documentation disagrees with itself"
+        "apim-policies/api.xml:2: <trace> in <on-error>: the documentation disagrees with itself"
     ]
 
 

@@ -15,7 +15,7 @@ from scripts.local.gateway.errors import Fault, PolicyFault
 from scripts.local.gateway.nodes import Expression
 
 _SOURCES = Path(__file__).parent / "csharp"
-_CONTEXT = ("Context.cs", "Extensions.cs", "Host.cs", "Call.cs", "Values.cs")
+_CONTEXT = ("Context.cs", "Extensions.cs", "Host.cs", "Call.cs", "Values.cs", "JsonText.cs")
 _CSHARP_TYPES = {"string": "string", "bool": "bool", "int": "int", "object": "object"}
 # What the service imports; Formatting is ambiguous and WebUtility unknown there as here.
 _IMPORTS = (
@@ -32,6 +32,8 @@ _IMPORTS = (
     "Newtonsoft.Json.Linq",
     "Gateway",
 )
+# Read by our own class instead, which knows how deep the service's library reads.
+_PARSED = re.compile(r"\b(JObject|JArray|JToken)\s*\.\s*Parse\s*\(")
 _ERROR = re.compile(r"^(?P<file>[^(]+)\((?P<line>\d+),\d+\): error (?P<reason>CS\d+: .*)$", re.MULTILINE)
 # Where Debian, and Mono's own packages, keep the two libraries.
 _NEWTONSOFT = ("cli/Newtonsoft.Json-*/Newtonsoft.Json.dll", "mono/msbuild/*/bin/Newtonsoft.Json.dll")
@@ -141,6 +143,7 @@ def _build_tools(toolchain: Toolchain, work: Path) -> None:
     sources = [_SOURCES / name for name in _CONTEXT]
     _own(toolchain.compile(sources, work / "Host.exe", toolchain.newtonsoft))
     _own(toolchain.compile([_SOURCES / "Inspect.cs"], work / "Inspect.exe", toolchain.cecil))
+    _own(toolchain.compile([_SOURCES / "Regexes.cs"], work / "Regexes.exe"))
 
 
 def _build(toolchain: Toolchain, tools: Path, source: str, work: Path) -> None:
@@ -187,7 +190,8 @@ def _source(expressions: Iterable[Expression]) -> str:
 def _class(expression: Expression) -> str:
     # A directive gives the compiler the policy's own file and line for what follows it.
     kind = _CSHARP_TYPES[expression.returns]
-    body = expression.body if expression.statements else f"return ({expression.body}\n);"
+    code = _PARSED.sub(r"JsonText.\1(", expression.body)
+    body = code if expression.statements else f"return ({code}\n);"
     here = f'#line {expression.line} "{expression.file}"\n'
     return (
         f"#line hidden\npublic static class E{expression.number} {{\n"

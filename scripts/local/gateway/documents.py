@@ -7,11 +7,14 @@ from pathlib import Path
 
 from scripts.local.gateway.errors import Fault, PolicyFault
 from scripts.local.gateway.nodes import Expression, Node, parse, parse_file
-from scripts.local.gateway.schema import SECTIONS
+from scripts.local.gateway.schema import SECTIONS, element_rules
 from scripts.local.gateway.validate import Validation, section_faults
 
 _NAMED_VALUE = re.compile(r"\{\{([^{}]*)\}\}")
-_MAX_DOCUMENT, _MAX_FRAGMENT = 256 * 1024, 512 * 1024
+# The pages disagree: 256 or 512 KiB for a document, 32 or 512 KB for a fragment. The smaller ones are safe.
+# https://learn.microsoft.com/azure/api-management/api-management-gateways-overview#gateway-runtime-limits
+# https://learn.microsoft.com/azure/api-management/policy-fragments
+_MAX_DOCUMENT, _MAX_FRAGMENT, _MAX_VALUE = 256 * 1024, 32 * 1024, 4096
 BUILT_IN = "the service's own global policy"
 # What a new API Management service has at its outermost scope.
 _GLOBAL = b"""<policies><inbound /><backend><forward-request /></backend><outbound /><on-error /></policies>"""
@@ -104,8 +107,10 @@ class _Loader:
         scopes.setdefault("global", parse(_GLOBAL, BUILT_IN))
         if not (self.folder / "api.xml").exists():
             self.faults.append(Fault(self.folder.as_posix(), 1, "there is no api.xml"))
-        for root in scopes.values():
+        self._value_lengths()
+        for name, root in scopes.items():
             self._document(root)
+            self._scope(root, name.partition("/")[0])
         for root in fragments.values():
             self._fragment(root)
         for root in scopes.values():
@@ -143,6 +148,26 @@ class _Loader:
             return self.named_values[name]
 
         return _NAMED_VALUE.sub(value, text)
+
+    def _value_lengths(self) -> None:
+        for name, value in self.named_values.items():
+            if len(value) > _MAX_VALUE:
+                reason = f"named value {name} has {len(value)} characters; {_MAX_VALUE} are allowed"
+                self.faults.append(Fault(self.folder.as_posix(), 1, reason))
+
+    def _scope(self, root: Node, scope: str) -> None:
+        for section in root.children:
+            seen: set[str] = set()
+            for node in section.walk():
+                rule = element_rules().get(node.name)
+                if rule and rule.scopes and scope not in rule.scopes:
+                    allowed = ", ".join(sorted(rule.scopes))
+                    self.faults.append(
+                        node.fault(f"<{node.name}> may not stand in the scope {scope}, only in {allowed}")
+                    )
+                if rule and rule.once and node.name in seen:
+                    self.faults.append(node.fault(f"<{node.name}> may stand once in <{section.name}>"))
+                seen.add(node.name)
 
     def _document(self, root: Node) -> None:
         self.faults += section_faults(root)

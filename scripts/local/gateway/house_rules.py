@@ -8,6 +8,7 @@ from scripts.local.gateway.allowlist import without_strings
 from scripts.local.gateway.documents import BUILT_IN, Policies
 from scripts.local.gateway.errors import Fault
 from scripts.local.gateway.nodes import Expression, Node
+from scripts.local.gateway.policies.cache import LOSABLE, losable
 
 USAGE_TOPIC = "usage-topic-endpoint"
 _LONGEST_FORWARD = 240
@@ -26,6 +27,8 @@ def house_faults(policies: Policies, folder: Path) -> list[Fault]:
     faults = [fault for root in roots for node in root.walk() for fault in _element(node)]
     faults += _outbound_bodies(policies)
     faults += _usage_events(policies, folder)
+    faults += _cached_values(policies)
+    faults += _browsers(policies)
     faults += [fault for path in sorted(folder.rglob("*.xml")) for fault in _heading(path, folder.parent)]
     return faults
 
@@ -100,6 +103,44 @@ def _usage_events(policies: Policies, folder: Path) -> Iterator[Fault]:
         }
         if not included & emitting:
             yield root.fault(f"<{name}> must include the fragment that sends the usage event")
+
+
+def _cached_values(policies: Policies) -> Iterator[Fault]:
+    """Beyond one lookup and one store a section, and beyond lookups in fragments, policies must be able to do without.
+
+    https://learn.microsoft.com/azure/api-management/cache-lookup-value-policy and cache-store-value-policy, usage
+    notes: each once in a section; a lookup not in a fragment. Samples that are deployed do otherwise.
+    """
+    for root in policies.scopes.values():
+        for section in root.children:
+            here = [(node, False) for node in section.walk()]
+            names = [str(node.attributes["fragment-id"]) for node, _ in here if node.name == "include-fragment"]
+            there = [(node, True) for name in names for node in policies.fragments[name].walk()]
+            for kind in ("cache-lookup-value", "cache-store-value"):
+                bound = [pair for pair in here + there if pair[0].name == kind and not losable(pair[0])]
+                for place, (node, fragment) in enumerate(bound):
+                    if place > 0 or (fragment and kind == "cache-lookup-value"):
+                        reason = f"<{kind}> may stand once in <{section.name}>, and a lookup in no fragment: give it"
+                        yield node.fault(f'{reason} an id that begins with "{LOSABLE}" if the policies can do without')
+
+
+def _browsers(policies: Policies) -> Iterator[Fault]:
+    """cors stands first and directly in inbound, and says what becomes of foreign origins: its page gives two defaults.
+
+    https://learn.microsoft.com/azure/api-management/cors-policy#common-configuration-issues
+    """
+    allowed = {id(node) for root in policies.scopes.values() for node in _first(root)}
+    for root in (*policies.scopes.values(), *policies.fragments.values()):
+        for node in root.walk():
+            if node.name == "cors" and id(node) not in allowed:
+                yield node.fault("<cors> must be the first policy of <inbound>, after <base />, and in no fragment")
+            if node.name == "cors" and "terminate-unmatched-request" not in node.attributes:
+                yield node.fault("<cors> must say terminate-unmatched-request", "terminate-unmatched-request")
+
+
+def _first(root: Node) -> list[Node]:
+    found = [child for section in root.children if section.name == "inbound" for child in section.children]
+    return [child for child in found if child.name != "base"][:1]
 
 
 def _heading(path: Path, base: Path) -> Iterator[Fault]:

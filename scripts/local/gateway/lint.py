@@ -5,11 +5,12 @@ import sys
 from pathlib import Path
 
 from scripts.local.gateway.assembly import MonoMissing
-from scripts.local.gateway.config import load_config
+from scripts.local.gateway.config import Config, load_config
 from scripts.local.gateway.documents import load
 from scripts.local.gateway.errors import Fault, PolicyFault
 from scripts.local.gateway.gateway import prepare
 from scripts.local.gateway.house_rules import house_faults
+from scripts.local.gateway.regexes import regex_faults
 
 
 def lint(folder: Path, config: Path) -> tuple[list[Fault], list[Fault]]:
@@ -17,7 +18,8 @@ def lint(folder: Path, config: Path) -> tuple[list[Fault], list[Fault]]:
     settings = load_config(config, folder, "swedencentral")
     faults: list[Fault] = []
     try:
-        policies, _ = prepare(folder, settings.named_values, settings.backends.names)
+        policies, assembly = prepare(folder, settings.named_values, settings.backends.names)
+        faults += regex_faults(assembly, policies.expressions)
     except PolicyFault as fault:
         faults += fault.faults
         try:
@@ -25,7 +27,18 @@ def lint(folder: Path, config: Path) -> tuple[list[Fault], list[Fault]]:
         except PolicyFault:
             return faults, []
     faults += house_faults(policies, folder)
+    faults += _options_operations(config, settings)
     return sorted(set(faults), key=lambda fault: (fault.file, fault.line, fault.reason)), policies.warnings
+
+
+def _options_operations(config: Path, settings: Config) -> list[Fault]:
+    """An operation with the method OPTIONS switches every browser's preflight off; see policies/cors.py."""
+    reason = "may not have the method OPTIONS: no preflight would be answered"
+    return [
+        Fault((config / "gateway.yaml").as_posix(), 1, f"operation {operation.state['Id']!r} {reason}")
+        for operation in settings.operations
+        if operation.state["Method"] == "OPTIONS"
+    ]
 
 
 def main() -> int:

@@ -43,6 +43,9 @@ class ElementRule:
     holds_policies: bool = False
     text: str | None = None
     names: frozenset[str] = field(default=frozenset())
+    holds: frozenset[str] = field(default=frozenset())
+    scopes: frozenset[str] = field(default=frozenset())
+    once: bool = False
 
 
 def _attribute(text: str) -> AttributeRule:
@@ -70,6 +73,9 @@ def _element(entry: dict[str, Any]) -> ElementRule:
         holds_policies=children == "policies",
         text=entry.get("text"),
         names=frozenset(name for name, _ in parts),
+        holds=frozenset(entry.get("holds", [])),
+        scopes=frozenset(entry.get("scopes", [])),
+        once=entry.get("once", False),
     )
 
 

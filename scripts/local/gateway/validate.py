@@ -38,6 +38,7 @@ class Validation:
     def _element(self, node: Node, rule: ElementRule, section: str | None) -> None:
         self._attributes(node, rule)
         if rule.holds_policies:
+            self._held(node, rule)
             self.policies(node, section)
             return
         self._text(node, rule)
@@ -46,6 +47,13 @@ class Validation:
             part = rule_of(child.name, node.name) if child.name in rule.names else None
             if part is not None:
                 self._element(child, part, section)
+
+    def _held(self, node: Node, rule: ElementRule) -> None:
+        if rule.holds:
+            for child in node.children:
+                if child.name not in rule.holds:
+                    only = ", ".join(sorted(rule.holds))
+                    self.faults.append(child.fault(f"<{node.name}> may hold only {only}, not <{child.name}>"))
 
     def _attributes(self, node: Node, rule: ElementRule) -> None:
         for name, kind in rule.attributes.items():

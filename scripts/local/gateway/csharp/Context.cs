@@ -217,9 +217,9 @@ namespace Gateway
             if (type == typeof(byte[])) return bytes;
             var text = Text(bytes);
             if (type == typeof(string)) return text;
-            if (type == typeof(JObject)) return text == "" ? null : (object)JObject.Parse(text);
-            if (type == typeof(JArray)) return text == "" ? null : (object)JArray.Parse(text);
-            if (type == typeof(JToken)) return text == "" ? null : (object)JToken.Parse(text);
+            if (type == typeof(JObject)) return text == "" ? null : (object)JsonText.JObject(text);
+            if (type == typeof(JArray)) return text == "" ? null : (object)JsonText.JArray(text);
+            if (type == typeof(JToken)) return text == "" ? null : (object)JsonText.JToken(text);
             if (type == typeof(XElement) || type == typeof(XNode)) return XElement.Parse(text);
             if (type == typeof(XDocument)) return XDocument.Parse(text);
             throw new InvalidOperationException("A message body cannot be read as " + type.FullName + ".");

@@ -31,6 +31,7 @@ namespace Gateway
         public static void Main(string[] arguments)
         {
             System.Globalization.CultureInfo.DefaultThreadCurrentCulture = System.Globalization.CultureInfo.InvariantCulture;
+            JsonText.Limit();
             output = Console.OpenStandardOutput();
             ThreadPool.SetMinThreads(1024, 16); // an expression that waits for a body holds its thread
             expressions = (Func<IProxyRequestContext, object>[])Assembly.LoadFrom(arguments[0])

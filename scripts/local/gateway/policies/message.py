@@ -6,6 +6,7 @@ from urllib.parse import urlsplit
 from multidict import CIMultiDict
 
 from scripts.local.gateway.call import Call
+from scripts.local.gateway.errors import PolicyError
 from scripts.local.gateway.messages import Body, Response, query_pairs
 from scripts.local.gateway.nodes import Node
 from scripts.local.gateway.run import policy
@@ -76,7 +77,12 @@ async def rewrite_uri(call: Call, node: Node) -> None:
 
 @policy("set-body")
 async def set_body(call: Call, node: Node) -> None:
-    """Replace the body."""
+    """Replace the body; a request without one cannot get one.
+
+    https://learn.microsoft.com/azure/api-management/set-body-policy#usage-notes
+    """
+    if _at_request(call) and call.request.body is None:
+        raise PolicyError("set-body", "NoBody", "The request has no body that could be replaced.")
     body = Body((await call.text(node.text)).encode())
     if _at_request(call):
         call.request.body = body
