@@ -11,7 +11,6 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, Self
 
-import jwt
 import trustme
 from aiohttp import web
 from azure.core.credentials import AccessToken
@@ -26,9 +25,11 @@ from chargeback.services.usage.ingest import Ingest, WeightsInForce
 from chargeback.services.usage.settle import Settlement, Settler
 from scripts.local.gateway.serve import Running
 from scripts.local.gateway.serve import serve as serve_gateway
+from scripts.local.identity import make_app
 from scripts.local.listening import listening
 from scripts.local.openai_backends.serve import Backends
 from scripts.local.openai_backends.serve import serve as serve_backends
+from scripts.local.tokens import TENANT, load_signer
 from tests.company import CONFIG
 from tests.domain.catalogues import catalogue
 from tests.policies.world import ROOT, Loop
@@ -47,7 +48,7 @@ class Stage:
         """Operations whose events get lost on their way."""
         self.ahead = 0.0
         """How many seconds the accounts' clocks are ahead: a streamed response is hidden for some."""
-        self._values = {"products": MANY, **values}
+        self._values = {"products": MANY, "tenant_id": TENANT, **values}
         self._counter, self._quarantine = MemoryCounter(), MemoryQuarantine()
         weights = WeightsInForce(MemoryCatalogues(catalogue()), catalogue())
         self._door = Ingest(MemoryLedger(), self._counter, self._quarantine, weights)
@@ -65,8 +66,10 @@ class Stage:
         self.backends = await self._stack.enter_async_context(accounts)
         app = web.Application()
         app.router.add_post("/api/events", self._topic)
-        app.router.add_get("/identity", self._identity)
         port = await self._stack.enter_async_context(listening(app))
+        self.signer = load_signer(self.folder / "key.pem")
+        identity_port = await self._stack.enter_async_context(listening(make_app(self.signer, "local")))
+        self.identity = f"http://127.0.0.1:{identity_port}"
         authority = trustme.CA()
         authority.cert_pem.write_to_path(str(self.folder / "ca.pem"))
         tls = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
@@ -78,7 +81,9 @@ class Stage:
                 self.folder,
                 logs_tls=tls,
                 hosts={**self.backends.origins, "usage-topic.invalid": f"http://127.0.0.1:{port}"},
-                identity_endpoint=f"http://127.0.0.1:{port}/identity",
+                identity_endpoint=f"{self.identity}/msi/token",
+                identity_header="local",
+                openid_configuration=f"{self.identity}/{{tenant}}/.well-known/openid-configuration",
                 values=self._values,
             )
         )
@@ -89,10 +94,6 @@ class Stage:
             self.events.append(event)
             await self._door.ingest([json.dumps(event).encode()], datetime.now(UTC))
         return web.Response()
-
-    async def _identity(self, request: web.Request) -> web.Response:
-        token = jwt.encode({"aud": request.query["resource"]}, "a-secret-of-at-least-thirty-two-bytes")
-        return web.json_response({"access_token": token, "expires_on": str(int(time.time()) + 3600)})
 
     def fault(self, account: str, mode: str, **more: Any) -> None:
         """From now on this account misbehaves so, or one of its deployments, tiers or prompts."""
