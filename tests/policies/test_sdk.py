@@ -1,0 +1,158 @@
+"""The packages that applications use, with their defaults, against the gateway and its accounts."""
+
+import asyncio
+import json
+import os
+import subprocess
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import httpx
+import pytest
+from langchain_openai import AzureChatOpenAI, AzureOpenAIEmbeddings, ChatOpenAI
+
+from tests.policies.stage import Stage
+from tests.policies.world import ROOT, Engines, Loop
+
+SOUND = ("speech.wav", b"RIFF" + bytes(48_000), "audio/wav")
+PICTURE = ("cat.png", b"\x89PNG\r\n\x1a\n" + bytes(64), "image/png")
+HELLO: list[Any] = [{"role": "user", "content": "Hello!"}]
+
+
+@pytest.fixture(scope="module")
+def one_stage(engines: tuple[Engines, Loop], tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stage]:
+    """One gateway for all of these tests."""
+    stage = Stage(engines[1], tmp_path_factory.mktemp("stage"))
+    yield stage
+    stage.close()
+
+
+@pytest.fixture
+def stage(one_stage: Stage) -> Stage:
+    """The gateway, with every account well and no event seen."""
+    for account in one_stage.backends.accounts.values():
+        account.faults.command({"mode": "ok"})
+    one_stage.sent()
+    one_stage.events.clear()
+    return one_stage
+
+
+def operations(stage: Stage) -> list[str]:
+    """What the events say was called."""
+    return [event["data"]["operation"] for event in stage.sent()]
+
+
+def test_the_openai_package_chats_and_responds(stage: Stage) -> None:
+    with stage.azure() as azure, stage.v1() as plain:
+        chat = azure.chat.completions.create(model="gpt-5.4", messages=HELLO)
+        chunks = list(plain.chat.completions.create(model="gpt-5.4", messages=HELLO, stream=True))
+        first = plain.responses.create(model="gpt-5.4", input="Hello!")
+        second = plain.responses.create(model="gpt-5.4", input="And?", previous_response_id=first.id)
+        events = list(plain.responses.create(model="gpt-5.4", input="Hello!", stream=True))
+        begun = plain.responses.create(model="gpt-5.4", input="Think!", background=True)
+        looks = [plain.responses.retrieve(begun.id).status for _ in range(2)]
+
+    assert chat.choices[0].message.content
+    assert chunks[-1].usage
+    assert second.previous_response_id == first.id
+    assert events[-1].type == "response.completed"
+    assert looks == ["in_progress", "completed"]
+    assert operations(stage) == ["chat.completions"] * 2 + ["responses"] * 6
+
+
+def test_the_openai_package_embeds_draws_listens_and_speaks(stage: Stage) -> None:
+    with stage.azure() as azure, stage.v1(region="eastus2") as plain:
+        vectors = azure.embeddings.create(model="text-embedding-3-large", input=["one", "two"])
+        drawn = azure.images.generate(model="gpt-image-2", prompt="a cat")
+        edited = plain.images.edit(model="gpt-image-2", image=PICTURE, prompt="a dog")
+        heard = plain.audio.transcriptions.create(model="gpt-4o-mini-transcribe", file=SOUND)
+        spoken = plain.audio.speech.create(model="gpt-4o-mini-tts", input="Hello!", voice="alloy")
+
+    assert [len(each.embedding) for each in vectors.data] == [3072, 3072]
+    assert drawn.usage
+    assert edited.usage
+    assert heard.text
+    assert spoken.content.startswith(b"ID3")
+    assert operations(stage) == [
+        *("embeddings", "images.generations", "images.edits"),
+        *("audio.transcriptions", "audio.speech"),
+    ]
+
+
+def test_the_openai_package_keeps_files_and_runs_batches(stage: Stage) -> None:
+    with stage.v1() as plain:
+        file = plain.files.create(file=("lines.jsonl", b"{}"), purpose="batch")
+        batch = plain.batches.create(input_file_id=file.id, endpoint="/v1/chat/completions", completion_window="24h")
+        looks = [plain.batches.retrieve(batch.id).status for _ in range(2)]
+        content = plain.files.content(file.id).content
+        gone = plain.files.delete(file.id)
+        models = [model.id for model in plain.models.list()]
+
+    assert looks == ["in_progress", "completed"]
+    assert content == b"{}"
+    assert gone.deleted
+    assert "gpt-5.4" in models
+    assert operations(stage) == ["files", "batches", "batches", "batches", "files", "files", "models"]
+
+
+def test_langchain_chats_streams_and_embeds(stage: Stage) -> None:
+    key, url = stage.running.keys["search"], stage.running.urls["swedencentral"]
+    azure: Any = {"azure_endpoint": url, "api_key": key, "api_version": "2024-10-21"}
+    sync, later = httpx.Client(trust_env=False), httpx.AsyncClient(trust_env=False)
+    clients: Any = {"http_client": sync, "http_async_client": later}
+
+    try:
+        model = AzureChatOpenAI(azure_deployment="gpt-5.4", **azure, **clients)
+        answer = model.invoke("Hello!")
+        parts = list(model.stream("Hello!"))
+        plain = ChatOpenAI(
+            model="gpt-5.4",
+            base_url=f"{url}/openai/v1/",
+            api_key="unused",  # type: ignore[arg-type]
+            default_headers={"api-key": key},
+            use_responses_api=True,
+            **clients,
+        )
+        responded = plain.invoke("Hello!")
+        embeddings = AzureOpenAIEmbeddings(
+            azure_deployment="text-embedding-3-large", check_embedding_ctx_length=False, **azure, **clients
+        )
+        vector = embeddings.embed_query("Hello!")
+    finally:
+        sync.close()
+        asyncio.run(later.aclose())
+
+    assert answer.usage_metadata
+    assert answer.usage_metadata["total_tokens"] > 0
+    assert "".join(part.text for part in parts)
+    assert responded.text
+    assert len(vector) == 3072
+    assert operations(stage) == ["chat.completions", "chat.completions", "responses", "embeddings"]
+
+
+def test_the_openai_package_for_node_does_the_same(stage: Stage, tmp_path: Path) -> None:
+    lines = tmp_path / "lines.jsonl"
+    lines.write_text("{}")
+    own = {
+        "GATEWAY": stage.running.urls["swedencentral"],
+        "GATEWAY_KEY": stage.running.keys["search"],
+        "UPLOAD": str(lines),
+    }
+
+    done = subprocess.run(
+        ["node", "tests/policies/node_client.mjs"],
+        text=True,
+        capture_output=True,
+        env={**os.environ, **own},
+        cwd=ROOT,
+        timeout=60,
+    )
+
+    assert done.stderr == ""
+    got = json.loads(done.stdout)
+    assert got["chat"] > 0
+    assert got["streamed"]
+    assert (got["last"], got["vectors"], got["kept"]) == ("response.completed", [3072, 3072], 2)
+    assert operations(stage)[:4] == ["chat.completions", "chat.completions", "responses", "embeddings"]
+    assert got["unsized"] == [411, "length_required"]
