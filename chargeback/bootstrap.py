@@ -196,7 +196,9 @@ class Container:
 
         deadline = timedelta(hours=self.settings.settle_deadline_hours)
         quiet = timedelta(seconds=self.settings.settle_quiet_seconds)
-        return Settler(self.gateway_log, self.counter, self.ingest, deadline=deadline, quiet=quiet)
+        return Settler(
+            self.gateway_log, self.counter, self.ledger, self.ingest, self.control, deadline=deadline, quiet=quiet
+        )
 
     @cached_property
     def auditor(self) -> "Auditor":

@@ -1,10 +1,10 @@
 """The gateway's log in Log Analytics: one query per file in `queries/`; see `services.ports.GatewayLog`."""
 
-from collections.abc import AsyncIterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from contextlib import asynccontextmanager
 from datetime import UTC, datetime, timedelta
 from importlib import resources
-from typing import Any
+from typing import Any, TypeVar
 from urllib.parse import urlsplit
 
 from azure.core.credentials_async import AsyncTokenCredential
@@ -12,11 +12,18 @@ from azure.core.exceptions import AzureError
 from azure.monitor.query import LogsQueryPartialResult
 from azure.monitor.query.aio import LogsQueryClient
 
+from chargeback.adapters.failures import first_line
 from chargeback.domain.errors import StoreUnavailable
 from chargeback.domain.settlement import LoggedCall, TokenCount, gateway_region, gateway_source
+from chargeback.services.ports import Found
+
+T = TypeVar("T")
 
 IDS_PER_QUERY = 500
 """Keeps a query below the size that the service takes in one request."""
+
+MAX_TOKENS = 10**10
+"""No call has so many."""
 
 SHORTEST = timedelta(minutes=1)
 """A span whose answer is cut off is asked for in halves, down to this."""
@@ -38,26 +45,30 @@ class LogAnalytics:
         self._token_counts = _query("token_counts")
         self._calls = _query("gateway_calls")
 
-    async def token_counts(self, since: datetime, until: datetime) -> list[TokenCount]:
+    async def token_counts(self, since: datetime, until: datetime) -> Found[TokenCount]:
         """The tokens of each call with rows in the span.
 
         A call with rows on both sides of a cut span has two counts; they are added up.
         """
         counts: dict[str, TokenCount] = {}
-        for row in await self._rows(self._token_counts, since, until):
-            count = _token_count(row)
-            known = counts.get(count.correlation_id)
-            counts[count.correlation_id] = _sum(known, count) if known else count
-        return list(counts.values())
+        rows, unreadable = _read(await self._rows(self._token_counts, since, until), _token_count)
+        for count in rows:
+            known = counts.get(count.call)
+            counts[count.call] = _sum(known, count) if known else count
+        # A call of which one row cannot be read has no count that is whole.
+        return Found([each for each in counts.values() if each.correlation_id not in unreadable], unreadable)
 
-    async def calls(self, since: datetime, until: datetime, correlation_ids: Sequence[str]) -> list[LoggedCall]:
+    async def calls(self, since: datetime, until: datetime, correlation_ids: Sequence[str]) -> Found[LoggedCall]:
         """The logged calls with these ids; an id that the log does not have yet is left out."""
         found: dict[str, LoggedCall] = {}
+        faults: dict[str, str] = {}
         for start in range(0, len(correlation_ids), IDS_PER_QUERY):
             quoted = ", ".join(f"'{each}'" for each in correlation_ids[start : start + IDS_PER_QUERY])
-            for row in await self._rows(self._calls.replace("(CORRELATION_IDS)", f"({quoted})"), since, until):
-                found[str(row["CorrelationId"])] = _logged_call(row)
-        return list(found.values())
+            query = self._calls.replace("(CORRELATION_IDS)", f"({quoted})")
+            rows, unreadable = _read(await self._rows(query, since, until), _logged_call)
+            faults |= unreadable
+            found |= {call.call: call for call in rows}
+        return Found(list(found.values()), faults)
 
     async def _rows(self, query: str, since: datetime, until: datetime) -> list[Row]:
         async with _translated():
@@ -88,16 +99,41 @@ def _query(name: str) -> str:
     return resources.files("chargeback.adapters").joinpath("queries", f"{name}.kql").read_text("utf-8")
 
 
+def _read(rows: Sequence[Row], read: Callable[[Row], T]) -> tuple[list[T], dict[str, str]]:
+    """The rows that can be read, and what is wrong with the others: no row keeps another from being read."""
+    found: list[T] = []
+    unreadable: dict[str, str] = {}
+    for row in rows:
+        try:
+            found.append(read(row))
+        except (ValueError, TypeError, KeyError, ArithmeticError, AttributeError) as error:
+            unreadable[_text(row.get("CorrelationId"))] = f"{type(error).__name__}: {first_line(error)}"
+    return found, unreadable
+
+
+def _text(value: object) -> str:
+    """A text that every store takes: half of a surrogate pair is none."""
+    return str(value or "").encode("utf-8", "replace").decode()
+
+
+def _count(value: Any) -> int:
+    """A number of tokens; a log that says less than none, a fraction or nonsense is not believed."""
+    number = int(value or 0)
+    if number != (value or 0) or not 0 <= number <= MAX_TOKENS:
+        raise ValueError(f"{value!r} is no number of tokens")
+    return number
+
+
 def _token_count(row: Row) -> TokenCount:
     return TokenCount(
-        correlation_id=str(row["CorrelationId"]),
+        correlation_id=_text(row["CorrelationId"]),
         source=_source(row),
         time=_utc(row["Started"]),
-        deployment=str(row["DeploymentName"] or ""),
-        model=str(row["ModelName"] or ""),
-        prompt=int(row["PromptTokens"] or 0),
-        completion=int(row["CompletionTokens"] or 0),
-        total=int(row["TotalTokens"] or 0),
+        deployment=_text(row["DeploymentName"]),
+        model=_text(row["ModelName"]),
+        prompt=_count(row["PromptTokens"]),
+        completion=_count(row["CompletionTokens"]),
+        total=_count(row["TotalTokens"]),
         streamed=bool(row["IsStreamCompletion"]),
         arrived=_utc(row["Arrived"]),
     )
@@ -120,23 +156,23 @@ def _sum(one: TokenCount, other: TokenCount) -> TokenCount:
 
 def _logged_call(row: Row) -> LoggedCall:
     return LoggedCall(
-        correlation_id=str(row["CorrelationId"]),
+        correlation_id=_text(row["CorrelationId"]),
         source=_source(row),
         time=_utc(row["TimeGenerated"]),
-        region=gateway_region(str(row["Region"] or "")),
-        method=str(row["Method"] or ""),
-        url=str(row["Url"] or ""),
+        region=gateway_region(_text(row["Region"])),
+        method=_text(row["Method"]),
+        url=_text(row["Url"]),
         status=int(row["ResponseCode"] or 0),
         duration_ms=int(row["TotalTime"] or 0),
-        backend=urlsplit(str(row["BackendUrl"] or "")).hostname or "",
-        subscription_id=str(row["ApimSubscriptionId"] or ""),
-        product_id=str(row["ProductId"] or ""),
-        user_id=str(row["UserId"] or ""),
+        backend=urlsplit(_text(row["BackendUrl"])).hostname or "",
+        subscription_id=_text(row["ApimSubscriptionId"]),
+        product_id=_text(row["ProductId"]),
+        user_id=_text(row["UserId"]),
     )
 
 
 def _source(row: Row) -> str:
-    return gateway_source(str(row["ServiceName"] or ""), str(row["Region"] or ""))
+    return gateway_source(_text(row["ServiceName"]), _text(row["Region"]))
 
 
 def _utc(time: datetime | str) -> datetime:

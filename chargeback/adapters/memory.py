@@ -15,7 +15,7 @@ from chargeback.domain.in_force import InForce
 from chargeback.domain.records import UsageRecord, ndjson, to_document
 from chargeback.domain.settlement import LoggedCall, TokenCount
 from chargeback.domain.terms import Terms
-from chargeback.services.ports import SUMS, Document, Posting, Rejected, Version, View
+from chargeback.services.ports import SUMS, Document, Found, Posting, Rejected, Version, View
 
 MAX_BYTES = 2 * 1024 * 1024
 """What Cosmos DB takes as one document (learn.microsoft.com/azure/cosmos-db/concepts-limits)."""
@@ -287,12 +287,15 @@ class MemoryGatewayLog:
     logged: list[LoggedCall] = field(default_factory=list)
     asked: list[str] = field(default_factory=list)
     """The ids that calls were asked for by."""
+    unreadable: dict[str, str] = field(default_factory=dict)
+    """Rows that nobody can read: id → what is wrong."""
 
-    async def token_counts(self, since: datetime, until: datetime) -> list[TokenCount]:
+    async def token_counts(self, since: datetime, until: datetime) -> Found[TokenCount]:
         """The tokens of each call in the span."""
-        return [count for time, count in self.counts if since <= time < until]
+        return Found([count for time, count in self.counts if since <= time < until], self.unreadable)
 
-    async def calls(self, since: datetime, until: datetime, correlation_ids: Sequence[str]) -> list[LoggedCall]:
+    async def calls(self, since: datetime, until: datetime, correlation_ids: Sequence[str]) -> Found[LoggedCall]:
         """The logged calls with these ids."""
         self.asked += correlation_ids
-        return [call for call in self.logged if call.correlation_id in correlation_ids and since <= call.time < until]
+        asked = set(correlation_ids)
+        return Found([call for call in self.logged if call.correlation_id in asked and since <= call.time < until])

@@ -4,7 +4,7 @@ import asyncio
 import sys
 from collections.abc import Awaitable, Callable, Iterator, Mapping
 from contextlib import contextmanager
-from datetime import datetime
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import IO
 
@@ -76,6 +76,18 @@ def day_of(text: str) -> str:
         return datetime.strptime(text, "%Y-%m-%d").date().isoformat()  # noqa: DTZ007 a date has no time zone
     except ValueError:
         raise typer.BadParameter(f"{text!r} is not a day such as 2026-03-14") from None
+
+
+def time_of(text: str, now: datetime) -> datetime:
+    """The UTC time in the past that an option names; a day is its midnight."""
+    try:
+        moment = datetime.fromisoformat(text)
+        moment = moment.replace(tzinfo=UTC) if moment.tzinfo is None else moment.astimezone(UTC)
+    except (ValueError, OverflowError):
+        raise typer.BadParameter(f"{text!r} is neither a day nor a time such as 2026-03-14T06:00") from None
+    if moment >= now:
+        raise typer.BadParameter(f"{text} is still to come")
+    return moment
 
 
 def show_files(folder: str, files: Mapping[str, str]) -> None:

@@ -8,7 +8,7 @@ from typing import IO, Annotated
 import typer
 
 from chargeback.bootstrap import Container
-from chargeback.cli.terminal import day_of, opened, progress, run
+from chargeback.cli.terminal import day_of, opened, progress, run, time_of
 from chargeback.domain.periods import days_of
 from chargeback.services.usage.ingest import is_open
 
@@ -78,13 +78,21 @@ def post(
 
 
 @app.command()
-def settle() -> None:
+def settle(
+    since: Annotated[
+        str | None,
+        typer.Option(help="Look for calls without an event from this UTC day or time on, such as 2026-03-14T06:00."),
+    ] = None,
+) -> None:
     """Give streamed calls their tokens from the gateway's log, and calls that lost their event an event."""
+    now = datetime.now(UTC)
+    start = time_of(since, now) if since is not None else None
 
     async def work(container: Container) -> None:
-        done = await container.settler.settle(datetime.now(UTC))
+        done = await container.settler.settle(now, since=start)
         typer.echo(
-            f"settled {done.settled}, recovered {done.recovered}, estimated {done.estimated}, waiting {done.waiting}"
+            f"settled {done.settled}, recovered {done.recovered}, estimated {done.estimated}, waiting {done.waiting},"
+            f" set aside {done.set_aside}"
         )
 
     run(work)

@@ -1,5 +1,6 @@
 """How a call accounted for without its tokens, or not at all, becomes whole from the gateway's own log."""
 
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -77,6 +78,11 @@ class LoggedCall:
     product_id: str
     user_id: str
 
+    @property
+    def call(self) -> str:
+        """The identity that the call's own event has."""
+        return call_identity(self.source, self.correlation_id)
+
     def was_served(self, count: TokenCount) -> bool:
         """Whether the call itself used these tokens.
 
@@ -106,7 +112,13 @@ class PendingCall:
     def from_event(cls, raw: bytes) -> "PendingCall":
         """Read an event that was accepted before."""
         document = msgspec.json.decode(raw)
-        return cls(document["id"], datetime.fromisoformat(document["time"]).astimezone(UTC), document)
+        time = re.sub(r"(:\d\d):60", r"\1:59", document["time"].upper())  # what the door takes for a time
+        return cls(document["id"], datetime.fromisoformat(time).astimezone(UTC), document)
+
+    @property
+    def call(self) -> str:
+        """The identity of the call for the log: which gateway knows it by which id."""
+        return call_identity(str(self.document["source"]), self.id)
 
     @property
     def deployment(self) -> str:
@@ -117,7 +129,7 @@ class PendingCall:
     def can_be_estimated(self) -> bool:
         """Whether other calls say something about it: an answered stream, but no job that ends some day."""
         data = self.document["data"]
-        return bool(data.get("stream")) and "responseId" not in data and data.get("statusCode", 200) < 400
+        return bool(data.get("stream")) and "responseId" not in data and (data.get("statusCode") or 200) < 400
 
 
 def settled(call: PendingCall, count: TokenCount) -> bytes:

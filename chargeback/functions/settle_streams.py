@@ -31,6 +31,7 @@ def blueprint(container: Container) -> func.Blueprint:
                 recovered=done.recovered,
                 estimated=done.estimated,
                 waiting=done.waiting,
+                set_aside=done.set_aside,
                 past_due=timer.past_due,
             )
 

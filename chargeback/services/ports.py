@@ -7,7 +7,7 @@ from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import Any, Final, Literal, NamedTuple, Protocol
+from typing import Any, Final, Generic, Literal, NamedTuple, Protocol, TypeVar
 
 from chargeback.domain.catalogue import Catalogue
 from chargeback.domain.cost_exports import ExportRun
@@ -291,13 +291,29 @@ class Catalogues(Protocol):
         """A stored configuration."""
 
 
-class GatewayLog(Protocol):
-    """What the gateway itself logged: rows may come late, in parts, or never."""
+Logged = TypeVar("Logged", covariant=True)
 
-    async def token_counts(self, since: datetime, until: datetime) -> list[TokenCount]:
+
+@dataclass(frozen=True, slots=True)
+class Found(Generic[Logged]):
+    """What a log said.
+
+    Attributes:
+        rows: what could be read.
+        unreadable: correlation id → what is wrong with the row.
+    """
+
+    rows: Sequence[Logged]
+    unreadable: Mapping[str, str] = field(default_factory=dict)
+
+
+class GatewayLog(Protocol):
+    """What the gateway itself logged: rows may come late, in parts, or never, and one may be unreadable."""
+
+    async def token_counts(self, since: datetime, until: datetime) -> Found[TokenCount]:
         """The tokens of each call with rows in the span."""
 
-    async def calls(self, since: datetime, until: datetime, correlation_ids: Sequence[str]) -> list[LoggedCall]:
+    async def calls(self, since: datetime, until: datetime, correlation_ids: Sequence[str]) -> Found[LoggedCall]:
         """The logged calls with these ids; one that the log does not have is left out."""
 
 

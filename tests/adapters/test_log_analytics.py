@@ -103,7 +103,7 @@ def test_an_answer_that_is_cut_off_is_asked_for_in_halves_and_added_up(tmp_path:
     counts = asked(answer, tmp_path, lambda log: log.token_counts(NOON - timedelta(hours=1), NOON))
 
     assert spans == [timedelta(hours=1), timedelta(minutes=30), timedelta(minutes=30)]
-    assert counts == [
+    assert counts.rows == [
         TokenCount("call-1", "/apim/gw/eastus2", NOON - timedelta(minutes=1), "gpt-4o", "", 20, 4, 24, True, NOON)
     ]
 
@@ -144,8 +144,13 @@ def test_rows_with_empty_columns_are_read(tmp_path: Path) -> None:
         lambda _body: (200, {"tables": [table(COLUMNS, [row])]}), tmp_path, lambda log: log.token_counts(NOON, NOON)
     )
 
-    assert (counts[0].prompt, counts[0].completion, counts[0].total, counts[0].streamed) == (10, 0, 0, False)
-    assert counts[0].usage() == {"prompt_tokens": 10, "completion_tokens": 0, "total_tokens": 10}
+    assert (counts.rows[0].prompt, counts.rows[0].completion, counts.rows[0].total, counts.rows[0].streamed) == (
+        10,
+        0,
+        0,
+        False,
+    )
+    assert counts.rows[0].usage() == {"prompt_tokens": 10, "completion_tokens": 0, "total_tokens": 10}
 
 
 def test_calls_are_asked_for_by_their_ids_in_portions(tmp_path: Path) -> None:
@@ -163,7 +168,7 @@ def test_calls_are_asked_for_by_their_ids_in_portions(tmp_path: Path) -> None:
     assert len(queries) == 2
     assert "in ('id-0', 'id-1', " in queries[0]
     assert "in ('id-500')" in queries[1]
-    assert calls == [
+    assert calls.rows == [
         LoggedCall(
             correlation_id="id-1",
             source="/apim/gw/eastus2",
@@ -179,3 +184,38 @@ def test_calls_are_asked_for_by_their_ids_in_portions(tmp_path: Path) -> None:
             user_id="",
         )
     ]
+
+
+GOOD = ["call-1", 10, 2, 12, "gpt-4o", "", 1, "East US 2", "gw", "2026-03-14T11:59:00Z", "2026-03-14T12:00:00Z"]
+BAD = {
+    "a time of no calendar": (9, "2026-02-31T11:59:00Z"),
+    "a time that is none": (9, "soon"),
+    "no time": (10, None),
+    "not a number": (1, "NaN"),
+    "less than none": (2, -5),
+    "more than any call has": (3, 10**15),
+    "half a token": (1, 1.5),
+}
+
+
+@pytest.mark.parametrize("fault", BAD)
+def test_a_row_that_cannot_be_read_keeps_no_other_from_being_read(tmp_path: Path, fault: str) -> None:
+    column, value = BAD[fault]
+    bad = ["call-2", *GOOD[1:]]
+    bad[column] = value
+
+    answer = {"tables": [table(COLUMNS, [bad, GOOD])]}
+    found = asked(lambda _body: (200, answer), tmp_path, lambda log: log.token_counts(NOON, NOON))
+
+    assert [count.correlation_id for count in found.rows] == ["call-1"]
+    assert list(found.unreadable) == ["call-2"]
+
+
+def test_half_a_letter_in_a_row_becomes_a_question_mark(tmp_path: Path) -> None:
+    row = [*GOOD[:4], "gpt-4o\ud800", *GOOD[5:]]
+
+    found = asked(
+        lambda _body: (200, {"tables": [table(COLUMNS, [row])]}), tmp_path, lambda log: log.token_counts(NOON, NOON)
+    )
+
+    assert found.rows[0].deployment == "gpt-4o?"

@@ -18,7 +18,7 @@ from azure.monitor.query.aio import LogsQueryClient
 from openai import AsyncAzureOpenAI, AsyncOpenAI, AzureOpenAI, DefaultAsyncHttpxClient, DefaultHttpxClient, OpenAI
 
 from chargeback.adapters.log_analytics import LogAnalytics
-from chargeback.adapters.memory import MemoryCatalogues, MemoryLedger, MemoryQuarantine
+from chargeback.adapters.memory import MemoryCatalogues, MemoryControl, MemoryLedger, MemoryQuarantine
 from chargeback.adapters.memory_counter import MemoryCounter
 from chargeback.domain.meters import Meter
 from chargeback.services.usage.ingest import Ingest, WeightsInForce
@@ -51,7 +51,8 @@ class Stage:
         self._values = {"products": MANY, "tenant_id": TENANT, **values}
         self._counter, self._quarantine = MemoryCounter(), MemoryQuarantine()
         weights = WeightsInForce(MemoryCatalogues(catalogue()), catalogue())
-        self._door = Ingest(MemoryLedger(), self._counter, self._quarantine, weights)
+        self._ledger = MemoryLedger()
+        self._door = Ingest(self._ledger, self._counter, self._quarantine, weights)
         self._stack = AsyncExitStack()
         self.running: Running
         self.backends: Backends
@@ -154,7 +155,7 @@ class Stage:
         )
         log = LogAnalytics(client, secrets.token_hex(4))
         try:
-            return await Settler(log, self._counter, self._door).settle(now)
+            return await Settler(log, self._counter, self._ledger, self._door, MemoryControl()).settle(now)
         finally:
             await log.close()
 

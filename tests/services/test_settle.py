@@ -8,12 +8,14 @@ from typing import Any
 
 import pytest
 
-from chargeback.adapters.memory import MemoryCatalogues, MemoryGatewayLog, MemoryLedger, MemoryQuarantine
+from chargeback.adapters.memory import MemoryCatalogues, MemoryControl, MemoryGatewayLog, MemoryLedger, MemoryQuarantine
 from chargeback.adapters.memory_counter import MemoryCounter
+from chargeback.domain.errors import SomeFailed, StoreUnavailable
 from chargeback.domain.lines import Line
 from chargeback.domain.meters import Meter
 from chargeback.domain.operations import described
 from chargeback.domain.settlement import LoggedCall, TokenCount
+from chargeback.services.set_aside import SetAside, Stage
 from chargeback.services.usage.ingest import Ingest, WeightsInForce
 from chargeback.services.usage.settle import Settlement, Settler, _spans
 from tests.domain.catalogues import catalogue
@@ -31,7 +33,8 @@ class Books:
         self.log = MemoryGatewayLog()
         weights = WeightsInForce(MemoryCatalogues(catalogue()), catalogue())
         self.door = Ingest(self.ledger, self.counter, self.quarantine, weights)
-        self.settler = Settler(self.log, self.counter, self.door)
+        self.control = MemoryControl()
+        self.settler = Settler(self.log, self.counter, self.ledger, self.door, self.control)
 
     def ingest(self, *events: dict[str, Any], now: datetime = NOW) -> None:
         """Take events."""
@@ -392,3 +395,127 @@ def test_the_urls_of_the_log_are_named_as_the_gateway_names_its_calls() -> None:
         ("fine_tuning.jobs", ""),
         ("unknown", ""),
     ]
+
+
+def broken(**changes: Any) -> dict[str, Any]:
+    """A pending event that an older version of the product accepted, and that cannot be settled."""
+    return pending("call-x") | changes
+
+
+UNSETTLEABLE = {
+    "an id with no room for its suffix": broken(id="x" * 1_020),
+    "quantities that no picture has": broken(
+        data=pending()["data"] | {"operation": "images.generations", "quantities": {"images": 10**15}}
+    ),
+    "no source": {name: value for name, value in pending("call-x").items() if name != "source"},
+    "not even a time": broken(time="yesterday"),
+}
+
+
+@pytest.mark.parametrize("fault", UNSETTLEABLE)
+def test_a_call_that_cannot_be_settled_keeps_no_other_from_being_settled(books: Books, fault: str) -> None:
+    bad = UNSETTLEABLE[fault]
+    books.ingest(pending())
+    books.log.counts += [(EARLIER, tokens()), (EARLIER, tokens(str(bad["id"])))]
+    found = books.counter.pending
+
+    async def with_bad(day: str) -> list[bytes]:
+        return [json.dumps(bad).encode(), *await found(day)] if day == "2026-03-14" else []
+
+    books.counter.pending = with_bad  # type: ignore[method-assign]
+
+    done = books.settle()
+
+    assert (done.settled, done.set_aside) == (1, 1)
+    assert books.counted() == {("gpt-4o", "settled"): {Meter.INPUT: 10, Meter.OUTPUT: 5, Meter.REQUESTS: 1}}
+    (aside,) = asyncio.run(SetAside(books.control).all())
+    assert (aside.stage, aside.day, aside.count) == (Stage.SETTLE, "2026-03-14", 1)
+    assert asyncio.run(books.quarantine.batches()) == []
+
+
+@pytest.mark.parametrize("time", ["2026-03-14T10:00:60Z", "2026-03-14t10:00:00z"])
+def test_a_leap_second_and_small_letters_are_times_that_can_be_settled(books: Books, time: str) -> None:
+    books.ingest(pending() | {"time": time})
+    books.log.counts.append((EARLIER, tokens()))
+
+    assert books.settle().settled == 1
+
+
+def test_a_call_without_a_status_is_estimated_like_others(books: Books) -> None:
+    long_ago = NOW - timedelta(hours=30)
+    like = [tokens(f"like-{n}", time=long_ago, arrived=long_ago) for n in range(10)]
+    books.ingest(*(pending(each.correlation_id, long_ago) for each in like), now=long_ago)
+    books.ingest(pending("alone", long_ago, statusCode=None), now=long_ago)
+    books.log.counts += [(long_ago, each) for each in like]
+
+    done = books.settle()
+
+    assert (done.settled, done.estimated) == (10, 1)
+
+
+def test_a_stretch_of_the_log_that_cannot_be_read_keeps_no_other_call_from_being_settled(books: Books) -> None:
+    day_before = NOW - timedelta(hours=30)
+    books.ingest(pending("old", day_before), now=day_before)
+    books.ingest(pending("new"))
+    books.log.counts += [(EARLIER, tokens("new"))]
+    read = books.log.token_counts
+
+    async def cut_off(since: datetime, until: datetime) -> Any:
+        if since <= day_before < until:
+            raise StoreUnavailable("the answer is cut off")
+        return await read(since, until)
+
+    books.log.token_counts = cut_off  # type: ignore[method-assign]
+
+    with pytest.raises(SomeFailed, match="the answer is cut off"):
+        books.settle()
+
+    assert ("gpt-4o", "settled") in books.counted()
+    assert books.counted("2026-03-13") == {("gpt-4o", "unsettled"): {Meter.REQUESTS: 1}}, "nothing may be guessed"
+
+
+def test_tokens_of_a_gateway_are_not_given_to_another_emitter_that_names_the_same_call(books: Books) -> None:
+    books.ingest(pending(), pending() | {"source": "/emitter/evil"})
+    books.log.counts.append((EARLIER, tokens()))
+
+    done = books.settle()
+
+    assert (done.settled, done.waiting) == (1, 1)
+    assert books.counted()["gpt-4o", "settled"] == {Meter.INPUT: 10, Meter.OUTPUT: 5, Meter.REQUESTS: 1}
+
+
+def test_calls_that_were_lost_a_day_ago_are_recovered_when_asked_for(books: Books) -> None:
+    lost = NOW - timedelta(hours=30)
+    books.ingest(pending("other", lost), now=lost)
+    books.log.counts.append((lost, tokens("lost", time=lost, arrived=lost)))
+    books.log.logged.append(logged("lost", time=lost))
+
+    usual = books.settle()
+    done = asyncio.run(books.settler.settle(NOW, since=NOW - timedelta(hours=31)))
+    again = asyncio.run(books.settler.settle(NOW, since=NOW - timedelta(hours=31)))
+
+    assert (usual.recovered, done.recovered, again.recovered) == (0, 1, 0)
+
+
+def test_calls_of_days_that_are_no_longer_open_are_recovered_if_the_ledger_does_not_know_them(books: Books) -> None:
+    lost = NOW - timedelta(days=9)
+    books.ingest(pending("known", lost), now=lost)
+    books.counter.days.clear()
+    for name in ("known", "lost"):
+        books.log.counts.append((lost, tokens(name, time=lost, arrived=lost)))
+        books.log.logged.append(logged(name, time=lost))
+
+    done = asyncio.run(books.settler.settle(NOW, since=NOW - timedelta(days=10)))
+
+    assert done.recovered == 1
+    assert [event["id"] for event in books.events("2026-03-05")] == ["known", "lost/settled"]
+
+
+def test_a_row_of_the_log_that_cannot_be_read_is_set_aside(books: Books) -> None:
+    books.ingest(pending())
+    books.log.counts.append((EARLIER, tokens()))
+    books.log.unreadable["call-2"] = "ValueError: NaN is no number of tokens"
+
+    done = books.settle()
+
+    assert (done.settled, done.set_aside) == (1, 1)

@@ -1,18 +1,28 @@
 """Settling: pending calls get their tokens from the gateway's log, and calls that lost their event get one.
 
 Every event it makes goes through the door that all events go through, with an id that depends on the call
-alone: a second run, also at the same time, changes nothing.
+alone: a second run, also at the same time, changes nothing. What cannot be settled of one call, one stretch of the log
+or one day is set aside with its reason, and everything else is settled.
 """
 
 import re
-from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Awaitable, Callable, Collection, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
-from typing import Protocol
+from hashlib import blake2b
+from typing import Protocol, TypeVar
 
-from chargeback.domain.settlement import PendingCall, TokenCount, estimated, recovered, settled
-from chargeback.services.ports import Counter, GatewayLog
-from chargeback.services.usage.ingest import Ingested, open_days
+from chargeback.domain.errors import ChargebackError, SomeFailed
+from chargeback.domain.events import EVER, read_event
+from chargeback.domain.settlement import LoggedCall, PendingCall, TokenCount, estimated, recovered, settled
+from chargeback.services.bulkheads import reason_of
+from chargeback.services.ports import Control, Counter, GatewayLog, Ledger
+from chargeback.services.set_aside import SetAside, Stage
+from chargeback.services.usage.ingest import Ingested, is_open, open_days
+from chargeback.services.usage.post import read_block
+
+T = TypeVar("T")
+AnyCall = TypeVar("AnyCall", PendingCall, LoggedCall)
 
 SPREAD = timedelta(hours=1)
 """How far a call's rows may lie from the time of its event."""
@@ -21,7 +31,7 @@ RECOVER_AFTER = timedelta(minutes=30)
 """An event that is on its way gets so long before it is taken for lost."""
 
 RECOVER_WITHIN = timedelta(hours=6)
-"""How far back each run looks for calls without an event."""
+"""How far back each run looks for calls without an event, unless it is told to look further."""
 
 EVENTS_AT_ONCE = 1_000
 _REQUEST_ID = re.compile(r"[0-9A-Za-z-]{1,64}")
@@ -43,12 +53,36 @@ class Settlement:
         recovered: calls of the log that had no event.
         estimated: pending calls past the deadline, estimated from calls like them.
         waiting: pending calls left as they are, within the deadline or without anything to go by.
+        set_aside: pending calls and rows of the log that cannot be used as they are.
     """
 
     settled: int
     recovered: int
     estimated: int
     waiting: int
+    set_aside: int = 0
+
+
+@dataclass(slots=True)
+class _Run:
+    """What one run has found and failed at so far."""
+
+    counts: dict[str, TokenCount] = field(default_factory=dict)
+    aside: dict[str, dict[str, str]] = field(default_factory=dict)
+    """Day → part → reason."""
+    failed: dict[str, str] = field(default_factory=dict)
+
+    def leave_out(self, day: str, part: str, error: Exception) -> None:
+        """Set one part of a day aside."""
+        self.aside.setdefault(day, {})[part] = reason_of(error)
+
+    async def attempt(self, what: str, work: Awaitable[T]) -> T | None:
+        """Do a piece of work that may fail without keeping the others from being done; None where it did."""
+        try:
+            return await work
+        except Exception as error:  # noqa: BLE001 whatever is wrong with one piece
+            self.failed[what] = reason_of(error)
+            return None
 
 
 class Settler:
@@ -58,7 +92,9 @@ class Settler:
         self,
         log: GatewayLog,
         counter: Counter,
+        ledger: Ledger,
         door: Door,
+        control: Control,
         *,
         deadline: timedelta = timedelta(hours=24),
         quiet: timedelta = timedelta(minutes=5),
@@ -66,69 +102,146 @@ class Settler:
         """A call is settled when nothing more of it has arrived for `quiet`, because its rows come in parts."""
         self._log = log
         self._counter = counter
+        self._ledger = ledger
         self._door = door
+        self._set_aside = SetAside(control)
         self._deadline = deadline
         self._quiet = quiet
 
-    async def settle(self, now: datetime) -> Settlement:
-        """Settle what can be at `now` (UTC). Raises `StoreUnavailable`; running again is then right."""
-        pending = await self._pending(now)
-        counts: dict[str, TokenCount] = {}
-        for since, until in _spans([call.time for call in pending], now):
-            counts |= {count.correlation_id: count for count in await self._log.token_counts(since, until)}
-        ready = [settled(call, counts[call.id]) for call in pending if self._is_complete(counts.get(call.id), now)]
-        rest = [call for call in pending if not self._is_complete(counts.get(call.id), now)]
-        guesses = list(self._guesses(rest, counts, now))
-        recoveries = await self._recoveries(now)
-        for events in _chunks([*ready, *guesses, *recoveries]):
-            await self._door.ingest(events, now)
-        return Settlement(len(ready), len(recoveries), len(guesses), len(rest) - len(guesses))
+    async def settle(self, now: datetime, *, since: datetime | None = None) -> Settlement:
+        """Settle what can be at `now` (UTC); `since`: how far back to look for calls without an event.
 
-    async def _pending(self, now: datetime) -> list[PendingCall]:
-        return [PendingCall.from_event(raw) for day in open_days(now) for raw in await self._counter.pending(day)]
+        Raises `SomeFailed` after everything was tried; running again is then right.
+        """
+        run = _Run()
+        pending = await self._pending(run, now)
+        unread = await self._read_log(run, [call.time for call in pending], now)
+        ready = [call for call in pending if self._is_complete(run.counts.get(call.call), now)]
+        rest = [call for call in pending if not self._is_complete(run.counts.get(call.call), now)]
+        overdue = [call for call in rest if call.time <= now - self._deadline and not _is_within(call.time, unread)]
+        known = list(run.counts.values())
+        completed = list(_events(run, ready, lambda call: settled(call, run.counts[call.call])))
+        guesses = list(_events(run, overdue, lambda call: estimated(call, known)))
+        recoveries = await run.attempt("looking for lost calls", self._recoveries(run, now, since)) or []
+        for number, events in enumerate(_chunks([*completed, *guesses, *recoveries])):
+            await run.attempt(f"taking events {number}", self._take(run, events, now))
+        await self._say_what_is_left_out(run, now)
+        left_out = sum(map(len, run.aside.values()))
+        return Settlement(len(completed), len(recoveries), len(guesses), len(rest) - len(guesses), left_out)
 
-    def _guesses(
-        self, calls: Sequence[PendingCall], counts: Mapping[str, TokenCount], now: datetime
-    ) -> Iterator[bytes]:
-        known = list(counts.values())
-        for call in calls:
-            if call.time <= now - self._deadline and (event := estimated(call, known)) is not None:
-                yield event
+    async def _say_what_is_left_out(self, run: _Run, now: datetime) -> None:
+        for day in {*open_days(now), *run.aside}:
+            await self._set_aside.note(Stage.SETTLE, day, run.aside.get(day, {}))
+        if run.failed:
+            raise SomeFailed("settling", run.failed)
 
-    async def _recoveries(self, now: datetime) -> list[bytes]:
+    async def _pending(self, run: _Run, now: datetime) -> list[PendingCall]:
+        calls: list[PendingCall] = []
+        for day in open_days(now):
+            for raw in await run.attempt(f"pending calls of {day}", self._counter.pending(day)) or []:
+                try:
+                    call = PendingCall.from_event(raw)
+                    if call.call:  # or raise: what has none is not known to the log either
+                        calls.append(call)
+                except Exception as error:  # noqa: BLE001 whatever is wrong with one entry
+                    run.leave_out(day, _name(raw), error)
+        return calls
+
+    async def _read_log(self, run: _Run, times: Sequence[datetime], now: datetime) -> list[tuple[datetime, datetime]]:
+        """Read the counts of calls at these times; returns the stretches that could not be read."""
+        unread = []
+        for since, until in _spans(times, now):
+            found = await run.attempt(f"reading the log from {since:%Y-%m-%dT%H:%MZ}", self._counts(run, since, until))
+            if found is None:
+                unread.append((since, until))
+            run.counts |= found or {}
+        return unread
+
+    async def _counts(self, run: _Run, since: datetime, until: datetime) -> dict[str, TokenCount]:
+        found = await self._log.token_counts(since, until)
+        _note_rows(run, found.unreadable, since)
+        return {count.call: count for count in found.rows}
+
+    async def _take(self, run: _Run, events: Sequence[bytes], now: datetime) -> None:
+        for each in (await self._door.ingest(events, now)).quarantined:
+            run.leave_out(f"{now:%Y-%m-%d}", _name(each.raw), ChargebackError(f"{each.reason}: {each.detail}"))
+
+    async def _recoveries(self, run: _Run, now: datetime, since: datetime | None) -> list[bytes]:
         """Events for the calls that used tokens and that nobody accounted for."""
-        found = await self._log.token_counts(now - RECOVER_WITHIN, now - RECOVER_AFTER)
-        counts = {
-            count.correlation_id: count
-            for count in found
+        start = since or now - RECOVER_WITHIN
+        found = await self._counts(run, start, now - RECOVER_AFTER)
+        counts = [
+            count
+            for count in found.values()
             if self._is_complete(count, now) and _REQUEST_ID.fullmatch(count.correlation_id)
-        }
-        unknown = {count.correlation_id: count for count in await self._unknown(list(counts.values()))}
+        ]
+        unknown = {count.call: count for count in await self._unknown(counts, now)}
         if not unknown:
             return []
-        calls = await self._log.calls(now - RECOVER_WITHIN - SPREAD, now, list(unknown))
-        return [
-            recovered(call, unknown[call.correlation_id])
-            for call in calls
-            if call.time <= now - RECOVER_AFTER and call.was_served(unknown[call.correlation_id])
+        ids = sorted({count.correlation_id for count in unknown.values()})
+        calls = await self._log.calls(start - SPREAD, now, ids)
+        _note_rows(run, calls.unreadable, start)
+        lost = [
+            call
+            for call in calls.rows
+            if call.call in unknown and call.time <= now - RECOVER_AFTER and call.was_served(unknown[call.call])
         ]
+        return list(_events(run, lost, lambda call: recovered(call, unknown[call.call])))
 
-    async def _unknown(self, counts: Sequence[TokenCount]) -> list[TokenCount]:
+    async def _unknown(self, counts: Sequence[TokenCount], now: datetime) -> list[TokenCount]:
         """Of these calls, those that are known on none of the days on which their event may lie."""
-        unknown = {count.correlation_id: count for count in counts}
+        unknown = {count.call: count for count in counts}
         for day in sorted({day for count in counts for day in _days(count.time)}):
             of_day = [count for count in unknown.values() if day in _days(count.time)]
-            known = await self._counter.known(day, [count.call for count in of_day])
+            known = await self._known(day, [count.call for count in of_day], now)
             if known is None:
                 # A day that is not counted at the moment knows nothing; its own calls are left alone.
                 known = [day == count.time.date().isoformat() for count in of_day]
             for count, is_known in zip(of_day, known, strict=True):
                 if is_known:
-                    del unknown[count.correlation_id]
+                    del unknown[count.call]
         return list(unknown.values())
+
+    async def _known(self, day: str, calls: Sequence[str], now: datetime) -> Sequence[bool] | None:
+        """Whether calls are accounted for on a day: by the counter, or by the ledger where the day is closed to it."""
+        if is_open(day, now):
+            return await self._counter.known(day, calls)
+        wanted = set(calls)
+        found: set[str] = set()
+        async for block in self._ledger.blocks(day):
+            found |= {event.call for event in read_block(block)[0]} & wanted
+        return [call in found for call in calls]
 
     def _is_complete(self, count: TokenCount | None, now: datetime) -> bool:
         return count is not None and count.arrived <= now - self._quiet and count.usage()["total_tokens"] > 0
+
+
+def _events(run: _Run, calls: Iterable[AnyCall], make: Callable[[AnyCall], bytes | None]) -> Iterator[bytes]:
+    """The events of these calls that can be made; one that the door would refuse is not made at all."""
+    for call in calls:
+        try:
+            event = make(call)
+            if event is None:
+                continue
+            read_event(event, EVER)
+        except Exception as error:  # noqa: BLE001 whatever is wrong with one call
+            run.leave_out(f"{call.time:%Y-%m-%d}", f"call {call.call}", error)
+        else:
+            yield event
+
+
+def _note_rows(run: _Run, unreadable: Mapping[str, str], since: datetime) -> None:
+    for row, reason in unreadable.items():
+        run.aside.setdefault(f"{since:%Y-%m-%d}", {})[f"log row of {row[:100]}"] = reason
+
+
+def _name(raw: bytes) -> str:
+    """What an entry that cannot be read is called: nothing of its content."""
+    return f"entry {blake2b(raw, digest_size=8).hexdigest()}"
+
+
+def _is_within(time: datetime, spans: Collection[tuple[datetime, datetime]]) -> bool:
+    return any(since - SPREAD <= time < until + SPREAD for since, until in spans)
 
 
 def _days(time: datetime) -> set[str]:
