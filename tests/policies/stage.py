@@ -23,6 +23,7 @@ from chargeback.adapters.memory_counter import MemoryCounter
 from chargeback.domain.meters import Meter
 from chargeback.services.usage.ingest import Ingest, WeightsInForce
 from chargeback.services.usage.settle import Settlement, Settler
+from scripts.local.gateway.readings import Readings
 from scripts.local.gateway.serve import Running
 from scripts.local.gateway.serve import serve as serve_gateway
 from scripts.local.identity import make_app
@@ -41,7 +42,7 @@ TOKENS = (Meter.INPUT, Meter.CACHED_INPUT, Meter.OUTPUT, Meter.REASONING)
 class Stage:
     """Everything of one test; events go straight into books that live in memory."""
 
-    def __init__(self, loop: Loop, folder: Path, **values: str) -> None:
+    def __init__(self, loop: Loop, folder: Path, readings: Readings | None = None, **values: str) -> None:
         self.loop, self.folder = loop, folder
         self.events: list[dict[str, Any]] = []
         self.drop: set[str] = set()
@@ -49,6 +50,7 @@ class Stage:
         self.ahead = 0.0
         """How many seconds the accounts' clocks are ahead: a streamed response is hidden for some."""
         self._values = {"products": MANY, "tenant_id": TENANT, **values}
+        self._readings = readings or Readings()
         self._counter, self._quarantine = MemoryCounter(), MemoryQuarantine()
         weights = WeightsInForce(MemoryCatalogues(catalogue()), catalogue())
         self._ledger = MemoryLedger()
@@ -86,6 +88,7 @@ class Stage:
                 identity_header="local",
                 openid_configuration=f"{self.identity}/{{tenant}}/.well-known/openid-configuration",
                 values=self._values,
+                readings=self._readings,
             )
         )
 

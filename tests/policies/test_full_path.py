@@ -10,6 +10,7 @@ from typing import Any
 import openai
 import pytest
 
+from scripts.local.gateway.readings import Readings
 from tests.policies.stage import Stage
 from tests.policies.world import EU, US, Engines, Loop
 
@@ -251,6 +252,31 @@ def test_events_that_are_lost_on_their_way_are_recovered_from_the_log(stage: Sta
     assert (soon.recovered, later.recovered, again.recovered) == (0, 1, 0)
     booked = stage.booked()
     assert booked["exact tokens"] + booked["settled tokens"] == stage.billed()
+
+
+def test_calls_that_the_log_may_not_name_are_estimated_or_lost_and_never_called_exact(
+    engines: tuple[Engines, Loop], tmp_path: Path
+) -> None:
+    """The page on the log names chat completions and Responses alone."""
+    stage = Stage(engines[1], tmp_path, Readings(logged="documented"))
+    stage.drop = {"embeddings"}
+    try:
+        with stage.azure() as azure, stage.v1() as plain:
+            list(plain.responses.create(model="gpt-4.1", input="hello", stream=True))
+            listed: Any = [{"role": "user", "content": "hello"}]
+            list(plain.responses.create(model="gpt-4.1", input=listed, stream=True))
+            azure.embeddings.create(model="text-embedding-3-large", input=["one"])
+        stage.sent()
+
+        soon, late = stage.settle(), stage.settle(later=26 * 3600)
+
+        booked = stage.booked()
+        assert (soon.settled, late.recovered) == (1, 0)
+        assert booked["exact calls"] == 0
+        assert booked["settled calls"] == 1
+        assert booked["unsettled calls"] + booked["estimated calls"] == 1
+    finally:
+        stage.close()
 
 
 def test_200_calls_at_once_with_random_faults_are_200_events_and_every_token_is_booked(stage: Stage) -> None:

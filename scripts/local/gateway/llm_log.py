@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from scripts.local.gateway.call import Call
-from scripts.local.gateway.tokens import Counts, llm_operation
+from scripts.local.gateway.tokens import LLM_OPERATIONS, Counts, llm_operation
 
 LLM_TABLE, CALL_TABLE = "ApiManagementGatewayLlmLog", "ApiManagementGatewayLogs"
 
@@ -27,7 +27,7 @@ class LlmLog:
     def write(self, call: Call, counts: Counts | None, request: Any) -> None:
         """Log a finished call; `counts` is given for an LLM call that was answered."""
         self._append(CALL_TABLE, _call_row(call))
-        if counts is not None:
+        if counts is not None and (call.gateway.config.readings.logged == "all" or _is_documented(call, request)):
             self._append(LLM_TABLE, _llm_row(call, counts, request))
 
     def _append(self, table: str, row: dict[str, Any]) -> None:
@@ -37,6 +37,13 @@ class LlmLog:
         line = json.dumps({"visibleAt": time.time() + self._delay, "row": row})
         with path_of(self._state, table).open("a", encoding="utf-8") as file:
             file.write(line + "\n")
+
+
+def _is_documented(call: Call, request: Any) -> bool:
+    """Whether the page on the log names such a call."""
+    operation = llm_operation(call.request.path)
+    listed = isinstance(request, dict) and isinstance(request.get("input"), list)
+    return operation == LLM_OPERATIONS["chat/completions"] or (operation == LLM_OPERATIONS["responses"] and listed)
 
 
 def _call_row(call: Call) -> dict[str, Any]:

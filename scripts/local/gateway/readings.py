@@ -53,6 +53,10 @@ class Readings:
     """Whether the interval of a `retry` is evaluated before each wait or once."""
     stores: Literal["at once", "later"] = "at once"
     """Whether a stored value can be looked up within the same call; storing is documented as asynchronous."""
+    logged: Literal["all", "documented"] = "all"
+    """Which calls have a row of token counts: every one that a model answered, or what the page names. It names chat
+    completions and Responses (https://learn.microsoft.com/azure/api-management/api-management-howto-llm-logs), and of
+    Responses others saw rows only where `input` is a list (https://github.com/elastic/integrations/issues/15826)."""
 
     def error_reasons(self, listed: tuple[str, ...]) -> tuple[str, ...]:
         """The reasons that open a breaker without a status."""
@@ -83,6 +87,7 @@ READINGS = {
         slashes="tidied",
         interval="once",
         stores="later",
+        logged="documented",
     ),
     "odd": Readings(counted_failures="always", error_source="other", oversize="throw", stores="later"),
 }
