@@ -4,122 +4,96 @@ metadata description = 'The whole system: gateway, models, pipeline, books, netw
 targetScope = 'subscription'
 
 import { resourceNames } from 'names.bicep'
-import { gatewayTargets, idIn, pipelineTargets } from 'private-targets.bicep'
+import { gatewayTargets, idIn, listed, pipelineTargets, regionalIds } from 'private-targets.bicep'
 import { profileOverrides } from 'types.bicep'
 
 @minLength(1)
 @maxLength(64)
 @description('Required. Name of the azd environment: part of the names of the groups; every other name has a token made of it.')
 param environmentName string
-
 @description('Required. Region of the pipeline and the books.')
 @metadata({ azd: { type: 'location' } })
 param location string
-
 @description('Optional. What is deployed: trial (one region, cheapest), staging, or production (several regions, zones, private).')
 param profile ('trial' | 'staging' | 'production') = 'trial'
-
 @description('Optional. Values that replace those of the profile (infra/profiles.yaml).')
 param overrides profileOverrides = {}
-
 @description('Optional. How events reach the functions: trigger (one event an invocation) or webhook (batches, for volume).')
 param eventDelivery ('trigger' | 'webhook') = 'trigger'
-
 @description('Optional. Who deploys: gets the roles that the hooks need.')
 param principalId string = deployer().objectId
-
 @description('Optional. Whether a person or a pipeline deploys.')
 param principalType ('User' | 'ServicePrincipal') = 'User'
-
 @description('Optional. Entra group of finance, which may read the reports and the closed periods; empty for none.')
 param financeGroupId string = ''
-
 @description('Optional. Comma-separated addresses that alerts and budget warnings go to; empty for nobody.')
 param alertEmails string = ''
-
 @description('Optional. Name of the gateway\'s publisher.')
 param publisherName string = 'Platform team'
-
 @description('Optional. E-mail address of the gateway\'s publisher.')
 param publisherEmail string = 'platform@example.com'
-
 @description('Optional. Audience of the Entra tokens that the gateway accepts; nobody can get one until an app registration has it.')
 param callerAudience string = 'api://chargeback-gateway'
-
 @description('Optional. First address that callers may have.')
 param allowedIpFrom string = '0.0.0.0'
-
 @description('Optional. Last address that callers may have.')
 param allowedIpTo string = '255.255.255.255'
-
 @description('Optional. The one origin that browsers may call from.')
 param corsOrigin string = 'https://localhost'
-
 @description('Optional. Id of the Front Door whose country header is believed; - for none.')
 param frontDoorId string = '-'
-
-@description('Optional. Host name that callers use, with the certificate\'s Key Vault secret id below; empty for that of the service.')
+@description('Optional. Host name that callers use, once its certificate is in the vault of the gateway; empty for that of the service.')
 param gatewayHostName string = ''
-
-@description('Conditional. Key Vault secret id of the certificate; required with gatewayHostName.')
+@description('Conditional. Address of the certificate\'s secret in the vault of the gateway, without a version; required with gatewayHostName.')
 param gatewayCertificateUrl string = ''
-
 @description('Optional. Comma-separated public addresses that may reach the stores of a private deployment, such as a runner.')
 param allowedIpAddresses string = ''
-
 @description('Optional. When lines are posted to Cosmos DB (NCRONTAB, UTC).')
 param postSchedule string = '0 */15 * * * *'
-
 @description('Optional. When the ledger is audited.')
 param auditSchedule string = '0 30 2 * * *'
-
 @description('Optional. When reports are published.')
 param publishSchedule string = '0 0 4 * * *'
-
 @description('Optional. When billing periods are closed that are due: their grace period is over.')
 param closeSchedule string = '0 30 5 * * *'
-
 @description('Optional. When published months are compared with the invoice.')
 param reconcileSchedule string = '0 0 7 * * *'
 @description('Optional. Blob endpoint of a FinOps hub, such as https://<account>.blob.core.windows.net; empty: none. Its container ingestion has to admit the identity of the app.')
 param finopsHubUrl string = ''
 @description('Optional. What these books are called in the FinOps hub.')
 param finopsHubScope string = 'chargeback'
-
 @description('Optional. When streamed calls are settled.')
 param settleSchedule string = '0 10/15 * * * *'
-
 @description('Optional. When budgets are projected and anomalies looked for.')
 param forecastSchedule string = '0 0 5 * * *'
-
 @minValue(1)
 @maxValue(168)
 @description('Optional. Hours after which a streamed call without token counts is estimated.')
 param settleDeadlineHours int = 24
-
 @minValue(0)
 @maxValue(3600)
 @description('Optional. Seconds without new log rows after which a streamed call is settled.')
 param settleQuietSeconds int = 300
-
 @minValue(0)
 @maxValue(12)
 @description('Optional. Decimal places of amounts in reports.')
 param reportDecimals int = 6
-
 @minValue(1)
 @maxValue(3650)
 @description('Optional. Days after which an event is too old to be counted.')
 param maxEventAgeDays int = 400
-
 @minValue(0)
 @maxValue(1440)
 @description('Optional. Minutes that an event may lie in the future.')
 param clockSkewMinutes int = 60
-
 @description('Optional. First month of the resource budget, as yyyy-MM-01; it must not change afterwards.')
 param budgetStartDate string = ''
-
+@description('Optional. Comma-separated containers whose immutability policy is locked, which a deployment must not touch: closed, ledger. The preflight hook finds them.')
+param immutabilityLocked string = ''
+@description('Optional. The app was deployed before, so its silence is an alert; false before the first deployment. The preflight hook finds out.')
+param functionsDeployed bool = false
+@description('Optional. Comma-separated hosts that the models may fetch images from, by calls with an address instead of data; empty for none, * for any.')
+param modelFetchHosts string = ''
 @description('Optional. Set by the deployment itself.')
 param currentMonth string = utcNow('yyyy-MM-01')
 
@@ -146,15 +120,9 @@ var tags = { 'azd-env-name': environmentName, system: 'chargeback', profile: pro
 var regions = map(gateways, g => g.region)
 var names = resourceNames(loadJsonContent('abbreviations.json'), environmentName, token)
 var modelNames = map(accounts, a => '${a.account}-${token}')
-var identities = { // what is known of an identity before it exists
-  functions: idIn(names.group, 'Microsoft.ManagedIdentity/userAssignedIdentities', names.functionsIdentity)
-  gatewayCertificate: idIn(names.group, 'Microsoft.ManagedIdentity/userAssignedIdentities', names.gatewayIdentity)
-  topic: idIn(names.group, 'Microsoft.EventGrid/topics', names.topic)
-  gateway: idIn(names.group, 'Microsoft.ApiManagement/service', names.gateway)
-}
-var networkIds = map(regions, region => idIn('${names.group}-${region}', 'Microsoft.Network/virtualNetworks', '${names.network}-${region}'))
-var emails = filter(split(replace(alertEmails, ' ', ''), ','), item => !empty(item))
-var openAddresses = filter(split(replace(allowedIpAddresses, ' ', ''), ','), item => !empty(item))
+var networkIds = map(settings.privateNetwork ? regions : [], region => regionalIds(names, region))
+var emails = listed(alertEmails)
+var openAddresses = listed(allowedIpAddresses)
 var customHost = empty(gatewayHostName) ? null : { name: gatewayHostName, certificateUrl: gatewayCertificateUrl }
 
 resource group 'Microsoft.Resources/resourceGroups@2025-04-01' = {
@@ -180,6 +148,7 @@ module monitoring 'modules/monitoring.bicep' = {
     names: { workspace: names.workspace, insights: names.insights, actionGroup: names.actionGroup }
     retention: settings.retention
     alertEmails: emails
+    dailyGB: settings.logsDailyGB
   }
 }
 
@@ -191,6 +160,9 @@ module networks 'modules/network.bicep' = [
       tags: tags
       name: '${names.network}-${region}'
       addressPrefix: cidrSubnet('10.64.0.0/12', 16, i)
+      gatewayLabel: '${names.gateway}-${region}'
+      zoneRedundant: settings.zoneRedundant
+      withFunctions: i == 0 // the pipeline lives in the first region
       workspaceResourceId: monitoring.outputs.workspaceResourceId
     }
     dependsOn: [networkGroups]
@@ -205,9 +177,12 @@ module stores 'modules/stores.bicep' = {
     names: names
     settings: settings
     secondaryLocation: length(regions) > 1 && settings.cosmosMaxThroughput > 0 ? filter(regions, r => r != location)[0] : ''
+    lockedContainers: listed(immutabilityLocked)
     allowedIpAddresses: openAddresses
+    gatewaySubnetResourceIds: map(networkIds, ids => ids.gateway)
     workspaceResourceId: monitoring.outputs.workspaceResourceId
   }
+  dependsOn: [networks]
 }
 
 module pipeline 'modules/pipeline.bicep' = {
@@ -218,7 +193,7 @@ module pipeline 'modules/pipeline.bicep' = {
     names: names
     settings: settings
     stores: { endpoints: stores.outputs.endpoints, package: stores.outputs.package }
-    functionsSubnetResourceId: settings.privateNetwork ? '${networkIds[0]}/subnets/functions' : ''
+    functionsSubnetResourceId: settings.privateNetwork ? networkIds[0].functions : ''
     schedules: {
       POST_SCHEDULE: postSchedule
       AUDIT_SCHEDULE: auditSchedule
@@ -253,15 +228,15 @@ module models 'modules/models.bicep' = [
       name: modelNames[i]
       deployments: deploymentMap.deploymentSets[account.deployments]
       capacityPercent: settings.modelCapacityPercent
+      fetchHosts: listed(modelFetchHosts)
       private: settings.privateNetwork
       workspaceResourceId: monitoring.outputs.workspaceResourceId
     }
   }
 ]
 
-module gatewayIdentity 'modules/identity.bicep' = {
+module customRoles 'modules/custom-roles.bicep' = {
   scope: group
-  params: { location: location, tags: tags, name: names.gatewayIdentity }
 }
 
 module roles 'modules/roles.bicep' = {
@@ -269,9 +244,8 @@ module roles 'modules/roles.bicep' = {
   params: {
     principals: concat(
       [
-        { who: 'functions', key: identities.functions, type: 'ServicePrincipal' }
-        { who: 'topic', key: identities.topic, type: 'ServicePrincipal' }
-        { who: 'gatewayCertificate', key: identities.gatewayCertificate, type: 'ServicePrincipal' }
+        { who: 'functions', key: idIn(names.group, 'Microsoft.ManagedIdentity/userAssignedIdentities', names.functionsIdentity), type: 'ServicePrincipal' }
+        { who: 'topic', key: idIn(names.group, 'Microsoft.EventGrid/topics', names.topic), type: 'ServicePrincipal' }
         { who: 'deployer', key: principalId, type: principalType }
       ],
       empty(financeGroupId) ? [] : [{ who: 'finance', key: financeGroupId, type: 'Group' }]
@@ -279,13 +253,12 @@ module roles 'modules/roles.bicep' = {
     principalIds: [
       pipeline.outputs.principals.functions
       pipeline.outputs.principals.topic
-      gatewayIdentity.outputs.principalId
       principalId
       financeGroupId
     ]
     names: any(union(names, { models: modelNames }))
   }
-  dependsOn: [models]
+  dependsOn: [models, customRoles]
 }
 
 module gateway 'modules/gateway.bicep' = {
@@ -296,23 +269,22 @@ module gateway 'modules/gateway.bicep' = {
     name: names.gateway
     sku: settings.gatewaySku
     units: settings.gatewayUnits
+    maximumUnits: settings.gatewayMaximumUnits
     zoneRedundant: settings.zoneRedundant
     publisher: { name: publisherName, email: publisherEmail }
-    subnetResourceIds: map(settings.privateNetwork ? networkIds : [], id => '${id}/subnets/gateway')
-    identityResourceId: gatewayIdentity.outputs.resourceId
-    identityClientId: gatewayIdentity.outputs.clientId
+    subnetResourceIds: map(networkIds, ids => ids.gateway)
+    publicAddressResourceIds: map(networkIds, ids => ids.gatewayAddress)
     customHost: customHost
     workspaceResourceId: monitoring.outputs.workspaceResourceId
   }
-  // The certificate is read when the service is made, and a network takes one service or endpoint at a time.
-  dependsOn: [roles, privateEndpoints]
+  dependsOn: [privateEndpoints] // a network takes one service or endpoint at a time
 }
 
 // The same list of roles, for the identity that exists only now.
 module gatewayRoles 'modules/roles.bicep' = {
   scope: group
   params: {
-    principals: [{ who: 'gateway', key: identities.gateway, type: 'ServicePrincipal' }]
+    principals: [{ who: 'gateway', key: idIn(names.group, 'Microsoft.ApiManagement/service', names.gateway), type: 'ServicePrincipal' }]
     principalIds: [gateway.outputs.principalId]
     names: any(union(names, { models: modelNames }))
   }
@@ -353,8 +325,8 @@ module privateEndpoints 'modules/private-endpoints.bicep' = [
     params: {
       location: region
       tags: tags
-      networkResourceId: networkIds[i]
-      subnetResourceId: '${networkIds[i]}/subnets/endpoints'
+      networkResourceId: networkIds[i].network
+      subnetResourceId: networkIds[i].endpoints
       targets: concat(gatewayTargets(names.group, names, map(accounts, a => a.account), modelNames), i == 0 ? pipelineTargets(names.group, names) : [])
     }
     dependsOn: [networks, models, stores, pipeline, roles]
@@ -383,8 +355,8 @@ module operations 'modules/operations.bicep' = {
     }
     watched: { topic: pipeline.outputs.topic.resourceId, redis: stores.outputs.redisResourceId }
     targets: [
-      { name: 'gateway', url: '${gateway.outputs.url}/status-0123456789abcdef' }
-      { name: 'functions', url: 'https://${pipeline.outputs.functions.hostName}/api/live' }
+      { name: 'gateway', enabled: true, url: '${empty(gatewayHostName) ? gateway.outputs.url : 'https://${gatewayHostName}'}/status-0123456789abcdef' }
+      { name: 'functions', enabled: functionsDeployed, url: 'https://${pipeline.outputs.functions.hostName}/api/live' }
     ]
     costCentreBudgets: loadYamlContent('../config/budgets.yaml').budgets
   }
@@ -429,6 +401,8 @@ output COSMOS_ENDPOINT string = stores.outputs.endpoints.cosmos
 output COSMOS_DATABASE string = stores.outputs.endpoints.cosmosDatabase
 @description('Address of the Key Vault.')
 output KEY_VAULT_URL string = stores.outputs.endpoints.vault
+@description('Name of the vault that the certificate of the gateway\'s host name is imported into.')
+output GATEWAY_VAULT_NAME string = names.certificateVault
 @description('Subscription that the smoke test calls with, and is charged to.')
 output SMOKE_SUBSCRIPTION string = subscriptions[0].id
 @description('Deployment that the smoke test calls.')

@@ -14,10 +14,10 @@ type resourceNamesType = {
   redis: string
   topic: string
   vault: string
+  certificateVault: string
   app: string
   plan: string
   functionsIdentity: string
-  gatewayIdentity: string
   gateway: string
   traffic: string
   network: string
@@ -37,10 +37,10 @@ func resourceNames(prefixes object, environmentName string, token string) resour
   redis: '${prefixes.redis}${token}'
   topic: '${prefixes.eventGridTopic}${token}'
   vault: '${prefixes.keyVault}${token}'
+  certificateVault: '${prefixes.keyVault}tls-${token}'
   app: '${prefixes.functionApp}${token}'
   plan: '${prefixes.functionPlan}${token}'
   functionsIdentity: '${prefixes.identity}functions-${token}'
-  gatewayIdentity: '${prefixes.identity}gateway-${token}'
   gateway: '${prefixes.apiManagement}${token}'
   traffic: '${prefixes.trafficManager}${token}'
   network: '${prefixes.virtualNetwork}${token}'

@@ -32,5 +32,19 @@ func gatewayTargets(group string, names resourceNamesType, accounts string[], mo
   )
 
 @export()
+@description('What the network of a region has, before it exists.')
+func regionalIds(names resourceNamesType, region string) { network: string, gateway: string, endpoints: string, functions: string, gatewayAddress: string } => {
+  network: idIn('${names.group}-${region}', 'Microsoft.Network/virtualNetworks', '${names.network}-${region}')
+  gateway: '${idIn('${names.group}-${region}', 'Microsoft.Network/virtualNetworks', '${names.network}-${region}')}/subnets/gateway'
+  endpoints: '${idIn('${names.group}-${region}', 'Microsoft.Network/virtualNetworks', '${names.network}-${region}')}/subnets/endpoints'
+  functions: '${idIn('${names.group}-${region}', 'Microsoft.Network/virtualNetworks', '${names.network}-${region}')}/subnets/functions'
+  gatewayAddress: idIn('${names.group}-${region}', 'Microsoft.Network/publicIPAddresses', '${names.network}-${region}-gateway')
+}
+
+@export()
+@description('Comma-separated words as a list.')
+func listed(text string) string[] => filter(split(replace(text, ' ', ''), ','), item => !empty(item))
+
+@export()
 @description('The id of a resource before it exists.')
 func idIn(group string, type string, name string) string => resourceId(subscription().subscriptionId, group, type, name)

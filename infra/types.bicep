@@ -189,10 +189,8 @@ type retentionSettings = {
   @maxValue(730)
   @description('Required. Logs and traces in Log Analytics.')
   logs: int
-  @minValue(30)
-  @maxValue(4383)
-  @description('Required. Gateway and token logs, archive included: what an audit recounts streams from.')
-  gatewayLogs: int
+  @description('Required. Gateway and token logs, archive included: what an audit recounts streams from. Azure takes these numbers alone beyond 730.')
+  gatewayLogs: (30 | 60 | 90 | 120 | 180 | 270 | 365 | 550 | 730 | 1095 | 1460 | 1826 | 2191 | 2556 | 2922 | 3288 | 3653 | 4018 | 4383)
   @minValue(1)
   @description('Required. The ledger, from which all books can be rebuilt.')
   ledger: int
@@ -203,12 +201,20 @@ type retentionSettings = {
   @maxValue(365)
   @description('Required. Deleted blobs, containers and superseded versions (closed periods excepted).')
   softDelete: int
+  @minValue(1)
+  @description('Required. Exports of Cost Management, which the invoice is read from.')
+  costExports: int
   @minValue(0)
-  @description('Required. No file of a closed period can be changed or deleted for so long; 0 switches this off.')
+  @maxValue(146000)
+  @description('Required. No file of a closed period can be changed or deleted for so long; 0 makes no policy, but takes none away.')
   reportImmutability: int
+  @minValue(0)
+  @maxValue(146000)
+  @description('Required. No event of the ledger can be changed or deleted for so long, counted from its last block; 0 makes no policy, but takes none away. At most as long as the ledger is kept.')
+  ledgerImmutability: int
   @minValue(7)
   @maxValue(90)
-  @description('Required. Deleted Key Vault secrets.')
+  @description('Required. Deleted Key Vault secrets; Azure lets nobody change it once the vaults exist.')
   secrets: int
   @description('Required. Point-in-time restore of Cosmos DB.')
   cosmosBackup: ('Continuous7Days' | 'Continuous30Days')
@@ -221,22 +227,29 @@ type profileSettings = {
   multiRegion: bool
   @description('Required. Virtual networks, private endpoints, public access off.')
   privateNetwork: bool
-  @description('Required. Spread over availability zones.')
+  @description('Required. Gateway, addresses and host storage are spread over availability zones; cannot be changed in place.')
   zoneRedundant: bool
   @description('Required. API Management tier; only Premium spans regions.')
   gatewaySku: ('BasicV2' | 'StandardV2' | 'Premium')
   @minValue(1)
   @maxValue(12)
-  @description('Required. API Management units in each region.')
+  @description('Required. API Management units in each region: at most 10 of a v2 tier; an even number of Premium is spread over two zones.')
   gatewayUnits: int
+  @minValue(1)
+  @maxValue(12)
+  @description('Required. Units that Premium may grow to in its first region under load; no more than gatewayUnits keeps them. Every provisioning begins again at gatewayUnits.')
+  gatewayMaximumUnits: int
   @minValue(1)
   @maxValue(100)
   @description('Required. Share of the configured model capacity that is deployed.')
   modelCapacityPercent: int
   @description('Required. Replication of the ledger and the reports.')
   storageSku: ('Standard_LRS' | 'Standard_ZRS' | 'Standard_GRS' | 'Standard_GZRS' | 'Standard_RAGZRS')
-  @description('Required. Autoscale maximum of each Cosmos DB container in RU/s; 0 for serverless.')
+  @minValue(0)
+  @description('Required. Autoscale maximum of each Cosmos DB container in RU/s, in thousands; 0 for serverless.')
   cosmosMaxThroughput: int
+  @description('Required. Regions of Cosmos DB that are spread over availability zones; a subscription may be refused them in a region under high demand.')
+  cosmosZones: ('all' | 'first' | 'none')
   @description('Required. Azure Managed Redis size; up to 25 GB, as it is not clustered.')
   redisSku: ('Balanced_B0' | 'Balanced_B1' | 'Balanced_B3' | 'Balanced_B5' | 'Balanced_B10' | 'Balanced_B20')
   @description('Required. A Redis replica; cannot be switched off again.')
@@ -251,6 +264,13 @@ type profileSettings = {
   @maxValue(20)
   @description('Required. Instances of ingest and of HTTP that are always warm; 0 scales to zero.')
   functionAlwaysReady: int
+  @description('Required. The functions are spread over availability zones: two instances of every group of functions are then always ready, and paid.')
+  functionZoneRedundant: bool
+  @minValue(0)
+  @description('Required. Logs that the workspace takes in a day at most, in GB, 0 for any number; beyond it token counts of streams are lost, too.')
+  logsDailyGB: int
+  @description('Required. Log every write of the books storage: who wrote a closed file. The ledger writes most of these rows.')
+  logStorageWrites: bool
   @description('Required. Key Vault cannot be purged before its retention ends.')
   purgeProtection: bool
   @minValue(1)
@@ -268,14 +288,19 @@ type profileOverrides = {
   zoneRedundant: bool?
   gatewaySku: ('BasicV2' | 'StandardV2' | 'Premium')?
   gatewayUnits: int?
+  gatewayMaximumUnits: int?
   modelCapacityPercent: int?
   storageSku: ('Standard_LRS' | 'Standard_ZRS' | 'Standard_GRS' | 'Standard_GZRS' | 'Standard_RAGZRS')?
   cosmosMaxThroughput: int?
+  cosmosZones: ('all' | 'first' | 'none')?
   redisSku: ('Balanced_B0' | 'Balanced_B1' | 'Balanced_B3' | 'Balanced_B5' | 'Balanced_B10' | 'Balanced_B20')?
   redisHighAvailability: bool?
   functionMemoryMB: (512 | 2048 | 4096)?
   functionMaximumInstances: int?
   functionAlwaysReady: int?
+  functionZoneRedundant: bool?
+  logsDailyGB: int?
+  logStorageWrites: bool?
   purgeProtection: bool?
   monthlyBudget: int?
   retention: retentionOverrides?
@@ -284,11 +309,13 @@ type profileOverrides = {
 @description('Any retention period that replaces the one of the profile.')
 type retentionOverrides = {
   logs: int?
-  gatewayLogs: int?
+  gatewayLogs: (30 | 60 | 90 | 120 | 180 | 270 | 365 | 550 | 730 | 1095 | 1460 | 1826 | 2191 | 2556 | 2922 | 3288 | 3653 | 4018 | 4383)?
   ledger: int?
   rejectedEvents: int?
   softDelete: int?
+  costExports: int?
   reportImmutability: int?
+  ledgerImmutability: int?
   secrets: int?
   cosmosBackup: ('Continuous7Days' | 'Continuous30Days')?
 }

@@ -9,8 +9,8 @@ param tags object
 param insightsResourceId string
 @description('Required. Action group of the alerts.')
 param actionGroupResourceId string
-@description('Required. What to call, by a short name.')
-param targets { name: string, url: string }[]
+@description('Required. What to call, by a short name; whose silence is no alert yet is called all the same.')
+param targets { name: string, enabled: bool, url: string }[]
 
 var places = ['emea-nl-ams-azr', 'emea-gb-db3-azr', 'us-va-ash-azr', 'us-ca-sjc-azr', 'apac-sg-sin-azr']
 
@@ -43,7 +43,7 @@ resource alerts 'Microsoft.Insights/metricAlerts@2026-01-01' = [
     properties: {
       description: '${target.name} does not answer from at least three of five places.'
       severity: 0
-      enabled: true
+      enabled: target.enabled
       scopes: [tests[i].id, insightsResourceId]
       evaluationFrequency: 'PT1M'
       windowSize: 'PT5M'

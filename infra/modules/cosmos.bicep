@@ -11,8 +11,8 @@ param tags object
 param name string
 @description('Required. A second region to read from and fail over to; empty for none.')
 param secondaryLocation string
-@description('Required. Spread over availability zones.')
-param zoneRedundant bool
+@description('Required. Regions that are spread over availability zones: all, the first alone, or none.')
+param zoneRedundant ('all' | 'first' | 'none')
 @description('Required. Autoscale maximum of each container in RU/s; 0 for serverless.')
 param maxThroughput int
 @description('Required. Retention periods.')
@@ -25,6 +25,7 @@ param allowedIpAddresses string[]
 param workspaceResourceId string
 
 var serverless = maxThroughput == 0
+var throughput = maxThroughput % 1000 == 0 ? maxThroughput : fail('cosmosMaxThroughput: 0, or thousands.')
 var databaseName = 'chargeback'
 var containers = [
   // Nobody searches within the documents that sum up a day; an index of every figure in them would cost more than they.
@@ -41,7 +42,7 @@ resource account 'Microsoft.DocumentDB/databaseAccounts@2025-10-15' = {
   properties: {
     databaseAccountOfferType: 'Standard'
     locations: [
-      for (item, i) in locations: { locationName: item, failoverPriority: i, isZoneRedundant: zoneRedundant }
+      for (item, i) in locations: { locationName: item, failoverPriority: i, isZoneRedundant: zoneRedundant == 'all' || (zoneRedundant == 'first' && i == 0) }
     ]
     consistencyPolicy: { defaultConsistencyLevel: 'Session' }
     capabilities: serverless ? [{ name: 'EnableServerless' }] : []
@@ -51,7 +52,7 @@ resource account 'Microsoft.DocumentDB/databaseAccounts@2025-10-15' = {
     disableKeyBasedMetadataWriteAccess: true
     minimalTlsVersion: 'Tls12'
     publicNetworkAccess: private && empty(allowedIpAddresses) ? 'Disabled' : 'Enabled'
-    ipRules: [for address in allowedIpAddresses: { ipAddressOrRange: address }]
+    ipRules: [for address in (private ? allowedIpAddresses : []): { ipAddressOrRange: address }] // any rule turns the firewall on
   }
 }
 
@@ -75,7 +76,7 @@ resource container 'Microsoft.DocumentDB/databaseAccounts/sqlDatabases/container
           excludedPaths: map(concat(item.unindexed, ['/"_etag"/?']), path => { path: path })
         }
       }
-      options: serverless ? {} : { autoscaleSettings: { maxThroughput: maxThroughput } }
+      options: serverless ? {} : { autoscaleSettings: { maxThroughput: throughput } }
     }
   }
 ]

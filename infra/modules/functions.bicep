@@ -51,7 +51,6 @@ resource app 'Microsoft.Web/sites@2025-03-01' = {
     siteConfig: {
       minTlsVersion: '1.2'
       scmMinTlsVersion: '1.2'
-      ftpsState: 'Disabled'
       http20Enabled: true
       ipSecurityRestrictionsDefaultAction: private ? 'Deny' : 'Allow'
       ipSecurityRestrictions: [
@@ -79,6 +78,7 @@ resource app 'Microsoft.Web/sites@2025-03-01' = {
   resource settings 'config' = {
     name: 'appsettings'
     properties: union(appSettings, {
+      PYTHON_ISOLATE_WORKER_DEPENDENCIES: '1' // the libraries of the package, not the worker's own
       AzureWebJobsStorage__blobServiceUri: package.blobEndpoint
       AzureWebJobsStorage__credential: 'managedidentity'
       AzureWebJobsStorage__clientId: identity.clientId
@@ -104,7 +104,6 @@ resource diagnostics 'Microsoft.Insights/diagnosticSettings@2021-05-01-preview' 
   name: 'to-workspace'
   properties: {
     workspaceId: workspaceResourceId
-    logs: [{ category: 'AppServiceAuthenticationLogs', enabled: true }] // traces already go to Application Insights
     metrics: [{ category: 'AllMetrics', enabled: true }]
   }
 }

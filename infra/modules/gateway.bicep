@@ -12,24 +12,26 @@ param name string
 param sku string
 @description('Required. Units in each region.')
 param units int
+@description('Required. Units that it may grow to under load (Premium, first region alone); no more than `units` keeps them.')
+param maximumUnits int
 @description('Required. Spread over availability zones (Premium).')
 param zoneRedundant bool
 @description('Required. Who runs it.')
 param publisher { name: string, email: string }
 @description('Required. Subnet of each region, in the order of `locations`; empty for public.')
 param subnetResourceIds string[]
-@description('Required. Identity that reads the certificate of the custom host name.')
-param identityResourceId string
-@description('Required. Client id of that identity.')
-param identityClientId string
-@description('Required. Custom host name and its certificate (Key Vault secret id without version); null for none.')
+@description('Required. Public address of each region, in the order of `locations`; empty for the service\'s own.')
+param publicAddressResourceIds string[]
+@description('Required. Custom host name and its certificate (address of its secret in Key Vault, without version); null for none.')
 param customHost { name: string, certificateUrl: string }?
 @description('Required. Workspace that gets the logs.')
 param workspaceResourceId string
 
 var injected = !empty(subnetResourceIds)
 var premium = sku == 'Premium'
-var zones = premium && zoneRedundant ? ['1', '2'] : null
+// Units are spread evenly, so an odd number cannot be in two zones: Azure then chooses by itself.
+var zones = premium && zoneRedundant && units % 2 == 0 ? ['1', '2'] : null
+var capacity = premium || units <= 10 ? units : fail('gatewayUnits: ${sku} has 10 at most.')
 // The v2 tiers speak nothing older than TLS 1.2 and refuse these settings.
 var weakProtocols = [
   'Security.Protocols.Tls10'
@@ -44,9 +46,9 @@ resource service 'Microsoft.ApiManagement/service@2024-05-01' = {
   name: name
   location: locations[0]
   tags: tags
-  sku: { name: sku, capacity: units }
+  sku: { name: sku, capacity: capacity }
   zones: zones
-  identity: { type: 'SystemAssigned, UserAssigned', userAssignedIdentities: { '${identityResourceId}': {} } }
+  identity: { type: 'SystemAssigned' }
   properties: {
     publisherName: publisher.name
     publisherEmail: publisher.email
@@ -55,15 +57,17 @@ resource service 'Microsoft.ApiManagement/service@2024-05-01' = {
     legacyPortalStatus: 'Disabled'
     virtualNetworkType: injected ? 'External' : 'None'
     virtualNetworkConfiguration: injected ? { subnetResourceId: subnetResourceIds[0] } : null
+    publicIpAddressId: injected ? publicAddressResourceIds[0] : null
     customProperties: premium
       ? toObject(weakProtocols, item => 'Microsoft.WindowsAzure.ApiManagement.Gateway.${item}', item => 'False')
       : null
     additionalLocations: [
       for (location, i) in (premium ? skip(locations, 1) : []): {
         location: location
-        sku: { name: sku, capacity: units }
+        sku: { name: sku, capacity: capacity }
         zones: zones
         virtualNetworkConfiguration: injected ? { subnetResourceId: subnetResourceIds[i + 1] } : null
+        publicIpAddressId: injected ? publicAddressResourceIds[i + 1] : null
       }
     ]
     hostnameConfigurations: customHost == null
@@ -73,12 +77,15 @@ resource service 'Microsoft.ApiManagement/service@2024-05-01' = {
             type: 'Proxy'
             hostName: customHost!.name
             certificateSource: 'KeyVault'
-            keyVaultId: customHost!.certificateUrl
-            identityClientId: identityClientId
+            keyVaultId: customHost!.certificateUrl // read under the service's own identity: no other passes a vault's firewall
             defaultSslBinding: true
           }
         ]
   }
+}
+
+module growth 'gateway-growth.bicep' = if (premium && maximumUnits > units) {
+  params: { location: locations[0], tags: tags, serviceName: service.name, units: units, maximumUnits: maximumUnits, step: zones == null ? 1 : 2 }
 }
 
 #disable-next-line use-recent-api-versions // the stable one is older and knows no dedicated tables

@@ -15,6 +15,8 @@ param deployments deploymentConfig[]
 @maxValue(100)
 @description('Required. Share of each capacity that is deployed; at least one unit.')
 param capacityPercent int
+@description('Required. Hosts that it may fetch images from; empty for none, * for any.')
+param fetchHosts string[]
 @description('Required. Public access off.')
 param private bool
 @description('Required. Workspace that gets the logs.')
@@ -30,8 +32,8 @@ resource account 'Microsoft.CognitiveServices/accounts@2025-06-01' = {
   properties: {
     customSubDomainName: name
     disableLocalAuth: true
-    restrictOutboundNetworkAccess: true
-    allowedFqdnList: []
+    restrictOutboundNetworkAccess: !contains(fetchHosts, '*')
+    allowedFqdnList: filter(fetchHosts, host => host != '*')
     publicNetworkAccess: private ? 'Disabled' : 'Enabled'
     networkAcls: { defaultAction: private ? 'Deny' : 'Allow' }
   }
@@ -46,7 +48,7 @@ resource deployment 'Microsoft.CognitiveServices/accounts/deployments@2025-06-01
     sku: { name: item.type, capacity: max(1, item.capacity * capacityPercent / 100) }
     properties: {
       model: { format: 'OpenAI', name: item.model, version: item.version }
-      versionUpgradeOption: 'OnceCurrentVersionExpired' // rating knows the version by config/deployments.yaml
+      versionUpgradeOption: 'NoAutoUpgrade' // a version without a reviewed price does not begin by itself; retirements are told 90 days ahead
     }
   }
 ]

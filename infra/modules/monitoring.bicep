@@ -11,6 +11,8 @@ param tags object
 param names { workspace: string, insights: string, actionGroup: string }
 @description('Required. Retention periods.')
 param retention retentionSettings
+@description('Required. Logs that are taken in a day at most, in GB; 0 for any number.')
+param dailyGB int
 @description('Required. Who gets the alerts; empty for nobody.')
 param alertEmails string[]
 
@@ -21,6 +23,7 @@ resource workspace 'Microsoft.OperationalInsights/workspaces@2025-07-01' = {
   properties: {
     sku: { name: 'PerGB2018' }
     retentionInDays: retention.logs
+    workspaceCapping: { dailyQuotaGb: dailyGB == 0 ? -1 : dailyGB }
     features: { disableLocalAuth: true, enableLogAccessUsingOnlyResourcePermissions: true }
   }
 }

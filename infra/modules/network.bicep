@@ -9,65 +9,31 @@ param tags object
 param name string
 @description('Required. Address space, a /16.')
 param addressPrefix string
+@description('Required. First label of the host name of the gateway\'s public address.')
+param gatewayLabel string
+@description('Required. Spread over availability zones.')
+param zoneRedundant bool
+@description('Required. Functions live here, and need a subnet with a way out.')
+param withFunctions bool
 @description('Required. Workspace that gets the logs.')
 param workspaceResourceId string
 
-// What API Management must be reachable by: its management plane, load balancers, Traffic Manager, callers.
-var gatewayRules = [
-  { name: 'callers', source: 'Internet', port: '443' }
-  { name: 'management', source: 'ApiManagement', port: '3443' }
-  { name: 'load-balancer', source: 'AzureLoadBalancer', port: '6390' }
-  { name: 'traffic-manager', source: 'AzureTrafficManager', port: '443' }
-]
+module rules 'network-rules.bicep' = {
+  params: { location: location, tags: tags, name: name }
+}
 
-resource gatewayRulesGroup 'Microsoft.Network/networkSecurityGroups@2025-05-01' = {
+module outbound 'outbound.bicep' = if (withFunctions) {
+  params: { location: location, tags: tags, name: name }
+}
+
+// A service in a network has an address of its own, which zones require.
+resource gatewayAddress 'Microsoft.Network/publicIPAddresses@2025-05-01' = {
   name: '${name}-gateway'
   location: location
   tags: tags
-  properties: {
-    securityRules: [
-      for (rule, i) in gatewayRules: {
-        name: rule.name
-        properties: {
-          access: 'Allow'
-          direction: 'Inbound'
-          priority: 100 + 10 * i
-          protocol: 'Tcp'
-          sourceAddressPrefix: rule.source
-          sourcePortRange: '*'
-          destinationAddressPrefix: 'VirtualNetwork'
-          destinationPortRange: rule.port
-        }
-      }
-    ]
-  }
-}
-
-resource innerRulesGroup 'Microsoft.Network/networkSecurityGroups@2025-05-01' = {
-  name: '${name}-inner'
-  location: location
-  tags: tags
-  properties: {
-    securityRules: [
-      {
-        name: 'no-internet'
-        properties: {
-          access: 'Deny'
-          direction: 'Inbound'
-          priority: 4096
-          protocol: '*'
-          sourceAddressPrefix: 'Internet'
-          sourcePortRange: '*'
-          destinationAddressPrefix: '*'
-          destinationPortRange: '*'
-        }
-      }
-    ]
-  }
-}
-
-module outbound 'outbound.bicep' = {
-  params: { location: location, tags: tags, name: name }
+  sku: { name: 'Standard' }
+  zones: zoneRedundant ? ['1', '2', '3'] : null
+  properties: { publicIPAllocationMethod: 'Static', publicIPAddressVersion: 'IPv4', dnsSettings: { domainNameLabel: gatewayLabel } }
 }
 
 resource network 'Microsoft.Network/virtualNetworks@2025-05-01' = {
@@ -76,25 +42,35 @@ resource network 'Microsoft.Network/virtualNetworks@2025-05-01' = {
   tags: tags
   properties: {
     addressSpace: { addressPrefixes: [addressPrefix] }
-    subnets: [
-      {
-        name: 'gateway'
-        properties: { addressPrefix: cidrSubnet(addressPrefix, 24, 0), networkSecurityGroup: { id: gatewayRulesGroup.id } }
-      }
-      {
-        name: 'endpoints'
-        properties: { addressPrefix: cidrSubnet(addressPrefix, 24, 1), networkSecurityGroup: { id: innerRulesGroup.id } }
-      }
-      {
-        name: 'functions'
-        properties: {
-          addressPrefix: cidrSubnet(addressPrefix, 24, 2)
-          networkSecurityGroup: { id: innerRulesGroup.id }
-          natGateway: { id: outbound.outputs.resourceId }
-          delegations: [{ name: 'functions', properties: { serviceName: 'Microsoft.App/environments' } }]
+    subnets: concat(
+      [
+        {
+          name: 'gateway'
+          properties: {
+            addressPrefix: cidrSubnet(addressPrefix, 24, 0)
+            networkSecurityGroup: { id: rules.outputs.gateway }
+            serviceEndpoints: [{ service: 'Microsoft.KeyVault' }] // the certificate of the host name
+          }
         }
-      }
-    ]
+        {
+          name: 'endpoints'
+          properties: { addressPrefix: cidrSubnet(addressPrefix, 24, 1), networkSecurityGroup: { id: rules.outputs.inner } }
+        }
+      ],
+      withFunctions
+        ? [
+            {
+              name: 'functions'
+              properties: {
+                addressPrefix: cidrSubnet(addressPrefix, 24, 2)
+                networkSecurityGroup: { id: rules.outputs.inner }
+                natGateway: { id: outbound!.outputs.resourceId }
+                delegations: [{ name: 'functions', properties: { serviceName: 'Microsoft.App/environments' } }]
+              }
+            }
+          ]
+        : []
+    )
   }
 }
 

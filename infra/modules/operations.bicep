@@ -12,7 +12,7 @@ param monitoring { workspaceResourceId: string, insightsResourceId: string, acti
 @description('Required. What alerts watch.')
 param watched { topic: string, redis: string }
 @description('Required. What must answer from outside.')
-param targets { name: string, url: string }[]
+param targets { name: string, enabled: bool, url: string }[]
 @description('Required. Budgets of cost centres.')
 param costCentreBudgets budgetConfig[]
 

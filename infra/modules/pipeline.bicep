@@ -58,7 +58,7 @@ module functions 'functions.bicep' = {
       memoryMB: settings.functionMemoryMB
       maximumInstances: settings.functionMaximumInstances
       alwaysReady: settings.functionAlwaysReady
-      zoneRedundant: settings.zoneRedundant
+      zoneRedundant: settings.functionZoneRedundant
     }
     subnetResourceId: functionsSubnetResourceId
     workspaceResourceId: monitoring.workspaceResourceId

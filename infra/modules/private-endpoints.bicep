@@ -22,8 +22,10 @@ var zoneNames = {
   models: 'privatelink.openai.azure.com'
 }
 
+var used = filter(items(zoneNames), zone => contains(map(targets, target => target.zone), zone.key)) // an empty zone would hide the name from all
+
 resource zones 'Microsoft.Network/privateDnsZones@2024-06-01' = [
-  for zone in items(zoneNames): {
+  for zone in used: {
     name: zone.value
     location: 'global'
     tags: tags
@@ -31,7 +33,7 @@ resource zones 'Microsoft.Network/privateDnsZones@2024-06-01' = [
 ]
 
 resource links 'Microsoft.Network/privateDnsZones/virtualNetworkLinks@2024-06-01' = [
-  for (zone, i) in items(zoneNames): {
+  for (zone, i) in used: {
     parent: zones[i]
     name: 'network'
     location: 'global'

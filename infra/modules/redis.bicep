@@ -1,5 +1,5 @@
 metadata name = 'Open days'
-metadata description = 'Azure Managed Redis: Entra identities only, never evicts, appends to disk every second.'
+metadata description = 'Azure Managed Redis: Entra identities only, never evicts; with a replica it appends to disk every second.'
 
 @description('Required. Azure region.')
 param location string
@@ -40,7 +40,7 @@ resource database 'Microsoft.Cache/redisEnterprise/databases@2025-07-01' = {
     clusteringPolicy: 'NoCluster'
     evictionPolicy: 'NoEviction'
     accessKeysAuthentication: 'Disabled'
-    persistence: { aofEnabled: true, aofFrequency: '1s' }
+    persistence: highAvailability ? { aofEnabled: true, aofFrequency: '1s' } : null // not without a replica; the ledger rebuilds what is lost
   }
 }
 

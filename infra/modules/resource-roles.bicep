@@ -2,17 +2,16 @@ metadata name = 'Resource roles'
 metadata description = 'Azure roles on whole resources, one loop for each kind of scope; only roles.bicep calls this.'
 
 @description('Required. Names of the resources that roles are given on.')
-param names { hostStorage: string, vault: string, topic: string, insights: string, workspace: string, models: string[], *: string }
+param names { hostStorage: string, vault: string, certificateVault: string, topic: string, insights: string, workspace: string, models: string[], *: string }
 @description('Required. Who gets which role on which of `names`.')
 param assignments { principal: int, key: string, type: string, role: string, roleId: string, on: string, *: string }[]
 @description('Required. Principal ids; an assignment names one by its place.')
 param principalIds string[]
 
-var onHostStorage = filter(assignments, a => a.on == 'hostStorage')
-var onVault = filter(assignments, a => a.on == 'vault')
-var onTopic = filter(assignments, a => a.on == 'topic')
-var onInsights = filter(assignments, a => a.on == 'insights')
-var onWorkspace = filter(assignments, a => a.on == 'workspace')
+var onVaults = map(
+  filter(assignments, a => a.on == 'vault' || a.on == 'certificateVault'),
+  a => union(a, { vault: names[a.on] })
+)
 var onModels = flatten(map(names.models, model => map(
   filter(assignments, a => a.on == 'models'),
   a => union(a, { model: model })
@@ -22,9 +21,11 @@ resource hostStorage 'Microsoft.Storage/storageAccounts@2025-06-01' existing = {
   name: names.hostStorage
 }
 
-resource vault 'Microsoft.KeyVault/vaults@2025-05-01' existing = {
-  name: names.vault
-}
+resource vaults 'Microsoft.KeyVault/vaults@2025-05-01' existing = [
+  for a in onVaults: {
+    name: a.vault
+  }
+]
 
 resource topic 'Microsoft.EventGrid/topics@2025-02-15' existing = {
   name: names.topic
@@ -45,7 +46,7 @@ resource models 'Microsoft.CognitiveServices/accounts@2025-06-01' existing = [
 ]
 
 resource hostStorageRoles 'Microsoft.Authorization/roleAssignments@2022-04-01' = [
-  for a in onHostStorage: {
+  for a in filter(assignments, a => a.on == 'hostStorage'): {
     scope: hostStorage
     name: guid(hostStorage.id, a.key, a.role)
     properties: {
@@ -57,9 +58,9 @@ resource hostStorageRoles 'Microsoft.Authorization/roleAssignments@2022-04-01' =
 ]
 
 resource vaultRoles 'Microsoft.Authorization/roleAssignments@2022-04-01' = [
-  for a in onVault: {
-    scope: vault
-    name: guid(vault.id, a.key, a.role)
+  for (a, i) in onVaults: {
+    scope: vaults[i]
+    name: guid(vaults[i].id, a.key, a.role)
     properties: {
       principalId: principalIds[a.principal]
       principalType: a.type
@@ -69,7 +70,7 @@ resource vaultRoles 'Microsoft.Authorization/roleAssignments@2022-04-01' = [
 ]
 
 resource topicRoles 'Microsoft.Authorization/roleAssignments@2022-04-01' = [
-  for a in onTopic: {
+  for a in filter(assignments, a => a.on == 'topic'): {
     scope: topic
     name: guid(topic.id, a.key, a.role)
     properties: {
@@ -81,7 +82,7 @@ resource topicRoles 'Microsoft.Authorization/roleAssignments@2022-04-01' = [
 ]
 
 resource insightsRoles 'Microsoft.Authorization/roleAssignments@2022-04-01' = [
-  for a in onInsights: {
+  for a in filter(assignments, a => a.on == 'insights'): {
     scope: insights
     name: guid(insights.id, a.key, a.role)
     properties: {
@@ -93,7 +94,7 @@ resource insightsRoles 'Microsoft.Authorization/roleAssignments@2022-04-01' = [
 ]
 
 resource workspaceRoles 'Microsoft.Authorization/roleAssignments@2022-04-01' = [
-  for a in onWorkspace: {
+  for a in filter(assignments, a => a.on == 'workspace'): {
     scope: workspace
     name: guid(workspace.id, a.key, a.role)
     properties: {

@@ -12,6 +12,7 @@ param names {
   cosmos: string
   redis: string
   vault: string
+  certificateVault: string
   topic: string
   insights: string
   workspace: string
@@ -19,14 +20,19 @@ param names {
   *: string
 }
 
-var roles = loadJsonContent('../roles.json')
+// Built-in roles by their ids, and our own by the names that custom-roles.bicep makes of theirs.
+var roles = union(
+  loadJsonContent('../roles.json'),
+  toObject(items(loadYamlContent('../custom-roles.yaml')), role => role.key, role => guid(resourceGroup().id, role.key))
+)
 // on: a resource of `names`, or a container of the books as storage/<container>.
 var grants = [
   { who: 'functions', role: 'Storage Blob Data Owner', on: 'hostStorage' } // the host takes leases and keeps its state
-  { who: 'functions', role: 'Storage Blob Data Contributor', on: 'storage/ledger' }
+  { who: 'functions', role: 'Chargeback Ledger Writer', on: 'storage/ledger' } // can neither change nor delete what happened
+  { who: 'functions', role: 'Storage Blob Data Contributor', on: 'storage/marks' }
   { who: 'functions', role: 'Storage Blob Data Contributor', on: 'storage/quarantine' }
   { who: 'functions', role: 'Storage Blob Data Contributor', on: 'storage/reports' }
-  { who: 'functions', role: 'Storage Blob Data Contributor', on: 'storage/closed' }
+  { who: 'functions', role: 'Chargeback Closed Period Writer', on: 'storage/closed' }
   { who: 'functions', role: 'Storage Blob Data Contributor', on: 'storage/dead-letter' } // replay takes them out
   { who: 'functions', role: 'Storage Blob Data Reader', on: 'storage/config' }
   { who: 'functions', role: 'Storage Blob Data Reader', on: 'storage/cost-exports' } // the invoice, written by Cost Management
@@ -38,10 +44,11 @@ var grants = [
   { who: 'topic', role: 'Storage Blob Data Contributor', on: 'storage/dead-letter' }
   { who: 'gateway', role: 'EventGrid Data Sender', on: 'topic' }
   { who: 'gateway', role: 'Cognitive Services OpenAI User', on: 'models' }
-  { who: 'gatewayCertificate', role: 'Key Vault Secrets User', on: 'vault' } // certificate of the custom host name
+  { who: 'gateway', role: 'Key Vault Secrets User', on: 'certificateVault' } // certificate of the custom host name
   { who: 'deployer', role: 'Storage Blob Data Contributor', on: 'storage/config' } // uploads the configuration
   { who: 'deployer', role: 'Cosmos Data Reader', on: 'cosmos' } // the smoke test looks for its line
   { who: 'deployer', role: 'Key Vault Secrets Officer', on: 'vault' } // makes events-key
+  { who: 'deployer', role: 'Key Vault Certificates Officer', on: 'certificateVault' } // imports that certificate
   { who: 'finance', role: 'Storage Blob Data Reader', on: 'storage/reports' }
   { who: 'finance', role: 'Storage Blob Data Reader', on: 'storage/closed' }
 ]

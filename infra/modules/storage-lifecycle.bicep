@@ -8,6 +8,9 @@ param accountName string
 @description('Required. Retention periods.')
 param retention retentionSettings
 
+// All but closed periods, of which no version is ever deleted.
+var superseded = ['ledger/', 'marks/', 'quarantine/', 'dead-letter/', 'reports/', 'cost-exports/']
+
 resource account 'Microsoft.Storage/storageAccounts@2025-06-01' existing = {
   name: accountName
 }
@@ -35,6 +38,14 @@ resource policy 'Microsoft.Storage/storageAccounts/managementPolicies@2025-06-01
           }
         }
         {
+          name: 'cost-exports'
+          type: 'Lifecycle'
+          definition: {
+            filters: { blobTypes: ['blockBlob'], prefixMatch: ['cost-exports/'] }
+            actions: { baseBlob: { delete: { daysAfterModificationGreaterThan: retention.costExports } } }
+          }
+        }
+        {
           name: 'closed-periods'
           type: 'Lifecycle'
           definition: {
@@ -49,7 +60,8 @@ resource policy 'Microsoft.Storage/storageAccounts/managementPolicies@2025-06-01
           name: 'superseded-versions'
           type: 'Lifecycle'
           definition: {
-            filters: { blobTypes: ['blockBlob'], prefixMatch: ['config/', 'quarantine/', 'dead-letter/', 'reports/'] }
+            // With versioning on, what is deleted stays as a version: without this rule the ledger would never end.
+            filters: { blobTypes: ['blockBlob', 'appendBlob'], prefixMatch: superseded }
             actions: { version: { delete: { daysAfterCreationGreaterThan: retention.softDelete } } }
           }
         }

@@ -1,5 +1,5 @@
 metadata name = 'Storage of the books'
-metadata description = 'The ledger, quarantined and dead-lettered events, reports, closed periods and configuration, as Blob containers.'
+metadata description = 'The ledger, quarantined and dead-lettered events, reports, closed periods and cost exports, as Blob containers.'
 
 import { retentionSettings } from '../types.bicep'
 
@@ -15,15 +15,26 @@ param name string
 param sku string
 @description('Required. Retention periods.')
 param retention retentionSettings
-@description('Required. Public access off, but for the addresses allowed.')
+@description('Required. Containers whose immutability policy is locked: Azure refuses to set such a policy again.')
+param lockedContainers string[]
+@description('Required. Log every write beside reads and deletions.')
+param logWrites bool
+@description('Required. Nobody but the addresses allowed and trusted services comes in from outside.')
 param private bool
 @description('Required. Public addresses that may reach a private deployment, such as a deployment runner.')
 param allowedIpAddresses string[]
 @description('Required. Workspace that gets the logs.')
 param workspaceResourceId string
 
-var containers = ['ledger', 'quarantine', 'reports', 'closed', 'dead-letter', 'config', 'cost-exports']
-var immutable = retention.reportImmutability > 0
+var containers = ['ledger', 'marks', 'quarantine', 'reports', 'closed', 'dead-letter', 'config', 'cost-exports']
+// Of the whole container: a version-level policy protects old versions only, and cannot be taken back.
+var immutable = filter(
+  [
+    { container: 'closed', days: retention.reportImmutability, append: false }
+    { container: 'ledger', days: retention.ledgerImmutability, append: true }
+  ],
+  item => item.days > 0 && !contains(lockedContainers, item.container)
+)
 
 resource account 'Microsoft.Storage/storageAccounts@2025-06-01' = {
   name: name
@@ -41,11 +52,12 @@ resource account 'Microsoft.Storage/storageAccounts@2025-06-01' = {
     minimumTlsVersion: 'TLS1_2'
     supportsHttpsTrafficOnly: true
     encryption: { keySource: 'Microsoft.Storage', requireInfrastructureEncryption: true, services: { blob: { enabled: true } } }
-    publicNetworkAccess: private && empty(allowedIpAddresses) ? 'Disabled' : 'Enabled'
+    // Enabled behind a firewall that denies: where it is disabled, nothing says that trusted services still come in.
+    publicNetworkAccess: 'Enabled'
     networkAcls: {
-      bypass: 'AzureServices' // Event Grid writes dead letters as a trusted service, by its identity
+      bypass: 'AzureServices' // by their identities, Event Grid writes dead letters and Cost Management its export
       defaultAction: private ? 'Deny' : 'Allow'
-      ipRules: [for address in allowedIpAddresses: { value: address, action: 'Allow' }]
+      ipRules: [for address in (private ? allowedIpAddresses : []): { value: address, action: 'Allow' }]
     }
   }
 }
@@ -65,40 +77,36 @@ resource container 'Microsoft.Storage/storageAccounts/blobServices/containers@20
   for item in containers: {
     parent: blobs
     name: item
-    properties: {
-      publicAccess: 'None'
-      immutableStorageWithVersioning: immutable && item == 'closed' ? { enabled: true } : null
-    }
+    properties: { publicAccess: 'None' }
   }
 ]
 
-// The files of an open month are written again every day, into `reports`; those of a closed one never, and are not lost.
-resource immutability 'Microsoft.Storage/storageAccounts/blobServices/containers/immutabilityPolicies@2025-06-01' = if (immutable) {
-  name: '${name}/default/closed/default'
-  properties: { immutabilityPeriodSinceCreationInDays: max(retention.reportImmutability, 1) }
-  dependsOn: [container]
-}
+// The ledger grows, block after block, and closed periods stay as they are: neither can be changed or deleted.
+resource immutability 'Microsoft.Storage/storageAccounts/blobServices/containers/immutabilityPolicies@2025-06-01' = [
+  for item in immutable: {
+    name: '${name}/default/${item.container}/default'
+    properties: { immutabilityPeriodSinceCreationInDays: item.days, allowProtectedAppendWrites: item.append }
+    dependsOn: [container]
+  }
+]
 
 module lifecycle 'storage-lifecycle.bicep' = {
   params: { accountName: account.name, retention: retention }
   dependsOn: [blobs]
 }
 
-// Writes are left out: the ledger appends many a second, and the ledger itself is their record.
 #disable-next-line use-recent-api-versions // the stable one is older and knows no dedicated tables
 resource diagnostics 'Microsoft.Insights/diagnosticSettings@2021-05-01-preview' = {
   scope: blobs
   name: 'to-workspace'
   properties: {
     workspaceId: workspaceResourceId
-    logs: [for category in ['StorageRead', 'StorageDelete']: { category: category, enabled: true }]
+    logs: [
+      for category in concat(['StorageRead', 'StorageDelete'], logWrites ? ['StorageWrite'] : []): { category: category, enabled: true }
+    ]
     metrics: [{ category: 'Transaction', enabled: true }]
   }
 }
 
-@description('Resource id of the account.')
-output resourceId string = account.id
-@description('Name of the account.')
-output name string = account.name
 @description('Blob endpoint, without a slash at the end.')
 output blobEndpoint string = 'https://${account.name}.blob.${environment().suffixes.storage}'

@@ -8,13 +8,17 @@ param location string
 @description('Required. Tags of every resource.')
 param tags object
 @description('Required. Names of the resources.')
-param names { storage: string, hostStorage: string, cosmos: string, redis: string, vault: string, *: string }
+param names { storage: string, hostStorage: string, cosmos: string, redis: string, vault: string, certificateVault: string, *: string }
 @description('Required. The profile.')
 param settings profileSettings
 @description('Required. Second region of Cosmos DB; empty for none.')
 param secondaryLocation string
+@description('Required. Containers whose immutability policy is locked.')
+param lockedContainers string[]
 @description('Required. Public addresses that may reach a private deployment.')
 param allowedIpAddresses string[]
+@description('Required. Subnets of the gateway, which reads its certificate from its vault; empty where it is public.')
+param gatewaySubnetResourceIds string[]
 @description('Required. Workspace that gets the logs.')
 param workspaceResourceId string
 
@@ -27,6 +31,8 @@ module storage 'storage.bicep' = {
     name: names.storage
     sku: settings.storageSku
     retention: settings.retention
+    lockedContainers: lockedContainers
+    logWrites: settings.logStorageWrites
     private: settings.privateNetwork
     allowedIpAddresses: allowedIpAddresses
     workspaceResourceId: workspaceResourceId
@@ -51,7 +57,7 @@ module cosmos 'cosmos.bicep' = {
     tags: tags
     name: names.cosmos
     secondaryLocation: secondaryLocation
-    zoneRedundant: settings.zoneRedundant
+    zoneRedundant: settings.cosmosZones
     maxThroughput: settings.cosmosMaxThroughput
     retention: settings.retention
     private: settings.privateNetwork
@@ -72,18 +78,21 @@ module redis 'redis.bicep' = {
   }
 }
 
-module vault 'vault.bicep' = {
-  params: {
-    location: location
-    tags: tags
-    name: names.vault
-    retentionDays: settings.retention.secrets
-    purgeProtection: settings.purgeProtection
-    private: settings.privateNetwork
-    allowedIpAddresses: allowedIpAddresses
-    workspaceResourceId: workspaceResourceId
+module vaults 'vault.bicep' = [
+  for vault in [{ name: names.vault, subnets: [] }, { name: names.certificateVault, subnets: gatewaySubnetResourceIds }]: {
+    params: {
+      location: location
+      tags: tags
+      name: vault.name
+      retentionDays: settings.retention.secrets
+      purgeProtection: settings.purgeProtection
+      private: settings.privateNetwork
+      allowedIpAddresses: allowedIpAddresses
+      subnetResourceIds: vault.subnets
+      workspaceResourceId: workspaceResourceId
+    }
   }
-}
+]
 
 @description('Addresses of the stores; no credentials.')
 output endpoints { blob: string, cosmos: string, cosmosDatabase: string, redis: string, vault: string } = {
@@ -91,7 +100,7 @@ output endpoints { blob: string, cosmos: string, cosmosDatabase: string, redis: 
   cosmos: cosmos.outputs.endpoint
   cosmosDatabase: cosmos.outputs.databaseName
   redis: redis.outputs.url
-  vault: vault.outputs.uri
+  vault: vaults[0].outputs.uri
 }
 @description('Where the deployed package is kept.')
 output package { blobEndpoint: string, container: string } = {

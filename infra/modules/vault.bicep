@@ -1,5 +1,5 @@
 metadata name = 'Secrets'
-metadata description = 'Key Vault under Azure RBAC. Its one secret, `events-key`, is made by the post-provision hook.'
+metadata description = 'A Key Vault under Azure RBAC: one holds `events-key` for the functions, another the certificate of the gateway\'s host name.'
 
 @description('Required. Azure region.')
 param location string
@@ -13,10 +13,12 @@ param name string
 param retentionDays int
 @description('Required. The vault cannot be purged before that.')
 param purgeProtection bool
-@description('Required. Public access off, but for the addresses allowed.')
+@description('Required. Public access off, but for the addresses, subnets and services allowed.')
 param private bool
 @description('Required. Public addresses that may reach a private deployment.')
 param allowedIpAddresses string[]
+@description('Required. Subnets with a service endpoint that may reach a private deployment; API Management reads its certificate so.')
+param subnetResourceIds string[]
 @description('Required. Workspace that gets the logs.')
 param workspaceResourceId string
 
@@ -31,11 +33,12 @@ resource vault 'Microsoft.KeyVault/vaults@2025-05-01' = {
     enableSoftDelete: true
     softDeleteRetentionInDays: retentionDays
     enablePurgeProtection: purgeProtection ? true : null // the service knows no false
-    publicNetworkAccess: private && empty(allowedIpAddresses) ? 'Disabled' : 'Enabled'
+    publicNetworkAccess: private && empty(concat(allowedIpAddresses, subnetResourceIds)) ? 'Disabled' : 'Enabled'
     networkAcls: {
       bypass: 'AzureServices'
       defaultAction: private ? 'Deny' : 'Allow'
-      ipRules: [for address in allowedIpAddresses: { value: address }]
+      ipRules: [for address in (private ? allowedIpAddresses : []): { value: address }]
+      virtualNetworkRules: [for id in subnetResourceIds: { id: id }]
     }
   }
 }

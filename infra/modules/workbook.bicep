@@ -19,6 +19,7 @@ var charts = [
   { title: 'Minutes between postings', look: 'timechart', width: '50', query: loadTextContent('../queries/workbook/pipeline-lag.kql') }
   { title: 'Audits', look: 'table', width: '100', query: loadTextContent('../queries/workbook/audits.kql') }
 ]
+var day = 86400000 // milliseconds
 var kinds = { query: 3, parameters: 9 } // item types of the workbook format
 var timeParameter = {
   type: kinds.parameters
@@ -26,7 +27,16 @@ var timeParameter = {
   content: {
     version: 'KqlParameterItem/1.0'
     parameters: [
-      { id: guid('time'), version: 'KqlParameterItem/1.0', name: 'time', label: 'Time', type: 4, isRequired: true, value: { durationMs: 604800000 } }
+      {
+        id: guid('time')
+        version: 'KqlParameterItem/1.0'
+        name: 'time'
+        label: 'Time'
+        type: 4
+        isRequired: true
+        value: { durationMs: 7 * day }
+        typeSettings: { selectableValues: map([1, 2, 7, 14, 30, 90], days => { durationMs: days * day }), allowCustom: true }
+      }
     ]
   }
 }

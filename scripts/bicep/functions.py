@@ -2,10 +2,14 @@
 
 import functools
 import json
+import uuid
 from collections.abc import Callable
 from typing import Any
 
 import yaml
+
+OF_GUIDS = uuid.UUID("11fb06fb-712d-4ddd-98c7-e71bbd588830")
+"""The namespace of ARM's guid()."""
 
 
 def shown(value: Any) -> str:
@@ -39,6 +43,7 @@ OPERATORS: dict[str, Callable[[Any, Callable[[], Any]], Any]] = {
     ">": lambda value, other: value > other(),
     "+": lambda value, other: value + other(),
     "*": lambda value, other: value * other(),
+    "%": lambda value, other: value % other(),
     "/": lambda value, other: value // other(),
 }
 LOADERS: dict[str, Callable[[str], Any]] = {
@@ -53,6 +58,8 @@ FUNCTIONS: dict[str, Callable[..., Any]] = {
     "empty": lambda value: not value,
     "filter": lambda items, keep: [item for item in items if keep(item)],
     "flatten": lambda lists: [item for items in lists for item in items],
+    "guid": lambda *values: str(uuid.uuid5(OF_GUIDS, "-".join(values))),
+    "items": lambda value: [{"key": key, "value": value[key]} for key in sorted(value)],
     "join": lambda items, separator: separator.join(items),
     "length": len,
     "map": lambda items, change: [change(item) for item in items],
@@ -64,6 +71,8 @@ FUNCTIONS: dict[str, Callable[..., Any]] = {
     "split": lambda value, separator: value.split(separator),
     "startsWith": lambda value, prefix: value.lower().startswith(prefix.lower()),
     "string": shown,
+    "skip": lambda items, count: items[count:],
     "take": lambda items, count: items[:count],
+    "toObject": lambda items, key, value=lambda item: item: {key(item): value(item) for item in items},
     "union": _union,
 }

@@ -65,6 +65,7 @@ def test_every_name_fits_the_rules_of_its_type(name: str) -> None:
         item["type"] for item in evaluated(name).resources if "location" in item and item["location"] != "global"
     }
     unnamed = {"Microsoft.Resources/resourceGroups", "Microsoft.Insights/webtests", "Microsoft.Insights/workbooks"}
+    unnamed |= {"Microsoft.Insights/autoscalesettings"}
     assert tracked - unnamed <= judged
 
 

@@ -4,15 +4,16 @@ import re
 
 from scripts.bicep.files import INFRA, MODULES, File, read
 
-PRINCIPALS = ("functions", "topic", "gateway", "gatewayCertificate", "deployer", "finance")
+PRINCIPALS = ("functions", "topic", "gateway", "deployer", "finance")
 NEEDS = {
     # who: what it does → the role and where
     "functions": {
         ("Storage Blob Data Owner", "hostStorage"),  # leases, timers, package
-        ("Storage Blob Data Contributor", "storage/ledger"),
+        ("Chargeback Ledger Writer", "storage/ledger"),
+        ("Storage Blob Data Contributor", "storage/marks"),
         ("Storage Blob Data Contributor", "storage/quarantine"),
         ("Storage Blob Data Contributor", "storage/reports"),
-        ("Storage Blob Data Contributor", "storage/closed"),
+        ("Chargeback Closed Period Writer", "storage/closed"),
         ("Storage Blob Data Contributor", "storage/dead-letter"),
         ("Storage Blob Data Reader", "storage/config"),
         ("Storage Blob Data Reader", "storage/cost-exports"),
@@ -23,21 +24,31 @@ NEEDS = {
         ("Log Analytics Data Reader", "workspace"),
     },
     "topic": {("Storage Blob Data Contributor", "storage/dead-letter")},
-    "gateway": {("EventGrid Data Sender", "topic"), ("Cognitive Services OpenAI User", "models")},
-    "gatewayCertificate": {("Key Vault Secrets User", "vault")},
+    "gateway": {
+        ("EventGrid Data Sender", "topic"),
+        ("Cognitive Services OpenAI User", "models"),
+        ("Key Vault Secrets User", "certificateVault"),  # the certificate of its host name
+    },
     "deployer": {
         ("Storage Blob Data Contributor", "storage/config"),
         ("Cosmos Data Reader", "cosmos"),
         ("Key Vault Secrets Officer", "vault"),
+        ("Key Vault Certificates Officer", "certificateVault"),
     },
     "finance": {("Storage Blob Data Reader", "storage/reports"), ("Storage Blob Data Reader", "storage/closed")},
 }
 
 
-def assignments(*who: str) -> list[dict[str, str]]:
+def roles_module(*who: str) -> File:
     principals = [{"who": name, "key": f"id-{name}", "type": "ServicePrincipal"} for name in who]
-    given = {"principals": principals, "principalIds": [item["key"] for item in principals]}
-    found: list[dict[str, str]] = File(INFRA / "modules/roles.bicep", given)["assignments"]
+    group = {"id": "/subscriptions/s/resourceGroups/rg"}
+    return File(
+        INFRA / "modules/roles.bicep", {"principals": principals, "principalIds": [], "resourceGroup": lambda: group}
+    )
+
+
+def assignments(*who: str) -> list[dict[str, str]]:
+    found: list[dict[str, str]] = roles_module(*who)["assignments"]
     return found
 
 
@@ -54,7 +65,7 @@ def test_a_principal_that_does_not_exist_gets_nothing() -> None:
 
 
 def test_every_role_has_an_id_and_every_id_a_use() -> None:
-    roles = File(INFRA / "modules/roles.bicep", {"principals": [], "principalIds": []})["roles"]
+    roles = roles_module()["roles"]
 
     used = {a["role"] for a in assignments(*PRINCIPALS)}
 
