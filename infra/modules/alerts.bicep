@@ -40,6 +40,8 @@ var queries = [
   { name: 'unpriced', severity: 2, every: 'PT1H', window: 'PT1H', by: ['day'], query: loadTextContent('../queries/alerts/unpriced.kql') }
   { name: 'unsettled', severity: 2, every: 'PT1H', window: 'PT1H', by: ['day'], query: loadTextContent('../queries/alerts/unsettled.kql') }
   { name: 'variance-exceeded', severity: 1, every: 'PT6H', window: 'P1D', by: ['period'], query: loadTextContent('../queries/alerts/variance-exceeded.kql') }
+  { name: 'workspace-ingestion', severity: 1, every: 'PT15M', window: 'PT1H', by: ['Operation'], query: loadTextContent('../queries/alerts/workspace-ingestion.kql') }
+  { name: 'workspace-volume', severity: 3, every: 'PT6H', window: 'P2D', by: [], query: loadTextContent('../queries/alerts/workspace-volume.kql') }
 ]
 var metrics = [
   { name: 'dead-lettered', severity: 1, scope: topicResourceId, metric: 'DeadLetteredCount', aggregation: 'Total', threshold: 0 }

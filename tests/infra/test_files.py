@@ -14,11 +14,12 @@ from click.testing import CliRunner
 
 from scripts.bicep.files import INFRA, MODULES, ROOT, File, statements
 from scripts.bicep.tables import MARKS, rendered
+from scripts.kql.queries import SAMPLE_VALUES
+from scripts.kql.queries import tables as documented
 
 QUERIES = sorted((INFRA / "queries").rglob("*.kql"))
 WORKFLOWS = sorted((ROOT / ".github/workflows").glob("*.yml"))
 AZD = yaml.safe_load((ROOT / "azure.yaml").read_text("utf-8"))
-TABLES = {"AppTraces", "ApiManagementGatewayLogs", "ApiManagementGatewayLlmLog"}
 
 
 def logged_fields() -> dict[str, set[str]]:
@@ -68,11 +69,11 @@ def test_a_query_says_its_purpose_reads_known_tables_and_is_used(path: Path) -> 
     query = path.read_text("utf-8")
     users = (INFRA / "modules" / {"alerts": "alerts", "workbook": "workbook"}[path.parent.name]).with_suffix(".bicep")
 
-    tables = set(re.findall(r"^(?:let \w+ = )?(?:toscalar\()?(App\w+|ApiManagement\w+)", query, re.MULTILINE))
+    tables = set(re.findall(r"^(?:let \w+ = )?(?:toscalar\()?(_?[A-Z]\w+)", query, re.MULTILINE)) - SAMPLE_VALUES.keys()
 
     assert query.startswith("// Purpose: ")
     assert tables
-    assert tables <= TABLES
+    assert tables <= set(documented())
     assert f"queries/{path.parent.name}/{path.name}'" in users.read_text("utf-8")
 
 
@@ -81,7 +82,7 @@ def test_a_query_looks_for_events_and_fields_that_the_code_logs(path: Path) -> N
     query = path.read_text("utf-8")
 
     events = re.findall(r"""Message startswith '\{"event":"(\w+)",'""", query)
-    fields = re.findall(r"\bline\.(\w+)", query)
+    fields = ["".join(each) for each in re.findall(r"""\bline(?:\.(\w+)|\["(\w+)"\])""", query)]
 
     assert set(events) <= LOGGED.keys()
     assert events or not fields

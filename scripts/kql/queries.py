@@ -1,0 +1,35 @@
+"""Which log queries there are, over which tables, and what stands in them for values that a deployment fills in."""
+
+import json
+from collections.abc import Mapping
+from pathlib import Path
+
+ROOT = Path(__file__).parent.parent.parent
+FOLDERS = (ROOT / "infra/queries", ROOT / "chargeback/adapters/queries")
+
+SAMPLE_VALUES = {
+    "BUDGETS": "datatable(costCentre: string, amount: long, currency: string, threshold: long)"
+    ' ["product", 100, "USD", 80, "product", 100, "USD", 100]',
+    "CORRELATION_IDS": "'call-1', 'call-2'",
+}
+"""What Bicep or the code puts in the place of a word in capitals."""
+
+
+def queries() -> dict[str, Path]:
+    """Every query of the repository, by its path within."""
+    return {str(path.relative_to(ROOT)): path for folder in FOLDERS for path in sorted(folder.rglob("*.kql"))}
+
+
+def filled(path: Path, values: Mapping[str, str] = SAMPLE_VALUES) -> str:
+    """The query as it is sent, with sample values."""
+    query = path.read_text("utf-8")
+    body = "\n".join(line for line in query.splitlines() if not line.startswith("//"))
+    for word, value in values.items():
+        body = body.replace(word, value)
+    return body
+
+
+def tables() -> dict[str, dict[str, str]]:
+    """The documented columns of each table that a query may read, with their types."""
+    documented = json.loads((Path(__file__).parent / "tables.json").read_text("utf-8"))
+    return {name: table["columns"] for name, table in documented.items()}

@@ -1,0 +1,1 @@
+"""What comes from others, checked without a network: pinned with hashes, under a licence that we may use, no secret."""

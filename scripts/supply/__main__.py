@@ -1,0 +1,14 @@
+"""Run as `python -m scripts.supply`; names what is wrong with locks, licences and secrets; then exits 1."""
+
+import sys
+from itertools import chain
+from pathlib import Path
+
+from scripts.supply import licences, locks, secrets
+
+ROOT = Path(__file__).parent.parent.parent
+
+if __name__ == "__main__":
+    found = list(chain(locks.faults(ROOT), licences.faults(ROOT), secrets.faults(ROOT)))
+    print(*found, sep="\n", end="\n" if found else "")
+    sys.exit(1 if found else 0)
