@@ -14,7 +14,7 @@ from chargeback.domain.meters import Meter
 
 _AMOUNT = re.compile(r"\d{1,12}(\.\d{1,12})?")
 _PERCENT = re.compile(r"\d{1,3}(\.\d{1,6})?")
-_METERS = {meter.value for meter in Meter}
+_METERS = {meter.value for meter in Meter if meter is not Meter.UNKNOWN}
 
 
 class _When(Record, frozen=True):

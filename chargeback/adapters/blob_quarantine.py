@@ -1,6 +1,7 @@
 """The quarantine in block blobs: `quarantine/<day>/<hash>.ndjson`, one blob a batch of unusable events."""
 
 from collections.abc import Sequence
+from dataclasses import astuple
 
 import msgspec
 from azure.storage.blob.aio import BlobServiceClient
@@ -13,7 +14,8 @@ from chargeback.services.ports import Rejected
 class _Entry(msgspec.Struct):
     reason: str
     detail: str
-    raw: bytes  # base64 in JSON: what arrived need not be text
+    raw: bytes  # base64 in JSON: what older versions kept need not be text
+    emitter: str = ""
 
 
 _encode = msgspec.json.Encoder().encode
@@ -28,7 +30,7 @@ class BlobQuarantine:
 
     async def put(self, rejected: Sequence[Rejected], day: str) -> None:
         """Keep the events; named by content, so that a batch that is delivered again adds nothing."""
-        body = b"".join(_encode(_Entry(each.reason, each.detail, each.raw)) + b"\n" for each in rejected)
+        body = b"".join(_encode(_Entry(*astuple(each))) + b"\n" for each in rejected)
         async with translated("writing to quarantine"):
             await self._container.upload_blob(quarantine_name(rejected, day), body, overwrite=True)
 
@@ -43,7 +45,7 @@ class BlobQuarantine:
             stream = await self._container.get_blob_client(batch).download_blob()
             lines = (await stream.readall()).splitlines()
         entries = [_decode(line) for line in lines]
-        return [Rejected(entry.reason, entry.detail, entry.raw) for entry in entries]
+        return [Rejected(entry.reason, entry.detail, entry.raw, entry.emitter) for entry in entries]
 
     async def remove(self, batch: str) -> None:
         """Drop a batch."""

@@ -20,7 +20,7 @@ PER_MILLION = {
 
 _BY_TIME = {"perMinute", "perHour"}
 _DECIMAL = re.compile(r"\d{1,12}(\.\d{1,12})?")
-_METERS = {meter.value for meter in Meter}
+_METERS = {meter.value for meter in Meter if meter is not Meter.UNKNOWN}
 
 Published = Mapping[str, Mapping[str, Any] | None]
 """Field of an entry → meter → quoted decimal."""

@@ -34,7 +34,14 @@ LONG_CONTEXT_ABOVE = 272_000
 """Input tokens, of every kind, up to which the plain price holds."""
 
 _SAME_AS_DEFAULT = {"", "auto", "standard", DEFAULT_TIER}
-_INPUTS = (Meter.INPUT, Meter.CACHED_INPUT, Meter.CACHE_WRITE, Meter.INPUT_AUDIO, Meter.INPUT_IMAGE)
+_INPUTS = (
+    Meter.INPUT,
+    Meter.CACHED_INPUT,
+    Meter.CACHE_WRITE,
+    Meter.CACHE_WRITE_1H,
+    Meter.INPUT_AUDIO,
+    Meter.INPUT_IMAGE,
+)
 _SNAPSHOT = re.compile(r"(?P<model>.+)-(?P<version>\d{4}-\d{2}-\d{2}|\d{4})")
 
 
@@ -149,7 +156,7 @@ class Catalogue:
         self.hosting = hosting or {}
         self.digest = _digest(self)
         self._provisioned: dict[Meter, tuple[Dated, ...]] = {
-            meter: ((_free(meter, currency),),) for meter in Meter if meter is not Meter.REQUESTS
+            meter: ((_free(meter, currency),),) for meter in Meter if meter not in (Meter.REQUESTS, Meter.UNKNOWN)
         }
         self._banded = {(key.provider, key.model) for key in prices if key.variant == LONG_CONTEXT}
         self._candidates = lru_cache(maxsize=16_384)(self._find_candidates)

@@ -158,6 +158,8 @@ SKU_METERS = {
     Meter.CHARACTERS: "Characters",
     Meter.TRAINING: "Training Tokens",
     Meter.REQUESTS: "Requests",
+    Meter.CACHE_WRITE_1H: "Cache Write 1h Tokens",
+    Meter.UNKNOWN: "Unknown Counts",
     "provisioned": "Provisioned Throughput",
     "hosting": "Fine-Tuned Model Hosting",
     "fee": "Platform Fee",

@@ -2,15 +2,17 @@
 
 The meters of one call never overlap, so that their sum is the provider's own total: cached, cache-write,
 audio and image tokens are taken out of the input, reasoning, audio and image tokens out of the output.
-The shapes are those of the OpenAI API reference (chat, Responses, embeddings, images, audio, batch).
+Anthropic counts what it reads from its cache and writes to it beside its input_tokens; here all of it is input.
 """
 
 from enum import StrEnum
 from math import ceil
+from typing import NamedTuple
 
 import msgspec
 
 from chargeback.domain.errors import InvalidEvent
+from chargeback.domain.usage_objects import Details, OwnQuantities, Usage, unknown_outside
 
 MAX_QUANTITY = 10**12
 """Upper bound of one meter of one event; sums of 5 000 events then stay exact in a double (2**53)."""
@@ -33,61 +35,21 @@ class Meter(StrEnum):
     CHARACTERS = "characters"
     TRAINING = "training_tokens"
     REQUESTS = "requests"
+    # At the end, so that the columns of files keep their places.
+    CACHE_WRITE_1H = "cache_write_1h_tokens"
+    UNKNOWN = "unknown_counts"
 
     # Enum hashes in Python code; a meter is looked up several times an event.
     __hash__ = str.__hash__
 
 
 UNITS: dict[Meter, str] = {
-    meter: "tokens" if meter.endswith("_tokens") else "seconds" if meter is Meter.AUDIO_SECONDS else meter.value
+    meter: "tokens" if meter.endswith("_tokens") else meter.value.removeprefix("audio_").removeprefix("unknown_")
     for meter in Meter
 }
 """The unit of each meter, as the reports print it."""
 
 Quantities = dict[Meter, int]
-
-Count = int | None
-
-
-class Details(msgspec.Struct, frozen=True, gc=False):
-    """The parts of an input or output count; every field is a subset of its parent."""
-
-    cached_tokens: Count = None
-    cache_write_tokens: Count = None
-    audio_tokens: Count = None
-    image_tokens: Count = None
-    text_tokens: Count = None
-    reasoning_tokens: Count = None
-    cached_tokens_details: "Details | None" = None
-
-
-class Usage(msgspec.Struct, frozen=True, gc=False):
-    """The union of the usage objects that the operations answer with; unknown fields are ignored."""
-
-    prompt_tokens: Count = None
-    completion_tokens: Count = None
-    input_tokens: Count = None
-    output_tokens: Count = None
-    total_tokens: Count = None
-    prompt_tokens_details: Details | None = None
-    completion_tokens_details: Details | None = None
-    input_tokens_details: Details | None = None
-    output_tokens_details: Details | None = None
-    input_token_details: Details | None = None
-    output_token_details: Details | None = None
-    seconds: float | None = None
-
-
-class OwnQuantities(msgspec.Struct, frozen=True, gc=False, rename="camel"):
-    """What the gateway measured itself where the provider's answer has no usage object."""
-
-    images: Count = None
-    size: str | None = None
-    quality: str | None = None
-    audio_seconds: float | None = None
-    characters: Count = None
-    training_tokens: Count = None
-
 
 _NONE = Details()
 
@@ -104,14 +66,20 @@ def normalise(usage: Usage | None, own: OwnQuantities | None, operation: str) ->
     quantities: Quantities = {}
     if usage is not None:
         _add_tokens(quantities, usage, operation)
-        if usage.seconds is not None:
+        if usage.seconds is not None and not quantities:
             quantities[Meter.AUDIO_SECONDS] = _whole_seconds(usage.seconds)
-    if own is not None:
+    # A picture or a recording is billed by what its provider counts; the gateway's own count is for where that is none.
+    if own is not None and not (any(quantities.values()) and operation.startswith(("images.", "audio."))):
         _add_own(quantities, own)
     for quantity in quantities.values():
         if not 0 < quantity <= MAX_QUANTITY:
             return _without_zeros(quantities)
     return quantities
+
+
+def unknown_counts(usage: Usage | None) -> int:
+    """What the provider counted beside everything that we know; it has no price, so its line is unpriced."""
+    return min(unknown_outside(usage), MAX_QUANTITY) if usage is not None and usage.unknown else 0
 
 
 def is_measured(usage: Usage | None, own: OwnQuantities | None) -> bool:
@@ -122,6 +90,8 @@ def is_measured(usage: Usage | None, own: OwnQuantities | None) -> bool:
         usage.input_tokens,
         usage.output_tokens,
         usage.total_tokens,
+        usage.cache_creation_input_tokens,
+        usage.cache_read_input_tokens,
         usage.seconds,
     )
     of_own = own and (own.images, own.audio_seconds, own.characters, own.training_tokens)
@@ -138,32 +108,78 @@ def _without_zeros(quantities: Quantities) -> Quantities:
 def _add_tokens(quantities: Quantities, usage: Usage, operation: str) -> None:
     incoming = usage.prompt_tokens if usage.prompt_tokens is not None else usage.input_tokens
     outgoing = usage.completion_tokens if usage.completion_tokens is not None else usage.output_tokens
-    if incoming is None and outgoing is None:
-        if usage.total_tokens:
+    cache = _cache(usage)
+    if incoming is None and outgoing is None and cache is None:
+        if usage.total_tokens and not unknown_counts(usage):
             raise InvalidEvent("usage-contradicts-itself", "usage has total_tokens but neither input nor output")
         return
     incoming, outgoing = incoming or 0, outgoing or 0
+    of_input = usage.prompt_tokens_details or usage.input_tokens_details or usage.input_token_details
+    of_output = usage.completion_tokens_details or usage.output_tokens_details or usage.output_token_details
+    if cache is not None:
+        of_input = cache.beside(of_input)
+        if usage.prompt_tokens is None and usage.total_tokens != incoming + outgoing:
+            incoming += cache.tokens
     if usage.total_tokens is not None and usage.total_tokens != incoming + outgoing:
-        raise InvalidEvent(
-            "usage-contradicts-itself",
-            f"usage.total_tokens is {usage.total_tokens}, input + output is {incoming + outgoing}",
+        outgoing += _reasoning_beside(usage, incoming, outgoing, of_output)
+    _split_input(quantities, incoming, of_input, cache.hour if cache else 0)
+    _split_output(quantities, outgoing, of_output, pictures=operation.startswith("images."))
+
+
+class _Cache(NamedTuple):
+    """Input tokens that Anthropic reads from its cache or writes to it, which its input_tokens do not include."""
+
+    read: int
+    minutes: int
+    hour: int
+
+    @property
+    def tokens(self) -> int:
+        return self.read + self.minutes + self.hour
+
+    def beside(self, details: Details | None) -> Details:
+        """The details of the input with what they do not say themselves."""
+        read = details.cached_tokens if details else None
+        written = details.cache_write_tokens if details else None
+        return msgspec.structs.replace(
+            details or _NONE,
+            cached_tokens=self.read if read is None else read,
+            cache_write_tokens=self.minutes if written is None else written,
         )
-    _split_input(
-        quantities, incoming, usage.prompt_tokens_details or usage.input_tokens_details or usage.input_token_details
-    )
-    _split_output(
-        quantities,
-        outgoing,
-        usage.completion_tokens_details or usage.output_tokens_details or usage.output_token_details,
-        pictures=operation.startswith("images."),
+
+
+def _cache(usage: Usage) -> _Cache | None:
+    """What was cached for five minutes and for an hour; a write whose duration is not said is one of five minutes."""
+    written, parts = usage.cache_creation_input_tokens, usage.cache_creation
+    if written is None and parts is None and usage.cache_read_input_tokens is None:
+        return None
+    minutes = (parts.ephemeral_5m_input_tokens or 0) if parts else 0
+    hour = (parts.ephemeral_1h_input_tokens or 0) if parts else 0
+    read = usage.cache_read_input_tokens or 0
+    total = minutes + hour if written is None else written
+    if min(read, minutes, hour, total - minutes - hour) < 0:
+        raise _contradiction("cached", total)
+    return _Cache(read, total - hour, hour)
+
+
+def _reasoning_beside(usage: Usage, incoming: int, outgoing: int, details: Details | None) -> int:
+    """Some models report reasoning beside the completion, and only their total tells; else the counts must agree."""
+    reasoning = (details.reasoning_tokens or 0) if details else 0
+    if reasoning > 0 and usage.total_tokens == incoming + outgoing + reasoning:
+        return reasoning
+    if unknown_counts(usage):
+        return 0
+    raise InvalidEvent(
+        "usage-contradicts-itself",
+        f"usage.total_tokens is {usage.total_tokens}, input + output is {incoming + outgoing}",
     )
 
 
-def _split_input(quantities: Quantities, total: int, details: Details | None) -> None:
+def _split_input(quantities: Quantities, total: int, details: Details | None, written_for_an_hour: int) -> None:
     if details is None:
         quantities[_INPUT] = total
         return
-    beside_cached = details.audio_tokens or details.image_tokens or details.cache_write_tokens
+    beside_cached = details.audio_tokens or details.image_tokens or details.cache_write_tokens or written_for_an_hour
     if not (beside_cached or details.cached_tokens_details):
         _take_out_one(quantities, "input", total, _INPUT, _CACHED, details.cached_tokens or 0)
         return
@@ -183,6 +199,7 @@ def _split_input(quantities: Quantities, total: int, details: Details | None) ->
         (
             (_CACHED, details.cached_tokens),
             (_WRITTEN, details.cache_write_tokens),
+            (Meter.CACHE_WRITE_1H, written_for_an_hour),
             (_INPUT_AUDIO, audio),
             (_INPUT_IMAGE, image),
         ),

@@ -15,7 +15,7 @@ FACTOR = 1_000
 _INPUT_OVER_OUTPUT = 10
 """Input never costs this many times the output of the same model."""
 
-_TEXT = (Meter.INPUT, Meter.CACHED_INPUT, Meter.CACHE_WRITE, Meter.OUTPUT, Meter.REASONING)
+_TEXT = (Meter.INPUT, Meter.CACHED_INPUT, Meter.CACHE_WRITE, Meter.CACHE_WRITE_1H, Meter.OUTPUT, Meter.REASONING)
 
 Listed = Mapping[PriceKey, Dated]
 Doubt = tuple[Price, str]

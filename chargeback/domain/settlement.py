@@ -1,6 +1,5 @@
 """How a call accounted for without its tokens, or not at all, becomes whole from the gateway's own log."""
 
-import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -8,9 +7,14 @@ from math import ceil
 from typing import Any
 
 import msgspec
+from msgspec.structs import replace
 
-from chargeback.domain.events import call_identity
+from chargeback.domain.admission import completed
+from chargeback.domain.event_documents import EventDocument, encode_document, read_document
+from chargeback.domain.event_times import moment_of
+from chargeback.domain.events import FROM_LOG_ALONE, call_identity
 from chargeback.domain.operations import described, names_stored_object
+from chargeback.domain.usage_objects import Usage
 
 SAMPLE = 10
 """An estimate is the mean of at least so many streamed calls of the same deployment."""
@@ -106,36 +110,37 @@ class PendingCall:
 
     id: str
     time: datetime
-    document: Mapping[str, Any]
+    document: EventDocument
 
     @classmethod
     def from_event(cls, raw: bytes) -> "PendingCall":
-        """Read an event that was accepted before."""
-        document = msgspec.json.decode(raw)
-        time = re.sub(r"(:\d\d):60", r"\1:59", document["time"].upper())  # what the door takes for a time
-        return cls(document["id"], datetime.fromisoformat(time).astimezone(UTC), document)
+        """Read an event that was accepted before. Raises `InvalidEvent`."""
+        document = read_document(raw)
+        return cls(document.id, moment_of(document.time), document)
 
     @property
     def call(self) -> str:
         """The identity of the call for the log: which gateway knows it by which id."""
-        return call_identity(str(self.document["source"]), self.id)
+        return call_identity(self.document.source, self.id)
 
     @property
     def deployment(self) -> str:
         """The deployment that was asked for."""
-        return str(self.document["data"].get("deployment", ""))
+        return self.document.data.deployment or ""
 
     @property
     def can_be_estimated(self) -> bool:
         """Whether other calls say something about it: an answered stream, but no job that ends some day."""
-        data = self.document["data"]
-        return bool(data.get("stream")) and "responseId" not in data and (data.get("statusCode") or 200) < 400
+        data = self.document.data
+        answered = data.status_code is None or data.status_code < 400
+        return bool(data.stream) and data.response_id is None and answered
 
 
 def settled(call: PendingCall, count: TokenCount) -> bytes:
     """The event that completes a pending call with the counts of the log."""
-    data = {"model": count.model} if count.model else {}
-    return _completed(call, {**data, **call.document["data"], "usage": count.usage(), "usageSource": "gateway-log"})
+    data = call.document.data
+    named = replace(call.document, data=replace(data, model=data.model or count.model or None))
+    return encode_document(completed(named, _usage(count), "gateway-log"))
 
 
 def estimated(call: PendingCall, counts: Sequence[TokenCount]) -> bytes | None:
@@ -149,10 +154,17 @@ def estimated(call: PendingCall, counts: Sequence[TokenCount]) -> bytes | None:
         return None
     prompt = ceil(sum(count.usage()["prompt_tokens"] for count in like) / len(like))
     completion = ceil(sum(count.usage()["completion_tokens"] for count in like) / len(like))
-    usage = {"prompt_tokens": prompt, "completion_tokens": completion, "total_tokens": prompt + completion}
+    usage = Usage(prompt_tokens=prompt, completion_tokens=completion, total_tokens=prompt + completion)
     basis = f"mean of {len(like)} streamed calls of {call.deployment}"
-    return _completed(
-        call, {**call.document["data"], "usage": usage, "usageSource": "estimated", "estimateBasis": basis}
+    return encode_document(completed(call.document, usage, "estimated", basis))
+
+
+def _usage(count: TokenCount) -> Usage:
+    used = count.usage()
+    return Usage(
+        prompt_tokens=used["prompt_tokens"],
+        completion_tokens=used["completion_tokens"],
+        total_tokens=used["total_tokens"],
     )
 
 
@@ -173,7 +185,7 @@ def recovered(call: LoggedCall, count: TokenCount) -> bytes:
         "productId": call.product_id,
         "apimUserId": call.user_id,
         "usage": count.usage(),
-        "usageSource": "gateway-log",
+        "usageSource": FROM_LOG_ALONE,
     }
     return _event(
         call.source,
@@ -191,10 +203,6 @@ def gateway_source(service: str, region: str) -> str:
 def gateway_region(region: str) -> str:
     """A region as events name it, from the name that Azure displays."""
     return region.replace(" ", "").lower()
-
-
-def _completed(call: PendingCall, data: Mapping[str, Any]) -> bytes:
-    return msgspec.json.encode({**call.document, "id": f"{call.id}/settled", "type": _SETTLED, "data": data})
 
 
 def _event(source: str, call: str, time: datetime, data: Mapping[str, Any]) -> bytes:

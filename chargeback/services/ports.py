@@ -105,10 +105,13 @@ class Counter(Protocol):
         """Drop all that is counted of the day; the next posting counts it anew from the ledger."""
 
     async def pending(self, day: str) -> list[bytes]:
-        """The raw events of calls whose tokens are not known yet."""
+        """The events of calls whose tokens are not known yet."""
 
     async def known(self, day: str, calls: Sequence[str]) -> Sequence[bool] | None:
-        """Whether each of these calls is accounted for on the day; None where nothing of the day is counted."""
+        """Whether each of these calls is accounted for on the day; None where nothing of the day is counted.
+
+        What an emitter beside the gateway says of a call does not account for it.
+        """
 
     async def spend(self, day: str) -> dict[str, int]:
         """Budget scope → picodollars spent on the day, for decisions within seconds."""
@@ -199,11 +202,19 @@ class Control(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class Rejected:
-    """An event that could not be used, and why."""
+    """An event that could not be used, and why.
+
+    Attributes:
+        reason: a short stable word.
+        detail: what is wrong and where; never a value of the event.
+        raw: what is kept of the event; see `domain.withheld`.
+        emitter: who sent it; empty where an older version did not keep that.
+    """
 
     reason: str
     detail: str
     raw: bytes
+    emitter: str = ""
 
 
 class Quarantine(Protocol):

@@ -55,7 +55,14 @@ def test_every_meter_has_words_and_the_shared_ones_their_nature() -> None:
 
 
 def test_units_are_written_as_focus_does() -> None:
-    assert {consumed_unit(unit) for unit in UNITS.values()} == {"Tokens", "Images", "Seconds", "Characters", "Requests"}
+    assert {consumed_unit(unit) for unit in UNITS.values()} == {
+        "Tokens",
+        "Images",
+        "Seconds",
+        "Characters",
+        "Requests",
+        "Counts",
+    }
     assert pricing_unit("1000000 tokens", "tokens") == PricingUnit("1000000 Tokens", Decimal("0.000001"))
     assert pricing_unit("1 share", "share") == PricingUnit("Shares", Decimal(1))
     assert pricing_unit("", "requests") == PricingUnit("Requests", Decimal(1))

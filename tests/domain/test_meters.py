@@ -8,7 +8,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from chargeback.domain.errors import InvalidEvent
-from chargeback.domain.meters import MAX_QUANTITY, UNITS, Meter, OwnQuantities, Quantities, Usage, normalise
+from chargeback.domain.meters import MAX_QUANTITY, UNITS, Meter, Quantities, normalise
+from chargeback.domain.usage_objects import OwnQuantities, Usage
 
 CHAT = "chat.completions"
 
@@ -319,4 +320,4 @@ def test_a_count_that_is_no_integer_is_refused(count: Any) -> None:
 
 
 def test_every_meter_has_a_unit() -> None:
-    assert {UNITS[meter] for meter in Meter} == {"tokens", "images", "seconds", "characters", "requests"}
+    assert {UNITS[meter] for meter in Meter} == {"tokens", "images", "seconds", "characters", "requests", "counts"}

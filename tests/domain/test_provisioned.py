@@ -67,7 +67,7 @@ def used(record: UsageRecord, account: str = "oai-eastus2") -> DirectUsage:
 
 @pytest.mark.parametrize("kind", sorted(PROVISIONED))
 @pytest.mark.parametrize("priced", [False, True])
-@pytest.mark.parametrize("meter", [meter for meter in Meter if meter is not Meter.REQUESTS])
+@pytest.mark.parametrize("meter", [each for each in Meter if each not in (Meter.REQUESTS, Meter.UNKNOWN)])
 def test_a_call_of_a_provisioned_deployment_costs_nothing_and_is_never_unpriced(
     kind: DeploymentType, meter: Meter, *, priced: bool
 ) -> None:

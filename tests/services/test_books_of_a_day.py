@@ -193,7 +193,9 @@ def test_a_replay_takes_what_is_usable_now_and_keeps_the_rest(day: House) -> Non
     assert (first.accepted, first.quarantined) == (1, 1)
     assert (second.accepted, second.quarantined) == (0, 1)
     (batch,) = asyncio.run(day.quarantine.batches())
-    assert [rejected.raw for rejected in asyncio.run(day.quarantine.get(batch))] == [b"never usable"]
+    (kept,) = asyncio.run(day.quarantine.get(batch))
+    assert (kept.reason, kept.emitter) == ("not-json", "chargeback")
+    assert kept.raw.startswith(b'{"withheld":{"bytes":12,"sha256":')
 
 
 def test_budgets_keep_counting_while_the_store_of_catalogues_is_away(day: House) -> None:

@@ -210,7 +210,7 @@ def test_a_call_that_lost_its_event_is_recovered_with_its_subscription(books: Bo
     assert (event["data"]["subscriptionId"], event["data"]["operation"], event["data"]["usageSource"]) == (
         "search",
         "chat.completions",
-        "gateway-log",
+        "gateway-log-alone",
     )
     assert books.counted()["gpt-4o", "settled"] == {Meter.INPUT: 10, Meter.OUTPUT: 5, Meter.REQUESTS: 1}
     assert books.settle().recovered == 0

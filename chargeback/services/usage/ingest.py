@@ -4,15 +4,19 @@ import asyncio
 import logging
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta
 
+from chargeback.domain.admission import admit
 from chargeback.domain.catalogue import Catalogue
+from chargeback.domain.emitters import OURSELVES, Emitter
 from chargeback.domain.errors import InvalidConfig, InvalidEvent, StoreUnavailable
-from chargeback.domain.events import AcceptedTimes, UsageEvent, id_in, read_event
+from chargeback.domain.event_times import AcceptedTimes
+from chargeback.domain.events import UsageEvent, id_in
 from chargeback.domain.in_force import InForce
 from chargeback.domain.lines import Line
 from chargeback.domain.meters import Meter
 from chargeback.domain.rating import picodollars_per_unit
+from chargeback.domain.withheld import withheld
 from chargeback.log_line import log_line
 from chargeback.services.ports import Catalogues, Counter, Ledger, Quarantine, Rejected, Weighted
 
@@ -129,13 +133,22 @@ class Ingest:
         self._weights = weights
         self._limits = limits or TimeLimits()
 
-    async def ingest(self, raw_events: Sequence[bytes], now: datetime, *, arrived: str | None = None) -> Ingested:
-        """Make the events durable and count them; `arrived` is the day they came first, if that is not today.
+    async def ingest(
+        self,
+        raw_events: Sequence[bytes],
+        now: datetime,
+        *,
+        emitter: Emitter = OURSELVES,
+        arrived: str | None = None,
+    ) -> Ingested:
+        """Make the events of an emitter durable and count them.
+
+        `arrived` is the day they came first, if that is not today.
 
         When this returns, every usable event is in the ledger and counted, and every other one is in quarantine.
         It raises `StoreUnavailable` otherwise, and taking the same events again is then safe and right.
         """
-        days, rejected = self._read(raw_events, now)
+        days, rejected = self._read(raw_events, self._times(emitter, now, arrived), emitter)
         if rejected:
             await self._quarantine.put(rejected, arrived or now.date().isoformat())
         flags = await asyncio.gather(*(self._take(day, events, now) for day, events in days.items()))
@@ -150,15 +163,24 @@ class Ingest:
         _log(ingested)
         return ingested
 
-    def _read(self, raw_events: Sequence[bytes], now: datetime) -> tuple[dict[str, list[UsageEvent]], list[Rejected]]:
+    def _times(self, emitter: Emitter, now: datetime, arrived: str | None) -> AcceptedTimes:
+        """What is accepted: within the limits now, and within the emitter's own when the event came first."""
         times = AcceptedTimes.around(now, max_age=self._limits.max_age, clock_skew=self._limits.clock_skew)
+        if emitter.max_age is None:
+            return times
+        came = date.fromisoformat(arrived) if arrived else now.date()
+        return times._replace(earliest=max(times.earliest, (came - emitter.max_age).isoformat()))
+
+    def _read(
+        self, raw_events: Sequence[bytes], times: AcceptedTimes, emitter: Emitter
+    ) -> tuple[dict[str, list[UsageEvent]], list[Rejected]]:
         days: dict[str, list[UsageEvent]] = {}
         rejected: list[Rejected] = []
         for raw in raw_events:
             try:
-                event = read_event(raw, times)
+                event = admit(raw, times, emitter)
             except InvalidEvent as error:
-                rejected.append(Rejected(error.reason, error.detail, raw))
+                rejected.append(Rejected(error.reason, error.detail, withheld(raw), emitter.id))
             else:
                 days.setdefault(event.day, []).append(event)
         return days, rejected

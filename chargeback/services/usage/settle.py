@@ -12,8 +12,10 @@ from datetime import UTC, datetime, timedelta
 from hashlib import blake2b
 from typing import Protocol, TypeVar
 
+from chargeback.domain.admission import admit
+from chargeback.domain.emitters import OURSELVES
 from chargeback.domain.errors import ChargebackError, SomeFailed
-from chargeback.domain.events import EVER, read_event
+from chargeback.domain.events import EVER, Phase
 from chargeback.domain.settlement import LoggedCall, PendingCall, TokenCount, estimated, recovered, settled
 from chargeback.services.bulkheads import reason_of
 from chargeback.services.ports import Control, Counter, GatewayLog, Ledger
@@ -209,7 +211,7 @@ class Settler:
         wanted = set(calls)
         found: set[str] = set()
         async for block in self._ledger.blocks(day):
-            found |= {event.call for event in read_block(block)[0]} & wanted
+            found |= {event.call for event in read_block(block)[0] if event.phase > Phase.BESIDE} & wanted
         return [call in found for call in calls]
 
     def _is_complete(self, count: TokenCount | None, now: datetime) -> bool:
@@ -223,7 +225,7 @@ def _events(run: _Run, calls: Iterable[AnyCall], make: Callable[[AnyCall], bytes
             event = make(call)
             if event is None:
                 continue
-            read_event(event, EVER)
+            admit(event, EVER, OURSELVES)
         except Exception as error:  # noqa: BLE001 whatever is wrong with one call
             run.leave_out(f"{call.time:%Y-%m-%d}", f"call {call.call}", error)
         else:

@@ -1,0 +1,166 @@
+"""What a provider or the gateway may say about a call's size: the known counters, and integers that we do not know.
+
+The shapes are those of the OpenAI API reference (chat, Responses, embeddings, images, audio, batch) and of Anthropic's
+Messages API. Nothing but numbers is kept of a usage object, so that it cannot carry any content.
+"""
+
+import re
+from collections.abc import Iterator, Mapping
+from typing import Any, Literal
+
+import msgspec
+
+Count = int | None
+
+MAX_UNKNOWN = 32
+"""Unknown counters kept of one usage object; what comes beyond is summed under `other`."""
+
+OTHER = "other"
+"""The name of unknown counters whose own name could be a text."""
+
+_NAME = re.compile(r"[a-z][a-z0-9_]{0,47}", re.A)
+_DEPTH = 4
+
+
+class Details(msgspec.Struct, frozen=True, gc=False, omit_defaults=True, forbid_unknown_fields=True):
+    """The parts of an input or output count; every field is a subset of its parent."""
+
+    cached_tokens: Count = None
+    cache_write_tokens: Count = None
+    audio_tokens: Count = None
+    image_tokens: Count = None
+    text_tokens: Count = None
+    reasoning_tokens: Count = None
+    accepted_prediction_tokens: Count = None
+    rejected_prediction_tokens: Count = None
+    cached_tokens_details: "Details | None" = None
+
+
+class CacheCreation(msgspec.Struct, frozen=True, gc=False, omit_defaults=True, forbid_unknown_fields=True):
+    """Anthropic: the tokens written to the cache, by how long they stay there."""
+
+    ephemeral_5m_input_tokens: Count = None
+    ephemeral_1h_input_tokens: Count = None
+
+
+class Usage(msgspec.Struct, frozen=True, gc=False, omit_defaults=True, forbid_unknown_fields=True):
+    """The union of the usage objects that the operations answer with.
+
+    Attributes:
+        unknown: non-zero integers that no field is for, by their path; see `tidied`.
+    """
+
+    prompt_tokens: Count = None
+    completion_tokens: Count = None
+    input_tokens: Count = None
+    output_tokens: Count = None
+    total_tokens: Count = None
+    prompt_tokens_details: Details | None = None
+    completion_tokens_details: Details | None = None
+    input_tokens_details: Details | None = None
+    output_tokens_details: Details | None = None
+    input_token_details: Details | None = None
+    output_token_details: Details | None = None
+    cache_creation_input_tokens: Count = None
+    cache_read_input_tokens: Count = None
+    cache_creation: CacheCreation | None = None
+    seconds: float | None = None
+    type: Literal["tokens", "duration"] | None = None
+    unknown: dict[str, int] | None = None
+
+
+class OwnQuantities(msgspec.Struct, frozen=True, gc=False, rename="camel", omit_defaults=True):
+    """What the gateway measured itself where the provider's answer has no usage object."""
+
+    images: Count = None
+    size: str | None = None
+    quality: str | None = None
+    audio_seconds: float | None = None
+    characters: Count = None
+    training_tokens: Count = None
+
+
+def unknown_outside(usage: Usage) -> int:
+    """The sum of the unknown counters that are no part of a known one: nobody knows what they cost.
+
+    What stands among the details of a count is part of that count, which is priced as a whole.
+    """
+    unknown = usage.unknown or {}
+    return sum(count for path, count in unknown.items() if path.partition(".")[0] not in _DETAILS)
+
+
+def tidied(usage: Mapping[str, Any]) -> dict[str, Any]:
+    """A usage object with known fields as they are, and its unknown integers under `unknown` by their path.
+
+    What was unknown when the object was stored and is known by now comes back to its place.
+    """
+    stored = usage.get("unknown")
+    usage = {name: value for name, value in usage.items() if name != "unknown" or not isinstance(value, dict)}
+    unknown: dict[str, int] = {}
+    found = _known_part(usage, Usage, "", unknown)
+    for path, count in _integers(stored if isinstance(stored, dict) else {}):
+        _restore(found, path, count, unknown)
+    for name in _ONCE_UNREAD:
+        if not isinstance(found.get(name), int | dict | None):
+            del found[name]
+    if found.get("type") not in ("tokens", "duration"):
+        found.pop("type", None)
+    return {**found, "unknown": unknown} if unknown else found
+
+
+def _known_part(value: Mapping[str, Any], shape: type[msgspec.Struct], path: str, unknown: dict[str, int]) -> Any:
+    found: dict[str, Any] = {}
+    for name, item in value.items():
+        if name in shape.__struct_fields__:
+            inner = _SHAPES.get(name)
+            found[name] = (
+                _known_part(item, inner, f"{path}{name}.", unknown) if inner and isinstance(item, dict) else item
+            )
+        else:
+            for below, count in _integers({name: item}):
+                _note(unknown, f"{path}{below}", count)
+    return found
+
+
+def _integers(value: Mapping[str, Any], depth: int = 1) -> Iterator[tuple[str, int]]:
+    """The non-zero integers below a value by their path; texts, fractions and lists are left out."""
+    for name, item in value.items():
+        if isinstance(item, int) and not isinstance(item, bool) and item:
+            yield name, item
+        elif isinstance(item, dict) and depth < _DEPTH:
+            yield from ((f"{name}.{below}", count) for below, count in _integers(item, depth + 1))
+
+
+def _note(unknown: dict[str, int], path: str, count: int) -> None:
+    if len(unknown) >= MAX_UNKNOWN or not all(_NAME.fullmatch(name) for name in path.split(".")):
+        # Its place decides whether it is part of a known count, so that much is kept.
+        first = path.partition(".")[0]
+        path = f"{first}.{OTHER}" if first in _DETAILS else OTHER
+    unknown[path] = unknown.get(path, 0) + count
+
+
+def _restore(found: dict[str, Any], path: str, count: int, unknown: dict[str, int]) -> None:
+    """Put a stored unknown counter to its place if that is known by now, else back to the unknown ones."""
+    shape: type[msgspec.Struct] = Usage
+    target = found
+    *outer, last = path.split(".")
+    for name in outer:
+        inner = _SHAPES.get(name) if name in shape.__struct_fields__ else None
+        if inner is None:
+            _note(unknown, path, count)
+            return
+        shape, target = inner, target.setdefault(name, {})
+    if isinstance(target, dict) and last in shape.__struct_fields__ and last not in target and last != "unknown":
+        target[last] = count
+    else:
+        _note(unknown, path, count)
+
+
+_ONCE_UNREAD = ("cache_creation_input_tokens", "cache_read_input_tokens", "cache_creation")
+"""Older versions did not look at these: whatever the ledger has there must not make its event unreadable."""
+
+_DETAILS = frozenset(name for name in Usage.__struct_fields__ if name.endswith("_details"))
+_SHAPES: dict[str, type[msgspec.Struct]] = {
+    **dict.fromkeys((*_DETAILS, "cached_tokens_details"), Details),
+    "cache_creation": CacheCreation,
+}
