@@ -3,6 +3,7 @@
 Files are RFC 4180 with CRLF line ends, UTF-8 without a byte order mark, decimal points and no exponents.
 """
 
+import re
 from datetime import datetime
 from typing import Any
 
@@ -89,13 +90,40 @@ SUMMARY_COLUMNS = (
     "corrections",
 )
 
-_FORMULA_STARTS = ("=", "+", "-", "@", "\t", "\r", "\n")
+_BLANKS = r" \x0b\x0c\x{a0}\x{1680}\x{2000}-\x{200f}\x{2028}\x{2029}\x{202f}\x{205f}\x{2060}\x{3000}\x{feff}"
+_SIGNS = r"\-=+@\x{ff0d}\x{ff1d}\x{ff0b}\x{ff20}"
+FORMULA = rf"(^|[;|\t\r\n])('*[{_BLANKS}]*[{_SIGNS}])"
+"""Where a spreadsheet may see a formula: where a cell begins, also in a language whose lists are divided by `;` or `|`
+or where tabs divide cells; after blanks, also those without a width; and in the full-width forms of its signs.
+
+Apostrophes in front belong to it, so that one more can be taken away again. In the syntax of DuckDB, with two groups.
+"""
+
+LEADING = r"^()('*[\t\r\n])"
+"""Some programs drop these where a cell begins, and look at what follows. Guarded after the formulas."""
+
+GUARD = r"\1'\2"
+"""What stands there instead."""
+
+_FORMULA = re.compile(re.sub(r"\\x\{(\w+)\}", lambda found: chr(int(found[1], 16)), FORMULA))
+_LEADING = re.compile(LEADING)
+
+
+def guarded(text: str) -> str:
+    """A text that no spreadsheet takes for a formula: an apostrophe stands before what would be one."""
+    return _LEADING.sub(GUARD, _FORMULA.sub(GUARD, text))
+
+
+def unguarded(text: str) -> str:
+    """The inverse of `guarded`."""
+    for pattern in (_LEADING, _FORMULA):
+        text = re.sub(pattern.pattern.replace("('*", "'('*"), r"\1\2", text)
+    return text
 
 
 def cell(text: str) -> str:
-    """A text cell: a leading apostrophe keeps a spreadsheet from taking it as a formula; quoted where RFC 4180 asks."""
-    if text.startswith(_FORMULA_STARTS):
-        text = "'" + text
+    """A text cell: guarded against formulas, and quoted where RFC 4180 asks."""
+    text = guarded(text)
     if "," in text or '"' in text or "\n" in text or "\r" in text:
         return '"' + text.replace('"', '""') + '"'
     return text

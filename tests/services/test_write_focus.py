@@ -239,3 +239,15 @@ def test_prices_of_a_part_of_a_millionth_stay_exact(tmp_path: Path) -> None:
 
     assert (told["ListCost"], told["BilledCost"]) == ("0.000000581", "0.000001")
     assert told["PricingQuantity"] == "0.000007"
+
+
+def test_tags_hold_no_separator_after_which_a_spreadsheet_sees_a_formula(tmp_path: Path) -> None:
+    text = 'x;=1+1|=2\\;"'
+
+    files = written(write_focus, settled(tmp_path, [row(model=text, app_id=text)]))
+
+    content = files["focus-2026-03.csv"].decode()
+    assert ";=" not in content
+    assert "|=" not in content
+    (told,) = csv_rows(files["focus-2026-03.csv"])
+    assert text in json.loads(told["Tags"]).values()

@@ -13,6 +13,7 @@ from chargeback.adapters.memory import MemoryReports
 from chargeback.domain.allocation import UNALLOCATED
 from chargeback.domain.budgets import Budget
 from chargeback.domain.errors import StoreUnavailable
+from chargeback.domain.report import guarded
 from chargeback.domain.statement import COLUMNS
 from chargeback.services.publishing.files import CSV, Files, whole
 from chargeback.services.statements import list_charges, write_statements
@@ -219,12 +220,9 @@ async def test_text_from_outside_stays_text(
 
     _, files = await written(of)
 
-    def plain(text: str) -> str:
-        return f"'{text}" if text.startswith(FORMULAS) else text
-
     rows = csv_rows(files, "product/search")
     assert sorted((each["user"], each["company"], each["model"]) for each in rows) == sorted(
-        tuple(map(plain, each)) for each in found
+        tuple(map(guarded, each)) for each in found
     )
     assert not any(each[name].startswith(FORMULAS) for each in rows for name in each)
 

@@ -33,9 +33,11 @@ CREATE TEMP MACRO focus_number(number) AS
 CREATE TEMP MACRO focus_quoted(words) AS '"' || replace(words, '"', '""') || '"';
 CREATE TEMP MACRO focus_cell(words) AS
     CASE WHEN regexp_matches(words, '[,"\r\n]') THEN focus_quoted(words) ELSE words END;
--- A leading apostrophe keeps a spreadsheet from taking a text as a formula.
+-- An apostrophe keeps a spreadsheet from taking a text, or a part of it, as a formula.
 CREATE TEMP MACRO focus_tamed(words) AS
-    CASE WHEN regexp_matches(words, '^[-=+@\t\r\n]') THEN '''' || words ELSE words END;
+    regexp_replace(regexp_replace(words, {formula}, {guard}, 'g'), {leading}, {guard});
+-- Nor what follows a separator within JSON; a reader of JSON finds the same text.
+CREATE TEMP MACRO focus_json(words) AS replace(replace(words, ';', '\u003b'), '|', '\u007c');
 
 -- name: sizes
 SELECT charge_date, cost_centre, count(*)

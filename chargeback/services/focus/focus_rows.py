@@ -27,6 +27,7 @@ from chargeback.domain.focus import (
     sku_meter,
 )
 from chargeback.domain.periods import days_of
+from chargeback.domain.report import FORMULA, GUARD, LEADING
 from chargeback.services.focus.check_focus import check_focus, check_parts, check_total, parts
 from chargeback.services.publishing.settled import Settled
 
@@ -186,6 +187,9 @@ def _statements(settled: Settled) -> dict[str, str]:
         "{columns}": ", ".join(COLUMNS),
         "{account}": _literal(ACCOUNT[0]),
         "{account_name}": _literal(ACCOUNT[1]),
+        "{formula}": _literal(FORMULA),
+        "{leading}": _literal(LEADING),
+        "{guard}": _literal(GUARD),
         "{currency}": _literal(settled.currency),
         "{starts}": f"TIMESTAMP '{_naive(settled.start)}'",
         "{ends}": f"TIMESTAMP '{_naive(settled.end)}'",

@@ -17,7 +17,7 @@ _LINES = 4_000
 _CELLS = {
     Kind.TEXT: "{column}",
     Kind.FREE_TEXT: "focus_cell(focus_tamed({column}))",
-    Kind.JSON: "focus_quoted({column})",
+    Kind.JSON: "focus_quoted(focus_json({column}))",
     Kind.NUMBER: "focus_number({column})",
     Kind.COUNT: "{column}::VARCHAR",
     Kind.TIME: "strftime({column}, '%Y-%m-%dT%H:%M:%SZ')",

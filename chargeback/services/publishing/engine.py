@@ -13,6 +13,7 @@ from typing import Any
 import duckdb
 
 from chargeback.domain.money import to_text
+from chargeback.domain.report import FORMULA, GUARD, LEADING
 
 Row = tuple[Any, ...]
 
@@ -38,6 +39,9 @@ class Engine:
         self._statements = _statements()
         self._words = {
             "decimals": str(decimals),
+            "formula": quoted(FORMULA),
+            "leading": quoted(LEADING),
+            "guard": quoted(GUARD),
             "unit": f"CAST('{to_text(Decimal(1).scaleb(-decimals))}' AS DECIMAL(38, {decimals}))",
         }
 

@@ -1,7 +1,7 @@
 -- The rows of the period: charges in the order in which they are printed, and the views that show them in full.
 
 -- name: macros
-CREATE MACRO guarded(t) AS regexp_replace(t, '^([=+@\t\r\n-])', '''\1');
+CREATE MACRO guarded(t) AS regexp_replace(regexp_replace(t, {formula}, {guard}, 'g'), {leading}, {guard});
 CREATE MACRO cell(t) AS if(
     regexp_matches(t, '[,"\r\n]'), concat('"', replace(guarded(t), '"', '""'), '"'), guarded(t)
 );

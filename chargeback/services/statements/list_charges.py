@@ -17,7 +17,7 @@ from chargeback.domain.statement import COLUMNS, Rows, cut
 _STAGED_ROWS = 600_000
 _SORTED_ROWS = 20_000
 _FETCHED_ROWS = 4_000
-_CARE = r'[,"\r\n]|(^|\x1f)[=+\-@\t]'
+_CARE = r'[,"\r\n\t;|]|(^|\x1f)[^0-9A-Za-z\x1f]'
 """Where a text of several, divided by a separator, may need quotes or an apostrophe."""
 
 _TEXTS = [index for index, column in enumerate(COLUMNS) if TYPES.get(column) == TEXT]
