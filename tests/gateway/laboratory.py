@@ -21,7 +21,7 @@ from scripts.local.listening import listening
 from scripts.local.openai_backends.faults import Faults
 from scripts.local.openai_backends.serve import serve as serve_accounts
 from tests.company import CONFIG
-from tests.gateway.stand_ins import TENANT, echo, identity
+from tests.gateway.stand_ins import TENANT, echo, faulty, identity
 
 ROOT = Path(__file__).parents[2]
 ECHO = '<set-backend-service base-url="https://echo.test/openai" />'
@@ -133,7 +133,13 @@ class Laboratory:
         self.accounts = await self.stack.enter_async_context(serve_accounts(CONFIG))
         self.identity = await self.stack.enter_async_context(listening(identity()))
         self.echo = await self.stack.enter_async_context(listening(echo(self.seen)))
+        self.faulty = await self.stack.enter_async_context(listening(faulty()))
         self.session = await self.stack.enter_async_context(aiohttp.ClientSession())
+
+    def _faulty(self) -> dict[str, str]:
+        """Two names for the server that is slow or breaks off, and one where nothing listens."""
+        origin = f"http://127.0.0.1:{self.faulty}"
+        return {"one.test": origin, "two.test": origin, "nowhere.test": "http://127.0.0.1:9"}
 
     def _values(self) -> dict[str, str]:
         return load_config(CONFIG, ROOT, "swedencentral").named_values
@@ -143,7 +149,7 @@ class Laboratory:
         if declared not in self.gateways:
             origin = f"http://127.0.0.1:{self.identity}"
             options = {
-                "hosts": {**self.accounts.origins, "echo.test": f"http://127.0.0.1:{self.echo}"},
+                "hosts": {**self.accounts.origins, "echo.test": f"http://127.0.0.1:{self.echo}", **self._faulty()},
                 "identity_endpoint": f"{origin}/msi/token",
                 "openid_configuration": f"{origin}/{{tenant}}/configuration",
                 "values": {"tenant_id": TENANT},

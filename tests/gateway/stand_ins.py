@@ -1,5 +1,7 @@
 """What stands around the gateway in its tests: an identity that is an OIDC issuer, and a server that echoes."""
 
+import asyncio
+import contextlib
 import json
 import time
 from typing import Any
@@ -45,6 +47,30 @@ def identity() -> web.Application:
     return app
 
 
+def faulty() -> web.Application:
+    """A server that is slow or breaks off as its query says: head (seconds to the headers), pieces (of the body),
+    pause (seconds before each), size (of each), cut (break off at the end), wait (Retry-After), status."""
+
+    async def answer(request: web.Request) -> web.StreamResponse:
+        await request.read()
+        asked = request.query
+        await asyncio.sleep(float(asked.get("head", 0)))
+        headers = {"Retry-After": asked["wait"]} if "wait" in asked else {}
+        out = web.StreamResponse(status=int(asked.get("status", 200)), headers=headers)
+        await out.prepare(request)
+        with contextlib.suppress(ConnectionError):
+            for _ in range(int(asked.get("pieces", 1))):
+                await asyncio.sleep(float(asked.get("pause", 0)))
+                await out.write(b"x" * int(asked.get("size", 1)))
+        if "cut" in asked and request.transport:
+            request.transport.abort()
+        return out
+
+    app = web.Application(client_max_size=1 << 28)
+    app.router.add_route("*", "/{path:.*}", answer)
+    return app
+
+
 def echo(seen: list[dict[str, Any]]) -> web.Application:
     """A server that keeps every request and answers with what it got."""
 
@@ -58,6 +84,6 @@ def echo(seen: list[dict[str, Any]]) -> web.Application:
         seen.append(entry)
         return web.json_response(entry, status=int(request.query.get("status", "200")))
 
-    app = web.Application()
+    app = web.Application(client_max_size=1 << 28)
     app.router.add_route("*", "/{path:.*}", answer)
     return app
