@@ -69,6 +69,13 @@ def document(
     return declared
 
 
+def document_of(xml: str, **options: Any) -> Document:
+    """Declare a document that is given whole."""
+    declared = Document(xml, {}, options)
+    _DOCUMENTS.append(declared)
+    return declared
+
+
 def reports(*expressions: str) -> str:
     """A return-response whose body is a JSON list of the values of string expressions."""
     joined = ", ".join(expressions)

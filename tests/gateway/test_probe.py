@@ -1,0 +1,57 @@
+"""The probe that is put to a gateway on Azure tells apart what each reading stands for."""
+
+import re
+from dataclasses import fields
+
+import pytest
+from yarl import URL
+
+from scripts.local.gateway.readings import READINGS, Readings
+from tests.gateway.laboratory import ROOT, Document, Laboratory, document_of
+
+XML = (ROOT / "scripts/local/gateway/probe.xml").read_text("utf-8")
+OPERATIONS = [
+    {"id": "slashes", "name": "Slashes", "method": "GET", "urlTemplate": "/a/slashes"},
+    {"id": "get", "name": "Any GET", "method": "GET", "urlTemplate": "/*"},
+    {"id": "post", "name": "Any POST", "method": "POST", "urlTemplate": "/*"},
+]
+
+
+def probe(readings: Readings) -> Document:
+    backend = '<inbound><set-backend-service base-url="https://nowhere.test/openai" />'
+    xml = XML.replace("<inbound>", backend)
+    return document_of(xml, readings=readings, sku="StandardV2", operations=OPERATIONS)
+
+
+PROBES = {name: probe(readings) for name, readings in {**READINGS, "abort": Readings(failed_attempt="abort")}.items()}
+
+
+@pytest.mark.parametrize("name", PROBES)
+def test_each_reading_gives_the_probe_an_answer_of_its_own(lab: Laboratory, name: str) -> None:
+    declared, expected = PROBES[name], PROBES[name].options["readings"]
+
+    async def slashes() -> str:
+        _, url = await lab.gateway(declared)
+        async with lab.session.get(URL(f"{url}/openai/a//slashes", encoded=True)) as answer:
+            return str((await answer.json(content_type=None))["slashes"])
+
+    assert lab.run(slashes()) == expected.slashes
+    assert lab.call(declared, path="/openai/stores").json == {"stores": expected.stores}
+    oversize = lab.call(declared, "POST", "/openai/oversize", data=b"x" * (3 << 20)).json
+    assert oversize.get("oversize", str(oversize.get("status"))) == expected.oversize
+    lab.slept.clear()
+    told = lab.call(declared, path="/openai/attempts").json
+    saw = {"answer": "null 500 500", "null": "null null null", "abort": "null"}[expected.failed_attempt]
+    assert (told["attempts"], told["saw"], told["policyId"]) == (len(saw.split()), saw, "sent")
+    source = {"element": "forward-request", "step": "request-forwarder", "other": "policy"}
+    assert told["source"] == source[expected.error_source]
+    waits = {"each": [1.0, 3.0], "once": [1.0, 1.0]}[expected.interval]
+    assert lab.slept == ([] if expected.failed_attempt == "abort" else waits)
+
+
+def test_the_runbook_says_how_to_settle_every_question() -> None:
+    runbook = (ROOT / "docs/operations.md").read_text("utf-8")
+    section = runbook.partition("### Where API Management's pages are silent")[2]
+
+    asked = set(re.findall(r"^\| `(\w+)` \|", section, re.MULTILINE))
+    assert {field.name for field in fields(Readings)} <= asked
