@@ -14,10 +14,12 @@ from chargeback.functions import (
     reconcile_invoice,
     settle_streams,
 )
+from chargeback.functions.start import say_started
 from chargeback.process import prepare_process
 from chargeback.settings import read_settings
 
 prepare_process()
+say_started()
 container = Container(read_settings())
 
 app = func.AsgiFunctionApp(app=http_api(container), http_auth_level=func.AuthLevel.ANONYMOUS, function_name="http_app")

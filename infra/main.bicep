@@ -67,7 +67,7 @@ param settleSchedule string = '0 10/15 * * * *'
 @description('Optional. When budgets are projected and anomalies looked for.')
 param forecastSchedule string = '0 0 5 * * *'
 @minValue(1)
-@maxValue(168)
+@maxValue(72)
 @description('Optional. Hours after which a streamed call without token counts is estimated.')
 param settleDeadlineHours int = 24
 @minValue(0)
@@ -80,7 +80,7 @@ param settleQuietSeconds int = 300
 param reportDecimals int = 6
 @minValue(1)
 @maxValue(3650)
-@description('Optional. Days after which an event is too old to be counted.')
+@description('Optional. Days after which an event is too old to be counted; at most one less than the ledger is kept.')
 param maxEventAgeDays int = 400
 @minValue(0)
 @maxValue(1440)
@@ -207,7 +207,7 @@ module pipeline 'modules/pipeline.bicep' = {
       SETTLE_DEADLINE_HOURS: string(settleDeadlineHours)
       SETTLE_QUIET_SECONDS: string(settleQuietSeconds)
       REPORT_DECIMALS: string(reportDecimals)
-      MAX_EVENT_AGE_DAYS: string(maxEventAgeDays)
+      MAX_EVENT_AGE_DAYS: string(min(maxEventAgeDays, settings.retention.ledger - 1)) // nothing is accepted for a day that is gone
       CLOCK_SKEW_MINUTES: string(clockSkewMinutes)
     }
     monitoring: {

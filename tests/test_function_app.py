@@ -8,6 +8,7 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
+import azure.functions as func
 import pytest
 
 from chargeback.bootstrap import Container
@@ -70,6 +71,14 @@ async def test_the_worker_finds_every_function(clean_stores: Stack) -> None:
         "reconcile_invoice",
         "settle_streams",
     ]
+
+
+def test_a_worker_says_at_start_whose_library_it_runs_on() -> None:
+    ended = worker(f"[__import__('logging').basicConfig(), index(Path({str(ROOT)!r}))]")
+
+    (line,) = [json.loads(text[text.index("{") :]) for text in ended.stderr.splitlines() if "worker_started" in text]
+    assert line["library"] == func.__version__
+    assert Path(line["path"]) == Path(func.__file__)
 
 
 async def test_an_event_that_the_worker_delivers_is_counted_and_a_timer_posts_it(

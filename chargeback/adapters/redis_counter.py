@@ -57,7 +57,10 @@ def connect(url: str, *, credentials: CredentialProvider | None = None, connecti
         credential_provider=credentials,
         **extra,
     )
-    return Redis.from_pool(pool)
+    # The client signs in again on the pool's connections before a token ends, as long as it knows who gives them.
+    client = Redis(connection_pool=pool, credential_provider=credentials)
+    client.auto_close_connection_pool = True  # the pool is this client's own
+    return client
 
 
 def entra_credentials(client_id: str | None) -> CredentialProvider:

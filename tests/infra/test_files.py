@@ -164,3 +164,11 @@ def test_the_deployed_package_holds_what_the_app_runs_on_and_little_else() -> No
     needed = {"chargeback", "config", "function_app.py", "host.json", "requirements.txt", "pyproject.toml"}
     assert needed <= shipped
     assert shipped - needed <= {"LICENSE"}
+
+
+def test_nothing_that_a_machine_makes_for_itself_is_deployed() -> None:
+    """azd's own exclusions hold only where there is no .funcignore."""
+    ignored = [pattern.strip("/") for pattern in (ROOT / ".funcignore").read_text("utf-8").split()]
+    made = [pattern.strip("/") for pattern in (ROOT / ".gitignore").read_text("utf-8").split()]
+
+    assert [name for name in made if not any(fnmatch(name, pattern) for pattern in ignored)] == []

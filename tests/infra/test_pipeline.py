@@ -3,12 +3,18 @@
 import json
 import re
 
+import yaml
+
 from chargeback.settings import Settings
+from scripts.bicep.expressions import evaluate
 from scripts.bicep.files import INFRA, MODULES, ROOT, File, keys, property_of, read, statements, text, within
 
 ON_THIS_MACHINE_ONLY = {"EVENTS_KEY", "CONFIG_DIR", "LOG_ANALYTICS_ENDPOINT"}
 """Stand-ins for Key Vault, for the deployed config/ folder and for Log Analytics; in Azure their defaults hold."""
 OF_THE_HOST = re.compile(r"AzureWebJobsStorage|APPLICATIONINSIGHTS_|FUNCTIONS_WORKER_RUNTIME")
+LIMITS = {"minValue", "maxValue"}
+LIMIT_OF = {"Ge": "minValue", "Le": "maxValue"}
+PROFILES = yaml.safe_load((INFRA / "profiles.yaml").read_text("utf-8"))
 SETTINGS = {name.upper() for name in Settings.model_fields}
 PACKAGE = "\n".join(path.read_text("utf-8") for path in (ROOT / "chargeback").rglob("*.py"))
 
@@ -36,7 +42,7 @@ def test_the_sample_settings_name_every_setting_that_the_code_reads_and_no_other
 def test_a_setting_has_the_same_default_in_bicep_and_in_the_code() -> None:
     main = File(INFRA / "main.bicep")
     schedules = property_of(statements(INFRA / "main.bicep", "module")["pipeline"].node, "schedules")
-    given = {key: re.sub(r"string\((\w+)\)", r"\1", text(property_of(schedules, key))) for key in keys(schedules)}
+    given = {key: parameter_of(text(property_of(schedules, key))) for key in keys(schedules)}
 
     unset = ""  # an empty variable is as good as none
     defaults = {
@@ -44,6 +50,42 @@ def test_a_setting_has_the_same_default_in_bicep_and_in_the_code() -> None:
     }
 
     assert {key: main[parameter] for key, parameter in given.items()} == {key: defaults[key] for key in given}
+
+
+def test_a_setting_has_the_same_limits_in_bicep_and_in_the_code() -> None:
+    parameters = statements(INFRA / "main.bicep", "param")
+    schedules = property_of(statements(INFRA / "main.bicep", "module")["pipeline"].node, "schedules")
+    in_bicep = {
+        key: {name: values[0] for name, values in parameters[parameter].decorators.items() if name in LIMITS}
+        for key in keys(schedules)
+        if parameters[parameter := parameter_of(text(property_of(schedules, key)))].type == "int"
+    }
+
+    in_code = {
+        name.upper(): {
+            LIMIT_OF[type(limit).__name__]: getattr(limit, type(limit).__name__.lower()) for limit in field.metadata
+        }
+        for name, field in Settings.model_fields.items()
+        if field.annotation is int
+    }
+
+    assert in_bicep == in_code
+    assert all(set(limits) == LIMITS for limits in in_bicep.values())
+
+
+def test_no_event_is_accepted_that_is_older_than_the_ledger() -> None:
+    schedules = property_of(statements(INFRA / "main.bicep", "module")["pipeline"].node, "schedules")
+    accepted = text(property_of(schedules, "MAX_EVENT_AGE_DAYS"))
+
+    for name, profile in PROFILES.items():
+        main = File(INFRA / "main.bicep", {"profile": name, "overrides": {}})
+
+        assert int(evaluate(accepted, main)) < profile["retention"]["ledger"]
+
+
+def parameter_of(source: str) -> str:
+    """The parameter that a setting is made of."""
+    return re.sub(r"string\((?:min\()?(\w+).*\)", r"\1", source)
 
 
 def test_every_blob_container_that_the_code_uses_is_made() -> None:
