@@ -14,8 +14,8 @@ param environmentName string
 @description('Required. Region of the pipeline and the books.')
 @metadata({ azd: { type: 'location' } })
 param location string
-@description('Optional. What is deployed: trial (one region, cheapest), staging, or production (several regions, zones, private).')
-param profile ('trial' | 'staging' | 'production') = 'trial'
+@description('Optional. What is deployed: trial (one region, cheapest), staging (two regions, public), rehearsal (production at the smallest sizes, for a day), or production (several regions, zones, private).')
+param profile ('trial' | 'staging' | 'rehearsal' | 'production') = 'trial'
 @description('Optional. Values that replace those of the profile (infra/profiles.yaml).')
 param overrides profileOverrides = {}
 @description('Optional. How events reach the functions: trigger (one event an invocation) or webhook (batches, for volume).')
@@ -115,12 +115,24 @@ var geographies = any(map(
 var products = filter(gatewayMap.products, p => p.residency == null || contains(servedIds, p.residency))
 var subscriptions = filter(gatewayMap.subscriptions, s => contains(map(products, p => p.id), s.product))
 
+// What each tier buffers is what a call may have that has to be read before it is sent on: 2 MiB in the v2 tiers. The
+// classic ones take 500 MiB, but a unit has little memory. https://learn.microsoft.com/azure/api-management/service-limits
+var bufferedBytes = { BasicV2: '2097152', StandardV2: '2097152', Premium: '104857600' }
+
 var token = toLower(uniqueString(subscription().id, environmentName, location))
 var tags = { 'azd-env-name': environmentName, system: 'chargeback', profile: profile }
 var regions = map(gateways, g => g.region)
 var names = resourceNames(loadJsonContent('abbreviations.json'), environmentName, token)
 var modelNames = map(accounts, a => '${a.account}-${token}')
 var networkIds = map(settings.privateNetwork ? regions : [], region => regionalIds(names, region))
+// One service that spans the regions, or one in each of them; places are numbers of regions.
+var everywhere = range(0, length(regions))
+var services = settings.gatewayTopology == 'perRegion'
+  ? map(everywhere, i => { name: i == 0 ? names.gateway : '${names.gateway}-${regions[i]}', places: [i] })
+  : [{ name: names.gateway, places: everywhere }]
+var gatewayHosts = settings.gatewayTopology == 'perRegion'
+  ? map(services, s => { location: regions[s.places[0]], host: '${s.name}.azure-api.net' })
+  : map(regions, region => { location: region, host: '${names.gateway}-${region}-01.regional.azure-api.net' })
 var emails = listed(alertEmails)
 var openAddresses = listed(allowedIpAddresses)
 var customHost = empty(gatewayHostName) ? null : { name: gatewayHostName, certificateUrl: gatewayCertificateUrl }
@@ -261,61 +273,65 @@ module roles 'modules/roles.bicep' = {
   dependsOn: [models, customRoles]
 }
 
-module gateway 'modules/gateway.bicep' = {
-  scope: group
-  params: {
-    locations: regions
-    tags: tags
-    name: names.gateway
-    sku: settings.gatewaySku
-    units: settings.gatewayUnits
-    maximumUnits: settings.gatewayMaximumUnits
-    zoneRedundant: settings.zoneRedundant
-    publisher: { name: publisherName, email: publisherEmail }
-    subnetResourceIds: map(networkIds, ids => ids.gateway)
-    publicAddressResourceIds: map(networkIds, ids => ids.gatewayAddress)
-    customHost: customHost
-    workspaceResourceId: monitoring.outputs.workspaceResourceId
+module gateway 'modules/gateway.bicep' = [
+  for service in services: {
+    scope: group
+    params: {
+      locations: map(service.places, i => regions[i])
+      tags: tags
+      name: service.name
+      sku: settings.gatewaySku
+      units: settings.gatewayUnits
+      maximumUnits: settings.gatewayMaximumUnits
+      zoneRedundant: settings.zoneRedundant
+      publisher: { name: publisherName, email: publisherEmail }
+      subnetResourceIds: map(settings.privateNetwork ? service.places : [], i => networkIds[i].gateway)
+      publicAddressResourceIds: map(settings.privateNetwork ? service.places : [], i => networkIds[i].gatewayAddress)
+      customHost: customHost
+      workspaceResourceId: monitoring.outputs.workspaceResourceId
+    }
+    dependsOn: [privateEndpoints] // a network takes one service or endpoint at a time
   }
-  dependsOn: [privateEndpoints] // a network takes one service or endpoint at a time
-}
+]
 
-// The same list of roles, for the identity that exists only now.
+// The same list of roles, for the identities that exist only now.
 module gatewayRoles 'modules/roles.bicep' = {
   scope: group
   params: {
-    principals: [{ who: 'gateway', key: idIn(names.group, 'Microsoft.ApiManagement/service', names.gateway), type: 'ServicePrincipal' }]
-    principalIds: [gateway.outputs.principalId]
+    principals: map(services, s => { who: 'gateway', key: idIn(names.group, 'Microsoft.ApiManagement/service', s.name), type: 'ServicePrincipal' })
+    principalIds: [for i in range(0, length(services)): gateway[i].outputs.principalId]
     names: any(union(names, { models: modelNames }))
   }
 }
 
-module gatewayConfiguration 'modules/gateway-configuration.bicep' = {
-  scope: group
-  params: {
-    serviceName: names.gateway
-    accounts: accounts
-    endpoints: [for i in range(0, length(accounts)): models[i].outputs.endpoint]
-    deploymentSets: deploymentMap.deploymentSets
-    geographies: geographies
-    gateways: gateways
-    products: products
-    subscriptions: subscriptions
-    api: gatewayMap.api
-    circuitBreaker: gatewayMap.resilience.circuitBreaker
-    usageTopicEndpoint: '${pipeline.outputs.topic.endpoint}?api-version=2018-01-01'
-    values: {
-      audience: callerAudience
-      'allowed-ip-from': allowedIpFrom
-      'allowed-ip-to': allowedIpTo
-      'cors-origin': corsOrigin
-      'front-door-id': frontDoorId
-      'max-request-bytes': '104857600'
-      'backend-timeout': '240' // the load balancer closes what is idle for longer
+module gatewayConfiguration 'modules/gateway-configuration.bicep' = [
+  for service in services: {
+    scope: group
+    params: {
+      serviceName: service.name
+      accounts: accounts
+      endpoints: [for i in range(0, length(accounts)): models[i].outputs.endpoint]
+      deploymentSets: deploymentMap.deploymentSets
+      geographies: geographies
+      gateways: gateways
+      products: products
+      subscriptions: subscriptions
+      api: gatewayMap.api
+      circuitBreaker: gatewayMap.resilience.circuitBreaker
+      usageTopicEndpoint: '${pipeline.outputs.topic.endpoint}?api-version=2018-01-01'
+      values: {
+        audience: callerAudience
+        'allowed-ip-from': allowedIpFrom
+        'allowed-ip-to': allowedIpTo
+        'cors-origin': corsOrigin
+        'front-door-id': frontDoorId
+        'max-request-bytes': bufferedBytes[settings.gatewaySku]
+        'backend-timeout': '240' // the load balancer closes what is idle for longer
+      }
     }
+    dependsOn: [gateway]
   }
-  dependsOn: [gateway]
-}
+]
 
 // One region after the other: an account of models takes one operation at a time.
 @batchSize(1)
@@ -338,7 +354,7 @@ module traffic 'modules/traffic.bicep' = if (length(regions) > 1) {
   params: {
     tags: tags
     name: names.traffic
-    endpoints: map(range(0, length(regions)), i => { location: regions[i], host: gateway.outputs.regionalHosts[i] })
+    endpoints: gatewayHosts
     workspaceResourceId: monitoring.outputs.workspaceResourceId
   }
 }
@@ -354,10 +370,11 @@ module operations 'modules/operations.bicep' = {
       actionGroupResourceId: monitoring.outputs.actionGroupResourceId
     }
     watched: { topic: pipeline.outputs.topic.resourceId, redis: stores.outputs.redisResourceId }
-    targets: [
-      { name: 'gateway', enabled: true, url: '${empty(gatewayHostName) ? gateway.outputs.url : 'https://${gatewayHostName}'}/status-0123456789abcdef' }
-      { name: 'functions', enabled: functionsDeployed, url: 'https://${pipeline.outputs.functions.hostName}/api/live' }
-    ]
+    targets: concat(
+      map(empty(gatewayHostName) ? [] : [gatewayHostName], host => { name: 'gateway-host', enabled: true, url: 'https://${host}/status-0123456789abcdef' }),
+      map(services, s => { name: s.name == names.gateway ? 'gateway' : 'gateway-${regions[s.places[0]]}', enabled: true, url: 'https://${s.name}.azure-api.net/status-0123456789abcdef' }),
+      [{ name: 'functions', enabled: functionsDeployed, url: 'https://${pipeline.outputs.functions.hostName}/api/live' }]
+    )
     costCentreBudgets: loadYamlContent('../config/budgets.yaml').budgets
   }
 }
@@ -376,9 +393,11 @@ module budget 'modules/budget.bicep' = {
 @description('Resource group of the pipeline.')
 output AZURE_RESOURCE_GROUP string = group.name
 @description('Address of the gateway; callers append /openai.')
-output GATEWAY_URL string = empty(gatewayHostName) ? gateway.outputs.url : 'https://${gatewayHostName}'
-@description('Name of the API Management service.')
-output GATEWAY_NAME string = gateway.outputs.name
+output GATEWAY_URL string = empty(gatewayHostName) ? gateway[0].outputs.url : 'https://${gatewayHostName}'
+@description('Name of the API Management service; of the first one, where each region has one.')
+output GATEWAY_NAME string = names.gateway
+@description('Names of all API Management services, the first one first, with commas between.')
+output GATEWAY_NAMES string = join(map(services, s => s.name), ',')
 @description('Host name of Traffic Manager; empty in one region.')
 output TRAFFIC_MANAGER_HOST string = length(regions) > 1 ? traffic!.outputs.hostName : ''
 @description('Resource id of the topic.')

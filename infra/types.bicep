@@ -229,7 +229,9 @@ type profileSettings = {
   privateNetwork: bool
   @description('Required. Gateway, addresses and host storage are spread over availability zones; cannot be changed in place.')
   zoneRedundant: bool
-  @description('Required. API Management tier; only Premium spans regions.')
+  @description('Required. Gateways of several regions: one service that spans them (Premium alone), or one service in each, whose keys a hook keeps alike.')
+  gatewayTopology: ('spanning' | 'perRegion')
+  @description('Required. API Management tier.')
   gatewaySku: ('BasicV2' | 'StandardV2' | 'Premium')
   @minValue(1)
   @maxValue(12)
@@ -286,6 +288,7 @@ type profileOverrides = {
   multiRegion: bool?
   privateNetwork: bool?
   zoneRedundant: bool?
+  gatewayTopology: ('spanning' | 'perRegion')?
   gatewaySku: ('BasicV2' | 'StandardV2' | 'Premium')?
   gatewayUnits: int?
   gatewayMaximumUnits: int?

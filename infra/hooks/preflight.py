@@ -1,5 +1,6 @@
 """Before anything is created: can this subscription hold the deployment? Every obstacle is named, with its remedy."""
 
+import os
 import re
 import subprocess
 import sys
@@ -81,8 +82,17 @@ def check_shape(deployment: Deployment) -> Iterator[str]:
             f"AZURE_LOCATION is {deployment.location}, but a private deployment keeps the functions in the network of"
             f" the first gateway region: azd env set AZURE_LOCATION {primary}"
         )
-    if len(deployment.gateways) > 1 and sku != "Premium":
-        yield f"{len(deployment.gateways)} gateway regions need gatewaySku Premium, not {sku}."
+    spans = deployment.settings["gatewayTopology"] == "spanning"
+    if len(deployment.gateways) > 1 and spans and sku != "Premium":
+        yield (
+            f"only gatewaySku Premium spans {len(deployment.gateways)} gateway regions, not {sku}:"
+            " set gatewayTopology to perRegion, which makes a service in each."
+        )
+    if len(deployment.gateways) > 1 and not os.environ.get("GATEWAY_HOST_NAME"):
+        yield Note(
+            "Traffic Manager answers by DNS alone, so callers cannot use it without GATEWAY_HOST_NAME and its"
+            " certificate ('Before production' in docs/deploy.md); until then they use the host names of the services."
+        )
     if private and sku != "Premium":
         yield f"privateNetwork needs gatewaySku Premium, not {sku}: the others cannot be injected into the network."
 
@@ -182,7 +192,7 @@ def main(azure: Azure) -> int:
         findings = list(check(azure, read_deployment(), subscription, environment))
         values = {
             "BUDGET_START_DATE": budget_month(azure, subscription, environment),
-            "LOCKED_CONTAINERS": ",".join(
+            "IMMUTABILITY_LOCKED": ",".join(
                 locked_containers(azure, f"/subscriptions/{subscription}", f"rg-{environment}")
             ),
         }

@@ -26,10 +26,20 @@ def check_profile(group: dict[str, Any], deployment: Deployment) -> Iterator[str
         )
 
 
+def check_topology(azure: Azure, base: str, group: str, deployment: Deployment) -> Iterator[str]:
+    """A service cannot be taken out of a region, or given one, by choosing another topology."""
+    services = _all(azure, f"{base}/resourceGroups/{group}/providers/Microsoft.ApiManagement/service", "2024-05-01")
+    spans = any(service["properties"].get("additionalLocations") for service in services)
+    wanted = deployment.settings["gatewayTopology"]
+    if (spans and wanted == "perRegion") or (len(services) > 1 and wanted == "spanning"):
+        yield f"the gateway services that exist do not become {wanted}: set gatewayTopology back, or azd env new."
+
+
 def check_resources(azure: Azure, base: str, group: str, deployment: Deployment) -> Iterator[str]:
     """Each difference between what exists and what the profile with its overrides asks for that Azure would refuse."""
     inside = f"{base}/resourceGroups/{group}/providers"
     settings = deployment.settings
+    yield from check_topology(azure, base, group, deployment)
     yield from _check_gateways(_all(azure, f"{inside}/Microsoft.ApiManagement/service", "2024-05-01"), deployment)
     yield from _check_cosmos(_all(azure, f"{inside}/Microsoft.DocumentDB/databaseAccounts", "2025-10-15"), settings)
     yield from _check_storage(_all(azure, f"{inside}/Microsoft.Storage/storageAccounts", STORAGE_VERSION), settings)
@@ -85,12 +95,13 @@ def _check_cosmos(accounts: Iterable[dict[str, Any]], settings: dict[str, Any]) 
         if serverless != (int(settings["cosmosMaxThroughput"]) == 0):
             kind = "serverless" if serverless else "provisioned"
             yield f"Cosmos DB {account['name']} is {kind} for ever: set cosmosMaxThroughput accordingly."
-        zones = {bool(place.get("isZoneRedundant")) for place in properties.get("locations") or ()}
-        if zones and zones != {bool(settings["zoneRedundant"])}:
-            yield (
-                f"Cosmos DB {account['name']} keeps the zones that its regions were made with: set zoneRedundant to"
-                f" {str(True in zones).lower()}."
-            )
+        places = sorted(properties.get("locations") or (), key=lambda place: int(place.get("failoverPriority", 0)))
+        zoned = {"all": len(places), "first": 1, "none": 0}[settings["cosmosZones"]]
+        wrong = [place for i, place in enumerate(places) if bool(place.get("isZoneRedundant")) != (i < zoned)]
+        yield from (
+            f"Cosmos DB {account['name']} keeps the zones that {place['locationName']} was made with: set cosmosZones."
+            for place in wrong
+        )
 
 
 def _check_storage(accounts: Iterable[dict[str, Any]], settings: dict[str, Any]) -> Iterator[str]:

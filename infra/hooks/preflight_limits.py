@@ -22,10 +22,9 @@ def check_sizes(deployment: Deployment) -> Iterator[str]:
     settings = deployment.settings
     units, sku = int(settings["gatewayUnits"]), settings["gatewaySku"]
     if settings["zoneRedundant"] and sku == "Premium" and units % ZONES:
-        yield (
-            f"gatewayUnits is {units}: a gateway with zones has a multiple of {ZONES} units in each region"
-            f" (https://learn.microsoft.com/azure/reliability/reliability-api-management); without zones, set"
-            " zoneRedundant to false in the overrides."
+        yield Note(
+            f"gatewayUnits is {units}: units spread evenly over {ZONES} zones, so Azure chooses their zones by itself"
+            " (https://learn.microsoft.com/azure/reliability/reliability-api-management)."
         )
     if units > MOST_UNITS[sku]:
         yield f"gatewayUnits is {units}: {sku} has at most {MOST_UNITS[sku]}."
@@ -39,13 +38,13 @@ def check_functions(azure: Azure, base: str, deployment: Deployment) -> Iterator
     places = azure.every(f"{base}/providers/Microsoft.Web/geoRegions?sku=FlexConsumption", "2024-04-01")
     offered = {_region(place["name"]): place for place in places}
     zones = {name for name, place in offered.items() if "FCZONEREDUNDANCY" in _domains(place)}
-    here, zoned = deployment.location, deployment.settings["zoneRedundant"]
+    here, zoned = deployment.location, deployment.settings["functionZoneRedundant"]
     if here not in offered:
         yield f"Flex Consumption functions are not offered in {here}; they are in {', '.join(sorted(offered))}."
     elif zoned and here not in zones:
         yield (
             f"Flex Consumption functions have no zones in {here}, but in {', '.join(sorted(zones)) or 'no region'}:"
-            " choose another AZURE_LOCATION, or set zoneRedundant to false in the overrides."
+            " choose another AZURE_LOCATION, or set functionZoneRedundant to false in the overrides."
         )
     yield from _check_memory(azure, base, deployment)
 
@@ -68,17 +67,16 @@ def _check_memory(azure: Azure, base: str, deployment: Deployment) -> Iterator[s
 
 def check_cosmos_zones(azure: Azure, base: str, deployment: Deployment) -> Iterator[str]:
     """The subscription may have zone-redundant Cosmos DB accounts in each region: some regions are short of them."""
-    if not deployment.settings["zoneRedundant"]:
-        return
-    for region in deployment.cosmos_regions():
+    zoned = {"all": 2, "first": 1, "none": 0}[deployment.settings["cosmosZones"]]
+    for region in deployment.cosmos_regions()[:zoned]:
         place = azure.find(f"{base}/providers/Microsoft.DocumentDB/locations/{region}", "2025-10-15")
         properties = (place or {}).get("properties", {})
         if properties.get("supportsAvailabilityZone") is False:
-            yield f"Cosmos DB has no zones in {region}: set zoneRedundant to false in the overrides."
+            yield f"Cosmos DB has no zones in {region}: set cosmosZones to first or none in the overrides."
         elif properties.get("isSubscriptionRegionAccessAllowedForAz") is False:
             yield (
                 f"this subscription may not have zone-redundant Cosmos DB accounts in {region}: ask support for access"
-                " (https://aka.ms/cosmosdbquota), or set zoneRedundant to false in the overrides."
+                " (https://aka.ms/cosmosdbquota), or set cosmosZones to first or none in the overrides."
             )
 
 

@@ -108,9 +108,3 @@ output name string = service.name
 output principalId string = service.identity.principalId
 @description('Address of the gateway.')
 output url string = service.properties.gatewayUrl
-@description('Regional host names, in the order of `locations`.')
-output regionalHosts string[] = [
-  for (location, i) in (premium ? locations : [locations[0]]): premium
-    ? '${name}-${location}-01.regional.azure-api.net'
-    : '${name}.azure-api.net'
-]

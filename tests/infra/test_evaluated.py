@@ -120,8 +120,12 @@ def test_a_preview_shows_every_role_assignment(name: str) -> None:
     roles = File(INFRA / "modules/roles.bicep", {"principals": [], "principalIds": []})
     result = evaluated(name)
     models = len(result.of("Microsoft.CognitiveServices/accounts"))
+    gateways = len(result.of("Microsoft.ApiManagement/service"))
 
-    expected = sum(models if grant["on"] == "models" else 1 for grant in roles["grants"])
+    expected = sum(
+        (models if grant["on"] == "models" else 1) * (gateways if grant["who"] == "gateway" else 1)
+        for grant in roles["grants"]
+    )
     shown = [
         item
         for kind in (

@@ -88,15 +88,38 @@ def test_an_override_replaces_a_single_value() -> None:
     assert settings == PROFILES["production"] | {"gatewayUnits": 4, "retention": changed}
 
 
-@pytest.mark.parametrize("profile", ["staging", "production"])
-def test_production_is_spread_and_private_and_the_others_can_be_deleted_cleanly(profile: str) -> None:
-    settings = PROFILES[profile]
-    spread = profile == "production"
+SIZES = {"gatewayUnits", "modelCapacityPercent", "cosmosMaxThroughput", "redisSku", "monthlyBudget"} | {
+    "functionMemoryMB",
+    "functionMaximumInstances",
+    "functionAlwaysReady",
+}
 
-    assert {settings[name] for name in ("multiRegion", "privateNetwork", "zoneRedundant", "purgeProtection")} == {
-        spread
-    }
-    assert (settings["retention"]["reportImmutability"] > 0) == spread
+
+@pytest.mark.parametrize("profile", ["trial", "staging"])
+def test_what_is_not_like_production_is_open_and_can_be_deleted_cleanly(profile: str) -> None:
+    settings = PROFILES[profile]
+
+    assert {settings[name] for name in ("privateNetwork", "zoneRedundant", "purgeProtection")} == {False}
+    assert settings["retention"]["reportImmutability"] == 0
+
+
+def test_a_rehearsal_differs_from_production_by_sizes_alone_and_can_be_removed() -> None:
+    rehearsal, production = PROFILES["rehearsal"], PROFILES["production"]
+
+    differ = {name for name in production if rehearsal[name] != production[name]}
+
+    assert differ <= SIZES | {"purgeProtection", "retention"}
+    assert not rehearsal["purgeProtection"]
+    assert all(rehearsal[name] <= production[name] for name in SIZES - {"redisSku"})
+    assert 0 < rehearsal["retention"]["reportImmutability"] < production["retention"]["reportImmutability"]
+
+
+@pytest.mark.parametrize("profile", PROFILES)
+def test_instances_fit_what_a_subscription_has_without_asking(profile: str) -> None:
+    """https://learn.microsoft.com/azure/azure-functions/flex-consumption-plan#regional-subscription-memory-quotas"""
+    settings = PROFILES[profile]
+
+    assert settings["functionMaximumInstances"] * settings["functionMemoryMB"] <= 512_000
 
 
 def test_every_profile_names_a_choice_of_main() -> None:

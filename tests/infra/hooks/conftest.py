@@ -102,6 +102,6 @@ def environment(monkeypatch: pytest.MonkeyPatch) -> Callable[..., None]:
         for name, value in values.items():
             monkeypatch.setenv(name, value)
 
-    for name in ("PROFILE", "DELETE_BOOKS", "SKIP_SMOKE_TEST"):
+    for name in ("PROFILE", "DELETE_BOOKS", "SKIP_SMOKE_TEST", "GATEWAY_HOST_NAME"):
         monkeypatch.delenv(name, raising=False)
     return set_values

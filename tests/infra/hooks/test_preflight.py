@@ -20,12 +20,15 @@ ROLES = json.loads((Path(__file__).parent / "roles.json").read_text())
 
 def deployment(**changes: Any) -> Deployment:
     settings = {
+        "gatewayTopology": "spanning",
         "gatewaySku": "BasicV2",
         "gatewayUnits": 1,
         "privateNetwork": False,
         "zoneRedundant": False,
+        "functionZoneRedundant": False,
         "modelCapacityPercent": 50,
         "cosmosMaxThroughput": 0,
+        "cosmosZones": "none",
         "storageSku": "Standard_LRS",
         "redisHighAvailability": False,
         "functionMemoryMB": 2048,
@@ -173,7 +176,7 @@ def test_what_is_deleted_but_not_purged_keeps_its_name(willing: LocalAzure) -> N
         ),
         (
             {"gateways": [{"region": "swedencentral"}, {"region": "eastus2"}]},
-            "2 gateway regions need gatewaySku Premium, not BasicV2.",
+            "only gatewaySku Premium spans 2 gateway regions, not BasicV2: set gatewayTopology to perRegion",
         ),
         ({"settings": {"privateNetwork": True}}, "privateNetwork needs gatewaySku Premium, not BasicV2"),
         ({"settings": {"gatewayUnits": 11}}, "gatewayUnits is 11: BasicV2 has at most 10."),
@@ -184,6 +187,19 @@ def test_a_profile_that_contradicts_itself_is_refused(willing: LocalAzure, chang
     (found,) = obstacles(willing, deployment(**changes))
 
     assert words in found
+
+
+def test_two_services_of_any_tier_stand_in_two_regions_and_need_a_host_name_for_traffic_manager(
+    willing: LocalAzure, environment: Any
+) -> None:
+    gateways = [{"region": "swedencentral"}, {"region": "eastus2"}]
+    wanted = deployment(gateways=gateways, settings={"gatewayTopology": "perRegion"})
+
+    assert obstacles(willing, wanted) == []
+    (note,) = notes(willing, wanted)
+    assert "cannot use it without GATEWAY_HOST_NAME" in note
+    environment(GATEWAY_HOST_NAME="ai.example.com")
+    assert notes(willing, wanted) == []
 
 
 def test_the_budget_keeps_its_first_month(azure: LocalAzure) -> None:
@@ -218,7 +234,7 @@ def test_a_throttled_question_is_asked_again(willing: LocalAzure) -> None:
 def test_an_unknown_profile_is_named_with_the_choices(environment: Any) -> None:
     environment(PROFILE="gold", AZURE_LOCATION="swedencentral")
 
-    with pytest.raises(Misconfigured, match="'gold'; it can be trial, staging, production"):
+    with pytest.raises(Misconfigured, match="'gold'; it can be trial, staging, rehearsal, production"):
         read_deployment()
 
 

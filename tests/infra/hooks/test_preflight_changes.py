@@ -54,6 +54,12 @@ def test_the_same_profile_again_changes_nothing(willing: LocalAzure) -> None:
             "is in a network, which it cannot leave",
         ),
         (
+            "Microsoft.ApiManagement/service",
+            {"sku": {"name": "Premium"}, "properties": {"additionalLocations": [{"location": "East US 2"}]}},
+            {"gatewayTopology": "perRegion", "gatewaySku": "Premium"},
+            "do not become perRegion",
+        ),
+        (
             "Microsoft.DocumentDB/databaseAccounts",
             {"properties": {"capabilities": [{"name": "EnableServerless"}]}},
             {"cosmosMaxThroughput": 1000},
@@ -61,9 +67,14 @@ def test_the_same_profile_again_changes_nothing(willing: LocalAzure) -> None:
         ),
         (
             "Microsoft.DocumentDB/databaseAccounts",
-            {"properties": {"capabilities": [{"name": "EnableServerless"}], "locations": [{"isZoneRedundant": False}]}},
-            {"zoneRedundant": True},
-            "set zoneRedundant to false",
+            {
+                "properties": {
+                    "capabilities": [{"name": "EnableServerless"}],
+                    "locations": [{"locationName": "Sweden Central", "isZoneRedundant": False}],
+                }
+            },
+            {"cosmosZones": "all"},
+            "keeps the zones that Sweden Central was made with",
         ),
         ("Microsoft.Storage/storageAccounts", BOOKS, {"storageSku": "Standard_ZRS"}, "it has to be converted first"),
         (

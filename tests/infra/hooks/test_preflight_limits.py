@@ -3,6 +3,7 @@
 from typing import Any
 
 import pytest
+from deployment import Note
 from preflight import check_environment_name
 from preflight_limits import check_cosmos_zones, check_functions, check_redis, check_sizes
 
@@ -18,15 +19,16 @@ def place(name: str, *domains: str) -> dict[str, Any]:
 
 
 def production(**settings: Any) -> Any:
-    return deployment(settings={"gatewaySku": "Premium", "zoneRedundant": True, **settings})
+    zones = {"zoneRedundant": True, "functionZoneRedundant": True, "cosmosZones": "all"}
+    return deployment(settings={"gatewaySku": "Premium", **zones, **settings})
 
 
-@pytest.mark.parametrize(("units", "refused"), [(1, True), (2, False), (3, True), (4, False)])
-def test_a_gateway_with_zones_has_a_multiple_of_them_in_units(units: int, refused: object) -> None:
+@pytest.mark.parametrize(("units", "told"), [(1, True), (2, False), (3, True), (4, False)])
+def test_units_that_do_not_spread_over_the_zones_are_told(units: int, told: object) -> None:
     found = list(check_sizes(production(gatewayUnits=units)))
 
-    assert bool(found) is refused
-    assert all("a gateway with zones has a multiple of 2 units" in text for text in found)
+    assert bool(found) is told
+    assert all(isinstance(text, Note) and "Azure chooses their zones by itself" in text for text in found)
 
 
 def test_a_gateway_without_zones_may_have_any_number_of_units() -> None:
@@ -41,7 +43,11 @@ def test_zones_are_asked_of_the_region_of_the_functions(azure: LocalAzure) -> No
     assert found.startswith("Flex Consumption functions have no zones in swedencentral, but in eastus2: choose another")
     assert list(check_functions(azure.client(), BASE, deployment())) == []
     assert (
-        list(check_functions(azure.client(), BASE, deployment(location="eastus2", settings={"zoneRedundant": True})))
+        list(
+            check_functions(
+                azure.client(), BASE, deployment(location="eastus2", settings={"functionZoneRedundant": True})
+            )
+        )
         == []
     )
 
