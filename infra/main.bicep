@@ -371,8 +371,11 @@ module operations 'modules/operations.bicep' = {
     }
     watched: { topic: pipeline.outputs.topic.resourceId, redis: stores.outputs.redisResourceId }
     targets: concat(
-      map(empty(gatewayHostName) ? [] : [gatewayHostName], host => { name: 'gateway-host', enabled: true, url: 'https://${host}/status-0123456789abcdef' }),
-      map(services, s => { name: s.name == names.gateway ? 'gateway' : 'gateway-${regions[s.places[0]]}', enabled: true, url: 'https://${s.name}.azure-api.net/status-0123456789abcdef' }),
+      map(services, s => {
+        name: s.name == names.gateway ? 'gateway' : 'gateway-${regions[s.places[0]]}'
+        enabled: true
+        url: 'https://${s.name != names.gateway || empty(gatewayHostName) ? '${s.name}.azure-api.net' : gatewayHostName}/status-0123456789abcdef'
+      }),
       [{ name: 'functions', enabled: functionsDeployed, url: 'https://${pipeline.outputs.functions.hostName}/api/live' }]
     )
     costCentreBudgets: loadYamlContent('../config/budgets.yaml').budgets

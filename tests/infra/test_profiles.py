@@ -108,7 +108,7 @@ def test_a_rehearsal_differs_from_production_by_sizes_alone_and_can_be_removed()
 
     differ = {name for name in production if rehearsal[name] != production[name]}
 
-    assert differ <= SIZES | {"purgeProtection", "retention"}
+    assert differ <= SIZES | {"logsDailyGB", "purgeProtection", "retention"}
     assert not rehearsal["purgeProtection"]
     assert all(rehearsal[name] <= production[name] for name in SIZES - {"redisSku"})
     assert 0 < rehearsal["retention"]["reportImmutability"] < production["retention"]["reportImmutability"]
