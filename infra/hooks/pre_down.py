@@ -5,39 +5,48 @@ import sys
 
 from azure_rest import Azure, AzureRefused
 from deployment import Misconfigured, needed, read_deployment
+from preflight import budgets_of
+from preflight_changes import GUARDED, STORAGE_VERSION, policy_of
 
-POLICY = "blobServices/default/containers/closed/immutabilityPolicies/default"
 
-
-def release_closed_periods(azure: Azure, storage_id: str) -> bool:
-    """Remove the unlocked immutability policy of the closed periods; False where there is none."""
-    policy = azure.find(f"{storage_id}/{POLICY}", "2025-06-01")
+def release(azure: Azure, storage_id: str, container: str) -> bool:
+    """Remove the unlocked immutability policy of a container; False where there is none."""
+    path = f"{storage_id}/{policy_of(container)}"
+    policy = azure.find(path, STORAGE_VERSION)
     if policy is None:
         return False
-    url = f"{azure.arm}{storage_id}/{POLICY}?api-version=2025-06-01"
+    url = f"{azure.arm}{path}?api-version={STORAGE_VERSION}"
     azure.send(
         "DELETE", url, None, {**azure.bearer("https://management.azure.com/.default"), "If-Match": policy["etag"]}
     )
     return True
 
 
+def remove_budget(azure: Azure, subscription: str, environment: str) -> None:
+    """Remove the budget of the resources: it lies beside the groups, in the subscription."""
+    for budget in budgets_of(azure, subscription, environment):
+        azure.manage("DELETE", budget["id"], "2024-08-01")
+        print(f"down: the budget {budget['name']} was removed.")
+
+
 def main(azure: Azure) -> int:
     """Refuse to delete immutable books unless DELETE_BOOKS says so; 1 where it refuses."""
     try:
-        settings = read_deployment().settings
-        if not settings["retention"]["reportImmutability"]:
-            return 0
+        retention = read_deployment().settings["retention"]
         environment = needed("AZURE_ENV_NAME")
-        if os.environ.get("DELETE_BOOKS") != environment:
+        kept = [container for container, setting in GUARDED.items() if retention[setting]]
+        if kept and os.environ.get("DELETE_BOOKS") != environment:
             print(
-                "down: the closed periods of this profile are immutable, so that nobody deletes books by mistake."
-                " Keep what must be kept (docs/operations.md, 'Ending a deployment'), then:"
+                "down: the ledger and closed periods of this profile are immutable, so that nobody deletes books by"
+                " mistake. Keep what must be kept (docs/operations.md, 'Ending a deployment'), then:"
                 f" azd env set DELETE_BOOKS {environment}",
                 file=sys.stderr,
             )
             return 1
-        released = release_closed_periods(azure, needed("STORAGE_ACCOUNT_ID"))
-        print(f"down: the immutability policy of the closed periods {'was removed' if released else 'does not exist'}.")
+        for container in kept:
+            removed = release(azure, needed("STORAGE_ACCOUNT_ID"), container)
+            print(f"down: the immutability policy of {container} {'was removed' if removed else 'does not exist'}.")
+        remove_budget(azure, needed("AZURE_SUBSCRIPTION_ID"), environment)
     except (Misconfigured, AzureRefused) as error:
         print(f"down: {error}", file=sys.stderr)
         return 1

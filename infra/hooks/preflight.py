@@ -98,17 +98,20 @@ def check_shape(deployment: Deployment) -> Iterator[str]:
 
 
 def check_permissions(azure: Azure, base: str) -> Iterator[str]:
-    """Role assignments are part of the deployment."""
-    wanted = "microsoft.authorization/roleassignments/write"
+    """Role assignments are part of the deployment, and so are roles of our own."""
     granted = azure.every(f"{base}/providers/Microsoft.Authorization/permissions", "2022-04-01")
-    if not any(
-        _covers(entry.get("actions", ()), wanted) and not _covers(entry.get("notActions", ()), wanted)
-        for entry in granted
+    for wanted, meaning in (
+        ("microsoft.authorization/roleassignments/write", "assign roles"),
+        ("microsoft.authorization/roledefinitions/write", "make roles"),
     ):
-        yield (
-            "you may not assign roles in this subscription: you need Owner, or Contributor with"
-            " Role Based Access Control Administrator."
-        )
+        if not any(
+            _covers(entry.get("actions", ()), wanted) and not _covers(entry.get("notActions", ()), wanted)
+            for entry in granted
+        ):
+            yield (
+                f"you may not {meaning} in this subscription: you need Owner, or Contributor with"
+                " User Access Administrator."
+            )
 
 
 def check_providers(azure: Azure, base: str, deployment: Deployment) -> Iterator[str]:
@@ -161,12 +164,17 @@ def check_names(azure: Azure, base: str, environment: str) -> Iterator[str]:
 
 def budget_month(azure: Azure, subscription: str, environment: str) -> str:
     """The first month of the resource budget, which Azure refuses to move once the budget exists."""
-    path = f"/subscriptions/{subscription}/providers/Microsoft.Consumption/budgets"
-    of_this = [item for item in azure.every(path, "2024-08-01") if _budgeted(item) == [environment]]
-    if not of_this:
+    found = budgets_of(azure, subscription, environment)
+    if not found:
         return datetime.now(UTC).strftime("%Y-%m-01")
-    (budget,) = of_this
+    (budget,) = found
     return str(budget["properties"]["timePeriod"]["startDate"])[:10]
+
+
+def budgets_of(azure: Azure, subscription: str, environment: str) -> list[dict[str, Any]]:
+    """The budget of the environment's resources, which may not exist yet."""
+    every = azure.every(f"/subscriptions/{subscription}/providers/Microsoft.Consumption/budgets", "2024-08-01")
+    return [item for item in every if _budgeted(item) == [environment]]
 
 
 def _budgeted(budget: dict[str, Any]) -> list[str]:

@@ -10,8 +10,8 @@ from azure_rest import Azure
 from deployment import Deployment
 
 STORAGE_VERSION = "2025-06-01"
-GUARDED = ("ledger", "closed")
-"""Containers that may have an immutability policy."""
+GUARDED = {"ledger": "ledgerImmutability", "closed": "reportImmutability"}
+"""Containers that may have an immutability policy, and the setting of its days."""
 
 REPLICATION = {"LRS": "local", "GRS": "local", "ZRS": "zonal", "GZRS": "zonal", "RAGZRS": "zonal"}
 
@@ -66,16 +66,17 @@ def policy_of(container: str) -> str:
 
 def check_immutability(azure: Azure, base: str, group: str, deployment: Deployment) -> Iterator[str]:
     """A locked policy can be made longer, never shorter and never taken away."""
-    wanted = int(deployment.settings["retention"]["reportImmutability"])
     inside = f"{base}/resourceGroups/{group}/providers/Microsoft.Storage/storageAccounts"
     for account in _all(azure, inside, STORAGE_VERSION):
-        policy = azure.find(f"{account['id']}/{policy_of('closed')}", STORAGE_VERSION)
-        days = int((policy or {}).get("properties", {}).get("immutabilityPeriodSinceCreationInDays") or 0)
-        if policy and policy["properties"].get("state") == "Locked" and wanted < days:
-            yield (
-                f"the closed periods are locked for {days} days and retention.reportImmutability is {wanted}:"
-                f" a locked policy cannot be shortened; set {days} or more in the overrides."
-            )
+        for container, setting in GUARDED.items():
+            wanted = int(deployment.settings["retention"][setting])
+            policy = azure.find(f"{account['id']}/{policy_of(container)}", STORAGE_VERSION)
+            days = int((policy or {}).get("properties", {}).get("immutabilityPeriodSinceCreationInDays") or 0)
+            if policy and policy["properties"].get("state") == "Locked" and wanted < days:
+                yield (
+                    f"the container {container} is locked for {days} days and retention.{setting} is {wanted}:"
+                    f" a locked policy cannot be shortened; set {days} or more in the overrides."
+                )
 
 
 def _check_gateways(services: Iterable[dict[str, Any]], deployment: Deployment) -> Iterator[str]:

@@ -7,15 +7,16 @@ import pytest
 from azure_rest import AzureRefused
 from post_provision import ensure_events_key, upload_configuration
 from pre_down import main as before_down
-from pre_down import release_closed_periods
+from pre_down import release
+from preflight_changes import policy_of
 from subscribe_events import subscribe, subscription, to_trigger, to_webhook, wait_for_function
 
 from tests.infra.hooks.conftest import LocalAzure
 
+BUDGETS = "/subscriptions/s/providers/Microsoft.Consumption/budgets"
 TOPIC = "/subscriptions/s/resourceGroups/rg/providers/Microsoft.EventGrid/topics/t"
 USAGE = f"{TOPIC}/eventSubscriptions/usage"
 STORAGE = "/subscriptions/s/resourceGroups/rg/providers/Microsoft.Storage/storageAccounts/st"
-POLICY = f"{STORAGE}/blobServices/default/containers/closed/immutabilityPolicies/default"
 APP = "/subscriptions/s/resourceGroups/rg/providers/Microsoft.Web/sites/app"
 SOON = 0.2
 
@@ -139,29 +140,36 @@ def test_immutable_books_are_not_deleted_by_mistake(
     assert azure.asked == []
 
 
-def test_closed_periods_are_released_for_whoever_says_so(azure: LocalAzure, environment: Any) -> None:
+def test_immutable_containers_are_released_for_whoever_says_so(azure: LocalAzure, environment: Any) -> None:
     environment(
         PROFILE="production",
         AZURE_LOCATION="swedencentral",
         AZURE_ENV_NAME="prod",
+        AZURE_SUBSCRIPTION_ID="s",
         STORAGE_ACCOUNT_ID=STORAGE,
         DELETE_BOOKS="prod",
     )
-    azure.on("GET", POLICY, (200, {"etag": '"1"'}))
-    azure.on("DELETE", POLICY, (200, None))
+    azure.on("GET", BUDGETS, (200, {"value": []}))
+    for container in ("closed", "ledger"):
+        azure.on("GET", f"{STORAGE}/{policy_of(container)}", (200, {"etag": f'"{container}"'}))
+        azure.on("DELETE", f"{STORAGE}/{policy_of(container)}", (200, None))
 
     code = before_down(azure.client())
 
-    (delete,) = azure.requests("DELETE")
     assert code == 0
-    assert delete.headers["if-match"] == '"1"'
+    assert {delete.headers["if-match"] for delete in azure.requests("DELETE")} == {'"closed"', '"ledger"'}
 
 
 def test_a_second_removal_finds_nothing_to_release(azure: LocalAzure) -> None:
-    assert release_closed_periods(azure.client(), STORAGE) is False
+    assert release(azure.client(), STORAGE, "closed") is False
 
 
-def test_a_trial_is_deleted_without_asking(azure: LocalAzure, environment: Any) -> None:
-    environment(PROFILE="trial", AZURE_LOCATION="swedencentral")
+def test_a_trial_is_deleted_without_asking_and_its_budget_with_it(azure: LocalAzure, environment: Any) -> None:
+    environment(PROFILE="trial", AZURE_LOCATION="swedencentral", AZURE_ENV_NAME="env", AZURE_SUBSCRIPTION_ID="s")
+    tags = {"name": "azd-env-name", "operator": "In", "values": ["env"]}
+    budget = {"id": f"{BUDGETS}/chargeback-a", "name": "chargeback-a", "properties": {"filter": {"tags": tags}}}
+    azure.on("GET", BUDGETS, (200, {"value": [budget]}))
+    azure.on("DELETE", budget["id"], (200, None))
 
     assert before_down(azure.client()) == 0
+    assert [delete.path.partition("?")[0] for delete in azure.requests("DELETE")] == [budget["id"]]

@@ -34,7 +34,7 @@ def deployment(**changes: Any) -> Deployment:
         "functionMemoryMB": 2048,
         "functionMaximumInstances": 40,
         "purgeProtection": False,
-        "retention": {"secrets": 7, "reportImmutability": 0},
+        "retention": {"secrets": 7, "reportImmutability": 0, "ledgerImmutability": 0},
         **changes.pop("settings", {}),
     }
     values: dict[str, Any] = {
@@ -81,6 +81,10 @@ def quota(left: int) -> dict[str, Any]:
     return {"name": {"value": "OpenAI.Standard.gpt-4o"}, "limit": 200, "currentValue": 200 - left}
 
 
+NO_ASSIGNING = "you may not assign roles in this subscription"
+NO_MAKING = "you may not make roles in this subscription"
+
+
 def obstacles(azure: LocalAzure, wanted: Deployment) -> list[str]:
     return [each for each in check(azure.client(), wanted, "sub", "env") if not isinstance(each, Note)]
 
@@ -98,9 +102,10 @@ def test_nothing_stands_in_the_way_of_a_deployment_that_fits(willing: LocalAzure
     ("roles", "words"),
     [
         (["Owner"], []),
-        (["Contributor"], ["you may not assign roles in this subscription"]),
-        (["Contributor", "Role Based Access Control Administrator"], []),
-        ([], ["you may not assign roles in this subscription"]),
+        (["Contributor"], [NO_ASSIGNING, NO_MAKING]),
+        (["Contributor", "User Access Administrator"], []),
+        (["Contributor", "Role Based Access Control Administrator"], [NO_MAKING]),
+        ([], [NO_ASSIGNING, NO_MAKING]),
     ],
 )
 def test_who_may_not_assign_roles_is_told_which_role_is_missing(

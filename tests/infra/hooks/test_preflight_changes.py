@@ -140,13 +140,16 @@ def test_locked_containers_are_known_before_the_deployment_would_write_their_pol
     assert locked_containers(azure.client(), BASE, "rg-env") == ["closed"]
 
 
-def test_a_locked_policy_cannot_be_made_shorter(willing: LocalAzure) -> None:
+@pytest.mark.parametrize(("container", "setting"), [("closed", "reportImmutability"), ("ledger", "ledgerImmutability")])
+def test_a_locked_policy_cannot_be_made_shorter(willing: LocalAzure, container: str, setting: str) -> None:
     willing.on("GET", GROUP, (200, {"tags": {"profile": "trial"}}))
     willing.on("GET", STORAGE, (200, {"value": [BOOKS]}))
-    willing.on("GET", f"{BOOKS['id']}/{policy_of('closed')}", policy("Locked"))
+    willing.on("GET", f"{BOOKS['id']}/{policy_of(container)}", policy("Locked"))
 
     (found,) = check(willing.client(), deployment(), "sub", "env")
 
-    assert "locked for 3653 days and retention.reportImmutability is 0" in found
-    longer = deployment(settings={"retention": {"secrets": 7, "reportImmutability": 3653}})
+    assert f"{container} is locked for 3653 days and retention.{setting} is 0" in found
+    longer = deployment(
+        settings={"retention": {"secrets": 7, "reportImmutability": 0, "ledgerImmutability": 0, setting: 3653}}
+    )
     assert list(check(willing.client(), longer, "sub", "env")) == []
