@@ -55,11 +55,13 @@ class Azure:
     attempts: int = 6
     _tokens: dict[str, str] = field(default_factory=dict)
 
-    def manage(self, method: str, path: str, version: str, body: object = None) -> Any:
+    def manage(
+        self, method: str, path: str, version: str, body: object = None, headers: Mapping[str, str] | None = None
+    ) -> Any:
         """Call the Resource Manager; None for an empty answer."""
         separator = "&" if "?" in path else "?"
         url = path if path.startswith(self.arm) else f"{self.arm}{path}{separator}api-version={version}"
-        return self.send(method, url, body, headers=self.bearer(f"{ARM}/.default"))
+        return self.send(method, url, body, headers={**self.bearer(f"{ARM}/.default"), **(headers or {})})
 
     def find(self, path: str, version: str) -> Any:
         """What is there, or None."""

@@ -1,25 +1,50 @@
-"""Before everything is deleted: says what would outlive it, or stand in its way, and how to end that too."""
+"""Before everything is deleted: says what would outlive it, or stand in its way, and ends what must be ended first."""
 
 import os
 import sys
+from typing import Any
 
 from azure_rest import Azure, AzureRefused
 from deployment import Misconfigured, needed, read_deployment
 from preflight import budgets_of
 from preflight_changes import GUARDED, STORAGE_VERSION, policy_of
 
+NETWORK_VERSION = "2024-05-01"
+LINK_GONE_WITHIN = 60 * 60.0
+"""Seconds that a subnet keeps the link of a Flex Consumption app that was deleted; until then it cannot be deleted."""
 
-def release(azure: Azure, storage_id: str, container: str) -> bool:
-    """Remove the unlocked immutability policy of a container; False where there is none."""
-    path = f"{storage_id}/{policy_of(container)}"
-    policy = azure.find(path, STORAGE_VERSION)
-    if policy is None:
-        return False
-    url = f"{azure.arm}{path}?api-version={STORAGE_VERSION}"
-    azure.send(
-        "DELETE", url, None, {**azure.bearer("https://management.azure.com/.default"), "If-Match": policy["etag"]}
-    )
-    return True
+
+def release(azure: Azure, storage_id: str) -> list[str]:
+    """Remove the unlocked immutability policies of the books; the containers that had one.
+
+    Raises `AzureRefused` for a locked one: nobody can delete what it guards before its time.
+    """
+    released = []
+    for container in GUARDED:
+        path = f"{storage_id}/{policy_of(container)}"
+        policy = azure.find(path, STORAGE_VERSION)
+        if policy is None or not policy["properties"].get("immutabilityPeriodSinceCreationInDays"):
+            continue
+        if policy["properties"].get("state") == "Locked":
+            raise AzureRefused(409, f"the policy of container {container} is locked: its files outlive the deployment")
+        azure.manage("DELETE", path, STORAGE_VERSION, headers={"If-Match": policy["etag"]})
+        released.append(container)
+    return released
+
+
+def leave_network(azure: Azure, app_id: str, seconds: float = LINK_GONE_WITHIN, every: float = 30) -> None:
+    """Delete the function app, and wait until the subnet that it was in has no link to it any more."""
+    app = azure.find(app_id, "2024-04-01")
+    subnet = (app or {}).get("properties", {}).get("virtualNetworkSubnetId")
+    if app is not None:
+        azure.manage("DELETE", app_id, "2024-04-01")
+    if subnet:
+        azure.wait(f"the link of the deleted app to leave {subnet}", lambda: _is_free(azure, subnet), seconds, every)
+
+
+def _is_free(azure: Azure, subnet: str) -> bool:
+    found: dict[str, Any] = azure.find(subnet, NETWORK_VERSION) or {}
+    return not found.get("properties", {}).get("serviceAssociationLinks")
 
 
 def remove_budget(azure: Azure, subscription: str, environment: str) -> None:
@@ -32,9 +57,9 @@ def remove_budget(azure: Azure, subscription: str, environment: str) -> None:
 def main(azure: Azure) -> int:
     """Refuse to delete immutable books unless DELETE_BOOKS says so; 1 where it refuses."""
     try:
-        retention = read_deployment().settings["retention"]
+        settings = read_deployment().settings
         environment = needed("AZURE_ENV_NAME")
-        kept = [container for container, setting in GUARDED.items() if retention[setting]]
+        kept = [container for container, setting in GUARDED.items() if settings["retention"][setting]]
         if kept and os.environ.get("DELETE_BOOKS") != environment:
             print(
                 "down: the ledger and closed periods of this profile are immutable, so that nobody deletes books by"
@@ -43,9 +68,12 @@ def main(azure: Azure) -> int:
                 file=sys.stderr,
             )
             return 1
-        for container in kept:
-            removed = release(azure, needed("STORAGE_ACCOUNT_ID"), container)
-            print(f"down: the immutability policy of {container} {'was removed' if removed else 'does not exist'}.")
+        if kept:
+            released = release(azure, needed("STORAGE_ACCOUNT_ID"))
+            print(f"down: immutability policies removed: {', '.join(released) or 'there were none'}.")
+        if settings["privateNetwork"]:
+            print("down: deleting the function app first; its subnet is free within an hour at most.")
+            leave_network(azure, needed("FUNCTION_APP_ID"))
         remove_budget(azure, needed("AZURE_SUBSCRIPTION_ID"), environment)
     except (Misconfigured, AzureRefused) as error:
         print(f"down: {error}", file=sys.stderr)

@@ -11,7 +11,7 @@ from typing import Any
 
 from azure_rest import Azure, AzureRefused
 from deployment import Deployment, Misconfigured, Note, needed, read_deployment
-from preflight_changes import check_immutability, check_profile, check_resources, locked_containers
+from preflight_changes import check_immutability, check_profile, check_resources, has_functions, locked_containers
 from preflight_limits import check_cosmos_zones, check_functions, check_redis, check_sizes
 from preflight_models import check_models
 
@@ -198,11 +198,11 @@ def main(azure: Azure) -> int:
     try:
         subscription, environment = needed("AZURE_SUBSCRIPTION_ID"), needed("AZURE_ENV_NAME")
         findings = list(check(azure, read_deployment(), subscription, environment))
+        here = (azure, f"/subscriptions/{subscription}", f"rg-{environment}")
         values = {
             "BUDGET_START_DATE": budget_month(azure, subscription, environment),
-            "IMMUTABILITY_LOCKED": ",".join(
-                locked_containers(azure, f"/subscriptions/{subscription}", f"rg-{environment}")
-            ),
+            "IMMUTABILITY_LOCKED": ",".join(locked_containers(*here)),
+            "FUNCTIONS_DEPLOYED": "true" if has_functions(*here) else "false",
         }
     except (Misconfigured, AzureRefused) as error:
         findings = [str(error)]

@@ -59,6 +59,12 @@ def locked_containers(azure: Azure, base: str, group: str) -> list[str]:
     ]
 
 
+def has_functions(azure: Azure, base: str, group: str) -> bool:
+    """Whether the code was deployed before, so that its silence is worth an alert."""
+    apps = _all(azure, f"{base}/resourceGroups/{group}/providers/Microsoft.Web/sites", "2024-04-01")
+    return any(azure.every(f"{app['id']}/functions", "2024-04-01") for app in apps)
+
+
 def policy_of(container: str) -> str:
     """Where the immutability policy of a container is, below its account."""
     return f"blobServices/default/containers/{container}/immutabilityPolicies/default"

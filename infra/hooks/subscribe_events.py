@@ -3,9 +3,9 @@
 Event Grid checks the receiver when a subscription is made, so the code must be deployed before.
 """
 
+import os
 import sys
 from typing import Any
-from urllib.parse import quote
 
 from azure_rest import Azure, AzureRefused
 from deployment import Misconfigured, needed
@@ -35,6 +35,12 @@ def subscription(destination: dict[str, Any], storage_id: str) -> dict[str, Any]
     }
 
 
+def without_dead_letters(body: dict[str, Any]) -> dict[str, Any]:
+    """The same subscription for a store that Event Grid cannot reach, behind its firewall."""
+    kept = {key: value for key, value in body["properties"].items() if key != "deadLetterWithResourceIdentity"}
+    return {**body, "properties": kept}
+
+
 def to_trigger(app_id: str) -> dict[str, Any]:
     """One event an invocation; a batch would be acknowledged or repeated as a whole."""
     return {
@@ -43,11 +49,23 @@ def to_trigger(app_id: str) -> dict[str, Any]:
     }
 
 
-def to_webhook(host: str, key: str) -> dict[str, Any]:
-    """Batches to POST /api/v1/events, which asks for the events key."""
+def to_webhook(host: str, key: str, tenant: str = "", audience: str = "") -> dict[str, Any]:
+    """Batches to POST /api/v1/events with the events key in a header: an address would be in every log on the way.
+
+    Event Grid never gives a secret value back: https://learn.microsoft.com/azure/event-grid/delivery-properties.
+    With an `audience`, it also signs in with Entra, for tenants that ask for it of every caller:
+    https://learn.microsoft.com/azure/event-grid/secure-webhook-delivery.
+    """
+    secret = {"name": "x-events-key", "type": "Static", "properties": {"value": key, "isSecret": True}}
+    entra = {"azureActiveDirectoryTenantId": tenant, "azureActiveDirectoryApplicationIdOrUri": audience}
     return {
         "endpointType": "WebHook",
-        "properties": {"endpointUrl": f"https://{host}/api/v1/events?code={quote(key, safe='')}", **BATCH},
+        "properties": {
+            "endpointUrl": f"https://{host}/api/v1/events",
+            "deliveryAttributeMappings": [secret],
+            **(entra if audience else {}),
+            **BATCH,
+        },
     }
 
 
@@ -55,11 +73,21 @@ def subscribe(azure: Azure, topic_id: str, body: dict[str, Any], seconds: float 
     """Make or change the subscription, and wait until Azure has checked the receiver. Safe to repeat."""
     path = f"{topic_id}/eventSubscriptions/{NAME}"
 
+    wanted = body
+
     def put() -> bool:
+        nonlocal wanted
         try:
-            azure.manage("PUT", path, VERSION, body)
+            azure.manage("PUT", path, VERSION, wanted)
         except AzureRefused as error:
-            if error.status == 400 and "endpoint" in str(error).lower():
+            said = str(error).lower()
+            if error.status == 400 and "deadletter" in said.replace("-", "").replace(" ", "") and wanted is body:
+                print(f"event subscription: without dead letters, as Azure refused them: {error}", file=sys.stderr)
+                wanted = without_dead_letters(
+                    body
+                )  # events that cannot be delivered for a day are lost: better than all
+                return False
+            if error.status == 400 and "endpoint" in said:
                 return False  # the function was deployed a moment ago and is not known everywhere yet
             raise
         return True
@@ -93,9 +121,10 @@ def main(azure: Azure) -> int:
         wait_for_function(azure, app_id)
         if delivery == "webhook":
             url = f"{needed('KEY_VAULT_URL').rstrip('/')}/secrets/events-key?api-version={VAULT_VERSION}"
-            destination = to_webhook(
-                needed("FUNCTION_APP_HOST"), azure.send("GET", url, None, azure.bearer(VAULT_SCOPE))["value"]
-            )
+            key = azure.send("GET", url, None, azure.bearer(VAULT_SCOPE))["value"]
+            audience = os.environ.get("EVENTS_AUDIENCE", "")
+            tenant = needed("AZURE_TENANT_ID") if audience else ""
+            destination = to_webhook(needed("FUNCTION_APP_HOST"), key, tenant, audience)
         else:
             destination = to_trigger(app_id)
         subscribe(azure, needed("EVENT_TOPIC_ID"), subscription(destination, needed("STORAGE_ACCOUNT_ID")))

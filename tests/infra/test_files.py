@@ -111,7 +111,7 @@ def test_actions_are_pinned_and_jobs_end() -> None:
 def test_every_hook_of_azd_exists_and_runs_on_every_system() -> None:
     hooks = [hook for entry in AZD["hooks"].values() for hook in (entry if isinstance(entry, list) else [entry])]
 
-    assert len(hooks) == 5
+    assert len(hooks) == 7
     assert all((ROOT / hook["run"]).is_file() and hook["kind"] == "python" for hook in hooks)
 
 

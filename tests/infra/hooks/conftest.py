@@ -39,13 +39,20 @@ class LocalAzure:
 
     url: str = ""
     answers: dict[tuple[str, str], Answer | list[Answer]] = field(default_factory=dict)
+    live: dict[tuple[str, str], Callable[[Asked], Answer]] = field(default_factory=dict)
     asked: list[Asked] = field(default_factory=list)
     scopes: list[str] = field(default_factory=list)
 
     def on(self, method: str, path: str, *answers: Answer) -> None:
         self.answers[method, path] = list(answers)
 
+    def on_any(self, method: str, path: str, answer: Callable[["Asked"], Answer]) -> None:
+        """Answer by what is asked: for what keeps a state."""
+        self.live[method, path] = answer
+
     def answer(self, method: str, path: str) -> Answer:
+        if (method, path) in self.live:
+            return self.live[method, path](self.asked[-1])
         known = self.answers.get((method, path), [(404, {"error": {"code": "NotFound", "message": path}})])
         assert isinstance(known, list)
         return known.pop(0) if len(known) > 1 else known[0]
@@ -73,7 +80,7 @@ def _handler(azure: LocalAzure) -> type[BaseHTTPRequestHandler]:
             self.end_headers()
             self.wfile.write(data)
 
-        do_GET = do_PUT = do_POST = do_DELETE = handle_any  # noqa: N815 - names that http.server calls
+        do_GET = do_PUT = do_POST = do_PATCH = do_DELETE = handle_any  # noqa: N815 - names that http.server calls
 
         def log_message(self, *_: object) -> None:
             """Silent."""
@@ -102,6 +109,6 @@ def environment(monkeypatch: pytest.MonkeyPatch) -> Callable[..., None]:
         for name, value in values.items():
             monkeypatch.setenv(name, value)
 
-    for name in ("PROFILE", "DELETE_BOOKS", "SKIP_SMOKE_TEST", "GATEWAY_HOST_NAME"):
+    for name in ("PROFILE", "DELETE_BOOKS", "SKIP_SMOKE_TEST", "GATEWAY_HOST_NAME", "EVENTS_AUDIENCE"):
         monkeypatch.delenv(name, raising=False)
     return set_values

@@ -6,10 +6,11 @@ from typing import Any
 import pytest
 from azure_rest import AzureRefused
 from post_provision import ensure_events_key, upload_configuration
+from pre_down import leave_network, release
 from pre_down import main as before_down
-from pre_down import release
 from preflight_changes import policy_of
 from subscribe_events import subscribe, subscription, to_trigger, to_webhook, wait_for_function
+from watch_functions import ALERT, switch_on
 
 from tests.infra.hooks.conftest import LocalAzure
 
@@ -80,12 +81,45 @@ def test_the_subscription_retries_for_a_day_and_then_dead_letters_by_identity() 
     assert letters["deadLetterDestination"]["properties"] == {"resourceId": STORAGE, "blobContainerName": "dead-letter"}
 
 
-def test_the_trigger_gets_single_events_and_the_webhook_batches_with_its_key() -> None:
+def test_the_trigger_gets_single_events_and_the_webhook_batches() -> None:
     trigger, webhook = to_trigger(APP), to_webhook("app.azurewebsites.net", "a/b+c")
 
     assert trigger["properties"] == {"resourceId": f"{APP}/functions/ingest_usage", "maxEventsPerBatch": 1}
-    assert webhook["properties"]["endpointUrl"] == "https://app.azurewebsites.net/api/v1/events?code=a%2Fb%2Bc"
     assert webhook["properties"]["maxEventsPerBatch"] > 1
+
+
+def test_the_events_key_travels_in_a_secret_header_and_never_in_the_address() -> None:
+    properties = to_webhook("app.azurewebsites.net", "a/b+c")["properties"]
+
+    assert properties["endpointUrl"] == "https://app.azurewebsites.net/api/v1/events"
+    assert properties["deliveryAttributeMappings"] == [
+        {"name": "x-events-key", "type": "Static", "properties": {"value": "a/b+c", "isSecret": True}}
+    ]
+    assert "azureActiveDirectoryTenantId" not in properties
+
+
+def test_a_tenant_may_want_event_grid_to_sign_in_as_well() -> None:
+    properties = to_webhook("app.azurewebsites.net", "key", "tenant", "api://events")["properties"]
+
+    assert properties["azureActiveDirectoryTenantId"] == "tenant"
+    assert properties["azureActiveDirectoryApplicationIdOrUri"] == "api://events"
+    assert properties["deliveryAttributeMappings"]
+
+
+def test_a_store_that_takes_no_dead_letters_does_not_keep_events_from_arriving(
+    azure: LocalAzure, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr("time.sleep", lambda _: None)
+    refused = (400, {"error": {"code": "InvalidRequest", "message": "Dead-letter endpoint cannot be reached."}})
+    azure.on("PUT", USAGE, refused, (201, {}))
+    azure.on("GET", USAGE, (200, {"properties": {"provisioningState": "Succeeded"}}))
+
+    subscribe(azure.client(), TOPIC, subscription(to_trigger(APP), STORAGE), 5)
+
+    first, second = (asked.json["properties"] for asked in azure.requests("PUT"))
+    assert "deadLetterWithResourceIdentity" in first
+    assert {**second, "deadLetterWithResourceIdentity": first["deadLetterWithResourceIdentity"]} == first
+    assert "without dead letters, as Azure refused them" in capsys.readouterr().err
 
 
 def test_subscribing_is_repeated_until_event_grid_finds_the_function(
@@ -140,28 +174,68 @@ def test_immutable_books_are_not_deleted_by_mistake(
     assert azure.asked == []
 
 
-def test_immutable_containers_are_released_for_whoever_says_so(azure: LocalAzure, environment: Any) -> None:
+POLICY, LEDGER = (f"{STORAGE}/{policy_of(name)}" for name in ("closed", "ledger"))
+SUBNET = "/subscriptions/s/resourceGroups/rg-r/providers/Microsoft.Network/virtualNetworks/v/subnets/functions"
+
+
+def policy(state: str = "Unlocked") -> tuple[int, Any]:
+    return 200, {"etag": '"1"', "properties": {"state": state, "immutabilityPeriodSinceCreationInDays": 5}}
+
+
+def test_the_books_are_released_for_whoever_says_so_and_the_app_leaves_its_network_first(
+    azure: LocalAzure, environment: Any
+) -> None:
     environment(
         PROFILE="production",
         AZURE_LOCATION="swedencentral",
         AZURE_ENV_NAME="prod",
         AZURE_SUBSCRIPTION_ID="s",
         STORAGE_ACCOUNT_ID=STORAGE,
+        FUNCTION_APP_ID=APP,
         DELETE_BOOKS="prod",
     )
     azure.on("GET", BUDGETS, (200, {"value": []}))
-    for container in ("closed", "ledger"):
-        azure.on("GET", f"{STORAGE}/{policy_of(container)}", (200, {"etag": f'"{container}"'}))
-        azure.on("DELETE", f"{STORAGE}/{policy_of(container)}", (200, None))
+    for path in (POLICY, LEDGER):
+        azure.on("GET", path, policy())
+        azure.on("DELETE", path, (200, None))
+    azure.on("GET", APP, (200, {"properties": {"virtualNetworkSubnetId": SUBNET}}))
+    azure.on("DELETE", APP, (200, None))
+    azure.on("GET", SUBNET, (200, {"properties": {}}))
 
     code = before_down(azure.client())
 
+    deleted = [(asked.path.partition("?")[0], asked.headers.get("if-match")) for asked in azure.requests("DELETE")]
     assert code == 0
-    assert {delete.headers["if-match"] for delete in azure.requests("DELETE")} == {'"closed"', '"ledger"'}
+    assert sorted(deleted, key=str) == sorted([(POLICY, '"1"'), (LEDGER, '"1"'), (APP, None)], key=str)
 
 
-def test_a_second_removal_finds_nothing_to_release(azure: LocalAzure) -> None:
-    assert release(azure.client(), STORAGE, "closed") is False
+def test_a_locked_policy_is_not_even_tried(azure: LocalAzure) -> None:
+    azure.on("GET", LEDGER, policy("Locked"))
+
+    with pytest.raises(AzureRefused, match="the policy of container ledger is locked"):
+        release(azure.client(), STORAGE)
+    assert azure.requests("DELETE") == []
+
+
+def test_a_second_removal_finds_nothing_to_release_and_no_app(azure: LocalAzure) -> None:
+    assert release(azure.client(), STORAGE) == []
+    leave_network(azure.client(), APP, SOON)
+
+    assert azure.requests("DELETE") == []
+
+
+def test_a_subnet_is_waited_for_until_the_link_of_the_deleted_app_is_gone(
+    azure: LocalAzure, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("time.sleep", lambda _: None)
+    azure.on("GET", APP, (200, {"properties": {"virtualNetworkSubnetId": SUBNET}}))
+    azure.on("DELETE", APP, (200, None))
+    linked = (200, {"properties": {"serviceAssociationLinks": [{"name": "legionservicelink"}]}})
+    azure.on("GET", SUBNET, linked, linked, (200, {"properties": {"serviceAssociationLinks": []}}))
+
+    leave_network(azure.client(), APP, 5)
+
+    assert [asked.method for asked in azure.asked] == ["GET", "DELETE", "GET", "GET", "GET"]
 
 
 def test_a_trial_is_deleted_without_asking_and_its_budget_with_it(azure: LocalAzure, environment: Any) -> None:
@@ -173,3 +247,17 @@ def test_a_trial_is_deleted_without_asking_and_its_budget_with_it(azure: LocalAz
 
     assert before_down(azure.client()) == 0
     assert [delete.path.partition("?")[0] for delete in azure.requests("DELETE")] == [budget["id"]]
+
+
+@pytest.mark.parametrize(("enabled", "switched"), [(False, True), (True, False)])
+def test_the_silence_of_the_functions_is_an_alert_once_they_are_deployed(
+    azure: LocalAzure, enabled: object, switched: object
+) -> None:
+    alert = f"/subscriptions/s/resourceGroups/rg/{ALERT}"
+    azure.on("GET", alert, (200, {"properties": {"enabled": enabled}}))
+    azure.on("PATCH", alert, (200, {}))
+
+    assert switch_on(azure.client(), "/subscriptions/s/resourceGroups/rg") is switched
+    assert [asked.json for asked in azure.requests("PATCH")] == (
+        [{"properties": {"enabled": True}}] if switched else []
+    )

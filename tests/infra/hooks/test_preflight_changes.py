@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 from deployment import Deployment
 from preflight import check
-from preflight_changes import check_resources, locked_containers, policy_of
+from preflight_changes import check_resources, has_functions, locked_containers, policy_of
 
 from tests.infra.hooks.conftest import LocalAzure
 from tests.infra.hooks.test_preflight import BASE, GROUP, deployment, willing
@@ -138,6 +138,17 @@ def test_locked_containers_are_known_before_the_deployment_would_write_their_pol
     azure.on("GET", f"{BOOKS['id']}/{policy_of('ledger')}", policy("Unlocked"))
 
     assert locked_containers(azure.client(), BASE, "rg-env") == ["closed"]
+
+
+def test_the_functions_are_deployed_once_their_app_has_any(azure: LocalAzure) -> None:
+    app = f"{INSIDE}/Microsoft.Web/sites/app"
+    asked = [has_functions(azure.client(), BASE, "rg-env")]
+
+    azure.on("GET", f"{INSIDE}/Microsoft.Web/sites", (200, {"value": [{"id": app}]}))
+    azure.on("GET", f"{app}/functions", (200, {"value": []}), (200, {"value": [{"name": "app/ingest_usage"}]}))
+    asked += [has_functions(azure.client(), BASE, "rg-env") for _ in range(2)]
+
+    assert asked == [False, False, True]
 
 
 @pytest.mark.parametrize(("container", "setting"), [("closed", "reportImmutability"), ("ledger", "ledgerImmutability")])

@@ -1,5 +1,6 @@
 """The smoke test calls the gateway, starts a posting run where it may, and waits for its own line."""
 
+from dataclasses import replace
 from typing import Any
 from urllib.parse import unquote
 
@@ -14,6 +15,7 @@ APP = f"{GROUP}/providers/Microsoft.Web/sites/app"
 KEY = f"{GROUP}/providers/Microsoft.ApiManagement/service/apim/subscriptions/search/listSecrets"
 CALL = "/openai/deployments/gpt-4o/chat/completions"
 COSMOS = "/dbs/chargeback/colls/usage/docs"
+QUICK = smoke_test.Patience(line=5, roles=5, calls=5, looks=0.01)
 
 
 @pytest.fixture
@@ -36,36 +38,59 @@ def deployed(azure: LocalAzure, environment: Any) -> LocalAzure:
 
 
 def test_it_ends_when_its_line_is_posted(deployed: LocalAzure) -> None:
-    said = smoke_test.run(deployed.client(), seconds=5, every=0.01)
+    said = smoke_test.run(deployed.client(), QUICK)
 
     (call,) = [asked for asked in deployed.asked if asked.path.startswith(CALL)]
     queries = [asked for asked in deployed.asked if asked.path == COSMOS]
     assert said.startswith("12 tokens called and posted")
     assert call.headers["api-key"] == "the-key"
     assert len(queries) == 2
-    assert {query.json["parameters"][0]["value"] for query in queries} == {call.headers["x-billing-code"]}
+    assert queries[0].json["parameters"][0]["value"] == [call.headers["x-billing-code"]]
+    assert "max_tokens" not in call.json
+    assert call.json["max_completion_tokens"] > 100
     assert (
         unquote(queries[0].headers["authorization"])
         == "type=aad&ver=1.0&sig=token-for-https://cosmos.azure.com/.default"
     )
 
 
-def test_a_line_that_does_not_come_says_where_to_look(deployed: LocalAzure) -> None:
+def test_a_lost_event_is_made_good_by_another_call(deployed: LocalAzure) -> None:
+    deployed.on("POST", COSMOS, *[(200, {"Documents": []})] * 3, (200, {"Documents": ["line"]}))
+
+    said = smoke_test.run(deployed.client(), replace(QUICK, calls=0.0))
+
+    calls = [asked for asked in deployed.asked if asked.path.startswith(CALL)]
+    (*_, last) = [asked for asked in deployed.asked if asked.path == COSMOS]
+    assert len(calls) == 4
+    assert last.json["parameters"][0]["value"] == [call.headers["x-billing-code"] for call in calls]
+    assert "call 4" in said
+
+
+def test_a_line_that_does_not_come_tells_a_missing_event_and_says_where_to_look(deployed: LocalAzure) -> None:
     deployed.on("POST", COSMOS, (200, {"Documents": []}))
 
-    with pytest.raises(AzureRefused, match=r"in vain for the line of call smoke-\w+ .*docs/operations.md"):
-        smoke_test.run(deployed.client(), seconds=0.05, every=0.01)
+    with pytest.raises(AzureRefused, match=r"events are missing \('EventGrid Data Sender'.*docs/operations.md"):
+        smoke_test.run(deployed.client(), replace(QUICK, line=0.05))
 
 
-def test_a_refused_call_fails_without_the_key_in_its_words(
-    deployed: LocalAzure, capsys: pytest.CaptureFixture[str]
+def test_a_role_may_take_its_time(deployed: LocalAzure) -> None:
+    refused = (401, {"error": {"code": "PermissionDenied", "message": "lacks the data action"}})
+    deployed.on("POST", CALL, refused, (403, None), (200, {"usage": {"total_tokens": 12}}))
+
+    assert smoke_test.run(deployed.client(), QUICK).startswith("12 tokens called and posted")
+
+
+def test_a_role_that_never_comes_is_told_from_a_lost_event_without_the_key_in_the_words(
+    deployed: LocalAzure, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     deployed.on("POST", CALL, (401, {"error": {"code": "invalid_api_key", "message": "No identity"}}))
+    monkeypatch.setattr(smoke_test, "Patience", lambda: replace(QUICK, roles=0.05))
 
     code = smoke_test.main(deployed.client())
 
     said = capsys.readouterr().err
     assert code == 1
+    assert "does the gateway have 'Cognitive Services OpenAI User' on the account" in said
     assert "401 invalid_api_key: No identity" in said
     assert "the-key" not in said
 
