@@ -15,7 +15,7 @@ from chargeback.domain.in_force import InForce
 from chargeback.domain.records import UsageRecord, ndjson, to_document
 from chargeback.domain.settlement import LoggedCall, TokenCount
 from chargeback.domain.terms import Terms
-from chargeback.services.ports import SUMS, Document, Found, Posting, Rejected, Version, View
+from chargeback.services.ports import SUMS, Document, Found, LedgerBlock, Posting, Rejected, Version, View
 
 MAX_BYTES = 2 * 1024 * 1024
 """What Cosmos DB takes as one document (learn.microsoft.com/azure/cosmos-db/concepts-limits)."""
@@ -43,6 +43,15 @@ class MemoryLedger:
         events = self.events.get(day, [])
         for start in range(0, len(events), 1000):
             yield b"\n".join(events[start : start + 1000]) + b"\n"
+
+    async def stamped(self, day: str) -> AsyncIterator[LedgerBlock]:
+        """The same; what came first was written first."""
+        async for block in self.blocks(day):
+            yield LedgerBlock(block, 0)
+
+    async def extent(self, day: str) -> dict[str, int]:
+        """One part, with the number of its events."""
+        return {"memory": len(self.events[day])} if day in self.events else {}
 
     async def days(self) -> list[str]:
         """The days that have events."""

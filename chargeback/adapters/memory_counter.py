@@ -5,11 +5,11 @@ from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
-from chargeback.domain.errors import CountLost
+from chargeback.domain.errors import CountFull, CountLost
 from chargeback.domain.events import Phase
 from chargeback.domain.lines import Line, line_id
 from chargeback.domain.meters import Quantities
-from chargeback.services.ports import Changed, CountedLine, Weighted
+from chargeback.services.ports import MOST_LINES, MOST_QUANTITIES, Changed, CountedLine, Weighted
 
 
 @dataclass(slots=True)
@@ -31,6 +31,7 @@ class _Day:
     lines: dict[str, tuple[Line, dict[int, Quantities]]] = field(default_factory=dict)
     dirty: dict[str, int] = field(default_factory=dict)
     spend: dict[str, int] = field(default_factory=lambda: defaultdict(int))
+    mass: int = 0
 
     def add(self, weighted: Weighted, sign: int) -> None:
         """Count one contribution, or take it back."""
@@ -43,6 +44,15 @@ class _Day:
         for scope in scopes if picodollars else ():
             self.spend[scope] += sign * picodollars
         self.dirty[identity] = self.version
+
+    def fits(self, weighted: Weighted, most_quantities: int, most_lines: int) -> bool:
+        """Whether there is room for an event; what it takes up is noted."""
+        own = sum(weighted.event.quantities.values())
+        is_new = line_id(weighted.event.line) not in self.lines
+        if self.mass + own > most_quantities or (is_new and len(self.lines) >= most_lines):
+            return False
+        self.mass += own
+        return True
 
     def take(self, weighted: Weighted) -> bool:
         """Count an event unless its call is already accounted for."""
@@ -70,14 +80,24 @@ class _Day:
 class MemoryCounter:
     """The counter as dictionaries; `days.clear()` is what a flushed Redis looks like."""
 
-    def __init__(self) -> None:
+    def __init__(self, *, most_quantities: int = MOST_QUANTITIES, most_lines: int = MOST_LINES) -> None:
+        self._most_quantities = most_quantities
+        self._most_lines = most_lines
         self.days: dict[str, _Day] = {}
 
     async def count(self, day: str, events: Sequence[Weighted]) -> Sequence[bool]:
         """Count each event unless its call is already accounted for."""
         counted = self.days.setdefault(day, _Day())
         counted.version += 1
-        return [counted.take(weighted) for weighted in events]
+        flags: list[bool] = []
+        left_out = 0
+        for weighted in events:
+            fits = counted.fits(weighted, self._most_quantities, self._most_lines)
+            flags.append(fits and counted.take(weighted))
+            left_out += not fits
+        if left_out:
+            raise CountFull(day, flags, left_out)
+        return flags
 
     async def epoch(self, day: str) -> str | None:
         """The day's identity."""
@@ -119,7 +139,10 @@ class MemoryCounter:
 
     async def known(self, day: str, calls: Sequence[str]) -> Sequence[bool] | None:
         """Whether each of these calls is accounted for on the day."""
-        return [call in self.days[day].calls for call in calls] if day in self.days else None
+        if day not in self.days:
+            return None
+        known = self.days[day].calls
+        return [call in known and known[call].phase > Phase.BESIDE for call in calls]
 
     async def spend(self, day: str) -> dict[str, int]:
         """Budget scope → picodollars."""

@@ -18,11 +18,11 @@ from redis.asyncio.retry import Retry
 from redis.backoff import ExponentialBackoff
 from redis.credentials import CredentialProvider
 
-from chargeback.domain.errors import CountLost, StoreUnavailable
+from chargeback.domain.errors import CountFull, CountLost, StoreUnavailable
 from chargeback.domain.events import Phase
 from chargeback.domain.lines import from_text, line_id, to_text
 from chargeback.domain.meters import Meter, Quantities
-from chargeback.services.ports import Changed, CountedLine, Weighted
+from chargeback.services.ports import MOST_LINES, MOST_QUANTITIES, Changed, CountedLine, Weighted
 
 EVENTS_PER_CALL = 2_000
 """Redis answers nobody else while a script runs: at about 4 µs an event a call stays under 10 ms."""
@@ -76,7 +76,9 @@ def entra_credentials(client_id: str | None) -> CredentialProvider:
 class RedisCounter:
     """Counts in Redis; see `services.ports.Counter`."""
 
-    def __init__(self, client: Redis) -> None:
+    def __init__(self, client: Redis, *, most_quantities: int = MOST_QUANTITIES, most_lines: int = MOST_LINES) -> None:
+        self._most_quantities = most_quantities
+        self._most_lines = most_lines
         # The stubs allow text in every answer; without decode_responses they are bytes.
         self._client: Any = client
         self._count = client.register_script(_script("count"))
@@ -87,6 +89,7 @@ class RedisCounter:
     async def count(self, day: str, events: Sequence[Weighted]) -> Sequence[bool]:
         """Count each event unless its call is already accounted for."""
         flags: list[bool] = []
+        left_out = 0
         async with _translated():
             for start in range(0, len(events), EVENTS_PER_CALL):
                 answer = await self._count(
@@ -96,9 +99,15 @@ class RedisCounter:
                         secrets.token_hex(8),
                         _expiry(day),
                         _key(day, "line:"),
+                        sum(sum(each.event.quantities.values()) for each in events[start : start + EVENTS_PER_CALL]),
+                        self._most_quantities,
+                        self._most_lines,
                     ],
                 )
                 flags.extend(flag == 0x31 for flag in answer)
+                left_out += answer.count(b"2")
+        if left_out:
+            raise CountFull(day, flags, left_out)
         return flags
 
     async def epoch(self, day: str) -> str | None:
@@ -171,7 +180,7 @@ class RedisCounter:
         async with _translated():
             for start in range(0, len(calls), EVENTS_PER_CALL):
                 some = calls[start : start + EVENTS_PER_CALL]
-                found += [value is not None for value in await self._client.hmget(_key(day, "seen"), list(some))]
+                found += [_accounts(state) for state in await self._client.hmget(_key(day, "seen"), list(some))]
         return found
 
     async def spend(self, day: str) -> dict[str, int]:
@@ -233,6 +242,15 @@ def _packed(events: Sequence[Weighted]) -> bytes:
             entry += (fields[meter], quantity)
         packed.append(entry)
     return _pack((lines, packed))
+
+
+def _accounts(state: bytes | None) -> bool:
+    """Whether a call with this state in `seen` has an event of its own."""
+    return state == b"F" or (state is not None and _phase_in(state) > Phase.BESIDE)
+
+
+def _phase_in(state: bytes) -> int:
+    return int(msgspec.msgpack.decode(state)[0])
 
 
 def _hours(fields: Mapping[bytes, bytes]) -> dict[int, Quantities]:

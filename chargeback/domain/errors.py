@@ -10,6 +10,7 @@ ChargebackError
 ├── ClosingRefused     a period cannot be closed now: names every reason
 ├── InconsistentFile   a file does not agree with itself or with the rows it is made from: it is not published
 ├── Superseded         another run wrote the same part of the books first: read again and retry
+├── CountFull          a day holds no more: what was left out is in the ledger, and the audit brings it into the books
 ├── CountLost          Redis lost the day while it was being read: replay the ledger and retry
 ├── RecordsRefused     a store will not take some records, however often they are sent: set them aside
 ├── SomeFailed         some parts of a run failed, the others were done: names each with its reason
@@ -74,6 +75,15 @@ class InconsistentFile(ChargebackError):
 
 class Superseded(ChargebackError):
     """A conditional write failed because another run wrote first."""
+
+
+class CountFull(ChargebackError):
+    """There was no room for some events of a day; `flags` say of each event whether it changed the count."""
+
+    def __init__(self, day: str, flags: list[bool], left_out: int) -> None:
+        super().__init__(f"{day} has no room for {left_out} events; its audit brings them into the books")
+        self.flags = flags
+        self.left_out = left_out
 
 
 class CountLost(ChargebackError):

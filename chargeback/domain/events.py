@@ -6,6 +6,7 @@ suffix for later phases (`…/settled`); `time` is when the call was made, repea
 
 import unicodedata
 from collections.abc import Sequence
+from datetime import date, timedelta
 from enum import IntEnum
 from functools import lru_cache
 from hashlib import blake2b
@@ -20,7 +21,17 @@ from chargeback.domain.event_times import EVER, AcceptedTimes, hour_of
 from chargeback.domain.lines import Line
 from chargeback.domain.meters import Meter, Quantities, is_measured, normalise, unknown_counts
 
-__all__ = ["EVER", "AcceptedTimes", "Phase", "UsageEvent", "account_for", "call_identity", "read_event", "split_batch"]
+__all__ = [
+    "EVER",
+    "AcceptedTimes",
+    "Phase",
+    "UsageEvent",
+    "account_for",
+    "call_identity",
+    "read_event",
+    "read_filed",
+    "split_batch",
+]
 
 MAX_EVENT_BYTES = 1_048_576
 """Event Grid's own limit on one event (learn.microsoft.com/azure/event-grid/quotas-limits)."""
@@ -130,12 +141,36 @@ def account_for(event: EventDocument, accepted: AcceptedTimes) -> UsageEvent:
     return UsageEvent(_call(event), _phase(phase, data), day, hour, line, quantities, encode_document(event))
 
 
-def _phase(phase: Phase, data: Data) -> Phase:
+def _phase(phase: Phase, data: "Data | _HeadData") -> Phase:
     if data.gateway_event_id and data.gateway_event_source:
         return _BESIDE
     if phase is _SETTLED and data.method == "GET":
         return _POLL
     return _RECOVERED if phase is _SETTLED and data.usage_source == FROM_LOG_ALONE else phase
+
+
+def read_filed(raw: bytes, day: str) -> UsageEvent:
+    """Read an event of a day's ledger again. Raises `InvalidEvent`, also for one that belongs to no such day."""
+    event = read_event(raw, EVER)
+    return event if event.day == day else refiled(event, day)
+
+
+def refiled(event: UsageEvent, day: str) -> UsageEvent:
+    """An event of a call that was first seen the day before or after, filed with it: at that end of its day."""
+    if event.day == day_beside(day, 1):
+        return event._replace(day=day, hour=23)
+    if event.day == day_beside(day, -1):
+        return event._replace(day=day, hour=0)
+    raise InvalidEvent("other-day", f"the call is of {event.day}, not of {day}")
+
+
+@lru_cache(maxsize=64)
+def day_beside(day: str, days: int) -> str:
+    """The day so many days later."""
+    try:
+        return (date.fromisoformat(day) + timedelta(days)).isoformat()
+    except OverflowError:
+        return ""
 
 
 def split_batch(body: bytes) -> list[bytes]:
@@ -151,7 +186,35 @@ def split_batch(body: bytes) -> list[bytes]:
         raise InvalidEvent("not-json", str(error)) from None
 
 
-def _call(event: EventDocument) -> str:
+class _HeadData(msgspec.Struct, frozen=True, gc=False, rename="camel"):
+    method: str | None = None
+    response_id: str | None = None
+    usage_source: str | None = None
+    gateway_event_id: str | None = None
+    gateway_event_source: str | None = None
+
+
+class _Head(msgspec.Struct, frozen=True, gc=False):
+    id: str
+    source: str
+    type: str
+    data: _HeadData
+
+
+_decode_head = msgspec.json.Decoder(_Head).decode
+
+
+def call_in(raw: bytes) -> tuple[str, Phase] | None:
+    """The call and phase of an event in the ledger, without reading the rest of it; None if it has none."""
+    try:
+        head = _decode_head(raw)
+    except (msgspec.DecodeError, RecursionError, UnicodeDecodeError):
+        return None
+    phase = _TYPES.get(head.type)
+    return None if phase is None else (_call(head), _phase(phase, head.data))
+
+
+def _call(event: EventDocument | _Head) -> str:
     """A background response is one call however often it is fetched; every other call is known by (source, id).
 
     What an emitter beside the gateway says of a gateway's call is of that call.

@@ -27,6 +27,20 @@ View = Literal["summary", "hours"]
 """The documents that are made of a day's records: their sums, and the spend of each hour."""
 
 
+class LedgerBlock(NamedTuple):
+    """Whole lines of a day's ledger (NDJSON), some MB at most.
+
+    Attributes:
+        text: the lines; may be empty.
+        written: when they were written, in microseconds since 1970; 0 where an older version wrote them.
+        missing: appends of the same writer that were acknowledged before and are not there any more.
+    """
+
+    text: bytes
+    written: int
+    missing: int = 0
+
+
 class Ledger(Protocol):
     """The append-only record of accepted events, one folder a UTC day."""
 
@@ -35,6 +49,12 @@ class Ledger(Protocol):
 
     def blocks(self, day: str) -> AsyncIterator[bytes]:
         """The day's events as blocks of whole lines (NDJSON, a few MB each), always in the same order."""
+
+    def stamped(self, day: str) -> AsyncIterator[LedgerBlock]:
+        """The same blocks with the time of their writing, which decides between events of one call."""
+
+    async def extent(self, day: str) -> dict[str, int]:
+        """The parts of the day's ledger with their sizes; a part never shrinks and never goes."""
 
     async def days(self) -> list[str]:
         """The days that have events, ascending."""
@@ -47,6 +67,13 @@ class Ledger(Protocol):
 
     async def unmark(self, day: str, token: str) -> None:
         """Forget a mark unless the day was marked again since `token`."""
+
+
+MOST_QUANTITIES: Final = 2**62
+"""All quantities of a counted day together; no sum of a line can then reach the 64 bits that Redis counts in."""
+
+MOST_LINES: Final = 200_000
+"""Lines of a counted day: each takes about a kilobyte of memory. More are in the ledger, for the audit."""
 
 
 class Weighted(NamedTuple):
@@ -84,7 +111,10 @@ class Counter(Protocol):
     """The fast view of the open days: counts every call once. It may lose a day at any time."""
 
     async def count(self, day: str, events: Sequence[Weighted]) -> Sequence[bool]:
-        """Count each event unless its call is already accounted for; tells for each whether it changed anything."""
+        """Count each event unless its call is already accounted for; tells for each whether it changed anything.
+
+        Raises `CountFull` after all the others are counted if the day has no room for some.
+        """
 
     async def epoch(self, day: str) -> str | None:
         """The day's identity: another one means that the day was lost in between. None: nothing counted."""

@@ -10,8 +10,9 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from chargeback.adapters.memory_counter import MemoryCounter
+from chargeback.adapters.redis_counter import RedisCounter
 from chargeback.bootstrap import Container
-from chargeback.domain.errors import CountLost
+from chargeback.domain.errors import CountFull, CountLost
 from chargeback.domain.events import EVER, UsageEvent, read_event
 from chargeback.domain.meters import Meter
 from chargeback.services.ports import Counter, Weighted
@@ -49,6 +50,16 @@ async def state(counter: Counter) -> dict[str, Any]:
         "spend": {scope: spent for scope, spent in (await counter.spend(TODAY)).items() if spent},
         "pending": sorted(await counter.pending(TODAY)),
     }
+
+
+@pytest.fixture(params=["memory", pytest.param("redis", marks=pytest.mark.servers)])
+def full_counter(request: pytest.FixtureRequest) -> Counter:
+    """A counter whose days have room for little."""
+    if request.param == "memory":
+        return MemoryCounter(most_quantities=1_000, most_lines=4)
+    clear_redis(request.getfixturevalue("stack").url("redis"))
+    container: Container = request.getfixturevalue("container")
+    return RedisCounter(container.counter._client, most_quantities=1_000, most_lines=4)
 
 
 async def test_nothing_is_known_of_a_day_without_events(counter: Counter) -> None:
@@ -296,6 +307,56 @@ async def test_spend_beyond_64_bits_stops_no_count(counter: Counter) -> None:
     assert all([*flags, *more])
     ((hours,)) = (await state(counter))["lines"].values()
     assert hours[9][Meter.REQUESTS] == 201
+
+
+RANKS = ("beside", "recovered", "pending stream", "settled stream")
+BESIDE = event(
+    id="x", source="/e", usage=tokens(999, 1), gatewayEventId="s", gatewayEventSource="/apim/gw/swedencentral"
+)
+
+
+@pytest.mark.parametrize(
+    "names", list(itertools.permutations(["beside", "recovered", "pending stream", "settled stream"]))
+)
+async def test_the_gateway_s_own_events_rank_above_what_is_said_from_beside(
+    counter: Counter, names: tuple[str, ...]
+) -> None:
+    recovered = event(id="s/settled", type="settled", usage=tokens(5, 5), usageSource="gateway-log-alone")
+    events = {**EVENTS, "beside": BESIDE, "recovered": recovered}
+    for number in range(1, 5):
+        await count(counter, events[names[number - 1]])
+
+        counts = max(names[:number], key=RANKS.index)
+        found = await state(counter)
+        assert list(found["lines"]) == [events[counts].line]
+        assert found["pending"] == ([events[counts].raw] if counts == "pending stream" else [])
+        assert await counter.known(TODAY, [BESIDE.call]) == [counts != "beside"]
+
+
+async def test_a_full_day_takes_what_fits_and_marks_nothing_else_as_seen(full_counter: Counter) -> None:
+    small = [event(id=f"small-{n}", usage=tokens(10, 0)) for n in range(3)]
+    huge = event(id="huge", usage=tokens(10**6, 0), subscriptionId="other")
+
+    with pytest.raises(CountFull) as full:
+        await count(full_counter, small[0], huge, small[1])
+    again = await count(full_counter, small[0], small[2])
+
+    assert (full.value.flags, full.value.left_out) == ([True, False, True], 1)
+    assert again == [False, True]
+    assert await full_counter.known(TODAY, [huge.call]) == [False]
+    assert (await state(full_counter))["lines"] == {small[0].line: {9: {Meter.INPUT: 30, Meter.REQUESTS: 3}}}
+
+
+async def test_a_day_with_too_many_lines_takes_only_events_of_the_ones_it_has(full_counter: Counter) -> None:
+    events = [event(id=f"call-{n}", username=f"user-{n}", usage=tokens(1, 0)) for n in range(6)]
+
+    with pytest.raises(CountFull) as full:
+        await count(full_counter, *events)
+    more = await count(full_counter, event(id="more", username="user-0", usage=tokens(1, 0)))
+
+    assert full.value.flags == [True] * 4 + [False] * 2
+    assert more == [True]
+    assert len((await state(full_counter))["lines"]) == 4
 
 
 # What only Redis can show

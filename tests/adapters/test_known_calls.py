@@ -8,9 +8,8 @@ import pytest
 
 from chargeback.adapters.memory_counter import MemoryCounter
 from chargeback.adapters.redis_counter import RedisCounter, connect
-from chargeback.domain.events import call_identity, read_event
+from chargeback.domain.events import EVER, call_identity, read_event
 from chargeback.services.ports import Counter, Weighted
-from chargeback.services.usage.post import EVER
 from tests.builders import usage_event
 
 SOURCE = "/apim/gw/swedencentral"

@@ -3,13 +3,16 @@
 import asyncio
 import os
 from collections import Counter
+from collections.abc import AsyncIterator
 
 import pytest
+import zstandard
 
 from chargeback.adapters.blob_ledger import BlobLedger
+from chargeback.adapters.ledger_frames import MAX_BLOCK_BYTES, FrameReader, frames_of, head
 from chargeback.bootstrap import Container
 from chargeback.domain.errors import StoreUnavailable
-from chargeback.services.ports import Ledger
+from chargeback.services.ports import Ledger, LedgerBlock
 from scripts.local.clear import clear_blobs
 from scripts.local.stack import Stack
 from tests.builders import DAY
@@ -176,3 +179,114 @@ async def test_more_days_than_are_kept_open_lose_nothing(service: Container) -> 
 
     assert await ledger.days() == days
     assert sorted(await events_of(ledger, days[0])) == sorted([days[0].encode(), b"again"])
+
+
+# The frames: who wrote when, and what is missing
+
+
+async def blocks_of(blob: bytes, chunk: int = 1 << 20) -> list[LedgerBlock]:
+    async def chunks() -> AsyncIterator[bytes]:
+        for start in range(0, len(blob), chunk):
+            yield blob[start : start + chunk]
+
+    return [block async for block in FrameReader().read(chunks())]
+
+
+def frame(*events: bytes) -> bytes:
+    return b"".join(frames_of(events))
+
+
+@pytest.mark.parametrize("chunk", [1, 7, 64, 1 << 20])
+async def test_frames_of_both_formats_are_read_in_a_row_with_their_times(chunk: int) -> None:
+    blob = frame(b"old") + head(5, 1) + frame(b"new", b"too") + frame(b"old again") + head(9, 3) + frame(b"last")
+
+    blocks = await blocks_of(blob, chunk)
+
+    assert [(block.text, block.written) for block in blocks] == [
+        (b"old\n", 0),
+        (b"new\ntoo\n", 5),
+        (b"old again\n", 0),
+        (b"last\n", 9),
+    ]
+    assert not any(block.missing for block in blocks)
+
+
+async def test_an_older_version_reads_the_new_frames() -> None:
+    blob = head(5, 0) + frame(b"one") + head(6, 1) + frame(b"two")
+
+    text = zstandard.ZstdDecompressor().decompressobj(read_across_frames=True).decompress(blob)
+
+    assert text == b"one\ntwo\n"
+
+
+async def test_what_was_acknowledged_before_and_is_gone_is_missing() -> None:
+    blocks = await blocks_of(head(7, 3) + frame(b"after the loss") + head(8, 4) + frame(b"more"))
+
+    assert sum(block.missing for block in blocks) == 3
+
+
+async def test_a_frame_that_unpacks_to_hundreds_of_megabytes_is_read_in_small_blocks() -> None:
+    bomb = zstandard.ZstdCompressor(level=19).compress((b"x" * 999 + b"\n") * 300_000)
+
+    blocks = await blocks_of(bomb)
+
+    assert len(bomb) < 100_000
+    assert sum(len(block.text) for block in blocks) == 300_000_000
+    assert max(len(block.text) for block in blocks) < MAX_BLOCK_BYTES + 40 * 1024 * 1024
+
+
+@pytest.mark.servers
+async def test_a_request_that_arrives_late_does_not_empty_the_ledger(service: Container) -> None:
+    ledger = BlobLedger(service.blobs, "ledger")
+    await ledger.append(DAY, [b"acknowledged"])
+    (name,) = await names(service, DAY)
+    blob = service.blobs.get_blob_client("ledger", name)
+    late = BlobLedger(service.blobs, "ledger")
+    late._writer, late._opened = ledger._writer, ledger._opened - 1
+
+    await late.append(DAY, [b"by the repetition"])
+
+    assert await events_of(ledger) == [b"acknowledged", b"by the repetition"]
+    assert (await blob.get_blob_properties()).size > 0
+
+
+@pytest.mark.servers
+async def test_blocks_tell_when_they_were_written_and_an_emptied_blob_is_noticed(service: Container) -> None:
+    clock = iter(range(1_000_000, 9_000_000, 1_000_000))
+    ledger = BlobLedger(service.blobs, "ledger", clock=lambda: next(clock))
+    await ledger.append(DAY, [b"one"])
+    await ledger.append(DAY, [b"two"])
+    before = [block async for block in ledger.stamped(DAY)]
+    extent = await ledger.extent(DAY)
+    (name,) = await names(service, DAY)
+    await service.blobs.get_blob_client("ledger", name).create_append_blob()
+
+    await ledger.append(DAY, [b"three"])
+
+    after = [block async for block in ledger.stamped(DAY)]
+    assert before == [(b"one\n", 1_000, 0), (b"two\n", 2_000, 0)]
+    assert after == [(b"three\n", 3_000, 0), (b"", 0, 2)]
+    assert list(extent) == [name]
+    assert (await ledger.extent(DAY))[name] < extent[name]
+
+
+@pytest.mark.servers
+async def test_marks_of_an_older_version_are_read_and_forgotten_without_touching_the_ledger(service: Container) -> None:
+    ledger = BlobLedger(service.blobs, "ledger")
+    container = service.blobs.get_container_client("ledger")
+    await container.upload_blob(f"marks/{DAY}", b"", overwrite=True)
+
+    first = await ledger.marks()
+    await ledger.unmark(DAY, first[DAY])
+    forgotten = await ledger.marks()
+    await container.upload_blob(f"marks/{DAY}", b"", overwrite=True)  # an older instance marks it again
+    again = await ledger.marks()
+    await ledger.mark(DAY)
+    both = await ledger.marks()
+    await ledger.unmark(DAY, both[DAY])
+
+    assert list(first) == list(again) == list(both) == [DAY]
+    assert forgotten == {}
+    assert first[DAY] != again[DAY] != both[DAY]
+    assert await names(service) == [f"marks/{DAY}"]
+    assert await ledger.marks() == again

@@ -13,7 +13,7 @@ from chargeback.adapters.memory_counter import MemoryCounter
 from chargeback.domain.events import AcceptedTimes, Phase, read_event
 from chargeback.domain.lines import Line, line_id
 from chargeback.domain.meters import Meter, Quantities
-from chargeback.services.ports import CountedLine, Weighted
+from chargeback.services.ports import CountedLine, LedgerBlock, Weighted
 from chargeback.services.usage import recount as recounting
 from chargeback.services.usage.recount import Recounted, recount
 
@@ -111,12 +111,111 @@ async def test_an_event_that_says_something_else_the_second_time_is_a_conflict_a
     assert list(lines.values()) == [{9: {Meter.INPUT: 10, Meter.OUTPUT: 2, Meter.REQUESTS: 1}}]
 
 
+class StampedLedger(MemoryLedger):
+    """A ledger whose blocks were written at given times by given writers."""
+
+    def __init__(self, *blocks: tuple[bytes, int]) -> None:
+        super().__init__()
+        self.stamps = blocks
+        self.missing = 0
+
+    async def stamped(self, day: str) -> AsyncIterator[LedgerBlock]:
+        for text, written in self.stamps if day == DAY else ():
+            yield LedgerBlock(text + b"\n", written)
+        yield LedgerBlock(b"", 0, self.missing)
+
+
+@pytest.mark.parametrize("workers", [0, 2])
+async def test_what_was_written_first_counts_whoever_wrote_it(workers: int) -> None:
+    true = [usage_event(f"call-{n}", tokens=100) for n in range(20)]
+    forged = [usage_event(f"call-{n}", "rejected") for n in range(20)]
+    ledger = StampedLedger(*((raw, 9_000) for raw in forged), *((raw, 5_000) for raw in true))
+
+    async with recount(ledger, DAY, workers=workers) as day:
+        lines = [line async for page in day.pages() for line in page]
+
+    assert [line.hours[9][Meter.INPUT] for line in lines] == [2_000]
+    assert (day.calls, day.duplicates, day.conflicts) == (20, 20, 20)
+
+
+async def test_what_an_older_version_wrote_comes_first_and_at_one_time_the_writer_decides() -> None:
+    ledger = StampedLedger((usage_event(tokens=1), 7), (usage_event(tokens=2), 0), (usage_event(tokens=3), 7))
+    same = StampedLedger((usage_event(tokens=1), 7), (usage_event(tokens=3), 7))
+
+    for kept, expected in ((ledger, 2), (same, 1)):
+        async with recount(kept, DAY, workers=0) as day:
+            (line,) = [line async for page in day.pages() for line in page]
+        assert line.hours[9][Meter.INPUT] == expected
+
+
+async def test_appends_that_are_missing_are_told() -> None:
+    ledger = StampedLedger((usage_event(), 7))
+    ledger.missing = 3
+
+    async with recount(ledger, DAY, workers=0) as day:
+        assert day.missing == 3
+
+
+BEFORE, AFTER = "2026-03-13", "2026-03-15"
+
+
+@pytest.mark.parametrize("workers", [0, 2])
+async def test_a_call_told_again_with_the_time_of_the_next_day_is_billed_once(workers: int) -> None:
+    ledger = MemoryLedger()
+    await ledger.append(BEFORE, [usage_event("A", time=f"{BEFORE}T23:59:59Z")])
+    await ledger.append(DAY, [usage_event("A", time=f"{DAY}T00:00:01Z"), usage_event("B")])
+    await ledger.append(AFTER, [usage_event("A", time=f"{AFTER}T00:00:01Z")])
+
+    found = []
+    for each in (BEFORE, DAY, AFTER):
+        async with recount(ledger, each, workers=workers) as day:
+            lines = [line async for page in day.pages() for line in page]
+        found.append((day.calls, day.conflicts, sum(q[Meter.REQUESTS] for line in lines for q in line.hours.values())))
+
+    assert found == [(1, 0, 1), (1, 1, 1), (0, 1, 0)]
+
+
+async def test_a_call_filed_with_the_day_on_which_it_was_seen_first_counts_there_once() -> None:
+    again = usage_event("A", time=f"{AFTER}T00:00:01Z")
+
+    alone, lines = await recounted([again])
+    both, _ = await recounted([usage_event("A", time=f"{DAY}T23:59:59Z"), again])
+    far, _ = await recounted([usage_event("A", time="2026-03-16T00:00:01Z")])
+
+    assert [list(hours) for hours in lines.values()] == [[23]]
+    assert (alone.calls, both.calls, both.duplicates, dict(far.unreadable)) == (1, 1, 1, {"other-day": 1})
+
+
+async def test_what_is_said_from_beside_yields_to_the_gateway_also_across_midnight() -> None:
+    ledger = MemoryLedger()
+    named = {"gatewayEventId": "A", "gatewayEventSource": "/apim/x/eastus2"}
+    await ledger.append(DAY, [usage_event("beside", time=f"{DAY}T23:59:59Z", **named)])
+    await ledger.append(AFTER, [usage_event("A", time=f"{AFTER}T00:00:01Z")])
+
+    calls = []
+    for each in (DAY, AFTER):
+        async with recount(ledger, each, workers=0) as day:
+            calls.append(day.calls)
+
+    assert calls == [0, 1]
+
+
+async def test_a_poll_of_the_day_before_takes_nothing_from_the_day() -> None:
+    ledger = MemoryLedger()
+    poll = usage_event("get", "settled", method="GET", responseId="resp_1", time=f"{BEFORE}T23:59:59Z")
+    await ledger.append(BEFORE, [poll])
+    await ledger.append(DAY, [usage_event("post", "pending", responseId="resp_1")])
+
+    async with recount(ledger, DAY, workers=0) as day:
+        assert day.calls == 1
+
+
 async def test_events_that_cannot_be_read_are_counted_by_reason_and_stop_nothing() -> None:
     events = [
         b"{",
         b'{"specversion":"1.0"}',
         usage_event(tokens=-1),
-        usage_event("elsewhere", time="2026-03-15T00:00:00Z"),
+        usage_event("elsewhere", time="2026-03-17T00:00:00Z"),
         usage_event("good"),
     ]
 
@@ -197,8 +296,8 @@ async def test_events_are_neither_lost_nor_cut_where_pieces_end(size: int, monke
 
 async def test_nothing_stays_on_disk_whatever_happens(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     class TornLedger(MemoryLedger):
-        async def blocks(self, day: str) -> AsyncIterator[bytes]:
-            yield usage_event() + b"\n"
+        async def stamped(self, day: str) -> AsyncIterator[LedgerBlock]:
+            yield LedgerBlock(usage_event() + b"\n", 0)
             raise ConnectionError("gone")
 
     monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))

@@ -1,18 +1,41 @@
--- Counts a packed batch of events of one day, each call once; returns one character an event: 1 it changed something, 0 not.
+-- Counts a packed batch of events of one day, each call once; returns one character an event: 1 it changed something,
+-- 0 it did not, 2 there is no room for it: nothing of it was taken.
 --
 -- KEYS: 1 meta, 2 seen, 3 lines, 4 dirty, 5 spend, 6 pending
--- ARGV: 1 the batch (MessagePack), 2 a new epoch, 3 when the day expires (Unix seconds), 4 the prefix of a line's key
+-- ARGV: 1 the batch (MessagePack), 2 a new epoch, 3 when the day expires (Unix seconds), 4 the prefix of a line's key,
+--       5 the sum of all quantities of the batch, 6 the most quantities of a day, 7 the most lines of a day
 --
 -- The batch: {lines: [[id, text, scopes]…], events: [[call, phase, line, picodollars, raw, field, quantity, …]…]}.
 -- A line's key is prefix .. id. It is no KEYS entry, because a settled call also changes the line that it was pending
 -- under, which only the script knows; it carries the day's hash tag, so it lies in the same slot as KEYS.
 --
 -- `seen` holds 'F' for a call that is final, else what it was counted as, packed: {phase, counted, line, picodollars,
--- contribution}, so that a later phase can replace it. Redis does not roll a script back: decode before the first write.
+-- contribution}, so that a later phase can replace it. Redis does not roll a script back: decode and check before the
+-- first write. `mass` is more than any sum of the day, so while it is in bounds no sum can overflow.
 local batch = cmsgpack.unpack(ARGV[1])
 local lines, events = batch[1], batch[2]
 local expires, prefix = ARGV[3], ARGV[4]
 local PENDING, POLL, FINAL = 1, 3, 4
+
+local most_quantities, most_lines = tonumber(ARGV[6]), tonumber(ARGV[7])
+local mass = tonumber(redis.call('HGET', KEYS[1], 'mass') or '0')
+local kept = redis.call('HLEN', KEYS[3])
+local is_tight = mass + tonumber(ARGV[5]) > most_quantities or kept + #lines > most_lines
+local added, admitted = 0, {}
+
+-- Whether a day that is nearly full has room for an event; what it takes up is noted.
+local function fits(event, line)
+    local own = 0
+    for at = 7, #event, 2 do own = own + event[at] end
+    if mass + added + own > most_quantities then return false end
+    if not admitted[line[1]] and redis.call('HEXISTS', KEYS[3], line[1]) == 0 then
+        if kept >= most_lines then return false end
+        kept = kept + 1
+    end
+    admitted[line[1]] = true
+    added = added + own
+    return true
+end
 
 redis.call('HSETNX', KEYS[1], 'epoch', ARGV[2])
 local version = redis.call('HINCRBY', KEYS[1], 'version', 1)
@@ -68,6 +91,7 @@ local function seen_before(event, line)
     if known[2] then add(known[3], known[4], known[5], 1, -1) end
     redis.call('HDEL', KEYS[6], call)
     if phase == FINAL then redis.call('HSET', KEYS[2], call, 'F') else remember(event, line, true) end
+    if phase == PENDING then redis.call('HSET', KEYS[6], call, event[5]) end
     return true, true
 end
 
@@ -75,15 +99,18 @@ local changed = {}
 for number, event in ipairs(events) do
     local line = lines[event[3]]
     local counts, changes
-    if redis.call('HSETNX', KEYS[2], event[1], 'F') == 1 then
+    if is_tight and not fits(event, line) then
+        changed[number] = '2'
+    elseif redis.call('HSETNX', KEYS[2], event[1], 'F') == 1 then
         counts = first_sight(event, line)
         changes = counts
     else
         counts, changes = seen_before(event, line)
     end
     if counts then add(line, event[4], event, 6, 1) end
-    changed[number] = changes and '1' or '0'
+    changed[number] = changed[number] or (changes and '1' or '0')
 end
+redis.call('HINCRBY', KEYS[1], 'mass', is_tight and string.format('%.0f', added) or ARGV[5])
 
 for id, sum in pairs(sums) do
     local key = prefix .. id

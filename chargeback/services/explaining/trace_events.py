@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 import msgspec
 
 from chargeback.domain.errors import InvalidEvent
-from chargeback.domain.events import EVER, Phase, UsageEvent, read_event
+from chargeback.domain.events import Phase, UsageEvent, read_filed
 from chargeback.domain.lines import Line
 from chargeback.domain.meters import Meter
 from chargeback.services.ports import Ledger
@@ -62,6 +62,7 @@ class _Call:
 class _Search:
     """One line of a day, in some of its hours."""
 
+    day: str
     line: Line
     hours: Collection[int]
     meter: Meter
@@ -69,13 +70,13 @@ class _Search:
 
     def note(self, block: bytes) -> None:
         """Remember the calls of the line."""
-        for event in _events(block):
+        for event in _events(block, self.day):
             if event.line == self.line and event.hour in self.hours:
                 self.calls.setdefault(event.call, None)
 
     def judge(self, block: bytes) -> None:
         """Find the event that counts for each of these calls: of the latest phase the first one."""
-        for event in _events(block):
+        for event in _events(block, self.day):
             if event.call not in self.calls:
                 continue
             known = self.calls[event.call]
@@ -108,7 +109,7 @@ async def trace_events(
 
     Memory grows with the calls of the line on the day, not with those of the day.
     """
-    search = _Search(line, frozenset(hours), meter)
+    search = _Search(day, line, frozenset(hours), meter)
     for step in (search.note, search.judge):
         async for block in ledger.blocks(day):
             await asyncio.to_thread(step, block)
@@ -122,9 +123,9 @@ async def trace_events(
     return Trace(tuple(listed), count, quantity)
 
 
-def _events(block: bytes) -> Iterator[UsageEvent]:
+def _events(block: bytes, day: str) -> Iterator[UsageEvent]:
     for raw in block.splitlines():
         try:
-            yield read_event(raw, EVER)
+            yield read_filed(raw, day)
         except InvalidEvent:
             continue  # the audit counts and reports what cannot be read any more

@@ -5,13 +5,14 @@ import logging
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
+from functools import partial
 
 from chargeback.domain.admission import admit
 from chargeback.domain.catalogue import Catalogue
 from chargeback.domain.emitters import OURSELVES, Emitter
-from chargeback.domain.errors import InvalidConfig, InvalidEvent, StoreUnavailable
+from chargeback.domain.errors import CountFull, InvalidConfig, InvalidEvent, StoreUnavailable
 from chargeback.domain.event_times import AcceptedTimes
-from chargeback.domain.events import UsageEvent, id_in
+from chargeback.domain.events import UsageEvent, day_beside, id_in
 from chargeback.domain.in_force import InForce
 from chargeback.domain.lines import Line
 from chargeback.domain.meters import Meter
@@ -19,6 +20,7 @@ from chargeback.domain.rating import picodollars_per_unit
 from chargeback.domain.withheld import withheld
 from chargeback.log_line import log_line
 from chargeback.services.ports import Catalogues, Counter, Ledger, Quarantine, Rejected, Weighted
+from chargeback.services.usage.neighbours import filed
 
 log = logging.getLogger(__name__)
 
@@ -151,6 +153,7 @@ class Ingest:
         days, rejected = self._read(raw_events, self._times(emitter, now, arrived), emitter)
         if rejected:
             await self._quarantine.put(rejected, arrived or now.date().isoformat())
+        days = await filed(self._counter, days, partial(is_open, now=now))
         flags = await asyncio.gather(*(self._take(day, events, now) for day, events in days.items()))
         counted = sum(flag for of_day, _ in flags for flag in of_day)
         late = sum(len(of_day) for of_day, is_late in flags if is_late)
@@ -189,10 +192,22 @@ class Ingest:
         is_late = not is_open(day, now)
         await self._ledger.append(day, [event.raw for event in events])
         if is_late:
-            await self._ledger.mark(day)
+            await self._mark_late(day, now)
             return [True] * len(events), True
         weights = await self._weights.current()
-        return await self._counter.count(day, [weights.weigh(event) for event in events]), False
+        try:
+            return await self._counter.count(day, [weights.weigh(event) for event in events]), False
+        except CountFull as error:
+            log_line(log, "count_full", level=logging.WARNING, day=day, left_out=error.left_out)
+            await self._ledger.mark(day)
+            return error.flags, False
+
+    async def _mark_late(self, day: str, now: datetime) -> None:
+        """Have the day audited, and the day after, which leaves to this one what both have."""
+        await self._ledger.mark(day)
+        after = day_beside(day, 1)
+        if not is_open(after, now) and await self._ledger.extent(after):
+            await self._ledger.mark(after)
 
 
 def _log(ingested: Ingested) -> None:

@@ -11,8 +11,8 @@ from collections.abc import Callable, Container, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
-from chargeback.domain.errors import CountLost, InvalidEvent, RecordsRefused, Superseded
-from chargeback.domain.events import EVER, UsageEvent, read_event
+from chargeback.domain.errors import CountFull, CountLost, InvalidEvent, RecordsRefused, Superseded
+from chargeback.domain.events import UsageEvent, read_filed
 from chargeback.domain.in_force import InForce
 from chargeback.domain.lines import Line
 from chargeback.domain.records import UsageRecord, rated_record
@@ -21,6 +21,7 @@ from chargeback.services.bulkheads import do_each, reason_of, say_nothing
 from chargeback.services.ports import Books, Catalogues, Control, CountedLine, Counter, Ledger, Posting
 from chargeback.services.set_aside import SetAside, Stage
 from chargeback.services.usage.ingest import Weights, open_days
+from chargeback.services.usage.neighbours import without_calls_of_the_day_before
 from chargeback.services.usage.summarise import summarise_or_set_aside
 
 log = logging.getLogger(__name__)
@@ -159,8 +160,14 @@ class Poster:
         weights = Weights(in_force)
         replayed = 0
         async for block in self._ledger.blocks(day):
-            events = [weights.weigh(event) for event in read_block(block)[0]]
-            await self._counter.count(day, events)
+            read = read_block(block, day)[0]
+            events = await without_calls_of_the_day_before(self._counter, day, read)
+            try:
+                await self._counter.count(day, [weights.weigh(event) for event in events])
+            except CountFull as error:
+                # The rest of the day is posted all the same; the audit brings in what Redis has no room for.
+                log_line(log, "count_full", level=logging.WARNING, day=day, left_out=error.left_out)
+                await self._ledger.mark(day)
             replayed += len(events)
         return replayed
 
@@ -237,13 +244,13 @@ def shard_of(line_id: str, shards: int) -> int:
     return int(line_id[:4], 16) % shards
 
 
-def read_block(block: bytes) -> tuple[list[UsageEvent], list[InvalidEvent]]:
+def read_block(block: bytes, day: str) -> tuple[list[UsageEvent], list[InvalidEvent]]:
     """The events of a block of the ledger, and what is wrong with those that cannot be read any more."""
     events: list[UsageEvent] = []
     unreadable: list[InvalidEvent] = []
     for raw in block.splitlines():
         try:
-            events.append(read_event(raw, EVER))
+            events.append(read_filed(raw, day))
         except InvalidEvent as error:
             unreadable.append(error)
     return events, unreadable

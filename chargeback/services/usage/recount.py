@@ -1,13 +1,15 @@
 """A day recounted from the ledger alone: every call once, in bounded memory, without Redis and without the books.
 
 The events are read by the same `read_event` as at ingest, in worker processes; DuckDB, on disk, finds the event that
-counts for each call and sums the lines. The rule is that of `domain.events.Phase` and of `adapters/lua/count.lua`.
+counts for each call and sums the lines. The rule is that of `domain.events.Phase` and of `adapters/lua/count.lua`;
+between events of one phase the ledger's order decides: when they were written, then who wrote them. A call that has an
+event on the day before is of that day.
 """
 
 import asyncio
 import gc
 from collections import Counter, deque
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Mapping, Sequence
 from concurrent.futures import Executor, ProcessPoolExecutor, ThreadPoolExecutor
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
@@ -17,19 +19,26 @@ from tempfile import TemporaryDirectory
 
 import duckdb
 
+from chargeback.domain.events import Phase, day_beside
 from chargeback.domain.lines import from_text
 from chargeback.domain.meters import Meter, Quantities
-from chargeback.services.ports import CountedLine, Ledger
-from chargeback.services.usage.reread import Piece, Reread, reread
+from chargeback.services.ports import CountedLine, Ledger, LedgerBlock
+from chargeback.services.usage.reread import Piece, Reread, recall, reread
 
 PIECE_BYTES = 2 * 1024 * 1024
 PAGE_LINES = 500
 _FILES_PER_LOAD = 32
 
-_COLUMNS = {"call": "UUID", "phase": "UTINYINT", "position": "BIGINT", "line": "UUID", "hour": "UTINYINT"} | {
-    meter.value: "BIGINT" for meter in Meter
-}
+_COLUMNS = {
+    "call": "UUID",
+    "phase": "TINYINT",
+    "written": "BIGINT",
+    "position": "BIGINT",
+    "line": "UUID",
+    "hour": "UTINYINT",
+} | {meter.value: "BIGINT" for meter in Meter}
 _LINE_COLUMNS = {"line": "UUID", "text": "VARCHAR"}
+_CALL_COLUMNS = {"call": "UUID", "phase": "TINYINT"}
 _CSV = "header = false, auto_detect = false, delim = ',', quote = '\"', escape = '\"', new_line = '\\n'"
 _METERS = ", ".join(Meter)
 
@@ -40,12 +49,12 @@ WITH calls AS (SELECT call FROM events GROUP BY call HAVING count(*) > 1 OR min(
 SELECT
     position,
     phase,
-    row_number() OVER (PARTITION BY call ORDER BY phase DESC, position) AS place,
+    row_number() OVER (PARTITION BY call ORDER BY phase DESC, written, position) AS place,
     min(phase) OVER (PARTITION BY call) AS earliest,
     row_number() OVER same AS repetition,
     hash(line, hour, {meters}) IS DISTINCT FROM first_value(hash(line, hour, {meters})) OVER same AS differs
 FROM events SEMI JOIN calls USING (call)
-WINDOW same AS (PARTITION BY call, phase ORDER BY position)
+WINDOW same AS (PARTITION BY call, phase ORDER BY written, position)
 """
 
 _IDLE = """
@@ -54,6 +63,16 @@ CREATE TABLE idle AS
 SELECT position, repetition > 1 AS duplicate, differs
 FROM repeated
 WHERE place > 1 OR (phase = $poll AND earliest = $poll)
+"""
+
+_ELSEWHERE = """
+-- Events of calls that are accounted for on a neighbouring day: the gateway's own event ranks above one from beside it.
+INSERT INTO idle
+SELECT position, true, true
+FROM events SEMI JOIN (
+    SELECT DISTINCT call FROM neighbours WHERE phase >= $recovered AND phase <> $poll
+) USING (call) ANTI JOIN idle USING (position)
+WHERE $which
 """
 
 _TOTALS = """
@@ -87,6 +106,7 @@ class Recounted:
         calls: calls that count.
         duplicates: events that repeat an event of the same call and phase.
         conflicts: of the duplicates, those that say something else than the first.
+        missing: appends that were acknowledged and are not in the ledger any more.
         unreadable: events that cannot be used now, by reason; they were accepted once, so there should be none.
     """
 
@@ -95,13 +115,14 @@ class Recounted:
     calls: int = 0
     duplicates: int = 0
     conflicts: int = 0
+    missing: int = 0
     unreadable: Counter[str] = field(default_factory=Counter)
     engine: duckdb.DuckDBPyConnection | None = None
 
     async def pages(self) -> AsyncIterator[list[CountedLine]]:
         """The day's lines, ordered by line id, some hundred at a time."""
         assert self.engine is not None
-        sums = ", ".join(f"sum({meter})::BIGINT AS {meter}" for meter in Meter)
+        sums = ", ".join(f"sum({meter}) AS {meter}" for meter in Meter)
         result = await asyncio.to_thread(self.engine.execute, _SUMS.format(sums=sums, meters=_METERS))
         page: list[CountedLine] = []
         hours: dict[int, Quantities] = {}
@@ -114,7 +135,9 @@ class Recounted:
                         page = []
                     hours = {}
                     page.append(CountedLine(line_id, from_text(text), hours))
-                hours[hour] = {meter: quantity for meter, quantity in zip(Meter, quantities, strict=True) if quantity}
+                hours[hour] = {
+                    meter: int(quantity) for meter, quantity in zip(Meter, quantities, strict=True) if quantity
+                }
         if page:
             yield page
 
@@ -133,9 +156,11 @@ async def recount(ledger: Ledger, day: str, *, workers: int, memory_limit_mb: in
         recounted = Recounted(day, engine=engine)
         try:
             await _read(ledger, recounted, folder, executor, ahead=max(1, workers) + 2)
+            await asyncio.to_thread(_deduplicate, engine)
+            await _leave_to_neighbours(ledger, recounted, folder, executor, ahead=max(1, workers) + 2)
         finally:
             executor.shutdown(wait=False, cancel_futures=True)
-        await asyncio.to_thread(_deduplicate, engine, recounted)
+        await asyncio.to_thread(_total, engine, recounted)
         yield recounted
 
 
@@ -149,7 +174,7 @@ def _engine(folder: str, memory_limit_mb: int) -> duckdb.DuckDBPyConnection:
             "threads": 2,
         },
     )
-    for table, columns in (("events", _COLUMNS), ("lines", _LINE_COLUMNS)):
+    for table, columns in (("events", _COLUMNS), ("lines", _LINE_COLUMNS), ("neighbours", _CALL_COLUMNS)):
         engine.execute(f"CREATE TABLE {table} ({', '.join(f'{name} {type_}' for name, type_ in columns.items())})")
     return engine
 
@@ -177,8 +202,9 @@ async def _read(ledger: Ledger, recounted: Recounted, folder: str, executor: Exe
             loading, done = asyncio.ensure_future(asyncio.to_thread(_load, recounted, done)), []
 
     number = 0
-    async for text in _pieces(ledger.blocks(recounted.day)):
-        reading.append(loop.run_in_executor(executor, reread, Piece(recounted.day, number, text, folder)))
+    async for text, written in _pieces(_noting_missing(ledger.stamped(recounted.day), recounted)):
+        piece = Piece(recounted.day, number, text, folder, written)
+        reading.append(loop.run_in_executor(executor, reread, piece))
         number += 1
         if len(reading) > ahead:
             await take(last=False)
@@ -188,21 +214,71 @@ async def _read(ledger: Ledger, recounted: Recounted, folder: str, executor: Exe
         await loading
 
 
-async def _pieces(blocks: AsyncIterator[bytes]) -> AsyncIterator[bytes]:
-    """The blocks cut and joined at line ends into pieces of about PIECE_BYTES."""
-    waiting: list[bytes] = []
-    size = 0
+async def _noting_missing(blocks: AsyncIterator[LedgerBlock], recounted: Recounted) -> AsyncIterator[LedgerBlock]:
     async for block in blocks:
+        recounted.missing += block.missing
+        yield block
+
+
+async def _leave_to_neighbours(
+    ledger: Ledger, recounted: Recounted, folder: str, executor: Executor, *, ahead: int
+) -> None:
+    """Take out what is accounted for on the day before; and what describes a call of the day after from beside."""
+    assert recounted.engine is not None
+    engine = recounted.engine
+    beside = await asyncio.to_thread(lambda: engine.execute("SELECT min(phase) FROM events").fetchone())
+    if not beside or beside[0] is None:
+        return
+    for day, which in ((day_beside(recounted.day, -1), "true"), (day_beside(recounted.day, 1), "phase = -1")):
+        if which == "true" or beside[0] == Phase.BESIDE:
+            await _recall(ledger, day, engine, folder, executor, ahead=ahead)
+            query = _ELSEWHERE.replace("$poll", f"{Phase.POLL:d}").replace("$recovered", f"{Phase.RECOVERED:d}")
+            await asyncio.to_thread(engine.execute, query.replace("$which", which))
+            await asyncio.to_thread(engine.execute, "DELETE FROM neighbours")
+
+
+async def _recall(
+    ledger: Ledger, day: str, engine: duckdb.DuckDBPyConnection, folder: str, executor: Executor, *, ahead: int
+) -> None:
+    """Load the calls of another day, never more than `ahead` pieces at once."""
+    loop = asyncio.get_running_loop()
+    reading: deque[asyncio.Future[str]] = deque()
+    number = 0
+    async for text, written in _pieces(ledger.stamped(day)):
+        reading.append(loop.run_in_executor(executor, recall, Piece(day, number, text, folder, written)))
+        number += 1
+        if len(reading) > ahead:
+            await asyncio.to_thread(_load_rows, engine, "neighbours", _CALL_COLUMNS, [await reading.popleft()])
+    if reading:
+        paths = [await each for each in reading]
+        await asyncio.to_thread(_load_rows, engine, "neighbours", _CALL_COLUMNS, paths)
+
+
+_Written = tuple[tuple[int, int], ...]
+
+
+async def _pieces(blocks: AsyncIterator[LedgerBlock]) -> AsyncIterator[tuple[bytes, _Written]]:
+    """The blocks cut and joined at line ends into pieces of about PIECE_BYTES, with when their lines were written."""
+    waiting: list[bytes] = []
+    written: list[tuple[int, int]] = []
+    size = 0
+    async for block, time, _ in blocks:
         start = 0
         while len(block) - start + size >= PIECE_BYTES:
             end = block.find(b"\n", start + PIECE_BYTES - size - 1) + 1 or len(block)
-            yield b"".join([*waiting, block[start:end]])
-            waiting, size, start = [], 0, end
+            written.append((_lines(block[start:end]), time))
+            yield b"".join([*waiting, block[start:end]]), tuple(written)
+            waiting, written, size, start = [], [], 0, end
         if start < len(block):
             waiting.append(block[start:])
+            written.append((_lines(waiting[-1]), time))
             size += len(block) - start
     if waiting:
-        yield b"".join(waiting)
+        yield b"".join(waiting), tuple(written)
+
+
+def _lines(text: bytes) -> int:
+    return text.count(b"\n") if text.endswith(b"\n") else text.count(b"\n") + 1
 
 
 def _load(recounted: Recounted, files: list[Reread]) -> None:
@@ -216,17 +292,24 @@ def _load(recounted: Recounted, files: list[Reread]) -> None:
         ("events", _COLUMNS, [each.rows for each in files]),
         ("lines", _LINE_COLUMNS, [each.lines for each in files]),
     ):
-        engine.execute(
-            f"INSERT INTO {table} FROM read_csv($paths, columns = $columns, {_CSV})",
-            {"paths": paths, "columns": columns},
-        )
-        for path in paths:
-            Path(path).unlink()
+        _load_rows(engine, table, columns, paths)
 
 
-def _deduplicate(engine: duckdb.DuckDBPyConnection, recounted: Recounted) -> None:
-    engine.execute(_REPEATED.format(meters=_METERS).replace("$poll", "3"))
-    engine.execute(_IDLE.replace("$poll", "3"))
+def _load_rows(engine: duckdb.DuckDBPyConnection, table: str, columns: Mapping[str, str], paths: Sequence[str]) -> None:
+    engine.cursor().execute(
+        f"INSERT INTO {table} FROM read_csv($paths, columns = $columns, {_CSV})",
+        {"paths": list(paths), "columns": dict(columns)},
+    )
+    for path in paths:
+        Path(path).unlink()
+
+
+def _deduplicate(engine: duckdb.DuckDBPyConnection) -> None:
+    engine.execute(_REPEATED.format(meters=_METERS).replace("$poll", f"{Phase.POLL:d}"))
+    engine.execute(_IDLE.replace("$poll", f"{Phase.POLL:d}"))
+
+
+def _total(engine: duckdb.DuckDBPyConnection, recounted: Recounted) -> None:
     row = engine.execute(_TOTALS).fetchone()
     assert row is not None
     recounted.calls, recounted.duplicates, recounted.conflicts = row

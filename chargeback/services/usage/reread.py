@@ -4,14 +4,15 @@ Runs in worker processes, so it takes and returns plain values and imports nothi
 """
 
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from functools import lru_cache
+from itertools import repeat
 from operator import itemgetter
 from pathlib import Path
 
 from chargeback.domain.errors import InvalidEvent
-from chargeback.domain.events import EVER, UsageEvent, read_event
+from chargeback.domain.events import UsageEvent, call_in, read_filed
 from chargeback.domain.lines import Line, line_id, to_text
 from chargeback.domain.meters import Meter, Quantities
 
@@ -23,12 +24,22 @@ _MAX_LINES = 65_536
 
 @dataclass(frozen=True, slots=True)
 class Piece:
-    """Whole lines of a day's ledger, in reading order of `number`, and the folder where their rows go."""
+    """Whole lines of a day's ledger, in reading order of `number`, and the folder where their rows go.
+
+    Attributes:
+        written: how many of the lines were written when, in turn: (lines, microseconds since 1970).
+    """
 
     day: str
     number: int
     text: bytes
     folder: str
+    written: tuple[tuple[int, int], ...]
+
+    def times(self) -> Iterator[int]:
+        """When each line was written."""
+        for lines, time in self.written:
+            yield from repeat(time, lines)
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,7 +47,7 @@ class Reread:
     """What a piece held.
 
     Attributes:
-        rows: CSV file: call, phase, position, line id, hour, then every meter; empty where zero.
+        rows: CSV file: call, phase, when it was written, position, line id, hour, then every meter; empty where zero.
         lines: CSV file: line id and the line's dimensions, for lines that this process had not written before.
         events: lines in the piece.
         unreadable: events that cannot be used now, by reason.
@@ -54,20 +65,17 @@ def reread(piece: Piece) -> Reread:
     unreadable: Counter[str] = Counter()
     known = _known_lines(piece.folder)
     new: list[str] = []
-    events = piece.text.splitlines()
-    for position, raw in enumerate(events, piece.number * MAX_EVENTS):
+    events = piece.text.removesuffix(b"\n").split(b"\n")
+    for (position, raw), written in zip(enumerate(events, piece.number * MAX_EVENTS), piece.times(), strict=True):
         try:
-            event = read_event(raw, EVER)
+            event = read_filed(raw, piece.day)
         except InvalidEvent as error:
             unreadable[error.reason] += 1
-            continue
-        if event.day != piece.day:
-            unreadable["other-day"] += 1
             continue
         entry = known.get(id(event.line))
         if entry is None:
             entry = _add(known, event.line, new)
-        rows.append(_row(event, position, entry[1]))
+        rows.append(_row(event, written, position, entry[1]))
     path = f"{piece.folder}/{piece.number:08}"
     Path(f"{path}.rows").write_text("".join(rows), encoding="ascii")
     Path(f"{path}.lines").write_text("".join(new), encoding="utf-8")
@@ -92,10 +100,18 @@ def _add(known: _Known, line: Line, new: list[str]) -> tuple[Line, str]:
     return entry
 
 
-def _row(event: UsageEvent, position: int, line: str) -> str:
+def recall(piece: Piece) -> str:
+    """Read which calls the events of a piece are of; returns the path of a CSV file: call and phase."""
+    found = (call_in(raw) for raw in piece.text.split(b"\n"))
+    path = f"{piece.folder}/{piece.day}-{piece.number:08}.calls"
+    Path(path).write_text("".join(f"{each[0]},{each[1]:d}\n" for each in found if each is not None), encoding="ascii")
+    return path
+
+
+def _row(event: UsageEvent, written: int, position: int, line: str) -> str:
     call, phase, _, hour, _, quantities, _ = event
     values, of = _template(tuple(quantities))
-    return f"{call},{phase:d},{position},{line},{hour}{values % of(quantities)}"
+    return f"{call},{phase:d},{written},{position},{line},{hour}{values % of(quantities)}"
 
 
 @lru_cache(maxsize=1024)

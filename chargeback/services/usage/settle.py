@@ -211,7 +211,7 @@ class Settler:
         wanted = set(calls)
         found: set[str] = set()
         async for block in self._ledger.blocks(day):
-            found |= {event.call for event in read_block(block)[0] if event.phase > Phase.BESIDE} & wanted
+            found |= {event.call for event in read_block(block, day)[0] if event.phase > Phase.BESIDE} & wanted
         return [call in found for call in calls]
 
     def _is_complete(self, count: TokenCount | None, now: datetime) -> bool:

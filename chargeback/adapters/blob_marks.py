@@ -1,0 +1,60 @@
+"""Which days have to be audited: `marks/<day>`, in a container of their own, as nothing in the ledger ever changes.
+
+Older versions kept them in the ledger, where this one may not delete. They are read there, and one that was audited
+since is remembered by its ETag in `audited/<day>`.
+"""
+
+from azure.core import MatchConditions
+from azure.core.exceptions import ResourceModifiedError, ResourceNotFoundError
+from azure.storage.blob.aio import BlobServiceClient, ContainerClient
+
+from chargeback.adapters.blob import translated
+
+OLD = "marks/"
+_MARKS = "marks/"
+_AUDITED = "audited/"
+_FROM_LEDGER = "ledger "
+
+
+class BlobMarks:
+    """The marks of a ledger; see `services.ports.Ledger`."""
+
+    def __init__(self, service: BlobServiceClient, container: str, ledger: ContainerClient) -> None:
+        self._container = service.get_container_client(container)
+        self._ledger = ledger
+
+    async def mark(self, day: str) -> None:
+        """Remember that the day has to be audited."""
+        async with translated(f"marking {day}"):
+            await self._container.upload_blob(_MARKS + day, b"", overwrite=True)
+
+    async def all(self) -> dict[str, str]:
+        """The marked days with the token of their latest mark."""
+        async with translated("reading the marks"):
+            old = {f.name.removeprefix(OLD): f.etag async for f in self._ledger.list_blobs(name_starts_with=OLD)}
+            marks = {day: _FROM_LEDGER + etag for day, etag in old.items() if not await self._was_audited(day, etag)}
+            async for found in self._container.list_blobs(name_starts_with=_MARKS):
+                marks[found.name.removeprefix(_MARKS)] = found.etag
+            return marks
+
+    async def unmark(self, day: str, token: str) -> None:
+        """Forget a mark unless the day was marked again."""
+        async with translated(f"unmarking {day}"):
+            if token.startswith(_FROM_LEDGER):
+                await self._container.upload_blob(
+                    _AUDITED + day, token.removeprefix(_FROM_LEDGER).encode(), overwrite=True
+                )
+                return
+            try:
+                await self._container.delete_blob(
+                    _MARKS + day, etag=token, match_condition=MatchConditions.IfNotModified
+                )
+            except (ResourceModifiedError, ResourceNotFoundError):
+                return
+
+    async def _was_audited(self, day: str, etag: str) -> bool:
+        try:
+            stream = await self._container.get_blob_client(_AUDITED + day).download_blob()
+        except ResourceNotFoundError:
+            return False
+        return bool(await stream.readall() == etag.encode())

@@ -1,0 +1,54 @@
+"""On which day a call is filed: one that is told again with a time of the next day is the call that it was.
+
+Some senders stamp the time of sending, anew with each attempt, so that an attempt after midnight names another day.
+Around midnight the counter is asked for the neighbouring day; what that misses, such as two attempts at once, the
+recount of the audit takes out, which knows every call of the day before.
+"""
+
+from collections.abc import Callable, Mapping, Sequence
+
+from chargeback.domain.events import UsageEvent, day_beside, refiled
+from chargeback.services.ports import Counter
+
+MARGIN_HOURS = 6
+"""How far from midnight the neighbouring day is asked for."""
+
+
+async def filed(
+    counter: Counter, days: Mapping[str, Sequence[UsageEvent]], is_open: Callable[[str], bool]
+) -> dict[str, list[UsageEvent]]:
+    """The events by the day that their calls were first seen on."""
+    found: dict[str, list[UsageEvent]] = {}
+    first: dict[str, str] = {}
+    for day in sorted(days):
+        elsewhere = await _known_elsewhere(counter, day, days[day], is_open)
+        for event in days[day]:
+            home = elsewhere.get(event.call, day)
+            if len(days) > 1 and (earlier := first.setdefault(event.call, home)) == day_beside(day, -1):
+                home = earlier
+            found.setdefault(home, []).append(event if home == day else refiled(event, home))
+    return found
+
+
+async def without_calls_of_the_day_before(
+    counter: Counter, day: str, events: Sequence[UsageEvent]
+) -> Sequence[UsageEvent]:
+    """The events of a day's ledger but for calls that are accounted for on the day before, if that is counted."""
+    known = await counter.known(day_beside(day, -1), [event.call for event in events])
+    if known is None or not any(known):
+        return events
+    return [event for event, is_known in zip(events, known, strict=True) if not is_known]
+
+
+async def _known_elsewhere(
+    counter: Counter, day: str, events: Sequence[UsageEvent], is_open: Callable[[str], bool]
+) -> dict[str, str]:
+    """Call → the neighbouring day that knows it."""
+    found: dict[str, str] = {}
+    early = [event.call for event in events if event.hour < MARGIN_HOURS]
+    late = [event.call for event in events if event.hour >= 24 - MARGIN_HOURS]
+    for beside, calls in ((day_beside(day, 1), late), (day_beside(day, -1), early)):
+        if calls and is_open(beside):
+            known = await counter.known(beside, calls) or ()
+            found |= {call: beside for call, is_known in zip(calls, known, strict=False) if is_known}
+    return found
