@@ -1,6 +1,7 @@
 """Usage from events to books: ingest, settle, post, audit, replay."""
 
 import asyncio
+import os
 from collections.abc import AsyncIterator
 from datetime import UTC, datetime
 from typing import IO, Annotated
@@ -140,6 +141,25 @@ def replay(
         typer.echo(
             f"accepted {replayed.accepted}, duplicate {replayed.duplicate}, in quarantine {replayed.quarantined}"
         )
+
+    run(work)
+
+
+@app.command()
+def conflicts(
+    day: Annotated[str, typer.Option(help="The UTC day (YYYY-MM-DD).")],
+) -> None:
+    """List events that say something else of their call than an earlier one did; the earlier one counts."""
+
+    async def work(container: Container) -> None:
+        from chargeback.services.usage.list_conflicts import list_conflicts
+
+        found = await list_conflicts(container.ledger, day_of(day), workers=os.cpu_count() or 1)
+        for each in found:
+            written = datetime.fromtimestamp(each.written / 1e6, UTC).isoformat() if each.written else "before the head"
+            typer.echo(f"{each.call}  {written}  {each.type}  {each.time}  {each.source}  {each.id}")
+        if not found:
+            typer.echo("no event contradicts an earlier one")
 
     run(work)
 

@@ -11,6 +11,7 @@ ChargebackError
 ├── InconsistentFile   a file does not agree with itself or with the rows it is made from: it is not published
 ├── Superseded         another run wrote the same part of the books first: read again and retry
 ├── CountFull          a day holds no more: what was left out is in the ledger, and the audit brings it into the books
+├── LedgerShort        the ledger has lost events of a day: the books stay as they are, until somebody looks
 ├── CountLost          Redis lost the day while it was being read: replay the ledger and retry
 ├── RecordsRefused     a store will not take some records, however often they are sent: set them aside
 ├── SomeFailed         some parts of a run failed, the others were done: names each with its reason
@@ -84,6 +85,13 @@ class CountFull(ChargebackError):
         super().__init__(f"{day} has no room for {left_out} events; its audit brings them into the books")
         self.flags = flags
         self.left_out = left_out
+
+
+class LedgerShort(ChargebackError):
+    """The ledger of a day has less than it had; the text says what is missing."""
+
+    def __init__(self, day: str, what: str) -> None:
+        super().__init__(f"the ledger of {day} is short, so its books stay as they are: {what}")
 
 
 class CountLost(ChargebackError):

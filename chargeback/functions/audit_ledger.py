@@ -29,7 +29,9 @@ def _report(audited: Audited, timer: func.TimerRequest) -> None:
     log_line(
         log,
         "audited",
-        level=logging.WARNING if audited.drift_lines or audited.unreadable or audited.set_aside else logging.INFO,
+        level=logging.WARNING
+        if audited.drift_lines or audited.unreadable or audited.set_aside or audited.conflicts
+        else logging.INFO,
         day=audited.day,
         events=audited.events,
         calls=audited.calls,

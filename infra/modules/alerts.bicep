@@ -28,6 +28,7 @@ var queries = [
   { name: 'budget-reached', severity: 3, every: 'PT15M', window: 'PT2H', by: ['costCentre', 'threshold'], query: replace(loadTextContent('../queries/alerts/budget-reached.kql'), 'BUDGETS', budgetTable) }
   { name: 'budget-overrun', severity: 3, every: 'PT1H', window: 'PT2H', by: ['cost_centre'], query: loadTextContent('../queries/alerts/budget-overrun.kql') }
   { name: 'closing-refused', severity: 1, every: 'PT1H', window: 'P1D', by: ['period'], query: loadTextContent('../queries/alerts/closing-refused.kql') }
+  { name: 'conflicting-events', severity: 1, every: 'PT1H', window: 'PT1H', by: ['day'], query: loadTextContent('../queries/alerts/conflicting-events.kql') }
   { name: 'events-missing', severity: 1, every: 'PT15M', window: 'PT1H', by: [], query: loadTextContent('../queries/alerts/events-missing.kql') }
   { name: 'function-failing', severity: 1, every: 'PT5M', window: 'PT15M', by: ['function'], query: loadTextContent('../queries/alerts/function-failing.kql') }
   { name: 'gateway-errors', severity: 0, every: 'PT5M', window: 'PT10M', by: ['Region'], query: loadTextContent('../queries/alerts/gateway-errors.kql') }

@@ -15,6 +15,7 @@ from chargeback.domain.lines import Line, line_id
 from chargeback.domain.meters import Meter, Quantities
 from chargeback.services.ports import CountedLine, LedgerBlock, Weighted
 from chargeback.services.usage import recount as recounting
+from chargeback.services.usage.list_conflicts import list_conflicts
 from chargeback.services.usage.recount import Recounted, recount
 
 pytestmark = pytest.mark.anyio
@@ -365,3 +366,17 @@ async def test_order_and_repetition_change_nothing_where_copies_agree(events: li
 
     assert once[1] == again[1]
     assert (once[0].calls, again[0].conflicts) == (again[0].calls, 0)
+
+
+async def test_who_said_what_of_a_call_is_listed_in_the_ledger_s_order() -> None:
+    ledger = StampedLedger(
+        (usage_event("one", tokens=2), 9), (usage_event("one", tokens=1), 5), (usage_event("two"), 7)
+    )
+
+    found = await list_conflicts(ledger, DAY)
+
+    assert [(each.id, each.written, each.source) for each in found] == [
+        ("one", 5, "/apim/x/eastus2"),
+        ("one", 9, "/apim/x/eastus2"),
+    ]
+    assert await list_conflicts(MemoryLedger(), DAY) == []

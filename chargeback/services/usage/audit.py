@@ -10,7 +10,7 @@ from hashlib import blake2b
 
 import msgspec
 
-from chargeback.domain.errors import RecordsRefused, Superseded
+from chargeback.domain.errors import LedgerShort, RecordsRefused, Superseded
 from chargeback.domain.in_force import InForce
 from chargeback.domain.money import EXACT, ZERO, to_text
 from chargeback.domain.records import UsageRecord, rated_record, to_document
@@ -21,6 +21,7 @@ from chargeback.services.set_aside import SetAside, Stage
 from chargeback.services.usage.ingest import is_open
 from chargeback.services.usage.post import Poster, by_shard, rated_records
 from chargeback.services.usage.recount import Recounted, recount
+from chargeback.services.usage.shortfall import remembered, require_events, require_parts
 from chargeback.services.usage.summarise import summarise_or_set_aside
 
 log = logging.getLogger(__name__)
@@ -117,10 +118,17 @@ class Auditor:
     async def audit_day(self, day: str, now: datetime) -> Audited:
         """Audit one day, again if a posting wrote meanwhile. Raises `Superseded` if that happens every time."""
         mark = (await self._ledger.marks()).get(day)
+        before = await self._control.get("audit", day)
+        extent = await self._ledger.extent(day)
         rated_with = (await self._catalogues.in_force()).digest(day)
         for attempt in range(1, _ATTEMPTS + 1):
             try:
-                audited = await self._audit(day, now)
+                require_parts(day, before, extent)
+                audited = await self._audit(day, now, before)
+            except LedgerShort as error:
+                log_line(log, "ledger_short", level=logging.ERROR, day=day, reason=error)
+                await self._set_aside.note(Stage.AUDIT, day, {"ledger": str(error)})
+                raise
             except Superseded as error:
                 if attempt == _ATTEMPTS:
                     raise
@@ -133,19 +141,21 @@ class Auditor:
             "at": now.isoformat(),
             "final": not is_open(day, now),
             "ratedWith": rated_with,
+            "extent": remembered(extent),
         }
         await self._control.put("audit", day, result)
         if mark is not None:
             await self._ledger.unmark(day, mark)
         return audited
 
-    async def _audit(self, day: str, now: datetime) -> Audited:
+    async def _audit(self, day: str, now: datetime, before: Document | None) -> Audited:
         in_force = await self._catalogues.in_force()
         if is_open(day, now):
             # What is merely not posted yet is no drift.
             await self._poster.post_day(day, in_force)
         fences = await self._books.postings(day)
         async with recount(self._ledger, day, workers=self._workers) as recounted:
+            require_events(day, before, recounted.events, recounted.missing)
             drift = await self._compare(day, recounted, in_force)
         if is_open(day, now):
             await self._leave_out_unposted(day, drift)

@@ -83,6 +83,11 @@ SELECT
 FROM idle
 """
 
+_CONFLICTS = """
+SELECT DISTINCT call FROM events SEMI JOIN (SELECT position FROM idle WHERE differs) USING (position)
+ORDER BY call LIMIT $n
+"""
+
 _SUMS = """
 WITH sums AS (
     SELECT line, hour, {sums}
@@ -140,6 +145,12 @@ class Recounted:
                 }
         if page:
             yield page
+
+    async def conflicting(self, limit: int) -> list[str]:
+        """Calls about which the day's events differ, the first ones by their identity."""
+        assert self.engine is not None
+        rows = await asyncio.to_thread(lambda engine: engine.execute(_CONFLICTS, {"n": limit}).fetchall(), self.engine)
+        return [str(row[0]).replace("-", "") for row in rows]
 
 
 @asynccontextmanager

@@ -1,0 +1,57 @@
+"""Events of a day that say something else of their call than an earlier one did: who said what, and when."""
+
+from dataclasses import dataclass
+
+import msgspec
+
+from chargeback.domain.errors import InvalidEvent
+from chargeback.domain.events import read_filed
+from chargeback.services.ports import Ledger
+from chargeback.services.usage.recount import recount
+
+
+@dataclass(frozen=True, slots=True)
+class Conflicting:
+    """One event of a call about which events differ, in the ledger's order of the call.
+
+    Attributes:
+        call: the identity of the call.
+        written: when the event came into the ledger, in microseconds since 1970; 0 if an older version wrote it.
+        source: of the event.
+        id: of the event.
+        type: of the event.
+        time: of the event.
+    """
+
+    call: str
+    written: int
+    source: str
+    id: str
+    type: str
+    time: str
+
+
+class _Head(msgspec.Struct):
+    source: str
+    id: str
+    type: str
+    time: str
+
+
+async def list_conflicts(ledger: Ledger, day: str, *, workers: int = 0, limit: int = 50) -> list[Conflicting]:
+    """Every event of the first calls about which the day's events differ."""
+    async with recount(ledger, day, workers=workers) as recounted:
+        calls = set(await recounted.conflicting(limit))
+    found: list[Conflicting] = []
+    if not calls:
+        return found
+    async for block in ledger.stamped(day):
+        for raw in block.text.splitlines():
+            try:
+                event = read_filed(raw, day)
+            except InvalidEvent:
+                continue
+            if event.call in calls:
+                head = msgspec.json.decode(event.raw, type=_Head)
+                found.append(Conflicting(event.call, block.written, head.source, head.id, head.type, head.time))
+    return sorted(found, key=lambda each: (each.call, each.written))

@@ -1,0 +1,34 @@
+"""Whether the ledger of a day has lost anything: an audit that finds less than the one before must change nothing."""
+
+from collections.abc import Mapping
+
+from chargeback.domain.errors import LedgerShort
+from chargeback.services.ports import Document
+
+MAX_PARTS = 2_000
+"""Parts of a day's ledger that an audit remembers; a day of more is known by its events alone."""
+
+_SHOWN = 5
+
+
+def remembered(extent: Mapping[str, int]) -> dict[str, int]:
+    """What an audit keeps of the parts that it read."""
+    return dict(extent) if len(extent) <= MAX_PARTS else {}
+
+
+def require_parts(day: str, before: Document | None, extent: Mapping[str, int]) -> None:
+    """Raise `LedgerShort` if a part that the last audit read is gone or smaller."""
+    parts: Mapping[str, int] = (before or {}).get("extent") or {}
+    lost = sorted(name for name, size in parts.items() if extent.get(name, 0) < size)
+    if lost:
+        more = f" and {len(lost) - _SHOWN} more" if len(lost) > _SHOWN else ""
+        raise LedgerShort(day, f"gone or shorter than at the last audit: {', '.join(lost[:_SHOWN])}{more}")
+
+
+def require_events(day: str, before: Document | None, events: int, missing: int) -> None:
+    """Raise `LedgerShort` if there are fewer events than at the last audit, or appends that were acknowledged."""
+    if missing:
+        raise LedgerShort(day, f"{missing} appends that were acknowledged are not there")
+    known = (before or {}).get("events", 0)
+    if events < known:
+        raise LedgerShort(day, f"it has {events} events, and had {known} at the last audit")

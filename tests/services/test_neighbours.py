@@ -1,0 +1,110 @@
+"""One call is one bill, whatever day its events name: across midnight, and across the ways in."""
+
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import pytest
+
+from chargeback.adapters.catalogue_files import load_catalogue
+from chargeback.domain.catalogue import Catalogue
+from chargeback.domain.emitters import EVENT_GRID, Emitter
+from tests.builders import DAY, tokens, usage_event
+from tests.e2e.traffic import catalogue_folder
+from tests.services.house import House, house
+
+pytestmark = pytest.mark.anyio
+NEXT = "2026-03-21"
+MIDNIGHT = datetime(2026, 3, 21, 0, 1, tzinfo=UTC)
+BESIDE = Emitter("beside", ("/beside",), ("search",), gateways=("/apim/gw/swedencentral",))
+
+
+@pytest.fixture(scope="module")
+def catalogue(tmp_path_factory: pytest.TempPathFactory) -> Catalogue:
+    return load_catalogue(catalogue_folder(tmp_path_factory.mktemp("config"), DAY))
+
+
+@pytest.fixture
+def of(catalogue: Catalogue) -> House:
+    return house(catalogue)
+
+
+def call(time: str, **arguments: Any) -> bytes:
+    return usage_event(**({"id": "A", "time": time, "model": "gpt-4o", "usage": tokens(1_000, 10)} | arguments))
+
+
+LATE, EARLY = call(f"{DAY}T23:59:59Z"), call(f"{NEXT}T00:00:01Z")
+
+
+async def requests(of: House, now: datetime) -> dict[str, int]:
+    """What the books have, by day: posted, then audited, then posted anew after Redis was lost."""
+    seen = []
+    for _ in range(2):
+        await of.poster.post(now)
+        await of.auditor.audit(now + timedelta(days=1))
+        await of.poster.post(now)
+        seen.append({day: of.charges(day).get(("exact", "requests"), 0) for day in (DAY, NEXT)})
+        of.counter.days.clear()
+    assert seen[0] == seen[1]
+    return seen[0]
+
+
+@pytest.mark.parametrize(
+    "batches",
+    [[[LATE], [EARLY]], [[LATE, EARLY]], [[EARLY, LATE]], [[LATE], [EARLY], [LATE, EARLY]]],
+    ids=["in turn", "together", "together, the other way round", "again and again"],
+)
+async def test_an_attempt_after_midnight_is_the_call_of_the_day_before(of: House, batches: list[list[bytes]]) -> None:
+    accepted = [(await of.ingest.ingest(batch, MIDNIGHT)).accepted for batch in batches]
+
+    assert sum(accepted) == 1
+    assert await requests(of, MIDNIGHT) == {DAY: 1, NEXT: 0}
+
+
+async def test_an_attempt_that_arrives_first_with_the_later_time_keeps_its_day(of: House) -> None:
+    await of.ingest.ingest([EARLY], MIDNIGHT)
+    again = await of.ingest.ingest([LATE], MIDNIGHT)
+
+    assert (again.accepted, again.duplicate) == (0, 1)
+    assert await requests(of, MIDNIGHT) == {DAY: 0, NEXT: 1}
+
+
+async def test_days_that_are_closed_to_the_counter_leave_it_to_the_audit(of: House) -> None:
+    later = MIDNIGHT + timedelta(days=30)
+    await of.ingest.ingest([EARLY], later)
+    await of.auditor.audit(later)
+    await of.ingest.ingest([LATE], later)
+
+    await of.auditor.audit(later)
+
+    assert [of.charges(day).get(("exact", "requests"), 0) for day in (DAY, NEXT)] == [1, 0]
+
+
+@pytest.mark.parametrize("order", [0, 1, 2, 3])
+async def test_the_trigger_the_batch_door_and_an_emitter_beside_the_gateway_tell_of_one_call(
+    of: House, order: int
+) -> None:
+    time = f"{DAY}T10:00:00Z"
+    beside = call(time, id="own-id", source="/beside", usage=tokens(5, 5), gatewayEventId="A")
+    ways = [([call(time)], EVENT_GRID), ([call(time), call(time)], EVENT_GRID), ([beside], BESIDE)]
+
+    for events, emitter in ways[order:] + ways[:order]:
+        await of.ingest.ingest(events, MIDNIGHT, emitter=emitter)
+
+    assert await requests(of, MIDNIGHT) == {DAY: 1, NEXT: 0}
+    assert of.charges(DAY)["exact", "input_tokens"] == 1_000
+
+
+async def test_nobody_can_alter_or_pre_empt_what_another_says(of: House) -> None:
+    forger = Emitter("forger", ("/forger",), ("victim",), max_age=timedelta(days=7))
+    forged = [
+        call(f"{DAY}T10:00:00Z", type="rejected"),
+        call(f"{DAY}T10:00:00Z", usage=tokens(1, 0)),
+        call(f"{DAY}T10:00:00Z", source="/forger", subscriptionId="search", usage=tokens(10**9, 0)),
+        call("2026-03-01T10:00:00Z", source="/forger", subscriptionId="victim"),
+    ]
+
+    outcome = await of.ingest.ingest(forged, MIDNIGHT, emitter=forger)
+    true = await of.ingest.ingest([call(f"{DAY}T10:00:00Z")], MIDNIGHT, emitter=EVENT_GRID)
+
+    assert [each.reason for each in outcome.quarantined] == [*["not-allowed"] * 3, "time-out-of-range"]
+    assert (outcome.accepted, true.accepted) == (0, 1)
