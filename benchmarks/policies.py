@@ -16,10 +16,12 @@ from tempfile import mkdtemp
 
 import httpx
 
-from tests.policies.world import EU, USAGE, Engines, Loop, World, chunk, sse
+from tests.policies.world import EU, USAGE, Engines, Loop, World, chunk, product, sse
 
 KEY = {"api-key": "key-support"}
-PRODUCTS = "standard=-|0|1|100000|100000000;premium=-|0|1|1000000|1000000000"
+PRODUCTS = [
+    product(name, requestsPerMinute=1_000_000, tokensPerMinute=1_000_000_000) for name in ("standard", "premium")
+]
 Call = Callable[[World], httpx.Response]
 
 
@@ -88,7 +90,7 @@ def main() -> None:
 
 
 def _measured(case: Call, engines: Engines, loop: Loop, calls: int) -> str:
-    world = World(engines, loop, products=PRODUCTS)
+    world = World(engines, loop, config={"products": PRODUCTS})
     TOKEN[:] = [world.token()]
     try:
         for _ in range(50):

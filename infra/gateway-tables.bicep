@@ -1,12 +1,7 @@
 metadata name = 'Gateway tables'
-metadata description = 'What the policies read as one short text each, and the pools, derived from config/*.yaml. scripts/named_values.py derives the same for the local gateway; tests hold the two together.'
+metadata description = 'What the policies read, derived from config/*.yaml: short tables as named values, large ones as fragments. chargeback/adapters/gateway_tables.py derives the same for the local gateway; tests hold the two together.'
 
-import { accountConfig, gatewayConfig, geographyConfig, poolConfig, poolMember, productConfig } from 'types.bicep'
-
-@export()
-@description('`id=residency|exactStreams|injectStreamUsage|requestsPerMinute|tokensPerMinute` of each product.')
-func productsTable(products productConfig[]) string =>
-  join(map(products, p => '${p.id}=${p.?residency ?? '-'}|${p.exactStreams ? 1 : 0}|${p.injectStreamUsage ? 1 : 0}|${p.requestsPerMinute}|${p.tokensPerMinute}'), ';')
+import { accountConfig, gatewayConfig, geographyConfig, productConfig } from 'types.bicep'
 
 @export()
 @description('`region=geography`, gateway regions first: the first entry of a region decides.')
@@ -19,61 +14,77 @@ func countriesTable(geographies geographyConfig[]) string =>
   orNone(join(flatten(map(geographies, g => map(g.?countries ?? [], c => '${c}=${g.id}'))), ';'))
 
 @export()
-@description('`geography=own accounts|accounts to fail over to`, in the order of priority.')
-func accountsTable(geographies geographyConfig[], accounts accountConfig[]) string =>
-  join(map(geographies, g => '${g.id}=${ownNames(g.id, accounts)}|${orNone(orderedNames(g.failover, accounts))}'), ';')
+@description('`geography=where its calls may fail over to`, in order.')
+func geographiesTable(geographies geographyConfig[]) string =>
+  join(map(geographies, g => '${g.id}=${orNone(join(g.failover, ','))}'), ';')
 
 @export()
-@description('`pool=deployment` wherever a pool exists for one deployment alone, or - for none.')
-func deploymentPoolsTable(pools poolConfig[]) string =>
-  orNone(join(map(filter(pools, p => p.deployment != ''), p => '${p.base}=${p.deployment}'), ';'))
-
-@export()
-@description('Every pool: of each geography, of each with the geographies it fails over to, and of each deployment that some account of these lacks.')
-func allPools(geographies geographyConfig[], accounts accountConfig[], deploymentSets object) poolConfig[] =>
-  concat(wholePools(geographies, accounts), flatten(map(wholePools(geographies, accounts), p => partialPools(p, everyDeployment(accounts, deploymentSets), deploymentSets))))
-
-func wholePools(geographies geographyConfig[], accounts accountConfig[]) poolConfig[] =>
-  flatten(map(geographies, g => [
-    { name: 'pool-${g.id}', base: 'pool-${g.id}', deployment: '', members: poolMembers([g.id], accounts) }
-    { name: 'pool-${g.id}-failover', base: 'pool-${g.id}-failover', deployment: '', members: poolMembers(concat([g.id], g.failover), accounts) }
-  ]))
-
-func partialPools(pool poolConfig, deployments string[], deploymentSets object) poolConfig[] =>
-  filter(
-    map(deployments, d => {
-      name: '${pool.name}-${d}'
-      base: pool.name
-      deployment: d
-      members: filter(pool.members, m => contains(deploymentNames(deploymentSets, m.deployments), d))
-    }),
-    p => !empty(p.members) && length(p.members) < length(pool.members)
+@description('The generated fragments: a table of records `;key:field=value|field=value;` in each, or a part of one.')
+func tableFragments(products productConfig[], accounts accountConfig[], deploymentSets object) { name: string, value: string }[] =>
+  concat(
+    fragmentsOf('products', map(products, p => productRecord(p)), 4),
+    fragmentsOf('accounts', accountRecords(accounts, deploymentSets), 1),
+    fragmentsOf('deployments', deploymentRecords(accounts, deploymentSets), 3)
   )
 
-@description('Members in order; a geography that is failed over to comes after all priorities of those before it.')
-func poolMembers(tiers string[], accounts accountConfig[]) poolMember[] =>
-  flatten(map(range(0, length(tiers)), i => map(inGeography(tiers[i], accounts), a => {
-    account: a.account
-    deployments: a.deployments
-    priority: a.priority + lowestPriority(take(tiers, i), accounts)
-    weight: a.weight
-  })))
+func fragmentsOf(table string, records string[], parts int) { name: string, value: string }[] =>
+  map(range(0, parts), i => {
+    name: 'table-${table}-${i + 1}'
+    value: '<fragment><set-variable name="${table}${i + 1}" value=";${join(map(part(records, i, parts), r => '${r};'), '')}" /></fragment>'
+  })
 
-@description('The sum of the lowest priorities of geographies.')
-func lowestPriority(geographies string[], accounts accountConfig[]) int =>
-  reduce(map(geographies, g => max(concat([0], map(inGeography(g, accounts), a => a.priority)))), 0, (sum, next) => sum + next)
+@description('Part `i` of records that are spread evenly over so many parts, in their order.')
+func part(records string[], i int, parts int) string[] =>
+  take(skip(records, i * partSize(length(records), parts)), partSize(length(records), parts))
 
-func inGeography(geography string, accounts accountConfig[]) accountConfig[] =>
-  sort(filter(accounts, a => a.geography == geography), (a, b) => a.priority < b.priority)
+func partSize(count int, parts int) int => (count + parts - 1) / parts
 
-func ownNames(geography string, accounts accountConfig[]) string => orderedNames([geography], accounts)
+func productRecord(product productConfig) string =>
+  record(product.id, [
+    'residency=${product.?residency ?? '-'}'
+    'localGatewayOnly=${flag(product.?localGatewayOnly ?? false)}'
+    'exactStreams=${flag(product.exactStreams)}'
+    'injectStreamUsage=${flag(product.injectStreamUsage)}'
+    'requestsPerMinute=${product.requestsPerMinute}'
+    'tokensPerMinute=${product.tokensPerMinute}'
+    'withoutBudget=${product.?withoutBudget ?? 'allow'}'
+    'operations=${listed(product.?operations)}'
+    'models=${listed(product.?models)}'
+    'tools=${listed(product.?tools ?? defaultTools(product.?residency))}'
+    'aliases=${aliasTexts(product.?aliases)}'
+  ])
 
-func orderedNames(geographies string[], accounts accountConfig[]) string =>
-  join(flatten(map(geographies, g => map(inGeography(g, accounts), a => a.account))), ',')
+func record(key string, fields string[]) string => '${key}:${join(fields, '|')}'
 
-func everyDeployment(accounts accountConfig[], deploymentSets object) string[] =>
-  sort(union(flatten(map(accounts, a => deploymentNames(deploymentSets, a.deployments))), []), (a, b) => a < b)
+func listed(names string[]?) string => names == null ? '*' : orNone(join(names ?? [], ','))
 
-func deploymentNames(deploymentSets object, name string) string[] => map(deploymentSets[name], d => d.name)
+@description('All tools, or with a residency what stays in the account.')
+func defaultTools(residency string?) string[]? =>
+  residency == null
+    ? null
+    : ['function', 'custom', 'file_search', 'code_interpreter', 'computer', 'computer_use', 'image_generation', 'local_shell', 'shell', 'apply_patch']
+
+func aliasTexts(aliases object?) string => orNone(join(map(items(aliases ?? {}), a => aliasText(a.key, a.value)), ','))
+
+func aliasText(name string, places object) string => '${name}~${join(map(items(places), p => '${p.key}/${p.value}'), '+')}'
+
+func accountRecords(accounts accountConfig[], deploymentSets object) string[] =>
+  map(range(0, length(accounts)), i => record(string(i), [
+    'name=${accounts[i].account}'
+    'geography=${accounts[i].geography}'
+    'priority=${accounts[i].priority}'
+    'weight=${accounts[i].weight}'
+    'batch=${orNone(join(batchTypes(deploymentSets[accounts[i].deployments]), ','))}'
+  ]))
+
+func batchTypes(deployments array) string[] =>
+  sort(union(map(filter(deployments, d => contains(d.type, 'Batch')), d => d.type), []), (a, b) => a < b)
+
+@description('`name:type=account numbers|…`: where each deployment is, by what it is there.')
+func deploymentRecords(accounts accountConfig[], deploymentSets object) string[] =>
+  map(items(groupBy(flatten(map(range(0, length(accounts)), i => map(deploymentSets[accounts[i].deployments], d => { name: d.name, type: d.type, account: string(i) }))), d => d.name)), each =>
+    record(each.key, map(items(groupBy(each.value, d => d.type)), kind => '${kind.key}=${join(map(kind.value, d => d.account), ',')}')))
+
+func flag(value bool) string => value ? '1' : '0'
 
 func orNone(text string) string => empty(text) ? '-' : text

@@ -34,6 +34,8 @@ param publisherName string = 'Platform team'
 param publisherEmail string = 'platform@example.com'
 @description('Optional. Audience of the Entra tokens that the gateway accepts; nobody can get one until an app registration has it.')
 param callerAudience string = 'api://chargeback-gateway'
+@description('Optional. Another audience that it accepts: clients of Azure OpenAI ask for https://cognitiveservices.azure.com or https://ai.azure.com.')
+param secondCallerAudience string = callerAudience
 @description('Optional. First address that callers may have.')
 param allowedIpFrom string = '0.0.0.0'
 @description('Optional. Last address that callers may have.')
@@ -317,16 +319,17 @@ module gatewayConfiguration 'modules/gateway-configuration.bicep' = [
       products: products
       subscriptions: subscriptions
       api: gatewayMap.api
-      circuitBreaker: gatewayMap.resilience.circuitBreaker
+      resilience: gatewayMap.resilience
+      requireRole: gatewayMap.entra.requireRole
       usageTopicEndpoint: '${pipeline.outputs.topic.endpoint}?api-version=2018-01-01'
       values: {
         audience: callerAudience
+        'second-audience': secondCallerAudience
         'allowed-ip-from': allowedIpFrom
         'allowed-ip-to': allowedIpTo
         'cors-origin': corsOrigin
         'front-door-id': frontDoorId
         'max-request-bytes': bufferedBytes[settings.gatewaySku]
-        'backend-timeout': '240' // the load balancer closes what is idle for longer
       }
     }
     dependsOn: [gateway]

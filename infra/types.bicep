@@ -81,6 +81,18 @@ type productConfig = {
   exactStreams: bool
   @description('Required. True asks for the usage chunk of streamed chat calls.')
   injectStreamUsage: bool
+  @description('Optional. True: gateways outside the residency refuse the call.')
+  localGatewayOnly: bool?
+  @description('Optional. What happens while nothing is known about budgets; allow where unset.')
+  withoutBudget: ('allow' | 'refuse')?
+  @description('Optional. Operations that it may use; all where unset.')
+  operations: string[]?
+  @description('Optional. Deployments and aliases that it may use; all where unset.')
+  models: string[]?
+  @description('Optional. Types of tools that it may use; where unset all, or with a residency those that stay in the account.')
+  tools: string[]?
+  @description('Optional. Names of its own for models: alias → place (a geography, a gateway region or *) → deployment.')
+  aliases: object?
 }
 
 @export()
@@ -92,32 +104,6 @@ type subscriptionConfig = {
   name: string
   @description('Required. Product id.')
   product: string
-}
-
-@export()
-@description('A backend\'s place in a pool.')
-type poolMember = {
-  @description('Required. Backend id.')
-  account: string
-  @description('Required. Name of its set of deployments.')
-  deployments: string
-  @description('Required. Priority 1 is asked first.')
-  priority: int
-  @description('Required. Share among equal priorities.')
-  weight: int
-}
-
-@export()
-@description('A pool of backends.')
-type poolConfig = {
-  @description('Required. Backend id of the pool.')
-  name: string
-  @description('Required. The pool of all deployments that it is taken from; itself, if it is one.')
-  base: string
-  @description('Required. The one deployment that it serves; empty for all.')
-  deployment: string
-  @description('Required. Its backends.')
-  members: poolMember[]
 }
 
 @export()
@@ -149,21 +135,16 @@ type apiConfig = {
 }
 
 @export()
-@description('The circuit breaker of config/gateway.yaml.')
-type breakerConfig = {
+@description('How long accounts may take, of config/gateway.yaml.')
+type resilienceConfig = {
   @minValue(1)
-  @description('Required. Refusals that open it.')
-  count: int
-  @description('Required. ISO 8601 duration within which they are counted.')
-  interval: string
-  @description('Required. ISO 8601 duration that it stays open.')
-  tripDuration: string
-  @description('Required. True keeps it open for as long as Retry-After says.')
-  acceptRetryAfter: bool
-  @description('Required. Statuses that count as refusals.')
-  statusCodeRanges: { min: int, max: int }[]
-  @description('Required. Reasons of a call without an answer that count as refusals.')
-  errorReasons: string[]
+  @maxValue(240)
+  @description('Required. Seconds until a stream, or an answer with embeddings, must have begun.')
+  firstByteTimeout: int
+  @minValue(1)
+  @maxValue(240)
+  @description('Required. Seconds until any other answer must have begun.')
+  answerTimeout: int
 }
 
 @export()

@@ -1,8 +1,8 @@
 metadata name = 'Gateway configuration'
 metadata description = 'What the gateway serves: named values and fragments first, then backends, the API, products and subscriptions.'
 
-import { accountConfig, apiConfig, breakerConfig, gatewayConfig, geographyConfig, productConfig, subscriptionConfig } from '../types.bicep'
-import { accountsTable, allPools, countriesTable, deploymentPoolsTable, productsTable, regionsTable } from '../gateway-tables.bicep'
+import { accountConfig, apiConfig, gatewayConfig, geographyConfig, productConfig, resilienceConfig, subscriptionConfig } from '../types.bicep'
+import { countriesTable, geographiesTable, regionsTable, tableFragments } from '../gateway-tables.bicep'
 
 @description('Required. API Management service.')
 param serviceName string
@@ -22,23 +22,24 @@ param products productConfig[]
 param subscriptions subscriptionConfig[]
 @description('Required. The API and its operations.')
 param api apiConfig
-@description('Required. When a backend is left alone, and for how long.')
-param circuitBreaker breakerConfig
+@description('Required. How long accounts may take.')
+param resilience resilienceConfig
+@description('Required. True: a caller with an Entra token and no key needs an app role named as a product.')
+param requireRole bool
 @description('Required. Where usage events are published to.')
 param usageTopicEndpoint string
 @description('Required. Named values that this deployment sets itself, beside the tables of the configuration.')
 param values {
   audience: string
+  'second-audience': string
   'allowed-ip-from': string
   'allowed-ip-to': string
   'cors-origin': string
   'front-door-id': string
   'max-request-bytes': string
-  'backend-timeout': string
 }
 
 var partSize = 400 // subscriptions in a template, which holds 800 resources at most
-var pools = allPools(geographies, accounts, deploymentSets)
 
 module namedValues 'gateway-values.bicep' = {
   params: {
@@ -46,22 +47,23 @@ module namedValues 'gateway-values.bicep' = {
     usageTopicEndpoint: usageTopicEndpoint
     values: union(values, {
       'tenant-id': tenant().tenantId
-      products: productsTable(products)
       'default-product': products[0].id
       'gateway-regions': regionsTable(gateways, accounts)
       'client-countries': countriesTable(geographies)
-      'geography-accounts': accountsTable(geographies, accounts)
-      'deployment-pools': deploymentPoolsTable(pools)
+      geographies: geographiesTable(geographies)
+      'require-role': requireRole ? '1' : '0'
+      'first-byte-timeout': string(resilience.firstByteTimeout)
+      'answer-timeout': string(resilience.answerTimeout)
     })
   }
 }
 
 module backends 'gateway-backends.bicep' = {
-  params: { serviceName: serviceName, accounts: accounts, endpoints: endpoints, pools: pools, circuitBreaker: circuitBreaker }
+  params: { serviceName: serviceName, accounts: accounts, endpoints: endpoints }
 }
 
 module fragments 'gateway-fragments.bicep' = {
-  params: { serviceName: serviceName }
+  params: { serviceName: serviceName, tables: tableFragments(products, accounts, deploymentSets) }
   dependsOn: [namedValues]
 }
 

@@ -1,18 +1,23 @@
 metadata name = 'Gateway fragments'
-metadata description = 'The policy fragments of apim-policies/fragments, published as they are written.'
+metadata description = 'The policy fragments of apim-policies/fragments as they are written, and those that the configuration generates.'
 
 @description('Required. API Management service.')
 param serviceName string
+@description('Required. Fragments that hold the tables of the configuration.')
+param tables { name: string, value: string }[]
 
-var fragments = [
+var written = [
   { name: 'account', value: loadTextContent('../../apim-policies/fragments/account.xml') }
+  { name: 'admit', value: loadTextContent('../../apim-policies/fragments/admit.xml') }
+  { name: 'decide', value: loadTextContent('../../apim-policies/fragments/decide.xml') }
   { name: 'describe', value: loadTextContent('../../apim-policies/fragments/describe.xml') }
   { name: 'exhaust', value: loadTextContent('../../apim-policies/fragments/exhaust.xml') }
   { name: 'explain', value: loadTextContent('../../apim-policies/fragments/explain.xml') }
   { name: 'forward', value: loadTextContent('../../apim-policies/fragments/forward.xml') }
   { name: 'identify', value: loadTextContent('../../apim-policies/fragments/identify.xml') }
   { name: 'inspect', value: loadTextContent('../../apim-policies/fragments/inspect.xml') }
-  { name: 'limit', value: loadTextContent('../../apim-policies/fragments/limit.xml') }
+  { name: 'limit-calls', value: loadTextContent('../../apim-policies/fragments/limit-calls.xml') }
+  { name: 'limit-tokens', value: loadTextContent('../../apim-policies/fragments/limit-tokens.xml') }
   { name: 'measure', value: loadTextContent('../../apim-policies/fragments/measure.xml') }
   { name: 'offer', value: loadTextContent('../../apim-policies/fragments/offer.xml') }
   { name: 'prepare', value: loadTextContent('../../apim-policies/fragments/prepare.xml') }
@@ -27,7 +32,7 @@ resource service 'Microsoft.ApiManagement/service@2024-05-01' existing = {
 }
 
 resource fragment 'Microsoft.ApiManagement/service/policyFragments@2024-05-01' = [
-  for item in fragments: {
+  for item in concat(written, tables): {
     parent: service
     name: item.name
     properties: { format: 'xml', value: item.value }

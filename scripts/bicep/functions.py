@@ -33,6 +33,13 @@ def _sort(items: list[Any], before: Callable[[Any, Any], bool]) -> list[Any]:
     return sorted(items, key=functools.cmp_to_key(lambda a, b: -1 if before(a, b) else 1 if before(b, a) else 0))
 
 
+def _group(items: list[Any], key: Callable[[Any], str]) -> dict[str, list[Any]]:
+    groups: dict[str, list[Any]] = {}
+    for item in items:
+        groups.setdefault(key(item), []).append(item)
+    return groups
+
+
 OPERATORS: dict[str, Callable[[Any, Callable[[], Any]], Any]] = {
     "??": lambda value, other: other() if value is None else value,
     "||": lambda value, other: value or other(),
@@ -43,6 +50,7 @@ OPERATORS: dict[str, Callable[[Any, Callable[[], Any]], Any]] = {
     ">": lambda value, other: value > other(),
     "-": lambda value, other: value - other(),
     "+": lambda value, other: value + other(),
+    "-": lambda value, other: value - other(),
     "*": lambda value, other: value * other(),
     "%": lambda value, other: value % other(),
     "/": lambda value, other: value // other(),
@@ -59,6 +67,7 @@ FUNCTIONS: dict[str, Callable[..., Any]] = {
     "empty": lambda value: not value,
     "filter": lambda items, keep: [item for item in items if keep(item)],
     "flatten": lambda lists: [item for items in lists for item in items],
+    "groupBy": _group,
     "guid": lambda *values: str(uuid.uuid5(OF_GUIDS, "-".join(values))),
     "items": lambda value: [{"key": key, "value": value[key]} for key in sorted(value)],
     "join": lambda items, separator: separator.join(items),
@@ -69,6 +78,7 @@ FUNCTIONS: dict[str, Callable[..., Any]] = {
     "range": lambda start, count: list(range(start, start + count)),
     "reduce": lambda items, start, add: functools.reduce(add, items, start),
     "replace": lambda value, old, new: value.replace(old, new),
+    "skip": lambda items, count: items[count:],
     "sort": _sort,
     "split": lambda value, separator: value.split(separator),
     "startsWith": lambda value, prefix: value.lower().startswith(prefix.lower()),

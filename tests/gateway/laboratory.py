@@ -16,11 +16,13 @@ from scripts.local.gateway.config import load_config
 from scripts.local.gateway.documents import Policies, load
 from scripts.local.gateway.gateway import Gateway
 from scripts.local.gateway.mono import Mono
+from scripts.local.gateway.readings import Readings
 from scripts.local.gateway.server import application
 from scripts.local.listening import listening
 from scripts.local.openai_backends.faults import Faults
 from scripts.local.openai_backends.serve import serve as serve_accounts
 from tests.company import CONFIG
+from tests.gateway.pools import pooled
 from tests.gateway.stand_ins import TENANT, echo, faulty, identity
 
 ROOT = Path(__file__).parents[2]
@@ -161,6 +163,7 @@ class Laboratory:
                 "openid_configuration": f"{origin}/{{tenant}}/configuration",
                 "values": {"tenant_id": TENANT},
                 "clock": self.clock,
+                "backends": pooled(self.clock, declared.options.get("readings", Readings())),
                 **declared.options,
             }
             config = load_config(CONFIG, ROOT, "swedencentral", **options)

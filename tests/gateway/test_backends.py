@@ -3,9 +3,7 @@
 from pathlib import Path
 
 from scripts.local.gateway.backends import Backend, Backends, BreakerRule, Pool, PoolMember, seconds
-from scripts.local.gateway.config import build_backends
-from scripts.named_values import load_config
-from tests.gateway.laboratory import ROOT, SIGN_IN, Clock, Laboratory, document, reports
+from tests.gateway.laboratory import SIGN_IN, Clock, Laboratory, document, reports
 
 RULE = BreakerRule(failures=2, interval=10, trip=60, accept_retry_after=True, statuses=((429, 429), (500, 599)))
 AGAIN = "@(context.Response.StatusCode == 429 || context.Response.StatusCode &gt;= 500)"
@@ -81,22 +79,6 @@ def test_a_pool_prefers_priority_then_shares_by_weight() -> None:
 
     assert set(picked) == {"first", "second"}
     assert picked.count("first") > 150
-
-
-def test_pools_follow_the_configuration() -> None:
-    pools = build_backends(load_config(ROOT / "config")).pools
-
-    members = [(member.backend.id, member.priority) for member in pools["pool-eu-failover"].members]
-    assert members == [
-        ("oai-swedencentral", 1),
-        ("oai-francecentral", 2),
-        ("oai-eastus2", 3),
-        ("oai-westus3", 4),
-    ]
-    assert {member.backend.id for member in pools["pool-eu"].members} == {
-        "oai-swedencentral",
-        "oai-francecentral",
-    }
 
 
 def test_a_duration_is_read_in_seconds(tmp_path: Path) -> None:

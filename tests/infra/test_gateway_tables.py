@@ -1,17 +1,26 @@
-"""Bicep and the local gateway derive the same tables and pools from the same files."""
+"""Bicep and the local gateway derive the same named values and fragments from the same files."""
 
 from typing import Any
 
 import pytest
 
+from chargeback.adapters.gateway_tables import fragments
 from scripts.bicep.files import INFRA, ROOT, File
-from scripts.named_values import load_config, named_values, pools
+from scripts.named_values import load_config, named_values
 
 PROFILES = ["trial", "staging", "production"]
 LACKING = {
-    "one": [{"name": "gpt-4o"}, {"name": "tts"}],
-    "two": [{"name": "gpt-4o"}],
-    "three": [{"name": "whisper"}, {"name": "gpt-4o"}],
+    "one": [
+        {"name": "gpt-4o", "type": "DataZoneStandard"},
+        {"name": "tts", "type": "Standard"},
+        {"name": "b", "type": "GlobalBatch"},
+    ],
+    "two": [
+        {"name": "gpt-4o", "type": "ProvisionedManaged"},
+        {"name": "b.1", "type": "DataZoneBatch"},
+        {"name": "b.2", "type": "GlobalBatch"},
+    ],
+    "three": [{"name": "whisper", "type": "Standard"}, {"name": "gpt-4o", "type": "GlobalStandard"}],
 }
 UNEVEN: dict[str, Any] = {
     "geographies": [
@@ -43,7 +52,22 @@ UNEVEN: dict[str, Any] = {
             "exactStreams": False,
             "injectStreamUsage": True,
         },
+        {
+            "id": "r",
+            "tokensPerMinute": 9,
+            "requestsPerMinute": 10,
+            "exactStreams": False,
+            "injectStreamUsage": True,
+            "localGatewayOnly": True,
+            "withoutBudget": "refuse",
+            "operations": ["responses", "images"],
+            "models": [],
+            "tools": ["function"],
+            "aliases": {"fast": {"us": "gpt-4o", "*": "tts"}, "best": {"one": "whisper"}},
+        },
     ],
+    "resilience": {"firstByteTimeout": 60, "answerTimeout": 230},
+    "entra": {"requireRole": True},
     "deploymentSets": LACKING,
 }
 
@@ -52,40 +76,42 @@ def deployed(profile: str) -> dict[str, Any]:
     """The part of the configuration that main.bicep deploys under a profile."""
     main = File(INFRA / "main.bicep", {"profile": profile, "overrides": {}, "dir": INFRA})
     names = ("gateways", "accounts", "geographies", "products", "subscriptions")
-    return {**{name: main[name] for name in names}, "deploymentSets": main["deploymentMap"]["deploymentSets"]}
+    found = {**{name: main[name] for name in names}, "deploymentSets": main["deploymentMap"]["deploymentSets"]}
+    return {**found, **{name: main["gatewayMap"][name] for name in ("resilience", "entra")}}
 
 
-def derived(config: dict[str, Any]) -> tuple[dict[str, str], dict[str, Any]]:
-    """The tables and the pools as gateway-configuration.bicep works them out."""
-    tables = File(INFRA / "gateway-tables.bicep")
-    geographies, accounts = config["geographies"], config["accounts"]
-    found = tables["allPools"](geographies, accounts, config["deploymentSets"])
+def large() -> dict[str, Any]:
+    """50 accounts with 50 deployments each and 200 products."""
+    sets = {f"set-{s}": [{"name": f"team-model-{d}", "type": "GlobalStandard"} for d in range(50)] for s in range(5)}
+    accounts = [
+        {**UNEVEN["accounts"][0], "account": f"oai-region-{n:02}", "priority": n + 1, "deployments": f"set-{n % 5}"}
+        for n in range(50)
+    ]
+    products = [{**UNEVEN["products"][0], "id": f"product-{n:03}"} for n in range(200)]
+    geographies = [{"id": "eu", "name": "E", "failover": []}]
     return {
-        "products": tables["productsTable"](config["products"]),
-        "gateway-regions": tables["regionsTable"](config["gateways"], accounts),
-        "client-countries": tables["countriesTable"](geographies),
-        "geography-accounts": tables["accountsTable"](geographies, accounts),
-        "deployment-pools": tables["deploymentPoolsTable"](found),
-    }, {pool["name"]: {(m["account"], m["priority"], m["weight"]) for m in pool["members"]} for pool in found}
-
-
-@pytest.mark.parametrize("config", [*map(deployed, PROFILES), UNEVEN], ids=[*PROFILES, "uneven"])
-def test_bicep_derives_the_tables_and_pools_of_the_local_gateway(config: dict[str, Any]) -> None:
-    expected = named_values(config)
-    expected_pools = {
-        name: {(m.account, m.priority, m.weight) for m in members} for name, members in pools(config).items()
+        **UNEVEN,
+        "geographies": geographies,
+        "accounts": accounts,
+        "products": products,
+        "deploymentSets": sets,
     }
 
-    tables, found = derived(config)
 
-    assert tables == {name: expected[name] for name in tables}
-    assert found == expected_pools
+@pytest.mark.parametrize("config", [*map(deployed, PROFILES), UNEVEN, large()], ids=[*PROFILES, "uneven", "large"])
+def test_bicep_derives_the_tables_of_the_local_gateway(config: dict[str, Any]) -> None:
+    expected = named_values(config)
+    tables = File(INFRA / "gateway-tables.bicep")
 
+    derived = {
+        "gateway-regions": tables["regionsTable"](config["gateways"], config["accounts"]),
+        "client-countries": tables["countriesTable"](config["geographies"]),
+        "geographies": tables["geographiesTable"](config["geographies"]),
+    }
+    generated = tables["tableFragments"](config["products"], config["accounts"], config["deploymentSets"])
 
-def test_an_account_that_lacks_a_deployment_is_left_out_of_its_pool() -> None:
-    _, found = derived(UNEVEN)
-
-    assert {account for account, *_ in found["pool-eu-tts"]} == {"a-late"}
+    assert derived == {name: expected[name] for name in derived}
+    assert {each["name"]: each["value"] for each in generated} == fragments(config)
 
 
 def test_production_deploys_the_whole_configuration() -> None:

@@ -33,9 +33,12 @@ from scripts.local.openai_backends.serve import serve as serve_backends
 from scripts.local.tokens import TENANT, load_signer
 from tests.company import CONFIG
 from tests.domain.catalogues import catalogue
-from tests.policies.world import ROOT, Loop
+from tests.policies.world import ROOT, Loop, product
 
-MANY = "standard=-|0|1|100000|100000000;eu-resident=eu|0|1|100000|100000000;premium=-|0|1|100000|100000000"
+MANY = [
+    product(name, requestsPerMinute=100_000, tokensPerMinute=100_000_000)
+    for name in ("standard", "eu-resident", "premium")
+]
 TOKENS = (Meter.INPUT, Meter.CACHED_INPUT, Meter.OUTPUT, Meter.REASONING)
 
 
@@ -49,7 +52,7 @@ class Stage:
         """Operations whose events get lost on their way."""
         self.ahead = 0.0
         """How many seconds the accounts' clocks are ahead: a streamed response is hidden for some."""
-        self._values = {"products": MANY, "tenant_id": TENANT, **values}
+        self._values = {"tenant_id": TENANT, **values}
         self._readings = readings or Readings()
         self._counter, self._quarantine = MemoryCounter(), MemoryQuarantine()
         weights = WeightsInForce(MemoryCatalogues(catalogue()), catalogue())
@@ -89,6 +92,7 @@ class Stage:
                 openid_configuration=f"{self.identity}/{{tenant}}/.well-known/openid-configuration",
                 values=self._values,
                 readings=self._readings,
+                definitions={"products": MANY},
             )
         )
 

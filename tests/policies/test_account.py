@@ -6,7 +6,7 @@ import re
 import pytest
 
 from chargeback.domain.operations import described
-from tests.policies.world import CHAT, USAGE, World, chunk, sse
+from tests.policies.world import CHAT, USAGE, World, chunk, product, sse
 
 
 def test_a_plain_call_is_recorded_with_the_providers_usage_and_where_it_went(world: World) -> None:
@@ -134,7 +134,7 @@ def test_a_stream_that_was_asked_for_and_refused_is_rejected(world: World) -> No
 
 
 def test_a_product_with_exact_streams_has_its_usage_at_once(make_world) -> None:  # type: ignore[no-untyped-def]
-    world = make_world(products="standard=-|1|1|600|200000")
+    world = make_world(config={"products": [product(exactStreams=True)]})
     pieces = sse(chunk("Paris"), chunk(usage=USAGE))
     world.script("oai-swedencentral", type="text/event-stream", pieces=pieces)
 
@@ -148,7 +148,7 @@ def test_a_product_with_exact_streams_has_its_usage_at_once(make_world) -> None:
 
 
 def test_an_exact_stream_of_responses_has_the_usage_of_its_last_event(make_world) -> None:  # type: ignore[no-untyped-def]
-    world = make_world(products="standard=-|1|1|600|200000")
+    world = make_world(config={"products": [product(exactStreams=True)]})
     usage = {"input_tokens": 3, "output_tokens": 4, "total_tokens": 7}
     done = {"type": "response.completed", "response": {"id": "resp_1", "model": "gpt-4o", "usage": usage}}
     world.script("oai-swedencentral", type="text/event-stream", pieces=sse({"type": "response.created"}, done))
@@ -168,7 +168,7 @@ def test_an_exact_stream_of_responses_has_the_usage_of_its_last_event(make_world
 
 
 def test_an_exact_stream_without_usage_stays_pending(make_world) -> None:  # type: ignore[no-untyped-def]
-    world = make_world(products="standard=-|1|1|600|200000")
+    world = make_world(config={"products": [product(exactStreams=True)]})
     world.script("oai-swedencentral", type="text/event-stream", pieces=sse(chunk("Paris")))
 
     world.chat(stream=True)
@@ -211,7 +211,7 @@ def test_pictures_without_usage_carry_their_number_size_and_quality(world: World
     body = {"prompt": "a cat", "n": 2, "size": "1792x1024", "quality": "hd"}
 
     world.client.post(
-        "/deployments/dalle/images/generations?api-version=2024-10-21",
+        "/deployments/gpt-image-1/images/generations?api-version=2024-10-21",
         json=body,
         headers={"api-key": "key-search"},
     )
@@ -358,7 +358,7 @@ def test_a_fault_while_composing_still_counts_the_call(world: World) -> None:
     world.script("oai-swedencentral", body={"created": 1, "data": []})
 
     answer = world.client.post(
-        "/v1/images/generations", json={"model": "dalle", "n": 10**18}, headers={"api-key": "key-search"}
+        "/v1/images/generations", json={"model": "gpt-image-1", "n": 10**18}, headers={"api-key": "key-search"}
     )
 
     event = world.event()

@@ -1,4 +1,4 @@
-"""The named values, pools, fragments and README fit one another and what API Management takes."""
+"""The named values, tables, fragments and README fit one another and what API Management takes."""
 
 import re
 import xml.etree.ElementTree as ET
@@ -7,9 +7,10 @@ from typing import Any
 
 import pytest
 
-from scripts.named_values import DEFAULTS, load_config, named_values, pools
+from chargeback.adapters.gateway_tables import MAX_FRAGMENT, fragments, tables
+from scripts.named_values import DEFAULTS, load_config, named_values
 from tests.company import CONFIG
-from tests.policies.world import EU, ROOT, US
+from tests.policies.world import EU, ROOT
 
 POLICIES = ROOT / "apim-policies"
 README = (POLICIES / "README.md").read_text("utf-8")
@@ -25,11 +26,9 @@ def config() -> dict[str, Any]:
 def test_the_tables_say_what_the_definition_says(config: dict[str, Any]) -> None:
     values = named_values(config)
 
-    assert values["products"].startswith("standard=-|0|1|600|200000;eu-resident=eu|0|1|300|100000;")
     assert values["default-product"] == "standard"
     assert values["gateway-regions"] == "swedencentral=eu;eastus2=us;francecentral=eu;westus3=us"
-    assert values["geography-accounts"] == f"eu={','.join(EU)}|{','.join(US)};us={','.join(US)}|{','.join(EU)}"
-    assert values["deployment-pools"].startswith("pool-eu=gpt-image-2;pool-eu-failover=gpt-4o-mini-transcribe;")
+    assert values["geographies"] == "eu=us;us=eu"
     assert "NO=eu" in values["client-countries"].split(";")
 
 
@@ -54,7 +53,7 @@ def test_the_readme_lists_every_variable_that_is_written() -> None:
 def test_every_fragment_is_included_somewhere() -> None:
     included = {node.attrib["fragment-id"] for node in ET.parse(FILES[0]).iter("include-fragment")}
 
-    assert included == {file.stem for file in FILES[1:]}
+    assert included == {file.stem for file in FILES[1:]} | set(fragments(load_config(CONFIG)))
 
 
 @pytest.mark.parametrize("value", ["", 'a"b', "a<b", "a&amp;b;", "x" * 4097, "{{other}}"])
@@ -70,31 +69,27 @@ def test_a_value_that_no_policy_reads_is_refused(config: dict[str, Any]) -> None
         named_values(config, colour="blue")
 
 
-def test_a_deployment_that_an_account_lacks_gets_pools_of_those_that_have_it(config: dict[str, Any]) -> None:
-    for account in US:
-        config["deploymentSets"][account].append({"name": "sora"})
+def test_a_record_is_found_by_its_key_and_read_by_the_names_of_its_fields(config: dict[str, Any]) -> None:
+    parts = tables(config)
 
-    members = {pool: [(each.account, each.priority) for each in found] for pool, found in pools(config).items()}
-
-    assert members["pool-eu-failover-sora"] == [(US[0], 3), (US[1], 4)]
-    assert "pool-eu-sora" not in members
-    assert "pool-us-sora" not in members
-    assert members["pool-us-failover-sora"] == [(US[0], 1), (US[1], 2)]
-    served = named_values(config)["deployment-pools"].split(";")
-    assert [each for each in served if each.endswith("=sora")] == ["pool-eu-failover=sora", "pool-us-failover=sora"]
+    products = "".join(parts["products"])
+    assert ";eu-resident:residency=eu|" in products
+    assert "|requestsPerMinute=300|tokensPerMinute=100000|" in products
+    assert f";0:name={EU[0]}|geography=eu|priority=1|weight=100|batch=-;" in parts["accounts"][0]
+    assert ";gpt-4o:DataZoneStandard=0,1|GlobalStandard=2,3;" in "".join(parts["deployments"])
 
 
-def test_a_resident_pool_has_no_member_of_another_geography(config: dict[str, Any]) -> None:
-    found = pools(config)
+def test_a_large_company_fits(config: dict[str, Any]) -> None:
+    names = [f"team-of-department-{n:02}-gpt-5.4-mini" for n in range(50)]
+    config["deploymentSets"] = {"all": [{"name": name, "type": "DataZoneProvisionedManaged"} for name in names]}
+    account = {**config["accounts"][0], "deployments": "all"}
+    config["accounts"] = [{**account, "account": f"oai-switzerlandnorth-{n:02}"} for n in range(50)]
+    product = {**config["products"][1], "models": names[:6], "operations": ["chat.completions", "responses"]}
+    config["products"] = [{**product, "id": f"department-{n:03}-resident"} for n in range(200)]
 
-    assert [each.account for each in found["pool-eu"]] == list(EU)
-    assert [each.account for each in found["pool-us"]] == list(US)
-    assert [(each.account, each.priority) for each in found["pool-us-failover"]] == [
-        (US[0], 1),
-        (US[1], 2),
-        (EU[0], 3),
-        (EU[1], 4),
-    ]
+    sizes = {name: len(text.encode()) for name, text in fragments(config).items()}
+
+    assert max(sizes.values()) <= MAX_FRAGMENT, sizes
 
 
 def test_a_geography_without_an_account_is_refused(config: dict[str, Any]) -> None:

@@ -54,7 +54,7 @@ def test_an_account_that_cannot_be_reached_is_passed_over(make_world: MakeWorld,
 
 @pytest.mark.parametrize("null", [False, True])
 def test_an_account_that_does_not_answer_in_time_is_passed_over(make_world: MakeWorld, *, null: bool) -> None:
-    world = make_world(null=null, backend_timeout="1")
+    world = make_world(null=null, answer_timeout="1")
     world.script(EU[0], delay=3)
 
     answer = world.chat()
@@ -80,19 +80,20 @@ def test_when_every_account_is_busy_the_caller_hears_the_shortest_wait(world: Wo
 
     assert answer.status_code == 429
     assert answer.headers["Retry-After"] == "7"
-    assert answer.headers["retry-after-ms"] == "7000"
+    assert 6000 < int(answer.headers["retry-after-ms"]) <= 7000
+    assert answer.headers["x-should-retry"] == "true"
     assert answer.json()["error"]["code"] == "all_backends_busy"
     event = world.event()
     assert event["type"] == "chargeback.usage.rejected.v1"
     assert (event["data"]["statusCode"], event["data"]["attempts"]) == (429, 4)
 
 
-def test_retry_after_ms_is_finer_than_retry_after(world: World) -> None:
-    world.script(*EU, *US, **BUSY, headers={"Retry-After": "2", "retry-after-ms": "1250"})
+def test_the_longer_of_two_waits_is_told_because_the_shorter_one_does_not_work(world: World) -> None:
+    world.script(*EU, *US, **BUSY, headers={"Retry-After": "3", "retry-after-ms": "1250"})
 
     answer = world.chat()
 
-    assert (answer.headers["Retry-After"], answer.headers["retry-after-ms"]) == ("2", "1250")
+    assert 2000 < int(answer.headers["retry-after-ms"]) <= 3000
 
 
 def test_a_wait_given_as_a_date_is_understood(world: World) -> None:
@@ -129,7 +130,7 @@ def test_when_nothing_can_be_reached_the_caller_gets_503_and_one_event_says_so(
     assert "backend" not in data
 
 
-def test_an_open_breaker_keeps_later_calls_away_without_an_attempt(world: World) -> None:
+def test_who_said_retry_after_is_left_out_until_then(world: World) -> None:
     world.script(EU[0], **BUSY, headers={"Retry-After": "30"})
 
     for _ in range(3):
@@ -138,21 +139,22 @@ def test_an_open_breaker_keeps_later_calls_away_without_an_attempt(world: World)
     assert [seen.account for seen in world.seen] == [EU[0], EU[1], EU[1], EU[1]]
 
 
-def test_when_every_breaker_is_open_the_caller_is_told_to_wait(world: World) -> None:
+def test_while_all_are_known_to_be_busy_nothing_is_sent_and_the_wait_is_true(world: World) -> None:
     world.script(*EU, *US, **BUSY, headers={"Retry-After": "30"})
     world.chat()
-    world.events()
-    world.received.clear()
+    world.event()
 
     answer = world.chat()
 
-    assert answer.status_code in (429, 503)
-    assert int(answer.headers["Retry-After"]) > 0
+    event = world.event()
+    assert (answer.status_code, answer.json()["error"]["code"]) == (429, "all_backends_busy")
+    assert 25 < int(answer.headers["Retry-After"]) <= 30
     assert len(world.seen) == 4
-    assert world.event()["type"] == "chargeback.usage.rejected.v1"
+    assert event["type"] == "chargeback.usage.rejected.v1"
+    assert "attempts" not in event["data"]
 
 
-@pytest.mark.parametrize("status", [400, 401, 403, 404, 409, 422])
+@pytest.mark.parametrize("status", [400, 404, 409, 422])
 def test_a_fault_of_the_call_itself_is_answered_by_the_backend_alone(world: World, status: int) -> None:
     world.script(EU[0], status=status, body={"error": {"code": "x", "message": "theirs"}})
 

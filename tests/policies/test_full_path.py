@@ -104,7 +104,7 @@ def test_a_region_that_fails_is_not_the_applications_to_handle(stage: Stage, mod
 
 
 def test_an_account_that_hangs_is_given_up_after_the_timeout(engines: tuple[Engines, Loop], tmp_path: Path) -> None:
-    stage = Stage(engines[1], tmp_path, backend_timeout="1")
+    stage = Stage(engines[1], tmp_path, answer_timeout="1")
     try:
         stage.fault(EU[0], "hang")
 
@@ -142,7 +142,7 @@ def test_with_every_region_busy_the_client_gets_a_rate_limit_and_comes_back_in_t
             stage.fault(account, "ok")
         answer = azure.with_options(max_retries=2).chat.completions.create(model="gpt-4o", messages=ASK)
 
-    assert caught.value.response.headers["retry-after-ms"] == "1200"
+    assert 1200 <= int(caught.value.response.headers["retry-after-ms"]) <= 2000
     assert answer.choices[0].message.content
 
 

@@ -7,7 +7,7 @@ import httpx
 import pytest
 
 from tests.policies.conftest import MakeWorld
-from tests.policies.world import USAGE, World
+from tests.policies.world import EU, USAGE, World, product
 
 CHAT = "/deployments/gpt-4o/chat/completions?api-version=2024-10-21"
 
@@ -54,7 +54,16 @@ def test_a_key_in_the_authorization_header_is_no_identity(world: World) -> None:
     refused(world, answer, 401, "invalid_api_key")
 
 
-def test_an_entra_token_alone_calls_under_the_default_product(world: World) -> None:
+def test_an_entra_token_without_a_role_is_refused(world: World) -> None:
+    answer = post(world, {"Authorization": f"Bearer {world.token(roles=['reader'])}"})
+
+    refused(world, answer, 403, "role_required")
+    assert world.seen == []
+
+
+def test_where_no_role_is_required_a_token_alone_calls_under_the_default_product(make_world: MakeWorld) -> None:
+    world = make_world(config={"entra": {"requireRole": False}})
+
     answer = post(world, {"Authorization": f"Bearer {world.token()}"})
 
     data = world.event()["data"]
@@ -70,8 +79,37 @@ def test_a_role_of_the_token_names_its_product(world: World) -> None:
     assert world.event()["data"]["productId"] == "eu-resident"
 
 
+@pytest.mark.parametrize("roles", [["standard", "eu-resident"], ["eu-resident", "premium", "standard"]])
+def test_of_several_roles_the_one_with_a_residency_wins(make_world: MakeWorld, roles: list[str]) -> None:
+    world = make_world(region="eastus2")
+
+    post(world, {"Authorization": f"Bearer {world.token(roles=roles)}"})
+
+    assert world.event()["data"]["productId"] == "eu-resident"
+    assert world.seen[0].account == EU[0]
+
+
+def test_roles_of_two_residencies_are_refused(make_world: MakeWorld) -> None:
+    products = [product(), product("eu-resident"), product("us-resident", residency="us")]
+    world = make_world(config={"products": products})
+
+    answer = post(world, {"Authorization": f"Bearer {world.token(roles=['us-resident', 'eu-resident'])}"})
+
+    refused(world, answer, 403, "conflicting_roles")
+    assert world.seen == []
+
+
+@pytest.mark.parametrize("audience", ["https://cognitiveservices.azure.com", "https://ai.azure.com"])
+def test_a_token_for_either_of_the_services_audiences_is_accepted(make_world: MakeWorld, audience: str) -> None:
+    world = make_world(audience="https://cognitiveservices.azure.com")
+
+    answer = post(world, {"Authorization": f"Bearer {world.token(aud=audience, roles=['standard'])}"})
+
+    assert answer.status_code == 200
+
+
 def test_a_version_2_token_names_its_application_as_azp(world: World) -> None:
-    post(world, {"Authorization": f"Bearer {world.token(appid=None, azp='app-2')}"})
+    post(world, {"Authorization": f"Bearer {world.token(appid=None, azp='app-2', roles=['standard'])}"})
 
     assert world.event()["data"]["appId"] == "app-2"
 
@@ -103,7 +141,8 @@ def test_a_token_signed_by_somebody_else_is_refused(world: World) -> None:
 
 
 def test_a_product_that_is_not_configured_is_refused(make_world: MakeWorld) -> None:
-    world = make_world(products="premium=-|0|1|600|200000", default_product="premium")
+    world = make_world(config={"products": [product("premium")]})
+    world.config.products["standard"] = product()
 
     answer = post(world, {"api-key": "key-search"})
 

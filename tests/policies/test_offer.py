@@ -8,7 +8,7 @@ import pytest
 
 from chargeback.domain.operations import OFFERED, WITHHELD, described
 from tests.policies.conftest import MakeWorld
-from tests.policies.world import ROOT, World
+from tests.policies.world import ROOT, World, product
 
 KEY = {"api-key": "key-search"}
 
@@ -71,7 +71,7 @@ def test_a_stranger_is_not_told_what_is_offered(world: World) -> None:
     ],
 )
 def test_no_spelling_of_a_path_escapes_the_token_limit(make_world: MakeWorld, path: str) -> None:
-    world = make_world(products="standard=-|0|1|600|20")
+    world = make_world(config={"products": [product(tokensPerMinute=20)]})
     for _ in range(2):
         world.chat()
 

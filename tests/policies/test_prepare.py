@@ -5,7 +5,7 @@ import json
 import pytest
 
 from tests.policies.conftest import MakeWorld
-from tests.policies.world import World
+from tests.policies.world import World, product
 
 NEW, OLD = "2024-10-21", "2024-06-01"
 DEPLOYED = "/deployments/gpt-4o/chat/completions?api-version="
@@ -62,7 +62,7 @@ def test_other_stream_options_are_kept(world: World, options: str) -> None:
         (DEPLOYED + NEW, '{"stream": "true", "messages": []}'),
         (DEPLOYED + NEW, '{"stream": true, "messages": [}'),
         ("/v1/responses", '{"stream": true, "model": "gpt-4o", "input": "hi"}'),
-        ("/deployments/gpt-35/completions?api-version=" + NEW, '{"stream": true, "prompt": "hi"}'),
+        ("/deployments/gpt-4o/completions?api-version=" + NEW, '{"stream": true, "prompt": "hi"}'),
     ],
 )
 def test_every_other_body_is_left_alone(world: World, path: str, text: str) -> None:
@@ -70,7 +70,7 @@ def test_every_other_body_is_left_alone(world: World, path: str, text: str) -> N
 
 
 def test_a_product_may_opt_out(make_world: MakeWorld) -> None:
-    world = make_world(products="standard=-|0|0|600|200000")
+    world = make_world(config={"products": [product(injectStreamUsage=False)]})
 
     assert sent(world, DEPLOYED + NEW, '{"stream": true}') == '{"stream": true}'
 

@@ -4,7 +4,7 @@ import pytest
 
 from tests.policies.conftest import MakeWorld
 from tests.policies.test_identify import refused
-from tests.policies.world import World
+from tests.policies.world import World, product
 
 
 def test_a_caller_from_another_address_is_refused(make_world: MakeWorld) -> None:
@@ -66,7 +66,7 @@ def test_a_chunked_json_body_within_the_limit_passes_unchanged(world: World) -> 
 
 
 def test_too_many_calls_a_minute_are_told_when_to_come_back(make_world: MakeWorld) -> None:
-    world = make_world(products="standard=-|0|1|2|200000;premium=-|0|1|600|200000")
+    world = make_world(config={"products": [product(requestsPerMinute=2), product("premium", requestsPerMinute=600)]})
     answers = [world.chat() for _ in range(2)]
     world.events()
     world.received.clear()
@@ -83,7 +83,7 @@ def test_too_many_calls_a_minute_are_told_when_to_come_back(make_world: MakeWorl
 
 
 def test_one_subscriptions_pace_is_not_anothers(make_world: MakeWorld) -> None:
-    world = make_world(products="standard=-|0|1|1|200000")
+    world = make_world(config={"products": [product(requestsPerMinute=1)]})
 
     statuses = [world.chat(key).status_code for key in ("key-search", "key-research", "key-search")]
 
@@ -91,7 +91,7 @@ def test_one_subscriptions_pace_is_not_anothers(make_world: MakeWorld) -> None:
 
 
 def test_too_many_tokens_a_minute_are_told_when_to_come_back(make_world: MakeWorld) -> None:
-    world = make_world(products="standard=-|0|1|600|20")
+    world = make_world(config={"products": [product(tokensPerMinute=20)]})
     for _ in range(2):
         world.chat()
     world.events()

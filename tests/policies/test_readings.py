@@ -5,13 +5,14 @@ import pytest
 from scripts.local.gateway.readings import READINGS
 from tests.policies.conftest import MakeWorld
 from tests.policies.test_identify import refused
+from tests.policies.world import product
 
 EACH = pytest.mark.parametrize("reading", READINGS)
 
 
 @EACH
 def test_too_many_calls_are_429_with_a_wait(make_world: MakeWorld, reading: str) -> None:
-    world = make_world(readings=READINGS[reading], products="standard=-|0|1|1|200000")
+    world = make_world(readings=READINGS[reading], config={"products": [product(requestsPerMinute=1)]})
     world.chat()
     world.event()
 
@@ -23,7 +24,7 @@ def test_too_many_calls_are_429_with_a_wait(make_world: MakeWorld, reading: str)
 
 @EACH
 def test_too_many_tokens_are_429_with_a_wait(make_world: MakeWorld, reading: str) -> None:
-    world = make_world(readings=READINGS[reading], products="standard=-|0|1|600|10")
+    world = make_world(readings=READINGS[reading], config={"products": [product(tokensPerMinute=10)]})
     world.chat()
     world.event()
 

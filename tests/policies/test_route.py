@@ -1,9 +1,13 @@
 """Where a call goes: by residency, by country behind a verified Front Door, by the gateway's region."""
 
+from collections import Counter
+
 import pytest
 
+from scripts.named_values import load_config as definitions
+from tests.company import CONFIG
 from tests.policies.conftest import MakeWorld
-from tests.policies.world import EU, US, World
+from tests.policies.world import EU, US, World, accounts
 
 FRONT_DOOR = "aaaaaaaa-bbbb-cccc-dddd-eeeeeeeeeeee"
 CHAT = "/deployments/gpt-4o/chat/completions?api-version=2024-10-21"
@@ -100,20 +104,60 @@ def test_what_leaves_state_on_an_account_always_goes_to_the_first_of_the_geograp
     assert answers[0].json() == {"error": {"code": "500", "message": "oops"}}
 
 
-def test_a_deployment_that_an_account_lacks_has_a_pool_of_its_own(make_world: MakeWorld) -> None:
-    world = make_world(deployment_pools="pool-eu-failover=sora")
-    asked: list[str] = []
-    world.gateway.config.backends.pools["pool-eu-failover-sora"] = world.gateway.config.backends.pools["pool-us"]
+def test_a_deployment_that_an_account_lacks_is_asked_for_where_it_is(make_world: MakeWorld) -> None:
+    sets = {name: list(each) for name, each in definitions(CONFIG)["deploymentSets"].items()}
+    sets[US[0]].append({**sets[US[0]][0], "name": "sora"})
+    world = make_world(config={"deploymentSets": sets})
 
     world.chat(path="/deployments/sora/chat/completions")
-    asked = [seen.account for seen in world.seen]
 
-    assert asked == [US[0]]
+    assert [seen.account for seen in world.seen] == [US[0]]
 
 
-def test_a_deployment_whose_name_only_begins_like_one_uses_the_ordinary_pool(make_world: MakeWorld) -> None:
-    world = make_world(deployment_pools="pool-eu-failover=sora")
+def test_a_name_with_dots_is_a_name_like_any_other(make_world: MakeWorld) -> None:
+    sets = {name: list(each) for name, each in definitions(CONFIG)["deploymentSets"].items()}
+    sets[EU[1]].append({**sets[EU[1]][0], "name": "team.a_v1.5"})
+    world = make_world(config={"deploymentSets": sets})
 
-    world.chat(path="/deployments/sor/chat/completions")
+    world.chat(path="/deployments/team.a_v1.5/chat/completions")
 
-    assert world.seen[0].account == EU[0]
+    assert [seen.account for seen in world.seen] == [EU[1]]
+
+
+@pytest.mark.parametrize("name", ["gpt-4", "gpt-4o:", ";gpt-4o", "gpt-4o;", "a b", "*"])
+def test_a_name_that_only_looks_like_one_is_refused_with_those_that_are(world: World, name: str) -> None:
+    answer = world.client.post("/v1/chat/completions", json={"model": name}, headers={"api-key": "key-search"})
+
+    error = answer.json()["error"]
+    assert (answer.status_code, error["code"]) == (404, "DeploymentNotFound")
+    assert "gpt-4o" in error["message"].split("It may use:")[1]
+    assert world.seen == []
+
+
+def test_a_name_is_found_whatever_its_case_and_accounted_as_it_is_deployed(world: World) -> None:
+    world.chat(path="/deployments/GPT-4o/chat/completions")
+
+    assert world.event()["data"]["deployment"] == "gpt-4o"
+
+
+def test_equal_accounts_share_the_load_by_weight(make_world: MakeWorld) -> None:
+    world = make_world(config={"accounts": accounts(oai_a={"weight": 75}, oai_b={"weight": 25})})
+
+    for _ in range(200):
+        world.chat("key-support")
+
+    share = Counter(seen.account for seen in world.seen)
+    assert 120 < share["oai-a"] < 180
+
+
+def test_a_conversation_stays_where_its_prompt_is_cached(make_world: MakeWorld) -> None:
+    world = make_world(config={"accounts": accounts(oai_a={}, oai_b={}, oai_c={})})
+
+    for number in range(60):
+        world.chat("key-support", prompt_cache_key=f"conversation-{number % 12}")
+
+    places = {}
+    for number, seen in enumerate(world.seen):
+        places.setdefault(number % 12, set()).add(seen.account)
+    assert all(len(accounts) == 1 for accounts in places.values())
+    assert len({name for accounts in places.values() for name in accounts}) == 3

@@ -1,10 +1,12 @@
 """Stored responses, batches and jobs: they are found again where they are, and billed once."""
 
+import time
 from typing import Any
 
 import httpx
 import pytest
 
+from scripts.local.gateway.readings import READINGS
 from tests.policies.conftest import MakeWorld
 from tests.policies.world import EU, US, World, sse
 
@@ -96,14 +98,170 @@ def test_a_previous_response_nobody_remembers_is_looked_for(world: World) -> Non
     assert [seen.account for seen in world.seen] == [*EU, US[0]]
 
 
-def test_a_response_that_is_nowhere_is_the_backends_own_404(world: World) -> None:
+@pytest.mark.parametrize("reading", READINGS)
+def test_a_response_that_no_account_has_yet_is_worth_asking_for_again(make_world: MakeWorld, reading: str) -> None:
+    world = make_world(readings=READINGS[reading])
     world.script(*EU, *US, **MISSING)
 
     answer = get(world, "/v1/responses/resp_9")
 
-    assert (answer.status_code, answer.json()) == (404, MISSING["body"])
+    assert (answer.status_code, answer.json()["error"]["code"]) == (409, "response_not_available")
+    assert (answer.headers["retry-after-ms"], answer.headers["x-should-retry"]) == ("3000", "true")
     assert len(world.seen) == 4
     assert world.event()["data"]["attempts"] == 4
+
+
+def test_a_previous_response_that_no_account_has_yet_is_worth_asking_for_again(world: World) -> None:
+    world.script(*EU, *US, **UNKNOWN)
+
+    answer = post(world, previous_response_id="resp_9")
+
+    assert (answer.status_code, answer.headers["retry-after-ms"]) == (409, "3000")
+
+
+def test_a_file_that_is_nowhere_is_the_backends_own_404(world: World) -> None:
+    world.script(*EU, *US, **MISSING)
+
+    answer = get(world, "/v1/files/file-9")
+
+    assert (answer.status_code, answer.json()) == (404, MISSING["body"])
+
+
+def test_a_response_that_was_deleted_is_the_backends_own_404(world: World) -> None:
+    world.script(EU[0], body=response())
+    post(world)
+    world.script(EU[0], **MISSING)
+
+    assert get(world, "/v1/responses/resp_1").status_code == 404
+
+
+@pytest.mark.parametrize(
+    ("path", "made"),
+    [
+        ("/v1/files", "file-1"),
+        ("/v1/batches", "batch_1"),
+        ("/v1/vector_stores", "vs_1"),
+        ("/v1/conversations", "conv_1"),
+        ("/v1/uploads", "upload_1"),
+        ("/v1/fine_tuning/jobs", "ftjob-1"),
+    ],
+)
+def test_an_object_is_found_from_another_geographys_gateway_where_it_was_made(
+    make_world: MakeWorld, path: str, made: str
+) -> None:
+    world = make_world(region="eastus2")
+    world.script(US[0], body={"id": made, "object": "thing"})
+    world.client.post(path, json={}, headers={"api-key": "key-search"})
+    world.config.region = "swedencentral"
+    world.gateway.static_state["deployment"]["Region"] = "swedencentral"
+    world.seen.clear()
+
+    get(world, f"{path}/{made}")
+
+    assert [seen.account for seen in world.seen] == [US[0]]
+
+
+def test_what_is_remembered_of_an_object_is_its_account_and_its_owner(world: World) -> None:
+    world.script(EU[0], body={"id": "file-1", "object": "file"})
+
+    world.client.post("/v1/files", json={}, headers={"api-key": "key-search"})
+
+    assert world.gateway.cache["object/file-1"][1]["v"] == f"account={EU[0]}|deployment=|subscription=search"
+
+
+NAMED = [
+    {"conversation": "conv_1"},
+    {"conversation": {"id": "conv_1"}},
+    {"input": [{"role": "user", "content": [{"type": "input_file", "file_id": "file-1"}]}]},
+    {"tools": [{"type": "file_search", "vector_store_ids": ["vs_1"]}]},
+    {"tools": [{"type": "code_interpreter", "container": "cntr_1"}]},
+    {"tools": [{"type": "code_interpreter", "container": {"type": "auto", "file_ids": ["file-1"]}}]},
+    {"previous_response_id": "resp_1"},
+]
+
+
+@pytest.mark.parametrize("body", NAMED)
+def test_a_call_that_names_what_one_account_has_never_leaves_it(world: World, body: dict[str, Any]) -> None:
+    for name in ("conv_1", "file-1", "vs_1", "cntr_1", "resp_1"):
+        world.gateway.cache[f"object/{name}"] = (
+            time.monotonic() + 60,
+            {"t": "String", "v": f"account={EU[1]}|deployment=|subscription=search"},
+        )
+    world.script(EU[1], status=429, body={"error": {"code": "429", "message": "theirs"}}, headers={"Retry-After": "3"})
+
+    answer = post(world, **body)
+
+    assert (answer.status_code, answer.headers["Retry-After"]) == (429, "3")
+    assert [seen.account for seen in world.seen] == [EU[1]]
+
+
+@pytest.mark.parametrize("body", NAMED[:-1])
+def test_what_no_cache_knows_is_looked_for_first_where_files_are_made(world: World, body: dict[str, Any]) -> None:
+    world.script(EU[0], status=404, body={"error": {"code": "not_found", "message": "conversation_not_found"}})
+    world.script(EU[1], body=response())
+
+    answer = post(world, **body)
+
+    assert answer.status_code == 200
+    assert [seen.account for seen in world.seen] == list(EU)
+
+
+def test_a_call_that_may_be_anothers_is_busy_when_one_said_so_and_never_not_found(world: World) -> None:
+    world.script(*EU, *US, **MISSING)
+    world.script(EU[0], status=429, body=b"{}", headers={"Retry-After": "7"})
+
+    answer = post(world, conversation="conv_1")
+
+    assert (answer.status_code, answer.json()["error"]["code"], answer.headers["Retry-After"]) == (
+        429,
+        "all_backends_busy",
+        "7",
+    )
+
+
+SEALED = {
+    "status": 400,
+    "body": {"error": {"code": "invalid_encrypted_content", "message": "The encrypted content could not be verified."}},
+}
+GONE = {"status": 400, "body": {"error": {"code": None, "message": "Item with id 'rs_1' not found."}}}
+ITEMS = [
+    ({"type": "reasoning", "id": "rs_1", "encrypted_content": "gAAAA", "summary": []}, SEALED),
+    ({"type": "item_reference", "id": "rs_1"}, GONE),
+    ({"type": "reasoning", "id": "rs_1", "summary": []}, GONE),
+]
+
+
+@pytest.mark.parametrize(("item", "told"), ITEMS)
+def test_reasoning_that_only_its_account_can_read_is_brought_there(
+    world: World, item: dict[str, Any], told: dict[str, Any]
+) -> None:
+    world.script(EU[0], **told)
+    world.script(EU[1], body=response())
+
+    answer = post(world, store=False, input=[item, {"role": "user", "content": "go on"}])
+
+    assert answer.status_code == 200
+
+
+@pytest.mark.parametrize(("item", "told"), ITEMS)
+def test_reasoning_of_a_busy_account_is_429_and_never_400(
+    world: World, item: dict[str, Any], told: dict[str, Any]
+) -> None:
+    world.script(*EU, *US, **told)
+    world.script(EU[0], status=429, body=b"{}", headers={"Retry-After": "2"})
+
+    answer = post(world, store=False, input=[item, {"role": "user", "content": "go on"}])
+
+    assert (answer.status_code, answer.headers["x-should-retry"]) == (429, "true")
+
+
+def test_the_schema_of_a_tool_pins_nothing(world: World) -> None:
+    schema = {"type": "object", "properties": {"container": {"type": "string", "const": "conversation"}}}
+    world.script(EU[0], status=429, body=b"{}")
+
+    answer = post(world, tools=[{"type": "function", "name": "f", "parameters": {**schema, "file_id": "x"}}])
+
+    assert answer.status_code == 200
 
 
 def test_a_response_that_may_be_on_an_account_that_is_down_is_not_called_missing(world: World) -> None:

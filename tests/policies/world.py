@@ -17,13 +17,14 @@ import jwt
 from aiohttp import web
 from cryptography.hazmat.primitives.asymmetric import rsa
 
+from chargeback.adapters.gateway_tables import fragments
 from scripts.local.gateway.config import load_config
 from scripts.local.gateway.gateway import Gateway, prepare
 from scripts.local.gateway.mono import Mono
 from scripts.local.gateway.readings import Readings
 from scripts.local.gateway.server import application
 from scripts.named_values import load_config as definitions
-from scripts.named_values import named_values, pools
+from scripts.named_values import named_values
 from tests.company import CONFIG
 
 ROOT = Path(__file__).parents[2]
@@ -105,28 +106,43 @@ def signing_key(_number: int) -> rsa.RSAPrivateKey:
 
 
 class Engines:
-    """The compiled policies with their Mono process, one for each set of named values that tests use."""
+    """The compiled policies of each configuration that tests use; those with the same expressions share a process."""
 
     def __init__(self, loop: Loop, cache: Path) -> None:
         self._loop, self._cache = loop, cache
-        self._known: dict[tuple[tuple[str, str], ...], tuple[Any, Mono]] = {}
+        self._known: dict[str, tuple[Any, Mono]] = {}
+        self._processes: dict[Path, Mono] = {}
 
-    def get(self, values: dict[str, str]) -> tuple[Any, Mono]:
-        """Policies and process for these named values."""
-        key = tuple(sorted(values.items()))
+    def get(self, values: dict[str, str], config: dict[str, Any]) -> tuple[Any, Mono]:
+        """Policies and process for these named values and this configuration."""
+        generated = fragments(config)
+        key = json.dumps([values, generated], sort_keys=True)
         if key not in self._known:
-            config = definitions(CONFIG)
-            backends = {account["account"] for account in config["accounts"]} | set(pools(config))
-            policies, assembly = prepare(ROOT / "apim-policies", values, backends, self._cache)
-            mono = Mono(assembly)
-            self._loop.run(mono.start())
-            self._known[key] = (policies, mono)
+            backends = {account["account"] for account in config["accounts"]}
+            policies, assembly = prepare(ROOT / "apim-policies", values, backends, self._cache, generated)
+            if assembly.expressions not in self._processes:
+                self._processes[assembly.expressions] = Mono(assembly)
+                self._loop.run(self._processes[assembly.expressions].start())
+            self._known[key] = (policies, self._processes[assembly.expressions])
         return self._known[key]
 
     def stop(self) -> None:
         """End the processes."""
-        for _, mono in self._known.values():
+        for mono in self._processes.values():
             self._loop.run(mono.stop())
+
+
+def product(id: str = "standard", **changes: Any) -> dict[str, Any]:
+    """A product of the company's configuration with other settings."""
+    products = {each["id"]: each for each in definitions(CONFIG)["products"]}
+    return {**products.get(id, products["standard"]), "id": id, **changes}
+
+
+def accounts(**changes: dict[str, Any]) -> list[dict[str, Any]]:
+    """The company's accounts, with these in place of those in the EU: name (underscores for hyphens) → settings."""
+    known = {each["account"]: each for each in definitions(CONFIG)["accounts"]}
+    own = [{**known[EU[0]], "account": name.replace("_", "-"), **own} for name, own in changes.items()]
+    return [*own, *(known[name] for name in US)]
 
 
 class World:
@@ -141,6 +157,7 @@ class World:
         null: bool = False,
         readings: Readings | None = None,
         sku: str = "Premium",
+        config: dict[str, Any] | None = None,
         **own: str,
     ) -> None:
         self._loop = loop
@@ -153,15 +170,17 @@ class World:
         self._key = signing_key(1)
         self._runners: list[web.AppRunner] = []
         own = {"tenant_id": TENANT, "audience": AUDIENCE, **own}
-        self.policies, mono = engines.get(named_values(definitions(CONFIG), **own))
+        whole = definitions(CONFIG) | (config or {})
+        self.policies, mono = engines.get(named_values(whole, **own), whole)
         self.around = self._serve(self._surroundings())
         origin = f"http://127.0.0.1:{self.around}"
-        hosts = {f"{account}.openai.azure.com": origin for account in (*EU, *US)}
+        hosts = {f"{each['account']}.openai.azure.com": origin for each in whole["accounts"]}
         self.config = load_config(
             CONFIG,
             ROOT / "apim-policies",
             region,
             values=own,
+            definitions=config or {},
             hosts={**hosts, "usage-topic.invalid": origin},
             keys=KEYS,
             identity_endpoint=f"{origin}/identity",

@@ -65,7 +65,7 @@ class Backend:
     id: str
     url: str
     region: str
-    rule: BreakerRule
+    rule: BreakerRule | None = None
     clock: Callable[[], float] = time.monotonic
     open_until: float = 0.0
     _failures: deque[float] = field(default_factory=deque)
@@ -77,7 +77,7 @@ class Backend:
 
     def record(self, outcome: int | str, retry_after: float | None) -> None:
         """Count a status or the reason of none; enough failures within the interval open the breaker."""
-        if not self.rule.fails(outcome):
+        if self.rule is None or not self.rule.fails(outcome):
             return
         now = self.clock()
         self._failures.append(now)

@@ -6,11 +6,12 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from scripts.local.gateway.backends import Backend, Backends, BreakerRule, Pool, PoolMember
+from chargeback.adapters.gateway_tables import fragments
+from scripts.local.gateway.backends import Backend, Backends
 from scripts.local.gateway.operations import Operation
 from scripts.local.gateway.readings import Readings, buffer_limit
 from scripts.named_values import load_config as load_definitions
-from scripts.named_values import named_values, pools
+from scripts.named_values import named_values
 
 _DEFAULT_OPERATIONS = [
     {"id": f"{method.lower()}-any", "name": f"{method} anything", "method": method, "urlTemplate": "/*"}
@@ -31,6 +32,8 @@ class Config:
     subscriptions: dict[str, dict[str, Any]]
     backends: Backends
     named_values: dict[str, str]
+    fragments: dict[str, str] = field(default_factory=dict)
+    """Fragments that the configuration generates, beside those in the folder of the policies."""
     hosts: dict[str, str] = field(default_factory=dict)
     """Host name to the loopback origin that stands for it."""
     keys: dict[str, str] = field(default_factory=dict)
@@ -58,9 +61,10 @@ class Config:
 def load_config(folder: Path, policies: Path, region: str, **options: Any) -> Config:
     """The configuration in `folder` for the gateway of `region`; `options` set the other fields.
 
-    `values` replaces named values (underscores for hyphens), `extra` adds others; `operations` replaces the API's.
+    `values` replaces named values (underscores for hyphens), `extra` adds others; `operations` replaces the API's;
+    `definitions` replaces whole sections of the configuration, `backends` the backends made from it.
     """
-    definitions = load_definitions(folder)
+    definitions = load_definitions(folder) | options.pop("definitions", {})
     api = definitions["api"]
     named = named_values(definitions, **options.pop("values", {})) | options.pop("extra", {})
     clock = options.pop("clock", time.monotonic)
@@ -73,28 +77,21 @@ def load_config(folder: Path, policies: Path, region: str, **options: Any) -> Co
         operations=[Operation.from_config(entry) for entry in operations],
         products={entry["id"]: entry for entry in definitions["products"]},
         subscriptions={entry["id"]: entry for entry in definitions["subscriptions"]},
-        backends=build_backends(definitions, clock, options.get("readings")),
+        backends=options.pop("backends", None) or build_backends(definitions, clock),
         named_values=named,
+        fragments=fragments(definitions),
         **options,
     )
 
 
-def build_backends(
-    definitions: Mapping[str, Any], clock: Callable[[], float] = time.monotonic, readings: Readings | None = None
-) -> Backends:
-    """A backend per account, and the pools of every geography."""
-    rule = BreakerRule.from_config(definitions["resilience"]["circuitBreaker"], readings or Readings())
-    backends = {entry["account"]: _backend(entry, rule, clock) for entry in definitions["accounts"]}
-    found = [
-        Pool(name, tuple(PoolMember(backends[m.account], m.priority, m.weight) for m in members))
-        for name, members in pools(dict(definitions)).items()
-    ]
-    return Backends(list(backends.values()), found)
+def build_backends(definitions: Mapping[str, Any], clock: Callable[[], float] = time.monotonic) -> Backends:
+    """A backend per account. None has a breaker: what one call meets on an account changes nothing for another."""
+    return Backends([_backend(entry, clock) for entry in definitions["accounts"]], [])
 
 
-def _backend(entry: Mapping[str, Any], rule: BreakerRule, clock: Callable[[], float]) -> Backend:
+def _backend(entry: Mapping[str, Any], clock: Callable[[], float]) -> Backend:
     url = f"https://{host_of(entry['account'])}/openai"
-    return Backend(entry["account"], url, entry["region"], rule, clock)
+    return Backend(entry["account"], url, entry["region"], clock=clock)
 
 
 def host_of(account: str) -> str:

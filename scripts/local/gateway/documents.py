@@ -84,9 +84,12 @@ class Policies:
         return result
 
 
-def load(folder: Path, named_values: Mapping[str, str]) -> Policies:
-    """Read and check every document under `folder`; `PolicyFault` names all that is wrong with them."""
-    loader = _Loader(folder, named_values)
+def load(folder: Path, named_values: Mapping[str, str], generated: Mapping[str, str] | None = None) -> Policies:
+    """Read and check every document under `folder`; `PolicyFault` names all that is wrong with them.
+
+    `generated` are fragments that no file holds, by their id.
+    """
+    loader = _Loader(folder, named_values, generated or {})
     policies = loader.load()
     if loader.faults:
         raise PolicyFault(sorted(loader.faults, key=lambda fault: (fault.file, fault.line)))
@@ -94,13 +97,14 @@ def load(folder: Path, named_values: Mapping[str, str]) -> Policies:
 
 
 class _Loader:
-    def __init__(self, folder: Path, named_values: Mapping[str, str]) -> None:
-        self.folder, self.named_values = folder, named_values
+    def __init__(self, folder: Path, named_values: Mapping[str, str], generated: Mapping[str, str]) -> None:
+        self.folder, self.named_values, self.generated = folder, named_values, generated
         self.faults: list[Fault] = []
         self.check = Validation(self.faults)
 
     def load(self) -> Policies:
         fragments = self._read("fragments", _MAX_FRAGMENT)
+        fragments |= {name: parse(text.encode(), f"{name} (generated)") for name, text in self.generated.items()}
         products = self._read("products", _MAX_DOCUMENT)
         scopes = {f"product/{name}": root for name, root in products.items()}
         scopes |= self._read(".", _MAX_DOCUMENT)

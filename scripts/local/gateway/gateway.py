@@ -3,7 +3,7 @@
 import asyncio
 import ssl
 from collections import Counter, defaultdict
-from collections.abc import Awaitable, Callable, Coroutine, Sequence
+from collections.abc import Awaitable, Callable, Coroutine, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -27,10 +27,14 @@ FAMILIES = (auth, backend, cache, cors, flow, limit, llm, message, send)
 
 
 def prepare(
-    folder: Path, named_values: dict[str, str], backends: set[str], cache_folder: Path | None = None
+    folder: Path,
+    named_values: dict[str, str],
+    backends: set[str],
+    cache_folder: Path | None = None,
+    generated: Mapping[str, str] | None = None,
 ) -> tuple[Policies, Assembly]:
     """Load, check and compile the documents of `folder`; `PolicyFault` names what would be refused."""
-    policies = load(folder, named_values)
+    policies = load(folder, named_values, generated)
     faults = source_faults(policies.expressions) + backend_faults(policies, backends)
     if faults:
         raise PolicyFault(faults)

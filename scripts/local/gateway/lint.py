@@ -18,12 +18,14 @@ def lint(folder: Path, config: Path) -> tuple[list[Fault], list[Fault]]:
     settings = load_config(config, folder, "swedencentral")
     faults: list[Fault] = []
     try:
-        policies, assembly = prepare(folder, settings.named_values, settings.backends.names)
+        policies, assembly = prepare(
+            folder, settings.named_values, settings.backends.names, generated=settings.fragments
+        )
         faults += regex_faults(assembly, policies.expressions)
     except PolicyFault as fault:
         faults += fault.faults
         try:
-            policies = load(folder, settings.named_values)
+            policies = load(folder, settings.named_values, settings.fragments)
         except PolicyFault:
             return faults, []
     faults += house_faults(policies, folder)

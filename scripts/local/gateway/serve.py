@@ -62,7 +62,7 @@ async def serve(
     regions = list(ports or load_regions(config))
     configs = {region: load_config(config, policies, region, state=state, **options) for region in regions}
     first = next(iter(configs.values()))
-    compiled, assembly = prepare(policies, first.named_values, first.backends.names)
+    compiled, assembly = prepare(policies, first.named_values, first.backends.names, generated=first.fragments)
     running = Running(keys=subscription_keys(state, list(first.subscriptions)), mono=Mono(assembly))
     async with AsyncExitStack() as stack:
         assert running.mono

@@ -1,0 +1,133 @@
+"""How the gateway's tables are written: products, accounts and deployments as text that a policy searches.
+
+A table is `;key:field=value|field=value;key:…;`. A policy finds a record by its key and reads its fields by name,
+so a new field changes nothing for those that do not know it. Each table is published as one or more fragments that
+set a variable; Bicep writes the same text (infra/gateway-tables.bicep), and a test holds the two together.
+"""
+
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+MAX_FRAGMENT = 32 * 1024
+"""Largest policy fragment in bytes (learn.microsoft.com/azure/api-management/policy-fragments)."""
+
+MAX_NAMED_VALUE = 4096
+"""Longest named value in characters (learn.microsoft.com/azure/api-management/api-management-howto-properties)."""
+
+PARTS = {"products": 4, "accounts": 1, "deployments": 3}
+"""How many fragments a table is spread over; the API's policy includes each by name, so their number is fixed."""
+
+RESIDENT_TOOLS = (
+    "function",
+    "custom",
+    "file_search",
+    "code_interpreter",
+    "computer",
+    "computer_use",
+    "image_generation",
+    "local_shell",
+    "shell",
+    "apply_patch",
+)
+"""What a product with a residency may use where it names no tools itself: none of these leaves the account."""
+
+NONE = "-"
+"""What stands for an empty value."""
+
+Config = Mapping[str, Any]
+
+
+def fragments(config: Config) -> dict[str, str]:
+    """The generated fragments by their id."""
+    return {
+        f"table-{table}-{number}": fragment(f"{table}{number}", text)
+        for table, parts in tables(config).items()
+        for number, text in enumerate(parts, 1)
+    }
+
+
+def fragment(variable: str, text: str) -> str:
+    """A fragment that sets `variable` to `text`."""
+    return f'<fragment><set-variable name="{variable}" value="{text}" /></fragment>'
+
+
+def tables(config: Config) -> dict[str, list[str]]:
+    """The text of each table, in as many parts as it has fragments."""
+    records = {
+        "products": [_product(product) for product in config["products"]],
+        "accounts": [_account(number, account, config) for number, account in enumerate(config["accounts"])],
+        "deployments": _deployments(config),
+    }
+    return {table: _parts(records[table], count) for table, count in PARTS.items()}
+
+
+def processes_at_home(kind: str) -> bool:
+    """Whether a deployment of this type is processed in the geography (or data zone) of its account."""
+    return not kind.startswith(("Global", "Developer"))
+
+
+def _parts(records: list[str], count: int) -> list[str]:
+    size = -(-len(records) // count) or 1
+    return [";" + "".join(f"{record};" for record in records[part * size : (part + 1) * size]) for part in range(count)]
+
+
+def _product(product: Config) -> str:
+    residency = product.get("residency")
+    tools = product.get("tools", None if residency is None else RESIDENT_TOOLS)
+    fields = {
+        "residency": residency or NONE,
+        "localGatewayOnly": _flag(product.get("localGatewayOnly", False)),
+        "exactStreams": _flag(product["exactStreams"]),
+        "injectStreamUsage": _flag(product["injectStreamUsage"]),
+        "requestsPerMinute": product["requestsPerMinute"],
+        "tokensPerMinute": product["tokensPerMinute"],
+        "withoutBudget": product.get("withoutBudget", "allow"),
+        "operations": _listed(product.get("operations")),
+        "models": _listed(product.get("models")),
+        "tools": _listed(tools),
+        "aliases": ",".join(_alias(name, places) for name, places in sorted(product.get("aliases", {}).items()))
+        or NONE,
+    }
+    return f"{product['id']}:{_fields(fields)}"
+
+
+def _alias(name: str, places: Mapping[str, str]) -> str:
+    """`name~place/deployment+place/deployment`; `*` is every other place."""
+    return f"{name}~{'+'.join(f'{place}/{deployment}' for place, deployment in sorted(places.items()))}"
+
+
+def _account(number: int, account: Config, config: Config) -> str:
+    batch = {each["type"] for each in config["deploymentSets"][account["deployments"]] if "Batch" in each["type"]}
+    fields = {
+        "name": account["account"],
+        "geography": account["geography"],
+        "priority": account["priority"],
+        "weight": account["weight"],
+        "batch": ",".join(sorted(batch)) or NONE,
+    }
+    return f"{number}:{_fields(fields)}"
+
+
+def _deployments(config: Config) -> list[str]:
+    """`name:type=account numbers|…`: where each deployment is, by what it is there."""
+    found: dict[str, dict[str, list[int]]] = {}
+    for number, account in enumerate(config["accounts"]):
+        for each in config["deploymentSets"][account["deployments"]]:
+            found.setdefault(each["name"], {}).setdefault(each["type"], []).append(number)
+    return [f"{name}:{_fields(_numbers(types))}" for name, types in sorted(found.items())]
+
+
+def _numbers(types: Mapping[str, Iterable[int]]) -> dict[str, str]:
+    return {kind: ",".join(map(str, numbers)) for kind, numbers in sorted(types.items())}
+
+
+def _fields(fields: Mapping[str, object]) -> str:
+    return "|".join(f"{name}={value}" for name, value in fields.items())
+
+
+def _listed(names: Iterable[str] | None) -> str:
+    return "*" if names is None else ",".join(names) or NONE
+
+
+def _flag(value: object) -> str:
+    return "1" if value else "0"

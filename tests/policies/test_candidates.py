@@ -1,0 +1,241 @@
+"""One deployment's trouble stays its own: what a busy, dead, hanging or refusing account does to other calls."""
+
+import time
+from collections.abc import Callable
+
+import httpx
+import pytest
+
+from scripts.local.gateway.readings import READINGS
+from scripts.named_values import load_config as definitions
+from tests.company import CONFIG
+from tests.policies.conftest import MakeWorld
+from tests.policies.world import EU, US, World, accounts, chunk, sse
+
+KEY = {"api-key": "key-research"}
+BUSY = {"status": 429, "body": {"error": {"code": "429", "message": "slow down"}}}
+BROKEN = {"status": 500, "body": {"error": {"code": "500", "message": "oops"}}}
+OTHERS: list[Callable[[World], httpx.Response]] = [
+    lambda world: world.chat("key-support"),
+    lambda world: world.chat("key-legal"),
+    lambda world: world.client.get("/v1/models", headers=KEY),
+    lambda world: world.client.get("/v1/files", headers=KEY),
+    lambda world: world.client.get("/v1/responses/resp_1", headers=KEY),
+]
+
+
+def picture(world: World) -> httpx.Response:
+    """A call of the smallest deployment that every account has."""
+    return world.client.post("/v1/images/generations", json={"model": "gpt-image-1", "prompt": "a"}, headers=KEY)
+
+
+def test_a_busy_deployment_changes_nothing_for_others(world: World) -> None:
+    world.script(*EU, *US, **BUSY, headers={"Retry-After": "60"})
+    told = picture(world)
+    world.script(*EU, *US)
+
+    others = [call(world).status_code for call in OTHERS]
+
+    assert told.status_code == 429
+    assert others == [200] * len(OTHERS)
+    assert picture(world).status_code == 429
+
+
+@pytest.mark.parametrize("times", [1, 8])
+def test_a_prompt_that_every_account_fails_on_hurts_only_its_caller(world: World, times: int) -> None:
+    world.script(*EU, *US, **BROKEN)
+    poisoned = [world.chat("key-research").status_code for _ in range(times)]
+    world.script(*EU, *US)
+
+    others = [call(world).status_code for call in [*OTHERS, world.__class__.chat]]
+
+    assert poisoned == [503] * times
+    assert others == [200] * (len(OTHERS) + 1)
+
+
+def test_each_account_is_asked_once(world: World) -> None:
+    world.script(*EU, *US, **BUSY, headers={"Retry-After": "0"})
+
+    answer = world.chat()
+
+    assert [seen.account for seen in world.seen] == [*EU, *US]
+    assert answer.headers["retry-after-ms"] == "1000" or 0 < int(answer.headers["retry-after-ms"]) <= 1000
+
+
+@pytest.mark.parametrize("reading", READINGS)
+@pytest.mark.parametrize("status", [401, 403, 408, 429, 500, 503])
+def test_another_account_serves_what_one_refuses_under_every_reading(
+    make_world: MakeWorld, reading: str, status: int
+) -> None:
+    world = make_world(readings=READINGS[reading])
+    world.script(EU[0], status=status, body={"error": {"code": "PermissionDenied", "message": "no"}})
+
+    answer = world.chat()
+
+    assert answer.status_code == 200
+    assert world.event()["data"]["backend"].startswith(EU[1])
+
+
+@pytest.mark.parametrize("reading", READINGS)
+def test_a_dead_account_costs_one_attempt_under_every_reading(make_world: MakeWorld, reading: str) -> None:
+    world = make_world(readings=READINGS[reading])
+    world.down(EU[0])
+
+    answers = [world.chat().status_code for _ in range(2)]
+
+    assert answers == [200, 200]
+    first, second = (event["data"] for event in world.events())
+    assert (first["attempts"], first["triedBackends"]) == (2, [f"{name}.openai.azure.com" for name in EU])
+    assert second["attempts"] == 1
+
+
+def test_the_last_that_is_left_is_asked_although_it_did_not_answer_before(world: World) -> None:
+    world.down(*EU, *US)
+    assert world.chat().status_code == 503
+    for name in (*EU, *US):
+        world.config.hosts[f"{name}.openai.azure.com"] = f"http://127.0.0.1:{world.around}"
+
+    assert world.chat().status_code == 200
+
+
+@pytest.mark.parametrize("reading", READINGS)
+def test_when_all_refuse_the_gateway_the_caller_is_told_that_it_is_not_him(make_world: MakeWorld, reading: str) -> None:
+    world = make_world(readings=READINGS[reading])
+    world.script(*EU, *US, status=401, body={"error": {"code": "PermissionDenied", "message": "secret detail"}})
+
+    answer = world.chat()
+
+    assert (answer.status_code, answer.json()["error"]["code"]) == (502, "backend_refused_gateway")
+    assert answer.headers["x-should-retry"] == "false"
+    assert "secret detail" not in answer.text
+
+
+def test_a_file_that_is_refused_by_its_account_is_no_fault_of_the_caller_either(world: World) -> None:
+    world.script(EU[0], status=403, body={"error": {"code": "Forbidden", "message": "network rule"}})
+
+    answer = world.client.get("/v1/files", headers=KEY)
+
+    assert (answer.status_code, answer.json()["error"]["code"]) == (502, "backend_refused_gateway")
+
+
+@pytest.mark.parametrize("body", [{"stream": True}, {}])
+def test_a_hanging_account_costs_its_kinds_patience_and_no_more(make_world: MakeWorld, body: dict[str, bool]) -> None:
+    kind = "first_byte_timeout" if body else "answer_timeout"
+    world = make_world(**{kind: "1"})
+    world.script(EU[0], delay=10)
+    world.script(EU[1], type="text/event-stream", pieces=sse(chunk("Paris"))) if body else world.script(EU[1])
+
+    answer = world.chat(**body)
+
+    assert answer.status_code == 200
+    assert world.event()["data"]["attempts"] == 2
+
+
+@pytest.mark.parametrize("null", [False, True])
+def test_a_call_that_no_account_answered_in_time_may_have_been_billed(make_world: MakeWorld, *, null: bool) -> None:
+    world = make_world(null=null, answer_timeout="1")
+    world.script(*EU, *US, delay=3)
+
+    answer = world.chat()
+
+    event = world.event()
+    assert (answer.status_code, answer.json()["error"]["code"]) == (504, "backend_timeout")
+    assert answer.headers["x-should-retry"] == "false"
+    assert event["type"] == "chargeback.usage.pending.v1"
+
+
+def test_a_wait_longer_than_clients_wait_is_not_worth_repeating(world: World) -> None:
+    world.script(*EU, *US, **BUSY, headers={"Retry-After": "3600"})
+
+    answer = world.chat()
+
+    assert 3500 < int(answer.headers["Retry-After"]) <= 3600
+    assert answer.headers["x-should-retry"] == "false"
+
+
+def test_a_caller_who_waits_as_told_is_served(world: World) -> None:
+    world.script(*EU, *US, **BUSY, headers={"Retry-After": "1", "retry-after-ms": "200"})
+    told = world.chat()
+    world.script(*EU, *US)
+
+    time.sleep(int(told.headers["retry-after-ms"]) / 1000)
+
+    assert world.chat().status_code == 200
+
+
+def test_flex_that_is_refused_says_nothing_about_standard_calls(world: World) -> None:
+    world.script(*EU, *US, **BUSY, headers={"Retry-After": "60"})
+    refused = world.chat(service_tier="flex")
+    world.script(*EU, *US)
+
+    assert refused.status_code == 429
+    assert world.chat().status_code == 200
+    assert world.chat(service_tier="flex").status_code == 429
+
+
+def test_a_deployment_that_an_account_has_lost_is_asked_for_elsewhere(world: World) -> None:
+    world.script(EU[0], status=404, body={"error": {"code": "DeploymentNotFound", "message": "not here"}})
+
+    assert world.chat().status_code == 200
+
+
+def provisioned(make_world: MakeWorld) -> World:
+    """A gateway whose second account in the EU has gpt-4o as provisioned throughput."""
+    sets = {name: [dict(each) for each in found] for name, found in definitions(CONFIG)["deploymentSets"].items()}
+    next(each for each in sets[EU[1]] if each["name"] == "gpt-4o")["type"] = "ProvisionedManaged"
+    return make_world(config={"deploymentSets": sets})
+
+
+def test_provisioned_throughput_comes_first_because_it_is_paid_for(make_world: MakeWorld) -> None:
+    world = provisioned(make_world)
+
+    world.chat()
+
+    assert [seen.account for seen in world.seen] == [EU[1]]
+    assert "spilledFrom" not in world.event()["data"]
+
+
+@pytest.mark.parametrize(
+    "fault", [BUSY, {"status": 400, "body": {"error": {"code": "context_length_exceeded", "message": "above 128000"}}}]
+)
+def test_what_provisioned_throughput_cannot_take_spills_over_and_is_accounted_where_it_went(
+    make_world: MakeWorld, fault: dict[str, object]
+) -> None:
+    world = provisioned(make_world)
+    world.script(EU[1], **fault)
+
+    answer = world.chat()
+
+    data = world.event()["data"]
+    assert answer.status_code == 200
+    assert (data["deployment"], data["spilledFrom"], data["backend"].split(".")[0]) == ("gpt-4o", "gpt-4o", EU[0])
+
+
+def test_a_prompt_that_a_filter_refused_is_not_sent_twice(make_world: MakeWorld) -> None:
+    world = provisioned(make_world)
+    world.script(EU[1], status=400, body={"error": {"code": "content_filter", "message": "filtered"}})
+
+    assert world.chat().status_code == 400
+    assert len(world.seen) == 1
+
+
+def test_a_call_that_azure_spilled_over_is_accounted_as_the_deployment_that_answered(world: World) -> None:
+    headers = {"x-ms-spillover-from-deployment": "gpt-4o", "x-ms-deployment-name": "gpt-4o-mini"}
+    world.script(EU[0], headers=headers)
+
+    world.chat()
+
+    data = world.event()["data"]
+    assert (data["deployment"], data["spilledFrom"]) == ("gpt-4o-mini", "gpt-4o")
+
+
+def test_many_accounts_are_tried_before_a_caller_is_refused(make_world: MakeWorld) -> None:
+    names = [f"oai-{number:02}" for number in range(20)]
+    settings = {name.replace("-", "_"): {"priority": place} for place, name in enumerate(names, 1)}
+    world = make_world(config={"accounts": accounts(**settings)})
+    world.script(*names[:-1], **BUSY)
+
+    answer = world.chat("key-support")
+
+    assert answer.status_code == 200
+    assert [seen.account for seen in world.seen] == names
