@@ -36,7 +36,7 @@ class BreakerRule:
 
     @classmethod
     def from_config(cls, entry: dict[str, Any], readings: Readings) -> "BreakerRule":
-        """The rule as `resilience.circuitBreaker` of the configuration gives it."""
+        """The rule as a `circuitBreaker` of a backend is written in Bicep."""
         ranges = tuple((span["min"], span["max"]) for span in entry["statusCodeRanges"])
         return cls(
             entry["count"],
