@@ -96,6 +96,11 @@ def read_models(root: Path = ROOT) -> Models:
         raise Misconfigured(f"config/models.yaml: {error}") from error
 
 
+def read_gateway(root: Path = ROOT) -> dict[str, Any]:
+    """What config/gateway.yaml says. Raises `Misconfigured`."""
+    return _yaml(root / "config/gateway.yaml")
+
+
 def _yaml(path: Path) -> dict[str, Any]:
     try:
         return dict(yaml.safe_load(path.read_text("utf-8")))

@@ -1,4 +1,4 @@
-"""After provisioning: uploads the configuration to Blob, and makes the events key where there is none."""
+"""After provisioning: uploads the configuration, makes the events key where there is none, names what is left over."""
 
 import os
 import secrets
@@ -9,7 +9,8 @@ from pathlib import Path
 from urllib.parse import quote
 
 from azure_rest import Azure, AzureRefused
-from deployment import ROOT, Misconfigured, needed
+from deployment import ROOT, Misconfigured, needed, read_deployment, read_gateway
+from leftovers import leftovers
 
 STORAGE_SCOPE = "https://storage.azure.com/.default"
 VAULT_SCOPE = "https://vault.azure.net/.default"
@@ -66,12 +67,15 @@ def _once_roles_hold(azure: Azure, what: str, call: Callable[[], object], second
 
 
 def main(azure: Azure) -> int:
-    """Run both; 1 with the reason if one fails."""
+    """Run all three; 1 with the reason if one fails."""
     try:
         names = upload_configuration(azure, needed("STORAGE_ACCOUNT_URL"), ROOT / "config")
         print(f"post-provision: uploaded {', '.join(names)}.")
         made = ensure_events_key(azure, needed("KEY_VAULT_URL"))
         print(f"post-provision: the events key {'was made' if made else 'exists'}.")
+        group = f"/subscriptions/{needed('AZURE_SUBSCRIPTION_ID')}/resourceGroups/{needed('AZURE_RESOURCE_GROUP')}"
+        for leftover in leftovers(azure, group, read_deployment(), read_gateway()):
+            print(f"post-provision: {leftover}")
     except (Misconfigured, AzureRefused) as error:
         print(f"post-provision: {error}", file=sys.stderr)
         if os.environ.get("PROFILE") == "production":
