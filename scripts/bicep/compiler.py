@@ -2,7 +2,8 @@
 
     python -m scripts.bicep.compiler    builds and lints infra/main.bicep, and evaluates every profile
 
-The compiler is `$BICEP`, `bicep` on the PATH, the one that azd keeps, or `az bicep`. Nothing needs it to build or run.
+The compiler is `$BICEP`, `bicep` on the PATH, the one that azd keeps, or that of `az bicep`.
+Nothing needs it to build or run.
 """
 
 import functools
@@ -35,6 +36,8 @@ GIVEN: dict[str, Any] = {
     "currentMonth": "2026-11-01",
 }
 """What azd would give; the same each time, so that two evaluations can be compared."""
+OLDEST = (0, 49)
+REMEDY = f"az bicep install, or set BICEP to one of version {'.'.join(map(str, OLDEST))} or newer"
 SAYS = re.compile(r"\b(Warning|Error) ([\w-]+): ")
 
 
@@ -62,24 +65,25 @@ class Evaluated:
 
 
 @functools.cache
-def found() -> tuple[str, ...] | None:
-    """The command of the compiler, or None where there is none."""
-    given = os.environ.get("BICEP", "")
-    for command in (given, "bicep", str(Path.home() / ".azd/bin/bicep")):
+def found() -> Path | None:
+    """The compiler, or None where there is none that is new enough."""
+    kept = (Path.home() / ".azd/bin/bicep", Path.home() / ".azure/bin/bicep")
+    for command in (os.environ.get("BICEP", ""), "bicep", *map(str, kept)):
         path = shutil.which(command) if command else None
-        if path:
-            return (path,)
-    azure = shutil.which("az")
-    if azure and subprocess.run([azure, "bicep", "version"], capture_output=True, check=False).returncode == 0:
-        return (azure, "bicep")
+        if path and _version(path) >= OLDEST:
+            return Path(path)
     return None
+
+
+def _version(path: str) -> tuple[int, ...]:
+    said = subprocess.run([path, "--version"], capture_output=True, text=True, check=False).stdout
+    match = re.search(r"(\d+)\.(\d+)", said)
+    return tuple(map(int, match.groups())) if match else ()
 
 
 def build(path: Path = MAIN) -> dict[str, Any]:
     """The ARM template of a file. Raises `Refused` at a warning, too: the linter's are among them."""
-    file = ("--file", str(path)) if _command()[-1] == "bicep" and len(_command()) == 2 else (str(path),)
-    template = _said(["build", *file, "--stdout"])
-    return dict(json.loads(template))
+    return dict(json.loads(_said(["build", str(path), "--stdout"])))
 
 
 def evaluate(parameters: Mapping[str, Any], main: Path = MAIN) -> Evaluated:
@@ -91,7 +95,7 @@ def evaluate(parameters: Mapping[str, Any], main: Path = MAIN) -> Evaluated:
         file.write_text("\n".join(lines) + "\n", "utf-8")
         places = ["--subscription-id", SUBSCRIPTION, "--tenant-id", TENANT, "--location", str(parameters["location"])]
         run = subprocess.run(
-            [*_command(), "snapshot", str(file), "--mode", "overwrite", *places], capture_output=True, text=True
+            [_compiler(), "snapshot", str(file), "--mode", "overwrite", *places], capture_output=True, text=True
         )
         snapshot = file.with_name("given.snapshot.json")
         if run.returncode or not snapshot.exists():
@@ -105,15 +109,15 @@ def profile(name: str, **more: Any) -> Evaluated:
     return evaluate({**GIVEN, "profile": name, **more})
 
 
-def _command() -> tuple[str, ...]:
-    command = found()
-    if command is None:
-        raise Refused("there is no Bicep compiler here: https://aka.ms/bicep-install, or set BICEP")
-    return command
+def _compiler() -> str:
+    path = found()
+    if path is None:
+        raise Refused(f"there is no Bicep compiler here: {REMEDY}")
+    return str(path)
 
 
 def _said(arguments: list[str]) -> str:
-    run = subprocess.run([*_command(), *arguments], capture_output=True, text=True, check=False)
+    run = subprocess.run([_compiler(), *arguments], capture_output=True, text=True, check=False)
     complaints = [line for line in run.stderr.splitlines() if SAYS.search(line) or run.returncode]
     if complaints:
         raise Refused("\n".join(complaints))
@@ -123,7 +127,7 @@ def _said(arguments: list[str]) -> str:
 def main() -> int:
     """Build, lint and evaluate; 1 with everything that the compiler says."""
     if found() is None:
-        print("bicep: skipped, as there is no compiler here (https://aka.ms/bicep-install, or set BICEP)")
+        print(f"bicep: skipped, as there is no compiler here: {REMEDY}")
         return 0
     try:
         build()

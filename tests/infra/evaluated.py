@@ -9,12 +9,10 @@ from typing import Any
 import pytest
 import yaml
 
-from scripts.bicep.compiler import GIVEN, PROFILES, Evaluated, evaluate, found, profile
+from scripts.bicep.compiler import GIVEN, PROFILES, REMEDY, Evaluated, evaluate, found, profile
 from scripts.bicep.files import ROOT
 
-needs_compiler = pytest.mark.skipif(
-    found() is None, reason="there is no Bicep compiler here: set BICEP, or install bicep, azd or az"
-)
+needs_compiler = pytest.mark.skipif(found() is None, reason=f"there is no Bicep compiler here: {REMEDY}")
 every_profile = pytest.mark.parametrize("name", PROFILES)
 
 
