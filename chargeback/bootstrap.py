@@ -4,7 +4,7 @@ import os
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, replace
-from datetime import timedelta
+from datetime import date, timedelta
 from functools import cached_property, partial
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -29,6 +29,7 @@ if TYPE_CHECKING:
     from chargeback.adapters.key_vault import KeyVaultSecret
     from chargeback.adapters.log_analytics import LogAnalytics
     from chargeback.adapters.redis_counter import RedisCounter
+    from chargeback.domain.models import Retiring
     from chargeback.services.closing.close_period import Closer
     from chargeback.services.closing.periods import Periods
     from chargeback.services.closing.publish_drafts import Drafts
@@ -178,6 +179,12 @@ class Container:
     def poster(self) -> Poster:
         """Sets the books from what is counted."""
         return Poster(self.ledger, self.counter, self.books, self.control, self.catalogues)
+
+    def retiring_models(self, today: date) -> "list[Retiring]":
+        """The deployments whose model retires soon, as far as the configuration knows."""
+        from chargeback.adapters.models_file import find_retiring
+
+        return find_retiring(self.settings.config_dir or DEPLOYED_CONFIG, today)
 
     @cached_property
     def gateway_log(self) -> "LogAnalytics":

@@ -28,6 +28,12 @@ param principalType ('User' | 'ServicePrincipal') = 'User'
 param financeGroupId string = ''
 @description('Optional. Comma-separated addresses that alerts and budget warnings go to; empty for nobody.')
 param alertEmails string = ''
+@secure()
+@description('Optional. Comma-separated addresses that alerts are posted to, in the common alert schema (PagerDuty, Opsgenie, your own); empty for none.')
+param alertWebhooks string = ''
+@secure()
+@description('Optional. Address of a Teams workflow ("Send webhook alerts to a channel") that alerts are posted to as cards; empty for none.')
+param alertTeamsUrl string = ''
 @description('Optional. Name of the gateway\'s publisher.')
 param publisherName string = 'Platform team'
 @description('Optional. E-mail address of the gateway\'s publisher.')
@@ -159,9 +165,11 @@ module monitoring 'modules/monitoring.bicep' = {
   params: {
     location: location
     tags: tags
-    names: { workspace: names.workspace, insights: names.insights, actionGroup: names.actionGroup }
+    names: { workspace: names.workspace, insights: names.insights, actionGroup: names.actionGroup, alertsToTeams: names.alertsToTeams }
     retention: settings.retention
     alertEmails: emails
+    alertWebhooks: alertWebhooks
+    alertTeamsUrl: alertTeamsUrl
     dailyGB: settings.logsDailyGB
   }
 }
@@ -372,7 +380,21 @@ module operations 'modules/operations.bicep' = {
       insightsResourceId: monitoring.outputs.insightsResourceId
       actionGroupResourceId: monitoring.outputs.actionGroupResourceId
     }
-    watched: { topic: pipeline.outputs.topic.resourceId, redis: stores.outputs.redisResourceId }
+    watched: {
+      storage: names.storage
+      hostStorage: names.hostStorage
+      cosmos: names.cosmos
+      redis: names.redis
+      vault: names.vault
+      topic: names.topic
+      app: names.app
+      gateways: map(services, s => s.name)
+      gatewaySku: settings.gatewaySku
+      models: modelNames
+      traffic: length(regions) > 1 ? names.traffic : ''
+      functionMemoryMB: settings.functionMemoryMB
+      functionMaximumInstances: settings.functionMaximumInstances
+    }
     targets: concat(
       map(services, s => {
         name: s.name == names.gateway ? 'gateway' : 'gateway-${regions[s.places[0]]}'
@@ -383,6 +405,7 @@ module operations 'modules/operations.bicep' = {
     )
     costCentreBudgets: loadYamlContent('../config/budgets.yaml').budgets
   }
+  dependsOn: [models, traffic]
 }
 
 module budget 'modules/budget.bicep' = {

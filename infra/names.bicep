@@ -8,6 +8,7 @@ type resourceNamesType = {
   workspace: string
   insights: string
   actionGroup: string
+  alertsToTeams: string
   storage: string
   hostStorage: string
   cosmos: string
@@ -31,6 +32,7 @@ func resourceNames(prefixes object, environmentName string, token string) resour
   workspace: '${prefixes.logAnalytics}${token}'
   insights: '${prefixes.applicationInsights}${token}'
   actionGroup: '${prefixes.actionGroup}${token}'
+  alertsToTeams: '${prefixes.logicApp}${token}'
   storage: '${prefixes.storageAccount}books${token}'
   hostStorage: '${prefixes.storageAccount}host${token}'
   cosmos: '${prefixes.cosmos}${token}'

@@ -303,3 +303,25 @@ type retentionOverrides = {
   secrets: int?
   cosmosBackup: ('Continuous7Days' | 'Continuous30Days')?
 }
+
+@export()
+@description('What metric alerts watch: names of resources, and what their limits follow from.')
+type watchedResources = {
+  storage: string
+  hostStorage: string
+  cosmos: string
+  redis: string
+  vault: string
+  topic: string
+  app: string
+  @description('Required. Services of the gateway.')
+  gateways: string[]
+  @description('Required. Tier of the gateway.')
+  gatewaySku: string
+  @description('Required. Accounts of the models.')
+  models: string[]
+  @description('Required. Traffic Manager profile; empty for none.')
+  traffic: string
+  functionMemoryMB: int
+  functionMaximumInstances: int
+}

@@ -1,4 +1,4 @@
-"""Timer, daily after the audit: where the month takes each budget, and what stood out yesterday."""
+"""Timer, daily after the audit: where the month takes each budget, what stood out yesterday, which models retire."""
 
 import logging
 from datetime import UTC, datetime
@@ -27,7 +27,8 @@ def blueprint(container: Container) -> func.Blueprint:
             now = datetime.now(UTC)
             budgets = await _log_outlooks(container, now)
             found = await _log_anomalies(container, now)
-            log_line(log, "looked_ahead", budgets=budgets, anomalies=found, past_due=timer.past_due)
+            retiring = _log_retiring(container, now)
+            log_line(log, "looked_ahead", budgets=budgets, anomalies=found, retiring=retiring, past_due=timer.past_due)
 
     return bp
 
@@ -74,5 +75,21 @@ async def _log_anomalies(container: Container, now: datetime) -> int:
             usual=each.usual,
             model=mover.name if mover else None,
             model_change=mover.amount if mover else None,
+        )
+    return len(found)
+
+
+def _log_retiring(container: Container, now: datetime) -> int:
+    found = container.retiring_models(now.date())
+    for each in found:
+        log_line(
+            log,
+            "model_retiring",
+            level=logging.WARNING,
+            account=each.account,
+            deployment=each.deployment,
+            model=str(each.model),
+            retires=each.model.retires,
+            replacement=str(each.replacement) if each.replacement else None,
         )
     return len(found)

@@ -41,7 +41,7 @@ resource alerts 'Microsoft.Insights/metricAlerts@2026-01-01' = [
     location: 'global'
     tags: tags
     properties: {
-      description: '${target.name} does not answer from at least three of five places.'
+      description: '${target.name} does not answer from at least three of five places. What to do: docs/operations.md, Alerts, Callers.'
       severity: 0
       enabled: target.enabled
       scopes: [tests[i].id, insightsResourceId]

@@ -1,6 +1,7 @@
 metadata name = 'Monitoring'
 metadata description = 'Log Analytics, Application Insights and the action group that alerts go to.'
 
+import { listed } from '../private-targets.bicep'
 import { retentionSettings } from '../types.bicep'
 
 @description('Required. Azure region.')
@@ -8,13 +9,19 @@ param location string
 @description('Required. Tags of every resource.')
 param tags object
 @description('Required. Names of the resources.')
-param names { workspace: string, insights: string, actionGroup: string }
+param names { workspace: string, insights: string, actionGroup: string, alertsToTeams: string }
 @description('Required. Retention periods.')
 param retention retentionSettings
 @description('Required. Logs that are taken in a day at most, in GB; 0 for any number.')
 param dailyGB int
 @description('Required. Who gets the alerts; empty for nobody.')
 param alertEmails string[]
+@secure()
+@description('Required. Comma-separated addresses that alerts are posted to, in the common alert schema; empty for none.')
+param alertWebhooks string
+@secure()
+@description('Required. Address of a Teams workflow that posts what it gets to a channel; empty for none.')
+param alertTeamsUrl string
 
 resource workspace 'Microsoft.OperationalInsights/workspaces@2025-07-01' = {
   name: names.workspace
@@ -45,6 +52,18 @@ resource insights 'Microsoft.Insights/components@2020-02-02' = {
   properties: { Application_Type: 'web', WorkspaceResourceId: workspace.id, DisableLocalAuth: true }
 }
 
+// A Teams workflow takes a card, not the common alert schema: this turns one into the other.
+resource toTeams 'Microsoft.Logic/workflows@2019-05-01' = if (!empty(alertTeamsUrl)) {
+  name: names.alertsToTeams
+  location: location
+  tags: tags
+  properties: {
+    state: 'Enabled'
+    definition: loadJsonContent('../alerts-to-teams.json')
+    parameters: { teamsUrl: { value: alertTeamsUrl } }
+  }
+}
+
 resource actionGroup 'Microsoft.Insights/actionGroups@2023-01-01' = {
   name: names.actionGroup
   location: 'global'
@@ -55,6 +74,19 @@ resource actionGroup 'Microsoft.Insights/actionGroups@2023-01-01' = {
     emailReceivers: [
       for (address, i) in alertEmails: { name: 'email-${i}', emailAddress: address, useCommonAlertSchema: true }
     ]
+    webhookReceivers: [
+      for (address, i) in listed(alertWebhooks): { name: 'webhook-${i}', serviceUri: address, useCommonAlertSchema: true }
+    ]
+    logicAppReceivers: empty(alertTeamsUrl)
+      ? []
+      : [
+          {
+            name: 'teams'
+            resourceId: toTeams.id
+            callbackUrl: listCallbackUrl('${toTeams.id}/triggers/alert', '2019-05-01').value
+            useCommonAlertSchema: true
+          }
+        ]
   }
 }
 

@@ -1,7 +1,7 @@
 metadata name = 'Operations'
 metadata description = 'Alerts, availability tests and the workbook.'
 
-import { budgetConfig } from '../types.bicep'
+import { budgetConfig, watchedResources } from '../types.bicep'
 
 @description('Required. Azure region.')
 param location string
@@ -10,7 +10,7 @@ param tags object
 @description('Required. Where logs are, and who is told.')
 param monitoring { workspaceResourceId: string, insightsResourceId: string, actionGroupResourceId: string }
 @description('Required. What alerts watch.')
-param watched { topic: string, redis: string }
+param watched watchedResources
 @description('Required. What must answer from outside.')
 param targets { name: string, enabled: bool, url: string }[]
 @description('Required. Budgets of cost centres.')
@@ -22,10 +22,16 @@ module alerts 'alerts.bicep' = {
     tags: tags
     workspaceResourceId: monitoring.workspaceResourceId
     actionGroupResourceId: monitoring.actionGroupResourceId
-    topicResourceId: watched.topic
-    redisResourceId: watched.redis
     budgets: costCentreBudgets
   }
+}
+
+module metricAlerts 'metric-alerts.bicep' = {
+  params: { tags: tags, actionGroupResourceId: monitoring.actionGroupResourceId, watched: watched }
+}
+
+module activityAlerts 'activity-alerts.bicep' = {
+  params: { tags: tags, actionGroupResourceId: monitoring.actionGroupResourceId }
 }
 
 module availability 'availability.bicep' = {

@@ -18,6 +18,7 @@ from chargeback.adapters.catalogue_files import load_catalogue
 from chargeback.adapters.memory import MemoryCatalogues
 from chargeback.bootstrap import DEPLOYED_CONFIG, Container
 from chargeback.domain.budgets import Budget
+from chargeback.domain.models import Model, Retiring
 from chargeback.domain.terms import Terms
 from chargeback.functions.forecast_spend import blueprint
 from tests.services.spending import Spent, books_of, daily
@@ -27,12 +28,15 @@ YESTERDAY = (TODAY - timedelta(days=1)).isoformat()
 SIX_WEEKS_AGO = (TODAY - timedelta(days=42)).isoformat()
 
 
-def logged(caplog: pytest.LogCaptureFixture, spent: Sequence[Spent], *budgets: Budget) -> list[str]:
+def logged(
+    caplog: pytest.LogCaptureFixture, spent: Sequence[Spent], *budgets: Budget, retiring: Sequence[Retiring] = ()
+) -> list[str]:
     """The lines of one run of the timer."""
 
     async def work() -> None:
         catalogues = MemoryCatalogues(load_catalogue(DEPLOYED_CONFIG), settled_by=Terms(budgets=budgets))
-        container = cast(Container, SimpleNamespace(catalogues=catalogues, books=await books_of(spent)))
+        known = {"catalogues": catalogues, "books": await books_of(spent), "retiring_models": lambda _today: retiring}
+        container = cast(Container, SimpleNamespace(**known))
         (function,) = blueprint(container)._function_builders
         run = function._function.get_user_function()
         await run(cast(Any, SimpleNamespace(past_due=False)), cast(Any, SimpleNamespace(invocation_id="run-1")))
@@ -76,7 +80,7 @@ def test_a_budget_that_will_be_overrun_says_so(caplog: pytest.LogCaptureFixture)
     }
     assert fields(large)["overrun"] is False
     assert (fields(large)["spent"], fields(large)["expected"], fields(large)["used_up"]) == ("0", None, None)
-    assert fields(last) == {"budgets": 2, "anomalies": 0, "past_due": False}
+    assert fields(last) == {"budgets": 2, "anomalies": 0, "retiring": 0, "past_due": False}
 
 
 def test_a_budget_that_is_spent_is_overrun_before_there_is_enough_to_forecast_from(
@@ -98,7 +102,7 @@ def test_what_stood_out_yesterday_is_said_with_the_model_that_moved_it(caplog: p
 
     *lines, last = logged(caplog, spent)
 
-    assert fields(last) == {"budgets": 0, "anomalies": 2, "past_due": False}
+    assert fields(last) == {"budgets": 0, "anomalies": 2, "retiring": 0, "past_due": False}
     assert {fields(line)["hour"] for line in lines} == {None, 4}
     day = next(fields(line) for line in lines if fields(line)["hour"] is None)
     assert day == {
@@ -112,6 +116,28 @@ def test_what_stood_out_yesterday_is_said_with_the_model_that_moved_it(caplog: p
         "model_change": "700",
     }
     assert not any("Bob" in line for line in lines)
+
+
+def test_a_model_that_retires_is_named_with_what_replaces_it(caplog: pytest.LogCaptureFixture) -> None:
+    old = Model("whisper", "001", "speech", "Legacy", TODAY + timedelta(days=30), (), (), (), {})
+    new = Model("gpt-4o-mini-transcribe", "2025-12-15", "speech", "GA", TODAY + timedelta(days=600), (), (), (), {})
+
+    line, _ = logged(caplog, [], retiring=[Retiring("sweden", "speech", old, new)])
+
+    assert json.loads(line)["event"] == "model_retiring"
+    assert fields(line) == {
+        "account": "sweden",
+        "deployment": "speech",
+        "model": str(old),
+        "retires": old.retires.isoformat(),
+        "replacement": str(new),
+    }
+
+
+def test_the_configuration_that_is_deployed_can_be_asked_for_what_retires() -> None:
+    container = Container(cast(Any, SimpleNamespace(config_dir=None)))
+
+    assert container.retiring_models(TODAY + timedelta(days=3650))
 
 
 def test_taking_events_does_not_wait_for_the_statistics_library() -> None:

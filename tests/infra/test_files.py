@@ -12,7 +12,7 @@ import yaml
 from check_jsonschema import main as check_jsonschema
 from click.testing import CliRunner
 
-from scripts.bicep.files import INFRA, MODULES, ROOT, File, statements
+from scripts.bicep.files import INFRA, MODULES, ROOT, statements
 from scripts.bicep.tables import MARKS, rendered
 from scripts.kql.queries import SAMPLE_VALUES
 from scripts.kql.queries import tables as documented
@@ -127,18 +127,6 @@ def test_the_tables_of_the_deployment_page_are_those_of_the_bicep() -> None:
 
     assert len(MARKS.findall(page)) == 2
     assert rendered(page) == page
-
-
-def test_every_alert_says_in_the_runbook_what_to_do() -> None:
-    runbook = (ROOT / "docs/operations.md").read_text("utf-8").split("## Alerts")[1].split("\n## ")[0]
-    alerts = File(INFRA / "modules/alerts.bicep", {"budgets": [], "topicResourceId": "", "redisResourceId": ""})
-
-    names = {item["name"] for item in (*alerts["queries"], *alerts["metrics"])} | {
-        "available-gateway",
-        "available-functions",
-    }
-
-    assert names == set(re.findall(r"`([a-z]+(?:-[a-z]+)*)`(?=[^|]*\| [^|]+ \| [^|]+ \|$|, )", runbook, re.MULTILINE))
 
 
 def test_every_log_line_of_the_runbook_is_one_that_the_code_writes() -> None:

@@ -148,7 +148,8 @@ def test_defaults_in_the_parameters_file_are_those_of_main() -> None:
 
 
 def test_azd_pipelines_pass_on_every_variable_of_the_parameters_file() -> None:
-    passed = set(yaml.safe_load((ROOT / "azure.yaml").read_text("utf-8"))["pipeline"]["variables"])
+    pipeline = yaml.safe_load((ROOT / "azure.yaml").read_text("utf-8"))["pipeline"]
+    passed = {*pipeline["variables"], *pipeline["secrets"]}
     read_by_bicep = {name for item in PARAMETERS.values() for name in re.findall(r"\$\{(\w+)", str(item["value"]))}
 
     found_by_preflight = {"BUDGET_START_DATE", "FUNCTIONS_DEPLOYED", "IMMUTABILITY_LOCKED"}
