@@ -1,5 +1,6 @@
 """What the policies cost per call, and how many calls the local gateway carries: `python -m benchmarks.gateway`.
 
+With `--faults`, how it carries them through an account's outage and a deployment's 429.
 Client, gateway and topic share one Python process; Mono and the simulated accounts have their own.
 """
 
@@ -18,6 +19,7 @@ from typing import Any
 import aiohttp
 from aiohttp import web
 
+from benchmarks.faults import fault_run
 from scripts.local.gateway.serve import Running, serve
 from scripts.local.identity import make_app
 from scripts.local.listening import listening
@@ -28,11 +30,13 @@ CHAT = {"model": "gpt-5.4", "messages": [{"role": "user", "content": "How many c
 REGION = "swedencentral"
 
 
-def sink() -> web.Application:
-    """A topic that accepts every event."""
+def sink(events: list[dict[str, Any]] | None) -> web.Application:
+    """A topic that accepts every event, and keeps them where there is a list for them."""
 
     async def accept(request: web.Request) -> web.Response:
-        await request.read()
+        event = await request.read()
+        if events is not None:
+            events.append(json.loads(event))
         return web.Response()
 
     app = web.Application()
@@ -67,10 +71,11 @@ def config_without_limits(folder: Path) -> Path:
     return folder
 
 
-async def measure(origins: dict[str, str], folder: Path, seconds: float) -> None:
+async def measure(origins: dict[str, str], folder: Path, seconds: float, *, faults: bool) -> None:
     """Print the figures."""
     identity = make_app(load_signer(folder / "key.pem"), "local")
-    async with listening(identity) as identity_port, listening(sink()) as topic_port:
+    events: list[dict[str, Any]] | None = [] if faults else None
+    async with listening(identity) as identity_port, listening(sink(events)) as topic_port:
         base = f"http://127.0.0.1:{identity_port}"
         async with serve(
             ROOT / "apim-policies",
@@ -85,7 +90,10 @@ async def measure(origins: dict[str, str], folder: Path, seconds: float) -> None
                 "usage_topic_endpoint": f"http://127.0.0.1:{topic_port}/api/events?api-version=2018-01-01",
             },
         ) as running:
-            await report(running, seconds)
+            if events is None:
+                await report(running, seconds)
+            else:
+                await fault_run(running, running.urls[REGION], origins, events, seconds)
 
 
 async def report(running: Running, seconds: float) -> None:
@@ -110,6 +118,7 @@ def main() -> None:
     """Start the accounts, measure, end them."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--seconds", type=float, default=5.0)
+    parser.add_argument("--faults", action="store_true", help="through an outage and a 429 instead")
     arguments = parser.parse_args()
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
@@ -117,7 +126,8 @@ def main() -> None:
         with subprocess.Popen(command, cwd=ROOT, stdout=subprocess.PIPE) as accounts:
             assert accounts.stdout
             try:
-                asyncio.run(measure(json.loads(accounts.stdout.readline()), folder, arguments.seconds))
+                origins = json.loads(accounts.stdout.readline())
+                asyncio.run(measure(origins, folder, arguments.seconds, faults=arguments.faults))
             finally:
                 accounts.terminate()
 
