@@ -337,6 +337,7 @@ module gatewayConfiguration 'modules/gateway-configuration.bicep' = [
         'allowed-ip-to': allowedIpTo
         'cors-origin': corsOrigin
         'front-door-id': frontDoorId
+        'gateway-tier': settings.gatewaySku
         'max-request-bytes': bufferedBytes[settings.gatewaySku]
       }
     }

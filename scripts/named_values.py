@@ -25,10 +25,19 @@ DEFAULTS = {
     "cors-origin": "https://localhost",
     "front-door-id": NONE,
     "max-request-bytes": "104857600",
+    "gateway-tier": "Premium",
 }
 """The named values that a deployment sets for itself, each as it is where nothing else is said."""
 
 Config = dict[str, Any]
+
+
+def tier_values(tier: str) -> dict[str, str]:
+    """What the tier decides: v2 tiers hold 2 MiB of a body, others far more than a call should have.
+
+    https://learn.microsoft.com/azure/azure-resource-manager/management/azure-subscription-service-limits#azure-api-management-limits
+    """
+    return {"gateway_tier": tier, "max_request_bytes": "2097152" if tier.lower().endswith("v2") else "104857600"}
 
 
 def load_config(folder: Path) -> Config:

@@ -36,6 +36,7 @@ param values {
   'allowed-ip-to': string
   'cors-origin': string
   'front-door-id': string
+  'gateway-tier': string
   'max-request-bytes': string
 }
 

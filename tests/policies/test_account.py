@@ -147,6 +147,39 @@ def test_a_product_with_exact_streams_has_its_usage_at_once(make_world) -> None:
     assert event["data"]["model"] == "gpt-4o-2024-11-20"
 
 
+def test_a_response_has_its_model_in_a_header_and_its_deployment_in_the_body(world: World) -> None:
+    """github.com/openai/openai-python/issues/3271."""
+    served = {"x-ms-served-model": "gpt-4.1-2025-04-14"}
+    body = {
+        "id": "resp_1",
+        "model": "our-own-name",
+        "usage": {"input_tokens": 1, "output_tokens": 1, "total_tokens": 2},
+    }
+    for headers in (served, {}):
+        world.script("oai-swedencentral", body=body, headers=headers)
+        world.client.post("/v1/responses", json={"model": "gpt-4.1"}, headers={"api-key": "key-search"})
+    world.client.get("/v1/responses/resp_2", headers={"api-key": "key-search"})
+
+    named, unnamed, fetched = (event["data"] for event in world.events())
+
+    assert (named["model"], named["deployment"]) == ("gpt-4.1-2025-04-14", "gpt-4.1")
+    assert ("model" in unnamed, unnamed["deployment"]) == (False, "gpt-4.1")
+    assert ("model" in fetched, fetched["deployment"]) == (False, "our-own-name")
+
+
+def test_a_streamed_response_has_its_model_without_being_read(world: World) -> None:
+    world.script(
+        "oai-swedencentral",
+        type="text/event-stream",
+        pieces=sse({"type": "response.completed"}),
+        headers={"x-ms-served-model": "gpt-4.1-2025-04-14"},
+    )
+
+    world.client.post("/v1/responses", json={"model": "gpt-4.1", "stream": True}, headers={"api-key": "key-search"})
+
+    assert world.event()["data"]["model"] == "gpt-4.1-2025-04-14"
+
+
 def test_an_exact_stream_of_responses_has_the_usage_of_its_last_event(make_world) -> None:  # type: ignore[no-untyped-def]
     world = make_world(config={"products": [product(exactStreams=True)]})
     usage = {"input_tokens": 3, "output_tokens": 4, "total_tokens": 7}
@@ -348,6 +381,8 @@ def test_every_route_is_accounted_as_itself(world: World, method: str, path: str
     ],
 )
 def test_settlement_names_a_call_as_the_gateway_does(world: World, path: str) -> None:
+    world.script("oai-swedencentral", body={"object": "anything"})
+
     world.client.post(path, headers={"api-key": "key-search"})
 
     data = world.event()["data"]

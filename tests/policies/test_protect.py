@@ -46,12 +46,14 @@ def test_a_body_of_chunks_that_grew_too_large_is_refused(make_world: MakeWorld) 
 
 def test_an_upload_that_does_not_tell_its_size_is_refused(world: World) -> None:
     answer = world.client.post(
-        "/v1/chat/completions",
-        content=iter([b"x" * 10]),
-        headers={"api-key": "key-search", "Content-Type": "application/octet-stream"},
+        "/v1/audio/transcriptions",
+        content=iter([b"--edge"]),
+        headers={"api-key": "key-search", "Content-Type": "multipart/form-data; boundary=edge"},
     )
 
-    refused(world, answer, 411, "length_required")
+    assert (answer.status_code, answer.json()["error"]["code"]) == (411, "length_required")
+    assert "/openai/deployments/{deployment}/audio/transcriptions" in answer.json()["error"]["message"]
+    assert world.seen == []
 
 
 def test_a_chunked_json_body_within_the_limit_passes_unchanged(world: World) -> None:

@@ -24,7 +24,7 @@ from scripts.local.gateway.mono import Mono
 from scripts.local.gateway.readings import Readings
 from scripts.local.gateway.server import application
 from scripts.named_values import load_config as definitions
-from scripts.named_values import named_values
+from scripts.named_values import named_values, tier_values
 from tests.company import CONFIG
 
 ROOT = Path(__file__).parents[2]
@@ -169,7 +169,7 @@ class World:
         self.identity_status = 200
         self._key = signing_key(1)
         self._runners: list[web.AppRunner] = []
-        own = {"tenant_id": TENANT, "audience": AUDIENCE, **own}
+        own = {"tenant_id": TENANT, "audience": AUDIENCE, **tier_values(sku), **own}
         whole = definitions(CONFIG) | (config or {})
         self.policies, mono = engines.get(named_values(whole, **own), whole)
         self.around = self._serve(self._surroundings())

@@ -11,7 +11,7 @@ from scripts.local.gateway.backends import Backend, Backends
 from scripts.local.gateway.operations import Operation
 from scripts.local.gateway.readings import Readings, buffer_limit
 from scripts.named_values import load_config as load_definitions
-from scripts.named_values import named_values
+from scripts.named_values import named_values, tier_values
 
 _DEFAULT_OPERATIONS = [
     {"id": f"{method.lower()}-any", "name": f"{method} anything", "method": method, "urlTemplate": "/*"}
@@ -66,7 +66,8 @@ def load_config(folder: Path, policies: Path, region: str, **options: Any) -> Co
     """
     definitions = load_definitions(folder) | options.pop("definitions", {})
     api = definitions["api"]
-    named = named_values(definitions, **options.pop("values", {})) | options.pop("extra", {})
+    values = tier_values(options.get("sku", "Premium")) | options.pop("values", {})
+    named = named_values(definitions, **values) | options.pop("extra", {})
     clock = options.pop("clock", time.monotonic)
     operations = options.pop("operations", None) or api.get("operations") or _DEFAULT_OPERATIONS
     return Config(

@@ -8,7 +8,7 @@ from pathlib import Path
 from scripts.local.gateway.errors import Fault, PolicyFault
 from scripts.local.gateway.nodes import Expression, Node, parse, parse_file
 from scripts.local.gateway.schema import SECTIONS, element_rules
-from scripts.local.gateway.validate import Validation, section_faults
+from scripts.local.gateway.validate import Validation, forward_faults, section_faults
 
 _NAMED_VALUE = re.compile(r"\{\{([^{}]*)\}\}")
 # The pages disagree: 256 or 512 KiB for a document, 32 or 512 KB for a fragment. The smaller ones are safe.
@@ -178,8 +178,7 @@ class _Loader:
         for section in root.children:
             if section.name in SECTIONS:
                 self.check.policies(section, section.name)
-        forwards = [node for node in root.walk() if node.name == "forward-request"]
-        self.faults += [node.fault("only one <forward-request> may be in a document") for node in forwards[1:]]
+        self.faults += forward_faults(root)
         self._limits(root)
 
     def _fragment(self, root: Node) -> None:
@@ -191,6 +190,7 @@ class _Loader:
             elif node.name in ("base", "include-fragment"):
                 self.faults.append(node.fault(f"a fragment may not contain <{node.name}>"))
         root.children = [child for child in root.children if child.name not in (*SECTIONS, "policies")]
+        self.faults += forward_faults(root)
         self.check.policies(root, None)
         self._limits(root)
 

@@ -60,10 +60,9 @@ def _forward(node: Node) -> Iterator[Fault]:
 
 
 def _retried(node: Node) -> Iterator[Fault]:
-    for inner in node.walk():
-        if inner.name == "forward-request" and inner.attributes.get("buffer-request-body") != "true":
-            reason = '<forward-request> in <retry> needs buffer-request-body="true"'
-            yield inner.fault(reason)
+    forwards = [inner for inner in node.walk() if inner.name == "forward-request"]
+    if forwards and all(inner.attributes.get("buffer-request-body") != "true" for inner in forwards):
+        yield forwards[0].fault('<forward-request> in <retry> needs buffer-request-body="true"')
 
 
 def _outbound_bodies(policies: Policies) -> Iterator[Fault]:

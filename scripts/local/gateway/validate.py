@@ -140,3 +140,22 @@ def section_faults(root: Node) -> list[Fault]:
         if child.name == "backend" and len(child.children) > 1:
             faults.append(child.children[1].fault("<backend> may contain only one direct child policy"))
     return faults
+
+
+def forward_faults(root: Node) -> list[Fault]:
+    """A call is forwarded once: several <forward-request> may stand only in different branches of a <choose>.
+
+    The page of the policy forbade several of them until 2023 and says nothing of it today
+    (https://learn.microsoft.com/azure/api-management/forward-request-policy); branches are in deployed policies.
+    """
+    if _forwards(root) < 2:
+        return []
+    second = [node for node in root.walk() if node.name == "forward-request"][1]
+    return [second.fault("only one <forward-request> may be met on a call's way")]
+
+
+def _forwards(node: Node) -> int:
+    if node.name == "forward-request":
+        return 1
+    counts = [_forwards(child) for child in node.children]
+    return max(counts, default=0) if node.name == "choose" else sum(counts)
