@@ -1,5 +1,6 @@
 """Who calls: keys, tokens, products and claimed tags, and every way to be refused at the door."""
 
+import re
 import time
 from typing import Any
 
@@ -12,6 +13,9 @@ from tests.policies.world import EU, USAGE, World, product
 CHAT = "/deployments/gpt-4o/chat/completions?api-version=2024-10-21"
 
 
+ADVICE = re.compile(r"\b(send|ask|call|use|name|raise|stream|try (it )?again)\b", re.IGNORECASE)
+
+
 def post(world: World, headers: dict[str, str], path: str = CHAT) -> httpx.Response:
     """A chat call with these headers alone."""
     return world.client.post(path, json={"messages": []}, headers=headers)
@@ -22,7 +26,7 @@ def refused(world: World, answer: httpx.Response, status: int, code: str) -> dic
     error = answer.json()["error"]
     assert (answer.status_code, error["code"]) == (status, code)
     assert set(error) == {"code", "message", "type"}
-    assert error["message"]
+    assert ADVICE.search(error["message"]), f"it does not say what to change: {error['message']}"
     event = world.event()
     assert event["id"] == answer.headers["x-usage-event-id"]
     assert event["type"] == "chargeback.usage.rejected.v1"
@@ -46,6 +50,40 @@ def test_a_wrong_key_is_refused(world: World) -> None:
 
     refused(world, answer, 401, "invalid_api_key")
     assert world.seen == []
+
+
+@pytest.mark.parametrize("key", [{"api-key": "key-search"}, {}])
+@pytest.mark.parametrize(
+    ("sent", "reason"),
+    [
+        ("Basic a2V5OnNlY3JldA==", "a scheme other than Bearer"),
+        ("key-search", "a scheme other than Bearer"),
+        ("Bearer eyJhbGciOiJSU0EtT0FFUCJ9.a.b.c.d", "no signed access token of three parts"),
+        ("bearer eyJhbGciOiJub25lIn0", "no signed access token of three parts"),
+    ],
+)
+def test_a_wrong_kind_of_authorization_is_refused_by_name_also_beside_a_good_key(
+    world: World, key: dict[str, str], sent: str, reason: str
+) -> None:
+    answer = post(world, {**key, "Authorization": sent})
+
+    refused(world, answer, 401, "invalid_authorization")
+    assert reason in answer.json()["error"]["message"]
+    assert "api-key" in answer.json()["error"]["message"]
+    assert world.seen == []
+
+
+def test_the_placeholder_that_v1_clients_send_beside_a_good_key_is_let_by(world: World) -> None:
+    answer = post(world, {"api-key": "key-search", "Authorization": "Bearer unused"})
+
+    assert answer.status_code == 200
+    assert world.event()["data"]["subscriptionId"] == "search"
+
+
+def test_a_token_is_validated_whatever_the_case_of_its_scheme(world: World) -> None:
+    answer = post(world, {"api-key": "key-search", "Authorization": f"BEARER {world.token(aud='another')}"})
+
+    refused(world, answer, 401, "invalid_token")
 
 
 def test_a_key_in_the_authorization_header_is_no_identity(world: World) -> None:
@@ -198,7 +236,8 @@ def test_without_a_token_for_the_backend_the_call_fails_and_says_nothing_of_the_
     assert answer.status_code == 500
     assert answer.json()["error"] == {
         "code": "gateway_error",
-        "message": "The gateway could not handle this call.",
+        "message": "The gateway could not handle this call. Try it again; if it fails again, tell the platform team "
+        "the id in x-usage-event-id.",
         "type": "server_error",
     }
     assert world.seen == []
