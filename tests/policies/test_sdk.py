@@ -4,16 +4,19 @@ import asyncio
 import json
 import os
 import subprocess
+import threading
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import httpx
+import openai
 import pytest
 from langchain_openai import AzureChatOpenAI, AzureOpenAIEmbeddings, ChatOpenAI
+from openai import DefaultHttpxClient, OpenAI
 
 from tests.policies.stage import Stage
-from tests.policies.world import ROOT, Engines, Loop
+from tests.policies.world import EU, ROOT, US, Engines, Loop
 
 SOUND = ("speech.wav", b"RIFF" + bytes(48_000), "audio/wav")
 PICTURE = ("cat.png", b"\x89PNG\r\n\x1a\n" + bytes(64), "image/png")
@@ -156,3 +159,85 @@ def test_the_openai_package_for_node_does_the_same(stage: Stage, tmp_path: Path)
     assert (got["last"], got["vectors"], got["kept"]) == ("response.completed", [3072, 3072], 2)
     assert got["unsized"] == ["processed", 2]
     assert operations(stage) == ["chat.completions", "chat.completions", "responses", "embeddings", "files", "files"]
+
+
+def default_client(stage: Stage, subscription: str = "search") -> OpenAI:
+    """The v1 client as an application makes it: it repeats a failed call twice."""
+    return OpenAI(
+        base_url=f"{stage.running.urls['swedencentral']}/openai/v1",
+        api_key="unused",
+        default_headers={"api-key": stage.running.keys[subscription]},
+        http_client=DefaultHttpxClient(trust_env=False),
+    )
+
+
+def statuses(stage: Stage) -> list[int]:
+    """What each call that reached the gateway was answered."""
+    return [event["data"]["statusCode"] for event in stage.sent()]
+
+
+def test_one_busy_account_is_not_the_clients_to_repeat(stage: Stage) -> None:
+    stage.fault(EU[0], "429", retryAfterMs=60_000)
+
+    with default_client(stage) as client:
+        client.responses.create(model="gpt-5.4", input="Hello!")
+
+    assert statuses(stage) == [200]
+
+
+def test_a_client_waits_out_a_429_of_every_account(stage: Stage) -> None:
+    """The package waits for `retry-after-ms`, if that is at most a minute (openai/_base_client.py)."""
+    for account in (*EU, *US):
+        stage.fault(account, "429", retryAfterMs=1100)
+
+    def recover() -> None:
+        for account in (*EU, *US):
+            stage.fault(account, "ok")
+
+    timer = threading.Timer(0.5, recover)
+    timer.start()
+    with default_client(stage) as client:
+        answer = client.chat.completions.create(model="gpt-5.4", messages=HELLO)
+    timer.join()
+
+    assert answer.choices[0].message.content
+    assert statuses(stage) == [429, 200]
+
+
+def test_a_client_repeats_a_503_and_gives_up_with_the_gateways_words(stage: Stage) -> None:
+    for account in (*EU, *US):
+        stage.fault(account, "503")
+    client = default_client(stage).with_options(max_retries=0)
+
+    with client, pytest.raises(openai.InternalServerError, match="No backend") as caught:
+        client.chat.completions.create(model="gpt-5.4", messages=HELLO)
+
+    headers = caught.value.response.headers
+    assert (caught.value.code, headers["x-should-retry"]) == ("no_backend_available", "true")
+    assert int(headers["retry-after-ms"]) > 0
+
+
+def test_a_client_that_goes_on_from_a_stream_repeats_the_409_until_the_response_can_be_seen(stage: Stage) -> None:
+    """The service shows a streamed response after some seconds (github.com/dotnet/extensions/issues/7704)."""
+    with default_client(stage) as client:
+        *_, last = client.responses.create(model="gpt-5.4", input="Hello!", stream=True)
+        timer = threading.Timer(1, lambda: setattr(stage, "ahead", stage.ahead + 60))
+        timer.start()
+        second = client.responses.create(model="gpt-5.4", input="And?", previous_response_id=last.response.id)
+    timer.join()
+
+    assert second.previous_response_id == last.response.id
+    assert statuses(stage) == [200, 409, 200]
+
+
+def test_a_client_does_not_repeat_what_will_not_change(stage: Stage) -> None:
+    with default_client(stage) as client:
+        for call in (
+            lambda: client.post("/realtime/client_secrets", cast_to=dict[str, Any], body={}),
+            lambda: client.responses.create(model="no-such-model", input="Hello!"),
+        ):
+            with pytest.raises(openai.APIStatusError) as caught:
+                call()
+            assert caught.value.response.headers["x-should-retry"] == "false"
+
+    assert len(statuses(stage)) == 2
