@@ -114,3 +114,9 @@ def corrections(folder: Path, period: str) -> dict[str, tuple[str, str]]:
 def test_what_is_no_period_is_named(clean_stores: Stack) -> None:
     for command in (("show",), ("reopen",), ("close", "--by", "ann"), ("correct", "--by", "a", "--reason", "b")):
         assert "period '2026-13' is not a month such as 2026-03" in refused("periods", *command, "2026-13")
+
+
+@pytest.mark.parametrize("period", ["", "9999-12", "../closed", "2026-3"])
+def test_what_is_no_period_is_named_by_every_command_that_takes_one(clean_stores: Stack, period: str) -> None:
+    for command in (("explain", "--cost-centre", "a"), ("reconcile",), ("audit",), ("publish",)):
+        assert f"period {period!r} is not a month such as 2026-03" in refused(*command, "--period", period)

@@ -53,6 +53,9 @@ def calendar_of(document: object, faults: list[str]) -> Calendar:
     return Calendar()
 
 
+_YEAR_HOURS = 8_760
+
+
 def exchange_rates(document: object, faults: list[str]) -> tuple[ExchangeRate, ...]:
     """The exchange rates by their order."""
     found = document.get("exchangeRates") if isinstance(document, dict) else None
@@ -95,8 +98,8 @@ def _rate_faults(rate: _Rate) -> Iterator[str]:
 
 
 def _closing_faults(rules: _Closing) -> Iterator[str]:
-    if rules.grace_hours < 0:
-        yield f"graceHours: {rules.grace_hours} is below zero"
+    if not 0 <= rules.grace_hours <= _YEAR_HOURS:
+        yield f"graceHours: {rules.grace_hours} is not between 0 and {_YEAR_HOURS}, the hours of a year"
     percents = {"maxUnsettledPercent": rules.max_unsettled_percent, "maxUnpricedPercent": rules.max_unpriced_percent}
     for name, percent in percents.items():
         if not (isinstance(percent, str) and _PERCENT.fullmatch(percent)):

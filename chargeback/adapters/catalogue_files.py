@@ -81,7 +81,7 @@ def from_documents(documents: Mapping[str, object], *, thorough: bool = False) -
     card = rate_card(documents.get("rate-card.yaml"), of_card, thorough=thorough)
     deployments = _deployments(documents.get("deployments.yaml"), of_map)
     calendar = calendar_of(documents.get("books.yaml"), of_books)
-    centres = allocation(documents.get("cost-centres.yaml"), calendar, of_centres)
+    centres = allocation(documents.get("cost-centres.yaml"), calendar, of_centres, thorough=thorough)
     if any(faults.values()):
         raise InvalidConfig([f"{name}: {fault}" for name, found in faults.items() for fault in found])
     return Catalogue(card.currency, card.prices, deployments, centres, calendar, hosting=card.hosting)

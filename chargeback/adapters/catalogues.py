@@ -38,6 +38,10 @@ class AppliedCatalogues:
         """The current catalogue and those of the closed periods."""
         return (await self._fresh())[0]
 
+    async def frozen(self) -> dict[str, Catalogue]:
+        """What rates the periods that are closed or being closed."""
+        return await self._closed("closed", "closing")
+
     async def terms(self) -> Terms:
         """The terms that were applied with the current catalogue."""
         return (await self._fresh())[1]
@@ -55,6 +59,7 @@ class AppliedCatalogues:
         catalogue = from_documents(documents)
         terms = terms_from_documents(documents, catalogue)
         name = f"unapplied-{catalogue.digest[:16]}-{terms.digest[:16]}"
+        # Named by its content, so that whoever writes it last writes the same.
         await self._control.put("catalogue", name, {"name": name, "digest": catalogue.digest, "documents": documents})
         return Version(name, catalogue, terms)
 
@@ -92,11 +97,11 @@ class AppliedCatalogues:
         version = await self._read(applied.get("name", f"unnamed-{applied['digest']}"), applied)
         return version.catalogue, version.terms
 
-    async def _closed(self) -> dict[str, Catalogue]:
+    async def _closed(self, *states: str) -> dict[str, Catalogue]:
         """By period: what its document names."""
         periods = await self._control.all("period")
         return {
             each["period"]: (await self.stored(each["version"])).catalogue
             for each in periods
-            if each["state"] == "closed"
+            if each["state"] in (states or ("closed",))
         }

@@ -7,6 +7,7 @@ from datetime import UTC, datetime
 from chargeback.domain.calendar import Calendar
 from chargeback.domain.effective import Effective
 
+_YEARS = range(1970, 2200)
 _DATE = re.compile(r"\d{4}-\d{2}-\d{2}", re.A)
 
 
@@ -15,7 +16,10 @@ def time_faults(effective_from: datetime, effective_to: datetime | None) -> Iter
     moments = {"effectiveFrom": effective_from, "effectiveTo": effective_to}
     whole = True
     for name, moment in moments.items():
-        if moment is not None and (moment.tzinfo is None or moment.timestamp() % 3600):
+        if moment is not None and not _is_usual(moment):
+            whole = False
+            yield f"{name}: {moment.isoformat()} is not a time of the years {_YEARS.start} to {_YEARS.stop - 1}"
+        elif moment is not None and (moment.tzinfo is None or moment.timestamp() % 3600):
             whole = False
             yield f"{name}: {moment.isoformat()} is not a whole hour in UTC such as 2024-11-20T00:00:00Z"
     if whole and effective_to is not None and effective_to <= effective_from:
@@ -33,7 +37,7 @@ def effective(start: str | None, end: str | None, calendar: Calendar, place: str
     for name, text in (("effectiveFrom", start), ("effectiveTo", end)):
         try:
             moments.append(_moment(text, calendar))
-        except ValueError:
+        except (ValueError, OverflowError):
             moments.append(None)
             faults.append(
                 f"{place}.{name}: {text!r} is neither a date such as 2026-03-15"
@@ -45,9 +49,15 @@ def effective(start: str | None, end: str | None, calendar: Calendar, place: str
 def _moment(text: str | None, calendar: Calendar) -> datetime | None:
     if text is None:
         return None
+    moment = datetime.fromisoformat(text)
+    if not _is_usual(moment):
+        raise ValueError("not a time that any period of the books has")
     if _DATE.fullmatch(text):
         return calendar.midnight(text)
-    moment = datetime.fromisoformat(text)
     if moment.tzinfo is None:
         raise ValueError("without a time zone")
     return moment.astimezone(UTC)
+
+
+def _is_usual(moment: datetime) -> bool:
+    return moment.year in _YEARS

@@ -25,6 +25,8 @@ IDS_PER_QUERY = 500
 MAX_TOKENS = 10**10
 """No call has so many."""
 
+_YEARS = range(2020, 2200)
+
 SHORTEST = timedelta(minutes=1)
 """A span whose answer is cut off is asked for in halves, down to this."""
 
@@ -177,4 +179,6 @@ def _source(row: Row) -> str:
 
 def _utc(time: datetime | str) -> datetime:
     moment = datetime.fromisoformat(time) if isinstance(time, str) else time
+    if moment.year not in _YEARS:
+        raise ValueError(f"{moment.isoformat()} is no time of a log")
     return moment.replace(tzinfo=UTC) if moment.tzinfo is None else moment.astimezone(UTC)

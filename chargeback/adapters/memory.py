@@ -274,6 +274,10 @@ class MemoryCatalogues:
         assert self._in_force is not None
         return self._in_force
 
+    async def frozen(self) -> dict[str, Catalogue]:
+        """Those of closed periods."""
+        return self.closed
+
     async def terms(self) -> Terms:
         """The terms."""
         return self.settled_by

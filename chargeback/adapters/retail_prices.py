@@ -142,7 +142,7 @@ def _asked_to_wait(retry_after: str, otherwise: float) -> float:
 def _page(content: bytes, place: str) -> _Page:
     try:
         return msgspec.json.decode(content, type=_Page)
-    except (msgspec.ValidationError, msgspec.DecodeError) as error:
+    except (msgspec.ValidationError, msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
         raise UnusablePrices(f"{place}: not a page of retail prices: {error}") from error
 
 
@@ -161,5 +161,12 @@ def _prices(page: _Page) -> Iterator[RetailPrice]:
             item.arm_region_name,
             item.unit_of_measure,
             item.retail_price,
-            item.effective_start_date.astimezone(UTC),
+            _since(item),
         )
+
+
+def _since(item: _Item) -> datetime:
+    try:
+        return item.effective_start_date.astimezone(UTC)
+    except OverflowError:
+        raise UnusablePrices(f"{item.meter_id}: {item.effective_start_date} is no time of a price") from None

@@ -3,6 +3,7 @@
 import re
 from collections.abc import Hashable
 from functools import lru_cache
+from math import isfinite
 from pathlib import Path
 from typing import Any
 
@@ -12,18 +13,33 @@ import yaml
 from chargeback.domain.errors import InvalidConfig
 
 _Loader: Any = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
+_KEYS = {f"tag:yaml.org,2002:{kind}" for kind in ("str", "int", "timestamp", "merge")}
 _STEP = re.compile(r"\[(\d+)\]|([^.\[\]]+)")
 
 
 class _StrictLoader(_Loader):  # type: ignore[misc]
-    """Refuses a mapping that has a key twice: plain YAML loaders silently keep the last one."""
+    """Refuses what JSON does not have, and a mapping that has a key twice: plain loaders silently keep the last one."""
+
+    def construct_object(self, node: yaml.Node, deep: bool = False) -> Any:  # noqa: FBT001
+        """As the parent's; what cannot be understood is refused with its line."""
+        try:
+            found = super().construct_object(node, deep)
+        except (ValueError, TypeError, OverflowError, AttributeError, IndexError, LookupError) as error:
+            raise _refused(f"{node.tag.rpartition(':')[2]} is not readable: {error}", node) from error
+        if isinstance(found, float) and not isfinite(found):
+            raise _refused(f"{found} is not a number that can be used", node)
+        if isinstance(found, bytes | set):
+            raise _refused(f"a {type(found).__name__} is nothing that a setting can be", node)
+        return found
 
     def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[Hashable, Any]:  # noqa: FBT001
         """As the parent's, after looking for keys that are there twice."""
         seen: set[str] = set()
         for key, _ in node.value:
+            if not isinstance(key, yaml.ScalarNode) or key.tag not in _KEYS:
+                raise _refused("a key has to be a word", key)
             if key.value in seen:
-                raise yaml.constructor.ConstructorError(None, None, f"key {key.value!r} is there twice", key.start_mark)
+                raise _refused(f"key {key.value!r} is there twice", key)
             seen.add(key.value)
         mapping: dict[Hashable, Any] = super().construct_mapping(node, deep)
         return mapping
@@ -34,6 +50,10 @@ class _StrictLoader(_Loader):  # type: ignore[misc]
             return super().construct_yaml_timestamp(node)
         except ValueError:
             return node.value
+
+
+def _refused(problem: str, node: yaml.Node) -> yaml.MarkedYAMLError:
+    return yaml.constructor.ConstructorError(None, None, problem, node.start_mark)
 
 
 _StrictLoader.add_constructor("tag:yaml.org,2002:timestamp", _StrictLoader.construct_yaml_timestamp)
@@ -50,10 +70,19 @@ def read(path: Path) -> dict[str, object]:
         line = error.problem_mark.line + 1 if error.problem_mark else 1
         raise InvalidConfig([f"{path.name}:{line}: {error.problem}"]) from error
     except (yaml.YAMLError, UnicodeDecodeError) as error:
-        raise InvalidConfig([f"{path.name}: {error}"]) from error
+        raise InvalidConfig([f"{path.name}: {' '.join(str(error).split())}"]) from error
+    except RecursionError:
+        raise InvalidConfig([f"{path.name}: is nested too deeply"]) from None
     if not isinstance(content, dict):
         raise InvalidConfig([f"{path.name}: expected a mapping at the top"])
-    document: dict[str, object] = msgspec.to_builtins(content, str_keys=True)
+    try:
+        document: dict[str, object] = msgspec.to_builtins(content, str_keys=True)
+        # What no store takes as text is better refused here than when it is applied.
+        msgspec.json.encode(document).decode()
+    except RecursionError:
+        raise InvalidConfig([f"{path.name}: is nested too deeply, or holds itself"]) from None
+    except (ValueError, TypeError, OverflowError) as error:
+        raise InvalidConfig([f"{path.name}: {error}"]) from error
     return document
 
 

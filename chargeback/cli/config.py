@@ -71,25 +71,20 @@ def apply(
 async def _apply(container: Container, config_dir: Path, who: str, now: datetime) -> None:
     from chargeback.adapters.catalogue_files import load_catalogue, to_documents
     from chargeback.adapters.terms_files import load_terms
-    from chargeback.domain.catalogue_changes import changes
-    from chargeback.domain.terms_changes import terms_changes
-    from chargeback.services.apply_config import apply_config
-    from chargeback.services.repost import plan_repost, put_in_force
+    from chargeback.services.apply_config import bring_into_force
 
     documents, catalogue = to_documents(config_dir), load_catalogue(config_dir)
-    terms, terms_before = load_terms(config_dir, catalogue), await container.catalogues.terms()
-    before = await container.catalogues.in_force()
-    changed = changes(before.current, catalogue)
-    repost = await plan_repost(container.ledger, changed, catalogue.calendar, before.closed, now)
-    arguments = (container.control, container.catalogues, catalogue, terms, documents)
-    applied = await put_in_force(lambda: apply_config(*arguments, by=who, now=now), container.ledger, repost)
+    terms = load_terms(config_dir, catalogue)
+    stores = container.control, container.catalogues, container.ledger
+    brought = await bring_into_force(*stores, catalogue, terms, documents, by=who, now=now)
+    applied = brought.applied
     if not applied.changed:
         typer.echo(f"already in force: {applied.after[:12]}")
     elif applied.before == applied.after:
         typer.echo(f"in force with other terms: {applied.after[:12]}, terms {terms.digest[:12]}")
     else:
         typer.echo(f"in force: {applied.after[:12]}, before: {(applied.before or 'the deployed files')[:18]}")
-    _report(changed, terms_changes(terms_before, terms), repost)
+    _report(brought.catalogue, brought.terms, brought.repost)
 
 
 def _report(changed: "CatalogueChanges", of_terms: Iterable[str], repost: "Repost") -> None:

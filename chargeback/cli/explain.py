@@ -9,6 +9,7 @@ import typer
 from chargeback.bootstrap import Container
 from chargeback.cli.terminal import run
 from chargeback.domain.errors import ChargebackError
+from chargeback.domain.periods import days_of
 
 app = typer.Typer()
 
@@ -23,6 +24,7 @@ def explain(
     out: Annotated[Path | None, typer.Option(help="Also write it as JSON, for auditors.")] = None,
 ) -> None:
     """Say why a cost centre pays what it pays in a month."""
+    days_of(period)
 
     async def work(container: Container) -> None:
         from dataclasses import replace

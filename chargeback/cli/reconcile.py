@@ -13,6 +13,7 @@ from rich.table import Table
 from chargeback.bootstrap import Container
 from chargeback.cli.terminal import run
 from chargeback.domain.money import to_text
+from chargeback.domain.periods import days_of
 
 if TYPE_CHECKING:
     from chargeback.services.ports import Invoices
@@ -43,6 +44,7 @@ def reconcile(
         raise typer.BadParameter("a true-up needs a name: add --by NAME")
     if from_ and export is not None:
         raise typer.BadParameter("--from and --export are two places for one invoice")
+    days_of(period)
     for path in from_ or ():
         if not path.exists():
             raise typer.BadParameter(f"{path}: there is no such file or folder")
@@ -80,7 +82,8 @@ async def _true_up(container: Container, reconciled: "Reconciled", wanted: bool 
 
 
 def _show(reconciled: "Reconciled") -> None:
-    console = Console(file=sys.stdout, highlight=False)
+    # What came from outside may look like markup.
+    console = Console(file=sys.stdout, highlight=False, markup=False)
     found, run_ = reconciled.found, reconciled.invoice.run
     console.print(
         f"{reconciled.period}: invoice {_amount(found.invoiced)}, books {_amount(found.booked)},"

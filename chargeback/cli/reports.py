@@ -10,6 +10,7 @@ import typer
 from chargeback.bootstrap import Container
 from chargeback.cli.terminal import counted, progress, run, show_files
 from chargeback.domain.lifecycle import State
+from chargeback.domain.periods import days_of
 from chargeback.services.ports import Reports
 
 app = typer.Typer()
@@ -21,6 +22,7 @@ def publish(
     out: Annotated[Path | None, typer.Option(help="Also download the files into this folder.")] = None,
 ) -> None:
     """Write the period's files to Blob storage; those of a closed period are compared with their hashes instead."""
+    days_of(period)
 
     async def work(container: Container) -> None:
         with progress(period, None) as advance:

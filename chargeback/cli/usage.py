@@ -107,7 +107,7 @@ def audit(
     """Recount days from the ledger alone and mend the books where they differ: the touched days, or those named."""
 
     async def work(container: Container) -> None:
-        named = [day_of(each) for each in day or []] + (await _days(container, period) if period else [])
+        named = [day_of(each) for each in day or []] + (await _days(container, period) if period is not None else [])
         days = named or await container.auditor.due(datetime.now(UTC))
         with progress("days", len(days)) as advance:
             for each in days:

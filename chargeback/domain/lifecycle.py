@@ -54,6 +54,7 @@ class Period(msgspec.Struct, frozen=True, rename="camel"):
         manifest: SHA-256 of the closed manifest, which names every file with its own; empty while open.
         fences: what the closed files were made from: period → UTC day → fence of the books. Beside the period itself
             these are the closed periods whose corrections it carries.
+        true_up: stands for the true-up document that the closed files were made with; empty where there was none.
         is_filed: whether every file is where closed files belong.
         is_delivered: whether the FinOps hub, if there is one, has the final figures.
         history: who did what, when and why; the latest last.
@@ -66,6 +67,7 @@ class Period(msgspec.Struct, frozen=True, rename="camel"):
     closed_with: str = ""
     manifest: str = ""
     fences: dict[str, dict[str, str]] = {}
+    true_up: str = ""
     is_filed: bool = False
     is_delivered: bool = False
     history: tuple[Change, ...] = ()
@@ -119,7 +121,9 @@ def begun(period: Period, attempt: str, version: str, change: Change) -> Period:
     )
 
 
-def concluded(period: Period, manifest: str, fences: dict[str, dict[str, str]], change: Change) -> Period:
+def concluded(
+    period: Period, manifest: str, fences: dict[str, dict[str, str]], change: Change, *, true_up: str = ""
+) -> Period:
     """The period as its attempt succeeds."""
     _require(period, State.CLOSING)
     return msgspec.structs.replace(
@@ -128,6 +132,7 @@ def concluded(period: Period, manifest: str, fences: dict[str, dict[str, str]], 
         closed_with=period.version,
         manifest=manifest,
         fences=fences,
+        true_up=true_up,
         history=(*period.history, change),
     )
 

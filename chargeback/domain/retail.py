@@ -18,6 +18,9 @@ from chargeback.domain.money import EXACT, PRICE_DECIMALS, to_text
 _COUNTS = {"1": 1, "100": 100, "1K": 1_000, "1M": 1_000_000}
 _SECONDS = {"1 Second": 1, "1 Hour": 3_600, "1/Hour": 3_600}
 _EVERYWHERE = {"", "Global"}
+_YEARS = range(2000, 2200)
+_TOO_HIGH = 10**6
+"""A price of one unit that nothing has."""
 
 Prices = Mapping[PriceKey, Dated]
 
@@ -143,6 +146,8 @@ def per_million(row: RetailPrice, meter: Meter) -> Decimal:
     known = _SECONDS if meter is Meter.AUDIO_SECONDS else _COUNTS
     if row.unit not in known:
         raise ValueError(f"unit {row.unit!r} is not one of {', '.join(known)} for {meter}")
+    if not row.amount.is_finite() or not 0 <= row.amount < _TOO_HIGH:
+        raise ValueError(f"{row.amount} is no price")
     scaled = Fraction(row.amount) * 1_000_000 / known[row.unit] * 10**PRICE_DECIMALS
     if scaled.denominator != 1:
         raise ValueError(f"{to_text(row.amount)} for {row.unit!r} has over {PRICE_DECIMALS} places per million")
@@ -158,9 +163,16 @@ def _latest(rows: Iterable[RetailPrice]) -> dict[str, RetailPrice]:
     return latest
 
 
+def _time_fault(row: RetailPrice) -> str:
+    return "" if row.effective_from.year in _YEARS else f"{row.effective_from.isoformat()} is no time of a price"
+
+
 def _beside(
     row: RetailPrice, reviewed: ReviewedMeter, prices: Prices, now: datetime, refused: list[str]
 ) -> Iterator[_Seen]:
+    if fault := _time_fault(row):
+        refused.append(f"{row.meter_id} ({row.meter_name}): {fault}")
+        return
     if row.region != reviewed.region:
         refused.append(f"{row.meter_id} ({row.meter_name}): is of region {row.region!r}, not of {reviewed.region!r}")
         return

@@ -4,9 +4,16 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from chargeback.domain.catalogue import Catalogue
+from chargeback.domain.catalogue_changes import CatalogueChanges, changes
+from chargeback.domain.errors import InvalidConfig, Superseded
 from chargeback.domain.in_force import InForce
 from chargeback.domain.terms import Terms
-from chargeback.services.ports import Catalogues, Control, Document
+from chargeback.domain.terms_changes import terms_changes
+from chargeback.services.ports import Catalogues, Control, Document, Ledger
+from chargeback.services.repost import Repost, plan_repost, put_in_force
+
+_KIND, _CURRENT = "catalogue", "current"
+_ATTEMPTS = 4
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,10 +37,12 @@ async def apply_config(
 ) -> Applied:
     """Make a validated catalogue and its terms those in force; postings rate the open days with it from then on.
 
-    Raises `InvalidConfig` where they contradict a closed period.
+    Raises `InvalidConfig` where they contradict a period that is closed or being closed, `Superseded` where another
+    configuration was applied meanwhile.
     """
-    InForce(catalogue, (await catalogues.in_force()).closed)
-    current = await control.get("catalogue", "current")
+    InForce(catalogue, await catalogues.frozen())
+    known = await control.get_versioned(_KIND, _CURRENT)
+    current, token = known if known else (None, None)
     before = current["digest"] if current else None
     if current and (before, current.get("termsDigest")) == (catalogue.digest, terms.digest):
         return Applied(before, catalogue.digest, changed=False)
@@ -48,6 +57,57 @@ async def apply_config(
         "replaces": before,
     }
     # The history first: a change without a trace must not be possible.
-    await control.put("catalogue", name, version)
-    await control.put("catalogue", "current", version)
+    await control.put(_KIND, name, version)
+    token = await control.swap(_KIND, _CURRENT, version, token)
+    try:
+        # A period that began to close since we looked has frozen what was in force before.
+        InForce(catalogue, await catalogues.frozen())
+    except InvalidConfig:
+        if current is not None:
+            await control.swap(_KIND, _CURRENT, current, token)
+        raise
     return Applied(before, catalogue.digest, changed=True)
+
+
+@dataclass(frozen=True, slots=True)
+class Brought:
+    """What bringing files into force did: to the configuration, and to the days that it rates otherwise."""
+
+    applied: Applied
+    catalogue: CatalogueChanges
+    terms: list[str]
+    repost: Repost
+
+
+async def bring_into_force(
+    control: Control,
+    catalogues: Catalogues,
+    ledger: Ledger,
+    catalogue: Catalogue,
+    terms: Terms,
+    documents: Document,
+    *,
+    by: str,
+    now: datetime,
+) -> Brought:
+    """Apply a configuration and have every day rated with it that it touches.
+
+    If another one is applied at the same time, this one is compared with that one and applied after it.
+    """
+    for attempt in range(1, _ATTEMPTS + 1):
+        before = (await catalogues.version()).terms  # read afresh, and in_force() agrees with it
+        in_force = await catalogues.in_force()
+        changed = changes(in_force.current, catalogue)
+        repost = await plan_repost(ledger, changed, catalogue.calendar, in_force.closed, now)
+
+        async def apply() -> Applied:
+            return await apply_config(control, catalogues, catalogue, terms, documents, by=by, now=now)
+
+        try:
+            applied = await put_in_force(apply, ledger, repost)
+        except Superseded:
+            if attempt == _ATTEMPTS:
+                raise
+        else:
+            return Brought(applied, changed, list(terms_changes(before, terms)), repost)
+    raise AssertionError("unreachable")

@@ -322,6 +322,9 @@ class Catalogues(Protocol):
     async def in_force(self) -> InForce:
         """What rates usage: the current catalogue and those of the closed periods; the same object while unchanged."""
 
+    async def frozen(self) -> Mapping[str, Catalogue]:
+        """What rates the periods that are closed or being closed, read afresh."""
+
     async def terms(self) -> Terms:
         """How open periods are settled: exchange rates, shared costs, budgets, closing rules."""
 

@@ -5,8 +5,9 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
+import yaml
 
-from chargeback.adapters.catalogue_files import FILES, load_catalogue, to_documents
+from chargeback.adapters.catalogue_files import FILES, from_documents, load_catalogue, to_documents
 from chargeback.bootstrap import DEPLOYED_CONFIG
 from chargeback.domain.effective import ALWAYS, Effective
 from chargeback.domain.errors import InvalidConfig
@@ -96,3 +97,39 @@ def test_faults_of_the_books_are_named_with_their_line(folder: Path) -> None:
     (folder / "books.yaml").write_text("books:\n  - {from: 2026-01, timeZone: Europe/Berlin, currency: Euro}\n")
 
     assert faults_of(folder) == ["books.yaml:2: books[0].currency: 'Euro' is not an ISO 4217 code such as USD"]
+
+
+UNSEEN = ["Customer Support", "support\n", "a\x00b", "unallocated\u200b", "cafe\u0301", "(others)", "a\ufe0fb"]
+
+
+@pytest.mark.parametrize("path", UNSEEN)
+def test_a_path_with_what_nobody_sees_or_tells_apart_is_refused(folder: Path, path: str) -> None:
+    (folder / "cost-centres.yaml").write_text(
+        yaml.dump({"costCentres": [{"path": path, "name": "Support"}], "rules": []}, allow_unicode=False)
+    )
+
+    (fault,) = faults_of(folder)
+
+    assert fault.startswith("cost-centres.yaml:3: costCentres[0].path: ")
+
+
+@pytest.mark.parametrize("path", ["café", "研究", "विकास", "R-D_2.0", "отдел"])
+def test_a_path_may_be_of_any_script(folder: Path, path: str) -> None:
+    (folder / "cost-centres.yaml").write_text(
+        yaml.dump({"costCentres": [{"path": path, "name": "R&D"}], "rules": []}, allow_unicode=True)
+    )
+
+    assert load_catalogue(folder).allocation.centres[0].path == path
+
+
+def test_a_path_that_was_in_force_before_stays_readable(folder: Path) -> None:
+    (folder / "cost-centres.yaml").write_text(CENTRES.replace("product", "our product"))
+
+    assert from_documents(to_documents(folder)).allocation.centres[0].path == "our product"
+
+
+def test_a_rule_for_a_value_that_nobody_sees_is_refused(folder: Path) -> None:
+    changed = CENTRES.replace("{subscription: search}", '{subscription: "sea\\u200brch"}')
+    (folder / "cost-centres.yaml").write_text(changed)
+
+    assert "has a character that cannot be printed, so no call would match it" in faults_of(folder)[0]

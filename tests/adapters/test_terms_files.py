@@ -244,7 +244,7 @@ def test_a_fault_of_a_shared_cost_is_named_with_its_place(folder: Path, old: str
         ("2026-02-27", "2026-03-31", "books.yaml:4: exchangeRates[1]: another one is of the same currencies and date"),
         ("to: EUR", "to: USD", "books.yaml:3: exchangeRates[0]: leads from USD to itself"),
         ("source: ECB", 'source: " "', "books.yaml:3: exchangeRates[0].source: is empty"),
-        ("graceHours: 48", "graceHours: -1", "books.yaml:5: closing.graceHours: -1 is below zero"),
+        ("graceHours: 48", "graceHours: -1", "books.yaml:5: closing.graceHours: -1 is not between 0 and 8760"),
         ('"0.5"', "0.5", "books.yaml:5: closing.maxUnsettledPercent: 0.5 is not a quoted percentage"),
         ('"0.5"', '"101"', "books.yaml:5: closing.maxUnsettledPercent: '101' is not a quoted percentage"),
     ],

@@ -55,6 +55,10 @@ class KeptCatalogues:
     async def current(self) -> Catalogue:
         return self.now
 
+    async def frozen(self) -> dict[str, Catalogue]:
+        periods = [msgspec.convert(document, Period) for document in await self._control.all("period")]
+        return {each.period: self._versions[each.version].catalogue for each in periods if each.version}
+
     async def terms(self) -> Terms:
         return self.kept
 

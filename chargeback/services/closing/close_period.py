@@ -34,6 +34,7 @@ from chargeback.services.closing.late_changes import LateChange, fences_of, late
 from chargeback.services.focus.write_hub import deliver_to_hub
 from chargeback.services.ports import Reports, Version
 from chargeback.services.publishing.files import Progress
+from chargeback.services.reconciling.true_up import true_up_digest
 
 log = logging.getLogger(__name__)
 
@@ -68,6 +69,7 @@ class _Basis:
     version: Version
     own: dict[str, str]
     late: list[LateChange]
+    true_up: str
 
     def fences(self, period: str) -> dict[str, dict[str, str]]:
         return {period: self.own} | {each.period: each.days for each in self.late}
@@ -173,7 +175,8 @@ class Closer:
             raise Superseded(f"the books of {period} changed each time while they were published: close it again")
         ended = Change(State.CLOSED, order.now, order.by, order.override, basis.version.name, accepted.facts)
         manifest = await sha256_of(staged.read(manifest_path(period)))
-        await self._conclude(concluded(closing, manifest, basis.fences(period), ended), token, staged)
+        closed = concluded(closing, manifest, basis.fences(period), ended, true_up=basis.true_up)
+        await self._conclude(closed, token, staged)
 
     async def _basis(self, period: str, order: Order, accepted: Accepted) -> _Basis:
         """What the files are made from; raises `ClosingRefused` if anything more is left out than was accepted."""
@@ -184,7 +187,8 @@ class Closer:
             raise ClosingRefused(period, further, can_override=True)
         calendar = version.catalogue.calendar
         own = await fences_of(days.books, calendar.utc_days(period))
-        return _Basis(version, own, await late_changes(days.periods, days.books, calendar))
+        late = await late_changes(days.periods, days.books, calendar)
+        return _Basis(version, own, late, await true_up_digest(days.control, period))
 
     async def _conclude(self, closed: Period, token: str, staged: Staged) -> None:
         try:

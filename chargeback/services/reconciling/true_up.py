@@ -7,7 +7,10 @@ splits it like every shared cost, so that at contracted prices the period's char
 from collections.abc import Collection
 from datetime import datetime
 from decimal import Decimal
+from hashlib import blake2b
 from typing import TYPE_CHECKING, Any
+
+import msgspec
 
 from chargeback.domain.errors import ChargebackError, PeriodClosed
 from chargeback.domain.money import EXACT, to_text, total
@@ -21,6 +24,7 @@ if TYPE_CHECKING:
 Document = dict[str, Any]
 
 _KIND = "true-up"
+_encode = msgspec.json.Encoder(order="deterministic").encode
 
 
 async def true_up_costs(control: Control, period: str) -> tuple[SharedCost, ...]:
@@ -63,11 +67,13 @@ async def set_true_up(control: Control, reconciled: "Reconciled", *, by: str, no
             f"{reconciled.period}: usage of {to_text(not_yet[0].copy_abs())} {reconciled.currency} is not billed yet,"
             " so a true-up would take it back; wait for a later run of the export"
         )
+    before = await control.get_versioned(_KIND, reconciled.period)
     amount = await true_up_amount(control, reconciled)
     await _require_open(control, reconciled.period, amount, reconciled.currency)
     invoice = reconciled.invoice
     return await _put(
         control,
+        before,
         {
             "period": reconciled.period,
             "amount": to_text(amount),
@@ -84,21 +90,50 @@ async def set_true_up(control: Control, reconciled: "Reconciled", *, by: str, no
 
 async def remove_true_up(control: Control, period: str, *, by: str, now: datetime) -> bool:
     """Take the true-up of an open period back; tells whether there was one. Raises `PeriodClosed`."""
-    document = await control.get(_KIND, period)
-    if document is None or document["amount"] is None:
+    before = await control.get_versioned(_KIND, period)
+    if before is None or before[0]["amount"] is None:
         return False
-    await _require_open(control, period, EXACT.subtract(Decimal(0), Decimal(document["amount"])), document["currency"])
-    await _put(control, {"period": period, "amount": None, "by": by, "at": now.isoformat()})
+    returned = EXACT.subtract(Decimal(0), Decimal(before[0]["amount"]))
+    await _require_open(control, period, returned, before[0]["currency"])
+    await _put(control, before, {"period": period, "amount": None, "by": by, "at": now.isoformat()})
     return True
 
 
-async def _put(control: Control, document: Document) -> Document:
-    """Write a true-up; who set what before stays in its history."""
-    before = await control.get(_KIND, document["period"])
+async def true_up_digest(control: Control, period: str) -> str:
+    """Stands for the true-up of a period as it is; empty where there never was one."""
+    return _digest(await control.get(_KIND, period))
+
+
+def _digest(document: Document | None) -> str:
+    return blake2b(_encode(document), digest_size=12).hexdigest() if document else ""
+
+
+async def _put(control: Control, before: tuple[Document, str] | None, document: Document) -> Document:
+    """Write a true-up; who set what before stays in its history. Raises `Superseded`, `PeriodClosed`.
+
+    A closing that overtakes it has either made its files with it or without; the period's document says which, and what
+    is not in the files is taken back.
+    """
+    period, known = document["period"], before[0] if before else None
     said = [{name: document.get(name) for name in ("amount", "by", "at", "invoice")}]
-    document = {**document, "history": [*(before["history"] if before else []), *said]}
-    await control.put(_KIND, document["period"], document)
-    return document
+    document = {**document, "history": [*(known["history"] if known else []), *said]}
+    token = await control.swap(_KIND, period, document, before[1] if before else None)
+    if await _is_settled_with(control, period, document):
+        return document
+    undone = known or {**document, "amount": None}
+    token = await control.swap(_KIND, period, undone, token)
+    if await _is_settled_with(control, period, document, closed=True):
+        await control.swap(_KIND, period, document, token)
+        return document
+    raise PeriodClosed(f"{period} was closed or is being closed without this true-up: it stays as it was")
+
+
+async def _is_settled_with(control: Control, period: str, document: Document, *, closed: bool = False) -> bool:
+    """Whether a period is open, so that its files will be made with the true-up, or is closed with it already."""
+    known = await control.get("period", period)
+    if known is None or known["state"] == "open":
+        return not closed
+    return bool(known["state"] == "closed" and known.get("trueUp", "") == _digest(document))
 
 
 async def _require_open(control: Control, period: str, amount: Decimal, currency: str) -> None:

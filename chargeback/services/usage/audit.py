@@ -3,7 +3,7 @@
 import asyncio
 import logging
 from collections.abc import Callable, Collection, Iterable, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from datetime import datetime
 from decimal import Decimal
 from hashlib import blake2b
@@ -12,7 +12,7 @@ import msgspec
 
 from chargeback.domain.errors import LedgerShort, RecordsRefused, Superseded
 from chargeback.domain.in_force import InForce
-from chargeback.domain.money import EXACT, ZERO, to_text
+from chargeback.domain.money import EXACT, ZERO, to_text, total
 from chargeback.domain.records import UsageRecord, rated_record, to_document
 from chargeback.log_line import log_line
 from chargeback.services.bulkheads import do_each, say_nothing
@@ -26,6 +26,7 @@ from chargeback.services.usage.summarise import summarise_or_set_aside
 
 log = logging.getLogger(__name__)
 
+_KIND = "audit"
 _ATTEMPTS = 4
 
 
@@ -92,7 +93,7 @@ class Auditor:
         something is set aside.
         """
         today = now.date().isoformat()
-        final = {each["day"] for each in await self._control.all("audit") if each["final"]}
+        final = {each["day"] for each in await self._control.all(_KIND) if each["final"]}
         left = {
             each.day for each in await self._set_aside.all() if each.stage in (Stage.POST, Stage.AUDIT, Stage.SUMMARISE)
         }
@@ -104,7 +105,7 @@ class Auditor:
         """Of these days, the ones that were marked, or not audited since then with what rates them now."""
         in_force = await self._catalogues.in_force()
         marks, kept = await self._ledger.marks(), set(await self._ledger.days())
-        audits = {each["day"]: each for each in await self._control.all("audit")}
+        audits = {each["day"]: each for each in await self._control.all(_KIND)}
         return [
             day
             for day in days
@@ -117,14 +118,26 @@ class Auditor:
 
     async def audit_day(self, day: str, now: datetime) -> Audited:
         """Audit one day, again if a posting wrote meanwhile. Raises `Superseded` if that happens every time."""
-        mark = (await self._ledger.marks()).get(day)
-        before = await self._control.get("audit", day)
-        extent = await self._ledger.extent(day)
-        rated_with = (await self._catalogues.in_force()).digest(day)
+        mended: list[Audited] = []
         for attempt in range(1, _ATTEMPTS + 1):
+            mark = (await self._ledger.marks()).get(day)
+            known = await self._control.get_versioned(_KIND, day)
+            before = known[0] if known else None
+            extent = await self._ledger.extent(day)
+            rated_with = (await self._catalogues.in_force()).digest(day)
             try:
                 require_parts(day, before, extent)
-                audited = await self._audit(day, now, before)
+                mended.append(await self._audit(day, now, before))
+                await summarise_or_set_aside(self._books, day, self._set_aside, afresh=True)
+                audited = _together(mended)
+                result = {
+                    **asdict(audited),
+                    "at": now.isoformat(),
+                    "final": not is_open(day, now),
+                    "ratedWith": rated_with,
+                    "extent": remembered(extent),
+                }
+                await self._control.swap(_KIND, day, result, known[1] if known else None)
             except LedgerShort as error:
                 log_line(log, "ledger_short", level=logging.ERROR, day=day, reason=error)
                 await self._set_aside.note(Stage.AUDIT, day, {"ledger": str(error)})
@@ -135,15 +148,6 @@ class Auditor:
                 log_line(log, "audit_again", day=day, attempt=attempt, reason=error)
             else:
                 break
-        await summarise_or_set_aside(self._books, day, self._set_aside, afresh=True)
-        result = {
-            **asdict(audited),
-            "at": now.isoformat(),
-            "final": not is_open(day, now),
-            "ratedWith": rated_with,
-            "extent": remembered(extent),
-        }
-        await self._control.put("audit", day, result)
         if mark is not None:
             await self._ledger.unmark(day, mark)
         return audited
@@ -237,6 +241,12 @@ class Auditor:
         await asyncio.gather(*(write(shard, records) for shard, records in writes.items()))
         for line_id in drift.faults:
             drift.records.pop(line_id, None)
+
+
+def _together(audits: Sequence[Audited]) -> Audited:
+    """The last of several audits of a day, with what all of them mended."""
+    costs = [Decimal(each.drift_cost) for each in audits]
+    return replace(audits[-1], drift_lines=sum(each.drift_lines for each in audits), drift_cost=to_text(total(costs)))
 
 
 def _holds(audit: Document | None, since: datetime, rated_with: str) -> bool:

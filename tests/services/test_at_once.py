@@ -1,0 +1,159 @@
+"""Two commands or timers at once end in one of the two results that they have one after the other."""
+
+import asyncio
+from collections.abc import Awaitable, Callable
+from datetime import timedelta
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from chargeback.adapters.catalogue_files import load_catalogue, to_documents
+from chargeback.adapters.catalogues import AppliedCatalogues
+from chargeback.adapters.memory import MemoryControl, MemoryLedger
+from chargeback.bootstrap import DEPLOYED_CONFIG
+from chargeback.domain.errors import InvalidConfig, PeriodClosed, Superseded
+from chargeback.domain.lifecycle import State
+from chargeback.domain.terms import Terms
+from chargeback.services.apply_config import bring_into_force
+from chargeback.services.reconciling.true_up import set_true_up, true_up_costs, true_up_digest
+from tests.builders import NOW
+from tests.services.closing import ClosingHouse
+from tests.services.test_close_period import AFTER_GRACE, march
+from tests.services.test_true_up import reconciled
+
+pytestmark = pytest.mark.anyio
+
+
+class Interrupted(MemoryControl):
+    """Control documents; before one write, something else happens first."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.before: dict[tuple[str, str], Callable[[], Awaitable[Any]]] = {}
+
+    async def swap(self, kind: str, name: str, document: dict[str, Any], after: str | None) -> str:
+        if first := self.before.pop((kind, name), None):
+            await first()
+        return await super().swap(kind, name, document, after)
+
+
+async def apply(control: Any, folder: Path, by: str, ledger: Any = None) -> Any:
+    catalogue = load_catalogue(folder)
+    stores = control, AppliedCatalogues(control, DEPLOYED_CONFIG), ledger or MemoryLedger()
+    return await bring_into_force(*stores, catalogue, Terms(), to_documents(folder), by=by, now=NOW)
+
+
+def folder_with(tmp_path: Path, name: str, text: str) -> Path:
+    """The repository's configuration with a cost centre more."""
+    folder = tmp_path / name
+    folder.mkdir()
+    for file in DEPLOYED_CONFIG.glob("*.yaml"):
+        content = file.read_text()
+        if file.name == "cost-centres.yaml":
+            content = content.replace("costCentres:\n", f"costCentres:\n  - {{path: {text}, name: {text}}}\n", 1)
+        (folder / file.name).write_text(content)
+    return folder
+
+
+async def test_of_two_configurations_applied_at_once_the_later_one_is_compared_with_the_other(tmp_path: Path) -> None:
+    control = Interrupted()
+    first, second = folder_with(tmp_path, "a", "first"), folder_with(tmp_path, "b", "second")
+    control.before["catalogue", "current"] = lambda: apply(control, second, "bob")
+
+    brought = await apply(control, first, "ann")
+
+    current = await control.get("catalogue", "current")
+    assert current["appliedBy"] == "ann"
+    assert current["replaces"] == load_catalogue(second).digest == brought.applied.before
+    said = {(each.kind, each.name) for each in brought.catalogue.others}
+    assert said == {("added", "first"), ("removed", "second")}
+
+
+async def test_a_configuration_that_a_closing_overtakes_is_taken_back_where_both_cannot_be(tmp_path: Path) -> None:
+    control = Interrupted()
+    before, moved = folder_with(tmp_path, "a", "first"), folder_with(tmp_path, "b", "second")
+    await apply(control, before, "ann")
+    (moved / "books.yaml").write_text('books: [{from: "2026-01", timeZone: Europe/Berlin, currency: USD}]\n')
+    version = (await AppliedCatalogues(control, DEPLOYED_CONFIG).version()).name
+
+    async def begin_to_close() -> None:
+        await control.put("period", "2026-03", {"period": "2026-03", "state": "closing", "version": version})
+
+    control.before["catalogue", "current"] = begin_to_close
+
+    with pytest.raises(InvalidConfig, match="would move the bounds of 2026-03"):
+        await apply(control, moved, "bob")
+
+    assert (await control.get("catalogue", "current"))["appliedBy"] == "ann"
+
+
+@pytest.mark.parametrize("at_once", [2, 3])
+async def test_audits_of_a_day_at_once_say_what_was_mended(at_once: int) -> None:
+    house = await march()
+    await house.auditor.audit_day("2026-03-05", AFTER_GRACE - timedelta(days=2))
+    house.books.days["2026-03-05"].clear()
+
+    found = await asyncio.gather(*(house.auditor.audit_day("2026-03-05", AFTER_GRACE) for _ in range(at_once)))
+
+    assert max(each.drift_lines for each in found) == 1
+    assert len(house.books.days["2026-03-05"]) == 1
+    assert "2026-03-05" not in await house.ledger.marks()
+
+
+def interrupted_march() -> tuple[Interrupted, ClosingHouse]:
+    control = Interrupted()
+    return control, ClosingHouse(wrap=lambda name, store: control if name == "control" else store)
+
+
+async def test_a_true_up_that_is_set_while_the_month_closes_is_in_its_files_or_refused() -> None:
+    control, house = interrupted_march()
+    await march(house)
+    control.before["true-up", "2026-03"] = lambda: house.close("2026-03", AFTER_GRACE)
+
+    with pytest.raises(PeriodClosed, match="without this true-up"):
+        await set_true_up(house.control, reconciled("110", "100"), by="dora", now=NOW)
+
+    closed, _ = await house.periods.get("2026-03")
+    assert closed.state is State.CLOSED
+    assert closed.true_up == ""
+    assert await true_up_costs(house.control, "2026-03") == ()
+
+
+async def test_a_true_up_that_comes_while_the_files_are_made_makes_them_again() -> None:
+    _, house = interrupted_march()
+    await march(house)
+
+    async def once() -> None:
+        house.bill.after = None
+        with pytest.raises(PeriodClosed, match="being closed"):
+            await set_true_up(house.control, reconciled("110", "100"), by="dora", now=NOW)
+
+    house.bill.after = once
+
+    closed = await house.close("2026-03", AFTER_GRACE)
+
+    assert closed.true_up == await true_up_digest(house.control, "2026-03") == ""
+
+
+async def test_a_closing_between_two_looks_of_a_true_up_keeps_what_its_files_were_made_with() -> None:
+    """Set just before the closing began: the closing's files have it."""
+    _, house = interrupted_march()
+    await march(house)
+    document = await set_true_up(house.control, reconciled("110", "100"), by="dora", now=NOW)
+
+    closed = await house.close("2026-03", AFTER_GRACE)
+
+    assert closed.true_up == await true_up_digest(house.control, "2026-03") != ""
+    assert document["amount"] == "10"
+
+
+async def test_two_true_ups_at_once_lose_neither_in_the_history() -> None:
+    control = Interrupted()
+    other = reconciled("112", "100")
+    control.before["true-up", "2026-03"] = lambda: set_true_up(control, other, by="emil", now=NOW)
+
+    with pytest.raises(Superseded):
+        await set_true_up(control, reconciled("110", "100"), by="dora", now=NOW)
+
+    assert [each["by"] for each in (await control.get("true-up", "2026-03"))["history"]] == ["emil"]
