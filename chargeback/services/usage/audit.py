@@ -120,24 +120,8 @@ class Auditor:
         """Audit one day, again if a posting wrote meanwhile. Raises `Superseded` if that happens every time."""
         mended: list[Audited] = []
         for attempt in range(1, _ATTEMPTS + 1):
-            mark = (await self._ledger.marks()).get(day)
-            known = await self._control.get_versioned(_KIND, day)
-            before = known[0] if known else None
-            extent = await self._ledger.extent(day)
-            rated_with = (await self._catalogues.in_force()).digest(day)
             try:
-                require_parts(day, before, extent)
-                mended.append(await self._audit(day, now, before))
-                await summarise_or_set_aside(self._books, day, self._set_aside, afresh=True)
-                audited = _together(mended)
-                result = {
-                    **asdict(audited),
-                    "at": now.isoformat(),
-                    "final": not is_open(day, now),
-                    "ratedWith": rated_with,
-                    "extent": remembered(extent),
-                }
-                await self._control.swap(_KIND, day, result, known[1] if known else None)
+                return await self._attempt(day, now, mended)
             except LedgerShort as error:
                 log_line(log, "ledger_short", level=logging.ERROR, day=day, reason=error)
                 await self._set_aside.note(Stage.AUDIT, day, {"ledger": str(error)})
@@ -146,8 +130,22 @@ class Auditor:
                 if attempt == _ATTEMPTS:
                     raise
                 log_line(log, "audit_again", day=day, attempt=attempt, reason=error)
-            else:
-                break
+        raise AssertionError("unreachable")
+
+    async def _attempt(self, day: str, now: datetime, mended: list[Audited]) -> Audited:
+        """One audit, kept unless another one ended meanwhile; `mended` has what the attempts before it did."""
+        mark = (await self._ledger.marks()).get(day)
+        known = await self._control.get_versioned(_KIND, day)
+        before = known[0] if known else None
+        extent = await self._ledger.extent(day)
+        rated_with = (await self._catalogues.in_force()).digest(day)
+        require_parts(day, before, extent)
+        mended.append(await self._audit(day, now, before))
+        await summarise_or_set_aside(self._books, day, self._set_aside, afresh=True)
+        audited = _together(mended)
+        kept = {"at": now.isoformat(), "final": not is_open(day, now), "ratedWith": rated_with}
+        result = {**asdict(audited), **kept, "extent": remembered(extent)}
+        await self._control.swap(_KIND, day, result, known[1] if known else None)
         if mark is not None:
             await self._ledger.unmark(day, mark)
         return audited
