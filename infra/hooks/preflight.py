@@ -57,6 +57,7 @@ def check(azure: Azure, deployment: Deployment, subscription: str, environment: 
     if group is None:
         yield from check_quota(azure, base, deployment)  # a second run would count its own deployments against itself
         yield from check_names(azure, base, environment)
+        yield from check_host_name()
 
 
 def check_environment_name(environment: str) -> Iterator[str]:
@@ -65,6 +66,16 @@ def check_environment_name(environment: str) -> Iterator[str]:
         yield (
             f"the environment is called {environment!r}: a name has 1 to 64 letters, digits, hyphens, periods,"
             " underscores or brackets, and does not end with a period: azd env new <another name>"
+        )
+
+
+def check_host_name() -> Iterator[str]:
+    """The gateway reads its certificate under its own identity, which no first deployment has."""
+    host = os.environ.get("GATEWAY_HOST_NAME")
+    if host:
+        yield (
+            f"the gateway cannot begin with the host name {host}: deploy without it (azd env set GATEWAY_HOST_NAME"
+            ' ""), import its certificate, then set it and provision again (\'Before production\' in docs/deploy.md).'
         )
 
 

@@ -236,6 +236,16 @@ def test_a_throttled_question_is_asked_again(willing: LocalAzure) -> None:
     assert obstacles(willing, deployment()) == []
 
 
+def test_a_host_name_waits_until_the_gateway_has_an_identity(willing: LocalAzure, environment: Any) -> None:
+    environment(GATEWAY_HOST_NAME="ai.example.com")
+
+    (found,) = obstacles(willing, deployment())
+    willing.on("GET", GROUP, (200, {"tags": {"profile": "trial"}}))
+
+    assert "cannot begin with the host name ai.example.com" in found
+    assert obstacles(willing, deployment()) == []
+
+
 def test_an_unknown_profile_is_named_with_the_choices(environment: Any) -> None:
     environment(PROFILE="gold", AZURE_LOCATION="swedencentral")
 
