@@ -148,9 +148,10 @@ class BlobLedger:
         await self._marks.unmark(day, token)
 
     async def ping(self) -> None:
-        """Raise `StoreUnavailable` unless the container answers."""
+        """Raise `StoreUnavailable` unless the container answers. Its role allows to list, and not to ask for more."""
         async with translated("looking at the ledger"):
-            await self._container.get_container_properties()
+            async for _ in self._container.list_blob_names(results_per_page=1):
+                break
 
 
 async def _content(blob: BlobClient, size: int) -> AsyncIterator[bytes]:

@@ -34,7 +34,6 @@ var grants = [
   { who: 'functions', role: 'Storage Blob Data Contributor', on: 'storage/reports' }
   { who: 'functions', role: 'Chargeback Closed Period Writer', on: 'storage/closed' }
   { who: 'functions', role: 'Storage Blob Data Contributor', on: 'storage/dead-letter' } // replay takes them out
-  { who: 'functions', role: 'Storage Blob Data Reader', on: 'storage/config' }
   { who: 'functions', role: 'Storage Blob Data Reader', on: 'storage/cost-exports' } // the invoice, written by Cost Management
   { who: 'functions', role: 'Cosmos Data Contributor', on: 'cosmos' }
   { who: 'functions', role: 'Redis Data Owner', on: 'redis' }
@@ -44,6 +43,7 @@ var grants = [
   { who: 'topic', role: 'Storage Blob Data Contributor', on: 'storage/dead-letter' }
   { who: 'gateway', role: 'EventGrid Data Sender', on: 'topic' }
   { who: 'gateway', role: 'Cognitive Services OpenAI User', on: 'models' }
+  { who: 'gateway', role: 'Chargeback Gateway Jobs', on: 'models' } // files, batches and fine-tuning, which that role lacks
   { who: 'gateway', role: 'Key Vault Secrets User', on: 'certificateVault' } // certificate of the custom host name
   { who: 'deployer', role: 'Storage Blob Data Contributor', on: 'storage/config' } // uploads the configuration
   { who: 'deployer', role: 'Cosmos Data Reader', on: 'cosmos' } // the smoke test looks for its line

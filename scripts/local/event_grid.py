@@ -26,8 +26,10 @@ from aiohttp import web
 from scripts.local.event_grid_deadletter import DeadLetters
 from scripts.local.event_grid_delivery import Delivery, Pace, Subscription
 from scripts.local.event_grid_events import MAX_BYTES, RefusedError, parse
+from scripts.local.permissions import may
 from scripts.local.tokens import Signer, load_signer
 
+SEND = "Microsoft.EventGrid/events/send/action"
 AUDIENCES = ["https://eventgrid.azure.net", "https://eventgrid.azure.net/"]
 
 
@@ -54,9 +56,11 @@ class Topic:
         if scheme.lower() != "bearer":
             raise RefusedError(401, "Request must contain aeg-sas-key or Authorization: Bearer.")
         try:
-            self._signer.verify(token, AUDIENCES)
+            sender = str(self._signer.verify(token, AUDIENCES)["appid"])
         except jwt.InvalidTokenError as error:
             raise RefusedError(401, f"The bearer token is not valid: {error}") from error
+        if not may(sender, "topic", SEND):
+            raise RefusedError(401, f"The principal {sender!r} has no permission to send data to this topic: {SEND}")
 
     async def publish(self, request: web.Request) -> web.Response:
         """Take one event or a batch."""

@@ -1,5 +1,8 @@
 """The managed-identity token endpoint (App Service protocol) that also is an OIDC issuer.
 
+In Azure each app has an endpoint of its own. Here the secret header says whose identity is asked for: the secret alone
+is the functions', `<secret>.<principal>` that of another principal of roles.bicep, such as the gateway.
+
 Run as `python -m scripts.local.identity --port N --key FILE` with IDENTITY_HEADER in the environment.
 """
 
@@ -10,7 +13,7 @@ from pathlib import Path
 
 from aiohttp import web
 
-from scripts.local.tokens import ISSUER, LIFETIME, TENANT, Signer, load_signer
+from scripts.local.tokens import FUNCTIONS, ISSUER, LIFETIME, TENANT, Signer, load_signer
 
 SIGNER = web.AppKey("signer", Signer)
 SECRET = web.AppKey("secret", str)
@@ -18,12 +21,13 @@ SECRET = web.AppKey("secret", str)
 
 async def managed_identity(request: web.Request) -> web.Response:
     """Answer `GET /msi/token?resource=…` as App Service does, if the secret header is right."""
-    if request.headers.get("X-IDENTITY-HEADER") != request.app[SECRET]:
+    secret, _, principal = request.headers.get("X-IDENTITY-HEADER", "").partition(".")
+    if secret != request.app[SECRET]:
         return _refuse(401, "invalid_header", "X-IDENTITY-HEADER is missing or wrong")
     resource = request.query.get("resource")
     if not resource or "api-version" not in request.query:
         return _refuse(400, "invalid_request", "resource and api-version are required")
-    client = request.query.get("client_id") or "local"
+    client = request.query.get("client_id") or principal or FUNCTIONS
     token = request.app[SIGNER].mint(resource, appid=client)
     return web.json_response(
         {

@@ -72,6 +72,11 @@ def _blob(site: Site) -> list[str]:
     return _node(str(ROOT / "node_modules/.bin/azurite-blob"), *where, *tls, *quiet, *storage)
 
 
+def _blob_roles(site: Site) -> list[str]:
+    tls = ["--cert", str(site.certificates.certificate), "--key", str(site.certificates.key)]
+    return _python("blob_roles", "--port", str(site.ports["blobRoles"]), *tls)
+
+
 def _cosmos(site: Site) -> list[str]:
     tls = ["--cert", str(site.certificates.certificate), "--key", str(site.certificates.key)]
     return _node(str(ROOT / "scripts/local/cosmos/launch.js"), "--port", str(site.ports["cosmos"]), *tls)
@@ -132,6 +137,7 @@ SERVICES = {
         Service("redis", _redis, _redis_ready),
         Service("identity", _identity, _listening("identity")),
         Service("blob", _blob, _listening("blob"), create_blob_containers, provision_needs=("identity",)),
+        Service("blobRoles", _blob_roles, _listening("blobRoles"), after=("blob",)),
         Service("cosmos", _cosmos, _listening("cosmos"), create_cosmos_containers),
         Service("functions", _functions, _functions_ready),
         Service("eventGrid", _event_grid, _listening("eventGrid"), subscribe_functions, ("functions",)),

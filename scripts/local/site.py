@@ -20,6 +20,7 @@ DATABASE = "chargeback"
 SCHEMES = {
     "redis": "redis",
     "blob": "https",
+    "blobRoles": "https",
     "cosmos": "https",
     "identity": "http",
     "eventGrid": "https",
@@ -57,7 +58,7 @@ class Site:
     def url(self, name: str) -> str:
         """Return the address of a server."""
         base = f"{SCHEMES[name]}://127.0.0.1:{self.ports[name]}"
-        return f"{base}/{ACCOUNT}" if name == "blob" else base
+        return f"{base}/{ACCOUNT}" if name in ("blob", "blobRoles") else base
 
     @property
     def logs_port(self) -> int:
@@ -90,7 +91,9 @@ class Site:
             case "blob":
                 key = f"AccountName={ACCOUNT};AccountKey={ACCOUNT_KEY}"
                 connection = f"DefaultEndpointsProtocol=https;{key};BlobEndpoint={url};"
-                return {"STORAGE_ACCOUNT_URL": url, "AzureWebJobsStorage": connection}
+                return {"STORAGE_ACCOUNT_URL": url, "AZURITE_URL": url, "AzureWebJobsStorage": connection}
+            case "blobRoles":
+                return {"STORAGE_ACCOUNT_URL": url}
             case "cosmos":
                 return {"COSMOS_ENDPOINT": url, "COSMOS_DATABASE": DATABASE}
             case "identity":

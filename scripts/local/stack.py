@@ -5,8 +5,9 @@ import os
 import signal
 import tempfile
 import time
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
 from pathlib import Path
 from types import TracebackType
 from typing import Self
@@ -82,6 +83,16 @@ class Stack:
     def url(self, name: str) -> str:
         """Return the address of a server."""
         return self.site.url(_known([name])[0])
+
+    @contextmanager
+    def acting_as(self, principal: str) -> Iterator[None]:
+        """Inside, `DefaultAzureCredential` of this process is that principal of roles.bicep, not the functions."""
+        mine = os.environ.get("IDENTITY_HEADER")
+        os.environ["IDENTITY_HEADER"] = f"{self.env['IDENTITY_HEADER'].partition('.')[0]}.{principal}"
+        try:
+            yield
+        finally:
+            os.environ.pop("IDENTITY_HEADER") if mine is None else os.environ.update(IDENTITY_HEADER=mine)
 
     def pid(self, name: str) -> int:
         """Return the process id of a server."""

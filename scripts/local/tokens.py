@@ -15,6 +15,8 @@ TENANT = "11111111-2222-3333-4444-555555555555"
 ISSUER = f"https://sts.windows.net/{TENANT}/"
 KEY_ID = "local"
 LIFETIME = 24 * 3600
+FUNCTIONS = "functions"
+"""The application id of the functions' identity; other identities are called by their name in roles.bicep, too."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,8 +35,8 @@ class Signer:
             "nbf": now - 60,
             "exp": now + LIFETIME,
             "tid": TENANT,
-            "oid": str(uuid.uuid5(uuid.NAMESPACE_URL, str(claims.get("appid", "local")))),
-            "appid": "local",
+            "oid": str(uuid.uuid5(uuid.NAMESPACE_URL, str(claims.get("appid", FUNCTIONS)))),
+            "appid": FUNCTIONS,
             "ver": "1.0",
         }
         return jwt.encode({**standard, **claims}, self.key, algorithm="RS256", headers={"kid": KEY_ID})

@@ -28,7 +28,9 @@ def path(stack: Stack, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Sta
     """Topic and Functions host over the session's stores, with every tenth event delivered twice."""
     clear_stores(stack)
     config = catalogue_folder(tmp_path_factory.mktemp("config"), DAY)
-    with Stack(services=["functions", "eventGrid"], beside=stack, extra_env={"CONFIG_DIR": str(config)}) as servers:
+    with Stack(
+        services=["blobRoles", "functions", "eventGrid"], beside=stack, extra_env={"CONFIG_DIR": str(config)}
+    ) as servers:
         post(f"{servers.url('eventGrid')}/_pace", json={"duplicates": 0.1, "shuffle": 0.05})
         yield servers
 
@@ -40,9 +42,13 @@ def post(url: str, **arguments: Any) -> httpx.Response:
 
 
 def publish(servers: Stack, events: list[dict[str, Any]]) -> None:
-    """Send events as any Azure client does: with the SDK and an identity."""
+    """Send events as the gateway does: with an identity that may."""
     endpoint = f"{servers.url('eventGrid')}/api/events"
-    with DefaultAzureCredential() as credential, EventGridPublisherClient(endpoint, credential) as client:
+    with (
+        servers.acting_as("gateway"),
+        DefaultAzureCredential() as credential,
+        EventGridPublisherClient(endpoint, credential) as client,
+    ):
         client.send([CloudEvent.from_dict(event) for event in events])
 
 

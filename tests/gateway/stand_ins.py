@@ -30,7 +30,7 @@ def identity() -> web.Application:
     """A managed-identity endpoint that is its own OIDC issuer."""
 
     async def managed(request: web.Request) -> web.Response:
-        minted = token(request.query["resource"])
+        minted = token(request.query["resource"], appid="gateway")
         return web.json_response({"access_token": minted, "expires_on": str(int(time.time()) + 3600)})
 
     async def configuration(request: web.Request) -> web.Response:

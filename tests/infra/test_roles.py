@@ -15,7 +15,6 @@ NEEDS = {
         ("Storage Blob Data Contributor", "storage/reports"),
         ("Chargeback Closed Period Writer", "storage/closed"),
         ("Storage Blob Data Contributor", "storage/dead-letter"),
-        ("Storage Blob Data Reader", "storage/config"),
         ("Storage Blob Data Reader", "storage/cost-exports"),
         ("Cosmos Data Contributor", "cosmos"),
         ("Redis Data Owner", "redis"),
@@ -27,6 +26,7 @@ NEEDS = {
     "gateway": {
         ("EventGrid Data Sender", "topic"),
         ("Cognitive Services OpenAI User", "models"),
+        ("Chargeback Gateway Jobs", "models"),
         ("Key Vault Secrets User", "certificateVault"),  # the certificate of its host name
     },
     "deployer": {

@@ -194,17 +194,27 @@ async def dead_letters(stack: Stack) -> list[tuple[str, Any]]:
         return [(name, json.loads(await (await container.download_blob(name)).readall())) for name in names]
 
 
-def test_the_managed_identity_may_publish_and_a_wrong_key_may_not(stack: Stack, topic: Stack) -> None:
+def test_an_identity_without_the_role_and_a_wrong_key_may_not_publish(stack: Stack, topic: Stack) -> None:
     async def run() -> None:
         async with publisher(topic, AzureKeyCredential("wrong")) as client:
             with pytest.raises(ClientAuthenticationError):
                 await client.send(event())
+        async with DefaultAzureCredential() as functions, publisher(topic, functions) as client:
+            with pytest.raises(ClientAuthenticationError, match="no permission to send data"):
+                await client.send(event())
+
+    asyncio.run(run())
+
+
+def test_the_gateways_identity_may_publish(stack: Stack, topic: Stack) -> None:
+    async def run() -> None:
         async with DefaultAzureCredential() as credential, publisher(topic, credential) as client:
             before = (await control(topic, "GET", "/_status"))["published"]
             await client.send(event())
             assert (await control(topic, "GET", "/_status"))["published"] == before + 1
 
-    asyncio.run(run())
+    with topic.acting_as("gateway"):
+        asyncio.run(run())
 
 
 @pytest.mark.parametrize(

@@ -93,7 +93,7 @@ def surroundings(state: Path, tenant: str, settings: list[str]) -> dict[str, Any
         "values": values,
         "hosts": _read(state / "openai.json"),
         "identity_endpoint": stack.get("IDENTITY_ENDPOINT"),
-        "identity_header": stack.get("IDENTITY_HEADER", "local-dev"),
+        "identity_header": f"{stack.get('IDENTITY_HEADER', 'local-dev')}.gateway",
         "openid_configuration": described,
         "authorities": stack.get("SSL_CERT_FILE"),
     }

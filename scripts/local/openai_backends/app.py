@@ -13,6 +13,7 @@ from scripts.local.openai_backends.faults import Fault
 from scripts.local.openai_backends.objects import KINDS, objects
 from scripts.local.openai_backends.refusals import Refused, unknown_deployment
 from scripts.local.openai_backends.replies import FAULT, error_reply, send_added_headers
+from scripts.local.openai_backends.rights import authorize
 from scripts.local.openai_backends.tiers import spill
 
 AUDIENCES = ("https://cognitiveservices.azure.com", "https://ai.azure.com")
@@ -66,13 +67,15 @@ class _Service:
     async def handle(self, request: web.Request) -> web.StreamResponse:
         """Answer one call."""
         try:
-            self._authenticate(request)
+            who = self._authenticate(request)
             asked = await read_call(request)
+            authorize(who, request.method, request.path, asked.operation)
             return await self._serve(request, asked)
         except Refused as refused:
             return error_reply(self.account, refused)
 
-    def _authenticate(self, request: web.Request) -> None:
+    def _authenticate(self, request: web.Request) -> str:
+        """Who calls: the application id of a token for this service."""
         if any(name in request.headers for name in _KEY_HEADERS):
             raise Refused(401, "401", "A subscription key reached the backend: the gateway must remove it.")
         scheme, _, token = request.headers.get("Authorization", "").partition(" ")
@@ -83,6 +86,7 @@ class _Service:
         if scheme.lower() != "bearer" or str(claims.get("aud", "")).rstrip("/") not in AUDIENCES:
             message = "Access denied due to invalid subscription key or wrong API endpoint."
             raise Refused(401, "401", message)
+        return str(claims.get("appid", ""))
 
     async def _serve(self, request: web.Request, asked: Asked) -> web.StreamResponse:
         try:

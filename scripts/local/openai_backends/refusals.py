@@ -43,12 +43,24 @@ def content_filtered() -> Refused:
 
 def denied(deployment: str) -> Refused:
     """An identity without its role on the account: what a gateway meets until a new assignment has spread."""
+    return lacking(
+        "Microsoft.CognitiveServices/accounts/OpenAI/deployments/chat/completions/action",
+        f"POST /openai/deployments/{deployment or '{deployment-id}'}/chat/completions",
+    )
+
+
+def lacking(data_action: str, operation: str) -> Refused:
+    """A role that does not give a data action; `operation` is method and path."""
     message = (
         "The principal `00000000-0000-0000-0000-000000000000` lacks the required data action "
-        "`Microsoft.CognitiveServices/accounts/OpenAI/deployments/chat/completions/action` to perform "
-        f"`POST /openai/deployments/{deployment or '{deployment-id}'}/chat/completions` operation."
+        f"`{data_action}` to perform `{operation}` operation."
     )
     return Refused(401, "PermissionDenied", message)
+
+
+def without_data_action() -> Refused:
+    """An operation that no data action allows: no role can give it to an identity."""
+    return Refused(401, "PermissionDenied", "Principal does not have access to API/Operation.")
 
 
 def forbidden() -> Refused:
