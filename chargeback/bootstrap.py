@@ -18,6 +18,7 @@ from chargeback.settings import Settings
 if TYPE_CHECKING:
     from azure.core.credentials_async import AsyncTokenCredential
     from azure.cosmos.aio import CosmosClient
+    from azure.keyvault.secrets.aio import SecretClient
     from azure.storage.blob.aio import BlobServiceClient
 
     from chargeback.adapters.blob_ledger import BlobLedger
@@ -26,9 +27,10 @@ if TYPE_CHECKING:
     from chargeback.adapters.catalogues import AppliedCatalogues
     from chargeback.adapters.cosmos import CosmosBooks, CosmosControl
     from chargeback.adapters.cost_exports import BlobCostExports
-    from chargeback.adapters.key_vault import KeyVaultSecret
+    from chargeback.adapters.entra_tokens import EntraTokens
     from chargeback.adapters.log_analytics import LogAnalytics
     from chargeback.adapters.redis_counter import RedisCounter
+    from chargeback.domain.emitters import KnownEmitter
     from chargeback.domain.models import Retiring
     from chargeback.services.closing.close_period import Closer
     from chargeback.services.closing.periods import Periods
@@ -41,6 +43,7 @@ if TYPE_CHECKING:
     from chargeback.services.retry import Retry
     from chargeback.services.set_aside import SetAside
     from chargeback.services.usage.audit import Auditor
+    from chargeback.services.usage.senders import Keys, Senders
     from chargeback.services.usage.settle import Settler
 
 DEPLOYED_CONFIG = Path(__file__).parents[1] / "config"
@@ -152,18 +155,51 @@ class Container:
         return AppliedCatalogues(self.control, self.settings.config_dir or DEPLOYED_CONFIG)
 
     @cached_property
-    def vault_key(self) -> "KeyVaultSecret":
-        """The events key in Key Vault."""
-        from chargeback.adapters.key_vault import KeyVaultSecret
+    def vault(self) -> "SecretClient":
+        """The Key Vault with the senders' keys."""
+        from chargeback.adapters.key_vault import connect
 
         assert self.settings.key_vault_url is not None
-        return KeyVaultSecret(self.settings.key_vault_url, "events-key", self.credential)
+        return connect(self.settings.key_vault_url, self.credential)
 
-    async def events_key(self) -> str:
-        """The key that POST /api/v1/events asks for."""
-        if self.settings.events_key is not None:
-            return self.settings.events_key.get_secret_value()
-        return await self.vault_key.value()
+    @cached_property
+    def emitters(self) -> "tuple[KnownEmitter, ...]":
+        """Who may send events beside the gateways."""
+        from chargeback.adapters.emitters_document import load_emitters
+
+        return load_emitters(self.settings.config_dir or DEPLOYED_CONFIG)
+
+    @cached_property
+    def senders(self) -> "Senders":
+        """Who may POST events, and how it is recognised."""
+        from chargeback.domain.emitters import EVENT_GRID
+        from chargeback.services.usage.senders import Senders
+
+        settings = self.settings
+        keys = [(EVENT_GRID, self._keys("events-key", settings.event_grid_keys))]
+        for each in self.emitters:
+            if each.has_key and (settings.key_vault_url or each.emitter.id in settings.keys_of_emitters):
+                own = settings.keys_of_emitters.get(each.emitter.id, ())
+                keys.append((each.emitter, self._keys(f"events-key-{each.emitter.id}", own)))
+        return Senders(
+            keys,
+            tokens=self._tokens(),
+            by_app={each.app_id: each.emitter for each in self.emitters if each.app_id},
+            event_grid_app=settings.event_grid_app_id,
+        )
+
+    def _keys(self, name: str, fixed: tuple[str, ...]) -> "Keys":
+        from chargeback.adapters.key_vault import FixedKeys, VaultKeys
+
+        return FixedKeys(fixed) if fixed else VaultKeys(self.vault, name)
+
+    def _tokens(self) -> "EntraTokens | None":
+        from chargeback.adapters.entra_tokens import EntraTokens
+
+        settings = self.settings
+        if settings.entra_tenant_id is None or settings.events_audience is None:
+            return None
+        return EntraTokens(settings.entra_authority, settings.entra_tenant_id, settings.events_audience)
 
     @cached_property
     def ingest(self) -> Ingest:
@@ -349,7 +385,7 @@ class Container:
 
     async def close(self) -> None:
         """Close every connection that was opened."""
-        for name in ("vault_key", "gateway_log", "counter", "blobs", "hub_blobs", "cosmos", "credential"):
+        for name in ("vault", "gateway_log", "counter", "blobs", "hub_blobs", "cosmos", "credential"):
             if (opened := self.__dict__.pop(name, None)) is not None:
                 await opened.close()
 

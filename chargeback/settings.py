@@ -7,6 +7,7 @@ from urllib.parse import urlsplit
 from pydantic import AfterValidator, Field, SecretStr, ValidationError, model_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
+from chargeback.domain.emitters import keys_in
 from chargeback.domain.errors import InvalidConfig
 
 LOOPBACK = ("127.0.0.1", "localhost", "::1")
@@ -17,6 +18,11 @@ def _https(url: str) -> str:
     if parts.scheme != "https" or not parts.hostname or parts.port == 0:
         raise ValueError(f"{url!r} is not an https:// address")
     return url.rstrip("/")
+
+
+def _authority(url: str) -> str:
+    parts = urlsplit(url)
+    return url.rstrip("/") if parts.scheme == "http" and parts.hostname in LOOPBACK else _https(url)
 
 
 def _redis(url: str) -> str:
@@ -54,7 +60,24 @@ class Settings(BaseSettings):
     key_vault_url: HttpsUrl | None = Field(
         None, description="Key Vault whose secret `events-key` guards POST /api/v1/events."
     )
-    events_key: SecretStr | None = Field(None, description="The events key itself, where there is no Key Vault.")
+    events_key: SecretStr | None = Field(
+        None, description="Event Grid's own key for POST /api/v1/events, where there is no Key Vault; one or two."
+    )
+    emitter_keys: dict[str, SecretStr] = Field(
+        default_factory=dict, description="JSON: keys of config/emitters.yaml by id, where there is no Key Vault."
+    )
+    entra_tenant_id: str | None = Field(
+        None, pattern=r"^[0-9a-fA-F-]{36}$", description="Tenant of the tokens that emitters sign in with."
+    )
+    events_audience: str | None = Field(None, min_length=1, description="Audience of the emitters' tokens.")
+    entra_authority: Annotated[str, AfterValidator(_authority)] = Field(
+        "https://login.microsoftonline.com",
+        description="Where the tenant's signing keys are, if the cloud has its own.",
+    )
+    event_grid_app_id: str = Field(
+        "4962773b-9cdb-44cf-a8bf-237846a00ab7",
+        description="Client id of Event Grid in Entra; other clouds than the public one have another.",
+    )
     azure_client_id: str | None = Field(None, description="Client id of the app's user-assigned identity.")
     config_dir: Path | None = Field(None, description="Folder of the catalogue files; the app's own config/ if unset.")
     post_schedule: Schedule = Field("0 */15 * * * *", description="When to post (NCRONTAB, UTC).")
@@ -91,6 +114,27 @@ class Settings(BaseSettings):
         if self.key_vault_url is None and self.events_key is None:
             raise ValueError("set KEY_VAULT_URL or EVENTS_KEY: POST /api/v1/events is never open to everybody")
         return self
+
+    @model_validator(mode="after")
+    def _keys_can_be_used(self) -> Self:
+        secrets = {"EVENTS_KEY": self.events_key, **{f"EMITTER_KEYS.{k}": v for k, v in self.emitter_keys.items()}}
+        for name, secret in secrets.items():
+            if secret is not None:
+                try:
+                    keys_in(secret.get_secret_value())
+                except ValueError as error:
+                    raise ValueError(f"{name}: {error}") from None
+        return self
+
+    @property
+    def event_grid_keys(self) -> tuple[str, ...]:
+        """Event Grid's keys, where the settings hold them."""
+        return keys_in(self.events_key.get_secret_value()) if self.events_key is not None else ()
+
+    @property
+    def keys_of_emitters(self) -> dict[str, tuple[str, ...]]:
+        """The emitters' keys, where the settings hold them."""
+        return {name: keys_in(secret.get_secret_value()) for name, secret in self.emitter_keys.items()}
 
 
 def read_settings() -> Settings:

@@ -94,6 +94,10 @@ param maxEventAgeDays int = 400
 @maxValue(1440)
 @description('Optional. Minutes that an event may lie in the future.')
 param clockSkewMinutes int = 60
+@description('Optional. Tenant whose tokens emitters of config/emitters.yaml may sign in with; none if empty.')
+param entraTenantId string = ''
+@description('Optional. Audience of those tokens, such as api://chargeback; none if empty.')
+param eventsAudience string = ''
 @description('Optional. First month of the resource budget, as yyyy-MM-01; it must not change afterwards.')
 param budgetStartDate string = ''
 @description('Optional. Comma-separated containers whose immutability policy is locked, which a deployment must not touch: closed, ledger. The preflight hook finds them.')
@@ -231,6 +235,8 @@ module pipeline 'modules/pipeline.bicep' = {
       REPORT_DECIMALS: string(reportDecimals)
       MAX_EVENT_AGE_DAYS: string(min(maxEventAgeDays, settings.retention.ledger - 1)) // nothing is accepted for a day that is gone
       CLOCK_SKEW_MINUTES: string(clockSkewMinutes)
+      ENTRA_TENANT_ID: entraTenantId
+      EVENTS_AUDIENCE: eventsAudience
     }
     monitoring: {
       workspaceResourceId: monitoring.outputs.workspaceResourceId

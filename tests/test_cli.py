@@ -247,7 +247,7 @@ def test_a_wrong_argument_is_named(clean_stores: Stack, arguments: list[str], co
 
 
 def test_wrong_settings_are_one_message() -> None:
-    wrong = {"REDIS_URL": "nowhere", "STORAGE_ACCOUNT_URL": "", "COSMOS_ENDPOINT": "https://c", "EVENTS_KEY": "k"}
+    wrong = {"REDIS_URL": "nowhere", "STORAGE_ACCOUNT_URL": "", "COSMOS_ENDPOINT": "https://c", "EVENTS_KEY": "k" * 32}
 
     code, _, errors = chargeback("post", **wrong)
 

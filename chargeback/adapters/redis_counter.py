@@ -15,6 +15,7 @@ import msgspec
 from redis import exceptions
 from redis.asyncio import BlockingConnectionPool, Redis, SSLConnection
 from redis.asyncio.retry import Retry
+from redis.auth.err import RequestTokenErr, TokenRenewalErr
 from redis.backoff import ExponentialBackoff
 from redis.credentials import CredentialProvider
 
@@ -36,7 +37,8 @@ _pack = msgspec.msgpack.Encoder().encode
 _PENDING = Phase.PENDING
 _FIELDS = [{meter: f"{hour:02}:{meter}" for meter in Meter} for hour in range(24)]
 _BY_FIELD = {name: (hour, meter) for hour, names in enumerate(_FIELDS) for meter, name in names.items()}
-_UNAVAILABLE = (exceptions.RedisError, OSError, asyncio.TimeoutError)
+_UNAVAILABLE = (exceptions.RedisError, OSError, asyncio.TimeoutError, RequestTokenErr, TokenRenewalErr)
+"""Redis is away, or the app cannot sign in to it at the moment."""
 
 
 def connect(url: str, *, credentials: CredentialProvider | None = None, connections: int = 32) -> Redis:

@@ -15,9 +15,11 @@ def http_api(container: Container) -> FastAPI:
     api = FastAPI(
         title="Chargeback for Azure OpenAI",
         version="1",
-        docs_url="/api/docs",
-        openapi_url="/api/openapi.json",
+        # Nothing is told to strangers: `http_api(container).openapi()` describes it to whoever has the code.
+        docs_url=None,
+        openapi_url=None,
         redoc_url=None,
+        redirect_slashes=False,
     )
     register_errors(api)
     api.include_router(health.router(container), prefix="/api")

@@ -1,45 +1,51 @@
 """POST /api/v1/events: CloudEvents through the same door as the trigger's, one or many at a time."""
 
-import hmac
+import logging
 from datetime import UTC, datetime
 from typing import Annotated, Any
 
 import msgspec
-from fastapi import APIRouter, Header, HTTPException, Query, Request, Response
+from fastapi import APIRouter, Header, HTTPException, Request, Response
 
 from chargeback.bootstrap import Container
+from chargeback.domain.emitters import Emitter
+from chargeback.domain.errors import InvalidEvent, StoreUnavailable
 from chargeback.domain.events import split_batch
-from chargeback.log_line import one_run
+from chargeback.log_line import log_line, one_run
 
-MAX_BODY_BYTES = 32 * 1024 * 1024
+log = logging.getLogger(__name__)
+
+MAX_BODY_BYTES = 4 * 1024 * 1024
+"""Four times what Event Grid delivers at once."""
+
+MAX_EVENTS = 5_000
+"""What Event Grid delivers at once at most (learn.microsoft.com/azure/event-grid/quotas-limits)."""
+
 SHOWN_FAULTS = 20
 """A sender sees the first faults of a batch; the quarantine has them all."""
+
+EVENT_GRID_ORIGIN = "eventgrid.azure.net"
 
 
 def router(container: Container) -> APIRouter:
     """The events door and Event Grid's handshakes."""
-    routes = APIRouter(tags=["events"])
-
-    async def authorise(code: str | None, header: str | None) -> None:
-        given = header or code or ""
-        if not hmac.compare_digest(given.encode(), (await container.events_key()).encode()):
-            raise HTTPException(401, "send the events key as header x-events-key or query parameter code")
+    routes = APIRouter(tags=["events"], redirect_slashes=False)
 
     @routes.options("/events")
     async def handshake(
         origin: Annotated[str | None, Header(alias="WebHook-Request-Origin")] = None,
     ) -> Response:
-        """The CloudEvents webhook handshake (CloudEvents HTTP WebHook 1.0, section 4)."""
+        """The CloudEvents webhook handshake (CloudEvents HTTP WebHook 1.0, section 4), for Event Grid alone."""
         allowed = {"Allow": "POST"}
-        if origin:
-            allowed |= {"WebHook-Allowed-Origin": origin, "WebHook-Allowed-Rate": "*"}
+        if origin is not None and origin.lower() == EVENT_GRID_ORIGIN:
+            allowed |= {"WebHook-Allowed-Origin": EVENT_GRID_ORIGIN, "WebHook-Allowed-Rate": "*"}
         return Response(status_code=200, headers=allowed)
 
     @routes.post("/events", openapi_extra=_BODY)
     async def take(
         request: Request,
-        code: Annotated[str | None, Query()] = None,
         x_events_key: Annotated[str | None, Header()] = None,
+        authorization: Annotated[str | None, Header()] = None,
         aeg_event_type: Annotated[str | None, Header()] = None,
     ) -> Response:
         """Take CloudEvents: a single one, a JSON array or a CloudEvents batch.
@@ -47,14 +53,13 @@ def router(container: Container) -> APIRouter:
         200 when every event is in the ledger and counted, or in quarantine with its reason; 503 when a store is
         away: send the same body again.
         """
-        await authorise(code, x_events_key)
-        body = await request.body()
-        if len(body) > MAX_BODY_BYTES:
-            raise HTTPException(413, f"the body has {len(body)} bytes; the limit is {MAX_BODY_BYTES}")
+        emitter = await _sender(container, x_events_key, authorization)
+        body = await _bounded(request)
         if aeg_event_type == "SubscriptionValidation":
             return _json({"validationResponse": _validation_code(body)})
+        events = _events(body)
         with one_run():
-            outcome = await container.ingest.ingest(split_batch(body), datetime.now(UTC))
+            outcome = await container.ingest.ingest(events, datetime.now(UTC), emitter=emitter)
         return _json(
             {
                 "accepted": outcome.accepted,
@@ -68,6 +73,44 @@ def router(container: Container) -> APIRouter:
         )
 
     return routes
+
+
+async def _sender(container: Container, key: str | None, authorization: str | None) -> Emitter:
+    """Who sends the request; 401 for anybody who is not known, 503 while that cannot be told."""
+    scheme, _, token = (authorization or "").partition(" ")
+    try:
+        if key:
+            found = await container.senders.of_key(key)
+        else:
+            found = await container.senders.of_token(token) if scheme.lower() == "bearer" else None
+    except StoreUnavailable as error:
+        # Where the keys are kept is nobody's business who has none.
+        log_line(log, "sender_unknown", level=logging.WARNING, reason=error)
+        raise HTTPException(
+            503, "the keys cannot be read at the moment: send the same body again", {"Retry-After": "10"}
+        ) from None
+    if found is None:
+        raise HTTPException(401, "send a key as header x-events-key, or an Entra token as bearer")
+    return found
+
+
+async def _bounded(request: Request) -> bytes:
+    """The body, of which no more is read than is allowed."""
+    body = bytearray()
+    async for chunk in request.stream():
+        body += chunk
+        if len(body) > MAX_BODY_BYTES:
+            raise HTTPException(413, f"the body is above the limit of {MAX_BODY_BYTES} bytes")
+    return bytes(body)
+
+
+def _events(body: bytes) -> list[bytes]:
+    try:
+        return split_batch(body, most=MAX_EVENTS)
+    except InvalidEvent as error:
+        if error.reason == "too-many":
+            raise HTTPException(413, error.detail) from None
+        raise
 
 
 _BODY: dict[str, Any] = {
@@ -89,6 +132,9 @@ def _json(content: dict[str, Any]) -> Response:
 def _validation_code(body: bytes) -> str:
     """The code of Event Grid's handshake in its own schema."""
     try:
-        return str(msgspec.json.decode(body)[0]["data"]["validationCode"])
-    except (msgspec.DecodeError, LookupError, TypeError):
-        raise HTTPException(400, "a SubscriptionValidation event carries data.validationCode") from None
+        code = msgspec.json.decode(body)[0]["data"]["validationCode"]
+    except (msgspec.DecodeError, LookupError, TypeError, UnicodeDecodeError, RecursionError):
+        code = None
+    if not isinstance(code, str):
+        raise HTTPException(400, "a SubscriptionValidation event carries data.validationCode")
+    return code

@@ -26,6 +26,7 @@ Folder = Annotated[Path, typer.Option("--config-dir", envvar="CONFIG_DIR", help=
 def validate(config_dir: Folder = DEPLOYED_CONFIG) -> None:
     """Check all files of the folder, which belong together; names every fault and its place."""
     from chargeback.adapters.catalogue_files import load_catalogue
+    from chargeback.adapters.emitters_document import load_emitters
     from chargeback.adapters.models_file import notes_on_models
     from chargeback.adapters.retail_meters import retail_meter_faults
     from chargeback.adapters.terms_files import load_terms
@@ -35,6 +36,7 @@ def validate(config_dir: Folder = DEPLOYED_CONFIG) -> None:
     try:
         catalogue = load_catalogue(config_dir)
         terms = load_terms(config_dir, catalogue)
+        load_emitters(config_dir)
     except InvalidConfig as error:
         raise InvalidConfig([*error.faults, *faults]) from None
     if faults:

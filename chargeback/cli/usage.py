@@ -137,7 +137,9 @@ def replay(
         if dead_letters:
             replayed = await replay_dead_letters(container.dead_letters, container.ingest, now)
         else:
-            replayed = await replay_quarantine(container.quarantine, container.ingest, now)
+            replayed = await replay_quarantine(
+                container.quarantine, container.ingest, now, [each.emitter for each in container.emitters]
+            )
         typer.echo(
             f"accepted {replayed.accepted}, duplicate {replayed.duplicate}, in quarantine {replayed.quarantined}"
         )

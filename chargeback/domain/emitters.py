@@ -76,6 +76,32 @@ class Emitter:
         return named[0]
 
 
+@dataclass(frozen=True, slots=True)
+class KnownEmitter:
+    """An emitter and how it signs in: with keys of its own, as an Entra application, or with either."""
+
+    emitter: Emitter
+    has_key: bool
+    app_id: str
+
+
+MIN_KEY = 32
+MOST_KEYS = 2
+
+
+def keys_in(secret: str) -> tuple[str, ...]:
+    """The keys of a secret: one, or two while one replaces the other. Raises `ValueError` with what is wrong."""
+    keys = tuple(secret.split())
+    if not 1 <= len(keys) <= MOST_KEYS:
+        raise ValueError(f"holds {len(keys)} keys; expected one, or two with a blank between them")
+    for key in keys:
+        if len(key) < MIN_KEY:
+            raise ValueError(f"a key has {len(key)} characters; expected at least {MIN_KEY}")
+        if not (key.isascii() and key.isprintable()):
+            raise ValueError("a key has characters that no header carries; expected printable ASCII")
+    return keys
+
+
 def is_below(source: str, beginning: str) -> bool:
     """Whether a source is this one or begins with all of its components."""
     return source == beginning or source.startswith(f"{beginning.rstrip('/')}/")

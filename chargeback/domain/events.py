@@ -81,6 +81,9 @@ class _Identified(msgspec.Struct, frozen=True, gc=False):
 
 
 _decode_id = msgspec.json.Decoder(_Identified).decode
+_COMMAS = 100
+"""No event has so many; counting them costs nothing, and tells an array of far too many before it is taken apart."""
+
 _decode_parts = msgspec.json.Decoder(list[msgspec.Raw]).decode
 
 # Members bound once: an attribute of an Enum class costs a Python-level lookup, and this runs for every event.
@@ -173,17 +176,26 @@ def day_beside(day: str, days: int) -> str:
         return ""
 
 
-def split_batch(body: bytes) -> list[bytes]:
+def split_batch(body: bytes, *, most: int | None = None) -> list[bytes]:
     """The events of a body that is one CloudEvent or a JSON array of them, each as its own bytes.
 
-    Raises `InvalidEvent` where the body is no JSON at all.
+    Raises `InvalidEvent` where the body is no JSON at all, or an array of more than `most`.
     """
+    if most is not None and body.count(b",") > most * _COMMAS:
+        raise _too_many(most)
     try:
         if body.lstrip()[:1] == b"[":
-            return [bytes(part) for part in _decode_parts(body)]
+            parts = _decode_parts(body)
+            if most is not None and len(parts) > most:
+                raise _too_many(most)
+            return [bytes(part) for part in parts]
         return [bytes(msgspec.json.decode(body, type=msgspec.Raw)).strip()]
     except (msgspec.DecodeError, RecursionError, UnicodeDecodeError) as error:
         raise InvalidEvent("not-json", str(error)) from None
+
+
+def _too_many(most: int) -> InvalidEvent:
+    return InvalidEvent("too-many", f"the array has more events than the limit of {most}")
 
 
 class _HeadData(msgspec.Struct, frozen=True, gc=False, rename="camel"):

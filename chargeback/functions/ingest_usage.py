@@ -3,11 +3,13 @@
 import json
 from collections.abc import Sequence
 from datetime import UTC, datetime
+from math import isfinite
 
 import azure.functions as func
 import msgspec
 
 from chargeback.bootstrap import Container
+from chargeback.domain.emitters import EVENT_GRID
 from chargeback.log_line import one_run
 from chargeback.services.usage.commit import GroupCommit
 
@@ -18,7 +20,7 @@ def blueprint(container: Container) -> func.Blueprint:
 
     async def commit(events: Sequence[bytes]) -> None:
         with one_run():
-            await container.ingest.ingest(events, datetime.now(UTC))
+            await container.ingest.ingest(events, datetime.now(UTC), emitter=EVENT_GRID)
 
     group = GroupCommit(commit)
 
@@ -44,7 +46,22 @@ def to_json(event: func.CloudEvent) -> bytes:
     }
     present = {name: value for name, value in attributes.items() if value is not None}
     try:
-        return msgspec.json.encode(present)
+        if not _has_non_number(present.get("data")):
+            return msgspec.json.encode(present)
     except UnicodeEncodeError:
-        # A lone surrogate goes on as the escape that it came as: the door refuses it, and quarantine keeps it.
-        return json.dumps(msgspec.to_builtins(present)).encode()
+        pass
+    except RecursionError:
+        # Nested deeper than the door takes: quarantine keeps who sent it.
+        return msgspec.json.encode({**present, "data": None})
+    # A lone surrogate goes on as the escape that it came as, and a number that is none as its name: the door refuses
+    # both, where the usual encoder would turn the number into null.
+    return json.dumps(msgspec.to_builtins(present)).encode()
+
+
+def _has_non_number(value: object) -> bool:
+    """Whether NaN or an infinity is among the values, which JSON's reader takes and JSON does not have."""
+    if isinstance(value, float):
+        return not isfinite(value)
+    if isinstance(value, dict):
+        return any(map(_has_non_number, value.values()))
+    return isinstance(value, list) and any(map(_has_non_number, value))

@@ -8,6 +8,7 @@ from typing import Protocol
 from chargeback.domain.errors import StoreUnavailable
 
 TIMEOUT_SECONDS = 5.0
+FRESH_SECONDS = 1.0
 
 
 class Pinged(Protocol):
@@ -34,9 +35,18 @@ class Probe:
 
     def __init__(self, stores: Mapping[str, Pinged]) -> None:
         self._stores = dict(stores)
+        self._asking: asyncio.Task[Health] | None = None
+        self._asked = 0.0
 
     async def check(self) -> Health:
-        """The state of the stores, within a few seconds."""
+        """The state of the stores, at most a second old: however many ask, the stores are asked once."""
+        loop = asyncio.get_running_loop()
+        if self._asking is None or self._asking.get_loop() is not loop or loop.time() - self._asked > FRESH_SECONDS:
+            self._asked = loop.time()
+            self._asking = loop.create_task(self._ask())
+        return await asyncio.shield(self._asking)
+
+    async def _ask(self) -> Health:
         faults = await asyncio.gather(*(_fault(store) for store in self._stores.values()))
         return Health(dict(zip(self._stores, faults, strict=True)))
 

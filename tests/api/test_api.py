@@ -2,15 +2,19 @@
 
 from collections.abc import AsyncIterator
 from datetime import UTC, datetime
+from pathlib import Path
 from typing import Any
 
 import httpx
 import msgspec
 import pytest
+from pydantic import SecretStr
 
 from chargeback.api.app import http_api
-from chargeback.api.events import MAX_BODY_BYTES
+from chargeback.api.events import MAX_BODY_BYTES, MAX_EVENTS
 from chargeback.bootstrap import Container
+from chargeback.domain.emitters import Emitter
+from chargeback.services.usage.replay import replay_quarantine
 from chargeback.settings import read_settings
 from scripts.local.stack import Stack
 from tests.builders import cloud_event
@@ -120,10 +124,21 @@ async def test_a_missing_key_is_refused(api: httpx.AsyncClient) -> None:
     assert (await api.post(EVENTS, json=event())).status_code == 401
 
 
-async def test_the_key_is_taken_from_the_query_too(api: httpx.AsyncClient) -> None:
+async def test_a_key_in_the_address_is_no_key(api: httpx.AsyncClient) -> None:
     key = api.headers.pop("x-events-key")
 
-    assert outcome(await api.post(EVENTS, params={"code": key}, json=event())) == (1, 0, 0)
+    assert (await api.post(EVENTS, params={"code": key}, json=event())).status_code == 401
+
+
+@pytest.mark.parametrize("path", [f"{EVENTS}/", "/api/docs", "/api/openapi.json", "/api/redoc"])
+async def test_nothing_is_redirected_with_a_key_and_nothing_is_told_to_strangers(
+    api: httpx.AsyncClient, path: str
+) -> None:
+    answers = [await api.post(f"{path}?code=SECRET\udc80".encode("utf-8", "surrogateescape").decode("latin-1"))]
+    answers.append(await api.get(path))
+
+    assert {answer.status_code for answer in answers} <= {404, 405}
+    assert not any("location" in answer.headers for answer in answers)
 
 
 @pytest.mark.parametrize("body", [b"", b"no json", b"[{]", b'{"a": 1} {"b": 2}'])
@@ -142,6 +157,23 @@ async def test_a_body_beyond_the_limit_is_refused_and_one_within_is_read(api: ht
     assert outcome(at_limit) == (0, 0, 0)
     assert beyond.status_code == 413
     assert str(MAX_BODY_BYTES) in beyond.text
+
+
+async def test_an_array_of_too_many_events_is_refused_before_it_is_taken_apart(api: httpx.AsyncClient) -> None:
+    bomb = b"[" + b"1," * 2_000_000 + b"1]"
+    many = b"[" + b"1," * MAX_EVENTS + b"1]"
+
+    answers = [await api.post(EVENTS, content=body) for body in (bomb, many, many.replace(b"1,", b"", 1))]
+
+    assert [answer.status_code for answer in answers] == [413, 413, 200]
+    assert outcome(answers[2]) == (0, 0, MAX_EVENTS)
+
+
+async def test_no_other_origin_may_subscribe_to_us(api: httpx.AsyncClient) -> None:
+    answer = await api.options(EVENTS, headers={"WebHook-Request-Origin": "evil.example"})
+
+    assert answer.status_code == 200
+    assert "WebHook-Allowed-Origin" not in answer.headers
 
 
 async def test_the_cloudevents_handshake_allows_the_origin(api: httpx.AsyncClient) -> None:
@@ -163,7 +195,21 @@ async def test_event_grid_s_own_handshake_gets_its_code_back(api: httpx.AsyncCli
     assert answer.json() == {"validationResponse": "c0"}
 
 
-@pytest.mark.parametrize("body", [b"[]", b"{}", b"[{}]", b"no", b'[{"data": 5}]', b'[{"data": "text"}]'])
+@pytest.mark.parametrize(
+    "body",
+    [
+        b"[]",
+        b"{}",
+        b"[{}]",
+        b"no",
+        b'[{"data": 5}]',
+        b'[{"data": "text"}]',
+        b'[{"data": {"validationCode": 5}}]',
+        b"\xff",
+        b'[{"data": {"validationCode": "\xff"}}]',
+        b"[" * 1_000 + b"]" * 1_000,
+    ],
+)
 async def test_a_handshake_without_a_code_is_refused(api: httpx.AsyncClient, body: bytes) -> None:
     answer = await api.post(EVENTS, content=body, headers={"aeg-event-type": "SubscriptionValidation"})
 
@@ -208,7 +254,106 @@ async def test_a_store_that_is_away_is_told_and_events_come_again(clean_stores: 
     assert ready.status_code == 200
 
 
-async def test_the_api_describes_itself(api: httpx.AsyncClient) -> None:
-    document = (await api.get("/api/openapi.json")).json()
+async def test_the_api_describes_itself(container: Container) -> None:
+    document = http_api(container).openapi()
 
     assert {EVENTS, "/api/live", "/api/ready", "/api/health"} <= document["paths"].keys()
+
+
+# Who sends
+
+
+EMITTERS = """
+emitters:
+  - {id: agents, sources: [/langchain/agents], subscriptions: [search], gateways: [/apim/gw/swedencentral]}
+  - {id: jobs, sources: [/jobs], subscriptions: [support], key: false, appId: 11111111-0000-0000-0000-000000000009}
+"""
+AGENTS_KEYS = ("a" * 32, "b" * 40)
+TENANT = "11111111-2222-3333-4444-555555555555"
+
+
+@pytest.fixture
+async def guarded(clean_stores: Stack, tmp_path: Path) -> AsyncIterator[httpx.AsyncClient]:
+    """The door with two emitters beside the gateways, and the stack's issuer of tokens."""
+    for file in (Path(__file__).parents[2] / "config").glob("*.yaml"):
+        (tmp_path / file.name).write_bytes(file.read_bytes())
+    (tmp_path / "emitters.yaml").write_text(EMITTERS)
+    settings = read_settings().model_copy(
+        update={
+            "config_dir": tmp_path,
+            "emitter_keys": {"agents": SecretStr(" ".join(AGENTS_KEYS))},
+            "entra_tenant_id": TENANT,
+            "events_audience": "api://chargeback",
+            "entra_authority": clean_stores.url("identity"),
+        }
+    )
+    own = Container(settings)
+    async with api_of(own) as client:
+        yield client
+    await own.close()
+
+
+async def token(stack: Stack, **claims: Any) -> str:
+    async with httpx.AsyncClient() as client:
+        body = {"aud": "api://chargeback", **claims}
+        return str((await client.post(f"{stack.url('identity')}/mint", json=body)).json()["access_token"])
+
+
+@pytest.mark.parametrize("key", AGENTS_KEYS)
+async def test_an_emitter_has_two_keys_and_speaks_for_itself_alone(guarded: httpx.AsyncClient, key: str) -> None:
+    own = event(source="/langchain/agents/1", subscriptionId="search")
+    foreign = [event(), event(source="/langchain/agents/1", subscriptionId="support"), event(source="/jobs")]
+
+    answer = await guarded.post(EVENTS, json=[own, *foreign], headers={"x-events-key": key})
+
+    assert outcome(answer) == (1, 0, 3)
+    assert {fault["reason"] for fault in answer.json()["faults"]} == {"not-allowed"}
+
+
+async def test_event_grid_s_key_is_for_the_gateways_alone(guarded: httpx.AsyncClient, clean_stores: Stack) -> None:
+    body = [event(), event(source="/langchain/agents/1")]
+
+    answer = await guarded.post(EVENTS, json=body, headers={"x-events-key": clean_stores.env["EVENTS_KEY"]})
+
+    assert outcome(answer) == (1, 0, 1)
+
+
+async def test_an_entra_application_sends_without_a_key(guarded: httpx.AsyncClient, clean_stores: Stack) -> None:
+    claims = {"azp": "11111111-0000-0000-0000-000000000009"}
+    good = await token(clean_stores, **claims)
+    bad = {
+        "another application": await token(clean_stores, azp="22222222-0000-0000-0000-000000000009"),
+        "another audience": await token(clean_stores, **claims, aud="api://else"),
+        "expired": await token(clean_stores, **claims, exp=1_000_000_000),
+        "altered": good[:-4] + ("AAAA" if good[-4:] != "AAAA" else "BBBB"),
+        "no token": "x",
+        "Event Grid without its role": await token(clean_stores, azp="4962773b-9cdb-44cf-a8bf-237846a00ab7"),
+    }
+    webhook = await token(
+        clean_stores, azp="4962773b-9cdb-44cf-a8bf-237846a00ab7", roles=["AzureEventGridSecureWebhookSubscriber"]
+    )
+
+    async def send(token: str, **arguments: Any) -> httpx.Response:
+        headers = {"Authorization": f"Bearer {token}"}
+        return await guarded.post(EVENTS, json=event(**arguments), headers=headers)
+
+    assert outcome(await send(good, source="/jobs", subscriptionId="support")) == (1, 0, 0)
+    assert outcome(await send(webhook)) == (1, 0, 0)
+    assert {name: (await send(text, source="/jobs")).status_code for name, text in bad.items()} == dict.fromkeys(
+        bad, 401
+    )
+
+
+async def test_what_an_emitter_sent_is_replayed_as_the_emitter_s(
+    guarded: httpx.AsyncClient, container: Container
+) -> None:
+    answer = await guarded.post(EVENTS, json=event(), headers={"x-events-key": AGENTS_KEYS[0]})
+    agents = Emitter("agents", ("/langchain/agents",), ("search",))
+
+    replayed = await replay_quarantine(container.quarantine, container.ingest, datetime.now(UTC), [agents])
+    gone = await replay_quarantine(container.quarantine, container.ingest, datetime.now(UTC), [])
+
+    assert outcome(answer) == (0, 0, 1)
+    assert (replayed.accepted, replayed.quarantined, gone.accepted, gone.quarantined) == (0, 1, 0, 1)
+    (batch,) = await container.quarantine.batches()
+    assert [each.emitter for each in await container.quarantine.get(batch)] == ["agents"]

@@ -36,7 +36,7 @@ House = Callable[[Work], Any]
 @pytest.fixture(scope="module")
 def environment(stack: Stack, tmp_path_factory: pytest.TempPathFactory) -> Environment:
     folder = catalogue_folder(tmp_path_factory.mktemp("config"), DAY)
-    return {**stack.env, "CONFIG_DIR": str(folder), "EVENTS_KEY": "test"}
+    return {**stack.env, "CONFIG_DIR": str(folder), "EVENTS_KEY": "t" * 32}
 
 
 @pytest.fixture(scope="module")

@@ -110,8 +110,8 @@ def test_the_webhook_takes_a_batch_and_quarantines_what_it_cannot_use(
 ) -> None:
     clear_stores(stack)
     events = traffic(DAY, 14, prefix="batch-")
-    url = f"{path.url('functions')}/api/v1/events?code={stack.env['EVENTS_KEY']}"
-    headers = {"Content-Type": "application/cloudevents-batch+json"}
+    url = f"{path.url('functions')}/api/v1/events"
+    headers = {"Content-Type": "application/cloudevents-batch+json", "x-events-key": stack.env["EVENTS_KEY"]}
 
     answer = post(url, json=[*events, {"specversion": "1.0"}], headers=headers).json()
     again = post(url, json=events, headers=headers).json()
@@ -129,12 +129,12 @@ def test_requests_that_come_all_at_once_to_a_cold_app_are_all_served(stack: Stac
     bodies = [[event] for event in traffic(DAY, 24, prefix="cold-")]
 
     async def send(url: str) -> list[int]:
-        async with httpx.AsyncClient(timeout=60) as client:
+        async with httpx.AsyncClient(timeout=60, headers={"x-events-key": stack.env["EVENTS_KEY"]}) as client:
             answers = await asyncio.gather(*(client.post(url, json=body) for body in bodies))
         return [answer.status_code for answer in answers]
 
     with Stack(services=["functions"], beside=stack) as cold:
-        statuses = asyncio.run(send(f"{cold.url('functions')}/api/v1/events?code={stack.env['EVENTS_KEY']}"))
-        again = asyncio.run(send(f"{cold.url('functions')}/api/v1/events?code={stack.env['EVENTS_KEY']}"))
+        statuses = asyncio.run(send(f"{cold.url('functions')}/api/v1/events"))
+        again = asyncio.run(send(f"{cold.url('functions')}/api/v1/events"))
 
     assert set(statuses + again) == {200}

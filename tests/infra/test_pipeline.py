@@ -9,7 +9,14 @@ from chargeback.settings import Settings
 from scripts.bicep.expressions import evaluate
 from scripts.bicep.files import INFRA, MODULES, ROOT, File, keys, property_of, read, statements, text, within
 
-ON_THIS_MACHINE_ONLY = {"EVENTS_KEY", "CONFIG_DIR", "LOG_ANALYTICS_ENDPOINT"}
+ON_THIS_MACHINE_ONLY = {
+    "EVENTS_KEY",
+    "EMITTER_KEYS",
+    "CONFIG_DIR",
+    "LOG_ANALYTICS_ENDPOINT",
+    "ENTRA_AUTHORITY",
+    "EVENT_GRID_APP_ID",
+}
 """Stand-ins for Key Vault, for the deployed config/ folder and for Log Analytics; in Azure their defaults hold."""
 OF_THE_HOST = re.compile(r"AzureWebJobsStorage|APPLICATIONINSIGHTS_|FUNCTIONS_WORKER_RUNTIME")
 LIMITS = {"minValue", "maxValue"}
