@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from scripts.bicep.compiler import Evaluated, Refused, profile
-from scripts.bicep.files import INFRA, statements
+from scripts.bicep.files import INFRA, File, statements
 from tests.infra.evaluated import evaluated, every_profile, needs_compiler, place, value
 
 HOST = "ai.example.com"
@@ -309,3 +309,59 @@ def test_writes_of_the_books_are_logged_in_production() -> None:
     ]
 
     assert {"category": "StorageWrite", "enabled": True} in value(setting, "logs")
+
+
+@needs_compiler
+@every_profile
+def test_models_stay_at_the_version_whose_price_was_reviewed(name: str) -> None:
+    deployments = evaluated(name).of("Microsoft.CognitiveServices/accounts/deployments")
+
+    assert {value(item, "versionUpgradeOption") for item in deployments} == {"NoAutoUpgrade"}
+
+
+@needs_compiler
+@every_profile
+def test_the_functions_send_only_the_log_categories_that_flex_consumption_has(name: str) -> None:
+    (setting,) = [
+        item
+        for item in evaluated(name).of("Microsoft.Insights/diagnosticSettings")
+        if "/microsoft.web/sites/" in place(item)
+    ]
+
+    assert not value(setting, "logs")
+    assert value(setting, "metrics")
+
+
+@needs_compiler
+def test_a_workspace_has_the_limit_of_its_profile_or_none() -> None:
+    def limit(name: str) -> object:
+        return value(only(evaluated(name), "Microsoft.OperationalInsights/workspaces"), "workspaceCapping.dailyQuotaGb")
+
+    assert limit("trial") == 5
+    assert limit("production") == -1
+
+
+@needs_compiler
+def test_names_of_alerts_are_plain() -> None:
+    rules = evaluated("trial").of("Microsoft.Insights/scheduledQueryRules")
+
+    assert not [rule["name"] for rule in rules if set(":#&?") & set(value(rule, "displayName"))]
+
+
+def test_the_workbook_offers_times_and_begins_with_one_of_them() -> None:
+    (picker,) = File(INFRA / "modules/workbook.bicep")["timeParameter"]["content"]["parameters"]
+
+    assert picker["value"] in picker["typeSettings"]["selectableValues"]
+
+
+@needs_compiler
+def test_the_roles_of_our_own_exist_before_they_are_given() -> None:
+    made = {item["name"] for item in evaluated("trial").of("Microsoft.Authorization/roleDefinitions")}
+    given = {
+        value(item, "roleDefinitionId").rsplit("/", 1)[-1]
+        for item in evaluated("trial").of("Microsoft.Authorization/roleAssignments")
+    }
+
+    assert made
+    assert made <= given
+    assert "customRoles" in statements(INFRA / "main.bicep", "module")["roles"].source.split("dependsOn: ")[1]
