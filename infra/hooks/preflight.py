@@ -75,7 +75,7 @@ def check_host_name() -> Iterator[str]:
     if host:
         yield (
             f"the gateway cannot begin with the host name {host}: deploy without it (azd env set GATEWAY_HOST_NAME"
-            ' ""), import its certificate, then set it and provision again (\'Before production\' in docs/deploy.md).'
+            " \"\"), import its certificate, then set it and provision again ('Before production' in docs/deploy.md)."
         )
 
 
