@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 
+from scripts.local.gateway.readings import READINGS
 from tests.policies.world import Engines, Loop, World
 
 MakeWorld = Callable[..., World]
@@ -23,13 +24,19 @@ def engines(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Engines,
     loop.stop()
 
 
+@pytest.fixture(params=READINGS)
+def reading(request: pytest.FixtureRequest) -> str:
+    """The set of answers to what is not documented: each test runs under every one, with one Mono process for all."""
+    return str(request.param)
+
+
 @pytest.fixture
-def make_world(engines: tuple[Engines, Loop]) -> Iterator[MakeWorld]:
+def make_world(engines: tuple[Engines, Loop], reading: str) -> Iterator[MakeWorld]:
     """Builds gateways with named values or a region of their own."""
     worlds: list[World] = []
 
     def make(**own: Any) -> World:
-        worlds.append(World(*engines, **own))
+        worlds.append(World(*engines, **{"readings": READINGS[reading], **own}))
         return worlds[-1]
 
     yield make

@@ -39,9 +39,8 @@ def test_each_repeat_carries_the_whole_body(world: World) -> None:
     assert len(world.seen[1].body) > 100_000
 
 
-@pytest.mark.parametrize("null", [False, True])
-def test_an_account_that_cannot_be_reached_is_passed_over(make_world: MakeWorld, *, null: bool) -> None:
-    world = make_world(null=null)
+def test_an_account_that_cannot_be_reached_is_passed_over(make_world: MakeWorld) -> None:
+    world = make_world()
     world.down(EU[0])
 
     answer = world.chat()
@@ -52,9 +51,8 @@ def test_an_account_that_cannot_be_reached_is_passed_over(make_world: MakeWorld,
     assert data["backend"] == hosts(EU[1])[0]
 
 
-@pytest.mark.parametrize("null", [False, True])
-def test_an_account_that_does_not_answer_in_time_is_passed_over(make_world: MakeWorld, *, null: bool) -> None:
-    world = make_world(null=null, answer_timeout="1")
+def test_an_account_that_does_not_answer_in_time_is_passed_over(make_world: MakeWorld) -> None:
+    world = make_world(answer_timeout="1")
     world.script(EU[0], delay=3)
 
     answer = world.chat()
@@ -114,11 +112,8 @@ def test_when_every_account_fails_the_caller_gets_503_and_a_wait(world: World) -
     assert answer.headers["Retry-After"] == "10"
 
 
-@pytest.mark.parametrize("null", [False, True])
-def test_when_nothing_can_be_reached_the_caller_gets_503_and_one_event_says_so(
-    make_world: MakeWorld, *, null: bool
-) -> None:
-    world = make_world(null=null)
+def test_when_nothing_can_be_reached_the_caller_gets_503_and_one_event_says_so(make_world: MakeWorld) -> None:
+    world = make_world()
     world.down(*EU, *US)
 
     answer = world.chat()

@@ -21,7 +21,7 @@ from chargeback.adapters.gateway_tables import fragments
 from scripts.local.gateway.config import load_config
 from scripts.local.gateway.gateway import Gateway, prepare
 from scripts.local.gateway.mono import Mono
-from scripts.local.gateway.readings import Readings
+from scripts.local.gateway.readings import READINGS, Readings
 from scripts.local.gateway.server import application
 from scripts.named_values import load_config as definitions
 from scripts.named_values import named_values, tier_values
@@ -57,6 +57,8 @@ class Answer:
     pieces: list[bytes] | None = None
     pause: float = 0
     cut: bool = False
+    gone: bool = False
+    """The connection ends before anything is said."""
 
     def content(self) -> bytes:
         """The body as bytes."""
@@ -154,14 +156,15 @@ class World:
         loop: Loop,
         *,
         region: str = "swedencentral",
-        null: bool = False,
-        readings: Readings | None = None,
+        readings: Readings = READINGS["plain"],
         sku: str = "Premium",
         config: dict[str, Any] | None = None,
         **own: str,
     ) -> None:
         self._loop = loop
         self.answers: dict[str, list[Answer]] = defaultdict(list)
+        self.decide: Callable[[Seen], Answer] | None = None
+        """What a backend says to a request, where it is not scripted by account."""
         self.seen: list[Seen] = []
         self.received: list[tuple[dict[str, Any], dict[str, str]]] = []
         self.topic_delay = 0.0
@@ -186,7 +189,7 @@ class World:
             identity_endpoint=f"{origin}/identity",
             openid_configuration=f"{origin}/issuer",
             sku=sku,
-            readings=readings or Readings(failed_attempt="null" if null else "answer"),
+            readings=readings,
         )
         self.gateway = Gateway(self.config, self.policies, mono)
         loop.run(self.gateway.start())
@@ -226,6 +229,10 @@ class World:
         while not condition():
             assert time.monotonic() < until, "waited in vain"
             time.sleep(0.02)
+
+    def run(self, work: Coroutine[Any, Any, Any]) -> Any:
+        """Run something beside the gateway, in its loop."""
+        return self._loop.run(work)
 
     def event(self) -> dict[str, Any]:
         """The one event that was sent since the last look."""
@@ -305,7 +312,10 @@ class World:
         )
         scripted = self.answers[account] or [Answer()]
         answer = scripted.pop(0) if len(scripted) > 1 else scripted[0]
+        answer = self.decide(self.seen[-1]) if self.decide else answer
         await asyncio.sleep(answer.delay)
+        if answer.gone and request.transport:
+            request.transport.abort()
         headers = {"Content-Type": answer.type, **answer.headers} if answer.type else answer.headers
         if answer.pieces is None:
             return web.Response(status=answer.status, body=answer.content(), headers=headers)

@@ -85,6 +85,8 @@ class _Builder:
 
     def _lines(self, at: int, line: int, names: set[str]) -> dict[str, int]:
         lines: dict[str, int] = {}
+        if not names:
+            return lines
         for match in _ATTRIBUTE.finditer(self.source, at):
             name = match.group(1).decode()
             if name not in names or name in lines:

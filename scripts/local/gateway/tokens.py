@@ -100,7 +100,7 @@ class Tee:
     def _document(self, text: bytes) -> None:
         try:
             document = json.loads(text)
-        except ValueError:
+        except (ValueError, RecursionError):
             return
         if not isinstance(document, dict):
             return

@@ -60,7 +60,7 @@ async def request_document(call: Call) -> Any:
         return None
     try:
         return json.loads(await body.bytes())
-    except ValueError:
+    except (ValueError, RecursionError):
         return None
 
 
