@@ -5,6 +5,7 @@ import azure.functions as func
 from chargeback.api.app import http_api
 from chargeback.bootstrap import Container
 from chargeback.functions import (
+    apply_config,
     audit_ledger,
     close_periods,
     forecast_spend,
@@ -32,6 +33,7 @@ triggers = (
     close_periods,
     forecast_spend,
     reconcile_invoice,
+    apply_config,
 )
 for trigger in triggers:
     app.register_functions(trigger.blueprint(container))

@@ -61,6 +61,7 @@ async def test_the_worker_finds_every_function(clean_stores: Stack) -> None:
     names = answer_of(f"json.dumps(index(Path({str(ROOT)!r})))")
 
     assert json.loads(names) == [
+        "apply_config",
         "audit_ledger",
         "close_periods",
         "forecast_spend",

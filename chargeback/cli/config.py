@@ -1,21 +1,15 @@
 """The rate card, deployments and cost centres: checking them, and putting them in force."""
 
 import getpass
-from collections import Counter
-from collections.abc import Iterable
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import Annotated
 
 import typer
 
 from chargeback.bootstrap import DEPLOYED_CONFIG, Container
 from chargeback.cli.terminal import run
 from chargeback.domain.errors import InvalidConfig
-
-if TYPE_CHECKING:
-    from chargeback.domain.catalogue_changes import CatalogueChanges
-    from chargeback.services.repost import Repost
 
 app = typer.Typer(help="The rate card, deployments and cost centres.", no_args_is_help=True)
 
@@ -74,38 +68,11 @@ async def _apply(container: Container, config_dir: Path, who: str, now: datetime
     from chargeback.adapters.catalogue_files import load_catalogue, to_documents
     from chargeback.adapters.terms_files import load_terms
     from chargeback.services.apply_config import bring_into_force
+    from chargeback.services.tell_config import told
 
     documents, catalogue = to_documents(config_dir), load_catalogue(config_dir)
     terms = load_terms(config_dir, catalogue)
     stores = container.control, container.catalogues, container.ledger
     brought = await bring_into_force(*stores, catalogue, terms, documents, by=who, now=now)
-    applied = brought.applied
-    if not applied.changed:
-        typer.echo(f"already in force: {applied.after[:12]}")
-    elif applied.before == applied.after:
-        typer.echo(f"in force with other terms: {applied.after[:12]}, terms {terms.digest[:12]}")
-    else:
-        typer.echo(f"in force: {applied.after[:12]}, before: {(applied.before or 'the deployed files')[:18]}")
-    _report(brought.catalogue, brought.terms, brought.repost)
-
-
-def _report(changed: "CatalogueChanges", of_terms: Iterable[str], repost: "Repost") -> None:
-    kinds = Counter(each.kind for each in changed.prices)
-    if kinds:
-        typer.echo("prices: " + ", ".join(f"{count} {kind}" for kind, count in sorted(kinds.items())))
-    for change in (*changed.every, *of_terms):
-        typer.echo(f"  {change}")
-    if gone := [each.name for each in changed.others if (each.what, each.kind) == ("cost centre", "removed")]:
-        typer.echo(
-            f"no longer in the tree: {', '.join(gone)}; reports show what they spent under their paths."
-            " With an effectiveTo instead, their past keeps its name"
-        )
-    if repost.posted:
-        typer.echo(f"rated again by the next posting: {', '.join(repost.posted)}")
-    if repost.audited:
-        typer.echo(f"marked, rated again by the next audit: {', '.join(repost.audited)}")
-    for period in repost.closed:
-        typer.echo(
-            f"{period} is closed: what was rated there stays as it is, and usage without a price becomes a correction"
-            f" when it gets one. Where it was billed wrongly: python -m chargeback periods correct {period}"
-        )
+    for line in told(brought, terms.digest):
+        typer.echo(line)

@@ -1,40 +1,19 @@
-"""After provisioning: uploads the configuration, makes the events key where there is none, names what is left over."""
+"""After provisioning: makes the events key where there is none, names what is left over."""
 
 import os
 import secrets
 import sys
 from collections.abc import Callable
 from functools import partial
-from pathlib import Path
-from urllib.parse import quote
 
 from azure_rest import Azure, AzureRefused
-from deployment import ROOT, Misconfigured, needed, read_deployment, read_gateway
+from deployment import Misconfigured, needed, read_deployment, read_gateway
 from leftovers import leftovers
 
-STORAGE_SCOPE = "https://storage.azure.com/.default"
 VAULT_SCOPE = "https://vault.azure.net/.default"
 VAULT_VERSION = "7.4"
-BLOB_VERSION = "2023-11-03"
 ROLES_SPREAD_WITHIN = 600.0
 """Seconds that a new role assignment may take to reach every store."""
-
-
-def upload_configuration(
-    azure: Azure, account_url: str, folder: Path, seconds: float = ROLES_SPREAD_WITHIN
-) -> list[str]:
-    """Put every config/*.yaml into the container `config`; blobs of the same name get a new version."""
-    names = sorted(path.name for path in folder.glob("*.yaml"))
-    headers = {
-        **azure.bearer(STORAGE_SCOPE),
-        "x-ms-version": BLOB_VERSION,
-        "x-ms-blob-type": "BlockBlob",
-        "Content-Type": "application/yaml",
-    }
-    for name in names:
-        put = partial(azure.send, "PUT", f"{account_url}/config/{quote(name)}", (folder / name).read_bytes(), headers)
-        _once_roles_hold(azure, "the right to write the container config", put, seconds)
-    return names
 
 
 def ensure_events_key(azure: Azure, vault_url: str, seconds: float = ROLES_SPREAD_WITHIN) -> bool:
@@ -67,10 +46,8 @@ def _once_roles_hold(azure: Azure, what: str, call: Callable[[], object], second
 
 
 def main(azure: Azure) -> int:
-    """Run all three; 1 with the reason if one fails."""
+    """Run both; 1 with the reason if one fails."""
     try:
-        names = upload_configuration(azure, needed("STORAGE_ACCOUNT_URL"), ROOT / "config")
-        print(f"post-provision: uploaded {', '.join(names)}.")
         made = ensure_events_key(azure, needed("KEY_VAULT_URL"))
         print(f"post-provision: the events key {'was made' if made else 'exists'}.")
         group = f"/subscriptions/{needed('AZURE_SUBSCRIPTION_ID')}/resourceGroups/{needed('AZURE_RESOURCE_GROUP')}"

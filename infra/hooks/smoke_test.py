@@ -11,14 +11,14 @@ import uuid
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from email.utils import formatdate
 from urllib.parse import quote
 
+import cosmos
 from azure_rest import Azure, AzureRefused
 from deployment import Misconfigured, needed
+from functions_host import start
 
 API_VERSION = "2024-10-21"
-COSMOS_SCOPE = "https://cosmos.azure.com/.default"
 LINE_WITHIN = 25 * 60.0
 """Seconds until a line must be posted: a posting run every 15 minutes, a cold start and a late event."""
 ROLES_HOLD_WITHIN = 600.0
@@ -71,39 +71,10 @@ def call_until_roles_hold(call: Callable[[], int], patience: Patience) -> int:
         time.sleep(min(patience.looks, patience.roles))
 
 
-def post_now(azure: Azure, app_id: str, host: str) -> bool:
-    """Start a posting run instead of waiting for its timer; False where the app does not let us in (private)."""
-    try:
-        key = azure.manage("POST", f"{app_id}/host/default/listKeys", "2024-04-01")["masterKey"]
-        azure.send("POST", f"https://{host}/admin/functions/post_usage", {"input": ""}, {"x-functions-key": key})
-    except AzureRefused as error:
-        print(f"smoke test: posting cannot be started from here ({error.status}); waiting for its timer.")
-        return False
-    return True
-
-
 def posted_lines(azure: Azure, endpoint: str, database: str, day: str, marks: Sequence[str]) -> int:
     """How many usage records of the day carry one of the marks."""
-    token = azure.bearer(COSMOS_SCOPE)["Authorization"].removeprefix("Bearer ")
-    answer = azure.send(
-        "POST",
-        f"{endpoint.rstrip('/')}/dbs/{database}/colls/usage/docs",
-        {
-            "query": (
-                "SELECT VALUE c.id FROM c WHERE c.kind = 'usage' AND ARRAY_CONTAINS(@marks, c.line.billing_code)"
-            ),
-            "parameters": [{"name": "@marks", "value": list(marks)}],
-        },
-        {
-            "Authorization": quote(f"type=aad&ver=1.0&sig={token}", safe=""),
-            "Content-Type": "application/query+json",
-            "x-ms-date": formatdate(usegmt=True),
-            "x-ms-version": "2018-12-31",
-            "x-ms-documentdb-isquery": "True",
-            "x-ms-documentdb-partitionkey": f'["{day}"]',
-        },
-    )
-    return len(answer["Documents"])
+    text = "SELECT VALUE c.id FROM c WHERE c.kind = 'usage' AND ARRAY_CONTAINS(@marks, c.line.billing_code)"
+    return len(cosmos.query(azure, endpoint, database, "usage", day, text, {"marks": list(marks)}))
 
 
 def run(azure: Azure, patience: Patience | None = None) -> str:
@@ -122,7 +93,7 @@ def run(azure: Azure, patience: Patience | None = None) -> str:
             marks.append(f"smoke-{uuid.uuid4().hex[:12]}")
             tokens += call_until_roles_hold(lambda: call_gateway(azure, gateway, deployment, key, marks[-1]), patience)
             called = time.monotonic()
-        post_now(azure, app_id, host)
+        start(azure, app_id, host, "post_usage")
         if posted_lines(azure, endpoint, database, day, marks):
             took = f"within {time.monotonic() - started:.0f} s, call {len(marks)}"
             return f"{tokens} tokens called and posted {took}, marked {', '.join(marks)}"

@@ -26,7 +26,7 @@ param allowedIpAddresses string[]
 @description('Required. Workspace that gets the logs.')
 param workspaceResourceId string
 
-var containers = ['ledger', 'marks', 'quarantine', 'reports', 'closed', 'dead-letter', 'config', 'cost-exports']
+var containers = ['ledger', 'marks', 'quarantine', 'reports', 'closed', 'dead-letter', 'cost-exports']
 // Of the whole container: a version-level policy protects old versions only, and cannot be taken back.
 var immutable = filter(
   [

@@ -12,7 +12,7 @@ from typing import Any
 from scripts.local.processes import StackError
 from scripts.local.site import DATABASE, Site
 
-BLOB_CONTAINERS = ("ledger", "marks", "quarantine", "reports", "closed", "dead-letter", "config", "cost-exports")
+BLOB_CONTAINERS = ("ledger", "marks", "quarantine", "reports", "closed", "dead-letter", "cost-exports")
 COSMOS_CONTAINERS = {"usage": "/day", "control": "/kind"}
 STORAGE_AUDIENCE = "https://storage.azure.com"
 

@@ -230,6 +230,13 @@ CASES: dict[str, Case] = {
         ],
         silent=[traces(audited())],
     ),
+    "config-drift": Case(
+        fires=[
+            (traces(line("config_drift", in_force="abc", deployed="def")), {"drift": "another"}),
+            (traces(line("config_refused", digest="abc", reasons="2026-10 is closed")), {"drift": "refused"}),
+        ],
+        silent=[traces(line("config_checked", differs=False), line("config_applied", digest="abc", changes=1))],
+    ),
     "model-retiring": Case(
         fires=[
             (

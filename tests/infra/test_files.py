@@ -89,7 +89,7 @@ def test_a_query_looks_for_events_and_fields_that_the_code_logs(path: Path) -> N
 def test_every_hook_of_azd_exists_and_runs_on_every_system() -> None:
     hooks = [hook for entry in AZD["hooks"].values() for hook in (entry if isinstance(entry, list) else [entry])]
 
-    assert len(hooks) == 7
+    assert len(hooks) == 8
     assert all((ROOT / hook["run"]).is_file() and hook["kind"] == "python" for hook in hooks)
 
 

@@ -30,7 +30,6 @@ NEEDS = {
         ("Key Vault Secrets User", "certificateVault"),  # the certificate of its host name
     },
     "deployer": {
-        ("Storage Blob Data Contributor", "storage/config"),
         ("Cosmos Data Reader", "cosmos"),
         ("Key Vault Secrets Officer", "vault"),
         ("Key Vault Certificates Officer", "certificateVault"),

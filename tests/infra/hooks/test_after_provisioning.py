@@ -1,11 +1,10 @@
-"""Configuration upload, events key, event subscription and removal: each safe to repeat."""
+"""Events key, event subscription and removal: each safe to repeat."""
 
-from pathlib import Path
 from typing import Any
 
 import pytest
 from azure_rest import AzureRefused
-from post_provision import ensure_events_key, upload_configuration
+from post_provision import ensure_events_key
 from pre_down import leave_network, release
 from pre_down import main as before_down
 from preflight_changes import policy_of
@@ -22,41 +21,19 @@ APP = "/subscriptions/s/resourceGroups/rg/providers/Microsoft.Web/sites/app"
 SOON = 0.2
 
 
-def test_every_configuration_file_is_uploaded_as_it_is(azure: LocalAzure, tmp_path: Path) -> None:
-    (tmp_path / "a.yaml").write_text("a: 1\n")
-    (tmp_path / "b.yaml").write_text("b: 2\n")
-    (tmp_path / "notes.txt").write_text("no")
-    for name in ("a.yaml", "b.yaml"):
-        azure.on("PUT", f"/config/{name}", (201, None))
-
-    names = upload_configuration(azure.client(), azure.url, tmp_path, SOON)
-
-    assert names == ["a.yaml", "b.yaml"]
-    assert [asked.body for asked in azure.asked] == [b"a: 1\n", b"b: 2\n"]
-    assert {asked.headers["x-ms-blob-type"] for asked in azure.asked} == {"BlockBlob"}
-    assert {asked.headers["authorization"] for asked in azure.asked} == {
-        "Bearer token-for-https://storage.azure.com/.default"
-    }
-
-
-def test_an_upload_waits_until_a_new_role_has_spread(
-    azure: LocalAzure, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_the_events_key_waits_until_a_new_role_has_spread(azure: LocalAzure, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("time.sleep", lambda _: None)
-    (tmp_path / "a.yaml").write_text("a: 1\n")
-    azure.on("PUT", "/config/a.yaml", (403, None), (403, None), (201, None))
+    azure.on("GET", "/secrets/events-key", (403, None), (403, None), (200, {"value": "kept"}))
 
-    upload_configuration(azure.client(), azure.url, tmp_path, 5)
-
+    assert ensure_events_key(azure.client(), azure.url, 5) is False
     assert len(azure.asked) == 3
 
 
-def test_a_role_that_never_comes_is_reported_as_such(azure: LocalAzure, tmp_path: Path) -> None:
-    (tmp_path / "a.yaml").write_text("a: 1\n")
-    azure.on("PUT", "/config/a.yaml", (403, None))
+def test_a_role_that_never_comes_is_reported_as_such(azure: LocalAzure) -> None:
+    azure.on("GET", "/secrets/events-key", (403, None))
 
-    with pytest.raises(AzureRefused, match="in vain for the right to write the container config"):
-        upload_configuration(azure.client(), azure.url, tmp_path, SOON)
+    with pytest.raises(AzureRefused, match="in vain for the right to read the vault"):
+        ensure_events_key(azure.client(), azure.url, SOON)
 
 
 def test_the_events_key_is_made_once_and_then_left_alone(azure: LocalAzure) -> None:

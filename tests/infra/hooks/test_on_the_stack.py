@@ -2,18 +2,17 @@
 
 import asyncio
 import os
-from pathlib import Path
 
+from apply_config import outcome
 from azure.identity import DefaultAzureCredential
-from azure.storage.blob import BlobServiceClient
 from azure_rest import Azure
-from post_provision import upload_configuration
 from smoke_test import posted_lines
 
 from chargeback.bootstrap import open_container
 from chargeback.domain.lines import Line
 from chargeback.domain.meters import Meter
 from chargeback.domain.records import UsageRecord
+from chargeback.services.deployed_config import KIND, NAME
 from chargeback.settings import read_settings
 from scripts.local.stack import Stack
 
@@ -45,13 +44,17 @@ def test_the_smoke_test_finds_its_line_among_others(clean_stores: Stack) -> None
     assert posted_lines(azure, endpoint, "chargeback", "2026-11-04", ["smoke-1"]) == 0
 
 
-def test_the_configuration_arrives_in_blob_storage_and_may_be_sent_again(clean_stores: Stack, tmp_path: Path) -> None:
-    (tmp_path / "gateway.yaml").write_text("geographies: []\n")
-    url = os.environ["STORAGE_ACCOUNT_URL"]
+def test_the_hook_reads_what_became_of_the_deployed_configuration(clean_stores: Stack) -> None:
+    async def deployed() -> None:
+        async with open_container(read_settings()) as container:
+            record = {"digest": "d1", "state": "applied", "at": "now", "lines": ["in force: abc"], "moreLines": 0}
+            await container.control.put(KIND, NAME, record)
 
-    for _ in range(2):
-        upload_configuration(signed_in(), url, tmp_path, seconds=1)
+    azure, endpoint = signed_in(), os.environ["COSMOS_ENDPOINT"]
+    assert outcome(azure, endpoint, "chargeback", "d1") is None
+    asyncio.run(deployed())
 
-    with BlobServiceClient(url, DefaultAzureCredential()) as blobs:
-        stored = blobs.get_blob_client("config", "gateway.yaml").download_blob().readall()
-    assert stored == b"geographies: []\n"
+    found = outcome(azure, endpoint, "chargeback", "d1")
+    assert found is not None
+    assert found["lines"] == ["in force: abc"]
+    assert outcome(azure, endpoint, "chargeback", "d2") is None

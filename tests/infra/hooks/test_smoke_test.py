@@ -7,6 +7,7 @@ from urllib.parse import unquote
 import pytest
 import smoke_test
 from azure_rest import Azure, AzureRefused
+from functions_host import start
 
 from tests.infra.hooks.conftest import LocalAzure
 
@@ -107,7 +108,7 @@ def test_a_posting_run_is_started_where_the_app_lets_us_in(
 
     monkeypatch.setattr(Azure, "send", to_loopback)
 
-    assert smoke_test.post_now(deployed.client(), APP, "app.invalid") is True
+    assert start(deployed.client(), APP, "app.invalid", "post_usage") is True
     assert deployed.asked[-1].headers["x-functions-key"] == "m"
 
 

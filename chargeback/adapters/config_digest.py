@@ -1,0 +1,12 @@
+"""Which configuration a deployment brings, as one digest over its files: the hook and the deployed app agree on it."""
+
+import hashlib
+from pathlib import Path
+
+
+def config_digest(folder: Path) -> str:
+    """SHA-256 over the names and bytes of the YAML files."""
+    digest = hashlib.sha256()
+    for path in sorted(folder.glob("*.yaml")):
+        digest.update(path.name.encode() + b"\0" + hashlib.sha256(path.read_bytes()).digest())
+    return digest.hexdigest()
