@@ -41,8 +41,10 @@ def pytest_unconfigure() -> None:
 
 
 @pytest.fixture(scope="session")
-def stack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stack]:
+def stack(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stack]:
     """Redis, Azurite, the Cosmos emulator and the identity endpoint, and the environment to find them."""
+    if "not servers" in request.config.option.markexpr:
+        pytest.fail("a test that needs servers is not marked so, and runs where none should be started")
     with Stack(tmp_path_factory.mktemp("stack"), certs=Path(CERTIFICATES.name)) as servers:
         before = dict(os.environ)
         os.environ.update(servers.env)

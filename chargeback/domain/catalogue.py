@@ -4,8 +4,8 @@ import hashlib
 import json
 import re
 from bisect import bisect_right
-from collections.abc import Iterator, Mapping
-from dataclasses import astuple, dataclass
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import astuple, dataclass, replace
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from enum import StrEnum
@@ -67,6 +67,13 @@ PROVISIONED = frozenset(
     }
 )
 """What is paid by the hour whether it is used or not, as a shared cost: its tokens cost nothing more."""
+
+BATCH = frozenset({DeploymentType.GLOBAL_BATCH, DeploymentType.DATA_ZONE_BATCH})
+"""What batches run on."""
+
+BATCHES = "batches"
+TRAINING_JOBS = "fine_tuning.jobs"
+"""The operations of jobs, whose events name no deployment."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -162,7 +169,11 @@ class Catalogue:
         self._candidates = lru_cache(maxsize=16_384)(self._find_candidates)
         self._days = lru_cache(maxsize=16_384)(self._find_day)
         self.deployment = lru_cache(maxsize=16_384)(self._find_deployment)
-        """(backend host, deployment name) → Deployment, or None when the map lacks it."""
+        """(backend host, deployment name) → Deployment, or None when the map lacks it.
+
+        A job names no deployment: with its model and operation as well, a batch is found by a deployment of the account
+        of a batch type, and a training by its base model.
+        """
 
     def price(self, line: Line, meter: Meter, hour: datetime) -> Price:
         """The price in force for a meter of a line; raises `PriceNotFound` naming what was looked for."""
@@ -179,21 +190,26 @@ class Catalogue:
         """The price in force for a meter of a line in each of the 24 UTC hours of a day (YYYY-MM-DD)."""
         return self._days(day, *_priced_by(line), meter)
 
-    def _find_deployment(self, backend: str, deployment: str) -> Deployment | None:
+    def _find_deployment(
+        self, backend: str, deployment: str, model: str = "", operation: str = ""
+    ) -> Deployment | None:
         """The host's first label is an account, or "<account>-<suffix>"; the longest account wins."""
         parts = backend.casefold().split(":")[0].split(".")[0].split("-")
         for length in range(len(parts), 0, -1):
             found = self.deployments.get("-".join(parts[:length]))
             if found is not None:
-                return found.get(deployment.casefold())
+                return found.get(deployment.casefold()) or _of_job(found.values(), deployment, model, operation)
         return None
 
     def _find_candidates(
-        self, provider: str, model: str, backend: str, name: str, tier: str, variant: str, meter: Meter
+        self, provider: str, model: str, backend: str, name: str, operation: str, tier: str, variant: str, meter: Meter
     ) -> tuple[Dated, ...]:
-        deployment = self.deployment(backend, name)
+        deployment = self.deployment(backend, name, model, operation)
         if deployment is None:
             return ()
+        if operation:
+            # A batch may name a deployment as its model.
+            model = "" if model.casefold() == deployment.name.casefold() else base_model(model)
         if deployment.type in PROVISIONED:
             return self._provisioned.get(meter, ())
         model, version = _served(model, deployment)
@@ -213,7 +229,7 @@ class Catalogue:
         return tuple(_first_in_force(candidates, midnight + timedelta(hours=hour)) for hour in range(24))
 
     def _what_is_missing(self, line: Line, meter: Meter, hour: datetime) -> str:
-        deployment = self.deployment(line.backend, line.deployment)
+        deployment = self.deployment(line.backend, line.deployment, line.model, _job(line))
         if deployment is None:
             return f"no deployment {line.deployment!r} of backend {line.backend!r} in the deployment map"
         model, version = _served(line.model, deployment)
@@ -222,6 +238,34 @@ class Catalogue:
             f"{deployment.type} in {deployment.region}, tier {normal_tier(line.service_tier)}, "
             f"variant {line.variant or 'none'}, at {hour:%Y-%m-%dT%H:%MZ}"
         )
+
+
+def _of_job(deployments: Iterable[Deployment], name: str, model: str, operation: str) -> Deployment | None:
+    """What a job ran on that names no deployment: Azure's answers about batches and trainings name only a model."""
+    if name or operation not in (BATCHES, TRAINING_JOBS):
+        return None
+    served, version = _named(base_model(model))
+    like = sorted(
+        (each for each in deployments if served in (each.model, each.name.casefold()) or operation == TRAINING_JOBS),
+        key=lambda each: (each.version != version, each.type, each.name),
+    )
+    if operation == BATCHES:
+        return next((each for each in like if each.type in BATCH), None)
+    if not like:
+        return None
+    # A model is trained where its account is, whether or not it is deployed there; training is priced globally.
+    return replace(like[0], name="", model=served, version=version, type=DeploymentType.GLOBAL_STANDARD)
+
+
+def base_model(model: str) -> str:
+    """The model that a fine-tuned one was made from: `gpt-4o-2024-08-06` for `gpt-4o-2024-08-06.ft-0123:sales`."""
+    return re.split(r"[.:]ft-", model.removeprefix("ft:"), maxsplit=1)[0]
+
+
+def _named(model: str) -> tuple[str, str]:
+    """A model's name in lower case and its snapshot, if it has one."""
+    snapshot = _SNAPSHOT.fullmatch(model.casefold())
+    return (snapshot["model"], snapshot["version"]) if snapshot else (model.casefold(), "")
 
 
 def _free(meter: Meter, currency: str) -> Price:
@@ -262,7 +306,12 @@ def _priced_as(meter: Meter) -> tuple[Meter, ...]:
 
 def _priced_by(line: Line) -> tuple[str, ...]:
     """The dimensions that decide a price, and no other, so that all users of a deployment share a cached answer."""
-    return line.provider, line.model, line.backend, line.deployment, line.service_tier, line.variant
+    return line.provider, line.model, line.backend, line.deployment, _job(line), line.service_tier, line.variant
+
+
+def _job(line: Line) -> str:
+    """The operation of a job that names no deployment; empty for every other call."""
+    return line.operation if not line.deployment and line.operation in (BATCHES, TRAINING_JOBS) else ""
 
 
 def _first_in_force(candidates: tuple[Dated, ...], hour: datetime) -> Price | None:

@@ -50,8 +50,9 @@ class InForce:
     def deployment(self, line: Line, day: str) -> Deployment | None:
         """What served a line: as the catalogue of the day's first hour has it, else the current one."""
         catalogues = self._catalogues(day) if self.closed else None
-        known = catalogues[0].deployment(line.backend, line.deployment) if catalogues else None
-        return known or self.current.deployment(line.backend, line.deployment)
+        named = line.backend, line.deployment, line.model, line.operation
+        known = catalogues[0].deployment(*named) if catalogues else None
+        return known or self.current.deployment(*named)
 
     def digest(self, day: str) -> str:
         """Identifies all that rates a day: of a day without hours of a closed period, the current catalogue's."""

@@ -18,7 +18,7 @@ TIME = f"{DAY}T00:00:00Z"
 Work = Callable[[Counter], Awaitable[None]]
 
 
-@pytest.fixture(params=["memory", "redis"])
+@pytest.fixture(params=["memory", pytest.param("redis", marks=pytest.mark.servers)])
 def with_counter(request: pytest.FixtureRequest) -> Callable[[Work], None]:
     """Runs work with an empty counter of either kind."""
     if request.param == "memory":

@@ -1,9 +1,10 @@
+from dataclasses import replace
 from datetime import datetime
 
 import pytest
 
 from chargeback.domain.allocation import Rule
-from chargeback.domain.catalogue import LONG_CONTEXT, context_variant, normal_tier
+from chargeback.domain.catalogue import LONG_CONTEXT, Catalogue, DeploymentType, context_variant, normal_tier
 from chargeback.domain.errors import PriceNotFound
 from chargeback.domain.lines import Line
 from chargeback.domain.meters import Meter, Quantities
@@ -117,3 +118,50 @@ def test_equal_meaning_has_an_equal_digest_and_any_difference_another() -> None:
     assert digest != catalogue(dated(Meter.INPUT, (START, "2.51")), output, rules=rules).digest
     assert digest != catalogue(PLAIN, output, rules=rules, region="westus3").digest
     assert digest != catalogue(PLAIN, rules=rules).digest
+
+
+def with_batches(*types: DeploymentType) -> Catalogue:
+    """An account with a plain deployment of gpt-4o, one of each of these types, and prices for all of them."""
+    of_all = (DeploymentType.GLOBAL_STANDARD, *types)
+    card = catalogue(
+        *(
+            dated(Meter.INPUT, (START, f"{number + 1}.5"), deployment_type=type_)
+            for number, type_ in enumerate(sorted(of_all))
+        ),
+        dated(Meter.TRAINING, (START, "25"), model="gpt-4o-mini", version="2024-07-18"),
+    )
+    plain = card.deployments["oai-eastus2"]["gpt-4o"]
+    named = {f"own-{type_.value.lower()}": replace(plain, name=f"own-{type_.value}", type=type_) for type_ in types}
+    deployments = {"oai-eastus2": {"gpt-4o": plain, **named}}
+    return Catalogue("USD", card.prices, deployments, card.allocation)
+
+
+@pytest.mark.parametrize("model", ["gpt-4o", "gpt-4o-2024-11-20", "own-globalbatch"])
+def test_a_batch_that_names_no_deployment_has_the_price_of_its_account_s_batch_deployment(model: str) -> None:
+    line = usage_line(operation="batches", deployment="", model=model)
+    of = with_batches(DeploymentType.GLOBAL_BATCH)
+
+    assert of.price(line, Meter.INPUT, START).price_id.split("/")[3] == "GlobalBatch"
+    served = of.deployment(line.backend, "", model, "batches")
+    assert served is not None
+    assert served.name == "own-GlobalBatch"
+
+
+def test_a_batch_without_a_batch_deployment_is_unpriced_until_the_map_has_one() -> None:
+    line = usage_line(operation="batches", deployment="")
+
+    assert with_batches().find_price(line, Meter.INPUT, START) is None
+    assert with_batches(DeploymentType.DATA_ZONE_BATCH).find_price(line, Meter.INPUT, START) is not None
+
+
+@pytest.mark.parametrize("model", ["gpt-4o-mini-2024-07-18", "gpt-4o-mini-2024-07-18.ft-0123abc:sales"])
+def test_a_training_has_the_price_of_its_base_model_whether_it_is_deployed_or_not(model: str) -> None:
+    line = usage_line(operation="fine_tuning.jobs", deployment="", model=model)
+
+    assert with_batches().price(line, Meter.TRAINING, START).per_million == 25
+
+
+def test_only_jobs_are_found_without_the_name_of_a_deployment() -> None:
+    line = usage_line(operation="chat.completions", deployment="")
+
+    assert with_batches(DeploymentType.GLOBAL_BATCH).find_price(line, Meter.INPUT, START) is None

@@ -137,7 +137,7 @@ def _rule(row: Row, catalogue: Catalogue) -> Document | None:
 
 
 def _deployment(row: Row, catalogue: Catalogue) -> Document | None:
-    place = catalogue.deployment(row["backend"], row["deployment"])
+    place = catalogue.deployment(row["backend"], row["deployment"], row["model"], row["operation"])
     if place is None:
         return None
     return {
