@@ -99,7 +99,9 @@ class Auditor:
         }
         done = final - left
         ended = [day for day in await self._ledger.days() if day < today and (is_open(day, now) or day not in done)]
-        return sorted({*ended, *await self._ledger.marks()})
+        # Also a day without events: posting it may have left something to be tried again.
+        again = [day for day in left if not is_open(day, now)]
+        return sorted({*ended, *again, *await self._ledger.marks()})
 
     async def unaudited(self, days: Sequence[str], since: datetime) -> list[str]:
         """Of these days, the ones that were marked, or not audited since then with what rates them now."""

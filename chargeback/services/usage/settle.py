@@ -132,7 +132,9 @@ class Settler:
         return Settlement(len(completed), len(recoveries), len(guesses), len(rest) - len(guesses), left_out)
 
     async def _say_what_is_left_out(self, run: _Run, now: datetime) -> None:
-        for day in {*open_days(now), *run.aside}:
+        # A day that Redis no longer holds has nothing to settle: what was left out of it is unsettled in the books.
+        ended = {each.day for each in await self._set_aside.all() if each.stage is Stage.SETTLE}
+        for day in {*open_days(now), *ended, *run.aside}:
             await self._set_aside.note(Stage.SETTLE, day, run.aside.get(day, {}))
         if run.failed:
             raise SomeFailed("settling", run.failed)

@@ -1,0 +1,87 @@
+"""What callers do around the end of a small month, and what becomes of their events on the way."""
+
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+from random import Random
+
+from chargeback.domain.settlement import TokenCount
+from tests.builders import tokens, usage_event
+
+START = datetime(2026, 3, 30, tzinfo=UTC)
+CALLS_UNTIL = datetime(2026, 4, 1, 18, tzinfo=UTC)
+END = datetime(2026, 4, 9, 12, tzinfo=UTC)
+SOURCE = "/apim/gw/swedencentral"
+
+
+@dataclass(frozen=True, slots=True)
+class Call:
+    """One call.
+
+    Attributes:
+        deliveries: when each copy of its event arrives; the first may be days late.
+        is_stream: whether its tokens are known from the gateway's log alone.
+        logged: when the log has them; None: never.
+    """
+
+    id: str
+    time: datetime
+    user: str
+    prompt: int
+    completion: int
+    deliveries: tuple[datetime, ...]
+    is_stream: bool = False
+    logged: datetime | None = None
+
+    @property
+    def event(self) -> bytes:
+        """The event as the gateway sends it."""
+        text = self.time.isoformat().replace("+00:00", "Z")
+        if self.is_stream:
+            return usage_event(id=self.id, type="pending", time=text, stream=True, username=self.user)
+        return usage_event(id=self.id, time=text, usage=tokens(self.prompt, self.completion), username=self.user)
+
+    @property
+    def count(self) -> TokenCount:
+        """What the gateway's log says of it."""
+        assert self.logged is not None
+        used = self.prompt, self.completion, self.prompt + self.completion
+        return TokenCount(self.id, SOURCE, self.time, "gpt-4o", "gpt-4o-2024-11-20", *used, True, self.logged)
+
+
+@dataclass(frozen=True, slots=True)
+class Month:
+    """The calls of a life."""
+
+    calls: tuple[Call, ...] = field(default=())
+
+    def delivered(self, since: datetime, until: datetime) -> list[bytes]:
+        """The events that arrive in a span, in the order of their arrival."""
+        found = [(at, call.event) for call in self.calls for at in call.deliveries if since <= at < until]
+        return [event for _, event in sorted(found)]
+
+
+def drawn(random: Random, *, calls: int) -> Month:
+    """A month of so many calls."""
+    return Month(tuple(_call(f"call-{number}", random) for number in range(calls)))
+
+
+def _call(name: str, random: Random) -> Call:
+    time = START + (CALLS_UNTIL - START) * random.random()
+    time = time.replace(microsecond=random.choice([0, 999_999]))
+    if random.random() < 0.2:  # next to midnight
+        time = time.replace(hour=23, minute=59, second=59) if random.random() < 0.5 else time.replace(hour=0, minute=0)
+    late = random.choice([0, 0, 0, 0, 60, 3_600, 24 * 3_600, 5 * 24 * 3_600])
+    first = time + timedelta(seconds=1 + late)
+    copies = [first + timedelta(seconds=random.choice([1, 600, 86_400])) for _ in range(random.choice([0, 0, 0, 1, 2]))]
+    is_stream = random.random() < 0.4 and not late
+    logged = time + timedelta(minutes=random.choice([1, 90])) if is_stream and random.random() < 0.8 else None
+    return Call(
+        id=name,
+        time=time,
+        user=f"user-{random.randrange(3)}",
+        prompt=random.randrange(1, 5_000),
+        completion=random.randrange(0, 900),
+        deliveries=(first, *copies),
+        is_stream=is_stream,
+        logged=logged,
+    )
