@@ -83,7 +83,7 @@ async def measure(origins: dict[str, str], folder: Path, seconds: float, *, faul
             folder / "state",
             hosts=origins,
             identity_endpoint=f"{base}/msi/token",
-            identity_header="local",
+            identity_header="local.gateway",
             openid_configuration=f"{base}/{{tenant}}/.well-known/openid-configuration",
             values={
                 "tenant_id": TENANT,

@@ -88,7 +88,7 @@ class Stage:
                 logs_tls=tls,
                 hosts={**self.backends.origins, "usage-topic.invalid": f"http://127.0.0.1:{port}"},
                 identity_endpoint=f"{self.identity}/msi/token",
-                identity_header="local",
+                identity_header="local.gateway",
                 openid_configuration=f"{self.identity}/{{tenant}}/.well-known/openid-configuration",
                 values=self._values,
                 readings=self._readings,
