@@ -107,9 +107,12 @@ def read_document(raw: bytes) -> EventDocument:
             # The decoder skips unknown fields without a look at their encoding.
             raw.decode()
         try:
-            return _decode(raw)
+            document = _decode(raw)
+            if document.data.usage is None or document.data.usage.unknown is None:
+                return document
         except msgspec.ValidationError:
-            return msgspec.convert(_tidied(_decode_any(raw)), EventDocument)
+            pass
+        return msgspec.convert(_tidied(_decode_any(raw)), EventDocument)
     except msgspec.ValidationError as error:
         raise InvalidEvent("unexpected-shape", str(error)) from None
     except UnicodeDecodeError:

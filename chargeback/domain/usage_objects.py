@@ -164,3 +164,5 @@ _SHAPES: dict[str, type[msgspec.Struct]] = {
     **dict.fromkeys((*_DETAILS, "cached_tokens_details"), Details),
     "cache_creation": CacheCreation,
 }
+NESTED = frozenset((*_SHAPES, "unknown"))
+"""The fields of a usage object that are objects themselves."""

@@ -13,7 +13,7 @@ import msgspec
 
 from chargeback.domain.admission import MAX_ACCEPTED_BYTES, is_too_deep
 from chargeback.domain.event_documents import Data
-from chargeback.domain.usage_objects import OwnQuantities, tidied
+from chargeback.domain.usage_objects import NESTED, OwnQuantities, tidied
 
 NOTHING = b'{"withheld":'
 """How what is kept of an event begins, of which nothing could be kept but its size and hash."""
@@ -108,6 +108,6 @@ def _usage(value: object) -> object:
 
 def _counts(value: Mapping[str, Any]) -> dict[str, Any]:
     return {
-        name: _counts(item) if isinstance(item, dict) else item if name == "type" else _number(item)
+        name: _counts(item) if isinstance(item, dict) and name in NESTED else item if name == "type" else _number(item)
         for name, item in value.items()
     }

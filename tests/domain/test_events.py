@@ -137,6 +137,13 @@ def test_control_characters_of_a_tag_become_spaces(field: str) -> None:
     assert all(text.isprintable() for text in event.line)
 
 
+def test_a_name_is_one_line_however_its_accents_were_typed() -> None:
+    composed, apart = "Zo\u00eb", "Zoe\u0308"
+
+    assert read(username=apart).line == read(username=composed).line
+    assert read(username=apart).line.user == composed
+
+
 def test_a_tag_of_control_characters_alone_is_absent() -> None:
     assert read(username="\x01\x02").line.user == ""
 

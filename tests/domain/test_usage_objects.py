@@ -104,6 +104,13 @@ def test_the_name_of_an_unknown_counter_holds_no_text() -> None:
     assert tidied(usage)["unknown"] == {"other": 6, "prompt_tokens_details.other": 6}
 
 
+def test_a_sender_s_own_list_of_unknown_counters_is_read_like_any_other() -> None:
+    event = read_event(usage_event(usage={"prompt_tokens": 3, "unknown": {"What did she say?": 5, "a": 1}}), EVER)
+
+    assert b"she" not in event.raw
+    assert event.quantities[Meter.UNKNOWN] == 6
+
+
 def test_more_unknown_counters_than_anybody_needs_are_one() -> None:
     found = tidied({f"counter_{n}": 1 for n in range(1_000)})["unknown"]
 

@@ -3,11 +3,12 @@
 from collections.abc import Callable
 from random import Random
 
-from tests.fuzz import cost_export, log_rows, price_list, yaml_config
+from tests.fuzz import cost_export, door, log_rows, price_list, yaml_config
 
 Attempt = Callable[[Random], None]
 
 FUZZERS: dict[str, tuple[Attempt, int]] = {
+    "door": (door.attempt, 60),
     "yaml": (yaml_config.attempt, 250),
     "export": (cost_export.attempt, 40),
     "price-list": (price_list.attempt, 400),
