@@ -24,6 +24,7 @@ NOT_SECRET = {
     ("scripts/showcase/calls.py", "Secret Keyword"): "a key of the local stack",
     ("tests/*", "Secret Keyword"): "keys of the local stack, and made-up ones",
     ("README.md", "Secret Keyword"): "where a key is to be put",
+    ("docs/*", "Secret Keyword"): "the same",
     ("infra/calls.yaml", "Secret Keyword"): "names of permissions",
     ("tests/policies/test_account.py", "JSON Web Token"): "a token that the test made, of no issuer",
     ("tests/services/test_count_tokens.py", "Hex High Entropy String"): "digests of the rank files",
