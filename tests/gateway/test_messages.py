@@ -67,6 +67,12 @@ NOTED = document(
     <emit-metric name="calls" value="2" namespace="n"><dimension name="d" value="@(context.Api.Id)" /></emit-metric>
     <log-to-eventhub logger-id="hub">@(context.Request.Method)</log-to-eventhub>"""
 )
+LENGTH = 'context.Response.Headers.GetValueOrDefault("Content-Length", "none")'
+LENGTHS = document(
+    outbound=f"<set-variable name='told' value='@({LENGTH})' /><set-body>new</set-body>"
+    '<set-header name="X-Lengths"><value>'
+    f'@((string)context.Variables["told"] + " " + {LENGTH})</value></set-header>'
+)
 
 
 def test_headers_are_skipped_overridden_appended_and_deleted(lab: Laboratory) -> None:
@@ -139,6 +145,15 @@ def test_the_cache_gives_back_the_type_it_was_given(lab: Laboratory) -> None:
 
 def test_a_removed_value_is_not_found(lab: Laboratory) -> None:
     assert lab.call(FORGOTTEN).json == [False]
+
+
+def test_the_length_that_a_backend_tells_is_seen_and_a_new_body_has_another(lab: Laboratory) -> None:
+    answer = lab.call(LENGTHS, "POST", "/openai/x", data=b"body")
+
+    told, after = answer.headers["X-Lengths"].split()
+    assert int(told) > 100
+    assert after == "none"
+    assert (answer.body, answer.headers["Content-Length"]) == (b"new", "3")
 
 
 def test_traces_metrics_and_event_hub_messages_are_kept(lab: Laboratory) -> None:

@@ -17,6 +17,7 @@ SEEN = reports(
     "context.Request.OriginalUrl.Path",
 )
 KEPT = document(SEEN, operations=NAMED)
+SMALL = document(SEEN, operations=NAMED, sku="BasicV2")
 TIDIED = document(SEEN, operations=NAMED, readings=Readings(slashes="tidied"))
 
 
@@ -53,6 +54,20 @@ def test_a_path_cannot_climb_out_of_the_api() -> None:
     assert canonical("/../../openai/x/..", tidy=False) == "/openai/"
     assert below("/openai", "/OPENAI/v1") == "/v1"
     assert below("/openai", "/openaix/v1") is None
+
+
+def test_a_url_that_is_too_long_meets_no_policy(lab: Laboratory) -> None:
+    """https://learn.microsoft.com/azure/api-management/api-management-gateways-overview#gateway-runtime-limits"""
+    query = "?a=" + "x" * 2_100
+
+    assert [lab.call(declared, "POST", "/openai/" + "x" * 1_025, data=b"").status for declared in (KEPT, SMALL)] == [
+        400,
+        400,
+    ]
+    assert [lab.call(declared, "POST", "/openai/x" + query, data=b"").status for declared in (KEPT, SMALL)] == [
+        200,
+        414,
+    ]
 
 
 def test_a_body_whose_length_nobody_tells_is_refused(lab: Laboratory) -> None:

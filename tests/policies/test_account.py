@@ -6,6 +6,7 @@ import re
 import pytest
 
 from chargeback.domain.operations import described
+from tests.policies.conftest import MakeWorld
 from tests.policies.world import CHAT, USAGE, World, chunk, product, sse
 
 
@@ -254,7 +255,8 @@ def test_pictures_without_usage_carry_their_number_size_and_quality(world: World
     assert data["quantities"] == {"images": 2, "size": "1792x1024", "quality": "hd"}
 
 
-def test_pictures_with_usage_carry_it_however_large_they_are(world: World) -> None:
+def test_pictures_with_usage_carry_it_however_large_they_are(make_world: MakeWorld) -> None:
+    world = make_world(sku="Premium")  # what a smaller tier makes of them: test_sizes.py
     usage = {"input_tokens": 10, "output_tokens": 4160, "total_tokens": 4170}
     world.script("oai-swedencentral", body={"created": 1, "data": [{"b64_json": "A" * 3_000_000}], "usage": usage})
 

@@ -120,7 +120,8 @@ def test_an_answer_that_cannot_be_held_reaches_the_caller_and_is_pending(
     assert "quantities" not in data
 
 
-def test_a_larger_tier_reads_the_same_answer(world: World) -> None:
+def test_a_larger_tier_reads_the_same_answer(make_world: MakeWorld) -> None:
+    world = make_world(sku="Premium")
     large = {"data": [{"b64_json": "A" * LARGE}], "usage": {"input_tokens": 1, "output_tokens": 2, "total_tokens": 3}}
     world.script(EU[0], body=large)
 

@@ -132,6 +132,14 @@ def end_to_end(headers: CIMultiDict[str]) -> CIMultiDict[str]:
     return CIMultiDict((name, value) for name, value in headers.items() if name.lower() not in HOP_BY_HOP)
 
 
+def of_answer(headers: CIMultiDict[str]) -> CIMultiDict[str]:
+    """The headers of a backend's answer as policies see them: its length is told where the backend told it."""
+    seen = end_to_end(headers)
+    if "Content-Length" in headers:
+        seen["Content-Length"] = headers["Content-Length"]
+    return seen
+
+
 def with_query(url: str, query: list[tuple[str, str]]) -> str:
     """`url` with its query string."""
     if not query:

@@ -94,10 +94,15 @@ READINGS = {
 """Sets of answers that have every answer at least once, but "abort"."""
 
 
-def buffer_limit(sku: str) -> int:
-    """The bytes of a body that the gateway of a tier can hold.
+def is_small(sku: str) -> bool:
+    """Whether a tier has the narrow limits of v2: small buffers, short URLs."""
+    return sku.lower().endswith("v2")
 
-    https://learn.microsoft.com/azure/azure-resource-manager/management/azure-subscription-service-limits: buffered
-    payload 2 MiB in the v2 tiers, 500 MiB in the classic ones (2026-04-08).
+
+def buffer_limit(sku: str) -> int:
+    """The bytes of a body that the gateway of a tier can hold: 2 MiB in the v2 tiers, 500 MiB in the classic ones.
+
+    https://learn.microsoft.com/azure/api-management/api-management-gateways-overview#gateway-runtime-limits
+    (2026-04-08)
     """
-    return 2 * 1024 * 1024 if sku.lower().endswith("v2") else 500 * 1024 * 1024
+    return 2 * 1024 * 1024 if is_small(sku) else 500 * 1024 * 1024

@@ -15,11 +15,13 @@ from scripts.local.gateway.messages import Body, Request, Response, end_to_end, 
 from scripts.local.gateway.operations import below, canonical
 from scripts.local.gateway.policies.cors import asks_first, preflight
 from scripts.local.gateway.policies.llm import request_document
+from scripts.local.gateway.readings import is_small
 from scripts.local.gateway.run import run_call
 from scripts.local.gateway.tokens import Counts, Tee, llm_operation
 
 HEALTH_PATH = "/status-0123456789abcdef"
 _MAX_BODY = 512 * 1024 * 1024
+_LONGEST_SEGMENT, _LONGEST_QUERY = 1024, 2048
 # https://learn.microsoft.com/azure/api-management/api-management-error-handling-policies#predefined-errors-for-built-in-steps
 _KEY_MISSING = ("missing", "NotFound", "Make sure to include subscription key when making requests to this API.")
 _KEY_WRONG = ("invalid", "Invalid", "Make sure to provide a valid key for an active subscription.")
@@ -50,8 +52,8 @@ class _Listener:
         operation = None if rest is None else self._operation(incoming.method, rest)
         if rest is None or operation is None:
             return await self._unmatched(incoming, inside=rest is not None)
-        if _tells_no_length(incoming):
-            return web.Response(status=411, text="The request must be chunked or have a content length.")
+        if early := _refused_early(incoming, small=is_small(config.sku)):
+            return early
         state, matched = operation
         request = self._request(incoming, prefix, rest, matched)
         caller, refused = self._identify(request)
@@ -183,10 +185,21 @@ class _Listener:
         self.gateway.llm_log.write(call, counts, document)
 
 
-def _tells_no_length(incoming: web.Request) -> bool:
-    """What HTTP.sys, in front of the gateway, refuses: a body's method with neither a length nor chunks."""
+def _refused_early(incoming: web.Request, *, small: bool) -> web.Response | None:
+    """What never reaches a policy: a URL that is too long, and a body's method with neither a length nor chunks.
+
+    https://learn.microsoft.com/azure/api-management/api-management-gateways-overview#gateway-runtime-limits for URLs;
+    HTTP.sys, in front of the gateway, answers the latter so.
+    """
+    url = incoming.rel_url
+    if any(len(part) > _LONGEST_SEGMENT for part in url.raw_path.split("/")):
+        return web.Response(status=400, text="Bad Request - Invalid URL")
+    if small and len(url.raw_query_string) > _LONGEST_QUERY:
+        return web.Response(status=414, text="Request URL Too Long")
     told = "Content-Length" in incoming.headers or "Transfer-Encoding" in incoming.headers
-    return incoming.method in ("POST", "PUT", "PATCH") and not told
+    if incoming.method in ("POST", "PUT", "PATCH") and not told:
+        return web.Response(status=411, text="The request must be chunked or have a content length.")
+    return None
 
 
 def _cut(incoming: web.Request) -> None:

@@ -12,7 +12,7 @@ from multidict import CIMultiDict
 from scripts.local.gateway.backends import Backend
 from scripts.local.gateway.call import Call, error_response, oversize_error
 from scripts.local.gateway.errors import PolicyError
-from scripts.local.gateway.messages import Body, Response, end_to_end
+from scripts.local.gateway.messages import Body, Response, end_to_end, of_answer
 from scripts.local.gateway.nodes import Node
 from scripts.local.gateway.run import policy
 
@@ -147,7 +147,7 @@ def retry_after(headers: Mapping[str, str]) -> float | None:
 
 
 def _response(answer: aiohttp.ClientResponse, backend: Backend | None, idle: float, hold: int) -> Response:
-    headers = end_to_end(CIMultiDict(answer.headers))
+    headers = of_answer(CIMultiDict(answer.headers))
 
     async def pieces() -> AsyncIterator[bytes]:
         try:

@@ -91,6 +91,7 @@ async def set_body(call: Call, node: Node) -> None:
     response = _response(call)
     response.discard()
     response.body, response.stream = body, None
+    response.headers.popall("Content-Length", None)
     call.changed("response")
 
 
@@ -122,4 +123,5 @@ async def find_and_replace(call: Call, node: Node) -> None:
     response = _response(call)
     response.body = Body((await response.body.bytes()).replace(old.encode(), new.encode()))
     response.stream = None
+    response.headers.popall("Content-Length", None)
     call.changed("response")
