@@ -7,7 +7,7 @@ resource roles 'Microsoft.Authorization/roleDefinitions@2022-04-01' = [
   for role in items(definitions): {
     name: guid(resourceGroup().id, role.key)
     properties: {
-      roleName: '${role.key} (${resourceGroup().name})' // a name is used once in a tenant
+      roleName: '${role.key} (${resourceGroup().name}, ${uniqueString(resourceGroup().id)})' // a name is used once in a tenant
       description: role.value.description
       type: 'CustomRole'
       permissions: [{ actions: [], notActions: [], dataActions: role.value.dataActions, notDataActions: role.value.notDataActions }]

@@ -1,6 +1,7 @@
 """What Azure is really sent, value by value: each test is a refusal, a trap or a leak that these values avoid."""
 
 import functools
+import re
 from typing import Any
 
 import pytest
@@ -352,6 +353,13 @@ def test_the_workbook_offers_times_and_begins_with_one_of_them() -> None:
     (picker,) = File(INFRA / "modules/workbook.bicep")["timeParameter"]["content"]["parameters"]
 
     assert picker["value"] in picker["typeSettings"]["selectableValues"]
+
+
+@needs_compiler
+def test_the_name_of_a_role_is_used_once_in_a_directory_with_many_subscriptions() -> None:
+    roles = evaluated("trial").of("Microsoft.Authorization/roleDefinitions")
+
+    assert all(re.search(r"\(rg-preview, [a-z0-9]{13}\)$", value(item, "roleName")) for item in roles)
 
 
 @needs_compiler
