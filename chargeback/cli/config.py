@@ -21,6 +21,7 @@ def validate(config_dir: Folder = DEPLOYED_CONFIG) -> None:
     """Check all files of the folder, which belong together; names every fault and its place."""
     from chargeback.adapters.catalogue_files import load_catalogue
     from chargeback.adapters.emitters_document import load_emitters
+    from chargeback.adapters.gateway_file import fills, gateway_faults
     from chargeback.adapters.models_file import notes_on_models
     from chargeback.adapters.retail_meters import retail_meter_faults
     from chargeback.adapters.terms_files import load_terms
@@ -33,6 +34,7 @@ def validate(config_dir: Folder = DEPLOYED_CONFIG) -> None:
         load_emitters(config_dir)
     except InvalidConfig as error:
         raise InvalidConfig([*error.faults, *faults]) from None
+    faults += gateway_faults(config_dir)
     if faults:
         raise InvalidConfig(faults)
     for each in without_price(catalogue, datetime.now(UTC)):
@@ -47,6 +49,9 @@ def validate(config_dir: Folder = DEPLOYED_CONFIG) -> None:
         f"{config_dir}: valid, {len(catalogue.prices)} prices in {catalogue.currency}, digest {catalogue.digest[:12]};"
         f" {len(terms.shared_costs)} shared costs, {len(terms.budgets)} budgets, digest {terms.digest[:12]}"
     )
+    shares = ", ".join(f"{table} {share:.0%}" for table, share in fills(config_dir).items())
+    if shares:
+        typer.echo(f"tables of the gateway, by the fullest of their fragments: {shares}")
 
 
 @app.command()

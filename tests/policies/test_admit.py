@@ -1,0 +1,349 @@
+"""What a product may reach: residency of processing, tools, models, operations, and names of its own for models."""
+
+from typing import Any
+
+import httpx
+import pytest
+
+from scripts.named_values import load_config as definitions
+from tests.company import CONFIG
+from tests.policies.conftest import MakeWorld
+from tests.policies.world import EU, World, product, sse
+
+LEGAL = {"api-key": "key-legal"}
+SEARCH = {"api-key": "key-search"}
+NAMES = {"fast": {"eu": "gpt-4o-mini", "us": "gpt-5.4-nano"}, "best": {"eastus2": "gpt-5.5", "*": "gpt-4.1"}}
+
+
+def refused(world: World, answer: httpx.Response, code: str, status: int = 403) -> str:
+    """What a caller is told, after checking that nothing was sent and that the event says so."""
+    error = answer.json()["error"]
+    assert (answer.status_code, error["code"]) == (status, code), error
+    assert set(error) == {"code", "message", "type"}
+    assert world.seen == []
+    assert world.event()["type"] == "chargeback.usage.rejected.v1"
+    return str(error["message"])
+
+
+def respond(world: World, headers: dict[str, str] = LEGAL, **body: Any) -> httpx.Response:
+    """A Responses call."""
+    return world.client.post("/v1/responses", json={"model": "gpt-4o", "input": "hi", **body}, headers=headers)
+
+
+# Residency
+
+
+@pytest.mark.parametrize("model", ["gpt-image-1", "gpt-4o-transcribe"])
+def test_a_resident_product_never_reaches_a_deployment_that_is_processed_anywhere(world: World, model: str) -> None:
+    answer = world.client.post("/v1/images/generations", json={"model": model, "prompt": "a"}, headers=LEGAL)
+
+    message = refused(world, answer, "deployment_not_resident")
+    offered = message.split("It may use: ")[1].rstrip(".").split(", ")
+    assert "gpt-4o" in offered
+    assert not {"gpt-image-1", "gpt-4o-transcribe"} & set(offered)
+
+
+def test_a_resident_product_reaches_the_accounts_that_process_at_home_and_no_other(make_world: MakeWorld) -> None:
+    sets = {name: [dict(each) for each in found] for name, found in definitions(CONFIG)["deploymentSets"].items()}
+    next(each for each in sets[EU[0]] if each["name"] == "gpt-4o")["type"] = "GlobalProvisionedManaged"
+    world = make_world(config={"deploymentSets": sets})
+    world.script(EU[1], status=503, body=b"{}")
+
+    answer = world.chat("key-legal")
+
+    assert answer.status_code == 503
+    assert [seen.account for seen in world.seen] == [EU[1]]
+
+
+@pytest.mark.parametrize(
+    "tool",
+    [
+        {"type": "web_search"},
+        {"type": "web_search_preview"},
+        {"type": "web_search_2025_08_26"},
+        {"type": "web_search_preview_2025_03_11"},
+        {"type": "mcp", "server_url": "https://elsewhere.example"},
+        {"type": "tool_of_next_year"},
+    ],
+)
+def test_a_tool_that_leaves_the_geography_is_refused_by_name(world: World, tool: dict[str, Any]) -> None:
+    answer = respond(world, tools=[{"type": "function", "name": "f"}, tool])
+
+    message = refused(world, answer, "tool_not_allowed")
+    assert tool["type"] in message
+    assert "file_search" in message
+
+
+@pytest.mark.parametrize("body", [{"web_search_options": {}}, {"data_sources": [{"type": "azure_search"}]}])
+def test_what_chat_calls_search_with_is_a_tool_too(world: World, body: dict[str, Any]) -> None:
+    refused(world, world.chat("key-legal", **body), "tool_not_allowed")
+
+
+def test_tools_that_stay_on_the_account_are_passed_on(world: World) -> None:
+    tools = [{"type": "function", "name": "f"}, {"type": "computer_use_preview"}, {"type": "code_interpreter"}]
+
+    assert respond(world, tools=tools).status_code == 200
+
+
+def test_a_product_without_residency_may_use_any_tool(world: World) -> None:
+    assert respond(world, SEARCH, tools=[{"type": "web_search"}, {"type": "mcp"}]).status_code == 200
+
+
+def test_a_product_may_name_the_tools_that_it_allows(make_world: MakeWorld) -> None:
+    world = make_world(config={"products": [product(tools=["function", "web_search"])]})
+
+    assert respond(world, SEARCH, tools=[{"type": "web_search_preview"}]).status_code == 200
+    world.seen.clear()
+    world.event()
+    refused(world, respond(world, SEARCH, tools=[{"type": "mcp"}]), "tool_not_allowed")
+
+
+@pytest.mark.parametrize("header", ["x-ms-oai-image-generation-deployment", "X-MS-Spillover-Deployment"])
+def test_a_deployment_that_a_header_names_is_held_to_the_same(world: World, header: str) -> None:
+    answer = respond(world, {**LEGAL, header: "gpt-image-1"}, tools=[{"type": "image_generation"}])
+
+    assert "gpt-image-1" in refused(world, answer, "deployment_not_resident")
+    assert "gpt-9" in refused(world, respond(world, {**SEARCH, header: "gpt-9"}), "DeploymentNotFound", 404)
+
+
+def test_a_header_that_names_an_allowed_deployment_is_passed_on_and_unknown_ones_are_not(world: World) -> None:
+    headers = {
+        "x-ms-oai-image-generation-deployment": "gpt-image-1",
+        "x-ms-client-request-id": "mine",
+        "x-ms-something": "1",
+        "X-Ms-Other-Thing": "2",
+        "x-msft": "kept",
+    }
+
+    respond(world, {**SEARCH, **headers})
+
+    (seen,) = world.seen
+    passed = {name.lower(): value for name, value in seen.headers.items() if name.lower().startswith("x-ms")}
+    assert passed == {
+        "x-ms-oai-image-generation-deployment": "gpt-image-1",
+        "x-ms-client-request-id": "mine",
+        "x-msft": "kept",
+    }
+
+
+def test_many_unknown_headers_are_stripped_as_well(world: World) -> None:
+    respond(world, {**SEARCH, **{f"x-ms-unknown-{number}": "1" for number in range(30)}})
+
+    assert not [name for name in world.seen[0].headers if name.lower().startswith("x-ms-unknown")]
+
+
+def batches(make_world: MakeWorld, *types: str) -> World:
+    """A gateway whose first account in the EU has these types of batch deployments."""
+    sets = {name: list(each) for name, each in definitions(CONFIG)["deploymentSets"].items()}
+    sets[EU[0]] += [{**sets[EU[0]][0], "name": f"batch-{kind}", "type": kind} for kind in types]
+    return make_world(config={"deploymentSets": sets})
+
+
+@pytest.mark.parametrize("types", [(), ("GlobalBatch",), ("DataZoneBatch", "GlobalBatch")])
+def test_a_batch_that_could_run_abroad_is_refused(make_world: MakeWorld, types: tuple[str, ...]) -> None:
+    world = batches(make_world, *types)
+
+    answer = world.client.post("/v1/batches", json={"input_file_id": "file-1"}, headers=LEGAL)
+
+    assert "DataZoneBatch" in refused(world, answer, "batches_not_resident")
+
+
+def test_a_batch_that_runs_at_home_is_passed_on(make_world: MakeWorld) -> None:
+    world = batches(make_world, "DataZoneBatch")
+
+    assert world.client.post("/v1/batches", json={"input_file_id": "file-1"}, headers=LEGAL).status_code == 200
+    assert world.client.get("/v1/batches", headers=LEGAL).status_code == 200
+
+
+def test_a_batch_deployment_serves_no_ordinary_call(make_world: MakeWorld) -> None:
+    world = batches(make_world, "GlobalBatch")
+
+    answer = world.client.post("/v1/responses", json={"model": "batch-GlobalBatch"}, headers=SEARCH)
+
+    assert answer.status_code >= 400
+    assert world.seen == []
+
+
+@pytest.mark.parametrize(("training", "status"), [("GlobalStandard", 403), ("Developer", 403), ("Standard", 200)])
+def test_training_of_a_resident_product_stays_in_its_region(world: World, training: str, status: int) -> None:
+    body = {"model": "gpt-4.1", "training_file": "file-1", "trainingType": training}
+
+    answer = world.client.post("/v1/fine_tuning/jobs", json=body, headers=LEGAL)
+
+    assert answer.status_code == status
+
+
+def test_a_product_may_ask_for_a_gateway_in_its_residency(make_world: MakeWorld) -> None:
+    products = [product(), product("eu-resident", localGatewayOnly=True)]
+    abroad = make_world(region="eastus2", config={"products": products})
+
+    assert "swedencentral" in refused(abroad, abroad.chat("key-legal"), "gateway_not_resident")
+    assert make_world(config={"products": products}).chat("key-legal").status_code == 200
+
+
+# Allow-lists
+
+
+def test_a_model_that_is_not_on_the_list_is_refused_with_the_list(make_world: MakeWorld) -> None:
+    world = make_world(config={"products": [product(models=["gpt-4o", "fast"], aliases=NAMES)]})
+
+    message = refused(world, world.chat(path="/deployments/gpt-4.1/chat/completions"), "model_not_allowed")
+
+    assert message.endswith("It may use: fast, gpt-4o.")
+    assert world.chat().status_code == 200
+
+
+def test_what_is_behind_an_alias_need_not_be_on_the_list(make_world: MakeWorld) -> None:
+    world = make_world(config={"products": [product(models=["fast"], aliases=NAMES)]})
+
+    assert respond(world, SEARCH, model="fast").status_code == 200
+    world.seen.clear()
+    world.event()
+    refused(world, respond(world, SEARCH, model="gpt-4o-mini"), "model_not_allowed")
+
+
+@pytest.mark.parametrize(
+    ("path", "allowed"), [("/v1/responses", True), ("/v1/embeddings", False), ("/v1/files", False)]
+)
+def test_operations_are_an_allow_list(make_world: MakeWorld, path: str, *, allowed: bool) -> None:
+    world = make_world(config={"products": [product(operations=["responses", "chat.completions", "images"])]})
+
+    answer = world.client.post(path, json={"model": "gpt-4o"}, headers=SEARCH)
+
+    if allowed:
+        assert answer.status_code == 200
+    else:
+        assert "responses, chat.completions, images" in refused(world, answer, "operation_not_allowed")
+
+
+def test_a_family_of_operations_is_allowed_by_its_name(make_world: MakeWorld) -> None:
+    world = make_world(config={"products": [product(operations=["images"])]})
+
+    answer = world.client.post("/v1/images/generations", json={"model": "gpt-image-1"}, headers=SEARCH)
+
+    assert answer.status_code == 200
+
+
+# Names for models
+
+
+@pytest.mark.parametrize(
+    ("region", "alias", "deployment"),
+    [
+        ("swedencentral", "fast", "gpt-4o-mini"),
+        ("eastus2", "fast", "gpt-5.4-nano"),
+        ("swedencentral", "best", "gpt-4.1"),
+        ("eastus2", "best", "gpt-5.5"),
+        ("eastus2", "Best", "gpt-5.5"),
+    ],
+)
+@pytest.mark.parametrize("form", ["path", "body"])
+def test_an_alias_is_the_deployment_of_the_place_and_both_are_accounted(
+    make_world: MakeWorld, region: str, alias: str, deployment: str, form: str
+) -> None:
+    world = make_world(region=region, config={"products": [product(aliases=NAMES)]})
+
+    if form == "path":
+        answer = world.chat(path=f"/deployments/{alias}/chat/completions")
+    else:
+        answer = world.client.post("/v1/chat/completions", json={"model": alias, "messages": []}, headers=SEARCH)
+
+    (seen,) = world.seen
+    data = world.event()["data"]
+    assert answer.status_code == 200
+    assert (data["requestedModel"], data["deployment"]) == (alias, deployment)
+    if form == "path":
+        assert (seen.path, seen.query) == (
+            f"/openai/deployments/{deployment}/chat/completions",
+            {"api-version": "2024-10-21"},
+        )
+    else:
+        assert seen.json == {"model": deployment, "messages": []}
+
+
+@pytest.mark.parametrize(
+    ("sent", "received"),
+    [
+        ('{"model":"fast","n":1.0}', '{"model":"gpt-4o-mini","n":1.0}'),
+        ('{ "n": 1e40, "model" : "fast" }', '{ "n": 1e40, "model" : "gpt-4o-mini" }'),
+        ('{"tools":[{"model":"fast"}],"model":"fast"}', '{"tools":[{"model":"fast"}],"model":"gpt-4o-mini"}'),
+        ('{"a":"model\\":\\"fast","model":"fast"}', '{"a":"model\\":\\"fast","model":"gpt-4o-mini"}'),
+        ('{"metadata":{"model":"fast"},"model":"fast"}', '{"metadata":{"model":"fast"},"model":"gpt-4o-mini"}'),
+        ('{"model":"x","model":"fast"}', '{"model":"gpt-4o-mini","model":"gpt-4o-mini"}'),
+        (
+            '{"input":"2026-01-01T00:00:00Z \\\\","model":"fast"}',
+            '{"input":"2026-01-01T00:00:00Z \\\\","model":"gpt-4o-mini"}',
+        ),
+        (
+            '{"user":"model","model":"fast","x":["model","fast"]}',
+            '{"user":"model","model":"gpt-4o-mini","x":["model","fast"]}',
+        ),
+    ],
+)
+def test_only_the_model_of_a_body_is_rewritten(make_world: MakeWorld, sent: str, received: str) -> None:
+    world = make_world(config={"products": [product(aliases=NAMES)]})
+
+    world.client.post("/v1/responses", content=sent, headers={**SEARCH, "Content-Type": "application/json"})
+
+    assert world.seen[0].body.decode() == received
+
+
+def test_an_aliased_stream_reports_its_usage_too(make_world: MakeWorld) -> None:
+    world = make_world(config={"products": [product(aliases=NAMES)]})
+    world.script(EU[0], type="text/event-stream", pieces=sse({"choices": []}))
+
+    body = {"model": "fast", "messages": [], "stream": True}
+    world.client.post("/v1/chat/completions", json=body, headers=SEARCH)
+
+    assert world.seen[0].json == {**body, "model": "gpt-4o-mini", "stream_options": {"include_usage": True}}
+
+
+def test_an_alias_follows_its_call_to_another_account(make_world: MakeWorld) -> None:
+    world = make_world(config={"products": [product(aliases=NAMES)]})
+    world.script(EU[0], status=429, body=b"{}")
+
+    world.client.post("/v1/chat/completions", json={"model": "fast", "messages": []}, headers=SEARCH)
+
+    assert [(seen.account, seen.json["model"]) for seen in world.seen] == [(name, "gpt-4o-mini") for name in EU]
+
+
+def test_an_upload_cannot_use_an_alias_and_is_told_the_name(make_world: MakeWorld) -> None:
+    world = make_world(config={"products": [product(aliases={"ears": {"*": "gpt-4o-transcribe"}})]})
+
+    answer = world.client.post(
+        "/v1/audio/transcriptions", files={"file": b"RIFF"}, data={"model": "ears"}, headers=SEARCH
+    )
+
+    assert "gpt-4o-transcribe" in refused(world, answer, "alias_not_possible", 400)
+
+
+def test_one_products_alias_is_not_anothers(make_world: MakeWorld) -> None:
+    world = make_world(config={"products": [product(aliases=NAMES), product("premium", aliases={})]})
+
+    answer = respond(world, {"api-key": "key-support"}, model="fast")
+
+    refused(world, answer, "DeploymentNotFound", 404)
+
+
+def test_a_large_company_is_served(make_world: MakeWorld) -> None:
+    """50 accounts with 50 deployments each, 200 products: what the tables hold is what a call finds."""
+    names = [f"team-{number:02}-gpt-5.4" for number in range(50)]
+    sets = {"all": [{"name": name, "type": "DataZoneStandard"} for name in names]}
+    first, last = definitions(CONFIG)["accounts"][0], definitions(CONFIG)["accounts"][2]
+    accounts = [
+        {**first, "account": f"oai-{number:02}", "priority": number + 1, "deployments": "all"} for number in range(49)
+    ]
+    products = [product(f"department-{number:03}", models=[names[number % 50]]) for number in range(199)]
+    config = {
+        "accounts": [*accounts, {**last, "deployments": "all"}],
+        "deploymentSets": sets,
+        "products": [*products, product(models=[names[49]])],
+    }
+    world = make_world(config=config)
+    world.script("oai-00", "oai-01", status=429, body=b"{}")
+
+    assert respond(world, SEARCH, model=names[49]).status_code == 200
+    assert [seen.account for seen in world.seen] == ["oai-00", "oai-01", "oai-02"]
+    world.event()
+    world.seen.clear()
+    refused(world, respond(world, SEARCH, model=names[0]), "model_not_allowed")
