@@ -16,7 +16,7 @@ from chargeback.domain.event_documents import EventDocument, read_document
 from chargeback.domain.event_times import AcceptedTimes
 from chargeback.domain.events import Phase, UsageEvent, account_for
 from chargeback.domain.lines import Line, to_text
-from chargeback.domain.meters import normalise
+from chargeback.domain.meters import Quantities, normalise
 from chargeback.domain.usage_objects import Usage
 
 MAX_ACCEPTED_BYTES = 65_536
@@ -39,7 +39,7 @@ MAX_TEXT = 64
 
 MAX_TRIED = 32
 
-_SUSPICIOUS = re.compile(rb'":(?:-|\d{11})|\d[eE]')
+_SUSPICIOUS = re.compile(rb'":(?:-|\d{11})')
 _SETTLED = "/settled"
 
 
@@ -53,12 +53,21 @@ def admit(raw: bytes, accepted: AcceptedTimes, emitter: Emitter) -> UsageEvent:
     _check_identity(document)
     _check_data(document)
     event = account_for(document, accepted)
+    # What a later phase replaces has to be sound, too: nobody reads an event that cannot be.
+    counts = event.quantities if len(event.quantities) > 1 else _all_counts(document)
+    if max(counts.values(), default=0) > MAX_COUNT:
+        raise InvalidEvent("absurd-quantity", f"a quantity is above {MAX_COUNT} - at `$.data`")
     if _SUSPICIOUS.search(event.raw):
         _check_numbers(document)
     _check_line(event.line)
     if event.phase is Phase.PENDING:
         account_for(completed(document, _ANY_USAGE, "gateway-log"), accepted)
     return event
+
+
+def _all_counts(event: EventDocument) -> Quantities:
+    """What an event reports, whether its type lets that count or not."""
+    return normalise(event.data.usage, event.data.quantities, event.data.operation)
 
 
 def is_too_deep(raw: bytes) -> bool:
@@ -116,8 +125,6 @@ def _check_data(event: EventDocument) -> None:
         for one, other in (("prompt_tokens", "input_tokens"), ("completion_tokens", "output_tokens")):
             if None not in (counts := (getattr(usage, one), getattr(usage, other))) and counts[0] != counts[1]:
                 raise InvalidEvent("usage-contradicts-itself", f"{one} and {other} differ - at `$.data.usage`")
-    # What a later phase replaces has to be sound, too: nobody reads an event that cannot be.
-    normalise(usage, own, data.operation)
 
 
 def _check_numbers(event: EventDocument) -> None:

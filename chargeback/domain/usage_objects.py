@@ -100,8 +100,8 @@ def tidied(usage: Mapping[str, Any]) -> dict[str, Any]:
     found = _known_part(usage, Usage, "", unknown)
     for path, count in _integers(stored if isinstance(stored, dict) else {}):
         _restore(found, path, count, unknown)
-    for name in _ONCE_UNREAD:
-        if not isinstance(found.get(name), int | dict | None):
+    for name, kind in _ONCE_UNREAD.items():
+        if name in found and (not isinstance(found[name], kind) or isinstance(found[name], bool)):
             del found[name]
     if found.get("type") not in ("tokens", "duration"):
         found.pop("type", None)
@@ -150,13 +150,13 @@ def _restore(found: dict[str, Any], path: str, count: int, unknown: dict[str, in
             _note(unknown, path, count)
             return
         shape, target = inner, target.setdefault(name, {})
-    if isinstance(target, dict) and last in shape.__struct_fields__ and last not in target and last != "unknown":
+    if isinstance(target, dict) and last in shape.__struct_fields__ and last not in target and last not in _NO_COUNTERS:
         target[last] = count
     else:
         _note(unknown, path, count)
 
 
-_ONCE_UNREAD = ("cache_creation_input_tokens", "cache_read_input_tokens", "cache_creation")
+_ONCE_UNREAD = {"cache_creation_input_tokens": int, "cache_read_input_tokens": int, "cache_creation": dict}
 """Older versions did not look at these: whatever the ledger has there must not make its event unreadable."""
 
 _DETAILS = frozenset(name for name in Usage.__struct_fields__ if name.endswith("_details"))
@@ -164,5 +164,6 @@ _SHAPES: dict[str, type[msgspec.Struct]] = {
     **dict.fromkeys((*_DETAILS, "cached_tokens_details"), Details),
     "cache_creation": CacheCreation,
 }
+_NO_COUNTERS = frozenset((*_SHAPES, "unknown", "type", "seconds"))
 NESTED = frozenset((*_SHAPES, "unknown"))
 """The fields of a usage object that are objects themselves."""
