@@ -18,6 +18,8 @@ BODIES: dict[str, tuple[str, bytes]] = {
     "deep": ("application/json", DEEP),
     "deep in front": ("application/json", b'{"a":' * 20_000),
     "wide": ("application/json", b'{"model": "gpt-4o", "messages": [' + b'{"a": 1},' * 100_000 + b"{}]}"),
+    "many files": ("application/json", b'{"model": "gpt-4o", "input": [' + b'{"file_id": 1},' * 60_000 + b"{}]}"),
+    "files within files": ("application/json", b'{"model": "gpt-4o", "x": ' + b'{"file_id":' * 100 + b"1" + b"}" * 101),
     "quotes": ("application/json", b'{"model": "gpt-4o", "x": "' + b'\\"' * (MEGABYTE // 2) + b'"}'),
     "options in a text": ("application/json", b'{"stream": true, "x": "' + OPTIONS * 50_000 + b'"}'),
     "white space": ("application/json", b'{"model"' + b" " * MEGABYTE + b': "gpt-4o"}'),

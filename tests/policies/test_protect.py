@@ -12,7 +12,7 @@ def test_a_caller_from_another_address_is_refused(make_world: MakeWorld) -> None
 
     answer = world.chat()
 
-    refused(world, answer, 403, "ip_not_allowed")
+    assert refused(world, answer, 403, "ip_not_allowed")["subscriptionId"] == "search"
     assert world.seen == []
 
 
