@@ -1,5 +1,6 @@
 """Ledger events behind a line: the same ones that the recount takes, and no other."""
 
+from collections.abc import AsyncIterator
 from typing import Any
 
 import pytest
@@ -9,6 +10,7 @@ from chargeback.domain.events import EVER, read_event
 from chargeback.domain.lines import Line
 from chargeback.domain.meters import Meter
 from chargeback.services.explaining.trace_events import Trace, trace_events
+from chargeback.services.ports import LedgerBlock
 from chargeback.services.usage.recount import recount
 from tests.builders import DAY, tokens, usage_event
 
@@ -47,6 +49,19 @@ async def test_an_event_seen_twice_is_traced_once() -> None:
     event = usage_event(id="a", usage=tokens(100, 50))
 
     assert (await traced(await ledger_of(event, event), line_of(event))).count == 1
+
+
+async def test_what_was_written_first_is_traced_whoever_wrote_it() -> None:
+    class Stamped(MemoryLedger):
+        async def stamped(self, day: str) -> AsyncIterator[LedgerBlock]:
+            for written, raw in zip((9, 5), self.events[day], strict=True):
+                yield LedgerBlock(raw + b"\n", written)
+
+    forged, true = usage_event(id="a", usage=tokens(1, 0)), usage_event(id="a", usage=tokens(100, 0))
+    ledger = Stamped()
+    await ledger.append(DAY, [forged, true])
+
+    assert (await traced(ledger, line_of(true))).quantity == 100
 
 
 async def test_a_settled_event_counts_instead_of_the_pending_one() -> None:

@@ -14,7 +14,7 @@ from chargeback.domain.errors import InvalidEvent
 from chargeback.domain.events import Phase, UsageEvent, read_filed
 from chargeback.domain.lines import Line
 from chargeback.domain.meters import Meter
-from chargeback.services.ports import Ledger
+from chargeback.services.ports import Ledger, LedgerBlock
 
 
 class TracedEvent(msgspec.Struct, frozen=True, rename="camel"):
@@ -51,9 +51,10 @@ class _Head(msgspec.Struct):
 
 @dataclass(slots=True)
 class _Call:
-    """The event that counts for a call so far, and how early a phase was seen."""
+    """The event that counts for a call so far, when it was written, and how early a phase was seen."""
 
     phase: Phase
+    written: int
     earliest: Phase
     traced: TracedEvent | None
 
@@ -68,24 +69,24 @@ class _Search:
     meter: Meter
     calls: dict[str, _Call | None] = field(default_factory=dict)
 
-    def note(self, block: bytes) -> None:
+    def note(self, block: LedgerBlock) -> None:
         """Remember the calls of the line."""
-        for event in _events(block, self.day):
+        for event in _events(block.text, self.day):
             if event.line == self.line and event.hour in self.hours:
                 self.calls.setdefault(event.call, None)
 
-    def judge(self, block: bytes) -> None:
-        """Find the event that counts for each of these calls: of the latest phase the first one."""
-        for event in _events(block, self.day):
+    def judge(self, block: LedgerBlock) -> None:
+        """Find the event that counts for each of these calls: of the latest phase the one that was written first."""
+        for event in _events(block.text, self.day):
             if event.call not in self.calls:
                 continue
             known = self.calls[event.call]
             if known is None:
-                self.calls[event.call] = _Call(event.phase, event.phase, self._traced(event))
+                self.calls[event.call] = _Call(event.phase, block.written, event.phase, self._traced(event))
                 continue
             known.earliest = min(known.earliest, event.phase)
-            if event.phase > known.phase:
-                known.phase, known.traced = event.phase, self._traced(event)
+            if (event.phase, -block.written) > (known.phase, -known.written):
+                known.phase, known.written, known.traced = event.phase, block.written, self._traced(event)
 
     def _traced(self, event: UsageEvent) -> TracedEvent | None:
         """The event as it is listed; None where it counts for another line, hour or meter."""
@@ -111,7 +112,7 @@ async def trace_events(
     """
     search = _Search(day, line, frozenset(hours), meter)
     for step in (search.note, search.judge):
-        async for block in ledger.blocks(day):
+        async for block in ledger.stamped(day):
             await asyncio.to_thread(step, block)
     listed: list[TracedEvent] = []
     count = quantity = 0
