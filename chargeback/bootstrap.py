@@ -46,6 +46,9 @@ if TYPE_CHECKING:
     from chargeback.services.usage.senders import Keys, Senders
     from chargeback.services.usage.settle import Settler
 
+FLEX_DISK_MB = 800
+"""Temporary disk of a Flex Consumption instance, which no file system tells; the host says which plan it is on."""
+
 DEPLOYED_CONFIG = Path(__file__).parents[1] / "config"
 
 
@@ -308,6 +311,7 @@ class Container:
             self.closed_reports,
             self.settings.report_decimals,
             self.writers,
+            FLEX_DISK_MB if os.environ.get("WEBSITE_SKU") == "FlexConsumption" else None,
         )
         return Closer(days, self.reports, self.closed_reports, publisher, self.hub)
 

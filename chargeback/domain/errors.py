@@ -9,6 +9,7 @@ ChargebackError
 ├── PeriodClosed       something would change what a closed period holds: refused, the text says what to do instead
 ├── ClosingRefused     a period cannot be closed now: names every reason
 ├── InconsistentFile   a file does not agree with itself or with the rows it is made from: it is not published
+├── NoRoom             the temporary disk cannot hold a period: nothing is written, the text says what it takes
 ├── Superseded         another run wrote the same part of the books first: read again and retry
 ├── CountFull          a day holds no more: what was left out is in the ledger, and the audit brings it into the books
 ├── LedgerShort        the ledger has lost events of a day: the books stay as they are, until somebody looks
@@ -68,6 +69,10 @@ class ClosingRefused(ChargebackError):
         super().__init__("\n".join(lines))
         self.period = period
         self.reasons = reasons
+
+
+class NoRoom(ChargebackError):
+    """A period needs more temporary disk than there is."""
 
 
 class InconsistentFile(ChargebackError):

@@ -13,7 +13,7 @@ sys.path.insert(0, str(Path(__file__).parents[2] / "infra/hooks"))
 
 from azure_rest import Azure, AzureRefused
 from deployment import Misconfigured, needed, read_deployment
-from preflight_models import check_models
+from preflight_models import check_models, longer_lived, offered
 
 
 def findings(azure: Any) -> Iterator[str]:
@@ -23,9 +23,19 @@ def findings(azure: Any) -> Iterator[str]:
     yield from check_models(azure, base, group, read_deployment(), datetime.now(UTC).date())
 
 
+def suggestions(azure: Any) -> Iterator[str]:
+    """Every deployment for which its region offers a longer-lived model of the same family; nothing to fail for."""
+    base, deployment = f"/subscriptions/{needed('AZURE_SUBSCRIPTION_ID')}", read_deployment()
+    for account in deployment.accounts:
+        models = offered(azure, base, account["region"], deployment.models)
+        items = deployment.sets[account["deployments"]]
+        yield from longer_lived(models, deployment.models, account, items, datetime.now(UTC).date())
+
+
 def main(azure: Any) -> int:
-    """Print them; 1 if there is one."""
+    """Print both; 1 if there is a finding."""
     try:
+        print(*(f"note: {each}" for each in suggestions(azure)), sep="\n")
         found = list(findings(azure))
     except (Misconfigured, AzureRefused) as error:
         found = [str(error)]

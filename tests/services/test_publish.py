@@ -11,7 +11,7 @@ from types import SimpleNamespace
 import pytest
 
 from chargeback.adapters.memory import MemoryReports
-from chargeback.domain.errors import InvalidConfig, Superseded
+from chargeback.domain.errors import InvalidConfig, NoRoom, Superseded
 from chargeback.domain.meters import Meter
 from chargeback.domain.periods import days_of
 from chargeback.domain.records import Part, UsageRecord, ndjson, to_document
@@ -55,6 +55,15 @@ async def test_a_row_says_everything_that_the_issue_asks_for() -> None:
         f"usage,,,0,0,{second},,,,,,USD,1,,\r\n"
     )
     assert first != second
+
+
+async def test_a_period_that_the_disk_cannot_hold_is_refused_before_anything_is_written() -> None:
+    reports = MemoryReports()
+
+    with pytest.raises(NoRoom, match=r"1 charges need about \d+ MB of temporary disk"):
+        await publish(month(), ListedBooks([record()]), reports, disk_limit_mb=0)  # type: ignore[arg-type]
+
+    assert reports.files == {}
 
 
 async def test_the_manifest_describes_the_files_as_they_are() -> None:

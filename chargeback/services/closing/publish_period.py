@@ -37,6 +37,7 @@ class Publisher:
     closed: Reports
     decimals: int
     writers: Sequence[Writer] = ()
+    disk_limit_mb: int | None = None
 
     async def __call__(
         self,
@@ -62,7 +63,9 @@ class Publisher:
             corrected=[await self._corrected(each, version) for each in late],
             lineage=await self._lineage(version.catalogue.calendar.utc_days(period)),
         )
-        return await publish(to_settle, self.books, into, writers=self.writers, progress=progress)
+        return await publish(
+            to_settle, self.books, into, writers=self.writers, disk_limit_mb=self.disk_limit_mb, progress=progress
+        )
 
     async def _previous(self, before: Period, *, only_closed: bool) -> Stored | None:
         path = charges(before.period)

@@ -12,8 +12,10 @@ from typing import Any
 
 import duckdb
 
+from chargeback.domain.errors import NoRoom
 from chargeback.domain.money import to_text
 from chargeback.domain.report import FORMULA, GUARD, LEADING
+from chargeback.services.publishing.disk import room_in
 
 Row = tuple[Any, ...]
 
@@ -21,16 +23,18 @@ Row = tuple[Any, ...]
 class Engine:
     """A connection with the statements of `*.sql` by name; `{words}` in them are filled in when they are run."""
 
-    def __init__(self, folder: Path, *, decimals: int, memory_limit_mb: int) -> None:
+    def __init__(self, folder: Path, *, decimals: int, memory_limit_mb: int, disk_limit_mb: int | None = None) -> None:
         self.folder = folder
         self.database = folder / "period.duckdb"
         self.decimals = decimals
-        self._memory_limit_mb = memory_limit_mb
+        self.room = room_in(folder, disk_limit_mb)
+        self._memory_limit_mb, self._disk_limit_mb = memory_limit_mb, disk_limit_mb
         self._connection = duckdb.connect(
             self.database,
             config={
                 "memory_limit": f"{memory_limit_mb}MB",
                 "temp_directory": str(folder / "spill"),
+                "max_temp_directory_size": f"{max(1, self.room >> 20)}MiB",
                 "threads": 2,
                 "python_enable_replacements": False,
             },
@@ -73,7 +77,16 @@ class Engine:
 
     def beside(self, folder: Path) -> "Engine":
         """Another one with the same limits."""
-        return Engine(folder, decimals=self.decimals, memory_limit_mb=self._memory_limit_mb)
+        return Engine(
+            folder,
+            decimals=self.decimals,
+            memory_limit_mb=self._memory_limit_mb,
+            disk_limit_mb=self._disk_limit_mb,
+        )
+
+    def size(self) -> int:
+        """Bytes that its folder takes."""
+        return sum(path.stat().st_size for path in self.folder.iterdir() if path.is_file())
 
     def close(self) -> None:
         """Let go of the file."""
@@ -95,6 +108,8 @@ def _statements() -> dict[str, str]:
 def _run(connection: duckdb.DuckDBPyConnection, text: str) -> list[Row]:
     try:
         return connection.execute(text).fetchall()
+    except duckdb.OutOfMemoryException as error:
+        raise NoRoom(f"neither memory nor temporary disk hold the period: {error}") from error
     except duckdb.InvalidInputException as error:
         raise ValueError(str(error).removeprefix("Invalid Input Error: ")) from error
 

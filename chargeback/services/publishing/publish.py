@@ -13,6 +13,7 @@ from chargeback.domain.calendar import previous_period
 from chargeback.domain.report import Manifest, require_period
 from chargeback.services.ports import Books, Reports
 from chargeback.services.publishing.arrange import arrange_others, arrange_usage, prepare, show
+from chargeback.services.publishing.disk import require_room
 from chargeback.services.publishing.engine import Engine
 from chargeback.services.publishing.files import Files, Progress
 from chargeback.services.publishing.find_corrections import find_corrections, show_previous
@@ -37,17 +38,24 @@ async def publish(
     *,
     writers: Sequence[Writer] = (),
     memory_limit_mb: int = 160,
+    disk_limit_mb: int | None = None,
     progress: Progress = lambda doing, rows: None,
 ) -> Manifest:
     """Write the files of a period; the manifest appears last.
 
-    Memory is bounded by `memory_limit_mb` plus what the interpreter needs; the rest waits in a temporary folder.
-    Raises `InvalidConfig` for terms that cannot be, `Superseded` if the books changed while they were read.
+    Memory is bounded by `memory_limit_mb` plus what the interpreter needs; the rest waits in a temporary folder, which
+    gets no larger than `disk_limit_mb` or what is free. Raises `InvalidConfig` for terms that cannot be, `Superseded`
+    if the books changed while they were read, `NoRoom` where the period is too large for that.
     """
     require_period(to_settle.period, to_settle.decimals)
     files = Files(reports, to_settle.folder)
     with TemporaryDirectory(prefix="publish-", ignore_cleanup_errors=True) as folder:
-        engine = Engine(Path(folder), decimals=to_settle.decimals, memory_limit_mb=memory_limit_mb)
+        engine = Engine(
+            Path(folder),
+            decimals=to_settle.decimals,
+            memory_limit_mb=memory_limit_mb,
+            disk_limit_mb=disk_limit_mb,
+        )
         try:
             await _settle(engine, to_settle, books, progress)
             held = await _write(engine, to_settle, files, progress)
@@ -65,6 +73,7 @@ async def _settle(engine: Engine, to_settle: PeriodToSettle, books: Books, progr
     for closed in to_settle.corrected:
         await find_corrections(engine, closed, books, progress)
     rows = await stage(engine, books, to_settle.days, within(period), progress)
+    require_room(engine.size(), engine.room, rows)
     await asyncio.to_thread(arrange_usage, engine, period, currency, terms)
     await asyncio.to_thread(share_costs, engine, to_settle)
     await asyncio.to_thread(arrange_others, engine, currency)
