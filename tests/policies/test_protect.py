@@ -134,6 +134,19 @@ def test_a_call_from_a_foreign_origin_is_answered_and_accounted(world: World, me
     assert world.event()["data"]["subscriptionId"] == "search"
 
 
+def test_the_preflight_of_a_foreign_origin_is_empty_and_is_no_call(make_world: MakeWorld) -> None:
+    """learn.microsoft.com/azure/api-management/cors-policy: an unmatched preflight ends as an empty 200."""
+    world = make_world(cors_origin="https://app.example")
+
+    answer = world.client.options(
+        "/v1/chat/completions", headers={"Origin": "https://evil.example", "Access-Control-Request-Method": "POST"}
+    )
+
+    assert (answer.status_code, answer.content) == (200, b"")
+    assert "Access-Control-Allow-Origin" not in answer.headers
+    assert world.events() == []
+
+
 @pytest.mark.parametrize(
     "line", [b"name=model\n", b'--x\r\nContent-Disposition: form-data; name="model"\r\n', b"--x\r\n\r\n"]
 )
