@@ -2,12 +2,14 @@
 
 import json
 import re
+import shutil
+from pathlib import Path
 
 import pytest
 
 from chargeback.domain.operations import described
 from tests.policies.conftest import MakeWorld
-from tests.policies.world import CHAT, USAGE, World, chunk, product, sse
+from tests.policies.world import CHAT, ROOT, USAGE, World, chunk, product, sse
 
 
 def test_a_plain_call_is_recorded_with_the_providers_usage_and_where_it_went(world: World) -> None:
@@ -392,6 +394,24 @@ def test_settlement_names_a_call_as_the_gateway_does(world: World, path: str) ->
 
     data = world.event()["data"]
     assert described(world.url + path) == (data["operation"], data.get("deployment", ""))
+
+
+def test_an_answer_that_no_backend_gave_passes_and_is_accounted(make_world: MakeWorld, tmp_path: Path) -> None:
+    """A cached answer skips the backend section, and with it everything that is written there."""
+    folder = shutil.copytree(ROOT / "apim-policies", tmp_path / "apim-policies")
+    api = (folder / "api.xml").read_text("utf-8")
+    kept = re.sub(
+        r"<backend>.*</backend>", '<backend><set-variable name="kept" value="x" /></backend>', api, flags=re.S
+    )
+    kept = kept.replace("<outbound>", '<outbound><set-status code="200" reason="OK" />')
+    (folder / "api.xml").write_text(kept, "utf-8")
+    world = make_world(policies=folder)
+
+    answer = world.chat()
+
+    assert answer.status_code == 200
+    assert world.event()["type"] == "chargeback.usage.recorded.v1"
+    assert world.seen == []
 
 
 def test_a_fault_while_composing_still_counts_the_call(world: World) -> None:

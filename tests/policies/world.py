@@ -115,13 +115,15 @@ class Engines:
         self._known: dict[str, tuple[Any, Mono]] = {}
         self._processes: dict[Path, Mono] = {}
 
-    def get(self, values: dict[str, str], config: dict[str, Any]) -> tuple[Any, Mono]:
+    def get(
+        self, values: dict[str, str], config: dict[str, Any], folder: Path = ROOT / "apim-policies"
+    ) -> tuple[Any, Mono]:
         """Policies and process for these named values and this configuration."""
         generated = fragments(config)
-        key = json.dumps([values, generated], sort_keys=True)
+        key = json.dumps([values, generated, str(folder)], sort_keys=True)
         if key not in self._known:
             backends = {account["account"] for account in config["accounts"]}
-            policies, assembly = prepare(ROOT / "apim-policies", values, backends, self._cache, generated)
+            policies, assembly = prepare(folder, values, backends, self._cache, generated)
             if assembly.expressions not in self._processes:
                 self._processes[assembly.expressions] = Mono(assembly)
                 self._loop.run(self._processes[assembly.expressions].start())
@@ -159,6 +161,7 @@ class World:
         readings: Readings = READINGS["plain"],
         sku: str = "Premium",
         config: dict[str, Any] | None = None,
+        policies: Path = ROOT / "apim-policies",
         **own: str,
     ) -> None:
         self._loop = loop
@@ -174,7 +177,7 @@ class World:
         self._runners: list[web.AppRunner] = []
         own = {"tenant_id": TENANT, "audience": AUDIENCE, **tier_values(sku), **own}
         whole = definitions(CONFIG) | (config or {})
-        self.policies, mono = engines.get(named_values(whole, **own), whole)
+        self.policies, mono = engines.get(named_values(whole, **own), whole, policies)
         self.around = self._serve(self._surroundings())
         origin = f"http://127.0.0.1:{self.around}"
         hosts = {f"{each['account']}.openai.azure.com": origin for each in whole["accounts"]}
