@@ -127,8 +127,8 @@ def dead_letters(live: Live) -> Seen:
     return holds(kept > 0, f"{given_up:.0f} events given up, {kept} blobs under dead-letter")
 
 
-@point("Breakers open, and callers are served by the next backend")
-def breakers(live: Live) -> Seen:
+@point("Callers are served by the next account when one refuses")
+def refusals_stay_inside(live: Live) -> Seen:
     """A refusal of a backend is no refusal for the caller."""
     found = live.row("failovers")
     if not found["refused"]:

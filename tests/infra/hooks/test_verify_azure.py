@@ -131,7 +131,7 @@ SICK: dict[str, tuple[str, list[dict[str, Any]]]] = {
     "Streamed calls are logged with counts": ("streams", [{"OperationName": "chat", "calls": 30, "uncounted": 2}]),
     "Which operations the log of models has rows of": ("logged", [{"OperationId": "chat", "calls": 90, "logged": 0}]),
     "No content is logged": ("content", [{"rows": 1}]),
-    "Breakers open, and callers are served by the next backend": (
+    "Callers are served by the next account when one refuses": (
         "failovers",
         [{"calls": 90, "refused": 5, "seen": 5, "regions": 1, "backends": 1}],
     ),
