@@ -254,3 +254,16 @@ async def test_drafts_of_other_periods_are_published_though_one_fails(monkeypatc
         await house.publish_drafts(AFTER_GRACE)
 
     assert "2026-04/manifest.json" in house.reports.files
+
+
+async def test_usage_that_comes_while_the_files_are_made_and_cannot_be_billed_keeps_the_month_open() -> None:
+    house = await march()
+
+    async def late() -> None:
+        house.bill.after = None
+        await house.ingest([usage_event(id="p", type="pending", time=f"{DAY}T23:00:00Z")], AFTER_GRACE)
+
+    house.bill.after = late
+
+    with pytest.raises(ClosingRefused, match="unsettled"):
+        await house.close("2026-03", AFTER_GRACE)

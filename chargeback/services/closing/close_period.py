@@ -169,6 +169,8 @@ class Closer:
             await self.publish(period, staged, basis.version, basis.late, progress, is_closed=True)
             if await self._basis(period, order, accepted) == basis:
                 break
+            # What came meanwhile may be beyond the tolerance.
+            accepted = await self.days.require_closable(period, order)
             reason = "the books changed while they were published"
             log_line(log, "close_again", about=period, period=period, attempt=attempt, reason=reason)
         else:
