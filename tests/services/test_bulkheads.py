@@ -1,19 +1,20 @@
 """What is wrong with one part keeps no other from being posted, audited, summarised, published or closed."""
 
 import json
+from dataclasses import replace
 from datetime import timedelta
 from typing import Any
 
 import pytest
 
 from chargeback.adapters import memory
-from chargeback.domain.errors import ClosingRefused, SomeFailed, StoreUnavailable
+from chargeback.domain.errors import ClosingRefused, InconsistentFile, SomeFailed, StoreUnavailable
 from chargeback.domain.lifecycle import State
 from chargeback.services.set_aside import Left, SetAside, Stage
 from chargeback.services.usage import post as posting
 from chargeback.services.usage.summarise import OTHERS
 from tests.builders import tokens, usage_event
-from tests.services.closing import ClosingHouse
+from tests.services.closing import ClosingHouse, published_for_real
 from tests.services.test_close_period import AFTER_GRACE, APRIL, march
 
 pytestmark = pytest.mark.anyio
@@ -267,3 +268,24 @@ async def test_usage_that_comes_while_the_files_are_made_and_cannot_be_billed_ke
 
     with pytest.raises(ClosingRefused, match="unsettled"):
         await house.close("2026-03", AFTER_GRACE)
+
+
+async def test_a_file_that_cannot_be_made_keeps_no_other_from_being_published_and_only_its_month_open() -> None:
+    house = published_for_real(await march())
+
+    async def write_nonsense(settled: Any, files: Any, progress: Any) -> None:
+        raise InconsistentFile("row 7: the costs do not add up")
+
+    publisher = replace(house.closer.publish, writers=(write_nonsense,))
+    house.closer = replace(house.closer, publish=publisher)
+
+    await house.publish_drafts(APRIL)
+    drafts = sorted(path for path in house.reports.files if path.startswith("2026-03/"))
+    aside = await left(house)
+    with pytest.raises(ClosingRefused, match="set aside by publish of 2026-03: 1 parts"):
+        await house.close("2026-03", AFTER_GRACE)
+    closed = await house.close("2026-03", AFTER_GRACE, override="the file is not needed")
+
+    assert len(drafts) == 4
+    assert ("publish", "2026-03", 1) in aside
+    assert "write_nonsense" in closed.history[-1].overridden[0]

@@ -139,5 +139,5 @@ class Drafts:
         return manifest
 
 
-class _ClosedMeanwhileError(Exception):
+class _ClosedMeanwhileError(PeriodClosed):
     """The period was closed while its draft was published."""

@@ -14,6 +14,7 @@ from chargeback.services.publishing.files import Progress
 from chargeback.services.publishing.period_to_settle import ClosedPeriod, PeriodToSettle, Stored
 from chargeback.services.publishing.publish import Writer, publish
 from chargeback.services.reconciling.true_up import true_up_costs
+from chargeback.services.set_aside import SetAside, Stage
 
 _LINEAGE = ("events", "calls", "duplicates", "unreadable")
 
@@ -63,9 +64,19 @@ class Publisher:
             corrected=[await self._corrected(each, version) for each in late],
             lineage=await self._lineage(version.catalogue.calendar.utc_days(period)),
         )
-        return await publish(
-            to_settle, self.books, into, writers=self.writers, disk_limit_mb=self.disk_limit_mb, progress=progress
+        left_out: dict[str, str] = {}
+        manifest = await publish(
+            to_settle,
+            self.books,
+            into,
+            writers=self.writers,
+            disk_limit_mb=self.disk_limit_mb,
+            progress=progress,
+            left_out=left_out,
         )
+        # A closing looks at what is set aside before it concludes.
+        await SetAside(self.control).note(Stage.PUBLISH, period, left_out)
+        return manifest
 
     async def _previous(self, before: Period, *, only_closed: bool) -> Stored | None:
         path = charges(before.period)

@@ -10,7 +10,9 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 
 from chargeback.domain.calendar import previous_period
+from chargeback.domain.errors import ChargebackError, InconsistentFile
 from chargeback.domain.report import Manifest, require_period
+from chargeback.services.bulkheads import reason_of
 from chargeback.services.ports import Books, Reports
 from chargeback.services.publishing.arrange import arrange_others, arrange_usage, prepare, show
 from chargeback.services.publishing.disk import require_room
@@ -40,8 +42,12 @@ async def publish(
     memory_limit_mb: int = 160,
     disk_limit_mb: int | None = None,
     progress: Progress = lambda doing, rows: None,
+    left_out: dict[str, str] | None = None,
 ) -> Manifest:
     """Write the files of a period; the manifest appears last.
+
+    With `left_out`, a further file that cannot be made of these rows keeps no other from being published: it is named
+    there with its reason.
 
     Memory is bounded by `memory_limit_mb` plus what the interpreter needs; the rest waits in a temporary folder, which
     gets no larger than `disk_limit_mb` or what is free. Raises `InvalidConfig` for terms that cannot be, `Superseded`
@@ -63,8 +69,18 @@ async def publish(
             engine.close()
         settled = _settled(engine.database, to_settle)
         for write in writers:
-            await write(settled, files, progress)
+            try:
+                await write(settled, files, progress)
+            except Exception as error:
+                if left_out is None or (isinstance(error, ChargebackError) and not isinstance(error, InconsistentFile)):
+                    raise  # that is not about these rows
+                left_out[_name(write)] = reason_of(error)
     return await write_manifest(to_settle, held, files)
+
+
+def _name(writer: Writer) -> str:
+    """`write_focus` for the function, also where it is given with some of its arguments."""
+    return str(getattr(getattr(writer, "func", writer), "__name__", writer))
 
 
 async def _settle(engine: Engine, to_settle: PeriodToSettle, books: Books, progress: Progress) -> None:
