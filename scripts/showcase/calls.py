@@ -61,7 +61,7 @@ class Team:
 
         def chat_stream() -> str:
             with self.azure.chat.completions.with_streaming_response.create(
-                model="gpt-5.4-mini", messages=message, stream=True, extra_headers=headers
+                model="gpt-5.5", messages=message, stream=True, extra_headers=headers
             ) as answer:
                 assert sum(line.startswith("data:") for line in answer.iter_lines()) > 1
                 return region_of(answer.headers)
@@ -75,7 +75,7 @@ class Team:
 
         def response_stream() -> str:
             with self.v1.responses.with_streaming_response.create(
-                model="gpt-5.4-nano", input="Count to three.", stream=True, extra_headers=headers
+                model="gpt-5.4", input="Count to three.", stream=True, extra_headers=headers
             ) as answer:
                 assert any("response.completed" in line for line in answer.iter_lines())
                 return region_of(answer.headers)
