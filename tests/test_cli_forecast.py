@@ -95,7 +95,8 @@ def test_what_stands_out_is_shown_with_its_movers(clean_stores: Stack, tmp_path:
 @pytest.mark.parametrize(
     ("arguments", "code", "text"),
     [
-        (["forecast", "--period", "2999-01"], 1, "error: the period 2999-01 has not begun"),
+        (["forecast", "--period", "2199-01"], 1, "error: the period 2199-01 has not begun"),
+        (["forecast", "--period", "2999-01"], 1, "error: period '2999-01' is not between 1970-01 and 2199-12"),
         (["forecast", "--as-of", "2999-01-01"], 1, "error: 2999-01-01 is yet to come"),
         (["anomalies", "--minimum", "much"], 2, "'much' is not an amount of money"),
         (["anomalies", "--period", "March"], 1, "error: period 'March' is not a month such as 2026-03"),
