@@ -127,10 +127,6 @@ var geographies = any(map(
 var products = filter(gatewayMap.products, p => p.residency == null || contains(servedIds, p.residency))
 var subscriptions = filter(gatewayMap.subscriptions, s => contains(map(products, p => p.id), s.product))
 
-// What each tier buffers is what a call may have that has to be read before it is sent on: 2 MiB in the v2 tiers. The
-// classic ones take 500 MiB, but a unit has little memory. https://learn.microsoft.com/azure/api-management/service-limits
-var bufferedBytes = { BasicV2: '2097152', StandardV2: '2097152', Premium: '104857600' }
-
 var token = toLower(uniqueString(subscription().id, environmentName, location))
 var tags = { 'azd-env-name': environmentName, system: 'chargeback', profile: profile }
 var regions = map(gateways, g => g.region)
@@ -142,12 +138,8 @@ var everywhere = range(0, length(regions))
 var services = settings.gatewayTopology == 'perRegion'
   ? map(everywhere, i => { name: i == 0 ? names.gateway : '${names.gateway}-${regions[i]}', places: [i] })
   : [{ name: names.gateway, places: everywhere }]
-var gatewayHosts = settings.gatewayTopology == 'perRegion'
-  ? map(services, s => { location: regions[s.places[0]], host: '${s.name}.azure-api.net' })
-  : map(regions, region => { location: region, host: '${names.gateway}-${region}-01.regional.azure-api.net' })
 var emails = listed(alertEmails)
 var openAddresses = listed(allowedIpAddresses)
-var customHost = empty(gatewayHostName) ? null : { name: gatewayHostName, certificateUrl: gatewayCertificateUrl }
 
 resource group 'Microsoft.Resources/resourceGroups@2025-04-01' = {
   name: names.group
@@ -238,11 +230,7 @@ module pipeline 'modules/pipeline.bicep' = {
       ENTRA_TENANT_ID: entraTenantId
       EVENTS_AUDIENCE: eventsAudience
     }
-    monitoring: {
-      workspaceResourceId: monitoring.outputs.workspaceResourceId
-      workspaceCustomerId: monitoring.outputs.workspaceCustomerId
-      insightsConnectionString: monitoring.outputs.insightsConnectionString
-    }
+    monitoring: { workspaceResourceId: monitoring.outputs.workspaceResourceId, workspaceCustomerId: monitoring.outputs.workspaceCustomerId, insightsConnectionString: monitoring.outputs.insightsConnectionString }
   }
   dependsOn: [networks]
 }
@@ -278,78 +266,11 @@ module roles 'modules/roles.bicep' = {
       ],
       empty(financeGroupId) ? [] : [{ who: 'finance', key: financeGroupId, type: 'Group' }]
     )
-    principalIds: [
-      pipeline.outputs.principals.functions
-      pipeline.outputs.principals.topic
-      principalId
-      financeGroupId
-    ]
+    principalIds: [pipeline.outputs.principals.functions, pipeline.outputs.principals.topic, principalId, financeGroupId]
     names: any(union(names, { models: modelNames }))
   }
   dependsOn: [models, customRoles]
 }
-
-module gateway 'modules/gateway.bicep' = [
-  for service in services: {
-    scope: group
-    params: {
-      locations: map(service.places, i => regions[i])
-      tags: tags
-      name: service.name
-      sku: settings.gatewaySku
-      units: settings.gatewayUnits
-      maximumUnits: settings.gatewayMaximumUnits
-      zoneRedundant: settings.zoneRedundant
-      publisher: { name: publisherName, email: publisherEmail }
-      subnetResourceIds: map(settings.privateNetwork ? service.places : [], i => networkIds[i].gateway)
-      publicAddressResourceIds: map(settings.privateNetwork ? service.places : [], i => networkIds[i].gatewayAddress)
-      customHost: customHost
-      workspaceResourceId: monitoring.outputs.workspaceResourceId
-    }
-    dependsOn: [privateEndpoints] // a network takes one service or endpoint at a time
-  }
-]
-
-// The same list of roles, for the identities that exist only now.
-module gatewayRoles 'modules/roles.bicep' = {
-  scope: group
-  params: {
-    principals: map(services, s => { who: 'gateway', key: idIn(names.group, 'Microsoft.ApiManagement/service', s.name), type: 'ServicePrincipal' })
-    principalIds: [for i in range(0, length(services)): gateway[i].outputs.principalId]
-    names: any(union(names, { models: modelNames }))
-  }
-}
-
-module gatewayConfiguration 'modules/gateway-configuration.bicep' = [
-  for service in services: {
-    scope: group
-    params: {
-      serviceName: service.name
-      accounts: accounts
-      endpoints: [for i in range(0, length(accounts)): models[i].outputs.endpoint]
-      deploymentSets: deploymentMap.deploymentSets
-      geographies: geographies
-      gateways: gateways
-      products: products
-      subscriptions: subscriptions
-      api: gatewayMap.api
-      resilience: gatewayMap.resilience
-      requireRole: gatewayMap.entra.requireRole
-      usageTopicEndpoint: '${pipeline.outputs.topic.endpoint}?api-version=2018-01-01'
-      values: {
-        audience: callerAudience
-        'second-audience': secondCallerAudience
-        'allowed-ip-from': allowedIpFrom
-        'allowed-ip-to': allowedIpTo
-        'cors-origin': corsOrigin
-        'front-door-id': frontDoorId
-        'gateway-tier': settings.gatewaySku
-        'max-request-bytes': bufferedBytes[settings.gatewaySku]
-      }
-    }
-    dependsOn: [gateway]
-  }
-]
 
 // One region after the other: an account of models takes one operation at a time.
 @batchSize(1)
@@ -367,14 +288,33 @@ module privateEndpoints 'modules/private-endpoints.bicep' = [
   }
 ]
 
-module traffic 'modules/traffic.bicep' = if (length(regions) > 1) {
+module gatewayServices 'modules/gateway-services.bicep' = {
   scope: group
   params: {
     tags: tags
-    name: names.traffic
-    endpoints: gatewayHosts
+    names: any(union(names, { models: modelNames }))
+    settings: settings
+    regions: regions
+    services: services
+    networkIds: networkIds
+    publisher: { name: publisherName, email: publisherEmail }
+    customHost: empty(gatewayHostName) ? null : { name: gatewayHostName, certificateUrl: gatewayCertificateUrl }
+    config: gatewayMap
+    served: { gateways: gateways, accounts: accounts, geographies: geographies, products: products, subscriptions: subscriptions }
+    deploymentSets: deploymentMap.deploymentSets
+    endpoints: [for i in range(0, length(accounts)): models[i].outputs.endpoint]
+    topicEndpoint: pipeline.outputs.topic.endpoint
+    callers: {
+      audience: callerAudience
+      'second-audience': secondCallerAudience
+      'allowed-ip-from': allowedIpFrom
+      'allowed-ip-to': allowedIpTo
+      'cors-origin': corsOrigin
+      'front-door-id': frontDoorId
+    }
     workspaceResourceId: monitoring.outputs.workspaceResourceId
   }
+  dependsOn: [privateEndpoints] // a network takes one service or endpoint at a time
 }
 
 module operations 'modules/operations.bicep' = {
@@ -382,26 +322,15 @@ module operations 'modules/operations.bicep' = {
   params: {
     location: location
     tags: tags
-    monitoring: {
-      workspaceResourceId: monitoring.outputs.workspaceResourceId
-      insightsResourceId: monitoring.outputs.insightsResourceId
-      actionGroupResourceId: monitoring.outputs.actionGroupResourceId
-    }
-    watched: {
-      storage: names.storage
-      hostStorage: names.hostStorage
-      cosmos: names.cosmos
-      redis: names.redis
-      vault: names.vault
-      topic: names.topic
-      app: names.app
+    monitoring: { workspaceResourceId: monitoring.outputs.workspaceResourceId, insightsResourceId: monitoring.outputs.insightsResourceId, actionGroupResourceId: monitoring.outputs.actionGroupResourceId }
+    watched: any(union(names, {
       gateways: map(services, s => s.name)
       gatewaySku: settings.gatewaySku
       models: modelNames
       traffic: length(regions) > 1 ? names.traffic : ''
       functionMemoryMB: settings.functionMemoryMB
       functionMaximumInstances: settings.functionMaximumInstances
-    }
+    }))
     targets: concat(
       map(services, s => {
         name: s.name == names.gateway ? 'gateway' : 'gateway-${regions[s.places[0]]}'
@@ -412,7 +341,7 @@ module operations 'modules/operations.bicep' = {
     )
     costCentreBudgets: loadYamlContent('../config/budgets.yaml').budgets
   }
-  dependsOn: [models, traffic]
+  dependsOn: [models, gatewayServices] // what alerts watch exists before they do
 }
 
 module budget 'modules/budget.bicep' = {
@@ -429,13 +358,13 @@ module budget 'modules/budget.bicep' = {
 @description('Resource group of the pipeline.')
 output AZURE_RESOURCE_GROUP string = group.name
 @description('Address of the gateway; callers append /openai.')
-output GATEWAY_URL string = empty(gatewayHostName) ? gateway[0].outputs.url : 'https://${gatewayHostName}'
+output GATEWAY_URL string = empty(gatewayHostName) ? gatewayServices.outputs.url : 'https://${gatewayHostName}'
 @description('Name of the API Management service; of the first one, where each region has one.')
 output GATEWAY_NAME string = names.gateway
 @description('Names of all API Management services, the first one first, with commas between.')
 output GATEWAY_NAMES string = join(map(services, s => s.name), ',')
 @description('Host name of Traffic Manager; empty in one region.')
-output TRAFFIC_MANAGER_HOST string = length(regions) > 1 ? traffic!.outputs.hostName : ''
+output TRAFFIC_MANAGER_HOST string = gatewayServices.outputs.trafficHost
 @description('Resource id of the topic.')
 output EVENT_TOPIC_ID string = pipeline.outputs.topic.resourceId
 @description('How events are delivered.')

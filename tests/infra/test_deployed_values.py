@@ -133,7 +133,16 @@ def test_nothing_else_is_done_to_a_store_while_its_endpoint_is_made() -> None:
     modules = statements(INFRA / "main.bicep", "module")
 
     assert "roles" in modules["privateEndpoints"].source.split("dependsOn: ")[1]
-    assert "privateEndpoints" in modules["gateway"].source.split("dependsOn: ")[1]
+    assert "privateEndpoints" in modules["gatewayServices"].source.split("dependsOn: ")[1]
+
+
+def test_what_alerts_watch_exists_before_they_do() -> None:
+    """An alert on a resource that does not exist yet is refused; a gateway takes an hour to make."""
+    modules = statements(INFRA / "main.bicep", "module")
+
+    # The function app comes by its address among the targets, and the stores before the app.
+    assert modules["operations"].source.count("pipeline.outputs") == 1
+    assert modules["operations"].source.split("dependsOn: [")[1].startswith("models, gatewayServices]")
 
 
 @needs_compiler

@@ -42,6 +42,10 @@ def test_a_module_is_short_and_says_what_it_deploys(path: Path) -> None:
     assert re.match(r"metadata name = '.+'\nmetadata description = '.+\.'\n", source)
 
 
+def test_the_file_that_puts_the_modules_together_stays_short() -> None:
+    assert len((INFRA / "main.bicep").read_text("utf-8").splitlines()) < 400
+
+
 @pytest.mark.parametrize("path", MODULES, ids=lambda path: path.stem)
 def test_every_module_is_used(path: Path) -> None:
     used = {

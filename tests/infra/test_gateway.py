@@ -53,9 +53,11 @@ def test_every_named_value_that_a_policy_reads_is_made_and_the_reverse() -> None
 
 def test_every_named_value_gets_its_value_from_main() -> None:
     own = statements(CONFIGURATION, "param")["values"].node
-    given = property_of(statements(INFRA / "main.bicep", "module")["gatewayConfiguration"].node, "values")
+    callers = property_of(statements(INFRA / "main.bicep", "module")["gatewayServices"].node, "callers")
+    services = INFRA / "modules/gateway-services.bicep"
+    of_the_tier = next(within(property_of(statements(services, "module")["configuration"].node, "values"), "object"))
 
-    assert set(keys(given)) == set(keys(next(within(own, "object"))))
+    assert {*keys(callers), *keys(of_the_tier)} == set(keys(next(within(own, "object"))))
 
 
 def test_named_values_and_fragments_are_published_before_the_policy_that_reads_them() -> None:
