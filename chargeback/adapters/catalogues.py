@@ -8,8 +8,11 @@ from chargeback.adapters.terms_files import load_terms, terms_from_documents
 from chargeback.domain.catalogue import Catalogue
 from chargeback.domain.errors import StoreUnavailable
 from chargeback.domain.in_force import InForce
+from chargeback.domain.lifecycle import State
 from chargeback.domain.terms import Terms
-from chargeback.services.ports import Control, Document, Version
+from chargeback.services.closing.period_documents import PeriodDocuments
+from chargeback.services.config_versions import ConfigVersion, ConfigVersions
+from chargeback.services.ports import Control, Version
 
 FRESH_SECONDS = 60.0
 
@@ -18,7 +21,8 @@ class AppliedCatalogues:
     """Reads what is in force at most once a minute; see `services.ports.Catalogues`."""
 
     def __init__(self, control: Control, folder: Path) -> None:
-        self._control = control
+        self._kept = ConfigVersions(control)
+        self._periods = PeriodDocuments(control)
         self._folder = folder
         self._deployed = load_catalogue(folder)
         self._deployed_terms = load_terms(folder, self._deployed)
@@ -40,7 +44,7 @@ class AppliedCatalogues:
 
     async def frozen(self) -> dict[str, Catalogue]:
         """What rates the periods that are closed or being closed."""
-        return await self._closed("closed", "closing")
+        return await self._rated_by_document(State.CLOSED, State.CLOSING)
 
     async def terms(self) -> Terms:
         """The terms that were applied with the current catalogue."""
@@ -52,15 +56,15 @@ class AppliedCatalogues:
         Read afresh, and what the other methods say agrees with it from then on.
         """
         self._known = None
-        applied = await self._control.get("catalogue", "current")
-        if applied is not None and "name" in applied:
-            return await self._read(applied["name"], applied)
-        documents = applied["documents"] if applied is not None else to_documents(self._folder)
+        applied, _ = await self._kept.current()
+        if applied is not None and applied.name:
+            return self._read(applied.name, applied)
+        documents = applied.documents if applied is not None else to_documents(self._folder)
         catalogue = from_documents(documents)
         terms = terms_from_documents(documents, catalogue)
         name = f"unapplied-{catalogue.digest[:16]}-{terms.digest[:16]}"
-        # Named by its content, so that whoever writes it last writes the same.
-        await self._control.put("catalogue", name, {"name": name, "digest": catalogue.digest, "documents": documents})
+        # Named by its content, so that whoever writes it first has written the same.
+        await self._kept.keep(ConfigVersion(name=name, digest=catalogue.digest, documents=documents))
         return Version(name, catalogue, terms)
 
     async def stored(self, name: str) -> Version:
@@ -68,21 +72,21 @@ class AppliedCatalogues:
         known = self._versions.get(name)
         if known is not None:
             return known
-        document = await self._control.get("catalogue", name)
+        document = await self._kept.get(name)
         if document is None:
             raise StoreUnavailable(f"the configuration {name!r} is not among the control documents")
-        return await self._read(name, document)
+        return self._read(name, document)
 
-    async def _read(self, name: str, document: Document) -> Version:
+    def _read(self, name: str, stored: ConfigVersion) -> Version:
         if name not in self._versions:
-            catalogue = from_documents(document["documents"])
-            self._versions[name] = Version(name, catalogue, terms_from_documents(document["documents"], catalogue))
+            catalogue = from_documents(stored.documents)
+            self._versions[name] = Version(name, catalogue, terms_from_documents(stored.documents, catalogue))
         return self._versions[name]
 
     async def _fresh(self) -> tuple[InForce, Terms]:
         if self._known is None or time.monotonic() - self._known[0] >= FRESH_SECONDS:
             current, terms = await self._current()
-            closed = await self._closed()
+            closed = await self._rated_by_document(State.CLOSED)
             known = self._known[1] if self._known is not None else None
             if known is None or known.current is not current or known.closed != closed:
                 known = InForce(current, closed)
@@ -90,18 +94,14 @@ class AppliedCatalogues:
         return self._known[1:]
 
     async def _current(self) -> tuple[Catalogue, Terms]:
-        applied = await self._control.get("catalogue", "current")
+        applied, _ = await self._kept.current()
         if applied is None:
             return self._deployed, self._deployed_terms
         # Versions of before they had names are known by what they hold.
-        version = await self._read(applied.get("name", f"unnamed-{applied['digest']}"), applied)
+        version = self._read(applied.name or f"unnamed-{applied.digest}", applied)
         return version.catalogue, version.terms
 
-    async def _closed(self, *states: str) -> dict[str, Catalogue]:
+    async def _rated_by_document(self, *states: State) -> dict[str, Catalogue]:
         """By period: what its document names."""
-        periods = await self._control.all("period")
-        return {
-            each["period"]: (await self.stored(each["version"])).catalogue
-            for each in periods
-            if each["state"] in (states or ("closed",))
-        }
+        periods = await self._periods.of_states(*states)
+        return {each.period: (await self.stored(each.version)).catalogue for each in periods}

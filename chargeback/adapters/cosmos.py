@@ -168,11 +168,6 @@ class CosmosControl:
         found = await self.get_versioned(kind, name)
         return found[0] if found else None
 
-    async def put(self, kind: str, name: str, document: Document) -> None:
-        """Set one document."""
-        async with _translated(f"writing {kind}/{name}"):
-            await self._container.upsert_item({"id": name, "kind": kind, "document": document})
-
     async def get_versioned(self, kind: str, name: str) -> tuple[Document, str] | None:
         """One document with its token."""
         async with _translated(f"reading {kind}/{name}"):

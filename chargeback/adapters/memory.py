@@ -146,11 +146,6 @@ class MemoryControl:
         """One document."""
         return self._documents.get((kind, name))
 
-    async def put(self, kind: str, name: str, document: Document) -> None:
-        """Set one document."""
-        self._documents[kind, name] = document
-        self._tokens[kind, name] = secrets.token_hex(4)
-
     async def get_versioned(self, kind: str, name: str) -> tuple[Document, str] | None:
         """One document with its token."""
         return (self._documents[kind, name], self._tokens[kind, name]) if (kind, name) in self._documents else None
@@ -159,7 +154,8 @@ class MemoryControl:
         """Set one document, unless another run wrote it first."""
         if self._tokens.get((kind, name)) != after:
             raise Superseded(f"{kind}/{name} was written by another run")
-        await self.put(kind, name, document)
+        self._documents[kind, name] = document
+        self._tokens[kind, name] = secrets.token_hex(4)
         return self._tokens[kind, name]
 
     async def all(self, kind: str) -> list[Document]:

@@ -66,18 +66,19 @@ def _downloaded(paths: list[Path] | None) -> "Invoices | None":
 
 async def _true_up(container: Container, reconciled: "Reconciled", wanted: bool | None, by: str) -> None:
     from chargeback.services.reconciling.true_up import remove_true_up, set_true_up, true_up_amount
+    from chargeback.services.reconciling.true_up_documents import TrueUps
 
     now, period, currency = datetime.now(UTC), reconciled.period, reconciled.currency
     if wanted:
-        document = await set_true_up(container.control, reconciled, by=by, now=now)
-        typer.echo(f"true-up of {period}: {document['amount']} {currency}, split with the next `publish`")
+        done = await set_true_up(container.control, reconciled, by=by, now=now)
+        typer.echo(f"true-up of {period}: {done.amount} {currency}, split with the next `publish`")
     elif wanted is False:
         was_there = await remove_true_up(container.control, period, by=by, now=now)
         typer.echo(f"the true-up of {period} is taken back" if was_there else f"{period} has no true-up")
-    elif (known := await container.control.get("true-up", period)) and known["amount"] is not None:
+    elif (known := (await TrueUps(container.control).get(period))[0]) and known.amount is not None:
         amount = await true_up_amount(container.control, reconciled)
-        typer.echo(f"true-up in force: {known['amount']} {currency}, set by {known['by']} at {known['at'][:16]}")
-        if Decimal(known["amount"]) != amount:
+        typer.echo(f"true-up in force: {known.amount} {currency}, set by {known.by} at {known.at[:16]}")
+        if Decimal(known.amount) != amount:
             typer.echo(f"  it would be {to_text(amount)} now: run --true-up again before the month closes")
 
 

@@ -3,16 +3,18 @@
 from dataclasses import dataclass
 from datetime import datetime
 
+from msgspec.structs import replace
+
 from chargeback.domain.catalogue import Catalogue
 from chargeback.domain.catalogue_changes import CatalogueChanges, changes
 from chargeback.domain.errors import InvalidConfig, Superseded
 from chargeback.domain.in_force import InForce
 from chargeback.domain.terms import Terms
 from chargeback.domain.terms_changes import terms_changes
+from chargeback.services.config_versions import ConfigVersion, ConfigVersions
 from chargeback.services.ports import Catalogues, Control, Document, Ledger
 from chargeback.services.repost import Repost, plan_repost, put_in_force
 
-_KIND, _CURRENT = "catalogue", "current"
 _ATTEMPTS = 4
 
 
@@ -41,32 +43,38 @@ async def apply_config(
     configuration was applied meanwhile.
     """
     InForce(catalogue, await catalogues.frozen())
-    known = await control.get_versioned(_KIND, _CURRENT)
-    current, token = known if known else (None, None)
-    before = current["digest"] if current else None
-    if current and (before, current.get("termsDigest")) == (catalogue.digest, terms.digest):
+    versions = ConfigVersions(control)
+    current, token = await versions.current()
+    before = current.digest if current else None
+    if current and (before, current.terms_digest) == (catalogue.digest, terms.digest):
         return Applied(before, catalogue.digest, changed=False)
-    name = f"{now:%Y%m%dT%H%M%S%f}-{catalogue.digest[:12]}"
-    version = {
-        "name": name,
-        "digest": catalogue.digest,
-        "termsDigest": terms.digest,
-        "documents": documents,
-        "appliedBy": by,
-        "appliedAt": now.isoformat(),
-        "replaces": before,
-    }
+    version = _version(catalogue, terms, documents, before, by=by, now=now)
     # The history first: a change without a trace must not be possible.
-    await control.put(_KIND, name, version)
-    token = await control.swap(_KIND, _CURRENT, version, token)
+    await versions.keep(version)
+    token = await versions.put_in_force(version, token)
     try:
         # A period that began to close since we looked has frozen what was in force before.
         InForce(catalogue, await catalogues.frozen())
     except InvalidConfig:
         if current is not None:
-            await control.swap(_KIND, _CURRENT, current, token)
+            await versions.put_in_force(current, token)
         raise
     return Applied(before, catalogue.digest, changed=True)
+
+
+def _version(
+    catalogue: Catalogue, terms: Terms, documents: Document, before: str | None, *, by: str, now: datetime
+) -> ConfigVersion:
+    """A version whose name says when it was applied and stands for all that it holds."""
+    version = ConfigVersion(
+        digest=catalogue.digest,
+        terms_digest=terms.digest,
+        documents=documents,
+        applied_by=by,
+        applied_at=now.isoformat(),
+        replaces=before,
+    )
+    return replace(version, name=f"{now:%Y%m%dT%H%M%S%f}-{catalogue.digest[:12]}-{version.fingerprint}")
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,13 +9,15 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from chargeback.domain.catalogue import Catalogue
-from chargeback.domain.errors import InvalidConfig
+from chargeback.domain.errors import InvalidConfig, Superseded
 from chargeback.domain.terms import Terms
 from chargeback.services.apply_config import bring_into_force
+from chargeback.services.config_versions import ConfigVersions
+from chargeback.services.deployments import Deployment, Deployments
 from chargeback.services.ports import Catalogues, Control, Document, Ledger
 from chargeback.services.tell_config import told
 
-KIND, NAME = "deployment", "config"
+_ATTEMPTS = 4
 MOST_LINES = 200
 """Of a longer diff, the first lines are kept on the record; the stored versions have all of it."""
 
@@ -54,19 +56,39 @@ async def apply_deployed(
     *,
     now: datetime,
 ) -> Deployed:
-    """Put the deployed files in force, unless this deployment was handled before; `digest` tells deployments apart."""
-    files = load()
-    latest = await control.get(KIND, NAME)
-    state, lines = "handled", tuple[str, ...]()
-    if latest is None or latest["digest"] != digest:
+    """Put the deployed files in force, unless this deployment was handled before; `digest` tells deployments apart.
+
+    If another deployment is handled at the same time, this one is handled after it, so that the record says what is in
+    force. Raises `Superseded` where that happens every time.
+    """
+    files, deployments = load(), Deployments(control)
+    for attempt in range(1, _ATTEMPTS + 1):
+        latest, token = await deployments.latest()
+        if latest is not None and latest.digest == digest:
+            state, lines = "handled", tuple[str, ...]()
+            break
+        state, lines = await _bring(control, catalogues, ledger, digest, files, now)
+        left_out = max(0, len(lines) - MOST_LINES)
+        record = Deployment(digest, state, now.isoformat(), lines[:MOST_LINES], left_out)
         try:
-            stores, brought = (control, catalogues, ledger), (files.catalogue, files.terms, files.documents)
-            outcome = await bring_into_force(*stores, *brought, by=f"deployment {digest[:12]}", now=now)
-            state, lines = "applied", tuple(told(outcome, files.terms.digest))
-        except InvalidConfig as error:
-            state, lines = "refused", tuple(error.faults)
-        record = {"digest": digest, "state": state, "at": now.isoformat(), "lines": list(lines[:MOST_LINES])}
-        await control.put(KIND, NAME, {**record, "moreLines": max(0, len(lines) - MOST_LINES)})
-    current = await control.get("catalogue", "current")
+            await deployments.swap(record, token)
+        except Superseded:
+            if attempt == _ATTEMPTS:
+                raise
+        else:
+            break
+    current, _ = await ConfigVersions(control).current()
     deployed = files.catalogue.digest
-    return Deployed(state, lines, current["digest"] if current else deployed, deployed)
+    return Deployed(state, lines, current.digest if current else deployed, deployed)
+
+
+async def _bring(
+    control: Control, catalogues: Catalogues, ledger: Ledger, digest: str, files: Files, now: datetime
+) -> tuple[str, tuple[str, ...]]:
+    """What became of the files, and the diff or why they were refused."""
+    stores, brought = (control, catalogues, ledger), (files.catalogue, files.terms, files.documents)
+    try:
+        outcome = await bring_into_force(*stores, *brought, by=f"deployment {digest[:12]}", now=now)
+    except InvalidConfig as error:
+        return "refused", tuple(error.faults)
+    return "applied", tuple(told(outcome, files.terms.digest))

@@ -208,13 +208,10 @@ class Books(Protocol):
 
 
 class Control(Protocol):
-    """Small documents that steer the product: catalogue versions, audit results, change history."""
+    """Small documents that steer the product, by kind; each kind has one owner, who alone reads and writes it."""
 
     async def get(self, kind: str, name: str) -> Document | None:
         """One document."""
-
-    async def put(self, kind: str, name: str, document: Document) -> None:
-        """Set one document."""
 
     async def get_versioned(self, kind: str, name: str) -> tuple[Document, str] | None:
         """One document with the token of its latest write."""

@@ -18,6 +18,7 @@ from scripts.local.clear import clear_cosmos
 from scripts.local.provision import call
 from scripts.local.stack import Stack
 from tests.builders import DAY
+from tests.control_documents import put_document
 from tests.domain.catalogues import usage_line
 
 pytestmark = pytest.mark.anyio
@@ -163,9 +164,9 @@ async def test_the_documents_of_a_day_do_not_replace_each_other(books: Books) ->
 async def test_control_documents_are_set_by_kind_and_name(control: Control) -> None:
     assert await control.get("audit", DAY) is None
     for name in ("2026-03-21", DAY):
-        await control.put("audit", name, {"day": name, "n": 1})
-    await control.put("catalogue", DAY, {"n": 3})
-    await control.put("audit", DAY, {"day": DAY, "n": 2, "nested": {"list": [1, "ü"]}})
+        await put_document(control, "audit", name, {"day": name, "n": 1})
+    await put_document(control, "catalogue", DAY, {"n": 3})
+    await put_document(control, "audit", DAY, {"day": DAY, "n": 2, "nested": {"list": [1, "ü"]}})
 
     assert await control.get("audit", DAY) == {"day": DAY, "n": 2, "nested": {"list": [1, "ü"]}}
     assert [each["day"] for each in await control.all("audit")] == [DAY, "2026-03-21"]
@@ -184,14 +185,6 @@ async def test_a_control_document_is_swapped_only_for_the_one_that_was_read(cont
     assert first != second
     assert await control.get_versioned("period", "2026-03") == ({"state": "closed"}, second)
     assert await control.get("period", "2026-03") == {"state": "closed"}
-
-
-async def test_an_unconditional_write_supersedes_who_read_before_it(control: Control) -> None:
-    token = await control.swap("period", "2026-03", {"n": 1}, None)
-    await control.put("period", "2026-03", {"n": 2})
-
-    with pytest.raises(Superseded):
-        await control.swap("period", "2026-03", {"n": 3}, token)
 
 
 async def test_of_many_swaps_at_once_one_wins(control: Control) -> None:

@@ -15,6 +15,7 @@ from chargeback.bootstrap import DEPLOYED_CONFIG
 from chargeback.domain.errors import InvalidConfig, StoreUnavailable
 from chargeback.services.apply_config import apply_config
 from tests.builders import NOW
+from tests.control_documents import put_document
 
 pytestmark = pytest.mark.anyio
 
@@ -49,7 +50,7 @@ async def apply(control: MemoryControl, catalogues: AppliedCatalogues, folder: P
 
 
 async def close(control: MemoryControl, period: str, version: str, state: str = "closed") -> None:
-    await control.put("period", period, {"period": period, "state": state, "version": version})
+    await put_document(control, "period", period, {"period": period, "state": state, "version": version})
 
 
 async def test_without_an_applied_version_the_files_are_in_force(folder: Path) -> None:
@@ -141,7 +142,7 @@ async def test_a_version_that_was_applied_before_versions_had_names_still_counts
     control = MemoryControl()
     documents = {name: document for name, document in to_documents(folder).items() if name in FILES}
     digest = "of an earlier release"
-    await control.put("catalogue", "current", {"digest": digest, "documents": documents, "appliedBy": "ada"})
+    await put_document(control, "catalogue", "current", {"digest": digest, "documents": documents, "appliedBy": "ada"})
 
     catalogues = AppliedCatalogues(control, folder)
     version = await catalogues.version()

@@ -12,6 +12,7 @@ from chargeback.services.ports import Rejected
 from chargeback.settings import read_settings
 from scripts.local.stack import Stack
 from tests.builders import DAY
+from tests.control_documents import put_document
 
 pytestmark = [pytest.mark.anyio, pytest.mark.servers]
 
@@ -31,7 +32,7 @@ USES: dict[str, list[Use]] = {
     ],
     "cosmos": [
         lambda container: container.books.postings(DAY),
-        lambda container: container.control.put("audit", DAY, {}),
+        lambda container: put_document(container.control, "audit", DAY, {}),
     ],
 }
 

@@ -32,6 +32,7 @@ from chargeback.services.usage.post import Poster
 from chargeback.services.usage.settle import Settler
 from scripts.local.clear import clear_redis
 from tests.builders import tokens, usage_event
+from tests.control_documents import put_document
 from tests.domain.catalogues import catalogue
 
 pytestmark = pytest.mark.anyio
@@ -124,7 +125,7 @@ async def test_documents_of_the_version_before_are_read() -> None:
     ledger, control, books = MemoryLedger(), MemoryControl(), MemoryBooks()
     counter, catalogues = MemoryCounter(), MemoryCatalogues(catalogue())
     await books.put_summary(DAY, summary, None)
-    await control.put("audit", DAY, audit)
+    await put_document(control, "audit", DAY, audit)
     await ledger.append(DAY, [RECORDED[0]])
     poster = Poster(ledger, counter, books, control, catalogues)
 

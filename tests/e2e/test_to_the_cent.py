@@ -90,12 +90,12 @@ async def test_the_chargeback_is_the_invoice_to_the_cent_and_every_centre_sees_i
     before = total(office)
     found = await office.reconcile(exports(tmp_path), METERS)
 
-    document = await set_true_up(office.house.control, found, by="dora", now=NOW)
+    done = await set_true_up(office.house.control, found, by="dora", now=NOW)
     await office.publish()
 
     # 719.45110575 - 706.4197475 = 13.03135825, at 6 decimals 13.031358.
     assert before == Decimal("706.4197475")
-    assert document["amount"] == "13.031358"
+    assert done.amount == "13.031358"
     assert total(office).quantize(Decimal("0.01")) == Decimal("719.45")
     assert abs(total(office) - Decimal("719.45110575")) < Decimal("0.000001")
     parts = [row for row in chargeback(office) if row["meter"] == "true-up"]
@@ -123,7 +123,7 @@ async def test_reconciling_again_after_the_true_up_finds_the_same_variance(offic
     again = await set_true_up(office.house.control, second, by="dora", now=NOW)
 
     assert second.found == first.found
-    assert again["amount"] == "13.031358"
+    assert again.amount == "13.031358"
 
 
 async def test_a_true_up_that_is_taken_back_leaves_the_files_as_they_were(office: Office, tmp_path: Path) -> None:

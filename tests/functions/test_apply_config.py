@@ -14,6 +14,7 @@ from chargeback.adapters.catalogue_files import load_catalogue
 from chargeback.adapters.memory import MemoryCatalogues, MemoryControl, MemoryLedger
 from chargeback.bootstrap import DEPLOYED_CONFIG, Container
 from chargeback.functions.apply_config import blueprint
+from tests.control_documents import put_document
 
 
 @pytest.fixture
@@ -56,7 +57,7 @@ def test_a_configuration_that_was_applied_by_hand_is_told_every_day(
 ) -> None:
     control = MemoryControl()
     run(caplog, folder, control)
-    asyncio.run(control.put("catalogue", "current", {"digest": "by-hand", "termsDigest": ""}))
+    asyncio.run(put_document(control, "catalogue", "current", {"digest": "by-hand", "termsDigest": ""}))
 
     drift, checked = run(caplog, folder, control)
 

@@ -20,6 +20,7 @@ from chargeback.services.publishing.published_rows import Published
 from chargeback.services.publishing.settled import Settled
 from chargeback.services.reconciling.reconcile import Reconciled, reconcile_period
 from tests.builders import NOW, usage_event
+from tests.control_documents import put_document
 from tests.services.exported import gzipped, run_files
 from tests.services.house import House
 from tests.services.published import PERIOD
@@ -88,7 +89,7 @@ class Office:
         path = f"{period}/charges-{period}.parquet"
         if path in self.reports.files:
             self.closed.files[path] = self.reports.files.pop(path)
-        await self.house.control.put("period", period, {"period": period, "state": "closed"})
+        await put_document(self.house.control, "period", period, {"period": period, "state": "closed"})
 
     async def explain(self, centre: str = SEARCH, *, limit: int = 10, **options: Any) -> dict[str, Any]:
         house = self.house

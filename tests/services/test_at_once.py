@@ -16,8 +16,12 @@ from chargeback.domain.errors import InvalidConfig, PeriodClosed, Superseded
 from chargeback.domain.lifecycle import State
 from chargeback.domain.terms import Terms
 from chargeback.services.apply_config import bring_into_force
+from chargeback.services.config_versions import ConfigVersion, ConfigVersions
+from chargeback.services.deployed_config import Deployed, Files, apply_deployed
+from chargeback.services.deployments import Deployments
 from chargeback.services.reconciling.true_up import set_true_up, true_up_costs, true_up_digest
 from tests.builders import NOW
+from tests.control_documents import put_document
 from tests.services.closing import ClosingHouse
 from tests.services.test_close_period import AFTER_GRACE, march
 from tests.services.test_true_up import reconciled
@@ -70,6 +74,73 @@ async def test_of_two_configurations_applied_at_once_the_later_one_is_compared_w
     assert said == {("added", "first"), ("removed", "second")}
 
 
+async def test_a_version_on_record_is_not_written_again_by_an_attempt_that_was_overtaken(tmp_path: Path) -> None:
+    control = Interrupted()
+    first, second = folder_with(tmp_path, "a", "first"), folder_with(tmp_path, "b", "second")
+    control.before["catalogue", "current"] = lambda: apply(control, second, "bob")
+
+    await apply(control, first, "ann")
+
+    stored = {each["name"]: each for each in await control.all("catalogue")}
+    applied = {(each.get("appliedBy"), each.get("replaces")) for name, each in stored.items() if name[:2] == "20"}
+    other = load_catalogue(second).digest
+    assert {("ann", other), ("bob", None)} < applied
+    current = await control.get("catalogue", "current")
+    assert current is not None
+    assert current == await control.get("catalogue", current["name"])
+
+
+async def test_a_version_stays_what_it_was_when_it_is_stored_again_and_no_other_takes_its_name() -> None:
+    versions = ConfigVersions(MemoryControl())
+    await versions.keep(ConfigVersion(name="v", digest="a", applied_by="ann"))
+
+    await versions.keep(ConfigVersion(name="v", digest="a", applied_by="bob"))
+    with pytest.raises(Superseded):
+        await versions.keep(ConfigVersion(name="v", digest="b"))
+
+    assert await versions.get("v") == ConfigVersion(name="v", digest="a", applied_by="ann")
+
+
+async def deploy(control: Any, folder: Path, digest: str) -> Deployed:
+    def load() -> Files:
+        return Files(load_catalogue(folder), Terms(), to_documents(folder))
+
+    catalogues = AppliedCatalogues(control, DEPLOYED_CONFIG)
+    return await apply_deployed(control, catalogues, MemoryLedger(), digest, load, now=NOW)
+
+
+async def test_of_two_deployments_at_once_the_one_on_the_record_is_the_one_in_force(tmp_path: Path) -> None:
+    control = Interrupted()
+    first, second = folder_with(tmp_path, "a", "first"), folder_with(tmp_path, "b", "second")
+    control.before["deployment", "config"] = lambda: deploy(control, second, "of-second")
+
+    done = await deploy(control, first, "of-first")
+
+    record, _ = await Deployments(control).latest()
+    current, _ = await ConfigVersions(control).current()
+    assert (record.digest if record else "") == "of-first"
+    assert (current.digest if current else "") == load_catalogue(first).digest
+    assert (done.state, done.in_force) == ("applied", done.deployed)
+
+
+async def test_of_one_deployment_handled_twice_at_once_the_first_record_stays(tmp_path: Path) -> None:
+    control = Interrupted()
+    folder = folder_with(tmp_path, "a", "first")
+    others: list[Deployed] = []
+
+    async def other() -> None:
+        others.append(await deploy(control, folder, "of-first"))
+
+    control.before["deployment", "config"] = other
+
+    done = await deploy(control, folder, "of-first")
+
+    record, _ = await Deployments(control).latest()
+    assert (others[0].state, done.state, done.in_force) == ("applied", "handled", done.deployed)
+    assert record is not None
+    assert record.lines == others[0].lines
+
+
 async def test_a_configuration_that_a_closing_overtakes_is_taken_back_where_both_cannot_be(tmp_path: Path) -> None:
     control = Interrupted()
     before, moved = folder_with(tmp_path, "a", "first"), folder_with(tmp_path, "b", "second")
@@ -78,7 +149,7 @@ async def test_a_configuration_that_a_closing_overtakes_is_taken_back_where_both
     version = (await AppliedCatalogues(control, DEPLOYED_CONFIG).version()).name
 
     async def begin_to_close() -> None:
-        await control.put("period", "2026-03", {"period": "2026-03", "state": "closing", "version": version})
+        await put_document(control, "period", "2026-03", {"period": "2026-03", "state": "closing", "version": version})
 
     control.before["catalogue", "current"] = begin_to_close
 
@@ -140,12 +211,12 @@ async def test_a_closing_between_two_looks_of_a_true_up_keeps_what_its_files_wer
     """Set just before the closing began: the closing's files have it."""
     _, house = interrupted_march()
     await march(house)
-    document = await set_true_up(house.control, reconciled("110", "100"), by="dora", now=NOW)
+    done = await set_true_up(house.control, reconciled("110", "100"), by="dora", now=NOW)
 
     closed = await house.close("2026-03", AFTER_GRACE)
 
     assert closed.true_up == await true_up_digest(house.control, "2026-03") != ""
-    assert document["amount"] == "10"
+    assert done.amount == "10"
 
 
 async def test_two_true_ups_at_once_lose_neither_in_the_history() -> None:

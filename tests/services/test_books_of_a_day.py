@@ -129,13 +129,14 @@ def test_an_event_that_comes_while_its_day_is_audited_keeps_the_day_due(day: Hou
     late = usage_event(time=f"{LAST_WEEK}T10:00:00Z")
     later = usage_event(time=f"{LAST_WEEK}T11:00:00Z")
     asyncio.run(day.ingest.ingest([late], NOW))
-    put = day.control.put
+    swap = day.control.swap
 
-    async def put_while_an_event_comes(kind: str, name: str, document: dict[str, Any]) -> None:
-        await put(kind, name, document)
+    async def swap_while_an_event_comes(kind: str, name: str, document: dict[str, Any], after: str | None) -> str:
+        token = await swap(kind, name, document, after)
         await day.ingest.ingest([later], NOW)
+        return token
 
-    day.control.put = put_while_an_event_comes  # type: ignore[method-assign]
+    day.control.swap = swap_while_an_event_comes  # type: ignore[method-assign]
     asyncio.run(day.auditor.audit_day(LAST_WEEK, NOW))
 
     assert asyncio.run(day.auditor.due(NOW)) == [LAST_WEEK]

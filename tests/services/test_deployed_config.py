@@ -10,7 +10,9 @@ from chargeback.domain.errors import InvalidConfig
 from chargeback.domain.meters import Meter
 from chargeback.domain.terms import Terms
 from chargeback.services import deployed_config
-from chargeback.services.deployed_config import KIND, MOST_LINES, NAME, Deployed, Files, apply_deployed
+from chargeback.services.deployed_config import MOST_LINES, Deployed, Files, apply_deployed
+from chargeback.services.deployments import KIND, NAME
+from tests.control_documents import put_document
 from tests.domain.catalogues import START, catalogue, dated
 
 pytestmark = pytest.mark.anyio
@@ -41,14 +43,14 @@ async def test_what_a_deployment_brings_is_in_force_and_on_the_record_with_its_d
     assert any("2.5 → 3" in line for line in done.lines)
     assert record is not None
     assert current is not None
-    assert (record["digest"], record["state"], record["lines"]) == ("digest-1", "applied", list(done.lines))
+    assert (record["digest"], record["state"], list(record["lines"])) == ("digest-1", "applied", list(done.lines))
     assert (current["digest"], current["appliedBy"]) == (AFTER.digest, "deployment digest-1")
 
 
 async def test_the_same_deployment_does_not_take_back_what_somebody_applied_since() -> None:
     world = World()
     await world.deploy("digest-1", AFTER)
-    await world.control.put("catalogue", "current", {"digest": BEFORE.digest, "termsDigest": Terms().digest})
+    await put_document(world.control, "catalogue", "current", {"digest": BEFORE.digest, "termsDigest": Terms().digest})
 
     done = await world.deploy("digest-1", AFTER)
 

@@ -2,8 +2,10 @@
 
 from datetime import UTC, datetime
 from decimal import Decimal
+from hashlib import blake2b
 from typing import Any
 
+import msgspec
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -18,7 +20,15 @@ from chargeback.domain.shared_costs import Basis, DirectUsage, Kind, amount, mea
 from chargeback.domain.variances import reconcile
 from chargeback.services.reconciling.invoice import Invoice
 from chargeback.services.reconciling.reconcile import Reconciled
-from chargeback.services.reconciling.true_up import remove_true_up, set_true_up, true_up_amount, true_up_costs
+from chargeback.services.reconciling.true_up import (
+    remove_true_up,
+    set_true_up,
+    true_up_amount,
+    true_up_costs,
+    true_up_digest,
+)
+from chargeback.services.reconciling.true_up_documents import TrueUps
+from tests.control_documents import put_document
 
 pytestmark = pytest.mark.anyio
 
@@ -46,20 +56,20 @@ def reconciled(invoice: str, books: str, *, run: ExportRun = RUN, **carried: str
 
 
 async def close(control: MemoryControl, period: str = PERIOD, state: str = "closed") -> None:
-    await control.put("period", period, {"period": period, "state": state})
+    await put_document(control, "period", period, {"period": period, "state": state})
 
 
 async def test_a_true_up_is_a_shared_cost_by_usage_with_who_and_from_what() -> None:
     control = MemoryControl()
 
-    document = await set_true_up(control, reconciled("110.25", "100"), by="dora", now=NOW)
+    done = await set_true_up(control, reconciled("110.25", "100"), by="dora", now=NOW)
 
     (cost,) = await true_up_costs(control, PERIOD)
     assert (cost.kind, cost.basis, cost.currency, cost.period) == (Kind.TRUE_UP, Basis.USAGE, "USD", PERIOD)
     assert amount(cost, PERIOD, Calendar()) == Decimal("10.25")
     assert amount(cost, "2026-04", Calendar()) == 0
     assert cost.source == "cost export costs/focus/run, SHA-256 abc; set by dora"
-    assert (document["by"], document["at"], document["invoice"]["sha256"]) == ("dora", NOW.isoformat(), "abc")
+    assert (done.by, done.at, done.invoice["sha256"]) == ("dora", NOW.isoformat(), "abc")
 
 
 async def test_an_invoice_below_the_books_is_a_credit() -> None:
@@ -141,12 +151,35 @@ async def test_corrections_of_a_period_that_was_trued_up_are_not_charged_twice()
     # March: invoice 110, usage 100, so 10. It also carries 4 for February, whose true-up has charged them, and 3 for
     # January, which has none: 10 - 4 = 6.
     control = MemoryControl()
-    await control.put("true-up", "2026-02", {"period": "2026-02", "amount": "4"})
-    await control.put("true-up", "2026-01", {"period": "2026-01", "amount": None})
+    await put_document(control, "true-up", "2026-02", {"period": "2026-02", "amount": "4"})
+    await put_document(control, "true-up", "2026-01", {"period": "2026-01", "amount": None})
 
     found = await true_up_amount(control, reconciled("110", "100", of_2026_02="4", of_2026_01="3"))
 
     assert found == 6
+
+
+async def test_a_true_up_of_a_version_before_is_read_and_stands_for_the_same() -> None:
+    control = MemoryControl()
+    invoice = {"place": "cost-exports", "run": "r", "sha256": "abc"}
+    said = {"amount": "4", "by": "dora", "at": "2026-03-06T09:30:00+00:00", "invoice": invoice}
+    kept = {"period": PERIOD, "currency": "USD", "invoiced": "14", "booked": "10", "books": {"sha256": "def"}, **said}
+    back = {"amount": None, "by": "fay", "at": "2026-03-07T09:30:00+00:00"}
+    documents: list[dict[str, Any]] = [
+        {**kept, "history": [said]},
+        {"period": "2026-02", **back, "history": [said, {**back, "invoice": None}]},
+    ]
+    for document in documents:
+        period = document["period"]
+        await put_document(control, "true-up", period, document)
+        known, token = await TrueUps(control).get(period)
+        assert known is not None
+        before = blake2b(msgspec.json.encode(document, order="deterministic"), digest_size=12).hexdigest()
+
+        assert await true_up_digest(control, period) == before
+        await TrueUps(control).swap(known, token)
+        written = await control.get("true-up", period)
+        assert msgspec.json.decode(msgspec.json.encode(written)) == document
 
 
 AMOUNTS = st.decimals(min_value=0, max_value=10**9, places=12)

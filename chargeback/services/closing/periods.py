@@ -1,38 +1,20 @@
-"""The billing periods as the control documents keep them, and the order in which they close."""
+"""Which billing periods there are, and the order in which they close."""
 
 from collections.abc import Sequence
 from datetime import UTC, datetime
 
-import msgspec
-
 from chargeback.domain.calendar import Calendar, next_period
-from chargeback.domain.lifecycle import Period, State
+from chargeback.domain.lifecycle import Period
+from chargeback.services.closing.period_documents import PeriodDocuments
 from chargeback.services.ports import Control, Ledger
 
-KIND = "period"
 
-
-class Periods:
-    """Reads and sets the documents of periods."""
+class Periods(PeriodDocuments):
+    """The documents of the periods, and those periods that have none yet but days in the ledger."""
 
     def __init__(self, control: Control, ledger: Ledger) -> None:
-        self._control = control
+        super().__init__(control)
         self._ledger = ledger
-
-    async def get(self, period: str) -> tuple[Period, str | None]:
-        """The period with the token of its document; open and None where it has none."""
-        known = await self._control.get_versioned(KIND, period)
-        return (msgspec.convert(known[0], Period), known[1]) if known else (Period(period), None)
-
-    async def swap(self, period: Period, after: str | None) -> str:
-        """Set the period's document. Raises `Superseded` if another run set it since `after`."""
-        return await self._control.swap(KIND, period.period, msgspec.to_builtins(period), after)
-
-    async def closed(self) -> list[Period]:
-        """The closed periods, ascending."""
-        documents = await self._control.all(KIND)
-        known = [msgspec.convert(document, Period) for document in documents]
-        return [period for period in known if period.state is State.CLOSED]
 
     async def open(self, now: datetime, calendar: Calendar) -> list[str]:
         """The periods that are not closed, ascending and without gaps, up to the one of `now`.

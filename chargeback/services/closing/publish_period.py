@@ -15,6 +15,7 @@ from chargeback.services.publishing.period_to_settle import ClosedPeriod, Period
 from chargeback.services.publishing.publish import Writer, publish
 from chargeback.services.reconciling.true_up import true_up_costs
 from chargeback.services.set_aside import SetAside, Stage
+from chargeback.services.usage.audit_results import AuditResults
 
 _LINEAGE = ("events", "calls", "duplicates", "unreadable")
 
@@ -98,8 +99,8 @@ class Publisher:
 
     async def _lineage(self, days: Sequence[str]) -> dict[str, Any]:
         """What the last audit of each day read from the ledger."""
-        audits = {each["day"]: each for each in await self.control.all("audit")}
-        return {day: {name: audits[day][name] for name in _LINEAGE} for day in days if day in audits}
+        audits = await AuditResults(self.control).all()
+        return {day: {name: getattr(audits[day], name) for name in _LINEAGE} for day in days if day in audits}
 
 
 def charges(period: str) -> str:

@@ -12,6 +12,7 @@ from typing import Any
 from chargeback.domain.errors import ChargebackError
 from chargeback.domain.money import ZERO, to_text, total
 from chargeback.domain.shared_costs import SharedCost
+from chargeback.services.closing.period_documents import PeriodDocuments
 from chargeback.services.explaining.explain_line import explain_line
 from chargeback.services.explaining.rows_of_period import Row, Rows, opened, text_or_none
 from chargeback.services.ports import Books, Catalogues, Ledger
@@ -65,8 +66,7 @@ class Explainer:
 
     async def _shared_costs(self, period: str) -> tuple[SharedCost, ...]:
         """Those that the period was published with: of a closed one, as they were frozen."""
-        document = await self.published.control.get("period", period)
-        closed_with = document.get("closedWith") if document else None
+        closed_with = (await PeriodDocuments(self.published.control).get(period))[0].closed_with
         terms = (await self.catalogues.stored(closed_with)).terms if closed_with else await self.catalogues.terms()
         return *terms.shared_costs, *await true_up_costs(self.published.control, period)
 

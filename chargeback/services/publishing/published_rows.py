@@ -6,6 +6,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from chargeback.domain.errors import ChargebackError
+from chargeback.domain.lifecycle import State
+from chargeback.services.closing.period_documents import PeriodDocuments
 from chargeback.services.closing.publish_period import charges
 from chargeback.services.ports import Control, Reports
 
@@ -27,8 +29,8 @@ class Published:
 
     async def is_closed(self, period: str) -> bool:
         """Whether a period is closed."""
-        document = await self.control.get("period", period)
-        return document is not None and document["state"] == "closed"
+        known, _ = await PeriodDocuments(self.control).get(period)
+        return known.state is State.CLOSED
 
     async def fetch(self, period: str, folder: Path) -> Path:
         """The rows of a period as a local file; raises `ChargebackError` if it was never published."""

@@ -16,8 +16,9 @@ from chargeback.domain.money import EXACT, ZERO, to_text, total
 from chargeback.domain.records import UsageRecord, rated_record, to_document
 from chargeback.log_line import log_line
 from chargeback.services.bulkheads import do_each, say_nothing
-from chargeback.services.ports import Books, Catalogues, Control, Counter, Document, Ledger, Posting
+from chargeback.services.ports import Books, Catalogues, Control, Counter, Ledger, Posting
 from chargeback.services.set_aside import SetAside, Stage
+from chargeback.services.usage.audit_results import AuditResult, AuditResults
 from chargeback.services.usage.ingest import is_open
 from chargeback.services.usage.post import Poster, by_shard, rated_records
 from chargeback.services.usage.recount import Recounted, recount
@@ -26,7 +27,6 @@ from chargeback.services.usage.summarise import summarise_or_set_aside
 
 log = logging.getLogger(__name__)
 
-_KIND = "audit"
 _ATTEMPTS = 4
 
 
@@ -75,7 +75,7 @@ class Auditor:
         self._ledger = ledger
         self._counter = counter
         self._books = books
-        self._control = control
+        self._results = AuditResults(control)
         self._catalogues = catalogues
         self._poster = poster
         self._workers = workers
@@ -93,7 +93,7 @@ class Auditor:
         something is set aside.
         """
         today = now.date().isoformat()
-        final = {each["day"] for each in await self._control.all(_KIND) if each["final"]}
+        final = {day for day, each in (await self._results.all()).items() if each.final}
         left = {
             each.day for each in await self._set_aside.all() if each.stage in (Stage.POST, Stage.AUDIT, Stage.SUMMARISE)
         }
@@ -107,7 +107,7 @@ class Auditor:
         """Of these days, the ones that were marked, or not audited since then with what rates them now."""
         in_force = await self._catalogues.in_force()
         marks, kept = await self._ledger.marks(), set(await self._ledger.days())
-        audits = {each["day"]: each for each in await self._control.all(_KIND)}
+        audits = await self._results.all()
         return [
             day
             for day in days
@@ -137,22 +137,26 @@ class Auditor:
     async def _attempt(self, day: str, now: datetime, mended: list[Audited]) -> Audited:
         """One audit, kept unless another one ended meanwhile; `mended` has what the attempts before it did."""
         mark = (await self._ledger.marks()).get(day)
-        known = await self._control.get_versioned(_KIND, day)
-        before = known[0] if known else None
+        before, token = await self._results.get(day)
         extent = await self._ledger.extent(day)
         rated_with = (await self._catalogues.in_force()).digest(day)
         require_parts(day, before, extent)
         mended.append(await self._audit(day, now, before))
         await summarise_or_set_aside(self._books, day, self._set_aside, afresh=True)
         audited = _together(mended)
-        kept = {"at": now.isoformat(), "final": not is_open(day, now), "ratedWith": rated_with}
-        result = {**asdict(audited), **kept, "extent": remembered(extent)}
-        await self._control.swap(_KIND, day, result, known[1] if known else None)
+        result = AuditResult(
+            **asdict(audited),
+            at=now.isoformat(),
+            final=not is_open(day, now),
+            rated_with=rated_with,
+            extent=remembered(extent),
+        )
+        await self._results.swap(result, token)
         if mark is not None:
             await self._ledger.unmark(day, mark)
         return audited
 
-    async def _audit(self, day: str, now: datetime, before: Document | None) -> Audited:
+    async def _audit(self, day: str, now: datetime, before: AuditResult | None) -> Audited:
         in_force = await self._catalogues.in_force()
         if is_open(day, now):
             # What is merely not posted yet is no drift.
@@ -249,12 +253,12 @@ def _together(audits: Sequence[Audited]) -> Audited:
     return replace(audits[-1], drift_lines=sum(each.drift_lines for each in audits), drift_cost=to_text(total(costs)))
 
 
-def _holds(audit: Document | None, since: datetime, rated_with: str) -> bool:
+def _holds(audit: AuditResult | None, since: datetime, rated_with: str) -> bool:
     """Whether an audit still says all there is to say of its day."""
     return (
         audit is not None
-        and datetime.fromisoformat(audit["at"]) >= since
-        and audit.get("ratedWith") == rated_with  # audits of older versions of the product do not say
+        and datetime.fromisoformat(audit.at) >= since
+        and audit.rated_with == rated_with  # audits of older versions of the product do not say
     )
 
 

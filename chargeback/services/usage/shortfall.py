@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 
 from chargeback.domain.errors import LedgerShort
-from chargeback.services.ports import Document
+from chargeback.services.usage.audit_results import AuditResult
 
 MAX_PARTS = 2_000
 """Parts of a day's ledger that an audit remembers; a day of more is known by its events alone."""
@@ -16,19 +16,19 @@ def remembered(extent: Mapping[str, int]) -> dict[str, int]:
     return dict(extent) if len(extent) <= MAX_PARTS else {}
 
 
-def require_parts(day: str, before: Document | None, extent: Mapping[str, int]) -> None:
+def require_parts(day: str, before: AuditResult | None, extent: Mapping[str, int]) -> None:
     """Raise `LedgerShort` if a part that the last audit read is gone or smaller."""
-    parts: Mapping[str, int] = (before or {}).get("extent") or {}
+    parts: Mapping[str, int] = before.extent if before else {}
     lost = sorted(name for name, size in parts.items() if extent.get(name, 0) < size)
     if lost:
         more = f" and {len(lost) - _SHOWN} more" if len(lost) > _SHOWN else ""
         raise LedgerShort(day, f"gone or shorter than at the last audit: {', '.join(lost[:_SHOWN])}{more}")
 
 
-def require_events(day: str, before: Document | None, events: int, missing: int) -> None:
+def require_events(day: str, before: AuditResult | None, events: int, missing: int) -> None:
     """Raise `LedgerShort` if there are fewer events than at the last audit, or appends that were acknowledged."""
     if missing:
         raise LedgerShort(day, f"{missing} appends that were acknowledged are not there")
-    known = (before or {}).get("events", 0)
+    known = before.events if before else 0
     if events < known:
         raise LedgerShort(day, f"it has {events} events, and had {known} at the last audit")

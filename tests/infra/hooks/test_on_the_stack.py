@@ -12,9 +12,10 @@ from chargeback.bootstrap import open_container
 from chargeback.domain.lines import Line
 from chargeback.domain.meters import Meter
 from chargeback.domain.records import UsageRecord
-from chargeback.services.deployed_config import KIND, NAME
+from chargeback.services.deployments import KIND, NAME
 from chargeback.settings import read_settings
 from scripts.local.stack import Stack
+from tests.control_documents import put_document
 
 DAY = "2026-11-03"
 
@@ -48,7 +49,7 @@ def test_the_hook_reads_what_became_of_the_deployed_configuration(clean_stores: 
     async def deployed() -> None:
         async with open_container(read_settings()) as container:
             record = {"digest": "d1", "state": "applied", "at": "now", "lines": ["in force: abc"], "moreLines": 0}
-            await container.control.put(KIND, NAME, record)
+            await put_document(container.control, KIND, NAME, record)
 
     azure, endpoint = signed_in(), os.environ["COSMOS_ENDPOINT"]
     assert outcome(azure, endpoint, "chargeback", "d1") is None

@@ -1,0 +1,85 @@
+"""What is on record of each period's true-up: the amount, who set it from which invoice, and what was before."""
+
+from hashlib import blake2b
+
+import msgspec
+
+from chargeback.services.ports import Control, Document
+
+KIND = "true-up"
+_encode = msgspec.json.Encoder(order="deterministic").encode
+
+
+class Said(msgspec.Struct, frozen=True):
+    """An entry of a true-up's history.
+
+    Attributes:
+        amount: exact decimal text; None where the true-up was taken back.
+        invoice: where the amount came from: `place`, `run`, `sha256`.
+    """
+
+    amount: str | None = None
+    by: str = ""
+    at: str = ""
+    invoice: dict[str, str] | None = None
+
+
+class TrueUp(msgspec.Struct, frozen=True, omit_defaults=True):
+    """The true-up of a period.
+
+    Attributes:
+        period: YYYY-MM.
+        amount: exact decimal text; None where it was taken back.
+        by: who set it or took it back.
+        at: when, UTC, ISO 8601.
+        invoiced, booked: what is compared, exact decimal text.
+        invoice: where the amount came from: `place`, `run`, `sha256`.
+        books: the `sha256` of the published rows.
+        history: who set what; the latest last.
+    """
+
+    period: str
+    amount: str | None
+    currency: str = ""
+    by: str = ""
+    at: str = ""
+    invoiced: str = ""
+    booked: str = ""
+    invoice: dict[str, str] = {}
+    books: dict[str, str] = {}
+    history: tuple[Said, ...] = ()
+
+    def said(self) -> Said:
+        """What goes on the record of it."""
+        return Said(self.amount, self.by, self.at, self.invoice or None)
+
+
+class TrueUps:
+    """The only owner of the documents of this kind."""
+
+    def __init__(self, control: Control) -> None:
+        self._control = control
+
+    async def get(self, period: str) -> tuple[TrueUp | None, str | None]:
+        """The true-up of a period with its token, also one that was taken back; None and None: there never was one."""
+        known = await self._control.get_versioned(KIND, period)
+        return (msgspec.convert(known[0], TrueUp), known[1]) if known else (None, None)
+
+    async def swap(self, true_up: TrueUp, after: str | None) -> str:
+        """Set the true-up of its period. Raises `Superseded` if another run set it since `after`."""
+        return await self._control.swap(KIND, true_up.period, _document(true_up), after)
+
+    async def in_force(self) -> list[TrueUp]:
+        """Every true-up that was not taken back, by period."""
+        found = [msgspec.convert(document, TrueUp) for document in await self._control.all(KIND)]
+        return [each for each in found if each.amount is not None]
+
+
+def digest_of(true_up: TrueUp | None) -> str:
+    """Stands for a true-up as it is; empty where there never was one."""
+    return blake2b(_encode(_document(true_up)), digest_size=12).hexdigest() if true_up else ""
+
+
+def _document(true_up: TrueUp) -> Document:
+    document: Document = msgspec.to_builtins(true_up)
+    return document

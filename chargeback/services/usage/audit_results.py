@@ -1,0 +1,54 @@
+"""What the last audit of each day found: the record that says whether the day is final and what its ledger held."""
+
+import msgspec
+
+from chargeback.services.ports import Control
+
+KIND = "audit"
+
+
+class AuditResult(msgspec.Struct, frozen=True, kw_only=True, rename={"rated_with": "ratedWith"}):
+    """What one audit found; see `audit.Audited` for the numbers.
+
+    Attributes:
+        at: when it was made, UTC, ISO 8601.
+        final: whether the day had ended for good.
+        rated_with: the digest of what rates the day; empty in audits of older versions of the product.
+        extent: part of the day's ledger → its size; empty where it was not remembered.
+    """
+
+    day: str
+    events: int
+    calls: int
+    duplicates: int
+    conflicts: int = 0
+    unreadable: int
+    drift_lines: int = 0
+    drift_cost: str = "0"
+    currency: str = ""
+    set_aside: int = 0
+    at: str
+    final: bool
+    rated_with: str = ""
+    extent: dict[str, int] = {}
+
+
+class AuditResults:
+    """The only owner of the documents of this kind."""
+
+    def __init__(self, control: Control) -> None:
+        self._control = control
+
+    async def get(self, day: str) -> tuple[AuditResult | None, str | None]:
+        """The result of a day with its token; None and None where it was never audited."""
+        known = await self._control.get_versioned(KIND, day)
+        return (msgspec.convert(known[0], AuditResult), known[1]) if known else (None, None)
+
+    async def swap(self, result: AuditResult, after: str | None) -> None:
+        """Set the result of a day. Raises `Superseded` if another audit of it ended since `after`."""
+        await self._control.swap(KIND, result.day, msgspec.to_builtins(result), after)
+
+    async def all(self) -> dict[str, AuditResult]:
+        """The results of all days, by day."""
+        found = [msgspec.convert(document, AuditResult) for document in await self._control.all(KIND)]
+        return {each.day: each for each in found}
