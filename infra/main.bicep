@@ -314,7 +314,9 @@ module gatewayServices 'modules/gateway-services.bicep' = {
     }
     workspaceResourceId: monitoring.outputs.workspaceResourceId
   }
-  dependsOn: [privateEndpoints] // a network takes one service or endpoint at a time
+  // A network takes one service or endpoint at a time. Without a network nothing else makes the service, and the roles of
+  // its identity, wait for what they are given on.
+  dependsOn: [privateEndpoints, roles]
 }
 
 module operations 'modules/operations.bicep' = {
