@@ -92,9 +92,10 @@ SUMMARY_COLUMNS = (
 
 _BLANKS = r" \x0b\x0c\x{a0}\x{1680}\x{2000}-\x{200f}\x{2028}\x{2029}\x{202f}\x{205f}\x{2060}\x{3000}\x{feff}"
 _SIGNS = r"\-=+@\x{ff0d}\x{ff1d}\x{ff0b}\x{ff20}"
-FORMULA = rf"(^|[;|\t\r\n])('*[{_BLANKS}]*[{_SIGNS}])"
+FORMULA = rf"(^|[;|\t\r\n])('*[{_BLANKS}\"]*[{_SIGNS}])"
 """Where a spreadsheet may see a formula: where a cell begins, also in a language whose lists are divided by `;` or `|`
-or where tabs divide cells; after blanks, also those without a width; and in the full-width forms of its signs.
+or where tabs divide cells; after blanks, also those without a width, and after quotes, which a program that divides
+at `;` takes for those around a cell; and in the full-width forms of its signs.
 
 Apostrophes in front belong to it, so that one more can be taken away again. In the syntax of DuckDB, with two groups.
 """

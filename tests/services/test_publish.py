@@ -142,7 +142,7 @@ async def test_unpriced_and_unsettled_usage_has_an_empty_cost_and_is_counted() -
     assert (summary["estimated_cost"], summary["cost"], summary["requests"]) == ("0.000100", "0.000100", "7")
 
 
-@pytest.mark.parametrize("start", ["=", "+", "-", "@", "\t", "\r"])
+@pytest.mark.parametrize("start", ["=", "+", "-", "@", "\t", "\r", '"='])
 async def test_text_from_outside_cannot_become_a_formula(start: str) -> None:
     text = f'{start}HYPERLINK("http://evil.example","x")'
 
