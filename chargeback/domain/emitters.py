@@ -26,7 +26,7 @@ class Emitter:
         sources: the beginnings of its events' sources, whole path components; None: any.
         subscriptions: the API Management subscriptions that it may charge; None: any.
         max_age: how old its events may be; None: as old as the door takes.
-        gateways: sources of gateways whose calls it may describe, by their x-usage-event-id.
+        gateways: sources of gateways whose calls it may describe, by their x-usage-event-id and x-usage-event-source.
     """
 
     id: str
@@ -71,7 +71,8 @@ class Emitter:
         if len(named) != 1:
             raise InvalidEvent(
                 "gateway-call-unknown",
-                "gatewayEventId is of one of several gateways: name it by gatewayRegion or gatewayEventSource"
+                "gatewayEventId is of one of several gateways: name it by gatewayEventSource, the x-usage-event-source"
+                " of the answer, or by gatewayRegion"
                 " - at `$.data.gatewayEventId`",
             )
         return named[0]

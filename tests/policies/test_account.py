@@ -7,7 +7,11 @@ from pathlib import Path
 
 import pytest
 
+from chargeback.domain.admission import admit
+from chargeback.domain.emitters import OURSELVES, Emitter
+from chargeback.domain.events import EVER
 from chargeback.domain.operations import described
+from tests.builders import usage_event
 from tests.policies.conftest import MakeWorld
 from tests.policies.world import CHAT, ROOT, USAGE, World, chunk, product, sse
 
@@ -19,7 +23,7 @@ def test_a_plain_call_is_recorded_with_the_providers_usage_and_where_it_went(wor
     assert answer.json() == CHAT
     assert event["type"] == "chargeback.usage.recorded.v1"
     assert event["id"] == answer.headers["x-usage-event-id"]
-    assert event["source"] == "/apim/chargeback-local/swedencentral"
+    assert event["source"] == answer.headers["x-usage-event-source"] == "/apim/chargeback-local/swedencentral"
     assert re.fullmatch(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z", event["time"])
     duration = event["data"].pop("durationMs")
     assert 0 <= duration < 30_000
@@ -41,6 +45,17 @@ def test_a_plain_call_is_recorded_with_the_providers_usage_and_where_it_went(wor
         "serviceTier": "default",
         "usage": USAGE,
     }
+
+
+def test_an_emitter_that_copies_the_headers_of_the_answer_describes_the_same_call(world: World) -> None:
+    several = ("/apim/chargeback-local/eastus2", "/apim/chargeback-local/swedencentral")
+    emitter = Emitter("agents", ("/agents",), ("search",), gateways=several)
+
+    headers = world.chat().headers
+    copied = {"gatewayEventId": headers["x-usage-event-id"], "gatewayEventSource": headers["x-usage-event-source"]}
+    beside = admit(usage_event(source="/agents", subscriptionId="search", **copied), EVER, emitter)
+
+    assert beside.call == admit(json.dumps(world.event()).encode(), EVER, OURSELVES).call
 
 
 def test_the_event_goes_to_the_topic_by_managed_identity(world: World) -> None:

@@ -29,6 +29,7 @@ def refused(world: World, answer: httpx.Response, status: int, code: str) -> dic
     assert ADVICE.search(error["message"]), f"it does not say what to change: {error['message']}"
     event = world.event()
     assert event["id"] == answer.headers["x-usage-event-id"]
+    assert event["source"] == answer.headers["x-usage-event-source"]
     assert event["type"] == "chargeback.usage.rejected.v1"
     assert event["data"]["statusCode"] == status
     assert event["data"]["operation"] == "chat.completions"

@@ -175,3 +175,5 @@ def test_only_the_allowed_origin_may_read_the_answer(make_world: MakeWorld, orig
     )
 
     assert ("Access-Control-Allow-Origin" in answer.headers) is allowed
+    exposed = answer.headers.get("Access-Control-Expose-Headers", "").split(",")
+    assert ({"x-usage-event-id", "x-usage-event-source"} <= set(exposed)) is allowed

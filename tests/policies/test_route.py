@@ -26,10 +26,12 @@ CHAT = "/deployments/gpt-4o/chat/completions?api-version=2024-10-21"
 def test_a_gateway_routes_to_its_own_geography(make_world: MakeWorld, region: str, account: str) -> None:
     world = make_world(region=region)
 
-    world.chat()
+    answer = world.chat()
 
     assert [seen.account for seen in world.seen] == [account]
-    assert world.event()["data"]["gatewayRegion"] == region.replace(" ", "").lower()
+    event = world.event()
+    assert event["data"]["gatewayRegion"] == region.replace(" ", "").lower()
+    assert event["source"] == answer.headers["x-usage-event-source"]
 
 
 def test_a_resident_product_goes_home_from_any_region(make_world: MakeWorld) -> None:
