@@ -1,7 +1,7 @@
 """What of a period cannot be billed exactly yet: usage without a price, and streams without token counts."""
 
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from decimal import Decimal
 from typing import NamedTuple
@@ -50,10 +50,11 @@ class OpenItems:
 
 
 class Excess(NamedTuple):
-    """Why items keep a period open: what there is of them, and what to do about it."""
+    """Why items keep a period open: what there is of them, what to do about it, and how much there is of each."""
 
     fact: str
     remedy: str
+    parts: Mapping[str, int]
 
 
 def beyond_tolerance(items: OpenItems, rules: ClosingRules) -> list[Excess]:
@@ -67,6 +68,7 @@ def _unsettled(items: OpenItems, rules: ClosingRules) -> Iterator[Excess]:
             f"{_share(items.unsettled, items.requests)} unsettled: streamed calls without token counts;"
             f" allowed are {rules.unsettled_percent} %",
             "run `settle`, and see why the gateway's log has no counts",
+            {"unsettled": items.unsettled},
         )
 
 
@@ -79,6 +81,8 @@ def _unpriced(items: OpenItems, rules: ClosingRules) -> Iterator[Excess]:
         yield Excess(
             f"{_share(items.unpriced, items.requests)} unpriced: {named}{more}; allowed are {rules.unpriced_percent} %",
             "add the prices or deployments to config/, then `config apply`",
+            {"unpriced": items.unpriced}
+            | {f"unpriced {deployment} {model}": rows for (deployment, model), rows in items.lacking.items()},
         )
 
 

@@ -8,6 +8,7 @@ import logging
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from enum import StrEnum
+from hashlib import blake2b
 
 from chargeback.domain.errors import Superseded
 from chargeback.log_line import log_line
@@ -40,12 +41,19 @@ class Left:
         day: UTC day, or for `publish` the period.
         count: how many parts.
         parts: name → reason, at most `MOST_NAMED` of them: a line's id, a pending call's (source, id), a file.
+        others: tells the parts that are not named from others; empty where a version of before wrote it.
     """
 
     stage: Stage
     day: str
     count: int
     parts: Mapping[str, str]
+    others: str = ""
+
+    def digests(self) -> set[str]:
+        """What tells the parts from any others: of each that is named, and of the rest as a whole."""
+        named = {_digest({name: reason}) for name, reason in self.parts.items()}
+        return named | ({self.others or str(self.count)} if self.count > len(self.parts) else set())
 
 
 class SetAside:
@@ -59,11 +67,13 @@ class SetAside:
         if parts:
             first = next(iter(parts.values()))
             log_line(log, "set_aside", level=logging.WARNING, stage=stage.value, day=day, parts=len(parts), first=first)
+        named, others = sorted(parts.items())[:MOST_NAMED], sorted(parts.items())[MOST_NAMED:]
         document = {
             "stage": stage.value,
             "day": day,
             "count": len(parts),
-            "parts": dict(sorted(parts.items())[:MOST_NAMED]),
+            "parts": dict(named),
+            "others": _digest(dict(others)) if others else "",
         }
         while True:
             known = await self._control.get_versioned(KIND, f"{stage}-{day}")
@@ -86,4 +96,9 @@ class SetAside:
 
 
 def _read(document: Document) -> Left:
-    return Left(Stage(document["stage"]), document["day"], document["count"], document["parts"])
+    others = document.get("others", "")
+    return Left(Stage(document["stage"]), document["day"], document["count"], document["parts"], others)
+
+
+def _digest(parts: Mapping[str, str]) -> str:
+    return blake2b(repr(sorted(parts.items())).encode(), digest_size=8).hexdigest()

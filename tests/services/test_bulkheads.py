@@ -115,6 +115,62 @@ async def test_a_line_that_cannot_be_rated_blocks_its_own_month_alone_and_that_c
     assert len(house.read("2026-03")) == 3
 
 
+@pytest.mark.parametrize("also_changed", [False, True])
+async def test_an_override_for_one_part_does_not_cover_another_that_appears_meanwhile(
+    monkeypatch: pytest.MonkeyPatch, *, also_changed: bool
+) -> None:
+    """As many parts as before, of the same day: but of another user."""
+    house = await march()
+    await house.ingest([usage_event(id=user, time=f"{DAY}T11:00:00Z", username=user) for user in ("ann", "bob")], LAST)
+    cannot_rate(monkeypatch, "ann")
+
+    async def other_fault() -> None:
+        house.bill.after = None
+        monkeypatch.undo()
+        cannot_rate(monkeypatch, "bob")
+        if also_changed:
+            await house.ingest([usage_event(id="more", time="2026-03-20T11:00:00Z")], AFTER_GRACE)
+        await house.auditor.audit_day(DAY, AFTER_GRACE)
+
+    house.bill.after = other_fault
+
+    with pytest.raises(ClosingRefused, match="set aside by audit of 2026-03-31: 1 parts"):
+        await house.close("2026-03", AFTER_GRACE, override="ann is billed by hand")
+    closed = await house.close("2026-03", AFTER_GRACE, override="bob is billed by hand")
+
+    assert closed.state is State.CLOSED
+
+
+async def test_an_override_for_unsettled_calls_does_not_cover_more_of_them() -> None:
+    house = await march()
+    pending = [usage_event(id=f"p{n}", type="pending", time=f"{DAY}T23:00:00Z") for n in range(2)]
+    await house.ingest(pending[:1], LAST)
+
+    async def late() -> None:
+        house.bill.after = None
+        await house.ingest(pending[1:], AFTER_GRACE)
+
+    house.bill.after = late
+
+    with pytest.raises(ClosingRefused, match="2 of 8 requests"):
+        await house.close("2026-03", AFTER_GRACE, override="one stream is not worth it")
+
+
+async def test_exact_calls_that_come_meanwhile_need_no_other_override() -> None:
+    house = await march()
+    await house.ingest([usage_event(id="p", type="pending", time=f"{DAY}T23:00:00Z")], LAST)
+
+    async def late() -> None:
+        house.bill.after = None
+        await house.ingest([usage_event(id="more", time=f"{DAY}T23:00:00Z", usage=tokens(1, 0))], AFTER_GRACE)
+
+    house.bill.after = late
+
+    closed = await house.close("2026-03", AFTER_GRACE, override="one stream is not worth it")
+
+    assert closed.state is State.CLOSED
+
+
 async def test_a_day_that_fails_keeps_no_other_from_being_posted_and_audited(monkeypatch: pytest.MonkeyPatch) -> None:
     house = await march()
     await house.ingest([usage_event(id="x", time="2026-03-29T00:00:00Z")], LAST)
@@ -289,3 +345,4 @@ async def test_a_file_that_cannot_be_made_keeps_no_other_from_being_published_an
     assert len(drafts) == 4
     assert ("publish", "2026-03", 1) in aside
     assert "write_nonsense" in closed.history[-1].overridden[0]
+    assert ("publish", "2026-03", 1) not in await left(house)

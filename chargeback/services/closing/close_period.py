@@ -35,6 +35,7 @@ from chargeback.services.focus.write_hub import deliver_to_hub
 from chargeback.services.ports import Reports, Version
 from chargeback.services.publishing.files import Progress
 from chargeback.services.reconciling.true_up import true_up_digest
+from chargeback.services.set_aside import SetAside, Stage
 
 log = logging.getLogger(__name__)
 
@@ -169,8 +170,8 @@ class Closer:
             await self.publish(period, staged, basis.version, basis.late, progress, is_closed=True)
             if await self._basis(period, order, accepted) == basis:
                 break
-            # What came meanwhile may be beyond the tolerance.
-            accepted = await self.days.require_closable(period, order)
+            # What came meanwhile may be beyond the tolerance, and beyond what was overridden.
+            accepted = await self.days.require_closable(period, order, accepted)
             reason = "the books changed while they were published"
             log_line(log, "close_again", about=period, period=period, attempt=attempt, reason=reason)
         else:
@@ -184,9 +185,7 @@ class Closer:
         """What the files are made from; raises `ClosingRefused` if anything more is left out than was accepted."""
         days = self.days
         version = await days.catalogues.version()
-        left = (await days.finish(period, order.now)).left
-        if further := [fact for what, fact in left.items() if what not in accepted.left]:
-            raise ClosingRefused(period, further, can_override=True)
+        accepted.require_no_more(period, (await days.finish(period, order.now)).left)
         calendar = version.catalogue.calendar
         own = await fences_of(days.books, calendar.utc_days(period))
         late = await late_changes(days.periods, days.books, calendar)
@@ -208,6 +207,8 @@ class Closer:
         known, token = await self.days.periods.get(period)
         if not known.is_filed:
             await file_period(known, self.reports, self.closed)
+            # What an override left out of it is on its record; nobody can add it any more.
+            await SetAside(self.days.control).note(Stage.PUBLISH, period, {})
             with suppress(Superseded):  # by a run that did the same
                 await self.days.periods.swap(filed(known), token)
         await drop_drafts(period, self.reports)

@@ -1,7 +1,7 @@
 """What comes before closing: all that the ledger has of a period enters its books, and what keeps it open is named."""
 
 import logging
-from collections.abc import Awaitable, Sequence
+from collections.abc import Awaitable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 
@@ -53,29 +53,28 @@ class Days:
     auditor: Auditor
     control: Control
 
-    async def require_closable(self, period: str, order: Order) -> "Accepted":
+    async def require_closable(self, period: str, order: Order, accepted: "Accepted | None" = None) -> "Accepted":
         """Make the days final; returns what is beyond the tolerance or left out, and overridden.
 
-        Raises `ClosingRefused` with every reason at once.
+        `accepted`: what the override was found to cover before. Raises `ClosingRefused` with every reason at once.
         """
         calendar = (await self.catalogues.current()).calendar
         rules = (await self.catalogues.terms()).closing
         ends = calendar.bounds(period)[1]
         oldest = (await self.periods.open(order.now, calendar))[0]
         standing = Standing(period, ends, ends + rules.grace, oldest)
-        reasons, left = refusals(standing, order.now, by_timer=order.by_timer), {}
+        reasons, left = refusals(standing, order.now, by_timer=order.by_timer), []
         if not reasons:
             finished = await self.finish(period, order.now)
             left = finished.left
             reasons = refusals(replace(standing, unaudited=finished.marked), order.now, by_timer=order.by_timer)
-        items = [
-            *(Excess(fact, "see `set-aside`; run `audit --day …` after the repair") for fact in left.values()),
-            *beyond_tolerance(await self._open_items(period, calendar), rules),
-        ]
+        items = [*left, *beyond_tolerance(await self._open_items(period, calendar), rules)]
         if reasons or (items and not order.override):
             named = [f"{each.fact}; {each.remedy}" for each in items]
             raise ClosingRefused(period, [*reasons, *named], can_override=not reasons)
-        return Accepted(tuple(each.fact for each in items), frozenset(left))
+        if accepted is not None:
+            accepted.require_no_more(period, items)
+        return Accepted(tuple(each.fact for each in items), {k: n for each in items for k, n in each.parts.items()})
 
     async def finish(self, period: str, now: datetime) -> "Finished":
         """Audit what was not audited since the period ended, post what is still counted."""
@@ -94,17 +93,20 @@ class Days:
         for day in await self.auditor.unaudited(days, ends):
             if day not in marked:
                 faults.setdefault(f"audit {day}", "the audit left the day as it is")
-        left = {what: f"not done since it ended: {what}: {reason}" for what, reason in faults.items()}
-        return Finished(left | await self._set_aside(period, days), tuple(marked))
+        undone = [_left(f"not done since it ended: {what}: {reason}", {what: 1}) for what, reason in faults.items()]
+        return Finished([*undone, *await self._set_aside(period, days)], tuple(marked))
 
-    async def _set_aside(self, period: str, days: Sequence[str]) -> dict[str, str]:
+    async def _set_aside(self, period: str, days: Sequence[str]) -> list[Excess]:
         found = await SetAside(self.control).of_days({*days, period})
-        return {
-            f"{each.stage} {each.day} {each.count}": f"set aside by {each.stage} of {each.day}: {each.count} parts,"
-            f" such as {next(iter(each.parts.items()), ('', ''))}"
+        return [
+            _left(
+                f"set aside by {each.stage} of {each.day}: {each.count} parts,"
+                f" such as {next(iter(each.parts.items()), ('', ''))}",
+                {f"{each.stage} {each.day} {part}": 1 for part in each.digests()},
+            )
             for each in found
             if each.stage is not Stage.SETTLE  # such a call is unsettled in the books, which the tolerance looks at
-        }
+        ]
 
     async def _open_items(self, period: str, calendar: Calendar) -> OpenItems:
         """What of a period cannot be billed exactly yet; reads the records of those days alone that have any of it."""
@@ -135,11 +137,11 @@ class Finished:
     """How the days of a period are.
 
     Attributes:
-        left: what is left out of them, by day and stage, each told with its reason.
+        left: what is left out of them, each told with its reason.
         marked: days that got late events while they were audited: audit them again.
     """
 
-    left: dict[str, str]
+    left: list[Excess]
     marked: tuple[str, ...]
 
 
@@ -149,11 +151,21 @@ class Accepted:
 
     Attributes:
         facts: for the record.
-        left: what is left out of its days, by day and stage.
+        parts: what these facts are about, with how much there is of each.
     """
 
     facts: tuple[str, ...]
-    left: frozenset[str]
+    parts: Mapping[str, int]
+
+    def require_no_more(self, period: str, found: Sequence[Excess]) -> None:
+        """Raise `ClosingRefused` if anything was found that nobody accepted: an override is for what it was told."""
+        further = [each.fact for each in found if any(n > self.parts.get(part, 0) for part, n in each.parts.items())]
+        if further:
+            raise ClosingRefused(period, further, can_override=True)
+
+
+def _left(fact: str, parts: Mapping[str, int]) -> Excess:
+    return Excess(fact, "see `set-aside`; run `audit --day …` after the repair", parts)
 
 
 async def _fault_of(what: str, work: Awaitable[object]) -> dict[str, str]:
