@@ -62,7 +62,7 @@ async def apply_deployed(
     force. Raises `Superseded` where that happens every time.
     """
     files, deployments = load(), Deployments(control)
-    for attempt in range(1, _ATTEMPTS + 1):
+    for _ in range(_ATTEMPTS):
         latest, token = await deployments.latest()
         if latest is not None and latest.digest == digest:
             state, lines = "handled", tuple[str, ...]()
@@ -70,16 +70,22 @@ async def apply_deployed(
         state, lines = await _bring(control, catalogues, ledger, digest, files, now)
         left_out = max(0, len(lines) - MOST_LINES)
         record = Deployment(digest, state, now.isoformat(), lines[:MOST_LINES], left_out)
-        try:
-            await deployments.swap(record, token)
-        except Superseded:
-            if attempt == _ATTEMPTS:
-                raise
-        else:
+        if await _is_recorded(deployments, record, token):
             break
+    else:
+        raise Superseded("another deployment was recorded each time while this one was handled")
     current, _ = await ConfigVersions(control).current()
     deployed = files.catalogue.digest
     return Deployed(state, lines, current.digest if current else deployed, deployed)
+
+
+async def _is_recorded(deployments: Deployments, record: Deployment, after: str | None) -> bool:
+    try:
+        await deployments.swap(record, after)
+    except Superseded:
+        # Where the answer was lost, the record is ours all the same.
+        return (await deployments.latest())[0] == record
+    return True
 
 
 async def _bring(

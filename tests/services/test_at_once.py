@@ -123,6 +123,30 @@ async def test_of_two_deployments_at_once_the_one_on_the_record_is_the_one_in_fo
     assert (done.state, done.in_force) == ("applied", done.deployed)
 
 
+async def test_a_deployment_whose_record_is_written_and_its_answer_lost_was_applied(tmp_path: Path) -> None:
+    class Losing(MemoryControl):
+        async def swap(self, kind: str, name: str, document: dict[str, Any], after: str | None) -> str:
+            token = await super().swap(kind, name, document, after)
+            if kind == "deployment":
+                raise Superseded("the answer was lost, and the client tried again")
+            return token
+
+    done = await deploy(Losing(), folder_with(tmp_path, "a", "first"), "of-first")
+
+    assert (done.state, done.lines != ()) == ("applied", True)
+
+
+async def test_a_deployment_that_others_overtake_each_time_says_so(tmp_path: Path) -> None:
+    class Overtaken(MemoryControl):
+        async def swap(self, kind: str, name: str, document: dict[str, Any], after: str | None) -> str:
+            if kind == "deployment":
+                raise Superseded("deployment/config was written by another run")
+            return await super().swap(kind, name, document, after)
+
+    with pytest.raises(Superseded, match="another deployment was recorded each time"):
+        await deploy(Overtaken(), folder_with(tmp_path, "a", "first"), "of-first")
+
+
 async def test_of_one_deployment_handled_twice_at_once_the_first_record_stays(tmp_path: Path) -> None:
     control = Interrupted()
     folder = folder_with(tmp_path, "a", "first")
