@@ -1,10 +1,12 @@
 """The quarantine in block blobs: `quarantine/<day>/<hash>.ndjson`, one blob a batch of unusable events."""
 
 from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import astuple
 
 import msgspec
-from azure.storage.blob.aio import BlobServiceClient
+from azure.core.exceptions import ResourceNotFoundError
+from azure.storage.blob.aio import BlobServiceClient, ContainerClient
 
 from chargeback.adapters.batches import dead_letters, quarantine_name
 from chargeback.adapters.blob import translated
@@ -40,17 +42,16 @@ class BlobQuarantine:
             return sorted([name async for name in self._container.list_blob_names()])
 
     async def get(self, batch: str) -> list[Rejected]:
-        """The events of a batch."""
+        """The events of a batch; none where another run has taken it."""
         async with translated(f"reading {batch} from quarantine"):
-            stream = await self._container.get_blob_client(batch).download_blob()
-            lines = (await stream.readall()).splitlines()
-        entries = [_decode(line) for line in lines]
+            content = await _content(self._container, batch)
+        entries = [_decode(line) for line in (content or b"").splitlines()]
         return [Rejected(entry.reason, entry.detail, entry.raw, entry.emitter) for entry in entries]
 
     async def remove(self, batch: str) -> None:
-        """Drop a batch."""
+        """Drop a batch, unless another run has."""
         async with translated(f"removing {batch} from quarantine"):
-            await self._container.delete_blob(batch)
+            await _remove(self._container, batch)
 
 
 class BlobDeadLetters:
@@ -65,12 +66,25 @@ class BlobDeadLetters:
             return sorted([name async for name in self._container.list_blob_names()])
 
     async def get(self, batch: str) -> list[bytes]:
-        """The raw events of a blob."""
+        """The raw events of a blob; none where another run has taken it."""
         async with translated(f"reading dead letter {batch}"):
-            stream = await self._container.get_blob_client(batch).download_blob()
-            return dead_letters(await stream.readall())
+            content = await _content(self._container, batch)
+        return [] if content is None else dead_letters(content)
 
     async def remove(self, batch: str) -> None:
-        """Drop a blob."""
+        """Drop a blob, unless another run has."""
         async with translated(f"removing dead letter {batch}"):
-            await self._container.delete_blob(batch)
+            await _remove(self._container, batch)
+
+
+async def _content(container: ContainerClient, batch: str) -> bytes | None:
+    try:
+        stream = await container.get_blob_client(batch).download_blob()
+        return await stream.readall()
+    except ResourceNotFoundError:
+        return None
+
+
+async def _remove(container: ContainerClient, batch: str) -> None:
+    with suppress(ResourceNotFoundError):
+        await container.delete_blob(batch)

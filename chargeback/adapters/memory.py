@@ -178,12 +178,12 @@ class MemoryQuarantine:
         return sorted(self._batches)
 
     async def get(self, batch: str) -> list[Rejected]:
-        """The events of a batch."""
-        return list(self._batches[batch])
+        """The events of a batch; none where another run has taken it."""
+        return list(self._batches.get(batch, []))
 
     async def remove(self, batch: str) -> None:
-        """Drop a batch."""
-        del self._batches[batch]
+        """Drop a batch, unless another run has."""
+        self._batches.pop(batch, None)
 
 
 class MemoryDeadLetters:
@@ -197,12 +197,12 @@ class MemoryDeadLetters:
         return sorted(self.blobs)
 
     async def get(self, batch: str) -> list[bytes]:
-        """The raw events of a blob."""
-        return dead_letters(self.blobs[batch])
+        """The raw events of a blob; none where another run has taken it."""
+        return dead_letters(self.blobs[batch]) if batch in self.blobs else []
 
     async def remove(self, batch: str) -> None:
-        """Drop a blob."""
-        del self.blobs[batch]
+        """Drop a blob, unless another run has."""
+        self.blobs.pop(batch, None)
 
 
 class _MemoryFile:

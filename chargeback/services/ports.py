@@ -254,10 +254,10 @@ class Quarantine(Protocol):
         """Names of the kept batches, ascending."""
 
     async def get(self, batch: str) -> list[Rejected]:
-        """The events of a batch."""
+        """The events of a batch; none where another run has taken it."""
 
     async def remove(self, batch: str) -> None:
-        """Drop a batch whose events have found their place."""
+        """Drop a batch whose events have found their place, unless another run has."""
 
 
 class DeadLetters(Protocol):
@@ -267,10 +267,10 @@ class DeadLetters(Protocol):
         """Names of the batches, ascending."""
 
     async def get(self, batch: str) -> list[bytes]:
-        """The raw events of a batch."""
+        """The raw events of a batch; none where another run has taken it."""
 
     async def remove(self, batch: str) -> None:
-        """Drop a batch whose events have found their place."""
+        """Drop a batch whose events have found their place, unless another run has."""
 
 
 class ReportWriter(Protocol):

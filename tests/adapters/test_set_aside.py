@@ -53,6 +53,14 @@ async def test_a_removed_batch_is_gone_and_the_others_stay(quarantine: Quarantin
     assert await quarantine.batches() == [second]
 
 
+async def test_a_batch_that_another_run_has_taken_is_empty_and_gone(
+    quarantine: Quarantine, dead_letters: DeadLetters
+) -> None:
+    for waiting in (quarantine, dead_letters):
+        assert await waiting.get("2026-03-21/taken.ndjson") == []
+        await waiting.remove("2026-03-21/taken.ndjson")
+
+
 async def put_dead_letter(letters: DeadLetters, name: str, body: bytes) -> None:
     container = getattr(letters, "_container", None)
     if container is None:

@@ -25,6 +25,8 @@ from tests.control_documents import put_document
 from tests.services.closing import ClosingHouse
 from tests.services.test_close_period import AFTER_GRACE, march
 from tests.services.test_true_up import reconciled
+from tests.simulation.month import Month, Order
+from tests.simulation.world import World
 
 pytestmark = pytest.mark.anyio
 
@@ -252,3 +254,18 @@ async def test_two_true_ups_at_once_lose_neither_in_the_history() -> None:
         await set_true_up(control, reconciled("110", "100"), by="dora", now=NOW)
 
     assert [each["by"] for each in (await control.get("true-up", "2026-03"))["history"]] == ["emil"]
+
+
+async def test_an_audit_that_remembers_the_former_configuration_leaves_no_day_with_it() -> None:
+    """Every process remembers for a minute what is in force; the mark of a day may be of something newer."""
+    world = World(Month(orders=(Order(NOW, "apply", "4"),)))
+    await world.begin()
+    house = await march(world.house)
+    await world.run("audit", AFTER_GRACE)
+    await world.run("apply", AFTER_GRACE, on=1)
+
+    await world.run("audit", AFTER_GRACE)  # in the same minute
+
+    charges = await world.bill.charges("2026-03", await house.ledger.days())
+    assert sum(cost for _, cost in charges.values()) == 6 * 4
+    assert await house.ledger.marks() == {}

@@ -6,14 +6,17 @@
 
 How it is laid out, for whoever adds to it:
 
-- `month.py`  draws what callers do: events, when each is delivered, what the gateway's log says. New kinds of events
-  and of deliveries go there.
-- `world.py`  is the product over stores in memory or real ones, each service as its timer runs it. A new service gets a
-  case in `World.run` and its name in `SERVICES`.
+- `month.py`  draws what callers do: events, when each is delivered, what the gateway's log says; and what the operator
+  does. New kinds of events, of deliveries and of commands go there.
+- `world.py`  is the product over stores in memory or real ones: the timers (deliver, replay, settle, post, audit,
+  publish, close) and the operator's commands (apply, true-up, correct). A new service gets a case in `World.run` and
+  its name in `TIMERS` or `COMMANDS`.
+- `operator.py` runs each command until it is answered, and knows what the answers say was accepted.
+- `priced.py` is what rates the usage: two processes of the product, each with what it remembers of the configuration.
 - `trouble.py` stands between services and stores: it may end a run at any store call, or let the call fail, with or
   without its effect. New kinds of failures go there.
-- `oracle.py` says in a few lines what the books must hold in the end, from the month alone, and compares.
-- `test_real_stores.py` is a shorter form over Redis, Azurite and the Cosmos DB emulator, whose faults are HTTP's.
+- `oracle.py` says in a few lines what the books must hold in the end, from the month and the answers alone.
+- `test_real_stores.py` is a shorter form over Redis, Azurite and the Cosmos DB emulator, with kills and faults.
 - `lives.py`  puts them together: which services run when, with which trouble; then all trouble ends, every timer runs
   once more, and the oracle is asked.
 

@@ -22,7 +22,7 @@ def main() -> int:
     parser.add_argument("--lives", type=int, default=1, help="how many lives, each with the next seed")
     parser.add_argument("--calls", type=int, default=8, help="how many calls a month has")
     parser.add_argument("--at", type=At.read, help="one trouble at one store call, as a failure names it")
-    parser.add_argument("--each-call", action="store_true", help="a trouble of each kind at each store call")
+    parser.add_argument("--each-call", action="store_true", help="each kind of trouble at each store call")
     parser.add_argument("--every", type=int, default=1, help="of those, every so manieth")
     given = parser.parse_args()
     logging.disable(logging.CRITICAL)

@@ -12,7 +12,7 @@ from chargeback.domain.errors import ChargebackError
 from tests.simulation.month import END, START, drawn
 from tests.simulation.oracle import check
 from tests.simulation.trouble import KINDS, Killed, Run, troubled
-from tests.simulation.world import SERVICES, World
+from tests.simulation.world import COMMANDS, SERVICES, TIMERS, World
 
 TICK = timedelta(hours=6)
 """Deliveries, settlement and posting run so often; the daily timers at the first tick of a day."""
@@ -54,12 +54,15 @@ class Life:
     async def live(self) -> None:
         """From the first call until everything is billed; raises AssertionError where the end is not right."""
         now = START
+        await self.world.begin()
         while now < END:
             self.world.arrive(now, now + TICK)
             now += TICK
             await self._tick(now)
-        for _ in range(2):
-            for service in SERVICES:
+        left = [order.command for order in self.world.operator.waiting]
+        for _ in range(2 + max(map(left.count, COMMANDS))):
+            self.world.arrive(now, now)
+            for service in (*COMMANDS, *TIMERS):
                 await self.world.run(service, now)
                 self._check_closed_files()
         await check(self.world)
@@ -86,8 +89,12 @@ class Life:
             run = Run(at=at.call, kind=at.kind)
         async with troubled(run):
             with suppress(ChargebackError, Killed):  # the next run makes up for it
-                await self.world.run(service, now)
+                await self.world.run(service, now, on=self._instance(service))
         await _end_of(run)
+
+    def _instance(self, service: str) -> int:
+        """Where a run is: commands beside the timers, or both anywhere."""
+        return int(service in COMMANDS) if self.at else self.random.randrange(2)
 
     def _check_closed_files(self) -> None:
         files = dict(self.world.house.closed.files)
@@ -128,7 +135,7 @@ def busiest(seed: int, *, calls: int) -> dict[str, tuple[datetime, int]]:
         async def _run(self, service: str, now: datetime) -> None:
             run = Run()
             async with troubled(run):
-                await self.world.run(service, now)
+                await self.world.run(service, now, on=self._instance(service))
             if run.calls > found[service][1]:
                 found[service] = now, run.calls
 

@@ -1,9 +1,12 @@
-"""What must be true in the end, from the month alone: every call once, everything billed once, nothing left lying."""
+"""What must be true in the end, from the month and the operator: each call once, at the accepted price, billed once."""
 
 from collections import Counter
 from datetime import UTC, datetime, timedelta
+from decimal import Decimal
 from typing import Any
 
+from chargeback.domain.meters import Meter
+from chargeback.services.reconciling.true_up import true_up_digest
 from tests.simulation.month import Month
 from tests.simulation.world import World
 
@@ -37,12 +40,46 @@ async def booked(world: World) -> Sums:
 async def due(world: World) -> dict[Any, Any]:
     """What the books say of every period, as the bills have it."""
     rows: dict[Any, Any] = {}
-    calendar = world.house.catalogues.now.calendar
+    calendar = (await world.house.catalogues.current()).calendar
     for day in await world.house.ledger.days():
         midnight = datetime.fromisoformat(day).replace(tzinfo=UTC)
         for period in {calendar.period_of(midnight + timedelta(hours=hour)) for hour in (0, 23)}:
-            rows |= await world.house.bill.charges(period, [day])
+            rows |= await world.bill.charges(period, [day])
+    for period in ("2026-03", "2026-04"):
+        rows |= await world.bill.true_up(period, calendar.utc_days(period))
     return {key: value for key, value in rows.items() if any(value)}
+
+
+async def check_money(world: World) -> None:
+    """Raise AssertionError where a price or a true-up is not what the answers to the operator's commands say."""
+    house, told = world.house, world.operator
+    assert told.waiting == [], f"the operator still waits for {told.waiting}"
+    (closed,) = await house.periods.closed()
+    document = await house.control.get("true-up", "2026-03")
+    amount = document["amount"] if document else None
+    assert amount in {str(int(each) - 100) if each else None for each in told.true_up.possible}, (
+        f"the true-up is {amount}, and the operator was told {told.true_up.possible}"
+    )
+    assert closed.true_up == await true_up_digest(house.control, "2026-03"), "the closed files have another true-up"
+    assert len(told.price.possible) == 1, "everything that was applied was answered"
+    march = {await _price(world, closed.version)}
+    assert march <= told.corrected_to, f"March is rated with {march}, and was corrected to {told.corrected_to}"
+    prices = {"2026-03": march, "2026-04": told.price.possible}
+    for day in await house.ledger.days():
+        async for page in house.books.records(day):
+            for record in page:
+                for part in record.parts:
+                    (price,) = prices[part.date[:7]]
+                    for charge in part.charges:
+                        is_priced = charge.meter is Meter.INPUT
+                        right = Decimal(price) * charge.quantity / 1_000_000 if is_priced else Decimal(0)
+                        cost = charge.cost or Decimal(0)
+                        assert cost == right, f"{part.date} {charge.meter}: costs {cost}, not {right}"
+
+
+async def _price(world: World, version: str) -> str:
+    document = await world.house.control.get("catalogue", version)
+    return str(document["documents"]["price"])
 
 
 async def check(world: World) -> None:
@@ -54,6 +91,8 @@ async def check(world: World) -> None:
     left = await world.set_aside.all()
     assert left == [], f"something is set aside although nothing is wrong any more: {left}"
     assert await world.quarantine.batches() == [], "a usable event is in quarantine"
+    assert await world.letters.batches() == [], "a usable event is among the dead letters"
+    await check_money(world)
     closed = [period.period for period in await house.periods.closed()]
     assert closed == ["2026-03"], f"closed are {closed}"
     assert await house.reports.paths("2026-03/") == [], "drafts lie beside the closed files"

@@ -139,6 +139,9 @@ class Auditor:
         mark = (await self._ledger.marks()).get(day)
         before, token = await self._results.get(day)
         extent = await self._ledger.extent(day)
+        if mark is not None:
+            # A mark may say that another configuration is in force, and what we remember may be a minute old.
+            await self._catalogues.version()
         rated_with = (await self._catalogues.in_force()).digest(day)
         require_parts(day, before, extent)
         mended.append(await self._audit(day, now, before))

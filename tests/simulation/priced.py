@@ -1,0 +1,81 @@
+"""What rates a life's usage: configurations that say one price, and the bill that has a true-up in it, too."""
+
+from collections.abc import Sequence
+from contextvars import ContextVar
+from dataclasses import dataclass
+from decimal import Decimal
+from functools import cache
+from typing import Any
+
+from chargeback.adapters.catalogues import AppliedCatalogues
+from chargeback.domain.catalogue import Catalogue
+from chargeback.domain.shared_costs import amount
+from chargeback.domain.terms import ClosingRules, Terms
+from chargeback.services.ports import Document, Version
+from chargeback.services.reconciling.true_up import true_up_costs
+from tests.services.closing import Bill, Billed, priced
+
+TERMS = Terms(closing=ClosingRules(unpriced_percent=Decimal(100), unsettled_percent=Decimal(100)))
+FIRST = "2.5"
+"""The price that the installation begins with."""
+
+instance: ContextVar[int] = ContextVar("instance", default=0)
+"""Which process of the product a run is in."""
+
+
+@cache
+def of_price(price: str) -> Catalogue:
+    """The catalogue with this price for input; output has none."""
+    return priced(price)
+
+
+class PricedCatalogues(AppliedCatalogues):
+    """The product's own, but that a configuration is one price, and that a minute ends when `forget` says so."""
+
+    def __init__(self, control: Any) -> None:
+        self._control = control
+        self._known = None
+        self._versions = {}
+
+    def forget(self) -> None:
+        """More than a minute has passed."""
+        self._known = None
+
+    async def _read(self, name: str, document: Document) -> Version:
+        return Version(name, of_price(document["documents"]["price"]), TERMS)
+
+
+class Instances:
+    """The catalogues of two processes, each of which remembers for a minute what was in force."""
+
+    def __init__(self, control: Any) -> None:
+        self._each = [PricedCatalogues(control), PricedCatalogues(control)]
+
+    def forget(self) -> None:
+        """More than a minute has passed."""
+        for each in self._each:
+            each.forget()
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._each[instance.get()], name)
+
+
+@dataclass
+class TrueUpBill(Bill):
+    """The bill with the period's true-up as a row."""
+
+    control: Any = None
+
+    async def charges(self, period: str, days: Sequence[str]) -> Billed:
+        rows = await super().charges(period, days)
+        return rows | await self.true_up(period, days)
+
+    async def true_up(self, period: str, days: Sequence[str]) -> Billed:
+        """Of a period as a whole, and not of the days that are compared for corrections."""
+        calendar = of_price(FIRST).calendar
+        if list(days) != list(calendar.utc_days(period)):
+            return {}
+        return {
+            (period, "", period, cost.cost_id, "", "true-up"): (0, amount(cost, period, calendar))
+            for cost in await true_up_costs(self.control, period)
+        }
