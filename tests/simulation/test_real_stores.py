@@ -1,4 +1,8 @@
-"""The shorter form over the real stores: a refusal or a lost answer of Cosmos DB at a write of each service."""
+"""The shorter form over the real stores.
+
+A refusal or a lost answer of Cosmos DB at a write of each service, as HTTP has it; a kill, a failure or a lost answer
+at a call of Redis, Blob storage and Cosmos DB.
+"""
 
 from collections import Counter
 from contextlib import suppress
@@ -14,6 +18,7 @@ from scripts.local.clear import clear_stores
 from scripts.local.provision import call
 from scripts.local.stack import Stack
 from tests.builders import tokens, usage_event
+from tests.simulation.trouble import Killed, Run, Troubled, troubled
 
 pytestmark = [pytest.mark.anyio, pytest.mark.servers]
 
@@ -22,6 +27,9 @@ DAY = NOW.date().isoformat()  # Redis keeps only days that are open
 SEED = 13
 WRITES = 9
 """So many writes of Cosmos DB the services below make at least."""
+
+CALLS = {"ledger": 6, "counter": 8, "books": 8}
+"""So many calls of each store the services below make at least."""
 
 FAULTS: dict[str, dict[str, Any]] = {
     "too large": {"status": 413},
@@ -39,13 +47,13 @@ EVENTS = [
 
 async def run_services(container: Container) -> None:
     """Each service once; one that fails is made up for by its next run."""
-    await container.ingest.ingest(EVENTS, NOW)
     services = (
+        lambda: container.ingest.ingest(EVENTS, NOW),
         lambda: container.poster.post(NOW),
         lambda: container.auditor.audit_day(DAY, NOW),
     )
     for service in services:
-        with suppress(ChargebackError):
+        with suppress(ChargebackError, Killed):
             await service()
 
 
@@ -78,6 +86,37 @@ async def test_a_fault_at_a_write_ends_in_the_same_books(
     await container.poster.post(NOW)
 
     assert waiting == b"[]", "the services made fewer writes, and met no fault"
+    await check(container)
+
+
+def with_troubled(container: Container, store: str) -> Container:
+    """The same product over the same servers, one of whose stores may fail or see its caller die."""
+    other = Container(container.settings)
+    for name in ("blobs", "cosmos", "ledger", "counter", "books", "control", "quarantine"):
+        other.__dict__[name] = getattr(container, name)
+    other.__dict__[store] = Troubled(getattr(container, store))
+    return other
+
+
+@pytest.mark.parametrize("kind", ["killed before", "killed after", "unavailable", "answer lost"])
+@pytest.mark.parametrize("store", CALLS)
+async def test_a_kill_or_a_fault_at_a_call_ends_in_the_same_books(
+    stack: Stack, container: Container, store: str, kind: str
+) -> None:
+    clear_stores(stack)
+    run = Run(at=Random(f"{SEED} {store} {kind}").randrange(CALLS[store]), kind=kind)
+
+    async with troubled(run):
+        await run_services(with_troubled(container, store))
+    await run_services(container)
+    await container.poster.post(NOW)
+
+    assert run.calls > (run.at or 0), "the services made fewer calls, and met no trouble"
+    await check(container)
+
+
+async def check(container: Container) -> None:
+    """Raise AssertionError where the books are not those of the five calls, or anything is left lying."""
     assert await booked(container) == {"input_tokens": 510, "output_tokens": 35, "requests": 5}
     assert await container.set_aside.all() == []
     summary = await container.books.summary(DAY)
