@@ -2,15 +2,12 @@
 
     python -m scripts.bicep.compiler    builds and lints infra/main.bicep, and evaluates every profile
 
-The compiler is `$BICEP`, `bicep` on the PATH, the one that azd keeps, or that of `az bicep`.
-Nothing needs it to build or run.
+Which one that is, is decided in where.py. Nothing needs it to build or run.
 """
 
-import functools
 import json
 import os
 import re
-import shutil
 import subprocess
 import sys
 import tempfile
@@ -22,6 +19,7 @@ from typing import Any
 import yaml
 
 from scripts.bicep.files import INFRA
+from scripts.bicep.where import OLDEST, found
 from scripts.bicep.written import written
 
 MAIN = INFRA / "main.bicep"
@@ -36,7 +34,6 @@ GIVEN: dict[str, Any] = {
     "currentMonth": "2026-11-01",
 }
 """What azd would give; the same each time, so that two evaluations can be compared."""
-OLDEST = (0, 49)
 REMEDY = f"az bicep install, or set BICEP to one of version {'.'.join(map(str, OLDEST))} or newer"
 SAYS = re.compile(r"\b(Warning|Error) ([\w-]+): ")
 
@@ -62,23 +59,6 @@ class Evaluated:
     def of(self, kind: str) -> list[dict[str, Any]]:
         """The resources of a type."""
         return [item for item in self.resources if item["type"].lower() == kind.lower()]
-
-
-@functools.cache
-def found() -> Path | None:
-    """The compiler, or None where there is none that is new enough."""
-    kept = (Path.home() / ".azd/bin/bicep", Path.home() / ".azure/bin/bicep")
-    for command in (os.environ.get("BICEP", ""), "bicep", *map(str, kept)):
-        path = shutil.which(command) if command else None
-        if path and _version(path) >= OLDEST:
-            return Path(path)
-    return None
-
-
-def _version(path: str) -> tuple[int, ...]:
-    said = subprocess.run([path, "--version"], capture_output=True, text=True, check=False).stdout
-    match = re.search(r"(\d+)\.(\d+)", said)
-    return tuple(map(int, match.groups())) if match else ()
 
 
 def build(path: Path = MAIN) -> dict[str, Any]:

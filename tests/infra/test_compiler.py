@@ -1,11 +1,14 @@
 """Bicep's compiler is found where people have it, and its words are faults."""
 
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
 
 from scripts.bicep import compiler
 from scripts.bicep.compiler import Refused, build, found
+from scripts.bicep.files import ROOT
 from scripts.bicep.written import written
 
 
@@ -53,6 +56,14 @@ def test_a_compiler_that_cannot_work_a_deployment_out_is_as_good_as_none(machine
     put(machine / "path/bicep", "0.30.1")
 
     assert found.__wrapped__() is None
+
+
+def test_the_scan_for_insecure_settings_looks_where_the_checks_look(machine: Path) -> None:
+    there = put(machine / ".azd/bin/bicep")
+
+    where = [sys.executable, "-S", "-m", "scripts.bicep.where"]  # before any package is installed
+    assert subprocess.check_output(where, cwd=ROOT, text=True).strip() == str(there)
+    assert "BICEP=$(python3 -m scripts.bicep.where)" in (ROOT / "scripts/check-security").read_text("utf-8")
 
 
 @pytest.mark.skipif(found() is None, reason="there is no Bicep compiler here")

@@ -158,6 +158,40 @@ def test_a_preview_changes_nothing_and_is_commented_by_a_job_without_azure() -> 
     assert "checkout" not in str(comment)
 
 
+def test_who_calls_a_workflow_that_reads_secrets_passes_them() -> None:
+    """A called workflow has none of its caller's, nor of its own environment's:
+    https://docs.github.com/actions/how-tos/reuse-automations/reuse-workflows#passing-secrets-to-nested-workflows."""
+    reading = {path.name for path in FILES if re.search(r"\bsecrets\.\w", path.read_text("utf-8"))}
+    calling = {key: job for key, job in JOBS.items() if str(job.get("uses", "")).rpartition("/")[2] in reading}
+
+    assert {name for name, _ in calling} == {"deploy", "rehearse"}
+    assert [key for key, job in calling.items() if job.get("secrets") != "inherit"] == []
+
+
+def test_a_preview_is_given_what_the_deployment_was_given() -> None:
+    """What it is not given would be shown as a change; a secret is not, as the comment would show it."""
+    given, deployed = JOBS["check", "preview"]["env"], JOBS["deploy-environment", "deploy"]["env"]
+    parameters = (ROOT / "infra/main.parameters.json").read_text("utf-8")
+    read = set(re.findall(r"\$\{(\w+)", parameters))
+    secret = {name for name, value in deployed.items() if "secrets." in str(value)}
+    found_out = {"FUNCTIONS_DEPLOYED", "BUDGET_START_DATE", "IMMUTABILITY_LOCKED", "AZURE_PRINCIPAL_ID"}
+
+    same = read - secret - found_out - {"PROFILE", "AZURE_ENV_NAME"}
+    assert {name: given.get(name) for name in same} == {name: deployed[name] for name in same}
+    assert given["FUNCTIONS_DEPLOYED"] == "true"
+    for name in ("BUDGET_START_DATE", "AZURE_PRINCIPAL_ID"):
+        assert given[name] == f"${{{{ vars.{name} }}}}"
+        assert f"`{name}`" in PAGE
+    staging = yaml.safe_load((ROOT / "infra/profiles.yaml").read_text("utf-8"))["staging"]["retention"]
+    assert (staging["ledgerImmutability"], staging["reportImmutability"]) == (0, 0)  # so nothing is locked there
+
+
+def test_a_deployment_that_failed_is_removed_though_it_has_no_outputs() -> None:
+    (step,) = [step for step in JOBS["rehearse", "remove"]["steps"] if "azd env refresh" in step.get("run", "")]
+
+    assert re.search(r"azd env refresh --no-prompt \|\| ", step["run"])
+
+
 def test_every_variable_that_the_templates_read_reaches_a_deployment() -> None:
     passed = JOBS["deploy-environment", "deploy"]["env"]
     wanted = yaml.safe_load((ROOT / "azure.yaml").read_text("utf-8"))["pipeline"]
