@@ -23,6 +23,7 @@ class Role:
     data_actions: tuple[str, ...] = ()
     not_data_actions: tuple[str, ...] = ()
     actions: tuple[str, ...] = ()
+    not_actions: tuple[str, ...] = ()
 
     def allows(self, data_action: str) -> bool:
         """Whether the role gives a data action: what is listed, less what is excluded."""
@@ -30,7 +31,7 @@ class Role:
 
     def manages(self, action: str) -> bool:
         """Whether the role gives an action of the management plane."""
-        return _matches(self.actions, action)
+        return _matches(self.actions, action) and not _matches(self.not_actions, action)
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,7 +40,7 @@ class Call:
 
     Attributes:
         who: a principal of roles.bicep.
-        on: a resource of roles.bicep, or storage/<container>.
+        on: a resource of roles.bicep, storage/<container>, or subscription: by roles that no template gives.
         call: what is done.
         routes: for `on: models` the routes of the service, such as `POST batches/*/cancel`.
         needs: data actions, all of which it takes.
@@ -70,6 +71,7 @@ def roles(folder: Path = INFRA) -> dict[str, Role]:
             tuple(given.get("dataActions", ())),
             tuple(given.get("notDataActions", ())),
             tuple(given.get("actions", ())),
+            tuple(given.get("notActions", ())),
         )
         for name, given in found.items()
     }
