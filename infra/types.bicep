@@ -312,6 +312,7 @@ type watchedResources = {
   cosmos: string
   redis: string
   vault: string
+  certificateVault: string
   topic: string
   app: string
   @description('Required. Services of the gateway.')

@@ -21,14 +21,9 @@ WITHIN = 10 * 60.0
 
 def outcome(azure: Azure, endpoint: str, database: str, digest: str) -> dict[str, Any] | None:
     """What became of the deployment with this digest; None as long as nothing has."""
-    found = cosmos.query(
-        azure,
-        endpoint,
-        database,
-        "control",
-        "deployment",
-        "SELECT VALUE c.document FROM c WHERE c.kind = 'deployment' AND c.id = 'config'",
-        {},
+    text = "SELECT VALUE c.document FROM c WHERE c.kind = 'deployment' AND c.id = 'config'"
+    found = azure.once_roles_hold(
+        lambda: cosmos.query(azure, endpoint, database, "control", "deployment", text, {}), cosmos.DOUBT
     )
     return next((dict(each) for each in found if each["digest"] == digest), None)
 

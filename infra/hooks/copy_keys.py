@@ -19,13 +19,19 @@ BUILT_IN = "master"
 
 
 def copy_keys(azure: Azure, services: Sequence[str]) -> list[str]:
-    """Give each other service the keys of the first one; the teams whose keys differed."""
+    """Give each other service the keys of the first one; the teams whose keys differed.
+
+    A subscription that another service does not have, as one that was made by hand, is named and left alone.
+    """
     first, *others = services
     teams = [item["name"] for item in azure.every(f"{first}/subscriptions", VERSION) if item["name"] != BUILT_IN]
     copied = []
     for team in teams if others else ():
         keys = _keys(azure, first, team)
-        different = [service for service in others if _keys(azure, service, team) != keys]
+        known = {service: _keys(azure, service, team) for service in others}
+        different = [service for service, found in known.items() if found and found != keys]
+        for service in (service for service, found in known.items() if not found):
+            print(f"keys: {service.rpartition('/')[2]} has no subscription {team}; it is left out.", file=sys.stderr)
         for service in different:
             path = f"{service}/subscriptions/{team}"
             azure.manage("PATCH", path, VERSION, {"properties": keys}, {"If-Match": "*"})
@@ -41,7 +47,13 @@ def rotate(azure: Azure, services: Sequence[str], team: str, which: str) -> None
 
 
 def _keys(azure: Azure, service: str, team: str) -> dict[str, str]:
-    found = azure.manage("POST", f"{service}/subscriptions/{team}/listSecrets", VERSION)
+    """Both keys; none where the service does not have the subscription."""
+    try:
+        found = azure.manage("POST", f"{service}/subscriptions/{team}/listSecrets", VERSION)
+    except AzureRefused as error:
+        if error.status == 404:
+            return {}
+        raise
     return {"primaryKey": found["primaryKey"], "secondaryKey": found["secondaryKey"]}
 
 

@@ -3,46 +3,28 @@
 import os
 import secrets
 import sys
-from collections.abc import Callable
-from functools import partial
 
-from azure_rest import Azure, AzureRefused
+from azure_rest import ROLES_HOLD_WITHIN, Azure, AzureRefused
 from deployment import Misconfigured, needed, read_deployment, read_gateway
 from leftovers import leftovers
 
 VAULT_SCOPE = "https://vault.azure.net/.default"
 VAULT_VERSION = "7.4"
-ROLES_SPREAD_WITHIN = 600.0
-"""Seconds that a new role assignment may take to reach every store."""
 
 
-def ensure_events_key(azure: Azure, vault_url: str, seconds: float = ROLES_SPREAD_WITHIN) -> bool:
+def ensure_events_key(azure: Azure, vault_url: str, seconds: float = ROLES_HOLD_WITHIN) -> bool:
     """Make the secret `events-key` unless it exists; True if it was made."""
     url = f"{vault_url.rstrip('/')}/secrets/events-key?api-version={VAULT_VERSION}"
-    headers = azure.bearer(VAULT_SCOPE)
+    doubt = "does whoever deploys have 'Key Vault Secrets Officer', and does the vault let this machine in?"
     try:
-        _once_roles_hold(azure, "the right to read the vault", partial(azure.send, "GET", url, None, headers), seconds)
+        azure.once_roles_hold(lambda: azure.send("GET", url, scope=VAULT_SCOPE), doubt, seconds)
     except AzureRefused as error:
         if error.status != 404:
             raise
-        azure.send("PUT", url, {"value": secrets.token_urlsafe(32), "attributes": {"enabled": True}}, headers)
+        body = {"value": secrets.token_urlsafe(32), "attributes": {"enabled": True}}
+        azure.once_roles_hold(lambda: azure.send("PUT", url, body, scope=VAULT_SCOPE), doubt, seconds)
         return True
     return False
-
-
-def _once_roles_hold(azure: Azure, what: str, call: Callable[[], object], seconds: float) -> None:
-    """Repeat a call that is forbidden only because its role was assigned a moment ago."""
-
-    def done() -> bool:
-        try:
-            call()
-        except AzureRefused as error:
-            if error.status == 403:
-                return False
-            raise
-        return True
-
-    azure.wait(what, done, seconds)
 
 
 def main(azure: Azure) -> int:

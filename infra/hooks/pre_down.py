@@ -7,8 +7,9 @@ from typing import Any
 from azure_rest import Azure, AzureRefused
 from deployment import Misconfigured, needed, read_deployment
 from preflight import budgets_of
-from preflight_changes import GUARDED, STORAGE_VERSION, policy_of
+from preflight_changes import GUARDED, STORAGE_VERSION, all_in, policy_of
 
+SITES_VERSION = "2024-04-01"
 NETWORK_VERSION = "2024-05-01"
 LINK_GONE_WITHIN = 60 * 60.0
 """Seconds that a subnet keeps the link of a Flex Consumption app that was deleted; until then it cannot be deleted."""
@@ -34,10 +35,10 @@ def release(azure: Azure, storage_id: str) -> list[str]:
 
 def leave_network(azure: Azure, app_id: str, seconds: float = LINK_GONE_WITHIN, every: float = 30) -> None:
     """Delete the function app, and wait until the subnet that it was in has no link to it any more."""
-    app = azure.find(app_id, "2024-04-01")
+    app = azure.find(app_id, SITES_VERSION)
     subnet = (app or {}).get("properties", {}).get("virtualNetworkSubnetId")
     if app is not None:
-        azure.manage("DELETE", app_id, "2024-04-01")
+        azure.manage("DELETE", app_id, SITES_VERSION)
     if subnet:
         azure.wait(f"the link of the deleted app to leave {subnet}", lambda: _is_free(azure, subnet), seconds, every)
 
@@ -54,27 +55,37 @@ def remove_budget(azure: Azure, subscription: str, environment: str) -> None:
         print(f"down: the budget {budget['name']} was removed.")
 
 
+def refuses(kept: bool, environment: str) -> bool:  # noqa: FBT001 it is what is asked about
+    """Whether books that nobody may delete by mistake are in the way, and nobody said that they may go."""
+    if not kept or os.environ.get("DELETE_BOOKS") == environment:
+        return False
+    print(
+        "down: the ledger and closed periods of this profile are immutable, so that nobody deletes books by"
+        " mistake. Keep what must be kept (docs/operations.md, 'Ending a deployment'), then:"
+        f" azd env set DELETE_BOOKS {environment}",
+        file=sys.stderr,
+    )
+    return True
+
+
 def main(azure: Azure) -> int:
-    """Refuse to delete immutable books unless DELETE_BOOKS says so; 1 where it refuses."""
+    """End what must be ended first; 1 where it refuses. It asks Azure: a failed deployment has no outputs."""
     try:
         settings = read_deployment().settings
-        environment = needed("AZURE_ENV_NAME")
-        kept = [container for container, setting in GUARDED.items() if settings["retention"][setting]]
-        if kept and os.environ.get("DELETE_BOOKS") != environment:
-            print(
-                "down: the ledger and closed periods of this profile are immutable, so that nobody deletes books by"
-                " mistake. Keep what must be kept (docs/operations.md, 'Ending a deployment'), then:"
-                f" azd env set DELETE_BOOKS {environment}",
-                file=sys.stderr,
-            )
+        environment, subscription = needed("AZURE_ENV_NAME"), needed("AZURE_SUBSCRIPTION_ID")
+        inside = f"/subscriptions/{subscription}/resourceGroups/rg-{environment}/providers"
+        immutable = any(settings["retention"][setting] for setting in GUARDED.values())
+        stores = all_in(azure, f"{inside}/Microsoft.Storage/storageAccounts", STORAGE_VERSION) if immutable else []
+        if refuses(bool(stores), environment):
             return 1
-        if kept:
-            released = release(azure, needed("STORAGE_ACCOUNT_ID"))
-            print(f"down: immutability policies removed: {', '.join(released) or 'there were none'}.")
-        if settings["privateNetwork"]:
+        for store in stores:
+            released = ", ".join(release(azure, store["id"]))
+            print(f"down: immutability policies of {store['name']} removed: {released or 'it had none'}.")
+        private = settings["privateNetwork"]
+        for app in all_in(azure, f"{inside}/Microsoft.Web/sites", SITES_VERSION) if private else []:
             print("down: deleting the function app first; its subnet is free within an hour at most.")
-            leave_network(azure, needed("FUNCTION_APP_ID"))
-        remove_budget(azure, needed("AZURE_SUBSCRIPTION_ID"), environment)
+            leave_network(azure, app["id"])
+        remove_budget(azure, subscription, environment)
     except (Misconfigured, AzureRefused) as error:
         print(f"down: {error}", file=sys.stderr)
         return 1

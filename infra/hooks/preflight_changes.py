@@ -28,7 +28,7 @@ def check_profile(group: dict[str, Any], deployment: Deployment) -> Iterator[str
 
 def check_topology(azure: Azure, base: str, group: str, deployment: Deployment) -> Iterator[str]:
     """A service cannot be taken out of a region, or given one, by choosing another topology."""
-    services = _all(azure, f"{base}/resourceGroups/{group}/providers/Microsoft.ApiManagement/service", "2024-05-01")
+    services = all_in(azure, f"{base}/resourceGroups/{group}/providers/Microsoft.ApiManagement/service", "2024-05-01")
     spans = any(service["properties"].get("additionalLocations") for service in services)
     wanted = deployment.settings["gatewayTopology"]
     if (spans and wanted == "perRegion") or (len(services) > 1 and wanted == "spanning"):
@@ -40,11 +40,13 @@ def check_resources(azure: Azure, base: str, group: str, deployment: Deployment)
     inside = f"{base}/resourceGroups/{group}/providers"
     settings = deployment.settings
     yield from check_topology(azure, base, group, deployment)
-    yield from _check_gateways(_all(azure, f"{inside}/Microsoft.ApiManagement/service", "2024-05-01"), deployment)
-    yield from _check_cosmos(_all(azure, f"{inside}/Microsoft.DocumentDB/databaseAccounts", "2025-10-15"), settings)
-    yield from _check_storage(_all(azure, f"{inside}/Microsoft.Storage/storageAccounts", STORAGE_VERSION), settings)
-    yield from _check_redis(_all(azure, f"{inside}/Microsoft.Cache/redisEnterprise", "2025-07-01"), settings)
-    yield from _check_vault(_all(azure, f"{inside}/Microsoft.KeyVault/vaults", "2024-11-01"), settings)
+    yield from _check_gateways(all_in(azure, f"{inside}/Microsoft.ApiManagement/service", "2024-05-01"), deployment)
+    yield from _check_cosmos(all_in(azure, f"{inside}/Microsoft.DocumentDB/databaseAccounts", "2025-10-15"), settings)
+    yield from _check_storage(all_in(azure, f"{inside}/Microsoft.Storage/storageAccounts", STORAGE_VERSION), settings)
+    addresses = all_in(azure, f"{inside}/Microsoft.Network/publicIPAddresses", "2024-05-01")
+    yield from _check_addresses(addresses, bool(settings["zoneRedundant"]))
+    yield from _check_redis(all_in(azure, f"{inside}/Microsoft.Cache/redisEnterprise", "2025-07-01"), settings)
+    yield from _check_vault(all_in(azure, f"{inside}/Microsoft.KeyVault/vaults", "2024-11-01"), settings)
 
 
 def locked_containers(azure: Azure, base: str, group: str) -> list[str]:
@@ -52,7 +54,7 @@ def locked_containers(azure: Azure, base: str, group: str) -> list[str]:
     inside = f"{base}/resourceGroups/{group}/providers/Microsoft.Storage/storageAccounts"
     return [
         name
-        for account in _all(azure, inside, STORAGE_VERSION)
+        for account in all_in(azure, inside, STORAGE_VERSION)
         for name in GUARDED
         if (policy := azure.find(f"{account['id']}/{policy_of(name)}", STORAGE_VERSION))
         and policy["properties"].get("state") == "Locked"
@@ -61,7 +63,7 @@ def locked_containers(azure: Azure, base: str, group: str) -> list[str]:
 
 def has_functions(azure: Azure, base: str, group: str) -> bool:
     """Whether the code was deployed before, so that its silence is worth an alert."""
-    apps = _all(azure, f"{base}/resourceGroups/{group}/providers/Microsoft.Web/sites", "2024-04-01")
+    apps = all_in(azure, f"{base}/resourceGroups/{group}/providers/Microsoft.Web/sites", "2024-04-01")
     return any(azure.every(f"{app['id']}/functions", "2024-04-01") for app in apps)
 
 
@@ -73,7 +75,7 @@ def policy_of(container: str) -> str:
 def check_immutability(azure: Azure, base: str, group: str, deployment: Deployment) -> Iterator[str]:
     """A locked policy can be made longer, never shorter and never taken away."""
     inside = f"{base}/resourceGroups/{group}/providers/Microsoft.Storage/storageAccounts"
-    for account in _all(azure, inside, STORAGE_VERSION):
+    for account in all_in(azure, inside, STORAGE_VERSION):
         for container, setting in GUARDED.items():
             wanted = int(deployment.settings["retention"][setting])
             policy = azure.find(f"{account['id']}/{policy_of(container)}", STORAGE_VERSION)
@@ -112,14 +114,25 @@ def _check_cosmos(accounts: Iterable[dict[str, Any]], settings: dict[str, Any]) 
 
 
 def _check_storage(accounts: Iterable[dict[str, Any]], settings: dict[str, Any]) -> Iterator[str]:
+    host = "Standard_ZRS" if settings["zoneRedundant"] else "Standard_LRS"  # as modules/stores.bicep chooses
     for account in accounts:
-        if "books" not in account["name"]:
-            continue
-        before, wanted = (sku.partition("_")[2] for sku in (account["sku"]["name"], settings["storageSku"]))
+        books = "books" in account["name"]
+        after, setting = (settings["storageSku"], "storageSku") if books else (host, "zoneRedundant")
+        before, wanted = (sku.partition("_")[2] for sku in (account["sku"]["name"], after))
         if REPLICATION.get(before) != REPLICATION.get(wanted):
             yield (
                 f"storage account {account['name']} is {before}: from there to {wanted} it has to be converted first"
-                " (https://learn.microsoft.com/azure/storage/common/redundancy-migration), or set storageSku."
+                f" (https://learn.microsoft.com/azure/storage/common/redundancy-migration), or set {setting}."
+            )
+
+
+def _check_addresses(addresses: Iterable[dict[str, Any]], zoned: bool) -> Iterator[str]:  # noqa: FBT001 - a setting
+    """The zones of an address stay: https://learn.microsoft.com/azure/virtual-network/ip-services/public-ip-addresses."""
+    for address in addresses:
+        if address["name"].endswith("-gateway") and bool(address.get("zones")) != zoned:
+            yield (
+                f"address {address['name']} of the gateway is {'without zones' if zoned else 'in zones'}, and stays so:"
+                f" set zoneRedundant to {str(not zoned).lower()}."
             )
 
 
@@ -138,6 +151,6 @@ def _check_vault(vaults: Iterable[dict[str, Any]], settings: dict[str, Any]) -> 
             yield f"vault {vault['name']} has purge protection, which stays: set purgeProtection to true."
 
 
-def _all(azure: Azure, path: str, version: str) -> list[dict[str, Any]]:
+def all_in(azure: Azure, path: str, version: str) -> list[dict[str, Any]]:
     """What is in a group; nothing where there is no group yet."""
     return list((azure.find(path, version) or {}).get("value", ()))

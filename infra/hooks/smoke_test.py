@@ -14,15 +14,13 @@ from datetime import UTC, datetime
 from urllib.parse import quote
 
 import cosmos
-from azure_rest import Azure, AzureRefused
+from azure_rest import ROLES_HOLD_WITHIN, Azure, AzureRefused
 from deployment import Misconfigured, needed
 from functions_host import start
 
 API_VERSION = "2024-10-21"
 LINE_WITHIN = 25 * 60.0
 """Seconds until a line must be posted: a posting run every 15 minutes, a cold start and a late event."""
-ROLES_HOLD_WITHIN = 600.0
-"""Seconds that a new role assignment may take: https://learn.microsoft.com/azure/role-based-access-control/troubleshooting."""
 AGAIN_AFTER = 120.0
 """Seconds between two calls."""
 SEE = "(see 'The smoke test fails' in docs/operations.md)"
@@ -53,28 +51,28 @@ def call_gateway(azure: Azure, gateway: str, deployment: str, key: str, mark: st
     return int(answer["usage"]["total_tokens"])
 
 
-def call_until_roles_hold(call: Callable[[], int], patience: Patience) -> int:
-    """The tokens of the first call that is answered. Raises `AzureRefused` that says whose refusal it is."""
-    deadline = time.monotonic() + patience.roles
-    while True:
-        try:
-            return call()
-        except AzureRefused as error:
-            if error.status not in (401, 403):
-                raise
-            if time.monotonic() > deadline:
-                raise AzureRefused(
-                    error.status,
-                    f"refused for {patience.roles:.0f} s, so no role is missing by delay alone: does the gateway have"
-                    f" 'Cognitive Services OpenAI User' on the account, and the key its subscription? {error} {SEE}",
-                ) from error
-        time.sleep(min(patience.looks, patience.roles))
+def call_until_roles_hold(azure: Azure, call: Callable[[], int], patience: Patience) -> int:
+    """The tokens of the first call that is answered. Raises `AzureRefused` that says whose refusal it is.
+
+    The gateway has its own answer where every account refused it: 502 backend_refused_gateway.
+    """
+    doubt = (
+        f"does the gateway have 'Cognitive Services OpenAI User' on the account, and the key its subscription? {SEE}"
+    )
+    return azure.once_roles_hold(call, doubt, patience.roles, patience.looks)
 
 
-def posted_lines(azure: Azure, endpoint: str, database: str, day: str, marks: Sequence[str]) -> int:
+def posted_lines(
+    azure: Azure, endpoint: str, database: str, day: str, marks: Sequence[str], patience: Patience | None = None
+) -> int:
     """How many usage records of the day carry one of the marks."""
     text = "SELECT VALUE c.id FROM c WHERE c.kind = 'usage' AND ARRAY_CONTAINS(@marks, c.line.billing_code)"
-    return len(cosmos.query(azure, endpoint, database, "usage", day, text, {"marks": list(marks)}))
+    given, patience = {"marks": list(marks)}, patience or Patience()
+
+    def found() -> int:
+        return len(cosmos.query(azure, endpoint, database, "usage", day, text, given))
+
+    return azure.once_roles_hold(found, cosmos.DOUBT, patience.roles, patience.looks)
 
 
 def run(azure: Azure, patience: Patience | None = None) -> str:
@@ -91,10 +89,12 @@ def run(azure: Azure, patience: Patience | None = None) -> str:
     while time.monotonic() < started + patience.line:
         if not marks or time.monotonic() > called + patience.calls:
             marks.append(f"smoke-{uuid.uuid4().hex[:12]}")
-            tokens += call_until_roles_hold(lambda: call_gateway(azure, gateway, deployment, key, marks[-1]), patience)
+            tokens += call_until_roles_hold(
+                azure, lambda: call_gateway(azure, gateway, deployment, key, marks[-1]), patience
+            )
             called = time.monotonic()
         start(azure, app_id, host, "post_usage")
-        if posted_lines(azure, endpoint, database, day, marks):
+        if posted_lines(azure, endpoint, database, day, marks, patience):
             took = f"within {time.monotonic() - started:.0f} s, call {len(marks)}"
             return f"{tokens} tokens called and posted {took}, marked {', '.join(marks)}"
         time.sleep(patience.looks)

@@ -121,7 +121,7 @@ def main(azure: Azure) -> int:
         wait_for_function(azure, app_id)
         if delivery == "webhook":
             url = f"{needed('KEY_VAULT_URL').rstrip('/')}/secrets/events-key?api-version={VAULT_VERSION}"
-            key = azure.send("GET", url, None, azure.bearer(VAULT_SCOPE))["value"].split()[0]
+            key = azure.send("GET", url, scope=VAULT_SCOPE)["value"].split()[0]
             audience = os.environ.get("EVENTS_AUDIENCE", "")
             tenant = needed("AZURE_TENANT_ID") if audience else ""
             destination = to_webhook(needed("FUNCTION_APP_HOST"), key, tenant, audience)

@@ -14,7 +14,7 @@ var throttled = ['ClientAccountBandwidthThrottlingError', 'ClientAccountRequestT
 var accounts = map([watched.storage, watched.hostStorage], name => resourceId('Microsoft.Storage/storageAccounts', name))
 var cosmos = resourceId('Microsoft.DocumentDB/databaseAccounts', watched.cosmos)
 var redis = resourceId('Microsoft.Cache/redisEnterprise', watched.redis)
-var vault = resourceId('Microsoft.KeyVault/vaults', watched.vault)
+var vaults = map([watched.vault, watched.certificateVault], name => resourceId('Microsoft.KeyVault/vaults', name))
 var topic = resourceId('Microsoft.EventGrid/topics', watched.topic)
 var app = resourceId('Microsoft.Web/sites', watched.app)
 var gateways = map(watched.gateways, name => resourceId('Microsoft.ApiManagement/service', name))
@@ -39,8 +39,8 @@ var metrics = concat(
     { name: 'cosmos-busy', section: 'Stores', severity: 2, on: [cosmos], metric: 'NormalizedRUConsumption', take: 'Average', above: 70 }
     { name: 'storage-throttled', section: 'Stores', severity: 2, on: accounts, metric: 'Transactions', take: 'Total', above: 100, only: { ResponseType: throttled } }
     { name: 'storage-unavailable', section: 'Stores', severity: 1, on: accounts, metric: 'Availability', take: 'Average', below: 99 }
-    { name: 'vault-unavailable', section: 'Stores', severity: 1, on: [vault], metric: 'Availability', take: 'Average', below: 99 }
-    { name: 'vault-busy', section: 'Stores', severity: 2, on: [vault], metric: 'SaturationShoebox', take: 'Average', above: 75 }
+    { name: 'vault-unavailable', section: 'Stores', severity: 1, on: vaults, metric: 'Availability', take: 'Average', below: 99 }
+    { name: 'vault-busy', section: 'Stores', severity: 2, on: vaults, metric: 'SaturationShoebox', take: 'Average', above: 75 }
     { name: 'functions-memory', section: 'Books', severity: 2, on: [app], metric: 'MemoryWorkingSet', take: 'Average', above: watched.functionMemoryMB * 943718, each: 'Instance' } // nine tenths of it, in bytes
     { name: 'functions-instances', section: 'Books', severity: 2, on: [app], metric: 'InstanceCount', take: 'Average', above: watched.functionMaximumInstances * 8 / 10 }
     { name: 'model-throttled', section: 'Callers', severity: 2, on: models, metric: 'AzureOpenAIRequests', take: 'Total', above: 50, only: { StatusCode: ['429'] }, each: 'ModelDeploymentName' }

@@ -17,11 +17,12 @@ from azure_rest import Azure, AzureRefused
 from deployment import Misconfigured, needed
 from smoke_test import subscription_key
 
-__all__ = ["AzureRefused", "Live", "Misconfigured"]
+__all__ = ["AzureRefused", "Live", "Misconfigured", "needed"]
 
 LOG = "https://api.loganalytics.io"
 LOG_SCOPE = "https://api.loganalytics.io/.default"
 STORAGE_SCOPE = "https://storage.azure.com/.default"
+VAULT_SCOPE = "https://vault.azure.net/.default"
 QUERIES = Path(__file__).parent / "queries"
 VERSIONS = {
     "Microsoft.ApiManagement/service": "2024-05-01",
@@ -84,7 +85,7 @@ class Live:
         url = f"{self.log}/v1/workspaces/{workspace['properties']['customerId']}/query"
         text = (QUERIES / f"{query}.kql").read_text("utf-8")
         body = {"query": text, "timespan": f"P{self.days}D"}
-        table = self.azure.send("POST", url, body, self.azure.bearer(LOG_SCOPE))["tables"][0]
+        table = self.azure.send("POST", url, body, scope=LOG_SCOPE)["tables"][0]
         names = [column["name"] for column in table["columns"]]
         return [dict(zip(names, row, strict=True)) for row in table["rows"]]
 
@@ -95,16 +96,16 @@ class Live:
     def blobs(self, container: str) -> list[str]:
         """Names of blobs, the first five thousand. Raises `AzureRefused`."""
         url = f"{needed('STORAGE_ACCOUNT_URL').rstrip('/')}/{container}?restype=container&comp=list"
-        headers = {**self.azure.bearer(STORAGE_SCOPE), "x-ms-version": "2023-11-03"}
-        return re.findall(r"<Name>([^<]+)</Name>", str(self.azure.send("GET", url, None, headers)))
+        listed = self.azure.send("GET", url, None, {"x-ms-version": "2023-11-03"}, STORAGE_SCOPE)
+        return re.findall(r"<Name>([^<]+)</Name>", str(listed))
 
-    def reached(self, url: str) -> int:
-        """The status that an address answers to somebody without a name; 0 where nobody answers."""
+    def reached(self, url: str, scope: str = "") -> tuple[int, str]:
+        """Status and code that an address answers to who has no name, or a token of the scope; 0 where nobody does."""
         try:
-            self.azure.send("GET", url)
+            self.azure.send("GET", url, scope=scope)
         except AzureRefused as error:
-            return error.status
-        return 200
+            return error.status, error.code
+        return 200, ""
 
     def stream(self, clock: Callable[[], float] = time.monotonic) -> tuple[float, float]:
         """Seconds until the first words of a streamed call, and until the last."""

@@ -4,7 +4,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from enum import StrEnum
 
-from scripts.verify.live import Live
+from scripts.verify.live import VAULT_SCOPE, Live, needed
 
 
 class Verdict(StrEnum):
@@ -137,6 +137,14 @@ def refusals_stay_inside(live: Live) -> Seen:
     return holds(found["seen"] < found["refused"], f"{what}; {found['backends']} backends answered")
 
 
+@point("The gateway answers the health probe on its tier")
+def probe_is_answered(live: Live) -> Seen:
+    """Traffic Manager and the availability tests ask for it; the pages do not say that the v2 tiers have it."""
+    status, _ = live.reached(f"{needed('GATEWAY_URL')}/status-0123456789abcdef")
+    tiers = ", ".join(sorted({item["sku"]["name"] for item in live.resources("Microsoft.ApiManagement/service")}))
+    return holds(status == 200, f"{tiers} answered {status}")
+
+
 @point("Failover works")
 def failover(live: Live) -> Seen:
     """Every endpoint of Traffic Manager is seen, and calls came through more than one region."""
@@ -180,6 +188,11 @@ def roles_alone(live: Live) -> Seen:
     )
 
 
+BY_NETWORK = {"ForbiddenByFirewall", "ForbiddenByConnection"}
+"""Codes of a vault that refuses a place: https://learn.microsoft.com/azure/key-vault/general/private-link-diagnostics.
+`ForbiddenByConnection` comes where public access is disabled."""
+
+
 @point("Production is closed")
 def production_is_closed(live: Live) -> Seen:
     """From here, outside the network, the stores refuse or are not there."""
@@ -193,9 +206,20 @@ def production_is_closed(live: Live) -> Seen:
         "cosmos": [item["properties"]["documentEndpoint"] for item in _of(live, "DocumentDB/databaseAccounts")],
         "vault": [f"{item['properties']['vaultUri']}secrets?api-version=7.4" for item in _of(live, "KeyVault/vaults")],
     }
-    found = {f"{kind} {url.partition('?')[0]}": live.reached(url) for kind, urls in doors.items() for url in urls}
-    # 401 would mean that the door is open and only a name is missing.
-    return holds(all(status in (0, 403) for status in found.values()), ", ".join(f"{k}: {v}" for k, v in found.items()))
+    # A vault asks for a name before its firewall, so it gets one. 401 would mean that the door of a store is open and
+    # only a name is missing; a 403 of a vault counts if the network is its reason, and not a role.
+    scopes = {"vault": VAULT_SCOPE}
+    found = {
+        (kind, url.partition("?")[0]): live.reached(url, scopes.get(kind, ""))
+        for kind, urls in doors.items()
+        for url in urls
+    }
+    shut = [
+        status == 0 or (status == 403 and (kind not in scopes or code in BY_NETWORK))
+        for (kind, _), (status, code) in found.items()
+    ]
+    said = (f"{kind} {url}: {status} {code}".rstrip() for (kind, url), (status, code) in found.items())
+    return holds(all(shut), ", ".join(said))
 
 
 def _of(live: Live, kind: str) -> list[dict[str, dict[str, dict[str, str]]]]:

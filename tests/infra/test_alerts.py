@@ -413,6 +413,7 @@ def test_the_documented_columns_say_where_and_when_they_were_read() -> None:
 
 WATCHED = {
     **dict.fromkeys(("storage", "hostStorage", "cosmos", "redis", "vault", "topic", "app", "traffic"), "name"),
+    "certificateVault": "tls",
     "gateways": ["apim"],
     "models": ["oai-1", "oai-2"],
     "functionMemoryMB": 2048,
@@ -435,6 +436,12 @@ def test_each_account_and_each_endpoint_has_a_rule_of_its_own() -> None:
     assert rules["model-throttled"].endswith("/oai-1")
     assert rules["model-throttled-2"].endswith("/oai-2")
     assert len(rules) == len(metric_alerts("Premium"))
+
+
+def test_both_vaults_are_watched() -> None:
+    vaults = {item["scope"].rpartition("/")[2] for item in metric_alerts("Premium") if "vault" in item["name"]}
+
+    assert vaults == {"name", "tls"}
 
 
 def test_the_load_of_the_gateway_is_measured_as_its_tier_has_it() -> None:

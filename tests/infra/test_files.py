@@ -97,6 +97,17 @@ def test_every_hook_of_azd_exists_and_runs_on_every_system() -> None:
     assert all((ROOT / hook["run"]).is_file() and hook["kind"] == "python" for hook in hooks)
 
 
+def test_the_page_counts_the_instances_that_zones_keep_ready() -> None:
+    """Two of every group: each function is one of its own, but all of HTTP are one together
+    (https://learn.microsoft.com/azure/azure-functions/flex-consumption-plan#per-function-scaling)."""
+    sources = [path.read_text("utf-8") for path in (ROOT / "chargeback/functions").glob("*.py")]
+    functions = sum(source.count("@bp.function_name(") for source in sources)
+    page = (ROOT / "docs/deploy.md").read_text("utf-8")
+
+    assert functions == (ROOT / "function_app.py").read_text("utf-8").split("triggers = (")[1].split(")")[0].count(",")
+    assert {int(found) for found in re.findall(r"(\d+) (?:in all|always ready of)", page)} == {2 * (functions + 1)}
+
+
 def test_the_service_of_azd_is_the_app_that_carries_its_tag() -> None:
     (service,) = AZD["services"]
 

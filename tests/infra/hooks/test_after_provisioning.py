@@ -19,6 +19,14 @@ USAGE = f"{TOPIC}/eventSubscriptions/usage"
 STORAGE = "/subscriptions/s/resourceGroups/rg/providers/Microsoft.Storage/storageAccounts/st"
 APP = "/subscriptions/s/resourceGroups/rg/providers/Microsoft.Web/sites/app"
 SOON = 0.2
+PRODUCTION = {
+    "PROFILE": "production",
+    "AZURE_LOCATION": "swedencentral",
+    "AZURE_ENV_NAME": "prod",
+    "AZURE_SUBSCRIPTION_ID": "s",
+}
+PROVIDERS = "/subscriptions/s/resourceGroups/rg-prod/providers"
+STORE, SITE = f"{PROVIDERS}/Microsoft.Storage/storageAccounts/st", f"{PROVIDERS}/Microsoft.Web/sites/app"
 
 
 def test_the_events_key_waits_until_a_new_role_has_spread(azure: LocalAzure, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -32,7 +40,9 @@ def test_the_events_key_waits_until_a_new_role_has_spread(azure: LocalAzure, mon
 def test_a_role_that_never_comes_is_reported_as_such(azure: LocalAzure) -> None:
     azure.on("GET", "/secrets/events-key", (403, None))
 
-    with pytest.raises(AzureRefused, match="in vain for the right to read the vault"):
+    with pytest.raises(
+        AzureRefused, match="is missing by delay alone: does whoever deploys have 'Key Vault Secrets Officer'"
+    ):
         ensure_events_key(azure.client(), azure.url, SOON)
 
 
@@ -142,16 +152,28 @@ def test_an_app_that_does_not_start_is_named(azure: LocalAzure) -> None:
 def test_immutable_books_are_not_deleted_by_mistake(
     azure: LocalAzure, environment: Any, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    environment(PROFILE="production", AZURE_LOCATION="swedencentral", AZURE_ENV_NAME="prod", STORAGE_ACCOUNT_ID=STORAGE)
+    environment(**PRODUCTION)
+    azure.on("GET", f"{PROVIDERS}/Microsoft.Storage/storageAccounts", (200, {"value": [{"id": STORE, "name": "st"}]}))
 
     code = before_down(azure.client())
 
     assert code == 1
     assert "azd env set DELETE_BOOKS prod" in capsys.readouterr().err
-    assert azure.asked == []
+    assert {asked.method for asked in azure.asked} == {"GET"}
 
 
-POLICY, LEDGER = (f"{STORAGE}/{policy_of(name)}" for name in ("closed", "ledger"))
+@pytest.mark.parametrize("released", ["", "prod"])
+def test_an_environment_without_a_group_has_nothing_to_release(
+    azure: LocalAzure, environment: Any, released: str
+) -> None:
+    environment(**PRODUCTION, DELETE_BOOKS=released)
+    azure.on("GET", BUDGETS, (200, {"value": []}))
+
+    assert before_down(azure.client()) == 0
+    assert azure.requests("DELETE") == []
+
+
+LEDGER = f"{STORAGE}/{policy_of('ledger')}"
 SUBNET = "/subscriptions/s/resourceGroups/rg-r/providers/Microsoft.Network/virtualNetworks/v/subnets/functions"
 
 
@@ -162,28 +184,24 @@ def policy(state: str = "Unlocked") -> tuple[int, Any]:
 def test_the_books_are_released_for_whoever_says_so_and_the_app_leaves_its_network_first(
     azure: LocalAzure, environment: Any
 ) -> None:
-    environment(
-        PROFILE="production",
-        AZURE_LOCATION="swedencentral",
-        AZURE_ENV_NAME="prod",
-        AZURE_SUBSCRIPTION_ID="s",
-        STORAGE_ACCOUNT_ID=STORAGE,
-        FUNCTION_APP_ID=APP,
-        DELETE_BOOKS="prod",
-    )
+    environment(**PRODUCTION, DELETE_BOOKS="prod")  # and no outputs: it may have failed while it was made
     azure.on("GET", BUDGETS, (200, {"value": []}))
-    for path in (POLICY, LEDGER):
+    for kind, path in (("Storage/storageAccounts", STORE), ("Web/sites", SITE)):
+        found = {"id": path, "name": path.rpartition("/")[2]}
+        azure.on("GET", f"{PROVIDERS}/Microsoft.{kind}", (200, {"value": [found]}))
+    guarded = [f"{STORE}/{policy_of(name)}" for name in ("closed", "ledger")]
+    for path in guarded:
         azure.on("GET", path, policy())
         azure.on("DELETE", path, (200, None))
-    azure.on("GET", APP, (200, {"properties": {"virtualNetworkSubnetId": SUBNET}}))
-    azure.on("DELETE", APP, (200, None))
+    azure.on("GET", SITE, (200, {"properties": {"virtualNetworkSubnetId": SUBNET}}))
+    azure.on("DELETE", SITE, (200, None))
     azure.on("GET", SUBNET, (200, {"properties": {}}))
 
     code = before_down(azure.client())
 
     deleted = [(asked.path.partition("?")[0], asked.headers.get("if-match")) for asked in azure.requests("DELETE")]
     assert code == 0
-    assert sorted(deleted, key=str) == sorted([(POLICY, '"1"'), (LEDGER, '"1"'), (APP, None)], key=str)
+    assert sorted(deleted, key=str) == sorted([*((path, '"1"') for path in guarded), (SITE, None)], key=str)
 
 
 def test_a_locked_policy_is_not_even_tried(azure: LocalAzure) -> None:

@@ -48,6 +48,13 @@ def test_a_refusal_fails_the_deployment_with_the_reasons(
     assert "the books refuse it" in said
 
 
+def test_the_right_to_read_the_books_may_take_its_time(deployed: LocalAzure) -> None:
+    refused = (403, {"code": "Forbidden", "message": "the principal lacks readMetadata"})
+    deployed.on("POST", DOCS, refused, refused, NOTHING, refused, record("applied", "in force: abc"))
+
+    assert apply_config.main(deployed.client()) == 0
+
+
 def test_a_second_run_starts_nothing(deployed: LocalAzure, monkeypatch: pytest.MonkeyPatch) -> None:
     deployed.on("POST", DOCS, record("applied", "in force: abc"))
     monkeypatch.setattr(apply_config, "start", lambda *_: pytest.fail("it was applied before"))

@@ -65,6 +65,16 @@ def test_one_service_needs_no_copy(azure: LocalAzure, kept: Keys) -> None:
     assert azure.requests("PATCH") == []
 
 
+def test_a_subscription_of_the_first_service_alone_is_named_and_does_not_stop_the_others(
+    azure: LocalAzure, kept: Keys, capsys: pytest.CaptureFixture[str]
+) -> None:
+    azure.on("GET", f"{FIRST}/subscriptions", (200, {"value": [{"name": name} for name in ("by-hand", *TEAMS)]}))
+    serve(azure, kept, FIRST, "by-hand", count(100))
+
+    assert copy_keys(azure.client(), SERVICES) == list(TEAMS)
+    assert "keys: apim-eastus2 has no subscription by-hand; it is left out." in capsys.readouterr().err
+
+
 def test_a_rotated_key_is_new_everywhere_and_the_other_one_serves_on(
     azure: LocalAzure, kept: Keys, environment: Any, capsys: pytest.CaptureFixture[str]
 ) -> None:

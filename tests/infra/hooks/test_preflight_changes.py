@@ -78,6 +78,24 @@ def test_the_same_profile_again_changes_nothing(willing: LocalAzure) -> None:
         ),
         ("Microsoft.Storage/storageAccounts", BOOKS, {"storageSku": "Standard_ZRS"}, "it has to be converted first"),
         (
+            "Microsoft.Storage/storageAccounts",
+            {**BOOKS, "name": "sthost1"},
+            {"zoneRedundant": True},
+            "sthost1 is LRS: from there to ZRS it has to be converted first",
+        ),
+        (
+            "Microsoft.Network/publicIPAddresses",
+            {"name": "vnet-gateway", "properties": {}},
+            {"zoneRedundant": True},
+            "vnet-gateway of the gateway is without zones, and stays so: set zoneRedundant to false",
+        ),
+        (
+            "Microsoft.Network/publicIPAddresses",
+            {"name": "vnet-gateway", "zones": ["1", "2", "3"], "properties": {}},
+            {},
+            "in zones, and stays so: set zoneRedundant to true",
+        ),
+        (
             "Microsoft.Cache/redisEnterprise",
             {"properties": {"highAvailability": "Enabled"}},
             {},
@@ -117,6 +135,13 @@ def test_what_azure_would_refuse_to_change_is_named(
         ),
         ("Microsoft.Storage/storageAccounts", BOOKS, {"storageSku": "Standard_GRS"}),
         ("Microsoft.Storage/storageAccounts", {**BOOKS, "name": "sthost1"}, {"storageSku": "Standard_ZRS"}),
+        ("Microsoft.Storage/storageAccounts", {**BOOKS, "name": "sthost1"}, {"zoneRedundant": False}),
+        (
+            "Microsoft.Network/publicIPAddresses",
+            {"name": "vnet-gateway", "zones": ["1", "2", "3"], "properties": {}},
+            {"zoneRedundant": True},
+        ),
+        ("Microsoft.Network/publicIPAddresses", {"name": "vnet-out", "properties": {}}, {"zoneRedundant": True}),
         ("Microsoft.Cache/redisEnterprise", {"properties": {}}, {"redisHighAvailability": True}),
     ],
 )

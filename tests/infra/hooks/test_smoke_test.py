@@ -16,6 +16,17 @@ APP = f"{GROUP}/providers/Microsoft.Web/sites/app"
 KEY = f"{GROUP}/providers/Microsoft.ApiManagement/service/apim/subscriptions/search/listSecrets"
 CALL = "/openai/deployments/gpt-4o/chat/completions"
 COSMOS = "/dbs/chargeback/colls/usage/docs"
+REFUSED = (
+    502,
+    {
+        "error": {
+            "code": "backend_refused_gateway",
+            "type": "server_error",
+            "message": "The model accounts refuse the gateway; its operator has been told.",
+        }
+    },
+)
+"""What the gateway makes of 401 and 403 of every account, apim-policies/fragments/exhaust.xml: it passes neither on."""
 QUICK = smoke_test.Patience(line=5, roles=5, calls=5, looks=0.01)
 
 
@@ -75,8 +86,22 @@ def test_a_line_that_does_not_come_tells_a_missing_event_and_says_where_to_look(
 
 
 def test_a_role_may_take_its_time(deployed: LocalAzure) -> None:
-    refused = (401, {"error": {"code": "PermissionDenied", "message": "lacks the data action"}})
-    deployed.on("POST", CALL, refused, (403, None), (200, {"usage": {"total_tokens": 12}}))
+    key_unknown = (401, {"statusCode": 401, "message": "Access denied due to invalid subscription key."})
+    deployed.on("POST", CALL, key_unknown, *[REFUSED] * 5, (200, {"usage": {"total_tokens": 12}}))
+
+    assert smoke_test.run(deployed.client(), QUICK).startswith("12 tokens called and posted")
+
+
+def test_another_502_of_the_gateway_is_a_fault_that_time_does_not_cure(deployed: LocalAzure) -> None:
+    deployed.on("POST", CALL, (502, {"error": {"code": "backend_unreachable", "message": "nobody answers"}}))
+
+    with pytest.raises(AzureRefused, match="502 backend_unreachable"):
+        smoke_test.run(deployed.client(), QUICK)
+    assert len([asked for asked in deployed.asked if asked.path.startswith(CALL)]) == 3
+
+
+def test_the_right_to_read_the_books_may_take_its_time_too(deployed: LocalAzure) -> None:
+    deployed.on("POST", COSMOS, (403, {"code": "Forbidden"}), (403, None), (200, {"Documents": ["line"]}))
 
     assert smoke_test.run(deployed.client(), QUICK).startswith("12 tokens called and posted")
 
@@ -84,7 +109,7 @@ def test_a_role_may_take_its_time(deployed: LocalAzure) -> None:
 def test_a_role_that_never_comes_is_told_from_a_lost_event_without_the_key_in_the_words(
     deployed: LocalAzure, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    deployed.on("POST", CALL, (401, {"error": {"code": "invalid_api_key", "message": "No identity"}}))
+    deployed.on("POST", CALL, REFUSED)
     monkeypatch.setattr(smoke_test, "Patience", lambda: replace(QUICK, roles=0.05))
 
     code = smoke_test.main(deployed.client())
@@ -92,7 +117,7 @@ def test_a_role_that_never_comes_is_told_from_a_lost_event_without_the_key_in_th
     said = capsys.readouterr().err
     assert code == 1
     assert "does the gateway have 'Cognitive Services OpenAI User' on the account" in said
-    assert "401 invalid_api_key: No identity" in said
+    assert "502 backend_refused_gateway: The model accounts refuse the gateway" in said
     assert "the-key" not in said
 
 

@@ -81,8 +81,11 @@ def deployment(azure: LocalAzure, environment: Callable[..., None]) -> LocalAzur
     )
     endpoints = [{"name": name, "properties": {"endpointMonitorStatus": "Online"}} for name in ("one", "two")]
     resources(azure, "Microsoft.Network/trafficManagerProfiles", {"name": "tm", "properties": {"endpoints": endpoints}})
-    for door in ("/books/", "/vault/secrets", "/cosmos/"):
+    for door in ("/books/", "/cosmos/"):
         azure.on("GET", door, (403, {}))
+    _vault_refuses(azure, "ForbiddenByFirewall")
+    resources(azure, "Microsoft.ApiManagement/service", {"name": "apim", "sku": {"name": "BasicV2"}, "properties": {}})
+    azure.on("GET", "/gateway/status-0123456789abcdef", (200, None))
     usage = {"properties": {"deadLetterWithResourceIdentity": {"identity": {"type": "SystemAssigned"}}}}
     azure.on("GET", f"{TOPIC}/eventSubscriptions/usage", (200, usage))
     policy = {"properties": {"immutabilityPeriodSinceCreationInDays": 3653, "state": "Locked"}}
@@ -115,6 +118,12 @@ def seen(azure: LocalAzure, claim: str) -> Seen:
 @pytest.mark.parametrize("claim", POINTS)
 def test_a_point_holds_on_a_healthy_deployment(deployment: LocalAzure, claim: str) -> None:
     assert seen(deployment, claim).verdict is (Verdict.OPEN if claim in FOR_PEOPLE else Verdict.HOLDS)
+
+
+def test_a_vault_without_public_access_is_closed(deployment: LocalAzure) -> None:
+    _vault_refuses(deployment, "ForbiddenByConnection")
+
+    assert seen(deployment, "Production is closed").verdict is Verdict.HOLDS
 
 
 def test_looking_changes_nothing(deployment: LocalAzure) -> None:
@@ -155,8 +164,26 @@ def _keys_on(azure: LocalAzure) -> None:
     resources(azure, "Microsoft.EventGrid/topics", {"name": "t", "properties": {"disableLocalAuth": False}})
 
 
+def _vault_refuses(azure: LocalAzure, code: str) -> None:
+    """A vault asks who it is before it looks from where; 401 says nothing of its firewall.
+
+    https://learn.microsoft.com/azure/key-vault/general/authentication-requests-and-responses
+    """
+
+    def answer(asked: Asked) -> tuple[int, Any]:
+        if asked.headers.get("authorization") != "Bearer token-for-https://vault.azure.net/.default":
+            return 401, {"error": {"code": "Unauthorized", "message": "Request is missing a Bearer or PoP token."}}
+        return 403, {"error": {"code": "Forbidden", "message": "no", "innererror": {"code": code}}}
+
+    azure.on_any("GET", "/vault/secrets", answer)
+
+
 def _open_vault(azure: LocalAzure) -> None:
-    azure.on("GET", "/vault/secrets", (401, {}))
+    _vault_refuses(azure, "ForbiddenByRbac")  # it let the place in, and the name not
+
+
+def _unanswered_probe(azure: LocalAzure) -> None:
+    azure.on("GET", "/gateway/status-0123456789abcdef", (404, {}))
 
 
 def _no_dead_letters(azure: LocalAzure) -> None:
@@ -194,6 +221,7 @@ def _no_manifest(azure: LocalAzure) -> None:
         ("Events arrive by identity", _keys_on),
         ("Access is by role alone", _keys_on),
         ("Production is closed", _open_vault),
+        ("The gateway answers the health probe on its tier", _unanswered_probe),
         ("Dead letters are written", _no_dead_letters),
         ("Failover works", _one_region_away),
         ("The function app takes its package by identity", _stopped),
@@ -324,5 +352,5 @@ def test_the_runbook_disturbs_a_deployment_for_points_that_there_are() -> None:
     table = section.split("\n### ")[0]
     claims = [row.split("|")[1].strip() for row in table.splitlines() if row.startswith("| ") and "Claim" not in row]
 
-    assert len(claims) == 4
+    assert len(claims) == 5
     assert all(any(claim.startswith(known) for known in POINTS) for claim in claims)
