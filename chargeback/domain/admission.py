@@ -10,6 +10,7 @@ from functools import lru_cache
 import msgspec
 from msgspec.structs import replace
 
+from chargeback.domain.descriptions import described_plainly
 from chargeback.domain.emitters import Emitter
 from chargeback.domain.errors import InvalidEvent
 from chargeback.domain.event_documents import EventDocument, read_document
@@ -37,6 +38,9 @@ MAX_LINE_BYTES = 4_096
 MAX_TEXT = 64
 """Characters of a picture's size and of its quality."""
 
+MAX_TIME = 40
+"""Characters of a time: one with nanoseconds and an offset has 35."""
+
 MAX_TRIED = 32
 
 _SUSPICIOUS = re.compile(rb'":(?:-|\d{11})')
@@ -52,6 +56,8 @@ def admit(raw: bytes, accepted: AcceptedTimes, emitter: Emitter) -> UsageEvent:
     document = emitter.admit(read_document(raw))
     _check_identity(document)
     _check_data(document)
+    if (plain := described_plainly(document.data)) is not document.data:
+        document = replace(document, data=plain)
     event = account_for(document, accepted)
     # What a later phase replaces has to be sound, too: nobody reads an event that cannot be.
     counts = event.quantities if len(event.quantities) > 1 else _all_counts(document)
@@ -108,6 +114,8 @@ def _check_identity(event: EventDocument) -> None:
             raise InvalidEvent("unexpected-shape", f"{name} has more than {limit} characters - at `$.{name}`")
         if not text.isprintable():
             raise InvalidEvent("unexpected-shape", f"{name} has characters that cannot be printed - at `$.{name}`")
+    if len(event.time) > MAX_TIME:
+        raise InvalidEvent("unexpected-shape", f"time has more than {MAX_TIME} characters - at `$.time`")
     if event.type == "chargeback.usage.pending.v1" and event.id.endswith(_SETTLED):
         raise InvalidEvent("unexpected-shape", f"the id of a pending call ends with {_SETTLED} - at `$.id`")
 

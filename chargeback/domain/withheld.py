@@ -12,6 +12,7 @@ from typing import Any
 import msgspec
 
 from chargeback.domain.admission import MAX_ACCEPTED_BYTES, is_too_deep
+from chargeback.domain.descriptions import FORMS, is_host
 from chargeback.domain.event_documents import Data
 from chargeback.domain.usage_objects import NESTED, OwnQuantities, tidied
 
@@ -74,7 +75,13 @@ def _number(value: object) -> object:
 def _data(data: object) -> object:
     if not isinstance(data, dict):
         return False
-    return {name: _field(name, value) for name, value in data.items() if name in _OF_DATA}
+    return {name: _field(name, value) for name, value in data.items() if name in _OF_DATA and _is_plain(name, value)}
+
+
+def _is_plain(name: str, value: object) -> bool:
+    """The door takes a call without a description of another form, so nothing has to stand for it."""
+    form = FORMS.get(name)
+    return form is None or not isinstance(value, str) or form.fullmatch(value) is not None
 
 
 def _field(name: str, value: object) -> object:
@@ -84,7 +91,7 @@ def _field(name: str, value: object) -> object:
         return _own(value)
     if name == "triedBackends":
         hosts = value if isinstance(value, list) else []
-        return [host for host in hosts[:32] if isinstance(host, str) and len(host) <= 256]
+        return [host for host in hosts[:32] if isinstance(host, str) and is_host(host)]
     if value is None:
         return None
     return _number(value) if name in _NUMBERS_OF_DATA else _text(value, _NAME)

@@ -14,6 +14,7 @@ import msgspec
 
 from chargeback.adapters.log_analytics import LogAnalytics
 from chargeback.domain.admission import MAX_COUNT
+from chargeback.domain.descriptions import FORMS
 from chargeback.domain.emitters import EVENT_GRID, OURSELVES, Emitter
 from chargeback.domain.errors import InvalidEvent
 from chargeback.domain.events import split_batch
@@ -117,6 +118,7 @@ def _plant(random: Random, event: dict[str, Any]) -> None:
             (data, "statusCode"),
             (data, "stream"),
             (data, "triedBackends"),
+            *((data, name) for name in FORMS),
             (usage, "prompt_tokens"),
             (usage, "type"),
             (usage, "note"),
@@ -124,6 +126,10 @@ def _plant(random: Random, event: dict[str, Any]) -> None:
         ]
     )
     value: Any = SECRET
+    if name == "triedBackends":
+        value = ["oai-a.openai.azure.com", SECRET]
+    if name == "time":
+        value = f"{DAY}T09:26:53.{'5' * 60}Z"
     if place in (data, usage) and random.random() < 0.3:
         value = random.choice([{SECRET: 5}, [{"content": SECRET}], {"deep": {SECRET: SECRET}}])
     place[name] = value

@@ -1,0 +1,54 @@
+"""What an event may say of a call beside what it is counted by: names and codes of a known form, never a free text.
+
+What has another form is left out; the call itself is taken all the same. Events of before stay as they are.
+"""
+
+import re
+
+import msgspec
+from msgspec.structs import replace
+
+from chargeback.domain.event_documents import Data
+
+_MODEL = re.compile(r"[A-Za-z0-9][A-Za-z0-9._:/@-]{0,127}")
+_REGION = re.compile(r"[A-Za-z0-9-]{1,40}")
+_WORD = re.compile(r"[A-Za-z][A-Za-z0-9_-]{0,39}")
+_HOST = re.compile(r"[A-Za-z0-9][A-Za-z0-9.-]{0,252}(:[0-9]{1,5})?")
+
+FORMS = {
+    "apiVersion": re.compile(r"[A-Za-z0-9][A-Za-z0-9.-]{0,39}"),
+    "requestedModel": _MODEL,
+    "requestedTier": _WORD,
+    "gatewayRegion": _REGION,
+    "clientRegion": _REGION,
+    "spilledFrom": re.compile(r"[A-Za-z0-9][A-Za-z0-9._:-]{0,255}"),
+    "errorCode": re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]{0,63}"),
+    "objectId": re.compile(r"[A-Za-z0-9][A-Za-z0-9_:.-]{0,255}"),
+    "decision": _WORD,
+    "usageSource": _WORD,
+    "estimateBasis": re.compile(r"mean of [0-9]{1,6} streamed calls of [A-Za-z0-9._-]{1,128}"),
+}
+"""The fields that only describe a call, each with the form of what may stand there."""
+
+_BY_FIELD = {
+    field.name: FORMS[field.encode_name].fullmatch
+    for field in msgspec.structs.fields(Data)
+    if field.encode_name in FORMS
+}
+
+
+def is_host(text: str) -> bool:
+    """Whether a text can be the name of a host."""
+    return _HOST.fullmatch(text) is not None
+
+
+def described_plainly(data: Data) -> Data:
+    """The same without descriptions of another form."""
+    dropped: dict[str, object] = {
+        name: None
+        for name, fits in _BY_FIELD.items()
+        if (text := getattr(data, name)) is not None and fits(text) is None
+    }
+    if data.tried_backends is not None and not all(map(is_host, data.tried_backends)):
+        dropped["tried_backends"] = tuple(filter(is_host, data.tried_backends))
+    return replace(data, **dropped) if dropped else data

@@ -1,0 +1,96 @@
+"""Only names, codes and numbers come through the door; a description that is a free text is left out."""
+
+from typing import Any
+
+import msgspec
+import pytest
+
+from chargeback.domain.admission import admit
+from chargeback.domain.descriptions import FORMS
+from chargeback.domain.emitters import EVENT_GRID, OURSELVES
+from chargeback.domain.errors import InvalidEvent
+from chargeback.domain.events import EVER, UsageEvent, read_event
+from chargeback.domain.meters import Meter
+from chargeback.domain.withheld import withheld
+from tests.builders import tokens, usage_event
+
+TEXT = "what did she say"
+SOUND = {
+    "apiVersion": "2024-10-21",
+    "requestedModel": "gpt-4o",
+    "requestedTier": "priority",
+    "gatewayRegion": "swedencentral",
+    "clientRegion": "CH",
+    "spilledFrom": "gpt-4o-ptu",
+    "errorCode": "context_length_exceeded",
+    "objectId": "batch_0af3",
+    "decision": "swap",
+    "usageSource": "gateway-log-alone",
+    "estimateBasis": "mean of 10 streamed calls of gpt-4o",
+}
+
+
+def taken(**arguments: Any) -> UsageEvent:
+    return admit(usage_event(id="a", **arguments), EVER, OURSELVES)
+
+
+def data_of(event: UsageEvent) -> dict[str, Any]:
+    data: dict[str, Any] = msgspec.json.decode(event.raw)["data"]
+    return data
+
+
+def test_descriptions_of_their_form_are_kept() -> None:
+    assert SOUND.keys() == FORMS.keys()
+    assert data_of(taken(**SOUND)).items() >= SOUND.items()
+
+
+@pytest.mark.parametrize("name", FORMS)
+def test_a_free_text_in_a_description_is_left_out_and_the_call_is_taken(name: str) -> None:
+    event = taken(**{name: TEXT})
+
+    assert name not in data_of(event)
+    assert event == taken()
+    assert TEXT.encode() not in withheld(usage_event(**{name: TEXT}))
+
+
+def test_of_the_tried_hosts_those_are_kept_that_are_hosts() -> None:
+    kept = data_of(taken(triedBackends=["oai-a.openai.azure.com", TEXT, "localhost:8443"]))["triedBackends"]
+
+    assert kept == ["oai-a.openai.azure.com", "localhost:8443"]
+
+
+def test_what_an_older_version_accepted_stays_readable() -> None:
+    raw = usage_event(id="a", triedBackends=[TEXT], decision=TEXT, time=f"2026-03-20T09:26:53.{'5' * 600}Z")
+
+    assert read_event(raw, EVER).call == taken().call
+
+
+def test_a_time_has_no_more_digits_than_a_clock() -> None:
+    with pytest.raises(InvalidEvent, match="time has more than 40 characters"):
+        admit(usage_event(time=f"2026-03-20T09:26:53.{'5' * 60_000}Z"), EVER, EVENT_GRID)
+
+    assert taken(time="2026-03-20T09:26:53.123456789+05:30").day == "2026-03-20"
+
+
+@pytest.mark.parametrize(
+    ("fields", "unknown"),
+    [
+        ({"web_searches": 7.0}, 7),
+        ({"web_searches": 2.5}, 1),
+        ({"calls": [{"n": 0}, {"searches": 3}]}, 1),
+        ({"calls": [0, 0.5]}, 1),
+        ({"a": {"b": {"c": {"d": {"e": 5}}}}}, 1),
+        ({"web_searches": 0.0, "calls": [0, "5", None, True]}, 0),
+    ],
+)
+def test_a_number_in_an_unknown_place_is_an_unknown_count(fields: dict[str, Any], unknown: int) -> None:
+    event = taken(usage=tokens(3, 2) | fields)
+
+    assert event.quantities.get(Meter.UNKNOWN, 0) == unknown
+    assert read_event(event.raw, EVER).quantities == event.quantities
+
+
+def test_the_path_of_an_unknown_counter_is_short() -> None:
+    long = {"a" * 40: {"b" * 40: 3}, "web_searches": 1}
+
+    assert data_of(taken(usage=tokens(3, 2) | long))["usage"]["unknown"] == {"other": 3, "web_searches": 1}
