@@ -225,7 +225,7 @@ module pipeline 'modules/pipeline.bicep' = {
       SETTLE_DEADLINE_HOURS: string(settleDeadlineHours)
       SETTLE_QUIET_SECONDS: string(settleQuietSeconds)
       REPORT_DECIMALS: string(reportDecimals)
-      MAX_EVENT_AGE_DAYS: string(min(maxEventAgeDays, settings.retention.ledger - 1)) // nothing is accepted for a day that is gone
+      MAX_EVENT_AGE_DAYS: string(min(maxEventAgeDays, settings.retention.ledger - 2)) // nothing is accepted for a day that is gone, or whose neighbour is
       CLOCK_SKEW_MINUTES: string(clockSkewMinutes)
       ENTRA_TENANT_ID: entraTenantId
       EVENTS_AUDIENCE: eventsAudience

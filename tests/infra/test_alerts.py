@@ -199,6 +199,15 @@ CASES: dict[str, Case] = {
         fires=[(traces(audited(conflicts=2)), {"day": LONG_AGO, "conflicts": 2})],
         silent=[traces(audited(drift=1))],
     ),
+    "count-full": Case(
+        fires=[
+            (
+                traces(line("count_full", day=TODAY, left_out=2), line("count_full", day=TODAY, left_out=7)),
+                {"day": TODAY, "left_out": 7},
+            )
+        ],
+        silent=[traces(posted()), traces(line("count_full", day=TODAY, left_out=2, minutes=90))],
+    ),
     "events-missing": Case(
         fires=[(calls([call(minutes=30)] * 20), {"calls": 20})],
         silent=[
