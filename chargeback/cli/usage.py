@@ -4,14 +4,20 @@ import asyncio
 import os
 from collections.abc import AsyncIterator
 from datetime import UTC, datetime
-from typing import IO, Annotated
+from typing import IO, TYPE_CHECKING, Annotated
 
 import typer
 
 from chargeback.bootstrap import Container
 from chargeback.cli.terminal import day_of, opened, progress, run, time_of
+from chargeback.domain.errors import SomeFailed
 from chargeback.domain.periods import days_of
+from chargeback.services.bulkheads import do_each
 from chargeback.services.usage.ingest import is_open
+
+if TYPE_CHECKING:
+    from chargeback.services.usage.audit import Audited
+    from chargeback.services.usage.post import Posted
 
 EVENTS_PER_BATCH = 2_000
 
@@ -64,18 +70,31 @@ def post(
     async def work(container: Container) -> None:
         if day:
             in_force = await container.catalogues.in_force()
-            posted = [await container.poster.post_day(_open_day(each), in_force) for each in day]
-        else:
-            posted = await container.poster.post(datetime.now(UTC))
-        for each in posted:
-            typer.echo(
-                f"{each.day}: {each.records} records set, {each.replayed} events counted anew from the ledger,"
-                f" {each.unpriced} unpriced, {each.unsettled} unsettled"
+            named = [_open_day(each) for each in day]
+            posted = await do_each(
+                "posting", named, lambda each: container.poster.post_day(each, in_force), _say_posted
             )
+        else:
+            posted = await container.poster.post(datetime.now(UTC), _say_posted)
         if not posted:
             typer.echo("nothing to post")
 
     run(work)
+
+
+def _say_posted(posted: "Posted") -> None:
+    typer.echo(
+        f"{posted.day}: {posted.records} records set, {posted.replayed} events counted anew from the ledger,"
+        f" {posted.unpriced} unpriced, {posted.unsettled} unsettled"
+    )
+
+
+def _say_audited(audited: "Audited") -> None:
+    typer.echo(
+        f"{audited.day}: {audited.events} events, {audited.calls} calls, {audited.duplicates} duplicates,"
+        f" {audited.unreadable} unreadable; {audited.drift_lines} lines differed"
+        f" by {audited.drift_cost} {audited.currency}" + (" and were mended" if audited.drift_lines else "")
+    )
 
 
 @app.command()
@@ -110,14 +129,15 @@ def audit(
         named = [day_of(each) for each in day or []] + (await _days(container, period) if period is not None else [])
         days = named or await container.auditor.due(datetime.now(UTC))
         with progress("days", len(days)) as advance:
-            for each in days:
-                audited = await container.auditor.audit_day(each, datetime.now(UTC))
-                advance(1)
-                typer.echo(
-                    f"{audited.day}: {audited.events} events, {audited.calls} calls, {audited.duplicates} duplicates,"
-                    f" {audited.unreadable} unreadable; {audited.drift_lines} lines differed"
-                    f" by {audited.drift_cost} {audited.currency}" + (" and were mended" if audited.drift_lines else "")
-                )
+
+            async def one(day: str) -> None:
+                try:
+                    audited = await container.auditor.audit_day(day, datetime.now(UTC))
+                finally:
+                    advance(1)
+                _say_audited(audited)
+
+            await do_each("auditing", days, one)
         if not days:
             typer.echo("no day has to be audited")
 
@@ -127,6 +147,13 @@ def audit(
 @app.command()
 def replay(
     dead_letters: Annotated[bool, typer.Option("--dead-letters", help="What Event Grid gave up on, instead.")] = False,
+    trust_unsigned: Annotated[
+        bool,
+        typer.Option(
+            "--trust-unsigned",
+            help="Take events of a gateway also from batches that were kept before senders were: look at them first.",
+        ),
+    ] = False,
 ) -> None:
     """Take quarantined events through the door again, after a fix; what is still unusable stays in quarantine."""
 
@@ -137,12 +164,15 @@ def replay(
         if dead_letters:
             replayed = await replay_dead_letters(container.dead_letters, container.ingest, now)
         else:
+            emitters = [each.emitter for each in container.emitters]
             replayed = await replay_quarantine(
-                container.quarantine, container.ingest, now, [each.emitter for each in container.emitters]
+                container.quarantine, container.ingest, now, emitters, trust_unsigned=trust_unsigned
             )
         typer.echo(
             f"accepted {replayed.accepted}, duplicate {replayed.duplicate}, in quarantine {replayed.quarantined}"
         )
+        if replayed.failed:
+            raise SomeFailed("replaying", replayed.failed)
 
     run(work)
 

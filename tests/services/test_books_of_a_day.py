@@ -16,6 +16,7 @@ from chargeback.domain.in_force import InForce
 from chargeback.domain.lines import line_id
 from chargeback.domain.terms import ClosingRules, Terms
 from chargeback.services.apply_config import apply_config
+from chargeback.services.ports import Rejected
 from chargeback.services.usage.replay import replay_quarantine
 from tests.builders import DAY, NOW, tokens, usage_event
 from tests.e2e.traffic import catalogue_folder
@@ -182,6 +183,40 @@ def test_events_from_far_away_wait_in_quarantine_with_their_reason(day: House, t
 
     assert [rejected.reason for rejected in outcome.quarantined] == ["time-out-of-range"]
     assert day.ledger.events == {}
+
+
+def test_a_gateway_s_event_whose_sender_nobody_kept_is_replayed_only_by_who_looked_at_it(day: House) -> None:
+    """One key spoke for everybody before senders were kept, so anybody could say that it is a gateway."""
+    unsigned = [Rejected("r", "d", usage_event(id=source, source=source)) for source in ("/apim/gw/a", "/beside/1")]
+    asyncio.run(day.quarantine.put(unsigned, DAY))
+
+    usual = asyncio.run(replay_quarantine(day.quarantine, day.ingest, NOW))
+    trusted = asyncio.run(replay_quarantine(day.quarantine, day.ingest, NOW, trust_unsigned=True))
+
+    assert (usual.accepted, usual.quarantined) == (1, 1)
+    assert (trusted.accepted, trusted.quarantined) == (1, 0)
+    assert asyncio.run(day.quarantine.batches()) == []
+
+
+def test_a_batch_that_cannot_be_read_keeps_no_other_from_being_replayed(
+    day: House, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for number in range(3):
+        event = Rejected("r", "d", usage_event(id=f"c{number}"), "event-grid")
+        asyncio.run(day.quarantine.put([event], f"2026-03-{number + 10}"))
+    get = day.quarantine.get
+
+    async def fail(batch: str) -> list[Rejected]:
+        if batch.startswith("2026-03-11"):
+            raise StoreUnavailable("the blob is damaged")
+        return await get(batch)
+
+    monkeypatch.setattr(day.quarantine, "get", fail)
+
+    replayed = asyncio.run(replay_quarantine(day.quarantine, day.ingest, NOW))
+
+    assert replayed.accepted == 2
+    assert list(replayed.failed.values()) == ["the blob is damaged"]
 
 
 def test_a_replay_takes_what_is_usable_now_and_keeps_the_rest(day: House) -> None:
