@@ -6,7 +6,9 @@ from decimal import Decimal
 from typing import Any
 
 from chargeback.domain.meters import Meter
+from chargeback.services.config_versions import ConfigVersions
 from chargeback.services.reconciling.true_up import true_up_digest
+from chargeback.services.reconciling.true_up_documents import TrueUps
 from tests.simulation.month import Month
 from tests.simulation.world import World
 
@@ -55,8 +57,8 @@ async def check_money(world: World) -> None:
     house, told = world.house, world.operator
     assert told.waiting == [], f"the operator still waits for {told.waiting}"
     (closed,) = await house.periods.closed()
-    document = await house.control.get("true-up", "2026-03")
-    amount = document["amount"] if document else None
+    true_up, _ = await TrueUps(house.control).get("2026-03")
+    amount = true_up.amount if true_up else None
     assert amount in {str(int(each) - 100) if each else None for each in told.true_up.possible}, (
         f"the true-up is {amount}, and the operator was told {told.true_up.possible}"
     )
@@ -78,8 +80,9 @@ async def check_money(world: World) -> None:
 
 
 async def _price(world: World, version: str) -> str:
-    document = await world.house.control.get("catalogue", version)
-    return str(document["documents"]["price"])
+    stored = await ConfigVersions(world.house.control).get(version)
+    assert stored is not None
+    return str(stored.documents["price"])
 
 
 async def check(world: World) -> None:

@@ -11,7 +11,9 @@ from chargeback.adapters.catalogues import AppliedCatalogues
 from chargeback.domain.catalogue import Catalogue
 from chargeback.domain.shared_costs import amount
 from chargeback.domain.terms import ClosingRules, Terms
-from chargeback.services.ports import Document, Version
+from chargeback.services.closing.period_documents import PeriodDocuments
+from chargeback.services.config_versions import ConfigVersion, ConfigVersions
+from chargeback.services.ports import Version
 from chargeback.services.reconciling.true_up import true_up_costs
 from tests.services.closing import Bill, Billed, priced
 
@@ -33,7 +35,8 @@ class PricedCatalogues(AppliedCatalogues):
     """The product's own, but that a configuration is one price, and that a minute ends when `forget` says so."""
 
     def __init__(self, control: Any) -> None:
-        self._control = control
+        self._kept = ConfigVersions(control)
+        self._periods = PeriodDocuments(control)
         self._known = None
         self._versions = {}
 
@@ -41,8 +44,8 @@ class PricedCatalogues(AppliedCatalogues):
         """More than a minute has passed."""
         self._known = None
 
-    async def _read(self, name: str, document: Document) -> Version:
-        return Version(name, of_price(document["documents"]["price"]), TERMS)
+    def _read(self, name: str, stored: ConfigVersion) -> Version:
+        return Version(name, of_price(stored.documents["price"]), TERMS)
 
 
 class Instances:
