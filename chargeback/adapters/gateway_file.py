@@ -122,6 +122,11 @@ def _product(place: str, product: _Product, found: Config, deployed: _Deployed) 
     for operation in product.operations or ():
         if operation not in OFFERED and not any(known.startswith(f"{operation}.") for known in OFFERED):
             yield f"{place}.operations: the gateway offers no operation {operation!r}"
+    if product.operations is None and (product.models is not None or product.tools is not None):
+        yield (
+            f"{place}.operations: name them, with batches or without: "
+            "models and tools do not hold for the lines of a batch, which the gateway does not read"
+        )
     yield from _residency(place, product, deployed)
     yield from _aliases(place, product, found, deployed)
     for model in product.models or ():

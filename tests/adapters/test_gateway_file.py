@@ -50,6 +50,8 @@ def test_the_shipped_configuration_is_sound(folder: Path) -> None:
         (resident(tools=["mcp"]), "mcp leaves 'eu'"),
         (resident(residency="asia"), "no account of deployments.yaml is in 'asia'"),
         (resident(residency=None, localGatewayOnly=True), "means nothing without a residency"),
+        (resident(models=["gpt-5.4"]), "models and tools do not hold for the lines of a batch"),
+        (resident(tools=["function"]), "models and tools do not hold for the lines of a batch"),
         (resident(operations=["chat.completion"]), "the gateway offers no operation 'chat.completion'"),
         (resident(withoutBudget="maybe"), "expected allow or refuse"),
         (resident(tokensPerMinutes=1), "object contains unknown field"),
@@ -77,7 +79,7 @@ def test_a_residency_that_no_deployment_keeps_is_refused(folder: Path) -> None:
 
 def test_products_that_do_not_fit_are_refused_and_how_full_a_table_is_can_be_told(folder: Path) -> None:
     def many(document: dict[str, Any]) -> None:
-        own = document["products"][0]
+        own = {**document["products"][0], "operations": ["responses"]}
         document["products"] += [{**own, "id": f"department-{n}", "models": ["gpt-5.4"] * 90} for n in range(200)]
 
     change(folder, many)

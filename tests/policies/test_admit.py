@@ -133,10 +133,11 @@ def test_many_unknown_headers_are_stripped_as_well(world: World) -> None:
 
 
 def batches(make_world: MakeWorld, *types: str) -> World:
-    """A gateway whose first account in the EU has these types of batch deployments."""
+    """A gateway whose first account in the EU has these types of batch deployments, and whose residents may batch."""
     sets = {name: list(each) for name, each in definitions(CONFIG)["deploymentSets"].items()}
     sets[EU[0]] += [{**sets[EU[0]][0], "name": f"batch-{kind}", "type": kind} for kind in types]
-    return make_world(config={"deploymentSets": sets})
+    products = [product(), product("eu-resident", operations=["batches", "responses"])]
+    return make_world(config={"deploymentSets": sets, "products": products})
 
 
 @pytest.mark.parametrize("types", [(), ("GlobalBatch",), ("DataZoneBatch", "GlobalBatch")])
@@ -171,6 +172,59 @@ def test_training_of_a_resident_product_stays_in_its_region(world: World, traini
     answer = world.client.post("/v1/fine_tuning/jobs", json=body, headers=LEGAL)
 
     assert answer.status_code == status
+
+
+@pytest.mark.parametrize(
+    "own", [{"trainingType": 1}, {"trainingType": ["GlobalStandard"]}, {"TrainingType": "Standard"}]
+)
+@pytest.mark.parametrize("headers", [LEGAL, SEARCH])
+def test_a_training_type_that_cannot_be_told_is_refused(
+    world: World, headers: dict[str, str], own: dict[str, Any]
+) -> None:
+    body = {"model": "gpt-4.1", "training_file": "file-1", **own}
+
+    answer = world.client.post("/v1/fine_tuning/jobs", json=body, headers=headers)
+
+    refused(world, answer, "invalid_training_type", 400)
+
+
+@pytest.mark.parametrize(
+    ("changes", "status"),
+    [
+        ({"models": ["gpt-4o"]}, 403),
+        ({"tools": ["function"]}, 403),
+        ({"models": ["gpt-4o"], "operations": ["batches", "responses"]}, 200),
+        ({}, 200),
+    ],
+)
+def test_batches_are_begun_by_a_product_with_limits_only_where_it_says_so(
+    make_world: MakeWorld, changes: dict[str, Any], status: int
+) -> None:
+    world = make_world(config={"products": [product(**changes)]})
+
+    answer = world.client.post("/v1/batches", json={"input_file_id": "file-1"}, headers=SEARCH)
+
+    assert answer.status_code == status
+    if status == 403:
+        assert "does not read the lines of a batch" in refused(world, answer, "batches_not_allowed")
+
+
+@pytest.mark.parametrize(("headers", "kind"), [(LEGAL, "DataZoneStandard"), (SEARCH, None)])
+@pytest.mark.parametrize("header", ["x-ms-oai-image-generation-deployment", "X-MS-Spillover-Deployment"])
+def test_a_call_goes_where_the_deployment_of_its_header_may_be_used(
+    make_world: MakeWorld, headers: dict[str, str], kind: str | None, header: str
+) -> None:
+    sets = {name: [dict(each) for each in found] for name, found in definitions(CONFIG)["deploymentSets"].items()}
+    for account in EU:
+        sets[account] = [each for each in sets[account] if each["name"] != "gpt-image-1"]
+    painter = {**sets[EU[0]][0], "name": "gpt-image-1", "type": kind or "GlobalStandard"}
+    sets[EU[1]].append(painter)
+    if kind:
+        sets[EU[0]].append({**painter, "type": "GlobalStandard"})
+    world = make_world(config={"deploymentSets": sets})
+
+    assert respond(world, {**headers, header: "gpt-image-1"}).status_code == 200
+    assert [seen.account for seen in world.seen] == [EU[1]]
 
 
 def test_a_product_may_ask_for_a_gateway_in_its_residency(make_world: MakeWorld) -> None:
@@ -269,6 +323,8 @@ def test_an_alias_is_the_deployment_of_the_place_and_both_are_accounted(
         ('{"tools":[{"model":"fast"}],"model":"fast"}', '{"tools":[{"model":"fast"}],"model":"gpt-4o-mini"}'),
         ('{"a":"model\\":\\"fast","model":"fast"}', '{"a":"model\\":\\"fast","model":"gpt-4o-mini"}'),
         ('{"metadata":{"model":"fast"},"model":"fast"}', '{"metadata":{"model":"fast"},"model":"gpt-4o-mini"}'),
+        ('{"mod\\u0065l":"fast"}', '{"mod\\u0065l":"gpt-4o-mini"}'),
+        ('{"mod\\u0065l":"x","model":"fast"}', '{"mod\\u0065l":"gpt-4o-mini","model":"gpt-4o-mini"}'),
         ('{"model":"x","model":"fast"}', '{"model":"gpt-4o-mini","model":"gpt-4o-mini"}'),
         (
             '{"input":"2026-01-01T00:00:00Z \\\\","model":"fast"}',
@@ -286,6 +342,15 @@ def test_only_the_model_of_a_body_is_rewritten(make_world: MakeWorld, sent: str,
     world.client.post("/v1/responses", content=sent, headers={**SEARCH, "Content-Type": "application/json"})
 
     assert world.seen[0].body.decode() == received
+
+
+@pytest.mark.parametrize("sent", ['{model:"fast"}', "{'model':'fast'}", '{/*"*/"model":"fast"}'])
+def test_a_body_whose_model_cannot_be_replaced_is_refused(make_world: MakeWorld, sent: str) -> None:
+    world = make_world(config={"products": [product(aliases=NAMES)]})
+
+    answer = world.client.post("/v1/responses", content=sent, headers={**SEARCH, "Content-Type": "application/json"})
+
+    refused(world, answer, "model_not_rewritable", 400)
 
 
 def test_an_aliased_stream_reports_its_usage_too(make_world: MakeWorld) -> None:

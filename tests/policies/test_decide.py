@@ -109,7 +109,47 @@ def test_a_swap_never_leaves_a_residency(world: World) -> None:
 
     answer = world.chat("key-legal")
 
-    assert (answer.status_code, answer.json()["error"]["code"]) == (403, "deployment_not_resident")
+    assert answer.status_code == 200
+    assert world.seen[0].path.endswith("/deployments/gpt-4o/chat/completions")
+    assert answer.headers["x-budget"] == "action=warn"
+    assert world.event()["data"]["decision"] == "warn"
+
+
+def test_a_swap_to_a_model_that_nobody_has_is_a_warning(world: World) -> None:
+    decide(world, "subscription/search:action=swap|model=gpt-9")
+
+    assert respond(world).status_code == 200
+    assert world.event()["data"]["decision"] == "warn"
+
+
+@pytest.mark.parametrize("path", ["/v1/embeddings", "/v1/images/generations", "/v1/audio/speech"])
+def test_a_model_of_another_kind_is_not_swapped(world: World, path: str) -> None:
+    decide(world, "subscription/search:action=swap|model=gpt-4o-mini")
+
+    assert world.client.post(path, json={"model": "gpt-image-1"}, headers=SEARCH).status_code == 200
+    data = world.event()["data"]
+    assert (data["deployment"], data["decision"]) == ("gpt-image-1", "warn")
+    assert world.seen[0].json["model"] == "gpt-image-1"
+
+
+def test_a_swap_finds_a_model_whose_name_is_escaped(world: World) -> None:
+    decide(world, "subscription/search:action=swap|model=gpt-4o-mini")
+
+    body = '{"mod\\u0065l":"gpt-4o"}'
+    world.client.post("/v1/responses", content=body, headers={**SEARCH, "Content-Type": "application/json"})
+
+    assert world.seen[0].json == {"model": "gpt-4o-mini"}
+
+
+def test_a_form_is_held_to_the_list_of_models_under_a_swap_too(make_world: MakeWorld) -> None:
+    world = make_world(config={"products": [product(models=["gpt-4o-mini"])]})
+    decide(world, "subscription/search:action=swap|model=gpt-4o-mini")
+
+    answer = world.client.post(
+        "/v1/audio/transcriptions", files={"file": b"RIFF"}, data={"model": "gpt-4o-transcribe"}, headers=SEARCH
+    )
+
+    assert (answer.status_code, answer.json()["error"]["code"]) == (403, "model_not_allowed")
 
 
 def test_an_upload_is_not_swapped(world: World) -> None:

@@ -46,11 +46,22 @@ def test_a_body_as_deep_as_can_be_read_passes(world: World) -> None:
     assert world.event()["data"]["deployment"] == "gpt-4o"
 
 
-@pytest.mark.parametrize("kind", ["text/plain", "application/x-www-form-urlencoded", "multipart/form-data; boundary=x"])
-def test_json_that_says_it_is_something_else_is_refused(world: World, kind: str) -> None:
+@pytest.mark.parametrize("path", [CHAT, "/v1/batches", "/v1/fine_tuning/jobs"])
+@pytest.mark.parametrize(
+    "kind",
+    [
+        "text/plain",
+        "application/x-www-form-urlencoded",
+        "multipart/form-data; boundary=x",
+        "multipart/form-data; boundary=json",
+        "application/json; charset=utf-16",
+        'application/json; Charset="iso-8859-1"',
+    ],
+)
+def test_json_that_says_it_is_something_else_is_refused(world: World, path: str, kind: str) -> None:
     body = b'{"model": "gpt-4o", "messages": []}'
 
-    answer = world.client.post(CHAT, content=body, headers={**KEY, "Content-Type": kind})
+    answer = world.client.post(path, content=body, headers={**KEY, "Content-Type": kind})
 
     assert (answer.status_code, answer.json()["error"]["code"]) == (415, "unsupported_content_type")
     assert world.seen == []
@@ -91,7 +102,6 @@ def test_a_text_that_looks_like_a_field_is_none(world: World) -> None:
     [
         (SOUND,),
         (field("model", "whisper"), field("model", "gpt-4o-transcribe")),
-        (field("model", "whisper"), field("model", "gpt-4o-transcribe").replace(b"\r\n", b"\n")),
         (field("model", "whisper"), field("model", "gpt-4o-transcribe").replace(b'"model"', b"MODEL")),
     ],
 )
@@ -110,3 +120,99 @@ def test_what_needs_no_model_needs_no_body_either(world: World) -> None:
     ]
 
     assert [answer.status_code for answer in answers] == [200, 200, 200]
+
+
+@pytest.mark.parametrize("charset", ["utf-8", "UTF8", '"utf-8"'])
+def test_json_in_utf_8_passes_however_it_is_written(world: World, charset: str) -> None:
+    headers = {**KEY, "Content-Type": f"application/json; charset={charset}"}
+
+    assert world.client.post(CHAT, content=b'{"model": "gpt-4o"}', headers=headers).status_code == 200
+
+
+HEAD = b'--edge\r\nContent-Disposition: form-data; name="model"'
+
+
+@pytest.mark.parametrize(
+    "parts",
+    [
+        (field("model", "whisper"), field("model", "gpt-4o-transcribe").replace(b"\r\n", b"\n")),
+        (field("model", "whisper"), HEAD + b"\r\nX-Long: " + b"x" * 1024 + b"\r\n\r\ngpt-4o-transcribe\r\n"),
+        (field("model", "whisper"), HEAD.replace(b"; name", b";\r\n--edge; name") + b"\r\n\r\ngpt-4o-transcribe\r\n"),
+        (field("model", "whisper"), b"--edge\r\nX-A: b\n\r\n" + HEAD[8:] + b"\r\n\r\ngpt-4o-transcribe\r\n"),
+        (b"before --edge\r\n", field("model", "whisper")),
+        (field("model", "whisper"), b"--edge--\r\n", field("model", "gpt-4o-transcribe")),
+    ],
+)
+def test_a_form_that_another_reader_could_take_apart_otherwise_is_refused(
+    world: World, parts: tuple[bytes, ...]
+) -> None:
+    answer = send(world, *parts)
+
+    assert (answer.status_code, answer.json()["error"]["code"]) == (400, "unreadable_body")
+    assert world.seen == []
+
+
+@pytest.mark.parametrize(
+    "head",
+    [
+        HEAD + b'; x="--edge"',
+        HEAD.replace(b'"model"', b"model"),
+        HEAD.replace(b'name="model"', b"name*=utf-8''model"),
+        HEAD.replace(b"model", b"mo\\del"),
+        HEAD.replace(b"name=", b"name ="),
+    ],
+)
+def test_a_second_model_is_found_however_its_header_is_written(world: World, head: bytes) -> None:
+    answer = send(world, field("model", "whisper"), head + b"\r\n\r\ngpt-4o-transcribe\r\n")
+
+    assert (answer.status_code, answer.json()["error"]["code"]) == (400, "model_required")
+    assert world.seen == []
+
+
+@pytest.mark.parametrize(
+    ("kind", "status"),
+    [
+        ("multipart/form-data; boundary=edge", 200),
+        ('Multipart/Form-Data; Boundary="edge"', 200),
+        ("multipart/form-data;boundary=edge", 200),
+        ("multipart/form-data; xboundary=foo; boundary=edge", 400),
+        ("multipart/form-data; boundary=edge; boundary=foo", 400),
+        ("multipart/form-data; boundary=edge,foo", 400),
+        ("multipart/form-data; charset=utf-8; boundary=edge", 400),
+        ("multipart/mixed; boundary=edge", 400),
+        ("multipart/form-data", 400),
+    ],
+)
+def test_the_boundary_of_a_form_is_all_that_its_type_may_say(world: World, kind: str, status: int) -> None:
+    content = field("model", "whisper") + SOUND + b"--edge--\r\n"
+
+    answer = world.client.post("/v1/audio/transcriptions", content=content, headers={**KEY, "Content-Type": kind})
+
+    assert answer.status_code == status
+    assert status == 200 or answer.json()["error"]["code"] == "unreadable_body"
+
+
+def test_a_boundary_with_json_in_it_makes_no_json(world: World) -> None:
+    content = (field("model", "whisper") + SOUND + b"--edge--\r\n").replace(b"--edge", b"--json-edge")
+    headers = {**KEY, "Content-Type": "multipart/form-data; boundary=json-edge"}
+
+    # By the path nobody has to read the form, and nothing in it is taken for JSON.
+    for path in ("/v1/files", "/deployments/whisper/audio/transcriptions?api-version=2024-10-21"):
+        assert world.client.post(path, content=content, headers=headers).status_code == 200
+
+
+@pytest.mark.parametrize("body", [b"", b" \r\n"])
+def test_a_body_of_nothing_is_no_broken_json(world: World, body: bytes) -> None:
+    headers = {**KEY, "Content-Type": "application/json"}
+
+    assert world.client.request("GET", "/v1/models", content=body, headers=headers).status_code == 200
+
+
+@pytest.mark.parametrize(("count", "status"), [(50, 200), (60, 400)])
+def test_more_headers_of_azures_than_can_be_taken_away_are_refused(world: World, count: int, status: int) -> None:
+    headers = {**KEY, **{f"x-ms-unknown-{number}": "1" for number in range(count)}}
+
+    answer = world.client.post(CHAT, json={"model": "gpt-4o"}, headers=headers)
+
+    assert answer.status_code == status
+    assert not [name for seen in world.seen for name in seen.headers if name.lower().startswith("x-ms-unknown")]
