@@ -1,7 +1,7 @@
 """The gateway's log in Log Analytics: one query per file in `queries/`; see `services.ports.GatewayLog`."""
 
 from collections.abc import AsyncIterator, Callable, Mapping, Sequence
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from datetime import UTC, datetime, timedelta
 from importlib import resources
 from typing import Any, TypeVar
@@ -53,24 +53,26 @@ class LogAnalytics:
         A call with rows on both sides of a cut span has two counts; they are added up.
         """
         counts: dict[str, TokenCount] = {}
-        rows, unreadable = _read(await self._rows(self._token_counts, since, until), _token_count)
+        rows, unreadable, times = _read(await self._rows(self._token_counts, since, until), _token_count)
         for count in rows:
             known = counts.get(count.call)
             counts[count.call] = _sum(known, count) if known else count
         # A call of which one row cannot be read has no count that is whole.
-        return Found([each for each in counts.values() if each.correlation_id not in unreadable], unreadable)
+        return Found([each for each in counts.values() if each.correlation_id not in unreadable], unreadable, times)
 
     async def calls(self, since: datetime, until: datetime, correlation_ids: Sequence[str]) -> Found[LoggedCall]:
         """The logged calls with these ids; an id that the log does not have yet is left out."""
         found: dict[str, LoggedCall] = {}
         faults: dict[str, str] = {}
+        moments: dict[str, datetime] = {}
         for start in range(0, len(correlation_ids), IDS_PER_QUERY):
             quoted = ", ".join(f"'{each}'" for each in correlation_ids[start : start + IDS_PER_QUERY])
             query = self._calls.replace("(CORRELATION_IDS)", f"({quoted})")
-            rows, unreadable = _read(await self._rows(query, since, until), _logged_call)
+            rows, unreadable, times = _read(await self._rows(query, since, until), _logged_call)
             faults |= unreadable
+            moments |= times
             found |= {call.call: call for call in rows}
-        return Found(list(found.values()), faults)
+        return Found(list(found.values()), faults, moments)
 
     async def _rows(self, query: str, since: datetime, until: datetime) -> list[Row]:
         async with _translated():
@@ -101,16 +103,23 @@ def _query(name: str) -> str:
     return resources.files("chargeback.adapters").joinpath("queries", f"{name}.kql").read_text("utf-8")
 
 
-def _read(rows: Sequence[Row], read: Callable[[Row], T]) -> tuple[list[T], dict[str, str]]:
-    """The rows that can be read, and what is wrong with the others: no row keeps another from being read."""
+def _read(rows: Sequence[Row], read: Callable[[Row], T]) -> tuple[list[T], dict[str, str], dict[str, datetime]]:
+    """The rows that can be read, what is wrong with the others and when they were written.
+
+    No row keeps another from being read.
+    """
     found: list[T] = []
+    times: dict[str, datetime] = {}
     unreadable: dict[str, str] = {}
     for row in rows:
         try:
             found.append(read(row))
         except (ValueError, TypeError, KeyError, ArithmeticError, AttributeError) as error:
-            unreadable[_text(row.get("CorrelationId"))] = f"{type(error).__name__}: {first_line(error)}"
-    return found, unreadable
+            name = _text(row.get("CorrelationId"))
+            unreadable[name] = f"{type(error).__name__}: {first_line(error)}"
+            with suppress(ValueError, TypeError, KeyError, AttributeError, OverflowError):
+                times[name] = _utc(row.get("Started") or row["TimeGenerated"])
+    return found, unreadable, times
 
 
 def _text(value: object) -> str:

@@ -297,11 +297,12 @@ class MemoryGatewayLog:
     asked: list[str] = field(default_factory=list)
     """The ids that calls were asked for by."""
     unreadable: dict[str, str] = field(default_factory=dict)
+    times: dict[str, datetime] = field(default_factory=dict)
     """Rows that nobody can read: id → what is wrong."""
 
     async def token_counts(self, since: datetime, until: datetime) -> Found[TokenCount]:
         """The tokens of each call in the span."""
-        return Found([count for time, count in self.counts if since <= time < until], self.unreadable)
+        return Found([count for time, count in self.counts if since <= time < until], self.unreadable, self.times)
 
     async def calls(self, since: datetime, until: datetime, correlation_ids: Sequence[str]) -> Found[LoggedCall]:
         """The logged calls with these ids."""

@@ -342,10 +342,12 @@ class Found(Generic[Logged]):
     Attributes:
         rows: what could be read.
         unreadable: correlation id → what is wrong with the row.
+        times: of these, when the row was written (UTC), where that can be read.
     """
 
     rows: Sequence[Logged]
     unreadable: Mapping[str, str] = field(default_factory=dict)
+    times: Mapping[str, datetime] = field(default_factory=dict)
 
 
 class GatewayLog(Protocol):

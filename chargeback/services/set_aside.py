@@ -18,6 +18,9 @@ log = logging.getLogger(__name__)
 
 KIND = "set-aside"
 
+ROW_OF_LOG = "log row of "
+"""How the part is named that settlement leaves out of the gateway's log."""
+
 MOST_NAMED = 100
 """So many parts of a day are named; the others are counted."""
 

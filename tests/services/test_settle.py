@@ -511,6 +511,21 @@ def test_calls_of_days_that_are_no_longer_open_are_recovered_if_the_ledger_does_
     assert [event["id"] for event in books.events("2026-03-05")] == ["known", "lost/settled"]
 
 
+def test_a_row_that_cannot_be_read_is_noted_under_its_own_day_until_the_log_is_read_there_again(books: Books) -> None:
+    own = NOW - timedelta(days=9)
+    books.log.unreadable["call-2"] = "ValueError: NaN is no number of tokens"
+    books.log.times["call-2"] = own
+    asyncio.run(books.settler.settle(NOW, since=NOW - timedelta(days=10)))
+    books.log.unreadable.clear()
+
+    books.settle()
+    (aside,) = asyncio.run(SetAside(books.control).all())
+    asyncio.run(books.settler.settle(NOW, since=NOW - timedelta(days=10)))
+
+    assert (aside.day, aside.count) == (f"{own:%Y-%m-%d}", 1)
+    assert asyncio.run(SetAside(books.control).all()) == []
+
+
 def test_a_row_of_the_log_that_cannot_be_read_is_set_aside(books: Books) -> None:
     books.ingest(pending())
     books.log.counts.append((EARLIER, tokens()))

@@ -14,7 +14,7 @@ from chargeback.log_line import log_line
 from chargeback.services.bulkheads import reason_of
 from chargeback.services.closing.periods import Periods
 from chargeback.services.ports import Books, Catalogues, Control, Document
-from chargeback.services.set_aside import SetAside, Stage
+from chargeback.services.set_aside import ROW_OF_LOG, SetAside, Stage
 from chargeback.services.usage.audit import Auditor
 from chargeback.services.usage.ingest import is_open
 from chargeback.services.usage.post import Poster
@@ -105,7 +105,8 @@ class Days:
                 {f"{each.stage} {each.day} {part}": 1 for part in each.digests()},
             )
             for each in found
-            if each.stage is not Stage.SETTLE  # such a call is unsettled in the books, which the tolerance looks at
+            # A pending call is unsettled in the books, which the tolerance looks at; a row of the log may be of none.
+            if each.stage is not Stage.SETTLE or any(part.startswith(ROW_OF_LOG) for part in each.parts)
         ]
 
     async def _open_items(self, period: str, calendar: Calendar) -> OpenItems:

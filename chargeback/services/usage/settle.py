@@ -6,11 +6,11 @@ or one day is set aside with its reason, and everything else is settled.
 """
 
 import re
-from collections.abc import Awaitable, Callable, Collection, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from hashlib import blake2b
-from typing import Protocol, TypeVar
+from typing import Any, Protocol, TypeVar
 
 from chargeback.domain.admission import admit
 from chargeback.domain.emitters import OURSELVES
@@ -18,8 +18,8 @@ from chargeback.domain.errors import ChargebackError, SomeFailed
 from chargeback.domain.events import EVER, Phase
 from chargeback.domain.settlement import LoggedCall, PendingCall, TokenCount, estimated, recovered, settled
 from chargeback.services.bulkheads import reason_of
-from chargeback.services.ports import Control, Counter, GatewayLog, Ledger
-from chargeback.services.set_aside import SetAside, Stage
+from chargeback.services.ports import Control, Counter, Found, GatewayLog, Ledger
+from chargeback.services.set_aside import ROW_OF_LOG, SetAside, Stage
 from chargeback.services.usage.ingest import Ingested, is_open, open_days
 from chargeback.services.usage.post import read_block
 
@@ -73,6 +73,8 @@ class _Run:
     aside: dict[str, dict[str, str]] = field(default_factory=dict)
     """Day → part → reason."""
     failed: dict[str, str] = field(default_factory=dict)
+    read: list[tuple[datetime, datetime]] = field(default_factory=list)
+    """The stretches of the log that were read."""
 
     def leave_out(self, day: str, part: str, error: Exception) -> None:
         """Set one part of a day aside."""
@@ -133,9 +135,11 @@ class Settler:
 
     async def _say_what_is_left_out(self, run: _Run, now: datetime) -> None:
         # A day that Redis no longer holds has nothing to settle: what was left out of it is unsettled in the books.
-        ended = {each.day for each in await self._set_aside.all() if each.stage is Stage.SETTLE}
-        for day in {*open_days(now), *ended, *run.aside}:
-            await self._set_aside.note(Stage.SETTLE, day, run.aside.get(day, {}))
+        # A row of the log may be of a call that nobody knows: it stays until the log is read there again.
+        known = {each.day: each.parts for each in await self._set_aside.all() if each.stage is Stage.SETTLE}
+        for day in {*open_days(now), *known, *run.aside}:
+            kept = {part: why for part, why in known.get(day, {}).items() if _is_unread_row(part, run.read)}
+            await self._set_aside.note(Stage.SETTLE, day, kept | run.aside.get(day, {}))
         if run.failed:
             raise SomeFailed("settling", run.failed)
 
@@ -163,7 +167,8 @@ class Settler:
 
     async def _counts(self, run: _Run, since: datetime, until: datetime) -> dict[str, TokenCount]:
         found = await self._log.token_counts(since, until)
-        _note_rows(run, found.unreadable, since)
+        run.read.append((since, until))
+        _note_rows(run, found, since)
         return {count.call: count for count in found.rows}
 
     async def _take(self, run: _Run, events: Sequence[bytes], now: datetime) -> None:
@@ -184,7 +189,7 @@ class Settler:
             return []
         ids = sorted({count.correlation_id for count in unknown.values()})
         calls = await self._log.calls(start - SPREAD, now, ids)
-        _note_rows(run, calls.unreadable, start)
+        _note_rows(run, calls, start)
         lost = [
             call
             for call in calls.rows
@@ -234,9 +239,23 @@ def _events(run: _Run, calls: Iterable[AnyCall], make: Callable[[AnyCall], bytes
             yield event
 
 
-def _note_rows(run: _Run, unreadable: Mapping[str, str], since: datetime) -> None:
-    for row, reason in unreadable.items():
-        run.aside.setdefault(f"{since:%Y-%m-%d}", {})[f"log row of {row[:100]}"] = reason
+def _note_rows(run: _Run, found: Found[Any], since: datetime) -> None:
+    for row, reason in found.unreadable.items():
+        # A row without a time of its own stays until the whole day, from its beginning, is read again.
+        time = found.times.get(row, since.replace(hour=0, minute=0, second=0, microsecond=0)).astimezone(UTC)
+        part = f"{ROW_OF_LOG}{row[:100]} at {time.isoformat()}"
+        run.aside.setdefault(f"{time:%Y-%m-%d}", {})[part] = reason
+
+
+def _is_unread_row(part: str, read: Collection[tuple[datetime, datetime]]) -> bool:
+    """Whether a part is a row of the log from a time that this run did not read."""
+    if not part.startswith(ROW_OF_LOG):
+        return False
+    try:
+        time = datetime.fromisoformat(part.rpartition(" at ")[2])
+    except ValueError:  # as older versions named it, under the day of the run's beginning
+        return False
+    return not any(since <= time < until for since, until in read)
 
 
 def _name(raw: bytes) -> str:
