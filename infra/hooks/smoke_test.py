@@ -42,6 +42,11 @@ def subscription_key(azure: Azure, service_id: str, subscription: str) -> str:
     return str(azure.manage("POST", path, "2024-05-01")["primaryKey"])
 
 
+def gateway_url() -> str:
+    """Where the gateway is called: SMOKE_GATEWAY_URL where the name that callers use is not in DNS yet."""
+    return os.environ.get("SMOKE_GATEWAY_URL") or needed("GATEWAY_URL")
+
+
 def call_gateway(azure: Azure, gateway: str, deployment: str, key: str, mark: str) -> int:
     """One small chat call that carries `mark` as its billing code; the total of its tokens."""
     url = f"{gateway}/openai/deployments/{quote(deployment)}/chat/completions?api-version={API_VERSION}"
@@ -82,7 +87,7 @@ def run(azure: Azure, patience: Patience | None = None) -> str:
     group_id = app_id.partition("/providers/")[0]
     service_id = f"{group_id}/providers/Microsoft.ApiManagement/service/{needed('GATEWAY_NAME')}"
     key = subscription_key(azure, service_id, needed("SMOKE_SUBSCRIPTION"))
-    gateway, deployment = needed("GATEWAY_URL"), needed("SMOKE_DEPLOYMENT")
+    gateway, deployment = gateway_url(), needed("SMOKE_DEPLOYMENT")
     endpoint, database = needed("COSMOS_ENDPOINT"), needed("COSMOS_DATABASE")
     day = datetime.now(UTC).strftime("%Y-%m-%d")
     started, marks, tokens, called = time.monotonic(), list[str](), 0, 0.0

@@ -15,7 +15,7 @@ sys.path.insert(0, str(Path(__file__).parents[2] / "infra/hooks"))
 
 from azure_rest import Azure, AzureRefused
 from deployment import Misconfigured, needed
-from smoke_test import subscription_key
+from smoke_test import gateway_url, subscription_key
 
 __all__ = ["AzureRefused", "Live", "Misconfigured", "needed"]
 
@@ -111,7 +111,7 @@ class Live:
         """Seconds until the first words of a streamed call, and until the last."""
         service = f"{self.group}/providers/Microsoft.ApiManagement/service/{needed('GATEWAY_NAME')}"
         key = subscription_key(self.azure, service, needed("SMOKE_SUBSCRIPTION"))
-        url = f"{needed('GATEWAY_URL')}/openai/deployments/{quote(needed('SMOKE_DEPLOYMENT'))}/chat/completions"
+        url = f"{gateway_url()}/openai/deployments/{quote(needed('SMOKE_DEPLOYMENT'))}/chat/completions"
         body = b'{"stream": true, "messages": [{"role": "user", "content": "Count from 1 to 300, in words."}]}'
         headers = {"api-key": key, "Content-Type": "application/json"}
         request = urllib.request.Request(f"{url}?api-version=2024-10-21", body, headers)

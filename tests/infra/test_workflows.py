@@ -23,6 +23,8 @@ OF_THE_REPOSITORY = {"CODE_SCANNING", "DEPLOY_TO", "PREVIEW", *(f"RUNNER_{name}"
     "RUNNER_PRODUCTION",
     "RUNNER_REHEARSAL",
 }
+IN_A_STEP = {"REHEARSAL_HOST_NAME"}
+"""Of the repository, too, but read by a step alone."""
 """Variables that conditions and runners may read: those of an environment exist only once its job runs
 (docs.github.com/actions/reference/workflows-and-actions/contexts, context availability)."""
 
@@ -106,7 +108,7 @@ def test_variables_of_the_repository_are_on_the_deployment_page() -> None:
     read = set().union(*(variables(path.read_text("utf-8")) for path in FILES))
 
     assert read >= OF_THE_REPOSITORY
-    assert {name for name in OF_THE_REPOSITORY if f"`{name}`" in PAGE} == OF_THE_REPOSITORY
+    assert {name for name in OF_THE_REPOSITORY | IN_A_STEP if f"`{name}`" in PAGE} == OF_THE_REPOSITORY | IN_A_STEP
 
 
 def test_what_is_deployed_was_checked() -> None:
@@ -146,6 +148,17 @@ def test_a_fork_or_a_new_repository_deploys_nothing_and_asks_azure_nothing() -> 
     assert JOBS["rehearse", "make"]["if"] == "contains(fromJSON(vars.DEPLOY_TO || '[]'), 'rehearsal')"
     assert "needs.make.result != 'skipped'" in JOBS["rehearse", "remove"]["if"]
     assert "head.repo.full_name == github.repository" in JOBS["check", "preview"]["if"]
+
+
+def test_a_rehearsal_takes_the_second_step_of_production_before_the_smoke_test() -> None:
+    steps = JOBS["deploy-environment", "deploy"]["steps"]
+    runs = [step.get("run", "") for step in steps]
+    second = runs.index("python infra/hooks/rehearse_host_name.py")
+
+    assert runs.index("azd provision --no-prompt") < second < runs.index("azd deploy --no-prompt")
+    assert steps[second]["env"] == {"REHEARSAL_HOST_NAME": "${{ vars.REHEARSAL_HOST_NAME }}"}
+    assert steps[second]["if"] == steps[second - 1]["if"] == "inputs.profile == 'rehearsal'"
+    assert JOBS["rehearse", "make"]["with"]["profile"] == "rehearsal"
 
 
 def test_a_preview_changes_nothing_and_is_commented_by_a_job_without_azure() -> None:

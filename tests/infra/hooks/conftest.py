@@ -109,6 +109,13 @@ def environment(monkeypatch: pytest.MonkeyPatch) -> Callable[..., None]:
         for name, value in values.items():
             monkeypatch.setenv(name, value)
 
-    for name in ("PROFILE", "DELETE_BOOKS", "SKIP_SMOKE_TEST", "GATEWAY_HOST_NAME", "EVENTS_AUDIENCE"):
+    for name in (
+        "PROFILE",
+        "DELETE_BOOKS",
+        "SKIP_SMOKE_TEST",
+        "GATEWAY_HOST_NAME",
+        "EVENTS_AUDIENCE",
+        "SMOKE_GATEWAY_URL",
+    ):
         monkeypatch.delenv(name, raising=False)
     return set_values

@@ -66,6 +66,12 @@ def test_it_ends_when_its_line_is_posted(deployed: LocalAzure) -> None:
     )
 
 
+def test_it_calls_the_service_where_the_name_of_callers_is_not_in_dns(deployed: LocalAzure, environment: Any) -> None:
+    environment(GATEWAY_URL="https://ai.rehearsal.invalid", SMOKE_GATEWAY_URL=deployed.url)
+
+    assert smoke_test.run(deployed.client(), QUICK).startswith("12 tokens called")
+
+
 def test_a_lost_event_is_made_good_by_another_call(deployed: LocalAzure) -> None:
     deployed.on("POST", COSMOS, *[(200, {"Documents": []})] * 3, (200, {"Documents": ["line"]}))
 
