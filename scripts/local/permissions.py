@@ -45,6 +45,7 @@ class Call:
         routes: for `on: models` the routes of the service, such as `POST batches/*/cancel`.
         needs: data actions, all of which it takes.
         actions: actions of the management plane, all of which it takes.
+        doubtful: no public page says what Azure asks for it.
     """
 
     who: str
@@ -53,6 +54,7 @@ class Call:
     routes: tuple[str, ...]
     needs: tuple[str, ...]
     actions: tuple[str, ...]
+    doubtful: bool
 
 
 def _matches(patterns: tuple[str, ...], wanted: str) -> bool:
@@ -94,6 +96,7 @@ def calls(folder: Path = INFRA) -> list[Call]:
             tuple(entry.get("routes", ())),
             tuple(map(whole, entry.get("needs", ()))),
             tuple(map(whole, entry.get("actions", ()))),
+            bool(entry.get("doubtful")),
         )
         for entry in document["calls"]
     ]
@@ -135,6 +138,11 @@ def needed_for(method: str, route: str) -> tuple[str, ...]:
     exact = [call for call in _model_calls() if wanted in call.routes]
     found = exact or [call for call in _model_calls() if _matches(call.routes, wanted)]
     return max(found, key=lambda call: max(map(len, call.routes))).needs if found else ()
+
+
+def doubtful_routes() -> frozenset[str]:
+    """Routes of a model account whose data action no public page names, without what is below: `GET vector_stores`."""
+    return frozenset(route.removesuffix("/*") for call in calls() if call.doubtful for route in call.routes)
 
 
 @functools.cache

@@ -137,7 +137,10 @@ def test_hooks_get_their_tokens_from_az(project: Path) -> None:
 
 
 def test_every_sentence_that_a_hook_says_to_azd_is_known_without_it() -> None:
-    said = "\n".join(path.read_text("utf-8") for path in (ROOT / "infra/hooks").glob("*.py"))
+    files = set((ROOT / "infra/hooks").glob("*.py")) - {
+        ROOT / "infra/hooks/rehearse_host_name.py"
+    }  # a step of azd's own
+    said = "\n".join(path.read_text("utf-8") for path in files)
 
     sentences = {tuple(re.findall(r'"([\w -]+)"', each)[1:3]) for each in re.findall(r'\["azd", [^]]+\]', said)}
 

@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 
 from scripts.kql.engine import Workspace
+from scripts.local.permissions import doubtful_routes
 from scripts.verify.__main__ import look, main
 from scripts.verify.live import QUERIES, Live
 from scripts.verify.points import POINTS, Seen, Verdict, unknown
@@ -105,6 +106,7 @@ HEALTHY: dict[str, list[dict[str, Any]]] = {
     "content": [{"rows": 0}],
     "failovers": [{"calls": 90, "refused": 5, "seen": 0, "regions": 2, "backends": 3}],
     "reconciled": [{"period": "2026-10", "TimeGenerated": "", "unexplained": "0", "unmapped_meters": 0}],
+    "doubtful": [{"route": route, "calls": 2, "answered": 1, "denied": 1} for route in sorted(doubtful_routes())],
     "closing": [{"runs": 30, "longest": 90_000.0}],
 }
 FOR_PEOPLE = {"Meter ids and prices are current", "A FinOps hub takes the month once", "Streams are not held up"}
@@ -147,6 +149,10 @@ SICK: dict[str, tuple[str, list[dict[str, Any]]]] = {
     "Usage of the invoice is ours": (
         "reconciled",
         [{"period": "2026-10", "TimeGenerated": "", "unexplained": "9", "unmapped_meters": 4}],
+    ),
+    "Routes whose data action no page names are allowed": (
+        "doubtful",
+        [{"route": "POST images/edits", "calls": 3, "answered": 0, "denied": 3}],
     ),
     "A month closes in time": ("closing", [{"runs": 1, "longest": 25 * 60_000.0}]),
 }
@@ -244,7 +250,7 @@ def test_on_the_first_day_nothing_fails(deployment: LocalAzure) -> None:
     _no_policy(deployment)
     metrics(deployment)
     nothing = {name: [dict.fromkeys(rows[0], 0)] for name, rows in HEALTHY.items()}
-    logged(deployment, {**nothing, "streams": [], "logged": [], "reconciled": []})
+    logged(deployment, {**nothing, "streams": [], "logged": [], "reconciled": [], "doubtful": []})
 
     assert [claim for claim in POINTS if seen(deployment, claim).verdict is Verdict.FAIL] == []
 
@@ -339,6 +345,47 @@ def test_queries_that_list_return_what_their_points_read() -> None:
         "embed": (1, 0),
     }
     assert [(row["period"], row["unmapped_meters"]) for row in months] == [("2026-10", 2)]
+
+
+def test_a_route_is_what_its_calls_have_in_common() -> None:
+    rows = [
+        {**call(backend_code=backend, api=api), "Method": method, "Url": f"https://gateway/openai/{path}"}
+        for method, path, backend, api in (
+            ("POST", "v1/uploads", 401, "azure-openai"),
+            ("POST", "v1/uploads/u-1/parts?api-version=v1", 200, "azure-openai"),
+            ("GET", "v1/vector_stores?limit=1", 401, "azure-openai"),
+            ("POST", "deployments/uploads-of-ours/embeddings", 200, "azure-openai"),
+            ("DELETE", "v1/conversations/c", 200, "probe"),
+        )
+    ]
+
+    found = Workspace({"ApiManagementGatewayLogs": rows}).answer((QUERIES / "doubtful.kql").read_text("utf-8"))
+
+    assert {row["route"]: (row["calls"], row["answered"], row["denied"]) for row in found} == {
+        "POST uploads": (2, 1, 1),
+        "GET vector_stores": (1, 0, 1),
+    }
+
+
+def test_every_doubtful_route_is_looked_for_and_has_its_command_in_the_runbook() -> None:
+    query = (QUERIES / "doubtful.kql").read_text("utf-8")
+    runbook = (QUERIES.parents[2] / "docs/operations.md").read_text("utf-8")
+    section = runbook.split("### Rights that no page names")[1].split("\n#")[0]
+
+    routes = doubtful_routes()
+
+    assert {family for route in routes for family in [route.split(" ")[1]] if family not in query} == set()
+    assert {route for route in routes if f"| {route} |" not in section} == set()
+
+
+def test_a_doubtful_route_that_nobody_called_is_open(deployment: LocalAzure) -> None:
+    rest = [row for row in HEALTHY["doubtful"] if row["route"] != "POST uploads"]
+    logged(deployment, {**HEALTHY, "doubtful": rest})
+
+    found = seen(deployment, "Routes whose data action no page names are allowed")
+
+    assert found.verdict is Verdict.OPEN
+    assert "POST uploads;" in found.what
 
 
 def test_every_query_belongs_to_a_point() -> None:
