@@ -8,7 +8,7 @@ import pytest
 from scripts.named_values import load_config as definitions
 from tests.company import CONFIG
 from tests.policies.conftest import MakeWorld
-from tests.policies.world import EU, World, product, sse
+from tests.policies.world import EU, US, World, product, sse
 
 LEGAL = {"api-key": "key-legal"}
 SEARCH = {"api-key": "key-search"}
@@ -161,8 +161,30 @@ def test_a_batch_deployment_serves_no_ordinary_call(make_world: MakeWorld) -> No
 
     answer = world.client.post("/v1/responses", json={"model": "batch-GlobalBatch"}, headers=SEARCH)
 
-    assert answer.status_code >= 400
+    assert "batch-GlobalBatch is not served from here" in not_served(answer)
     assert world.seen == []
+
+
+def test_a_deployment_of_another_geography_that_calls_may_not_reach_is_not_waited_for(make_world: MakeWorld) -> None:
+    sets = {name: list(each) for name, each in definitions(CONFIG)["deploymentSets"].items()}
+    sets[US[0]] += [{**sets[US[0]][0], "name": "gpt-us"}]
+    alone = [{**each, "failover": []} for each in definitions(CONFIG)["geographies"]]
+    world = make_world(config={"deploymentSets": sets, "geographies": alone})
+
+    answer = world.client.post("/v1/chat/completions", json={"model": "gpt-us", "messages": []}, headers=SEARCH)
+
+    assert "gpt-us is not served from here" in not_served(answer)
+    assert world.event()["type"] == "chargeback.usage.rejected.v1"
+    assert world.seen == []
+
+
+def not_served(answer: httpx.Response) -> str:
+    """What the caller is told of a deployment that no account may serve."""
+    error = answer.json()["error"]
+    assert (answer.status_code, error["code"]) == (404, "DeploymentNotFound")
+    assert answer.headers["x-should-retry"] == "false"
+    assert "Retry-After" not in answer.headers
+    return str(error["message"])
 
 
 @pytest.mark.parametrize(("training", "status"), [("GlobalStandard", 403), ("Developer", 403), ("Standard", 200)])

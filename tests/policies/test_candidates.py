@@ -1,7 +1,9 @@
 """One deployment's trouble stays its own: what a busy, dead, hanging or refusing account does to other calls."""
 
+import shutil
 import time
 from collections.abc import Callable
+from pathlib import Path
 
 import httpx
 import pytest
@@ -10,7 +12,7 @@ from scripts.local.gateway.readings import READINGS
 from scripts.named_values import load_config as definitions
 from tests.company import CONFIG
 from tests.policies.conftest import MakeWorld
-from tests.policies.world import EU, US, World, accounts, chunk, sse
+from tests.policies.world import EU, ROOT, US, World, accounts, chunk, sse
 
 KEY = {"api-key": "key-research"}
 BUSY = {"status": 429, "body": {"error": {"code": "429", "message": "slow down"}}}
@@ -176,6 +178,94 @@ def test_a_deployment_that_an_account_has_lost_is_asked_for_elsewhere(world: Wor
     world.script(EU[0], status=404, body={"error": {"code": "DeploymentNotFound", "message": "not here"}})
 
     assert world.chat().status_code == 200
+
+
+LOST = {"status": 404, "body": {"error": {"code": "DeploymentNotFound", "message": "not here"}}}
+
+
+def test_the_account_that_has_the_deployment_is_waited_for_while_the_others_lack_it(world: World) -> None:
+    world.script(EU[0], **BUSY, headers={"Retry-After": "5"})
+    world.script(EU[1], *US, **LOST)
+
+    told = [world.chat() for _ in range(2)]
+
+    assert [(each.status_code, each.json()["error"]["code"]) for each in told] == [(429, "all_backends_busy")] * 2
+    assert all(3000 < int(each.headers["retry-after-ms"]) <= 5000 for each in told)
+    assert [seen.account for seen in world.seen].count(EU[0]) == 1
+
+
+def test_the_account_that_has_the_deployment_may_be_down_while_the_others_lack_it(world: World) -> None:
+    world.script(EU[0], status=503, body=b"")
+    world.script(EU[1], *US, **LOST)
+
+    answer = world.chat()
+
+    assert (answer.status_code, answer.json()["error"]["code"]) == (503, "no_backend_available")
+
+
+def test_a_deployment_that_every_account_lacks_is_told_as_the_last_one_tells_it(world: World) -> None:
+    world.script(*EU, *US, **LOST)
+
+    assert world.chat().json() == LOST["body"]
+
+
+def test_a_fault_of_the_call_is_told_although_another_account_was_busy(world: World) -> None:
+    """Waiting would not help: the next account says the same again."""
+    world.script(EU[0], **BUSY, headers={"Retry-After": "5"})
+    world.script(EU[1], status=400, body={"error": {"code": "content_filter", "message": "filtered"}})
+
+    assert [world.chat().status_code for _ in range(2)] == [400, 400]
+
+
+def test_a_busy_account_is_waited_for_while_the_others_are_down(world: World) -> None:
+    world.script(EU[0], **BUSY, headers={"Retry-After": "20"})
+    world.script(EU[1], *US, status=503, body=b"")
+
+    told = [world.chat() for _ in range(2)]
+
+    assert [each.status_code for each in told] == [429, 429]
+    assert all(10 < int(each.headers["Retry-After"]) <= 20 for each in told)
+
+
+def test_a_prompt_on_which_one_account_breaks_moves_no_other_team_off_it(world: World) -> None:
+    world.script(EU[0], **BROKEN)
+    poisoned = world.chat("key-research")
+    world.script(EU[0])
+    world.seen.clear()
+
+    answer = world.chat("key-search")
+
+    assert (poisoned.status_code, answer.status_code) == (200, 200)
+    assert [seen.account for seen in world.seen] == [EU[0]]
+
+
+@pytest.mark.parametrize("status", [401, 403, 408, 502, 503, 504])
+def test_an_account_that_fails_by_itself_comes_last_for_others_too(world: World, status: int) -> None:
+    world.script(EU[0], status=status, body=b"")
+    world.chat("key-research")
+    world.script(EU[0])
+    world.seen.clear()
+
+    world.chat("key-search")
+
+    assert [seen.account for seen in world.seen] == [EU[1]]
+
+
+def test_an_attempt_waits_no_longer_than_is_left_before_the_load_balancer_gives_up(
+    make_world: MakeWorld, tmp_path: Path
+) -> None:
+    """The policies of this gateway believe that the balancer waits 3 s in all: one account's patience would be 8."""
+    copy = shutil.copytree(ROOT / "apim-policies", tmp_path / "apim-policies")
+    forward = copy / "fragments" / "forward.xml"
+    text = forward.read_text("utf-8")
+    assert "235 - (int)context.Elapsed" in text
+    forward.write_text(text.replace("235 - (int)context.Elapsed", "3 - (int)context.Elapsed"), "utf-8")
+    world = make_world(policies=copy, answer_timeout="8")
+    world.script(*EU, *US, delay=5)
+
+    answer = world.chat()
+
+    assert (answer.status_code, answer.json()["error"]["code"]) == (504, "backend_timeout")
 
 
 def provisioned(make_world: MakeWorld) -> World:

@@ -89,8 +89,13 @@ def test_files_batches_and_jobs_stay_on_one_account_and_are_billed_when_they_end
     assert booked["exact tokens"] > 0
 
 
-@pytest.mark.parametrize(("mode", "more"), [("429", {"retryAfterMs": 30_000}), ("500", {}), ("refuse", {})])
-def test_a_region_that_fails_is_not_the_applications_to_handle(stage: Stage, mode: str, more: dict[str, Any]) -> None:
+@pytest.mark.parametrize(
+    ("mode", "more", "later"), [("429", {"retryAfterMs": 30_000}, 1), ("500", {}, 2), ("refuse", {}, 1)]
+)
+def test_a_region_that_fails_is_not_the_applications_to_handle(
+    stage: Stage, mode: str, more: dict[str, Any], later: int
+) -> None:
+    """A 500 may be the fault of the prompt, so it leaves the account where it is for the calls that follow."""
     stage.fault(EU[0], mode, **more)
 
     with stage.azure() as azure:
@@ -98,7 +103,7 @@ def test_a_region_that_fails_is_not_the_applications_to_handle(stage: Stage, mod
 
     events = stage.sent()
     assert all(answer.choices[0].message.content for answer in answers)
-    assert [event["data"]["attempts"] for event in events] == [2, 1, 1, 1, 1]
+    assert [event["data"]["attempts"] for event in events] == [2, *[later] * 4]
     assert {event["data"]["backend"].split(".")[0] for event in events} == {EU[1]}
     assert stage.booked()["exact tokens"] == stage.billed()
 

@@ -1,5 +1,6 @@
 """What is kept out: foreign origins and addresses, bodies too large, and callers too fast."""
 
+import httpx
 import pytest
 
 from tests.policies.conftest import MakeWorld
@@ -82,6 +83,33 @@ def test_too_many_calls_a_minute_are_told_when_to_come_back(make_world: MakeWorl
     assert 0 < int(answer.headers["Retry-After"]) <= 60
     assert int(answer.headers["retry-after-ms"]) == 1000 * int(answer.headers["Retry-After"])
     assert len(world.seen) == 2
+
+
+@pytest.mark.parametrize("form", [False, True])
+def test_bodies_that_are_too_large_are_held_to_the_pace_too(make_world: MakeWorld, *, form: bool) -> None:
+    slow = product(requestsPerMinute=2)
+    world = make_world(max_request_bytes="2000", config={"products": [slow]})
+
+    def large() -> httpx.Response:
+        if not form:
+            return world.chat(padding="x" * 3000)
+        headers = {"api-key": "key-search", "Content-Type": "multipart/form-data; boundary=edge"}
+        return world.client.post("/v1/audio/transcriptions", content=iter([b"--edge"]), headers=headers)
+
+    answers = [large() for _ in range(6)]
+
+    first = 411 if form else 413
+    assert [each.status_code for each in answers] == [first] * 2 + [429] * 4
+    assert answers[-1].json()["error"]["code"] == "rate_limit_exceeded"
+    assert world.chat("key-research").status_code == 200
+
+
+def test_a_large_body_from_nobody_known_is_refused_and_counts_for_nobody(make_world: MakeWorld) -> None:
+    world = make_world(max_request_bytes="2000", config={"products": [product(requestsPerMinute=1)]})
+
+    answers = [world.client.post("/v1/chat/completions", json={"padding": "x" * 3000}) for _ in range(3)]
+
+    assert [each.status_code for each in answers] == [413] * 3
 
 
 def test_one_subscriptions_pace_is_not_anothers(make_world: MakeWorld) -> None:
@@ -177,3 +205,15 @@ def test_only_the_allowed_origin_may_read_the_answer(make_world: MakeWorld, orig
     assert ("Access-Control-Allow-Origin" in answer.headers) is allowed
     exposed = answer.headers.get("Access-Control-Expose-Headers", "").split(",")
     assert ({"x-usage-event-id", "x-usage-event-source"} <= set(exposed)) is allowed
+
+
+def test_a_browser_may_read_what_the_gateway_says_of_waits_budgets_and_what_is_left(make_world: MakeWorld) -> None:
+    world = make_world(cors_origin="https://app.example")
+    headers = {"Origin": "https://app.example", "api-key": "key-search"}
+
+    answer = world.client.post("/v1/chat/completions", json={"model": "gpt-4o", "messages": []}, headers=headers)
+
+    exposed = set(answer.headers["Access-Control-Expose-Headers"].lower().replace(" ", "").split(","))
+    told = {name.lower() for name in answer.headers if name.lower().startswith(("x-gateway-", "x-usage-"))}
+    assert told
+    assert told | {"retry-after", "retry-after-ms", "x-should-retry", "x-budget"} <= exposed

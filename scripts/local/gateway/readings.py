@@ -43,7 +43,7 @@ class Readings:
     """What LastError.Source is for a policy that the page does not list; under "other" Reason is missing, too."""
     lookups: Literal["many", "once"] = "many"
     """How often a section may read and write cached values. Under "once" a policy whose id begins with `losable`
-    is taken out, as it would have to be before the gateway took the document."""
+    is taken out, as it would have to be before the gateway took the document. The product's policies have none."""
     oversize: Literal["413", "500", "throw"] = "413"
     """What a body that is larger than the tier buffers does: it ends the call, or the expression that reads it throws.
     """
