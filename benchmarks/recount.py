@@ -5,12 +5,13 @@ import resource
 import sys
 import tempfile
 import time
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Mapping
 from pathlib import Path
 
 import zstandard
 
 from benchmarks.synthetic import DAY, blocks
+from chargeback.services.ports import LedgerBlock
 from chargeback.services.usage.recount import recount
 
 
@@ -20,7 +21,9 @@ class FrameLedger:
     def __init__(self, path: Path) -> None:
         self._path = path
 
-    async def blocks(self, day: str) -> AsyncIterator[bytes]:  # noqa: ARG002 it holds one day
+    async def stamped(self, day: str, within: Mapping[str, int] | None = None) -> AsyncIterator[LedgerBlock]:  # noqa: ARG002
+        if day != DAY:
+            return
         decompress = zstandard.ZstdDecompressor().decompressobj(read_across_frames=True).decompress
         rest = b""
         with self._path.open("rb") as file:
@@ -28,7 +31,7 @@ class FrameLedger:
                 text = rest + decompress(chunk)
                 end = text.rfind(b"\n") + 1
                 rest = text[end:]
-                yield text[:end]
+                yield LedgerBlock(text[:end], 0)
 
 
 async def measure(events: int, workers: int, lines: int) -> None:

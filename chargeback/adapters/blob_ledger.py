@@ -8,7 +8,7 @@ Nothing here overwrites or deletes: the app may be allowed to append, to create 
 import asyncio
 import secrets
 import time
-from collections.abc import AsyncIterator, Callable, Sequence
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
 from io import BytesIO
@@ -111,12 +111,13 @@ class BlobLedger:
             if block.text:
                 yield block.text
 
-    async def stamped(self, day: str) -> AsyncIterator[LedgerBlock]:
+    async def stamped(self, day: str, within: Mapping[str, int] | None = None) -> AsyncIterator[LedgerBlock]:
         """The same with the time of their writing."""
         async with translated(f"reading the ledger of {day}"):
             async for found in self._container.list_blobs(name_starts_with=f"{day}/"):
+                size = found.size if within is None else within.get(found.name, 0)
                 blob = self._container.get_blob_client(found.name)
-                async for block in FrameReader().read(_content(blob, found.size)):
+                async for block in FrameReader().read(_content(blob, size)):
                     yield block
 
     async def extent(self, day: str) -> dict[str, int]:

@@ -1,10 +1,12 @@
 """The ports in memory, with the same behaviour as the real stores; the counter is in `memory_counter`."""
 
 import secrets
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from datetime import datetime
+from itertools import groupby
+from operator import itemgetter
 
 import msgspec
 
@@ -28,30 +30,45 @@ def _is_too_large(document: Document) -> bool:
 
 
 class MemoryLedger:
-    """The ledger as lists."""
+    """The ledger as lists; each append is later than the one before, and `writer` says who makes the next ones."""
 
     def __init__(self) -> None:
         self.events: dict[str, list[bytes]] = {}
+        self.writer = "memory"
+        self._stamps: dict[str, list[tuple[str, int]]] = {}
+        self._time = 0
         self._marks: dict[str, str] = {}
 
     async def append(self, day: str, events: Sequence[bytes]) -> None:
         """Make the events durable."""
+        self._time += 1
         self.events.setdefault(day, []).extend(events)
+        self._stamps.setdefault(day, []).extend([(self.writer, self._time)] * len(events))
 
     async def blocks(self, day: str) -> AsyncIterator[bytes]:
-        """The day's events, a thousand a block."""
-        events = self.events.get(day, [])
-        for start in range(0, len(events), 1000):
-            yield b"\n".join(events[start : start + 1000]) + b"\n"
+        """The day's events."""
+        async for block in self.stamped(day):
+            yield block.text
 
-    async def stamped(self, day: str) -> AsyncIterator[LedgerBlock]:
-        """The same; what came first was written first."""
-        async for block in self.blocks(day):
-            yield LedgerBlock(block, 0)
+    async def stamped(self, day: str, within: Mapping[str, int] | None = None) -> AsyncIterator[LedgerBlock]:
+        """The same by writer with the time of their writing, an append or a thousand events a block."""
+        parts = self._parts(day)
+        for writer in sorted(parts):
+            kept = parts[writer] if within is None else parts[writer][: within.get(writer, 0)]
+            for written, block in groupby(kept, key=itemgetter(0)):
+                events = [raw for _, raw in block]
+                for start in range(0, len(events), 1000):
+                    yield LedgerBlock(b"\n".join(events[start : start + 1000]) + b"\n", written)
+
+    def _parts(self, day: str) -> dict[str, list[tuple[int, bytes]]]:
+        parts: dict[str, list[tuple[int, bytes]]] = {}
+        for (writer, written), raw in zip(self._stamps.get(day, ()), self.events.get(day, ()), strict=False):
+            parts.setdefault(writer, []).append((written, raw))
+        return parts
 
     async def extent(self, day: str) -> dict[str, int]:
-        """One part, with the number of its events."""
-        return {"memory": len(self.events[day])} if day in self.events else {}
+        """A part for each writer, with the number of its events."""
+        return {writer: len(events) for writer, events in self._parts(day).items()}
 
     async def days(self) -> list[str]:
         """The days that have events."""

@@ -50,8 +50,11 @@ class Ledger(Protocol):
     def blocks(self, day: str) -> AsyncIterator[bytes]:
         """The day's events as blocks of whole lines (NDJSON, a few MB each), always in the same order."""
 
-    def stamped(self, day: str) -> AsyncIterator[LedgerBlock]:
-        """The same blocks with the time of their writing, which decides between events of one call."""
+    def stamped(self, day: str, within: Mapping[str, int] | None = None) -> AsyncIterator[LedgerBlock]:
+        """The same blocks with the time of their writing, which decides between events of one call.
+
+        `within` an extent of before: what was there then, in the same blocks, whatever was appended since.
+        """
 
     async def extent(self, day: str) -> dict[str, int]:
         """The parts of the day's ledger with their sizes; a part never shrinks and never goes."""

@@ -1,13 +1,20 @@
 """One call is one bill, whatever day its events name: across midnight, and across the ways in."""
 
+from collections.abc import AsyncIterator, Mapping
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from chargeback.adapters.catalogue_files import load_catalogue
+from chargeback.adapters.memory import MemoryLedger
 from chargeback.domain.catalogue import Catalogue
 from chargeback.domain.emitters import EVENT_GRID, Emitter
+from chargeback.domain.errors import SomeFailed
+from chargeback.services.ports import LedgerBlock
+from chargeback.services.set_aside import SetAside
 from tests.builders import DAY, tokens, usage_event
 from tests.e2e.traffic import catalogue_folder
 from tests.services.house import House, house
@@ -15,6 +22,7 @@ from tests.services.house import House, house
 pytestmark = pytest.mark.anyio
 NEXT = "2026-03-21"
 MIDNIGHT = datetime(2026, 3, 21, 0, 1, tzinfo=UTC)
+GATEWAY_CALL = {"gatewayEventId": "A", "gatewayEventSource": "/apim/gw/swedencentral"}
 BESIDE = Emitter("beside", ("/beside",), ("search",), gateways=("/apim/gw/swedencentral",))
 
 
@@ -108,3 +116,91 @@ async def test_nobody_can_alter_or_pre_empt_what_another_says(of: House) -> None
 
     assert [each.reason for each in outcome.quarantined] == [*["not-allowed"] * 3, "time-out-of-range"]
     assert (outcome.accepted, true.accepted) == (0, 1)
+
+
+async def test_a_posting_after_an_audit_keeps_to_what_was_written_first_whoever_wrote_it(of: House) -> None:
+    of.ledger.writer = "b"
+    await of.ledger.append(DAY, [call(f"{DAY}T10:00:00Z", usage=tokens(10, 1))])
+    of.ledger.writer = "a"
+    await of.ledger.append(DAY, [call(f"{DAY}T10:00:00Z", usage=tokens(999, 1))])
+
+    assert await requests(of, MIDNIGHT) == {DAY: 1, NEXT: 0}
+    assert of.charges(DAY)["exact", "input_tokens"] == 10
+
+
+async def test_a_posting_after_a_loss_leaves_to_the_gateway_what_is_described_from_beside_it(of: House) -> None:
+    await of.ledger.append(DAY, [call(f"{DAY}T23:59:59Z", id="own", source="/beside", **GATEWAY_CALL)])
+    await of.ledger.append(NEXT, [call(f"{NEXT}T00:00:01Z")])
+
+    assert await requests(of, MIDNIGHT) == {DAY: 0, NEXT: 1}
+
+
+SAID = st.lists(
+    st.tuples(
+        st.sampled_from("ab"),
+        st.sampled_from([DAY, NEXT]),
+        st.sampled_from(["recorded", "pending", "settled", "rejected", "beside"]),
+        st.sampled_from("AB"),
+        st.integers(1, 4),
+    ),
+    max_size=8,
+)
+
+
+def said(day: str, kind: str, name: str, amount: int) -> bytes:
+    time = f"{DAY}T23:59:59Z" if day == DAY else f"{NEXT}T00:00:01Z"
+    if kind == "beside":
+        beside = GATEWAY_CALL | {"gatewayEventId": name}
+        return call(time, id=f"own-{name}", source="/beside", usage=tokens(amount, 1), **beside)
+    used = {} if kind in ("pending", "rejected") else {"usage": tokens(amount, 1)}
+    return usage_event(
+        id=f"{name}/settled" if kind == "settled" else name, type=kind, time=time, model="gpt-4o", **used
+    )
+
+
+@settings(max_examples=8, deadline=None)
+@given(SAID)
+async def test_whatever_was_said_by_whom_an_audit_finds_what_the_posting_posted(
+    catalogue: Catalogue, events: list[tuple[str, str, str, str, int]]
+) -> None:
+    of = house(catalogue)
+    for writer, day, kind, name, amount in events:
+        of.ledger.writer = writer
+        await of.ledger.append(day, [said(day, kind, name, amount)])
+    seen = []
+    for _ in range(2):
+        await of.poster.post(MIDNIGHT)
+        seen.append({day: of.charges(day) for day in (DAY, NEXT)})
+        await of.auditor.audit(MIDNIGHT + timedelta(days=1))
+        seen.append({day: of.charges(day) for day in (DAY, NEXT)})
+        of.counter.days.clear()
+    await of.poster.post(MIDNIGHT)
+    final = await of.auditor.audit(MIDNIGHT + timedelta(days=40))
+
+    assert seen == [{day: of.charges(day) for day in (DAY, NEXT)}] * 4
+    assert [each.drift_lines for each in final] == [0] * len(final)
+
+
+class TornDay(MemoryLedger):
+    """A ledger of which one day is damaged."""
+
+    async def stamped(self, day: str, within: Mapping[str, int] | None = None) -> AsyncIterator[LedgerBlock]:
+        if day == DAY:
+            raise ValueError("Zstd decompress error")
+        async for block in super().stamped(day, within):
+            yield block
+
+
+async def test_a_day_that_cannot_be_read_is_named_and_the_next_one_audited_without_it(catalogue: Catalogue) -> None:
+    of = house(catalogue)
+    of.ledger = TornDay()
+    await of.ledger.append(DAY, [call(f"{DAY}T10:00:00Z")])
+    await of.ledger.append(NEXT, [call(f"{NEXT}T10:00:00Z", id="B")])
+
+    with pytest.raises(SomeFailed, match=DAY) as failed:
+        await of.auditor.audit(MIDNIGHT + timedelta(days=40))
+
+    assert list(failed.value.failed) == [DAY]
+    assert of.charges(NEXT)["exact", "requests"] == 1
+    (aside,) = await SetAside(of.control).all()
+    assert (aside.day, list(aside.parts)) == (NEXT, [f"ledger of {DAY}"])

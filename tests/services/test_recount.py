@@ -1,7 +1,7 @@
 import json
 import random
 import tempfile
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Mapping, Sequence
 from pathlib import Path
 
 import pytest
@@ -120,7 +120,7 @@ class StampedLedger(MemoryLedger):
         self.stamps = blocks
         self.missing = 0
 
-    async def stamped(self, day: str) -> AsyncIterator[LedgerBlock]:
+    async def stamped(self, day: str, within: Mapping[str, int] | None = None) -> AsyncIterator[LedgerBlock]:
         for text, written in self.stamps if day == DAY else ():
             yield LedgerBlock(text + b"\n", written)
         yield LedgerBlock(b"", 0, self.missing)
@@ -297,7 +297,7 @@ async def test_events_are_neither_lost_nor_cut_where_pieces_end(size: int, monke
 
 async def test_nothing_stays_on_disk_whatever_happens(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     class TornLedger(MemoryLedger):
-        async def stamped(self, day: str) -> AsyncIterator[LedgerBlock]:
+        async def stamped(self, day: str, within: Mapping[str, int] | None = None) -> AsyncIterator[LedgerBlock]:
             yield LedgerBlock(usage_event() + b"\n", 0)
             raise ConnectionError("gone")
 

@@ -87,3 +87,18 @@ async def test_a_day_that_is_posted_and_short_is_not_posted_from_what_is_left(au
         await audited.auditor.audit(NOW + timedelta(days=1))
 
     assert audited.charges(DAY) == before
+
+
+async def test_a_day_of_which_nothing_is_left_is_noticed_without_being_marked(audited: House) -> None:
+    await audited.ingest.ingest([usage_event(model="gpt-4o") for _ in range(4)], NOW)
+    await audited.auditor.audit_day(DAY, NOW)
+    before = audited.charges(DAY)
+    del audited.ledger.events[DAY]
+
+    with pytest.raises(SomeFailed, match="gone or shorter"):
+        await audited.auditor.audit(NOW + timedelta(days=1))
+
+    assert audited.charges(DAY) == before
+    assert await audited.auditor.unaudited([DAY], NOW + timedelta(days=1)) == [DAY]
+    (aside,) = await SetAside(audited.control).all()
+    assert (aside.day, aside.count) == (DAY, 1)

@@ -1,12 +1,12 @@
 """Ledger events behind a line: the same ones that the recount takes, and no other."""
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Mapping
 from typing import Any
 
 import pytest
 
 from chargeback.adapters.memory import MemoryLedger
-from chargeback.domain.events import EVER, read_event
+from chargeback.domain.events import EVER, day_beside, read_event
 from chargeback.domain.lines import Line
 from chargeback.domain.meters import Meter
 from chargeback.services.explaining.trace_events import Trace, trace_events
@@ -53,8 +53,8 @@ async def test_an_event_seen_twice_is_traced_once() -> None:
 
 async def test_what_was_written_first_is_traced_whoever_wrote_it() -> None:
     class Stamped(MemoryLedger):
-        async def stamped(self, day: str) -> AsyncIterator[LedgerBlock]:
-            for written, raw in zip((9, 5), self.events[day], strict=True):
+        async def stamped(self, day: str, within: Mapping[str, int] | None = None) -> AsyncIterator[LedgerBlock]:
+            for written, raw in zip((9, 5), self.events.get(day, ()), strict=False):
                 yield LedgerBlock(raw + b"\n", written)
 
     forged, true = usage_event(id="a", usage=tokens(1, 0)), usage_event(id="a", usage=tokens(100, 0))
@@ -131,3 +131,12 @@ async def test_the_trace_of_every_line_is_what_the_recount_says_of_it() -> None:
         for meter in Meter:
             expected = sum(quantities.get(meter, 0) for quantities in each.hours.values())
             assert (await traced(ledger, each.line, meter=meter)).quantity == expected, (each.line, meter)
+
+
+async def test_a_call_that_the_day_before_accounts_for_is_not_traced_to_this_one() -> None:
+    here, kept = usage_event(id="a", time=f"{DAY}T00:00:01Z"), usage_event(id="b", usage=tokens(30, 1))
+    ledger = await ledger_of(here, kept)
+    before = day_beside(DAY, -1)
+    await ledger.append(before, [usage_event(id="a", time=f"{before}T23:59:59Z")])
+
+    assert [event.id for event in (await traced(ledger, line_of(kept))).events] == ["b"]

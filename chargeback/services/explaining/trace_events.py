@@ -1,20 +1,21 @@
 """From a line of the books back to the ledger: which events of a day make up a quantity of one meter.
 
-The rule of which event counts for a call is that of `domain.events.Phase` and of `services.recount`. The day is read
-twice: first for the calls that any event of the line speaks of, then for the event that counts for each of them.
+Which event counts for a call is what the recount says, the calls that a neighbouring day accounts for left out.
 """
 
 import asyncio
 from collections.abc import Collection, Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
 import msgspec
 
 from chargeback.domain.errors import InvalidEvent
-from chargeback.domain.events import Phase, UsageEvent, read_filed
+from chargeback.domain.events import read_filed
 from chargeback.domain.lines import Line
 from chargeback.domain.meters import Meter
-from chargeback.services.ports import Ledger, LedgerBlock
+from chargeback.services.ports import Ledger
+from chargeback.services.usage.recount import pieces, recount
+from chargeback.services.usage.reread import MAX_EVENTS
 
 
 class TracedEvent(msgspec.Struct, frozen=True, rename="camel"):
@@ -49,17 +50,7 @@ class _Head(msgspec.Struct):
     time: str
 
 
-@dataclass(slots=True)
-class _Call:
-    """The event that counts for a call so far, when it was written, and how early a phase was seen."""
-
-    phase: Phase
-    written: int
-    earliest: Phase
-    traced: TracedEvent | None
-
-
-@dataclass(slots=True)
+@dataclass(frozen=True, slots=True)
 class _Search:
     """One line of a day, in some of its hours."""
 
@@ -67,66 +58,38 @@ class _Search:
     line: Line
     hours: Collection[int]
     meter: Meter
-    calls: dict[str, _Call | None] = field(default_factory=dict)
 
-    def note(self, block: LedgerBlock) -> None:
-        """Remember the calls of the line."""
-        for event in _events(block.text, self.day):
-            if event.line == self.line and event.hour in self.hours:
-                self.calls.setdefault(event.call, None)
+    def find(self, text: bytes, first: int, idle: set[int]) -> list[TracedEvent]:
+        """The events of a piece that count for the meter."""
+        lines = enumerate(text.removesuffix(b"\n").split(b"\n"), first)
+        return list(self._traced(raw for position, raw in lines if position not in idle))
 
-    def judge(self, block: LedgerBlock) -> None:
-        """Find the event that counts for each of these calls: of the latest phase the one that was written first."""
-        for event in _events(block.text, self.day):
-            if event.call not in self.calls:
-                continue
-            known = self.calls[event.call]
-            if known is None:
-                self.calls[event.call] = _Call(event.phase, block.written, event.phase, self._traced(event))
-                continue
-            known.earliest = min(known.earliest, event.phase)
-            if (event.phase, -block.written) > (known.phase, -known.written):
-                known.phase, known.written, known.traced = event.phase, block.written, self._traced(event)
-
-    def _traced(self, event: UsageEvent) -> TracedEvent | None:
-        """The event as it is listed; None where it counts for another line, hour or meter."""
-        quantity = event.quantities.get(self.meter, 0)
-        if event.line != self.line or event.hour not in self.hours or not quantity:
-            return None
-        head = msgspec.json.decode(event.raw, type=_Head)
-        return TracedEvent(head.source, head.id, head.type, head.time, quantity)
-
-    def counted(self) -> Iterator[TracedEvent]:
-        """The events that count; a call known from polls alone has none."""
-        for call in self.calls.values():
-            if call and call.traced and not (call.phase is Phase.POLL and call.earliest is Phase.POLL):
-                yield call.traced
+    def _traced(self, events: Iterator[bytes]) -> Iterator[TracedEvent]:
+        for raw in events:
+            try:
+                event = read_filed(raw, self.day)
+            except InvalidEvent:
+                continue  # the audit counts and reports what cannot be read any more
+            quantity = event.quantities.get(self.meter, 0)
+            if event.line == self.line and event.hour in self.hours and quantity:
+                head = msgspec.json.decode(event.raw, type=_Head)
+                yield TracedEvent(head.source, head.id, head.type, head.time, quantity)
 
 
 async def trace_events(
     ledger: Ledger, day: str, line: Line, hours: Collection[int], meter: Meter, *, limit: int
 ) -> Trace:
-    """The events that make up a meter of a line in some UTC hours of a day; the first `limit` of them are listed.
-
-    Memory grows with the calls of the line on the day, not with those of the day.
-    """
+    """The events that make up a meter of a line in some UTC hours of a day; the first `limit` of them are listed."""
     search = _Search(day, line, frozenset(hours), meter)
-    for step in (search.note, search.judge):
-        async for block in ledger.stamped(day):
-            await asyncio.to_thread(step, block)
     listed: list[TracedEvent] = []
-    count = quantity = 0
-    for event in search.counted():
-        count += 1
-        quantity += event.quantity
-        if len(listed) < limit:
-            listed.append(event)
+    number = count = quantity = 0
+    extent = await ledger.extent(day)
+    async with recount(ledger, day, workers=0, within=extent) as recounted:
+        async for text, _ in pieces(ledger.stamped(day, extent)):
+            idle = await recounted.idle(number)
+            found = await asyncio.to_thread(search.find, text, number * MAX_EVENTS, idle)
+            number += 1
+            count += len(found)
+            quantity += sum(event.quantity for event in found)
+            listed += found[: limit - len(listed)]
     return Trace(tuple(listed), count, quantity)
-
-
-def _events(block: bytes, day: str) -> Iterator[UsageEvent]:
-    for raw in block.splitlines():
-        try:
-            yield read_filed(raw, day)
-        except InvalidEvent:
-            continue  # the audit counts and reports what cannot be read any more

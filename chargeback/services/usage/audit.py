@@ -19,7 +19,7 @@ from chargeback.services.bulkheads import do_each, say_nothing
 from chargeback.services.ports import Books, Catalogues, Control, Counter, Ledger, Posting
 from chargeback.services.set_aside import SetAside, Stage
 from chargeback.services.usage.audit_results import AuditResult, AuditResults
-from chargeback.services.usage.ingest import is_open
+from chargeback.services.usage.ingest import is_open, open_days
 from chargeback.services.usage.post import Poster, by_shard, rated_records
 from chargeback.services.usage.recount import Recounted, recount
 from chargeback.services.usage.shortfall import remembered, require_events, require_parts
@@ -93,12 +93,15 @@ class Auditor:
         something is set aside.
         """
         today = now.date().isoformat()
-        final = {day for day, each in (await self._results.all()).items() if each.final}
+        audits = await self._results.all()
+        final = {day for day, each in audits.items() if each.final}
         left = {
             each.day for each in await self._set_aside.all() if each.stage in (Stage.POST, Stage.AUDIT, Stage.SUMMARISE)
         }
         done = final - left
-        ended = [day for day in await self._ledger.days() if day < today and (is_open(day, now) or day not in done)]
+        # A day that was audited or posted had events: also where all of its ledger is gone.
+        known = {*await self._ledger.days(), *audits, *await self._posted(open_days(now))}
+        ended = [day for day in known if day < today and (is_open(day, now) or day not in done)]
         # Also a day without events: posting it may have left something to be tried again.
         again = [day for day in left if not is_open(day, now)]
         return sorted({*ended, *again, *await self._ledger.marks()})
@@ -106,13 +109,18 @@ class Auditor:
     async def unaudited(self, days: Sequence[str], since: datetime) -> list[str]:
         """Of these days, the ones that were marked, or not audited since then with what rates them now."""
         in_force = await self._catalogues.in_force()
-        marks, kept = await self._ledger.marks(), set(await self._ledger.days())
-        audits = await self._results.all()
+        marks, audits = await self._ledger.marks(), await self._results.all()
+        kept = {*await self._ledger.days(), *audits}
+        kept |= await self._posted([day for day in days if day not in kept])
         return [
             day
             for day in days
             if day in marks or (day in kept and not _holds(audits.get(day), since, in_force.digest(day)))
         ]
+
+    async def _posted(self, days: Sequence[str]) -> set[str]:
+        """Of these days, those that have ever been posted."""
+        return {day for day in days if await self._books.postings(day)}
 
     async def marked(self, days: Collection[str]) -> dict[str, str]:
         """Of these days, those that wait for an audit, each with the token of its latest mark."""
@@ -191,7 +199,11 @@ class Auditor:
             f"events: {reason}": f"{count} events of the ledger cannot be read any more"
             for reason, count in recounted.unreadable.items()
         }
-        await self._set_aside.note(Stage.AUDIT, day, drift.faults | unreadable)
+        without = {
+            f"ledger of {other}": f"cannot be read, so calls that it has may be billed on {day} again: {reason}"
+            for other, reason in recounted.without.items()
+        }
+        await self._set_aside.note(Stage.AUDIT, day, drift.faults | unreadable | without)
         if not is_open(day, now):
             # Nobody posts the day any more: from now on the audit says what is left out.
             await self._set_aside.note(Stage.POST, day, {})

@@ -30,16 +30,6 @@ async def filed(
     return found
 
 
-async def without_calls_of_the_day_before(
-    counter: Counter, day: str, events: Sequence[UsageEvent]
-) -> Sequence[UsageEvent]:
-    """The events of a day's ledger but for calls that are accounted for on the day before, if that is counted."""
-    known = await counter.known(day_beside(day, -1), [event.call for event in events])
-    if known is None or not any(known):
-        return events
-    return [event for event, is_known in zip(events, known, strict=True) if not is_known]
-
-
 async def _known_elsewhere(
     counter: Counter, day: str, events: Sequence[UsageEvent], is_open: Callable[[str], bool]
 ) -> dict[str, str]:

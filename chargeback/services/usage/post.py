@@ -8,6 +8,7 @@ one that was read. What is written was therefore read after everything written b
 import asyncio
 import logging
 from collections.abc import Callable, Container, Iterable, Mapping, Sequence
+from contextlib import aclosing
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -18,10 +19,10 @@ from chargeback.domain.lines import Line
 from chargeback.domain.records import UsageRecord, rated_record
 from chargeback.log_line import log_line
 from chargeback.services.bulkheads import do_each, reason_of, say_nothing
-from chargeback.services.ports import Books, Catalogues, Control, CountedLine, Counter, Ledger, Posting
+from chargeback.services.ports import Books, Catalogues, Control, CountedLine, Counter, Ledger, Posting, Weighted
 from chargeback.services.set_aside import SetAside, Stage
 from chargeback.services.usage.ingest import Weights, open_days
-from chargeback.services.usage.neighbours import without_calls_of_the_day_before
+from chargeback.services.usage.replay_day import heard_events
 from chargeback.services.usage.summarise import summarise_or_set_aside
 
 log = logging.getLogger(__name__)
@@ -159,17 +160,19 @@ class Poster:
     async def _replay(self, day: str, in_force: InForce) -> int:
         weights = Weights(in_force)
         replayed = 0
-        async for block in self._ledger.blocks(day):
-            read = read_block(block, day)[0]
-            events = await without_calls_of_the_day_before(self._counter, day, read)
-            try:
-                await self._counter.count(day, [weights.weigh(event) for event in events])
-            except CountFull as error:
-                # The rest of the day is posted all the same; the audit brings in what Redis has no room for.
-                log_line(log, "count_full", level=logging.WARNING, day=day, left_out=error.left_out)
-                await self._ledger.mark(day)
-            replayed += len(events)
+        async with aclosing(heard_events(self._ledger, day)) as pieces:
+            async for events in pieces:
+                await self._count_anew(day, [weights.weigh(event) for event in events])
+                replayed += len(events)
         return replayed
+
+    async def _count_anew(self, day: str, events: Sequence[Weighted]) -> None:
+        try:
+            await self._counter.count(day, events)
+        except CountFull as error:
+            # The rest of the day is posted all the same; the audit brings in what Redis has no room for.
+            log_line(log, "count_full", level=logging.WARNING, day=day, left_out=error.left_out)
+            await self._ledger.mark(day)
 
 
 class _Run:

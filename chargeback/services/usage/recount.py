@@ -19,11 +19,13 @@ from tempfile import TemporaryDirectory
 
 import duckdb
 
+from chargeback.domain.errors import StoreUnavailable
 from chargeback.domain.events import Phase, day_beside
 from chargeback.domain.lines import from_text
 from chargeback.domain.meters import Meter, Quantities
+from chargeback.services.bulkheads import reason_of
 from chargeback.services.ports import CountedLine, Ledger, LedgerBlock
-from chargeback.services.usage.reread import Piece, Reread, recall, reread
+from chargeback.services.usage.reread import MAX_EVENTS, Piece, Reread, recall, reread
 
 PIECE_BYTES = 2 * 1024 * 1024
 PAGE_LINES = 500
@@ -67,12 +69,24 @@ WHERE place > 1 OR (phase = $poll AND earliest = $poll)
 
 _ELSEWHERE = """
 -- Events of calls that are accounted for on a neighbouring day: the gateway's own event ranks above one from beside it.
-INSERT INTO idle
-SELECT position, true, true
+INSERT INTO elsewhere
+SELECT position
 FROM events SEMI JOIN (
     SELECT DISTINCT call FROM neighbours WHERE phase >= $recovered AND phase <> $poll
-) USING (call) ANTI JOIN idle USING (position)
+) USING (call)
 WHERE $which
+"""
+
+_IDLE_ELSEWHERE = """
+INSERT INTO idle SELECT DISTINCT position, true, true FROM elsewhere ANTI JOIN idle USING (position)
+"""
+
+_IDLE_OF_PIECE = "SELECT position FROM idle WHERE position BETWEEN $first AND $last"
+
+_UNHEARD = """
+-- Positions of a piece that a counter must not hear of; of what is left it takes the event that counts here.
+SELECT position FROM idle WHERE duplicate AND position BETWEEN $first AND $last
+UNION SELECT position FROM elsewhere WHERE position BETWEEN $first AND $last
 """
 
 _TOTALS = """
@@ -113,6 +127,7 @@ class Recounted:
         conflicts: of the duplicates, those that say something else than the first.
         missing: appends that were acknowledged and are not in the ledger any more.
         unreadable: events that cannot be used now, by reason; they were accepted once, so there should be none.
+        without: neighbouring day → why it could not be read; a call that it has may be counted here again.
     """
 
     day: str
@@ -122,6 +137,7 @@ class Recounted:
     conflicts: int = 0
     missing: int = 0
     unreadable: Counter[str] = field(default_factory=Counter)
+    without: dict[str, str] = field(default_factory=dict)
     engine: duckdb.DuckDBPyConnection | None = None
 
     async def pages(self) -> AsyncIterator[list[CountedLine]]:
@@ -146,6 +162,20 @@ class Recounted:
         if page:
             yield page
 
+    async def unheard(self, piece: int) -> set[int]:
+        """Positions in a piece that a counter must not hear of, for it to count what is counted here."""
+        return await self._positions(_UNHEARD, piece)
+
+    async def idle(self, piece: int) -> set[int]:
+        """Positions in a piece of the events that do not count."""
+        return await self._positions(_IDLE_OF_PIECE, piece)
+
+    async def _positions(self, query: str, piece: int) -> set[int]:
+        assert self.engine is not None
+        bounds = {"first": piece * MAX_EVENTS, "last": (piece + 1) * MAX_EVENTS - 1}
+        rows = await asyncio.to_thread(lambda engine: engine.execute(query, bounds).fetchall(), self.engine)
+        return {row[0] for row in rows}
+
     async def conflicting(self, limit: int) -> list[str]:
         """Calls about which the day's events differ, the first ones by their identity."""
         assert self.engine is not None
@@ -154,10 +184,12 @@ class Recounted:
 
 
 @asynccontextmanager
-async def recount(ledger: Ledger, day: str, *, workers: int, memory_limit_mb: int = 512) -> AsyncIterator[Recounted]:
+async def recount(
+    ledger: Ledger, day: str, *, workers: int, memory_limit_mb: int = 512, within: Mapping[str, int] | None = None
+) -> AsyncIterator[Recounted]:
     """Recount a day in `workers` processes (0: in this one), DuckDB within `memory_limit_mb` and on disk beyond.
 
-    Nothing is left on disk when the context ends.
+    `within` an extent of the ledger where later appends must not count. Nothing is left on disk when the context ends.
     """
     with (
         TemporaryDirectory(prefix="recount-", ignore_cleanup_errors=True) as folder,
@@ -166,7 +198,8 @@ async def recount(ledger: Ledger, day: str, *, workers: int, memory_limit_mb: in
     ):
         recounted = Recounted(day, engine=engine)
         try:
-            await _read(ledger, recounted, folder, executor, ahead=max(1, workers) + 2)
+            blocks = ledger.stamped(day, within)
+            await _read(blocks, recounted, folder, executor, ahead=max(1, workers) + 2)
             await asyncio.to_thread(_deduplicate, engine)
             await _leave_to_neighbours(ledger, recounted, folder, executor, ahead=max(1, workers) + 2)
         finally:
@@ -185,7 +218,13 @@ def _engine(folder: str, memory_limit_mb: int) -> duckdb.DuckDBPyConnection:
             "threads": 2,
         },
     )
-    for table, columns in (("events", _COLUMNS), ("lines", _LINE_COLUMNS), ("neighbours", _CALL_COLUMNS)):
+    tables = (
+        ("events", _COLUMNS),
+        ("lines", _LINE_COLUMNS),
+        ("neighbours", _CALL_COLUMNS),
+        ("elsewhere", {"position": "BIGINT"}),
+    )
+    for table, columns in tables:
         engine.execute(f"CREATE TABLE {table} ({', '.join(f'{name} {type_}' for name, type_ in columns.items())})")
     return engine
 
@@ -197,7 +236,9 @@ def _executor(workers: int) -> Executor:
     return ProcessPoolExecutor(workers, mp_context=get_context("spawn"), initializer=gc.disable)
 
 
-async def _read(ledger: Ledger, recounted: Recounted, folder: str, executor: Executor, *, ahead: int) -> None:
+async def _read(
+    blocks: AsyncIterator[LedgerBlock], recounted: Recounted, folder: str, executor: Executor, *, ahead: int
+) -> None:
     """Have every piece read again and load the rows, never more than `ahead` pieces at once."""
     loop = asyncio.get_running_loop()
     reading: deque[asyncio.Future[Reread]] = deque()
@@ -213,7 +254,7 @@ async def _read(ledger: Ledger, recounted: Recounted, folder: str, executor: Exe
             loading, done = asyncio.ensure_future(asyncio.to_thread(_load, recounted, done)), []
 
     number = 0
-    async for text, written in _pieces(_noting_missing(ledger.stamped(recounted.day), recounted)):
+    async for text, written in pieces(_noting_missing(blocks, recounted)):
         piece = Piece(recounted.day, number, text, folder, written)
         reading.append(loop.run_in_executor(executor, reread, piece))
         number += 1
@@ -242,10 +283,16 @@ async def _leave_to_neighbours(
         return
     for day, which in ((day_beside(recounted.day, -1), "true"), (day_beside(recounted.day, 1), "phase = -1")):
         if which == "true" or beside[0] == Phase.BESIDE:
-            await _recall(ledger, day, engine, folder, executor, ahead=ahead)
+            try:
+                await _recall(ledger, day, engine, folder, executor, ahead=ahead)
+            except StoreUnavailable:
+                raise
+            except Exception as error:  # noqa: BLE001 whatever is wrong with another day, this one is counted
+                recounted.without[day] = reason_of(error)
             query = _ELSEWHERE.replace("$poll", f"{Phase.POLL:d}").replace("$recovered", f"{Phase.RECOVERED:d}")
             await asyncio.to_thread(engine.execute, query.replace("$which", which))
             await asyncio.to_thread(engine.execute, "DELETE FROM neighbours")
+    await asyncio.to_thread(engine.execute, _IDLE_ELSEWHERE)
 
 
 async def _recall(
@@ -255,7 +302,7 @@ async def _recall(
     loop = asyncio.get_running_loop()
     reading: deque[asyncio.Future[str]] = deque()
     number = 0
-    async for text, written in _pieces(ledger.stamped(day)):
+    async for text, written in pieces(ledger.stamped(day)):
         reading.append(loop.run_in_executor(executor, recall, Piece(day, number, text, folder, written)))
         number += 1
         if len(reading) > ahead:
@@ -268,7 +315,7 @@ async def _recall(
 _Written = tuple[tuple[int, int], ...]
 
 
-async def _pieces(blocks: AsyncIterator[LedgerBlock]) -> AsyncIterator[tuple[bytes, _Written]]:
+async def pieces(blocks: AsyncIterator[LedgerBlock]) -> AsyncIterator[tuple[bytes, _Written]]:
     """The blocks cut and joined at line ends into pieces of about PIECE_BYTES, with when their lines were written."""
     waiting: list[bytes] = []
     written: list[tuple[int, int]] = []
