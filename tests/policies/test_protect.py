@@ -188,7 +188,7 @@ def test_a_form_that_repeats_its_model_costs_the_gateway_little(world: World, li
         headers={"api-key": "key-search", "Content-Type": "multipart/form-data; boundary=x"},
     )
 
-    assert (answer.status_code, answer.json()["error"]["code"]) == (400, "model_required")
+    assert (answer.status_code, answer.json()["error"]["code"]) == (400, "unreadable_body")
     assert world.seen == []
 
 
