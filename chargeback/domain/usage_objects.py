@@ -1,4 +1,4 @@
-"""What a provider or the gateway may say about a call's size: the known counters, and numbers that we do not know.
+"""What a provider or the gateway may say about a call's size: the known counters, and integers that we do not know.
 
 The shapes are those of the OpenAI API reference (chat, Responses, embeddings, images, audio, batch) and of Anthropic's
 Messages API. Nothing but numbers is kept of a usage object, so that it cannot carry any content.
@@ -48,7 +48,7 @@ class Usage(msgspec.Struct, frozen=True, gc=False, omit_defaults=True, forbid_un
     """The union of the usage objects that the operations answer with.
 
     Attributes:
-        unknown: non-zero numbers that no field is for, by their path; see `tidied`.
+        unknown: non-zero integers that no field is for, by their path; see `tidied`.
     """
 
     prompt_tokens: Count = None
@@ -91,7 +91,7 @@ def unknown_outside(usage: Usage) -> int:
 
 
 def tidied(usage: Mapping[str, Any]) -> dict[str, Any]:
-    """A usage object with known fields as they are, and its unknown numbers under `unknown` by their path.
+    """A usage object with known fields as they are, and its unknown integers under `unknown` by their path.
 
     What was unknown when the object was stored and is known by now comes back to its place.
     """
@@ -124,28 +124,16 @@ def _known_part(value: Mapping[str, Any], shape: type[msgspec.Struct], path: str
 
 
 def _integers(value: Mapping[str, Any], depth: int = 1) -> Iterator[tuple[str, int]]:
-    """The non-zero numbers below a value by their path; texts are left out.
+    """The non-zero integers below a value by their path.
 
-    A fraction, and what lies in a list or too deep, is one unknown count: nobody knows what it costs.
+    Texts, lists and fractions are left out: a provider counts in integers, and what it measures in fractions, such as
+    the seconds that a call has waited, is no count that has a price.
     """
     for name, item in value.items():
-        if isinstance(item, dict) and depth < _DEPTH:
+        if isinstance(item, int) and not isinstance(item, bool) and item:
+            yield name, item
+        elif isinstance(item, dict) and depth < _DEPTH:
             yield from ((f"{name}.{below}", count) for below, count in _integers(item, depth + 1))
-        elif _is_number(item) and item:
-            yield name, int(item) if item == int(item) else 1
-        elif _holds_number(item):
-            yield name, 1
-
-
-def _is_number(value: object) -> bool:
-    return isinstance(value, int | float) and not isinstance(value, bool)
-
-
-def _holds_number(value: object) -> bool:
-    """Whether a number that is not zero lies somewhere in lists and objects."""
-    if isinstance(value, list | dict):
-        return any(map(_holds_number, value.values() if isinstance(value, dict) else value))
-    return _is_number(value) and bool(value)
 
 
 def _note(unknown: dict[str, int], path: str, count: int) -> None:
