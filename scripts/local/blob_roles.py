@@ -21,8 +21,6 @@ from scripts.local.permissions import may, may_manage
 
 BLOBS = "Microsoft.Storage/storageAccounts/blobServices/containers/blobs"
 CONTAINERS = "Microsoft.Storage/storageAccounts/blobServices/containers"
-PROVISIONER = "provisioner"
-"""Stands for Resource Manager, which makes the containers in Azure."""
 
 _HOP = {"connection", "keep-alive", "transfer-encoding", "content-length", "date", "server"}
 _UPSTREAM = web.AppKey("upstream", URL)
@@ -49,7 +47,7 @@ def needed(request: web.Request) -> tuple[str, ...]:
 def allowed(who: str, container: str, permissions: tuple[str, ...]) -> bool:
     """Whether the roles of an identity on a container give one of the permissions."""
     on = f"storage/{container}"
-    return who == PROVISIONER or any(may(who, on, wanted) or may_manage(who, on, wanted) for wanted in permissions)
+    return any(may(who, on, wanted) or may_manage(who, on, wanted) for wanted in permissions)
 
 
 async def handle(request: web.Request) -> web.StreamResponse:

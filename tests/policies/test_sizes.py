@@ -101,6 +101,23 @@ def test_a_file_of_any_size_is_uploaded_whether_its_size_is_told_or_not(small: W
     assert len(small.seen[0].body) == len(body)
 
 
+@pytest.mark.parametrize("chunked", [False, True])
+def test_a_boundary_that_names_another_type_does_not_make_a_file_of_it(small: World, *, chunked: bool) -> None:
+    small.script(EU[0], status=201, body={"id": "file-1", "object": "file"})
+    whole = httpx.Request(
+        "POST",
+        "http://x/",
+        headers={"Content-Type": "multipart/form-data; boundary=json"},
+        data={"purpose": "batch"},
+        files=FORM,
+    )
+    body, headers = whole.read(), {**KEY, "Content-Type": whole.headers["Content-Type"]}
+
+    answer = small.client.post("/v1/files", content=iter([body]) if chunked else body, headers=headers)
+
+    assert answer.status_code == 201
+
+
 @pytest.mark.parametrize("told", [True, False])
 @pytest.mark.parametrize("operation", ["embeddings", "images/generations"])
 def test_an_answer_that_cannot_be_held_reaches_the_caller_and_is_pending(
