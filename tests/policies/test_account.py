@@ -41,6 +41,7 @@ def test_a_plain_call_is_recorded_with_the_providers_usage_and_where_it_went(wor
         "attempts": 1,
         "triedBackends": ["oai-swedencentral.openai.azure.com"],
         "backend": "oai-swedencentral.openai.azure.com",
+        "requestCharacters": len("Capital of France?"),
         "model": "gpt-4o-2024-11-20",
         "serviceTier": "default",
         "usage": USAGE,
