@@ -62,10 +62,13 @@ def _fault(unit: str, name: str, amount: Any) -> str:
 
 
 def _exact(unit: str, amount: str) -> Decimal:
-    """Raises ValueError where a price per million has more than 12 decimals."""
+    """Raises ValueError where a price per million has more than 12 decimals.
+
+    A price by time is rounded there, half to even: a second is the 3 600th part of what is published.
+    """
     if unit == "perMillion":
         return Decimal(amount)
     scaled = Fraction(amount) * PER_MILLION[unit] * 10**PRICE_DECIMALS
-    if scaled.denominator != 1:
+    if scaled.denominator != 1 and unit not in _BY_TIME:
         raise ValueError(f"{amount!r} is no price per million of at most {PRICE_DECIMALS} places: give it perMillion")
-    return Decimal(to_text(EXACT.scaleb(Decimal(scaled.numerator), -PRICE_DECIMALS)))
+    return Decimal(to_text(EXACT.scaleb(Decimal(round(scaled)), -PRICE_DECIMALS)))

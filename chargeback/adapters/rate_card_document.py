@@ -17,17 +17,19 @@ from chargeback.adapters.records import Record, each, sections
 from chargeback.domain.adjustments import Adjustment, adjusted
 from chargeback.domain.catalogue import ANY, DEFAULT_TIER, PROVISIONED, TIERS, Dated, DeploymentType, Price, PriceKey
 from chargeback.domain.hosting import Hosting
+from chargeback.domain.meters import TOOLS
 from chargeback.domain.plausibility import doubts, far_from_list
 
 _CURRENCY = re.compile(r"[A-Z]{3}")
+_TOOLS = " and ".join(", ".join(sorted(TOOLS)).rsplit(", ", 1))
 
 
 class _Entry(Record, frozen=True):
     provider: str
-    model: str
     deployment_types: list[DeploymentType]
     effective_from: datetime
     source: str
+    model: str | None = None
     per_million: dict[str, Any] | None = None
     per_thousand: dict[str, Any] | None = None
     per_unit: dict[str, Any] | None = None
@@ -44,6 +46,11 @@ class _Entry(Record, frozen=True):
         """Its prices by the field that says their unit."""
         amounts = self.per_million, self.per_thousand, self.per_unit, self.per_minute, self.per_hour
         return dict(zip(PER_MILLION, amounts, strict=True))
+
+    @property
+    def is_for_tools(self) -> bool:
+        """Whether its meters are those of tools only, whose prices may be for every model."""
+        return all(name in TOOLS for amounts in self.published.values() for name in amounts or ())
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,7 +103,8 @@ def _found(document: object, currency: str, faults: list[str]) -> Found:
 
 def _doubts(listed: dict[PriceKey, Dated], found: Found) -> Iterator[str]:
     places = {price.price_id: place for prices in found.values() for place, price in prices}
-    for place, kind in dict.fromkeys((places[listed[key][0].price_id], key.deployment_type) for key in listed):
+    priced = ((places[listed[key][0].price_id], key.deployment_type) for key in listed if key.meter not in TOOLS)
+    for place, kind in dict.fromkeys(priced):
         if kind in PROVISIONED:
             yield f"{place}.deploymentTypes: {kind} is paid by the hour in shared-costs.yaml; its tokens have no price"
     for price, reason in doubts(listed):
@@ -125,7 +133,7 @@ def _agreed(
 
 
 def _prices(entry: _Entry, currency: str) -> Iterator[tuple[PriceKey, Price]]:
-    model, tier, variant = entry.model.casefold(), entry.service_tier, entry.variant
+    model, tier, variant = (entry.model or ANY).casefold(), entry.service_tier, entry.variant
     each_of = (entry.versions or [ANY], entry.deployment_types, entry.regions or [ANY], per_million(entry.published))
     for version, deployment_type, region, (meter, amount) in product(*each_of):
         key = PriceKey(entry.provider, model, version, deployment_type, tier, region, variant, meter)
@@ -133,7 +141,7 @@ def _prices(entry: _Entry, currency: str) -> Iterator[tuple[PriceKey, Price]]:
 
 
 def _price(key: PriceKey, entry: _Entry, amount: Decimal, currency: str) -> Price:
-    kind = (key.provider, key.model, key.version or "any", key.deployment_type, key.service_tier)
+    kind = (key.provider, key.model or "any", key.version or "any", key.deployment_type, key.service_tier)
     parts = [*kind, *filter(None, (key.region, key.variant)), key.meter]
     price_id = f"{'/'.join(parts)}@{entry.effective_from.astimezone(UTC):%Y-%m-%dT%HZ}"
     return Price(
@@ -149,8 +157,10 @@ def _price(key: PriceKey, entry: _Entry, amount: Decimal, currency: str) -> Pric
 
 def _name_faults(entry: _Entry) -> Iterator[str]:
     for name, value in (("provider", entry.provider), ("model", entry.model), ("source", entry.source)):
-        if not value.strip():
+        if value is not None and not value.strip():
             yield f"{name}: is empty"
+    if entry.model is None and not entry.is_for_tools:
+        yield f"model: is missing; only {_TOOLS} may have a price for every model"
     for name, values in _lists(entry):
         if values is not None and (not values or not all(values) or len(set(values)) < len(values)):
             yield f"{name}: names none, an empty one, or one twice"

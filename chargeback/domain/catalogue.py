@@ -17,7 +17,7 @@ from chargeback.domain.calendar import Calendar
 from chargeback.domain.errors import PriceNotFound
 from chargeback.domain.hosting import Hosting
 from chargeback.domain.lines import Line
-from chargeback.domain.meters import Meter, Quantities
+from chargeback.domain.meters import TOOLS, Meter, Quantities
 from chargeback.domain.money import ZERO, to_text
 
 DEFAULT_TIER = "default"
@@ -41,7 +41,13 @@ _INPUTS = (
     Meter.CACHE_WRITE_1H,
     Meter.INPUT_AUDIO,
     Meter.INPUT_IMAGE,
+    Meter.CACHED_AUDIO,
+    Meter.CACHED_IMAGE,
 )
+_BESIDE_THE_CALL = TOOLS | {Meter.ROUTER}
+"""Their prices depend neither on the tier that served the call nor on its length."""
+
+_NEVER_RESERVED = TOOLS | {Meter.REQUESTS, Meter.UNKNOWN}
 _SNAPSHOT = re.compile(r"(?P<model>.+)-(?P<version>\d{4}-\d{2}-\d{2}|\d{4})")
 
 
@@ -163,7 +169,7 @@ class Catalogue:
         self.hosting = hosting or {}
         self.digest = _digest(self)
         self._provisioned: dict[Meter, tuple[Dated, ...]] = {
-            meter: ((_free(meter, currency),),) for meter in Meter if meter not in (Meter.REQUESTS, Meter.UNKNOWN)
+            meter: ((_free(meter, currency),),) for meter in Meter if meter not in _NEVER_RESERVED
         }
         self._banded = {(key.provider, key.model) for key in prices if key.variant == LONG_CONTEXT}
         self._candidates = lru_cache(maxsize=16_384)(self._find_candidates)
@@ -210,16 +216,20 @@ class Catalogue:
         if operation:
             # A batch may name a deployment as its model.
             model = "" if model.casefold() == deployment.name.casefold() else base_model(model)
-        if deployment.type in PROVISIONED:
+        if deployment.type in PROVISIONED and meter not in TOOLS:
             return self._provisioned.get(meter, ())
         model, version = _served(model, deployment)
+        if meter is Meter.ROUTER:
+            model, version = deployment.model, deployment.version  # the fee is the router's, whatever model it chose
+        if meter in _BESIDE_THE_CALL:
+            tier, variant = DEFAULT_TIER, ""
         if variant == LONG_CONTEXT and (provider, model) not in self._banded:
             variant = ""  # a model without such prices costs the same at any length
         keys = (
-            PriceKey(provider, model, either, deployment.type, normal_tier(tier), region, variant, each)
+            PriceKey(provider, *served, deployment.type, normal_tier(tier), region, variant, each)
             for each in _priced_as(meter)
             for region in (deployment.region, ANY)
-            for either in dict.fromkeys((version, ANY))
+            for served in _models(model, version, meter)
         )
         return tuple(self.prices[key] for key in keys if key in self.prices)
 
@@ -302,6 +312,12 @@ def _served(answered: str, deployment: Deployment) -> tuple[str, str]:
 
 def _priced_as(meter: Meter) -> tuple[Meter, ...]:
     return (meter, Meter.OUTPUT) if meter is Meter.REASONING else (meter,)
+
+
+def _models(model: str, version: str, meter: Meter) -> Iterable[tuple[str, str]]:
+    """Model and version of the prices to look for, the special ones first; a tool's price may be for every model."""
+    every = ((ANY, ANY),) if meter in TOOLS else ()
+    return dict.fromkeys(((model, version), (model, ANY), *every))
 
 
 def _priced_by(line: Line) -> tuple[str, ...]:

@@ -38,16 +38,27 @@ class Meter(StrEnum):
     # At the end, so that the columns of files keep their places.
     CACHE_WRITE_1H = "cache_write_1h_tokens"
     UNKNOWN = "unknown_counts"
+    CACHED_AUDIO = "cached_input_audio_tokens"
+    CACHED_IMAGE = "cached_input_image_tokens"
+    CODE_INTERPRETER = "code_interpreter_sessions"
+    FILE_SEARCH = "file_search_calls"
+    WEB_SEARCH = "web_search_calls"
+    ROUTER = "router_input_tokens"
 
     # Enum hashes in Python code; a meter is looked up several times an event.
     __hash__ = str.__hash__
 
 
+TOOLS = frozenset({Meter.CODE_INTERPRETER, Meter.FILE_SEARCH, Meter.WEB_SEARCH})
+"""Tools of a call that the provider charges beside its tokens: the same for every model, on reserved capacity, too."""
+
 UNITS: dict[Meter, str] = {
-    meter: "tokens" if meter.endswith("_tokens") else meter.value.removeprefix("audio_").removeprefix("unknown_")
-    for meter in Meter
-}
-"""The unit of each meter, as the reports print it."""
+    meter: "tokens" if meter.endswith("_tokens") else meter.value.rpartition("_")[2] for meter in Meter
+} | {Meter.ROUTER: "routed tokens"}
+"""The unit of each meter, as the reports print it.
+
+What a model router reads is input of the model that it chose as well, so a sum of tokens must not have it twice.
+"""
 
 Quantities = dict[Meter, int]
 
@@ -186,7 +197,6 @@ def _split_input(quantities: Quantities, total: int, details: Details | None, wr
     of_cached = details.cached_tokens_details or _NONE
     if min(of_cached.audio_tokens or 0, of_cached.image_tokens or 0) < 0:
         raise InvalidEvent("usage-contradicts-itself", "a part of the cached input tokens is negative")
-    # Cached audio and images are charged as cached input, so they leave their own meter.
     audio = (details.audio_tokens or 0) - (of_cached.audio_tokens or 0)
     image = (details.image_tokens or 0) - (of_cached.image_tokens or 0)
     if details.cached_tokens_details is None and (audio > 0 or image > 0):
@@ -197,13 +207,20 @@ def _split_input(quantities: Quantities, total: int, details: Details | None, wr
         total,
         _INPUT,
         (
-            (_CACHED, details.cached_tokens),
+            *_cached_by_kind(details.cached_tokens or 0, of_cached),
             (_WRITTEN, details.cache_write_tokens),
             (Meter.CACHE_WRITE_1H, written_for_an_hour),
             (_INPUT_AUDIO, audio),
             (_INPUT_IMAGE, image),
         ),
     )
+
+
+def _cached_by_kind(cached: int, of_cached: Details) -> tuple[tuple[Meter, int], ...]:
+    """Cached text, audio and images, which sum to what was cached, whatever its parts claim."""
+    audio = min(of_cached.audio_tokens or 0, max(cached, 0))
+    image = min(of_cached.image_tokens or 0, max(cached, 0) - audio)
+    return (_CACHED, cached - audio - image), (Meter.CACHED_AUDIO, audio), (Meter.CACHED_IMAGE, image)
 
 
 def _less_cached(total: int, details: Details, audio: int, image: int) -> tuple[int, int]:

@@ -149,9 +149,9 @@ def per_million(row: RetailPrice, meter: Meter) -> Decimal:
     if not row.amount.is_finite() or not 0 <= row.amount < _TOO_HIGH:
         raise ValueError(f"{row.amount} is no price")
     scaled = Fraction(row.amount) * 1_000_000 / known[row.unit] * 10**PRICE_DECIMALS
-    if scaled.denominator != 1:
+    if scaled.denominator != 1 and known is not _SECONDS:
         raise ValueError(f"{to_text(row.amount)} for {row.unit!r} has over {PRICE_DECIMALS} places per million")
-    return Decimal(to_text(EXACT.scaleb(Decimal(scaled.numerator), -PRICE_DECIMALS)))
+    return Decimal(to_text(EXACT.scaleb(Decimal(round(scaled)), -PRICE_DECIMALS)))  # as on the card, half to even
 
 
 def _latest(rows: Iterable[RetailPrice]) -> dict[str, RetailPrice]:

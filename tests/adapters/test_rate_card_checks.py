@@ -53,13 +53,28 @@ def test_a_minute_of_audio_has_sixty_seconds() -> None:
     assert amounts(card) == {"audio_seconds": "100"}
 
 
+def test_an_hour_whose_second_has_no_end_is_rounded_at_the_twelfth_place_of_a_million() -> None:
+    """1.02 / 3 600 * 10**6; a year of it, 31 536 000 seconds, is off by less than 10**-10."""
+    card, faults = read(entry(perHour={"audio_seconds": "1.02"}))
+
+    assert faults == []
+    assert amounts(card) == {"audio_seconds": "283.333333333333"}
+
+
 @pytest.mark.parametrize(
     ("prices", "fault"),
     [
         ({}, "prices[0].perMillion: names no meter"),
         ({"perMillion": {}}, "prices[0].perMillion: names no meter"),
         ({"perHour": {"input_tokens": "1"}}, "prices[0].perHour.input_tokens: only audio_seconds has a price by time"),
-        ({"perHour": {"audio_seconds": "0.35"}}, "prices[0].perHour.audio_seconds: '0.35' is no price per million of"),
+        (
+            {
+                "perThousand": {"input_tokens": "0.000000000001"},
+                "perUnit": {"images": "0.0"},
+                "perHour": {"images": "1"},
+            },
+            "prices[0].perHour.images: only audio_seconds has a price by time",
+        ),
         ({"perUnit": {"images": 0.04}}, "prices[0].perUnit.images: 0.04 is not a quoted decimal"),
         ({"perUnit": {"image": "0.04"}}, "prices[0].perUnit.image: no such meter"),
         (

@@ -43,7 +43,14 @@ def test_cached_audio_and_pictures_of_a_realtime_answer_are_counted_once(
     )
 
     assert quantities == without_zeros(
-        {Meter.INPUT: text, Meter.CACHED_INPUT: cached, Meter.INPUT_AUDIO: audio, Meter.OUTPUT_AUDIO: spoken}
+        {
+            Meter.INPUT: text,
+            Meter.CACHED_INPUT: cached_text,
+            Meter.CACHED_AUDIO: cached_audio,
+            Meter.CACHED_IMAGE: cached_image,
+            Meter.INPUT_AUDIO: audio,
+            Meter.OUTPUT_AUDIO: spoken,
+        }
     )
 
 

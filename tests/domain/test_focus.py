@@ -62,6 +62,9 @@ def test_units_are_written_as_focus_does() -> None:
         "Characters",
         "Requests",
         "Counts",
+        "Sessions",
+        "Calls",
+        "Routed Tokens",
     }
     assert pricing_unit("1000000 tokens", "tokens") == PricingUnit("1000000 Tokens", Decimal("0.000001"))
     assert pricing_unit("1 share", "share") == PricingUnit("Shares", Decimal(1))

@@ -135,7 +135,8 @@ SHAPES: dict[str, tuple[str, dict[str, Any], dict[str, int]]] = {
         },
         {
             "input_tokens": 55,
-            "cached_input_tokens": 70,
+            "cached_input_tokens": 64,
+            "cached_input_audio_tokens": 6,
             "input_audio_tokens": 7,
             "output_tokens": 30,
             "output_audio_tokens": 91,
@@ -320,4 +321,7 @@ def test_a_count_that_is_no_integer_is_refused(count: Any) -> None:
 
 
 def test_every_meter_has_a_unit() -> None:
-    assert {UNITS[meter] for meter in Meter} == {"tokens", "images", "seconds", "characters", "requests", "counts"}
+    assert {UNITS[meter] for meter in Meter} == {
+        *("tokens", "images", "seconds", "characters", "requests", "counts"),
+        *("sessions", "calls", "routed tokens"),
+    }

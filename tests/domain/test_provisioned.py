@@ -9,7 +9,7 @@ from chargeback.domain.calendar import Calendar
 from chargeback.domain.catalogue import PROVISIONED, Catalogue, Deployment, DeploymentType
 from chargeback.domain.in_force import InForce
 from chargeback.domain.lines import Line
-from chargeback.domain.meters import UNITS, Meter, Quantities
+from chargeback.domain.meters import TOOLS, UNITS, Meter, Quantities
 from chargeback.domain.money import EXACT, total
 from chargeback.domain.records import UsageRecord, rated_record
 from chargeback.domain.shared_costs import (
@@ -67,7 +67,7 @@ def used(record: UsageRecord, account: str = "oai-eastus2") -> DirectUsage:
 
 @pytest.mark.parametrize("kind", sorted(PROVISIONED))
 @pytest.mark.parametrize("priced", [False, True])
-@pytest.mark.parametrize("meter", [each for each in Meter if each not in (Meter.REQUESTS, Meter.UNKNOWN)])
+@pytest.mark.parametrize("meter", [each for each in Meter if each not in {*TOOLS, Meter.REQUESTS, Meter.UNKNOWN}])
 def test_a_call_of_a_provisioned_deployment_costs_nothing_and_is_never_unpriced(
     kind: DeploymentType, meter: Meter, *, priced: bool
 ) -> None:
