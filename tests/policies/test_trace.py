@@ -1,0 +1,46 @@
+"""The gateway's own log keeps the very event of each call, so that one that got lost can be taken from there."""
+
+import json
+from typing import Any
+
+import pytest
+
+from tests.policies.world import EU, World, sse
+
+pytestmark = pytest.mark.parametrize("reading", ["plain"], indirect=True)
+
+
+def traced(world: World) -> list[dict[str, Any]]:
+    """The events that the log of calls holds, oldest first."""
+    rows = world.gateway.llm_log.rows["ApiManagementGatewayLogs"]
+    return [json.loads(trace["message"]) for row in rows for trace in row["TraceRecords"] if trace["source"] == "usage"]
+
+
+def test_the_log_keeps_the_event_as_it_is_sent(world: World) -> None:
+    world.chat()
+    world.script(EU[0], pieces=sse(), type="text/event-stream")
+    world.chat(stream=True)
+    world.script(EU[0], status=400, body={"error": {"code": "bad", "message": "no"}})
+    world.chat()
+
+    events = world.events()
+    assert [event["type"].split(".")[2] for event in events] == ["recorded", "pending", "rejected"]
+    assert traced(world) == events
+
+
+def test_the_log_keeps_the_event_that_the_topic_did_not_take(world: World) -> None:
+    world.topic_status = 503
+
+    answer = world.chat()
+
+    (event,) = traced(world)
+    assert answer.status_code == 200
+    assert event["id"] == answer.headers["x-usage-event-id"]
+    assert event["data"]["usage"]["total_tokens"] > 0
+
+
+def test_a_call_that_is_refused_before_it_is_sent_is_kept_as_well(world: World) -> None:
+    world.chat(path="/deployments/none-of-ours/chat/completions")
+
+    assert traced(world) == world.events()
+    assert len(traced(world)) == 1
