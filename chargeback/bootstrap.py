@@ -43,6 +43,7 @@ if TYPE_CHECKING:
     from chargeback.services.retry import Retry
     from chargeback.services.set_aside import SetAside
     from chargeback.services.usage.audit import Auditor
+    from chargeback.services.usage.ledger_parts import LedgerParts
     from chargeback.services.usage.senders import Keys, Senders
     from chargeback.services.usage.settle import Settler
 
@@ -260,6 +261,13 @@ class Container:
             self.poster,
             workers=os.cpu_count() or 1,
         )
+
+    @cached_property
+    def ledger_parts(self) -> "LedgerParts":
+        """Knows which parts the ledger of an open day has ever had."""
+        from chargeback.services.usage.ledger_parts import LedgerParts
+
+        return LedgerParts(self.ledger, self.control)
 
     @cached_property
     def periods(self) -> "Periods":

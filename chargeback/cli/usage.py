@@ -4,6 +4,7 @@ import asyncio
 import os
 from collections.abc import AsyncIterator
 from datetime import UTC, datetime
+from functools import partial
 from typing import IO, TYPE_CHECKING, Annotated
 
 import typer
@@ -76,6 +77,7 @@ def post(
             )
         else:
             posted = await container.poster.post(datetime.now(UTC), _say_posted)
+            await container.ledger_parts.look(datetime.now(UTC))
         if not posted:
             typer.echo("nothing to post")
 
@@ -122,8 +124,22 @@ def settle(
 def audit(
     day: Annotated[list[str] | None, typer.Option(help="Audit this day (YYYY-MM-DD) only; may be repeated.")] = None,
     period: Annotated[str | None, typer.Option(help="Audit every UTC day that this period (YYYY-MM) touches.")] = None,
+    loss: Annotated[
+        str | None,
+        typer.Option(
+            "--accept-loss",
+            metavar="REASON",
+            help="Parts of the ledger of the one --day are gone for good: its books stand as they are, on record.",
+        ),
+    ] = None,
+    by: Annotated[str, typer.Option(help="With --accept-loss: who accepts it.")] = "",
 ) -> None:
     """Recount days from the ledger alone and mend the books where they differ: the touched days, or those named."""
+    if loss is not None:
+        if len(day or []) != 1 or period or not loss.strip() or not by.strip():
+            raise typer.BadParameter("a loss is accepted of one --day, for a reason, by somebody: add --by NAME")
+        run(partial(_accept_loss, day_of((day or [])[0]), loss.strip(), by.strip()))
+        return
 
     async def work(container: Container) -> None:
         named = [day_of(each) for each in day or []] + (await _days(container, period) if period is not None else [])
@@ -142,6 +158,14 @@ def audit(
             typer.echo("no day has to be audited")
 
     run(work)
+
+
+async def _accept_loss(day: str, reason: str, by: str, container: Container) -> None:
+    from chargeback.services.usage.accept_loss import Acceptance, accept_loss
+
+    accept = Acceptance(reason, by, datetime.now(UTC))
+    ledger, control, workers = container.ledger, container.control, os.cpu_count() or 1
+    _say_audited(await accept_loss(ledger, control, container.auditor, day, accept, workers=workers))
 
 
 @app.command()

@@ -1,6 +1,7 @@
 """Timer: what Redis counts goes into the books."""
 
 import logging
+from contextlib import AsyncExitStack
 from datetime import UTC, datetime
 
 import azure.functions as func
@@ -22,10 +23,11 @@ def blueprint(container: Container) -> func.Blueprint:
     async def post_usage(timer: func.TimerRequest, context: func.Context) -> None:
         with one_run(context.invocation_id):
             now = datetime.now(UTC)
-            try:
+            # A day that cannot be posted keeps no budget from its spend, and no ledger from being looked at.
+            async with AsyncExitStack() as afterwards:
+                afterwards.push_async_callback(_report_spend, container, now)
+                afterwards.push_async_callback(container.ledger_parts.look, now)
                 await container.poster.post(now, lambda posted: _report(posted, timer))
-            finally:  # a day that cannot be posted keeps no budget from its spend
-                await _report_spend(container, now)
 
     return bp
 

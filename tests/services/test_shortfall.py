@@ -1,13 +1,17 @@
 """An audit that finds less than the one before changes nothing, says what is missing, and goes on with other days."""
 
 from datetime import timedelta
+from pathlib import Path
 
 import pytest
 
 from chargeback.adapters.catalogue_files import load_catalogue
 from chargeback.domain.catalogue import Catalogue
-from chargeback.domain.errors import SomeFailed
+from chargeback.domain.errors import ChargebackError, SomeFailed
 from chargeback.services.set_aside import SetAside
+from chargeback.services.usage.accept_loss import Acceptance, accept_loss
+from chargeback.services.usage.audit import Audited
+from chargeback.services.usage.ledger_parts import LedgerParts
 from tests.builders import DAY, NOW, tokens, usage_event
 from tests.control_documents import put_document
 from tests.e2e.traffic import catalogue_folder
@@ -102,3 +106,129 @@ async def test_a_day_of_which_nothing_is_left_is_noticed_without_being_marked(au
     assert await audited.auditor.unaudited([DAY], NOW + timedelta(days=1)) == [DAY]
     (aside,) = await SetAside(audited.control).all()
     assert (aside.day, aside.count) == (DAY, 1)
+
+
+async def test_a_part_that_is_gone_before_any_audit_read_it_is_missed(audited: House) -> None:
+    await audited.ingest.ingest([usage_event(model="gpt-4o") for _ in range(4)], NOW)
+    audited.ledger.writer = "another instance"
+    await audited.ingest.ingest([usage_event(model="gpt-4o") for _ in range(2)], NOW)
+    await audited.poster.post(NOW)
+    await LedgerParts(audited.ledger, audited.control).look(NOW)
+    before = audited.charges(DAY)
+    del audited.ledger.events[DAY][4:]
+
+    with pytest.raises(SomeFailed, match=r"gone or shorter.*another instance"):
+        await audited.auditor.audit(NOW + timedelta(days=1))
+
+    assert audited.charges(DAY) == before
+
+
+async def test_a_part_that_is_gone_is_told_by_the_next_posting(
+    audited: House, caplog: pytest.LogCaptureFixture
+) -> None:
+    parts = LedgerParts(audited.ledger, audited.control)
+    await audited.ingest.ingest([usage_event(model="gpt-4o")], NOW)
+    await parts.look(NOW)
+    audited.ledger.events.clear()
+
+    await parts.look(NOW)
+
+    assert any("ledger_short" in line.getMessage() and DAY in line.getMessage() for line in caplog.records)
+    assert await parts.known(DAY) == {"memory"}
+
+
+async def lose(audited: House, day: str = OLD) -> None:
+    """Half of the day's events are gone, and the day is due."""
+    del audited.ledger.events[day][5:]
+    await audited.ledger.mark(day)
+    with pytest.raises(SomeFailed):
+        await audited.auditor.audit(NOW)
+
+
+async def accepted(audited: House, day: str = OLD) -> Audited:
+    accept = Acceptance("deleted by hand", "b.kim", NOW)
+    return await accept_loss(audited.ledger, audited.control, audited.auditor, day, accept)
+
+
+async def test_the_books_of_a_day_whose_loss_is_accepted_stand_and_its_month_can_close(audited: House) -> None:
+    before = audited.charges(OLD)
+    await lose(audited)
+
+    done = await accepted(audited)
+    await audited.auditor.audit(NOW + timedelta(days=1))
+
+    assert (done.events, done.drift_lines) == (5, 0)
+    assert audited.charges(OLD) == before
+    assert await SetAside(audited.control).all() == []
+    assert await audited.auditor.unaudited([OLD], NOW) == []
+    assert list((await audited.control.get("audit", OLD) or {})["losses"]) == [
+        {
+            "reason": "deleted by hand",
+            "by": "b.kim",
+            "at": NOW.isoformat(),
+            "events": 5,
+            "missing": 0,
+            "booksStand": True,
+        }
+    ]
+
+
+async def test_a_day_whose_loss_is_accepted_is_still_rated_with_the_prices_in_force(
+    audited: House, tmp_path: Path
+) -> None:
+    await lose(audited)
+    await accepted(audited)
+    audited.catalogues.catalogue = load_catalogue(catalogue_folder(tmp_path, "2026-02-28"))  # doubles the price
+    await audited.ledger.mark(OLD)
+
+    (done,) = await audited.auditor.audit(NOW + timedelta(days=1))
+
+    assert (done.drift_lines, done.drift_cost) == (1, "0.0275")
+
+
+async def test_what_comes_after_an_accepted_loss_is_set_aside_with_its_number(audited: House) -> None:
+    await lose(audited)
+    await accepted(audited)
+    before = audited.charges(OLD)
+    late = usage_event(time=f"{OLD}T11:00:00Z", model="gpt-4o", usage=tokens(1, 0))
+    await audited.ingest.ingest([late], NOW)
+
+    await audited.auditor.audit(NOW + timedelta(days=1))
+
+    assert audited.charges(OLD) == before
+    (aside,) = await SetAside(audited.control).all()
+    assert "1 events came after b.kim accepted" in aside.parts["ledger"]
+
+
+async def test_an_accepted_loss_hides_no_further_one(audited: House) -> None:
+    await lose(audited)
+    await accepted(audited)
+    del audited.ledger.events[OLD][2:]
+    await audited.ledger.mark(OLD)
+
+    with pytest.raises(SomeFailed, match="is short"):
+        await audited.auditor.audit(NOW + timedelta(days=1))
+
+
+async def test_a_ledger_that_was_only_rewritten_goes_on_to_decide(audited: House) -> None:
+    events = audited.ledger.events.pop(OLD)
+    audited.ledger._stamps.pop(OLD)
+    audited.ledger.writer = "rewritten"
+    await audited.ledger.append(OLD, events)
+    await audited.ledger.mark(OLD)
+    with pytest.raises(SomeFailed):
+        await audited.auditor.audit(NOW)
+
+    await accepted(audited)
+    late = usage_event(time=f"{OLD}T11:00:00Z", model="gpt-4o", usage=tokens(1, 0))
+    await audited.ingest.ingest([late], NOW)
+    await audited.auditor.audit(NOW + timedelta(days=1))
+
+    assert audited.charges(OLD)["exact", "requests"] == 11
+
+
+async def test_no_loss_is_accepted_of_a_day_that_lost_nothing_or_is_open(audited: House) -> None:
+    with pytest.raises(ChargebackError, match="nothing of the ledger of 2026-03-01 is missing"):
+        await accepted(audited)
+    with pytest.raises(ChargebackError, match="still open"):
+        await accepted(audited, DAY)

@@ -18,8 +18,9 @@ from chargeback.log_line import log_line
 from chargeback.services.bulkheads import do_each, say_nothing
 from chargeback.services.ports import Books, Catalogues, Control, Counter, Ledger, Posting
 from chargeback.services.set_aside import SetAside, Stage
-from chargeback.services.usage.audit_results import AuditResult, AuditResults
+from chargeback.services.usage.audit_results import AcceptedLoss, AuditResult, AuditResults
 from chargeback.services.usage.ingest import is_open, open_days
+from chargeback.services.usage.ledger_parts import LedgerParts
 from chargeback.services.usage.post import Poster, by_shard, rated_records
 from chargeback.services.usage.recount import Recounted, recount
 from chargeback.services.usage.shortfall import remembered, require_events, require_parts
@@ -76,6 +77,7 @@ class Auditor:
         self._counter = counter
         self._books = books
         self._results = AuditResults(control)
+        self._parts = LedgerParts(ledger, control)
         self._catalogues = catalogues
         self._poster = poster
         self._workers = workers
@@ -151,7 +153,7 @@ class Auditor:
             # A mark may say that another configuration is in force, and what we remember may be a minute old.
             await self._catalogues.version()
         rated_with = (await self._catalogues.in_force()).digest(day)
-        require_parts(day, before, extent)
+        require_parts(day, before, await self._parts.known(day), extent)
         mended.append(await self._audit(day, now, before))
         await summarise_or_set_aside(self._books, day, self._set_aside, afresh=True)
         audited = _together(mended)
@@ -161,6 +163,7 @@ class Auditor:
             final=not is_open(day, now),
             rated_with=rated_with,
             extent=remembered(extent),
+            losses=before.losses if before else (),
         )
         await self._results.swap(result, token)
         if mark is not None:
@@ -175,7 +178,12 @@ class Auditor:
         fences = await self._books.postings(day)
         async with recount(self._ledger, day, workers=self._workers) as recounted:
             require_events(day, before, recounted.events, recounted.missing)
-            drift = await self._compare(day, recounted, in_force)
+            loss = before.loss if before else None
+            if loss is not None and loss.books_stand:
+                drift = await self._rate_again(day, in_force)
+                drift.say_what_came_after(loss, recounted.events)
+            else:
+                drift = await self._compare(day, recounted, in_force)
         if is_open(day, now):
             await self._leave_out_unposted(day, drift)
         if drift.records:
@@ -222,6 +230,16 @@ class Auditor:
                 if posted.pop(record.record_id, b"") != _fingerprint(record):
                     drift.records[record.record_id] = record
         await self._add_what_was_posted(day, drift, gone=posted.keys(), in_force=in_force)
+        return drift
+
+    async def _rate_again(self, day: str, in_force: InForce) -> "_Drift":
+        """What the books of a day whose ledger is lost should be: the same usage at what rates it now."""
+        drift = _Drift()
+        async for page in self._books.records(day):
+            for record in page:
+                rated = rated_record(day, record.line, record.hours, in_force)
+                if _fingerprint(rated) != _fingerprint(record):
+                    drift.records[record.record_id], drift.posted[record.record_id] = rated, record
         return drift
 
     async def _add_what_was_posted(self, day: str, drift: "_Drift", *, gone: Iterable[str], in_force: InForce) -> None:
@@ -285,6 +303,13 @@ class _Drift:
         self.posted: dict[str, UsageRecord] = {}
         self.faults: dict[str, str] = {}
         """Line id → why the line is not in the books as it should be."""
+
+    def say_what_came_after(self, loss: AcceptedLoss, events: int) -> None:
+        """Name the events that came after a loss was accepted: nobody can tell what the books have of them."""
+        if more := events - loss.events:
+            self.faults["ledger"] = (
+                f"{more} events came after {loss.by} accepted the loss of this day's ledger: they are not in the books"
+            )
 
     def cost(self) -> Decimal:
         """What the ledger says minus what the books said."""

@@ -7,6 +7,26 @@ from chargeback.services.ports import Control
 KIND = "audit"
 
 
+class AcceptedLoss(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
+    """Somebody's word that a day's ledger will not come back as it was.
+
+    Attributes:
+        reason: why, in the words of who accepted it.
+        at: when, UTC, ISO 8601.
+        events: events that the ledger still had.
+        missing: appends that were acknowledged and are gone.
+        books_stand: whether events are gone, so that the books of the day stay as they are; a ledger that was only
+            rewritten decides what is in the books as ever.
+    """
+
+    reason: str
+    by: str
+    at: str
+    events: int
+    missing: int
+    books_stand: bool
+
+
 class AuditResult(msgspec.Struct, frozen=True, kw_only=True, rename={"rated_with": "ratedWith"}):
     """What one audit found; see `audit.Audited` for the numbers.
 
@@ -15,6 +35,7 @@ class AuditResult(msgspec.Struct, frozen=True, kw_only=True, rename={"rated_with
         final: whether the day had ended for good.
         rated_with: the digest of what rates the day; empty in audits of older versions of the product.
         extent: part of the day's ledger → its size; empty where it was not remembered.
+        losses: what was accepted of the day, the latest last.
     """
 
     day: str
@@ -31,6 +52,12 @@ class AuditResult(msgspec.Struct, frozen=True, kw_only=True, rename={"rated_with
     final: bool
     rated_with: str = ""
     extent: dict[str, int] = {}
+    losses: tuple[AcceptedLoss, ...] = ()
+
+    @property
+    def loss(self) -> AcceptedLoss | None:
+        """The loss that counts: the one accepted last."""
+        return self.losses[-1] if self.losses else None
 
 
 class AuditResults:

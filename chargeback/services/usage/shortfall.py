@@ -1,6 +1,6 @@
 """Whether the ledger of a day has lost anything: an audit that finds less than the one before must change nothing."""
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 
 from chargeback.domain.errors import LedgerShort
 from chargeback.services.usage.audit_results import AuditResult
@@ -16,10 +16,10 @@ def remembered(extent: Mapping[str, int]) -> dict[str, int]:
     return dict(extent) if len(extent) <= MAX_PARTS else {}
 
 
-def require_parts(day: str, before: AuditResult | None, extent: Mapping[str, int]) -> None:
-    """Raise `LedgerShort` if a part that the last audit read is gone or smaller."""
-    parts: Mapping[str, int] = before.extent if before else {}
-    lost = sorted(name for name, size in parts.items() if extent.get(name, 0) < size)
+def require_parts(day: str, before: AuditResult | None, known: Collection[str], extent: Mapping[str, int]) -> None:
+    """Raise `LedgerShort` if a part that the last audit read is gone or smaller, or one that was `known` is gone."""
+    parts = dict.fromkeys(known, 0) | (before.extent if before else {})
+    lost = sorted(name for name, size in parts.items() if name not in extent or extent[name] < size)
     if lost:
         more = f" and {len(lost) - _SHOWN} more" if len(lost) > _SHOWN else ""
         raise LedgerShort(day, f"gone or shorter than at the last audit: {', '.join(lost[:_SHOWN])}{more}")
@@ -27,8 +27,9 @@ def require_parts(day: str, before: AuditResult | None, extent: Mapping[str, int
 
 def require_events(day: str, before: AuditResult | None, events: int, missing: int) -> None:
     """Raise `LedgerShort` if there are fewer events than at the last audit, or appends that were acknowledged."""
-    if missing:
-        raise LedgerShort(day, f"{missing} appends that were acknowledged are not there")
+    accepted = before.loss.missing if before and before.loss else 0
+    if missing > accepted:
+        raise LedgerShort(day, f"{missing - accepted} appends that were acknowledged are not there")
     known = before.events if before else 0
     if events < known:
         raise LedgerShort(day, f"it has {events} events, and had {known} at the last audit")

@@ -1,0 +1,89 @@
+"""Accepts that the ledger of a day will not come back as it was: the day's books stand, and its month can close.
+
+What is gone cannot be counted again, so the books are the best record that is left: they stay as they are, are still
+rated with the prices in force, and give nothing back. A ledger that was only rewritten, with every event in it, goes on
+to decide what is in the books.
+"""
+
+import logging
+from dataclasses import dataclass
+from datetime import datetime
+
+from msgspec.structs import replace
+
+from chargeback.domain.errors import ChargebackError, LedgerShort
+from chargeback.log_line import log_line
+from chargeback.services.ports import Control, Ledger
+from chargeback.services.usage.audit import Audited, Auditor
+from chargeback.services.usage.audit_results import AcceptedLoss, AuditResult, AuditResults
+from chargeback.services.usage.ingest import is_open
+from chargeback.services.usage.ledger_parts import LedgerParts
+from chargeback.services.usage.recount import recount
+from chargeback.services.usage.shortfall import remembered, require_events, require_parts
+
+log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class Acceptance:
+    """Who accepts the loss, and why."""
+
+    reason: str
+    by: str
+    now: datetime
+
+
+async def accept_loss(
+    ledger: Ledger, control: Control, auditor: Auditor, day: str, accept: Acceptance, *, workers: int = 0
+) -> Audited:
+    """Take what the ledger of an ended day has now for all that it will ever have, and audit the day.
+
+    Raises `ChargebackError` where the day is still open or nothing of its ledger is missing, `Superseded` where an
+    audit ended meanwhile.
+    """
+    if is_open(day, accept.now):
+        raise ChargebackError(f"{day} is still open: what Redis counts of it may be all there is; wait until it is not")
+    results, parts = AuditResults(control), LedgerParts(ledger, control)
+    before, token = await results.get(day)
+    extent, known = await ledger.extent(day), await parts.known(day)
+    async with recount(ledger, day, workers=workers) as recounted:
+        events, missing, calls = recounted.events, recounted.missing, recounted.calls
+    _require_short(day, before, known, extent, events, missing)
+    only_rewritten = before is not None and events >= before.events and not missing
+    loss = AcceptedLoss(
+        reason=accept.reason,
+        by=accept.by,
+        at=accept.now.isoformat(),
+        events=events,
+        missing=missing,
+        books_stand=not only_rewritten,
+    )
+    result = before or AuditResult(
+        day=day, events=0, calls=calls, duplicates=0, unreadable=0, at=accept.now.isoformat(), final=False
+    )
+    result = replace(result, events=events, extent=remembered(extent), losses=(*result.losses, loss))
+    await results.swap(result, token)
+    await parts.forget(day, known - extent.keys())
+    log_line(
+        log,
+        "loss_accepted",
+        level=logging.WARNING,
+        day=day,
+        by=accept.by,
+        reason=accept.reason,
+        events=events,
+        missing=missing,
+        books_stand=loss.books_stand,
+    )
+    return await auditor.audit_day(day, accept.now)
+
+
+def _require_short(
+    day: str, before: AuditResult | None, known: frozenset[str], extent: dict[str, int], events: int, missing: int
+) -> None:
+    try:
+        require_parts(day, before, known, extent)
+        require_events(day, before, events, missing)
+    except LedgerShort:
+        return
+    raise ChargebackError(f"nothing of the ledger of {day} is missing: there is no loss to accept")
