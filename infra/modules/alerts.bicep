@@ -33,6 +33,7 @@ var queries = [
   { name: 'gateway-errors', section: 'Callers', severity: 0, every: 'PT5M', window: 'PT10M', by: ['Region'], query: loadTextContent('../queries/alerts/gateway-errors.kql') }
   { name: 'late-events', section: 'Events', severity: 2, every: 'PT1H', window: 'PT1H', by: [], query: loadTextContent('../queries/alerts/late-events.kql') }
   { name: 'ledger-drift', section: 'Books', severity: 1, every: 'PT1H', window: 'PT1H', by: ['day'], query: loadTextContent('../queries/alerts/ledger-drift.kql') }
+  { name: 'ledger-short', section: 'Books', severity: 1, every: 'PT1H', window: 'PT1H', by: ['day'], query: loadTextContent('../queries/alerts/ledger-short.kql') }
   { name: 'model-retiring', section: 'Azure itself', severity: 2, every: 'PT6H', window: 'P2D', by: ['deployment'], query: loadTextContent('../queries/alerts/model-retiring.kql') }
   { name: 'posting-late', section: 'Books', severity: 1, every: 'PT15M', window: 'P1D', by: [], query: loadTextContent('../queries/alerts/posting-late.kql') }
   { name: 'quarantined', section: 'Events', severity: 2, every: 'PT15M', window: 'PT15M', by: ['reason'], query: loadTextContent('../queries/alerts/quarantined.kql') }

@@ -208,6 +208,12 @@ CASES: dict[str, Case] = {
         ],
         silent=[traces(posted()), traces(line("count_full", day=TODAY, left_out=2, minutes=90))],
     ),
+    "ledger-short": Case(
+        fires=[
+            (traces(line("ledger_short", day=LONG_AGO, reason="gone: a")), {"day": LONG_AGO, "reason": "gone: a"}),
+        ],
+        silent=[traces(posted()), traces(line("ledger_short", day=LONG_AGO, reason="gone: a", minutes=90))],
+    ),
     "events-missing": Case(
         fires=[(calls([call(minutes=30)] * 20), {"calls": 20})],
         silent=[
