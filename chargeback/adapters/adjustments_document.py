@@ -9,8 +9,9 @@ from typing import Any
 from chargeback.adapters.effective import in_utc, time_faults
 from chargeback.adapters.records import Record, each
 from chargeback.domain.adjustments import Adjustment
-from chargeback.domain.catalogue import TIERS, DeploymentType
+from chargeback.domain.catalogue import DeploymentType
 from chargeback.domain.meters import Meter
+from chargeback.domain.tiers import TIERS
 
 _AMOUNT = re.compile(r"\d{1,12}(\.\d{1,12})?")
 _PERCENT = re.compile(r"\d{1,3}(\.\d{1,6})?")

@@ -15,10 +15,12 @@ from chargeback.adapters.in_order import in_order
 from chargeback.adapters.published_units import PER_MILLION, Published, per_million, unit_faults
 from chargeback.adapters.records import Record, each, sections
 from chargeback.domain.adjustments import Adjustment, adjusted
-from chargeback.domain.catalogue import ANY, DEFAULT_TIER, PROVISIONED, TIERS, Dated, DeploymentType, Price, PriceKey
+from chargeback.domain.catalogue import PROVISIONED, Dated, DeploymentType, Price, PriceKey
 from chargeback.domain.hosting import Hosting
 from chargeback.domain.meters import TOOLS
 from chargeback.domain.plausibility import doubts, far_from_list
+from chargeback.domain.served import ANY
+from chargeback.domain.tiers import DEFAULT_TIER, TIERS
 
 _CURRENCY = re.compile(r"[A-Z]{3}")
 _TOOLS = " and ".join(", ".join(sorted(TOOLS)).rsplit(", ", 1))

@@ -7,10 +7,12 @@ from pathlib import Path
 
 from chargeback.adapters.records import Record, each, sections
 from chargeback.adapters.yaml_files import line_of, read
-from chargeback.domain.catalogue import ANY, DEFAULT_TIER, TIERS, DeploymentType, PriceKey
+from chargeback.domain.catalogue import DeploymentType, PriceKey
 from chargeback.domain.errors import InvalidConfig
 from chargeback.domain.meters import Meter
 from chargeback.domain.retail import ReviewedMeter
+from chargeback.domain.served import ANY
+from chargeback.domain.tiers import DEFAULT_TIER, TIERS
 
 FILE = "retail-meters.yaml"
 

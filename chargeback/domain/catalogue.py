@@ -2,7 +2,6 @@
 
 import hashlib
 import json
-import re
 from bisect import bisect_right
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import astuple, dataclass, replace
@@ -17,15 +16,10 @@ from chargeback.domain.calendar import Calendar
 from chargeback.domain.errors import PriceNotFound
 from chargeback.domain.hosting import Hosting
 from chargeback.domain.lines import Line
-from chargeback.domain.meters import TOOLS, Meter, Quantities
+from chargeback.domain.meters import INPUTS, TOOLS, Meter, Quantities
 from chargeback.domain.money import ZERO, to_text
-
-DEFAULT_TIER = "default"
-TIERS = (DEFAULT_TIER, "priority", "flex", "scale")
-"""Service tiers that a price may be for; answers also say `auto` or `standard` for the default."""
-
-ANY = ""
-"""Stands for every version or every region in a price's key."""
+from chargeback.domain.served import ANY, MODEL_ROUTER, base_model, served_by, versions_priced, with_version
+from chargeback.domain.tiers import DEFAULT_TIER, normal_tier
 
 LONG_CONTEXT = "long-context"
 """The variant of a call whose input is longer than what a model's plain price covers."""
@@ -33,22 +27,10 @@ LONG_CONTEXT = "long-context"
 LONG_CONTEXT_ABOVE = 272_000
 """Input tokens, of every kind, up to which the plain price holds."""
 
-_SAME_AS_DEFAULT = {"", "auto", "standard", DEFAULT_TIER}
-_INPUTS = (
-    Meter.INPUT,
-    Meter.CACHED_INPUT,
-    Meter.CACHE_WRITE,
-    Meter.CACHE_WRITE_1H,
-    Meter.INPUT_AUDIO,
-    Meter.INPUT_IMAGE,
-    Meter.CACHED_AUDIO,
-    Meter.CACHED_IMAGE,
-)
 _BESIDE_THE_CALL = TOOLS | {Meter.ROUTER}
 """Their prices depend neither on the tier that served the call nor on its length."""
 
 _NEVER_RESERVED = TOOLS | {Meter.REQUESTS, Meter.UNKNOWN}
-_SNAPSHOT = re.compile(r"(?P<model>.+)-(?P<version>\d{4}-\d{2}-\d{2}|\d{4})")
 
 
 class DeploymentType(StrEnum):
@@ -93,6 +75,11 @@ class Deployment:
     model: str
     version: str
     type: DeploymentType
+
+    @property
+    def is_router(self) -> bool:
+        """Whether it hands its prompts to other models."""
+        return self.model.casefold() == MODEL_ROUTER
 
 
 @dataclass(frozen=True, slots=True)
@@ -171,6 +158,7 @@ class Catalogue:
         self._provisioned: dict[Meter, tuple[Dated, ...]] = {
             meter: ((_free(meter, currency),),) for meter in Meter if meter not in _NEVER_RESERVED
         }
+        self._versions = versions_priced((key.model, key.version) for key in prices)
         self._banded = {(key.provider, key.model) for key in prices if key.variant == LONG_CONTEXT}
         self._candidates = lru_cache(maxsize=16_384)(self._find_candidates)
         self._days = lru_cache(maxsize=16_384)(self._find_day)
@@ -218,20 +206,29 @@ class Catalogue:
             model = "" if model.casefold() == deployment.name.casefold() else base_model(model)
         if deployment.type in PROVISIONED and meter not in TOOLS:
             return self._provisioned.get(meter, ())
-        model, version = _served(model, deployment)
-        if meter is Meter.ROUTER:
-            model, version = deployment.model, deployment.version  # the fee is the router's, whatever model it chose
+        models = tuple(self._models(model, deployment, meter))
         if meter in _BESIDE_THE_CALL:
             tier, variant = DEFAULT_TIER, ""
-        if variant == LONG_CONTEXT and (provider, model) not in self._banded:
+        if variant == LONG_CONTEXT and (provider, models[0][0]) not in self._banded:
             variant = ""  # a model without such prices costs the same at any length
         keys = (
             PriceKey(provider, *served, deployment.type, normal_tier(tier), region, variant, each)
             for each in _priced_as(meter)
             for region in (deployment.region, ANY)
-            for served in _models(model, version, meter)
+            for served in dict.fromkeys(models)
         )
         return tuple(self.prices[key] for key in keys if key in self.prices)
+
+    def _models(self, answered: str, deployment: Deployment, meter: Meter) -> Iterator[tuple[str, str]]:
+        """Model and version of the prices to look for, the special ones first."""
+        model, version = served_by(answered, deployment)
+        if meter is Meter.ROUTER:
+            model, version = deployment.model, deployment.version  # the fee is the router's, whatever model it chose
+        yield from ((model, version), (model, ANY))
+        if deployment.is_router and version == ANY:
+            yield from ((model, each) for each in self._versions.get(model, ()))  # a router names no old model
+        if meter in TOOLS:
+            yield ANY, ANY  # a tool's price may be for every model
 
     def _find_day(self, day: str, *priced_by: Any) -> tuple[Price | None, ...]:
         candidates = self._candidates(*priced_by)
@@ -242,7 +239,7 @@ class Catalogue:
         deployment = self.deployment(line.backend, line.deployment, line.model, _job(line))
         if deployment is None:
             return f"no deployment {line.deployment!r} of backend {line.backend!r} in the deployment map"
-        model, version = _served(line.model, deployment)
+        model, version = served_by(line.model, deployment)
         return (
             f"no price for {meter} of {line.provider} {model} (version {version or 'unknown'}), "
             f"{deployment.type} in {deployment.region}, tier {normal_tier(line.service_tier)}, "
@@ -254,7 +251,7 @@ def _of_job(deployments: Iterable[Deployment], name: str, model: str, operation:
     """What a job ran on that names no deployment: Azure's answers about batches and trainings name only a model."""
     if name or operation not in (BATCHES, TRAINING_JOBS):
         return None
-    served, version = _named(base_model(model))
+    served, version = with_version(base_model(model))
     like = sorted(
         (each for each in deployments if served in (each.model, each.name.casefold()) or operation == TRAINING_JOBS),
         key=lambda each: (each.version != version, each.type, each.name),
@@ -267,57 +264,18 @@ def _of_job(deployments: Iterable[Deployment], name: str, model: str, operation:
     return replace(like[0], name="", model=served, version=version, type=DeploymentType.GLOBAL_STANDARD)
 
 
-def base_model(model: str) -> str:
-    """The model that a fine-tuned one was made from: `gpt-4o-2024-08-06` for `gpt-4o-2024-08-06.ft-0123:sales`."""
-    return re.split(r"[.:]ft-", model.removeprefix("ft:"), maxsplit=1)[0]
-
-
-def _named(model: str) -> tuple[str, str]:
-    """A model's name in lower case and its snapshot, if it has one."""
-    snapshot = _SNAPSHOT.fullmatch(model.casefold())
-    return (snapshot["model"], snapshot["version"]) if snapshot else (model.casefold(), "")
-
-
 def _free(meter: Meter, currency: str) -> Price:
     ever = datetime(1970, 1, 1, tzinfo=UTC)
     return Price(PROVISIONED_PRICE, meter, ZERO, ZERO, ZERO, currency, ever, None, "paid by the hour, see shared-costs")
 
 
-def normal_tier(tier: str) -> str:
-    """The tier's name on the rate card: `auto`, `standard` and an absent tier are the default."""
-    return DEFAULT_TIER if tier in _SAME_AS_DEFAULT else tier
-
-
-def without_snapshot(model: str) -> str:
-    """A model's name without its dated snapshot, in lower case: `gpt-4o` for `gpt-4o-2024-11-20`."""
-    snapshot = _SNAPSHOT.fullmatch(model.casefold())
-    return snapshot["model"] if snapshot else model.casefold()
-
-
 def context_variant(quantities: Quantities) -> str:
     """`long-context` for a call with more than 272 000 input tokens of any kind, else the empty variant."""
-    return LONG_CONTEXT if sum(quantities.get(meter, 0) for meter in _INPUTS) > LONG_CONTEXT_ABOVE else ""
-
-
-def _served(answered: str, deployment: Deployment) -> tuple[str, str]:
-    """Model and version that served a call: the answer knows best, the deployment map fills the gaps."""
-    if not answered:
-        return deployment.model, deployment.version
-    snapshot = _SNAPSHOT.fullmatch(answered.casefold())
-    if snapshot:
-        return snapshot["model"], snapshot["version"]
-    model = answered.casefold()
-    return model, deployment.version if model == deployment.model else ANY
+    return LONG_CONTEXT if sum(quantities.get(meter, 0) for meter in INPUTS) > LONG_CONTEXT_ABOVE else ""
 
 
 def _priced_as(meter: Meter) -> tuple[Meter, ...]:
     return (meter, Meter.OUTPUT) if meter is Meter.REASONING else (meter,)
-
-
-def _models(model: str, version: str, meter: Meter) -> Iterable[tuple[str, str]]:
-    """Model and version of the prices to look for, the special ones first; a tool's price may be for every model."""
-    every = ((ANY, ANY),) if meter in TOOLS else ()
-    return dict.fromkeys(((model, version), (model, ANY), *every))
 
 
 def _priced_by(line: Line) -> tuple[str, ...]:

@@ -2,7 +2,8 @@
 
 from datetime import datetime
 
-from chargeback.domain.catalogue import ANY, PROVISIONED, Catalogue, Deployment, DeploymentType
+from chargeback.domain.catalogue import PROVISIONED, Catalogue, Deployment, DeploymentType
+from chargeback.domain.served import ANY
 
 
 def without_price(catalogue: Catalogue, now: datetime) -> list[Deployment]:

@@ -20,6 +20,7 @@ from chargeback.domain.event_documents import Data, EventDocument, Identity, enc
 from chargeback.domain.event_times import EVER, AcceptedTimes, hour_of
 from chargeback.domain.lines import Line
 from chargeback.domain.meters import Meter, Quantities, is_measured, normalise, unknown_counts
+from chargeback.domain.tiers import served_tier
 
 __all__ = [
     "EVER",
@@ -97,6 +98,7 @@ _TYPES = {
     "chargeback.usage.pending.v1": _PENDING,
 }
 _REJECTED = "chargeback.usage.rejected.v1"
+_KNOWN = ("exact", "settled")
 GATEWAYS = "/apim/"
 """The sources of the gateways' own events begin so."""
 
@@ -137,7 +139,10 @@ def account_for(event: EventDocument, accepted: AcceptedTimes) -> UsageEvent:
         quantities = normalise(data.usage, data.quantities, data.operation)
     measured = bool(quantities) or is_measured(data.usage, data.quantities)
     state = "exact" if measured and phase is _FINAL else _state(event.type, data, measured=measured)
-    line = _line(_dimensions(data, state, _variant(data, quantities)))
+    tier = served_tier(data.service_tier, data.requested_tier if event.type != _REJECTED else None)
+    if tier.estimated and state in _KNOWN:
+        state = "estimated"
+    line = _line(_dimensions(data, tier.name, _variant(data, quantities), state))
     if phase is not _PENDING and event.type != _REJECTED and (unknown := unknown_counts(data.usage)):
         quantities[Meter.UNKNOWN] = unknown
     quantities[_REQUESTS] = 1
@@ -285,7 +290,7 @@ def _variant(data: Data, quantities: Quantities) -> str:
     return f"{own.size}/{own.quality or 'standard'}" if own is not None and own.size else ""
 
 
-def _dimensions(data: Data, state: str, variant: str) -> Sequence[str]:
+def _dimensions(data: Data, tier: str, variant: str, state: str) -> Sequence[str]:
     return (
         data.subscription_id or "",
         data.product_id or "",
@@ -301,7 +306,7 @@ def _dimensions(data: Data, state: str, variant: str) -> Sequence[str]:
         data.model or "",
         data.deployment or "",
         data.backend or "",
-        data.service_tier or "default",
+        tier,
         variant,
         state,
     )

@@ -5,6 +5,7 @@ audio and image tokens are taken out of the input, reasoning, audio and image to
 Anthropic counts what it reads from its cache and writes to it beside its input_tokens; here all of it is input.
 """
 
+from collections.abc import Mapping
 from enum import StrEnum
 from math import ceil
 from typing import NamedTuple
@@ -60,6 +61,18 @@ UNITS: dict[Meter, str] = {
 What a model router reads is input of the model that it chose as well, so a sum of tokens must not have it twice.
 """
 
+INPUTS = (
+    Meter.INPUT,
+    Meter.CACHED_INPUT,
+    Meter.CACHE_WRITE,
+    Meter.CACHE_WRITE_1H,
+    Meter.INPUT_AUDIO,
+    Meter.INPUT_IMAGE,
+    Meter.CACHED_AUDIO,
+    Meter.CACHED_IMAGE,
+)
+"""The meters whose sum is the whole input of a call."""
+
 Quantities = dict[Meter, int]
 
 _NONE = Details()
@@ -86,6 +99,13 @@ def normalise(usage: Usage | None, own: OwnQuantities | None, operation: str) ->
         if not 0 < quantity <= MAX_QUANTITY:
             return _without_zeros(quantities)
     return quantities
+
+
+def quantity_of(quantities: Mapping[Meter, int], meter: Meter) -> int:
+    """How much of a meter there is; what a router takes its fee on is the whole input."""
+    if meter is Meter.ROUTER:
+        return sum(quantities.get(each, 0) for each in INPUTS)
+    return quantities.get(meter, 0)
 
 
 def unknown_counts(usage: Usage | None) -> int:

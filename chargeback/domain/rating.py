@@ -9,7 +9,7 @@ from functools import lru_cache
 from chargeback.domain.catalogue import Catalogue, Deployment, Price
 from chargeback.domain.in_force import InForce
 from chargeback.domain.lines import Line
-from chargeback.domain.meters import Meter, Quantities
+from chargeback.domain.meters import INPUTS, Meter, Quantities, quantity_of
 from chargeback.domain.money import ZERO, cost, total
 
 _PICODOLLARS = Decimal(10**6)
@@ -41,10 +41,15 @@ class RatedPart:
 
 @dataclass(frozen=True, slots=True)
 class Rated:
-    """A line with its money: its parts by time, nearly always one, and where it ran."""
+    """A line with its money: its parts by time, nearly always one, and where it ran.
+
+    Attributes:
+        hours: what was counted in each hour, with what a router takes its fee on.
+    """
 
     parts: tuple[RatedPart, ...]
     deployment: Deployment | None
+    hours: Mapping[int, Quantities]
 
     @property
     def charges(self) -> tuple[Charge, ...]:
@@ -64,11 +69,19 @@ class Rated:
 
 def rate(line: Line, day: str, hours: Mapping[int, Quantities], in_force: InForce) -> Rated:
     """Rate the quantities that a line counted in each UTC hour (0 to 23) of a day (YYYY-MM-DD)."""
+    deployment = in_force.deployment(line, day)
+    if deployment is not None and deployment.is_router:
+        hours = {hour: _routed(counted) for hour, counted in hours.items()}
     parts = tuple(
         RatedPart(*key, _charges(line, day, counted, in_force))
         for key, counted in _by_part(line, day, hours, in_force).items()
     )
-    return Rated(parts, in_force.deployment(line, day))
+    return Rated(parts, deployment, hours)
+
+
+def _routed(counted: Quantities) -> Quantities:
+    routed = quantity_of(counted, Meter.ROUTER)
+    return {**counted, Meter.ROUTER: routed} if routed else counted
 
 
 def _by_part(
@@ -114,11 +127,14 @@ def picodollars_per_unit(line: Line, hour: datetime, catalogue: Catalogue) -> di
 
     The result is shared between callers: read it, do not change it.
     """
-    prices = {meter: catalogue.find_price(line, meter, hour) for meter in Meter}
+    prices = {meter: price.per_million for meter in Meter if (price := catalogue.find_price(line, meter, hour))}
+    fee = prices.pop(Meter.ROUTER, ZERO)
+    for meter in INPUTS:
+        if meter in prices:
+            prices[meter] += fee
     return {
-        meter: int((price.per_million * _PICODOLLARS).to_integral_value(ROUND_HALF_EVEN))
-        for meter, price in prices.items()
-        if price is not None
+        meter: int((per_million * _PICODOLLARS).to_integral_value(ROUND_HALF_EVEN))
+        for meter, per_million in prices.items()
     }
 
 

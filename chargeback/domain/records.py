@@ -89,7 +89,7 @@ def rated_record(day: str, line: Line, hours: Mapping[int, Quantities], in_force
     return UsageRecord(
         day=day,
         line=line,
-        hours=hours,
+        hours=rated.hours,
         currency=in_force.current.currency,
         deployment_type=place.type.value if place else "",
         region=place.region if place else "",

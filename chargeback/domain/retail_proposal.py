@@ -4,9 +4,11 @@ from collections.abc import Iterable, Iterator
 from datetime import datetime
 from typing import Any
 
-from chargeback.domain.catalogue import ANY, DEFAULT_TIER, PriceKey
+from chargeback.domain.catalogue import PriceKey
 from chargeback.domain.money import to_text
 from chargeback.domain.retail import Difference, Prices
+from chargeback.domain.served import ANY
+from chargeback.domain.tiers import DEFAULT_TIER
 
 Entry = dict[str, Any]
 

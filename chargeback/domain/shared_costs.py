@@ -9,10 +9,11 @@ from typing import NamedTuple
 
 from chargeback.domain.allocation import UNALLOCATED
 from chargeback.domain.calendar import Calendar
-from chargeback.domain.catalogue import Deployment, without_snapshot
+from chargeback.domain.catalogue import Deployment
 from chargeback.domain.effective import ALWAYS, Effective
 from chargeback.domain.money import EXACT, ZERO, round_total
 from chargeback.domain.ratios import ratios
+from chargeback.domain.served import without_snapshot
 
 AMOUNT_DECIMALS = 6
 """With the 12 of a ratio 18 decimals, so that the product fits the exact costs of `domain.rows`."""

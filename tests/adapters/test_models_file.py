@@ -10,10 +10,11 @@ import yaml
 
 from chargeback.adapters.models_file import find_retiring, load_models, notes_on_models
 from chargeback.bootstrap import DEPLOYED_CONFIG
-from chargeback.domain.catalogue import TIERS, DeploymentType
+from chargeback.domain.catalogue import DeploymentType
 from chargeback.domain.errors import InvalidConfig
 from chargeback.domain.meters import Meter
 from chargeback.domain.models import deployed
+from chargeback.domain.tiers import TIERS
 
 SHIPPED_ON = date(2026, 11, 29)
 """The day for which the shipped deployments were chosen; choose again when this is moved."""

@@ -4,10 +4,11 @@ from datetime import datetime
 import pytest
 
 from chargeback.domain.allocation import Rule
-from chargeback.domain.catalogue import LONG_CONTEXT, Catalogue, DeploymentType, context_variant, normal_tier
+from chargeback.domain.catalogue import LONG_CONTEXT, Catalogue, DeploymentType, context_variant
 from chargeback.domain.errors import PriceNotFound
 from chargeback.domain.lines import Line
 from chargeback.domain.meters import Meter, Quantities
+from chargeback.domain.tiers import normal_tier
 from tests.domain.catalogues import START, catalogue, dated, usage_line
 
 PLAIN = dated(Meter.INPUT, (START, "2.50"))

@@ -12,7 +12,7 @@ import msgspec
 from chargeback.domain.errors import InvalidEvent
 from chargeback.domain.events import read_filed
 from chargeback.domain.lines import Line
-from chargeback.domain.meters import Meter
+from chargeback.domain.meters import Meter, quantity_of
 from chargeback.services.ports import Ledger
 from chargeback.services.usage.recount import pieces, recount
 from chargeback.services.usage.reread import MAX_EVENTS
@@ -70,7 +70,7 @@ class _Search:
                 event = read_filed(raw, self.day)
             except InvalidEvent:
                 continue  # the audit counts and reports what cannot be read any more
-            quantity = event.quantities.get(self.meter, 0)
+            quantity = quantity_of(event.quantities, self.meter)
             if event.line == self.line and event.hour in self.hours and quantity:
                 head = msgspec.json.decode(event.raw, type=_Head)
                 yield TracedEvent(head.source, head.id, head.type, head.time, quantity)

@@ -7,12 +7,14 @@ from typing import Any
 
 import duckdb
 
-from chargeback.domain.catalogue import PROVISIONED_PRICE, Catalogue, normal_tier, without_snapshot
+from chargeback.domain.catalogue import PROVISIONED_PRICE, Catalogue
 from chargeback.domain.meters import Meter
 from chargeback.domain.money import ZERO
 from chargeback.domain.provider_meters import ProviderMeters, skus_of_prices
 from chargeback.domain.reconciliation import BILLED_AS, CAPACITY, Booked, Sku
+from chargeback.domain.served import without_snapshot
 from chargeback.domain.shared_costs import Kind
+from chargeback.domain.tiers import normal_tier
 
 _CAPACITY = (Kind.PROVISIONED.value, Kind.HOSTING.value)
 """What shared costs are for that stand on the invoice of the accounts."""
