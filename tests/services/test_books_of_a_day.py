@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 
 from chargeback.adapters.catalogue_files import load_catalogue
+from chargeback.adapters.memory import MemoryDeadLetters
 from chargeback.domain.calendar import BooksSetting, Calendar
 from chargeback.domain.catalogue import Catalogue
 from chargeback.domain.errors import InvalidConfig, StoreUnavailable
@@ -17,7 +18,7 @@ from chargeback.domain.lines import line_id
 from chargeback.domain.terms import ClosingRules, Terms
 from chargeback.services.apply_config import apply_config
 from chargeback.services.ports import Rejected
-from chargeback.services.usage.replay import replay_quarantine
+from chargeback.services.usage.replay import replay_dead_letters, replay_quarantine
 from tests.builders import DAY, NOW, tokens, usage_event
 from tests.e2e.traffic import catalogue_folder
 from tests.services.house import House, house
@@ -217,6 +218,27 @@ def test_a_batch_that_cannot_be_read_keeps_no_other_from_being_replayed(
 
     assert replayed.accepted == 2
     assert list(replayed.failed.values()) == ["the blob is damaged"]
+
+
+def test_a_dead_letter_that_cannot_be_read_stays_and_keeps_no_other_from_being_replayed(
+    day: House, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    letters = MemoryDeadLetters()
+    for name in ("a", "damaged", "z"):
+        letters.blobs[name] = usage_event(id=name)
+    get = letters.get
+
+    async def fail(batch: str) -> list[bytes]:
+        if batch == "damaged":
+            raise StoreUnavailable("the blob is damaged")
+        return await get(batch)
+
+    monkeypatch.setattr(letters, "get", fail)
+
+    replayed = asyncio.run(replay_dead_letters(letters, day.ingest, NOW))
+
+    assert (replayed.accepted, replayed.failed) == (2, {"damaged": "the blob is damaged"})
+    assert asyncio.run(letters.batches()) == ["damaged"]
 
 
 def test_a_replay_takes_what_is_usable_now_and_keeps_the_rest(day: House) -> None:
