@@ -68,7 +68,9 @@ class Container:
         """The app's identity in Azure; on a developer's machine, whoever is signed in there."""
         from azure.identity.aio import DefaultAzureCredential
 
-        return DefaultAzureCredential(managed_identity_client_id=self.settings.azure_client_id)
+        # By itself it waits 300 s for a token's endpoint that hangs, several times over.
+        limits = {"connection_timeout": 2, "read_timeout": 4, "retry_total": 1}
+        return DefaultAzureCredential(managed_identity_client_id=self.settings.azure_client_id, **limits)
 
     @cached_property
     def blobs(self) -> "BlobServiceClient":

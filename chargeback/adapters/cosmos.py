@@ -24,6 +24,12 @@ from chargeback.domain.records import UsageRecord, from_document, ndjson, to_doc
 from chargeback.services.ports import SUMS, Document, Posting, View
 
 MAX_BATCH_BYTES = 1_500_000
+
+CALL_SECONDS = 20.0
+"""How long one call may take with all that the client does by itself: it waits out throttling, signs in, and tries a
+store that hangs three times over. A hang is told within this time, well inside the 30 s of Event Grid.
+"""
+
 _TOO_LARGE = 413
 _AGAIN = {408, 429, 449, 503}
 _LOST = {404, 409, 412}
@@ -31,13 +37,18 @@ _ATTEMPTS = 8
 
 
 def connect(endpoint: str, credential: AsyncTokenCredential) -> CosmosClient:
-    """A client that waits out throttling (429 with Retry-After) for up to 30 s a request."""
+    """A client that waits out throttling (429 with Retry-After) for up to 15 s a request.
+
+    A single attempt ends after 5 s without an answer; the client's own limit is 65 s
+    (azure.cosmos.documents.ConnectionPolicy).
+    """
     return CosmosClient(
         endpoint,
         credential,
         connection_timeout=5,
+        read_timeout=5,
         retry_throttle_total=20,
-        retry_throttle_backoff_max=30,
+        retry_throttle_backoff_max=15,
         enable_compact_utf8_item_writes=True,
     )
 
@@ -113,15 +124,24 @@ class CosmosBooks:
 
     async def records(self, day: str) -> AsyncIterator[Sequence[UsageRecord]]:
         """The day's records, a thousand a page."""
-        async with _translated(f"reading the records of {day}"):
-            async for page in self._query(day, "usage").by_page():
-                yield [from_document(document) async for document in page]
+        async for page in self._pages(day):
+            yield [from_document(document) for document in page]
 
     async def documents(self, day: str) -> AsyncIterator[bytes]:
         """The same as NDJSON."""
-        async with _translated(f"reading the records of {day}"):
-            async for page in self._query(day, "usage").by_page():
-                yield ndjson([document async for document in page])
+        async for page in self._pages(day):
+            yield ndjson(page)
+
+    async def _pages(self, day: str) -> AsyncIterator[list[Document]]:
+        """The limit of time is for each page: what is done with one in between takes as long as it takes."""
+        pages = self._query(day, "usage").by_page()
+        while True:
+            async with _translated(f"reading the records of {day}"):
+                page = await anext(pages, None)
+                if page is None:
+                    return
+                documents = [document async for document in page]
+            yield documents
 
     async def summary(self, day: str, view: View = SUMS) -> tuple[Document, str] | None:
         """The day's summary with its token."""
@@ -210,9 +230,13 @@ class _TooLargeError(Exception):
 
 @asynccontextmanager
 async def _translated(what: str) -> AsyncIterator[None]:
+    """Bounds one call, and raises `StoreUnavailable` for whatever goes wrong in it."""
     try:
-        yield
-    except (AzureError, OSError, TimeoutError) as error:
+        async with asyncio.timeout(CALL_SECONDS):
+            yield
+    except TimeoutError as error:
+        raise StoreUnavailable(f"Cosmos DB, {what}: no answer within {CALL_SECONDS:g} s") from error
+    except (AzureError, OSError) as error:
         raise StoreUnavailable(f"Cosmos DB, {what}: {first_line(error)}") from error
 
 

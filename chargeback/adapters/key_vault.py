@@ -1,5 +1,6 @@
 """Secrets from Key Vault."""
 
+import asyncio
 import logging
 import time
 
@@ -20,6 +21,9 @@ FRESH_SECONDS = 600.0
 RETRY_SECONDS = 30.0
 """How long a vault that is away is left alone."""
 
+CALL_SECONDS = 8.0
+"""How long reading a secret may take, with signing in and the client's second attempt."""
+
 
 def connect(vault_url: str, credential: AsyncTokenCredential) -> SecretClient:
     """A client that gives up well within Event Grid's 30 s."""
@@ -35,19 +39,22 @@ class VaultKeys:
         self._keys: tuple[str, ...] = ()
         self._fault = ""
         self._next = 0.0
+        self._one_reads = asyncio.Lock()
 
     async def current(self) -> tuple[str, ...]:
         """The keys that are valid now. Raises `StoreUnavailable` if none were ever read."""
-        if time.monotonic() >= self._next:
-            await self._read()
+        async with self._one_reads:  # while the vault hangs, it is waited for once and not by each request
+            if time.monotonic() >= self._next:
+                await self._read()
         if not self._keys:
             raise StoreUnavailable(self._fault)
         return self._keys
 
     async def _read(self) -> None:
         try:
-            self._keys = keys_in((await self._client.get_secret(self._name)).value or "")
-        except (AzureError, ValueError) as error:
+            async with asyncio.timeout(CALL_SECONDS):
+                self._keys = keys_in((await self._client.get_secret(self._name)).value or "")
+        except (AzureError, ValueError, TimeoutError) as error:
             self._fault = f"Key Vault, secret {self._name}: {first_line(error)}"
             self._next = time.monotonic() + RETRY_SECONDS
             using = "the last known keys" if self._keys else "none"

@@ -59,7 +59,7 @@ def router(container: Container) -> APIRouter:
             return _json({"validationResponse": _validation_code(body)})
         events = _events(body)
         with one_run():
-            outcome = await container.ingest.ingest(events, datetime.now(UTC), emitter=emitter)
+            outcome = await container.ingest.ingest_in_time(events, datetime.now(UTC), emitter=emitter)
         return _json(
             {
                 "accepted": outcome.accepted,

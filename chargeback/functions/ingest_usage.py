@@ -20,7 +20,7 @@ def blueprint(container: Container) -> func.Blueprint:
 
     async def commit(events: Sequence[bytes]) -> None:
         with one_run():
-            await container.ingest.ingest(events, datetime.now(UTC), emitter=EVENT_GRID)
+            await container.ingest.ingest_in_time(events, datetime.now(UTC), emitter=EVENT_GRID)
 
     group = GroupCommit(commit)
 

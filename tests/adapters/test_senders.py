@@ -1,5 +1,6 @@
 """Keys are read again, serve while the vault is away, and are never short; emitters.yaml is checked before its use."""
 
+import asyncio
 from pathlib import Path
 
 import pytest
@@ -78,6 +79,24 @@ async def test_keys_are_read_at_most_every_ten_minutes_and_a_vault_that_is_away_
             await gone.current()
 
     assert (there.asked, away.asked) == (1, 1)
+
+
+async def test_a_vault_that_hangs_is_waited_for_once_by_all_requests_together(monkeypatch: pytest.MonkeyPatch) -> None:
+    class Hanging(Vault):
+        async def get_secret(self, name: str) -> KeyVaultSecret:
+            self.asked += 1
+            await asyncio.Event().wait()
+            raise AssertionError("unreachable")
+
+    monkeypatch.setattr(key_vault, "CALL_SECONDS", 0.05)
+    vault = Hanging(OLD)
+    keys = keys_of(vault)
+
+    async with asyncio.timeout(5):
+        told = await asyncio.gather(*(keys.current() for _ in range(50)), return_exceptions=True)
+
+    assert {type(each) for each in told} == {StoreUnavailable}
+    assert vault.asked == 1
 
 
 async def test_one_sender_whose_keys_are_away_keeps_no_other_out() -> None:

@@ -1,5 +1,6 @@
 import asyncio
 from collections.abc import Sequence
+from contextvars import ContextVar
 
 import pytest
 
@@ -102,3 +103,54 @@ def test_an_event_that_comes_as_a_commit_ends_is_not_left_waiting(max_concurrent
     asyncio.run(run())
 
     assert len(committed) == len(set(committed)) == 50 * max_concurrent
+
+
+def test_a_commit_ends_before_the_caller_whose_task_makes_it() -> None:
+    """The host drops what is logged by a task of an invocation that has ended."""
+    running: set[int] = set()
+    orphaned: list[bytes] = []
+    caller: ContextVar[int] = ContextVar("caller")
+
+    async def commit(events: Sequence[bytes]) -> None:
+        for _ in range(3):
+            await asyncio.sleep(0)
+            if caller.get() not in running:
+                orphaned.extend(events)
+
+    async def run() -> None:
+        group = GroupCommit(commit, max_events=7)
+
+        async def invocation(number: int) -> None:
+            caller.set(number)
+            running.add(number)
+            await asyncio.sleep(number % 10 / 1_000)
+            await group.submit(b"%d" % number)
+            running.discard(number)
+
+        await asyncio.gather(*(invocation(number) for number in range(200)))
+
+    asyncio.run(run())
+
+    assert orphaned == []
+
+
+def test_a_caller_that_gave_up_before_its_turn_leaves_nobody_waiting() -> None:
+    committed: list[bytes] = []
+
+    async def commit(events: Sequence[bytes]) -> None:
+        await asyncio.sleep(0.001)
+        committed.extend(events)
+
+    async def run() -> None:
+        group = GroupCommit(commit, max_events=1, max_concurrent=1)
+        callers = [asyncio.create_task(group.submit(b"%d" % number)) for number in range(9)]
+        await asyncio.sleep(0)
+        for gone in (1, 2, 8):
+            callers[gone].cancel()
+        async with asyncio.timeout(10):
+            await asyncio.gather(*callers, return_exceptions=True)
+            await group.submit(b"later")
+
+    asyncio.run(run())
+
+    assert {b"0", b"3", b"4", b"5", b"6", b"7", b"later"} <= set(committed)

@@ -11,52 +11,71 @@ class GroupCommit:
 
     Every caller gets the outcome of the commit that held its event: a failed commit fails all of its callers,
     because each of them must see its event delivered again.
+
+    A commit is made by one of its own callers, who stays until it is done: the Functions host drops the log lines of
+    an invocation that has ended, and a task belongs to the invocation that started it
+    (github.com/Azure/azure-functions-host/issues/4009).
     """
 
     def __init__(self, commit: Commit, *, max_events: int = 1_000, max_concurrent: int = 2) -> None:
         self._commit = commit
         self._max_events = max_events
         self._max_concurrent = max_concurrent
-        self._waiting: list[tuple[bytes, asyncio.Future[None]]] = []
+        self._waiting: _Batch = []
         self._running = 0
-        self._tasks: set[asyncio.Task[None]] = set()
+        self._tasks: set[asyncio.Task[Exception | None]] = set()
 
     async def submit(self, event: bytes) -> None:
         """Return when the event is committed; raise what its commit raised."""
-        done: asyncio.Future[None] = asyncio.get_running_loop().create_future()
-        self._waiting.append((event, done))
+        loop = asyncio.get_running_loop()
+        turn: _Turn = loop.create_future()
+        self._waiting.append((event, turn))
         if self._running < self._max_concurrent:
-            self._start()
-        await done
-
-    def _start(self) -> None:
-        self._running += 1
-        task = asyncio.get_running_loop().create_task(self._drain())
-        self._tasks.add(task)
-        task.add_done_callback(self._tasks.discard)
-
-    async def _drain(self) -> None:
+            self._running += 1
+            loop.call_soon(self._hand_over)  # the other callers of this loop iteration join first
         try:
-            await self._commit_what_waits()
-        finally:
-            # In the same step that found nothing waiting: the task's own callback runs later, and an event submitted
-            # in between would count on a task that has ended.
-            self._running -= 1
+            batch = await turn
+        except asyncio.CancelledError:
+            if turn.done() and not turn.cancelled() and (batch := turn.result()):
+                self._start(batch)  # the others count on it
+            raise
+        if batch and (error := await asyncio.shield(self._start(batch))):
+            raise error
 
-    async def _commit_what_waits(self) -> None:
-        # Let the other callers of this loop iteration join before the first commit.
-        await asyncio.sleep(0)
+    def _hand_over(self) -> None:
+        """Let the first caller that waits commit what waits, or nobody if none is left."""
         while self._waiting:
             batch, self._waiting = self._waiting[: self._max_events], self._waiting[self._max_events :]
-            try:
-                await self._commit([event for event, _ in batch])
-            except BaseException as error:
-                for _, done in batch:
-                    if not done.done():
-                        done.set_exception(error if isinstance(error, Exception) else asyncio.CancelledError())
-                if not isinstance(error, Exception):
-                    raise
-            else:
-                for _, done in batch:
-                    if not done.done():
-                        done.set_result(None)
+            for _, turn in batch:
+                if not turn.done():
+                    turn.set_result(batch)
+                    return
+        self._running -= 1
+
+    def _start(self, batch: "_Batch") -> asyncio.Task[Exception | None]:
+        task = asyncio.get_running_loop().create_task(self._commit_batch(batch))
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
+        return task
+
+    async def _commit_batch(self, batch: "_Batch") -> Exception | None:
+        """Commit, tell the other callers, and return what the one who commits has to raise."""
+        failure: Exception | None = None
+        told: BaseException | None = asyncio.CancelledError()
+        try:
+            await self._commit([event for event, _ in batch])
+            told = None
+        except Exception as error:  # noqa: BLE001 every caller raises it
+            failure = told = error
+        finally:
+            for _, turn in batch:
+                if not turn.done():
+                    turn.set_exception(told) if told else turn.set_result(None)
+            self._hand_over()
+        return failure
+
+
+_Turn = asyncio.Future["_Batch | None"]
+"""Done with the batch that a caller has to commit, or with None when another caller has committed its event."""
+
+_Batch = list[tuple[bytes, _Turn]]

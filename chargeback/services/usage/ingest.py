@@ -2,6 +2,7 @@
 
 import asyncio
 import logging
+import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
@@ -30,6 +31,11 @@ OPEN_DAYS = 4
 MAX_SPEND = 10**17
 """Picodollars (100 000 dollars) that one event adds at most: Redis counts in 64 bits, and no event may make it fail."""
 
+
+IN_TIME_SECONDS = 12.0
+"""A sender who waits is told within this time. Event Grid gives up after 30 s
+(learn.microsoft.com/azure/event-grid/delivery-and-retry), and an event may wait for the commit before its own.
+"""
 
 _KNOWN_LINES = 100_000
 
@@ -98,24 +104,37 @@ class Weights:
 
 class WeightsInForce:
     """The weights by the catalogues in force. Budgets must not stop metering: while these cannot be read, the last
-    known ones serve.
+    known ones serve, which move what is spent between scopes and change nothing in the books.
     """
 
-    def __init__(self, catalogues: Catalogues, deployed: Catalogue) -> None:
+    def __init__(self, catalogues: Catalogues, deployed: Catalogue, *, wait: float = 3.0, again: float = 15.0) -> None:
+        """Wait so many seconds for the catalogues at most, and after a failure leave them alone for so many."""
         self._catalogues = catalogues
         self._weights = Weights(InForce(deployed))
+        self._wait = wait
+        self._again = again
+        self._next = float("-inf")
+        self._one_reads = asyncio.Lock()
 
     async def current(self) -> Weights:
         """The weights to use now."""
+        async with self._one_reads:
+            if time.monotonic() >= self._next:
+                await self._read()
+        return self._weights
+
+    async def _read(self) -> None:
         try:
-            in_force = await self._catalogues.in_force()
-        except (StoreUnavailable, InvalidConfig) as error:
+            async with asyncio.timeout(self._wait):
+                in_force = await self._catalogues.in_force()
+        except (StoreUnavailable, InvalidConfig, TimeoutError) as error:
+            self._next = time.monotonic() + self._again
             using = self._weights.in_force.current.digest[:12]
-            log_line(log, "catalogue_unavailable", level=logging.WARNING, using=using, reason=error)
-            return self._weights
+            reason = error if str(error) else f"no answer within {self._wait:g} s"
+            log_line(log, "catalogue_unavailable", level=logging.WARNING, using=using, reason=reason)
+            return
         if in_force is not self._weights.in_force:
             self._weights = Weights(in_force)
-        return self._weights
 
 
 class Ingest:
@@ -165,6 +184,14 @@ class Ingest:
         )
         _log(ingested)
         return ingested
+
+    async def ingest_in_time(self, raw_events: Sequence[bytes], now: datetime, *, emitter: Emitter) -> Ingested:
+        """The same for a sender who waits: a store that hangs is told as `StoreUnavailable` in time."""
+        try:
+            async with asyncio.timeout(IN_TIME_SECONDS):
+                return await self.ingest(raw_events, now, emitter=emitter)
+        except TimeoutError as error:
+            raise StoreUnavailable(f"a store does not answer within {IN_TIME_SECONDS:g} s") from error
 
     def _times(self, emitter: Emitter, now: datetime, arrived: str | None) -> AcceptedTimes:
         """What is accepted: within the limits now, and within the emitter's own when the event came first."""
