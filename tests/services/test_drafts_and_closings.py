@@ -143,6 +143,19 @@ async def test_a_closing_that_died_before_the_hub_had_it_is_delivered_by_the_nex
     assert in_hub(house)
 
 
+async def test_a_draft_takes_away_what_an_earlier_one_wrote_and_it_does_not_name() -> None:
+    house = await march(house_with_hub())
+    gone = "2026-03/statements/team-that-pays-nothing-any-more.csv"
+    others = ["2026-03/closing-12345678/bill-2026-03.json", "2026-04/bill-2026-04.json", "reconciliation/x.csv"]
+    for path in (gone, *others):
+        house.reports.files[path] = b"500"
+
+    await Drafts(house.closer).publish("2026-03", APRIL)
+
+    assert gone not in house.reports.files
+    assert {*others, "2026-03/bill-2026-03.json", "2026-03/manifest.json"} <= house.reports.files.keys()
+
+
 async def test_of_two_drafts_at_once_the_later_one_stands_whole() -> None:
     house = await march(house_with_hub())
     more = usage_event(id="more", time="2026-03-31T22:00:00Z", usage=tokens(5_000_000, 0))

@@ -81,6 +81,17 @@ async def drop_drafts(period: str, reports: Reports) -> None:
     await for_each(await reports.paths(f"{period}/"), reports.remove)
 
 
+async def drop_unnamed(manifest: Manifest, reports: Reports) -> None:
+    """Remove the drafts of before that a manifest does not name, such as the statement of who no longer pays anything.
+
+    What an attempt at closing publishes lies in a folder of its own and stays.
+    """
+    period = manifest.billing_period
+    kept = {manifest_path(period), *(file.path for file in manifest.files)}
+    drafts = [path for path in await reports.paths(f"{period}/") if not path.startswith(staging_folder(period, ""))]
+    await for_each([path for path in drafts if path not in kept], reports.remove)
+
+
 async def differing(period: Period, closed: Reports) -> list[str]:
     """What is wrong with the files of a closed period, each with its path; empty where all are as they were closed."""
     present = set(await closed.paths(f"{period.period}/"))

@@ -15,7 +15,7 @@ from chargeback.domain.lifecycle import State
 from chargeback.domain.report import Manifest
 from chargeback.services.bulkheads import do_each, say_nothing
 from chargeback.services.closing.close_period import Closer, quietly
-from chargeback.services.closing.file_period import sha256_of
+from chargeback.services.closing.file_period import drop_unnamed, sha256_of
 from chargeback.services.closing.late_changes import late_changes
 from chargeback.services.focus.write_hub import deliver_to_hub
 from chargeback.services.ports import Reports, ReportWriter, Version
@@ -116,7 +116,10 @@ class Drafts:
     async def _is_whole(self, manifest: Manifest) -> bool:
         """Whether no other run has written any of the files since."""
         reports = self.closer.reports
-        return all([await sha256_of(reports.read(file.path)) == file.sha256 for file in manifest.files])
+        present = set(await reports.paths(f"{manifest.billing_period}/"))
+        return present >= {file.path for file in manifest.files} and all(
+            [await sha256_of(reports.read(file.path)) == file.sha256 for file in manifest.files]
+        )
 
     async def _write(
         self, period: str, attempt: str, version: Version, progress: Progress, *, is_oldest: bool
@@ -132,6 +135,7 @@ class Drafts:
         into = _Guarded(closer.reports, look)
         manifest = await closer.publish(period, into, version, late, progress, is_closed=False)
         await look()
+        await drop_unnamed(manifest, closer.reports)
         if closer.hub is not None:
             await closer.draft_attempts.deliver(period, attempt)
             await deliver_to_hub(closer.reports, _Guarded(closer.hub, look), period)
