@@ -3,7 +3,7 @@
 import hashlib
 import json
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, fields, is_dataclass
+from dataclasses import dataclass, fields, is_dataclass, replace
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from typing import Any
@@ -77,6 +77,28 @@ class Terms:
         return Terms(
             exchange_rates=self.exchange_rates,
             shared_costs=[*self.shared_costs, *costs],
+            budgets=self.budgets,
+            closing=self.closing,
+            reconciliation=self.reconciliation,
+        )
+
+    def reaching_back_to(self, period: str) -> "Terms":
+        """The same terms with the earliest rate of each pair also for a period before it.
+
+        For usage of a time before the books alone, which comes when nobody can say any more what the rate was.
+        """
+        last = days_of(period)[-1]
+        earliest: dict[tuple[str, str], ExchangeRate] = {}
+        for rate in sorted(self.exchange_rates, key=lambda rate: rate.date):
+            earliest.setdefault((rate.from_currency, rate.to_currency), rate)
+        reaching = [
+            replace(rate, date=last, source=f"the earliest rate, of {rate.date}: {rate.source}")
+            for rate in earliest.values()
+            if rate.date > last
+        ]
+        return Terms(
+            exchange_rates=[*reaching, *self.exchange_rates],
+            shared_costs=self.shared_costs,
             budgets=self.budgets,
             closing=self.closing,
             reconciliation=self.reconciliation,

@@ -5,13 +5,15 @@ from decimal import Decimal
 
 import pytest
 
+from chargeback.domain.calendar import BooksSetting, Calendar
 from chargeback.domain.errors import ClosingRefused, PeriodClosed
 from chargeback.domain.lifecycle import Change
+from chargeback.domain.terms import ExchangeRate, Terms
 from chargeback.services.closing.correct_period import Corrected, correct_period
 from chargeback.services.closing.late_changes import late_changes
 from chargeback.services.closing.publish_drafts import Drafts
 from tests.builders import tokens, usage_event
-from tests.services.closing import ClosingHouse, priced
+from tests.services.closing import ClosingHouse, priced, published_for_real
 
 pytestmark = pytest.mark.anyio
 
@@ -156,3 +158,24 @@ async def test_usage_of_a_time_before_the_first_closed_period_is_a_correction_in
         await Drafts(house.closer).publish("2026-01", LATER)
     with pytest.raises(ClosingRefused, match="it lies before 2026-05, where the open books begin"):
         await house.close("2026-01", LATER)
+
+
+async def test_usage_of_a_time_before_the_first_exchange_rate_is_billed_at_that_one_and_stops_no_month() -> None:
+    calendar = Calendar((BooksSetting("2026-01", "UTC", "EUR"),))
+    rate = ExchangeRate("USD", "EUR", Decimal("0.5"), "2026-03-02", "bank")
+    house = published_for_real(ClosingHouse(catalogue=priced(calendar=calendar), terms=Terms(exchange_rates=[rate])))
+    for day in ("2026-03-05", "2026-04-10"):
+        await house.ingest([usage_event(id=day, time=f"{day}T09:00:00Z", usage=MILLION)], MAY)
+    await house.auditor.audit(MAY)
+    await house.close("2026-03", MAY)
+    await house.ingest([usage_event(id="old", time="2026-01-05T09:00:00Z", usage=MILLION)], MAY)
+    await house.auditor.audit(MAY)
+
+    await house.close("2026-04", MAY)
+
+    costs = {key[:2]: cost for key, (_, cost) in house.charged().items() if cost}
+    assert costs == {
+        ("2026-01", "2026-01-05"): Decimal("1.25"),
+        ("2026-03", "2026-03-05"): Decimal("1.25"),
+        ("2026-04", "2026-04-10"): Decimal("1.25"),
+    }

@@ -91,11 +91,13 @@ class Publisher:
     async def _corrected(self, late: LateChange, version: Version) -> ClosedPeriod:
         """Of a period before the books nothing was billed; the first closed file then stands for one without rows."""
         known, _ = await self.periods.get(late.period)
-        frozen = await self.catalogues.stored(known.closed_with) if known.closed_with else version
+        if known.closed_with:
+            frozen = await self.catalogues.stored(known.closed_with)
+            catalogue, terms = frozen.catalogue, frozen.terms
+        else:
+            catalogue, terms = version.catalogue, version.terms.reaching_back_to(late.period)
         billed = [Stored(self.closed, charges(name)) for name in late.billed]
-        return ClosedPeriod(
-            late.period, frozen.catalogue, frozen.terms, sorted(late.days), billed[0], tuple(billed[1:])
-        )
+        return ClosedPeriod(late.period, catalogue, terms, sorted(late.days), billed[0], tuple(billed[1:]))
 
     async def _lineage(self, days: Sequence[str]) -> dict[str, Any]:
         """What the last audit of each day read from the ledger."""
