@@ -15,6 +15,7 @@ OWNERS = {
     "period": "services/closing/period_documents.py",
     "draft": "services/closing/draft_attempts.py",
     "audit": "services/usage/audit_results.py",
+    "posting-run": "services/usage/restored_books.py",
     "ledger-parts": "services/usage/ledger_parts.py",
     "set-aside": "services/set_aside.py",
     "true-up": "services/reconciling/true_up_documents.py",

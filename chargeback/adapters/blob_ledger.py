@@ -148,6 +148,14 @@ class BlobLedger:
         """Forget a mark unless the day was marked again."""
         await self._marks.unmark(day, token)
 
+    async def note(self, text: str) -> None:
+        """Remember a text beside the marks."""
+        await self._marks.note(text)
+
+    async def noted(self) -> str:
+        """The text that was noted last."""
+        return await self._marks.noted()
+
     async def ping(self) -> None:
         """Raise `StoreUnavailable` unless the container answers. Its role allows to list, and not to ask for more."""
         async with translated("looking at the ledger"):

@@ -14,6 +14,7 @@ OLD = "marks/"
 _MARKS = "marks/"
 _AUDITED = "audited/"
 _FROM_LEDGER = "ledger "
+_NOTE = "note"
 
 
 class BlobMarks:
@@ -52,9 +53,22 @@ class BlobMarks:
             except (ResourceModifiedError, ResourceNotFoundError):
                 return
 
+    async def note(self, text: str) -> None:
+        """Remember a text instead of the last one."""
+        async with translated("writing the note"):
+            await self._container.upload_blob(_NOTE, text.encode(), overwrite=True)
+
+    async def noted(self) -> str:
+        """The text that was noted last; empty where none was."""
+        async with translated("reading the note"):
+            return (await self._text(_NOTE)) or ""
+
     async def _was_audited(self, day: str, etag: str) -> bool:
+        return await self._text(_AUDITED + day) == etag
+
+    async def _text(self, name: str) -> str | None:
         try:
-            stream = await self._container.get_blob_client(_AUDITED + day).download_blob()
+            stream = await self._container.get_blob_client(name).download_blob()
         except ResourceNotFoundError:
-            return False
-        return bool(await stream.readall() == etag.encode())
+            return None
+        return (await stream.readall()).decode()

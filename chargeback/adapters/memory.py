@@ -38,6 +38,7 @@ class MemoryLedger:
         self._stamps: dict[str, list[tuple[str, int]]] = {}
         self._time = 0
         self._marks: dict[str, str] = {}
+        self._note = ""
 
     async def append(self, day: str, events: Sequence[bytes]) -> None:
         """Make the events durable."""
@@ -86,6 +87,14 @@ class MemoryLedger:
         """Forget a mark unless the day was marked again."""
         if self._marks.get(day) == token:
             del self._marks[day]
+
+    async def note(self, text: str) -> None:
+        """Remember a text."""
+        self._note = text
+
+    async def noted(self) -> str:
+        """The text that was noted last."""
+        return self._note
 
     async def ping(self) -> None:
         """Always there."""

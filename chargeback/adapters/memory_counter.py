@@ -103,9 +103,14 @@ class MemoryCounter:
         """The day's identity."""
         return self.days[day].epoch if day in self.days else None
 
+    async def begin(self, day: str) -> str:
+        """The day's identity, made where it has none."""
+        return self.days.setdefault(day, _Day()).epoch
+
     async def changed(self, day: str) -> Changed | None:
         """The lines to post."""
-        return Changed(self.days[day].epoch, dict(self.days[day].dirty)) if day in self.days else None
+        known = self.days.get(day)
+        return Changed(known.epoch, dict(known.dirty), known.version) if known else None
 
     async def lines(self, day: str, epoch: str, line_ids: Sequence[str]) -> list[CountedLine]:
         """What is counted now under these lines."""
@@ -121,12 +126,14 @@ class MemoryCounter:
                 if dirty.get(identity) == version:
                     del dirty[identity]
 
-    async def touch(self, day: str) -> None:
+    async def touch(self, day: str) -> int:
         """Mark every line of the day as changed."""
-        if day in self.days:
-            counted = self.days[day]
-            counted.version += 1
-            counted.dirty = dict.fromkeys(counted.lines, counted.version)
+        counted = self.days.get(day)
+        if counted is None or not counted.lines:
+            return 0
+        counted.version += 1
+        counted.dirty = dict.fromkeys(counted.lines, counted.version)
+        return counted.version
 
     async def forget(self, day: str) -> None:
         """Drop all that is counted of the day."""

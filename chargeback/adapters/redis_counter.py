@@ -94,23 +94,27 @@ class RedisCounter:
         left_out = 0
         async with _translated():
             for start in range(0, len(events), EVENTS_PER_CALL):
-                answer = await self._count(
-                    keys=_keys(day, "meta", "seen", "lines", "dirty", "spend", "pending"),
-                    args=[
-                        _packed(events[start : start + EVENTS_PER_CALL]),
-                        secrets.token_hex(8),
-                        _expiry(day),
-                        _key(day, "line:"),
-                        sum(sum(each.event.quantities.values()) for each in events[start : start + EVENTS_PER_CALL]),
-                        self._most_quantities,
-                        self._most_lines,
-                    ],
-                )
+                answer = await self._run_count(day, events[start : start + EVENTS_PER_CALL])
                 flags.extend(flag == 0x31 for flag in answer)
                 left_out += answer.count(b"2")
         if left_out:
             raise CountFull(day, flags, left_out)
         return flags
+
+    async def _run_count(self, day: str, events: Sequence[Weighted]) -> bytes:
+        answer: bytes = await self._count(
+            keys=_keys(day, "meta", "seen", "lines", "dirty", "spend", "pending"),
+            args=[
+                _packed(events),
+                secrets.token_hex(8),
+                _expiry(day),
+                _key(day, "line:"),
+                sum(sum(each.event.quantities.values()) for each in events),
+                self._most_quantities,
+                self._most_lines,
+            ],
+        )
+        return answer
 
     async def epoch(self, day: str) -> str | None:
         """The day's identity."""
@@ -118,15 +122,25 @@ class RedisCounter:
             value = await self._client.hget(_key(day, "meta"), "epoch")
         return value.decode() if value else None
 
+    async def begin(self, day: str) -> str:
+        """The day's identity, made where it has none."""
+        async with _translated():
+            await self._run_count(day, [])
+        epoch = await self.epoch(day)
+        if epoch is None:
+            raise CountLost(f"{day} was lost as soon as it was begun")
+        return epoch
+
     async def changed(self, day: str) -> Changed | None:
         """The lines to post."""
         async with _translated(), self._client.pipeline(transaction=True) as pipeline:
-            pipeline.hget(_key(day, "meta"), "epoch")
+            pipeline.hmget(_key(day, "meta"), ["epoch", "version"])
             pipeline.hgetall(_key(day, "dirty"))
-            epoch, dirty = await pipeline.execute()
+            (epoch, version), dirty = await pipeline.execute()
         if epoch is None:
             return None
-        return Changed(epoch.decode(), {identity.decode(): int(version) for identity, version in dirty.items()})
+        lines = {identity.decode(): int(version) for identity, version in dirty.items()}
+        return Changed(epoch.decode(), lines, int(version or 0))
 
     async def lines(self, day: str, epoch: str, line_ids: Sequence[str]) -> list[CountedLine]:
         """What is counted now under these lines."""
@@ -157,10 +171,10 @@ class RedisCounter:
                 flat = [part for pair in pairs[start : start + LINES_PER_CALL] for part in pair]
                 await self._posted(keys=_keys(day, "meta", "dirty"), args=[epoch, *flat])
 
-    async def touch(self, day: str) -> None:
+    async def touch(self, day: str) -> int:
         """Mark every line of the day as changed."""
         async with _translated():
-            await self._touch(keys=_keys(day, "meta", "lines", "dirty"), args=[_expiry(day)])
+            return int(await self._touch(keys=_keys(day, "meta", "lines", "dirty"), args=[_expiry(day)]))
 
     async def forget(self, day: str) -> None:
         """Drop all that is counted of the day."""

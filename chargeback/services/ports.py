@@ -71,6 +71,12 @@ class Ledger(Protocol):
     async def unmark(self, day: str, token: str) -> None:
         """Forget a mark unless the day was marked again since `token`."""
 
+    async def note(self, text: str) -> None:
+        """Remember a short text beside the marks, instead of the last one."""
+
+    async def noted(self) -> str:
+        """The text that was noted last; empty where none was."""
+
 
 MOST_QUANTITIES: Final = 2**62
 """All quantities of a counted day together; no sum of a line can then reach the 64 bits that Redis counts in."""
@@ -104,10 +110,14 @@ class CountedLine:
 
 @dataclass(frozen=True, slots=True)
 class Changed:
-    """The lines of a day that changed since they were posted: line id → version of the change."""
+    """The lines of a day that changed since they were posted: line id → version of the change.
+
+    `version` is the day's latest; one below what was told before means that the store took a change back.
+    """
 
     epoch: str
     lines: Mapping[str, int] = field(default_factory=dict)
+    version: int = 0
 
 
 class Counter(Protocol):
@@ -122,6 +132,9 @@ class Counter(Protocol):
     async def epoch(self, day: str) -> str | None:
         """The day's identity: another one means that the day was lost in between. None: nothing counted."""
 
+    async def begin(self, day: str) -> str:
+        """The day's identity, made where it has none. Raises `CountLost` if it is lost again at once."""
+
     async def changed(self, day: str) -> Changed | None:
         """The lines to post, or None where nothing of the day is counted."""
 
@@ -131,8 +144,8 @@ class Counter(Protocol):
     async def posted(self, day: str, epoch: str, lines: Mapping[str, int]) -> None:
         """These versions are in the books; a line that changed meanwhile stays changed."""
 
-    async def touch(self, day: str) -> None:
-        """Mark every line of the day as changed."""
+    async def touch(self, day: str) -> int:
+        """Mark every line of the day as changed; returns the version of that change, 0 where there is no line."""
 
     async def forget(self, day: str) -> None:
         """Drop all that is counted of the day; the next posting counts it anew from the ledger."""

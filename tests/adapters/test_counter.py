@@ -221,6 +221,31 @@ async def test_touching_a_day_makes_every_line_changed_again(counter: Counter) -
     assert after.lines.keys() == before.lines.keys()
 
 
+async def test_touching_says_which_change_it_was_so_that_one_taken_back_shows(counter: Counter) -> None:
+    nothing = await counter.touch(TODAY)
+    await count(counter, event(id="a"))
+    counted = await counter.changed(TODAY)
+
+    touched = await counter.touch(TODAY)
+
+    after = await counter.changed(TODAY)
+    assert counted is not None
+    assert after is not None
+    assert nothing == 0 < counted.version < touched == after.version
+    assert set(after.lines.values()) == {touched}
+
+
+async def test_a_day_that_is_begun_has_an_epoch_and_nothing_else(counter: Counter) -> None:
+    epoch = await counter.begin(TODAY)
+
+    begun = await counter.changed(TODAY)
+    assert begun is not None
+    assert (begun.epoch, begun.lines) == (epoch, {})
+    assert await counter.known(TODAY, ["a" * 32]) == [False]
+    await count(counter, event(id="a"))
+    assert await counter.begin(TODAY) == await counter.epoch(TODAY) == epoch
+
+
 async def test_a_forgotten_day_is_lost_and_counted_anew(counter: Counter) -> None:
     await count(counter, event(id="a"), EVENTS["pending"])
     before = await counter.changed(TODAY)

@@ -47,6 +47,14 @@ async def test_a_day_without_events_is_empty(ledger: Ledger) -> None:
     assert await ledger.days() == []
 
 
+async def test_a_note_lies_beside_the_marks_and_is_none(ledger: Ledger) -> None:
+    nothing = await ledger.noted()
+    await ledger.note("one")
+    await ledger.note("another")
+
+    assert (nothing, await ledger.noted(), await ledger.marks()) == ("", "another", {})
+
+
 async def test_days_are_listed_in_order_and_marks_are_none(ledger: Ledger) -> None:
     for day in ("2026-03-20", "2025-12-31", "2026-03-19"):
         await ledger.append(day, [day.encode()])

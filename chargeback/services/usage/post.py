@@ -22,7 +22,9 @@ from chargeback.services.bulkheads import do_each, reason_of, say_nothing
 from chargeback.services.ports import Books, Catalogues, Control, CountedLine, Counter, Ledger, Posting, Weighted
 from chargeback.services.set_aside import SetAside, Stage
 from chargeback.services.usage.ingest import Weights, open_days
+from chargeback.services.usage.known_calls import is_counted_whole
 from chargeback.services.usage.replay_day import heard_events
+from chargeback.services.usage.restored_books import RestoredBooks
 from chargeback.services.usage.summarise import summarise_or_set_aside
 
 log = logging.getLogger(__name__)
@@ -65,6 +67,7 @@ class Poster:
         self._books = books
         self._catalogues = catalogues
         self._set_aside = SetAside(control)
+        self._restored = RestoredBooks(ledger, counter, control)
 
     async def post(self, now: datetime, report: Callable[[Posted], None] = say_nothing) -> list[Posted]:
         """Post every open day; the outcome of those that had anything to post, each also reported as it is done.
@@ -77,9 +80,10 @@ class Poster:
             if _did_anything(posted):
                 report(posted)
 
-        posted = await do_each(
-            "posting", open_days(now), lambda day: self.post_day(day, in_force), report_what_was_done
-        )
+        async with self._restored.watching(now):
+            posted = await do_each(
+                "posting", open_days(now), lambda day: self.post_day(day, in_force), report_what_was_done
+            )
         return [each for each in posted if _did_anything(each)]
 
     async def post_day(self, day: str, in_force: InForce) -> Posted:
@@ -105,10 +109,13 @@ class Poster:
         epoch, replayed = await self._epoch(day, fences, in_force)
         if epoch is None:
             return Posted(day)
-        if any(fence.catalogue != in_force.digest(day) for fence in fences.values()):
-            await self._counter.touch(day)
+        touched = 0
+        posting = (epoch, in_force.digest(day))
+        if {(fence.epoch, fence.catalogue) for fence in fences.values()} != {posting} or self._lacks_one(fences):
+            # What the counter calls posted was posted elsewhere, or with other prices.
+            touched = await self._counter.touch(day)
         changed = await self._counter.changed(day)
-        if changed is None or changed.epoch != epoch:
+        if changed is None or changed.epoch != epoch or changed.version < touched:
             raise CountLost(f"{day} is no longer counted under epoch {epoch}")
         shards: dict[int, dict[str, int]] = {shard: {} for shard in range(self._books.shards)}
         for identity, version in changed.lines.items():
@@ -148,14 +155,19 @@ class Poster:
                     gone.setdefault(shard, []).append(record.line)
         return gone
 
+    def _lacks_one(self, fences: Mapping[int, Posting]) -> bool:
+        return len(fences) != self._books.shards
+
     async def _epoch(self, day: str, fences: Mapping[int, Posting], in_force: InForce) -> tuple[str | None, int]:
-        """The counter's epoch, with the ledger counted anew first unless this very epoch was posted before."""
+        """The counter's epoch, with the ledger counted again under it unless every shard was posted from it before."""
         epoch = await self._counter.epoch(day)
-        posted_from = {fence.epoch for fence in fences.values()}
-        if epoch is not None and posted_from == {epoch} and len(fences) == self._books.shards:
+        if is_counted_whole(fences, epoch, self._books.shards):
             return epoch, 0
-        replayed = await self._replay(day, in_force)
-        return await self._counter.epoch(day), replayed
+        if epoch is None and not await self._ledger.extent(day):
+            return None, 0
+        # Read before the ledger is: a count that is lost meanwhile goes on under another one.
+        epoch = await self._counter.begin(day)
+        return epoch, await self._replay(day, in_force)
 
     async def _replay(self, day: str, in_force: InForce) -> int:
         weights = Weights(in_force)

@@ -1,0 +1,259 @@
+"""Posting sets the right books whatever became of Redis and of Cosmos DB in between."""
+
+import copy
+from collections.abc import Callable, Sequence
+from datetime import timedelta
+from typing import Any
+
+import pytest
+
+from chargeback.adapters.catalogue_files import load_catalogue
+from chargeback.adapters.memory_counter import MemoryCounter
+from chargeback.domain.catalogue import Catalogue
+from chargeback.domain.errors import StoreUnavailable, Superseded
+from chargeback.services.ports import Weighted
+from chargeback.services.usage import recount as recounting
+from chargeback.services.usage.known_calls import known_for_certain
+from tests.builders import DAY, NOW, tokens, usage_event
+from tests.e2e.traffic import catalogue_folder
+from tests.services.house import House, house
+
+pytestmark = pytest.mark.anyio
+
+
+@pytest.fixture(scope="module")
+def catalogue(tmp_path_factory: pytest.TempPathFactory) -> Catalogue:
+    return load_catalogue(catalogue_folder(tmp_path_factory.mktemp("config"), DAY))
+
+
+@pytest.fixture
+def of(catalogue: Catalogue) -> House:
+    return house(catalogue)
+
+
+def calls(first: int, last: int, **fields: Any) -> list[bytes]:
+    """So many calls of 100 input tokens, each with a line of its own."""
+    used = {"usage": tokens(100, 0)} | fields
+    return [usage_event(id=f"call-{n}", username=f"user-{n}", model="gpt-4o", **used) for n in range(first, last)]
+
+
+def booked(of: House, meter: str = "input_tokens") -> int:
+    return of.charges(DAY).get(("exact", meter), 0)
+
+
+def restore(of: House, books: Any, control: Any) -> None:
+    """Cosmos DB as it was."""
+    of.books, of.control = copy.deepcopy(books), copy.deepcopy(control)
+
+
+async def test_cosmos_restored_to_what_was_posted_before_redis_was_flushed_has_every_line_again(of: House) -> None:
+    await of.ingest.ingest(calls(0, 4), NOW)
+    await of.poster.post(NOW)
+    before = copy.deepcopy((of.books, of.control))
+    of.counter.days.clear()
+    await of.ingest.ingest(calls(4, 8), NOW)
+    await of.poster.post(NOW)
+
+    restore(of, *before)
+    await of.poster.post(NOW)
+
+    assert booked(of) == 800
+
+
+async def test_cosmos_restored_under_the_same_count_has_every_line_again(of: House) -> None:
+    await of.ingest.ingest(calls(0, 4), NOW)
+    await of.poster.post(NOW)
+    before = copy.deepcopy((of.books, of.control))
+    await of.ingest.ingest(calls(0, 4), NOW)
+    await of.ingest.ingest(calls(4, 8), NOW)
+    await of.poster.post(NOW)
+
+    restore(of, *before)
+    await of.poster.post(NOW)
+
+    assert booked(of) == 800
+
+
+@pytest.mark.parametrize("redis", ["kept", "flushed"])
+async def test_a_restored_or_emptied_cosmos_has_every_older_day_audited(of: House, redis: str) -> None:
+    old = ["2026-03-01", "2026-03-02"]
+    for number, day in enumerate(old):
+        await of.ledger.append(day, [usage_event(id=f"old-{number}", time=f"{day}T10:00:00Z")])
+    await of.ingest.ingest(calls(0, 1), NOW)
+    await of.poster.post(NOW)
+    before = copy.deepcopy((of.books, of.control))
+    await of.poster.post(NOW)
+    assert await of.ledger.marks() == {}
+
+    restore(of, *before)
+    if redis == "flushed":
+        of.counter.days.clear()
+    await of.poster.post(NOW)
+    marked = sorted(await of.ledger.marks())
+    empty = House(of.catalogues)
+    restore(of, empty.books, empty.control)
+    for day, token in (await of.ledger.marks()).items():
+        await of.ledger.unmark(day, token)
+    await of.poster.post(NOW)
+
+    assert marked == sorted(await of.ledger.marks()) == old
+    assert booked(of) == 100
+
+
+async def test_a_posting_that_dies_while_it_says_that_it_ran_marks_nothing(of: House) -> None:
+    await of.ledger.append("2026-03-01", [usage_event(time="2026-03-01T10:00:00Z")])
+    await of.poster.post(NOW)
+    right = of.control.swap
+
+    async def die(kind: str, *given: Any) -> str:
+        if kind == "posting-run":
+            raise KeyboardInterrupt
+        return await right(kind, *given)
+
+    of.control.swap = die  # type: ignore[method-assign]
+    with pytest.raises(KeyboardInterrupt):
+        await of.poster.post(NOW)
+    of.control.swap = right  # type: ignore[method-assign]
+    await of.poster.post(NOW)
+    await of.poster.post(NOW)
+
+    assert await of.ledger.marks() == {}
+
+
+async def test_a_failover_that_undoes_the_forgetting_of_an_audit_costs_no_line(of: House) -> None:
+    await of.ingest.ingest(calls(0, 7), NOW)
+    await of.poster.post(NOW)
+    before = copy.deepcopy(of.counter.days)
+    await of.ledger.append(DAY, calls(7, 8))
+
+    await of.auditor.audit_day(DAY, NOW)
+    of.counter.days = before
+    await of.poster.post(NOW)
+
+    assert booked(of) == 800
+
+
+class At(MemoryCounter):
+    """A counter to which something happens after so many calls of a method."""
+
+    def __init__(self, method: str, after: int, happens: Callable[["At"], None]) -> None:
+        super().__init__()
+        self.method, self.left, self.happens = method, after, happens
+
+    def __getattribute__(self, name: str) -> Any:
+        if name == super().__getattribute__("__dict__").get("method"):
+            self.left -= 1
+            if self.left == -1:
+                self.happens(self)
+        return super().__getattribute__(name)
+
+
+@pytest.mark.parametrize("after", [0, 2])
+@pytest.mark.parametrize("method", ["count", "changed", "lines", "posted", "touch", "epoch", "begin"])
+async def test_a_flush_during_a_replay_loses_nothing(
+    of: House, monkeypatch: pytest.MonkeyPatch, method: str, after: int
+) -> None:
+    monkeypatch.setattr(recounting, "PIECE_BYTES", 1_000)
+    await of.ledger.append(DAY, calls(0, 5))
+    flushed = []
+
+    def flush_twice(counter: At) -> None:
+        counter.days.clear()
+        flushed.append(method)
+        if len(flushed) == 1:
+            counter.left = after + 1
+
+    of.counter = At(method, after, flush_twice)
+    for _ in range(3):
+        await of.poster.post(NOW)
+
+    assert booked(of) == 500
+
+
+async def test_a_flush_and_new_events_during_a_replay_lose_nothing(of: House, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(recounting, "PIECE_BYTES", 1_000)
+    await of.ledger.append(DAY, calls(0, 20))
+    weights = [Weighted(event, (), 0) for event in await _read(of)]
+
+    class Flushed(MemoryCounter):
+        times = 0
+
+        async def count(self, day: str, events: Sequence[Weighted], *more: Any) -> Sequence[bool]:
+            self.times += 1
+            flags = await super().count(day, events, *more)
+            if self.times == 2:
+                self.days.clear()
+                await super().count(day, weights[:1], *more)
+            return flags
+
+    of.counter = Flushed()
+    await of.poster.post_day(DAY, await of.catalogues.in_force())
+
+    assert booked(of) == 2_000
+
+
+async def _read(of: House) -> list[Any]:
+    from chargeback.domain.events import read_filed
+
+    return [read_filed(raw, DAY) for raw in of.ledger.events[DAY]]
+
+
+async def test_a_retry_that_finds_nothing_left_to_write_still_renews_the_summary(of: House) -> None:
+    await of.ingest.ingest(calls(0, 12), NOW)
+    write, failed = of.books.write, []
+
+    async def supersede_once(day: str, shard: int, *given: Any) -> Any:
+        written = await write(day, shard, *given)
+        if shard == 0 and not failed:
+            failed.append(shard)
+            raise Superseded("another run wrote first")
+        return written
+
+    of.books.write = supersede_once  # type: ignore[method-assign]
+    await of.poster.post(NOW)
+
+    found = await of.books.summary(DAY)
+    assert found is not None
+    assert found[0]["total"]["quantities"]["requests"] == 12
+
+
+async def test_a_call_is_missing_only_where_the_counter_has_counted_the_whole_ledger(of: House) -> None:
+    event, lost = usage_event(id="there"), usage_event(id="lost")
+    call = {name: (await _call(raw)) for name, raw in (("there", event), ("lost", lost))}
+
+    async def known() -> Sequence[bool] | None:
+        return await known_for_certain(DAY, [call["there"], call["lost"]], of.counter, of.books)
+
+    unposted = await known()
+    await of.ingest.ingest([event], NOW)
+    fresh = await known()
+    await of.poster.post(NOW)
+    posted = await known()
+    of.counter.days.clear()
+    flushed = await known()
+    await of.ingest.ingest([usage_event()], NOW)
+    counted_anew = await known()
+    await of.poster.post(NOW + timedelta(minutes=15))
+
+    assert (unposted, fresh, posted, flushed, counted_anew) == (None, None, [True, False], None, None)
+    assert await known() == [True, False]
+
+
+async def _call(raw: bytes) -> str:
+    from chargeback.domain.events import EVER, read_event
+
+    return read_event(raw, EVER).call
+
+
+async def test_a_blob_storage_that_is_away_keeps_nothing_from_being_posted(of: House) -> None:
+    await of.ingest.ingest(calls(0, 3), NOW)
+    await of.poster.post(NOW)
+    await of.ingest.ingest(calls(3, 5), NOW)
+
+    async def away(*_: object) -> str:
+        raise StoreUnavailable("Blob storage is away")
+
+    of.ledger.noted = away  # type: ignore[method-assign]
+    await of.poster.post(NOW)
+
+    assert booked(of) == 500
