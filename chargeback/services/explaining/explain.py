@@ -6,7 +6,6 @@ The answer is a document of JSON types: `render_explanation` prints it for peopl
 import asyncio
 from dataclasses import dataclass
 from pathlib import Path
-from tempfile import TemporaryDirectory
 from typing import Any
 
 from chargeback.domain.errors import ChargebackError
@@ -18,6 +17,7 @@ from chargeback.services.explaining.rows_of_period import Row, Rows, opened, tex
 from chargeback.services.ports import Books, Catalogues, Ledger
 from chargeback.services.publishing.published_rows import Published
 from chargeback.services.reconciling.true_up import true_up_costs
+from chargeback.services.work_folder import work_folder
 
 Document = dict[str, Any]
 
@@ -44,7 +44,7 @@ class Explainer:
 
         Raises `ChargebackError` if the period was never published, or nothing like that is in it.
         """
-        with TemporaryDirectory(prefix="explain-", ignore_cleanup_errors=True) as folder:
+        with work_folder("explain") as folder:
             file = await self.published.fetch(period, Path(folder))
             with opened(file) as rows:
                 found = await asyncio.to_thread(self._centre, rows, period, centre, model)

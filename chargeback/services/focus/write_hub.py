@@ -10,13 +10,13 @@ import asyncio
 import json
 from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
-from tempfile import TemporaryDirectory
 
 from chargeback.domain.focus import COLUMNS
 from chargeback.services.focus.focus_rows import FocusRows, focus_rows
 from chargeback.services.ports import Reports
 from chargeback.services.publishing.files import JSON, PARQUET, Files, Progress, whole
 from chargeback.services.publishing.settled import Settled
+from chargeback.services.work_folder import work_folder
 
 FOLDER = "finops-hub"
 """Below it, the files of a period are as they have to be in the hub."""
@@ -34,7 +34,7 @@ async def write_hub(settled: Settled, files: Files, progress: Progress, *, scope
     """
     year, month = settled.period.split("-")
     folder = f"{FOLDER}/Costs/{year}/{month}/{scope}"
-    with TemporaryDirectory(prefix="hub-", ignore_cleanup_errors=True) as temporary:
+    with work_folder("hub") as temporary:
         path = Path(temporary) / FILE
         rows = await asyncio.to_thread(_write, settled, path, progress)
         if not rows:

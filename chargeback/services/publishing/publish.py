@@ -7,7 +7,6 @@ the rows to their centre by largest remainder, so that rows, summary and manifes
 import asyncio
 from collections.abc import Awaitable, Callable, Sequence
 from pathlib import Path
-from tempfile import TemporaryDirectory
 
 from chargeback.domain.calendar import previous_period
 from chargeback.domain.errors import ChargebackError, InconsistentFile
@@ -28,6 +27,7 @@ from chargeback.services.publishing.write_chargeback import write_chargeback
 from chargeback.services.publishing.write_charges import write_charges
 from chargeback.services.publishing.write_manifest import Holdings, holdings, write_manifest
 from chargeback.services.publishing.write_summary import write_summary
+from chargeback.services.work_folder import work_folder
 
 Writer = Callable[[Settled, Files, Progress], Awaitable[None]]
 """Writes one kind of file from the rows of a period."""
@@ -55,7 +55,7 @@ async def publish(
     """
     require_period(to_settle.period, to_settle.decimals)
     files = Files(reports, to_settle.folder)
-    with TemporaryDirectory(prefix="publish-", ignore_cleanup_errors=True) as folder:
+    with work_folder("publish") as folder:
         engine = Engine(
             Path(folder),
             decimals=to_settle.decimals,

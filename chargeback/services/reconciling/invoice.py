@@ -10,7 +10,6 @@ from dataclasses import dataclass, replace
 from decimal import Decimal
 from hashlib import sha256
 from pathlib import Path
-from tempfile import TemporaryDirectory
 
 import duckdb
 
@@ -19,6 +18,7 @@ from chargeback.domain.errors import InvalidConfig
 from chargeback.domain.invoice_units import is_capacity, meter_quantity
 from chargeback.domain.reconciliation import Invoiced, ReconciliationRules, Sku
 from chargeback.services.ports import Invoices
+from chargeback.services.work_folder import work_folder
 
 REQUIRED = (
     "ChargePeriodStart",
@@ -98,7 +98,7 @@ async def read_invoice(
     `meters`: the reviewed table, by meter id in lower case. `accounts`: of the deployment map, in lower case.
     """
     digest = sha256()
-    with TemporaryDirectory(prefix="invoice-", ignore_cleanup_errors=True) as folder, _engine(folder) as engine:
+    with work_folder("invoice") as folder, _engine(folder) as engine:
         for name in run.files:
             local = Path(folder) / f"part{_suffix(name)}"
             with local.open("wb") as file:

@@ -7,7 +7,6 @@ from dataclasses import dataclass
 from decimal import Decimal
 from hashlib import sha256
 from pathlib import Path
-from tempfile import TemporaryDirectory
 
 from chargeback.domain.catalogue import Catalogue
 from chargeback.domain.cost_exports import choose_run
@@ -19,6 +18,7 @@ from chargeback.services.ports import Invoices
 from chargeback.services.publishing.published_rows import Published
 from chargeback.services.reconciling.booked_charges import read_booked, read_carried
 from chargeback.services.reconciling.invoice import Invoice, read_invoice
+from chargeback.services.work_folder import work_folder
 
 log = logging.getLogger(__name__)
 
@@ -64,7 +64,7 @@ async def reconcile_period(
     """
     run = choose_run(await invoices.runs(rules.export), period, f"{invoices.place}/{rules.export}".rstrip("/"))
     accounts = [account.casefold() for account in catalogue.deployments]
-    with TemporaryDirectory(prefix="reconcile-", ignore_cleanup_errors=True) as folder:
+    with work_folder("reconcile") as folder:
         own = await published.fetch(period, Path(folder))
         later = [await published.fetch(other, Path(folder)) for other in await published.later(period)]
         booked = await asyncio.to_thread(read_booked, period, own, later, catalogue, meters)

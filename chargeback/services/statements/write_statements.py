@@ -8,11 +8,9 @@ import asyncio
 import os
 from collections import defaultdict, deque
 from collections.abc import AsyncIterator, Iterator, Sequence
-from concurrent.futures import Executor, ProcessPoolExecutor, ThreadPoolExecutor
-from multiprocessing import get_context
+from concurrent.futures import Executor
 from pathlib import Path
 from shutil import rmtree
-from tempfile import TemporaryDirectory
 
 from chargeback.domain.allocation import UNALLOCATED
 from chargeback.domain.figures import Standing
@@ -24,6 +22,8 @@ from chargeback.services.statements.draw_statements import Drawn, Part, draw_sta
 from chargeback.services.statements.read_figures import Covered
 from chargeback.services.statements.render_statement import Period
 from chargeback.services.statements.sum_statements import Sums, sum_statements
+from chargeback.services.work_folder import work_folder
+from chargeback.services.worker_processes import worker_pool
 
 _PART_CENTRES = 100
 _PART_ROWS = 600_000
@@ -42,12 +42,12 @@ async def write_statements(settled: Settled, files: Files, progress: Progress, *
     `workers` are processes (0: none but this one); by default as many as the period is worth.
     """
     first = len(files.written)
-    with TemporaryDirectory(prefix="statements-", ignore_cleanup_errors=True) as name:
+    with work_folder("statements") as name:
         folder = Path(name)
         progress("summing statements", 0)
         sums = await asyncio.to_thread(sum_statements, settled, folder)
         parts = _parts(settled, sums, folder)
-        with _executor(_workers(sums, parts) if workers is None else workers) as executor:
+        with worker_pool(_workers(sums, parts) if workers is None else workers) as executor:
             try:
                 await _draw(parts, executor, settled.period, files, progress)
             finally:
@@ -60,13 +60,6 @@ def _workers(sums: Sums, parts: Sequence[Part]) -> int:
     centres, rows = sum(len(part.centres) for part in parts), sum(each.rows for each in sums.counts)
     is_small = centres <= _SMALL_CENTRES and rows <= _SMALL_ROWS
     return 0 if is_small else min(_MOST_WORKERS, os.cpu_count() or 1)
-
-
-def _executor(workers: int) -> Executor:
-    if not workers:
-        return ThreadPoolExecutor(1)
-    # Spawned, because a forked child of a process with threads may hang.
-    return ProcessPoolExecutor(workers, mp_context=get_context("spawn"))
 
 
 def _parts(settled: Settled, sums: Sums, folder: Path) -> list[Part]:

@@ -7,10 +7,11 @@ from dataclasses import dataclass
 from functools import cache
 from importlib.resources import files
 from pathlib import Path
-from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING
 
 import zstandard
+
+from chargeback.services.work_folder import work_folder
 
 if TYPE_CHECKING:
     import tiktoken
@@ -85,7 +86,7 @@ def _cache_folder(file_name: str) -> Iterator[None]:
     """Let tiktoken find the unpacked file in its cache (it checks the SHA-256), and put things back after."""
     packed = files("chargeback").joinpath("data", "tiktoken", f"{file_name}.zst").read_bytes()
     before = os.environ.get("TIKTOKEN_CACHE_DIR")
-    with TemporaryDirectory() as folder:
+    with work_folder("tokens") as folder:
         Path(folder, file_name).write_bytes(zstandard.decompress(packed))
         os.environ["TIKTOKEN_CACHE_DIR"] = folder
         try:

@@ -10,12 +10,10 @@ import asyncio
 import gc
 from collections import Counter, deque
 from collections.abc import AsyncIterator, Mapping, Sequence
-from concurrent.futures import Executor, ProcessPoolExecutor, ThreadPoolExecutor
+from concurrent.futures import Executor
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
-from multiprocessing import get_context
 from pathlib import Path
-from tempfile import TemporaryDirectory
 
 import duckdb
 
@@ -26,6 +24,8 @@ from chargeback.domain.meters import Meter, Quantities
 from chargeback.services.bulkheads import reason_of
 from chargeback.services.ports import CountedLine, Ledger, LedgerBlock
 from chargeback.services.usage.reread import MAX_EVENTS, Piece, Reread, recall, reread
+from chargeback.services.work_folder import work_folder
+from chargeback.services.worker_processes import worker_pool
 
 PIECE_BYTES = 2 * 1024 * 1024
 PAGE_LINES = 500
@@ -192,9 +192,9 @@ async def recount(
     `within` an extent of the ledger where later appends must not count. Nothing is left on disk when the context ends.
     """
     with (
-        TemporaryDirectory(prefix="recount-", ignore_cleanup_errors=True) as folder,
+        work_folder("recount") as folder,
         _engine(folder, memory_limit_mb) as engine,
-        _executor(workers) as executor,
+        worker_pool(workers, first=gc.disable) as executor,  # reading makes no cycles to collect
     ):
         recounted = Recounted(day, engine=engine)
         try:
@@ -227,13 +227,6 @@ def _engine(folder: str, memory_limit_mb: int) -> duckdb.DuckDBPyConnection:
     for table, columns in tables:
         engine.execute(f"CREATE TABLE {table} ({', '.join(f'{name} {type_}' for name, type_ in columns.items())})")
     return engine
-
-
-def _executor(workers: int) -> Executor:
-    if not workers:
-        return ThreadPoolExecutor(1)
-    # Spawned, because a forked child of a process with threads may hang; reading makes no cycles to collect.
-    return ProcessPoolExecutor(workers, mp_context=get_context("spawn"), initializer=gc.disable)
 
 
 async def _read(

@@ -11,7 +11,6 @@ from contextlib import contextmanager
 from datetime import datetime
 from decimal import Decimal
 from pathlib import Path
-from tempfile import TemporaryDirectory
 from typing import Any
 
 import duckdb
@@ -21,6 +20,7 @@ from xlsxwriter.worksheet import Worksheet
 
 from chargeback.services.publishing.files import WORKBOOK, Files, Progress
 from chargeback.services.publishing.settled import Settled
+from chargeback.services.work_folder import work_folder
 from chargeback.services.workbook.grains import MAX_LINES, sheets
 from chargeback.services.workbook.sheets import MONTH, WIDTHS, Sheet, Type
 from chargeback.services.workbook.summary import NOT_ADDED_UP, READ_ME, SUMMARY, summary
@@ -40,7 +40,7 @@ async def write_workbook(settled: Settled, files: Files, progress: Progress) -> 
 
 
 async def _pieces(settled: Settled, progress: Progress) -> AsyncIterator[tuple[int, bytes]]:
-    with TemporaryDirectory(prefix="workbook-", ignore_cleanup_errors=True) as folder:
+    with work_folder("workbook") as folder:
         path = Path(folder) / "workbook.xlsx"
         lines = await asyncio.to_thread(_write, settled, path, progress)
         with path.open("rb") as content:
