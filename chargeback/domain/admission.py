@@ -18,6 +18,7 @@ from chargeback.domain.event_times import AcceptedTimes
 from chargeback.domain.events import Phase, UsageEvent, account_for
 from chargeback.domain.lines import Line, to_text
 from chargeback.domain.meters import Quantities, normalise
+from chargeback.domain.tools import MAX_TOOLS
 from chargeback.domain.usage_objects import Usage
 
 MAX_ACCEPTED_BYTES = 65_536
@@ -129,6 +130,8 @@ def _check_data(event: EventDocument) -> None:
         )
     if data.tried_backends is not None and len(data.tried_backends) > MAX_TRIED:
         raise InvalidEvent("unexpected-shape", f"more than {MAX_TRIED} hosts - at `$.data.triedBackends`")
+    if data.tools is not None and len(data.tools) > MAX_TOOLS:
+        raise InvalidEvent("unexpected-shape", f"more than {MAX_TOOLS} kinds of items - at `$.data.tools`")
     if usage is not None:
         for one, other in (("prompt_tokens", "input_tokens"), ("completion_tokens", "output_tokens")):
             if None not in (counts := (getattr(usage, one), getattr(usage, other))) and counts[0] != counts[1]:

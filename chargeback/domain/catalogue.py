@@ -20,6 +20,7 @@ from chargeback.domain.meters import INPUTS, TOOLS, Meter, Quantities
 from chargeback.domain.money import ZERO, to_text
 from chargeback.domain.served import ANY, MODEL_ROUTER, base_model, served_by, versions_priced, with_version
 from chargeback.domain.tiers import DEFAULT_TIER, normal_tier
+from chargeback.domain.tools import DRAWN_BY
 
 LONG_CONTEXT = "long-context"
 """The variant of a call whose input is longer than what a model's plain price covers."""
@@ -198,6 +199,10 @@ class Catalogue:
     def _find_candidates(
         self, provider: str, model: str, backend: str, name: str, operation: str, tier: str, variant: str, meter: Meter
     ) -> tuple[Dated, ...]:
+        if variant.startswith(DRAWN_BY):
+            if meter is Meter.OUTPUT_IMAGE:
+                name, model, tier = variant.removeprefix(DRAWN_BY), "", DEFAULT_TIER
+            variant = ""
         deployment = self.deployment(backend, name, model, operation)
         if deployment is None:
             return ()

@@ -9,6 +9,8 @@ import msgspec
 from msgspec.structs import replace
 
 from chargeback.domain.event_documents import Data
+from chargeback.domain.tools import is_tool
+from chargeback.domain.usage_objects import OTHER
 
 _MODEL = re.compile(r"[A-Za-z0-9][A-Za-z0-9._:/@-]{0,127}")
 _REGION = re.compile(r"[A-Za-z0-9-]{1,40}")
@@ -25,6 +27,7 @@ FORMS = {
     "errorCode": re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]{0,63}"),
     "objectId": re.compile(r"[A-Za-z0-9][A-Za-z0-9_:.-]{0,255}"),
     "decision": _WORD,
+    "imageDeployment": re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,127}"),
     "usageSource": _WORD,
     "estimateBasis": re.compile(r"mean of [0-9]{1,6} streamed calls of [A-Za-z0-9._-]{1,128}"),
 }
@@ -51,4 +54,7 @@ def described_plainly(data: Data) -> Data:
     }
     if data.tried_backends is not None and not all(map(is_host, data.tried_backends)):
         dropped["tried_backends"] = tuple(filter(is_host, data.tried_backends))
+    if data.tools is not None and not all(map(is_tool, data.tools)):
+        # A name that is none must not hide that something was there.
+        dropped["tools"] = {name if is_tool(name) else OTHER: count for name, count in data.tools.items()}
     return replace(data, **dropped) if dropped else data

@@ -57,6 +57,8 @@ class Data(msgspec.Struct, frozen=True, gc=False, rename="camel", omit_defaults=
     usage_source: Name = None
     estimate_basis: Name = None
     quantities: OwnQuantities | None = None
+    tools: dict[str, int] | None = None
+    image_deployment: Name = None
     gateway_event_id: Name = None
     gateway_event_source: Name = None
 
@@ -94,6 +96,7 @@ _ONCE_UNREAD = {
     "estimateBasis": str,
     "requestCharacters": int,
     "maxOutputTokens": int,
+    "imageDeployment": str,
     "gatewayEventId": str,
     "gatewayEventSource": str,
 }
@@ -135,6 +138,8 @@ def _tidied(event: Any) -> Any:
 def _is_readable(name: str, value: object) -> bool:
     if name == "triedBackends":
         return isinstance(value, list) and all(isinstance(host, str) and len(host) <= 256 for host in value)
+    if name == "tools":
+        return isinstance(value, dict) and all(type(count) is int for count in value.values())
     kind = _ONCE_UNREAD.get(name)
     if kind is None or value is None:
         return True

@@ -14,13 +14,14 @@ from typing import NamedTuple
 
 import msgspec
 
-from chargeback.domain.catalogue import LONG_CONTEXT_ABOVE, context_variant
+from chargeback.domain.catalogue import LONG_CONTEXT, LONG_CONTEXT_ABOVE, context_variant
 from chargeback.domain.errors import InvalidEvent
 from chargeback.domain.event_documents import Data, EventDocument, Identity, encode_document, read_document
 from chargeback.domain.event_times import EVER, AcceptedTimes, hour_of
 from chargeback.domain.lines import Line
 from chargeback.domain.meters import Meter, Quantities, is_measured, normalise, unknown_counts
 from chargeback.domain.tiers import served_tier
+from chargeback.domain.tools import NO_TOOLS, tool_use
 
 __all__ = [
     "EVER",
@@ -140,11 +141,16 @@ def account_for(event: EventDocument, accepted: AcceptedTimes) -> UsageEvent:
     measured = bool(quantities) or is_measured(data.usage, data.quantities)
     state = "exact" if measured and phase is _FINAL else _state(event.type, data, measured=measured)
     tier = served_tier(data.service_tier, data.requested_tier if event.type != _REJECTED else None)
-    if tier.estimated and state in _KNOWN:
+    tools = tool_use(data.tools) if data.tools and event.type != _REJECTED else NO_TOOLS
+    long = _has_long_context(data, quantities)
+    if state in _KNOWN and (tier.estimated or tools.estimated or (long and tools.rereads)):
         state = "estimated"
-    line = _line(_dimensions(data, tier.name, _variant(data, quantities), state))
+    if state != "unsettled":
+        tools.add_to(quantities)
+    variant = tools.variant(data.image_deployment) or (LONG_CONTEXT if long and not tools.rereads else _picture(data))
+    line = _line(_dimensions(data, tier.name, variant, state))
     if phase is not _PENDING and event.type != _REJECTED and (unknown := unknown_counts(data.usage)):
-        quantities[Meter.UNKNOWN] = unknown
+        quantities[Meter.UNKNOWN] = unknown + quantities.get(Meter.UNKNOWN, 0)
     quantities[_REQUESTS] = 1
     return UsageEvent(_call(event), _phase(phase, data), day, hour, line, quantities, encode_document(event))
 
@@ -280,14 +286,17 @@ def _state(type_: str, data: Data, *, measured: bool) -> str:
     return "unsettled" if answered and data.operation.startswith(_METERED) else "exact"
 
 
-def _variant(data: Data, quantities: Quantities) -> str:
-    """A picture's size and quality, or a long context; the usage of a batch sums up many calls, so it has none."""
+def _has_long_context(data: Data, quantities: Quantities) -> bool:
+    """Whether a call's input is priced as a long one; the usage of a batch sums up many calls, so it never is."""
+    # The sum of all meters is quick to take, and rarely above what the input alone would have to be.
+    some = sum(quantities.values()) > LONG_CONTEXT_ABOVE and data.operation in _ONE_CONTEXT
+    return some and data.usage is not None and context_variant(quantities) != ""
+
+
+def _picture(data: Data) -> str:
+    """A picture's size and quality, where the provider has no usage for it."""
     own = data.quantities
-    if data.usage is not None:
-        # The sum of all meters is quick to take, and rarely above what the input alone would have to be.
-        long = sum(quantities.values()) > LONG_CONTEXT_ABOVE and data.operation in _ONE_CONTEXT
-        return context_variant(quantities) if long else ""
-    return f"{own.size}/{own.quality or 'standard'}" if own is not None and own.size else ""
+    return f"{own.size}/{own.quality or 'standard'}" if data.usage is None and own is not None and own.size else ""
 
 
 def _dimensions(data: Data, tier: str, variant: str, state: str) -> Sequence[str]:

@@ -25,6 +25,7 @@ SOUND = {
     "errorCode": "context_length_exceeded",
     "objectId": "batch_0af3",
     "decision": "swap",
+    "imageDeployment": "gpt-image-2",
     "usageSource": "gateway-log-alone",
     "estimateBasis": "mean of 10 streamed calls of gpt-4o",
 }
