@@ -11,14 +11,15 @@ import yaml
 from chargeback.bootstrap import DEPLOYED_CONFIG
 
 
-def with_former_deployments(document: dict[str, Any]) -> dict[str, Any]:
-    """deployments.yaml in which each account has what it had, beside what it has."""
+def with_former_deployments(document: dict[str, Any], dated: dict[str, Any]) -> dict[str, Any]:
+    """deployments.yaml in which each account has what it had, as dated-deployments.yaml says, beside what it has."""
     sets = {
         account["account"]: list(document["deploymentSets"][account["deployments"]]) for account in document["accounts"]
     }
-    for former in document.pop("formerDeployments", []):
+    for former in dated["deployments"]:
+        deployed = {name: value for name, value in former.items() if name != "accounts"}
         for account in former["accounts"]:
-            sets[account] += [{**each, "capacity": 10} for each in former["deployments"]]
+            sets[account].append({**deployed, "capacity": 10})
     accounts = [{**account, "deployments": account["account"]} for account in document["accounts"]]
     return {**document, "accounts": accounts, "deploymentSets": sets}
 
@@ -27,8 +28,10 @@ def _folder() -> Path:
     folder = Path(tempfile.mkdtemp(prefix="company-"))
     atexit.register(shutil.rmtree, folder, ignore_errors=True)
     shutil.copytree(DEPLOYED_CONFIG, folder, dirs_exist_ok=True)
-    document = yaml.safe_load((folder / "deployments.yaml").read_text("utf-8"))
-    (folder / "deployments.yaml").write_text(yaml.safe_dump(with_former_deployments(document)), "utf-8")
+    now, dated = (folder / name for name in ("deployments.yaml", "dated-deployments.yaml"))
+    document = with_former_deployments(*(yaml.safe_load(each.read_text("utf-8")) for each in (now, dated)))
+    now.write_text(yaml.safe_dump(document), "utf-8")
+    dated.unlink()
     return folder
 
 

@@ -122,7 +122,7 @@ def test_a_proposal_is_a_file_that_nothing_applies(config: Path, saved: Path, tm
 
 
 def test_validate_warns_of_a_deployment_without_a_price_and_still_succeeds(config: Path) -> None:
-    deployments = config / "deployments.yaml"
+    deployments = config / "dated-deployments.yaml"
     deployments.write_text(
         deployments.read_text().replace("name: gpt-4o, model: gpt-4o,", "name: gpt-4o, model: gpt-9,")
     )

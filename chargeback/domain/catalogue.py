@@ -3,7 +3,7 @@
 import hashlib
 import json
 from bisect import bisect_right
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import astuple, dataclass, replace
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
@@ -13,6 +13,7 @@ from typing import Any, NamedTuple
 
 from chargeback.domain.allocation import Allocation
 from chargeback.domain.calendar import Calendar
+from chargeback.domain.effective import ALWAYS, Effective
 from chargeback.domain.errors import PriceNotFound
 from chargeback.domain.hosting import Hosting
 from chargeback.domain.lines import Line
@@ -84,6 +85,14 @@ class Deployment:
 
 
 @dataclass(frozen=True, slots=True)
+class DatedDeployment:
+    """What a deployment name was, or will be, for some time: then it counts, and not what is deployed now."""
+
+    deployment: Deployment
+    effective: Effective
+
+
+@dataclass(frozen=True, slots=True)
 class Price:
     """What 1 000 000 units of a meter cost from `effective_from` (a whole UTC hour) until `effective_to`.
 
@@ -133,7 +142,8 @@ class Catalogue:
         digest: SHA-256 over the content in canonical form: equal meaning, equal digest.
         currency: of every price.
         prices: every price by its key, each key's prices by time.
-        deployments: every deployment by account and by its name in lower case.
+        deployments: what is deployed now, by account and by its name in lower case.
+        dated: what counts before those for some time; of one name, none overlaps another.
         allocation: cost centres and rules.
         calendar: which period and date an hour belongs to.
         hosting: what fine-tuned deployments cost by the hour.
@@ -148,6 +158,7 @@ class Catalogue:
         calendar: Calendar | None = None,
         *,
         hosting: Hosting | None = None,
+        dated: Sequence[DatedDeployment] = (),
     ) -> None:
         self.currency = currency
         self.prices = prices
@@ -155,6 +166,7 @@ class Catalogue:
         self.allocation = allocation
         self.calendar = calendar or Calendar()
         self.hosting = hosting or {}
+        self.dated = tuple(dated)
         self.digest = _digest(self)
         self._provisioned: dict[Meter, tuple[Dated, ...]] = {
             meter: ((_free(meter, currency),),) for meter in Meter if meter not in _NEVER_RESERVED
@@ -163,12 +175,41 @@ class Catalogue:
         self._banded = {(key.provider, key.model) for key in prices if key.variant == LONG_CONTEXT}
         self._candidates = lru_cache(maxsize=16_384)(self._find_candidates)
         self._days = lru_cache(maxsize=16_384)(self._find_day)
-        self.deployment = lru_cache(maxsize=16_384)(self._find_deployment)
-        """(backend host, deployment name) → Deployment, or None when the map lacks it.
+        self._served_by = lru_cache(maxsize=16_384)(self._find_deployment)
+        limits = (limit for each in self.dated for limit in (each.effective.start, each.effective.end))
+        self.deployment_edges = sorted({limit for limit in limits if limit is not None})
+        """When a name begins or ceases to be what the dated list says, ascending."""
+        starts = (datetime.min.replace(tzinfo=UTC), *self.deployment_edges)
+        self._epochs = tuple(self.deployments_at(start) for start in starts)
+        """What is deployed before the first edge, from each edge on, and so on."""
+
+    def deployments_at(self, moment: datetime) -> dict[str, dict[str, Deployment]]:
+        """Every deployment at a moment, by account and by its name in lower case."""
+        found = {account: dict(names) for account, names in self.deployments.items()}
+        for each in self.dated:
+            if each.effective.holds(moment):
+                names = found.setdefault(each.deployment.account.casefold(), {})
+                names[each.deployment.name.casefold()] = each.deployment
+        return found
+
+    def deployment(
+        self, backend: str, name: str, moment: datetime, model: str = "", operation: str = ""
+    ) -> Deployment | None:
+        """What a deployment name of a backend host was at a moment, or None when the map lacks it.
 
         A job names no deployment: with its model and operation as well, a batch is found by a deployment of the account
         of a batch type, and a training by its base model.
         """
+        return self._served_by(self._epoch(moment), backend, name, model, operation)
+
+    def account(self, backend: str) -> str:
+        """The account of a backend host as a text; empty where no account is known for it.
+
+        The host's first label is an account, or "<account>-<suffix>"; the longest account wins.
+        """
+        parts = backend.casefold().split(":")[0].split(".")[0].split("-")
+        names = ("-".join(parts[:length]) for length in range(len(parts), 0, -1))
+        return next((name for name in names if any(name in epoch for epoch in self._epochs)), "")
 
     def price(self, line: Line, meter: Meter, hour: datetime) -> Price:
         """The price in force for a meter of a line; raises `PriceNotFound` naming what was looked for."""
@@ -179,31 +220,38 @@ class Catalogue:
 
     def find_price(self, line: Line, meter: Meter, hour: datetime) -> Price | None:
         """The price in force for a meter of a line, or None."""
-        return _first_in_force(self._candidates(*_priced_by(line), meter), hour)
+        return _first_in_force(self._candidates(self._epoch(hour), *_priced_by(line), meter), hour)
 
     def prices_of_day(self, line: Line, meter: Meter, day: str) -> tuple[Price | None, ...]:
         """The price in force for a meter of a line in each of the 24 UTC hours of a day (YYYY-MM-DD)."""
         return self._days(day, *_priced_by(line), meter)
 
+    def _epoch(self, moment: datetime) -> int:
+        return bisect_right(self.deployment_edges, moment)
+
     def _find_deployment(
-        self, backend: str, deployment: str, model: str = "", operation: str = ""
+        self, epoch: int, backend: str, name: str, model: str = "", operation: str = ""
     ) -> Deployment | None:
-        """The host's first label is an account, or "<account>-<suffix>"; the longest account wins."""
-        parts = backend.casefold().split(":")[0].split(".")[0].split("-")
-        for length in range(len(parts), 0, -1):
-            found = self.deployments.get("-".join(parts[:length]))
-            if found is not None:
-                return found.get(deployment.casefold()) or _of_job(found.values(), deployment, model, operation)
-        return None
+        found = self._epochs[epoch].get(self.account(backend), {})
+        return found.get(name.casefold()) or _of_job(found.values(), name, model, operation)
 
     def _find_candidates(
-        self, provider: str, model: str, backend: str, name: str, operation: str, tier: str, variant: str, meter: Meter
+        self,
+        epoch: int,
+        provider: str,
+        model: str,
+        backend: str,
+        name: str,
+        operation: str,
+        tier: str,
+        variant: str,
+        meter: Meter,
     ) -> tuple[Dated, ...]:
         if variant.startswith(DRAWN_BY):
             if meter is Meter.OUTPUT_IMAGE:
                 name, model, tier = variant.removeprefix(DRAWN_BY), "", DEFAULT_TIER
             variant = ""
-        deployment = self.deployment(backend, name, model, operation)
+        deployment = self._served_by(epoch, backend, name, model, operation)
         if deployment is None:
             return ()
         if operation:
@@ -236,12 +284,12 @@ class Catalogue:
             yield ANY, ANY  # a tool's price may be for every model
 
     def _find_day(self, day: str, *priced_by: Any) -> tuple[Price | None, ...]:
-        candidates = self._candidates(*priced_by)
         midnight = datetime.fromisoformat(day).replace(tzinfo=UTC)
-        return tuple(_first_in_force(candidates, midnight + timedelta(hours=hour)) for hour in range(24))
+        hours = (midnight + timedelta(hours=hour) for hour in range(24))
+        return tuple(_first_in_force(self._candidates(self._epoch(hour), *priced_by), hour) for hour in hours)
 
     def _what_is_missing(self, line: Line, meter: Meter, hour: datetime) -> str:
-        deployment = self.deployment(line.backend, line.deployment, line.model, _job(line))
+        deployment = self.deployment(line.backend, line.deployment, hour, line.model, _job(line))
         if deployment is None:
             return f"no deployment {line.deployment!r} of backend {line.backend!r} in the deployment map"
         model, version = served_by(line.model, deployment)
@@ -310,13 +358,20 @@ def _digest(catalogue: Catalogue) -> str:
         "currency": catalogue.currency,
         "prices": sorted(_price_rows(catalogue)),
         "hosting": sorted(map(str, (astuple(rate) for rates in catalogue.hosting.values() for rate in rates))),
-        "deployments": sorted(astuple(d) for names in catalogue.deployments.values() for d in names.values()),
+        "deployments": sorted(astuple(each) for each in _without_dates(catalogue)),
         "costCentres": sorted((c.path, c.name, *c.effective.texts()) for c in catalogue.allocation.centres),
         "rules": [(r.id, dict(r.when), r.cost_centre, *r.effective.texts()) for r in catalogue.allocation.rules],
         "books": catalogue.calendar.rows(),
     }
+    if dated := [each for each in catalogue.dated if each.effective != ALWAYS]:
+        content["dated"] = sorted((*astuple(each.deployment), *each.effective.texts()) for each in dated)
     canonical = json.dumps(content, sort_keys=True, separators=(",", ":"), ensure_ascii=False)
     return hashlib.sha256(canonical.encode()).hexdigest()
+
+
+def _without_dates(catalogue: Catalogue) -> Iterator[Deployment]:
+    yield from (each for names in catalogue.deployments.values() for each in names.values())
+    yield from (each.deployment for each in catalogue.dated if each.effective == ALWAYS)
 
 
 def _price_rows(catalogue: Catalogue) -> Iterator[tuple[str, ...]]:

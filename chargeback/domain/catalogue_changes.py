@@ -3,9 +3,10 @@
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
+from itertools import pairwise
 from typing import Any
 
-from chargeback.domain.catalogue import Catalogue, Dated, Price, PriceKey
+from chargeback.domain.catalogue import Catalogue, Dated, Deployment, Price, PriceKey
 from chargeback.domain.effective import ALWAYS, Effective
 from chargeback.domain.money import to_text
 
@@ -145,8 +146,53 @@ def _other_changes(old: Catalogue, new: Catalogue) -> Iterator[OtherChange]:
         )
     if [name for name in before if name in after] != [name for name in after if name in before]:
         yield OtherChange("rules", "(the first that matches wins)", "reordered", ALWAYS)
+    yield from _deployment_changes(old, new)
     for what, view, time in _VIEWS:
         yield from (OtherChange(what, name, kind, time) for name, kind in differing(view(old), view(new)))
+
+
+def _deployment_changes(old: Catalogue, new: Catalogue) -> Iterator[OtherChange]:
+    """Each name that is something else for some time, with the first and the last of that time."""
+    found: dict[tuple[str, str], list[Effective]] = {}
+    for time in _common_times(old, new):
+        before, after = (_names(each.deployments_at(time.first)) for each in (old, new))
+        for name, kind in differing(before, after):
+            found.setdefault((name, kind), []).append(time)
+    for (name, kind), times in sorted(found.items()):
+        yield OtherChange(DEPLOYMENT, name, kind, _hull(times))
+
+
+def _common_times(old: Catalogue, new: Catalogue) -> Iterator[Effective]:
+    """The times between all moments at which either catalogue has another deployment."""
+    edges = sorted({*old.deployment_edges, *new.deployment_edges})
+    return (Effective(*limits) for limits in pairwise((None, *edges, None)))
+
+
+def _names(deployments: Mapping[str, Mapping[str, Deployment]]) -> dict[str, Deployment]:
+    return {f"{each.account}/{each.name}": each for names in deployments.values() for each in names.values()}
+
+
+def rewritten(old: Catalogue, new: Catalogue, now: datetime) -> list[str]:
+    """Deployments that were something else before now, of which the dated list of `new` does not say a word.
+
+    Whoever recreates or removes a deployment seldom thinks of the usage that it had: it would be rated as what the name
+    is now, or will be. An account that is gone as a whole leaves its usage unpriced, which nobody overlooks.
+    """
+    said = {(each.deployment.account.casefold(), each.deployment.name.casefold()) for each in new.dated}
+    return [
+        change.name
+        for change in _deployment_changes(old, new)
+        if change.kind != ADDED
+        and change.time is not None
+        and change.time.first < now
+        and (key := _account_and_name(change.name)) not in said
+        and new.account(key[0])
+    ]
+
+
+def _account_and_name(name: str) -> tuple[str, str]:
+    account, _, deployment = name.casefold().partition("/")
+    return account, deployment
 
 
 def differing(old: Mapping[str, Any], new: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
@@ -163,10 +209,6 @@ def _hull(times: Iterable[Effective]) -> Effective:
     return Effective(first.start, last.end)
 
 
-def _deployments(catalogue: Catalogue) -> dict[str, Any]:
-    return {f"{each.account}/{each.name}": each for names in catalogue.deployments.values() for each in names.values()}
-
-
 def _settings(catalogue: Catalogue) -> dict[str, Any]:
     return {"currency of the rate card": catalogue.currency, "books": catalogue.calendar.rows()}
 
@@ -180,7 +222,6 @@ def _hosting(catalogue: Catalogue) -> dict[str, Any]:
 
 
 _VIEWS: tuple[tuple[str, Callable[[Catalogue], dict[str, Any]], Effective | None], ...] = (
-    (DEPLOYMENT, _deployments, ALWAYS),
     ("setting", _settings, ALWAYS),
     # Names of centres and rates of hosting are on no record.
     ("cost centre", _centres, None),

@@ -15,7 +15,7 @@ def without_price(catalogue: Catalogue, now: datetime) -> list[Deployment]:
             price.effective_from <= now and (price.effective_to is None or now < price.effective_to) for price in dated
         )
     }
-    deployments = (each for names in catalogue.deployments.values() for each in names.values())
+    deployments = (each for names in catalogue.deployments_at(now).values() for each in names.values())
     return [each for each in deployments if each.type not in PROVISIONED and not _covers(priced, each)]
 
 

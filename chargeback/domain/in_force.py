@@ -47,11 +47,10 @@ class InForce:
             return prices
         return tuple(price or later for price, later in zip(prices, current, strict=True))
 
-    def deployment(self, line: Line, day: str) -> Deployment | None:
-        """What served a line: as the catalogue of the day's first hour has it, else the current one."""
-        catalogues = self._catalogues(day) if self.closed else None
-        named = line.backend, line.deployment, line.model, line.operation
-        known = catalogues[0].deployment(*named) if catalogues else None
+    def deployment(self, line: Line, moment: datetime) -> Deployment | None:
+        """What served a line at a moment: as the catalogue that rates it has it, else the current one."""
+        named = line.backend, line.deployment, moment, line.model, line.operation
+        known = self.catalogue(moment).deployment(*named) if self.closed else None
         return known or self.current.deployment(*named)
 
     def digest(self, day: str) -> str:

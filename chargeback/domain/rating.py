@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import UTC, datetime, timedelta
 from decimal import ROUND_HALF_EVEN, Decimal
 from functools import lru_cache
 
@@ -41,7 +41,7 @@ class RatedPart:
 
 @dataclass(frozen=True, slots=True)
 class Rated:
-    """A line with its money: its parts by time, nearly always one, and where it ran.
+    """A line with its money: its parts by time, nearly always one, and where it ran in its first hour.
 
     Attributes:
         hours: what was counted in each hour, with what a router takes its fee on.
@@ -69,7 +69,8 @@ class Rated:
 
 def rate(line: Line, day: str, hours: Mapping[int, Quantities], in_force: InForce) -> Rated:
     """Rate the quantities that a line counted in each UTC hour (0 to 23) of a day (YYYY-MM-DD)."""
-    deployment = in_force.deployment(line, day)
+    first = datetime.fromisoformat(day).replace(tzinfo=UTC) + timedelta(hours=min(hours, default=0))
+    deployment = in_force.deployment(line, first)
     if deployment is not None and deployment.is_router:
         hours = {hour: _routed(counted) for hour, counted in hours.items()}
     parts = tuple(

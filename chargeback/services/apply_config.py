@@ -6,7 +6,7 @@ from datetime import datetime
 from msgspec.structs import replace
 
 from chargeback.domain.catalogue import Catalogue
-from chargeback.domain.catalogue_changes import CatalogueChanges, changes
+from chargeback.domain.catalogue_changes import CatalogueChanges, changes, rewritten
 from chargeback.domain.errors import InvalidConfig, Superseded
 from chargeback.domain.in_force import InForce
 from chargeback.domain.terms import Terms
@@ -16,6 +16,10 @@ from chargeback.services.ports import Catalogues, Control, Document, Ledger
 from chargeback.services.repost import Repost, plan_repost, put_in_force
 
 _ATTEMPTS = 4
+_MISSING = (
+    "{} is gone, or is another model, version or type, and its past usage would be rated as what it is now:"
+    " add what it was, until effectiveTo; if it never was what is in force now, add that it was this"
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,10 +105,13 @@ async def bring_into_force(
     """Apply a configuration and have every day rated with it that it touches.
 
     If another one is applied at the same time, this one is compared with that one and applied after it.
+    Raises `InvalidConfig` where it would change unsaid what a deployment was.
     """
     for attempt in range(1, _ATTEMPTS + 1):
         before = (await catalogues.version()).terms  # read afresh, and in_force() agrees with it
         in_force = await catalogues.in_force()
+        if unsaid := rewritten(in_force.current, catalogue, now):
+            raise InvalidConfig([f"dated-deployments.yaml: deployments: {_MISSING.format(name)}" for name in unsaid])
         changed = changes(in_force.current, catalogue)
         repost = await plan_repost(ledger, changed, catalogue.calendar, in_force.closed, now)
 

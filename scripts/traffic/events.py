@@ -4,6 +4,7 @@ import json
 import random
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from itertools import accumulate
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -55,11 +56,11 @@ def find_callers(
     config: Path, subscriptions: list[Choice], models: list[Choice], backends: list[Choice]
 ) -> list[Caller]:
     """Every combination, as `config/` describes it; no backends = every account that has the model."""
-    catalogue, gateway = load_catalogue(config), read(config / "gateway.yaml")
+    catalogue, gateway, now = load_catalogue(config), read(config / "gateway.yaml"), datetime.now(UTC)
     everywhere = [Choice(account, 1) for account in catalogue.deployments]
     found: list[Caller] = []
     for model in models:
-        served = {each: catalogue.deployment(each.name, model.name) for each in backends or everywhere}
+        served = {each: catalogue.deployment(each.name, model.name, now) for each in backends or everywhere}
         missing = [each.name for each, deployment in served.items() if deployment is None]
         if missing and (backends or len(missing) == len(served)):
             raise RefusedError(f"deployment {model.name!r} is not at {', '.join(missing)} in deployments.yaml")

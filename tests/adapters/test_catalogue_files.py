@@ -1,5 +1,6 @@
 import json
 import shutil
+from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
@@ -8,6 +9,7 @@ from chargeback.adapters.catalogue_files import FILES, from_documents, load_cata
 from chargeback.domain.errors import InvalidConfig
 
 CONFIG = Path(__file__).parents[2] / "config"
+NOW = datetime(2026, 6, 1, tzinfo=UTC)
 
 CARD = """\
 currency: USD
@@ -26,7 +28,7 @@ prices:
 
 @pytest.fixture
 def folder(tmp_path: Path) -> Path:
-    for name in FILES:
+    for name in (*FILES, "dated-deployments.yaml"):
         shutil.copy(CONFIG / name, tmp_path / name)
     (tmp_path / "rate-card.yaml").write_text(CARD)
     return tmp_path
@@ -160,6 +162,7 @@ def test_prices_that_follow_each_other_are_no_overlap(folder: Path) -> None:
 
 
 def test_every_fault_of_every_file_is_reported_at_once(folder: Path) -> None:
+    (folder / "dated-deployments.yaml").unlink()
     (folder / "rate-card.yaml").write_text(CARD.replace('"2.50"', "2.50").replace('"10.00"', "10"))
     (folder / "deployments.yaml").write_text(
         "accounts:\n"
@@ -193,22 +196,81 @@ def test_a_missing_file_is_named(folder: Path) -> None:
 
 
 def test_usage_of_a_former_deployment_is_still_rated_and_none_is_made_for_it(folder: Path) -> None:
-    deployments = folder / "deployments.yaml"
-    catalogue = load_catalogue(folder)
-    former = catalogue.deployment("oai-eastus2", "gpt-4o")
+    former = load_catalogue(folder).deployment("oai-eastus2", "gpt-4o", NOW)
 
     assert former is not None
     assert (former.type, former.version) == ("GlobalStandard", "2024-11-20")
-    text = deployments.read_text()
-    again = text.replace(
-        "deploymentSets:\n  swedencentral:\n",
-        "deploymentSets:\n  swedencentral:\n"
-        '    - {name: GPT-4o, model: gpt-4o, version: "1", type: Standard, capacity: 1}\n',
-        1,
+    assert "name: gpt-4o," not in (folder / "deployments.yaml").read_text()
+
+
+@pytest.mark.parametrize(
+    ("entries", "faults"),
+    [
+        (
+            ["accounts: [nobody], name: x", "accounts: [oai-eastus2], name: x, effectiveFrom: monday"],
+            [
+                "dated-deployments.yaml:2: deployments[0].accounts: 'nobody' is not under accounts",
+                "dated-deployments.yaml:3: deployments[1].effectiveFrom: 'monday' is neither a date such as 2026-03-15"
+                " nor a whole hour in UTC such as 2026-03-15T09:00:00Z",
+            ],
+        ),
+        (
+            [
+                "accounts: [oai-eastus2], name: GPT-5.4, effectiveTo: 2026-05-01",
+                "accounts: [oai-eastus2, oai-westus3], name: gpt-5.4, effectiveFrom: 2026-04-30",
+            ],
+            [
+                "dated-deployments.yaml:3: deployments[1].name: oai-eastus2/gpt-5.4 is said by deployments[0]"
+                " for some of this time"
+            ],
+        ),
+        (
+            ["accounts: [oai-eastus2], name: GPT-5.4"],
+            [
+                "dated-deployments.yaml:2: deployments[0].name: oai-eastus2/gpt-5.4 is in deployments.yaml, too:"
+                " say with effectiveTo or effectiveFrom when it was or will be this"
+            ],
+        ),
+        (
+            ["accounts: [oai-eastus2], name: x, effectiveFrom: 2026-05-01, effectiveTo: 2026-05-01"],
+            ["dated-deployments.yaml:2: deployments[0].effectiveTo: is not after effectiveFrom"],
+        ),
+    ],
+)
+def test_a_fault_of_a_dated_deployment_is_named_with_its_line(
+    folder: Path, entries: list[str], faults: list[str]
+) -> None:
+    lines = [f'  - {{{entry}, model: gpt-4o, version: "1", type: Standard}}' for entry in entries]
+    (folder / "dated-deployments.yaml").write_text("\n".join(["deployments:", *lines]))
+
+    with pytest.raises(InvalidConfig) as refused:
+        load_catalogue(folder)
+
+    assert refused.value.faults == faults
+
+
+def test_an_account_that_is_gone_keeps_its_region_for_its_usage(folder: Path) -> None:
+    (folder / "dated-deployments.yaml").write_text(
+        "formerAccounts: [{account: oai-uksouth, region: uksouth, geography: uk}]\n"
+        'deployments: [{accounts: [oai-uksouth], name: x, model: gpt-4o, version: "1", type: Standard}]\n'
     )
-    deployments.write_text(again)
-    with pytest.raises(InvalidConfig, match="'GPT-4o' is empty or there twice"):
-        load_catalogue(folder)
-    deployments.write_text(text.replace("accounts: [oai-eastus2, oai-westus3]", "accounts: [nobody]", 1))
-    with pytest.raises(InvalidConfig, match=r"formerDeployments\[1\]\.accounts: 'nobody' is not under accounts"):
-        load_catalogue(folder)
+
+    found = load_catalogue(folder).deployment("oai-uksouth-x1.openai.azure.com", "x", NOW)
+
+    assert found is not None
+    assert found.region == "uksouth"
+
+
+def test_former_deployments_of_a_stored_version_are_still_read_and_refused_in_a_file(folder: Path) -> None:
+    (folder / "dated-deployments.yaml").unlink()
+    former = [{"name": "old", "model": "gpt-4o", "version": "1", "type": "Standard"}]
+    documents = to_documents(folder)
+    documents["deployments.yaml"] |= {  # type: ignore[operator]
+        "formerDeployments": [{"accounts": ["oai-eastus2"], "deployments": former}]
+    }
+
+    stored = from_documents(documents)
+
+    assert stored.deployment("oai-eastus2", "OLD", NOW) is not None
+    with pytest.raises(InvalidConfig, match=r"formerDeployments: write them into dated-deployments\.yaml"):
+        from_documents(documents, thorough=True)

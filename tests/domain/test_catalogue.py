@@ -33,11 +33,11 @@ def price_of(line: Line, *prices: dict, at: datetime = START, **deployment: str)
     ],
 )
 def test_a_backend_belongs_to_the_account_whose_whole_name_its_host_begins_with(backend: str, *, found: bool) -> None:
-    assert (catalogue(PLAIN).deployment(backend, "gpt-4o") is not None) is found
+    assert (catalogue(PLAIN).deployment(backend, "gpt-4o", START) is not None) is found
 
 
 def test_the_deployment_name_is_compared_without_regard_to_case() -> None:
-    found = catalogue(PLAIN).deployment("oai-eastus2.openai.azure.com", "GPT-4o")
+    found = catalogue(PLAIN).deployment("oai-eastus2.openai.azure.com", "GPT-4o", START)
 
     assert found is not None
     assert found.version == "2024-11-20"
@@ -143,7 +143,7 @@ def test_a_batch_that_names_no_deployment_has_the_price_of_its_account_s_batch_d
     of = with_batches(DeploymentType.GLOBAL_BATCH)
 
     assert of.price(line, Meter.INPUT, START).price_id.split("/")[3] == "GlobalBatch"
-    served = of.deployment(line.backend, "", model, "batches")
+    served = of.deployment(line.backend, "", START, model, "batches")
     assert served is not None
     assert served.name == "own-GlobalBatch"
 

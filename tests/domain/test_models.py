@@ -75,7 +75,6 @@ def test_deployments_are_named_ninety_days_before_their_model_retires() -> None:
     document = {
         "accounts": [{"account": "a", "region": "here", "deployments": "set"}],
         "deploymentSets": {"set": here},
-        "formerDeployments": [{"accounts": ["a"], "deployments": here}],
     }
 
     assert [str(each) for each in retiring(known, document, TODAY)] == [

@@ -6,6 +6,8 @@ from typing import Any
 import pytest
 
 from chargeback.adapters.memory import MemoryCatalogues, MemoryControl, MemoryLedger
+from chargeback.domain.catalogue import Catalogue, DatedDeployment, DeploymentType
+from chargeback.domain.effective import Effective
 from chargeback.domain.errors import InvalidConfig
 from chargeback.domain.meters import Meter
 from chargeback.domain.terms import Terms
@@ -64,6 +66,23 @@ async def test_the_next_deployment_applies_again_also_an_older_one() -> None:
         done = await world.deploy(digest, brought)
 
         assert (done.state, done.in_force) == ("applied", brought.digest)
+
+
+async def test_a_deployment_that_becomes_another_one_is_refused_until_its_past_is_said() -> None:
+    """On 20 March gpt-4o is recreated as provisioned: what it was until then would have become free."""
+    world = World()
+    provisioned = catalogue(dated(Meter.INPUT, (START, "2.50")), type=DeploymentType.GLOBAL_PROVISIONED_MANAGED)
+    was = DatedDeployment(BEFORE.deployments["oai-eastus2"]["gpt-4o"], Effective(end=NOW))
+    said = Catalogue("USD", provisioned.prices, provisioned.deployments, provisioned.allocation, dated=[was])
+
+    await world.deploy("digest-0", BEFORE)
+
+    refused = await world.deploy("digest-1", provisioned)
+    applied = await world.deploy("digest-2", said)
+
+    assert (refused.state, refused.in_force) == ("refused", BEFORE.digest)
+    assert refused.lines[0].startswith("dated-deployments.yaml: deployments: oai-eastus2/gpt-4o is gone, or is another")
+    assert (applied.state, applied.in_force) == ("applied", said.digest)
 
 
 async def test_what_contradicts_a_closed_period_is_refused_and_nothing_changes(

@@ -137,7 +137,8 @@ def _rule(row: Row, catalogue: Catalogue) -> Document | None:
 
 
 def _deployment(row: Row, catalogue: Catalogue) -> Document | None:
-    place = catalogue.deployment(row["backend"], row["deployment"], row["model"], row["operation"])
+    moment = catalogue.calendar.midnight(row["charge_date"])
+    place = catalogue.deployment(row["backend"], row["deployment"], moment, row["model"], row["operation"])
     if place is None:
         return None
     return {

@@ -51,19 +51,17 @@ def _used(row: Row, rows: Rows, cost: SharedCost, catalogue: Catalogue) -> dict[
     if times is None or cost.basis not in (Basis.USAGE, Basis.WEIGHTED):
         return {}
     dates = {"first": calendar.date_of(times.first), "last": calendar.date_of(times.after - _MOMENT)}
-    usage = []
-    for each in rows.ask("direct usage", **dates):
-        place = catalogue.deployment(each["backend"], each["deployment"])
-        usage.append(
-            DirectUsage(
-                each["cost_centre"],
-                place.account if place else "",
-                each["deployment"],
-                each["deployment_type"],
-                each["model"],
-                each["cost"],
-                each["tokens"],
-                each["requests"],
-            )
+    usage = [
+        DirectUsage(
+            each["cost_centre"],
+            catalogue.account(each["backend"]),
+            each["deployment"],
+            each["deployment_type"],
+            each["model"],
+            each["cost"],
+            each["tokens"],
+            each["requests"],
         )
+        for each in rows.ask("direct usage", **dates)
+    ]
     return dict(measured(cost, usage))

@@ -39,8 +39,7 @@ def share_costs(engine: Engine, to_settle: PeriodToSettle) -> None:
 def _direct_usage(engine: Engine, catalogue: Catalogue, first: str, last: str) -> list[DirectUsage]:
     found = []
     for centre, backend, name, *rest in engine.run("direct usage", {"first": first, "last": last}):
-        deployment = catalogue.deployment(backend, name)
-        found.append(DirectUsage(centre, deployment.account if deployment else "", name, *rest))
+        found.append(DirectUsage(centre, catalogue.account(backend), name, *rest))
     return found
 
 

@@ -86,7 +86,7 @@ def _booked(row: tuple[Any, ...], prices: dict[str, Sku], catalogue: Catalogue, 
     if price_id in prices:
         sku = prices[price_id]
     else:
-        place = catalogue.deployment(backend, deployment)
+        place = catalogue.deployment(backend, deployment, catalogue.calendar.midnight(day))
         name = without_snapshot(model) if model else place.model if place else ""
         sku = Sku(name, deployment_type, normal_tier(tier), variant, BILLED_AS.get(meter, meter))
     if price_id == PROVISIONED_PRICE or (meter == Meter.REQUESTS and not price_id):
