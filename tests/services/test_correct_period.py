@@ -6,7 +6,7 @@ from decimal import Decimal
 import pytest
 
 from chargeback.domain.calendar import BooksSetting, Calendar
-from chargeback.domain.errors import ClosingRefused, PeriodClosed
+from chargeback.domain.errors import ClosingRefused, PeriodClosed, SomeFailed
 from chargeback.domain.lifecycle import Change
 from chargeback.domain.terms import ExchangeRate, Terms
 from chargeback.services.closing.correct_period import Corrected, correct_period
@@ -138,10 +138,43 @@ async def test_a_period_whose_ledger_is_gone_is_not_recounted_from_nothing() -> 
     house = await two_months()
     del house.ledger.events["2026-03-05"]
 
-    with pytest.raises(PeriodClosed, match=r"the ledger of 2026-03-05 is no longer kept"):
+    with pytest.raises(PeriodClosed, match=r"the ledger of 2026-03-05 is no longer kept in whole"):
         await correct(house)
 
     assert (await house.periods.get("2026-03"))[0].history[-1].what == "closed"
+
+
+async def test_a_period_of_whose_ledger_a_part_is_gone_is_not_recounted_from_the_rest() -> None:
+    house = await two_months()
+    await house.ingest([usage_event(id="2", time="2026-03-05T10:00:00Z", usage=MILLION)], LATER)
+    await house.auditor.audit(LATER)
+    del house.ledger.events["2026-03-05"][0]
+
+    with pytest.raises(PeriodClosed, match=r"the ledger of 2026-03-05 is no longer kept in whole"):
+        await correct(house)
+
+    assert (await house.periods.get("2026-03"))[0].history[-1].what == "closed"
+
+
+async def test_a_late_event_after_the_ledger_of_a_billed_day_expired_returns_nothing() -> None:
+    # Five times 8 000 million tokens at 2.50 are 100 000; the late event is 1 000 tokens, 0.0025.
+    house = published_for_real(ClosingHouse())
+    large = tokens(8_000_000_000, 0)
+    await house.ingest([usage_event(id=f"{n}", time="2026-03-05T09:00:00Z", usage=large) for n in range(5)], MAY)
+    await house.auditor.audit(MAY)
+    await house.close("2026-03", MAY)
+    house.ledger.events["2026-03-05"].clear()
+    await house.ingest([usage_event(id="late", time="2026-03-05T10:00:00Z", usage=tokens(1_000, 0))], LATER)
+
+    with pytest.raises(SomeFailed, match="shorter than at the last audit"):
+        await house.auditor.audit(LATER)
+    await house.publish_drafts(LATER)
+
+    charged = [cost for _, cost in house.charged().values() if cost]
+    assert charged == [Decimal(100_000)]
+    assert list(await house.ledger.marks()) == ["2026-03-05"]
+    with pytest.raises(PeriodClosed, match="no longer kept in whole"):
+        await correct(house)
 
 
 async def test_usage_of_a_time_before_the_first_closed_period_is_a_correction_in_the_open_one() -> None:

@@ -35,12 +35,12 @@ class Corrected:
 async def correct_period(period: str, days: Days, ledger: Ledger, change: Change) -> Corrected:
     """Rate a closed period anew; a run that was killed is completed by the next one, or by the nightly audit.
 
-    Raises `PeriodClosed` for a period that is not closed, or whose ledger is no longer kept.
+    Raises `PeriodClosed` for a period that is not closed, or whose ledger is no longer kept in whole.
     """
     known, token = await days.periods.get(period)
     version = await days.catalogues.version()
     corrected = rated_anew(known, version.name, change)
-    await _require_ledger(known, ledger)
+    await _require_ledger(known, days)
     if known.version != version.name:
         await days.periods.swap(corrected, token)
         await days.catalogues.version()  # so that in_force() knows of the swap
@@ -62,11 +62,11 @@ async def _audit(period: str, days: Days, now: datetime) -> Corrected:
     return Corrected(known, count, lines, cost, in_force.current.currency)
 
 
-async def _require_ledger(known: Period, ledger: Ledger) -> None:
-    kept = set(await ledger.days())
-    gone = [day for day in sorted(known.fences.get(known.period, {})) if day not in kept]
+async def _require_ledger(known: Period, days: Days) -> None:
+    """A recount from less than was billed would return the rest of the bill."""
+    gone = [day for day in sorted(known.fences.get(known.period, {})) if not await days.auditor.is_whole(day)]
     if gone:
         raise PeriodClosed(
-            f"{known.period} cannot be rated anew: the ledger of {', '.join(gone)} is no longer kept;"
+            f"{known.period} cannot be rated anew: the ledger of {', '.join(gone)} is no longer kept in whole;"
             " bill the difference as a shared cost that corrects it"
         )

@@ -124,6 +124,15 @@ class Auditor:
         """Of these days, those that have ever been posted."""
         return {day for day in days if await self._books.postings(day)}
 
+    async def is_whole(self, day: str) -> bool:
+        """Whether the ledger still has all that the last audit of a day read there."""
+        before, _ = await self._results.get(day)
+        try:
+            require_parts(day, before, await self._ledger.extent(day))
+        except LedgerShort:
+            return False
+        return day in await self._ledger.days()
+
     async def marked(self, days: Collection[str]) -> dict[str, str]:
         """Of these days, those that wait for an audit, each with the token of its latest mark."""
         return {day: token for day, token in (await self._ledger.marks()).items() if day in days}
