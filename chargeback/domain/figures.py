@@ -93,13 +93,15 @@ class Correction(NamedTuple):
     meter: str
     unit: str
     quantity: Decimal
+    currency: str
     cost: Decimal | None
 
 
 class Corrected(NamedTuple):
-    """All corrections of one period."""
+    """All corrections of one period, in the currency that it was kept in."""
 
     period: str
+    currency: str
     cost: Decimal
     rows: int
 
@@ -126,7 +128,7 @@ class Figures:
         shares: by view (model, application, user): own costs, each view summing to what was charged.
         movers: what moved the own costs; empty where there is nothing to compare with.
         corrections: the largest ones.
-        corrected: all of them by period.
+        corrected: all of them by period; only those in the currency of the books are part of the other figures.
     """
 
     standing: Standing

@@ -18,7 +18,11 @@ from chargeback.domain.served import without_snapshot
 AMOUNT_DECIMALS = 6
 """With the 12 of a ratio 18 decimals, so that the product fits the exact costs of `domain.rows`."""
 
+LARGEST = Decimal(10) ** 12
+"""A cost of more than that in a month is refused; up to it every file is exact, at any exchange rate."""
+
 _HOUR = timedelta(hours=1)
+_LONGEST_MONTH = Decimal(31 * 24 + 1)
 _DIVISION = Context(prec=60)
 
 
@@ -156,6 +160,12 @@ def amount(cost: SharedCost, period: str, calendar: Calendar) -> Decimal:
     start, end = calendar.bounds(period)
     of_all = (end - start) // _HOUR
     return price if hours == of_all else to_amount(_DIVISION.divide(price * hours, Decimal(of_all)))
+
+
+def largest(cost: SharedCost) -> Decimal:
+    """The most that a cost can be in a month."""
+    price = EXACT.multiply(abs(cost.price), Decimal(cost.units))
+    return EXACT.multiply(price, _LONGEST_MONTH) if cost.per is Per.HOUR else price
 
 
 def to_amount(exact: Decimal) -> Decimal:

@@ -9,7 +9,8 @@ from chargeback.domain.budgets import Budget
 from chargeback.domain.calendar import Calendar
 from chargeback.domain.catalogue import PROVISIONED, Catalogue
 from chargeback.domain.effective import Effective
-from chargeback.domain.shared_costs import Basis, Kind, Measure, Per, SharedCost, covers
+from chargeback.domain.money import to_text
+from chargeback.domain.shared_costs import LARGEST, Basis, Kind, Measure, Per, SharedCost, covers, largest
 from chargeback.domain.terms import ExchangeRate, Terms
 
 _HUNDRED = Decimal(100)
@@ -85,6 +86,8 @@ def free_deployments(costs: Sequence[SharedCost], catalogue: Catalogue) -> Itera
 def _price_faults(cost: SharedCost) -> Iterator[str]:
     if cost.units < 1:
         yield f"units: {cost.units} is less than one"
+    if largest(cost) > LARGEST:
+        yield f"units: together they cost {to_text(largest(cost))} {cost.currency} in a month, above {LARGEST:,}"
     if cost.price < 0 and cost.per is not Per.PERIOD:
         yield f"per{cost.per.title()}: is below zero; a credit has an amount and a period"
     if cost.corrects and cost.corrects >= cost.period:

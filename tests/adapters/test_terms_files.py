@@ -200,6 +200,12 @@ def test_terms_do_not_touch_how_usage_is_rated(folder: Path) -> None:
         ("basis: fixed", "basis: fair", "shared-costs.yaml:18: sharedCosts[1].basis: invalid enum value 'fair'"),
         ("id: fee", "id: ptu", "shared-costs.yaml:13: sharedCosts[1].id: 'ptu' is empty or taken"),
         ("    measure: tokens\n", "", "shared-costs.yaml:2: sharedCosts[0].measure: calls of a provisioned deployment"),
+        (
+            "units: 50",
+            "units: 2000000000",
+            "shared-costs.yaml:6: sharedCosts[0].units: together they cost 1862500000000 USD in a month,"
+            " above 1,000,000,000,000",
+        ),
         ("units: 50", "units: 0", "shared-costs.yaml:6: sharedCosts[0].units: 0 is less than one"),
         ('"1.25"', "1.25", "shared-costs.yaml:5: sharedCosts[0].perHour: 1.25 is not a quoted decimal"),
         ('"1.25"', '"-1.25"', "shared-costs.yaml:5: sharedCosts[0].perHour: is below zero; a credit has an amount"),

@@ -132,6 +132,24 @@ def test_a_converted_price_is_told_in_both_currencies(tmp_path: Path) -> None:
     assert told["x_ExchangeRateSource"] == "ECB"
 
 
+@pytest.mark.parametrize("amount", [10**9, 10**12])
+def test_a_converted_shared_cost_of_any_size_is_exact(tmp_path: Path, amount: int) -> None:
+    """0.7 EUR for a dollar, split into 0.333333333333 and 0.666666666667."""
+    rate = {"exchange_rate": Decimal("0.7"), "currency": "EUR", "pricing_currency": "USD", **priced(str(amount))}
+    ratios = {"product": Decimal("0.333333333333"), "product/search": Decimal("0.666666666667")}
+    parts = [
+        shared(str(ratio), cost_centre=centre) | rate | costs(str(amount * ratio * Decimal("0.7")))
+        for centre, ratio in ratios.items()
+    ]
+
+    told = focus(tmp_path, parts, currency="EUR")
+
+    assert {Decimal(each["ListUnitPrice"]) for each in told} == {Decimal(amount * 7).scaleb(-1)}
+    assert {each["SubAccountId"]: Decimal(each["PricingCurrencyEffectiveCost"]) for each in told} == {
+        centre: amount * ratio for centre, ratio in ratios.items()
+    }
+
+
 def test_a_discount_and_a_markup_are_told_apart(tmp_path: Path) -> None:
     amounts = {"list_unit_price": Decimal("2.5"), "contracted_unit_price": Decimal(2), "unit_price": Decimal("2.2")}
     billed = {"cost": Decimal("2.2"), "exact_cost": Decimal("2.2"), "contracted_cost": Decimal(2)}

@@ -47,7 +47,8 @@ class Explainer:
         with work_folder("explain") as folder:
             file = await self.published.fetch(period, Path(folder))
             with opened(file) as rows:
-                found = await asyncio.to_thread(self._centre, rows, period, centre, model)
+                currency = (await self.catalogues.current()).calendar.currency(period)
+                found = await asyncio.to_thread(self._centre, rows, period, centre, model, currency)
                 found["isClosed"] = await self.published.is_closed(period)
                 if charge_id:
                     row = _charge(rows, period, centre, charge_id)
@@ -70,23 +71,26 @@ class Explainer:
         terms = (await self.catalogues.stored(closed_with)).terms if closed_with else await self.catalogues.terms()
         return *terms.shared_costs, *await true_up_costs(self.published.control, period)
 
-    def _centre(self, rows: Rows, period: str, centre: str, model: str) -> Document:
-        kinds = rows.ask("kinds", centre=centre)
-        below = rows.ask("below", centre=centre)
-        if not kinds and not below:
+    def _centre(self, rows: Rows, period: str, centre: str, model: str, currency: str) -> Document:
+        found = rows.ask("kinds", centre=centre)
+        found_below = rows.ask("below", centre=centre)
+        kinds, below = _in(currency, found), _in(currency, found_below)
+        if not found and not found_below:
             raise ChargebackError(f"{period}: nothing was charged to {centre!r}")
         groups = rows.ask("groups", centre=centre, model=model)
         corrections = rows.ask("corrections", centre=centre)
         return {
             "billingPeriod": period,
             "costCentre": centre,
-            "currency": kinds[0]["currency"] if kinds else "",
+            "currency": currency,
             "cost": _sum(kinds),
+            "otherCurrencies": _elsewhere(currency, found),
             "kinds": {each["kind"]: {"cost": _sum([each]), "rows": each["rows"]} for each in kinds},
-            "unpricedRows": sum(each["unpriced"] for each in kinds),
-            "unsettledRequests": sum(each["unsettled"] for each in kinds),
+            "unpricedRows": sum(each["unpriced"] for each in found),
+            "unsettledRequests": sum(each["unsettled"] for each in found),
             "centresBelow": {
                 "cost": _sum(below),
+                "otherCurrencies": _elsewhere(currency, found_below),
                 "largest": [{"costCentre": each["cost_centre"], "cost": _sum([each])} for each in below[: self.limit]],
             },
             "model": model,
@@ -96,7 +100,8 @@ class Explainer:
             "corrections": [_correction(each) for each in corrections[: self.limit]],
             "correctionsLeftOut": {
                 "rows": len(corrections[self.limit :]),
-                "cost": _sum(corrections[self.limit :]),
+                "cost": _sum(_in(currency, corrections[self.limit :])),
+                "otherCurrencies": _elsewhere(currency, corrections[self.limit :]),
             },
         }
 
@@ -163,7 +168,18 @@ def _correction(row: Row) -> Document:
         "meter": row["meter"],
         "quantity": to_text(row["quantity"] or ZERO),
         "cost": text_or_none(row["cost"]),
+        "currency": row["currency"],
     }
+
+
+def _in(currency: str, rows: list[Row]) -> list[Row]:
+    return [row for row in rows if row["currency"] == currency]
+
+
+def _elsewhere(currency: str, rows: list[Row]) -> dict[str, str]:
+    """Currency → sum, of those that are not the books': corrections of months that were kept in them."""
+    others = sorted({row["currency"] for row in rows} - {currency})
+    return {other: _sum(_in(other, rows)) for other in others}
 
 
 def _sum(rows: list[Row]) -> str:

@@ -2,20 +2,20 @@
 
 -- name: kinds
 SELECT
-    kind, sum(cost) AS cost, sum(exact_cost) AS exact_cost, count(*) AS rows, any_value(currency) AS currency,
+    kind, currency, sum(cost) AS cost, sum(exact_cost) AS exact_cost, count(*) AS rows,
     count(*) FILTER (state = 'unpriced') AS unpriced,
     coalesce(sum(requests) FILTER (state = 'unsettled'), 0)::BIGINT AS unsettled
 FROM rows
 WHERE cost_centre = $centre
-GROUP BY kind
-ORDER BY kind
+GROUP BY kind, currency
+ORDER BY kind, currency
 
 -- name: below
-SELECT cost_centre, sum(cost) AS cost
+SELECT cost_centre, currency, sum(cost) AS cost
 FROM rows
 WHERE starts_with(cost_centre, concat($centre, '/'))
-GROUP BY cost_centre
-ORDER BY sum(cost) DESC NULLS LAST, cost_centre
+GROUP BY cost_centre, currency
+ORDER BY sum(cost) DESC NULLS LAST, cost_centre, currency
 
 -- name: groups
 -- Calls that are counted without being charged explain no amount.
@@ -65,7 +65,7 @@ GROUP BY ALL
 ORDER BY ALL
 
 -- name: corrections
-SELECT charge_id, corrects_period, corrects_charge_id, charge_date, model, meter, unit, quantity, cost
+SELECT charge_id, corrects_period, corrects_charge_id, charge_date, model, meter, unit, quantity, currency, cost
 FROM rows
 WHERE cost_centre = $centre AND kind = 'correction'
 ORDER BY abs(cost) DESC NULLS LAST, charge_id

@@ -18,7 +18,7 @@ def _centre(found: Document) -> Iterator[str]:
     currency = found["currency"]
     state = "closed" if found["isClosed"] else "open: the figures may still change"
     yield f"{found['costCentre']} in {found['billingPeriod']} ({state})"
-    yield f"  {found['cost']} {currency}"
+    yield f"  {_with_others(found, currency)}"
     for kind, sums in found["kinds"].items():
         yield f"    {kind}: {sums['cost']} {currency} on {_counted(sums['rows'], 'row')}"
     if found["unpricedRows"]:
@@ -27,7 +27,7 @@ def _centre(found: Document) -> Iterator[str]:
         calls = _counted(found["unsettledRequests"], "call")
         yield f"    waiting for their tokens, so that their cost is not in these sums: {calls}"
     if found["centresBelow"]["largest"]:
-        yield f"  cost centres below it, on their own accounts: {found['centresBelow']['cost']} {currency}"
+        yield f"  cost centres below it, on their own accounts: {_with_others(found['centresBelow'], currency)}"
         for each in found["centresBelow"]["largest"]:
             yield f"    {each['costCentre']}: {each['cost']} {currency}"
     yield from _usage(found)
@@ -64,12 +64,12 @@ def _usage(found: Document) -> Iterator[str]:
 def _corrections(found: Document) -> Iterator[str]:
     for each in found["corrections"]:
         yield (
-            f"  correction of {each['correctsPeriod']} ({each['date']}): {_cost(each['cost'], found['currency'])},"
+            f"  correction of {each['correctsPeriod']} ({each['date']}): {_cost(each['cost'], each['currency'])},"
             f" {each['quantity']} {each['meter']} of {each['model']}  [{each['chargeId']}]"
         )
     if found["correctionsLeftOut"]["rows"]:
         left = found["correctionsLeftOut"]
-        yield f"  {left['rows']} more corrections: {left['cost']} {found['currency']} (--limit shows them)"
+        yield f"  {left['rows']} more corrections: {_with_others(left, found['currency'])} (--limit shows them)"
 
 
 def _charge(charge: Document) -> Iterator[str]:
@@ -172,6 +172,12 @@ def _records(charge: Document) -> Iterator[str]:
             yield f"      … and {events['count'] - len(events['first'])} more (--limit shows them)"
     for disagreement in charge.get("disagreements", ()):
         yield f"  {_LOUD} {disagreement}"
+
+
+def _with_others(sums: Document, currency: str) -> str:
+    """A sum for each currency: they are never added."""
+    others = (f"{cost} {other}" for other, cost in sums["otherCurrencies"].items())
+    return " and ".join([f"{sums['cost']} {currency}", *others])
 
 
 def _cost(cost: str | None, currency: str) -> str:

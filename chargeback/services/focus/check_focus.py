@@ -123,10 +123,12 @@ def _twice(engine: duckdb.DuckDBPyConnection, relation: str) -> tuple[str, str, 
     return engine.execute(_TWICE.format(**names, repeated=repeated)).fetchone()
 
 
-def check_total(found: Decimal, expected: Decimal) -> None:
-    """Raise `InconsistentFile` unless the file's BilledCost is what the rows of the period sum to."""
-    if found != expected:
-        raise InconsistentFile(f"FOCUS: BilledCost sums to {found}, the rows of the period to {expected}")
+def check_totals(found: Mapping[str, Decimal], expected: Mapping[str, Decimal]) -> None:
+    """Raise `InconsistentFile` unless the file's BilledCost is what the rows of the period sum to, by currency."""
+    for currency in {**found, **expected}:
+        ours, theirs = expected.get(currency, Decimal(0)), found.get(currency, Decimal(0))
+        if ours != theirs:
+            raise InconsistentFile(f"FOCUS: BilledCost sums to {theirs} {currency}, the rows of the period to {ours}")
 
 
 def _broken(rule: str, charge: str, description: str, centre: str, start: object) -> InconsistentFile:

@@ -9,12 +9,30 @@ CREATE TEMP MACRO focus_pair(name, words) AS
         WHEN regexp_matches(words, '["\\\\\x00-\x1f\x7f]') THEN '"' || name || '": ' || to_json(words)::VARCHAR
         ELSE '"' || name || '": "' || words || '"'
     END;
+-- Whole units and their fractions apart: a product of all digits at once would be too long for an amount of 10^9.
+CREATE TEMP MACRO focus_times(price, rate) AS
+    (trunc(price)::DECIMAL(20, 0) * rate::DECIMAL(18, 12))::DECIMAL(38, 18)
+    + ((price - trunc(price))::DECIMAL(13, 12) * rate::DECIMAL(18, 12))::DECIMAL(38, 18);
+-- 10^12 times an amount of at most 12 decimals, which is a whole number.
+CREATE TEMP MACRO focus_scaled(amount) AS
+    trunc(amount)::HUGEINT * 1000000000000
+    + ((amount - trunc(amount))::DECIMAL(25, 12) * 1000000000000::DECIMAL(13, 0))::HUGEINT;
+-- At 12 decimals, halves up; by whole numbers, because the engine divides decimals as doubles.
+CREATE TEMP MACRO focus_quotient(dividend, divisor) AS
+    (dividend // divisor)::DECIMAL(38, 12)
+    + (((dividend % divisor) * 1000000000000 + divisor // 2) // divisor)::DECIMAL(38, 12)
+        * 0.000000000001::DECIMAL(12, 12);
+CREATE TEMP MACRO focus_divided(amount, rate) AS
+    CASE
+        WHEN amount < 0 THEN -focus_quotient(focus_scaled(-amount), focus_scaled(rate))
+        ELSE focus_quotient(focus_scaled(amount), focus_scaled(rate))
+    END;
 -- The whole of a shared cost is rounded when it is converted, before it is split.
 CREATE TEMP MACRO focus_converted(price, rate, is_whole) AS
     CASE
         WHEN rate = 1 THEN price::DECIMAL(38, 18)
-        WHEN is_whole THEN (price::DECIMAL(21, 12) * rate::DECIMAL(17, 12))::DECIMAL(38, 6)::DECIMAL(38, 18)
-        ELSE (price::DECIMAL(21, 12) * rate::DECIMAL(17, 12))::DECIMAL(38, 18)
+        WHEN is_whole THEN focus_times(price, rate)::DECIMAL(38, 6)::DECIMAL(38, 18)
+        ELSE focus_times(price, rate)
     END;
 
 -- When a row was charged for: a day; of a shared cost, from a day on (`2026-03-14/`); of its correction, a month.
@@ -55,8 +73,8 @@ ORDER BY span
 -- name: words
 SELECT DISTINCT meter, unit, price_unit, provider, region FROM rows WHERE cost IS NOT NULL ORDER BY ALL
 
--- name: total
-SELECT coalesce(sum(cost), 0)::DECIMAL(38, {places}) FROM rows
+-- name: totals
+SELECT currency, sum(cost)::DECIMAL(38, {places}) FROM rows WHERE cost IS NOT NULL GROUP BY currency
 
 -- name: lookups
 CREATE TEMP TABLE focus_spans (span VARCHAR, starts TIMESTAMP, ends TIMESTAMP);
@@ -77,7 +95,7 @@ SELECT
     kind = 'correction' AS corrects, charge_date,
     focus_span(kind, shared_cost, corrects_period, charge_date) AS span, cost_centre, subscription_id, product_id, tenant_id, app_id,
     provider_name, service_name, region, allocation_rule, meter, consumed_unit, pricing_unit, per_unit, state,
-    price_id, shared_cost,
+    price_id, shared_cost, currency,
     -- What nothing is charged for costs the same wherever and however it is called.
     CASE WHEN price_id = '' THEN '' ELSE deployment_type END AS deployment_type,
     CASE WHEN price_id = '' THEN '' ELSE service_tier END AS service_tier,
@@ -124,7 +142,7 @@ SELECT
     {account} AS BillingAccountId,
     {account_name} AS BillingAccountName,
     'Internal books' AS BillingAccountType,
-    {currency} AS BillingCurrency,
+    currency AS BillingCurrency,
     {ends} AS BillingPeriodEnd,
     {starts} AS BillingPeriodStart,
     NULL::VARCHAR AS CapacityReservationId,
@@ -151,14 +169,15 @@ SELECT
     contracted_cost AS ContractedCost,
     focus_converted(contracted_unit_price, exchange_rate, shared_cost <> '') AS ContractedUnitPrice,
     cost AS EffectiveCost,
-    {invoice} AS InvoiceId,
+    -- An invoice has one currency: a correction of a month that was kept in another one is on an invoice of its own.
+    {invoice} || CASE WHEN currency = {currency} THEN '' ELSE '-' || currency END AS InvoiceId,
     provider_name AS InvoiceIssuerName,
     list_cost AS ListCost,
     focus_converted(list_unit_price, exchange_rate, shared_cost <> '') AS ListUnitPrice,
     'Standard' AS PricingCategory,
     pricing_currency AS PricingCurrency,
     contracted_unit_price AS PricingCurrencyContractedUnitPrice,
-    CASE WHEN exchange_rate = 1 THEN cost::DECIMAL(38, 12) ELSE (cost / exchange_rate)::DECIMAL(38, 12) END
+    CASE WHEN exchange_rate = 1 THEN cost::DECIMAL(38, 12) ELSE focus_divided(cost, exchange_rate) END
         AS PricingCurrencyEffectiveCost,
     list_unit_price AS PricingCurrencyListUnitPrice,
     quantity * per_unit AS PricingQuantity,

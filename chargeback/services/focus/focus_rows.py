@@ -28,7 +28,7 @@ from chargeback.domain.focus import (
 )
 from chargeback.domain.periods import days_of
 from chargeback.domain.report import FORMULA, GUARD, LEADING
-from chargeback.services.focus.check_focus import check_focus, check_parts, check_total, parts
+from chargeback.services.focus.check_focus import check_focus, check_parts, check_totals, parts
 from chargeback.services.publishing.settled import Settled
 
 ACCOUNT = ("chargeback", "Chargeback")
@@ -77,7 +77,7 @@ class FocusRows:
 
         Raises `InconsistentFile` for a batch that breaks a rule, and at the end where the costs do not add up.
         """
-        found = Decimal(0)
+        found: defaultdict[str, Decimal] = defaultdict(Decimal)
         shares: defaultdict[tuple[str, object, str | None], Decimal] = defaultdict(Decimal)
         for number, span in enumerate(_spans(self._sizes)):
             self.engine.execute(self._statements["charges"], span._asdict())
@@ -87,11 +87,12 @@ class FocusRows:
             check_focus(self.engine, "focus", decimals=self._settled.decimals)
             for shared_cost, part in parts(self.engine, "focus").items():
                 shares[shared_cost] += part
-            rows, read, cost = self._one("SELECT count(*), sum(rows)::BIGINT, sum(cost) FROM focus_charges")
-            found += cost
+            rows, read = self._one("SELECT count(*), sum(rows)::BIGINT FROM focus_charges")
+            for currency, cost in self._all("SELECT currency, sum(cost) FROM focus_charges GROUP BY currency"):
+                found[currency] += cost
             yield Batch(rows, read)
         check_parts(shares)
-        check_total(found, self._one(self._statements["total"])[0])
+        check_totals(found, dict(self._all(self._statements["totals"])))
 
     def _bounds(self, span: str) -> tuple[datetime, ...]:
         """The UTC instants of a span, as `focus_span` writes it."""
@@ -122,9 +123,11 @@ class FocusRows:
         if rows:
             self.engine.executemany(f"INSERT INTO focus_{table} VALUES ({', '.join('?' * len(rows[0]))})", rows)  # noqa: S608
 
+    def _all(self, query: str) -> list[tuple[Any, ...]]:
+        return self.engine.execute(query).fetchall()
+
     def _one(self, query: str) -> tuple[Any, ...]:
-        row = self.engine.execute(query).fetchone()
-        assert row is not None
+        (row,) = self._all(query)
         return row
 
 

@@ -19,17 +19,19 @@ _MOMENT = timedelta(microseconds=1)
 def share_costs(engine: Engine, to_settle: PeriodToSettle) -> None:
     """Add the parts of every shared cost that is charged in the period; those of one sum to it exactly.
 
-    A cost that belongs to a closed period becomes corrections of that one.
+    A cost that belongs to a closed period becomes corrections of that one, in the currency that it was billed in.
     """
-    period, currency, calendar = to_settle.period, to_settle.currency, to_settle.catalogue.calendar
+    period, calendar = to_settle.period, to_settle.catalogue.calendar
     charged = [
         (cost, times) for cost in to_settle.terms.shared_costs if (times := active(cost, period, calendar)) is not None
     ]
-    add_rates(engine, period, currency, to_settle.terms, [cost.currency for cost, _ in charged])
+    own = [cost.currency for cost, _ in charged if not cost.corrects]
+    add_rates(engine, period, to_settle.currency, to_settle.terms, own)
     for cost, times in charged:
         dates = calendar.date_of(times.first), calendar.date_of(times.after - _MOMENT)
         usage = _direct_usage(engine, to_settle.catalogue, *dates)
-        rate = to_settle.terms.rate_for(period, cost.currency, currency)
+        of = cost.corrects or period
+        rate = to_settle.terms.rate_for(of, cost.currency, calendar.currency(of))
         price = amount(cost, period, calendar)
         ratios = split(cost, measured(cost, usage))
         rows = [_row(cost, dates[0], price, rate, centre, ratio) for centre, ratio in ratios.items()]

@@ -14,7 +14,7 @@ from markupsafe import Markup
 
 from chargeback.domain.allocation import UNALLOCATED
 from chargeback.domain.figures import DayCost, Figures, Share
-from chargeback.domain.money import EXACT, total
+from chargeback.domain.money import EXACT, ZERO, total
 from chargeback.domain.movers import Mover, summed
 from chargeback.domain.statement import ancestors, name_of
 from chargeback.services.publishing.settled import Settled
@@ -59,7 +59,7 @@ class Period:
     @property
     def compared(self) -> bool:
         """Whether there is a period before, in the same currency."""
-        return self.previous_currencies == (self.settled.currency,)
+        return self.settled.currency in self.previous_currencies
 
 
 @dataclass(frozen=True, slots=True)
@@ -140,6 +140,7 @@ class Renderer:
                 settled.period, self._named(figures), f"Bars: cost of each day of {where}, by cost centre below"
             ),
             "views": [_view(name, figures.shares.get(name, ())) for name in _VIEWS],
+            "elsewhere": _elsewhere(figures, settled.currency),
             "why": _why(figures, settled.decimals),
             "open": {
                 state: [each for each in figures.open_usage if each.state == state]
@@ -159,6 +160,15 @@ class Renderer:
 def _link(of: str, to: str, period: str) -> str:
     """From the page of one cost centre to that of another, in the same folder of files."""
     return quote(relpath(name_of(to, period, "html"), dirname(name_of(of, period, "html"))))
+
+
+def _elsewhere(figures: Figures, currency: str) -> dict[str, Decimal]:
+    """What is charged in other currencies than that of the books."""
+    sums: dict[str, Decimal] = {}
+    for each in figures.corrected:
+        if each.currency != currency:
+            sums[each.currency] = EXACT.add(sums.get(each.currency, ZERO), each.cost)
+    return sums
 
 
 def _view(name: str, shares: Sequence[Share]) -> View:

@@ -32,7 +32,7 @@ class Sums:
     Attributes:
         path: the DuckDB file with the tables of `sum_statements.sql`.
         counts: rows by cost centre and day, ascending.
-        costs: printed cost by cost centre.
+        costs: printed cost by cost centre, in the books' currency.
         unknown: rows whose cost is not known yet, by cost centre.
         previous: printed cost of the period before by cost centre; in the books' currency.
         previous_currencies: that the period before was kept in; empty where it was never published.
@@ -70,9 +70,7 @@ def _known(engine: duckdb.DuckDBPyConnection, path: Path, currency: str) -> Sums
     days = _all(engine, "SELECT kind, max(charge_date) FROM sums.days")
     return Sums(
         path,
-        counts=[
-            Rows(*row) for row in _all(engine, "SELECT cost_centre, charge_date, sum(rows)::BIGINT FROM sums.days")
-        ],
+        counts=[Rows(*row) for row in _all(engine, "SELECT cost_centre, charge_date, rows FROM sums.counts")],
         costs=dict(_all(engine, "SELECT cost_centre, sum(cost) FROM sums.days")),
         unknown=dict(_all(engine, "SELECT cost_centre, sum(unknown)::DECIMAL(38, 0) FROM sums.days")),
         previous={centre: cost for known, centre, cost in previous if known == currency},

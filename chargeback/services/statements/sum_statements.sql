@@ -1,13 +1,21 @@
 -- The sums that statements are drawn from, by name of the table; each reads the rows of the period at most once.
 -- An application is known by its subscription and app id, a person by name, or else by object id.
 
+-- name: booked
+-- Nothing of another currency is in a sum; corrections of months that were kept in one are summed by themselves.
+CREATE TEMP VIEW booked AS SELECT * FROM rows WHERE currency = '{currency}' OR cost IS NULL
+
+-- name: counts
+CREATE TABLE sums.counts AS
+SELECT cost_centre, charge_date, count(*) AS rows FROM rows GROUP BY ALL ORDER BY ALL
+
 -- name: days
 CREATE TABLE sums.days AS
 SELECT
     cost_centre, charge_date, kind, model,
     coalesce(sum(cost), 0)::DECIMAL(38, {decimals}) AS cost, sum(requests)::BIGINT AS requests,
-    count(*) - count(cost) AS unknown, count(*) AS rows
-FROM rows
+    count(*) - count(cost) AS unknown
+FROM booked
 GROUP BY ALL
 ORDER BY ALL
 
@@ -27,7 +35,7 @@ SELECT
 FROM (
     SELECT true AS later, cost_centre, kind, subscription_id, app_id, model, deployment_type, region, service_tier,
         variant, meter, unit, shared_cost, corrects_period, quantity, exact_cost, cost, requests
-    FROM rows
+    FROM booked
     UNION ALL
     SELECT false, cost_centre, kind, subscription_id, app_id, model, deployment_type, region, service_tier,
         variant, meter, unit, shared_cost, corrects_period, quantity, exact_cost, 0, 0
@@ -64,7 +72,7 @@ SELECT
     cost_centre, kind, CASE WHEN "user" <> '' THEN "user" ELSE user_object_id END AS label,
     coalesce(sum(cost), 0)::DECIMAL(38, {decimals}) AS cost, sum(requests)::BIGINT AS requests,
     count(*) - count(cost) AS unknown
-FROM rows
+FROM booked
 GROUP BY ALL
 
 -- name: shares
@@ -105,7 +113,7 @@ CREATE TABLE sums.open_usage AS
 SELECT
     cost_centre, state, model, deployment, meter, unit,
     sum(quantity)::DECIMAL(38, 12) AS quantity, coalesce(sum(cost), 0)::DECIMAL(38, {decimals}) AS cost
-FROM rows
+FROM booked
 WHERE state IN ('unpriced', 'unsettled', 'estimated') AND (quantity <> 0 OR cost <> 0)
 GROUP BY ALL
 ORDER BY ALL
@@ -115,7 +123,7 @@ CREATE TABLE sums.shared AS
 SELECT
     cost_centre, shared_cost, meter, allocation_basis, min(allocated_ratio) AS least, max(allocated_ratio) AS most,
     coalesce(sum(cost), 0)::DECIMAL(38, {decimals}) AS cost
-FROM rows
+FROM booked
 WHERE kind = 'shared'
 GROUP BY ALL
 ORDER BY ALL
@@ -125,7 +133,7 @@ ORDER BY ALL
 CREATE TABLE sums.corrections AS
 SELECT
     cost_centre, corrects_period, charge_date, corrects_charge_id, model, meter, unit, quantity,
-    cost
+    currency, cost
 FROM rows
 WHERE kind = 'correction'
 QUALIFY row_number() OVER (
@@ -136,7 +144,7 @@ ORDER BY cost_centre, corrects_period, charge_date, corrects_charge_id, charge_i
 -- name: corrected
 CREATE TABLE sums.corrected AS
 SELECT
-    cost_centre, corrects_period, coalesce(sum(cost), 0)::DECIMAL(38, {decimals}) AS cost, count(*) AS rows
+    cost_centre, corrects_period, currency, coalesce(sum(cost), 0)::DECIMAL(38, {decimals}) AS cost, count(*) AS rows
 FROM rows
 WHERE kind = 'correction'
 GROUP BY ALL
@@ -145,7 +153,7 @@ ORDER BY ALL
 -- name: rates
 CREATE TABLE sums.rates AS
 SELECT DISTINCT cost_centre, pricing_currency, exchange_rate, exchange_rate_date, exchange_rate_source
-FROM rows
+FROM booked
 WHERE pricing_currency <> currency AND pricing_currency <> ''
 ORDER BY ALL
 

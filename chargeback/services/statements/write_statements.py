@@ -89,10 +89,10 @@ def _parts(settled: Settled, sums: Sums, folder: Path) -> list[Part]:
 
 def _covered(settled: Settled, sums: Sums) -> Iterator[Covered]:
     budgets = {budget.cost_centre: budget for budget in settled.budgets}
-    centres = covered([*sums.costs, *sums.previous, *budgets])
     rows: dict[str, int] = defaultdict(int)
     for each in sums.counts:
         rows[each.centre] += each.rows
+    centres = covered([*rows, *sums.previous, *budgets])
     costs, previous, unknown = (with_below(own, centres) for own in (sums.costs, sums.previous, sums.unknown))
     standings = {
         path: Standing(

@@ -112,7 +112,9 @@ def sheets(settled: Settled) -> tuple[tuple[Sheet, ...], ...]:
         (DAYS,),
         (APPLICATIONS,),
         (SHARED,),
-        _grains(settled, "Corrections", "rows", "kind = 'correction'", _CORRECTION_COLUMNS, _CORRECTION_GRAINS),
+        _grains(
+            settled, "Corrections", "workbook_rows", "kind = 'correction'", _CORRECTION_COLUMNS, _CORRECTION_GRAINS
+        ),
         (PRICES,),
         (OPEN_ITEMS,),
         _grains(settled, "Charges", "workbook_month", "true", _CHARGE_COLUMNS, _CHARGE_GRAINS),

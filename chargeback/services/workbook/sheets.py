@@ -42,7 +42,7 @@ class Sheet:
 
 
 MONTH = """
--- The period without its days, people and claims: small enough to be asked many times.
+-- The period without its days, people and claims, in the currency of the books: small enough to be asked many times.
 CREATE TEMP TABLE workbook_month AS
 SELECT
     kind, cost_centre, subscription_id, product_id, tenant_id, app_id, provider, model, deployment, deployment_type,
@@ -51,8 +51,34 @@ SELECT
     sum(quantity) AS quantity, sum(cost) AS cost, sum(list_cost) AS list_cost,
     sum(contracted_cost) AS contracted_cost, sum(requests)::BIGINT AS requests, count(*) AS rows
 FROM rows
+WHERE currency = '{currency}' OR cost IS NULL
 GROUP BY ALL
 """
+
+BOOKED = "CREATE TEMP VIEW workbook_rows AS SELECT * FROM rows WHERE currency = '{currency}'"
+"""The rows that the sheets add up: nothing of another currency is among them."""
+
+OTHER_CURRENCIES = Sheet(
+    "Other currencies",
+    (
+        ("Currency", _T),
+        ("Corrects", _T),
+        ("Cost centre", _T),
+        ("Meter", _T),
+        ("Rows", _C),
+        ("Cost in its currency", _M),
+    ),
+    """
+    SELECT currency, coalesce(corrects_period, 'Total'), coalesce(cost_centre, ''), coalesce(meter, ''),
+        count(*), sum(cost)
+    FROM rows
+    WHERE currency <> '{currency}' AND cost IS NOT NULL
+    GROUP BY GROUPING SETS ((currency, corrects_period, cost_centre, meter), (currency))
+    ORDER BY currency, corrects_period NULLS LAST, cost_centre, meter
+    """,
+    note="Corrections of months that were kept in another currency; no other sheet has them in a sum.",
+)
+"""Only in months that have any of them; each currency ends with its total."""
 
 MODELS = Sheet(
     "Models",
@@ -90,7 +116,7 @@ DAYS = Sheet(
     SELECT
         charge_date, sum(cost) FILTER (kind = 'usage'), sum(cost) FILTER (kind = 'shared'),
         sum(cost) FILTER (kind = 'correction'), sum(cost), sum(requests)::BIGINT
-    FROM rows
+    FROM workbook_rows
     GROUP BY charge_date
     ORDER BY charge_date
     """,
@@ -129,7 +155,7 @@ SHARED = Sheet(
     """
     SELECT shared_cost, meter, any_value(allocation_basis ORDER BY allocation_basis), cost_centre,
         CASE WHEN count(*) = 1 THEN sum(allocated_ratio) END, sum(cost)
-    FROM rows
+    FROM workbook_rows
     WHERE shared_cost <> '' AND kind = 'shared'
     GROUP BY shared_cost, meter, cost_centre
     ORDER BY shared_cost, meter, cost_centre

@@ -24,8 +24,8 @@ _COLUMNS: Columns = (
     ("Budget ({currency})", Type.MONEY),
     ("Budget used", Type.RATIO),
 )
-NOT_ADDED_UP = {"With the centres below ({currency})", "Budget ({currency})"}
-"""Money that contains other lines of the sheet."""
+NOT_ADDED_UP = {"With the centres below ({currency})", "Budget ({currency})", "Cost in its currency"}
+"""Money that contains other lines of the sheet, or is of several currencies."""
 
 _QUERY = """
 SELECT
@@ -49,7 +49,8 @@ READ_ME = (
     "Summary: the cost of each cost centre by itself, and with the centres below it. "
     "The column that includes the centres below is not added up, because it contains amounts several times.",
     "Shared costs: what was split between cost centres, and each one's part.",
-    "Corrections: what closed periods should have said besides. A closed period itself never changes.",
+    "Corrections: what closed periods should have said besides. A closed period itself never changes. "
+    "Those of periods that were kept in another currency are on the sheet Other currencies, with totals of their own.",
     "Open items: usage that has no cost yet, because its price is missing (unpriced) or its quantities are not "
     "known yet (unsettled). It is in no total, and it is not free of charge.",
     "Charges: the month without its days, users and claims; chargeback-{period}.csv has every row.",

@@ -22,7 +22,7 @@ from chargeback.services.publishing.files import WORKBOOK, Files, Progress
 from chargeback.services.publishing.settled import Settled
 from chargeback.services.work_folder import work_folder
 from chargeback.services.workbook.grains import MAX_LINES, sheets
-from chargeback.services.workbook.sheets import MONTH, WIDTHS, Sheet, Type
+from chargeback.services.workbook.sheets import BOOKED, MONTH, OTHER_CURRENCIES, WIDTHS, Sheet, Type
 from chargeback.services.workbook.summary import NOT_ADDED_UP, READ_ME, SUMMARY, summary
 
 _MEMORY_MB = 160
@@ -52,12 +52,15 @@ async def _pieces(settled: Settled, progress: Progress) -> AsyncIterator[tuple[i
 def _write(settled: Settled, path: Path, progress: Progress) -> int:
     """Write the workbook into a file; tells how many lines it has."""
     with settled.connect(memory_limit_mb=_MEMORY_MB) as engine, _workbook(settled, path) as book:
-        engine.execute(MONTH)
+        for statement in (BOOKED, MONTH):
+            engine.execute(statement.format(currency=settled.currency))
         writer = _Writer(book, settled, progress)
         writer.add(SUMMARY, summary(settled, _lines(engine, SUMMARY.query)))
         for choices in sheets(settled):
             sheet = _fitting(engine, choices)
             writer.add(sheet, _lines(engine, sheet.query))
+        if lines := [*_lines(engine, OTHER_CURRENCIES.query.format(currency=settled.currency))]:
+            writer.add(OTHER_CURRENCIES, iter(lines))
         _read_me(book, settled)
         return writer.lines
 
