@@ -13,6 +13,7 @@ from chargeback.domain.terms import ClosingRules, ExchangeRate
 
 _RATE = re.compile(r"\d{1,6}(\.\d{1,12})?", re.A)
 _PERCENT = re.compile(r"\d{1,2}(\.\d{1,6})?|100", re.A)
+_DATE = re.compile(r"\d{4}-\d\d-\d\d", re.A)
 _CURRENCY = re.compile(r"[A-Z]{3}", re.A)
 
 
@@ -34,6 +35,7 @@ class _Closing(Record, frozen=True):
     grace_hours: int = 72
     max_unsettled_percent: Any = "0"
     max_unpriced_percent: Any = "0"
+    max_rate_age_days: int = 7
 
 
 def calendar_of(document: object, faults: list[str]) -> Calendar:
@@ -54,6 +56,7 @@ def calendar_of(document: object, faults: list[str]) -> Calendar:
 
 
 _YEAR_HOURS = 8_760
+_YEAR_DAYS = 366
 
 
 def exchange_rates(document: object, faults: list[str]) -> tuple[ExchangeRate, ...]:
@@ -76,11 +79,20 @@ def closing_rules(document: object, faults: list[str]) -> ClosingRules:
     if wrong:
         return ClosingRules()
     percents = Decimal(rules.max_unsettled_percent), Decimal(rules.max_unpriced_percent)
-    return ClosingRules(timedelta(hours=rules.grace_hours), *percents)
+    return ClosingRules(timedelta(hours=rules.grace_hours), *percents, timedelta(days=rules.max_rate_age_days))
 
 
 def _rate(rate: _Rate) -> ExchangeRate:
-    return ExchangeRate(rate.from_currency, rate.to_currency, Decimal(rate.rate), rate.date, rate.source)
+    known = date.fromisoformat(rate.date).isoformat()
+    return ExchangeRate(rate.from_currency, rate.to_currency, Decimal(rate.rate), known, rate.source)
+
+
+def date_faults(document: object) -> Iterator[str]:
+    """Dates of a file that are not written YYYY-MM-DD. Stored versions of before this was asked for are still read."""
+    found = document.get("exchangeRates") if isinstance(document, dict) else None
+    for place, rate in each(found if found is not None else [], _Rate, "exchangeRates", []):
+        if not _DATE.fullmatch(rate.date):
+            yield f"{place}.date: {rate.date!r} is not a date such as 2026-03-31"
 
 
 def _rate_faults(rate: _Rate) -> Iterator[str]:
@@ -100,6 +112,8 @@ def _rate_faults(rate: _Rate) -> Iterator[str]:
 def _closing_faults(rules: _Closing) -> Iterator[str]:
     if not 0 <= rules.grace_hours <= _YEAR_HOURS:
         yield f"graceHours: {rules.grace_hours} is not between 0 and {_YEAR_HOURS}, the hours of a year"
+    if not 0 <= rules.max_rate_age_days <= _YEAR_DAYS:
+        yield f"maxRateAgeDays: {rules.max_rate_age_days} is not between 0 and {_YEAR_DAYS}, the days of a year"
     percents = {"maxUnsettledPercent": rules.max_unsettled_percent, "maxUnpricedPercent": rules.max_unpriced_percent}
     for name, percent in percents.items():
         if not (isinstance(percent, str) and _PERCENT.fullmatch(percent)):

@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from pathlib import Path
 
-from chargeback.adapters.books_document import closing_rules, exchange_rates
+from chargeback.adapters.books_document import closing_rules, date_faults, exchange_rates
 from chargeback.adapters.budgets_document import budgets
 from chargeback.adapters.catalogue_files import OPTIONAL_FILES, with_line
 from chargeback.adapters.reconciliation_document import reconciliation_rules
@@ -25,7 +25,10 @@ def load_terms(folder: Path, catalogue: Catalogue) -> Terms:
     """The terms of a folder; raises `InvalidConfig` with every fault as `file:line: place: reason`."""
     documents = {name: read(folder / name) for name in OPTIONAL_FILES if (folder / name).exists()}
     try:
-        return terms_from_documents(documents, catalogue)
+        terms = terms_from_documents(documents, catalogue)
+        if faults := [f"books.yaml: {fault}" for fault in date_faults(documents.get("books.yaml"))]:
+            raise InvalidConfig(faults)
+        return terms
     except InvalidConfig as error:
         raise InvalidConfig([with_line(folder, fault) for fault in error.faults]) from None
 

@@ -92,6 +92,11 @@ def correct(
         change = Change("rated anew", datetime.now(UTC), by, reason)
         done = await correct_period(period, container.closer.days, container.ledger, change)
         oldest = (await container.drafts.open(datetime.now(UTC)))[0]
+        for rate in done.rates:
+            typer.echo(
+                f"{period}: 1 {rate.from_currency} is {to_text(rate.rate)} {rate.to_currency}, as of"
+                f" {rate.date}; the difference is a correction in {oldest} from its next publication on"
+            )
         if done.lines:
             typer.echo(
                 f"{period}: {done.lines} lines of {done.days} days differ by {to_text(done.cost)} {done.currency};"

@@ -10,12 +10,13 @@ from typing import NamedTuple
 
 from chargeback.domain.money import EXACT, ZERO, total
 
-PARTS = ("volume", "price", "mix", "new", "shared", "correction")
+PARTS = ("volume", "price", "exchange", "mix", "new", "shared", "correction")
 """Why a mover moved.
 
-`volume`: more or less of it was used; `price`: the same cost more or less; `mix`: what was used was of dearer or
-cheaper kinds (another meter, region, tier …); `new`: it was not used in the earlier span at all, or no longer in the
-later one; `shared`: its part of costs that are split; `correction`: what earlier periods should have said.
+`volume`: more or less of it was used; `price`: the same cost more or less in the currency of its price; `exchange`:
+that currency was worth more or less in the currency of the books; `mix`: what was used was of dearer or cheaper kinds
+(another meter, region, tier …); `new`: it was not used in the earlier span at all, or no longer in the later one;
+`shared`: its part of costs that are split; `correction`: what earlier periods should have said.
 """
 
 _RATIO = Context(prec=120, rounding=ROUND_HALF_EVEN, traps=[InvalidOperation])
@@ -32,6 +33,7 @@ class Charged(NamedTuple):
         unit: of the quantity; quantities of different units are never added.
         quantity: leave out what has no price: its cost is not zero but unknown.
         cost: exact.
+        rate: units of the cost's currency for one of the price's.
     """
 
     kind: str
@@ -39,6 +41,7 @@ class Charged(NamedTuple):
     unit: str
     quantity: Decimal
     cost: Decimal
+    rate: Decimal = Decimal(1)
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,11 +74,16 @@ class Mover:
         return max(self.parts, key=lambda part: abs(self.parts[part]), default="")
 
 
-Amount = tuple[Decimal, Decimal]
-"""A quantity and its cost."""
+class Amount(NamedTuple):
+    """A quantity and its cost; `priced` is the cost in the currency of the price, to 120 digits."""
+
+    quantity: Decimal
+    cost: Decimal
+    priced: Decimal
+
 
 _Item = tuple[tuple[str, str], ...]
-_NOTHING: Amount = (ZERO, ZERO)
+_NOTHING = Amount(ZERO, ZERO, ZERO)
 
 
 def movers(before: Iterable[Charged], after: Iterable[Charged], by: Sequence[str]) -> list[Mover]:
@@ -101,25 +109,28 @@ _Units = dict[str, dict[_Item, Amount]]
 
 def _grouped(charged: Iterable[Charged], by: Sequence[str]) -> dict[tuple[str, tuple[str, ...]], _Units]:
     groups: dict[tuple[str, tuple[str, ...]], _Units] = {}
-    for kind, dimensions, unit, quantity, cost in charged:
+    for kind, dimensions, unit, quantity, cost, rate in charged:
         key = tuple(dimensions.get(name, "") for name in _KEYS.get(kind, by))
         items = groups.setdefault((kind, key), {}).setdefault(unit, {})
         item = tuple(sorted(dimensions.items()))
         known = items.get(item, _NOTHING)
-        items[item] = EXACT.add(known[0], quantity), EXACT.add(known[1], cost)
+        priced = _RATIO.add(known.priced, _RATIO.divide(cost, rate))
+        items[item] = Amount(EXACT.add(known.quantity, quantity), EXACT.add(known.cost, cost), priced)
     return groups
 
 
 def _mover(kind: str, key: tuple[str, ...], before: _Units, after: _Units) -> Mover:
     old, new = (
-        total([amount for items in units.values() for _, amount in items.values()]) for units in (before, after)
+        total([amount.cost for items in units.values() for amount in items.values()]) for units in (before, after)
     )
     changes: list[tuple[str, Decimal]] = []
     if kind == "usage":
         for unit in {**before, **after}:
             changes.extend(_changes(before.get(unit, {}), after.get(unit, {})))
     else:
-        changes.append((kind, EXACT.subtract(new, old)))
+        units = after if kind == "shared" else ()  # a correction is at the rate of what it corrects
+        exchange = total([_exchange_effect(before.get(unit, {}), after.get(unit, {})) for unit in units])
+        changes += [("exchange", exchange), (kind, EXACT.subtract(EXACT.subtract(new, old), exchange))]
     parts = {part: total([amount for name, amount in changes if name == part]) for part in PARTS}
     return Mover(kind, key, old, new, {part: amount for part, amount in parts.items() if amount})
 
@@ -132,20 +143,35 @@ def _changes(before: Mapping[_Item, Amount], after: Mapping[_Item, Amount]) -> I
         yield "new", change
         return
     volume = EXACT.subtract(_scaled(old_cost, new, old), old_cost)
-    price = total([_price_effect(before[item], after[item]) for item in before.keys() & after.keys()])
+    both = before.keys() & after.keys()
+    dearer = total([_price_effect(before[item], after[item]) for item in both])
+    used = {item for item in both if before[item].quantity > 0 and after[item].quantity > 0}
+    exchange = _exchange_effect({item: before[item] for item in used}, {item: after[item] for item in used})
     yield "volume", volume
-    yield "price", price
-    yield "mix", EXACT.subtract(change, EXACT.add(volume, price))
+    yield "price", EXACT.subtract(dearer, exchange)
+    yield "exchange", exchange
+    yield "mix", EXACT.subtract(change, EXACT.add(volume, dearer))
 
 
 def _price_effect(before: Amount, after: Amount) -> Decimal:
     """What the later quantity costs more than at the earlier price."""
-    (old, old_cost), (new, new_cost) = before, after
-    return EXACT.subtract(new_cost, _scaled(old_cost, new, old)) if old > 0 and new > 0 else ZERO
+    old, new = before.quantity, after.quantity
+    return EXACT.subtract(after.cost, _scaled(before.cost, new, old)) if old > 0 and new > 0 else ZERO
 
 
-def _whole(items: Mapping[_Item, Amount]) -> Amount:
-    return total([quantity for quantity, _ in items.values()]), total([cost for _, cost in items.values()])
+def _exchange_effect(before: Mapping[_Item, Amount], after: Mapping[_Item, Amount]) -> Decimal:
+    """What is in both costs more than at the earlier exchange rate."""
+    return total(
+        [
+            EXACT.subtract(new.cost, _scaled(old.cost, new.priced, old.priced))
+            for item, new in after.items()
+            if (old := before.get(item, _NOTHING)).priced
+        ]
+    )
+
+
+def _whole(items: Mapping[_Item, Amount]) -> tuple[Decimal, Decimal]:
+    return total([each.quantity for each in items.values()]), total([each.cost for each in items.values()])
 
 
 def _scaled(cost: Decimal, quantity: Decimal, of: Decimal) -> Decimal:

@@ -20,6 +20,7 @@ class Cause(StrEnum):
     UNMAPPED = "unmapped-deployment"
     UNPRICED = "unpriced"
     PRICE = "price-difference"
+    EXCHANGE = "exchange-rate"
     UNSETTLED = "unsettled"
     ESTIMATED = "estimated"
     BYPASSED = "bypassed-gateway"
@@ -97,6 +98,7 @@ class Booked:
         estimated: the part of the quantity that was estimated.
         unsettled: calls whose quantities are not known.
         prices: entries of the rate card that were used.
+        rate: at which the cost was converted; 1 where it was not.
     """
 
     day: str
@@ -109,6 +111,7 @@ class Booked:
     estimated: Decimal = ZERO
     unsettled: int = 0
     prices: tuple[str, ...] = ()
+    rate: Decimal = Decimal(1)
 
 
 @dataclass(frozen=True, slots=True)
@@ -122,6 +125,7 @@ class Invoiced:
         quantity: in the unit of our meter; None where the invoice does not tell.
         cost: billed.
         is_capacity: paid by the hour or in advance.
+        rate: at which the provider converted the cost; None where the invoice does not tell.
     """
 
     day: str
@@ -132,6 +136,7 @@ class Invoiced:
     quantity: Decimal | None
     cost: Decimal
     is_capacity: bool = False
+    rate: Decimal | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -4,16 +4,17 @@ import hashlib
 import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, fields, is_dataclass, replace
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
 from typing import Any
 
 from chargeback.domain.budgets import Budget
+from chargeback.domain.calendar import Calendar
 from chargeback.domain.errors import InvalidConfig
 from chargeback.domain.money import ZERO, to_text
 from chargeback.domain.periods import days_of
 from chargeback.domain.reconciliation import ReconciliationRules
-from chargeback.domain.shared_costs import SharedCost
+from chargeback.domain.shared_costs import SharedCost, active
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,11 +42,13 @@ class ClosingRules:
         grace: after its end, while late usage is still expected.
         unsettled_percent: of its requests, how many at most may be without known tokens.
         unpriced_percent: of its requests, how many at most may have a meter that no price covers.
+        rate_age: by how much an exchange rate may be older than the period's last day.
     """
 
     grace: timedelta = timedelta(hours=72)
     unsettled_percent: Decimal = ZERO
     unpriced_percent: Decimal = ZERO
+    rate_age: timedelta = timedelta(days=7)
 
 
 class Terms:
@@ -124,6 +127,21 @@ class Terms:
                 ]
             )
         return max(known, key=lambda rate: rate.date)
+
+
+def rates_of(terms: Terms, period: str, calendar: Calendar, card: str) -> list[ExchangeRate]:
+    """The rates that a period is converted at, by currency; `card` is the currency of the rate card.
+
+    Raises `InvalidConfig` where one is missing.
+    """
+    books = calendar.currency(period)
+    charged = {cost.currency for cost in terms.shared_costs if active(cost, period, calendar) and not cost.corrects}
+    return [terms.rate_for(period, currency, books) for currency in sorted({card, *charged} - {books})]
+
+
+def age_of(rate: ExchangeRate, period: str) -> timedelta:
+    """By how much a rate is older than a period's last day."""
+    return date.fromisoformat(days_of(period)[-1]) - date.fromisoformat(rate.date)
 
 
 def _digest(terms: Terms) -> str:

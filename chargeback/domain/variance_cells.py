@@ -3,10 +3,12 @@
 from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass, replace
 from datetime import date, timedelta
-from decimal import Decimal
+from decimal import Context, Decimal
 
 from chargeback.domain.money import EXACT, ZERO, total
 from chargeback.domain.reconciliation import CAPACITY, OTHER, Booked, Invoiced, Sku
+
+_QUOTIENT = Context(prec=50)
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,9 +54,28 @@ class Cell:
         """What the invoice has more of the meter than the books."""
         return EXACT.subtract(self.invoiced_quantity or ZERO, self.quantity)
 
+    @property
+    def rates(self) -> tuple[Decimal, Decimal] | None:
+        """At which rates the provider converted its costs, and the books theirs; None where either does not tell."""
+        theirs = [(each.cost, each.rate) for each in self.invoiced if each.cost]
+        ours = [(each.cost, each.rate) for each in self.booked if each.cost]
+        rates = _mean_rate(theirs), _mean_rate(ours)
+        return None if rates[0] is None or rates[1] is None else (rates[0], rates[1])
+
     def of(self, attribute: str) -> Decimal:
         """The sum of another number of the books."""
         return total([Decimal(getattr(each, attribute)) for each in self.booked])
+
+
+def _mean_rate(costs: Sequence[tuple[Decimal, Decimal | None]]) -> Decimal | None:
+    """The rate at which the sum was converted."""
+    priced = [_QUOTIENT.divide(cost, rate) for cost, rate in costs if rate]
+    whole = sum(priced, ZERO)
+    if len(priced) < len(costs) or not whole:
+        return None
+    if len({rate for _, rate in costs}) == 1:
+        return costs[0][1]
+    return _QUOTIENT.divide(total([cost for cost, _ in costs]), whole)
 
 
 def cells_of(booked: Sequence[Booked], invoiced: Sequence[Invoiced]) -> list[Cell]:

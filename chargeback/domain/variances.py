@@ -13,7 +13,8 @@ The invoice has less:
     4. not-on-invoice       the rest
 Both have it:
     1. unmapped-deployment, unpriced   ours has no price, because of the map or because of the rate card
-    2. price-difference                the same quantity at another price
+    2. exchange-rate                   the same quantity and price, converted at another rate
+    3. price-difference                the same quantity at another price
 What is left is unexplained; so is what cannot be compared by quantity.
 """
 
@@ -82,7 +83,8 @@ def reconcile(
 
 def _variance(cell: Cell, evidence: _Evidence) -> Variance:
     cost = EXACT.subtract(cell.invoiced_cost, cell.cost)
-    parts = [part for part in _parts(cell, evidence) if part.amount] if cell.is_comparable else []
+    found = _parts(cell, evidence) if cell.is_comparable else _of_capacity(cell)
+    parts = [part for part in found if part.amount]
     rest = EXACT.subtract(cost, total([part.amount for part in parts]))
     if parts and abs(rest) < _ROUNDING:
         parts[-1] = replace(parts[-1], amount=EXACT.add(parts[-1].amount, rest))
@@ -123,10 +125,36 @@ def _parts(cell: Cell, evidence: _Evidence) -> Iterator[Part]:
             ),
         )
     priced = EXACT.subtract(both, unpriced)
-    if priced > 0 and theirs is not None and ours is not None and _differ(theirs, ours):
+    if priced > 0 and theirs is not None and ours is not None:
+        yield from _by_price(cell, priced, theirs, ours)
+
+
+def _of_capacity(cell: Cell) -> Iterator[Part]:
+    """Capacity has no quantity to compare, but it was converted, too."""
+    if cell.sku == CAPACITY and (rates := cell.rates):
+        moved = _QUOTIENT.divide(_QUOTIENT.subtract(*rates), rates[1])
+        yield Part(Cause.EXCHANGE, _amount(cell.cost, moved), _converted(rates))
+
+
+def _converted(rates: tuple[Decimal, Decimal]) -> str:
+    return f"converted at {_rounded(rates[0])} on the invoice, at {_rounded(rates[1])} in the books"
+
+
+def _by_price(cell: Cell, priced: Decimal, theirs: Decimal, ours: Decimal) -> Iterator[Part]:
+    """What the price of one unit explains of a quantity that both have: first what it was converted at."""
+    at_their_rate = ours
+    if cell.rates and cell.rates[0] != cell.rates[1]:
+        their_rate, our_rate = cell.rates
+        at_their_rate = _QUOTIENT.divide(_QUOTIENT.multiply(ours, their_rate), our_rate)
+        yield Part(
+            Cause.EXCHANGE,
+            _amount(priced, _QUOTIENT.subtract(at_their_rate, ours)),
+            _converted(cell.rates),
+        )
+    if _differ(theirs, at_their_rate):
         yield Part(
             Cause.PRICE,
-            _amount(priced, _QUOTIENT.subtract(theirs, ours)),
+            _amount(priced, _QUOTIENT.subtract(theirs, at_their_rate)),
             f"{to_text(priced)} {cell.sku.meter} at {_per_million(theirs)} per million on the invoice,"
             f" at {_per_million(ours)} in the books ({', '.join(_prices(cell)) or 'no price id'})",
         )
@@ -204,7 +232,11 @@ def _differ(theirs: Decimal, ours: Decimal) -> bool:
 
 
 def _per_million(price: Decimal) -> str:
-    return to_text((price * _MILLION).quantize(Decimal("1e-9"), ROUND_HALF_EVEN))
+    return _rounded(price * _MILLION)
+
+
+def _rounded(number: Decimal) -> str:
+    return to_text(number.quantize(Decimal("1e-9"), ROUND_HALF_EVEN))
 
 
 def _prices(cell: Cell) -> Iterable[str]:

@@ -247,6 +247,7 @@ def test_a_fault_of_a_shared_cost_is_named_with_its_place(folder: Path, old: str
         ('"0.92"', "0.92", "books.yaml:3: exchangeRates[0].rate: 0.92 is not a quoted decimal"),
         ('"0.92"', '"0.00"', "books.yaml:3: exchangeRates[0].rate: 0.00 is not above zero"),
         ("2026-02-27", "2026-02-30", "books.yaml:3: exchangeRates[0].date: '2026-02-30' is not a date"),
+        ("2026-02-27", '"20260227"', "books.yaml:3: exchangeRates[0].date: '20260227' is not a date such as"),
         ("2026-02-27", "2026-03-31", "books.yaml:4: exchangeRates[1]: another one is of the same currencies and date"),
         ("to: EUR", "to: USD", "books.yaml:3: exchangeRates[0]: leads from USD to itself"),
         ("source: ECB", 'source: " "', "books.yaml:3: exchangeRates[0].source: is empty"),

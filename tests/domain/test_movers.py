@@ -10,12 +10,13 @@ from chargeback.domain.movers import PARTS, Charged, Mover, movers, summed
 
 amounts = st.decimals(min_value=0, max_value=10**9, places=12, allow_nan=False, allow_infinity=False)
 charges = st.builds(
-    lambda kind, app, model, meter, unit, quantity, cost: Charged(
+    lambda kind, app, model, meter, unit, quantity, cost, rate: Charged(
         kind,
         {"application": app, "model": model, "meter": meter, "shared_cost": app, "corrects_period": model},
         unit,
         quantity,
         cost,
+        rate,
     ),
     st.sampled_from(("usage", "usage", "usage", "shared", "correction")),
     st.sampled_from(("a", "b", "")),
@@ -24,6 +25,7 @@ charges = st.builds(
     st.sampled_from(("tokens", "images")),
     amounts,
     amounts,
+    st.sampled_from((Decimal(1), Decimal("0.9"), Decimal("0.7"))),
 )
 spans = st.lists(charges, max_size=12)
 
@@ -49,6 +51,24 @@ def test_the_same_quantity_at_another_price_is_price() -> None:
 def test_volume_is_at_the_old_price_and_price_on_the_new_quantity() -> None:
     # 4 million at 2.50 became 6 million at 2.00: 2 million more at 2.50, and 0.50 less on each of 6 million.
     assert parts_of([used("4000000", "10")], [used("6000000", "12")]) == {"volume": "5", "price": "-3"}
+
+
+def test_the_same_price_at_another_exchange_rate_is_exchange_alone() -> None:
+    # 1 000 USD a month, at 0.90 and at 0.80: 900 EUR become 800 EUR, for usage and for what is split.
+    before, after = (used("400", cost)._replace(rate=Decimal(rate)) for cost, rate in (("900", "0.9"), ("800", "0.8")))
+    shared = [each._replace(kind="shared", dimensions={"shared_cost": "ptu"}) for each in (before, after)]
+
+    assert parts_of([before], [after]) == {"exchange": "-100"}
+    assert parts_of(shared[:1], shared[1:]) == {"exchange": "-100"}
+
+
+def test_price_and_exchange_rate_are_told_apart() -> None:
+    # 100 at 9 USD and 0.90: 810; 200 at 10 USD and 0.80: 1 600. At the old price and rate 1 620: 810 more by volume.
+    # At the old rate 1 800, so the price is 180 more, and the rate 200 less.
+    before = used("100", "810")._replace(rate=Decimal("0.9"))
+    after = used("200", "1600")._replace(rate=Decimal("0.8"))
+
+    assert parts_of([before], [after]) == {"volume": "810", "price": "180", "exchange": "-200"}
 
 
 def test_a_shift_to_a_dearer_meter_at_the_same_volume_and_prices_is_mix() -> None:

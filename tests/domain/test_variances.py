@@ -61,6 +61,28 @@ def test_what_agrees_has_no_variance() -> None:
     assert found.by_cause() == {}
 
 
+def test_another_exchange_rate_is_no_price_difference() -> None:
+    # 1 000 USD: 900 EUR at 0.90 in the books, 850 EUR at 0.85 on the invoice, -50. With 10 USD more 858.50: +8.50.
+    ours = [booked("400000000", "900", rate=Decimal("0.90"))]
+
+    same = compared(ours, [invoiced("400000000", "850", rate=Decimal("0.85"))])
+    dearer = compared(ours, [invoiced("400000000", "858.5", rate=Decimal("0.85"))])
+    silent = compared(ours, [invoiced("400000000", "850")])
+
+    assert causes(same) == {"exchange-rate": "-5E+1"}
+    assert the_only(same).parts[0].evidence == "converted at 0.85 on the invoice, at 0.9 in the books"
+    assert causes(dearer) == {"price-difference": "8.5", "exchange-rate": "-5E+1"}
+    assert causes(silent) == {"price-difference": "-5E+1"}
+
+
+def test_capacity_was_converted_too() -> None:
+    ours = [Booked("", "", CAPACITY, cost=Decimal(900), rate=Decimal("0.90"))]
+
+    found = compared(ours, [invoiced(None, "860", sku=None, is_capacity=True, rate=Decimal("0.85"))])
+
+    assert causes(found) == {"exchange-rate": "-5E+1", "unexplained": "1E+1"}
+
+
 def test_the_same_quantity_at_another_price_is_a_price_difference_and_names_both_prices() -> None:
     # 2 000 000 tokens: 2.50 per million in the books, 2.25 on the invoice: 4.50 - 5.00 = -0.50.
     found = compared([booked("2000000", "5", prices=("gpt-4o@2026",))], [invoiced("2000000", "4.5")])

@@ -137,6 +137,7 @@ async def test_a_correction_that_was_killed_is_completed_by_the_nightly_audit() 
 async def test_a_period_whose_ledger_is_gone_is_not_recounted_from_nothing() -> None:
     house = await two_months()
     del house.ledger.events["2026-03-05"]
+    house.catalogues.now = priced("2")
 
     with pytest.raises(PeriodClosed, match=r"the ledger of 2026-03-05 is no longer kept in whole"):
         await correct(house)
@@ -149,6 +150,7 @@ async def test_a_period_of_whose_ledger_a_part_is_gone_is_not_recounted_from_the
     await house.ingest([usage_event(id="2", time="2026-03-05T10:00:00Z", usage=MILLION)], LATER)
     await house.auditor.audit(LATER)
     del house.ledger.events["2026-03-05"][0]
+    house.catalogues.now = priced("2")
 
     with pytest.raises(PeriodClosed, match=r"the ledger of 2026-03-05 is no longer kept in whole"):
         await correct(house)
@@ -173,6 +175,7 @@ async def test_a_late_event_after_the_ledger_of_a_billed_day_expired_returns_not
     charged = [cost for _, cost in house.charged().values() if cost]
     assert charged == [Decimal(100_000)]
     assert list(await house.ledger.marks()) == ["2026-03-05"]
+    house.catalogues.now = priced("2")
     with pytest.raises(PeriodClosed, match="no longer kept in whole"):
         await correct(house)
 

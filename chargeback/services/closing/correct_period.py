@@ -3,13 +3,14 @@
 The books of its days change, and the oldest open period carries the differences as corrections.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from decimal import Decimal
 
 from chargeback.domain.errors import PeriodClosed
 from chargeback.domain.lifecycle import Change, Period, rated_anew
 from chargeback.domain.money import EXACT, ZERO
+from chargeback.domain.terms import ExchangeRate, rates_of
 from chargeback.services.closing.finish_days import Days
 from chargeback.services.ports import Ledger
 
@@ -23,6 +24,7 @@ class Corrected:
         lines: whose figures changed.
         cost: by how much, exact.
         currency: of the cost.
+        rates: at which it is converted from now on, where they are others than before.
     """
 
     period: Period
@@ -30,23 +32,37 @@ class Corrected:
     lines: int
     cost: Decimal
     currency: str
+    rates: tuple[ExchangeRate, ...] = ()
 
 
 async def correct_period(period: str, days: Days, ledger: Ledger, change: Change) -> Corrected:
-    """Rate a closed period anew; a run that was killed is completed by the next one, or by the nightly audit.
+    """Rate and convert a closed period anew; the next run, or the nightly audit, completes one that was killed.
 
     Raises `PeriodClosed` for a period that is not closed, or whose ledger is no longer kept in whole.
     """
     known, token = await days.periods.get(period)
     version = await days.catalogues.version()
     corrected = rated_anew(known, version.name, change)
-    await _require_ledger(known, days)
+    before = await days.catalogues.stored(known.version)
+    is_rated_otherwise = before.catalogue.digest != version.catalogue.digest
+    if is_rated_otherwise:
+        await _require_ledger(known, days)
     if known.version != version.name:
         await days.periods.swap(corrected, token)
         await days.catalogues.version()  # so that in_force() knows of the swap
+    if is_rated_otherwise:
         for day in sorted(known.fences.get(period, {})):
             await ledger.mark(day)
-    return await _audit(period, days, change.at)
+    audited = await _audit(period, days, change.at)
+    return replace(audited, rates=tuple(await _new_rates(audited.period, days)))
+
+
+async def _new_rates(known: Period, days: Days) -> list[ExchangeRate]:
+    versions = [await days.catalogues.stored(name) for name in (known.closed_with, known.version)]
+    before, after = (
+        rates_of(each.terms, known.period, each.catalogue.calendar, each.catalogue.currency) for each in versions
+    )
+    return [rate for rate in after if rate not in before]
 
 
 async def _audit(period: str, days: Days, now: datetime) -> Corrected:

@@ -1,7 +1,7 @@
 """What comes before closing: all that the ledger has of a period enters its books, and what keeps it open is named."""
 
 import logging
-from collections.abc import Awaitable, Mapping, Sequence
+from collections.abc import Awaitable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 
@@ -10,10 +10,11 @@ from chargeback.domain.errors import ClosingRefused
 from chargeback.domain.lifecycle import Standing, refusals
 from chargeback.domain.meters import Meter
 from chargeback.domain.open_items import Excess, OpenItems, beyond_tolerance
+from chargeback.domain.terms import age_of, rates_of
 from chargeback.log_line import log_line
 from chargeback.services.bulkheads import reason_of
 from chargeback.services.closing.periods import Periods
-from chargeback.services.ports import Books, Catalogues, Control, Document
+from chargeback.services.ports import Books, Catalogues, Control, Document, Version
 from chargeback.services.set_aside import ROW_OF_LOG, SetAside, Stage
 from chargeback.services.usage.audit import Auditor
 from chargeback.services.usage.ingest import is_open
@@ -58,8 +59,8 @@ class Days:
 
         `accepted`: what the override was found to cover before. Raises `ClosingRefused` with every reason at once.
         """
-        calendar = (await self.catalogues.current()).calendar
-        rules = (await self.catalogues.terms()).closing
+        version = await self.catalogues.version()
+        calendar, rules = version.catalogue.calendar, version.terms.closing
         ends = calendar.bounds(period)[1]
         oldest = (await self.periods.open(order.now, calendar))[0]
         standing = Standing(period, ends, ends + rules.grace, oldest)
@@ -68,7 +69,8 @@ class Days:
             finished = await self.finish(period, order.now)
             left = finished.left
             reasons = refusals(replace(standing, unaudited=finished.marked), order.now, by_timer=order.by_timer)
-        items = [*left, *beyond_tolerance(await self._open_items(period, calendar), rules)]
+        open_items = beyond_tolerance(await self._open_items(period, calendar), rules)
+        items = [*left, *open_items, *_old_rates(period, version)]
         if reasons or (items and not order.override):
             named = [f"{each.fact}; {each.remedy}" for each in items]
             raise ClosingRefused(period, [*reasons, *named], can_override=not reasons)
@@ -167,6 +169,18 @@ class Accepted:
 
 def _left(fact: str, parts: Mapping[str, int]) -> Excess:
     return Excess(fact, "see `set-aside`; run `audit --day …` after the repair", parts)
+
+
+def _old_rates(period: str, version: Version) -> Iterator[Excess]:
+    catalogue, terms = version.catalogue, version.terms
+    for rate in rates_of(terms, period, catalogue.calendar, catalogue.currency):
+        if (age := age_of(rate, period)) > terms.closing.rate_age:
+            yield Excess(
+                f"the exchange rate from {rate.from_currency} to {rate.to_currency} is of {rate.date}, {age.days} days"
+                f" before the month's end; allowed are {terms.closing.rate_age.days}",
+                "add the month's rate to books.yaml, then `config apply`",
+                {f"rate {rate.from_currency} {rate.to_currency} {rate.date}": 1},
+            )
 
 
 async def _fault_of(what: str, work: Awaitable[object]) -> dict[str, str]:

@@ -16,7 +16,7 @@ class LateChange:
 
     Attributes:
         period: the closed period, YYYY-MM.
-        days: UTC day → fence of its books.
+        days: UTC day → fence of its books, with the configuration that corrects the period, if one does.
         billed: the closed periods whose files say what was billed for it so far: itself and every later one.
     """
 
@@ -29,10 +29,13 @@ async def late_changes(periods: Periods, books: Books, calendar: Calendar) -> li
     """What became of closed periods since they were billed; the oldest open period carries it as corrections."""
     closed = await periods.closed()
     names = [period.period for period in closed]
+    corrected = {each.period: f"@{each.version}" for each in closed if each.version != each.closed_with}
     changes = []
     for period in [*await periods.before_the_books(calendar, closed), *names]:
         billed_from = latest_fences(closed, period)
-        fences = await fences_of(books, calendar.utc_days(period))
+        # A configuration may change what its books are converted at, and how costs are shared, on every day.
+        by = corrected.get(period, "")
+        fences = {day: fence + by for day, fence in (await fences_of(books, calendar.utc_days(period))).items()}
         days = {day: fence for day, fence in fences.items() if billed_from.get(day, "") != fence}
         if days:
             changes.append(LateChange(period, days, tuple(name for name in names if name >= period)))

@@ -91,8 +91,8 @@ class Publisher:
     async def _corrected(self, late: LateChange, version: Version) -> ClosedPeriod:
         """Of a period before the books nothing was billed; the first closed file then stands for one without rows."""
         known, _ = await self.periods.get(late.period)
-        if known.closed_with:
-            frozen = await self.catalogues.stored(known.closed_with)
+        if known.version:
+            frozen = await self.catalogues.stored(known.version)
             catalogue, terms = frozen.catalogue, frozen.terms
         else:
             catalogue, terms = version.catalogue, version.terms.reaching_back_to(late.period)

@@ -23,7 +23,7 @@ class ClosedPeriod:
 
     Attributes:
         period: YYYY-MM.
-        catalogue: frozen when it was closed; its calendar and its currency are the period's.
+        catalogue: frozen when it was closed, or what corrects it; its calendar and its currency are the period's.
         terms: frozen with it.
         touched: the UTC days whose records may have changed; nothing else is compared.
         billed: its `charges-YYYY-MM.parquet`.

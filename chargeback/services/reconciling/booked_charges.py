@@ -30,7 +30,7 @@ WITH all_rows AS (
 )
 SELECT
     charge_date, lower(split_part(split_part(backend, ':', 1), '.', 1)) AS resource,
-    backend, deployment, model, deployment_type, service_tier, variant, meter, price_id,
+    backend, deployment, model, deployment_type, service_tier, variant, meter, price_id, coalesce(exchange_rate, 1),
     sum(quantity), coalesce(sum(contracted_cost), 0),
     coalesce(sum(quantity) FILTER (state = 'unpriced'), 0),
     coalesce(sum(quantity) FILTER (state = 'unpriced' AND deployment_type = ''), 0),
@@ -79,10 +79,10 @@ def _engine(folder: Path) -> duckdb.DuckDBPyConnection:
 
 
 def _booked(row: tuple[Any, ...], prices: dict[str, Sku], catalogue: Catalogue, meters: ProviderMeters) -> Booked:
-    day, resource, backend, deployment, model, deployment_type, tier, variant, meter, price_id, *amounts = row
+    day, resource, backend, deployment, model, deployment_type, tier, variant, meter, price_id, rate, *amounts = row
     quantity, cost, unpriced, unmapped, estimated, unsettled = amounts
     if meter in _CAPACITY:
-        return Booked("", "", CAPACITY, cost=cost)
+        return Booked("", "", CAPACITY, cost=cost, rate=rate)
     if price_id in prices:
         sku = prices[price_id]
     else:
@@ -93,5 +93,5 @@ def _booked(row: tuple[Any, ...], prices: dict[str, Sku], catalogue: Catalogue, 
         quantity = unpriced = unmapped = estimated = ZERO  # costs nothing by itself: not on the invoice
     return Booked(
         day, resource, meters.billed_as(sku), quantity, cost, unpriced, unmapped, estimated, unsettled,
-        (price_id,) if price_id else (),
+        (price_id,) if price_id else (), rate,
     )  # fmt: skip

@@ -31,8 +31,8 @@ REQUIRED = (
     "ServiceName",
     "x_SkuMeterId",
 )
-OPTIONAL = ("x_SkuMeterName", "SkuMeter", "x_PricingBlockSize", "x_PricingUnitDescription")
-_NUMBERS = ("BilledCost", "PricingQuantity", "x_PricingBlockSize")
+OPTIONAL = ("x_SkuMeterName", "SkuMeter", "x_PricingBlockSize", "x_PricingUnitDescription", "x_BillingExchangeRate")
+_NUMBERS = ("BilledCost", "PricingQuantity", "x_PricingBlockSize", "x_BillingExchangeRate")
 _TYPE = "DECIMAL(38, 18)"
 _CSV = "read_csv($file, all_varchar = true, header = true, delim = ',', quote = '\"', escape = '\"', sample_size = -1)"
 
@@ -58,6 +58,7 @@ SELECT
     coalesce(x_PricingUnitDescription, PricingUnit, ''), coalesce(PricingUnit, ''), ChargeCategory,
     try_cast(x_PricingBlockSize AS DECIMAL(38, 18)) AS block,
     coalesce(BillingCurrency, '') AS currency,
+    try_cast(x_BillingExchangeRate AS DECIMAL(38, 18)) AS rate,
     sum(try_cast(PricingQuantity AS DECIMAL(38, 18))) AS quantity,
     sum(try_cast(BilledCost AS DECIMAL(38, 18))) AS cost
 FROM ours
@@ -183,7 +184,7 @@ def _require_currency(rows: list[tuple[object, ...]], currency: str, run: Export
 
 
 def _charges(rows: list[tuple[object, ...]], meters: Mapping[str, Sku]) -> Iterator[Invoiced]:
-    for day, account, meter_id, name, description, unit, category, block, _, quantity, cost in rows:
+    for day, account, meter_id, name, description, unit, category, block, _, rate, quantity, cost in rows:
         sku = meters.get(str(meter_id))
         units = (str(description), str(unit))
         yield Invoiced(
@@ -195,6 +196,7 @@ def _charges(rows: list[tuple[object, ...]], meters: Mapping[str, Sku]) -> Itera
             quantity=meter_quantity(_decimal(quantity), _decimal(block), units, sku.meter) if sku else None,
             cost=_decimal(cost) or Decimal(0),
             is_capacity=sku is None and is_capacity(str(category), units),
+            rate=_decimal(rate) or None,
         )
 
 

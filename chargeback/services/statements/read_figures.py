@@ -30,7 +30,7 @@ _OWN = "FROM sums.{table} WHERE cost_centre BETWEEN $first AND $last"
 _COLUMNS = {
     "days": "charge_date, kind, model, cost, requests, unknown",
     "shares": "view, kind, place, label, members, cost, requests, unknown",
-    "items": f"later, kind, {', '.join((*MOVED_BY, *_KINDS_OF_USE))}, unit, quantity, cost",
+    "items": f"later, kind, {', '.join((*MOVED_BY, *_KINDS_OF_USE))}, unit, rate, quantity, cost",
     "open_usage": "state, model, deployment, meter, unit, quantity, cost",
     "shared": "shared_cost, meter, allocation_basis, least, most, cost",
     "corrections": "corrects_period, charge_date, corrects_charge_id, model, meter, unit, quantity, currency, cost",
@@ -110,6 +110,6 @@ def _shares(rows: Sequence[tuple[Any, ...]]) -> dict[str, list[Share]]:
 def _movers(rows: Sequence[tuple[Any, ...]]) -> list[Mover]:
     spans: tuple[list[Charged], list[Charged]] = ([], [])
     names = (*MOVED_BY, *_KINDS_OF_USE)
-    for later, kind, *values, unit, quantity, cost in rows:
-        spans[later].append(Charged(kind, dict(zip(names, values, strict=True)), unit, quantity, cost))
+    for later, kind, *values, unit, rate, quantity, cost in rows:
+        spans[later].append(Charged(kind, dict(zip(names, values, strict=True)), unit, quantity, cost, rate))
     return movers(*spans, by=MOVED_BY)

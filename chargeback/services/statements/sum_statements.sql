@@ -27,6 +27,7 @@ SELECT
     cost_centre, later, kind,
     subscription_id || CASE WHEN subscription_id <> '' AND app_id <> '' THEN ' · ' ELSE '' END || app_id AS application, model,
     deployment_type, region, service_tier, variant, meter, unit, shared_cost, corrects_period,
+    coalesce(exchange_rate, 1) AS rate,
     coalesce(sum(quantity) FILTER (exact_cost IS NOT NULL), 0)::DECIMAL(38, 12) AS quantity,
     coalesce(sum(exact_cost), 0)::DECIMAL(38, 18) AS exact_cost,
     coalesce(sum(cost), 0)::DECIMAL(38, {decimals}) AS cost,
@@ -34,11 +35,11 @@ SELECT
     count(*) - count(cost) AS unknown
 FROM (
     SELECT true AS later, cost_centre, kind, subscription_id, app_id, model, deployment_type, region, service_tier,
-        variant, meter, unit, shared_cost, corrects_period, quantity, exact_cost, cost, requests
+        variant, meter, unit, shared_cost, corrects_period, exchange_rate, quantity, exact_cost, cost, requests
     FROM booked
     UNION ALL
     SELECT false, cost_centre, kind, subscription_id, app_id, model, deployment_type, region, service_tier,
-        variant, meter, unit, shared_cost, corrects_period, quantity, exact_cost, 0, 0
+        variant, meter, unit, shared_cost, corrects_period, exchange_rate, quantity, exact_cost, 0, 0
     FROM previous_rows
     WHERE currency = '{currency}'
 )
@@ -59,7 +60,7 @@ WITH pairs AS (
 SELECT
     cost_centre, later, kind,
     CASE WHEN beyond THEN '…' ELSE application END AS application, CASE WHEN beyond THEN '' ELSE model END AS model,
-    deployment_type, region, service_tier, variant, meter, unit, shared_cost, corrects_period,
+    deployment_type, region, service_tier, variant, meter, unit, shared_cost, corrects_period, rate,
     sum(quantity)::DECIMAL(38, 12) AS quantity, sum(exact_cost)::DECIMAL(38, 18) AS cost
 FROM sums.used JOIN pairs USING (cost_centre, application, model)
 WHERE exact_cost <> 0
