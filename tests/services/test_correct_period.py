@@ -8,7 +8,7 @@ import pytest
 from chargeback.domain.calendar import BooksSetting, Calendar
 from chargeback.domain.errors import ClosingRefused, PeriodClosed, SomeFailed
 from chargeback.domain.lifecycle import Change
-from chargeback.domain.terms import ExchangeRate, Terms
+from chargeback.domain.terms import ClosingRules, ExchangeRate, Terms
 from chargeback.services.closing.correct_period import Corrected, correct_period
 from chargeback.services.closing.late_changes import late_changes
 from chargeback.services.closing.publish_drafts import Drafts
@@ -199,7 +199,8 @@ async def test_usage_of_a_time_before_the_first_closed_period_is_a_correction_in
 async def test_usage_of_a_time_before_the_first_exchange_rate_is_billed_at_that_one_and_stops_no_month() -> None:
     calendar = Calendar((BooksSetting("2026-01", "UTC", "EUR"),))
     rate = ExchangeRate("USD", "EUR", Decimal("0.5"), "2026-03-02", "bank")
-    house = published_for_real(ClosingHouse(catalogue=priced(calendar=calendar), terms=Terms(exchange_rates=[rate])))
+    rates = Terms(exchange_rates=[rate], closing=ClosingRules(rate_age=timedelta(days=60)))
+    house = published_for_real(ClosingHouse(catalogue=priced(calendar=calendar), terms=rates))
     for day in ("2026-03-05", "2026-04-10"):
         await house.ingest([usage_event(id=day, time=f"{day}T09:00:00Z", usage=MILLION)], MAY)
     await house.auditor.audit(MAY)

@@ -128,7 +128,7 @@ class Auditor:
         """Whether the ledger still has all that the last audit of a day read there."""
         before, _ = await self._results.get(day)
         try:
-            require_parts(day, before, await self._ledger.extent(day))
+            require_parts(day, before, await self._parts.known(day), await self._ledger.extent(day))
         except LedgerShort:
             return False
         return day in await self._ledger.days()
