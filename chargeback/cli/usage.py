@@ -95,7 +95,9 @@ def _say_audited(audited: "Audited") -> None:
     typer.echo(
         f"{audited.day}: {audited.events} events, {audited.calls} calls, {audited.duplicates} duplicates,"
         f" {audited.unreadable} unreadable; {audited.drift_lines} lines differed"
-        f" by {audited.drift_cost} {audited.currency}" + (" and were mended" if audited.drift_lines else "")
+        f" by {audited.drift_cost} {audited.currency}"
+        + (" and were mended" if audited.drift_lines else "")
+        + f"; {audited.unpriced} unpriced, {audited.unsettled} unsettled"
     )
 
 

@@ -81,6 +81,16 @@ class UsageRecord:
         """The charges of every part."""
         return self.parts[0].charges if len(self.parts) == 1 else tuple(c for part in self.parts for c in part.charges)
 
+    @property
+    def is_unpriced(self) -> bool:
+        """Whether there is no price for some of the usage."""
+        return any(charge.state == "unpriced" for charge in self.charges)
+
+    @property
+    def is_unsettled(self) -> bool:
+        """Whether it has calls whose tokens are not known yet."""
+        return self.line.state == "unsettled" and bool(self.charges)
+
 
 def rated_record(day: str, line: Line, hours: Mapping[int, Quantities], in_force: InForce) -> UsageRecord:
     """Rate a counted line with the prices, the rules and the calendar in force in each of its hours."""

@@ -40,5 +40,7 @@ def _report(audited: Audited, timer: func.TimerRequest) -> None:
         drift_lines=audited.drift_lines,
         drift_cost=audited.drift_cost,
         set_aside=audited.set_aside,
+        unpriced=audited.unpriced,
+        unsettled=audited.unsettled,
         past_due=timer.past_due,
     )

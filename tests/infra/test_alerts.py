@@ -122,9 +122,12 @@ def posted(minutes: float = 5, day: str = LONG_AGO, unpriced: int = 0, unsettled
     return line("posted", minutes, day=day, records=9, replayed=0, unpriced=unpriced, unsettled=unsettled)
 
 
-def audited(drift: int = 0, unreadable: int = 0, conflicts: int = 0) -> Row:
+def audited(
+    drift: int = 0, unreadable: int = 0, conflicts: int = 0, unpriced: int = 0, unsettled: int = 0, day: str = LONG_AGO
+) -> Row:
     found = {"unreadable": unreadable, "conflicts": conflicts, "drift_lines": drift}
-    return line("audited", day=LONG_AGO, events=9, calls=9, drift_cost="0", **found)
+    still_open = {"unpriced": unpriced, "unsettled": unsettled}
+    return line("audited", day=day, events=9, calls=9, drift_cost="0", **found, **still_open)
 
 
 def forecast(*, overrun: bool, cost_centre: str = "product") -> Row:
@@ -294,12 +297,21 @@ CASES: dict[str, Case] = {
         silent=[traces(line("looked_ahead", budgets=1, anomalies=0, retiring=0))],
     ),
     "unpriced": Case(
-        fires=[(traces(posted(unpriced=1)), {"day": LONG_AGO, "unpriced": 1})],
-        silent=[traces(posted()), traces(posted(unpriced=1, minutes=90))],
+        fires=[
+            (traces(posted(unpriced=1)), {"day": LONG_AGO, "unpriced": 1}),
+            (traces(audited(unpriced=1)), {"day": LONG_AGO, "unpriced": 1}),  # nothing of the day is posted any more
+        ],
+        silent=[traces(posted(), audited()), traces(posted(unpriced=1, minutes=90))],
     ),
     "unsettled": Case(
-        fires=[(traces(posted(unsettled=1)), {"day": LONG_AGO, "unsettled": 1})],
-        silent=[traces(posted()), traces(posted(day=TODAY, unsettled=9))],
+        fires=[
+            (traces(posted(unsettled=1)), {"day": LONG_AGO, "unsettled": 1}),
+            (traces(audited(unsettled=1)), {"day": LONG_AGO, "unsettled": 1}),
+        ],
+        silent=[
+            traces(posted(), audited()),
+            traces(posted(day=TODAY, unsettled=9), audited(day=TODAY, unsettled=9)),
+        ],
     ),
     "variance-exceeded": Case(
         fires=[

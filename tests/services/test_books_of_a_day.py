@@ -144,6 +144,49 @@ def test_an_event_that_comes_while_its_day_is_audited_keeps_the_day_due(day: Hou
     assert asyncio.run(day.auditor.due(NOW)) == [LAST_WEEK]
 
 
+def test_final_audits_come_before_open_days_and_old_marked_days_last_by_turns(day: House) -> None:
+    """A run that ends early, or that many old days are marked for, keeps no day from its final audit."""
+    ended = (NOW - timedelta(days=5)).date().isoformat()
+    yesterday = (NOW - timedelta(days=1)).date().isoformat()
+    polled = [(NOW - timedelta(days=number)).date().isoformat() for number in (31, 30)]
+    for each in (*polled, ended, yesterday):
+        asyncio.run(day.ingest.ingest([usage_event(time=f"{each}T10:00:00Z")], NOW))
+    for number, each in enumerate(polled):
+        asyncio.run(day.auditor.audit_day(each, NOW - timedelta(hours=number)))
+        asyncio.run(day.ledger.mark(each))
+
+    assert asyncio.run(day.auditor.due(NOW)) == [ended, yesterday, polled[1], polled[0]]
+
+
+def test_an_audit_says_what_is_open_of_a_day_of_which_nothing_is_posted_any_more(day: House) -> None:
+    asyncio.run(day.ingest.ingest([usage_event(type="pending"), usage_event(deployment="new", model="new")], NOW))
+    (posted,) = asyncio.run(day.poster.post(NOW))
+    tomorrow = NOW + timedelta(days=1)
+    again = asyncio.run(day.poster.post(tomorrow))
+
+    (audited,) = asyncio.run(day.auditor.audit(tomorrow))
+
+    assert again == []
+    assert (audited.unsettled, audited.unpriced) == (posted.unsettled, posted.unpriced) == (1, 1)
+
+
+def test_each_day_is_told_before_the_next_one_is_begun(day: House) -> None:
+    """A run that is killed later has told what it did."""
+    happened: list[tuple[str, str]] = []
+    extent = day.ledger.extent
+
+    async def begin(of: str) -> dict[str, int]:
+        happened.append(("begun", of))
+        return await extent(of)
+
+    days = ["2026-03-11", LAST_WEEK]
+    asyncio.run(day.ingest.ingest([usage_event(time=f"{each}T10:00:00Z") for each in days], NOW))
+    day.ledger.extent = begin  # type: ignore[method-assign]
+    asyncio.run(day.auditor.audit(NOW, lambda audited: happened.append(("told", audited.day))))
+
+    assert happened == [(what, each) for each in days for what in ("begun", "told")]
+
+
 def test_the_audit_removes_what_the_ledger_does_not_know_and_says_how_much_it_was(day: House) -> None:
     asyncio.run(day.ingest.ingest([usage_event(id="known", model="gpt-4o")], NOW))
     asyncio.run(day.poster.post(NOW))

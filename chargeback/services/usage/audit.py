@@ -45,6 +45,8 @@ class Audited:
         drift_cost: what the ledger says minus what the books said, exact decimal text.
         currency: of `drift_cost`.
         set_aside: of the lines, those that could not be rated or that the books will not take.
+        unpriced: of the day's lines, those with a meter that no price covers.
+        unsettled: of the day's lines, those whose tokens are not known yet.
     """
 
     day: str
@@ -57,6 +59,8 @@ class Audited:
     drift_cost: str
     currency: str
     set_aside: int = 0
+    unpriced: int = 0
+    unsettled: int = 0
 
 
 class Auditor:
@@ -93,6 +97,9 @@ class Auditor:
     async def due(self, now: datetime) -> list[str]:
         """The days to audit: marked ones, ended ones that are still open, ended ones without a final audit or of which
         something is set aside.
+
+        A run may end before all is done. What nobody does again comes first: final audits, then the open days. Old
+        days that were marked come last, and of these the one whose audit is longest ago first.
         """
         today = now.date().isoformat()
         audits = await self._results.all()
@@ -106,7 +113,9 @@ class Auditor:
         ended = [day for day in known if day < today and (is_open(day, now) or day not in done)]
         # Also a day without events: posting it may have left something to be tried again.
         again = [day for day in left if not is_open(day, now)]
-        return sorted({*ended, *again, *await self._ledger.marks()})
+        seldom = {day: (audits[day].at if day in audits else "", day) for day in {*again, *await self._ledger.marks()}}
+        first = sorted(ended, key=lambda day: (is_open(day, now), day))
+        return [*first, *sorted(seldom.keys() - {*ended}, key=lambda day: seldom[day])]
 
     async def unaudited(self, days: Sequence[str], since: datetime) -> list[str]:
         """Of these days, the ones that were marked, or not audited since then with what rates them now."""
@@ -161,16 +170,16 @@ class Auditor:
         if mark is not None:
             # A mark may say that another configuration is in force, and what we remember may be a minute old.
             await self._catalogues.version()
-        rated_with = (await self._catalogues.in_force()).digest(day)
+        in_force = await self._catalogues.in_force()
         require_parts(day, before, await self._parts.known(day), extent)
-        mended.append(await self._audit(day, now, before))
+        mended.append(await self._audit(day, now, before, in_force))
         await summarise_or_set_aside(self._books, day, self._set_aside, afresh=True)
         audited = _together(mended)
         result = AuditResult(
             **asdict(audited),
             at=now.isoformat(),
             final=not is_open(day, now),
-            rated_with=rated_with,
+            rated_with=in_force.digest(day),
             extent=remembered(extent),
             losses=before.losses if before else (),
         )
@@ -179,8 +188,7 @@ class Auditor:
             await self._ledger.unmark(day, mark)
         return audited
 
-    async def _audit(self, day: str, now: datetime, before: AuditResult | None) -> Audited:
-        in_force = await self._catalogues.in_force()
+    async def _audit(self, day: str, now: datetime, before: AuditResult | None, in_force: InForce) -> Audited:
         if is_open(day, now):
             # What is merely not posted yet is no drift.
             await self._poster.post_day(day, in_force)
@@ -209,6 +217,8 @@ class Auditor:
             drift_cost=to_text(drift.cost()),
             currency=in_force.current.currency,
             set_aside=len(drift.faults),
+            unpriced=drift.unpriced,
+            unsettled=drift.unsettled,
         )
 
     async def _say_what_is_left_out(self, day: str, recounted: Recounted, drift: "_Drift", now: datetime) -> None:
@@ -236,6 +246,7 @@ class Auditor:
             for line_id in faults:
                 posted.pop(line_id, None)
             for record in records:
+                drift.see(record)
                 if posted.pop(record.record_id, b"") != _fingerprint(record):
                     drift.records[record.record_id] = record
         await self._add_what_was_posted(day, drift, gone=posted.keys(), in_force=in_force)
@@ -247,6 +258,7 @@ class Auditor:
         async for page in self._books.records(day):
             for record in page:
                 rated = rated_record(day, record.line, record.hours, in_force)
+                drift.see(rated)
                 if _fingerprint(rated) != _fingerprint(record):
                     drift.records[record.record_id], drift.posted[record.record_id] = rated, record
         return drift
@@ -312,6 +324,13 @@ class _Drift:
         self.posted: dict[str, UsageRecord] = {}
         self.faults: dict[str, str] = {}
         """Line id → why the line is not in the books as it should be."""
+        self.unpriced = 0
+        self.unsettled = 0
+
+    def see(self, record: UsageRecord) -> None:
+        """Note what is still open about a line of the day."""
+        self.unpriced += record.is_unpriced
+        self.unsettled += record.is_unsettled
 
     def say_what_came_after(self, loss: AcceptedLoss, events: int) -> None:
         """Name the events that came after a loss was accepted: nobody can tell what the books have of them."""

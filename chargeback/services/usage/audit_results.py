@@ -48,6 +48,8 @@ class AuditResult(msgspec.Struct, frozen=True, kw_only=True, rename={"rated_with
     drift_cost: str = "0"
     currency: str = ""
     set_aside: int = 0
+    unpriced: int = 0
+    unsettled: int = 0
     at: str
     final: bool
     rated_with: str = ""

@@ -131,8 +131,8 @@ class Poster:
             day,
             records=len(records),
             replayed=replayed,
-            unpriced=sum(any(charge.state == "unpriced" for charge in record.charges) for record in records),
-            unsettled=sum(record.line.state == "unsettled" and bool(record.charges) for record in records),
+            unpriced=sum(record.is_unpriced for record in records),
+            unsettled=sum(record.is_unsettled for record in records),
             set_aside=len(run.refused),
         )
 
