@@ -13,10 +13,10 @@ from chargeback.domain.money import ZERO
 from chargeback.domain.provider_meters import ProviderMeters, skus_of_prices
 from chargeback.domain.reconciliation import BILLED_AS, CAPACITY, Booked, Sku
 from chargeback.domain.served import without_snapshot
-from chargeback.domain.shared_costs import Kind
+from chargeback.domain.shared_costs import IDLE, Kind
 from chargeback.domain.tiers import normal_tier
 
-_CAPACITY = (Kind.PROVISIONED.value, Kind.HOSTING.value)
+_CAPACITY = (Kind.PROVISIONED.value, IDLE, Kind.HOSTING.value)
 """What shared costs are for that stand on the invoice of the accounts."""
 
 _ELSEWHERE = (Kind.FEE.value, Kind.TRUE_UP.value)
