@@ -209,6 +209,6 @@ async def test_idle_capacity_is_a_row_of_its_owner_in_every_file() -> None:
     }
     focus = [row for row in rows_of(files, "focus") if row["x_PriceId"] == "ptu"]
     assert [(row["SubAccountId"], row["SkuMeter"], row["BilledCost"]) for row in focus] == [
-        ("company/a", "Provisioned Throughput", "186.000000"),
-        ("company/idle", "Idle Provisioned Throughput", "558.000000"),
+        ("company/a", "Provisioned Throughput", "186.0"),
+        ("company/idle", "Idle Provisioned Throughput", "558.0"),
     ]
