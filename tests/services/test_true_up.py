@@ -47,6 +47,7 @@ def reconciled(invoice: str, books: str, *, run: ExportRun = RUN, **carried: str
     found = reconcile(
         [Booked("2026-03-14", "oai-eastus2", SKU, Decimal(10), cost)],
         [charge] if Decimal(invoice) else [],
+        period=PERIOD,
         run=run,
         rules=rules,
         accounts=["oai-eastus2"],
