@@ -253,6 +253,7 @@ def test_a_fault_of_a_shared_cost_is_named_with_its_place(folder: Path, old: str
         ("source: ECB", 'source: " "', "books.yaml:3: exchangeRates[0].source: is empty"),
         ("graceHours: 48", "graceHours: -1", "books.yaml:5: closing.graceHours: -1 is not between 0 and 8760"),
         ('"0.5"', "0.5", "books.yaml:5: closing.maxUnsettledPercent: 0.5 is not a quoted percentage"),
+        ('"0.5"', '"0.5", maxUnpricedAmount: 10', "books.yaml:5: closing.maxUnpricedAmount: 10 is not a quoted amount"),
         ('"0.5"', '"101"', "books.yaml:5: closing.maxUnsettledPercent: '101' is not a quoted percentage"),
     ],
 )
@@ -414,7 +415,8 @@ def test_the_shipped_terms_are_valid_and_complete() -> None:
 
     assert all((DEPLOYED_CONFIG / name).exists() for name in OPTIONAL_FILES)
     assert [budget.cost_centre for budget in terms.budgets][:2] == ["product", "product/support"]
-    assert (terms.shared_costs, terms.closing) == ((), ClosingRules())
+    limits = ClosingRules(unsettled_amount=Decimal(10), unpriced_amount=Decimal(10))
+    assert (terms.shared_costs, terms.closing) == ((), limits)
 
 
 def test_the_examples_in_the_shipped_shared_costs_are_valid(folder: Path) -> None:
