@@ -20,6 +20,7 @@ from chargeback.domain.event_documents import Data, EventDocument, Identity, enc
 from chargeback.domain.event_times import EVER, AcceptedTimes, hour_of
 from chargeback.domain.lines import Line
 from chargeback.domain.meters import Meter, Quantities, is_measured, normalise, unknown_counts
+from chargeback.domain.operations import FREE
 from chargeback.domain.tiers import served_tier
 from chargeback.domain.tools import NO_TOOLS, tool_use
 
@@ -107,7 +108,6 @@ FROM_LOG_ALONE = "gateway-log-alone"
 """The `usageSource` of an event that the gateway's log was the only one to know of."""
 
 _ONE_CONTEXT = ("chat.completions", "responses", "completions")
-_METERED = ("chat.completions", "completions", "embeddings", "responses", "images.", "audio.")
 
 
 def id_in(raw: bytes) -> str | None:
@@ -274,16 +274,23 @@ def _separated(kind: bytes, source: str, identity: str) -> str:
 
 
 def _state(type_: str, data: Data, *, measured: bool) -> str:
-    if type_ == "chargeback.usage.pending.v1" or (type_ == "chargeback.usage.settled.v1" and not measured):
+    if type_ == "chargeback.usage.pending.v1":
         return "unsettled"
     if type_ == "chargeback.usage.settled.v1":
-        if data.method == "GET":
-            return "exact"
-        return "estimated" if data.usage_source == "estimated" else "settled"
-    if type_ == _REJECTED or measured or data.method not in (None, "POST"):
+        return _settled_state(data, measured=measured)
+    if type_ == _REJECTED or measured or data.method not in (None, "POST") or data.operation in FREE:
         return "exact"
     answered = data.status_code is None or 200 <= data.status_code < 300
-    return "unsettled" if answered and data.operation.startswith(_METERED) else "exact"
+    return "unsettled" if answered else "exact"
+
+
+def _settled_state(data: Data, *, measured: bool) -> str:
+    if not measured:
+        # What ended with an error before anything was worked on has no usage and never will.
+        return "exact" if data.error_code else "unsettled"
+    if data.method == "GET":
+        return "exact"
+    return "estimated" if data.usage_source == "estimated" else "settled"
 
 
 def _has_long_context(data: Data, quantities: Quantities) -> bool:

@@ -27,6 +27,25 @@ OFFERED = (
 WITHHELD = ("realtime", "live", "containers", "evals", "assistants", "threads", "videos")
 """What it refuses by name; every other path is refused as unknown."""
 
+FREE = frozenset(
+    (
+        "responses.input_tokens",
+        "responses.cancel",
+        "chat.completions.update",
+        "files",
+        "uploads",
+        "vector_stores",
+        "conversations",
+        "models",
+        "batches",
+        "fine_tuning.jobs",
+    )
+)
+"""A POST of these that ended without usage costs nothing: what a batch or job costs, its own later event says.
+
+Any other POST that succeeded is unsettled without usage: also one of an operation that nobody here knows yet.
+"""
+
 _FAMILIES = ("chat", "images", "audio", "fine_tuning")
 _PATH = re.compile(r"^/openai/(?:v1/)?(?:deployments/([^/]+)/)?(.*)$", re.IGNORECASE)
 _CREATED = re.compile(

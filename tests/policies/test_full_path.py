@@ -221,7 +221,7 @@ def test_a_stream_cut_by_the_backend_is_settled_from_the_log(stage: Stage) -> No
     assert stage.booked()["settled tokens"] > 0
 
 
-def test_a_content_filter_is_the_applications_to_see_and_costs_nothing(stage: Stage) -> None:
+def test_a_content_filter_is_the_applications_to_see_and_waits_for_what_azure_bills(stage: Stage) -> None:
     stage.fault(EU[0], "filter")
 
     with stage.azure() as azure, pytest.raises(openai.BadRequestError) as caught:
@@ -229,18 +229,23 @@ def test_a_content_filter_is_the_applications_to_see_and_costs_nothing(stage: St
 
     assert caught.value.code == "content_filter"
     (event,) = stage.sent()
-    assert (event["type"], event["data"]["attempts"]) == ("chargeback.usage.rejected.v1", 1)
-    assert stage.booked() == {"exact calls": 1}
+    assert (event["type"], event["data"]["attempts"]) == ("chargeback.usage.pending.v1", 1)
+    assert (event["data"]["errorCode"], event["data"]["requestCharacters"]) == (
+        "content_filter",
+        len(ASK[0]["content"]),
+    )
+    assert stage.booked() == {"unsettled calls": 1}
 
 
-def test_a_wrong_key_is_an_authentication_error_and_an_event(stage: Stage) -> None:
+def test_a_wrong_key_is_an_authentication_error_and_no_event(stage: Stage) -> None:
     stage.running.keys["search"] = "wrong"
 
     with stage.azure() as azure, pytest.raises(openai.AuthenticationError) as caught:
         azure.chat.completions.create(model="gpt-4o", messages=ASK)
 
     assert caught.value.code == "invalid_api_key"
-    assert [event["data"]["statusCode"] for event in stage.sent()] == [401]
+    assert stage.sent() == []
+    assert stage.booked() == {}
 
 
 def test_events_that_are_lost_on_their_way_are_recovered_from_the_log(stage: Stage) -> None:

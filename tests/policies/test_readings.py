@@ -2,7 +2,7 @@
 
 from scripts.local.gateway.readings import Readings
 from tests.policies.conftest import MakeWorld
-from tests.policies.test_identify import refused
+from tests.policies.test_identify import refused, turned_away
 from tests.policies.world import EU, product
 
 
@@ -34,13 +34,13 @@ def test_a_bad_token_is_401(make_world: MakeWorld) -> None:
 
     answer = world.client.post("/v1/chat/completions", json={}, headers={"Authorization": f"Bearer {token}"})
 
-    refused(world, answer, 401, "invalid_token")
+    turned_away(world, answer, "invalid_token")
 
 
 def test_a_wrong_key_is_401(make_world: MakeWorld) -> None:
     world = make_world()
 
-    refused(world, world.chat("no-key"), 401, "invalid_api_key")
+    turned_away(world, world.chat("no-key"), "invalid_api_key")
 
 
 def test_a_foreign_address_is_403(make_world: MakeWorld) -> None:

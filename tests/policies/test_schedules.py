@@ -136,9 +136,11 @@ def check(schedule: Schedule, call: Call, event: dict[str, Any]) -> None:
     else:
         assert call.status == (429 if BUSY & set(troubles) else call.status)
         assert call.status in (429, 502, 503, 504), (call, troubles)
-    kind = "rejected" if call.status != 200 else "pending" if call.streamed else "recorded"
-    if call.status != 504:  # after sending, the provider may bill: such a call waits for its counts
-        assert event["type"] == f"chargeback.usage.{kind}.v1", (call, event)
+    tried = [host.split(".")[0] for host in data.get("triedBackends", [])]
+    # After a time-out the provider may bill: such a call waits for its counts.
+    worked = call.status == 504 or "late" in [schedule.faults.get((account, call.deployment)) for account in tried]
+    kind = ("pending" if call.streamed else "recorded") if call.status == 200 else "pending" if worked else "rejected"
+    assert event["type"] == f"chargeback.usage.{kind}.v1", (call, event)
     told = (data["subscriptionId"], data["username"], data["statusCode"], data["deployment"])
     assert told == (call.caller, f"user-{call.number}", call.status, call.deployment)
     if call.status == 200:

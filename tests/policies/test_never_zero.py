@@ -1,0 +1,254 @@
+"""What the service may have worked on is never booked as nothing, and what costs nothing is never booked as open."""
+
+from typing import Any
+
+import httpx
+import pytest
+
+from chargeback.domain.admission import admit
+from chargeback.domain.emitters import OURSELVES
+from chargeback.domain.events import EVER
+from tests.policies.test_stored import get, post, response, taken
+from tests.policies.world import CHAT, EU, US, USAGE, World, chunk, sse
+
+pytestmark = pytest.mark.parametrize("reading", ["plain"], indirect=True)
+
+EVERYWHERE = (*EU, *US)
+FILTERED = {"error": {"code": "content_filter", "message": "filtered", "innererror": {"code": "x"}}}
+
+
+def state(event: dict[str, Any]) -> tuple[str, str, str]:
+    """How the books take the event: operation, state and backend of its line."""
+    document = {**event, "type": f"chargeback.usage.{event['type']}.v1"}
+    line = admit(httpx.Response(200, json=document).content, EVER, OURSELVES).line
+    return line.operation, line.state, line.backend.split(".")[0]
+
+
+def test_a_prompt_that_the_content_filter_refused_is_pending_with_its_size(world: World) -> None:
+    world.script(EU[0], status=400, body=FILTERED)
+
+    answer = world.chat()
+
+    event = taken(world)
+    assert answer.json() == FILTERED
+    assert (event["type"], event["data"]["errorCode"]) == ("pending", "content_filter")
+    assert event["data"]["requestCharacters"] == 18
+    assert state(event) == ("chat.completions", "unsettled", EU[0])
+
+
+def test_any_other_400_is_final_and_costs_nothing(world: World) -> None:
+    world.script(EU[0], status=400, body={"error": {"code": "context_length_exceeded", "message": "no"}})
+
+    world.chat()
+
+    event = taken(world)
+    assert (event["type"], state(event)[1]) == ("rejected", "exact")
+
+
+@pytest.mark.parametrize("status", [408, 504])
+def test_a_time_out_that_the_backend_tells_is_pending_on_the_host_that_worked(world: World, status: int) -> None:
+    world.script(*EVERYWHERE, status=503, body=b"")
+    world.script(EU[0], status=status, body=b"")
+    world.script(EU[1], status=500, body=b"")
+
+    answer = world.chat(user="a")
+
+    event = taken(world)
+    assert answer.status_code >= 400
+    assert (event["type"], state(event)) == ("pending", ("chat.completions", "unsettled", EU[0]))
+
+
+def test_a_time_out_before_an_answer_elsewhere_is_not_this_calls(world: World) -> None:
+    world.script(EU[0], status=408, body=b"")
+
+    world.chat()
+
+    event = taken(world)
+    assert (event["type"], event["data"]["usage"]) == ("recorded", USAGE)
+
+
+def test_a_failure_that_nobody_worked_on_is_final(world: World) -> None:
+    world.script(*EVERYWHERE, status=500, body=b"")
+
+    world.chat()
+
+    assert taken(world)["type"] == "rejected"
+
+
+def test_a_client_that_leaves_is_pending_on_the_host_that_was_asked(world: World) -> None:
+    world.script(EU[0], delay=3)
+    with pytest.raises(httpx.ReadTimeout):
+        world.client.post(
+            "/deployments/gpt-4o/chat/completions?api-version=2024-10-21",
+            json={"messages": []},
+            headers={"api-key": "key-search"},
+            timeout=0.5,
+        )
+    world.wait(lambda: bool(world.received), 10)
+
+    event = taken(world)
+    assert (event["type"], event["data"]["statusCode"]) == ("pending", 499)
+    assert state(event) == ("chat.completions", "unsettled", EU[0])
+
+
+def test_a_client_that_leaves_a_reading_owes_nothing(world: World) -> None:
+    world.script(EU[0], delay=3)
+    with pytest.raises(httpx.ReadTimeout):
+        world.client.get("/v1/files", headers={"api-key": "key-search"}, timeout=0.5)
+    world.wait(lambda: bool(world.received), 10)
+
+    event = taken(world)
+    assert (event["type"], state(event)[1]) == ("rejected", "exact")
+
+
+UNREAD = {
+    "null": {"body": {**CHAT, "usage": None}},
+    "missing": {"body": {"id": "c"}},
+    "text": {"body": b"Hello.", "type": "text/plain"},
+    "compressed": {"body": b"\x1f\x8b\x08", "headers": {"X-Encoded": "gzip"}},
+    "over 8 KB": {"body": {**CHAT, "usage": {f"key-{n}": n for n in range(2000)}}},
+}
+
+
+@pytest.mark.parametrize("name", UNREAD)
+@pytest.mark.parametrize("path", ["chat/completions", "completions", "embeddings", "responses", "audio/translations"])
+def test_a_success_whose_usage_was_not_read_is_pending_as_a_call_of_its_own(world: World, name: str, path: str) -> None:
+    world.script(EU[0], **UNREAD[name])
+
+    answer = world.client.post(
+        f"/v1/{path}", json={"model": "gpt-4o", "input": "hi"}, headers={"api-key": "key-search"}
+    )
+
+    event = taken(world)
+    assert answer.status_code == 200
+    assert (event["type"], state(event)[1]) == ("pending", "unsettled")
+    assert "responseId" not in event["data"]
+
+
+def test_reading_and_describing_a_stored_answer_costs_nothing_however_often(world: World) -> None:
+    world.script(EU[0], body=CHAT)
+    for _ in range(2):
+        get(world, "/v1/chat/completions/chatcmpl-1")
+    post(world, "/v1/chat/completions/chatcmpl-1", metadata={"a": "b"})
+
+    events = [{**each, "type": each["type"].split(".")[2]} for each in world.events()]
+
+    assert [state(event)[:2] for event in events] == [
+        ("chat.completions", "exact"),
+        ("chat.completions", "exact"),
+        ("chat.completions.update", "exact"),
+    ]
+    assert not any("usage" in event["data"] for event in events)
+
+
+FREE = [
+    ("/v1/responses/input_tokens", "responses.input_tokens"),
+    ("/v1/Responses/resp_1/Cancel", "responses.cancel"),
+    ("/v1/batches/batch_1/cancel", "batches"),
+    ("/v1/fine_tuning/jobs/ftjob-1/pause", "fine_tuning.jobs"),
+    ("/v1/files", "files"),
+    ("/v1/vector_stores/vs_1/search", "vector_stores"),
+    ("/v1/conversations/conv_1/items", "conversations"),
+]
+
+
+@pytest.mark.parametrize(("path", "operation"), FREE)
+def test_a_route_that_is_known_to_cost_nothing_is_exact(world: World, path: str, operation: str) -> None:
+    world.script(EU[0], body={"object": "anything", "input_tokens": 11})
+
+    answer = post(world, path)
+
+    event = taken(world)
+    assert answer.status_code == 200
+    assert (event["type"], state(event)[:2]) == ("recorded", (operation, "exact"))
+
+
+COSTLY = ["/v1/responses/resp_1/continue", "/v1/batches/batch_1/rerun", "/v1/chat/completions/chatcmpl-1/again"]
+
+
+@pytest.mark.parametrize("path", COSTLY)
+def test_a_route_that_nobody_knows_is_unsettled_where_it_succeeds(world: World, path: str) -> None:
+    world.script(EU[0], body={"object": "anything"})
+
+    post(world, path)
+
+    event = taken(world)
+    assert (event["type"], state(event)[1]) == ("pending", "unsettled")
+
+
+def test_a_cancelled_background_response_has_the_usage_that_it_came_to(world: World) -> None:
+    world.script(EU[0], body=response(status="cancelled"))
+
+    world.client.post("/v1/responses/resp_1/cancel", headers={"api-key": "key-search"})
+
+    event = taken(world)
+    assert (event["type"], state(event)[:2]) == ("settled", ("responses", "settled"))
+
+
+def test_a_response_that_ran_out_of_tokens_is_settled_by_what_it_used(world: World) -> None:
+    world.script(EU[0], body=response(status="incomplete", incomplete_details={"reason": "max_output_tokens"}))
+
+    get(world, "/v1/responses/resp_1")
+
+    assert taken(world)["type"] == "settled"
+
+
+@pytest.mark.parametrize(
+    ("code", "kind", "outcome"),
+    [("server_error", "settled", "exact"), ("content_filter", "recorded", "exact"), (None, "recorded", "exact")],
+)
+def test_a_response_that_failed_ends_its_call_where_nobody_worked_on_it(
+    world: World, code: str | None, kind: str, outcome: str
+) -> None:
+    world.script(EU[0], body=response(status="failed", usage=None, error={"code": code, "message": "no"}))
+
+    get(world, "/v1/responses/resp_1")
+
+    event = taken(world)
+    assert (event["type"], state(event)[1]) == (kind, outcome)
+    assert event["data"].get("errorCode") == (code if kind == "settled" else None)
+
+
+def test_a_batch_that_failed_before_it_began_ends(world: World) -> None:
+    world.script(EU[0], body={"id": "batch_1", "object": "batch", "status": "failed", "usage": None})
+
+    get(world, "/v1/batches/batch_1")
+
+    event = taken(world)
+    assert (event["type"], event["data"]["errorCode"], state(event)[1]) == ("settled", "failed", "exact")
+
+
+SUBTITLES = {
+    "vtt": (b"WEBVTT\n\n00:00:00.000 --> 00:00:04.000\nhello\n\n00:00:04.000 --> 00:01:07.250\nworld\n", 67.25),
+    "vtt without hours": (b"WEBVTT\n\n00:00.000 --> 00:04.500\nhello\n", 4.5),
+    "srt": (
+        b"1\n00:00:00,000 --> 00:00:04,000\nhello\n\n2\n00:59:59,000 --> 01:00:01,500\nworld --> 09:00:00.000",
+        3601.5,
+    ),
+}
+
+
+@pytest.mark.parametrize("name", SUBTITLES)
+def test_subtitles_are_estimated_by_their_last_cue(world: World, name: str) -> None:
+    body, seconds = SUBTITLES[name]
+    world.script(EU[0], body=body, type="text/vtt; charset=utf-8" if "vtt" in name else "text/plain")
+
+    answer = world.client.post(
+        "/deployments/whisper/audio/transcriptions?api-version=2024-10-21",
+        files={"file": ("a.mp3", b"\x00\xff" * 100, "audio/mpeg")},
+        data={"response_format": "vtt"},
+        headers={"api-key": "key-search"},
+    )
+
+    event = taken(world)
+    assert answer.content == body
+    assert (event["type"], event["data"]["quantities"]) == ("settled", {"audioSeconds": seconds})
+    assert state(event)[1] == "estimated"
+
+
+def test_a_streamed_picture_is_pending_though_its_number_was_asked_for(world: World) -> None:
+    world.script(EU[0], type="text/event-stream", pieces=sse(chunk("x")))
+
+    post(world, "/v1/images/generations", model="gpt-image-1", prompt="a cat", n=2, stream=True)
+
+    assert taken(world)["type"] == "pending"
