@@ -24,6 +24,7 @@ from scripts.local.stack import Stack
 
 DAY = (datetime.now(UTC) - timedelta(days=1)).date().isoformat()
 BATCH, BATCHES, SINGLES, ROUNDS = 1_000, 20, 6_000, 5
+NOTIFICATION = {"aeg-event-type": "Notification"}
 HOOK = "/runtime/webhooks/EventGrid?functionName=ingest_usage"
 
 
@@ -36,7 +37,7 @@ def events(first: int, count: int) -> list[bytes]:
 async def measure(host: str, empty: str, key: str) -> None:
     """Print the rates of each round and their medians."""
     batch, single, nothing = [], [], []
-    async with aiohttp.ClientSession(connector=aiohttp.TCPConnector(limit=256)) as session:
+    async with aiohttp.ClientSession(connector=aiohttp.TCPConnector(limit=256), headers=NOTIFICATION) as session:
 
         def post(url: str, bodies: list[bytes], **more: Any) -> Callable[[int], Awaitable[None]]:
             async def one(number: int) -> None:

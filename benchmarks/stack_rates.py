@@ -38,7 +38,8 @@ async def measure_host(url: str) -> None:
     """Print requests a second of the functions host, over keep-alive connections."""
     import aiohttp
 
-    async with aiohttp.ClientSession(connector=aiohttp.TCPConnector(limit=64)) as session:
+    headers = {"aeg-event-type": "Notification"}
+    async with aiohttp.ClientSession(connector=aiohttp.TCPConnector(limit=64), headers=headers) as session:
 
         def post(path: str, body: bytes) -> Callable[[int], Awaitable[None]]:
             async def one(_number: int) -> None:

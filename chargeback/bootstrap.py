@@ -377,10 +377,11 @@ class Container:
             period,
             invoices or self.cost_exports,
             self.published,
+            self.books,
             catalogue=catalogue,
+            terms=terms,
             meters=provider_meters({meter_id: meter.keys for meter_id, meter in table.items()}),
             rules=terms.reconciliation if export is None else replace(terms.reconciliation, export=export),
-            currency=catalogue.calendar.currency(period),
         )
         await write_reconciliation(reconciled, Files(self.reports, FOLDER))
         return reconciled

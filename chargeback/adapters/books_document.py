@@ -13,6 +13,7 @@ from chargeback.domain.terms import ClosingRules, ExchangeRate
 
 _RATE = re.compile(r"\d{1,6}(\.\d{1,12})?", re.A)
 _PERCENT = re.compile(r"\d{1,2}(\.\d{1,6})?|100", re.A)
+_AMOUNT = re.compile(r"\d{1,12}(\.\d{1,6})?", re.A)
 _DATE = re.compile(r"\d{4}-\d\d-\d\d", re.A)
 _CURRENCY = re.compile(r"[A-Z]{3}", re.A)
 
@@ -35,6 +36,10 @@ class _Closing(Record, frozen=True):
     grace_hours: int = 72
     max_unsettled_percent: Any = "0"
     max_unpriced_percent: Any = "0"
+    max_unsettled_amount: Any = None
+    max_unpriced_amount: Any = None
+    max_estimated_percent: Any = "1"
+    max_estimated_amount: Any = "100"
     max_rate_age_days: int = 7
 
 
@@ -78,8 +83,20 @@ def closing_rules(document: object, faults: list[str]) -> ClosingRules:
     faults.extend(wrong)
     if wrong:
         return ClosingRules()
-    percents = Decimal(rules.max_unsettled_percent), Decimal(rules.max_unpriced_percent)
-    return ClosingRules(timedelta(hours=rules.grace_hours), *percents, timedelta(days=rules.max_rate_age_days))
+    return ClosingRules(
+        grace=timedelta(hours=rules.grace_hours),
+        rate_age=timedelta(days=rules.max_rate_age_days),
+        unsettled_percent=Decimal(rules.max_unsettled_percent),
+        unpriced_percent=Decimal(rules.max_unpriced_percent),
+        estimated_percent=Decimal(rules.max_estimated_percent),
+        unsettled_amount=_amount(rules.max_unsettled_amount),
+        unpriced_amount=_amount(rules.max_unpriced_amount),
+        estimated_amount=Decimal(rules.max_estimated_amount),
+    )
+
+
+def _amount(text: str | None) -> Decimal | None:
+    return None if text is None else Decimal(text)
 
 
 def _rate(rate: _Rate) -> ExchangeRate:
@@ -114,7 +131,19 @@ def _closing_faults(rules: _Closing) -> Iterator[str]:
         yield f"graceHours: {rules.grace_hours} is not between 0 and {_YEAR_HOURS}, the hours of a year"
     if not 0 <= rules.max_rate_age_days <= _YEAR_DAYS:
         yield f"maxRateAgeDays: {rules.max_rate_age_days} is not between 0 and {_YEAR_DAYS}, the days of a year"
-    percents = {"maxUnsettledPercent": rules.max_unsettled_percent, "maxUnpricedPercent": rules.max_unpriced_percent}
+    amounts = {
+        "maxUnsettledAmount": rules.max_unsettled_amount,
+        "maxUnpricedAmount": rules.max_unpriced_amount,
+        "maxEstimatedAmount": rules.max_estimated_amount,
+    }
+    for name, amount in amounts.items():
+        if amount is not None and not (isinstance(amount, str) and _AMOUNT.fullmatch(amount)):
+            yield f'{name}: {amount!r} is not a quoted amount such as "10" or "10.50"'
+    percents = {
+        "maxUnsettledPercent": rules.max_unsettled_percent,
+        "maxUnpricedPercent": rules.max_unpriced_percent,
+        "maxEstimatedPercent": rules.max_estimated_percent,
+    }
     for name, percent in percents.items():
         if not (isinstance(percent, str) and _PERCENT.fullmatch(percent)):
             yield f'{name}: {percent!r} is not a quoted percentage such as "0.5"'

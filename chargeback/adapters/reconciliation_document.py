@@ -3,10 +3,10 @@
 import re
 from collections.abc import Iterator
 from decimal import Decimal
-from typing import Any
+from typing import Any, Literal
 
 from chargeback.adapters.records import Record, one
-from chargeback.domain.reconciliation import ReconciliationRules
+from chargeback.domain.reconciliation import InvoicedCost, ReconciliationRules
 
 _AMOUNT = re.compile(r"\d{1,12}(\.\d{1,6})?", re.A)
 _DEFAULTS = ReconciliationRules()
@@ -19,6 +19,7 @@ class _Reconciliation(Record, frozen=True):
     lag_hours: int = _DEFAULTS.lag_hours
     scope: tuple[str, ...] = ()
     services: tuple[str, ...] = _DEFAULTS.services
+    cost: Literal["billed", "amortised"] = "billed"
 
 
 def reconciliation_rules(document: object, faults: list[str]) -> ReconciliationRules:
@@ -38,6 +39,7 @@ def reconciliation_rules(document: object, faults: list[str]) -> ReconciliationR
         lag_hours=rules.lag_hours,
         scope=rules.scope,
         services=rules.services,
+        cost=InvoicedCost[rules.cost.upper()],
     )
 
 

@@ -15,7 +15,7 @@ from chargeback.domain.effective import Effective
 from chargeback.domain.errors import InvalidConfig
 from chargeback.domain.hosting import Hosting
 from chargeback.domain.periods import days_of
-from chargeback.domain.shared_costs import Basis, Kind, Measure, Per, Selection, SharedCost
+from chargeback.domain.shared_costs import Basis, Capacity, Kind, Measure, Per, Selection, SharedCost
 
 _AMOUNT = re.compile(r"-?\d{1,12}(\.\d{1,6})?", re.A)
 _CURRENCY = re.compile(r"[A-Z]{3}", re.A)
@@ -26,6 +26,12 @@ class _Selection(Record, frozen=True):
     deployments: tuple[str, ...] = ()
     deployment_types: tuple[DeploymentType, ...] = ()
     models: tuple[str, ...] = ()
+
+
+class _Capacity(Record, frozen=True):
+    tokens_per_minute: Any
+    idle: str
+    output_counts_as: Any = "1"
 
 
 class _Entry(Record, frozen=True):
@@ -48,6 +54,7 @@ class _Entry(Record, frozen=True):
     among: tuple[str, ...] = ()
     shares: dict[str, Any] = msgspec.field(default_factory=dict)
     weights: dict[str, Any] = msgspec.field(default_factory=dict)
+    capacity: _Capacity | None = None
 
 
 def shared_costs(document: object, catalogue: Catalogue, faults: list[str]) -> list[tuple[str, SharedCost]]:
@@ -113,9 +120,14 @@ def _cost(entry: _Entry, per: Per, price: Decimal, time: Effective) -> SharedCos
         among=entry.among,
         shares=_decimals(entry.shares),
         weights=_decimals(entry.weights),
+        capacity=_capacity(entry.capacity) if entry.capacity else None,
         corrects=entry.corrects,
         source=entry.source,
     )
+
+
+def _capacity(stated: _Capacity) -> Capacity:
+    return Capacity(Decimal(stated.tokens_per_minute), Decimal(stated.output_counts_as), stated.idle)
 
 
 def _prices(entry: _Entry) -> dict[Per, Any]:
@@ -133,6 +145,9 @@ def _entry_faults(entry: _Entry) -> Iterator[str]:
     amounts = {"perMonth": entry.per_month, "perHour": entry.per_hour, "amount": entry.amount}
     amounts |= {f"shares.{path}": text for path, text in entry.shares.items()}
     amounts |= {f"weights.{path}": text for path, text in entry.weights.items()}
+    if entry.capacity:
+        amounts |= {"capacity.tokensPerMinute": entry.capacity.tokens_per_minute}
+        amounts |= {"capacity.outputCountsAs": entry.capacity.output_counts_as}
     for name, text in amounts.items():
         if text is not None and not (isinstance(text, str) and _AMOUNT.fullmatch(text)):
             yield f'{name}: {text!r} is not a quoted decimal of at most 6 places, such as "2800.00"'

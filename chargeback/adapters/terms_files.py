@@ -10,6 +10,7 @@ from chargeback.adapters.reconciliation_document import reconciliation_rules
 from chargeback.adapters.shared_costs_document import shared_costs
 from chargeback.adapters.yaml_files import read
 from chargeback.domain.catalogue import Catalogue
+from chargeback.domain.coverage import free_capacity
 from chargeback.domain.errors import InvalidConfig
 from chargeback.domain.terms import Terms
 from chargeback.domain.terms_faults import (
@@ -18,6 +19,7 @@ from chargeback.domain.terms_faults import (
     free_deployments,
     missing_rates,
     shared_cost_faults,
+    unshared,
 )
 
 
@@ -25,7 +27,7 @@ def load_terms(folder: Path, catalogue: Catalogue) -> Terms:
     """The terms of a folder; raises `InvalidConfig` with every fault as `file:line: place: reason`."""
     documents = {name: read(folder / name) for name in OPTIONAL_FILES if (folder / name).exists()}
     try:
-        terms = terms_from_documents(documents, catalogue)
+        terms = terms_from_documents(documents, catalogue, thorough=True)
         if faults := [f"books.yaml: {fault}" for fault in date_faults(documents.get("books.yaml"))]:
             raise InvalidConfig(faults)
         return terms
@@ -33,8 +35,11 @@ def load_terms(folder: Path, catalogue: Catalogue) -> Terms:
         raise InvalidConfig([with_line(folder, fault) for fault in error.faults]) from None
 
 
-def terms_from_documents(documents: Mapping[str, object], catalogue: Catalogue) -> Terms:
-    """The terms of stored documents; raises `InvalidConfig` with every fault as `file: place: reason`."""
+def terms_from_documents(documents: Mapping[str, object], catalogue: Catalogue, *, thorough: bool = False) -> Terms:
+    """The terms of stored documents; raises `InvalidConfig` with every fault as `file: place: reason`.
+
+    `thorough` adds the checks that only files must pass: what is stored was in force and has to stay readable.
+    """
     of_books: list[str] = []
     of_costs: list[str] = []
     of_budgets: list[str] = []
@@ -56,6 +61,8 @@ def terms_from_documents(documents: Mapping[str, object], catalogue: Catalogue) 
     if not of_books and not of_costs:
         of_books += missing_rates(terms, catalogue)
         of_costs += free_deployments(terms.shared_costs, catalogue)
+        if thorough:
+            of_costs += [*unshared(costs), *free_capacity(costs, catalogue)]
     found = {"books.yaml": of_books, "shared-costs.yaml": of_costs, "budgets.yaml": of_budgets}
     if any(found.values()):
         raise InvalidConfig([f"{name}: {fault}" for name, faults in found.items() for fault in faults])

@@ -25,7 +25,7 @@ def validate(config_dir: Folder = DEPLOYED_CONFIG) -> None:
     from chargeback.adapters.models_file import notes_on_models
     from chargeback.adapters.retail_meters import retail_meter_faults
     from chargeback.adapters.terms_files import load_terms
-    from chargeback.domain.coverage import without_price
+    from chargeback.domain.coverage import idle_without_owner, without_price
 
     faults = retail_meter_faults(config_dir)
     try:
@@ -43,6 +43,8 @@ def validate(config_dir: Folder = DEPLOYED_CONFIG) -> None:
             f" (version {each.version}) as {each.type} in {each.region} now: its usage would be unpriced",
             err=True,
         )
+    for note in idle_without_owner(terms.shared_costs):
+        typer.echo(f"warning: shared-costs.yaml: {note}", err=True)
     for note in notes_on_models(config_dir, datetime.now(UTC).date()):
         typer.echo(f"warning: deployments.yaml: {note}", err=True)
     typer.echo(

@@ -11,6 +11,7 @@ from typing import NamedTuple
 from zoneinfo import ZoneInfo
 
 from chargeback.domain.meters import Meter
+from chargeback.domain.shared_costs import IDLE
 
 
 class Kind(StrEnum):
@@ -167,6 +168,7 @@ SKU_METERS = {
     Meter.WEB_SEARCH: "Web Search Calls",
     Meter.ROUTER: "Model Router Input Tokens",
     "provisioned": "Provisioned Throughput",
+    IDLE: "Idle Provisioned Throughput",
     "hosting": "Fine-Tuned Model Hosting",
     "fee": "Platform Fee",
     "true-up": "Invoice True-Up",
@@ -192,6 +194,7 @@ class Nature(NamedTuple):
 _USAGE = Nature("Usage", "Usage-Based", "Generative AI")
 _NATURES = {
     "provisioned": Nature("Usage", "Recurring", "Generative AI"),
+    IDLE: Nature("Usage", "Recurring", "Generative AI"),
     "hosting": Nature("Usage", "Recurring", "Generative AI"),
     # Not a purchase: FOCUS takes one for the prepayment of other charges, whose effective cost is 0.
     "fee": Nature("Usage", "Recurring", "AI Platforms", "AI platform"),

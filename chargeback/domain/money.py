@@ -1,6 +1,6 @@
 """Exact money: decimals that never round by themselves, and the one rounding that reports do."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from decimal import ROUND_FLOOR, ROUND_HALF_EVEN, Context, Decimal, DivisionByZero, Inexact, InvalidOperation
 
 EXACT = Context(prec=60, traps=[Inexact, InvalidOperation, DivisionByZero])
@@ -21,7 +21,7 @@ def cost(quantity: int, per_million: Decimal) -> Decimal:
     return EXACT.multiply(EXACT.multiply(Decimal(quantity), per_million), PER_MILLION)
 
 
-def total(amounts: Sequence[Decimal]) -> Decimal:
+def total(amounts: Iterable[Decimal]) -> Decimal:
     """The exact sum."""
     result = ZERO
     for amount in amounts:

@@ -54,6 +54,15 @@ BILLED_AS = {Meter.REASONING.value: Meter.OUTPUT.value}
 """Meters of ours that the provider bills under another one."""
 
 
+class InvoicedCost(StrEnum):
+    """Which cost of the invoice is compared; each has the name of its column in the export."""
+
+    BILLED = "BilledCost"
+    """What the invoice asks for: where it is paid month by month."""
+    AMORTISED = "EffectiveCost"
+    """What a month's part of it is: where commitments are paid in advance for longer."""
+
+
 @dataclass(frozen=True, slots=True)
 class ReconciliationRules:
     """How a period is reconciled.
@@ -65,6 +74,7 @@ class ReconciliationRules:
         lag_hours: usage of a day may reach the invoice so long after the day's end.
         scope: beginnings of the resource ids that count, such as a resource group's; empty: every account.
         services: `ServiceName` of what counts beside the accounts of the deployment map.
+        cost: which cost of the invoice counts.
     """
 
     export: str = ""
@@ -73,6 +83,7 @@ class ReconciliationRules:
     lag_hours: int = 72
     scope: tuple[str, ...] = ()
     services: tuple[str, ...] = ("Azure OpenAI", "Azure OpenAI Service", "Foundry Models")
+    cost: InvoicedCost = InvoicedCost.BILLED
 
     @property
     def lag(self) -> timedelta:

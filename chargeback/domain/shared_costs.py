@@ -11,7 +11,7 @@ from chargeback.domain.allocation import UNALLOCATED
 from chargeback.domain.calendar import Calendar
 from chargeback.domain.catalogue import Deployment
 from chargeback.domain.effective import ALWAYS, Effective
-from chargeback.domain.money import EXACT, ZERO, round_total
+from chargeback.domain.money import EXACT, ZERO, round_total, total
 from chargeback.domain.ratios import ratios
 from chargeback.domain.served import without_snapshot
 
@@ -21,7 +21,11 @@ AMOUNT_DECIMALS = 6
 LARGEST = Decimal(10) ** 12
 """A cost of more than that in a month is refused; up to it every file is exact, at any exchange rate."""
 
+IDLE = "provisioned-idle"
+"""The meter of the part of a provisioned cost that nobody used."""
+
 _HOUR = timedelta(hours=1)
+_MINUTE = timedelta(minutes=1)
 _LONGEST_MONTH = Decimal(31 * 24 + 1)
 _DIVISION = Context(prec=60)
 
@@ -83,6 +87,34 @@ EVERY_CALL = Selection()
 
 
 @dataclass(frozen=True, slots=True)
+class Capacity:
+    """What provisioned throughput can do, so that nobody pays for what stays idle because somebody used a little.
+
+    A token from the cache takes none of it, and one that is generated takes as much as some that are read
+    (learn.microsoft.com, provisioned-throughput-onboarding: gpt-4.1 counts an output token as 4 input tokens).
+
+    Attributes:
+        tokens_per_minute: input tokens that one unit takes in a minute, as the provider states for the model.
+        output_counts: as how many input tokens an output token counts.
+        idle: the cost centre that pays for what nobody used, and for nothing else.
+    """
+
+    tokens_per_minute: Decimal
+    output_counts: Decimal
+    idle: str
+
+    def taken_by(self, usage: "DirectUsage") -> Decimal:
+        """How many input tokens' worth of it some usage took."""
+        read = usage.tokens - usage.cached - usage.output
+        return EXACT.add(Decimal(read), EXACT.multiply(Decimal(usage.output), self.output_counts))
+
+    def of(self, units: int, time: Effective) -> Decimal:
+        """What it is as a whole, in input tokens."""
+        minutes = (time.after - time.first) // _MINUTE
+        return EXACT.multiply(self.tokens_per_minute, Decimal(units * minutes))
+
+
+@dataclass(frozen=True, slots=True)
 class SharedCost:
     """A cost to be split.
 
@@ -98,6 +130,7 @@ class SharedCost:
         shares: of the basis fixed, the percentage of each cost centre.
         weights: of the basis weighted, the factor of each cost centre's usage; of a path without one that of the
             nearest cost centre above it, else 1.
+        capacity: of a provisioned cost, what it can do at most: its idle part is paid by a cost centre of its own.
         corrects: the closed period that it belongs to, though it is charged later; else empty.
         source: where the price was read.
     """
@@ -117,12 +150,18 @@ class SharedCost:
     among: tuple[str, ...] = ()
     shares: Mapping[str, Decimal] = field(default_factory=dict)
     weights: Mapping[str, Decimal] = field(default_factory=dict)
+    capacity: Capacity | None = None
     corrects: str = ""
     source: str = ""
 
+    def meter_of(self, cost_centre: str) -> str:
+        """What the part of a cost centre is for: the kind, or capacity that stayed idle."""
+        return IDLE if self.capacity and cost_centre == self.capacity.idle else self.kind.value
+
 
 class DirectUsage(NamedTuple):
-    """What a cost centre used of a deployment while a shared cost was charged."""
+    """What a cost centre used of a deployment while a shared cost was charged; the cached and output tokens are some
+    of its tokens."""
 
     cost_centre: str
     account: str
@@ -132,6 +171,8 @@ class DirectUsage(NamedTuple):
     cost: Decimal
     tokens: int
     requests: int
+    cached: int
+    output: int
 
 
 def active(cost: SharedCost, period: str, calendar: Calendar) -> Effective | None:
@@ -173,12 +214,21 @@ def to_amount(exact: Decimal) -> Decimal:
     return round_total(exact, AMOUNT_DECIMALS)
 
 
-def measured(cost: SharedCost, usage: Iterable[DirectUsage]) -> dict[str, Decimal]:
-    """Cost centre → what it used of the calls that count."""
+def measured(cost: SharedCost, usage: Iterable[DirectUsage], charged: Effective) -> dict[str, Decimal]:
+    """Cost centre → what it used of the calls that count while the cost was charged.
+
+    Capacity that stayed idle is used by the cost centre that is named for it.
+    """
+    # Calls of provisioned deployments cost nothing: older files that did not say so meant their tokens.
+    measure = Measure.TOKENS if (cost.kind, cost.measure) == (Kind.PROVISIONED, Measure.COST) else cost.measure
     sums: dict[str, Decimal] = {}
     for each in usage:
         if cost.of.takes(each.account, each.deployment, each.deployment_type, each.model):
-            sums[each.cost_centre] = EXACT.add(sums.get(each.cost_centre, ZERO), _quantity(each, cost.measure))
+            taken = cost.capacity.taken_by(each) if cost.capacity else _quantity(each, measure)
+            sums[each.cost_centre] = EXACT.add(sums.get(each.cost_centre, ZERO), taken)
+    if cost.capacity:
+        idle = EXACT.subtract(cost.capacity.of(cost.units, charged), total(sums.values()))
+        sums[cost.capacity.idle] = EXACT.add(sums.get(cost.capacity.idle, ZERO), max(idle, ZERO))
     return sums
 
 

@@ -42,6 +42,10 @@ class ClosingRules:
         grace: after its end, while late usage is still expected.
         unsettled_percent: of its requests, how many at most may be without known tokens.
         unpriced_percent: of its requests, how many at most may have a meter that no price covers.
+        unsettled_amount: what they may be worth at most, in the currency of the rate card; None: any amount.
+        unpriced_amount: likewise of usage that no price covers.
+        estimated_percent: estimates may be so much of the cost,
+        estimated_amount: or up to this amount.
         rate_age: by how much an exchange rate may be older than the period's last day.
     """
 
@@ -49,6 +53,10 @@ class ClosingRules:
     unsettled_percent: Decimal = ZERO
     unpriced_percent: Decimal = ZERO
     rate_age: timedelta = timedelta(days=7)
+    unsettled_amount: Decimal | None = None
+    unpriced_amount: Decimal | None = None
+    estimated_percent: Decimal = Decimal(1)
+    estimated_amount: Decimal = Decimal(100)
 
 
 class Terms:

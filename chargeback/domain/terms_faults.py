@@ -14,6 +14,7 @@ from chargeback.domain.shared_costs import LARGEST, Basis, Kind, Measure, Per, S
 from chargeback.domain.terms import ExchangeRate, Terms
 
 _HUNDRED = Decimal(100)
+_NO_COST = "measure: calls of a provisioned deployment cost nothing by themselves; measure tokens or requests"
 
 
 def exchange_rate_faults(rates: Sequence[ExchangeRate]) -> Iterator[str]:
@@ -68,8 +69,26 @@ def shared_cost_faults(costs: Sequence[tuple[str, SharedCost]], catalogue: Catal
         if not cost.cost_id or cost.cost_id in taken:
             yield f"{place}.id: {cost.cost_id!r} is empty or taken"
         taken.add(cost.cost_id)
-        own = (*cost.effective.faults(), *_price_faults(cost), *_basis_faults(cost), *_centre_faults(cost, catalogue))
+        own = (
+            *cost.effective.faults(),
+            *_price_faults(cost),
+            *_basis_faults(cost),
+            *_centre_faults(cost, catalogue),
+            *_capacity_faults(cost, catalogue),
+        )
         yield from (f"{place}.{fault}" for fault in own)
+
+
+def unshared(costs: Sequence[tuple[str, SharedCost]]) -> Iterator[str]:
+    """Costs that would be split by what is always zero; what is stored was in force with it and stays readable."""
+    for place, cost in costs:
+        if (
+            cost.kind is Kind.PROVISIONED
+            and cost.basis is Basis.EVEN
+            and not cost.among
+            and cost.measure is Measure.COST
+        ):
+            yield f"{place}.{_NO_COST}"
 
 
 def free_deployments(costs: Sequence[SharedCost], catalogue: Catalogue) -> Iterator[str]:
@@ -97,7 +116,7 @@ def _price_faults(cost: SharedCost) -> Iterator[str]:
 def _basis_faults(cost: SharedCost) -> Iterator[str]:
     by_usage = cost.basis in (Basis.USAGE, Basis.WEIGHTED)
     if cost.kind is Kind.PROVISIONED and by_usage and cost.measure is Measure.COST:
-        yield "measure: calls of a provisioned deployment cost nothing by themselves; measure tokens or requests"
+        yield _NO_COST
     for name, given, basis in (
         ("shares", cost.shares, Basis.FIXED),
         ("weights", cost.weights, Basis.WEIGHTED),
@@ -117,6 +136,7 @@ def _centre_faults(cost: SharedCost, catalogue: Catalogue) -> Iterator[str]:
     times = {centre.path: centre.effective for centre in catalogue.allocation.centres}
     charged = _charged(cost, catalogue.calendar)
     named = [("among", path) for path in cost.among]
+    named += [("capacity.idle", cost.capacity.idle)] if cost.capacity else []
     named += [("shares", path) for path in cost.shares] + [("weights", path) for path in cost.weights]
     for name, path in named:
         if path == UNALLOCATED:
@@ -125,6 +145,22 @@ def _centre_faults(cost: SharedCost, catalogue: Catalogue) -> Iterator[str]:
             yield f"{name}: {path!r} is not under costCentres"
         elif name != "weights" and not charged.is_within(times[path]):
             yield f"{name}: {path!r} is effective {times[path]}, but the shared cost {charged}"
+
+
+def _capacity_faults(cost: SharedCost, catalogue: Catalogue) -> Iterator[str]:
+    capacity = cost.capacity
+    if capacity is None:
+        return
+    if cost.kind is not Kind.PROVISIONED or cost.basis is not Basis.USAGE or cost.per is Per.PERIOD:
+        yield "capacity: belongs to a provisioned cost by the hour or month with the basis usage"
+    if capacity.tokens_per_minute <= 0:
+        yield f"capacity.tokensPerMinute: {capacity.tokens_per_minute} is not above zero"
+    if capacity.output_counts <= 0:
+        yield f"capacity.outputCountsAs: {capacity.output_counts} is not above zero"
+    rules = [rule.id for rule in catalogue.allocation.rules if rule.cost_centre == capacity.idle]
+    if rules or capacity.idle == UNALLOCATED:
+        by = f"gets calls by the rule {rules[0]!r}" if rules else "gets the calls that no rule claims"
+        yield f"capacity.idle: {capacity.idle!r} {by}: name a cost centre that pays for idle capacity alone"
 
 
 def _charged(cost: SharedCost, calendar: Calendar) -> Effective:

@@ -24,6 +24,7 @@ from decimal import ROUND_HALF_EVEN, Context, Decimal
 
 from chargeback.domain.cost_exports import ExportRun
 from chargeback.domain.money import EXACT, ZERO, to_text, total
+from chargeback.domain.periods import days_of
 from chargeback.domain.reconciliation import (
     CAPACITY,
     OTHER,
@@ -51,6 +52,7 @@ _SAME_PRICE = Decimal("0.000001")
 class _Evidence:
     """What the rules look at beside the cell itself."""
 
+    period: str
     run: ExportRun
     rules: ReconciliationRules
     unsettled: Mapping[tuple[str, str], int]
@@ -61,6 +63,7 @@ def reconcile(
     booked: Sequence[Booked],
     invoiced: Sequence[Invoiced],
     *,
+    period: str,
     run: ExportRun,
     rules: ReconciliationRules,
     accounts: Collection[str],
@@ -70,7 +73,7 @@ def reconcile(
     for each in booked:
         if each.unsettled:
             unsettled[each.day, each.resource] = unsettled.get((each.day, each.resource), 0) + each.unsettled
-    evidence = _Evidence(run, rules, unsettled, accounts)
+    evidence = _Evidence(period, run, rules, unsettled, accounts)
     cells = with_shifts(cells_of([each for each in booked if each.quantity or each.cost], invoiced))
     unknown = [each for each in invoiced if each.resource and not is_known(each.resource, accounts)]
     unmapped = [each for each in invoiced if each.sku is None and not each.is_capacity]
@@ -196,7 +199,7 @@ def _whole_excess(cell: Cell, left: Decimal, evidence: _Evidence) -> tuple[Cause
 
 
 def _whole_shortfall(cell: Cell, left: Decimal, evidence: _Evidence) -> tuple[Cause, str] | None:
-    if evidence.run.is_final_of(cell.day, evidence.rules.lag):
+    if evidence.run.is_final_of(cell.day or days_of(evidence.period)[-1], evidence.rules.lag):
         return None
     last = f"the export has days up to {evidence.run.last}" if evidence.run.last else "the export names no days"
     at = f"{evidence.run.submitted:%Y-%m-%dT%H:%MZ}" if evidence.run.submitted else "an unknown time"
@@ -206,6 +209,8 @@ def _whole_shortfall(cell: Cell, left: Decimal, evidence: _Evidence) -> tuple[Ca
 
 def _rest(cell: Cell, amount: Decimal, evidence: _Evidence) -> Part:
     """What no rule explains, with what there is to know."""
+    if cell.sku == CAPACITY and amount < 0 and (found := _whole_shortfall(cell, amount, evidence)):
+        return Part(found[0], amount, found[1])
     if cell.sku == OTHER and (found := (_whole_excess if amount > 0 else _whole_shortfall)(cell, amount, evidence)):
         return Part(found[0], amount, found[1])
     if cell.sku == OTHER:

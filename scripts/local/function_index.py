@@ -74,12 +74,26 @@ def load_app(directory: Path) -> tuple[func.FunctionRegister, list[Function]]:
 
 def route_prefix(directory: Path) -> str:
     """Return host.json's `extensions.http.routePrefix`, which is `api` unless it says otherwise."""
+    host = _host_json(directory)
+    return str(host.get("extensions", {}).get("http", {}).get("routePrefix", "api")).strip("/")
+
+
+def function_timeout(directory: Path) -> float:
+    """Return host.json's `functionTimeout` in seconds: 30 minutes unless it says otherwise."""
+    text = str(_host_json(directory).get("functionTimeout", "00:30:00"))
+    try:
+        hours, minutes, seconds = map(float, text.split(":"))
+    except ValueError as error:
+        raise AppError(f"functionTimeout {text!r} is not hh:mm:ss") from error
+    return hours * 3600 + minutes * 60 + seconds
+
+
+def _host_json(directory: Path) -> dict[str, Any]:
     file = directory / "host.json"
     try:
-        host = json.loads(file.read_text()) if file.exists() else {}
+        return dict(json.loads(file.read_text())) if file.exists() else {}
     except ValueError as error:
         raise AppError(f"{file} is not JSON: {error}") from error
-    return str(host.get("extensions", {}).get("http", {}).get("routePrefix", "api")).strip("/")
 
 
 def resolve(text: str) -> str:

@@ -21,8 +21,10 @@ import uvloop
 from aiohttp import web
 from azure.functions.meta import Datum
 
+from scripts.local.event_grid_dates import rewrite_dates
 from scripts.local.function_http import http_routes
-from scripts.local.function_index import AppError, Function, load_app, load_settings, route_prefix
+from scripts.local.function_index import AppError, Function, function_timeout, load_app, load_settings, route_prefix
+from scripts.local.function_logs import Invocations, tag_tasks
 from scripts.local.function_timers import StatusFile, check_schedules, run_timer, timer_info
 
 log = logging.getLogger("functions_host")
@@ -58,15 +60,25 @@ class Host:
         self.app, functions = load_app(directory)
         self.functions = {function.name: function for function in functions}
         self.next_runs = check_schedules(functions)
+        self.timeout = function_timeout(directory)
+        self.invocations = Invocations()
         threads = os.environ.get("PYTHON_THREADPOOL_THREAD_COUNT")
         self._pool = ThreadPoolExecutor(int(threads) if threads else None)
         self.background: set[asyncio.Task[None]] = set()
 
     async def invoke(self, function: Function, argument: Any) -> Any:
         """Run one function with its trigger's value and return what it returns."""
+        invocation = Invocation(function.name, str(self.directory))
         arguments = {function.trigger["name"]: argument}
         if function.takes_context:
-            arguments["context"] = Invocation(function.name, str(self.directory))
+            arguments["context"] = invocation
+        too_long = asyncio.get_running_loop().call_later(self.timeout, restart_worker, function.name)
+        try:
+            return await self.invocations.run(invocation.invocation_id, self._call(function, arguments))
+        finally:
+            too_long.cancel()
+
+    async def _call(self, function: Function, arguments: dict[str, Any]) -> Any:
         if function.is_async:
             return await function.call(**arguments)
         context = contextvars.copy_context()
@@ -90,6 +102,15 @@ class Host:
         task.add_done_callback(self.background.discard)
 
 
+def restart_worker(function: str) -> None:
+    """Start again, as the host has a worker do in which a function takes longer than `functionTimeout`.
+
+    Other invocations die with it, and nothing is cleared away (github.com/Azure/azure-functions-host/issues/8720).
+    """
+    log.error("%s takes longer than functionTimeout: the worker restarts", function)
+    os.execv(sys.executable, [sys.executable, "-m", "scripts.local.functions_host", *sys.argv[1:]])  # noqa: S606
+
+
 def event_grid_routes(host: Host) -> list[web.RouteDef]:
     """Return the Event Grid extension's webhook: handshake, and arrays as parallel single invocations."""
 
@@ -109,10 +130,13 @@ def event_grid_routes(host: Host) -> list[web.RouteDef]:
 
     async def receive(request: web.Request) -> web.Response:
         function = wanted(request)
-        body = await request.read()
+        kind = request.headers.get("aeg-event-type", "").lower()
+        if kind not in ("notification", "subscriptionvalidation"):
+            raise web.HTTPBadRequest(text="aeg-event-type is neither Notification nor SubscriptionValidation")
+        body = rewrite_dates(await request.read())
         try:
             events = RAW_EVENTS.decode(body) if body.lstrip()[:1] == b"[" else [msgspec.Raw(body)]
-            if request.headers.get("aeg-event-type") == "SubscriptionValidation":
+            if kind == "subscriptionvalidation":
                 code = msgspec.json.decode(events[0])["data"]["validationCode"]
                 return web.json_response({"validationResponse": code})
         except (msgspec.DecodeError, UnicodeDecodeError, LookupError, TypeError) as error:
@@ -131,7 +155,8 @@ def admin_routes(host: Host) -> list[web.RouteDef]:
     """Return the host's own URLs: status, the list of functions, and running a function by hand."""
 
     async def status(_request: web.Request) -> web.Response:
-        return web.json_response({"state": "Running", "nextRuns": host.next_runs})
+        dropped = host.invocations.dropped
+        return web.json_response({"state": "Running", "nextRuns": host.next_runs, "droppedLogLines": dropped})
 
     async def listing(_request: web.Request) -> web.Response:
         return web.json_response(
@@ -212,7 +237,10 @@ def main() -> int:
         if error.__cause__:
             logging.getLogger().error("the cause", exc_info=error.__cause__)
         return 1
+    for handler in logging.getLogger().handlers:
+        handler.addFilter(host.invocations)
     loop = uvloop.new_event_loop()
+    tag_tasks(loop)
     log.info("%d functions at http://127.0.0.1:%d", len(host.functions), arguments.port)
     port = arguments.port
     web.run_app(

@@ -21,7 +21,7 @@ from chargeback.domain.budgets import Budget
 from chargeback.domain.calendar import Calendar
 from chargeback.domain.effective import Effective
 from chargeback.domain.errors import InvalidConfig
-from chargeback.domain.shared_costs import Basis, Kind, Measure, Per, Selection, SharedCost, amount
+from chargeback.domain.shared_costs import Basis, Capacity, Kind, Measure, Per, Selection, SharedCost, amount
 from chargeback.domain.terms import ClosingRules, ExchangeRate, Terms
 
 CARD = "currency: USD\nprices: []\n"
@@ -253,6 +253,7 @@ def test_a_fault_of_a_shared_cost_is_named_with_its_place(folder: Path, old: str
         ("source: ECB", 'source: " "', "books.yaml:3: exchangeRates[0].source: is empty"),
         ("graceHours: 48", "graceHours: -1", "books.yaml:5: closing.graceHours: -1 is not between 0 and 8760"),
         ('"0.5"', "0.5", "books.yaml:5: closing.maxUnsettledPercent: 0.5 is not a quoted percentage"),
+        ('"0.5"', '"0.5", maxUnpricedAmount: 10', "books.yaml:5: closing.maxUnpricedAmount: 10 is not a quoted amount"),
         ('"0.5"', '"101"', "books.yaml:5: closing.maxUnsettledPercent: '101' is not a quoted percentage"),
     ],
 )
@@ -326,6 +327,80 @@ def test_a_provisioned_deployment_that_no_shared_cost_covers_would_be_free(folde
     ]
 
 
+def test_reserved_capacity_whose_cost_ends_would_be_free_from_then_on(folder: Path) -> None:
+    """It ends on 1 July, the deployment does not: July would cost nothing."""
+    write(folder, "deployments.yaml", DEPLOYMENTS)
+    ended = PTU.replace("effectiveFrom: 2026-03-01", "effectiveFrom: 2026-03-01\n    effectiveTo: 2026-07-01")
+    write(folder, "shared-costs.yaml", f"sharedCosts:\n{ended}")
+
+    assert faults_of(folder) == [
+        "shared-costs.yaml:9: sharedCosts[0].effectiveTo: 'ptu' ends, and nothing else pays for the"
+        " GlobalProvisionedManaged deployment 'ptu' of 'oai-a' from 2026-07-01T00Z on"
+    ]
+    stored = to_documents(folder)  # what was applied before this was checked is still read
+    assert len(terms_from_documents(stored, from_documents(stored)).shared_costs) == 1
+
+    write(folder, "shared-costs.yaml", f"sharedCosts:\n{ended}{PTU.replace('ptu', 'ptu-2').replace('03-01', '07-01')}")
+    assert len(terms_of(folder).shared_costs) == 2
+
+
+def test_reserved_capacity_is_paid_from_the_hour_on_in_which_a_deployment_becomes_it(folder: Path) -> None:
+    write(folder, "deployments.yaml", DEPLOYMENTS)
+    write(
+        folder,
+        "dated-deployments.yaml",
+        "deployments:\n"
+        '  - {accounts: [oai-a], name: ptu, model: gpt-4o, version: "1", type: Standard, effectiveTo: 2026-02-20}\n',
+    )
+
+    assert faults_of(folder) == [
+        "shared-costs.yaml:8: sharedCosts[0].effectiveFrom: the GlobalProvisionedManaged deployment 'ptu' of 'oai-a'"
+        " begins at 2026-02-20T00Z: its use would be free until 'ptu'"
+    ]
+
+
+def test_capacity_that_is_split_evenly_between_its_users_needs_a_measure_of_use(folder: Path) -> None:
+    write(folder, "deployments.yaml", DEPLOYMENTS)
+    write(folder, "shared-costs.yaml", f"sharedCosts:\n{PTU.replace('basis: usage', 'basis: even')}")
+    assert terms_of(folder).shared_costs[0].measure == "tokens"
+
+    even = PTU.replace("basis: usage\n    measure: tokens", "basis: even")
+    write(folder, "shared-costs.yaml", f"sharedCosts:\n{even}")
+
+    assert faults_of(folder) == [
+        "shared-costs.yaml:2: sharedCosts[0].measure: calls of a provisioned deployment cost nothing by themselves;"
+        " measure tokens or requests"
+    ]
+
+
+@pytest.mark.parametrize(
+    ("capacity", "fault"),
+    [
+        ('tokensPerMinute: "2500", idle: product', ""),
+        ('tokensPerMinute: "2500", idle: nobody', "idle: 'nobody' is not under costCentres"),
+        ('tokensPerMinute: "2500", idle: legacy', "idle: 'legacy' is effective"),
+        ('tokensPerMinute: "2500", idle: unallocated', "idle: 'unallocated' gets the calls that no rule claims"),
+        ('tokensPerMinute: "2500", idle: research', "idle: 'research' gets calls by the rule 'lab'"),
+        ('tokensPerMinute: "0", idle: product', "tokensPerMinute: 0 is not above zero"),
+        ("tokensPerMinute: 2500, idle: product", "tokensPerMinute: 2500 is not a quoted decimal"),
+        ('tokensPerMinute: "1", outputCountsAs: "-4", idle: product', "outputCountsAs: -4 is not above zero"),
+    ],
+)
+def test_a_fault_of_a_stated_capacity_is_named(folder: Path, capacity: str, fault: str) -> None:
+    write(folder, "cost-centres.yaml", CENTRES.replace("rules: []", RULE))
+    write(folder, "deployments.yaml", DEPLOYMENTS)
+    write(folder, "shared-costs.yaml", f"sharedCosts:\n{PTU}    capacity: {{{capacity}}}\n")
+
+    if fault:
+        assert [each.partition("sharedCosts[0].capacity.")[2][: len(fault)] for each in faults_of(folder)] == [fault]
+    else:
+        stated = terms_of(folder).shared_costs[0].capacity
+        assert stated == Capacity(Decimal(2500), Decimal(1), "product")
+
+
+RULE = "rules: [{id: lab, when: {subscription: lab}, costCentre: research}]"
+
+
 def test_without_a_file_of_shared_costs_the_fault_names_the_file(folder: Path) -> None:
     write(folder, "deployments.yaml", DEPLOYMENTS)
     (folder / "shared-costs.yaml").unlink()
@@ -340,7 +415,8 @@ def test_the_shipped_terms_are_valid_and_complete() -> None:
 
     assert all((DEPLOYED_CONFIG / name).exists() for name in OPTIONAL_FILES)
     assert [budget.cost_centre for budget in terms.budgets][:2] == ["product", "product/support"]
-    assert (terms.shared_costs, terms.closing) == ((), ClosingRules())
+    limits = ClosingRules(unsettled_amount=Decimal(10), unpriced_amount=Decimal(10))
+    assert (terms.shared_costs, terms.closing) == ((), limits)
 
 
 def test_the_examples_in_the_shipped_shared_costs_are_valid(folder: Path) -> None:

@@ -1,5 +1,7 @@
 """Reserved capacity is paid once: its calls cost nothing by themselves, and its price is split by their tokens."""
 
+from dataclasses import replace
+from datetime import UTC, datetime
 from decimal import Decimal
 
 import pytest
@@ -7,6 +9,7 @@ import pytest
 from chargeback.domain.allocation import UNALLOCATED, Allocation, CostCentre, Rule
 from chargeback.domain.calendar import Calendar
 from chargeback.domain.catalogue import PROVISIONED, Catalogue, Deployment, DeploymentType
+from chargeback.domain.effective import Effective
 from chargeback.domain.in_force import InForce
 from chargeback.domain.lines import Line
 from chargeback.domain.meters import TOOLS, UNITS, Meter, Quantities
@@ -14,6 +17,7 @@ from chargeback.domain.money import EXACT, total
 from chargeback.domain.records import UsageRecord, rated_record
 from chargeback.domain.shared_costs import (
     Basis,
+    Capacity,
     DirectUsage,
     Kind,
     Measure,
@@ -27,6 +31,7 @@ from chargeback.domain.shared_costs import (
 from tests.domain.catalogues import START, dated, usage_line
 
 DAY = "2026-03-20"
+MARCH = Effective(datetime(2026, 3, 1, tzinfo=UTC), datetime(2026, 4, 1, tzinfo=UTC))
 HOST = "oai-eastus2-x1.openai.azure.com"
 TREE = (CostCentre("product", "Product"), CostCentre("research", "Research"))
 RULES = (Rule("search", {"subscription": "search"}, "product"), Rule("lab", {"subscription": "lab"}, "research"))
@@ -62,6 +67,8 @@ def used(record: UsageRecord, account: str = "oai-eastus2") -> DirectUsage:
         total([charge.cost for charge in part.charges if charge.cost is not None]),
         sum(charge.quantity for charge in part.charges if UNITS[charge.meter] == "tokens"),
         sum(charge.quantity for charge in part.charges if charge.meter is Meter.REQUESTS),
+        sum(charge.quantity for charge in part.charges if charge.meter is Meter.CACHED_INPUT),
+        sum(charge.quantity for charge in part.charges if charge.meter is Meter.OUTPUT),
     )
 
 
@@ -107,7 +114,7 @@ def test_a_month_of_reserved_capacity_with_spill_over_is_paid_to_the_last_digit(
     )
 
     whole = amount(capacity, "2026-03", Calendar())
-    ratios = split(capacity, measured(capacity, map(used, [*reserved, spilled])))
+    ratios = split(capacity, measured(capacity, map(used, [*reserved, spilled]), MARCH))
     parts = {centre: EXACT.multiply(whole, ratio) for centre, ratio in ratios.items()}
 
     assert [used(each).cost for each in reserved] == [0, 0]
@@ -123,4 +130,64 @@ def test_a_month_of_reserved_capacity_with_spill_over_is_paid_to_the_last_digit(
 def test_capacity_that_nobody_uses_is_shown_as_unallocated() -> None:
     idle = SharedCost("ptu", "Idle", Kind.PROVISIONED, Decimal(1), Per.HOUR, "USD", Basis.USAGE, measure=Measure.TOKENS)
 
-    assert split(idle, measured(idle, [])) == {UNALLOCATED: Decimal(1)}
+    assert split(idle, measured(idle, [], MARCH)) == {UNALLOCATED: Decimal(1)}
+
+
+FIFTY = SharedCost(
+    cost_id="ptu",
+    name="Reserved capacity",
+    kind=Kind.PROVISIONED,
+    price=Decimal("1.00"),
+    per=Per.HOUR,
+    units=50,
+    currency="USD",
+    basis=Basis.USAGE,
+    measure=Measure.TOKENS,
+    of=Selection(deployments=("gpt-4o-ptu",)),
+    capacity=Capacity(Decimal(2_500), Decimal(4), "platform/idle"),
+)
+
+
+def test_one_small_call_does_not_pay_for_capacity_that_stays_idle() -> None:
+    """50 units of 2 500 tokens a minute could take 5 580 000 000 in the 744 hours of March."""
+    call = record(card(), {Meter.INPUT: 1_000, Meter.REQUESTS: 1}, deployment="gpt-4o-ptu")
+
+    shares = split(FIFTY, measured(FIFTY, [used(call)], MARCH))
+
+    assert shares == {"platform/idle": Decimal("0.999999820789"), "product": Decimal("0.000000179211")}
+    assert total(shares.values()) == 1
+    assert [FIFTY.meter_of(centre) for centre in shares] == ["provisioned-idle", "provisioned"]
+
+
+def test_generated_tokens_take_as_much_as_stated_and_cached_ones_nothing() -> None:
+    """300 000 000 that were read, 200 000 000 cached, 200 000 000 generated, each as four: 1 100 000 000."""
+    quantities = {Meter.INPUT: 300_000_000, Meter.CACHED_INPUT: 200_000_000, Meter.OUTPUT: 200_000_000}
+    call = used(record(card(), {**quantities, Meter.REQUESTS: 9}, deployment="gpt-4o-ptu"))
+
+    assert measured(FIFTY, [call], MARCH) == {"product": 1_100_000_000, "platform/idle": 4_480_000_000}
+
+
+def test_capacity_that_is_used_beyond_what_was_stated_leaves_nothing_idle() -> None:
+    calls = [
+        used(record(card(), {Meter.INPUT: quantity}, deployment="gpt-4o-ptu", subscription=team))
+        for team, quantity in (("search", 9_000_000_000), ("lab", 3_000_000_000))
+    ]
+
+    shares = split(FIFTY, measured(FIFTY, calls, MARCH))
+
+    assert {centre: ratio for centre, ratio in shares.items() if ratio} == {
+        "product": Decimal("0.75"),
+        "research": Decimal("0.25"),
+    }
+
+
+@pytest.mark.parametrize("measure", [Measure.TOKENS, Measure.COST])
+def test_evenly_those_pay_who_used_the_capacity(measure: Measure) -> None:
+    """3 000 000 and 1 000 000 tokens, which cost nothing by themselves, are half each."""
+    even = replace(FIFTY, basis=Basis.EVEN, capacity=None, measure=measure)
+    calls = [
+        used(record(card(), {Meter.INPUT: quantity}, deployment="gpt-4o-ptu", subscription=team))
+        for team, quantity in (("search", 3_000_000), ("lab", 1_000_000))
+    ]
+
+    assert split(even, measured(even, calls, MARCH)) == {"product": Decimal("0.5"), "research": Decimal("0.5")}

@@ -29,6 +29,7 @@ from chargeback.domain.shared_costs import (
 
 UTC_BOOKS = Calendar()
 BERLIN = Calendar((BooksSetting("2026-01", "Europe/Berlin", "EUR"),))
+MARCH = Effective(*UTC_BOOKS.bounds("2026-03"))
 D = Decimal
 
 
@@ -55,6 +56,8 @@ def used(centre: str, **fields: Any) -> DirectUsage:
         "cost": D(1),
         "tokens": 100,
         "requests": 1,
+        "cached": 0,
+        "output": 0,
     }
     return DirectUsage(centre, **(defaults | fields))
 
@@ -130,13 +133,13 @@ def test_the_calls_that_count_match_in_every_respect(selection: Selection, centr
         used("c", account="oai-westus3", model="gpt-4o-mini-2024-07-18"),
     ]
 
-    assert measured(shared_cost(of=selection), usage).keys() == centres
+    assert measured(shared_cost(of=selection), usage, MARCH).keys() == centres
 
 
 def test_use_is_measured_by_cost_tokens_or_requests() -> None:
     usage = [used("a", cost=D("1.5"), tokens=10, requests=3), used("a", cost=D("0.25"), tokens=5, requests=1)]
 
-    sums = [measured(shared_cost(measure=measure), usage)["a"] for measure in Measure]
+    sums = [measured(shared_cost(measure=measure), usage, MARCH)["a"] for measure in Measure]
 
     assert sums == [D("1.75"), D(15), D(4)]
 

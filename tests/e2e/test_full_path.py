@@ -1,6 +1,7 @@
 """From the Event Grid topic through the Functions host to the month's CSV in Blob storage."""
 
 import asyncio
+import json
 import time
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
@@ -15,6 +16,9 @@ from azure.identity import DefaultAzureCredential
 
 from chargeback.bootstrap import open_container
 from chargeback.settings import read_settings
+from scripts.bicep.files import INFRA
+from scripts.kql.engine import Workspace
+from scripts.kql.queries import filled
 from scripts.local.clear import clear_stores
 from scripts.local.stack import Stack
 from tests.e2e.oracle import chargeback_csv, without_charge_ids
@@ -121,6 +125,40 @@ def test_the_webhook_takes_a_batch_and_quarantines_what_it_cannot_use(
     assert (answer["accepted"], answer["quarantined"]) == (len(events), 1)
     assert (again["accepted"], again["duplicate"]) == (0, len(events))
     assert read_report(stack, DAY[:7]) == chargeback_csv(events, DAY[:7], DAY)
+
+
+def test_every_unusable_event_among_many_alerts(stack: Stack, path: Stack) -> None:
+    """Nothing that alerts rest on is lost because its invocation has ended: the host drops the lines of those."""
+    clear_stores(stack)
+    pace, log = f"{path.url('eventGrid')}/_pace", path.site.log("functions")
+    post(pace, json={"duplicates": 0, "shuffle": 1.0})
+    written, dropped = log.stat().st_size, dropped_lines(path)
+    events = traffic(DAY, 560, prefix="load-")
+    unusable = events[::7]
+    for number, event in enumerate(unusable):
+        event["type"] = f"nonsense-{number % 3}"
+
+    publish(path, events)
+    wait_until_delivered(path)
+    post(pace, json={"duplicates": 0.1, "shuffle": 0.05})
+
+    with log.open("rb") as file:
+        file.seek(written)
+        messages = [
+            line[line.index('{"event":') :] for line in file.read().decode().splitlines() if '{"event":' in line
+        ]
+    now = datetime.now(UTC)
+    seen = Workspace({"AppTraces": [{"TimeGenerated": now, "Message": message} for message in messages]})
+    alerted = seen.answer(filled(INFRA / "queries/alerts/quarantined.kql"))
+    assert sum(row["events"] for row in alerted) == len(unusable) > 80
+    taken = [json.loads(message) for message in messages if message.startswith('{"event":"ingested"')]
+    assert sum(each["accepted"] + each["duplicate"] for each in taken) == len(events) - len(unusable)
+    assert len(taken) < len(events)  # commits were shared, which is where lines were lost
+    assert dropped_lines(path) == dropped
+
+
+def dropped_lines(servers: Stack) -> int:
+    return int(httpx.get(f"{servers.url('functions')}/admin/host/status", timeout=30).json()["droppedLogLines"])
 
 
 def test_requests_that_come_all_at_once_to_a_cold_app_are_all_served(stack: Stack) -> None:

@@ -2,25 +2,30 @@
 
 import asyncio
 import json
+import shutil
 import subprocess
 import sys
 import time
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from scripts.local.event_grid_dates import rewrite_dates
 from scripts.local.function_index import AppError
 from scripts.local.function_timers import StatusFile, next_run, run_timer
 from scripts.local.functions_host import Function
-from scripts.local.processes import StackError
+from scripts.local.processes import StackError, wait_until
 from scripts.local.provision import call
+from scripts.local.services import SERVICES
 from scripts.local.site import ROOT
 from scripts.local.stack import Stack
 
 APPS = Path(__file__).parent / "apps"
+WEBHOOK = "/runtime/webhooks/EventGrid?functionName="
 SETTINGS = {"POST_SCHEDULE": "0 */15 * * * *"}
 
 
@@ -31,6 +36,8 @@ def host() -> Iterator[Stack]:
 
 
 def request(host: Stack, method: str, path: str, body: Any = None, accept: int = 200, **headers: str) -> str:
+    if path.startswith(WEBHOOK):
+        headers = {"aeg-event-type": "Notification"} | headers
     return call(host.site, method, host.url("functions") + path, headers, body, (accept,)).decode()
 
 
@@ -47,9 +54,6 @@ def event(identity: str, **data: Any) -> dict[str, Any]:
         "time": "2025-06-01T00:00:00Z",
         "data": data,
     }
-
-
-WEBHOOK = "/runtime/webhooks/EventGrid?functionName="
 
 
 def test_an_array_of_events_becomes_one_parallel_invocation_each(host: Stack) -> None:
@@ -91,6 +95,62 @@ def test_the_event_grid_schema_handshake_is_answered(host: Stack) -> None:
     answer = request(host, "POST", f"{WEBHOOK}ingest_usage", validation, 200, **headers)
 
     assert json.loads(answer) == {"validationResponse": "4711"}
+
+
+def test_a_post_that_is_no_notification_is_refused(host: Stack) -> None:
+    for kind in ("", "SubscriptionDeletion"):
+        request(host, "POST", f"{WEBHOOK}ingest_usage", event("no-notification"), 400, **{"aeg-event-type": kind})
+
+    assert "no-notification" not in {one.get("id") for one in seen(host)}
+
+
+@pytest.mark.parametrize(
+    ("sent", "received"),
+    [
+        ("2026-03-14T09:26:53.5000000Z", "2026-03-14T09:26:53.5Z"),
+        ("2026-03-14T09:26:53.000Z", "2026-03-14T09:26:53Z"),
+        ("2026-03-14T01:26:53.123456789+02:00", "2026-03-13T23:26:53.1234567+00:00"),
+        ("2026-03-14T09:26:53", "2026-03-14T09:26:53"),
+        ("2026-03-14", "2026-03-14"),
+        ("2026-13-14T09:26:53Z", "2026-13-14T09:26:53Z"),
+    ],
+)
+def test_texts_that_look_like_dates_are_rewritten_as_by_the_extension(sent: str, received: str) -> None:
+    body = {"data": {"username": sent, sent: [sent]}}
+
+    assert json.loads(rewrite_dates(json.dumps(body).encode())) == {"data": {"username": received, sent: [received]}}
+
+
+def test_a_line_of_an_invocation_that_has_ended_is_dropped(host: Stack) -> None:
+    def dropped() -> int:
+        return int(json.loads(request(host, "GET", "/admin/host/status"))["droppedLogLines"])
+
+    before = dropped()
+    request(host, "POST", f"{WEBHOOK}log_later", event("logged"), 202)
+    deadline = time.monotonic() + 10
+    while dropped() == before and time.monotonic() < deadline:
+        time.sleep(0.05)
+
+    written = host.site.log("functions").read_text()
+    assert dropped() == before + 1
+    assert "logged while it runs" in written
+    assert "logged after its end" not in written
+
+
+def test_a_function_that_takes_too_long_takes_the_others_with_it(tmp_path: Path) -> None:
+    shutil.copytree(APPS / "sample", tmp_path / "app")
+    (tmp_path / "app/host.json").write_text('{"functionTimeout": "00:00:01"}')
+    with Stack(tmp_path / "state", services=["functions"], app=tmp_path / "app", extra_env=SETTINGS) as own:
+        request(own, "POST", f"{WEBHOOK}ingest_usage", event("before"), 202)
+        with ThreadPoolExecutor() as pool:
+            slow = pool.submit(request, own, "POST", f"{WEBHOOK}ingest_usage", event("slow", sleep=60), 202)
+            time.sleep(0.2)
+            other = pool.submit(request, own, "POST", f"{WEBHOOK}ingest_usage", event("other", sleep=50), 202)
+            died = [type(each.exception(timeout=20)) for each in (slow, other)]
+        wait_until(lambda: SERVICES["functions"].ready(own.site), own._running["functions"], "functions", tmp_path)
+
+        assert None not in died
+        assert seen(own) == []  # a worker that knows nothing of before
 
 
 def test_an_unknown_function_and_a_body_that_is_no_event_are_refused(host: Stack) -> None:

@@ -20,7 +20,10 @@ from openai import AsyncAzureOpenAI, AsyncOpenAI, AzureOpenAI, DefaultAsyncHttpx
 from chargeback.adapters.log_analytics import LogAnalytics
 from chargeback.adapters.memory import MemoryCatalogues, MemoryControl, MemoryLedger, MemoryQuarantine
 from chargeback.adapters.memory_counter import MemoryCounter
+from chargeback.domain.catalogue import Catalogue
+from chargeback.domain.in_force import InForce
 from chargeback.domain.meters import Meter
+from chargeback.domain.records import UsageRecord, rated_record
 from chargeback.services.usage.ingest import Ingest, WeightsInForce
 from chargeback.services.usage.settle import Settlement, Settler
 from scripts.local.gateway.readings import Readings
@@ -45,8 +48,10 @@ TOKENS = (Meter.INPUT, Meter.CACHED_INPUT, Meter.OUTPUT, Meter.REASONING)
 class Stage:
     """Everything of one test; events go straight into books that live in memory."""
 
-    def __init__(self, loop: Loop, folder: Path, readings: Readings | None = None, **values: str) -> None:
-        self.loop, self.folder = loop, folder
+    def __init__(
+        self, loop: Loop, folder: Path, readings: Readings | None = None, *, config: Path = CONFIG, **values: str
+    ) -> None:
+        self.loop, self.folder, self.config = loop, folder, config
         self.events: list[dict[str, Any]] = []
         self.drop: set[str] = set()
         """Operations whose events get lost on their way."""
@@ -68,7 +73,7 @@ class Stage:
         self.loop.run(self._stack.aclose())
 
     async def _start(self) -> None:
-        accounts = serve_backends(CONFIG, clock=lambda: time.time() + self.ahead)
+        accounts = serve_backends(self.config, clock=lambda: time.time() + self.ahead)
         self.backends = await self._stack.enter_async_context(accounts)
         app = web.Application()
         app.router.add_post("/api/events", self._topic)
@@ -83,7 +88,7 @@ class Stage:
         self.running = await self._stack.enter_async_context(
             serve_gateway(
                 ROOT / "apim-policies",
-                CONFIG,
+                self.config,
                 self.folder,
                 logs_tls=tls,
                 hosts={**self.backends.origins, "usage-topic.invalid": f"http://127.0.0.1:{port}"},
@@ -175,6 +180,14 @@ class Stage:
                     totals[f"{line.state} calls"] += quantities.get(Meter.REQUESTS, 0)
                     totals[f"{line.state} tokens"] += sum(quantities.get(meter, 0) for meter in TOKENS)
         return +totals
+
+    def records(self, catalogue: Catalogue) -> list[UsageRecord]:
+        """What was counted, rated."""
+        return [
+            rated_record(day, line, hours, InForce(catalogue))
+            for day, counted in self._counter.days.items()
+            for line, hours in counted.lines.values()
+        ]
 
     def billed(self) -> int:
         """The tokens that the accounts say they billed."""

@@ -104,16 +104,19 @@ class Office:
         charge: dict[str, Any] = (await self.explain(charge_id=charge_id, **options))["charge"]
         return charge
 
-    async def reconcile(self, exports: Path, meters: Mapping[str, Sequence[PriceKey]], **rules: Any) -> Reconciled:
+    async def reconcile(
+        self, exports: Path, meters: Mapping[str, Sequence[PriceKey]], *, period: str = PERIOD, **rules: Any
+    ) -> Reconciled:
         catalogue = await self.house.catalogues.current()
         return await reconcile_period(
-            PERIOD,
+            period,
             LocalCostExports([exports]),
             self.published,
+            self.house.books,
             catalogue=catalogue,
+            terms=await self.house.catalogues.terms(),
             meters=provider_meters(meters),
             rules=ReconciliationRules(**rules),
-            currency=catalogue.calendar.currency(PERIOD),
         )
 
 

@@ -1,6 +1,7 @@
 """Closing a period: what it waits for, what it holds fast, and what a kill between any two steps leaves to be done."""
 
 import asyncio
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 
@@ -8,9 +9,11 @@ import pytest
 
 from chargeback.domain.errors import ClosingRefused, PeriodClosed, Superseded
 from chargeback.domain.lifecycle import State
+from chargeback.domain.meters import Meter
 from chargeback.domain.terms import ClosingRules, Terms
 from chargeback.services.closing.finish_days import Order
 from tests.builders import tokens, usage_event
+from tests.domain.catalogues import START, catalogue, dated
 from tests.services.closing import ClosingHouse, priced
 
 pytestmark = pytest.mark.anyio
@@ -154,6 +157,65 @@ async def test_a_tolerance_is_of_the_requests_and_its_bound_is_allowed() -> None
     closed = await house.close("2026-03", AFTER_GRACE)
 
     assert closed.state is State.CLOSED
+
+
+async def test_one_large_batch_without_a_price_does_not_pass_among_a_thousand_calls() -> None:
+    # 0.1 % of 1 000 requests may be unpriced; its 4 000 million output tokens are worth 10 000 at 2.50 a million.
+    house = await march()
+    house.catalogues.now = catalogue(
+        dated(Meter.INPUT, (START, "2.5")),
+        dated(Meter.OUTPUT, (START, "2.5"), model="other"),
+        account="oai-swedencentral",
+    )
+    calls = [usage_event(id=f"n{n}", time="2026-03-09T09:00:00Z", usage=tokens(1, 0)) for n in range(993)]
+    batch = usage_event(id="b", time="2026-03-10T10:00:00Z", usage=tokens(0, 4_000_000_000))
+    await house.ingest([*calls, batch], APRIL)
+    tolerant = ClosingRules(unpriced_percent=Decimal("0.1"), unpriced_amount=Decimal(10))
+    house.catalogues.kept = Terms(closing=tolerant)
+
+    with pytest.raises(ClosingRefused) as refused:
+        await house.close("2026-03", AFTER_GRACE)
+
+    assert refused.value.reasons == [
+        "what is unpriced is worth about 10,000.00 USD; allowed are 10 USD;"
+        " add the prices or deployments to config/, then `config apply`"
+    ]
+    house.catalogues.kept = Terms(closing=replace(tolerant, unpriced_amount=Decimal(10_000)))
+    assert (await house.close("2026-03", AFTER_GRACE)).state is State.CLOSED
+
+
+async def test_what_no_price_can_value_passes_no_amount() -> None:
+    house = await march()
+    await house.ingest(UNPRICED, APRIL)
+    house.catalogues.kept = Terms(closing=ClosingRules(unpriced_percent=Decimal(25), unpriced_amount=Decimal(10**9)))
+
+    with pytest.raises(ClosingRefused, match="what is unpriced is worth nobody can say how much"):
+        await house.close("2026-03", AFTER_GRACE)
+
+
+async def test_streams_without_counts_are_worth_what_calls_cost_on_average() -> None:
+    # Six calls of 2.50; one pending.
+    house = await march()
+    await house.ingest([PENDING], APRIL)
+    rules = ClosingRules(unsettled_percent=Decimal(100), unsettled_amount=Decimal("2.49"))
+    house.catalogues.kept = Terms(closing=rules)
+
+    with pytest.raises(ClosingRefused, match=r"what is unsettled is worth about 2\.50 USD; allowed are 2\.49 USD"):
+        await house.close("2026-03", AFTER_GRACE)
+    house.catalogues.kept = Terms(closing=replace(rules, unsettled_amount=Decimal("2.50")))
+    assert (await house.close("2026-03", AFTER_GRACE)).state is State.CLOSED
+
+
+async def test_estimated_cost_has_a_limit_of_its_own_as_share_and_amount() -> None:
+    # 15 exact and 125 estimated: 89 % of 140.
+    house = await march()
+    estimated = {"usageSource": "estimated", "usage": tokens(50_000_000, 0)}
+    await house.ingest([usage_event(id="e", type="settled", time="2026-03-09T10:00:00Z", **estimated)], APRIL)
+
+    with pytest.raises(ClosingRefused, match=r"125\.00 USD of 140\.00 rest on estimates; allowed are 1 % or 100 USD"):
+        await house.close("2026-03", AFTER_GRACE)
+    house.catalogues.kept = Terms(closing=ClosingRules(estimated_amount=Decimal(125)))
+    assert (await house.close("2026-03", AFTER_GRACE)).state is State.CLOSED
 
 
 async def test_an_override_closes_on_the_record() -> None:

@@ -10,7 +10,7 @@ import pytest
 
 from chargeback.domain.cost_exports import ExportRun
 from chargeback.domain.errors import InvalidConfig
-from chargeback.domain.reconciliation import Invoiced, ReconciliationRules, Sku
+from chargeback.domain.reconciliation import Invoiced, InvoicedCost, ReconciliationRules, Sku
 from chargeback.services.reconciling.invoice import Invoice, read_invoice
 from tests.services.exported import (
     ACCOUNT,
@@ -170,6 +170,32 @@ async def test_what_is_paid_by_the_hour_or_in_advance_is_capacity(columns: dict[
     (charge,) = await charges(exported(x_SkuMeterId="ptu", **columns))
 
     assert charge.is_capacity
+
+
+UPFRONT = {"ChargeCategory": "Purchase", "ChargeFrequency": "One-Time", "x_SkuMeterId": "reservation"}
+RESERVED = {"x_SkuMeterId": "ptu", "x_PricingUnitDescription": "1 Hour", "PricingUnit": "Hours"}
+
+
+async def test_a_reservation_that_is_paid_at_once_costs_each_month_its_part() -> None:
+    # A year for 240 000: January's invoice asks for all of it, and January's part is 20 000.
+    rows = [
+        exported(**UPFRONT, BilledCost="240000", EffectiveCost="0"),
+        exported(**RESERVED, BilledCost="0", EffectiveCost="20000"),
+    ]
+
+    billed = await invoice_of({"a.csv": csv_bytes(rows, columns=[*rows[0]])})
+    amortised = await invoice_of(
+        {"a.csv": csv_bytes(rows, columns=[*rows[0]])}, rules=ReconciliationRules(cost=InvoicedCost.AMORTISED)
+    )
+
+    assert (sum(charge.cost for charge in billed.charges), billed.paid_ahead) == (240_000, 240_000)
+    assert (sum(charge.cost for charge in amortised.charges), amortised.paid_ahead) == (20_000, 0)
+    assert all(charge.is_capacity for charge in amortised.charges)
+
+
+async def test_an_export_without_the_amortised_cost_is_refused_by_its_column() -> None:
+    with pytest.raises(InvalidConfig, match=r"part\.csv: has no column EffectiveCost"):
+        await charges(exported(), rules=ReconciliationRules(cost=InvoicedCost.AMORTISED))
 
 
 async def test_the_columns_of_focus_1_2_and_any_case_and_order_are_read() -> None:

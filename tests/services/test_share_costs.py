@@ -10,8 +10,10 @@ from hypothesis import strategies as st
 
 from chargeback.domain.effective import Effective
 from chargeback.domain.meters import Meter
-from chargeback.domain.shared_costs import Basis, Kind, Measure, Per, Selection, SharedCost
+from chargeback.domain.shared_costs import Basis, Capacity, Kind, Measure, Per, Selection, SharedCost
 from chargeback.domain.terms import ExchangeRate, Terms
+from chargeback.services.focus.write_focus import write_focus
+from tests.services.published import PRICES as OF_A_CHARGE
 from tests.services.published import charge, published, record, rows_of, summed
 
 pytestmark = pytest.mark.anyio
@@ -188,3 +190,25 @@ async def test_the_parts_sum_to_the_whole_and_every_view_to_the_same_total(
     for row in summary:
         parts = [Decimal(row[name]) for name in ("usage_cost", "shared_cost", "corrections")]
         assert sum(parts) == Decimal(row["cost"])
+
+
+async def test_idle_capacity_is_a_row_of_its_owner_in_every_file() -> None:
+    """A unit of 1 000 tokens a minute takes 44 640 000 in March; a quarter of it was used."""
+    capacity = Capacity(Decimal(1000), Decimal(4), "company/idle")
+    cost = fee(kind=Kind.PROVISIONED, cost_id="ptu", price="744", measure=Measure.TOKENS, capacity=capacity)
+    quantities = {Meter.INPUT: 3_160_000, Meter.CACHED_INPUT: 500_000, Meter.OUTPUT: 2_000_000}
+    free = dict.fromkeys(OF_A_CHARGE, Decimal(0))
+    calls = record(*(charge(meter, many, "0", **free) for meter, many in quantities.items()), centre="company/a")
+
+    _, files = await published([calls], terms=Terms(shared_costs=[cost]), writers=[write_focus])
+
+    rows = {row["meter"]: row for row in rows_of(files) if row["kind"] == "shared"}
+    assert {meter: (row["cost_centre"], row["quantity"], row["cost"]) for meter, row in rows.items()} == {
+        "provisioned": ("company/a", "0.25", "186.000000"),
+        "provisioned-idle": ("company/idle", "0.75", "558.000000"),
+    }
+    focus = [row for row in rows_of(files, "focus") if row["x_PriceId"] == "ptu"]
+    assert [(row["SubAccountId"], row["SkuMeter"], row["BilledCost"]) for row in focus] == [
+        ("company/a", "Provisioned Throughput", "186.0"),
+        ("company/idle", "Idle Provisioned Throughput", "558.0"),
+    ]

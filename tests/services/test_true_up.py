@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 from chargeback.adapters.memory import MemoryControl
 from chargeback.domain.calendar import Calendar
 from chargeback.domain.cost_exports import ExportRun
+from chargeback.domain.effective import ALWAYS
 from chargeback.domain.errors import ChargebackError, PeriodClosed
 from chargeback.domain.money import EXACT, total
 from chargeback.domain.reconciliation import Booked, Invoiced, ReconciliationRules, Sku
@@ -46,6 +47,7 @@ def reconciled(invoice: str, books: str, *, run: ExportRun = RUN, **carried: str
     found = reconcile(
         [Booked("2026-03-14", "oai-eastus2", SKU, Decimal(10), cost)],
         [charge] if Decimal(invoice) else [],
+        period=PERIOD,
         run=run,
         rules=rules,
         accounts=["oai-eastus2"],
@@ -196,7 +198,7 @@ async def test_usage_and_true_up_together_are_the_invoice_to_the_cent(invoice: D
     parts = [
         EXACT.multiply(amount(cost, PERIOD, Calendar()), ratio)
         for cost in await true_up_costs(control, PERIOD)
-        for ratio in split(cost, measured(cost, used.values())).values()
+        for ratio in split(cost, measured(cost, used.values(), ALWAYS)).values()
     ]
 
     assert abs(total([*usage, *parts]) - invoice) <= Decimal("0.0000005")
@@ -204,6 +206,8 @@ async def test_usage_and_true_up_together_are_the_invoice_to_the_cent(invoice: D
 
 def measured_usage(usage: list[Decimal]) -> dict[str, DirectUsage]:
     return {
-        str(number): DirectUsage(f"centre-{number}", "oai-eastus2", "gpt-4o", "GlobalStandard", "gpt-4o", cost, 1, 1)
+        str(number): DirectUsage(
+            f"centre-{number}", "oai-eastus2", "gpt-4o", "GlobalStandard", "gpt-4o", cost, 1, 1, 0, 0
+        )
         for number, cost in enumerate(usage)
     }

@@ -4,12 +4,14 @@ import logging
 from collections.abc import Awaitable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
+from decimal import Decimal
 
 from chargeback.domain.calendar import Calendar
 from chargeback.domain.errors import ClosingRefused
 from chargeback.domain.lifecycle import Standing, refusals
 from chargeback.domain.meters import Meter
-from chargeback.domain.open_items import Excess, OpenItems, beyond_tolerance
+from chargeback.domain.money import EXACT
+from chargeback.domain.open_items import Excess, OpenItems, beyond_tolerance, dearest_prices
 from chargeback.domain.terms import age_of, rates_of
 from chargeback.log_line import log_line
 from chargeback.services.bulkheads import reason_of
@@ -23,7 +25,7 @@ from chargeback.services.usage.summarise import refresh_summary
 
 log = logging.getLogger(__name__)
 
-_NOT_BILLED_EXACTLY = ("unpriced", "unsettled")
+_NOT_BILLED_EXACTLY = ("unpriced", "unsettled", "estimated")
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,7 +62,7 @@ class Days:
         `accepted`: what the override was found to cover before. Raises `ClosingRefused` with every reason at once.
         """
         version = await self.catalogues.version()
-        calendar, rules = version.catalogue.calendar, version.terms.closing
+        calendar, rules, card = version.catalogue.calendar, version.terms.closing, version.catalogue.currency
         ends = calendar.bounds(period)[1]
         oldest = (await self.periods.open(order.now, calendar))[0]
         standing = Standing(period, ends, ends + rules.grace, oldest)
@@ -69,7 +71,8 @@ class Days:
             finished = await self.finish(period, order.now)
             left = finished.left
             reasons = refusals(replace(standing, unaudited=finished.marked), order.now, by_timer=order.by_timer)
-        open_items = beyond_tolerance(await self._open_items(period, calendar), rules)
+        found = await self._open_items(period, calendar)
+        open_items = beyond_tolerance(found, rules, dearest_prices(version.catalogue, *calendar.bounds(period)), card)
         items = [*left, *open_items, *_old_rates(period, version)]
         if reasons or (items and not order.override):
             named = [f"{each.fact}; {each.remedy}" for each in items]
@@ -119,6 +122,7 @@ class Days:
             is_whole = all(date.startswith(period) for date in calendar.dates(day))
             if total and is_whole and not any(state in total["states"] for state in _NOT_BILLED_EXACTLY):
                 items.requests += total["quantities"].get(Meter.REQUESTS.value, 0)
+                items.cost = EXACT.add(items.cost, Decimal(total["cost"]))
                 continue
             async for page in self.books.records(day):
                 items.add(page, period)

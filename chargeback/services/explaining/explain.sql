@@ -58,7 +58,9 @@ ORDER BY sum(allocated_ratio) DESC, cost_centre
 SELECT
     cost_centre, backend, deployment, deployment_type, model, coalesce(sum(exact_cost), 0) AS cost,
     coalesce(sum(quantity) FILTER (unit = 'tokens'), 0)::HUGEINT AS tokens,
-    coalesce(sum(quantity) FILTER (meter = 'requests'), 0)::HUGEINT AS requests
+    coalesce(sum(quantity) FILTER (meter = 'requests'), 0)::HUGEINT AS requests,
+    coalesce(sum(quantity) FILTER (unit = 'tokens' AND meter LIKE 'cached%'), 0)::HUGEINT AS cached,
+    coalesce(sum(quantity) FILTER (unit = 'tokens' AND meter SIMILAR TO 'output.*|reasoning.*'), 0)::HUGEINT AS output
 FROM rows
 WHERE kind = 'usage' AND charge_date BETWEEN $first AND $last
 GROUP BY ALL

@@ -25,7 +25,7 @@ def explain_split(row: Row, rows: Rows, costs: Sequence[SharedCost], catalogue: 
         "name": cost.name if cost else "",
         "kind": row["meter"],
         "basis": row["allocation_basis"],
-        "measure": cost.measure.value if cost and used else "",
+        "measure": ("capacity" if cost.capacity else cost.measure.value) if cost and used else "",
         "source": cost.source if cost else "",
         "corrects": row["corrects_period"],
         "whole": to_text(total([part["exact_cost"] or ZERO for part in parts])),
@@ -61,7 +61,9 @@ def _used(row: Row, rows: Rows, cost: SharedCost, catalogue: Catalogue) -> dict[
             each["cost"],
             each["tokens"],
             each["requests"],
+            each["cached"],
+            each["output"],
         )
         for each in rows.ask("direct usage", **dates)
     ]
-    return dict(measured(cost, usage))
+    return dict(measured(cost, usage, times))

@@ -33,7 +33,7 @@ def share_costs(engine: Engine, to_settle: PeriodToSettle) -> None:
         of = cost.corrects or period
         rate = to_settle.terms.rate_for(of, cost.currency, calendar.currency(of))
         price = amount(cost, period, calendar)
-        ratios = split(cost, measured(cost, usage))
+        ratios = split(cost, measured(cost, usage, times))
         rows = [_row(cost, dates[0], price, rate, centre, ratio) for centre, ratio in ratios.items()]
         engine.insert("unnumbered", rows)
 
@@ -53,7 +53,7 @@ def _row(cost: SharedCost, date: str, price: Decimal, rate: ExchangeRate, centre
         "charge_id": blake2b(f"shared\x1f{cost.cost_id}\x1f{centre}".encode(), digest_size=16).hexdigest(),
         "charge_date": date,
         "cost_centre": centre,
-        "meter": cost.kind.value,
+        "meter": cost.meter_of(centre),
         "unit": "share",
         "quantity": ratio,
         "state": "exact",

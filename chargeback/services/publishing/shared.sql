@@ -6,7 +6,9 @@ SELECT
     cost_centre, backend, deployment, deployment_type, model,
     CAST(coalesce(sum(exact_cost), 0) AS DECIMAL(38, 18)),
     CAST(coalesce(sum(quantity) FILTER (unit = 'tokens'), 0) AS HUGEINT),
-    CAST(coalesce(sum(quantity) FILTER (meter = 'requests'), 0) AS HUGEINT)
+    CAST(coalesce(sum(quantity) FILTER (meter = 'requests'), 0) AS HUGEINT),
+    CAST(coalesce(sum(quantity) FILTER (unit = 'tokens' AND meter LIKE 'cached%'), 0) AS HUGEINT),
+    CAST(coalesce(sum(quantity) FILTER (unit = 'tokens' AND meter SIMILAR TO 'output.*|reasoning.*'), 0) AS HUGEINT)
 FROM (
     SELECT place, tariff, sum(exact_cost) AS exact_cost, sum(quantity) AS quantity
     FROM charges

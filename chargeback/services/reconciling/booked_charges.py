@@ -13,10 +13,10 @@ from chargeback.domain.money import ZERO
 from chargeback.domain.provider_meters import ProviderMeters, skus_of_prices
 from chargeback.domain.reconciliation import BILLED_AS, CAPACITY, Booked, Sku
 from chargeback.domain.served import without_snapshot
-from chargeback.domain.shared_costs import Kind
+from chargeback.domain.shared_costs import IDLE, Kind
 from chargeback.domain.tiers import normal_tier
 
-_CAPACITY = (Kind.PROVISIONED.value, Kind.HOSTING.value)
+_CAPACITY = (Kind.PROVISIONED.value, IDLE, Kind.HOSTING.value)
 """What shared costs are for that stand on the invoice of the accounts."""
 
 _ELSEWHERE = (Kind.FEE.value, Kind.TRUE_UP.value)
@@ -65,7 +65,7 @@ def read_booked(
     with _engine(own.parent) as engine:
         rows = engine.execute(_SUMS, given).fetchall()
     prices = skus_of_prices(catalogue)
-    return [_booked(row, prices, catalogue, meters) for row in rows]
+    return [booked(row, prices, catalogue, meters) for row in rows]
 
 
 def read_carried(own: Path) -> dict[str, Decimal]:
@@ -78,7 +78,8 @@ def _engine(folder: Path) -> duckdb.DuckDBPyConnection:
     return duckdb.connect(config={"memory_limit": "256MB", "threads": 2, "temp_directory": f"{folder}/spill"})
 
 
-def _booked(row: tuple[Any, ...], prices: dict[str, Sku], catalogue: Catalogue, meters: ProviderMeters) -> Booked:
+def booked(row: Sequence[Any], prices: dict[str, Sku], catalogue: Catalogue, meters: ProviderMeters) -> Booked:
+    """A row of the sums as it meets the invoice."""
     day, resource, backend, deployment, model, deployment_type, tier, variant, meter, price_id, rate, *amounts = row
     quantity, cost, unpriced, unmapped, estimated, unsettled = amounts
     if meter in _CAPACITY:

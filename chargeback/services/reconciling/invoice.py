@@ -10,12 +10,14 @@ from dataclasses import dataclass, replace
 from decimal import Decimal
 from hashlib import sha256
 from pathlib import Path
+from typing import Any
 
 import duckdb
 
 from chargeback.domain.cost_exports import ExportRun
 from chargeback.domain.errors import InvalidConfig
 from chargeback.domain.invoice_units import is_capacity, meter_quantity
+from chargeback.domain.money import ZERO, total
 from chargeback.domain.reconciliation import Invoiced, ReconciliationRules, Sku
 from chargeback.services.ports import Invoices
 from chargeback.services.work_folder import work_folder
@@ -23,7 +25,6 @@ from chargeback.services.work_folder import work_folder
 REQUIRED = (
     "ChargePeriodStart",
     "ChargeCategory",
-    "BilledCost",
     "BillingCurrency",
     "PricingQuantity",
     "PricingUnit",
@@ -31,8 +32,15 @@ REQUIRED = (
     "ServiceName",
     "x_SkuMeterId",
 )
-OPTIONAL = ("x_SkuMeterName", "SkuMeter", "x_PricingBlockSize", "x_PricingUnitDescription", "x_BillingExchangeRate")
-_NUMBERS = ("BilledCost", "PricingQuantity", "x_PricingBlockSize", "x_BillingExchangeRate")
+OPTIONAL = (
+    "ChargeFrequency",
+    "x_SkuMeterName",
+    "SkuMeter",
+    "x_PricingBlockSize",
+    "x_PricingUnitDescription",
+    "x_BillingExchangeRate",
+)
+_NUMBERS = ("PricingQuantity", "x_PricingBlockSize", "x_BillingExchangeRate")
 _TYPE = "DECIMAL(38, 18)"
 _CSV = "read_csv($file, all_varchar = true, header = true, delim = ',', quote = '\"', escape = '\"', sample_size = -1)"
 
@@ -59,8 +67,9 @@ SELECT
     try_cast(x_PricingBlockSize AS DECIMAL(38, 18)) AS block,
     coalesce(BillingCurrency, '') AS currency,
     try_cast(x_BillingExchangeRate AS DECIMAL(38, 18)) AS rate,
+    ChargeCategory = 'Purchase' AND coalesce(ChargeFrequency, '') = 'One-Time' AS is_paid_ahead,
     sum(try_cast(PricingQuantity AS DECIMAL(38, 18))) AS quantity,
-    sum(try_cast(BilledCost AS DECIMAL(38, 18))) AS cost
+    sum(try_cast({cost} AS DECIMAL(38, 18))) AS cost
 FROM ours
 GROUP BY ALL
 ORDER BY ALL
@@ -76,12 +85,14 @@ class Invoice:
         charges: summed by day, account and meter.
         sha256: over the files of the run, in their order.
         rows: of the files, those of other services included.
+        paid_ahead: of the cost, what was paid at once for a longer time, such as for a reservation of a year.
     """
 
     run: ExportRun
     charges: tuple[Invoiced, ...]
     sha256: str
     rows: int
+    paid_ahead: Decimal = ZERO
 
 
 async def read_invoice(
@@ -99,14 +110,15 @@ async def read_invoice(
     `meters`: the reviewed table, by meter id in lower case. `accounts`: of the deployment map, in lower case.
     """
     digest = sha256()
-    with work_folder("invoice") as folder, _engine(folder) as engine:
+    cost = rules.cost.value
+    with work_folder("invoice") as folder, _engine(folder, cost) as engine:
         for name in run.files:
             local = Path(folder) / f"part{_suffix(name)}"
             with local.open("wb") as file:
                 async for piece in invoices.read(name):
                     digest.update(piece)
                     await asyncio.to_thread(file.write, piece)
-            await asyncio.to_thread(_load, engine, local, name)
+            await asyncio.to_thread(_load, engine, local, name, cost)
             local.unlink()
         given = {
             "period": period,
@@ -114,39 +126,40 @@ async def read_invoice(
             "services": [service.casefold() for service in rules.services],
             "scope": [start.casefold() for start in rules.scope],
         }
-        rows = await asyncio.to_thread(engine.execute(_CHARGES, given).fetchall)
+        rows = await asyncio.to_thread(engine.execute(_CHARGES.replace("{cost}", cost), given).fetchall)
         counted, first, last = engine.execute(
             "SELECT count(*), min(left(ChargePeriodStart, 10)), max(left(ChargePeriodStart, 10)) FROM charges"
         ).fetchall()[0]
     _require_currency(rows, currency, run)
     if not run.first:
         run = replace(run, first=first or "", last=last or "")
-    return Invoice(run, tuple(_charges(rows, meters)), digest.hexdigest(), counted)
+    paid_ahead = total([row[-1] for row in rows if row[-3] and row[-1]])
+    return Invoice(run, tuple(_charges(rows, meters)), digest.hexdigest(), counted, paid_ahead)
 
 
-def _engine(folder: str) -> duckdb.DuckDBPyConnection:
+def _engine(folder: str, cost: str) -> duckdb.DuckDBPyConnection:
     engine = duckdb.connect(
         f"{folder}/invoice.duckdb",
         config={"memory_limit": "256MB", "threads": 2, "temp_directory": f"{folder}/spill"},
     )
-    columns = ", ".join(f'"{name}" VARCHAR' for name in (*REQUIRED, *OPTIONAL))
+    columns = ", ".join(f'"{name}" VARCHAR' for name in (cost, *REQUIRED, *OPTIONAL))
     engine.execute(f"CREATE TABLE charges ({columns})")
     return engine
 
 
-def _load(engine: duckdb.DuckDBPyConnection, local: Path, name: str) -> None:
+def _load(engine: duckdb.DuckDBPyConnection, local: Path, name: str, cost: str) -> None:
     """Add one partition. Columns may stand in any order and case; the optional ones may be absent."""
     source = "read_parquet($file)" if local.suffix == ".parquet" else _CSV
     given = {"file": str(local)}
     try:
         described = engine.execute(f"DESCRIBE FROM {source}", given).fetchall()
         there = {column.casefold(): column for column, *_ in described}
-        missing = [column for column in REQUIRED if column.casefold() not in there]
+        missing = [column for column in (cost, *REQUIRED) if column.casefold() not in there]
         if missing:
             raise InvalidConfig([f"{name}: has no column {column}; is it a FOCUS export?" for column in missing])
         picked = ", ".join(
             f"nullif(trim(\"{there[column.casefold()]}\"::VARCHAR), '')" if column.casefold() in there else "NULL"
-            for column in (*REQUIRED, *OPTIONAL)
+            for column in (cost, *REQUIRED, *OPTIONAL)
         )
         start = engine.execute("SELECT count(*) FROM charges").fetchall()[0][0]
         engine.execute(f"INSERT INTO charges SELECT {picked} FROM {source}", given)  # noqa: S608 columns that it described
@@ -154,12 +167,12 @@ def _load(engine: duckdb.DuckDBPyConnection, local: Path, name: str) -> None:
         raise InvalidConfig(
             [f"{name}: cannot be read: {str(error).splitlines()[0].replace(str(local), name)}"]
         ) from None
-    _require_numbers(engine, start, name)
+    _require_numbers(engine, start, name, cost)
 
 
-def _require_numbers(engine: duckdb.DuckDBPyConnection, start: int, name: str) -> None:
+def _require_numbers(engine: duckdb.DuckDBPyConnection, start: int, name: str, cost: str) -> None:
     faults = []
-    for column in _NUMBERS:
+    for column in (cost, *_NUMBERS):
         bad = engine.execute(
             f'SELECT rowid - $start + 2, "{column}" FROM charges'  # noqa: S608 columns of ours
             f' WHERE rowid >= $start AND "{column}" IS NOT NULL AND try_cast("{column}" AS {_TYPE}) IS NULL LIMIT 1',
@@ -167,8 +180,8 @@ def _require_numbers(engine: duckdb.DuckDBPyConnection, start: int, name: str) -
         ).fetchall()
         faults += [f"{name}: line {line}, column {column}: {text!r} is not a number" for line, text in bad]
     for line, column in engine.execute(
-        "SELECT rowid - $start + 2, CASE WHEN BilledCost IS NULL THEN 'BilledCost' ELSE 'ChargePeriodStart' END"
-        " FROM charges WHERE rowid >= $start AND (BilledCost IS NULL OR"
+        f"SELECT rowid - $start + 2, CASE WHEN {cost} IS NULL THEN '{cost}' ELSE 'ChargePeriodStart' END"  # noqa: S608
+        f" FROM charges WHERE rowid >= $start AND ({cost} IS NULL OR"
         " NOT regexp_matches(coalesce(ChargePeriodStart, ''), '^\\d{4}-\\d\\d-\\d\\d')) LIMIT 1",
         {"start": start},
     ).fetchall():
@@ -177,14 +190,14 @@ def _require_numbers(engine: duckdb.DuckDBPyConnection, start: int, name: str) -
         raise InvalidConfig(faults)
 
 
-def _require_currency(rows: list[tuple[object, ...]], currency: str, run: ExportRun) -> None:
+def _require_currency(rows: list[tuple[Any, ...]], currency: str, run: ExportRun) -> None:
     others = sorted({str(row[8]) for row in rows} - {currency})
     if others:
         raise InvalidConfig([f"{run.name}: bills in {', '.join(others)}, the books of the period are in {currency}"])
 
 
-def _charges(rows: list[tuple[object, ...]], meters: Mapping[str, Sku]) -> Iterator[Invoiced]:
-    for day, account, meter_id, name, description, unit, category, block, _, rate, quantity, cost in rows:
+def _charges(rows: list[tuple[Any, ...]], meters: Mapping[str, Sku]) -> Iterator[Invoiced]:
+    for day, account, meter_id, name, description, unit, category, block, _, rate, _, quantity, cost in rows:
         sku = meters.get(str(meter_id))
         units = (str(description), str(unit))
         yield Invoiced(
@@ -194,7 +207,7 @@ def _charges(rows: list[tuple[object, ...]], meters: Mapping[str, Sku]) -> Itera
             meter_name=str(name),
             sku=sku,
             quantity=meter_quantity(_decimal(quantity), _decimal(block), units, sku.meter) if sku else None,
-            cost=_decimal(cost) or Decimal(0),
+            cost=_decimal(cost) or ZERO,
             is_capacity=sku is None and is_capacity(str(category), units),
             rate=_decimal(rate) or None,
         )

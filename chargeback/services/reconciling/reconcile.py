@@ -12,11 +12,13 @@ from chargeback.domain.catalogue import Catalogue
 from chargeback.domain.cost_exports import choose_run
 from chargeback.domain.provider_meters import ProviderMeters
 from chargeback.domain.reconciliation import Cause, Reconciliation, ReconciliationRules
+from chargeback.domain.terms import Terms
 from chargeback.domain.variances import reconcile
 from chargeback.log_line import log_line
-from chargeback.services.ports import Invoices
+from chargeback.services.ports import Books, Invoices
 from chargeback.services.publishing.published_rows import Published
 from chargeback.services.reconciling.booked_charges import read_booked, read_carried
+from chargeback.services.reconciling.edge_usage import edge_usage
 from chargeback.services.reconciling.invoice import Invoice, read_invoice
 from chargeback.services.work_folder import work_folder
 
@@ -52,16 +54,18 @@ async def reconcile_period(
     period: str,
     invoices: Invoices,
     published: Published,
+    books: Books,
     *,
     catalogue: Catalogue,
+    terms: Terms,
     meters: ProviderMeters,
     rules: ReconciliationRules,
-    currency: str,
 ) -> Reconciled:
     """Compare a published period with the newest complete run of the cost export, and log what was found.
 
     Raises `InvoiceMissing` where there is no export of the period, `InvalidConfig` where it cannot be read.
     """
+    currency = catalogue.calendar.currency(period)
     run = choose_run(await invoices.runs(rules.export), period, f"{invoices.place}/{rules.export}".rstrip("/"))
     accounts = [account.casefold() for account in catalogue.deployments]
     with work_folder("reconcile") as folder:
@@ -70,10 +74,13 @@ async def reconcile_period(
         booked = await asyncio.to_thread(read_booked, period, own, later, catalogue, meters)
         carried = await asyncio.to_thread(read_carried, own)
         digest = await asyncio.to_thread(_sha256, [own, *later])
+    booked += await edge_usage(period, books, catalogue, terms, meters)
     invoice = await read_invoice(
         invoices, run, period, rules=rules, meters=meters.skus, accounts=accounts, currency=currency
     )
-    found = await asyncio.to_thread(reconcile, booked, invoice.charges, run=invoice.run, rules=rules, accounts=accounts)
+    found = await asyncio.to_thread(
+        reconcile, booked, invoice.charges, period=period, run=invoice.run, rules=rules, accounts=accounts
+    )
     reconciled = Reconciled(period, currency, invoices.place, invoice, digest, carried, rules, found)
     _log(reconciled)
     return reconciled

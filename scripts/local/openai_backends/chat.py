@@ -11,6 +11,7 @@ from aiohttp import web
 from scripts.local.openai_backends.account import Account
 from scripts.local.openai_backends.refusals import FILTER_RESULTS, INVALID, Refused
 from scripts.local.openai_backends.replies import PROMPT_FILTER, event, reply, stream
+from scripts.local.openai_backends.served import served, snapshot
 from scripts.local.openai_backends.tiers import answered_tier, judge_length
 from scripts.local.openai_backends.usage import answer_words, chat_usage, token_counts
 
@@ -28,7 +29,7 @@ async def chat(
     _judge_limit(document, deployment["model"])
     tier = answered_tier(document, deployment)
     judge_length(document, deployment)
-    name, model = deployment["name"], f"{deployment['model']}-{deployment['version']}"
+    name, model = deployment["name"], snapshot(served(deployment))
     words = answer_words(document)
     usage = chat_usage(token_counts(account, document, model, len(words)))
     streamed = bool(document.get("stream"))

@@ -10,6 +10,7 @@ from scripts.local.openai_backends.references import judge_references
 from scripts.local.openai_backends.refusals import not_found
 from scripts.local.openai_backends.replies import add_headers, reply, stream
 from scripts.local.openai_backends.response_body import compose, events, unfinished
+from scripts.local.openai_backends.served import served, snapshot
 from scripts.local.openai_backends.tiers import answered_tier, judge_length
 from scripts.local.openai_backends.tools import tool_items
 
@@ -22,18 +23,19 @@ async def create(
     The body's `model` is the deployment's name; the snapshot stands only in a header (openai/openai-python #3271).
     """
     judge_references(account, document)
+    deployment = served(deployment)
     tier = answered_tier(document, deployment)
     judge_length(document, deployment)
     tools = tool_items(request, account, document)
-    snapshot = f"{deployment['model']}-{deployment['version']}"
+    model = snapshot(deployment)
     whole = compose(account, document, deployment, tier=tier, tools=tools)
-    add_headers(request, **{"x-ms-served-model": snapshot})
+    add_headers(request, **{"x-ms-served-model": model})
     background, streamed = bool(document.get("background")), bool(document.get("stream"))
     account.enter(
         request.headers,
         "responses",
         deployment["name"],
-        model=snapshot,
+        model=model,
         usage=whole["usage"],
         stream=streamed,
         responseId=whole["id"],

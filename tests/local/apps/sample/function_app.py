@@ -2,12 +2,14 @@
 
 import asyncio
 import json
+import logging
 import threading
 
 import azure.functions as func
 
 app = func.FunctionApp(http_auth_level=func.AuthLevel.ANONYMOUS)
 seen: list[dict[str, object]] = []
+outliving: set[asyncio.Task[None]] = set()
 
 
 @app.event_grid_trigger(arg_name="event")
@@ -25,6 +27,18 @@ def ingest_in_a_thread(event: func.CloudEvent, context: func.Context) -> None:
     """Remember which thread ran and what the context said."""
     thread = threading.current_thread().name
     seen.append({"id": event.id, "thread": thread, "function": context.function_name})
+
+
+@app.event_grid_trigger(arg_name="event")
+async def log_later(event: func.CloudEvent) -> None:
+    """Log at once, and from a task that outlives the invocation."""
+
+    async def log_after_the_end() -> None:
+        await asyncio.sleep(0.1)
+        logging.warning("%s after its end", event.id)
+
+    logging.warning("%s while it runs", event.id)
+    outliving.add(asyncio.create_task(log_after_the_end()))
 
 
 @app.timer_trigger(arg_name="timer", schedule="%POST_SCHEDULE%", run_on_startup=False)

@@ -1,0 +1,80 @@
+"""What the provider bills in another month than the books, because its months are of UTC days.
+
+Where the days of the books are not UTC days, the hours between the two midnights belong to one month here and to its
+neighbour there. The comparison is made for the provider's month: its edges are added, those of the books taken off.
+"""
+
+from collections.abc import AsyncIterator, Iterator
+from decimal import Decimal
+
+from chargeback.domain.calendar import Calendar
+from chargeback.domain.catalogue import Catalogue
+from chargeback.domain.meters import Meter
+from chargeback.domain.money import EXACT, ZERO, cost
+from chargeback.domain.periods import days_of
+from chargeback.domain.provider_meters import ProviderMeters, skus_of_prices
+from chargeback.domain.reconciliation import Booked
+from chargeback.domain.records import ChargeRow, Part, UsageRecord
+from chargeback.domain.terms import Terms
+from chargeback.services.ports import Books
+from chargeback.services.reconciling.booked_charges import booked
+
+
+async def edge_usage(
+    period: str, books: Books, catalogue: Catalogue, terms: Terms, meters: ProviderMeters
+) -> list[Booked]:
+    """Usage of the provider's month that the books have in a neighbour, and negated the other way round."""
+    prices = skus_of_prices(catalogue)
+    found = []
+    for day, sign in edge_days(period, catalogue.calendar):
+        async for record, part in _parts(books, day):
+            if (part.date[:7] == period) == (sign < 0):
+                place = part.date if sign < 0 else day
+                rate = terms.rate_for(part.date[:7], record.currency, catalogue.calendar.currency(period)).rate
+                rows = (_row(place, record, charge, rate, sign) for charge in part.charges)
+                found += [booked(row, prices, catalogue, meters) for row in rows]
+    return found
+
+
+def edge_days(period: str, calendar: Calendar) -> Iterator[tuple[str, int]]:
+    """UTC days on which a month of the provider and one of the books differ: 1 to add of, -1 to take off of."""
+    own = days_of(period)
+    for day in sorted({*own, *calendar.utc_days(period)}):
+        if day not in own:
+            yield day, -1
+        elif any(date[:7] != period for date in calendar.dates(day)):
+            yield day, 1
+
+
+async def _parts(books: Books, day: str) -> AsyncIterator[tuple[UsageRecord, Part]]:
+    async for page in books.records(day):
+        for record in page:
+            for part in record.parts:
+                yield record, part
+
+
+def _row(day: str, record: UsageRecord, charge: ChargeRow, rate: Decimal, sign: int) -> tuple[object, ...]:
+    line = record.line
+    quantity = Decimal(sign * charge.quantity)
+    amount = cost(sign * charge.quantity, charge.contracted_per_million or ZERO)
+    is_open = charge.meter is Meter.REQUESTS and charge.state == "unsettled"
+    unpriced = quantity if charge.state == "unpriced" else ZERO
+    return (
+        day,
+        line.backend.split(":")[0].split(".")[0].lower(),
+        line.backend,
+        line.deployment,
+        line.model,
+        record.deployment_type,
+        line.service_tier,
+        line.variant,
+        charge.meter.value,
+        charge.price_id,
+        rate,
+        quantity,
+        EXACT.multiply(amount, rate),
+        unpriced,
+        ZERO if record.deployment_type else unpriced,
+        quantity if charge.state == "estimated" else ZERO,
+        sign * charge.quantity if is_open else 0,
+    )

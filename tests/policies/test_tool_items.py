@@ -1,0 +1,98 @@
+"""The items of a response: the event says by their type how many there were, and never what was in them."""
+
+from typing import Any
+
+import pytest
+
+from tests.policies.conftest import MakeWorld
+from tests.policies.world import World, product, sse
+
+pytestmark = pytest.mark.parametrize("reading", ["plain"], indirect=True)
+
+USAGE = {"input_tokens": 3, "output_tokens": 4, "total_tokens": 7}
+SEARCH = {"type": "web_search_call", "action": {"type": "search", "query": "secret"}}
+CODE = {"type": "code_interpreter_call", "container_id": "cntr_1", "code": "secret"}
+TEXT = {"type": "message", "content": [{"type": "output_text", "text": "secret"}]}
+
+
+def answered(world: World, items: list[Any], *, more: dict[str, Any] | None = None, **asked: Any) -> dict[str, Any]:
+    """The event's data of a response with these items."""
+    body = {"id": "resp_1", "model": "gpt-4.1", "usage": USAGE, "output": items, **(more or {})}
+    world.script("oai-swedencentral", body=body)
+    drawer = {"x-ms-oai-image-generation-deployment": "gpt-image-1"}
+    world.client.post(
+        "/v1/responses", json={"model": "gpt-4.1", "input": "hi", **asked}, headers={"api-key": "key-search", **drawer}
+    )
+    event = world.event()
+    assert "secret" not in str(event)
+    data: dict[str, Any] = event["data"]
+    return data
+
+
+@pytest.mark.parametrize(
+    ("items", "tools"),
+    [
+        ([TEXT, {"type": "reasoning"}, {"type": "function_call", "arguments": "secret"}], None),
+        (
+            [SEARCH, SEARCH, {**SEARCH, "action": {"type": "open_page"}}],
+            {"web_search_call": 2, "web_search_page_call": 1},
+        ),
+        ([{"type": "file_search_call", "queries": ["secret"]}, TEXT], {"file_search_call": 1}),
+        ([CODE, CODE, {**CODE, "container_id": "cntr_2"}], {"code_interpreter_call": 2}),
+        ([{"type": "mcp_call", "output": "secret"}, {"type": "holodeck_call"}], {"mcp_call": 1, "holodeck_call": 1}),
+        ([{"type": "Tell me a secret"}, "secret", 7, None, {"type": ["secret"]}, {}], {"other": 3}),
+    ],
+)
+def test_items_are_counted_by_their_type(world: World, items: list[Any], tools: dict[str, int] | None) -> None:
+    data = answered(world, items)
+
+    assert (data.get("tools"), data["usage"]) == (tools, USAGE)
+    assert "imageDeployment" not in data
+
+
+def test_a_picture_says_its_size_its_quality_and_who_drew_it(world: World) -> None:
+    picture = {"type": "image_generation_call", "size": "1024x1024", "quality": "high", "result": "secret"}
+
+    data = answered(world, [picture, picture, TEXT])
+
+    assert (data["tools"], data["imageDeployment"]) == ({"image_generation_call:1024x1024/high": 2}, "gpt-image-1")
+
+
+@pytest.mark.parametrize(
+    ("more", "tools"),
+    [
+        ({"previous_response_id": "resp_0"}, {"code_interpreter_call": 1, "code_interpreter": 0}),
+        ({"conversation": {"id": "conv_1"}}, {"code_interpreter_call": 1, "code_interpreter": 0}),
+        ({"tools": [{"type": "code_interpreter", "container": "cntr_1"}]}, {"code_interpreter": 0}),
+        ({"tools": [{"type": "code_interpreter", "container": {"type": "auto"}}]}, {"code_interpreter_call": 1}),
+    ],
+)
+def test_a_container_of_an_earlier_call_was_paid_by_that_one(world: World, more: dict, tools: dict) -> None:
+    assert answered(world, [CODE], more=more)["tools"] == tools
+
+
+def test_of_a_stream_the_event_says_which_tools_it_had(world: World) -> None:
+    world.script("oai-swedencentral", type="text/event-stream", pieces=sse({"type": "response.completed"}))
+    tools = [{"type": "function", "name": "f"}, {"type": "web_search_preview"}, {"type": "Tell me a secret"}]
+
+    world.client.post(
+        "/v1/responses",
+        json={"model": "gpt-4.1", "input": "hi", "stream": True, "tools": tools},
+        headers={"api-key": "key-search"},
+    )
+
+    assert world.event()["data"]["tools"] == {"web_search_preview": 0}
+
+
+def test_an_exact_stream_counts_the_items_of_its_last_event(make_world: MakeWorld) -> None:
+    world = make_world(config={"products": [product(exactStreams=True)]})
+    done = {"type": "response.completed", "response": {"id": "resp_1", "usage": USAGE, "output": [SEARCH, TEXT]}}
+    world.script("oai-swedencentral", type="text/event-stream", pieces=sse({"type": "response.created"}, done))
+
+    world.client.post(
+        "/v1/responses",
+        json={"model": "gpt-4.1", "input": "hi", "stream": True, "tools": [{"type": "web_search"}]},
+        headers={"api-key": "key-search"},
+    )
+
+    assert world.event()["data"]["tools"] == {"web_search_call": 1}

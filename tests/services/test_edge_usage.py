@@ -1,0 +1,69 @@
+"""Books that are not kept in UTC meet an invoice whose months are of UTC days."""
+
+from datetime import UTC, datetime
+from decimal import Decimal
+from pathlib import Path
+
+import pytest
+
+from chargeback.domain.calendar import BooksSetting, Calendar
+from chargeback.domain.catalogue import DeploymentType, PriceKey
+from chargeback.domain.meters import Meter
+from chargeback.domain.reconciliation import Reconciliation
+from chargeback.services.reconciling.edge_usage import edge_days
+from tests.builders import tokens
+from tests.domain.catalogues import START, catalogue, dated
+from tests.services.exported import INPUT_METER, exported
+from tests.services.house import house
+from tests.services.office import Office, call, invoice
+
+pytestmark = pytest.mark.anyio
+
+NOW = datetime(2026, 4, 2, tzinfo=UTC)
+KEY = PriceKey("azure-openai", "gpt-4o", "", DeploymentType.GLOBAL_STANDARD, "default", "", "", Meter.INPUT)
+
+
+def books(zone: str) -> Calendar:
+    return Calendar((BooksSetting("2026-01", zone, "USD"),))
+
+
+async def reconciled(zone: str, time: str, billed: str, folder: Path) -> dict[str, Reconciliation]:
+    """A batch of a million tokens, 2.50, by month; the invoice has it on the day `billed`."""
+    office = Office(house(catalogue(dated(Meter.INPUT, (START, "2.5")), calendar=books(zone))))
+    await office.house.ingest.ingest([call(time=time, usage=tokens(1_000_000, 0))], NOW)
+    await office.house.poster.post(NOW)
+    found = {}
+    for month, last in (("2026-03", "31"), ("2026-04", "30")):
+        await office.publish(month)
+        rows = [exported(ChargePeriodStart=f"{billed}T00:00:00Z")] if billed.startswith(month) else []
+        run = {"month": f"{month.replace('-', '')}01-{month.replace('-', '')}{last}", "end": f"{month}-{last}"}
+        exports = invoice(folder / month, rows, submitted="2026-05-09T06:00:00Z", **run)
+        found[month] = (await office.reconcile(exports, {INPUT_METER: [KEY]}, period=month)).found
+    return found
+
+
+@pytest.mark.parametrize(
+    ("zone", "time", "billed", "booked_in"),
+    [
+        ("Europe/Berlin", "2026-03-31T23:00:00Z", "2026-03-31", "2026-04"),
+        ("America/New_York", "2026-04-01T02:00:00Z", "2026-04-01", "2026-03"),
+        ("UTC", "2026-03-31T23:00:00Z", "2026-03-31", "2026-03"),
+    ],
+)
+async def test_a_batch_between_the_midnights_is_compared_in_the_month_of_the_invoice(
+    zone: str, time: str, billed: str, booked_in: str, tmp_path: Path
+) -> None:
+    found = await reconciled(zone, time, billed, tmp_path)
+
+    assert {month: (each.invoiced, each.booked) for month, each in found.items()} == {
+        month: (Decimal("2.5"), Decimal("2.5")) if billed.startswith(month) else (0, 0) for month in found
+    }
+    assert [each.by_cause() for each in found.values()] == [{}, {}], booked_in
+
+
+def test_the_edges_of_a_month_are_the_days_that_two_months_share() -> None:
+    berlin, samoa = books("Europe/Berlin"), books("Pacific/Pago_Pago")
+
+    assert list(edge_days("2026-03", berlin)) == [("2026-02-28", -1), ("2026-03-31", 1)]
+    assert list(edge_days("2026-03", samoa)) == [("2026-03-01", 1), ("2026-04-01", -1)]
+    assert list(edge_days("2026-03", books("UTC"))) == []
