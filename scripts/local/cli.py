@@ -30,7 +30,7 @@ def up(arguments: argparse.Namespace) -> int:
         ports=dict(arguments.port),
         app=arguments.app,
         timers=True,
-        retry_factor=arguments.retry_factor,
+        event_grid_rate=arguments.event_grid_rate,
     )
     stack.up()
     status(arguments)
@@ -94,10 +94,10 @@ def _add_up_options(command: argparse.ArgumentParser) -> None:
     command.add_argument("--app", type=Path, default=ROOT, metavar="DIR", help="where function_app.py is")
     command.add_argument("--in-memory", action="store_true", help="blobs are gone after `down`")
     command.add_argument(
-        "--retry-factor",
+        "--event-grid-rate",
         type=float,
-        default=0.01,
-        help="Event Grid's waits times this; 1 is the service's (0.01)",
+        default=1.0,
+        help="how much faster than the machine's the clock of Event Grid runs, by which it repeats deliveries (1)",
     )
 
 

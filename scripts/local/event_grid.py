@@ -2,7 +2,8 @@
 
 Run as `python -m scripts.local.event_grid --port N --cert FILE --key FILE --signing-key FILE` with
 EVENT_GRID_TOPIC_KEY in the environment. The queue is in memory.
-Control: GET /_status, POST /_subscriptions, POST /_pace {"duplicates": 0.1, "shuffle": 0.05}.
+Control: GET /_status, POST /_subscriptions, POST /_pace {"duplicates": 0.1, "shuffle": 0.05}, and
+POST /_clock {"advance": 3600}, which turns the topic's clock on by so many seconds.
 """
 
 import argparse
@@ -13,7 +14,6 @@ import os
 import ssl
 from collections import Counter
 from dataclasses import replace
-from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -23,6 +23,7 @@ import msgspec
 import uvloop
 from aiohttp import web
 
+from scripts.local.event_grid_clock import Clock
 from scripts.local.event_grid_deadletter import DeadLetters
 from scripts.local.event_grid_delivery import Delivery, Pace, Subscription
 from scripts.local.event_grid_events import MAX_BYTES, RefusedError, parse
@@ -36,12 +37,13 @@ AUDIENCES = ["https://eventgrid.azure.net", "https://eventgrid.azure.net/"]
 class Topic:
     """One topic: who may publish, and where its events go."""
 
-    def __init__(self, signer: Signer, key: str, pace: Pace) -> None:
+    def __init__(self, signer: Signer, key: str, clock: Clock) -> None:
         self._signer = signer
         self._key = key
-        self.pace = pace
+        self.pace = Pace()
+        self.clock = clock
         self.deliveries: dict[str, Delivery] = {}
-        self.dead = DeadLetters(pace.factor)
+        self.dead = DeadLetters(clock)
         self.counts: Counter[str] = Counter()
         self.session: aiohttp.ClientSession
 
@@ -73,7 +75,7 @@ class Topic:
             events = parse(await request.read(), request.content_type)
         except RefusedError as refusal:
             return _error(refusal)
-        now = datetime.now(UTC)
+        now = self.clock.now()
         self.counts["published"] += len(events)
         for delivery in self.deliveries.values():
             for body, kind in events:
@@ -84,7 +86,7 @@ class Topic:
         """Add or replace a subscription, after its endpoint has agreed."""
         try:
             subscription = msgspec.json.decode(await request.read(), type=Subscription)
-            delivery = Delivery(subscription, self.pace, self.session, self.dead.add)
+            delivery = Delivery(subscription, self.pace, self.clock, self.session, self.dead.add)
             try:
                 await delivery.handshake()
             except ValueError:
@@ -116,6 +118,14 @@ class Topic:
             delivery.pace = self.pace
         return web.json_response(given)
 
+    async def turn_clock(self, request: web.Request) -> web.Response:
+        """Turn the topic's clock on."""
+        seconds = float((await request.json()).get("advance", 0))
+        if seconds < 0:
+            return _error(RefusedError(400, "time does not run backwards"))
+        self.clock.turn(seconds)
+        return web.json_response({"now": self.clock.now().isoformat()})
+
     async def run(self, _app: web.Application) -> Any:
         """Hold the client session and the dead-letter writer while the server runs."""
         async with aiohttp.ClientSession(connector=aiohttp.TCPConnector(limit=64)) as self.session:
@@ -140,6 +150,7 @@ def make_app(topic: Topic) -> web.Application:
             web.get("/_status", topic.status),
             web.post("/_subscriptions", topic.subscribe),
             web.post("/_pace", topic.set_pace),
+            web.post("/_clock", topic.turn_clock),
         ]
     )
     return app
@@ -151,13 +162,13 @@ def main() -> None:
     parser.add_argument("--port", type=int, required=True)
     for name in ("--cert", "--key", "--signing-key"):
         parser.add_argument(name, type=Path, required=True)
-    parser.add_argument("--retry-factor", type=float, default=1.0)
+    parser.add_argument("--rate", type=float, default=1.0, help="how much faster than the machine's its clock runs")
     arguments = parser.parse_args()
     logging.basicConfig(level=logging.WARNING, format="%(asctime)s %(levelname)s %(name)s: %(message)s")
     tls = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
     tls.load_cert_chain(arguments.cert, arguments.key)
-    pace = Pace(factor=arguments.retry_factor)
-    topic = Topic(load_signer(arguments.signing_key), os.environ["EVENT_GRID_TOPIC_KEY"], pace)
+    clock = Clock(arguments.rate)
+    topic = Topic(load_signer(arguments.signing_key), os.environ["EVENT_GRID_TOPIC_KEY"], clock)
     app, loop = make_app(topic), uvloop.new_event_loop()
     port = arguments.port
     web.run_app(

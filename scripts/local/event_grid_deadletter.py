@@ -1,10 +1,8 @@
 """Dead letters of the topic: written to Blob storage in the service's format and at its paths."""
 
-import asyncio
 import json
 import logging
 import os
-import time
 import uuid
 from contextlib import AsyncExitStack
 from datetime import UTC, datetime
@@ -14,6 +12,7 @@ from azure.core.exceptions import AzureError
 from azure.identity.aio import DefaultAzureCredential
 from azure.storage.blob.aio import BlobServiceClient
 
+from scripts.local.event_grid_clock import Clock
 from scripts.local.event_grid_delivery import Subscription
 from scripts.local.event_grid_events import Published
 
@@ -24,11 +23,10 @@ GIVE_UP = 4 * 3600
 
 
 class DeadLetters:
-    """Collects undeliverable events and writes them out, `factor` scaling the service's delay."""
+    """Collects undeliverable events and writes them out as late as the service does."""
 
-    def __init__(self, factor: float) -> None:
-        self._delay = DELAY * factor
-        self._give_up = max(GIVE_UP * factor, 60)
+    def __init__(self, clock: Clock) -> None:
+        self._clock = clock
         self._waiting: dict[str, list[dict[str, Any]]] = {}
         self._oldest = 0.0
         self.written = 0
@@ -42,7 +40,7 @@ class DeadLetters:
     def add(self, subscription: Subscription, event: Published, reason: str) -> None:
         """Take an event that will not be delivered any more."""
         if not self._waiting:
-            self._oldest = time.monotonic()
+            self._oldest = self._clock.seconds()
         self._waiting.setdefault(subscription.name, []).append(to_dead_letter(event, reason))
 
     async def run(self) -> None:
@@ -51,7 +49,7 @@ class DeadLetters:
         async with AsyncExitStack() as stack:
             client = None
             while True:
-                await asyncio.sleep(self._delay)
+                await self._clock.sleep(DELAY)
                 if not self._waiting:
                     continue
                 if url and client is None:
@@ -69,7 +67,7 @@ class DeadLetters:
                 self.written += len(events)
             except AzureError as error:
                 log.warning("dead letters of %s cannot be written: %s", name, error)
-                if client is None or time.monotonic() - self._oldest > self._give_up:
+                if client is None or self._clock.seconds() - self._oldest > GIVE_UP:
                     self.dropped += len(events)
                 else:
                     self._waiting[name] = events + self._waiting.get(name, [])

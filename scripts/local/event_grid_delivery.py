@@ -1,4 +1,7 @@
-"""Delivery of events to one subscription: at least once, in no order, with Event Grid's retries."""
+"""Delivery of events to one subscription: at least once, in no order, with Event Grid's retries and delays.
+
+Waits, what is never repeated, and delayed delivery: learn.microsoft.com/azure/event-grid/delivery-and-retry.
+"""
 
 import asyncio
 import random
@@ -6,20 +9,26 @@ import uuid
 from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass, replace
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
+from functools import partial
 from typing import Any
 
 import aiohttp
 import msgspec
 
+from scripts.local.event_grid_clock import Clock
 from scripts.local.event_grid_events import BATCH, SINGLE, Published
 
 ORIGIN = "eventgrid.azure.net"
 ACKNOWLEDGED = {200, 201, 202, 203, 204}
-NEVER_RETRIED = {400, 401, 413}
+NEVER_RETRIED = {400, 401, 403, 413}
 WAITS = (10, 30, 60, 300, 600, 1800, 3600, 10800, 21600)  # seconds before the second, third … attempt
 LONGEST_WAIT = 43200
-FLOORS = {403: 300, 404: 300, 408: 120, 503: 30}
+FLOORS = {404: 300, 408: 120, 503: 30}
+FAILURES_BEFORE_DELAY = 10
+DELAYS = (60, 14_400)
+"""How long an unhealthy endpoint gets nothing, new events included: first and at most, twice as long each time. The
+service says *for some time*, in some cases several hours, and no more; these numbers are ours."""
 OUTCOMES = {
     400: "BadRequest",
     401: "Unauthorized",
@@ -58,9 +67,8 @@ class Subscription(msgspec.Struct, frozen=True, rename="camel", forbid_unknown_f
 
 @dataclass(frozen=True, slots=True)
 class Pace:
-    """How the stand-in differs from the service on purpose: `factor` scales every wait."""
+    """How deliveries are played; `acknowledge_within` is in real seconds, as the endpoint's work is."""
 
-    factor: float = 1.0
     acknowledge_within: float = 30.0
     duplicates: float = 0.0
     shuffle: float = 0.0
@@ -73,10 +81,15 @@ class Delivery:
     """The queue of one subscription and the tasks that empty it."""
 
     def __init__(
-        self, subscription: Subscription, pace: Pace, session: aiohttp.ClientSession, dead: DeadLetter
+        self, subscription: Subscription, pace: Pace, clock: Clock, session: aiohttp.ClientSession, dead: DeadLetter
     ) -> None:
         self.subscription = subscription
         self.pace = pace
+        self._clock = clock
+        self._failures = 0
+        self._delay = 0.0
+        self._open = asyncio.Event()
+        self._open.set()
         self.counts: Counter[str] = Counter()
         self._session = session
         self._dead = dead
@@ -100,7 +113,7 @@ class Delivery:
         wanted = self.subscription.included_event_types
         if wanted is None or kind in wanted:
             self.counts["queued"] += 1
-            self._enqueue(Published(body, now), random.uniform(0, self.pace.shuffle))
+            self._shuffle(Published(body, now))
 
     async def close(self) -> None:
         """End the tasks; what is queued is lost."""
@@ -108,11 +121,8 @@ class Delivery:
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)
 
-    def _enqueue(self, event: Published, wait: float = 0) -> None:
-        if wait:
-            asyncio.get_running_loop().call_later(wait, self._ready.put_nowait, event)
-        else:
-            self._ready.put_nowait(event)
+    def _shuffle(self, event: Published) -> None:
+        asyncio.get_running_loop().call_later(random.uniform(0, self.pace.shuffle), self._ready.put_nowait, event)
 
     async def _work(self) -> None:
         size = self.subscription.max_events_per_batch or 1
@@ -120,13 +130,14 @@ class Delivery:
             events = [await self._ready.get()]
             while len(events) < size and not self._ready.empty():
                 events.append(self._ready.get_nowait())
+            await self._open.wait()
             alive = [event for event in events if not self._expired(event)]
             if alive:
                 self._settle(alive, await self._post(alive))
 
     def _expired(self, event: Published) -> bool:
-        lifetime = timedelta(minutes=self.subscription.event_time_to_live_in_minutes) * self.pace.factor
-        if event.attempts and datetime.now(UTC) - event.published > lifetime:
+        lifetime = timedelta(minutes=self.subscription.event_time_to_live_in_minutes)
+        if event.attempts and self._clock.now() - event.published > lifetime:
             self._bury(event, "TimeToLiveExceeded")
             return True
         return False
@@ -154,9 +165,10 @@ class Delivery:
             return 0
 
     def _settle(self, events: list[Published], status: int) -> None:
+        self._judge_endpoint(is_healthy=status in ACKNOWLEDGED)
         for event in events:
             event.attempts += 1
-            event.attempted = datetime.now(UTC)
+            event.attempted = self._clock.now()
             event.outcome = OUTCOMES.get(status, "GenericError")
             if status in ACKNOWLEDGED:
                 self._delivered(event)
@@ -166,12 +178,20 @@ class Delivery:
                 self._bury(event, "MaxDeliveryAttemptsExceeded")
             else:
                 self.counts["retries"] += 1
-                self._enqueue(event, self.wait(event.attempts, status))
+                self._clock.call_later(wait(event.attempts, status), partial(self._ready.put_nowait, event))
 
-    def wait(self, attempts: int, status: int) -> float:
-        """Return the seconds before the next attempt, with up to a tenth of jitter."""
-        planned = WAITS[attempts - 1] if attempts <= len(WAITS) else LONGEST_WAIT
-        return max(planned, FLOORS.get(status, 10)) * random.uniform(1, 1.1) * self.pace.factor
+    def _judge_endpoint(self, *, is_healthy: bool) -> None:
+        """Leave an endpoint alone that fails again and again, with new events, too."""
+        if is_healthy:
+            self._failures, self._delay = 0, 0.0
+            return
+        self._failures += 1
+        if self._failures >= FAILURES_BEFORE_DELAY and self._open.is_set():
+            first, most = DELAYS
+            self._delay = min(self._delay * 2 or first, most)
+            self.counts["delays"] += 1
+            self._open.clear()
+            self._clock.call_later(self._delay, self._open.set)
 
     def _delivered(self, event: Published) -> None:
         self.counts["queued"] -= 1
@@ -179,7 +199,7 @@ class Delivery:
         if random.random() < self.pace.duplicates:
             self.counts["queued"] += 1
             self.counts["duplicates"] += 1
-            self._enqueue(replace(event), random.uniform(0, self.pace.shuffle))
+            self._shuffle(replace(event))
 
     def _bury(self, event: Published, reason: str) -> None:
         self.counts["queued"] -= 1
@@ -188,5 +208,11 @@ class Delivery:
 
     def status(self) -> dict[str, Any]:
         """Return the counts; `queued` includes what is in flight or waits for a retry."""
-        names = ("queued", "delivered", "deadLettered", "retries", "duplicates", "requests")
+        names = ("queued", "delivered", "deadLettered", "retries", "duplicates", "requests", "delays")
         return {name: self.counts[name] for name in names}
+
+
+def wait(attempts: int, status: int) -> float:
+    """Return the seconds before the next attempt, with up to a tenth of jitter."""
+    planned = WAITS[attempts - 1] if attempts <= len(WAITS) else LONGEST_WAIT
+    return max(planned, FLOORS.get(status, 10)) * random.uniform(1, 1.1)

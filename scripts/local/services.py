@@ -93,8 +93,8 @@ def _identity(site: Site) -> list[str]:
 def _event_grid(site: Site) -> list[str]:
     tls = ["--cert", str(site.certificates.certificate), "--key", str(site.certificates.key)]
     signing = ["--signing-key", str(site.signing_key)]
-    pace = ["--retry-factor", str(site.retry_factor)]
-    return _python("event_grid", "--port", str(site.ports["eventGrid"]), *tls, *signing, *pace)
+    rate = ["--rate", str(site.event_grid_rate)]
+    return _python("event_grid", "--port", str(site.ports["eventGrid"]), *tls, *signing, *rate)
 
 
 def _functions(site: Site) -> list[str]:

@@ -50,7 +50,7 @@ class Site:
     signing_key: Path
     in_memory: bool
     timers: bool
-    retry_factor: float
+    event_grid_rate: float
     events_key: str = field(default_factory=lambda: secrets.token_urlsafe(24))
     topic_key: str = field(default_factory=lambda: secrets.token_urlsafe(32))
     identity_header: str = field(default_factory=lambda: secrets.token_hex(16))

@@ -45,7 +45,7 @@ class Stack:
         ports: Mapping[str, int] | None = None,
         app: Path | str = ROOT,
         timers: bool = False,
-        retry_factor: float = 0.01,
+        event_grid_rate: float = 1.0,
         extra_env: Mapping[str, str] | None = None,
         certs: Path | None = None,
         beside: "Stack | None" = None,
@@ -53,6 +53,7 @@ class Stack:
         """Lay the stack out; nothing is started before `up()` or `with`.
 
         `beside` is a running stack whose servers these use: `Stack(services=["functions"], beside=stores)`.
+        `event_grid_rate` makes the topic's clock, by which it repeats deliveries, run faster than the machine's.
         `certs` is where the certificates are, or will be; without it they are made in the state directory.
         """
         self.names = _known(services)
@@ -69,7 +70,7 @@ class Stack:
             signing_key=certs / "signing-key.pem",
             in_memory=in_memory,
             timers=timers,
-            retry_factor=retry_factor,
+            event_grid_rate=event_grid_rate,
             **({"events_key": beside.site.events_key} if beside else {}),
         )
         load_signer(self.site.signing_key)

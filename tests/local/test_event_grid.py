@@ -1,13 +1,16 @@
 """The topic accepts, delivers, retries and buries events as Event Grid does."""
 
 import asyncio
+import itertools
 import json
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
+import aiohttp
 import pytest
 from aiohttp import web
 from azure.core.credentials import AzureKeyCredential
@@ -17,6 +20,8 @@ from azure.eventgrid.aio import EventGridPublisherClient
 from azure.identity.aio import DefaultAzureCredential
 from azure.storage.blob.aio import BlobServiceClient
 
+from scripts.local.event_grid_clock import Clock
+from scripts.local.event_grid_delivery import DELAYS, Delivery, Pace, Subscription
 from scripts.local.processes import StackError, free_ports
 from scripts.local.provision import call
 from scripts.local.stack import Stack
@@ -27,7 +32,7 @@ pytestmark = pytest.mark.servers
 @pytest.fixture(scope="module")
 def topic(stack: Stack) -> Any:
     """A topic of its own whose dead letters go to the session's Azurite."""
-    with Stack(services=["eventGrid"], retry_factor=0.001, beside=stack) as servers:
+    with Stack(services=["eventGrid"], event_grid_rate=1000, beside=stack) as servers:
         yield servers
 
 
@@ -138,6 +143,92 @@ def test_a_failed_delivery_comes_again_with_its_count(topic: Stack) -> None:
     assert [headers["aeg-delivery-count"] for headers in receiver.headers] == ["0", "1", "2", "3"]
 
 
+@asynccontextmanager
+async def played(receiver: Receiver) -> AsyncIterator[tuple[Delivery, Clock]]:
+    """A delivery to the receiver on a clock that stands almost still unless it is turned."""
+    clock = Clock()
+    async with listening(receiver), aiohttp.ClientSession() as session:
+        subscription = Subscription("test", receiver.url)
+        delivery = Delivery(subscription, Pace(), clock, session, lambda *_: None)
+        try:
+            yield delivery, clock
+        finally:
+            await delivery.close()
+
+
+def publish(delivery: Delivery, clock: Clock, count: int) -> None:
+    for number in range(count):
+        delivery.accept(json.dumps({"id": f"e{number}"}).encode(), "test.usage", clock.now())
+
+
+def test_a_failed_event_comes_again_after_the_waits_of_the_service() -> None:
+    receiver = Receiver(statuses=[500] * 8)
+
+    async def attempts() -> list[float]:
+        times = []
+        async with played(receiver) as (delivery, clock):
+            publish(delivery, clock, 1)
+            for number in range(9):
+                await until(lambda number=number: received(receiver, number + 1))
+                times.append(clock.seconds())
+                await until(lambda: scheduled(clock, delivery))
+                if clock._due:
+                    clock.turn(clock._due[0][0] - clock.seconds())
+        return times
+
+    times = asyncio.run(attempts())
+
+    waits = [10, 30, 60, 300, 600, 1_800, 3_600, 10_800]
+    planned = [0.0, *itertools.accumulate(waits)]
+    assert all(least <= time <= least * 1.1 + 5 for least, time in zip(planned, times, strict=True))
+    assert times[6] > 46 * 60  # the seventh attempt
+
+
+async def received(receiver: Receiver, count: int) -> bool:
+    return len(receiver.received) >= count
+
+
+async def scheduled(clock: Clock, delivery: Delivery) -> bool:
+    return bool(clock._due) or delivery.status()["queued"] == 0
+
+
+def test_an_endpoint_that_fails_again_and_again_gets_nothing_for_some_time_new_events_included() -> None:
+    receiver = Receiver(statuses=[500] * 12)
+
+    async def run() -> tuple[int, int, dict[str, Any]]:
+        async with played(receiver) as (delivery, clock):
+            publish(delivery, clock, 12)
+            await until(lambda: received(receiver, 12))
+            await until(lambda: counted(delivery, "delays", 1))
+            publish(delivery, clock, 1)
+            clock.turn(DELAYS[0] - 20)  # long after the second attempt was due
+            await asyncio.sleep(0.1)
+            meanwhile = len(receiver.received)
+            clock.turn(20)
+            await until(lambda: received(receiver, 25))
+            await until(lambda: counted(delivery, "queued", 0))
+            return meanwhile, len(receiver.received), delivery.status()
+
+    meanwhile, at_last, status = asyncio.run(run())
+
+    assert (meanwhile, at_last) == (12, 25)
+    assert (status["delays"], status["delivered"]) == (1, 13)
+
+
+async def counted(delivery: Delivery, name: str, count: int) -> bool:
+    return bool(delivery.status()[name] == count)
+
+
+def test_the_clock_of_the_topic_can_be_turned_on_but_not_back(topic: Stack) -> None:
+    url = f"{topic.url('eventGrid')}/_clock"
+
+    def now(**body: float) -> datetime:
+        return datetime.fromisoformat(json.loads(call(topic.site, "POST", url, body=body))["now"])
+
+    assert now(advance=86_400) > datetime.now(UTC) + timedelta(days=1)
+    call(topic.site, "POST", url, body={"advance": -1}, accept=(400,))
+
+
 def test_an_endpoint_that_disagrees_gets_no_subscription(topic: Stack) -> None:
     with pytest.raises(StackError, match="handshake failed"):
         delivered(topic, Receiver(allowed=None), [event()])
@@ -159,6 +250,8 @@ def test_duplicates_on_purpose_come_with_the_same_id(topic: Stack) -> None:
     ("statuses", "attempts", "outcome", "reason"),
     [
         ([400], 1, "BadRequest", "UndeliverableDueToClientError"),
+        ([401], 1, "Unauthorized", "UndeliverableDueToClientError"),
+        ([403], 1, "Forbidden", "UndeliverableDueToClientError"),  # what a stopped function app answers
         ([413], 1, "PayloadTooLarge", "UndeliverableDueToClientError"),
         ([500, 500], 2, "GenericError", "MaxDeliveryAttemptsExceeded"),
     ],
