@@ -19,6 +19,7 @@ class _CostCentre(Record, frozen=True):
     name: str
     effective_from: str | None = None
     effective_to: str | None = None
+    successor: str = ""
 
 
 class _Rule(Record, frozen=True):
@@ -36,7 +37,12 @@ def allocation(document: object, calendar: Calendar, faults: list[str], *, thoro
     """
     top = sections(document, ("costCentres", "rules"), faults)
     centres = tuple(
-        CostCentre(one.path, one.name, effective(one.effective_from, one.effective_to, calendar, place, faults))
+        CostCentre(
+            one.path,
+            one.name,
+            effective(one.effective_from, one.effective_to, calendar, place, faults),
+            one.successor,
+        )
         for place, one in each(top["costCentres"], _CostCentre, "costCentres", faults)
     )
     rules = tuple(

@@ -34,11 +34,15 @@ class CostCentre:
     """One node of the tree; its parent is its path without the last component.
 
     A centre that was given up keeps its place with an end to its time, so that its past keeps its name.
+
+    Attributes:
+        successor: path of who pays after that end what is corrected of its past; empty: the centre itself.
     """
 
     path: str
     name: str
     effective: Effective = ALWAYS
+    successor: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,6 +95,20 @@ class Allocation:
         """The path that pays for a line's usage of a moment and the rule that says so."""
         return self.at(moment).cost_centre(line)
 
+    def successors(self, moment: datetime) -> dict[str, str]:
+        """Each cost centre that has ended by a moment and has a successor → the one that pays then in its place."""
+        ended = {
+            centre.path: centre.successor
+            for centre in self.centres
+            if centre.successor and centre.effective.after <= moment
+        }
+        found = dict(ended)
+        for path, successor in ended.items():
+            while successor in ended:
+                successor = ended[successor]
+            found[path] = successor
+        return found
+
 
 def _tests(rule: Rule) -> tuple[tuple[int, str], ...]:
     fields = VERIFIED | CLAIMED
@@ -112,9 +130,21 @@ def _tree_faults(centres: tuple[CostCentre, ...], times: Mapping[str, Effective]
         if parent and parent not in paths:
             yield f"{place}.path: its parent {parent!r} does not come before it"
         yield from (f"{place}.{fault}" for fault in centre.effective.faults())
+        yield from (f"{place}.successor: {fault}" for fault in _successor_faults(centre, times))
         if parent in paths and not centre.effective.is_within(times[parent]):
             yield f"{place}: is effective {centre.effective}, but its parent {parent!r} {times[parent]}"
         paths.add(centre.path)
+
+
+def _successor_faults(centre: CostCentre, times: Mapping[str, Effective]) -> Iterator[str]:
+    if not centre.successor:
+        return
+    if centre.successor not in times:
+        yield f"{centre.successor!r} is not under costCentres"
+    elif centre.effective.end is None:
+        yield f"{centre.path!r} has no effectiveTo, so nobody follows it"
+    elif not times[centre.successor].after > centre.effective.after:  # so no chain of them comes back
+        yield f"{centre.successor!r} does not last longer than {centre.path!r}"
 
 
 def _rule_faults(rules: tuple[Rule, ...], times: Mapping[str, Effective]) -> Iterator[str]:

@@ -359,7 +359,9 @@ def _digest(catalogue: Catalogue) -> str:
         "prices": sorted(_price_rows(catalogue)),
         "hosting": sorted(map(str, (astuple(rate) for rates in catalogue.hosting.values() for rate in rates))),
         "deployments": sorted(astuple(each) for each in _without_dates(catalogue)),
-        "costCentres": sorted((c.path, c.name, *c.effective.texts()) for c in catalogue.allocation.centres),
+        "costCentres": sorted(
+            (c.path, c.name, *c.effective.texts(), *filter(None, [c.successor])) for c in catalogue.allocation.centres
+        ),
         "rules": [(r.id, dict(r.when), r.cost_centre, *r.effective.texts()) for r in catalogue.allocation.rules],
         "books": catalogue.calendar.rows(),
     }

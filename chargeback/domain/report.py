@@ -51,6 +51,7 @@ FURTHER = (
     "exchange_rate",
     "exchange_rate_date",
     "exchange_rate_source",
+    "correction_reason",
 )
 """The columns at the end: what else is known of a row's price, and what it stands for if it is not usage."""
 

@@ -5,11 +5,30 @@ calls), `shared` (a cost centre's part of a cost that is split) and `correction`
 have said besides). Amounts are exact decimals in the currency of the books unless the column says otherwise.
 """
 
+from enum import StrEnum
+
 TEXT = "VARCHAR"
 EXACT = "DECIMAL(38, 18)"
 PRICE = "DECIMAL(28, 12)"
 
 KINDS = ("usage", "shared", "correction")
+
+
+class Reason(StrEnum):
+    """Why a closed period is corrected."""
+
+    LATE = "late-usage"
+    """Usage that was not there when the period was closed, or not priced then."""
+    RECOUNTED = "recounted"
+    """Usage that the audit found to be less."""
+    RATED_AGAIN = "rated-again"
+    """The same usage at another price, or known to be of another model or deployment."""
+    PAYER = "other-payer"
+    """The same usage, paid by another cost centre."""
+    EXCHANGE_RATE = "exchange-rate"
+    SHARED_COST = "shared-cost"
+    """A shared cost of the period, split again because the usage that it is split by is another now."""
+
 
 DIMENSIONS = (
     "cost_centre", "subscription_id", "product_id", "user", "company", "billing_code", "operation", "provider", "model",
@@ -47,6 +66,7 @@ COLUMNS: dict[str, str] = {
     "shared_cost": TEXT,  # of a shared cost: its id
     "allocation_basis": TEXT,  # usage, even, fixed or weighted
     "allocated_ratio": PRICE,  # the part of the whole; the parts of a shared cost sum to 1
+    "correction_reason": TEXT,  # of a correction: a domain.rows.Reason; empty for a cost that was entered by hand
 }
 """The columns of the view `rows`, with their DuckDB types."""
 

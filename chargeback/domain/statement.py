@@ -36,6 +36,7 @@ COLUMNS = (
     "allocated_ratio",
     "corrects_period",
     "corrects_charge_id",
+    "correction_reason",
     "operation",
     "provider",
     "deployment",

@@ -94,9 +94,9 @@ class Terms:
         )
 
     def reaching_back_to(self, period: str) -> "Terms":
-        """The same terms with the earliest rate of each pair also for a period before it.
+        """The terms for usage of a time before the books: nothing was shared then.
 
-        For usage of a time before the books alone, which comes when nobody can say any more what the rate was.
+        It comes when nobody can say any more what the exchange rate was, so the earliest known one reaches back.
         """
         last = days_of(period)[-1]
         earliest: dict[tuple[str, str], ExchangeRate] = {}
@@ -109,7 +109,6 @@ class Terms:
         ]
         return Terms(
             exchange_rates=[*reaching, *self.exchange_rates],
-            shared_costs=self.shared_costs,
             budgets=self.budgets,
             closing=self.closing,
             reconciliation=self.reconciliation,

@@ -133,3 +133,12 @@ def test_a_rule_for_a_value_that_nobody_sees_is_refused(folder: Path) -> None:
     (folder / "cost-centres.yaml").write_text(changed)
 
     assert "has a character that cannot be printed, so no call would match it" in faults_of(folder)[0]
+
+
+def test_a_successor_is_read_with_the_centre_that_has_ended(folder: Path) -> None:
+    text = CENTRES.replace("effectiveTo: 2026-04-15}", "effectiveTo: 2026-04-15, successor: product}", 1)
+    (folder / "cost-centres.yaml").write_text(text)
+
+    allocation = load_catalogue(folder).allocation
+
+    assert allocation.successors(datetime(2026, 5, 1, tzinfo=UTC)) == {"product/search": "product"}

@@ -180,3 +180,31 @@ def test_a_time_is_covered_if_another_one_holds_in_each_of_its_hours(time: Effec
 
     if hours:
         assert time.is_covered_by(others) == covered
+
+
+def ended(path: str, after_days: int, successor: str) -> CostCentre:
+    return CostCentre(path, path, Effective(end=MOVE + timedelta(days=after_days)), successor)
+
+
+def test_who_follows_a_cost_centre_pays_from_its_end_on_also_through_several() -> None:
+    tree = (ended("first", 0, "second"), ended("second", 30, "third"), CostCentre("third", "Third"))
+    allocation = Allocation(tree, ())
+
+    assert allocation.successors(MOVE - timedelta(hours=1)) == {}
+    assert allocation.successors(MOVE) == {"first": "second"}
+    assert allocation.successors(MOVE + timedelta(days=30)) == {"first": "third", "second": "third"}
+
+
+@pytest.mark.parametrize(
+    ("tree", "fault"),
+    [
+        ((ended("a", 0, "b"),), "costCentres[0].successor: 'b' is not under costCentres"),
+        (
+            (CostCentre("a", "A", successor="b"), CostCentre("b", "B")),
+            "costCentres[0].successor: 'a' has no effectiveTo, so nobody follows it",
+        ),
+        ((ended("a", 1, "b"), ended("b", 1, "a")), "costCentres[0].successor: 'b' does not last longer than 'a'"),
+    ],
+)
+def test_a_successor_that_cannot_follow_is_refused(tree: tuple[CostCentre, ...], fault: str) -> None:
+    assert fault in faults_of(tree=tree)

@@ -25,7 +25,7 @@ ISSUE_COLUMNS = (
 FURTHER = (
     "kind,list_unit_price,contracted_unit_price,list_cost,contracted_cost,charge_id,corrects_period,"
     "corrects_charge_id,shared_cost,allocation_basis,allocated_ratio,pricing_currency,exchange_rate,"
-    "exchange_rate_date,exchange_rate_source"
+    "exchange_rate_date,exchange_rate_source,correction_reason"
 )
 IDENTITY = [
     "charge_date", "cost_centre", "subscription_id", "product_id", "user", "company", "billing_code", "operation",

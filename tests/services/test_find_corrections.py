@@ -2,6 +2,7 @@
 
 import dataclasses
 from collections.abc import Mapping, Sequence
+from datetime import UTC, datetime
 from decimal import Decimal
 from pathlib import Path
 from typing import Any
@@ -12,13 +13,16 @@ from hypothesis import strategies as st
 
 from chargeback.adapters.memory import MemoryReports
 from chargeback.domain.calendar import BooksSetting, Calendar
+from chargeback.domain.effective import Effective
 from chargeback.domain.meters import Meter
 from chargeback.domain.records import ChargeRow, Part, UsageRecord
 from chargeback.domain.report import Manifest
+from chargeback.domain.shared_costs import Per, SharedCost
 from chargeback.domain.terms import ExchangeRate, Terms
 from chargeback.services.publishing.period_to_settle import ClosedPeriod, Stored
 from tests.domain.catalogues import catalogue
-from tests.services.published import charge, published, record, rows_of
+from tests.services.published import charge, published, record, rows_of, summed
+from tests.services.test_share_costs import fee
 
 pytestmark = pytest.mark.anyio
 
@@ -28,8 +32,9 @@ MARCH, APRIL, MAY = "2026-03", "2026-04", "2026-05"
 class Ledger:
     """Publishes month after month and keeps every file, as the closed ones are kept."""
 
-    def __init__(self, **fields: Any) -> None:
+    def __init__(self, successors: Mapping[str, str] | None = None, **fields: Any) -> None:
         self._fields = fields
+        self._successors = successors or {}
         self._reports = MemoryReports()
         self.manifests: dict[str, Manifest] = {}
 
@@ -46,6 +51,8 @@ class Ledger:
                 touched=days,
                 billed=self._charges(of),
                 later=tuple(self._charges(other) for other in sorted(self.manifests) if of < other < period),
+                shared_costs=fields["terms"].shared_costs,
+                successors=self._successors,
             )
             for of, days in (corrected or {}).items()
         ]
@@ -53,6 +60,10 @@ class Ledger:
         self.manifests[period] = manifest
         self._reports.files |= files
         return rows_of(files, period=period)
+
+    def change(self, **fields: Any) -> None:
+        """What is in force from now on, also for closed months, as `periods correct` has it."""
+        self._fields |= fields
 
     def _charges(self, period: str) -> Stored:
         return Stored(self._reports, f"{period}/charges-{period}.parquet")
@@ -199,6 +210,131 @@ async def test_a_correction_stays_in_the_currency_in_which_the_period_was_billed
         ("correction", "USD", "0.005000"),
     }
     assert ledger.manifests[APRIL].totals == {"EUR": "0.001250", "USD": "0.005000"}
+
+
+def reasons(rows: Sequence[Mapping[str, str]]) -> set[tuple[str, str, str]]:
+    return {(row["correction_reason"], row["quantity"], row["cost"]) for row in rows}
+
+
+async def test_a_correction_names_its_reason() -> None:
+    rate = ExchangeRate("USD", "EUR", Decimal("0.5"), "2026-03-31", "bank")
+    books = catalogue(calendar=Calendar((BooksSetting("2026-01", "UTC", "EUR"),)))
+    before = {
+        "late": of_march(1000, "0.0025", user="late"),
+        "gone": of_march(3000, "0.0075", user="gone"),
+        "dearer": of_march(1000, "0.0025", user="dearer"),
+        "moved": of_march(1000, "0.0025", user="moved"),
+        "same": of_march(1000, "0.0025", user="same"),
+    }
+    other = charge(quantity=1000, cost="0.004", price_id="new", per_million=Decimal(4))
+    now = before | {
+        "late": of_march(1500, "0.00375", user="late"),
+        "gone": of_march(2000, "0.005", user="gone"),
+        "dearer": record(other, user="dearer"),
+        "moved": of_march(1000, "0.0025", user="moved", centre="company/other"),
+    }
+    ledger = Ledger(catalogue=books, terms=Terms(exchange_rates=[rate]))
+    await ledger.publish(MARCH, list(before.values()))
+
+    rows = await ledger.publish(APRIL, list(now.values()), {MARCH: ["2026-03-14"]})
+
+    by_user = {user: reasons([row for row in rows if row["user"] == user]) for user in now}
+    assert by_user == {
+        "late": {("late-usage", "500", "0.000625")},
+        "gone": {("recounted", "-1000", "-0.001250")},
+        "dearer": {("rated-again", "-1000", "-0.001250"), ("rated-again", "1000", "0.002000")},
+        "moved": {("other-payer", "-1000", "-0.001250"), ("other-payer", "1000", "0.001250")},
+        "same": set(),
+    }
+
+
+async def test_another_exchange_rate_is_a_reason_of_its_own() -> None:
+    books = catalogue(calendar=Calendar((BooksSetting("2026-01", "UTC", "EUR"),)))
+    wrong = ExchangeRate("USD", "EUR", Decimal("0.9"), "2026-03-31", "bank")
+    ledger = Ledger(catalogue=books, terms=Terms(exchange_rates=[wrong]))
+    await ledger.publish(MARCH, [of_march(1000, "0.0025")])
+    ledger.change(terms=Terms(exchange_rates=[dataclasses.replace(wrong, rate=Decimal("0.8"))]))
+
+    rows = await ledger.publish(APRIL, [of_march(1000, "0.0025")], {MARCH: ["2026-03-14"]})
+
+    assert reasons(rows) == {("exchange-rate", "0", "-0.000250")}
+
+
+def platform(**fields: Any) -> SharedCost:
+    return fee(per=Per.PERIOD, period=MARCH, **fields)
+
+
+def calls(centre: str, requests: int, day: str = "2026-03-14") -> UsageRecord:
+    return record(charge(Meter.REQUESTS, requests, "0"), centre=centre, subscription=centre, day=day)
+
+
+async def test_late_usage_moves_the_shares_of_the_costs_of_its_month() -> None:
+    ledger = Ledger(terms=Terms(shared_costs=[platform()]))
+    billed = await ledger.publish(MARCH, [calls("a", 30), calls("b", 10)])
+    now = [calls("a", 30), calls("b", 30)]
+
+    rows = await ledger.publish(APRIL, now, {MARCH: ["2026-03-14"]})
+    again = await ledger.publish(MAY, now, {MARCH: ["2026-03-14"]})
+
+    parts = {row["cost_centre"]: row for row in billed if row["kind"] == "shared"}
+    assert {centre: row["cost"] for centre, row in parts.items()} == {"a": "525.000000", "b": "175.000000"}
+    moved = {row["cost_centre"]: row for row in rows if row["shared_cost"]}
+    assert {centre: row["cost"] for centre, row in moved.items()} == {"a": "-175.000000", "b": "175.000000"}
+    assert {row["correction_reason"] for row in moved.values()} == {"shared-cost"}
+    assert {centre: row["corrects_charge_id"] for centre, row in moved.items()} == {
+        centre: row["charge_id"] for centre, row in parts.items()
+    }
+    assert again == []
+
+
+async def test_a_cost_is_split_again_by_the_usage_of_its_own_time_alone() -> None:
+    first_half = Effective(datetime(2026, 3, 1, tzinfo=UTC), datetime(2026, 3, 16, tzinfo=UTC))
+    hourly = fee(per=Per.HOUR, price="1", effective=first_half)
+    ledger = Ledger(terms=Terms(shared_costs=[hourly]))
+    await ledger.publish(MARCH, [calls("a", 10), calls("b", 10, "2026-03-20")])
+
+    rows = await ledger.publish(
+        APRIL, [calls("a", 10), calls("b", 90, "2026-03-20")], {MARCH: ["2026-03-14", "2026-03-20"]}
+    )
+
+    assert [row for row in rows if row["shared_cost"]] == []
+
+
+async def test_a_wrong_exchange_rate_is_corrected_in_the_shared_costs_too() -> None:
+    books = catalogue(calendar=Calendar((BooksSetting("2026-01", "UTC", "EUR"),)))
+    wrong = ExchangeRate("USD", "EUR", Decimal("0.9"), "2026-03-31", "bank")
+    ledger = Ledger(catalogue=books, terms=Terms(exchange_rates=[wrong], shared_costs=[platform()]))
+    await ledger.publish(MARCH, [calls("a", 30), calls("b", 10)])
+    right = dataclasses.replace(wrong, rate=Decimal("0.8"))
+    ledger.change(terms=Terms(exchange_rates=[right], shared_costs=[platform()]))
+    now = [calls("a", 30), calls("b", 30)]
+
+    rows = await ledger.publish(APRIL, now, {MARCH: ["2026-03-14"]})
+    again = await ledger.publish(MAY, now, {MARCH: ["2026-03-14"]})
+
+    # 630 EUR were split 472.50 to 157.50; 560 EUR are split 280 to 280.
+    assert summed([row for row in rows if row["shared_cost"]], "cost_centre") == {
+        ("a",): Decimal("-192.5"),
+        ("b",): Decimal("122.5"),
+    }
+    assert again == []
+
+
+async def test_the_successor_of_a_cost_centre_that_has_ended_pays_what_is_corrected_of_it() -> None:
+    ledger = Ledger({"a": "b"}, terms=Terms(shared_costs=[platform()]))
+    await ledger.publish(MARCH, [calls("a", 30), calls("b", 10), calls("c", 40)])
+    now = [calls("a", 50), calls("b", 10), calls("c", 40)]
+
+    rows = await ledger.publish(APRIL, now, {MARCH: ["2026-03-14"]})
+    again = await ledger.publish(MAY, now, {MARCH: ["2026-03-14"]})
+
+    assert {row["cost_centre"] for row in rows} == {"b", "c"}
+    # a used 30 of 80 and now 50 of 100, b 10 of 80 and now 10 of 100: together 40 of 80 and now 60 of 100
+    assert summed([row for row in rows if row["shared_cost"]], "cost_centre") == {
+        ("b",): Decimal(70),
+        ("c",): Decimal(-70),
+    }
+    assert again == []
 
 
 CHARGES = st.tuples(st.sampled_from([Meter.INPUT, Meter.OUTPUT]), st.integers(1, 10**6), st.sampled_from(["2.5", "4"]))

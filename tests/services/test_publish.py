@@ -48,11 +48,11 @@ async def test_a_row_says_everything_that_the_issue_asks_for() -> None:
         "2026-03,2026-03-14,company/search,search,,ann,Ö & Co,,chat.completions,azure-openai,gpt-4o-2024-11-20,gpt-4o,"
         "GlobalStandard,eastus2,default,input_tokens,1000,tokens,2.5,1000000 tokens,USD,0.002500,exact,0,"
         "card/input_tokens@2026-01-01T00Z,,,,,oai-eastus2-x1.openai.azure.com,,by-team,"
-        f"usage,2.5,2.5,0.0025,0.0025,{first},,,,,,USD,1,,\r\n"
+        f"usage,2.5,2.5,0.0025,0.0025,{first},,,,,,USD,1,,,\r\n"
         "2026-03,2026-03-14,company/search,search,,ann,Ö & Co,,chat.completions,azure-openai,gpt-4o-2024-11-20,gpt-4o,"
         "GlobalStandard,eastus2,default,requests,3,requests,,,USD,0.000000,exact,3,,,,,,"
         "oai-eastus2-x1.openai.azure.com,,by-team,"
-        f"usage,,,0,0,{second},,,,,,USD,1,,\r\n"
+        f"usage,,,0,0,{second},,,,,,USD,1,,,\r\n"
     )
     assert first != second
 

@@ -112,6 +112,18 @@ def test_a_shared_cost_is_told_with_its_basis_and_parts_that_sum_to_one(tmp_path
     ]
 
 
+def test_a_share_that_moves_is_a_correction_without_a_ratio(tmp_path: Path) -> None:
+    moved = {"kind": "correction", "corrects_period": "2026-02", "corrects_charge_id": "c" * 32}
+    parts = (("-0.25", "product"), ("0.25", "product/search"))
+    rows = [shared(part, cost_centre=centre, allocated_ratio=None, **moved) for part, centre in parts]
+
+    less, more = focus(tmp_path, rows)
+
+    assert (less["BilledCost"], more["BilledCost"]) == ("-250.0", "250.0")
+    assert less["ChargeClass"] == "Correction"
+    assert less["AllocatedMethodDetails"] == ""
+
+
 def test_a_converted_price_is_told_in_both_currencies(tmp_path: Path) -> None:
     """1 000 000 tokens at 2.50 USD, 0.92 EUR for a dollar: 2.30 EUR."""
     rate = {

@@ -41,7 +41,7 @@ async def test_a_row_is_printed_with_every_column_in_a_readable_order(tmp_path: 
     assert files[f"{PERIOD}/statements/product/search/statement-{PERIOD}.csv"].decode() == (
         ",".join(COLUMNS) + "\r\n"
         "2026-03,2026-03-14,product/search,usage,search,11111111-0000-0000-0000-000000000001,ann@example.com,"
-        "gpt-4o-2024-11-20,input_tokens,1000000,tokens,2.5,1000000 tokens,USD,1,,,2.500000,USD,exact,2,,,,,,"
+        "gpt-4o-2024-11-20,input_tokens,1000000,tokens,2.5,1000000 tokens,USD,1,,,2.500000,USD,exact,2,,,,,,,"
         "chat.completions,azure-openai,gpt-4o,GlobalStandard,eastus2,default,standard,Ö & Co,,,,,"
         "oai-eastus2.openai.azure.com,,search,"
         "azure-openai/gpt-4o/any/GlobalStandard/default/input_tokens@2024-08-06T00Z,2.5,2.5,2.5,2.5,"

@@ -1,12 +1,13 @@
 """What publishing has to know of a period: its configuration, what was billed before, and what became of that."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 from chargeback.domain.calendar import previous_period
 from chargeback.domain.lifecycle import Period, State
 from chargeback.domain.report import Manifest
+from chargeback.domain.shared_costs import SharedCost
 from chargeback.services.closing.late_changes import LateChange
 from chargeback.services.closing.periods import Periods
 from chargeback.services.ports import Books, Catalogues, Control, Reports, Version
@@ -53,6 +54,7 @@ class Publisher:
     ) -> Manifest:
         """Write the files of a period; the manifest appears last."""
         before, _ = await self.periods.get(previous_period(period))
+        successors = version.catalogue.allocation.successors(version.catalogue.calendar.bounds(period)[0])
         to_settle = PeriodToSettle(
             period=period,
             catalogue=version.catalogue,
@@ -62,7 +64,7 @@ class Publisher:
             is_closed=is_closed,
             previous=await self._previous(before, only_closed=is_closed),
             previous_manifest=before.manifest,
-            corrected=[await self._corrected(each, version) for each in late],
+            corrected=[await self._corrected(each, version, successors) for each in late],
             lineage=await self._lineage(version.catalogue.calendar.utc_days(period)),
         )
         left_out: dict[str, str] = {}
@@ -88,16 +90,22 @@ class Publisher:
             return Stored(self.drafts, path)
         return None
 
-    async def _corrected(self, late: LateChange, version: Version) -> ClosedPeriod:
+    async def _corrected(self, late: LateChange, version: Version, successors: Mapping[str, str]) -> ClosedPeriod:
         """Of a period before the books nothing was billed; the first closed file then stands for one without rows."""
         known, _ = await self.periods.get(late.period)
+        shared: tuple[SharedCost, ...] = ()
         if known.version:
             frozen = await self.catalogues.stored(known.version)
             catalogue, terms = frozen.catalogue, frozen.terms
+            # What was shared is what was charged then, whatever a later configuration says.
+            billed_with = (await self.catalogues.stored(known.closed_with)).terms
+            shared = *billed_with.shared_costs, *await true_up_costs(self.control, late.period)
         else:
             catalogue, terms = version.catalogue, version.terms.reaching_back_to(late.period)
         billed = [Stored(self.closed, charges(name)) for name in late.billed]
-        return ClosedPeriod(late.period, catalogue, terms, sorted(late.days), billed[0], tuple(billed[1:]))
+        return ClosedPeriod(
+            late.period, catalogue, terms, sorted(late.days), billed[0], tuple(billed[1:]), shared, successors
+        )
 
     async def _lineage(self, days: Sequence[str]) -> dict[str, Any]:
         """What the last audit of each day read from the ledger."""

@@ -49,7 +49,7 @@ ORDER BY sum(cost) DESC, shared_cost
 -- name: split
 SELECT cost_centre, sum(allocated_ratio) AS ratio, sum(exact_cost) AS exact_cost, sum(cost) AS cost
 FROM rows
-WHERE shared_cost = $shared_cost
+WHERE shared_cost = $shared_cost AND corrects_charge_id = ''
 GROUP BY cost_centre
 ORDER BY sum(allocated_ratio) DESC, cost_centre
 

@@ -34,6 +34,8 @@ async def explain_line(
     found = _head(row)
     rated_in = row["corrects_period"] if row["kind"] == "correction" else row["charge_date"][:7]
     catalogue = in_force.closed.get(rated_in, in_force.current)
+    if row["shared_cost"] and row["corrects_charge_id"]:
+        return found | {"corrects": await _corrected(row, folder, published)}
     if row["shared_cost"]:
         return found | {"sharedCost": explain_split(row, rows, shared_costs, catalogue)}
     found["configuration"] = "frozen when the period was closed" if rated_in in in_force.closed else "in force now"

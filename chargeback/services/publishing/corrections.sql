@@ -15,7 +15,8 @@ COPY (
         SELECT corrects_charge_id AS charge_id, {described}, {amounts}
         FROM read_parquet({later})
         WHERE
-            kind = 'correction' AND corrects_period = $period AND corrects_charge_id <> '' AND charge_date = $date
+            kind = 'correction' AND corrects_period = $period AND corrects_charge_id <> '' AND shared_cost = ''
+            AND charge_date = $date
     ), differences AS (
         SELECT charge_id, {sums}
         FROM (
@@ -34,12 +35,52 @@ COPY (
         )
         ORDER BY charge_id, source
     )
+    -- The same usage at another price or for another payer is taken from one charge and given to another. What is more
+    -- or less than before is more or less usage.
     SELECT
         'correction' AS kind, md5(concat_ws(chr(31), 'correction', $period, charge_id)) AS charge_id,
         {described}, {amounts}, $period AS corrects_period, charge_id AS corrects_charge_id, '' AS shared_cost,
-        '' AS allocation_basis
+        '' AS allocation_basis,
+        CASE
+            WHEN quantity = 0 THEN $exchange_rate
+            WHEN min(quantity) OVER same >= 0 THEN $late
+            WHEN max(quantity) OVER same <= 0 THEN $recounted
+            WHEN min(cost_centre) OVER same <> max(cost_centre) OVER same THEN $payer
+            ELSE $rated_again
+        END AS correction_reason
     FROM differences JOIN described USING (charge_id)
+    WINDOW same AS (PARTITION BY {usage}, meter)
 ) TO $file (FORMAT parquet)
 
+-- name: successors
+CREATE OR REPLACE TABLE successors (cost_centre VARCHAR, successor VARCHAR)
+
+-- name: usage of a closed period
+-- As it was billed, with the corrections in these files: what the shared costs of the period are split by.
+SELECT
+    cost_centre, backend, deployment, deployment_type, model, {measures}
+FROM (
+    SELECT * FROM read_parquet($billed) WHERE kind = 'usage'
+    UNION ALL BY NAME
+    SELECT * FROM read_parquet({corrections}, union_by_name = true)
+    WHERE kind = 'correction' AND corrects_period = $period AND shared_cost = ''
+)
+WHERE charge_date BETWEEN $first AND $last
+GROUP BY ALL
+ORDER BY ALL
+
+-- name: billed of a shared cost
+SELECT CAST(coalesce(sum(exact_cost), 0) AS VARCHAR)
+FROM (
+    SELECT * FROM read_parquet($billed) WHERE kind = 'shared'
+    UNION ALL BY NAME
+    SELECT * FROM read_parquet({later}, union_by_name = true)
+    WHERE kind = 'correction' AND corrects_period = $period AND corrects_charge_id <> ''
+)
+WHERE shared_cost = $shared_cost
+
 -- name: add corrections
-INSERT INTO unnumbered BY NAME SELECT * FROM read_parquet({files})
+INSERT INTO unnumbered BY NAME
+SELECT * EXCLUDE (successor) REPLACE (coalesce(successor, cost_centre) AS cost_centre)
+FROM read_parquet({files}) LEFT JOIN successors USING (cost_centre)
+

@@ -79,7 +79,7 @@ ORDER BY ALL
 -- name: shared costs
 SELECT shared_cost, corrects_period, allocation_basis, currency, cost_centre, allocated_ratio, exact_cost, cost
 FROM other_rows
-WHERE shared_cost <> ''
+WHERE shared_cost <> '' AND corrects_charge_id = ''
 ORDER BY ALL
 
 -- name: charges of slice

@@ -4,22 +4,35 @@ import asyncio
 from collections.abc import Sequence
 from pathlib import Path
 
-from chargeback.domain.rows import COLUMNS
+from chargeback.domain.rows import COLUMNS, DIMENSIONS, Reason
 from chargeback.services.ports import Books
 from chargeback.services.publishing.arrange import arrange_others, arrange_usage, names, prepare, show
-from chargeback.services.publishing.engine import Engine, quoted
+from chargeback.services.publishing.engine import Engine, Row, quoted
 from chargeback.services.publishing.files import Progress
 from chargeback.services.publishing.period_to_settle import ClosedPeriod, Stored
 from chargeback.services.publishing.rounding import round_costs
+from chargeback.services.publishing.split_again import split_again
 from chargeback.services.publishing.staging import among, stage
 
 _AMOUNTS = ("quantity", "requests", "exact_cost", "list_cost", "contracted_cost")
 _OWN = ("kind", "charge_id", "cost", "corrects_period", "corrects_charge_id", "shared_cost", "allocation_basis")
-_DESCRIBED = tuple(name for name in COLUMNS if name not in (*_AMOUNTS, *_OWN, "allocated_ratio"))
+_DESCRIBED = tuple(name for name in COLUMNS if name not in (*_AMOUNTS, *_OWN, "allocated_ratio", "correction_reason"))
+_USAGE = tuple(
+    name for name in DIMENSIONS if name not in ("cost_centre", "allocation_rule", "deployment_type", "region")
+)
+"""What says of usage that it is the same, whatever the rate card and the rules make of it."""
+
+_REASONS = {
+    "exchange_rate": Reason.EXCHANGE_RATE.value,
+    "late": Reason.LATE.value,
+    "recounted": Reason.RECOUNTED.value,
+    "payer": Reason.PAYER.value,
+    "rated_again": Reason.RATED_AGAIN.value,
+}
 
 
 async def find_corrections(engine: Engine, closed: ClosedPeriod, books: Books, progress: Progress) -> None:
-    """Add to the rows what was not billed for a closed period, or too much. Found again once billed, it is nothing."""
+    """Add what was not billed for a closed period, or too much, to the rows. Once billed, the difference is zero."""
     if not closed.dates:
         return
     folder = engine.folder / f"closed-{closed.period}"
@@ -29,11 +42,24 @@ async def find_corrections(engine: Engine, closed: ClosedPeriod, books: Books, p
         await asyncio.to_thread(prepare, then)
         await stage(then, books, closed.days, among(closed.dates), progress)
         await asyncio.to_thread(_arrange, then, closed)
-        found = await _compare(then, closed)
+        billed = [await fetched(each, folder / f"billed-{n}.parquet") for n, each in enumerate(_files(closed))]
+        found = await asyncio.to_thread(_compare, then, closed, billed)
+        shares = await asyncio.to_thread(split_again, then, closed, list(map(str, billed)), list(map(str, found)))
     finally:
         then.close()
     await asyncio.to_thread(then.database.unlink)
-    await asyncio.to_thread(engine.run, "add corrections", files=_list(found))
+    await asyncio.to_thread(_add, engine, closed, found, shares)
+
+
+def _files(closed: ClosedPeriod) -> tuple[Stored, ...]:
+    return (closed.billed, *closed.later)
+
+
+def _add(engine: Engine, closed: ClosedPeriod, found: Sequence[Path], shares: Sequence[Row]) -> None:
+    engine.run("successors")
+    engine.insert("successors", sorted(closed.successors.items()))
+    engine.run("add corrections", files=_list(found))
+    engine.insert("unnumbered", shares)
 
 
 def _arrange(engine: Engine, closed: ClosedPeriod) -> None:
@@ -43,22 +69,18 @@ def _arrange(engine: Engine, closed: ClosedPeriod) -> None:
     show(engine, closed.currency)
 
 
-async def _compare(engine: Engine, closed: ClosedPeriod) -> list[Path]:
+def _compare(engine: Engine, closed: ClosedPeriod, billed: Sequence[Path]) -> list[Path]:
     """The differences, a file for each date."""
-    billed = [
-        await fetched(stored, engine.folder / f"billed-{number}.parquet")
-        for number, stored in enumerate((closed.billed, *closed.later))
-    ]
     found = []
     for date in closed.dates:
         found.append(engine.folder / f"corrections-{date}.parquet")
         values = {"billed": str(billed[0]), "period": closed.period, "date": date, "file": str(found[-1])}
-        await asyncio.to_thread(
-            engine.run,
+        engine.run(
             "find corrections",
-            values,
+            values | _REASONS,
             later=_list(billed),
             described=names(_DESCRIBED),
+            usage=names(_USAGE),
             amounts=names(_AMOUNTS),
             negated=", ".join(f"-{name} AS {name}" for name in _AMOUNTS),
             sums=", ".join(f"CAST(sum({name}) AS {COLUMNS[name]}) AS {name}" for name in _AMOUNTS),

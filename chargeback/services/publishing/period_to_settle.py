@@ -5,6 +5,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from chargeback.domain.catalogue import Catalogue
+from chargeback.domain.shared_costs import SharedCost
 from chargeback.domain.terms import Terms
 from chargeback.services.ports import Reports
 
@@ -28,6 +29,8 @@ class ClosedPeriod:
         touched: the UTC days whose records may have changed; nothing else is compared.
         billed: its `charges-YYYY-MM.parquet`.
         later: those of the closed periods since, oldest first: they hold the corrections made so far.
+        shared_costs: what it was charged beside its usage.
+        successors: cost centre that has ended → the one that pays its corrections now.
     """
 
     period: str
@@ -36,6 +39,8 @@ class ClosedPeriod:
     touched: Sequence[str]
     billed: Stored
     later: tuple[Stored, ...] = ()
+    shared_costs: tuple[SharedCost, ...] = ()
+    successors: Mapping[str, str] = field(default_factory=dict)
 
     @property
     def currency(self) -> str:

@@ -78,7 +78,7 @@ SELECT
     concat(',usage,', digits(list_unit_price), ',', digits(contracted_unit_price), ',') AS text_of_prices,
     concat(
         ',,,,,,', pricing_currency, ',', digits(exchange_rate), ',', exchange_rate_date, ',',
-        cell(exchange_rate_source)
+        cell(exchange_rate_source), ','
     ) AS text_of_exchange
 FROM (
     SELECT
@@ -134,7 +134,7 @@ SELECT
     list_unit_price, contracted_unit_price, unit_price, pricing_currency, exchange_rate, exchange_rate_date,
     exchange_rate_source, {currency} AS currency, cost, exact_cost, list_cost, contracted_cost, '' AS corrects_period,
     '' AS corrects_charge_id, '' AS shared_cost, '' AS allocation_basis,
-    CAST(NULL AS DECIMAL(28, 12)) AS allocated_ratio
+    CAST(NULL AS DECIMAL(28, 12)) AS allocated_ratio, '' AS correction_reason
 FROM priced JOIN places USING (place);
 CREATE VIEW other_rows AS
 SELECT others.* REPLACE (printed(exact_cost, remainder, row, cut_remainder, cut_row) AS cost)
@@ -163,7 +163,9 @@ DROP TABLE unnumbered
 
 
 -- name: previous rows
-CREATE VIEW previous_rows AS SELECT {columns} FROM read_parquet($file)
+-- What an older version published lacks the columns that came since.
+CREATE VIEW previous_rows AS
+SELECT {columns} FROM (SELECT * FROM rows WHERE false UNION ALL BY NAME SELECT * FROM read_parquet($file))
 
 -- name: no previous rows
 CREATE VIEW previous_rows AS SELECT * FROM rows WHERE false

@@ -1,8 +1,10 @@
 """Splits the costs that no single call causes by what the cost centres used, into rows of their own."""
 
+from collections.abc import Iterable, Mapping
 from datetime import timedelta
 from decimal import Decimal
 from hashlib import blake2b
+from types import MappingProxyType
 
 from chargeback.domain.catalogue import Catalogue
 from chargeback.domain.money import EXACT, to_text
@@ -14,6 +16,22 @@ from chargeback.services.publishing.engine import Engine, Row
 from chargeback.services.publishing.period_to_settle import PeriodToSettle
 
 _MOMENT = timedelta(microseconds=1)
+
+MEASURES = ", ".join(
+    [
+        "CAST(coalesce(sum(exact_cost), 0) AS DECIMAL(38, 18))",
+        *(
+            f"CAST(coalesce(sum(quantity) FILTER ({which}), 0) AS HUGEINT)"
+            for which in (
+                "unit = 'tokens'",
+                "meter = 'requests'",
+                "unit = 'tokens' AND meter LIKE 'cached%'",
+                "unit = 'tokens' AND meter SIMILAR TO 'output.*|reasoning.*'",
+            )
+        ),
+    ]
+)
+"""The last columns of `DirectUsage` in SQL: cost, tokens, requests, cached tokens, tokens of the answer."""
 
 
 def share_costs(engine: Engine, to_settle: PeriodToSettle) -> None:
@@ -28,29 +46,44 @@ def share_costs(engine: Engine, to_settle: PeriodToSettle) -> None:
     own = [cost.currency for cost, _ in charged if not cost.corrects]
     add_rates(engine, period, to_settle.currency, to_settle.terms, own)
     for cost, times in charged:
-        dates = calendar.date_of(times.first), calendar.date_of(times.after - _MOMENT)
-        usage = _direct_usage(engine, to_settle.catalogue, *dates)
+        dates = {"first": calendar.date_of(times.first), "last": calendar.date_of(times.after - _MOMENT)}
+        usage = direct_usage(engine.run("direct usage", dates, measures=MEASURES), to_settle.catalogue)
         of = cost.corrects or period
         rate = to_settle.terms.rate_for(of, cost.currency, calendar.currency(of))
         price = amount(cost, period, calendar)
         ratios = split(cost, measured(cost, usage, times))
-        rows = [_row(cost, dates[0], price, rate, centre, ratio) for centre, ratio in ratios.items()]
+        rows = [part_row(cost, dates["first"], price, rate, centre, ratio) for centre, ratio in ratios.items()]
         engine.insert("unnumbered", rows)
 
 
-def _direct_usage(engine: Engine, catalogue: Catalogue, first: str, last: str) -> list[DirectUsage]:
+def direct_usage(rows: Iterable[Row], catalogue: Catalogue) -> list[DirectUsage]:
+    """What was used, from the rows of a statement that asks for it; the catalogue knows each backend's account."""
     found = []
-    for centre, backend, name, *rest in engine.run("direct usage", {"first": first, "last": last}):
+    for centre, backend, name, *rest in rows:
         found.append(DirectUsage(centre, catalogue.account(backend), name, *rest))
     return found
 
 
-def _row(cost: SharedCost, date: str, price: Decimal, rate: ExchangeRate, centre: str, ratio: Decimal) -> Row:
+def part_id(cost: SharedCost, centre: str) -> str:
+    """The charge id of a cost centre's part of a shared cost, the same in every month."""
+    return blake2b(f"shared\x1f{cost.cost_id}\x1f{centre}".encode(), digest_size=16).hexdigest()
+
+
+def part_row(
+    cost: SharedCost,
+    date: str,
+    price: Decimal,
+    rate: ExchangeRate,
+    centre: str,
+    ratio: Decimal,
+    corrects: Mapping[str, str | Decimal | None] = MappingProxyType({}),
+) -> Row:
+    """A cost centre's part of a shared cost as a row; `corrects` are the columns of one that corrects another."""
     whole = to_amount(EXACT.multiply(price, rate.rate))
     part = EXACT.multiply(whole, ratio)
     known = {
         "kind": "correction" if cost.corrects else "shared",
-        "charge_id": blake2b(f"shared\x1f{cost.cost_id}\x1f{centre}".encode(), digest_size=16).hexdigest(),
+        "charge_id": part_id(cost, centre),
         "charge_date": date,
         "cost_centre": centre,
         "meter": cost.meter_of(centre),
@@ -71,6 +104,6 @@ def _row(cost: SharedCost, date: str, price: Decimal, rate: ExchangeRate, centre
         "shared_cost": cost.cost_id,
         "allocation_basis": cost.basis.value,
         "allocated_ratio": ratio,
-    }
+    } | dict(corrects)
     absent = {name: "" if kind == TEXT else None for name, kind in COLUMNS.items()}
     return tuple(to_text(value) if isinstance(value, Decimal) else value for value in (absent | known).values())

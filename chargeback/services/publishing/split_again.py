@@ -1,0 +1,104 @@
+"""Splits the shared costs of a closed period again where its usage or its exchange rate has changed.
+
+The split by the usage that was billed so far is compared with the split by the usage as it is now, both made here and
+now: what some pay more others pay less, and a version of the product that splits otherwise moves no money of months
+that nothing happened to.
+"""
+
+from collections.abc import Mapping, Sequence
+from datetime import timedelta
+from decimal import Decimal
+from hashlib import blake2b
+from typing import NamedTuple
+
+from chargeback.domain.effective import Effective
+from chargeback.domain.money import EXACT, ZERO
+from chargeback.domain.rows import Reason
+from chargeback.domain.shared_costs import SharedCost, active, amount, measured, split, to_amount
+from chargeback.services.publishing.engine import Engine, Row, quoted
+from chargeback.services.publishing.period_to_settle import ClosedPeriod
+from chargeback.services.publishing.share_costs import MEASURES, direct_usage, part_id, part_row
+
+_MOMENT = timedelta(microseconds=1)
+
+
+class _Shares(NamedTuple):
+    """A shared cost in the currency of the books, and who bears which part of it."""
+
+    whole: Decimal
+    ratios: Mapping[str, Decimal]
+
+    def part(self, centre: str) -> Decimal:
+        return EXACT.multiply(self.whole, self.ratio(centre))
+
+    def ratio(self, centre: str) -> Decimal:
+        return self.ratios.get(centre, ZERO)
+
+
+def split_again(engine: Engine, closed: ClosedPeriod, billed: Sequence[str], corrections: Sequence[str]) -> list[Row]:
+    """The rows that bring the shared costs of a closed period to its usage and its exchange rate as they are now.
+
+    `billed` are its own file and those that hold corrections of it so far, `corrections` what has just been found.
+    """
+    found: list[Row] = []
+    for cost in closed.shared_costs:
+        times = active(cost, closed.period, closed.catalogue.calendar)
+        if times is None or cost.corrects:
+            continue
+        rate = closed.terms.rate_for(closed.period, cost.currency, closed.currency)
+        price = amount(cost, closed.period, closed.catalogue.calendar)
+        before = _Shares(_whole(engine, closed, cost, billed), _ratios(engine, closed, cost, times, billed, ()))
+        ratios = _ratios(engine, closed, cost, times, billed, corrections)
+        after = _Shares(to_amount(EXACT.multiply(price, rate.rate)), ratios)
+        date = closed.catalogue.calendar.date_of(times.first)
+        for centre in sorted({*before.ratios, *after.ratios}):
+            if before.part(centre) != after.part(centre):
+                moved = EXACT.subtract(after.ratio(centre), before.ratio(centre))
+                corrects = _corrects(closed, cost, centre, before, after)
+                found.append(part_row(cost, date, price, rate, centre, moved, corrects))
+    return found
+
+
+def _whole(engine: Engine, closed: ClosedPeriod, cost: SharedCost, billed: Sequence[str]) -> Decimal:
+    """What was billed of a shared cost so far."""
+    values = {"billed": billed[0], "period": closed.period, "shared_cost": cost.cost_id}
+    ((whole,),) = engine.run("billed of a shared cost", values, later=_list(billed))
+    return Decimal(whole)
+
+
+def _ratios(
+    engine: Engine,
+    closed: ClosedPeriod,
+    cost: SharedCost,
+    times: Effective,
+    billed: Sequence[str],
+    corrections: Sequence[str],
+) -> dict[str, Decimal]:
+    calendar = closed.catalogue.calendar
+    first, last = calendar.date_of(times.first), calendar.date_of(times.after - _MOMENT)
+    values = {"billed": billed[0], "period": closed.period, "first": first, "last": last}
+    rows = engine.run("usage of a closed period", values, corrections=_list([*billed, *corrections]), measures=MEASURES)
+    return split(cost, measured(cost, direct_usage(rows, closed.catalogue), times))
+
+
+def _corrects(
+    closed: ClosedPeriod, cost: SharedCost, centre: str, before: _Shares, after: _Shares
+) -> dict[str, str | Decimal | None]:
+    reason = Reason.EXCHANGE_RATE if before.ratio(centre) == after.ratio(centre) else Reason.SHARED_COST
+    identity = f"{closed.period}\x1f{cost.cost_id}\x1f{centre}"
+    difference = EXACT.subtract(after.part(centre), before.part(centre))
+    return {
+        "kind": "correction",
+        "charge_id": blake2b(f"split again\x1f{identity}".encode(), digest_size=16).hexdigest(),
+        "corrects_period": closed.period,
+        "corrects_charge_id": part_id(cost, centre),
+        "cost_centre": closed.successors.get(centre, centre),
+        "correction_reason": reason.value,
+        # What moves is in `quantity`: it is a difference of ratios, and none itself.
+        "allocated_ratio": None,
+        **dict.fromkeys(("exact_cost", "list_cost", "contracted_cost"), difference),
+    }
+
+
+def _list(files: Sequence[str]) -> str:
+    return f"[{', '.join(map(quoted, files))}]"
