@@ -1,9 +1,14 @@
 """What one version of the terms says otherwise than another."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
+from dataclasses import replace
+from decimal import Decimal
 from typing import Any
 
+from chargeback.domain.calendar import Calendar
 from chargeback.domain.catalogue_changes import differing
+from chargeback.domain.money import ZERO
+from chargeback.domain.shared_costs import Per, SharedCost, amount
 from chargeback.domain.terms import Terms
 
 
@@ -20,3 +25,46 @@ def _named(terms: Terms) -> dict[str, Any]:
     costs = {f"shared cost {each.cost_id}": each for each in terms.shared_costs}
     budgets = {f"budget of {each.cost_centre}": each for each in terms.budgets}
     return {**rates, **costs, **budgets, "closing rules": terms.closing}
+
+
+def too_late(frozen: Mapping[str, Terms], new: Terms) -> Iterator[str]:
+    """Shared costs of a single period that was closed (period → its terms) without them, or with others: no file of
+    that period can charge them any more.
+    """
+    for cost in new.shared_costs:
+        if cost.per is not Per.PERIOD or cost.period not in frozen:
+            continue
+        then = _costs(frozen[cost.period]).get(cost.cost_id)
+        if then is None or _charged(then) != _charged(cost):
+            yield (
+                f"shared-costs.yaml: {cost.cost_id}: is charged in {cost.period}, which was closed"
+                f" {'with another one' if then else 'without it'}; charge the difference in the oldest open period with"
+                f" `corrects: {cost.period}`"
+            )
+
+
+def stays_as_billed(frozen: Mapping[str, Terms], old: Terms, new: Terms, calendar: Calendar) -> Iterator[str]:
+    """Changed shared costs that would be others in closed periods (period → its terms): these stay as billed."""
+    for cost in new.shared_costs:
+        if cost.per is Per.PERIOD or cost in old.shared_costs:
+            continue
+        periods = [
+            period
+            for period, terms in sorted(frozen.items())
+            if amount(cost, period, calendar) != _amount(_costs(terms).get(cost.cost_id), period, calendar)
+        ]
+        if periods:
+            yield f"shared cost {cost.cost_id}: closed and stays as it was billed in {', '.join(periods)}"
+
+
+def _costs(terms: Terms) -> dict[str, SharedCost]:
+    return {cost.cost_id: cost for cost in terms.shared_costs}
+
+
+def _charged(cost: SharedCost) -> SharedCost:
+    """What of a cost decides who is charged what."""
+    return replace(cost, name="", source="")
+
+
+def _amount(cost: SharedCost | None, period: str, calendar: Calendar) -> Decimal:
+    return amount(cost, period, calendar) if cost else ZERO

@@ -9,8 +9,10 @@ from chargeback.domain.catalogue import Catalogue
 from chargeback.domain.catalogue_changes import CatalogueChanges, changes, rewritten
 from chargeback.domain.errors import InvalidConfig, Superseded
 from chargeback.domain.in_force import InForce
+from chargeback.domain.lifecycle import State
 from chargeback.domain.terms import Terms
-from chargeback.domain.terms_changes import terms_changes
+from chargeback.domain.terms_changes import stays_as_billed, terms_changes, too_late
+from chargeback.services.closing.period_documents import PeriodDocuments
 from chargeback.services.config_versions import ConfigVersion, ConfigVersions
 from chargeback.services.ports import Catalogues, Control, Document, Ledger
 from chargeback.services.repost import Repost, plan_repost, put_in_force
@@ -46,7 +48,7 @@ async def apply_config(
     Raises `InvalidConfig` where they contradict a period that is closed or being closed, `Superseded` where another
     configuration was applied meanwhile.
     """
-    InForce(catalogue, await catalogues.frozen())
+    await _require_open(control, catalogues, catalogue, terms)
     versions = ConfigVersions(control)
     current, token = await versions.current()
     before = current.digest if current else None
@@ -58,12 +60,29 @@ async def apply_config(
     token = await versions.put_in_force(version, token)
     try:
         # A period that began to close since we looked has frozen what was in force before.
-        InForce(catalogue, await catalogues.frozen())
+        await _require_open(control, catalogues, catalogue, terms)
     except InvalidConfig:
         if current is not None:
             await versions.put_in_force(current, token)
         raise
     return Applied(before, catalogue.digest, changed=True)
+
+
+async def _require_open(control: Control, catalogues: Catalogues, catalogue: Catalogue, terms: Terms) -> None:
+    """Raise `InvalidConfig` where anything is changed of a closed period that no file of it can say any more."""
+    InForce(catalogue, await catalogues.frozen())
+    if faults := list(too_late(await _billed_with(control, catalogues), terms)):
+        raise InvalidConfig(faults)
+
+
+async def _billed_with(control: Control, catalogues: Catalogues) -> dict[str, Terms]:
+    """Period that is closed or being closed → the terms of its files."""
+    periods = await PeriodDocuments(control).of_states(State.CLOSING, State.CLOSED)
+    return {
+        each.period: (await catalogues.stored(name)).terms
+        for each in periods
+        if (name := each.closed_with or each.version)
+    }
 
 
 def _version(
@@ -124,5 +143,7 @@ async def bring_into_force(
             if attempt == _ATTEMPTS:
                 raise
         else:
-            return Brought(applied, changed, list(terms_changes(before, terms)), repost)
+            billed_with = await _billed_with(control, catalogues)
+            stays = stays_as_billed(billed_with, before, terms, catalogue.calendar)
+            return Brought(applied, changed, [*terms_changes(before, terms), *stays], repost)
     raise AssertionError("unreachable")

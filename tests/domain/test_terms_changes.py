@@ -1,9 +1,13 @@
+from dataclasses import replace
 from datetime import timedelta
 from decimal import Decimal
 
 from chargeback.domain.budgets import Budget
+from chargeback.domain.calendar import Calendar
+from chargeback.domain.shared_costs import Per, SharedCost
 from chargeback.domain.terms import ClosingRules, ExchangeRate, Terms
-from chargeback.domain.terms_changes import terms_changes
+from chargeback.domain.terms_changes import stays_as_billed, terms_changes, too_late
+from tests.services.test_share_costs import fee
 
 RATE = ExchangeRate("USD", "EUR", Decimal("0.9"), "2026-03-31", "ECB")
 BUDGET = Budget("product", Decimal(100), "USD", (80,))
@@ -19,3 +23,36 @@ def test_what_is_new_gone_or_different_in_the_terms_is_named() -> None:
         "exchange rate USD/EUR of 2026-03-31 removed",
     ]
     assert list(terms_changes(old, old)) == []
+
+
+def once(price: str, period: str = "2026-10") -> SharedCost:
+    return fee(price, cost_id="audit", per=Per.PERIOD, period=period)
+
+
+def test_a_cost_of_a_month_that_was_closed_without_it_comes_too_late() -> None:
+    frozen = {"2026-10": Terms()}
+
+    assert list(too_late(frozen, Terms(shared_costs=[once("500")]))) == [
+        "shared-costs.yaml: audit: is charged in 2026-10, which was closed without it; charge the difference in the"
+        " oldest open period with `corrects: 2026-10`"
+    ]
+    assert list(too_late(frozen, Terms(shared_costs=[once("500", "2026-11")]))) == []
+
+
+def test_a_cost_of_a_closed_month_may_be_renamed_or_dropped_and_not_changed() -> None:
+    frozen = {"2026-10": Terms(shared_costs=[once("500")])}
+
+    assert list(too_late(frozen, Terms())) == []
+    assert list(too_late(frozen, Terms(shared_costs=[replace(once("500"), name="Pen test")]))) == []
+    (fault,) = too_late(frozen, Terms(shared_costs=[once("600")]))
+    assert "which was closed with another one" in fault
+
+
+def test_a_lasting_cost_that_changes_stays_in_closed_months_and_that_is_said() -> None:
+    old, new = Terms(shared_costs=[fee("700")]), Terms(shared_costs=[fee("800")])
+    frozen = {"2026-09": old, "2026-10": old}
+
+    assert list(stays_as_billed(frozen, old, new, Calendar())) == [
+        "shared cost gateway: closed and stays as it was billed in 2026-09, 2026-10"
+    ]
+    assert list(stays_as_billed(frozen, new, new, Calendar())) == []

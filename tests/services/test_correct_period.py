@@ -6,14 +6,17 @@ from decimal import Decimal
 import pytest
 
 from chargeback.domain.calendar import BooksSetting, Calendar
-from chargeback.domain.errors import ClosingRefused, PeriodClosed, SomeFailed
+from chargeback.domain.errors import ClosingRefused, InvalidConfig, PeriodClosed, SomeFailed
 from chargeback.domain.lifecycle import Change
+from chargeback.domain.shared_costs import Per
 from chargeback.domain.terms import ClosingRules, ExchangeRate, Terms
+from chargeback.services.apply_config import apply_config
 from chargeback.services.closing.correct_period import Corrected, correct_period
 from chargeback.services.closing.late_changes import late_changes
 from chargeback.services.closing.publish_drafts import Drafts
 from tests.builders import tokens, usage_event
 from tests.services.closing import ClosingHouse, priced, published_for_real
+from tests.services.test_share_costs import fee
 
 pytestmark = pytest.mark.anyio
 
@@ -216,3 +219,13 @@ async def test_usage_of_a_time_before_the_first_exchange_rate_is_billed_at_that_
         ("2026-03", "2026-03-05"): Decimal("1.25"),
         ("2026-04", "2026-04-10"): Decimal("1.25"),
     }
+
+
+async def test_a_cost_that_comes_too_late_for_its_month_is_refused_and_nothing_is_applied() -> None:
+    house = await two_months()
+    late = Terms(shared_costs=[fee("500", per=Per.PERIOD, period="2026-03")])
+
+    with pytest.raises(InvalidConfig, match="gateway: is charged in 2026-03, which was closed without it"):
+        await apply_config(house.control, house.catalogues, house.catalogue, late, {}, by="ann", now=LATER)
+
+    assert await house.control.all("catalogue") == []
