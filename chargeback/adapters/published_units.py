@@ -6,7 +6,7 @@ from decimal import Decimal
 from fractions import Fraction
 from typing import Any
 
-from chargeback.domain.meters import Meter
+from chargeback.domain.meters import UNITS, Meter
 from chargeback.domain.money import EXACT, PRICE_DECIMALS, to_text
 
 PER_MILLION = {
@@ -50,8 +50,8 @@ def unit_faults(published: Published) -> Iterator[str]:
 def _fault(unit: str, name: str, amount: Any) -> str:
     if name not in _METERS:
         return f"no such meter; there are {', '.join(Meter)}"
-    if unit in _BY_TIME and name != Meter.AUDIO_SECONDS:
-        return f"only {Meter.AUDIO_SECONDS} has a price by time"
+    if unit in _BY_TIME and UNITS[Meter(name)] != "seconds":
+        return f"only {Meter.AUDIO_SECONDS} and {Meter.TRAINING_TIME} have a price by time"
     if not isinstance(amount, str) or not _DECIMAL.fullmatch(amount):
         return f'{amount!r} is not a quoted decimal of at most 12 places, such as "2.50"'
     try:

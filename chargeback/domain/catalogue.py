@@ -65,6 +65,15 @@ BATCHES = "batches"
 TRAINING_JOBS = "fine_tuning.jobs"
 """The operations of jobs, whose events name no deployment."""
 
+GLOBAL_TRAINING = "globalstandard"
+"""The training type whose price is the plain one."""
+
+TRAINED_AS = {"standard": DeploymentType.STANDARD, "developer": DeploymentType.DEVELOPER_TIER}
+"""Other training types, as the variants of lines, and the deployment type under which the card has their prices.
+
+Developer training costs half of the global one (learn.microsoft.com/azure/foundry/fine-tuning/cost-management).
+"""
+
 
 @dataclass(frozen=True, slots=True)
 class Deployment:
@@ -254,6 +263,8 @@ class Catalogue:
         deployment = self._served_by(epoch, backend, name, model, operation)
         if deployment is None:
             return ()
+        if operation == TRAINING_JOBS and variant in TRAINED_AS:
+            deployment, variant = replace(deployment, type=TRAINED_AS[variant]), ""
         if operation:
             # A batch may name a deployment as its model.
             model = "" if model.casefold() == deployment.name.casefold() else base_model(model)
@@ -310,7 +321,8 @@ def _of_job(deployments: Iterable[Deployment], name: str, model: str, operation:
         key=lambda each: (each.version != version, each.type, each.name),
     )
     if operation == BATCHES:
-        return next((each for each in like if each.type in BATCH), None)
+        ran_on = [each for each in (like if model else deployments) if each.type in BATCH]
+        return ran_on[0] if ran_on and (model or len(ran_on) == 1) else None
     if not like:
         return None
     # A model is trained where its account is, whether or not it is deployed there; training is priced globally.

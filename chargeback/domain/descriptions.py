@@ -27,6 +27,7 @@ FORMS = {
     "errorCode": re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]{0,63}"),
     "objectId": re.compile(r"[A-Za-z0-9][A-Za-z0-9_:.-]{0,255}"),
     "decision": _WORD,
+    "trainingType": _WORD,
     "imageDeployment": re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,127}"),
     "usageSource": _WORD,
     "estimateBasis": re.compile(r"mean of [0-9]{1,6} streamed calls of [A-Za-z0-9._-]{1,128}"),

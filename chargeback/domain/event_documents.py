@@ -59,6 +59,7 @@ class Data(msgspec.Struct, frozen=True, gc=False, rename="camel", omit_defaults=
     quantities: OwnQuantities | None = None
     tools: dict[str, int] | None = None
     image_deployment: Name = None
+    training_type: Name = None
     gateway_event_id: Name = None
     gateway_event_source: Name = None
 
@@ -97,6 +98,7 @@ _ONCE_UNREAD = {
     "requestCharacters": int,
     "maxOutputTokens": int,
     "imageDeployment": str,
+    "trainingType": str,
     "gatewayEventId": str,
     "gatewayEventSource": str,
 }

@@ -14,7 +14,6 @@ from typing import NamedTuple
 
 import msgspec
 
-from chargeback.domain.catalogue import LONG_CONTEXT, LONG_CONTEXT_ABOVE, context_variant
 from chargeback.domain.errors import InvalidEvent
 from chargeback.domain.event_documents import Data, EventDocument, Identity, encode_document, read_document
 from chargeback.domain.event_times import EVER, AcceptedTimes, hour_of
@@ -23,6 +22,7 @@ from chargeback.domain.meters import Meter, Quantities, is_measured, normalise, 
 from chargeback.domain.operations import FREE
 from chargeback.domain.tiers import served_tier
 from chargeback.domain.tools import NO_TOOLS, tool_use
+from chargeback.domain.variants import variant_of
 
 __all__ = [
     "EVER",
@@ -107,8 +107,6 @@ GATEWAYS = "/apim/"
 FROM_LOG_ALONE = "gateway-log-alone"
 """The `usageSource` of an event that the gateway's log was the only one to know of."""
 
-_ONE_CONTEXT = ("chat.completions", "responses", "completions")
-
 
 def id_in(raw: bytes) -> str | None:
     """The id of an event that may be unusable otherwise; None if it has none that can be read."""
@@ -142,13 +140,12 @@ def account_for(event: EventDocument, accepted: AcceptedTimes) -> UsageEvent:
     state = "exact" if measured and phase is _FINAL else _state(event.type, data, measured=measured)
     tier = served_tier(data.service_tier, data.requested_tier if event.type != _REJECTED else None)
     tools = tool_use(data.tools) if data.tools and event.type != _REJECTED else NO_TOOLS
-    long = _has_long_context(data, quantities)
-    if state in _KNOWN and (tier.estimated or tools.estimated or (long and tools.rereads)):
+    variant = variant_of(data, quantities, tools)
+    if state in _KNOWN and (tier.estimated or tools.estimated or variant.estimated):
         state = "estimated"
     if state != "unsettled":
         tools.add_to(quantities)
-    variant = tools.variant(data.image_deployment) or (LONG_CONTEXT if long and not tools.rereads else _picture(data))
-    line = _line(_dimensions(data, tier.name, variant, state))
+    line = _line(_dimensions(data, tier.name, variant.name, state))
     if phase is not _PENDING and event.type != _REJECTED and (unknown := unknown_counts(data.usage)):
         quantities[Meter.UNKNOWN] = unknown + quantities.get(Meter.UNKNOWN, 0)
     quantities[_REQUESTS] = 1
@@ -291,19 +288,6 @@ def _settled_state(data: Data, *, measured: bool) -> str:
     if data.method == "GET":
         return "exact"
     return "estimated" if data.usage_source == "estimated" else "settled"
-
-
-def _has_long_context(data: Data, quantities: Quantities) -> bool:
-    """Whether a call's input is priced as a long one; the usage of a batch sums up many calls, so it never is."""
-    # The sum of all meters is quick to take, and rarely above what the input alone would have to be.
-    some = sum(quantities.values()) > LONG_CONTEXT_ABOVE and data.operation in _ONE_CONTEXT
-    return some and data.usage is not None and context_variant(quantities) != ""
-
-
-def _picture(data: Data) -> str:
-    """A picture's size and quality, where the provider has no usage for it."""
-    own = data.quantities
-    return f"{own.size}/{own.quality or 'standard'}" if data.usage is None and own is not None and own.size else ""
 
 
 def _dimensions(data: Data, tier: str, variant: str, state: str) -> Sequence[str]:

@@ -167,6 +167,7 @@ SKU_METERS = {
     Meter.FILE_SEARCH: "File Search Calls",
     Meter.WEB_SEARCH: "Web Search Calls",
     Meter.ROUTER: "Model Router Input Tokens",
+    Meter.TRAINING_TIME: "Training Seconds",
     "provisioned": "Provisioned Throughput",
     IDLE: "Idle Provisioned Throughput",
     "hosting": "Fine-Tuned Model Hosting",

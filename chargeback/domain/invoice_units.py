@@ -23,7 +23,7 @@ def meter_quantity(
     factor = block if block else block_size(units[0])
     if quantity is None or factor is None:
         return None
-    if meter == Meter.AUDIO_SECONDS:
+    if meter in (Meter.AUDIO_SECONDS, Meter.TRAINING_TIME):
         seconds = next((size for name, size in _SECONDS.items() if name in " ".join(units).casefold()), None)
         if seconds is None:
             return None

@@ -45,6 +45,7 @@ class Meter(StrEnum):
     FILE_SEARCH = "file_search_calls"
     WEB_SEARCH = "web_search_calls"
     ROUTER = "router_input_tokens"
+    TRAINING_TIME = "training_seconds"
 
     # Enum hashes in Python code; a meter is looked up several times an event.
     __hash__ = str.__hash__
@@ -125,7 +126,7 @@ def is_measured(usage: Usage | None, own: OwnQuantities | None) -> bool:
         usage.cache_read_input_tokens,
         usage.seconds,
     )
-    of_own = own and (own.images, own.audio_seconds, own.characters, own.training_tokens)
+    of_own = own and (own.images, own.audio_seconds, own.characters, own.training_tokens, own.training_seconds)
     return any(count is not None for count in (*(of_usage or ()), *(of_own or ())))
 
 
@@ -313,6 +314,8 @@ def _add_own(quantities: Quantities, own: OwnQuantities) -> None:
         quantities[Meter.CHARACTERS] = own.characters
     if own.training_tokens is not None:
         quantities[Meter.TRAINING] = own.training_tokens
+    if own.training_seconds is not None:
+        quantities[Meter.TRAINING_TIME] = own.training_seconds
     if own.audio_seconds is not None and Meter.AUDIO_SECONDS not in quantities:
         quantities[Meter.AUDIO_SECONDS] = _whole_seconds(own.audio_seconds)
 

@@ -144,7 +144,7 @@ def compare(
 
 def per_million(row: RetailPrice, meter: Meter) -> Decimal:
     """The price per million units of our meter; raises ValueError for a unit that is not known for it."""
-    known = _SECONDS if meter is Meter.AUDIO_SECONDS else _COUNTS
+    known = _SECONDS if meter in (Meter.AUDIO_SECONDS, Meter.TRAINING_TIME) else _COUNTS
     if row.unit not in known:
         raise ValueError(f"unit {row.unit!r} is not one of {', '.join(known)} for {meter}")
     if not row.amount.is_finite() or not 0 <= row.amount < _TOO_HIGH:

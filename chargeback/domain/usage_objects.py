@@ -79,6 +79,7 @@ class OwnQuantities(msgspec.Struct, frozen=True, gc=False, rename="camel", omit_
     audio_seconds: float | None = None
     characters: Count = None
     training_tokens: Count = None
+    training_seconds: Count = None
 
 
 def unknown_outside(usage: Usage) -> int:

@@ -66,14 +66,17 @@ def test_an_hour_whose_second_has_no_end_is_rounded_at_the_twelfth_place_of_a_mi
     [
         ({}, "prices[0].perMillion: names no meter"),
         ({"perMillion": {}}, "prices[0].perMillion: names no meter"),
-        ({"perHour": {"input_tokens": "1"}}, "prices[0].perHour.input_tokens: only audio_seconds has a price by time"),
+        (
+            {"perHour": {"input_tokens": "1"}},
+            "prices[0].perHour.input_tokens: only audio_seconds and training_seconds have a price by time",
+        ),
         (
             {
                 "perThousand": {"input_tokens": "0.000000000001"},
                 "perUnit": {"images": "0.0"},
                 "perHour": {"images": "1"},
             },
-            "prices[0].perHour.images: only audio_seconds has a price by time",
+            "prices[0].perHour.images: only audio_seconds and training_seconds have a price by time",
         ),
         ({"perUnit": {"images": 0.04}}, "prices[0].perUnit.images: 0.04 is not a quoted decimal"),
         ({"perUnit": {"image": "0.04"}}, "prices[0].perUnit.image: no such meter"),

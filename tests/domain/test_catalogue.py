@@ -155,6 +155,14 @@ def test_a_batch_without_a_batch_deployment_is_unpriced_until_the_map_has_one() 
     assert with_batches(DeploymentType.DATA_ZONE_BATCH).find_price(line, Meter.INPUT, START) is not None
 
 
+def test_a_batch_that_names_no_model_ran_on_the_only_batch_deployment_of_its_account() -> None:
+    line = usage_line(operation="batches", deployment="", model="")
+    types = DeploymentType.GLOBAL_BATCH, DeploymentType.DATA_ZONE_BATCH
+
+    assert with_batches(types[0]).price(line, Meter.INPUT, START).price_id.split("/")[3] == "GlobalBatch"
+    assert with_batches(*types).find_price(line, Meter.INPUT, START) is None
+
+
 @pytest.mark.parametrize("model", ["gpt-4o-mini-2024-07-18", "gpt-4o-mini-2024-07-18.ft-0123abc:sales"])
 def test_a_training_has_the_price_of_its_base_model_whether_it_is_deployed_or_not(model: str) -> None:
     line = usage_line(operation="fine_tuning.jobs", deployment="", model=model)

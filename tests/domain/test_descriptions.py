@@ -26,6 +26,7 @@ SOUND = {
     "objectId": "batch_0af3",
     "decision": "swap",
     "imageDeployment": "gpt-image-2",
+    "trainingType": "Developer",
     "usageSource": "gateway-log-alone",
     "estimateBasis": "mean of 10 streamed calls of gpt-4o",
 }

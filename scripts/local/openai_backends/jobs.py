@@ -66,7 +66,11 @@ async def batches(
 async def fine_tuning(
     request: web.Request, account: Account, rest: list[str], document: dict[str, Any]
 ) -> web.StreamResponse:
-    """POST, GET and cancel of fine-tuning jobs."""
+    """POST, GET and cancel of fine-tuning jobs.
+
+    What was trained before a job was cancelled is billed; reinforcement is billed by time
+    (learn.microsoft.com/azure/foundry/fine-tuning/cost-management). A job does not say its training type.
+    """
     if request.method == "POST" and not rest:
         _found(account.files, str(document.get("training_file")), "file")
         job: dict[str, Any] = {
@@ -78,11 +82,15 @@ async def fine_tuning(
             "status": "pending",
             "model": document.get("model"),
             "training_file": document.get("training_file"),
+            "method": document.get("method") or {"type": "supervised"},
+            "finished_at": None,
         }
         account.jobs[job["id"]] = {**job, "trained_tokens": None}
         account.enter(request.headers, "fine_tuning.jobs", "", trainingTokens=5000, usage=None, stream=False)
         return reply(account, account.jobs[job["id"]], status=201)
-    return await _job(request, account, account.jobs, rest, "job", {"trained_tokens": 5000})
+    return await _job(
+        request, account, account.jobs, rest, "job", {"trained_tokens": 5000, "finished_at": int(time.time())}
+    )
 
 
 async def _job(
@@ -97,7 +105,8 @@ async def _job(
         return reply(account, {"object": "list", "data": list(known.values()), "has_more": False})
     job = _found(known, rest[0], kind)
     if rest[1:] == ["cancel"]:
-        job["status"] = "cancelled"
+        begun = kind == "job" and job["status"] == "in_progress"
+        job |= {"status": "cancelled", **({"trained_tokens": 2000, "finished_at": int(time.time())} if begun else {})}
     elif request.method == "GET" and job["status"] not in ("cancelled", "completed", "succeeded"):
         finished = job["status"] == "in_progress"
         job["status"] = ("succeeded" if kind == "job" else "completed") if finished else "in_progress"
