@@ -271,6 +271,7 @@ async def test_a_correction_shows_the_closed_row_before_and_after(office: Office
     assert found["charge"]["corrects"] == {
         "period": "2026-02",
         "chargeId": "c" * 32,
+        "reason": "",
         "wasThere": True,
         "quantityBefore": "1000000",
         "costBefore": "2.5",

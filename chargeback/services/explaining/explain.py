@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from chargeback.domain.catalogue import Catalogue
 from chargeback.domain.errors import ChargebackError
 from chargeback.domain.money import ZERO, to_text, total
 from chargeback.domain.shared_costs import SharedCost
@@ -56,7 +57,9 @@ class Explainer:
                         row,
                         rows,
                         Path(folder),
+                        period=period,
                         published=self.published,
+                        catalogue=await self._closed_with(period),
                         in_force=await self.catalogues.in_force(),
                         books=self.books,
                         ledger=self.ledger,
@@ -64,6 +67,13 @@ class Explainer:
                         limit=self.limit,
                     )
         return found
+
+    async def _closed_with(self, period: str) -> Catalogue | None:
+        """What a closed period was rated with when it was closed, whatever `periods correct` has named since."""
+        closed_with = (await PeriodDocuments(self.published.control).get(period))[0].closed_with
+        if closed_with:
+            return (await self.catalogues.stored(closed_with)).catalogue
+        return (await self.catalogues.in_force()).closed.get(period)
 
     async def _shared_costs(self, period: str) -> tuple[SharedCost, ...]:
         """Those that the period was published with: of a closed one, as they were frozen."""

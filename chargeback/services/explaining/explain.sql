@@ -72,5 +72,15 @@ FROM rows
 WHERE cost_centre = $centre AND kind = 'correction'
 ORDER BY abs(cost) DESC NULLS LAST, charge_id
 
+-- name: billed
+SELECT coalesce(sum(quantity), 0) AS quantity, sum(exact_cost) AS cost, count(*) AS rows
+FROM rows
+WHERE charge_id = $charge_id AND $period <> ''
+
+-- name: corrected
+SELECT coalesce(sum(quantity), 0) AS quantity, sum(exact_cost) AS cost, count(*) AS rows
+FROM rows
+WHERE kind = 'correction' AND corrects_period = $period AND corrects_charge_id = $charge_id
+
 -- name: row
 SELECT * FROM rows WHERE charge_id = $charge_id

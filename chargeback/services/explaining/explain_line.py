@@ -7,11 +7,12 @@ from typing import Any
 
 from chargeback.domain.catalogue import Catalogue, Price
 from chargeback.domain.in_force import InForce
-from chargeback.domain.money import EXACT, PER_MILLION, ZERO, to_text, total
+from chargeback.domain.money import EXACT, PER_MILLION, ZERO, to_text
 from chargeback.domain.shared_costs import SharedCost
+from chargeback.services.explaining.explain_correction import as_it_should_be, explain_correction
 from chargeback.services.explaining.explain_records import explain_records
 from chargeback.services.explaining.explain_split import explain_split
-from chargeback.services.explaining.rows_of_period import Row, Rows, opened, text_or_none
+from chargeback.services.explaining.rows_of_period import Row, Rows, text_or_none
 from chargeback.services.ports import Books, Ledger
 from chargeback.services.publishing.published_rows import Published
 
@@ -23,28 +24,38 @@ async def explain_line(
     rows: Rows,
     folder: Path,
     *,
+    period: str,
     published: Published,
+    catalogue: Catalogue | None,
     in_force: InForce,
     books: Books,
     ledger: Ledger,
     shared_costs: Sequence[SharedCost],
     limit: int,
 ) -> Document:
-    """Everything that leads to a row of the published files; `folder` takes files of other periods."""
+    """Everything that leads to a row of the files of a period; `folder` takes files of other periods.
+
+    `catalogue` is what the period was closed with; None while it is open.
+    """
     found = _head(row)
-    rated_in = row["corrects_period"] if row["kind"] == "correction" else row["charge_date"][:7]
-    catalogue = in_force.closed.get(rated_in, in_force.current)
-    if row["shared_cost"] and row["corrects_charge_id"]:
-        return found | {"corrects": await _corrected(row, folder, published)}
+    if row["corrects_charge_id"]:
+        found["corrects"] = await explain_correction(row, period, folder, published)
+        catalogue = in_force.closed.get(row["corrects_period"])
+    used = catalogue or in_force.current
     if row["shared_cost"]:
-        return found | {"sharedCost": explain_split(row, rows, shared_costs, catalogue)}
-    found["configuration"] = "frozen when the period was closed" if rated_in in in_force.closed else "in force now"
-    found["price"] = _price(row, catalogue)
-    found["rule"] = _rule(row, catalogue)
-    found["deployment"] = _deployment(row, catalogue)
-    if row["kind"] == "correction":
-        return found | {"corrects": await _corrected(row, folder, published)}
-    return found | await explain_records(row, in_force, books, ledger, limit=limit)
+        return found if "corrects" in found else found | {"sharedCost": explain_split(row, rows, shared_costs, used)}
+    found["configuration"] = _which(row, catalogue)
+    found["price"] = _price(row, used)
+    found["rule"] = _rule(row, used)
+    found["deployment"] = _deployment(row, used)
+    charge = as_it_should_be(row, found["corrects"]) if "corrects" in found else row
+    return found | await explain_records(charge, in_force, books, ledger, limit=limit)
+
+
+def _which(row: Row, catalogue: Catalogue | None) -> str:
+    if catalogue is None:
+        return "in force now"
+    return "which rates the closed period now" if row["corrects_charge_id"] else "frozen when the period was closed"
 
 
 def _head(row: Row) -> Document:
@@ -151,24 +162,3 @@ def _deployment(row: Row, catalogue: Catalogue) -> Document | None:
         "type": place.type.value,
         "region": place.region,
     }
-
-
-async def _corrected(row: Row, folder: Path, published: Published) -> Document:
-    """The row of the closed period that a correction belongs to, before and after."""
-    file = await published.fetch(row["corrects_period"], folder)
-    with opened(file) as rows:
-        closed = rows.ask("row", charge_id=row["corrects_charge_id"])
-    before = closed[0] if closed else None
-    return {
-        "period": row["corrects_period"],
-        "chargeId": row["corrects_charge_id"],
-        "wasThere": before is not None,
-        "quantityBefore": to_text(before["quantity"] if before else ZERO),
-        "costBefore": text_or_none(before["exact_cost"]) if before else "0",
-        "quantityAfter": to_text(total([before["quantity"] if before else ZERO, row["quantity"] or ZERO])),
-        "costAfter": to_text(total(_known([before["exact_cost"] if before else None, row["exact_cost"]]))),
-    }
-
-
-def _known(amounts: Sequence[Decimal | None]) -> list[Decimal]:
-    return [amount for amount in amounts if amount is not None]

@@ -24,8 +24,8 @@ async def explain_records(row: Row, in_force: InForce, books: Books, ledger: Led
     records: list[Document] = []
     disagreements: list[str] = []
     booked = 0
-    async for record, charge in _charges(row, in_force, books):
-        hours = sorted(_hours(row, record, charge, in_force))
+    async for record, part, charge in _charges(row, in_force, books):
+        hours = sorted(_hours(record, part, charge, in_force))
         trace = await trace_events(ledger, record.day, record.line, hours, meter, limit=limit)
         booked += charge.quantity
         records.append(
@@ -55,23 +55,19 @@ async def explain_records(row: Row, in_force: InForce, books: Books, ledger: Led
     return {"records": records, "disagreements": disagreements}
 
 
-async def _charges(row: Row, in_force: InForce, books: Books) -> AsyncIterator[tuple[UsageRecord, ChargeRow]]:
-    """The charges of the books that the row was made from."""
+async def _charges(row: Row, in_force: InForce, books: Books) -> AsyncIterator[tuple[UsageRecord, Part, ChargeRow]]:
+    """The charges of the books that the row was made from, whoever pays: a correction may be a successor's."""
     for day in _utc_days(row["charge_date"], in_force):
         async for page in books.records(day):
             for record in page:
                 for part in record.parts:
-                    if (part.date, part.cost_centre, part.rule) == _paid(row):
+                    if (part.date, part.rule) == (row["charge_date"], row["allocation_rule"]):
                         for charge in part.charges:
                             if (
                                 charge.meter.value == row["meter"]
                                 and charge_id(record, part, charge) == row["charge_id"]
                             ):
-                                yield record, charge
-
-
-def _paid(row: Row) -> tuple[str, str, str]:
-    return row["charge_date"], row["cost_centre"], row["allocation_rule"]
+                                yield record, part, charge
 
 
 def charge_id(record: UsageRecord, part: Part, charge: ChargeRow) -> str:
@@ -102,14 +98,14 @@ def _utc_days(date: str, in_force: InForce) -> Iterator[str]:
             yield day
 
 
-def _hours(row: Row, record: UsageRecord, charge: ChargeRow, in_force: InForce) -> Iterator[int]:
+def _hours(record: UsageRecord, part: Part, charge: ChargeRow, in_force: InForce) -> Iterator[int]:
     """The UTC hours of a record that its charge is for: of that date, that payer and that price."""
     prices = in_force.prices_of_day(record.line, charge.meter, record.day)
     dates = in_force.hours(record.day)
     for hour in record.hours:
         date, rules = dates[hour]
         price = prices[hour]
-        if (date, *rules.cost_centre(record.line)) == _paid(row) and (
+        if (date, *rules.cost_centre(record.line)) == (part.date, part.cost_centre, part.rule) and (
             price.price_id if price else ""
         ) == charge.price_id:
             yield hour

@@ -79,13 +79,14 @@ def _charge(charge: Document) -> Iterator[str]:
     for name, value in charge["dimensions"].items():
         yield f"  {name}: {value}"
     yield from _calculation(charge, currency)
+    if "corrects" in charge:
+        yield from _corrected(charge["corrects"], currency)
     if "sharedCost" in charge:
         yield from _split(charge["sharedCost"], currency)
+    if "price" not in charge:
         return
     yield from _price(charge)
     yield from _who(charge)
-    if "corrects" in charge:
-        yield from _corrected(charge["corrects"], currency)
     yield from _records(charge)
 
 
@@ -152,8 +153,9 @@ def _split(shared: Document, currency: str) -> Iterator[str]:
 
 
 def _corrected(corrects: Document, currency: str) -> Iterator[str]:
-    was = "" if corrects["wasThere"] else " (no such row was billed)"
-    yield f"  corrects {corrects['chargeId']} of {corrects['period']}{was}"
+    was = "" if corrects["wasThere"] else " (nothing was billed of it)"
+    why = f": {corrects['reason']}" if corrects["reason"] else ""
+    yield f"  corrects {corrects['chargeId']} of {corrects['period']}{was}{why}"
     yield f"    quantity {corrects['quantityBefore']} → {corrects['quantityAfter']}"
     before = _cost(corrects["costBefore"], currency)
     yield f"    cost {before} → {corrects['costAfter']} {currency} with this correction"

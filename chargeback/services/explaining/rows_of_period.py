@@ -37,7 +37,11 @@ def opened(file: Path) -> Iterator[Rows]:
         "temp_directory": f"{file.parent}/spill",
     }
     with duckdb.connect(config=config) as engine:
-        engine.read_parquet(str(file)).create_view("rows")
+        found = engine.read_parquet(str(file))
+        # What an older version published has no column for it.
+        (found if "correction_reason" in found.columns else found.project("*, '' AS correction_reason")).create_view(
+            "rows"
+        )
         yield Rows(engine)
 
 

@@ -49,6 +49,11 @@ class Published:
                 await asyncio.to_thread(file.write, piece)
         return local
 
+    async def closed_between(self, first: str, before: str) -> list[str]:
+        """The closed periods from one on and before another, ascending."""
+        closed = await PeriodDocuments(self.control).closed()
+        return [each.period for each in closed if first <= each.period < before]
+
     async def later(self, period: str) -> list[str]:
         """The published periods after a closed one, which may carry corrections of it."""
         if not await self.is_closed(period):

@@ -1,0 +1,48 @@
+"""A correction: what had been billed of the charge before it, what it makes of that, and the events behind it now."""
+
+from collections.abc import Sequence
+from decimal import Decimal
+from pathlib import Path
+from typing import Any
+
+from chargeback.domain.money import ZERO, to_text, total
+from chargeback.services.explaining.rows_of_period import Row, opened, text_or_none
+from chargeback.services.publishing.published_rows import Published
+
+Document = dict[str, Any]
+
+
+async def explain_correction(row: Row, period: str, folder: Path, published: Published) -> Document:
+    """What was billed of the corrected charge before `period`, and after its correction there.
+
+    That is the charge in the files of its own month, where it was billed at all, and every correction since.
+    """
+    corrected, name = row["corrects_period"], row["corrects_charge_id"]
+    quantities, costs, rows = [], [], 0
+    for closed in await published.closed_between(corrected, period):
+        with opened(await published.fetch(closed, folder)) as of:
+            question = "billed" if closed == corrected else "corrected"
+            (found,) = of.ask(question, charge_id=name, period=corrected)
+        quantities.append(found["quantity"])
+        costs.append(found["cost"])
+        rows += found["rows"]
+    before = total(_known(costs)) if rows and any(cost is not None for cost in costs) else None
+    return {
+        "period": corrected,
+        "chargeId": name,
+        "reason": row["correction_reason"],
+        "wasThere": rows > 0,
+        "quantityBefore": to_text(total(quantities)),
+        "costBefore": text_or_none(before) if rows else "0",
+        "quantityAfter": to_text(total([*quantities, row["quantity"] or ZERO])),
+        "costAfter": to_text(total(_known([before, row["exact_cost"]]))),
+    }
+
+
+def as_it_should_be(row: Row, corrects: Document) -> Row:
+    """The charge of the closed period as the books have it, for the records and the events behind a correction."""
+    return row | {"charge_id": row["corrects_charge_id"], "quantity": Decimal(corrects["quantityAfter"])}
+
+
+def _known(amounts: Sequence[Decimal | None]) -> list[Decimal]:
+    return [amount for amount in amounts if amount is not None]
