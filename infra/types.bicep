@@ -119,6 +119,8 @@ type apiConfig = {
   subscriptionKeyHeader: string
   @description('Required. Query parameter that it may come in.')
   subscriptionKeyQuery: string
+  @description('Required. Query parameters whose values the log masks.')
+  maskedQuery: string[]
   @description('Required. False lets callers come with an Entra token instead of a key.')
   subscriptionRequired: bool
   @description('Required. Operations; those that take what no other names come last.')

@@ -39,6 +39,7 @@ var queries = [
   { name: 'quarantined', section: 'Events', severity: 2, every: 'PT15M', window: 'PT15M', by: ['reason'], query: loadTextContent('../queries/alerts/quarantined.kql') }
   { name: 'set-aside', section: 'Books', severity: 1, every: 'PT1H', window: 'PT1H', by: ['day', 'stage'], query: loadTextContent('../queries/alerts/set-aside.kql') }
   { name: 'spend-anomaly', section: 'Money', severity: 3, every: 'PT1H', window: 'PT2H', by: ['cost_centre'], query: loadTextContent('../queries/alerts/spend-anomaly.kql') }
+  { name: 'strangers', section: 'Callers', severity: 3, every: 'PT15M', window: 'PT1H', by: ['Region'], query: loadTextContent('../queries/alerts/strangers.kql') }
   { name: 'unpriced', section: 'Books', severity: 2, every: 'PT1H', window: 'PT1H', by: ['day'], query: loadTextContent('../queries/alerts/unpriced.kql') }
   { name: 'unsettled', section: 'Books', severity: 2, every: 'PT1H', window: 'PT1H', by: ['day'], query: loadTextContent('../queries/alerts/unsettled.kql') }
   { name: 'variance-exceeded', section: 'Money', severity: 1, every: 'PT6H', window: 'P1D', by: ['period'], query: loadTextContent('../queries/alerts/variance-exceeded.kql') }

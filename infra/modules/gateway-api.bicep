@@ -52,6 +52,9 @@ resource logger 'Microsoft.ApiManagement/service/loggers@2024-05-01' = {
   properties: { loggerType: 'azureMonitor', isBuffered: true }
 }
 
+// learn.microsoft.com/azure/templates/microsoft.apimanagement/service/diagnostics: the values of these are masked in Url.
+var masking = { headers: [], queryParams: map(api.maskedQuery, parameter => { value: parameter, mode: 'Mask' }) }
+
 resource everyApi 'Microsoft.ApiManagement/service/diagnostics@2024-05-01' = {
   parent: service
   name: 'azuremonitor'
@@ -59,7 +62,9 @@ resource everyApi 'Microsoft.ApiManagement/service/diagnostics@2024-05-01' = {
     loggerId: logger.id
     alwaysLog: 'allErrors'
     sampling: { samplingType: 'fixed', percentage: 100 }
-    logClientIp: false
+    logClientIp: true // who has no key makes no event: only the address says where such calls come from
+    frontend: { request: { dataMasking: masking } }
+    backend: { request: { dataMasking: masking } }
   }
 }
 
@@ -71,11 +76,11 @@ resource diagnostics 'Microsoft.ApiManagement/service/apis/diagnostics@2025-03-0
     loggerId: logger.id
     alwaysLog: 'allErrors'
     sampling: { samplingType: 'fixed', percentage: 100 }
-    logClientIp: false
+    logClientIp: true
     verbosity: 'information'
     largeLanguageModel: { logs: 'enabled' }
-    frontend: { request: { headers: [], body: { bytes: 0 } }, response: { headers: [], body: { bytes: 0 } } }
-    backend: { request: { headers: [], body: { bytes: 0 } }, response: { headers: [], body: { bytes: 0 } } }
+    frontend: { request: { headers: [], body: { bytes: 0 }, dataMasking: masking }, response: { headers: [], body: { bytes: 0 } } }
+    backend: { request: { headers: [], body: { bytes: 0 }, dataMasking: masking }, response: { headers: [], body: { bytes: 0 } } }
   }
   dependsOn: [everyApi]
 }

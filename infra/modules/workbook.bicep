@@ -14,6 +14,7 @@ var charts = [
   { title: 'Routes and failovers', look: 'timechart', width: '50', query: loadTextContent('../queries/workbook/failovers.kql') }
   { title: 'Latency (ms)', look: 'timechart', width: '50', query: loadTextContent('../queries/workbook/latency.kql') }
   { title: 'Refused and failed calls', look: 'table', width: '50', query: loadTextContent('../queries/workbook/refusals.kql') }
+  { title: 'Calls of strangers', look: 'table', width: '50', query: loadTextContent('../queries/workbook/strangers.kql') }
   { title: 'Not billable exactly yet', look: 'table', width: '50', query: loadTextContent('../queries/workbook/open-states.kql') }
   { title: 'Events that arrived', look: 'timechart', width: '50', query: loadTextContent('../queries/workbook/ingested.kql') }
   { title: 'Minutes between postings', look: 'timechart', width: '50', query: loadTextContent('../queries/workbook/pipeline-lag.kql') }

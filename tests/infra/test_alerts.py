@@ -67,8 +67,16 @@ def executed(function: str, result: str = "Succeeded", minutes: float = 5) -> Ro
     return trace(f"Executed 'Functions.{function}' ({result}, Id=0000, Duration=40ms)", minutes)
 
 
-def call(code: int = 200, *, backend_code: int = 200, minutes: float = 5, api: str = "azure-openai") -> Row:
+def stranger(source: str, code: int) -> Row:
+    return {**call(code, caller=""), "LastErrorSource": source, "CallerIpAddress": "198.51.100.7"}
+
+
+def call(
+    code: int = 200, *, backend_code: int = 200, minutes: float = 5, api: str = "azure-openai", caller: str = "search"
+) -> Row:
     return {
+        "ApimSubscriptionId": caller,
+        "CallerIpAddress": "203.0.113.1",
         "TimeGenerated": minutes_ago(minutes),
         "ApiId": api,
         "ResponseCode": code,
@@ -223,6 +231,7 @@ CASES: dict[str, Case] = {
             calls([call(minutes=30)] * 19),
             calls([call(minutes=5)] * 50),
             calls([call(minutes=30, api="other")] * 50),
+            calls([call(401, minutes=30, caller="")] * 500),
             calls([call(minutes=30)] * 50, line("ingested", accepted=1, duplicate=0, late=0, quarantined=0)),
         ],
     ),
@@ -279,6 +288,17 @@ CASES: dict[str, Case] = {
             (traces(line("quarantined", reason="not-json", events=2, first="x")), {"reason": "not-json", "events": 2})
         ],
         silent=[traces(line("ingested", accepted=1, duplicate=0, late=0, quarantined=0))],
+    ),
+    "strangers": Case(
+        fires=[
+            (calls([call(401, caller="")] * 300 + [stranger("ip-filter", 403)] * 200), {"calls": 500, "addresses": 2}),
+        ],
+        silent=[
+            calls([call(401, caller="")] * 499),
+            calls([call(401)] * 900),  # a good key beside a bad token: that caller is known, and has an event
+            calls([call(403, caller="")] * 900),  # a token without a role: so is that one
+            calls([call(401, caller="", api="other")] * 900),
+        ],
     ),
     "set-aside": Case(
         fires=[

@@ -89,6 +89,19 @@ def test_token_logs_hold_counts_and_no_word_of_content() -> None:
     assert {body.text for body in within(diagnostics, "object") if keys(body) == ["bytes"]} == {b"{ bytes: 0 }"}
 
 
+def test_the_log_masks_every_key_and_tag_of_a_query_wherever_it_logs_one() -> None:
+    """learn.microsoft.com/azure/templates/microsoft.apimanagement/service/diagnostics."""
+    masked = File(INFRA / "main.bicep")["gatewayMap"]["api"]["maskedQuery"]
+    deleted = set(re.findall('<set-query-parameter name="([^"]+)" exists-action="delete"', DOCUMENTS["prepare"]))
+    found = statements(INFRA / "modules/gateway-api.bicep", "resource")
+
+    assert set(masked) == deleted
+    for name in ("everyApi", "diagnostics"):
+        for side in ("frontend", "backend"):
+            request = property_of(property_of(found[name].node, side), "request")
+            assert property_of(request, "dataMasking").text == b"masking"
+
+
 def test_no_backend_has_a_breaker_that_one_deployment_or_one_call_could_open_for_all() -> None:
     backend = statements(INFRA / "modules/gateway-backends.bicep", "resource")["backend"].source
 

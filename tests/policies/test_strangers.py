@@ -5,6 +5,7 @@ from typing import Any
 import httpx
 import pytest
 
+from scripts.local.gateway.llm_log import CALL_TABLE
 from tests.policies.conftest import MakeWorld
 from tests.policies.world import World, product
 
@@ -62,6 +63,19 @@ def test_a_wrong_authorization_beside_a_good_key_is_an_event_of_that_key(world: 
 
         assert answer.status_code == 401
         assert world.event()["data"]["subscriptionId"] == "search"
+
+
+def test_the_log_counts_strangers_and_shows_neither_keys_nor_tags(world: World) -> None:
+    """What only the log knows of them: how many, from which address, never what stands in a key or tag."""
+    secret = {"api-key": "s3cret", "subscription-key": "s3cret", "Username": "s3cret", "billingCode": "s3cret"}
+    world.client.post(PATH, params={"api-version": "2024-10-21", **secret}, json={"messages": []})
+    assert world.events() == []
+
+    (row,) = world.gateway.llm_log.rows[CALL_TABLE]
+    assert (row["ResponseCode"], row["ApimSubscriptionId"], row["CallerIpAddress"]) == (401, "", "127.0.0.1")
+    assert row["Url"].endswith("?api-version=2024-10-21&api-key=*&subscription-key=*&Username=*&billingCode=*")
+    assert "s3cret" not in str(row)
+    assert row["TraceRecords"] == []
 
 
 class Watched(dict[str, Any]):

@@ -5,6 +5,7 @@ import time
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
+from urllib.parse import unquote
 
 from scripts.local.gateway.call import Call
 from scripts.local.gateway.tokens import LLM_OPERATIONS, Counts, llm_operation
@@ -61,7 +62,7 @@ def _call_row(call: Call) -> dict[str, Any]:
         "BackendId": call.backend_id or "",
         "BackendUrl": call.request.url if call.backend_host else "",
         "Method": call.request.method,
-        "Url": call.request.original_url.split("?")[0],
+        "Url": _masked(call.request.original_url, call.gateway.config.api.get("maskedQuery", [])),
         "CallerIpAddress": call.request.ip_address,
         "ResponseCode": response.status if response else 0,
         "BackendResponseCode": call.backend_status or 0,
@@ -69,6 +70,18 @@ def _call_row(call: Call) -> dict[str, Any]:
         "TotalTime": round((time.time() - call.started) * 1000),
         "TraceRecords": call.trace_records,
     }
+
+
+def _masked(url: str, names: list[str]) -> str:
+    """The URL as the log has it, query included, with what the diagnostics mask."""
+    path, mark, query = url.partition("?")
+    hidden = {name.lower() for name in names}
+    parts = (part.partition("=") for part in query.split("&"))
+    return (
+        path
+        + mark
+        + "&".join(f"{name}{sign}{'*' if unquote(name).lower() in hidden else value}" for name, sign, value in parts)
+    )
 
 
 def _llm_row(call: Call, counts: Counts, request: Any) -> dict[str, Any]:
