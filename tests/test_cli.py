@@ -180,7 +180,7 @@ def test_applying_says_what_changed_and_brings_it_to_every_day_with_usage(clean_
 
     assert "prices: 4 changed\n" in applied
     assert (
-        "  azure-openai/gpt-4o/2024-11-20/DataZoneStandard/default/input_tokens: 2.75 → 3,"
+        "  azure-openai/gpt-4o/2024-11-20/DataZoneStandard/default/eu/input_tokens: 2.75 → 3,"
         " from 2024-08-06T00Z on\n" in applied
     )
     assert re.search(r"^  budget of \S+ changed$", applied, re.M)

@@ -60,6 +60,26 @@ REGIONS = {
     "westus3": "West US 3",
 }
 
+_ZONES = {
+    "us": "centralus eastus eastus2 northcentralus southcentralus westus westus3",
+    "eu": (
+        "francecentral germanywestcentral italynorth northeurope polandcentral spaincentral swedencentral westeurope"
+    ),
+    "apac": (
+        "australiaeast centralindia eastasia japaneast japanwest jioindiawest koreacentral southeastasia southindia"
+    ),
+}
+"""Azure's data zones, as the Retail Prices API prices them: data zone meters of one zone cost the same
+(readings of 2026-07-27 and 2026-09-10)."""
+
+ZONES = tuple(_ZONES)
+_ZONE_OF = {region: zone for zone, regions in _ZONES.items() for region in regions.split()}
+
+
+def zone_of(region: str) -> str:
+    """The data zone of a region; empty where Azure has none there."""
+    return _ZONE_OF.get(region, "")
+
 
 def region_name(region: str) -> str:
     """The display name; a region that is not listed is called by its id."""

@@ -5,13 +5,14 @@ import json
 from bisect import bisect_right
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import astuple, dataclass, replace
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
 from enum import StrEnum
 from functools import lru_cache
 from typing import Any, NamedTuple
 
 from chargeback.domain.allocation import Allocation
+from chargeback.domain.azure_regions import zone_of
 from chargeback.domain.calendar import Calendar
 from chargeback.domain.effective import ALWAYS, Effective
 from chargeback.domain.errors import PriceNotFound
@@ -101,6 +102,15 @@ class DatedDeployment:
     effective: Effective
 
 
+class Verified(StrEnum):
+    """How a price is known."""
+
+    API = "api"
+    INVOICE = "invoice"
+    THIRD_PARTY = "third-party"
+    ASSUMED = "assumed"
+
+
 @dataclass(frozen=True, slots=True)
 class Price:
     """What 1 000 000 units of a meter cost from `effective_from` (a whole UTC hour) until `effective_to`.
@@ -110,6 +120,9 @@ class Price:
         contracted_per_million: negotiated with the provider.
         per_million: billed to the cost centre: contracted with the markup.
         adjustments: what makes the three differ, each with its id and source.
+        verified: how it is known; None where nobody said.
+        observed: the day on which it was last read at its source.
+        promised_until: a whole UTC hour: what the provider promised holds no longer; what comes then has to be read.
     """
 
     price_id: str
@@ -122,10 +135,20 @@ class Price:
     effective_to: datetime | None
     source: str
     adjustments: tuple[str, ...] = ()
+    verified: Verified | None = None
+    observed: date | None = None
+    promised_until: datetime | None = None
+
+    @property
+    def said(self) -> tuple[str, ...]:
+        """What is said of where the price comes from; each only where it is said."""
+        promised = f"promised until {self.promised_until.isoformat()}" if self.promised_until else ""
+        known = str(self.verified or ""), str(self.observed or ""), promised
+        return self.source, *self.adjustments, *filter(None, known)
 
 
 class PriceKey(NamedTuple):
-    """What a price is for; an empty version or region means every one."""
+    """What a price is for; an empty version or region means every one, and the region may be a data zone."""
 
     provider: str
     model: str
@@ -278,7 +301,7 @@ class Catalogue:
         keys = (
             PriceKey(provider, *served, deployment.type, normal_tier(tier), region, variant, each)
             for each in _priced_as(meter)
-            for region in (deployment.region, ANY)
+            for region in places_of(deployment.region)
             for served in dict.fromkeys(models)
         )
         return tuple(self.prices[key] for key in keys if key in self.prices)
@@ -327,6 +350,11 @@ def _of_job(deployments: Iterable[Deployment], name: str, model: str, operation:
         return None
     # A model is trained where its account is, whether or not it is deployed there; training is priced globally.
     return replace(like[0], name="", model=served, version=version, type=DeploymentType.GLOBAL_STANDARD)
+
+
+def places_of(region: str) -> tuple[str, ...]:
+    """Where the prices of a deployment may be listed: for its region, for its data zone, for every region."""
+    return tuple(dict.fromkeys((region, zone_of(region), ANY)))
 
 
 def _free(meter: Meter, currency: str) -> Price:
@@ -393,5 +421,4 @@ def _price_rows(catalogue: Catalogue) -> Iterator[tuple[str, ...]]:
         for price in dated:
             until = price.effective_to.isoformat() if price.effective_to else ""
             amounts = price.list_per_million, price.contracted_per_million, price.per_million
-            said = price.source, *price.adjustments
-            yield (*key, price.effective_from.isoformat(), until, *map(to_text, amounts), *said)
+            yield (*key, price.effective_from.isoformat(), until, *map(to_text, amounts), *price.said)

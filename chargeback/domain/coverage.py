@@ -4,7 +4,7 @@ from collections.abc import Iterator, Sequence
 from datetime import UTC, datetime
 from itertools import pairwise
 
-from chargeback.domain.catalogue import PROVISIONED, Catalogue, Deployment, DeploymentType
+from chargeback.domain.catalogue import PROVISIONED, Catalogue, Deployment, DeploymentType, places_of
 from chargeback.domain.effective import Effective
 from chargeback.domain.served import ANY
 from chargeback.domain.shared_costs import Basis, Kind, Per, SharedCost, covers
@@ -89,5 +89,5 @@ def _covers(priced: set[tuple[str, str, DeploymentType, str]], deployment: Deplo
     return any(
         (deployment.model.casefold(), version, deployment.type, region) in priced
         for version in (deployment.version, ANY)
-        for region in (deployment.region, ANY)
+        for region in places_of(deployment.region)
     )

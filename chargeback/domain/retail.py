@@ -11,7 +11,7 @@ from decimal import Decimal
 from fractions import Fraction
 from itertools import groupby
 
-from chargeback.domain.catalogue import Dated, DeploymentType, Price, PriceKey
+from chargeback.domain.catalogue import Dated, DeploymentType, Price, PriceKey, places_of
 from chargeback.domain.meters import Meter
 from chargeback.domain.money import EXACT, PRICE_DECIMALS, to_text
 from chargeback.domain.served import ANY
@@ -191,7 +191,7 @@ def _beside(
 
 def _on_card(prices: Prices, key: PriceKey, moment: datetime) -> tuple[PriceKey | None, Price | None]:
     """The card's price, preferring a region's and a version's own, as rating does."""
-    for region in dict.fromkeys((key.region, ANY)):
+    for region in places_of(key.region):
         for version in dict.fromkeys((key.version, ANY)):
             found = key._replace(region=region, version=version)
             for price in prices.get(found, ()):

@@ -4,6 +4,7 @@ from collections.abc import Iterable, Iterator
 from datetime import datetime
 from typing import Any
 
+from chargeback.domain.azure_regions import ZONES
 from chargeback.domain.catalogue import PriceKey
 from chargeback.domain.money import to_text
 from chargeback.domain.retail import Difference, Prices
@@ -12,7 +13,7 @@ from chargeback.domain.tiers import DEFAULT_TIER
 
 Entry = dict[str, Any]
 
-_MERGED = ("versions", "regions", "deploymentTypes")
+_MERGED = ("versions", "regions", "zones", "deploymentTypes")
 
 
 def proposal(differences: Iterable[Difference], prices: Prices, read_on: str) -> dict[str, list[Entry]]:
@@ -71,7 +72,8 @@ def _entry(key: PriceKey, since: datetime) -> Entry:
         "versions": [key.version] if key.version != ANY else [],
         "deploymentTypes": [key.deployment_type.value],
         "serviceTier": key.service_tier if key.service_tier != DEFAULT_TIER else "",
-        "regions": [key.region] if key.region != ANY else [],
+        "regions": [key.region] if key.region not in (ANY, *ZONES) else [],
+        "zones": [key.region] if key.region in ZONES else [],
         "variant": key.variant,
         "effectiveFrom": _hour(since),
         "perMillion": {},

@@ -18,8 +18,7 @@ SHORT, LONG = 100_000, 300_000
 
 NO_AUDIO = "the other list has no price for audio of this model and takes that of text"
 OF_OPENAI = "the other list has OpenAI's own price; the map of Azure's prices that the card was read from says more"
-UNDATED = "the other list has one Azure price for all times, the one after the cut of 2025-06-10"
-NO_CACHE = "the other list has no price for cached input of this model and takes that of input"
+UNDATED = "the other list has one Azure price for all times, the one after the cut"
 DISAGREEMENTS = {
     "gpt-4o-audio-preview/2024-12-17/GlobalStandard/default/input_audio_tokens@2024-12-17T00Z": NO_AUDIO,
     "gpt-4o-audio-preview/2024-12-17/GlobalStandard/default/output_audio_tokens@2024-12-17T00Z": NO_AUDIO,
@@ -30,8 +29,12 @@ DISAGREEMENTS = {
     "o3/2025-04-16/GlobalStandard/default/input_tokens@2025-04-16T00Z": UNDATED,
     "o3/2025-04-16/GlobalStandard/default/cached_input_tokens@2025-04-16T00Z": UNDATED,
     "o3/2025-04-16/GlobalStandard/default/output_tokens@2025-04-16T00Z": UNDATED,
-    "gpt-5.4-pro/any/GlobalStandard/default/cached_input_tokens@2026-03-05T00Z": NO_CACHE,
-    "gpt-5.4-pro/any/GlobalStandard/default/long-context/cached_input_tokens@2026-03-05T00Z": NO_CACHE,
+    **{
+        f"{model}/any/GlobalStandard/default/{variant}{meter}@2026-07-09T00Z": UNDATED
+        for model in ("gpt-5.6", "gpt-5.6-sol", "gpt-5.6-terra", "gpt-5.6-luna")
+        for variant in ("", "long-context/")
+        for meter in ("input_tokens", "cached_input_tokens", "cache_write_tokens", "output_tokens")
+    },
 }
 """The known ones, each with its reason; a new one has to be looked into."""
 

@@ -1,5 +1,6 @@
 """Units, hosting, gaps and implausible prices of the rate card document."""
 
+from datetime import UTC, date, datetime
 from decimal import Decimal
 
 import pytest
@@ -137,7 +138,7 @@ def doubted(*entries: Entry) -> list[str]:
 
 def test_a_price_a_thousand_times_off_the_models_other_prices_is_a_fault() -> None:
     usual = [
-        entry(deploymentTypes=[kind], perMillion={"input_tokens": "2.50"}) for kind in ("Standard", "DataZoneStandard")
+        entry(deploymentTypes=[kind], perMillion={"input_tokens": "2.50"}) for kind in ("GlobalBatch", "DataZoneBatch")
     ]
 
     assert doubted(*usual, entry(perMillion={"input_tokens": "2500"})) == [
@@ -244,3 +245,43 @@ def test_tokens_of_reserved_capacity_have_no_price_because_its_hours_have() -> N
         "prices[0].deploymentTypes: GlobalProvisionedManaged is paid by the hour in shared-costs.yaml;"
         " its tokens have no price"
     ]
+
+
+def test_a_regional_price_names_the_places_that_it_was_read_for() -> None:
+    """A US price of Standard deployments would bill Sweden a tenth to a fifth too little."""
+    regional = entry(deploymentTypes=["DataZoneStandard", "Standard"], perMillion={"input_tokens": "2.75"})
+    faults: list[str] = []
+
+    assert read(regional)[1] == [
+        "prices[0].regions: a price of Standard deployments names the regions or zones that it was read for"
+    ]
+    assert read(regional | {"zones": ["us"]})[1] == read(regional | {"regions": ["eastus2"]})[1] == []
+    rate_card({"currency": "USD", "prices": [regional]}, faults)  # what is stored stays readable
+    assert faults == []
+
+
+@pytest.mark.parametrize(
+    ("fields", "fault"),
+    [
+        ({"zones": ["mars"]}, "zones: 'mars' is not one of us, eu, apac"),
+        ({"regions": ["eu"]}, "regions: 'eu' is a zone"),
+        ({"zones": []}, "zones: names none, an empty one, or one twice"),
+        ({"promisedUntil": "2026-12-01T00:30:00Z"}, "promisedUntil: 2026-12-01T00:30:00+00:00 is not a whole hour"),
+        ({"verified": "hearsay"}, "verified: invalid enum value 'hearsay'"),
+        ({"observed": "yesterday"}, "observed: invalid RFC3339 encoded date"),
+    ],
+)
+def test_what_an_entry_says_of_itself_is_checked(fields: Entry, fault: str) -> None:
+    (found,) = read(entry(perMillion={"input_tokens": "1"}, **fields))[1]
+
+    assert found.startswith(f"prices[0].{fault}")
+
+
+def test_a_price_knows_how_it_was_verified_and_until_when_it_was_promised() -> None:
+    said = {"verified": "api", "observed": "2026-09-14", "promisedUntil": "2026-12-01T00:00:00Z"}
+    card, faults = read(entry(perMillion={"input_tokens": "4"}, **said))
+
+    ((price,),) = card.prices.values()
+    assert faults == []
+    assert (price.verified, price.observed) == ("api", date(2026, 9, 14))
+    assert price.promised_until == datetime(2026, 12, 1, tzinfo=UTC)
