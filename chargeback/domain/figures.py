@@ -15,6 +15,8 @@ class Standing:
 
     Attributes:
         previous: what was charged to it in the period before.
+        headline: `cost` in cents, so that the headlines of all cost centres add up to the total in cents; likewise
+            `headline_before` of `previous`, and both with everything below.
         unknown: rows whose cost is not known yet, so that the costs are only the least that it will be.
         budget: in force in the period; it is for everything below as well.
     """
@@ -26,6 +28,10 @@ class Standing:
     previous: Decimal
     cost_with_below: Decimal
     previous_with_below: Decimal
+    headline: Decimal
+    headline_before: Decimal
+    headline_with_below: Decimal
+    headline_before_with_below: Decimal
     unknown: int
     unknown_with_below: int
     budget: Budget | None
@@ -95,6 +101,7 @@ class Correction(NamedTuple):
     quantity: Decimal
     currency: str
     cost: Decimal | None
+    reason: str
 
 
 class Corrected(NamedTuple):

@@ -7,7 +7,7 @@ from itertools import groupby
 from typing import NamedTuple
 
 from chargeback.domain.allocation import UNALLOCATED
-from chargeback.domain.money import EXACT, ZERO
+from chargeback.domain.money import EXACT, ZERO, round_to_total, round_total, total
 
 COLUMNS = (
     "billing_period",
@@ -60,6 +60,9 @@ COLUMNS = (
     "charge_id",
 )
 """The columns of `statement-<period>.csv`: first what a reader looks for, then what tells one row from another."""
+
+CENTS = 2
+"""Places of a headline."""
 
 _LONGEST_COMPONENT = 200
 _LONGEST_FOLDER = 600
@@ -123,6 +126,16 @@ def listed(path: str, descendants: Sequence[str], most: int) -> list[str]:
         if len(shown) <= most or level == levels[-1]:
             return shown
     return []
+
+
+def in_cents(costs: Mapping[str, Decimal], decimals: int) -> dict[str, Decimal]:
+    """The costs of all cost centres in cents, by largest remainder: what a reader adds up is the total in cents.
+
+    `decimals` are the places of the costs; where they are fewer than two, the costs stay as they are.
+    """
+    places = min(CENTS, decimals)
+    known = list(costs.values())
+    return dict(zip(costs, round_to_total(known, round_total(total(known), places), places), strict=True))
 
 
 class Rows(NamedTuple):

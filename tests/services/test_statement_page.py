@@ -32,6 +32,19 @@ async def test_headlines_are_in_cents_and_tables_have_every_decimal(tmp_path: Pa
     assert found.row("days", "Sat 14") == ["Sat 14", "0", "1_234.565501"]
 
 
+async def test_the_headlines_of_all_statements_add_up_to_the_total_in_cents(tmp_path: Path) -> None:
+    costs = {"a": "710.9533", "b": "256.7034", "c": "31.7033", "d": "2.5530"}
+    rows = [priced(cost, cost_centre=f"product/{name}") for name, cost in costs.items()]
+
+    found = await pages(tmp_path, rows)
+
+    own = {name: found.of(f"product/{name}").text for name in costs}
+    # One by one they would be rounded to 256.70 and 1_001.90; the total is 1001.913.
+    for name, shown in {"a": "710.95", "b": "256.71", "c": "31.70", "d": "2.55"}.items():
+        assert f"Charged to this cost centre {shown} USD" in own[name]
+    assert "With everything below it 1_001.91 USD" in found.of("product").text
+
+
 async def test_a_page_says_whose_it_is_for_which_month_and_whether_it_is_final(tmp_path: Path) -> None:
     found = await page(tmp_path, [row(charge_date="2026-03-09")])
 
@@ -163,7 +176,7 @@ async def test_the_change_is_explained_by_parts_that_lead_from_month_to_month(tm
         ("Corrections", "-4.000000"),
         ("March 2026", "29.500000"),
     ]
-    assert found.tables["why"][9] == ["Shared cost ptu", "0.00", "20.00", "+20.000000", "shared costs"]
+    assert found.tables["why"][9] == ["Shared cost ptu", "0.000000", "20.000000", "+20.000000", "shared costs"]
     assert found.tables["why"][-1][-2:] == ["+1.500000", "new"]
     assert "Change from February 2026 +16.50 USD +126.9_% of 13.00 USD" in found.text
 
@@ -211,13 +224,19 @@ async def test_shared_costs_say_their_basis_and_ratio(tmp_path: Path) -> None:
 
 
 async def test_corrections_name_the_charge_that_they_correct(tmp_path: Path) -> None:
-    correction = {"kind": "correction", "corrects_period": "2026-01", "corrects_charge_id": "3" * 16}
+    correction = {
+        "kind": "correction",
+        "corrects_period": "2026-01",
+        "corrects_charge_id": "3" * 16,
+        "correction_reason": "late-usage",
+    }
 
     found = await page(tmp_path, [priced("-30.25", charge_date="2026-01-17", quantity=Decimal(-120), **correction)])
 
     assert found.row("corrections", "2026-01, day 2026-01-17") == [
         "2026-01, day 2026-01-17",
         "3" * 16,
+        "came late",
         "gpt-4o-2024-11-20 input_tokens",
         "-120 tokens",
         "-30.250000",

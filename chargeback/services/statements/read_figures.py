@@ -33,7 +33,8 @@ _COLUMNS = {
     "items": f"later, kind, {', '.join((*MOVED_BY, *_KINDS_OF_USE))}, unit, rate, quantity, cost",
     "open_usage": "state, model, deployment, meter, unit, quantity, cost",
     "shared": "shared_cost, meter, allocation_basis, least, most, cost",
-    "corrections": "corrects_period, charge_date, corrects_charge_id, model, meter, unit, quantity, currency, cost",
+    "corrections": "corrects_period, charge_date, corrects_charge_id, model, meter, unit, quantity, currency, cost,"
+    " correction_reason",
     "corrected": "corrects_period, currency, cost, rows",
     "rates": "pricing_currency, exchange_rate, exchange_rate_date, exchange_rate_source",
 }

@@ -134,7 +134,7 @@ ORDER BY ALL
 CREATE TABLE sums.corrections AS
 SELECT
     cost_centre, corrects_period, charge_date, corrects_charge_id, model, meter, unit, quantity,
-    currency, cost
+    currency, cost, correction_reason
 FROM rows
 WHERE kind = 'correction'
 QUALIFY row_number() OVER (

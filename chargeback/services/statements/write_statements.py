@@ -15,7 +15,7 @@ from shutil import rmtree
 from chargeback.domain.allocation import UNALLOCATED
 from chargeback.domain.figures import Standing
 from chargeback.domain.money import ZERO
-from chargeback.domain.statement import Rows, below, covered, listed, name_of, with_below
+from chargeback.domain.statement import Rows, below, covered, in_cents, listed, name_of, with_below
 from chargeback.services.publishing.files import CSV, HTML, Files, Progress
 from chargeback.services.publishing.settled import Settled
 from chargeback.services.statements.draw_statements import Drawn, Part, draw_statements
@@ -93,7 +93,10 @@ def _covered(settled: Settled, sums: Sums) -> Iterator[Covered]:
     for each in sums.counts:
         rows[each.centre] += each.rows
     centres = covered([*rows, *sums.previous, *budgets])
-    costs, previous, unknown = (with_below(own, centres) for own in (sums.costs, sums.previous, sums.unknown))
+    cents, cents_before = (in_cents(costs, settled.decimals) for costs in (sums.costs, sums.previous))
+    costs, previous, unknown, headlines, headlines_before = (
+        with_below(own, centres) for own in (sums.costs, sums.previous, sums.unknown, cents, cents_before)
+    )
     standings = {
         path: Standing(
             path=path,
@@ -103,6 +106,10 @@ def _covered(settled: Settled, sums: Sums) -> Iterator[Covered]:
             previous=sums.previous.get(path, ZERO),
             cost_with_below=costs[path],
             previous_with_below=previous[path],
+            headline=cents.get(path, ZERO),
+            headline_before=cents_before.get(path, ZERO),
+            headline_with_below=headlines[path],
+            headline_before_with_below=headlines_before[path],
             unknown=int(sums.unknown.get(path, 0)),
             unknown_with_below=int(unknown[path]),
             budget=budgets.get(path),

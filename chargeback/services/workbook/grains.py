@@ -29,6 +29,7 @@ _CORRECTION_COLUMNS: Columns = (
     ("Unit", _T),
     ("Price", _I),
     ("Cost ({currency})", _M),
+    ("Why", _T),
     ("Corrected charge", _I),
 )
 _CORRECTION_FIELDS = (
@@ -42,6 +43,7 @@ _CORRECTION_FIELDS = (
     "unit",
     "price_id",
     "cost",
+    "correction_reason",
     "corrects_charge_id",
 )
 _CORRECTION_GRAINS = (
