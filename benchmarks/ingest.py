@@ -60,11 +60,11 @@ async def ingest(container: Container, bodies: list[bytes], now: datetime) -> No
 
 async def lua_alone(container: Container, bodies: list[bytes]) -> float:
     weights = Weights(await container.catalogues.in_force())
-    ready = [[weights.weigh(read_event(raw, EVER)) for raw in split_batch(body)] for body in bodies]
+    ready = [[read_event(raw, EVER) for raw in split_batch(body)] for body in bodies]
 
     async def count() -> None:
         for batch in ready:
-            await container.counter.count(batch[0].event.day, batch)
+            await container.counter.count(batch[0].day, batch, weights.weigh)
 
     return await timed(count())
 

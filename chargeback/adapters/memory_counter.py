@@ -6,19 +6,21 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
 from chargeback.domain.errors import CountFull, CountLost
-from chargeback.domain.events import Phase
+from chargeback.domain.event_documents import outline
+from chargeback.domain.events import Phase, UsageEvent
 from chargeback.domain.lines import Line, line_id
 from chargeback.domain.meters import Quantities
-from chargeback.services.ports import MOST_LINES, MOST_QUANTITIES, Changed, CountedLine, Weighted
+from chargeback.domain.phases import ELSEWHERE, CallSoFar, accounted, follow, left_elsewhere
+from chargeback.services.ports import MOST_LINES, MOST_QUANTITIES, Changed, CountedLine, Weigh, Weighted
 
 
 @dataclass(slots=True)
-class _Known:
-    """What a call was counted as."""
+class _Call:
+    """A call, and what is counted for it now."""
 
-    phase: Phase
-    counted: bool
-    weighted: Weighted
+    so_far: CallSoFar
+    counted: Weighted | None
+    pending: bytes = b""
 
 
 @dataclass(slots=True)
@@ -27,14 +29,16 @@ class _Day:
 
     epoch: str = field(default_factory=lambda: secrets.token_hex(8))
     version: int = 0
-    calls: dict[str, _Known] = field(default_factory=dict)
+    calls: dict[str, _Call] = field(default_factory=dict)
     lines: dict[str, tuple[Line, dict[int, Quantities]]] = field(default_factory=dict)
     dirty: dict[str, int] = field(default_factory=dict)
     spend: dict[str, int] = field(default_factory=lambda: defaultdict(int))
     mass: int = 0
 
-    def add(self, weighted: Weighted, sign: int) -> None:
+    def add(self, weighted: Weighted | None, sign: int) -> None:
         """Count one contribution, or take it back."""
+        if weighted is None:
+            return
         event, scopes, picodollars = weighted
         identity = line_id(event.line)
         _, hours = self.lines.setdefault(identity, (event.line, {}))
@@ -45,36 +49,37 @@ class _Day:
             self.spend[scope] += sign * picodollars
         self.dirty[identity] = self.version
 
-    def fits(self, weighted: Weighted, most_quantities: int, most_lines: int) -> bool:
+    def fits(self, event: UsageEvent, most_quantities: int, most_lines: int) -> bool:
         """Whether there is room for an event; what it takes up is noted."""
-        own = sum(weighted.event.quantities.values())
-        is_new = line_id(weighted.event.line) not in self.lines
+        own = sum(event.quantities.values())
+        is_new = line_id(event.line) not in self.lines
         if self.mass + own > most_quantities or (is_new and len(self.lines) >= most_lines):
             return False
         self.mass += own
         return True
 
-    def take(self, weighted: Weighted) -> bool:
-        """Count an event unless its call is already accounted for."""
-        event = weighted.event
+    def take(self, event: UsageEvent, weigh: Weigh) -> bool:
+        """Count an event as far as it changes its call."""
         known = self.calls.get(event.call)
-        if known is None:
-            counts = event.phase is not Phase.POLL
-            self.calls[event.call] = _Known(event.phase, counts, weighted)
-            if counts:
-                self.add(weighted, 1)
-            return counts
-        if known.phase is Phase.POLL and not known.counted and event.phase < Phase.POLL:
-            known.counted = True
-            self.add(known.weighted, 1)
-            return True
-        if event.phase <= known.phase:
+        now = follow(known.so_far if known else None, event)
+        changed = self._set(event, known, now, weigh)
+        if event.claim is not None:
+            claimed = self.calls.get(event.claim)
+            elsewhere = left_elsewhere(claimed.so_far) if claimed else ELSEWHERE
+            self._set(event._replace(call=event.claim), claimed, elsewhere, weigh)
+        return changed
+
+    def _set(self, event: UsageEvent, known: _Call | None, now: CallSoFar, weigh: Weigh) -> bool:
+        if known is not None and now is known.so_far:
             return False
-        if known.counted:
-            self.add(known.weighted, -1)
-        self.calls[event.call] = _Known(event.phase, True, weighted)
-        self.add(weighted, 1)
-        return True
+        before = known.counted if known else None
+        after = weigh(accounted(now, event)) if now.counts else None
+        self.calls[event.call] = _Call(now, after, outline(event.raw) if now.waits else b"")
+        if known is not None and known.so_far.account == now.account:
+            return False
+        self.add(before, -1)
+        self.add(after, 1)
+        return before is not after
 
 
 class MemoryCounter:
@@ -85,15 +90,15 @@ class MemoryCounter:
         self._most_lines = most_lines
         self.days: dict[str, _Day] = {}
 
-    async def count(self, day: str, events: Sequence[Weighted]) -> Sequence[bool]:
-        """Count each event unless its call is already accounted for."""
+    async def count(self, day: str, events: Sequence[UsageEvent], weigh: Weigh) -> Sequence[bool]:
+        """Count each event by the rule of the phases."""
         counted = self.days.setdefault(day, _Day())
         counted.version += 1
         flags: list[bool] = []
         left_out = 0
-        for weighted in events:
-            fits = counted.fits(weighted, self._most_quantities, self._most_lines)
-            flags.append(fits and counted.take(weighted))
+        for event in events:
+            fits = counted.fits(event, self._most_quantities, self._most_lines)
+            flags.append(fits and counted.take(event, weigh))
             left_out += not fits
         if left_out:
             raise CountFull(day, flags, left_out)
@@ -142,14 +147,14 @@ class MemoryCounter:
     async def pending(self, day: str) -> list[bytes]:
         """The raw events of calls whose tokens are not known yet."""
         calls = self.days[day].calls.values() if day in self.days else ()
-        return [known.weighted.event.raw for known in calls if known.phase is Phase.PENDING]
+        return [call.pending for call in calls if call.pending]
 
     async def known(self, day: str, calls: Sequence[str]) -> Sequence[bool] | None:
         """Whether each of these calls is accounted for on the day."""
         if day not in self.days:
             return None
         known = self.days[day].calls
-        return [call in known and known[call].phase > Phase.BESIDE for call in calls]
+        return [call in known and known[call].so_far.last.phase > Phase.BESIDE for call in calls]
 
     async def spend(self, day: str) -> dict[str, int]:
         """Budget scope → picodollars."""

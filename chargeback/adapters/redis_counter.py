@@ -11,7 +11,6 @@ from datetime import UTC, datetime, timedelta
 from importlib import resources
 from typing import Any
 
-import msgspec
 from redis import exceptions
 from redis.asyncio import BlockingConnectionPool, Redis, SSLConnection
 from redis.asyncio.retry import Retry
@@ -19,11 +18,12 @@ from redis.auth.err import RequestTokenErr, TokenRenewalErr
 from redis.backoff import ExponentialBackoff
 from redis.credentials import CredentialProvider
 
+from chargeback.adapters.redis_calls import Item, hours_of, items_of, packed_items, phase_in
+from chargeback.adapters.redis_merges import Merges
 from chargeback.domain.errors import CountFull, CountLost, StoreUnavailable
-from chargeback.domain.events import Phase
-from chargeback.domain.lines import from_text, line_id, to_text
-from chargeback.domain.meters import Meter, Quantities
-from chargeback.services.ports import MOST_LINES, MOST_QUANTITIES, Changed, CountedLine, Weighted
+from chargeback.domain.events import Phase, UsageEvent
+from chargeback.domain.lines import from_text
+from chargeback.services.ports import MOST_LINES, MOST_QUANTITIES, Changed, CountedLine, Weigh, Weighted
 
 EVENTS_PER_CALL = 2_000
 """Redis answers nobody else while a script runs: at about 4 µs an event a call stays under 10 ms."""
@@ -33,10 +33,10 @@ LINES_PER_CALL = 500
 EXPIRES_AFTER = timedelta(days=5)
 """Counted from the start of the day; longer than a day is open, so that no open day expires."""
 
-_pack = msgspec.msgpack.Encoder().encode
-_PENDING = Phase.PENDING
-_FIELDS = [{meter: f"{hour:02}:{meter}" for meter in Meter} for hour in range(24)]
-_BY_FIELD = {name: (hour, meter) for hour, names in enumerate(_FIELDS) for meter, name in names.items()}
+_TURNS = 20
+"""More than a call has phases, so only a store that forgets again and again uses them up."""
+
+_COUNTED = ("meta", "seen", "lines", "dirty", "spend", "pending")
 _UNAVAILABLE = (exceptions.RedisError, OSError, asyncio.TimeoutError, RequestTokenErr, TokenRenewalErr)
 """Redis is away, or the app cannot sign in to it at the moment."""
 
@@ -83,38 +83,65 @@ class RedisCounter:
         self._most_lines = most_lines
         # The stubs allow text in every answer; without decode_responses they are bytes.
         self._client: Any = client
-        self._count = client.register_script(_script("count"))
+        self._count = client.register_script(_script("sums") + _script("count"))
+        self._merge_script = client.register_script(_script("sums") + _script("merge"))
         self._posted = client.register_script(_script("posted"))
         self._touch = client.register_script(_script("touch"))
         self._forget = client.register_script(_script("forget"))
 
-    async def count(self, day: str, events: Sequence[Weighted]) -> Sequence[bool]:
-        """Count each event unless its call is already accounted for."""
-        flags: list[bool] = []
-        left_out = 0
+    async def count(self, day: str, events: Sequence[UsageEvent], weigh: Weigh) -> Sequence[bool]:
+        """Count each event by the rule of the phases."""
+        flags: list[str] = []
         async with _translated():
             for start in range(0, len(events), EVENTS_PER_CALL):
-                answer = await self._run_count(day, events[start : start + EVENTS_PER_CALL])
-                flags.extend(flag == 0x31 for flag in answer)
-                left_out += answer.count(b"2")
-        if left_out:
-            raise CountFull(day, flags, left_out)
-        return flags
+                flags += await self._count_some(day, events[start : start + EVENTS_PER_CALL], weigh)
+        changed = [flag == "1" for flag in flags]
+        if left_out := flags.count("2"):
+            raise CountFull(day, changed, left_out)
+        return changed
 
-    async def _run_count(self, day: str, events: Sequence[Weighted]) -> bytes:
-        answer: bytes = await self._count(
-            keys=_keys(day, "meta", "seen", "lines", "dirty", "spend", "pending"),
-            args=[
-                _packed(events),
-                secrets.token_hex(8),
-                _expiry(day),
-                _key(day, "line:"),
-                sum(sum(each.event.quantities.values()) for each in events),
-                self._most_quantities,
-                self._most_lines,
-            ],
-        )
-        return answer
+    async def _count_some(self, day: str, events: Sequence[UsageEvent], weigh: Weigh) -> list[str]:
+        """One character an event, as the scripts give them.
+
+        What Redis knows of an unfinished call is worked out here with what is new, and set if it is still the same;
+        each turn in which it is not, another process has brought the call further.
+        """
+        flags = ["0"] * len(events)
+        weighted = dict(enumerate(map(weigh, events)))
+        items = items_of(events)
+        for _ in range(_TURNS):
+            answer, states = await self._run_count(day, items, weighted)
+            for item, flag in zip(items, answer.decode(), strict=True):
+                if item.place >= 0:
+                    flags[item.place] = flag
+            items = await self._merge(day, _known(items, answer), states, weigh, flags)
+            if not items:
+                return flags
+        raise StoreUnavailable(f"Redis: calls of {day} changed {_TURNS} times while events of them were counted")
+
+    async def _run_count(
+        self, day: str, items: Sequence[Item], weighted: Mapping[int, Weighted]
+    ) -> tuple[bytes, Sequence[bytes]]:
+        mass = sum(sum(item.event.quantities.values()) for item in items if item.place >= 0)
+        args = [*self._common(day, packed_items(items, weighted)), mass, self._most_quantities]
+        answer, states = await self._count(keys=_keys(day, *_COUNTED), args=args)
+        return answer, states
+
+    def _common(self, day: str, batch: bytes) -> list[Any]:
+        return [batch, secrets.token_hex(8), _expiry(day), _key(day, "line:"), self._most_lines]
+
+    async def _merge(
+        self, day: str, known: Sequence[Item], states: Sequence[bytes], weigh: Weigh, flags: list[str]
+    ) -> list[Item]:
+        """Bring known calls further; returns what has to be tried again, because they are further by now."""
+        merges = Merges(known, states, weigh)
+        again: list[Item] = []
+        if batch := merges.batch():
+            args = [*self._common(day, batch), *merges.states]
+            again = merges.left(await self._merge_script(keys=_keys(day, *_COUNTED), args=args))
+        for place, flag in merges.flags.items():
+            flags[place] = flag
+        return again
 
     async def epoch(self, day: str) -> str | None:
         """The day's identity."""
@@ -125,7 +152,7 @@ class RedisCounter:
     async def begin(self, day: str) -> str:
         """The day's identity, made where it has none."""
         async with _translated():
-            await self._run_count(day, [])
+            await self._run_count(day, [], {})
         epoch = await self.epoch(day)
         if epoch is None:
             raise CountLost(f"{day} was lost as soon as it was begun")
@@ -159,7 +186,7 @@ class RedisCounter:
         if now is None or now.decode() != epoch or None in texts:
             raise CountLost(f"{day} is no longer counted under epoch {epoch}")
         return [
-            CountedLine(identity, from_text(text), _hours(fields))
+            CountedLine(identity, from_text(text), hours_of(fields))
             for identity, text, fields in zip(line_ids, texts, counts, strict=True)
         ]
 
@@ -196,7 +223,8 @@ class RedisCounter:
         async with _translated():
             for start in range(0, len(calls), EVENTS_PER_CALL):
                 some = calls[start : start + EVENTS_PER_CALL]
-                found += [_accounts(state) for state in await self._client.hmget(_key(day, "seen"), list(some))]
+                states = await self._client.hmget(_key(day, "seen"), list(some))
+                found += [state is not None and phase_in(state) > Phase.BESIDE for state in states]
         return found
 
     async def spend(self, day: str) -> dict[str, int]:
@@ -223,6 +251,10 @@ async def _translated() -> AsyncIterator[None]:
         raise StoreUnavailable(f"Redis: {error or type(error).__name__}") from error
 
 
+def _known(items: Sequence[Item], answer: bytes) -> list[Item]:
+    return [item for item, flag in zip(items, answer.decode(), strict=True) if flag == "3"]
+
+
 def _script(name: str) -> str:
     return resources.files("chargeback.adapters").joinpath("lua", f"{name}.lua").read_text("utf-8")
 
@@ -237,43 +269,3 @@ def _keys(day: str, *parts: str) -> list[str]:
 
 def _expiry(day: str) -> int:
     return int((datetime.fromisoformat(day).replace(tzinfo=UTC) + EXPIRES_AFTER).timestamp())
-
-
-def _packed(events: Sequence[Weighted]) -> bytes:
-    lines: list[tuple[str, str, tuple[str, ...]]] = []
-    # Events of one line mostly share the very same object, whose identity costs no hashing; where they do not, the
-    # line is in the batch twice, and the script adds both up.
-    numbers: dict[int, int] = {}
-    packed: list[list[object]] = []
-    for event, scopes, picodollars in events:
-        call, phase, _, hour, line, quantities, raw = event
-        number = numbers.get(id(line))
-        if number is None:
-            lines.append((line_id(line), to_text(line), scopes))
-            number = numbers[id(line)] = len(lines)
-        # The script's MessagePack knows text only.
-        entry: list[object] = [call, phase, number, picodollars, raw.decode() if phase is _PENDING else ""]
-        fields = _FIELDS[hour]
-        for meter, quantity in quantities.items():
-            entry += (fields[meter], quantity)
-        packed.append(entry)
-    return _pack((lines, packed))
-
-
-def _accounts(state: bytes | None) -> bool:
-    """Whether a call with this state in `seen` has an event of its own."""
-    return state == b"F" or (state is not None and _phase_in(state) > Phase.BESIDE)
-
-
-def _phase_in(state: bytes) -> int:
-    return int(msgspec.msgpack.decode(state)[0])
-
-
-def _hours(fields: Mapping[bytes, bytes]) -> dict[int, Quantities]:
-    hours: dict[int, Quantities] = {}
-    for name, text in fields.items():
-        quantity = int(text)
-        if quantity:
-            hour, meter = _BY_FIELD[name.decode()]
-            hours.setdefault(hour, {})[meter] = quantity
-    return hours

@@ -45,6 +45,10 @@ class Emitter:
             raise InvalidEvent(
                 "not-allowed", f"subscriptionId is none that {self.id} may charge - at `$.data.subscriptionId`"
             )
+        if event.data.gateway_event_id and event.type == "chargeback.usage.pending.v1":
+            raise InvalidEvent(
+                "not-allowed", "the gateway itself says of its calls that their tokens are still to come - at `$.type`"
+            )
         return replace(event, data=self._restrict(event.data))
 
     def _restrict(self, data: Data) -> Data:

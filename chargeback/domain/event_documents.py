@@ -148,3 +148,22 @@ def _is_readable(name: str, value: object) -> bool:
     if isinstance(value, bool) or kind is bool:
         return isinstance(value, bool) and kind is bool
     return isinstance(value, kind) and (not isinstance(value, str) or len(value) <= 512)
+
+
+def outline(raw: bytes) -> bytes:
+    """What settlement and the identity of a call need of an event that was accepted: it waits in memory for days."""
+    document = _decode(raw)
+    data = msgspec.structs.replace(document.data, **dict.fromkeys(_NOT_IN_OUTLINES))
+    return encode_document(msgspec.structs.replace(document, data=data))
+
+
+_NOT_IN_OUTLINES = (
+    "api_version",
+    "requested_model",
+    "client_region",
+    "attempts",
+    "tried_backends",
+    "duration_ms",
+    "decision",
+)
+"""What only describes a call; the ledger has it."""

@@ -41,12 +41,12 @@ MAX_EVENT_BYTES = 1_048_576
 
 
 class Phase(IntEnum):
-    """How far an event settles its call; of a call's events the one of the highest phase is its account.
+    """How far an event settles its call: the highest phase says what it used, the lowest of its own who made it.
 
     BESIDE is what an emitter beside the gateway says of a call that the gateway accounts for; RECOVERED is a call that
-    only the gateway's log knew. Whatever the gateway's own events say of the call ranks above both.
+    only the gateway's log knew. Whatever the gateway's own events say of the call ranks above both; see `phases`.
     A POLL (GET of a background response that reports usage) only counts where an earlier phase of the call is known:
-    fetching an answer that was already accounted for costs nothing.
+    fetching an answer that was already accounted for costs nothing, and so does a reading that was broken off.
     """
 
     BESIDE = -1
@@ -68,6 +68,8 @@ class UsageEvent(NamedTuple):
         line: the dimensions that the call is counted under.
         quantities: the disjoint meters, `requests` included; zeros left out.
         raw: the event's known fields, as JSON on one line.
+        claim: the identity by which the gateway's log, and emitters beside it, know a call that is known by its
+            response; what they say of it is in this call.
     """
 
     call: str
@@ -77,6 +79,7 @@ class UsageEvent(NamedTuple):
     line: Line
     quantities: Quantities
     raw: bytes
+    claim: str | None = None
 
 
 class _Identified(msgspec.Struct, frozen=True, gc=False):
@@ -101,6 +104,9 @@ _TYPES = {
 }
 _REJECTED = "chargeback.usage.rejected.v1"
 _KNOWN = ("exact", "settled")
+_CALLING = (None, "POST")
+"""Methods of calls that use tokens; older events name none."""
+
 GATEWAYS = "/apim/"
 """The sources of the gateways' own events begin so."""
 
@@ -149,13 +155,14 @@ def account_for(event: EventDocument, accepted: AcceptedTimes) -> UsageEvent:
     if phase is not _PENDING and event.type != _REJECTED and (unknown := unknown_counts(data.usage)):
         quantities[Meter.UNKNOWN] = unknown + quantities.get(Meter.UNKNOWN, 0)
     quantities[_REQUESTS] = 1
-    return UsageEvent(_call(event), _phase(phase, data), day, hour, line, quantities, encode_document(event))
+    raw = encode_document(event)
+    return UsageEvent(_call(event), _phase(phase, data), day, hour, line, quantities, raw, _claim(event))
 
 
 def _phase(phase: Phase, data: "Data | _HeadData") -> Phase:
     if data.gateway_event_id and data.gateway_event_source:
         return _BESIDE
-    if phase is _SETTLED and data.method == "GET":
+    if (phase is _SETTLED and data.method == "GET") or (phase is _PENDING and data.method not in _CALLING):
         return _POLL
     return _RECOVERED if phase is _SETTLED and data.usage_source == FROM_LOG_ALONE else phase
 
@@ -224,14 +231,22 @@ class _Head(msgspec.Struct, frozen=True, gc=False):
 _decode_head = msgspec.json.Decoder(_Head).decode
 
 
-def call_in(raw: bytes) -> tuple[str, Phase] | None:
-    """The call and phase of an event in the ledger, without reading the rest of it; None if it has none."""
+class Heard(NamedTuple):
+    """Which call an event is of, without what it says; see `UsageEvent`."""
+
+    call: str
+    phase: Phase
+    claim: str | None
+
+
+def call_in(raw: bytes) -> Heard | None:
+    """The call of an event in the ledger, without reading the rest of it; None if it has none."""
     try:
         head = _decode_head(raw)
     except (msgspec.DecodeError, RecursionError, UnicodeDecodeError):
         return None
     phase = _TYPES.get(head.type)
-    return None if phase is None else (_call(head), _phase(phase, head.data))
+    return None if phase is None else Heard(_call(head), _phase(phase, head.data), _claim(head))
 
 
 def _call(event: EventDocument | _Head) -> str:
@@ -242,10 +257,24 @@ def _call(event: EventDocument | _Head) -> str:
     data = event.data
     if data.gateway_event_id and data.gateway_event_source:
         return call_identity(data.gateway_event_source, data.gateway_event_id)
-    if data.response_id and event.type not in ("chargeback.usage.recorded.v1", _REJECTED):
+    if data.response_id and _is_known_by_response(event):
         if event.source.startswith(GATEWAYS):
             return _digest(f"response\0{data.response_id}")
         return _separated(b"response", event.source, data.response_id)
+    return call_identity(event.source, event.id.removesuffix("/settled"))
+
+
+def _is_known_by_response(event: EventDocument | _Head) -> bool:
+    data, phase = event.data, _TYPES.get(event.type)
+    if not data.response_id or phase is _FINAL:
+        return False
+    return phase is not _PENDING or data.method in _CALLING
+
+
+def _claim(event: EventDocument | _Head) -> str | None:
+    is_beside = event.data.gateway_event_id and event.data.gateway_event_source
+    if is_beside or not event.source.startswith(GATEWAYS) or not _is_known_by_response(event):
+        return None
     return call_identity(event.source, event.id.removesuffix("/settled"))
 
 

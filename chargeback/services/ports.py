@@ -3,7 +3,7 @@
 Every method may raise `StoreUnavailable`; days are UTC days as `YYYY-MM-DD`.
 """
 
-from collections.abc import AsyncIterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -99,6 +99,10 @@ class Weighted(NamedTuple):
     picodollars: int
 
 
+Weigh = Callable[[UsageEvent], Weighted]
+"""Tells what an event spends; a call whose phases come apart is weighed as what they make together."""
+
+
 @dataclass(frozen=True, slots=True)
 class CountedLine:
     """A line as counted: its meters by UTC hour."""
@@ -123,8 +127,8 @@ class Changed:
 class Counter(Protocol):
     """The fast view of the open days: counts every call once. It may lose a day at any time."""
 
-    async def count(self, day: str, events: Sequence[Weighted]) -> Sequence[bool]:
-        """Count each event unless its call is already accounted for; tells for each whether it changed anything.
+    async def count(self, day: str, events: Sequence[UsageEvent], weigh: Weigh) -> Sequence[bool]:
+        """Count each event by the rule of `domain.phases`; tells for each whether it changed what is counted.
 
         Raises `CountFull` after all the others are counted if the day has no room for some.
         """

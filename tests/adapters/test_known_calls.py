@@ -8,7 +8,7 @@ import pytest
 
 from chargeback.adapters.memory_counter import MemoryCounter
 from chargeback.adapters.redis_counter import RedisCounter, connect
-from chargeback.domain.events import EVER, call_identity, read_event
+from chargeback.domain.events import EVER, UsageEvent, call_identity, read_event
 from chargeback.services.ports import Counter, Weighted
 from tests.builders import usage_event
 
@@ -16,6 +16,10 @@ SOURCE = "/apim/gw/swedencentral"
 DAY = datetime.now(UTC).date().isoformat()  # Redis keeps only days that are open
 TIME = f"{DAY}T00:00:00Z"
 Work = Callable[[Counter], Awaitable[None]]
+
+
+def weigh(event: UsageEvent) -> Weighted:
+    return Weighted(event, (), 0)
 
 
 @pytest.fixture(params=["memory", pytest.param("redis", marks=pytest.mark.servers)])
@@ -48,7 +52,7 @@ def test_every_phase_of_a_call_makes_it_known(with_counter: Callable[[Work], Non
     names = ["recorded", "missing", "rejected", "pending", "recovered", "else"]
 
     async def work(counter: Counter) -> None:
-        await counter.count(DAY, [Weighted(read_event(raw, EVER), (), 0) for raw in events])
+        await counter.count(DAY, [read_event(raw, EVER) for raw in events], weigh)
 
         known = await counter.known(DAY, [call_identity(SOURCE, name) for name in names])
 
@@ -66,7 +70,7 @@ def test_a_day_that_is_not_counted_knows_nothing_of_any_call(with_counter: Calla
 
 def test_more_calls_than_fit_into_one_request_are_asked_for(with_counter: Callable[[Work], None]) -> None:
     async def work(counter: Counter) -> None:
-        await counter.count(DAY, [Weighted(read_event(usage_event(time=TIME, id="last"), EVER), (), 0)])
+        await counter.count(DAY, [read_event(usage_event(time=TIME, id="last"), EVER)], weigh)
 
         known = await counter.known(
             DAY, [call_identity(SOURCE, str(n)) for n in range(4500)] + [call_identity(SOURCE, "last")]

@@ -22,10 +22,11 @@ from chargeback.adapters.memory import (
 )
 from chargeback.adapters.memory_counter import MemoryCounter
 from chargeback.adapters.redis_counter import RedisCounter, connect
-from chargeback.domain.events import EVER, read_event
+from chargeback.domain.events import EVER, Phase, UsageEvent, read_event
 from chargeback.domain.lifecycle import Period, State
+from chargeback.domain.lines import line_id, to_text
 from chargeback.domain.settlement import TokenCount
-from chargeback.services.ports import Weighted
+from chargeback.services.ports import Weigh, Weighted
 from chargeback.services.usage.audit import Auditor
 from chargeback.services.usage.ingest import Ingest, WeightsInForce
 from chargeback.services.usage.post import Poster
@@ -43,15 +44,28 @@ MIDNIGHT = f"{DAY}T00:00:00Z"
 OLD_SCRIPT = (Path(__file__).parent / "count-before-the-ledger-had-times.lua").read_text()
 
 
+def packed(events: Sequence[Weighted]) -> bytes:
+    """The batch of the old script."""
+    lines = [(line_id(each.event.line), to_text(each.event.line), each.scopes) for each in events]
+    entries = []
+    for number, (event, _, picodollars) in enumerate(events, 1):
+        raw = event.raw.decode() if event.phase is Phase.PENDING else ""
+        fields = [
+            part for meter, quantity in event.quantities.items() for part in (f"{event.hour:02}:{meter}", quantity)
+        ]
+        entries.append([event.call, event.phase, number, picodollars, raw, *fields])
+    return msgspec.msgpack.encode((lines, entries))
+
+
 class OldCounter(RedisCounter):
     """Counts as the version before did: its script, and the event itself among the pending ones."""
 
-    async def count(self, day: str, events: Sequence[Weighted]) -> Sequence[bool]:
+    async def count(self, day: str, events: Sequence[UsageEvent], weigh: Weigh) -> Sequence[bool]:
         script: Any = self._client.register_script(OLD_SCRIPT)
         answer = await script(
             keys=redis_counter._keys(day, "meta", "seen", "lines", "dirty", "spend", "pending"),
             args=[
-                redis_counter._packed(events),
+                packed(list(map(weigh, events))),
                 secrets.token_hex(8),
                 redis_counter._expiry(day),
                 redis_counter._key(day, "line:"),
@@ -84,7 +98,7 @@ async def test_old_and_new_instances_side_by_side_count_every_call_once(redis_ur
         if instances[number % 3] == "old":
             event = read_event(raw, EVER)
             await ledger.append(DAY, [raw])
-            await old.count(DAY, [Weighted(event._replace(raw=raw), (), 0)])
+            await old.count(DAY, [event._replace(raw=raw)], lambda each: Weighted(each, (), 0))
         else:
             await door.ingest([raw], NOW)
         if number == 5:

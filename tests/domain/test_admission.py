@@ -305,3 +305,10 @@ def test_whatever_is_taken_is_read_again_as_the_same(changes: dict[tuple[str, ..
     assert admit(event.raw, EVER, OURSELVES) == event
     assert all(0 < quantity <= MAX_COUNT for quantity in event.quantities.values())
     assert event.phase is not Phase.PENDING or PendingCall.from_event(event.raw).time.tzinfo is NOW.tzinfo
+
+
+def test_from_beside_nobody_says_that_a_gateway_s_call_waits_for_its_tokens() -> None:
+    with pytest.raises(InvalidEvent) as refused:
+        taken(LANGCHAIN, source="/langchain/research", subscriptionId="research", gatewayEventId="abc", type="pending")
+
+    assert refused.value.reason == "not-allowed"

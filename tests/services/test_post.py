@@ -11,7 +11,8 @@ from chargeback.adapters.catalogue_files import load_catalogue
 from chargeback.adapters.memory_counter import MemoryCounter
 from chargeback.domain.catalogue import Catalogue
 from chargeback.domain.errors import StoreUnavailable, Superseded
-from chargeback.services.ports import Weighted
+from chargeback.domain.events import EVER, UsageEvent, read_event, read_filed
+from chargeback.services.ports import Weigh
 from chargeback.services.usage import recount as recounting
 from chargeback.services.usage.known_calls import known_for_certain
 from tests.builders import DAY, NOW, tokens, usage_event
@@ -173,17 +174,17 @@ async def test_a_flush_during_a_replay_loses_nothing(
 async def test_a_flush_and_new_events_during_a_replay_lose_nothing(of: House, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(recounting, "PIECE_BYTES", 1_000)
     await of.ledger.append(DAY, calls(0, 20))
-    weights = [Weighted(event, (), 0) for event in await _read(of)]
+    events = await _read(of)
 
     class Flushed(MemoryCounter):
         times = 0
 
-        async def count(self, day: str, events: Sequence[Weighted], *more: Any) -> Sequence[bool]:
+        async def count(self, day: str, given: Sequence[UsageEvent], weigh: Weigh) -> Sequence[bool]:
             self.times += 1
-            flags = await super().count(day, events, *more)
+            flags = await super().count(day, given, weigh)
             if self.times == 2:
                 self.days.clear()
-                await super().count(day, weights[:1], *more)
+                await super().count(day, events[:1], weigh)
             return flags
 
     of.counter = Flushed()
@@ -192,9 +193,7 @@ async def test_a_flush_and_new_events_during_a_replay_lose_nothing(of: House, mo
     assert booked(of) == 2_000
 
 
-async def _read(of: House) -> list[Any]:
-    from chargeback.domain.events import read_filed
-
+async def _read(of: House) -> list[UsageEvent]:
     return [read_filed(raw, DAY) for raw in of.ledger.events[DAY]]
 
 
@@ -240,8 +239,6 @@ async def test_a_call_is_missing_only_where_the_counter_has_counted_the_whole_le
 
 
 async def _call(raw: bytes) -> str:
-    from chargeback.domain.events import EVER, read_event
-
     return read_event(raw, EVER).call
 
 

@@ -10,13 +10,14 @@ from hypothesis import strategies as st
 
 from chargeback.adapters.memory import MemoryLedger
 from chargeback.adapters.memory_counter import MemoryCounter
-from chargeback.domain.events import AcceptedTimes, Phase, read_event
-from chargeback.domain.lines import Line, line_id
+from chargeback.domain.events import AcceptedTimes, read_event
+from chargeback.domain.lines import line_id
 from chargeback.domain.meters import Meter, Quantities
 from chargeback.services.ports import CountedLine, LedgerBlock, Weighted
 from chargeback.services.usage import recount as recounting
 from chargeback.services.usage.list_conflicts import list_conflicts
 from chargeback.services.usage.recount import Recounted, recount
+from tests.accounts import accounts, said_of_calls, totals
 
 pytestmark = pytest.mark.anyio
 
@@ -51,18 +52,10 @@ async def recounted(events: Sequence[bytes], *, workers: int = 0, **options: int
 
 
 def oracle(events: Sequence[bytes]) -> Lines:
-    """Every call once: its event of the highest phase, the first of those; a poll only beside an earlier phase."""
-    calls: dict[bytes, list[tuple[Phase, int, Line, int, Quantities]]] = {}
-    for place, raw in enumerate(events):
-        event = read_event(raw, ANY_TIME)
-        calls.setdefault(event.call, []).append((event.phase, -place, event.line, event.hour, event.quantities))
+    """Every call once, under the line of its first phase with what its last one used."""
     lines: Lines = {}
-    for known in calls.values():
-        phase, _, line, hour, quantities = max(known, key=lambda seen: seen[:2])
-        if phase is not Phase.POLL or min(known)[0] < Phase.POLL:
-            totals = lines.setdefault(line_id(line), {}).setdefault(hour, {})
-            for meter, quantity in quantities.items():
-                totals[meter] = totals.get(meter, 0) + quantity
+    for (line, hour), quantities in totals(accounts(read_event(raw, ANY_TIME) for raw in events)).items():
+        lines.setdefault(line_id(line), {})[hour] = quantities
     return lines
 
 
@@ -199,6 +192,42 @@ async def test_what_is_said_from_beside_yields_to_the_gateway_also_across_midnig
             calls.append(day.calls)
 
     assert calls == [0, 1]
+
+
+async def test_a_call_recovered_on_one_day_yields_to_its_own_event_of_the_day_after() -> None:
+    ledger = MemoryLedger()
+    recovered = {"type": "settled", "usageSource": "gateway-log-alone"}
+    await ledger.append(DAY, [usage_event("A/settled", time=f"{DAY}T23:59:59Z", **recovered)])
+    await ledger.append(AFTER, [usage_event("A", "pending", time=f"{AFTER}T00:00:01Z", username="ann")])
+
+    calls = []
+    for each in (DAY, AFTER):
+        async with recount(ledger, each, workers=0) as day:
+            calls.append(day.calls)
+
+    assert calls == [0, 1]
+
+
+async def test_what_is_said_from_beside_yields_to_a_response_that_began_on_the_day_before() -> None:
+    ledger = MemoryLedger()
+    named = {"gatewayEventId": "A", "gatewayEventSource": "/apim/x/eastus2"}
+    await ledger.append(BEFORE, [usage_event("A", "pending", time=f"{BEFORE}T23:59:59Z", responseId="resp_1")])
+    await ledger.append(DAY, [usage_event("beside", time=f"{DAY}T00:00:01Z", **named)])
+
+    async with recount(ledger, DAY, workers=0) as day:
+        assert day.calls == 0
+
+
+async def test_who_polls_a_response_pays_nothing_for_it_in_the_recount_either() -> None:
+    created = usage_event("A", "pending", responseId="resp_1", username="ann", deployment="gpt-4o")
+    polled = usage_event(
+        "get", "settled", method="GET", responseId="resp_1", subscriptionId="support", time=f"{DAY}T11:00:00Z"
+    )
+
+    for workers in (0, 1):
+        _, lines = await recounted([polled, created, polled], workers=workers)
+        assert lines == oracle([created, polled])
+        assert [list(hours) for hours in lines.values()] == [[9]]
 
 
 async def test_a_poll_of_the_day_before_takes_nothing_from_the_day() -> None:
@@ -340,10 +369,10 @@ def counted(lines: Sequence[CountedLine]) -> Lines:
 
 
 @settings(max_examples=30, deadline=None)
-@given(EVENTS)
+@given(st.one_of(EVENTS, said_of_calls(DAY).map(lambda said: [event.raw for event in said])))
 async def test_the_ledger_counts_as_the_counter_does(events: list[bytes]) -> None:
     counter = MemoryCounter()
-    await counter.count(DAY, [Weighted(read_event(raw, ANY_TIME), (), 0) for raw in events])
+    await counter.count(DAY, [read_event(raw, ANY_TIME) for raw in events], lambda event: Weighted(event, (), 0))
     changed = await counter.changed(DAY)
 
     _, lines = await recounted(events)

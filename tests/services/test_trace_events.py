@@ -8,7 +8,7 @@ import pytest
 from chargeback.adapters.memory import MemoryLedger
 from chargeback.domain.events import EVER, day_beside, read_event
 from chargeback.domain.lines import Line
-from chargeback.domain.meters import Meter
+from chargeback.domain.meters import Meter, quantity_of
 from chargeback.services.explaining.trace_events import Trace, trace_events
 from chargeback.services.ports import LedgerBlock
 from chargeback.services.usage.recount import recount
@@ -129,8 +129,21 @@ async def test_the_trace_of_every_line_is_what_the_recount_says_of_it() -> None:
     assert len(lines) >= 5
     for each in lines:
         for meter in Meter:
-            expected = sum(quantities.get(meter, 0) for quantities in each.hours.values())
+            expected = sum(quantity_of(quantities, meter) for quantities in each.hours.values())
             assert (await traced(ledger, each.line, meter=meter)).quantity == expected, (each.line, meter)
+
+
+async def test_a_poll_is_traced_to_the_line_of_the_one_who_made_the_call() -> None:
+    made = usage_event(id="bg", type="pending", responseId="r", operation="responses", username="ann")
+    poll = usage_event(
+        id="get", type="settled", method="GET", responseId="r", operation="responses", subscriptionId="support",
+        usage=tokens(5, 5), time=f"{DAY}T11:00:00Z",
+    )  # fmt: skip
+    ledger = await ledger_of(made, poll)
+    line = line_of(poll)._replace(subscription="search", user="ann")
+
+    assert [event.id for event in (await traced(ledger, line, hours={9})).events] == ["get"]
+    assert (await traced(ledger, line_of(poll))).count == 0
 
 
 async def test_a_call_that_the_day_before_accounts_for_is_not_traced_to_this_one() -> None:

@@ -4,7 +4,7 @@ Which event counts for a call is what the recount says, the calls that a neighbo
 """
 
 import asyncio
-from collections.abc import Collection, Iterator
+from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass
 
 import msgspec
@@ -59,19 +59,24 @@ class _Search:
     hours: Collection[int]
     meter: Meter
 
-    def find(self, text: bytes, first: int, idle: set[int]) -> list[TracedEvent]:
+    def find(
+        self, text: bytes, first: int, idle: set[int], counted_as: Mapping[int, tuple[Line, int]]
+    ) -> list[TracedEvent]:
         """The events of a piece that count for the meter."""
         lines = enumerate(text.removesuffix(b"\n").split(b"\n"), first)
-        return list(self._traced(raw for position, raw in lines if position not in idle))
+        return list(self._traced(((at, raw) for at, raw in lines if at not in idle), counted_as))
 
-    def _traced(self, events: Iterator[bytes]) -> Iterator[TracedEvent]:
-        for raw in events:
+    def _traced(
+        self, events: Iterator[tuple[int, bytes]], counted_as: Mapping[int, tuple[Line, int]]
+    ) -> Iterator[TracedEvent]:
+        for position, raw in events:
             try:
                 event = read_filed(raw, self.day)
             except InvalidEvent:
                 continue  # the audit counts and reports what cannot be read any more
             quantity = quantity_of(event.quantities, self.meter)
-            if event.line == self.line and event.hour in self.hours and quantity:
+            line, hour = counted_as.get(position, (event.line, event.hour))
+            if line == self.line and hour in self.hours and quantity:
                 head = msgspec.json.decode(event.raw, type=_Head)
                 yield TracedEvent(head.source, head.id, head.type, head.time, quantity)
 
@@ -87,7 +92,8 @@ async def trace_events(
     async with recount(ledger, day, workers=0, within=extent) as recounted:
         async for text, _ in pieces(ledger.stamped(day, extent)):
             idle = await recounted.idle(number)
-            found = await asyncio.to_thread(search.find, text, number * MAX_EVENTS, idle)
+            counted_as = await recounted.counted_as(number)
+            found = await asyncio.to_thread(search.find, text, number * MAX_EVENTS, idle, counted_as)
             number += 1
             count += len(found)
             quantity += sum(event.quantity for event in found)

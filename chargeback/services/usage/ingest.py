@@ -80,7 +80,7 @@ class Weights:
 
     def weigh(self, event: UsageEvent) -> Weighted:
         """The event with its spend in picodollars; unpriced meters spend nothing here and show in the books."""
-        _, _, day, hour, line, quantities, _ = event
+        _, _, day, hour, line, quantities, *_ = event
         key = (id(line), day, hour)
         known = self._known.get(key)
         if known is None:
@@ -223,7 +223,7 @@ class Ingest:
             return [True] * len(events), True
         weights = await self._weights.current()
         try:
-            return await self._counter.count(day, [weights.weigh(event) for event in events]), False
+            return await self._counter.count(day, events, weights.weigh), False
         except CountFull as error:
             log_line(log, "count_full", level=logging.WARNING, day=day, left_out=error.left_out)
             await self._ledger.mark(day)

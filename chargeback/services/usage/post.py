@@ -19,7 +19,7 @@ from chargeback.domain.lines import Line
 from chargeback.domain.records import UsageRecord, rated_record
 from chargeback.log_line import log_line
 from chargeback.services.bulkheads import do_each, reason_of, say_nothing
-from chargeback.services.ports import Books, Catalogues, Control, CountedLine, Counter, Ledger, Posting, Weighted
+from chargeback.services.ports import Books, Catalogues, Control, CountedLine, Counter, Ledger, Posting
 from chargeback.services.set_aside import SetAside, Stage
 from chargeback.services.usage.ingest import Weights, open_days
 from chargeback.services.usage.known_calls import is_counted_whole
@@ -174,13 +174,13 @@ class Poster:
         replayed = 0
         async with aclosing(heard_events(self._ledger, day)) as pieces:
             async for events in pieces:
-                await self._count_anew(day, [weights.weigh(event) for event in events])
+                await self._count_anew(day, events, weights)
                 replayed += len(events)
         return replayed
 
-    async def _count_anew(self, day: str, events: Sequence[Weighted]) -> None:
+    async def _count_anew(self, day: str, events: Sequence[UsageEvent], weights: Weights) -> None:
         try:
-            await self._counter.count(day, events)
+            await self._counter.count(day, events, weights.weigh)
         except CountFull as error:
             # The rest of the day is posted all the same; the audit brings in what Redis has no room for.
             log_line(log, "count_full", level=logging.WARNING, day=day, left_out=error.left_out)

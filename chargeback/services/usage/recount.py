@@ -1,29 +1,36 @@
 """A day recounted from the ledger alone: every call once, in bounded memory, without Redis and without the books.
 
 The events are read by the same `read_event` as at ingest, in worker processes; DuckDB, on disk, finds the event that
-counts for each call and sums the lines. The rule is that of `domain.events.Phase` and of `adapters/lua/count.lua`;
-between events of one phase the ledger's order decides: when they were written, then who wrote them. A call that has an
-event on the day before is of that day.
+counts for each call (`what_counts`) and sums the lines.
 """
 
 import asyncio
 import gc
 from collections import Counter, deque
-from collections.abc import AsyncIterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Mapping
 from concurrent.futures import Executor
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
-from pathlib import Path
+from typing import Any
 
 import duckdb
 
 from chargeback.domain.errors import StoreUnavailable
 from chargeback.domain.events import Phase, day_beside
-from chargeback.domain.lines import from_text
+from chargeback.domain.lines import Line, from_text
 from chargeback.domain.meters import Meter, Quantities
 from chargeback.services.bulkheads import reason_of
 from chargeback.services.ports import CountedLine, Ledger, LedgerBlock
 from chargeback.services.usage.reread import MAX_EVENTS, Piece, Reread, recall, reread
+from chargeback.services.usage.what_counts import (
+    CLAIM_COLUMNS,
+    LINE_COLUMNS,
+    NEIGHBOUR_COLUMNS,
+    find_what_counts,
+    leave_out_elsewhere,
+    leave_to_neighbour,
+    load_rows,
+)
 from chargeback.services.work_folder import work_folder
 from chargeback.services.worker_processes import worker_pool
 
@@ -39,47 +46,7 @@ _COLUMNS = {
     "line": "UUID",
     "hour": "UTINYINT",
 } | {meter.value: "BIGINT" for meter in Meter}
-_LINE_COLUMNS = {"line": "UUID", "text": "VARCHAR"}
-_CALL_COLUMNS = {"call": "UUID", "phase": "TINYINT"}
-_CSV = "header = false, auto_detect = false, delim = ',', quote = '\"', escape = '\"', new_line = '\\n'"
 _METERS = ", ".join(Meter)
-
-_REPEATED = """
--- Calls of more than one event, and calls known only from polls: the only ones where an event might not count.
-CREATE TABLE repeated AS
-WITH calls AS (SELECT call FROM events GROUP BY call HAVING count(*) > 1 OR min(phase) = $poll)
-SELECT
-    position,
-    phase,
-    row_number() OVER (PARTITION BY call ORDER BY phase DESC, written, position) AS place,
-    min(phase) OVER (PARTITION BY call) AS earliest,
-    row_number() OVER same AS repetition,
-    hash(line, hour, {meters}) IS DISTINCT FROM first_value(hash(line, hour, {meters})) OVER same AS differs
-FROM events SEMI JOIN calls USING (call)
-WINDOW same AS (PARTITION BY call, phase ORDER BY written, position)
-"""
-
-_IDLE = """
--- Events that do not count: a later phase or an earlier copy accounts for the call, or a poll stands alone.
-CREATE TABLE idle AS
-SELECT position, repetition > 1 AS duplicate, differs
-FROM repeated
-WHERE place > 1 OR (phase = $poll AND earliest = $poll)
-"""
-
-_ELSEWHERE = """
--- Events of calls that are accounted for on a neighbouring day: the gateway's own event ranks above one from beside it.
-INSERT INTO elsewhere
-SELECT position
-FROM events SEMI JOIN (
-    SELECT DISTINCT call FROM neighbours WHERE phase >= $recovered AND phase <> $poll
-) USING (call)
-WHERE $which
-"""
-
-_IDLE_ELSEWHERE = """
-INSERT INTO idle SELECT DISTINCT position, true, true FROM elsewhere ANTI JOIN idle USING (position)
-"""
 
 _IDLE_OF_PIECE = "SELECT position FROM idle WHERE position BETWEEN $first AND $last"
 
@@ -87,6 +54,10 @@ _UNHEARD = """
 -- Positions of a piece that a counter must not hear of; of what is left it takes the event that counts here.
 SELECT position FROM idle WHERE duplicate AND position BETWEEN $first AND $last
 UNION SELECT position FROM elsewhere WHERE position BETWEEN $first AND $last
+"""
+
+_COUNTED_AS = """
+SELECT position, text, hour FROM counted_as JOIN texts USING (line) WHERE position BETWEEN $first AND $last
 """
 
 _TOTALS = """
@@ -104,11 +75,9 @@ ORDER BY call LIMIT $n
 
 _SUMS = """
 WITH sums AS (
-    SELECT line, hour, {sums}
-    FROM events ANTI JOIN idle USING (position)
-    GROUP BY line, hour
-), texts AS (
-    SELECT line, any_value(text) AS text FROM lines GROUP BY line
+    SELECT coalesce(counted_as.line, counted.line) AS line, coalesce(counted_as.hour, counted.hour) AS hour, {sums}
+    FROM (SELECT * FROM events ANTI JOIN idle USING (position)) AS counted LEFT JOIN counted_as USING (position)
+    GROUP BY ALL
 )
 SELECT line::VARCHAR, text, hour, {meters}
 FROM sums JOIN texts USING (line)
@@ -170,11 +139,18 @@ class Recounted:
         """Positions in a piece of the events that do not count."""
         return await self._positions(_IDLE_OF_PIECE, piece)
 
+    async def counted_as(self, piece: int) -> dict[int, tuple[Line, int]]:
+        """Of the events of a piece that count, the line and hour of those that count under another than their own."""
+        rows = await self._of_piece(_COUNTED_AS, piece)
+        return {position: (from_text(text), hour) for position, text, hour in rows}
+
     async def _positions(self, query: str, piece: int) -> set[int]:
+        return {row[0] for row in await self._of_piece(query, piece)}
+
+    async def _of_piece(self, query: str, piece: int) -> list[tuple[Any, ...]]:
         assert self.engine is not None
         bounds = {"first": piece * MAX_EVENTS, "last": (piece + 1) * MAX_EVENTS - 1}
-        rows = await asyncio.to_thread(lambda engine: engine.execute(query, bounds).fetchall(), self.engine)
-        return {row[0] for row in rows}
+        return await asyncio.to_thread(lambda engine: engine.execute(query, bounds).fetchall(), self.engine)
 
     async def conflicting(self, limit: int) -> list[str]:
         """Calls about which the day's events differ, the first ones by their identity."""
@@ -200,7 +176,7 @@ async def recount(
         try:
             blocks = ledger.stamped(day, within)
             await _read(blocks, recounted, folder, executor, ahead=max(1, workers) + 2)
-            await asyncio.to_thread(_deduplicate, engine)
+            await asyncio.to_thread(find_what_counts, engine, folder)
             await _leave_to_neighbours(ledger, recounted, folder, executor, ahead=max(1, workers) + 2)
         finally:
             executor.shutdown(wait=False, cancel_futures=True)
@@ -220,8 +196,9 @@ def _engine(folder: str, memory_limit_mb: int) -> duckdb.DuckDBPyConnection:
     )
     tables = (
         ("events", _COLUMNS),
-        ("lines", _LINE_COLUMNS),
-        ("neighbours", _CALL_COLUMNS),
+        ("lines", LINE_COLUMNS),
+        ("claims", CLAIM_COLUMNS),
+        ("neighbours", NEIGHBOUR_COLUMNS),
         ("elsewhere", {"position": "BIGINT"}),
     )
     for table, columns in tables:
@@ -268,24 +245,22 @@ async def _noting_missing(blocks: AsyncIterator[LedgerBlock], recounted: Recount
 async def _leave_to_neighbours(
     ledger: Ledger, recounted: Recounted, folder: str, executor: Executor, *, ahead: int
 ) -> None:
-    """Take out what is accounted for on the day before; and what describes a call of the day after from beside."""
+    """Take out what a neighbouring day accounts for."""
     assert recounted.engine is not None
     engine = recounted.engine
-    beside = await asyncio.to_thread(lambda: engine.execute("SELECT min(phase) FROM events").fetchone())
-    if not beside or beside[0] is None:
+    lowest = await asyncio.to_thread(lambda: engine.execute("SELECT min(phase) FROM events").fetchone())
+    if not lowest or lowest[0] is None:
         return
-    for day, which in ((day_beside(recounted.day, -1), "true"), (day_beside(recounted.day, 1), "phase = -1")):
-        if which == "true" or beside[0] == Phase.BESIDE:
-            try:
-                await _recall(ledger, day, engine, folder, executor, ahead=ahead)
-            except StoreUnavailable:
-                raise
-            except Exception as error:  # noqa: BLE001 whatever is wrong with another day, this one is counted
-                recounted.without[day] = reason_of(error)
-            query = _ELSEWHERE.replace("$poll", f"{Phase.POLL:d}").replace("$recovered", f"{Phase.RECOVERED:d}")
-            await asyncio.to_thread(engine.execute, query.replace("$which", which))
-            await asyncio.to_thread(engine.execute, "DELETE FROM neighbours")
-    await asyncio.to_thread(engine.execute, _IDLE_ELSEWHERE)
+    before, after = day_beside(recounted.day, -1), day_beside(recounted.day, 1)
+    for day in (before, after) if lowest[0] <= Phase.RECOVERED else (before,):
+        try:
+            await _recall(ledger, day, engine, folder, executor, ahead=ahead)
+        except StoreUnavailable:
+            raise
+        except Exception as error:  # noqa: BLE001 whatever is wrong with another day, this one is counted
+            recounted.without[day] = reason_of(error)
+        await asyncio.to_thread(leave_to_neighbour, engine, is_before=day == before)
+    await asyncio.to_thread(leave_out_elsewhere, engine)
 
 
 async def _recall(
@@ -299,10 +274,10 @@ async def _recall(
         reading.append(loop.run_in_executor(executor, recall, Piece(day, number, text, folder, written)))
         number += 1
         if len(reading) > ahead:
-            await asyncio.to_thread(_load_rows, engine, "neighbours", _CALL_COLUMNS, [await reading.popleft()])
+            await asyncio.to_thread(load_rows, engine, "neighbours", NEIGHBOUR_COLUMNS, [await reading.popleft()])
     if reading:
         paths = [await each for each in reading]
-        await asyncio.to_thread(_load_rows, engine, "neighbours", _CALL_COLUMNS, paths)
+        await asyncio.to_thread(load_rows, engine, "neighbours", NEIGHBOUR_COLUMNS, paths)
 
 
 _Written = tuple[tuple[int, int], ...]
@@ -341,23 +316,10 @@ def _load(recounted: Recounted, files: list[Reread]) -> None:
         recounted.unreadable.update(each.unreadable)
     for table, columns, paths in (
         ("events", _COLUMNS, [each.rows for each in files]),
-        ("lines", _LINE_COLUMNS, [each.lines for each in files]),
+        ("lines", LINE_COLUMNS, [each.lines for each in files]),
+        ("claims", CLAIM_COLUMNS, [each.claims for each in files]),
     ):
-        _load_rows(engine, table, columns, paths)
-
-
-def _load_rows(engine: duckdb.DuckDBPyConnection, table: str, columns: Mapping[str, str], paths: Sequence[str]) -> None:
-    engine.cursor().execute(
-        f"INSERT INTO {table} FROM read_csv($paths, columns = $columns, {_CSV})",
-        {"paths": list(paths), "columns": dict(columns)},
-    )
-    for path in paths:
-        Path(path).unlink()
-
-
-def _deduplicate(engine: duckdb.DuckDBPyConnection) -> None:
-    engine.execute(_REPEATED.format(meters=_METERS).replace("$poll", f"{Phase.POLL:d}"))
-    engine.execute(_IDLE.replace("$poll", f"{Phase.POLL:d}"))
+        load_rows(engine, table, columns, paths)
 
 
 def _total(engine: duckdb.DuckDBPyConnection, recounted: Recounted) -> None:

@@ -1,6 +1,6 @@
 """A piece of the ledger read again: each event becomes one CSV row that an SQL engine can deduplicate and sum.
 
-Runs in worker processes, so it takes and returns plain values and imports nothing but the domain.
+Runs in worker processes, so it takes and returns plain values and imports nothing else but the domain.
 """
 
 from collections import Counter
@@ -15,6 +15,7 @@ from chargeback.domain.errors import InvalidEvent
 from chargeback.domain.events import UsageEvent, call_in, read_filed
 from chargeback.domain.lines import Line, line_id, to_text
 from chargeback.domain.meters import Meter, Quantities
+from chargeback.domain.phases import rank_of
 
 MAX_EVENTS = 1 << 24
 """More events than a piece can hold: the position of an event is its piece's number times this, plus its index."""
@@ -49,12 +50,14 @@ class Reread:
     Attributes:
         rows: CSV file: call, phase, when it was written, position, line id, hour, then every meter; empty where zero.
         lines: CSV file: line id and the line's dimensions, for lines that this process had not written before.
+        claims: CSV file: identities of calls that are accounted for by another one.
         events: lines in the piece.
         unreadable: events that cannot be used now, by reason.
     """
 
     rows: str
     lines: str
+    claims: str
     events: int
     unreadable: dict[str, int]
 
@@ -65,6 +68,7 @@ def reread(piece: Piece) -> Reread:
     unreadable: Counter[str] = Counter()
     known = _known_lines(piece.folder)
     new: list[str] = []
+    claims: list[str] = []
     events = piece.text.removesuffix(b"\n").split(b"\n")
     for (position, raw), written in zip(enumerate(events, piece.number * MAX_EVENTS), piece.times(), strict=True):
         try:
@@ -76,10 +80,13 @@ def reread(piece: Piece) -> Reread:
         if entry is None:
             entry = _add(known, event.line, new)
         rows.append(_row(event, written, position, entry[1]))
+        if event.claim is not None:
+            claims.append(f"{event.claim}\n")
     path = f"{piece.folder}/{piece.number:08}"
     Path(f"{path}.rows").write_text("".join(rows), encoding="ascii")
     Path(f"{path}.lines").write_text("".join(new), encoding="utf-8")
-    return Reread(f"{path}.rows", f"{path}.lines", len(events), dict(unreadable))
+    Path(f"{path}.claims").write_text("".join(claims), encoding="ascii")
+    return Reread(f"{path}.rows", f"{path}.lines", f"{path}.claims", len(events), dict(unreadable))
 
 
 _Known = dict[int, tuple[Line, str]]
@@ -101,15 +108,23 @@ def _add(known: _Known, line: Line, new: list[str]) -> tuple[Line, str]:
 
 
 def recall(piece: Piece) -> str:
-    """Read which calls the events of a piece are of; returns the path of a CSV file: call and phase."""
-    found = (call_in(raw) for raw in piece.text.split(b"\n"))
+    """Read which calls the events of a piece are of; returns the path of a CSV file: call and rank."""
+    rows: list[str] = []
+    for raw in piece.text.split(b"\n"):
+        heard = call_in(raw)
+        if heard is None:
+            continue
+        if (rank := rank_of(heard.phase)) is not None:
+            rows.append(f"{heard.call},{rank}\n")
+        if heard.claim is not None:
+            rows.append(f"{heard.claim},1\n")
     path = f"{piece.folder}/{piece.day}-{piece.number:08}.calls"
-    Path(path).write_text("".join(f"{each[0]},{each[1]:d}\n" for each in found if each is not None), encoding="ascii")
+    Path(path).write_text("".join(rows), encoding="ascii")
     return path
 
 
 def _row(event: UsageEvent, written: int, position: int, line: str) -> str:
-    call, phase, _, hour, _, quantities, _ = event
+    call, phase, _, hour, _, quantities, *_ = event
     values, of = _template(tuple(quantities))
     return f"{call},{phase:d},{written},{position},{line},{hour}{values % of(quantities)}"
 

@@ -1,0 +1,66 @@
+-- What the scripts that count share; it stands before each of them.
+--
+-- KEYS: 1 meta, 2 seen, 3 lines, 4 dirty, 5 spend, 6 pending
+-- ARGV: 1 the batch (MessagePack): {lines: [[id, text, scopes]…], entries: […]}, 2 a new epoch, 3 when the day expires
+--       (Unix seconds), 4 the prefix of a line's key, 5 the most lines of a day; further ones are the script's own
+--
+-- A line's key is prefix .. id. It is no KEYS entry, because a later phase also changes the line that its call was
+-- counted under, which only the stores know; it carries the day's hash tag, so it lies in the same slot as KEYS.
+-- Redis does not roll a script back: decode and check before the first write.
+local batch = cmsgpack.unpack(ARGV[1])
+local lines, entries = batch[1], batch[2]
+local expires, prefix, most_lines = ARGV[3], ARGV[4], tonumber(ARGV[5])
+
+redis.call('HSETNX', KEYS[1], 'epoch', ARGV[2])
+local version = redis.call('HINCRBY', KEYS[1], 'version', 1)
+
+local kept = redis.call('HLEN', KEYS[3])
+local admitted = {}
+
+-- Whether the day has room for a line.
+local function has_room(line)
+    if not admitted[line[1]] and redis.call('HEXISTS', KEYS[3], line[1]) == 0 then
+        if kept >= most_lines then return false end
+        kept = kept + 1
+    end
+    admitted[line[1]] = true
+    return true
+end
+
+local sums = {}   -- line id → {text, totals by field}
+local spent = {}  -- scope → picodollars
+
+local function add(line, picodollars, contribution, first, sign)
+    local sum = sums[line[1]]
+    if not sum then
+        sum = {line[2], {}}
+        sums[line[1]] = sum
+    end
+    local totals = sum[2]
+    for at = first, #contribution, 2 do
+        local field = contribution[at]
+        totals[field] = (totals[field] or 0) + sign * contribution[at + 1]
+    end
+    if picodollars ~= 0 then
+        for _, scope in ipairs(line[3]) do
+            spent[scope] = (spent[scope] or 0) + sign * picodollars
+        end
+    end
+end
+
+local function write()
+    for id, sum in pairs(sums) do
+        local key = prefix .. id
+        local new = redis.call('HSETNX', KEYS[3], id, sum[1]) == 1
+        for field, quantity in pairs(sum[2]) do
+            redis.call('HINCRBY', key, field, string.format('%.0f', quantity))
+        end
+        if new then redis.call('EXPIREAT', key, expires) end
+        redis.call('HSET', KEYS[4], id, version)
+    end
+    for scope, picodollars in pairs(spent) do
+        -- Beyond 64 bits the spend stays where it is: a budget passed that far must not stop the counting.
+        redis.pcall('HINCRBY', KEYS[5], scope, string.format('%.0f', picodollars))
+    end
+    for at = 1, 6 do redis.call('EXPIREAT', KEYS[at], expires) end
+end

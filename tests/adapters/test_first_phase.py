@@ -1,0 +1,262 @@
+"""Who makes a call pays for it: in Redis as in memory, in whatever order the call's phases come."""
+
+import itertools
+from datetime import UTC, datetime
+from typing import Any
+
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from chargeback.adapters.memory_counter import MemoryCounter
+from chargeback.bootstrap import Container
+from chargeback.domain.event_documents import outline
+from chargeback.domain.events import EVER, Phase, UsageEvent, read_event
+from chargeback.domain.lines import Line
+from chargeback.domain.meters import Meter, Quantities
+from chargeback.domain.settlement import PendingCall, TokenCount, settled
+from chargeback.services.ports import Counter, Weighted
+from tests.accounts import accounts, said_of_calls, totals
+from tests.builders import tokens, usage_event
+
+pytestmark = pytest.mark.anyio
+
+TODAY = datetime.now(UTC).date().isoformat()
+GATEWAY = "/apim/gw/swedencentral"
+
+
+def event(**arguments: Any) -> UsageEvent:
+    return read_event(usage_event(**({"time": f"{TODAY}T09:00:00Z"} | arguments)), EVER)
+
+
+def weigh(event: UsageEvent) -> Weighted:
+    line = event.line
+    spend = event.quantities.get(Meter.INPUT, 0) if line.deployment and line.backend else 0
+    return Weighted(event, (f"subscription:{line.subscription}", f"code:{line.billing_code}"), spend)
+
+
+async def counted(counter: Counter) -> dict[tuple[Line, int], Quantities]:
+    changed = await counter.changed(TODAY)
+    lines = await counter.lines(TODAY, changed.epoch, list(changed.lines)) if changed else []
+    return {(each.line, hour): dict(sums) for each in lines for hour, sums in each.hours.items()}
+
+
+async def spend(counter: Counter) -> dict[str, int]:
+    return {scope: amount for scope, amount in (await counter.spend(TODAY)).items() if amount}
+
+
+MADE = {"subscriptionId": "search", "username": "ann", "billingCode": "VOICE", "companyName": "acme"}
+RESPONSE = {"operation": "responses", "responseId": "r"}
+CREATED = event(id="a", type="pending", time=f"{TODAY}T09:59:00Z", **RESPONSE, **MADE, model=None)
+SETTLED = event(id="a/settled", type="settled", usage=tokens(7, 1), **RESPONSE, **MADE)
+POLLED = event(
+    id="get",
+    type="settled",
+    method="GET",
+    usage=tokens(70, 7),
+    source="/apim/gw/eastus2",
+    subscriptionId="support",
+    username="mallory",
+    deployment=None,
+    backend="oai-eastus2.openai.azure.com",
+    model="gpt-4o-mini",
+    serviceTier="flex",
+    tenantId="t",
+    time=f"{TODAY}T10:01:00Z",
+    **RESPONSE,
+)
+
+
+@pytest.mark.parametrize("came", list(itertools.permutations([CREATED, SETTLED, POLLED])))
+async def test_who_polls_a_response_pays_nothing_for_it(counter: Counter, came: tuple[UsageEvent, ...]) -> None:
+    for each in (*came, *came):
+        await counter.count(TODAY, [each], weigh)
+
+    ((line, hour),) = await counted(counter)
+    assert hour == 9
+    assert line == CREATED.line._replace(model="gpt-4o-mini", service_tier="flex", state="exact")
+    assert (await counted(counter))[line, 9] == {Meter.INPUT: 70, Meter.OUTPUT: 7, Meter.REQUESTS: 1}
+    assert await spend(counter) == {"subscription:search": 70, "code:VOICE": 70}
+    assert await counter.pending(TODAY) == []
+
+
+async def test_a_phase_that_stands_alone_keeps_what_it_says(counter: Counter) -> None:
+    await counter.count(TODAY, [SETTLED], weigh)
+
+    assert list(await counted(counter)) == [(SETTLED.line, 9)]
+
+
+async def test_what_the_first_phase_did_not_know_is_filled_in_and_nobody_s_tags_are_mixed(counter: Counter) -> None:
+    first = event(id="b", type="pending", operation="batches", responseId="b", deployment=None, backend=None)
+    later = event(
+        id="g",
+        type="settled",
+        method="GET",
+        operation="batches",
+        responseId="b",
+        usage=tokens(5, 5),
+        deployment="batch",
+        backend="b.openai.azure.com",
+        username="bob",
+        billingCode="VOICE",
+        subscriptionId="support",
+    )
+
+    for each in (first, later):
+        await counter.count(TODAY, [each], weigh)
+
+    ((line, _),) = await counted(counter)
+    assert (line.subscription, line.user, line.billing_code) == ("search", "", "")
+    assert (line.deployment, line.backend) == ("batch", "b.openai.azure.com")
+
+
+RECOVERED = event(id="s/settled", type="settled", usage=tokens(50, 5), usageSource="gateway-log-alone")
+STREAM = event(id="s", type="pending", stream=True, **MADE)
+COMPLETED = event(id="s/settled", type="settled", stream=True, usage=tokens(50, 5), usageSource="gateway-log", **MADE)
+
+
+@pytest.mark.parametrize("came", list(itertools.permutations([RECOVERED, STREAM, COMPLETED])))
+async def test_a_recovery_gives_way_to_the_call_s_own_word(counter: Counter, came: tuple[UsageEvent, ...]) -> None:
+    for each in (*came, *came):
+        await counter.count(TODAY, [each], weigh)
+
+    assert list(await counted(counter)) == [(COMPLETED.line, 9)]
+    assert await spend(counter) == {"subscription:search": 50, "code:VOICE": 50}
+
+
+async def test_a_pending_call_that_replaces_its_recovery_waits_for_its_tokens(counter: Counter) -> None:
+    await counter.count(TODAY, [RECOVERED], weigh)
+    flags = await counter.count(TODAY, [STREAM], weigh)
+
+    assert list(flags) == [True]
+    assert list(await counted(counter)) == [(STREAM.line, 9)]
+    assert await counter.pending(TODAY) == [outline(STREAM.raw)]
+    assert await counter.known(TODAY, [STREAM.call]) == [True]
+
+
+BESIDE = event(
+    id="mine", source="/beside", usage=tokens(999, 9), gatewayEventId="a", gatewayEventSource=GATEWAY, username="bob"
+)
+LOST = event(id="a/settled", type="settled", usage=tokens(7, 1), usageSource="gateway-log-alone")
+
+
+@pytest.mark.parametrize("came", list(itertools.permutations([CREATED, POLLED, BESIDE, LOST])))
+async def test_a_background_response_that_others_describe_too_is_one_call(
+    counter: Counter, came: tuple[UsageEvent, ...]
+) -> None:
+    for each in (*came, *came):
+        await counter.count(TODAY, [each], weigh)
+
+    found = await counted(counter)
+    assert [sums[Meter.REQUESTS] for sums in found.values()] == [1]
+    assert [(line.subscription, line.user) for line, _ in found] == [("search", "ann")]
+    assert await counter.known(TODAY, [BESIDE.call, CREATED.call]) == [True, True]
+
+
+async def test_what_others_say_of_one_call_in_one_batch_is_one_call(counter: Counter) -> None:
+    flags = await counter.count(TODAY, [BESIDE, LOST, CREATED, POLLED, SETTLED, POLLED], weigh)
+
+    ((line, _),) = await counted(counter)
+    assert (line.subscription, line.model) == ("search", "gpt-4o-mini")
+    assert list(flags) == [True, True, True, True, False, False]
+
+
+async def test_reading_a_stored_answer_that_is_broken_off_is_no_call(counter: Counter) -> None:
+    answered = event(id="a", operation="responses", responseId="r", usage=tokens(6, 0))
+    broken = event(id="g1", type="pending", method="GET", operation="responses", responseId="r", statusCode=499)
+    read = event(id="g2", type="settled", method="GET", operation="responses", responseId="r", usage=tokens(6, 0))
+
+    for each in (answered, broken, read, broken, read):
+        await counter.count(TODAY, [each], weigh)
+
+    assert await counted(counter) == {(answered.line, 9): {Meter.INPUT: 6, Meter.REQUESTS: 1}}
+    assert await counter.pending(TODAY) == []
+
+
+async def test_a_pending_call_is_kept_as_what_settles_it(counter: Counter) -> None:
+    told = usage_event(
+        id="s",
+        type="pending",
+        time=f"{TODAY}T09:00:00Z",
+        stream=True,
+        attempts=3,
+        durationMs=12,
+        decision="warned",
+        triedBackends=["a", "b"],
+        requestedModel="best",
+        requestCharacters=900,
+        maxOutputTokens=50,
+        requestedTier="flex",
+        **MADE,
+    )
+    await counter.count(TODAY, [read_event(told, EVER)], weigh)
+
+    (kept,) = await counter.pending(TODAY)
+    call = PendingCall.from_event(kept)
+    now = datetime.now(UTC)
+    done = settled(call, TokenCount("s", GATEWAY, now, "gpt-4o", "", 5, 5, 10, streamed=True, arrived=now))
+    await counter.count(TODAY, [read_event(done, EVER)], weigh)
+
+    assert len(kept) < len(read_event(told, EVER).raw) - 90
+    assert (call.document.data.request_characters, call.document.data.max_output_tokens) == (900, 50)
+    assert [line.user for line, _ in await counted(counter)] == ["ann"]
+    assert await counter.pending(TODAY) == []
+
+
+async def test_calls_of_a_line_whose_payer_changes_within_a_batch_spend_in_their_own_scopes(counter: Counter) -> None:
+    hours = [event(id=f"c-{hour}", time=f"{TODAY}T{hour:02}:00:00Z", usage=tokens(10, 0)) for hour in (8, 8, 9)]
+    centres = {8: ("cost-centre:old",), 9: ("cost-centre:new",)}
+
+    await counter.count(TODAY, hours, lambda each: Weighted(each, centres[each.hour], 10))
+
+    assert await spend(counter) == {"cost-centre:old": 10, "cost-centre:new": 10}
+
+
+SAID = said_of_calls(TODAY)
+
+
+@settings(max_examples=200, deadline=None)
+@given(SAID, st.integers(1, 5))
+async def test_in_any_order_the_first_phase_pays_for_what_the_last_one_says(said: list[UsageEvent], size: int) -> None:
+    counter = MemoryCounter()
+    for start in range(0, len(said), size):
+        await counter.count(TODAY, said[start : start + size], weigh)
+
+    assert await counted(counter) == totals(accounts(said))
+    assert sum((await spend(counter)).values()) == sum(2 * _spent(each) for each in accounts(said).values())
+
+
+def _spent(account: tuple[int, Line, Quantities]) -> int:
+    _, line, quantities = account
+    return quantities.get(Meter.INPUT, 0) if line.deployment and line.backend else 0
+
+
+@pytest.mark.servers
+@settings(max_examples=40, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(SAID, st.integers(1, 5))
+async def test_redis_counts_as_memory_does(container: Container, said: list[UsageEvent], size: int) -> None:
+    real, reference = container.counter, MemoryCounter()
+    await real.forget(TODAY)
+    for start in range(0, len(said), size):
+        some = said[start : start + size]
+        flags = [list(await each.count(TODAY, some, weigh)) for each in (real, reference)]
+        assert flags[0] == flags[1]
+
+    assert await counted(real) == await counted(reference) == totals(accounts(said))
+    assert await spend(real) == await spend(reference)
+    assert sorted(await real.pending(TODAY)) == sorted(await reference.pending(TODAY))
+    calls = [each.call for each in said] + [each.claim or "" for each in said]
+    assert await real.known(TODAY, calls) == await reference.known(TODAY, calls)
+
+
+@pytest.mark.servers
+async def test_no_finished_call_takes_more_memory_than_its_name(clean_stores: object, container: Container) -> None:
+    counter = container.counter
+    done = [event(id=f"call-{n}", usage=tokens(1, 1)) for n in range(2_000)]
+    await counter.count(TODAY, done, weigh)
+    seen = f"chargeback:{{{TODAY}}}:seen"
+
+    used = await counter._client.memory_usage(seen, samples=0)
+
+    assert used / len(done) < 110
+    assert done[0].phase is Phase.FINAL
