@@ -372,7 +372,7 @@ class Container:
 
         in_force, terms = await self.catalogues.in_force(), await self.catalogues.terms()
         catalogue = in_force.closed.get(period, in_force.current)
-        table = load_retail_meters(self.settings.config_dir or DEPLOYED_CONFIG)
+        table, capacity = load_retail_meters(self.settings.config_dir or DEPLOYED_CONFIG)
         reconciled = await reconcile_period(
             period,
             invoices or self.cost_exports,
@@ -380,7 +380,7 @@ class Container:
             self.books,
             catalogue=catalogue,
             terms=terms,
-            meters=provider_meters({meter_id: meter.keys for meter_id, meter in table.items()}),
+            meters=provider_meters({meter_id: meter.keys for meter_id, meter in table.items()}, capacity),
             rules=terms.reconciliation if export is None else replace(terms.reconciliation, export=export),
         )
         await write_reconciliation(reconciled, Files(self.reports, FOLDER))

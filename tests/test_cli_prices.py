@@ -121,6 +121,21 @@ def test_a_proposal_is_a_file_that_nothing_applies(config: Path, saved: Path, tm
     assert (config / "rate-card.yaml").read_bytes() == card
 
 
+def test_the_card_is_held_against_the_committed_snapshot(config: Path) -> None:
+    card = config / "rate-card.yaml"
+
+    agreed = run("prices", "check", "--config-dir", config)
+    card.write_text(card.read_text().replace('{input_tokens: "4.00", cached', '{input_tokens: "4.01", cached'))
+    contradicted = run("prices", "check", "--config-dir", config)
+
+    assert (agreed.exit_code, agreed.output) == (0, "153 prices of the snapshot are on the rate card\n")
+    assert isinstance(contradicted.exception, InvalidConfig)
+    assert contradicted.exception.faults[0] == (
+        "retail-snapshot.yaml:23: prices[4].perMillion.input_tokens: '5.6 sol ShortCo (Inp, Cd Inp, Cd Wr, Opt) Std Gl"
+        " 1M Tokens' had 4 on 2026-09-01, the card 4.01"
+    )
+
+
 def test_validate_warns_of_a_deployment_without_a_price_and_still_succeeds(config: Path) -> None:
     deployments = config / "dated-deployments.yaml"
     deployments.write_text(

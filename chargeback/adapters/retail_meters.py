@@ -4,6 +4,7 @@ import re
 from collections.abc import Iterator
 from itertools import product
 from pathlib import Path
+from typing import NamedTuple
 
 from chargeback.adapters.records import Record, each, sections
 from chargeback.adapters.yaml_files import line_of, read
@@ -32,8 +33,25 @@ class _Entry(Record, frozen=True):
     variants: list[str] | None = None
 
 
-def load_retail_meters(folder: Path) -> dict[str, ReviewedMeter]:
-    """The table by meter id; raises `InvalidConfig` with every fault as `file:line: place: reason`."""
+class _Capacity(Record, frozen=True):
+    word: str
+    source: str
+
+
+class RetailMeters(NamedTuple):
+    """The reviewed table.
+
+    Attributes:
+        meters: by their ids.
+        capacity: words in the names of meters that are for time, in lower case.
+    """
+
+    meters: dict[str, ReviewedMeter]
+    capacity: tuple[str, ...]
+
+
+def load_retail_meters(folder: Path) -> RetailMeters:
+    """The table of a folder; raises `InvalidConfig` with every fault as `file:line: place: reason`."""
     faults: list[str] = []
     table = retail_meters(read(folder / FILE), faults)
     if faults:
@@ -54,9 +72,9 @@ def retail_meter_faults(folder: Path) -> list[str]:
     return []
 
 
-def retail_meters(document: object, faults: list[str]) -> dict[str, ReviewedMeter]:
-    """The table of a document by meter id; what is wrong is appended to `faults`."""
-    top = sections(document, ("meters",), faults)
+def retail_meters(document: object, faults: list[str]) -> RetailMeters:
+    """The table of a document; what is wrong is appended to `faults`."""
+    top = sections(document, ("meters",), faults, optional=("capacity",))
     table: dict[str, ReviewedMeter] = {}
     for place, entry in each(top["meters"], _Entry, "meters", faults):
         faults.extend(f"{place}.{fault}" for fault in _faults(entry))
@@ -64,8 +82,10 @@ def retail_meters(document: object, faults: list[str]) -> dict[str, ReviewedMete
         for region, meter_id in entry.meter_ids.items():
             if not _METER_ID.fullmatch(meter_id) or meter_id in table:
                 faults.append(f"{place}.meterIds.{region}: {meter_id!r} is no meter id, or is there twice")
-            table[meter_id] = ReviewedMeter(meter_id, region, keys)
-    return table
+            table[meter_id] = ReviewedMeter(meter_id, entry.name, region, keys)
+    words = [entry.word.casefold() for _, entry in each(top["capacity"] or [], _Capacity, "capacity", faults)]
+    faults.extend(f"capacity[{index}].word: is empty" for index, word in enumerate(words) if not word.strip())
+    return RetailMeters(table, tuple(words))
 
 
 def _keys(entry: _Entry) -> Iterator[PriceKey]:

@@ -10,6 +10,7 @@ import typer
 
 from chargeback.bootstrap import DEPLOYED_CONFIG
 from chargeback.domain.catalogue import Catalogue, PriceKey
+from chargeback.domain.errors import InvalidConfig
 from chargeback.domain.money import to_text
 from chargeback.domain.retail import Comparison, Difference, compare
 
@@ -52,6 +53,18 @@ def propose(
     typer.echo(f"{out}: " + ", ".join(f"{count} to {what}" for what, count in counts.items()) + "; review it")
 
 
+@app.command()
+def check(config_dir: Folder = DEPLOYED_CONFIG) -> None:
+    """Hold the rate card against the committed snapshot of the public price list, without a network."""
+    from chargeback.adapters.catalogue_files import load_catalogue
+    from chargeback.adapters.retail_snapshot import check_snapshot
+
+    checked = check_snapshot(config_dir, load_catalogue(config_dir).prices)
+    if checked.faults:
+        raise InvalidConfig(checked.faults)
+    typer.echo(f"{checked.compared} prices of the snapshot are on the rate card")
+
+
 def _compared(
     config_dir: Path, saved: list[Path] | None, region: list[str] | None, api: str | None
 ) -> tuple[Catalogue, Comparison]:
@@ -60,7 +73,7 @@ def _compared(
     from chargeback.adapters.retail_prices import API, read_retail_prices, saved_retail_prices
 
     catalogue = load_catalogue(config_dir)
-    table = load_retail_meters(config_dir)
+    table, _ = load_retail_meters(config_dir)
     deployed = {each.region for names in catalogue.deployments.values() for each in names.values()}
     regions = region or sorted(deployed)
     rows = saved_retail_prices(saved) if saved else asyncio.run(read_retail_prices(regions, api=api or API))

@@ -1,6 +1,7 @@
 """In which units the provider counts: "1K", "1M", "1 Hour", and how many of our meter's units those are."""
 
 import re
+from collections.abc import Collection
 from decimal import Decimal
 
 from chargeback.domain.meters import Meter
@@ -37,6 +38,10 @@ def block_size(unit: str) -> Decimal | None:
     return EXACT.multiply(Decimal(match[1]), _BLOCKS[match[2].upper()]) if match else None
 
 
-def is_capacity(category: str, units: tuple[str, str]) -> bool:
-    """Whether a charge is for time or was paid in advance: provisioned throughput, hosting, a reservation."""
-    return category == "Purchase" or any(_TIME.search(unit) for unit in units)
+def is_capacity(category: str, units: tuple[str, str], name: str, words: Collection[str]) -> bool:
+    """Whether a charge was paid in advance, or is for the hours of what `words` of its meter's name say.
+
+    Sound is charged by the hour, too, and so is training by reinforcement: the unit alone says nothing.
+    """
+    by_time = any(_TIME.search(unit) for unit in units)
+    return category == "Purchase" or (by_time and any(word in name.casefold() for word in words))

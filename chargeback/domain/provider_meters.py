@@ -13,18 +13,20 @@ class ProviderMeters:
 
     Attributes:
         skus: meter id, in lower case → the SKU that it stands for.
+        capacity: words in the names of meters that are for time: reserved throughput, hosting; in lower case.
         joined: SKU → the one that stands for it, where the provider has one meter for several of ours.
     """
 
     skus: Mapping[str, Sku] = field(default_factory=dict)
     joined: Mapping[Sku, Sku] = field(default_factory=dict)
+    capacity: tuple[str, ...] = ()
 
     def billed_as(self, sku: Sku) -> Sku:
         """The SKU under which the provider bills one of ours."""
         return self.joined.get(sku, sku)
 
 
-def provider_meters(table: Mapping[str, Iterable[PriceKey]]) -> ProviderMeters:
+def provider_meters(table: Mapping[str, Iterable[PriceKey]], capacity: tuple[str, ...] = ()) -> ProviderMeters:
     """From meter id → the prices that it is the source of. Versions and regions of a model are one SKU here."""
     joined: dict[Sku, Sku] = {}
     firsts: dict[str, Sku] = {}
@@ -37,7 +39,7 @@ def provider_meters(table: Mapping[str, Iterable[PriceKey]]) -> ProviderMeters:
         members = [*skus, *(sku for sku, other in joined.items() if other in found)]
         joined |= dict.fromkeys(members, first)
         firsts[meter_id.casefold()] = first
-    return ProviderMeters({meter_id: joined[sku] for meter_id, sku in firsts.items()}, joined)
+    return ProviderMeters({meter_id: joined[sku] for meter_id, sku in firsts.items()}, joined, capacity)
 
 
 def sku_of(key: PriceKey) -> Sku:

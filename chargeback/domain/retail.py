@@ -41,12 +41,13 @@ class RetailPrice:
 
 @dataclass(frozen=True, slots=True)
 class ReviewedMeter:
-    """A retail meter that somebody has looked up: where it is sold, and the prices that it is the source of.
+    """A retail meter that somebody has looked up: its name then, where it is sold, and the prices that it stands for.
 
     The keys name no region: it is the row's.
     """
 
     meter_id: str
+    name: str
     region: str
     keys: tuple[PriceKey, ...]
 
@@ -177,6 +178,9 @@ def _beside(
     if row.region != reviewed.region:
         refused.append(f"{row.meter_id} ({row.meter_name}): is of region {row.region!r}, not of {reviewed.region!r}")
         return
+    if not _is_called(row.meter_name, reviewed.name):
+        refused.append(f"{row.meter_id} is called {row.meter_name!r} now, and was {reviewed.name!r}: look it up again")
+        return
     region = ANY if row.region in _EVERYWHERE else row.region
     for key in reviewed.keys:
         try:
@@ -185,11 +189,16 @@ def _beside(
             refused.append(f"{row.meter_id} ({row.meter_name}): {error}")
             continue
         key_there = key._replace(region=region)
-        old_key, old = _on_card(prices, key_there, max(now, row.effective_from))
+        old_key, old = price_on_card(prices, key_there, max(now, row.effective_from))
         yield _Seen(key_there, old_key, old, new, row.effective_from, row.meter_id)
 
 
-def _on_card(prices: Prices, key: PriceKey, moment: datetime) -> tuple[PriceKey | None, Price | None]:
+def _is_called(name: str, reviewed: str) -> bool:
+    """Whether a meter still has its name; case and blanks say nothing. An id whose name changed may mean another."""
+    return name.casefold().split() == reviewed.casefold().split()
+
+
+def price_on_card(prices: Prices, key: PriceKey, moment: datetime) -> tuple[PriceKey | None, Price | None]:
     """The card's price, preferring a region's and a version's own, as rating does."""
     for region in places_of(key.region):
         for version in dict.fromkeys((key.version, ANY)):

@@ -27,7 +27,7 @@ meters:
 def test_one_entry_is_the_source_of_a_price_of_each_version(tmp_path: Path) -> None:
     (tmp_path / "retail-meters.yaml").write_text(TABLE)
 
-    table = load_retail_meters(tmp_path)
+    table = load_retail_meters(tmp_path).meters
 
     assert {meter_id: reviewed.region for meter_id, reviewed in table.items()} == {ONE: "eastus2", TWO: "westus3"}
     assert table[ONE].keys == tuple(
@@ -61,7 +61,7 @@ def test_a_fault_of_the_table_names_its_line_and_place(tmp_path: Path, old: str,
 
 def test_the_shipped_table_speaks_of_models_and_regions_that_the_shipped_documents_know() -> None:
     catalogue = load_catalogue(CONFIG)
-    table = load_retail_meters(CONFIG)
+    table, capacity = load_retail_meters(CONFIG)
 
     models = {(key.provider, key.model) for key in catalogue.prices}
     regions = {each.region for names in catalogue.deployments.values() for each in names.values()}
@@ -69,3 +69,4 @@ def test_the_shipped_table_speaks_of_models_and_regions_that_the_shipped_documen
     assert {(key.provider, key.model) for reviewed in table.values() for key in reviewed.keys} <= models
     assert {reviewed.region for reviewed in table.values()} == regions
     assert len(table) > 800
+    assert capacity == ("provisioned", "hosting")

@@ -19,10 +19,13 @@ REGIONAL = GLOBAL._replace(deployment_type=DeploymentType.STANDARD)
 CARD = dated(Meter.INPUT, (START, "2.50")) | dated(Meter.OUTPUT, (START, "10.00"))
 
 
+NAME = "4o Inp"
+
+
 def row(amount: str = "0.0025", region: str = "eastus2", since: datetime = MARCH, **fields: str) -> RetailPrice:
     return RetailPrice(
         fields.get("meter_id", f"in-{region}"),
-        "4o Inp",
+        fields.get("name", NAME),
         "Azure OpenAI",
         region,
         fields.get("unit", "1K"),
@@ -32,7 +35,7 @@ def row(amount: str = "0.0025", region: str = "eastus2", since: datetime = MARCH
 
 
 def compared(*rows: RetailPrice, key: PriceKey = GLOBAL, card: dict[PriceKey, Dated] = CARD) -> Comparison:
-    table = {f"in-{region}": ReviewedMeter(f"in-{region}", region, (key,)) for region in REGIONS}
+    table = {f"in-{region}": ReviewedMeter(f"in-{region}", NAME, region, (key,)) for region in REGIONS}
     return compare(rows, table, card, REGIONS, NOW)
 
 
@@ -209,3 +212,11 @@ def test_a_correction_names_the_price_to_change_in_place() -> None:
 
     assert (changes["close"], changes["add"]) == ([], [])
     assert [(each["old"], each["perMillion"]) for each in changes["correct"]] == [("2.5", "2")]
+
+
+def test_a_meter_that_is_called_otherwise_than_when_it_was_reviewed_is_refused() -> None:
+    found = compared(row("0.005", name="4o Outp"), row("0.0025", REGIONS[1], name="4O  inp"))
+
+    assert found.refused == ("in-eastus2 is called '4o Outp' now, and was '4o Inp': look it up again",)
+    assert not found.differences
+    assert len(found.equal) == 1

@@ -32,7 +32,7 @@ def meter_of(meter: Meter) -> str:
     """The reviewed id of a gpt-4o meter in East US 2."""
     return next(
         meter_id
-        for meter_id, reviewed in load_retail_meters(DEPLOYED_CONFIG).items()
+        for meter_id, reviewed in load_retail_meters(DEPLOYED_CONFIG).meters.items()
         for key in reviewed.keys
         if reviewed.region == "eastus2"
         and (key.model, key.version, key.deployment_type, key.service_tier, key.variant, key.meter)

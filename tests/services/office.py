@@ -115,7 +115,7 @@ class Office:
             self.house.books,
             catalogue=catalogue,
             terms=await self.house.catalogues.terms(),
-            meters=provider_meters(meters),
+            meters=provider_meters(meters, capacity=("provisioned", "hosting")),
             rules=ReconciliationRules(**rules),
         )
 

@@ -10,6 +10,7 @@ import pytest
 
 from chargeback.domain.cost_exports import ExportRun
 from chargeback.domain.errors import InvalidConfig
+from chargeback.domain.provider_meters import ProviderMeters
 from chargeback.domain.reconciliation import Invoiced, InvoicedCost, ReconciliationRules, Sku
 from chargeback.services.reconciling.invoice import Invoice, read_invoice
 from tests.services.exported import (
@@ -50,7 +51,7 @@ async def invoice_of(files: Mapping[str, bytes], **options: Any) -> Invoice:
     (run,) = await given.runs("")
     defaults: dict[str, Any] = {
         "rules": ReconciliationRules(),
-        "meters": METERS,
+        "meters": ProviderMeters(METERS, capacity=("provisioned", "hosting")),
         "accounts": {"oai-eastus2"},
         "currency": "USD",
     }
@@ -142,6 +143,9 @@ async def test_quantities_come_in_units_of_our_meters(columns: dict[str, str], q
     assert charge.quantity == Decimal(quantity)
 
 
+BY_THE_HOUR = {"x_PricingUnitDescription": "1/Hour", "PricingUnit": "Hours"}
+
+
 async def test_a_unit_that_says_too_little_leaves_the_quantity_open() -> None:
     (charge,) = await charges(exported(x_PricingBlockSize="", x_PricingUnitDescription="", PricingUnit="Units"))
 
@@ -153,7 +157,7 @@ async def test_hours_of_audio_are_seconds() -> None:
     audio = INPUT._replace(meter="audio_seconds")
     hours = {"x_PricingBlockSize": "1", "x_PricingUnitDescription": "1 Hour", "PricingQuantity": "0.25"}
 
-    (charge,) = await charges(exported(**hours), meters={INPUT_METER: audio})
+    (charge,) = await charges(exported(**hours), meters=ProviderMeters({INPUT_METER: audio}))
 
     assert charge.quantity == 900
     assert not charge.is_capacity
@@ -162,7 +166,12 @@ async def test_hours_of_audio_are_seconds() -> None:
 @pytest.mark.parametrize(
     "columns",
     [
-        {"x_PricingUnitDescription": "1 Hour", "PricingUnit": "Hours"},
+        {
+            "x_PricingUnitDescription": "1/Hour",
+            "PricingUnit": "Hours",
+            "x_SkuMeterName": "Provisioned Managed Global Unit",
+        },
+        {"x_PricingUnitDescription": "1 Hour", "PricingUnit": "Hours", "x_SkuMeterName": "gpt 4o Hosting Unit"},
         {"ChargeCategory": "Purchase", "ResourceId": "/providers/Microsoft.Capacity/reservationOrders/1"},
     ],
 )
@@ -172,8 +181,22 @@ async def test_what_is_paid_by_the_hour_or_in_advance_is_capacity(columns: dict[
     assert charge.is_capacity
 
 
+@pytest.mark.parametrize(
+    "name", ["gpt-realtime-whisper Gl Unit", "Speech-to-Text-Batch-Whisper-global", "o4 mini RFT Training"]
+)
+async def test_what_is_charged_by_the_hour_and_is_no_capacity_shows_as_unmapped(name: str) -> None:
+    (charge,) = await charges(exported(x_SkuMeterId="unknown", **BY_THE_HOUR, x_SkuMeterName=name))
+
+    assert (charge.is_capacity, charge.sku) == (False, None)
+
+
 UPFRONT = {"ChargeCategory": "Purchase", "ChargeFrequency": "One-Time", "x_SkuMeterId": "reservation"}
-RESERVED = {"x_SkuMeterId": "ptu", "x_PricingUnitDescription": "1 Hour", "PricingUnit": "Hours"}
+RESERVED = {
+    "x_SkuMeterName": "Provisioned Managed Global Unit",
+    "x_SkuMeterId": "ptu",
+    "x_PricingUnitDescription": "1 Hour",
+    "PricingUnit": "Hours",
+}
 
 
 async def test_a_reservation_that_is_paid_at_once_costs_each_month_its_part() -> None:

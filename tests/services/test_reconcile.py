@@ -125,13 +125,18 @@ async def test_shared_capacity_meets_the_hours_of_the_invoice_and_fees_do_not(mo
     month.publish_rows(
         [
             row(**shared, meter="provisioned", contracted_cost=Decimal("700")),
-            row(**shared, meter="provisioned", contracted_cost=Decimal("20"), cost_centre="research"),
+            row(**shared, meter="provisioned-idle", contracted_cost=Decimal("20"), cost_centre="research"),
             row(**shared, meter="fee", contracted_cost=Decimal("50")),
             row(**shared, meter="true-up", contracted_cost=Decimal("5")),
             used(contracted_cost=Decimal(0), price_id="provisioned"),
         ]
     )
-    ptu = {"x_SkuMeterId": "ptu", "x_PricingBlockSize": "1", "x_PricingUnitDescription": "1 Hour"}
+    ptu = {
+        "x_SkuMeterId": "ptu",
+        "x_SkuMeterName": "Provisioned Managed Global Unit",
+        "x_PricingBlockSize": "1",
+        "x_PricingUnitDescription": "1 Hour",
+    }
     month.invoice([exported(BilledCost="744", PricingQuantity="744", **ptu)])
 
     found = (await month.reconciled()).found

@@ -5,7 +5,7 @@ product made.
 """
 
 import asyncio
-from collections.abc import Collection, Iterator, Mapping
+from collections.abc import Collection, Iterator
 from dataclasses import dataclass, replace
 from decimal import Decimal
 from hashlib import sha256
@@ -18,7 +18,8 @@ from chargeback.domain.cost_exports import ExportRun
 from chargeback.domain.errors import InvalidConfig
 from chargeback.domain.invoice_units import is_capacity, meter_quantity
 from chargeback.domain.money import ZERO, total
-from chargeback.domain.reconciliation import Invoiced, ReconciliationRules, Sku
+from chargeback.domain.provider_meters import ProviderMeters
+from chargeback.domain.reconciliation import Invoiced, ReconciliationRules
 from chargeback.services.ports import Invoices
 from chargeback.services.work_folder import work_folder
 
@@ -101,13 +102,13 @@ async def read_invoice(
     period: str,
     *,
     rules: ReconciliationRules,
-    meters: Mapping[str, Sku],
+    meters: ProviderMeters,
     accounts: Collection[str],
     currency: str,
 ) -> Invoice:
     """Read the charges of our accounts; raises `InvalidConfig` naming the file and column of what cannot be read.
 
-    `meters`: the reviewed table, by meter id in lower case. `accounts`: of the deployment map, in lower case.
+    `meters`: the reviewed table. `accounts`: of the deployment map, in lower case.
     """
     digest = sha256()
     cost = rules.cost.value
@@ -196,9 +197,9 @@ def _require_currency(rows: list[tuple[Any, ...]], currency: str, run: ExportRun
         raise InvalidConfig([f"{run.name}: bills in {', '.join(others)}, the books of the period are in {currency}"])
 
 
-def _charges(rows: list[tuple[Any, ...]], meters: Mapping[str, Sku]) -> Iterator[Invoiced]:
+def _charges(rows: list[tuple[Any, ...]], meters: ProviderMeters) -> Iterator[Invoiced]:
     for day, account, meter_id, name, description, unit, category, block, _, rate, _, quantity, cost in rows:
-        sku = meters.get(str(meter_id))
+        sku = meters.skus.get(str(meter_id))
         units = (str(description), str(unit))
         yield Invoiced(
             day=str(day),
@@ -208,7 +209,7 @@ def _charges(rows: list[tuple[Any, ...]], meters: Mapping[str, Sku]) -> Iterator
             sku=sku,
             quantity=meter_quantity(_decimal(quantity), _decimal(block), units, sku.meter) if sku else None,
             cost=_decimal(cost) or ZERO,
-            is_capacity=sku is None and is_capacity(str(category), units),
+            is_capacity=sku is None and is_capacity(str(category), units, str(name), meters.capacity),
             rate=_decimal(rate) or None,
         )
 

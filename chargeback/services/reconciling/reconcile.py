@@ -76,7 +76,7 @@ async def reconcile_period(
         digest = await asyncio.to_thread(_sha256, [own, *later])
     booked += await edge_usage(period, books, catalogue, terms, meters)
     invoice = await read_invoice(
-        invoices, run, period, rules=rules, meters=meters.skus, accounts=accounts, currency=currency
+        invoices, run, period, rules=rules, meters=meters, accounts=accounts, currency=currency
     )
     found = await asyncio.to_thread(
         reconcile, booked, invoice.charges, period=period, run=invoice.run, rules=rules, accounts=accounts
