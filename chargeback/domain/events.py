@@ -20,6 +20,7 @@ from chargeback.domain.event_times import EVER, AcceptedTimes, hour_of
 from chargeback.domain.lines import Line
 from chargeback.domain.meters import Meter, Quantities, is_measured, normalise, unknown_counts
 from chargeback.domain.operations import FREE
+from chargeback.domain.speech import SPEECH, spoken
 from chargeback.domain.tiers import served_tier
 from chargeback.domain.tools import NO_TOOLS, tool_use
 from chargeback.domain.variants import variant_of
@@ -142,6 +143,8 @@ def account_for(event: EventDocument, accepted: AcceptedTimes) -> UsageEvent:
     quantities: Quantities = {}
     if event.type != _REJECTED and phase is not _PENDING:
         quantities = normalise(data.usage, data.quantities, data.operation)
+        if data.operation == SPEECH and Meter.CHARACTERS in quantities:
+            quantities |= spoken(data.quantities)
     measured = bool(quantities) or is_measured(data.usage, data.quantities)
     state = "exact" if measured and phase is _FINAL else _state(event.type, data, measured=measured)
     tier = served_tier(data.service_tier, data.requested_tier if event.type != _REJECTED else None)

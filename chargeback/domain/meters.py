@@ -316,7 +316,8 @@ def _add_own(quantities: Quantities, own: OwnQuantities) -> None:
         quantities[Meter.TRAINING] = own.training_tokens
     if own.training_seconds is not None:
         quantities[Meter.TRAINING_TIME] = own.training_seconds
-    if own.audio_seconds is not None and Meter.AUDIO_SECONDS not in quantities:
+    # How long speech is tells how many tokens it has; no provider bills the seconds.
+    if own.audio_seconds is not None and own.characters is None and Meter.AUDIO_SECONDS not in quantities:
         quantities[Meter.AUDIO_SECONDS] = _whole_seconds(own.audio_seconds)
 
 

@@ -1,7 +1,7 @@
 """What a line costs: each hour's quantities at the price in force in that hour, exactly."""
 
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Container, Iterator, Mapping
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from decimal import ROUND_HALF_EVEN, Decimal
 from functools import lru_cache
@@ -11,6 +11,7 @@ from chargeback.domain.in_force import InForce
 from chargeback.domain.lines import Line
 from chargeback.domain.meters import INPUTS, Meter, Quantities, quantity_of
 from chargeback.domain.money import ZERO, cost, total
+from chargeback.domain.speech import SPEECH, TOKENS
 
 _PICODOLLARS = Decimal(10**6)
 """A price per million units times this is picodollars per unit."""
@@ -21,12 +22,16 @@ class Charge:
     """A quantity of one meter at one price; no price and no cost = unpriced.
 
     The meter `requests` is free unless the rate card prices it: no price, but a cost of zero.
+
+    Attributes:
+        estimated: whether the quantity is a guess, though the line's other quantities are known.
     """
 
     meter: Meter
     quantity: int
     price: Price | None
     cost: Decimal | None
+    estimated: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,11 +106,27 @@ def _by_part(
 
 
 def _charges(line: Line, day: str, hours: Mapping[int, Quantities], in_force: InForce) -> tuple[Charge, ...]:
-    return tuple(
-        _charge(meter, price, quantity)
-        for meter in Meter
-        for price, quantity in _by_price(meter, hours, in_force.prices_of_day(line, meter, day))
-    )
+    if line.operation == SPEECH and any(Meter.CHARACTERS in counted for counted in hours.values()):
+        return _charges_of_speech(line, day, hours, in_force)
+    return tuple(_charges_of(line, day, hours, in_force))
+
+
+def _charges_of_speech(line: Line, day: str, hours: Mapping[int, Quantities], in_force: InForce) -> tuple[Charge, ...]:
+    """Speech is counted in characters, and in tokens that are estimated: what has a price is charged, not both."""
+    by_token = any(in_force.prices_of_day(line, Meter.OUTPUT_AUDIO, day))
+    if by_token and not any(in_force.prices_of_day(line, Meter.CHARACTERS, day)):
+        found = _charges_of(line, day, hours, in_force, without=(Meter.CHARACTERS,))
+        return tuple(replace(charge, estimated=charge.meter in TOKENS) for charge in found)
+    return tuple(_charges_of(line, day, hours, in_force, without=TOKENS))
+
+
+def _charges_of(
+    line: Line, day: str, hours: Mapping[int, Quantities], in_force: InForce, *, without: Container[Meter] = ()
+) -> Iterator[Charge]:
+    for meter in Meter:
+        if meter not in without:
+            for price, quantity in _by_price(meter, hours, in_force.prices_of_day(line, meter, day)):
+                yield _charge(meter, price, quantity)
 
 
 def _by_price(

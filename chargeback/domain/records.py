@@ -115,7 +115,7 @@ def _row(charge: Charge, state: str) -> ChargeRow:
     return ChargeRow(
         meter=charge.meter,
         quantity=charge.quantity,
-        state="unpriced" if charge.cost is None else state,
+        state="unpriced" if charge.cost is None else "estimated" if charge.estimated else state,
         per_million=price.per_million if price else None,
         list_per_million=price.list_per_million if price else None,
         contracted_per_million=price.contracted_per_million if price else None,

@@ -100,11 +100,11 @@ def tidied(usage: Mapping[str, Any]) -> dict[str, Any]:
     usage = {name: value for name, value in usage.items() if name != "unknown" or not isinstance(value, dict)}
     unknown: dict[str, int] = {}
     found = _known_part(usage, Usage, "", unknown)
-    for path, count in _integers(stored if isinstance(stored, dict) else {}):
-        _restore(found, path, count, unknown)
     for name, kind in _ONCE_UNREAD.items():
         if name in found and (not isinstance(found[name], kind) or isinstance(found[name], bool)):
             del found[name]
+    for path, count in _integers(stored if isinstance(stored, dict) else {}):
+        _restore(found, path, count, unknown)
     if found.get("type") not in ("tokens", "duration"):
         found.pop("type", None)
     return {**found, "unknown": unknown} if unknown else found
@@ -157,7 +157,12 @@ def _restore(found: dict[str, Any], path: str, count: int, unknown: dict[str, in
             _note(unknown, path, count)
             return
         shape, target = inner, target.setdefault(name, {})
-    if isinstance(target, dict) and last in shape.__struct_fields__ and last not in target and last not in _NO_COUNTERS:
+    if (
+        isinstance(target, dict)
+        and last in shape.__struct_fields__
+        and target.get(last) is None
+        and last not in _NO_COUNTERS
+    ):
         target[last] = count
     else:
         _note(unknown, path, count)

@@ -72,6 +72,16 @@ def test_reasoning_beside_the_completion_is_counted_where_the_total_says_so() ->
     assert found == {"input_tokens": 10_120, "output_tokens": 1_499, "reasoning_tokens": 2_809}
 
 
+def test_grok_s_total_has_reasoning_that_its_completion_has_not() -> None:
+    """BerriAI/litellm #39426."""
+    details = {"completion_tokens_details": {"reasoning_tokens": 2809}}
+    usage = {"prompt_tokens": 10120, "completion_tokens": 1499, "total_tokens": 14428, **details}
+
+    event = read_event(usage_event(provider="xai", usage=usage), EVER)
+
+    assert event.quantities == {Meter.INPUT: 10120, Meter.OUTPUT: 1499, Meter.REASONING: 2809, Meter.REQUESTS: 1}
+
+
 def test_an_unknown_counter_beside_the_known_ones_has_a_meter_without_a_price() -> None:
     found = meters(**tokens(10, 5), server_tool_use={"web_search_requests": 2}, sources_used=3)
 
