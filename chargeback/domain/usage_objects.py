@@ -107,6 +107,7 @@ def tidied(usage: Mapping[str, Any]) -> dict[str, Any]:
         _restore(found, path, count, unknown)
     if found.get("type") not in ("tokens", "duration"):
         found.pop("type", None)
+    unknown = {path: count for path, count in unknown.items() if count}
     return {**found, "unknown": unknown} if unknown else found
 
 
