@@ -27,8 +27,12 @@ def show_forecasts(forecasts: Sequence[Forecast]) -> None:
     for each in forecasts:
         total = each.total
         figures = [_money(total.expected), _span(total.within_80), _span(total.within_95)] if total else ["-"] * 3
-        table.add_row(each.cost_centre or "(all)", _basis(each), _money(each.spent, each.currency), *figures)
+        table.add_row(each.cost_centre or "(all)", _basis(each), _spent(each), *figures)
     _print(table)
+    if unknown := max(each.unknown for each in forecasts):
+        Console().print(
+            f"≥: the cost of {unknown} charges is not known yet; days that have any are left out", soft_wrap=True
+        )
 
 
 def show_budgets(outlooks: Sequence[BudgetOutlook]) -> None:
@@ -62,6 +66,11 @@ def show_anomalies(period: str, anomalies: Sequence[Anomaly]) -> None:
         spent = _money(each.spent, each.currency)
         table.add_row(when, slot.cost_centre, spent, _money(each.usual), each.compared_with, movers)
     _print(table)
+
+
+def _spent(forecast: Forecast) -> str:
+    spent = _money(forecast.spent, forecast.currency)
+    return f"≥ {spent}" if forecast.unknown else spent
 
 
 def _basis(forecast: Forecast) -> str:

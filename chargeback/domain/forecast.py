@@ -63,6 +63,7 @@ class Forecast(msgspec.Struct, frozen=True, rename="camel"):
         method: what the estimate rests on, or why there is none.
         days: whole days of history that it rests on.
         total: of the period at its end; None where there is no number.
+        unknown: charges of the period so far whose cost is not known, so that what is spent is more.
     """
 
     period: str
@@ -73,6 +74,7 @@ class Forecast(msgspec.Struct, frozen=True, rename="camel"):
     method: Method
     days: int
     total: Estimate | None
+    unknown: int = 0
 
 
 class Reach(msgspec.Struct, frozen=True, rename="camel"):

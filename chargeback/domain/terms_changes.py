@@ -13,7 +13,7 @@ from chargeback.domain.terms import Terms
 
 
 def terms_changes(old: Terms, new: Terms) -> Iterator[str]:
-    """Each exchange rate, shared cost, budget and closing rule that is new, gone or different."""
+    """Each exchange rate, shared cost, budget and set of rules that is new, gone or different."""
     before, after = _named(old), _named(new)
     return (f"{name} {kind}" for name, kind in differing(before, after))
 
@@ -24,7 +24,7 @@ def _named(terms: Terms) -> dict[str, Any]:
     }
     costs = {f"shared cost {each.cost_id}": each for each in terms.shared_costs}
     budgets = {f"budget of {each.cost_centre}": each for each in terms.budgets}
-    return {**rates, **costs, **budgets, "closing rules": terms.closing}
+    return {**rates, **costs, **budgets, "closing rules": terms.closing, "reconciliation": terms.reconciliation}
 
 
 def too_late(frozen: Mapping[str, Terms], new: Terms) -> Iterator[str]:

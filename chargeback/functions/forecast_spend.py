@@ -49,6 +49,7 @@ async def _log_outlooks(container: Container, now: datetime) -> int:
             currency=forecast.currency or outlook.currency,
             budget=outlook.amount,
             spent=forecast.spent,
+            unknown=forecast.unknown,
             expected=total.expected if total else None,
             low=total.within_80.low if total else None,
             high=total.within_80.high if total else None,

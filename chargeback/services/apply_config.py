@@ -52,7 +52,9 @@ async def apply_config(
     versions = ConfigVersions(control)
     current, token = await versions.current()
     before = current.digest if current else None
-    if current and (before, current.terms_digest) == (catalogue.digest, terms.digest):
+    known = (await catalogues.version()).terms.reconciliation if current else None
+    # How a period is reconciled changes no amount, so no digest has it.
+    if current and (before, current.terms_digest, known) == (catalogue.digest, terms.digest, terms.reconciliation):
         return Applied(before, catalogue.digest, changed=False)
     version = _version(catalogue, terms, documents, before, by=by, now=now)
     # The history first: a change without a trace must not be possible.

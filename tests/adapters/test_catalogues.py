@@ -98,6 +98,20 @@ async def test_new_terms_are_in_force_and_leave_the_rating_digest_alone(folder: 
     assert (await catalogues.terms()).closing.grace == terms.closing.grace + timedelta(hours=24)
 
 
+async def test_rules_of_reconciliation_alone_are_applied(folder: Path) -> None:
+    control = MemoryControl()
+    catalogues = AppliedCatalogues(control, folder)
+    first = await apply(control, catalogues, folder)
+    assert await apply(control, catalogues, folder, 1) == first, "the same files change nothing"
+    books = folder / "books.yaml"
+    books.write_text(books.read_text().replace('toleranceAmount: "10"', 'toleranceAmount: "25"'))
+
+    second = await apply(control, catalogues, folder, 2)
+
+    assert second != first
+    assert (await catalogues.version()).terms.reconciliation.absolute == 25
+
+
 async def test_a_closed_period_keeps_its_catalogue_and_an_open_one_does_not(folder: Path) -> None:
     control = MemoryControl()
     catalogues = AppliedCatalogues(control, folder)

@@ -4,23 +4,30 @@ from decimal import Decimal
 
 from chargeback.domain.budgets import Budget
 from chargeback.domain.calendar import Calendar
+from chargeback.domain.reconciliation import ReconciliationRules
 from chargeback.domain.shared_costs import Per, SharedCost
 from chargeback.domain.terms import ClosingRules, ExchangeRate, Terms
 from chargeback.domain.terms_changes import stays_as_billed, terms_changes, too_late
 from tests.services.test_share_costs import fee
 
 RATE = ExchangeRate("USD", "EUR", Decimal("0.9"), "2026-03-31", "ECB")
+RULES = ReconciliationRules(absolute=Decimal(5))
 BUDGET = Budget("product", Decimal(100), "USD", (80,))
 
 
 def test_what_is_new_gone_or_different_in_the_terms_is_named() -> None:
     old = Terms(exchange_rates=[RATE], budgets=[BUDGET])
-    new = Terms(budgets=[Budget("product", Decimal(200), "USD", (80,))], closing=ClosingRules(timedelta(hours=24)))
+    new = Terms(
+        budgets=[Budget("product", Decimal(200), "USD", (80,))],
+        closing=ClosingRules(timedelta(hours=24)),
+        reconciliation=RULES,
+    )
 
     assert list(terms_changes(old, new)) == [
         "budget of product changed",
         "closing rules changed",
         "exchange rate USD/EUR of 2026-03-31 removed",
+        "reconciliation changed",
     ]
     assert list(terms_changes(old, old)) == []
 

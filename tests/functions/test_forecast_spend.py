@@ -72,6 +72,7 @@ def test_a_budget_that_will_be_overrun_says_so(caplog: pytest.LogCaptureFixture)
         "currency": "USD",
         "budget": "1",
         "spent": str(100 * TODAY.day),
+        "unknown": 0,
         "expected": whole_month,
         "low": whole_month,
         "high": whole_month,

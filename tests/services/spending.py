@@ -28,12 +28,15 @@ class Spent:
     user: str = "ann"
     currency: str = "USD"
     date: str | None = None
+    is_priced: bool = True
 
     def record(self) -> UsageRecord:
         """Input tokens at 1 USD per million: as many millionths as the amount has."""
         quantities = {hour: int(Decimal(amount) * MILLION) for hour, amount in self.hours.items()}
         quantity = sum(quantities.values())
         charge = ChargeRow(Meter.INPUT, quantity, "exact", ONE, ONE, ONE, "price", cost(quantity, ONE))
+        if not self.is_priced:
+            charge = ChargeRow(Meter.INPUT, quantity, "unpriced", None, None, None, "", None)
         part = Part(self.date or self.day, self.centre, "rule", (charge,))
         hours = {hour: {Meter.INPUT: quantity} for hour, quantity in quantities.items()}
         line = usage_line(model=self.model, app=self.app, user=self.user, subscription=self.centre)

@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import Sequence
+from dataclasses import replace
 from decimal import Decimal
 
 import pytest
@@ -56,6 +57,25 @@ def test_a_month_that_repeats_its_weeks_is_projected_to_the_cent() -> None:
     # 1 March is a Sunday, then two weeks of 52; nothing of the 16th is spent yet.
     assert found.spent == Decimal(105)
     assert (found.period, found.as_of, found.days, found.currency) == ("2026-03", "2026-03-16", 21, "USD")
+
+
+def test_a_day_whose_cost_is_not_known_is_no_zero() -> None:
+    # The same weeks, but the usage of Tuesday and Wednesday 10 and 11 March has no price yet.
+    weeks = daily("2026-02-23", WEEK * 3)
+    unpriced = [replace(each, is_priced=False) if each.day in ("2026-03-10", "2026-03-11") else each for each in weeks]
+
+    found = forecast_of(unpriced)
+
+    assert found.total is not None
+    assert (found.spent, found.unknown, found.days) == (Decimal(85), 2, 19)
+    # What is still to come is as before; the two days are missing from what is spent, not from what is usual.
+    assert found.total.expected == Decimal("209.00")
+
+
+def test_days_of_which_nothing_is_known_are_no_history() -> None:
+    found = forecast_of([replace(each, is_priced=False) for each in daily("2026-03-02", WEEK * 2)])
+
+    assert (found.method, found.total, found.unknown) == (Method.NOT_ENOUGH_DATA, None, 14)
 
 
 def test_what_is_spent_today_is_part_of_today_and_not_on_top_of_it() -> None:

@@ -1,5 +1,6 @@
 """Forecasting a month: what a cost centre will have spent at its end, and when its budgets are used up."""
 
+from collections.abc import Sequence
 from datetime import date
 from decimal import Decimal
 
@@ -34,11 +35,14 @@ class Course:
     def _draw(self) -> None:
         """The coming days, a row for each way in which they may turn out."""
         today = self._view.today
-        *whole, spent_today = [float(cost) for cost in self._spend.since_first(today)]
-        whole = whole[-WEEKS * WEEK :]
+        spent_today = float(self._spend.since_first(today)[-1])
+        whole = self._spend.known_since_first(today)[:-1][-WEEKS * WEEK :]
         weekday = (date.fromisoformat(today).weekday() - len(whole)) % WEEK
-        self._days = len(whole)
-        self._method, self._paths = paths_of(whole, weekday, len(self._view.dates))
+        self._days = sum(cost is not None for cost in whole)
+        if self._days < WEEK:
+            self._method = Method.NOT_ENOUGH_DATA
+            return
+        self._method, self._paths = paths_of(_filled(whole), weekday, len(self._view.dates))
         if self._paths is not None:
             # Of today a part is spent already; the day ends no lower.
             self._paths[:, 0] = np.maximum(self._paths[:, 0], spent_today)
@@ -53,7 +57,15 @@ class Course:
             estimate = to_estimate(list(quantiles), spent if can_only_rise else None)
         view = self._view
         return Forecast(
-            view.period, self._centre, self._spend.currency, view.today, spent, self._method, self._days, estimate
+            view.period,
+            self._centre,
+            self._spend.currency,
+            view.today,
+            spent,
+            self._method,
+            self._days,
+            estimate,
+            self._spend.unknown_of(view.period),
         )
 
     def reach(self, percent: int, amount: Decimal) -> Reach:
@@ -80,3 +92,12 @@ class Course:
         before = total([cost for day, cost in self._of_period.items() if day < self._view.today])
         sums: Floats = float(before) + np.cumsum(self._paths, axis=1)
         return sums
+
+
+def _filled(days: Sequence[Decimal | None]) -> list[float]:
+    """A day whose cost is not known is taken to be like the known ones of its weekday, or like all of them."""
+    known = [float(cost) for cost in days if cost is not None]
+    alike = {
+        weekday: [float(cost) for cost in days[weekday::WEEK] if cost is not None] or known for weekday in range(WEEK)
+    }
+    return [float(np.mean(alike[index % WEEK])) if cost is None else float(cost) for index, cost in enumerate(days)]

@@ -1,9 +1,10 @@
 """What was spent on each day of the books, by cost centre, from the summaries of the days: exact, and cheap to read."""
 
 import asyncio
+from collections import Counter
 from collections.abc import Iterable, Mapping
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import date, timedelta
 from decimal import Decimal
 
@@ -14,6 +15,8 @@ from chargeback.domain.money import EXACT, ZERO
 from chargeback.domain.periods import days_of
 from chargeback.domain.terms import Terms
 from chargeback.services.ports import Books, Document
+
+_WITHOUT_COST = ("unpriced", "unsettled")
 
 WEEKS = 10
 """How far back a pattern is looked for: older habits say little about the coming weeks."""
@@ -28,10 +31,12 @@ class Spend:
     Attributes:
         by_date: date of the books → exact cost; dates on which nothing was spent may be absent.
         currencies: of the costs; with more than one, or one made of several, they have no sum that means anything.
+        unknown: UTC day → charges whose cost is not known (unpriced, unsettled): what was spent then is more.
     """
 
     by_date: Mapping[str, Decimal]
     currencies: frozenset[str]
+    unknown: Mapping[str, int] = field(default_factory=dict)
 
     @property
     def currency(self) -> str:
@@ -47,6 +52,16 @@ class Spend:
         """What was spent on each date from the first spend to `last`; a date without any is zero."""
         first = min((day for day, cost in self.by_date.items() if cost), default=last)
         return [self.by_date.get(day, ZERO) for day in dates_between(first, last)]
+
+    def known_since_first(self, last: str) -> list[Decimal | None]:
+        """The same, with None for a date of which not every cost is known: it is no zero."""
+        costs = self.since_first(last)
+        days = dates_between(shifted(last, 1 - len(costs)), last)
+        return [None if self.unknown.get(day) else cost for day, cost in zip(days, costs, strict=True)]
+
+    def unknown_of(self, period: str) -> int:
+        """Charges of a period whose cost is not known."""
+        return sum(count for day, count in self.unknown.items() if day.startswith(f"{period}-"))
 
     def of(self, period: str) -> dict[str, Decimal]:
         """The dates of a period."""
@@ -68,6 +83,7 @@ class History:
         self.first = first
         self.last = last
         self._costs: dict[str, dict[str, dict[str, Decimal]]] = {}
+        self._unknown: dict[str, dict[str, int]] = {}
 
     def add(self, summary: Document) -> None:
         """Add the summary of a UTC day, which may touch two dates of the books.
@@ -76,6 +92,9 @@ class History:
         """
         currency = "+".join(summary["currencies"])
         for centre, sums in summary["costCentres"].items():
+            without = sum(sums["states"].get(state, 0) for state in _WITHOUT_COST)
+            if without and self.first <= summary["day"] <= self.last:
+                self._unknown.setdefault(centre, {})[summary["day"]] = without
             for day, cost in sums["dates"].items():
                 if self.first <= day <= self.last:
                     by_date = self._costs.setdefault(centre, {}).setdefault(currency, {})
@@ -108,14 +127,16 @@ class History:
     def _sum(self, centres: Iterable[str], into: Into | None) -> Spend:
         by_date: dict[str, Decimal] = {}
         currencies: set[str] = set()
+        unknown: Counter[str] = Counter()
         for centre in centres:
+            unknown.update(self._unknown.get(centre, {}))
             for currency, costs in self._costs[centre].items():
                 rate = into.rates.get(currency) if into else None
                 currencies.add(currency if rate is None or into is None else into.currency)
                 for day, cost in costs.items():
                     amount = cost if rate is None else EXACT.multiply(cost, rate)
                     by_date[day] = EXACT.add(by_date.get(day, ZERO), amount)
-        return Spend(by_date, frozenset(currencies))
+        return Spend(by_date, frozenset(currencies), unknown)
 
 
 @dataclass(frozen=True, slots=True)
