@@ -38,6 +38,10 @@ def reconcile(
         typer.Option("--true-up/--no-true-up", help="Charge what is between invoice and books; or take that back."),
     ] = None,
     by: Annotated[str | None, typer.Option(help="Who sets or takes back the true-up; it is kept with it.")] = None,
+    despite: Annotated[
+        str,
+        typer.Option(help="Why a true-up is set though calls wait for tokens or prices, or are estimated; kept, too."),
+    ] = "",
 ) -> None:
     """Compare a published month with the Azure invoice, say why they differ, and write the report."""
     if true_up is not None and not by:
@@ -53,7 +57,7 @@ def reconcile(
         reconciled = await container.reconcile(period, _downloaded(from_), export=export)
         _show(reconciled)
         typer.echo(f"reports/reconciliation/reconciliation-{period}.csv and .json have all of it")
-        await _true_up(container, reconciled, true_up, by or "")
+        await _true_up(container, reconciled, true_up, by or "", despite)
 
     run(work)
 
@@ -64,19 +68,27 @@ def _downloaded(paths: list[Path] | None) -> "Invoices | None":
     return LocalCostExports(paths) if paths else None
 
 
-async def _true_up(container: Container, reconciled: "Reconciled", wanted: bool | None, by: str) -> None:
-    from chargeback.services.reconciling.true_up import remove_true_up, set_true_up, true_up_amount
+async def _true_up(container: Container, reconciled: "Reconciled", wanted: bool | None, by: str, despite: str) -> None:
+    from chargeback.services.reconciling.true_up import amount_of, remove_true_up, set_true_up, true_up_parts
     from chargeback.services.reconciling.true_up_documents import TrueUps
 
     now, period, currency = datetime.now(UTC), reconciled.period, reconciled.currency
     if wanted:
-        done = await set_true_up(container.control, reconciled, by=by, now=now)
+        done = await set_true_up(container.control, reconciled, by=by, now=now, despite=despite)
         typer.echo(f"true-up of {period}: {done.amount} {currency}, split with the next `publish`")
+        if await container.published.is_closed(period):
+            typer.echo(f"  {period} is closed: what differs from its files is a correction in the oldest open month")
+        for part in done.parts:
+            if Decimal(part.amount):
+                typer.echo(f"  {part.name}: {part.amount} {currency}")
     elif wanted is False:
         was_there = await remove_true_up(container.control, period, by=by, now=now)
         typer.echo(f"the true-up of {period} is taken back" if was_there else f"{period} has no true-up")
-    elif (known := (await TrueUps(container.control).get(period))[0]) and known.amount is not None:
-        amount = await true_up_amount(container.control, reconciled)
+    missing = [*reconciled.missing_of_the_invoice(), *reconciled.missing_of_the_books()]
+    for each in missing if wanted is None else ():
+        typer.echo(f"a true-up waits: {each}")
+    if wanted is None and (known := (await TrueUps(container.control).get(period))[0]) and known.amount is not None:
+        amount = amount_of(await true_up_parts(container.control, reconciled))
         typer.echo(f"true-up in force: {known.amount} {currency}, set by {known.by} at {known.at[:16]}")
         if Decimal(known.amount) != amount:
             typer.echo(f"  it would be {to_text(amount)} now: run --true-up again before the month closes")

@@ -8,6 +8,7 @@ ChargebackError
 ├── PriceNotFound      usage that no price covers: kept and shown as unpriced
 ├── PeriodClosed       something would change what a closed period holds: refused, the text says what to do instead
 ├── ClosingRefused     a period cannot be closed now: names every reason
+├── TrueUpRefused      invoice or books do not know all of a period yet: names everything that is missing
 ├── InconsistentFile   a file does not agree with itself or with the rows it is made from: it is not published
 ├── NoRoom             the temporary disk cannot hold a period: nothing is written, the text says what it takes
 ├── Superseded         another run wrote the same part of the books first: read again and retry
@@ -69,6 +70,14 @@ class ClosingRefused(ChargebackError):
         super().__init__("\n".join(lines))
         self.period = period
         self.reasons = reasons
+
+
+class TrueUpRefused(ChargebackError):
+    """A true-up cannot be set yet; the text names everything that is missing."""
+
+    def __init__(self, period: str, missing: list[str]) -> None:
+        super().__init__("\n".join([f"{period} cannot be trued up yet:", *(f"  - {each}" for each in missing)]))
+        self.missing = missing
 
 
 class NoRoom(ChargebackError):

@@ -55,6 +55,7 @@ class Period(msgspec.Struct, frozen=True, rename="camel"):
         fences: what the closed files were made from: period → UTC day → fence of the books. Beside the period itself
             these are the closed periods whose corrections it carries.
         true_up: stands for the true-up document that the closed files were made with; empty where there was none.
+        true_ups: closed period whose corrections it carries → stands for the true-up that they were made with.
         is_filed: whether every file is where closed files belong.
         is_delivered: whether the FinOps hub, if there is one, has the final figures.
         history: who did what, when and why; the latest last.
@@ -68,6 +69,7 @@ class Period(msgspec.Struct, frozen=True, rename="camel"):
     manifest: str = ""
     fences: dict[str, dict[str, str]] = {}
     true_up: str = ""
+    true_ups: dict[str, str] = {}
     is_filed: bool = False
     is_delivered: bool = False
     history: tuple[Change, ...] = ()
@@ -122,7 +124,13 @@ def begun(period: Period, attempt: str, version: str, change: Change) -> Period:
 
 
 def concluded(
-    period: Period, manifest: str, fences: dict[str, dict[str, str]], change: Change, *, true_up: str = ""
+    period: Period,
+    manifest: str,
+    fences: dict[str, dict[str, str]],
+    change: Change,
+    *,
+    true_up: str = "",
+    true_ups: dict[str, str] | None = None,
 ) -> Period:
     """The period as its attempt succeeds."""
     _require(period, State.CLOSING)
@@ -133,6 +141,7 @@ def concluded(
         manifest=manifest,
         fences=fences,
         true_up=true_up,
+        true_ups=true_ups or {},
         history=(*period.history, change),
     )
 
@@ -178,6 +187,14 @@ def latest_fences(closed: Sequence[Period], period: str) -> dict[str, str]:
     for each in sorted(closed, key=lambda one: one.period):
         fences |= each.fences.get(period, {})
     return fences
+
+
+def latest_true_up(closed: Sequence[Period], period: str) -> str:
+    """Stands for the true-up that a closed period's billed figures, corrections included, were made with."""
+    found = {each.period: each.true_up for each in closed}.get(period, "")
+    for each in sorted(closed, key=lambda one: one.period):
+        found = each.true_ups.get(period, found)
+    return found
 
 
 def fence_of(tokens: Mapping[int, str]) -> str:

@@ -26,6 +26,8 @@ class Reason(StrEnum):
     PAYER = "other-payer"
     """The same usage, paid by another cost centre."""
     EXCHANGE_RATE = "exchange-rate"
+    TRUE_UP = "true-up"
+    """What is between the period and its invoice, set after it was closed, or less what has come since."""
     SHARED_COST = "shared-cost"
     """A shared cost of the period, split again because the usage that it is split by is another now."""
 

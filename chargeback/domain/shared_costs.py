@@ -13,6 +13,7 @@ from chargeback.domain.catalogue import Deployment
 from chargeback.domain.effective import ALWAYS, Effective
 from chargeback.domain.money import EXACT, ZERO, round_total, total
 from chargeback.domain.ratios import ratios
+from chargeback.domain.reconciliation import Sku
 from chargeback.domain.served import without_snapshot
 
 AMOUNT_DECIMALS = 6
@@ -54,6 +55,8 @@ class Measure(StrEnum):
     COST = "cost"
     TOKENS = "tokens"
     REQUESTS = "requests"
+    QUANTITY = "quantity"
+    """In the units of a meter: only of what has a single one."""
 
 
 class Per(StrEnum):
@@ -66,12 +69,19 @@ class Per(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Selection:
-    """Which calls count: those that match in every respect; an empty one matches all."""
+    """Which calls count: those that match in every respect; an empty one matches all.
+
+    Attributes:
+        skus: of what is measured only this; `not_skus` all but this. `not_accounts`: likewise.
+    """
 
     accounts: tuple[str, ...] = ()
     deployments: tuple[str, ...] = ()
     deployment_types: tuple[str, ...] = ()
     models: tuple[str, ...] = ()
+    skus: tuple[Sku, ...] = ()
+    not_skus: tuple[Sku, ...] = ()
+    not_accounts: tuple[str, ...] = ()
 
     def takes(self, account: str, deployment: str, deployment_type: str, model: str) -> bool:
         """Whether a call counts; names compare without regard to case, and a model also with its snapshot."""
@@ -80,6 +90,15 @@ class Selection:
             and _is_one_of(self.deployments, deployment)
             and _is_one_of(self.deployment_types, deployment_type)
             and (_is_one_of(self.models, model) or _is_one_of(self.models, without_snapshot(model)))
+        )
+
+    def counts(self, usage: "DirectUsage") -> bool:
+        """Whether some usage counts."""
+        return (
+            self.takes(usage.account, usage.deployment, usage.deployment_type, usage.model)
+            and (not self.skus or usage.sku in self.skus)
+            and usage.sku not in self.not_skus
+            and not (self.not_accounts and _is_one_of(self.not_accounts, usage.account))
         )
 
 
@@ -132,6 +151,8 @@ class SharedCost:
             nearest cost centre above it, else 1.
         capacity: of a provisioned cost, what it can do at most: its idle part is paid by a cost centre of its own.
         corrects: the closed period that it belongs to, though it is charged later; else empty.
+        nets: what the usage that counts cost at contracted prices when the price was found; the price is less by what
+            came since. None: it stays as it is.
         source: where the price was read.
     """
 
@@ -152,16 +173,23 @@ class SharedCost:
     weights: Mapping[str, Decimal] = field(default_factory=dict)
     capacity: Capacity | None = None
     corrects: str = ""
+    nets: Decimal | None = None
     source: str = ""
 
     def meter_of(self, cost_centre: str) -> str:
         """What the part of a cost centre is for: the kind, or capacity that stayed idle."""
-        return IDLE if self.capacity and cost_centre == self.capacity.idle else self.kind.value
+        is_idle = self.kind is Kind.PROVISIONED and self.capacity and cost_centre == self.capacity.idle
+        return IDLE if is_idle else self.kind.value
 
 
 class DirectUsage(NamedTuple):
-    """What a cost centre used of a deployment while a shared cost was charged; the cached and output tokens are some
-    of its tokens."""
+    """What a cost centre used of a deployment and a meter while a shared cost was charged.
+
+    Attributes:
+        cached, output: of the tokens, those from the cache and those of the answer.
+        quantity: in the unit of the meter.
+        contracted: what it cost at contracted prices, in the currency of the books.
+    """
 
     cost_centre: str
     account: str
@@ -173,6 +201,17 @@ class DirectUsage(NamedTuple):
     requests: int
     cached: int
     output: int
+    service_tier: str = ""
+    variant: str = ""
+    meter: str = ""
+    quantity: Decimal = ZERO
+    contracted: Decimal = ZERO
+
+    @property
+    def sku(self) -> Sku:
+        """What was used, as the books call it."""
+        model = without_snapshot(self.model)
+        return Sku(model, self.deployment_type, self.service_tier, self.variant, self.meter)
 
 
 def active(cost: SharedCost, period: str, calendar: Calendar) -> Effective | None:
@@ -223,7 +262,7 @@ def measured(cost: SharedCost, usage: Iterable[DirectUsage], charged: Effective)
     measure = Measure.TOKENS if (cost.kind, cost.measure) == (Kind.PROVISIONED, Measure.COST) else cost.measure
     sums: dict[str, Decimal] = {}
     for each in usage:
-        if cost.of.takes(each.account, each.deployment, each.deployment_type, each.model):
+        if cost.of.counts(each):
             taken = cost.capacity.taken_by(each) if cost.capacity else _quantity(each, measure)
             sums[each.cost_centre] = EXACT.add(sums.get(each.cost_centre, ZERO), taken)
     if cost.capacity:
@@ -240,6 +279,16 @@ def _quantity(usage: DirectUsage, measure: Measure) -> Decimal:
             return Decimal(usage.tokens)
         case Measure.REQUESTS:
             return Decimal(usage.requests)
+        case Measure.QUANTITY:
+            return usage.quantity
+
+
+def netted(cost: SharedCost, price: Decimal, usage: Iterable[DirectUsage]) -> Decimal:
+    """The price of a cost in a period, less what has come since it was found of the usage that it is for."""
+    if cost.nets is None:
+        return price
+    now = total([each.contracted for each in usage if cost.of.counts(each)])
+    return EXACT.subtract(price, to_amount(EXACT.subtract(now, cost.nets)))
 
 
 def split(cost: SharedCost, used: Mapping[str, Decimal]) -> dict[str, Decimal]:

@@ -136,12 +136,15 @@ def test_the_calls_that_count_match_in_every_respect(selection: Selection, centr
     assert measured(shared_cost(of=selection), usage, MARCH).keys() == centres
 
 
-def test_use_is_measured_by_cost_tokens_or_requests() -> None:
-    usage = [used("a", cost=D("1.5"), tokens=10, requests=3), used("a", cost=D("0.25"), tokens=5, requests=1)]
+def test_use_is_measured_by_cost_tokens_requests_or_the_quantity_of_a_meter() -> None:
+    usage = [
+        used("a", cost=D("1.5"), tokens=10, requests=3, quantity=D(7)),
+        used("a", cost=D("0.25"), tokens=5, requests=1, quantity=D(2)),
+    ]
 
     sums = [measured(shared_cost(measure=measure), usage, MARCH)["a"] for measure in Measure]
 
-    assert sums == [D("1.75"), D(15), D(4)]
+    assert sums == [D("1.75"), D(15), D(4), D(9)]
 
 
 def test_by_usage_each_pays_in_proportion() -> None:

@@ -72,6 +72,10 @@ class _Basis:
     late: list[LateChange]
     true_up: str
 
+    @property
+    def true_ups(self) -> dict[str, str]:
+        return {each.period: each.true_up for each in self.late}
+
     def fences(self, period: str) -> dict[str, dict[str, str]]:
         return {period: self.own} | {each.period: each.days for each in self.late}
 
@@ -178,7 +182,9 @@ class Closer:
             raise Superseded(f"the books of {period} changed each time while they were published: close it again")
         ended = Change(State.CLOSED, order.now, order.by, order.override, basis.version.name, accepted.facts)
         manifest = await sha256_of(staged.read(manifest_path(period)))
-        closed = concluded(closing, manifest, basis.fences(period), ended, true_up=basis.true_up)
+        closed = concluded(
+            closing, manifest, basis.fences(period), ended, true_up=basis.true_up, true_ups=basis.true_ups
+        )
         await self._conclude(closed, token, staged)
 
     async def _basis(self, period: str, order: Order, accepted: Accepted) -> _Basis:

@@ -5,24 +5,27 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from chargeback.domain.calendar import Calendar
-from chargeback.domain.lifecycle import fence_of, latest_fences
+from chargeback.domain.lifecycle import fence_of, latest_fences, latest_true_up
 from chargeback.services.closing.periods import Periods
 from chargeback.services.ports import Books
+from chargeback.services.reconciling.true_up_documents import TrueUps
 
 
 @dataclass(frozen=True, slots=True)
 class LateChange:
-    """Days of a closed period whose books changed since its figures were last billed.
+    """A closed period whose books or whose true-up changed since its figures were last billed.
 
     Attributes:
         period: the closed period, YYYY-MM.
         days: UTC day → fence of its books, with the configuration that corrects the period, if one does.
+        true_up: stands for its true-up as it is.
         billed: the closed periods whose files say what was billed for it so far: itself and every later one.
     """
 
     period: str
     days: dict[str, str]
     billed: tuple[str, ...]
+    true_up: str = ""
 
 
 async def late_changes(periods: Periods, books: Books, calendar: Calendar) -> list[LateChange]:
@@ -30,6 +33,7 @@ async def late_changes(periods: Periods, books: Books, calendar: Calendar) -> li
     closed = await periods.closed()
     names = [period.period for period in closed]
     corrected = {each.period: f"@{each.version}" for each in closed if each.version != each.closed_with}
+    true_ups = await TrueUps(periods.control).digests()
     changes = []
     for period in [*await periods.before_the_books(calendar, closed), *names]:
         billed_from = latest_fences(closed, period)
@@ -37,8 +41,9 @@ async def late_changes(periods: Periods, books: Books, calendar: Calendar) -> li
         by = corrected.get(period, "")
         fences = {day: fence + by for day, fence in (await fences_of(books, calendar.utc_days(period))).items()}
         days = {day: fence for day, fence in fences.items() if billed_from.get(day, "") != fence}
-        if days:
-            changes.append(LateChange(period, days, tuple(name for name in names if name >= period)))
+        true_up = true_ups.get(period, "")
+        if days or true_up != latest_true_up(closed, period):
+            changes.append(LateChange(period, days, tuple(name for name in names if name >= period), true_up))
     return changes
 
 

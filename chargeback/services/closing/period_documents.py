@@ -12,20 +12,20 @@ class PeriodDocuments:
     """The only owner of the documents of this kind."""
 
     def __init__(self, control: Control) -> None:
-        self._control = control
+        self.control = control
 
     async def get(self, period: str) -> tuple[Period, str | None]:
         """The period with the token of its document; open and None where it has none."""
-        known = await self._control.get_versioned(KIND, period)
+        known = await self.control.get_versioned(KIND, period)
         return (msgspec.convert(known[0], Period), known[1]) if known else (Period(period), None)
 
     async def swap(self, period: Period, after: str | None) -> str:
         """Set the period's document. Raises `Superseded` if another run set it since `after`."""
-        return await self._control.swap(KIND, period.period, msgspec.to_builtins(period), after)
+        return await self.control.swap(KIND, period.period, msgspec.to_builtins(period), after)
 
     async def of_states(self, *states: State) -> list[Period]:
         """The periods that have a document and are in one of these states, ascending."""
-        known = [msgspec.convert(document, Period) for document in await self._control.all(KIND)]
+        known = [msgspec.convert(document, Period) for document in await self.control.all(KIND)]
         return [period for period in known if period.state in states]
 
     async def closed(self) -> list[Period]:

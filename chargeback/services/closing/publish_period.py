@@ -8,6 +8,7 @@ from chargeback.domain.calendar import previous_period
 from chargeback.domain.lifecycle import Period, State
 from chargeback.domain.report import Manifest
 from chargeback.domain.shared_costs import SharedCost
+from chargeback.domain.terms import Terms
 from chargeback.services.closing.late_changes import LateChange
 from chargeback.services.closing.periods import Periods
 from chargeback.services.ports import Books, Catalogues, Control, Reports, Version
@@ -58,7 +59,10 @@ class Publisher:
         to_settle = PeriodToSettle(
             period=period,
             catalogue=version.catalogue,
-            terms=version.terms.with_shared_costs(await true_up_costs(self.control, period)),
+            past=await self._past(version.terms, period),
+            terms=version.terms.with_shared_costs(
+                await true_up_costs(self.control, period, version.terms.shared_costs, version.catalogue.calendar)
+            ),
             decimals=self.decimals,
             folder=period,
             is_closed=is_closed,
@@ -90,6 +94,12 @@ class Publisher:
             return Stored(self.drafts, path)
         return None
 
+    async def _past(self, terms: Terms, period: str) -> dict[str, list[Stored]]:
+        """By the closed period that a cost of this one belongs to, the files that say what was billed for it."""
+        wanted = {cost.corrects for cost in terms.shared_costs if cost.corrects and cost.period == period}
+        names = [each.period for each in await self.periods.closed()] if wanted else []
+        return {of: [Stored(self.closed, charges(each)) for each in names if each >= of] for of in wanted & {*names}}
+
     async def _corrected(self, late: LateChange, version: Version, successors: Mapping[str, str]) -> ClosedPeriod:
         """Of a period before the books nothing was billed; the first closed file then stands for one without rows."""
         known, _ = await self.periods.get(late.period)
@@ -99,7 +109,8 @@ class Publisher:
             catalogue, terms = frozen.catalogue, frozen.terms
             # What was shared is what was charged then, whatever a later configuration says.
             billed_with = (await self.catalogues.stored(known.closed_with)).terms
-            shared = *billed_with.shared_costs, *await true_up_costs(self.control, late.period)
+            trued_up = await true_up_costs(self.control, late.period, billed_with.shared_costs, catalogue.calendar)
+            shared = *billed_with.shared_costs, *trued_up
         else:
             catalogue, terms = version.catalogue, version.terms.reaching_back_to(late.period)
         billed = [Stored(self.closed, charges(name)) for name in late.billed]

@@ -60,7 +60,8 @@ SELECT
     coalesce(sum(quantity) FILTER (unit = 'tokens'), 0)::HUGEINT AS tokens,
     coalesce(sum(quantity) FILTER (meter = 'requests'), 0)::HUGEINT AS requests,
     coalesce(sum(quantity) FILTER (unit = 'tokens' AND meter LIKE 'cached%'), 0)::HUGEINT AS cached,
-    coalesce(sum(quantity) FILTER (unit = 'tokens' AND meter SIMILAR TO 'output.*|reasoning.*'), 0)::HUGEINT AS output
+    coalesce(sum(quantity) FILTER (unit = 'tokens' AND meter SIMILAR TO 'output.*|reasoning.*'), 0)::HUGEINT AS output,
+    service_tier, variant, meter, sum(quantity) AS quantity
 FROM rows
 WHERE kind = 'usage' AND charge_date BETWEEN $first AND $last
 GROUP BY ALL

@@ -63,6 +63,10 @@ def _used(row: Row, rows: Rows, cost: SharedCost, catalogue: Catalogue) -> dict[
             each["requests"],
             each["cached"],
             each["output"],
+            each["service_tier"],
+            each["variant"],
+            each["meter"],
+            each["quantity"],
         )
         for each in rows.ask("direct usage", **dates)
     ]

@@ -58,7 +58,8 @@ CREATE OR REPLACE TABLE successors (cost_centre VARCHAR, successor VARCHAR)
 -- name: usage of a closed period
 -- As it was billed, with the corrections in these files: what the shared costs of the period are split by.
 SELECT
-    cost_centre, backend, deployment, deployment_type, model, {measures}
+    cost_centre, backend, deployment, deployment_type, model, {measures}, service_tier, variant, meter,
+    CAST(sum(quantity) AS VARCHAR), CAST(coalesce(sum(contracted_cost), 0) AS VARCHAR)
 FROM (
     SELECT * FROM read_parquet($billed) WHERE kind = 'usage'
     UNION ALL BY NAME

@@ -33,7 +33,7 @@ _REASONS = {
 
 async def find_corrections(engine: Engine, closed: ClosedPeriod, books: Books, progress: Progress) -> None:
     """Add what was not billed for a closed period, or too much, to the rows. Once billed, the difference is zero."""
-    if not closed.dates:
+    if not closed.dates and not closed.shared_costs:
         return
     folder = engine.folder / f"closed-{closed.period}"
     await asyncio.to_thread(folder.mkdir)
@@ -44,7 +44,7 @@ async def find_corrections(engine: Engine, closed: ClosedPeriod, books: Books, p
         await asyncio.to_thread(_arrange, then, closed)
         billed = [await fetched(each, folder / f"billed-{n}.parquet") for n, each in enumerate(_files(closed))]
         found = await asyncio.to_thread(_compare, then, closed, billed)
-        shares = await asyncio.to_thread(split_again, then, closed, list(map(str, billed)), list(map(str, found)))
+        shares = await asyncio.to_thread(split_again, then, closed, billed, found)
     finally:
         then.close()
     await asyncio.to_thread(then.database.unlink)
@@ -58,7 +58,8 @@ def _files(closed: ClosedPeriod) -> tuple[Stored, ...]:
 def _add(engine: Engine, closed: ClosedPeriod, found: Sequence[Path], shares: Sequence[Row]) -> None:
     engine.run("successors")
     engine.insert("successors", sorted(closed.successors.items()))
-    engine.run("add corrections", files=_list(found))
+    if found:
+        engine.run("add corrections", files=_list(found))
     engine.insert("unnumbered", shares)
 
 

@@ -73,6 +73,7 @@ class PeriodToSettle:
         is_closed: whether these are the final files.
         previous: `charges-YYYY-MM.parquet` of the period before, where it was published.
         previous_manifest: SHA-256 of the manifest of the closed period before; empty where there is none.
+        past: closed period that a shared cost of this one belongs to → the files with all that was billed for it.
         corrected: closed periods whose books may have changed since, oldest first.
         lineage: of each UTC day, what its records come from: counts, fences; goes into the manifest as it is.
     """
@@ -85,6 +86,7 @@ class PeriodToSettle:
     is_closed: bool = False
     previous: Stored | None = None
     previous_manifest: str = ""
+    past: Mapping[str, Sequence[Stored]] = field(default_factory=dict)
     corrected: Sequence[ClosedPeriod] = ()
     lineage: Mapping[str, Any] = field(default_factory=dict)
 

@@ -17,7 +17,7 @@ from chargeback.services.publishing.arrange import arrange_others, arrange_usage
 from chargeback.services.publishing.disk import require_room
 from chargeback.services.publishing.engine import Engine
 from chargeback.services.publishing.files import Files, Progress
-from chargeback.services.publishing.find_corrections import find_corrections, show_previous
+from chargeback.services.publishing.find_corrections import fetched, find_corrections, show_previous
 from chargeback.services.publishing.period_to_settle import PeriodToSettle
 from chargeback.services.publishing.rounding import round_costs
 from chargeback.services.publishing.settled import Settled
@@ -91,7 +91,11 @@ async def _settle(engine: Engine, to_settle: PeriodToSettle, books: Books, progr
     rows = await stage(engine, books, to_settle.days, within(period), progress)
     require_room(engine.size(), engine.room, rows)
     await asyncio.to_thread(arrange_usage, engine, period, currency, terms)
-    await asyncio.to_thread(share_costs, engine, to_settle)
+    past = {
+        of: [await fetched(each, engine.folder / f"past-{of}-{n}.parquet") for n, each in enumerate(files)]
+        for of, files in to_settle.past.items()
+    }
+    await asyncio.to_thread(share_costs, engine, to_settle, past)
     await asyncio.to_thread(arrange_others, engine, currency)
     await asyncio.to_thread(round_costs, engine)
     await asyncio.to_thread(show, engine, currency)

@@ -1,18 +1,30 @@
 """Splits the costs that no single call causes by what the cost centres used, into rows of their own."""
 
-from collections.abc import Iterable, Mapping
-from datetime import timedelta
+from collections.abc import Iterable, Mapping, Sequence
+from datetime import datetime, timedelta
 from decimal import Decimal
 from hashlib import blake2b
+from pathlib import Path
 from types import MappingProxyType
 
+from chargeback.domain.calendar import Calendar
 from chargeback.domain.catalogue import Catalogue
 from chargeback.domain.money import EXACT, to_text
 from chargeback.domain.rows import COLUMNS, TEXT
-from chargeback.domain.shared_costs import DirectUsage, SharedCost, active, amount, measured, split, to_amount
+from chargeback.domain.shared_costs import (
+    DirectUsage,
+    Kind,
+    SharedCost,
+    active,
+    amount,
+    measured,
+    netted,
+    split,
+    to_amount,
+)
 from chargeback.domain.terms import ExchangeRate
 from chargeback.services.publishing.arrange import add_rates
-from chargeback.services.publishing.engine import Engine, Row
+from chargeback.services.publishing.engine import Engine, Row, quoted
 from chargeback.services.publishing.period_to_settle import PeriodToSettle
 
 _MOMENT = timedelta(microseconds=1)
@@ -31,13 +43,17 @@ MEASURES = ", ".join(
         ),
     ]
 )
-"""The last columns of `DirectUsage` in SQL: cost, tokens, requests, cached tokens, tokens of the answer."""
+"""Columns of `DirectUsage` in SQL: cost, tokens, requests, cached tokens, tokens of the answer.
+
+What follows them are service tier, variant, meter, quantity and the cost at contracted prices.
+"""
 
 
-def share_costs(engine: Engine, to_settle: PeriodToSettle) -> None:
+def share_costs(engine: Engine, to_settle: PeriodToSettle, past: Mapping[str, Sequence[Path]]) -> None:
     """Add the parts of every shared cost that is charged in the period; those of one sum to it exactly.
 
-    A cost that belongs to a closed period becomes corrections of that one, in the currency that it was billed in.
+    A cost that belongs to a closed period becomes corrections of that one: split by its usage, which the files of
+    `past` have, and in the currency that it was billed in.
     """
     period, calendar = to_settle.period, to_settle.catalogue.calendar
     charged = [
@@ -46,21 +62,43 @@ def share_costs(engine: Engine, to_settle: PeriodToSettle) -> None:
     own = [cost.currency for cost, _ in charged if not cost.corrects]
     add_rates(engine, period, to_settle.currency, to_settle.terms, own)
     for cost, times in charged:
-        dates = {"first": calendar.date_of(times.first), "last": calendar.date_of(times.after - _MOMENT)}
-        usage = direct_usage(engine.run("direct usage", dates, measures=MEASURES), to_settle.catalogue)
-        of = cost.corrects or period
+        of, date = cost.corrects or period, calendar.date_of(times.first)
+        if of in past:
+            rows = usage_of(engine, of, calendar.bounds(of), calendar, past[of])
+        else:
+            dates = {"first": date, "last": calendar.date_of(times.after - _MOMENT)}
+            rows = engine.run("direct usage", dates, measures=MEASURES)
+        usage = direct_usage(rows, to_settle.catalogue)
         rate = to_settle.terms.rate_for(of, cost.currency, calendar.currency(of))
-        price = amount(cost, period, calendar)
+        price = netted(cost, amount(cost, period, calendar), usage)
+        if cost.kind is Kind.TRUE_UP and not price:
+            continue
         ratios = split(cost, measured(cost, usage, times))
-        rows = [part_row(cost, dates["first"], price, rate, centre, ratio) for centre, ratio in ratios.items()]
-        engine.insert("unnumbered", rows)
+        parts = [part_row(cost, date, price, rate, centre, ratio) for centre, ratio in ratios.items()]
+        engine.insert("unnumbered", parts)
+
+
+def usage_of(
+    engine: Engine,
+    period: str,
+    time: tuple[datetime, datetime],
+    calendar: Calendar,
+    billed: Sequence[Path],
+    corrections: Sequence[Path] = (),
+) -> list[Row]:
+    """What was used of a closed period in some time of it: by its own file, which comes first, and the corrections."""
+    first, last = calendar.date_of(time[0]), calendar.date_of(time[1] - _MOMENT)
+    values = {"billed": str(billed[0]), "period": period, "first": first, "last": last}
+    files = f"[{', '.join(quoted(str(file)) for file in (*billed, *corrections))}]"
+    return engine.run("usage of a closed period", values, corrections=files, measures=MEASURES)
 
 
 def direct_usage(rows: Iterable[Row], catalogue: Catalogue) -> list[DirectUsage]:
     """What was used, from the rows of a statement that asks for it; the catalogue knows each backend's account."""
     found = []
-    for centre, backend, name, *rest in rows:
-        found.append(DirectUsage(centre, catalogue.account(backend), name, *rest))
+    for centre, backend, name, *rest, quantity, contracted in rows:
+        known = (centre, catalogue.account(backend), name, *rest, Decimal(quantity), Decimal(contracted))
+        found.append(DirectUsage(*known))
     return found
 
 

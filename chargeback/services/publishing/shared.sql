@@ -3,7 +3,11 @@
 -- name: direct usage
 -- By date, since a row knows no hour: a cost that begins or ends within a day is split by the whole day's usage.
 SELECT
-    cost_centre, backend, deployment, deployment_type, model, {measures}
+    cost_centre, backend, deployment, deployment_type, model, {measures}, service_tier, variant, meter,
+    CAST(sum(quantity) AS VARCHAR),
+    CAST(coalesce(sum(if(
+        contracted_unit_price IS NULL, exact_cost, converted(of_many(quantity, contracted_per_unit), exchange_rate)
+    )), 0) AS VARCHAR)
 FROM (
     SELECT place, tariff, sum(exact_cost) AS exact_cost, sum(quantity) AS quantity
     FROM charges

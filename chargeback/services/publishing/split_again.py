@@ -9,15 +9,24 @@ from collections.abc import Mapping, Sequence
 from datetime import timedelta
 from decimal import Decimal
 from hashlib import blake2b
+from pathlib import Path
 from typing import NamedTuple
 
-from chargeback.domain.effective import Effective
 from chargeback.domain.money import EXACT, ZERO
 from chargeback.domain.rows import Reason
-from chargeback.domain.shared_costs import SharedCost, active, amount, measured, split, to_amount
+from chargeback.domain.shared_costs import (
+    Kind,
+    SharedCost,
+    active,
+    amount,
+    measured,
+    netted,
+    split,
+    to_amount,
+)
 from chargeback.services.publishing.engine import Engine, Row, quoted
 from chargeback.services.publishing.period_to_settle import ClosedPeriod
-from chargeback.services.publishing.share_costs import MEASURES, direct_usage, part_id, part_row
+from chargeback.services.publishing.share_costs import direct_usage, part_id, part_row, usage_of
 
 _MOMENT = timedelta(microseconds=1)
 
@@ -35,7 +44,7 @@ class _Shares(NamedTuple):
         return self.ratios.get(centre, ZERO)
 
 
-def split_again(engine: Engine, closed: ClosedPeriod, billed: Sequence[str], corrections: Sequence[str]) -> list[Row]:
+def split_again(engine: Engine, closed: ClosedPeriod, billed: Sequence[Path], corrections: Sequence[Path]) -> list[Row]:
     """The rows that bring the shared costs of a closed period to its usage and its exchange rate as they are now.
 
     `billed` are its own file and those that hold corrections of it so far, `corrections` what has just been found.
@@ -46,10 +55,16 @@ def split_again(engine: Engine, closed: ClosedPeriod, billed: Sequence[str], cor
         if times is None or cost.corrects:
             continue
         rate = closed.terms.rate_for(closed.period, cost.currency, closed.currency)
-        price = amount(cost, closed.period, closed.catalogue.calendar)
-        before = _Shares(_whole(engine, closed, cost, billed), _ratios(engine, closed, cost, times, billed, ()))
-        ratios = _ratios(engine, closed, cost, times, billed, corrections)
-        after = _Shares(to_amount(EXACT.multiply(price, rate.rate)), ratios)
+        time = (times.first, times.after)
+        then, now = (
+            direct_usage(
+                usage_of(engine, closed.period, time, closed.catalogue.calendar, billed, more), closed.catalogue
+            )
+            for more in ((), corrections)
+        )
+        before = _Shares(_whole(engine, closed, cost, billed), split(cost, measured(cost, then, times)))
+        price = netted(cost, amount(cost, closed.period, closed.catalogue.calendar), now)
+        after = _Shares(to_amount(EXACT.multiply(price, rate.rate)), split(cost, measured(cost, now, times)))
         date = closed.catalogue.calendar.date_of(times.first)
         for centre in sorted({*before.ratios, *after.ratios}):
             if before.part(centre) != after.part(centre):
@@ -59,32 +74,20 @@ def split_again(engine: Engine, closed: ClosedPeriod, billed: Sequence[str], cor
     return found
 
 
-def _whole(engine: Engine, closed: ClosedPeriod, cost: SharedCost, billed: Sequence[str]) -> Decimal:
+def _whole(engine: Engine, closed: ClosedPeriod, cost: SharedCost, billed: Sequence[Path]) -> Decimal:
     """What was billed of a shared cost so far."""
-    values = {"billed": billed[0], "period": closed.period, "shared_cost": cost.cost_id}
+    values = {"billed": str(billed[0]), "period": closed.period, "shared_cost": cost.cost_id}
     ((whole,),) = engine.run("billed of a shared cost", values, later=_list(billed))
     return Decimal(whole)
-
-
-def _ratios(
-    engine: Engine,
-    closed: ClosedPeriod,
-    cost: SharedCost,
-    times: Effective,
-    billed: Sequence[str],
-    corrections: Sequence[str],
-) -> dict[str, Decimal]:
-    calendar = closed.catalogue.calendar
-    first, last = calendar.date_of(times.first), calendar.date_of(times.after - _MOMENT)
-    values = {"billed": billed[0], "period": closed.period, "first": first, "last": last}
-    rows = engine.run("usage of a closed period", values, corrections=_list([*billed, *corrections]), measures=MEASURES)
-    return split(cost, measured(cost, direct_usage(rows, closed.catalogue), times))
 
 
 def _corrects(
     closed: ClosedPeriod, cost: SharedCost, centre: str, before: _Shares, after: _Shares
 ) -> dict[str, str | Decimal | None]:
-    reason = Reason.EXCHANGE_RATE if before.ratio(centre) == after.ratio(centre) else Reason.SHARED_COST
+    moved = Reason.TRUE_UP if cost.kind is Kind.TRUE_UP else Reason.SHARED_COST
+    reason = (
+        Reason.EXCHANGE_RATE if moved is Reason.SHARED_COST and before.ratio(centre) == after.ratio(centre) else moved
+    )
     identity = f"{closed.period}\x1f{cost.cost_id}\x1f{centre}"
     difference = EXACT.subtract(after.part(centre), before.part(centre))
     return {
@@ -100,5 +103,5 @@ def _corrects(
     }
 
 
-def _list(files: Sequence[str]) -> str:
-    return f"[{', '.join(map(quoted, files))}]"
+def _list(files: Sequence[Path]) -> str:
+    return f"[{', '.join(quoted(str(file)) for file in files)}]"

@@ -1,6 +1,7 @@
 """What the books say of a period, from its published rows, in the shape in which it meets the invoice."""
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from decimal import Decimal
 from pathlib import Path
 from typing import Any
@@ -13,7 +14,7 @@ from chargeback.domain.money import ZERO
 from chargeback.domain.provider_meters import ProviderMeters, skus_of_prices
 from chargeback.domain.reconciliation import BILLED_AS, CAPACITY, Booked, Sku
 from chargeback.domain.served import without_snapshot
-from chargeback.domain.shared_costs import IDLE, Kind
+from chargeback.domain.shared_costs import IDLE, DirectUsage, Kind
 from chargeback.domain.tiers import normal_tier
 
 _CAPACITY = (Kind.PROVISIONED.value, IDLE, Kind.HOSTING.value)
@@ -50,22 +51,66 @@ GROUP BY corrects_period
 ORDER BY corrects_period
 """
 
+_TRUED_UP = """
+WITH all_rows AS (
+    SELECT * FROM read_parquet($own) WHERE kind <> 'correction'
+    UNION ALL BY NAME
+    SELECT * FROM read_parquet($later) WHERE kind = 'correction' AND corrects_period = $period
+)
+SELECT shared_cost, sum(exact_cost)
+FROM all_rows
+WHERE meter = $kind AND NOT starts_with(shared_cost, concat('true-up-', $period))
+GROUP BY shared_cost
+ORDER BY shared_cost
+"""
+
+
+@dataclass(frozen=True, slots=True)
+class BooksOfPeriod:
+    """What the books have of a period.
+
+    Attributes:
+        booked: as it meets the invoice.
+        usage: at contracted prices, by account and SKU of the books.
+        skus: SKU as the invoice has it → those of the books that it is for.
+        trued_up: shared cost of kind true-up that somebody entered by hand → what it charges for the period.
+    """
+
+    booked: list[Booked]
+    usage: list[DirectUsage]
+    skus: dict[Sku, tuple[Sku, ...]]
+    trued_up: dict[str, Decimal]
+
 
 def read_booked(
     period: str, own: Path, later: Sequence[Path], catalogue: Catalogue, meters: ProviderMeters
-) -> list[Booked]:
+) -> BooksOfPeriod:
     """The books of a period: its own rows, and the corrections of it that later periods carry."""
     given = {
         "own": str(own),
         # Its own file has no corrections of itself; it stands for "none", of which DuckDB cannot read.
         "later": [str(path) for path in later] or [str(own)],
         "period": period,
-        "elsewhere": list(_ELSEWHERE),
     }
     with _engine(own.parent) as engine:
-        rows = engine.execute(_SUMS, given).fetchall()
+        rows = engine.execute(_SUMS, {**given, "elsewhere": list(_ELSEWHERE)}).fetchall()
+        trued_up = dict(engine.execute(_TRUED_UP, {**given, "kind": Kind.TRUE_UP.value}).fetchall())
     prices = skus_of_prices(catalogue)
-    return [booked(row, prices, catalogue, meters) for row in rows]
+    bookings = [booked(row, prices, catalogue, meters) for row in rows]
+    usage = [_used(row, catalogue) for row in rows]
+    skus: dict[Sku, dict[Sku, None]] = {}
+    for booking, used in zip(bookings, usage, strict=True):
+        skus.setdefault(booking.sku, {})[used.sku] = None
+    of_calls = [used for booking, used in zip(bookings, usage, strict=True) if booking.sku != CAPACITY]
+    return BooksOfPeriod(bookings, of_calls, {sku: tuple(members) for sku, members in skus.items()}, trued_up)
+
+
+def _used(row: Sequence[Any], catalogue: Catalogue) -> DirectUsage:
+    _, _, backend, deployment, model, deployment_type, tier, variant, meter, _, _, quantity, contracted, *_ = row
+    return DirectUsage(
+        "", catalogue.account(backend), deployment, deployment_type, model, ZERO, 0, 0, 0, 0,
+        tier, variant, meter, quantity, contracted,
+    )  # fmt: skip
 
 
 def read_carried(own: Path) -> dict[str, Decimal]:

@@ -10,6 +10,8 @@ from pathlib import Path
 
 from chargeback.domain.catalogue import Catalogue
 from chargeback.domain.cost_exports import choose_run
+from chargeback.domain.money import to_text, total
+from chargeback.domain.periods import days_of
 from chargeback.domain.provider_meters import ProviderMeters
 from chargeback.domain.reconciliation import Cause, Reconciliation, ReconciliationRules
 from chargeback.domain.terms import Terms
@@ -17,7 +19,7 @@ from chargeback.domain.variances import reconcile
 from chargeback.log_line import log_line
 from chargeback.services.ports import Books, Invoices
 from chargeback.services.publishing.published_rows import Published
-from chargeback.services.reconciling.booked_charges import read_booked, read_carried
+from chargeback.services.reconciling.booked_charges import BooksOfPeriod, read_booked, read_carried
 from chargeback.services.reconciling.edge_usage import edge_usage
 from chargeback.services.reconciling.invoice import Invoice, read_invoice
 from chargeback.services.work_folder import work_folder
@@ -43,11 +45,50 @@ class Reconciled:
     carried: Mapping[str, Decimal]
     rules: ReconciliationRules
     found: Reconciliation
+    books: BooksOfPeriod
+    accounts: Sequence[str]
 
     @property
     def exceeded(self) -> bool:
         """Whether what should be on the invoice by now differs by more than the tolerance."""
         return self.rules.exceeded_by(self.found.overdue, self.found.invoiced)
+
+    @property
+    def is_final(self) -> bool:
+        """Whether the export knows all of the month."""
+        return self.invoice.run.is_final_of(days_of(self.period)[-1], self.rules.lag)
+
+    def missing_of_the_invoice(self) -> list[str]:
+        """What is still to come before the invoice can be taken for that of the month."""
+        run, missing = self.invoice.run, []
+        if not self.is_final:
+            at = f"{run.submitted:%Y-%m-%dT%H:%MZ}" if run.submitted else "an unknown time"
+            missing.append(
+                f"the export is of {run.first} to {run.last} and ran at {at}: it knows all of the month"
+                f" {self.rules.lag_hours} hours after the month's end"
+            )
+        if self.invoice.paid_ahead:
+            missing.append(
+                f"{to_text(self.invoice.paid_ahead)} {self.currency} were paid at once for longer than the month: set"
+                " reconciliation.cost in books.yaml to amortised"
+            )
+        return missing
+
+    def missing_of_the_books(self) -> list[str]:
+        """What the books do not know for certain yet."""
+        booked = self.books.booked
+        unsettled = sum(each.unsettled for each in booked)
+        unpriced = total([each.unpriced for each in booked])
+        estimated = total([each.estimated for each in booked])
+        return [
+            f"{to_text(Decimal(number))} {what}"
+            for number, what in (
+                (unsettled, "calls wait for their tokens: run `settle`"),
+                (unpriced, "units have no price: add it, `config apply`"),
+                (estimated, "units are estimates: run `settle`"),
+            )
+            if number
+        ]
 
 
 async def reconcile_period(
@@ -71,17 +112,19 @@ async def reconcile_period(
     with work_folder("reconcile") as folder:
         own = await published.fetch(period, Path(folder))
         later = [await published.fetch(other, Path(folder)) for other in await published.later(period)]
-        booked = await asyncio.to_thread(read_booked, period, own, later, catalogue, meters)
+        of_period = await asyncio.to_thread(read_booked, period, own, later, catalogue, meters)
         carried = await asyncio.to_thread(read_carried, own)
         digest = await asyncio.to_thread(_sha256, [own, *later])
-    booked += await edge_usage(period, books, catalogue, terms, meters)
+    booked = [*of_period.booked, *await edge_usage(period, books, catalogue, terms, meters)]
     invoice = await read_invoice(
         invoices, run, period, rules=rules, meters=meters, accounts=accounts, currency=currency
     )
     found = await asyncio.to_thread(
         reconcile, booked, invoice.charges, period=period, run=invoice.run, rules=rules, accounts=accounts
     )
-    reconciled = Reconciled(period, currency, invoices.place, invoice, digest, carried, rules, found)
+    reconciled = Reconciled(
+        period, currency, invoices.place, invoice, digest, carried, rules, found, of_period, accounts
+    )
     _log(reconciled)
     return reconciled
 

@@ -1,75 +1,81 @@
-"""The true-up: what is between the invoice and the books of a period, as a shared cost of that period.
+"""The true-up: what is between the invoice and the books of a period, charged to those who caused it.
 
-It is on record who set it, when, and from which invoice and books. Publishing splits it like every shared cost, so
-that at contracted prices the period's chargeback is the invoice.
+It is on record who set it, when, and from which invoice and books. Publishing splits it like shared costs, so that at
+contracted prices the period's chargeback is the invoice; what arrives later is taken off by itself. In a closed period
+it is a correction, like everything that comes after.
 """
 
-from collections.abc import Collection
+from collections.abc import Sequence
 from datetime import datetime
 from decimal import Decimal
 from typing import TYPE_CHECKING
 
 from msgspec.structs import replace
 
-from chargeback.domain.errors import ChargebackError, PeriodClosed
-from chargeback.domain.lifecycle import State
-from chargeback.domain.money import EXACT, to_text, total
+from chargeback.domain.calendar import Calendar
+from chargeback.domain.errors import TrueUpRefused
+from chargeback.domain.money import to_text, total
 from chargeback.domain.reconciliation import Cause
-from chargeback.domain.shared_costs import Basis, Kind, Per, SharedCost, to_amount
-from chargeback.services.closing.period_documents import PeriodDocuments
+from chargeback.domain.shared_costs import SharedCost
+from chargeback.domain.true_ups import Part, costs_of, parts_of, replaced
 from chargeback.services.ports import Control
 from chargeback.services.reconciling.true_up_documents import TrueUp, TrueUps, digest_of
 
 if TYPE_CHECKING:
     from chargeback.services.reconciling.reconcile import Reconciled
 
+_ALL_IN_ONE = ""
 
-async def true_up_costs(control: Control, period: str) -> tuple[SharedCost, ...]:
-    """The shared cost of a period's true-up; none where there is none, or nothing between invoice and books."""
+
+async def true_up_costs(
+    control: Control, period: str, shared: Sequence[SharedCost], calendar: Calendar
+) -> tuple[SharedCost, ...]:
+    """The shared costs of a period's true-up; `shared` are its other ones. None where there never was one."""
     known, _ = await TrueUps(control).get(period)
-    if known is None or known.amount is None or not Decimal(known.amount):
+    if known is None or not (parts := _parts(known)):
         return ()
-    return (
-        SharedCost(
-            cost_id=f"true-up-{period}",
-            name=f"True-up to the invoice of {period}",
-            kind=Kind.TRUE_UP,
-            price=Decimal(known.amount),
-            per=Per.PERIOD,
-            currency=known.currency,
-            basis=Basis.USAGE,
-            period=period,
-            source=f"cost export {known.invoice['run']}, SHA-256 {known.invoice['sha256']}; set by {known.by}",
-        ),
-    )
+    source = f"cost export {known.invoice.get('run', '')}, SHA-256 {known.invoice.get('sha256', '')}; set by {known.by}"
+    return tuple(costs_of(period, calendar.currency(period), parts, source, shared, calendar))
 
 
-async def true_up_amount(control: Control, reconciled: "Reconciled") -> Decimal:
-    """What the true-up of a period is: its invoice minus its books, at 6 decimals.
+async def true_up_parts(control: Control, reconciled: "Reconciled") -> tuple[Part, ...]:
+    """What the true-up of a period is made of: its invoice minus its books, and minus what is trued up already.
 
-    Corrections of a period that has a true-up are taken off: that true-up has charged them already.
+    That is what somebody entered by hand for the period; and corrections that it carries for a period whose true-up
+    has no parts, since such a one does not take off by itself what comes later.
     """
-    trued_up = [each.period for each in await TrueUps(control).in_force()]
-    return to_amount(EXACT.subtract(reconciled.found.variance, _charged_before(reconciled, trued_up)))
+    whole = [each.period for each in await TrueUps(control).in_force() if not each.parts]
+    carried = {f"carried for {of}": cost for of, cost in reconciled.carried.items() if of in whole}
+    of = reconciled.books
+    parts = parts_of(reconciled.found.variances, of.usage, of.skus, reconciled.accounts, {**of.trued_up, **carried})
+    known, _ = await TrueUps(control).get(reconciled.period)
+    return replaced(_parts(known) if known else (), parts)
 
 
-async def set_true_up(control: Control, reconciled: "Reconciled", *, by: str, now: datetime) -> TrueUp:
-    """Set the true-up of an open period, in place of an older one.
+def amount_of(parts: Sequence[Part]) -> Decimal:
+    """What a true-up is in all."""
+    return total([Decimal(part.amount) for part in parts])
 
-    Raises `PeriodClosed`, and `ChargebackError` while the invoice cannot have all of the period's usage yet.
+
+async def set_true_up(
+    control: Control, reconciled: "Reconciled", *, by: str, now: datetime, despite: str = ""
+) -> TrueUp:
+    """Set the true-up of a period, in place of an older one.
+
+    Raises `TrueUpRefused` with everything that is still missing: of the invoice; or of the books, unless `despite` says
+    why it is set all the same. `Superseded` if another run set it meanwhile.
     """
-    if not_yet := reconciled.found.by_cause().get(Cause.NOT_YET):
-        raise ChargebackError(
-            f"{reconciled.period}: usage of {to_text(not_yet[0].copy_abs())} {reconciled.currency} is not billed yet,"
-            " so a true-up would take it back; wait for a later run of the export"
-        )
+    missing = _missing(reconciled)
+    if not despite:
+        missing += reconciled.missing_of_the_books()
+    if missing:
+        raise TrueUpRefused(reconciled.period, missing)
     before, token = await TrueUps(control).get(reconciled.period)
-    amount = await true_up_amount(control, reconciled)
-    await _require_open(control, reconciled.period, amount, reconciled.currency)
+    parts = await true_up_parts(control, reconciled)
     invoice = reconciled.invoice
     true_up = TrueUp(
         period=reconciled.period,
-        amount=to_text(amount),
+        amount=to_text(amount_of(parts)),
         currency=reconciled.currency,
         by=by,
         at=now.isoformat(),
@@ -77,18 +83,19 @@ async def set_true_up(control: Control, reconciled: "Reconciled", *, by: str, no
         booked=to_text(reconciled.found.booked),
         invoice={"place": reconciled.place, "run": invoice.run.name, "sha256": invoice.sha256},
         books={"sha256": reconciled.charges},
+        parts=parts,
+        despite=despite,
     )
     return await _put(control, before, token, true_up)
 
 
 async def remove_true_up(control: Control, period: str, *, by: str, now: datetime) -> bool:
-    """Take the true-up of an open period back; tells whether there was one. Raises `PeriodClosed`."""
+    """Take the true-up of a period back; tells whether there was one. What a closed period billed of it is returned."""
     before, token = await TrueUps(control).get(period)
     if before is None or before.amount is None:
         return False
-    returned = EXACT.subtract(Decimal(0), Decimal(before.amount))
-    await _require_open(control, period, returned, before.currency)
-    await _put(control, before, token, TrueUp(period=period, amount=None, by=by, at=now.isoformat()))
+    gone = TrueUp(period=period, amount=None, by=by, at=now.isoformat(), parts=replaced(_parts(before), ()))
+    await _put(control, before, token, gone)
     return True
 
 
@@ -97,44 +104,27 @@ async def true_up_digest(control: Control, period: str) -> str:
     return digest_of((await TrueUps(control).get(period))[0])
 
 
+def _parts(true_up: TrueUp) -> tuple[Part, ...]:
+    if true_up.parts or true_up.amount is None:
+        return true_up.parts
+    return (Part(_ALL_IN_ONE, true_up.amount),)
+
+
+def _missing(reconciled: "Reconciled") -> list[str]:
+    missing = reconciled.missing_of_the_invoice()
+    if not_yet := reconciled.found.by_cause().get(Cause.NOT_YET):
+        missing.append(
+            f"usage of {to_text(not_yet[0].copy_abs())} {reconciled.currency} is not billed yet, so a true-up would"
+            " take it back; wait for a later run of the export"
+        )
+    return missing
+
+
 async def _put(control: Control, before: TrueUp | None, token: str | None, true_up: TrueUp) -> TrueUp:
-    """Write a true-up; who set what before stays in its history. Raises `Superseded`, `PeriodClosed`.
+    """Write a true-up with who set what before.
 
-    A closing that overtakes it has either made its files with it or without; the period's document says which, and what
-    is not in the files is taken back.
+    A closing that overtakes it has made its files with it or without; without it, it is a correction.
     """
-    true_ups = TrueUps(control)
     true_up = replace(true_up, history=(*(before.history if before else ()), true_up.said()))
-    token = await true_ups.swap(true_up, token)
-    if await _is_settled_with(control, true_up):
-        return true_up
-    token = await true_ups.swap(before or replace(true_up, amount=None), token)
-    if await _is_settled_with(control, true_up, closed=True):
-        await true_ups.swap(true_up, token)
-        return true_up
-    raise PeriodClosed(f"{true_up.period} was closed or is being closed without this true-up: it stays as it was")
-
-
-async def _is_settled_with(control: Control, true_up: TrueUp, *, closed: bool = False) -> bool:
-    """Whether a period is open, so that its files will be made with the true-up, or is closed with it already."""
-    known, _ = await PeriodDocuments(control).get(true_up.period)
-    if known.state is State.OPEN:
-        return not closed
-    return known.state is State.CLOSED and known.true_up == digest_of(true_up)
-
-
-async def _require_open(control: Control, period: str, amount: Decimal, currency: str) -> None:
-    known, _ = await PeriodDocuments(control).get(period)
-    if known.state is State.OPEN:
-        return
-    if known.state is State.CLOSING:
-        raise PeriodClosed(f"{period} is being closed: its true-up stays as it is until the attempt has ended")
-    raise PeriodClosed(
-        f"{period} is closed, and its files stay as they are. To charge the {to_text(amount)} {currency} between them"
-        " and the invoice, add a cost of kind true-up to config/shared-costs.yaml: `period` the oldest open one,"
-        f' `amount` "{to_text(amount)}", `corrects: {period}`'
-    )
-
-
-def _charged_before(reconciled: "Reconciled", trued_up: Collection[str]) -> Decimal:
-    return total([cost for period, cost in reconciled.carried.items() if period in trued_up])
+    await TrueUps(control).swap(true_up, token)
+    return true_up

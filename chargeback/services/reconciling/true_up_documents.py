@@ -4,6 +4,7 @@ from hashlib import blake2b
 
 import msgspec
 
+from chargeback.domain.true_ups import Part
 from chargeback.services.ports import Control, Document
 
 KIND = "true-up"
@@ -35,6 +36,8 @@ class TrueUp(msgspec.Struct, frozen=True, omit_defaults=True):
         invoiced, booked: what is compared, exact decimal text.
         invoice: where the amount came from: `place`, `run`, `sha256`.
         books: the `sha256` of the published rows.
+        parts: what the amount is made of; without any, it is one amount that is split by all usage.
+        despite: why it was set though the books did not know all for certain; else empty.
         history: who set what; the latest last.
     """
 
@@ -47,6 +50,8 @@ class TrueUp(msgspec.Struct, frozen=True, omit_defaults=True):
     booked: str = ""
     invoice: dict[str, str] = {}
     books: dict[str, str] = {}
+    parts: tuple[Part, ...] = ()
+    despite: str = ""
     history: tuple[Said, ...] = ()
 
     def said(self) -> Said:
@@ -68,6 +73,11 @@ class TrueUps:
     async def swap(self, true_up: TrueUp, after: str | None) -> str:
         """Set the true-up of its period. Raises `Superseded` if another run set it since `after`."""
         return await self._control.swap(KIND, true_up.period, _document(true_up), after)
+
+    async def digests(self) -> dict[str, str]:
+        """What stands for each true-up as it is, by period; also for those that were taken back."""
+        found = [msgspec.convert(document, TrueUp) for document in await self._control.all(KIND)]
+        return {each.period: digest_of(each) for each in found}
 
     async def in_force(self) -> list[TrueUp]:
         """Every true-up that was not taken back, by period."""

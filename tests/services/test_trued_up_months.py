@@ -1,0 +1,217 @@
+"""The chargeback of a month that was trued up is its invoice, whatever the books learn afterwards, and once."""
+
+from datetime import UTC, datetime, timedelta
+from decimal import Decimal
+from pathlib import Path
+
+import pytest
+
+from chargeback.domain.allocation import Allocation, CostCentre, Rule
+from chargeback.domain.catalogue import Catalogue, Deployment, DeploymentType
+from chargeback.domain.meters import Meter
+from chargeback.domain.shared_costs import Basis, Kind, Measure, Per, Selection, SharedCost
+from chargeback.domain.terms import ClosingRules, Terms
+from chargeback.services.reconciling.true_up import remove_true_up, set_true_up
+from tests.builders import tokens, usage_event
+from tests.domain.catalogues import START, dated
+from tests.services.closing import ClosingHouse, published_for_real
+from tests.services.exported import OUTPUT_METER
+from tests.services.trued_up import HOST, TruedUp, call, capacity, charge
+
+pytestmark = pytest.mark.anyio
+
+APRIL = datetime(2026, 4, 5, tzinfo=UTC)
+MAY = datetime(2026, 5, 6, tzinfo=UTC)
+JUNE = datetime(2026, 6, 6, tzinfo=UTC)
+ANYTHING = ClosingRules(unpriced_percent=Decimal(100), unsettled_percent=Decimal(100))
+
+
+def teams() -> Catalogue:
+    """Two teams, a standard deployment and a provisioned one; output has no price."""
+    names = ("search", "support")
+    rules = tuple(Rule(team, {"subscription": team}, team) for team in names)
+    account = "oai-swedencentral"
+    deployments = {
+        name: Deployment(account, "swedencentral", "eu", name, "gpt-4o", "2024-11-20", kind)
+        for name, kind in (
+            ("gpt-4o", DeploymentType.GLOBAL_STANDARD),
+            ("ptu", DeploymentType.GLOBAL_PROVISIONED_MANAGED),
+        )
+    }
+    return Catalogue(
+        "USD",
+        dated(Meter.INPUT, (START, "2.5")),
+        {account: deployments},
+        Allocation(tuple(CostCentre(team, team.title()) for team in names), rules),
+    )
+
+
+@pytest.fixture
+def books(tmp_path: Path) -> TruedUp:
+    return TruedUp(published_for_real(ClosingHouse(teams(), Terms(closing=ANYTHING))), tmp_path)
+
+
+async def test_what_is_settled_after_the_true_up_was_accepted_is_not_charged_twice(books: TruedUp) -> None:
+    # Invoice 110: 100 in the books, and a stream whose 4 million tokens are worth the other 10.
+    pending = usage_event(id="s", type="pending", subscriptionId="search", backend=HOST, time="2026-03-10T09:00:00Z")
+    await books.house.ingest([call("search", "2026-03-05", "40"), pending], APRIL)
+    books.invoices["2026-03"] = [charge("2026-03-05", "100", "40000"), charge("2026-03-10", "10", "4000")]
+
+    done = await books.true_up("2026-03", APRIL, despite="the log is away")
+    before = books.total("2026-03")
+    settled = call("search", "2026-03-10", "4", id="s", type="settled")
+    await books.house.ingest([settled], APRIL)
+    await books.publish(APRIL)
+
+    assert (done.amount, before, books.total("2026-03")) == ("10", 110, 110)
+    await books.house.close("2026-03", APRIL)
+    assert books.total("2026-03") == 110
+
+
+async def test_a_late_call_of_a_closed_month_is_taken_off_its_true_up_by_itself(books: TruedUp) -> None:
+    # Invoice 110, books 100, true-up 10; then the call of 10 that was missing, by support.
+    await books.house.ingest([call("search", "2026-03-05", "40")], APRIL)
+    books.invoices["2026-03"] = [charge("2026-03-05", "110", "44000")]
+    await books.true_up("2026-03", APRIL)
+    await books.house.close("2026-03", APRIL)
+    closed = dict(books.house.closed.files)
+
+    await books.house.ingest([call("support", "2026-03-07", "4")], MAY)
+    await books.publish(MAY)
+
+    assert books.house.closed.files == closed
+    assert books.charged()["2026-03"] == {"search": 100, "support": 10}
+    again = await books.true_up("2026-03", MAY)
+    assert (again.amount, books.charged()["2026-03"]) == ("0", {"search": 100, "support": 10})
+
+
+async def test_two_true_ups_with_late_usage_between_them(books: TruedUp) -> None:
+    # Invoice 110 at first, then 115: books 100, +4 late, +6 late.
+    await books.house.ingest([call("search", "2026-03-05", "40")], APRIL)
+    books.invoices["2026-03"] = [charge("2026-03-05", "110", "44000")]
+    first = await books.true_up("2026-03", APRIL)
+    await books.house.close("2026-03", APRIL)
+    await books.house.ingest([call("support", "2026-03-07", "1.6")], MAY)
+    await books.publish(MAY)
+    between = books.total("2026-03")
+    await books.house.close("2026-04", MAY)
+    books.invoices["2026-03"] = [charge("2026-03-05", "115", "46000")]
+
+    second = await books.true_up("2026-03", JUNE)
+    await books.house.ingest([call("support", "2026-03-08", "2.4")], JUNE)
+    await books.publish(JUNE)
+
+    assert (first.amount, between, second.amount) == ("10", 110, "11")
+    assert books.total("2026-03") == 115
+    await books.house.close("2026-05", JUNE)
+    await books.publish(JUNE + timedelta(days=1))
+    assert books.total("2026-03") == 115
+
+
+async def test_a_true_up_that_somebody_entered_is_counted_and_what_came_late_goes_back(books: TruedUp) -> None:
+    # October of the review is March here: +10 by configuration with `corrects`; then the late usage of 10.
+    await books.house.ingest([call("search", "2026-03-05", "40")], APRIL)
+    books.invoices["2026-03"] = [charge("2026-03-05", "110", "44000")]
+    await books.publish(APRIL)
+    await books.house.close("2026-03", APRIL)
+    by_hand = SharedCost(
+        "march", "Invoice of March", Kind.TRUE_UP, Decimal(10), Per.PERIOD, "USD", Basis.USAGE, period="2026-04",
+        corrects="2026-03", source="invoice",
+    )  # fmt: skip
+    books.house.catalogues.kept = Terms(closing=ANYTHING, shared_costs=[by_hand])
+    await books.house.ingest([call("search", "2026-03-07", "4")], MAY)
+    await books.publish(MAY)
+    assert books.total("2026-03") == 120
+
+    done = await books.true_up("2026-03", MAY)
+
+    assert (done.amount, books.total("2026-03")) == ("-10", 110)
+
+
+async def test_a_true_up_goes_to_the_users_of_the_sku(books: TruedUp) -> None:
+    # Support alone uses output, which has no price; the invoice has 30 of it. Search pays for its input only.
+    both = usage_event(subscriptionId="support", backend=HOST, time="2026-03-06T09:00:00Z", usage=tokens(0, 3_000_000))
+    await books.house.ingest([call("search", "2026-03-05", "40"), both], APRIL)
+    books.invoices["2026-03"] = [
+        charge("2026-03-05", "100", "40000"),
+        charge("2026-03-06", "30", "3000", OUTPUT_METER),
+    ]
+
+    await books.true_up("2026-03", APRIL, despite="the price is not agreed")
+
+    assert books.charged()["2026-03"] == {"search": 100, "support": 30}
+
+
+async def test_what_nobody_of_ours_used_is_unallocated(books: TruedUp) -> None:
+    await books.house.ingest([call("search", "2026-03-05", "40")], APRIL)
+    books.invoices["2026-03"] = [
+        charge("2026-03-05", "100", "40000"),
+        charge("2026-03-06", "30", "3000", OUTPUT_METER),
+    ]
+
+    await books.true_up("2026-03", APRIL)
+
+    assert books.charged()["2026-03"] == {"search": 100, "unallocated": 30}
+
+
+PTU = SharedCost(
+    "ptu", "Capacity", Kind.PROVISIONED, Decimal(1000), Per.MONTH, "USD", Basis.USAGE, measure=Measure.TOKENS,
+    of=Selection(deployments=("ptu",)), source="contract",
+)  # fmt: skip
+
+
+async def test_a_true_up_of_capacity_goes_by_its_own_measure(books: TruedUp) -> None:
+    # Search alone uses the capacity, 1 000 in the books and 2 200 on the invoice; support pays 100 for its calls.
+    books.house.catalogues.kept = Terms(closing=ANYTHING, shared_costs=[PTU])
+    reserved = call("search", "2026-03-05", "7", deployment="ptu")
+    await books.house.ingest([reserved, call("support", "2026-03-06", "40")], APRIL)
+    books.invoices["2026-03"] = [charge("2026-03-06", "100", "40000"), capacity("2026-03-31", "2200")]
+
+    done = await books.true_up("2026-03", APRIL)
+
+    assert done.amount == "1200"
+    assert books.charged()["2026-03"] == {"search": 2200, "support": 100}
+
+
+async def test_the_true_up_of_a_closed_month_goes_by_its_own_usage(books: TruedUp) -> None:
+    # Search used March and is gone in April; support comes in April. 10 000 more for March.
+    await books.house.ingest([call("search", "2026-03-05", "40"), call("support", "2026-04-06", "40")], MAY)
+    await books.publish(APRIL)
+    await books.house.close("2026-03", APRIL)
+    books.invoices["2026-03"] = [charge("2026-03-05", "10100", "40000")]
+
+    await books.true_up("2026-03", MAY)
+
+    assert books.charged() == {"2026-03": {"search": 10_100}, "2026-04": {"support": 100}}
+
+
+async def test_so_does_one_that_somebody_entered(books: TruedUp) -> None:
+    await books.house.ingest([call("search", "2026-03-05", "40"), call("support", "2026-04-06", "40")], MAY)
+    await books.publish(APRIL)
+    await books.house.close("2026-03", APRIL)
+    by_hand = SharedCost(
+        "march", "Invoice of March", Kind.TRUE_UP, Decimal(10_000), Per.PERIOD, "USD", Basis.USAGE, period="2026-04",
+        corrects="2026-03", source="invoice",
+    )  # fmt: skip
+    books.house.catalogues.kept = Terms(closing=ANYTHING, shared_costs=[by_hand])
+
+    await books.publish(MAY)
+
+    assert books.charged() == {"2026-03": {"search": 10_100}, "2026-04": {"support": 100}}
+
+
+async def test_a_true_up_that_is_set_while_its_month_closes_without_it_becomes_a_correction(books: TruedUp) -> None:
+    # The run that sets it is overtaken by the closing; nothing of it has to be taken back or done again.
+    await books.house.ingest([call("search", "2026-03-05", "40")], APRIL)
+    books.invoices["2026-03"] = [charge("2026-03-05", "110", "40000")]
+    await books.publish(APRIL)
+    reconciled = await books.reconcile("2026-03", APRIL)
+    await books.house.close("2026-03", APRIL)
+
+    await set_true_up(books.house.control, reconciled, by="dora", now=APRIL)
+    await books.publish(MAY)
+    assert books.charged()["2026-03"] == {"search": 110}
+
+    await remove_true_up(books.house.control, "2026-03", by="dora", now=MAY)
+    await books.publish(MAY)
+    assert books.charged()["2026-03"] == {"search": 100}
