@@ -12,14 +12,15 @@ from chargeback.adapters.catalogue_files import load_catalogue, to_documents
 from chargeback.adapters.catalogues import AppliedCatalogues
 from chargeback.adapters.memory import MemoryControl, MemoryLedger
 from chargeback.bootstrap import DEPLOYED_CONFIG
-from chargeback.domain.errors import InvalidConfig, PeriodClosed, Superseded
+from chargeback.domain.errors import InvalidConfig, Superseded
 from chargeback.domain.lifecycle import State
 from chargeback.domain.terms import Terms
 from chargeback.services.apply_config import bring_into_force
+from chargeback.services.closing.late_changes import late_changes
 from chargeback.services.config_versions import ConfigVersion, ConfigVersions
 from chargeback.services.deployed_config import Deployed, Files, apply_deployed
 from chargeback.services.deployments import Deployments
-from chargeback.services.reconciling.true_up import set_true_up, true_up_costs, true_up_digest
+from chargeback.services.reconciling.true_up import set_true_up, true_up_digest
 from tests.builders import NOW
 from tests.control_documents import put_document
 from tests.services.closing import ClosingHouse
@@ -203,18 +204,17 @@ def interrupted_march() -> tuple[Interrupted, ClosingHouse]:
     return control, ClosingHouse(wrap=lambda name, store: control if name == "control" else store)
 
 
-async def test_a_true_up_that_is_set_while_the_month_closes_is_in_its_files_or_refused() -> None:
+async def test_a_true_up_that_is_set_while_the_month_closes_without_it_is_a_correction_of_the_next() -> None:
     control, house = interrupted_march()
     await march(house)
     control.before["true-up", "2026-03"] = lambda: house.close("2026-03", AFTER_GRACE)
 
-    with pytest.raises(PeriodClosed, match="without this true-up"):
-        await set_true_up(house.control, reconciled("110", "100"), by="dora", now=NOW)
+    await set_true_up(house.control, reconciled("110", "100"), by="dora", now=NOW)
 
     closed, _ = await house.periods.get("2026-03")
-    assert closed.state is State.CLOSED
-    assert closed.true_up == ""
-    assert await true_up_costs(house.control, "2026-03") == ()
+    assert (closed.state, closed.true_up) == (State.CLOSED, "")
+    (late,) = await late_changes(house.periods, house.books, house.catalogue.calendar)
+    assert (late.period, late.days, late.true_up) == ("2026-03", {}, await true_up_digest(house.control, "2026-03"))
 
 
 async def test_a_true_up_that_comes_while_the_files_are_made_makes_them_again() -> None:
@@ -223,14 +223,14 @@ async def test_a_true_up_that_comes_while_the_files_are_made_makes_them_again() 
 
     async def once() -> None:
         house.bill.after = None
-        with pytest.raises(PeriodClosed, match="being closed"):
-            await set_true_up(house.control, reconciled("110", "100"), by="dora", now=NOW)
+        await set_true_up(house.control, reconciled("110", "100"), by="dora", now=NOW)
 
     house.bill.after = once
 
     closed = await house.close("2026-03", AFTER_GRACE)
 
-    assert closed.true_up == await true_up_digest(house.control, "2026-03") == ""
+    assert closed.true_up == await true_up_digest(house.control, "2026-03") != ""
+    assert await late_changes(house.periods, house.books, house.catalogue.calendar) == []
 
 
 async def test_a_closing_between_two_looks_of_a_true_up_keeps_what_its_files_were_made_with() -> None:

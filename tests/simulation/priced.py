@@ -11,11 +11,12 @@ from chargeback.adapters.catalogues import AppliedCatalogues
 from chargeback.domain.catalogue import Catalogue
 from chargeback.domain.shared_costs import amount
 from chargeback.domain.terms import ClosingRules, Terms
+from chargeback.services.closing.late_changes import LateChange
 from chargeback.services.closing.period_documents import PeriodDocuments
 from chargeback.services.config_versions import ConfigVersion, ConfigVersions
 from chargeback.services.ports import Version
 from chargeback.services.reconciling.true_up import true_up_costs
-from tests.services.closing import Bill, Billed, priced
+from tests.services.closing import Bill, Billed, priced, read_bill
 
 TERMS = Terms(closing=ClosingRules(unpriced_percent=Decimal(100), unsettled_percent=Decimal(100)))
 FIRST = "2.5"
@@ -80,5 +81,17 @@ class TrueUpBill(Bill):
             return {}
         return {
             (period, "", period, cost.cost_id, "", "true-up"): (0, amount(cost, period, calendar))
-            for cost in await true_up_costs(self.control, period)
+            for cost in await true_up_costs(self.control, period, (), calendar)
+            if cost.price
         }
+
+    async def _corrections(self, late: LateChange) -> Billed:
+        """With what the true-up is now, less what was billed of it."""
+        rows = await super()._corrections(late)
+        due = await self.true_up(late.period, of_price(FIRST).calendar.utc_days(late.period))
+        for name in late.billed:
+            billed = read_bill(b"".join([piece async for piece in self.closed.read(f"{name}/bill-{name}.json")]))
+            for key, (_, cost) in billed.items():
+                if key[0] == late.period and key[-1] == "true-up":
+                    due[key] = (0, due.get(key, (0, Decimal(0)))[1] - cost)
+        return rows | {key: value for key, value in due.items() if any(value)}
