@@ -1,9 +1,13 @@
 """Posting, beside the rate at which the same client upserts the same records with nothing else to do.
 
+Also what a posting costs in request units, by the documented charges: reading the day again is most of it where little
+changed.
+
 `.venv/bin/python -m benchmarks.posting` starts its own stack on loopback and ends it.
 """
 
 import asyncio
+import json
 import os
 import random
 import time
@@ -16,9 +20,10 @@ from chargeback.process import prepare_process
 from chargeback.services.usage.post import RECORDS_PER_WRITE, by_shard
 from chargeback.settings import read_settings
 from scripts.local.clear import clear_stores
+from scripts.local.provision import call
 from scripts.local.stack import Stack
 
-LINES, ROUNDS = 5_000, 5
+LINES, ROUNDS = 5_000, 1
 
 
 async def run(stack: Stack) -> None:
@@ -44,6 +49,26 @@ async def run(stack: Stack) -> None:
         ratios.append(rates[-1] / alone)
         print(f"round {number + 1}: {posted.records} records, posting {rates[-1]:,.0f}/s, upserts alone {alone:,.0f}/s")
     print(f"median: posting {median(rates):,.0f} records/s, {median(ratios):.2f} of the upserts alone")
+    await print_charges(stack, day, now)
+
+
+async def print_charges(stack: Stack, day: str, now: datetime) -> None:
+    """Print what postings of the last round's day cost, with every line changed, with one, and with none."""
+    url = f"{stack.url('cosmos')}/_charges"
+    async with open_container(read_settings()) as container:
+        in_force = await container.catalogues.in_force()
+        for changed in ("every line", "one line", "no line"):
+            if changed == "every line":
+                await container.counter.touch(day)
+            elif changed == "one line":
+                await container.ingest.ingest([event(10**9, random.Random(0), lines=1, day=day)], now)
+            call(stack.site, "DELETE", url)
+            posted = await container.poster.post_day(day, in_force)
+            spent = json.loads(call(stack.site, "GET", url))
+            reads = spent["read"] + spent["query"]
+            print(
+                f"{changed} changed: {posted.records} records, {reads:,.0f} RU to read, {spent['write']:,.0f} to write"
+            )
 
 
 async def upserts_alone(container: Container, day: str) -> float:

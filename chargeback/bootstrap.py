@@ -131,10 +131,13 @@ class Container:
     @cached_property
     def counter(self) -> "RedisCounter":
         """The fast view of the open days."""
-        from chargeback.adapters.redis_counter import RedisCounter, connect, entra_credentials
+        from chargeback.adapters.redis_counter import RedisCounter, connect
 
-        url = self.settings.redis_url
-        credentials = entra_credentials(self.settings.azure_client_id) if url.startswith("rediss://") else None
+        url, credentials = self.settings.redis_url, None
+        if url.startswith("rediss://"):
+            from chargeback.adapters.redis_sign_in import entra_credentials
+
+            credentials = entra_credentials(self.settings.azure_client_id)
         return RedisCounter(connect(url, credentials=credentials))
 
     @cached_property

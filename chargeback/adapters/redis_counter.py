@@ -65,16 +65,6 @@ def connect(url: str, *, credentials: CredentialProvider | None = None, connecti
     return client
 
 
-def entra_credentials(client_id: str | None) -> CredentialProvider:
-    """Sign in to Azure Managed Redis with the app's identity; tokens are renewed before they expire."""
-    from redis_entraid.cred_provider import create_from_default_azure_credential
-
-    return create_from_default_azure_credential(
-        ("https://redis.azure.com/.default",),
-        app_kwargs={"managed_identity_client_id": client_id} if client_id else {},
-    )
-
-
 class RedisCounter:
     """Counts in Redis; see `services.ports.Counter`."""
 

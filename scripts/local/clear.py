@@ -31,8 +31,9 @@ def clear_redis(url: str) -> None:
 
 
 def clear_cosmos(site: Site) -> None:
-    """Remove every document and every injected fault."""
+    """Remove every document, every injected fault and every limit of request units."""
     call(site, "DELETE", f"{site.url('cosmos')}/_faults")
+    call(site, "DELETE", f"{site.url('cosmos')}/_charges")
     call(site, "POST", f"{site.url('cosmos')}/_clear")
 
 

@@ -17,6 +17,7 @@ from scripts.local.tokens import FUNCTIONS, ISSUER, LIFETIME, TENANT, Signer, lo
 
 SIGNER = web.AppKey("signer", Signer)
 SECRET = web.AppKey("secret", str)
+LIFETIMES: web.AppKey[dict[str, int]] = web.AppKey("lifetimes", dict)
 
 
 async def managed_identity(request: web.Request) -> web.Response:
@@ -28,12 +29,13 @@ async def managed_identity(request: web.Request) -> web.Response:
     if not resource or "api-version" not in request.query:
         return _refuse(400, "invalid_request", "resource and api-version are required")
     client = request.query.get("client_id") or principal or FUNCTIONS
-    token = request.app[SIGNER].mint(resource, appid=client)
+    ends = int(time.time()) + request.app[LIFETIMES].get(resource.rstrip("/"), LIFETIME)
+    token = request.app[SIGNER].mint(resource, appid=client, exp=ends)
     return web.json_response(
         {
             "access_token": token,
             "client_id": client,
-            "expires_on": str(int(time.time()) + LIFETIME),
+            "expires_on": str(ends),
             "resource": resource,
             "token_type": "Bearer",
         }
@@ -56,6 +58,13 @@ async def mint(request: web.Request) -> web.Response:
     if not isinstance(claims, dict) or not claims.get("aud"):
         return _refuse(400, "invalid_request", "claims must hold `aud`")
     return web.json_response({"access_token": request.app[SIGNER].mint(claims["aud"], **claims)})
+
+
+async def set_lifetime(request: web.Request) -> web.Response:
+    """Let the managed identity's tokens for a resource end sooner: `POST /_lifetime {"resource": …, "seconds": …}`."""
+    wanted = await request.json()
+    request.app[LIFETIMES][str(wanted["resource"]).rstrip("/")] = int(wanted["seconds"])
+    return web.json_response(wanted)
 
 
 async def openid_configuration(request: web.Request) -> web.Response:
@@ -86,12 +95,13 @@ def _refuse(status: int, code: str, message: str) -> web.Response:
 def make_app(signer: Signer, secret: str) -> web.Application:
     """Return the identity server."""
     app = web.Application()
-    app[SIGNER], app[SECRET] = signer, secret
+    app[SIGNER], app[SECRET], app[LIFETIMES] = signer, secret, {}
     app.add_routes(
         [
             web.get("/msi/token", managed_identity),
             web.post("/{tenant}/oauth2/v2.0/token", client_credentials),
             web.post("/mint", mint),
+            web.post("/_lifetime", set_lifetime),
             web.get("/.well-known/openid-configuration", openid_configuration),
             web.get("/{tenant}/.well-known/openid-configuration", openid_configuration),
             web.get("/{tenant}/v2.0/.well-known/openid-configuration", openid_configuration),

@@ -129,6 +129,15 @@ def may_manage(who: str, on: str, action: str) -> bool:
     return any(role.manages(action) for role in _granted().get((who, on), ()))
 
 
+def data_roles(on: str) -> dict[str, list[dict[str, tuple[str, ...]]]]:
+    """What each identity's roles on a resource allow and exclude of the data plane, for a server that asks itself."""
+    found: dict[str, list[dict[str, tuple[str, ...]]]] = {}
+    for (who, where), given in _granted().items():
+        if where == on:
+            found[who] = [{"allows": role.data_actions, "excludes": role.not_data_actions} for role in given]
+    return found
+
+
 def needed_for(method: str, route: str) -> tuple[str, ...]:
     """The data actions that a route of a model account takes, `()` where Azure has none for it.
 

@@ -1,5 +1,6 @@
 """How each server of the stack is started, when it is ready, and what has to exist in it."""
 
+import json
 import shutil
 import socket
 import sys
@@ -8,6 +9,7 @@ from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass
 
+from scripts.local.permissions import data_roles
 from scripts.local.processes import StackError, listens
 from scripts.local.provision import (
     call,
@@ -38,9 +40,15 @@ class Service:
 
 
 def _redis(site: Site) -> list[str]:
-    unsaved = ["--save", "", "--appendonly", "no", "--maxmemory-policy", "noeviction"]
+    unsaved = ["--save", "", "--appendonly", "no", "--maxmemory-policy", "noeviction", "--maxmemory", "512mb"]
     where = ["--bind", HOST, "--port", str(site.ports["redis"]), "--dir", str(site.data("redis"))]
     return [find_redis_server(), *where, *unsaved]
+
+
+def _redis_front(site: Site) -> list[str]:
+    tls = ["--cert", str(site.certificates.certificate), "--key", str(site.certificates.key)]
+    signing = ["--signing-key", str(site.signing_key)]
+    return _python("redis_front", "--port", str(site.ports["redisFront"]), *tls, *signing)
 
 
 def _redis_ready(site: Site) -> bool:
@@ -79,7 +87,8 @@ def _blob_roles(site: Site) -> list[str]:
 
 def _cosmos(site: Site) -> list[str]:
     tls = ["--cert", str(site.certificates.certificate), "--key", str(site.certificates.key)]
-    return _node(str(ROOT / "scripts/local/cosmos/launch.js"), "--port", str(site.ports["cosmos"]), *tls)
+    roles = ["--signing-key", str(site.signing_key), "--roles", json.dumps(data_roles("cosmos"))]
+    return _node(str(ROOT / "scripts/local/cosmos/launch.js"), "--port", str(site.ports["cosmos"]), *tls, *roles)
 
 
 def _python(module: str, *arguments: str) -> list[str]:
@@ -135,6 +144,7 @@ SERVICES = {
     service.name: service
     for service in (
         Service("redis", _redis, _redis_ready),
+        Service("redisFront", _redis_front, _listening("redisFront"), after=("redis",)),
         Service("identity", _identity, _listening("identity")),
         Service("blob", _blob, _listening("blob"), create_blob_containers, provision_needs=("identity",)),
         Service("blobRoles", _blob_roles, _listening("blobRoles"), after=("blob",)),

@@ -19,6 +19,7 @@ ACCOUNT_KEY = "Eby8vdM02xNOcqFlqUwJPLlmEtlCDXJ1OUzFT50uSRZ6IFsuFq2UVErCz4I6tq/K1
 DATABASE = "chargeback"
 SCHEMES = {
     "redis": "redis",
+    "redisFront": "rediss",
     "blob": "https",
     "blobRoles": "https",
     "cosmos": "https",
@@ -87,6 +88,8 @@ class Site:
         url = self.url(name)
         match name:
             case "redis":
+                return {"REDIS_URL": f"{url}/0", "REDIS_SERVER_URL": url}
+            case "redisFront":
                 return {"REDIS_URL": f"{url}/0"}
             case "blob":
                 key = f"AccountName={ACCOUNT};AccountKey={ACCOUNT_KEY}"

@@ -6,6 +6,7 @@ from collections.abc import AsyncIterator, Awaitable, Callable
 from datetime import UTC, datetime
 
 import pytest
+from redis.asyncio import Redis
 
 from chargeback.adapters import cosmos
 from chargeback.bootstrap import Container
@@ -101,3 +102,23 @@ async def test_events_are_acknowledged_in_time_though_cosmos_hangs(clean_stores:
 
     assert (first.accepted, second.accepted) == (1, 1)
     assert await own.ledger.extent(TODAY)
+
+
+async def test_a_redis_without_room_sends_events_back_and_nothing_is_lost(clean_stores: Stack, own: Container) -> None:
+    """`noeviction`: a full Redis refuses what would make it larger."""
+    time = datetime.now(UTC).isoformat()
+    event = usage_event(id="no-room", time=time)
+    await own.ingest.ingest_in_time([usage_event(time=time)], datetime.now(UTC), emitter=EVENT_GRID)
+    async with Redis.from_url(clean_stores.env["REDIS_SERVER_URL"]) as redis:
+        room = (await redis.config_get("maxmemory"))["maxmemory"]
+        await redis.config_set("maxmemory", 1)
+        try:
+            with pytest.raises(StoreUnavailable, match="maxmemory"):
+                await own.ingest.ingest_in_time([event], datetime.now(UTC), emitter=EVENT_GRID)
+        finally:
+            await redis.config_set("maxmemory", room)
+        again = await own.ingest.ingest_in_time([event], datetime.now(UTC), emitter=EVENT_GRID)
+
+    assert room == "536870912"  # nobody's Redis is without an end
+    assert (again.accepted, again.duplicate) == (1, 0)
+    assert [block.count(b"no-room") async for block in own.ledger.blocks(TODAY)] == [0, 1, 1]  # it was kept the first time, too

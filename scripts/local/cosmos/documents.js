@@ -7,6 +7,7 @@ const partitionHeader = require(`${LIB}/utils/get-partition-from-header`);
 const Documents = require(`${LIB}/account/documents`).default;
 const getValue = require(`${LIB}/utils/get-value`).default;
 const rawBody = require("raw-body");
+const { readCharge, writeCharge } = require("./charges");
 
 const MAX_BYTES = 2 * 1024 * 1024;
 const MAX_OPERATIONS = 100;
@@ -128,7 +129,7 @@ function batch(collection, header, inputs) {
         if (result.statusCode >= 400) failed = index;
         results.push({
             statusCode: result.statusCode,
-            requestCharge: 1,
+            requestCharge: input.operationType === "Read" ? readCharge(result.body) : writeCharge(input.resourceBody),
             eTag: (result.body || {})._etag,
             resourceBody: result.statusCode < 300 ? result.body : undefined,
         });
@@ -152,6 +153,7 @@ const documentHandler = (operationType, hasBody) => async (account, req, res, { 
         resourceBody: hasBody ? JSON.parse(bytes.toString()) : undefined,
     });
     res.statusCode = answer.statusCode;
+    res.charge = writeCharge(bytes);
     return answer.body;
 };
 
@@ -165,8 +167,12 @@ async function batchHandler(account, req, res, { dbId, collId }) {
     else if (!Array.isArray(inputs)) answer = fail(400, "BadRequest", "A batch is an array of operations.");
     else if (inputs.length > MAX_OPERATIONS) {
         answer = fail(400, "BadRequest", `Batch request has more operations than what is supported (${MAX_OPERATIONS}).`);
-    } else answer = batch(collection, partitionHeader.default(req), inputs);
+    } else {
+        const refused = inputs.map(input => req.refusedOperation(input.operationType)).find(Boolean);
+        answer = refused ? fail(403, "Forbidden", refused) : batch(collection, partitionHeader.default(req), inputs);
+    }
     res.statusCode = answer.statusCode;
+    res.charge = Array.isArray(answer.body) ? answer.body.reduce((sum, each) => sum + each.requestCharge, 0) : 0;
     return answer.body;
 }
 

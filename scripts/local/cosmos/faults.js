@@ -1,6 +1,7 @@
 // Faults on demand: POST /_faults queues one, GET lists, DELETE forgets; POST /_clear empties every container.
 "use strict";
 const readJson = require("@vercel/cosmosdb-server/lib/json").default;
+const charges = require("./charges");
 
 let faults = [];
 const reply = (res, status, body) => {
@@ -43,7 +44,8 @@ async function control(account, req, res) {
         }
         return reply(res, 200, {});
     }
-    if (req.url !== "/_faults") return reply(res, 404, { message: "control routes: /_faults, /_clear" });
+    if (req.url === "/_charges") return reply(res, ...(await charges.control(req, res)));
+    if (req.url !== "/_faults") return reply(res, 404, { message: "control routes: /_faults, /_charges, /_clear" });
     if (req.method === "DELETE") faults = [];
     if (req.method === "POST") {
         try {
