@@ -121,4 +121,4 @@ async def test_a_redis_without_room_sends_events_back_and_nothing_is_lost(clean_
 
     assert room == "536870912"  # nobody's Redis is without an end
     assert (again.accepted, again.duplicate) == (1, 0)
-    assert [block.count(b"no-room") async for block in own.ledger.blocks(TODAY)] == [0, 1, 1]  # it was kept the first time, too
+    assert [block.count(b"no-room") async for block in own.ledger.blocks(TODAY)] == [0, 1, 1]
