@@ -1,6 +1,7 @@
 """The commands that need no store: the rate card checked, and compared with the provider's price list."""
 
 import json
+import re
 import shutil
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
@@ -150,6 +151,24 @@ def test_validate_warns_of_a_deployment_without_a_price_and_still_succeeds(confi
         in result.output
     )
     assert ": valid, " in result.output
+
+
+def test_validate_warns_of_promises_that_end_and_of_prices_out_of_proportion_with_their_lines(config: Path) -> None:
+    card = config / "rate-card.yaml"
+    card.write_text(
+        card.read_text().replace(
+            'input_tokens: "1.25", output_tokens: "5.00"', 'input_tokens: "2.50", output_tokens: "5.00"'
+        )
+    )
+    line = card.read_text().split('input_tokens: "2.50", output_tokens: "5.00"')[0].count("\n") - 1
+
+    result = run("config", "validate", "--config-dir", config)
+
+    assert result.exit_code == 0
+    assert "prices of gpt-5.6-sol are promised until 2026-12-01T00Z only: read them again" in result.output
+    assert f"warning: rate-card.yaml:{line}: prices[3]: azure-openai/gpt-4o/2024-11-20/GlobalBatch" in result.output
+    assert "is not half of 2.5, azure-openai/gpt-4o/2024-11-20/GlobalStandard/default/input_tokens" in result.output
+    assert re.search(r" prices in USD \(\d{3} api, \d{2,3} assumed, \d{3} third-party\), digest ", result.output)
 
 
 def test_validate_checks_the_table_of_meters_with_the_rest(config: Path) -> None:

@@ -26,11 +26,12 @@ _CURRENCY = re.compile(r"[A-Z]{3}")
 
 @dataclass(frozen=True, slots=True)
 class RateCard:
-    """What the document says: currency, prices by key and time, and hosting rates."""
+    """What the document says: currency, prices by key and time, hosting rates; and the place of each list price."""
 
     currency: str
     prices: dict[PriceKey, Dated]
     hosting: Hosting
+    places: dict[str, str]
 
 
 Found = dict[PriceKey, list[tuple[str, Price]]]
@@ -54,7 +55,8 @@ def rate_card(document: object, faults: list[str], *, thorough: bool = False) ->
         faults.extend(_doubts(listed, found))
     hosting = hosting_rates(top["hosting"] or [], currency, faults, thorough=thorough)
     agreed = adjustments(top["adjustments"] or [], faults)
-    return RateCard(currency, listed if faults else _agreed(listed, agreed, faults, thorough=thorough), hosting)
+    prices = listed if faults else _agreed(listed, agreed, faults, thorough=thorough)
+    return RateCard(currency, prices, hosting, _places(found))
 
 
 def _found(document: object, currency: str, faults: list[str], *, thorough: bool) -> Found:
@@ -73,8 +75,12 @@ def _found(document: object, currency: str, faults: list[str], *, thorough: bool
     return found
 
 
+def _places(found: Found) -> dict[str, str]:
+    return {price.price_id: place for prices in found.values() for place, price in prices}
+
+
 def _doubts(listed: dict[PriceKey, Dated], found: Found) -> Iterator[str]:
-    places = {price.price_id: place for prices in found.values() for place, price in prices}
+    places = _places(found)
     priced = ((places[listed[key][0].price_id], key.deployment_type) for key in listed if key.meter not in TOOLS)
     for place, kind in dict.fromkeys(priced):
         if kind in PROVISIONED:

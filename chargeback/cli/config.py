@@ -23,6 +23,7 @@ def validate(config_dir: Folder = DEPLOYED_CONFIG) -> None:
     from chargeback.adapters.emitters_document import load_emitters
     from chargeback.adapters.gateway_file import fills, gateway_faults
     from chargeback.adapters.models_file import notes_on_models
+    from chargeback.adapters.price_notes import how_known, notes_on_prices
     from chargeback.adapters.retail_meters import retail_meter_faults
     from chargeback.adapters.terms_files import load_terms
     from chargeback.domain.coverage import idle_without_owner, without_price
@@ -45,10 +46,13 @@ def validate(config_dir: Folder = DEPLOYED_CONFIG) -> None:
         )
     for note in idle_without_owner(terms.shared_costs):
         typer.echo(f"warning: shared-costs.yaml: {note}", err=True)
+    for note in notes_on_prices(config_dir, datetime.now(UTC)):
+        typer.echo(f"warning: {note}", err=True)
     for note in notes_on_models(config_dir, datetime.now(UTC).date()):
         typer.echo(f"warning: deployments.yaml: {note}", err=True)
     typer.echo(
-        f"{config_dir}: valid, {len(catalogue.prices)} prices in {catalogue.currency}, digest {catalogue.digest[:12]};"
+        f"{config_dir}: valid, {len(catalogue.prices)} prices in {catalogue.currency}"
+        f" ({how_known(config_dir)}), digest {catalogue.digest[:12]};"
         f" {len(terms.shared_costs)} shared costs, {len(terms.budgets)} budgets, digest {terms.digest[:12]}"
     )
     shares = ", ".join(f"{table} {share:.0%}" for table, share in fills(config_dir).items())

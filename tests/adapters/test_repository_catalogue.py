@@ -11,6 +11,7 @@ from chargeback.adapters.models_file import load_models
 from chargeback.domain.catalogue import Catalogue, Deployment, DeploymentType
 from chargeback.domain.meters import Meter
 from chargeback.domain.money import to_text
+from chargeback.domain.price_ratios import oddities
 from tests.builders import NOW
 from tests.domain.catalogues import usage_line
 
@@ -162,3 +163,14 @@ def test_every_price_says_how_it_is_known_and_when_it_was_read() -> None:
     every = [price for dated in CATALOGUE.prices.values() for price in dated]
 
     assert [price.price_id for price in every if price.verified is None or price.observed is None] == []
+
+
+def test_the_card_keeps_the_proportions_of_azure_s_list_and_has_no_holes() -> None:
+    """But for one doubtful entry, for which no meter of Azure was found: it is marked as assumed."""
+    found = [price for price, _ in oddities(CATALOGUE.prices, datetime(2026, 11, 29, tzinfo=UTC))]
+
+    assert {price.price_id for price in found} == {
+        f"azure-openai/gpt-5.5/any/GlobalStandard/priority/long-context/{meter}@2026-04-23T00Z"
+        for meter in ("input_tokens", "output_tokens")
+    }
+    assert {price.verified for price in found} == {"assumed"}

@@ -15,6 +15,7 @@ from chargeback.domain.open_items import Excess, OpenItems, beyond_tolerance, de
 from chargeback.domain.terms import age_of, rates_of
 from chargeback.log_line import log_line
 from chargeback.services.bulkheads import reason_of
+from chargeback.services.closing.expired_promises import expired_promises
 from chargeback.services.closing.periods import Periods
 from chargeback.services.ports import Books, Catalogues, Control, Document, Version
 from chargeback.services.set_aside import ROW_OF_LOG, SetAside, Stage
@@ -73,7 +74,12 @@ class Days:
             reasons = refusals(replace(standing, unaudited=finished.marked), order.now, by_timer=order.by_timer)
         found = await self._open_items(period, calendar)
         open_items = beyond_tolerance(found, rules, dearest_prices(version.catalogue, *calendar.bounds(period)), card)
-        items = [*left, *open_items, *_old_rates(period, version)]
+        items = [
+            *left,
+            *open_items,
+            *_old_rates(period, version),
+            *await expired_promises(self.books, period, version.catalogue),
+        ]
         if reasons or (items and not order.override):
             named = [f"{each.fact}; {each.remedy}" for each in items]
             raise ClosingRefused(period, [*reasons, *named], can_override=not reasons)

@@ -1,0 +1,26 @@
+"""What keeps a month open because its prices were promised until an earlier day, and nobody has read them since."""
+
+from chargeback.domain.catalogue import Catalogue
+from chargeback.domain.effective import Effective
+from chargeback.domain.money import to_text
+from chargeback.domain.open_items import Excess
+from chargeback.domain.promises import Expired, promised_until
+from chargeback.services.ports import Books
+
+
+async def expired_promises(books: Books, period: str, catalogue: Catalogue) -> list[Excess]:
+    """The usage of a period that such prices rated; reads the records of days after the end of a promise alone."""
+    expired = Expired(promised_until(catalogue, Effective(*catalogue.calendar.bounds(period))))
+    for day in expired.days(catalogue.calendar.utc_days(period)):
+        async for page in books.records(day):
+            expired.add(page, period)
+    if not expired.rows:
+        return []
+    return [
+        Excess(
+            f"{to_text(expired.cost)} {catalogue.currency} were rated after what the provider promised had ended:"
+            f" {expired.named}",
+            "read the prices again, then end their entries or move promisedUntil, and `config apply`",
+            {f"promised {price_id}": rows for price_id, rows in expired.rows.items()},
+        )
+    ]
