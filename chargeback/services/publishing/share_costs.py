@@ -9,6 +9,7 @@ from types import MappingProxyType
 
 from chargeback.domain.calendar import Calendar
 from chargeback.domain.catalogue import Catalogue
+from chargeback.domain.errors import InvalidConfig
 from chargeback.domain.money import EXACT, to_text
 from chargeback.domain.rows import COLUMNS, TEXT
 from chargeback.domain.shared_costs import (
@@ -22,7 +23,7 @@ from chargeback.domain.shared_costs import (
     split,
     to_amount,
 )
-from chargeback.domain.terms import ExchangeRate
+from chargeback.domain.terms import ExchangeRate, Terms
 from chargeback.services.publishing.arrange import add_rates
 from chargeback.services.publishing.engine import Engine, Row, quoted
 from chargeback.services.publishing.period_to_settle import PeriodToSettle
@@ -69,13 +70,21 @@ def share_costs(engine: Engine, to_settle: PeriodToSettle, past: Mapping[str, Se
             dates = {"first": date, "last": calendar.date_of(times.after - _MOMENT)}
             rows = engine.run("direct usage", dates, measures=MEASURES)
         usage = direct_usage(rows, to_settle.catalogue)
-        rate = to_settle.terms.rate_for(of, cost.currency, calendar.currency(of))
+        rate = _rate(to_settle.terms, cost, period, calendar.currency(of))
         price = netted(cost, amount(cost, period, calendar), usage)
         if cost.kind is Kind.TRUE_UP and not price:
             continue
         ratios = split(cost, measured(cost, usage, times))
         parts = [part_row(cost, date, price, rate, centre, ratio) for centre, ratio in ratios.items()]
         engine.insert("unnumbered", parts)
+
+
+def _rate(terms: Terms, cost: SharedCost, period: str, currency: str) -> ExchangeRate:
+    """That of the period that the cost corrects, where it has one; else that of the period that carries it."""
+    try:
+        return terms.rate_for(cost.corrects or period, cost.currency, currency)
+    except InvalidConfig:
+        return terms.rate_for(period, cost.currency, currency)
 
 
 def usage_of(
