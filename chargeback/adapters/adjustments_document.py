@@ -9,7 +9,7 @@ from typing import Any
 from chargeback.adapters.effective import in_utc, time_faults
 from chargeback.adapters.records import Record, each
 from chargeback.domain.adjustments import Adjustment
-from chargeback.domain.catalogue import DeploymentType
+from chargeback.domain.deployments import DeploymentType
 from chargeback.domain.meters import Meter
 from chargeback.domain.tiers import TIERS
 

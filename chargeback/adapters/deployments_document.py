@@ -7,7 +7,7 @@ from itertools import combinations
 from chargeback.adapters.effective import effective
 from chargeback.adapters.records import Record, each, sections
 from chargeback.domain.calendar import Calendar
-from chargeback.domain.catalogue import DatedDeployment, Deployment, DeploymentType
+from chargeback.domain.deployments import DatedDeployment, Deployment, DeploymentType
 from chargeback.domain.effective import ALWAYS, Effective
 
 MOVED = (

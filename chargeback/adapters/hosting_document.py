@@ -8,7 +8,7 @@ from decimal import Decimal
 from chargeback.adapters.effective import in_utc, time_faults
 from chargeback.adapters.in_order import in_order
 from chargeback.adapters.records import Record, each
-from chargeback.domain.catalogue import DeploymentType
+from chargeback.domain.deployments import DeploymentType
 from chargeback.domain.hosting import HostingRate
 
 _DECIMAL = re.compile(r"\d{1,12}(\.\d{1,6})?")

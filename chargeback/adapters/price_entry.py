@@ -7,8 +7,9 @@ from typing import Any
 from chargeback.adapters.published_units import PER_MILLION, Published
 from chargeback.adapters.records import Record
 from chargeback.domain.azure_regions import ZONES
-from chargeback.domain.catalogue import DeploymentType, Verified
+from chargeback.domain.deployments import DeploymentType
 from chargeback.domain.meters import TOOLS
+from chargeback.domain.prices import Verified
 from chargeback.domain.tiers import DEFAULT_TIER, TIERS
 
 _TOOLS = " and ".join(", ".join(sorted(TOOLS)).rsplit(", ", 1))

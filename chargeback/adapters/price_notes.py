@@ -7,8 +7,8 @@ from pathlib import Path
 
 from chargeback.adapters.rate_card_document import RateCard, rate_card
 from chargeback.adapters.yaml_files import line_of, read
-from chargeback.domain.catalogue import Price
 from chargeback.domain.price_ratios import oddities
+from chargeback.domain.prices import Price
 
 FILE = "rate-card.yaml"
 _SOON = timedelta(days=14)

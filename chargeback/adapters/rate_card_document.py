@@ -15,10 +15,11 @@ from chargeback.adapters.price_entry import PriceEntry, name_faults, place_fault
 from chargeback.adapters.published_units import per_million, unit_faults
 from chargeback.adapters.records import each, sections
 from chargeback.domain.adjustments import Adjustment, adjusted
-from chargeback.domain.catalogue import PROVISIONED, Dated, Price, PriceKey
+from chargeback.domain.deployments import PROVISIONED
 from chargeback.domain.hosting import Hosting
 from chargeback.domain.meters import TOOLS
 from chargeback.domain.plausibility import doubts, far_from_list
+from chargeback.domain.prices import Dated, Price, PriceKey
 from chargeback.domain.served import ANY
 
 _CURRENCY = re.compile(r"[A-Z]{3}")

@@ -8,9 +8,10 @@ from typing import NamedTuple
 
 from chargeback.adapters.records import Record, each, sections
 from chargeback.adapters.yaml_files import line_of, read
-from chargeback.domain.catalogue import DeploymentType, PriceKey
+from chargeback.domain.deployments import DeploymentType
 from chargeback.domain.errors import InvalidConfig
 from chargeback.domain.meters import Meter
+from chargeback.domain.prices import PriceKey
 from chargeback.domain.retail import ReviewedMeter
 from chargeback.domain.served import ANY
 from chargeback.domain.tiers import DEFAULT_TIER, TIERS

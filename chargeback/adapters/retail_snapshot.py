@@ -9,9 +9,10 @@ from typing import Any, NamedTuple
 from chargeback.adapters.published_units import per_million, unit_faults
 from chargeback.adapters.records import Record, each, sections
 from chargeback.adapters.yaml_files import line_of, read
-from chargeback.domain.catalogue import DeploymentType, PriceKey
+from chargeback.domain.deployments import DeploymentType
 from chargeback.domain.errors import InvalidConfig
 from chargeback.domain.money import to_text
+from chargeback.domain.prices import PriceKey
 from chargeback.domain.retail import Prices, price_on_card
 from chargeback.domain.served import ANY
 from chargeback.domain.tiers import DEFAULT_TIER

@@ -10,7 +10,8 @@ import msgspec
 
 from chargeback.adapters.effective import effective
 from chargeback.adapters.records import Record, each, sections
-from chargeback.domain.catalogue import Catalogue, DeploymentType
+from chargeback.domain.catalogue import Catalogue
+from chargeback.domain.deployments import DeploymentType
 from chargeback.domain.effective import Effective
 from chargeback.domain.errors import InvalidConfig
 from chargeback.domain.hosting import Hosting

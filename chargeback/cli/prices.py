@@ -9,9 +9,10 @@ from typing import Annotated
 import typer
 
 from chargeback.bootstrap import DEPLOYED_CONFIG
-from chargeback.domain.catalogue import Catalogue, PriceKey
+from chargeback.domain.catalogue import Catalogue
 from chargeback.domain.errors import InvalidConfig
 from chargeback.domain.money import to_text
+from chargeback.domain.prices import PriceKey
 from chargeback.domain.retail import Comparison, Difference, compare
 
 app = typer.Typer(help="The rate card beside the Azure Retail Prices API.", no_args_is_help=True)

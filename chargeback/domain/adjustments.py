@@ -5,9 +5,9 @@ from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from decimal import Decimal
 
-from chargeback.domain.catalogue import Dated, Price, PriceKey
 from chargeback.domain.meters import Meter
 from chargeback.domain.money import EXACT, PRICE_DECIMALS, round_total, to_text
+from chargeback.domain.prices import Dated, Price, PriceKey
 
 _PERCENT = Decimal("0.01")
 END_OF_TIME = datetime.max.replace(tzinfo=UTC)

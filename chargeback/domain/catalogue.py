@@ -3,168 +3,38 @@
 import hashlib
 import json
 from bisect import bisect_right
-from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import astuple, dataclass, replace
-from datetime import UTC, date, datetime, timedelta
-from decimal import Decimal
-from enum import StrEnum
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import astuple, replace
+from datetime import UTC, datetime, timedelta
 from functools import lru_cache
-from typing import Any, NamedTuple
+from typing import Any
 
 from chargeback.domain.allocation import Allocation
-from chargeback.domain.azure_regions import zone_of
 from chargeback.domain.calendar import Calendar
-from chargeback.domain.effective import ALWAYS, Effective
+from chargeback.domain.deployments import (
+    BATCHES,
+    PROVISIONED,
+    TRAINED_AS,
+    TRAINING_JOBS,
+    DatedDeployment,
+    Deployment,
+    job_deployment,
+)
+from chargeback.domain.effective import ALWAYS
 from chargeback.domain.errors import PriceNotFound
 from chargeback.domain.hosting import Hosting
 from chargeback.domain.lines import Line
-from chargeback.domain.meters import INPUTS, TOOLS, Meter, Quantities
-from chargeback.domain.money import ZERO, to_text
-from chargeback.domain.served import ANY, MODEL_ROUTER, base_model, served_by, versions_priced, with_version
+from chargeback.domain.meters import TOOLS, Meter
+from chargeback.domain.money import to_text
+from chargeback.domain.prices import LONG_CONTEXT, Dated, Price, PriceKey, first_in_force, free_price, places_of
+from chargeback.domain.served import ANY, base_model, served_by, versions_priced
 from chargeback.domain.tiers import DEFAULT_TIER, normal_tier
 from chargeback.domain.tools import DRAWN_BY
-
-LONG_CONTEXT = "long-context"
-"""The variant of a call whose input is longer than what a model's plain price covers."""
-
-LONG_CONTEXT_ABOVE = 272_000
-"""Input tokens, of every kind, up to which the plain price holds."""
 
 _BESIDE_THE_CALL = TOOLS | {Meter.ROUTER}
 """Their prices depend neither on the tier that served the call nor on its length."""
 
 _NEVER_RESERVED = TOOLS | {Meter.REQUESTS, Meter.UNKNOWN}
-
-
-class DeploymentType(StrEnum):
-    """The SKU of a deployment, which decides its prices; the names are Azure's."""
-
-    GLOBAL_STANDARD = "GlobalStandard"
-    DATA_ZONE_STANDARD = "DataZoneStandard"
-    STANDARD = "Standard"
-    GLOBAL_BATCH = "GlobalBatch"
-    DATA_ZONE_BATCH = "DataZoneBatch"
-    GLOBAL_PROVISIONED_MANAGED = "GlobalProvisionedManaged"
-    DATA_ZONE_PROVISIONED_MANAGED = "DataZoneProvisionedManaged"
-    PROVISIONED_MANAGED = "ProvisionedManaged"
-    DEVELOPER_TIER = "DeveloperTier"
-
-
-PROVISIONED = frozenset(
-    {
-        DeploymentType.GLOBAL_PROVISIONED_MANAGED,
-        DeploymentType.DATA_ZONE_PROVISIONED_MANAGED,
-        DeploymentType.PROVISIONED_MANAGED,
-    }
-)
-"""What is paid by the hour whether it is used or not, as a shared cost: its tokens cost nothing more."""
-
-BATCH = frozenset({DeploymentType.GLOBAL_BATCH, DeploymentType.DATA_ZONE_BATCH})
-"""What batches run on."""
-
-BATCHES = "batches"
-TRAINING_JOBS = "fine_tuning.jobs"
-"""The operations of jobs, whose events name no deployment."""
-
-GLOBAL_TRAINING = "globalstandard"
-"""The training type whose price is the plain one."""
-
-TRAINED_AS = {"standard": DeploymentType.STANDARD, "developer": DeploymentType.DEVELOPER_TIER}
-"""Other training types, as the variants of lines, and the deployment type under which the card has their prices.
-
-Developer training costs half of the global one (learn.microsoft.com/azure/foundry/fine-tuning/cost-management).
-"""
-
-
-@dataclass(frozen=True, slots=True)
-class Deployment:
-    """What a deployment name of an account really is."""
-
-    account: str
-    region: str
-    geography: str
-    name: str
-    model: str
-    version: str
-    type: DeploymentType
-
-    @property
-    def is_router(self) -> bool:
-        """Whether it hands its prompts to other models."""
-        return self.model.casefold() == MODEL_ROUTER
-
-
-@dataclass(frozen=True, slots=True)
-class DatedDeployment:
-    """What a deployment name was, or will be, for some time: then it counts, and not what is deployed now."""
-
-    deployment: Deployment
-    effective: Effective
-
-
-class Verified(StrEnum):
-    """How a price is known."""
-
-    API = "api"
-    INVOICE = "invoice"
-    THIRD_PARTY = "third-party"
-    ASSUMED = "assumed"
-
-
-@dataclass(frozen=True, slots=True)
-class Price:
-    """What 1 000 000 units of a meter cost from `effective_from` (a whole UTC hour) until `effective_to`.
-
-    Attributes:
-        list_per_million: published.
-        contracted_per_million: negotiated with the provider.
-        per_million: billed to the cost centre: contracted with the markup.
-        adjustments: what makes the three differ, each with its id and source.
-        verified: how it is known; None where nobody said.
-        observed: the day on which it was last read at its source.
-        promised_until: a whole UTC hour: what the provider promised holds no longer; what comes then has to be read.
-    """
-
-    price_id: str
-    meter: Meter
-    list_per_million: Decimal
-    contracted_per_million: Decimal
-    per_million: Decimal
-    currency: str
-    effective_from: datetime
-    effective_to: datetime | None
-    source: str
-    adjustments: tuple[str, ...] = ()
-    verified: Verified | None = None
-    observed: date | None = None
-    promised_until: datetime | None = None
-
-    @property
-    def said(self) -> tuple[str, ...]:
-        """What is said of where the price comes from; each only where it is said."""
-        promised = f"promised until {self.promised_until.isoformat()}" if self.promised_until else ""
-        known = str(self.verified or ""), str(self.observed or ""), promised
-        return self.source, *self.adjustments, *filter(None, known)
-
-
-class PriceKey(NamedTuple):
-    """What a price is for; an empty version or region means every one, and the region may be a data zone."""
-
-    provider: str
-    model: str
-    version: str
-    deployment_type: DeploymentType
-    service_tier: str
-    region: str
-    variant: str
-    meter: Meter
-
-
-Dated = tuple[Price, ...]
-"""The prices of one key, by time, without overlaps."""
-
-PROVISIONED_PRICE = "provisioned"
-"""The id of the price of zero that tokens and the like have on a provisioned deployment."""
 
 
 class Catalogue:
@@ -201,7 +71,7 @@ class Catalogue:
         self.dated = tuple(dated)
         self.digest = _digest(self)
         self._provisioned: dict[Meter, tuple[Dated, ...]] = {
-            meter: ((_free(meter, currency),),) for meter in Meter if meter not in _NEVER_RESERVED
+            meter: ((free_price(meter, currency),),) for meter in Meter if meter not in _NEVER_RESERVED
         }
         self._versions = versions_priced((key.model, key.version) for key in prices)
         self._banded = {(key.provider, key.model) for key in prices if key.variant == LONG_CONTEXT}
@@ -252,7 +122,7 @@ class Catalogue:
 
     def find_price(self, line: Line, meter: Meter, hour: datetime) -> Price | None:
         """The price in force for a meter of a line, or None."""
-        return _first_in_force(self._candidates(self._epoch(hour), *_priced_by(line), meter), hour)
+        return first_in_force(self._candidates(self._epoch(hour), *_priced_by(line), meter), hour)
 
     def prices_of_day(self, line: Line, meter: Meter, day: str) -> tuple[Price | None, ...]:
         """The price in force for a meter of a line in each of the 24 UTC hours of a day (YYYY-MM-DD)."""
@@ -265,7 +135,7 @@ class Catalogue:
         self, epoch: int, backend: str, name: str, model: str = "", operation: str = ""
     ) -> Deployment | None:
         found = self._epochs[epoch].get(self.account(backend), {})
-        return found.get(name.casefold()) or _of_job(found.values(), name, model, operation)
+        return found.get(name.casefold()) or job_deployment(found.values(), name, model, operation)
 
     def _find_candidates(
         self,
@@ -320,7 +190,7 @@ class Catalogue:
     def _find_day(self, day: str, *priced_by: Any) -> tuple[Price | None, ...]:
         midnight = datetime.fromisoformat(day).replace(tzinfo=UTC)
         hours = (midnight + timedelta(hours=hour) for hour in range(24))
-        return tuple(_first_in_force(self._candidates(self._epoch(hour), *priced_by), hour) for hour in hours)
+        return tuple(first_in_force(self._candidates(self._epoch(hour), *priced_by), hour) for hour in hours)
 
     def _what_is_missing(self, line: Line, meter: Meter, hour: datetime) -> str:
         deployment = self.deployment(line.backend, line.deployment, hour, line.model, _job(line))
@@ -332,39 +202,6 @@ class Catalogue:
             f"{deployment.type} in {deployment.region}, tier {normal_tier(line.service_tier)}, "
             f"variant {line.variant or 'none'}, at {hour:%Y-%m-%dT%H:%MZ}"
         )
-
-
-def _of_job(deployments: Iterable[Deployment], name: str, model: str, operation: str) -> Deployment | None:
-    """What a job ran on that names no deployment: Azure's answers about batches and trainings name only a model."""
-    if name or operation not in (BATCHES, TRAINING_JOBS):
-        return None
-    served, version = with_version(base_model(model))
-    like = sorted(
-        (each for each in deployments if served in (each.model, each.name.casefold()) or operation == TRAINING_JOBS),
-        key=lambda each: (each.version != version, each.type, each.name),
-    )
-    if operation == BATCHES:
-        ran_on = [each for each in (like if model else deployments) if each.type in BATCH]
-        return ran_on[0] if ran_on and (model or len(ran_on) == 1) else None
-    if not like:
-        return None
-    # A model is trained where its account is, whether or not it is deployed there; training is priced globally.
-    return replace(like[0], name="", model=served, version=version, type=DeploymentType.GLOBAL_STANDARD)
-
-
-def places_of(region: str) -> tuple[str, ...]:
-    """Where the prices of a deployment may be listed: for its region, for its data zone, for every region."""
-    return tuple(dict.fromkeys((region, zone_of(region), ANY)))
-
-
-def _free(meter: Meter, currency: str) -> Price:
-    ever = datetime(1970, 1, 1, tzinfo=UTC)
-    return Price(PROVISIONED_PRICE, meter, ZERO, ZERO, ZERO, currency, ever, None, "paid by the hour, see shared-costs")
-
-
-def context_variant(quantities: Quantities) -> str:
-    """`long-context` for a call with more than 272 000 input tokens of any kind, else the empty variant."""
-    return LONG_CONTEXT if sum(quantities.get(meter, 0) for meter in INPUTS) > LONG_CONTEXT_ABOVE else ""
 
 
 def _priced_as(meter: Meter) -> tuple[Meter, ...]:
@@ -379,18 +216,6 @@ def _priced_by(line: Line) -> tuple[str, ...]:
 def _job(line: Line) -> str:
     """The operation of a job that names no deployment; empty for every other call."""
     return line.operation if not line.deployment and line.operation in (BATCHES, TRAINING_JOBS) else ""
-
-
-def _first_in_force(candidates: tuple[Dated, ...], hour: datetime) -> Price | None:
-    return next((price for dated in candidates if (price := _in_force(dated, hour)) is not None), None)
-
-
-def _in_force(dated: Dated, hour: datetime) -> Price | None:
-    index = bisect_right(dated, hour, key=lambda price: price.effective_from) - 1
-    if index < 0:
-        return None
-    price = dated[index]
-    return price if price.effective_to is None or hour < price.effective_to else None
 
 
 def _digest(catalogue: Catalogue) -> str:

@@ -6,9 +6,11 @@ from datetime import UTC, datetime, timedelta
 from itertools import pairwise
 from typing import Any
 
-from chargeback.domain.catalogue import Catalogue, Dated, Deployment, Price, PriceKey
+from chargeback.domain.catalogue import Catalogue
+from chargeback.domain.deployments import Deployment
 from chargeback.domain.effective import ALWAYS, Effective
 from chargeback.domain.money import to_text
+from chargeback.domain.prices import Dated, Price, PriceKey, price_at
 
 ADDED = "added"
 DEPLOYMENT = "deployment"
@@ -102,7 +104,7 @@ def _price_changes(key: PriceKey, old: Dated, new: Dated) -> Iterator[PriceChang
     """The longest times in which the price is another one."""
     pending: PriceChange | None = None
     for time in _spans((*old, *new)):
-        change = PriceChange(key, time, _in_force(old, time.first), _in_force(new, time.first))
+        change = PriceChange(key, time, price_at(old, time.first), price_at(new, time.first))
         if pending and (pending.old, pending.new) == (change.old, change.new):
             change = PriceChange(key, Effective(pending.time.start, time.end), change.old, change.new)
         elif pending and _differs(pending):
@@ -129,13 +131,6 @@ def _on_record(price: Price | None) -> tuple[Any, ...]:
         return ()
     amounts = price.list_per_million, price.contracted_per_million, price.per_million
     return price.price_id, price.currency, *amounts
-
-
-def _in_force(dated: Dated, moment: datetime) -> Price | None:
-    for price in dated:
-        if price.effective_from <= moment and (price.effective_to is None or moment < price.effective_to):
-            return price
-    return None
 
 
 def _other_changes(old: Catalogue, new: Catalogue) -> Iterator[OtherChange]:

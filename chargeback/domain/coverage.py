@@ -4,8 +4,10 @@ from collections.abc import Iterator, Sequence
 from datetime import UTC, datetime
 from itertools import pairwise
 
-from chargeback.domain.catalogue import PROVISIONED, Catalogue, Deployment, DeploymentType, places_of
+from chargeback.domain.catalogue import Catalogue
+from chargeback.domain.deployments import PROVISIONED, Deployment, DeploymentType
 from chargeback.domain.effective import Effective
+from chargeback.domain.prices import places_of
 from chargeback.domain.served import ANY
 from chargeback.domain.shared_costs import Basis, Kind, Per, SharedCost, covers
 

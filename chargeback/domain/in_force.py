@@ -10,10 +10,12 @@ from datetime import UTC, datetime, timedelta
 from functools import lru_cache
 
 from chargeback.domain.allocation import RulesInForce
-from chargeback.domain.catalogue import Catalogue, Deployment, Price
+from chargeback.domain.catalogue import Catalogue
+from chargeback.domain.deployments import Deployment
 from chargeback.domain.errors import InvalidConfig
 from chargeback.domain.lines import Line
 from chargeback.domain.meters import Meter
+from chargeback.domain.prices import Price
 
 
 class InForce:

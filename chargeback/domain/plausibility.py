@@ -5,9 +5,9 @@ from decimal import Decimal
 from itertools import combinations
 from statistics import median
 
-from chargeback.domain.catalogue import Dated, Price, PriceKey
 from chargeback.domain.meters import Meter
 from chargeback.domain.money import to_text
+from chargeback.domain.prices import Dated, Price, PriceKey
 
 FACTOR = 1_000
 """How far apart two prices of one kind are at least when one of them is in the wrong unit."""

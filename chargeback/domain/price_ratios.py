@@ -5,9 +5,10 @@ from datetime import datetime
 from decimal import Decimal
 from typing import NamedTuple
 
-from chargeback.domain.catalogue import LONG_CONTEXT, Dated, DeploymentType, Price, PriceKey
+from chargeback.domain.deployments import DeploymentType
 from chargeback.domain.meters import Meter
 from chargeback.domain.money import to_text
+from chargeback.domain.prices import LONG_CONTEXT, Dated, Price, PriceKey, price_at
 from chargeback.domain.tiers import DEFAULT_TIER
 
 _TEXT = (Meter.INPUT, Meter.OUTPUT)
@@ -45,7 +46,7 @@ Priced = Mapping[PriceKey, Price]
 
 def oddities(prices: Mapping[PriceKey, Dated], now: datetime) -> Iterator[tuple[Price, str]]:
     """Prices in force that are out of proportion, or have none beside them where like ones have."""
-    priced = {key: price for key, dated in prices.items() if (price := _at(dated, now)) is not None}
+    priced = {key: price for key, dated in prices.items() if (price := price_at(dated, now)) is not None}
     for key, price in priced.items():
         for other, ratio in _expected(key):
             if other in priced and not _keeps(price, priced[other], ratio):
@@ -85,11 +86,3 @@ def _holes(key: PriceKey, priced: Priced) -> Iterator[str]:
     for meter in (Meter.CACHED_INPUT, Meter.CACHE_WRITE, Meter.OUTPUT):
         if plain._replace(meter=meter) in priced and key._replace(meter=meter) not in priced:
             yield f"has no {meter} beside it, which the plain price has"
-
-
-def _at(dated: Dated, now: datetime) -> Price | None:
-    return next((each for each in dated if _holds(each, now)), None)
-
-
-def _holds(price: Price, now: datetime) -> bool:
-    return price.effective_from <= now and (price.effective_to is None or now < price.effective_to)

@@ -5,9 +5,10 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from decimal import Decimal
 
-from chargeback.domain.catalogue import Catalogue, Price
+from chargeback.domain.catalogue import Catalogue
 from chargeback.domain.effective import Effective
 from chargeback.domain.money import EXACT, ZERO
+from chargeback.domain.prices import Price
 from chargeback.domain.records import UsageRecord
 
 _NAMED = 5

@@ -3,7 +3,8 @@
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 
-from chargeback.domain.catalogue import Catalogue, PriceKey
+from chargeback.domain.catalogue import Catalogue
+from chargeback.domain.prices import PriceKey
 from chargeback.domain.reconciliation import Sku
 
 

@@ -6,11 +6,13 @@ from datetime import UTC, datetime, timedelta
 from decimal import ROUND_HALF_EVEN, Decimal
 from functools import lru_cache
 
-from chargeback.domain.catalogue import Catalogue, Deployment, Price
+from chargeback.domain.catalogue import Catalogue
+from chargeback.domain.deployments import Deployment
 from chargeback.domain.in_force import InForce
 from chargeback.domain.lines import Line
 from chargeback.domain.meters import INPUTS, Meter, Quantities, quantity_of
 from chargeback.domain.money import ZERO, cost, total
+from chargeback.domain.prices import Price
 from chargeback.domain.speech import SPEECH, TOKENS
 
 _PICODOLLARS = Decimal(10**6)

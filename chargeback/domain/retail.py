@@ -11,9 +11,10 @@ from decimal import Decimal
 from fractions import Fraction
 from itertools import groupby
 
-from chargeback.domain.catalogue import Dated, DeploymentType, Price, PriceKey, places_of
+from chargeback.domain.deployments import DeploymentType
 from chargeback.domain.meters import Meter
 from chargeback.domain.money import EXACT, PRICE_DECIMALS, to_text
+from chargeback.domain.prices import Dated, Price, PriceKey, places_of
 from chargeback.domain.served import ANY
 
 _COUNTS = {"1": 1, "100": 100, "1K": 1_000, "1M": 1_000_000}

@@ -5,8 +5,8 @@ from datetime import datetime
 from typing import Any
 
 from chargeback.domain.azure_regions import ZONES
-from chargeback.domain.catalogue import PriceKey
 from chargeback.domain.money import to_text
+from chargeback.domain.prices import PriceKey
 from chargeback.domain.retail import Difference, Prices
 from chargeback.domain.served import ANY
 from chargeback.domain.tiers import DEFAULT_TIER

@@ -9,7 +9,7 @@ from typing import NamedTuple
 
 from chargeback.domain.allocation import UNALLOCATED
 from chargeback.domain.calendar import Calendar
-from chargeback.domain.catalogue import Deployment
+from chargeback.domain.deployments import Deployment
 from chargeback.domain.effective import ALWAYS, Effective
 from chargeback.domain.money import EXACT, ZERO, round_total, total
 from chargeback.domain.ratios import ratios

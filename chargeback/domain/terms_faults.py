@@ -7,7 +7,8 @@ from itertools import pairwise
 from chargeback.domain.allocation import UNALLOCATED
 from chargeback.domain.budgets import Budget
 from chargeback.domain.calendar import Calendar
-from chargeback.domain.catalogue import PROVISIONED, Catalogue
+from chargeback.domain.catalogue import Catalogue
+from chargeback.domain.deployments import PROVISIONED
 from chargeback.domain.effective import Effective
 from chargeback.domain.money import to_text
 from chargeback.domain.shared_costs import LARGEST, Basis, Kind, Measure, Per, SharedCost, covers, largest

@@ -12,7 +12,7 @@ from decimal import ROUND_HALF_EVEN, Context, Decimal
 import msgspec
 
 from chargeback.domain.calendar import Calendar
-from chargeback.domain.catalogue import PROVISIONED
+from chargeback.domain.deployments import PROVISIONED
 from chargeback.domain.money import EXACT, ZERO, round_to_total, to_text, total
 from chargeback.domain.reconciliation import CAPACITY, OTHER, Sku, Variance, is_known
 from chargeback.domain.shared_costs import (

@@ -2,15 +2,10 @@
 
 from typing import NamedTuple
 
-from chargeback.domain.catalogue import (
-    GLOBAL_TRAINING,
-    LONG_CONTEXT,
-    LONG_CONTEXT_ABOVE,
-    TRAINING_JOBS,
-    context_variant,
-)
+from chargeback.domain.deployments import GLOBAL_TRAINING, TRAINING_JOBS
 from chargeback.domain.event_documents import Data
 from chargeback.domain.meters import Meter, Quantities
+from chargeback.domain.prices import LONG_CONTEXT, LONG_CONTEXT_ABOVE, context_variant
 from chargeback.domain.tools import ToolUse
 
 _ONE_CONTEXT = ("chat.completions", "responses", "completions")

@@ -11,7 +11,7 @@ from typing import Any, NamedTuple
 
 from chargeback.adapters.catalogue_files import load_catalogue
 from chargeback.adapters.yaml_files import read
-from chargeback.domain.catalogue import Deployment
+from chargeback.domain.deployments import Deployment
 from scripts.traffic.rows import Call, RefusedError, Timing, read_calls
 
 CACHED_FROM, CACHED_STEP = 1024, 128

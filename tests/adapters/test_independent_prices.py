@@ -9,8 +9,9 @@ from pathlib import Path
 from genai_prices import Usage, calc_price
 
 from chargeback.adapters.catalogue_files import load_catalogue
-from chargeback.domain.catalogue import LONG_CONTEXT, DeploymentType, PriceKey
+from chargeback.domain.deployments import DeploymentType
 from chargeback.domain.meters import Meter
+from chargeback.domain.prices import LONG_CONTEXT, PriceKey
 
 CARD = load_catalogue(Path(__file__).parents[2] / "config").prices
 NOW = datetime(2026, 11, 21, tzinfo=UTC)

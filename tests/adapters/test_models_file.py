@@ -10,7 +10,7 @@ import yaml
 
 from chargeback.adapters.models_file import find_retiring, load_models, notes_on_models
 from chargeback.bootstrap import DEPLOYED_CONFIG
-from chargeback.domain.catalogue import DeploymentType
+from chargeback.domain.deployments import DeploymentType
 from chargeback.domain.errors import InvalidConfig
 from chargeback.domain.meters import Meter
 from chargeback.domain.models import deployed

@@ -8,7 +8,8 @@ import pytest
 
 from chargeback.adapters.catalogue_files import load_catalogue
 from chargeback.adapters.models_file import load_models
-from chargeback.domain.catalogue import Catalogue, Deployment, DeploymentType
+from chargeback.domain.catalogue import Catalogue
+from chargeback.domain.deployments import Deployment, DeploymentType
 from chargeback.domain.meters import Meter
 from chargeback.domain.money import to_text
 from chargeback.domain.price_ratios import oddities

@@ -4,9 +4,10 @@ import pytest
 
 from chargeback.adapters.catalogue_files import load_catalogue
 from chargeback.adapters.retail_meters import load_retail_meters
-from chargeback.domain.catalogue import DeploymentType, PriceKey
+from chargeback.domain.deployments import DeploymentType
 from chargeback.domain.errors import InvalidConfig
 from chargeback.domain.meters import Meter
+from chargeback.domain.prices import PriceKey
 
 CONFIG = Path(__file__).parents[2] / "config"
 ONE, TWO = "00000000-0000-4000-8000-000000000001", "00000000-0000-4000-8000-000000000002"

@@ -5,9 +5,11 @@ from decimal import Decimal
 
 from chargeback.domain.allocation import Allocation, CostCentre, Rule
 from chargeback.domain.calendar import Calendar
-from chargeback.domain.catalogue import Catalogue, Dated, Deployment, DeploymentType, Price, PriceKey
+from chargeback.domain.catalogue import Catalogue
+from chargeback.domain.deployments import Deployment, DeploymentType
 from chargeback.domain.lines import Line
 from chargeback.domain.meters import Meter
+from chargeback.domain.prices import Dated, Price, PriceKey
 
 START = datetime(2024, 1, 1, tzinfo=UTC)
 

@@ -7,8 +7,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from chargeback.domain.adjustments import Adjustment, adjusted
-from chargeback.domain.catalogue import Price
 from chargeback.domain.meters import Meter
+from chargeback.domain.prices import Price
 from tests.domain.catalogues import START, catalogue, dated
 
 JUNE = datetime(2024, 6, 1, tzinfo=UTC)

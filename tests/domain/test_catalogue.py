@@ -4,10 +4,12 @@ from datetime import datetime
 import pytest
 
 from chargeback.domain.allocation import Rule
-from chargeback.domain.catalogue import LONG_CONTEXT, Catalogue, DeploymentType, context_variant
+from chargeback.domain.catalogue import Catalogue
+from chargeback.domain.deployments import DeploymentType
 from chargeback.domain.errors import PriceNotFound
 from chargeback.domain.lines import Line
 from chargeback.domain.meters import Meter, Quantities
+from chargeback.domain.prices import LONG_CONTEXT, context_variant
 from chargeback.domain.tiers import normal_tier
 from tests.domain.catalogues import START, catalogue, dated, usage_line
 

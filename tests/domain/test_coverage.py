@@ -2,8 +2,8 @@ from datetime import UTC, datetime
 
 import pytest
 
-from chargeback.domain.catalogue import DeploymentType
 from chargeback.domain.coverage import without_price
+from chargeback.domain.deployments import DeploymentType
 from chargeback.domain.meters import Meter
 from tests.domain.catalogues import START, catalogue, dated
 

@@ -7,8 +7,9 @@ from decimal import Decimal
 import pytest
 
 from chargeback.domain.allocation import Allocation
-from chargeback.domain.catalogue import Catalogue, DatedDeployment, Deployment, DeploymentType
+from chargeback.domain.catalogue import Catalogue
 from chargeback.domain.catalogue_changes import changes, rewritten
+from chargeback.domain.deployments import DatedDeployment, Deployment, DeploymentType
 from chargeback.domain.effective import ALWAYS, Effective
 from chargeback.domain.in_force import InForce
 from chargeback.domain.meters import Meter, Quantities

@@ -4,7 +4,7 @@ from datetime import UTC, datetime
 
 import pytest
 
-from chargeback.domain.catalogue import DeploymentType
+from chargeback.domain.deployments import DeploymentType
 from chargeback.domain.meters import Meter
 from chargeback.domain.price_ratios import oddities
 from tests.domain.catalogues import START, dated

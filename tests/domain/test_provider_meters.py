@@ -1,7 +1,8 @@
 """Meters of the provider and the SKUs that they stand for."""
 
-from chargeback.domain.catalogue import DeploymentType, PriceKey
+from chargeback.domain.deployments import DeploymentType
 from chargeback.domain.meters import Meter
+from chargeback.domain.prices import PriceKey
 from chargeback.domain.provider_meters import provider_meters, sku_of, skus_of_prices
 from tests.domain.catalogues import START, catalogue, dated
 

@@ -8,7 +8,8 @@ import pytest
 
 from chargeback.domain.allocation import UNALLOCATED, Allocation, CostCentre, Rule
 from chargeback.domain.calendar import Calendar
-from chargeback.domain.catalogue import PROVISIONED, Catalogue, Deployment, DeploymentType
+from chargeback.domain.catalogue import Catalogue
+from chargeback.domain.deployments import PROVISIONED, Deployment, DeploymentType
 from chargeback.domain.effective import Effective
 from chargeback.domain.in_force import InForce
 from chargeback.domain.lines import Line

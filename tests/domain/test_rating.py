@@ -8,7 +8,8 @@ from hypothesis import strategies as st
 
 from chargeback.domain.allocation import Rule
 from chargeback.domain.calendar import BooksSetting, Calendar
-from chargeback.domain.catalogue import Catalogue, DeploymentType
+from chargeback.domain.catalogue import Catalogue
+from chargeback.domain.deployments import DeploymentType
 from chargeback.domain.errors import PriceNotFound
 from chargeback.domain.in_force import InForce
 from chargeback.domain.lines import Line

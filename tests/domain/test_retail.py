@@ -5,8 +5,9 @@ import pytest
 import yaml
 
 from chargeback.adapters.rate_card_document import rate_card
-from chargeback.domain.catalogue import Dated, DeploymentType, PriceKey
+from chargeback.domain.deployments import DeploymentType
 from chargeback.domain.meters import Meter
+from chargeback.domain.prices import Dated, PriceKey
 from chargeback.domain.retail import Comparison, RetailPrice, ReviewedMeter, compare, per_million
 from chargeback.domain.retail_proposal import proposal
 from tests.domain.catalogues import START, dated

@@ -6,7 +6,8 @@ from typing import Any
 import pytest
 
 from chargeback.domain.allocation import Allocation
-from chargeback.domain.catalogue import Catalogue, Deployment, DeploymentType
+from chargeback.domain.catalogue import Catalogue
+from chargeback.domain.deployments import Deployment, DeploymentType
 from chargeback.domain.events import EVER, read_event
 from chargeback.domain.in_force import InForce
 from chargeback.domain.meters import Meter

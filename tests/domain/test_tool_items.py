@@ -8,7 +8,8 @@ import pytest
 
 from chargeback.domain.admission import admit
 from chargeback.domain.allocation import Allocation
-from chargeback.domain.catalogue import Catalogue, Deployment, DeploymentType
+from chargeback.domain.catalogue import Catalogue
+from chargeback.domain.deployments import Deployment, DeploymentType
 from chargeback.domain.emitters import OURSELVES
 from chargeback.domain.errors import InvalidEvent
 from chargeback.domain.event_times import EVER

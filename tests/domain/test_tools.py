@@ -4,7 +4,8 @@ from decimal import Decimal
 
 from chargeback.adapters.rate_card_document import rate_card
 from chargeback.domain.allocation import Allocation
-from chargeback.domain.catalogue import Catalogue, Deployment, DeploymentType
+from chargeback.domain.catalogue import Catalogue
+from chargeback.domain.deployments import Deployment, DeploymentType
 from chargeback.domain.in_force import InForce
 from chargeback.domain.meters import Meter, Quantities
 from chargeback.domain.rating import Rated, rate

@@ -11,7 +11,7 @@ import pytest
 
 from chargeback.adapters.retail_meters import load_retail_meters
 from chargeback.bootstrap import DEPLOYED_CONFIG, Container
-from chargeback.domain.catalogue import DeploymentType
+from chargeback.domain.deployments import DeploymentType
 from chargeback.domain.meters import Meter
 from chargeback.settings import read_settings
 from scripts.local.stack import Stack

@@ -11,8 +11,9 @@ import duckdb
 import pytest
 
 from chargeback.domain.allocation import Rule
-from chargeback.domain.catalogue import DeploymentType, PriceKey
+from chargeback.domain.deployments import DeploymentType
 from chargeback.domain.meters import Meter
+from chargeback.domain.prices import PriceKey
 from chargeback.domain.reconciliation import Cause
 from chargeback.domain.shared_costs import Basis, Kind, Per, SharedCost
 from chargeback.domain.terms import Terms

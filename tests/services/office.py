@@ -10,7 +10,7 @@ import msgspec
 
 from chargeback.adapters.cost_exports import LocalCostExports
 from chargeback.adapters.memory import MemoryReports
-from chargeback.domain.catalogue import PriceKey
+from chargeback.domain.prices import PriceKey
 from chargeback.domain.provider_meters import provider_meters
 from chargeback.domain.reconciliation import ReconciliationRules
 from chargeback.services.closing.periods import Periods

@@ -6,7 +6,8 @@ from typing import Any
 import pytest
 
 from chargeback.adapters.memory import MemoryCatalogues, MemoryControl, MemoryLedger
-from chargeback.domain.catalogue import Catalogue, DatedDeployment, DeploymentType
+from chargeback.domain.catalogue import Catalogue
+from chargeback.domain.deployments import DatedDeployment, DeploymentType
 from chargeback.domain.effective import Effective
 from chargeback.domain.errors import InvalidConfig
 from chargeback.domain.meters import Meter

@@ -7,8 +7,9 @@ from pathlib import Path
 import pytest
 
 from chargeback.domain.calendar import BooksSetting, Calendar
-from chargeback.domain.catalogue import DeploymentType, PriceKey
+from chargeback.domain.deployments import DeploymentType
 from chargeback.domain.meters import Meter
+from chargeback.domain.prices import PriceKey
 from chargeback.domain.reconciliation import Reconciliation
 from chargeback.services.reconciling.edge_usage import edge_days
 from tests.builders import tokens

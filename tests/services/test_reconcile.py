@@ -11,9 +11,10 @@ from typing import Any
 import pytest
 
 from chargeback.adapters.memory import MemoryReports
-from chargeback.domain.catalogue import DeploymentType, PriceKey
+from chargeback.domain.deployments import DeploymentType
 from chargeback.domain.errors import ChargebackError, InvoiceMissing
 from chargeback.domain.meters import Meter
+from chargeback.domain.prices import PriceKey
 from chargeback.services.publishing.files import Files
 from chargeback.services.reconciling.reconcile import Reconciled
 from chargeback.services.reconciling.render_reconciliation import RECONCILIATION_COLUMNS, write_reconciliation

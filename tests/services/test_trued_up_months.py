@@ -7,7 +7,8 @@ from pathlib import Path
 import pytest
 
 from chargeback.domain.allocation import Allocation, CostCentre, Rule
-from chargeback.domain.catalogue import Catalogue, Deployment, DeploymentType
+from chargeback.domain.catalogue import Catalogue
+from chargeback.domain.deployments import Deployment, DeploymentType
 from chargeback.domain.meters import Meter
 from chargeback.domain.shared_costs import Basis, Kind, Measure, Per, Selection, SharedCost
 from chargeback.domain.terms import ClosingRules, Terms

@@ -10,9 +10,10 @@ from tempfile import TemporaryDirectory
 import duckdb
 
 from chargeback.adapters.cost_exports import LocalCostExports
-from chargeback.domain.catalogue import DeploymentType, PriceKey
+from chargeback.domain.deployments import DeploymentType
 from chargeback.domain.meters import Meter
 from chargeback.domain.periods import days_of
+from chargeback.domain.prices import PriceKey
 from chargeback.domain.provider_meters import provider_meters
 from chargeback.domain.reconciliation import ReconciliationRules
 from chargeback.services.publishing.published_rows import Published

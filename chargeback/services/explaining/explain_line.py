@@ -5,9 +5,10 @@ from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
-from chargeback.domain.catalogue import Catalogue, Price
+from chargeback.domain.catalogue import Catalogue
 from chargeback.domain.in_force import InForce
 from chargeback.domain.money import EXACT, PER_MILLION, ZERO, to_text
+from chargeback.domain.prices import Price
 from chargeback.domain.shared_costs import SharedCost
 from chargeback.services.explaining.explain_correction import as_it_should_be, explain_correction
 from chargeback.services.explaining.explain_records import explain_records

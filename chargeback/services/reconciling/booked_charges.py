@@ -8,9 +8,10 @@ from typing import Any
 
 import duckdb
 
-from chargeback.domain.catalogue import PROVISIONED_PRICE, Catalogue
+from chargeback.domain.catalogue import Catalogue
 from chargeback.domain.meters import Meter
 from chargeback.domain.money import ZERO
+from chargeback.domain.prices import PROVISIONED_PRICE
 from chargeback.domain.provider_meters import ProviderMeters, skus_of_prices
 from chargeback.domain.reconciliation import BILLED_AS, CAPACITY, Booked, Sku
 from chargeback.domain.served import without_snapshot
