@@ -7,6 +7,7 @@ Python that gets our import path and then functions by name. It ends as soon as 
 
 import os
 import pickle
+import signal
 import sys
 from collections.abc import Callable
 from concurrent.futures import Executor, Future, ThreadPoolExecutor
@@ -106,6 +107,7 @@ def serve() -> None:
     """In a process: do what comes in, until nobody is there any more."""
     answers = os.fdopen(os.dup(1), "wb")
     os.dup2(2, 1)  # what the work prints must not mix with its answers
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # a keyboard interrupts whoever started us, and that ends us
     while True:
         try:
             function, args, kwargs = pickle.load(sys.stdin.buffer)  # noqa: S301 whoever started us wrote it

@@ -39,7 +39,11 @@ class Front:
 
     async def serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         """Serve one connection until either side ends it or its token is over."""
-        answers, commands = await asyncio.open_connection(self._host, self._port)
+        try:
+            answers, commands = await asyncio.open_connection(self._host, self._port)
+        except OSError:
+            writer.close()
+            return
         back = asyncio.create_task(_pass_on(answers, writer))
         try:
             with suppress(asyncio.IncompleteReadError, ConnectionError, ValueError, TimeoutError):

@@ -115,8 +115,6 @@ class Site:
                     "GATEWAY_URL": url,
                     "LOG_ANALYTICS_ENDPOINT": f"https://127.0.0.1:{self.logs_port}",
                     "LOG_ANALYTICS_WORKSPACE_ID": WORKSPACE,
-                    # The local log shows all rows of a call at once.
-                    "SETTLE_QUIET_SECONDS": "0",
                 }
             case _:
                 return {"FUNCTIONS_URL": url, "FUNCTIONS_WORKER_RUNTIME": "python"}

@@ -29,11 +29,16 @@ DAY = (datetime.now(UTC) - timedelta(days=1)).date().isoformat()
 
 @pytest.fixture(scope="module")
 def path(stack: Stack, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stack]:
-    """Topic and Functions host over the session's stores, with every tenth event delivered twice."""
+    """Topic and Functions host over the session's stores, with every tenth event delivered twice.
+
+    As in Azure, roles decide about blobs, and Redis wants TLS and a token.
+    """
     clear_stores(stack)
     config = catalogue_folder(tmp_path_factory.mktemp("config"), DAY)
     with Stack(
-        services=["blobRoles", "functions", "eventGrid"], beside=stack, extra_env={"CONFIG_DIR": str(config)}
+        services=["blobRoles", "redisFront", "functions", "eventGrid"],
+        beside=stack,
+        extra_env={"CONFIG_DIR": str(config)},
     ) as servers:
         post(f"{servers.url('eventGrid')}/_pace", json={"duplicates": 0.1, "shuffle": 0.05})
         yield servers

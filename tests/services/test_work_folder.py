@@ -1,5 +1,6 @@
 """A run that is killed leaves nothing on the disk that the next one does not remove."""
 
+import os
 import signal
 import subprocess
 import sys
@@ -20,6 +21,17 @@ with work_folder("recount") as folder:
     print("working", flush=True)
     time.sleep(60)
 """
+
+
+def killed_run(disk: Path) -> Path:
+    """The folder of a run that was killed half-way."""
+    with subprocess.Popen([sys.executable, "-c", RUN, str(disk)], stdout=subprocess.PIPE) as running:
+        assert running.stdout
+        running.stdout.readline()
+        running.send_signal(signal.SIGKILL)
+        running.wait()
+    [left] = disk.glob("chargeback.work.*")
+    return left
 
 
 @pytest.fixture
@@ -57,3 +69,12 @@ def test_what_a_killed_run_left_is_removed_by_the_next_one_and_what_another_proc
 
     assert (while_it_ran, after_its_death) == (True, True)
     assert [each.name for each in disk.iterdir()] == ["recount-of-somebody-else"]
+
+
+def test_a_worker_that_starts_removes_what_was_left(disk: Path) -> None:
+    left = killed_run(disk)
+
+    start = "from chargeback.process import prepare_process; prepare_process()"
+    subprocess.run([sys.executable, "-c", start], env={**os.environ, "TMPDIR": str(disk)}, check=True)
+
+    assert not left.exists()
