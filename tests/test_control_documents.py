@@ -18,6 +18,7 @@ OWNERS = {
     "posting-run": "services/usage/restored_books.py",
     "ledger-parts": "services/usage/ledger_parts.py",
     "set-aside": "services/set_aside.py",
+    "reconciliation": "services/reconciling/reconciled_documents.py",
     "true-up": "services/reconciling/true_up_documents.py",
     "catalogue": "services/config_versions.py",
     "deployment": "services/deployments.py",

@@ -218,6 +218,7 @@ class Manifest(msgspec.Struct, frozen=True, rename="camel"):
         totals: cost by currency, as printed: the sum of the rows and of the summary.
         states: rows, cost by currency and quantities by meter for each state of a row; `unpriced` and `unsettled`
             rows have no cost.
+        contracted: what the rows that meet the provider's invoice come to at contracted prices, exact; no corrections.
         corrections: by closed period.
         previous_manifest: SHA-256 of the closed manifest before; empty where there is none.
         lineage: by UTC day, what its records come from.
@@ -243,6 +244,7 @@ class Manifest(msgspec.Struct, frozen=True, rename="camel"):
     files: list[PublishedFile]
     previous_manifest: str
     lineage: dict[str, Any]
+    contracted: str = ""
 
     def to_json(self) -> bytes:
         """The manifest as it is published."""

@@ -1,4 +1,4 @@
-"""Timer, daily: the books beside the provider's invoice, for the month and for the one before while it is fresh."""
+"""Timer, daily: the books beside the provider's invoice, for open months and for a closed one while it is fresh."""
 
 import logging
 from datetime import UTC, datetime, timedelta
@@ -13,7 +13,7 @@ from chargeback.services.bulkheads import do_each
 log = logging.getLogger(__name__)
 
 FRESH = timedelta(days=8)
-"""How long after its end a month is still compared: Azure exports it again for five days, and may bill late usage."""
+"""How long after its end a closed month is still compared: Azure exports it again for five days."""
 
 
 def blueprint(container: Container) -> func.Blueprint:
@@ -25,7 +25,8 @@ def blueprint(container: Container) -> func.Blueprint:
     async def reconcile_invoice(timer: func.TimerRequest, context: func.Context) -> None:  # noqa: ARG001 by name
         with one_run(context.invocation_id):
             now, calendar = datetime.now(UTC), (await container.catalogues.current()).calendar
-            periods = sorted({calendar.period_of(now - FRESH), calendar.period_of(now)})
+            waiting = await container.periods.open(now, calendar)
+            periods = sorted({*waiting, calendar.period_of(now - FRESH), calendar.period_of(now)})
             await do_each("reconciling", periods, lambda period: _reconcile(container, period))
 
     return bp

@@ -9,6 +9,8 @@ import pytest
 from chargeback.domain.allocation import Allocation, CostCentre, Rule
 from chargeback.domain.catalogue import Catalogue
 from chargeback.domain.deployments import Deployment, DeploymentType
+from chargeback.domain.errors import ClosingRefused
+from chargeback.domain.lifecycle import Period
 from chargeback.domain.meters import Meter
 from chargeback.domain.shared_costs import Basis, Kind, Measure, Per, Selection, SharedCost
 from chargeback.domain.terms import ClosingRules, Terms
@@ -65,6 +67,7 @@ async def test_what_is_settled_after_the_true_up_was_accepted_is_not_charged_twi
     await books.publish(APRIL)
 
     assert (done.amount, before, books.total("2026-03")) == ("10", 110, 110)
+    assert (await books.true_up("2026-03", APRIL)).amount == "0"
     await books.house.close("2026-03", APRIL)
     assert books.total("2026-03") == 110
 
@@ -95,7 +98,7 @@ async def test_two_true_ups_with_late_usage_between_them(books: TruedUp) -> None
     await books.house.ingest([call("support", "2026-03-07", "1.6")], MAY)
     await books.publish(MAY)
     between = books.total("2026-03")
-    await books.house.close("2026-04", MAY)
+    await books.house.close("2026-04", MAY, override="nothing was used in April")
     books.invoices["2026-03"] = [charge("2026-03-05", "115", "46000")]
 
     second = await books.true_up("2026-03", JUNE)
@@ -104,7 +107,7 @@ async def test_two_true_ups_with_late_usage_between_them(books: TruedUp) -> None
 
     assert (first.amount, between, second.amount) == ("10", 110, "11")
     assert books.total("2026-03") == 115
-    await books.house.close("2026-05", JUNE)
+    await books.house.close("2026-05", JUNE, override="nor in May")
     await books.publish(JUNE + timedelta(days=1))
     assert books.total("2026-03") == 115
 
@@ -216,3 +219,64 @@ async def test_a_true_up_that_is_set_while_its_month_closes_without_it_becomes_a
     await remove_true_up(books.house.control, "2026-03", by="dora", now=MAY)
     await books.publish(MAY)
     assert books.charged()["2026-03"] == {"search": 100}
+
+
+async def test_a_month_does_not_close_thirty_percent_off_its_invoice_unless_overridden(books: TruedUp) -> None:
+    # 100 in the books, 130 on the invoice.
+    await books.house.ingest([call("search", "2026-03-05", "40")], APRIL)
+    books.invoices["2026-03"] = [charge("2026-03-05", "130", "40000")]
+    await books.publish(APRIL)
+    await books.reconcile("2026-03", APRIL)
+
+    (refused,) = await books.house.closer.close_due(APRIL)
+
+    assert isinstance(refused, ClosingRefused)
+    assert refused.reasons == [
+        "the invoice of 130.00 USD is 30.00 more than the chargeback; allowed are 1 % or 10 USD;"
+        " run `reconcile --period 2026-03 --true-up`, or see why they differ"
+    ]
+    closed = await books.house.close("2026-03", APRIL, override="the contract is being discussed")
+    assert closed.history[-1].overridden == (refused.reasons[0].partition(";")[0] + "; allowed are 1 % or 10 USD",)
+
+
+async def test_with_its_true_up_it_closes_by_itself(books: TruedUp) -> None:
+    await books.house.ingest([call("search", "2026-03-05", "40")], APRIL)
+    books.invoices["2026-03"] = [charge("2026-03-05", "130", "40000")]
+    await books.true_up("2026-03", APRIL)
+
+    (closed,) = await books.house.closer.close_due(APRIL)
+
+    assert isinstance(closed, Period)
+    assert books.total("2026-03") == 130
+
+
+async def test_a_true_up_whose_books_changed_has_to_be_set_again(books: TruedUp) -> None:
+    # Books 100, invoice 110; the late call of 10 leaves nothing to true up.
+    await books.house.ingest([call("search", "2026-03-05", "40")], APRIL)
+    books.invoices["2026-03"] = [charge("2026-03-05", "110", "44000")]
+    await books.true_up("2026-03", APRIL)
+    await books.house.ingest([call("search", "2026-03-07", "4")], APRIL)
+
+    with pytest.raises(ClosingRefused, match=r"its books changed by 10\.00 USD since its true-up was set by dora"):
+        await books.house.close("2026-03", APRIL)
+    await books.true_up("2026-03", APRIL)
+    await books.house.close("2026-03", APRIL)
+
+    assert books.charged()["2026-03"] == {"search": 110}
+
+
+async def test_where_exports_arrive_a_month_waits_for_its_own_to_be_complete(books: TruedUp) -> None:
+    # The grace period is over on 4 April at midnight, as the export's lag is; the run that is there is of the evening.
+    await books.house.ingest([call("search", "2026-03-05", "40")], APRIL)
+    books.invoices["2026-03"] = [charge("2026-03-05", "100", "40000")]
+    await books.publish(APRIL)
+    evening = datetime(2026, 4, 3, 18, tzinfo=UTC)
+    await books.reconcile("2026-03", evening)
+
+    (refused,) = await books.house.closer.close_due(APRIL)
+    await books.reconcile("2026-03", APRIL)
+    (closed,) = await books.house.closer.close_due(APRIL)
+
+    assert isinstance(refused, ClosingRefused)
+    assert refused.reasons[0].startswith("its invoice is not complete: the run ")
+    assert isinstance(closed, Period)

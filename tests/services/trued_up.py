@@ -27,7 +27,9 @@ from tests.services.office import invoice
 
 HOST = "oai-swedencentral-x1.openai.azure.com"
 _KEY = PriceKey("azure-openai", "gpt-4o", "", DeploymentType.GLOBAL_STANDARD, "default", "", "", Meter.INPUT)
-_METERS = provider_meters({INPUT_METER: [_KEY], OUTPUT_METER: [_KEY._replace(meter=Meter.OUTPUT)]})
+_METERS = provider_meters(
+    {INPUT_METER: [_KEY], OUTPUT_METER: [_KEY._replace(meter=Meter.OUTPUT)]}, capacity=("provisioned",)
+)
 _CHARGED = """
 SELECT coalesce(nullif(corrects_period, ''), '{0}'), cost_centre, sum(cost), sum(exact_cost)
 FROM '{1}/charges.parquet' GROUP BY ALL
@@ -50,6 +52,7 @@ def charge(day: str, cost: str, quantity: str, meter: str = INPUT_METER, **colum
 def capacity(day: str, cost: str) -> dict[str, str]:
     """Provisioned throughput on the invoice."""
     hours = {"x_PricingBlockSize": "1", "x_PricingUnitDescription": "1 Hour", "PricingUnit": "Hours"}
+    hours["x_SkuMeterName"] = "Provisioned Managed Global Unit"
     return charge(day, cost, "744", "ptu", **hours)
 
 

@@ -11,6 +11,7 @@ from collections.abc import Callable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime
+from decimal import Decimal
 from typing import Protocol
 
 import msgspec
@@ -30,6 +31,7 @@ from chargeback.services.closing.file_period import (
     sha256_of,
 )
 from chargeback.services.closing.finish_days import Accepted, Days, Order
+from chargeback.services.closing.invoice_gate import against_invoice
 from chargeback.services.closing.late_changes import LateChange, fences_of, late_changes
 from chargeback.services.focus.write_hub import deliver_to_hub
 from chargeback.services.ports import Reports, Version
@@ -171,7 +173,8 @@ class Closer:
             basis = await self._basis(period, order, accepted)
             closing = begun(known, attempt, basis.version.name, began)
             token = await self.days.periods.swap(closing, token)
-            await self.publish(period, staged, basis.version, basis.late, progress, is_closed=True)
+            made = await self.publish(period, staged, basis.version, basis.late, progress, is_closed=True)
+            await self._require_invoice(period, basis.version, made, accepted)
             if await self._basis(period, order, accepted) == basis:
                 break
             # What came meanwhile may be beyond the tolerance, and beyond what was overridden.
@@ -186,6 +189,13 @@ class Closer:
             closing, manifest, basis.fences(period), ended, true_up=basis.true_up, true_ups=basis.true_ups
         )
         await self._conclude(closed, token, staged)
+
+    async def _require_invoice(self, period: str, version: Version, made: Manifest, accepted: Accepted) -> None:
+        """Hold the very files against the invoice: what they charge may be known only now."""
+        if made.contracted:
+            rules = version.terms.reconciliation
+            found = await against_invoice(self.days.control, period, rules, Decimal(made.contracted))
+            accepted.require_no_more(period, found)
 
     async def _basis(self, period: str, order: Order, accepted: Accepted) -> _Basis:
         """What the files are made from; raises `ClosingRefused` if anything more is left out than was accepted."""

@@ -16,6 +16,7 @@ from chargeback.domain.terms import age_of, rates_of
 from chargeback.log_line import log_line
 from chargeback.services.bulkheads import reason_of
 from chargeback.services.closing.expired_promises import expired_promises
+from chargeback.services.closing.invoice_gate import against_invoice
 from chargeback.services.closing.periods import Periods
 from chargeback.services.ports import Books, Catalogues, Control, Document, Version
 from chargeback.services.set_aside import ROW_OF_LOG, SetAside, Stage
@@ -79,6 +80,7 @@ class Days:
             *open_items,
             *_old_rates(period, version),
             *await expired_promises(self.books, period, version.catalogue),
+            *await against_invoice(self.control, period, version.terms.reconciliation),
         ]
         if reasons or (items and not order.override):
             named = [f"{each.fact}; {each.remedy}" for each in items]

@@ -69,6 +69,14 @@ WHERE unit_price IS NOT NULL
 GROUP BY ALL
 ORDER BY ALL
 
+-- name: contracted
+-- Fees and true-ups are not on the invoice of the accounts.
+SELECT CAST(coalesce(sum(contracted_cost), 0) AS VARCHAR) FROM (
+    SELECT contracted_cost FROM usage_rows
+    UNION ALL
+    SELECT contracted_cost FROM other_rows WHERE kind = 'shared' AND meter NOT IN ('fee', 'true-up')
+)
+
 -- name: corrections
 SELECT corrects_period, currency, count(*), coalesce(sum(cost), 0)::DECIMAL(38, {decimals})
 FROM other_rows

@@ -21,6 +21,7 @@ class Holdings(NamedTuple):
     shared_costs: list[Shared]
     exchange_rates: list[ExchangeRate]
     corrections: list[Corrected]
+    contracted: Decimal
 
 
 def holdings(engine: Engine, currency: str) -> Holdings:
@@ -37,6 +38,7 @@ def holdings(engine: Engine, currency: str) -> Holdings:
         shared_costs=_shared(engine),
         exchange_rates=rates,
         corrections=_corrected(engine),
+        contracted=Decimal(engine.run("contracted")[0][0]),
     )
 
 
@@ -65,6 +67,7 @@ async def write_manifest(to_settle: PeriodToSettle, held: Holdings, files: Files
         files=list(files.written),
         previous_manifest=to_settle.previous_manifest,
         lineage=dict(to_settle.lineage),
+        contracted=to_text(held.contracted),
     )
     await files.write("manifest.json", JSON, whole(1, manifest.to_json()))
     return manifest

@@ -22,6 +22,7 @@ from chargeback.services.publishing.published_rows import Published
 from chargeback.services.reconciling.booked_charges import BooksOfPeriod, read_booked, read_carried
 from chargeback.services.reconciling.edge_usage import edge_usage
 from chargeback.services.reconciling.invoice import Invoice, read_invoice
+from chargeback.services.reconciling.reconciled_documents import Compared, Comparisons
 from chargeback.services.work_folder import work_folder
 
 log = logging.getLogger(__name__)
@@ -52,6 +53,11 @@ class Reconciled:
     def exceeded(self) -> bool:
         """Whether what should be on the invoice by now differs by more than the tolerance."""
         return self.rules.exceeded_by(self.found.overdue, self.found.invoiced)
+
+    @property
+    def published(self) -> Decimal:
+        """What the period's own files come to at contracted prices."""
+        return total([each.cost for each in self.books.booked])
 
     @property
     def is_final(self) -> bool:
@@ -125,8 +131,21 @@ async def reconcile_period(
     reconciled = Reconciled(
         period, currency, invoices.place, invoice, digest, carried, rules, found, of_period, accounts
     )
+    await Comparisons(published.control).keep(_compared(reconciled))
     _log(reconciled)
     return reconciled
+
+
+def _compared(reconciled: Reconciled) -> Compared:
+    return Compared(
+        period=reconciled.period,
+        run=reconciled.invoice.run.name,
+        is_final=reconciled.is_final,
+        invoiced=to_text(reconciled.found.invoiced),
+        booked=to_text(reconciled.found.booked),
+        published=to_text(reconciled.published),
+        currency=reconciled.currency,
+    )
 
 
 def _sha256(files: Sequence[Path]) -> str:

@@ -84,6 +84,7 @@ async def set_true_up(
         invoice={"place": reconciled.place, "run": invoice.run.name, "sha256": invoice.sha256},
         books={"sha256": reconciled.charges},
         parts=parts,
+        published=to_text(reconciled.published),
         despite=despite,
     )
     return await _put(control, before, token, true_up)

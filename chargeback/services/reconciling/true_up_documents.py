@@ -37,6 +37,7 @@ class TrueUp(msgspec.Struct, frozen=True, omit_defaults=True):
         invoice: where the amount came from: `place`, `run`, `sha256`.
         books: the `sha256` of the published rows.
         parts: what the amount is made of; without any, it is one amount that is split by all usage.
+        published: what the period's own files came to at contracted prices when it was set, exact decimal text.
         despite: why it was set though the books did not know all for certain; else empty.
         history: who set what; the latest last.
     """
@@ -51,6 +52,7 @@ class TrueUp(msgspec.Struct, frozen=True, omit_defaults=True):
     invoice: dict[str, str] = {}
     books: dict[str, str] = {}
     parts: tuple[Part, ...] = ()
+    published: str = ""
     despite: str = ""
     history: tuple[Said, ...] = ()
 

@@ -1,0 +1,79 @@
+"""What the invoice says against closing a period: that it is not complete, or not what the books will charge.
+
+Asked only where exports arrive at all, so that books without one close as before.
+"""
+
+import math
+from collections.abc import Iterator
+from decimal import Decimal
+
+from chargeback.domain.money import EXACT, round_total
+from chargeback.domain.open_items import Excess
+from chargeback.domain.reconciliation import ReconciliationRules
+from chargeback.services.ports import Control
+from chargeback.services.reconciling.reconciled_documents import Compared, Comparisons
+from chargeback.services.reconciling.true_up_documents import TrueUp, TrueUps
+
+_AGAIN = "run `reconcile --period {} --true-up`, or see why they differ"
+
+
+async def against_invoice(
+    control: Control, period: str, rules: ReconciliationRules, published: Decimal | None = None
+) -> list[Excess]:
+    """What keeps a period open; `published`: what its files come to at contracted prices, once they are made."""
+    known = await Comparisons(control).all()
+    if not known:
+        return []
+    compared = known.get(period)
+    if compared is None or not compared.is_final:
+        return [
+            Excess(
+                f"its invoice is not complete: {_why(compared)}",
+                f"wait {rules.lag_hours} hours after its end for the export, then `reconcile --period {period}`",
+                {"invoice": 1},
+            )
+        ]
+    true_up, _ = await TrueUps(control).get(period)
+    now = Decimal(compared.published) if published is None else published
+    return [*_stale(period, true_up, now), *_beyond(period, compared, true_up, rules, now)]
+
+
+def _why(compared: Compared | None) -> str:
+    return f"the run {compared.run} is of a time when it was not" if compared else "no export of it was compared yet"
+
+
+def _stale(period: str, true_up: TrueUp | None, now: Decimal) -> Iterator[Excess]:
+    if true_up is None or true_up.amount is None or not true_up.published:
+        return
+    moved = EXACT.subtract(now, Decimal(true_up.published))
+    if moved:
+        yield Excess(
+            f"its books changed by {_money(moved)} {true_up.currency} since its true-up was set by {true_up.by}",
+            _AGAIN.format(period),
+            {"true-up": _cents(moved)},
+        )
+
+
+def _beyond(
+    period: str, compared: Compared, true_up: TrueUp | None, rules: ReconciliationRules, now: Decimal
+) -> Iterator[Excess]:
+    """What is left between invoice and chargeback; a true-up takes off by itself what the books learn after it."""
+    rest = compared.variance(now)
+    if true_up is not None and true_up.amount is not None:
+        since = EXACT.subtract(now, Decimal(true_up.published)) if true_up.published else Decimal(0)
+        rest = EXACT.add(EXACT.subtract(rest, Decimal(true_up.amount)), since)
+    if rules.exceeded_by(rest, Decimal(compared.invoiced)):
+        yield Excess(
+            f"the invoice of {_money(Decimal(compared.invoiced))} {compared.currency} is {_money(rest)} more than the"
+            f" chargeback; allowed are {rules.percent} % or {rules.absolute} {compared.currency}",
+            _AGAIN.format(period),
+            {"variance": _cents(rest)},
+        )
+
+
+def _money(amount: Decimal) -> str:
+    return f"{round_total(amount, 2):,}"
+
+
+def _cents(amount: Decimal) -> int:
+    return math.ceil(abs(amount) * 100)

@@ -1,0 +1,51 @@
+"""What the last comparison of each period with its invoice found: what closing looks at."""
+
+from decimal import Decimal
+
+import msgspec
+
+from chargeback.services.ports import Control
+
+KIND = "reconciliation"
+
+
+class Compared(msgspec.Struct, frozen=True, rename="camel"):
+    """The last comparison of a period.
+
+    Attributes:
+        run: of the export.
+        is_final: whether that run knows all of the month.
+        invoiced, booked: what was compared, exact decimal text; `published` is what the period's own files have of it.
+        currency: of the amounts.
+    """
+
+    period: str
+    run: str
+    is_final: bool
+    invoiced: str
+    booked: str
+    published: str
+    currency: str
+
+    def variance(self, published: Decimal) -> Decimal:
+        """The invoice minus the books, if their files come to that now."""
+        return Decimal(self.invoiced) - Decimal(self.booked) - (published - Decimal(self.published))
+
+
+class Comparisons:
+    """The only owner of the documents of this kind."""
+
+    def __init__(self, control: Control) -> None:
+        self._control = control
+
+    async def all(self) -> dict[str, Compared]:
+        """By period."""
+        found = [msgspec.convert(document, Compared) for document in await self._control.all(KIND)]
+        return {each.period: each for each in found}
+
+    async def keep(self, compared: Compared) -> None:
+        """Set that of its period: of two at once, either is one that was just made."""
+        known = await self._control.get_versioned(KIND, compared.period)
+        document = msgspec.to_builtins(compared)
+        if known is None or known[0] != document:
+            await self._control.swap(KIND, compared.period, document, known[1] if known else None)
