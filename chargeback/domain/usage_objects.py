@@ -83,12 +83,12 @@ class OwnQuantities(msgspec.Struct, frozen=True, gc=False, rename="camel", omit_
 
 
 def unknown_outside(usage: Usage) -> int:
-    """The sum of the unknown counters that are no part of a known one: nobody knows what they cost.
+    """The sum of the unknown counters that are no part of a known one, whatever their sign: nobody knows their cost.
 
     What stands among the details of a count is part of that count, which is priced as a whole.
     """
     unknown = usage.unknown or {}
-    return sum(count for path, count in unknown.items() if path.partition(".")[0] not in _DETAILS)
+    return sum(abs(count) for path, count in unknown.items() if path.partition(".")[0] not in _DETAILS)
 
 
 def tidied(usage: Mapping[str, Any]) -> dict[str, Any]:
