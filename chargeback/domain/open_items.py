@@ -1,7 +1,7 @@
-"""What of a period cannot be billed exactly yet: usage without a price, streams without token counts, estimates.
+"""What of a period cannot be billed exactly yet: usage without a price, calls whose usage is not known, estimates.
 
 What has no cost is valued, so that one large batch does not pass among many small calls: usage without a price at the
-dearest price that its meter has on the rate card, a stream at what a call of the period costs on average.
+dearest price that its meter has on the rate card, such a call at what a call of the period costs on average.
 """
 
 import math
@@ -32,7 +32,7 @@ class OpenItems:
 
     Attributes:
         requests: calls of the period.
-        unsettled: of these, streams whose tokens are not known.
+        unsettled: of these, calls whose usage is not known: streams, clients that left, time-outs and others.
         unpriced: of these, calls with a meter that no price covers.
         lacking: rows without a price, by (deployment, model).
         unpriced_quantities: what they have of each meter.
@@ -80,7 +80,7 @@ class OpenItems:
         return total([cost_of(quantity, dearest[meter]) for meter, quantity in self.unpriced_quantities.items()])
 
     def worth_of_unsettled(self) -> Decimal | None:
-        """What streams without counts are worth if they are like the other calls; None where there is no other."""
+        """What calls without usage are worth if they are like the other calls; None where there is no other."""
         if not self.unsettled:
             return ZERO
         others = self.requests - self.unsettled
@@ -155,7 +155,7 @@ def _cents(amount: Decimal | None) -> int:
 def _unsettled(items: OpenItems, rules: ClosingRules) -> Iterator[Excess]:
     if _is_beyond(items.unsettled, items.requests, rules.unsettled_percent):
         yield Excess(
-            f"{_share(items.unsettled, items.requests)} unsettled: streamed calls without token counts;"
+            f"{_share(items.unsettled, items.requests)} unsettled: calls whose usage is not known;"
             f" allowed are {rules.unsettled_percent} %",
             _SETTLE,
             {"unsettled": items.unsettled},

@@ -13,6 +13,7 @@ var written = [
   { name: 'describe', value: loadTextContent('../../apim-policies/fragments/describe.xml') }
   { name: 'exhaust', value: loadTextContent('../../apim-policies/fragments/exhaust.xml') }
   { name: 'explain', value: loadTextContent('../../apim-policies/fragments/explain.xml') }
+  { name: 'follow', value: loadTextContent('../../apim-policies/fragments/follow.xml') }
   { name: 'forward', value: loadTextContent('../../apim-policies/fragments/forward.xml') }
   { name: 'identify', value: loadTextContent('../../apim-policies/fragments/identify.xml') }
   { name: 'inspect', value: loadTextContent('../../apim-policies/fragments/inspect.xml') }

@@ -195,6 +195,19 @@ def test_a_background_response_is_billed_once_however_often_it_is_fetched(stage:
     assert stage.booked()["exact tokens"] == stage.billed()
 
 
+def test_a_background_response_that_is_fetched_as_a_stream_is_billed_once(stage: Stage) -> None:
+    with stage.v1() as plain:
+        begun = plain.responses.create(model="gpt-4.1", input="hello there", background=True)
+        for _ in range(3):
+            fetched = list(plain.responses.retrieve(begun.id, stream=True))
+
+    kinds = [event["type"].split(".")[2] for event in stage.sent()]
+    booked = stage.booked()
+    assert fetched[-1].type == "response.completed"
+    assert (kinds[0], kinds[-1]) == ("pending", "settled")
+    assert (booked["exact tokens"], booked["unsettled calls"]) == (stage.billed(), 0)
+
+
 def test_the_first_word_arrives_before_the_backend_has_finished(stage: Stage) -> None:
     stage.fault(EU[0], "ok", hold=True)
 

@@ -218,6 +218,56 @@ def test_a_batch_that_failed_before_it_began_ends(world: World) -> None:
     assert (event["type"], event["data"]["errorCode"], state(event)[1]) == ("settled", "failed", "exact")
 
 
+STREAM = sse({"type": "response.completed", "response": response()})
+
+
+def test_a_stored_response_that_is_fetched_as_a_stream_is_settled_where_it_has_ended(world: World) -> None:
+    world.then(EU[0], type="text/event-stream", pieces=STREAM)
+    world.then(EU[0], body=response(), headers={"x-ms-served-model": "gpt-4o-2024-11-20"})
+
+    answer = get(world, "/responses/resp_1?stream=true&api-version=2025-04-01-preview")
+
+    event = taken(world)
+    assert answer.content == b"".join(STREAM)
+    assert (event["type"], state(event)[:2]) == ("settled", ("responses", "exact"))
+    assert (event["data"]["responseId"], event["data"]["deployment"]) == ("resp_1", "gpt-4o")
+    assert event["data"]["model"] == "gpt-4o-2024-11-20"
+    assert (world.seen[1].path, world.seen[1].query) == (
+        "/openai/responses/resp_1",
+        {"api-version": "2025-04-01-preview"},
+    )
+    assert world.seen[1].headers["Authorization"].startswith("Bearer managed-identity-token")
+
+
+LOOKS: dict[str, dict[str, Any]] = {
+    "goes on": {"body": response(status="in_progress", usage=None)},
+    "is refused": {"status": 401, "body": {"error": {"code": "401"}}},
+    "is broken": {"body": b"{"},
+    "is gone": {"gone": True},
+}
+
+
+@pytest.mark.parametrize("look", LOOKS)
+def test_a_second_look_that_tells_nothing_costs_the_stream_nothing(world: World, look: str) -> None:
+    world.then(EU[0], type="text/event-stream", pieces=STREAM)
+    world.then(EU[0], **LOOKS[look])
+
+    answer = get(world, "/v1/responses/resp_1?stream=true")
+
+    event = taken(world)
+    assert (answer.status_code, answer.content) == (200, b"".join(STREAM))
+    assert (event["type"], state(event)[1], "usage" in event["data"]) == ("recorded", "exact", False)
+
+
+def test_no_other_stream_is_looked_at_twice(world: World) -> None:
+    world.script(EU[0], type="text/event-stream", pieces=STREAM)
+
+    post(world, stream=True)
+    get(world, "/v1/responses/resp_1/input_items?stream=true")
+
+    assert len(world.seen) == len(world.events()) == 2
+
+
 SUBTITLES = {
     "vtt": (b"WEBVTT\n\n00:00:00.000 --> 00:00:04.000\nhello\n\n00:00:04.000 --> 00:01:07.250\nworld\n", 67.25),
     "vtt without hours": (b"WEBVTT\n\n00:00.000 --> 00:04.500\nhello\n", 4.5),

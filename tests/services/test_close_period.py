@@ -137,7 +137,7 @@ async def test_what_cannot_be_billed_exactly_keeps_a_period_open_and_every_reaso
         await house.close("2026-03", AFTER_GRACE)
 
     assert refused.value.reasons == [
-        "1 of 9 requests (11.111 %) is unsettled: streamed calls without token counts; allowed are 0 %;"
+        "1 of 9 requests (11.111 %) is unsettled: calls whose usage is not known; allowed are 0 %;"
         " run `settle`, and see why the gateway's log has no counts",
         "2 of 9 requests (22.222 %) are unpriced: gpt-4o (gpt-4o-2024-11-20): 1 rows; allowed are 0 %;"
         " add the prices or deployments to config/, then `config apply`",

@@ -80,9 +80,8 @@ async def stored(request: web.Request, account: Account, rest: list[str]) -> web
     if rest[1:] == ["input_items"]:
         return reply(account, {"object": "list", "data": [], "has_more": False})
     if request.query.get("stream") == "true":
-        known["polls"] = 0
         later = _after(events(whole), int(request.query.get("starting_after", -1)))
-        return await stream(request, account, whole["model"], later, first=4)
+        return await stream(request, account, whole["model"], later, first=4, ended=lambda: known.update(polls=0))
     if known["polls"] > 0:
         known["polls"] -= 1
         return reply(account, unfinished(whole, "in_progress"))

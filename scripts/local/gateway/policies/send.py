@@ -3,6 +3,7 @@
 import asyncio
 import logging
 from dataclasses import dataclass
+from urllib.parse import urlsplit
 
 import aiohttp
 from multidict import CIMultiDict
@@ -96,6 +97,7 @@ async def _send(call: Call, outgoing: _Outgoing, patience: float) -> Response:
             if outgoing.resource:
                 token = await call.gateway.identity.token(*outgoing.resource)
                 outgoing.headers["Authorization"] = f"Bearer {token}"
+            outgoing.headers.setdefault("Host", urlsplit(outgoing.url).netloc)
             async with call.gateway.session.request(
                 outgoing.method,
                 call.gateway.origin(outgoing.url),
