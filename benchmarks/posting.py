@@ -23,7 +23,7 @@ from scripts.local.clear import clear_stores
 from scripts.local.provision import call
 from scripts.local.stack import Stack
 
-LINES, ROUNDS = 5_000, 1
+LINES, ROUNDS = 5_000, 5
 
 
 async def run(stack: Stack) -> None:
