@@ -51,6 +51,12 @@ def _redis_front(site: Site) -> list[str]:
     return _python("redis_front", "--port", str(site.ports["redisFront"]), *tls, *signing)
 
 
+def _vault(site: Site) -> list[str]:
+    tls = ["--cert", str(site.certificates.certificate), "--key", str(site.certificates.key)]
+    known = ["--signing-key", str(site.signing_key), "--secret", f"events-key={site.events_key}"]
+    return _python("vault", "--port", str(site.ports["vault"]), *tls, *known)
+
+
 def _redis_ready(site: Site) -> bool:
     with suppress(OSError), socket.create_connection((HOST, site.ports["redis"]), timeout=1) as connection:
         connection.sendall(b"PING\r\n")
@@ -146,6 +152,7 @@ SERVICES = {
         Service("redis", _redis, _redis_ready),
         Service("redisFront", _redis_front, _listening("redisFront"), after=("redis",)),
         Service("identity", _identity, _listening("identity")),
+        Service("vault", _vault, _listening("vault")),
         Service("blob", _blob, _listening("blob"), create_blob_containers, provision_needs=("identity",)),
         Service("blobRoles", _blob_roles, _listening("blobRoles"), after=("blob",)),
         Service("cosmos", _cosmos, _listening("cosmos"), create_cosmos_containers),

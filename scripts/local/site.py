@@ -24,6 +24,7 @@ SCHEMES = {
     "blobRoles": "https",
     "cosmos": "https",
     "identity": "http",
+    "vault": "https",
     "eventGrid": "https",
     "functions": "http",
     "accounts": "http",
@@ -37,6 +38,8 @@ def definitions(name: str) -> dict[str, Any]:
 
 
 GATEWAYS = len(definitions("gateway")["gateways"])
+ADDRESSES = {"blobRoles": "STORAGE_ACCOUNT_URL", "vault": "KEY_VAULT_URL"}
+"""Servers of which clients need to know the address alone, by the setting that says it."""
 WORKSPACE = "00000000-0000-0000-0000-00000000c0de"
 
 
@@ -86,6 +89,8 @@ class Site:
 
     def _settings_of(self, name: str) -> dict[str, str]:
         url = self.url(name)
+        if name in ADDRESSES:
+            return {ADDRESSES[name]: url}
         match name:
             case "redis":
                 return {"REDIS_URL": f"{url}/0", "REDIS_SERVER_URL": url}
@@ -95,8 +100,6 @@ class Site:
                 key = f"AccountName={ACCOUNT};AccountKey={ACCOUNT_KEY}"
                 connection = f"DefaultEndpointsProtocol=https;{key};BlobEndpoint={url};"
                 return {"STORAGE_ACCOUNT_URL": url, "AZURITE_URL": url, "AzureWebJobsStorage": connection}
-            case "blobRoles":
-                return {"STORAGE_ACCOUNT_URL": url}
             case "cosmos":
                 return {"COSMOS_ENDPOINT": url, "COSMOS_DATABASE": DATABASE}
             case "identity":

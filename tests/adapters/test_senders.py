@@ -19,7 +19,7 @@ OLD, NEW = "o" * 32, "n" * 43
 
 
 class Vault:
-    """Key Vault's client, at the boundary to the vendor: there is no emulator."""
+    """Key Vault's client, at the boundary to the vendor: it says what no vault of the local stack does."""
 
     def __init__(self, value: str | None) -> None:
         self.value = value

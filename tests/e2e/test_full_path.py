@@ -31,14 +31,14 @@ DAY = (datetime.now(UTC) - timedelta(days=1)).date().isoformat()
 def path(stack: Stack, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stack]:
     """Topic and Functions host over the session's stores, with every tenth event delivered twice.
 
-    As in Azure, roles decide about blobs, and Redis wants TLS and a token.
+    As in Azure, roles decide about blobs, Redis wants TLS and a token, and the events' key is in a vault.
     """
     clear_stores(stack)
     config = catalogue_folder(tmp_path_factory.mktemp("config"), DAY)
     with Stack(
-        services=["blobRoles", "redisFront", "functions", "eventGrid"],
+        services=["blobRoles", "redisFront", "vault", "functions", "eventGrid"],
         beside=stack,
-        extra_env={"CONFIG_DIR": str(config)},
+        extra_env={"CONFIG_DIR": str(config), "EVENTS_KEY": ""},
     ) as servers:
         post(f"{servers.url('eventGrid')}/_pace", json={"duplicates": 0.1, "shuffle": 0.05})
         yield servers
