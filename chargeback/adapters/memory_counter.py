@@ -34,6 +34,7 @@ class _Day:
     dirty: dict[str, int] = field(default_factory=dict)
     spend: dict[str, int] = field(default_factory=lambda: defaultdict(int))
     mass: int = 0
+    calls_of: dict[str, int] = field(default_factory=dict)
 
     def add(self, weighted: Weighted | None, sign: int) -> None:
         """Count one contribution, or take it back."""
@@ -83,16 +84,27 @@ class _Day:
 
 
 class MemoryCounter:
-    """The counter as dictionaries; `days.clear()` is what a flushed Redis looks like."""
+    """The counter as dictionaries; `days.clear()` is what a flushed Redis looks like.
 
-    def __init__(self, *, most_quantities: int = MOST_QUANTITIES, most_lines: int = MOST_LINES) -> None:
+    Several instances may share their days, as several processes share a Redis.
+    """
+
+    def __init__(
+        self,
+        *,
+        most_quantities: int = MOST_QUANTITIES,
+        most_lines: int = MOST_LINES,
+        days: dict[str, _Day] | None = None,
+    ) -> None:
         self._most_quantities = most_quantities
         self._most_lines = most_lines
-        self.days: dict[str, _Day] = {}
+        self.days: dict[str, _Day] = {} if days is None else days
+        self._name = secrets.token_hex(4)
+        self._answered: dict[str, tuple[str, int]] = {}
 
     async def count(self, day: str, events: Sequence[UsageEvent], weigh: Weigh) -> Sequence[bool]:
         """Count each event by the rule of the phases."""
-        counted = self.days.setdefault(day, _Day())
+        counted = self._day(day)
         counted.version += 1
         flags: list[bool] = []
         left_out = 0
@@ -104,13 +116,23 @@ class MemoryCounter:
             raise CountFull(day, flags, left_out)
         return flags
 
+    def _day(self, day: str) -> _Day:
+        """The day, under another epoch if it has gone back behind what was answered before."""
+        counted = self.days.setdefault(day, _Day())
+        turn = counted.calls_of[self._name] = counted.calls_of.get(self._name, 0) + 1
+        epoch, last = self._answered.get(day, ("", 0))
+        if counted.epoch == epoch and turn <= last:
+            counted.epoch = secrets.token_hex(8)
+        self._answered[day] = counted.epoch, turn
+        return counted
+
     async def epoch(self, day: str) -> str | None:
         """The day's identity."""
         return self.days[day].epoch if day in self.days else None
 
     async def begin(self, day: str) -> str:
         """The day's identity, made where it has none."""
-        return self.days.setdefault(day, _Day()).epoch
+        return self._day(day).epoch
 
     async def changed(self, day: str) -> Changed | None:
         """The lines to post."""

@@ -36,6 +36,8 @@ EXPIRES_AFTER = timedelta(days=5)
 _TURNS = 20
 """More than a call has phases, so only a store that forgets again and again uses them up."""
 
+_DAYS_REMEMBERED = 16
+
 _COUNTED = ("meta", "seen", "lines", "dirty", "spend", "pending")
 _UNAVAILABLE = (exceptions.RedisError, OSError, asyncio.TimeoutError, RequestTokenErr, TokenRenewalErr)
 """Redis is away, or the app cannot sign in to it at the moment."""
@@ -71,6 +73,8 @@ class RedisCounter:
     def __init__(self, client: Redis, *, most_quantities: int = MOST_QUANTITIES, most_lines: int = MOST_LINES) -> None:
         self._most_quantities = most_quantities
         self._most_lines = most_lines
+        self._name = secrets.token_hex(4)
+        self._answered: dict[str, tuple[str, int]] = {}
         # The stubs allow text in every answer; without decode_responses they are bytes.
         self._client: Any = client
         self._count = client.register_script(_script("sums") + _script("count"))
@@ -114,11 +118,22 @@ class RedisCounter:
     ) -> tuple[bytes, Sequence[bytes]]:
         mass = sum(sum(item.event.quantities.values()) for item in items if item.place >= 0)
         args = [*self._common(day, packed_items(items, weighted)), mass, self._most_quantities]
-        answer, states = await self._count(keys=_keys(day, *_COUNTED), args=args)
+        answer, states = await self._call(self._count, day, args)
         return answer, states
 
     def _common(self, day: str, batch: bytes) -> list[Any]:
-        return [batch, secrets.token_hex(8), _expiry(day), _key(day, "line:"), self._most_lines]
+        known = (batch, secrets.token_hex(8), _expiry(day), _key(day, "line:"), self._most_lines)
+        return [*known, self._name, *self._answered.get(day, ("", 0))]
+
+    async def _call(self, script: Any, day: str, args: list[Any]) -> list[Any]:
+        """What a script answers; it tells a store that has gone back by the number of our last call."""
+        answer: list[Any]
+        epoch, turn, *answer = await script(keys=_keys(day, *_COUNTED), args=args)
+        before = self._answered.get(day, ("", 0))
+        self._answered[day] = (epoch.decode(), max(turn, before[1]) if epoch.decode() == before[0] else turn)
+        if len(self._answered) > _DAYS_REMEMBERED:
+            del self._answered[min(self._answered)]
+        return answer
 
     async def _merge(
         self, day: str, known: Sequence[Item], states: Sequence[bytes], weigh: Weigh, flags: list[str]
@@ -128,7 +143,8 @@ class RedisCounter:
         again: list[Item] = []
         if batch := merges.batch():
             args = [*self._common(day, batch), *merges.states]
-            again = merges.left(await self._merge_script(keys=_keys(day, *_COUNTED), args=args))
+            (done,) = await self._call(self._merge_script, day, args)
+            again = merges.left(done)
         for place, flag in merges.flags.items():
             flags[place] = flag
         return again

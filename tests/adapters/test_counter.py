@@ -1,7 +1,9 @@
 """The counter counts every call once, in whatever order its events come: in memory and in Redis alike."""
 
 import asyncio
+import copy
 import itertools
+from collections.abc import Awaitable, Callable
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -233,6 +235,46 @@ async def test_touching_says_which_change_it_was_so_that_one_taken_back_shows(co
     assert after is not None
     assert nothing == 0 < counted.version < touched == after.version
     assert set(after.lines.values()) == {touched}
+
+
+async def snapshot(counter: Counter) -> Callable[[], Awaitable[None]]:
+    """Remember what the store holds of the day; what is returned brings that back, as a late replica would."""
+    if isinstance(counter, MemoryCounter):
+        kept = copy.deepcopy(counter.days)
+
+        async def go_back() -> None:
+            counter.days.clear()
+            counter.days.update(copy.deepcopy(kept))
+
+        return go_back
+    client = counter._client  # type: ignore[attr-defined]
+    dumps = {key: await client.dump(key) for key in await client.keys(f"*{{{TODAY}}}*")}
+
+    async def restore() -> None:
+        await client.flushall()
+        for key, dump in dumps.items():
+            await client.restore(key, 0, dump)
+
+    return restore
+
+
+async def test_a_store_that_has_gone_back_is_another_count_as_soon_as_it_is_told_something(counter: Counter) -> None:
+    await count(counter, event(id="a"))
+    epoch = await counter.epoch(TODAY)
+    go_back = await snapshot(counter)
+    await count(counter, event(id="b"))
+    await count(counter, event(id="b"))
+    assert await counter.epoch(TODAY) == epoch
+
+    await go_back()
+    gone_back = await counter.epoch(TODAY)
+    await count(counter, event(id="c"))
+    after = await counter.epoch(TODAY)
+    await count(counter, event(id="d"))
+
+    assert gone_back == epoch
+    assert after not in (None, epoch)
+    assert await counter.epoch(TODAY) == after
 
 
 async def test_a_day_that_is_begun_has_an_epoch_and_nothing_else(counter: Counter) -> None:

@@ -3,6 +3,7 @@
     python -m tests.simulation --seed N --lives M            drawn lives; a failure names the seed of its life
     python -m tests.simulation --seed N --lives 1            that life again
     python -m tests.simulation --each-call [--every K]       a trouble of each kind at each store call of each service
+    python -m tests.simulation.histories --seed N --histories M    histories of the usage path alone
 
 How it is laid out, for whoever adds to it:
 
@@ -17,6 +18,8 @@ How it is laid out, for whoever adds to it:
   without its effect. New kinds of failures go there.
 - `oracle.py` says in a few lines what the books must hold in the end, from the month and the answers alone.
 - `test_real_stores.py` is a shorter form over Redis, Azurite and the Cosmos DB emulator, with kills and faults.
+- `histories.py` is the usage path alone, with phases, polls by others, recoveries, flushes, a Redis or Cosmos DB that
+  goes back, and deliveries days late.
 - `lives.py`  puts them together: which services run when, with which trouble; then all trouble ends, every timer runs
   once more, and the oracle is asked.
 

@@ -1,8 +1,9 @@
 -- Counts events of calls of which nothing is known yet. Returns one character an event, then the states of the calls
 -- with a '3': 1 it is counted, 0 it changes nothing, 2 there is no room for it and nothing of it was taken, 3 its call
--- is known and unfinished, so that what they make together has to be worked out (see merge.lua).
+-- is known and unfinished, so that what they make together has to be worked out (see merge.lua). Before them the epoch
+-- and the number of this call.
 --
--- ARGV beside those of sums.lua: 6 the sum of all quantities of the batch, 7 the most quantities of a day
+-- ARGV beside those of sums.lua: 9 the sum of all quantities of the batch, 10 the most quantities of a day
 -- An entry: [call, phase, line, picodollars, outline, counts (1 or 0), field, quantity, …].
 --
 -- `seen` holds 'F' for a call that is final, else its state, packed: {phase, counted, line, picodollars, contribution},
@@ -10,9 +11,9 @@
 -- while it is in bounds no sum can overflow.
 local PENDING, FINAL = 1, 4
 
-local most_quantities = tonumber(ARGV[7])
+local most_quantities = tonumber(ARGV[10])
 local mass = tonumber(redis.call('HGET', KEYS[1], 'mass') or '0')
-local is_tight = mass + tonumber(ARGV[6]) > most_quantities or kept + #lines > most_lines
+local is_tight = mass + tonumber(ARGV[9]) > most_quantities or kept + #lines > most_lines
 local added = 0
 
 -- Whether a day that is nearly full has room for an event; what it takes up is noted.
@@ -46,6 +47,6 @@ for number, event in ipairs(entries) do
         if state ~= 'F' then states[#states + 1] = state end
     end
 end
-redis.call('HINCRBY', KEYS[1], 'mass', is_tight and string.format('%.0f', added) or ARGV[6])
+redis.call('HINCRBY', KEYS[1], 'mass', is_tight and string.format('%.0f', added) or ARGV[9])
 write()
-return {table.concat(flags), states}
+return {epoch, turn, table.concat(flags), states}

@@ -7,7 +7,7 @@
 local done = {}
 for number, entry in ipairs(entries) do
     local call, old, new, outline = entry[1], entry[2], entry[3], entry[4]
-    local from, to = ARGV[4 + 2 * number], ARGV[5 + 2 * number]
+    local from, to = ARGV[7 + 2 * number], ARGV[8 + 2 * number]
     if redis.call('HGET', KEYS[2], call) ~= from then
         done[number] = '0'
     elseif new[1] and not has_room(lines[new[1]]) then
@@ -21,4 +21,4 @@ for number, entry in ipairs(entries) do
     end
 end
 write()
-return table.concat(done)
+return {epoch, turn, table.concat(done)}

@@ -2,7 +2,8 @@
 --
 -- KEYS: 1 meta, 2 seen, 3 lines, 4 dirty, 5 spend, 6 pending
 -- ARGV: 1 the batch (MessagePack): {lines: [[id, text, scopes]…], entries: […]}, 2 a new epoch, 3 when the day expires
---       (Unix seconds), 4 the prefix of a line's key, 5 the most lines of a day; further ones are the script's own
+--       (Unix seconds), 4 the prefix of a line's key, 5 the most lines of a day, 6 who calls, 7 the epoch and 8 the number
+--       of the last call of theirs that was answered; further ones are the script's own
 --
 -- A line's key is prefix .. id. It is no KEYS entry, because a later phase also changes the line that its call was
 -- counted under, which only the stores know; it carries the day's hash tag, so it lies in the same slot as KEYS.
@@ -12,6 +13,13 @@ local lines, entries = batch[1], batch[2]
 local expires, prefix, most_lines = ARGV[3], ARGV[4], tonumber(ARGV[5])
 
 redis.call('HSETNX', KEYS[1], 'epoch', ARGV[2])
+local epoch = redis.call('HGET', KEYS[1], 'epoch')
+local turn = redis.call('HINCRBY', KEYS[1], 'by:' .. ARGV[6], 1)
+if epoch == ARGV[7] and turn <= tonumber(ARGV[8]) then
+    -- A replica that knew less took over: what was lost is in the ledger, and another epoch has it counted again.
+    epoch = ARGV[2]
+    redis.call('HSET', KEYS[1], 'epoch', epoch)
+end
 local version = redis.call('HINCRBY', KEYS[1], 'version', 1)
 
 local kept = redis.call('HLEN', KEYS[3])
