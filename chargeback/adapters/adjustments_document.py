@@ -1,7 +1,7 @@
 """The agreements of the rate card document: who gives what discount, or adds what markup, and from when."""
 
 import re
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from datetime import UTC, datetime
 from decimal import Decimal
 from typing import Any
@@ -11,6 +11,7 @@ from chargeback.adapters.records import Record, each
 from chargeback.domain.adjustments import Adjustment
 from chargeback.domain.deployments import DeploymentType
 from chargeback.domain.meters import Meter
+from chargeback.domain.shared_costs import Kind
 from chargeback.domain.tiers import TIERS
 
 _AMOUNT = re.compile(r"\d{1,12}(\.\d{1,12})?")
@@ -27,6 +28,7 @@ class _When(Record, frozen=True):
     regions: list[str] | None = None
     variant: str | None = None
     meters: list[Meter] | None = None
+    cost_centres: list[str] | None = None
 
 
 class _Entry(Record, frozen=True):
@@ -38,6 +40,7 @@ class _Entry(Record, frozen=True):
     discount: str | None = None
     markup: str | None = None
     contracted_per_million: dict[str, Any] | None = None
+    shared_costs: list[Kind] | None = None
 
 
 def adjustments(document: object, faults: list[str]) -> list[tuple[str, Adjustment]]:
@@ -53,6 +56,17 @@ def adjustments(document: object, faults: list[str]) -> list[tuple[str, Adjustme
     return found
 
 
+def unknown_payers(card: object, known: Collection[str]) -> list[str]:
+    """Cost centres that the adjustments of a rate card document name and nobody else knows."""
+    document = card.get("adjustments") if isinstance(card, dict) else None
+    return [
+        f"{place}.when.costCentres: {path!r} is not under costCentres"
+        for place, entry in each(document or [], _Entry, "adjustments", [])
+        for path in entry.when.cost_centres or ()
+        if path not in known
+    ]
+
+
 def _adjustment(entry: _Entry) -> Adjustment:
     return Adjustment(
         id=entry.id,
@@ -63,6 +77,8 @@ def _adjustment(entry: _Entry) -> Adjustment:
         contracted={Meter(name): Decimal(amount) for name, amount in (entry.contracted_per_million or {}).items()},
         discount=Decimal(entry.discount) if entry.discount else None,
         markup=Decimal(entry.markup) if entry.markup else None,
+        payers=tuple(entry.when.cost_centres or ()),
+        shared=frozenset(kind.value for kind in entry.shared_costs or ()),
     )
 
 
@@ -93,6 +109,7 @@ def _faults(entry: _Entry, ids: set[str]) -> Iterator[str]:
     if sum(each is not None for each in said) != 1:
         yield "id: has to have one of discount, markup and contractedPerMillion, and only one"
     yield from _when_faults(entry.when)
+    yield from _payer_faults(entry)
     yield from _percent_faults(entry)
     yield from _amount_faults(entry)
 
@@ -104,6 +121,20 @@ def _when_faults(when: _When) -> Iterator[str]:
             yield f"when.{name}: names none; leave it out to mean all"
     if when.service_tier is not None and when.service_tier not in TIERS:
         yield f"when.serviceTier: {when.service_tier!r} is not one of {', '.join(TIERS)}"
+
+
+def _payer_faults(entry: _Entry) -> Iterator[str]:
+    """What the provider agreed to is the same whoever pays; on shared costs there is nothing but that to tell apart."""
+    payers, shared = entry.when.cost_centres, entry.shared_costs
+    for name, values in (("when.costCentres", payers), ("sharedCosts", shared)):
+        if values is not None and entry.markup is None:
+            yield f"{name}: belongs to a markup"
+        if values is not None and (not values or len(set(values)) < len(values)):
+            yield f"{name}: names none, or one twice"
+    if shared and any(
+        getattr(entry.when, name) is not None for name in _When.__struct_fields__ if name != "cost_centres"
+    ):
+        yield "sharedCosts: belongs to a markup for cost centres or for everybody, which names no prices in `when`"
 
 
 def _percent_faults(entry: _Entry) -> Iterator[str]:

@@ -6,6 +6,7 @@ The same documents are stored as JSON, so that a month can be rated again with t
 from collections.abc import Mapping
 from pathlib import Path
 
+from chargeback.adapters.adjustments_document import unknown_payers
 from chargeback.adapters.books_document import calendar_of
 from chargeback.adapters.cost_centres_document import allocation
 from chargeback.adapters.deployments_document import deployment_map
@@ -56,6 +57,8 @@ def from_documents(documents: Mapping[str, object], *, thorough: bool = False) -
     now, dated = documents.get("deployments.yaml"), documents.get("dated-deployments.yaml")
     deployments = deployment_map(now, dated, calendar, of_map, of_dated, thorough=thorough)
     centres = allocation(documents.get("cost-centres.yaml"), calendar, of_centres, thorough=thorough)
+    if thorough:
+        of_card += unknown_payers(documents.get("rate-card.yaml"), {centre.path for centre in centres.centres})
     if any(faults.values()):
         raise InvalidConfig([f"{name}: {fault}" for name, found in faults.items() for fault in found])
     return Catalogue(
@@ -65,6 +68,7 @@ def from_documents(documents: Mapping[str, object], *, thorough: bool = False) -
         centres,
         calendar,
         hosting=card.hosting,
+        payers=card.payers,
         dated=[one for _, one in deployments.dated],
     )
 

@@ -14,10 +14,11 @@ from chargeback.adapters.in_order import in_order
 from chargeback.adapters.price_entry import PriceEntry, name_faults, place_faults
 from chargeback.adapters.published_units import per_million, unit_faults
 from chargeback.adapters.records import each, sections
-from chargeback.domain.adjustments import Adjustment, adjusted
+from chargeback.domain.adjustments import Adjustment, adjusted, payers_of
 from chargeback.domain.deployments import PROVISIONED
 from chargeback.domain.hosting import Hosting
 from chargeback.domain.meters import TOOLS
+from chargeback.domain.payers import NOBODY, Payers
 from chargeback.domain.plausibility import doubts, far_from_list
 from chargeback.domain.prices import Dated, Price, PriceKey
 from chargeback.domain.served import ANY
@@ -27,12 +28,13 @@ _CURRENCY = re.compile(r"[A-Z]{3}")
 
 @dataclass(frozen=True, slots=True)
 class RateCard:
-    """What the document says: currency, prices by key and time, hosting rates; and the place of each list price."""
+    """What the document says: currency, prices by key and time, hosting rates, the place of each list price, payers."""
 
     currency: str
     prices: dict[PriceKey, Dated]
     hosting: Hosting
     places: dict[str, str]
+    payers: Payers = NOBODY
 
 
 Found = dict[PriceKey, list[tuple[str, Price]]]
@@ -56,8 +58,8 @@ def rate_card(document: object, faults: list[str], *, thorough: bool = False) ->
         faults.extend(_doubts(listed, found))
     hosting = hosting_rates(top["hosting"] or [], currency, faults, thorough=thorough)
     agreed = adjustments(top["adjustments"] or [], faults)
-    prices = listed if faults else _agreed(listed, agreed, faults, thorough=thorough)
-    return RateCard(currency, prices, hosting, _places(found))
+    prices, payers = (listed, NOBODY) if faults else _agreed(listed, agreed, faults, thorough=thorough)
+    return RateCard(currency, prices, hosting, _places(found), payers)
 
 
 def _found(document: object, currency: str, faults: list[str], *, thorough: bool) -> Found:
@@ -92,13 +94,15 @@ def _doubts(listed: dict[PriceKey, Dated], found: Found) -> Iterator[str]:
 
 def _agreed(
     listed: dict[PriceKey, Dated], agreed: list[tuple[str, Adjustment]], faults: list[str], *, thorough: bool
-) -> dict[PriceKey, Dated]:
+) -> tuple[dict[PriceKey, Dated], Payers]:
     """List prices with what was agreed; an agreement that does nothing is a misspelt one."""
-    result = adjusted(listed, [adjustment for _, adjustment in agreed])
+    every = [adjustment for _, adjustment in agreed]
+    result = adjusted(listed, [each for each in every if not each.payers])
+    payers, used = payers_of(listed, every)
     faults.extend(
         f"{place}.id: {adjustment.id} changes no price: none is for it at its time, or an earlier adjustment decides"
         for place, adjustment in agreed
-        if adjustment.id not in result.used
+        if adjustment.id not in used and not adjustment.shared
     )
     if thorough:
         places = {adjustment.stamp: place for place, adjustment in agreed if adjustment.contracted}
@@ -108,7 +112,7 @@ def _agreed(
             for stamp in price.adjustments
             if stamp in places
         )
-    return result.prices
+    return result.prices, payers
 
 
 def _prices(entry: PriceEntry, currency: str) -> Iterator[tuple[PriceKey, Price]]:

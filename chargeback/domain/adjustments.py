@@ -5,8 +5,10 @@ from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from decimal import Decimal
 
+from chargeback.domain.effective import Effective
 from chargeback.domain.meters import Meter
 from chargeback.domain.money import EXACT, PRICE_DECIMALS, round_total, to_text
+from chargeback.domain.payers import Payers, SharedMarkup, is_paid_by
 from chargeback.domain.prices import Dated, Price, PriceKey
 
 _PERCENT = Decimal("0.01")
@@ -29,6 +31,8 @@ class Adjustment:
         contracted: meter → negotiated price per million; empty for a discount or markup.
         discount: percent off the list price.
         markup: percent on top of the contracted price.
+        payers: of a markup, the cost centres that it is for, with all below them; empty = whoever pays.
+        shared: of a markup, the kinds of shared costs that it is put on as well.
     """
 
     id: str
@@ -39,6 +43,8 @@ class Adjustment:
     contracted: Mapping[Meter, Decimal] = field(default_factory=dict)
     discount: Decimal | None = None
     markup: Decimal | None = None
+    payers: tuple[str, ...] = ()
+    shared: frozenset[str] = frozenset()
 
     @property
     def stamp(self) -> str:
@@ -76,6 +82,31 @@ def adjusted(prices: Mapping[PriceKey, Dated], adjustments: Sequence[Adjustment]
         matching = [each for each in adjustments if each.is_for(key)]
         result[key] = tuple(part for price in dated for part in _parts(price, matching, used)) if matching else dated
     return Adjusted(result, frozenset(used))
+
+
+def payers_of(prices: Mapping[PriceKey, Dated], adjustments: Sequence[Adjustment]) -> tuple[Payers, frozenset[str]]:
+    """What is billed otherwise to the cost centres that adjustments name; and the ids of those that decided any price.
+
+    The price of a payer has an id of its own, so that an id always stands for one amount.
+    """
+    usual = adjusted(prices, [each for each in adjustments if not each.payers])
+    found, used = dict[str, dict[PriceKey, Dated]](), set(usual.used)
+    for path in dict.fromkeys(path for each in adjustments for path in each.payers):
+        theirs = adjusted(prices, [each for each in adjustments if is_paid_by(each.payers, path)])
+        used |= theirs.used
+        found[path] = {
+            key: tuple(replace(price, price_id=f"{price.price_id}/{path}") for price in dated)
+            for key, dated in theirs.prices.items()
+            if dated != usual.prices[key]
+        }
+    shared = [_shared(each) for each in adjustments if each.shared and each.markup is not None]
+    return Payers(found, shared), frozenset(used)
+
+
+def _shared(each: Adjustment) -> SharedMarkup:
+    assert each.markup is not None
+    time = Effective(each.effective_from, each.effective_to)
+    return SharedMarkup(each.id, each.markup, time, each.shared, each.payers)
 
 
 def _parts(price: Price, matching: Sequence[Adjustment], used: set[str]) -> Iterator[Price]:

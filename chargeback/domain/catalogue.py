@@ -26,6 +26,7 @@ from chargeback.domain.hosting import Hosting
 from chargeback.domain.lines import Line
 from chargeback.domain.meters import TOOLS, Meter
 from chargeback.domain.money import to_text
+from chargeback.domain.payers import NOBODY, Payers
 from chargeback.domain.prices import LONG_CONTEXT, Dated, Price, PriceKey, first_in_force, free_price, places_of
 from chargeback.domain.served import ANY, base_model, served_by, versions_priced
 from chargeback.domain.tiers import DEFAULT_TIER, normal_tier
@@ -49,6 +50,7 @@ class Catalogue:
         allocation: cost centres and rules.
         calendar: which period and date an hour belongs to.
         hosting: what fine-tuned deployments cost by the hour.
+        payers: what is billed otherwise to some cost centres.
     """
 
     def __init__(
@@ -61,6 +63,7 @@ class Catalogue:
         *,
         hosting: Hosting | None = None,
         dated: Sequence[DatedDeployment] = (),
+        payers: Payers = NOBODY,
     ) -> None:
         self.currency = currency
         self.prices = prices
@@ -69,6 +72,7 @@ class Catalogue:
         self.calendar = calendar or Calendar()
         self.hosting = hosting or {}
         self.dated = tuple(dated)
+        self.payers = payers
         self.digest = _digest(self)
         self._provisioned: dict[Meter, tuple[Dated, ...]] = {
             meter: ((free_price(meter, currency),),) for meter in Meter if meter not in _NEVER_RESERVED
@@ -113,6 +117,11 @@ class Catalogue:
         names = ("-".join(parts[:length]) for length in range(len(parts), 0, -1))
         return next((name for name in names if any(name in epoch for epoch in self._epochs)), "")
 
+    def every_price(self) -> Iterator[tuple[PriceKey, Price]]:
+        """Each price with what it is for, also those of some cost centres alone."""
+        for prices in (self.prices, *self.payers.prices.values()):
+            yield from ((key, price) for key, dated in prices.items() for price in dated)
+
     def price(self, line: Line, meter: Meter, hour: datetime) -> Price:
         """The price in force for a meter of a line; raises `PriceNotFound` naming what was looked for."""
         price = self.find_price(line, meter, hour)
@@ -120,13 +129,14 @@ class Catalogue:
             raise PriceNotFound(self._what_is_missing(line, meter, hour))
         return price
 
-    def find_price(self, line: Line, meter: Meter, hour: datetime) -> Price | None:
-        """The price in force for a meter of a line, or None."""
-        return first_in_force(self._candidates(self._epoch(hour), *_priced_by(line), meter), hour)
+    def find_price(self, line: Line, meter: Meter, hour: datetime, payer: str = "") -> Price | None:
+        """The price in force for a meter of a line that a cost centre pays, or None."""
+        candidates = self._candidates(self._epoch(hour), self.payers.group(payer), *_priced_by(line), meter)
+        return first_in_force(candidates, hour)
 
-    def prices_of_day(self, line: Line, meter: Meter, day: str) -> tuple[Price | None, ...]:
+    def prices_of_day(self, line: Line, meter: Meter, day: str, payer: str = "") -> tuple[Price | None, ...]:
         """The price in force for a meter of a line in each of the 24 UTC hours of a day (YYYY-MM-DD)."""
-        return self._days(day, *_priced_by(line), meter)
+        return self._days(day, self.payers.group(payer), *_priced_by(line), meter)
 
     def _epoch(self, moment: datetime) -> int:
         return bisect_right(self.deployment_edges, moment)
@@ -140,6 +150,7 @@ class Catalogue:
     def _find_candidates(
         self,
         epoch: int,
+        payer: str,
         provider: str,
         model: str,
         backend: str,
@@ -174,7 +185,8 @@ class Catalogue:
             for region in places_of(deployment.region)
             for served in dict.fromkeys(models)
         )
-        return tuple(self.prices[key] for key in keys if key in self.prices)
+        own = self.payers.prices.get(payer, {})
+        return tuple(own.get(key) or self.prices[key] for key in keys if key in self.prices)
 
     def _models(self, answered: str, deployment: Deployment, meter: Meter) -> Iterator[tuple[str, str]]:
         """Model and version of the prices to look for, the special ones first."""
@@ -221,7 +233,7 @@ def _job(line: Line) -> str:
 def _digest(catalogue: Catalogue) -> str:
     content = {
         "currency": catalogue.currency,
-        "prices": sorted(_price_rows(catalogue)),
+        "prices": sorted(_price_rows(catalogue.prices)),
         "hosting": sorted(map(str, (astuple(rate) for rates in catalogue.hosting.values() for rate in rates))),
         "deployments": sorted(astuple(each) for each in _without_dates(catalogue)),
         "costCentres": sorted(
@@ -232,6 +244,10 @@ def _digest(catalogue: Catalogue) -> str:
     }
     if dated := [each for each in catalogue.dated if each.effective != ALWAYS]:
         content["dated"] = sorted((*astuple(each.deployment), *each.effective.texts()) for each in dated)
+    payers = catalogue.payers
+    if payers.prices or payers.shared:
+        content["payers"] = sorted((path, *row) for path, own in payers.prices.items() for row in _price_rows(own))
+        content["sharedMarkups"] = payers.rows()
     canonical = json.dumps(content, sort_keys=True, separators=(",", ":"), ensure_ascii=False)
     return hashlib.sha256(canonical.encode()).hexdigest()
 
@@ -241,8 +257,8 @@ def _without_dates(catalogue: Catalogue) -> Iterator[Deployment]:
     yield from (each.deployment for each in catalogue.dated if each.effective == ALWAYS)
 
 
-def _price_rows(catalogue: Catalogue) -> Iterator[tuple[str, ...]]:
-    for key, dated in catalogue.prices.items():
+def _price_rows(prices: Mapping[PriceKey, Dated]) -> Iterator[tuple[str, ...]]:
+    for key, dated in prices.items():
         for price in dated:
             until = price.effective_to.isoformat() if price.effective_to else ""
             amounts = price.list_per_million, price.contracted_per_million, price.per_million

@@ -1,7 +1,7 @@
 """What one catalogue says otherwise than another, and which hours of usage that touches."""
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from itertools import pairwise
 from typing import Any
@@ -18,12 +18,13 @@ DEPLOYMENT = "deployment"
 
 @dataclass(frozen=True, slots=True)
 class PriceChange:
-    """For some time, a key has another price than before; None = no price."""
+    """For some time, a key has another price than before, for a cost centre or for all; None = no price."""
 
     key: PriceKey
     time: Effective
     old: Price | None
     new: Price | None
+    payer: str = ""
 
     @property
     def is_rating(self) -> bool:
@@ -38,7 +39,7 @@ class PriceChange:
     def __str__(self) -> str:
         what, before, after = "/".join(filter(None, self.key)), _amounts(self.old), _amounts(self.new)
         step = f"{before} → {after}" if before != after else f"{after} by another entry"
-        return f"{what}: {step}, {_said(self.time)}"
+        return f"{what}{f' for {self.payer}' if self.payer else ''}: {step}, {_said(self.time)}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,16 +83,26 @@ class CatalogueChanges:
 
 def changes(old: Catalogue, new: Catalogue) -> CatalogueChanges:
     """What `new` says otherwise than `old`."""
-    keys = sorted({*old.prices, *new.prices})
+    own = {payer: _keys(old, payer) | _keys(new, payer) for payer in (*old.payers.prices, *new.payers.prices)}
     return CatalogueChanges(
         prices=tuple(
-            change
-            for key in keys
-            if old.prices.get(key, ()) != new.prices.get(key, ())
-            for change in _price_changes(key, old.prices.get(key, ()), new.prices.get(key, ()))
+            replace(change, payer=payer)
+            for payer, keys in {"": {*old.prices, *new.prices}, **dict(sorted(own.items()))}.items()
+            for key in sorted(keys)
+            if (before := _dated(old, payer, key)) != (after := _dated(new, payer, key))
+            for change in _price_changes(key, before, after)
         ),
         others=tuple(_other_changes(old, new)),
     )
+
+
+def _keys(catalogue: Catalogue, payer: str) -> set[PriceKey]:
+    return {*catalogue.payers.prices.get(payer, {})}
+
+
+def _dated(catalogue: Catalogue, payer: str, key: PriceKey) -> Dated:
+    own = catalogue.payers.prices.get(catalogue.payers.group(payer), {})
+    return own.get(key) or catalogue.prices.get(key, ())
 
 
 def _any_within(every: Iterable[PriceChange | OtherChange], day: str) -> bool:
@@ -212,6 +223,10 @@ def _centres(catalogue: Catalogue) -> dict[str, Any]:
     return {centre.path: centre for centre in catalogue.allocation.centres}
 
 
+def _markups(catalogue: Catalogue) -> dict[str, Any]:
+    return {each.id: each for each in catalogue.payers.shared}
+
+
 def _hosting(catalogue: Catalogue) -> dict[str, Any]:
     return {rate.rate_id: rate for rates in catalogue.hosting.values() for rate in rates}
 
@@ -221,6 +236,7 @@ _VIEWS: tuple[tuple[str, Callable[[Catalogue], dict[str, Any]], Effective | None
     # Names of centres and rates of hosting are on no record.
     ("cost centre", _centres, None),
     ("hosting rate", _hosting, None),
+    ("markup on shared costs", _markups, None),
 )
 
 

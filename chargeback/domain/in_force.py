@@ -38,13 +38,13 @@ class InForce:
         """The one that rates the usage of a moment."""
         return self.closed.get(self.current.calendar.period_of(moment), self.current)
 
-    def prices_of_day(self, line: Line, meter: Meter, day: str) -> tuple[Price | None, ...]:
-        """The price in force for a meter of a line in each of the 24 UTC hours of a day."""
-        current = self.current.prices_of_day(line, meter, day)
+    def prices_of_day(self, line: Line, meter: Meter, day: str, payer: str) -> tuple[Price | None, ...]:
+        """The price in force for a meter of a line that a cost centre pays in each of the 24 UTC hours of a day."""
+        current = self.current.prices_of_day(line, meter, day, payer)
         catalogues = self._catalogues(day) if self.closed else None
         if catalogues is None:
             return current
-        prices = tuple(each.prices_of_day(line, meter, day)[hour] for hour, each in enumerate(catalogues))
+        prices = tuple(each.prices_of_day(line, meter, day, payer)[hour] for hour, each in enumerate(catalogues))
         if meter is Meter.REQUESTS:  # free without a price, so that nothing is missing where there is none
             return prices
         return tuple(price or later for price, later in zip(prices, current, strict=True))

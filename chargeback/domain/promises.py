@@ -1,6 +1,6 @@
 """Prices that the provider promised until some hour: what they rate afterwards waits for a person who reads them."""
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from decimal import Decimal
@@ -8,7 +8,6 @@ from decimal import Decimal
 from chargeback.domain.catalogue import Catalogue
 from chargeback.domain.effective import Effective
 from chargeback.domain.money import EXACT, ZERO
-from chargeback.domain.prices import Price
 from chargeback.domain.records import UsageRecord
 
 _NAMED = 5
@@ -18,15 +17,11 @@ def promised_until(catalogue: Catalogue, time: Effective) -> dict[str, datetime]
     """Price id → when its promise ended, of the prices that were still in force after that within the time."""
     return {
         price.price_id: price.promised_until
-        for price in _every(catalogue)
+        for _, price in catalogue.every_price()
         if price.promised_until is not None
         and (after := Effective(price.promised_until, price.effective_to)).first < after.after
         and after.overlaps(time)
     }
-
-
-def _every(catalogue: Catalogue) -> Iterator[Price]:
-    return (price for dated in catalogue.prices.values() for price in dated)
 
 
 @dataclass(slots=True)

@@ -50,4 +50,4 @@ def sku_of(key: PriceKey) -> Sku:
 
 def skus_of_prices(catalogue: Catalogue) -> dict[str, Sku]:
     """Price id → SKU, for every entry of a rate card."""
-    return {price.price_id: sku_of(key) for key, dated in catalogue.prices.items() for price in dated}
+    return {price.price_id: sku_of(key) for key, price in catalogue.every_price()}

@@ -1,6 +1,6 @@
 """What a line costs: each hour's quantities at the price in force in that hour, exactly."""
 
-from collections.abc import Container, Iterator, Mapping
+from collections.abc import Callable, Container, Iterator, Mapping
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from decimal import ROUND_HALF_EVEN, Decimal
@@ -14,6 +14,9 @@ from chargeback.domain.meters import INPUTS, Meter, Quantities, quantity_of
 from chargeback.domain.money import ZERO, cost, total
 from chargeback.domain.prices import Price
 from chargeback.domain.speech import SPEECH, TOKENS
+
+PricesOfDay = Callable[[Meter], tuple[Price | None, ...]]
+"""Meter → its price in each UTC hour of a day."""
 
 _PICODOLLARS = Decimal(10**6)
 """A price per million units times this is picodollars per unit."""
@@ -81,10 +84,14 @@ def rate(line: Line, day: str, hours: Mapping[int, Quantities], in_force: InForc
     if deployment is not None and deployment.is_router:
         hours = {hour: _routed(counted) for hour, counted in hours.items()}
     parts = tuple(
-        RatedPart(*key, _charges(line, day, counted, in_force))
+        RatedPart(*key, _charges(line.operation, counted, _prices(line, day, key[1], in_force)))
         for key, counted in _by_part(line, day, hours, in_force).items()
     )
     return Rated(parts, deployment, hours)
+
+
+def _prices(line: Line, day: str, cost_centre: str, in_force: InForce) -> PricesOfDay:
+    return lambda meter: in_force.prices_of_day(line, meter, day, cost_centre)
 
 
 def _routed(counted: Quantities) -> Quantities:
@@ -107,27 +114,28 @@ def _by_part(
     return dict(found)
 
 
-def _charges(line: Line, day: str, hours: Mapping[int, Quantities], in_force: InForce) -> tuple[Charge, ...]:
-    if line.operation == SPEECH and any(Meter.CHARACTERS in counted for counted in hours.values()):
-        return _charges_of_speech(line, day, hours, in_force)
-    return tuple(_charges_of(line, day, hours, in_force))
+def _charges(operation: str, hours: Mapping[int, Quantities], prices: PricesOfDay) -> tuple[Charge, ...]:
+    if operation == SPEECH and any(Meter.CHARACTERS in counted for counted in hours.values()):
+        return _charges_of_speech(hours, prices)
+    return tuple(_charges_of(hours, prices))
 
 
-def _charges_of_speech(line: Line, day: str, hours: Mapping[int, Quantities], in_force: InForce) -> tuple[Charge, ...]:
+def _charges_of_speech(hours: Mapping[int, Quantities], prices: PricesOfDay) -> tuple[Charge, ...]:
     """Speech is counted in characters, and in tokens that are estimated: what has a price is charged, not both."""
-    by_token = any(in_force.prices_of_day(line, Meter.OUTPUT_AUDIO, day))
-    if by_token and not any(in_force.prices_of_day(line, Meter.CHARACTERS, day)):
-        found = _charges_of(line, day, hours, in_force, without=(Meter.CHARACTERS,))
+    by_token = any(prices(Meter.OUTPUT_AUDIO))
+    if by_token and not any(prices(Meter.CHARACTERS)):
+        found = _charges_of(hours, prices, without=(Meter.CHARACTERS,))
         return tuple(replace(charge, estimated=charge.meter in TOKENS) for charge in found)
-    return tuple(_charges_of(line, day, hours, in_force, without=TOKENS))
+    return tuple(_charges_of(hours, prices, without=TOKENS))
 
 
 def _charges_of(
-    line: Line, day: str, hours: Mapping[int, Quantities], in_force: InForce, *, without: Container[Meter] = ()
+    hours: Mapping[int, Quantities], prices: PricesOfDay, *, without: Container[Meter] = ()
 ) -> Iterator[Charge]:
+    counted = {meter for quantities in hours.values() for meter in quantities}
     for meter in Meter:
-        if meter not in without:
-            for price, quantity in _by_price(meter, hours, in_force.prices_of_day(line, meter, day)):
+        if meter in counted and meter not in without:
+            for price, quantity in _by_price(meter, hours, prices(meter)):
                 yield _charge(meter, price, quantity)
 
 
@@ -146,12 +154,13 @@ def _by_price(
 
 
 @lru_cache(maxsize=16_384)
-def picodollars_per_unit(line: Line, hour: datetime, catalogue: Catalogue) -> dict[Meter, int]:
-    """What one unit of each priced meter costs in 10**-12 of the card's currency, half to even; for budgets.
+def picodollars_per_unit(line: Line, hour: datetime, catalogue: Catalogue, payer: str = "") -> dict[Meter, int]:
+    """What one unit of each priced meter costs a cost centre, in 10**-12 of the card's currency, half to even.
 
-    The result is shared between callers: read it, do not change it.
+    For budgets. The result is shared between callers: read it, do not change it.
     """
-    prices = {meter: price.per_million for meter in Meter if (price := catalogue.find_price(line, meter, hour))}
+    found = ((meter, catalogue.find_price(line, meter, hour, payer)) for meter in Meter)
+    prices = {meter: price.per_million for meter, price in found if price}
     fee = prices.pop(Meter.ROUTER, ZERO)
     for meter in INPUTS:
         if meter in prices:

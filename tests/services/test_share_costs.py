@@ -8,11 +8,14 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from chargeback.domain.effective import Effective
+from chargeback.domain.catalogue import Catalogue
+from chargeback.domain.effective import ALWAYS, Effective
 from chargeback.domain.meters import Meter
+from chargeback.domain.payers import Payers, SharedMarkup
 from chargeback.domain.shared_costs import Basis, Capacity, Kind, Measure, Per, Selection, SharedCost
 from chargeback.domain.terms import ExchangeRate, Terms
 from chargeback.services.focus.write_focus import write_focus
+from tests.domain.catalogues import catalogue
 from tests.services.published import PRICES as OF_A_CHARGE
 from tests.services.published import charge, published, record, rows_of, summed
 
@@ -212,3 +215,21 @@ async def test_idle_capacity_is_a_row_of_its_owner_in_every_file() -> None:
         ("company/a", "Provisioned Throughput", "186.0"),
         ("company/idle", "Idle Provisioned Throughput", "558.0"),
     ]
+
+
+async def test_a_markup_of_a_payer_is_put_on_its_part_and_on_no_other() -> None:
+    """A quarter of 700 is 175; with 8 % on top 189."""
+    markup = SharedMarkup("entity", Decimal(8), ALWAYS, frozenset({"fee"}), ("company/b",))
+    of = catalogue()
+    marked = Catalogue("USD", of.prices, of.deployments, of.allocation, payers=Payers(shared=[markup]))
+    records = [used("company/a", 30), used("company/b", 10)]
+
+    _, files = await published(records, terms=Terms(shared_costs=[fee()]), catalogue=marked, writers=[write_focus])
+
+    shared = [row for row in rows_of(files) if row["kind"] == "shared"]
+    told = [(row["cost_centre"], row["cost"], row["contracted_cost"], row["unit_price"]) for row in shared]
+    assert told == [
+        ("company/a", "525.000000", "525", "700"),
+        ("company/b", "189.000000", "175", "756"),
+    ]
+    assert summed(rows_of(files))[()] == 714

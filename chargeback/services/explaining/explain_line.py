@@ -116,7 +116,7 @@ def _calculation(row: Row) -> Document | None:
 def _price(row: Row, catalogue: Catalogue) -> Document | None:
     if not row["price_id"]:
         return None
-    listed = (price for dated in catalogue.prices.values() for price in dated if price.price_id == row["price_id"])
+    listed = (price for _, price in catalogue.every_price() if price.price_id == row["price_id"])
     price = next(listed, None)
     if price is None:
         return {"id": row["price_id"], "known": False}

@@ -100,7 +100,7 @@ def _utc_days(date: str, in_force: InForce) -> Iterator[str]:
 
 def _hours(record: UsageRecord, part: Part, charge: ChargeRow, in_force: InForce) -> Iterator[int]:
     """The UTC hours of a record that its charge is for: of that date, that payer and that price."""
-    prices = in_force.prices_of_day(record.line, charge.meter, record.day)
+    prices = in_force.prices_of_day(record.line, charge.meter, record.day, part.cost_centre)
     dates = in_force.hours(record.day)
     for hour in record.hours:
         date, rules = dates[hour]

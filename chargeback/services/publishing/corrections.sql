@@ -71,7 +71,7 @@ GROUP BY ALL
 ORDER BY ALL
 
 -- name: billed of a shared cost
-SELECT CAST(coalesce(sum(exact_cost), 0) AS VARCHAR)
+SELECT CAST(coalesce(sum(contracted_cost), 0) AS VARCHAR)
 FROM (
     SELECT * FROM read_parquet($billed) WHERE kind = 'shared'
     UNION ALL BY NAME

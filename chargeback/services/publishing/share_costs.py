@@ -10,7 +10,8 @@ from types import MappingProxyType
 from chargeback.domain.calendar import Calendar
 from chargeback.domain.catalogue import Catalogue
 from chargeback.domain.errors import InvalidConfig
-from chargeback.domain.money import EXACT, to_text
+from chargeback.domain.money import EXACT, PRICE_DECIMALS, to_text
+from chargeback.domain.payers import SharedMarkup
 from chargeback.domain.rows import COLUMNS, TEXT
 from chargeback.domain.shared_costs import (
     DirectUsage,
@@ -75,7 +76,10 @@ def share_costs(engine: Engine, to_settle: PeriodToSettle, past: Mapping[str, Se
         if cost.kind is Kind.TRUE_UP and not price:
             continue
         ratios = split(cost, measured(cost, usage, times))
-        parts = [part_row(cost, date, price, rate, centre, ratio) for centre, ratio in ratios.items()]
+        parts = []
+        for centre, ratio in ratios.items():
+            markup = to_settle.catalogue.payers.markup(cost.kind, centre, times.first)
+            parts.append(part_row(cost, date, price, rate, centre, ratio, markup=markup))
         engine.insert("unnumbered", parts)
 
 
@@ -124,8 +128,13 @@ def part_row(
     centre: str,
     ratio: Decimal,
     corrects: Mapping[str, str | Decimal | None] = MappingProxyType({}),
+    *,
+    markup: SharedMarkup | None = None,
 ) -> Row:
-    """A cost centre's part of a shared cost as a row; `corrects` are the columns of one that corrects another."""
+    """A cost centre's part of a shared cost as a row; `corrects` are the columns of one that corrects another.
+
+    What was paid is in the list and the contracted cost, what the cost centre is billed in the exact one.
+    """
     whole = to_amount(EXACT.multiply(price, rate.rate))
     part = EXACT.multiply(whole, ratio)
     known = {
@@ -152,5 +161,8 @@ def part_row(
         "allocation_basis": cost.basis.value,
         "allocated_ratio": ratio,
     } | dict(corrects)
+    if markup is not None:
+        billed = Decimal(str(known["exact_cost"]))
+        known |= {"unit_price": markup.on(price, PRICE_DECIMALS), "exact_cost": markup.on(billed)}
     absent = {name: "" if kind == TEXT else None for name, kind in COLUMNS.items()}
     return tuple(to_text(value) if isinstance(value, Decimal) else value for value in (absent | known).values())

@@ -70,12 +70,13 @@ def split_again(engine: Engine, closed: ClosedPeriod, billed: Sequence[Path], co
             if before.part(centre) != after.part(centre):
                 moved = EXACT.subtract(after.ratio(centre), before.ratio(centre))
                 corrects = _corrects(closed, cost, centre, before, after)
-                found.append(part_row(cost, date, price, rate, centre, moved, corrects))
+                markup = closed.catalogue.payers.markup(cost.kind, centre, times.first)
+                found.append(part_row(cost, date, price, rate, centre, moved, corrects, markup=markup))
     return found
 
 
 def _whole(engine: Engine, closed: ClosedPeriod, cost: SharedCost, billed: Sequence[Path]) -> Decimal:
-    """What was billed of a shared cost so far."""
+    """What was split of a shared cost so far, before any markup."""
     values = {"billed": str(billed[0]), "period": closed.period, "shared_cost": cost.cost_id}
     ((whole,),) = engine.run("billed of a shared cost", values, later=_list(billed))
     return Decimal(whole)

@@ -99,7 +99,7 @@ class Weights:
         hour = datetime.fromisoformat(event.day).replace(tzinfo=UTC, hour=event.hour)
         cost_centre, _ = self.in_force.hours(event.day)[event.hour][1].cost_centre(line)
         scopes = (f"subscription:{line.subscription}", f"product:{line.product}", f"cost-centre:{cost_centre}")
-        return scopes, picodollars_per_unit(line, hour, self.in_force.catalogue(hour))
+        return scopes, picodollars_per_unit(line, hour, self.in_force.catalogue(hour), cost_centre)
 
 
 class WeightsInForce:
