@@ -18,7 +18,7 @@ from aiohttp import web
 from scripts.local.permissions import may
 from scripts.local.tokens import TENANT, Signer, load_signer
 
-SECRETS = "Microsoft.KeyVault/vaults/secrets"
+DATA_ACTIONS = "Microsoft.KeyVault/vaults/secrets"
 
 
 class Vault:
@@ -31,7 +31,7 @@ class Vault:
 
     async def get(self, request: web.Request) -> web.Response:
         """Answer the newest version of a secret."""
-        self._authorize(request, f"{SECRETS}/getSecret/action")
+        self._authorize(request, f"{DATA_ACTIONS}/getSecret/action")
         value = self._secrets.get(request.match_info["name"])
         if value is None:
             raise _error(web.HTTPNotFound, "SecretNotFound", "A secret with this name was not found in this key vault.")
@@ -39,7 +39,7 @@ class Vault:
 
     async def put(self, request: web.Request) -> web.Response:
         """Set a secret."""
-        self._authorize(request, f"{SECRETS}/setSecret/action")
+        self._authorize(request, f"{DATA_ACTIONS}/setSecret/action")
         value = self._secrets[request.match_info["name"]] = str((await request.json())["value"])
         return self._bundle(request.match_info["name"], value)
 
