@@ -249,7 +249,15 @@ class Container:
         deadline = timedelta(hours=self.settings.settle_deadline_hours)
         quiet = timedelta(seconds=self.settings.settle_quiet_seconds)
         return Settler(
-            self.gateway_log, self.counter, self.ledger, self.ingest, self.control, deadline=deadline, quiet=quiet
+            self.gateway_log,
+            self.counter,
+            self.ledger,
+            self.books,
+            self.ingest,
+            self.control,
+            self.catalogues,
+            deadline=deadline,
+            quiet=quiet,
         )
 
     @cached_property

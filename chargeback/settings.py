@@ -45,6 +45,9 @@ def _schedule(expression: str) -> str:
 HttpsUrl = Annotated[str, AfterValidator(_https)]
 Schedule = Annotated[str, AfterValidator(_schedule)]
 
+LONGEST_DEADLINE = 70
+"""Hours: a day is settled by the timer for three days after its end, and a call of its last minute, too."""
+
 
 class Settings(BaseSettings):
     """Every setting of the product; the environment variable has the same name in upper case."""
@@ -94,7 +97,10 @@ class Settings(BaseSettings):
     )
     settle_schedule: Schedule = Field("0 10/15 * * * *", description="When to settle streamed calls (NCRONTAB, UTC).")
     settle_deadline_hours: int = Field(
-        24, ge=1, le=72, description="Streams that the gateway's log says nothing of are estimated after so long."
+        24,
+        ge=1,
+        le=LONGEST_DEADLINE,
+        description="Streams that the gateway's log says nothing of are estimated after so long.",
     )
     log_analytics_workspace_id: str | None = Field(
         None, description="Workspace (its customer id) with the gateway's log; without it nothing is settled."

@@ -75,7 +75,7 @@ param settleSchedule string = '0 10/15 * * * *'
 @description('Optional. When budgets are projected and anomalies looked for.')
 param forecastSchedule string = '0 0 5 * * *'
 @minValue(1)
-@maxValue(72)
+@maxValue(70)
 @description('Optional. Hours after which a streamed call without token counts is estimated.')
 param settleDeadlineHours int = 24
 @minValue(0)

@@ -38,6 +38,8 @@ type deploymentConfig = {
   @minValue(1)
   @description('Required. Units of the SKU; 1 000 tokens per minute for pay-as-you-go.')
   capacity: int
+  @description('Optional. The service tier that the deployment is set to in Azure, for prices; no stable API version can set it.')
+  serviceTier: ('priority')?
 }
 
 @export()
@@ -172,7 +174,7 @@ type retentionSettings = {
   @maxValue(730)
   @description('Required. Logs and traces in Log Analytics.')
   logs: int
-  @description('Required. Gateway and token logs, archive included: what an audit recounts streams from. Azure takes these numbers alone beyond 730.')
+  @description('Required. Gateway and token logs, archive included. The gateway log keeps usage events, which name persons: erasing one rests on this. Settlement reads back as far as `logs`.')
   gatewayLogs: (30 | 60 | 90 | 120 | 180 | 270 | 365 | 550 | 730 | 1095 | 1460 | 1826 | 2191 | 2556 | 2922 | 3288 | 3653 | 4018 | 4383)
   @minValue(1)
   @description('Required. The ledger, from which all books can be rebuilt.')

@@ -3,6 +3,7 @@
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from itertools import combinations
+from typing import Literal
 
 from chargeback.adapters.effective import effective
 from chargeback.adapters.records import Record, each, sections
@@ -32,16 +33,18 @@ class _Account(Record, frozen=True):
     deployments: str
 
 
-class _Served(Record, frozen=True):
+class _Served(Record, frozen=True, kw_only=True):
     """What a deployment is, or was."""
 
     name: str
     model: str
     version: str
     type: DeploymentType
+    service_tier: Literal["priority"] | None = None
+    """What Azure lets a deployment be set to."""
 
 
-class _Deployed(_Served, frozen=True):
+class _Deployed(_Served, frozen=True, kw_only=True):
     capacity: int
 
 
@@ -52,7 +55,7 @@ class _Former(Record, frozen=True):
     deployments: list[_Served]
 
 
-class _Dated(_Served, frozen=True):
+class _Dated(_Served, frozen=True, kw_only=True):
     accounts: list[str]
     effective_from: str | None = None
     effective_to: str | None = None
@@ -171,6 +174,7 @@ def _deployment(account: _Account | _Place, served: _Served) -> Deployment:
         model=served.model,
         version=served.version,
         type=served.type,
+        service_tier=served.service_tier,
     )
 
 

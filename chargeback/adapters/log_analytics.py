@@ -1,41 +1,54 @@
-"""The gateway's log in Log Analytics: one query per file in `queries/`; see `services.ports.GatewayLog`."""
+"""The gateway's log in Log Analytics: one query per file in `queries/`; see `services.ports.GatewayLog`.
 
-from collections.abc import AsyncIterator, Callable, Mapping, Sequence
-from contextlib import asynccontextmanager, suppress
-from datetime import UTC, datetime, timedelta
+An answer that is cut off, or that takes too long, is asked for in halves: of its span, or of its calls.
+"""
+
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from datetime import datetime, timedelta
 from importlib import resources
 from typing import Any, TypeVar
-from urllib.parse import urlsplit
 
 from azure.core.credentials_async import AsyncTokenCredential
-from azure.core.exceptions import AzureError
+from azure.core.exceptions import AzureError, HttpResponseError
+from azure.core.pipeline.policies import AsyncRetryPolicy
 from azure.monitor.query import LogsQueryPartialResult
 from azure.monitor.query.aio import LogsQueryClient
 
-from chargeback.adapters.failures import first_line
+from chargeback.adapters.log_rows import Row, kept_event, logged_call, read_rows, stream_mean, token_count
 from chargeback.domain.errors import StoreUnavailable
-from chargeback.domain.settlement import LoggedCall, TokenCount, gateway_region, gateway_source
+from chargeback.domain.gateway_log import KeptEvent, LoggedCall, StreamMean, TokenCount, is_request_id
 from chargeback.services.ports import Found
 
 T = TypeVar("T")
 
-IDS_PER_QUERY = 500
-"""Keeps a query below the size that the service takes in one request."""
-
-MAX_TOKENS = 10**10
-"""No call has so many."""
-
-_YEARS = range(2020, 2200)
-
 SHORTEST = timedelta(minutes=1)
 """A span whose answer is cut off is asked for in halves, down to this."""
 
-Row = Mapping[str, Any]
+SECONDS = 60
+"""How long the service may work on one query; it gives up after 3 minutes unless told, and answers 504
+(learn.microsoft.com/azure/azure-monitor/logs/api/timeouts)."""
 
 
-def connect(endpoint: str, credential: AsyncTokenCredential) -> LogsQueryClient:
-    """A client for the query service at `endpoint`, which answers within 3 minutes; only timers wait."""
-    return LogsQueryClient(credential, endpoint=endpoint, connection_timeout=5, read_timeout=190, retry_total=1)
+class _CutOff(Exception):
+    """The service has less than the whole answer."""
+
+
+class _Retries(AsyncRetryPolicy[Any, Any]):
+    """Asking the same again is no use where the service has given up for lack of time."""
+
+    def is_retry(self, settings: dict[str, Any], response: Any) -> bool:
+        """Whether to send the request again."""
+        return response.http_response.status_code != 504 and super().is_retry(settings, response)
+
+
+def connect(
+    endpoint: str, credential: AsyncTokenCredential, *, retry_total: int = 1, **options: Any
+) -> LogsQueryClient:
+    """A client for the query service at `endpoint`, which answers within a minute; only timers wait."""
+    retries = _Retries(retry_total=retry_total)
+    times = {"connection_timeout": 5, "read_timeout": SECONDS + 10}
+    return LogsQueryClient(credential, endpoint=endpoint, retry_policy=retries, **times, **options)
 
 
 class LogAnalytics:
@@ -44,55 +57,90 @@ class LogAnalytics:
     def __init__(self, client: LogsQueryClient, workspace_id: str) -> None:
         self._client = client
         self._workspace_id = workspace_id
+        self._kept_events = _query("kept_events")
         self._token_counts = _query("token_counts")
         self._calls = _query("gateway_calls")
+        self._means = _query("stream_means")
 
-    async def token_counts(self, since: datetime, until: datetime) -> Found[TokenCount]:
-        """The tokens of each call with rows in the span.
+    async def kept_events(self, since: datetime, until: datetime) -> Found[KeptEvent]:
+        """What the log keeps of each call in the span."""
+        rows, unreadable, times = read_rows(await self._rows(self._kept_events, since, until), kept_event)
+        # A row at the very middle of a span that was halved is in both halves.
+        return Found(list({each.correlation_id: each for each in rows}.values()), unreadable, times)
 
-        A call with rows on both sides of a cut span has two counts; they are added up.
-        """
-        counts: dict[str, TokenCount] = {}
-        rows, unreadable, times = _read(await self._rows(self._token_counts, since, until), _token_count)
-        for count in rows:
-            known = counts.get(count.call)
-            counts[count.call] = _sum(known, count) if known else count
-        # A call of which one row cannot be read has no count that is whole.
-        return Found([each for each in counts.values() if each.correlation_id not in unreadable], unreadable, times)
+    async def token_counts(self, since: datetime, until: datetime, ids: Sequence[str]) -> Found[TokenCount]:
+        """The tokens of these calls."""
+        return await self._of_calls(self._token_counts, since, until, ids, token_count)
 
-    async def calls(self, since: datetime, until: datetime, correlation_ids: Sequence[str]) -> Found[LoggedCall]:
-        """The logged calls with these ids; an id that the log does not have yet is left out."""
-        found: dict[str, LoggedCall] = {}
-        faults: dict[str, str] = {}
-        moments: dict[str, datetime] = {}
-        for start in range(0, len(correlation_ids), IDS_PER_QUERY):
-            quoted = ", ".join(f"'{each}'" for each in correlation_ids[start : start + IDS_PER_QUERY])
-            query = self._calls.replace("(CORRELATION_IDS)", f"({quoted})")
-            rows, unreadable, times = _read(await self._rows(query, since, until), _logged_call)
-            faults |= unreadable
-            moments |= times
-            found |= {call.call: call for call in rows}
-        return Found(list(found.values()), faults, moments)
+    async def calls(self, since: datetime, until: datetime, ids: Sequence[str]) -> Found[LoggedCall]:
+        """The gateway's own rows of these calls."""
+        return await self._of_calls(self._calls, since, until, ids, logged_call)
+
+    async def stream_means(self, since: datetime, until: datetime) -> dict[str, StreamMean]:
+        """Deployment → the mean of its streamed calls in the span."""
+        with _translated():
+            try:
+                rows, _, _ = read_rows(await self._ask(self._means, since, until), stream_mean)
+            except _CutOff as error:
+                raise StoreUnavailable(f"Log Analytics: no means for {since} to {until}: {error}") from error
+        return dict(rows)
+
+    async def _of_calls(
+        self, query: str, since: datetime, until: datetime, ids: Sequence[str], read: Callable[[Row], T]
+    ) -> Found[T]:
+        named = [each for each in ids if is_request_id(each)]
+        return Found(*read_rows(await self._rows_of(query, since, until, named), read))
+
+    async def _rows_of(self, query: str, since: datetime, until: datetime, ids: Sequence[str]) -> list[Row]:
+        if not ids:
+            return []
+        quoted = ", ".join(f"'{each}'" for each in ids)
+        with _translated():
+            try:
+                return await self._ask(query.replace("(CORRELATION_IDS)", f"({quoted})"), since, until)
+            except _CutOff as error:
+                if len(ids) == 1:
+                    raise StoreUnavailable(
+                        f"Log Analytics: the answer for call {ids[0]} is cut off: {error}"
+                    ) from error
+        half = len(ids) // 2
+        return [
+            *await self._rows_of(query, since, until, ids[:half]),
+            *await self._rows_of(query, since, until, ids[half:]),
+        ]
 
     async def _rows(self, query: str, since: datetime, until: datetime) -> list[Row]:
-        async with _translated():
-            result = await self._client.query_workspace(self._workspace_id, query, timespan=(since, until))
-        if not isinstance(result, LogsQueryPartialResult):
-            return [dict(zip(table.columns, row, strict=True)) for table in result.tables for row in table.rows]
-        if until - since <= SHORTEST:
-            raise StoreUnavailable(
-                f"Log Analytics: the answer for {since} to {until} is cut off: {result.partial_error}"
-            )
+        with _translated():
+            try:
+                return await self._ask(query, since, until)
+            except _CutOff as error:
+                if until - since <= SHORTEST:
+                    raise StoreUnavailable(
+                        f"Log Analytics: the answer for {since} to {until} is cut off: {error}"
+                    ) from error
         middle = since + (until - since) / 2
         return [*await self._rows(query, since, middle), *await self._rows(query, middle, until)]
+
+    async def _ask(self, query: str, since: datetime, until: datetime) -> list[Row]:
+        try:
+            result = await self._client.query_workspace(
+                self._workspace_id, query, timespan=(since, until), server_timeout=SECONDS
+            )
+        except HttpResponseError as error:
+            if error.status_code == 504:
+                raise _CutOff("it takes too long") from error
+            raise
+        if isinstance(result, LogsQueryPartialResult):
+            raise _CutOff(str(result.partial_error))
+        return [dict(zip(table.columns, row, strict=True)) for table in result.tables for row in table.rows]
 
     async def close(self) -> None:
         """Close the connections."""
         await self._client.close()
 
 
-@asynccontextmanager
-async def _translated() -> AsyncIterator[None]:
+@contextmanager
+def _translated() -> Iterator[None]:
     try:
         yield
     except AzureError as error:
@@ -101,93 +149,3 @@ async def _translated() -> AsyncIterator[None]:
 
 def _query(name: str) -> str:
     return resources.files("chargeback.adapters").joinpath("queries", f"{name}.kql").read_text("utf-8")
-
-
-def _read(rows: Sequence[Row], read: Callable[[Row], T]) -> tuple[list[T], dict[str, str], dict[str, datetime]]:
-    """The rows that can be read, what is wrong with the others and when they were written.
-
-    No row keeps another from being read.
-    """
-    found: list[T] = []
-    times: dict[str, datetime] = {}
-    unreadable: dict[str, str] = {}
-    for row in rows:
-        try:
-            found.append(read(row))
-        except (ValueError, TypeError, KeyError, ArithmeticError, AttributeError) as error:
-            name = _text(row.get("CorrelationId"))
-            unreadable[name] = f"{type(error).__name__}: {first_line(error)}"
-            with suppress(ValueError, TypeError, KeyError, AttributeError, OverflowError):
-                times[name] = _utc(row.get("Started") or row["TimeGenerated"])
-    return found, unreadable, times
-
-
-def _text(value: object) -> str:
-    """A text that every store takes: half of a surrogate pair is none."""
-    return str(value or "").encode("utf-8", "replace").decode()
-
-
-def _count(value: Any) -> int:
-    """A number of tokens; a log that says less than none, a fraction or nonsense is not believed."""
-    number = int(value or 0)
-    if number != (value or 0) or not 0 <= number <= MAX_TOKENS:
-        raise ValueError(f"{value!r} is no number of tokens")
-    return number
-
-
-def _token_count(row: Row) -> TokenCount:
-    return TokenCount(
-        correlation_id=_text(row["CorrelationId"]),
-        source=_source(row),
-        time=_utc(row["Started"]),
-        deployment=_text(row["DeploymentName"]),
-        model=_text(row["ModelName"]),
-        prompt=_count(row["PromptTokens"]),
-        completion=_count(row["CompletionTokens"]),
-        total=_count(row["TotalTokens"]),
-        streamed=bool(row["IsStreamCompletion"]),
-        arrived=_utc(row["Arrived"]),
-    )
-
-
-def _sum(one: TokenCount, other: TokenCount) -> TokenCount:
-    return TokenCount(
-        correlation_id=one.correlation_id,
-        source=one.source,
-        time=min(one.time, other.time),
-        deployment=max(one.deployment, other.deployment),
-        model=max(one.model, other.model),
-        prompt=one.prompt + other.prompt,
-        completion=one.completion + other.completion,
-        total=one.total + other.total,
-        streamed=one.streamed or other.streamed,
-        arrived=max(one.arrived, other.arrived),
-    )
-
-
-def _logged_call(row: Row) -> LoggedCall:
-    return LoggedCall(
-        correlation_id=_text(row["CorrelationId"]),
-        source=_source(row),
-        time=_utc(row["TimeGenerated"]),
-        region=gateway_region(_text(row["Region"])),
-        method=_text(row["Method"]),
-        url=_text(row["Url"]),
-        status=int(row["ResponseCode"] or 0),
-        duration_ms=int(row["TotalTime"] or 0),
-        backend=urlsplit(_text(row["BackendUrl"])).hostname or "",
-        subscription_id=_text(row["ApimSubscriptionId"]),
-        product_id=_text(row["ProductId"]),
-        user_id=_text(row["UserId"]),
-    )
-
-
-def _source(row: Row) -> str:
-    return gateway_source(_text(row["ServiceName"]), _text(row["Region"]))
-
-
-def _utc(time: datetime | str) -> datetime:
-    moment = datetime.fromisoformat(time) if isinstance(time, str) else time
-    if moment.year not in _YEARS:
-        raise ValueError(f"{moment.isoformat()} is no time of a log")
-    return moment.replace(tzinfo=UTC) if moment.tzinfo is None else moment.astimezone(UTC)

@@ -4,7 +4,6 @@ import secrets
 from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
-from datetime import datetime
 from itertools import groupby
 from operator import itemgetter
 
@@ -15,9 +14,8 @@ from chargeback.domain.catalogue import Catalogue
 from chargeback.domain.errors import PeriodClosed, RecordsRefused, StoreUnavailable, Superseded
 from chargeback.domain.in_force import InForce
 from chargeback.domain.records import UsageRecord, ndjson, to_document
-from chargeback.domain.settlement import LoggedCall, TokenCount
 from chargeback.domain.terms import Terms
-from chargeback.services.ports import SUMS, Document, Found, LedgerBlock, Posting, Rejected, Version, View
+from chargeback.services.ports import SUMS, Document, LedgerBlock, Posting, Rejected, Version, View
 
 MAX_BYTES = 2 * 1024 * 1024
 """What Cosmos DB takes as one document (learn.microsoft.com/azure/cosmos-db/concepts-limits)."""
@@ -312,26 +310,3 @@ class MemoryCatalogues:
     async def stored(self, name: str) -> Version:
         """What `version` gave."""
         return self._versions[name]
-
-
-@dataclass
-class MemoryGatewayLog:
-    """The gateway's log as two lists; each count is filed under the time of its call."""
-
-    counts: list[tuple[datetime, TokenCount]] = field(default_factory=list)
-    logged: list[LoggedCall] = field(default_factory=list)
-    asked: list[str] = field(default_factory=list)
-    """The ids that calls were asked for by."""
-    unreadable: dict[str, str] = field(default_factory=dict)
-    times: dict[str, datetime] = field(default_factory=dict)
-    """Rows that nobody can read: id → what is wrong."""
-
-    async def token_counts(self, since: datetime, until: datetime) -> Found[TokenCount]:
-        """The tokens of each call in the span."""
-        return Found([count for time, count in self.counts if since <= time < until], self.unreadable, self.times)
-
-    async def calls(self, since: datetime, until: datetime, correlation_ids: Sequence[str]) -> Found[LoggedCall]:
-        """The logged calls with these ids."""
-        self.asked += correlation_ids
-        asked = set(correlation_ids)
-        return Found([call for call in self.logged if call.correlation_id in asked and since <= call.time < until])

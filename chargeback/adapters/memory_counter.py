@@ -11,7 +11,7 @@ from chargeback.domain.events import Phase, UsageEvent
 from chargeback.domain.lines import Line, line_id
 from chargeback.domain.meters import Quantities
 from chargeback.domain.phases import ELSEWHERE, CallSoFar, accounted, follow, left_elsewhere
-from chargeback.services.ports import MOST_LINES, MOST_QUANTITIES, Changed, CountedLine, Weigh, Weighted
+from chargeback.services.ports import MOST_LINES, MOST_QUANTITIES, Changed, CountedLine, Seen, Weigh, Weighted
 
 
 @dataclass(slots=True)
@@ -177,6 +177,15 @@ class MemoryCounter:
             return None
         known = self.days[day].calls
         return [call in known and known[call].so_far.last.phase > Phase.BESIDE for call in calls]
+
+    async def seen(self, day: str, calls: Sequence[str]) -> Sequence[Seen | None]:
+        """What is known of each of these calls on the day."""
+        known = self.days[day].calls if day in self.days else {}
+        found = [known[call].so_far if call in known else None for call in calls]
+        return [
+            Seen(each.first.phase, each.last.phase) if each and each.last.phase > Phase.BESIDE else None
+            for each in found
+        ]
 
     async def spend(self, day: str) -> dict[str, int]:
         """Budget scope → picodollars."""

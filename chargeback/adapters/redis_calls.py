@@ -15,7 +15,7 @@ from chargeback.domain.events import Phase, UsageEvent
 from chargeback.domain.lines import from_text, line_id, to_text
 from chargeback.domain.meters import Meter, Quantities
 from chargeback.domain.phases import NOBODY, CallSoFar, Said, follow, has_same_payer, left_elsewhere
-from chargeback.services.ports import Weighted
+from chargeback.services.ports import Seen, Weighted
 
 FINAL = b"F"
 """The state of a call about which nothing that comes can change anything."""
@@ -157,6 +157,14 @@ def to_state(call: CallSoFar, weighted: Weighted) -> bytes:
 def phase_in(state: bytes) -> Phase:
     """The highest phase of a call."""
     return Phase.FINAL if state == FINAL else Phase(int(_decode(state)[0]))
+
+
+def seen_in(state: bytes) -> Seen | None:
+    """The phases of a call; None of one that only others told of."""
+    if state == FINAL:
+        return Seen(Phase.PENDING, Phase.FINAL)
+    last, _, _, _, _, *more = _decode(state)
+    return Seen(Phase(int(more[0] if more else last)), Phase(int(last))) if last > Phase.BESIDE else None
 
 
 def hours_of(fields: Mapping[bytes, bytes]) -> dict[int, Quantities]:

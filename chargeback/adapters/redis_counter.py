@@ -18,12 +18,12 @@ from redis.auth.err import RequestTokenErr, TokenRenewalErr
 from redis.backoff import ExponentialBackoff
 from redis.credentials import CredentialProvider
 
-from chargeback.adapters.redis_calls import Item, hours_of, items_of, packed_items, phase_in
+from chargeback.adapters.redis_calls import Item, hours_of, items_of, packed_items, phase_in, seen_in
 from chargeback.adapters.redis_merges import Merges
 from chargeback.domain.errors import CountFull, CountLost, StoreUnavailable
 from chargeback.domain.events import Phase, UsageEvent
 from chargeback.domain.lines import from_text
-from chargeback.services.ports import MOST_LINES, MOST_QUANTITIES, Changed, CountedLine, Weigh, Weighted
+from chargeback.services.ports import MOST_LINES, MOST_QUANTITIES, Changed, CountedLine, Seen, Weigh, Weighted
 
 EVENTS_PER_CALL = 2_000
 """Redis answers nobody else while a script runs: at about 4 µs an event a call stays under 10 ms."""
@@ -231,6 +231,16 @@ class RedisCounter:
                 some = calls[start : start + EVENTS_PER_CALL]
                 states = await self._client.hmget(_key(day, "seen"), list(some))
                 found += [state is not None and phase_in(state) > Phase.BESIDE for state in states]
+        return found
+
+    async def seen(self, day: str, calls: Sequence[str]) -> Sequence[Seen | None]:
+        """What is known of each of these calls on the day."""
+        found: list[Seen | None] = []
+        async with _translated():
+            for start in range(0, len(calls), EVENTS_PER_CALL):
+                some = calls[start : start + EVENTS_PER_CALL]
+                states = await self._client.hmget(_key(day, "seen"), list(some))
+                found += [None if state is None else seen_in(state) for state in states]
         return found
 
     async def spend(self, day: str) -> dict[str, int]:

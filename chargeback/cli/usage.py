@@ -105,19 +105,30 @@ def _say_audited(audited: "Audited") -> None:
 def settle(
     since: Annotated[
         str | None,
-        typer.Option(help="Look for calls without an event from this UTC day or time on, such as 2026-03-14T06:00."),
+        typer.Option(help="Settle every day from this UTC day or time on, such as 2026-03-14T06:00."),
+    ] = None,
+    day: Annotated[
+        list[str] | None, typer.Option(help="Settle this UTC day (YYYY-MM-DD) only; may be repeated.")
     ] = None,
 ) -> None:
-    """Give streamed calls their tokens from the gateway's log, and calls that lost their event an event."""
+    """Take lost events from the gateway's log, and give streamed calls their tokens from it.
+
+    Without an option: the open days, and events that were lost in the last six hours.
+    """
+    if since is not None and day:
+        raise typer.BadParameter("--since names the first of many days, --day single ones: give one of them")
     now = datetime.now(UTC)
     start = time_of(since, now) if since is not None else None
+    days = [day_of(each) for each in day or []]
 
     async def work(container: Container) -> None:
-        done = await container.settler.settle(now, since=start)
+        done = await container.settler.settle(now, since=start, days=days)
         typer.echo(
             f"settled {done.settled}, recovered {done.recovered}, estimated {done.estimated}, waiting {done.waiting},"
             f" set aside {done.set_aside}"
         )
+        if start is not None or days:
+            typer.echo("days that are no longer open are marked: the next `audit` brings them into the books")
 
     run(work)
 

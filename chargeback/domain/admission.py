@@ -96,8 +96,8 @@ def is_too_deep(raw: bytes) -> bool:
     return False
 
 
-def completed(pending: EventDocument, usage: Usage, source: str, basis: str | None = None) -> EventDocument:
-    """The event that gives a pending call its tokens."""
+def completed(pending: EventDocument, usage: Usage | None, source: str, basis: str | None = None) -> EventDocument:
+    """The event that gives a pending call its tokens; without any, it has what the gateway measured itself."""
     return replace(
         pending,
         id=f"{pending.id}{_SETTLED}",

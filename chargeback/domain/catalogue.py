@@ -28,7 +28,7 @@ from chargeback.domain.meters import TOOLS, Meter
 from chargeback.domain.money import to_text
 from chargeback.domain.payers import NOBODY, Payers
 from chargeback.domain.prices import LONG_CONTEXT, Dated, Price, PriceKey, first_in_force, free_price, places_of
-from chargeback.domain.served import ANY, base_model, served_by, versions_priced
+from chargeback.domain.served import ANY, base_model, served_by, versions_priced, without_snapshot
 from chargeback.domain.tiers import DEFAULT_TIER, normal_tier
 from chargeback.domain.tools import DRAWN_BY
 
@@ -36,6 +36,7 @@ _BESIDE_THE_CALL = TOOLS | {Meter.ROUTER}
 """Their prices depend neither on the tier that served the call nor on its length."""
 
 _NEVER_RESERVED = TOOLS | {Meter.REQUESTS, Meter.UNKNOWN}
+_BESIDE_TEXT = frozenset({Meter.INPUT_AUDIO, Meter.OUTPUT_AUDIO, Meter.INPUT_IMAGE, Meter.OUTPUT_IMAGE})
 
 
 class Catalogue:
@@ -79,6 +80,7 @@ class Catalogue:
         }
         self._versions = versions_priced((key.model, key.version) for key in prices)
         self._banded = {(key.provider, key.model) for key in prices if key.variant == LONG_CONTEXT}
+        self._beside_text = {key.model for key, _ in self.every_price() if key.meter in _BESIDE_TEXT}
         self._candidates = lru_cache(maxsize=16_384)(self._find_candidates)
         self._days = lru_cache(maxsize=16_384)(self._find_day)
         self._served_by = lru_cache(maxsize=16_384)(self._find_deployment)
@@ -121,6 +123,10 @@ class Catalogue:
         """Each price with what it is for, also those of some cost centres alone."""
         for prices in (self.prices, *self.payers.prices.values()):
             yield from ((key, price) for key, dated in prices.items() for price in dated)
+
+    def counts_text_alone(self, model: str) -> bool:
+        """Whether no token of the model has a price as sound or as a picture."""
+        return without_snapshot(model) not in self._beside_text
 
     def price(self, line: Line, meter: Meter, hour: datetime) -> Price:
         """The price in force for a meter of a line; raises `PriceNotFound` naming what was looked for."""
@@ -235,7 +241,7 @@ def _digest(catalogue: Catalogue) -> str:
         "currency": catalogue.currency,
         "prices": sorted(_price_rows(catalogue.prices)),
         "hosting": sorted(map(str, (astuple(rate) for rates in catalogue.hosting.values() for rate in rates))),
-        "deployments": sorted(astuple(each) for each in _without_dates(catalogue)),
+        "deployments": sorted(each.row() for each in _without_dates(catalogue)),
         "costCentres": sorted(
             (c.path, c.name, *c.effective.texts(), *filter(None, [c.successor])) for c in catalogue.allocation.centres
         ),
@@ -243,7 +249,7 @@ def _digest(catalogue: Catalogue) -> str:
         "books": catalogue.calendar.rows(),
     }
     if dated := [each for each in catalogue.dated if each.effective != ALWAYS]:
-        content["dated"] = sorted((*astuple(each.deployment), *each.effective.texts()) for each in dated)
+        content["dated"] = sorted((*each.deployment.row(), *each.effective.texts()) for each in dated)
     payers = catalogue.payers
     if payers.prices or payers.shared:
         content["payers"] = sorted((path, *row) for path, own in payers.prices.items() for row in _price_rows(own))

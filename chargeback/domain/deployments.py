@@ -1,7 +1,7 @@
 """What a deployment is: its SKU, its model and where it is; and what a job ran on that names none."""
 
 from collections.abc import Iterable
-from dataclasses import dataclass, replace
+from dataclasses import astuple, dataclass, replace
 from enum import StrEnum
 
 from chargeback.domain.effective import Effective
@@ -59,6 +59,14 @@ class Deployment:
     model: str
     version: str
     type: DeploymentType
+    service_tier: str | None = None
+    """At which it serves calls that ask for none
+    (learn.microsoft.com/azure/foundry/openai/concepts/priority-processing)."""
+
+    def row(self) -> tuple[str, ...]:
+        """All that it says; as before deployments could have a tier where it has none."""
+        *row, tier = astuple(self)
+        return (*row, tier) if tier is not None else tuple(row)
 
     @property
     def is_router(self) -> bool:

@@ -17,6 +17,13 @@ _REGION = re.compile(r"[A-Za-z0-9-]{1,40}")
 _WORD = re.compile(r"[A-Za-z][A-Za-z0-9_-]{0,39}")
 _HOST = re.compile(r"[A-Za-z0-9][A-Za-z0-9.-]{0,252}(:[0-9]{1,5})?")
 
+_BASIS = re.compile(
+    r"([0-9]{1,10} characters and )?"
+    r"(mean of [0-9]{1,6} streamed calls of [A-Za-z0-9._-]{1,128}|at most [0-9]{1,10} tokens|no answer)"
+    r"|measured by the gateway|tier [A-Za-z][A-Za-z0-9_-]{0,39} asked for"
+)
+"""What `domain.estimates` and `domain.settlement` say that a guess rests on."""
+
 FORMS = {
     "apiVersion": re.compile(r"[A-Za-z0-9][A-Za-z0-9.-]{0,39}"),
     "requestedModel": _MODEL,
@@ -30,7 +37,7 @@ FORMS = {
     "trainingType": _WORD,
     "imageDeployment": re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,127}"),
     "usageSource": _WORD,
-    "estimateBasis": re.compile(r"mean of [0-9]{1,6} streamed calls of [A-Za-z0-9._-]{1,128}"),
+    "estimateBasis": _BASIS,
 }
 """The fields that only describe a call, each with the form of what may stand there."""
 

@@ -1,101 +1,43 @@
 """How a call accounted for without its tokens, or not at all, becomes whole from the gateway's own log."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import UTC, datetime
-from math import ceil
-from typing import Any
+from datetime import UTC, datetime, timedelta
+from typing import Any, NamedTuple
 
 import msgspec
 from msgspec.structs import replace
 
 from chargeback.domain.admission import completed
+from chargeback.domain.deployments import BATCHES, TRAINING_JOBS
 from chargeback.domain.event_documents import EventDocument, encode_document, read_document
 from chargeback.domain.event_times import moment_of
-from chargeback.domain.events import FROM_LOG_ALONE, call_identity
-from chargeback.domain.operations import described, names_stored_object
+from chargeback.domain.events import FROM_LOG_ALONE, GATEWAYS, Phase, call_identity, call_in
+from chargeback.domain.gateway_log import LoggedCall, TokenCount, is_request_id
+from chargeback.domain.operations import described
+from chargeback.domain.tiers import served_tier
 from chargeback.domain.usage_objects import Usage
 
-SAMPLE = 10
-"""An estimate is the mean of at least so many streamed calls of the same deployment."""
+ASKED_AFTER = timedelta(hours=24)
+"""How long the log may still say something of a response that has an id: one in the background never gets tokens there,
+because its answer is fetched by other calls."""
+
+JOBS = (BATCHES, TRAINING_JOBS)
+"""What ends some day, and is told by who asks for it then."""
 
 _SETTLED = "chargeback.usage.settled.v1"
 
 
-@dataclass(frozen=True, slots=True)
-class TokenCount:
-    """What the gateway's log says that one call used, all its rows taken together.
+class Served(NamedTuple):
+    """What is known of the deployment that served a call, beside its log.
 
     Attributes:
-        correlation_id: the gateway's request id.
-        source: the source of the call's own event.
-        time: when the first of its rows was written (UTC).
-        deployment: the deployment, as the log names it; may be empty.
-        model: the model, as the log names it; may be empty.
-        prompt: prompt tokens.
-        completion: completion tokens.
-        total: all tokens; the larger of it and prompt + completion counts.
-        streamed: whether the answer was a stream.
-        arrived: when the last of its rows reached the log (UTC).
+        tier: the service tier that the deployment is set to; None where it is set to none.
+        is_text_alone: whether its model counts nothing but text, as the log does.
     """
 
-    correlation_id: str
-    source: str
-    time: datetime
-    deployment: str
-    model: str
-    prompt: int
-    completion: int
-    total: int
-    streamed: bool
-    arrived: datetime
-
-    @property
-    def call(self) -> str:
-        """The identity that the call's own event has."""
-        return call_identity(self.source, self.correlation_id)
-
-    def usage(self) -> dict[str, int]:
-        """The counts as a usage object whose parts sum to its total."""
-        completion = max(self.completion, self.total - self.prompt)
-        return {
-            "prompt_tokens": self.prompt,
-            "completion_tokens": completion,
-            "total_tokens": self.prompt + completion,
-        }
-
-
-@dataclass(frozen=True, slots=True)
-class LoggedCall:
-    """One call as the gateway logged it, with the identity that it had verified."""
-
-    correlation_id: str
-    source: str
-    time: datetime
-    region: str
-    method: str
-    url: str
-    status: int
-    duration_ms: int
-    backend: str
-    subscription_id: str
-    product_id: str
-    user_id: str
-
-    @property
-    def call(self) -> str:
-        """The identity that the call's own event has."""
-        return call_identity(self.source, self.correlation_id)
-
-    def was_served(self, count: TokenCount) -> bool:
-        """Whether the call itself used these tokens.
-
-        Fetching a stored answer or a job costs nothing. A response without completion tokens was only begun, in the
-        background: its own event is known by the response's id, so that it would seem to be missing here.
-        """
-        if self.method != "POST" or names_stored_object(self.url):
-            return False
-        return described(self.url)[0] != "responses" or count.usage()["completion_tokens"] > 0
+    tier: str | None = None
+    is_text_alone: bool = True
 
 
 @dataclass(frozen=True, slots=True)
@@ -129,34 +71,55 @@ class PendingCall:
         return self.document.data.deployment or ""
 
     @property
-    def can_be_estimated(self) -> bool:
-        """Whether other calls say something about it: an answered stream, but no job that ends some day."""
+    def backend(self) -> str:
+        """The host that answered, if the gateway knew."""
+        return self.document.data.backend or ""
+
+    def may_be_logged(self, now: datetime) -> bool:
+        """Whether the gateway's log may have the tokens of the call: of jobs, and of other sources, it has none."""
         data = self.document.data
-        answered = data.status_code is None or data.status_code < 400
-        return bool(data.stream) and data.response_id is None and answered
+        if data.operation in JOBS or not self.document.source.startswith(GATEWAYS):
+            return False
+        return is_request_id(self.id) and (data.response_id is None or self.time > now - ASKED_AFTER)
+
+    def is_answered_by(self, count: TokenCount) -> bool:
+        """Whether these tokens are all that the call used: a response in the background has used its prompt alone."""
+        used = count.usage()
+        return used["completion_tokens" if self.document.data.response_id else "total_tokens"] > 0
 
 
-def settled(call: PendingCall, count: TokenCount) -> bytes:
-    """The event that completes a pending call with the counts of the log."""
+def is_pending(raw: bytes) -> bool:
+    """Whether an event tells of a call whose tokens are not known yet."""
+    known = call_in(raw)
+    return known is not None and known[1] is Phase.PENDING
+
+
+def settled(call: PendingCall, count: TokenCount, served: Served) -> bytes:
+    """The event that completes a pending call with the counts of the log, which are of text.
+
+    The log has no column for the tier. Where the call or its deployment asks for another than the default, the tokens
+    are priced by that tier and called estimated, because Azure may have served them at the default.
+    """
     data = call.document.data
     named = replace(call.document, data=replace(data, model=data.model or count.model or None))
-    return encode_document(completed(named, _usage(count), "gateway-log"))
+    placed, tier = at_its_tier(named, served)
+    if tier is None:
+        return encode_document(completed(placed, _usage(count), "gateway-log"))
+    return encode_document(completed(placed, _usage(count), "estimated", f"tier {tier} asked for"))
 
 
-def estimated(call: PendingCall, counts: Sequence[TokenCount]) -> bytes | None:
-    """The event that completes a call with the mean of its like, rounded up; None if they are too few."""
-    like = [
-        count
-        for count in counts
-        if count.streamed and count.deployment == call.deployment and count.usage()["total_tokens"]
-    ]
-    if not call.can_be_estimated or not call.deployment or len(like) < SAMPLE:
-        return None
-    prompt = ceil(sum(count.usage()["prompt_tokens"] for count in like) / len(like))
-    completion = ceil(sum(count.usage()["completion_tokens"] for count in like) / len(like))
-    usage = Usage(prompt_tokens=prompt, completion_tokens=completion, total_tokens=prompt + completion)
-    basis = f"mean of {len(like)} streamed calls of {call.deployment}"
-    return encode_document(completed(call.document, usage, "estimated", basis))
+def at_its_tier(document: EventDocument, served: Served) -> tuple[EventDocument, str | None]:
+    """The event with the tier that the call is priced at, and that tier where it is no more than what was asked for."""
+    data = document.data
+    tier = served_tier(data.service_tier, data.requested_tier, served.tier)
+    if not tier.estimated:
+        return document, None
+    return replace(document, data=replace(data, service_tier=tier.name)), tier.name
+
+
+def used_text_alone(call: PendingCall, served: Served) -> bool:
+    """Whether text is all that the call used: of pictures and sound the log says nothing that has their price."""
+    return served.is_text_alone and not call.document.data.operation.startswith(("audio.", "images."))
 
 
 def _usage(count: TokenCount) -> Usage:
@@ -166,6 +129,14 @@ def _usage(count: TokenCount) -> Usage:
         completion_tokens=used["completion_tokens"],
         total_tokens=used["total_tokens"],
     )
+
+
+def served_by(call: PendingCall, logged: LoggedCall) -> PendingCall:
+    """The call with the host that the log names, where the gateway itself did not know it: a client had left."""
+    data = call.document.data
+    if call.backend or not logged.backend:
+        return call
+    return PendingCall(call.id, call.time, replace(call.document, data=replace(data, backend=logged.backend)))
 
 
 def recovered(call: LoggedCall, count: TokenCount) -> bytes:
@@ -193,16 +164,6 @@ def recovered(call: LoggedCall, count: TokenCount) -> bytes:
         call.time,
         {name: value for name, value in data.items() if value != ""},
     )
-
-
-def gateway_source(service: str, region: str) -> str:
-    """The source of the events of one gateway region, as the gateway's own `account` fragment writes it."""
-    return f"/apim/{service}/{gateway_region(region)}"
-
-
-def gateway_region(region: str) -> str:
-    """A region as events name it, from the name that Azure displays."""
-    return region.replace(" ", "").lower()
 
 
 def _event(source: str, call: str, time: datetime, data: Mapping[str, Any]) -> bytes:

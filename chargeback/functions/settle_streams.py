@@ -1,4 +1,4 @@
-"""Timer: streamed calls get their tokens from the gateway's log, and calls that lost their event get one."""
+"""Timer: lost events are taken from the gateway's log, and streamed calls get their tokens from it."""
 
 import logging
 from datetime import UTC, datetime

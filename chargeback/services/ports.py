@@ -11,12 +11,12 @@ from typing import Any, Final, Generic, Literal, NamedTuple, Protocol, TypeVar
 
 from chargeback.domain.catalogue import Catalogue
 from chargeback.domain.cost_exports import ExportRun
-from chargeback.domain.events import UsageEvent
+from chargeback.domain.events import Phase, UsageEvent
+from chargeback.domain.gateway_log import KeptEvent, LoggedCall, StreamMean, TokenCount
 from chargeback.domain.in_force import InForce
 from chargeback.domain.lines import Line
 from chargeback.domain.meters import Quantities
 from chargeback.domain.records import UsageRecord
-from chargeback.domain.settlement import LoggedCall, TokenCount
 from chargeback.domain.terms import Terms
 
 Document = dict[str, Any]
@@ -124,6 +124,18 @@ class Changed:
     version: int = 0
 
 
+class Seen(NamedTuple):
+    """What is known of a call on a day.
+
+    Attributes:
+        first: the lowest phase of its own events, which says who called.
+        last: the highest phase of its events, which says what was used.
+    """
+
+    first: Phase
+    last: Phase
+
+
 class Counter(Protocol):
     """The fast view of the open days: counts every call once. It may lose a day at any time."""
 
@@ -162,6 +174,9 @@ class Counter(Protocol):
 
         What an emitter beside the gateway says of a call does not account for it.
         """
+
+    async def seen(self, day: str, calls: Sequence[str]) -> Sequence[Seen | None]:
+        """What is known of each of these calls on the day; None of one without an event of its own."""
 
     async def spend(self, day: str) -> dict[str, int]:
         """Budget scope → picodollars spent on the day, for decisions within seconds."""
@@ -371,13 +386,23 @@ class Found(Generic[Logged]):
 
 
 class GatewayLog(Protocol):
-    """What the gateway itself logged: rows may come late, in parts, or never, and one may be unreadable."""
+    """What the gateway itself logged: rows may come late, in parts, twice or never, and one may be unreadable.
 
-    async def token_counts(self, since: datetime, until: datetime) -> Found[TokenCount]:
-        """The tokens of each call with rows in the span."""
+    Times are those at which calls began. Calls are asked for by their ids, some hundred at a time; what the log does
+    not have is left out, and so is an id that no gateway gives.
+    """
 
-    async def calls(self, since: datetime, until: datetime, correlation_ids: Sequence[str]) -> Found[LoggedCall]:
-        """The logged calls with these ids; one that the log does not have is left out."""
+    async def kept_events(self, since: datetime, until: datetime) -> Found[KeptEvent]:
+        """Of each call in the span, which usage event the log keeps of it."""
+
+    async def token_counts(self, since: datetime, until: datetime, ids: Sequence[str]) -> Found[TokenCount]:
+        """The tokens of these calls."""
+
+    async def calls(self, since: datetime, until: datetime, ids: Sequence[str]) -> Found[LoggedCall]:
+        """The gateway's own rows of these calls."""
+
+    async def stream_means(self, since: datetime, until: datetime) -> Mapping[str, StreamMean]:
+        """Deployment → what its streamed calls in the span used in the mean."""
 
 
 class Invoices(Protocol):

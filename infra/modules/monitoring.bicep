@@ -35,7 +35,7 @@ resource workspace 'Microsoft.OperationalInsights/workspaces@2025-07-01' = {
   }
 }
 
-// The token counts of streamed calls come from these two tables, so they are kept as long as an audit may look back.
+// Lost events and the tokens of streamed calls come from these two tables; usage events name persons, so not for years.
 resource gatewayTables 'Microsoft.OperationalInsights/workspaces/tables@2025-07-01' = [
   for table in ['ApiManagementGatewayLogs', 'ApiManagementGatewayLlmLog']: {
     parent: workspace

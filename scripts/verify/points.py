@@ -68,6 +68,16 @@ def id_of_event(live: Live) -> Seen:
     return holds(settled > 0, f"{settled} streamed calls found their rows, {estimated} were estimated")
 
 
+@point("The gateway's log keeps each event")
+def events_are_kept(live: Live) -> Seen:
+    """Lost events come back from there; the form of TraceRecords is on no page."""
+    found = live.row("kept")
+    if not found["calls"]:
+        return unknown("no call reached a model yet; rows may take some minutes")
+    what = "of {calls} calls {traced} have trace records, {kept} an event, {whole} a whole one"
+    return holds(found["whole"] == found["calls"], what.format(**found))
+
+
 @point("Streamed calls are logged with counts")
 def streams_are_counted(live: Live) -> Seen:
     """Chat, Responses, and routes of the catch-all operations."""

@@ -8,13 +8,14 @@ import pytest
 
 from chargeback.adapters.memory_counter import MemoryCounter
 from chargeback.adapters.redis_counter import RedisCounter, connect
-from chargeback.domain.events import EVER, UsageEvent, call_identity, read_event
+from chargeback.domain.events import EVER, Phase, UsageEvent, call_identity, read_event
 from chargeback.services.ports import Counter, Weighted
 from tests.builders import usage_event
 
 SOURCE = "/apim/gw/swedencentral"
 DAY = datetime.now(UTC).date().isoformat()  # Redis keeps only days that are open
 TIME = f"{DAY}T00:00:00Z"
+TOKENS = {"prompt_tokens": 1, "completion_tokens": 1}
 Work = Callable[[Counter], Awaitable[None]]
 
 
@@ -78,5 +79,33 @@ def test_more_calls_than_fit_into_one_request_are_asked_for(with_counter: Callab
 
         assert known is not None
         assert (len(known), sum(known), known[-1]) == (4501, 1, True)
+
+    with_counter(work)
+
+
+PHASES_SEEN = {
+    "recorded": ([{"usage": TOKENS}], Phase.FINAL),
+    "pending": ([{"type": "pending", "stream": True}], Phase.PENDING),
+    "fetched": ([{"type": "settled", "method": "GET", "responseId": "resp_1", "usage": TOKENS}], Phase.POLL),
+    "rebuilt": ([{"type": "settled", "usageSource": "gateway-log-alone", "usage": TOKENS}], Phase.RECOVERED),
+    "settled": ([{"type": "pending", "stream": True}, {"type": "settled", "usage": TOKENS}], Phase.SETTLED),
+}
+
+
+@pytest.mark.parametrize("kind", PHASES_SEEN)
+def test_the_lowest_and_the_highest_phase_of_a_call_are_told(with_counter: Callable[[Work], None], kind: str) -> None:
+    told, last = PHASES_SEEN[kind]
+    events = [read_event(usage_event(time=TIME, id="call", **fields), EVER) for fields in told]
+
+    async def work(counter: Counter) -> None:
+        await counter.count(DAY, events, weigh)
+
+        found = await counter.seen(DAY, [events[0].call, call_identity(SOURCE, "missing")])
+
+        first, missing = found
+        assert first is not None
+        assert missing is None
+        assert first.last is last
+        assert last is Phase.FINAL or first.first is events[0].phase
 
     with_counter(work)

@@ -16,16 +16,16 @@ from chargeback.adapters.memory import (
     MemoryBooks,
     MemoryCatalogues,
     MemoryControl,
-    MemoryGatewayLog,
     MemoryLedger,
     MemoryQuarantine,
 )
 from chargeback.adapters.memory_counter import MemoryCounter
+from chargeback.adapters.memory_log import MemoryGatewayLog
 from chargeback.adapters.redis_counter import RedisCounter, connect
 from chargeback.domain.events import EVER, Phase, UsageEvent, read_event
+from chargeback.domain.gateway_log import TokenCount
 from chargeback.domain.lifecycle import Period, State
 from chargeback.domain.lines import line_id, to_text
-from chargeback.domain.settlement import TokenCount
 from chargeback.services.ports import Weigh, Weighted
 from chargeback.services.usage.audit import Auditor
 from chargeback.services.usage.ingest import Ingest, WeightsInForce
@@ -109,7 +109,7 @@ async def test_old_and_new_instances_side_by_side_count_every_call_once(redis_ur
         count = TokenCount(f"call-{number}", "/apim/gw/swedencentral", at, "gpt-4o", "", *used, True, at)
         log.counts.append((at, count))
 
-    settled = await Settler(log, new, ledger, door, control).settle(NOW)
+    settled = await Settler(log, new, ledger, books, door, control, catalogues).settle(NOW)
     await poster.post(NOW)
     audited = await Auditor(ledger, new, books, control, catalogues, poster).audit_day(DAY, NOW)
     await old.close()

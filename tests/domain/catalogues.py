@@ -60,7 +60,7 @@ def catalogue(
     *prices: dict[PriceKey, Dated],
     rules: tuple[Rule, ...] = (),
     calendar: Calendar | None = None,
-    **deployment: str,
+    **deployment: str | None,
 ) -> Catalogue:
     fields = {
         "account": "oai-eastus2",

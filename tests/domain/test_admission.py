@@ -11,11 +11,13 @@ from hypothesis import strategies as st
 from chargeback.domain.admission import MAX_ACCEPTED_BYTES, MAX_COUNT, MAX_LINE_BYTES, admit, is_too_deep
 from chargeback.domain.emitters import EVENT_GRID, OURSELVES, Emitter
 from chargeback.domain.errors import InvalidEvent
+from chargeback.domain.estimates import estimated
 from chargeback.domain.event_times import hour_of, moment_of
 from chargeback.domain.events import EVER, Phase, UsageEvent, read_event
+from chargeback.domain.gateway_log import StreamMean, TokenCount
 from chargeback.domain.lines import to_text
 from chargeback.domain.meters import Meter
-from chargeback.domain.settlement import PendingCall, TokenCount, settled
+from chargeback.domain.settlement import PendingCall, Served, settled
 from tests.builders import NOW, cloud_event, tokens, usage_event
 from tests.strategies import json_values
 
@@ -145,9 +147,10 @@ def test_a_pending_call_that_is_taken_can_be_settled(arguments: dict[str, Any]) 
 
     call = PendingCall.from_event(event.raw)
     count = TokenCount(call.id, "", call.time, "", "gpt-4o", 5, 6, 11, streamed=True, arrived=call.time)
-    done = admit(settled(call, count), EVER, OURSELVES)
+    done = admit(settled(call, count, Served()), EVER, OURSELVES)
 
-    assert call.can_be_estimated in (True, False)
+    guess = estimated(call, StreamMean(10, 5, 6), Served())
+    assert guess is None or admit(guess, EVER, OURSELVES).call == done.call
     assert (done.call, done.phase, done.day, done.hour) == (event.call, Phase.SETTLED, event.day, event.hour)
     assert (done.quantities[Meter.INPUT], done.quantities[Meter.OUTPUT]) == (5, 6)
     assert (call.time.date().isoformat(), call.time.hour) == (event.day, event.hour)

@@ -150,7 +150,7 @@ class _Counts(LogAnalytics):
         super().__init__(None, "workspace")  # type: ignore[arg-type]
         self._ids = ids
 
-    async def _rows(self, query: str, since: datetime, until: datetime) -> list[Any]:
+    async def _ask(self, query: str, since: datetime, until: datetime) -> list[Any]:
         time = max(since, NOW - timedelta(hours=3))
         return [
             {
@@ -166,13 +166,13 @@ class _Counts(LogAnalytics):
                 "Started": time,
                 "Arrived": time,
             }
-            for each in (self._ids if query == self._token_counts else [])
+            for each in (self._ids if "TotalTokens" in query else [])
         ]
 
 
 async def _settle(of: House) -> None:
     pending = [msgspec.json.decode(raw)["id"] for day in list(of.counter.days) for raw in await of.counter.pending(day)]
-    settler = Settler(_Counts(pending), of.counter, of.ledger, of.ingest, of.control)
+    settler = Settler(_Counts(pending), of.counter, of.ledger, of.books, of.ingest, of.control, of.catalogues)
     done = await settler.settle(NOW)
     assert done.set_aside == 0, "a pending call was accepted that cannot be settled"
 

@@ -1,6 +1,7 @@
 """Rows of the gateway's log: settlement uses those that can be read, and sets every other one aside with its reason."""
 
 import asyncio
+from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
 from random import Random
 from typing import Any
@@ -46,19 +47,26 @@ _CALL = {
     "ProductId": "standard",
     "UserId": "",
     "ServiceName": "gw",
+    "Event": "",
 }
+_KEPT = {name: _CALL[name] for name in ("CorrelationId", "TimeGenerated", "Region", "ServiceName")} | dict.fromkeys(
+    ("Type", "EventId", "EventTime", "ResponseId", "EventMethod"), ""
+)
 
 
 class _Rows(LogAnalytics):
     """The real reader over rows that no service sent."""
 
-    def __init__(self, counts: list[dict[str, Any]], calls: list[dict[str, Any]]) -> None:
+    def __init__(self, counts: list[dict[str, Any]], calls: list[dict[str, Any]], kept: list[dict[str, Any]]) -> None:
         super().__init__(None, "workspace")  # type: ignore[arg-type]
-        self._found = {self._token_counts: counts}
-        self._of_calls = calls
+        self._found = {self._token_counts: counts, self._calls: calls, self._kept_events: kept, self._means: []}
 
-    async def _rows(self, query: str, since: datetime, until: datetime) -> list[Any]:
-        return self._found.get(query, self._of_calls)
+    async def _ask(self, query: str, since: datetime, until: datetime) -> list[Any]:
+        return self._found[query]
+
+    async def _rows_of(self, query: str, since: datetime, until: datetime, ids: Sequence[str]) -> list[Any]:
+        odd = [row for row in self._found[query] if row["CorrelationId"] in HOSTILE]
+        return [*odd, *(row for row in self._found[query] if row["CorrelationId"] in ids)]
 
 
 def attempt(random: Random) -> None:
@@ -74,12 +82,16 @@ async def _attempt(random: Random) -> None:
     await door.ingest(pending, _NOW)
     counts = [_COUNT | {"CorrelationId": f"call-{n}"} for n in range(6)]
     calls = [_CALL | {"CorrelationId": f"call-{n}"} for n in range(6)]
+    kept = [_KEPT | {"CorrelationId": f"call-{n}", "EventId": f"call-{n}"} for n in range(6)]
     spared = random.randrange(3)
-    for row in random.sample([*counts, *calls], 4):
+    for row in random.sample([*counts, *calls, *kept], 6):
         if row["CorrelationId"] != f"call-{spared}":
             row[random.choice(list(row))] = random.choice(HOSTILE)
-    await Settler(_Rows(counts, calls), counter, ledger, door, control).settle(_NOW)
-    await Poster(ledger, counter, MemoryBooks(), control, catalogues).post(_NOW)
+    books = MemoryBooks()
+    poster = Poster(ledger, counter, books, control, catalogues)
+    await poster.post(_NOW)
+    await Settler(_Rows(counts, calls, kept), counter, ledger, books, door, control, catalogues).settle(_NOW)
+    await poster.post(_NOW)
 
     assert await quarantine.batches() == []
     events = [msgspec.json.decode(raw) for each in ledger.events.values() for raw in each]

@@ -18,13 +18,14 @@ from azure.monitor.query.aio import LogsQueryClient
 from openai import AsyncAzureOpenAI, AsyncOpenAI, AzureOpenAI, DefaultAsyncHttpxClient, DefaultHttpxClient, OpenAI
 
 from chargeback.adapters.log_analytics import LogAnalytics
-from chargeback.adapters.memory import MemoryCatalogues, MemoryControl, MemoryLedger, MemoryQuarantine
+from chargeback.adapters.memory import MemoryBooks, MemoryCatalogues, MemoryControl, MemoryLedger, MemoryQuarantine
 from chargeback.adapters.memory_counter import MemoryCounter
 from chargeback.domain.catalogue import Catalogue
 from chargeback.domain.in_force import InForce
 from chargeback.domain.meters import Meter
 from chargeback.domain.records import UsageRecord, rated_record
 from chargeback.services.usage.ingest import Ingest, WeightsInForce
+from chargeback.services.usage.post import Poster
 from chargeback.services.usage.settle import Settlement, Settler
 from scripts.local.gateway.readings import Readings
 from scripts.local.gateway.serve import Running
@@ -60,9 +61,11 @@ class Stage:
         self._values = {"tenant_id": TENANT, **values}
         self._readings = readings or Readings()
         self._counter, self._quarantine = MemoryCounter(), MemoryQuarantine()
-        weights = WeightsInForce(MemoryCatalogues(catalogue()), catalogue())
-        self._ledger = MemoryLedger()
+        self._catalogues = MemoryCatalogues(catalogue())
+        self._ledger, self._books, self._control = MemoryLedger(), MemoryBooks(), MemoryControl()
+        weights = WeightsInForce(self._catalogues, catalogue())
         self._door = Ingest(self._ledger, self._counter, self._quarantine, weights)
+        self._poster = Poster(self._ledger, self._counter, self._books, self._control, self._catalogues)
         self._stack = AsyncExitStack()
         self.running: Running
         self.backends: Backends
@@ -157,17 +160,19 @@ class Stage:
         self.loop.run(self.running.drain())
         return list(self.events)
 
-    def settle(self, *, later: float = 400) -> Settlement:
+    def settle(self, *, later: float = 400, **asked: Any) -> Settlement:
         """One run of settlement through the real query client, some seconds from now."""
-        return self.loop.run(self._settle(datetime.fromtimestamp(time.time() + later, UTC)))  # type: ignore[no-any-return]
+        return self.loop.run(self._settle(datetime.fromtimestamp(time.time() + later, UTC), asked))  # type: ignore[no-any-return]
 
-    async def _settle(self, now: datetime) -> Settlement:
+    async def _settle(self, now: datetime, asked: dict[str, Any]) -> Settlement:
         client = LogsQueryClient(
             _Credential(), endpoint=self.running.logs, connection_verify=str(self.folder / "ca.pem")
         )
         log = LogAnalytics(client, secrets.token_hex(4))
+        stores = (self._counter, self._ledger, self._books, self._door, self._control, self._catalogues)
         try:
-            return await Settler(log, self._counter, self._ledger, self._door, MemoryControl()).settle(now)
+            await self._poster.post(now)
+            return await Settler(log, *stores).settle(now, **asked)
         finally:
             await log.close()
 

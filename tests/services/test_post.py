@@ -14,7 +14,7 @@ from chargeback.domain.errors import StoreUnavailable, Superseded
 from chargeback.domain.events import EVER, UsageEvent, read_event, read_filed
 from chargeback.services.ports import Weigh
 from chargeback.services.usage import recount as recounting
-from chargeback.services.usage.known_calls import known_for_certain
+from chargeback.services.usage.known_day import known_day
 from tests.builders import DAY, NOW, tokens, usage_event
 from tests.e2e.traffic import catalogue_folder
 from tests.services.house import House, house
@@ -221,7 +221,9 @@ async def test_a_call_is_missing_only_where_the_counter_has_counted_the_whole_le
     call = {name: (await _call(raw)) for name, raw in (("there", event), ("lost", lost))}
 
     async def known() -> Sequence[bool] | None:
-        return await known_for_certain(DAY, [call["there"], call["lost"]], of.counter, of.books)
+        async with known_day(of.counter, of.ledger, of.books, DAY, NOW, by_ledger=False) as day:
+            assert day is not None
+            return [each is not None for each in await day.seen(list(call.values()))] if day.is_whole else None
 
     unposted = await known()
     await of.ingest.ingest([event], NOW)

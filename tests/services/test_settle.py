@@ -2,109 +2,19 @@
 
 import asyncio
 import json
-from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
 
-from chargeback.adapters.memory import MemoryCatalogues, MemoryControl, MemoryGatewayLog, MemoryLedger, MemoryQuarantine
-from chargeback.adapters.memory_counter import MemoryCounter
 from chargeback.domain.errors import SomeFailed, StoreUnavailable
-from chargeback.domain.lines import Line
 from chargeback.domain.meters import Meter
 from chargeback.domain.operations import described
-from chargeback.domain.settlement import LoggedCall, TokenCount
 from chargeback.services.set_aside import SetAside, Stage
-from chargeback.services.usage.ingest import Ingest, WeightsInForce
-from chargeback.services.usage.settle import Settlement, Settler, _spans
-from tests.domain.catalogues import catalogue
-
-NOW = datetime(2026, 3, 14, 12, 0, tzinfo=UTC)
-EARLIER = NOW - timedelta(hours=2)
-SOURCE = "/apim/gw/swedencentral"
-
-
-class Books:
-    """The settler with everything in memory."""
-
-    def __init__(self) -> None:
-        self.ledger, self.counter, self.quarantine = MemoryLedger(), MemoryCounter(), MemoryQuarantine()
-        self.log = MemoryGatewayLog()
-        weights = WeightsInForce(MemoryCatalogues(catalogue()), catalogue())
-        self.door = Ingest(self.ledger, self.counter, self.quarantine, weights)
-        self.control = MemoryControl()
-        self.settler = Settler(self.log, self.counter, self.ledger, self.door, self.control)
-
-    def ingest(self, *events: dict[str, Any], now: datetime = NOW) -> None:
-        """Take events."""
-        asyncio.run(self.door.ingest([json.dumps(event).encode() for event in events], now))
-
-    def settle(self, now: datetime = NOW) -> Settlement:
-        """One run."""
-        return asyncio.run(self.settler.settle(now))
-
-    def counted(self, day: str = "2026-03-14") -> dict[tuple[str, str], dict[Meter, int]]:
-        """(deployment, state) → totals of the day."""
-        totals: dict[tuple[str, str], dict[Meter, int]] = {}
-        lines: list[tuple[Line, dict[int, dict[Meter, int]]]] = list(self.counter.days[day].lines.values())
-        for line, hours in lines:
-            for quantities in hours.values():
-                for meter, quantity in quantities.items():
-                    if quantity:
-                        of_line = totals.setdefault((line.deployment, line.state), {})
-                        of_line[meter] = of_line.get(meter, 0) + quantity
-        return totals
-
-    def events(self, day: str = "2026-03-14") -> list[dict[str, Any]]:
-        """What the ledger holds of the day."""
-        return [json.loads(raw) for raw in self.ledger.events.get(day, [])]
-
-
-def pending(name: str = "call-1", time: datetime = EARLIER, **data: Any) -> dict[str, Any]:
-    """The event of a streamed call."""
-    return {
-        "specversion": "1.0",
-        "id": name,
-        "source": SOURCE,
-        "type": "chargeback.usage.pending.v1",
-        "time": time.isoformat().replace("+00:00", "Z"),
-        "data": {
-            "operation": "chat.completions",
-            "method": "POST",
-            "deployment": "gpt-4o",
-            "backend": "oai-swedencentral.openai.azure.com",
-            "subscriptionId": "search",
-            "statusCode": 200,
-            "stream": True,
-            **data,
-        },
-    }
-
-
-def tokens(name: str = "call-1", **fields: Any) -> TokenCount:
-    """A count of the log, complete since long ago."""
-    base = TokenCount(name, SOURCE, EARLIER, "gpt-4o", "gpt-4o-2024-11-20", 10, 5, 15, True, EARLIER)
-    return replace(base, **fields)
-
-
-def logged(name: str = "call-1", **fields: Any) -> LoggedCall:
-    """The gateway's own row of a call."""
-    base = LoggedCall(
-        correlation_id=name,
-        source=SOURCE,
-        time=EARLIER,
-        region="swedencentral",
-        method="POST",
-        url="https://gw.azure-api.net/openai/deployments/gpt-4o/chat/completions",
-        status=200,
-        duration_ms=900,
-        backend="oai-swedencentral.openai.azure.com",
-        subscription_id="search",
-        product_id="standard",
-        user_id="",
-    )
-    return replace(base, **fields)
+from chargeback.services.usage.settle import Settlement
+from chargeback.settings import LONGEST_DEADLINE
+from tests.domain.catalogues import catalogue, dated
+from tests.services.settling import EARLIER, NOW, SOURCE, Books, logged, pending, tokens
 
 
 @pytest.fixture
@@ -363,17 +273,6 @@ def test_too_few_calls_are_no_basis_for_an_estimate(books: Books) -> None:
     assert books.settle() == Settlement(0, 0, 0, waiting=1)
 
 
-def test_each_stretch_of_the_log_is_asked_for_once() -> None:
-    times = [NOW - timedelta(hours=9), NOW - timedelta(hours=8, minutes=30), NOW - timedelta(minutes=5)]
-
-    spans = list(_spans(times, NOW))
-
-    assert spans == [
-        (NOW - timedelta(hours=10), NOW - timedelta(hours=7)),
-        (NOW - timedelta(hours=2), NOW),
-    ]
-
-
 def test_the_urls_of_the_log_are_named_as_the_gateway_names_its_calls() -> None:
     root = "https://gw.azure-api.net/openai"
 
@@ -399,7 +298,7 @@ def test_the_urls_of_the_log_are_named_as_the_gateway_names_its_calls() -> None:
 
 def broken(**changes: Any) -> dict[str, Any]:
     """A pending event that an older version of the product accepted, and that cannot be settled."""
-    return pending("call-x") | changes
+    return pending("call-x", requestCharacters=40, maxOutputTokens=5) | changes
 
 
 UNSETTLEABLE = {
@@ -424,7 +323,7 @@ def test_a_call_that_cannot_be_settled_keeps_no_other_from_being_settled(books: 
 
     books.counter.pending = with_bad  # type: ignore[method-assign]
 
-    done = books.settle()
+    done = books.settle(NOW + timedelta(hours=24))
 
     assert (done.settled, done.set_aside) == (1, 1)
     assert books.counted() == {("gpt-4o", "settled"): {Meter.INPUT: 10, Meter.OUTPUT: 5, Meter.REQUESTS: 1}}
@@ -460,10 +359,10 @@ def test_a_stretch_of_the_log_that_cannot_be_read_keeps_no_other_call_from_being
     books.log.counts += [(EARLIER, tokens("new"))]
     read = books.log.token_counts
 
-    async def cut_off(since: datetime, until: datetime) -> Any:
+    async def cut_off(since: datetime, until: datetime, ids: Any) -> Any:
         if since <= day_before < until:
             raise StoreUnavailable("the answer is cut off")
-        return await read(since, until)
+        return await read(since, until, ids)
 
     books.log.token_counts = cut_off  # type: ignore[method-assign]
 
@@ -491,8 +390,8 @@ def test_calls_that_were_lost_a_day_ago_are_recovered_when_asked_for(books: Book
     books.log.logged.append(logged("lost", time=lost))
 
     usual = books.settle()
-    done = asyncio.run(books.settler.settle(NOW, since=NOW - timedelta(hours=31)))
-    again = asyncio.run(books.settler.settle(NOW, since=NOW - timedelta(hours=31)))
+    done = books.settle(since=NOW - timedelta(hours=31))
+    again = books.settle(since=NOW - timedelta(hours=31))
 
     assert (usual.recovered, done.recovered, again.recovered) == (0, 1, 0)
 
@@ -505,22 +404,22 @@ def test_calls_of_days_that_are_no_longer_open_are_recovered_if_the_ledger_does_
         books.log.counts.append((lost, tokens(name, time=lost, arrived=lost)))
         books.log.logged.append(logged(name, time=lost))
 
-    done = asyncio.run(books.settler.settle(NOW, since=NOW - timedelta(days=10)))
+    done = books.settle(since=NOW - timedelta(days=10))
 
-    assert done.recovered == 1
-    assert [event["id"] for event in books.events("2026-03-05")] == ["known", "lost/settled"]
+    assert (done.recovered, done.settled) == (1, 1)
+    assert [event["id"] for event in books.events("2026-03-05")] == ["known", "lost/settled", "known/settled"]
 
 
 def test_a_row_that_cannot_be_read_is_noted_under_its_own_day_until_the_log_is_read_there_again(books: Books) -> None:
     own = NOW - timedelta(days=9)
     books.log.unreadable["call-2"] = "ValueError: NaN is no number of tokens"
     books.log.times["call-2"] = own
-    asyncio.run(books.settler.settle(NOW, since=NOW - timedelta(days=10)))
+    books.settle(since=NOW - timedelta(days=10))
     books.log.unreadable.clear()
 
     books.settle()
     (aside,) = asyncio.run(SetAside(books.control).all())
-    asyncio.run(books.settler.settle(NOW, since=NOW - timedelta(days=10)))
+    books.settle(since=NOW - timedelta(days=10))
 
     assert (aside.day, aside.count) == (f"{own:%Y-%m-%d}", 1)
     assert asyncio.run(SetAside(books.control).all()) == []
@@ -534,3 +433,125 @@ def test_a_row_of_the_log_that_cannot_be_read_is_set_aside(books: Books) -> None
     done = books.settle()
 
     assert (done.settled, done.set_aside) == (1, 1)
+
+
+def test_a_response_in_the_background_is_not_settled_by_its_prompt_alone(books: Books) -> None:
+    books.ingest(pending("begun", operation="responses", responseId="resp_1", stream=False))
+    books.log.counts.append((EARLIER, tokens("begun", prompt=2_000, completion=0, total=2_000, streamed=False)))
+    first = books.settle()
+    books.log.counts[:] = [(EARLIER, tokens("begun", prompt=2_000, completion=7, total=2_007, streamed=False))]
+
+    second = books.settle()
+
+    assert (first.settled, first.waiting, second.settled) == (0, 1, 1)
+
+
+def test_jobs_are_not_asked_for_and_a_response_with_an_id_for_a_day_alone(books: Books) -> None:
+    long_ago = NOW - timedelta(hours=30)
+    for operation in ("batches", "fine_tuning.jobs"):
+        books.ingest(pending(operation, operation=operation, responseId=f"{operation}_1", stream=False))
+    books.ingest(pending("young", operation="responses", responseId="resp_1"))
+    books.ingest(pending("old", long_ago, operation="responses", responseId="resp_2"), now=long_ago)
+
+    done = books.settle()
+
+    assert books.log.counted == ["young"]
+    assert done.waiting == 4
+
+
+def test_a_client_that_left_pays_at_the_backend_that_the_log_names(books: Books) -> None:
+    books.ingest(pending("left", statusCode=499, backend=None))
+    books.log.counts.append((EARLIER, tokens("left")))
+    books.log.logged.append(logged("left", status=499, backend="oai-eastus2.openai.azure.com"))
+
+    assert books.settle().settled == 1
+    assert books.events()[-1]["data"]["backend"] == "oai-eastus2.openai.azure.com"
+
+
+@pytest.mark.parametrize(
+    ("asked", "own", "tier", "state"),
+    [
+        (None, None, "default", "settled"),
+        ("auto", None, "default", "settled"),
+        ("default", "priority", "default", "settled"),
+        ("priority", None, "priority", "estimated"),
+        ("flex", "priority", "flex", "estimated"),
+        (None, "priority", "priority", "estimated"),
+    ],
+)
+def test_a_stream_is_priced_at_the_tier_that_was_asked_for_and_says_so(
+    asked: str | None, own: str | None, tier: str, state: str
+) -> None:
+    books = Books(catalogue(service_tier=own))
+    books.ingest(pending(requestedTier=asked, backend="oai-eastus2.openai.azure.com"))
+    books.log.counts.append((EARLIER, tokens()))
+
+    books.settle()
+
+    lines = [line for line, hours in books.counter.days["2026-03-14"].lines.values() if line.state != "unsettled"]
+    assert [(line.service_tier, line.state) for line in lines] == [(tier, state)]
+
+
+@pytest.mark.parametrize(
+    "operation", ["audio.transcriptions", "audio.speech", "images.generations", "chat.completions"]
+)
+def test_sound_and_pictures_are_never_priced_as_text(operation: str) -> None:
+    spoken = dated(Meter.OUTPUT_AUDIO, (datetime(2026, 1, 1, tzinfo=UTC), "80"), model="gpt-4o-audio")
+    books = Books(catalogue(spoken))
+    books.ingest(pending("sound", operation=operation, model="gpt-4o-audio-2024-12-17", requestCharacters=40))
+    books.log.counts += [(EARLIER, tokens("sound")), *((EARLIER, tokens(f"like-{n}")) for n in range(20))]
+
+    books.settle()
+    later = books.settle(NOW + timedelta(hours=30))
+
+    assert (later.settled, later.estimated, later.waiting) == (0, 0, 1)
+    assert [state for _, state in books.counted()] == ["unsettled"]
+
+
+def test_a_stream_of_pictures_is_estimated_as_the_pictures_that_were_asked_for(books: Books) -> None:
+    asked = {"images": 2, "size": "1024x1024", "quality": "high"}
+    books.ingest(pending("drawn", operation="images.generations", quantities=asked))
+    books.log.counts.append((EARLIER, tokens("drawn")))
+
+    done = books.settle(NOW + timedelta(hours=30))
+
+    assert (done.settled, done.estimated) == (0, 1)
+    assert books.counted() == {("gpt-4o", "estimated"): {Meter.IMAGES: 2, Meter.REQUESTS: 1}}
+
+
+GUESSES = {
+    "a stream of a rare deployment": ({"requestCharacters": 41, "maxOutputTokens": 500}, 0, (11, 500)),
+    "a stream with calls like it": ({"requestCharacters": 41, "maxOutputTokens": 500}, 10, (11, 5)),
+    "one that may not say so much": ({"requestCharacters": 41, "maxOutputTokens": 3}, 10, (11, 3)),
+    "a client that left": ({"requestCharacters": 41, "maxOutputTokens": 500, "statusCode": 499}, 0, (11, 500)),
+    "no answer in time": ({"requestCharacters": 41, "statusCode": 504}, 10, (11, 5)),
+    "a filtered prompt": ({"requestCharacters": 41, "statusCode": 400, "errorCode": "content_filter"}, 10, (11, 0)),
+}
+
+
+@pytest.mark.parametrize("guess", GUESSES)
+def test_past_the_deadline_the_length_of_the_prompt_and_the_limit_of_the_answer_are_taken(
+    books: Books, guess: str
+) -> None:
+    data, like, (prompt, completion) = GUESSES[guess]
+    books.ingest(pending("silent", **data))
+    books.log.counts += [(EARLIER, tokens(f"like-{n}")) for n in range(like)]
+
+    done = books.settle(NOW + timedelta(hours=30))
+
+    assert done.estimated == 1
+    expected = {Meter.INPUT: prompt, Meter.OUTPUT: completion, Meter.REQUESTS: 1}
+    assert books.counted() == {("gpt-4o", "estimated"): {meter: count for meter, count in expected.items() if count}}
+    assert books.events()[-1]["data"]["estimateBasis"].startswith("41 characters and ")
+
+
+def test_at_the_longest_deadline_a_call_of_the_last_minute_of_a_day_is_still_estimated() -> None:
+    books = Books(deadline=timedelta(hours=LONGEST_DEADLINE))
+    late = NOW.replace(hour=23, minute=59, second=59)
+    books.ingest(pending("late", late, requestCharacters=40, maxOutputTokens=10), now=late)
+
+    runs = [late.replace(hour=0, minute=10, second=0) + timedelta(days=1, minutes=15 * n) for n in range(3 * 96)]
+    done = [books.settle(now) for now in runs[-10:]]
+
+    assert sum(each.estimated for each in done) == 1
+    assert runs[-1] < late + timedelta(days=3)

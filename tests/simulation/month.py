@@ -4,7 +4,7 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from random import Random
 
-from chargeback.domain.settlement import TokenCount
+from chargeback.domain.gateway_log import TokenCount
 from tests.builders import tokens, usage_event
 
 START = datetime(2026, 3, 30, tzinfo=UTC)

@@ -5,7 +5,8 @@ from dataclasses import replace
 from datetime import datetime
 from typing import Any
 
-from chargeback.adapters.memory import MemoryDeadLetters, MemoryGatewayLog, MemoryQuarantine, MemoryReports
+from chargeback.adapters.memory import MemoryDeadLetters, MemoryQuarantine, MemoryReports
+from chargeback.adapters.memory_log import MemoryGatewayLog
 from chargeback.domain.emitters import EVENT_GRID
 from chargeback.services.apply_config import apply_config
 from chargeback.services.closing.publish_drafts import Drafts
@@ -43,7 +44,9 @@ class World:
         self.quarantine, self.letters = MemoryQuarantine(), MemoryDeadLetters()
         weights = WeightsInForce(house.catalogues, of_price(FIRST))
         self.door = Ingest(house.ledger, house.counter, Troubled(self.quarantine), weights)
-        self.settler = Settler(self.log, house.counter, house.ledger, self.door, house.control)
+        self.settler = Settler(
+            self.log, house.counter, house.ledger, house.books, self.door, house.control, house.catalogues
+        )
         self.set_aside = SetAside(house.control)
         self.operator = Operator(house, month.orders)
         self.undelivered: list[bytes] = []

@@ -4,23 +4,11 @@ After Redis lost a day, and before a posting has counted the ledger again, it do
 for. A posting that has done so sets the counter's epoch into every fence of the day.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 
-from chargeback.services.ports import Books, Counter, Posting
+from chargeback.services.ports import Posting
 
 
 def is_counted_whole(fences: Mapping[int, Posting], epoch: str | None, shards: int) -> bool:
     """Whether every shard of a day was posted from a count with this epoch, hence from the whole ledger."""
     return epoch is not None and len(fences) == shards and {fence.epoch for fence in fences.values()} == {epoch}
-
-
-async def known_for_certain(day: str, calls: Sequence[str], counter: Counter, books: Books) -> Sequence[bool] | None:
-    """Whether each of these calls is accounted for on an open day.
-
-    None where the counter cannot know at the moment; False is then no reason to take an event for lost.
-    """
-    epoch = await counter.epoch(day)
-    if not is_counted_whole(await books.postings(day), epoch, books.shards):
-        return None
-    known = await counter.known(day, calls)
-    return known if await counter.epoch(day) == epoch else None

@@ -148,9 +148,12 @@ class Recounted:
         return {row[0] for row in await self._of_piece(query, piece)}
 
     async def _of_piece(self, query: str, piece: int) -> list[tuple[Any, ...]]:
+        return await self.query(query, {"first": piece * MAX_EVENTS, "last": (piece + 1) * MAX_EVENTS - 1})
+
+    async def query(self, query: str, values: Mapping[str, object]) -> list[tuple[Any, ...]]:
+        """What the tables of events, claims and idle positions answer."""
         assert self.engine is not None
-        bounds = {"first": piece * MAX_EVENTS, "last": (piece + 1) * MAX_EVENTS - 1}
-        return await asyncio.to_thread(lambda engine: engine.execute(query, bounds).fetchall(), self.engine)
+        return await asyncio.to_thread(lambda engine: engine.execute(query, values).fetchall(), self.engine)
 
     async def conflicting(self, limit: int) -> list[str]:
         """Calls about which the day's events differ, the first ones by their identity."""

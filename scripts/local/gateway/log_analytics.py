@@ -1,38 +1,56 @@
-"""The Log Analytics query service over the gateway's log: it knows the product's own queries."""
+"""The Log Analytics query service over the gateway's log: it knows the product's own queries, and its own limits."""
 
 import json
 import re
 import time
-from collections import defaultdict
-from collections.abc import Callable
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
 from aiohttp import web
 
-from scripts.local.gateway.llm_log import CALL_TABLE, LLM_TABLE, path_of
+from scripts.local.gateway.llm_log import path_of
+from scripts.local.gateway.log_queries import QUERIES
 
 _QUERIES = Path(__file__).parents[3] / "chargeback" / "adapters" / "queries"
 _IDS = "(CORRELATION_IDS)"
 Row = dict[str, Any]
-Table = tuple[list[tuple[str, str]], list[list[Any]]]
 
 
-def application(state: Path) -> web.Application:
+@dataclass
+class Limits:
+    """What the service answers at most.
+
+    Attributes:
+        most_rows: beyond them an answer is cut off, and says so with status 200
+            (learn.microsoft.com/azure/azure-monitor/service-limits: 500 000 records, 64 MB).
+        most_read: rows of a span that can be looked through in time; 504 beyond
+            (learn.microsoft.com/azure/azure-monitor/logs/api/timeouts).
+    """
+
+    most_rows: int = 500_000
+    most_read: int | None = None
+
+
+def application(state: Path, limits: Limits | None = None) -> web.Application:
     """The web application; `state` holds the rows."""
+    limits = limits or Limits()
     app = web.Application()
 
     async def query(request: web.Request) -> web.Response:
         body = await request.json()
         if not request.headers.get("Authorization", "").startswith("Bearer "):
             return _refusal(401, "AuthorizationRequiredError", "Valid authentication was not provided")
-        answer = _answer(state, str(body.get("query", "")), body.get("timespan"))
-        if answer is None:
+        asked = _asked(str(body.get("query", "")))
+        if asked is None:
             return _refusal(400, "SyntaxError", "this log knows only the queries of chargeback/adapters/queries")
-        columns, rows = answer
-        heads = [{"name": name, "type": kind} for name, kind in columns]
-        return web.json_response({"tables": [{"name": "PrimaryResult", "columns": heads, "rows": rows}]})
+        name, ids = asked
+        rows = visible_rows(state, QUERIES[name].table, body.get("timespan"))
+        rows = rows if ids is None else [row for row in rows if row["CorrelationId"] in ids]
+        if limits.most_read is not None and len(rows) > limits.most_read:
+            return _refusal(504, "GatewayTimeout", "Gateway timeout")
+        return web.json_response(_answer(name, rows, limits.most_rows))
 
     app.router.add_post("/v1/workspaces/{workspace}/query", query)
     return app
@@ -42,15 +60,26 @@ def _refusal(status: int, code: str, message: str) -> web.Response:
     return web.json_response({"error": {"code": code, "message": message}}, status=status)
 
 
-def _answer(state: Path, query: str, timespan: str | None) -> Table | None:
-    for name, run in _KNOWN.items():
+def _asked(query: str) -> tuple[str, set[str] | None] | None:
+    """The name of the query, and the calls that it names, if it names any."""
+    for name in QUERIES:
         text = (_QUERIES / f"{name}.kql").read_text("utf-8").strip()
         pattern = re.escape(text).replace(re.escape(_IDS), r"\((?P<ids>[^)]*)\)")
         if match := re.fullmatch(pattern, query.strip()):
-            table = LLM_TABLE if name == "token_counts" else CALL_TABLE
-            ids = set(re.findall(r"'([^']*)'", match.groupdict().get("ids") or ""))
-            return run(visible_rows(state, table, timespan), ids)
+            ids = match.groupdict().get("ids")
+            return name, None if ids is None else set(re.findall(r"'([^']*)'", ids))
     return None
+
+
+def _answer(name: str, rows: list[Row], most_rows: int) -> dict[str, Any]:
+    query = QUERIES[name]
+    found = query.run(rows)
+    heads = [{"name": column, "type": kind} for column, kind in query.columns]
+    table = {"name": "PrimaryResult", "columns": heads, "rows": found[:most_rows]}
+    if len(found) <= most_rows:
+        return {"tables": [table]}
+    error = {"code": "PartialError", "message": "There were some errors when processing your query."}
+    return {"tables": [table], "error": error}
 
 
 def visible_rows(state: Path, table: str, timespan: str | None = None) -> list[Row]:
@@ -64,71 +93,6 @@ def visible_rows(state: Path, table: str, timespan: str | None = None) -> list[R
         if entry["visibleAt"] <= now and since <= _moment(entry["row"]["TimeGenerated"]) <= until:
             rows.append({**entry["row"], "ingestion_time": _iso(entry["visibleAt"])})
     return rows
-
-
-def _token_counts(rows: list[Row], _ids: set[str]) -> Table:
-    calls: defaultdict[str, list[Row]] = defaultdict(list)
-    for row in rows:
-        calls[row["CorrelationId"]].append(row)
-    columns = [
-        ("CorrelationId", "string"),
-        ("PromptTokens", "long"),
-        ("CompletionTokens", "long"),
-        ("TotalTokens", "long"),
-        ("DeploymentName", "string"),
-        ("ModelName", "string"),
-        ("IsStreamCompletion", "int"),
-        ("Region", "string"),
-        ("ServiceName", "string"),
-        ("Started", "datetime"),
-        ("Arrived", "datetime"),
-    ]
-    sums = ("PromptTokens", "CompletionTokens", "TotalTokens")
-    return columns, [
-        [
-            name,
-            *(sum(row[column] for row in group) for column in sums),
-            max(row["DeploymentName"] for row in group),
-            max(row["ModelName"] for row in group),
-            max(int(row["IsStreamCompletion"]) for row in group),
-            max(row["Region"] for row in group),
-            max(_service(row) for row in group),
-            min(row["TimeGenerated"] for row in group),
-            max(row["ingestion_time"] for row in group),
-        ]
-        for name, group in calls.items()
-    ]
-
-
-def _gateway_calls(rows: list[Row], ids: set[str]) -> Table:
-    latest = {row["CorrelationId"]: row for row in sorted(rows, key=lambda row: str(row["TimeGenerated"]))}
-    columns = [
-        ("CorrelationId", "string"),
-        ("TimeGenerated", "datetime"),
-        ("Method", "string"),
-        ("Url", "string"),
-        ("ResponseCode", "int"),
-        ("TotalTime", "long"),
-        ("BackendUrl", "string"),
-        ("Region", "string"),
-        ("ApimSubscriptionId", "string"),
-        ("ProductId", "string"),
-        ("UserId", "string"),
-        ("ServiceName", "string"),
-    ]
-    return columns, [
-        [*(row[name] for name, _ in columns[:-1]), _service(row)] for name, row in latest.items() if name in ids
-    ]
-
-
-def _service(row: Row) -> str:
-    return str(row["_ResourceId"]).lower().rpartition("/service/")[2]
-
-
-_KNOWN: dict[str, Callable[[list[Row], set[str]], Table]] = {
-    "token_counts": _token_counts,
-    "gateway_calls": _gateway_calls,
-}
 
 
 def _moment(text: str) -> float:

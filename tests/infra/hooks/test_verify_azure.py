@@ -1,6 +1,7 @@
 """Each point is seen to hold, to fail, and to be open, on a small Azure on loopback."""
 
 import dataclasses
+import json
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
@@ -101,6 +102,7 @@ def deployment(azure: LocalAzure, environment: Callable[..., None]) -> LocalAzur
 HEALTHY: dict[str, list[dict[str, Any]]] = {
     "one-call": [{"calls": 90, "both": 90}],
     "settled": [{"settled": 30, "estimated": 1}],
+    "kept": [{"calls": 90, "traced": 90, "kept": 90, "whole": 90}],
     "streams": [{"OperationName": "chat", "calls": 30, "uncounted": 0}],
     "logged": [{"OperationId": "chat", "calls": 90, "logged": 90}],
     "content": [{"rows": 0}],
@@ -139,6 +141,7 @@ def test_looking_changes_nothing(deployment: LocalAzure) -> None:
 SICK: dict[str, tuple[str, list[dict[str, Any]]]] = {
     "A call has one id in both tables of the gateway": ("one-call", [{"calls": 90, "both": 0}]),
     "The log's id is the event's id": ("settled", [{"settled": 0, "estimated": 30}]),
+    "The gateway's log keeps each event": ("kept", [{"calls": 90, "traced": 90, "kept": 0, "whole": 0}]),
     "Streamed calls are logged with counts": ("streams", [{"OperationName": "chat", "calls": 30, "uncounted": 2}]),
     "Which operations the log of models has rows of": ("logged", [{"OperationId": "chat", "calls": 90, "logged": 0}]),
     "No content is logged": ("content", [{"rows": 1}]),
@@ -296,6 +299,13 @@ def test_a_claim_is_one_function_that_anybody_can_add() -> None:
     assert all(look.__doc__ for look in POINTS.values())
 
 
+WHOLE = '{"specversion":"1.0","type":"chargeback.usage.recorded.v1","id":"a","data":{"operation":"chat.completions"}}'
+
+
+def kept(message: str) -> str:
+    return json.dumps([{"source": "usage", "severity": "information", "message": message}])
+
+
 ROWS: dict[str, list[dict[str, Any]]] = {
     "AppTraces": [
         line("settled", settled=3, recovered=0, estimated=1, waiting=0),
@@ -303,8 +313,9 @@ ROWS: dict[str, list[dict[str, Any]]] = {
         trace("other"),
     ],
     "ApiManagementGatewayLogs": [
-        {**call(), "Method": "POST", "OperationId": "chat", "CorrelationId": "a"},
-        {**call(429, backend_code=429), "Method": "POST", "OperationId": "chat", "CorrelationId": "b"},
+        {**call(), "Method": "POST", "OperationId": "chat", "CorrelationId": "a", "TraceRecords": kept(WHOLE)},
+        {**call(429, backend_code=429), "Method": "POST", "OperationId": "chat", "CorrelationId": "b"}
+        | {"TraceRecords": kept(WHOLE[:60])},
         {**call(backend_code=429), "Method": "POST", "OperationId": "embed", "CorrelationId": "c"},
     ],
     "ApiManagementGatewayLlmLog": [
@@ -323,6 +334,7 @@ ROWS: dict[str, list[dict[str, Any]]] = {
     [
         ("one-call", {"calls": 2, "both": 1}),
         ("settled", {"settled": 3, "estimated": 1}),
+        ("kept", {"calls": 3, "traced": 2, "kept": 2, "whole": 1}),
         ("streams", {"OperationName": "chat", "calls": 2, "uncounted": 1}),
         ("content", {"rows": 0}),
         ("failovers", {"calls": 3, "refused": 2, "seen": 1, "regions": 1, "backends": 1}),

@@ -1,0 +1,76 @@
+"""What a call used that nobody counted: estimated from what the gateway saw of it, and from calls like it.
+
+A guess says on what it rests (`estimateBasis`), and its line is `estimated`, never exact.
+"""
+
+from math import ceil
+
+from chargeback.domain.admission import completed
+from chargeback.domain.event_documents import Data, encode_document
+from chargeback.domain.gateway_log import StreamMean
+from chargeback.domain.settlement import JOBS, PendingCall, Served, at_its_tier, used_text_alone
+from chargeback.domain.usage_objects import Usage
+
+SAMPLE = 10
+"""A mean is one of at least so many streamed calls of the same deployment."""
+
+CHARACTERS_PER_TOKEN = 4
+"""OpenAI's rule of thumb for English (help.openai.com, "What are tokens and how to count them?")."""
+
+REFUSED_PROMPT = "content_filter"
+"""The error of a call whose prompt was read, billed and not answered."""
+
+
+def estimated(call: PendingCall, like: StreamMean | None, served: Served) -> bytes | None:
+    """The event that completes a call without a count; None where nothing speaks for one.
+
+    Pictures and sound that the gateway measured itself are taken as measured; other pictures and sound stay unsettled,
+    because tokens of text would have another price.
+    """
+    data = call.document.data
+    if data.quantities is not None:
+        return encode_document(completed(call.document, None, "estimated", "measured by the gateway"))
+    guess = _guess(call, like if like is not None and like.calls >= SAMPLE else None)
+    if guess is None or not used_text_alone(call, served):
+        return None
+    usage, basis = guess
+    document, _ = at_its_tier(call.document, served)
+    return encode_document(completed(document, usage, "estimated", basis))
+
+
+def _guess(call: PendingCall, like: StreamMean | None) -> tuple[Usage, str] | None:
+    data = call.document.data
+    if not _has_used_text(call):
+        return None
+    mean = f"mean of {like.calls} streamed calls of {call.deployment}" if like is not None else ""
+    prompt = ceil(data.request_characters / CHARACTERS_PER_TOKEN) if data.request_characters is not None else None
+    completion, basis = _answer(data, like, mean)
+    if prompt is not None:
+        basis = f"{data.request_characters} characters and {basis}"
+    elif like is not None:
+        prompt, basis = like.prompt, mean
+    if prompt is None or completion is None:
+        return None
+    return Usage(prompt_tokens=prompt, completion_tokens=completion, total_tokens=prompt + completion), basis
+
+
+def _has_used_text(call: PendingCall) -> bool:
+    """Whether the call read a prompt and has ended: an answered stream, or any that says how long its prompt was.
+
+    Not a job, and not a response that is fetched later.
+    """
+    data = call.document.data
+    if data.response_id is not None or data.operation in JOBS:
+        return False
+    is_answered = data.status_code is None or data.status_code < 400
+    return data.request_characters is not None or (bool(data.stream) and is_answered)
+
+
+def _answer(data: Data, like: StreamMean | None, mean: str) -> tuple[int | None, str]:
+    """The tokens of the answer, as many as its like have but no more than it may; and what says so."""
+    if data.error_code == REFUSED_PROMPT:
+        return 0, "no answer"
+    if like is None:
+        return data.max_output_tokens, f"at most {data.max_output_tokens} tokens"
+    most = data.max_output_tokens
+    return (like.completion if most is None else min(most, like.completion)), mean
