@@ -37,6 +37,8 @@ def _account(events: list[UsageEvent]) -> Account:
     for names in (WHO, ["deployment"], ["backend"]):
         if any(getattr(first.line, name) for name in names):
             line = line._replace(**{name: getattr(first.line, name) for name in names})
+    if not line.model:
+        line = line._replace(model=first.line.model)
     return first.hour, line, last.quantities
 
 
@@ -85,9 +87,9 @@ def _said(day: str, kind: str, name: str, *drawn: Any) -> UsageEvent:
 
 _KINDS: dict[str, dict[str, str | None]] = {
     "recorded": {},
-    "pending": {"usage": None},
+    "pending": {"usage": None, "model": "gpt-4o-{1}"},
     "settled": {"id": "{0}/settled"},
-    "poll": {"type": "settled", "method": "GET", "id": "get-{1}", "responseId": "resp-{0}"},
+    "poll": {"type": "settled", "method": "GET", "id": "get-{1}", "responseId": "resp-{0}", "model": None},
     "reading": {"type": "pending", "method": "GET", "id": "read-{1}", "usage": None},
     "recovered": {"type": "settled", "id": "{0}/settled", "usageSource": "gateway-log-alone", "responseId": None},
     "beside": {

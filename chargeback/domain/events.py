@@ -114,6 +114,8 @@ GATEWAYS = "/apim/"
 FROM_LOG_ALONE = "gateway-log-alone"
 """The `usageSource` of an event that the gateway's log was the only one to know of."""
 
+_TEXT_ALONE = ("gateway-log", FROM_LOG_ALONE, "estimated")
+
 
 def id_in(raw: bytes) -> str | None:
     """The id of an event that may be unusable otherwise; None if it has none that can be read."""
@@ -140,12 +142,13 @@ def account_for(event: EventDocument, accepted: AcceptedTimes) -> UsageEvent:
     day, hour = hour_of(event.time)
     accepted.check(day, hour)
     data = event.data
+    usage = None if _is_sound_as_text(data) else data.usage
     quantities: Quantities = {}
     if event.type != _REJECTED and phase is not _PENDING:
-        quantities = normalise(data.usage, data.quantities, data.operation)
+        quantities = normalise(usage, data.quantities, data.operation)
         if data.operation == SPEECH and Meter.CHARACTERS in quantities:
             quantities |= spoken(data.quantities)
-    measured = bool(quantities) or is_measured(data.usage, data.quantities)
+    measured = bool(quantities) or is_measured(usage, data.quantities)
     state = "exact" if measured and phase is _FINAL else _state(event.type, data, measured=measured)
     tier = served_tier(data.service_tier, data.requested_tier if event.type != _REJECTED else None)
     tools = tool_use(data.tools) if data.tools and event.type != _REJECTED else NO_TOOLS
@@ -160,6 +163,11 @@ def account_for(event: EventDocument, accepted: AcceptedTimes) -> UsageEvent:
     quantities[_REQUESTS] = 1
     raw = encode_document(event)
     return UsageEvent(_call(event), _phase(phase, data), day, hour, line, quantities, raw, _claim(event))
+
+
+def _is_sound_as_text(data: Data) -> bool:
+    """Whether a usage counts sound or pictures as text, which costs a fraction: the gateway's log knows no other."""
+    return data.usage_source in _TEXT_ALONE and data.operation.startswith(("audio.", "images."))
 
 
 def _phase(phase: Phase, data: "Data | _HeadData") -> Phase:

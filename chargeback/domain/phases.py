@@ -9,12 +9,17 @@ recorded or rejected says everything itself.
 from functools import lru_cache
 from typing import NamedTuple
 
+from chargeback.domain.deployments import TRAINING_JOBS
 from chargeback.domain.events import Phase, UsageEvent
 from chargeback.domain.lines import Line
 from chargeback.domain.meters import Quantities
+from chargeback.domain.tools import DRAWN_BY
 
 _PAYER = Line._fields[: Line._fields.index("billing_code") + 1]
 """Who called, verified or claimed: one piece, so that a later caller's tags are never mixed with the first one's."""
+
+_ATTRIBUTED = (*_PAYER, "deployment", "backend", "model", "variant")
+"""What a line may have from its call's first phase."""
 
 
 @lru_cache(maxsize=65_536)
@@ -23,12 +28,18 @@ def attributed(first: Line, last: Line) -> Line:
     payer = first if any(getattr(first, name) for name in _PAYER) else last
     who = {name: getattr(payer, name) for name in _PAYER}
     place = {"deployment": first.deployment or last.deployment, "backend": first.backend or last.backend}
-    return last._replace(**who, **place)
+    return last._replace(**who, **place, model=last.model or first.model, variant=_variant(first, last))
+
+
+def _variant(first: Line, last: Line) -> str:
+    """A fetched response does not say who drew its pictures, nor a fetched job how it was trained."""
+    is_untold = last.variant == DRAWN_BY or (last.operation == TRAINING_JOBS and not last.variant)
+    return first.variant or last.variant if is_untold else last.variant
 
 
 def has_same_payer(one: Line, other: Line) -> bool:
-    """Whether two lines say the same of who called, and of where the call went."""
-    return all(getattr(one, name) == getattr(other, name) for name in (*_PAYER, "deployment", "backend"))
+    """Whether two lines say the same of who called, of where the call went, and of what answered it."""
+    return all(getattr(one, name) == getattr(other, name) for name in _ATTRIBUTED)
 
 
 def is_own(phase: Phase) -> bool:

@@ -110,6 +110,44 @@ async def test_what_the_first_phase_did_not_know_is_filled_in_and_nobody_s_tags_
     assert (line.deployment, line.backend) == ("batch", "b.openai.azure.com")
 
 
+@pytest.mark.parametrize(
+    ("first", "later", "model", "variant"),
+    [
+        ({"model": "gpt-4.1-2025-04-14"}, {"model": None}, "gpt-4.1-2025-04-14", ""),
+        ({"model": "gpt-4.1-2025-04-14"}, {"model": "gpt-4.1-2025-09-01"}, "gpt-4.1-2025-09-01", ""),
+        (
+            {"tools": {"image_generation": 0}, "imageDeployment": "draw"},
+            {"tools": {"image_generation_call:1024x1024/low": 1}},
+            "gpt-4o-2024-11-20",
+            "drawn-by:draw",
+        ),
+    ],
+)
+async def test_what_a_fetched_answer_does_not_say_the_call_itself_has_said(
+    counter: Counter, first: dict[str, Any], later: dict[str, Any], model: str, variant: str
+) -> None:
+    made = event(id="a", type="pending", **RESPONSE, **MADE, **first)
+    fetched = event(id="get", type="settled", method="GET", usage=tokens(7, 1), **RESPONSE, **MADE, **later)
+
+    for each in (fetched, made):
+        await counter.count(TODAY, [each], weigh)
+
+    ((line, _),) = await counted(counter)
+    assert (line.model, line.variant) == (model, variant)
+
+
+async def test_a_job_s_training_type_is_what_was_asked_for(counter: Counter) -> None:
+    of_job = {"operation": "fine_tuning.jobs", "responseId": "ftjob-1"}
+    made = event(id="a", type="pending", trainingType="Developer", **of_job)
+    fetched = event(id="get", type="settled", method="GET", quantities={"trainingTokens": 5}, **of_job)
+
+    for each in (made, fetched):
+        await counter.count(TODAY, [each], weigh)
+
+    ((line, _),) = await counted(counter)
+    assert line.variant == "developer"
+
+
 RECOVERED = event(id="s/settled", type="settled", usage=tokens(50, 5), usageSource="gateway-log-alone")
 STREAM = event(id="s", type="pending", stream=True, **MADE)
 COMPLETED = event(id="s/settled", type="settled", stream=True, usage=tokens(50, 5), usageSource="gateway-log", **MADE)

@@ -382,3 +382,14 @@ def test_absent_dimensions_are_empty_and_absent_tiers_default() -> None:
 
 
 # Phases and identity
+
+
+@pytest.mark.parametrize("operation", ["audio.speech", "audio.transcriptions", "images.generations"])
+@pytest.mark.parametrize("source", ["gateway-log", "gateway-log-alone", "estimated"])
+def test_sound_and_pictures_that_the_log_counts_as_text_stay_unsettled(operation: str, source: str) -> None:
+    """A million tokens of sound cost 64 USD, of text 10."""
+    usage = tokens(10, 1_000_000)
+
+    event = read_event(usage_event(type="settled", operation=operation, usageSource=source, usage=usage), EVER)
+
+    assert (event.line.state, event.quantities) == ("unsettled", {Meter.REQUESTS: 1})

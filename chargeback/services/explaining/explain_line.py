@@ -87,6 +87,8 @@ def _head(row: Row) -> Document:
                 "model",
                 "deployment",
                 "backend",
+                "service_tier",
+                "variant",
             )
             if row[name]
         },

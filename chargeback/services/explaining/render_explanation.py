@@ -170,6 +170,7 @@ def _records(charge: Document) -> Iterator[str]:
         yield f"    {_counted(events['count'], 'event')} of the ledger: {events['quantity']}, {agrees}"
         for event in events["first"]:
             yield f"      {event['time']}  {event['quantity']}  {event['source']} {event['id']}"
+            yield from (f"        {doubt}" for doubt in event["doubts"])
         if events["count"] > len(events["first"]):
             yield f"      … and {events['count'] - len(events['first'])} more (--limit shows them)"
     for disagreement in charge.get("disagreements", ()):

@@ -9,7 +9,9 @@ from dataclasses import dataclass
 
 import msgspec
 
+from chargeback.domain.doubts import doubts
 from chargeback.domain.errors import InvalidEvent
+from chargeback.domain.event_documents import read_document
 from chargeback.domain.events import read_filed
 from chargeback.domain.lines import Line
 from chargeback.domain.meters import Meter, quantity_of
@@ -26,6 +28,7 @@ class TracedEvent(msgspec.Struct, frozen=True, rename="camel"):
     type: str
     time: str
     quantity: int
+    doubts: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,13 +44,6 @@ class Trace:
     events: tuple[TracedEvent, ...]
     count: int
     quantity: int
-
-
-class _Head(msgspec.Struct):
-    source: str
-    id: str
-    type: str
-    time: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,8 +73,9 @@ class _Search:
             quantity = quantity_of(event.quantities, self.meter)
             line, hour = counted_as.get(position, (event.line, event.hour))
             if line == self.line and hour in self.hours and quantity:
-                head = msgspec.json.decode(event.raw, type=_Head)
-                yield TracedEvent(head.source, head.id, head.type, head.time, quantity)
+                said = read_document(event.raw)
+                why = tuple(doubts(said.data, event.quantities))
+                yield TracedEvent(said.source, said.id, said.type, said.time, quantity, why)
 
 
 async def trace_events(
