@@ -123,6 +123,41 @@ def test_an_account_that_hangs_is_given_up_after_the_timeout(engines: tuple[Engi
         stage.close()
 
 
+@pytest.mark.parametrize(("mode", "patience", "status"), [("408", None, 503), ("hang", None, 504), ("hang", 0.5, None)])
+def test_a_call_that_an_account_may_have_worked_on_waits_for_what_azure_bills(
+    engines: tuple[Engines, Loop], tmp_path: Path, mode: str, patience: float | None, status: int | None
+) -> None:
+    """A time-out that the account tells, one that the gateway notices, and a client that does not wait so long."""
+    stage = Stage(engines[1], tmp_path, answer_timeout="1" if status else "20")
+    try:
+        for account in (*EU, *US):
+            stage.fault(account, mode)
+
+        with stage.azure() as azure, pytest.raises(openai.APIError) as caught:
+            azure.with_options(timeout=patience or 30).chat.completions.create(
+                model="gpt-4o", messages=ASK, max_tokens=9
+            )
+
+        event = _the_event(stage)
+        data = event["data"]
+        assert getattr(caught.value, "status_code", None) == status
+        assert (event["type"], data["statusCode"]) == ("chargeback.usage.pending.v1", status or 499)
+        assert data["backend"].split(".")[0] in (*EU, *US)
+        assert (data["requestCharacters"], data["maxOutputTokens"]) == (len(ASK[0]["content"]), 9)
+        assert stage.booked() == {"unsettled calls": 1}
+    finally:
+        stage.close()
+
+
+def _the_event(stage: Stage) -> dict[str, Any]:
+    """The one event, also of a call whose client is gone before the gateway has noticed."""
+    until = time.monotonic() + 10
+    while not (events := stage.sent()) and time.monotonic() < until:
+        time.sleep(0.05)
+    (event,) = events
+    return event
+
+
 def test_with_every_region_down_the_client_gets_an_error_it_understands(stage: Stage) -> None:
     for account in (*EU, *US):
         stage.fault(account, "500")

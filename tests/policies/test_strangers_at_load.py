@@ -1,0 +1,94 @@
+"""Thousands of strangers change nothing: no event, no line, and not one call of a store more for posting and audit.
+
+The short form runs with the suite; the long one:
+STRANGERS=2000 python -m pytest tests/policies/test_strangers_at_load.py
+"""
+
+import asyncio
+import json
+import os
+from collections import Counter
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import httpx
+import pytest
+
+from chargeback.adapters.memory import MemoryBooks, MemoryCatalogues, MemoryControl, MemoryLedger, MemoryQuarantine
+from chargeback.adapters.memory_counter import MemoryCounter
+from chargeback.services.usage.audit import Auditor
+from chargeback.services.usage.ingest import Ingest, WeightsInForce
+from chargeback.services.usage.post import Poster
+from tests.domain.catalogues import catalogue
+from tests.policies.conftest import MakeWorld
+from tests.policies.world import World
+
+pytestmark = pytest.mark.parametrize("reading", ["plain"], indirect=True)
+
+STRANGERS = int(os.environ.get("STRANGERS", "100"))
+"""Of each kind."""
+
+
+class Counted:
+    """A store that counts how often each of its methods is called."""
+
+    def __init__(self, store: Any, calls: Counter[str]) -> None:
+        self._store, self._calls = store, calls
+
+    def __getattr__(self, name: str) -> Any:
+        found = getattr(self._store, name)
+        if callable(found):
+            self._calls[f"{type(self._store).__name__}.{name}"] += 1
+        return found
+
+
+def store_calls_of(events: list[dict[str, Any]]) -> tuple[Counter[str], int]:
+    """How often the stores are called to ingest, post and audit these events, and how many lines they make."""
+
+    async def work() -> tuple[Counter[str], int]:
+        calls: Counter[str] = Counter()
+        known = MemoryCounter()
+        ledger, counter = Counted(MemoryLedger(), calls), Counted(known, calls)
+        books, control = Counted(MemoryBooks(), calls), Counted(MemoryControl(), calls)
+        catalogues = MemoryCatalogues(catalogue())
+        now = datetime.now(UTC)
+        door = Ingest(ledger, counter, MemoryQuarantine(), WeightsInForce(catalogues, catalogue()))
+        for event in events:
+            await door.ingest([json.dumps(event).encode()], now)
+        poster = Poster(ledger, counter, books, control, catalogues)
+        await poster.post(now)
+        await Auditor(ledger, counter, books, control, catalogues, poster).audit(now + timedelta(days=2))
+        return calls, sum(len(day.lines) for day in known.days.values())
+
+    return asyncio.run(work())
+
+
+def knock(world: World, headers: dict[str, str]) -> Counter[int]:
+    """Calls of strangers, each with names of its own; by the status that they got."""
+
+    async def one(client: httpx.AsyncClient, number: int) -> int:
+        path = f"/deployments/made-up-{number}/chat/completions"
+        tags = {"api-version": "2024-10-21", "username": f"anon-{number}", "billingCode": f"B-{number}"}
+        return (await client.post(path, params=tags, json={"messages": []}, headers=headers)).status_code
+
+    async def all_at_once() -> list[int]:
+        limits = httpx.Limits(max_connections=50)
+        async with httpx.AsyncClient(base_url=world.url, timeout=120, trust_env=False, limits=limits) as client:
+            return await asyncio.gather(*(one(client, number) for number in range(STRANGERS)))
+
+    return Counter(world.run(all_at_once()))
+
+
+def test_strangers_change_neither_the_books_nor_the_work_of_keeping_them(make_world: MakeWorld) -> None:
+    world = make_world()
+    world.chat()
+    alone = store_calls_of(world.events())
+
+    told = [knock(world, {}), knock(world, {"api-key": "wrong"})]
+
+    events = world.events()
+    assert told == [{401: STRANGERS}, {401: STRANGERS}]
+    assert [event["data"]["subscriptionId"] for event in events] == ["search"]
+    assert store_calls_of(events) == alone
+    assert alone[1] == 1
+    assert len(world.seen) == 1
