@@ -18,7 +18,7 @@ class LateChange:
     Attributes:
         period: the closed period, YYYY-MM.
         days: UTC day → fence of its books, with the configuration that corrects the period, if one does.
-        true_up: stands for its true-up as it is.
+        true_up: stands for its true-up as it is, with the configuration that corrects the period.
         billed: the closed periods whose files say what was billed for it so far: itself and every later one.
     """
 
@@ -41,7 +41,7 @@ async def late_changes(periods: Periods, books: Books, calendar: Calendar) -> li
         by = corrected.get(period, "")
         fences = {day: fence + by for day, fence in (await fences_of(books, calendar.utc_days(period))).items()}
         days = {day: fence for day, fence in fences.items() if billed_from.get(day, "") != fence}
-        true_up = true_ups.get(period, "")
+        true_up = true_ups.get(period, "") + by
         if days or true_up != latest_true_up(closed, period):
             changes.append(LateChange(period, days, tuple(name for name in names if name >= period), true_up))
     return changes
