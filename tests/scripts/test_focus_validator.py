@@ -61,7 +61,8 @@ def test_the_validator_accepts_a_month_of_every_kind(validator: None, file: Path
 
 def test_the_validator_accepts_a_closed_month_in_another_currency(validator: None, tmp_path: Path) -> None:
     rate = {"exchange_rate": Decimal("0.92"), "exchange_rate_date": "2026-03-13", "exchange_rate_source": "ECB"}
-    rows = [row(**rate, currency="EUR", **costs("2.30")), correction(**rate, currency="EUR")]
+    # The second correction is of a month that was kept in US dollars.
+    rows = [row(**rate, currency="EUR", **costs("2.30")), correction(**rate, currency="EUR"), correction()]
     period = replace(settled(tmp_path, rows), currency="EUR", is_closed=True)
     path = tmp_path / "focus.csv"
     path.write_bytes(written(write_focus, period)["focus-2026-03.csv"])

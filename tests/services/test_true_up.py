@@ -63,7 +63,7 @@ def reconciled(invoice: str, books: str, *, run: ExportRun = RUN, open_items: in
         rules=rules,
         accounts=["oai-eastus2"],
     )
-    corrections = {name[3:].replace("_", "-"): Decimal(cost) for name, cost in carried.items()}
+    corrections = {(name[3:].replace("_", "-"), "USD"): Decimal(cost) for name, cost in carried.items()}
     of_run = Invoice(run, (charge,), "abc", 1)
     of_period = BooksOfPeriod(booked, [usage(cost)], {SKU: (SKU,)}, {})
     return Reconciled(

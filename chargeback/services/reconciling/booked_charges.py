@@ -45,11 +45,11 @@ ORDER BY ALL
 """
 
 _CARRIED = """
-SELECT corrects_period, sum(contracted_cost)
+SELECT corrects_period, currency, sum(contracted_cost)
 FROM read_parquet($own)
 WHERE kind = 'correction' AND contracted_cost IS NOT NULL AND NOT list_contains($elsewhere, meter)
-GROUP BY corrects_period
-ORDER BY corrects_period
+GROUP BY ALL
+ORDER BY ALL
 """
 
 _TRUED_UP = """
@@ -114,10 +114,11 @@ def _used(row: Sequence[Any], catalogue: Catalogue) -> DirectUsage:
     )  # fmt: skip
 
 
-def read_carried(own: Path) -> dict[str, Decimal]:
-    """What a period carries of corrections at contracted prices, by the closed period that they belong to."""
+def read_carried(own: Path) -> dict[tuple[str, str], Decimal]:
+    """What a period carries of corrections at contracted prices, by the closed period and that one's currency."""
     with _engine(own.parent) as engine:
-        return dict(engine.execute(_CARRIED, {"own": str(own), "elsewhere": list(_ELSEWHERE)}).fetchall())
+        rows = engine.execute(_CARRIED, {"own": str(own), "elsewhere": list(_ELSEWHERE)}).fetchall()
+    return {(period, currency): cost for period, currency, cost in rows}
 
 
 def _engine(folder: Path) -> duckdb.DuckDBPyConnection:

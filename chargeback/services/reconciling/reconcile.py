@@ -34,8 +34,10 @@ class Reconciled:
 
     Attributes:
         charges: SHA-256 of the published rows that were compared.
-        carried: contracted cost of the corrections that the period carries, by the closed period they belong to; they
-            take no part in the comparison, because the invoice of the other period has them.
+        carried: contracted cost of the corrections that the period carries, by the closed period they belong to and
+            its currency; they take no part in the comparison, because the invoice of the other period has them.
+        books: what was compared, before the provider's month was made of it.
+        accounts: of the deployment map.
     """
 
     period: str
@@ -43,7 +45,7 @@ class Reconciled:
     place: str
     invoice: Invoice
     charges: str
-    carried: Mapping[str, Decimal]
+    carried: Mapping[tuple[str, str], Decimal]
     rules: ReconciliationRules
     found: Reconciliation
     books: BooksOfPeriod

@@ -95,8 +95,12 @@ def summary(reconciled: Reconciled) -> dict[str, Any]:
         },
         "books": {
             "sha256": reconciled.charges,
-            "carriedCorrections": {period: to_text(cost) for period, cost in reconciled.carried.items()},
+            "carriedCorrections": [
+                {"period": period, "currency": currency, "amount": to_text(cost)}
+                for (period, currency), cost in reconciled.carried.items()
+            ],
         },
+        "trueUpWaitsFor": [*reconciled.missing_of_the_invoice(), *reconciled.missing_of_the_books()],
         "invoiced": to_text(found.invoiced),
         "booked": to_text(found.booked),
         "variance": to_text(found.variance),

@@ -45,7 +45,11 @@ async def true_up_parts(control: Control, reconciled: "Reconciled") -> tuple[Par
     has no parts, since such a one does not take off by itself what comes later.
     """
     whole = [each.period for each in await TrueUps(control).in_force() if not each.parts]
-    carried = {f"carried for {of}": cost for of, cost in reconciled.carried.items() if of in whole}
+    carried = {
+        f"carried for {of}": cost
+        for (of, currency), cost in reconciled.carried.items()
+        if of in whole and currency == reconciled.currency
+    }
     of = reconciled.books
     parts = parts_of(reconciled.found.variances, of.usage, of.skus, reconciled.accounts, {**of.trued_up, **carried})
     known, _ = await TrueUps(control).get(reconciled.period)
