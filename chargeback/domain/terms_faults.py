@@ -115,6 +115,8 @@ def _price_faults(cost: SharedCost) -> Iterator[str]:
 
 
 def _basis_faults(cost: SharedCost) -> Iterator[str]:
+    if cost.measure is Measure.QUANTITY:
+        yield "measure: quantities of different meters have no sum; measure cost, tokens or requests"
     by_usage = cost.basis in (Basis.USAGE, Basis.WEIGHTED)
     if cost.kind is Kind.PROVISIONED and by_usage and cost.measure is Measure.COST:
         yield _NO_COST

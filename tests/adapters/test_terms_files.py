@@ -206,6 +206,11 @@ def test_terms_do_not_touch_how_usage_is_rated(folder: Path) -> None:
             "shared-costs.yaml:6: sharedCosts[0].units: together they cost 1862500000000 USD in a month,"
             " above 1,000,000,000,000",
         ),
+        (
+            "measure: tokens",
+            "measure: quantity",
+            "shared-costs.yaml:10: sharedCosts[0].measure: quantities of different",
+        ),
         ("units: 50", "units: 0", "shared-costs.yaml:6: sharedCosts[0].units: 0 is less than one"),
         ('"1.25"', "1.25", "shared-costs.yaml:5: sharedCosts[0].perHour: 1.25 is not a quoted decimal"),
         ('"1.25"', '"-1.25"', "shared-costs.yaml:5: sharedCosts[0].perHour: is below zero; a credit has an amount"),

@@ -232,7 +232,7 @@ async def test_a_month_does_not_close_thirty_percent_off_its_invoice_unless_over
 
     assert isinstance(refused, ClosingRefused)
     assert refused.reasons == [
-        "the invoice of 130.00 USD is 30.00 more than the chargeback; allowed are 1 % or 10 USD;"
+        "the invoice of 130.00 USD is 30.00 above the chargeback; allowed are 1 % or 10 USD;"
         " run `reconcile --period 2026-03 --true-up`, or see why they differ"
     ]
     closed = await books.house.close("2026-03", APRIL, override="the contract is being discussed")
@@ -280,3 +280,24 @@ async def test_where_exports_arrive_a_month_waits_for_its_own_to_be_complete(boo
     assert isinstance(refused, ClosingRefused)
     assert refused.reasons[0].startswith("its invoice is not complete: the run ")
     assert isinstance(closed, Period)
+
+
+async def test_a_true_up_that_was_entered_by_hand_counts_when_its_month_closes(books: TruedUp) -> None:
+    # 130 on the invoice, 100 in the books and 30 by configuration; then 30 by the command, too, are 30 too many.
+    by_hand = SharedCost(
+        "march", "Invoice of March", Kind.TRUE_UP, Decimal(30), Per.PERIOD, "USD", Basis.USAGE, period="2026-03",
+        source="invoice",
+    )  # fmt: skip
+    await books.house.ingest([call("search", "2026-03-05", "40")], APRIL)
+    books.invoices["2026-03"] = [charge("2026-03-05", "130", "40000")]
+    await books.true_up("2026-03", APRIL)
+    books.house.catalogues.kept = Terms(closing=ANYTHING, shared_costs=[by_hand])
+    await books.publish(APRIL)
+    await books.reconcile("2026-03", APRIL + timedelta(hours=1))
+
+    with pytest.raises(ClosingRefused, match=r"the invoice of 130\.00 USD is 30\.00 below the chargeback"):
+        await books.house.close("2026-03", APRIL)
+    assert (await books.true_up("2026-03", APRIL)).amount == "0"
+    await books.house.close("2026-03", APRIL)
+
+    assert books.total("2026-03") == 130

@@ -64,8 +64,9 @@ def _beyond(
         rest = EXACT.add(EXACT.subtract(rest, Decimal(true_up.amount)), since)
     if rules.exceeded_by(rest, Decimal(compared.invoiced)):
         yield Excess(
-            f"the invoice of {_money(Decimal(compared.invoiced))} {compared.currency} is {_money(rest)} more than the"
-            f" chargeback; allowed are {rules.percent} % or {rules.absolute} {compared.currency}",
+            f"the invoice of {_money(Decimal(compared.invoiced))} {compared.currency} is {_money(abs(rest))}"
+            f" {'above' if rest > 0 else 'below'} the chargeback; allowed are {rules.percent} % or {rules.absolute}"
+            f" {compared.currency}",
             _AGAIN.format(period),
             {"variance": _cents(rest)},
         )

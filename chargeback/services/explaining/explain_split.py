@@ -45,10 +45,13 @@ def explain_split(row: Row, rows: Rows, costs: Sequence[SharedCost], catalogue: 
 
 
 def _used(row: Row, rows: Rows, cost: SharedCost, catalogue: Catalogue) -> dict[str, Any]:
-    """What each cost centre used of the calls that count, as publishing measured it."""
+    """What each cost centre used of the calls that count, as publishing measured it.
+
+    Nothing of a cost that corrects a closed period: it is split by that one's usage, which other files have.
+    """
     calendar = catalogue.calendar
     times = active(cost, row["charge_date"][:7], calendar)
-    if times is None or cost.basis not in (Basis.USAGE, Basis.WEIGHTED):
+    if times is None or cost.corrects or cost.basis not in (Basis.USAGE, Basis.WEIGHTED):
         return {}
     dates = {"first": calendar.date_of(times.first), "last": calendar.date_of(times.after - _MOMENT)}
     usage = [

@@ -147,6 +147,7 @@ def _compared(reconciled: Reconciled) -> Compared:
         booked=to_text(reconciled.found.booked),
         published=to_text(reconciled.published),
         currency=reconciled.currency,
+        entered=to_text(total([*reconciled.books.trued_up.values()])),
     )
 
 

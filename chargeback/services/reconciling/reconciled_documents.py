@@ -4,6 +4,7 @@ from decimal import Decimal
 
 import msgspec
 
+from chargeback.domain.money import EXACT, total
 from chargeback.services.ports import Control
 
 KIND = "reconciliation"
@@ -17,6 +18,7 @@ class Compared(msgspec.Struct, frozen=True, rename="camel"):
         is_final: whether that run knows all of the month.
         invoiced, booked: what was compared, exact decimal text; `published` is what the period's own files have of it.
         currency: of the amounts.
+        entered: what true-ups charge for the period that somebody entered by hand.
     """
 
     period: str
@@ -26,10 +28,12 @@ class Compared(msgspec.Struct, frozen=True, rename="camel"):
     booked: str
     published: str
     currency: str
+    entered: str = "0"
 
     def variance(self, published: Decimal) -> Decimal:
-        """The invoice minus the books, if their files come to that now."""
-        return Decimal(self.invoiced) - Decimal(self.booked) - (published - Decimal(self.published))
+        """The invoice minus what is charged but for the period's own true-up, if its files come to that now."""
+        booked = total([Decimal(self.booked), Decimal(self.entered), published])
+        return EXACT.subtract(EXACT.add(Decimal(self.invoiced), Decimal(self.published)), booked)
 
 
 class Comparisons:
