@@ -8,6 +8,7 @@ import pytest
 from chargeback.domain.admission import admit
 from chargeback.domain.emitters import OURSELVES
 from chargeback.domain.events import EVER
+from tests.policies.conftest import MakeWorld
 from tests.policies.test_stored import get, post, response, taken
 from tests.policies.world import CHAT, EU, US, USAGE, World, chunk, sse
 
@@ -65,6 +66,28 @@ def test_a_time_out_before_an_answer_elsewhere_is_not_this_calls(world: World) -
 
     event = taken(world)
     assert (event["type"], event["data"]["usage"]) == ("recorded", USAGE)
+
+
+def test_a_time_out_that_the_gateway_noticed_is_pending_whatever_the_next_account_says(make_world: MakeWorld) -> None:
+    world = make_world(answer_timeout="1")
+    world.script(*EVERYWHERE, status=429, headers={"Retry-After": "9"}, body={"error": {"code": "429"}})
+    world.script(EU[0], delay=3)
+
+    answer = world.chat()
+
+    event = taken(world)
+    assert (answer.status_code, event["data"]["attempts"]) == (429, 4)
+    assert (event["type"], state(event)) == ("pending", ("chat.completions", "unsettled", EU[0]))
+
+
+def test_an_account_that_refuses_connections_has_not_worked(world: World) -> None:
+    world.down(EU[0])
+    for account in (EU[1], *US):
+        world.script(account, status=429, headers={"Retry-After": "9"}, body={"error": {"code": "429"}})
+
+    world.chat()
+
+    assert taken(world)["type"] == "rejected"
 
 
 def test_a_failure_that_nobody_worked_on_is_final(world: World) -> None:

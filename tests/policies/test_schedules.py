@@ -138,7 +138,7 @@ def check(schedule: Schedule, call: Call, event: dict[str, Any]) -> None:
         assert call.status in (429, 502, 503, 504), (call, troubles)
     tried = [host.split(".")[0] for host in data.get("triedBackends", [])]
     # After a time-out the provider may bill: such a call waits for its counts.
-    worked = call.status == 504 or "late" in [schedule.faults.get((account, call.deployment)) for account in tried]
+    worked = {"late", "silent"} & {schedule.faults.get((account, call.deployment)) for account in tried}
     kind = ("pending" if call.streamed else "recorded") if call.status == 200 else "pending" if worked else "rejected"
     assert event["type"] == f"chargeback.usage.{kind}.v1", (call, event)
     told = (data["subscriptionId"], data["username"], data["statusCode"], data["deployment"])
