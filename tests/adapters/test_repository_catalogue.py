@@ -139,6 +139,8 @@ FACTS = [
     ("gpt-realtime-whisper", GLOBAL, "eastus2", "audio_seconds", "2026-11-01", "283.333333333333"),
     ("gpt-image-2-2026-04-21", GLOBAL, "eastus2", "cached_input_image_tokens", "2026-11-01", "2"),
     ("gpt-image-2.5-flare", GLOBAL, "eastus2", "output_image_tokens", "2026-11-01", "30"),
+    ("o4-mini-2025-04-16", GLOBAL, "eastus2", "training_seconds", "2026-11-01", "27777.777777777778"),
+    ("gpt-4.1-2025-04-14", "DeveloperTier", "eastus2", "training_tokens", "2026-11-01", "12.5"),
     ("gpt-5.4", "ProvisionedManaged", "eastus2", "file_search_calls", "2026-11-01", "2500"),
     ("gpt-5.4", REGION, "eastus2", "code_interpreter_sessions", "2026-11-01", "30000"),
 ]
