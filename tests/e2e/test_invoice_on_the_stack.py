@@ -13,6 +13,7 @@ from chargeback.adapters.retail_meters import load_retail_meters
 from chargeback.bootstrap import DEPLOYED_CONFIG, Container
 from chargeback.domain.deployments import DeploymentType
 from chargeback.domain.meters import Meter
+from chargeback.domain.periods import days_of
 from chargeback.settings import read_settings
 from scripts.local.stack import Stack
 from tests.builders import cloud_event, tokens
@@ -82,7 +83,7 @@ def invoice(*, input_millions: str, run: str = "bbbb", submitted: datetime | Non
         month=MONTH,
         run=run,
         submitted=(submitted or NOW + timedelta(days=40)).isoformat(),
-        end=f"{TODAY}T00:00:00Z",
+        end=f"{days_of(PERIOD)[-1]}T00:00:00Z",
     )
 
 

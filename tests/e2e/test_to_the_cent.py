@@ -74,6 +74,7 @@ def exports(folder: Path) -> Path:
     1 234 567 * 2.25 = 2.77777575; 433 333 * 10 = 4.33333; 712.34: 719.45110575 in all.
     """
     hour = {"x_SkuMeterId": "ptu", "x_PricingBlockSize": "1", "x_PricingUnitDescription": "1 Hour"}
+    hour["x_SkuMeterName"] = "Provisioned Managed Global Unit"
     return invoice(
         folder,
         [
