@@ -105,6 +105,24 @@ def no_content(live: Live) -> Seen:
     return holds(rows == 0, f"{rows} rows hold messages")
 
 
+@point("Strangers are in the log with their address")
+def strangers_are_placed(live: Live) -> Seen:
+    """They make no event, so the log alone tells of them; that it names the API of a wrong key is on no page."""
+    found = live.row("strangers")
+    if not found["strangers"]:
+        return unknown("nobody has called without a valid key yet: do so once")
+    return holds(found["placed"] == found["strangers"], "{placed} of {strangers} have an address".format(**found))
+
+
+@point("Keys and tags are masked in the log")
+def secrets_are_masked(live: Live) -> Seen:
+    """Those that come in the query of a URL; how the mask looks is on no page."""
+    found = live.row("strangers")
+    if not found["given"]:
+        return unknown("no call has brought a key or tag in its query yet: make one with ?username=x")
+    return holds(found["shown"] == 0, "{shown} of {given} show what should be masked".format(**found))
+
+
 @point("Streams are not held up")
 def streams_flow(live: Live) -> Seen:
     """Words appear while the model speaks."""

@@ -106,6 +106,7 @@ HEALTHY: dict[str, list[dict[str, Any]]] = {
     "streams": [{"OperationName": "chat", "calls": 30, "uncounted": 0}],
     "logged": [{"OperationId": "chat", "calls": 90, "logged": 90}],
     "content": [{"rows": 0}],
+    "strangers": [{"strangers": 5, "placed": 5, "given": 3, "shown": 0}],
     "failovers": [{"calls": 90, "refused": 5, "seen": 0, "regions": 2, "backends": 3}],
     "reconciled": [{"period": "2026-10", "TimeGenerated": "", "unexplained": "0", "unmapped_meters": 0}],
     "doubtful": [{"route": route, "calls": 2, "answered": 1, "denied": 1} for route in sorted(doubtful_routes())],
@@ -145,6 +146,11 @@ SICK: dict[str, tuple[str, list[dict[str, Any]]]] = {
     "Streamed calls are logged with counts": ("streams", [{"OperationName": "chat", "calls": 30, "uncounted": 2}]),
     "Which operations the log of models has rows of": ("logged", [{"OperationId": "chat", "calls": 90, "logged": 0}]),
     "No content is logged": ("content", [{"rows": 1}]),
+    "Strangers are in the log with their address": (
+        "strangers",
+        [{"strangers": 5, "placed": 0, "given": 0, "shown": 0}],
+    ),
+    "Keys and tags are masked in the log": ("strangers", [{"strangers": 0, "placed": 0, "given": 3, "shown": 1}]),
     "Callers are served by the next account when one refuses": (
         "failovers",
         [{"calls": 90, "refused": 5, "seen": 5, "regions": 1, "backends": 1}],
@@ -357,6 +363,18 @@ def test_queries_that_list_return_what_their_points_read() -> None:
         "embed": (1, 0),
     }
     assert [(row["period"], row["unmapped_meters"]) for row in months] == [("2026-10", 2)]
+
+
+def test_a_key_in_a_query_is_shown_unless_it_is_masked() -> None:
+    urls = (
+        *("https://g/openai/v1/models?api-key=abc", "https://g/openai/v1/models?a=1&Username=ann"),
+        *("https://g/openai/v1/models?username=***&a=b", "https://g/openai/v1/username=x"),
+    )
+    rows = [{**call(401, caller=""), "Url": url} for url in urls]
+
+    found = Workspace({"ApiManagementGatewayLogs": rows}).answer((QUERIES / "strangers.kql").read_text("utf-8"))
+
+    assert found == [{"strangers": 4, "placed": 4, "given": 3, "shown": 2}]
 
 
 def test_a_route_is_what_its_calls_have_in_common() -> None:
