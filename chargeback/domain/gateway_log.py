@@ -62,6 +62,10 @@ class TokenCount:
         """The identity that the call's own event has."""
         return call_identity(self.source, self.correlation_id)
 
+    def model_of(self, operation: str) -> str:
+        """The model that answered; empty for Responses, whose answers name the deployment in place of the model."""
+        return "" if operation == "responses" else self.model
+
     def usage(self) -> dict[str, int]:
         """The counts as a usage object whose parts sum to its total."""
         completion = max(self.completion, self.total - self.prompt)

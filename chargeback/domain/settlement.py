@@ -101,7 +101,7 @@ def settled(call: PendingCall, count: TokenCount, served: Served) -> bytes:
     are priced by that tier and called estimated, because Azure may have served them at the default.
     """
     data = call.document.data
-    named = replace(call.document, data=replace(data, model=data.model or count.model or None))
+    named = replace(call.document, data=replace(data, model=data.model or count.model_of(data.operation) or None))
     placed, tier = at_its_tier(named, served)
     if tier is None:
         return encode_document(completed(placed, _usage(count), "gateway-log"))
@@ -146,7 +146,7 @@ def recovered(call: LoggedCall, count: TokenCount) -> bytes:
         "operation": operation,
         "method": call.method,
         "deployment": deployment or count.deployment,
-        "model": count.model,
+        "model": count.model_of(operation),
         "backend": call.backend,
         "gatewayRegion": call.region,
         "statusCode": call.status,

@@ -1,5 +1,6 @@
 """At which service tier a call was served, and how the tiers are named on the rate card."""
 
+from functools import lru_cache
 from typing import NamedTuple
 
 DEFAULT_TIER = "default"
@@ -22,6 +23,7 @@ class Tier(NamedTuple):
     estimated: bool
 
 
+@lru_cache(maxsize=1_024)
 def served_tier(answered: str | None, asked: str | None, own: str | None = None) -> Tier:
     """The tier at which a call was served: what its answer says, else what it asked for, else the deployment's own."""
     if answered:

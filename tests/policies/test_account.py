@@ -322,6 +322,19 @@ def test_speech_is_measured_in_characters(world: World) -> None:
     assert data["quantities"] == {"characters": 8}
 
 
+@pytest.mark.parametrize(("kind", "seconds"), [("audio/wav", 0.5), ("audio/pcm", 0.5), ("audio/mpeg", None)])
+def test_speech_whose_bytes_tell_its_length_says_how_long_it_is(world: World, kind: str, seconds: float | None) -> None:
+    world.script("oai-swedencentral", body=bytes(24_000), type=kind)
+
+    world.client.post(
+        "/deployments/gpt-4o-mini-tts/audio/speech?api-version=2024-10-21",
+        json={"input": "hi", "voice": "alloy"},
+        headers={"api-key": "key-support"},
+    )
+
+    assert world.event()["data"].get("quantities", {}).get("audioSeconds") == seconds
+
+
 @pytest.mark.parametrize(
     ("body", "kind", "expected"),
     [

@@ -153,3 +153,13 @@ async def test_a_call_that_the_day_before_accounts_for_is_not_traced_to_this_one
     await ledger.append(before, [usage_event(id="a", time=f"{before}T23:59:59Z")])
 
     assert [event.id for event in (await traced(ledger, line_of(kept))).events] == ["b"]
+
+
+async def test_an_estimate_is_traced_with_the_reason() -> None:
+    event = usage_event(id="a", usage=tokens(100, 50), requestedTier="priority")
+
+    trace = await traced(await ledger_of(event), line_of(event))
+
+    assert [traced.doubts for traced in trace.events] == [
+        ("the answer does not tell its service tier; priority was asked for",)
+    ]
