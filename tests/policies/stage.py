@@ -56,6 +56,9 @@ class Stage:
         self.events: list[dict[str, Any]] = []
         self.drop: set[str] = set()
         """Operations whose events get lost on their way."""
+        self.away = False
+        """Whether every event gets lost."""
+        self.lost: list[dict[str, Any]] = []
         self.ahead = 0.0
         """How many seconds the accounts' clocks are ahead: a streamed response is hidden for some."""
         self._values = {"tenant_id": TENANT, **values}
@@ -106,10 +109,20 @@ class Stage:
 
     async def _topic(self, request: web.Request) -> web.Response:
         event = await request.json()
-        if event["data"]["operation"] not in self.drop:
-            self.events.append(event)
-            await self._door.ingest([json.dumps(event).encode()], datetime.now(UTC))
+        if self.away or event["data"]["operation"] in self.drop:
+            self.lost.append(event)
+        else:
+            await self._take(event)
         return web.Response()
+
+    async def _take(self, event: dict[str, Any]) -> None:
+        self.events.append(event)
+        await self._door.ingest([json.dumps(event).encode()], datetime.now(UTC))
+
+    def deliver_lost(self) -> None:
+        """The events that got lost arrive after all."""
+        for event in self.lost:
+            self.loop.run(self._take(event))
 
     def fault(self, account: str, mode: str, **more: Any) -> None:
         """From now on this account misbehaves so, or one of its deployments, tiers or prompts."""
@@ -193,6 +206,18 @@ class Stage:
             for day, counted in self._counter.days.items()
             for line, hours in counted.lines.values()
         ]
+
+    def account(self) -> dict[tuple[str, ...], dict[Meter, int]]:
+        """What is counted under each line of dimensions; lines without anything are left out."""
+        found: dict[tuple[str, ...], dict[Meter, int]] = {}
+        for day in self._counter.days.values():
+            for line, hours in day.lines.values():
+                for quantities in hours.values():
+                    of_line = found.setdefault(tuple(line), {})
+                    for meter, quantity in quantities.items():
+                        of_line[meter] = of_line.get(meter, 0) + quantity
+        whole = {line: {meter: count for meter, count in counts.items() if count} for line, counts in found.items()}
+        return {line: counts for line, counts in whole.items() if counts}
 
     def billed(self) -> int:
         """The tokens that the accounts say they billed."""
