@@ -2,7 +2,7 @@
 
 import secrets
 from collections import defaultdict
-from collections.abc import Mapping, Sequence
+from collections.abc import AsyncIterator, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from chargeback.domain.errors import CountFull, CountLost
@@ -166,10 +166,10 @@ class MemoryCounter:
         """Drop all that is counted of the day."""
         self.days.pop(day, None)
 
-    async def pending(self, day: str) -> list[bytes]:
+    async def pending(self, day: str) -> AsyncIterator[list[bytes]]:
         """The raw events of calls whose tokens are not known yet."""
         calls = self.days[day].calls.values() if day in self.days else ()
-        return [call.pending for call in calls if call.pending]
+        yield [call.pending for call in calls if call.pending]
 
     async def known(self, day: str, calls: Sequence[str]) -> Sequence[bool] | None:
         """Whether each of these calls is accounted for on the day."""

@@ -29,6 +29,7 @@ EVENTS_PER_CALL = 2_000
 """Redis answers nobody else while a script runs: at about 4 µs an event a call stays under 10 ms."""
 
 LINES_PER_CALL = 500
+PENDING_PER_CALL = 500
 
 EXPIRES_AFTER = timedelta(days=5)
 """Counted from the start of the day; longer than a day is open, so that no open day expires."""
@@ -216,10 +217,14 @@ class RedisCounter:
                 keys=_keys(day, "lines", "meta", "seen", "dirty", "spend", "pending"), args=[_key(day, "line:")]
             )
 
-    async def pending(self, day: str) -> list[bytes]:
-        """The raw events of calls whose tokens are not known yet."""
-        async with _translated():
-            return list(await self._client.hvals(_key(day, "pending")))
+    async def pending(self, day: str) -> AsyncIterator[list[bytes]]:
+        """The events of calls whose tokens are not known yet, some hundred at a time."""
+        cursor: int | None = None
+        while cursor != 0:
+            async with _translated():
+                cursor, found = await self._client.hscan(_key(day, "pending"), cursor or 0, count=PENDING_PER_CALL)
+            if found:
+                yield list(found.values())
 
     async def known(self, day: str, calls: Sequence[str]) -> Sequence[bool] | None:
         """Whether each of these calls is accounted for on the day."""

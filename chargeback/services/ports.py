@@ -166,8 +166,11 @@ class Counter(Protocol):
     async def forget(self, day: str) -> None:
         """Drop all that is counted of the day; the next posting counts it anew from the ledger."""
 
-    async def pending(self, day: str) -> list[bytes]:
-        """The events of calls whose tokens are not known yet."""
+    def pending(self, day: str) -> AsyncIterator[list[bytes]]:
+        """The events of calls whose tokens are not known yet, some hundred at a time; one may come twice.
+
+        Those that are settled meanwhile may be among them or not.
+        """
 
     async def known(self, day: str, calls: Sequence[str]) -> Sequence[bool] | None:
         """Whether each of these calls is accounted for on the day; None where nothing of the day is counted.

@@ -21,6 +21,7 @@ from chargeback.services.ports import Counter, Weighted
 from scripts.local.clear import clear_redis
 from scripts.local.stack import Stack
 from tests.builders import tokens, usage_event
+from tests.waiting import all_pending
 
 pytestmark = pytest.mark.anyio
 
@@ -50,7 +51,7 @@ async def state(counter: Counter) -> dict[str, Any]:
     return {
         "lines": {each.line: each.hours for each in lines if each.hours},
         "spend": {scope: spent for scope, spent in (await counter.spend(TODAY)).items() if spent},
-        "pending": sorted(await counter.pending(TODAY)),
+        "pending": sorted(await all_pending(counter, TODAY)),
     }
 
 
@@ -67,7 +68,7 @@ def full_counter(request: pytest.FixtureRequest) -> Counter:
 async def test_nothing_is_known_of_a_day_without_events(counter: Counter) -> None:
     assert await counter.epoch(TODAY) is None
     assert await counter.changed(TODAY) is None
-    assert await counter.pending(TODAY) == []
+    assert await all_pending(counter, TODAY) == []
     assert await counter.spend(TODAY) == {}
 
 
@@ -177,7 +178,7 @@ async def test_a_pending_call_that_is_settled_leaves_nothing_on_its_first_line(c
     lines = {each.line: each.hours for each in await counter.lines(TODAY, changed.epoch, list(changed.lines))}
 
     assert lines[EVENTS["pending stream"].line] == {}
-    assert await counter.pending(TODAY) == []
+    assert await all_pending(counter, TODAY) == []
 
 
 async def test_a_line_that_changes_while_it_is_posted_stays_changed(counter: Counter) -> None:
@@ -363,7 +364,7 @@ async def test_text_of_every_alphabet_survives(counter: Counter) -> None:
     await count(counter, strange)
 
     assert strange.line in (await state(counter))["lines"]
-    assert await counter.pending(TODAY) == [strange.raw]
+    assert await all_pending(counter, TODAY) == [strange.raw]
 
 
 async def test_spend_beyond_64_bits_stops_no_count(counter: Counter) -> None:

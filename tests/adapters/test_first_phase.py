@@ -12,12 +12,14 @@ from chargeback.adapters.memory_counter import MemoryCounter
 from chargeback.bootstrap import Container
 from chargeback.domain.event_documents import outline
 from chargeback.domain.events import EVER, Phase, UsageEvent, read_event
+from chargeback.domain.gateway_log import TokenCount
 from chargeback.domain.lines import Line
 from chargeback.domain.meters import Meter, Quantities
-from chargeback.domain.settlement import PendingCall, TokenCount, settled
+from chargeback.domain.settlement import PendingCall, Served, settled
 from chargeback.services.ports import Counter, Weighted
 from tests.accounts import accounts, said_of_calls, totals
 from tests.builders import tokens, usage_event
+from tests.waiting import all_pending
 
 pytestmark = pytest.mark.anyio
 
@@ -77,7 +79,7 @@ async def test_who_polls_a_response_pays_nothing_for_it(counter: Counter, came: 
     assert line == CREATED.line._replace(model="gpt-4o-mini", service_tier="flex", state="exact")
     assert (await counted(counter))[line, 9] == {Meter.INPUT: 70, Meter.OUTPUT: 7, Meter.REQUESTS: 1}
     assert await spend(counter) == {"subscription:search": 70, "code:VOICE": 70}
-    assert await counter.pending(TODAY) == []
+    assert await all_pending(counter, TODAY) == []
 
 
 async def test_a_phase_that_stands_alone_keeps_what_it_says(counter: Counter) -> None:
@@ -168,7 +170,7 @@ async def test_a_pending_call_that_replaces_its_recovery_waits_for_its_tokens(co
 
     assert list(flags) == [True]
     assert list(await counted(counter)) == [(STREAM.line, 9)]
-    assert await counter.pending(TODAY) == [outline(STREAM.raw)]
+    assert await all_pending(counter, TODAY) == [outline(STREAM.raw)]
     assert await counter.known(TODAY, [STREAM.call]) == [True]
 
 
@@ -208,7 +210,7 @@ async def test_reading_a_stored_answer_that_is_broken_off_is_no_call(counter: Co
         await counter.count(TODAY, [each], weigh)
 
     assert await counted(counter) == {(answered.line, 9): {Meter.INPUT: 6, Meter.REQUESTS: 1}}
-    assert await counter.pending(TODAY) == []
+    assert await all_pending(counter, TODAY) == []
 
 
 async def test_a_pending_call_is_kept_as_what_settles_it(counter: Counter) -> None:
@@ -229,16 +231,16 @@ async def test_a_pending_call_is_kept_as_what_settles_it(counter: Counter) -> No
     )
     await counter.count(TODAY, [read_event(told, EVER)], weigh)
 
-    (kept,) = await counter.pending(TODAY)
+    (kept,) = await all_pending(counter, TODAY)
     call = PendingCall.from_event(kept)
     now = datetime.now(UTC)
-    done = settled(call, TokenCount("s", GATEWAY, now, "gpt-4o", "", 5, 5, 10, streamed=True, arrived=now))
+    done = settled(call, TokenCount("s", GATEWAY, now, "gpt-4o", "", 5, 5, 10, streamed=True, arrived=now), Served())
     await counter.count(TODAY, [read_event(done, EVER)], weigh)
 
     assert len(kept) < len(read_event(told, EVER).raw) - 90
     assert (call.document.data.request_characters, call.document.data.max_output_tokens) == (900, 50)
     assert [line.user for line, _ in await counted(counter)] == ["ann"]
-    assert await counter.pending(TODAY) == []
+    assert await all_pending(counter, TODAY) == []
 
 
 async def test_calls_of_a_line_whose_payer_changes_within_a_batch_spend_in_their_own_scopes(counter: Counter) -> None:
@@ -282,7 +284,7 @@ async def test_redis_counts_as_memory_does(container: Container, said: list[Usag
 
     assert await counted(real) == await counted(reference) == totals(accounts(said))
     assert await spend(real) == await spend(reference)
-    assert sorted(await real.pending(TODAY)) == sorted(await reference.pending(TODAY))
+    assert sorted(await all_pending(real, TODAY)) == sorted(await all_pending(reference, TODAY))
     calls = [each.call for each in said] + [each.claim or "" for each in said]
     assert await real.known(TODAY, calls) == await reference.known(TODAY, calls)
 

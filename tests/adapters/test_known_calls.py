@@ -1,6 +1,7 @@
 """Which calls a day knows: the same in Redis and in memory, whatever phase a call is in."""
 
 import asyncio
+import json
 from collections.abc import Awaitable, Callable
 from datetime import UTC, datetime
 
@@ -107,5 +108,29 @@ def test_the_lowest_and_the_highest_phase_of_a_call_are_told(with_counter: Calla
         assert missing is None
         assert first.last is last
         assert last is Phase.FINAL or first.first is events[0].phase
+
+    with_counter(work)
+
+
+def test_what_waits_is_told_some_hundred_at_a_time_and_whole_while_some_of_it_is_settled(
+    with_counter: Callable[[Work], None],
+) -> None:
+    streams = [
+        read_event(usage_event(time=TIME, id=f"call-{n}", type="pending", stream=True), EVER) for n in range(3_000)
+    ]
+
+    async def work(counter: Counter) -> None:
+        await counter.count(DAY, streams, weigh)
+        found: set[bytes] = set()
+        sizes: list[int] = []
+        async for page in counter.pending(DAY):
+            sizes.append(len(page))
+            found.update(page)
+            done = [usage_event(time=TIME, id=json.loads(raw)["id"], usage=TOKENS) for raw in page]
+            await counter.count(DAY, [read_event(raw, EVER) for raw in done], weigh)
+
+        assert len(found) == 3_000
+        assert isinstance(counter, MemoryCounter) or max(sizes) < 1_100
+        assert [page async for page in counter.pending(DAY) if page] == []
 
     with_counter(work)

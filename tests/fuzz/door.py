@@ -27,6 +27,7 @@ from tests.domain.catalogues import catalogue
 from tests.fuzz.mutations import damaged, mutated
 from tests.services.house import House, house
 from tests.services.office import Office
+from tests.waiting import all_pending
 
 SECRET = "eyJhbGciOiJIUzI1NiJ9 what did she say"
 BESIDE = Emitter("beside", ("/beside",), ("search",), max_age=timedelta(days=7), gateways=("/apim/gw/swedencentral",))
@@ -171,7 +172,9 @@ class _Counts(LogAnalytics):
 
 
 async def _settle(of: House) -> None:
-    pending = [msgspec.json.decode(raw)["id"] for day in list(of.counter.days) for raw in await of.counter.pending(day)]
+    pending = [
+        msgspec.json.decode(raw)["id"] for day in list(of.counter.days) for raw in await all_pending(of.counter, day)
+    ]
     settler = Settler(_Counts(pending), of.counter, of.ledger, of.books, of.ingest, of.control, of.catalogues)
     done = await settler.settle(NOW)
     assert done.set_aside == 0, "a pending call was accepted that cannot be settled"

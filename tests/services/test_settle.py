@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+from collections.abc import AsyncIterator
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -318,8 +319,9 @@ def test_a_call_that_cannot_be_settled_keeps_no_other_from_being_settled(books: 
     books.log.counts += [(EARLIER, tokens()), (EARLIER, tokens(str(bad["id"])))]
     found = books.counter.pending
 
-    async def with_bad(day: str) -> list[bytes]:
-        return [json.dumps(bad).encode(), *await found(day)] if day == "2026-03-14" else []
+    async def with_bad(day: str) -> AsyncIterator[list[bytes]]:
+        async for page in found(day):
+            yield [json.dumps(bad).encode(), *page] if day == "2026-03-14" else []
 
     books.counter.pending = with_bad  # type: ignore[method-assign]
 

@@ -24,15 +24,15 @@ from chargeback.adapters.memory import (
     MemoryBooks,
     MemoryCatalogues,
     MemoryControl,
-    MemoryGatewayLog,
     MemoryLedger,
     MemoryQuarantine,
 )
 from chargeback.adapters.memory_counter import MemoryCounter
+from chargeback.adapters.memory_log import MemoryGatewayLog
 from chargeback.domain.emitters import EVENT_GRID, Emitter
 from chargeback.domain.errors import ChargebackError
 from chargeback.domain.events import read_filed
-from chargeback.domain.settlement import LoggedCall, TokenCount
+from chargeback.domain.gateway_log import LoggedCall, TokenCount
 from chargeback.services.usage.audit import Auditor
 from chargeback.services.usage.ingest import Ingest, WeightsInForce, open_days
 from chargeback.services.usage.post import Poster
@@ -134,7 +134,7 @@ class Instance:
         self.door = Ingest(ledger, troubled_counter, Troubled(stores.quarantine), weights)
         self.poster = Poster(ledger, troubled_counter, books, control, catalogues)
         self.auditor = Auditor(ledger, troubled_counter, books, control, catalogues, self.poster)
-        self.settler = Settler(Troubled(stores.log), troubled_counter, ledger, self.door, control)
+        self.settler = Settler(Troubled(stores.log), troubled_counter, ledger, books, self.door, control, catalogues)
 
 
 @dataclass

@@ -77,9 +77,9 @@ class CountedDay:
 
     async def pending(self) -> AsyncIterator[list[bytes]]:
         """The events of calls whose tokens are not known yet."""
-        found = await self.counter.pending(self.day)
-        for start in range(0, len(found), CALLS_AT_ONCE):
-            yield found[start : start + CALLS_AT_ONCE]
+        async for found in self.counter.pending(self.day):
+            for start in range(0, len(found), CALLS_AT_ONCE):
+                yield found[start : start + CALLS_AT_ONCE]
 
 
 _PENDING = """
