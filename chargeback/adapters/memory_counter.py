@@ -4,14 +4,25 @@ import secrets
 from collections import defaultdict
 from collections.abc import AsyncIterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from typing import NamedTuple
 
 from chargeback.domain.errors import CountFull, CountLost
 from chargeback.domain.event_documents import outline
 from chargeback.domain.events import Phase, UsageEvent
+from chargeback.domain.folding import MOST_NAMES, name_of
 from chargeback.domain.lines import Line, line_id
 from chargeback.domain.meters import Quantities
 from chargeback.domain.phases import ELSEWHERE, CallSoFar, accounted, follow, left_elsewhere
-from chargeback.services.ports import MOST_LINES, MOST_QUANTITIES, Changed, CountedLine, Seen, Weigh, Weighted
+from chargeback.services.ports import (
+    MOST_LINES,
+    MOST_LINES_OF_ONE,
+    MOST_QUANTITIES,
+    Changed,
+    CountedLine,
+    Seen,
+    Weigh,
+    Weighted,
+)
 
 
 @dataclass(slots=True)
@@ -35,13 +46,18 @@ class _Day:
     spend: dict[str, int] = field(default_factory=lambda: defaultdict(int))
     mass: int = 0
     calls_of: dict[str, int] = field(default_factory=dict)
+    names: dict[str, set[str]] = field(default_factory=lambda: defaultdict(set))
+    """Subscription → its names of the day."""
+    lines_of: dict[str, int] = field(default_factory=lambda: defaultdict(int))
 
     def add(self, weighted: Weighted | None, sign: int) -> None:
         """Count one contribution, or take it back."""
         if weighted is None:
             return
-        event, scopes, picodollars = weighted
+        event, scopes, picodollars, _ = weighted
         identity = line_id(event.line)
+        if identity not in self.lines:
+            self.lines_of[event.line.subscription] += 1
         _, hours = self.lines.setdefault(identity, (event.line, {}))
         totals = hours.setdefault(event.hour, {})
         for meter, quantity in event.quantities.items():
@@ -50,14 +66,26 @@ class _Day:
             self.spend[scope] += sign * picodollars
         self.dirty[identity] = self.version
 
-    def fits(self, event: UsageEvent, most_quantities: int, most_lines: int) -> bool:
+    def under_its_name(self, event: UsageEvent, others: Line | None, most_names: int) -> UsageEvent:
+        """The event, under the line of further names if its subscription has too many."""
+        names, name = self.names[event.line.subscription], name_of(event.line)
+        if others is None or name in names:
+            return event
+        if len(names) >= most_names:
+            return event._replace(line=others)
+        names.add(name)
+        return event
+
+    def fits(self, event: UsageEvent, most: "_Most") -> bool:
         """Whether there is room for an event; what it takes up is noted."""
         own = sum(event.quantities.values())
-        is_new = line_id(event.line) not in self.lines
-        if self.mass + own > most_quantities or (is_new and len(self.lines) >= most_lines):
+        if self.mass + own > most.quantities or (line_id(event.line) not in self.lines and self._is_full(event, most)):
             return False
         self.mass += own
         return True
+
+    def _is_full(self, event: UsageEvent, most: "_Most") -> bool:
+        return len(self.lines) >= most.lines or self.lines_of[event.line.subscription] >= most.lines_of_one
 
     def take(self, event: UsageEvent, weigh: Weigh) -> bool:
         """Count an event as far as it changes its call."""
@@ -83,6 +111,15 @@ class _Day:
         return before is not after
 
 
+class _Most(NamedTuple):
+    """What a day has room for."""
+
+    quantities: int
+    lines: int
+    lines_of_one: int
+    names: int
+
+
 class MemoryCounter:
     """The counter as dictionaries; `days.clear()` is what a flushed Redis looks like.
 
@@ -94,10 +131,11 @@ class MemoryCounter:
         *,
         most_quantities: int = MOST_QUANTITIES,
         most_lines: int = MOST_LINES,
+        most_lines_of_one: int = MOST_LINES_OF_ONE,
+        most_names: int = MOST_NAMES,
         days: dict[str, _Day] | None = None,
     ) -> None:
-        self._most_quantities = most_quantities
-        self._most_lines = most_lines
+        self._most = _Most(most_quantities, most_lines, most_lines_of_one, most_names)
         self.days: dict[str, _Day] = {} if days is None else days
         self._name = secrets.token_hex(4)
         self._answered: dict[str, tuple[str, int]] = {}
@@ -109,8 +147,9 @@ class MemoryCounter:
         flags: list[bool] = []
         left_out = 0
         for event in events:
-            fits = counted.fits(event, self._most_quantities, self._most_lines)
-            flags.append(fits and counted.take(event, weigh))
+            known = counted.under_its_name(event, weigh(event).folded, self._most.names)
+            fits = counted.fits(known, self._most)
+            flags.append(fits and counted.take(known, weigh))
             left_out += not fits
         if left_out:
             raise CountFull(day, flags, left_out)

@@ -12,6 +12,7 @@ import msgspec
 
 from chargeback.domain.event_documents import outline
 from chargeback.domain.events import Phase, UsageEvent
+from chargeback.domain.folding import name_of
 from chargeback.domain.lines import from_text, line_id, to_text
 from chargeback.domain.meters import Meter, Quantities
 from chargeback.domain.phases import NOBODY, CallSoFar, Said, follow, has_same_payer, left_elsewhere
@@ -41,6 +42,11 @@ class Item(NamedTuple):
     call: str
     event: UsageEvent
 
+    def folded(self, weighted: Mapping[int, Weighted]) -> "Item":
+        """The same under the line of further names."""
+        others = weighted[self.place].folded if self.place >= 0 else None
+        return self if others is None else self._replace(event=self.event._replace(line=others))
+
     def follow(self, known: CallSoFar) -> CallSoFar:
         """The call after it."""
         return left_elsewhere(known) if self.place < 0 else follow(known, self.event)
@@ -60,7 +66,7 @@ class Lines:
     """The lines of a batch, each with its scopes and once."""
 
     def __init__(self) -> None:
-        self.all: list[_StoredLine] = []
+        self.all: list[tuple[object, ...]] = []
         # Events of one line mostly share the very same objects, whose identity costs no hashing; where they do not, a
         # line is in the batch twice, and the script adds both up.
         self._numbers: dict[tuple[int, int], int] = {}
@@ -71,10 +77,19 @@ class Lines:
         key = (id(weighted.event.line), id(weighted.scopes))
         number = self._numbers.get(key)
         if number is None:
-            line = weighted.event.line
             self._kept.append(weighted)  # so that nothing else gets its identity
-            number = self._numbers[key] = self.stored((line_id(line), to_text(line), weighted.scopes))
+            number = self._numbers[key] = self._add(weighted)
         return number
+
+    def _add(self, weighted: Weighted) -> int:
+        line, others = weighted.event.line, weighted.folded
+        own = (line_id(line), to_text(line), weighted.scopes, line.subscription)
+        if others is None:
+            self.all.append(own)
+        else:
+            self.all.append((line_id(others), to_text(others), weighted.scopes, line.subscription))
+            self.all.append((*own, name_of(line), len(self.all)))
+        return len(self.all)
 
     def stored(self, line: _StoredLine) -> int:
         """The place of a line that Redis gave."""
@@ -82,8 +97,8 @@ class Lines:
         return len(self.all)
 
 
-def packed_items(items: Iterable[Item], weighted: Mapping[int, Weighted]) -> bytes:
-    """The batch of `count.lua`."""
+def packed_items(items: Iterable[Item], weighted: Mapping[int, Weighted]) -> tuple[bytes, list[int]]:
+    """The batch of `count.lua`, and the place of each item's line."""
     lines = Lines()
     nowhere = 0
     entries: list[list[object]] = []
@@ -101,7 +116,7 @@ def packed_items(items: Iterable[Item], weighted: Mapping[int, Weighted]) -> byt
         ]  # fmt: skip
         add_fields(entry, event)
         entries.append(entry)
-    return pack((lines.all, entries))
+    return pack((lines.all, entries)), [int(str(entry[2])) for entry in entries]
 
 
 def add_fields(entry: list[object], event: UsageEvent) -> None:

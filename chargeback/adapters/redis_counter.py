@@ -22,8 +22,18 @@ from chargeback.adapters.redis_calls import Item, hours_of, items_of, packed_ite
 from chargeback.adapters.redis_merges import Merges
 from chargeback.domain.errors import CountFull, CountLost, StoreUnavailable
 from chargeback.domain.events import Phase, UsageEvent
+from chargeback.domain.folding import MOST_NAMES
 from chargeback.domain.lines import from_text
-from chargeback.services.ports import MOST_LINES, MOST_QUANTITIES, Changed, CountedLine, Seen, Weigh, Weighted
+from chargeback.services.ports import (
+    MOST_LINES,
+    MOST_LINES_OF_ONE,
+    MOST_QUANTITIES,
+    Changed,
+    CountedLine,
+    Seen,
+    Weigh,
+    Weighted,
+)
 
 EVENTS_PER_CALL = 2_000
 """Redis answers nobody else while a script runs: at about 4 µs an event a call stays under 10 ms."""
@@ -39,7 +49,7 @@ _TURNS = 20
 
 _DAYS_REMEMBERED = 16
 
-_COUNTED = ("meta", "seen", "lines", "dirty", "spend", "pending")
+_COUNTED = ("meta", "seen", "lines", "dirty", "spend", "pending", "names")
 _UNAVAILABLE = (exceptions.RedisError, OSError, asyncio.TimeoutError, RequestTokenErr, TokenRenewalErr)
 """Redis is away, or the app cannot sign in to it at the moment."""
 
@@ -71,9 +81,18 @@ def connect(url: str, *, credentials: CredentialProvider | None = None, connecti
 class RedisCounter:
     """Counts in Redis; see `services.ports.Counter`."""
 
-    def __init__(self, client: Redis, *, most_quantities: int = MOST_QUANTITIES, most_lines: int = MOST_LINES) -> None:
+    def __init__(
+        self,
+        client: Redis,
+        *,
+        most_quantities: int = MOST_QUANTITIES,
+        most_lines: int = MOST_LINES,
+        most_lines_of_one: int = MOST_LINES_OF_ONE,
+        most_names: int = MOST_NAMES,
+    ) -> None:
         self._most_quantities = most_quantities
-        self._most_lines = most_lines
+        self._most_lines = f"{most_lines} {most_lines_of_one}"
+        self._most_names = most_names
         self._name = secrets.token_hex(4)
         self._answered: dict[str, tuple[str, int]] = {}
         # The stubs allow text in every answer; without decode_responses they are bytes.
@@ -105,22 +124,30 @@ class RedisCounter:
         weighted = dict(enumerate(map(weigh, events)))
         items = items_of(events)
         for _ in range(_TURNS):
-            answer, states = await self._run_count(day, items, weighted)
+            answer, states, items = await self._run_count(day, items, weighted)
             for item, flag in zip(items, answer.decode(), strict=True):
                 if item.place >= 0:
                     flags[item.place] = flag
             items = await self._merge(day, _known(items, answer), states, weigh, flags)
             if not items:
                 return flags
+            weighted |= {item.place: weigh(item.event) for item in items if item.place >= 0}
         raise StoreUnavailable(f"Redis: calls of {day} changed {_TURNS} times while events of them were counted")
 
     async def _run_count(
         self, day: str, items: Sequence[Item], weighted: Mapping[int, Weighted]
-    ) -> tuple[bytes, Sequence[bytes]]:
+    ) -> tuple[bytes, Sequence[bytes], list[Item]]:
+        """What the script answers, and the items as it took them: with the lines that they were folded into."""
         mass = sum(sum(item.event.quantities.values()) for item in items if item.place >= 0)
-        args = [*self._common(day, packed_items(items, weighted)), mass, self._most_quantities]
-        answer, states = await self._call(self._count, day, args)
-        return answer, states
+        batch, places = packed_items(items, weighted)
+        args = [*self._common(day, batch), mass, self._most_quantities, self._most_names]
+        answer, states, folded = await self._call(self._count, day, args)
+        if folded:
+            gone = set(folded)
+            items = [
+                item.folded(weighted) if place in gone else item for item, place in zip(items, places, strict=True)
+            ]
+        return answer, states, list(items)
 
     def _common(self, day: str, batch: bytes) -> list[Any]:
         known = (batch, secrets.token_hex(8), _expiry(day), _key(day, "line:"), self._most_lines)
@@ -214,7 +241,8 @@ class RedisCounter:
         """Drop all that is counted of the day."""
         async with _translated():
             await self._forget(
-                keys=_keys(day, "lines", "meta", "seen", "dirty", "spend", "pending"), args=[_key(day, "line:")]
+                keys=_keys(day, "lines", "meta", "seen", "dirty", "spend", "pending", "names"),
+                args=[_key(day, "line:")],
             )
 
     async def pending(self, day: str) -> AsyncIterator[list[bytes]]:

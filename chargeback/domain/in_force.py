@@ -7,12 +7,13 @@ it would have cost in time. Only what the frozen catalogue could not price is pr
 import hashlib
 from collections.abc import Mapping
 from datetime import UTC, datetime, timedelta
-from functools import lru_cache
+from functools import cached_property, lru_cache
 
 from chargeback.domain.allocation import RulesInForce
 from chargeback.domain.catalogue import Catalogue
 from chargeback.domain.deployments import Deployment
 from chargeback.domain.errors import InvalidConfig
+from chargeback.domain.folding import NamedValues, named_values
 from chargeback.domain.lines import Line
 from chargeback.domain.meters import Meter
 from chargeback.domain.prices import Price
@@ -33,6 +34,11 @@ class InForce:
         self.hours = lru_cache(maxsize=1024)(self._find_hours)
         """UTC day (YYYY-MM-DD) → date in the books and allocation rules of each of its 24 hours."""
         self._catalogues = lru_cache(maxsize=1024)(self._find_catalogues)
+
+    @cached_property
+    def named(self) -> NamedValues:
+        """What the rules of any of the catalogues name of what clients claim."""
+        return named_values(rule for each in (self.current, *self.closed.values()) for rule in each.allocation.rules)
 
     def catalogue(self, moment: datetime) -> Catalogue:
         """The one that rates the usage of a moment."""

@@ -85,6 +85,10 @@ MOST_LINES: Final = 200_000
 """Lines of a counted day: each takes about a kilobyte of memory. More are in the ledger, for the audit."""
 
 
+MOST_LINES_OF_ONE: Final = 50_000
+"""Lines of one subscription on a counted day, so that none fills it for all."""
+
+
 class Weighted(NamedTuple):
     """A usage event with what it spends, for budget decisions.
 
@@ -92,11 +96,13 @@ class Weighted(NamedTuple):
         event: the event.
         scopes: budget scopes that the spend counts towards, such as `subscription:search`.
         picodollars: the spend, in 10**-12 of the rate card's currency; an estimate at today's knowledge, never billed.
+        folded: the line that it is counted under if its subscription has sent too many names that day; None: its own.
     """
 
     event: UsageEvent
     scopes: tuple[str, ...]
     picodollars: int
+    folded: Line | None = None
 
 
 Weigh = Callable[[UsageEvent], Weighted]

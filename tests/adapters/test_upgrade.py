@@ -48,7 +48,7 @@ def packed(events: Sequence[Weighted]) -> bytes:
     """The batch of the old script."""
     lines = [(line_id(each.event.line), to_text(each.event.line), each.scopes) for each in events]
     entries = []
-    for number, (event, _, picodollars) in enumerate(events, 1):
+    for number, (event, _, picodollars, _) in enumerate(events, 1):
         raw = event.raw.decode() if event.phase is Phase.PENDING else ""
         fields = [
             part for meter, quantity in event.quantities.items() for part in (f"{event.hour:02}:{meter}", quantity)

@@ -193,7 +193,9 @@ async def _books(of: House) -> None:
             for charge in record.charges:
                 assert 0 < charge.quantity <= 20 * MAX_COUNT
                 assert charge.meter is not Meter.UNKNOWN or charge.state == "unpriced"
-            traced = await trace_events(of.ledger, day, record.line, range(24), Meter.REQUESTS, limit=5)
+            traced = await trace_events(
+                of.ledger, day, record.line, range(24), Meter.REQUESTS, limit=5, named=frozenset()
+            )
             assert traced.quantity == sum(each.quantity for each in record.charges if each.meter is Meter.REQUESTS)
 
 

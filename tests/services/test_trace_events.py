@@ -31,7 +31,9 @@ def line_of(event: bytes) -> Line:
 
 async def traced(ledger: MemoryLedger, line: Line, **options: Any) -> Trace:
     given: dict[str, Any] = {"hours": ALL_DAY, "meter": Meter.INPUT, "limit": 100} | options
-    return await trace_events(ledger, DAY, line, given["hours"], given["meter"], limit=given["limit"])
+    return await trace_events(
+        ledger, DAY, line, given["hours"], given["meter"], limit=given["limit"], named=frozenset()
+    )
 
 
 async def test_the_events_of_a_line_are_listed_with_their_tokens() -> None:

@@ -20,13 +20,7 @@ from datetime import UTC, datetime, timedelta
 from random import Random
 from typing import Any
 
-from chargeback.adapters.memory import (
-    MemoryBooks,
-    MemoryCatalogues,
-    MemoryControl,
-    MemoryLedger,
-    MemoryQuarantine,
-)
+from chargeback.adapters.memory import MemoryBooks, MemoryCatalogues, MemoryControl, MemoryLedger, MemoryQuarantine
 from chargeback.adapters.memory_counter import MemoryCounter
 from chargeback.adapters.memory_log import MemoryGatewayLog
 from chargeback.domain.emitters import EVENT_GRID, Emitter
@@ -49,7 +43,8 @@ CALLS_UNTIL = START + timedelta(days=2)
 END = START + timedelta(days=7)
 TICK = timedelta(hours=4)
 BESIDE = Emitter("beside", ("/beside",), ("search",), gateways=(SOURCE,))
-KINDS = ("recorded", "stream", "background", "lost", "late stream")
+KINDS = ("recorded", "stream", "background", "lost", "lost but kept", "late stream")
+"""What becomes of a call; the event of a lost one is in the gateway's log, or only its tokens are."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,11 +57,12 @@ class Call:
     user: str
     used: int
     arrivals: tuple[tuple[datetime, bytes, Emitter], ...]
+    kept: bytes = b""
 
     @property
     def is_logged(self) -> bool:
         """Whether the gateway's log has its tokens."""
-        return self.kind in ("stream", "late stream", "lost")
+        return self.kind in ("stream", "late stream", "lost", "lost but kept")
 
 
 def drawn(random: Random, calls: int) -> list[Call]:
@@ -85,14 +81,15 @@ def _call(random: Random, name: str) -> Call:
         "stream": [usage_event(id=name, type="pending", stream=True, **who)],
         "late stream": [usage_event(id=name, type="pending", stream=True, **who)],
         "lost": [],
+        "lost but kept": [],
         "background": [
             usage_event(id=name, type="pending", operation="responses", responseId=f"r-{name}", **who),
             *[_poll(name, number, used, stamp) for number in range(random.choice([1, 1, 2]))],
         ],
     }[kind]
-    late = timedelta(hours=random.choice([0, 0, 0, 1, 12, 48]))
+    late = timedelta(hours=random.choice([0, 0, 0, 1, 12, 48, 70]))
     if kind == "late stream":
-        late = timedelta(hours=random.choice([1, 5, 30, 48]))
+        late = timedelta(hours=random.choice([1, 5, 30, 70]))
     arrivals = [(time + late + timedelta(minutes=random.randrange(90)), raw, EVENT_GRID) for raw in own]
     arrivals += [
         (at + timedelta(hours=random.choice([0, 1, 60])), raw, sender)
@@ -104,7 +101,8 @@ def _call(random: Random, name: str) -> Call:
             id=f"beside-{name}", source="/beside", time=stamp, usage=tokens(9_999, 9), gatewayEventId=name
         )
         arrivals.append((time + timedelta(hours=random.randrange(30)), described, BESIDE))
-    return Call(name, kind, time, user, used, tuple(arrivals))
+    kept = usage_event(id=name, usage=tokens(used, 1), **who) if kind == "lost but kept" else b""
+    return Call(name, kind, time, user, used, tuple(arrivals), kept)
 
 
 def _poll(name: str, number: int, used: int, stamp: str) -> bytes:
@@ -130,11 +128,11 @@ class Instance:
         catalogues = MemoryCatalogues(of_price(FIRST))
         ledger, self.counter = Troubled(stores.ledger), counter
         troubled_counter, books, control = Troubled(counter), Troubled(stores.books), Troubled(stores.control)
-        weights = WeightsInForce(catalogues, of_price(FIRST))
+        log, weights = Troubled(stores.log), WeightsInForce(catalogues, of_price(FIRST))
         self.door = Ingest(ledger, troubled_counter, Troubled(stores.quarantine), weights)
         self.poster = Poster(ledger, troubled_counter, books, control, catalogues)
         self.auditor = Auditor(ledger, troubled_counter, books, control, catalogues, self.poster)
-        self.settler = Settler(Troubled(stores.log), troubled_counter, ledger, books, self.door, control, catalogues)
+        self.settler = Settler(log, troubled_counter, ledger, books, self.door, control, catalogues)
 
 
 @dataclass
@@ -201,7 +199,7 @@ class History:
         url = "https://gw/openai/deployments/gpt-4o/chat/completions"
         host = "oai-swedencentral.openai.azure.com"
         row = LoggedCall(
-            call.id, SOURCE, call.time, "swedencentral", "POST", url, 200, 9, host, "search", "standard", ""
+            call.id, SOURCE, call.time, "swedencentral", "POST", url, 200, 9, host, "search", "standard", "", call.kept
         )
         self.stores.log.counts.append((at, count))
         self.stores.log.logged.append(row)

@@ -1,9 +1,11 @@
 -- Counts events of calls of which nothing is known yet. Returns one character an event, then the states of the calls
 -- with a '3': 1 it is counted, 0 it changes nothing, 2 there is no room for it and nothing of it was taken, 3 its call
 -- is known and unfinished, so that what they make together has to be worked out (see merge.lua). Before them the epoch
--- and the number of this call.
+-- and the number of this call, after them the places of folded lines.
 --
--- ARGV beside those of sums.lua: 9 the sum of all quantities of the batch, 10 the most quantities of a day
+-- ARGV beside those of sums.lua: 9 the sum of all quantities of the batch, 10 the most quantities of a day, 11 the most
+--       names of a subscription
+-- A line with a name that may be folded has beside the others: […, name, place of the line of further names].
 -- An entry: [call, phase, line, picodollars, outline, counts (1 or 0), field, quantity, …].
 --
 -- `seen` holds 'F' for a call that is final, else its state, packed: {phase, counted, line, picodollars, contribution},
@@ -14,6 +16,9 @@ local PENDING, FINAL = 1, 4
 local most_quantities = tonumber(ARGV[10])
 local mass = tonumber(redis.call('HGET', KEYS[1], 'mass') or '0')
 local is_tight = mass + tonumber(ARGV[9]) > most_quantities or kept + #lines > most_lines
+for _, line in ipairs(lines) do
+    is_tight = is_tight or (line[4] ~= nil and lines_of(line[4]) + #lines > most_of_one)
+end
 local added = 0
 
 -- Whether a day that is nearly full has room for an event; what it takes up is noted.
@@ -28,9 +33,26 @@ end
 local function remember(event, line)
     local contribution = {}
     for at = 7, #event do contribution[at - 6] = event[at] end
-    redis.call('HSET', KEYS[2], event[1], cmsgpack.pack({event[2], event[6] == 1, line, event[4], contribution}))
+    redis.call('HSET', KEYS[2], event[1], cmsgpack.pack({event[2], event[6] == 1, {line[1], line[2], line[3]}, event[4], contribution}))
     if event[2] == PENDING then redis.call('HSET', KEYS[6], event[1], event[5]) end
 end
+
+-- The places of lines whose subscription has too many names: from here on they are the line of further names.
+local folded = {}
+for place, line in ipairs(lines) do
+    if line[5] then
+        local name, names = 't:' .. line[5], 'n:' .. line[4]
+        if redis.call('HEXISTS', KEYS[7], name) == 0 then
+            if tonumber(redis.call('HGET', KEYS[7], names) or '0') >= tonumber(ARGV[11]) then
+                folded[#folded + 1] = place
+            else
+                redis.call('HSET', KEYS[7], name, 1)
+                redis.call('HINCRBY', KEYS[7], names, 1)
+            end
+        end
+    end
+end
+for _, place in ipairs(folded) do lines[place] = lines[lines[place][6]] end
 
 local flags, states = {}, {}
 for number, event in ipairs(entries) do
@@ -49,4 +71,4 @@ for number, event in ipairs(entries) do
 end
 redis.call('HINCRBY', KEYS[1], 'mass', is_tight and string.format('%.0f', added) or ARGV[9])
 write()
-return {epoch, turn, table.concat(flags), states}
+return {epoch, turn, table.concat(flags), states, folded}

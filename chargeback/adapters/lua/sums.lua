@@ -1,16 +1,20 @@
 -- What the scripts that count share; it stands before each of them.
 --
--- KEYS: 1 meta, 2 seen, 3 lines, 4 dirty, 5 spend, 6 pending
--- ARGV: 1 the batch (MessagePack): {lines: [[id, text, scopes]…], entries: […]}, 2 a new epoch, 3 when the day expires
---       (Unix seconds), 4 the prefix of a line's key, 5 the most lines of a day, 6 who calls, 7 the epoch and 8 the number
---       of the last call of theirs that was answered; further ones are the script's own
+-- KEYS: 1 meta, 2 seen, 3 lines, 4 dirty, 5 spend, 6 pending, 7 names
+-- ARGV: 1 the batch (MessagePack): {lines: [[id, text, scopes, subscription, …]…], entries: […]}, 2 a new epoch, 3 when
+--       the day expires (Unix seconds), 4 the prefix of a line's key, 5 the most lines of a day and, after a blank, of
+--       one subscription, 6 who calls, 7 the epoch and 8 the number of the last call of theirs that was answered;
+--       further ones are the script's own
 --
 -- A line's key is prefix .. id. It is no KEYS entry, because a later phase also changes the line that its call was
 -- counted under, which only the stores know; it carries the day's hash tag, so it lies in the same slot as KEYS.
+-- `names` holds for each subscription how many lines (l:…) and names (n:…) of the day it has, and each name (t:…).
 -- Redis does not roll a script back: decode and check before the first write.
 local batch = cmsgpack.unpack(ARGV[1])
 local lines, entries = batch[1], batch[2]
-local expires, prefix, most_lines = ARGV[3], ARGV[4], tonumber(ARGV[5])
+local expires, prefix = ARGV[3], ARGV[4]
+local most_lines, most_of_one = ARGV[5]:match('^(%d+) (%d+)$')
+most_lines, most_of_one = tonumber(most_lines), tonumber(most_of_one)
 
 redis.call('HSETNX', KEYS[1], 'epoch', ARGV[2])
 local epoch = redis.call('HGET', KEYS[1], 'epoch')
@@ -23,13 +27,22 @@ end
 local version = redis.call('HINCRBY', KEYS[1], 'version', 1)
 
 local kept = redis.call('HLEN', KEYS[3])
+local kept_of = {}  -- subscription → its lines
 local admitted = {}
+
+local function lines_of(subscription)
+    if not kept_of[subscription] then
+        kept_of[subscription] = tonumber(redis.call('HGET', KEYS[7], 'l:' .. subscription) or '0')
+    end
+    return kept_of[subscription]
+end
 
 -- Whether the day has room for a line.
 local function has_room(line)
     if not admitted[line[1]] and redis.call('HEXISTS', KEYS[3], line[1]) == 0 then
-        if kept >= most_lines then return false end
+        if kept >= most_lines or lines_of(line[4]) >= most_of_one then return false end
         kept = kept + 1
+        kept_of[line[4]] = kept_of[line[4]] + 1
     end
     admitted[line[1]] = true
     return true
@@ -41,7 +54,7 @@ local spent = {}  -- scope → picodollars
 local function add(line, picodollars, contribution, first, sign)
     local sum = sums[line[1]]
     if not sum then
-        sum = {line[2], {}}
+        sum = {line[2], {}, line[4]}
         sums[line[1]] = sum
     end
     local totals = sum[2]
@@ -63,12 +76,15 @@ local function write()
         for field, quantity in pairs(sum[2]) do
             redis.call('HINCRBY', key, field, string.format('%.0f', quantity))
         end
-        if new then redis.call('EXPIREAT', key, expires) end
+        if new then
+            redis.call('EXPIREAT', key, expires)
+            redis.call('HINCRBY', KEYS[7], 'l:' .. (sum[3] or ''), 1)
+        end
         redis.call('HSET', KEYS[4], id, version)
     end
     for scope, picodollars in pairs(spent) do
         -- Beyond 64 bits the spend stays where it is: a budget passed that far must not stop the counting.
         redis.pcall('HINCRBY', KEYS[5], scope, string.format('%.0f', picodollars))
     end
-    for at = 1, 6 do redis.call('EXPIREAT', KEYS[at], expires) end
+    for at = 1, 7 do redis.call('EXPIREAT', KEYS[at], expires) end
 end

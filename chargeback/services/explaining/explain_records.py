@@ -26,7 +26,7 @@ async def explain_records(row: Row, in_force: InForce, books: Books, ledger: Led
     booked = 0
     async for record, part, charge in _charges(row, in_force, books):
         hours = sorted(_hours(record, part, charge, in_force))
-        trace = await trace_events(ledger, record.day, record.line, hours, meter, limit=limit)
+        trace = await trace_events(ledger, record.day, record.line, hours, meter, limit=limit, named=in_force.named)
         booked += charge.quantity
         records.append(
             {

@@ -13,6 +13,7 @@ from chargeback.domain.doubts import doubts
 from chargeback.domain.errors import InvalidEvent
 from chargeback.domain.event_documents import read_document
 from chargeback.domain.events import read_filed
+from chargeback.domain.folding import NamedValues
 from chargeback.domain.lines import Line
 from chargeback.domain.meters import Meter, quantity_of
 from chargeback.services.ports import Ledger
@@ -79,14 +80,14 @@ class _Search:
 
 
 async def trace_events(
-    ledger: Ledger, day: str, line: Line, hours: Collection[int], meter: Meter, *, limit: int
+    ledger: Ledger, day: str, line: Line, hours: Collection[int], meter: Meter, *, limit: int, named: NamedValues
 ) -> Trace:
     """The events that make up a meter of a line in some UTC hours of a day; the first `limit` of them are listed."""
     search = _Search(day, line, frozenset(hours), meter)
     listed: list[TracedEvent] = []
     number = count = quantity = 0
     extent = await ledger.extent(day)
-    async with recount(ledger, day, workers=0, within=extent) as recounted:
+    async with recount(ledger, day, workers=0, named=named, within=extent) as recounted:
         async for text, _ in pieces(ledger.stamped(day, extent)):
             idle = await recounted.idle(number)
             counted_as = await recounted.counted_as(number)

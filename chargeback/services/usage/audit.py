@@ -193,7 +193,7 @@ class Auditor:
             # What is merely not posted yet is no drift.
             await self._poster.post_day(day, in_force)
         fences = await self._books.postings(day)
-        async with recount(self._ledger, day, workers=self._workers) as recounted:
+        async with recount(self._ledger, day, workers=self._workers, named=in_force.named) as recounted:
             require_events(day, before, recounted.events, recounted.missing)
             loss = before.loss if before else None
             if loss is not None and loss.books_stand:

@@ -14,6 +14,7 @@ from chargeback.domain.emitters import OURSELVES, Emitter
 from chargeback.domain.errors import CountFull, InvalidConfig, InvalidEvent, StoreUnavailable
 from chargeback.domain.event_times import AcceptedTimes
 from chargeback.domain.events import UsageEvent, day_beside, id_in
+from chargeback.domain.folding import folded
 from chargeback.domain.in_force import InForce
 from chargeback.domain.lines import Line
 from chargeback.domain.meters import Meter
@@ -76,7 +77,7 @@ class Weights:
     def __init__(self, in_force: InForce) -> None:
         self.in_force = in_force
         # By the line's identity in memory, which costs no hashing; the entry keeps the line alive.
-        self._known: dict[tuple[int, str, int], tuple[Line, tuple[str, ...], Mapping[Meter, int]]] = {}
+        self._known: dict[tuple[int, str, int], tuple[Line, Line | None, tuple[str, ...], Mapping[Meter, int]]] = {}
 
     def weigh(self, event: UsageEvent) -> Weighted:
         """The event with its spend in picodollars; unpriced meters spend nothing here and show in the books."""
@@ -86,13 +87,13 @@ class Weights:
         if known is None:
             if len(self._known) >= _KNOWN_LINES:
                 self._known.clear()
-            known = self._known[key] = (line, *self._look_up(event))
-        _, scopes, prices = known
+            known = self._known[key] = (line, folded(line, self.in_force.named), *self._look_up(event))
+        _, others, scopes, prices = known
         spend = 0
         for meter, quantity in quantities.items():
             if meter in prices:
                 spend += quantity * prices[meter]
-        return Weighted(event, scopes, spend if spend < MAX_SPEND else MAX_SPEND)
+        return Weighted(event, scopes, spend if spend < MAX_SPEND else MAX_SPEND, others)
 
     def _look_up(self, event: UsageEvent) -> tuple[tuple[str, ...], Mapping[Meter, int]]:
         line = event.line

@@ -172,7 +172,7 @@ class Poster:
     async def _replay(self, day: str, in_force: InForce) -> int:
         weights = Weights(in_force)
         replayed = 0
-        async with aclosing(heard_events(self._ledger, day)) as pieces:
+        async with aclosing(heard_events(self._ledger, day, in_force.named)) as pieces:
             async for events in pieces:
                 await self._count_anew(day, events, weights)
                 replayed += len(events)

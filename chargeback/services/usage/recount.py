@@ -17,19 +17,20 @@ import duckdb
 
 from chargeback.domain.errors import StoreUnavailable
 from chargeback.domain.events import Phase, day_beside
+from chargeback.domain.folding import MOST_NAMES, NamedValues
 from chargeback.domain.lines import Line, from_text
 from chargeback.domain.meters import Meter, Quantities
 from chargeback.services.bulkheads import reason_of
 from chargeback.services.ports import CountedLine, Ledger, LedgerBlock
+from chargeback.services.usage.csv_rows import LINE_COLUMNS, load_rows
+from chargeback.services.usage.fold_names import fold_names
 from chargeback.services.usage.reread import MAX_EVENTS, Piece, Reread, recall, reread
 from chargeback.services.usage.what_counts import (
     CLAIM_COLUMNS,
-    LINE_COLUMNS,
     NEIGHBOUR_COLUMNS,
     find_what_counts,
     leave_out_elsewhere,
     leave_to_neighbour,
-    load_rows,
 )
 from chargeback.services.work_folder import work_folder
 from chargeback.services.worker_processes import worker_pool
@@ -54,6 +55,10 @@ _UNHEARD = """
 -- Positions of a piece that a counter must not hear of; of what is left it takes the event that counts here.
 SELECT position FROM idle WHERE duplicate AND position BETWEEN $first AND $last
 UNION SELECT position FROM elsewhere WHERE position BETWEEN $first AND $last
+"""
+
+_FOLDED = """
+SELECT position, text FROM folded JOIN texts USING (line) WHERE position BETWEEN $first AND $last
 """
 
 _COUNTED_AS = """
@@ -144,6 +149,10 @@ class Recounted:
         rows = await self._of_piece(_COUNTED_AS, piece)
         return {position: (from_text(text), hour) for position, text, hour in rows}
 
+    async def folded(self, piece: int) -> dict[int, Line]:
+        """Of the events of a piece, the line of those that are under that of further names."""
+        return {position: from_text(text) for position, text in await self._of_piece(_FOLDED, piece)}
+
     async def _positions(self, query: str, piece: int) -> set[int]:
         return {row[0] for row in await self._of_piece(query, piece)}
 
@@ -164,11 +173,19 @@ class Recounted:
 
 @asynccontextmanager
 async def recount(
-    ledger: Ledger, day: str, *, workers: int, memory_limit_mb: int = 512, within: Mapping[str, int] | None = None
+    ledger: Ledger,
+    day: str,
+    *,
+    workers: int,
+    named: NamedValues | None = None,
+    most_names: int = MOST_NAMES,
+    memory_limit_mb: int = 512,
+    within: Mapping[str, int] | None = None,
 ) -> AsyncIterator[Recounted]:
     """Recount a day in `workers` processes (0: in this one), DuckDB within `memory_limit_mb` and on disk beyond.
 
-    `within` an extent of the ledger where later appends must not count. Nothing is left on disk when the context ends.
+    `named` what is never folded; None where it does not matter which lines calls are counted under. `within` an extent
+    of the ledger where later appends must not count. Nothing is left on disk when the context ends.
     """
     with (
         work_folder("recount") as folder,
@@ -179,6 +196,8 @@ async def recount(
         try:
             blocks = ledger.stamped(day, within)
             await _read(blocks, recounted, folder, executor, ahead=max(1, workers) + 2)
+            if named is not None:
+                await asyncio.to_thread(fold_names, engine, folder, named, most_names)
             await asyncio.to_thread(find_what_counts, engine, folder)
             await _leave_to_neighbours(ledger, recounted, folder, executor, ahead=max(1, workers) + 2)
         finally:
@@ -203,6 +222,7 @@ def _engine(folder: str, memory_limit_mb: int) -> duckdb.DuckDBPyConnection:
         ("claims", CLAIM_COLUMNS),
         ("neighbours", NEIGHBOUR_COLUMNS),
         ("elsewhere", {"position": "BIGINT"}),
+        ("folded", {"position": "BIGINT", "line": "UUID"}),
     )
     for table, columns in tables:
         engine.execute(f"CREATE TABLE {table} ({', '.join(f'{name} {type_}' for name, type_ in columns.items())})")

@@ -4,7 +4,7 @@ Between events of one phase the ledger's order decides: when they were written, 
 events on two days, the day with the call's own events accounts for it; the earlier one where both have.
 """
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 import duckdb
@@ -13,14 +13,13 @@ from chargeback.domain.events import Phase
 from chargeback.domain.lines import from_text, line_id, to_text
 from chargeback.domain.meters import Meter
 from chargeback.domain.phases import attributed
+from chargeback.services.usage.csv_rows import LINE_COLUMNS, load_rows
 
-LINE_COLUMNS = {"line": "UUID", "text": "VARCHAR"}
 CLAIM_COLUMNS = {"call": "UUID"}
 NEIGHBOUR_COLUMNS = {"call": "UUID", "rank": "TINYINT"}
 """Calls of another day, and how what that day knows of them ranks; see `domain.phases.rank_of`."""
 
 _ATTRIBUTED_COLUMNS = {"first_line": "UUID", "last_line": "UUID", "line": "UUID"}
-_CSV = "header = false, auto_detect = false, delim = ',', quote = '\"', escape = '\"', new_line = '\\n'"
 _NAMES = {f"${phase.name.lower()}": f"{phase:d}" for phase in Phase} | {"$meters": ", ".join(Meter)}
 _PAIRS_AT_ONCE = 10_000
 
@@ -84,6 +83,11 @@ FROM moved LEFT JOIN attributed USING (first_line, last_line)
 WHERE attributed.line IS NOT NULL OR first_hour <> hour
 """
 
+_COUNTED_AS_FOLDED = """
+INSERT INTO counted_as
+SELECT position, folded.line, hour FROM folded JOIN events USING (position) ANTI JOIN counted_as USING (position)
+"""
+
 _ELSEWHERE = """
 INSERT INTO elsewhere
 SELECT position
@@ -97,7 +101,7 @@ INSERT INTO idle SELECT DISTINCT position, true, true FROM elsewhere ANTI JOIN i
 
 
 def find_what_counts(engine: duckdb.DuckDBPyConnection, folder: str) -> None:
-    """Make the tables `idle`, `counted_as` and `texts` from `events`, `lines` and `claims`."""
+    """Make the tables `idle`, `counted_as` and `texts` from `events`, `lines`, `claims` and `folded`."""
     for query in (_REPEATED, _IDLE, _MOVED):
         engine.execute(_with_names(query))
     engine.execute("CREATE VIEW texts AS SELECT line, any_value(text) AS text FROM lines GROUP BY line")
@@ -105,6 +109,7 @@ def find_what_counts(engine: duckdb.DuckDBPyConnection, folder: str) -> None:
     for number, pairs in enumerate(_pairs(engine)):
         _attribute(engine, pairs, f"{folder}/attributed-{number}")
     engine.execute(_COUNTED_AS)
+    engine.execute(_COUNTED_AS_FOLDED)
 
 
 def leave_to_neighbour(engine: duckdb.DuckDBPyConnection, *, is_before: bool) -> None:
@@ -116,16 +121,6 @@ def leave_to_neighbour(engine: duckdb.DuckDBPyConnection, *, is_before: bool) ->
 def leave_out_elsewhere(engine: duckdb.DuckDBPyConnection) -> None:
     """What neighbouring days account for does not count here."""
     engine.execute(_IDLE_ELSEWHERE)
-
-
-def load_rows(engine: duckdb.DuckDBPyConnection, table: str, columns: Mapping[str, str], paths: Sequence[str]) -> None:
-    """Move the rows of CSV files into a table."""
-    engine.cursor().execute(
-        f"INSERT INTO {table} FROM read_csv($paths, columns = $columns, {_CSV})",
-        {"paths": list(paths), "columns": dict(columns)},
-    )
-    for path in paths:
-        Path(path).unlink()
 
 
 def _with_names(query: str) -> str:

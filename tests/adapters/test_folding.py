@@ -1,0 +1,172 @@
+"""Too many names of one subscription are counted together: in Redis, in memory and in the recount alike."""
+
+from collections.abc import Sequence
+from datetime import UTC, datetime
+from typing import Any
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from chargeback.adapters.memory import MemoryLedger
+from chargeback.adapters.memory_counter import MemoryCounter
+from chargeback.adapters.redis_counter import RedisCounter
+from chargeback.bootstrap import Container
+from chargeback.domain.errors import CountFull
+from chargeback.domain.events import EVER, UsageEvent, read_event
+from chargeback.domain.folding import OTHERS, folded
+from chargeback.domain.lines import Line
+from chargeback.domain.meters import Meter
+from chargeback.services.explaining.trace_events import trace_events
+from chargeback.services.ports import Counter, Weighted
+from chargeback.services.usage import replay_day
+from chargeback.services.usage.recount import recount
+from scripts.local.clear import clear_redis
+from tests.builders import tokens, usage_event
+
+pytestmark = pytest.mark.anyio
+
+TODAY = datetime.now(UTC).date().isoformat()
+NAMED = frozenset({("billing_code", "VOICE"), ("user", "boss")})
+MOST = 2
+
+
+@pytest.fixture(params=["memory", pytest.param("redis", marks=pytest.mark.servers)])
+def small(request: pytest.FixtureRequest) -> Counter:
+    """A counter with two names and six lines a subscription."""
+    most: dict[str, Any] = {"most_names": MOST, "most_lines_of_one": 6}
+    if request.param == "memory":
+        return MemoryCounter(**most)
+    clear_redis(request.getfixturevalue("stack").url("redis"))
+    container: Container = request.getfixturevalue("container")
+    return RedisCounter(container.counter._client, **most)
+
+
+def weigh(event: UsageEvent) -> Weighted:
+    return Weighted(event, (), 0, folded(event.line, NAMED))
+
+
+def event(**arguments: Any) -> UsageEvent:
+    return read_event(usage_event(**({"time": f"{TODAY}T09:00:00Z", "usage": tokens(1, 0)} | arguments)), EVER)
+
+
+def of_user(user: str | None, **more: Any) -> UsageEvent:
+    return event(username=user, **more)
+
+
+async def users(counter: Counter) -> dict[tuple[str, str, str], int]:
+    """(subscription, user, billing code) → requests."""
+    changed = await counter.changed(TODAY)
+    assert changed is not None
+    sums: dict[tuple[str, str, str], int] = {}
+    for each in await counter.lines(TODAY, changed.epoch, list(changed.lines)):
+        if requests := _requests(each.hours):
+            sums[_name(each.line)] = sums.get(_name(each.line), 0) + requests
+    return sums
+
+
+def _name(line: Line) -> tuple[str, str, str]:
+    return line.subscription, line.user, line.billing_code
+
+
+def _requests(hours: Any) -> int:
+    return sum(quantities.get(Meter.REQUESTS, 0) for quantities in hours.values())
+
+
+async def recounted(events: Sequence[UsageEvent], batch: int) -> dict[tuple[str, str, str], int]:
+    ledger = MemoryLedger()
+    for start in range(0, len(events), batch):
+        await ledger.append(TODAY, [each.raw for each in events[start : start + batch]])
+    sums: dict[tuple[str, str, str], int] = {}
+    async with recount(ledger, TODAY, workers=0, named=NAMED, most_names=MOST) as day:
+        async for page in day.pages():
+            for each in page:
+                sums[_name(each.line)] = sums.get(_name(each.line), 0) + _requests(each.hours)
+    return sums
+
+
+async def test_further_names_are_counted_together_and_no_one_else_s_are(small: Counter) -> None:
+    came = [of_user(name) for name in ("a", "b", "a", "c", "d", "c", None, "boss")]
+    came += [of_user("c", subscriptionId="support"), of_user("d", billingCode="VOICE", tenantId="t")]
+
+    flags = [*await small.count(TODAY, came[:3], weigh), *await small.count(TODAY, came[3:], weigh)]
+
+    assert all(flags)
+    assert await users(small) == {
+        ("search", "a", ""): 2,
+        ("search", "b", ""): 1,
+        ("search", OTHERS, ""): 3,
+        ("search", "", ""): 1,
+        ("search", "boss", ""): 1,
+        ("search", OTHERS, "VOICE"): 1,
+        ("support", "c", ""): 1,
+    }
+
+
+async def test_a_subscription_with_too_many_lines_leaves_room_for_the_others(small: Counter) -> None:
+    many = [event(id=f"{n}", tenantId=f"tenant-{n}") for n in range(8)]
+
+    with pytest.raises(CountFull) as full:
+        await small.count(TODAY, [*many, event(subscriptionId="support")], weigh)
+
+    assert full.value.flags == [True] * 6 + [False] * 2 + [True]
+    assert await users(small) == {("search", "", ""): 6, ("support", "", ""): 1}
+
+
+async def test_what_a_rule_names_and_what_is_verified_is_never_folded() -> None:
+    line = of_user("d", billingCode="VOICE", tenantId="t", companyName="acme").line
+
+    together = folded(line, NAMED)
+
+    assert together == line._replace(user=OTHERS, company=OTHERS)
+    assert folded(together, NAMED) is None
+    assert folded(of_user("boss", billingCode="VOICE").line, NAMED) is None
+    assert folded(of_user(None).line, NAMED) is None
+
+
+async def test_a_call_is_settled_under_the_name_that_it_was_folded_into(small: Counter) -> None:
+    streams = [of_user(name, id=name, type="pending", stream=True, usage=None) for name in "abc"]
+    done = [of_user(name, id=f"{name}/settled", type="settled", stream=True) for name in "cba"]
+
+    for each in (*streams, *done):
+        assert list(await small.count(TODAY, [each], weigh)) == [True]
+
+    assert await users(small) == {("search", "a", ""): 1, ("search", "b", ""): 1, ("search", OTHERS, ""): 1}
+
+
+CAME = st.lists(
+    st.tuples(st.sampled_from("abcd"), st.sampled_from(["search", "support"]), st.sampled_from(["VOICE", "x", None])),
+    max_size=20,
+).map(lambda drawn: [of_user(user, subscriptionId=sub, billingCode=code) for user, sub, code in drawn])
+
+
+@settings(max_examples=15, deadline=None)
+@given(CAME, st.integers(1, 4))
+async def test_the_recount_folds_what_the_counter_folds(came: list[UsageEvent], batch: int) -> None:
+    counter = MemoryCounter(most_names=MOST)
+    await counter.begin(TODAY)
+    for start in range(0, len(came), batch):
+        await counter.count(TODAY, came[start : start + batch], weigh)
+
+    assert await users(counter) == await recounted(came, batch)
+
+
+async def test_the_events_of_further_names_are_traced_and_replayed_to_their_line(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    came = [of_user(f"user-{n}", id=f"call-{n}") for n in range(5)]
+    ledger = MemoryLedger()
+    for each in came:
+        await ledger.append(TODAY, [each.raw])
+
+    def small_recount(*given: Any, **named: Any) -> Any:
+        return recount(*given, most_names=MOST, **named)
+
+    monkeypatch.setattr(replay_day, "recount", small_recount)
+    monkeypatch.setattr("chargeback.services.explaining.trace_events.recount", small_recount)
+    heard = [event async for events in replay_day.heard_events(ledger, TODAY, NAMED) for event in events]
+    line = came[0].line._replace(user=OTHERS)
+    traced = await trace_events(ledger, TODAY, line, range(24), Meter.REQUESTS, limit=9, named=NAMED)
+
+    assert [event.line.user for event in heard] == ["user-0", "user-1", OTHERS, OTHERS, OTHERS]
+    assert [event.id for event in traced.events] == ["call-2", "call-3", "call-4"]
