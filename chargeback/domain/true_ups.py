@@ -30,6 +30,7 @@ from chargeback.domain.shared_costs import (
     amount,
     to_amount,
 )
+from chargeback.domain.terms import Terms
 
 CAPACITY_PART = "capacity"
 REST = "rest"
@@ -139,10 +140,10 @@ def costs_of(
     currency: str,
     parts: Sequence[Part],
     source: str,
-    shared: Sequence[SharedCost],
+    terms: Terms,
     calendar: Calendar,
 ) -> list[SharedCost]:
-    """The parts as shared costs of their period, in the currency of its books; `shared` are its other ones."""
+    """The parts as shared costs of their period, in the currency of its books; `terms` have its other ones."""
     base = SharedCost(
         cost_id=f"true-up-{period}",
         name=f"True-up to the invoice of {period}",
@@ -160,7 +161,7 @@ def costs_of(
         if part.name:
             cost = replace(cost, cost_id=f"{base.cost_id}:{part.name}", name=f"{base.name}: {part.name}")
         if part.name == CAPACITY_PART:
-            found += _of_capacity(cost, shared, calendar)
+            found += _of_capacity(cost, terms, calendar)
         elif part.booked is None:
             found.append(cost)
         else:
@@ -169,14 +170,14 @@ def costs_of(
     return found
 
 
-def _of_capacity(cost: SharedCost, shared: Sequence[SharedCost], calendar: Calendar) -> list[SharedCost]:
+def _of_capacity(cost: SharedCost, terms: Terms, calendar: Calendar) -> list[SharedCost]:
     """By the measures of the costs that are for capacity, in proportion to their amounts; else by provisioned use."""
-    amounts = {
-        each.cost_id: (each, amount(each, cost.period, calendar))
-        for each in shared
+    amounts = [
+        (each, _converted(each, cost, terms, calendar))
+        for each in terms.shared_costs
         if each.kind in (Kind.PROVISIONED, Kind.HOSTING) and not each.corrects
-    }
-    charged = [(each, price) for each, price in amounts.values() if price > 0]
+    ]
+    charged = [(each, price) for each, price in amounts if price > 0]
     whole = total([price for _, price in charged])
     if not whole:
         provisioned = Selection(deployment_types=tuple(sorted(kind.value for kind in PROVISIONED)))
@@ -185,6 +186,12 @@ def _of_capacity(cost: SharedCost, shared: Sequence[SharedCost], calendar: Calen
     exact[-1] = EXACT.subtract(cost.price, total(exact[:-1]))
     prices = round_to_total(exact, to_amount(cost.price), AMOUNT_DECIMALS)
     return [_like(cost, each, price, calendar) for (each, _), price in zip(charged, prices, strict=True)]
+
+
+def _converted(shared: SharedCost, into: SharedCost, terms: Terms, calendar: Calendar) -> Decimal:
+    """What a shared cost is in the period and the currency of another one."""
+    price = amount(shared, into.period, calendar)
+    return EXACT.multiply(price, terms.rate_for(into.period, shared.currency, into.currency).rate) if price else ZERO
 
 
 def _like(cost: SharedCost, capacity: SharedCost, price: Decimal, calendar: Calendar) -> SharedCost:

@@ -19,6 +19,7 @@ from chargeback.domain.errors import TrueUpRefused
 from chargeback.domain.money import EXACT, total
 from chargeback.domain.reconciliation import Booked, Invoiced, ReconciliationRules, Sku
 from chargeback.domain.shared_costs import Basis, DirectUsage, Kind, SharedCost, amount, measured, split
+from chargeback.domain.terms import Terms
 from chargeback.domain.variances import reconcile
 from chargeback.services.reconciling.booked_charges import BooksOfPeriod
 from chargeback.services.reconciling.invoice import Invoice
@@ -73,7 +74,7 @@ def reconciled(invoice: str, books: str, *, run: ExportRun = RUN, open_items: in
 
 async def costs(control: MemoryControl, period: str = PERIOD) -> list[SharedCost]:
     """The parts that charge anything."""
-    return [cost for cost in await true_up_costs(control, period, (), Calendar()) if cost.price]
+    return [cost for cost in await true_up_costs(control, period, Terms(), Calendar()) if cost.price]
 
 
 async def close(control: MemoryControl, period: str = PERIOD, state: str = "closed") -> None:

@@ -81,7 +81,7 @@ class TrueUpBill(Bill):
             return {}
         return {
             (period, "", period, cost.cost_id, "", "true-up"): (0, amount(cost, period, calendar))
-            for cost in await true_up_costs(self.control, period, (), calendar)
+            for cost in await true_up_costs(self.control, period, TERMS, calendar)
             if cost.price
         }
 

@@ -61,7 +61,7 @@ class Publisher:
             catalogue=version.catalogue,
             past=await self._past(version.terms, period),
             terms=version.terms.with_shared_costs(
-                await true_up_costs(self.control, period, version.terms.shared_costs, version.catalogue.calendar)
+                await true_up_costs(self.control, period, version.terms, version.catalogue.calendar)
             ),
             decimals=self.decimals,
             folder=period,
@@ -109,7 +109,7 @@ class Publisher:
             catalogue, terms = frozen.catalogue, frozen.terms
             # What was shared is what was charged then, whatever a later configuration says.
             billed_with = (await self.catalogues.stored(known.closed_with)).terms
-            trued_up = await true_up_costs(self.control, late.period, billed_with.shared_costs, catalogue.calendar)
+            trued_up = await true_up_costs(self.control, late.period, billed_with, catalogue.calendar)
             shared = *billed_with.shared_costs, *trued_up
         else:
             catalogue, terms = version.catalogue, version.terms.reaching_back_to(late.period)

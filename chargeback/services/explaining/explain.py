@@ -80,8 +80,7 @@ class Explainer:
         closed_with = (await PeriodDocuments(self.published.control).get(period))[0].closed_with
         terms = (await self.catalogues.stored(closed_with)).terms if closed_with else await self.catalogues.terms()
         calendar = (await self.catalogues.current()).calendar
-        costs = terms.shared_costs
-        return *costs, *await true_up_costs(self.published.control, period, costs, calendar)
+        return *terms.shared_costs, *await true_up_costs(self.published.control, period, terms, calendar)
 
     def _centre(self, rows: Rows, period: str, centre: str, model: str, currency: str) -> Document:
         found = rows.ask("kinds", centre=centre)

@@ -17,6 +17,7 @@ from chargeback.domain.errors import TrueUpRefused
 from chargeback.domain.money import to_text, total
 from chargeback.domain.reconciliation import Cause
 from chargeback.domain.shared_costs import SharedCost
+from chargeback.domain.terms import Terms
 from chargeback.domain.true_ups import Part, costs_of, parts_of, replaced
 from chargeback.services.ports import Control
 from chargeback.services.reconciling.true_up_documents import TrueUp, TrueUps, digest_of
@@ -27,15 +28,13 @@ if TYPE_CHECKING:
 _ALL_IN_ONE = ""
 
 
-async def true_up_costs(
-    control: Control, period: str, shared: Sequence[SharedCost], calendar: Calendar
-) -> tuple[SharedCost, ...]:
-    """The shared costs of a period's true-up; `shared` are its other ones. None where there never was one."""
+async def true_up_costs(control: Control, period: str, terms: Terms, calendar: Calendar) -> tuple[SharedCost, ...]:
+    """The shared costs of a period's true-up; `terms` have its other ones. None where there never was one."""
     known, _ = await TrueUps(control).get(period)
     if known is None or not (parts := _parts(known)):
         return ()
     source = f"cost export {known.invoice.get('run', '')}, SHA-256 {known.invoice.get('sha256', '')}; set by {known.by}"
-    return tuple(costs_of(period, calendar.currency(period), parts, source, shared, calendar))
+    return tuple(costs_of(period, calendar.currency(period), parts, source, terms, calendar))
 
 
 async def true_up_parts(control: Control, reconciled: "Reconciled") -> tuple[Part, ...]:
