@@ -13,6 +13,7 @@ from typing import Any
 from chargeback.adapters.cost_exports import LocalCostExports
 from chargeback.domain.cost_exports import choose_run
 from chargeback.domain.errors import ChargebackError
+from chargeback.domain.provider_meters import ProviderMeters
 from chargeback.domain.reconciliation import ReconciliationRules
 from chargeback.services.reconciling.invoice import Invoice, read_invoice
 from tests.fuzz.mutations import HOSTILE, damaged, mutated
@@ -63,7 +64,13 @@ async def _read(folder: Path) -> Invoice:
     exports = LocalCostExports([folder])
     run = choose_run(await exports.runs(""), _PERIOD, exports.place)
     return await read_invoice(
-        exports, run, _PERIOD, rules=ReconciliationRules(), meters={}, accounts={"oai-swedencentral"}, currency="USD"
+        exports,
+        run,
+        _PERIOD,
+        rules=ReconciliationRules(),
+        meters=ProviderMeters(),
+        accounts={"oai-swedencentral"},
+        currency="USD",
     )
 
 

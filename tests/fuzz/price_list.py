@@ -16,7 +16,7 @@ from chargeback.domain.retail import compare
 from tests.fuzz.mutations import damaged, mutated
 
 _CATALOGUE = load_catalogue(DEPLOYED_CONFIG)
-_TABLE = load_retail_meters(DEPLOYED_CONFIG)
+_TABLE = load_retail_meters(DEPLOYED_CONFIG).meters
 _NOW = datetime(2026, 3, 14, tzinfo=UTC)
 
 
