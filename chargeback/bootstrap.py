@@ -258,6 +258,7 @@ class Container:
             self.catalogues,
             deadline=deadline,
             quiet=quiet,
+            max_age=timedelta(days=self.settings.max_event_age_days),
         )
 
     @cached_property

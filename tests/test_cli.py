@@ -264,3 +264,10 @@ def test_a_store_that_is_away_is_one_message(clean_stores: Stack) -> None:
     assert code == 1
     assert "error: Redis: " in errors
     assert "Traceback" not in errors
+
+
+def test_settling_takes_the_first_of_many_days_or_single_ones_and_never_both() -> None:
+    code, _, errors = chargeback("settle", "--since", "2026-03-14", "--day", "2026-03-15")
+
+    assert code == 2
+    assert "--since names the first of many days" in re.sub(r"\s+", " ", errors)

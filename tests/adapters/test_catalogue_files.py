@@ -195,6 +195,28 @@ def test_a_missing_file_is_named(folder: Path) -> None:
         load_catalogue(folder)
 
 
+def test_a_deployment_may_name_the_tier_that_it_is_set_to(folder: Path) -> None:
+    before = load_catalogue(folder)
+    text = (folder / "deployments.yaml").read_text()
+    plain = 'name: gpt-5.4, model: gpt-5.4, version: "2026-03-05", type: GlobalStandard'
+    (folder / "deployments.yaml").write_text(text.replace(plain, f"{plain}, serviceTier: priority"))
+
+    after = load_catalogue(folder)
+
+    deployments = [each.deployment("oai-eastus2", "gpt-5.4", NOW) for each in (before, after)]
+    assert [each.service_tier for each in deployments if each] == [None, "priority"]
+    assert [len(each.row()) for each in deployments if each] == [7, 8], "without a tier the digest is as it always was"
+    assert before.digest != after.digest
+
+
+def test_a_tier_that_no_deployment_can_have_is_refused(folder: Path) -> None:
+    (fault,) = faults_of(
+        folder, "type: GlobalStandard,", "type: GlobalStandard, serviceTier: flex,", "deployments.yaml"
+    )
+
+    assert "serviceTier" in fault
+
+
 def test_usage_of_a_former_deployment_is_still_rated_and_none_is_made_for_it(folder: Path) -> None:
     former = load_catalogue(folder).deployment("oai-eastus2", "gpt-4o", NOW)
 

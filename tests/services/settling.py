@@ -33,9 +33,13 @@ class Books:
         self.door = Ingest(self.ledger, self.counter, self.quarantine, WeightsInForce(catalogues, of or catalogue()))
         self.control, self.books = MemoryControl(), MemoryBooks()
         self.poster = Poster(self.ledger, self.counter, self.books, self.control, catalogues)
-        self.settler = Settler(
-            self.log, self.counter, self.ledger, self.books, self.door, self.control, catalogues, **times
-        )
+        self.catalogues = catalogues
+        self.settler = self.settler_with(**times)
+
+    def settler_with(self, **times: timedelta) -> Settler:
+        """A settler with other times than the usual ones."""
+        stores = (self.counter, self.ledger, self.books, self.door, self.control, self.catalogues)
+        return Settler(self.log, *stores, **times)
 
     def ingest(self, *events: dict[str, Any], now: datetime = NOW) -> None:
         """Take events."""

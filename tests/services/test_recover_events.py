@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 
+from chargeback.domain.errors import SomeFailed
 from chargeback.domain.gateway_log import LoggedCall
 from chargeback.domain.meters import Meter
 from chargeback.services.set_aside import SetAside, Stage
@@ -184,6 +185,22 @@ def test_a_day_is_settled_alone_where_it_is_asked_for(books: Books) -> None:
 
     assert (done.settled, done.recovered) == (1, 1)
     assert books.events(f"{LAST_WEEK + timedelta(days=1):%Y-%m-%d}")[1:] == []
+
+
+def test_a_day_whose_ledger_may_be_gone_is_left_alone_and_named(books: Books) -> None:
+    """Its calls would seem to be lost, and the door takes nothing so old."""
+    books.settler = books.settler_with(max_age=timedelta(days=8))
+    books.log.logged += [
+        kept(event("too-old", usage=USAGE, time=LAST_WEEK)),
+        kept(event("lost", usage=USAGE, time=LAST_WEEK + timedelta(days=2))),
+    ]
+
+    with pytest.raises(SomeFailed, match="2026-03-05: older than"):
+        books.settle(since=LAST_WEEK)
+
+    assert books.events("2026-03-05") == []
+    assert [each["id"] for each in books.events("2026-03-07")] == ["lost"]
+    assert asyncio.run(books.quarantine.batches()) == []
 
 
 def test_an_event_that_names_another_call_is_set_aside_and_no_other_with_it(books: Books) -> None:

@@ -77,13 +77,18 @@ class Settler:
         *,
         deadline: timedelta = timedelta(hours=24),
         quiet: timedelta = timedelta(minutes=5),
+        max_age: timedelta = timedelta(days=400),
     ) -> None:
-        """A call is settled when nothing more of it has arrived for `quiet`, because its rows come in parts."""
+        """A call is settled when nothing more of it has arrived for `quiet`, because its rows come in parts.
+
+        Days older than `max_age` are left alone: the door takes nothing of them, and their ledger may be gone.
+        """
         self._counter = counter
         self._ledger = ledger
         self._books = books
         self._door = door
         self._set_aside = SetAside(control)
+        self._max_age = max_age
         self._completer = Completer(log, catalogues, deadline=deadline, quiet=quiet)
         self._recoverer = Recoverer(log, quiet=quiet)
 
@@ -96,8 +101,12 @@ class Settler:
         run = Run(now)
         by_ledger = since is not None or bool(days)
         work = _Work(run, {}, {}, by_ledger=by_ledger)
+        oldest = (now - self._max_age).date().isoformat()
         for scope in scopes(now, since, days):
-            await run.attempt(f"settling {scope.day}", self._settle_day(work, scope))
+            if scope.day < oldest:
+                run.failed[scope.day] = f"older than the {self._max_age.days} days of which events are accepted"
+            else:
+                await run.attempt(f"settling {scope.day}", self._settle_day(work, scope))
         for day, kept in sorted(work.elsewhere.items()):
             await run.attempt(f"looking for lost events of {day}", self._recover_elsewhere(work, day, kept))
         await self._say_what_is_left_out(run)
