@@ -20,6 +20,7 @@ from chargeback.services.closing.late_changes import late_changes
 from chargeback.services.config_versions import ConfigVersion, ConfigVersions
 from chargeback.services.deployed_config import Deployed, Files, apply_deployed
 from chargeback.services.deployments import Deployments
+from chargeback.services.reconciling.reconciled_documents import Compared, Comparisons
 from chargeback.services.reconciling.true_up import set_true_up, true_up_digest
 from tests.builders import NOW
 from tests.control_documents import put_document
@@ -269,3 +270,13 @@ async def test_an_audit_that_remembers_the_former_configuration_leaves_no_day_wi
     charges = await world.bill.charges("2026-03", await house.ledger.days())
     assert sum(cost for _, cost in charges.values()) == 6 * 4
     assert await house.ledger.marks() == {}
+
+
+async def test_of_two_comparisons_with_the_invoice_at_once_one_stays() -> None:
+    control = Interrupted()
+    one, other = (Compared("2026-03", "run", True, invoiced, "100", "100", "USD") for invoiced in ("110", "112"))
+    control.before["reconciliation", "2026-03"] = lambda: Comparisons(control).keep(other)
+
+    await Comparisons(control).keep(one)
+
+    assert await Comparisons(control).all() == {"2026-03": other}

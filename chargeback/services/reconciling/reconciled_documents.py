@@ -1,9 +1,11 @@
 """What the last comparison of each period with its invoice found: what closing looks at."""
 
+from contextlib import suppress
 from decimal import Decimal
 
 import msgspec
 
+from chargeback.domain.errors import Superseded
 from chargeback.domain.money import EXACT, total
 from chargeback.services.ports import Control
 
@@ -52,4 +54,5 @@ class Comparisons:
         known = await self._control.get_versioned(KIND, compared.period)
         document = msgspec.to_builtins(compared)
         if known is None or known[0] != document:
-            await self._control.swap(KIND, compared.period, document, known[1] if known else None)
+            with suppress(Superseded):
+                await self._control.swap(KIND, compared.period, document, known[1] if known else None)
