@@ -25,6 +25,7 @@ def test_the_worker_finds_every_function() -> None:
             "ingest_in_a_thread",
             "ingest_usage",
             "item",
+            "log_later",
             "post_usage",
             "what_was_seen",
         ]
