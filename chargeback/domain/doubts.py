@@ -30,7 +30,7 @@ def doubts(data: Data, quantities: Quantities) -> Iterator[str]:
 
 def _of_variant(quantities: Quantities) -> str:
     if Meter.TRAINING_TIME in quantities:
-        return "the time of a training is that between its beginning and its end, the queue included"
+        return "the time of a training is that between its beginning and its end, queue included and graders left out"
     if Meter.TRAINING in quantities:
         return "the job does not tell its training type: this is the price of global training"
     return "tools made the model read its input several times: only the sum is above where a long context begins"

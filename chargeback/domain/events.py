@@ -4,8 +4,6 @@ Types: `chargeback.usage.{recorded,pending,settled,rejected}.v1`. `id` is the ga
 suffix for later phases (`…/settled`); `time` is when the call was made, repeated by every later phase.
 """
 
-import unicodedata
-from collections.abc import Sequence
 from datetime import date, timedelta
 from enum import IntEnum
 from functools import lru_cache
@@ -16,11 +14,12 @@ import msgspec
 
 from chargeback.domain.errors import InvalidEvent
 from chargeback.domain.event_documents import Data, EventDocument, Identity, encode_document, read_document
+from chargeback.domain.event_lines import line_of
 from chargeback.domain.event_times import EVER, AcceptedTimes, hour_of
 from chargeback.domain.lines import Line
 from chargeback.domain.meters import Meter, Quantities, is_measured, normalise, unknown_counts
-from chargeback.domain.operations import FREE
 from chargeback.domain.speech import SPEECH, spoken
+from chargeback.domain.states import KNOWN, PENDING, REJECTED, SETTLED, state_of
 from chargeback.domain.tiers import served_tier
 from chargeback.domain.tools import NO_TOOLS, tool_use
 from chargeback.domain.variants import variant_of
@@ -99,12 +98,10 @@ _REQUESTS = Meter.REQUESTS
 
 _TYPES = {
     "chargeback.usage.recorded.v1": _FINAL,
-    "chargeback.usage.rejected.v1": _FINAL,
-    "chargeback.usage.settled.v1": _SETTLED,
-    "chargeback.usage.pending.v1": _PENDING,
+    REJECTED: _FINAL,
+    SETTLED: _SETTLED,
+    PENDING: _PENDING,
 }
-_REJECTED = "chargeback.usage.rejected.v1"
-_KNOWN = ("exact", "settled")
 _CALLING = (None, "POST")
 """Methods of calls that use tokens; older events name none."""
 
@@ -144,21 +141,23 @@ def account_for(event: EventDocument, accepted: AcceptedTimes) -> UsageEvent:
     data = event.data
     usage = None if _is_sound_as_text(data) else data.usage
     quantities: Quantities = {}
-    if event.type != _REJECTED and phase is not _PENDING:
+    if event.type != REJECTED and phase is not _PENDING:
         quantities = normalise(usage, data.quantities, data.operation)
         if data.operation == SPEECH and Meter.CHARACTERS in quantities:
             quantities |= spoken(data.quantities)
     measured = bool(quantities) or is_measured(usage, data.quantities)
-    state = "exact" if measured and phase is _FINAL else _state(event.type, data, measured=measured)
-    tier = served_tier(data.service_tier, data.requested_tier if event.type != _REJECTED else None)
-    tools = tool_use(data.tools) if data.tools and event.type != _REJECTED else NO_TOOLS
+    state = "exact" if measured and phase is _FINAL else state_of(event.type, data, measured=measured)
+    tier = served_tier(data.service_tier, data.requested_tier if event.type != REJECTED else None)
+    # A response that is read while it goes on has items, too, and its usage later.
+    used = data.tools if (measured or phase is _PENDING) and event.type != REJECTED else None
+    tools = tool_use(used) if used else NO_TOOLS
     variant = variant_of(data, quantities, tools)
-    if state in _KNOWN and (tier.estimated or tools.estimated or variant.estimated):
+    if state in KNOWN and (tier.estimated or tools.estimated or variant.estimated):
         state = "estimated"
     if state != "unsettled":
         tools.add_to(quantities)
-    line = _line(_dimensions(data, tier.name, variant.name, state))
-    if phase is not _PENDING and event.type != _REJECTED and (unknown := unknown_counts(data.usage)):
+    line = line_of(data, tier.name, variant.name, state)
+    if phase is not _PENDING and event.type != REJECTED and (unknown := unknown_counts(data.usage)):
         quantities[Meter.UNKNOWN] = unknown + quantities.get(Meter.UNKNOWN, 0)
     quantities[_REQUESTS] = 1
     raw = encode_document(event)
@@ -308,61 +307,3 @@ def _separated(kind: bytes, source: str, identity: str) -> str:
     """The digest of an identity within its kind and source; lengths keep the two texts apart."""
     text = f"{len(source)}:{source}{len(identity)}:{identity}"
     return blake2b(text.encode("utf-8", "surrogatepass"), digest_size=16, person=kind).hexdigest()
-
-
-def _state(type_: str, data: Data, *, measured: bool) -> str:
-    if type_ == "chargeback.usage.pending.v1":
-        return "unsettled"
-    if type_ == "chargeback.usage.settled.v1":
-        return _settled_state(data, measured=measured)
-    if type_ == _REJECTED or measured or data.method not in (None, "POST") or data.operation in FREE:
-        return "exact"
-    answered = data.status_code is None or 200 <= data.status_code < 300
-    return "unsettled" if answered else "exact"
-
-
-def _settled_state(data: Data, *, measured: bool) -> str:
-    if not measured:
-        # What ended with an error before anything was worked on has no usage and never will.
-        return "exact" if data.error_code else "unsettled"
-    if data.method == "GET":
-        return "exact"
-    return "estimated" if data.usage_source == "estimated" else "settled"
-
-
-def _dimensions(data: Data, tier: str, variant: str, state: str) -> Sequence[str]:
-    return (
-        data.subscription_id or "",
-        data.product_id or "",
-        data.apim_user_id or "",
-        data.tenant_id or "",
-        data.app_id or "",
-        data.user_object_id or "",
-        data.username or "",
-        data.company_name or "",
-        data.billing_code or "",
-        data.operation,
-        data.provider or "azure-openai",
-        data.model or "",
-        data.deployment or "",
-        data.backend or "",
-        tier,
-        variant,
-        state,
-    )
-
-
-@lru_cache(maxsize=65_536)
-def _line(dimensions: tuple[str, ...]) -> Line:
-    return Line(*(text if text.isascii() and text.isprintable() else _printable(text) for text in dimensions))
-
-
-def _printable(text: str) -> str:
-    """Control characters and lone surrogates become spaces, as reports are read by spreadsheets and people.
-
-    Letters are composed (NFC), so that a name is one line however its accents were typed.
-    """
-    composed = unicodedata.normalize("NFC", text)
-    if composed.isprintable():
-        return composed
-    return "".join(character if character.isprintable() else " " for character in composed).strip()

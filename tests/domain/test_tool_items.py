@@ -88,6 +88,12 @@ def test_a_refused_call_has_no_tools() -> None:
     assert (event.quantities, event.line.state) == ({Meter.REQUESTS: 1}, "exact")
 
 
+def test_a_response_that_is_read_while_it_goes_on_has_no_tools_yet() -> None:
+    event = answered({"web_search_call": 1}, method="GET", usage=None)
+
+    assert (event.quantities, event.line.state) == ({Meter.REQUESTS: 1}, "exact")
+
+
 def test_a_picture_is_priced_as_the_deployment_that_drew_it() -> None:
     """A picture of high quality has 4 160 tokens: 0.1664 USD at 40 per million, and the text is another model's."""
     event = answered({"image_generation_call:1024x1024/high": 1}, imageDeployment="draw", tokens=1_000_000, model=None)

@@ -327,9 +327,9 @@ def test_speech_whose_bytes_tell_its_length_says_how_long_it_is(world: World, ki
     world.script("oai-swedencentral", body=bytes(24_000), type=kind)
 
     world.client.post(
-        "/deployments/gpt-4o-mini-tts/audio/speech?api-version=2024-10-21",
+        "/deployments/tts/audio/speech?api-version=2024-10-21",
         json={"input": "hi", "voice": "alloy"},
-        headers={"api-key": "key-support"},
+        headers={"api-key": "key-search"},
     )
 
     assert world.event()["data"].get("quantities", {}).get("audioSeconds") == seconds
