@@ -17,6 +17,7 @@ from chargeback.services.ports import (
     MOST_LINES,
     MOST_LINES_OF_ONE,
     MOST_QUANTITIES,
+    MOST_WAITING_OF_ONE,
     Changed,
     CountedLine,
     Seen,
@@ -49,6 +50,8 @@ class _Day:
     names: dict[str, set[str]] = field(default_factory=lambda: defaultdict(set))
     """Subscription → its names of the day."""
     lines_of: dict[str, int] = field(default_factory=lambda: defaultdict(int))
+    waiting: dict[str, int] = field(default_factory=lambda: defaultdict(int))
+    """Subscription → its calls that wait for their tokens."""
 
     def add(self, weighted: Weighted | None, sign: int) -> None:
         """Count one contribution, or take it back."""
@@ -87,23 +90,27 @@ class _Day:
     def _is_full(self, event: UsageEvent, most: "_Most") -> bool:
         return len(self.lines) >= most.lines or self.lines_of[event.line.subscription] >= most.lines_of_one
 
-    def take(self, event: UsageEvent, weigh: Weigh) -> bool:
+    def take(self, event: UsageEvent, weigh: Weigh, most_waiting: int) -> bool:
         """Count an event as far as it changes its call."""
         known = self.calls.get(event.call)
         now = follow(known.so_far if known else None, event)
-        changed = self._set(event, known, now, weigh)
+        changed = self._set(event, known, now, weigh, most_waiting)
         if event.claim is not None:
             claimed = self.calls.get(event.claim)
             elsewhere = left_elsewhere(claimed.so_far) if claimed else ELSEWHERE
-            self._set(event._replace(call=event.claim), claimed, elsewhere, weigh)
+            self._set(event._replace(call=event.claim), claimed, elsewhere, weigh, most_waiting)
         return changed
 
-    def _set(self, event: UsageEvent, known: _Call | None, now: CallSoFar, weigh: Weigh) -> bool:
+    def _set(self, event: UsageEvent, known: _Call | None, now: CallSoFar, weigh: Weigh, most_waiting: int) -> bool:
         if known is not None and now is known.so_far:
             return False
         before = known.counted if known else None
         after = weigh(accounted(now, event)) if now.counts else None
-        self.calls[event.call] = _Call(now, after, outline(event.raw) if now.waits else b"")
+        if known is not None and known.pending:
+            self.waiting[known.so_far.line.subscription] -= 1
+        has_room = now.waits and self.waiting[now.line.subscription] < most_waiting
+        self.waiting[now.line.subscription] += has_room
+        self.calls[event.call] = _Call(now, after, outline(event.raw) if has_room else b"")
         if known is not None and known.so_far.account == now.account:
             return False
         self.add(before, -1)
@@ -118,6 +125,7 @@ class _Most(NamedTuple):
     lines: int
     lines_of_one: int
     names: int
+    waiting_of_one: int
 
 
 class MemoryCounter:
@@ -133,9 +141,10 @@ class MemoryCounter:
         most_lines: int = MOST_LINES,
         most_lines_of_one: int = MOST_LINES_OF_ONE,
         most_names: int = MOST_NAMES,
+        most_waiting_of_one: int = MOST_WAITING_OF_ONE,
         days: dict[str, _Day] | None = None,
     ) -> None:
-        self._most = _Most(most_quantities, most_lines, most_lines_of_one, most_names)
+        self._most = _Most(most_quantities, most_lines, most_lines_of_one, most_names, most_waiting_of_one)
         self.days: dict[str, _Day] = {} if days is None else days
         self._name = secrets.token_hex(4)
         self._answered: dict[str, tuple[str, int]] = {}
@@ -149,7 +158,7 @@ class MemoryCounter:
         for event in events:
             known = counted.under_its_name(event, weigh(event).folded, self._most.names)
             fits = counted.fits(known, self._most)
-            flags.append(fits and counted.take(known, weigh))
+            flags.append(fits and counted.take(known, weigh, self._most.waiting_of_one))
             left_out += not fits
         if left_out:
             raise CountFull(day, flags, left_out)

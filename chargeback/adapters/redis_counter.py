@@ -28,6 +28,7 @@ from chargeback.services.ports import (
     MOST_LINES,
     MOST_LINES_OF_ONE,
     MOST_QUANTITIES,
+    MOST_WAITING_OF_ONE,
     Changed,
     CountedLine,
     Seen,
@@ -89,9 +90,10 @@ class RedisCounter:
         most_lines: int = MOST_LINES,
         most_lines_of_one: int = MOST_LINES_OF_ONE,
         most_names: int = MOST_NAMES,
+        most_waiting_of_one: int = MOST_WAITING_OF_ONE,
     ) -> None:
         self._most_quantities = most_quantities
-        self._most_lines = f"{most_lines} {most_lines_of_one}"
+        self._most_lines = f"{most_lines} {most_lines_of_one} {most_waiting_of_one}"
         self._most_names = most_names
         self._name = secrets.token_hex(4)
         self._answered: dict[str, tuple[str, int]] = {}

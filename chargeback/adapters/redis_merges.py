@@ -67,4 +67,4 @@ class Merges:
         if now.counts:
             new = [self._lines.number(weighted), weighted.picodollars]
             add_fields(new, weighted.event)
-        return [old, new, outline(pending.raw).decode() if now.waits else ""]
+        return [old, new, outline(pending.raw).decode() if now.waits else "", stored.so_far.line.subscription]

@@ -142,15 +142,15 @@ def _charges_of(
 def _by_price(
     meter: Meter, hours: Mapping[int, Quantities], prices: tuple[Price | None, ...]
 ) -> list[tuple[Price | None, int]]:
-    """What was counted of a meter at each of its prices, by when they took effect; what is unpriced comes first."""
+    """What was counted of a meter at each of its prices, by the hour in which each first applied."""
     found: dict[tuple[str, Decimal] | None, tuple[Price | None, int]] = {}
-    for hour, counted in hours.items():
+    for hour, counted in sorted(hours.items()):
         if quantity := counted.get(meter, 0):
             price = prices[hour]
             # What a frozen catalogue lacks may have another price under the same id in the current one.
             name = (price.price_id, price.per_million) if price else None
             found[name] = price, quantity + found.get(name, (None, 0))[1]
-    return sorted(found.values(), key=lambda item: item[0].effective_from.timestamp() if item[0] else float("-inf"))
+    return list(found.values())
 
 
 @lru_cache(maxsize=16_384)

@@ -89,6 +89,11 @@ MOST_LINES_OF_ONE: Final = 50_000
 """Lines of one subscription on a counted day, so that none fills it for all."""
 
 
+MOST_WAITING_OF_ONE: Final = 200_000
+"""Calls of one subscription that wait for their tokens on a counted day, some 600 bytes each; `settle --day` finds the
+further ones in the ledger, once the day is no longer counted."""
+
+
 class Weighted(NamedTuple):
     """A usage event with what it spends, for budget decisions.
 

@@ -34,7 +34,7 @@ MOST = 2
 @pytest.fixture(params=["memory", pytest.param("redis", marks=pytest.mark.servers)])
 def small(request: pytest.FixtureRequest) -> Counter:
     """A counter with two names and six lines a subscription."""
-    most: dict[str, Any] = {"most_names": MOST, "most_lines_of_one": 6}
+    most: dict[str, Any] = {"most_names": MOST, "most_lines_of_one": 6, "most_waiting_of_one": 2}
     if request.param == "memory":
         return MemoryCounter(**most)
     clear_redis(request.getfixturevalue("stack").url("redis"))
@@ -101,6 +101,24 @@ async def test_further_names_are_counted_together_and_no_one_else_s_are(small: C
         ("search", OTHERS, "VOICE"): 1,
         ("support", "c", ""): 1,
     }
+
+
+async def test_a_subscription_with_too_many_waiting_calls_leaves_room_for_the_others(small: Counter) -> None:
+    def stream(name: str, **more: Any) -> UsageEvent:
+        return event(id=name, type="pending", stream=True, usage=None, **more)
+
+    async def waiting() -> list[str]:
+        return sorted([read_event(raw, EVER).call async for some in small.pending(TODAY) for raw in some])
+
+    calls = {name: stream(name) for name in "abcd"} | {"e": stream("e", subscriptionId="support")}
+    flags = await small.count(TODAY, [calls[name] for name in "abce"], weigh)
+    first = await waiting()
+    await small.count(TODAY, [event(id="a/settled", type="settled"), event(id="c/settled", type="settled")], weigh)
+    await small.count(TODAY, [calls["d"]], weigh)
+
+    assert list(flags) == [True] * 4
+    assert first == sorted(calls[name].call for name in "abe")
+    assert await waiting() == sorted(calls[name].call for name in "bde")
 
 
 async def test_a_subscription_with_too_many_lines_leaves_room_for_the_others(small: Counter) -> None:

@@ -87,6 +87,21 @@ async def test_days_that_are_closed_to_the_counter_leave_it_to_the_audit(of: Hou
     assert [of.charges(day).get(("exact", "requests"), 0) for day in (DAY, NEXT)] == [1, 0]
 
 
+async def test_a_call_that_was_recovered_for_the_day_before_moves_to_its_own_event(of: House) -> None:
+    later = MIDNIGHT + timedelta(days=30)
+    recovered = call(f"{DAY}T23:59:59Z", id="A/settled", type="settled", usageSource="gateway-log-alone")
+    await of.ingest.ingest([recovered], later)
+    await of.auditor.audit(later)
+    before = of.charges(DAY).get(("settled", "requests"), 0)
+
+    await of.ingest.ingest([EARLY], later)
+    await of.auditor.audit(later)
+
+    assert before == 1
+    assert of.charges(DAY) == {}
+    assert of.charges(NEXT).get(("exact", "requests"), 0) == 1
+
+
 @pytest.mark.parametrize("order", [0, 1, 2, 3])
 async def test_the_trigger_the_batch_door_and_an_emitter_beside_the_gateway_tell_of_one_call(
     of: House, order: int

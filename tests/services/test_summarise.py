@@ -1,6 +1,7 @@
 """A day's two documents: the sums by date and the spend by hour, of the same money."""
 
 import asyncio
+from datetime import UTC, datetime
 from decimal import Decimal
 
 import msgspec
@@ -8,12 +9,13 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from chargeback.adapters.memory import MemoryBooks
+from chargeback.domain.in_force import InForce
 from chargeback.domain.meters import Meter
 from chargeback.domain.money import cost, total
-from chargeback.domain.records import ChargeRow, Part, UsageRecord
+from chargeback.domain.records import ChargeRow, Part, UsageRecord, rated_record
 from chargeback.services.ports import HOURS, Document
 from chargeback.services.usage.summarise import hourly_costs, summarise
-from tests.domain.catalogues import usage_line
+from tests.domain.catalogues import START, catalogue, dated, usage_line
 from tests.services.spending import Spent, books_of
 
 DAY = "2026-03-14"
@@ -86,6 +88,16 @@ def test_what_has_no_price_takes_its_hours_and_costs_nothing() -> None:
     found = list(hourly_costs(record({1: 2, 2: 3}, Part(DAY, "a", "", (charge(2, None), charge(3, "4"))))))
 
     assert found == [("a", 2, Decimal("0.000012"))]
+
+
+def test_an_hour_without_a_price_after_ones_with_it_costs_nothing() -> None:
+    ends = datetime(2026, 3, 14, 9, tzinfo=UTC)
+    in_force = InForce(catalogue(dated(Meter.INPUT, (START, "2.5"), end=ends)))
+    hours = {8: {Meter.INPUT: 10}, 9: {Meter.INPUT: 30}}
+
+    found = list(hourly_costs(rated_record(DAY, usage_line(), hours, in_force)))
+
+    assert [(hour, amount > 0) for _, hour, amount in found] == [(8, True)]
 
 
 @given(

@@ -34,7 +34,7 @@ local function remember(event, line)
     local contribution = {}
     for at = 7, #event do contribution[at - 6] = event[at] end
     redis.call('HSET', KEYS[2], event[1], cmsgpack.pack({event[2], event[6] == 1, {line[1], line[2], line[3]}, event[4], contribution}))
-    if event[2] == PENDING then redis.call('HSET', KEYS[6], event[1], event[5]) end
+    if event[2] == PENDING then wait(event[1], event[5], line[4]) end
 end
 
 -- The places of lines whose subscription has too many names: from here on they are the line of further names.

@@ -2,8 +2,8 @@
 -- character a call: 1 it is set, 0 its state is another one by now, 2 there is no room for its line.
 --
 -- ARGV beside those of sums.lua: for each entry the state that it was worked out from, and the new one
--- An entry: [call, what to take back, what to add, outline]; each of the two is [line, picodollars, field, quantity, …]
--- or empty. The outline of a call that waits for its tokens; empty: it does not.
+-- An entry: [call, what to take back, what to add, outline, subscription that it waited for]; each of the two is
+-- [line, picodollars, field, quantity, …] or empty. The outline of a call that waits for its tokens; empty: it does not.
 local done = {}
 for number, entry in ipairs(entries) do
     local call, old, new, outline = entry[1], entry[2], entry[3], entry[4]
@@ -16,7 +16,8 @@ for number, entry in ipairs(entries) do
         redis.call('HSET', KEYS[2], call, to)
         if old[1] then add(lines[old[1]], old[2], old, 3, -1) end
         if new[1] then add(lines[new[1]], new[2], new, 3, 1) end
-        if outline == '' then redis.call('HDEL', KEYS[6], call) else redis.call('HSET', KEYS[6], call, outline) end
+        if redis.call('HDEL', KEYS[6], call) == 1 then redis.call('HINCRBY', KEYS[7], 'p:' .. entry[5], -1) end
+        if outline ~= '' then wait(call, outline, lines[new[1]][4]) end
         done[number] = '1'
     end
 end

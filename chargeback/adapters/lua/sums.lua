@@ -2,19 +2,20 @@
 --
 -- KEYS: 1 meta, 2 seen, 3 lines, 4 dirty, 5 spend, 6 pending, 7 names
 -- ARGV: 1 the batch (MessagePack): {lines: [[id, text, scopes, subscription, …]…], entries: […]}, 2 a new epoch, 3 when
---       the day expires (Unix seconds), 4 the prefix of a line's key, 5 the most lines of a day and, after a blank, of
---       one subscription, 6 who calls, 7 the epoch and 8 the number of the last call of theirs that was answered;
+--       the day expires (Unix seconds), 4 the prefix of a line's key, 5 the most lines of a day, then of one
+--       subscription, and its most waiting calls, 6 who calls, 7 the epoch and 8 the number of the last call of theirs that was answered;
 --       further ones are the script's own
 --
 -- A line's key is prefix .. id. It is no KEYS entry, because a later phase also changes the line that its call was
 -- counted under, which only the stores know; it carries the day's hash tag, so it lies in the same slot as KEYS.
--- `names` holds for each subscription how many lines (l:…) and names (n:…) of the day it has, and each name (t:…).
+-- `names` holds for each subscription how many lines (l:…), names (n:…) and waiting calls (p:…) of the day it has, and
+-- each name (t:…).
 -- Redis does not roll a script back: decode and check before the first write.
 local batch = cmsgpack.unpack(ARGV[1])
 local lines, entries = batch[1], batch[2]
 local expires, prefix = ARGV[3], ARGV[4]
-local most_lines, most_of_one = ARGV[5]:match('^(%d+) (%d+)$')
-most_lines, most_of_one = tonumber(most_lines), tonumber(most_of_one)
+local most_lines, most_of_one, most_waiting = ARGV[5]:match('^(%d+) (%d+) (%d+)$')
+most_lines, most_of_one, most_waiting = tonumber(most_lines), tonumber(most_of_one), tonumber(most_waiting)
 
 redis.call('HSETNX', KEYS[1], 'epoch', ARGV[2])
 local epoch = redis.call('HGET', KEYS[1], 'epoch')
@@ -46,6 +47,14 @@ local function has_room(line)
     end
     admitted[line[1]] = true
     return true
+end
+
+-- Keep the outline of a call that waits for its tokens, unless its subscription has too many.
+local function wait(call, outline, subscription)
+    local waiting = 'p:' .. subscription
+    if tonumber(redis.call('HGET', KEYS[7], waiting) or '0') < most_waiting then
+        redis.call('HINCRBY', KEYS[7], waiting, redis.call('HSET', KEYS[6], call, outline))
+    end
 end
 
 local sums = {}   -- line id → {text, totals by field}

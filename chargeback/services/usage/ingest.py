@@ -18,11 +18,12 @@ from chargeback.domain.folding import folded
 from chargeback.domain.in_force import InForce
 from chargeback.domain.lines import Line
 from chargeback.domain.meters import Meter
+from chargeback.domain.phases import is_own
 from chargeback.domain.rating import picodollars_per_unit
 from chargeback.domain.withheld import withheld
 from chargeback.log_line import log_line
 from chargeback.services.ports import Catalogues, Counter, Ledger, Quarantine, Rejected, Weighted
-from chargeback.services.usage.neighbours import filed
+from chargeback.services.usage.neighbours import MARGIN_HOURS, filed
 
 log = logging.getLogger(__name__)
 
@@ -220,7 +221,7 @@ class Ingest:
         is_late = not is_open(day, now)
         await self._ledger.append(day, [event.raw for event in events])
         if is_late:
-            await self._mark_late(day, now)
+            await self._mark_late(day, events, now)
             return [True] * len(events), True
         weights = await self._weights.current()
         try:
@@ -230,12 +231,17 @@ class Ingest:
             await self._ledger.mark(day)
             return error.flags, False
 
-    async def _mark_late(self, day: str, now: datetime) -> None:
-        """Have the day audited, and the day after, which leaves to this one what both have."""
+    async def _mark_late(self, day: str, events: Sequence[UsageEvent], now: datetime) -> None:
+        """Have the day audited, and the days beside it: the later one leaves to this one what both have, and what the
+        earlier one has of a call from the log alone gives way to the call's own event.
+        """
         await self._ledger.mark(day)
-        after = day_beside(day, 1)
-        if not is_open(after, now) and await self._ledger.extent(after):
-            await self._ledger.mark(after)
+        beside = [day_beside(day, 1)]
+        if any(event.hour < MARGIN_HOURS and is_own(event.phase) for event in events):
+            beside.append(day_beside(day, -1))
+        for other in beside:
+            if not is_open(other, now) and await self._ledger.extent(other):
+                await self._ledger.mark(other)
 
 
 def _log(ingested: Ingested) -> None:
