@@ -133,8 +133,12 @@ UNREAD = {
 }
 
 
-@pytest.mark.parametrize("name", UNREAD)
-@pytest.mark.parametrize("path", ["chat/completions", "completions", "embeddings", "responses", "audio/translations"])
+PATHS = ("completions", "embeddings", "responses", "audio/translations")
+
+
+@pytest.mark.parametrize(
+    ("name", "path"), [*((name, "chat/completions") for name in UNREAD), *(("null", path) for path in PATHS)]
+)
 def test_a_success_whose_usage_was_not_read_is_pending_as_a_call_of_its_own(world: World, name: str, path: str) -> None:
     world.script(EU[0], **UNREAD[name])
 

@@ -31,7 +31,7 @@ WRONG: list[dict[str, str]] = [
 
 @pytest.mark.parametrize("wrong", WRONG)
 def test_a_stranger_makes_no_event_whatever_he_says(world: World, wrong: dict[str, str]) -> None:
-    answers = [ask(world, n, f"/deployments/made-up-{n}/chat/completions", **wrong) for n in range(10)]
+    answers = [ask(world, n, f"/deployments/made-up-{n}/chat/completions", **wrong) for n in range(3)]
 
     assert {answer.status_code for answer in answers} == {401}
     assert world.events() == []

@@ -25,7 +25,7 @@ from tests.policies.world import World
 
 pytestmark = pytest.mark.parametrize("reading", ["plain"], indirect=True)
 
-STRANGERS = int(os.environ.get("STRANGERS", "100"))
+STRANGERS = int(os.environ.get("STRANGERS", "50"))
 """Of each kind."""
 
 
