@@ -22,12 +22,14 @@ if TYPE_CHECKING:
     from azure.storage.blob.aio import BlobServiceClient
 
     from chargeback.adapters.blob_ledger import BlobLedger
+    from chargeback.adapters.blob_marks import BlobDayMarks
     from chargeback.adapters.blob_quarantine import BlobDeadLetters, BlobQuarantine
     from chargeback.adapters.blob_reports import BlobReports
     from chargeback.adapters.catalogues import AppliedCatalogues
     from chargeback.adapters.cosmos import CosmosBooks, CosmosControl
+    from chargeback.adapters.cosmos_objects import CosmosObjects
     from chargeback.adapters.cost_exports import BlobCostExports
-    from chargeback.adapters.entra_tokens import EntraTokens
+    from chargeback.adapters.entra_tokens import EntraTokens, SigningKeys
     from chargeback.adapters.log_analytics import LogAnalytics
     from chargeback.adapters.redis_counter import RedisCounter
     from chargeback.domain.emitters import KnownEmitter
@@ -43,6 +45,7 @@ if TYPE_CHECKING:
     from chargeback.services.retry import Retry
     from chargeback.services.set_aside import SetAside
     from chargeback.services.usage.audit import Auditor
+    from chargeback.services.usage.index_objects import ObjectIndex
     from chargeback.services.usage.ledger_parts import LedgerParts
     from chargeback.services.usage.senders import Keys, Senders
     from chargeback.services.usage.settle import Settler
@@ -192,7 +195,7 @@ class Container:
                 keys.append((each.emitter, self._keys(f"events-key-{each.emitter.id}", own)))
         return Senders(
             keys,
-            tokens=self._tokens(),
+            tokens=self._tokens(settings.events_audience),
             by_app={each.app_id: each.emitter for each in self.emitters if each.app_id},
             event_grid_app=settings.event_grid_app_id,
         )
@@ -202,13 +205,45 @@ class Container:
 
         return FixedKeys(fixed) if fixed else VaultKeys(self.vault, name)
 
-    def _tokens(self) -> "EntraTokens | None":
+    @cached_property
+    def signing_keys(self) -> "SigningKeys | None":
+        """What the tenant signs tokens with; None where no tenant is set."""
+        from chargeback.adapters.entra_tokens import SigningKeys
+
+        tenant = self.settings.entra_tenant_id
+        return SigningKeys(self.settings.entra_authority, tenant) if tenant else None
+
+    def _tokens(self, audience: str | None) -> "EntraTokens | None":
         from chargeback.adapters.entra_tokens import EntraTokens
 
-        settings = self.settings
-        if settings.entra_tenant_id is None or settings.events_audience is None:
-            return None
-        return EntraTokens(settings.entra_authority, settings.entra_tenant_id, settings.events_audience)
+        return EntraTokens(self.signing_keys, audience) if self.signing_keys and audience else None
+
+    @cached_property
+    def gateway_tokens(self) -> "EntraTokens | None":
+        """The tokens that the gateway asks with; None where it may not ask."""
+        return self._tokens(self.settings.owners_audience)
+
+    @cached_property
+    def objects(self) -> "CosmosObjects":
+        """The owners of stored objects."""
+        from chargeback.adapters.cosmos_objects import CosmosObjects
+
+        database = self.cosmos.get_database_client(self.settings.cosmos_database)
+        return CosmosObjects(database.get_container_client("objects"))
+
+    @cached_property
+    def object_marks(self) -> "BlobDayMarks":
+        """The days whose objects are still to be indexed."""
+        from chargeback.adapters.blob_marks import BlobDayMarks
+
+        return BlobDayMarks(self.blobs, "marks", "objects/")
+
+    @cached_property
+    def object_index(self) -> "ObjectIndex":
+        """Who owns which stored object."""
+        from chargeback.services.usage.index_objects import ObjectIndex
+
+        return ObjectIndex(self.ledger, self.objects, self.object_marks)
 
     @cached_property
     def ingest(self) -> Ingest:
@@ -218,7 +253,7 @@ class Container:
             clock_skew=timedelta(minutes=self.settings.clock_skew_minutes),
         )
         weights = WeightsInForce(self.catalogues, self.catalogues.deployed)
-        return Ingest(self.ledger, self.counter, self.quarantine, weights, limits)
+        return Ingest(self.ledger, self.counter, self.quarantine, weights, limits, self.object_index)
 
     @cached_property
     def poster(self) -> Poster:

@@ -70,7 +70,9 @@ class Settings(BaseSettings):
         default_factory=dict, description="JSON: keys of config/emitters.yaml by id, where there is no Key Vault."
     )
     entra_tenant_id: str | None = Field(
-        None, pattern=r"^[0-9a-fA-F-]{36}$", description="Tenant of the tokens that emitters sign in with."
+        None,
+        pattern=r"^[0-9a-fA-F-]{36}$",
+        description="Tenant of the emitters' and the gateway's tokens.",
     )
     events_audience: str | None = Field(None, min_length=1, description="Audience of the emitters' tokens.")
     entra_authority: Annotated[str, AfterValidator(_authority)] = Field(
@@ -80,6 +82,14 @@ class Settings(BaseSettings):
     event_grid_app_id: str = Field(
         "4962773b-9cdb-44cf-a8bf-237846a00ab7",
         description="Client id of Event Grid in Entra; other clouds than the public one have another.",
+    )
+    owners_audience: str | None = Field(
+        None, min_length=1, description="Audience of the tokens with which the gateway asks who owns an object."
+    )
+    owners_client_id: str | None = Field(
+        None,
+        pattern=r"^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$",
+        description="Client id of the identity with which the gateway asks; nobody else may.",
     )
     azure_client_id: str | None = Field(None, description="Client id of the app's user-assigned identity.")
     config_dir: Path | None = Field(None, description="Folder of the catalogue files; the app's own config/ if unset.")
@@ -130,6 +140,18 @@ class Settings(BaseSettings):
                     keys_in(secret.get_secret_value())
                 except ValueError as error:
                     raise ValueError(f"{name}: {error}") from None
+        return self
+
+    @model_validator(mode="after")
+    def _gateway_can_ask(self) -> Self:
+        given = {
+            "ENTRA_TENANT_ID": self.entra_tenant_id,
+            "OWNERS_AUDIENCE": self.owners_audience,
+            "OWNERS_CLIENT_ID": self.owners_client_id,
+        }
+        missing = [name for name, value in given.items() if not value]
+        if missing and (self.owners_audience or self.owners_client_id):
+            raise ValueError(f"set {', '.join(missing)}, too, so that the gateway may ask who owns an object")
         return self
 
     @property

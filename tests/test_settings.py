@@ -15,6 +15,7 @@ GOOD = {
     "REDIS_URL": "rediss://cache.region.redis.azure.net:10000",
     "EVENTS_KEY": "the-events-key-of-32-characters-x",
 }
+OWN = "11111111-2222-3333-4444-555555555555"
 NAMES = {name.upper() for name in Settings.model_fields}
 
 
@@ -123,3 +124,21 @@ def test_the_sample_settings_are_valid(monkeypatch: pytest.MonkeyPatch) -> None:
         monkeypatch.setenv(name, value)
 
     assert read_settings().events_key is not None
+
+
+def test_the_gateway_may_ask_with_tenant_audience_and_client_id_or_not_at_all(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("OWNERS_AUDIENCE", "api://a")
+    told = faults()
+    monkeypatch.setenv("ENTRA_TENANT_ID", OWN)
+    monkeypatch.setenv("OWNERS_CLIENT_ID", OWN)
+
+    assert told == [
+        "settings: set ENTRA_TENANT_ID, OWNERS_CLIENT_ID, too, so that the gateway may ask who owns an object"
+    ]
+    assert read_settings().owners_client_id == OWN
+
+
+def test_a_client_id_of_another_form_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("OWNERS_CLIENT_ID", "gateway")
+
+    assert "OWNERS_CLIENT_ID" in faults()[0]

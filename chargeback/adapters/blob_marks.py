@@ -4,6 +4,8 @@ Older versions kept them in the ledger, where this one may not delete. They are 
 since is remembered by its ETag in `audited/<day>`.
 """
 
+from contextlib import suppress
+
 from azure.core import MatchConditions
 from azure.core.exceptions import ResourceModifiedError, ResourceNotFoundError
 from azure.storage.blob.aio import BlobServiceClient, ContainerClient
@@ -17,41 +19,59 @@ _FROM_LEDGER = "ledger "
 _NOTE = "note"
 
 
+class BlobDayMarks:
+    """Days under a folder of a container; see `services.ports.DayMarks`."""
+
+    def __init__(self, service: BlobServiceClient, container: str, folder: str) -> None:
+        self._container = service.get_container_client(container)
+        self._folder = folder
+
+    async def mark(self, day: str) -> None:
+        """Remember the day."""
+        async with translated(f"marking {day}"):
+            await self._container.upload_blob(self._folder + day, b"", overwrite=True)
+
+    async def all(self) -> dict[str, str]:
+        """The marked days with the token of their latest mark."""
+        async with translated("reading the marks"):
+            found = self._container.list_blobs(name_starts_with=self._folder)
+            return {each.name.removeprefix(self._folder): each.etag async for each in found}
+
+    async def unmark(self, day: str, token: str) -> None:
+        """Forget a mark unless the day was marked again."""
+        async with translated(f"unmarking {day}"):
+            with suppress(ResourceModifiedError, ResourceNotFoundError):
+                await self._container.delete_blob(
+                    self._folder + day, etag=token, match_condition=MatchConditions.IfNotModified
+                )
+
+
 class BlobMarks:
     """The marks of a ledger; see `services.ports.Ledger`."""
 
     def __init__(self, service: BlobServiceClient, container: str, ledger: ContainerClient) -> None:
+        self._days = BlobDayMarks(service, container, _MARKS)
         self._container = service.get_container_client(container)
         self._ledger = ledger
 
     async def mark(self, day: str) -> None:
         """Remember that the day has to be audited."""
-        async with translated(f"marking {day}"):
-            await self._container.upload_blob(_MARKS + day, b"", overwrite=True)
+        await self._days.mark(day)
 
     async def all(self) -> dict[str, str]:
         """The marked days with the token of their latest mark."""
         async with translated("reading the marks"):
             old = {f.name.removeprefix(OLD): f.etag async for f in self._ledger.list_blobs(name_starts_with=OLD)}
             marks = {day: _FROM_LEDGER + etag for day, etag in old.items() if not await self._was_audited(day, etag)}
-            async for found in self._container.list_blobs(name_starts_with=_MARKS):
-                marks[found.name.removeprefix(_MARKS)] = found.etag
-            return marks
+        return marks | await self._days.all()
 
     async def unmark(self, day: str, token: str) -> None:
         """Forget a mark unless the day was marked again."""
+        if not token.startswith(_FROM_LEDGER):
+            await self._days.unmark(day, token)
+            return
         async with translated(f"unmarking {day}"):
-            if token.startswith(_FROM_LEDGER):
-                await self._container.upload_blob(
-                    _AUDITED + day, token.removeprefix(_FROM_LEDGER).encode(), overwrite=True
-                )
-                return
-            try:
-                await self._container.delete_blob(
-                    _MARKS + day, etag=token, match_condition=MatchConditions.IfNotModified
-                )
-            except (ResourceModifiedError, ResourceNotFoundError):
-                return
+            await self._container.upload_blob(_AUDITED + day, token.removeprefix(_FROM_LEDGER).encode(), overwrite=True)
 
     async def note(self, text: str) -> None:
         """Remember a text instead of the last one."""

@@ -1,9 +1,13 @@
-"""Which Entra application a bearer token is of: its signature, audience, issuer and time are checked.
+"""Which Entra application a bearer token is of: the one place where tokens are checked.
 
-Keys come from the tenant's own discovery document (learn.microsoft.com/entra/identity-platform/access-tokens).
+Signature, audience, issuer, tenant and time are checked, by the keys of the tenant's own discovery document
+(learn.microsoft.com/entra/identity-platform/access-tokens#validate-tokens). What the application may do is for the
+door to say that it knocks at.
 """
 
+import asyncio
 import time
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
@@ -14,7 +18,18 @@ from chargeback.domain.errors import StoreUnavailable
 
 FRESH_SECONDS = 3_600.0
 AGAIN_SECONDS = 60.0
-"""An unknown key is looked for at most once a minute."""
+"""An unknown key, or one of a tenant that did not answer, is looked for at most once a minute."""
+
+STALE_SECONDS = 86_400.0
+"""So long the keys that were read last serve while the tenant does not answer."""
+
+FIRST_SECONDS = 10.0
+"""Without any key it is tried again after so long."""
+
+MAX_TOKEN = 16_384
+"""Characters of a token: no header carries more."""
+
+ALGORITHMS = ("RS256",)
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,54 +40,82 @@ class Application:
     roles: tuple[str, ...]
 
 
-class EntraTokens:
-    """Checks tokens of one tenant for one audience."""
+class SigningKeys:
+    """The keys that a tenant signs with, read again each hour and when a token has another; shared by all doors."""
 
-    def __init__(self, authority: str, tenant: str, audience: str) -> None:
-        self._base = f"{authority}/{tenant}/v2.0/.well-known/openid-configuration"
-        self._tenant = tenant
-        self._audience = audience
-        self._issuers: tuple[str, ...] = ()
+    def __init__(self, authority: str, tenant: str, clock: Callable[[], float] = time.monotonic) -> None:
+        self.tenant = tenant
+        self.issuers: tuple[str, ...] = ()
+        self._document = f"{authority}/{tenant}/v2.0/.well-known/openid-configuration"
+        self._clock = clock
         self._keys: dict[str, jwt.PyJWK] = {}
-        self._read_at = float("-inf")
+        self._read_at = self._tried_at = float("-inf")
+        self._reading = asyncio.Lock()
 
-    async def application(self, token: str) -> Application | None:
-        """The application, or None if the token is not to be trusted. Raises `StoreUnavailable`."""
-        try:
-            name = str(jwt.get_unverified_header(token).get("kid", ""))
-            key = await self._key(name)
-            claims = key and jwt.decode(
-                token, key, algorithms=["RS256"], audience=self._audience, options={"require": ["exp", "iss", "aud"]}
-            )
-        except jwt.PyJWTError:
-            return None
-        if not claims or claims["iss"] not in self._issuers:
-            return None
-        roles = claims.get("roles")
-        named = tuple(str(role) for role in roles) if isinstance(roles, list) else ()
-        return Application(str(claims.get("azp") or claims.get("appid") or ""), named)
-
-    async def _key(self, name: str) -> jwt.PyJWK | None:
-        age = time.monotonic() - self._read_at
-        if age > FRESH_SECONDS or (name not in self._keys and age > AGAIN_SECONDS):
-            await self._read()
+    async def key(self, name: str) -> jwt.PyJWK | None:
+        """The key of this name; None if the tenant has none. Raises `StoreUnavailable` while it cannot be told."""
+        if self._is_due(name):
+            async with self._reading:
+                if self._is_due(name):
+                    await self._read()
+        if self._clock() - self._read_at > STALE_SECONDS:
+            raise StoreUnavailable("Entra, signing keys: none could be read")
         return self._keys.get(name)
 
+    def _is_due(self, name: str) -> bool:
+        now = self._clock()
+        fresh = name in self._keys and now - self._read_at <= FRESH_SECONDS
+        return not fresh and now - self._tried_at > (AGAIN_SECONDS if self._keys else FIRST_SECONDS)
+
     async def _read(self) -> None:
+        self._tried_at = self._clock()
         try:
             async with aiohttp.ClientSession(
                 timeout=aiohttp.ClientTimeout(total=8), raise_for_status=True, trust_env=True
             ) as session:
-                found = await _json(session, self._base)
-                keys = await _json(session, str(found["jwks_uri"]))
-        except (aiohttp.ClientError, TimeoutError, KeyError, ValueError) as error:
-            if self._keys:
-                self._read_at = time.monotonic() - FRESH_SECONDS + AGAIN_SECONDS
-                return
-            raise StoreUnavailable(f"Entra, signing keys: {type(error).__name__}") from error
-        self._issuers = (str(found["issuer"]), f"https://sts.windows.net/{self._tenant}/")
-        self._keys = {key.key_id: key for key in jwt.PyJWKSet.from_dict(keys).keys if key.key_id}
-        self._read_at = time.monotonic()
+                found = await _json(session, self._document)
+                keys = jwt.PyJWKSet.from_dict(await _json(session, str(found["jwks_uri"])))
+                issuers = (str(found["issuer"]), f"https://sts.windows.net/{self.tenant}/")
+        except (aiohttp.ClientError, TimeoutError, LookupError, ValueError, TypeError, jwt.PyJWTError) as error:
+            if not self._keys:
+                raise StoreUnavailable(f"Entra, signing keys: {type(error).__name__}") from error
+            return
+        self.issuers = issuers
+        self._keys = {key.key_id: key for key in keys.keys if key.key_id}
+        self._read_at = self._clock()
+
+
+class EntraTokens:
+    """Checks tokens of one tenant for one audience."""
+
+    def __init__(self, keys: SigningKeys, audience: str) -> None:
+        self._keys = keys
+        self._audience = audience
+
+    async def application(self, token: str) -> Application | None:
+        """The application, or None if the token is not to be trusted. Raises `StoreUnavailable`."""
+        if len(token) > MAX_TOKEN:
+            return None
+        try:
+            header = jwt.get_unverified_header(token)
+            if header.get("alg") not in ALGORITHMS or not (name := header.get("kid")):
+                return None
+            key = await self._keys.key(str(name))
+            claims = key and jwt.decode(
+                token,
+                key,
+                algorithms=ALGORITHMS,
+                audience=self._audience,
+                issuer=self._keys.issuers,
+                options={"require": ["exp", "iss", "aud"]},
+            )
+        except jwt.PyJWTError:
+            return None
+        if not claims or claims.get("tid") != self._keys.tenant:
+            return None
+        roles = claims.get("roles")
+        named = tuple(str(role) for role in roles) if isinstance(roles, list) else ()
+        return Application(str(claims.get("azp") or claims.get("appid") or ""), named)
 
 
 async def _json(session: aiohttp.ClientSession, url: str) -> dict[str, Any]:

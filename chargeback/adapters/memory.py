@@ -1,7 +1,7 @@
 """The ports in memory, with the same behaviour as the real stores; the counter is in `memory_counter`."""
 
 import secrets
-from collections.abc import AsyncIterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Collection, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from itertools import groupby
@@ -14,6 +14,7 @@ from chargeback.domain.catalogue import Catalogue
 from chargeback.domain.errors import PeriodClosed, RecordsRefused, StoreUnavailable, Superseded
 from chargeback.domain.in_force import InForce
 from chargeback.domain.records import UsageRecord, ndjson, to_document
+from chargeback.domain.stored_objects import StoredObject
 from chargeback.domain.terms import Terms
 from chargeback.services.ports import SUMS, Document, LedgerBlock, Posting, Rejected, Version, View
 
@@ -35,7 +36,7 @@ class MemoryLedger:
         self.writer = "memory"
         self._stamps: dict[str, list[tuple[str, int]]] = {}
         self._time = 0
-        self._marks: dict[str, str] = {}
+        self._marks = MemoryMarks()
         self._note = ""
 
     async def append(self, day: str, events: Sequence[bytes]) -> None:
@@ -75,16 +76,15 @@ class MemoryLedger:
 
     async def mark(self, day: str) -> None:
         """Remember that the day has to be audited."""
-        self._marks[day] = secrets.token_hex(4)
+        await self._marks.mark(day)
 
     async def marks(self) -> dict[str, str]:
         """The marked days with the token of their latest mark."""
-        return dict(self._marks)
+        return await self._marks.all()
 
     async def unmark(self, day: str, token: str) -> None:
         """Forget a mark unless the day was marked again."""
-        if self._marks.get(day) == token:
-            del self._marks[day]
+        await self._marks.unmark(day, token)
 
     async def note(self, text: str) -> None:
         """Remember a text."""
@@ -96,6 +96,42 @@ class MemoryLedger:
 
     async def ping(self) -> None:
         """Always there."""
+
+
+class MemoryMarks:
+    """Marked days as a dictionary."""
+
+    def __init__(self) -> None:
+        self._marks: dict[str, str] = {}
+
+    async def mark(self, day: str) -> None:
+        """Remember the day."""
+        self._marks[day] = secrets.token_hex(4)
+
+    async def all(self) -> dict[str, str]:
+        """The marked days with the token of their latest mark."""
+        return dict(self._marks)
+
+    async def unmark(self, day: str, token: str) -> None:
+        """Forget a mark unless the day was marked again."""
+        if self._marks.get(day) == token:
+            del self._marks[day]
+
+
+class MemoryObjects:
+    """The owners of stored objects as a dictionary."""
+
+    def __init__(self) -> None:
+        self.known: dict[str, StoredObject] = {}
+
+    async def add(self, objects: Sequence[StoredObject]) -> None:
+        """Keep the objects; the first owner stays."""
+        for each in objects:
+            self.known.setdefault(each.id, each)
+
+    async def find(self, ids: Collection[str]) -> dict[str, StoredObject]:
+        """Those of the objects that are known."""
+        return {name: self.known[name] for name in ids if name in self.known}
 
 
 class MemoryBooks:

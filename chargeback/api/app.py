@@ -1,8 +1,8 @@
-"""The HTTP API: usage events in, and whether the product is well."""
+"""The HTTP API: usage events in, who owns what calls made, and whether the product is well."""
 
 from fastapi import FastAPI
 
-from chargeback.api import events, health
+from chargeback.api import events, health, owners
 from chargeback.api.errors import register_errors
 from chargeback.bootstrap import Container
 
@@ -24,4 +24,5 @@ def http_api(container: Container) -> FastAPI:
     register_errors(api)
     api.include_router(health.router(container), prefix="/api")
     api.include_router(events.router(container), prefix="/api/v1")
+    api.include_router(owners.router(container), prefix="/api/v1")
     return api

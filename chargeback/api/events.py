@@ -7,6 +7,7 @@ from typing import Annotated, Any
 import msgspec
 from fastapi import APIRouter, Header, HTTPException, Request, Response
 
+from chargeback.api.bodies import bounded
 from chargeback.bootstrap import Container
 from chargeback.domain.emitters import Emitter
 from chargeback.domain.errors import InvalidEvent, StoreUnavailable
@@ -54,7 +55,7 @@ def router(container: Container) -> APIRouter:
         away: send the same body again.
         """
         emitter = await _sender(container, x_events_key, authorization)
-        body = await _bounded(request)
+        body = await bounded(request, MAX_BODY_BYTES)
         if aeg_event_type == "SubscriptionValidation":
             return _json({"validationResponse": _validation_code(body)})
         events = _events(body)
@@ -92,16 +93,6 @@ async def _sender(container: Container, key: str | None, authorization: str | No
     if found is None:
         raise HTTPException(401, "send a key as header x-events-key, or an Entra token as bearer")
     return found
-
-
-async def _bounded(request: Request) -> bytes:
-    """The body, of which no more is read than is allowed."""
-    body = bytearray()
-    async for chunk in request.stream():
-        body += chunk
-        if len(body) > MAX_BODY_BYTES:
-            raise HTTPException(413, f"the body is above the limit of {MAX_BODY_BYTES} bytes")
-    return bytes(body)
 
 
 def _events(body: bytes) -> list[bytes]:

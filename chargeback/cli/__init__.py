@@ -5,7 +5,7 @@ import sys
 
 import typer
 
-from chargeback.cli import config, explain, forecast, periods, prices, reconcile, reports, set_aside, usage
+from chargeback.cli import config, explain, forecast, objects, periods, prices, reconcile, reports, set_aside, usage
 from chargeback.cli.terminal import console
 from chargeback.domain.errors import ChargebackError
 from chargeback.log_line import one_run
@@ -20,6 +20,7 @@ app = typer.Typer(
 for commands in (usage.app, set_aside.app, reports.app, forecast.app, reconcile.app, explain.app):
     app.add_typer(commands)
 app.add_typer(config.app, name="config")
+app.add_typer(objects.app, name="objects")
 app.add_typer(periods.app, name="periods")
 app.add_typer(prices.app, name="prices")
 

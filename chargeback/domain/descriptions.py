@@ -32,7 +32,8 @@ FORMS = {
     "clientRegion": _REGION,
     "spilledFrom": re.compile(r"[A-Za-z0-9][A-Za-z0-9._:-]{0,255}"),
     "errorCode": re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]{0,63}"),
-    "objectId": re.compile(r"[A-Za-z0-9][A-Za-z0-9_:.-]{0,255}"),
+    # Several where a job that has ended left files.
+    "objectId": re.compile(r"[A-Za-z0-9][A-Za-z0-9_:.-]{0,255}(,[A-Za-z0-9][A-Za-z0-9_:.-]{0,255}){0,3}"),
     "decision": _WORD,
     "trainingType": _WORD,
     "imageDeployment": re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,127}"),

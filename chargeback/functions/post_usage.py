@@ -27,6 +27,7 @@ def blueprint(container: Container) -> func.Blueprint:
             async with AsyncExitStack() as afterwards:
                 afterwards.push_async_callback(_report_spend, container, now)
                 afterwards.push_async_callback(container.ledger_parts.look, now)
+                afterwards.push_async_callback(container.object_index.catch_up)
                 await container.poster.post(now, lambda posted: _report(posted, timer))
 
     return bp

@@ -3,7 +3,7 @@
 Every method may raise `StoreUnavailable`; days are UTC days as `YYYY-MM-DD`.
 """
 
-from collections.abc import AsyncIterator, Callable, Mapping, Sequence
+from collections.abc import AsyncIterator, Callable, Collection, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -17,6 +17,7 @@ from chargeback.domain.in_force import InForce
 from chargeback.domain.lines import Line
 from chargeback.domain.meters import Quantities
 from chargeback.domain.records import UsageRecord
+from chargeback.domain.stored_objects import StoredObject
 from chargeback.domain.terms import Terms
 
 Document = dict[str, Any]
@@ -274,6 +275,29 @@ class Control(Protocol):
 
     async def all(self, kind: str) -> list[Document]:
         """Every document of a kind, by name."""
+
+
+class StoredObjects(Protocol):
+    """Who owns which stored object: an index that the ledger can always give again."""
+
+    async def add(self, objects: Sequence[StoredObject]) -> None:
+        """Keep the objects; of one that is known the first owner stays."""
+
+    async def find(self, ids: Collection[str]) -> Mapping[str, StoredObject]:
+        """Those of the objects that are known, by id."""
+
+
+class DayMarks(Protocol):
+    """Days for which something is still to be done."""
+
+    async def mark(self, day: str) -> None:
+        """Remember the day."""
+
+    async def all(self) -> Mapping[str, str]:
+        """The marked days, each with a token of its latest mark."""
+
+    async def unmark(self, day: str, token: str) -> None:
+        """Forget a mark unless the day was marked again since `token`."""
 
 
 @dataclass(frozen=True, slots=True)

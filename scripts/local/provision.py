@@ -13,7 +13,7 @@ from scripts.local.processes import StackError
 from scripts.local.site import DATABASE, Site
 
 BLOB_CONTAINERS = ("ledger", "marks", "quarantine", "reports", "closed", "dead-letter", "cost-exports")
-COSMOS_CONTAINERS = {"usage": "/day", "control": "/kind"}
+COSMOS_CONTAINERS = {"usage": "/day", "control": "/kind", "objects": "/id"}
 STORAGE_AUDIENCE = "https://storage.azure.com"
 
 

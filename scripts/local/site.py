@@ -11,6 +11,8 @@ from typing import Any
 import yaml
 
 from scripts.local.certificates import Certificates
+from scripts.local.tokens import ASKING, TENANT
+from scripts.named_values import DEFAULTS
 
 ROOT = Path(__file__).resolve().parents[2]
 ACCOUNT = "devstoreaccount1"
@@ -105,7 +107,15 @@ class Site:
             case "identity":
                 endpoint = f"{url}/msi/token"
                 header = self.identity_header
-                return {"IDENTITY_ENDPOINT": endpoint, "IDENTITY_HEADER": header, "OIDC_AUTHORITY": url}
+                return {
+                    "IDENTITY_ENDPOINT": endpoint,
+                    "IDENTITY_HEADER": header,
+                    "OIDC_AUTHORITY": url,
+                    "ENTRA_AUTHORITY": url,
+                    "ENTRA_TENANT_ID": TENANT,
+                    "OWNERS_AUDIENCE": DEFAULTS["owners-audience"],
+                    "OWNERS_CLIENT_ID": ASKING,
+                }
             case "eventGrid":
                 return {
                     "EVENT_GRID_TOPIC_ENDPOINT": f"{url}/api/events",

@@ -15,6 +15,9 @@ TENANT = "11111111-2222-3333-4444-555555555555"
 ISSUER = f"https://sts.windows.net/{TENANT}/"
 KEY_ID = "local"
 LIFETIME = 24 * 3600
+ASKING = "00000000-0000-0000-0000-000000005011"
+"""The client id of the identity with which the gateway asks the functions; it has no role anywhere."""
+
 FUNCTIONS = "functions"
 """The application id of the functions' identity; other identities are called by their name in roles.bicep, too."""
 

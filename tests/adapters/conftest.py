@@ -16,6 +16,8 @@ IN_MEMORY = {
     "counter": MemoryCounter,
     "books": memory.MemoryBooks,
     "control": memory.MemoryControl,
+    "objects": memory.MemoryObjects,
+    "object_marks": memory.MemoryMarks,
     "quarantine": memory.MemoryQuarantine,
     "dead_letters": memory.MemoryDeadLetters,
     "reports": memory.MemoryReports,
@@ -33,7 +35,7 @@ def port(name: str) -> Any:
         stack: Stack = request.getfixturevalue("stack")
         if name == "counter":
             clear_redis(stack.url("redis"))
-        elif name in ("books", "control"):
+        elif name in ("books", "control", "objects"):
             clear_cosmos(stack.site)
         else:
             clear_blobs(stack.site)
@@ -47,6 +49,8 @@ ledger = port("ledger")
 counter = port("counter")
 books = port("books")
 control = port("control")
+objects = port("objects")
+object_marks = port("object_marks")
 quarantine = port("quarantine")
 dead_letters = port("dead_letters")
 reports = port("reports")

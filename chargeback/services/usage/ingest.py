@@ -23,6 +23,7 @@ from chargeback.domain.rating import picodollars_per_unit
 from chargeback.domain.withheld import withheld
 from chargeback.log_line import log_line
 from chargeback.services.ports import Catalogues, Counter, Ledger, Quarantine, Rejected, Weighted
+from chargeback.services.usage.index_objects import ObjectIndex
 from chargeback.services.usage.neighbours import MARGIN_HOURS, filed
 
 log = logging.getLogger(__name__)
@@ -149,7 +150,10 @@ class Ingest:
         quarantine: Quarantine,
         weights: WeightsInForce,
         limits: TimeLimits | None = None,
+        objects: ObjectIndex | None = None,
     ) -> None:
+        """Wire the door; without `objects` nobody is told who owns what calls made."""
+        self._objects = objects
         self._ledger = ledger
         self._counter = counter
         self._quarantine = quarantine
@@ -219,7 +223,10 @@ class Ingest:
 
     async def _take(self, day: str, events: list[UsageEvent], now: datetime) -> tuple[Sequence[bool], bool]:
         is_late = not is_open(day, now)
-        await self._ledger.append(day, [event.raw for event in events])
+        raw_events = [event.raw for event in events]
+        await self._ledger.append(day, raw_events)
+        if self._objects:
+            await self._objects.note(day, raw_events)
         if is_late:
             await self._mark_late(day, events, now)
             return [True] * len(events), True

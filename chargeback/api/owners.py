@@ -1,0 +1,55 @@
+"""POST /api/v1/owners: the gateway asks who owns stored objects that its cache does not know. Nobody else may."""
+
+from typing import Annotated
+
+import msgspec
+from fastapi import APIRouter, Header, HTTPException, Request, Response
+
+from chargeback.api.bodies import bounded
+from chargeback.bootstrap import Container
+
+MAX_BODY_BYTES = 256 * 1024
+
+Id = Annotated[str, msgspec.Meta(pattern=r"^[A-Za-z0-9_-]{1,256}$")]
+
+
+class _Asked(msgspec.Struct, frozen=True):
+    objects: Annotated[list[Id], msgspec.Meta(max_length=512)]
+
+
+_decode = msgspec.json.Decoder(_Asked).decode
+
+
+def router(container: Container) -> APIRouter:
+    """The one question of the gateway."""
+    routes = APIRouter(tags=["gateway"], redirect_slashes=False)
+
+    @routes.post("/owners")
+    async def owners(request: Request, authorization: Annotated[str | None, Header()] = None) -> Response:
+        """Owner, product, host and deployment of each object that is known; the others are left out.
+
+        503 while a store or the tenant's keys are away.
+        """
+        await _require_gateway(container, authorization)
+        try:
+            asked = _decode(await bounded(request, MAX_BODY_BYTES))
+        except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
+            raise HTTPException(400, f"expected {{objects: [id, …]}}, 512 at most: {error}") from None
+        found = await container.object_index.find(set(asked.objects))
+        known = {
+            name: {"owner": each.owner, "product": each.product, "host": each.backend, "deployment": each.deployment}
+            for name, each in found.items()
+        }
+        return Response(msgspec.json.encode({"objects": known}), media_type="application/json")
+
+    return routes
+
+
+async def _require_gateway(container: Container, authorization: str | None) -> None:
+    scheme, _, token = (authorization or "").partition(" ")
+    tokens = container.gateway_tokens
+    found = await tokens.application(token) if tokens and scheme.lower() == "bearer" else None
+    if found is None:
+        raise HTTPException(401, "send a token of the gateway's identity as bearer")
+    if found.app_id != container.settings.owners_client_id:
+        raise HTTPException(403, "only the gateway's identity may ask")
