@@ -19,6 +19,13 @@ func geographiesTable(geographies geographyConfig[]) string =>
   join(map(geographies, g => '${g.id}=${orNone(join(g.failover, ','))}'), ';')
 
 @export()
+@description('The deployments whose model does not reason, so that it refuses to be asked for encrypted reasoning; or - for none.')
+func plainDeployments(deployments array) string =>
+  orNone(join(sort(union(map(filter(deployments, d => isPlain(d.?model ?? '')), d => d.name), []), (a, b) => a < b), ','))
+
+func isPlain(model string) bool => startsWith(model, 'gpt-3') || startsWith(model, 'gpt-4') || contains(model, '-chat')
+
+@export()
 @description('The generated fragments: a table of records `;key:field=value|field=value;` in each, or a part of one.')
 func tableFragments(products productConfig[], accounts accountConfig[], deploymentSets object) { name: string, value: string }[] =>
   concat(
@@ -48,6 +55,8 @@ func productRecord(product productConfig) string =>
     'requestsPerMinute=${product.requestsPerMinute}'
     'tokensPerMinute=${product.tokensPerMinute}'
     'withoutBudget=${product.?withoutBudget ?? 'allow'}'
+    'objectOwner=${product.?objectOwner ?? 'subscription'}'
+    'streamedResponses=${product.?streamedResponses ?? 'open'}'
     'operations=${listed(product.?operations)}'
     'models=${listed(product.?models)}'
     'tools=${listed(product.?tools ?? defaultTools(product.?residency))}'

@@ -94,10 +94,12 @@ param maxEventAgeDays int = 400
 @maxValue(1440)
 @description('Optional. Minutes that an event may lie in the future.')
 param clockSkewMinutes int = 60
-@description('Optional. Tenant whose tokens emitters of config/emitters.yaml may sign in with; none if empty.')
+@description('Optional. Tenant of the tokens that emitters of config/emitters.yaml and the gateway sign in with; the one deployed to if empty.')
 param entraTenantId string = ''
 @description('Optional. Audience of those tokens, such as api://chargeback; none if empty.')
 param eventsAudience string = ''
+@description('Optional. Audience of the tokens with which the gateway asks the functions who owns an object: one that every tenant has, or an app registration of your own.')
+param ownersAudience string = 'https://eventgrid.azure.net'
 @description('Optional. First month of the resource budget, as yyyy-MM-01; it must not change afterwards.')
 param budgetStartDate string = ''
 @description('Optional. Comma-separated containers whose immutability policy is locked, which a deployment must not touch: closed, ledger. The preflight hook finds them.')
@@ -211,6 +213,7 @@ module pipeline 'modules/pipeline.bicep' = {
     names: names
     settings: settings
     stores: { endpoints: stores.outputs.endpoints, package: stores.outputs.package }
+    tokens: { tenantId: empty(entraTenantId) ? tenant().tenantId : entraTenantId, ownersAudience: ownersAudience }
     functionsSubnetResourceId: settings.privateNetwork ? networkIds[0].functions : ''
     schedules: {
       POST_SCHEDULE: postSchedule
@@ -227,7 +230,6 @@ module pipeline 'modules/pipeline.bicep' = {
       REPORT_DECIMALS: string(reportDecimals)
       MAX_EVENT_AGE_DAYS: string(min(maxEventAgeDays, settings.retention.ledger - 2)) // nothing is accepted for a day that is gone, or whose neighbour is
       CLOCK_SKEW_MINUTES: string(clockSkewMinutes)
-      ENTRA_TENANT_ID: entraTenantId
       EVENTS_AUDIENCE: eventsAudience
     }
     monitoring: { workspaceResourceId: monitoring.outputs.workspaceResourceId, workspaceCustomerId: monitoring.outputs.workspaceCustomerId, insightsConnectionString: monitoring.outputs.insightsConnectionString }
@@ -304,6 +306,7 @@ module gatewayServices 'modules/gateway-services.bicep' = {
     deploymentSets: deploymentMap.deploymentSets
     endpoints: [for i in range(0, length(accounts)): models[i].outputs.endpoint]
     topicEndpoint: pipeline.outputs.topic.endpoint
+    owners: union(pipeline.outputs.owners, { audience: ownersAudience })
     callers: {
       audience: callerAudience
       'second-audience': secondCallerAudience

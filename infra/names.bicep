@@ -19,6 +19,7 @@ type resourceNamesType = {
   app: string
   plan: string
   functionsIdentity: string
+  askingIdentity: string
   gateway: string
   traffic: string
   network: string
@@ -43,6 +44,7 @@ func resourceNames(prefixes object, environmentName string, token string) resour
   app: '${prefixes.functionApp}${token}'
   plan: '${prefixes.functionPlan}${token}'
   functionsIdentity: '${prefixes.identity}functions-${token}'
+  askingIdentity: '${prefixes.identity}asking-${token}'
   gateway: '${prefixes.apiManagement}${token}'
   traffic: '${prefixes.trafficManager}${token}'
   network: '${prefixes.virtualNetwork}${token}'

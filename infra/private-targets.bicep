@@ -15,11 +15,10 @@ func pipelineTargets(group string, names resourceNamesType) privateTarget[] => [
   { name: 'cosmos', resourceId: idIn(group, 'Microsoft.DocumentDB/databaseAccounts', names.cosmos), group: 'Sql', zone: 'cosmos' }
   { name: 'redis', resourceId: idIn(group, 'Microsoft.Cache/redisEnterprise', names.redis), group: 'redisEnterprise', zone: 'redis' }
   { name: 'vault', resourceId: idIn(group, 'Microsoft.KeyVault/vaults', names.vault), group: 'vault', zone: 'vault' }
-  { name: 'functions', resourceId: idIn(group, 'Microsoft.Web/sites', names.app), group: 'sites', zone: 'functions' }
 ]
 
 @export()
-@description('The targets of every gateway region: models and the topic.')
+@description('The targets of every gateway region: models, the topic and the functions, which it asks who owns an object.')
 func gatewayTargets(group string, names resourceNamesType, accounts string[], modelNames string[]) privateTarget[] =>
   concat(
     map(range(0, length(accounts)), i => {
@@ -28,7 +27,10 @@ func gatewayTargets(group string, names resourceNamesType, accounts string[], mo
       group: 'account'
       zone: 'models'
     }),
-    [{ name: 'topic', resourceId: idIn(group, 'Microsoft.EventGrid/topics', names.topic), group: 'topic', zone: 'events' }]
+    [
+      { name: 'topic', resourceId: idIn(group, 'Microsoft.EventGrid/topics', names.topic), group: 'topic', zone: 'events' }
+      { name: 'functions', resourceId: idIn(group, 'Microsoft.Web/sites', names.app), group: 'sites', zone: 'functions' }
+    ]
   )
 
 @export()

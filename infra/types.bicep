@@ -87,6 +87,10 @@ type productConfig = {
   localGatewayOnly: bool?
   @description('Optional. What happens while nothing is known about budgets; allow where unset.')
   withoutBudget: ('allow' | 'refuse')?
+  @description('Optional. Whom the objects belong to that calls make: the subscription (or Entra caller), where unset, or the whole product.')
+  objectOwner: ('subscription' | 'product')?
+  @description('Optional. Whether streamed responses are stored: open (where unset) for whoever has the id, or closed.')
+  streamedResponses: ('open' | 'closed')?
   @description('Optional. Operations that it may use; all where unset.')
   operations: string[]?
   @description('Optional. Deployments and aliases that it may use; all where unset.')

@@ -11,7 +11,7 @@ from typing import Any
 
 import yaml
 
-from chargeback.adapters.gateway_tables import MAX_NAMED_VALUE, NONE
+from chargeback.adapters.gateway_tables import MAX_NAMED_VALUE, NONE, plain_deployments
 
 _SAFE = re.compile(r"[A-Za-z0-9 ._:/?=*,;|@+-]+")
 
@@ -26,6 +26,9 @@ DEFAULTS = {
     "front-door-id": NONE,
     "max-request-bytes": "104857600",
     "gateway-tier": "Premium",
+    "owners-endpoint": "https://owners.invalid/api/v1/owners",
+    "owners-audience": "https://eventgrid.azure.net",
+    "owners-client-id": "00000000-0000-0000-0000-000000000000",
 }
 """The named values that a deployment sets for itself, each as it is where nothing else is said."""
 
@@ -67,6 +70,7 @@ def named_values(config: Config, **own: str) -> dict[str, str]:
         "require-role": "1" if config["entra"]["requireRole"] else "0",
         "first-byte-timeout": str(config["resilience"]["firstByteTimeout"]),
         "answer-timeout": str(config["resilience"]["answerTimeout"]),
+        "plain-deployments": plain_deployments(config),
     }
     unknown = chosen.keys() - DEFAULTS.keys() - tables.keys()
     if unknown:

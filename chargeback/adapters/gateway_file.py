@@ -16,6 +16,7 @@ from chargeback.adapters.gateway_tables import (
     PARTS,
     Config,
     fragments,
+    plain_deployments,
     processes_at_home,
 )
 from chargeback.adapters.records import Record, each, sections
@@ -40,6 +41,8 @@ class _Product(Record, frozen=True):
     residency: str | None = None
     local_gateway_only: bool = False
     without_budget: str = "allow"
+    object_owner: str = "subscription"
+    streamed_responses: str = "open"
     operations: list[str] | None = None
     models: list[str] | None = None
     tools: list[str] | None = None
@@ -117,8 +120,13 @@ def _product(place: str, product: _Product, found: Config, deployed: _Deployed) 
     for name in names:
         if not _SAFE.fullmatch(name):
             yield f"{place}: {name!r} may have letters, digits, dots, hyphens and underscores only, 64 at most"
-    if product.without_budget not in ("allow", "refuse"):
-        yield f"{place}.withoutBudget: expected allow or refuse"
+    for setting, value, choices in (
+        ("withoutBudget", product.without_budget, ("allow", "refuse")),
+        ("objectOwner", product.object_owner, ("subscription", "product")),
+        ("streamedResponses", product.streamed_responses, ("open", "closed")),
+    ):
+        if value not in choices:
+            yield f"{place}.{setting}: expected {' or '.join(choices)}"
     for operation in product.operations or ():
         if operation not in OFFERED and not any(known.startswith(f"{operation}.") for known in OFFERED):
             yield f"{place}.operations: the gateway offers no operation {operation!r}"
@@ -185,5 +193,8 @@ def _too_large(config: Config) -> Iterator[tuple[str, str]]:
         for geography in config["geographies"]
         for country in geography.get("countries", ())
     )
+    plain = len(plain_deployments(config))
+    if plain > MAX_NAMED_VALUE:
+        yield "products", f"the deployments that do not reason have {plain} characters; {MAX_NAMED_VALUE} fit"
     if countries > MAX_NAMED_VALUE:
         yield "geographies", f"the countries have {countries} characters; a named value takes {MAX_NAMED_VALUE}"

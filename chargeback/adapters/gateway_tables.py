@@ -66,6 +66,20 @@ def processes_at_home(kind: str) -> bool:
     return not kind.startswith(("Global", "Developer"))
 
 
+def plain_deployments(config: Config) -> str:
+    """The deployments whose model does not reason: it answers 400 where it is asked for encrypted reasoning.
+
+    "Encrypted content is not supported with this model" (microsoft/agent-framework #7483).
+    """
+    names = {
+        each["name"]
+        for account in config["accounts"]
+        for each in config["deploymentSets"][account["deployments"]]
+        if (model := each.get("model", "")).startswith(("gpt-3", "gpt-4")) or "-chat" in model
+    }
+    return ",".join(sorted(names)) or NONE
+
+
 def _parts(records: list[str], count: int) -> list[str]:
     size = -(-len(records) // count) or 1
     return [";" + "".join(f"{record};" for record in records[part * size : (part + 1) * size]) for part in range(count)]
@@ -82,6 +96,8 @@ def _product(product: Config) -> str:
         "requestsPerMinute": product["requestsPerMinute"],
         "tokensPerMinute": product["tokensPerMinute"],
         "withoutBudget": product.get("withoutBudget", "allow"),
+        "objectOwner": product.get("objectOwner", "subscription"),
+        "streamedResponses": product.get("streamedResponses", "open"),
         "operations": _listed(product.get("operations")),
         "models": _listed(product.get("models")),
         "tools": _listed(tools),

@@ -1,5 +1,5 @@
 metadata name = 'Posted books'
-metadata description = 'Cosmos DB with the containers `usage` and `control`; data is reached by Entra identities only.'
+metadata description = 'Cosmos DB with the containers `usage`, `control` and `objects`; data is reached by Entra identities only.'
 
 import { retentionSettings } from '../types.bicep'
 
@@ -31,6 +31,7 @@ var containers = [
   // Nobody searches within the documents that sum up a day; an index of every figure in them would cost more than they.
   { name: 'usage', partitionKey: '/day', unindexed: ['/summary/*'] }
   { name: 'control', partitionKey: '/kind', unindexed: [] }
+  { name: 'objects', partitionKey: '/id', unindexed: ['/owner/?', '/product/?', '/backend/?', '/deployment/?'] }
 ]
 var locations = union([location], empty(secondaryLocation) ? [] : [secondaryLocation])
 
@@ -70,6 +71,7 @@ resource container 'Microsoft.DocumentDB/databaseAccounts/sqlDatabases/container
       resource: {
         id: item.name
         partitionKey: { paths: [item.partitionKey], kind: 'Hash', version: 2 }
+        defaultTtl: item.name == 'objects' ? -1 : null // documents say themselves how long they live, most for ever
         indexingPolicy: {
           indexingMode: 'consistent'
           includedPaths: [{ path: '/*' }]

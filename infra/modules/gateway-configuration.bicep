@@ -2,7 +2,7 @@ metadata name = 'Gateway configuration'
 metadata description = 'What the gateway serves: named values and fragments first, then backends, the API, products and subscriptions.'
 
 import { accountConfig, apiConfig, gatewayConfig, geographyConfig, productConfig, resilienceConfig, subscriptionConfig } from '../types.bicep'
-import { countriesTable, geographiesTable, regionsTable, tableFragments } from '../gateway-tables.bicep'
+import { countriesTable, geographiesTable, plainDeployments, regionsTable, tableFragments } from '../gateway-tables.bicep'
 
 @description('Required. API Management service.')
 param serviceName string
@@ -37,6 +37,9 @@ param values {
   'cors-origin': string
   'front-door-id': string
   'gateway-tier': string
+  'owners-endpoint': string
+  'owners-audience': string
+  'owners-client-id': string
   'max-request-bytes': string
 }
 
@@ -55,6 +58,7 @@ module namedValues 'gateway-values.bicep' = {
       'require-role': requireRole ? '1' : '0'
       'first-byte-timeout': string(resilience.firstByteTimeout)
       'answer-timeout': string(resilience.answerTimeout)
+      'plain-deployments': plainDeployments(flatten(map(accounts, a => deploymentSets[a.deployments])))
     })
   }
 }

@@ -21,11 +21,14 @@ var written = [
   { name: 'limit-tokens', value: loadTextContent('../../apim-policies/fragments/limit-tokens.xml') }
   { name: 'measure', value: loadTextContent('../../apim-policies/fragments/measure.xml') }
   { name: 'offer', value: loadTextContent('../../apim-policies/fragments/offer.xml') }
+  { name: 'own', value: loadTextContent('../../apim-policies/fragments/own.xml') }
   { name: 'prepare', value: loadTextContent('../../apim-policies/fragments/prepare.xml') }
   { name: 'protect', value: loadTextContent('../../apim-policies/fragments/protect.xml') }
+  { name: 'refer', value: loadTextContent('../../apim-policies/fragments/refer.xml') }
   { name: 'refuse', value: loadTextContent('../../apim-policies/fragments/refuse.xml') }
   { name: 'remember', value: loadTextContent('../../apim-policies/fragments/remember.xml') }
   { name: 'route', value: loadTextContent('../../apim-policies/fragments/route.xml') }
+  { name: 'unstore', value: loadTextContent('../../apim-policies/fragments/unstore.xml') }
 ]
 
 resource service 'Microsoft.ApiManagement/service@2024-05-01' existing = {

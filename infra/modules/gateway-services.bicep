@@ -7,7 +7,7 @@ import { idIn } from '../private-targets.bicep'
 @description('Required. Tags of every resource.')
 param tags object
 @description('Required. Names of all resources, with those of the accounts of models.')
-param names { group: string, gateway: string, traffic: string, models: string[], *: string }
+param names { group: string, askingIdentity: string, gateway: string, traffic: string, models: string[], *: string }
 @description('Required. Settings of the profile.')
 param settings profileSettings
 @description('Required. Gateway regions, the primary one first.')
@@ -36,6 +36,8 @@ param deploymentSets object
 param endpoints string[]
 @description('Required. Address of the topic that usage events are published to.')
 param topicEndpoint string
+@description('Required. How the gateway asks the functions who owns an object.')
+param owners { clientId: string, endpoint: string, audience: string }
 @description('Required. Who may call from where: named values of the policies.')
 param callers object
 @description('Required. Workspace that gets the logs.')
@@ -62,6 +64,7 @@ module gateway 'gateway.bicep' = [
       subnetResourceIds: map(empty(networkIds) ? [] : service.places, i => networkIds[i].gateway)
       publicAddressResourceIds: map(empty(networkIds) ? [] : service.places, i => networkIds[i].gatewayAddress)
       customHost: customHost
+      askingIdentityResourceId: idIn(names.group, 'Microsoft.ManagedIdentity/userAssignedIdentities', names.askingIdentity)
       workspaceResourceId: workspaceResourceId
     }
   }
@@ -91,7 +94,13 @@ module configuration 'gateway-configuration.bicep' = [
       resilience: config.resilience
       requireRole: config.entra.requireRole
       usageTopicEndpoint: '${topicEndpoint}?api-version=2018-01-01'
-      values: any(union(callers, { 'gateway-tier': settings.gatewaySku, 'max-request-bytes': bufferedBytes[settings.gatewaySku] }))
+      values: any(union(callers, {
+        'owners-endpoint': owners.endpoint
+        'owners-audience': owners.audience
+        'owners-client-id': owners.clientId
+        'gateway-tier': settings.gatewaySku
+        'max-request-bytes': bufferedBytes[settings.gatewaySku]
+      }))
     }
     dependsOn: [gateway]
   }

@@ -24,6 +24,8 @@ param subnetResourceIds string[]
 param publicAddressResourceIds string[]
 @description('Required. Custom host name and its certificate (address of its secret in Key Vault, without version); null for none.')
 param customHost { name: string, certificateUrl: string }?
+@description('Required. The identity with which it asks the functions; everything else it does as itself.')
+param askingIdentityResourceId string
 @description('Required. Workspace that gets the logs.')
 param workspaceResourceId string
 
@@ -48,7 +50,7 @@ resource service 'Microsoft.ApiManagement/service@2024-05-01' = {
   tags: tags
   sku: { name: sku, capacity: capacity }
   zones: zones
-  identity: { type: 'SystemAssigned' }
+  identity: { type: 'SystemAssigned, UserAssigned', userAssignedIdentities: { '${askingIdentityResourceId}': {} } }
   properties: {
     publisherName: publisher.name
     publisherEmail: publisher.email

@@ -1,5 +1,5 @@
-metadata name = 'Identity of the functions'
-metadata description = 'The user-assigned identity under which the functions reach every store.'
+metadata name = 'Identity'
+metadata description = 'A user-assigned identity: that of the functions, which reaches every store, or that with which the gateway asks them.'
 
 @description('Required. Azure region.')
 param location string
@@ -16,7 +16,7 @@ resource identity 'Microsoft.ManagedIdentity/userAssignedIdentities@2024-11-30' 
 
 @description('Resource id.')
 output resourceId string = identity.id
-@description('Client id, for AZURE_CLIENT_ID.')
+@description('Client id, which its tokens carry.')
 output clientId string = identity.properties.clientId
 @description('Principal id, for role assignments.')
 output principalId string = identity.properties.principalId

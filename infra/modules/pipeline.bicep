@@ -8,7 +8,7 @@ param location string
 @description('Required. Tags of every resource.')
 param tags object
 @description('Required. Names of the resources.')
-param names { topic: string, app: string, plan: string, functionsIdentity: string, *: string }
+param names { topic: string, app: string, plan: string, functionsIdentity: string, askingIdentity: string, *: string }
 @description('Required. The profile.')
 param settings profileSettings
 @description('Required. Subnet of the functions; empty for none.')
@@ -20,11 +20,18 @@ param stores {
 }
 @description('Required. Settings that operators choose: schedules and report decimals.')
 param schedules object
+@description('Required. Tokens of emitters and of the gateway: their tenant, and the audience with which the gateway asks the functions.')
+param tokens { tenantId: string, ownersAudience: string }
 @description('Required. Where logs and telemetry go.')
 param monitoring { workspaceResourceId: string, workspaceCustomerId: string, insightsConnectionString: string }
 
 module identity 'identity.bicep' = {
   params: { location: location, tags: tags, name: names.functionsIdentity }
+}
+
+// It has no role anywhere: a token of it is good for nothing but to ask who owns an object.
+module asking 'identity.bicep' = {
+  params: { location: location, tags: tags, name: names.askingIdentity }
 }
 
 module topic 'events.bicep' = {
@@ -52,6 +59,9 @@ module functions 'functions.bicep' = {
       REDIS_URL: stores.endpoints.redis
       KEY_VAULT_URL: stores.endpoints.vault
       LOG_ANALYTICS_WORKSPACE_ID: monitoring.workspaceCustomerId
+      ENTRA_TENANT_ID: tokens.tenantId
+      OWNERS_AUDIENCE: tokens.ownersAudience
+      OWNERS_CLIENT_ID: asking.outputs.clientId
     })
     insightsConnectionString: monitoring.insightsConnectionString
     scale: {
@@ -72,5 +82,10 @@ output principals { functions: string, topic: string } = {
 }
 @description('Topic: resource id and where events go.')
 output topic { resourceId: string, endpoint: string } = { resourceId: topic.outputs.resourceId, endpoint: topic.outputs.endpoint }
+@description('How the gateway asks the functions who owns an object: as whom, and where.')
+output owners { clientId: string, endpoint: string } = {
+  clientId: asking.outputs.clientId
+  endpoint: 'https://${functions.outputs.hostName}/api/v1/owners'
+}
 @description('Function app: resource id and host name.')
 output functions { resourceId: string, hostName: string } = { resourceId: functions.outputs.resourceId, hostName: functions.outputs.hostName }

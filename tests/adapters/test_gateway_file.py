@@ -54,6 +54,8 @@ def test_the_shipped_configuration_is_sound(folder: Path) -> None:
         (resident(tools=["function"]), "models and tools do not hold for the lines of a batch"),
         (resident(operations=["chat.completion"]), "the gateway offers no operation 'chat.completion'"),
         (resident(withoutBudget="maybe"), "expected allow or refuse"),
+        (resident(objectOwner="everybody"), "objectOwner: expected subscription or product"),
+        (resident(streamedResponses="ajar"), "streamedResponses: expected open or closed"),
         (resident(tokensPerMinutes=1), "object contains unknown field"),
         (lambda document: document["subscriptions"][0].update(product="gold"), "there is no product 'gold'"),
         (lambda document: document["gateways"][0].update(geography="moon"), "there is no geography 'moon'"),

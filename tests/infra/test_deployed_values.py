@@ -89,7 +89,7 @@ def test_the_gateway_reads_its_certificate_under_the_one_identity_that_passes_th
         if subnet["name"] == "gateway"
     ]
 
-    assert gateway["identity"] == {"type": "SystemAssigned"}
+    assert gateway["identity"]["type"] == "SystemAssigned, UserAssigned"
     assert (host["hostName"], host["keyVaultId"]) == (HOST, CERTIFICATE)
     assert "identityClientId" not in host
     assert value(vault, "publicNetworkAccess") == "Enabled"

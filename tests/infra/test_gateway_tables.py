@@ -20,7 +20,12 @@ LACKING = {
         {"name": "b.1", "type": "DataZoneBatch"},
         {"name": "b.2", "type": "GlobalBatch"},
     ],
-    "three": [{"name": "whisper", "type": "Standard"}, {"name": "gpt-4o", "type": "GlobalStandard"}],
+    "three": [
+        {"name": "whisper", "type": "Standard"},
+        {"name": "gpt-4o", "type": "GlobalStandard", "model": "gpt-4o"},
+        {"name": "a", "type": "Standard", "model": "gpt-5-chat"},
+        {"name": "thinks", "type": "Standard", "model": "gpt-5.4"},
+    ],
 }
 UNEVEN: dict[str, Any] = {
     "geographies": [
@@ -60,6 +65,8 @@ UNEVEN: dict[str, Any] = {
             "injectStreamUsage": True,
             "localGatewayOnly": True,
             "withoutBudget": "refuse",
+            "objectOwner": "product",
+            "streamedResponses": "closed",
             "operations": ["responses", "images"],
             "models": [],
             "tools": ["function"],
@@ -107,6 +114,9 @@ def test_bicep_derives_the_tables_of_the_local_gateway(config: dict[str, Any]) -
         "gateway-regions": tables["regionsTable"](config["gateways"], config["accounts"]),
         "client-countries": tables["countriesTable"](config["geographies"]),
         "geographies": tables["geographiesTable"](config["geographies"]),
+        "plain-deployments": tables["plainDeployments"](
+            [each for account in config["accounts"] for each in config["deploymentSets"][account["deployments"]]]
+        ),
     }
     generated = tables["tableFragments"](config["products"], config["accounts"], config["deploymentSets"])
 

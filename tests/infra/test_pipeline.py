@@ -113,7 +113,7 @@ def test_every_cosmos_container_that_the_code_uses_is_made_with_its_partition_ke
     used = set(re.findall(r'database\.get_container_client\("([\w-]+)"\)', PACKAGE))
 
     assert set(made) == used
-    assert made == {"usage": "/day", "control": "/kind"}
+    assert made == {"usage": "/day", "control": "/kind", "objects": "/id"}
 
 
 def test_every_function_named_in_the_infrastructure_exists() -> None:

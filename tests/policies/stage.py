@@ -9,21 +9,35 @@ from collections import Counter
 from contextlib import AsyncExitStack
 from datetime import UTC, datetime
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any, Self
 
+import httpx
 import trustme
 from aiohttp import web
 from azure.core.credentials import AccessToken
 from azure.monitor.query.aio import LogsQueryClient
+from fastapi import FastAPI
 from openai import AsyncAzureOpenAI, AsyncOpenAI, AzureOpenAI, DefaultAsyncHttpxClient, DefaultHttpxClient, OpenAI
 
+from chargeback.adapters.entra_tokens import EntraTokens, SigningKeys
 from chargeback.adapters.log_analytics import LogAnalytics
-from chargeback.adapters.memory import MemoryBooks, MemoryCatalogues, MemoryControl, MemoryLedger, MemoryQuarantine
+from chargeback.adapters.memory import (
+    MemoryBooks,
+    MemoryCatalogues,
+    MemoryControl,
+    MemoryLedger,
+    MemoryMarks,
+    MemoryObjects,
+    MemoryQuarantine,
+)
 from chargeback.adapters.memory_counter import MemoryCounter
+from chargeback.api import owners
 from chargeback.domain.catalogue import Catalogue
 from chargeback.domain.in_force import InForce
 from chargeback.domain.meters import Meter
 from chargeback.domain.records import UsageRecord, rated_record
+from chargeback.services.usage.index_objects import ObjectIndex
 from chargeback.services.usage.ingest import Ingest, WeightsInForce
 from chargeback.services.usage.post import Poster
 from chargeback.services.usage.settle import Settlement, Settler
@@ -34,7 +48,8 @@ from scripts.local.identity import make_app
 from scripts.local.listening import listening
 from scripts.local.openai_backends.serve import Backends
 from scripts.local.openai_backends.serve import serve as serve_backends
-from scripts.local.tokens import TENANT, load_signer
+from scripts.local.tokens import ASKING, TENANT, load_signer
+from scripts.named_values import DEFAULTS
 from tests.company import CONFIG
 from tests.domain.catalogues import catalogue
 from tests.policies.world import ROOT, Loop, product
@@ -61,13 +76,16 @@ class Stage:
         self.lost: list[dict[str, Any]] = []
         self.ahead = 0.0
         """How many seconds the accounts' clocks are ahead: a streamed response is hidden for some."""
-        self._values = {"tenant_id": TENANT, **values}
+        self._values = {"tenant_id": TENANT, "owners_client_id": ASKING, **values}
         self._readings = readings or Readings()
         self._counter, self._quarantine = MemoryCounter(), MemoryQuarantine()
         self._catalogues = MemoryCatalogues(catalogue())
         self._ledger, self._books, self._control = MemoryLedger(), MemoryBooks(), MemoryControl()
         weights = WeightsInForce(self._catalogues, catalogue())
-        self._door = Ingest(self._ledger, self._counter, self._quarantine, weights)
+        self.index = ObjectIndex(self._ledger, MemoryObjects(), MemoryMarks())
+        self._door = Ingest(self._ledger, self._counter, self._quarantine, weights, objects=self.index)
+        self.functions_away = False
+        """Whether nobody answers the gateway's questions."""
         self._poster = Poster(self._ledger, self._counter, self._books, self._control, self._catalogues)
         self._stack = AsyncExitStack()
         self.running: Running
@@ -83,10 +101,14 @@ class Stage:
         self.backends = await self._stack.enter_async_context(accounts)
         app = web.Application()
         app.router.add_post("/api/events", self._topic)
+        app.router.add_post("/api/v1/owners", self._owners)
         port = await self._stack.enter_async_context(listening(app))
+        around = f"http://127.0.0.1:{port}"
         self.signer = load_signer(self.folder / "key.pem")
         identity_port = await self._stack.enter_async_context(listening(make_app(self.signer, "local")))
         self.identity = f"http://127.0.0.1:{identity_port}"
+        self._functions = httpx.AsyncClient(transport=httpx.ASGITransport(self._api()), base_url="http://functions")
+        self._stack.push_async_callback(self._functions.aclose)
         authority = trustme.CA()
         authority.cert_pem.write_to_path(str(self.folder / "ca.pem"))
         tls = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
@@ -97,7 +119,7 @@ class Stage:
                 self.config,
                 self.folder,
                 logs_tls=tls,
-                hosts={**self.backends.origins, "usage-topic.invalid": f"http://127.0.0.1:{port}"},
+                hosts={**self.backends.origins, "usage-topic.invalid": around, "owners.invalid": around},
                 identity_endpoint=f"{self.identity}/msi/token",
                 identity_header="local.gateway",
                 openid_configuration=f"{self.identity}/{{tenant}}/.well-known/openid-configuration",
@@ -123,6 +145,30 @@ class Stage:
         """The events that got lost arrive after all."""
         for event in self.lost:
             self.loop.run(self._take(event))
+
+    def _api(self) -> FastAPI:
+        """The functions' own door for the gateway's questions, over the books of this stage."""
+        container = SimpleNamespace(
+            gateway_tokens=EntraTokens(SigningKeys(self.identity, TENANT), DEFAULTS["owners-audience"]),
+            object_index=self.index,
+            settings=SimpleNamespace(owners_client_id=ASKING),
+        )
+        api = FastAPI()
+        api.include_router(owners.router(container), prefix="/api/v1")  # type: ignore[arg-type]
+        return api
+
+    async def _owners(self, request: web.Request) -> web.Response:
+        if self.functions_away:
+            return web.Response(status=503)
+        headers = {"Authorization": request.headers["Authorization"]}
+        answer = await self._functions.post("/api/v1/owners", content=await request.read(), headers=headers)
+        return web.Response(status=answer.status_code, body=answer.content, content_type="application/json")
+
+    def forget(self) -> None:
+        """Every gateway loses its cache; what was sent has arrived by then."""
+        self.sent()
+        for gateway in self.running.gateways.values():
+            gateway.cache.clear()
 
     def fault(self, account: str, mode: str, **more: Any) -> None:
         """From now on this account misbehaves so, or one of its deployments, tiers or prompts."""

@@ -110,6 +110,7 @@ def test_absurd_numbers_are_passed_on_as_they_are(world: World) -> None:
 
 
 def test_a_204_without_body_is_one_event(world: World) -> None:
+    world.owned("file-1")
     world.script("oai-swedencentral", status=204, body=b"", type="")
 
     answer = world.client.delete("/v1/files/file-1", headers={"api-key": "key-search"})
@@ -377,9 +378,9 @@ def test_a_transcription_is_measured_where_its_answer_tells(
         ("POST", "/deployments/gpt-image-1/images/edits", "images.edits"),
         ("POST", "/deployments/whisper/audio/translations", "audio.translations"),
         ("GET", "/v1/models", "models"),
-        ("GET", "/v1/batches", "batches"),
+        ("POST", "/v1/batches", "batches"),
         ("POST", "/v1/files", "files"),
-        ("GET", "/v1/fine_tuning/jobs", "fine_tuning.jobs"),
+        ("POST", "/v1/fine_tuning/jobs", "fine_tuning.jobs"),
         ("POST", "/v1/conversations", "conversations"),
         ("POST", "/v1/vector_stores", "vector_stores"),
         ("POST", "/v1/uploads", "uploads"),

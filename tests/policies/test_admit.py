@@ -151,9 +151,10 @@ def test_a_batch_that_could_run_abroad_is_refused(make_world: MakeWorld, types: 
 
 def test_a_batch_that_runs_at_home_is_passed_on(make_world: MakeWorld) -> None:
     world = batches(make_world, "DataZoneBatch")
+    world.owned("file-1", "batch_1", by="legal", product="eu-resident")
 
     assert world.client.post("/v1/batches", json={"input_file_id": "file-1"}, headers=LEGAL).status_code == 200
-    assert world.client.get("/v1/batches", headers=LEGAL).status_code == 200
+    assert world.client.get("/v1/batches/batch_1", headers=LEGAL).status_code == 200
 
 
 def test_a_batch_deployment_serves_no_ordinary_call(make_world: MakeWorld) -> None:
@@ -190,6 +191,7 @@ def not_served(answer: httpx.Response) -> str:
 @pytest.mark.parametrize(("training", "status"), [("GlobalStandard", 403), ("Developer", 403), ("Standard", 200)])
 def test_training_of_a_resident_product_stays_in_its_region(world: World, training: str, status: int) -> None:
     body = {"model": "gpt-4.1", "training_file": "file-1", "trainingType": training}
+    world.owned("file-1", by="legal", product="eu-resident")
 
     answer = world.client.post("/v1/fine_tuning/jobs", json=body, headers=LEGAL)
 
@@ -223,6 +225,7 @@ def test_batches_are_begun_by_a_product_with_limits_only_where_it_says_so(
     make_world: MakeWorld, changes: dict[str, Any], status: int
 ) -> None:
     world = make_world(config={"products": [product(**changes)]})
+    world.owned("file-1")
 
     answer = world.client.post("/v1/batches", json={"input_file_id": "file-1"}, headers=SEARCH)
 

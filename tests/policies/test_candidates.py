@@ -21,7 +21,7 @@ OTHERS: list[Callable[[World], httpx.Response]] = [
     lambda world: world.chat("key-support"),
     lambda world: world.chat("key-legal"),
     lambda world: world.client.get("/v1/models", headers=KEY),
-    lambda world: world.client.get("/v1/files", headers=KEY),
+    lambda world: world.client.post("/v1/files", json={}, headers=KEY),
     lambda world: world.client.get("/v1/responses/resp_1", headers=KEY),
 ]
 
@@ -115,7 +115,7 @@ def test_when_all_refuse_the_gateway_the_caller_is_told_that_it_is_not_him(make_
 def test_a_file_that_is_refused_by_its_account_is_no_fault_of_the_caller_either(world: World) -> None:
     world.script(EU[0], status=403, body={"error": {"code": "Forbidden", "message": "network rule"}})
 
-    answer = world.client.get("/v1/files", headers=KEY)
+    answer = world.client.post("/v1/files", json={}, headers=KEY)
 
     assert (answer.status_code, answer.json()["error"]["code"]) == (502, "backend_refused_gateway")
 

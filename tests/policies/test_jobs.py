@@ -31,6 +31,7 @@ HOURS = {"method": {"type": "reinforcement"}, "finished_at": CREATED + 7_200}
 def test_a_job_that_has_ended_is_billed_by_tokens_or_by_time(
     world: World, job: dict[str, Any], type_: str, quantities: dict[str, int] | None, error: str | None
 ) -> None:
+    world.owned("ftjob-1", deployment="")
     world.script(EU[0], body={**JOB, **job})
 
     get(world, "/v1/fine_tuning/jobs/ftjob-1")

@@ -117,7 +117,7 @@ def test_a_client_that_leaves_is_pending_on_the_host_that_was_asked(world: World
 def test_a_client_that_leaves_a_reading_owes_nothing(world: World) -> None:
     world.script(EU[0], delay=3)
     with pytest.raises(httpx.ReadTimeout):
-        world.client.get("/v1/files", headers={"api-key": "key-search"}, timeout=0.5)
+        world.client.get("/v1/models", headers={"api-key": "key-search"}, timeout=0.5)
     world.wait(lambda: bool(world.received), 10)
 
     event = taken(world)
@@ -181,6 +181,7 @@ FREE = [
 
 @pytest.mark.parametrize(("path", "operation"), FREE)
 def test_a_route_that_is_known_to_cost_nothing_is_exact(world: World, path: str, operation: str) -> None:
+    world.owned("batch_1", "ftjob-1", "vs_1", "conv_1", deployment="")
     world.script(EU[0], body={"object": "anything", "input_tokens": 11})
 
     answer = post(world, path)
@@ -195,6 +196,7 @@ COSTLY = ["/v1/responses/resp_1/continue", "/v1/batches/batch_1/rerun", "/v1/cha
 
 @pytest.mark.parametrize("path", COSTLY)
 def test_a_route_that_nobody_knows_is_unsettled_where_it_succeeds(world: World, path: str) -> None:
+    world.owned("batch_1", deployment="")
     world.script(EU[0], body={"object": "anything"})
 
     post(world, path)
@@ -237,6 +239,7 @@ def test_a_response_that_failed_ends_its_call_where_nobody_worked_on_it(
 
 
 def test_a_batch_that_failed_before_it_began_ends(world: World) -> None:
+    world.owned("batch_1", deployment="")
     world.script(EU[0], body={"id": "batch_1", "object": "batch", "status": "failed", "usage": None})
 
     get(world, "/v1/batches/batch_1")

@@ -149,6 +149,7 @@ def test_a_larger_tier_reads_the_same_answer(make_world: MakeWorld) -> None:
 
 
 def test_what_no_one_has_to_read_is_never_held(small: World) -> None:
+    small.owned("file-1")
     small.script(EU[0], body=b"x" * LARGE, type="application/octet-stream")
 
     content = small.client.get("/v1/files/file-1/content", headers=KEY)

@@ -120,6 +120,7 @@ def test_a_previous_response_that_no_account_has_yet_is_worth_asking_for_again(w
 
 
 def test_a_file_that_is_nowhere_is_the_backends_own_404(world: World) -> None:
+    world.owned("file-9", account="gone")
     world.script(*EU, *US, **MISSING)
 
     answer = get(world, "/v1/files/file-9")
@@ -166,7 +167,8 @@ def test_what_is_remembered_of_an_object_is_its_account_and_its_owner(world: Wor
 
     world.client.post("/v1/files", json={}, headers={"api-key": "key-search"})
 
-    assert world.gateway.cache["object/file-1"][1]["v"] == f"account={EU[0]}|deployment=|subscription=search"
+    kept = world.gateway.cache["object/file-1"][1]["v"]
+    assert kept == f"account={EU[0]}|owner=subscription/search|product=standard|deployment="
 
 
 NAMED = [
@@ -185,7 +187,7 @@ def test_a_call_that_names_what_one_account_has_never_leaves_it(world: World, bo
     for name in ("conv_1", "file-1", "vs_1", "cntr_1", "resp_1"):
         world.gateway.cache[f"object/{name}"] = (
             time.monotonic() + 60,
-            {"t": "String", "v": f"account={EU[1]}|deployment=|subscription=search"},
+            {"t": "String", "v": f"account={EU[1]}|owner=subscription/search|product=standard|deployment="},
         )
     world.script(EU[1], status=429, body={"error": {"code": "429", "message": "theirs"}}, headers={"Retry-After": "3"})
 
@@ -197,6 +199,7 @@ def test_a_call_that_names_what_one_account_has_never_leaves_it(world: World, bo
 
 @pytest.mark.parametrize("body", NAMED[:-1])
 def test_what_no_cache_knows_is_looked_for_first_where_files_are_made(world: World, body: dict[str, Any]) -> None:
+    world.owned("conv_1", "file-1", "vs_1", account="gone")
     world.script(EU[0], status=404, body={"error": {"code": "not_found", "message": "conversation_not_found"}})
     world.script(EU[1], body=response())
 
@@ -207,6 +210,7 @@ def test_what_no_cache_knows_is_looked_for_first_where_files_are_made(world: Wor
 
 
 def test_a_call_that_may_be_anothers_is_busy_when_one_said_so_and_never_not_found(world: World) -> None:
+    world.owned("conv_1", account="gone")
     world.script(*EU, *US, **MISSING)
     world.script(EU[0], status=429, body=b"{}", headers={"Retry-After": "7"})
 
@@ -277,8 +281,6 @@ def test_a_response_that_may_be_on_an_account_that_is_down_is_not_called_missing
 def test_a_resident_product_looks_for_a_response_only_at_home(make_world: MakeWorld) -> None:
     world = make_world(region="eastus2")
     world.script(US[0], body=response("resp_us"))
-    post(world)
-    world.seen.clear()
     world.script(*EU, **MISSING)
 
     get(world, "/v1/responses/resp_us", key="key-legal")
@@ -396,9 +398,10 @@ def test_a_fine_tuning_job_is_billed_by_the_tokens_it_was_trained_on(world: Worl
     assert ended["data"]["responseId"] == "ftjob-1"
 
 
-def test_a_list_is_a_call_like_any_other(world: World) -> None:
+def test_a_list_below_an_object_is_a_call_like_any_other(world: World) -> None:
+    world.owned("conv_1")
     world.script(EU[0], body={"object": "list", "data": [response()]})
 
-    get(world, "/v1/batches")
+    get(world, "/v1/conversations/conv_1/items")
 
     assert taken(world)["type"] == "recorded"

@@ -170,6 +170,14 @@ class World:
         """What a backend says to a request, where it is not scripted by account."""
         self.seen: list[Seen] = []
         self.received: list[tuple[dict[str, Any], dict[str, str]]] = []
+        self.owners: dict[str, dict[str, str]] = {}
+        """What the functions know of objects; see `owned`."""
+        self.asked: list[tuple[list[str], str]] = []
+        """The objects that they were asked about, and the token."""
+        self.owners_status = 200
+        self.owners_body: Any = None
+        """What they say instead, if not None."""
+        self.owners_delay = 0.0
         self.topic_delay = 0.0
         self.topic_status = 200
         self.identity_status = 200
@@ -187,7 +195,7 @@ class World:
             region,
             values=own,
             definitions=config or {},
-            hosts={**hosts, "usage-topic.invalid": origin},
+            hosts={**hosts, "usage-topic.invalid": origin, "owners.invalid": origin},
             keys=KEYS,
             identity_endpoint=f"{origin}/identity",
             openid_configuration=f"{origin}/issuer",
@@ -225,6 +233,22 @@ class World:
         """Every event that was sent, once all have arrived."""
         self._loop.run(self.gateway.drain())
         return [event for event, _ in self.received]
+
+    def owned(
+        self,
+        *names: str,
+        by: str = "search",
+        product: str = "standard",
+        account: str = EU[0],
+        deployment: str = "gpt-4o",
+    ) -> None:
+        """These objects are known to the functions."""
+        known = {"owner": f"subscription/{by}", "product": product, "host": f"{account}.openai.azure.com"}
+        self.owners |= {name: {**known, "deployment": deployment} for name in names}
+
+    def forget(self) -> None:
+        """The gateway's cache is lost."""
+        self.gateway.cache.clear()
 
     def wait(self, condition: Callable[[], bool], seconds: float = 5) -> None:
         """Return when `condition` holds."""
@@ -277,6 +301,7 @@ class World:
     def _surroundings(self) -> web.Application:
         app = web.Application(client_max_size=1 << 28)
         app.router.add_post("/api/events", self._topic)
+        app.router.add_post("/api/v1/owners", self._owners)
         app.router.add_get("/identity", self._identity)
         app.router.add_get("/issuer", self._issuer)
         app.router.add_get("/keys", self._keys)
@@ -287,6 +312,14 @@ class World:
         await asyncio.sleep(self.topic_delay)
         self.received.append((await request.json(), dict(request.headers)))
         return web.Response(status=self.topic_status)
+
+    async def _owners(self, request: web.Request) -> web.Response:
+        objects = (await request.json())["objects"]
+        self.asked.append((objects, request.headers["Authorization"]))
+        await asyncio.sleep(self.owners_delay)
+        known = {name: self.owners[name] for name in objects if name in self.owners}
+        said = {"objects": known} if self.owners_body is None else self.owners_body
+        return web.json_response(said, status=self.owners_status)
 
     async def _identity(self, request: web.Request) -> web.Response:
         if self.identity_status != 200:

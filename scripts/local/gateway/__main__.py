@@ -84,6 +84,10 @@ def surroundings(state: Path, tenant: str, settings: list[str]) -> dict[str, Any
     values = {"tenant_id": tenant}
     if topic := stack.get("EVENT_GRID_TOPIC_ENDPOINT"):
         values["usage_topic_endpoint"] = f"{topic}?api-version=2018-01-01"
+    if functions := stack.get("FUNCTIONS_URL"):
+        values["owners_endpoint"] = f"{functions}/api/v1/owners"
+    if client := stack.get("OWNERS_CLIENT_ID"):
+        values["owners_client_id"] = client
     for setting in settings:
         name, _, value = setting.partition("=")
         values[name.replace("-", "_")] = value

@@ -63,6 +63,20 @@ async def batches(
     return await _job(request, account, account.batches, rest, "batch", {"usage": _BATCH_USAGE})
 
 
+def _left(account: Account) -> str:
+    """The file that a batch leaves when it has ended."""
+    name, content = account.identifier("file-"), b'{"custom_id": "1"}\n'
+    about = {
+        "id": name,
+        "object": "file",
+        "bytes": len(content),
+        "filename": f"{name}.jsonl",
+        "purpose": "batch_output",
+    }
+    account.files[name] = (about, content)
+    return name
+
+
 async def fine_tuning(
     request: web.Request, account: Account, rest: list[str], document: dict[str, Any]
 ) -> web.StreamResponse:
@@ -111,6 +125,8 @@ async def _job(
         finished = job["status"] == "in_progress"
         job["status"] = ("succeeded" if kind == "job" else "completed") if finished else "in_progress"
         job |= result if finished else {}
+        if finished and kind == "batch":
+            job["output_file_id"] = _left(account)
     return reply(account, job)
 
 
