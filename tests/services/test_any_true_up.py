@@ -161,6 +161,7 @@ class Life:
 
 async def live(life: list[Step], folder: Path) -> None:
     books = Life(folder)
+    await books.step("usage", 0, 20)  # the books begin with the first day of the ledger
     closed: dict[str, bytes] = {}
     for each in life:
         await books.step(*each)
