@@ -53,7 +53,7 @@ def test_an_hour_decides_within_a_day_and_the_record_says_what_served_its_first(
     found = rated(of, "2026-03-20", {11: {Meter.INPUT: 10**6}, 12: {Meter.INPUT: 10**6}})
     later = rated(of, "2026-03-20", {12: {Meter.INPUT: 10**6}})
 
-    assert [(charge.quantity, charge.cost) for charge in found.charges] == [(10**6, 0), (10**6, Decimal("2.50"))]
+    assert [(charge.quantity, charge.cost) for charge in found.charges] == [(10**6, Decimal("2.50")), (10**6, 0)]
     assert (found.deployment, later.deployment) == (PAY_AS_YOU_GO, RECREATED)
 
 
