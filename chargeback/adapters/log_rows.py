@@ -45,11 +45,13 @@ def kept_event(row: Row) -> KeptEvent:
     correlation_id, source, time = _text(row["CorrelationId"]), _source(row), _utc(row["TimeGenerated"])
     said = {
         "id": _text(row["EventId"]),
-        "source": source,
+        "source": _text(row["EventSource"]),
         "type": _text(row["Type"]),
         "data": {"responseId": row["ResponseId"] or None, "method": row["EventMethod"] or None},
     }
-    known = call_in(msgspec.json.encode(said)) if said["id"] == correlation_id else None
+    # The log writes a service's name in lower case, the service itself as it is called.
+    is_own = (said["id"], str(said["source"]).casefold()) == (correlation_id, source.casefold())
+    known = call_in(msgspec.json.encode(said)) if is_own else None
     if known is None:
         call = call_identity(source, correlation_id)
         return KeptEvent(correlation_id, time, call, f"{time:%Y-%m-%d}", None)

@@ -38,7 +38,8 @@ COLUMNS = [
 CALLS = ["CorrelationId", "TimeGenerated", "Method", "Url", "ResponseCode", "TotalTime", "BackendUrl", "Region"]
 CALLS += ["ApimSubscriptionId", "ProductId", "UserId", "ServiceName", "Event"]
 KEPT = [(name, "datetime" if name == "TimeGenerated" else "string") for name in ("CorrelationId", "TimeGenerated")]
-KEPT += [(name, "string") for name in ("Region", "ServiceName", "Type", "EventId", "EventTime", "ResponseId")]
+KEPT += [(name, "string") for name in ("Region", "ServiceName", "Type", "EventId", "EventSource", "EventTime")]
+KEPT += [("ResponseId", "string")]
 KEPT += [("EventMethod", "string")]
 Answer = Callable[[dict[str, Any]], tuple[int, Any]]
 
@@ -135,7 +136,15 @@ def test_an_answer_that_is_cut_off_or_late_is_asked_for_in_halves_of_its_calls(t
 @pytest.mark.parametrize("status", [200, 504])
 def test_a_span_whose_answer_is_cut_off_or_late_is_asked_for_in_halves(tmp_path: Path, status: int) -> None:
     spans: list[timedelta] = []
-    row = ["call-1", "2026-03-14T11:59:00Z", "East US 2", "gw", "chargeback.usage.pending.v1", "call-1"]
+    row = [
+        "call-1",
+        "2026-03-14T11:59:00Z",
+        "East US 2",
+        "gw",
+        "chargeback.usage.pending.v1",
+        "call-1",
+        "/apim/GW/eastus2",
+    ]
     row += ["2026-03-14T11:59:00.123Z", "resp_1", "POST"]
 
     def answer(body: dict[str, Any]) -> tuple[int, Any]:
@@ -148,13 +157,15 @@ def test_a_span_whose_answer_is_cut_off_or_late_is_asked_for_in_halves(tmp_path:
     kept = asked(answer, tmp_path, lambda log: log.kept_events(NOON - timedelta(hours=1), NOON))
 
     assert spans == [timedelta(hours=1), timedelta(minutes=30), timedelta(minutes=30)]
-    call = call_in(usage_event(id="call-1", source="/apim/gw/eastus2", type="pending", responseId="resp_1"))
+    call = call_in(usage_event(id="call-1", source="/apim/GW/eastus2", type="pending", responseId="resp_1"))
     assert call is not None
     assert kept.rows == [KeptEvent("call-1", NOON - timedelta(minutes=1), call[0], "2026-03-14", Phase.PENDING)]
 
 
-def test_an_event_that_is_not_the_calls_own_is_not_believed(tmp_path: Path) -> None:
-    row = ["call-1", "2026-03-14T11:59:00Z", "East US 2", "gw", "chargeback.usage.recorded.v1", "call-2"]
+@pytest.mark.parametrize("other", ["id", "source"])
+def test_an_event_that_is_not_the_calls_own_is_not_believed(tmp_path: Path, other: str) -> None:
+    row = ["call-1", "2026-03-14T11:59:00Z", "East US 2", "gw", "chargeback.usage.recorded.v1"]
+    row += ["call-2", "/apim/gw/eastus2"] if other == "id" else ["call-1", "/apim/elsewhere/eastus2"]
     row += ["2026-03-10T11:59:00.123Z", "", "POST"]
 
     kept = asked(

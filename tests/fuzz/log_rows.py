@@ -50,7 +50,7 @@ _CALL = {
     "Event": "",
 }
 _KEPT = {name: _CALL[name] for name in ("CorrelationId", "TimeGenerated", "Region", "ServiceName")} | dict.fromkeys(
-    ("Type", "EventId", "EventTime", "ResponseId", "EventMethod"), ""
+    ("Type", "EventId", "EventSource", "EventTime", "ResponseId", "EventMethod"), ""
 )
 
 

@@ -114,7 +114,8 @@ def call(name: str, *traces: dict[str, Any], **more: Any) -> dict[str, Any]:
 
 
 def kept(name: str, **data: Any) -> dict[str, Any]:
-    event = {"type": "chargeback.usage.recorded.v1", "id": name, "time": "2026-03-01T12:00:00Z", "data": data}
+    of = {"id": name, "source": "/apim/Local/swedencentral", "time": "2026-03-01T12:00:00Z"}
+    event = {"type": "chargeback.usage.recorded.v1", **of, "data": data}
     return {"source": "usage", "severity": "information", "message": json.dumps(event)}
 
 
@@ -149,6 +150,7 @@ def test_what_the_log_keeps_of_calls_is_told_without_what_they_used(state: Path)
         "ServiceName": "local",
         "Type": "chargeback.usage.recorded.v1",
         "EventId": "a",
+        "EventSource": "/apim/Local/swedencentral",
         "EventTime": "2026-03-01T12:00:00Z",
         "ResponseId": "resp_1",
         "EventMethod": "GET",

@@ -75,7 +75,7 @@ class Recoverer:
 def _own_event(call: LoggedCall) -> bytes:
     """The event as the gateway made it. Raises `InvalidEvent` for one that names another call than the log's row."""
     document = read_document(call.event)
-    if (document.source, document.id) != (call.source, call.correlation_id):
+    if (document.source.casefold(), document.id) != (call.source.casefold(), call.correlation_id):
         raise InvalidEvent("other-call", "the event that the gateway's log keeps is of another call")
     return call.event
 

@@ -83,7 +83,11 @@ def _kept_events(rows: list[Row]) -> list[list[Any]]:
         event = _parsed(_kept(row))
         data = event.get("data") if isinstance(event.get("data"), dict) else {}
         if event.get("type") or (row["Method"] == "POST" and row["BackendUrl"]):
-            said = [event.get("type"), event.get("id"), event.get("time"), data.get("responseId"), data.get("method")]
+            said = [
+                *(event.get(name) for name in ("type", "id", "source", "time")),
+                data.get("responseId"),
+                data.get("method"),
+            ]
             place = [row["CorrelationId"], row["TimeGenerated"], row["Region"], _service(row)]
             found.append([*place, *(each or "" for each in said)])
     return found
@@ -132,7 +136,7 @@ QUERIES = {
         CALL_TABLE,
         _texts(
             *("CorrelationId", "TimeGenerated", "Region", "ServiceName"),
-            *("Type", "EventId", "EventTime", "ResponseId", "EventMethod"),
+            *("Type", "EventId", "EventSource", "EventTime", "ResponseId", "EventMethod"),
         ),
         _kept_events,
     ),
