@@ -51,10 +51,11 @@ async def restore(container: Container, kept: list[tuple[Any, dict[str, Any]]]) 
         await store.create_item(item)
 
 
-@pytest.mark.parametrize("redis", ["kept", "flushed before", "flushed after"])
-@pytest.mark.parametrize("cosmos", ["restored", "emptied"])
+@pytest.mark.parametrize(
+    ("cosmos", "redis"), [("restored", "kept"), ("restored", "flushed before"), ("emptied", "flushed after")]
+)
 async def test_a_cosmos_of_an_earlier_point_is_right_after_the_next_posting(
-    stack: Stack, container: Container, redis: str, cosmos: str
+    stack: Stack, container: Container, cosmos: str, redis: str
 ) -> None:
     clear_stores(stack)
     await container.ledger.append(OLD, [usage_event(id="old", time=f"{OLD}T00:00:00Z")])

@@ -557,3 +557,17 @@ def test_at_the_longest_deadline_a_call_of_the_last_minute_of_a_day_is_still_est
 
     assert sum(each.estimated for each in done) == 1
     assert runs[-1] < late + timedelta(days=3)
+
+
+def test_a_stream_that_came_after_its_recovery_is_settled_also_when_redis_has_the_day_no_more() -> None:
+    books, own = Books(), NOW - timedelta(days=9)
+    books.log.counts.append((own, tokens(time=own, arrived=own)))
+    books.log.logged.append(logged(time=own))
+    recovered = books.settle(since=NOW - timedelta(days=10))
+
+    books.ingest(pending(time=own, username="ann"))
+    done = books.settle(days=[f"{own:%Y-%m-%d}"])
+    again = books.settle(days=[f"{own:%Y-%m-%d}"])
+
+    assert (recovered.recovered, done.settled, again.settled) == (1, 1, 0)
+    assert books.events(f"{own:%Y-%m-%d}")[-1]["data"]["username"] == "ann"

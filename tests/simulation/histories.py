@@ -41,7 +41,7 @@ SOURCE = "/apim/gw/swedencentral"
 START = datetime(2026, 3, 10, tzinfo=UTC)
 CALLS_UNTIL = START + timedelta(days=2)
 END = START + timedelta(days=7)
-TICK = timedelta(hours=4)
+TICK = timedelta(hours=6)
 BESIDE = Emitter("beside", ("/beside",), ("search",), gateways=(SOURCE,))
 KINDS = ("recorded", "stream", "background", "lost", "lost but kept", "late stream")
 """What becomes of a call; the event of a lost one is in the gateway's log, or only its tokens are."""
@@ -181,7 +181,7 @@ class History:
             for service in self.random.sample(["deliver", "settle", "post", "audit"], 4):
                 if service != "audit" or self.random.random() < 0.3:
                     await self._run(service, now)
-            if self.random.random() < 0.3:
+            if self.random.random() < 0.15:
                 await self._post_calmly(now)
         await self._end(now)
 
@@ -285,7 +285,7 @@ class History:
         return +sums
 
     async def _end(self, now: datetime) -> None:
-        for _ in range(3):
+        for _ in range(2):
             await self._work("deliver", self.instances[0], now)
             await self.instances[0].settler.settle(now, since=START)
             await self._work("audit", self.instances[0], now)

@@ -83,9 +83,9 @@ class CountedDay:
 
 
 _PENDING = """
--- Events of calls of which nothing later is known, the first of each.
+-- Pending events of calls of which nothing later is known, the first of each; the log may have recovered them before.
 CREATE TABLE waiting AS
-SELECT min(position) AS position
+SELECT min(position) FILTER (phase = $pending) AS position
 FROM events ANTI JOIN elsewhere USING (position)
 GROUP BY call HAVING max(phase) = $pending
 """
