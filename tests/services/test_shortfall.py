@@ -232,3 +232,57 @@ async def test_no_loss_is_accepted_of_a_day_that_lost_nothing_or_is_open(audited
         await accepted(audited)
     with pytest.raises(ChargebackError, match="still open"):
         await accepted(audited, DAY)
+
+
+async def test_a_rewritten_ledger_never_decides_again_once_events_of_it_are_lost(audited: House) -> None:
+    before = audited.charges(OLD)
+    await lose(audited)
+    await accepted(audited)
+    left = audited.ledger.events.pop(OLD)
+    audited.ledger._stamps.pop(OLD)
+    audited.ledger.writer = "rewritten"
+    await audited.ledger.append(OLD, left)
+    await audited.ledger.mark(OLD)
+    with pytest.raises(SomeFailed):
+        await audited.auditor.audit(NOW)
+
+    await accepted(audited)
+
+    assert audited.charges(OLD) == before
+
+
+async def test_an_acceptance_that_was_killed_and_run_again_keeps_the_books(
+    audited: House, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    before = audited.charges(OLD)
+    await LedgerParts(audited.ledger, audited.control)._look_at(OLD)
+    audited.ledger.writer = "another instance"
+    await lose(audited)
+    audited.ledger._stamps[OLD] = [("another instance", at) for _, at in audited.ledger._stamps[OLD]]
+
+    async def die(*_: object) -> None:
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as patched:
+        patched.setattr(LedgerParts, "forget", die)
+        with pytest.raises(KeyboardInterrupt):
+            await accepted(audited)
+    await accepted(audited)
+
+    assert audited.charges(OLD) == before
+
+
+async def test_late_events_of_before_an_accepted_loss_are_set_aside_too(audited: House) -> None:
+    await lose(audited)
+    del audited.ledger._stamps[OLD][5:]
+    late = usage_event(time=f"{OLD}T11:00:00Z", model="gpt-4o", usage=tokens(1, 0))
+    await audited.ingest.ingest([late, usage_event(time=f"{OLD}T11:00:00Z", model="gpt-4o")], NOW)
+    stamps = audited.ledger._stamps[OLD]
+    stamps[-2:] = [(writer, int((NOW + timedelta(hours=1)).timestamp() * 1e6)) for writer, _ in stamps[-2:]]
+    before = audited.charges(OLD)
+
+    await accepted(audited)
+
+    assert audited.charges(OLD) == before
+    (aside,) = await SetAside(audited.control).all()
+    assert "2 events came after" in aside.parts["ledger"]

@@ -7,7 +7,7 @@ to decide what is in the books.
 
 import logging
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import UTC, datetime, timedelta
 
 from msgspec.structs import replace
 
@@ -16,7 +16,7 @@ from chargeback.log_line import log_line
 from chargeback.services.ports import Control, Ledger
 from chargeback.services.usage.audit import Audited, Auditor
 from chargeback.services.usage.audit_results import AcceptedLoss, AuditResult, AuditResults
-from chargeback.services.usage.ingest import is_open
+from chargeback.services.usage.ingest import OPEN_DAYS, is_open
 from chargeback.services.usage.ledger_parts import LedgerParts
 from chargeback.services.usage.recount import recount
 from chargeback.services.usage.shortfall import remembered, require_events, require_parts
@@ -49,12 +49,14 @@ async def accept_loss(
     async with recount(ledger, day, workers=workers) as recounted:
         events, missing, calls = recounted.events, recounted.missing, recounted.calls
     _require_short(day, before, known, extent, events, missing)
-    only_rewritten = before is not None and events >= before.events and not missing
+    stood = before is not None and any(loss.books_stand for loss in before.losses)
+    only_rewritten = before is not None and not stood and events >= before.events and not missing
+    late = await _late(ledger, day, before)
     loss = AcceptedLoss(
         reason=accept.reason,
         by=accept.by,
         at=accept.now.isoformat(),
-        events=events,
+        events=events - late,
         missing=missing,
         books_stand=not only_rewritten,
     )
@@ -76,6 +78,18 @@ async def accept_loss(
         books_stand=loss.books_stand,
     )
     return await auditor.audit_day(day, accept.now)
+
+
+async def _late(ledger: Ledger, day: str, before: AuditResult | None) -> int:
+    """Events that nobody has brought into the books: they came when no posting and no audit of the day did that."""
+    since = datetime.fromisoformat(day).replace(tzinfo=UTC) + timedelta(days=OPEN_DAYS)
+    if before is not None:
+        since = max(since, datetime.fromisoformat(before.at))
+    after, count = since.timestamp() * 1e6, 0
+    async for block in ledger.stamped(day):
+        if block.written > after:
+            count += block.text.count(b"\n")
+    return count
 
 
 def _require_short(

@@ -13,7 +13,7 @@ class AcceptedLoss(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
     Attributes:
         reason: why, in the words of who accepted it.
         at: when, UTC, ISO 8601.
-        events: events that the ledger still had.
+        events: events that the ledger still had, without those that came too late for the books.
         missing: appends that were acknowledged and are gone.
         books_stand: whether events are gone, so that the books of the day stay as they are; a ledger that was only
             rewritten decides what is in the books as ever.
