@@ -22,6 +22,7 @@ var budgetTable = 'datatable(costCentre: string, amount: long, currency: string,
 var queries = [
   { name: 'audit-missing', section: 'Books', severity: 1, every: 'PT1H', window: 'P2D', by: [], query: loadTextContent('../queries/alerts/audit-missing.kql') }
   { name: 'backend-refusing', section: 'Callers', severity: 2, every: 'PT5M', window: 'PT10M', by: ['backend'], query: loadTextContent('../queries/alerts/backend-refusing.kql') }
+  { name: 'books-restored', section: 'Books', severity: 1, every: 'PT1H', window: 'PT1H', by: [], query: loadTextContent('../queries/alerts/books-restored.kql') }
   { name: 'budget-reached', section: 'Money', severity: 3, every: 'PT15M', window: 'PT2H', by: ['costCentre', 'threshold'], query: replace(loadTextContent('../queries/alerts/budget-reached.kql'), 'BUDGETS', budgetTable) }
   { name: 'budget-overrun', section: 'Money', severity: 3, every: 'PT1H', window: 'PT2H', by: ['cost_centre'], query: loadTextContent('../queries/alerts/budget-overrun.kql') }
   { name: 'closing-refused', section: 'Books', severity: 1, every: 'PT1H', window: 'P1D', by: ['period'], query: loadTextContent('../queries/alerts/closing-refused.kql') }

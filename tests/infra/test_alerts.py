@@ -182,6 +182,18 @@ CASES: dict[str, Case] = {
             calls([call(backend_code=429, minutes=20)] * 6),
         ],
     ),
+    "books-restored": Case(
+        fires=[
+            (
+                traces(line("books_restored", days_to_audit=30), line("books_restored", days_to_audit=31)),
+                {"days_to_audit": 31},
+            )
+        ],
+        silent=[
+            traces(posted(), line("restored_books_unknown", reason="books_restored")),
+            traces(line("books_restored", days_to_audit=30, minutes=90)),
+        ],
+    ),
     "budget-overrun": Case(
         fires=[
             (traces(forecast(overrun=True)), {"cost_centre": "product", "budget": 100.0, "expected": 130.0}),
