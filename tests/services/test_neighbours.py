@@ -102,6 +102,54 @@ async def test_a_call_that_was_recovered_for_the_day_before_moves_to_its_own_eve
     assert of.charges(NEXT).get(("exact", "requests"), 0) == 1
 
 
+DAY_IS_CLOSED = datetime(2026, 3, 24, 2, 30, tzinfo=UTC)
+"""The first night on which the day is no longer open; the next one still is."""
+
+
+@pytest.mark.parametrize(
+    ("known", "emitter"),
+    [
+        (call(f"{DAY}T23:59:59Z", id="own-id", source="/beside", gatewayEventId="A"), BESIDE),
+        (call(f"{DAY}T23:59:59Z", id="A/settled", type="settled", usageSource="gateway-log-alone"), EVENT_GRID),
+    ],
+    ids=["beside", "log alone"],
+)
+async def test_an_own_event_after_the_final_audit_of_the_day_before_takes_the_call_over(
+    of: House, known: bytes, emitter: Emitter
+) -> None:
+    await of.ingest.ingest([known], MIDNIGHT, emitter=emitter)
+    await of.poster.post(MIDNIGHT)
+    await of.auditor.audit(DAY_IS_CLOSED)
+    before = sum(quantity for (_, meter), quantity in of.charges(DAY).items() if meter == "requests")
+
+    await of.ingest.ingest([EARLY], DAY_IS_CLOSED, emitter=EVENT_GRID)
+    await of.poster.post(DAY_IS_CLOSED)
+    await of.auditor.audit(DAY_IS_CLOSED + timedelta(days=1))
+
+    assert before == 1
+    assert (of.charges(DAY), of.charges(NEXT)["exact", "requests"]) == ({}, 1)
+
+
+@pytest.mark.parametrize(
+    ("event", "marked"),
+    [
+        (EARLY, [DAY]),
+        (call(f"{NEXT}T06:00:00Z"), []),
+        (call(f"{NEXT}T00:00:01Z", id="A/settled", type="settled", usageSource="gateway-log-alone"), []),
+        (call("2026-03-22T00:00:01Z"), []),
+    ],
+    ids=["early", "later", "of the log alone", "of a day after an open one"],
+)
+async def test_a_day_is_marked_where_the_next_one_may_take_a_call_from_it_alone(
+    of: House, event: bytes, marked: list[str]
+) -> None:
+    await of.ledger.append(DAY, [call(f"{DAY}T10:00:00Z", id="B")])
+
+    await of.ingest.ingest([event], DAY_IS_CLOSED)
+
+    assert list(await of.ledger.marks()) == marked
+
+
 @pytest.mark.parametrize("order", [0, 1, 2, 3])
 async def test_the_trigger_the_batch_door_and_an_emitter_beside_the_gateway_tell_of_one_call(
     of: House, order: int

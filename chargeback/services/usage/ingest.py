@@ -227,8 +227,9 @@ class Ingest:
         await self._ledger.append(day, raw_events)
         if self._objects:
             await self._objects.note(day, raw_events)
+        await self._mark_day_before(day, events, now)
         if is_late:
-            await self._mark_late(day, events, now)
+            await self._mark_late(day, now)
             return [True] * len(events), True
         weights = await self._weights.current()
         try:
@@ -238,17 +239,21 @@ class Ingest:
             await self._ledger.mark(day)
             return error.flags, False
 
-    async def _mark_late(self, day: str, events: Sequence[UsageEvent], now: datetime) -> None:
-        """Have the day audited, and the days beside it: the later one leaves to this one what both have, and what the
-        earlier one has of a call from the log alone gives way to the call's own event.
-        """
+    async def _mark_late(self, day: str, now: datetime) -> None:
+        """Have the day audited, and the one after it, which leaves to this one what both have."""
         await self._ledger.mark(day)
-        beside = [day_beside(day, 1)]
+        await self._mark_closed(day_beside(day, 1), now)
+
+    async def _mark_day_before(self, day: str, events: Sequence[UsageEvent], now: datetime) -> None:
+        """Have the day before audited where Redis counts it no more: what it has of a call from beside the gateway or
+        from the log alone gives way to the call's own event.
+        """
         if any(event.hour < MARGIN_HOURS and is_own(event.phase) for event in events):
-            beside.append(day_beside(day, -1))
-        for other in beside:
-            if not is_open(other, now) and await self._ledger.extent(other):
-                await self._ledger.mark(other)
+            await self._mark_closed(day_beside(day, -1), now)
+
+    async def _mark_closed(self, day: str, now: datetime) -> None:
+        if not is_open(day, now) and await self._ledger.extent(day):
+            await self._ledger.mark(day)
 
 
 def _log(ingested: Ingested) -> None:
