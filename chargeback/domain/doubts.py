@@ -5,6 +5,7 @@ from collections.abc import Iterator
 from chargeback.domain.event_documents import Data
 from chargeback.domain.meters import Meter, Quantities
 from chargeback.domain.speech import SPEECH
+from chargeback.domain.states import is_guess
 from chargeback.domain.tiers import served_tier
 from chargeback.domain.tools import NO_TOOLS, tool_use
 from chargeback.domain.variants import variant_of
@@ -12,7 +13,7 @@ from chargeback.domain.variants import variant_of
 
 def doubts(data: Data, quantities: Quantities) -> Iterator[str]:
     """What nobody told of a call with these quantities; nothing for one that is known exactly."""
-    if data.usage_source == "estimated":
+    if is_guess(data):
         yield f"its quantities are a guess: {data.estimate_basis or 'nobody reported them'}"
     tier = served_tier(data.service_tier, data.requested_tier)
     if tier.estimated:

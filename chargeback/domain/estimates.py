@@ -20,6 +20,9 @@ CHARACTERS_PER_TOKEN = 4
 REFUSED_PROMPT = "content_filter"
 """The error of a call whose prompt was read, billed and not answered."""
 
+EMBEDDINGS = "embeddings"
+"""The operation whose answers are numbers: they have no tokens."""
+
 
 def estimated(call: PendingCall, like: StreamMean | None, served: Served) -> bytes | None:
     """The event that completes a call without a count; None where nothing speaks for one.
@@ -31,7 +34,7 @@ def estimated(call: PendingCall, like: StreamMean | None, served: Served) -> byt
     if data.quantities is not None:
         return encode_document(completed(call.document, None, "estimated", "measured by the gateway"))
     guess = _guess(call, like if like is not None and like.calls >= SAMPLE else None)
-    if guess is None or not used_text_alone(call, served):
+    if guess is None or not used_text_alone(call.document, served):
         return None
     usage, basis = guess
     document, _ = at_its_tier(call.document, served)
@@ -68,7 +71,7 @@ def _has_used_text(call: PendingCall) -> bool:
 
 def _answer(data: Data, like: StreamMean | None, mean: str) -> tuple[int | None, str]:
     """The tokens of the answer, as many as its like have but no more than it may; and what says so."""
-    if data.error_code == REFUSED_PROMPT:
+    if data.error_code == REFUSED_PROMPT or data.operation == EMBEDDINGS:
         return 0, "no answer"
     if like is None:
         return data.max_output_tokens, f"at most {data.max_output_tokens} tokens"

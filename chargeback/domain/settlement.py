@@ -1,20 +1,19 @@
 """How a call accounted for without its tokens, or not at all, becomes whole from the gateway's own log."""
 
-from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
-import msgspec
 from msgspec.structs import replace
 
 from chargeback.domain.admission import completed
 from chargeback.domain.deployments import BATCHES, TRAINING_JOBS
-from chargeback.domain.event_documents import EventDocument, encode_document, read_document
+from chargeback.domain.event_documents import Data, EventDocument, encode_document, read_document
 from chargeback.domain.event_times import moment_of
 from chargeback.domain.events import FROM_LOG_ALONE, GATEWAYS, Phase, call_identity, call_in
 from chargeback.domain.gateway_log import LoggedCall, TokenCount, is_request_id
 from chargeback.domain.operations import described
+from chargeback.domain.states import PENDING
 from chargeback.domain.tiers import served_tier
 from chargeback.domain.usage_objects import Usage
 
@@ -24,8 +23,6 @@ because its answer is fetched by other calls."""
 
 JOBS = (BATCHES, TRAINING_JOBS)
 """What ends some day, and is told by who asks for it then."""
-
-_SETTLED = "chargeback.usage.settled.v1"
 
 
 class Served(NamedTuple):
@@ -117,9 +114,9 @@ def at_its_tier(document: EventDocument, served: Served) -> tuple[EventDocument,
     return replace(document, data=replace(data, service_tier=tier.name)), tier.name
 
 
-def used_text_alone(call: PendingCall, served: Served) -> bool:
+def used_text_alone(document: EventDocument, served: Served) -> bool:
     """Whether text is all that the call used: of pictures and sound the log says nothing that has their price."""
-    return served.is_text_alone and not call.document.data.operation.startswith(("audio.", "images."))
+    return served.is_text_alone and not document.data.operation.startswith(("audio.", "images."))
 
 
 def _usage(count: TokenCount) -> Usage:
@@ -139,42 +136,36 @@ def served_by(call: PendingCall, logged: LoggedCall) -> PendingCall:
     return PendingCall(call.id, call.time, replace(call.document, data=replace(data, backend=logged.backend)))
 
 
-def recovered(call: LoggedCall, count: TokenCount) -> bytes:
-    """The event of a call that has none; should its own still arrive, that one counts instead."""
-    operation, deployment = described(call.url)
-    data = {
-        "operation": operation,
-        "method": call.method,
-        "deployment": deployment or count.deployment,
-        "model": count.model_of(operation),
-        "backend": call.backend,
-        "gatewayRegion": call.region,
-        "statusCode": call.status,
-        "durationMs": call.duration_ms,
-        "stream": count.streamed,
-        "subscriptionId": call.subscription_id,
-        "productId": call.product_id,
-        "apimUserId": call.user_id,
-        "usage": count.usage(),
-        "usageSource": FROM_LOG_ALONE,
-    }
-    return _event(
-        call.source,
-        call.correlation_id,
-        call.time,
-        {name: value for name, value in data.items() if value != ""},
+def without_event(logged: LoggedCall, count: TokenCount) -> PendingCall:
+    """A call that has no event, as far as the log knows it."""
+    operation, deployment = described(logged.url)
+    data = Data(
+        operation=operation,
+        method=logged.method or None,
+        deployment=deployment or count.deployment or None,
+        model=count.model_of(operation) or None,
+        backend=logged.backend or None,
+        gateway_region=logged.region or None,
+        status_code=logged.status,
+        duration_ms=logged.duration_ms,
+        stream=count.streamed,
+        subscription_id=logged.subscription_id or None,
+        product_id=logged.product_id or None,
+        apim_user_id=logged.user_id or None,
     )
+    time = logged.time.astimezone(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
+    document = EventDocument("1.0", logged.correlation_id, logged.source, PENDING, time, data)
+    return PendingCall(logged.correlation_id, logged.time, document)
 
 
-def _event(source: str, call: str, time: datetime, data: Mapping[str, Any]) -> bytes:
-    return msgspec.json.encode(
-        {
-            "specversion": "1.0",
-            "id": f"{call}/settled",
-            "source": source,
-            "type": _SETTLED,
-            "time": time.astimezone(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z"),
-            "datacontenttype": "application/json",
-            "data": data,
-        }
-    )
+def recovered(call: PendingCall, count: TokenCount, served: Served) -> bytes:
+    """The event of a call that has none; should its own still arrive, that one counts instead.
+
+    It is priced as a pending one would be: at the tier of its deployment, as an estimate; and without the log's tokens,
+    so that it is unsettled, where they are not all text.
+    """
+    if not used_text_alone(call.document, served):
+        return encode_document(completed(call.document, None, FROM_LOG_ALONE))
+    placed, tier = at_its_tier(call.document, served)
+    basis = f"tier {tier} asked for" if tier is not None else None
+    return encode_document(completed(placed, _usage(count), FROM_LOG_ALONE, basis))

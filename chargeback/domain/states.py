@@ -29,4 +29,9 @@ def _settled_state(data: Data, *, measured: bool) -> str:
         return "exact" if data.error_code else "unsettled"
     if data.method == "GET":
         return "exact"
-    return "estimated" if data.usage_source == "estimated" else "settled"
+    return "estimated" if is_guess(data) else "settled"
+
+
+def is_guess(data: Data) -> bool:
+    """Whether an event says that its quantities, or the tier that they are priced at, are not known for certain."""
+    return data.usage_source == "estimated" or data.estimate_basis is not None

@@ -7,7 +7,7 @@ import pytest
 
 from chargeback.domain.events import EVER, read_event
 from chargeback.domain.gateway_log import LoggedCall, TokenCount
-from chargeback.domain.settlement import PendingCall, Served, recovered, settled
+from chargeback.domain.settlement import PendingCall, Served, recovered, settled, without_event
 from tests.builders import usage_event
 
 NOW = datetime(2026, 3, 20, 9, 26, tzinfo=UTC)
@@ -36,7 +36,7 @@ def test_a_call_without_an_event_is_recovered_as_the_model_that_answered(path: s
         *("oai-swedencentral.openai.azure.com", "search", "standard", ""),
     )
 
-    raw = recovered(call, count())
+    raw = recovered(without_event(call, count()), count(), Served())
 
     assert read_event(raw, EVER).line.model == model
     assert "model" in msgspec.json.decode(raw)["data"] or not model

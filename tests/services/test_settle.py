@@ -510,6 +510,34 @@ def test_sound_and_pictures_are_never_priced_as_text(operation: str) -> None:
     assert [state for _, state in books.counted()] == ["unsettled"]
 
 
+def test_a_call_without_an_event_is_priced_at_its_deployment_s_tier_and_says_so() -> None:
+    books = Books(catalogue(service_tier="priority"))
+    books.ingest(pending("other"))
+    books.log.counts.append((EARLIER, tokens("lost")))
+    books.log.logged.append(logged("lost", backend="oai-eastus2.openai.azure.com"))
+
+    done = books.settle()
+
+    lines = [line for line, _ in books.counter.days["2026-03-14"].lines.values() if line.state != "unsettled"]
+    assert done.recovered == 1
+    assert [(line.service_tier, line.state) for line in lines] == [("priority", "estimated")]
+    assert books.events()[-1]["data"]["estimateBasis"] == "tier priority asked for"
+
+
+def test_of_a_call_without_an_event_sound_is_never_priced_as_text() -> None:
+    spoken = dated(Meter.OUTPUT_AUDIO, (datetime(2026, 1, 1, tzinfo=UTC), "80"), model="gpt-4o-audio")
+    books = Books(catalogue(spoken))
+    books.ingest(pending("other", deployment="elsewhere"))
+    books.log.counts.append((EARLIER, tokens("lost", model="gpt-4o-audio-2024-12-17")))
+    books.log.logged.append(logged("lost"))
+
+    done = [books.settle(), books.settle(NOW + timedelta(minutes=15))]
+
+    assert [each.recovered for each in done] == [1, 0]
+    assert books.counted()["gpt-4o", "unsettled"] == {Meter.REQUESTS: 1}
+    assert ("gpt-4o", "settled") not in books.counted()
+
+
 def test_a_stream_of_pictures_is_estimated_as_the_pictures_that_were_asked_for(books: Books) -> None:
     asked = {"images": 2, "size": "1024x1024", "quality": "high"}
     books.ingest(pending("drawn", operation="images.generations", quantities=asked))
@@ -528,6 +556,16 @@ GUESSES = {
     "a client that left": ({"requestCharacters": 41, "maxOutputTokens": 500, "statusCode": 499}, 0, (11, 500)),
     "no answer in time": ({"requestCharacters": 41, "statusCode": 504}, 10, (11, 5)),
     "a filtered prompt": ({"requestCharacters": 41, "statusCode": 400, "errorCode": "content_filter"}, 10, (11, 0)),
+    "an embedding that was not read": (
+        {"operation": "embeddings", "stream": False, "requestCharacters": 41},
+        0,
+        (11, 0),
+    ),
+    "an embedding with calls like it": (
+        {"operation": "embeddings", "stream": False, "requestCharacters": 41},
+        10,
+        (11, 0),
+    ),
 }
 
 

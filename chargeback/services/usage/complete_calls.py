@@ -35,7 +35,7 @@ class Completer:
             call
             for call in asked
             if self._is_complete(call, counts.get(call.call), run.now)
-            and used_text_alone(call, served_at(catalogue, call))
+            and used_text_alone(call.document, served_at(catalogue, call))
         ]
         made = run.events(
             await self._with_backends(run, ready),

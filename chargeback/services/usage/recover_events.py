@@ -10,9 +10,9 @@ from datetime import datetime, timedelta
 from chargeback.domain.errors import InvalidEvent
 from chargeback.domain.event_documents import read_document
 from chargeback.domain.gateway_log import KeptEvent, LoggedCall, TokenCount
-from chargeback.domain.settlement import recovered
-from chargeback.services.ports import GatewayLog
-from chargeback.services.usage.complete_calls import around
+from chargeback.domain.settlement import recovered, without_event
+from chargeback.services.ports import Catalogues, GatewayLog
+from chargeback.services.usage.complete_calls import around, served_at
 from chargeback.services.usage.known_day import CALLS_AT_ONCE, KnownDay, is_missing
 from chargeback.services.usage.settle_run import Run
 
@@ -26,9 +26,10 @@ RECOVER_AFTER = timedelta(minutes=30)
 class Recoverer:
     """Makes the events of calls whose own got lost."""
 
-    def __init__(self, log: GatewayLog, *, quiet: timedelta) -> None:
+    def __init__(self, log: GatewayLog, catalogues: Catalogues, *, quiet: timedelta) -> None:
         """Tokens of the log are whole when nothing more of them has arrived for `quiet`."""
         self._log = log
+        self._catalogues = catalogues
         self._quiet = quiet
 
     async def kept_events(self, run: Run, since: datetime, until: datetime) -> Sequence[KeptEvent]:
@@ -51,9 +52,14 @@ class Recoverer:
         bare = {each.correlation_id for each in missing if each.phase is None}
         own = run.events((call for call in found.rows if call.correlation_id not in bare), _own_event)
         counts = await self._counts(run, since, until, [call for call in found.rows if call.correlation_id in bare])
+        catalogue = await self._catalogues.current()
         rebuilt = run.events(
-            (call for call in found.rows if call.call in counts and call.was_served(counts[call.call])),
-            lambda call: recovered(call, counts[call.call]),
+            (
+                without_event(call, counts[call.call])
+                for call in found.rows
+                if call.call in counts and call.was_served(counts[call.call])
+            ),
+            lambda call: recovered(call, counts[call.call], served_at(catalogue, call)),
         )
         run.recovered += len(own) + len(rebuilt)
         return [*own, *rebuilt]

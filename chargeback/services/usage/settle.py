@@ -90,7 +90,7 @@ class Settler:
         self._set_aside = SetAside(control)
         self._max_age = max_age
         self._completer = Completer(log, catalogues, deadline=deadline, quiet=quiet)
-        self._recoverer = Recoverer(log, quiet=quiet)
+        self._recoverer = Recoverer(log, catalogues, quiet=quiet)
 
     async def settle(self, now: datetime, *, since: datetime | None = None, days: Collection[str] = ()) -> Settlement:
         """Settle what can be at `now` (UTC): the open days; or all days `since` then, or just these `days`.
