@@ -246,7 +246,7 @@ CASES: dict[str, Case] = {
             calls([call(minutes=30)] * 19),
             calls([call(minutes=5)] * 50),
             calls([call(minutes=30, api="other")] * 50),
-            calls([call(401, minutes=30, caller="")] * 500),
+            *(calls([call(code, minutes=30, caller="")] * 500) for code in (401, 403, 411, 413)),
             calls([call(minutes=30)] * 50, line("ingested", accepted=1, duplicate=0, late=0, quarantined=0)),
         ],
     ),
@@ -307,9 +307,12 @@ CASES: dict[str, Case] = {
     "strangers": Case(
         fires=[
             (calls([call(401, caller="")] * 300 + [stranger("ip-filter", 403)] * 200), {"calls": 500, "addresses": 2}),
+            # Too large, or of no size that is told: refused before anybody looks who calls.
+            (calls([call(413, caller="")] * 300 + [call(411, caller="")] * 200), {"calls": 500, "addresses": 1}),
         ],
         silent=[
             calls([call(401, caller="")] * 499),
+            calls([call(413)] * 900),
             calls([call(401)] * 900),  # a good key beside a bad token: that caller is known, and has an event
             calls([call(403, caller="")] * 900),  # a token without a role: so is that one
             calls([call(401, caller="", api="other")] * 900),
@@ -404,6 +407,14 @@ def test_an_alert_fires(name: str) -> None:
 
         assert found
         assert expected.items() <= found[0].items()
+
+
+def test_the_workbook_shows_the_strangers_that_the_alert_counts() -> None:
+    shown = filled(INFRA / "queries/workbook/strangers.kql")
+    for rows, expected in CASES["strangers"].fires:
+        assert sum(row["calls"] for row in Workspace(rows).answer(shown)) == expected["calls"]
+    for rows in CASES["strangers"].silent[1:]:
+        assert Workspace(rows).answer(shown) == []
 
 
 @pytest.mark.parametrize("name", CASES)
