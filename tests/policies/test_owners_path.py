@@ -1,12 +1,15 @@
 """Stored objects over the whole path, with the openai package: two teams, lost caches, two regions, functions away."""
 
 from collections.abc import Callable, Iterator
+from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
 import openai
 import pytest
 
+from chargeback.adapters.catalogue_files import load_catalogue
+from chargeback.domain.meters import Meter
 from tests.policies.stage import Stage
 from tests.policies.world import Engines, Loop
 
@@ -25,6 +28,21 @@ def refused(kind: type[openai.APIStatusError], call: Callable[[], Any]) -> str:
     with pytest.raises(kind) as refusal:
         call()
     return str(refusal.value.body["code"])  # type: ignore[index,call-overload]
+
+
+def paid(stage: Stage) -> dict[tuple[str, Meter], tuple[str, int, Decimal | None]]:
+    """Who pays for which tokens of which operation, and how much."""
+    records = stage.records(load_catalogue(stage.config))
+    charges = [
+        (record.line.operation, part.cost_centre, charge)
+        for record in records
+        for part in record.parts
+        for charge in part.charges
+        if charge.meter is not Meter.REQUESTS
+    ]
+    found = {(operation, charge.meter): (payer, charge.quantity, charge.cost) for operation, payer, charge in charges}
+    assert len(found) == len(charges)
+    return found
 
 
 def test_a_stranger_reaches_nothing_that_a_team_made_and_the_team_everything_from_everywhere(stage: Stage) -> None:
@@ -79,6 +97,7 @@ def test_a_stranger_reaches_nothing_that_a_team_made_and_the_team_everything_fro
         stage.functions_away = True
         away = {refused(openai.InternalServerError, each) for each in (strange[0], own_file)}
         stage.functions_away = False
+        used = [search.responses.retrieve(response.id).usage, search.batches.retrieve(batch.id).usage]
         deleted = [search.files.delete(file.id).deleted, search.conversations.delete(conversation.id).deleted]
         stage.forget()
         gone = {
@@ -98,6 +117,17 @@ def test_a_stranger_reaches_nothing_that_a_team_made_and_the_team_everything_fro
     assert set(made.values()) == {"search"}
     assert not [data for data in events if data["subscriptionId"] == "support" and "usage" in data]
     assert stage.quarantined() == []
+    # Who made something pays for it, whoever looked at it since: 2.20 and 8.80 a million in the EU's data zone.
+    # Nobody deployed anything for batches here, so that this one has no price; it is not free.
+    response_used, batch_used = used
+    assert response_used
+    assert batch_used
+    assert paid(stage) == {
+        ("responses", Meter.INPUT): ("product/search", response_used.input_tokens, Decimal("0.0000044")),
+        ("responses", Meter.OUTPUT): ("product/search", response_used.output_tokens, Decimal("0.0002816")),
+        ("batches", Meter.INPUT): ("product/search", batch_used.input_tokens, None),
+        ("batches", Meter.OUTPUT): ("product/search", batch_used.output_tokens, None),
+    }
 
 
 def test_the_file_that_a_batch_left_is_read_by_its_team_alone_with_the_cache_lost(stage: Stage) -> None:
