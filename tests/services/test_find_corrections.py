@@ -56,6 +56,9 @@ class Ledger:
             )
             for of, days in (corrected or {}).items()
         ]
+        names = {cost.corrects for cost in fields["terms"].shared_costs if cost.period == period and cost.corrects}
+        past = {of: [self._charges(each) for each in sorted(self.manifests) if of <= each < period] for of in names}
+        fields |= {"past": past, "successors": self._successors}
         manifest, files = await published(records, period=period, folder=period, corrected=closed, **fields)
         self.manifests[period] = manifest
         self._reports.files |= files
@@ -335,6 +338,34 @@ async def test_the_successor_of_a_cost_centre_that_has_ended_pays_what_is_correc
         ("c",): Decimal(-70),
     }
     assert again == []
+
+
+async def test_usage_that_moves_away_from_a_centre_that_has_ended_is_not_used_by_its_successor() -> None:
+    ledger = Ledger({"a": "c"}, terms=Terms(shared_costs=[platform()]))
+    await ledger.publish(MARCH, [calls("a", 30), calls("b", 10)])
+    moved = record(charge(Meter.REQUESTS, 30, "0"), centre="b", subscription="a")
+
+    rows = await ledger.publish(APRIL, [moved, calls("b", 10)], {MARCH: ["2026-03-14"]})
+    late = await ledger.publish(MAY, [moved, calls("b", 50)], {MARCH: ["2026-03-14"]})
+
+    assert summed([row for row in rows if row["shared_cost"]], "cost_centre") == {
+        ("b",): Decimal(525),
+        ("c",): Decimal(-525),
+    }
+    assert [row for row in late if row["shared_cost"]] == []
+
+
+async def test_a_cost_of_a_closed_month_that_was_entered_by_hand_is_paid_by_successors() -> None:
+    ledger = Ledger({"a": "c"}, terms=Terms())
+    await ledger.publish(MARCH, [calls("a", 30), calls("b", 10)])
+    ledger.change(terms=Terms(shared_costs=[fee("100", per=Per.PERIOD, period=APRIL, corrects=MARCH)]))
+
+    rows = await ledger.publish(APRIL, [calls("d", 5, "2026-04-02")])
+
+    assert summed([row for row in rows if row["shared_cost"]], "cost_centre") == {
+        ("b",): Decimal(25),
+        ("c",): Decimal(75),
+    }
 
 
 CHARGES = st.tuples(st.sampled_from([Meter.INPUT, Meter.OUTPUT]), st.integers(1, 10**6), st.sampled_from(["2.5", "4"]))

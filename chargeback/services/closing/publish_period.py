@@ -6,6 +6,7 @@ from typing import Any
 
 from chargeback.domain.calendar import previous_period
 from chargeback.domain.lifecycle import Period, State
+from chargeback.domain.payers import Payers
 from chargeback.domain.report import Manifest
 from chargeback.domain.shared_costs import SharedCost
 from chargeback.domain.terms import Terms
@@ -68,6 +69,7 @@ class Publisher:
             is_closed=is_closed,
             previous=await self._previous(before, only_closed=is_closed),
             previous_manifest=before.manifest,
+            successors=successors,
             corrected=[await self._corrected(each, version, successors) for each in late],
             lineage=await self._lineage(version.catalogue.calendar.utc_days(period)),
         )
@@ -104,18 +106,20 @@ class Publisher:
         """Of a period before the books nothing was billed; the first closed file then stands for one without rows."""
         known, _ = await self.periods.get(late.period)
         shared: tuple[SharedCost, ...] = ()
+        payers = Payers()
         if known.version:
             frozen = await self.catalogues.stored(known.version)
             catalogue, terms = frozen.catalogue, frozen.terms
             # What was shared is what was charged then, whatever a later configuration says.
-            billed_with = (await self.catalogues.stored(known.closed_with)).terms
-            trued_up = await true_up_costs(self.control, late.period, billed_with, catalogue.calendar)
-            shared = *billed_with.shared_costs, *trued_up
+            billed_with = await self.catalogues.stored(known.closed_with)
+            trued_up = await true_up_costs(self.control, late.period, billed_with.terms, catalogue.calendar)
+            shared = *billed_with.terms.shared_costs, *trued_up
+            payers = billed_with.catalogue.payers
         else:
             catalogue, terms = version.catalogue, version.terms.reaching_back_to(late.period)
         billed = [Stored(self.closed, charges(name)) for name in late.billed]
         return ClosedPeriod(
-            late.period, catalogue, terms, sorted(late.days), billed[0], tuple(billed[1:]), shared, successors
+            late.period, catalogue, terms, sorted(late.days), billed[0], tuple(billed[1:]), shared, payers, successors
         )
 
     async def _lineage(self, days: Sequence[str]) -> dict[str, Any]:

@@ -56,15 +56,32 @@ COPY (
 CREATE OR REPLACE TABLE successors (cost_centre VARCHAR, successor VARCHAR)
 
 -- name: usage of a closed period
--- As it was billed, with the corrections in these files: what the shared costs of the period are split by.
+-- As it was billed, with the corrections in these files: what the shared costs of the period are split by. A
+-- correction counts for who was charged first, though a successor pays it: else that one would have used less than
+-- nothing.
+WITH corrections AS (
+    SELECT *, list_position({corrections}, filename) AS turn
+    FROM read_parquet({corrections}, union_by_name = true, filename = true)
+    WHERE kind = 'correction' AND corrects_period = $period AND shared_cost = ''
+), charged AS (
+    SELECT corrects_charge_id, arg_min(cost_centre, turn) AS charged
+    FROM (
+        SELECT charge_id AS corrects_charge_id, cost_centre, 0 AS turn
+        FROM read_parquet($billed)
+        WHERE kind = 'usage' AND charge_id IN (SELECT corrects_charge_id FROM corrections)
+        UNION ALL BY NAME
+        SELECT corrects_charge_id, cost_centre, turn FROM corrections
+    )
+    GROUP BY corrects_charge_id
+)
 SELECT
     cost_centre, backend, deployment, deployment_type, model, {measures}, service_tier, variant, meter,
     CAST(sum(quantity) AS VARCHAR), CAST(coalesce(sum(contracted_cost), 0) AS VARCHAR)
 FROM (
     SELECT * FROM read_parquet($billed) WHERE kind = 'usage'
     UNION ALL BY NAME
-    SELECT * FROM read_parquet({corrections}, union_by_name = true)
-    WHERE kind = 'correction' AND corrects_period = $period AND shared_cost = ''
+    SELECT * EXCLUDE (turn, filename, charged) REPLACE (charged AS cost_centre)
+    FROM corrections JOIN charged USING (corrects_charge_id)
 )
 WHERE charge_date BETWEEN $first AND $last
 GROUP BY ALL

@@ -5,6 +5,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from chargeback.domain.catalogue import Catalogue
+from chargeback.domain.payers import Payers
 from chargeback.domain.shared_costs import SharedCost
 from chargeback.domain.terms import Terms
 from chargeback.services.ports import Reports
@@ -30,6 +31,7 @@ class ClosedPeriod:
         billed: its `charges-YYYY-MM.parquet`.
         later: those of the closed periods since, oldest first: they hold the corrections made so far.
         shared_costs: what it was charged beside its usage.
+        payers: the markups on these, as they were when it was closed.
         successors: cost centre that has ended → the one that pays its corrections now.
     """
 
@@ -40,6 +42,7 @@ class ClosedPeriod:
     billed: Stored
     later: tuple[Stored, ...] = ()
     shared_costs: tuple[SharedCost, ...] = ()
+    payers: Payers = field(default_factory=Payers)
     successors: Mapping[str, str] = field(default_factory=dict)
 
     @property
@@ -74,6 +77,7 @@ class PeriodToSettle:
         previous: `charges-YYYY-MM.parquet` of the period before, where it was published.
         previous_manifest: SHA-256 of the manifest of the closed period before; empty where there is none.
         past: closed period that a shared cost of this one belongs to → the files with all that was billed for it.
+        successors: cost centre that has ended → the one that pays its corrections.
         corrected: closed periods whose books may have changed since, oldest first.
         lineage: of each UTC day, what its records come from: counts, fences; goes into the manifest as it is.
     """
@@ -87,6 +91,7 @@ class PeriodToSettle:
     previous: Stored | None = None
     previous_manifest: str = ""
     past: Mapping[str, Sequence[Stored]] = field(default_factory=dict)
+    successors: Mapping[str, str] = field(default_factory=dict)
     corrected: Sequence[ClosedPeriod] = ()
     lineage: Mapping[str, Any] = field(default_factory=dict)
 

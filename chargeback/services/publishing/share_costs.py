@@ -79,7 +79,8 @@ def share_costs(engine: Engine, to_settle: PeriodToSettle, past: Mapping[str, Se
         parts = []
         for centre, ratio in ratios.items():
             markup = to_settle.catalogue.payers.markup(cost.kind, centre, times.first)
-            parts.append(part_row(cost, date, price, rate, centre, ratio, markup=markup))
+            moved = {"cost_centre": to_settle.successors.get(centre, centre)} if cost.corrects else {}
+            parts.append(part_row(cost, date, price, rate, centre, ratio, moved, markup=markup))
         engine.insert("unnumbered", parts)
 
 

@@ -6,8 +6,9 @@ that nothing happened to.
 """
 
 from collections.abc import Mapping, Sequence
-from datetime import timedelta
+from datetime import datetime, timedelta
 from decimal import Decimal
+from functools import cache
 from hashlib import blake2b
 from pathlib import Path
 from typing import NamedTuple
@@ -15,6 +16,7 @@ from typing import NamedTuple
 from chargeback.domain.money import EXACT, ZERO
 from chargeback.domain.rows import Reason
 from chargeback.domain.shared_costs import (
+    DirectUsage,
     Kind,
     SharedCost,
     active,
@@ -50,18 +52,19 @@ def split_again(engine: Engine, closed: ClosedPeriod, billed: Sequence[Path], co
     `billed` are its own file and those that hold corrections of it so far, `corrections` what has just been found.
     """
     found: list[Row] = []
+
+    @cache
+    def used(first: datetime, after: datetime, *, now: bool) -> list[DirectUsage]:
+        more = corrections if now else ()
+        rows = usage_of(engine, closed.period, (first, after), closed.catalogue.calendar, billed, more)
+        return direct_usage(rows, closed.catalogue)
+
     for cost in closed.shared_costs:
         times = active(cost, closed.period, closed.catalogue.calendar)
         if times is None or cost.corrects:
             continue
         rate = closed.terms.rate_for(closed.period, cost.currency, closed.currency)
-        time = (times.first, times.after)
-        then, now = (
-            direct_usage(
-                usage_of(engine, closed.period, time, closed.catalogue.calendar, billed, more), closed.catalogue
-            )
-            for more in ((), corrections)
-        )
+        then, now = used(times.first, times.after, now=False), used(times.first, times.after, now=True)
         before = _Shares(_whole(engine, closed, cost, billed), split(cost, measured(cost, then, times)))
         price = netted(cost, amount(cost, closed.period, closed.catalogue.calendar), now)
         after = _Shares(to_amount(EXACT.multiply(price, rate.rate)), split(cost, measured(cost, now, times)))
@@ -70,7 +73,7 @@ def split_again(engine: Engine, closed: ClosedPeriod, billed: Sequence[Path], co
             if before.part(centre) != after.part(centre):
                 moved = EXACT.subtract(after.ratio(centre), before.ratio(centre))
                 corrects = _corrects(closed, cost, centre, before, after)
-                markup = closed.catalogue.payers.markup(cost.kind, centre, times.first)
+                markup = closed.payers.markup(cost.kind, centre, times.first)
                 found.append(part_row(cost, date, price, rate, centre, moved, corrects, markup=markup))
     return found
 
