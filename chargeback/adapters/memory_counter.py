@@ -12,7 +12,7 @@ from chargeback.domain.events import Phase, UsageEvent
 from chargeback.domain.folding import MOST_NAMES, name_of
 from chargeback.domain.lines import Line, line_id
 from chargeback.domain.meters import Quantities
-from chargeback.domain.phases import ELSEWHERE, CallSoFar, accounted, follow, left_elsewhere
+from chargeback.domain.phases import ELSEWHERE, CallSoFar, accounted, follow, is_claim_alone, left_elsewhere
 from chargeback.services.ports import (
     MOST_LINES,
     MOST_LINES_OF_ONE,
@@ -96,10 +96,13 @@ class _Day:
         now = follow(known.so_far if known else None, event)
         changed = self._set(event, known, now, weigh, most_waiting)
         if event.claim is not None:
-            claimed = self.calls.get(event.claim)
-            elsewhere = left_elsewhere(claimed.so_far) if claimed else ELSEWHERE
-            self._set(event._replace(call=event.claim), claimed, elsewhere, weigh, most_waiting)
+            self.leave_elsewhere(event._replace(call=event.claim), weigh, most_waiting)
         return changed
+
+    def leave_elsewhere(self, event: UsageEvent, weigh: Weigh, most_waiting: int) -> None:
+        """What others say of this call is in another one."""
+        claimed = self.calls.get(event.call)
+        self._set(event, claimed, left_elsewhere(claimed.so_far) if claimed else ELSEWHERE, weigh, most_waiting)
 
     def _set(self, event: UsageEvent, known: _Call | None, now: CallSoFar, weigh: Weigh, most_waiting: int) -> bool:
         if known is not None and now is known.so_far:
@@ -156,6 +159,10 @@ class MemoryCounter:
         flags: list[bool] = []
         left_out = 0
         for event in events:
+            if is_claim_alone(event):
+                counted.leave_elsewhere(event, weigh, self._most.waiting_of_one)
+                flags.append(False)
+                continue
             known = counted.under_its_name(event, weigh(event).folded, self._most.names)
             fits = counted.fits(known, self._most)
             flags.append(fits and counted.take(known, weigh, self._most.waiting_of_one))

@@ -15,7 +15,7 @@ from chargeback.domain.events import Phase, UsageEvent
 from chargeback.domain.folding import name_of
 from chargeback.domain.lines import from_text, line_id, to_text
 from chargeback.domain.meters import Meter, Quantities
-from chargeback.domain.phases import NOBODY, CallSoFar, Said, follow, has_same_payer, left_elsewhere
+from chargeback.domain.phases import NOBODY, CallSoFar, Said, follow, has_same_payer, is_claim_alone, left_elsewhere
 from chargeback.services.ports import Seen, Weighted
 
 FINAL = b"F"
@@ -56,7 +56,8 @@ def items_of(events: Iterable[UsageEvent]) -> list[Item]:
     """What events say of calls."""
     items: list[Item] = []
     for place, event in enumerate(events):
-        items.append(Item(place, event.call, event))
+        if not is_claim_alone(event):
+            items.append(Item(place, event.call, event))
         if event.claim is not None:
             items.append(Item(-1, event.claim, event))
     return items

@@ -53,7 +53,8 @@ class Merges:
                 self.flags[item.place] = "0" if now.account == before.account else "1"
         if now is stored.so_far:
             return
-        pending = next((item.event for item in items if item.event.phase is Phase.PENDING), items[0].event)
+        own = (item.event for item in items if item.place >= 0 and item.event.phase is Phase.PENDING)
+        pending = next(own, items[0].event)
         weighted = self._weigh(accounted(now, pending))
         self._entries.append([items[0].call, *self._entry(stored, now, weighted, pending)])
         self._changed.append(items)

@@ -131,6 +131,17 @@ def left_elsewhere(known: CallSoFar) -> CallSoFar:
     return known if is_own(known.last.phase) or known.is_elsewhere else ELSEWHERE
 
 
+def claim_alone(event: UsageEvent) -> UsageEvent:
+    """What is left of an event that must not be counted, but whose claim holds: it says nothing of its own call."""
+    assert event.claim is not None
+    return event._replace(call=event.claim, quantities={})
+
+
+def is_claim_alone(event: UsageEvent) -> bool:
+    """Whether an event says only that a call is accounted for by another identity."""
+    return event.call == event.claim
+
+
 def accounted(call: CallSoFar, event: UsageEvent) -> UsageEvent:
     """What a call is counted as, in the form of one event; `event` is any of its events."""
     return event._replace(

@@ -15,6 +15,7 @@ from chargeback.domain.events import EVER, Phase, UsageEvent, read_event
 from chargeback.domain.gateway_log import TokenCount
 from chargeback.domain.lines import Line
 from chargeback.domain.meters import Meter, Quantities
+from chargeback.domain.phases import claim_alone
 from chargeback.domain.settlement import PendingCall, Served, settled
 from chargeback.services.ports import Counter, Weighted
 from tests.accounts import accounts, said_of_calls, totals
@@ -199,6 +200,32 @@ async def test_what_others_say_of_one_call_in_one_batch_is_one_call(counter: Cou
     ((line, _),) = await counted(counter)
     assert (line.subscription, line.model) == ("search", "gpt-4o-mini")
     assert list(flags) == [True, True, True, True, False, False]
+
+
+async def test_what_waits_of_a_call_is_its_own_event_and_not_one_that_names_it(counter: Counter) -> None:
+    own = event(id="a", type="pending", operation="responses", **(MADE | {"subscriptionId": "support"}))
+    await counter.count(TODAY, [SETTLED], weigh)
+
+    await counter.count(TODAY, [CREATED, own], weigh)
+
+    assert CREATED.claim == own.call
+    assert await all_pending(counter, TODAY) == [outline(own.raw)]
+
+
+@pytest.mark.parametrize("order", [1, -1])
+async def test_an_event_that_is_not_heard_still_says_by_which_request_its_call_is_known(
+    counter: Counter, order: int
+) -> None:
+    again = claim_alone(POLLED)
+    beside = event(
+        id="b", source="/beside", usage=tokens(9, 9), gatewayEventId="get", gatewayEventSource="/apim/gw/eastus2"
+    )
+
+    flags = [list(await counter.count(TODAY, [each], weigh)) for each in (again, again, beside)[::order]]
+
+    assert await counted(counter) == {}
+    assert await spend(counter) == {}
+    assert flags == ([[False], [False], [False]] if order == 1 else [[True], [False], [False]])
 
 
 async def test_reading_a_stored_answer_that_is_broken_off_is_no_call(counter: Counter) -> None:

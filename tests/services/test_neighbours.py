@@ -165,6 +165,30 @@ async def test_the_trigger_the_batch_door_and_an_emitter_beside_the_gateway_tell
     assert of.charges(DAY)["exact", "input_tokens"] == 1_000
 
 
+async def test_a_response_that_is_fetched_twice_and_told_of_beside_is_billed_once_after_a_flush(of: House) -> None:
+    response = {"time": f"{DAY}T10:00:00Z", "operation": "responses", "responseId": "r"}
+    created = call(**response, id="p", type="pending")
+    fetched = [call(**response, id=f"get-{n}", type="settled", method="GET") for n in range(2)]
+    beside = call(f"{DAY}T10:00:00Z", id="own-id", source="/beside", gatewayEventId="get-1")
+    for each in (created, *fetched):
+        await of.ingest.ingest([each], MIDNIGHT, emitter=EVENT_GRID)
+    await of.poster.post(MIDNIGHT)
+    of.counter.days.clear()
+    await of.poster.post(MIDNIGHT)
+
+    await of.ingest.ingest([beside], MIDNIGHT, emitter=BESIDE)
+    seen = []
+    for _ in range(2):
+        await of.poster.post(MIDNIGHT)
+        seen.append(of.charges(DAY)["exact", "requests"])
+        of.counter.days.clear()
+        await of.poster.post(MIDNIGHT)
+        seen.append(of.charges(DAY)["exact", "requests"])
+        seen.append((await of.auditor.audit_day(DAY, MIDNIGHT)).drift_lines)
+
+    assert seen == [1, 1, 0, 1, 1, 0]
+
+
 async def test_nobody_can_alter_or_pre_empt_what_another_says(of: House) -> None:
     forger = Emitter("forger", ("/forger",), ("victim",), max_age=timedelta(days=7))
     forged = [

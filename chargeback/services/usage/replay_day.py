@@ -1,8 +1,9 @@
 """The events of a day's ledger that a counter has to hear of, so that it counts exactly what the recount counts.
 
 The recount says which events to leave out: those that repeat an earlier one of their call and phase, in the ledger's
-order of time, and those of calls that a neighbouring day accounts for. What is left has one event at most for each call
-and phase, so the order in which the counter hears of it decides nothing.
+order of time, and those of calls that a neighbouring day accounts for; of these it hears only by which other identity
+their calls are known. What is left has one event at most for each call and phase, so the order in which the counter
+hears of it decides nothing.
 """
 
 from collections.abc import AsyncGenerator, Mapping
@@ -11,6 +12,7 @@ from chargeback.domain.errors import InvalidEvent
 from chargeback.domain.events import UsageEvent, read_filed
 from chargeback.domain.folding import NamedValues
 from chargeback.domain.lines import Line
+from chargeback.domain.phases import claim_alone
 from chargeback.services.ports import Ledger
 from chargeback.services.usage.recount import pieces, recount
 from chargeback.services.usage.reread import MAX_EVENTS
@@ -32,11 +34,12 @@ async def heard_events(ledger: Ledger, day: str, named: NamedValues) -> AsyncGen
 def _read(text: bytes, day: str, first: int, unheard: set[int], folded: Mapping[int, Line]) -> list[UsageEvent]:
     events: list[UsageEvent] = []
     for position, raw in enumerate(text.removesuffix(b"\n").split(b"\n"), first):
-        if position in unheard:
-            continue
         try:
             event = read_filed(raw, day)
         except InvalidEvent:
             continue
-        events.append(event._replace(line=folded[position]) if position in folded else event)
+        if position not in unheard:
+            events.append(event._replace(line=folded[position]) if position in folded else event)
+        elif event.claim is not None:
+            events.append(claim_alone(event))
     return events
