@@ -18,8 +18,8 @@ from chargeback.domain.terms_faults import (
     exchange_rate_faults,
     free_deployments,
     missing_rates,
+    refused_in_files,
     shared_cost_faults,
-    unshared,
 )
 
 
@@ -62,7 +62,7 @@ def terms_from_documents(documents: Mapping[str, object], catalogue: Catalogue, 
         of_books += missing_rates(terms, catalogue)
         of_costs += free_deployments(terms.shared_costs, catalogue)
         if thorough:
-            of_costs += [*unshared(costs), *free_capacity(costs, catalogue)]
+            of_costs += [*refused_in_files(costs), *free_capacity(costs, catalogue)]
     found = {"books.yaml": of_books, "shared-costs.yaml": of_costs, "budgets.yaml": of_budgets}
     if any(found.values()):
         raise InvalidConfig([f"{name}: {fault}" for name, faults in found.items() for fault in faults])

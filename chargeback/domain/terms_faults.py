@@ -13,6 +13,7 @@ from chargeback.domain.effective import Effective
 from chargeback.domain.money import to_text
 from chargeback.domain.shared_costs import LARGEST, Basis, Kind, Measure, Per, SharedCost, covers, largest
 from chargeback.domain.terms import ExchangeRate, Terms
+from chargeback.domain.true_ups import is_reserved
 
 _HUNDRED = Decimal(100)
 _NO_COST = "measure: calls of a provisioned deployment cost nothing by themselves; measure tokens or requests"
@@ -80,16 +81,21 @@ def shared_cost_faults(costs: Sequence[tuple[str, SharedCost]], catalogue: Catal
         yield from (f"{place}.{fault}" for fault in own)
 
 
-def unshared(costs: Sequence[tuple[str, SharedCost]]) -> Iterator[str]:
-    """Costs that would be split by what is always zero; what is stored was in force with it and stays readable."""
+def refused_in_files(costs: Sequence[tuple[str, SharedCost]]) -> Iterator[str]:
+    """What files must not say; what is stored was in force with it and stays readable."""
     for place, cost in costs:
-        if (
-            cost.kind is Kind.PROVISIONED
-            and cost.basis is Basis.EVEN
-            and not cost.among
-            and cost.measure is Measure.COST
-        ):
+        if is_reserved(cost.cost_id):
+            yield f"{place}.id: {cost.cost_id!r} begins like a true-up that `reconcile` sets: give it another name"
+        if largest(cost) > LARGEST:
+            most = to_text(largest(cost))
+            yield f"{place}.units: together they cost {most} {cost.currency} in a month, above {LARGEST:,}"
+        if _is_by_what_costs_nothing(cost):
             yield f"{place}.{_NO_COST}"
+
+
+def _is_by_what_costs_nothing(cost: SharedCost) -> bool:
+    by_cost = cost.basis is Basis.EVEN and not cost.among and cost.measure is Measure.COST
+    return cost.kind is Kind.PROVISIONED and by_cost
 
 
 def free_deployments(costs: Sequence[SharedCost], catalogue: Catalogue) -> Iterator[str]:
@@ -106,8 +112,6 @@ def free_deployments(costs: Sequence[SharedCost], catalogue: Catalogue) -> Itera
 def _price_faults(cost: SharedCost) -> Iterator[str]:
     if cost.units < 1:
         yield f"units: {cost.units} is less than one"
-    if largest(cost) > LARGEST:
-        yield f"units: together they cost {to_text(largest(cost))} {cost.currency} in a month, above {LARGEST:,}"
     if cost.price < 0 and cost.per is not Per.PERIOD:
         yield f"per{cost.per.title()}: is below zero; a credit has an amount and a period"
     if cost.corrects and cost.corrects >= cost.period:

@@ -4,6 +4,7 @@ Each part goes to those who used what it is about. What arrives later of that us
 invoice had it already: the chargeback stays the invoice, whenever the books learn of a call.
 """
 
+import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 from datetime import timedelta
@@ -99,6 +100,22 @@ def replaced(before: Sequence[Part], after: Sequence[Part]) -> tuple[Part, ...]:
     return (*after, *(Part(part.name, "0") for part in before if part.name not in names))
 
 
+def is_part(cost_id: str, period: str, parts: Iterable[Part]) -> bool:
+    """Whether a shared cost of a period is one of its true-up with these parts, and not one of another name."""
+    ids = {_cost_id(period, part.name) for part in parts}
+    capacity = _cost_id(period, CAPACITY_PART)
+    return cost_id in ids or (capacity in ids and cost_id.startswith(f"{capacity} "))
+
+
+def is_reserved(cost_id: str) -> bool:
+    """Whether a name begins like those of true-ups."""
+    return re.match(r"true-up-\d{4}-\d{2}", cost_id) is not None
+
+
+def _cost_id(period: str, name: str) -> str:
+    return f"true-up-{period}:{name}" if name else f"true-up-{period}"
+
+
 def _part(sku: Sku, account: str, cost: Decimal, skus_of: Mapping[Sku, Sequence[Sku]]) -> Part:
     if sku == CAPACITY:
         return Part(CAPACITY_PART, to_text(cost))
@@ -145,7 +162,7 @@ def costs_of(
 ) -> list[SharedCost]:
     """The parts as shared costs of their period, in the currency of its books; `terms` have its other ones."""
     base = SharedCost(
-        cost_id=f"true-up-{period}",
+        cost_id=_cost_id(period, ""),
         name=f"True-up to the invoice of {period}",
         kind=Kind.TRUE_UP,
         price=ZERO,
@@ -159,7 +176,7 @@ def costs_of(
     for part, selection in zip(parts, _selections(parts), strict=True):
         cost = replace(base, price=Decimal(part.amount), of=selection)
         if part.name:
-            cost = replace(cost, cost_id=f"{base.cost_id}:{part.name}", name=f"{base.name}: {part.name}")
+            cost = replace(cost, cost_id=_cost_id(period, part.name), name=f"{base.name}: {part.name}")
         if part.name == CAPACITY_PART:
             found += _of_capacity(cost, terms, calendar)
         elif part.booked is None:

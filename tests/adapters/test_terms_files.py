@@ -142,6 +142,18 @@ def test_stored_terms_read_back_the_same(folder: Path) -> None:
     assert terms_from_documents(documents, from_documents(documents)).digest == terms_of(folder).digest
 
 
+def test_a_stored_version_that_files_would_not_pass_any_more_stays_readable(folder: Path) -> None:
+    named = TRUE_UP.replace("id: true-up,", "id: true-up-2026-03,")
+    dear = PTU.replace("units: 50", "units: 2000000000")
+    write(folder, "shared-costs.yaml", f"sharedCosts:\n{dear}{FEE}{named}")
+    documents = to_documents(folder)
+
+    ptu, _, true_up = terms_from_documents(documents, from_documents(documents)).shared_costs
+
+    assert (ptu.units, true_up.cost_id) == (2_000_000_000, "true-up-2026-03")
+    assert len(faults_of(folder)) == 2
+
+
 def test_what_was_applied_before_there_were_terms_has_the_defaults(folder: Path) -> None:
     documents = {name: document for name, document in to_documents(folder).items() if name in FILES}
 
@@ -210,6 +222,11 @@ def test_terms_do_not_touch_how_usage_is_rated(folder: Path) -> None:
             "measure: tokens",
             "measure: quantity",
             "shared-costs.yaml:10: sharedCosts[0].measure: quantities of different",
+        ),
+        (
+            "id: true-up,",
+            "id: true-up-2026-03-azure,",
+            "shared-costs.yaml:21: sharedCosts[2].id: 'true-up-2026-03-azure' begins like a true-up that `reconcile`",
         ),
         ("units: 50", "units: 0", "shared-costs.yaml:6: sharedCosts[0].units: 0 is less than one"),
         ('"1.25"', "1.25", "shared-costs.yaml:5: sharedCosts[0].perHour: 1.25 is not a quoted decimal"),

@@ -9,9 +9,11 @@ import pytest
 from chargeback.domain.allocation import Allocation, CostCentre, Rule
 from chargeback.domain.catalogue import Catalogue
 from chargeback.domain.deployments import Deployment, DeploymentType
+from chargeback.domain.effective import ALWAYS
 from chargeback.domain.errors import ClosingRefused
 from chargeback.domain.lifecycle import Period
 from chargeback.domain.meters import Meter
+from chargeback.domain.payers import Payers, SharedMarkup
 from chargeback.domain.shared_costs import Basis, Kind, Measure, Per, Selection, SharedCost
 from chargeback.domain.terms import ClosingRules, Terms
 from chargeback.services.reconciling.true_up import remove_true_up, set_true_up
@@ -130,6 +132,33 @@ async def test_a_true_up_that_somebody_entered_is_counted_and_what_came_late_goe
     done = await books.true_up("2026-03", MAY)
 
     assert (done.amount, books.total("2026-03")) == ("-10", 110)
+
+
+@pytest.mark.parametrize(
+    ("cost_id", "markup"), [("true-up-2026-03", "0"), ("true-up-2026-03-azure", "0"), ("march", "10")]
+)
+async def test_so_it_is_whatever_its_name_and_markup_are(books: TruedUp, cost_id: str, markup: str) -> None:
+    # Invoice 110, 100 in the books and 10 by configuration: nothing is left, and the month closes with that.
+    card = teams()
+    on_top = SharedMarkup("m", Decimal(markup), ALWAYS, frozenset({"true-up"}))
+    books.house.catalogues.now = Catalogue(
+        card.currency, card.prices, card.deployments, card.allocation, payers=Payers(shared=(on_top,))
+    )
+    by_hand = SharedCost(
+        cost_id, "Invoice of March", Kind.TRUE_UP, Decimal(10), Per.PERIOD, "USD", Basis.USAGE, period="2026-03",
+        source="invoice",
+    )  # fmt: skip
+    books.house.catalogues.kept = Terms(closing=ANYTHING, shared_costs=[by_hand])
+    await books.house.ingest([call("search", "2026-03-05", "40")], APRIL)
+    books.invoices["2026-03"] = [charge("2026-03-05", "110", "44000")]
+    await books.publish(APRIL)
+    compared = await books.reconcile("2026-03", APRIL)
+
+    done = await set_true_up(books.house.control, compared, by="dora", now=APRIL)
+
+    assert (compared.books.trued_up, done.amount) == ({cost_id: 10}, "0")
+    await books.house.close("2026-03", APRIL)
+    assert books.total("2026-03") == 110 + Decimal(markup) / 10
 
 
 async def test_a_true_up_goes_to_the_users_of_the_sku(books: TruedUp) -> None:

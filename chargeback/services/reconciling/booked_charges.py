@@ -17,6 +17,7 @@ from chargeback.domain.reconciliation import BILLED_AS, CAPACITY, Booked, Sku
 from chargeback.domain.served import without_snapshot
 from chargeback.domain.shared_costs import IDLE, DirectUsage, Kind
 from chargeback.domain.tiers import normal_tier
+from chargeback.domain.true_ups import Part, is_part
 
 _CAPACITY = (Kind.PROVISIONED.value, IDLE, Kind.HOSTING.value)
 """What shared costs are for that stand on the invoice of the accounts."""
@@ -58,9 +59,9 @@ WITH all_rows AS (
     UNION ALL BY NAME
     SELECT * FROM read_parquet($later) WHERE kind = 'correction' AND corrects_period = $period
 )
-SELECT shared_cost, sum(exact_cost)
+SELECT shared_cost, sum(contracted_cost)
 FROM all_rows
-WHERE meter = $kind AND NOT starts_with(shared_cost, concat('true-up-', $period))
+WHERE meter = $kind
 GROUP BY shared_cost
 ORDER BY shared_cost
 """
@@ -74,7 +75,8 @@ class BooksOfPeriod:
         booked: as it meets the invoice.
         usage: at contracted prices, by account and SKU of the books.
         skus: SKU as the invoice has it → those of the books that it is for.
-        trued_up: shared cost of kind true-up that somebody entered by hand → what it charges for the period.
+        trued_up: shared cost of kind true-up that somebody entered by hand → what it charges for the period, before any
+            markup.
     """
 
     booked: list[Booked]
@@ -84,9 +86,17 @@ class BooksOfPeriod:
 
 
 def read_booked(
-    period: str, own: Path, later: Sequence[Path], catalogue: Catalogue, meters: ProviderMeters
+    period: str,
+    own: Path,
+    later: Sequence[Path],
+    catalogue: Catalogue,
+    meters: ProviderMeters,
+    parts: Sequence[Part] = (),
 ) -> BooksOfPeriod:
-    """The books of a period: its own rows, and the corrections of it that later periods carry."""
+    """The books of a period: its own rows, and the corrections of it that later periods carry.
+
+    `parts`: of its true-up, which is not one that somebody entered.
+    """
     given = {
         "own": str(own),
         # Its own file has no corrections of itself; it stands for "none", of which DuckDB cannot read.
@@ -95,7 +105,8 @@ def read_booked(
     }
     with _engine(own.parent) as engine:
         rows = engine.execute(_SUMS, {**given, "elsewhere": list(_ELSEWHERE)}).fetchall()
-        trued_up = dict(engine.execute(_TRUED_UP, {**given, "kind": Kind.TRUE_UP.value}).fetchall())
+        charged = engine.execute(_TRUED_UP, {**given, "kind": Kind.TRUE_UP.value}).fetchall()
+    trued_up = {cost_id: cost for cost_id, cost in charged if not is_part(cost_id, period, parts)}
     prices = skus_of_prices(catalogue)
     bookings = [booked(row, prices, catalogue, meters) for row in rows]
     usage = [_used(row, catalogue) for row in rows]

@@ -23,6 +23,7 @@ from chargeback.services.reconciling.booked_charges import BooksOfPeriod, read_b
 from chargeback.services.reconciling.edge_usage import edge_usage
 from chargeback.services.reconciling.invoice import Invoice, read_invoice
 from chargeback.services.reconciling.reconciled_documents import Compared, Comparisons
+from chargeback.services.reconciling.true_up_documents import TrueUps
 from chargeback.services.work_folder import work_folder
 
 log = logging.getLogger(__name__)
@@ -115,12 +116,14 @@ async def reconcile_period(
     Raises `InvoiceMissing` where there is no export of the period, `InvalidConfig` where it cannot be read.
     """
     currency = catalogue.calendar.currency(period)
+    true_up, _ = await TrueUps(published.control).get(period)
+    parts = true_up.made_of() if true_up else ()
     run = choose_run(await invoices.runs(rules.export), period, f"{invoices.place}/{rules.export}".rstrip("/"))
     accounts = [account.casefold() for account in catalogue.deployments]
     with work_folder("reconcile") as folder:
         own = await published.fetch(period, Path(folder))
         later = [await published.fetch(other, Path(folder)) for other in await published.later(period)]
-        of_period = await asyncio.to_thread(read_booked, period, own, later, catalogue, meters)
+        of_period = await asyncio.to_thread(read_booked, period, own, later, catalogue, meters, parts)
         carried = await asyncio.to_thread(read_carried, own)
         digest = await asyncio.to_thread(_sha256, [own, *later])
     booked = [*of_period.booked, *await edge_usage(period, books, catalogue, terms, meters)]

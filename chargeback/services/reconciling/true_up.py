@@ -25,13 +25,11 @@ from chargeback.services.reconciling.true_up_documents import TrueUp, TrueUps, d
 if TYPE_CHECKING:
     from chargeback.services.reconciling.reconcile import Reconciled
 
-_ALL_IN_ONE = ""
-
 
 async def true_up_costs(control: Control, period: str, terms: Terms, calendar: Calendar) -> tuple[SharedCost, ...]:
     """The shared costs of a period's true-up; `terms` have its other ones. None where there never was one."""
     known, _ = await TrueUps(control).get(period)
-    if known is None or not (parts := _parts(known)):
+    if known is None or not (parts := known.made_of()):
         return ()
     source = f"cost export {known.invoice.get('run', '')}, SHA-256 {known.invoice.get('sha256', '')}; set by {known.by}"
     return tuple(costs_of(period, calendar.currency(period), parts, source, terms, calendar))
@@ -52,7 +50,7 @@ async def true_up_parts(control: Control, reconciled: "Reconciled") -> tuple[Par
     of = reconciled.books
     parts = parts_of(reconciled.found.variances, of.usage, of.skus, reconciled.accounts, {**of.trued_up, **carried})
     known, _ = await TrueUps(control).get(reconciled.period)
-    return replaced(_parts(known) if known else (), parts)
+    return replaced(known.made_of() if known else (), parts)
 
 
 def amount_of(parts: Sequence[Part]) -> Decimal:
@@ -98,7 +96,7 @@ async def remove_true_up(control: Control, period: str, *, by: str, now: datetim
     before, token = await TrueUps(control).get(period)
     if before is None or before.amount is None:
         return False
-    gone = TrueUp(period=period, amount=None, by=by, at=now.isoformat(), parts=replaced(_parts(before), ()))
+    gone = TrueUp(period=period, amount=None, by=by, at=now.isoformat(), parts=replaced(before.made_of(), ()))
     await _put(control, before, token, gone)
     return True
 
@@ -106,12 +104,6 @@ async def remove_true_up(control: Control, period: str, *, by: str, now: datetim
 async def true_up_digest(control: Control, period: str) -> str:
     """Stands for the true-up of a period as it is; empty where there never was one."""
     return digest_of((await TrueUps(control).get(period))[0])
-
-
-def _parts(true_up: TrueUp) -> tuple[Part, ...]:
-    if true_up.parts or true_up.amount is None:
-        return true_up.parts
-    return (Part(_ALL_IN_ONE, true_up.amount),)
 
 
 def _missing(reconciled: "Reconciled") -> list[str]:

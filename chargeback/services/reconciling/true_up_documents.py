@@ -8,6 +8,7 @@ from chargeback.domain.true_ups import Part
 from chargeback.services.ports import Control, Document
 
 KIND = "true-up"
+_ALL_IN_ONE = ""
 _encode = msgspec.json.Encoder(order="deterministic").encode
 
 
@@ -59,6 +60,10 @@ class TrueUp(msgspec.Struct, frozen=True, omit_defaults=True):
     def said(self) -> Said:
         """What goes on the record of it."""
         return Said(self.amount, self.by, self.at, self.invoice or None)
+
+    def made_of(self) -> tuple[Part, ...]:
+        """Its parts; one of before there were parts is a single one."""
+        return self.parts if self.parts or self.amount is None else (Part(_ALL_IN_ONE, self.amount),)
 
 
 class TrueUps:
