@@ -94,7 +94,7 @@ def _faults(period: str, frozen: Catalogue, current: Catalogue) -> list[str]:
         )
     if frozen.calendar.bounds(period) != current.calendar.bounds(period):
         faults.append(
-            f"books.yaml: books: would move the bounds of {period}, which is closed;"
+            f"books.yaml: books: would move the bounds of {period}, which is closed or being closed;"
             " add an entry from a later period on instead"
         )
     return faults

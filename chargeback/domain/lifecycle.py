@@ -1,18 +1,21 @@
 """The life of a billing period: open → closing → closed, never back; and what keeps it from moving on.
 
-While it is open its files are drafts. An attempt at closing makes it `closing`, which freezes what its usage is rated
-with; the attempt that publishes last makes it `closed`, and from then on every change is a correction elsewhere.
+While it is open its files are drafts. An attempt at closing makes it `closing`; one that comes to nothing leaves it
+open. The attempt that publishes last makes it `closed`, and from then on every change is a correction elsewhere.
 """
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from enum import StrEnum
 from hashlib import blake2b
 
 import msgspec
 
 from chargeback.domain.errors import PeriodClosed
+
+DEAD_AFTER = timedelta(hours=1)
+"""An attempt at closing that began longer ago has died: the timer's ends after half an hour (`functionTimeout`)."""
 
 
 class State(StrEnum):
@@ -27,7 +30,7 @@ class Change(msgspec.Struct, frozen=True, rename="camel"):
     """An entry of a period's history.
 
     Attributes:
-        what: `closing` (an attempt began), `closed`, or `rated anew`.
+        what: `closing` (an attempt began), `given up` (it came to nothing), `closed`, or `rated anew`.
         at: UTC.
         by: who did it, a person or the timer.
         reason: why, where the command asks for one.
@@ -121,6 +124,17 @@ def begun(period: Period, attempt: str, version: str, change: Change) -> Period:
     return msgspec.structs.replace(
         period, state=State.CLOSING, attempt=attempt, version=version, history=(*period.history, change)
     )
+
+
+def given_up(period: Period, change: Change) -> Period:
+    """The period after an attempt that came to nothing: open, and that attempt cannot succeed any more."""
+    _require(period, State.CLOSING)
+    return msgspec.structs.replace(period, state=State.OPEN, attempt="", version="", history=(*period.history, change))
+
+
+def is_dead(period: Period, now: datetime) -> bool:
+    """Whether the attempt that is closing the period began so long ago that nobody can be at it any more."""
+    return period.state is State.CLOSING and bool(period.history) and period.history[-1].at < now - DEAD_AFTER
 
 
 def concluded(

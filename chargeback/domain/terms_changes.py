@@ -27,20 +27,39 @@ def _named(terms: Terms) -> dict[str, Any]:
     return {**rates, **costs, **budgets, "closing rules": terms.closing, "reconciliation": terms.reconciliation}
 
 
-def too_late(frozen: Mapping[str, Terms], new: Terms) -> Iterator[str]:
-    """Shared costs of a single period that was closed (period → its terms) without them, or with others: no file of
-    that period can charge them any more.
+def too_late(closed: Mapping[str, Terms], new: Terms) -> Iterator[str]:
+    """Shared costs of a single period that was closed (period → its terms) without them, or with others, or lies before
+    the first closed one: no file of that period can charge them any more.
     """
+    for cost, missing in _missing(closed, new):
+        yield (
+            f"shared-costs.yaml: {cost.cost_id}: is charged in {cost.period}, which was closed {missing}; charge the"
+            f" difference in the oldest open period with `corrects: {cost.period}`"
+        )
     for cost in new.shared_costs:
-        if cost.per is not Per.PERIOD or cost.period not in frozen:
-            continue
-        then = _costs(frozen[cost.period]).get(cost.cost_id)
-        if then is None or _charged(then) != _charged(cost):
+        if closed and cost.per is Per.PERIOD and cost.period < (first := min(closed)):
             yield (
-                f"shared-costs.yaml: {cost.cost_id}: is charged in {cost.period}, which was closed"
-                f" {'with another one' if then else 'without it'}; charge the difference in the oldest open period with"
-                f" `corrects: {cost.period}`"
+                f"shared-costs.yaml: {cost.cost_id}: is charged in {cost.period}, which lies before {first}, the first"
+                f" period that was billed; charge it in the oldest open period with `corrects: {cost.period}`"
             )
+
+
+def too_soon(being_closed: Mapping[str, Terms], new: Terms) -> Iterator[str]:
+    """Shared costs of a single period that is being closed (period → its terms) without them, or with others."""
+    for cost, missing in _missing(being_closed, new):
+        yield (
+            f"shared-costs.yaml: {cost.cost_id}: is charged in {cost.period}, which is being closed {missing} at this"
+            " moment; apply again when that has ended, in an hour at the latest"
+        )
+
+
+def _missing(billed: Mapping[str, Terms], new: Terms) -> Iterator[tuple[SharedCost, str]]:
+    """Shared costs of a single one of these periods (period → its terms) that its terms have not like this."""
+    for cost in new.shared_costs:
+        if cost.per is Per.PERIOD and cost.period in billed:
+            then = _costs(billed[cost.period]).get(cost.cost_id)
+            if then is None or _charged(then) != _charged(cost):
+                yield cost, "with another one" if then else "without it"
 
 
 def stays_as_billed(frozen: Mapping[str, Terms], old: Terms, new: Terms, calendar: Calendar) -> Iterator[str]:

@@ -11,7 +11,7 @@ from chargeback.domain.errors import InvalidConfig, Superseded
 from chargeback.domain.in_force import InForce
 from chargeback.domain.lifecycle import State
 from chargeback.domain.terms import Terms
-from chargeback.domain.terms_changes import stays_as_billed, terms_changes, too_late
+from chargeback.domain.terms_changes import stays_as_billed, terms_changes, too_late, too_soon
 from chargeback.services.closing.period_documents import PeriodDocuments
 from chargeback.services.config_versions import ConfigVersion, ConfigVersions
 from chargeback.services.ports import Catalogues, Control, Document, Ledger
@@ -46,8 +46,9 @@ async def apply_config(
     """Make a validated catalogue and its terms those in force; postings rate the open days with it from then on.
 
     Raises `InvalidConfig` where they contradict a period that is closed or being closed, `Superseded` where another
-    configuration was applied meanwhile.
+    configuration was applied meanwhile. An attempt at closing that has died is given up first.
     """
+    await PeriodDocuments(control).give_up_dead(by, now)
     await _require_open(control, catalogues, catalogue, terms)
     versions = ConfigVersions(control)
     current, token = await versions.current()
@@ -71,15 +72,20 @@ async def apply_config(
 
 
 async def _require_open(control: Control, catalogues: Catalogues, catalogue: Catalogue, terms: Terms) -> None:
-    """Raise `InvalidConfig` where anything is changed of a closed period that no file of it can say any more."""
+    """Raise `InvalidConfig` where anything is changed of a closed period that no file of it can say any more.
+
+    Where an attempt at closing is under way, its files may be the ones that say it no more: whoever applies waits.
+    """
     InForce(catalogue, await catalogues.frozen())
-    if faults := list(too_late(await _billed_with(control, catalogues), terms)):
+    closed = await _billed_with(control, catalogues, State.CLOSED)
+    being_closed = await _billed_with(control, catalogues, State.CLOSING)
+    if faults := [*too_late(closed, terms), *too_soon(being_closed, terms)]:
         raise InvalidConfig(faults)
 
 
-async def _billed_with(control: Control, catalogues: Catalogues) -> dict[str, Terms]:
-    """Period that is closed or being closed → the terms of its files."""
-    periods = await PeriodDocuments(control).of_states(State.CLOSING, State.CLOSED)
+async def _billed_with(control: Control, catalogues: Catalogues, state: State) -> dict[str, Terms]:
+    """Period of this state → the terms of its files."""
+    periods = await PeriodDocuments(control).of_states(state)
     return {
         each.period: (await catalogues.stored(name)).terms
         for each in periods
@@ -145,7 +151,7 @@ async def bring_into_force(
             if attempt == _ATTEMPTS:
                 raise
         else:
-            billed_with = await _billed_with(control, catalogues)
+            billed_with = await _billed_with(control, catalogues, State.CLOSED)
             stays = stays_as_billed(billed_with, before, terms, catalogue.calendar)
             return Brought(applied, changed, [*terms_changes(before, terms), *stays], repost)
     raise AssertionError("unreachable")

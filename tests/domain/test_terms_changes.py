@@ -7,7 +7,7 @@ from chargeback.domain.calendar import Calendar
 from chargeback.domain.reconciliation import ReconciliationRules
 from chargeback.domain.shared_costs import Per, SharedCost
 from chargeback.domain.terms import ClosingRules, ExchangeRate, Terms
-from chargeback.domain.terms_changes import stays_as_billed, terms_changes, too_late
+from chargeback.domain.terms_changes import stays_as_billed, terms_changes, too_late, too_soon
 from tests.services.test_share_costs import fee
 
 RATE = ExchangeRate("USD", "EUR", Decimal("0.9"), "2026-03-31", "ECB")
@@ -44,6 +44,24 @@ def test_a_cost_of_a_month_that_was_closed_without_it_comes_too_late() -> None:
         " oldest open period with `corrects: 2026-10`"
     ]
     assert list(too_late(frozen, Terms(shared_costs=[once("500", "2026-11")]))) == []
+
+
+def test_a_cost_of_a_month_before_the_first_closed_one_comes_too_late() -> None:
+    frozen = {"2026-09": Terms(), "2026-10": Terms()}
+
+    assert list(too_late(frozen, Terms(shared_costs=[once("500", "2026-08")]))) == [
+        "shared-costs.yaml: audit: is charged in 2026-08, which lies before 2026-09, the first period that was billed;"
+        " charge it in the oldest open period with `corrects: 2026-08`"
+    ]
+    corrected = replace(once("500", "2026-11"), corrects="2026-08")
+    assert list(too_late(frozen, Terms(shared_costs=[corrected, fee("700")]))) == []
+    assert list(too_late({}, Terms(shared_costs=[once("500", "2026-08")]))) == []
+
+
+def test_a_cost_of_a_month_that_is_being_closed_waits_unless_the_attempt_has_it() -> None:
+    assert list(too_soon({"2026-10": Terms(shared_costs=[once("500")])}, Terms(shared_costs=[once("500")]))) == []
+    (fault,) = too_soon({"2026-10": Terms(shared_costs=[once("500")])}, Terms(shared_costs=[once("600")]))
+    assert "which is being closed with another one at this moment; apply again" in fault
 
 
 def test_a_cost_of_a_closed_month_may_be_renamed_or_dropped_and_not_changed() -> None:

@@ -16,11 +16,11 @@ from typing import Protocol
 
 import msgspec
 
-from chargeback.domain.errors import ClosingRefused, PeriodClosed, Superseded
+from chargeback.domain.errors import ClosingRefused, PeriodClosed, StoreUnavailable, Superseded
 from chargeback.domain.lifecycle import Change, Period, State, begun, concluded, delivered, filed
 from chargeback.domain.report import Manifest
 from chargeback.log_line import log_line
-from chargeback.services.bulkheads import do_each, say_nothing
+from chargeback.services.bulkheads import do_each, reason_of, say_nothing
 from chargeback.services.closing.draft_attempts import DraftAttempts
 from chargeback.services.closing.file_period import (
     Staged,
@@ -110,6 +110,7 @@ class Closer:
 
         Raises `ClosingRefused` with every reason, `Superseded` if another run took over or the books kept changing.
         """
+        await self.days.periods.give_up_dead(order.by, order.now)
         known, token = await self.days.periods.get(period)
         if known.state is not State.CLOSED:
             accepted = await self.days.require_closable(period, order)
@@ -166,8 +167,28 @@ class Closer:
     async def _close(
         self, known: Period, token: str | None, order: Order, accepted: Accepted, progress: Progress
     ) -> None:
-        period, attempt = known.period, secrets.token_hex(4)
-        staged = Staged(self.reports, period, attempt)
+        attempt = secrets.token_hex(4)
+        staged = Staged(self.reports, known.period, attempt)
+        try:
+            await self._attempt(known, token, attempt, staged, order, accepted, progress)
+        except Exception as error:
+            change = Change("given up", order.now, order.by, reason_of(error))
+            with suppress(StoreUnavailable):  # then it has died, and ends as one that was killed
+                if await self.days.periods.give_up(known.period, attempt, change):
+                    await staged.clear()
+            raise
+
+    async def _attempt(
+        self,
+        known: Period,
+        token: str | None,
+        attempt: str,
+        staged: Staged,
+        order: Order,
+        accepted: Accepted,
+        progress: Progress,
+    ) -> None:
+        period = known.period
         began = Change(State.CLOSING, order.now, order.by, order.override, overridden=accepted.facts)
         for _ in range(_ATTEMPTS):
             basis = await self._basis(period, order, accepted)

@@ -1,8 +1,11 @@
 """What is on record of each billing period: its state, its configuration and its history, one document a month."""
 
+from datetime import datetime
+
 import msgspec
 
-from chargeback.domain.lifecycle import Period, State
+from chargeback.domain.errors import Superseded
+from chargeback.domain.lifecycle import Change, Period, State, given_up, is_dead
 from chargeback.services.ports import Control
 
 KIND = "period"
@@ -22,6 +25,24 @@ class PeriodDocuments:
     async def swap(self, period: Period, after: str | None) -> str:
         """Set the period's document. Raises `Superseded` if another run set it since `after`."""
         return await self.control.swap(KIND, period.period, msgspec.to_builtins(period), after)
+
+    async def give_up(self, period: str, attempt: str, change: Change) -> bool:
+        """Open the period again that an attempt is closing; False where it is no longer at it."""
+        known, token = await self.get(period)
+        if (known.state, known.attempt) != (State.CLOSING, attempt):
+            return False
+        try:
+            await self.swap(given_up(known, change), token)
+        except Superseded:
+            return False
+        return True
+
+    async def give_up_dead(self, by: str, now: datetime) -> None:
+        """Open the periods again whose attempt at closing has died; one that lives after all cannot succeed."""
+        change = Change("given up", now, by, "the attempt had died")
+        for each in await self.of_states(State.CLOSING):
+            if is_dead(each, now):
+                await self.give_up(each.period, each.attempt, change)
 
     async def of_states(self, *states: State) -> list[Period]:
         """The periods that have a document and are in one of these states, ascending."""
