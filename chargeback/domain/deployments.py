@@ -47,6 +47,9 @@ TRAINED_AS = {"standard": DeploymentType.STANDARD, "developer": DeploymentType.D
 Developer training costs half of the global one (learn.microsoft.com/azure/foundry/fine-tuning/cost-management).
 """
 
+TRAININGS = frozenset({GLOBAL_TRAINING, *TRAINED_AS})
+"""Every training type, in small letters."""
+
 
 @dataclass(frozen=True, slots=True)
 class Deployment:

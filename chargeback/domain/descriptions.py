@@ -8,7 +8,9 @@ import re
 import msgspec
 from msgspec.structs import replace
 
+from chargeback.domain.deployments import TRAININGS
 from chargeback.domain.event_documents import Data
+from chargeback.domain.tiers import ASKED_FOR
 from chargeback.domain.tools import is_tool
 from chargeback.domain.usage_objects import OTHER
 
@@ -48,6 +50,12 @@ _BY_FIELD = {
     if field.encode_name in FORMS
 }
 
+UNKNOWN = "unknown"
+"""What a made-up name is taken for: as lines are counted by these names, nobody can make lines by making up names.
+
+Such usage is unpriced: a tier or training type that is new at Azure is seen, and never charged as another.
+"""
+
 
 def is_host(text: str) -> bool:
     """Whether a text can be the name of a host."""
@@ -55,12 +63,16 @@ def is_host(text: str) -> bool:
 
 
 def described_plainly(data: Data) -> Data:
-    """The same without descriptions of another form."""
+    """The same without descriptions of another form, and with one name for all that nobody knows."""
     dropped: dict[str, object] = {
         name: None
         for name, fits in _BY_FIELD.items()
         if (text := getattr(data, name)) is not None and fits(text) is None
     }
+    if data.requested_tier is not None and data.requested_tier not in ASKED_FOR:
+        dropped.setdefault("requested_tier", UNKNOWN)
+    if data.training_type is not None and data.training_type.casefold() not in TRAININGS:
+        dropped.setdefault("training_type", UNKNOWN)
     if data.tried_backends is not None and not all(map(is_host, data.tried_backends)):
         dropped["tried_backends"] = tuple(filter(is_host, data.tried_backends))
     if data.tools is not None and not all(map(is_tool, data.tools)):

@@ -22,7 +22,7 @@ from chargeback.domain.speech import SPEECH, spoken
 from chargeback.domain.states import KNOWN, PENDING, REJECTED, SETTLED, state_of
 from chargeback.domain.tiers import served_tier
 from chargeback.domain.tools import NO_TOOLS, tool_use
-from chargeback.domain.variants import variant_of
+from chargeback.domain.variants import PLAIN, variant_of
 
 __all__ = [
     "EVER",
@@ -151,7 +151,7 @@ def account_for(event: EventDocument, accepted: AcceptedTimes) -> UsageEvent:
     # A response that is read while it goes on has items, too, and its usage later.
     used = data.tools if (measured or phase is _PENDING) and event.type != REJECTED else None
     tools = tool_use(used) if used else NO_TOOLS
-    variant = variant_of(data, quantities, tools)
+    variant = variant_of(data, quantities, tools) if event.type != REJECTED else PLAIN
     if state in KNOWN and (tier.estimated or tools.estimated or variant.estimated):
         state = "estimated"
     if state != "unsettled":

@@ -55,6 +55,42 @@ def test_a_free_text_in_a_description_is_left_out_and_the_call_is_taken(name: st
     assert TEXT.encode() not in withheld(usage_event(**{name: TEXT}))
 
 
+@pytest.mark.parametrize("state", ["pending", "recorded", "settled"])
+def test_however_many_tiers_and_training_types_are_made_up_they_are_one_line(state: str) -> None:
+    made = [
+        *(taken(type=state, requestedTier=tier, usage=None) for tier in ("made-1", "made-2", "Priority")),
+        *(taken(type=state, operation="fine_tuning.jobs", trainingType=kind, usage=None) for kind in ("a", "Spot")),
+    ]
+
+    assert [(event.line.service_tier, event.line.variant) for event in made] == [
+        *[("unknown", "")] * 3,
+        *[("default", "unknown")] * 2,
+    ]
+
+
+@pytest.mark.parametrize("tier", ["auto", "default", "standard", "priority", "flex", "scale"])
+def test_a_tier_that_there_is_stays_what_was_asked_for(tier: str) -> None:
+    assert data_of(taken(requestedTier=tier))["requestedTier"] == tier
+
+
+@pytest.mark.parametrize("kind", ["Standard", "GlobalStandard", "globalStandard", "Developer"])
+def test_a_training_type_that_there_is_stays_what_it_was(kind: str) -> None:
+    assert data_of(taken(operation="fine_tuning.jobs", trainingType=kind))["trainingType"] == kind
+
+
+def test_a_refused_job_is_counted_under_no_training_type() -> None:
+    refused = taken(type="rejected", operation="fine_tuning.jobs", trainingType="madea", statusCode=400)
+
+    assert refused.line == taken(type="rejected", operation="fine_tuning.jobs", statusCode=400).line
+
+
+def test_names_that_an_older_version_accepted_are_billed_as_they_were() -> None:
+    tier = read_event(usage_event(id="a", requestedTier="made-1"), EVER)
+    training = read_event(usage_event(id="a", operation="fine_tuning.jobs", trainingType="Spot", usage=None), EVER)
+
+    assert (tier.line.service_tier, training.line.variant) == ("made-1", "spot")
+
+
 def test_of_the_tried_hosts_those_are_kept_that_are_hosts() -> None:
     kept = data_of(taken(triedBackends=["oai-a.openai.azure.com", TEXT, "localhost:8443"]))["triedBackends"]
 
