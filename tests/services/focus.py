@@ -43,7 +43,12 @@ def shared(ratio: str, **fields: Any) -> dict[str, Any]:
 
 def correction(amount: str = "-0.25", **fields: Any) -> dict[str, Any]:
     """100 000 tokens less in February."""
-    link = {"kind": "correction", "corrects_period": "2026-02", "corrects_charge_id": "c" * 32}
+    link = {
+        "kind": "correction",
+        "corrects_period": "2026-02",
+        "corrects_charge_id": "c" * 32,
+        "correction_reason": "recounted",
+    }
     when = {"charge_date": "2026-02-11", "quantity": Decimal(-100_000)}
     return row(**link, **when, **costs(amount)) | fields
 

@@ -88,6 +88,7 @@ def test_a_correction_is_negative_and_names_what_it_corrects(tmp_path: Path) -> 
     assert told["ChargeClass"] == "Correction"
     assert (told["BilledCost"], told["ConsumedQuantity"], told["PricingQuantity"]) == ("-0.25", "-100000.0", "-0.1")
     assert (told["x_CorrectsPeriod"], told["x_CorrectsChargeId"]) == ("2026-02", "c" * 32)
+    assert told["x_CorrectionReason"] == "recounted"
     assert told["ChargePeriodStart"] == "2026-02-11T00:00:00Z"
     assert told["BillingPeriodStart"] == "2026-03-01T00:00:00Z"
 

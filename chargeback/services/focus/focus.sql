@@ -106,6 +106,7 @@ SELECT
     coalesce(focus_filled(pricing_currency), currency) AS pricing_currency,
     coalesce(exchange_rate, 1) AS exchange_rate,
     exchange_rate_date, exchange_rate_source, corrects_period, corrects_charge_id,
+    coalesce(correction_reason, '') AS correction_reason,
     CASE WHEN shared_cost <> '' THEN shared_cost ELSE coalesce(focus_filled(model), focus_filled(deployment), 'unknown') END AS sku,
     CASE
         WHEN shared_cost <> '' THEN 'shared-costs/' || shared_cost
@@ -224,6 +225,7 @@ SELECT
     exchange_rate AS x_BillingExchangeRate,
     focus_filled(exchange_rate_date) AS x_BillingExchangeRateDate,
     rows AS x_ChargeRows,
+    focus_filled(correction_reason) AS x_CorrectionReason,
     focus_filled(corrects_charge_id) AS x_CorrectsChargeId,
     focus_filled(corrects_period) AS x_CorrectsPeriod,
     focus_filled(allocation_rule) AS x_CostAllocationRuleName,
