@@ -9,7 +9,7 @@ from typing import NamedTuple
 from chargeback.domain.errors import CountFull, CountLost
 from chargeback.domain.event_documents import outline
 from chargeback.domain.events import Phase, UsageEvent
-from chargeback.domain.folding import MOST_NAMES, name_of
+from chargeback.domain.folding import MOST_NAMES, caller_of, name_of
 from chargeback.domain.lines import Line, line_id
 from chargeback.domain.meters import Quantities
 from chargeback.domain.phases import ELSEWHERE, CallSoFar, accounted, follow, is_claim_alone, left_elsewhere
@@ -48,10 +48,10 @@ class _Day:
     mass: int = 0
     calls_of: dict[str, int] = field(default_factory=dict)
     names: dict[str, set[str]] = field(default_factory=lambda: defaultdict(set))
-    """Subscription → its names of the day."""
+    """Caller → its names of the day."""
     lines_of: dict[str, int] = field(default_factory=lambda: defaultdict(int))
     waiting: dict[str, int] = field(default_factory=lambda: defaultdict(int))
-    """Subscription → its calls that wait for their tokens."""
+    """Caller → its calls that wait for their tokens."""
 
     def add(self, weighted: Weighted | None, sign: int) -> None:
         """Count one contribution, or take it back."""
@@ -60,7 +60,7 @@ class _Day:
         event, scopes, picodollars, _ = weighted
         identity = line_id(event.line)
         if identity not in self.lines:
-            self.lines_of[event.line.subscription] += 1
+            self.lines_of[caller_of(event.line)] += 1
         _, hours = self.lines.setdefault(identity, (event.line, {}))
         totals = hours.setdefault(event.hour, {})
         for meter, quantity in event.quantities.items():
@@ -70,8 +70,8 @@ class _Day:
         self.dirty[identity] = self.version
 
     def under_its_name(self, event: UsageEvent, others: Line | None, most_names: int) -> UsageEvent:
-        """The event, under the line of further names if its subscription has too many."""
-        names, name = self.names[event.line.subscription], name_of(event.line)
+        """The event, under the line of further names if its caller has too many."""
+        names, name = self.names[caller_of(event.line)], name_of(event.line)
         if others is None or name in names:
             return event
         if len(names) >= most_names:
@@ -88,7 +88,7 @@ class _Day:
         return True
 
     def _is_full(self, event: UsageEvent, most: "_Most") -> bool:
-        return len(self.lines) >= most.lines or self.lines_of[event.line.subscription] >= most.lines_of_one
+        return len(self.lines) >= most.lines or self.lines_of[caller_of(event.line)] >= most.lines_of_one
 
     def take(self, event: UsageEvent, weigh: Weigh, most_waiting: int) -> bool:
         """Count an event as far as it changes its call."""
@@ -110,9 +110,9 @@ class _Day:
         before = known.counted if known else None
         after = weigh(accounted(now, event)) if now.counts else None
         if known is not None and known.pending:
-            self.waiting[known.so_far.line.subscription] -= 1
-        has_room = now.waits and self.waiting[now.line.subscription] < most_waiting
-        self.waiting[now.line.subscription] += has_room
+            self.waiting[caller_of(known.so_far.line)] -= 1
+        has_room = now.waits and self.waiting[caller_of(now.line)] < most_waiting
+        self.waiting[caller_of(now.line)] += has_room
         self.calls[event.call] = _Call(now, after, outline(event.raw) if has_room else b"")
         if known is not None and known.so_far.account == now.account:
             return False

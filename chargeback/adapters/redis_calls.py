@@ -12,7 +12,7 @@ import msgspec
 
 from chargeback.domain.event_documents import outline
 from chargeback.domain.events import Phase, UsageEvent
-from chargeback.domain.folding import name_of
+from chargeback.domain.folding import caller_of, name_of
 from chargeback.domain.lines import from_text, line_id, to_text
 from chargeback.domain.meters import Meter, Quantities
 from chargeback.domain.phases import NOBODY, CallSoFar, Said, follow, has_same_payer, is_claim_alone, left_elsewhere
@@ -84,11 +84,12 @@ class Lines:
 
     def _add(self, weighted: Weighted) -> int:
         line, others = weighted.event.line, weighted.folded
-        own = (line_id(line), to_text(line), weighted.scopes, line.subscription)
+        caller = caller_of(line)
+        own = (line_id(line), to_text(line), weighted.scopes, caller)
         if others is None:
             self.all.append(own)
         else:
-            self.all.append((line_id(others), to_text(others), weighted.scopes, line.subscription))
+            self.all.append((line_id(others), to_text(others), weighted.scopes, caller))
             self.all.append((*own, name_of(line), len(self.all)))
         return len(self.all)
 

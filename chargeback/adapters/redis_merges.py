@@ -5,6 +5,7 @@ from collections.abc import Sequence
 from chargeback.adapters.redis_calls import Item, Lines, StoredCall, add_fields, from_state, pack, to_state
 from chargeback.domain.event_documents import outline
 from chargeback.domain.events import Phase, UsageEvent
+from chargeback.domain.folding import caller_of
 from chargeback.domain.phases import CallSoFar, accounted
 from chargeback.services.ports import Weigh, Weighted
 
@@ -68,4 +69,4 @@ class Merges:
         if now.counts:
             new = [self._lines.number(weighted), weighted.picodollars]
             add_fields(new, weighted.event)
-        return [old, new, outline(pending.raw).decode() if now.waits else "", stored.so_far.line.subscription]
+        return [old, new, outline(pending.raw).decode() if now.waits else "", caller_of(stored.so_far.line)]

@@ -1,4 +1,4 @@
-"""When a subscription sends too many names a day: the further ones are counted together, so that it fills no store.
+"""When a caller sends too many names a day, the further ones are counted together: nobody fills a store for others.
 
 Only what a client merely claims is ever folded, and nothing that a rule names: what verified callers used stays apart,
 and who pays stays the same. Which names came first is decided in the ledger's order of the day.
@@ -14,7 +14,7 @@ from chargeback.domain.allocation import CLAIMED, Rule
 from chargeback.domain.lines import Line
 
 MOST_NAMES = 2_000
-"""Combinations of user, company and billing code that one subscription may have on one day, beside those of rules."""
+"""Combinations of user, company and billing code that one caller may have on one day, beside those of rules."""
 
 OTHERS = "(others)"
 """Stands for every further name."""
@@ -37,8 +37,19 @@ def folded(line: Line, named: NamedValues) -> Line | None:
     return None if together == line else together
 
 
+def caller_of(line: Line) -> str:
+    """Whose room of a day a line takes: the subscription, else the Entra application, else the user or principal.
+
+    All of it is verified. No subscription's id has a slash, so none can be taken for an application.
+    """
+    if line.subscription:
+        return line.subscription
+    principal = line.app or line.user_object_id
+    return f"entra/{line.tenant}/{principal}" if principal else ""
+
+
 @lru_cache(maxsize=65_536)
 def name_of(line: Line) -> str:
     """What identifies the claims of a line within its day, 16 hexadecimal digits."""
-    claims = (line.subscription, line.user, line.company, line.billing_code)
+    claims = (caller_of(line), line.user, line.company, line.billing_code)
     return blake2b(msgspec.json.encode(claims), digest_size=8).hexdigest()

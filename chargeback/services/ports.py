@@ -87,11 +87,11 @@ MOST_LINES: Final = 200_000
 
 
 MOST_LINES_OF_ONE: Final = 50_000
-"""Lines of one subscription on a counted day, so that none fills it for all."""
+"""Lines of one caller (`domain.folding.caller_of`) on a counted day, so that none fills it for all."""
 
 
 MOST_WAITING_OF_ONE: Final = 200_000
-"""Calls of one subscription that wait for their tokens on a counted day, some 600 bytes each; `settle --day` finds the
+"""Calls of one caller that wait for their tokens on a counted day, some 600 bytes each; `settle --day` finds the
 further ones in the ledger, once the day is no longer counted."""
 
 
@@ -102,7 +102,7 @@ class Weighted(NamedTuple):
         event: the event.
         scopes: budget scopes that the spend counts towards, such as `subscription:search`.
         picodollars: the spend, in 10**-12 of the rate card's currency; an estimate at today's knowledge, never billed.
-        folded: the line that it is counted under if its subscription has sent too many names that day; None: its own.
+        folded: the line that it is counted under if its caller has sent too many names that day; None: its own.
     """
 
     event: UsageEvent

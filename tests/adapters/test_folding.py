@@ -131,6 +131,41 @@ async def test_a_subscription_with_too_many_lines_leaves_room_for_the_others(sma
     assert await users(small) == {("search", "", ""): 6, ("support", "", ""): 1}
 
 
+def of_app(app: str, **more: Any) -> UsageEvent:
+    """A call of an Entra application, without a subscription."""
+    return event(**({"subscriptionId": None, "productId": None, "tenantId": "t", "appId": app} | more))
+
+
+async def test_one_application_fills_no_day_for_another_one(small: Counter) -> None:
+    evil = [of_app("evil", username=f"{n}") for n in range(3)]
+    one = of_app("good", username="alice")
+    other = of_app("", userObjectId="o", username="alice")
+    nobody = of_app("", username="alice")
+    came = [*evil, one, other, nobody]
+
+    await small.count(TODAY, came, weigh)
+
+    assert await users(small) == {
+        **{("", name, ""): 1 for name in ("0", "1", OTHERS)},
+        ("", "alice", ""): 3,
+    }
+    assert await recounted(came, 2) == await users(small)
+
+
+async def test_one_application_leaves_room_for_the_waiting_calls_and_lines_of_another(small: Counter) -> None:
+    streams = [of_app("evil", id=f"{n}", type="pending", stream=True, usage=None) for n in range(4)]
+    good = of_app("good", id="good", type="pending", stream=True, usage=None)
+    lines = [of_app("evil", deployment=f"{n}") for n in range(8)]
+
+    await small.count(TODAY, [*streams, good], weigh)
+    with pytest.raises(CountFull) as full:
+        await small.count(TODAY, [*lines, of_app("good")], weigh)
+
+    waiting = {read_event(raw, EVER).call async for some in small.pending(TODAY) for raw in some}
+    assert waiting == {streams[0].call, streams[1].call, good.call}
+    assert full.value.flags == [True] * 5 + [False] * 3 + [True]
+
+
 async def test_what_a_rule_names_and_what_is_verified_is_never_folded() -> None:
     line = of_user("d", billingCode="VOICE", tenantId="t", companyName="acme").line
 

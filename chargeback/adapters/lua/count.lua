@@ -4,7 +4,7 @@
 -- and the number of this call, after them the places of folded lines.
 --
 -- ARGV beside those of sums.lua: 9 the sum of all quantities of the batch, 10 the most quantities of a day, 11 the most
---       names of a subscription
+--       names of a caller
 -- A line with a name that may be folded has beside the others: […, name, place of the line of further names].
 -- An entry: [call, phase, line, picodollars, outline, counts (1 or 0), field, quantity, …].
 --
@@ -37,7 +37,7 @@ local function remember(event, line)
     if event[2] == PENDING then wait(event[1], event[5], line[4]) end
 end
 
--- The places of lines whose subscription has too many names: from here on they are the line of further names.
+-- The places of lines whose caller has too many names: from here on they are the line of further names.
 local folded = {}
 for place, line in ipairs(lines) do
     if line[5] then

@@ -2,7 +2,7 @@
 -- character a call: 1 it is set, 0 its state is another one by now, 2 there is no room for its line.
 --
 -- ARGV beside those of sums.lua: for each entry the state that it was worked out from, and the new one
--- An entry: [call, what to take back, what to add, outline, subscription that it waited for]; each of the two is
+-- An entry: [call, what to take back, what to add, outline, caller that it waited for]; each of the two is
 -- [line, picodollars, field, quantity, …] or empty. The outline of a call that waits for its tokens; empty: it does not.
 local done = {}
 for number, entry in ipairs(entries) do

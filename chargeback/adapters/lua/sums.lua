@@ -1,14 +1,14 @@
 -- What the scripts that count share; it stands before each of them.
 --
 -- KEYS: 1 meta, 2 seen, 3 lines, 4 dirty, 5 spend, 6 pending, 7 names
--- ARGV: 1 the batch (MessagePack): {lines: [[id, text, scopes, subscription, …]…], entries: […]}, 2 a new epoch, 3 when
+-- ARGV: 1 the batch (MessagePack): {lines: [[id, text, scopes, caller, …]…], entries: […]}, 2 a new epoch, 3 when
 --       the day expires (Unix seconds), 4 the prefix of a line's key, 5 the most lines of a day, then of one
---       subscription, and its most waiting calls, 6 who calls, 7 the epoch and 8 the number of the last call of theirs that was answered;
+--       caller, and its most waiting calls, 6 who calls, 7 the epoch and 8 the number of the last call of theirs that was answered;
 --       further ones are the script's own
 --
 -- A line's key is prefix .. id. It is no KEYS entry, because a later phase also changes the line that its call was
 -- counted under, which only the stores know; it carries the day's hash tag, so it lies in the same slot as KEYS.
--- `names` holds for each subscription how many lines (l:…), names (n:…) and waiting calls (p:…) of the day it has, and
+-- `names` holds for each caller how many lines (l:…), names (n:…) and waiting calls (p:…) of the day it has, and
 -- each name (t:…).
 -- Redis does not roll a script back: decode and check before the first write.
 local batch = cmsgpack.unpack(ARGV[1])
@@ -28,14 +28,14 @@ end
 local version = redis.call('HINCRBY', KEYS[1], 'version', 1)
 
 local kept = redis.call('HLEN', KEYS[3])
-local kept_of = {}  -- subscription → its lines
+local kept_of = {}  -- caller → its lines
 local admitted = {}
 
-local function lines_of(subscription)
-    if not kept_of[subscription] then
-        kept_of[subscription] = tonumber(redis.call('HGET', KEYS[7], 'l:' .. subscription) or '0')
+local function lines_of(caller)
+    if not kept_of[caller] then
+        kept_of[caller] = tonumber(redis.call('HGET', KEYS[7], 'l:' .. caller) or '0')
     end
-    return kept_of[subscription]
+    return kept_of[caller]
 end
 
 -- Whether the day has room for a line.
@@ -49,9 +49,9 @@ local function has_room(line)
     return true
 end
 
--- Keep the outline of a call that waits for its tokens, unless its subscription has too many.
-local function wait(call, outline, subscription)
-    local waiting = 'p:' .. subscription
+-- Keep the outline of a call that waits for its tokens, unless its caller has too many.
+local function wait(call, outline, caller)
+    local waiting = 'p:' .. caller
     if tonumber(redis.call('HGET', KEYS[7], waiting) or '0') < most_waiting then
         redis.call('HINCRBY', KEYS[7], waiting, redis.call('HSET', KEYS[6], call, outline))
     end

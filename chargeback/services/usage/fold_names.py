@@ -1,4 +1,4 @@
-"""Which lines of a recounted day are folded: those with a name beyond the first ones of their subscription.
+"""Which lines of a recounted day are folded: those with a name beyond the first ones of their caller.
 
 A name is as early as the first event that has it, in the ledger's order: when it was written, then who wrote it.
 """
@@ -8,21 +8,21 @@ from pathlib import Path
 
 import duckdb
 
-from chargeback.domain.folding import NamedValues, folded, name_of
+from chargeback.domain.folding import NamedValues, caller_of, folded, name_of
 from chargeback.domain.lines import from_text, line_id, to_text
 from chargeback.services.usage.csv_rows import LINE_COLUMNS, load_rows
 
-_FOLDABLE_COLUMNS = {"line": "UUID", "subscription": "VARCHAR", "name": "VARCHAR", "others": "UUID"}
+_FOLDABLE_COLUMNS = {"line": "UUID", "caller": "VARCHAR", "name": "VARCHAR", "others": "UUID"}
 _LINES_AT_ONCE = 10_000
 
 _FURTHER = """
 CREATE TABLE further AS
 WITH firsts AS (
-    SELECT subscription, name, min({'written': written, 'position': position}) AS first
+    SELECT caller, name, min({'written': written, 'position': position}) AS first
     FROM events JOIN foldable USING (line)
-    GROUP BY subscription, name
+    GROUP BY caller, name
 )
-SELECT name FROM firsts QUALIFY row_number() OVER (PARTITION BY subscription ORDER BY first) > $most
+SELECT name FROM firsts QUALIFY row_number() OVER (PARTITION BY caller ORDER BY first) > $most
 """
 
 _FOLDED = """
@@ -59,7 +59,7 @@ def _note(engine: duckdb.DuckDBPyConnection, lines: list[tuple[str, str]], named
         line = from_text(text)
         others = folded(line, named)
         if others is not None:
-            quoted = line.subscription.replace('"', '""')
+            quoted = caller_of(line).replace('"', '""')
             rows.append(f'{identity},"{quoted}",{name_of(line)},{line_id(others)}\n')
             new[line_id(others)] = to_text(others).replace('"', '""')
     Path(f"{path}.rows").write_text("".join(rows), encoding="utf-8")
