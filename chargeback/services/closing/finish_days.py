@@ -78,16 +78,20 @@ class Days:
         items = [
             *left,
             *open_items,
-            *_old_rates(period, version),
             *await expired_promises(self.books, period, version.catalogue),
             *await against_invoice(self.control, period, version.terms.reconciliation),
         ]
+        # Who closes by hand has looked at the rate: that it is old goes on the record.
+        old_rates = [*_old_rates(period, version)]
+        if order.by_timer:
+            items, old_rates = [*items, *old_rates], []
         if reasons or (items and not order.override):
             named = [f"{each.fact}; {each.remedy}" for each in items]
             raise ClosingRefused(period, [*reasons, *named], can_override=not reasons)
         if accepted is not None:
             accepted.require_no_more(period, items)
-        return Accepted(tuple(each.fact for each in items), {k: n for each in items for k, n in each.parts.items()})
+        known = [*items, *old_rates]
+        return Accepted(tuple(each.fact for each in known), {k: n for each in known for k, n in each.parts.items()})
 
     async def finish(self, period: str, now: datetime) -> "Finished":
         """Audit what was not audited since the period ended, post what is still counted."""
