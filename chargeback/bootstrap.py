@@ -416,19 +416,19 @@ class Container:
         from chargeback.services.publishing.files import Files
         from chargeback.services.reconciling.reconcile import reconcile_period
         from chargeback.services.reconciling.render_reconciliation import FOLDER, write_reconciliation
+        from chargeback.services.reconciling.terms_around import terms_around
 
-        in_force, terms = await self.catalogues.in_force(), await self.catalogues.terms()
-        catalogue = in_force.closed.get(period, in_force.current)
+        in_force, rules = await self.catalogues.in_force(), (await self.catalogues.terms()).reconciliation
         table, capacity = load_retail_meters(self.settings.config_dir or DEPLOYED_CONFIG)
         reconciled = await reconcile_period(
             period,
             invoices or self.cost_exports,
             self.published,
             self.books,
-            catalogue=catalogue,
-            terms=terms,
+            catalogue=in_force.closed.get(period, in_force.current),
+            terms=await terms_around(period, self.control, self.catalogues),
             meters=provider_meters({meter_id: meter.keys for meter_id, meter in table.items()}, capacity),
-            rules=terms.reconciliation if export is None else replace(terms.reconciliation, export=export),
+            rules=rules if export is None else replace(rules, export=export),
         )
         await write_reconciliation(reconciled, Files(self.reports, FOLDER))
         return reconciled

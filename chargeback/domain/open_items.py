@@ -96,9 +96,10 @@ class Excess(NamedTuple):
 
 
 def dearest_prices(catalogue: Catalogue, start: datetime, end: datetime) -> dict[Meter, Decimal]:
-    """By meter, the highest price per million on the rate card between two moments."""
+    """By meter, the highest price per million between two moments that the rate card has for anybody."""
     found: dict[Meter, Decimal] = {}
-    for price in (price for dated in catalogue.prices.values() for price in dated):
+    cards = (catalogue.prices, *catalogue.payers.prices.values())
+    for price in (price for card in cards for dated in card.values() for price in dated):
         if price.effective_from < end and (price.effective_to is None or start < price.effective_to):
             found[price.meter] = max(found.get(price.meter, ZERO), price.per_million)
     return found

@@ -19,6 +19,7 @@ from chargeback.services.explaining.explain import Explainer
 from chargeback.services.publishing.published_rows import Published
 from chargeback.services.publishing.settled import Settled
 from chargeback.services.reconciling.reconcile import Reconciled, reconcile_period
+from chargeback.services.reconciling.terms_around import terms_around
 from tests.builders import NOW, usage_event
 from tests.control_documents import put_document
 from tests.services.exported import gzipped, run_files
@@ -114,7 +115,7 @@ class Office:
             self.published,
             self.house.books,
             catalogue=catalogue,
-            terms=await self.house.catalogues.terms(),
+            terms=await terms_around(period, self.house.control, self.house.catalogues),
             meters=provider_meters(meters, capacity=("provisioned", "hosting")),
             rules=ReconciliationRules(**rules),
         )

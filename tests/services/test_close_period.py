@@ -7,9 +7,11 @@ from decimal import Decimal
 
 import pytest
 
+from chargeback.domain.catalogue import Catalogue
 from chargeback.domain.errors import ClosingRefused, PeriodClosed, Superseded
 from chargeback.domain.lifecycle import State
 from chargeback.domain.meters import Meter
+from chargeback.domain.payers import Payers
 from chargeback.domain.terms import ClosingRules, Terms
 from chargeback.services.closing.finish_days import Order
 from tests.builders import tokens, usage_event
@@ -182,6 +184,21 @@ async def test_one_large_batch_without_a_price_does_not_pass_among_a_thousand_ca
     ]
     house.catalogues.kept = Terms(closing=replace(tolerant, unpriced_amount=Decimal(10_000)))
     assert (await house.close("2026-03", AFTER_GRACE)).state is State.CLOSED
+
+
+async def test_the_dearest_price_may_be_that_of_a_payer_with_a_markup() -> None:
+    # A million tokens of output that nobody has priced: 2.50 for most, 5 for research.
+    output = dated(Meter.OUTPUT, (START, "2.5"), model="other")
+    card = catalogue(dated(Meter.INPUT, (START, "2.5")), output, account="oai-swedencentral")
+    marked_up = Payers({"research": dated(Meter.OUTPUT, (START, "5"), model="other")})
+    house = ClosingHouse(
+        Catalogue(card.currency, card.prices, card.deployments, card.allocation, payers=marked_up),
+        Terms(closing=ClosingRules(unpriced_percent=Decimal(100), unpriced_amount=Decimal("2.5"))),
+    )
+    await house.ingest([usage_event(id="b", time="2026-03-10T10:00:00Z", usage=tokens(0, 1_000_000))], APRIL)
+
+    with pytest.raises(ClosingRefused, match=r"what is unpriced is worth about 5\.00 USD; allowed are 2\.5 USD"):
+        await house.close("2026-03", AFTER_GRACE)
 
 
 async def test_what_no_price_can_value_passes_no_amount() -> None:

@@ -11,9 +11,12 @@ from chargeback.domain.deployments import DeploymentType
 from chargeback.domain.meters import Meter
 from chargeback.domain.prices import PriceKey
 from chargeback.domain.reconciliation import Reconciliation
+from chargeback.domain.terms import ClosingRules, ExchangeRate, Terms
 from chargeback.services.reconciling.edge_usage import edge_days
+from chargeback.services.reconciling.terms_around import terms_around
 from tests.builders import tokens
 from tests.domain.catalogues import START, catalogue, dated
+from tests.services.closing import ClosingHouse, priced
 from tests.services.exported import INPUT_METER, exported
 from tests.services.house import house
 from tests.services.office import Office, call, invoice
@@ -68,3 +71,37 @@ def test_the_edges_of_a_month_are_the_days_that_two_months_share() -> None:
     assert list(edge_days("2026-03", berlin)) == [("2026-02-28", -1), ("2026-03-31", 1)]
     assert list(edge_days("2026-03", samoa)) == [("2026-03-01", 1), ("2026-04-01", -1)]
     assert list(edge_days("2026-03", books("UTC"))) == []
+
+
+async def test_an_edge_of_a_month_before_the_first_rate_is_converted_at_that(tmp_path: Path) -> None:
+    # The evening of 28 February in New York is 1 March of the provider: 1.25 EUR at the rate of 31 March.
+    calendar = Calendar((BooksSetting("2026-01", "America/New_York", "EUR"),))
+    office = Office(house(catalogue(dated(Meter.INPUT, (START, "2.5")), calendar=calendar)))
+    first = ExchangeRate("USD", "EUR", Decimal("0.5"), "2026-03-31", "bank")
+    office.house.catalogues.settled_by = Terms(exchange_rates=[first])
+    edge = call(time="2026-03-01T02:00:00Z", usage=tokens(1_000_000, 0))
+    await office.house.ingest.ingest([edge], NOW)
+    await office.house.auditor.audit_day("2026-03-01", NOW)
+    await office.publish("2026-03")
+    rows = [exported(ChargePeriodStart="2026-03-01T00:00:00Z", BilledCost="1.25", BillingCurrency="EUR")]
+
+    found = await office.reconcile(invoice(tmp_path, rows), {INPUT_METER: [KEY]}, period="2026-03")
+
+    assert (found.found.invoiced, found.found.booked) == (Decimal("1.25"), Decimal("1.25"))
+
+
+async def test_an_edge_of_a_closed_month_is_converted_as_it_was_billed() -> None:
+    def at(rate: str) -> Terms:
+        known = ExchangeRate("USD", "EUR", Decimal(rate), "2026-03-31", "bank")
+        return Terms(exchange_rates=[known], closing=ClosingRules())
+
+    calendar = Calendar((BooksSetting("2026-01", "America/New_York", "EUR"),))
+    books = ClosingHouse(priced(calendar=calendar), at("0.5"))
+    await books.ingest([call(time="2026-03-05T09:00:00Z")], NOW)
+    await books.close("2026-03", datetime(2026, 4, 5, tzinfo=UTC), override="output has no price")
+    books.catalogues.kept = at("0.8")
+
+    terms = await terms_around("2026-04", books.control, books.catalogues)
+
+    rates = {month: each.rate_for(month, "USD", "EUR").rate for month, each in terms.items()}
+    assert rates == {"2026-03": Decimal("0.5"), "2026-04": Decimal("0.8"), "2026-05": Decimal("0.8")}

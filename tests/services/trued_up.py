@@ -18,6 +18,7 @@ from chargeback.domain.provider_meters import provider_meters
 from chargeback.domain.reconciliation import ReconciliationRules
 from chargeback.services.publishing.published_rows import Published
 from chargeback.services.reconciling.reconcile import Reconciled, reconcile_period
+from chargeback.services.reconciling.terms_around import terms_around
 from chargeback.services.reconciling.true_up import set_true_up
 from chargeback.services.reconciling.true_up_documents import TrueUp
 from tests.builders import tokens, usage_event
@@ -82,7 +83,7 @@ class TruedUp:
             Published(house.control, house.reports, house.closed),
             house.books,
             catalogue=version.catalogue,
-            terms=version.terms,
+            terms=await terms_around(period, house.control, house.catalogues),
             meters=_METERS,
             rules=ReconciliationRules(),
         )

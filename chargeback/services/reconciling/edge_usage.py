@@ -4,7 +4,7 @@ Where the days of the books are not UTC days, the hours between the two midnight
 neighbour there. The comparison is made for the provider's month: its edges are added, those of the books taken off.
 """
 
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Iterator, Mapping
 from decimal import Decimal
 
 from chargeback.domain.calendar import Calendar
@@ -21,16 +21,20 @@ from chargeback.services.reconciling.booked_charges import booked
 
 
 async def edge_usage(
-    period: str, books: Books, catalogue: Catalogue, terms: Terms, meters: ProviderMeters
+    period: str, books: Books, catalogue: Catalogue, terms: Mapping[str, Terms], meters: ProviderMeters
 ) -> list[Booked]:
-    """Usage of the provider's month that the books have in a neighbour, and negated the other way round."""
+    """Usage of the provider's month that the books have in a neighbour, and negated the other way round.
+
+    `terms`: by month, those of the period and its neighbours.
+    """
     prices = skus_of_prices(catalogue)
     found = []
     for day, sign in edge_days(period, catalogue.calendar):
         async for record, part in _parts(books, day):
             if (part.date[:7] == period) == (sign < 0):
                 place = part.date if sign < 0 else day
-                rate = terms.rate_for(part.date[:7], record.currency, catalogue.calendar.currency(period)).rate
+                month = part.date[:7]
+                rate = terms[month].rate_for(month, record.currency, catalogue.calendar.currency(period)).rate
                 rows = (_row(place, record, charge, rate, sign) for charge in part.charges)
                 found += [booked(row, prices, catalogue, meters) for row in rows]
     return found

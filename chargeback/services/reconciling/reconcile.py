@@ -107,12 +107,13 @@ async def reconcile_period(
     books: Books,
     *,
     catalogue: Catalogue,
-    terms: Terms,
+    terms: Mapping[str, Terms],
     meters: ProviderMeters,
     rules: ReconciliationRules,
 ) -> Reconciled:
     """Compare a published period with the newest complete run of the cost export, and log what was found.
 
+    `terms`: what `terms_around` gives.
     Raises `InvoiceMissing` where there is no export of the period, `InvalidConfig` where it cannot be read.
     """
     currency = catalogue.calendar.currency(period)

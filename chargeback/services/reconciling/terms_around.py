@@ -1,0 +1,19 @@
+"""What a month and its neighbours are converted with: edges of the provider's month lie in those."""
+
+from chargeback.domain.calendar import next_period, previous_period
+from chargeback.domain.terms import Terms
+from chargeback.services.closing.period_documents import PeriodDocuments
+from chargeback.services.ports import Catalogues, Control
+
+
+async def terms_around(period: str, control: Control, catalogues: Catalogues) -> dict[str, Terms]:
+    """By month: what rates it since its closing, else the current terms, whose earliest rates reach back to it.
+
+    Of a month before the books nothing is billed there, and no rate may be known; its late usage is converted alike.
+    """
+    documents, found = PeriodDocuments(control), {}
+    for month in (previous_period(period), period, next_period(period)):
+        known, _ = await documents.get(month)
+        terms = (await catalogues.stored(known.version)).terms if known.version else await catalogues.terms()
+        found[month] = terms.reaching_back_to(month)
+    return found
