@@ -8,9 +8,10 @@ import pytest
 from chargeback.adapters.catalogue_files import load_catalogue
 from chargeback.domain.catalogue import Catalogue
 from chargeback.domain.errors import ChargebackError, SomeFailed
-from chargeback.services.set_aside import SetAside
+from chargeback.services.set_aside import SetAside, Stage
 from chargeback.services.usage.accept_loss import Acceptance, accept_loss
 from chargeback.services.usage.audit import Audited
+from chargeback.services.usage.audit_results import AuditResult, AuditResults
 from chargeback.services.usage.ledger_parts import LedgerParts
 from tests.builders import DAY, NOW, tokens, usage_event
 from tests.control_documents import put_document
@@ -91,6 +92,46 @@ async def test_a_day_that_is_posted_and_short_is_not_posted_from_what_is_left(au
         await audited.auditor.audit(NOW + timedelta(days=1))
 
     assert audited.charges(DAY) == before
+
+
+@pytest.mark.parametrize("lost", ["a part", "all", "events"])
+async def test_what_is_left_of_a_ledger_is_not_posted_after_redis_lost_the_day(catalogue: Catalogue, lost: str) -> None:
+    of = house(catalogue)
+    await of.ingest.ingest([usage_event() for _ in range(4)], NOW)
+    of.ledger.writer = "another instance"
+    await of.ingest.ingest([usage_event() for _ in range(2)], NOW)
+    await of.poster.post(NOW)
+    await LedgerParts(of.ledger, of.control).look(NOW)
+    kept = list(of.ledger.events[DAY])
+    if lost == "events":
+        audit = AuditResult(day=DAY, events=6, calls=6, duplicates=0, unreadable=0, at=NOW.isoformat(), final=False)
+        await AuditResults(of.control).swap(audit, None)
+    del of.ledger.events[DAY][{"a part": 4, "all": 0, "events": 5}[lost] :]
+
+    of.counter.days.clear()
+    (short,) = await of.poster.post(NOW)
+    aside, booked = await SetAside(of.control).all(), of.charges(DAY)["exact", "requests"]
+    of.ledger.events[DAY][:] = kept
+    await of.poster.post(NOW)
+
+    assert (short.records, short.set_aside, booked) == (0, 1, 6)
+    assert [(each.stage, each.day, list(each.parts)) for each in aside] == [(Stage.POST, DAY, ["ledger"])]
+    assert of.charges(DAY)["exact", "requests"] == 6
+    assert await SetAside(of.control).all() == []
+
+
+async def test_what_redis_still_counts_is_posted_though_the_ledger_is_short(catalogue: Catalogue) -> None:
+    of = house(catalogue)
+    await of.ingest.ingest([usage_event() for _ in range(4)], NOW)
+    await of.poster.post(NOW)
+    await LedgerParts(of.ledger, of.control).look(NOW)
+    del of.ledger.events[DAY]
+
+    of.ledger.writer = "another instance"
+    await of.ingest.ingest([usage_event() for _ in range(2)], NOW)
+    await of.poster.post(NOW)
+
+    assert of.charges(DAY)["exact", "requests"] == 6
 
 
 async def test_a_day_of_which_nothing_is_left_is_noticed_without_being_marked(audited: House) -> None:

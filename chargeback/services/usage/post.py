@@ -12,7 +12,7 @@ from contextlib import aclosing
 from dataclasses import dataclass
 from datetime import datetime
 
-from chargeback.domain.errors import CountFull, CountLost, InvalidEvent, RecordsRefused, Superseded
+from chargeback.domain.errors import CountFull, CountLost, InvalidEvent, LedgerShort, RecordsRefused, Superseded
 from chargeback.domain.events import UsageEvent, read_filed
 from chargeback.domain.in_force import InForce
 from chargeback.domain.lines import Line
@@ -21,10 +21,13 @@ from chargeback.log_line import log_line
 from chargeback.services.bulkheads import do_each, reason_of, say_nothing
 from chargeback.services.ports import Books, Catalogues, Control, CountedLine, Counter, Ledger, Posting
 from chargeback.services.set_aside import SetAside, Stage
+from chargeback.services.usage.audit_results import AuditResult, AuditResults
 from chargeback.services.usage.ingest import Weights, open_days
 from chargeback.services.usage.known_calls import is_counted_whole
+from chargeback.services.usage.ledger_parts import LedgerParts
 from chargeback.services.usage.replay_day import heard_events
 from chargeback.services.usage.restored_books import RestoredBooks
+from chargeback.services.usage.shortfall import require_parts
 from chargeback.services.usage.summarise import summarise_or_set_aside
 
 log = logging.getLogger(__name__)
@@ -45,7 +48,8 @@ class Posted:
         replayed: events counted anew from the ledger because Redis did not have the day.
         unpriced: of the records, those with a meter that no price covers.
         unsettled: of the records, those whose tokens are not known yet.
-        set_aside: lines that could not be rated or that the books will not take; each run tries them again.
+        set_aside: lines that could not be rated or that the books will not take, or 1 for a day whose ledger lacks
+            something; each run tries them again.
     """
 
     day: str
@@ -67,6 +71,8 @@ class Poster:
         self._books = books
         self._catalogues = catalogues
         self._set_aside = SetAside(control)
+        self._audits = AuditResults(control)
+        self._parts = LedgerParts(ledger, control)
         self._restored = RestoredBooks(ledger, counter, control)
 
     async def post(self, now: datetime, report: Callable[[Posted], None] = say_nothing) -> list[Posted]:
@@ -99,6 +105,10 @@ class Poster:
                     raise
                 log_line(log, "post_again", day=day, attempt=attempt, reason=error)
                 await asyncio.sleep(0.05 * attempt)
+            except LedgerShort as error:
+                log_line(log, "ledger_short", level=logging.ERROR, day=day, reason=error)
+                await self._set_aside.note(Stage.POST, day, {"ledger": str(error)})
+                return Posted(day, set_aside=1)
             else:
                 await summarise_or_set_aside(self._books, day, self._set_aside)
                 return posted
@@ -159,20 +169,25 @@ class Poster:
         return len(fences) != self._books.shards
 
     async def _epoch(self, day: str, fences: Mapping[int, Posting], in_force: InForce) -> tuple[str | None, int]:
-        """The counter's epoch, with the ledger counted again under it unless every shard was posted from it before."""
+        """The counter's epoch, with the ledger counted again under it unless every shard was posted from it before.
+
+        Raises `LedgerShort` where the ledger has less than it had: the books know more than a count of it would.
+        """
         epoch = await self._counter.epoch(day)
         if is_counted_whole(fences, epoch, self._books.shards):
             return epoch, 0
-        if epoch is None and not await self._ledger.extent(day):
+        extent, (audit, _) = await self._ledger.extent(day), await self._audits.get(day)
+        require_parts(day, audit, await self._parts.known(day), extent)
+        if epoch is None and not extent:
             return None, 0
         # Read before the ledger is: a count that is lost meanwhile goes on under another one.
         epoch = await self._counter.begin(day)
-        return epoch, await self._replay(day, in_force)
+        return epoch, await self._replay(day, in_force, audit)
 
-    async def _replay(self, day: str, in_force: InForce) -> int:
+    async def _replay(self, day: str, in_force: InForce, audit: AuditResult | None) -> int:
         weights = Weights(in_force)
         replayed = 0
-        async with aclosing(heard_events(self._ledger, day, in_force.named)) as pieces:
+        async with aclosing(heard_events(self._ledger, day, in_force.named, audit)) as pieces:
             async for events in pieces:
                 await self._count_anew(day, events, weights)
                 replayed += len(events)

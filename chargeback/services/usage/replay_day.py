@@ -14,16 +14,24 @@ from chargeback.domain.folding import NamedValues
 from chargeback.domain.lines import Line
 from chargeback.domain.phases import claim_alone
 from chargeback.services.ports import Ledger
+from chargeback.services.usage.audit_results import AuditResult
 from chargeback.services.usage.recount import pieces, recount
 from chargeback.services.usage.reread import MAX_EVENTS
+from chargeback.services.usage.shortfall import require_events
 
 
-async def heard_events(ledger: Ledger, day: str, named: NamedValues) -> AsyncGenerator[list[UsageEvent]]:
-    """The events to count, a piece of the ledger at a time; those that cannot be read are left to the audit."""
+async def heard_events(
+    ledger: Ledger, day: str, named: NamedValues, audit: AuditResult | None = None
+) -> AsyncGenerator[list[UsageEvent]]:
+    """The events to count, a piece of the ledger at a time; those that cannot be read are left to the audit.
+
+    Raises `LedgerShort` before the first of them where there are fewer than the last `audit` found, or were appended.
+    """
     extent = await ledger.extent(day)
     if not extent:
         return
     async with recount(ledger, day, workers=0, named=named, within=extent) as recounted:
+        require_events(day, audit, recounted.events, recounted.missing)
         number = 0
         async for text, _ in pieces(ledger.stamped(day, extent)):
             unheard, folded = await recounted.unheard(number), await recounted.folded(number)
