@@ -52,6 +52,8 @@ class _Day:
     lines_of: dict[str, int] = field(default_factory=lambda: defaultdict(int))
     waiting: dict[str, int] = field(default_factory=lambda: defaultdict(int))
     """Caller → its calls that wait for their tokens."""
+    beyond: dict[str, int] = field(default_factory=lambda: defaultdict(int))
+    """Caller → its calls that wait, too, but for which there was no room."""
 
     def add(self, weighted: Weighted | None, sign: int) -> None:
         """Count one contribution, or take it back."""
@@ -109,10 +111,11 @@ class _Day:
             return False
         before = known.counted if known else None
         after = weigh(accounted(now, event)) if now.counts else None
-        if known is not None and known.pending:
-            self.waiting[caller_of(known.so_far.line)] -= 1
+        if known is not None and known.so_far.waits:
+            (self.waiting if known.pending else self.beyond)[caller_of(known.so_far.line)] -= 1
         has_room = now.waits and self.waiting[caller_of(now.line)] < most_waiting
-        self.waiting[caller_of(now.line)] += has_room
+        if now.waits:
+            (self.waiting if has_room else self.beyond)[caller_of(now.line)] += 1
         self.calls[event.call] = _Call(now, after, outline(event.raw) if has_room else b"")
         if known is not None and known.so_far.account == now.account:
             return False
@@ -225,6 +228,10 @@ class MemoryCounter:
         """The raw events of calls whose tokens are not known yet."""
         calls = self.days[day].calls.values() if day in self.days else ()
         yield [call.pending for call in calls if call.pending]
+
+    async def beyond(self, day: str) -> Mapping[str, int]:
+        """Caller → its calls that wait for their tokens and are not among the pending ones."""
+        return {caller: calls for caller, calls in self.days[day].beyond.items() if calls} if day in self.days else {}
 
     async def known(self, day: str, calls: Sequence[str]) -> Sequence[bool] | None:
         """Whether each of these calls is accounted for on the day."""

@@ -50,7 +50,7 @@ _TURNS = 20
 
 _DAYS_REMEMBERED = 16
 
-_COUNTED = ("meta", "seen", "lines", "dirty", "spend", "pending", "names")
+_COUNTED = ("meta", "seen", "lines", "dirty", "spend", "pending", "names", "beyond")
 _UNAVAILABLE = (exceptions.RedisError, OSError, asyncio.TimeoutError, RequestTokenErr, TokenRenewalErr)
 """Redis is away, or the app cannot sign in to it at the moment."""
 
@@ -243,7 +243,7 @@ class RedisCounter:
         """Drop all that is counted of the day."""
         async with _translated():
             await self._forget(
-                keys=_keys(day, "lines", "meta", "seen", "dirty", "spend", "pending", "names"),
+                keys=_keys(day, "lines", *(part for part in _COUNTED if part != "lines")),
                 args=[_key(day, "line:")],
             )
 
@@ -255,6 +255,12 @@ class RedisCounter:
                 cursor, found = await self._client.hscan(_key(day, "pending"), cursor or 0, count=PENDING_PER_CALL)
             if found:
                 yield list(found.values())
+
+    async def beyond(self, day: str) -> Mapping[str, int]:
+        """Caller → its calls that wait for their tokens and are not among the pending ones."""
+        async with _translated():
+            found = await self._client.hgetall(_key(day, "beyond"))
+        return {caller.decode(): int(calls) for caller, calls in found.items() if int(calls) > 0}
 
     async def known(self, day: str, calls: Sequence[str]) -> Sequence[bool] | None:
         """Whether each of these calls is accounted for on the day."""

@@ -91,8 +91,8 @@ MOST_LINES_OF_ONE: Final = 50_000
 
 
 MOST_WAITING_OF_ONE: Final = 200_000
-"""Calls of one caller that wait for their tokens on a counted day, some 600 bytes each; `settle --day` finds the
-further ones in the ledger, once the day is no longer counted."""
+"""Calls of one caller that wait for their tokens on a counted day, some 600 bytes each; the further ones are only
+counted, and `settle --day` finds them in the ledger."""
 
 
 class Weighted(NamedTuple):
@@ -181,8 +181,11 @@ class Counter(Protocol):
     def pending(self, day: str) -> AsyncIterator[list[bytes]]:
         """The events of calls whose tokens are not known yet, some hundred at a time; one may come twice.
 
-        Those that are settled meanwhile may be among them or not.
+        Those that are settled meanwhile may be among them or not. `beyond` counts those for which there is no room.
         """
+
+    async def beyond(self, day: str) -> Mapping[str, int]:
+        """Caller → its calls that wait for their tokens and are not among the pending ones."""
 
     async def known(self, day: str, calls: Sequence[str]) -> Sequence[bool] | None:
         """Whether each of these calls is accounted for on the day; None where nothing of the day is counted.

@@ -112,13 +112,14 @@ async def test_a_subscription_with_too_many_waiting_calls_leaves_room_for_the_ot
 
     calls = {name: stream(name) for name in "abcd"} | {"e": stream("e", subscriptionId="support")}
     flags = await small.count(TODAY, [calls[name] for name in "abce"], weigh)
-    first = await waiting()
+    first, left_out = await waiting(), await small.beyond(TODAY)
     await small.count(TODAY, [event(id="a/settled", type="settled"), event(id="c/settled", type="settled")], weigh)
     await small.count(TODAY, [calls["d"]], weigh)
 
     assert list(flags) == [True] * 4
     assert first == sorted(calls[name].call for name in "abe")
     assert await waiting() == sorted(calls[name].call for name in "bde")
+    assert (left_out, await small.beyond(TODAY)) == ({"search": 1}, {})
 
 
 async def test_a_subscription_with_too_many_lines_leaves_room_for_the_others(small: Counter) -> None:

@@ -29,12 +29,20 @@ class Books:
     def __init__(self, of: Catalogue | None = None, **times: timedelta) -> None:
         self.ledger, self.counter, self.quarantine = MemoryLedger(), MemoryCounter(), MemoryQuarantine()
         self.log = MemoryGatewayLog()
-        catalogues = MemoryCatalogues(of or catalogue())
-        self.door = Ingest(self.ledger, self.counter, self.quarantine, WeightsInForce(catalogues, of or catalogue()))
+        self.catalogues = MemoryCatalogues(of or catalogue())
         self.control, self.books = MemoryControl(), MemoryBooks()
-        self.poster = Poster(self.ledger, self.counter, self.books, self.control, catalogues)
-        self.catalogues = catalogues
+        self._open(**times)
+
+    def _open(self, **times: timedelta) -> None:
+        weights = WeightsInForce(self.catalogues, self.catalogues.catalogue)
+        self.door = Ingest(self.ledger, self.counter, self.quarantine, weights)
+        self.poster = Poster(self.ledger, self.counter, self.books, self.control, self.catalogues)
         self.settler = self.settler_with(**times)
+
+    def keep_waiting(self, most: int) -> None:
+        """Have a counter that keeps no more calls of a caller that wait."""
+        self.counter = MemoryCounter(most_waiting_of_one=most)
+        self._open()
 
     def settler_with(self, **times: timedelta) -> Settler:
         """A settler with other times than the usual ones."""

@@ -47,6 +47,30 @@ def test_a_streamed_call_gets_its_tokens_from_the_log(books: Books) -> None:
     }
 
 
+def test_calls_beyond_those_that_redis_keeps_waiting_are_told_of_and_settled_when_the_day_is_asked_for(
+    books: Books,
+) -> None:
+    def told() -> dict[str, str]:
+        return {part: why for each in asyncio.run(SetAside(books.control).all()) for part, why in each.parts.items()}
+
+    books.keep_waiting(2)
+    books.ingest(*(pending(f"call-{n}") for n in range(5)))
+    books.log.counts += [(EARLIER, tokens(f"call-{n}")) for n in range(5)]
+
+    done = books.settle()
+    noted = told()
+    asked = books.settle(days=["2026-03-14"])
+    after = told()
+    again = books.settle(NOW + timedelta(hours=1))
+
+    assert (done.settled, done.set_aside) == (2, 1)
+    assert noted == {
+        "waiting calls of search": "3 calls beyond those that Redis keeps of a caller: `settle --day 2026-03-14`"
+    }
+    assert (asked.settled, asked.set_aside, after, again) == (3, 0, {}, Settlement(0, 0, 0, 0))
+    assert books.counted() == {("gpt-4o", "settled"): {Meter.INPUT: 50, Meter.OUTPUT: 25, Meter.REQUESTS: 5}}
+
+
 def test_settling_again_changes_nothing(books: Books) -> None:
     books.ingest(pending())
     books.log.counts.append((EARLIER, tokens()))

@@ -11,7 +11,7 @@
 -- `seen` holds 'F' for a call that is final, else its state, packed: {phase, counted, line, picodollars, contribution},
 -- after which a call of several events has more (see `adapters.redis_calls`). `mass` is more than any sum of the day, so
 -- while it is in bounds no sum can overflow.
-local PENDING, FINAL = 1, 4
+local FINAL = 4
 
 local most_quantities = tonumber(ARGV[10])
 local mass = tonumber(redis.call('HGET', KEYS[1], 'mass') or '0')

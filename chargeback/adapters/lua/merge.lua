@@ -16,7 +16,7 @@ for number, entry in ipairs(entries) do
         redis.call('HSET', KEYS[2], call, to)
         if old[1] then add(lines[old[1]], old[2], old, 3, -1) end
         if new[1] then add(lines[new[1]], new[2], new, 3, 1) end
-        if redis.call('HDEL', KEYS[6], call) == 1 then redis.call('HINCRBY', KEYS[7], 'p:' .. entry[5], -1) end
+        leave(call, from, entry[5])
         if outline ~= '' then wait(call, outline, lines[new[1]][4]) end
         done[number] = '1'
     end

@@ -1,6 +1,6 @@
 -- What the scripts that count share; it stands before each of them.
 --
--- KEYS: 1 meta, 2 seen, 3 lines, 4 dirty, 5 spend, 6 pending, 7 names
+-- KEYS: 1 meta, 2 seen, 3 lines, 4 dirty, 5 spend, 6 pending, 7 names, 8 beyond
 -- ARGV: 1 the batch (MessagePack): {lines: [[id, text, scopes, caller, …]…], entries: […]}, 2 a new epoch, 3 when
 --       the day expires (Unix seconds), 4 the prefix of a line's key, 5 the most lines of a day, then of one
 --       caller, and its most waiting calls, 6 who calls, 7 the epoch and 8 the number of the last call of theirs that was answered;
@@ -9,8 +9,9 @@
 -- A line's key is prefix .. id. It is no KEYS entry, because a later phase also changes the line that its call was
 -- counted under, which only the stores know; it carries the day's hash tag, so it lies in the same slot as KEYS.
 -- `names` holds for each caller how many lines (l:…), names (n:…) and waiting calls (p:…) of the day it has, and
--- each name (t:…).
+-- each name (t:…). `beyond` holds for each caller how many calls wait for which there was no room.
 -- Redis does not roll a script back: decode and check before the first write.
+local PENDING = 1
 local batch = cmsgpack.unpack(ARGV[1])
 local lines, entries = batch[1], batch[2]
 local expires, prefix = ARGV[3], ARGV[4]
@@ -49,11 +50,22 @@ local function has_room(line)
     return true
 end
 
--- Keep the outline of a call that waits for its tokens, unless its caller has too many.
+-- Keep the outline of a call that waits for its tokens; where its caller has too many, it is only counted.
 local function wait(call, outline, caller)
     local waiting = 'p:' .. caller
     if tonumber(redis.call('HGET', KEYS[7], waiting) or '0') < most_waiting then
         redis.call('HINCRBY', KEYS[7], waiting, redis.call('HSET', KEYS[6], call, outline))
+    else
+        redis.call('HINCRBY', KEYS[8], caller, 1)
+    end
+end
+
+-- A call of this state waits no more.
+local function leave(call, state, caller)
+    if redis.call('HDEL', KEYS[6], call) == 1 then
+        redis.call('HINCRBY', KEYS[7], 'p:' .. caller, -1)
+    elseif cmsgpack.unpack(state)[1] == PENDING then
+        redis.call('HINCRBY', KEYS[8], caller, -1)
     end
 end
 
@@ -95,5 +107,5 @@ local function write()
         -- Beyond 64 bits the spend stays where it is: a budget passed that far must not stop the counting.
         redis.pcall('HINCRBY', KEYS[5], scope, string.format('%.0f', picodollars))
     end
-    for at = 1, 7 do redis.call('EXPIREAT', KEYS[at], expires) end
+    for at = 1, 8 do redis.call('EXPIREAT', KEYS[at], expires) end
 end

@@ -2,6 +2,7 @@
 
 Redis may have lost a day, or a part of it, and never heard of one that was closed to it. That an event is missing can
 be known only where every fence of the books carries the counter's epoch: then the ledger was counted into it, whole.
+Of a caller with very many calls that wait it names the first ones only.
 The ledger itself always knows; it is recounted on disk, in bounded memory.
 """
 
@@ -39,6 +40,9 @@ class KnownDay(Protocol):
 
     def pending(self) -> AsyncIterator[list[bytes]]:
         """The events of calls whose tokens are not known yet, some hundred at a time."""
+
+    async def beyond(self) -> Mapping[str, int]:
+        """Caller → its calls that wait, too, but are not told here."""
 
 
 def is_missing(kept: KeptEvent, seen: Seen | None) -> bool:
@@ -80,6 +84,10 @@ class CountedDay:
         async for found in self.counter.pending(self.day):
             for start in range(0, len(found), CALLS_AT_ONCE):
                 yield found[start : start + CALLS_AT_ONCE]
+
+    async def beyond(self) -> Mapping[str, int]:
+        """Caller → its calls that wait, too, but for which Redis had no room."""
+        return await self.counter.beyond(self.day)
 
 
 _PENDING = """
@@ -138,6 +146,10 @@ class RecountedDay:
         if waiting:
             yield waiting
 
+    async def beyond(self) -> Mapping[str, int]:
+        """The ledger has every call."""
+        return {}
+
     async def _positions(self, piece: int) -> set[int]:
         bounds = {"first": piece * MAX_EVENTS, "last": (piece + 1) * MAX_EVENTS - 1}
         rows = await self._query("SELECT position FROM waiting WHERE position BETWEEN $first AND $last", bounds)
@@ -160,7 +172,7 @@ async def known_day(
             epoch = await counter.epoch(day)
             is_whole = is_counted_whole(await books.postings(day), epoch, books.shards)
             known = CountedDay(counter, day, epoch, is_whole)
-        if by_ledger and (known is None or not known.is_whole):
+        if by_ledger and (known is None or not known.is_whole or await known.beyond()):
             extent = await ledger.extent(day)
             recounted = await stack.enter_async_context(recount(ledger, day, workers=0, within=extent))
             known = RecountedDay(recounted, ledger, extent)

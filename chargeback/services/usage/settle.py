@@ -43,7 +43,8 @@ class Settlement:
         recovered: events that had not arrived and were taken, or made, from the log.
         estimated: pending calls past the deadline, estimated.
         waiting: pending calls left as they are, within the deadline or without anything to go by.
-        set_aside: pending calls and rows of the log that cannot be used as they are.
+        set_aside: pending calls and rows of the log that cannot be used as they are, and callers with more calls that
+            wait than Redis keeps.
     """
 
     settled: int
@@ -95,8 +96,8 @@ class Settler:
     async def settle(self, now: datetime, *, since: datetime | None = None, days: Collection[str] = ()) -> Settlement:
         """Settle what can be at `now` (UTC): the open days; or all days `since` then, or just these `days`.
 
-        Where Redis does not know a day that is asked for, its ledger is recounted. Raises `SomeFailed` after everything
-        was tried; running again is then right.
+        Where Redis does not know a day that is asked for, or not all that waits there, its ledger is recounted.
+        Raises `SomeFailed` after everything was tried; running again is then right.
         """
         run = Run(now)
         by_ledger = since is not None or bool(days)
@@ -124,6 +125,9 @@ class Settler:
             async for raw_events in known.pending():
                 calls = list(_readable(work.run, scope.day, raw_events))
                 await work.run.attempt(f"pending calls of {scope.day}", self._complete(work, calls))
+            for caller, calls_beyond in (await known.beyond()).items():
+                reason = f"{calls_beyond} calls beyond those that Redis keeps of a caller: `settle --day {scope.day}`"
+                work.run.leave_out(scope.day, f"waiting calls of {caller or 'nobody'}", reason)
 
     def _known(self, work: "_Work", day: str) -> AbstractAsyncContextManager[KnownDay | None]:
         return known_day(self._counter, self._ledger, self._books, day, work.run.now, by_ledger=work.by_ledger)
