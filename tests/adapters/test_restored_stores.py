@@ -1,14 +1,20 @@
 """The next posting sets the books right over the real stores, whatever Redis or Cosmos DB lost."""
 
+from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
 
 from chargeback.bootstrap import Container
+from chargeback.domain.events import UsageEvent
+from chargeback.domain.meters import Meter
+from chargeback.services.ports import Weigh
+from chargeback.services.usage import recount as recounting
 from scripts.local.clear import clear_redis, clear_stores
 from scripts.local.stack import Stack
 from tests.builders import tokens, usage_event
+from tests.waiting import all_pending
 
 pytestmark = [pytest.mark.anyio, pytest.mark.servers]
 
@@ -95,3 +101,74 @@ async def test_what_a_failover_of_redis_lost_is_in_the_books_after_the_next_post
     await container.poster.post(NOW)
 
     assert await booked(container) == 800
+
+
+def told(id: str, **arguments: Any) -> bytes:
+    return usage_event(**({"id": id, "time": f"{DAY}T00:00:00Z"} | arguments))
+
+
+async def states(container: Container) -> dict[tuple[str, str], int]:
+    """(user, state) → requests in the books."""
+    sums: dict[tuple[str, str], int] = {}
+    async for page in container.books.records(DAY):
+        for record in page:
+            requests = sum(quantities.get(Meter.REQUESTS, 0) for quantities in record.hours.values())
+            sums[record.line.user, record.line.state] = requests
+    return {name: requests for name, requests in sums.items() if requests}
+
+
+async def test_a_recovery_and_the_call_s_own_late_event_are_one_call_that_waits_for_its_tokens(
+    stack: Stack, container: Container
+) -> None:
+    clear_stores(stack)
+    recovered = told("lost/settled", type="settled", usage=tokens(50, 5), usageSource="gateway-log-alone")
+    await container.ingest.ingest([recovered], NOW)
+    await container.poster.post(NOW)
+    alone = await states(container)
+
+    await container.ingest.ingest([told("lost", type="pending", stream=True, username="ann")], NOW)
+    await container.poster.post(NOW)
+    waiting, kept = await states(container), await all_pending(container.counter, DAY)
+    clear_redis(stack.url("redis"))
+    await container.poster.post(NOW)
+    again = await states(container), await all_pending(container.counter, DAY)
+    done = told("lost/settled", type="settled", stream=True, username="ann", usage=tokens(60, 6))
+    await container.ingest.ingest([done], NOW)
+    await container.poster.post(NOW)
+
+    assert alone == {("", "settled"): 1}
+    assert waiting == {("ann", "unsettled"): 1}
+    assert len(kept) == 1
+    assert again == (waiting, kept)
+    assert await states(container) == {("ann", "settled"): 1}
+    assert (await container.auditor.audit_day(DAY, NOW)).drift_lines == 0
+
+
+async def test_a_flush_during_a_replay_bills_no_call_twice(
+    stack: Stack, container: Container, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    clear_stores(stack)
+    response = {"operation": "responses", "responseId": "r", "username": "ann"}
+    fetched = [told(f"get-{n}", type="settled", method="GET", usage=tokens(9, 1), **response) for n in range(2)]
+    beside = told("own", source="/beside", gatewayEventId="get-1", gatewayEventSource="/apim/gw/swedencentral")
+    events = [told("made", type="pending", **response), *fetched, beside, *calls(0, 4)]
+    for each in events:
+        await container.ledger.append(DAY, [each])
+    count, times = container.counter.count, 0
+
+    async def flushed(day: str, given: Sequence[UsageEvent], weigh: Weigh) -> Sequence[bool]:
+        nonlocal times
+        times += 1
+        flags = await count(day, given, weigh)
+        if times == 3:
+            clear_redis(stack.url("redis"))
+        return flags
+
+    monkeypatch.setattr(recounting, "PIECE_BYTES", 500)
+    monkeypatch.setattr(container.counter, "count", flushed)
+    for _ in range(2):
+        await container.poster.post(NOW)
+
+    assert times > 3
+    assert await states(container) == {("ann", "exact"): 1} | {(f"user-{n}", "exact"): 1 for n in range(4)}
+    assert (await container.auditor.audit_day(DAY, NOW)).drift_lines == 0
