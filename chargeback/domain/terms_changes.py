@@ -1,15 +1,17 @@
 """What one version of the terms says otherwise than another."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from decimal import Decimal
 from typing import Any
 
 from chargeback.domain.calendar import Calendar
 from chargeback.domain.catalogue_changes import differing
+from chargeback.domain.effective import ALWAYS
+from chargeback.domain.errors import InvalidConfig
 from chargeback.domain.money import ZERO
-from chargeback.domain.shared_costs import Per, SharedCost, amount
-from chargeback.domain.terms import Terms
+from chargeback.domain.shared_costs import Per, SharedCost, active, amount
+from chargeback.domain.terms import ExchangeRate, Terms
 
 
 def terms_changes(old: Terms, new: Terms) -> Iterator[str]:
@@ -62,18 +64,43 @@ def _missing(billed: Mapping[str, Terms], new: Terms) -> Iterator[tuple[SharedCo
                 yield cost, "with another one" if then else "without it"
 
 
-def stays_as_billed(frozen: Mapping[str, Terms], old: Terms, new: Terms, calendar: Calendar) -> Iterator[str]:
-    """Changed shared costs that would be others in closed periods (period → its terms): these stay as billed."""
-    for cost in new.shared_costs:
-        if cost.per is Per.PERIOD or cost in old.shared_costs:
-            continue
-        periods = [
-            period
-            for period, terms in sorted(frozen.items())
-            if amount(cost, period, calendar) != _amount(_costs(terms).get(cost.cost_id), period, calendar)
-        ]
-        if periods:
-            yield f"shared cost {cost.cost_id}: closed and stays as it was billed in {', '.join(periods)}"
+def stays_as_billed(closed: Mapping[str, Terms], old: Terms, new: Terms, calendar: Calendar) -> Iterator[str]:
+    """Changed, new or removed shared costs that would be others in closed periods (period → its terms) than they were
+    billed: these stay as they are.
+    """
+    before, after = _costs(old), _costs(new)
+    for cost_id in sorted(before.keys() | after.keys()):
+
+        def differs(period: str, terms: Terms, cost_id: str = cost_id) -> bool:
+            known = before.get(cost_id), _costs(terms).get(cost_id)
+            now = _in_period(after.get(cost_id), period, calendar)
+            return all(_in_period(each, period, calendar) != now for each in known)
+
+        if periods := [period for period, terms in sorted(closed.items()) if differs(period, terms)]:
+            yield f"shared cost {cost_id}: closed and stays as it was billed in {', '.join(periods)}"
+
+
+def keep_their_rates(closed: Mapping[str, Sequence[ExchangeRate]], old: Terms, new: Terms) -> Iterator[str]:
+    """Changed exchange rates that would convert closed periods (period → its rates) otherwise: these keep theirs."""
+    for period, rates in sorted(closed.items()):
+        for rate in rates:
+            now = _rate(new, period, rate)
+            if now is not None and _value(now) not in (_value(rate), _value(_rate(old, period, rate))):
+                yield (
+                    f"exchange rate {now.from_currency}/{now.to_currency} of {now.date}: {period} is closed and keeps"
+                    f" that of {rate.date}; `periods correct {period}` bills the difference"
+                )
+
+
+def _rate(terms: Terms, period: str, like: ExchangeRate) -> ExchangeRate | None:
+    try:
+        return terms.rate_for(period, like.from_currency, like.to_currency)
+    except InvalidConfig:
+        return None
+
+
+def _value(rate: ExchangeRate | None) -> tuple[str, Decimal] | None:
+    return (rate.date, rate.rate) if rate else None
 
 
 def _costs(terms: Terms) -> dict[str, SharedCost]:
@@ -85,5 +112,10 @@ def _charged(cost: SharedCost) -> SharedCost:
     return replace(cost, name="", source="")
 
 
-def _amount(cost: SharedCost | None, period: str, calendar: Calendar) -> Decimal:
-    return amount(cost, period, calendar) if cost else ZERO
+def _in_period(cost: SharedCost | None, period: str, calendar: Calendar) -> tuple[Any, ...] | None:
+    """How much of a cost a period is charged, when, and how it is split; None where it is not charged."""
+    charged = active(cost, period, calendar) if cost else None
+    if cost is None or charged is None:
+        return None
+    split = replace(_charged(cost), price=ZERO, units=1, per=Per.MONTH, period="", effective=ALWAYS)
+    return amount(cost, period, calendar), charged, split

@@ -10,11 +10,11 @@ from chargeback.domain.catalogue_changes import CatalogueChanges, changes, rewri
 from chargeback.domain.errors import InvalidConfig, Superseded
 from chargeback.domain.in_force import InForce
 from chargeback.domain.lifecycle import State
-from chargeback.domain.terms import Terms
-from chargeback.domain.terms_changes import stays_as_billed, terms_changes, too_late, too_soon
+from chargeback.domain.terms import ExchangeRate, Terms, rates_of
+from chargeback.domain.terms_changes import keep_their_rates, stays_as_billed, terms_changes, too_late, too_soon
 from chargeback.services.closing.period_documents import PeriodDocuments
 from chargeback.services.config_versions import ConfigVersion, ConfigVersions
-from chargeback.services.ports import Catalogues, Control, Document, Ledger
+from chargeback.services.ports import Catalogues, Control, Document, Ledger, Version
 from chargeback.services.repost import Repost, plan_repost, put_in_force
 
 _ATTEMPTS = 4
@@ -151,7 +151,29 @@ async def bring_into_force(
             if attempt == _ATTEMPTS:
                 raise
         else:
-            billed_with = await _billed_with(control, catalogues, State.CLOSED)
-            stays = stays_as_billed(billed_with, before, terms, catalogue.calendar)
-            return Brought(applied, changed, [*terms_changes(before, terms), *stays], repost)
+            kept = await _kept(control, catalogues, before, catalogue, terms)
+            return Brought(applied, changed, [*terms_changes(before, terms), *kept], repost)
     raise AssertionError("unreachable")
+
+
+async def _kept(
+    control: Control, catalogues: Catalogues, before: Terms, catalogue: Catalogue, terms: Terms
+) -> list[str]:
+    """What of the change does not reach closed periods."""
+    billed = await _billed_with(control, catalogues, State.CLOSED)
+    converted = {
+        each.period: _rates(await catalogues.stored(each.version), each.period)
+        for each in await PeriodDocuments(control).closed()
+        if each.version
+    }
+    return [
+        *stays_as_billed(billed, before, terms, catalogue.calendar),
+        *keep_their_rates(converted, before, terms),
+    ]
+
+
+def _rates(version: Version, period: str) -> list[ExchangeRate]:
+    try:
+        return rates_of(version.terms, period, version.catalogue.calendar, version.catalogue.currency)
+    except InvalidConfig:  # it was corrected to one that has none
+        return []

@@ -1,13 +1,14 @@
 from dataclasses import replace
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 
 from chargeback.domain.budgets import Budget
 from chargeback.domain.calendar import Calendar
+from chargeback.domain.effective import Effective
 from chargeback.domain.reconciliation import ReconciliationRules
-from chargeback.domain.shared_costs import Per, SharedCost
+from chargeback.domain.shared_costs import Basis, Per, SharedCost
 from chargeback.domain.terms import ClosingRules, ExchangeRate, Terms
-from chargeback.domain.terms_changes import stays_as_billed, terms_changes, too_late, too_soon
+from chargeback.domain.terms_changes import keep_their_rates, stays_as_billed, terms_changes, too_late, too_soon
 from tests.services.test_share_costs import fee
 
 RATE = ExchangeRate("USD", "EUR", Decimal("0.9"), "2026-03-31", "ECB")
@@ -81,3 +82,55 @@ def test_a_lasting_cost_that_changes_stays_in_closed_months_and_that_is_said() -
         "shared cost gateway: closed and stays as it was billed in 2026-09, 2026-10"
     ]
     assert list(stays_as_billed(frozen, new, new, Calendar())) == []
+
+
+def kept(old: Terms, new: Terms, closed: Terms | None = None) -> list[str]:
+    return list(stays_as_billed({"2026-10": closed or old}, old, new, Calendar()))
+
+
+def test_other_shares_of_the_same_amount_stay_in_closed_months_and_that_is_said() -> None:
+    def fixed(**shares: Decimal) -> Terms:
+        return Terms(shared_costs=[fee("700", basis=Basis.FIXED, shares=shares)])
+
+    before, after = fixed(search=Decimal(100)), fixed(support=Decimal(100))
+
+    assert kept(before, after) == ["shared cost gateway: closed and stays as it was billed in 2026-10"]
+    assert kept(before, fixed(search=Decimal(100))) == []
+
+
+def test_a_cost_that_is_removed_stays_in_closed_months_and_that_is_said() -> None:
+    lasting, single = Terms(shared_costs=[fee("700")]), Terms(shared_costs=[once("500")])
+
+    assert kept(lasting, Terms()) == ["shared cost gateway: closed and stays as it was billed in 2026-10"]
+    assert kept(single, Terms()) == ["shared cost audit: closed and stays as it was billed in 2026-10"]
+    assert kept(Terms(shared_costs=[once("500", "2026-12")]), Terms()) == []
+
+
+def test_what_changes_nothing_of_a_closed_month_is_not_said() -> None:
+    until_november = Effective(None, datetime(2026, 11, 1, tzinfo=UTC))
+    old = Terms(shared_costs=[fee("700")])
+
+    assert kept(old, Terms(shared_costs=[fee("700", effective=until_november, name="Gateway", source="bill")])) == []
+    # It was said when the price changed.
+    renamed = Terms(shared_costs=[fee("700", name="Gateway")])
+    assert kept(old, renamed, closed=Terms(shared_costs=[fee("600")])) == []
+
+
+def rates(*rates: tuple[str, str]) -> Terms:
+    return Terms(exchange_rates=[ExchangeRate("USD", "EUR", Decimal(rate), date, "ECB") for date, rate in rates])
+
+
+def test_a_closed_month_keeps_its_exchange_rate_and_how_to_correct_it_is_said() -> None:
+    old = rates(("2026-02-28", "0.9"))
+
+    def said(new: Terms, closed: Terms = old) -> list[str]:
+        return list(keep_their_rates({"2026-03": [closed.rate_for("2026-03", "USD", "EUR")]}, old, new))
+
+    assert said(rates(("2026-02-28", "0.9"), ("2026-03-31", "0.8"))) == [
+        "exchange rate USD/EUR of 2026-03-31: 2026-03 is closed and keeps that of 2026-02-28;"
+        " `periods correct 2026-03` bills the difference"
+    ]
+    assert len(said(rates(("2026-02-28", "0.8")))) == 1
+    assert said(rates(("2026-02-28", "0.9"), ("2026-04-30", "0.8"))) == []
+    assert said(Terms()) == []
+    assert said(old, closed=rates(("2026-02-28", "0.7"))) == []

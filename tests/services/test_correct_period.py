@@ -10,7 +10,7 @@ from chargeback.domain.errors import ClosingRefused, InvalidConfig, PeriodClosed
 from chargeback.domain.lifecycle import Change
 from chargeback.domain.shared_costs import Per
 from chargeback.domain.terms import ClosingRules, ExchangeRate, Terms
-from chargeback.services.apply_config import apply_config
+from chargeback.services.apply_config import apply_config, bring_into_force
 from chargeback.services.closing.correct_period import Corrected, correct_period
 from chargeback.services.closing.late_changes import late_changes
 from chargeback.services.closing.publish_drafts import Drafts
@@ -229,3 +229,25 @@ async def test_a_cost_that_comes_too_late_for_its_month_is_refused_and_nothing_i
         await apply_config(house.control, house.catalogues, house.catalogue, late, {}, by="ann", now=LATER)
 
     assert await house.control.all("catalogue") == []
+
+
+async def test_an_exchange_rate_that_comes_after_closing_says_how_the_closed_month_gets_it() -> None:
+    calendar = Calendar((BooksSetting("2026-01", "UTC", "EUR"),))
+    of_february = ExchangeRate("USD", "EUR", Decimal("0.5"), "2026-02-28", "bank")
+    of_march = ExchangeRate("USD", "EUR", Decimal("0.6"), "2026-03-31", "bank")
+    rules = ClosingRules(rate_age=timedelta(days=60))
+    house = ClosingHouse(priced(calendar=calendar), Terms(exchange_rates=[of_february], closing=rules))
+    await house.ingest([usage_event(id="a", time="2026-03-05T09:00:00Z", usage=MILLION)], MAY)
+    await house.close("2026-03", MAY)
+    both = Terms(exchange_rates=[of_february, of_march], closing=rules)
+
+    brought = await bring_into_force(
+        house.control, house.catalogues, house.ledger, house.catalogue, both, {}, by="ann", now=LATER
+    )
+
+    assert brought.terms[-1] == (
+        "exchange rate USD/EUR of 2026-03-31: 2026-03 is closed and keeps that of 2026-02-28;"
+        " `periods correct 2026-03` bills the difference"
+    )
+    house.catalogues.kept = both
+    assert (await correct(house)).rates == (of_march,)
