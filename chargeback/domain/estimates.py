@@ -17,8 +17,18 @@ SAMPLE = 10
 CHARACTERS_PER_TOKEN = 4
 """OpenAI's rule of thumb for English (help.openai.com, "What are tokens and how to count them?")."""
 
-REFUSED_PROMPT = "content_filter"
-"""The error of a call whose prompt was read, billed and not answered."""
+TOO_LONG = "context_length_exceeded"
+UNANSWERED = frozenset({"content_filter", "contentfilter", "content_policy_violation", "moderation_blocked", TOO_LONG})
+"""The errors of calls whose prompt was read and not answered, as the gateway's `account` fragment writes them.
+
+Azure "may" bill a 400 "due to a content filter or input limit" (learn.microsoft.com/azure/ai-foundry/openai/how-to/
+manage-costs). The filter's code is another for pictures: `contentFilter` (.../how-to/dall-e), and that of OpenAI's own
+image models.
+"""
+
+LARGEST_CONTEXT = 1_050_000
+"""Tokens that any model takes at once (gpt-5.4 and later; gpt-4.1 takes 1 047 576: learn.microsoft.com/azure/foundry/
+foundry-models/concepts/models-sold-directly-by-azure); of a prompt that was too long no more can have been read."""
 
 EMBEDDINGS = "embeddings"
 """The operation whose answers are numbers: they have no tokens."""
@@ -46,7 +56,7 @@ def _guess(call: PendingCall, like: StreamMean | None) -> tuple[Usage, str] | No
     if not _has_used_text(call):
         return None
     mean = f"mean of {like.calls} streamed calls of {call.deployment}" if like is not None else ""
-    prompt = ceil(data.request_characters / CHARACTERS_PER_TOKEN) if data.request_characters is not None else None
+    prompt = _prompt(data)
     completion, basis = _answer(data, like, mean)
     if prompt is not None:
         basis = f"{data.request_characters} characters and {basis}"
@@ -69,9 +79,17 @@ def _has_used_text(call: PendingCall) -> bool:
     return data.request_characters is not None or (bool(data.stream) and is_answered)
 
 
+def _prompt(data: Data) -> int | None:
+    """The tokens of the prompt by its length; None where nobody knows it."""
+    if data.request_characters is None:
+        return None
+    tokens = ceil(data.request_characters / CHARACTERS_PER_TOKEN)
+    return min(tokens, LARGEST_CONTEXT) if data.error_code == TOO_LONG else tokens
+
+
 def _answer(data: Data, like: StreamMean | None, mean: str) -> tuple[int | None, str]:
     """The tokens of the answer, as many as its like have but no more than it may; and what says so."""
-    if data.error_code == REFUSED_PROMPT or data.operation == EMBEDDINGS:
+    if data.error_code in UNANSWERED or data.operation == EMBEDDINGS:
         return 0, "no answer"
     if like is None:
         return data.max_output_tokens, f"at most {data.max_output_tokens} tokens"

@@ -7,6 +7,7 @@ import pytest
 
 from chargeback.domain.admission import admit
 from chargeback.domain.emitters import OURSELVES
+from chargeback.domain.estimates import UNANSWERED
 from chargeback.domain.events import EVER
 from tests.policies.conftest import MakeWorld
 from tests.policies.test_stored import get, post, response, taken
@@ -37,8 +38,32 @@ def test_a_prompt_that_the_content_filter_refused_is_pending_with_its_size(world
     assert state(event) == ("chat.completions", "unsettled", EU[0])
 
 
-def test_any_other_400_is_final_and_costs_nothing(world: World) -> None:
-    world.script(EU[0], status=400, body={"error": {"code": "context_length_exceeded", "message": "no"}})
+MAY_BE_BILLED = [
+    ({"code": "contentFilter", "message": "Your task failed."}, "contentfilter"),
+    ({"code": "content_policy_violation", "message": "no"}, "content_policy_violation"),
+    ({"code": "moderation_blocked", "message": "no"}, "moderation_blocked"),
+    ({"code": "context_length_exceeded", "message": "no"}, "context_length_exceeded"),
+    # As embeddings tell it.
+    ({"code": None, "message": "This model's maximum context length is 8192 tokens"}, "context_length_exceeded"),
+]
+
+
+@pytest.mark.parametrize(("error", "code"), MAY_BE_BILLED)
+def test_a_400_that_azure_may_bill_is_pending(world: World, error: dict[str, Any], code: str) -> None:
+    world.script(EU[0], status=400, body={"error": error})
+
+    answer = world.chat()
+
+    event = taken(world)
+    assert answer.json() == {"error": error}
+    assert (event["type"], event["data"]["errorCode"]) == ("pending", code)
+    assert state(event) == ("chat.completions", "unsettled", EU[0])
+    assert code in UNANSWERED
+
+
+@pytest.mark.parametrize("code", ["invalid_value", "unsupported_parameter", "content_filter_misconfigured", None])
+def test_any_other_400_is_final_and_costs_nothing(world: World, code: str | None) -> None:
+    world.script(EU[0], status=400, body={"error": {"code": code, "message": "no"}})
 
     world.chat()
 

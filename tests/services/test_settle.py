@@ -580,6 +580,11 @@ GUESSES = {
     "a client that left": ({"requestCharacters": 41, "maxOutputTokens": 500, "statusCode": 499}, 0, (11, 500)),
     "no answer in time": ({"requestCharacters": 41, "statusCode": 504}, 10, (11, 5)),
     "a filtered prompt": ({"requestCharacters": 41, "statusCode": 400, "errorCode": "content_filter"}, 10, (11, 0)),
+    "a prompt above the limit": (
+        {"requestCharacters": 41, "statusCode": 400, "errorCode": "context_length_exceeded", "maxOutputTokens": 9},
+        10,
+        (11, 0),
+    ),
     "an embedding that was not read": (
         {"operation": "embeddings", "stream": False, "requestCharacters": 41},
         0,
@@ -607,6 +612,14 @@ def test_past_the_deadline_the_length_of_the_prompt_and_the_limit_of_the_answer_
     expected = {Meter.INPUT: prompt, Meter.OUTPUT: completion, Meter.REQUESTS: 1}
     assert books.counted() == {("gpt-4o", "estimated"): {meter: count for meter, count in expected.items() if count}}
     assert books.events()[-1]["data"]["estimateBasis"].startswith("41 characters and ")
+
+
+def test_a_prompt_above_any_limit_is_estimated_as_what_a_model_can_have_read(books: Books) -> None:
+    books.ingest(pending(requestCharacters=100_000_000, statusCode=400, errorCode="context_length_exceeded"))
+
+    books.settle(NOW + timedelta(hours=30))
+
+    assert books.events()[-1]["data"]["usage"]["prompt_tokens"] == 1_050_000
 
 
 def test_at_the_longest_deadline_a_call_of_the_last_minute_of_a_day_is_still_estimated() -> None:
