@@ -32,9 +32,9 @@ def attributed(first: Line, last: Line) -> Line:
 
 
 def _variant(first: Line, last: Line) -> str:
-    """A fetched response does not say who drew its pictures, nor a fetched job how it was trained."""
-    is_untold = last.variant == DRAWN_BY or (last.operation == TRAINING_JOBS and not last.variant)
-    return first.variant or last.variant if is_untold else last.variant
+    """Who draws the pictures, and how a job is trained, is what the call itself asked for: who looks has no say."""
+    is_asked_for = last.variant.startswith(DRAWN_BY) or last.operation == TRAINING_JOBS
+    return first.variant or last.variant if is_asked_for else last.variant
 
 
 def has_same_payer(one: Line, other: Line) -> bool:

@@ -124,13 +124,27 @@ async def test_what_the_first_phase_did_not_know_is_filled_in_and_nobody_s_tags_
             "gpt-4o-2024-11-20",
             "drawn-by:draw",
         ),
+        (
+            {"tools": {"image_generation": 0}, "imageDeployment": "draw"},
+            {"tools": {"image_generation_call:1024x1024/low": 1}, "imageDeployment": "another"},
+            "gpt-4o-2024-11-20",
+            "drawn-by:draw",
+        ),
+        ({"tools": {"image_generation": 0}, "imageDeployment": "draw"}, {"tools": None}, "gpt-4o-2024-11-20", ""),
+        (
+            {"tools": {"image_generation": 0}, "imageDeployment": "draw"},
+            {"tools": None, "usage": tokens(300_000, 1)},
+            "gpt-4o-2024-11-20",
+            "long-context",
+        ),
     ],
 )
 async def test_what_a_fetched_answer_does_not_say_the_call_itself_has_said(
     counter: Counter, first: dict[str, Any], later: dict[str, Any], model: str, variant: str
 ) -> None:
     made = event(id="a", type="pending", **RESPONSE, **MADE, **first)
-    fetched = event(id="get", type="settled", method="GET", usage=tokens(7, 1), **RESPONSE, **MADE, **later)
+    later = {"usage": tokens(7, 1), **later}
+    fetched = event(id="get", type="settled", method="GET", **RESPONSE, **MADE, **later)
 
     for each in (fetched, made):
         await counter.count(TODAY, [each], weigh)
@@ -139,10 +153,11 @@ async def test_what_a_fetched_answer_does_not_say_the_call_itself_has_said(
     assert (line.model, line.variant) == (model, variant)
 
 
-async def test_a_job_s_training_type_is_what_was_asked_for(counter: Counter) -> None:
+@pytest.mark.parametrize("told", [{}, {"trainingType": "Standard"}])
+async def test_a_job_s_training_type_is_what_was_asked_for(counter: Counter, told: dict[str, Any]) -> None:
     of_job = {"operation": "fine_tuning.jobs", "responseId": "ftjob-1"}
     made = event(id="a", type="pending", trainingType="Developer", **of_job)
-    fetched = event(id="get", type="settled", method="GET", quantities={"trainingTokens": 5}, **of_job)
+    fetched = event(id="get", type="settled", method="GET", quantities={"trainingTokens": 5}, **of_job, **told)
 
     for each in (made, fetched):
         await counter.count(TODAY, [each], weigh)

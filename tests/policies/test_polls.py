@@ -1,0 +1,102 @@
+"""Who looks at a response, batch or job later decides nothing about its price: what is asked for is what began it."""
+
+from typing import Any
+
+import httpx
+import pytest
+
+from tests.policies.test_stored import CREATED, USAGE, post, response, taken
+from tests.policies.world import EU, World
+
+pytestmark = pytest.mark.parametrize("reading", ["plain"], indirect=True)
+
+DRAWER = "x-ms-oai-image-generation-deployment"
+BATCH = {"id": "batch_1", "object": "batch", "status": "completed", "created_at": CREATED, "usage": USAGE}
+JOB = {"id": "ftjob-1", "created_at": CREATED, "model": "gpt-4o-mini", "status": "succeeded", "trained_tokens": 5}
+PICTURE = {"type": "image_generation_call", "size": "1024x1024", "quality": "high"}
+CLAIMS: dict[str, Any] = {
+    "model": "gpt-4o-mini",
+    "service_tier": "flex",
+    "trainingType": "Developer",
+    "tools": [{"type": "image_generation"}],
+    "stream": True,
+    "background": True,
+    "max_output_tokens": 7,
+    "input": "hello",
+}
+FROM_A_REQUEST = {"requestedTier", "requestedModel", "requestCharacters", "maxOutputTokens", "imageDeployment"}
+
+
+def call(world: World, method: str, path: str, body: Any = CLAIMS) -> httpx.Response:
+    """A call with a body that says what a model, tier and training type may be, and a header that says who draws."""
+    return world.client.request(method, path, json=body, headers={"api-key": "key-search", DRAWER: "gpt-image-1"})
+
+
+@pytest.mark.parametrize(
+    ("path", "body", "deployment"),
+    [
+        ("/v1/batches/batch_1", BATCH, None),
+        ("/v1/fine_tuning/jobs/ftjob-1", JOB, None),
+        ("/v1/responses/resp_1", response(output=[PICTURE]), "gpt-4o"),
+    ],
+)
+def test_the_body_and_the_headers_of_a_look_say_nothing(
+    world: World, path: str, body: dict[str, Any], deployment: str | None
+) -> None:
+    world.owned(path.split("/")[-1], deployment="")
+    world.script(EU[0], body=body)
+    for _ in range(2):  # the second finds what the first left in the cache
+        call(world, "GET", path)
+    events = world.events()
+
+    for event in events:
+        data = event["data"]
+        assert event["type"] == "chargeback.usage.settled.v1"
+        assert data.get("deployment") == deployment
+        assert not FROM_A_REQUEST & data.keys()
+        assert "trainingType" not in data
+        assert data["stream"] is False
+    assert len(events) == 2
+
+
+def test_what_was_known_of_an_object_stays_whatever_a_look_says(world: World) -> None:
+    world.owned("batch_1", deployment="gpt-4o")
+    world.script(EU[0], body=BATCH)
+
+    call(world, "GET", "/v1/batches/batch_1")
+
+    assert taken(world)["data"]["deployment"] == "gpt-4o"
+
+
+@pytest.mark.parametrize(
+    "path",
+    ["/v1/fine_tuning/jobs/ftjob-1/pause", "/v1/fine_tuning/jobs/ftjob-1/anything", "/v1/responses/resp_1/cancel"],
+)
+def test_no_text_of_a_call_below_an_id_becomes_a_deployment(world: World, path: str) -> None:
+    world.owned("ftjob-1", "resp_1", deployment="gpt-4o")
+    world.script(EU[0], body={"object": "anything"})
+
+    call(world, "POST", path, {"model": "what did she say 1"})
+
+    data = taken(world)["data"]
+    assert data["deployment"] == "gpt-4o"
+    assert "she say" not in str(data)
+
+
+@pytest.mark.parametrize(
+    ("model", "status", "deployment"),
+    [
+        ("gpt-4o-mini-2024-07-18", 200, "gpt-4o-mini-2024-07-18"),  # a base model that the service took
+        ("ft:gpt-4o-mini-2024-07-18:org:name:7p4lURel", 200, "ft:gpt-4o-mini-2024-07-18:org:name:7p4lURel"),
+        ("gpt-4o-mini-2024-07-18", 400, "unknown"),
+        ("what did she say 1", 200, "unknown"),
+    ],
+)
+def test_a_job_s_base_model_is_named_where_the_service_took_it(
+    world: World, model: str, status: int, deployment: str
+) -> None:
+    world.script(EU[0], status=status, body={**JOB, "status": "pending"})
+
+    post(world, "/v1/fine_tuning/jobs", model=model)
+
+    assert taken(world)["data"]["deployment"] == deployment
