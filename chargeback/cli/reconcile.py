@@ -74,7 +74,8 @@ async def _true_up(container: Container, reconciled: "Reconciled", wanted: bool 
 
     now, period, currency = datetime.now(UTC), reconciled.period, reconciled.currency
     if wanted:
-        done = await set_true_up(container.control, reconciled, by=by, now=now, despite=despite)
+        begins = await container.periods.first(now, (await container.catalogues.current()).calendar)
+        done = await set_true_up(container.control, reconciled, by=by, now=now, despite=despite, begins=begins)
         typer.echo(f"true-up of {period}: {done.amount} {currency}, split with the next `publish`")
         if await container.published.is_closed(period):
             typer.echo(f"  {period} is closed: what differs from its files is a correction in the oldest open month")

@@ -82,13 +82,13 @@ def run_files(
     kind: str = "FocusCost",
 ) -> dict[str, bytes]:
     """The blobs of one run: its partitions and its manifest."""
-    folder = f"{export}/{month}/{run}"
+    folder, begins = f"{export}/{month}/{run}", f"{month[:4]}-{month[4:6]}-{month[6:8]}T00:00:00"
     manifest = {
         "manifestVersion": "2024-04-01",
         "blobCount": len(partitions),
         "exportConfig": {"exportName": "focus", "dataVersion": "1.2-preview", "type": kind},
         "deliveryConfig": {"partitionData": True, "dataOverwriteBehavior": "CreateNewReport"},
-        "runInfo": {"submittedTime": submitted, "runId": run, "startDate": "2026-03-01T00:00:00", "endDate": end},
+        "runInfo": {"submittedTime": submitted, "runId": run, "startDate": begins, "endDate": end},
         "blobs": [{"blobName": f"{folder}/{name}", "byteCount": len(data)} for name, data in partitions.items()],
     }
     blobs = {f"{folder}/{name}": data for name, data in partitions.items()}

@@ -10,12 +10,13 @@ from chargeback.domain.allocation import Allocation, CostCentre, Rule
 from chargeback.domain.catalogue import Catalogue
 from chargeback.domain.deployments import Deployment, DeploymentType
 from chargeback.domain.effective import ALWAYS
-from chargeback.domain.errors import ClosingRefused
+from chargeback.domain.errors import ClosingRefused, TrueUpRefused
 from chargeback.domain.lifecycle import Period
 from chargeback.domain.meters import Meter
 from chargeback.domain.payers import Payers, SharedMarkup
 from chargeback.domain.shared_costs import Basis, Kind, Measure, Per, Selection, SharedCost
 from chargeback.domain.terms import ClosingRules, Terms
+from chargeback.services.closing.publish_drafts import Drafts
 from chargeback.services.reconciling.true_up import remove_true_up, set_true_up
 from tests.builders import tokens, usage_event
 from tests.domain.catalogues import START, dated
@@ -244,10 +245,20 @@ async def test_a_true_up_that_is_set_while_its_month_closes_without_it_becomes_a
     await set_true_up(books.house.control, reconciled, by="dora", now=APRIL)
     await books.publish(MAY)
     assert books.charged()["2026-03"] == {"search": 110}
+    assert books.corrections("2026-04") == [("search", 1, 10, 10)]
 
     await remove_true_up(books.house.control, "2026-03", by="dora", now=MAY)
     await books.publish(MAY)
     assert books.charged()["2026-03"] == {"search": 100}
+
+
+async def test_a_month_before_the_books_takes_no_true_up(books: TruedUp) -> None:
+    await books.house.ingest([call("search", "2026-03-05", "40")], APRIL)
+    await Drafts(books.house.closer).publish("2026-02", APRIL)
+    books.invoices["2026-02"] = [charge("2026-02-05", "10", "4000")]
+
+    with pytest.raises(TrueUpRefused, match="the books begin with 2026-03: no file of an earlier month is ever closed"):
+        await books.true_up("2026-02", APRIL)
 
 
 async def test_a_month_does_not_close_thirty_percent_off_its_invoice_unless_overridden(books: TruedUp) -> None:

@@ -36,6 +36,8 @@ SELECT coalesce(nullif(corrects_period, ''), '{0}'), cost_centre, sum(cost), sum
 FROM '{1}/charges.parquet' GROUP BY ALL
 """
 
+_CORRECTIONS = "SELECT cost_centre, quantity, unit_price, exact_cost"
+
 
 def call(team: str, day: str, millions: str = "1", **fields: object) -> bytes:
     """Input tokens of a team on a day: 2.50 a million unless the house says otherwise."""
@@ -91,9 +93,9 @@ class TruedUp:
     async def true_up(self, period: str, now: datetime, despite: str = "") -> TrueUp:
         """Publish, reconcile, accept, publish."""
         await self.publish(now)
-        done = await set_true_up(
-            self.house.control, await self.reconcile(period, now), by="dora", now=now, despite=despite
-        )
+        begins = await self.house.periods.first(now, (await self.house.catalogues.current()).calendar)
+        compared = await self.reconcile(period, now)
+        done = await set_true_up(self.house.control, compared, by="dora", now=now, despite=despite, begins=begins)
         await self.publish(now)
         return done
 
@@ -108,6 +110,13 @@ class TruedUp:
                     of = sums.setdefault(month, {})
                     of[centre] = of.get(centre, Decimal(0)) + (costs[exact] or 0)
         return {month: {centre: cost for centre, cost in of.items() if cost} for month, of in sums.items()}
+
+    def corrections(self, carrier: str) -> list[tuple[str, Decimal, Decimal, Decimal]]:
+        """Those of a draft: whom, how much of a unit, the price of one, and what it comes to."""
+        with TemporaryDirectory() as folder:
+            file = Path(folder) / "charges.parquet"
+            file.write_bytes(self.house.reports.files[f"{carrier}/charges-{carrier}.parquet"])
+            return duckdb.sql(f"{_CORRECTIONS} FROM '{file}' WHERE kind = 'correction' ORDER BY ALL").fetchall()
 
     def total(self, period: str) -> Decimal:
         return sum(self.charged().get(period, {}).values(), Decimal(0))

@@ -30,6 +30,11 @@ class Periods(PeriodDocuments):
             first = next_period(first)
         return periods
 
+    async def first(self, now: datetime, calendar: Calendar) -> str:
+        """The period that the books begin with."""
+        closed = await self.closed()
+        return closed[0].period if closed else (await self.open(now, calendar))[0]
+
     async def before_the_books(self, calendar: Calendar, closed: Sequence[Period]) -> list[str]:
         """Periods with usage that came after a later period was closed as the first one; nothing was billed of them."""
         if not closed:

@@ -34,10 +34,14 @@ _MOMENT = timedelta(microseconds=1)
 
 
 class _Shares(NamedTuple):
-    """A shared cost in the currency of the books, and who bears which part of it."""
+    """A shared cost in the currency of the books, and who bears which part of it; of nothing nobody bears any."""
 
     whole: Decimal
     ratios: Mapping[str, Decimal]
+
+    @classmethod
+    def of(cls, whole: Decimal, ratios: Mapping[str, Decimal]) -> "_Shares":
+        return cls(whole, ratios if whole else {})
 
     def part(self, centre: str) -> Decimal:
         return EXACT.multiply(self.whole, self.ratio(centre))
@@ -65,9 +69,9 @@ def split_again(engine: Engine, closed: ClosedPeriod, billed: Sequence[Path], co
             continue
         rate = closed.terms.rate_for(closed.period, cost.currency, closed.currency)
         then, now = used(times.first, times.after, now=False), used(times.first, times.after, now=True)
-        before = _Shares(_whole(engine, closed, cost, billed), split(cost, measured(cost, then, times)))
+        before = _Shares.of(_whole(engine, closed, cost, billed), split(cost, measured(cost, then, times)))
         price = netted(cost, amount(cost, closed.period, closed.catalogue.calendar), now)
-        after = _Shares(to_amount(EXACT.multiply(price, rate.rate)), split(cost, measured(cost, now, times)))
+        after = _Shares.of(to_amount(EXACT.multiply(price, rate.rate)), split(cost, measured(cost, now, times)))
         date = closed.catalogue.calendar.date_of(times.first)
         for centre in sorted({*before.ratios, *after.ratios}):
             if before.part(centre) != after.part(centre):

@@ -5,7 +5,7 @@ contracted prices the period's chargeback is the invoice; what arrives later is 
 it is a correction, like everything that comes after.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from datetime import datetime
 from decimal import Decimal
 from typing import TYPE_CHECKING
@@ -59,14 +59,14 @@ def amount_of(parts: Sequence[Part]) -> Decimal:
 
 
 async def set_true_up(
-    control: Control, reconciled: "Reconciled", *, by: str, now: datetime, despite: str = ""
+    control: Control, reconciled: "Reconciled", *, by: str, now: datetime, despite: str = "", begins: str = ""
 ) -> TrueUp:
-    """Set the true-up of a period, in place of an older one.
+    """Set the true-up of a period, in place of an older one. `begins`: the period that the books begin with, if known.
 
     Raises `TrueUpRefused` with everything that is still missing: of the invoice; or of the books, unless `despite` says
     why it is set all the same. `Superseded` if another run set it meanwhile.
     """
-    missing = _missing(reconciled)
+    missing = [*_never_charged(reconciled.period, begins), *_missing(reconciled)]
     if not despite:
         missing += reconciled.missing_of_the_books()
     if missing:
@@ -104,6 +104,11 @@ async def remove_true_up(control: Control, period: str, *, by: str, now: datetim
 async def true_up_digest(control: Control, period: str) -> str:
     """Stands for the true-up of a period as it is; empty where there never was one."""
     return digest_of((await TrueUps(control).get(period))[0])
+
+
+def _never_charged(period: str, begins: str) -> Iterator[str]:
+    if period < begins:
+        yield f"the books begin with {begins}: no file of an earlier month is ever closed, so nobody would be charged"
 
 
 def _missing(reconciled: "Reconciled") -> list[str]:
