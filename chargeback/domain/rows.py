@@ -18,7 +18,7 @@ class Reason(StrEnum):
     """Why a closed period is corrected."""
 
     LATE = "late-usage"
-    """Usage that was not there when the period was closed, or not priced then."""
+    """Usage that was not billed when the period was closed: it was not there, or had no price then."""
     RECOUNTED = "recounted"
     """Usage that the audit found to be less."""
     RATED_AGAIN = "rated-again"

@@ -155,6 +155,36 @@ async def test_usage_that_was_unpriced_gets_its_price_as_a_correction() -> None:
         ("unpriced", "-700", ""),
         ("exact", "700", "0.001750"),
     }
+    assert {row["correction_reason"] for row in rows} == {"late-usage"}
+
+
+async def test_only_what_had_no_price_is_late_where_its_price_comes_later() -> None:
+    before = {
+        "priced": record(charge(quantity=700, cost=None, state="unpriced"), user="priced"),
+        "more": record(charge(quantity=700, cost=None, state="unpriced"), user="more"),
+        "moved": record(charge(quantity=700, cost=None, state="unpriced"), user="moved", centre="company/a"),
+        "open": record(charge(quantity=700, cost=None, state="unpriced"), user="open", centre="company/a"),
+        "gone": of_march(700, "0.00175", user="gone"),
+    }
+    now = {
+        "priced": of_march(700, "0.00175", user="priced"),
+        "more": of_march(1000, "0.0025", user="more"),
+        "moved": of_march(700, "0.00175", user="moved", centre="company/b"),
+        "open": record(charge(quantity=700, cost=None, state="unpriced"), user="open", centre="company/b"),
+        "gone": record(charge(quantity=700, cost=None, state="unpriced"), user="gone"),
+    }
+    ledger = Ledger()
+    await ledger.publish(MARCH, list(before.values()))
+
+    rows = await ledger.publish(APRIL, list(now.values()), {MARCH: ["2026-03-14"]})
+
+    assert {user: reasons([row for row in rows if row["user"] == user]) for user in now} == {
+        "priced": {("late-usage", "-700", ""), ("late-usage", "700", "0.001750")},
+        "more": {("late-usage", "-700", ""), ("late-usage", "1000", "0.002500")},
+        "moved": {("late-usage", "-700", ""), ("late-usage", "700", "0.001750")},
+        "open": {("other-payer", "-700", ""), ("other-payer", "700", "")},
+        "gone": {("rated-again", "-700", "-0.001750"), ("rated-again", "700", "")},
+    }
 
 
 async def test_a_move_to_another_cost_centre_takes_from_one_and_gives_to_the_other() -> None:

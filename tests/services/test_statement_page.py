@@ -236,7 +236,7 @@ async def test_corrections_name_the_charge_that_they_correct(tmp_path: Path) -> 
     assert found.row("corrections", "2026-01, day 2026-01-17") == [
         "2026-01, day 2026-01-17",
         "3" * 16,
-        "came late",
+        "not billed before",
         "gpt-4o-2024-11-20 input_tokens",
         "-120 tokens",
         "-30.250000",

@@ -36,7 +36,7 @@ COPY (
         ORDER BY charge_id, source
     )
     -- The same usage at another price or for another payer is taken from one charge and given to another. What is more
-    -- or less than before is more or less usage.
+    -- or less than before is more or less usage; so is what takes away only usage that no price was known of.
     SELECT
         'correction' AS kind, md5(concat_ws(chr(31), 'correction', $period, charge_id)) AS charge_id,
         {described}, {amounts}, $period AS corrects_period, charge_id AS corrects_charge_id, '' AS shared_cost,
@@ -45,6 +45,8 @@ COPY (
             WHEN quantity = 0 THEN $exchange_rate
             WHEN min(quantity) OVER same >= 0 THEN $late
             WHEN max(quantity) OVER same <= 0 THEN $recounted
+            WHEN bool_and(quantity > 0 OR exact_cost IS NULL) OVER same AND bool_or(exact_cost IS NOT NULL) OVER same
+                THEN $late
             WHEN min(cost_centre) OVER same <> max(cost_centre) OVER same THEN $payer
             ELSE $rated_again
         END AS correction_reason
