@@ -148,11 +148,11 @@ class BlobLedger:
         """Forget a mark unless the day was marked again."""
         await self._marks.unmark(day, token)
 
-    async def note(self, text: str) -> None:
-        """Remember a text beside the marks."""
-        await self._marks.note(text)
+    async def note(self, text: str, after: str | None) -> str:
+        """Remember a text beside the marks, unless another was noted."""
+        return await self._marks.note(text, after)
 
-    async def noted(self) -> str:
+    async def noted(self) -> tuple[str, str | None]:
         """The text that was noted last."""
         return await self._marks.noted()
 

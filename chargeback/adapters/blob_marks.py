@@ -5,12 +5,14 @@ since is remembered by its ETag in `audited/<day>`.
 """
 
 from contextlib import suppress
+from typing import Any
 
 from azure.core import MatchConditions
-from azure.core.exceptions import ResourceModifiedError, ResourceNotFoundError
+from azure.core.exceptions import ResourceExistsError, ResourceModifiedError, ResourceNotFoundError
 from azure.storage.blob.aio import BlobServiceClient, ContainerClient
 
 from chargeback.adapters.blob import translated
+from chargeback.domain.errors import Superseded
 
 OLD = "marks/"
 _MARKS = "marks/"
@@ -73,22 +75,31 @@ class BlobMarks:
         async with translated(f"unmarking {day}"):
             await self._container.upload_blob(_AUDITED + day, token.removeprefix(_FROM_LEDGER).encode(), overwrite=True)
 
-    async def note(self, text: str) -> None:
-        """Remember a text instead of the last one."""
+    async def note(self, text: str, after: str | None) -> str:
+        """Remember a text instead of the last one, unless another was noted."""
+        condition: dict[str, Any] = {"match_condition": MatchConditions.IfMissing}
+        if after is not None:
+            condition = {"match_condition": MatchConditions.IfNotModified, "etag": after}
         async with translated("writing the note"):
-            await self._container.upload_blob(_NOTE, text.encode(), overwrite=True)
+            try:
+                written = await self._container.get_blob_client(_NOTE).upload_blob(
+                    text.encode(), overwrite=True, **condition
+                )
+            except (ResourceExistsError, ResourceModifiedError) as error:
+                raise Superseded("another text was noted") from error
+        return str(written["etag"])
 
-    async def noted(self) -> str:
+    async def noted(self) -> tuple[str, str | None]:
         """The text that was noted last; empty where none was."""
         async with translated("reading the note"):
-            return (await self._text(_NOTE)) or ""
+            return await self._text(_NOTE)
 
     async def _was_audited(self, day: str, etag: str) -> bool:
-        return await self._text(_AUDITED + day) == etag
+        return (await self._text(_AUDITED + day))[0] == etag
 
-    async def _text(self, name: str) -> str | None:
+    async def _text(self, name: str) -> tuple[str, str | None]:
         try:
             stream = await self._container.get_blob_client(name).download_blob()
         except ResourceNotFoundError:
-            return None
-        return (await stream.readall()).decode()
+            return "", None
+        return (await stream.readall()).decode(), stream.properties.etag

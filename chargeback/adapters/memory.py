@@ -37,7 +37,7 @@ class MemoryLedger:
         self._stamps: dict[str, list[tuple[str, int]]] = {}
         self._time = 0
         self._marks = MemoryMarks()
-        self._note = ""
+        self._note: tuple[str, str | None] = ("", None)
 
     async def append(self, day: str, events: Sequence[bytes]) -> None:
         """Make the events durable."""
@@ -86,11 +86,15 @@ class MemoryLedger:
         """Forget a mark unless the day was marked again."""
         await self._marks.unmark(day, token)
 
-    async def note(self, text: str) -> None:
-        """Remember a text."""
-        self._note = text
+    async def note(self, text: str, after: str | None) -> str:
+        """Remember a text, unless another was noted."""
+        if self._note[1] != after:
+            raise Superseded("another text was noted")
+        token = secrets.token_hex(4)
+        self._note = (text, token)
+        return token
 
-    async def noted(self) -> str:
+    async def noted(self) -> tuple[str, str | None]:
         """The text that was noted last."""
         return self._note
 

@@ -70,10 +70,10 @@ def post(
 
     async def work(container: Container) -> None:
         if day:
-            in_force = await container.catalogues.in_force()
+            in_force, now = await container.catalogues.in_force(), datetime.now(UTC)
             named = [_open_day(each) for each in day]
             posted = await do_each(
-                "posting", named, lambda each: container.poster.post_day(each, in_force), _say_posted
+                "posting", named, lambda each: container.poster.post_day(each, in_force, now), _say_posted
             )
         else:
             posted = await container.poster.post(datetime.now(UTC), _say_posted)

@@ -72,11 +72,15 @@ class Ledger(Protocol):
     async def unmark(self, day: str, token: str) -> None:
         """Forget a mark unless the day was marked again since `token`."""
 
-    async def note(self, text: str) -> None:
-        """Remember a short text beside the marks, instead of the last one."""
+    async def note(self, text: str, after: str | None) -> str:
+        """Remember a short text beside the marks, instead of the last one, and return its token.
 
-    async def noted(self) -> str:
-        """The text that was noted last; empty where none was."""
+        Raises `Superseded` if `after` is not the token of the last one; None: there was none. The note may have been
+        written although `Superseded` or `StoreUnavailable` is raised, where the answer was lost.
+        """
+
+    async def noted(self) -> tuple[str, str | None]:
+        """The text that was noted last with its token; empty with None where none was."""
 
 
 MOST_QUANTITIES: Final = 2**62

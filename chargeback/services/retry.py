@@ -36,7 +36,7 @@ class Retry:
             elif stage is Stage.AUDIT or not is_open(day, now):
                 await self.auditor.audit_day(day, now)
             else:
-                await self.poster.post_day(day, await self.catalogues.in_force())
+                await self.poster.post_day(day, await self.catalogues.in_force(), now)
 
         if any(each.stage is Stage.SETTLE for each in left):
             await self.settle(now)

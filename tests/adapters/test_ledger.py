@@ -11,7 +11,7 @@ import zstandard
 from chargeback.adapters.blob_ledger import BlobLedger
 from chargeback.adapters.ledger_frames import MAX_BLOCK_BYTES, FrameReader, frames_of, head
 from chargeback.bootstrap import Container
-from chargeback.domain.errors import StoreUnavailable
+from chargeback.domain.errors import StoreUnavailable, Superseded
 from chargeback.services.ports import Ledger, LedgerBlock
 from scripts.local.clear import clear_blobs
 from scripts.local.stack import Stack
@@ -49,10 +49,21 @@ async def test_a_day_without_events_is_empty(ledger: Ledger) -> None:
 
 async def test_a_note_lies_beside_the_marks_and_is_none(ledger: Ledger) -> None:
     nothing = await ledger.noted()
-    await ledger.note("one")
-    await ledger.note("another")
+    first = await ledger.note("one", None)
+    second = await ledger.note("another", first)
 
-    assert (nothing, await ledger.noted(), await ledger.marks()) == ("", "another", {})
+    assert (nothing, await ledger.noted(), await ledger.marks()) == (("", None), ("another", second), {})
+
+
+async def test_a_note_replaces_only_the_one_that_was_read(ledger: Ledger) -> None:
+    first = await ledger.note("one", None)
+    second = await ledger.note("another", first)
+
+    for after in (None, first):
+        with pytest.raises(Superseded):
+            await ledger.note("late", after)
+
+    assert await ledger.noted() == ("another", second)
 
 
 async def test_days_are_listed_in_order_and_marks_are_none(ledger: Ledger) -> None:

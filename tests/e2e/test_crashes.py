@@ -193,7 +193,7 @@ def test_fifty_runs_that_find_redis_empty_at_once_count_nothing_twice(stack: Sta
 
     async def post_at_once(container: Container) -> None:
         in_force = await container.catalogues.in_force()
-        runs = [container.poster.post_day(DAY, in_force) for _ in range(50)]
+        runs = [container.poster.post_day(DAY, in_force, NOW) for _ in range(50)]
         outcomes = await asyncio.gather(*runs, return_exceptions=True)
         assert {type(each) for each in outcomes} <= {Posted, Superseded}
 

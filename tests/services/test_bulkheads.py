@@ -233,11 +233,11 @@ async def test_what_fails_only_after_the_closing_was_accepted_refuses_it(monkeyp
     house = await march()
     post_day, calls = house.poster.post_day, [0]
 
-    async def fail(day: str, in_force: Any) -> Any:
+    async def fail(day: str, in_force: Any, now: Any) -> Any:
         calls[0] += 1
         if calls[0] > 1:
             raise StoreUnavailable("away")
-        return await post_day(day, in_force)
+        return await post_day(day, in_force, now)
 
     monkeypatch.setattr(house.poster, "post_day", fail)
 

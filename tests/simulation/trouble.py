@@ -17,7 +17,7 @@ from typing import Any
 from chargeback.domain.errors import RecordsRefused, StoreUnavailable, Superseded
 
 KINDS = ("killed before", "killed after", "unavailable", "answer lost", "superseded", "too large")
-CONDITIONAL = {"write", "put_summary", "swap"}
+CONDITIONAL = {"write", "put_summary", "swap", "note"}
 
 
 class Killed(BaseException):

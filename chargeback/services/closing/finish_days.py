@@ -104,7 +104,7 @@ class Days:
             faults |= await _fault_of(f"audit {day}", self.auditor.audit_day(day, now))
         for day in days:
             if is_open(day, now):
-                faults |= await _fault_of(f"post {day}", self.poster.post_day(day, in_force))
+                faults |= await _fault_of(f"post {day}", self.poster.post_day(day, in_force, now))
         marks = await self.auditor.marked(days)
         marked = [day for day in await self.auditor.unaudited(days, ends) if marks.get(day) != before.get(day)]
         for day in await self.auditor.unaudited(days, ends):

@@ -23,6 +23,7 @@ from chargeback.services.usage.ingest import is_open, open_days
 from chargeback.services.usage.ledger_parts import LedgerParts
 from chargeback.services.usage.post import Poster, by_shard, rated_records
 from chargeback.services.usage.recount import Recounted, recount
+from chargeback.services.usage.restored_books import RestoredBooks
 from chargeback.services.usage.shortfall import remembered, require_events, require_parts
 from chargeback.services.usage.summarise import summarise_or_set_aside
 
@@ -86,6 +87,7 @@ class Auditor:
         self._poster = poster
         self._workers = workers
         self._set_aside = SetAside(control)
+        self._restored = RestoredBooks(ledger, counter, control)
 
     async def audit(self, now: datetime, report: Callable[[Audited], None] = say_nothing) -> list[Audited]:
         """Audit every day that is due; each is also reported as it is done.
@@ -148,6 +150,10 @@ class Auditor:
 
     async def audit_day(self, day: str, now: datetime) -> Audited:
         """Audit one day, again if a posting wrote meanwhile. Raises `Superseded` if that happens every time."""
+        async with self._restored.watching(now):
+            return await self._audit_again(day, now)
+
+    async def _audit_again(self, day: str, now: datetime) -> Audited:
         mended: list[Audited] = []
         for attempt in range(1, _ATTEMPTS + 1):
             try:
@@ -191,7 +197,7 @@ class Auditor:
     async def _audit(self, day: str, now: datetime, before: AuditResult | None, in_force: InForce) -> Audited:
         if is_open(day, now):
             # What is merely not posted yet is no drift.
-            await self._poster.post_day(day, in_force)
+            await self._poster.post_day(day, in_force, now)
         fences = await self._books.postings(day)
         async with recount(self._ledger, day, workers=self._workers, named=in_force.named) as recounted:
             require_events(day, before, recounted.events, recounted.missing)

@@ -88,15 +88,19 @@ class Poster:
 
         async with self._restored.watching(now):
             posted = await do_each(
-                "posting", open_days(now), lambda day: self.post_day(day, in_force), report_what_was_done
+                "posting", open_days(now), lambda day: self._post_again(day, in_force), report_what_was_done
             )
         return [each for each in posted if _did_anything(each)]
 
-    async def post_day(self, day: str, in_force: InForce) -> Posted:
+    async def post_day(self, day: str, in_force: InForce, now: datetime) -> Posted:
         """Post one day, again if another run or a flushed Redis got in the way.
 
         Raises `Superseded` or `CountLost` only if that happens several times in a row; the next run goes on then.
         """
+        async with self._restored.watching(now):
+            return await self._post_again(day, in_force)
+
+    async def _post_again(self, day: str, in_force: InForce) -> Posted:
         for attempt in range(1, _ATTEMPTS + 1):
             try:
                 posted = await self._post_day(day, in_force)

@@ -1,14 +1,18 @@
 """Whether Cosmos DB was restored to an earlier point: then what Redis calls posted is not, and audits are undone.
 
-Each run of the posting leaves a mark of its own in Cosmos DB and in Blob storage. One that Blob storage does not expect
-is of an earlier run. Blob storage is told what will be written before it is, so a run that dies in between alarms
-nobody.
+Whoever writes the books leaves a mark in Cosmos DB before and after, so that any earlier point has another one. Blob
+storage has the marks that may be there. The mark in Cosmos DB is among them at every moment, with any number of writers
+and a kill between any two steps: a mark is announced before it is set, and taken from the list only by a writer whose
+own mark was set since and who sees that nobody announced another. Every write is on condition of what was read.
+
+A restore to a point within a run that was killed is not seen where no run began in between: the next audit mends that.
 """
 
+import asyncio
 import logging
 import secrets
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager, suppress
+from contextlib import asynccontextmanager
 from datetime import datetime
 
 from chargeback.domain.errors import StoreUnavailable, Superseded
@@ -29,47 +33,56 @@ class RestoredBooks:
         self._ledger = ledger
         self._counter = counter
         self._control = control
+        self._one_marks = asyncio.Lock()
 
     @asynccontextmanager
     async def watching(self, now: datetime) -> AsyncIterator[None]:
-        """Around a run of the posting, which goes on where a store of the marks is away."""
-        try:
-            await self._look(now)
-        except StoreUnavailable as error:
-            log_line(log, "restored_books_unknown", level=logging.WARNING, reason=error)
-            yield
-            return
+        """Around whatever writes the books, which goes on where a store of the marks is away."""
+        await self._mark_if_possible(now)
         try:
             yield
         finally:
-            with suppress(StoreUnavailable):
-                await self._say_that_a_run_ended()
+            await self._mark_if_possible(now)
 
-    async def _look(self, now: datetime) -> None:
-        """Have every open day posted whole and every older one audited if the books are of an earlier point."""
-        expected = (await self._ledger.noted()).split()
-        found, _ = await self._latest()
-        if not expected or found in expected:
-            return
+    async def _mark_if_possible(self, now: datetime) -> None:
+        mark = secrets.token_hex(8)
+        try:
+            async with self._one_marks:
+                while not await self._mark(mark, now):
+                    pass
+        except StoreUnavailable as error:
+            log_line(log, "restored_books_unknown", level=logging.WARNING, reason=error)
+
+    async def _mark(self, mark: str, now: datetime) -> bool:
+        """Set the mark; have all posted and audited first if the books are of an earlier point.
+
+        False if another writer came between.
+        """
+        listed, noted = await self._ledger.noted()
+        marks = listed.split()
+        found, token = await self._latest()
+        try:
+            if marks and found not in marks:
+                # What was read may be of a replica that lags behind: only the latest can be replaced.
+                token = await self._control.swap(KIND, _NAME, {"run": found}, token)
+                if (await self._ledger.noted())[1] != noted:
+                    return False
+                await self._go_through_all_days(now)
+            noted = await self._ledger.note(" ".join(dict.fromkeys([*(marks or [found]), mark])), noted)
+            await self._control.swap(KIND, _NAME, {"run": mark}, token)
+            await self._ledger.note(mark, noted)
+        except Superseded:
+            return False
+        return True
+
+    async def _go_through_all_days(self, now: datetime) -> None:
+        """Have every open day posted whole and every older one audited."""
         older = [day for day in await self._ledger.days() if not is_open(day, now)]
         log_line(log, "books_restored", level=logging.WARNING, days_to_audit=len(older))
         for day in older:
             await self._ledger.mark(day)
         for day in open_days(now):
             await self._counter.touch(day)
-
-    async def _say_that_a_run_ended(self) -> None:
-        """What the books hold from now on is expected to stay."""
-        while True:
-            found, token = await self._latest()
-            mark = secrets.token_hex(8)
-            await self._ledger.note(f"{found} {mark}")
-            try:
-                await self._control.swap(KIND, _NAME, {"run": mark}, token)
-            except Superseded:
-                continue
-            await self._ledger.note(mark)
-            return
 
     async def _latest(self) -> tuple[str, str | None]:
         known = await self._control.get_versioned(KIND, _NAME)
