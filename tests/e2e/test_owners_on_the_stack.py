@@ -4,6 +4,7 @@ import asyncio
 import json
 import time
 from collections.abc import Callable, Iterator
+from datetime import UTC, datetime
 from typing import Any
 
 import openai
@@ -11,11 +12,13 @@ import pytest
 from openai import OpenAI
 
 from chargeback.bootstrap import open_container
+from chargeback.domain.meters import UNITS
 from chargeback.settings import read_settings
 from scripts.local.clear import clear_cosmos, clear_stores
 from scripts.local.stack import Stack
 
 pytestmark = pytest.mark.servers
+MODEL = "gpt-5.4"
 
 
 @pytest.fixture(scope="module")
@@ -74,3 +77,56 @@ def test_an_object_belongs_to_its_team_in_every_region_and_after_its_index_was_l
     assert read == [first, second]
     assert again == third
     assert (stranger, away, lost) == ("not_found", "owner_unknown", "not_known_yet")
+
+
+LINES = ("lines.jsonl", b'{"custom_id": "1"}\n')
+
+
+async def paid() -> dict[tuple[str, str], int]:
+    """(subscription, operation) → tokens in the books, after a posting of what has arrived."""
+    sums: dict[tuple[str, str], int] = {}
+    async with open_container(read_settings()) as container:
+        for posted in await container.poster.post(datetime.now(UTC)):
+            async for page in container.books.records(posted.day):
+                for record in page:
+                    key = record.line.subscription, record.line.operation
+                    tokens = sum(charge.quantity for charge in record.charges if UNITS[charge.meter] == "tokens")
+                    sums[key] = sums.get(key, 0) + tokens
+    return {key: tokens for key, tokens in sums.items() if tokens}
+
+
+def test_a_team_pays_for_what_it_made_however_often_another_asks_for_it(whole: Stack) -> None:
+    with (
+        client(whole, "search", "swedencentral", retries=8) as search,
+        client(whole, "search", "eastus2", retries=8) as abroad,
+        client(whole, "support", "eastus2", retries=8) as support,
+    ):
+        response = search.responses.create(model=MODEL, input="hello", background=True)
+        file = search.files.create(file=LINES, purpose="batch")
+        batch = search.batches.create(input_file_id=file.id, endpoint="/v1/chat/completions", completion_window="24h")
+        # Retried while the index follows: then another team's is as if it did not exist.
+        strange: list[Callable[[], Any]] = [
+            lambda: support.responses.retrieve(response.id),
+            lambda: support.responses.delete(response.id),
+            lambda: support.files.content(file.id),
+            lambda: support.batches.retrieve(batch.id),
+        ]
+        codes = {refused(openai.NotFoundError, each) for each in strange}
+        lists = refused(openai.PermissionDeniedError, support.files.list)
+        looks = [abroad.responses.retrieve(response.id) for _ in range(4)]
+        jobs = [abroad.batches.retrieve(batch.id) for _ in range(4)]
+        content = abroad.files.content(file.id).content
+
+    used = (looks[-1].usage, jobs[-1].usage)
+    expected = {
+        ("search", "responses"): used[0] and used[0].total_tokens,
+        ("search", "batches"): used[1] and used[1].total_tokens,
+    }
+    books: dict[tuple[str, str], int] = {}
+    for _ in range(30):
+        books = asyncio.run(paid())
+        if books == expected:
+            break
+        time.sleep(0.5)
+    assert (codes, lists, content) == ({"not_found"}, "operation_not_offered", LINES[1])
+    assert books == expected
