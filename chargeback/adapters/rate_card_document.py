@@ -1,7 +1,7 @@
 """The rate card as a document: one entry of versions, deployment types and meters becomes many prices."""
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from datetime import UTC
 from decimal import Decimal
@@ -19,7 +19,7 @@ from chargeback.domain.deployments import PROVISIONED
 from chargeback.domain.hosting import Hosting
 from chargeback.domain.meters import TOOLS
 from chargeback.domain.payers import NOBODY, Payers
-from chargeback.domain.plausibility import doubts, far_from_list
+from chargeback.domain.plausibility import doubts, far_from_list, too_large
 from chargeback.domain.prices import Dated, Price, PriceKey
 from chargeback.domain.served import ANY
 
@@ -59,6 +59,8 @@ def rate_card(document: object, faults: list[str], *, thorough: bool = False) ->
     hosting = hosting_rates(top["hosting"] or [], currency, faults, thorough=thorough)
     agreed = adjustments(top["adjustments"] or [], faults)
     prices, payers = (listed, NOBODY) if faults else _agreed(listed, agreed, faults, thorough=thorough)
+    if thorough:
+        faults.extend(fault for card in (prices, *payers.prices.values()) for fault in _too_large(card, found))
     return RateCard(currency, prices, hosting, _places(found), payers)
 
 
@@ -90,6 +92,12 @@ def _doubts(listed: dict[PriceKey, Dated], found: Found) -> Iterator[str]:
             yield f"{place}.deploymentTypes: {kind} is paid by the hour in shared-costs.yaml; its tokens have no price"
     for price, reason in doubts(listed):
         yield f"{places[price.price_id]}: {price.price_id}: {reason}"
+
+
+def _too_large(prices: Mapping[PriceKey, Dated], found: Found) -> Iterator[str]:
+    for key, dated in prices.items():
+        place, _ = found[key][0]
+        yield from (f"{place}: {price.price_id}: {reason}" for price in dated if (reason := too_large(price)))
 
 
 def _agreed(

@@ -12,6 +12,9 @@ from chargeback.domain.prices import Dated, Price, PriceKey
 FACTOR = 1_000
 """How far apart two prices of one kind are at least when one of them is in the wrong unit."""
 
+LARGEST = Decimal(10) ** 13
+"""A price per million above that is refused; up to it every file is exact, at any exchange rate."""
+
 _INPUT_OVER_OUTPUT = 10
 """Input never costs this many times the output of the same model."""
 
@@ -33,6 +36,12 @@ def far_from_list(prices: Listed) -> Iterator[Doubt]:
         for price in dated:
             if _apart(price.contracted_per_million, price.list_per_million):
                 yield price, f"{to_text(price.contracted_per_million)} is {FACTOR} times off {_money(price)}"
+
+
+def too_large(price: Price) -> str:
+    """Why files could not hold what a price comes to, markup included; empty where they can."""
+    most = max(price.list_per_million, price.contracted_per_million, price.per_million)
+    return f"{to_text(most)} {price.currency} per million is above {LARGEST:,}" if most > LARGEST else ""
 
 
 def _far_from_neighbours(listed: Listed) -> Iterator[Doubt]:

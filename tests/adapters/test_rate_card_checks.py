@@ -94,6 +94,26 @@ def test_a_price_in_a_wrong_unit_is_named(prices: Entry, fault: str) -> None:
     assert faults[0].startswith(fault)
 
 
+def test_a_price_that_no_file_can_hold_is_named_with_its_markup() -> None:
+    # 10^13 a million is the most; 10 % on top of 9.1 * 10^12 are more.
+    dear, marked_up = "10000000", "9100000000"
+    on_top: Entry = {"id": "m", "markup": "10", "source": "board", "when": {"model": "n"}}
+    on_top["effectiveFrom"] = "2026-01-01T00:00:00Z"
+
+    _, none = read(entry(perUnit={"images": dear}))
+    _, plain = read(entry(perUnit={"images": "10000000.01"}))
+    _, marked = read(entry(model="n", perThousand={"images": marked_up}), adjustments=[on_top])
+
+    assert none == []
+    assert plain == [
+        "prices[0]: azure-openai/m/any/GlobalStandard/default/images@2026-01-01T00Z:"
+        " 10000000010000 USD per million is above 10,000,000,000,000"
+    ]
+    assert [fault.rpartition(": ")[2] for fault in marked] == [
+        "10010000000000 USD per million is above 10,000,000,000,000"
+    ]
+
+
 @given(
     amount=st.decimals("0", "9999999", places=9),
     unit=st.sampled_from([("perMillion", 1), ("perThousand", 1_000), ("perUnit", 1_000_000)]),

@@ -163,6 +163,15 @@ def test_a_converted_shared_cost_of_any_size_is_exact(tmp_path: Path, amount: in
     }
 
 
+@pytest.mark.parametrize(("rate", "cost"), [("1", "10000000000000"), ("999999", "9999990000000000000")])
+def test_the_highest_price_of_a_rate_card_is_exact_at_any_exchange_rate(tmp_path: Path, rate: str, cost: str) -> None:
+    converted = {"exchange_rate": Decimal(rate), "currency": "USD" if rate == "1" else "EUR", "pricing_currency": "USD"}
+
+    (told,) = focus(tmp_path, [row(**converted, **priced("10000000000000"), **costs(cost))])
+
+    assert {Decimal(told[name]) for name in ("BilledCost", "ListCost", "ContractedCost")} == {Decimal(cost)}
+
+
 def test_a_discount_and_a_markup_are_told_apart(tmp_path: Path) -> None:
     amounts = {"list_unit_price": Decimal("2.5"), "contracted_unit_price": Decimal(2), "unit_price": Decimal("2.2")}
     billed = {"cost": Decimal("2.2"), "exact_cost": Decimal("2.2"), "contracted_cost": Decimal(2)}

@@ -21,7 +21,7 @@ def _product(price: str, cost: str) -> str:
     """The price times the quantity is not the cost: to the last digit, unless the price was converted or is split."""
     return f"""{_ORIGINAL} AND CASE
         WHEN PricingCurrency = BillingCurrency AND AllocatedMethodId IS NULL
-        THEN {price}::DECIMAL(20, 12) * PricingQuantity::DECIMAL(18, 6) <> {cost}
+        THEN {price}::DECIMAL(38, 12) * PricingQuantity::DECIMAL(18, 6) <> {cost}
         ELSE abs({price}::DOUBLE * PricingQuantity::DOUBLE - {cost}::DOUBLE) > 1e-6 + 1e-9 * abs({cost}::DOUBLE)
     END"""
 
