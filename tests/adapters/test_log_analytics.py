@@ -71,9 +71,15 @@ def asked(answer: Answer, folder: Path, work: Callable[[LogAnalytics], Any]) -> 
         status, document = answer(await request.json())
         return web.json_response(document, status=status)
 
+    app = web.Application()
+    app.router.add_post("/v1/workspaces/{workspace}/query", respond)
+    return asked_of(app, folder, work)
+
+
+def asked_of(app: web.Application, folder: Path, work: Callable[[LogAnalytics], Any]) -> Any:
+    """What `work` gets from a query service."""
+
     async def run() -> Any:
-        app = web.Application()
-        app.router.add_post("/v1/workspaces/{workspace}/query", respond)
         authority = trustme.CA()
         authority.cert_pem.write_to_path(str(folder / "ca.pem"))
         tls = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)

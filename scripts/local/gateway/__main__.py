@@ -11,6 +11,7 @@ from typing import Any
 
 from scripts.local.gateway.assembly import MonoMissing
 from scripts.local.gateway.errors import PolicyFault
+from scripts.local.gateway.log_arrivals import Arrivals
 from scripts.local.gateway.readings import READINGS
 from scripts.local.gateway.serve import Running, load_regions, serve
 from scripts.local.tokens import TENANT
@@ -59,7 +60,7 @@ async def _run(arguments: argparse.Namespace) -> None:
         ports=ports,
         logs_port=arguments.logs_port,
         logs_tls=stack_certificate(arguments.state),
-        log_delay=arguments.log_delay,
+        log=Arrivals(delay=arguments.log_delay),
         sku=arguments.sku,
         readings=READINGS[arguments.reading],
         **surroundings(arguments.state, arguments.tenant, arguments.value),

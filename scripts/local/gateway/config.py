@@ -8,6 +8,7 @@ from typing import Any
 
 from chargeback.adapters.gateway_tables import fragments
 from scripts.local.gateway.backends import Backend, Backends
+from scripts.local.gateway.log_arrivals import Arrivals
 from scripts.local.gateway.operations import Operation
 from scripts.local.gateway.readings import Readings, buffer_limit
 from scripts.named_values import load_config as load_definitions
@@ -45,7 +46,8 @@ class Config:
     authorities: str | None = None
     """A PEM bundle of the certificate authorities that outgoing calls trust."""
     state: Path | None = None
-    log_delay: float = 0.0
+    log: Arrivals = field(default_factory=Arrivals)
+    """How rows of the log arrive."""
     sku: str = "Premium"
     """The tier, which decides how much of a body can be held."""
     idle_limit: float = 240.0

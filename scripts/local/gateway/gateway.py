@@ -71,7 +71,7 @@ class Gateway:
         self.lost: list[str] = []
         """One-way requests that failed: the policy never knows, tests may."""
         self.sleep: Callable[[float], Awaitable[None]] = asyncio.sleep
-        self.llm_log = LlmLog(config.state, config.log_delay)
+        self.llm_log = LlmLog(config.state, config.log)
         self._alone: dict[int, Sequence[Node]] = {}
         self._programs: dict[tuple[int, int], tuple[Sequence[Node], Program]] = {}
         self._pipelines: dict[tuple[str | None, str], list[Node]] = {}

@@ -2,12 +2,14 @@
 
 import json
 import time
+from collections.abc import Callable
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 from urllib.parse import unquote
 
 from scripts.local.gateway.call import Call
+from scripts.local.gateway.log_arrivals import Arrivals
 from scripts.local.gateway.tokens import LLM_OPERATIONS, Counts, llm_operation
 
 LLM_TABLE, CALL_TABLE = "ApiManagementGatewayLlmLog", "ApiManagementGatewayLogs"
@@ -19,25 +21,29 @@ def path_of(state: Path, table: str) -> Path:
 
 
 class LlmLog:
-    """Appends rows; readers see a row once its delay has passed, as rows take minutes to appear in Azure."""
+    """Appends rows; readers see a row once it has arrived."""
 
-    def __init__(self, state: Path | None, delay: float) -> None:
-        self._state, self._delay = state, delay
+    def __init__(
+        self, state: Path | None, arrivals: Arrivals | None = None, clock: Callable[[], float] = time.time
+    ) -> None:
+        self._state, self._arrivals, self._clock = state, arrivals or Arrivals(), clock
         self.rows: dict[str, list[dict[str, Any]]] = {LLM_TABLE: [], CALL_TABLE: []}
 
     def write(self, call: Call, counts: Counts | None, request: Any) -> None:
         """Log a finished call; `counts` is given for an LLM call that was answered."""
-        self._append(CALL_TABLE, _call_row(call))
+        self.add(CALL_TABLE, _call_row(call))
         if counts is not None and (call.gateway.config.readings.logged == "all" or _is_documented(call, request)):
-            self._append(LLM_TABLE, _llm_row(call, counts, request))
+            self.add(LLM_TABLE, _llm_row(call, counts, request))
 
-    def _append(self, table: str, row: dict[str, Any]) -> None:
+    def add(self, table: str, row: dict[str, Any]) -> None:
+        """Write a row, which arrives by the rules of the log."""
+        arriving = list(self._arrivals.of(table, row, self._clock()))
         if self._state is None:
-            self.rows[table].append(row)
+            self.rows[table] += [part for _, part in arriving]
             return
-        line = json.dumps({"visibleAt": time.time() + self._delay, "row": row})
+        lines = (json.dumps({"visibleAt": moment, "row": part}) + "\n" for moment, part in arriving)
         with path_of(self._state, table).open("a", encoding="utf-8") as file:
-            file.write(line + "\n")
+            file.writelines(lines)
 
 
 def _is_documented(call: Call, request: Any) -> bool:
