@@ -38,10 +38,10 @@ if TYPE_CHECKING:
     from chargeback.services.closing.periods import Periods
     from chargeback.services.closing.publish_drafts import Drafts
     from chargeback.services.explaining.explain import Explainer
-    from chargeback.services.ports import Invoices
     from chargeback.services.publishing.publish import Writer
     from chargeback.services.publishing.published_rows import Published
     from chargeback.services.reconciling.reconcile import Reconciled
+    from chargeback.services.report_ports import Invoices
     from chargeback.services.retry import Retry
     from chargeback.services.set_aside import SetAside
     from chargeback.services.usage.audit import Auditor

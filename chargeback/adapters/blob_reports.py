@@ -72,7 +72,7 @@ class _Writer:
 
 
 class BlobReports:
-    """Writes and reads the published files; see `services.ports.Reports`."""
+    """Writes and reads the published files; see `services.report_ports.Reports`."""
 
     def __init__(self, service: BlobServiceClient, container: str) -> None:
         self._container = service.get_container_client(container)

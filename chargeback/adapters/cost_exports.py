@@ -46,7 +46,7 @@ class _Manifest(msgspec.Struct, rename="camel"):
 
 
 class BlobCostExports:
-    """The exports in a container; see `services.ports.Invoices`."""
+    """The exports in a container; see `services.report_ports.Invoices`."""
 
     def __init__(self, service: BlobServiceClient, container: str) -> None:
         self._container = service.get_container_client(container)
@@ -75,7 +75,7 @@ class BlobCostExports:
 
 
 class LocalCostExports:
-    """A folder with runs as they were downloaded, or single files that are one run; see `services.ports.Invoices`."""
+    """A folder with runs as they were downloaded, or single files that are one run; see `Invoices`."""
 
     def __init__(self, paths: list[Path]) -> None:
         self._paths = paths

@@ -1,4 +1,4 @@
-"""The gateway's log in Log Analytics: one query per file in `queries/`; see `services.ports.GatewayLog`.
+"""The gateway's log in Log Analytics: one query per file in `queries/`; see `services.log_ports.GatewayLog`.
 
 An answer that is cut off, or that takes too long, is asked for in halves: of its span, or of its calls.
 """
@@ -18,7 +18,7 @@ from azure.monitor.query.aio import LogsQueryClient
 from chargeback.adapters.log_rows import Row, kept_event, logged_call, read_rows, stream_mean, token_count
 from chargeback.domain.errors import StoreUnavailable
 from chargeback.domain.gateway_log import KeptEvent, LoggedCall, StreamMean, TokenCount, is_request_id
-from chargeback.services.ports import Found
+from chargeback.services.log_ports import Found
 
 T = TypeVar("T")
 

@@ -10,7 +10,7 @@ from chargeback.domain.event_documents import read_document
 from chargeback.domain.event_times import moment_of
 from chargeback.domain.events import call_in
 from chargeback.domain.gateway_log import KeptEvent, LoggedCall, StreamMean, TokenCount
-from chargeback.services.ports import Found
+from chargeback.services.log_ports import Found
 
 
 @dataclass

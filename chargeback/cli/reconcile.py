@@ -16,8 +16,8 @@ from chargeback.domain.money import to_text
 from chargeback.domain.periods import days_of
 
 if TYPE_CHECKING:
-    from chargeback.services.ports import Invoices
     from chargeback.services.reconciling.reconcile import Reconciled
+    from chargeback.services.report_ports import Invoices
 
 LARGEST = 15
 """So many variances are shown; all are in the report."""

@@ -11,7 +11,7 @@ from chargeback.bootstrap import Container
 from chargeback.cli.terminal import counted, progress, run, show_files
 from chargeback.domain.lifecycle import State
 from chargeback.domain.periods import days_of
-from chargeback.services.ports import Reports
+from chargeback.services.report_ports import Reports
 
 app = typer.Typer()
 

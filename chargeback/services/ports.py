@@ -1,18 +1,15 @@
 """What the services need from the outside, as protocols; `adapters/` keeps them, `adapters/memory.py` for tests.
 
+Those of published files and invoices are in `report_ports`, that of the gateway's log in `log_ports`.
 Every method may raise `StoreUnavailable`; days are UTC days as `YYYY-MM-DD`.
 """
 
 from collections.abc import AsyncIterator, Callable, Collection, Mapping, Sequence
-from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass, field
-from datetime import datetime
-from typing import Any, Final, Generic, Literal, NamedTuple, Protocol, TypeVar
+from typing import Any, Final, Literal, NamedTuple, Protocol
 
 from chargeback.domain.catalogue import Catalogue
-from chargeback.domain.cost_exports import ExportRun
 from chargeback.domain.events import Phase, UsageEvent
-from chargeback.domain.gateway_log import KeptEvent, LoggedCall, StreamMean, TokenCount
 from chargeback.domain.in_force import InForce
 from chargeback.domain.lines import Line
 from chargeback.domain.meters import Quantities
@@ -353,34 +350,6 @@ class DeadLetters(Protocol):
         """Drop a batch whose events have found their place, unless another run has."""
 
 
-class ReportWriter(Protocol):
-    """A file being written; it appears whole when its context ends without an exception, else not at all."""
-
-    async def write(self, data: bytes) -> None:
-        """Add bytes."""
-
-
-class Reports(Protocol):
-    """The published files."""
-
-    def create(
-        self, path: str, content_type: str, *, only_if_absent: bool = False
-    ) -> AbstractAsyncContextManager[ReportWriter]:
-        """Write a file, replacing an older one at once when it is complete.
-
-        `only_if_absent`: an older file stays. Raises `PeriodClosed` unless it holds the same bytes.
-        """
-
-    async def paths(self, prefix: str) -> list[str]:
-        """The files under a prefix, ascending."""
-
-    def read(self, path: str) -> AsyncIterator[bytes]:
-        """A file's content, piece by piece."""
-
-    async def remove(self, path: str) -> None:
-        """Drop a file; one that is not there is no error."""
-
-
 @dataclass(frozen=True, slots=True)
 class Version:
     """A configuration that is stored by name, so that a period can be rated and settled with it for ever."""
@@ -410,55 +379,3 @@ class Catalogues(Protocol):
 
     async def stored(self, name: str) -> Version:
         """A stored configuration."""
-
-
-Logged = TypeVar("Logged", covariant=True)
-
-
-@dataclass(frozen=True, slots=True)
-class Found(Generic[Logged]):
-    """What a log said.
-
-    Attributes:
-        rows: what could be read.
-        unreadable: correlation id → what is wrong with the row.
-        times: of these, when the row was written (UTC), where that can be read.
-    """
-
-    rows: Sequence[Logged]
-    unreadable: Mapping[str, str] = field(default_factory=dict)
-    times: Mapping[str, datetime] = field(default_factory=dict)
-
-
-class GatewayLog(Protocol):
-    """What the gateway itself logged: rows may come late, in parts, twice or never, and one may be unreadable.
-
-    Times are those at which calls began. Calls are asked for by their ids, some hundred at a time; what the log does
-    not have is left out, and so is an id that no gateway gives.
-    """
-
-    async def kept_events(self, since: datetime, until: datetime) -> Found[KeptEvent]:
-        """Of each call in the span, which usage event the log keeps of it."""
-
-    async def token_counts(self, since: datetime, until: datetime, ids: Sequence[str]) -> Found[TokenCount]:
-        """The tokens of these calls."""
-
-    async def calls(self, since: datetime, until: datetime, ids: Sequence[str]) -> Found[LoggedCall]:
-        """The gateway's own rows of these calls."""
-
-    async def stream_means(self, since: datetime, until: datetime) -> Mapping[str, StreamMean]:
-        """Deployment → what its streamed calls in the span used in the mean."""
-
-
-class Invoices(Protocol):
-    """The provider's cost exports: what the invoice is made of."""
-
-    @property
-    def place(self) -> str:
-        """Where they are, for messages."""
-
-    async def runs(self, prefix: str) -> list[ExportRun]:
-        """The runs of FOCUS exports below a folder, complete or not; empty: below every one."""
-
-    def read(self, name: str) -> AsyncIterator[bytes]:
-        """A file of a run, piece by piece."""

@@ -9,7 +9,7 @@ from chargeback.adapters.cost_exports import LocalCostExports
 from chargeback.bootstrap import Container
 from chargeback.domain.cost_exports import choose_run
 from chargeback.domain.errors import InvalidConfig, InvoiceMissing
-from chargeback.services.ports import Invoices
+from chargeback.services.report_ports import Invoices
 from scripts.local.clear import clear_blobs
 from scripts.local.stack import Stack
 from tests.services.exported import csv_bytes, exported, gzipped, parquet_bytes, run_files

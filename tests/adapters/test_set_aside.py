@@ -9,7 +9,8 @@ import pytest
 
 from chargeback.bootstrap import Container
 from chargeback.domain.errors import PeriodClosed
-from chargeback.services.ports import DeadLetters, Quarantine, Rejected, Reports
+from chargeback.services.ports import DeadLetters, Quarantine, Rejected
+from chargeback.services.report_ports import Reports
 from scripts.local.stack import Stack
 from tests.builders import DAY
 

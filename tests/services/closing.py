@@ -27,8 +27,9 @@ from chargeback.services.closing.late_changes import LateChange
 from chargeback.services.closing.periods import Periods
 from chargeback.services.closing.publish_drafts import Drafts
 from chargeback.services.closing.publish_period import Publisher
-from chargeback.services.ports import Reports, Version
+from chargeback.services.ports import Version
 from chargeback.services.publishing.files import JSON, Files, Progress, whole
+from chargeback.services.report_ports import Reports
 from chargeback.services.usage.audit import Auditor
 from chargeback.services.usage.ingest import Ingest, WeightsInForce
 from chargeback.services.usage.post import Poster

@@ -34,9 +34,10 @@ from chargeback.services.closing.finish_days import Accepted, Days, Order
 from chargeback.services.closing.invoice_gate import against_invoice
 from chargeback.services.closing.late_changes import LateChange, fences_of, late_changes
 from chargeback.services.focus.write_hub import deliver_to_hub
-from chargeback.services.ports import Reports, Version
+from chargeback.services.ports import Version
 from chargeback.services.publishing.files import Progress
 from chargeback.services.reconciling.true_up import true_up_digest
+from chargeback.services.report_ports import Reports
 from chargeback.services.set_aside import SetAside, Stage
 
 log = logging.getLogger(__name__)

@@ -18,8 +18,9 @@ from chargeback.services.closing.close_period import Closer, quietly
 from chargeback.services.closing.file_period import drop_unnamed, sha256_of
 from chargeback.services.closing.late_changes import late_changes
 from chargeback.services.focus.write_hub import deliver_to_hub
-from chargeback.services.ports import Reports, ReportWriter, Version
+from chargeback.services.ports import Version
 from chargeback.services.publishing.files import Progress
+from chargeback.services.report_ports import Reports, ReportWriter
 
 _ATTEMPTS = 3
 

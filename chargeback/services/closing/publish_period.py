@@ -12,11 +12,12 @@ from chargeback.domain.shared_costs import SharedCost
 from chargeback.domain.terms import Terms
 from chargeback.services.closing.late_changes import LateChange
 from chargeback.services.closing.periods import Periods
-from chargeback.services.ports import Books, Catalogues, Control, Reports, Version
+from chargeback.services.ports import Books, Catalogues, Control, Version
 from chargeback.services.publishing.files import Progress
 from chargeback.services.publishing.period_to_settle import ClosedPeriod, PeriodToSettle, Stored
 from chargeback.services.publishing.publish import Writer, publish
 from chargeback.services.reconciling.true_up import true_up_costs
+from chargeback.services.report_ports import Reports
 from chargeback.services.set_aside import SetAside, Stage
 from chargeback.services.usage.audit_results import AuditResults
 

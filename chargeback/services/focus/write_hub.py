@@ -13,9 +13,9 @@ from pathlib import Path
 
 from chargeback.domain.focus import COLUMNS
 from chargeback.services.focus.focus_rows import FocusRows, focus_rows
-from chargeback.services.ports import Reports
 from chargeback.services.publishing.files import JSON, PARQUET, Files, Progress, whole
 from chargeback.services.publishing.settled import Settled
+from chargeback.services.report_ports import Reports
 from chargeback.services.work_folder import work_folder
 
 FOLDER = "finops-hub"

@@ -5,7 +5,7 @@ from hashlib import sha256
 from pathlib import PurePosixPath
 
 from chargeback.domain.report import PublishedFile
-from chargeback.services.ports import Reports
+from chargeback.services.report_ports import Reports
 
 CSV = "text/csv; charset=utf-8"
 HTML = "text/html; charset=utf-8"

@@ -8,7 +8,7 @@ from chargeback.domain.catalogue import Catalogue
 from chargeback.domain.payers import Payers
 from chargeback.domain.shared_costs import SharedCost
 from chargeback.domain.terms import Terms
-from chargeback.services.ports import Reports
+from chargeback.services.report_ports import Reports
 
 
 @dataclass(frozen=True, slots=True)

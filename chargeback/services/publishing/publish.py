@@ -12,7 +12,7 @@ from chargeback.domain.calendar import previous_period
 from chargeback.domain.errors import ChargebackError, InconsistentFile
 from chargeback.domain.report import Manifest, require_period
 from chargeback.services.bulkheads import reason_of
-from chargeback.services.ports import Books, Reports
+from chargeback.services.ports import Books
 from chargeback.services.publishing.arrange import arrange_others, arrange_usage, prepare, show
 from chargeback.services.publishing.disk import require_room
 from chargeback.services.publishing.engine import Engine
@@ -27,6 +27,7 @@ from chargeback.services.publishing.write_chargeback import write_chargeback
 from chargeback.services.publishing.write_charges import write_charges
 from chargeback.services.publishing.write_manifest import Holdings, holdings, write_manifest
 from chargeback.services.publishing.write_summary import write_summary
+from chargeback.services.report_ports import Reports
 from chargeback.services.work_folder import work_folder
 
 Writer = Callable[[Settled, Files, Progress], Awaitable[None]]

@@ -9,7 +9,8 @@ from chargeback.domain.errors import ChargebackError
 from chargeback.domain.lifecycle import State
 from chargeback.services.closing.period_documents import PeriodDocuments
 from chargeback.services.closing.publish_period import charges
-from chargeback.services.ports import Control, Reports
+from chargeback.services.ports import Control
+from chargeback.services.report_ports import Reports
 
 _CHARGES = re.compile(r"(\d{4}-\d\d)/charges-\1\.parquet")
 

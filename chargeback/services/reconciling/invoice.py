@@ -20,7 +20,7 @@ from chargeback.domain.invoice_units import is_capacity, meter_quantity
 from chargeback.domain.money import ZERO, total
 from chargeback.domain.provider_meters import ProviderMeters
 from chargeback.domain.reconciliation import Invoiced, ReconciliationRules
-from chargeback.services.ports import Invoices
+from chargeback.services.report_ports import Invoices
 from chargeback.services.work_folder import work_folder
 
 REQUIRED = (

@@ -17,13 +17,14 @@ from chargeback.domain.reconciliation import Cause, Reconciliation, Reconciliati
 from chargeback.domain.terms import Terms
 from chargeback.domain.variances import reconcile
 from chargeback.log_line import log_line
-from chargeback.services.ports import Books, Invoices
+from chargeback.services.ports import Books
 from chargeback.services.publishing.published_rows import Published
 from chargeback.services.reconciling.booked_charges import BooksOfPeriod, read_booked, read_carried
 from chargeback.services.reconciling.edge_usage import edge_usage
 from chargeback.services.reconciling.invoice import Invoice, read_invoice
 from chargeback.services.reconciling.reconciled_documents import Compared, Comparisons
 from chargeback.services.reconciling.true_up_documents import TrueUps
+from chargeback.services.report_ports import Invoices
 from chargeback.services.work_folder import work_folder
 
 log = logging.getLogger(__name__)

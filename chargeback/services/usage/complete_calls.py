@@ -7,7 +7,8 @@ from chargeback.domain.catalogue import Catalogue
 from chargeback.domain.estimates import estimated
 from chargeback.domain.gateway_log import StreamMean, TokenCount
 from chargeback.domain.settlement import PendingCall, Served, served_by, settled, used_text_alone
-from chargeback.services.ports import Catalogues, GatewayLog
+from chargeback.services.log_ports import GatewayLog
+from chargeback.services.ports import Catalogues
 from chargeback.services.usage.settle_run import Run
 
 SPREAD = timedelta(hours=1)

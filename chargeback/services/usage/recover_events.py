@@ -11,7 +11,8 @@ from chargeback.domain.errors import InvalidEvent
 from chargeback.domain.event_documents import read_document
 from chargeback.domain.gateway_log import KeptEvent, LoggedCall, TokenCount
 from chargeback.domain.settlement import recovered, without_event
-from chargeback.services.ports import Catalogues, GatewayLog
+from chargeback.services.log_ports import GatewayLog
+from chargeback.services.ports import Catalogues
 from chargeback.services.usage.complete_calls import around, served_at
 from chargeback.services.usage.known_day import CALLS_AT_ONCE, KnownDay, is_missing
 from chargeback.services.usage.settle_run import Run

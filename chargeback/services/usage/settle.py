@@ -15,7 +15,8 @@ from chargeback.domain.errors import SomeFailed
 from chargeback.domain.gateway_log import KeptEvent
 from chargeback.domain.settlement import PendingCall, is_pending
 from chargeback.services.bulkheads import reason_of
-from chargeback.services.ports import Books, Catalogues, Control, Counter, GatewayLog, Ledger
+from chargeback.services.log_ports import GatewayLog
+from chargeback.services.ports import Books, Catalogues, Control, Counter, Ledger
 from chargeback.services.set_aside import SetAside, Stage
 from chargeback.services.usage.complete_calls import Completer, Means
 from chargeback.services.usage.ingest import Ingested, open_days

@@ -10,7 +10,7 @@ from chargeback.domain.admission import admit
 from chargeback.domain.emitters import OURSELVES
 from chargeback.domain.events import EVER
 from chargeback.services.bulkheads import reason_of
-from chargeback.services.ports import Found
+from chargeback.services.log_ports import Found
 from chargeback.services.set_aside import ROW_OF_LOG
 
 T = TypeVar("T")
