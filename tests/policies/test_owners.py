@@ -135,6 +135,7 @@ def test_what_nobody_knows_is_worth_asking_for_again_soon(world: World, path: st
     "path",
     [
         "/v1/files/file-1;x",
+        "/v1/files/file-1%0A",
         "/v1/files/file 1",
         "/v1/files/file.1",
         "/v1/responses/resp_1;.",
@@ -162,6 +163,7 @@ def test_an_id_of_another_form_is_nobodys(world: World, path: str) -> None:
         "/v1/files/./file-1",
         "/v1/files/..%2ffiles/file-1",
         "/deployments/gpt-4o/files/file-1",
+        f"/deployments/{'d' * 257}/files/file-1",
         "/v1/vector_stores/vs_2/../../files/file-1",
         "/v1/responses/resp_x/../../files/file-1",
     ],
@@ -191,6 +193,10 @@ BODIES: dict[str, dict[str, Any]] = {
     "mask": {"tools": [{"type": "image_generation", "input_image_mask": {"file_id": "file-1"}}]},
     "after many of one's own": {"input": [{"content": [{"file_id": "file-own"}] * 40 + [{"file_id": "file-1"}]}]},
     "case": {"input": [{"content": [{"File_Id": "file-1"}]}]},
+    "conversation in another case": {"conversation": {"Id": "conv_1"}},
+    "lists in lists": {"tools": [{"type": "file_search", "vector_store_ids": [["vs_1"]]}]},
+    "objects in lists": {"tools": [{"type": "file_search", "vector_store_ids": [{"ID": ["vs_1"]}]}]},
+    "a line more": {"previous_response_id": "resp_1\n"},
     "below parameters of no tool": {"input": [{"content": [{"x": {"file_id": "file-1"}}]}]},
 }
 
@@ -211,7 +217,7 @@ def test_a_stranger_reads_nothing_through_a_responses_call(world: World, body: d
     assert world.seen == []
 
 
-@pytest.mark.parametrize("body", list(BODIES.values())[:-4], ids=list(BODIES)[:-4])
+@pytest.mark.parametrize("body", list(BODIES.values())[:-8], ids=list(BODIES)[:-8])
 def test_their_owner_names_them_freely(world: World, body: dict[str, Any]) -> None:
     world.owned("resp_1", "conv_1", "file-1", "vs_1", "vs_own", account=EU[1])
 
@@ -233,6 +239,7 @@ def test_their_owner_names_them_freely(world: World, body: dict[str, Any]) -> No
         ("/v1/conversations", {"items": [{"content": [{"type": "input_file", "file_id": "file-1"}]}]}),
         ("/v1/conversations/conv_own/items", {"items": [{"content": [{"file_id": "file-1"}]}]}),
         ("/v1/chat/completions", {"model": "gpt-4o", "messages": [{"content": [{"file": {"file_id": "file-1"}}]}]}),
+        ("/deployments/gpt-image-1/images/edits", {"images": [{"file_id": "file-1"}], "prompt": "x"}),
         ("/v1/images/edits", {"model": "gpt-image-1", "images": [{"file_id": "file-1"}], "prompt": "x"}),
     ],
 )
@@ -244,6 +251,13 @@ def test_no_other_body_takes_a_strangers_file_either(world: World, path: str, bo
     assert world.seen == []
 
 
+def test_what_describes_a_file_of_a_store_names_none(world: World) -> None:
+    world.owned("vs_1", "file-1")
+    body = {"files": [{"file_id": "file-1", "attributes": {"file_id": "ours", "conversation": "a talk"}}]}
+
+    assert call(world, "POST", "/v1/vector_stores/vs_1/file_batches", body=body).status_code == 200
+
+
 @pytest.mark.parametrize(
     "text",
     [
@@ -252,6 +266,10 @@ def test_no_other_body_takes_a_strangers_file_either(world: World, path: str, bo
         '{"model":"gpt-4o","input":[{"content":[{"file_id":"file-1"}],"content":[]}]}',
         '{"model":"gpt-4o","input":[{"content":[{"\\u0066ile_id":"file-1"}],"cont\\u0065nt":[]}]}',
         '{"model":"gpt-4o","previous_response_id":"resp_1","previous_response_id":null,"input":"x"}',
+        """{'a':1,"model":"gpt-4o","input":[{"content":[{"file_id":"file-1","file_id":"file-own"}]}]}""",
+        '{a:1,"model":"gpt-4o","input":[{"content":[{"file_id":"file-1","file_id":"file-own"}]}]}',
+        '{"model":"gpt-4o",/*"*/"input":[{"content":[{"file_id":"file-1","file_id":"file-own"}]}]/*":"*/}',
+        """{"model":"gpt-4o",'previous_response_id':"resp_1",'previous_response_id':null,"input":"x"}""",
     ],
 )
 def test_a_name_that_stands_twice_hides_nothing(world: World, text: str) -> None:
@@ -281,6 +299,9 @@ def test_a_body_that_says_it_is_no_json_hides_nothing(world: World, path: str) -
     "body",
     [
         {"metadata": {"file_id": "file-x", "conversation": "a talk"}},
+        {"input": [{"role": "user", "content": "x", "metadata": {"conversation": "a talk"}}]},
+        {"tools": [{"type": "code_interpreter", "container": {"type": "auto", "memory_limit": "4g"}}]},
+        {"tools": [{"type": "code_interpreter", "container": "cntr_1"}]},
         {
             "tools": [
                 {"type": "function", "name": "f", "parameters": {"properties": {"container": "c"}, "file_id": "y"}}
@@ -329,7 +350,10 @@ def test_no_object_hides_behind_hundreds_of_ones_own(world: World) -> None:
     assert world.seen == []
 
 
-@pytest.mark.parametrize("path", [*MAKERS, "/v1/files/", "/files", "/v1/Batches", "/deployments/gpt-4o/files"])
+@pytest.mark.parametrize(
+    "path",
+    [*MAKERS, "/v1/files/", "/files", "/v1/Batches", "/deployments/gpt-4o/files", f"/deployments/{'d' * 257}/files"],
+)
 def test_lists_are_refused_with_the_reason(world: World, path: str) -> None:
     answer = call(world, "GET", path)
 
@@ -338,8 +362,92 @@ def test_lists_are_refused_with_the_reason(world: World, path: str) -> None:
     assert world.seen == []
 
 
-def test_models_are_still_listed(world: World) -> None:
-    assert call(world, "GET", "/v1/models").status_code == 200
+def test_models_are_read_and_nothing_else(world: World) -> None:
+    model = "/v1/models/gpt-4o-mini.ft-1"
+    read = [call(world, "GET", path).status_code for path in ("/v1/models", model)]
+    world.seen.clear()
+    refused = [call(world, "DELETE", path) for path in (model, model.upper(), "/deployments/x" + model[3:])]
+
+    assert read == [200, 200]
+    assert [code(answer) for answer in refused] == [(403, "operation_not_offered")] * 3
+    assert world.seen == []
+
+
+def test_what_lies_on_a_known_account_without_an_owner_is_nobodys_while_the_functions_are_away(world: World) -> None:
+    world.script(EU[0], body={"id": "resp_s", "object": "response"})
+    opened = call(world, "GET", "/v1/responses/resp_s")
+    world.owners_status = 503
+    away = call(world, "GET", "/v1/responses/resp_s")
+
+    assert opened.status_code == 200
+    assert code(away) == (503, "owner_unknown")
+
+
+def test_a_container_is_never_asked_for(world: World) -> None:
+    world.owners_status = 503
+    body = {"model": "gpt-4o", "input": "x", "tools": [{"type": "code_interpreter", "container": "cntr_1"}]}
+
+    assert call(world, "POST", "/v1/responses", body=body).status_code == 200
+    assert world.asked == []
+
+
+def test_a_store_that_a_call_names_is_asked_for_once(world: World) -> None:
+    world.owned("vs_1", account=EU[1])
+    world.script(*EU, body={"id": "resp_1", "object": "response"})
+    body = {"model": "gpt-4o", "input": "x", "tools": [{"type": "file_search", "vector_store_ids": ["vs_1"]}]}
+
+    answers = [call(world, "POST", "/v1/responses", key, body).status_code for key in ("key-search", "key-support")]
+    again = call(world, "POST", "/v1/responses", body=body)
+
+    assert [*answers, again.status_code] == [200, 404, 200]
+    assert [objects for objects, _ in world.asked] == [["vs_1"]]
+
+
+EDITS = ("/v1/images/edits", "/deployments/gpt-image-1/images/edits")
+
+
+@pytest.mark.parametrize("path", EDITS)
+@pytest.mark.parametrize("kind", ["text/plain", "text/plain; x=multipart/form-data", "application/octet-stream"])
+def test_a_picture_is_named_in_json_or_sent_in_a_form(world: World, path: str, kind: str) -> None:
+    text = '{"model": "gpt-image-1", "images": [{"file_id": "file-1"}], "prompt": "x"}'
+    headers = {"api-key": "key-support", "Content-Type": kind}
+
+    assert code(world.client.post(path, content=text, headers=headers)) in (
+        (415, "unsupported_content_type"),
+        (400, "unreadable_body"),
+    )
+    assert world.seen == []
+
+
+def edit(world: World, path: str, head: str, value: str) -> httpx.Response:
+    parts = [('name="model"', "gpt-image-1"), (head, value)]
+    text = "".join(f"--edge\r\nContent-Disposition: form-data; {name}\r\n\r\n{said}\r\n" for name, said in parts)
+    headers = {"api-key": "key-support", "Content-Type": "multipart/form-data; boundary=edge"}
+    return world.client.post(path, content=f"{text}--edge--\r\n", headers=headers)
+
+
+@pytest.mark.parametrize("path", EDITS)
+@pytest.mark.parametrize(
+    ("head", "value"),
+    [
+        ('name="images[0][file_id]"', "file-1"),
+        ('name="images[][File_ID]"', "file-1"),
+        ("name*=utf-8''mask.file%5Fid", "file-1"),
+        ('name="images"', '[{"file_id": "file-1"}]'),
+        ('name="mask"', '{"file\\u005fid": "file-1"}'),
+    ],
+)
+def test_a_form_names_no_stored_file(world: World, path: str, head: str, value: str) -> None:
+    assert code(edit(world, path, head, value)) == (400, "unreadable_body")
+    assert world.seen == []
+
+
+@pytest.mark.parametrize("path", EDITS)
+@pytest.mark.parametrize(
+    ("head", "value"), [('name="image"; filename="file_id.png"', "file_id"), ('name="prompt"', "draw a file_id")]
+)
+def test_a_form_with_pictures_passes(world: World, path: str, head: str, value: str) -> None:
+    assert edit(world, path, head, value).status_code == 200
 
 
 def test_callers_with_tokens_own_what_their_principal_made_whatever_the_client(make_world: MakeWorld) -> None:
@@ -422,7 +530,6 @@ def test_a_streamed_response_answers_whoever_has_its_id_and_its_owner_once_one_i
     world.script(EU[0], body={"id": "resp_s", "object": "response"})
     opened = [call(world, "GET", "/v1/responses/resp_s", key).status_code for key in ("key-search", "key-support")]
     seconds = world.gateway.cache["object/resp_s"][0]
-    world.forget()
     world.owned("resp_s", by="search")
     known = [call(world, "GET", "/v1/responses/resp_s", key).status_code for key in ("key-search", "key-support")]
 

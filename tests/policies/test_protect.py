@@ -151,10 +151,10 @@ def test_the_preflight_of_an_allowed_origin_is_answered_and_is_no_call(make_worl
     assert world.seen == []
 
 
-@pytest.mark.parametrize("method", ["GET", "POST"])
-def test_a_call_from_a_foreign_origin_is_answered_and_accounted(world: World, method: str) -> None:
+@pytest.mark.parametrize(("method", "path"), [("GET", "/v1/models"), ("POST", "/v1/conversations")])
+def test_a_call_from_a_foreign_origin_is_answered_and_accounted(world: World, method: str, path: str) -> None:
     answer = world.client.request(
-        method, "/v1/models", headers={"Origin": "app://desktop", "api-key": "key-search"}, content=b""
+        method, path, headers={"Origin": "app://desktop", "api-key": "key-search"}, content=b""
     )
 
     assert (answer.status_code, answer.content != b"") == (200, True)
