@@ -53,14 +53,20 @@ class SigningKeys:
         self._reading = asyncio.Lock()
 
     async def key(self, name: str) -> jwt.PyJWK | None:
-        """The key of this name; None if the tenant has none. Raises `StoreUnavailable` while it cannot be told."""
-        if self._is_due(name):
+        """The key of this name; None if the tenant has none. Raises `StoreUnavailable` while it cannot be told.
+
+        Keys are read by one caller at a time; whoever needs what is being read waits for it.
+        """
+        if self._is_due(name) or (self._reading.locked() and not self._is_there(name)):
             async with self._reading:
                 if self._is_due(name):
                     await self._read()
         if self._clock() - self._read_at > STALE_SECONDS:
             raise StoreUnavailable("Entra, signing keys: none could be read")
         return self._keys.get(name)
+
+    def _is_there(self, name: str) -> bool:
+        return name in self._keys and self._clock() - self._read_at <= STALE_SECONDS
 
     def _is_due(self, name: str) -> bool:
         now = self._clock()

@@ -10,9 +10,10 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 
 from chargeback.domain.errors import InvalidEvent
-from chargeback.domain.event_documents import Data, read_document
+from chargeback.domain.event_documents import Data, EventDocument, read_document
 from chargeback.domain.event_times import hour_of
 from chargeback.domain.events import GATEWAYS
+from chargeback.domain.states import SETTLED
 
 RESPONSES_KEPT = timedelta(days=32)
 """From the day on which they were made: responses are deleted after 30 days
@@ -20,6 +21,8 @@ RESPONSES_KEPT = timedelta(days=32)
 
 _ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9_:.-]{0,255}", re.A)
 _NAMED = b'"objectId":'
+_BEGUN = b'"responseId":'
+_LASTING = ("responses", "batches", "fine_tuning.jobs")
 _KEPT_SHORTLY = ("resp_", "chatcmpl-")
 
 
@@ -62,6 +65,15 @@ def objects_in(raw_events: Iterable[bytes]) -> list[StoredObject]:
     return [made for raw in raw_events if _NAMED in raw for made in objects_made(raw)]
 
 
+def all_objects_in(raw_events: Iterable[bytes]) -> list[StoredObject]:
+    """The same with the responses, batches and jobs that gateways named before they said what a call makes.
+
+    An id that stands twice is the first call's.
+    """
+    named = [raw for raw in raw_events if _NAMED in raw or _BEGUN in raw]
+    return list({made.id: made for raw in reversed(named) for made in objects_made(raw)}.values())[::-1]
+
+
 def objects_made(raw: bytes) -> Iterator[StoredObject]:
     """The objects that a call made: several where a job that has ended left files; none of what cannot be read."""
     try:
@@ -70,9 +82,22 @@ def objects_made(raw: bytes) -> Iterator[StoredObject]:
     except InvalidEvent:
         return
     data, owner = event.data, owner_of(event.data)
-    if not (data.object_id and owner and event.source.startswith(GATEWAYS)):
+    names = data.object_id or _begun(event)
+    if not (names and owner and event.source.startswith(GATEWAYS)):
         return
     deleted = datetime.fromisoformat(day).replace(tzinfo=UTC) + RESPONSES_KEPT
-    for name in filter(_ID.fullmatch, data.object_id.split(",")):
+    for name in filter(_ID.fullmatch, names.split(",")):
         expires = deleted if name.startswith(_KEPT_SHORTLY) else None
         yield StoredObject(name, owner, data.product_id or "", data.backend or "", data.deployment or "", expires)
+
+
+def _begun(event: EventDocument) -> str | None:
+    """What a call began; a later look at it, which settles the call, may be another's."""
+    data = event.data
+    begins = (
+        data.method == "POST"
+        and data.operation in _LASTING
+        and event.type != SETTLED
+        and (data.status_code or 200) < 400
+    )
+    return data.response_id if begins else None

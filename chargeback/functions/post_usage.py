@@ -25,9 +25,9 @@ def blueprint(container: Container) -> func.Blueprint:
             now = datetime.now(UTC)
             # A day that cannot be posted keeps no budget from its spend, and no ledger from being looked at.
             async with AsyncExitStack() as afterwards:
+                afterwards.push_async_callback(container.object_index.catch_up)  # the first of them comes last
                 afterwards.push_async_callback(_report_spend, container, now)
                 afterwards.push_async_callback(container.ledger_parts.look, now)
-                afterwards.push_async_callback(container.object_index.catch_up)
                 await container.poster.post(now, lambda posted: _report(posted, timer))
 
     return bp

@@ -1,5 +1,6 @@
 """Who a token is of: what is forged, expired or for somebody else is nobody's, and no flood asks Entra often."""
 
+import asyncio
 import base64
 import hmac
 import json
@@ -247,3 +248,32 @@ def test_only_one_module_checks_tokens() -> None:
     readers = [path.name for path in package.rglob("*.py") if "import jwt" in path.read_text(encoding="utf-8")]
 
     assert readers == ["entra_tokens.py"]
+
+
+async def test_whoever_comes_while_keys_are_read_waits_for_them(tenant: Tenant) -> None:
+    tokens = tenant.tokens()
+    first = tenant.signer.mint(AUDIENCE)
+    cold = await asyncio.gather(*[tokens.application(first) for _ in range(20)])
+    asked = tenant.asked
+    tenant.signer = Signer(rsa.generate_private_key(public_exponent=65537, key_size=2048))
+    tenant.published = [*tenant.published, {**tenant.signer.key_set()["keys"][0], "kid": "next"}]
+    claims = jwt.decode(first, options={"verify_signature": False})
+    new = jwt.encode(claims, tenant.signer.key, algorithm="RS256", headers={"kid": "next"})
+    tenant.now += 61
+    rotated = await asyncio.gather(*[tokens.application(token) for token in [new] * 20 + [first]])
+
+    assert None not in cold
+    assert None not in rotated
+    assert (asked, tenant.asked) == (1, 2)
+
+
+async def test_whoever_comes_while_a_tenant_does_not_answer_is_told_so_by_one_question(tenant: Tenant) -> None:
+    tenant.away = True
+    tokens = tenant.tokens()
+
+    told = await asyncio.gather(
+        *[tokens.application(tenant.signer.mint(AUDIENCE)) for _ in range(20)], return_exceptions=True
+    )
+
+    assert {type(each) for each in told} == {StoreUnavailable}
+    assert tenant.asked == 1

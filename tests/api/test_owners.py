@@ -111,7 +111,17 @@ async def test_where_the_gateway_may_not_ask_nobody_may(container: Container, cl
 
 @pytest.mark.parametrize(
     "body",
-    [b"", b"{}", b"[]", b'{"objects":"x"}', b'{"objects":[1]}', b'{"objects":["a/b"]}', b'{"objects":[""]}', b"\xff"],
+    [
+        b"",
+        b"{}",
+        b"[]",
+        b'{"objects":"x"}',
+        b'{"objects":[1]}',
+        b'{"objects":["a/b"]}',
+        b'{"objects":["a\\n"]}',
+        b'{"objects":[""]}',
+        b"\xff",
+    ],
 )
 async def test_a_question_of_another_form_is_refused(api: httpx.AsyncClient, body: bytes) -> None:
     assert (await api.post(OWNERS, content=body)).status_code == 400

@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from chargeback.domain.stored_objects import StoredObject, objects_in
+from chargeback.domain.stored_objects import StoredObject, all_objects_in, objects_in
 from tests.builders import usage_event
 
 TENANT, USER, APP = "t-1", "user-1", "app-1"
@@ -56,6 +56,48 @@ def test_what_cannot_be_read_makes_nothing_and_keeps_no_other_from_being_found()
 
 def test_a_job_that_has_ended_owns_the_files_that_it_left() -> None:
     assert [each.id for each in made(objectId="file-out,file-err")] == ["file-out", "file-err"]
+
+
+PENDING = {"type": "pending", "operation": "batches", "method": "POST", "responseId": "batch_1"}
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        {},
+        {"type": "recorded", "operation": "responses"},
+        {"operation": "fine_tuning.jobs", "statusCode": 200},
+    ],
+)
+def test_what_a_gateway_began_before_it_named_objects_is_its_callers_too(arguments: dict[str, Any]) -> None:
+    event = usage_event(**{**PENDING, **arguments})
+
+    assert [(each.id, each.owner) for each in all_objects_in([event])] == [("batch_1", "subscription/search")]
+    assert objects_in([event]) == []
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        {"method": "GET"},
+        {"type": "settled"},
+        {"operation": "batches.cancel"},
+        {"operation": "chat.completions"},
+        {"statusCode": 500},
+        {"source": "/emitter/evil"},
+    ],
+)
+def test_a_later_look_at_it_makes_nobody_its_owner(arguments: dict[str, Any]) -> None:
+    assert all_objects_in([usage_event(**{**PENDING, **arguments})]) == []
+
+
+def test_of_two_calls_that_name_an_object_the_first_made_it() -> None:
+    events = [usage_event(objectId=name, subscriptionId=team) for team in ("a", "b") for name in ("file-1", "file-2")]
+
+    assert [(each.id, each.owner) for each in all_objects_in(events)] == [
+        ("file-1", "subscription/a"),
+        ("file-2", "subscription/a"),
+    ]
 
 
 @pytest.mark.parametrize("name", ["resp_1", "chatcmpl-1"])

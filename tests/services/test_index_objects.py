@@ -1,7 +1,8 @@
 """The index of stored objects follows the ledger: at once where it can, later where a store is away, never lost."""
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
+from types import SimpleNamespace
 
 import pytest
 
@@ -27,6 +28,13 @@ class Objects(MemoryObjects):
     away = False
     hangs = False
     asked = 0
+    read = 0
+    written = 0
+
+    async def find(self, ids: Collection[str]) -> dict[str, StoredObject]:
+        """Those that are known."""
+        self.read += len(ids)
+        return await super().find(ids)
 
     async def add(self, objects: Sequence[StoredObject]) -> None:
         """Keep the objects, if it is there."""
@@ -35,6 +43,7 @@ class Objects(MemoryObjects):
             await asyncio.Event().wait()
         if self.away:
             raise StoreUnavailable("away")
+        self.written += len(objects)
         await super().add(objects)
 
 
@@ -178,3 +187,81 @@ async def test_a_question_that_takes_too_long_is_told_so(place: Place, monkeypat
 
     with pytest.raises(StoreUnavailable):
         await place.index.find(["file-1"])
+
+
+async def test_catching_up_writes_what_is_missing_and_nothing_else(place: Place) -> None:
+    await place.take(*[usage_event(objectId=f"file-{number}") for number in range(1_000)])
+    place.objects.away = True
+    await place.take(FILE, usage_event(objectId="late"))
+    place.objects.away, place.objects.written = False, 0
+
+    await place.index.catch_up()
+
+    assert place.objects.written == 1
+    assert await place.owner("late") == "subscription/search"
+    assert await place.marks.all() == {}
+
+
+async def test_a_day_that_takes_too_long_is_gone_on_with_by_the_next_run(
+    place: Place, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    place.objects.away = True
+    await place.take(*[usage_event(objectId=f"file-{number}") for number in range(2_500)])
+    place.objects.away = False
+    clock = iter(range(1_000))
+    monkeypatch.setattr(index_objects, "CATCH_UP_SECONDS", 2)
+    monkeypatch.setattr(index_objects, "time", SimpleNamespace(monotonic=lambda: next(clock)))
+
+    counts, left = [], []
+    for _ in range(3):
+        counts += await place.index.catch_up()
+        left.append(len(await place.marks.all()))
+
+    assert counts == [1_000, 1_000, 500]
+    assert left == [1, 1, 0]
+    assert (place.objects.read, place.objects.written) == (2_500, 2_500)
+
+
+async def test_a_day_that_is_marked_again_between_two_runs_is_gone_through_again(
+    place: Place, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    place.objects.away = True
+    await place.take(*[usage_event(objectId=f"file-{number}") for number in range(1_500)])
+    place.objects.away = False
+    monkeypatch.setattr(index_objects, "CATCH_UP_SECONDS", 2)
+    clock = iter(range(1_000))
+    monkeypatch.setattr(index_objects, "time", SimpleNamespace(monotonic=lambda: next(clock)))
+    first = await place.index.catch_up()
+    await place.marks.mark(DAY)
+    rest = await place.index.catch_up()
+    marked = await place.marks.all()
+    again = [await place.index.catch_up() for _ in range(2)]
+
+    assert [first, rest] == [[1_000], [500]]
+    assert list(marked) == [DAY]
+    assert again == [[1_000], [500]]
+    assert await place.marks.all() == {}
+
+
+async def test_a_batch_that_was_under_way_before_objects_had_owners_is_its_callers_after_a_rebuild(
+    place: Place,
+) -> None:
+    pending = usage_event(type="pending", operation="batches", method="POST", responseId="batch_1")
+    await place.take(pending)
+    before = await place.owner("batch_1")
+
+    assert await place.index.rebuild(DAY) == 1
+    assert (before, await place.owner("batch_1")) == (None, "subscription/search")
+
+
+async def test_made_up_ids_cost_few_reads_and_ones_own_are_all_found(place: Place) -> None:
+    own = [f"file-{number}" for number in range(500)]
+    await place.take(*[usage_event(objectId=name) for name in own])
+    place.objects.read = 0
+
+    found = await place.index.find(own, unknown=20)
+    of_own = place.objects.read
+    made_up = await place.index.find([f"x-{number}" for number in range(512)], unknown=20)
+
+    assert (len(found), of_own) == (500, 500)
+    assert (len(made_up), place.objects.read - of_own) == (0, 32)

@@ -6,7 +6,7 @@ import time
 from collections.abc import Collection, Mapping, Sequence
 
 from chargeback.domain.errors import StoreUnavailable
-from chargeback.domain.stored_objects import StoredObject, objects_in
+from chargeback.domain.stored_objects import StoredObject, all_objects_in, objects_in
 from chargeback.log_line import log_line
 from chargeback.services.bulkheads import do_each
 from chargeback.services.ports import DayMarks, Ledger, StoredObjects
@@ -22,6 +22,12 @@ LEFT_ALONE_SECONDS = 30.0
 FIND_SECONDS = 1.5
 """The gateway gives up after 2 s."""
 
+AT_ONCE = 32
+"""So many objects are looked up before it is seen whether too many of them are unknown."""
+
+CATCH_UP_SECONDS = 300.0
+"""After so long a run begins no further block of a ledger; the next one goes on there. About a million objects."""
+
 
 class ObjectIndex:
     """What the ledger says of stored objects, by their id.
@@ -35,6 +41,8 @@ class ObjectIndex:
         self._objects = objects
         self._marks = marks
         self._left_alone_until = float("-inf")
+        self._reached: dict[str, tuple[str, int]] = {}
+        """Of a day that takes several runs: the mark of its first one, and how many blocks are done."""
 
     async def note(self, day: str, raw_events: Sequence[bytes]) -> None:
         """Keep what these events of the day's ledger made. Raises `StoreUnavailable` if not even the mark is kept."""
@@ -52,30 +60,60 @@ class ObjectIndex:
                 return
         await self._marks.mark(day)
 
-    async def find(self, ids: Collection[str]) -> Mapping[str, StoredObject]:
-        """Those of the objects that are known. Raises `StoreUnavailable`."""
+    async def find(self, ids: Collection[str], unknown: int | None = None) -> Mapping[str, StoredObject]:
+        """Those of the objects that are known. Raises `StoreUnavailable`.
+
+        `unknown`: after more unknown ids than that the others are left, as if they were unknown, too.
+        """
         try:
             async with asyncio.timeout(FIND_SECONDS):
-                return await self._objects.find(ids)
+                return await self._find(list(dict.fromkeys(ids)), len(ids) if unknown is None else unknown)
         except TimeoutError:
             raise StoreUnavailable(f"the owners of objects did not come within {FIND_SECONDS} s") from None
 
+    async def _find(self, ids: Sequence[str], unknown: int) -> Mapping[str, StoredObject]:
+        found: dict[str, StoredObject] = {}
+        for start in range(0, len(ids), AT_ONCE):
+            if start - len(found) > unknown:
+                break
+            found |= await self._objects.find(ids[start : start + AT_ONCE])
+        return found
+
     async def catch_up(self) -> list[int]:
-        """Index the days that are marked; each is tried whatever becomes of the others. Gives the objects of each."""
+        """Index the days that are marked; each is tried whatever becomes of the others. Gives the objects of each.
+
+        What takes longer than `CATCH_UP_SECONDS` stays marked, and is gone on with by the next run.
+        """
         marks = await self._marks.all()
+        until = time.monotonic() + CATCH_UP_SECONDS
 
         async def one(day: str) -> int:
-            count = await self.rebuild(day)
-            await self._marks.unmark(day, marks[day])
-            return count
+            return await self._go_on(day, marks[day], until)
 
         return await do_each("indexing objects of", sorted(marks), one)
 
+    async def _go_on(self, day: str, mark: str, until: float) -> int:
+        first_mark, done = self._reached.get(day, (mark, 0))
+        count = position = 0
+        async for block in self._ledger.blocks(day):
+            position += 1
+            if position <= done:
+                continue
+            if time.monotonic() >= until:
+                return count
+            count += await self._index(block)
+            self._reached[day] = (first_mark, position)
+        self._reached.pop(day, None)
+        await self._marks.unmark(day, first_mark)
+        return count
+
     async def rebuild(self, day: str) -> int:
         """Index whatever the day's ledger says, and how many objects that is; known ones stay as they are."""
-        count = 0
-        async for block in self._ledger.blocks(day):
-            made = objects_in(block.splitlines())
-            await self._objects.add(made)
-            count += len(made)
-        return count
+        return sum([await self._index(block) async for block in self._ledger.blocks(day)])
+
+    async def _index(self, block: bytes) -> int:
+        """A read costs a fifth of a write, so only what is missing is written."""
+        made = all_objects_in(block.splitlines())
+        known = await self._objects.find([each.id for each in made])
+        await self._objects.add([each for each in made if each.id not in known])
+        return len(made)
