@@ -45,6 +45,12 @@ class _Hostile:
     end: str
 
 
+def _as_python(text: str) -> str:
+    """The pattern of .NET as Python writes it: named groups, and the very end of the text."""
+    ends = re.sub(r"\\(.)", lambda escape: r"\Z" if escape[1] == "z" else escape[0], text, flags=re.DOTALL)
+    return re.sub(r"\(\?<(?=[A-Za-z_])", "(?P<", ends)
+
+
 def regex_faults(assembly: Assembly, expressions: list[Expression]) -> list[Fault]:
     """Patterns that cannot be checked, that nest repeats, or that need more than seconds for 64 KB made for them."""
     faults: list[Fault] = []
@@ -52,7 +58,7 @@ def regex_faults(assembly: Assembly, expressions: list[Expression]) -> list[Faul
     trials: list[_Hostile] = []
     for pattern in patterns:
         try:
-            tree = parser.parse(re.sub(r"\(\?<(?=[A-Za-z_])", "(?P<", pattern.text))
+            tree = parser.parse(_as_python(pattern.text))
         except re.error as error:
             faults.append(pattern.fault(f"cannot be checked: {error}"))
             continue
