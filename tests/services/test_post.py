@@ -245,6 +245,39 @@ async def test_a_mark_that_a_lagging_replica_does_not_have_yet_alarms_nobody(of:
     assert await of.ledger.marks() == {}
 
 
+async def test_what_a_failover_takes_from_an_instance_that_counts_no_more_is_found_by_the_audit(of: House) -> None:
+    ingester, poster = of.counter, MemoryCounter(days=of.counter.days)
+    await of.ingest.ingest(calls(0, 5), NOW)
+    of.counter = poster
+    await of.poster.post(NOW)
+    before = copy.deepcopy(of.counter.days[DAY])
+    of.counter = ingester
+    await of.ingest.ingest(calls(5, 8), NOW)
+
+    of.counter = poster
+    of.counter.days[DAY] = before
+    await of.poster.post(NOW)
+    unheard = booked(of)
+    audited = await of.auditor.audit_day(DAY, NOW)
+
+    assert (unheard, booked(of), audited.drift_lines) == (500, 800, 3)
+
+
+async def test_what_a_failover_takes_is_there_as_soon_as_the_instance_counts_again(of: House) -> None:
+    ingester, poster = of.counter, MemoryCounter(days=of.counter.days)
+    await of.ingest.ingest(calls(0, 5), NOW)
+    before = copy.deepcopy(of.counter.days[DAY])
+    await of.ingest.ingest(calls(5, 8), NOW)
+
+    of.counter.days[DAY] = before
+    of.counter = ingester
+    await of.ingest.ingest(calls(8, 9), NOW)
+    of.counter = poster
+    await of.poster.post(NOW)
+
+    assert booked(of) == 900
+
+
 async def test_a_failover_that_undoes_the_forgetting_of_an_audit_costs_no_line(of: House) -> None:
     await of.ingest.ingest(calls(0, 7), NOW)
     await of.poster.post(NOW)
