@@ -18,6 +18,7 @@ from chargeback.domain.event_lines import line_of
 from chargeback.domain.event_times import EVER, AcceptedTimes, hour_of
 from chargeback.domain.lines import Line
 from chargeback.domain.meters import Meter, Quantities, is_measured, normalise, unknown_counts
+from chargeback.domain.operations import CANCEL, RESPONSES
 from chargeback.domain.speech import SPEECH, spoken
 from chargeback.domain.states import KNOWN, PENDING, REJECTED, SETTLED, state_of
 from chargeback.domain.tiers import served_tier
@@ -45,8 +46,8 @@ class Phase(IntEnum):
 
     BESIDE is what an emitter beside the gateway says of a call that the gateway accounts for; RECOVERED is a call that
     only the gateway's log knew. Whatever the gateway's own events say of the call ranks above both; see `phases`.
-    A POLL (GET of a background response that reports usage) only counts where an earlier phase of the call is known:
-    fetching an answer that was already accounted for costs nothing, and so does a reading that was broken off.
+    A POLL (GET or cancel of a background response that reports usage) only counts where an earlier phase of the call is
+    known: fetching an answer that was already accounted for costs nothing, and so does a reading that was broken off.
     """
 
     BESIDE = -1
@@ -138,7 +139,7 @@ def account_for(event: EventDocument, accepted: AcceptedTimes) -> UsageEvent:
         raise InvalidEvent("unknown-type", "type is none of chargeback.usage.*.v1 - at `$.type`")
     day, hour = hour_of(event.time)
     accepted.check(day, hour)
-    data = event.data
+    data = _of_what_was_begun(event.data) if phase is _SETTLED else event.data
     usage = None if _is_sound_as_text(data) else data.usage
     quantities: Quantities = {}
     if event.type != REJECTED and phase is not _PENDING:
@@ -161,7 +162,12 @@ def account_for(event: EventDocument, accepted: AcceptedTimes) -> UsageEvent:
         quantities[Meter.UNKNOWN] = unknown + quantities.get(Meter.UNKNOWN, 0)
     quantities[_REQUESTS] = 1
     raw = encode_document(event)
-    return UsageEvent(_call(event), _phase(phase, data), day, hour, line, quantities, raw, _claim(event))
+    return UsageEvent(_call(event), _phase(phase, event.data), day, hour, line, quantities, raw, _claim(event))
+
+
+def _of_what_was_begun(data: Data) -> Data:
+    """What a cancel says of usage is of the response."""
+    return msgspec.structs.replace(data, operation=RESPONSES) if data.operation == CANCEL else data
 
 
 def _is_sound_as_text(data: Data) -> bool:
@@ -172,7 +178,9 @@ def _is_sound_as_text(data: Data) -> bool:
 def _phase(phase: Phase, data: "Data | _HeadData") -> Phase:
     if data.gateway_event_id and data.gateway_event_source:
         return _BESIDE
-    if (phase is _SETTLED and data.method == "GET") or (phase is _PENDING and data.method not in _CALLING):
+    if phase is _SETTLED and (data.method == "GET" or data.operation == CANCEL):
+        return _POLL
+    if phase is _PENDING and data.method not in _CALLING:
         return _POLL
     return _RECOVERED if phase is _SETTLED and data.usage_source == FROM_LOG_ALONE else phase
 
@@ -224,6 +232,7 @@ def _too_many(most: int) -> InvalidEvent:
 
 
 class _HeadData(msgspec.Struct, frozen=True, gc=False, rename="camel"):
+    operation: str = ""
     method: str | None = None
     response_id: str | None = None
     usage_source: str | None = None

@@ -27,10 +27,14 @@ OFFERED = (
 WITHHELD = ("realtime", "live", "containers", "evals", "assistants", "threads", "videos")
 """What it refuses by name; every other path is refused as unknown."""
 
+RESPONSES = "responses"
+CANCEL = "responses.cancel"
+"""The cancel of a background response, whose answer tells what the response used until then."""
+
 FREE = frozenset(
     (
         "responses.input_tokens",
-        "responses.cancel",
+        CANCEL,
         "chat.completions.update",
         "files",
         "uploads",

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from chargeback.adapters.memory_counter import MemoryCounter
 from chargeback.bootstrap import Container
 from chargeback.domain.event_documents import outline
-from chargeback.domain.events import EVER, Phase, UsageEvent, read_event
+from chargeback.domain.events import EVER, Phase, UsageEvent, call_in, read_event
 from chargeback.domain.gateway_log import TokenCount
 from chargeback.domain.lines import Line
 from chargeback.domain.meters import Meter, Quantities
@@ -81,6 +81,50 @@ async def test_who_polls_a_response_pays_nothing_for_it(counter: Counter, came: 
     assert (await counted(counter))[line, 9] == {Meter.INPUT: 70, Meter.OUTPUT: 7, Meter.REQUESTS: 1}
     assert await spend(counter) == {"subscription:search": 70, "code:VOICE": 70}
     assert await all_pending(counter, TODAY) == []
+
+
+CANCELLED = event(
+    id="cancel",
+    type="settled",
+    method="POST",
+    operation="responses.cancel",
+    responseId="r",
+    usage=tokens(300_000, 1),
+    subscriptionId="support",
+)
+
+
+async def test_who_cancels_a_response_pays_nothing_for_it(counter: Counter) -> None:
+    for each in (CANCELLED, CREATED, CANCELLED):
+        await counter.count(TODAY, [each], weigh)
+
+    ((line, hour),) = await counted(counter)
+    assert (line.subscription, line.operation, line.variant, line.state) == (
+        "search",
+        "responses",
+        "long-context",
+        "settled",
+    )
+    assert (await counted(counter))[line, hour] == {Meter.INPUT: 300_000, Meter.OUTPUT: 1, Meter.REQUESTS: 1}
+
+
+async def test_a_background_stream_that_somebody_cancels_is_one_call(counter: Counter) -> None:
+    """The stream's own event does not know the response; the gateway's log settles it."""
+    stream = event(id="s", type="pending", operation="responses", stream=True, **MADE)
+    for each in (stream, CANCELLED):
+        await counter.count(TODAY, [each], weigh)
+
+    assert {line: sums for (line, _), sums in (await counted(counter)).items() if sums} == {
+        stream.line: {Meter.REQUESTS: 1}
+    }
+
+
+def test_a_cancel_is_read_by_its_head_as_in_whole() -> None:
+    heard = call_in(CANCELLED.raw)
+
+    assert heard
+    assert (heard.call, heard.phase, heard.claim) == (CANCELLED.call, Phase.POLL, CANCELLED.claim)
+    assert CANCELLED.phase is Phase.POLL
 
 
 async def test_a_phase_that_stands_alone_keeps_what_it_says(counter: Counter) -> None:

@@ -237,6 +237,7 @@ def test_a_cancelled_background_response_has_the_usage_that_it_came_to(world: Wo
 
     event = taken(world)
     assert (event["type"], state(event)[:2]) == ("settled", ("responses", "settled"))
+    assert event["data"]["operation"] == "responses.cancel"
 
 
 def test_a_response_that_ran_out_of_tokens_is_settled_by_what_it_used(world: World) -> None:
