@@ -73,8 +73,10 @@ class _Day:
 
     def under_its_name(self, event: UsageEvent, others: Line | None, most_names: int) -> UsageEvent:
         """The event, under the line of further names if its caller has too many."""
-        names, name = self.names[caller_of(event.line)], name_of(event.line)
-        if others is None or name in names:
+        if others is None:
+            return event
+        names, name = self.names[caller_of(event.line)], name_of(event.line, others)
+        if name in names:
             return event
         if len(names) >= most_names:
             return event._replace(line=others)

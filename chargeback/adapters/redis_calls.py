@@ -90,7 +90,7 @@ class Lines:
             self.all.append(own)
         else:
             self.all.append((line_id(others), to_text(others), weighted.scopes, caller))
-            self.all.append((*own, name_of(line), len(self.all)))
+            self.all.append((*own, name_of(line, others), len(self.all)))
         return len(self.all)
 
     def stored(self, line: _StoredLine) -> int:

@@ -110,6 +110,10 @@ class Catalogue:
         """
         return self._served_by(self._epoch(moment), backend, name, model, operation)
 
+    def deployment_names(self) -> set[str]:
+        """What any deployment is called at any time."""
+        return {each.name for epoch in self._epochs for names in epoch.values() for each in names.values()}
+
     def account(self, backend: str) -> str:
         """The account of a backend host as a text; empty where no account is known for it.
 

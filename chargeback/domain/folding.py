@@ -1,7 +1,8 @@
 """When a caller sends too many names a day, the further ones are counted together: nobody fills a store for others.
 
-Only what a client merely claims is ever folded, and nothing that a rule names: what verified callers used stays apart,
-and who pays stays the same. Which names came first is decided in the ledger's order of the day.
+Only what a client merely claims is ever folded, and nothing that a rule or the deployment map names: what verified
+callers used stays apart, and who pays, and what it costs, stays the same. Which names came first is decided in the
+ledger's order of the day.
 """
 
 from collections.abc import Iterable
@@ -12,20 +13,25 @@ import msgspec
 
 from chargeback.domain.allocation import CLAIMED, Rule
 from chargeback.domain.lines import Line
+from chargeback.domain.tools import DRAWN_BY
 
 MOST_NAMES = 2_000
-"""Combinations of user, company and billing code that one caller may have on one day, beside those of rules."""
+"""Combinations of user, company, billing code and unknown deployment of one caller on one day, beside known ones."""
 
 OTHERS = "(others)"
 """Stands for every further name."""
 
+_OF_DEPLOYMENT = ("deployment", "model", "service_tier", "variant")
+"""What a line says of where its call went; all of it may be made up with the name of the deployment."""
+
 NamedValues = frozenset[tuple[str, str]]
-"""Fields of a line, each with a value of it that a rule names."""
+"""Fields of a line, each with a value of it that a rule names; deployments of the map, also in lower case."""
 
 
-def named_values(rules: Iterable[Rule]) -> NamedValues:
-    """What rules name of what clients claim."""
-    return frozenset((CLAIMED[name], value) for rule in rules for name, value in rule.when.items() if name in CLAIMED)
+def named_values(rules: Iterable[Rule], deployments: Iterable[str]) -> NamedValues:
+    """What is known of what clients claim: named by rules, or the name of a deployment."""
+    claimed = {(CLAIMED[name], value) for rule in rules for name, value in rule.when.items() if name in CLAIMED}
+    return frozenset(claimed | {("deployment", each) for name in deployments for each in (name, name.casefold())})
 
 
 def folded(line: Line, named: NamedValues) -> Line | None:
@@ -33,8 +39,28 @@ def folded(line: Line, named: NamedValues) -> Line | None:
     others = {
         name: OTHERS for name in CLAIMED.values() if (value := getattr(line, name)) and (name, value) not in named
     }
+    others |= _made_up(line, named)
     together = line._replace(**others) if others else line
     return None if together == line else together
+
+
+def _made_up(line: Line, named: NamedValues) -> dict[str, str]:
+    """What a line says by the name of a deployment that nobody knows, so that it has no price; folded."""
+    deployment = _known(line.deployment, named)
+    others = {"deployment": deployment}
+    if deployment == OTHERS:
+        others = {name: OTHERS for name in _OF_DEPLOYMENT if getattr(line, name)}
+    if line.variant.startswith(DRAWN_BY):  # what drew the pictures prices them, whatever was asked for them
+        others["variant"] = DRAWN_BY + _known(line.variant.removeprefix(DRAWN_BY), named)
+    return others
+
+
+def _known(deployment: str, named: NamedValues) -> str:
+    """The name of a deployment, in lower case where it is spelled in no way that is known: Azure reads it the same."""
+    for name in (deployment, deployment.casefold()):
+        if not name or ("deployment", name) in named:
+            return name
+    return OTHERS
 
 
 def caller_of(line: Line) -> str:
@@ -49,7 +75,8 @@ def caller_of(line: Line) -> str:
 
 
 @lru_cache(maxsize=65_536)
-def name_of(line: Line) -> str:
-    """What identifies the claims of a line within its day, 16 hexadecimal digits."""
-    claims = (caller_of(line), line.user, line.company, line.billing_code)
+def name_of(line: Line, others: Line) -> str:
+    """What identifies within its day what is folded of a line into that of `others`, 16 hexadecimal digits."""
+    made_up = [(name, said) for name in _OF_DEPLOYMENT if (said := getattr(line, name)) != getattr(others, name)]
+    claims = (caller_of(line), line.user, line.company, line.billing_code, *made_up)
     return blake2b(msgspec.json.encode(claims), digest_size=8).hexdigest()

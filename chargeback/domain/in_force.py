@@ -37,8 +37,10 @@ class InForce:
 
     @cached_property
     def named(self) -> NamedValues:
-        """What the rules of any of the catalogues name of what clients claim."""
-        return named_values(rule for each in (self.current, *self.closed.values()) for rule in each.allocation.rules)
+        """What any of the catalogues knows of what clients claim."""
+        catalogues = (self.current, *self.closed.values())
+        rules = (rule for each in catalogues for rule in each.allocation.rules)
+        return named_values(rules, (name for each in catalogues for name in each.deployment_names()))
 
     def catalogue(self, moment: datetime) -> Catalogue:
         """The one that rates the usage of a moment."""

@@ -27,7 +27,7 @@ from tests.builders import tokens, usage_event
 pytestmark = pytest.mark.anyio
 
 TODAY = datetime.now(UTC).date().isoformat()
-NAMED = frozenset({("billing_code", "VOICE"), ("user", "boss")})
+NAMED = frozenset({("billing_code", "VOICE"), ("user", "boss"), ("deployment", "gpt-4o"), ("deployment", "gpt-image")})
 MOST = 2
 
 
@@ -71,6 +71,14 @@ def _name(line: Line) -> tuple[str, str, str]:
 
 def _requests(hours: Any) -> int:
     return sum(quantities.get(Meter.REQUESTS, 0) for quantities in hours.values())
+
+
+async def recounted_lines(events: Sequence[UsageEvent]) -> dict[Line, int]:
+    ledger = MemoryLedger()
+    for each in events:
+        await ledger.append(TODAY, [each.raw])
+    async with recount(ledger, TODAY, workers=0, named=NAMED, most_names=MOST) as day:
+        return {each.line: _requests(each.hours) async for page in day.pages() for each in page}
 
 
 async def recounted(events: Sequence[UsageEvent], batch: int) -> dict[tuple[str, str, str], int]:
@@ -137,6 +145,46 @@ def of_app(app: str, **more: Any) -> UsageEvent:
     return event(**({"subscriptionId": None, "productId": None, "tenantId": "t", "appId": app} | more))
 
 
+@pytest.mark.parametrize("batch", [1, 3, 12])
+async def test_deployments_that_nobody_knows_are_counted_together_beyond_the_first_ones(
+    small: Counter, batch: int
+) -> None:
+    def made_up(name: str, **more: Any) -> UsageEvent:
+        return event(**({"deployment": name, "model": f"model-{name}", "serviceTier": f"tier-{name}"} | more))
+
+    came = [made_up(f"{n}") for n in range(9)] + [event(), event(deployment="GPT-4o", model="new"), made_up("0")]
+    for start in range(0, len(came), batch):
+        await small.count(TODAY, came[start : start + batch], weigh)
+
+    changed = await small.changed(TODAY)
+    assert changed is not None
+    lines = await small.lines(TODAY, changed.epoch, list(changed.lines))
+    found = {(each.line.deployment, each.line.model, each.line.service_tier): _requests(each.hours) for each in lines}
+    assert found == {
+        ("0", "model-0", "tier-0"): 2,
+        ("1", "model-1", "tier-1"): 1,
+        (OTHERS, OTHERS, OTHERS): 7,
+        ("gpt-4o", "gpt-4o-2024-11-20", "default"): 1,
+        ("gpt-4o", "new", "default"): 1,
+    }
+    assert await recounted_lines(came) == {each.line: _requests(each.hours) for each in lines}
+
+
+async def test_a_deployment_that_draws_pictures_is_folded_where_nobody_knows_it_and_prices_them_where_it_is_known() -> (
+    None
+):
+    def drawn(by: str, **more: Any) -> Line:
+        return event(**more).line._replace(variant=f"drawn-by:{by}")
+
+    assert folded(drawn("made-up"), NAMED) == drawn(OTHERS)
+    assert folded(drawn("gpt-image"), NAMED) is None
+    assert folded(drawn("GPT-Image"), NAMED) == drawn("gpt-image")
+    assert folded(drawn(""), NAMED) is None
+    unknown = folded(drawn("gpt-image", deployment="x"), NAMED)
+    assert unknown is not None
+    assert (unknown.deployment, unknown.variant) == (OTHERS, "drawn-by:gpt-image")
+
+
 async def test_one_application_fills_no_day_for_another_one(small: Counter) -> None:
     evil = [of_app("evil", username=f"{n}") for n in range(3)]
     one = of_app("good", username="alice")
@@ -156,7 +204,7 @@ async def test_one_application_fills_no_day_for_another_one(small: Counter) -> N
 async def test_one_application_leaves_room_for_the_waiting_calls_and_lines_of_another(small: Counter) -> None:
     streams = [of_app("evil", id=f"{n}", type="pending", stream=True, usage=None) for n in range(4)]
     good = of_app("good", id="good", type="pending", stream=True, usage=None)
-    lines = [of_app("evil", deployment=f"{n}") for n in range(8)]
+    lines = [of_app("evil", userObjectId=f"{n}") for n in range(8)]
 
     await small.count(TODAY, [*streams, good], weigh)
     with pytest.raises(CountFull) as full:

@@ -12,6 +12,7 @@ from chargeback.domain.allocation import Rule
 from chargeback.domain.calendar import BooksSetting, Calendar
 from chargeback.domain.catalogue import Catalogue
 from chargeback.domain.errors import InvalidConfig
+from chargeback.domain.folding import OTHERS, folded
 from chargeback.domain.in_force import InForce
 from chargeback.domain.meters import Meter, Quantities
 from chargeback.domain.rating import Rated, rate
@@ -44,6 +45,26 @@ def test_a_corrected_price_changes_the_open_hours_of_a_day_and_leaves_the_closed
     rated = rate(usage_line(), EDGE, AROUND_THE_EDGE, in_force)
 
     assert costs(rated) == {"2026-03-31": Decimal("2.5"), "2026-04-01": Decimal(2)}
+
+
+@pytest.mark.parametrize(
+    ("own", "together"),
+    [
+        ({"deployment": "GPT-4O"}, {"deployment": "gpt-4o"}),
+        ({"deployment": "made-up"}, {"deployment": OTHERS, "model": OTHERS, "service_tier": OTHERS}),
+        ({"user": "ann", "model": "gpt-4o-2099-01-01"}, {"user": OTHERS}),
+    ],
+)
+def test_what_is_counted_together_costs_the_same_apart(own: dict[str, str], together: dict[str, str]) -> None:
+    in_force = InForce(card("2.00"))
+    line = usage_line(**own)
+
+    others = folded(line, in_force.named)
+
+    assert others == line._replace(**together)
+    both = [rate(each, "2026-03-10", {9: {Meter.INPUT: MILLION}}, in_force).cost for each in (line, others)]
+    assert both == ([Decimal(0)] * 2 if own.get("deployment") == "made-up" else [Decimal(2)] * 2)
+    assert folded(usage_line(), in_force.named) is None
 
 
 def test_late_usage_of_a_closed_period_costs_what_it_would_have_cost_in_time() -> None:

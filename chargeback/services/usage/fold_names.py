@@ -60,7 +60,7 @@ def _note(engine: duckdb.DuckDBPyConnection, lines: list[tuple[str, str]], named
         others = folded(line, named)
         if others is not None:
             quoted = caller_of(line).replace('"', '""')
-            rows.append(f'{identity},"{quoted}",{name_of(line)},{line_id(others)}\n')
+            rows.append(f'{identity},"{quoted}",{name_of(line, others)},{line_id(others)}\n')
             new[line_id(others)] = to_text(others).replace('"', '""')
     Path(f"{path}.rows").write_text("".join(rows), encoding="utf-8")
     Path(f"{path}.lines").write_text("".join(f'{line},"{text}"\n' for line, text in new.items()), encoding="utf-8")
