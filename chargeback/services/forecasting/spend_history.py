@@ -92,7 +92,7 @@ class History:
         """
         currency = "+".join(summary["currencies"])
         for centre, sums in summary["costCentres"].items():
-            without = sum(sums["states"].get(state, 0) for state in _WITHOUT_COST)
+            without = sum(sums.get("states", {}).get(state, 0) for state in _WITHOUT_COST)
             if without and self.first <= summary["day"] <= self.last:
                 self._unknown.setdefault(centre, {})[summary["day"]] = without
             for day, cost in sums["dates"].items():
