@@ -13,6 +13,7 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 
 import duckdb
+import pytest
 from hypothesis import HealthCheck, Phase, example, given, settings
 from hypothesis import strategies as st
 
@@ -180,6 +181,7 @@ WHOLE: list[Step] = [
 ]  # fmt: skip
 
 
+@pytest.mark.usefixtures("folders_in_memory")
 @given(life=steps)
 @example(life=WHOLE)
 @settings(

@@ -32,6 +32,7 @@ from dataclasses import replace
 from datetime import UTC, datetime
 from decimal import Decimal
 from pathlib import Path
+from typing import NamedTuple
 
 import pytest
 
@@ -143,10 +144,19 @@ async def autumn(folder: Path) -> ClosingHouse:
     return house
 
 
+class Autumn(NamedTuple):
+    """The house, and its files as they are when October is closed and November is not."""
+
+    house: ClosingHouse
+    closed: dict[str, bytes]
+    drafts: dict[str, bytes]
+
+
 @pytest.fixture(scope="module")
-def house(tmp_path_factory: pytest.TempPathFactory) -> ClosingHouse:
-    """For tests that only read."""
-    return asyncio.run(autumn(tmp_path_factory.mktemp("autumn") / "october"))
+def of_autumn(tmp_path_factory: pytest.TempPathFactory, folders_in_memory: None) -> Autumn:
+    """Only one test goes on with the house."""
+    house = asyncio.run(autumn(tmp_path_factory.mktemp("autumn") / "october"))
+    return Autumn(house, dict(house.closed.files), dict(house.reports.files))
 
 
 async def published(house: ClosingHouse, now: datetime) -> None:
@@ -161,8 +171,8 @@ def amounts(files: dict[str, bytes], month: str) -> dict[tuple[str, str], str]:
     return {(row["cost_centre"], row["currency"]): row["cost"] for row in summary if Decimal(row["cost"])}
 
 
-def test_october_is_what_it_was_worked_out_to_be(house: ClosingHouse) -> None:
-    october = house.closed.files
+def test_october_is_what_it_was_worked_out_to_be(of_autumn: Autumn) -> None:
+    october = of_autumn.closed
 
     assert amounts(october, "2026-10") == {
         ("search", "USD"): "60.000000",
@@ -178,8 +188,8 @@ def test_october_is_what_it_was_worked_out_to_be(house: ClosingHouse) -> None:
     ]
 
 
-def test_a_deployment_that_was_recreated_keeps_its_past(house: ClosingHouse) -> None:
-    charged = rows(house.closed.files["2026-10/chargeback-2026-10.csv"])
+def test_a_deployment_that_was_recreated_keeps_its_past(of_autumn: Autumn) -> None:
+    charged = rows(of_autumn.closed["2026-10/chargeback-2026-10.csv"])
 
     flex = [row for row in charged if row["deployment"] == "flex" and row["meter"] == "input_tokens"]
     assert [(row["charge_date"], row["deployment_type"], row["cost"]) for row in flex] == [
@@ -188,16 +198,16 @@ def test_a_deployment_that_was_recreated_keeps_its_past(house: ClosingHouse) -> 
     ]
 
 
-def test_capacity_has_a_used_and_an_idle_part(house: ClosingHouse) -> None:
-    shared = [row for row in rows(house.closed.files["2026-10/chargeback-2026-10.csv"]) if row["kind"] == "shared"]
+def test_capacity_has_a_used_and_an_idle_part(of_autumn: Autumn) -> None:
+    shared = [row for row in rows(of_autumn.closed["2026-10/chargeback-2026-10.csv"]) if row["kind"] == "shared"]
 
     parts = {row["meter"]: (row["cost_centre"], row["allocated_ratio"], row["unit_price"]) for row in shared}
     assert parts["provisioned"] == ("support", "0.230680507497", "2890")
     assert parts["provisioned-idle"] == ("corporate", "0.769319492503", "2890")
 
 
-def test_november_in_euros_carries_the_corrections_of_october_in_dollars(house: ClosingHouse) -> None:
-    november = house.reports.files
+def test_november_in_euros_carries_the_corrections_of_october_in_dollars(of_autumn: Autumn) -> None:
+    november = of_autumn.drafts
 
     assert amounts(november, "2026-11") == {
         ("search", "EUR"): "41.600000",
@@ -212,8 +222,8 @@ def test_november_in_euros_carries_the_corrections_of_october_in_dollars(house: 
 
 
 @pytest.mark.anyio
-async def test_a_correction_is_corrected_after_the_team_has_moved(tmp_path: Path) -> None:
-    house = await autumn(tmp_path / "october")
+async def test_a_correction_is_corrected_after_the_team_has_moved(of_autumn: Autumn, tmp_path: Path) -> None:
+    house = of_autumn.house
     await house.close("2026-11", DECEMBER_6)
     before = dict(house.closed.files)
     house.catalogues.now, house.catalogues.kept = configuration(tmp_path / "december", MOVED)

@@ -24,9 +24,11 @@ from tests.services.closing import ClosingHouse, published_for_real
 from tests.services.exported import OUTPUT_METER
 from tests.services.trued_up import HOST, TruedUp, call, capacity, charge
 
-pytestmark = pytest.mark.anyio
+pytestmark = [pytest.mark.anyio, pytest.mark.usefixtures("folders_in_memory")]
 
 APRIL = datetime(2026, 4, 5, tzinfo=UTC)
+LATER = datetime(2026, 4, 20, tzinfo=UTC)
+"""March may be closed; April is the only open month then, so that nothing else has to be published."""
 MAY = datetime(2026, 5, 6, tzinfo=UTC)
 JUNE = datetime(2026, 6, 6, tzinfo=UTC)
 ANYTHING = ClosingRules(unpriced_percent=Decimal(100), unsettled_percent=Decimal(100))
@@ -83,12 +85,12 @@ async def test_a_late_call_of_a_closed_month_is_taken_off_its_true_up_by_itself(
     await books.house.close("2026-03", APRIL)
     closed = dict(books.house.closed.files)
 
-    await books.house.ingest([call("support", "2026-03-07", "4")], MAY)
-    await books.publish(MAY)
+    await books.house.ingest([call("support", "2026-03-07", "4")], LATER)
+    await books.publish(LATER)
 
     assert books.house.closed.files == closed
     assert books.charged()["2026-03"] == {"search": 100, "support": 10}
-    again = await books.true_up("2026-03", MAY)
+    again = await books.true_up("2026-03", LATER)
     assert (again.amount, books.charged()["2026-03"]) == ("0", {"search": 100, "support": 10})
 
 
@@ -126,11 +128,11 @@ async def test_a_true_up_that_somebody_entered_is_counted_and_what_came_late_goe
         corrects="2026-03", source="invoice",
     )  # fmt: skip
     books.house.catalogues.kept = Terms(closing=ANYTHING, shared_costs=[by_hand])
-    await books.house.ingest([call("search", "2026-03-07", "4")], MAY)
-    await books.publish(MAY)
+    await books.house.ingest([call("search", "2026-03-07", "4")], LATER)
+    await books.publish(LATER)
     assert books.total("2026-03") == 120
 
-    done = await books.true_up("2026-03", MAY)
+    done = await books.true_up("2026-03", LATER)
 
     assert (done.amount, books.total("2026-03")) == ("-10", 110)
 
@@ -209,18 +211,18 @@ async def test_a_true_up_of_capacity_goes_by_its_own_measure(books: TruedUp) -> 
 
 async def test_the_true_up_of_a_closed_month_goes_by_its_own_usage(books: TruedUp) -> None:
     # Search used March and is gone in April; support comes in April. 10 000 more for March.
-    await books.house.ingest([call("search", "2026-03-05", "40"), call("support", "2026-04-06", "40")], MAY)
+    await books.house.ingest([call("search", "2026-03-05", "40"), call("support", "2026-04-06", "40")], LATER)
     await books.publish(APRIL)
     await books.house.close("2026-03", APRIL)
     books.invoices["2026-03"] = [charge("2026-03-05", "10100", "40000")]
 
-    await books.true_up("2026-03", MAY)
+    await books.true_up("2026-03", LATER)
 
     assert books.charged() == {"2026-03": {"search": 10_100}, "2026-04": {"support": 100}}
 
 
 async def test_so_does_one_that_somebody_entered(books: TruedUp) -> None:
-    await books.house.ingest([call("search", "2026-03-05", "40"), call("support", "2026-04-06", "40")], MAY)
+    await books.house.ingest([call("search", "2026-03-05", "40"), call("support", "2026-04-06", "40")], LATER)
     await books.publish(APRIL)
     await books.house.close("2026-03", APRIL)
     by_hand = SharedCost(
@@ -229,7 +231,7 @@ async def test_so_does_one_that_somebody_entered(books: TruedUp) -> None:
     )  # fmt: skip
     books.house.catalogues.kept = Terms(closing=ANYTHING, shared_costs=[by_hand])
 
-    await books.publish(MAY)
+    await books.publish(LATER)
 
     assert books.charged() == {"2026-03": {"search": 10_100}, "2026-04": {"support": 100}}
 
@@ -243,12 +245,12 @@ async def test_a_true_up_that_is_set_while_its_month_closes_without_it_becomes_a
     await books.house.close("2026-03", APRIL)
 
     await set_true_up(books.house.control, reconciled, by="dora", now=APRIL)
-    await books.publish(MAY)
+    await books.publish(LATER)
     assert books.charged()["2026-03"] == {"search": 110}
     assert books.corrections("2026-04") == [("search", 1, 10, 10)]
 
-    await remove_true_up(books.house.control, "2026-03", by="dora", now=MAY)
-    await books.publish(MAY)
+    await remove_true_up(books.house.control, "2026-03", by="dora", now=LATER)
+    await books.publish(LATER)
     assert books.charged()["2026-03"] == {"search": 100}
 
 
