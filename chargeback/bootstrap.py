@@ -9,29 +9,15 @@ from functools import cached_property, partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from chargeback.domain.errors import InvalidConfig
 from chargeback.services.probe import Probe
 from chargeback.services.usage.ingest import Ingest, TimeLimits, WeightsInForce
 from chargeback.services.usage.post import Poster
 from chargeback.settings import Settings
+from chargeback.stores import Stores
 
 if TYPE_CHECKING:
-    from azure.core.credentials_async import AsyncTokenCredential
-    from azure.cosmos.aio import CosmosClient
-    from azure.keyvault.secrets.aio import SecretClient
-    from azure.storage.blob.aio import BlobServiceClient
-
-    from chargeback.adapters.blob_ledger import BlobLedger
-    from chargeback.adapters.blob_marks import BlobDayMarks
-    from chargeback.adapters.blob_quarantine import BlobDeadLetters, BlobQuarantine
-    from chargeback.adapters.blob_reports import BlobReports
     from chargeback.adapters.catalogues import AppliedCatalogues
-    from chargeback.adapters.cosmos import CosmosBooks, CosmosControl
-    from chargeback.adapters.cosmos_objects import CosmosObjects
-    from chargeback.adapters.cost_exports import BlobCostExports
     from chargeback.adapters.entra_tokens import EntraTokens, SigningKeys
-    from chargeback.adapters.log_analytics import LogAnalytics
-    from chargeback.adapters.redis_counter import RedisCounter
     from chargeback.domain.emitters import KnownEmitter
     from chargeback.domain.models import Retiring
     from chargeback.services.closing.close_period import Closer
@@ -57,107 +43,8 @@ DEPLOYED_CONFIG = Path(__file__).parents[1] / "config"
 
 
 @dataclass
-class Container:
-    """The services of one process, made when they are first asked for.
-
-    The vendors' libraries take most of a second to import, so each is imported where it is needed: an instance
-    that starts cold to take events does not wait for what it does not use.
-    """
-
-    settings: Settings
-
-    @cached_property
-    def credential(self) -> "AsyncTokenCredential":
-        """The app's identity in Azure; on a developer's machine, whoever is signed in there."""
-        from azure.identity.aio import DefaultAzureCredential
-
-        # By itself it waits 300 s for a token's endpoint that hangs, several times over.
-        limits = {"connection_timeout": 2, "read_timeout": 4, "retry_total": 1}
-        return DefaultAzureCredential(managed_identity_client_id=self.settings.azure_client_id, **limits)
-
-    @cached_property
-    def blobs(self) -> "BlobServiceClient":
-        """The storage account."""
-        from chargeback.adapters.blob import connect
-
-        return connect(self.settings.storage_account_url, self.credential)
-
-    @cached_property
-    def cosmos(self) -> "CosmosClient":
-        """The Cosmos DB account."""
-        from chargeback.adapters.cosmos import connect
-
-        return connect(self.settings.cosmos_endpoint, self.credential)
-
-    @cached_property
-    def ledger(self) -> "BlobLedger":
-        """The append-only record of accepted events."""
-        from chargeback.adapters.blob_ledger import BlobLedger
-
-        return BlobLedger(self.blobs, "ledger")
-
-    @cached_property
-    def quarantine(self) -> "BlobQuarantine":
-        """Where unusable events wait."""
-        from chargeback.adapters.blob_quarantine import BlobQuarantine
-
-        return BlobQuarantine(self.blobs, "quarantine")
-
-    @cached_property
-    def dead_letters(self) -> "BlobDeadLetters":
-        """What Event Grid could not deliver."""
-        from chargeback.adapters.blob_quarantine import BlobDeadLetters
-
-        return BlobDeadLetters(self.blobs, "dead-letter")
-
-    @cached_property
-    def reports(self) -> "BlobReports":
-        """The published files."""
-        from chargeback.adapters.blob_reports import BlobReports
-
-        return BlobReports(self.blobs, "reports")
-
-    @cached_property
-    def closed_reports(self) -> "BlobReports":
-        """The files of closed periods, which nothing may change."""
-        from chargeback.adapters.blob_reports import BlobReports
-
-        return BlobReports(self.blobs, "closed")
-
-    @cached_property
-    def cost_exports(self) -> "BlobCostExports":
-        """The provider's invoice, as Cost Management exports it."""
-        from chargeback.adapters.cost_exports import BlobCostExports
-
-        return BlobCostExports(self.blobs, "cost-exports")
-
-    @cached_property
-    def counter(self) -> "RedisCounter":
-        """The fast view of the open days."""
-        from chargeback.adapters.redis_counter import RedisCounter, connect
-
-        url, credentials = self.settings.redis_url, None
-        if url.startswith("rediss://"):
-            from chargeback.adapters.redis_sign_in import entra_credentials
-
-            credentials = entra_credentials(self.settings.azure_client_id)
-        return RedisCounter(connect(url, credentials=credentials))
-
-    @cached_property
-    def books(self) -> "CosmosBooks":
-        """The posted view."""
-        from chargeback.adapters.cosmos import CosmosBooks
-
-        database = self.cosmos.get_database_client(self.settings.cosmos_database)
-        return CosmosBooks(database.get_container_client("usage"))
-
-    @cached_property
-    def control(self) -> "CosmosControl":
-        """The documents that steer the product."""
-        from chargeback.adapters.cosmos import CosmosControl
-
-        database = self.cosmos.get_database_client(self.settings.cosmos_database)
-        return CosmosControl(database.get_container_client("control"))
+class Container(Stores):
+    """The services of one process over its stores, made when they are first asked for and imported likewise."""
 
     @cached_property
     def catalogues(self) -> "AppliedCatalogues":
@@ -165,14 +52,6 @@ class Container:
         from chargeback.adapters.catalogues import AppliedCatalogues
 
         return AppliedCatalogues(self.control, self.settings.config_dir or DEPLOYED_CONFIG)
-
-    @cached_property
-    def vault(self) -> "SecretClient":
-        """The Key Vault with the senders' keys."""
-        from chargeback.adapters.key_vault import connect
-
-        assert self.settings.key_vault_url is not None
-        return connect(self.settings.key_vault_url, self.credential)
 
     @cached_property
     def emitters(self) -> "tuple[KnownEmitter, ...]":
@@ -224,21 +103,6 @@ class Container:
         return self._tokens(self.settings.owners_audience)
 
     @cached_property
-    def objects(self) -> "CosmosObjects":
-        """The owners of stored objects."""
-        from chargeback.adapters.cosmos_objects import CosmosObjects
-
-        database = self.cosmos.get_database_client(self.settings.cosmos_database)
-        return CosmosObjects(database.get_container_client("objects"))
-
-    @cached_property
-    def object_marks(self) -> "BlobDayMarks":
-        """The days whose objects are still to be indexed."""
-        from chargeback.adapters.blob_marks import BlobDayMarks
-
-        return BlobDayMarks(self.blobs, "marks", "objects/")
-
-    @cached_property
     def object_index(self) -> "ObjectIndex":
         """Who owns which stored object."""
         from chargeback.services.usage.index_objects import ObjectIndex
@@ -265,16 +129,6 @@ class Container:
         from chargeback.adapters.models_file import find_retiring
 
         return find_retiring(self.settings.config_dir or DEPLOYED_CONFIG, today)
-
-    @cached_property
-    def gateway_log(self) -> "LogAnalytics":
-        """What the gateway itself logged."""
-        from chargeback.adapters.log_analytics import LogAnalytics, connect
-
-        if self.settings.log_analytics_workspace_id is None:
-            raise InvalidConfig(["LOG_ANALYTICS_WORKSPACE_ID: is not set, so streamed calls stay unsettled"])
-        client = connect(self.settings.log_analytics_endpoint, self.credential)
-        return LogAnalytics(client, self.settings.log_analytics_workspace_id)
 
     @cached_property
     def settler(self) -> "Settler":
@@ -335,21 +189,6 @@ class Container:
 
         of_hub = (partial(write_hub, scope=self.settings.finops_hub_scope),) if self.settings.finops_hub_url else ()
         return (write_focus, write_workbook, write_statements, *of_hub)
-
-    @cached_property
-    def hub_blobs(self) -> "BlobServiceClient | None":
-        """The storage account of the FinOps hub, if there is one."""
-        from chargeback.adapters.blob import connect
-
-        url = self.settings.finops_hub_url
-        return connect(url, self.credential) if url else None
-
-    @property
-    def hub(self) -> "BlobReports | None":
-        """Where a FinOps hub takes files from."""
-        from chargeback.adapters.blob_reports import BlobReports
-
-        return BlobReports(self.hub_blobs, "ingestion") if self.hub_blobs else None
 
     @cached_property
     def closer(self) -> "Closer":
@@ -444,12 +283,6 @@ class Container:
     def probe(self) -> Probe:
         """Tells whether the stores answer."""
         return Probe({"ledger": self.ledger, "redis": self.counter, "cosmos": self.books})
-
-    async def close(self) -> None:
-        """Close every connection that was opened."""
-        for name in ("vault", "gateway_log", "counter", "blobs", "hub_blobs", "cosmos", "credential"):
-            if (opened := self.__dict__.pop(name, None)) is not None:
-                await opened.close()
 
 
 @asynccontextmanager
