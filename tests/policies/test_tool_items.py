@@ -96,3 +96,48 @@ def test_an_exact_stream_counts_the_items_of_its_last_event(make_world: MakeWorl
     )
 
     assert world.event()["data"]["tools"] == {"web_search_call": 1}
+
+
+@pytest.mark.parametrize("exact", [False, True])
+def test_a_response_fetched_as_a_stream_counts_the_items_that_the_plain_look_counts(
+    make_world: MakeWorld, *, exact: bool
+) -> None:
+    world = make_world(config={"products": [product(exactStreams=exact)]})
+    body = {"id": "resp_1", "model": "gpt-4.1", "status": "completed", "usage": USAGE, "output": [SEARCH, CODE, TEXT]}
+    world.then("oai-swedencentral", type="text/event-stream", pieces=sse({"type": "response.completed"}))
+    world.then("oai-swedencentral", body=body)
+
+    for query in ("?stream=true", ""):
+        world.client.get(f"/v1/responses/resp_1{query}", headers={"api-key": "key-search"})
+
+    streamed, plain = (event["data"] for event in world.events())
+    assert streamed["tools"] == plain["tools"] == {"web_search_call": 1, "code_interpreter_call": 1}
+    assert (streamed["stream"], plain["stream"]) == (True, False)
+    told = ("usage", "responseId", "deployment", "statusCode")
+    assert [streamed[name] for name in told] == [plain[name] for name in told]
+
+
+def test_a_response_that_failed_ends_its_call_fetched_as_a_stream_too(world: World) -> None:
+    failed = {"id": "resp_1", "model": "gpt-4.1", "status": "failed", "error": {"code": "server_error"}, "output": []}
+    world.then("oai-swedencentral", type="text/event-stream", pieces=sse({"type": "response.failed"}))
+    world.then("oai-swedencentral", body=failed)
+
+    world.client.get("/v1/responses/resp_1?stream=true", headers={"api-key": "key-search"})
+
+    event = world.event()
+    assert (event["type"], event["data"]["errorCode"]) == ("chargeback.usage.settled.v1", "server_error")
+
+
+def test_a_response_begun_in_the_background_says_which_tools_it_has_and_who_draws(world: World) -> None:
+    tools = [{"type": "image_generation"}, {"type": "code_interpreter", "container": {"type": "auto"}}]
+    begun = {"status": "queued", "usage": None}
+
+    data = answered(world, [], more=begun, background=True, tools=tools)
+
+    assert (data["tools"], data["imageDeployment"]) == ({"image_generation": 0, "code_interpreter": 0}, "gpt-image-1")
+
+
+def test_a_response_without_items_used_no_tool(world: World) -> None:
+    data = answered(world, [], tools=[{"type": "web_search"}])
+
+    assert "tools" not in data
