@@ -40,10 +40,10 @@ async def run(stack: Stack) -> None:
                 await container.ingest.ingest(raw[first : first + 1_000], now)
             # The first posting of a day counts its ledger anew; what is measured is the second one.
             in_force = await container.catalogues.in_force()
-            await container.poster.post_day(day, in_force)
+            await container.poster.post_day(day, in_force, now)
             await container.counter.touch(day)
             start = time.perf_counter()
-            posted = await container.poster.post_day(day, in_force)
+            posted = await container.poster.post_day(day, in_force, now)
             rates.append(posted.records / (time.perf_counter() - start))
             alone = await upserts_alone(container, day)
         ratios.append(rates[-1] / alone)
@@ -63,7 +63,7 @@ async def print_charges(stack: Stack, day: str, now: datetime) -> None:
             elif changed == "one line":
                 await container.ingest.ingest([event(10**9, random.Random(0), lines=1, day=day)], now)
             call(stack.site, "DELETE", url)
-            posted = await container.poster.post_day(day, in_force)
+            posted = await container.poster.post_day(day, in_force, now)
             spent = json.loads(call(stack.site, "GET", url))
             reads = spent["read"] + spent["query"]
             print(
