@@ -1,6 +1,7 @@
-"""The glossary explains what the reports print, all of it and nothing else."""
+"""The glossary explains everything that the reports print and nothing else, and it says nothing twice."""
 
 import re
+from collections import Counter
 from pathlib import Path
 
 from chargeback.domain import focus
@@ -15,6 +16,10 @@ def explained(heading: str) -> list[str]:
     section = GLOSSARY.split(f"\n## {heading}\n")[1].split("\n## ")[0]
     first_cells = re.findall(r"^\| (`.*?) \|", section, re.M)
     return [name for cell in first_cells for name in re.findall(r"`(\w+)`", cell)]
+
+
+def repeated(items: list[str]) -> list[str]:
+    return [item for item, times in Counter(item.casefold() for item in items).items() if times > 1]
 
 
 def test_every_column_of_the_chargeback_file_is_explained_in_its_order() -> None:
@@ -39,3 +44,25 @@ def test_every_column_of_ours_in_the_focus_file_is_explained_in_its_order() -> N
 
 def test_every_column_of_the_reconciliation_is_explained_in_its_order() -> None:
     assert explained("The columns of `reconciliation-<period>.csv`") == list(RECONCILIATION_COLUMNS)
+
+
+def test_no_word_is_defined_twice() -> None:
+    words = re.findall(r"^\| \*\*(.+?)\*\* \|", GLOSSARY, re.M)
+
+    assert words
+    assert repeated(words) == []
+
+
+def test_no_definition_is_given_twice() -> None:
+    sections = [re.findall(r"^\| .* \| (.+?) \|$", section, re.M) for section in GLOSSARY.split("\n## ")]
+    words = re.findall(r"^\| \*\*.+?\*\* \| (.+?) \|$", GLOSSARY, re.M)
+
+    assert words
+    assert [repeated(definitions) for definitions in (words, *sections) if repeated(definitions)] == []
+
+
+def test_no_sentence_stands_twice() -> None:
+    lines = [line for line in GLOSSARY.splitlines() if line and not line.startswith(("|", "#"))]
+
+    assert lines
+    assert repeated(lines) == []
