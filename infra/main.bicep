@@ -215,7 +215,7 @@ module pipeline 'modules/pipeline.bicep' = {
     stores: { endpoints: stores.outputs.endpoints, package: stores.outputs.package }
     tokens: { tenantId: empty(entraTenantId) ? tenant().tenantId : entraTenantId, ownersAudience: ownersAudience }
     functionsSubnetResourceId: settings.privateNetwork ? networkIds[0].functions : ''
-    schedules: {
+    appOptions: {
       POST_SCHEDULE: postSchedule
       AUDIT_SCHEDULE: auditSchedule
       PUBLISH_SCHEDULE: publishSchedule

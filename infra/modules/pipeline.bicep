@@ -18,8 +18,8 @@ param stores {
   endpoints: { blob: string, cosmos: string, cosmosDatabase: string, redis: string, vault: string }
   package: { blobEndpoint: string, container: string }
 }
-@description('Required. Settings that operators choose: schedules and report decimals.')
-param schedules object
+@description('Required. Settings of the app that operators choose, by their names: schedules, limits, decimals of the reports, the FinOps hub.')
+param appOptions object
 @description('Required. Tokens of emitters and of the gateway: their tenant, and the audience with which the gateway asks the functions.')
 param tokens { tenantId: string, ownersAudience: string }
 @description('Required. Where logs and telemetry go.')
@@ -51,7 +51,7 @@ module functions 'functions.bicep' = {
     names: { app: names.app, plan: names.plan }
     package: stores.package
     identity: { resourceId: identity.outputs.resourceId, clientId: identity.outputs.clientId }
-    appSettings: union(schedules, {
+    appSettings: union(appOptions, {
       AZURE_CLIENT_ID: identity.outputs.clientId
       STORAGE_ACCOUNT_URL: stores.endpoints.blob
       COSMOS_ENDPOINT: stores.endpoints.cosmos

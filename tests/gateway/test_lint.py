@@ -8,7 +8,7 @@ import pytest
 from scripts.local.gateway.lint import lint
 
 ROOT = Path(__file__).parents[2]
-HEAD = "<!-- Purpose: x Reads: x Writes: x Fails how: x -->"
+HEAD = "<!-- Purpose: x Reads: stream Writes: a, v Fails how: x -->"
 USAGE = (
     """<fragment><send-one-way-request><set-url>{{usage-topic-endpoint}}</set-url></send-one-way-request></fragment>"""
 )
@@ -133,3 +133,13 @@ def test_a_document_without_its_heading_is_named(tmp_path: Path) -> None:
     (policies / "fragments" / "usage.xml").write_text(f"<!-- Purpose: x Reads: x -->{USAGE}")
 
     assert found(policies) == ["apim-policies/fragments/usage.xml:1: the header comment lacks Writes:, Fails how:"]
+
+
+def test_a_variable_that_the_header_does_not_list_is_named(tmp_path: Path) -> None:
+    code = 'context.Variables.ContainsKey("unlisted") ? 1 : 2'
+    policies = write(tmp_path, inbound=f"<set-variable name='kept' value='@({code})' />")
+
+    assert found(policies) == [
+        "apim-policies/api.xml:3: the header must list the variable 'kept' under Writes",
+        "apim-policies/api.xml:3: the header must list the variable 'unlisted' under Reads",
+    ]

@@ -30,7 +30,7 @@ def bicep_settings() -> set[str]:
     pipeline = statements(INFRA / "modules/pipeline.bicep", "module")["functions"].node
     main = statements(INFRA / "main.bicep", "module")["pipeline"].node
     given = next(within(property_of(pipeline, "appSettings"), "object"))
-    return {*keys(given), *keys(property_of(main, "schedules"))}
+    return {*keys(given), *keys(property_of(main, "appOptions"))}
 
 
 def sample_settings() -> set[str]:
@@ -48,8 +48,8 @@ def test_the_sample_settings_name_every_setting_that_the_code_reads_and_no_other
 
 def test_a_setting_has_the_same_default_in_bicep_and_in_the_code() -> None:
     main = File(INFRA / "main.bicep")
-    schedules = property_of(statements(INFRA / "main.bicep", "module")["pipeline"].node, "schedules")
-    given = {key: parameter_of(text(property_of(schedules, key))) for key in keys(schedules)}
+    options = property_of(statements(INFRA / "main.bicep", "module")["pipeline"].node, "appOptions")
+    given = {key: parameter_of(text(property_of(options, key))) for key in keys(options)}
 
     unset = ""  # an empty variable is as good as none
     defaults = {
@@ -61,11 +61,11 @@ def test_a_setting_has_the_same_default_in_bicep_and_in_the_code() -> None:
 
 def test_a_setting_has_the_same_limits_in_bicep_and_in_the_code() -> None:
     parameters = statements(INFRA / "main.bicep", "param")
-    schedules = property_of(statements(INFRA / "main.bicep", "module")["pipeline"].node, "schedules")
+    options = property_of(statements(INFRA / "main.bicep", "module")["pipeline"].node, "appOptions")
     in_bicep = {
         key: {name: values[0] for name, values in parameters[parameter].decorators.items() if name in LIMITS}
-        for key in keys(schedules)
-        if parameters[parameter := parameter_of(text(property_of(schedules, key)))].type == "int"
+        for key in keys(options)
+        if parameters[parameter := parameter_of(text(property_of(options, key)))].type == "int"
     }
 
     in_code = {
@@ -76,13 +76,16 @@ def test_a_setting_has_the_same_limits_in_bicep_and_in_the_code() -> None:
         if field.annotation is int
     }
 
+    limited = {name for name, parameter in parameters.items() if LIMITS & parameter.decorators.keys()}
+
     assert in_bicep == in_code
     assert all(set(limits) == LIMITS for limits in in_bicep.values())
+    assert limited == {parameter_of(text(property_of(options, key))) for key in in_code}
 
 
 def test_no_event_is_accepted_whose_day_or_the_day_before_has_left_the_ledger() -> None:
-    schedules = property_of(statements(INFRA / "main.bicep", "module")["pipeline"].node, "schedules")
-    accepted = text(property_of(schedules, "MAX_EVENT_AGE_DAYS"))
+    options = property_of(statements(INFRA / "main.bicep", "module")["pipeline"].node, "appOptions")
+    accepted = text(property_of(options, "MAX_EVENT_AGE_DAYS"))
 
     for name, profile in PROFILES.items():
         main = File(INFRA / "main.bicep", {"profile": name, "overrides": {}})

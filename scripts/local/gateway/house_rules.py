@@ -7,6 +7,7 @@ from pathlib import Path
 from scripts.local.gateway.allowlist import without_strings
 from scripts.local.gateway.documents import BUILT_IN, Policies
 from scripts.local.gateway.errors import Fault
+from scripts.local.gateway.house_style import style_faults
 from scripts.local.gateway.nodes import Expression, Node
 from scripts.local.gateway.policies.cache import LOSABLE, losable
 
@@ -17,7 +18,6 @@ _KEY = re.compile(r"\bSubscription\s*\??\.\s*(?:Primary|Secondary)?Key\b")
 _KEY_HEADER = re.compile(r"Ocp-Apim-Subscription-Key", re.IGNORECASE)
 _RESPONSE_BODY = re.compile(r"\bcontext\s*\.\s*Response\s*\??\.\s*Body\b")
 _STREAM = re.compile(r"stream", re.IGNORECASE)
-_HEADINGS = ("Purpose:", "Reads:", "Writes:", "Fails how:")
 
 
 def house_faults(policies: Policies, folder: Path) -> list[Fault]:
@@ -29,7 +29,7 @@ def house_faults(policies: Policies, folder: Path) -> list[Fault]:
     faults += _usage_events(policies, folder)
     faults += _cached_values(policies)
     faults += _browsers(policies)
-    faults += [fault for path in sorted(folder.rglob("*.xml")) for fault in _heading(path, folder.parent)]
+    faults += [fault for path in sorted(folder.rglob("*.xml")) for fault in style_faults(path, folder.parent)]
     return faults
 
 
@@ -140,14 +140,6 @@ def _browsers(policies: Policies) -> Iterator[Fault]:
 def _first(root: Node) -> list[Node]:
     found = [child for section in root.children if section.name == "inbound" for child in section.children]
     return [child for child in found if child.name != "base"][:1]
-
-
-def _heading(path: Path, base: Path) -> Iterator[Fault]:
-    head = path.read_text("utf-8").split("-->")[0]
-    missing = [heading for heading in _HEADINGS if heading not in head]
-    if missing:
-        name = path.relative_to(base).as_posix() if path.is_relative_to(base) else path.as_posix()
-        yield Fault(name, 1, f"the header comment lacks {', '.join(missing)}")
 
 
 def _at(expression: Expression, reason: str) -> Fault:
