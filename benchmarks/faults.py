@@ -10,7 +10,7 @@ from typing import Any
 
 import aiohttp
 
-from scripts.local.gateway.serve import Running
+from stack.gateway.serve import Running
 
 TEAMS = ("search", "support", "research")
 MODELS = ("gpt-5.4", "gpt-5.4-mini")

@@ -14,7 +14,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from chargeback.domain.anomalies import Sensitivity
+from chargeback.domain.outlook.anomalies import Sensitivity
 from chargeback.services.forecasting.patterns import usual_days
 from chargeback.services.forecasting.spend_models import paths_of
 from scripts.traffic.rows import read_calls

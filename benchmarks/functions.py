@@ -19,8 +19,8 @@ import aiohttp
 
 from benchmarks.stack_rates import rate
 from benchmarks.synthetic import event
-from scripts.local.site import ROOT
-from scripts.local.stack import Stack
+from stack.site import ROOT
+from stack.stack import Stack
 
 DAY = (datetime.now(UTC) - timedelta(days=1)).date().isoformat()
 BATCH, BATCHES, SINGLES, ROUNDS = 1_000, 20, 6_000, 5

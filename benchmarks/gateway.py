@@ -20,10 +20,10 @@ import aiohttp
 from aiohttp import web
 
 from benchmarks.faults import fault_run
-from scripts.local.gateway.serve import Running, serve
-from scripts.local.identity import make_app
-from scripts.local.listening import listening
-from scripts.local.tokens import TENANT, load_signer
+from stack.gateway.serve import Running, serve
+from stack.identity.server import make_app
+from stack.identity.tokens import TENANT, load_signer
+from stack.listening import listening
 
 ROOT = Path(__file__).parents[1]
 CHAT = {"model": "gpt-5.4", "messages": [{"role": "user", "content": "How many calls can one gateway carry?"}]}
@@ -122,7 +122,7 @@ def main() -> None:
     arguments = parser.parse_args()
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
-        command = [sys.executable, "-m", "scripts.local.openai_backends", "--state", name]
+        command = [sys.executable, "-m", "stack.openai_backends", "--state", name]
         with subprocess.Popen(command, cwd=ROOT, stdout=subprocess.PIPE) as accounts:
             assert accounts.stdout
             try:

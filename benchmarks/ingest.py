@@ -13,11 +13,11 @@ from statistics import median
 
 from benchmarks.synthetic import event
 from chargeback.bootstrap import Container, open_container
-from chargeback.domain.events import EVER, read_event, split_batch
+from chargeback.domain.events.usage_event import EVER, read_event, split_batch
 from chargeback.process import prepare_process
 from chargeback.services.usage.ingest import Weights
 from chargeback.settings import read_settings
-from scripts.local.stack import Stack
+from stack.stack import Stack
 
 LINES = 100
 BATCH = 1_000

@@ -16,7 +16,7 @@ from tempfile import mkdtemp
 
 import httpx
 
-from tests.policies.world import EU, USAGE, Engines, Loop, World, chunk, product, sse
+from tests.policies.one_region import EU, USAGE, Engines, Loop, World, chunk, product, sse
 
 KEY = {"api-key": "key-support"}
 PRODUCTS = [

@@ -19,9 +19,9 @@ from chargeback.bootstrap import Container, open_container
 from chargeback.process import prepare_process
 from chargeback.services.usage.post import RECORDS_PER_WRITE, by_shard
 from chargeback.settings import read_settings
-from scripts.local.clear import clear_stores
-from scripts.local.provision import call
-from scripts.local.stack import Stack
+from stack.clear import clear_stores
+from stack.provision import call
+from stack.stack import Stack
 
 LINES, ROUNDS = 5_000, 5
 

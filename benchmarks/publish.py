@@ -23,11 +23,11 @@ from typing import Self
 
 import psutil
 
-from chargeback.domain.allocation import Allocation
-from chargeback.domain.catalogue import Catalogue
-from chargeback.domain.lines import Line, line_id
-from chargeback.domain.periods import days_of
-from chargeback.domain.terms import Terms
+from chargeback.domain.catalogue.catalogue import Catalogue
+from chargeback.domain.cost_centres.rules import Allocation
+from chargeback.domain.terms.terms import Terms
+from chargeback.domain.time.months import days_of
+from chargeback.domain.usage.lines import Line, line_id
 from chargeback.services.focus.write_focus import write_focus
 from chargeback.services.publishing.period_to_settle import PeriodToSettle
 from chargeback.services.publishing.publish import Writer, publish

@@ -11,7 +11,7 @@ from pathlib import Path
 import zstandard
 
 from benchmarks.synthetic import DAY, blocks
-from chargeback.services.ports import LedgerBlock
+from chargeback.services.ports.ledger import LedgerBlock
 from chargeback.services.usage.recount import recount
 
 

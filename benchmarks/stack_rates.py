@@ -98,8 +98,8 @@ async def measure_cosmos(url: str) -> None:
 
 def main() -> None:
     """Start what is measured, measure it, stop it."""
-    from scripts.local.services import STORES
-    from scripts.local.stack import Stack
+    from stack.services import STORES
+    from stack.stack import Stack
 
     app = Path(__file__).parent / "empty_app"
     with Stack(services=[*STORES, "functions"], app=app) as stack:

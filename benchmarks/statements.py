@@ -12,8 +12,8 @@ from pathlib import Path
 import duckdb
 
 from benchmarks.publish import CountingReports, Watch
-from chargeback.domain.budgets import Budget
-from chargeback.domain.rows import columns
+from chargeback.domain.cost_centres.budgets import Budget
+from chargeback.domain.reports.rows import columns
 from chargeback.services.publishing.files import Files
 from chargeback.services.publishing.settled import Settled
 from chargeback.services.statements.write_statements import write_statements

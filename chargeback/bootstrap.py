@@ -16,20 +16,20 @@ from chargeback.settings import Settings
 from chargeback.stores import Stores
 
 if TYPE_CHECKING:
-    from chargeback.adapters.catalogues import AppliedCatalogues
-    from chargeback.adapters.entra_tokens import EntraTokens, SigningKeys
-    from chargeback.domain.emitters import KnownEmitter
-    from chargeback.domain.models import Retiring
+    from chargeback.adapters.azure.entra_tokens import EntraTokens, SigningKeys
+    from chargeback.adapters.config.applied import AppliedCatalogues
+    from chargeback.domain.deployments.models import Retiring
+    from chargeback.domain.events.emitters import KnownEmitter
     from chargeback.services.closing.close_period import Closer
-    from chargeback.services.closing.periods import Periods
     from chargeback.services.closing.publish_drafts import Drafts
     from chargeback.services.explaining.explain import Explainer
+    from chargeback.services.periods.periods import Periods
+    from chargeback.services.ports.reports import Invoices
     from chargeback.services.publishing.publish import Writer
     from chargeback.services.publishing.published_rows import Published
     from chargeback.services.reconciling.reconcile import Reconciled
-    from chargeback.services.report_ports import Invoices
     from chargeback.services.retry import Retry
-    from chargeback.services.set_aside import SetAside
+    from chargeback.services.running.set_aside import SetAside
     from chargeback.services.usage.audit import Auditor
     from chargeback.services.usage.index_objects import ObjectIndex
     from chargeback.services.usage.ledger_parts import LedgerParts
@@ -49,21 +49,21 @@ class Container(Stores):
     @cached_property
     def catalogues(self) -> "AppliedCatalogues":
         """The rate card, deployments and cost centres in force."""
-        from chargeback.adapters.catalogues import AppliedCatalogues
+        from chargeback.adapters.config.applied import AppliedCatalogues
 
         return AppliedCatalogues(self.control, self.settings.config_dir or DEPLOYED_CONFIG)
 
     @cached_property
     def emitters(self) -> "tuple[KnownEmitter, ...]":
         """Who may send events beside the gateways."""
-        from chargeback.adapters.emitters_document import load_emitters
+        from chargeback.adapters.config.emitters import load_emitters
 
         return load_emitters(self.settings.config_dir or DEPLOYED_CONFIG)
 
     @cached_property
     def senders(self) -> "Senders":
         """Who may POST events, and how it is recognised."""
-        from chargeback.domain.emitters import EVENT_GRID
+        from chargeback.domain.events.emitters import EVENT_GRID
         from chargeback.services.usage.senders import Senders
 
         settings = self.settings
@@ -80,20 +80,20 @@ class Container(Stores):
         )
 
     def _keys(self, name: str, fixed: tuple[str, ...]) -> "Keys":
-        from chargeback.adapters.key_vault import FixedKeys, VaultKeys
+        from chargeback.adapters.azure.key_vault import FixedKeys, VaultKeys
 
         return FixedKeys(fixed) if fixed else VaultKeys(self.vault, name)
 
     @cached_property
     def signing_keys(self) -> "SigningKeys | None":
         """What the tenant signs tokens with; None where no tenant is set."""
-        from chargeback.adapters.entra_tokens import SigningKeys
+        from chargeback.adapters.azure.entra_tokens import SigningKeys
 
         tenant = self.settings.entra_tenant_id
         return SigningKeys(self.settings.entra_authority, tenant) if tenant else None
 
     def _tokens(self, audience: str | None) -> "EntraTokens | None":
-        from chargeback.adapters.entra_tokens import EntraTokens
+        from chargeback.adapters.azure.entra_tokens import EntraTokens
 
         return EntraTokens(self.signing_keys, audience) if self.signing_keys and audience else None
 
@@ -126,7 +126,7 @@ class Container(Stores):
 
     def retiring_models(self, today: date) -> "list[Retiring]":
         """The deployments whose model retires soon, as far as the configuration knows."""
-        from chargeback.adapters.models_file import find_retiring
+        from chargeback.adapters.config.models import find_retiring
 
         return find_retiring(self.settings.config_dir or DEPLOYED_CONFIG, today)
 
@@ -175,7 +175,7 @@ class Container(Stores):
     @cached_property
     def periods(self) -> "Periods":
         """How far each billing period is."""
-        from chargeback.services.closing.periods import Periods
+        from chargeback.services.periods.periods import Periods
 
         return Periods(self.control, self.ledger)
 
@@ -221,7 +221,7 @@ class Container(Stores):
     @cached_property
     def set_aside(self) -> "SetAside":
         """What could not be handled."""
-        from chargeback.services.set_aside import SetAside
+        from chargeback.services.running.set_aside import SetAside
 
         return SetAside(self.control)
 
@@ -250,8 +250,8 @@ class Container(Stores):
         self, period: str, invoices: "Invoices | None" = None, *, export: str | None = None
     ) -> "Reconciled":
         """Compare a published month with the provider's invoice, and write what was found beside its files."""
-        from chargeback.adapters.retail_meters import load_retail_meters
-        from chargeback.domain.provider_meters import provider_meters
+        from chargeback.adapters.config.retail_meters import load_retail_meters
+        from chargeback.domain.price_list.provider_meters import provider_meters
         from chargeback.services.publishing.files import Files
         from chargeback.services.reconciling.reconcile import reconcile_period
         from chargeback.services.reconciling.render_reconciliation import FOLDER, write_reconciliation

@@ -13,7 +13,7 @@ from contextvars import ContextVar
 from datetime import date, datetime
 from decimal import Decimal
 
-from chargeback.domain.money import to_text
+from chargeback.domain.money.exact import to_text
 
 Value = str | int | bool | Decimal | date | datetime | BaseException | None
 

@@ -3,7 +3,7 @@
 import gc
 import logging
 
-from chargeback.services.work_folder import remove_leftovers
+from chargeback.services.running.work_folder import remove_leftovers
 
 
 def prepare_process() -> None:

@@ -7,8 +7,8 @@ from urllib.parse import urlsplit
 from pydantic import AfterValidator, Field, SecretStr, ValidationError, model_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
-from chargeback.domain.emitters import keys_in
 from chargeback.domain.errors import InvalidConfig
+from chargeback.domain.events.emitters import keys_in
 
 LOOPBACK = ("127.0.0.1", "localhost", "::1")
 

@@ -13,15 +13,15 @@ if TYPE_CHECKING:
     from azure.keyvault.secrets.aio import SecretClient
     from azure.storage.blob.aio import BlobServiceClient
 
-    from chargeback.adapters.blob_ledger import BlobLedger
-    from chargeback.adapters.blob_marks import BlobDayMarks
-    from chargeback.adapters.blob_quarantine import BlobDeadLetters, BlobQuarantine
-    from chargeback.adapters.blob_reports import BlobReports
-    from chargeback.adapters.cosmos import CosmosBooks, CosmosControl
-    from chargeback.adapters.cosmos_objects import CosmosObjects
-    from chargeback.adapters.cost_exports import BlobCostExports
-    from chargeback.adapters.log_analytics import LogAnalytics
-    from chargeback.adapters.redis_counter import RedisCounter
+    from chargeback.adapters.azure.cosmos import CosmosBooks, CosmosControl
+    from chargeback.adapters.azure.cost_exports import BlobCostExports
+    from chargeback.adapters.azure.ledger import BlobLedger
+    from chargeback.adapters.azure.log_analytics import LogAnalytics
+    from chargeback.adapters.azure.marks import BlobDayMarks
+    from chargeback.adapters.azure.objects import CosmosObjects
+    from chargeback.adapters.azure.quarantine import BlobDeadLetters, BlobQuarantine
+    from chargeback.adapters.azure.reports import BlobReports
+    from chargeback.adapters.redis.counter import RedisCounter
 
 
 @dataclass
@@ -46,67 +46,67 @@ class Stores:
     @cached_property
     def blobs(self) -> "BlobServiceClient":
         """The storage account."""
-        from chargeback.adapters.blob import connect
+        from chargeback.adapters.azure.blob import connect
 
         return connect(self.settings.storage_account_url, self.credential)
 
     @cached_property
     def cosmos(self) -> "CosmosClient":
         """The Cosmos DB account."""
-        from chargeback.adapters.cosmos import connect
+        from chargeback.adapters.azure.cosmos import connect
 
         return connect(self.settings.cosmos_endpoint, self.credential)
 
     @cached_property
     def ledger(self) -> "BlobLedger":
         """The append-only record of accepted events."""
-        from chargeback.adapters.blob_ledger import BlobLedger
+        from chargeback.adapters.azure.ledger import BlobLedger
 
         return BlobLedger(self.blobs, "ledger")
 
     @cached_property
     def quarantine(self) -> "BlobQuarantine":
         """Where unusable events wait."""
-        from chargeback.adapters.blob_quarantine import BlobQuarantine
+        from chargeback.adapters.azure.quarantine import BlobQuarantine
 
         return BlobQuarantine(self.blobs, "quarantine")
 
     @cached_property
     def dead_letters(self) -> "BlobDeadLetters":
         """What Event Grid could not deliver."""
-        from chargeback.adapters.blob_quarantine import BlobDeadLetters
+        from chargeback.adapters.azure.quarantine import BlobDeadLetters
 
         return BlobDeadLetters(self.blobs, "dead-letter")
 
     @cached_property
     def reports(self) -> "BlobReports":
         """The published files."""
-        from chargeback.adapters.blob_reports import BlobReports
+        from chargeback.adapters.azure.reports import BlobReports
 
         return BlobReports(self.blobs, "reports")
 
     @cached_property
     def closed_reports(self) -> "BlobReports":
         """The files of closed periods, which nothing may change."""
-        from chargeback.adapters.blob_reports import BlobReports
+        from chargeback.adapters.azure.reports import BlobReports
 
         return BlobReports(self.blobs, "closed")
 
     @cached_property
     def cost_exports(self) -> "BlobCostExports":
         """The provider's invoice, as Cost Management exports it."""
-        from chargeback.adapters.cost_exports import BlobCostExports
+        from chargeback.adapters.azure.cost_exports import BlobCostExports
 
         return BlobCostExports(self.blobs, "cost-exports")
 
     @cached_property
     def counter(self) -> "RedisCounter":
         """The fast view of the open days."""
-        from chargeback.adapters.redis_counter import RedisCounter, connect
+        from chargeback.adapters.redis.counter import RedisCounter, connect
 
         url, credentials = self.settings.redis_url, None
         if url.startswith("rediss://"):
-            from chargeback.adapters.redis_sign_in import entra_credentials
+            from chargeback.adapters.redis.sign_in import entra_credentials
 
             credentials = entra_credentials(self.settings.azure_client_id)
         return RedisCounter(connect(url, credentials=credentials))
@@ -114,7 +114,7 @@ class Stores:
     @cached_property
     def books(self) -> "CosmosBooks":
         """The posted view."""
-        from chargeback.adapters.cosmos import CosmosBooks
+        from chargeback.adapters.azure.cosmos import CosmosBooks
 
         database = self.cosmos.get_database_client(self.settings.cosmos_database)
         return CosmosBooks(database.get_container_client("usage"))
@@ -122,7 +122,7 @@ class Stores:
     @cached_property
     def control(self) -> "CosmosControl":
         """The documents that steer the product."""
-        from chargeback.adapters.cosmos import CosmosControl
+        from chargeback.adapters.azure.cosmos import CosmosControl
 
         database = self.cosmos.get_database_client(self.settings.cosmos_database)
         return CosmosControl(database.get_container_client("control"))
@@ -130,7 +130,7 @@ class Stores:
     @cached_property
     def objects(self) -> "CosmosObjects":
         """The owners of stored objects."""
-        from chargeback.adapters.cosmos_objects import CosmosObjects
+        from chargeback.adapters.azure.objects import CosmosObjects
 
         database = self.cosmos.get_database_client(self.settings.cosmos_database)
         return CosmosObjects(database.get_container_client("objects"))
@@ -138,14 +138,14 @@ class Stores:
     @cached_property
     def object_marks(self) -> "BlobDayMarks":
         """The days whose objects are still to be indexed."""
-        from chargeback.adapters.blob_marks import BlobDayMarks
+        from chargeback.adapters.azure.marks import BlobDayMarks
 
         return BlobDayMarks(self.blobs, "marks", "objects/")
 
     @cached_property
     def vault(self) -> "SecretClient":
         """The Key Vault with the senders' keys."""
-        from chargeback.adapters.key_vault import connect
+        from chargeback.adapters.azure.key_vault import connect
 
         assert self.settings.key_vault_url is not None
         return connect(self.settings.key_vault_url, self.credential)
@@ -153,7 +153,7 @@ class Stores:
     @cached_property
     def gateway_log(self) -> "LogAnalytics":
         """What the gateway itself logged."""
-        from chargeback.adapters.log_analytics import LogAnalytics, connect
+        from chargeback.adapters.azure.log_analytics import LogAnalytics, connect
 
         if self.settings.log_analytics_workspace_id is None:
             raise InvalidConfig(["LOG_ANALYTICS_WORKSPACE_ID: is not set, so streamed calls stay unsettled"])
@@ -163,7 +163,7 @@ class Stores:
     @cached_property
     def hub_blobs(self) -> "BlobServiceClient | None":
         """The storage account of the FinOps hub, if there is one."""
-        from chargeback.adapters.blob import connect
+        from chargeback.adapters.azure.blob import connect
 
         url = self.settings.finops_hub_url
         return connect(url, self.credential) if url else None
@@ -171,7 +171,7 @@ class Stores:
     @property
     def hub(self) -> "BlobReports | None":
         """Where a FinOps hub takes files from."""
-        from chargeback.adapters.blob_reports import BlobReports
+        from chargeback.adapters.azure.reports import BlobReports
 
         return BlobReports(self.hub_blobs, "ingestion") if self.hub_blobs else None
 

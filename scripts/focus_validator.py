@@ -15,7 +15,7 @@ from pathlib import Path
 import duckdb
 
 from chargeback.domain.errors import InconsistentFile
-from chargeback.domain.focus import COLUMNS, Kind
+from chargeback.domain.reports.focus import COLUMNS, Kind
 from chargeback.services.focus.check_focus import check_focus, check_parts, parts
 
 HOME = Path(__file__).parents[1] / ".venv" / "focus"

@@ -15,9 +15,9 @@ import pytest
 from chargeback.bootstrap import Container
 from chargeback.settings import read_settings
 from scripts.focus_validator import ValidatorMissing, find
-from scripts.local.certificates import make_certificates
-from scripts.local.clear import clear_stores
-from scripts.local.stack import Stack
+from stack.certificates import make_certificates
+from stack.clear import clear_stores
+from stack.stack import Stack
 
 CERTIFICATES = tempfile.TemporaryDirectory(prefix="chargeback-certs-")
 
@@ -31,7 +31,7 @@ def pytest_configure() -> None:
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Mark what needs servers, so that `scripts/test unit` can leave it out."""
     for item in items:
-        if "stack" in getattr(item, "fixturenames", ()) or "/tests/local/" in item.path.as_posix():
+        if "stack" in getattr(item, "fixturenames", ()) or "/tests/stack/" in item.path.as_posix():
             item.add_marker("servers")
 
 

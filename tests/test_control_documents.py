@@ -12,16 +12,16 @@ PACKAGE = Path(chargeback.__file__).parent
 METHODS = {"get", "get_versioned", "swap", "all", "put"}
 
 OWNERS = {
-    "period": "services/closing/period_documents.py",
+    "period": "services/periods/documents.py",
     "draft": "services/closing/draft_attempts.py",
     "audit": "services/usage/audit_results.py",
     "posting-run": "services/usage/restored_books.py",
     "ledger-parts": "services/usage/ledger_parts.py",
-    "set-aside": "services/set_aside.py",
+    "set-aside": "services/running/set_aside.py",
     "reconciliation": "services/reconciling/reconciled_documents.py",
     "true-up": "services/reconciling/true_up_documents.py",
-    "catalogue": "services/config_versions.py",
-    "deployment": "services/deployments.py",
+    "catalogue": "services/configuring/versions.py",
+    "deployment": "services/configuring/deployments.py",
 }
 
 

@@ -12,10 +12,10 @@ import azure.functions as func
 import pytest
 
 from chargeback.bootstrap import Container
-from chargeback.domain.calendar import previous_period
-from scripts.local.stack import Stack
-from tests.builders import cloud_event, usage_event
-from tests.services.exported import exported, gzipped, run_files
+from chargeback.domain.time.calendar import previous_period
+from stack.stack import Stack
+from tests.support.builders import cloud_event, usage_event
+from tests.support.cost_exports import exported, gzipped, run_files
 
 pytestmark = [pytest.mark.anyio, pytest.mark.servers]
 
@@ -35,7 +35,9 @@ SCHEDULES = {
 
 def worker(expression: str, **environment: str) -> subprocess.CompletedProcess[str]:
     """Evaluate an expression over Microsoft's worker library, in a process of its own as in Azure."""
-    code = f"import json; from pathlib import Path; from scripts.local.worker_library import *; print({expression})"
+    code = (
+        f"import json; from pathlib import Path; from stack.functions_host.worker_library import *; print({expression})"
+    )
     return subprocess.run(
         [sys.executable, "-c", code],
         cwd=ROOT,

@@ -4,9 +4,9 @@ import re
 from collections import Counter
 from pathlib import Path
 
-from chargeback.domain import focus
-from chargeback.domain.meters import Meter
-from chargeback.domain.report import COLUMNS, SUMMARY_COLUMNS, SUMMARY_METERS
+from chargeback.domain.reports import focus
+from chargeback.domain.reports.manifest import COLUMNS, SUMMARY_COLUMNS, SUMMARY_METERS
+from chargeback.domain.usage.meters import Meter
 from chargeback.services.reconciling.render_reconciliation import RECONCILIATION_COLUMNS
 
 GLOSSARY = (Path(__file__).parents[1] / "docs" / "glossary.md").read_text()

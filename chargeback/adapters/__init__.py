@@ -1,1 +1,1 @@
-"""How each port is kept on a vendor's store or service."""
+"""How each port is implemented on a vendor's store or service, and how configuration is read."""

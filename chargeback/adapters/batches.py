@@ -4,8 +4,8 @@ from collections.abc import Sequence
 from hashlib import sha256
 
 from chargeback.domain.errors import InvalidEvent
-from chargeback.domain.events import split_batch
-from chargeback.services.ports import Rejected
+from chargeback.domain.events.usage_event import split_batch
+from chargeback.services.ports.ledger import Rejected
 
 
 def quarantine_name(rejected: Sequence[Rejected], day: str) -> str:

@@ -9,9 +9,9 @@ from fastapi import APIRouter, Header, HTTPException, Request, Response
 
 from chargeback.api.bodies import bounded
 from chargeback.bootstrap import Container
-from chargeback.domain.emitters import Emitter
 from chargeback.domain.errors import InvalidEvent, StoreUnavailable
-from chargeback.domain.events import split_batch
+from chargeback.domain.events.emitters import Emitter
+from chargeback.domain.events.usage_event import split_batch
 from chargeback.log_line import log_line, one_run
 
 log = logging.getLogger(__name__)

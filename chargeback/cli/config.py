@@ -19,14 +19,14 @@ Folder = Annotated[Path, typer.Option("--config-dir", envvar="CONFIG_DIR", help=
 @app.command()
 def validate(config_dir: Folder = DEPLOYED_CONFIG) -> None:
     """Check all files of the folder, which belong together; names every fault and its place."""
-    from chargeback.adapters.catalogue_files import load_catalogue
-    from chargeback.adapters.emitters_document import load_emitters
-    from chargeback.adapters.gateway_file import fills, gateway_faults
-    from chargeback.adapters.models_file import notes_on_models
-    from chargeback.adapters.price_notes import how_known, notes_on_prices
-    from chargeback.adapters.retail_meters import retail_meter_faults
-    from chargeback.adapters.terms_files import load_terms
-    from chargeback.domain.coverage import idle_without_owner, without_price
+    from chargeback.adapters.config.catalogue import load_catalogue
+    from chargeback.adapters.config.emitters import load_emitters
+    from chargeback.adapters.config.gateway import fills, gateway_faults
+    from chargeback.adapters.config.models import notes_on_models
+    from chargeback.adapters.config.price_notes import how_known, notes_on_prices
+    from chargeback.adapters.config.retail_meters import retail_meter_faults
+    from chargeback.adapters.config.terms import load_terms
+    from chargeback.domain.terms.coverage import idle_without_owner, without_price
 
     faults = retail_meter_faults(config_dir)
     try:
@@ -76,10 +76,10 @@ def apply(
 
 
 async def _apply(container: Container, config_dir: Path, who: str, now: datetime) -> None:
-    from chargeback.adapters.catalogue_files import load_catalogue, to_documents
-    from chargeback.adapters.terms_files import load_terms
-    from chargeback.services.apply_config import bring_into_force
-    from chargeback.services.tell_config import told
+    from chargeback.adapters.config.catalogue import load_catalogue, to_documents
+    from chargeback.adapters.config.terms import load_terms
+    from chargeback.services.configuring.apply_config import bring_into_force
+    from chargeback.services.configuring.tell_config import told
 
     documents, catalogue = to_documents(config_dir), load_catalogue(config_dir)
     terms = load_terms(config_dir, catalogue)

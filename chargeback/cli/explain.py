@@ -9,7 +9,7 @@ import typer
 from chargeback.bootstrap import Container
 from chargeback.cli.terminal import run
 from chargeback.domain.errors import ChargebackError
-from chargeback.domain.periods import days_of
+from chargeback.domain.time.months import days_of
 
 app = typer.Typer()
 

@@ -11,10 +11,10 @@ import typer
 from chargeback.bootstrap import Container
 from chargeback.cli.forecast_tables import show_anomalies, show_budgets, show_forecasts
 from chargeback.cli.terminal import day_of, progress, run
-from chargeback.domain.anomalies import Sensitivity
-from chargeback.domain.budgets import is_within
-from chargeback.domain.forecast import EVERYTHING
-from chargeback.domain.periods import days_of
+from chargeback.domain.cost_centres.budgets import is_within
+from chargeback.domain.outlook.anomalies import Sensitivity
+from chargeback.domain.outlook.forecast import EVERYTHING
+from chargeback.domain.time.months import days_of
 from chargeback.services.forecasting import look_ahead
 from chargeback.services.forecasting.spend_history import read_until, shifted, viewpoint
 

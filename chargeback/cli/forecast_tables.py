@@ -6,9 +6,9 @@ from decimal import Decimal
 from rich.console import Console
 from rich.table import Table
 
-from chargeback.domain.anomalies import Anomaly, Change
-from chargeback.domain.forecast import BudgetOutlook, Forecast, Interval, Method, Reach
-from chargeback.domain.money import round_total
+from chargeback.domain.money.exact import round_total
+from chargeback.domain.outlook.anomalies import Anomaly, Change
+from chargeback.domain.outlook.forecast import BudgetOutlook, Forecast, Interval, Method, Reach
 
 _NO_NUMBER = {
     Method.NOT_ENOUGH_DATA: "not enough data: less than a week of days",

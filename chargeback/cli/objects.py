@@ -6,7 +6,7 @@ import typer
 
 from chargeback.bootstrap import Container
 from chargeback.cli.terminal import day_of, progress, run
-from chargeback.services.bulkheads import do_each
+from chargeback.services.running.bulkheads import do_each
 
 app = typer.Typer(help="What calls left on the accounts: responses, files, jobs …", no_args_is_help=True)
 

@@ -7,9 +7,9 @@ import typer
 
 from chargeback.bootstrap import Container
 from chargeback.cli.terminal import counted, progress, run, show_files
-from chargeback.domain.lifecycle import Change, Period, State, refuse_reopening
-from chargeback.domain.money import to_text
-from chargeback.domain.periods import days_of
+from chargeback.domain.money.exact import to_text
+from chargeback.domain.periods.lifecycle import Change, Period, State, refuse_reopening
+from chargeback.domain.time.months import days_of
 
 app = typer.Typer(help="Billing periods: open, closing, closed.", no_args_is_help=True)
 

@@ -9,11 +9,11 @@ from typing import Annotated
 import typer
 
 from chargeback.bootstrap import DEPLOYED_CONFIG
-from chargeback.domain.catalogue import Catalogue
+from chargeback.domain.catalogue.catalogue import Catalogue
+from chargeback.domain.catalogue.prices import PriceKey
 from chargeback.domain.errors import InvalidConfig
-from chargeback.domain.money import to_text
-from chargeback.domain.prices import PriceKey
-from chargeback.domain.retail import Comparison, Difference, compare
+from chargeback.domain.money.exact import to_text
+from chargeback.domain.price_list.comparison import Comparison, Difference, compare
 
 app = typer.Typer(help="The rate card beside the Azure Retail Prices API.", no_args_is_help=True)
 
@@ -43,7 +43,7 @@ def propose(
     api: Api = None,
 ) -> None:
     """Write what would have to change on the rate card as a proposal to review."""
-    from chargeback.adapters.retail_proposal_file import write_proposal
+    from chargeback.adapters.config.retail_proposal import write_proposal
 
     catalogue, found = _compared(config_dir, saved, region, api)
     _report(found)
@@ -57,8 +57,8 @@ def propose(
 @app.command()
 def check(config_dir: Folder = DEPLOYED_CONFIG) -> None:
     """Hold the rate card against the committed snapshot of the public price list, without a network."""
-    from chargeback.adapters.catalogue_files import load_catalogue
-    from chargeback.adapters.retail_snapshot import check_snapshot
+    from chargeback.adapters.config.catalogue import load_catalogue
+    from chargeback.adapters.config.retail_snapshot import check_snapshot
 
     checked = check_snapshot(config_dir, load_catalogue(config_dir).prices)
     if checked.faults:
@@ -69,9 +69,9 @@ def check(config_dir: Folder = DEPLOYED_CONFIG) -> None:
 def _compared(
     config_dir: Path, saved: list[Path] | None, region: list[str] | None, api: str | None
 ) -> tuple[Catalogue, Comparison]:
-    from chargeback.adapters.catalogue_files import load_catalogue
-    from chargeback.adapters.retail_meters import load_retail_meters
-    from chargeback.adapters.retail_prices import API, read_retail_prices, saved_retail_prices
+    from chargeback.adapters.azure.retail_prices import API, read_retail_prices, saved_retail_prices
+    from chargeback.adapters.config.catalogue import load_catalogue
+    from chargeback.adapters.config.retail_meters import load_retail_meters
 
     catalogue = load_catalogue(config_dir)
     table, _ = load_retail_meters(config_dir)

@@ -12,12 +12,12 @@ from rich.table import Table
 
 from chargeback.bootstrap import Container
 from chargeback.cli.terminal import run
-from chargeback.domain.money import to_text
-from chargeback.domain.periods import days_of
+from chargeback.domain.money.exact import to_text
+from chargeback.domain.time.months import days_of
 
 if TYPE_CHECKING:
+    from chargeback.services.ports.reports import Invoices
     from chargeback.services.reconciling.reconcile import Reconciled
-    from chargeback.services.report_ports import Invoices
 
 LARGEST = 15
 """So many variances are shown; all are in the report."""
@@ -63,7 +63,7 @@ def reconcile(
 
 
 def _downloaded(paths: list[Path] | None) -> "Invoices | None":
-    from chargeback.adapters.cost_exports import LocalCostExports
+    from chargeback.adapters.azure.cost_exports import LocalCostExports
 
     return LocalCostExports(paths) if paths else None
 

@@ -9,9 +9,9 @@ import typer
 
 from chargeback.bootstrap import Container
 from chargeback.cli.terminal import counted, progress, run, show_files
-from chargeback.domain.lifecycle import State
-from chargeback.domain.periods import days_of
-from chargeback.services.report_ports import Reports
+from chargeback.domain.periods.lifecycle import State
+from chargeback.domain.time.months import days_of
+from chargeback.services.ports.reports import Reports
 
 app = typer.Typer()
 

@@ -7,7 +7,7 @@ import typer
 
 from chargeback.bootstrap import Container
 from chargeback.cli.terminal import run
-from chargeback.services.set_aside import Left
+from chargeback.services.running.set_aside import Left
 
 app = typer.Typer()
 

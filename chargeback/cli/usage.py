@@ -12,8 +12,8 @@ import typer
 from chargeback.bootstrap import Container
 from chargeback.cli.terminal import day_of, opened, progress, run, time_of
 from chargeback.domain.errors import SomeFailed
-from chargeback.domain.periods import days_of
-from chargeback.services.bulkheads import do_each
+from chargeback.domain.time.months import days_of
+from chargeback.services.running.bulkheads import do_each
 from chargeback.services.usage.ingest import is_open
 
 if TYPE_CHECKING:

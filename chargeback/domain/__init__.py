@@ -1,1 +1,1 @@
-"""What a call, its meters and its cost are; pure."""
+"""What usage, prices, cost centres, periods and reports are; pure, without I/O."""

@@ -11,7 +11,7 @@ import azure.functions as func
 
 from chargeback.bootstrap import DEPLOYED_CONFIG, Container
 from chargeback.log_line import log_line, one_run
-from chargeback.services.deployed_config import Files, apply_deployed
+from chargeback.services.configuring.deployed_config import Files, apply_deployed
 
 log = logging.getLogger(__name__)
 
@@ -36,7 +36,7 @@ def blueprint(container: Container) -> func.Blueprint:
 
 
 async def _follow_deployment(container: Container, folder: Path, now: datetime) -> bool:
-    from chargeback.adapters.config_digest import config_digest
+    from chargeback.adapters.config.digest import config_digest
 
     digest = config_digest(folder)
     stores = (container.control, container.catalogues, container.ledger)
@@ -52,8 +52,8 @@ async def _follow_deployment(container: Container, folder: Path, now: datetime) 
 
 
 def _load(folder: Path) -> Files:
-    from chargeback.adapters.catalogue_files import load_catalogue, to_documents
-    from chargeback.adapters.terms_files import load_terms
+    from chargeback.adapters.config.catalogue import load_catalogue, to_documents
+    from chargeback.adapters.config.terms import load_terms
 
     catalogue = load_catalogue(folder)
     return Files(catalogue, load_terms(folder, catalogue), to_documents(folder))

@@ -7,7 +7,7 @@ import azure.functions as func
 
 from chargeback.bootstrap import Container
 from chargeback.domain.errors import ClosingRefused
-from chargeback.domain.lifecycle import Period
+from chargeback.domain.periods.lifecycle import Period
 from chargeback.log_line import log_line, one_run
 
 log = logging.getLogger(__name__)

@@ -9,7 +9,7 @@ import azure.functions as func
 import msgspec
 
 from chargeback.bootstrap import Container
-from chargeback.domain.emitters import EVENT_GRID
+from chargeback.domain.events.emitters import EVENT_GRID
 from chargeback.log_line import one_run
 from chargeback.services.usage.commit import GroupCommit
 

@@ -6,7 +6,7 @@ from datetime import UTC, datetime
 import azure.functions as func
 
 from chargeback.bootstrap import Container
-from chargeback.domain.report import Manifest
+from chargeback.domain.reports.manifest import Manifest
 from chargeback.log_line import log_line, one_run
 
 log = logging.getLogger(__name__)

@@ -8,7 +8,7 @@ import azure.functions as func
 from chargeback.bootstrap import Container
 from chargeback.domain.errors import InvoiceMissing
 from chargeback.log_line import log_line, one_run
-from chargeback.services.bulkheads import do_each
+from chargeback.services.running.bulkheads import do_each
 
 log = logging.getLogger(__name__)
 

@@ -1,1 +1,1 @@
-"""What the product does: one use case per module."""
+"""What the product does: one use case per module, in packages by purpose."""

@@ -4,10 +4,10 @@ from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from datetime import datetime
 
-from chargeback.services.bulkheads import do_each
 from chargeback.services.closing.publish_drafts import Drafts
-from chargeback.services.ports import Catalogues
-from chargeback.services.set_aside import Left, SetAside, Stage
+from chargeback.services.ports.control import Catalogues
+from chargeback.services.running.bulkheads import do_each
+from chargeback.services.running.set_aside import Left, SetAside, Stage
 from chargeback.services.usage.audit import Auditor
 from chargeback.services.usage.ingest import is_open
 from chargeback.services.usage.post import Poster

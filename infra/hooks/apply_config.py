@@ -12,7 +12,7 @@ from azure_rest import Azure, AzureRefused
 from deployment import ROOT, Misconfigured, needed
 from functions_host import start
 
-from chargeback.adapters.config_digest import config_digest
+from chargeback.adapters.config.digest import config_digest
 
 FUNCTION = "apply_config"
 WITHIN = 10 * 60.0

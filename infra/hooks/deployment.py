@@ -14,8 +14,8 @@ ROOT = Path(__file__).resolve().parents[2]
 if str(ROOT) not in sys.path:
     sys.path.append(str(ROOT))  # azd runs a hook in its own folder; what is known of models is decided in the product
 
+from chargeback.domain.deployments.models import Models, models_of  # noqa: E402
 from chargeback.domain.errors import InvalidConfig  # noqa: E402 - after its place is known
-from chargeback.domain.models import Models, models_of  # noqa: E402
 
 
 class Misconfigured(Exception):

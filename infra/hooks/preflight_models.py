@@ -12,7 +12,7 @@ from typing import Any
 from azure_rest import Azure
 from deployment import Deployment, Note
 
-from chargeback.domain.models import WARN_WITHIN, Model, Models
+from chargeback.domain.deployments.models import WARN_WITHIN, Model, Models
 
 CATALOGUE_VERSION = "2025-06-01"
 FOREVER = date.max

@@ -5,7 +5,7 @@ from collections.abc import Mapping
 from pathlib import Path
 
 ROOT = Path(__file__).parent.parent.parent
-FOLDERS = (ROOT / "infra/queries", ROOT / "chargeback/adapters/queries", ROOT / "scripts/verify/queries")
+FOLDERS = (ROOT / "infra/queries", ROOT / "chargeback/adapters/azure/queries", ROOT / "scripts/verify/queries")
 
 SAMPLE_VALUES = {
     "BUDGETS": "datatable(costCentre: string, amount: long, currency: string, threshold: long)"

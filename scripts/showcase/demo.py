@@ -18,9 +18,9 @@ from typing import Any
 from rich.console import Console
 from rich.table import Table
 
-from scripts.local.processes import StackError
-from scripts.local.stack import SERVICES, Stack
 from scripts.showcase.calls import Tally, send, teams
+from stack.processes import StackError
+from stack.stack import SERVICES, Stack
 
 FAILING = "oai-swedencentral"
 console = Console(width=None if sys.stdout.isatty() else 140, highlight=False)

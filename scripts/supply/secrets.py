@@ -19,15 +19,15 @@ FULL_OF_HASHES = ("requirements*.txt", "package-lock.json")
 NOT_SECRET = {
     ("apim-policies/README.md", "Secret Keyword"): "names of settings",
     ("chargeback/services/usage/count_tokens.py", "Hex High Entropy String"): "digests of the rank files",
-    ("scripts/local/site.py", "Base64 High Entropy String"): "the Cosmos DB emulator's key, which Microsoft publishes",
-    ("scripts/local/site.py", "Secret Keyword"): "the same",
+    ("stack/site.py", "Base64 High Entropy String"): "the Cosmos DB emulator's key, which Microsoft publishes",
+    ("stack/site.py", "Secret Keyword"): "the same",
     ("scripts/showcase/calls.py", "Secret Keyword"): "a key of the local stack",
     ("tests/*", "Secret Keyword"): "keys of the local stack, and made-up ones",
     ("README.md", "Secret Keyword"): "where a key is to be put",
     ("docs/*", "Secret Keyword"): "the same",
     ("infra/calls.yaml", "Secret Keyword"): "names of permissions",
     ("tests/policies/test_account.py", "JSON Web Token"): "a token that the test made, of no issuer",
-    ("tests/services/test_count_tokens.py", "Hex High Entropy String"): "digests of the rank files",
+    ("tests/services/usage/test_count_tokens.py", "Hex High Entropy String"): "digests of the rank files",
 }
 """What looks like one and is none, by file and kind, and why."""
 

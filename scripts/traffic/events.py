@@ -9,9 +9,9 @@ from itertools import accumulate
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from chargeback.adapters.catalogue_files import load_catalogue
-from chargeback.adapters.yaml_files import read
-from chargeback.domain.deployments import Deployment
+from chargeback.adapters.config.catalogue import load_catalogue
+from chargeback.adapters.config.yaml_files import read
+from chargeback.domain.deployments.deployment import Deployment
 from scripts.traffic.rows import Call, RefusedError, Timing, read_calls
 
 CACHED_FROM, CACHED_STEP = 1024, 128

@@ -4,8 +4,8 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from enum import StrEnum
 
-from scripts.local.permissions import doubtful_routes
 from scripts.verify.live import VAULT_SCOPE, Live, needed
+from stack.identity.permissions import doubtful_routes
 
 
 class Verdict(StrEnum):

@@ -4,11 +4,11 @@ from typing import Any
 
 import pytest
 
-from chargeback.adapters import memory
-from chargeback.adapters.memory_counter import MemoryCounter
+from chargeback.adapters.memory import stores as memory
+from chargeback.adapters.memory.counter import MemoryCounter
 from chargeback.bootstrap import Container
-from scripts.local.clear import clear_blobs, clear_cosmos, clear_redis
-from scripts.local.stack import Stack
+from stack.clear import clear_blobs, clear_cosmos, clear_redis
+from stack.stack import Stack
 
 BOTH = ["memory", pytest.param("real", marks=pytest.mark.servers)]
 IN_MEMORY = {

@@ -7,19 +7,20 @@ from typing import Any
 import msgspec
 import pytest
 
-from chargeback.adapters.catalogue_files import load_catalogue
+from chargeback.adapters.config.catalogue import load_catalogue
 from chargeback.bootstrap import DEPLOYED_CONFIG, Container
 from chargeback.domain.errors import RecordsRefused, StoreUnavailable, Superseded
-from chargeback.domain.in_force import InForce
-from chargeback.domain.meters import Meter
-from chargeback.domain.records import UsageRecord, from_document, rated_record
-from chargeback.services.ports import HOURS, Books, Control, Posting
-from scripts.local.clear import clear_cosmos
-from scripts.local.provision import call
-from scripts.local.stack import Stack
-from tests.builders import DAY
-from tests.control_documents import put_document
-from tests.domain.catalogues import usage_line
+from chargeback.domain.rating.effective_catalogues import InForce
+from chargeback.domain.rating.usage_record import UsageRecord, from_document, rated_record
+from chargeback.domain.usage.meters import Meter
+from chargeback.services.ports.books import HOURS, Books, Posting
+from chargeback.services.ports.control import Control
+from stack.clear import clear_cosmos
+from stack.provision import call
+from stack.stack import Stack
+from tests.support.builders import DAY
+from tests.support.catalogues import usage_line
+from tests.support.control_documents import put_document
 
 pytestmark = pytest.mark.anyio
 

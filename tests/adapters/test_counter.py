@@ -11,17 +11,17 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from chargeback.adapters.memory_counter import MemoryCounter
-from chargeback.adapters.redis_counter import RedisCounter
+from chargeback.adapters.memory.counter import MemoryCounter
+from chargeback.adapters.redis.counter import RedisCounter
 from chargeback.bootstrap import Container
 from chargeback.domain.errors import CountFull, CountLost
-from chargeback.domain.events import EVER, UsageEvent, read_event
-from chargeback.domain.meters import Meter
-from chargeback.services.ports import Counter, Weighted
-from scripts.local.clear import clear_redis
-from scripts.local.stack import Stack
-from tests.builders import tokens, usage_event
-from tests.waiting import all_pending
+from chargeback.domain.events.usage_event import EVER, UsageEvent, read_event
+from chargeback.domain.usage.meters import Meter
+from chargeback.services.ports.counter import Counter, Weighted
+from stack.clear import clear_redis
+from stack.stack import Stack
+from tests.support.builders import tokens, usage_event
+from tests.support.waiting import all_pending
 
 pytestmark = pytest.mark.anyio
 

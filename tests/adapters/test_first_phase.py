@@ -8,19 +8,19 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from chargeback.adapters.memory_counter import MemoryCounter
+from chargeback.adapters.memory.counter import MemoryCounter
 from chargeback.bootstrap import Container
-from chargeback.domain.event_documents import outline
-from chargeback.domain.events import EVER, Phase, UsageEvent, call_in, read_event
-from chargeback.domain.gateway_log import TokenCount
-from chargeback.domain.lines import Line
-from chargeback.domain.meters import Meter, Quantities
-from chargeback.domain.phases import claim_alone
-from chargeback.domain.settlement import PendingCall, Served, settled
-from chargeback.services.ports import Counter, Weighted
-from tests.accounts import accounts, said_of_calls, totals
-from tests.builders import tokens, usage_event
-from tests.waiting import all_pending
+from chargeback.domain.events.documents import outline
+from chargeback.domain.events.phases import claim_alone
+from chargeback.domain.events.usage_event import EVER, Phase, UsageEvent, call_in, read_event
+from chargeback.domain.streams.gateway_log import TokenCount
+from chargeback.domain.streams.settlement import PendingCall, Served, settled
+from chargeback.domain.usage.lines import Line
+from chargeback.domain.usage.meters import Meter, Quantities
+from chargeback.services.ports.counter import Counter, Weighted
+from tests.support.accounts import accounts, said_of_calls, totals
+from tests.support.builders import tokens, usage_event
+from tests.support.waiting import all_pending
 
 pytestmark = pytest.mark.anyio
 

@@ -8,21 +8,21 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from chargeback.adapters.memory import MemoryLedger
-from chargeback.adapters.memory_counter import MemoryCounter
-from chargeback.adapters.redis_counter import RedisCounter
+from chargeback.adapters.memory.counter import MemoryCounter
+from chargeback.adapters.memory.stores import MemoryLedger
+from chargeback.adapters.redis.counter import RedisCounter
 from chargeback.bootstrap import Container
+from chargeback.domain.cost_centres.folding import OTHERS, folded
 from chargeback.domain.errors import CountFull
-from chargeback.domain.events import EVER, UsageEvent, read_event
-from chargeback.domain.folding import OTHERS, folded
-from chargeback.domain.lines import Line
-from chargeback.domain.meters import Meter
+from chargeback.domain.events.usage_event import EVER, UsageEvent, read_event
+from chargeback.domain.usage.lines import Line
+from chargeback.domain.usage.meters import Meter
 from chargeback.services.explaining.trace_events import trace_events
-from chargeback.services.ports import Counter, Weighted
+from chargeback.services.ports.counter import Counter, Weighted
 from chargeback.services.usage import replay_day
 from chargeback.services.usage.recount import recount
-from scripts.local.clear import clear_redis
-from tests.builders import tokens, usage_event
+from stack.clear import clear_redis
+from tests.support.builders import tokens, usage_event
 
 pytestmark = pytest.mark.anyio
 

@@ -7,11 +7,11 @@ from datetime import UTC, datetime
 
 import pytest
 
-from chargeback.adapters.memory_counter import MemoryCounter
-from chargeback.adapters.redis_counter import RedisCounter, connect
-from chargeback.domain.events import EVER, Phase, UsageEvent, call_identity, read_event
-from chargeback.services.ports import Counter, Weighted
-from tests.builders import usage_event
+from chargeback.adapters.memory.counter import MemoryCounter
+from chargeback.adapters.redis.counter import RedisCounter, connect
+from chargeback.domain.events.usage_event import EVER, Phase, UsageEvent, call_identity, read_event
+from chargeback.services.ports.counter import Counter, Weighted
+from tests.support.builders import usage_event
 
 SOURCE = "/apim/gw/swedencentral"
 DAY = datetime.now(UTC).date().isoformat()  # Redis keeps only days that are open

@@ -8,14 +8,14 @@ from collections.abc import AsyncIterator
 import pytest
 import zstandard
 
-from chargeback.adapters.blob_ledger import BlobLedger
-from chargeback.adapters.ledger_frames import MAX_BLOCK_BYTES, FrameReader, frames_of, head
+from chargeback.adapters.azure.ledger import BlobLedger
+from chargeback.adapters.azure.ledger_frames import MAX_BLOCK_BYTES, FrameReader, frames_of, head
 from chargeback.bootstrap import Container
 from chargeback.domain.errors import StoreUnavailable, Superseded
-from chargeback.services.ports import Ledger, LedgerBlock
-from scripts.local.clear import clear_blobs
-from scripts.local.stack import Stack
-from tests.builders import DAY
+from chargeback.services.ports.ledger import Ledger, LedgerBlock
+from stack.clear import clear_blobs
+from stack.stack import Stack
+from tests.support.builders import DAY
 
 pytestmark = pytest.mark.anyio
 

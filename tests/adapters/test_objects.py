@@ -6,9 +6,10 @@ from typing import Any
 
 import pytest
 
-from chargeback.adapters.cosmos_objects import CosmosObjects
-from chargeback.domain.stored_objects import StoredObject
-from chargeback.services.ports import DayMarks, StoredObjects
+from chargeback.adapters.azure.objects import CosmosObjects
+from chargeback.domain.events.stored_objects import StoredObject
+from chargeback.services.ports.books import StoredObjects
+from chargeback.services.ports.ledger import DayMarks
 
 pytestmark = pytest.mark.anyio
 

@@ -8,15 +8,15 @@ from datetime import UTC, datetime
 import pytest
 from redis.asyncio import Redis
 
-from chargeback.adapters import cosmos
+from chargeback.adapters.azure import cosmos
 from chargeback.bootstrap import Container
-from chargeback.domain.emitters import EVENT_GRID
 from chargeback.domain.errors import StoreUnavailable
-from chargeback.services.ports import Rejected
+from chargeback.domain.events.emitters import EVENT_GRID
+from chargeback.services.ports.ledger import Rejected
 from chargeback.settings import read_settings
-from scripts.local.stack import Stack
-from tests.builders import DAY, usage_event
-from tests.control_documents import put_document
+from stack.stack import Stack
+from tests.support.builders import DAY, usage_event
+from tests.support.control_documents import put_document
 
 pytestmark = [pytest.mark.anyio, pytest.mark.servers]
 

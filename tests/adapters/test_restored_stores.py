@@ -7,14 +7,14 @@ from typing import Any
 import pytest
 
 from chargeback.bootstrap import Container
-from chargeback.domain.events import UsageEvent
-from chargeback.domain.meters import Meter
-from chargeback.services.ports import Weigh
+from chargeback.domain.events.usage_event import UsageEvent
+from chargeback.domain.usage.meters import Meter
+from chargeback.services.ports.counter import Weigh
 from chargeback.services.usage import recount as recounting
-from scripts.local.clear import clear_redis, clear_stores
-from scripts.local.stack import Stack
-from tests.builders import tokens, usage_event
-from tests.waiting import all_pending
+from stack.clear import clear_redis, clear_stores
+from stack.stack import Stack
+from tests.support.builders import tokens, usage_event
+from tests.support.waiting import all_pending
 
 pytestmark = [pytest.mark.anyio, pytest.mark.servers]
 

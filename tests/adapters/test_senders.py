@@ -7,11 +7,11 @@ import pytest
 from azure.core.exceptions import ServiceRequestError
 from azure.keyvault.secrets import KeyVaultSecret
 
-from chargeback.adapters import key_vault
-from chargeback.adapters.emitters_document import load_emitters
-from chargeback.adapters.key_vault import FixedKeys, VaultKeys
-from chargeback.domain.emitters import EVENT_GRID, Emitter, keys_in
+from chargeback.adapters.azure import key_vault
+from chargeback.adapters.azure.key_vault import FixedKeys, VaultKeys
+from chargeback.adapters.config.emitters import load_emitters
 from chargeback.domain.errors import InvalidConfig, StoreUnavailable
+from chargeback.domain.events.emitters import EVENT_GRID, Emitter, keys_in
 from chargeback.services.usage.senders import Senders
 
 pytestmark = pytest.mark.anyio

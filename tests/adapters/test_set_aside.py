@@ -9,10 +9,10 @@ import pytest
 
 from chargeback.bootstrap import Container
 from chargeback.domain.errors import PeriodClosed
-from chargeback.services.ports import DeadLetters, Quarantine, Rejected
-from chargeback.services.report_ports import Reports
-from scripts.local.stack import Stack
-from tests.builders import DAY
+from chargeback.services.ports.ledger import DeadLetters, Quarantine, Rejected
+from chargeback.services.ports.reports import Reports
+from stack.stack import Stack
+from tests.support.builders import DAY
 
 pytestmark = pytest.mark.anyio
 

@@ -13,11 +13,11 @@ from pydantic import SecretStr
 from chargeback.api.app import http_api
 from chargeback.api.events import MAX_BODY_BYTES, MAX_EVENTS
 from chargeback.bootstrap import Container
-from chargeback.domain.emitters import Emitter
+from chargeback.domain.events.emitters import Emitter
 from chargeback.services.usage.replay import replay_quarantine
 from chargeback.settings import read_settings
-from scripts.local.stack import Stack
-from tests.builders import cloud_event
+from stack.stack import Stack
+from tests.support.builders import cloud_event
 
 pytestmark = [pytest.mark.anyio, pytest.mark.servers]
 

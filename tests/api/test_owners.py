@@ -9,11 +9,11 @@ import pytest
 
 from chargeback.api.app import http_api
 from chargeback.bootstrap import Container
-from scripts.local.clear import clear_cosmos
-from scripts.local.provision import call
-from scripts.local.stack import Stack
-from scripts.local.tokens import ASKING, load_signer
-from tests.builders import usage_event
+from stack.clear import clear_cosmos
+from stack.identity.tokens import ASKING, load_signer
+from stack.provision import call
+from stack.stack import Stack
+from tests.support.builders import usage_event
 
 pytestmark = [pytest.mark.anyio, pytest.mark.servers]
 

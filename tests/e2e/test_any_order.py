@@ -8,8 +8,9 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from chargeback.adapters.catalogue_files import load_catalogue
-from chargeback.adapters.memory import (
+from chargeback.adapters.config.catalogue import load_catalogue
+from chargeback.adapters.memory.counter import MemoryCounter
+from chargeback.adapters.memory.stores import (
     MemoryBooks,
     MemoryCatalogues,
     MemoryControl,
@@ -17,15 +18,14 @@ from chargeback.adapters.memory import (
     MemoryQuarantine,
     MemoryReports,
 )
-from chargeback.adapters.memory_counter import MemoryCounter
-from chargeback.domain.catalogue import Catalogue
+from chargeback.domain.catalogue.catalogue import Catalogue
 from chargeback.services.publishing.publish import publish
 from chargeback.services.usage.audit import Auditor
 from chargeback.services.usage.ingest import Ingest, WeightsInForce
 from chargeback.services.usage.post import Poster
 from tests.e2e.oracle import chargeback_csv, without_charge_ids
 from tests.e2e.traffic import catalogue_folder, encoded, traffic
-from tests.services.published import month
+from tests.support.published_files import month
 
 NOW = datetime(2026, 3, 20, 18, 0, tzinfo=UTC)
 DAY = "2026-03-20"

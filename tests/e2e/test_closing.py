@@ -10,13 +10,13 @@ from typing import Any
 import pytest
 
 from chargeback.bootstrap import Container
-from chargeback.domain.calendar import previous_period
 from chargeback.domain.errors import Superseded
-from chargeback.domain.lifecycle import Period
+from chargeback.domain.periods.lifecycle import Period
+from chargeback.domain.time.calendar import previous_period
 from chargeback.services.closing.file_period import files_of, sha256_of
 from chargeback.services.closing.finish_days import Order
-from scripts.local.stack import Stack
-from tests.builders import tokens, usage_event
+from stack.stack import Stack
+from tests.support.builders import tokens, usage_event
 
 pytestmark = [pytest.mark.anyio, pytest.mark.servers]
 

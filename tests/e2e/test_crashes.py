@@ -12,11 +12,11 @@ import pytest
 
 from chargeback.bootstrap import Container
 from chargeback.domain.errors import Superseded
-from chargeback.domain.records import to_document
+from chargeback.domain.rating.usage_record import to_document
 from chargeback.services.usage.post import Posted
 from chargeback.settings import read_settings
-from scripts.local.clear import clear_redis, clear_stores
-from scripts.local.stack import Stack
+from stack.clear import clear_redis, clear_stores
+from stack.stack import Stack
 from tests.e2e import crashes
 from tests.e2e.oracle import chargeback_csv, without_charge_ids
 from tests.e2e.traffic import catalogue_folder, encoded, traffic
@@ -44,7 +44,7 @@ def start() -> Callable[..., int | None]:
     """Runs a job in a process of its own that is forked from one which has everything imported."""
     context = multiprocessing.get_context("forkserver")
     context.set_forkserver_preload(
-        ["tests.e2e.crashes", "chargeback.adapters.cosmos", "chargeback.adapters.blob_ledger"]
+        ["tests.e2e.crashes", "chargeback.adapters.azure.cosmos", "chargeback.adapters.azure.ledger"]
     )
 
     def run(*arguments: Any) -> int | None:

@@ -16,11 +16,11 @@ from azure.identity import DefaultAzureCredential
 
 from chargeback.bootstrap import open_container
 from chargeback.settings import read_settings
-from scripts.bicep.files import INFRA
 from scripts.kql.engine import Workspace
 from scripts.kql.queries import filled
-from scripts.local.clear import clear_stores
-from scripts.local.stack import Stack
+from stack.bicep.files import INFRA
+from stack.clear import clear_stores
+from stack.stack import Stack
 from tests.e2e.oracle import chargeback_csv, without_charge_ids
 from tests.e2e.traffic import catalogue_folder, traffic
 

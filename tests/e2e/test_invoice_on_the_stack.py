@@ -9,16 +9,16 @@ from pathlib import Path
 import msgspec
 import pytest
 
-from chargeback.adapters.retail_meters import load_retail_meters
+from chargeback.adapters.config.retail_meters import load_retail_meters
 from chargeback.bootstrap import DEPLOYED_CONFIG, Container
-from chargeback.domain.deployments import DeploymentType
-from chargeback.domain.meters import Meter
-from chargeback.domain.periods import days_of
+from chargeback.domain.deployments.deployment import DeploymentType
+from chargeback.domain.time.months import days_of
+from chargeback.domain.usage.meters import Meter
 from chargeback.settings import read_settings
-from scripts.local.stack import Stack
-from tests.builders import cloud_event, tokens
-from tests.services.exported import csv_bytes, exported, gzipped, run_files
-from tests.test_cli import chargeback, output_of
+from stack.stack import Stack
+from tests.cli.test_cli import chargeback, output_of
+from tests.support.builders import cloud_event, tokens
+from tests.support.cost_exports import csv_bytes, exported, gzipped, run_files
 
 pytestmark = pytest.mark.servers
 

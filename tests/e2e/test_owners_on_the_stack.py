@@ -12,10 +12,10 @@ import pytest
 from openai import OpenAI
 
 from chargeback.bootstrap import open_container
-from chargeback.domain.meters import UNITS
+from chargeback.domain.usage.meters import UNITS
 from chargeback.settings import read_settings
-from scripts.local.clear import clear_cosmos, clear_stores
-from scripts.local.stack import Stack
+from stack.clear import clear_cosmos, clear_stores
+from stack.stack import Stack
 
 pytestmark = pytest.mark.servers
 MODEL = "gpt-5.4"

@@ -10,22 +10,22 @@ from tempfile import NamedTemporaryFile
 import duckdb
 import pytest
 
-from chargeback.domain.allocation import Rule
-from chargeback.domain.deployments import DeploymentType
-from chargeback.domain.meters import Meter
-from chargeback.domain.prices import PriceKey
-from chargeback.domain.reconciliation import Cause
-from chargeback.domain.shared_costs import Basis, Kind, Per, SharedCost
-from chargeback.domain.terms import Terms
+from chargeback.domain.catalogue.prices import PriceKey
+from chargeback.domain.cost_centres.rules import Rule
+from chargeback.domain.deployments.deployment import DeploymentType
+from chargeback.domain.invoice.reconciliation import Cause
+from chargeback.domain.terms.shared_costs import Basis, Kind, Per, SharedCost
+from chargeback.domain.terms.terms import Terms
+from chargeback.domain.usage.meters import Meter
 from chargeback.services.reconciling.true_up import remove_true_up, set_true_up
-from tests.builders import DAY, tokens, usage_event
-from tests.domain.catalogues import START, catalogue, dated
-from tests.services.closing import ClosingHouse, published_for_real
-from tests.services.exported import INPUT_METER, OUTPUT_METER, exported
-from tests.services.house import house
-from tests.services.office import Office, call, invoice
-from tests.services.published import PERIOD
-from tests.services.test_true_up import reconciled
+from tests.services.reconciling.test_true_up import reconciled
+from tests.support.builders import DAY, tokens, usage_event
+from tests.support.catalogues import START, catalogue, dated
+from tests.support.closing_product import ClosingHouse, published_for_real
+from tests.support.cost_exports import INPUT_METER, OUTPUT_METER, exported
+from tests.support.product_in_memory import house
+from tests.support.published_files import PERIOD
+from tests.support.published_product import Office, call, invoice
 
 pytestmark = pytest.mark.anyio
 

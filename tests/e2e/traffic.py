@@ -5,7 +5,7 @@ from typing import Any
 
 import msgspec
 
-from tests.builders import cloud_event
+from tests.support.builders import cloud_event
 
 RATE_CARD = """
 currency: USD

@@ -10,11 +10,11 @@ from typing import Any, cast
 
 import pytest
 
-from chargeback.adapters.catalogue_files import load_catalogue
-from chargeback.adapters.memory import MemoryCatalogues, MemoryControl, MemoryLedger
+from chargeback.adapters.config.catalogue import load_catalogue
+from chargeback.adapters.memory.stores import MemoryCatalogues, MemoryControl, MemoryLedger
 from chargeback.bootstrap import DEPLOYED_CONFIG, Container
 from chargeback.functions.apply_config import blueprint
-from tests.control_documents import put_document
+from tests.support.control_documents import put_document
 
 
 @pytest.fixture

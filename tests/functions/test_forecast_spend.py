@@ -14,14 +14,14 @@ from typing import Any, cast
 
 import pytest
 
-from chargeback.adapters.catalogue_files import load_catalogue
-from chargeback.adapters.memory import MemoryCatalogues
+from chargeback.adapters.config.catalogue import load_catalogue
+from chargeback.adapters.memory.stores import MemoryCatalogues
 from chargeback.bootstrap import DEPLOYED_CONFIG, Container
-from chargeback.domain.budgets import Budget
-from chargeback.domain.models import Model, Retiring
-from chargeback.domain.terms import Terms
+from chargeback.domain.cost_centres.budgets import Budget
+from chargeback.domain.deployments.models import Model, Retiring
+from chargeback.domain.terms.terms import Terms
 from chargeback.functions.forecast_spend import blueprint
-from tests.services.spending import Spent, books_of, daily
+from tests.support.spending import Spent, books_of, daily
 
 TODAY = datetime.now(UTC).date()
 YESTERDAY = (TODAY - timedelta(days=1)).isoformat()

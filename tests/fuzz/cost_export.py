@@ -10,14 +10,14 @@ from random import Random
 from tempfile import TemporaryDirectory
 from typing import Any
 
-from chargeback.adapters.cost_exports import LocalCostExports
-from chargeback.domain.cost_exports import choose_run
+from chargeback.adapters.azure.cost_exports import LocalCostExports
 from chargeback.domain.errors import ChargebackError
-from chargeback.domain.provider_meters import ProviderMeters
-from chargeback.domain.reconciliation import ReconciliationRules
+from chargeback.domain.invoice.cost_exports import choose_run
+from chargeback.domain.invoice.reconciliation import ReconciliationRules
+from chargeback.domain.price_list.provider_meters import ProviderMeters
 from chargeback.services.reconciling.invoice import Invoice, read_invoice
 from tests.fuzz.mutations import HOSTILE, damaged, mutated
-from tests.services.exported import exported
+from tests.support.cost_exports import exported
 
 _PERIOD = "2026-03"
 _MANIFEST = {

@@ -12,22 +12,22 @@ from typing import Any
 
 import msgspec
 
-from chargeback.adapters.log_analytics import LogAnalytics
-from chargeback.domain.admission import MAX_COUNT
-from chargeback.domain.descriptions import FORMS
-from chargeback.domain.emitters import EVENT_GRID, OURSELVES, Emitter
+from chargeback.adapters.azure.log_analytics import LogAnalytics
 from chargeback.domain.errors import InvalidEvent
-from chargeback.domain.events import split_batch
-from chargeback.domain.meters import Meter
+from chargeback.domain.events.admission import MAX_COUNT
+from chargeback.domain.events.descriptions import FORMS
+from chargeback.domain.events.emitters import EVENT_GRID, OURSELVES, Emitter
+from chargeback.domain.events.usage_event import split_batch
+from chargeback.domain.usage.meters import Meter
 from chargeback.services.explaining.trace_events import trace_events
 from chargeback.services.usage.replay import replay_quarantine
 from chargeback.services.usage.settle import Settler
-from tests.builders import DAY, NOW, cloud_event, tokens
-from tests.domain.catalogues import catalogue
 from tests.fuzz.mutations import damaged, mutated
-from tests.services.house import House, house
-from tests.services.office import Office
-from tests.waiting import all_pending
+from tests.support.builders import DAY, NOW, cloud_event, tokens
+from tests.support.catalogues import catalogue
+from tests.support.product_in_memory import House, house
+from tests.support.published_product import Office
+from tests.support.waiting import all_pending
 
 SECRET = "eyJhbGciOiJIUzI1NiJ9 what did she say"
 BESIDE = Emitter("beside", ("/beside",), ("search",), max_age=timedelta(days=7), gateways=("/apim/gw/swedencentral",))

@@ -8,16 +8,22 @@ from typing import Any
 
 import msgspec
 
-from chargeback.adapters.log_analytics import LogAnalytics
-from chargeback.adapters.memory import MemoryBooks, MemoryCatalogues, MemoryControl, MemoryLedger, MemoryQuarantine
-from chargeback.adapters.memory_counter import MemoryCounter
-from chargeback.domain.meters import Meter
+from chargeback.adapters.azure.log_analytics import LogAnalytics
+from chargeback.adapters.memory.counter import MemoryCounter
+from chargeback.adapters.memory.stores import (
+    MemoryBooks,
+    MemoryCatalogues,
+    MemoryControl,
+    MemoryLedger,
+    MemoryQuarantine,
+)
+from chargeback.domain.usage.meters import Meter
 from chargeback.services.usage.ingest import Ingest, WeightsInForce
 from chargeback.services.usage.post import Poster
 from chargeback.services.usage.settle import Settler
-from tests.builders import usage_event
-from tests.domain.catalogues import catalogue
 from tests.fuzz.mutations import HOSTILE
+from tests.support.builders import usage_event
+from tests.support.catalogues import catalogue
 
 _NOW = datetime(2026, 3, 20, 12, tzinfo=UTC)
 _EARLIER = _NOW - timedelta(hours=2)

@@ -7,12 +7,12 @@ from random import Random
 from tempfile import TemporaryDirectory
 from typing import Any
 
-from chargeback.adapters.catalogue_files import load_catalogue
-from chargeback.adapters.retail_meters import load_retail_meters
-from chargeback.adapters.retail_prices import saved_retail_prices
+from chargeback.adapters.azure.retail_prices import saved_retail_prices
+from chargeback.adapters.config.catalogue import load_catalogue
+from chargeback.adapters.config.retail_meters import load_retail_meters
 from chargeback.bootstrap import DEPLOYED_CONFIG
 from chargeback.domain.errors import UnusablePrices
-from chargeback.domain.retail import compare
+from chargeback.domain.price_list.comparison import compare
 from tests.fuzz.mutations import damaged, mutated
 
 _CATALOGUE = load_catalogue(DEPLOYED_CONFIG)

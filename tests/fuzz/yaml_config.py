@@ -8,11 +8,11 @@ from tempfile import TemporaryDirectory
 
 import yaml
 
-from chargeback.adapters.catalogue_files import FILES, OPTIONAL_FILES, load_catalogue
-from chargeback.adapters.terms_files import load_terms
+from chargeback.adapters.config.catalogue import FILES, OPTIONAL_FILES, load_catalogue
+from chargeback.adapters.config.terms import load_terms
 from chargeback.bootstrap import DEPLOYED_CONFIG
-from chargeback.domain.coverage import without_price
 from chargeback.domain.errors import InvalidConfig
+from chargeback.domain.terms.coverage import without_price
 from tests.fuzz.mutations import damaged, mutated
 
 _TEXTS = {name: (DEPLOYED_CONFIG / name).read_bytes() for name in (*FILES, *OPTIONAL_FILES)}

@@ -6,8 +6,8 @@ from collections.abc import Iterator
 
 import pytest
 
-from scripts.local.gateway.assembly import MonoMissing, Toolchain
-from tests.gateway.laboratory import Laboratory
+from stack.gateway.assembly import MonoMissing, Toolchain
+from tests.gateway.small_policies import Laboratory
 
 
 @pytest.fixture(scope="session", autouse=True)

@@ -2,9 +2,9 @@
 
 from collections.abc import Callable
 
-from scripts.local.gateway.backends import Backend, Backends, BreakerRule, Pool, PoolMember
-from scripts.local.gateway.config import host_of
-from scripts.local.gateway.readings import Readings
+from stack.gateway.backends import Backend, Backends, BreakerRule, Pool, PoolMember
+from stack.gateway.config import host_of
+from stack.gateway.readings import Readings
 
 EU, US = ("oai-swedencentral", "oai-francecentral"), ("oai-eastus2", "oai-westus3")
 BREAKER = {

@@ -10,10 +10,10 @@ import aiohttp
 import pytest
 import yaml
 
-from scripts.local.openai_backends.serve import serve
-from tests.company import CONFIG
-from tests.gateway.laboratory import Clock
-from tests.gateway.stand_ins import token
+from stack.openai_backends.serve import serve
+from tests.gateway.issuer_and_echo import token
+from tests.gateway.small_policies import Clock
+from tests.support.company import CONFIG
 
 HOME, AWAY = "oai-swedencentral", "oai-francecentral"
 TWO_MEBIBYTES = 2 * 1024 * 1024

@@ -2,8 +2,8 @@
 
 from pathlib import Path
 
-from scripts.local.gateway.backends import Backend, Backends, BreakerRule, Pool, PoolMember, seconds
-from tests.gateway.laboratory import SIGN_IN, Clock, Laboratory, document, reports
+from stack.gateway.backends import Backend, Backends, BreakerRule, Pool, PoolMember, seconds
+from tests.gateway.small_policies import SIGN_IN, Clock, Laboratory, document, reports
 
 RULE = BreakerRule(failures=2, interval=10, trip=60, accept_retry_after=True, statuses=((429, 429), (500, 599)))
 AGAIN = "@(context.Response.StatusCode == 429 || context.Response.StatusCode &gt;= 500)"

@@ -7,7 +7,7 @@ from typing import Any
 import openai
 import pytest
 
-from tests.gateway.laboratory import SIGN_IN, Laboratory, document
+from tests.gateway.small_policies import SIGN_IN, Laboratory, document
 
 PLAIN = document('<set-backend-service backend-id="oai-swedencentral" />' + SIGN_IN)
 STRIP = '<set-header name="api-key" exists-action="delete" />'

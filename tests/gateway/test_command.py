@@ -31,7 +31,7 @@ def running(module: str, *arguments: str) -> Iterator[dict[str, object]]:
 def test_the_gateway_starts_beside_the_accounts_and_says_where_it_is(tmp_path: Path) -> None:
     state = ("--state", str(tmp_path))
 
-    accounts, gateway = running("scripts.local.openai_backends", *state), running("scripts.local.gateway", *state)
+    accounts, gateway = running("stack.openai_backends", *state), running("stack.gateway", *state)
     with accounts as origins, gateway as places:
         regions = places["regions"]
         assert isinstance(regions, dict)
@@ -51,7 +51,7 @@ def test_the_gateway_starts_beside_the_accounts_and_says_where_it_is(tmp_path: P
 def test_policies_that_would_be_refused_stop_the_gateway(tmp_path: Path) -> None:
     (tmp_path / "policies").mkdir()
     (tmp_path / "policies" / "api.xml").write_text("<policies>\n<middle />\n</policies>")
-    command = [sys.executable, "-m", "scripts.local.gateway", "--state", str(tmp_path)]
+    command = [sys.executable, "-m", "stack.gateway", "--state", str(tmp_path)]
 
     done = subprocess.run(
         [*command, "--policies", str(tmp_path / "policies")],

@@ -5,10 +5,10 @@ from typing import Any
 
 import aiohttp
 
-from scripts.local.openai_backends.faults import MODES
-from scripts.local.openai_backends.serve import serve
-from tests.company import CONFIG
-from tests.gateway.stand_ins import token
+from stack.openai_backends.faults import MODES
+from stack.openai_backends.serve import serve
+from tests.gateway.issuer_and_echo import token
+from tests.support.company import CONFIG
 
 HOST = "oai-eastus2.openai.azure.com"
 CHAT = {"model": "gpt-4o", "messages": [{"role": "user", "content": "hi"}]}

@@ -2,10 +2,10 @@
 
 from multidict import CIMultiDict
 
-from scripts.local.gateway.lint import lint
-from scripts.local.gateway.nodes import parse
-from scripts.local.gateway.policies.cors import preflight
-from tests.gateway.laboratory import ROOT, Answer, Laboratory, document
+from stack.gateway.lint import lint
+from stack.gateway.nodes import parse
+from stack.gateway.policies.cors import preflight
+from tests.gateway.small_policies import ROOT, Answer, Laboratory, document
 
 ORIGINS = "<allowed-origins><origin>https://app.test</origin></allowed-origins>"
 METHODS = '<allowed-methods preflight-result-max-age="300"><method>POST</method></allowed-methods>'

@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-from scripts.local.gateway.documents import load
+from stack.gateway.documents import load
 
 NOTE = '<set-variable name="{}" value="x" />'
 

@@ -2,7 +2,7 @@
 
 import pytest
 
-from tests.gateway.laboratory import Laboratory, document, reports
+from tests.gateway.small_policies import Laboratory, document, reports
 
 CHAT = "/openai/v1/chat/completions"
 

@@ -10,8 +10,8 @@ from typing import Any
 import aiohttp
 import pytest
 
-from scripts.local.gateway.readings import Readings
-from tests.gateway.laboratory import SIGN_IN, Document, Laboratory, document, reports
+from stack.gateway.readings import Readings
+from tests.gateway.small_policies import SIGN_IN, Document, Laboratory, document, reports
 
 TOLD = reports(
     "context.LastError.Source", "context.LastError.Reason", "context.LastError.PolicyId", "context.Response.StatusCode"

@@ -1,7 +1,7 @@
 """Control flow: choose, retry, wait, limits on concurrency, return-response, fragments, errors."""
 
-from scripts.local.gateway.readings import Readings
-from tests.gateway.laboratory import ECHO, FORWARD, Laboratory, document, reports
+from stack.gateway.readings import Readings
+from tests.gateway.small_policies import ECHO, FORWARD, Laboratory, document, reports
 
 CHOOSE = document(
     """<choose>

@@ -1,8 +1,8 @@
 """Limits and identity: rates, quotas, tokens, addresses, headers, tokens of callers, keys."""
 
-from scripts.local.gateway.limits import period_end
-from tests.gateway.laboratory import SIGN_IN, Laboratory, document, reports
-from tests.gateway.stand_ins import TENANT, token
+from stack.gateway.limits import period_end
+from tests.gateway.issuer_and_echo import TENANT, token
+from tests.gateway.small_policies import SIGN_IN, Laboratory, document, reports
 
 RATED = document(
     """<rate-limit-by-key calls="2" renewal-period="60" counter-key="@(context.Request.Method)"

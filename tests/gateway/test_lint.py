@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from scripts.local.gateway.lint import lint
+from stack.gateway.lint import lint
 
 ROOT = Path(__file__).parents[2]
 HEAD = "<!-- Purpose: x Reads: stream Writes: a, v Fails how: x -->"

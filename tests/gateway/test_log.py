@@ -10,11 +10,11 @@ from typing import Any
 import aiohttp
 import pytest
 
-from scripts.local.gateway.llm_log import CALL_TABLE, LLM_TABLE, path_of
-from scripts.local.gateway.log_analytics import Limits, application
-from scripts.local.listening import listening
+from stack.gateway.llm_log import CALL_TABLE, LLM_TABLE, path_of
+from stack.gateway.log_analytics import Limits, application
+from stack.listening import listening
 
-QUERIES = Path(__file__).parents[2] / "chargeback" / "adapters" / "queries"
+QUERIES = Path(__file__).parents[2] / "chargeback" / "adapters" / "azure" / "queries"
 MOMENT = datetime(2026, 3, 1, 12, tzinfo=UTC)
 
 

@@ -1,6 +1,6 @@
 """Changes to requests and responses, and the requests that policies send themselves."""
 
-from tests.gateway.laboratory import Laboratory, document, reports
+from tests.gateway.small_policies import Laboratory, document, reports
 
 HEADERS = document(
     """<set-header name="X-Skip" exists-action="skip"><value>new</value></set-header>

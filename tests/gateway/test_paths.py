@@ -3,9 +3,9 @@
 import pytest
 from yarl import URL
 
-from scripts.local.gateway.operations import below, canonical
-from scripts.local.gateway.readings import Readings
-from tests.gateway.laboratory import Document, Laboratory, document, reports
+from stack.gateway.operations import below, canonical
+from stack.gateway.readings import Readings
+from tests.gateway.small_policies import Document, Laboratory, document, reports
 
 NAMED = [
     {"id": "chat", "name": "Chat", "method": "POST", "urlTemplate": "/deployments/{deployment}/chat/completions"},

@@ -6,10 +6,10 @@ from dataclasses import fields
 import pytest
 from yarl import URL
 
-from scripts.local.gateway.readings import READINGS, Readings
-from tests.gateway.laboratory import ROOT, Document, Laboratory, document_of
+from stack.gateway.readings import READINGS, Readings
+from tests.gateway.small_policies import ROOT, Document, Laboratory, document_of
 
-XML = (ROOT / "scripts/local/gateway/probe.xml").read_text("utf-8")
+XML = (ROOT / "stack/gateway/probe.xml").read_text("utf-8")
 OPERATIONS = [
     {"id": "slashes", "name": "Slashes", "method": "GET", "urlTemplate": "/a/slashes"},
     {"id": "get", "name": "Any GET", "method": "GET", "urlTemplate": "/*"},

@@ -4,9 +4,9 @@ from typing import Any
 
 import pytest
 
-from scripts.local.gateway.backends import Backend, BreakerRule
-from scripts.local.gateway.readings import READINGS, Readings, buffer_limit
-from tests.gateway.laboratory import SIGN_IN, Document, Laboratory, document, reports
+from stack.gateway.backends import Backend, BreakerRule
+from stack.gateway.readings import READINGS, Readings, buffer_limit
+from tests.gateway.small_policies import SIGN_IN, Document, Laboratory, document, reports
 
 TOLD = reports("context.LastError.Reason", "context.Response.StatusCode", "context.LastError.PolicyId")
 OVERSIZE = ("413", "500", "throw")

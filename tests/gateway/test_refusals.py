@@ -4,11 +4,11 @@ from pathlib import Path
 
 import pytest
 
-from scripts.local.gateway.documents import load
-from scripts.local.gateway.errors import PolicyFault
-from scripts.local.gateway.gateway import prepare
-from scripts.local.gateway.run import executable
-from scripts.local.gateway.schema import element_rules
+from stack.gateway.documents import load
+from stack.gateway.errors import PolicyFault
+from stack.gateway.gateway import prepare
+from stack.gateway.run import executable
+from stack.gateway.schema import element_rules
 
 
 def write(folder: Path, inbound: str = "", backend: str = "<base />", outbound: str = "", **fragments: str) -> Path:

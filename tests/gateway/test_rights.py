@@ -2,9 +2,9 @@
 
 import pytest
 
-from scripts.local.openai_backends.refusals import Refused
-from scripts.local.openai_backends.rights import authorize
-from scripts.local.permissions import needed_for
+from stack.identity.permissions import needed_for
+from stack.openai_backends.refusals import Refused
+from stack.openai_backends.rights import authorize
 
 PREFIX = "Microsoft.CognitiveServices/accounts/OpenAI"
 

@@ -8,8 +8,8 @@ from typing import Any
 import aiohttp
 import pytest
 
-from scripts.local.gateway.llm_log import CALL_TABLE, LLM_TABLE
-from tests.gateway.laboratory import SIGN_IN, Laboratory, document
+from stack.gateway.llm_log import CALL_TABLE, LLM_TABLE
+from tests.gateway.small_policies import SIGN_IN, Laboratory, document
 
 POOL = '<set-backend-service backend-id="oai-swedencentral" />' + SIGN_IN
 STREAM = document(POOL)

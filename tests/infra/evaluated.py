@@ -9,8 +9,8 @@ from typing import Any
 import pytest
 import yaml
 
-from scripts.bicep.compiler import GIVEN, PROFILES, REMEDY, Evaluated, evaluate, found, profile
-from scripts.bicep.files import ROOT
+from stack.bicep.compiler import GIVEN, PROFILES, REMEDY, Evaluated, evaluate, found, profile
+from stack.bicep.files import ROOT
 
 needs_compiler = pytest.mark.skipif(found() is None, reason=f"there is no Bicep compiler here: {REMEDY}")
 every_profile = pytest.mark.parametrize("name", PROFILES)

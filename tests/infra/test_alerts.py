@@ -11,10 +11,10 @@ import pytest
 from duckdb_kql import KqlUnsupportedError
 
 from chargeback.log_line import Value, to_line
-from scripts.bicep.files import INFRA, ROOT, File
 from scripts.kql.bind import faults
 from scripts.kql.engine import Row, Rows, Workspace
 from scripts.kql.queries import filled, queries, tables
+from stack.bicep.files import INFRA, ROOT, File
 
 LOG_ALERTS: dict[str, dict[str, Any]] = {
     item["name"]: item for item in File(INFRA / "modules/alerts.bicep", {"budgets": []})["queries"]
@@ -38,10 +38,10 @@ WINDOWS = {
 }
 NOT_COVERED = {
     "infra/queries/workbook/pipeline-lag.kql": "prev(): the translator knows no window functions",
-    "chargeback/adapters/queries/token_counts.kql": "ingestion_time(): a column of the service that no table shows",
-    "chargeback/adapters/queries/stream_means.kql": "ingestion_time(), likewise",
-    "chargeback/adapters/queries/kept_events.kql": "mv-apply: the translator does not know it",
-    "chargeback/adapters/queries/gateway_calls.kql": "mv-apply, likewise",
+    "chargeback/adapters/azure/queries/token_counts.kql": "ingestion_time(): the service's own column, in no table",
+    "chargeback/adapters/azure/queries/stream_means.kql": "ingestion_time(), likewise",
+    "chargeback/adapters/azure/queries/kept_events.kql": "mv-apply: the translator does not know it",
+    "chargeback/adapters/azure/queries/gateway_calls.kql": "mv-apply, likewise",
 }
 """Queries that are parsed and bound, but cannot be run here, and why."""
 

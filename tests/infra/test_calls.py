@@ -5,8 +5,8 @@ import re
 
 import pytest
 
-from scripts.bicep.files import INFRA, ROOT
-from scripts.local.permissions import Call, Role, calls, grants, may, may_manage, roles
+from stack.bicep.files import INFRA, ROOT
+from stack.identity.permissions import Call, Role, calls, grants, may, may_manage, roles
 
 CALLS = calls()
 PUBLISHED = json.loads((ROOT / "tests/infra/hooks/roles.json").read_text("utf-8"))

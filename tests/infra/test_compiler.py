@@ -6,10 +6,10 @@ from pathlib import Path
 
 import pytest
 
-from scripts.bicep import compiler
-from scripts.bicep.compiler import Refused, build, found
-from scripts.bicep.files import ROOT
-from scripts.bicep.written import written
+from stack.bicep import compiler
+from stack.bicep.compiler import Refused, build, found
+from stack.bicep.files import ROOT
+from stack.bicep.written import written
 
 
 @pytest.fixture
@@ -61,9 +61,9 @@ def test_a_compiler_that_cannot_work_a_deployment_out_is_as_good_as_none(machine
 def test_the_scan_for_insecure_settings_looks_where_the_checks_look(machine: Path) -> None:
     there = put(machine / ".azd/bin/bicep")
 
-    where = [sys.executable, "-S", "-m", "scripts.bicep.where"]  # before any package is installed
+    where = [sys.executable, "-S", "-m", "stack.bicep.where"]  # before any package is installed
     assert subprocess.check_output(where, cwd=ROOT, text=True).strip() == str(there)
-    assert "BICEP=$(python3 -m scripts.bicep.where)" in (ROOT / "scripts/check-security").read_text("utf-8")
+    assert "BICEP=$(python3 -m stack.bicep.where)" in (ROOT / "scripts/check-security").read_text("utf-8")
 
 
 @pytest.mark.skipif(found() is None, reason="there is no Bicep compiler here")

@@ -6,8 +6,8 @@ from typing import Any
 
 import pytest
 
-from scripts.bicep.compiler import Evaluated, Refused, profile
-from scripts.bicep.files import INFRA, File, statements
+from stack.bicep.compiler import Evaluated, Refused, profile
+from stack.bicep.files import INFRA, File, statements
 from tests.infra.evaluated import evaluated, every_profile, needs_compiler, place, value
 
 HOST = "ai.example.com"

@@ -4,9 +4,9 @@ import re
 from collections import Counter
 from pathlib import Path
 
-from scripts.bicep.compiler import build
-from scripts.bicep.files import INFRA, File
-from scripts.bicep.typed import faults
+from stack.bicep.compiler import build
+from stack.bicep.files import INFRA, File
+from stack.bicep.typed import faults
 from tests.infra.evaluated import (
     evaluated,
     evaluated_with_subscriptions,

@@ -10,10 +10,10 @@ from pathlib import Path
 import pytest
 import yaml
 
-from scripts.bicep.files import INFRA, MODULES, ROOT, statements
-from scripts.bicep.tables import MARKS, rendered
 from scripts.kql.queries import SAMPLE_VALUES
 from scripts.kql.queries import tables as documented
+from stack.bicep.files import INFRA, MODULES, ROOT, statements
+from stack.bicep.tables import MARKS, rendered
 
 QUERIES = sorted((INFRA / "queries").rglob("*.kql"))
 AZD = yaml.safe_load((ROOT / "azure.yaml").read_text("utf-8"))

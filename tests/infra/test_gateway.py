@@ -3,9 +3,9 @@
 import re
 from xml.etree import ElementTree
 
-from chargeback.adapters.gateway_tables import fragments
-from scripts.bicep.files import INFRA, ROOT, File, keys, property_of, statements, within
-from scripts.named_values import load_config
+from chargeback.adapters.config.gateway_tables import fragments
+from stack.bicep.files import INFRA, ROOT, File, keys, property_of, statements, within
+from stack.gateway.named_values import load_config
 
 POLICIES = ROOT / "apim-policies"
 DOCUMENTS = {

@@ -4,9 +4,9 @@ from typing import Any
 
 import pytest
 
-from chargeback.adapters.gateway_tables import fragments
-from scripts.bicep.files import INFRA, ROOT, File
-from scripts.named_values import load_config, named_values
+from chargeback.adapters.config.gateway_tables import fragments
+from stack.bicep.files import INFRA, ROOT, File
+from stack.gateway.named_values import load_config, named_values
 
 PROFILES = ["trial", "staging", "production"]
 LACKING = {

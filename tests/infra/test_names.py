@@ -6,8 +6,8 @@ import re
 from hypothesis import given
 from hypothesis import strategies as st
 
-from scripts.bicep.compiler import GIVEN
-from scripts.bicep.files import INFRA, File, statements
+from stack.bicep.compiler import GIVEN
+from stack.bicep.files import INFRA, File, statements
 from tests.infra.evaluated import evaluated, every_profile, needs_compiler
 
 AZD = r"[A-Za-z0-9_.()-]{1,63}[A-Za-z0-9_()-]"

@@ -4,7 +4,7 @@ import re
 
 import pytest
 
-from scripts.bicep.files import INFRA, Statement, statements
+from stack.bicep.files import INFRA, Statement, statements
 
 MODULES = statements(INFRA / "main.bicep", "module")
 

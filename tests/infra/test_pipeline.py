@@ -6,8 +6,8 @@ import re
 import yaml
 
 from chargeback.settings import Settings
-from scripts.bicep.expressions import evaluate
-from scripts.bicep.files import INFRA, MODULES, ROOT, File, keys, property_of, read, statements, text, within
+from stack.bicep.expressions import evaluate
+from stack.bicep.files import INFRA, MODULES, ROOT, File, keys, property_of, read, statements, text, within
 
 ON_THIS_MACHINE_ONLY = {
     "EVENTS_KEY",

@@ -8,9 +8,9 @@ import pytest
 import yaml
 from tree_sitter import Node
 
-from scripts.bicep.expressions import evaluate
-from scripts.bicep.files import INFRA, ROOT, File, Statement, read, statements, text, within
-from scripts.bicep.functions import shown
+from stack.bicep.expressions import evaluate
+from stack.bicep.files import INFRA, ROOT, File, Statement, read, statements, text, within
+from stack.bicep.functions import shown
 
 PROFILES = yaml.safe_load((INFRA / "profiles.yaml").read_text("utf-8"))
 TYPES = statements(INFRA / "types.bicep", "type")

@@ -2,7 +2,7 @@
 
 import re
 
-from scripts.bicep.files import INFRA, MODULES, File, read
+from stack.bicep.files import INFRA, MODULES, File, read
 
 PRINCIPALS = ("functions", "topic", "gateway", "deployer", "finance")
 NEEDS = {

@@ -2,7 +2,7 @@
 
 import functools
 
-from scripts.bicep.compiler import GIVEN, PROFILES, Evaluated, evaluate
+from stack.bicep.compiler import GIVEN, PROFILES, Evaluated, evaluate
 from tests.infra.evaluated import evaluated, every_profile, needs_compiler, value
 
 pytestmark = needs_compiler

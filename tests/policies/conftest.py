@@ -6,8 +6,8 @@ from typing import Any
 
 import pytest
 
-from scripts.local.gateway.readings import READINGS
-from tests.policies.world import Engines, Loop, World
+from stack.gateway.readings import READINGS
+from tests.policies.one_region import Engines, Loop, World
 
 MakeWorld = Callable[..., World]
 

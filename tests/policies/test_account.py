@@ -7,13 +7,13 @@ from pathlib import Path
 
 import pytest
 
-from chargeback.domain.admission import admit
-from chargeback.domain.emitters import OURSELVES, Emitter
-from chargeback.domain.events import EVER
-from chargeback.domain.operations import described
-from tests.builders import usage_event
+from chargeback.domain.events.admission import admit
+from chargeback.domain.events.emitters import OURSELVES, Emitter
+from chargeback.domain.events.usage_event import EVER
+from chargeback.domain.usage.operations import described
 from tests.policies.conftest import MakeWorld
-from tests.policies.world import CHAT, ROOT, USAGE, World, chunk, product, sse
+from tests.policies.one_region import CHAT, ROOT, USAGE, World, chunk, product, sse
+from tests.support.builders import usage_event
 
 
 def test_a_plain_call_is_recorded_with_the_providers_usage_and_where_it_went(world: World) -> None:

@@ -5,10 +5,10 @@ from typing import Any
 import httpx
 import pytest
 
-from scripts.named_values import load_config as definitions
-from tests.company import CONFIG
+from stack.gateway.named_values import load_config as definitions
 from tests.policies.conftest import MakeWorld
-from tests.policies.world import EU, US, World, product, sse
+from tests.policies.one_region import EU, US, World, product, sse
+from tests.support.company import CONFIG
 
 LEGAL = {"api-key": "key-legal"}
 SEARCH = {"api-key": "key-search"}

@@ -8,11 +8,11 @@ from pathlib import Path
 import httpx
 import pytest
 
-from scripts.local.gateway.readings import READINGS
-from scripts.named_values import load_config as definitions
-from tests.company import CONFIG
+from stack.gateway.named_values import load_config as definitions
+from stack.gateway.readings import READINGS
 from tests.policies.conftest import MakeWorld
-from tests.policies.world import EU, ROOT, US, World, accounts, chunk, sse
+from tests.policies.one_region import EU, ROOT, US, World, accounts, chunk, sse
+from tests.support.company import CONFIG
 
 KEY = {"api-key": "key-research"}
 BUSY = {"status": 429, "body": {"error": {"code": "429", "message": "slow down"}}}

@@ -7,9 +7,9 @@ from typing import Any
 import httpx
 import pytest
 
-from scripts.local.gateway.readings import READINGS
+from stack.gateway.readings import READINGS
 from tests.policies.conftest import MakeWorld
-from tests.policies.world import ROOT, World, product
+from tests.policies.one_region import ROOT, World, product
 
 POLICIES = ROOT / "apim-policies"
 SEARCH = {"api-key": "key-search"}

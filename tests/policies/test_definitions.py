@@ -7,10 +7,10 @@ from typing import Any
 
 import pytest
 
-from chargeback.adapters.gateway_tables import MAX_FRAGMENT, fragments, tables
-from scripts.named_values import DEFAULTS, load_config, named_values
-from tests.company import CONFIG
-from tests.policies.world import EU, ROOT
+from chargeback.adapters.config.gateway_tables import MAX_FRAGMENT, fragments, tables
+from stack.gateway.named_values import DEFAULTS, load_config, named_values
+from tests.policies.one_region import EU, ROOT
+from tests.support.company import CONFIG
 
 POLICIES = ROOT / "apim-policies"
 README = (POLICIES / "README.md").read_text("utf-8")

@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 
 from tests.policies.conftest import MakeWorld
-from tests.policies.world import World
+from tests.policies.one_region import World
 
 pytestmark = pytest.mark.parametrize("reading", ["plain"], indirect=True)
 

@@ -7,7 +7,7 @@ import httpx
 import pytest
 
 from tests.policies.conftest import MakeWorld
-from tests.policies.world import EU, US, World, chunk, sse
+from tests.policies.one_region import EU, US, World, chunk, sse
 
 BUSY = {"status": 429, "body": {"error": {"code": "429", "message": "slow down"}}}
 DOWN = {"status": 503, "body": {"error": {"code": "503", "message": "down"}}}

@@ -10,9 +10,9 @@ from typing import Any
 import openai
 import pytest
 
-from scripts.local.gateway.readings import Readings
-from tests.policies.stage import Stage
-from tests.policies.world import EU, US, Engines, Loop
+from stack.gateway.readings import Readings
+from tests.policies.one_region import EU, US, Engines, Loop
+from tests.policies.whole_path import Stage
 
 ASK: list[Any] = [{"role": "user", "content": "What is the capital of France, and why do you think so?"}]
 

@@ -4,7 +4,7 @@ import json
 
 import pytest
 
-from tests.policies.world import USAGE, World
+from tests.policies.one_region import USAGE, World
 
 # What is open in the documentation changes nothing here, so one reading is enough.
 pytestmark = pytest.mark.parametrize("reading", ["plain"], indirect=True)

@@ -8,7 +8,7 @@ import httpx
 import pytest
 
 from tests.policies.conftest import MakeWorld
-from tests.policies.world import EU, USAGE, World, product
+from tests.policies.one_region import EU, USAGE, World, product
 
 CHAT = "/deployments/gpt-4o/chat/completions?api-version=2024-10-21"
 

@@ -5,7 +5,7 @@ from typing import Any
 import httpx
 import pytest
 
-from tests.policies.world import World
+from tests.policies.one_region import World
 
 KEY = {"api-key": "key-search"}
 FORM = {**KEY, "Content-Type": "multipart/form-data; boundary=edge"}

@@ -4,8 +4,8 @@ from typing import Any
 
 import pytest
 
+from tests.policies.one_region import EU, World
 from tests.policies.test_stored import CREATED, get, post, taken
-from tests.policies.world import EU, World
 
 pytestmark = pytest.mark.parametrize("reading", ["plain"], indirect=True)
 

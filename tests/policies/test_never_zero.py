@@ -5,13 +5,13 @@ from typing import Any
 import httpx
 import pytest
 
-from chargeback.domain.admission import admit
-from chargeback.domain.emitters import OURSELVES
-from chargeback.domain.estimates import UNANSWERED
-from chargeback.domain.events import EVER
+from chargeback.domain.events.admission import admit
+from chargeback.domain.events.emitters import OURSELVES
+from chargeback.domain.events.usage_event import EVER
+from chargeback.domain.streams.estimates import UNANSWERED
 from tests.policies.conftest import MakeWorld
+from tests.policies.one_region import CHAT, EU, US, USAGE, World, chunk, sse
 from tests.policies.test_stored import get, post, response, taken
-from tests.policies.world import CHAT, EU, US, USAGE, World, chunk, sse
 
 pytestmark = pytest.mark.parametrize("reading", ["plain"], indirect=True)
 

@@ -6,9 +6,9 @@ import re
 
 import pytest
 
-from chargeback.domain.operations import OFFERED, WITHHELD, described
+from chargeback.domain.usage.operations import OFFERED, WITHHELD, described
 from tests.policies.conftest import MakeWorld
-from tests.policies.world import ROOT, World, product
+from tests.policies.one_region import ROOT, World, product
 
 KEY = {"api-key": "key-search"}
 

@@ -7,8 +7,8 @@ from typing import Any
 
 import pytest
 
-from tests.policies.stage import Stage
-from tests.policies.world import Engines, Loop
+from tests.policies.one_region import Engines, Loop
+from tests.policies.whole_path import Stage
 
 ASK: list[Any] = [{"role": "user", "content": "What is the capital of France, and why do you think so?"}]
 

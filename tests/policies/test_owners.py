@@ -7,7 +7,7 @@ import httpx
 import pytest
 
 from tests.policies.conftest import MakeWorld
-from tests.policies.world import EU, TENANT, US, World, product, sse
+from tests.policies.one_region import EU, TENANT, US, World, product, sse
 
 pytestmark = pytest.mark.parametrize("reading", ["plain"], indirect=True)
 

@@ -8,10 +8,10 @@ from typing import Any
 import openai
 import pytest
 
-from chargeback.adapters.catalogue_files import load_catalogue
-from chargeback.domain.meters import Meter
-from tests.policies.stage import Stage
-from tests.policies.world import Engines, Loop
+from chargeback.adapters.config.catalogue import load_catalogue
+from chargeback.domain.usage.meters import Meter
+from tests.policies.one_region import Engines, Loop
+from tests.policies.whole_path import Stage
 
 LINES = ("lines.jsonl", b'{"custom_id": "1"}\n')
 

@@ -5,8 +5,8 @@ from typing import Any
 import httpx
 import pytest
 
+from tests.policies.one_region import EU, World
 from tests.policies.test_stored import CREATED, USAGE, post, response, taken
-from tests.policies.world import EU, World
 
 pytestmark = pytest.mark.parametrize("reading", ["plain"], indirect=True)
 

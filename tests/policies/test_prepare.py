@@ -5,7 +5,7 @@ import json
 import pytest
 
 from tests.policies.conftest import MakeWorld
-from tests.policies.world import World, product
+from tests.policies.one_region import World, product
 
 NEW, OLD = "2024-10-21", "2024-06-01"
 DEPLOYED = "/deployments/gpt-4o/chat/completions?api-version="

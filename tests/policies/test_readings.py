@@ -1,9 +1,9 @@
 """What a refused caller is told does not hang on how the gateway names the policy that refused him."""
 
-from scripts.local.gateway.readings import Readings
+from stack.gateway.readings import Readings
 from tests.policies.conftest import MakeWorld
+from tests.policies.one_region import EU, product
 from tests.policies.test_identify import refused, turned_away
-from tests.policies.world import EU, product
 
 
 def test_too_many_calls_are_429_with_a_wait(make_world: MakeWorld) -> None:

@@ -4,10 +4,10 @@ from collections import Counter
 
 import pytest
 
-from scripts.named_values import load_config as definitions
-from tests.company import CONFIG
+from stack.gateway.named_values import load_config as definitions
 from tests.policies.conftest import MakeWorld
-from tests.policies.world import EU, US, World, accounts
+from tests.policies.one_region import EU, US, World, accounts
+from tests.support.company import CONFIG
 
 FRONT_DOOR = "aaaaaaaa-bbbb-cccc-dddd-eeeeeeeeeeee"
 CHAT = "/deployments/gpt-4o/chat/completions?api-version=2024-10-21"

@@ -13,11 +13,11 @@ from typing import Any
 import httpx
 import pytest
 
-from scripts.local.gateway.readings import READINGS
-from scripts.named_values import load_config as definitions
-from tests.company import CONFIG
+from stack.gateway.named_values import load_config as definitions
+from stack.gateway.readings import READINGS
 from tests.policies.conftest import MakeWorld
-from tests.policies.world import CHAT, EU, US, Answer, Seen, World, chunk, product, sse
+from tests.policies.one_region import CHAT, EU, US, Answer, Seen, World, chunk, product, sse
+from tests.support.company import CONFIG
 
 SCHEDULES = int(os.environ.get("FAULT_SCHEDULES", "2"))
 CALLS = 100

@@ -15,8 +15,8 @@ import pytest
 from langchain_openai import AzureChatOpenAI, AzureOpenAIEmbeddings, ChatOpenAI
 from openai import DefaultHttpxClient, OpenAI
 
-from tests.policies.stage import Stage
-from tests.policies.world import EU, ROOT, US, Engines, Loop
+from tests.policies.one_region import EU, ROOT, US, Engines, Loop
+from tests.policies.whole_path import Stage
 
 SOUND = ("speech.wav", b"RIFF" + bytes(48_000), "audio/wav")
 PICTURE = ("cat.png", b"\x89PNG\r\n\x1a\n" + bytes(64), "image/png")

@@ -9,14 +9,14 @@ from typing import Any
 import pytest
 import yaml
 
-from chargeback.adapters.catalogue_files import load_catalogue
-from chargeback.domain.catalogue import Catalogue
-from chargeback.domain.meters import Meter
-from chargeback.domain.money import total
-from tests.company import CONFIG
-from tests.domain.catalogues import START, dated
-from tests.policies.stage import Stage
-from tests.policies.world import Engines, Loop
+from chargeback.adapters.config.catalogue import load_catalogue
+from chargeback.domain.catalogue.catalogue import Catalogue
+from chargeback.domain.money.exact import total
+from chargeback.domain.usage.meters import Meter
+from tests.policies.one_region import Engines, Loop
+from tests.policies.whole_path import Stage
+from tests.support.catalogues import START, dated
+from tests.support.company import CONFIG
 
 OF_ANY_NAME = [
     {"name": "gpt-5-01", "model": "gpt-4.1", "version": "2025-04-14", "type": "GlobalStandard", "capacity": 10},

@@ -7,8 +7,8 @@ import httpx
 import pytest
 
 from tests.policies.conftest import MakeWorld
+from tests.policies.one_region import CHAT, EU, World
 from tests.policies.test_identify import refused
-from tests.policies.world import CHAT, EU, World
 
 KEY = {"api-key": "key-search"}
 LARGE = 3 * 1024 * 1024

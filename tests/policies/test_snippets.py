@@ -12,9 +12,9 @@ from pathlib import Path
 import pytest
 from aiohttp import web
 
-from scripts.local.listening import listening
-from tests.policies.stage import Stage
-from tests.policies.world import ROOT, Engines, Loop
+from stack.listening import listening
+from tests.policies.one_region import ROOT, Engines, Loop
+from tests.policies.whole_path import Stage
 
 DOCUMENTS = {"README.md": "## Call it", "apim-policies/README.md": "## Clients"}
 PROGRAMS = {

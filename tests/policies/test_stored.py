@@ -6,9 +6,9 @@ from typing import Any
 import httpx
 import pytest
 
-from scripts.local.gateway.readings import READINGS
+from stack.gateway.readings import READINGS
 from tests.policies.conftest import MakeWorld
-from tests.policies.world import EU, US, World, sse
+from tests.policies.one_region import EU, US, World, sse
 
 USAGE = {"input_tokens": 5, "output_tokens": 6, "total_tokens": 11}
 CREATED = 1_767_225_599  # 2025-12-31T23:59:59Z

@@ -5,9 +5,9 @@ from typing import Any
 import httpx
 import pytest
 
-from scripts.local.gateway.llm_log import CALL_TABLE
+from stack.gateway.llm_log import CALL_TABLE
 from tests.policies.conftest import MakeWorld
-from tests.policies.world import World, product
+from tests.policies.one_region import World, product
 
 pytestmark = pytest.mark.parametrize("reading", ["plain"], indirect=True)
 

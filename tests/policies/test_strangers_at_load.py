@@ -14,14 +14,20 @@ from typing import Any
 import httpx
 import pytest
 
-from chargeback.adapters.memory import MemoryBooks, MemoryCatalogues, MemoryControl, MemoryLedger, MemoryQuarantine
-from chargeback.adapters.memory_counter import MemoryCounter
+from chargeback.adapters.memory.counter import MemoryCounter
+from chargeback.adapters.memory.stores import (
+    MemoryBooks,
+    MemoryCatalogues,
+    MemoryControl,
+    MemoryLedger,
+    MemoryQuarantine,
+)
 from chargeback.services.usage.audit import Auditor
 from chargeback.services.usage.ingest import Ingest, WeightsInForce
 from chargeback.services.usage.post import Poster
-from tests.domain.catalogues import catalogue
 from tests.policies.conftest import MakeWorld
-from tests.policies.world import World
+from tests.policies.one_region import World
+from tests.support.catalogues import catalogue
 
 pytestmark = pytest.mark.parametrize("reading", ["plain"], indirect=True)
 

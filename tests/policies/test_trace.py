@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from tests.policies.world import EU, World, sse
+from tests.policies.one_region import EU, World, sse
 
 pytestmark = pytest.mark.parametrize("reading", ["plain"], indirect=True)
 

@@ -11,8 +11,8 @@ import pytest
 from chargeback.domain.errors import InconsistentFile
 from chargeback.services.focus.write_focus import write_focus
 from scripts.focus_validator import Verdict, check, main, validate
-from tests.services.focus import correction, costs, every_kind, shared, written
-from tests.services.settled import row, settled
+from tests.support.rows_of_every_kind import correction, costs, every_kind, shared, written
+from tests.support.settled_period import row, settled
 
 Rows = list[dict[str, str]]
 

@@ -4,8 +4,8 @@ from pathlib import Path
 
 import pytest
 
-from chargeback.domain.events import AcceptedTimes, Phase, UsageEvent, read_event
-from chargeback.domain.meters import Meter
+from chargeback.domain.events.usage_event import AcceptedTimes, Phase, UsageEvent, read_event
+from chargeback.domain.usage.meters import Meter
 from scripts.traffic.cli import main
 from scripts.traffic.rows import last_month
 

@@ -5,7 +5,7 @@ import asyncio
 import pytest
 from redis.auth.err import RequestTokenErr
 
-from chargeback.adapters.redis_counter import RedisCounter
+from chargeback.adapters.redis.counter import RedisCounter
 from chargeback.domain.errors import StoreUnavailable
 from chargeback.services.probe import Probe
 

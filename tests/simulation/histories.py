@@ -21,22 +21,28 @@ from datetime import UTC, datetime, timedelta
 from random import Random
 from typing import Any
 
-from chargeback.adapters.memory import MemoryBooks, MemoryCatalogues, MemoryControl, MemoryLedger, MemoryQuarantine
-from chargeback.adapters.memory_counter import MemoryCounter
-from chargeback.adapters.memory_log import MemoryGatewayLog
-from chargeback.domain.emitters import EVENT_GRID, Emitter
+from chargeback.adapters.memory.counter import MemoryCounter
+from chargeback.adapters.memory.gateway_log import MemoryGatewayLog
+from chargeback.adapters.memory.stores import (
+    MemoryBooks,
+    MemoryCatalogues,
+    MemoryControl,
+    MemoryLedger,
+    MemoryQuarantine,
+)
 from chargeback.domain.errors import ChargebackError
-from chargeback.domain.events import read_filed
-from chargeback.domain.gateway_log import LoggedCall, TokenCount
+from chargeback.domain.events.emitters import EVENT_GRID, Emitter
+from chargeback.domain.events.usage_event import read_filed
+from chargeback.domain.streams.gateway_log import LoggedCall, TokenCount
 from chargeback.services.usage.audit import Auditor
 from chargeback.services.usage.ingest import Ingest, WeightsInForce, open_days
 from chargeback.services.usage.post import Poster
 from chargeback.services.usage.settle import Settler
-from tests.accounts import accounts, totals
-from tests.builders import tokens, usage_event
 from tests.simulation.lives import run_alone
 from tests.simulation.priced import FIRST, of_price
 from tests.simulation.trouble import Killed, Run, Troubled, troubled
+from tests.support.accounts import accounts, totals
+from tests.support.builders import tokens, usage_event
 
 SOURCE = "/apim/gw/swedencentral"
 START = datetime(2026, 3, 10, tzinfo=UTC)

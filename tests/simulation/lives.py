@@ -11,8 +11,8 @@ from typing import Any
 from chargeback.domain.errors import ChargebackError
 from tests.simulation.month import END, START, drawn
 from tests.simulation.oracle import check
+from tests.simulation.product import COMMANDS, SERVICES, TIMERS, World
 from tests.simulation.trouble import KINDS, Killed, Run, troubled
-from tests.simulation.world import COMMANDS, SERVICES, TIMERS, World
 
 TICK = timedelta(hours=6)
 """Deliveries, settlement and posting run so often; the daily timers at the first tick of a day."""

@@ -4,8 +4,8 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from random import Random
 
-from chargeback.domain.gateway_log import TokenCount
-from tests.builders import tokens, usage_event
+from chargeback.domain.streams.gateway_log import TokenCount
+from tests.support.builders import tokens, usage_event
 
 START = datetime(2026, 3, 30, tzinfo=UTC)
 CALLS_UNTIL = datetime(2026, 4, 1, 18, tzinfo=UTC)

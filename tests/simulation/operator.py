@@ -5,14 +5,14 @@ from contextlib import asynccontextmanager
 from datetime import datetime
 
 from chargeback.domain.errors import PeriodClosed
-from chargeback.domain.lifecycle import Change, State
-from chargeback.services.apply_config import bring_into_force
+from chargeback.domain.periods.lifecycle import Change, State
 from chargeback.services.closing.correct_period import correct_period
+from chargeback.services.configuring.apply_config import bring_into_force
 from chargeback.services.reconciling.true_up import remove_true_up, set_true_up
-from tests.services.closing import ClosingHouse
-from tests.services.test_true_up import reconciled
+from tests.services.reconciling.test_true_up import reconciled
 from tests.simulation.month import Order
 from tests.simulation.priced import FIRST, TERMS, of_price
+from tests.support.closing_product import ClosingHouse
 
 PERIOD = "2026-03"
 BOOKED = "100"

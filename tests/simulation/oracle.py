@@ -5,11 +5,11 @@ from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from typing import Any
 
-from chargeback.domain.meters import Meter
-from chargeback.services.config_versions import ConfigVersions
+from chargeback.domain.usage.meters import Meter
+from chargeback.services.configuring.versions import ConfigVersions
 from chargeback.services.reconciling.true_up_documents import TrueUps
 from tests.simulation.month import Month
-from tests.simulation.world import World
+from tests.simulation.product import World
 
 Sums = Counter[tuple[str, str, str, str]]
 """(UTC day, user, state, meter) → quantity."""

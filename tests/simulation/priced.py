@@ -7,16 +7,16 @@ from decimal import Decimal
 from functools import cache
 from typing import Any
 
-from chargeback.adapters.catalogues import AppliedCatalogues
-from chargeback.domain.catalogue import Catalogue
-from chargeback.domain.shared_costs import amount
-from chargeback.domain.terms import ClosingRules, Terms
+from chargeback.adapters.config.applied import AppliedCatalogues
+from chargeback.domain.catalogue.catalogue import Catalogue
+from chargeback.domain.terms.shared_costs import amount
+from chargeback.domain.terms.terms import ClosingRules, Terms
 from chargeback.services.closing.late_changes import LateChange
-from chargeback.services.closing.period_documents import PeriodDocuments
-from chargeback.services.config_versions import ConfigVersion, ConfigVersions
-from chargeback.services.ports import Version
+from chargeback.services.configuring.versions import ConfigVersion, ConfigVersions
+from chargeback.services.periods.documents import PeriodDocuments
+from chargeback.services.ports.control import Version
 from chargeback.services.reconciling.true_up import true_up_costs
-from tests.services.closing import Bill, Billed, priced, read_bill
+from tests.support.closing_product import Bill, Billed, priced, read_bill
 
 TERMS = Terms(closing=ClosingRules(unpriced_percent=Decimal(100), unsettled_percent=Decimal(100)))
 FIRST = "2.5"

@@ -4,10 +4,10 @@ from random import Random
 
 import pytest
 
-from chargeback.domain.meters import Meter
+from chargeback.domain.usage.meters import Meter
 from tests.simulation.lives import At, Life, LifeFailed, busiest, each_call, live, run_alone
 from tests.simulation.month import START
-from tests.simulation.world import SERVICES
+from tests.simulation.product import SERVICES
 
 SEED = 30
 CALLS = 3

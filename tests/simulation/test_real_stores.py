@@ -14,11 +14,11 @@ import pytest
 
 from chargeback.bootstrap import Container
 from chargeback.domain.errors import ChargebackError
-from scripts.local.clear import clear_stores
-from scripts.local.provision import call
-from scripts.local.stack import Stack
-from tests.builders import tokens, usage_event
+from stack.clear import clear_stores
+from stack.provision import call
+from stack.stack import Stack
 from tests.simulation.trouble import Killed, Run, Troubled, troubled
+from tests.support.builders import tokens, usage_event
 
 pytestmark = [pytest.mark.anyio, pytest.mark.servers]
 

@@ -17,10 +17,9 @@ from typing import Protocol
 import msgspec
 
 from chargeback.domain.errors import ClosingRefused, PeriodClosed, StoreUnavailable, Superseded
-from chargeback.domain.lifecycle import Change, Period, State, begun, concluded, delivered, filed
-from chargeback.domain.report import Manifest
+from chargeback.domain.periods.lifecycle import Change, Period, State, begun, concluded, delivered, filed
+from chargeback.domain.reports.manifest import Manifest
 from chargeback.log_line import log_line
-from chargeback.services.bulkheads import do_each, reason_of, say_nothing
 from chargeback.services.closing.draft_attempts import DraftAttempts
 from chargeback.services.closing.file_period import (
     Staged,
@@ -34,11 +33,12 @@ from chargeback.services.closing.finish_days import Accepted, Days, Order
 from chargeback.services.closing.invoice_gate import against_invoice
 from chargeback.services.closing.late_changes import LateChange, fences_of, late_changes
 from chargeback.services.focus.write_hub import deliver_to_hub
-from chargeback.services.ports import Version
+from chargeback.services.ports.control import Version
+from chargeback.services.ports.reports import Reports
 from chargeback.services.publishing.files import Progress
 from chargeback.services.reconciling.true_up import true_up_digest
-from chargeback.services.report_ports import Reports
-from chargeback.services.set_aside import SetAside, Stage
+from chargeback.services.running.bulkheads import do_each, reason_of, say_nothing
+from chargeback.services.running.set_aside import SetAside, Stage
 
 log = logging.getLogger(__name__)
 

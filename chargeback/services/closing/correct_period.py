@@ -8,11 +8,11 @@ from datetime import datetime
 from decimal import Decimal
 
 from chargeback.domain.errors import PeriodClosed
-from chargeback.domain.lifecycle import Change, Period, rated_anew
-from chargeback.domain.money import EXACT, ZERO
-from chargeback.domain.terms import ExchangeRate, rates_of
+from chargeback.domain.money.exact import EXACT, ZERO
+from chargeback.domain.periods.lifecycle import Change, Period, rated_anew
+from chargeback.domain.terms.terms import ExchangeRate, rates_of
 from chargeback.services.closing.finish_days import Days
-from chargeback.services.ports import Ledger
+from chargeback.services.ports.ledger import Ledger
 
 
 @dataclass(frozen=True, slots=True)

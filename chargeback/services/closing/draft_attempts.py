@@ -12,7 +12,7 @@ import msgspec
 from msgspec.structs import replace
 
 from chargeback.domain.errors import Superseded
-from chargeback.services.ports import Control
+from chargeback.services.ports.control import Control
 
 KIND = "draft"
 DEAD_AFTER = timedelta(days=2)

@@ -1,11 +1,11 @@
 """What keeps a month open because its prices were promised until an earlier day, and nobody has read them since."""
 
-from chargeback.domain.catalogue import Catalogue
-from chargeback.domain.effective import Effective
-from chargeback.domain.money import to_text
-from chargeback.domain.open_items import Excess
-from chargeback.domain.promises import Expired, promised_until
-from chargeback.services.ports import Books
+from chargeback.domain.catalogue.catalogue import Catalogue
+from chargeback.domain.money.exact import to_text
+from chargeback.domain.periods.open_items import Excess
+from chargeback.domain.rating.promises import Expired, promised_until
+from chargeback.domain.time.effective import Effective
+from chargeback.services.ports.books import Books
 
 
 async def expired_promises(books: Books, period: str, catalogue: Catalogue) -> list[Excess]:

@@ -7,11 +7,11 @@ from hashlib import sha256
 import msgspec
 
 from chargeback.domain.errors import PeriodClosed, Superseded
-from chargeback.domain.lifecycle import Period
-from chargeback.domain.report import Manifest, PublishedFile
+from chargeback.domain.periods.lifecycle import Period
+from chargeback.domain.reports.manifest import Manifest, PublishedFile
 from chargeback.services.closing.parallel import for_each
+from chargeback.services.ports.reports import Reports, ReportWriter
 from chargeback.services.publishing.files import content_type_of
-from chargeback.services.report_ports import Reports, ReportWriter
 
 _OTHER_BYTES = "holds other bytes than it was closed with"
 

@@ -6,20 +6,21 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 from decimal import Decimal
 
-from chargeback.domain.calendar import Calendar
 from chargeback.domain.errors import ClosingRefused
-from chargeback.domain.lifecycle import Standing, refusals
-from chargeback.domain.meters import Meter
-from chargeback.domain.money import EXACT
-from chargeback.domain.open_items import Excess, OpenItems, beyond_tolerance, dearest_prices
-from chargeback.domain.terms import age_of, rates_of
+from chargeback.domain.money.exact import EXACT
+from chargeback.domain.periods.lifecycle import Standing, refusals
+from chargeback.domain.periods.open_items import Excess, OpenItems, beyond_tolerance, dearest_prices
+from chargeback.domain.terms.terms import age_of, rates_of
+from chargeback.domain.time.calendar import Calendar
+from chargeback.domain.usage.meters import Meter
 from chargeback.log_line import log_line
-from chargeback.services.bulkheads import reason_of
 from chargeback.services.closing.expired_promises import expired_promises
 from chargeback.services.closing.invoice_gate import against_invoice
-from chargeback.services.closing.periods import Periods
-from chargeback.services.ports import Books, Catalogues, Control, Document, Version
-from chargeback.services.set_aside import ROW_OF_LOG, SetAside, Stage
+from chargeback.services.periods.periods import Periods
+from chargeback.services.ports.books import Books
+from chargeback.services.ports.control import Catalogues, Control, Document, Version
+from chargeback.services.running.bulkheads import reason_of
+from chargeback.services.running.set_aside import ROW_OF_LOG, SetAside, Stage
 from chargeback.services.usage.audit import Auditor
 from chargeback.services.usage.ingest import is_open
 from chargeback.services.usage.post import Poster

@@ -7,10 +7,10 @@ import math
 from collections.abc import Iterator
 from decimal import Decimal
 
-from chargeback.domain.money import EXACT, round_total
-from chargeback.domain.open_items import Excess
-from chargeback.domain.reconciliation import ReconciliationRules
-from chargeback.services.ports import Control
+from chargeback.domain.invoice.reconciliation import ReconciliationRules
+from chargeback.domain.money.exact import EXACT, round_total
+from chargeback.domain.periods.open_items import Excess
+from chargeback.services.ports.control import Control
 from chargeback.services.reconciling.reconciled_documents import Compared, Comparisons
 from chargeback.services.reconciling.true_up_documents import TrueUp, TrueUps
 

@@ -4,10 +4,10 @@ import asyncio
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from chargeback.domain.calendar import Calendar
-from chargeback.domain.lifecycle import fence_of, latest_fences, latest_true_up
-from chargeback.services.closing.periods import Periods
-from chargeback.services.ports import Books
+from chargeback.domain.periods.lifecycle import fence_of, latest_fences, latest_true_up
+from chargeback.domain.time.calendar import Calendar
+from chargeback.services.periods.periods import Periods
+from chargeback.services.ports.books import Books
 from chargeback.services.reconciling.true_up_documents import TrueUps
 
 

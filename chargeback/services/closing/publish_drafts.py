@@ -11,16 +11,16 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from chargeback.domain.errors import PeriodClosed, Superseded
-from chargeback.domain.lifecycle import State
-from chargeback.domain.report import Manifest
-from chargeback.services.bulkheads import do_each, say_nothing
+from chargeback.domain.periods.lifecycle import State
+from chargeback.domain.reports.manifest import Manifest
 from chargeback.services.closing.close_period import Closer, quietly
 from chargeback.services.closing.file_period import drop_unnamed, sha256_of
 from chargeback.services.closing.late_changes import late_changes
 from chargeback.services.focus.write_hub import deliver_to_hub
-from chargeback.services.ports import Version
+from chargeback.services.ports.control import Version
+from chargeback.services.ports.reports import Reports, ReportWriter
 from chargeback.services.publishing.files import Progress
-from chargeback.services.report_ports import Reports, ReportWriter
+from chargeback.services.running.bulkheads import do_each, say_nothing
 
 _ATTEMPTS = 3
 

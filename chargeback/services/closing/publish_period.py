@@ -4,21 +4,22 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from chargeback.domain.calendar import previous_period
-from chargeback.domain.lifecycle import Period, State
-from chargeback.domain.payers import Payers
-from chargeback.domain.report import Manifest
-from chargeback.domain.shared_costs import SharedCost
-from chargeback.domain.terms import Terms
+from chargeback.domain.catalogue.payers import Payers
+from chargeback.domain.periods.lifecycle import Period, State
+from chargeback.domain.reports.manifest import Manifest
+from chargeback.domain.terms.shared_costs import SharedCost
+from chargeback.domain.terms.terms import Terms
+from chargeback.domain.time.calendar import previous_period
 from chargeback.services.closing.late_changes import LateChange
-from chargeback.services.closing.periods import Periods
-from chargeback.services.ports import Books, Catalogues, Control, Version
+from chargeback.services.periods.periods import Periods
+from chargeback.services.ports.books import Books
+from chargeback.services.ports.control import Catalogues, Control, Version
+from chargeback.services.ports.reports import Reports
 from chargeback.services.publishing.files import Progress
 from chargeback.services.publishing.period_to_settle import ClosedPeriod, PeriodToSettle, Stored
 from chargeback.services.publishing.publish import Writer, publish
 from chargeback.services.reconciling.true_up import true_up_costs
-from chargeback.services.report_ports import Reports
-from chargeback.services.set_aside import SetAside, Stage
+from chargeback.services.running.set_aside import SetAside, Stage
 from chargeback.services.usage.audit_results import AuditResults
 
 _LINEAGE = ("events", "calls", "duplicates", "unreadable")

@@ -8,17 +8,19 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from chargeback.domain.catalogue import Catalogue
+from chargeback.domain.catalogue.catalogue import Catalogue
 from chargeback.domain.errors import ChargebackError
-from chargeback.domain.money import ZERO, to_text, total
-from chargeback.domain.shared_costs import SharedCost
-from chargeback.services.closing.period_documents import PeriodDocuments
+from chargeback.domain.money.exact import ZERO, to_text, total
+from chargeback.domain.terms.shared_costs import SharedCost
 from chargeback.services.explaining.explain_line import explain_line
 from chargeback.services.explaining.rows_of_period import Row, Rows, opened, text_or_none
-from chargeback.services.ports import Books, Catalogues, Ledger
+from chargeback.services.periods.documents import PeriodDocuments
+from chargeback.services.ports.books import Books
+from chargeback.services.ports.control import Catalogues
+from chargeback.services.ports.ledger import Ledger
 from chargeback.services.publishing.published_rows import Published
 from chargeback.services.reconciling.true_up import true_up_costs
-from chargeback.services.work_folder import work_folder
+from chargeback.services.running.work_folder import work_folder
 
 Document = dict[str, Any]
 

@@ -5,7 +5,7 @@ from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
-from chargeback.domain.money import ZERO, to_text, total
+from chargeback.domain.money.exact import ZERO, to_text, total
 from chargeback.services.explaining.rows_of_period import Row, opened, text_or_none
 from chargeback.services.publishing.published_rows import Published
 

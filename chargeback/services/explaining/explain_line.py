@@ -5,16 +5,17 @@ from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
-from chargeback.domain.catalogue import Catalogue
-from chargeback.domain.in_force import InForce
-from chargeback.domain.money import EXACT, PER_MILLION, ZERO, to_text
-from chargeback.domain.prices import Price
-from chargeback.domain.shared_costs import SharedCost
+from chargeback.domain.catalogue.catalogue import Catalogue
+from chargeback.domain.catalogue.prices import Price
+from chargeback.domain.money.exact import EXACT, PER_MILLION, ZERO, to_text
+from chargeback.domain.rating.effective_catalogues import InForce
+from chargeback.domain.terms.shared_costs import SharedCost
 from chargeback.services.explaining.explain_correction import as_it_should_be, explain_correction
 from chargeback.services.explaining.explain_records import explain_records
 from chargeback.services.explaining.explain_split import explain_split
 from chargeback.services.explaining.rows_of_period import Row, Rows, text_or_none
-from chargeback.services.ports import Books, Ledger
+from chargeback.services.ports.books import Books
+from chargeback.services.ports.ledger import Ledger
 from chargeback.services.publishing.published_rows import Published
 
 Document = dict[str, Any]

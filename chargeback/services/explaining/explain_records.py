@@ -7,13 +7,14 @@ from typing import Any
 
 import msgspec
 
-from chargeback.domain.in_force import InForce
-from chargeback.domain.meters import Meter
-from chargeback.domain.money import to_text
-from chargeback.domain.records import ChargeRow, Part, UsageRecord
+from chargeback.domain.money.exact import to_text
+from chargeback.domain.rating.effective_catalogues import InForce
+from chargeback.domain.rating.usage_record import ChargeRow, Part, UsageRecord
+from chargeback.domain.usage.meters import Meter
 from chargeback.services.explaining.rows_of_period import Row
 from chargeback.services.explaining.trace_events import trace_events
-from chargeback.services.ports import Books, Ledger
+from chargeback.services.ports.books import Books
+from chargeback.services.ports.ledger import Ledger
 
 Document = dict[str, Any]
 

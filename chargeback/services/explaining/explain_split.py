@@ -4,9 +4,9 @@ from collections.abc import Sequence
 from datetime import timedelta
 from typing import Any
 
-from chargeback.domain.catalogue import Catalogue
-from chargeback.domain.money import ZERO, to_text, total
-from chargeback.domain.shared_costs import Basis, DirectUsage, SharedCost, active, measured
+from chargeback.domain.catalogue.catalogue import Catalogue
+from chargeback.domain.money.exact import ZERO, to_text, total
+from chargeback.domain.terms.shared_costs import Basis, DirectUsage, SharedCost, active, measured
 from chargeback.services.explaining.rows_of_period import Row, Rows
 
 Document = dict[str, Any]

@@ -10,7 +10,7 @@ from typing import Any
 
 import duckdb
 
-from chargeback.domain.money import to_text
+from chargeback.domain.money.exact import to_text
 
 Row = dict[str, Any]
 

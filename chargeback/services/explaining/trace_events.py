@@ -9,14 +9,14 @@ from dataclasses import dataclass
 
 import msgspec
 
-from chargeback.domain.doubts import doubts
+from chargeback.domain.cost_centres.folding import NamedValues
 from chargeback.domain.errors import InvalidEvent
-from chargeback.domain.event_documents import read_document
-from chargeback.domain.events import read_filed
-from chargeback.domain.folding import NamedValues
-from chargeback.domain.lines import Line
-from chargeback.domain.meters import Meter, quantity_of
-from chargeback.services.ports import Ledger
+from chargeback.domain.events.documents import read_document
+from chargeback.domain.events.doubts import doubts
+from chargeback.domain.events.usage_event import read_filed
+from chargeback.domain.usage.lines import Line
+from chargeback.domain.usage.meters import Meter, quantity_of
+from chargeback.services.ports.ledger import Ledger
 from chargeback.services.usage.recount import pieces, recount
 from chargeback.services.usage.reread import MAX_EVENTS
 

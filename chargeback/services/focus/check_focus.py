@@ -11,7 +11,7 @@ from decimal import Decimal
 import duckdb
 
 from chargeback.domain.errors import InconsistentFile
-from chargeback.domain.focus import IDENTITY
+from chargeback.domain.reports.focus import IDENTITY
 
 _ORIGINAL = "ChargeClass IS NULL"
 _BLOCK = "coalesce(TRY_CAST(split_part(PricingUnit, ' ', 1) AS BIGINT), 1)"

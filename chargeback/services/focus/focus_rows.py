@@ -16,8 +16,8 @@ from typing import Any, NamedTuple
 
 import duckdb
 
-from chargeback.domain.azure_regions import region_name
-from chargeback.domain.focus import (
+from chargeback.domain.deployments.regions import region_name
+from chargeback.domain.reports.focus import (
     COLUMNS,
     charge_period,
     consumed_unit,
@@ -26,8 +26,8 @@ from chargeback.domain.focus import (
     provider,
     sku_meter,
 )
-from chargeback.domain.periods import days_of
-from chargeback.domain.report import FORMULA, GUARD, LEADING
+from chargeback.domain.reports.manifest import FORMULA, GUARD, LEADING
+from chargeback.domain.time.months import days_of
 from chargeback.services.focus.check_focus import check_focus, check_parts, check_totals, parts
 from chargeback.services.publishing.settled import Settled
 

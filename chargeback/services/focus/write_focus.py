@@ -7,7 +7,7 @@ user, company, billing code and operation, and their BilledCost sums to the same
 import asyncio
 from collections.abc import AsyncIterator, Iterator
 
-from chargeback.domain.focus import COLUMNS, Kind
+from chargeback.domain.reports.focus import COLUMNS, Kind
 from chargeback.services.focus.focus_rows import FocusRows, focus_rows
 from chargeback.services.publishing.files import CSV, Files, Progress
 from chargeback.services.publishing.settled import Settled

@@ -11,12 +11,12 @@ import json
 from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
 
-from chargeback.domain.focus import COLUMNS
+from chargeback.domain.reports.focus import COLUMNS
 from chargeback.services.focus.focus_rows import FocusRows, focus_rows
+from chargeback.services.ports.reports import Reports
 from chargeback.services.publishing.files import JSON, PARQUET, Files, Progress, whole
 from chargeback.services.publishing.settled import Settled
-from chargeback.services.report_ports import Reports
-from chargeback.services.work_folder import work_folder
+from chargeback.services.running.work_folder import work_folder
 
 FOLDER = "finops-hub"
 """Below it, the files of a period are as they have to be in the hub."""

@@ -3,13 +3,13 @@
 from collections.abc import Callable, Sequence
 from decimal import ROUND_HALF_EVEN, Decimal
 
-from chargeback.domain.anomalies import DIMENSIONS, Anomaly, Finding, Slot, changes
-from chargeback.domain.calendar import Calendar
-from chargeback.domain.lines import Line
-from chargeback.domain.money import EXACT, ZERO
-from chargeback.domain.records import UsageRecord
+from chargeback.domain.money.exact import EXACT, ZERO
+from chargeback.domain.outlook.anomalies import DIMENSIONS, Anomaly, Finding, Slot, changes
+from chargeback.domain.rating.usage_record import UsageRecord
+from chargeback.domain.time.calendar import Calendar
+from chargeback.domain.usage.lines import Line
 from chargeback.services.forecasting.spend_history import shifted
-from chargeback.services.ports import Books
+from chargeback.services.ports.books import Books
 from chargeback.services.usage.summarise import cost_of, hourly_costs
 
 Sums = dict[str, Decimal]

@@ -6,8 +6,8 @@ from decimal import Decimal
 
 import numpy as np
 
-from chargeback.domain.anomalies import Finding, Sensitivity, Slot
-from chargeback.domain.money import ZERO
+from chargeback.domain.money.exact import ZERO
+from chargeback.domain.outlook.anomalies import Finding, Sensitivity, Slot
 from chargeback.services.forecasting.hourly_spend import PATTERN_DAYS, HoursOfDay
 from chargeback.services.forecasting.patterns import WEEK, usual_days, usual_hours
 from chargeback.services.forecasting.spend_history import History, dates_between, shifted

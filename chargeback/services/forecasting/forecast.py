@@ -6,9 +6,18 @@ from decimal import Decimal
 
 import numpy as np
 
-from chargeback.domain.budgets import Budget
-from chargeback.domain.forecast import BudgetOutlook, Forecast, Method, Reach, certain, marks, reached_on, to_estimate
-from chargeback.domain.money import total
+from chargeback.domain.cost_centres.budgets import Budget
+from chargeback.domain.money.exact import total
+from chargeback.domain.outlook.forecast import (
+    BudgetOutlook,
+    Forecast,
+    Method,
+    Reach,
+    certain,
+    marks,
+    reached_on,
+    to_estimate,
+)
 from chargeback.services.forecasting.spend_history import WEEKS, History, Into, Viewpoint
 from chargeback.services.forecasting.spend_models import WEEK, Floats, paths_of
 

@@ -5,9 +5,9 @@ from dataclasses import dataclass
 from datetime import date
 from decimal import Decimal
 
-from chargeback.domain.money import ZERO
+from chargeback.domain.money.exact import ZERO
 from chargeback.services.forecasting.spend_history import dates_between, shifted
-from chargeback.services.ports import HOURS, Books
+from chargeback.services.ports.books import HOURS, Books
 
 PATTERN_DAYS = 28
 """How many days before a day are its pattern."""

@@ -7,15 +7,15 @@ only when they are asked for: a function app takes events meanwhile.
 import asyncio
 from collections.abc import Callable, Iterable, Sequence
 
-from chargeback.domain.anomalies import Anomaly, Finding, Sensitivity
-from chargeback.domain.budgets import Budget, is_within
-from chargeback.domain.calendar import Calendar
-from chargeback.domain.forecast import EVERYTHING, BudgetOutlook, Forecast
-from chargeback.domain.terms import Terms
+from chargeback.domain.cost_centres.budgets import Budget, is_within
+from chargeback.domain.outlook.anomalies import Anomaly, Finding, Sensitivity
+from chargeback.domain.outlook.forecast import EVERYTHING, BudgetOutlook, Forecast
+from chargeback.domain.terms.terms import Terms
+from chargeback.domain.time.calendar import Calendar
 from chargeback.services.forecasting.explain_anomalies import explain
 from chargeback.services.forecasting.hourly_spend import read_hours
 from chargeback.services.forecasting.spend_history import WEEKS, History, Into, Viewpoint, read_history, shifted
-from chargeback.services.ports import Books
+from chargeback.services.ports.books import Books
 
 Progress = Callable[[str, int], None]
 """Told what is being done and how many of it are done since the last time."""

@@ -4,11 +4,11 @@ from dataclasses import dataclass
 from datetime import datetime
 from decimal import Decimal
 
-from chargeback.domain.calendar import Calendar
-from chargeback.domain.money import total
-from chargeback.domain.terms import Terms
+from chargeback.domain.money.exact import total
+from chargeback.domain.terms.terms import Terms
+from chargeback.domain.time.calendar import Calendar
 from chargeback.services.forecasting.spend_history import read_history
-from chargeback.services.ports import Books
+from chargeback.services.ports.books import Books
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,13 +8,14 @@ from dataclasses import dataclass, field
 from datetime import date, timedelta
 from decimal import Decimal
 
-from chargeback.domain.budgets import is_within
+from chargeback.domain.cost_centres.budgets import is_within
 from chargeback.domain.errors import InvalidConfig
-from chargeback.domain.forecast import EVERYTHING
-from chargeback.domain.money import EXACT, ZERO
-from chargeback.domain.periods import days_of
-from chargeback.domain.terms import Terms
-from chargeback.services.ports import Books, Document
+from chargeback.domain.money.exact import EXACT, ZERO
+from chargeback.domain.outlook.forecast import EVERYTHING
+from chargeback.domain.terms.terms import Terms
+from chargeback.domain.time.months import days_of
+from chargeback.services.ports.books import Books
+from chargeback.services.ports.control import Document
 
 _WITHOUT_COST = ("unpriced", "unsettled")
 

@@ -14,7 +14,7 @@ from statsmodels.regression.linear_model import OLS
 from statsmodels.tools.sm_exceptions import ConvergenceWarning
 from statsmodels.tsa.exponential_smoothing.ets import ETSModel, ETSResults
 
-from chargeback.domain.forecast import Method
+from chargeback.domain.outlook.forecast import Method
 
 PATHS = 2_000
 WEEK = 7

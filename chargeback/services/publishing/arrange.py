@@ -4,12 +4,12 @@ from collections.abc import Sequence
 from decimal import Decimal
 
 from chargeback.domain.errors import InvalidConfig
-from chargeback.domain.meters import UNITS
-from chargeback.domain.money import to_text
-from chargeback.domain.report import BACK, FRONT
-from chargeback.domain.rows import COLUMNS, DIMENSIONS, columns
-from chargeback.domain.terms import Terms
-from chargeback.services.publishing.engine import Engine, quoted
+from chargeback.domain.money.exact import to_text
+from chargeback.domain.reports.manifest import BACK, FRONT
+from chargeback.domain.reports.rows import COLUMNS, DIMENSIONS, columns
+from chargeback.domain.terms.terms import Terms
+from chargeback.domain.usage.meters import UNITS
+from chargeback.services.duck.engine import Engine, quoted
 
 _MAX_RATE = 10**6
 """So that an amount times a rate fits the engine's 38 digits, with all its decimals."""

@@ -4,8 +4,8 @@ from collections.abc import AsyncIterable, AsyncIterator, Callable
 from hashlib import sha256
 from pathlib import PurePosixPath
 
-from chargeback.domain.report import PublishedFile
-from chargeback.services.report_ports import Reports
+from chargeback.domain.reports.manifest import PublishedFile
+from chargeback.services.ports.reports import Reports
 
 CSV = "text/csv; charset=utf-8"
 HTML = "text/html; charset=utf-8"

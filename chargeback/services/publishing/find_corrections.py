@@ -4,10 +4,10 @@ import asyncio
 from collections.abc import Sequence
 from pathlib import Path
 
-from chargeback.domain.rows import COLUMNS, DIMENSIONS, Reason
-from chargeback.services.ports import Books
+from chargeback.domain.reports.rows import COLUMNS, DIMENSIONS, Reason
+from chargeback.services.duck.engine import Engine, Row, quoted
+from chargeback.services.ports.books import Books
 from chargeback.services.publishing.arrange import arrange_others, arrange_usage, names, prepare, show
-from chargeback.services.publishing.engine import Engine, Row, quoted
 from chargeback.services.publishing.files import Progress
 from chargeback.services.publishing.period_to_settle import ClosedPeriod, Stored
 from chargeback.services.publishing.rounding import round_costs

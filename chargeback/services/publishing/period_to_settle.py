@@ -4,11 +4,11 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from chargeback.domain.catalogue import Catalogue
-from chargeback.domain.payers import Payers
-from chargeback.domain.shared_costs import SharedCost
-from chargeback.domain.terms import Terms
-from chargeback.services.report_ports import Reports
+from chargeback.domain.catalogue.catalogue import Catalogue
+from chargeback.domain.catalogue.payers import Payers
+from chargeback.domain.terms.shared_costs import SharedCost
+from chargeback.domain.terms.terms import Terms
+from chargeback.services.ports.reports import Reports
 
 
 @dataclass(frozen=True, slots=True)

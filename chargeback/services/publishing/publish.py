@@ -8,14 +8,14 @@ import asyncio
 from collections.abc import Awaitable, Callable, Sequence
 from pathlib import Path
 
-from chargeback.domain.calendar import previous_period
 from chargeback.domain.errors import ChargebackError, InconsistentFile
-from chargeback.domain.report import Manifest, require_period
-from chargeback.services.bulkheads import reason_of
-from chargeback.services.ports import Books
+from chargeback.domain.reports.manifest import Manifest, require_period
+from chargeback.domain.time.calendar import previous_period
+from chargeback.services.duck.disk import require_room
+from chargeback.services.duck.engine import Engine
+from chargeback.services.ports.books import Books
+from chargeback.services.ports.reports import Reports
 from chargeback.services.publishing.arrange import arrange_others, arrange_usage, prepare, show
-from chargeback.services.publishing.disk import require_room
-from chargeback.services.publishing.engine import Engine
 from chargeback.services.publishing.files import Files, Progress
 from chargeback.services.publishing.find_corrections import fetched, find_corrections, show_previous
 from chargeback.services.publishing.period_to_settle import PeriodToSettle
@@ -27,8 +27,8 @@ from chargeback.services.publishing.write_chargeback import write_chargeback
 from chargeback.services.publishing.write_charges import write_charges
 from chargeback.services.publishing.write_manifest import Holdings, holdings, write_manifest
 from chargeback.services.publishing.write_summary import write_summary
-from chargeback.services.report_ports import Reports
-from chargeback.services.work_folder import work_folder
+from chargeback.services.running.bulkheads import reason_of
+from chargeback.services.running.work_folder import work_folder
 
 Writer = Callable[[Settled, Files, Progress], Awaitable[None]]
 """Writes one kind of file from the rows of a period."""

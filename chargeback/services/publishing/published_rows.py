@@ -6,11 +6,11 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from chargeback.domain.errors import ChargebackError
-from chargeback.domain.lifecycle import State
-from chargeback.services.closing.period_documents import PeriodDocuments
+from chargeback.domain.periods.lifecycle import State
 from chargeback.services.closing.publish_period import charges
-from chargeback.services.ports import Control
-from chargeback.services.report_ports import Reports
+from chargeback.services.periods.documents import PeriodDocuments
+from chargeback.services.ports.control import Control
+from chargeback.services.ports.reports import Reports
 
 _CHARGES = re.compile(r"(\d{4}-\d\d)/charges-\1\.parquet")
 

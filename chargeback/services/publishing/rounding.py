@@ -3,8 +3,8 @@
 from collections import defaultdict
 from decimal import Decimal
 
-from chargeback.domain.money import EXACT, round_to_total, round_total, total
-from chargeback.services.publishing.engine import Engine, Row
+from chargeback.domain.money.exact import EXACT, round_to_total, round_total, total
+from chargeback.services.duck.engine import Engine, Row
 
 _BUCKETS = 256
 

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import duckdb
 
-from chargeback.domain.budgets import Budget
+from chargeback.domain.cost_centres.budgets import Budget
 
 
 @dataclass(frozen=True, slots=True)

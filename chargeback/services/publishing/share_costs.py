@@ -7,13 +7,12 @@ from hashlib import blake2b
 from pathlib import Path
 from types import MappingProxyType
 
-from chargeback.domain.calendar import Calendar
-from chargeback.domain.catalogue import Catalogue
+from chargeback.domain.catalogue.catalogue import Catalogue
+from chargeback.domain.catalogue.payers import SharedMarkup
 from chargeback.domain.errors import InvalidConfig
-from chargeback.domain.money import EXACT, PRICE_DECIMALS, to_text
-from chargeback.domain.payers import SharedMarkup
-from chargeback.domain.rows import COLUMNS, TEXT
-from chargeback.domain.shared_costs import (
+from chargeback.domain.money.exact import EXACT, PRICE_DECIMALS, to_text
+from chargeback.domain.reports.rows import COLUMNS, TEXT
+from chargeback.domain.terms.shared_costs import (
     DirectUsage,
     Kind,
     SharedCost,
@@ -24,9 +23,10 @@ from chargeback.domain.shared_costs import (
     split,
     to_amount,
 )
-from chargeback.domain.terms import ExchangeRate, Terms
+from chargeback.domain.terms.terms import ExchangeRate, Terms
+from chargeback.domain.time.calendar import Calendar
+from chargeback.services.duck.engine import Engine, Row, quoted
 from chargeback.services.publishing.arrange import add_rates
-from chargeback.services.publishing.engine import Engine, Row, quoted
 from chargeback.services.publishing.period_to_settle import PeriodToSettle
 
 _MOMENT = timedelta(microseconds=1)

@@ -6,7 +6,7 @@ from collections.abc import AsyncIterator, Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from chargeback.services.publishing.engine import Engine
+from chargeback.services.duck.engine import Engine
 
 SLICE_ROWS = 40_000
 """So many finished lines, about 20 MB, are sorted at once."""

@@ -13,9 +13,9 @@ from hashlib import blake2b
 from pathlib import Path
 from typing import NamedTuple
 
-from chargeback.domain.money import EXACT, ZERO
-from chargeback.domain.rows import Reason
-from chargeback.domain.shared_costs import (
+from chargeback.domain.money.exact import EXACT, ZERO
+from chargeback.domain.reports.rows import Reason
+from chargeback.domain.terms.shared_costs import (
     DirectUsage,
     Kind,
     SharedCost,
@@ -26,7 +26,7 @@ from chargeback.domain.shared_costs import (
     split,
     to_amount,
 )
-from chargeback.services.publishing.engine import Engine, Row, quoted
+from chargeback.services.duck.engine import Engine, Row, quoted
 from chargeback.services.publishing.period_to_settle import ClosedPeriod
 from chargeback.services.publishing.share_costs import direct_usage, part_id, part_row, usage_of
 

@@ -4,8 +4,8 @@ import asyncio
 from collections.abc import Sequence
 
 from chargeback.domain.errors import Superseded
-from chargeback.services.ports import Books
-from chargeback.services.publishing.engine import Engine, quoted
+from chargeback.services.duck.engine import Engine, quoted
+from chargeback.services.ports.books import Books
 from chargeback.services.publishing.files import Progress
 
 LOAD_BYTES = 32 * 1024 * 1024

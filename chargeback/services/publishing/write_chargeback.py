@@ -4,10 +4,10 @@ from collections.abc import AsyncIterator, Callable
 from functools import partial
 from pathlib import Path
 
-from chargeback.domain.report import COLUMNS, csv_line
-from chargeback.domain.rows import COLUMNS as TYPES
-from chargeback.domain.rows import TEXT
-from chargeback.services.publishing.engine import Engine, quoted
+from chargeback.domain.reports.manifest import COLUMNS, csv_line
+from chargeback.domain.reports.rows import COLUMNS as TYPES
+from chargeback.domain.reports.rows import TEXT
+from chargeback.services.duck.engine import Engine, quoted
 from chargeback.services.publishing.files import CSV, Files, Progress
 from chargeback.services.publishing.slices import Slice, made, pieces, slices
 

@@ -5,9 +5,9 @@ from collections.abc import AsyncIterator, Callable
 from functools import partial
 from pathlib import Path
 
-from chargeback.domain.rows import COLUMNS
+from chargeback.domain.reports.rows import COLUMNS
+from chargeback.services.duck.engine import Engine, quoted
 from chargeback.services.publishing.arrange import names
-from chargeback.services.publishing.engine import Engine, quoted
 from chargeback.services.publishing.files import PARQUET, Files, Progress
 from chargeback.services.publishing.slices import Slice, made, pieces, slices
 

@@ -4,9 +4,9 @@ from decimal import Decimal
 from itertools import groupby
 from typing import NamedTuple
 
-from chargeback.domain.money import ZERO, round_total, to_text, total
-from chargeback.domain.report import Corrected, ExchangeRate, Manifest, PriceUsed, Shared, SharedPart, State
-from chargeback.services.publishing.engine import Engine
+from chargeback.domain.money.exact import ZERO, round_total, to_text, total
+from chargeback.domain.reports.manifest import Corrected, ExchangeRate, Manifest, PriceUsed, Shared, SharedPart, State
+from chargeback.services.duck.engine import Engine
 from chargeback.services.publishing.files import JSON, Files, whole
 from chargeback.services.publishing.period_to_settle import PeriodToSettle
 from chargeback.services.publishing.write_summary import summary

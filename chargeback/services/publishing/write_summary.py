@@ -3,9 +3,9 @@
 from collections.abc import AsyncIterator
 from decimal import Decimal
 
-from chargeback.domain.report import SUMMARY_COLUMNS, SUMMARY_METERS, cell, csv_line
-from chargeback.domain.rows import KINDS
-from chargeback.services.publishing.engine import Engine, Row
+from chargeback.domain.reports.manifest import SUMMARY_COLUMNS, SUMMARY_METERS, cell, csv_line
+from chargeback.domain.reports.rows import KINDS
+from chargeback.services.duck.engine import Engine, Row
 from chargeback.services.publishing.files import CSV, Files
 
 

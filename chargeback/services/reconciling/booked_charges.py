@@ -8,16 +8,16 @@ from typing import Any
 
 import duckdb
 
-from chargeback.domain.catalogue import Catalogue
-from chargeback.domain.meters import Meter
-from chargeback.domain.money import ZERO
-from chargeback.domain.prices import PROVISIONED_PRICE
-from chargeback.domain.provider_meters import ProviderMeters, skus_of_prices
-from chargeback.domain.reconciliation import BILLED_AS, CAPACITY, Booked, Sku
-from chargeback.domain.served import without_snapshot
-from chargeback.domain.shared_costs import IDLE, DirectUsage, Kind
-from chargeback.domain.tiers import normal_tier
-from chargeback.domain.true_ups import Part, is_part
+from chargeback.domain.catalogue.catalogue import Catalogue
+from chargeback.domain.catalogue.prices import PROVISIONED_PRICE
+from chargeback.domain.deployments.served_model import without_snapshot
+from chargeback.domain.invoice.reconciliation import BILLED_AS, CAPACITY, Booked, Sku
+from chargeback.domain.money.exact import ZERO
+from chargeback.domain.price_list.provider_meters import ProviderMeters, skus_of_prices
+from chargeback.domain.terms.shared_costs import IDLE, DirectUsage, Kind
+from chargeback.domain.terms.true_ups import Part, is_part
+from chargeback.domain.usage.meters import Meter
+from chargeback.domain.usage.tiers import normal_tier
 
 _CAPACITY = (Kind.PROVISIONED.value, IDLE, Kind.HOSTING.value)
 """What shared costs are for that stand on the invoice of the accounts."""

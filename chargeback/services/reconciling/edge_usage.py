@@ -7,16 +7,16 @@ neighbour there. The comparison is made for the provider's month: its edges are 
 from collections.abc import AsyncIterator, Iterator, Mapping
 from decimal import Decimal
 
-from chargeback.domain.calendar import Calendar
-from chargeback.domain.catalogue import Catalogue
-from chargeback.domain.meters import Meter
-from chargeback.domain.money import EXACT, ZERO, cost
-from chargeback.domain.periods import days_of
-from chargeback.domain.provider_meters import ProviderMeters, skus_of_prices
-from chargeback.domain.reconciliation import Booked
-from chargeback.domain.records import ChargeRow, Part, UsageRecord
-from chargeback.domain.terms import Terms
-from chargeback.services.ports import Books
+from chargeback.domain.catalogue.catalogue import Catalogue
+from chargeback.domain.invoice.reconciliation import Booked
+from chargeback.domain.money.exact import EXACT, ZERO, cost
+from chargeback.domain.price_list.provider_meters import ProviderMeters, skus_of_prices
+from chargeback.domain.rating.usage_record import ChargeRow, Part, UsageRecord
+from chargeback.domain.terms.terms import Terms
+from chargeback.domain.time.calendar import Calendar
+from chargeback.domain.time.months import days_of
+from chargeback.domain.usage.meters import Meter
+from chargeback.services.ports.books import Books
 from chargeback.services.reconciling.booked_charges import booked
 
 

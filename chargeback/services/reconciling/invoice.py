@@ -14,14 +14,14 @@ from typing import Any
 
 import duckdb
 
-from chargeback.domain.cost_exports import ExportRun
 from chargeback.domain.errors import InvalidConfig
-from chargeback.domain.invoice_units import is_capacity, meter_quantity
-from chargeback.domain.money import ZERO, total
-from chargeback.domain.provider_meters import ProviderMeters
-from chargeback.domain.reconciliation import Invoiced, ReconciliationRules
-from chargeback.services.report_ports import Invoices
-from chargeback.services.work_folder import work_folder
+from chargeback.domain.invoice.cost_exports import ExportRun
+from chargeback.domain.invoice.reconciliation import Invoiced, ReconciliationRules
+from chargeback.domain.invoice.units import is_capacity, meter_quantity
+from chargeback.domain.money.exact import ZERO, total
+from chargeback.domain.price_list.provider_meters import ProviderMeters
+from chargeback.services.ports.reports import Invoices
+from chargeback.services.running.work_folder import work_folder
 
 REQUIRED = (
     "ChargePeriodStart",

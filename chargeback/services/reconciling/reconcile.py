@@ -8,24 +8,24 @@ from decimal import Decimal
 from hashlib import sha256
 from pathlib import Path
 
-from chargeback.domain.catalogue import Catalogue
-from chargeback.domain.cost_exports import choose_run
-from chargeback.domain.money import to_text, total
-from chargeback.domain.periods import days_of
-from chargeback.domain.provider_meters import ProviderMeters
-from chargeback.domain.reconciliation import Cause, Reconciliation, ReconciliationRules
-from chargeback.domain.terms import Terms
-from chargeback.domain.variances import reconcile
+from chargeback.domain.catalogue.catalogue import Catalogue
+from chargeback.domain.invoice.cost_exports import choose_run
+from chargeback.domain.invoice.reconciliation import Cause, Reconciliation, ReconciliationRules
+from chargeback.domain.invoice.variances import reconcile
+from chargeback.domain.money.exact import to_text, total
+from chargeback.domain.price_list.provider_meters import ProviderMeters
+from chargeback.domain.terms.terms import Terms
+from chargeback.domain.time.months import days_of
 from chargeback.log_line import log_line
-from chargeback.services.ports import Books
+from chargeback.services.ports.books import Books
+from chargeback.services.ports.reports import Invoices
 from chargeback.services.publishing.published_rows import Published
 from chargeback.services.reconciling.booked_charges import BooksOfPeriod, read_booked, read_carried
 from chargeback.services.reconciling.edge_usage import edge_usage
 from chargeback.services.reconciling.invoice import Invoice, read_invoice
 from chargeback.services.reconciling.reconciled_documents import Compared, Comparisons
 from chargeback.services.reconciling.true_up_documents import TrueUps
-from chargeback.services.report_ports import Invoices
-from chargeback.services.work_folder import work_folder
+from chargeback.services.running.work_folder import work_folder
 
 log = logging.getLogger(__name__)
 

@@ -6,8 +6,8 @@ from decimal import Decimal
 import msgspec
 
 from chargeback.domain.errors import Superseded
-from chargeback.domain.money import EXACT, total
-from chargeback.services.ports import Control
+from chargeback.domain.money.exact import EXACT, total
+from chargeback.services.ports.control import Control
 
 KIND = "reconciliation"
 

@@ -6,9 +6,9 @@ from typing import Any
 
 import msgspec
 
-from chargeback.domain.money import EXACT, ZERO, to_text, total
-from chargeback.domain.reconciliation import Cause, Variance
-from chargeback.domain.report import PublishedFile, cell, csv_line
+from chargeback.domain.invoice.reconciliation import Cause, Variance
+from chargeback.domain.money.exact import EXACT, ZERO, to_text, total
+from chargeback.domain.reports.manifest import PublishedFile, cell, csv_line
 from chargeback.services.publishing.files import CSV, JSON, Files, Pieces, whole
 from chargeback.services.reconciling.reconcile import Reconciled
 

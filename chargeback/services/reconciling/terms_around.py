@@ -1,9 +1,9 @@
 """What a month and its neighbours are converted with: edges of the provider's month lie in those."""
 
-from chargeback.domain.calendar import next_period, previous_period
-from chargeback.domain.terms import Terms
-from chargeback.services.closing.period_documents import PeriodDocuments
-from chargeback.services.ports import Catalogues, Control
+from chargeback.domain.terms.terms import Terms
+from chargeback.domain.time.calendar import next_period, previous_period
+from chargeback.services.periods.documents import PeriodDocuments
+from chargeback.services.ports.control import Catalogues, Control
 
 
 async def terms_around(period: str, control: Control, catalogues: Catalogues) -> dict[str, Terms]:

@@ -12,14 +12,14 @@ from typing import TYPE_CHECKING
 
 from msgspec.structs import replace
 
-from chargeback.domain.calendar import Calendar
 from chargeback.domain.errors import TrueUpRefused
-from chargeback.domain.money import to_text, total
-from chargeback.domain.reconciliation import Cause
-from chargeback.domain.shared_costs import SharedCost
-from chargeback.domain.terms import Terms
-from chargeback.domain.true_ups import Part, costs_of, parts_of, replaced
-from chargeback.services.ports import Control
+from chargeback.domain.invoice.reconciliation import Cause
+from chargeback.domain.money.exact import to_text, total
+from chargeback.domain.terms.shared_costs import SharedCost
+from chargeback.domain.terms.terms import Terms
+from chargeback.domain.terms.true_ups import Part, costs_of, parts_of, replaced
+from chargeback.domain.time.calendar import Calendar
+from chargeback.services.ports.control import Control
 from chargeback.services.reconciling.true_up_documents import TrueUp, TrueUps, digest_of
 
 if TYPE_CHECKING:

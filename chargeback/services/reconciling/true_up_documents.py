@@ -4,8 +4,8 @@ from hashlib import blake2b
 
 import msgspec
 
-from chargeback.domain.true_ups import Part
-from chargeback.services.ports import Control, Document
+from chargeback.domain.terms.true_ups import Part
+from chargeback.services.ports.control import Control, Document
 
 KIND = "true-up"
 _ALL_IN_ONE = ""

@@ -7,8 +7,8 @@ from pathlib import Path
 
 import duckdb
 
-from chargeback.domain.report import csv_line
-from chargeback.domain.statement import COLUMNS, Rows
+from chargeback.domain.reports.manifest import csv_line
+from chargeback.domain.reports.statement import COLUMNS, Rows
 from chargeback.services.statements.list_charges import list_charges
 from chargeback.services.statements.read_figures import Covered, read_figures
 from chargeback.services.statements.render_statement import Period, Renderer

@@ -9,10 +9,10 @@ from itertools import groupby, pairwise
 
 import duckdb
 
-from chargeback.domain.report import cell
-from chargeback.domain.rows import COLUMNS as TYPES
-from chargeback.domain.rows import EXACT, PRICE, TEXT
-from chargeback.domain.statement import COLUMNS, Rows, cut
+from chargeback.domain.reports.manifest import cell
+from chargeback.domain.reports.rows import COLUMNS as TYPES
+from chargeback.domain.reports.rows import EXACT, PRICE, TEXT
+from chargeback.domain.reports.statement import COLUMNS, Rows, cut
 
 _STAGED_ROWS = 600_000
 _SORTED_ROWS = 20_000

@@ -4,7 +4,7 @@ from decimal import ROUND_HALF_EVEN, Context, Decimal
 
 from markupsafe import Markup, escape
 
-from chargeback.domain.money import to_text
+from chargeback.domain.money.exact import to_text
 
 _THIN = "\N{NARROW NO-BREAK SPACE}"
 _MINUS = "\N{MINUS SIGN}"

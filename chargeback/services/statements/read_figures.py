@@ -7,7 +7,7 @@ from typing import Any
 
 import duckdb
 
-from chargeback.domain.figures import (
+from chargeback.domain.reports.figures import (
     Corrected,
     Correction,
     DayCost,
@@ -18,7 +18,7 @@ from chargeback.domain.figures import (
     SharedPart,
     Standing,
 )
-from chargeback.domain.movers import Charged, Mover, movers
+from chargeback.domain.reports.movers import Charged, Mover, movers
 
 _CENTRES_AT_ONCE = 10
 

@@ -12,7 +12,7 @@ from typing import Any
 
 import duckdb
 
-from chargeback.domain.statement import Rows
+from chargeback.domain.reports.statement import Rows
 from chargeback.services.publishing.settled import Settled
 
 MOST_MEMBERS = 10

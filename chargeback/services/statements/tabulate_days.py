@@ -7,8 +7,8 @@ from dataclasses import dataclass
 from datetime import date
 from decimal import Decimal
 
-from chargeback.domain.figures import DayCost
-from chargeback.domain.money import total
+from chargeback.domain.money.exact import total
+from chargeback.domain.reports.figures import DayCost
 from chargeback.services.statements.draw_charts import by_day
 from chargeback.services.statements.print_numbers import on_axis
 

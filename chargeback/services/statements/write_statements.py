@@ -12,18 +12,18 @@ from concurrent.futures import Executor
 from pathlib import Path
 from shutil import rmtree
 
-from chargeback.domain.allocation import UNALLOCATED
-from chargeback.domain.figures import Standing
-from chargeback.domain.money import ZERO
-from chargeback.domain.statement import Rows, below, covered, in_cents, listed, name_of, with_below
+from chargeback.domain.cost_centres.rules import UNALLOCATED
+from chargeback.domain.money.exact import ZERO
+from chargeback.domain.reports.figures import Standing
+from chargeback.domain.reports.statement import Rows, below, covered, in_cents, listed, name_of, with_below
 from chargeback.services.publishing.files import CSV, HTML, Files, Progress
 from chargeback.services.publishing.settled import Settled
+from chargeback.services.running.work_folder import work_folder
+from chargeback.services.running.worker_processes import worker_pool
 from chargeback.services.statements.draw_statements import Drawn, Part, draw_statements
 from chargeback.services.statements.read_figures import Covered
 from chargeback.services.statements.render_statement import Period
 from chargeback.services.statements.sum_statements import Sums, sum_statements
-from chargeback.services.work_folder import work_folder
-from chargeback.services.worker_processes import worker_pool
 
 _PART_CENTRES = 100
 _PART_ROWS = 600_000

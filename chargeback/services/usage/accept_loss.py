@@ -13,7 +13,8 @@ from msgspec.structs import replace
 
 from chargeback.domain.errors import ChargebackError, LedgerShort
 from chargeback.log_line import log_line
-from chargeback.services.ports import Control, Ledger
+from chargeback.services.ports.control import Control
+from chargeback.services.ports.ledger import Ledger
 from chargeback.services.usage.audit import Audited, Auditor
 from chargeback.services.usage.audit_results import AcceptedLoss, AuditResult, AuditResults
 from chargeback.services.usage.ingest import OPEN_DAYS, is_open

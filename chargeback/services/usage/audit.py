@@ -11,13 +11,16 @@ from hashlib import blake2b
 import msgspec
 
 from chargeback.domain.errors import LedgerShort, RecordsRefused, Superseded
-from chargeback.domain.in_force import InForce
-from chargeback.domain.money import EXACT, ZERO, to_text, total
-from chargeback.domain.records import UsageRecord, rated_record, to_document
+from chargeback.domain.money.exact import EXACT, ZERO, to_text, total
+from chargeback.domain.rating.effective_catalogues import InForce
+from chargeback.domain.rating.usage_record import UsageRecord, rated_record, to_document
 from chargeback.log_line import log_line
-from chargeback.services.bulkheads import do_each, say_nothing
-from chargeback.services.ports import Books, Catalogues, Control, Counter, Ledger, Posting
-from chargeback.services.set_aside import SetAside, Stage
+from chargeback.services.ports.books import Books, Posting
+from chargeback.services.ports.control import Catalogues, Control
+from chargeback.services.ports.counter import Counter
+from chargeback.services.ports.ledger import Ledger
+from chargeback.services.running.bulkheads import do_each, say_nothing
+from chargeback.services.running.set_aside import SetAside, Stage
 from chargeback.services.usage.audit_results import AcceptedLoss, AuditResult, AuditResults
 from chargeback.services.usage.ingest import is_open, open_days
 from chargeback.services.usage.ledger_parts import LedgerParts

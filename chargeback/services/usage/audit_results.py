@@ -2,7 +2,7 @@
 
 import msgspec
 
-from chargeback.services.ports import Control
+from chargeback.services.ports.control import Control
 
 KIND = "audit"
 

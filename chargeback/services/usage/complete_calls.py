@@ -3,12 +3,12 @@
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 
-from chargeback.domain.catalogue import Catalogue
-from chargeback.domain.estimates import estimated
-from chargeback.domain.gateway_log import StreamMean, TokenCount
-from chargeback.domain.settlement import PendingCall, Served, served_by, settled, used_text_alone
-from chargeback.services.log_ports import GatewayLog
-from chargeback.services.ports import Catalogues
+from chargeback.domain.catalogue.catalogue import Catalogue
+from chargeback.domain.streams.estimates import estimated
+from chargeback.domain.streams.gateway_log import StreamMean, TokenCount
+from chargeback.domain.streams.settlement import PendingCall, Served, served_by, settled, used_text_alone
+from chargeback.services.ports.control import Catalogues
+from chargeback.services.ports.gateway_log import GatewayLog
 from chargeback.services.usage.settle_run import Run
 
 SPREAD = timedelta(hours=1)

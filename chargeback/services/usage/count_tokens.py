@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 import zstandard
 
-from chargeback.services.work_folder import work_folder
+from chargeback.services.running.work_folder import work_folder
 
 if TYPE_CHECKING:
     import tiktoken

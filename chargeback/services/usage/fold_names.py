@@ -8,8 +8,8 @@ from pathlib import Path
 
 import duckdb
 
-from chargeback.domain.folding import NamedValues, caller_of, folded, name_of
-from chargeback.domain.lines import from_text, line_id, to_text
+from chargeback.domain.cost_centres.folding import NamedValues, caller_of, folded, name_of
+from chargeback.domain.usage.lines import from_text, line_id, to_text
 from chargeback.services.usage.csv_rows import LINE_COLUMNS, load_rows
 
 _FOLDABLE_COLUMNS = {"line": "UUID", "caller": "VARCHAR", "name": "VARCHAR", "others": "UUID"}

@@ -6,10 +6,11 @@ import time
 from collections.abc import Collection, Mapping, Sequence
 
 from chargeback.domain.errors import StoreUnavailable
-from chargeback.domain.stored_objects import StoredObject, all_objects_in, objects_in
+from chargeback.domain.events.stored_objects import StoredObject, all_objects_in, objects_in
 from chargeback.log_line import log_line
-from chargeback.services.bulkheads import do_each
-from chargeback.services.ports import DayMarks, Ledger, StoredObjects
+from chargeback.services.ports.books import StoredObjects
+from chargeback.services.ports.ledger import DayMarks, Ledger
+from chargeback.services.running.bulkheads import do_each
 
 log = logging.getLogger(__name__)
 

@@ -8,21 +8,23 @@ from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
 from functools import partial
 
-from chargeback.domain.admission import admit
-from chargeback.domain.catalogue import Catalogue
-from chargeback.domain.emitters import OURSELVES, Emitter
+from chargeback.domain.catalogue.catalogue import Catalogue
+from chargeback.domain.cost_centres.folding import folded
 from chargeback.domain.errors import CountFull, InvalidConfig, InvalidEvent, StoreUnavailable
-from chargeback.domain.event_times import AcceptedTimes
-from chargeback.domain.events import UsageEvent, day_beside, id_in
-from chargeback.domain.folding import folded
-from chargeback.domain.in_force import InForce
-from chargeback.domain.lines import Line
-from chargeback.domain.meters import Meter
-from chargeback.domain.phases import is_own
-from chargeback.domain.rating import picodollars_per_unit
-from chargeback.domain.withheld import withheld
+from chargeback.domain.events.admission import admit
+from chargeback.domain.events.emitters import OURSELVES, Emitter
+from chargeback.domain.events.phases import is_own
+from chargeback.domain.events.times import AcceptedTimes
+from chargeback.domain.events.usage_event import UsageEvent, day_beside, id_in
+from chargeback.domain.events.withheld import withheld
+from chargeback.domain.rating.effective_catalogues import InForce
+from chargeback.domain.rating.rating import picodollars_per_unit
+from chargeback.domain.usage.lines import Line
+from chargeback.domain.usage.meters import Meter
 from chargeback.log_line import log_line
-from chargeback.services.ports import Catalogues, Counter, Ledger, Quarantine, Rejected, Weighted
+from chargeback.services.ports.control import Catalogues
+from chargeback.services.ports.counter import Counter, Weighted
+from chargeback.services.ports.ledger import Ledger, Quarantine, Rejected
 from chargeback.services.usage.index_objects import ObjectIndex
 from chargeback.services.usage.neighbours import MARGIN_HOURS, filed
 

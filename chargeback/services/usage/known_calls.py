@@ -6,7 +6,7 @@ for. A posting that has done so sets the counter's epoch into every fence of the
 
 from collections.abc import Mapping
 
-from chargeback.services.ports import Posting
+from chargeback.services.ports.books import Posting
 
 
 def is_counted_whole(fences: Mapping[int, Posting], epoch: str | None, shards: int) -> bool:

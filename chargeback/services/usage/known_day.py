@@ -13,9 +13,11 @@ from datetime import datetime
 from typing import Any, Protocol
 
 from chargeback.domain.errors import CountLost
-from chargeback.domain.events import Phase, day_beside
-from chargeback.domain.gateway_log import KeptEvent
-from chargeback.services.ports import Books, Counter, Ledger, Seen
+from chargeback.domain.events.usage_event import Phase, day_beside
+from chargeback.domain.streams.gateway_log import KeptEvent
+from chargeback.services.ports.books import Books
+from chargeback.services.ports.counter import Counter, Seen
+from chargeback.services.ports.ledger import Ledger
 from chargeback.services.usage.ingest import is_open
 from chargeback.services.usage.known_calls import is_counted_whole
 from chargeback.services.usage.recount import Recounted, pieces, recount

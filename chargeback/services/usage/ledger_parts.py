@@ -11,8 +11,9 @@ from datetime import datetime
 
 from chargeback.domain.errors import Superseded
 from chargeback.log_line import log_line
-from chargeback.services.bulkheads import do_each
-from chargeback.services.ports import Control, Ledger
+from chargeback.services.ports.control import Control
+from chargeback.services.ports.ledger import Ledger
+from chargeback.services.running.bulkheads import do_each
 from chargeback.services.usage.ingest import open_days
 
 log = logging.getLogger(__name__)

@@ -5,8 +5,8 @@ from dataclasses import dataclass
 import msgspec
 
 from chargeback.domain.errors import InvalidEvent
-from chargeback.domain.events import read_filed
-from chargeback.services.ports import Ledger
+from chargeback.domain.events.usage_event import read_filed
+from chargeback.services.ports.ledger import Ledger
 from chargeback.services.usage.recount import recount
 
 

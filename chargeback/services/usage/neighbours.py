@@ -7,8 +7,8 @@ recount of the audit takes out, which knows every call of the day before.
 
 from collections.abc import Callable, Mapping, Sequence
 
-from chargeback.domain.events import UsageEvent, day_beside, refiled
-from chargeback.services.ports import Counter
+from chargeback.domain.events.usage_event import UsageEvent, day_beside, refiled
+from chargeback.services.ports.counter import Counter
 
 MARGIN_HOURS = 6
 """How far from midnight the neighbouring day is asked for."""

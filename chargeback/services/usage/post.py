@@ -13,14 +13,17 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from chargeback.domain.errors import CountFull, CountLost, InvalidEvent, LedgerShort, RecordsRefused, Superseded
-from chargeback.domain.events import UsageEvent, read_filed
-from chargeback.domain.in_force import InForce
-from chargeback.domain.lines import Line
-from chargeback.domain.records import UsageRecord, rated_record
+from chargeback.domain.events.usage_event import UsageEvent, read_filed
+from chargeback.domain.rating.effective_catalogues import InForce
+from chargeback.domain.rating.usage_record import UsageRecord, rated_record
+from chargeback.domain.usage.lines import Line
 from chargeback.log_line import log_line
-from chargeback.services.bulkheads import do_each, reason_of, say_nothing
-from chargeback.services.ports import Books, Catalogues, Control, CountedLine, Counter, Ledger, Posting
-from chargeback.services.set_aside import SetAside, Stage
+from chargeback.services.ports.books import Books, Posting
+from chargeback.services.ports.control import Catalogues, Control
+from chargeback.services.ports.counter import CountedLine, Counter
+from chargeback.services.ports.ledger import Ledger
+from chargeback.services.running.bulkheads import do_each, reason_of, say_nothing
+from chargeback.services.running.set_aside import SetAside, Stage
 from chargeback.services.usage.audit_results import AuditResult, AuditResults
 from chargeback.services.usage.ingest import Weights, open_days
 from chargeback.services.usage.known_calls import is_counted_whole

@@ -15,13 +15,16 @@ from typing import Any
 
 import duckdb
 
+from chargeback.domain.cost_centres.folding import MOST_NAMES, NamedValues
 from chargeback.domain.errors import StoreUnavailable
-from chargeback.domain.events import Phase, day_beside
-from chargeback.domain.folding import MOST_NAMES, NamedValues
-from chargeback.domain.lines import Line, from_text
-from chargeback.domain.meters import Meter, Quantities
-from chargeback.services.bulkheads import reason_of
-from chargeback.services.ports import CountedLine, Ledger, LedgerBlock
+from chargeback.domain.events.usage_event import Phase, day_beside
+from chargeback.domain.usage.lines import Line, from_text
+from chargeback.domain.usage.meters import Meter, Quantities
+from chargeback.services.ports.counter import CountedLine
+from chargeback.services.ports.ledger import Ledger, LedgerBlock
+from chargeback.services.running.bulkheads import reason_of
+from chargeback.services.running.work_folder import work_folder
+from chargeback.services.running.worker_processes import worker_pool
 from chargeback.services.usage.csv_rows import LINE_COLUMNS, load_rows
 from chargeback.services.usage.fold_names import fold_names
 from chargeback.services.usage.reread import MAX_EVENTS, Piece, Reread, recall, reread
@@ -32,8 +35,6 @@ from chargeback.services.usage.what_counts import (
     leave_out_elsewhere,
     leave_to_neighbour,
 )
-from chargeback.services.work_folder import work_folder
-from chargeback.services.worker_processes import worker_pool
 
 PIECE_BYTES = 2 * 1024 * 1024
 PAGE_LINES = 500

@@ -8,11 +8,11 @@ from collections.abc import Iterator, Sequence
 from datetime import datetime, timedelta
 
 from chargeback.domain.errors import InvalidEvent
-from chargeback.domain.event_documents import read_document
-from chargeback.domain.gateway_log import KeptEvent, LoggedCall, TokenCount
-from chargeback.domain.settlement import recovered, without_event
-from chargeback.services.log_ports import GatewayLog
-from chargeback.services.ports import Catalogues
+from chargeback.domain.events.documents import read_document
+from chargeback.domain.streams.gateway_log import KeptEvent, LoggedCall, TokenCount
+from chargeback.domain.streams.settlement import recovered, without_event
+from chargeback.services.ports.control import Catalogues
+from chargeback.services.ports.gateway_log import GatewayLog
 from chargeback.services.usage.complete_calls import around, served_at
 from chargeback.services.usage.known_day import CALLS_AT_ONCE, KnownDay, is_missing
 from chargeback.services.usage.settle_run import Run

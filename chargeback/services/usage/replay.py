@@ -6,10 +6,10 @@ from datetime import datetime
 
 import msgspec
 
-from chargeback.domain.emitters import EVENT_GRID, GATEWAY, OURSELVES, Emitter, is_below
-from chargeback.domain.withheld import NOTHING
-from chargeback.services.bulkheads import reason_of
-from chargeback.services.ports import DeadLetters, Quarantine, Rejected
+from chargeback.domain.events.emitters import EVENT_GRID, GATEWAY, OURSELVES, Emitter, is_below
+from chargeback.domain.events.withheld import NOTHING
+from chargeback.services.ports.ledger import DeadLetters, Quarantine, Rejected
+from chargeback.services.running.bulkheads import reason_of
 from chargeback.services.usage.ingest import Ingest, Ingested
 
 _UNSIGNED = ""

@@ -8,12 +8,12 @@ hears of it decides nothing.
 
 from collections.abc import AsyncGenerator, Mapping
 
+from chargeback.domain.cost_centres.folding import NamedValues
 from chargeback.domain.errors import InvalidEvent
-from chargeback.domain.events import UsageEvent, read_filed
-from chargeback.domain.folding import NamedValues
-from chargeback.domain.lines import Line
-from chargeback.domain.phases import claim_alone
-from chargeback.services.ports import Ledger
+from chargeback.domain.events.phases import claim_alone
+from chargeback.domain.events.usage_event import UsageEvent, read_filed
+from chargeback.domain.usage.lines import Line
+from chargeback.services.ports.ledger import Ledger
 from chargeback.services.usage.audit_results import AuditResult
 from chargeback.services.usage.recount import pieces, recount
 from chargeback.services.usage.reread import MAX_EVENTS

@@ -12,10 +12,10 @@ from operator import itemgetter
 from pathlib import Path
 
 from chargeback.domain.errors import InvalidEvent
-from chargeback.domain.events import UsageEvent, call_in, read_filed
-from chargeback.domain.lines import Line, line_id, to_text
-from chargeback.domain.meters import Meter, Quantities
-from chargeback.domain.phases import rank_of
+from chargeback.domain.events.phases import rank_of
+from chargeback.domain.events.usage_event import UsageEvent, call_in, read_filed
+from chargeback.domain.usage.lines import Line, line_id, to_text
+from chargeback.domain.usage.meters import Meter, Quantities
 
 MAX_EVENTS = 1 << 24
 """More events than a piece can hold: the position of an event is its piece's number times this, plus its index."""

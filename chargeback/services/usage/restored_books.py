@@ -17,7 +17,9 @@ from datetime import datetime
 
 from chargeback.domain.errors import StoreUnavailable, Superseded
 from chargeback.log_line import log_line
-from chargeback.services.ports import Control, Counter, Ledger
+from chargeback.services.ports.control import Control
+from chargeback.services.ports.counter import Counter
+from chargeback.services.ports.ledger import Ledger
 from chargeback.services.usage.ingest import is_open, open_days
 
 log = logging.getLogger(__name__)

@@ -4,8 +4,8 @@ import hmac
 from collections.abc import Mapping, Sequence
 from typing import Protocol
 
-from chargeback.domain.emitters import EVENT_GRID, Emitter
 from chargeback.domain.errors import StoreUnavailable
+from chargeback.domain.events.emitters import EVENT_GRID, Emitter
 
 WEBHOOK_ROLE = "AzureEventGridSecureWebhookSubscriber"
 """What Event Grid's own application is granted to deliver with Entra tokens

@@ -12,12 +12,15 @@ from datetime import UTC, datetime, timedelta
 from typing import Protocol
 
 from chargeback.domain.errors import SomeFailed
-from chargeback.domain.gateway_log import KeptEvent
-from chargeback.domain.settlement import PendingCall, is_pending
-from chargeback.services.bulkheads import reason_of
-from chargeback.services.log_ports import GatewayLog
-from chargeback.services.ports import Books, Catalogues, Control, Counter, Ledger
-from chargeback.services.set_aside import SetAside, Stage
+from chargeback.domain.streams.gateway_log import KeptEvent
+from chargeback.domain.streams.settlement import PendingCall, is_pending
+from chargeback.services.ports.books import Books
+from chargeback.services.ports.control import Catalogues, Control
+from chargeback.services.ports.counter import Counter
+from chargeback.services.ports.gateway_log import GatewayLog
+from chargeback.services.ports.ledger import Ledger
+from chargeback.services.running.bulkheads import reason_of
+from chargeback.services.running.set_aside import SetAside, Stage
 from chargeback.services.usage.complete_calls import Completer, Means
 from chargeback.services.usage.ingest import Ingested, open_days
 from chargeback.services.usage.known_day import KnownDay, known_day

@@ -6,12 +6,12 @@ from datetime import UTC, datetime
 from hashlib import blake2b
 from typing import Any, Protocol, TypeVar
 
-from chargeback.domain.admission import admit
-from chargeback.domain.emitters import OURSELVES
-from chargeback.domain.events import EVER
-from chargeback.services.bulkheads import reason_of
-from chargeback.services.log_ports import Found
-from chargeback.services.set_aside import ROW_OF_LOG
+from chargeback.domain.events.admission import admit
+from chargeback.domain.events.emitters import OURSELVES
+from chargeback.domain.events.usage_event import EVER
+from chargeback.services.ports.gateway_log import Found
+from chargeback.services.running.bulkheads import reason_of
+from chargeback.services.running.set_aside import ROW_OF_LOG
 
 T = TypeVar("T")
 

@@ -11,13 +11,14 @@ from typing import Any
 import msgspec
 
 from chargeback.domain.errors import Superseded
-from chargeback.domain.lifecycle import fence_of
-from chargeback.domain.meters import Meter
-from chargeback.domain.money import EXACT, ZERO, cost, to_text, total
-from chargeback.domain.records import ChargeRow, Part, UsageRecord
-from chargeback.services.bulkheads import reason_of
-from chargeback.services.ports import HOURS, SUMS, Books, Document, View
-from chargeback.services.set_aside import SetAside, Stage
+from chargeback.domain.money.exact import EXACT, ZERO, cost, to_text, total
+from chargeback.domain.periods.lifecycle import fence_of
+from chargeback.domain.rating.usage_record import ChargeRow, Part, UsageRecord
+from chargeback.domain.usage.meters import Meter
+from chargeback.services.ports.books import HOURS, SUMS, Books, View
+from chargeback.services.ports.control import Document
+from chargeback.services.running.bulkheads import reason_of
+from chargeback.services.running.set_aside import SetAside, Stage
 
 MAX_CENTRES_BYTES = 1_500_000
 MAX_MODELS_BYTES = 300_000

@@ -9,10 +9,10 @@ from pathlib import Path
 
 import duckdb
 
-from chargeback.domain.events import Phase
-from chargeback.domain.lines import from_text, line_id, to_text
-from chargeback.domain.meters import Meter
-from chargeback.domain.phases import attributed
+from chargeback.domain.events.phases import attributed
+from chargeback.domain.events.usage_event import Phase
+from chargeback.domain.usage.lines import from_text, line_id, to_text
+from chargeback.domain.usage.meters import Meter
 from chargeback.services.usage.csv_rows import LINE_COLUMNS, load_rows
 
 CLAIM_COLUMNS = {"call": "UUID"}

@@ -20,7 +20,7 @@ from xlsxwriter.worksheet import Worksheet
 
 from chargeback.services.publishing.files import WORKBOOK, Files, Progress
 from chargeback.services.publishing.settled import Settled
-from chargeback.services.work_folder import work_folder
+from chargeback.services.running.work_folder import work_folder
 from chargeback.services.workbook.grains import MAX_LINES, sheets
 from chargeback.services.workbook.sheets import BOOKED, MONTH, OTHER_CURRENCIES, WIDTHS, Sheet, Type
 from chargeback.services.workbook.summary import NOT_ADDED_UP, READ_ME, SUMMARY, summary

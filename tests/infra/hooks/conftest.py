@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from scripts.bicep.files import INFRA
+from stack.bicep.files import INFRA
 
 sys.path.insert(0, str(INFRA / "hooks"))  # azd runs the hooks as scripts of that folder
 

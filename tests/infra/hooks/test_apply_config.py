@@ -6,7 +6,7 @@ import apply_config
 import pytest
 from deployment import ROOT
 
-from chargeback.adapters.config_digest import config_digest
+from chargeback.adapters.config.digest import config_digest
 from tests.infra.hooks.conftest import LocalAzure
 
 APP = "/subscriptions/s/resourceGroups/rg/providers/Microsoft.Web/sites/app"

@@ -9,13 +9,13 @@ from azure_rest import Azure
 from smoke_test import posted_lines
 
 from chargeback.bootstrap import open_container
-from chargeback.domain.lines import Line
-from chargeback.domain.meters import Meter
-from chargeback.domain.records import UsageRecord
-from chargeback.services.deployments import KIND, NAME
+from chargeback.domain.rating.usage_record import UsageRecord
+from chargeback.domain.usage.lines import Line
+from chargeback.domain.usage.meters import Meter
+from chargeback.services.configuring.deployments import KIND, NAME
 from chargeback.settings import read_settings
-from scripts.local.stack import Stack
-from tests.control_documents import put_document
+from stack.stack import Stack
+from tests.support.control_documents import put_document
 
 DAY = "2026-11-03"
 

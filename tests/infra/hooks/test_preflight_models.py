@@ -7,8 +7,8 @@ import pytest
 from deployment import Deployment, Note
 from preflight_models import check_models, longer_lived, offered
 
-from chargeback.domain.models import Models, models_of
-from tests.domain.test_models import entry
+from chargeback.domain.deployments.models import Models, models_of
+from tests.domain.deployments.test_models import entry
 from tests.infra.hooks.conftest import LocalAzure
 from tests.infra.hooks.test_preflight import BASE, COGNITIVE, GROUP, deployment
 

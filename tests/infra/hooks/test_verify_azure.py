@@ -9,10 +9,10 @@ from typing import Any
 import pytest
 
 from scripts.kql.engine import Workspace
-from scripts.local.permissions import doubtful_routes
 from scripts.verify.__main__ import look, main
 from scripts.verify.live import QUERIES, Live
 from scripts.verify.points import POINTS, Seen, Verdict, unknown
+from stack.identity.permissions import doubtful_routes
 from tests.infra.hooks.conftest import Asked, LocalAzure
 from tests.infra.test_alerts import call, line, trace
 

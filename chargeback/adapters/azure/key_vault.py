@@ -1,0 +1,74 @@
+"""Secrets from Key Vault."""
+
+import asyncio
+import logging
+import time
+
+from azure.core.credentials_async import AsyncTokenCredential
+from azure.core.exceptions import AzureError
+from azure.keyvault.secrets.aio import SecretClient
+
+from chargeback.adapters.failures import first_line
+from chargeback.domain.errors import StoreUnavailable
+from chargeback.domain.events.emitters import keys_in
+from chargeback.log_line import log_line
+
+log = logging.getLogger(__name__)
+
+FRESH_SECONDS = 600.0
+"""A rotated secret is in use after at most ten minutes."""
+
+RETRY_SECONDS = 30.0
+"""How long a vault that is away is left alone."""
+
+CALL_SECONDS = 8.0
+"""How long reading a secret may take, with signing in and the client's second attempt."""
+
+
+def connect(vault_url: str, credential: AsyncTokenCredential) -> SecretClient:
+    """A client that gives up well within Event Grid's 30 s."""
+    return SecretClient(vault_url, credential, retry_total=1, connection_timeout=3, read_timeout=5)
+
+
+class VaultKeys:
+    """The keys in one secret, read again every ten minutes; the last known ones serve while the vault is away."""
+
+    def __init__(self, client: SecretClient, name: str) -> None:
+        self._client = client
+        self._name = name
+        self._keys: tuple[str, ...] = ()
+        self._fault = ""
+        self._next = 0.0
+        self._one_reads = asyncio.Lock()
+
+    async def current(self) -> tuple[str, ...]:
+        """The keys that are valid now. Raises `StoreUnavailable` if none were ever read."""
+        async with self._one_reads:  # while the vault hangs, it is waited for once and not by each request
+            if time.monotonic() >= self._next:
+                await self._read()
+        if not self._keys:
+            raise StoreUnavailable(self._fault)
+        return self._keys
+
+    async def _read(self) -> None:
+        try:
+            async with asyncio.timeout(CALL_SECONDS):
+                self._keys = keys_in((await self._client.get_secret(self._name)).value or "")
+        except (AzureError, ValueError, TimeoutError) as error:
+            self._fault = f"Key Vault, secret {self._name}: {first_line(error)}"
+            self._next = time.monotonic() + RETRY_SECONDS
+            using = "the last known keys" if self._keys else "none"
+            log_line(log, "keys_unavailable", level=logging.WARNING, secret=self._name, using=using, reason=self._fault)
+        else:
+            self._next = time.monotonic() + FRESH_SECONDS
+
+
+class FixedKeys:
+    """Keys that the settings hold, where there is no Key Vault."""
+
+    def __init__(self, keys: tuple[str, ...]) -> None:
+        self._keys = keys
+
+    async def current(self) -> tuple[str, ...]:
+        """The keys."""
+        return self._keys

@@ -1,0 +1,107 @@
+"""The configuration in force: the version applied last, else the deployed files; and what closed periods froze."""
+
+import time
+from pathlib import Path
+
+from chargeback.adapters.config.catalogue import from_documents, load_catalogue, to_documents
+from chargeback.adapters.config.terms import load_terms, terms_from_documents
+from chargeback.domain.catalogue.catalogue import Catalogue
+from chargeback.domain.errors import StoreUnavailable
+from chargeback.domain.periods.lifecycle import State
+from chargeback.domain.rating.effective_catalogues import InForce
+from chargeback.domain.terms.terms import Terms
+from chargeback.services.configuring.versions import ConfigVersion, ConfigVersions
+from chargeback.services.periods.documents import PeriodDocuments
+from chargeback.services.ports.control import Control, Version
+
+FRESH_SECONDS = 60.0
+
+
+class AppliedCatalogues:
+    """Reads what is in force at most once a minute; see `services.ports.control.Catalogues`."""
+
+    def __init__(self, control: Control, folder: Path) -> None:
+        self._kept = ConfigVersions(control)
+        self._periods = PeriodDocuments(control)
+        self._folder = folder
+        self._deployed = load_catalogue(folder)
+        self._deployed_terms = load_terms(folder, self._deployed)
+        self._known: tuple[float, InForce, Terms] | None = None
+        self._versions: dict[str, Version] = {}
+
+    @property
+    def deployed(self) -> Catalogue:
+        """The catalogue of the files."""
+        return self._deployed
+
+    async def current(self) -> Catalogue:
+        """The rate card, deployments and cost centres in force."""
+        return (await self._fresh())[0].current
+
+    async def in_force(self) -> InForce:
+        """The current catalogue and those of the closed periods."""
+        return (await self._fresh())[0]
+
+    async def frozen(self) -> dict[str, Catalogue]:
+        """What rates the periods that are closed or being closed."""
+        return await self._rated_by_document(State.CLOSED, State.CLOSING)
+
+    async def terms(self) -> Terms:
+        """The terms that were applied with the current catalogue."""
+        return (await self._fresh())[1]
+
+    async def version(self) -> Version:
+        """The applied version; the deployed files are stored as one when they are first asked for.
+
+        Read afresh, and what the other methods say agrees with it from then on.
+        """
+        self._known = None
+        applied, _ = await self._kept.current()
+        if applied is not None and applied.name:
+            return self._read(applied.name, applied)
+        documents = applied.documents if applied is not None else to_documents(self._folder)
+        catalogue = from_documents(documents)
+        terms = terms_from_documents(documents, catalogue)
+        name = f"unapplied-{catalogue.digest[:16]}-{terms.digest[:16]}"
+        # Named by its content, so that whoever writes it first has written the same.
+        await self._kept.keep(ConfigVersion(name=name, digest=catalogue.digest, documents=documents))
+        return Version(name, catalogue, terms)
+
+    async def stored(self, name: str) -> Version:
+        """A version by its name; one never changes, so it is read once."""
+        known = self._versions.get(name)
+        if known is not None:
+            return known
+        document = await self._kept.get(name)
+        if document is None:
+            raise StoreUnavailable(f"the configuration {name!r} is not among the control documents")
+        return self._read(name, document)
+
+    def _read(self, name: str, stored: ConfigVersion) -> Version:
+        if name not in self._versions:
+            catalogue = from_documents(stored.documents)
+            self._versions[name] = Version(name, catalogue, terms_from_documents(stored.documents, catalogue))
+        return self._versions[name]
+
+    async def _fresh(self) -> tuple[InForce, Terms]:
+        if self._known is None or time.monotonic() - self._known[0] >= FRESH_SECONDS:
+            current, terms = await self._current()
+            closed = await self._rated_by_document(State.CLOSED)
+            known = self._known[1] if self._known is not None else None
+            if known is None or known.current is not current or known.closed != closed:
+                known = InForce(current, closed)
+            self._known = (time.monotonic(), known, terms)
+        return self._known[1:]
+
+    async def _current(self) -> tuple[Catalogue, Terms]:
+        applied, _ = await self._kept.current()
+        if applied is None:
+            return self._deployed, self._deployed_terms
+        # Versions of before they had names are known by what they hold.
+        version = self._read(applied.name or f"unnamed-{applied.digest}", applied)
+        return version.catalogue, version.terms
+
+    async def _rated_by_document(self, *states: State) -> dict[str, Catalogue]:
+        """By period: what its document names."""
+        periods = await self._periods.of_states(*states)
+        return {each.period: (await self.stored(each.version)).catalogue for each in periods}

@@ -1,0 +1,81 @@
+"""The catalogue as files: rate card, deployment map, cost centres and calendar, checked before anything uses them.
+
+The same documents are stored as JSON, so that a month can be rated again with the catalogue of its time.
+"""
+
+from collections.abc import Mapping
+from pathlib import Path
+
+from chargeback.adapters.config.adjustments import unknown_payers
+from chargeback.adapters.config.books import calendar_of
+from chargeback.adapters.config.cost_centres import allocation
+from chargeback.adapters.config.deployments import deployment_map
+from chargeback.adapters.config.rate_card import rate_card
+from chargeback.adapters.config.yaml_files import line_of, read
+from chargeback.domain.catalogue.catalogue import Catalogue
+from chargeback.domain.errors import InvalidConfig
+
+FILES = ("rate-card.yaml", "deployments.yaml", "cost-centres.yaml")
+
+OPTIONAL_FILES = ("dated-deployments.yaml", "books.yaml", "shared-costs.yaml", "budgets.yaml")
+"""What has a default where the file is not there, as in versions that were applied before it existed."""
+
+
+def load_catalogue(folder: Path) -> Catalogue:
+    """The catalogue of a folder; raises `InvalidConfig` with every fault as `file:line: place: reason`."""
+    documents = to_documents(folder)
+    try:
+        return from_documents(documents, thorough=True)
+    except InvalidConfig as error:
+        raise InvalidConfig([with_line(folder, fault) for fault in error.faults]) from None
+
+
+def to_documents(folder: Path) -> dict[str, object]:
+    """The files by name, with JSON types only, as they are stored."""
+    documents: dict[str, object] = {}
+    faults: list[str] = []
+    present = [name for name in OPTIONAL_FILES if (folder / name).exists()]
+    for name in (*FILES, *present):
+        try:
+            documents[name] = read(folder / name)
+        except InvalidConfig as error:
+            faults.extend(error.faults)
+    if faults:
+        raise InvalidConfig(faults)
+    return documents
+
+
+def from_documents(documents: Mapping[str, object], *, thorough: bool = False) -> Catalogue:
+    """The catalogue of stored documents; raises `InvalidConfig` with every fault as `file: place: reason`.
+
+    `thorough` adds the checks that only files must pass: what is stored was in force and has to stay readable.
+    """
+    faults: dict[str, list[str]] = {name: [] for name in (*FILES, "dated-deployments.yaml", "books.yaml")}
+    of_card, of_map, of_centres, of_dated, of_books = faults.values()
+    card = rate_card(documents.get("rate-card.yaml"), of_card, thorough=thorough)
+    calendar = calendar_of(documents.get("books.yaml"), of_books)
+    now, dated = documents.get("deployments.yaml"), documents.get("dated-deployments.yaml")
+    deployments = deployment_map(now, dated, calendar, of_map, of_dated, thorough=thorough)
+    centres = allocation(documents.get("cost-centres.yaml"), calendar, of_centres, thorough=thorough)
+    if thorough:
+        of_card += unknown_payers(documents.get("rate-card.yaml"), {centre.path for centre in centres.centres})
+    if any(faults.values()):
+        raise InvalidConfig([f"{name}: {fault}" for name, found in faults.items() for fault in found])
+    return Catalogue(
+        card.currency,
+        card.prices,
+        deployments.deployed,
+        centres,
+        calendar,
+        hosting=card.hosting,
+        payers=card.payers,
+        dated=[one for _, one in deployments.dated],
+    )
+
+
+def with_line(folder: Path, fault: str) -> str:
+    """A fault `file: place: reason` with the line of its place; as it is where there is no such file."""
+    name, place, reason = fault.split(": ", 2)
+    if not (folder / name).exists():
+        return fault
+    return f"{name}:{line_of(folder / name, place)}: {place}: {reason}"

@@ -1,0 +1,200 @@
+"""Whether config/gateway.yaml can be kept: names that exist, residencies that hold, tables that fit.
+
+A contradiction, such as a product that must stay in a geography and may use what leaves it, is refused here.
+"""
+
+import re
+from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import msgspec
+
+from chargeback.adapters.config.entries import Record, each, sections
+from chargeback.adapters.config.gateway_tables import (
+    MAX_FRAGMENT,
+    MAX_NAMED_VALUE,
+    PARTS,
+    Config,
+    fragments,
+    plain_deployments,
+    processes_at_home,
+)
+from chargeback.adapters.config.yaml_files import line_of, read
+from chargeback.domain.usage.operations import OFFERED
+
+FILE = "gateway.yaml"
+LEAVING_TOOLS = ("web_search", "web_search_preview", "mcp", "data_sources")
+"""Tools whose data leaves the geography of the account, or goes wherever the caller says."""
+
+_SECTIONS = ("geographies", "gateways", "products", "subscriptions", "api", "resilience", "entra")
+_SAFE = re.compile(r"[A-Za-z0-9._-]{1,64}")
+
+
+class _Product(Record, frozen=True):
+    id: str
+    name: str
+    tokens_per_minute: int
+    requests_per_minute: int
+    exact_streams: bool
+    inject_stream_usage: bool
+    residency: str | None = None
+    local_gateway_only: bool = False
+    without_budget: str = "allow"
+    object_owner: str = "subscription"
+    streamed_responses: str = "open"
+    operations: list[str] | None = None
+    models: list[str] | None = None
+    tools: list[str] | None = None
+    aliases: dict[str, dict[str, str]] = msgspec.field(default_factory=dict)
+
+
+class _Deployed:
+    """Where each deployment is, and as what."""
+
+    def __init__(self, accounts: Sequence[Config], sets: Mapping[str, Sequence[Config]]) -> None:
+        self.geographies = {account["geography"] for account in accounts}
+        self.places = [
+            (each["name"], account["geography"], each["type"])
+            for account in accounts
+            for each in sets.get(account["deployments"], ())
+        ]
+        self.names = {name for name, _, _ in self.places}
+
+    def serves(self, name: str, residency: str | None) -> bool:
+        """Whether a call for this deployment can be served, within a residency where there is one."""
+        return any(
+            name == known and (residency is None or (geography == residency and processes_at_home(kind)))
+            for known, geography, kind in self.places
+        )
+
+
+def gateway_faults(folder: Path) -> list[str]:
+    """What is wrong with gateway.yaml beside deployments.yaml, each as `gateway.yaml:line: place: reason`.
+
+    A folder without the file is a catalogue for the books alone.
+    """
+    if not (folder / FILE).exists():
+        return []
+    document = read(folder / FILE)
+    deployments: Any = read(folder / "deployments.yaml")
+    faults: list[str] = []
+    found = sections(document, _SECTIONS, faults)
+    if not faults:
+        deployed = _Deployed(deployments["accounts"], deployments["deploymentSets"])
+        products = list(each(found["products"], _Product, "products", faults))
+        faults += _geographies(found, deployed)
+        faults += [fault for place, product in products for fault in _product(place, product, found, deployed)]
+        faults += _subscriptions(found, {product.id for _, product in products})
+    if not faults:
+        whole = {**found, **deployments}
+        faults += [f"{part}: {reason}" for part, reason in _too_large(whole)]
+    return [f"{FILE}:{line_of(folder / FILE, fault.partition(':')[0])}: {fault}" for fault in faults]
+
+
+def fills(folder: Path) -> dict[str, float]:
+    """How full the fullest fragment of each table is, as a share of what API Management takes."""
+    if not (folder / FILE).exists():
+        return {}
+    document: Any = {**read(folder / FILE), **read(folder / "deployments.yaml")}
+    sizes = {name: len(text.encode()) / MAX_FRAGMENT for name, text in fragments(document).items()}
+    return {table: max(size for name, size in sizes.items() if name.startswith(f"table-{table}-")) for table in PARTS}
+
+
+def _geographies(found: Config, deployed: _Deployed) -> Iterator[str]:
+    known = {geography["id"] for geography in found["geographies"]}
+    for index, geography in enumerate(found["geographies"]):
+        place = f"geographies[{index}]"
+        if geography["id"] not in deployed.geographies:
+            yield f"{place}: no account of deployments.yaml is in {geography['id']!r}"
+        for other in geography.get("failover", ()):
+            if other not in known:
+                yield f"{place}.failover: there is no geography {other!r}"
+    for index, gateway in enumerate(found["gateways"]):
+        if gateway["geography"] not in known:
+            yield f"gateways[{index}]: there is no geography {gateway['geography']!r}"
+
+
+def _product(place: str, product: _Product, found: Config, deployed: _Deployed) -> Iterator[str]:
+    names = [product.id, *product.aliases, *(product.tools or ())]
+    for name in names:
+        if not _SAFE.fullmatch(name):
+            yield f"{place}: {name!r} may have letters, digits, dots, hyphens and underscores only, 64 at most"
+    for setting, value, choices in (
+        ("withoutBudget", product.without_budget, ("allow", "refuse")),
+        ("objectOwner", product.object_owner, ("subscription", "product")),
+        ("streamedResponses", product.streamed_responses, ("open", "closed")),
+    ):
+        if value not in choices:
+            yield f"{place}.{setting}: expected {' or '.join(choices)}"
+    for operation in product.operations or ():
+        if operation not in OFFERED and not any(known.startswith(f"{operation}.") for known in OFFERED):
+            yield f"{place}.operations: the gateway offers no operation {operation!r}"
+    if product.operations is None and (product.models is not None or product.tools is not None):
+        yield (
+            f"{place}.operations: name them, with batches or without: "
+            "models and tools do not hold for the lines of a batch, which the gateway does not read"
+        )
+    yield from _residency(place, product, deployed)
+    yield from _aliases(place, product, found, deployed)
+    for model in product.models or ():
+        if model not in product.aliases:
+            yield from _reach(f"{place}.models", model, product.residency, deployed)
+
+
+def _residency(place: str, product: _Product, deployed: _Deployed) -> Iterator[str]:
+    if product.residency is None:
+        if product.local_gateway_only:
+            yield f"{place}.localGatewayOnly: means nothing without a residency"
+        return
+    if product.residency not in deployed.geographies:
+        yield f"{place}.residency: no account of deployments.yaml is in {product.residency!r}"
+    elif not any(deployed.serves(name, product.residency) for name in deployed.names):
+        yield f"{place}.residency: no deployment is processed in {product.residency!r} alone"
+    for tool in product.tools or ():
+        if tool in LEAVING_TOOLS:
+            yield f"{place}.tools: {tool} leaves {product.residency!r}, which the residency forbids"
+
+
+def _aliases(place: str, product: _Product, found: Config, deployed: _Deployed) -> Iterator[str]:
+    places = {"*", *deployed.geographies, *(gateway["region"] for gateway in found["gateways"])}
+    for alias, targets in product.aliases.items():
+        where = f"{place}.aliases.{alias}"
+        if alias in deployed.names:
+            yield f"{where}: there is a deployment of that name"
+        for target, deployment in targets.items():
+            if target not in places:
+                yield f"{where}: {target!r} is no geography, no gateway region and not '*'"
+            yield from _reach(where, deployment, product.residency, deployed)
+
+
+def _reach(place: str, name: str, residency: str | None, deployed: _Deployed) -> Iterator[str]:
+    if name not in deployed.names:
+        yield f"{place}: no account has a deployment {name!r}"
+    elif not deployed.serves(name, residency):
+        yield f"{place}: {name!r} is not processed in {residency!r} alone, which the residency requires"
+
+
+def _subscriptions(found: Config, products: set[str]) -> Iterator[str]:
+    for index, subscription in enumerate(found["subscriptions"]):
+        if subscription["product"] not in products:
+            yield f"subscriptions[{index}]: there is no product {subscription['product']!r}"
+
+
+def _too_large(config: Config) -> Iterator[tuple[str, str]]:
+    for name, text in fragments(config).items():
+        size = len(text.encode())
+        if size > MAX_FRAGMENT:
+            table = name.removeprefix("table-").rpartition("-")[0]
+            part = "products" if table == "products" else "gateways"
+            yield part, f"the table of {table} has {size} bytes in {name}; API Management takes {MAX_FRAGMENT}"
+    countries = sum(
+        len(f"{country}={geography['id']};")
+        for geography in config["geographies"]
+        for country in geography.get("countries", ())
+    )
+    plain = len(plain_deployments(config))
+    if plain > MAX_NAMED_VALUE:
+        yield "products", f"the deployments that do not reason have {plain} characters; {MAX_NAMED_VALUE} fit"
+    if countries > MAX_NAMED_VALUE:
+        yield "geographies", f"the countries have {countries} characters; a named value takes {MAX_NAMED_VALUE}"

@@ -1,0 +1,59 @@
+"""The section `hosting` of the rate card document: what fine-tuned deployments cost by the hour."""
+
+import re
+from collections.abc import Iterator
+from datetime import UTC, datetime
+from decimal import Decimal
+
+from chargeback.adapters.config.entries import Record, each
+from chargeback.adapters.config.in_order import in_order
+from chargeback.adapters.config.times import in_utc, time_faults
+from chargeback.domain.catalogue.hosting import HostingRate
+from chargeback.domain.deployments.deployment import DeploymentType
+
+_DECIMAL = re.compile(r"\d{1,12}(\.\d{1,6})?")
+
+
+class _Entry(Record, frozen=True):
+    model: str
+    deployment_types: list[DeploymentType]
+    per_hour: str
+    effective_from: datetime
+    source: str
+    effective_to: datetime | None = None
+
+
+def hosting_rates(
+    document: object, currency: str, faults: list[str], *, thorough: bool
+) -> dict[tuple[str, str], tuple[HostingRate, ...]]:
+    """(model, deployment type) → its rates by time; what is wrong is appended to `faults`."""
+    found: dict[tuple[str, str], list[tuple[str, HostingRate]]] = {}
+    for place, entry in each(document, _Entry, "hosting", faults):
+        wrong = [*time_faults(entry.effective_from, entry.effective_to), *_faults(entry)]
+        faults.extend(f"{place}.{fault}" for fault in wrong)
+        for deployment_type in [] if wrong else entry.deployment_types:
+            rate = _rate(entry, deployment_type, currency)
+            found.setdefault((entry.model.casefold(), deployment_type.value), []).append((place, rate))
+    return {key: in_order(rates, lambda rate: rate.rate_id, faults, gaps=thorough) for key, rates in found.items()}
+
+
+def _rate(entry: _Entry, deployment_type: DeploymentType, currency: str) -> HostingRate:
+    start = entry.effective_from.astimezone(UTC)
+    return HostingRate(
+        f"hosting/{entry.model.casefold()}/{deployment_type}@{start:%Y-%m-%dT%HZ}",
+        Decimal(entry.per_hour),
+        currency,
+        start,
+        in_utc(entry.effective_to),
+        entry.source,
+    )
+
+
+def _faults(entry: _Entry) -> Iterator[str]:
+    for name, value in (("model", entry.model), ("source", entry.source)):
+        if not value.strip():
+            yield f"{name}: is empty"
+    if not entry.deployment_types or len(set(entry.deployment_types)) < len(entry.deployment_types):
+        yield "deploymentTypes: names none, or one twice"
+    if not _DECIMAL.fullmatch(entry.per_hour):
+        yield f'perHour: {entry.per_hour!r} is not a quoted decimal of at most 6 places, such as "1.70"'

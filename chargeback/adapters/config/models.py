@@ -1,0 +1,42 @@
+"""config/models.yaml: what is wrong with it, and what it says of the deployments in config/deployments.yaml."""
+
+from collections.abc import Iterator
+from datetime import date
+from pathlib import Path
+
+from chargeback.adapters.config.yaml_files import line_of, read
+from chargeback.domain.deployments.models import Models, Retiring, deployed, models_of, retiring
+from chargeback.domain.errors import InvalidConfig
+
+NAME = "models.yaml"
+
+
+def load_models(folder: Path) -> Models:
+    """What is known of models; raises `InvalidConfig` with every fault and its line."""
+    try:
+        return models_of(read(folder / NAME))
+    except InvalidConfig as error:
+        raise InvalidConfig([_with_line(folder / NAME, fault) for fault in error.faults]) from None
+
+
+def find_retiring(folder: Path, today: date) -> list[Retiring]:
+    """The deployments of the folder whose model retires soon."""
+    return list(retiring(load_models(folder), read(folder / "deployments.yaml"), today))
+
+
+def notes_on_models(folder: Path, today: date) -> Iterator[str]:
+    """What a deployment asks for that it will not get for long, or may not get at all, as far as models.yaml knows."""
+    models, document = load_models(folder), read(folder / "deployments.yaml")
+    for account, item in deployed(document):
+        what = f"{account['account']}/{item['name']}"
+        known = models.find(item["model"], item["version"])
+        if known is None:
+            yield f"{what}: models.yaml does not know {item['model']} {item['version']}: add it, with its source"
+        elif not known.is_offered(item["type"], account["region"]):
+            yield f"{what}: {known} as {item['type']} is not offered in {account['region']}, as models.yaml has it"
+    yield from map(str, retiring(models, document, today))
+
+
+def _with_line(path: Path, fault: str) -> str:
+    place = fault.partition(": ")[0]
+    return f"{path.name}:{line_of(path, place)}: {fault}" if path.exists() and place.startswith("models") else fault

@@ -1,0 +1,44 @@
+"""What `config validate` says of a rate card beside its faults: doubts for a person to look into."""
+
+from collections import Counter
+from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+from chargeback.adapters.config.rate_card import RateCard, rate_card
+from chargeback.adapters.config.yaml_files import line_of, read
+from chargeback.domain.catalogue.price_ratios import oddities
+from chargeback.domain.catalogue.prices import Price
+
+FILE = "rate-card.yaml"
+_SOON = timedelta(days=14)
+
+
+def notes_on_prices(folder: Path, now: datetime) -> Iterator[str]:
+    """Prices out of proportion, holes, and promises that have ended or soon will, each as `file:line: ...`."""
+    card = rate_card(read(folder / FILE), [])
+    for price, reason in oddities(card.prices, now):
+        yield f"{_where(folder, card, price)}: {price.price_id} {reason}"
+    promised: dict[tuple[str, datetime], list[Price]] = {}
+    for key, dated in card.prices.items():
+        for price in dated:
+            ends = price.promised_until
+            if ends is not None and ends - _SOON <= now and (price.effective_to is None or price.effective_to > ends):
+                promised.setdefault((key.model, ends), []).append(price)
+    for (model, ends), prices in promised.items():
+        yield (
+            f"{_where(folder, card, prices[0])}: {len(prices)} prices of {model} are promised until"
+            f" {ends.astimezone(UTC):%Y-%m-%dT%HZ} only: read them again, then move promisedUntil or end the entries"
+        )
+
+
+def how_known(folder: Path) -> str:
+    """How many prices are known in which way, such as `353 api, 12 assumed`."""
+    card = rate_card(read(folder / FILE), [])
+    known = Counter(str(price.verified or "not said") for dated in card.prices.values() for price in dated)
+    return ", ".join(f"{count} {how}" for how, count in sorted(known.items()))
+
+
+def _where(folder: Path, card: RateCard, price: Price) -> str:
+    place = card.places.get(price.price_id, "prices")
+    return f"{FILE}:{line_of(folder / FILE, place)}: {place}"

@@ -1,0 +1,150 @@
+"""The rate card as a document: one entry of versions, deployment types and meters becomes many prices."""
+
+import re
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from datetime import UTC
+from decimal import Decimal
+from itertools import product
+
+from chargeback.adapters.config.adjustments import adjustments
+from chargeback.adapters.config.entries import each, sections
+from chargeback.adapters.config.hosting import hosting_rates
+from chargeback.adapters.config.in_order import in_order
+from chargeback.adapters.config.price_entry import PriceEntry, name_faults, place_faults
+from chargeback.adapters.config.published_units import per_million, unit_faults
+from chargeback.adapters.config.times import in_utc, time_faults
+from chargeback.domain.catalogue.adjustments import Adjustment, adjusted, payers_of
+from chargeback.domain.catalogue.hosting import Hosting
+from chargeback.domain.catalogue.payers import NOBODY, Payers
+from chargeback.domain.catalogue.plausibility import doubts, far_from_list, too_large
+from chargeback.domain.catalogue.prices import Dated, Price, PriceKey
+from chargeback.domain.deployments.deployment import PROVISIONED
+from chargeback.domain.deployments.served_model import ANY
+from chargeback.domain.usage.meters import TOOLS
+
+_CURRENCY = re.compile(r"[A-Z]{3}")
+
+
+@dataclass(frozen=True, slots=True)
+class RateCard:
+    """What the document says: currency, prices by key and time, hosting rates, the place of each list price, payers."""
+
+    currency: str
+    prices: dict[PriceKey, Dated]
+    hosting: Hosting
+    places: dict[str, str]
+    payers: Payers = NOBODY
+
+
+Found = dict[PriceKey, list[tuple[str, Price]]]
+"""The prices of each key, with their places."""
+
+
+def rate_card(document: object, faults: list[str], *, thorough: bool = False) -> RateCard:
+    """The card; what is wrong is appended to `faults`.
+
+    `thorough` also looks for gaps and implausible prices: right for files, but a stored card has to stay readable.
+    """
+    top = sections(document, ("currency", "prices"), faults, optional=("adjustments", "hosting"))
+    currency = str(top["currency"])
+    if not _CURRENCY.fullmatch(currency):
+        faults.append(f"currency: {currency!r} is not an ISO 4217 code such as USD")
+    found = _found(top["prices"], currency, faults, thorough=thorough)
+    listed = {
+        key: in_order(prices, lambda price: price.price_id, faults, gaps=thorough) for key, prices in found.items()
+    }
+    if thorough:
+        faults.extend(_doubts(listed, found))
+    hosting = hosting_rates(top["hosting"] or [], currency, faults, thorough=thorough)
+    agreed = adjustments(top["adjustments"] or [], faults)
+    prices, payers = (listed, NOBODY) if faults else _agreed(listed, agreed, faults, thorough=thorough)
+    if thorough:
+        faults.extend(fault for card in (prices, *payers.prices.values()) for fault in _too_large(card, found))
+    return RateCard(currency, prices, hosting, _places(found), payers)
+
+
+def _found(document: object, currency: str, faults: list[str], *, thorough: bool) -> Found:
+    found: Found = {}
+    for place, entry in each(document, PriceEntry, "prices", faults):
+        wrong = [
+            *time_faults(entry.effective_from, entry.effective_to),
+            *name_faults(entry),
+            *unit_faults(entry.published),
+            *(place_faults(entry) if thorough else ()),
+        ]
+        faults.extend(f"{place}.{fault}" for fault in wrong)
+        if not wrong:
+            for key, price in _prices(entry, currency):
+                found.setdefault(key, []).append((place, price))
+    return found
+
+
+def _places(found: Found) -> dict[str, str]:
+    return {price.price_id: place for prices in found.values() for place, price in prices}
+
+
+def _doubts(listed: dict[PriceKey, Dated], found: Found) -> Iterator[str]:
+    places = _places(found)
+    priced = ((places[listed[key][0].price_id], key.deployment_type) for key in listed if key.meter not in TOOLS)
+    for place, kind in dict.fromkeys(priced):
+        if kind in PROVISIONED:
+            yield f"{place}.deploymentTypes: {kind} is paid by the hour in shared-costs.yaml; its tokens have no price"
+    for price, reason in doubts(listed):
+        yield f"{places[price.price_id]}: {price.price_id}: {reason}"
+
+
+def _too_large(prices: Mapping[PriceKey, Dated], found: Found) -> Iterator[str]:
+    for key, dated in prices.items():
+        place, _ = found[key][0]
+        yield from (f"{place}: {price.price_id}: {reason}" for price in dated if (reason := too_large(price)))
+
+
+def _agreed(
+    listed: dict[PriceKey, Dated], agreed: list[tuple[str, Adjustment]], faults: list[str], *, thorough: bool
+) -> tuple[dict[PriceKey, Dated], Payers]:
+    """List prices with what was agreed; an agreement that does nothing is a misspelt one."""
+    every = [adjustment for _, adjustment in agreed]
+    result = adjusted(listed, [each for each in every if not each.payers])
+    payers, used = payers_of(listed, every)
+    faults.extend(
+        f"{place}.id: {adjustment.id} changes no price: none is for it at its time, or an earlier adjustment decides"
+        for place, adjustment in agreed
+        if adjustment.id not in used and not adjustment.shared
+    )
+    if thorough:
+        places = {adjustment.stamp: place for place, adjustment in agreed if adjustment.contracted}
+        faults.extend(
+            f"{places[stamp]}.contractedPerMillion.{price.meter}: {reason}, the list price of {price.price_id}"
+            for price, reason in far_from_list(result.prices)
+            for stamp in price.adjustments
+            if stamp in places
+        )
+    return result.prices, payers
+
+
+def _prices(entry: PriceEntry, currency: str) -> Iterator[tuple[PriceKey, Price]]:
+    model, tier, variant = (entry.model or ANY).casefold(), entry.service_tier, entry.variant
+    places = [*(entry.regions or []), *(entry.zones or [])] or [ANY]
+    each_of = (entry.versions or [ANY], entry.deployment_types, places, per_million(entry.published))
+    for version, deployment_type, region, (meter, amount) in product(*each_of):
+        key = PriceKey(entry.provider, model, version, deployment_type, tier, region, variant, meter)
+        yield key, _price(key, entry, amount, currency)
+
+
+def _price(key: PriceKey, entry: PriceEntry, amount: Decimal, currency: str) -> Price:
+    kind = (key.provider, key.model or "any", key.version or "any", key.deployment_type, key.service_tier)
+    parts = [*kind, *filter(None, (key.region, key.variant)), key.meter]
+    price_id = f"{'/'.join(parts)}@{entry.effective_from.astimezone(UTC):%Y-%m-%dT%HZ}"
+    return Price(
+        price_id,
+        key.meter,
+        *(amount, amount, amount),
+        currency,
+        entry.effective_from.astimezone(UTC),
+        in_utc(entry.effective_to),
+        entry.source,
+        verified=entry.verified,
+        observed=entry.observed,
+        promised_until=in_utc(entry.promised_until),
+    )

@@ -1,0 +1,57 @@
+"""How periods are reconciled, as a section of the books."""
+
+import re
+from collections.abc import Iterator
+from decimal import Decimal
+from typing import Any, Literal
+
+from chargeback.adapters.config.entries import Record, one
+from chargeback.domain.invoice.reconciliation import InvoicedCost, ReconciliationRules
+
+_AMOUNT = re.compile(r"\d{1,12}(\.\d{1,6})?", re.A)
+_DEFAULTS = ReconciliationRules()
+
+
+class _Reconciliation(Record, frozen=True):
+    export: str = _DEFAULTS.export
+    tolerance_percent: Any = str(_DEFAULTS.percent)
+    tolerance_amount: Any = str(_DEFAULTS.absolute)
+    lag_hours: int = _DEFAULTS.lag_hours
+    scope: tuple[str, ...] = ()
+    services: tuple[str, ...] = _DEFAULTS.services
+    cost: Literal["billed", "amortised"] = "billed"
+
+
+def reconciliation_rules(document: object, faults: list[str]) -> ReconciliationRules:
+    """The section `reconciliation` of the books; what it leaves out has its default."""
+    found = document.get("reconciliation") if isinstance(document, dict) else None
+    rules = one(found if found is not None else {}, _Reconciliation, "reconciliation", faults)
+    if rules is None:
+        return _DEFAULTS
+    wrong = [f"reconciliation.{fault}" for fault in _faults(rules)]
+    faults.extend(wrong)
+    if wrong:
+        return _DEFAULTS
+    return ReconciliationRules(
+        export=rules.export.strip("/"),
+        percent=Decimal(rules.tolerance_percent),
+        absolute=Decimal(rules.tolerance_amount),
+        lag_hours=rules.lag_hours,
+        scope=rules.scope,
+        services=rules.services,
+        cost=InvoicedCost[rules.cost.upper()],
+    )
+
+
+def _faults(rules: _Reconciliation) -> Iterator[str]:
+    for name, amount in (("tolerancePercent", rules.tolerance_percent), ("toleranceAmount", rules.tolerance_amount)):
+        if not (isinstance(amount, str) and _AMOUNT.fullmatch(amount)):
+            yield f'{name}: {amount!r} is not a quoted decimal such as "1.5"'
+    if not 0 <= rules.lag_hours <= 24 * 31:
+        yield f"lagHours: {rules.lag_hours} is not between 0 and {24 * 31}"
+    for index, start in enumerate(rules.scope):
+        if not start.startswith("/subscriptions/"):
+            yield f"scope[{index}]: {start!r} is not the beginning of a resource id, such as /subscriptions/<id>/"
+    for index, service in enumerate(rules.services):
+        if not service.strip():
+            yield f"services[{index}]: is empty"

@@ -1,0 +1,173 @@
+"""The shared costs as a document: what is split, how much it is, and between whom."""
+
+import re
+from collections.abc import Iterator, Mapping
+from dataclasses import replace
+from decimal import Decimal
+from typing import Any
+
+import msgspec
+
+from chargeback.adapters.config.entries import Record, each, sections
+from chargeback.adapters.config.times import effective
+from chargeback.domain.catalogue.catalogue import Catalogue
+from chargeback.domain.catalogue.hosting import Hosting
+from chargeback.domain.deployments.deployment import DeploymentType
+from chargeback.domain.errors import InvalidConfig
+from chargeback.domain.terms.shared_costs import Basis, Capacity, Kind, Measure, Per, Selection, SharedCost
+from chargeback.domain.time.effective import Effective
+from chargeback.domain.time.months import days_of
+
+_AMOUNT = re.compile(r"-?\d{1,12}(\.\d{1,6})?", re.A)
+_CURRENCY = re.compile(r"[A-Z]{3}", re.A)
+
+
+class _Selection(Record, frozen=True):
+    accounts: tuple[str, ...] = ()
+    deployments: tuple[str, ...] = ()
+    deployment_types: tuple[DeploymentType, ...] = ()
+    models: tuple[str, ...] = ()
+
+
+class _Capacity(Record, frozen=True):
+    tokens_per_minute: Any
+    idle: str
+    output_counts_as: Any = "1"
+
+
+class _Entry(Record, frozen=True):
+    id: str
+    name: str
+    kind: Kind
+    currency: str
+    basis: Basis
+    source: str
+    per_month: Any = None
+    per_hour: Any = None
+    units: int = 1
+    amount: Any = None
+    period: str = ""
+    corrects: str = ""
+    effective_from: str | None = None
+    effective_to: str | None = None
+    measure: Measure = Measure.COST
+    of: _Selection = msgspec.field(default_factory=_Selection)
+    among: tuple[str, ...] = ()
+    shares: dict[str, Any] = msgspec.field(default_factory=dict)
+    weights: dict[str, Any] = msgspec.field(default_factory=dict)
+    capacity: _Capacity | None = None
+
+
+def shared_costs(document: object, catalogue: Catalogue, faults: list[str]) -> list[tuple[str, SharedCost]]:
+    """The shared costs by their order, with their places; without a document there are none."""
+    if document is None:
+        return []
+    top = sections(document, ("sharedCosts",), faults)
+    entries = list(each(top["sharedCosts"], _Entry, "sharedCosts", faults))
+    for place, entry in entries:
+        faults.extend(f"{place}.{fault}" for fault in _entry_faults(entry))
+    if faults:
+        return []
+    return [(place, cost) for place, entry in entries for cost in _costs(entry, catalogue, place, faults)]
+
+
+def _costs(entry: _Entry, catalogue: Catalogue, place: str, faults: list[str]) -> Iterator[SharedCost]:
+    time = effective(entry.effective_from, entry.effective_to, catalogue.calendar, place, faults)
+    prices = _prices(entry)
+    for per, price in prices.items():
+        yield _cost(entry, per, Decimal(price), time)
+    if prices:
+        return
+    rated = list(_from_the_card(entry, catalogue.hosting, time))
+    if not rated or entry.currency != catalogue.currency:
+        faults.append(
+            f"{place}.perHour: is missing, and the rate card has no hosting rate in {entry.currency}"
+            f" for {' '.join((*entry.of.models, *entry.of.deployment_types)) or 'what `of` names'}"
+        )
+    yield from rated
+
+
+def _from_the_card(entry: _Entry, hosting: Hosting, time: Effective) -> Iterator[SharedCost]:
+    """One cost for each rate, because each is another price; the later ones tell theirs in the id."""
+    if (len(entry.of.models), len(entry.of.deployment_types)) != (1, 1):
+        return
+    cost_id = entry.id
+    for rate in hosting.get((entry.of.models[0].casefold(), entry.of.deployment_types[0].value), ()):
+        if charged := time.within(Effective(rate.effective_from, rate.effective_to)):
+            cost = _cost(entry, Per.HOUR, rate.per_hour, charged)
+            yield replace(cost, cost_id=cost_id, source=f"{rate.rate_id}: {rate.source}")
+            cost_id = f"{entry.id}@{rate.effective_to:%Y-%m-%dT%HZ}" if rate.effective_to else ""
+
+
+def _cost(entry: _Entry, per: Per, price: Decimal, time: Effective) -> SharedCost:
+    return SharedCost(
+        cost_id=entry.id,
+        name=entry.name,
+        kind=entry.kind,
+        price=price,
+        per=per,
+        currency=entry.currency,
+        basis=entry.basis,
+        units=entry.units,
+        period=entry.period,
+        effective=time,
+        measure=entry.measure,
+        of=Selection(
+            entry.of.accounts,
+            entry.of.deployments,
+            tuple(kind.value for kind in entry.of.deployment_types),
+            entry.of.models,
+        ),
+        among=entry.among,
+        shares=_decimals(entry.shares),
+        weights=_decimals(entry.weights),
+        capacity=_capacity(entry.capacity) if entry.capacity else None,
+        corrects=entry.corrects,
+        source=entry.source,
+    )
+
+
+def _capacity(stated: _Capacity) -> Capacity:
+    return Capacity(Decimal(stated.tokens_per_minute), Decimal(stated.output_counts_as), stated.idle)
+
+
+def _prices(entry: _Entry) -> dict[Per, Any]:
+    prices = {Per.MONTH: entry.per_month, Per.HOUR: entry.per_hour, Per.PERIOD: entry.amount}
+    return {per: price for per, price in prices.items() if price is not None}
+
+
+def _decimals(texts: Mapping[str, str]) -> dict[str, Decimal]:
+    return {path: Decimal(text) for path, text in texts.items()}
+
+
+def _entry_faults(entry: _Entry) -> Iterator[str]:
+    if len(_prices(entry)) > 1 or (not _prices(entry) and entry.kind is not Kind.HOSTING):
+        yield "perMonth: name exactly one of perMonth, perHour and amount"
+    amounts = {"perMonth": entry.per_month, "perHour": entry.per_hour, "amount": entry.amount}
+    amounts |= {f"shares.{path}": text for path, text in entry.shares.items()}
+    amounts |= {f"weights.{path}": text for path, text in entry.weights.items()}
+    if entry.capacity:
+        amounts |= {"capacity.tokensPerMinute": entry.capacity.tokens_per_minute}
+        amounts |= {"capacity.outputCountsAs": entry.capacity.output_counts_as}
+    for name, text in amounts.items():
+        if text is not None and not (isinstance(text, str) and _AMOUNT.fullmatch(text)):
+            yield f'{name}: {text!r} is not a quoted decimal of at most 6 places, such as "2800.00"'
+    if not _CURRENCY.fullmatch(entry.currency):
+        yield f"currency: {entry.currency!r} is not an ISO 4217 code such as USD"
+    if not entry.source.strip():
+        yield "source: is empty"
+    yield from _time_faults(entry)
+
+
+def _time_faults(entry: _Entry) -> Iterator[str]:
+    if (entry.amount is None) != (not entry.period):
+        yield "period: an amount is charged in the period that it names; perMonth and perHour have effectiveFrom"
+    if entry.amount is None and entry.corrects:
+        yield "corrects: only an amount can correct a period"
+    if entry.amount is not None and (entry.effective_from or entry.effective_to):
+        yield "effectiveFrom: an amount has a period instead"
+    for name, period in (("period", entry.period), ("corrects", entry.corrects)):
+        try:
+            days_of(period or "2026-01")
+        except InvalidConfig as error:
+            yield f"{name}: {error}"

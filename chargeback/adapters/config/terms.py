@@ -1,0 +1,69 @@
+"""The terms as files: books, shared costs and budgets, checked against the catalogue that they go with."""
+
+from collections.abc import Mapping
+from pathlib import Path
+
+from chargeback.adapters.config.books import closing_rules, date_faults, exchange_rates
+from chargeback.adapters.config.budgets import budgets
+from chargeback.adapters.config.catalogue import OPTIONAL_FILES, with_line
+from chargeback.adapters.config.reconciliation import reconciliation_rules
+from chargeback.adapters.config.shared_costs import shared_costs
+from chargeback.adapters.config.yaml_files import read
+from chargeback.domain.catalogue.catalogue import Catalogue
+from chargeback.domain.errors import InvalidConfig
+from chargeback.domain.terms.coverage import free_capacity
+from chargeback.domain.terms.faults import (
+    budget_faults,
+    exchange_rate_faults,
+    free_deployments,
+    missing_rates,
+    refused_in_files,
+    shared_cost_faults,
+)
+from chargeback.domain.terms.terms import Terms
+
+
+def load_terms(folder: Path, catalogue: Catalogue) -> Terms:
+    """The terms of a folder; raises `InvalidConfig` with every fault as `file:line: place: reason`."""
+    documents = {name: read(folder / name) for name in OPTIONAL_FILES if (folder / name).exists()}
+    try:
+        terms = terms_from_documents(documents, catalogue, thorough=True)
+        if faults := [f"books.yaml: {fault}" for fault in date_faults(documents.get("books.yaml"))]:
+            raise InvalidConfig(faults)
+        return terms
+    except InvalidConfig as error:
+        raise InvalidConfig([with_line(folder, fault) for fault in error.faults]) from None
+
+
+def terms_from_documents(documents: Mapping[str, object], catalogue: Catalogue, *, thorough: bool = False) -> Terms:
+    """The terms of stored documents; raises `InvalidConfig` with every fault as `file: place: reason`.
+
+    `thorough` adds the checks that only files must pass: what is stored was in force and has to stay readable.
+    """
+    of_books: list[str] = []
+    of_costs: list[str] = []
+    of_budgets: list[str] = []
+    costs = shared_costs(documents.get("shared-costs.yaml"), catalogue, of_costs)
+    terms = Terms(
+        exchange_rates=exchange_rates(documents.get("books.yaml"), of_books),
+        shared_costs=[cost for _, cost in costs],
+        budgets=budgets(documents.get("budgets.yaml"), of_budgets),
+        closing=closing_rules(documents.get("books.yaml"), of_books),
+        reconciliation=reconciliation_rules(documents.get("books.yaml"), of_books),
+    )
+    # The places of a file with faults would not be those of the values.
+    if not of_books:
+        of_books += exchange_rate_faults(terms.exchange_rates)
+    if not of_costs:
+        of_costs += shared_cost_faults(costs, catalogue)
+    if not of_budgets:
+        of_budgets += budget_faults(terms.budgets, catalogue)
+    if not of_books and not of_costs:
+        of_books += missing_rates(terms, catalogue)
+        of_costs += free_deployments(terms.shared_costs, catalogue)
+        if thorough:
+            of_costs += [*refused_in_files(costs), *free_capacity(costs, catalogue)]
+    found = {"books.yaml": of_books, "shared-costs.yaml": of_costs, "budgets.yaml": of_budgets}
+    if any(found.values()):
+        raise InvalidConfig([f"{name}: {fault}" for name, faults in found.items() for fault in faults])
+    return terms

@@ -1,0 +1,354 @@
+"""The ports in memory, with the same behaviour as the real stores; the counter is in `memory_counter`."""
+
+import secrets
+from collections.abc import AsyncIterator, Collection, Mapping, Sequence
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field
+from itertools import groupby
+from operator import itemgetter
+
+import msgspec
+
+from chargeback.adapters.batches import dead_letters, quarantine_name
+from chargeback.domain.catalogue.catalogue import Catalogue
+from chargeback.domain.errors import PeriodClosed, RecordsRefused, StoreUnavailable, Superseded
+from chargeback.domain.events.stored_objects import StoredObject
+from chargeback.domain.rating.effective_catalogues import InForce
+from chargeback.domain.rating.usage_record import UsageRecord, ndjson, to_document
+from chargeback.domain.terms.terms import Terms
+from chargeback.services.ports.books import SUMS, Posting, View
+from chargeback.services.ports.control import Document, Version
+from chargeback.services.ports.ledger import LedgerBlock, Rejected
+
+MAX_BYTES = 2 * 1024 * 1024
+"""What Cosmos DB takes as one document (learn.microsoft.com/azure/cosmos-db/concepts-limits)."""
+
+TOO_LARGE = "Request size is too large: the limit is 2 MB."
+
+
+def _is_too_large(document: Document) -> bool:
+    return len(msgspec.json.encode(document)) > MAX_BYTES
+
+
+class MemoryLedger:
+    """The ledger as lists; each append is later than the one before, and `writer` says who makes the next ones."""
+
+    def __init__(self) -> None:
+        self.events: dict[str, list[bytes]] = {}
+        self.writer = "memory"
+        self._stamps: dict[str, list[tuple[str, int]]] = {}
+        self._time = 0
+        self._marks = MemoryMarks()
+        self._note: tuple[str, str | None] = ("", None)
+
+    async def append(self, day: str, events: Sequence[bytes]) -> None:
+        """Make the events durable."""
+        self._time += 1
+        self.events.setdefault(day, []).extend(events)
+        self._stamps.setdefault(day, []).extend([(self.writer, self._time)] * len(events))
+
+    async def blocks(self, day: str) -> AsyncIterator[bytes]:
+        """The day's events."""
+        async for block in self.stamped(day):
+            yield block.text
+
+    async def stamped(self, day: str, within: Mapping[str, int] | None = None) -> AsyncIterator[LedgerBlock]:
+        """The same by writer with the time of their writing, an append or a thousand events a block."""
+        parts = self._parts(day)
+        for writer in sorted(parts):
+            kept = parts[writer] if within is None else parts[writer][: within.get(writer, 0)]
+            for written, block in groupby(kept, key=itemgetter(0)):
+                events = [raw for _, raw in block]
+                for start in range(0, len(events), 1000):
+                    yield LedgerBlock(b"\n".join(events[start : start + 1000]) + b"\n", written)
+
+    def _parts(self, day: str) -> dict[str, list[tuple[int, bytes]]]:
+        parts: dict[str, list[tuple[int, bytes]]] = {}
+        for (writer, written), raw in zip(self._stamps.get(day, ()), self.events.get(day, ()), strict=False):
+            parts.setdefault(writer, []).append((written, raw))
+        return parts
+
+    async def extent(self, day: str) -> dict[str, int]:
+        """A part for each writer, with the number of its events."""
+        return {writer: len(events) for writer, events in self._parts(day).items()}
+
+    async def days(self) -> list[str]:
+        """The days that have events."""
+        return sorted(self.events)
+
+    async def mark(self, day: str) -> None:
+        """Remember that the day has to be audited."""
+        await self._marks.mark(day)
+
+    async def marks(self) -> dict[str, str]:
+        """The marked days with the token of their latest mark."""
+        return await self._marks.all()
+
+    async def unmark(self, day: str, token: str) -> None:
+        """Forget a mark unless the day was marked again."""
+        await self._marks.unmark(day, token)
+
+    async def note(self, text: str, after: str | None) -> str:
+        """Remember a text, unless another was noted."""
+        if self._note[1] != after:
+            raise Superseded("another text was noted")
+        token = secrets.token_hex(4)
+        self._note = (text, token)
+        return token
+
+    async def noted(self) -> tuple[str, str | None]:
+        """The text that was noted last."""
+        return self._note
+
+    async def ping(self) -> None:
+        """Always there."""
+
+
+class MemoryMarks:
+    """Marked days as a dictionary."""
+
+    def __init__(self) -> None:
+        self._marks: dict[str, str] = {}
+
+    async def mark(self, day: str) -> None:
+        """Remember the day."""
+        self._marks[day] = secrets.token_hex(4)
+
+    async def all(self) -> dict[str, str]:
+        """The marked days with the token of their latest mark."""
+        return dict(self._marks)
+
+    async def unmark(self, day: str, token: str) -> None:
+        """Forget a mark unless the day was marked again."""
+        if self._marks.get(day) == token:
+            del self._marks[day]
+
+
+class MemoryObjects:
+    """The owners of stored objects as a dictionary."""
+
+    def __init__(self) -> None:
+        self.known: dict[str, StoredObject] = {}
+
+    async def add(self, objects: Sequence[StoredObject]) -> None:
+        """Keep the objects; the first owner stays."""
+        for each in objects:
+            self.known.setdefault(each.id, each)
+
+    async def find(self, ids: Collection[str]) -> dict[str, StoredObject]:
+        """Those of the objects that are known."""
+        return {name: self.known[name] for name in ids if name in self.known}
+
+
+class MemoryBooks:
+    """The books as dictionaries."""
+
+    shards = 4
+
+    def __init__(self) -> None:
+        self.days: dict[str, dict[str, UsageRecord]] = {}
+        self._postings: dict[tuple[str, int], Posting] = {}
+        self._summaries: dict[tuple[str, View], tuple[Document, str]] = {}
+
+    async def postings(self, day: str) -> dict[int, Posting]:
+        """The fences of the day's shards."""
+        return {shard: posting for (of, shard), posting in self._postings.items() if of == day}
+
+    async def write(
+        self,
+        day: str,
+        shard: int,
+        after: Posting | None,
+        posting: tuple[str | None, str],
+        records: Sequence[UsageRecord],
+    ) -> Posting:
+        """Set the records and the fence, unless another run wrote first."""
+        if self._postings.get((day, shard)) != after:
+            raise Superseded(f"shard {shard} of {day} was written by another run")
+        refused = {record.record_id: TOO_LARGE for record in records if _is_too_large(to_document(record))}
+        kept = {record.record_id: record for record in records if record.record_id not in refused}
+        self.days.setdefault(day, {}).update(kept)
+        self._postings[day, shard] = Posting(*posting, secrets.token_hex(4))
+        if refused:
+            raise RecordsRefused(refused, self._postings[day, shard].token)
+        return self._postings[day, shard]
+
+    async def records(self, day: str) -> AsyncIterator[Sequence[UsageRecord]]:
+        """The day's records in pages of a thousand."""
+        records = list(self.days.get(day, {}).values())
+        for start in range(0, len(records), 1000):
+            yield records[start : start + 1000]
+
+    async def documents(self, day: str) -> AsyncIterator[bytes]:
+        """The same as NDJSON."""
+        async for page in self.records(day):
+            yield ndjson(map(to_document, page))
+
+    async def summary(self, day: str, view: View = SUMS) -> tuple[Document, str] | None:
+        """The day's summary with its token."""
+        return self._summaries.get((day, view))
+
+    async def put_summary(self, day: str, summary: Document, after: str | None, view: View = SUMS) -> None:
+        """Set the summary, unless another run set it first."""
+        known = self._summaries.get((day, view))
+        if (known[1] if known else None) != after:
+            raise Superseded(f"the summary of {day} was written by another run")
+        if _is_too_large(summary):
+            raise StoreUnavailable(f"the summary of {day}: {TOO_LARGE}")
+        self._summaries[day, view] = (summary, secrets.token_hex(4))
+
+    async def ping(self) -> None:
+        """Always there."""
+
+
+class MemoryControl:
+    """Control documents as a dictionary."""
+
+    def __init__(self) -> None:
+        self._documents: dict[tuple[str, str], Document] = {}
+        self._tokens: dict[tuple[str, str], str] = {}
+
+    async def get(self, kind: str, name: str) -> Document | None:
+        """One document."""
+        return self._documents.get((kind, name))
+
+    async def get_versioned(self, kind: str, name: str) -> tuple[Document, str] | None:
+        """One document with its token."""
+        return (self._documents[kind, name], self._tokens[kind, name]) if (kind, name) in self._documents else None
+
+    async def swap(self, kind: str, name: str, document: Document, after: str | None) -> str:
+        """Set one document, unless another run wrote it first."""
+        if self._tokens.get((kind, name)) != after:
+            raise Superseded(f"{kind}/{name} was written by another run")
+        self._documents[kind, name] = document
+        self._tokens[kind, name] = secrets.token_hex(4)
+        return self._tokens[kind, name]
+
+    async def all(self, kind: str) -> list[Document]:
+        """Every document of a kind, by name."""
+        return [document for (of, _), document in sorted(self._documents.items()) if of == kind]
+
+
+class MemoryQuarantine:
+    """The quarantine as a dictionary."""
+
+    def __init__(self) -> None:
+        self._batches: dict[str, list[Rejected]] = {}
+
+    async def put(self, rejected: Sequence[Rejected], day: str) -> None:
+        """Keep the events."""
+        self._batches[quarantine_name(rejected, day)] = list(rejected)
+
+    async def batches(self) -> list[str]:
+        """Names of the kept batches."""
+        return sorted(self._batches)
+
+    async def get(self, batch: str) -> list[Rejected]:
+        """The events of a batch; none where another run has taken it."""
+        return list(self._batches.get(batch, []))
+
+    async def remove(self, batch: str) -> None:
+        """Drop a batch, unless another run has."""
+        self._batches.pop(batch, None)
+
+
+class MemoryDeadLetters:
+    """Dead letters as a dictionary: what Event Grid writes is put there by name."""
+
+    def __init__(self) -> None:
+        self.blobs: dict[str, bytes] = {}
+
+    async def batches(self) -> list[str]:
+        """Names of the blobs."""
+        return sorted(self.blobs)
+
+    async def get(self, batch: str) -> list[bytes]:
+        """The raw events of a blob; none where another run has taken it."""
+        return dead_letters(self.blobs[batch]) if batch in self.blobs else []
+
+    async def remove(self, batch: str) -> None:
+        """Drop a blob, unless another run has."""
+        self.blobs.pop(batch, None)
+
+
+class _MemoryFile:
+    def __init__(self) -> None:
+        self.content = bytearray()
+
+    async def write(self, data: bytes) -> None:
+        """Add bytes."""
+        self.content += data
+
+
+class MemoryReports:
+    """The published files as a dictionary."""
+
+    def __init__(self) -> None:
+        self.files: dict[str, bytes] = {}
+
+    @asynccontextmanager
+    async def create(
+        self,
+        path: str,
+        content_type: str,  # noqa: ARG002 a store keeps it
+        *,
+        only_if_absent: bool = False,
+    ) -> AsyncIterator[_MemoryFile]:
+        """Write a file; an exception inside leaves the older one in place."""
+        file = _MemoryFile()
+        yield file
+        if only_if_absent and self.files.get(path, file.content) != file.content:
+            raise PeriodClosed(f"{path} is closed and holds other bytes: it stays as it is")
+        self.files[path] = bytes(file.content)
+
+    async def paths(self, prefix: str) -> list[str]:
+        """The files under a prefix."""
+        return sorted(path for path in self.files if path.startswith(prefix))
+
+    async def read(self, path: str) -> AsyncIterator[bytes]:
+        """A file's content."""
+        yield self.files[path]
+
+    async def remove(self, path: str) -> None:
+        """Drop a file."""
+        self.files.pop(path, None)
+
+
+@dataclass
+class MemoryCatalogues:
+    """A catalogue that a test may replace, and those of closed periods."""
+
+    catalogue: Catalogue
+    closed: dict[str, Catalogue] = field(default_factory=dict)
+    settled_by: Terms = field(default_factory=Terms)
+    _versions: dict[str, Version] = field(default_factory=dict)
+    _in_force: InForce | None = None
+
+    async def current(self) -> Catalogue:
+        """The catalogue."""
+        return self.catalogue
+
+    async def in_force(self) -> InForce:
+        """The catalogue and those of the closed periods."""
+        known = self._in_force
+        if known is None or known.current is not self.catalogue or known.closed != self.closed:
+            self._in_force = InForce(self.catalogue, self.closed)
+        assert self._in_force is not None
+        return self._in_force
+
+    async def frozen(self) -> dict[str, Catalogue]:
+        """Those of closed periods."""
+        return self.closed
+
+    async def terms(self) -> Terms:
+        """The terms."""
+        return self.settled_by
+
+    async def version(self) -> Version:
+        """Catalogue and terms under a name that stands for their content."""
+        name = f"{self.catalogue.digest[:12]}-{self.settled_by.digest[:12]}"
+        return self._versions.setdefault(name, Version(name, self.catalogue, self.settled_by))
+
+    async def stored(self, name: str) -> Version:
+        """What `version` gave."""
+        return self._versions[name]

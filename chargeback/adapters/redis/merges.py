@@ -1,0 +1,72 @@
+"""Calls of which something is known already, brought further by what is new of them: the batch of `merge.lua`."""
+
+from collections.abc import Sequence
+
+from chargeback.adapters.redis.calls import Item, Lines, StoredCall, add_fields, from_state, pack, to_state
+from chargeback.domain.cost_centres.folding import caller_of
+from chargeback.domain.events.documents import outline
+from chargeback.domain.events.phases import CallSoFar, accounted
+from chargeback.domain.events.usage_event import Phase, UsageEvent
+from chargeback.services.ports.counter import Weigh, Weighted
+
+
+class Merges:
+    """What several events of a call make together, for any number of calls.
+
+    Attributes:
+        flags: place of an event in its batch → 1 if it changes what is counted, else 0.
+        states: of each changed call, the state that it was worked out from, and the new one, in turn.
+    """
+
+    def __init__(self, known: Sequence[Item], states: Sequence[bytes], weigh: Weigh) -> None:
+        self.flags: dict[int, str] = {}
+        self.states: list[bytes] = []
+        self._weigh = weigh
+        self._lines = Lines()
+        self._entries: list[list[object]] = []
+        self._changed: list[list[Item]] = []
+        calls: dict[str, tuple[bytes, list[Item]]] = {}
+        for item, state in zip(known, states, strict=True):
+            calls.setdefault(item.call, (state, []))[1].append(item)
+        for state, items in calls.values():
+            self._add(state, items)
+
+    def batch(self) -> bytes:
+        """For the script; empty where no call changes."""
+        return pack((self._lines.all, self._entries)) if self._entries else b""
+
+    def left(self, done: bytes) -> list[Item]:
+        """What has to be tried again, because its call is further by now. Notes in `flags` what had no room."""
+        again: list[Item] = []
+        for items, flag in zip(self._changed, done.decode(), strict=True):
+            if flag == "0":
+                again += items
+            if flag == "2":
+                self.flags |= {item.place: "2" for item in items if self.flags.get(item.place) == "1"}
+        return again
+
+    def _add(self, state: bytes, items: list[Item]) -> None:
+        stored = from_state(state)
+        now = stored.so_far
+        for item in items:
+            before, now = now, item.follow(now)
+            if item.place >= 0:
+                self.flags[item.place] = "0" if now.account == before.account else "1"
+        if now is stored.so_far:
+            return
+        own = (item.event for item in items if item.place >= 0 and item.event.phase is Phase.PENDING)
+        pending = next(own, items[0].event)
+        weighted = self._weigh(accounted(now, pending))
+        self._entries.append([items[0].call, *self._entry(stored, now, weighted, pending)])
+        self._changed.append(items)
+        self.states += [state, to_state(now, weighted)]
+
+    def _entry(self, stored: StoredCall, now: CallSoFar, weighted: Weighted, pending: UsageEvent) -> list[object]:
+        old: list[object] = []
+        if stored.so_far.counts:
+            old = [self._lines.stored(stored.line), stored.picodollars, *stored.fields]
+        new: list[object] = []
+        if now.counts:
+            new = [self._lines.number(weighted), weighted.picodollars]
+            add_fields(new, weighted.event)
+        return [old, new, outline(pending.raw).decode() if now.waits else "", caller_of(stored.so_far.line)]

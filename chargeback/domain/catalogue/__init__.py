@@ -1,0 +1,1 @@
+"""What usage costs: prices, agreements about them, and checks of them."""

@@ -1,0 +1,156 @@
+"""What was agreed about prices: discounts, negotiated prices and markups turn list prices into billed ones."""
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from datetime import UTC, datetime
+from decimal import Decimal
+
+from chargeback.domain.catalogue.payers import Payers, SharedMarkup, is_paid_by
+from chargeback.domain.catalogue.prices import Dated, Price, PriceKey
+from chargeback.domain.money.exact import EXACT, PRICE_DECIMALS, round_total, to_text
+from chargeback.domain.time.effective import Effective
+from chargeback.domain.usage.meters import Meter
+
+_PERCENT = Decimal("0.01")
+END_OF_TIME = datetime.max.replace(tzinfo=UTC)
+
+Amounts = tuple[Decimal, Decimal, tuple[str, ...]]
+"""Contracted and billed price, and what says so."""
+
+
+@dataclass(frozen=True, slots=True)
+class Adjustment:
+    """One agreement: a discount, negotiated prices or a markup, for some prices, for some time.
+
+    Attributes:
+        id: its name; stands on every price that it changes.
+        source: the agreement that says so.
+        effective_from: whole UTC hour.
+        effective_to: whole UTC hour, exclusive; None = still in force.
+        when: field of `PriceKey` → the values it is for; a field that is absent stands for all.
+        contracted: meter → negotiated price per million; empty for a discount or markup.
+        discount: percent off the list price.
+        markup: percent on top of the contracted price.
+        payers: of a markup, the cost centres that it is for, with all below them; empty = whoever pays.
+        shared: of a markup, the kinds of shared costs that it is put on as well.
+    """
+
+    id: str
+    source: str
+    effective_from: datetime
+    effective_to: datetime | None
+    when: Mapping[str, frozenset[str]] = field(default_factory=dict)
+    contracted: Mapping[Meter, Decimal] = field(default_factory=dict)
+    discount: Decimal | None = None
+    markup: Decimal | None = None
+    payers: tuple[str, ...] = ()
+    shared: frozenset[str] = frozenset()
+
+    @property
+    def stamp(self) -> str:
+        """What stands on every price that it changes."""
+        return f"{self.id}: {self.source}"
+
+    def is_for(self, key: PriceKey) -> bool:
+        """Whether it is for a price, at whatever time."""
+        if self.contracted and key.meter not in self.contracted:
+            return False
+        return all(getattr(key, name) in values for name, values in self.when.items())
+
+    def is_in_force(self, moment: datetime) -> bool:
+        """Whether its time has begun and not ended."""
+        return self.effective_from <= moment < (self.effective_to or END_OF_TIME)
+
+
+@dataclass(frozen=True, slots=True)
+class Adjusted:
+    """Prices after the adjustments, and the ids of the adjustments that decided any of them."""
+
+    prices: dict[PriceKey, Dated]
+    used: frozenset[str]
+
+
+def adjusted(prices: Mapping[PriceKey, Dated], adjustments: Sequence[Adjustment]) -> Adjusted:
+    """Every price with what was agreed; a price is split where an agreement begins or ends within its time.
+
+    The first discount or negotiated price that matches decides the contracted price, the first markup that matches
+    decides the billed one: no two of a kind are ever combined.
+    """
+    used: set[str] = set()
+    result: dict[PriceKey, Dated] = {}
+    for key, dated in prices.items():
+        matching = [each for each in adjustments if each.is_for(key)]
+        result[key] = tuple(part for price in dated for part in _parts(price, matching, used)) if matching else dated
+    return Adjusted(result, frozenset(used))
+
+
+def payers_of(prices: Mapping[PriceKey, Dated], adjustments: Sequence[Adjustment]) -> tuple[Payers, frozenset[str]]:
+    """What is billed otherwise to the cost centres that adjustments name; and the ids of those that decided any price.
+
+    The price of a payer has an id of its own, so that an id always stands for one amount.
+    """
+    usual = adjusted(prices, [each for each in adjustments if not each.payers])
+    found, used = dict[str, dict[PriceKey, Dated]](), set(usual.used)
+    for path in dict.fromkeys(path for each in adjustments for path in each.payers):
+        theirs = adjusted(prices, [each for each in adjustments if is_paid_by(each.payers, path)])
+        used |= theirs.used
+        found[path] = {
+            key: tuple(replace(price, price_id=f"{price.price_id}/{path}") for price in dated)
+            for key, dated in theirs.prices.items()
+            if dated != usual.prices[key]
+        }
+    shared = [_shared(each) for each in adjustments if each.shared and each.markup is not None]
+    return Payers(found, shared), frozenset(used)
+
+
+def _shared(each: Adjustment) -> SharedMarkup:
+    assert each.markup is not None
+    time = Effective(each.effective_from, each.effective_to)
+    return SharedMarkup(each.id, each.markup, time, each.shared, each.payers)
+
+
+def _parts(price: Price, matching: Sequence[Adjustment], used: set[str]) -> Iterator[Price]:
+    end = price.effective_to or END_OF_TIME
+    edges = {moment for each in matching for moment in (each.effective_from, each.effective_to) if moment}
+    inner = {moment for moment in edges if price.effective_from < moment < end}
+    steps: list[tuple[datetime, Amounts]] = []
+    for start in sorted({price.effective_from, *inner}):
+        amounts = _amounts(price, [each for each in matching if each.is_in_force(start)], used)
+        if not steps or steps[-1][1] != amounts:  # an edge that changes nothing splits nothing
+            steps.append((start, amounts))
+    ends = [start for start, _ in steps[1:]] + [price.effective_to]
+    for (start, (contracted, billed, said)), until in zip(steps, ends, strict=True):
+        yield replace(
+            price,
+            price_id=price.price_id if start == price.effective_from else _renamed(price.price_id, start),
+            contracted_per_million=contracted,
+            per_million=billed,
+            effective_from=start,
+            effective_to=until,
+            adjustments=said,
+        )
+
+
+def _amounts(price: Price, in_force: Sequence[Adjustment], used: set[str]) -> Amounts:
+    contract = next((each for each in in_force if each.markup is None), None)
+    markup = next((each for each in in_force if each.markup is not None), None)
+    contracted = price.list_per_million
+    if contract is not None and contract.discount is not None:
+        contracted = _plus_percent(contracted, -contract.discount)
+    elif contract is not None:
+        contracted = contract.contracted[price.meter]
+    billed = contracted if markup is None or markup.markup is None else _plus_percent(contracted, markup.markup)
+    deciding = [each for each in (contract, markup) if each is not None]
+    used.update(each.id for each in deciding)
+    return contracted, billed, tuple(each.stamp for each in deciding)
+
+
+def _plus_percent(amount: Decimal, percent: Decimal) -> Decimal:
+    """At most 12 decimals, half to even."""
+    share = EXACT.add(Decimal(1), EXACT.multiply(percent, _PERCENT))
+    return Decimal(to_text(round_total(EXACT.multiply(amount, share), PRICE_DECIMALS)))
+
+
+def _renamed(price_id: str, start: datetime) -> str:
+    """The id of a part of a price: its name is the price's, its hour its own."""
+    return f"{price_id.rpartition('@')[0]}@{start:%Y-%m-%dT%HZ}"

@@ -1,0 +1,1 @@
+"""What runs where: deployments, models and Azure regions."""

@@ -1,0 +1,1 @@
+"""The provider's invoice, compared with the books."""

@@ -1,0 +1,138 @@
+"""Where books and invoice meet: by day, resource and SKU, and what merely lies on the wrong side of midnight."""
+
+from collections.abc import Collection, Iterator, Sequence
+from dataclasses import dataclass, replace
+from datetime import date, timedelta
+from decimal import Context, Decimal
+
+from chargeback.domain.invoice.reconciliation import CAPACITY, OTHER, Booked, Invoiced, Sku
+from chargeback.domain.money.exact import EXACT, ZERO, total
+
+_QUOTIENT = Context(prec=50)
+
+
+@dataclass(frozen=True, slots=True)
+class Cell:
+    """What meets at one SKU, resource and day."""
+
+    day: str
+    resource: str
+    sku: Sku
+    booked: tuple[Booked, ...]
+    invoiced: tuple[Invoiced, ...]
+    shifted: Decimal = ZERO
+    """The quantity that a neighbouring day has the other way round; signed as `excess`."""
+
+    @property
+    def quantity(self) -> Decimal:
+        """The quantity of the books."""
+        return total([each.quantity for each in self.booked])
+
+    @property
+    def cost(self) -> Decimal:
+        """The contracted cost of the books."""
+        return total([each.cost for each in self.booked])
+
+    @property
+    def invoiced_cost(self) -> Decimal:
+        """The cost of the invoice."""
+        return total([each.cost for each in self.invoiced])
+
+    @property
+    def invoiced_quantity(self) -> Decimal | None:
+        """The quantity of the invoice; None where it does not tell all of it."""
+        known = [each.quantity for each in self.invoiced if each.quantity is not None]
+        return total(known) if len(known) == len(self.invoiced) else None
+
+    @property
+    def is_comparable(self) -> bool:
+        """Whether quantities can be compared, not only costs."""
+        return self.sku not in (CAPACITY, OTHER) and self.invoiced_quantity is not None
+
+    @property
+    def excess(self) -> Decimal:
+        """What the invoice has more of the meter than the books."""
+        return EXACT.subtract(self.invoiced_quantity or ZERO, self.quantity)
+
+    @property
+    def rates(self) -> tuple[Decimal, Decimal] | None:
+        """At which rates the provider converted its costs, and the books theirs; None where either does not tell."""
+        theirs = [(each.cost, each.rate) for each in self.invoiced if each.cost]
+        ours = [(each.cost, each.rate) for each in self.booked if each.cost]
+        rates = _mean_rate(theirs), _mean_rate(ours)
+        return None if rates[0] is None or rates[1] is None else (rates[0], rates[1])
+
+    def of(self, attribute: str) -> Decimal:
+        """The sum of another number of the books."""
+        return total([Decimal(getattr(each, attribute)) for each in self.booked])
+
+
+def _mean_rate(costs: Sequence[tuple[Decimal, Decimal | None]]) -> Decimal | None:
+    """The rate at which the sum was converted."""
+    priced = [_QUOTIENT.divide(cost, rate) for cost, rate in costs if rate]
+    whole = sum(priced, ZERO)
+    if len(priced) < len(costs) or not whole:
+        return None
+    if len({rate for _, rate in costs}) == 1:
+        return costs[0][1]
+    return _QUOTIENT.divide(total([cost for cost, _ in costs]), whole)
+
+
+def cells_of(booked: Sequence[Booked], invoiced: Sequence[Invoiced]) -> list[Cell]:
+    """Books and invoice by day, resource and SKU; without a known meter on both sides, under `OTHER`."""
+    known = {(each.resource, each.sku) for each in invoiced if each.sku is not None}
+    vague = {each.resource for each in invoiced if each.sku is None and not each.is_capacity}
+    ours: dict[tuple[str, str, Sku], list[Booked]] = {}
+    theirs: dict[tuple[str, str, Sku], list[Invoiced]] = {}
+    for booking in booked:
+        ours.setdefault(_booked_key(booking, known, vague), []).append(booking)
+    for charge in invoiced:
+        key = ("", "", CAPACITY) if charge.is_capacity else (charge.day, charge.resource, charge.sku or OTHER)
+        theirs.setdefault(key, []).append(charge)
+    return [
+        Cell(*key, tuple(ours.get(key, ())), tuple(theirs.get(key, ())))
+        for key in sorted({*ours, *theirs}, key=lambda key: (key[1], key[2], key[0]))
+    ]
+
+
+def _booked_key(
+    booking: Booked, known: Collection[tuple[str, Sku | None]], vague: Collection[str]
+) -> tuple[str, str, Sku]:
+    sku = booking.sku
+    if sku == CAPACITY:
+        return "", "", CAPACITY
+    if not sku.deployment_type:
+        # A deployment that the map lacks: what the invoice has of that model and meter is what it was.
+        like = [
+            other
+            for resource, other in known
+            if resource == booking.resource and other and (other.model, other.meter) == (sku.model, sku.meter)
+        ]
+        sku = like[0] if len(like) == 1 else sku
+    if (booking.resource, sku) not in known and booking.resource in vague:
+        sku = OTHER
+    return booking.day, booking.resource, sku
+
+
+def with_shifts(cells: Sequence[Cell]) -> Iterator[Cell]:
+    """Match each day's excess with the shortfall of the day after, then of the day before."""
+    left = {(cell.resource, cell.sku, cell.day): cell.excess for cell in cells if cell.is_comparable}
+    shifted: dict[tuple[str, Sku, str], Decimal] = {}
+    for resource, sku, day in sorted(left):
+        here, there = (resource, sku, day), (resource, sku, _day_after(day))
+        if left[here] * left.get(there, ZERO) < 0:
+            moved = min(left[here].copy_abs(), left[there].copy_abs()).copy_sign(left[here])
+            for key, amount in ((here, moved), (there, moved.copy_negate())):
+                left[key] = EXACT.subtract(left[key], amount)
+                shifted[key] = EXACT.add(shifted.get(key, ZERO), amount)
+    for cell in cells:
+        yield replace(cell, shifted=shifted.get((cell.resource, cell.sku, cell.day), ZERO))
+
+
+def _day_after(day: str) -> str:
+    return (date.fromisoformat(day) + timedelta(days=1)).isoformat()
+
+
+def meter_of(charge: Invoiced) -> str:
+    """A meter of the invoice as reports name it."""
+    return f"{charge.meter_name or 'a meter without a name'} ({charge.meter_id or 'no id'})"

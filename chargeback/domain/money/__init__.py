@@ -1,0 +1,1 @@
+"""Exact amounts, and shares that sum to one."""

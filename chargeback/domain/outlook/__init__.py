@@ -1,0 +1,1 @@
+"""What a month will probably cost, and what is unusual in it."""

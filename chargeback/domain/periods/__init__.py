@@ -1,0 +1,1 @@
+"""The life of a billing period, and what keeps it open."""

@@ -1,0 +1,186 @@
+"""What of a period cannot be billed exactly yet: usage without a price, calls whose usage is not known, estimates.
+
+What has no cost is valued, so that one large batch does not pass among many small calls: usage without a price at the
+dearest price that its meter has on the rate card, such a call at what a call of the period costs on average.
+"""
+
+import math
+import sys
+from collections import Counter
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+from decimal import Decimal
+from typing import NamedTuple
+
+from chargeback.domain.catalogue.catalogue import Catalogue
+from chargeback.domain.money.exact import EXACT, ZERO, round_total, to_text, total
+from chargeback.domain.money.exact import cost as cost_of
+from chargeback.domain.rating.usage_record import Part, UsageRecord
+from chargeback.domain.terms.terms import ClosingRules
+from chargeback.domain.usage.meters import Meter
+
+_SETTLE = "run `settle`, and see why the gateway's log has no counts"
+_PRICE = "add the prices or deployments to config/, then `config apply`"
+_NAMED = 5
+"""How many deployments a message names; the rest are counted."""
+
+
+@dataclass(slots=True)
+class OpenItems:
+    """Added up from the records of a period.
+
+    Attributes:
+        requests: calls of the period.
+        unsettled: of these, calls whose usage is not known: streams, clients that left, time-outs and others.
+        unpriced: of these, calls with a meter that no price covers.
+        lacking: rows without a price, by (deployment, model).
+        unpriced_quantities: what they have of each meter.
+        cost: of all usage whose cost is known, in the currency of the rate card.
+        estimated: of that cost, what rests on estimates.
+    """
+
+    requests: int = 0
+    unsettled: int = 0
+    unpriced: int = 0
+    lacking: Counter[tuple[str, str]] = field(default_factory=Counter)
+    unpriced_quantities: Counter[Meter] = field(default_factory=Counter)
+    cost: Decimal = ZERO
+    estimated: Decimal = ZERO
+
+    def add(self, records: Sequence[UsageRecord], period: str) -> None:
+        """Add what the records say of the period."""
+        for record in records:
+            for part in record.parts:
+                if part.date.startswith(period):
+                    self._add(record, part)
+
+    def _add(self, record: UsageRecord, part: Part) -> None:
+        calls = sum(charge.quantity for charge in part.charges if charge.meter is Meter.REQUESTS)
+        lacking = sum(charge.state == "unpriced" for charge in part.charges)
+        self.requests += calls
+        cost = total([charge.cost for charge in part.charges if charge.cost is not None])
+        self.cost = EXACT.add(self.cost, cost)
+        if record.line.state == "estimated":
+            self.estimated = EXACT.add(self.estimated, cost)
+        if record.line.state == "unsettled":
+            self.unsettled += calls
+        if lacking:
+            # Usage that only repairs a count can be without a call of its own; it must not pass as nothing.
+            self.unpriced += max(calls, 1)
+            self.lacking[record.line.deployment, record.line.model or "unknown model"] += lacking
+            for charge in part.charges:
+                if charge.state == "unpriced":
+                    self.unpriced_quantities[charge.meter] += charge.quantity
+
+    def worth_of_unpriced(self, dearest: Mapping[Meter, Decimal]) -> Decimal | None:
+        """What usage without a price is worth at most; None where a meter has no price at all."""
+        if any(meter not in dearest for meter in self.unpriced_quantities):
+            return None
+        return total([cost_of(quantity, dearest[meter]) for meter, quantity in self.unpriced_quantities.items()])
+
+    def worth_of_unsettled(self) -> Decimal | None:
+        """What calls without usage are worth if they are like the other calls; None where there is no other."""
+        if not self.unsettled:
+            return ZERO
+        others = self.requests - self.unsettled
+        return EXACT.multiply(self.cost / others, Decimal(self.unsettled)) if others else None
+
+
+class Excess(NamedTuple):
+    """Why items keep a period open: what there is of them, what to do about it, and how much there is of each."""
+
+    fact: str
+    remedy: str
+    parts: Mapping[str, int]
+
+
+def dearest_prices(catalogue: Catalogue, start: datetime, end: datetime) -> dict[Meter, Decimal]:
+    """By meter, the highest price per million between two moments that the rate card has for anybody."""
+    found: dict[Meter, Decimal] = {}
+    cards = (catalogue.prices, *catalogue.payers.prices.values())
+    for price in (price for card in cards for dated in card.values() for price in dated):
+        if price.effective_from < end and (price.effective_to is None or start < price.effective_to):
+            found[price.meter] = max(found.get(price.meter, ZERO), price.per_million)
+    return found
+
+
+def beyond_tolerance(
+    items: OpenItems, rules: ClosingRules, dearest: Mapping[Meter, Decimal], currency: str
+) -> list[Excess]:
+    """What the rules do not let pass; empty where the period can be closed.
+
+    `dearest`: by meter, the highest price per million in the period; all amounts are in `currency`, the rate card's.
+    """
+    unsettled, unpriced = items.worth_of_unsettled(), items.worth_of_unpriced(dearest)
+    return [
+        *_unsettled(items, rules),
+        *_unpriced(items, rules),
+        *_worth("unsettled", unsettled, rules.unsettled_amount, currency, _SETTLE),
+        *_worth("unpriced", unpriced, rules.unpriced_amount, currency, _PRICE),
+        *_estimated(items, rules, currency),
+    ]
+
+
+def _worth(what: str, worth: Decimal | None, limit: Decimal | None, currency: str, remedy: str) -> Iterator[Excess]:
+    if limit is None or (worth is not None and worth <= limit):
+        return
+    amount = "nobody can say how much" if worth is None else f"about {_money(worth)} {currency}"
+    yield Excess(
+        f"what is {what} is worth {amount}; allowed are {to_text(limit)} {currency}",
+        remedy,
+        {f"{what} amount": _cents(worth)},
+    )
+
+
+def _estimated(items: OpenItems, rules: ClosingRules, currency: str) -> Iterator[Excess]:
+    of_cost = EXACT.multiply(items.cost, EXACT.multiply(rules.estimated_percent, Decimal("0.01")))
+    if items.estimated > max(of_cost, rules.estimated_amount):
+        yield Excess(
+            f"{_money(items.estimated)} {currency} of {_money(items.cost)} rest on estimates; allowed are"
+            f" {to_text(rules.estimated_percent)} % or {to_text(rules.estimated_amount)} {currency}",
+            _SETTLE,
+            {"estimated amount": _cents(items.estimated)},
+        )
+
+
+def _money(amount: Decimal) -> str:
+    return f"{round_total(amount, 2):,}"
+
+
+def _cents(amount: Decimal | None) -> int:
+    """Rounded up, so that no later amount that is higher passes as the same; what is not known is the most."""
+    return sys.maxsize if amount is None else math.ceil(amount * 100)
+
+
+def _unsettled(items: OpenItems, rules: ClosingRules) -> Iterator[Excess]:
+    if _is_beyond(items.unsettled, items.requests, rules.unsettled_percent):
+        yield Excess(
+            f"{_share(items.unsettled, items.requests)} unsettled: calls whose usage is not known;"
+            f" allowed are {rules.unsettled_percent} %",
+            _SETTLE,
+            {"unsettled": items.unsettled},
+        )
+
+
+def _unpriced(items: OpenItems, rules: ClosingRules) -> Iterator[Excess]:
+    if _is_beyond(items.unpriced, items.requests, rules.unpriced_percent):
+        named = ", ".join(
+            f"{deployment} ({model}): {rows} rows" for (deployment, model), rows in items.lacking.most_common(_NAMED)
+        )
+        more = f" and {len(items.lacking) - _NAMED} more" if len(items.lacking) > _NAMED else ""
+        yield Excess(
+            f"{_share(items.unpriced, items.requests)} unpriced: {named}{more}; allowed are {rules.unpriced_percent} %",
+            _PRICE,
+            {"unpriced": items.unpriced}
+            | {f"unpriced {deployment} {model}": rows for (deployment, model), rows in items.lacking.items()},
+        )
+
+
+def _is_beyond(some: int, requests: int, percent: Decimal) -> bool:
+    return Decimal(some) * 100 > percent * requests
+
+
+def _share(some: int, requests: int) -> str:
+    percent = Decimal(some) * 100 / max(requests, 1)
+    return f"{some} of {requests} requests ({percent:.3f} %) {'is' if some == 1 else 'are'}"

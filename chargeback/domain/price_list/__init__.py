@@ -1,0 +1,1 @@
+"""The provider's public price list, compared with the rate card."""

@@ -1,0 +1,102 @@
+"""What rates the usage of an hour: in a closed period the catalogue frozen at its closing, else the current one.
+
+So nothing that is corrected afterwards changes what a closed period says, and usage that comes late for it costs what
+it would have cost in time. Only what the frozen catalogue could not price is priced by the current one.
+"""
+
+import hashlib
+from collections.abc import Mapping
+from datetime import UTC, datetime, timedelta
+from functools import cached_property, lru_cache
+
+from chargeback.domain.catalogue.catalogue import Catalogue
+from chargeback.domain.catalogue.prices import Price
+from chargeback.domain.cost_centres.folding import NamedValues, named_values
+from chargeback.domain.cost_centres.rules import RulesInForce
+from chargeback.domain.deployments.deployment import Deployment
+from chargeback.domain.errors import InvalidConfig
+from chargeback.domain.usage.lines import Line
+from chargeback.domain.usage.meters import Meter
+
+
+class InForce:
+    """The current catalogue, and those of the closed periods.
+
+    Raises `InvalidConfig` where the current one would move the bounds of a closed period or change its currency.
+    """
+
+    def __init__(self, current: Catalogue, closed: Mapping[str, Catalogue] | None = None) -> None:
+        self.current = current
+        self.closed = dict(closed or {})
+        faults = [fault for period, frozen in sorted(self.closed.items()) for fault in _faults(period, frozen, current)]
+        if faults:
+            raise InvalidConfig(faults)
+        self.hours = lru_cache(maxsize=1024)(self._find_hours)
+        """UTC day (YYYY-MM-DD) → date in the books and allocation rules of each of its 24 hours."""
+        self._catalogues = lru_cache(maxsize=1024)(self._find_catalogues)
+
+    @cached_property
+    def named(self) -> NamedValues:
+        """What any of the catalogues knows of what clients claim."""
+        catalogues = (self.current, *self.closed.values())
+        rules = (rule for each in catalogues for rule in each.allocation.rules)
+        return named_values(rules, (name for each in catalogues for name in each.deployment_names()))
+
+    def catalogue(self, moment: datetime) -> Catalogue:
+        """The one that rates the usage of a moment."""
+        return self.closed.get(self.current.calendar.period_of(moment), self.current)
+
+    def prices_of_day(self, line: Line, meter: Meter, day: str, payer: str) -> tuple[Price | None, ...]:
+        """The price in force for a meter of a line that a cost centre pays in each of the 24 UTC hours of a day."""
+        current = self.current.prices_of_day(line, meter, day, payer)
+        catalogues = self._catalogues(day) if self.closed else None
+        if catalogues is None:
+            return current
+        prices = tuple(each.prices_of_day(line, meter, day, payer)[hour] for hour, each in enumerate(catalogues))
+        if meter is Meter.REQUESTS:  # free without a price, so that nothing is missing where there is none
+            return prices
+        return tuple(price or later for price, later in zip(prices, current, strict=True))
+
+    def deployment(self, line: Line, moment: datetime) -> Deployment | None:
+        """What served a line at a moment: as the catalogue that rates it has it, else the current one."""
+        named = line.backend, line.deployment, moment, line.model, line.operation
+        known = self.catalogue(moment).deployment(*named) if self.closed else None
+        return known or self.current.deployment(*named)
+
+    def digest(self, day: str) -> str:
+        """Identifies all that rates a day: of a day without hours of a closed period, the current catalogue's."""
+        catalogues = self._catalogues(day) if self.closed else None
+        digests = {each.digest for each in catalogues or ()} | {self.current.digest}
+        if len(digests) == 1:
+            return self.current.digest
+        # The current one takes part in any case, because it prices what the frozen ones could not.
+        text = "\n".join([*(each.digest for each in catalogues or ()), self.current.digest])
+        return hashlib.sha256(text.encode()).hexdigest()
+
+    def _find_catalogues(self, day: str) -> tuple[Catalogue, ...] | None:
+        """The catalogue of each hour; None where the current one rates the whole day."""
+        found = tuple(self.closed.get(date[:7], self.current) for date in self.current.calendar.dates(day))
+        return None if all(each is self.current for each in found) else found
+
+    def _find_hours(self, day: str) -> tuple[tuple[str, RulesInForce], ...]:
+        midnight = datetime.fromisoformat(day).replace(tzinfo=UTC)
+        catalogues = self._catalogues(day) or (self.current,) * 24
+        return tuple(
+            (date, catalogue.allocation.at(midnight + timedelta(hours=hour)))
+            for hour, (date, catalogue) in enumerate(zip(self.current.calendar.dates(day), catalogues, strict=True))
+        )
+
+
+def _faults(period: str, frozen: Catalogue, current: Catalogue) -> list[str]:
+    faults = []
+    if frozen.currency != current.currency:
+        faults.append(
+            f"rate-card.yaml: currency: is {current.currency}, but {period} was closed with prices in"
+            f" {frozen.currency}; keep the card's currency, and set that of the books in books.yaml"
+        )
+    if frozen.calendar.bounds(period) != current.calendar.bounds(period):
+        faults.append(
+            f"books.yaml: books: would move the bounds of {period}, which is closed or being closed;"
+            " add an entry from a later period on instead"
+        )
+    return faults

@@ -1,0 +1,1 @@
+"""What the published files contain: rows, statements, FOCUS columns, the manifest."""

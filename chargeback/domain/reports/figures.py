@@ -1,0 +1,152 @@
+"""What a statement shows: the figures of one cost centre in one period."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from decimal import Decimal
+from typing import NamedTuple
+
+from chargeback.domain.cost_centres.budgets import Budget
+from chargeback.domain.reports.movers import Mover
+
+
+@dataclass(frozen=True, slots=True)
+class Standing:
+    """Where a cost centre stands, in printed costs: what was charged to it, and with everything below it.
+
+    Attributes:
+        previous: what was charged to it in the period before.
+        headline: `cost` in cents, so that the headlines of all cost centres add up to the total in cents; likewise
+            `headline_before` of `previous`, and both with everything below.
+        unknown: rows whose cost is not known yet, so that the costs are only the least that it will be.
+        budget: in force in the period; it is for everything below as well.
+    """
+
+    path: str
+    name: str
+    rows: int
+    cost: Decimal
+    previous: Decimal
+    cost_with_below: Decimal
+    previous_with_below: Decimal
+    headline: Decimal
+    headline_before: Decimal
+    headline_with_below: Decimal
+    headline_before_with_below: Decimal
+    unknown: int
+    unknown_with_below: int
+    budget: Budget | None
+
+
+class Share(NamedTuple):
+    """A part of what was charged: a member of a view, or several together.
+
+    Attributes:
+        kind: usage, shared or correction.
+        label: the member; empty where usage names none, where several are summed, and for the other kinds.
+        members: how many are summed.
+        unknown: rows whose cost is not known yet.
+    """
+
+    kind: str
+    label: str
+    members: int
+    cost: Decimal
+    requests: int
+    unknown: int
+
+
+class DayCost(NamedTuple):
+    """What a day costs of one thing: a model, or a cost centre below. `unknown`: rows whose cost is not known yet."""
+
+    date: str
+    kind: str
+    label: str
+    cost: Decimal
+    requests: int
+    unknown: int
+
+
+class OpenUsage(NamedTuple):
+    """Usage whose cost is not known, or only estimated."""
+
+    state: str
+    model: str
+    deployment: str
+    meter: str
+    unit: str
+    quantity: Decimal
+    cost: Decimal
+
+
+class SharedPart(NamedTuple):
+    """A cost centre's part of a cost that is split; `least` and `most` differ where the ratio changed in the period."""
+
+    shared_cost: str
+    meter: str
+    basis: str
+    least: Decimal
+    most: Decimal
+    cost: Decimal
+
+
+class Correction(NamedTuple):
+    """A correction: of which charge, and by how much; None where that is not known yet."""
+
+    period: str
+    date: str
+    charge_id: str
+    model: str
+    meter: str
+    unit: str
+    quantity: Decimal
+    currency: str
+    cost: Decimal | None
+    reason: str
+
+
+class Corrected(NamedTuple):
+    """All corrections of one period, in the currency that it was kept in."""
+
+    period: str
+    currency: str
+    cost: Decimal
+    rows: int
+
+
+class Rate(NamedTuple):
+    """An exchange rate that was used: units of the books' currency for one of `currency`."""
+
+    currency: str
+    rate: Decimal
+    date: str
+    source: str
+
+
+@dataclass(frozen=True, slots=True)
+class Figures:
+    """Everything that a cost centre's statement shows.
+
+    Attributes:
+        standing: of the cost centre.
+        descendants: those below it that are listed, parents before children.
+        unlisted: how many more are below it.
+        days: own costs by day and model, without corrections; ascending.
+        days_below: costs by day and direct child with everything below that; ascending. Empty without descendants.
+        shares: by view (model, application, user): own costs, each view summing to what was charged.
+        movers: what moved the own costs; empty where there is nothing to compare with.
+        corrections: the largest ones.
+        corrected: all of them by period; only those in the currency of the books are part of the other figures.
+    """
+
+    standing: Standing
+    descendants: Sequence[Standing] = ()
+    unlisted: int = 0
+    days: Sequence[DayCost] = ()
+    days_below: Sequence[DayCost] = ()
+    shares: Mapping[str, Sequence[Share]] = field(default_factory=dict)
+    movers: Sequence[Mover] = ()
+    open_usage: Sequence[OpenUsage] = ()
+    shared: Sequence[SharedPart] = ()
+    corrections: Sequence[Correction] = ()
+    corrected: Sequence[Corrected] = ()
+    rates: Sequence[Rate] = ()

@@ -1,0 +1,185 @@
+"""What a cost centre's statement covers and is called, and how long lists of charges are cut into pieces."""
+
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from decimal import Decimal
+from hashlib import sha256
+from itertools import groupby
+from typing import NamedTuple
+
+from chargeback.domain.cost_centres.rules import UNALLOCATED
+from chargeback.domain.money.exact import EXACT, ZERO, round_to_total, round_total, total
+
+COLUMNS = (
+    "billing_period",
+    "charge_date",
+    "cost_centre",
+    "kind",
+    "subscription_id",
+    "app_id",
+    "user",
+    "model",
+    "meter",
+    "quantity",
+    "unit",
+    "unit_price",
+    "price_unit",
+    "pricing_currency",
+    "exchange_rate",
+    "exchange_rate_date",
+    "exchange_rate_source",
+    "cost",
+    "currency",
+    "state",
+    "requests",
+    "shared_cost",
+    "allocation_basis",
+    "allocated_ratio",
+    "corrects_period",
+    "corrects_charge_id",
+    "correction_reason",
+    "operation",
+    "provider",
+    "deployment",
+    "deployment_type",
+    "region",
+    "service_tier",
+    "product_id",
+    "company",
+    "billing_code",
+    "tenant_id",
+    "user_object_id",
+    "apim_user_id",
+    "backend",
+    "variant",
+    "allocation_rule",
+    "price_id",
+    "list_unit_price",
+    "contracted_unit_price",
+    "list_cost",
+    "contracted_cost",
+    "charge_id",
+)
+"""The columns of `statement-<period>.csv`: first what a reader looks for, then what tells one row from another."""
+
+CENTS = 2
+"""Places of a headline."""
+
+_LONGEST_COMPONENT = 200
+_LONGEST_FOLDER = 600
+_KEPT = "-_"
+
+
+def folder_of(path: str) -> str:
+    """Where the statements of a cost centre are: its path, safe as a blob's name, and never that of another path.
+
+    Letters and digits of any script, `-` and `_` stay; other characters become `~` and two hexadecimal digits for each
+    of their bytes in UTF-8. What would be too long for a blob's name becomes `~~` and a digest.
+    """
+    components = [_component(component) for component in path.split("/")]
+    folder = "/".join(components)
+    if len(folder) > _LONGEST_FOLDER or max(map(len, components)) > _LONGEST_COMPONENT or not all(components):
+        return f"~~{sha256(path.encode()).hexdigest()}"
+    return folder
+
+
+def _component(text: str) -> str:
+    return "".join(
+        letter if letter.isalnum() or letter in _KEPT else "".join(f"~{byte:02x}" for byte in letter.encode())
+        for letter in text
+    )
+
+
+def name_of(path: str, period: str, kind: str) -> str:
+    """The file of a statement; `kind` is csv or html."""
+    return f"statements/{folder_of(path)}/statement-{period}.{kind}"
+
+
+def ancestors(path: str) -> Iterator[str]:
+    """The cost centres above a path, the nearest first."""
+    while "/" in path:
+        path = path.rpartition("/")[0]
+        yield path
+
+
+def covered(charged: Iterable[str]) -> list[str]:
+    """Every cost centre that gets a statement: these, those above them, and the unallocated; ascending."""
+    centres = {UNALLOCATED, *charged}
+    return sorted(centres.union(*(ancestors(centre) for centre in centres)))
+
+
+def below(centres: Sequence[str]) -> dict[str, list[str]]:
+    """For each cost centre those below it at any depth, parents before their children, in order of their names."""
+    found: dict[str, list[str]] = {centre: [] for centre in centres}
+    for centre in sorted(centres, key=lambda path: path.split("/")):
+        for ancestor in ancestors(centre):
+            if ancestor in found:
+                found[ancestor].append(centre)
+    return found
+
+
+def listed(path: str, descendants: Sequence[str], most: int) -> list[str]:
+    """The descendants to list: as many levels of the tree as have at most `most` members, but always the first."""
+    depth = path.count("/")
+    levels = sorted({centre.count("/") - depth for centre in descendants}, reverse=True)
+    for level in levels:
+        shown = [centre for centre in descendants if centre.count("/") - depth <= level]
+        if len(shown) <= most or level == levels[-1]:
+            return shown
+    return []
+
+
+def in_cents(costs: Mapping[str, Decimal], decimals: int) -> dict[str, Decimal]:
+    """The costs of all cost centres in cents, by largest remainder: what a reader adds up is the total in cents.
+
+    `decimals` are the places of the costs; where they are fewer than two, the costs stay as they are.
+    """
+    places = min(CENTS, decimals)
+    known = list(costs.values())
+    return dict(zip(costs, round_to_total(known, round_total(total(known), places), places), strict=True))
+
+
+class Rows(NamedTuple):
+    """How many rows a cost centre has on a day."""
+
+    centre: str
+    date: str
+    rows: int
+
+
+def cut(counts: Sequence[Rows], limit: int) -> list[list[Rows]]:
+    """Pieces of at most `limit` rows where days allow it, in order: each some whole cost centres, or days of one."""
+    pieces: list[list[Rows]] = []
+    size = 0
+    for _, group in groupby(counts, key=lambda each: each.centre):
+        days = list(group)
+        rows = sum(each.rows for each in days)
+        if rows > limit:
+            pieces.extend(_cut_days(days, limit))
+            size = limit + 1
+        elif pieces and size + rows <= limit:
+            pieces[-1].extend(days)
+            size += rows
+        else:
+            pieces.append(days)
+            size = rows
+    return pieces
+
+
+def _cut_days(days: Sequence[Rows], limit: int) -> Iterator[list[Rows]]:
+    piece: list[Rows] = []
+    for day in days:
+        if piece and sum(each.rows for each in piece) + day.rows > limit:
+            yield piece
+            piece = []
+        piece.append(day)
+    yield piece
+
+
+def with_below(own: Mapping[str, Decimal], centres: Iterable[str]) -> dict[str, Decimal]:
+    """The amounts of these cost centres, each with everything below it."""
+    sums = dict.fromkeys(centres, ZERO)
+    for centre, amount in own.items():
+        for each in (centre, *ancestors(centre)):
+            if each in sums:
+                sums[each] = EXACT.add(sums[each], amount)
+    return sums

@@ -1,0 +1,121 @@
+"""What one version of the terms says otherwise than another."""
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
+from decimal import Decimal
+from typing import Any
+
+from chargeback.domain.catalogue.changes import differing
+from chargeback.domain.errors import InvalidConfig
+from chargeback.domain.money.exact import ZERO
+from chargeback.domain.terms.shared_costs import Per, SharedCost, active, amount
+from chargeback.domain.terms.terms import ExchangeRate, Terms
+from chargeback.domain.time.calendar import Calendar
+from chargeback.domain.time.effective import ALWAYS
+
+
+def terms_changes(old: Terms, new: Terms) -> Iterator[str]:
+    """Each exchange rate, shared cost, budget and set of rules that is new, gone or different."""
+    before, after = _named(old), _named(new)
+    return (f"{name} {kind}" for name, kind in differing(before, after))
+
+
+def _named(terms: Terms) -> dict[str, Any]:
+    rates = {
+        f"exchange rate {each.from_currency}/{each.to_currency} of {each.date}": each for each in terms.exchange_rates
+    }
+    costs = {f"shared cost {each.cost_id}": each for each in terms.shared_costs}
+    budgets = {f"budget of {each.cost_centre}": each for each in terms.budgets}
+    return {**rates, **costs, **budgets, "closing rules": terms.closing, "reconciliation": terms.reconciliation}
+
+
+def too_late(closed: Mapping[str, Terms], new: Terms) -> Iterator[str]:
+    """Shared costs of a single period that was closed (period → its terms) without them, or with others, or lies before
+    the first closed one: no file of that period can charge them any more.
+    """
+    for cost, missing in _missing(closed, new):
+        yield (
+            f"shared-costs.yaml: {cost.cost_id}: is charged in {cost.period}, which was closed {missing}; charge the"
+            f" difference in the oldest open period with `corrects: {cost.period}`"
+        )
+    for cost in new.shared_costs:
+        if closed and cost.per is Per.PERIOD and cost.period < (first := min(closed)):
+            yield (
+                f"shared-costs.yaml: {cost.cost_id}: is charged in {cost.period}, which lies before {first}, the first"
+                f" period that was billed; charge it in the oldest open period with `corrects: {cost.period}`"
+            )
+
+
+def too_soon(being_closed: Mapping[str, Terms], new: Terms) -> Iterator[str]:
+    """Shared costs of a single period that is being closed (period → its terms) without them, or with others."""
+    for cost, missing in _missing(being_closed, new):
+        yield (
+            f"shared-costs.yaml: {cost.cost_id}: is charged in {cost.period}, which is being closed {missing} at this"
+            " moment; apply again when that has ended, in an hour at the latest"
+        )
+
+
+def _missing(billed: Mapping[str, Terms], new: Terms) -> Iterator[tuple[SharedCost, str]]:
+    """Shared costs of a single one of these periods (period → its terms) that its terms have not like this."""
+    for cost in new.shared_costs:
+        if cost.per is Per.PERIOD and cost.period in billed:
+            then = _costs(billed[cost.period]).get(cost.cost_id)
+            if then is None or _charged(then) != _charged(cost):
+                yield cost, "with another one" if then else "without it"
+
+
+def stays_as_billed(closed: Mapping[str, Terms], old: Terms, new: Terms, calendar: Calendar) -> Iterator[str]:
+    """Changed, new or removed shared costs that would be others in closed periods (period → its terms) than they were
+    billed: these stay as they are.
+    """
+    before, after = _costs(old), _costs(new)
+    for cost_id in sorted(before.keys() | after.keys()):
+
+        def differs(period: str, terms: Terms, cost_id: str = cost_id) -> bool:
+            known = before.get(cost_id), _costs(terms).get(cost_id)
+            now = _in_period(after.get(cost_id), period, calendar)
+            return all(_in_period(each, period, calendar) != now for each in known)
+
+        if periods := [period for period, terms in sorted(closed.items()) if differs(period, terms)]:
+            yield f"shared cost {cost_id}: closed and stays as it was billed in {', '.join(periods)}"
+
+
+def keep_their_rates(closed: Mapping[str, Sequence[ExchangeRate]], old: Terms, new: Terms) -> Iterator[str]:
+    """Changed exchange rates that would convert closed periods (period → its rates) otherwise: these keep theirs."""
+    for period, rates in sorted(closed.items()):
+        for rate in rates:
+            now = _rate(new, period, rate)
+            if now is not None and _value(now) not in (_value(rate), _value(_rate(old, period, rate))):
+                yield (
+                    f"exchange rate {now.from_currency}/{now.to_currency} of {now.date}: {period} is closed and keeps"
+                    f" that of {rate.date}; `periods correct {period}` bills the difference"
+                )
+
+
+def _rate(terms: Terms, period: str, like: ExchangeRate) -> ExchangeRate | None:
+    try:
+        return terms.rate_for(period, like.from_currency, like.to_currency)
+    except InvalidConfig:
+        return None
+
+
+def _value(rate: ExchangeRate | None) -> tuple[str, Decimal] | None:
+    return (rate.date, rate.rate) if rate else None
+
+
+def _costs(terms: Terms) -> dict[str, SharedCost]:
+    return {cost.cost_id: cost for cost in terms.shared_costs}
+
+
+def _charged(cost: SharedCost) -> SharedCost:
+    """What of a cost decides who is charged what."""
+    return replace(cost, name="", source="")
+
+
+def _in_period(cost: SharedCost | None, period: str, calendar: Calendar) -> tuple[Any, ...] | None:
+    """How much of a cost a period is charged, when, and how it is split; None where it is not charged."""
+    charged = active(cost, period, calendar) if cost else None
+    if cost is None or charged is None:
+        return None
+    split = replace(_charged(cost), price=ZERO, units=1, per=Per.MONTH, period="", effective=ALWAYS)
+    return amount(cost, period, calendar), charged, split

@@ -1,0 +1,174 @@
+"""How a period is settled: exchange rates, costs that are shared, budgets, and what closing asks for."""
+
+import hashlib
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, fields, is_dataclass, replace
+from datetime import UTC, date, datetime, timedelta
+from decimal import Decimal
+from typing import Any
+
+from chargeback.domain.cost_centres.budgets import Budget
+from chargeback.domain.errors import InvalidConfig
+from chargeback.domain.invoice.reconciliation import ReconciliationRules
+from chargeback.domain.money.exact import ZERO, to_text
+from chargeback.domain.terms.shared_costs import SharedCost, active
+from chargeback.domain.time.calendar import Calendar
+from chargeback.domain.time.months import days_of
+
+
+@dataclass(frozen=True, slots=True)
+class ExchangeRate:
+    """What one unit of a currency is worth in another one.
+
+    Attributes:
+        rate: units of `to_currency` for one of `from_currency`.
+        date: YYYY-MM-DD that the rate is of; empty where no conversion takes place.
+        source: who says so; empty where no conversion takes place.
+    """
+
+    from_currency: str
+    to_currency: str
+    rate: Decimal
+    date: str
+    source: str
+
+
+@dataclass(frozen=True, slots=True)
+class ClosingRules:
+    """When a period may be closed.
+
+    Attributes:
+        grace: after its end, while late usage is still expected.
+        unsettled_percent: of its requests, how many at most may be without known tokens.
+        unpriced_percent: of its requests, how many at most may have a meter that no price covers.
+        unsettled_amount: what they may be worth at most, in the currency of the rate card; None: any amount.
+        unpriced_amount: likewise of usage that no price covers.
+        estimated_percent: estimates may be so much of the cost,
+        estimated_amount: or up to this amount.
+        rate_age: by how much an exchange rate may be older than the period's last day.
+    """
+
+    grace: timedelta = timedelta(hours=72)
+    unsettled_percent: Decimal = ZERO
+    unpriced_percent: Decimal = ZERO
+    rate_age: timedelta = timedelta(days=7)
+    unsettled_amount: Decimal | None = None
+    unpriced_amount: Decimal | None = None
+    estimated_percent: Decimal = Decimal(1)
+    estimated_amount: Decimal = Decimal(100)
+
+
+class Terms:
+    """One version of the terms; never changes once made. None of them takes part in rating.
+
+    Attributes:
+        digest: SHA-256 over the content in canonical form: equal meaning, equal digest. How a period is reconciled is
+            no part of it, because it changes no amount.
+    """
+
+    def __init__(
+        self,
+        *,
+        exchange_rates: Sequence[ExchangeRate] = (),
+        shared_costs: Sequence[SharedCost] = (),
+        budgets: Sequence[Budget] = (),
+        closing: ClosingRules | None = None,
+        reconciliation: ReconciliationRules | None = None,
+    ) -> None:
+        self.exchange_rates = tuple(exchange_rates)
+        self.shared_costs = tuple(shared_costs)
+        self.budgets = tuple(budgets)
+        self.closing = closing or ClosingRules()
+        self.reconciliation = reconciliation or ReconciliationRules()
+        self.digest = _digest(self)
+
+    def with_shared_costs(self, costs: Sequence[SharedCost]) -> "Terms":
+        """The same terms with further shared costs."""
+        return Terms(
+            exchange_rates=self.exchange_rates,
+            shared_costs=[*self.shared_costs, *costs],
+            budgets=self.budgets,
+            closing=self.closing,
+            reconciliation=self.reconciliation,
+        )
+
+    def reaching_back_to(self, period: str) -> "Terms":
+        """The terms for usage of a time before the books: nothing was shared then.
+
+        It comes when nobody can say any more what the exchange rate was, so the earliest known one reaches back.
+        """
+        last = days_of(period)[-1]
+        earliest: dict[tuple[str, str], ExchangeRate] = {}
+        for rate in sorted(self.exchange_rates, key=lambda rate: rate.date):
+            earliest.setdefault((rate.from_currency, rate.to_currency), rate)
+        reaching = [
+            replace(rate, date=last, source=f"the earliest rate, of {rate.date}: {rate.source}")
+            for rate in earliest.values()
+            if rate.date > last
+        ]
+        return Terms(
+            exchange_rates=[*reaching, *self.exchange_rates],
+            budgets=self.budgets,
+            closing=self.closing,
+            reconciliation=self.reconciliation,
+        )
+
+    def rate_for(self, period: str, from_currency: str, to_currency: str) -> ExchangeRate:
+        """The latest rate that is dated on or before the last day of a period.
+
+        Raises `InvalidConfig` where there is none.
+        """
+        if from_currency == to_currency:
+            return ExchangeRate(from_currency, to_currency, Decimal(1), "", "")
+        last = days_of(period)[-1]
+        pair = (from_currency, to_currency)
+        known = [
+            rate for rate in self.exchange_rates if (rate.from_currency, rate.to_currency) == pair and rate.date <= last
+        ]
+        if not known:
+            raise InvalidConfig(
+                [
+                    f"books.yaml: exchangeRates: none from {from_currency} to {to_currency}"
+                    f" that is dated {last} or before, so {period} cannot be settled in {to_currency}"
+                ]
+            )
+        return max(known, key=lambda rate: rate.date)
+
+
+def rates_of(terms: Terms, period: str, calendar: Calendar, card: str) -> list[ExchangeRate]:
+    """The rates that a period is converted at, by currency; `card` is the currency of the rate card.
+
+    Raises `InvalidConfig` where one is missing.
+    """
+    books = calendar.currency(period)
+    charged = {cost.currency for cost in terms.shared_costs if active(cost, period, calendar) and not cost.corrects}
+    return [terms.rate_for(period, currency, books) for currency in sorted({card, *charged} - {books})]
+
+
+def age_of(rate: ExchangeRate, period: str) -> timedelta:
+    """By how much a rate is older than a period's last day."""
+    return date.fromisoformat(days_of(period)[-1]) - date.fromisoformat(rate.date)
+
+
+def _digest(terms: Terms) -> str:
+    content = (terms.exchange_rates, terms.shared_costs, terms.budgets, terms.closing)
+    canonical = json.dumps(_plain(content), sort_keys=True, separators=(",", ":"), ensure_ascii=False)
+    return hashlib.sha256(canonical.encode()).hexdigest()
+
+
+def _plain(value: Any) -> Any:
+    """A value with JSON types only, the same for every way to write an amount or a moment."""
+    if isinstance(value, Decimal):
+        return to_text(value)
+    if isinstance(value, datetime):
+        return value.astimezone(UTC).isoformat()
+    if isinstance(value, timedelta):
+        return value.total_seconds()
+    if is_dataclass(value):
+        return {field.name: _plain(getattr(value, field.name)) for field in fields(value)}
+    if isinstance(value, Mapping):
+        return {key: _plain(each) for key, each in value.items()}
+    if isinstance(value, tuple):
+        return [_plain(each) for each in value]
+    return value

@@ -1,0 +1,176 @@
+"""The calendar of the books: which billing period and which date an hour of usage belongs to.
+
+Usage is counted by the UTC hour, so every period begins at a whole UTC hour, and a period ends where the next one
+begins: however the clocks or the settings change, no hour is in two periods or in none.
+"""
+
+import re
+from bisect import bisect_right
+from collections.abc import Iterator
+from dataclasses import astuple, dataclass
+from datetime import UTC, datetime, timedelta
+from functools import lru_cache
+from itertools import pairwise
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
+
+from chargeback.domain.errors import InvalidConfig
+from chargeback.domain.time.months import days_of
+
+_CHECKED_YEARS = (2020, 2040)
+_HOUR = timedelta(hours=1)
+_CURRENCY = re.compile(r"[A-Z]{3}", re.A)
+_OF_THE_MACHINE = ("localtime", "posixrules", "Factory")
+"""Names that mean another zone on each machine."""
+
+
+@dataclass(frozen=True, slots=True)
+class BooksSetting:
+    """How the books are kept from a period on, until the next setting.
+
+    Attributes:
+        first_period: YYYY-MM.
+        time_zone: IANA name; its days are the days of the books.
+        currency: ISO 4217 code of every cost.
+    """
+
+    first_period: str
+    time_zone: str
+    currency: str
+
+
+DEFAULT = (BooksSetting("1970-01", "UTC", "USD"),)
+
+
+class Calendar:
+    """The settings of the books over time; the first one also holds for every period before it.
+
+    Raises `InvalidConfig` with every fault at once, each beginning with its place.
+    """
+
+    def __init__(self, settings: tuple[BooksSetting, ...] = DEFAULT) -> None:
+        faults = list(_faults(settings))
+        if faults:
+            raise InvalidConfig(faults)
+        self.settings = settings
+        self.dates = lru_cache(maxsize=1024)(self._find_dates)
+        """UTC day (YYYY-MM-DD) → the date in the books of each of its 24 hours."""
+        self._start = lru_cache(maxsize=1024)(lambda period: self.midnight(f"{period}-01"))
+
+    def time_zone(self, period: str) -> str:
+        """The IANA name of the zone whose days are the days of a period (YYYY-MM)."""
+        return self._setting(period).time_zone
+
+    def currency(self, period: str) -> str:
+        """What a period is billed in."""
+        return self._setting(period).currency
+
+    def bounds(self, period: str) -> tuple[datetime, datetime]:
+        """Start (inclusive) and end (exclusive) in UTC. Raises `InvalidConfig` unless the period is a month."""
+        days_of(period)
+        return self._start(period), self._start(next_period(period))
+
+    def period_of(self, moment: datetime) -> str:
+        """The period that a moment belongs to."""
+        local = f"{moment.astimezone(UTC):%Y-%m}"
+        if moment < self._start(local):
+            return previous_period(local)
+        after = next_period(local)
+        return after if moment >= self._start(after) else local
+
+    def date_of(self, moment: datetime) -> str:
+        """The date in the books (YYYY-MM-DD): the zone's own, kept within the period where the zone changes."""
+        period = self.period_of(moment)
+        date = f"{moment.astimezone(ZoneInfo(self.time_zone(period))):%Y-%m-%d}"
+        days = days_of(period)
+        return min(max(date, days[0]), days[-1])
+
+    def midnight(self, date: str) -> datetime:
+        """When a date of the books (YYYY-MM-DD) begins; where clocks skip its midnight, the first moment after it."""
+        zone = ZoneInfo(self.time_zone(date[:7]))
+        return datetime.fromisoformat(date).replace(tzinfo=zone).astimezone(UTC)
+
+    def utc_days(self, period: str) -> list[str]:
+        """The UTC days that a period touches, ascending."""
+        start, end = self.bounds(period)
+        last = (end - _HOUR).date()
+        return [(start.date() + timedelta(days=days)).isoformat() for days in range((last - start.date()).days + 1)]
+
+    def rows(self) -> list[tuple[str, ...]]:
+        """The settings as plain values, for digests."""
+        return [astuple(setting) for setting in self.settings]
+
+    def _setting(self, period: str) -> BooksSetting:
+        index = bisect_right(self.settings, period, key=lambda setting: setting.first_period) - 1
+        return self.settings[max(index, 0)]
+
+    def _find_dates(self, day: str) -> tuple[str, ...]:
+        midnight = datetime.fromisoformat(day).replace(tzinfo=UTC)
+        return tuple(self.date_of(midnight + hour * _HOUR) for hour in range(24))
+
+
+def next_period(period: str) -> str:
+    """The month after."""
+    year, month = map(int, period.split("-"))
+    return f"{year + month // 12:04}-{month % 12 + 1:02}"
+
+
+def previous_period(period: str) -> str:
+    """The month before."""
+    year, month = map(int, period.split("-"))
+    return f"{year:04}-{month - 1:02}" if month > 1 else f"{year - 1:04}-12"
+
+
+def _faults(settings: tuple[BooksSetting, ...]) -> Iterator[str]:
+    if not settings:
+        yield "books: names no time zone and currency"
+    for index, setting in enumerate(settings):
+        place = f"books[{index}]"
+        try:
+            days_of(setting.first_period)
+        except InvalidConfig as error:
+            yield f"{place}.from: {error}"
+        if fault := _zone_fault(setting.time_zone):
+            yield f"{place}.timeZone: {fault}"
+        if not _CURRENCY.fullmatch(setting.currency):
+            yield f"{place}.currency: {setting.currency!r} is not an ISO 4217 code such as USD"
+    for index, (earlier, later) in enumerate(pairwise(settings), 1):
+        if later.first_period <= earlier.first_period:
+            yield f"books[{index}].from: {later.first_period!r} is not after {earlier.first_period!r}"
+
+
+@lru_cache(maxsize=64)
+def _zone_fault(name: str) -> str:
+    """What keeps a zone from being that of the books; empty where nothing does."""
+    try:
+        zone = None if name in _OF_THE_MACHINE else ZoneInfo(name)
+    except (ZoneInfoNotFoundError, ValueError, OSError):
+        zone = None
+    if zone is None:
+        return f"there is no time zone {name!r}; use an IANA name such as Europe/Berlin"
+    offset = _broken_offset(zone)
+    if offset is None:
+        return ""
+    return (
+        f"{name} is {offset:%z} from UTC at {offset:%Y-%m-%d %H:%M}, and usage is counted by the whole UTC hour; "
+        "choose a zone whose clocks differ from UTC by whole hours"
+    )
+
+
+def _broken_offset(zone: ZoneInfo) -> datetime | None:
+    """A moment at which the zone is not whole hours from UTC or changes within an hour, in the years that matter."""
+    first, last = _CHECKED_YEARS
+    moment, end = datetime(first, 1, 1, tzinfo=UTC), datetime(last + 1, 1, 1, tzinfo=UTC)
+    before = moment.astimezone(zone).utcoffset()
+    while moment < end:
+        local = moment.astimezone(zone)
+        offset = local.utcoffset()
+        if offset is None or offset % _HOUR or (offset != before and _changes_within_an_hour(zone, moment)):
+            return local
+        moment, before = moment + timedelta(days=1), offset
+    return None
+
+
+def _changes_within_an_hour(zone: ZoneInfo, until: datetime) -> bool:
+    hours = (until - number * _HOUR for number in range(1, 25))
+    last = timedelta(minutes=59, seconds=59)
+    return any(hour.astimezone(zone).utcoffset() != (hour + last).astimezone(zone).utcoffset() for hour in hours)

@@ -1,0 +1,1 @@
+"""What one call used: meters, the line it is counted under, tiers, tools and speech."""

@@ -1,0 +1,1 @@
+"""How a configuration is put in force, and what it changes in open periods."""

@@ -1,0 +1,180 @@
+"""Putting a catalogue and its terms in force, with a trace of who did it when."""
+
+from dataclasses import dataclass
+from datetime import datetime
+
+from msgspec.structs import replace
+
+from chargeback.domain.catalogue.catalogue import Catalogue
+from chargeback.domain.catalogue.changes import CatalogueChanges, changes, rewritten
+from chargeback.domain.errors import InvalidConfig, Superseded
+from chargeback.domain.periods.lifecycle import State
+from chargeback.domain.rating.effective_catalogues import InForce
+from chargeback.domain.terms.changes import keep_their_rates, stays_as_billed, terms_changes, too_late, too_soon
+from chargeback.domain.terms.terms import ExchangeRate, Terms, rates_of
+from chargeback.services.configuring.repost import Repost, plan_repost, put_in_force
+from chargeback.services.configuring.versions import ConfigVersion, ConfigVersions
+from chargeback.services.periods.documents import PeriodDocuments
+from chargeback.services.ports.control import Catalogues, Control, Document, Version
+from chargeback.services.ports.ledger import Ledger
+
+_ATTEMPTS = 4
+_MISSING = (
+    "{} is gone, or is another model, version or type, and its past usage would be rated as what it is now:"
+    " add what it was, until effectiveTo; if it never was what is in force now, add that it was this"
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Applied:
+    """What applying did: the digests of the catalogue before and after, and whether anything changed."""
+
+    before: str | None
+    after: str
+    changed: bool
+
+
+async def apply_config(
+    control: Control,
+    catalogues: Catalogues,
+    catalogue: Catalogue,
+    terms: Terms,
+    documents: Document,
+    *,
+    by: str,
+    now: datetime,
+) -> Applied:
+    """Make a validated catalogue and its terms those in force; postings rate the open days with it from then on.
+
+    Raises `InvalidConfig` where they contradict a period that is closed or being closed, `Superseded` where another
+    configuration was applied meanwhile. An attempt at closing that has died is given up first.
+    """
+    await PeriodDocuments(control).give_up_dead(by, now)
+    await _require_open(control, catalogues, catalogue, terms)
+    versions = ConfigVersions(control)
+    current, token = await versions.current()
+    before = current.digest if current else None
+    known = (await catalogues.version()).terms.reconciliation if current else None
+    # How a period is reconciled changes no amount, so no digest has it.
+    if current and (before, current.terms_digest, known) == (catalogue.digest, terms.digest, terms.reconciliation):
+        return Applied(before, catalogue.digest, changed=False)
+    version = _version(catalogue, terms, documents, before, by=by, now=now)
+    # The history first: a change without a trace must not be possible.
+    await versions.keep(version)
+    token = await versions.put_in_force(version, token)
+    try:
+        # A period that began to close since we looked has frozen what was in force before.
+        await _require_open(control, catalogues, catalogue, terms)
+    except InvalidConfig:
+        if current is not None:
+            await versions.put_in_force(current, token)
+        raise
+    return Applied(before, catalogue.digest, changed=True)
+
+
+async def _require_open(control: Control, catalogues: Catalogues, catalogue: Catalogue, terms: Terms) -> None:
+    """Raise `InvalidConfig` where anything is changed of a closed period that no file of it can say any more.
+
+    Where an attempt at closing is under way, its files may be the ones that say it no more: whoever applies waits.
+    """
+    InForce(catalogue, await catalogues.frozen())
+    closed = await _billed_with(control, catalogues, State.CLOSED)
+    being_closed = await _billed_with(control, catalogues, State.CLOSING)
+    if faults := [*too_late(closed, terms), *too_soon(being_closed, terms)]:
+        raise InvalidConfig(faults)
+
+
+async def _billed_with(control: Control, catalogues: Catalogues, state: State) -> dict[str, Terms]:
+    """Period of this state → the terms of its files."""
+    periods = await PeriodDocuments(control).of_states(state)
+    return {
+        each.period: (await catalogues.stored(name)).terms
+        for each in periods
+        if (name := each.closed_with or each.version)
+    }
+
+
+def _version(
+    catalogue: Catalogue, terms: Terms, documents: Document, before: str | None, *, by: str, now: datetime
+) -> ConfigVersion:
+    """A version whose name says when it was applied and stands for all that it holds."""
+    version = ConfigVersion(
+        digest=catalogue.digest,
+        terms_digest=terms.digest,
+        documents=documents,
+        applied_by=by,
+        applied_at=now.isoformat(),
+        replaces=before,
+    )
+    return replace(version, name=f"{now:%Y%m%dT%H%M%S%f}-{catalogue.digest[:12]}-{version.fingerprint}")
+
+
+@dataclass(frozen=True, slots=True)
+class Brought:
+    """What bringing files into force did: to the configuration, and to the days that it rates otherwise."""
+
+    applied: Applied
+    catalogue: CatalogueChanges
+    terms: list[str]
+    repost: Repost
+
+
+async def bring_into_force(
+    control: Control,
+    catalogues: Catalogues,
+    ledger: Ledger,
+    catalogue: Catalogue,
+    terms: Terms,
+    documents: Document,
+    *,
+    by: str,
+    now: datetime,
+) -> Brought:
+    """Apply a configuration and have every day rated with it that it touches.
+
+    If another one is applied at the same time, this one is compared with that one and applied after it.
+    Raises `InvalidConfig` where it would change unsaid what a deployment was.
+    """
+    for attempt in range(1, _ATTEMPTS + 1):
+        before = (await catalogues.version()).terms  # read afresh, and in_force() agrees with it
+        in_force = await catalogues.in_force()
+        if unsaid := rewritten(in_force.current, catalogue, now):
+            raise InvalidConfig([f"dated-deployments.yaml: deployments: {_MISSING.format(name)}" for name in unsaid])
+        changed = changes(in_force.current, catalogue)
+        repost = await plan_repost(ledger, changed, catalogue.calendar, in_force.closed, now)
+
+        async def apply() -> Applied:
+            return await apply_config(control, catalogues, catalogue, terms, documents, by=by, now=now)
+
+        try:
+            applied = await put_in_force(apply, ledger, repost)
+        except Superseded:
+            if attempt == _ATTEMPTS:
+                raise
+        else:
+            kept = await _kept(control, catalogues, before, catalogue, terms)
+            return Brought(applied, changed, [*terms_changes(before, terms), *kept], repost)
+    raise AssertionError("unreachable")
+
+
+async def _kept(
+    control: Control, catalogues: Catalogues, before: Terms, catalogue: Catalogue, terms: Terms
+) -> list[str]:
+    """What of the change does not reach closed periods."""
+    billed = await _billed_with(control, catalogues, State.CLOSED)
+    converted = {
+        each.period: _rates(await catalogues.stored(each.version), each.period)
+        for each in await PeriodDocuments(control).closed()
+        if each.version
+    }
+    return [
+        *stays_as_billed(billed, before, terms, catalogue.calendar),
+        *keep_their_rates(converted, before, terms),
+    ]
+
+
+def _rates(version: Version, period: str) -> list[ExchangeRate]:
+    try:
+        return rates_of(version.terms, period, version.catalogue.calendar, version.catalogue.currency)
+    except InvalidConfig:  # it was corrected to one that has none
+        return []

@@ -1,0 +1,56 @@
+"""What a changed catalogue has to be brought to: every day of the open periods whose usage it rates otherwise."""
+
+from collections.abc import Awaitable, Callable, Collection
+from dataclasses import dataclass
+from datetime import datetime
+from typing import TypeVar
+
+from chargeback.domain.catalogue.changes import CatalogueChanges
+from chargeback.domain.time.calendar import Calendar
+from chargeback.services.ports.ledger import Ledger
+from chargeback.services.usage.ingest import is_open
+
+Result = TypeVar("Result")
+
+
+@dataclass(frozen=True, slots=True)
+class Repost:
+    """The days with usage that the changes touch.
+
+    Attributes:
+        posted: still counted in Redis: the next posting rates them again.
+        audited: older: the next audit recounts them from the ledger and mends the books.
+        closed: the closed periods that they belong to: what was rated there stays as it is.
+    """
+
+    posted: tuple[str, ...] = ()
+    audited: tuple[str, ...] = ()
+    closed: tuple[str, ...] = ()
+
+
+async def plan_repost(
+    ledger: Ledger, changes: CatalogueChanges, calendar: Calendar, closed: Collection[str], now: datetime
+) -> Repost:
+    """The days to bring to the changes: those of open periods, and of closed ones where usage may have had no price."""
+    touched = [day for day in await ledger.days() if changes.touch(day)]
+    periods = {day: {date[:7] for date in calendar.dates(day)} for day in touched}
+    due = [day for day in touched if not periods[day] <= set(closed) or changes.fill(day)]
+    return Repost(
+        posted=tuple(day for day in due if is_open(day, now)),
+        audited=tuple(day for day in due if not is_open(day, now)),
+        closed=tuple(sorted({each for day in touched for each in periods[day]} & set(closed))),
+    )
+
+
+async def put_in_force(apply: Callable[[], Awaitable[Result]], ledger: Ledger, repost: Repost) -> Result:
+    """Apply, with the older days marked for the audit.
+
+    They are marked before, so that nothing is forgotten if this ends half way, and again afterwards: an audit in
+    between has taken the mark away with the catalogue of before.
+    """
+    for day in repost.audited:
+        await ledger.mark(day)
+    result = await apply()
+    for day in repost.audited:
+        await ledger.mark(day)
+    return result

@@ -1,0 +1,1 @@
+"""The one way to use DuckDB: a database on temporary disk, with limits."""

@@ -1,0 +1,54 @@
+"""What is on record of each billing period: its state, its configuration and its history, one document a month."""
+
+from datetime import datetime
+
+import msgspec
+
+from chargeback.domain.errors import Superseded
+from chargeback.domain.periods.lifecycle import Change, Period, State, given_up, is_dead
+from chargeback.services.ports.control import Control
+
+KIND = "period"
+
+
+class PeriodDocuments:
+    """The only owner of the documents of this kind."""
+
+    def __init__(self, control: Control) -> None:
+        self.control = control
+
+    async def get(self, period: str) -> tuple[Period, str | None]:
+        """The period with the token of its document; open and None where it has none."""
+        known = await self.control.get_versioned(KIND, period)
+        return (msgspec.convert(known[0], Period), known[1]) if known else (Period(period), None)
+
+    async def swap(self, period: Period, after: str | None) -> str:
+        """Set the period's document. Raises `Superseded` if another run set it since `after`."""
+        return await self.control.swap(KIND, period.period, msgspec.to_builtins(period), after)
+
+    async def give_up(self, period: str, attempt: str, change: Change) -> bool:
+        """Open the period again that an attempt is closing; False where it is no longer at it."""
+        known, token = await self.get(period)
+        if (known.state, known.attempt) != (State.CLOSING, attempt):
+            return False
+        try:
+            await self.swap(given_up(known, change), token)
+        except Superseded:
+            return False
+        return True
+
+    async def give_up_dead(self, by: str, now: datetime) -> None:
+        """Open the periods again whose attempt at closing has died; one that lives after all cannot succeed."""
+        change = Change("given up", now, by, "the attempt had died")
+        for each in await self.of_states(State.CLOSING):
+            if is_dead(each, now):
+                await self.give_up(each.period, each.attempt, change)
+
+    async def of_states(self, *states: State) -> list[Period]:
+        """The periods that have a document and are in one of these states, ascending."""
+        known = [msgspec.convert(document, Period) for document in await self.control.all(KIND)]
+        return [period for period in known if period.state in states]
+
+    async def closed(self) -> list[Period]:
+        """The closed periods, ascending."""
+        return await self.of_states(State.CLOSED)

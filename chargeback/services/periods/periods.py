@@ -1,0 +1,53 @@
+"""Which billing periods there are, and the order in which they close."""
+
+from collections.abc import Sequence
+from datetime import UTC, datetime
+
+from chargeback.domain.periods.lifecycle import Period
+from chargeback.domain.time.calendar import Calendar, next_period
+from chargeback.services.periods.documents import PeriodDocuments
+from chargeback.services.ports.control import Control
+from chargeback.services.ports.ledger import Ledger
+
+
+class Periods(PeriodDocuments):
+    """The documents of the periods, and those periods that have none yet but days in the ledger."""
+
+    def __init__(self, control: Control, ledger: Ledger) -> None:
+        super().__init__(control)
+        self._ledger = ledger
+
+    async def open(self, now: datetime, calendar: Calendar) -> list[str]:
+        """The periods that are not closed, ascending and without gaps, up to the one of `now`.
+
+        They begin after the last closed one, or with the first day of the ledger.
+        """
+        closed = await self.closed()
+        current = calendar.period_of(now)
+        first = next_period(closed[-1].period) if closed else await self._first(calendar) or current
+        periods = []
+        while first <= current:
+            periods.append(first)
+            first = next_period(first)
+        return periods
+
+    async def first(self, now: datetime, calendar: Calendar) -> str:
+        """The period that the books begin with."""
+        closed = await self.closed()
+        return closed[0].period if closed else (await self.open(now, calendar))[0]
+
+    async def before_the_books(self, calendar: Calendar, closed: Sequence[Period]) -> list[str]:
+        """Periods with usage that came after a later period was closed as the first one; nothing was billed of them."""
+        if not closed:
+            return []
+        days = await self._ledger.days()
+        periods = {calendar.period_of(moment) for day in days for moment in (_midnight(day), _midnight(day, hour=23))}
+        return sorted(period for period in periods if period < closed[0].period)
+
+    async def _first(self, calendar: Calendar) -> str | None:
+        days = await self._ledger.days()
+        return calendar.period_of(_midnight(days[0])) if days else None
+
+
+def _midnight(day: str, *, hour: int = 0) -> datetime:
+    return datetime.fromisoformat(day).replace(tzinfo=UTC, hour=hour)

@@ -1,0 +1,84 @@
+"""The posted books and the owners of stored objects, as the services need them.
+
+Every method may raise `StoreUnavailable`; days are UTC days as `YYYY-MM-DD`.
+"""
+
+from collections.abc import AsyncIterator, Collection, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Final, Literal, Protocol
+
+from chargeback.domain.events.stored_objects import StoredObject
+from chargeback.domain.rating.usage_record import UsageRecord
+from chargeback.services.ports.control import Document
+
+SUMS: Final = "summary"
+HOURS: Final = "hours"
+View = Literal["summary", "hours"]
+"""The documents that are made of a day's records: their sums, and the spend of each hour."""
+
+
+@dataclass(frozen=True, slots=True)
+class Posting:
+    """The fence of one shard of a day: what it was last written from, and the token of that write.
+
+    Attributes:
+        epoch: the counter's epoch whose lines are posted; None where the ledger was posted directly.
+        catalogue: digest of the catalogue that rated the records.
+        token: changes with every write of the shard.
+    """
+
+    epoch: str | None
+    catalogue: str
+    token: str
+
+
+class Books(Protocol):
+    """The posted view: usage records by day, written in shards, each behind a fence.
+
+    A shard is written in one piece with its fence, on condition that nobody wrote it since the fence was read.
+    Values that are read after the fence and written on that condition can therefore never replace newer ones.
+    """
+
+    shards: int
+
+    async def postings(self, day: str) -> dict[int, Posting]:
+        """The fences of the day's shards; a shard never written is absent."""
+
+    async def write(
+        self,
+        day: str,
+        shard: int,
+        after: Posting | None,
+        posting: tuple[str | None, str],
+        records: Sequence[UsageRecord],
+    ) -> Posting:
+        """Set the records and the fence, to (epoch, catalogue digest).
+
+        Raises `Superseded` if `after` is not the latest fence, `RecordsRefused` where the store takes some records
+        in no case, such as one that is too large: the others and the fence are written then.
+        """
+
+    def records(self, day: str) -> AsyncIterator[Sequence[UsageRecord]]:
+        """The day's records, page by page, in no particular order."""
+
+    def documents(self, day: str) -> AsyncIterator[bytes]:
+        """The same records as they are stored (`domain.records.to_document`): pages of NDJSON, each line ended."""
+
+    async def summary(self, day: str, view: View = SUMS) -> tuple[Document, str] | None:
+        """The day's summary with its token."""
+
+    async def put_summary(self, day: str, summary: Document, after: str | None, view: View = SUMS) -> None:
+        """Set the summary. Raises `Superseded` if `after` is not the token of the latest."""
+
+    async def ping(self) -> None:
+        """Raise `StoreUnavailable` unless the store answers."""
+
+
+class StoredObjects(Protocol):
+    """Who owns which stored object: an index that the ledger can always give again."""
+
+    async def add(self, objects: Sequence[StoredObject]) -> None:
+        """Keep the objects; of one that is known the first owner stays."""
+
+    async def find(self, ids: Collection[str]) -> Mapping[str, StoredObject]:
+        """Those of the objects that are known, by id."""

@@ -1,0 +1,65 @@
+"""Control documents, and the configuration in force, as the services need them.
+
+Every method may raise `StoreUnavailable`.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any, Protocol
+
+from chargeback.domain.catalogue.catalogue import Catalogue
+from chargeback.domain.rating.effective_catalogues import InForce
+from chargeback.domain.terms.terms import Terms
+
+Document = dict[str, Any]
+
+
+class Control(Protocol):
+    """Small documents that steer the product, by kind; each kind has one owner, who alone reads and writes it."""
+
+    async def get(self, kind: str, name: str) -> Document | None:
+        """One document."""
+
+    async def get_versioned(self, kind: str, name: str) -> tuple[Document, str] | None:
+        """One document with the token of its latest write."""
+
+    async def swap(self, kind: str, name: str, document: Document, after: str | None) -> str:
+        """Set one document and return its new token.
+
+        Raises `Superseded` if `after` is not the token of its latest write; None: it was never written. Where the
+        answer to a write is lost, the write may have happened although `Superseded` or `StoreUnavailable` is raised.
+        """
+
+    async def all(self, kind: str) -> list[Document]:
+        """Every document of a kind, by name."""
+
+
+@dataclass(frozen=True, slots=True)
+class Version:
+    """A configuration that is stored by name, so that a period can be rated and settled with it for ever."""
+
+    name: str
+    catalogue: Catalogue = field(compare=False)
+    terms: Terms = field(compare=False)
+
+
+class Catalogues(Protocol):
+    """Where the catalogue in force comes from."""
+
+    async def current(self) -> Catalogue:
+        """The rate card, deployments and cost centres in force."""
+
+    async def in_force(self) -> InForce:
+        """What rates usage: the current catalogue and those of the closed periods; the same object while unchanged."""
+
+    async def frozen(self) -> Mapping[str, Catalogue]:
+        """What rates the periods that are closed or being closed, read afresh."""
+
+    async def terms(self) -> Terms:
+        """How open periods are settled: exchange rates, shared costs, budgets, closing rules."""
+
+    async def version(self) -> Version:
+        """The configuration in force, read afresh and stored by name; in_force() agrees with it from then on."""
+
+    async def stored(self, name: str) -> Version:
+        """A stored configuration."""

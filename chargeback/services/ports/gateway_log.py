@@ -1,0 +1,45 @@
+"""The gateway's log, as the services need it."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Generic, Protocol, TypeVar
+
+from chargeback.domain.streams.gateway_log import KeptEvent, LoggedCall, StreamMean, TokenCount
+
+Logged = TypeVar("Logged", covariant=True)
+
+
+@dataclass(frozen=True, slots=True)
+class Found(Generic[Logged]):
+    """What a log said.
+
+    Attributes:
+        rows: what could be read.
+        unreadable: correlation id → what is wrong with the row.
+        times: of these, when the row was written (UTC), where that can be read.
+    """
+
+    rows: Sequence[Logged]
+    unreadable: Mapping[str, str] = field(default_factory=dict)
+    times: Mapping[str, datetime] = field(default_factory=dict)
+
+
+class GatewayLog(Protocol):
+    """What the gateway itself logged: rows may come late, in parts, twice or never, and one may be unreadable.
+
+    Times are those at which calls began. Calls are asked for by their ids, some hundred at a time; what the log does
+    not have is left out, and so is an id that no gateway gives.
+    """
+
+    async def kept_events(self, since: datetime, until: datetime) -> Found[KeptEvent]:
+        """Of each call in the span, which usage event the log keeps of it."""
+
+    async def token_counts(self, since: datetime, until: datetime, ids: Sequence[str]) -> Found[TokenCount]:
+        """The tokens of these calls."""
+
+    async def calls(self, since: datetime, until: datetime, ids: Sequence[str]) -> Found[LoggedCall]:
+        """The gateway's own rows of these calls."""
+
+    async def stream_means(self, since: datetime, until: datetime) -> Mapping[str, StreamMean]:
+        """Deployment → what its streamed calls in the span used in the mean."""

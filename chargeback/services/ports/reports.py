@@ -1,0 +1,49 @@
+"""Published files, and the files of the invoice, as the services need them."""
+
+from collections.abc import AsyncIterator
+from contextlib import AbstractAsyncContextManager
+from typing import Protocol
+
+from chargeback.domain.invoice.cost_exports import ExportRun
+
+
+class ReportWriter(Protocol):
+    """A file being written; it appears whole when its context ends without an exception, else not at all."""
+
+    async def write(self, data: bytes) -> None:
+        """Add bytes."""
+
+
+class Reports(Protocol):
+    """The published files."""
+
+    def create(
+        self, path: str, content_type: str, *, only_if_absent: bool = False
+    ) -> AbstractAsyncContextManager[ReportWriter]:
+        """Write a file, replacing an older one at once when it is complete.
+
+        `only_if_absent`: an older file stays. Raises `PeriodClosed` unless it holds the same bytes.
+        """
+
+    async def paths(self, prefix: str) -> list[str]:
+        """The files under a prefix, ascending."""
+
+    def read(self, path: str) -> AsyncIterator[bytes]:
+        """A file's content, piece by piece."""
+
+    async def remove(self, path: str) -> None:
+        """Drop a file; one that is not there is no error."""
+
+
+class Invoices(Protocol):
+    """The provider's cost exports: what the invoice is made of."""
+
+    @property
+    def place(self) -> str:
+        """Where they are, for messages."""
+
+    async def runs(self, prefix: str) -> list[ExportRun]:
+        """The runs of FOCUS exports below a folder, complete or not; empty: below every one."""
+
+    def read(self, name: str) -> AsyncIterator[bytes]:
+        """A file of a run, piece by piece."""

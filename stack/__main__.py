@@ -1,0 +1,115 @@
+"""scripts/stack: brings the local stack up, takes it down, says how it is."""
+
+import argparse
+import sys
+from pathlib import Path
+
+from rich.console import Console
+from rich.table import Table
+
+from stack.processes import StackError
+from stack.services import SERVICES
+from stack.site import ROOT
+from stack.stack import Stack, recorded, stop_recorded
+
+
+def up(arguments: argparse.Namespace) -> int:
+    """Start the servers in the background; harmless when they already run."""
+    servers = recorded(arguments.state)
+    dead = [name for name, server in servers.items() if not server.alive]
+    if servers and not dead:
+        print(f"already running; source {arguments.state / 'stack.env'}")
+        return 0
+    if servers:
+        print(f"{', '.join(dead)} no longer running: starting everything anew", file=sys.stderr)
+        stop_recorded(arguments.state)
+    stack = Stack(
+        arguments.state,
+        services=arguments.only or SERVICES,
+        in_memory=arguments.in_memory,
+        ports=dict(arguments.port),
+        app=arguments.app,
+        timers=True,
+        event_grid_rate=arguments.event_grid_rate,
+    )
+    stack.up()
+    status(arguments)
+    print(f"To use it:  set -a; . {arguments.state / 'stack.env'}; set +a")
+    return 0
+
+
+def down(arguments: argparse.Namespace) -> int:
+    """End the servers that `up` started."""
+    ended = stop_recorded(arguments.state)
+    print(f"ended {', '.join(ended)}" if ended else "nothing was running")
+    return 0
+
+
+def status(arguments: argparse.Namespace) -> int:
+    """Print one line for each server; exit 1 if one of them is missing."""
+    servers = recorded(arguments.state)
+    if not servers:
+        print(f"no stack in {arguments.state}")
+        return 1
+    table = Table(box=None)
+    for heading in ("server", "state", "pid", "url", "log"):
+        table.add_column(heading, no_wrap=True)
+    for name, server in servers.items():
+        state = "running" if server.alive else "ended"
+        table.add_row(name, state, str(server.pid), server.url, f"{arguments.state}/logs/{name}.log")
+    Console(width=200 if not sys.stdout.isatty() else None).print(table)
+    return 0 if all(server.alive for server in servers.values()) else 1
+
+
+def _port(text: str) -> tuple[str, int]:
+    name, _, number = text.partition("=")
+    if name not in SERVICES or not number.isdecimal() or not 0 < int(number) < 65536:
+        raise argparse.ArgumentTypeError(f"{text!r} is not NAME=PORT with NAME one of {', '.join(SERVICES)}")
+    return name, int(number)
+
+
+def _names(text: str) -> list[str]:
+    names = text.split(",")
+    if strange := [name for name in names if name not in SERVICES]:
+        raise argparse.ArgumentTypeError(f"unknown {', '.join(strange)}; known: {', '.join(SERVICES)}")
+    return names
+
+
+def parser() -> argparse.ArgumentParser:
+    """Return the command line."""
+    root = argparse.ArgumentParser(prog="scripts/stack", description="The local stack: everything but Azure.")
+    verbs = root.add_subparsers(required=True, metavar="up|down|status")
+    for verb, function in (("up", up), ("down", down), ("status", status)):
+        command = verbs.add_parser(verb, help=function.__doc__, description=function.__doc__)
+        command.set_defaults(function=function)
+        command.add_argument("--state", type=Path, default=Path(".local"), metavar="DIR", help="default .local")
+        if verb == "up":
+            _add_up_options(command)
+    return root
+
+
+def _add_up_options(command: argparse.ArgumentParser) -> None:
+    command.add_argument("--port", type=_port, action="append", default=[], metavar="NAME=PORT")
+    command.add_argument("--only", type=_names, metavar="NAME,NAME…", help="not all servers but these")
+    command.add_argument("--app", type=Path, default=ROOT, metavar="DIR", help="where function_app.py is")
+    command.add_argument("--in-memory", action="store_true", help="blobs are gone after `down`")
+    command.add_argument(
+        "--event-grid-rate",
+        type=float,
+        default=1.0,
+        help="how much faster than the machine's the clock of Event Grid runs, by which it repeats deliveries (1)",
+    )
+
+
+def main() -> int:
+    """Run one verb."""
+    arguments = parser().parse_args()
+    try:
+        return int(arguments.function(arguments))
+    except StackError as error:
+        print(f"scripts/stack: {error}", file=sys.stderr)
+        return 1
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,125 @@
+"""Bicep's own compiler where this machine has one: builds, lints, and works out what a deployment would send.
+
+    python -m stack.bicep.compiler    builds and lints infra/main.bicep, and evaluates every profile
+
+Which one that is, is decided in where.py. Nothing needs it to build or run.
+"""
+
+import json
+import os
+import re
+import subprocess
+import sys
+import tempfile
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from stack.bicep.files import INFRA
+from stack.bicep.where import OLDEST, found
+from stack.bicep.written import written
+
+MAIN = INFRA / "main.bicep"
+PROFILES: dict[str, dict[str, Any]] = yaml.safe_load((INFRA / "profiles.yaml").read_text("utf-8"))
+SUBSCRIPTION = "00000000-0000-0000-0000-000000000001"
+TENANT = "00000000-0000-0000-0000-000000000002"
+GIVEN: dict[str, Any] = {
+    "environmentName": "preview",
+    "location": "swedencentral",
+    "principalId": "00000000-0000-0000-0000-00000000000a",
+    "financeGroupId": "00000000-0000-0000-0000-00000000000b",
+    "currentMonth": "2026-11-01",
+}
+"""What azd would give; the same each time, so that two evaluations can be compared."""
+REMEDY = f"az bicep install, or set BICEP to one of version {'.'.join(map(str, OLDEST))} or newer"
+SAYS = re.compile(r"\b(Warning|Error) ([\w-]+): ")
+
+
+class Refused(Exception):
+    """The compiler found a fault, or cannot see ahead; the message is what it says."""
+
+
+@dataclass(frozen=True)
+class Evaluated:
+    """What one deployment would send.
+
+    Attributes:
+        resources: every resource with its values; what only Azure knows is an expression in brackets.
+        outputs: the outputs.
+        warnings: what could not be worked out before the start.
+    """
+
+    resources: list[dict[str, Any]]
+    outputs: dict[str, Any]
+    warnings: list[str]
+
+    def of(self, kind: str) -> list[dict[str, Any]]:
+        """The resources of a type."""
+        return [item for item in self.resources if item["type"].lower() == kind.lower()]
+
+
+def build(path: Path = MAIN) -> dict[str, Any]:
+    """The ARM template of a file. Raises `Refused` at a warning, too: the linter's are among them."""
+    return dict(json.loads(_said(["build", str(path), "--stdout"])))
+
+
+def evaluate(parameters: Mapping[str, Any], main: Path = MAIN) -> Evaluated:
+    """Work out a deployment. Raises `Refused`."""
+    with tempfile.TemporaryDirectory() as folder:
+        file = Path(folder).resolve() / "given.bicepparam"
+        lines = [f"using '{Path(os.path.relpath(main, file.parent)).as_posix()}'"]
+        lines += [f"param {name} = {written(value)}" for name, value in parameters.items()]
+        file.write_text("\n".join(lines) + "\n", "utf-8")
+        places = ["--subscription-id", SUBSCRIPTION, "--tenant-id", TENANT, "--location", str(parameters["location"])]
+        run = subprocess.run(
+            [_compiler(), "snapshot", str(file), "--mode", "overwrite", *places], capture_output=True, text=True
+        )
+        snapshot = file.with_name("given.snapshot.json")
+        if run.returncode or not snapshot.exists():
+            raise Refused(run.stderr.strip() or run.stdout.strip())
+        said = json.loads(snapshot.read_text("utf-8"))
+    return Evaluated(said["predictedResources"], said.get("outputs") or {}, said.get("diagnostics") or [])
+
+
+def profile(name: str, **more: Any) -> Evaluated:
+    """What a profile would send. Raises `Refused`."""
+    return evaluate({**GIVEN, "profile": name, **more})
+
+
+def _compiler() -> str:
+    path = found()
+    if path is None:
+        raise Refused(f"there is no Bicep compiler here: {REMEDY}")
+    return str(path)
+
+
+def _said(arguments: list[str]) -> str:
+    run = subprocess.run([_compiler(), *arguments], capture_output=True, text=True, check=False)
+    complaints = [line for line in run.stderr.splitlines() if SAYS.search(line) or run.returncode]
+    if complaints:
+        raise Refused("\n".join(complaints))
+    return run.stdout
+
+
+def main() -> int:
+    """Build, lint and evaluate; 1 with everything that the compiler says."""
+    if found() is None:
+        print(f"bicep: skipped, as there is no compiler here: {REMEDY}")
+        return 0
+    try:
+        build()
+        for name in PROFILES:
+            result = profile(name)
+            if result.warnings:
+                raise Refused(f"profile {name}: " + "\n".join(line.strip() for line in result.warnings))
+    except Refused as refusal:
+        print(refusal, file=sys.stderr)
+        return 1
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,148 @@
+"""The gateway of one region: compiled policies, backends, counters, and the way a call takes through them."""
+
+import asyncio
+import ssl
+from collections import Counter, defaultdict
+from collections.abc import Awaitable, Callable, Coroutine, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import aiohttp
+
+from stack.gateway.allowlist import allowlist_faults, source_faults
+from stack.gateway.assembly import Assembly, compile_expressions
+from stack.gateway.config import Config
+from stack.gateway.documents import Policies, load
+from stack.gateway.errors import Fault, PolicyFault
+from stack.gateway.identity import Issuer, ManagedIdentity
+from stack.gateway.limits import Counters
+from stack.gateway.llm_log import LlmLog
+from stack.gateway.mono import Mono
+from stack.gateway.nodes import Node
+from stack.gateway.policies import auth, backend, cache, cors, flow, limit, llm, message, send
+from stack.gateway.programs import Program, program_at
+
+# Importing the families declares what executes each element.
+FAMILIES = (auth, backend, cache, cors, flow, limit, llm, message, send)
+
+
+def prepare(
+    folder: Path,
+    named_values: dict[str, str],
+    backends: set[str],
+    cache_folder: Path | None = None,
+    generated: Mapping[str, str] | None = None,
+) -> tuple[Policies, Assembly]:
+    """Load, check and compile the documents of `folder`; `PolicyFault` names what would be refused."""
+    policies = load(folder, named_values, generated)
+    faults = source_faults(policies.expressions) + backend_faults(policies, backends)
+    if faults:
+        raise PolicyFault(faults)
+    assembly = compile_expressions(policies.expressions, cache_folder)
+    refused = allowlist_faults(assembly, policies.expressions)
+    if refused:
+        raise PolicyFault(refused)
+    return policies, assembly
+
+
+def backend_faults(policies: Policies, backends: set[str]) -> list[Fault]:
+    """The literal backend ids that do not exist."""
+    nodes = [node for root in (*policies.scopes.values(), *policies.fragments.values()) for node in root.walk()]
+    named = [(node, node.attributes.get("backend-id")) for node in nodes if node.name == "set-backend-service"]
+    return [
+        node.fault(f"there is no backend {name!r}", "backend-id")
+        for node, name in named
+        if isinstance(name, str) and name not in backends
+    ]
+
+
+class Gateway:
+    """One gateway region."""
+
+    def __init__(self, config: Config, policies: Policies, mono: Mono) -> None:
+        self.config, self.policies, self.mono = config, policies, mono
+        self.counters = Counters()
+        self.running: defaultdict[str, int] = defaultdict(int)
+        self.cache: dict[str, tuple[float, Any]] = {}
+        self.metrics: list[dict[str, Any]] = []
+        self.eventhub: list[dict[str, Any]] = []
+        self.spent: Counter[str] = Counter()
+        """Expressions, their batches (round trips to Mono) and microseconds; requests that policies sent."""
+        self.lost: list[str] = []
+        """One-way requests that failed: the policy never knows, tests may."""
+        self.sleep: Callable[[float], Awaitable[None]] = asyncio.sleep
+        self.llm_log = LlmLog(config.state, config.log)
+        self._alone: dict[int, Sequence[Node]] = {}
+        self._programs: dict[tuple[int, int], tuple[Sequence[Node], Program]] = {}
+        self._pipelines: dict[tuple[str | None, str], list[Node]] = {}
+        self._background: set[asyncio.Task[None]] = set()
+        self.static_state = self._static_state()
+
+    async def start(self) -> None:
+        """Open the connections that calls share."""
+        trusted = ssl.create_default_context(cafile=self.config.authorities)
+        connector = aiohttp.TCPConnector(limit=0, ssl=trusted)
+        self.session = aiohttp.ClientSession(
+            connector=connector, auto_decompress=False, cookie_jar=aiohttp.DummyCookieJar()
+        )
+        self.identity = ManagedIdentity(self.config, self.session)
+        self.issuer = Issuer(self.config, self.session)
+
+    async def stop(self) -> None:
+        """Wait for what runs in the background, then close."""
+        await self.drain()
+        await self.session.close()
+
+    async def drain(self) -> None:
+        """Wait until every one-way request has been sent."""
+        while self._background:
+            await asyncio.gather(*self._background, return_exceptions=True)
+
+    def spawn(self, work: Coroutine[Any, Any, None]) -> None:
+        """Run `work` without anybody waiting for it."""
+        task = asyncio.get_running_loop().create_task(work)
+        self._background.add(task)
+        task.add_done_callback(self._background.discard)
+
+    def pipeline(self, product: str | None, section: str) -> list[Node]:
+        """The effective policies of a section."""
+        key = (product, section)
+        if key not in self._pipelines:
+            self._pipelines[key] = self.policies.effective(product, section)
+        return self._pipelines[key]
+
+    def program(self, nodes: Sequence[Node], place: int) -> Program:
+        """The program at a place of a list of policies, made once: lists live as long as their gateway."""
+        key = (id(nodes), place)
+        if key not in self._programs:
+            # Keeping the list keeps its id from being used again.
+            self._programs[key] = (nodes, program_at(nodes, place))
+        return self._programs[key][1]
+
+    def alone(self, node: Node) -> Sequence[Node]:
+        """The list of one policy, the same for each call, so that its program is made once."""
+        return self._alone.setdefault(id(node), (node,))
+
+    def origin(self, url: str) -> str:
+        """`url` with its host replaced by the loopback origin that stands for it."""
+        scheme, _, rest = url.partition("://")
+        host, slash, path = rest.partition("/")
+        return f"{self.config.hosts.get(host, f'{scheme}://{host}')}{slash}{path}"
+
+    def _static_state(self) -> dict[str, Any]:
+        config = self.config
+        service_url = f"https://{config.service}.azure-api.net/{config.api['path']}"
+        api = {
+            "id": config.api["id"],
+            "name": config.api["name"],
+            "path": config.api["path"],
+            "serviceUrl": service_url,
+        }
+        deployment = {
+            "Region": config.region,
+            "ServiceName": config.service,
+            "ServiceId": config.service,
+            "GatewayId": "managed",
+            "Gateway": {"Id": "managed", "InstanceId": config.region, "IsManaged": True},
+        }
+        return {"api": api, "deployment": deployment}

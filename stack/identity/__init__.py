@@ -1,0 +1,1 @@
+"""Stand-ins for Entra, managed identity, Key Vault and role assignments."""

@@ -1,0 +1,125 @@
+"""The managed-identity token endpoint (App Service protocol) that also is an OIDC issuer.
+
+In Azure each app has an endpoint of its own. Here the secret header says whose identity is asked for: the secret alone
+is the functions', `<secret>.<principal>` that of another principal of roles.bicep, such as the gateway.
+
+Run as `python -m stack.identity.server --port N --key FILE` with IDENTITY_HEADER in the environment.
+"""
+
+import argparse
+import os
+import time
+from pathlib import Path
+
+from aiohttp import web
+
+from stack.identity.tokens import FUNCTIONS, ISSUER, LIFETIME, TENANT, Signer, load_signer
+
+SIGNER = web.AppKey("signer", Signer)
+SECRET = web.AppKey("secret", str)
+LIFETIMES: web.AppKey[dict[str, int]] = web.AppKey("lifetimes", dict)
+
+
+async def managed_identity(request: web.Request) -> web.Response:
+    """Answer `GET /msi/token?resource=…` as App Service does, if the secret header is right."""
+    secret, _, principal = request.headers.get("X-IDENTITY-HEADER", "").partition(".")
+    if secret != request.app[SECRET]:
+        return _refuse(401, "invalid_header", "X-IDENTITY-HEADER is missing or wrong")
+    resource = request.query.get("resource")
+    if not resource or "api-version" not in request.query:
+        return _refuse(400, "invalid_request", "resource and api-version are required")
+    client = request.query.get("client_id") or principal or FUNCTIONS
+    ends = int(time.time()) + request.app[LIFETIMES].get(resource.rstrip("/"), LIFETIME)
+    token = request.app[SIGNER].mint(resource, appid=client, exp=ends)
+    return web.json_response(
+        {
+            "access_token": token,
+            "client_id": client,
+            "expires_on": str(ends),
+            "resource": resource,
+            "token_type": "Bearer",
+        }
+    )
+
+
+async def client_credentials(request: web.Request) -> web.Response:
+    """Answer the OAuth 2.0 client-credentials grant; any secret will do, the client id becomes `appid`."""
+    form = await request.post()
+    client, scope = str(form.get("client_id", "")), str(form.get("scope", ""))
+    if form.get("grant_type") != "client_credentials" or not client or not scope.endswith("/.default"):
+        return _refuse(400, "invalid_request", "grant_type, client_id and scope (…/.default) are required")
+    token = request.app[SIGNER].mint(scope.removesuffix("/.default"), appid=client, azp=client)
+    return web.json_response({"token_type": "Bearer", "expires_in": LIFETIME, "access_token": token})
+
+
+async def mint(request: web.Request) -> web.Response:
+    """Mint a token with any claims, `POST /mint {"aud": …, "oid": …}`; for tests and demos only."""
+    claims = await request.json()
+    if not isinstance(claims, dict) or not claims.get("aud"):
+        return _refuse(400, "invalid_request", "claims must hold `aud`")
+    return web.json_response({"access_token": request.app[SIGNER].mint(claims["aud"], **claims)})
+
+
+async def set_lifetime(request: web.Request) -> web.Response:
+    """Let the managed identity's tokens for a resource end sooner: `POST /_lifetime {"resource": …, "seconds": …}`."""
+    wanted = await request.json()
+    request.app[LIFETIMES][str(wanted["resource"]).rstrip("/")] = int(wanted["seconds"])
+    return web.json_response(wanted)
+
+
+async def openid_configuration(request: web.Request) -> web.Response:
+    """Describe the issuer, its key set and its token endpoint."""
+    here = f"{request.scheme}://{request.host}"
+    return web.json_response(
+        {
+            "issuer": ISSUER,
+            "jwks_uri": f"{here}/keys",
+            "token_endpoint": f"{here}/{TENANT}/oauth2/v2.0/token",
+            "authorization_endpoint": f"{here}/{TENANT}/oauth2/v2.0/authorize",
+            "response_types_supported": ["code", "id_token", "token"],
+            "subject_types_supported": ["pairwise"],
+            "id_token_signing_alg_values_supported": ["RS256"],
+        }
+    )
+
+
+async def keys(request: web.Request) -> web.Response:
+    """Return the public keys."""
+    return web.json_response(request.app[SIGNER].key_set())
+
+
+def _refuse(status: int, code: str, message: str) -> web.Response:
+    return web.json_response({"error": code, "error_description": message}, status=status)
+
+
+def make_app(signer: Signer, secret: str) -> web.Application:
+    """Return the identity server."""
+    app = web.Application()
+    app[SIGNER], app[SECRET], app[LIFETIMES] = signer, secret, {}
+    app.add_routes(
+        [
+            web.get("/msi/token", managed_identity),
+            web.post("/{tenant}/oauth2/v2.0/token", client_credentials),
+            web.post("/mint", mint),
+            web.post("/_lifetime", set_lifetime),
+            web.get("/.well-known/openid-configuration", openid_configuration),
+            web.get("/{tenant}/.well-known/openid-configuration", openid_configuration),
+            web.get("/{tenant}/v2.0/.well-known/openid-configuration", openid_configuration),
+            web.get("/keys", keys),
+        ]
+    )
+    return app
+
+
+def main() -> None:
+    """Serve until told to stop."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--port", type=int, required=True)
+    parser.add_argument("--key", type=Path, required=True)
+    arguments = parser.parse_args()
+    app = make_app(load_signer(arguments.key), os.environ["IDENTITY_HEADER"])
+    web.run_app(app, host="127.0.0.1", port=arguments.port, print=None, access_log=None)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,233 @@
+"""The stack as an object: starts its servers, tells where they are, breaks them on demand, ends them all."""
+
+import json
+import os
+import signal
+import tempfile
+import time
+from collections.abc import Iterable, Iterator, Mapping
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
+from pathlib import Path
+from types import TracebackType
+from typing import Self
+
+from stack.certificates import make_certificates
+from stack.identity.tokens import load_signer
+from stack.processes import (
+    Running,
+    StackError,
+    end,
+    falls_silent,
+    free_range,
+    send,
+    spawn,
+    wait_until,
+)
+from stack.services import SERVICES, STORES
+from stack.site import ROOT, Site, sample_settings, shell_lines
+
+RECORDS = ("stack.json", "stack.env")
+
+
+class Stack:
+    """Servers on this machine; as a context manager it ends every one of them, whatever happens inside.
+
+    `with Stack(tmp_path, services=STORES) as stack: … stack.env, stack.url("redis"), stack.kill("cosmos")`
+    """
+
+    def __init__(
+        self,
+        state: Path | str | None = None,
+        *,
+        services: Iterable[str] = STORES,
+        in_memory: bool = True,
+        ports: Mapping[str, int] | None = None,
+        app: Path | str = ROOT,
+        timers: bool = False,
+        event_grid_rate: float = 1.0,
+        extra_env: Mapping[str, str] | None = None,
+        certs: Path | None = None,
+        beside: "Stack | None" = None,
+    ) -> None:
+        """Lay the stack out; nothing is started before `up()` or `with`.
+
+        `beside` is a running stack whose servers these use: `Stack(services=["functions"], beside=stores)`.
+        `event_grid_rate` makes the topic's clock, by which it repeats deliveries, run faster than the machine's.
+        `certs` is where the certificates are, or will be; without it they are made in the state directory.
+        """
+        self.names = _known(services)
+        self.extra_env = dict(extra_env or {})
+        self._beside = beside
+        self._temporary = tempfile.TemporaryDirectory(prefix="chargeback-stack-") if state is None else None
+        directory = Path(self._temporary.name if self._temporary else str(state)).resolve()
+        certs = beside.site.signing_key.parent if beside else certs or directory / "certs"
+        self.site = Site(
+            state=directory,
+            app=Path(app).resolve(),
+            ports=_ports(self.names, ports or {}),
+            certificates=make_certificates(certs),
+            signing_key=certs / "signing-key.pem",
+            in_memory=in_memory,
+            timers=timers,
+            event_grid_rate=event_grid_rate,
+            **({"events_key": beside.site.events_key} if beside else {}),
+        )
+        load_signer(self.site.signing_key)
+        self._running: dict[str, Running] = {}
+
+    @property
+    def env(self) -> dict[str, str]:
+        """The settings with which the product finds these servers."""
+        return {**(self._beside.env if self._beside else {}), **self.site.environment(self.names)}
+
+    def url(self, name: str) -> str:
+        """Return the address of a server."""
+        return self.site.url(_known([name])[0])
+
+    @contextmanager
+    def acting_as(self, principal: str) -> Iterator[None]:
+        """Inside, `DefaultAzureCredential` of this process is that principal of roles.bicep, not the functions."""
+        mine = os.environ.get("IDENTITY_HEADER")
+        os.environ["IDENTITY_HEADER"] = f"{self.env['IDENTITY_HEADER'].partition('.')[0]}.{principal}"
+        try:
+            yield
+        finally:
+            os.environ.pop("IDENTITY_HEADER") if mine is None else os.environ.update(IDENTITY_HEADER=mine)
+
+    def pid(self, name: str) -> int:
+        """Return the process id of a server."""
+        return self._running[name].pid
+
+    def up(self) -> None:
+        """Start every server and wait until each is ready; on failure end those that were started."""
+        try:
+            self._write()
+            for name in self.names:
+                for earlier in SERVICES[name].after:
+                    if earlier in self.names:
+                        self._await(earlier)
+                self._spawn(name)
+            for name in self.names:
+                self._await(name)
+            with ThreadPoolExecutor() as pool:
+                list(pool.map(self._provision, self.names))
+        except BaseException:
+            for name in RECORDS:
+                (self.site.state / name).unlink(missing_ok=True)
+            self.down()
+            raise
+        self._write()
+
+    def down(self) -> None:
+        """End every server that this object started."""
+        end(reversed(self._running.values()))
+        self._running.clear()
+        if self._temporary:
+            self._temporary.cleanup()
+
+    def kill(self, name: str) -> None:
+        """End one server at once (SIGKILL), as a crash does; `start` brings it back on the same port."""
+        end([self._running.pop(name)], force=True)
+
+    def stop(self, name: str) -> None:
+        """End one server in good order, so that Azurite writes its index, which it does every 5 s only."""
+        end([self._running.pop(name)])
+
+    def start(self, name: str) -> None:
+        """Start one server again on its port and wait until it is ready."""
+        if name in self._running and self._running[name].alive:
+            raise StackError(f"{name} is already running")
+        self._spawn(name)
+        self._await(name)
+        self._provision(name)
+        self._write()
+
+    def pause(self, name: str) -> None:
+        """Freeze one server (SIGSTOP): it is reached and never answers, as in a network outage."""
+        send(self._running[name], signal.SIGSTOP)
+
+    def resume(self, name: str) -> None:
+        """Let a frozen server go on."""
+        send(self._running[name], signal.SIGCONT)
+
+    def _spawn(self, name: str) -> None:
+        # The servers must not inherit another stack's settings from the caller's environment.
+        defaults = sample_settings(self.site.app) if name == "functions" else {}
+        environment = {**defaults, **os.environ, "PYTHONUNBUFFERED": "1", **self.env, **self.extra_env}
+        directory = self.site.app if name == "functions" else ROOT
+        environment["PYTHONPATH"] = os.pathsep.join([str(ROOT), *filter(None, [os.environ.get("PYTHONPATH")])])
+        if not falls_silent(self.site.ports[name]):
+            raise StackError(f"{name}: port {self.site.ports[name]} is taken by another program")
+        command = SERVICES[name].command(self.site)
+        self._running[name] = spawn(command, self.site.log(name), environment, directory, self.url(name))
+
+    def _await(self, name: str) -> None:
+        wait_until(lambda: SERVICES[name].ready(self.site), self._running[name], name, self.site.log(name))
+
+    def _provision(self, name: str) -> None:
+        service = SERVICES[name]
+        if service.provision and all(other in self._running for other in service.provision_needs):
+            service.provision(self.site)
+
+    def _write(self) -> None:
+        document = {
+            "started": time.time(),
+            "services": {name: server.to_document() for name, server in self._running.items()},
+            "env": self.env,
+        }
+        (self.site.state / "stack.env").write_text(shell_lines(self.env))
+        (self.site.state / "stack.json").write_text(json.dumps(document, indent=2) + "\n")
+
+    def __enter__(self) -> Self:
+        """Start the servers."""
+        self.up()
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        """End the servers."""
+        self.down()
+
+
+def recorded(state: Path) -> dict[str, Running]:
+    """Return the servers that DIR/stack.json speaks of, whether they still run or not."""
+    file = state / "stack.json"
+    if not file.exists():
+        return {}
+    try:
+        services = json.loads(file.read_text())["services"]
+        return {name: Running(**document) for name, document in services.items()}
+    except (ValueError, KeyError, TypeError) as error:
+        raise StackError(f"{file} is not a stack's record ({error}); remove it") from error
+
+
+def stop_recorded(state: Path) -> list[str]:
+    """End exactly the servers that DIR/stack.json speaks of; return the names of those that ran."""
+    servers = recorded(state)
+    alive = [name for name, server in servers.items() if server.alive]
+    end(server for name, server in servers.items() if name in alive)
+    for name in RECORDS:
+        (state / name).unlink(missing_ok=True)
+    return alive
+
+
+def _known(names: Iterable[str]) -> tuple[str, ...]:
+    chosen = list(names)
+    strange = [name for name in chosen if name not in SERVICES]
+    if strange:
+        raise StackError(f"unknown server {', '.join(strange)}; known: {', '.join(SERVICES)}")
+    return tuple(name for name in SERVICES if name in chosen)
+
+
+def _ports(names: tuple[str, ...], wanted: Mapping[str, int]) -> dict[str, int]:
+    _known(wanted)
+    ports: dict[str, int] = {}
+    taken: set[int] = set()
+    for name in names:
+        span = SERVICES[name].span
+        first = wanted.get(name) or free_range(span, besides=taken)
+        ports[name] = first
+        taken.update(range(first, first + span))
+    return ports

@@ -1,0 +1,97 @@
+"""A gateway.yaml that contradicts itself, or does not fit, is refused before it is deployed."""
+
+import shutil
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+
+from chargeback.adapters.config.gateway import fills, gateway_faults
+from chargeback.bootstrap import DEPLOYED_CONFIG
+
+Change = Callable[[dict[str, Any]], object]
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    """The shipped configuration, free to change."""
+    shutil.copytree(DEPLOYED_CONFIG, tmp_path, dirs_exist_ok=True)
+    return tmp_path
+
+
+def change(folder: Path, how: Change) -> None:
+    """Write gateway.yaml anew with a change."""
+    document = yaml.safe_load((folder / "gateway.yaml").read_text("utf-8"))
+    how(document)
+    (folder / "gateway.yaml").write_text(yaml.safe_dump(document, sort_keys=False), "utf-8")
+
+
+def resident(**changes: Any) -> Change:
+    """A change of the product that must stay in the EU."""
+    return lambda document: document["products"][1].update(changes)
+
+
+def test_the_shipped_configuration_is_sound(folder: Path) -> None:
+    assert gateway_faults(folder) == []
+
+
+@pytest.mark.parametrize(
+    ("how", "reason"),
+    [
+        (resident(models=["gpt-image-2"]), "'gpt-image-2' is not processed in 'eu' alone"),
+        (resident(models=["gpt-9"]), "no account has a deployment 'gpt-9'"),
+        (resident(aliases={"fast": {"*": "gpt-5.4-nano"}}), "'gpt-5.4-nano' is not processed in 'eu' alone"),
+        (resident(aliases={"fast": {"mars": "gpt-5.4"}}), "'mars' is no geography"),
+        (resident(aliases={"gpt-5.5": {"*": "gpt-5.4"}}), "there is a deployment of that name"),
+        (resident(aliases={"a b": {"*": "gpt-5.4"}}), "'a b' may have letters"),
+        (resident(tools=["function", "web_search"]), "web_search leaves 'eu'"),
+        (resident(tools=["mcp"]), "mcp leaves 'eu'"),
+        (resident(residency="asia"), "no account of deployments.yaml is in 'asia'"),
+        (resident(residency=None, localGatewayOnly=True), "means nothing without a residency"),
+        (resident(models=["gpt-5.4"]), "models and tools do not hold for the lines of a batch"),
+        (resident(tools=["function"]), "models and tools do not hold for the lines of a batch"),
+        (resident(operations=["chat.completion"]), "the gateway offers no operation 'chat.completion'"),
+        (resident(withoutBudget="maybe"), "expected allow or refuse"),
+        (resident(objectOwner="everybody"), "objectOwner: expected subscription or product"),
+        (resident(streamedResponses="ajar"), "streamedResponses: expected open or closed"),
+        (resident(tokensPerMinutes=1), "object contains unknown field"),
+        (lambda document: document["subscriptions"][0].update(product="gold"), "there is no product 'gold'"),
+        (lambda document: document["gateways"][0].update(geography="moon"), "there is no geography 'moon'"),
+        (lambda document: document["geographies"][0].update(failover=["moon"]), "there is no geography 'moon'"),
+        (lambda document: document.pop("entra"), "entra: is missing"),
+    ],
+)
+def test_a_contradiction_is_refused_with_its_place(folder: Path, how: Change, reason: str) -> None:
+    change(folder, how)
+
+    faults = gateway_faults(folder)
+
+    assert any(reason in fault for fault in faults), faults
+    assert all(fault.startswith("gateway.yaml:") for fault in faults)
+
+
+def test_a_residency_that_no_deployment_keeps_is_refused(folder: Path) -> None:
+    text = (folder / "deployments.yaml").read_text("utf-8").replace("DataZoneStandard", "GlobalStandard")
+    (folder / "deployments.yaml").write_text(text, "utf-8")
+
+    assert any("no deployment is processed in 'eu' alone" in fault for fault in gateway_faults(folder))
+
+
+def test_products_that_do_not_fit_are_refused_and_how_full_a_table_is_can_be_told(folder: Path) -> None:
+    def many(document: dict[str, Any]) -> None:
+        own = {**document["products"][0], "operations": ["responses"]}
+        document["products"] += [{**own, "id": f"department-{n}", "models": ["gpt-5.4"] * 90} for n in range(200)]
+
+    change(folder, many)
+
+    assert fills(folder)["products"] > 1
+    assert any("the table of products has" in fault for fault in gateway_faults(folder))
+
+
+def test_a_folder_of_the_books_alone_has_no_gateway_to_check(folder: Path) -> None:
+    (folder / "gateway.yaml").unlink()
+
+    assert gateway_faults(folder) == []
+    assert fills(folder) == {}

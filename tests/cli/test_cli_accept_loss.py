@@ -1,0 +1,57 @@
+"""The command that accepts a loss of ledger: its words, and what it prints."""
+
+import asyncio
+from types import SimpleNamespace
+
+import pytest
+import typer
+
+from chargeback.cli import usage
+from chargeback.domain.errors import ChargebackError
+from chargeback.services.usage.audit_results import AuditResults
+from tests.support.builders import NOW, usage_event
+from tests.support.catalogues import catalogue
+from tests.support.product_in_memory import House, house
+
+OLD = "2026-03-01"
+
+
+@pytest.fixture
+def short(monkeypatch: pytest.MonkeyPatch) -> House:
+    """An old day that was audited with two events and has one left."""
+    of = house(catalogue())
+    asyncio.run(of.ingest.ingest([usage_event(time=f"{OLD}T10:00:00Z") for _ in range(2)], NOW))
+    asyncio.run(of.auditor.audit(NOW))
+    del of.ledger.events[OLD][1:]
+    container = SimpleNamespace(ledger=of.ledger, control=of.control, auditor=of.auditor)
+    monkeypatch.setattr(usage, "run", lambda work: asyncio.run(work(container)))
+    monkeypatch.setattr(usage.os, "cpu_count", lambda: 0)
+    return of
+
+
+def test_a_loss_is_accepted_on_record(short: House, capsys: pytest.CaptureFixture[str]) -> None:
+    usage.audit(day=[OLD], loss="deleted by mistake", by="b.kim")
+
+    result, _ = asyncio.run(AuditResults(short.control).get(OLD))
+    assert capsys.readouterr().out.startswith(f"{OLD}: 1 events, 1 calls")
+    assert result is not None
+    assert [(loss.by, loss.reason) for loss in result.losses] == [("b.kim", "deleted by mistake")]
+    with pytest.raises(ChargebackError, match="nothing of the ledger of 2026-03-01 is missing"):
+        usage.audit(day=[OLD], loss="again", by="b.kim")
+
+
+@pytest.mark.parametrize(
+    ("days", "period", "reason", "by"),
+    [
+        ([OLD], None, "gone", " "),
+        ([OLD], None, " ", "b.kim"),
+        ([OLD, "2026-03-02"], None, "gone", "b.kim"),
+        ([], None, "gone", "b.kim"),
+        ([OLD], "2026-03", "gone", "b.kim"),
+    ],
+)
+def test_a_loss_is_of_one_day_with_a_reason_and_a_name(
+    days: list[str], period: str | None, reason: str, by: str
+) -> None:
+    with pytest.raises(typer.BadParameter, match="add --by NAME"):
+        usage.audit(day=days, period=period, loss=reason, by=by)

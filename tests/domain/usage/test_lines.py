@@ -1,0 +1,28 @@
+"""A line's identity depends on its dimensions and on nothing else."""
+
+from hypothesis import given
+from hypothesis import strategies as st
+
+from chargeback.domain.usage.lines import Line, from_text, line_id, to_text
+from tests.support.catalogues import usage_line
+
+lines = st.tuples(*[st.text(max_size=8)] * len(Line._fields)).map(lambda dimensions: Line(*dimensions))
+
+
+@given(lines)
+def test_a_line_s_text_reads_back_as_the_line(line: Line) -> None:
+    assert from_text(to_text(line)) == line
+    assert from_text(to_text(line).encode()) == line
+
+
+@given(lines, lines)
+def test_lines_share_an_identity_only_if_they_are_equal(one: Line, other: Line) -> None:
+    assert (line_id(one) == line_id(other)) == (one == other)
+
+
+def test_moving_text_between_dimensions_makes_another_line() -> None:
+    assert line_id(usage_line(user="ab", company="c")) != line_id(usage_line(user="a", company="bc"))
+
+
+def test_identities_never_change_between_versions() -> None:
+    assert line_id(Line(*[""] * 17)) == "0594adbfd83e8718661c4eadfd786550"

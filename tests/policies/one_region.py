@@ -1,0 +1,393 @@
+"""A gateway of one region between a client and scripted backends, all on loopback, with the events it sent."""
+
+import asyncio
+import contextlib
+import json
+import threading
+import time
+from collections import defaultdict
+from collections.abc import AsyncIterator, Callable, Coroutine
+from dataclasses import dataclass, field
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+import httpx
+import jwt
+from aiohttp import web
+from cryptography.hazmat.primitives.asymmetric import rsa
+
+from chargeback.adapters.config.gateway_tables import fragments
+from stack.gateway.config import load_config
+from stack.gateway.gateway import Gateway, prepare
+from stack.gateway.mono import Mono
+from stack.gateway.named_values import load_config as definitions
+from stack.gateway.named_values import named_values, tier_values
+from stack.gateway.readings import READINGS, Readings
+from stack.gateway.server import application
+from tests.support.company import CONFIG
+
+ROOT = Path(__file__).parents[2]
+KEYS = {"key-search": "search", "key-support": "support", "key-legal": "legal", "key-research": "research"}
+TENANT = "11111111-2222-3333-4444-555555555555"
+AUDIENCE = "api://gateway"
+EU = ("oai-swedencentral", "oai-francecentral")
+US = ("oai-eastus2", "oai-westus3")
+USAGE = {"prompt_tokens": 11, "completion_tokens": 7, "total_tokens": 18}
+CHAT = {
+    "id": "chatcmpl-1",
+    "object": "chat.completion",
+    "created": 1760000000,
+    "model": "gpt-4o-2024-11-20",
+    "service_tier": "default",
+    "choices": [{"index": 0, "finish_reason": "stop", "message": {"role": "assistant", "content": "Paris"}}],
+    "usage": USAGE,
+}
+
+
+@dataclass
+class Answer:
+    """What a scripted backend says: a body at once or in pieces, or nothing at all."""
+
+    body: Any = field(default_factory=lambda: dict(CHAT))
+    status: int = 200
+    type: str = "application/json"
+    headers: dict[str, str] = field(default_factory=dict)
+    delay: float = 0
+    pieces: list[bytes] | None = None
+    pause: float = 0
+    cut: bool = False
+    gone: bool = False
+    """The connection ends before anything is said."""
+
+    def content(self) -> bytes:
+        """The body as bytes."""
+        return self.body if isinstance(self.body, bytes) else json.dumps(self.body).encode()
+
+
+@dataclass
+class Seen:
+    """A request as a backend saw it."""
+
+    account: str
+    method: str
+    path: str
+    query: dict[str, str]
+    headers: dict[str, str]
+    body: bytes
+
+    @property
+    def json(self) -> Any:
+        """The body as JSON."""
+        return json.loads(self.body)
+
+
+class Loop:
+    """An event loop in a thread of its own, so that tests use the ordinary blocking clients."""
+
+    def __init__(self) -> None:
+        self.loop = asyncio.new_event_loop()
+        self._thread = threading.Thread(target=self.loop.run_forever, daemon=True)
+        self._thread.start()
+
+    def run(self, work: Coroutine[Any, Any, Any]) -> Any:
+        """The result of `work`."""
+        return asyncio.run_coroutine_threadsafe(work, self.loop).result(60)
+
+    def stop(self) -> None:
+        """End the loop."""
+        self.loop.call_soon_threadsafe(self.loop.stop)
+        self._thread.join()
+        self.loop.close()
+
+
+@cache
+def signing_key(_number: int) -> rsa.RSAPrivateKey:
+    """The key that the issuer of tokens signs with; another number is another issuer's."""
+    return rsa.generate_private_key(public_exponent=65537, key_size=2048)
+
+
+class Engines:
+    """The compiled policies of each configuration that tests use; those with the same expressions share a process."""
+
+    def __init__(self, loop: Loop, cache: Path) -> None:
+        self._loop, self._cache = loop, cache
+        self._known: dict[str, tuple[Any, Mono]] = {}
+        self._processes: dict[Path, Mono] = {}
+
+    def get(
+        self, values: dict[str, str], config: dict[str, Any], folder: Path = ROOT / "apim-policies"
+    ) -> tuple[Any, Mono]:
+        """Policies and process for these named values and this configuration."""
+        generated = fragments(config)
+        key = json.dumps([values, generated, str(folder)], sort_keys=True)
+        if key not in self._known:
+            backends = {account["account"] for account in config["accounts"]}
+            policies, assembly = prepare(folder, values, backends, self._cache, generated)
+            if assembly.expressions not in self._processes:
+                self._processes[assembly.expressions] = Mono(assembly)
+                self._loop.run(self._processes[assembly.expressions].start())
+            self._known[key] = (policies, self._processes[assembly.expressions])
+        return self._known[key]
+
+    def stop(self) -> None:
+        """End the processes."""
+        for mono in self._processes.values():
+            self._loop.run(mono.stop())
+
+
+def product(id: str = "standard", **changes: Any) -> dict[str, Any]:
+    """A product of the company's configuration with other settings."""
+    products = {each["id"]: each for each in definitions(CONFIG)["products"]}
+    return {**products.get(id, products["standard"]), "id": id, **changes}
+
+
+def accounts(**changes: dict[str, Any]) -> list[dict[str, Any]]:
+    """The company's accounts, with these in place of those in the EU: name (underscores for hyphens) → settings."""
+    known = {each["account"]: each for each in definitions(CONFIG)["accounts"]}
+    own = [{**known[EU[0]], "account": name.replace("_", "-"), **own} for name, own in changes.items()]
+    return [*own, *(known[name] for name in US)]
+
+
+class World:
+    """The gateway and everything around it."""
+
+    def __init__(
+        self,
+        engines: Engines,
+        loop: Loop,
+        *,
+        region: str = "swedencentral",
+        readings: Readings = READINGS["plain"],
+        sku: str = "Premium",
+        config: dict[str, Any] | None = None,
+        policies: Path = ROOT / "apim-policies",
+        **own: str,
+    ) -> None:
+        self._loop = loop
+        self.answers: dict[str, list[Answer]] = defaultdict(list)
+        self.decide: Callable[[Seen], Answer] | None = None
+        """What a backend says to a request, where it is not scripted by account."""
+        self.seen: list[Seen] = []
+        self.received: list[tuple[dict[str, Any], dict[str, str]]] = []
+        self.owners: dict[str, dict[str, str]] = {}
+        """What the functions know of objects; see `owned`."""
+        self.asked: list[tuple[list[str], str]] = []
+        """The objects that they were asked about, and the token."""
+        self.owners_status = 200
+        self.owners_body: Any = None
+        """What they say instead, if not None."""
+        self.owners_delay = 0.0
+        self.topic_delay = 0.0
+        self.topic_status = 200
+        self.identity_status = 200
+        self._key = signing_key(1)
+        self._runners: list[web.AppRunner] = []
+        own = {"tenant_id": TENANT, "audience": AUDIENCE, **tier_values(sku), **own}
+        whole = definitions(CONFIG) | (config or {})
+        self.policies, mono = engines.get(named_values(whole, **own), whole, policies)
+        self.around = self._serve(self._surroundings())
+        origin = f"http://127.0.0.1:{self.around}"
+        hosts = {f"{each['account']}.openai.azure.com": origin for each in whole["accounts"]}
+        self.config = load_config(
+            CONFIG,
+            ROOT / "apim-policies",
+            region,
+            values=own,
+            definitions=config or {},
+            hosts={**hosts, "usage-topic.invalid": origin, "owners.invalid": origin},
+            keys=KEYS,
+            identity_endpoint=f"{origin}/identity",
+            openid_configuration=f"{origin}/issuer",
+            sku=sku,
+            readings=readings,
+        )
+        self.gateway = Gateway(self.config, self.policies, mono)
+        loop.run(self.gateway.start())
+        self.port = self._serve(application(self.gateway))
+        self.url = f"http://127.0.0.1:{self.port}/openai"
+        self.client = httpx.Client(base_url=self.url, timeout=30, trust_env=False)
+
+    def close(self) -> None:
+        """Stop everything."""
+        self.client.close()
+        self._loop.run(self.gateway.stop())
+        for runner in self._runners:
+            self._loop.run(runner.cleanup())
+
+    def script(self, *accounts: str, **answer: Any) -> None:
+        """From now on these accounts answer so."""
+        for account in accounts:
+            self.answers[account] = [Answer(**answer)]
+
+    def then(self, account: str, **answer: Any) -> None:
+        """Add an answer: each is given once, the last one for ever."""
+        self.answers[account].append(Answer(**answer))
+
+    def down(self, *accounts: str) -> None:
+        """Nothing listens at these accounts any more."""
+        for account in accounts:
+            self.config.hosts[f"{account}.openai.azure.com"] = "http://127.0.0.1:9"
+
+    def events(self) -> list[dict[str, Any]]:
+        """Every event that was sent, once all have arrived."""
+        self._loop.run(self.gateway.drain())
+        return [event for event, _ in self.received]
+
+    def owned(
+        self,
+        *names: str,
+        by: str = "search",
+        product: str = "standard",
+        account: str = EU[0],
+        deployment: str = "gpt-4o",
+    ) -> None:
+        """These objects are known to the functions."""
+        known = {"owner": f"subscription/{by}", "product": product, "host": f"{account}.openai.azure.com"}
+        self.owners |= {name: {**known, "deployment": deployment} for name in names}
+
+    def forget(self) -> None:
+        """The gateway's cache is lost."""
+        self.gateway.cache.clear()
+
+    def wait(self, condition: Callable[[], bool], seconds: float = 5) -> None:
+        """Return when `condition` holds."""
+        until = time.monotonic() + seconds
+        while not condition():
+            assert time.monotonic() < until, "waited in vain"
+            time.sleep(0.02)
+
+    def run(self, work: Coroutine[Any, Any, Any]) -> Any:
+        """Run something beside the gateway, in its loop."""
+        return self._loop.run(work)
+
+    def event(self) -> dict[str, Any]:
+        """The one event that was sent since the last look."""
+        events = self.events()
+        self.received.clear()
+        assert len(events) == 1, events
+        return events[0]
+
+    def chat(
+        self, key: str = "key-search", path: str = "/deployments/gpt-4o/chat/completions", **body: Any
+    ) -> httpx.Response:
+        """An ordinary chat call."""
+        document = {"messages": [{"role": "user", "content": "Capital of France?"}], **body}
+        return self.client.post(f"{path}?api-version=2024-10-21", json=document, headers={"api-key": key})
+
+    def token(self, signer: int = 1, **claims: Any) -> str:
+        """A signed Entra token."""
+        body = {
+            "aud": AUDIENCE,
+            "tid": TENANT,
+            "iss": "issuer",
+            "exp": int(time.time()) + 600,
+            "oid": "oid-1",
+            "appid": "app-1",
+        }
+        return jwt.encode({**body, **claims}, signing_key(signer), algorithm="RS256", headers={"kid": "k1"})
+
+    def _serve(self, app: web.Application) -> int:
+        async def start() -> int:
+            runner = web.AppRunner(app, handler_cancellation=True, shutdown_timeout=1)
+            await runner.setup()
+            site = web.TCPSite(runner, "127.0.0.1", 0)
+            await site.start()
+            self._runners.append(runner)
+            return int(runner.addresses[0][1])
+
+        return int(self._loop.run(start()))
+
+    def _surroundings(self) -> web.Application:
+        app = web.Application(client_max_size=1 << 28)
+        app.router.add_post("/api/events", self._topic)
+        app.router.add_post("/api/v1/owners", self._owners)
+        app.router.add_get("/identity", self._identity)
+        app.router.add_get("/issuer", self._issuer)
+        app.router.add_get("/keys", self._keys)
+        app.router.add_route("*", "/openai/{path:.*}", self._backend)
+        return app
+
+    async def _topic(self, request: web.Request) -> web.Response:
+        await asyncio.sleep(self.topic_delay)
+        self.received.append((await request.json(), dict(request.headers)))
+        return web.Response(status=self.topic_status)
+
+    async def _owners(self, request: web.Request) -> web.Response:
+        objects = (await request.json())["objects"]
+        self.asked.append((objects, request.headers["Authorization"]))
+        await asyncio.sleep(self.owners_delay)
+        known = {name: self.owners[name] for name in objects if name in self.owners}
+        said = {"objects": known} if self.owners_body is None else self.owners_body
+        return web.json_response(said, status=self.owners_status)
+
+    async def _identity(self, request: web.Request) -> web.Response:
+        if self.identity_status != 200:
+            return web.json_response({"error": "no identity"}, status=self.identity_status)
+        token = f"managed-identity-token-for-{request.query['resource']}"
+        return web.json_response({"access_token": token, "expires_on": str(int(time.time()) + 3600)})
+
+    async def _issuer(self, request: web.Request) -> web.Response:
+        return web.json_response({"issuer": "issuer", "jwks_uri": f"http://{request.host}/keys"})
+
+    async def _keys(self, _request: web.Request) -> web.Response:
+        key = json.loads(jwt.algorithms.RSAAlgorithm.to_jwk(self._key.public_key()))
+        return web.json_response({"keys": [{**key, "kid": "k1", "alg": "RS256", "use": "sig"}]})
+
+    async def _backend(self, request: web.Request) -> web.StreamResponse:
+        account = request.headers["Host"].split(".")[0]
+        self.seen.append(
+            Seen(
+                account,
+                request.method,
+                request.path,
+                dict(request.query),
+                dict(request.headers),
+                await request.read(),
+            )
+        )
+        scripted = self.answers[account] or [Answer()]
+        answer = scripted.pop(0) if len(scripted) > 1 else scripted[0]
+        answer = self.decide(self.seen[-1]) if self.decide else answer
+        await asyncio.sleep(answer.delay)
+        if answer.gone and request.transport:
+            request.transport.abort()
+        headers = {"Content-Type": answer.type, **answer.headers} if answer.type else answer.headers
+        if answer.pieces is None:
+            return web.Response(status=answer.status, body=answer.content(), headers=headers)
+        return await _stream(request, answer, headers)
+
+
+async def _stream(request: web.Request, answer: Answer, headers: dict[str, str]) -> web.StreamResponse:
+    out = web.StreamResponse(status=answer.status, headers=headers)
+    await out.prepare(request)
+    with contextlib.suppress(ConnectionError):
+        async for piece in _paced(answer):
+            await out.write(piece)
+    if answer.cut and request.transport:
+        request.transport.abort()
+    return out
+
+
+async def _paced(answer: Answer) -> AsyncIterator[bytes]:
+    for piece in answer.pieces or []:
+        yield piece
+        await asyncio.sleep(answer.pause)
+
+
+def sse(*documents: Any) -> list[bytes]:
+    """The pieces of a stream of server-sent events."""
+    return [*(f"data: {json.dumps(each)}\n\n".encode() for each in documents), b"data: [DONE]\n\n"]
+
+
+def chunk(content: str | None = None, **more: Any) -> dict[str, Any]:
+    """One chunk of a streamed chat answer."""
+    choices = [] if content is None else [{"index": 0, "delta": {"content": content}, "finish_reason": None}]
+    return {
+        "id": "c1",
+        "object": "chat.completion.chunk",
+        "created": 1,
+        "model": "gpt-4o-2024-11-20",
+        "choices": choices,
+        **more,
+    }

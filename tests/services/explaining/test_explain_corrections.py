@@ -1,0 +1,123 @@
+"""A correction is explained from the amount last billed down to the events, through closings and corrections."""
+
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import pytest
+
+from chargeback.domain.periods.lifecycle import Change
+from chargeback.services.closing.correct_period import correct_period
+from chargeback.services.explaining.explain import Explainer
+from chargeback.services.explaining.render_explanation import text_of
+from chargeback.services.explaining.rows_of_period import opened
+from chargeback.services.publishing.published_rows import Published
+from tests.support.builders import tokens, usage_event
+from tests.support.closing_product import ClosingHouse, priced, published_for_real
+
+pytestmark = pytest.mark.anyio
+
+MAY = datetime(2026, 5, 1, 12, tzinfo=UTC)
+JUNE = datetime(2026, 6, 10, 12, tzinfo=UTC)
+
+
+async def call(house: ClosingHouse, name: str, tokens_in: int, now: datetime, day: str = "2026-03-05") -> None:
+    await house.ingest([usage_event(id=name, time=f"{day}T09:00:00Z", usage=tokens(tokens_in, 0))], now)
+    await house.auditor.audit(now)
+
+
+async def explained(house: ClosingHouse, period: str, tmp_path: Any) -> list[dict[str, Any]]:
+    """Each charge of input tokens of a period in full."""
+    published = Published(house.control, house.reports, house.closed)
+    explainer = Explainer(published, house.catalogues, house.books, house.ledger)
+    with opened(await published.fetch(period, tmp_path)) as rows:
+        engine = rows._engine
+        found = engine.execute(
+            "SELECT cost_centre, charge_id FROM rows WHERE meter = 'input_tokens' ORDER BY charge_date, quantity"
+        ).fetchall()
+    return [(await explainer.explain(period, centre, charge_id=charge_id))["charge"] for centre, charge_id in found]
+
+
+async def three_months() -> ClosingHouse:
+    """40 million tokens at 2.50 in March (100 USD), 8 million more in April (20), 2 million more in May (5)."""
+    house = published_for_real(ClosingHouse())
+    await call(house, "first", 40_000_000, MAY)
+    await house.close("2026-03", MAY)
+    await call(house, "second", 8_000_000, MAY)
+    await house.close("2026-04", MAY + timedelta(days=9))
+    await call(house, "third", 2_000_000, MAY + timedelta(days=10))
+    await house.publish_drafts(JUNE)
+    return house
+
+
+async def test_a_second_correction_begins_with_what_the_first_one_left(tmp_path: Any) -> None:
+    house = await three_months()
+
+    (first,) = await explained(house, "2026-04", tmp_path)
+    (second,) = await explained(house, "2026-05", tmp_path)
+
+    assert (first["corrects"]["costBefore"], first["corrects"]["costAfter"]) == ("100", "120")
+    assert (second["corrects"]["costBefore"], second["corrects"]["costAfter"]) == ("120", "125")
+    assert second["corrects"]["reason"] == "late-usage"
+
+
+async def test_a_correction_leads_down_to_the_events_of_its_charge(tmp_path: Any) -> None:
+    house = await three_months()
+
+    (second,) = await explained(house, "2026-05", tmp_path)
+
+    (record,) = second["records"]
+    assert [(event["id"], event["quantity"]) for event in record["events"]["first"]] == [
+        ("first", 40_000_000),
+        ("second", 8_000_000),
+        ("third", 2_000_000),
+    ]
+    assert second["disagreements"] == []
+
+
+async def test_usage_of_a_time_before_the_books_is_explained_though_nothing_was_published_of_it(tmp_path: Any) -> None:
+    house = published_for_real(ClosingHouse())
+    await call(house, "march", 40_000_000, MAY)
+    await house.close("2026-03", MAY)
+    await call(house, "january", 8_000_000, MAY, "2026-01-05")
+    await house.publish_drafts(MAY)
+
+    (charge,) = await explained(house, "2026-04", tmp_path)
+
+    assert charge["corrects"]["wasThere"] is False
+    assert (charge["corrects"]["costBefore"], charge["corrects"]["costAfter"]) == ("0", "20")
+    assert [event["id"] for event in charge["records"][0]["events"]["first"]] == ["january"]
+
+
+async def test_a_closed_row_keeps_the_price_that_it_was_closed_with_after_its_month_is_rated_again(
+    tmp_path: Any,
+) -> None:
+    house = published_for_real(ClosingHouse())
+    await call(house, "first", 40_000_000, MAY)
+    await house.close("2026-03", MAY)
+    house.catalogues.now = priced("4")
+    await correct_period("2026-03", house.closer.days, house.ledger, Change("rated anew", MAY, "ann", "contract"))
+    await house.publish_drafts(MAY)
+
+    (closed,) = await explained(house, "2026-03", tmp_path)
+    less, more = await explained(house, "2026-04", tmp_path)
+
+    assert (closed["price"]["perMillion"], closed["configuration"]) == ("2.5", "frozen when the period was closed")
+    assert (more["price"]["perMillion"], more["configuration"]) == ("4", "which rates the closed period now")
+    assert (less["corrects"]["costBefore"], less["corrects"]["costAfter"]) == ("100", "0")
+    assert (more["corrects"]["costBefore"], more["corrects"]["costAfter"]) == ("0", "160")
+    assert {less["corrects"]["reason"], more["corrects"]["reason"]} == {"rated-again"}
+    assert [event["id"] for event in more["records"][0]["events"]["first"]] == ["first"]
+
+
+async def test_the_text_says_why_and_from_what_to_what(tmp_path: Any) -> None:
+    house = await three_months()
+    explainer = Explainer(
+        Published(house.control, house.reports, house.closed), house.catalogues, house.books, house.ledger
+    )
+    (charge,) = await explained(house, "2026-05", tmp_path)
+    found = await explainer.explain("2026-05", "unallocated", charge_id=charge["chargeId"])
+
+    text = text_of(found)
+
+    assert "of 2026-03: late-usage" in text
+    assert "cost 120 USD → 125 USD with this correction" in text

@@ -1,0 +1,302 @@
+"""The FOCUS file says what the rows say: every figure here is worked out by hand."""
+
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from datetime import UTC, datetime
+from decimal import Decimal
+from pathlib import Path
+from typing import Any
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from chargeback.domain.errors import InconsistentFile
+from chargeback.domain.reports.focus import COLUMNS
+from chargeback.services.focus import focus_rows
+from chargeback.services.focus.write_focus import write_focus
+from tests.support.rows_of_every_kind import (
+    correction,
+    costs,
+    csv_rows,
+    every_kind,
+    free_calls,
+    priced,
+    shared,
+    written,
+)
+from tests.support.settled_period import row, settled
+
+DIMENSIONS = ["cost_centre", "model", "deployment", "backend", "provider", "service_tier", "user", "variant", "state"]
+
+
+def focus(folder: Path, rows: Sequence[Mapping[str, Any]], **fields: Any) -> list[dict[str, str]]:
+    period = replace(settled(folder, rows), **fields)
+    return csv_rows(written(write_focus, period)["focus-2026-03.csv"])
+
+
+def test_usage_is_told_by_day_centre_deployment_and_meter(tmp_path: Path) -> None:
+    (told,) = focus(tmp_path, [row()])
+
+    assert list(told) == list(COLUMNS)
+    expected = {
+        "BilledCost": "2.5",
+        "BillingCurrency": "USD",
+        "BillingPeriodStart": "2026-03-01T00:00:00Z",
+        "BillingPeriodEnd": "2026-04-01T00:00:00Z",
+        "ChargeCategory": "Usage",
+        "ChargeClass": "",
+        "ChargePeriodStart": "2026-03-14T00:00:00Z",
+        "ChargePeriodEnd": "2026-03-15T00:00:00Z",
+        "ConsumedQuantity": "1000000.0",
+        "ConsumedUnit": "Tokens",
+        "ListUnitPrice": "2.5",
+        "PricingQuantity": "1.0",
+        "PricingUnit": "1000000 Tokens",
+        "ProviderName": "Microsoft",
+        "RegionName": "East US 2",
+        "ResourceId": "oai-eastus2.openai.azure.com/openai/deployments/gpt-4o",
+        "ResourceName": "gpt-4o",
+        "SkuId": "gpt-4o-2024-11-20",
+        "SkuMeter": "Input Tokens",
+        "SkuPriceId": "gpt-4o-2024-11-20:azure-openai/gpt-4o/any/GlobalStandard/default/input_tokens",
+        "SubAccountId": "product/search",
+        "SubAccountName": "Search",
+        "x_PriceId": "azure-openai/gpt-4o/any/GlobalStandard/default/input_tokens@2024-08-06T00Z",
+        "x_UsageState": "exact",
+    }
+    assert {name: told[name] for name in expected} == expected
+    tags = {"application": "11111111-0000-0000-0000-000000000001", "cost_centre": "product/search"}
+    assert json.loads(told["Tags"]) == tags | {"product": "standard", "subscription": "search"}
+
+
+def test_people_and_what_callers_claim_are_summed_up_and_never_named(tmp_path: Path) -> None:
+    rows = [
+        row(user="ann@example.com", billing_code="A"),
+        row(user="bob@example.com", company="Bob & Co", user_object_id="b0b", apim_user_id="bob"),
+    ]
+
+    (told,) = focus(tmp_path, rows)
+
+    assert (told["BilledCost"], told["ConsumedQuantity"], told["x_ChargeRows"]) == ("5.0", "2000000.0", "2")
+    assert not [value for value in told.values() if "ann" in value or "bob" in value.lower()]
+
+
+def test_the_total_is_that_of_the_rows_whose_cost_is_known(tmp_path: Path) -> None:
+    told = focus(tmp_path, every_kind())
+
+    assert sum(Decimal(each["BilledCost"]) for each in told) == Decimal("1005.5025")
+    assert len(told) == 7, "the two callers are one row, and what has no price has none"
+    assert sum(int(each["x_RequestCount"]) for each in told) == 3
+
+
+def test_a_correction_is_negative_and_names_what_it_corrects(tmp_path: Path) -> None:
+    (told,) = focus(tmp_path, [correction()])
+
+    assert told["ChargeClass"] == "Correction"
+    assert (told["BilledCost"], told["ConsumedQuantity"], told["PricingQuantity"]) == ("-0.25", "-100000.0", "-0.1")
+    assert (told["x_CorrectsPeriod"], told["x_CorrectsChargeId"]) == ("2026-02", "c" * 32)
+    assert told["x_CorrectionReason"] == "recounted"
+    assert told["ChargePeriodStart"] == "2026-02-11T00:00:00Z"
+    assert told["BillingPeriodStart"] == "2026-03-01T00:00:00Z"
+
+
+def test_a_shared_cost_is_told_with_its_basis_and_parts_that_sum_to_one(tmp_path: Path) -> None:
+    told = focus(tmp_path, [shared("0.25"), shared("0.75", cost_centre="product")])
+
+    parts = {
+        each["AllocatedResourceId"]: json.loads(each["AllocatedMethodDetails"], parse_float=Decimal) for each in told
+    }
+    assert parts == {
+        "product/search": {"Elements": [{"AllocatedRatio": Decimal("0.25")}]},
+        "product": {"Elements": [{"AllocatedRatio": Decimal("0.75")}]},
+    }
+    assert {(each["AllocatedMethodId"], each["ResourceId"], each["ListUnitPrice"]) for each in told} == {
+        ("usage", "shared-costs/ptu-east", "1000.0")
+    }
+    assert [each["BilledCost"] for each in told] == ["750.0", "250.0"]
+    assert [json.loads(each["AllocatedTags"]) for each in told] == [
+        {"cost_centre": "product"},
+        {"cost_centre": "product/search"},
+    ]
+
+
+def test_a_share_that_moves_is_a_correction_without_a_ratio(tmp_path: Path) -> None:
+    moved = {"kind": "correction", "corrects_period": "2026-02", "corrects_charge_id": "c" * 32}
+    parts = (("-0.25", "product"), ("0.25", "product/search"))
+    rows = [shared(part, cost_centre=centre, allocated_ratio=None, **moved) for part, centre in parts]
+
+    less, more = focus(tmp_path, rows)
+
+    assert (less["BilledCost"], more["BilledCost"]) == ("-250.0", "250.0")
+    assert less["ChargeClass"] == "Correction"
+    assert less["AllocatedMethodDetails"] == ""
+
+
+def test_a_converted_price_is_told_in_both_currencies(tmp_path: Path) -> None:
+    """1 000 000 tokens at 2.50 USD, 0.92 EUR for a dollar: 2.30 EUR."""
+    rate = {
+        "exchange_rate": Decimal("0.92"),
+        "exchange_rate_date": "2026-03-13",
+        "exchange_rate_source": "ECB",
+        "currency": "EUR",
+    }
+
+    (told,) = focus(tmp_path, [row(**rate, **costs("2.30"))], currency="EUR")
+
+    in_euros = {"BilledCost", "ListCost", "ContractedCost", "EffectiveCost", "ListUnitPrice", "ContractedUnitPrice"}
+    assert {told[name] for name in in_euros} == {"2.3"}
+    in_dollars = {"ContractedUnitPrice", "ListUnitPrice", "EffectiveCost"}
+    assert {told[f"PricingCurrency{name}"] for name in in_dollars} == {"2.5"}
+    assert (told["BillingCurrency"], told["PricingCurrency"]) == ("EUR", "USD")
+    assert (told["x_BillingExchangeRate"], told["x_BillingExchangeRateDate"]) == ("0.92", "2026-03-13")
+    assert told["x_ExchangeRateSource"] == "ECB"
+
+
+@pytest.mark.parametrize("amount", [10**9, 10**12])
+def test_a_converted_shared_cost_of_any_size_is_exact(tmp_path: Path, amount: int) -> None:
+    """0.7 EUR for a dollar, split into 0.333333333333 and 0.666666666667."""
+    rate = {"exchange_rate": Decimal("0.7"), "currency": "EUR", "pricing_currency": "USD", **priced(str(amount))}
+    ratios = {"product": Decimal("0.333333333333"), "product/search": Decimal("0.666666666667")}
+    parts = [
+        shared(str(ratio), cost_centre=centre) | rate | costs(str(amount * ratio * Decimal("0.7")))
+        for centre, ratio in ratios.items()
+    ]
+
+    told = focus(tmp_path, parts, currency="EUR")
+
+    assert {Decimal(each["ListUnitPrice"]) for each in told} == {Decimal(amount * 7).scaleb(-1)}
+    assert {each["SubAccountId"]: Decimal(each["PricingCurrencyEffectiveCost"]) for each in told} == {
+        centre: amount * ratio for centre, ratio in ratios.items()
+    }
+
+
+@pytest.mark.parametrize(("rate", "cost"), [("1", "10000000000000"), ("999999", "9999990000000000000")])
+def test_the_highest_price_of_a_rate_card_is_exact_at_any_exchange_rate(tmp_path: Path, rate: str, cost: str) -> None:
+    converted = {"exchange_rate": Decimal(rate), "currency": "USD" if rate == "1" else "EUR", "pricing_currency": "USD"}
+
+    (told,) = focus(tmp_path, [row(**converted, **priced("10000000000000"), **costs(cost))])
+
+    assert {Decimal(told[name]) for name in ("BilledCost", "ListCost", "ContractedCost")} == {Decimal(cost)}
+
+
+def test_a_discount_and_a_markup_are_told_apart(tmp_path: Path) -> None:
+    amounts = {"list_unit_price": Decimal("2.5"), "contracted_unit_price": Decimal(2), "unit_price": Decimal("2.2")}
+    billed = {"cost": Decimal("2.2"), "exact_cost": Decimal("2.2"), "contracted_cost": Decimal(2)}
+
+    (told,) = focus(tmp_path, [row(**amounts, **billed)])
+
+    assert (told["ListCost"], told["ContractedCost"], told["BilledCost"]) == ("2.5", "2.0", "2.2")
+    assert told["x_BilledUnitPrice"] == "2.2"
+
+
+@pytest.mark.parametrize(
+    ("date", "start", "end"),
+    [
+        ("2026-03-28", "2026-03-27T23:00:00Z", "2026-03-28T23:00:00Z"),
+        ("2026-03-29", "2026-03-28T23:00:00Z", "2026-03-29T22:00:00Z"),  # 23 hours: the clocks go forward
+        ("2026-03-31", "2026-03-30T22:00:00Z", "2026-03-31T22:00:00Z"),
+    ],
+)
+def test_a_day_is_that_of_the_books(tmp_path: Path, date: str, start: str, end: str) -> None:
+    zone = {
+        "time_zone": "Europe/Berlin",
+        "start": datetime(2026, 2, 28, 23, tzinfo=UTC),
+        "end": datetime(2026, 3, 31, 22, tzinfo=UTC),
+    }
+
+    (told,) = focus(tmp_path, [row(charge_date=date)], **zone)
+
+    assert (told["ChargePeriodStart"], told["ChargePeriodEnd"]) == (start, end)
+    assert told["BillingPeriodStart"] == "2026-02-28T23:00:00Z"
+
+
+def test_only_a_closed_period_has_an_invoice(tmp_path: Path) -> None:
+    opened, closed = (focus(tmp_path / name, [row()], is_closed=name == "closed") for name in _folders(tmp_path))
+
+    assert (opened[0]["InvoiceId"], closed[0]["InvoiceId"]) == ("", "chargeback-2026-03")
+
+
+def _folders(parent: Path) -> tuple[str, str]:
+    for name in ("open", "closed"):
+        (parent / name).mkdir()
+    return "open", "closed"
+
+
+def test_what_a_caller_chose_is_text_and_stays_one_cell(tmp_path: Path) -> None:
+    (told,) = focus(tmp_path, [row(deployment='=cmd("x"),\r\n', subscription_id='a"b\\c\n')])
+
+    assert told["ResourceName"] == '\'=cmd("x"),\r\n'
+    assert json.loads(told["Tags"])["subscription"] == 'a"b\\c\n'
+
+
+def test_a_period_without_rows_is_a_header(tmp_path: Path) -> None:
+    assert focus(tmp_path, []) == []
+
+
+def test_the_same_rows_in_another_order_are_the_same_bytes(tmp_path: Path) -> None:
+    rows = [each | {"charge_id": f"{number:032x}"} for number, each in enumerate(every_kind())]
+
+    one, other = (
+        written(write_focus, settled(tmp_path / name, given))
+        for name, given in zip(_folders(tmp_path), (rows, rows[::-1]), strict=True)
+    )
+
+    assert one == other
+
+
+def test_batches_of_a_day_make_the_file_of_one_batch(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    period = settled(tmp_path, every_kind())
+    whole = written(write_focus, period)
+
+    monkeypatch.setattr(focus_rows, "_BATCH_ROWS", 1)
+
+    assert written(write_focus, period) == whole
+
+
+def test_a_cost_that_is_not_price_times_quantity_stops_the_file(tmp_path: Path) -> None:
+    wrong = row(list_cost=Decimal("2.500000000000000001"), cost_centre="research")
+
+    with pytest.raises(InconsistentFile, match=r"research.*ListCost is ListUnitPrice times PricingQuantity"):
+        focus(tmp_path, [row(), wrong])
+
+
+def test_parts_that_do_not_make_a_whole_stop_the_file(tmp_path: Path) -> None:
+    with pytest.raises(InconsistentFile, match=r"shared-costs/ptu-east .* sum to 0.25"):
+        focus(tmp_path, [shared("0.25")])
+
+
+@settings(max_examples=30, deadline=None)
+@given(st.lists(st.fixed_dictionaries({name: st.sampled_from(["", "a", "b/c"]) for name in DIMENSIONS}), max_size=12))
+def test_whatever_the_dimensions_no_row_is_there_twice_and_all_is_there(
+    tmp_path_factory: pytest.TempPathFactory, drawn: list[dict[str, str]]
+) -> None:
+    rows = [make(**fields) for fields in drawn for make in (row, free_calls)]
+
+    told = focus(tmp_path_factory.mktemp("focus"), rows)
+
+    assert sum(Decimal(each["BilledCost"]) for each in told) == Decimal("2.5") * len(drawn)
+    assert sum(int(each["x_ChargeRows"]) for each in told) == 2 * len(drawn)
+
+
+def test_prices_of_a_part_of_a_millionth_stay_exact(tmp_path: Path) -> None:
+    """0.083 USD a million, 7 tokens: 0.000000581 USD, printed as 0.000001."""
+    amounts = costs("0.000000581") | {"cost": Decimal("0.000001")}
+
+    (told,) = focus(tmp_path, [row(quantity=Decimal(7), **priced("0.083"), **amounts)])
+
+    assert (told["ListCost"], told["BilledCost"]) == ("0.000000581", "0.000001")
+    assert told["PricingQuantity"] == "0.000007"
+
+
+def test_tags_hold_no_separator_after_which_a_spreadsheet_sees_a_formula(tmp_path: Path) -> None:
+    text = 'x;=1+1|=2\\;"'
+
+    files = written(write_focus, settled(tmp_path, [row(model=text, app_id=text)]))
+
+    content = files["focus-2026-03.csv"].decode()
+    assert ";=" not in content
+    assert "|=" not in content
+    (told,) = csv_rows(files["focus-2026-03.csv"])
+    assert text in json.loads(told["Tags"]).values()

@@ -1,0 +1,447 @@
+"""What a closed period should have said besides is charged later, once, and says what it corrects."""
+
+import dataclasses
+from collections.abc import Mapping, Sequence
+from datetime import UTC, datetime
+from decimal import Decimal
+from pathlib import Path
+from typing import Any
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from chargeback.adapters.memory.stores import MemoryReports
+from chargeback.domain.rating.usage_record import ChargeRow, Part, UsageRecord
+from chargeback.domain.reports.manifest import Manifest
+from chargeback.domain.terms.shared_costs import Per, SharedCost
+from chargeback.domain.terms.terms import ExchangeRate, Terms
+from chargeback.domain.time.calendar import BooksSetting, Calendar
+from chargeback.domain.time.effective import Effective
+from chargeback.domain.usage.meters import Meter
+from chargeback.services.publishing.period_to_settle import ClosedPeriod, Stored
+from tests.services.publishing.test_share_costs import fee
+from tests.support.catalogues import catalogue
+from tests.support.published_files import charge, published, record, rows_of, summed
+
+pytestmark = pytest.mark.anyio
+
+MARCH, APRIL, MAY = "2026-03", "2026-04", "2026-05"
+
+
+class Ledger:
+    """Publishes month after month and keeps every file, as the closed ones are kept."""
+
+    def __init__(self, successors: Mapping[str, str] | None = None, **fields: Any) -> None:
+        self._fields = fields
+        self._successors = successors or {}
+        self._reports = MemoryReports()
+        self.manifests: dict[str, Manifest] = {}
+
+    async def publish(
+        self, period: str, records: Sequence[UsageRecord], corrected: Mapping[str, Sequence[str]] | None = None
+    ) -> list[dict[str, str]]:
+        """The rows of the period; `corrected`: closed period → touched UTC days."""
+        fields: dict[str, Any] = {"terms": Terms(), "catalogue": catalogue()} | self._fields
+        closed = [
+            ClosedPeriod(
+                period=of,
+                catalogue=fields["catalogue"],
+                terms=fields["terms"],
+                touched=days,
+                billed=self._charges(of),
+                later=tuple(self._charges(other) for other in sorted(self.manifests) if of < other < period),
+                shared_costs=fields["terms"].shared_costs,
+                successors=self._successors,
+            )
+            for of, days in (corrected or {}).items()
+        ]
+        names = {cost.corrects for cost in fields["terms"].shared_costs if cost.period == period and cost.corrects}
+        past = {of: [self._charges(each) for each in sorted(self.manifests) if of <= each < period] for of in names}
+        fields |= {"past": past, "successors": self._successors}
+        manifest, files = await published(records, period=period, folder=period, corrected=closed, **fields)
+        self.manifests[period] = manifest
+        self._reports.files |= files
+        return rows_of(files, period=period)
+
+    def change(self, **fields: Any) -> None:
+        """What is in force from now on, also for closed months, as `periods correct` has it."""
+        self._fields |= fields
+
+    def _charges(self, period: str) -> Stored:
+        return Stored(self._reports, f"{period}/charges-{period}.parquet")
+
+
+def of_march(quantity: int, cost: str, **dimensions: str) -> UsageRecord:
+    return record(charge(quantity=quantity, cost=cost), **dimensions)
+
+
+def told(row: Mapping[str, str]) -> tuple[str, ...]:
+    return tuple(row[name] for name in ("kind", "user", "quantity", "cost", "corrects_period", "corrects_charge_id"))
+
+
+async def test_late_usage_is_charged_in_the_open_month_and_points_at_the_row_it_corrects() -> None:
+    ledger = Ledger()
+    (billed,) = await ledger.publish(MARCH, [of_march(1000, "0.0025", user="ann")])
+    now = [of_march(3000, "0.0075", user="ann"), of_march(400, "0.001", user="new")]
+
+    rows = await ledger.publish(APRIL, now, {MARCH: ["2026-03-14"]})
+
+    more, new = sorted(rows, key=lambda row: row["user"])
+    assert told(more) == ("correction", "ann", "2000", "0.005000", MARCH, billed["charge_id"])
+    assert told(new)[:5] == ("correction", "new", "400", "0.001000", MARCH)
+    assert (more["billing_period"], more["charge_date"]) == (APRIL, "2026-03-14")
+    assert (more["list_cost"], more["contracted_cost"], more["unit_price"]) == ("0.005", "0.005", "2.5")
+    assert more["charge_id"] != billed["charge_id"]
+    assert [(each.period, each.rows, each.cost) for each in ledger.manifests[APRIL].corrections] == [
+        (MARCH, 2, "0.006000")
+    ]
+
+
+async def test_what_has_vanished_is_returned() -> None:
+    ledger = Ledger()
+    (billed,) = await ledger.publish(MARCH, [of_march(1000, "0.0025", user="ann")])
+
+    (row,) = await ledger.publish(APRIL, [], {MARCH: ["2026-03-14"]})
+
+    assert told(row) == ("correction", "ann", "-1000", "-0.002500", MARCH, billed["charge_id"])
+
+
+async def test_a_correction_is_made_once() -> None:
+    ledger = Ledger()
+    await ledger.publish(MARCH, [of_march(1000, "0.0025")])
+    now = [of_march(3000, "0.0075")]
+    await ledger.publish(APRIL, now, {MARCH: ["2026-03-14"]})
+
+    again = await ledger.publish(MAY, now, {MARCH: ["2026-03-14"]})
+
+    assert again == []
+
+
+async def test_a_second_change_is_compared_with_all_that_was_billed() -> None:
+    ledger = Ledger()
+    (billed,) = await ledger.publish(MARCH, [of_march(1000, "0.0025")])
+    await ledger.publish(APRIL, [of_march(3000, "0.0075")], {MARCH: ["2026-03-14"]})
+
+    (row,) = await ledger.publish(MAY, [of_march(2000, "0.005")], {MARCH: ["2026-03-14"]})
+
+    assert told(row)[2:] == ("-1000", "-0.002500", MARCH, billed["charge_id"])
+
+
+async def test_only_the_touched_days_are_compared() -> None:
+    ledger = Ledger()
+    await ledger.publish(MARCH, [of_march(1000, "0.0025"), of_march(1000, "0.0025", day="2026-03-15")])
+
+    rows = await ledger.publish(APRIL, [], {MARCH: ["2026-03-15"]})
+
+    assert [row["charge_date"] for row in rows] == ["2026-03-15"]
+
+
+async def test_nothing_touched_is_nothing_corrected() -> None:
+    ledger = Ledger()
+    await ledger.publish(MARCH, [of_march(1000, "0.0025")])
+
+    assert await ledger.publish(APRIL, [], {MARCH: []}) == []
+
+
+async def test_usage_that_was_unpriced_gets_its_price_as_a_correction() -> None:
+    ledger = Ledger()
+    unpriced = charge(quantity=700, cost=None, state="unpriced")
+    await ledger.publish(MARCH, [record(unpriced)])
+
+    rows = await ledger.publish(APRIL, [of_march(700, "0.00175")], {MARCH: ["2026-03-14"]})
+
+    assert {(row["state"], row["quantity"], row["cost"]) for row in rows} == {
+        ("unpriced", "-700", ""),
+        ("exact", "700", "0.001750"),
+    }
+    assert {row["correction_reason"] for row in rows} == {"late-usage"}
+
+
+async def test_only_what_had_no_price_is_late_where_its_price_comes_later() -> None:
+    before = {
+        "priced": record(charge(quantity=700, cost=None, state="unpriced"), user="priced"),
+        "more": record(charge(quantity=700, cost=None, state="unpriced"), user="more"),
+        "moved": record(charge(quantity=700, cost=None, state="unpriced"), user="moved", centre="company/a"),
+        "open": record(charge(quantity=700, cost=None, state="unpriced"), user="open", centre="company/a"),
+        "gone": of_march(700, "0.00175", user="gone"),
+    }
+    now = {
+        "priced": of_march(700, "0.00175", user="priced"),
+        "more": of_march(1000, "0.0025", user="more"),
+        "moved": of_march(700, "0.00175", user="moved", centre="company/b"),
+        "open": record(charge(quantity=700, cost=None, state="unpriced"), user="open", centre="company/b"),
+        "gone": record(charge(quantity=700, cost=None, state="unpriced"), user="gone"),
+    }
+    ledger = Ledger()
+    await ledger.publish(MARCH, list(before.values()))
+
+    rows = await ledger.publish(APRIL, list(now.values()), {MARCH: ["2026-03-14"]})
+
+    assert {user: reasons([row for row in rows if row["user"] == user]) for user in now} == {
+        "priced": {("late-usage", "-700", ""), ("late-usage", "700", "0.001750")},
+        "more": {("late-usage", "-700", ""), ("late-usage", "1000", "0.002500")},
+        "moved": {("late-usage", "-700", ""), ("late-usage", "700", "0.001750")},
+        "open": {("other-payer", "-700", ""), ("other-payer", "700", "")},
+        "gone": {("rated-again", "-700", "-0.001750"), ("rated-again", "700", "")},
+    }
+
+
+async def test_a_move_to_another_cost_centre_takes_from_one_and_gives_to_the_other() -> None:
+    ledger = Ledger()
+    await ledger.publish(MARCH, [of_march(1000, "0.0025", centre="company/a")])
+
+    rows = await ledger.publish(APRIL, [of_march(1000, "0.0025", centre="company/b")], {MARCH: ["2026-03-14"]})
+
+    assert {row["cost_centre"]: row["cost"] for row in rows} == {"company/a": "-0.002500", "company/b": "0.002500"}
+    assert ledger.manifests[APRIL].totals == {"USD": "0.000000"}
+
+
+async def test_in_a_zone_of_its_own_a_touched_utc_day_corrects_both_of_its_dates() -> None:
+    berlin = catalogue(calendar=Calendar((BooksSetting("2026-01", "Europe/Berlin", "USD"),)))
+    ledger = Ledger(catalogue=berlin)
+
+    def on(day: str, *dates: str) -> UsageRecord:
+        part = Part("", "company/search", "", (charge(quantity=1000, cost="0.0025"),))
+        return dataclasses.replace(record(), day=day, parts=tuple(dataclasses.replace(part, date=d) for d in dates))
+
+    # The 13th in UTC ends at one o'clock on the 14th in Berlin.
+    before = [on("2026-03-13", "2026-03-13", "2026-03-14"), on("2026-03-14", "2026-03-14", "2026-03-15")]
+    billed = await ledger.publish(MARCH, before)
+
+    now = [dataclasses.replace(before[0], parts=before[0].parts[:1]), before[1]]
+    (row,) = await ledger.publish(APRIL, now, {MARCH: ["2026-03-13"]})
+
+    assert [each["quantity"] for each in billed] == ["1000", "2000", "1000"]
+    assert (row["charge_date"], row["quantity"]) == ("2026-03-14", "-1000")
+
+
+async def test_a_correction_is_converted_as_the_closed_period_was() -> None:
+    rates = [ExchangeRate("EUR", "USD", Decimal("1.1"), "2026-03-31", "bank")]
+    later = ExchangeRate("EUR", "USD", Decimal("1.2"), "2026-04-30", "bank")
+    ledger = Ledger(terms=Terms(exchange_rates=[*rates, later]))
+    await ledger.publish(MARCH, [record(charge(quantity=10**6, cost="2.5"), currency="EUR")])
+
+    (row,) = await ledger.publish(
+        APRIL, [record(charge(quantity=2 * 10**6, cost="5"), currency="EUR")], {MARCH: ["2026-03-14"]}
+    )
+
+    assert (row["cost"], row["exchange_rate"], row["exchange_rate_date"]) == ("2.750000", "1.1", "2026-03-31")
+
+
+async def test_a_correction_stays_in_the_currency_in_which_the_period_was_billed(tmp_path: Path) -> None:
+    moved = Calendar((BooksSetting("2026-01", "UTC", "USD"), BooksSetting("2026-04", "UTC", "EUR")))
+    rate = ExchangeRate("USD", "EUR", Decimal("0.5"), "2026-03-31", "bank")
+    ledger = Ledger(catalogue=catalogue(calendar=moved), terms=Terms(exchange_rates=[rate]))
+    await ledger.publish(MARCH, [of_march(1000, "0.0025")])
+    now = [of_march(3000, "0.0075"), record(charge(quantity=1000, cost="0.0025"), day="2026-04-02")]
+
+    rows = await ledger.publish(APRIL, now, {MARCH: ["2026-03-14"]})
+
+    assert {(row["kind"], row["currency"], row["cost"]) for row in rows} == {
+        ("usage", "EUR", "0.001250"),
+        ("correction", "USD", "0.005000"),
+    }
+    assert ledger.manifests[APRIL].totals == {"EUR": "0.001250", "USD": "0.005000"}
+
+
+def reasons(rows: Sequence[Mapping[str, str]]) -> set[tuple[str, str, str]]:
+    return {(row["correction_reason"], row["quantity"], row["cost"]) for row in rows}
+
+
+async def test_a_correction_names_its_reason() -> None:
+    rate = ExchangeRate("USD", "EUR", Decimal("0.5"), "2026-03-31", "bank")
+    books = catalogue(calendar=Calendar((BooksSetting("2026-01", "UTC", "EUR"),)))
+    before = {
+        "late": of_march(1000, "0.0025", user="late"),
+        "gone": of_march(3000, "0.0075", user="gone"),
+        "dearer": of_march(1000, "0.0025", user="dearer"),
+        "moved": of_march(1000, "0.0025", user="moved"),
+        "same": of_march(1000, "0.0025", user="same"),
+    }
+    other = charge(quantity=1000, cost="0.004", price_id="new", per_million=Decimal(4))
+    now = before | {
+        "late": of_march(1500, "0.00375", user="late"),
+        "gone": of_march(2000, "0.005", user="gone"),
+        "dearer": record(other, user="dearer"),
+        "moved": of_march(1000, "0.0025", user="moved", centre="company/other"),
+    }
+    ledger = Ledger(catalogue=books, terms=Terms(exchange_rates=[rate]))
+    await ledger.publish(MARCH, list(before.values()))
+
+    rows = await ledger.publish(APRIL, list(now.values()), {MARCH: ["2026-03-14"]})
+
+    by_user = {user: reasons([row for row in rows if row["user"] == user]) for user in now}
+    assert by_user == {
+        "late": {("late-usage", "500", "0.000625")},
+        "gone": {("recounted", "-1000", "-0.001250")},
+        "dearer": {("rated-again", "-1000", "-0.001250"), ("rated-again", "1000", "0.002000")},
+        "moved": {("other-payer", "-1000", "-0.001250"), ("other-payer", "1000", "0.001250")},
+        "same": set(),
+    }
+
+
+async def test_another_exchange_rate_is_a_reason_of_its_own() -> None:
+    books = catalogue(calendar=Calendar((BooksSetting("2026-01", "UTC", "EUR"),)))
+    wrong = ExchangeRate("USD", "EUR", Decimal("0.9"), "2026-03-31", "bank")
+    ledger = Ledger(catalogue=books, terms=Terms(exchange_rates=[wrong]))
+    await ledger.publish(MARCH, [of_march(1000, "0.0025")])
+    ledger.change(terms=Terms(exchange_rates=[dataclasses.replace(wrong, rate=Decimal("0.8"))]))
+
+    rows = await ledger.publish(APRIL, [of_march(1000, "0.0025")], {MARCH: ["2026-03-14"]})
+
+    assert reasons(rows) == {("exchange-rate", "0", "-0.000250")}
+
+
+def platform(**fields: Any) -> SharedCost:
+    return fee(per=Per.PERIOD, period=MARCH, **fields)
+
+
+def calls(centre: str, requests: int, day: str = "2026-03-14") -> UsageRecord:
+    return record(charge(Meter.REQUESTS, requests, "0"), centre=centre, subscription=centre, day=day)
+
+
+async def test_late_usage_moves_the_shares_of_the_costs_of_its_month() -> None:
+    ledger = Ledger(terms=Terms(shared_costs=[platform()]))
+    billed = await ledger.publish(MARCH, [calls("a", 30), calls("b", 10)])
+    now = [calls("a", 30), calls("b", 30)]
+
+    rows = await ledger.publish(APRIL, now, {MARCH: ["2026-03-14"]})
+    again = await ledger.publish(MAY, now, {MARCH: ["2026-03-14"]})
+
+    parts = {row["cost_centre"]: row for row in billed if row["kind"] == "shared"}
+    assert {centre: row["cost"] for centre, row in parts.items()} == {"a": "525.000000", "b": "175.000000"}
+    moved = {row["cost_centre"]: row for row in rows if row["shared_cost"]}
+    assert {centre: row["cost"] for centre, row in moved.items()} == {"a": "-175.000000", "b": "175.000000"}
+    assert {row["correction_reason"] for row in moved.values()} == {"shared-cost"}
+    assert {centre: row["corrects_charge_id"] for centre, row in moved.items()} == {
+        centre: row["charge_id"] for centre, row in parts.items()
+    }
+    assert again == []
+
+
+async def test_a_cost_is_split_again_by_the_usage_of_its_own_time_alone() -> None:
+    first_half = Effective(datetime(2026, 3, 1, tzinfo=UTC), datetime(2026, 3, 16, tzinfo=UTC))
+    hourly = fee(per=Per.HOUR, price="1", effective=first_half)
+    ledger = Ledger(terms=Terms(shared_costs=[hourly]))
+    await ledger.publish(MARCH, [calls("a", 10), calls("b", 10, "2026-03-20")])
+
+    rows = await ledger.publish(
+        APRIL, [calls("a", 10), calls("b", 90, "2026-03-20")], {MARCH: ["2026-03-14", "2026-03-20"]}
+    )
+
+    assert [row for row in rows if row["shared_cost"]] == []
+
+
+async def test_a_wrong_exchange_rate_is_corrected_in_the_shared_costs_too() -> None:
+    books = catalogue(calendar=Calendar((BooksSetting("2026-01", "UTC", "EUR"),)))
+    wrong = ExchangeRate("USD", "EUR", Decimal("0.9"), "2026-03-31", "bank")
+    ledger = Ledger(catalogue=books, terms=Terms(exchange_rates=[wrong], shared_costs=[platform()]))
+    await ledger.publish(MARCH, [calls("a", 30), calls("b", 10)])
+    right = dataclasses.replace(wrong, rate=Decimal("0.8"))
+    ledger.change(terms=Terms(exchange_rates=[right], shared_costs=[platform()]))
+    now = [calls("a", 30), calls("b", 30)]
+
+    rows = await ledger.publish(APRIL, now, {MARCH: ["2026-03-14"]})
+    again = await ledger.publish(MAY, now, {MARCH: ["2026-03-14"]})
+
+    # 630 EUR were split 472.50 to 157.50; 560 EUR are split 280 to 280.
+    assert summed([row for row in rows if row["shared_cost"]], "cost_centre") == {
+        ("a",): Decimal("-192.5"),
+        ("b",): Decimal("122.5"),
+    }
+    assert again == []
+
+
+async def test_the_successor_of_a_cost_centre_that_has_ended_pays_what_is_corrected_of_it() -> None:
+    ledger = Ledger({"a": "b"}, terms=Terms(shared_costs=[platform()]))
+    await ledger.publish(MARCH, [calls("a", 30), calls("b", 10), calls("c", 40)])
+    now = [calls("a", 50), calls("b", 10), calls("c", 40)]
+
+    rows = await ledger.publish(APRIL, now, {MARCH: ["2026-03-14"]})
+    again = await ledger.publish(MAY, now, {MARCH: ["2026-03-14"]})
+
+    assert {row["cost_centre"] for row in rows} == {"b", "c"}
+    # a used 30 of 80 and now 50 of 100, b 10 of 80 and now 10 of 100: together 40 of 80 and now 60 of 100
+    assert summed([row for row in rows if row["shared_cost"]], "cost_centre") == {
+        ("b",): Decimal(70),
+        ("c",): Decimal(-70),
+    }
+    assert again == []
+
+
+async def test_usage_that_moves_away_from_a_centre_that_has_ended_is_not_used_by_its_successor() -> None:
+    ledger = Ledger({"a": "c"}, terms=Terms(shared_costs=[platform()]))
+    await ledger.publish(MARCH, [calls("a", 30), calls("b", 10)])
+    moved = record(charge(Meter.REQUESTS, 30, "0"), centre="b", subscription="a")
+
+    rows = await ledger.publish(APRIL, [moved, calls("b", 10)], {MARCH: ["2026-03-14"]})
+    late = await ledger.publish(MAY, [moved, calls("b", 50)], {MARCH: ["2026-03-14"]})
+
+    assert summed([row for row in rows if row["shared_cost"]], "cost_centre") == {
+        ("b",): Decimal(525),
+        ("c",): Decimal(-525),
+    }
+    assert [row for row in late if row["shared_cost"]] == []
+
+
+async def test_a_cost_of_a_closed_month_that_was_entered_by_hand_is_paid_by_successors() -> None:
+    ledger = Ledger({"a": "c"}, terms=Terms())
+    await ledger.publish(MARCH, [calls("a", 30), calls("b", 10)])
+    ledger.change(terms=Terms(shared_costs=[fee("100", per=Per.PERIOD, period=APRIL, corrects=MARCH)]))
+
+    rows = await ledger.publish(APRIL, [calls("d", 5, "2026-04-02")])
+
+    assert summed([row for row in rows if row["shared_cost"]], "cost_centre") == {
+        ("b",): Decimal(25),
+        ("c",): Decimal(75),
+    }
+
+
+CHARGES = st.tuples(st.sampled_from([Meter.INPUT, Meter.OUTPUT]), st.integers(1, 10**6), st.sampled_from(["2.5", "4"]))
+BOOKS = st.dictionaries(
+    st.tuples(st.sampled_from(["2026-03-01", "2026-03-31"]), st.sampled_from("abc")),
+    st.tuples(st.sampled_from(["company/a", "company/b"]), st.lists(CHARGES, max_size=3)),
+    max_size=6,
+)
+
+
+def as_records(books: Mapping[tuple[str, str], tuple[str, list[tuple[Meter, int, str]]]]) -> list[UsageRecord]:
+    def charged(meter: Meter, quantity: int, price: str) -> ChargeRow:
+        prices = dict.fromkeys(("per_million", "list_per_million", "contracted_per_million"), Decimal(price))
+        cost = f"{quantity * Decimal(price) / 10**6:f}"
+        return charge(meter, quantity, cost, price_id=f"{meter}@{price}", **prices)
+
+    return [
+        record(*[charged(*each) for each in charges], day=day, user=user, centre=centre)
+        if charges
+        else dataclasses.replace(record(day=day, user=user), parts=())
+        for (day, user), (centre, charges) in books.items()
+    ]
+
+
+def amounts(rows: Sequence[Mapping[str, str]]) -> dict[str, tuple[Decimal, Decimal]]:
+    """By the charge that a row is or corrects: quantity and list cost, which is exact; nothing where it is nil."""
+    sums: dict[str, tuple[Decimal, Decimal]] = {}
+    for row in rows:
+        name = row["corrects_charge_id"] or row["charge_id"]
+        quantity, cost = sums.get(name, (Decimal(0), Decimal(0)))
+        sums[name] = quantity + Decimal(row["quantity"]), cost + Decimal(row["list_cost"])
+    return {name: each for name, each in sums.items() if any(each)}
+
+
+@settings(max_examples=10, deadline=None)
+@given(versions=st.lists(BOOKS, min_size=2, max_size=4))
+async def test_after_any_changes_all_that_was_billed_is_what_the_books_say(
+    versions: list[dict[tuple[str, str], Any]],
+) -> None:
+    ledger = Ledger()
+    billed: list[dict[str, str]] = []
+    for number, books in enumerate(versions):
+        touched = {MARCH: ["2026-03-01", "2026-03-31"]} if number else {}
+        rows = await ledger.publish(f"2026-{3 + number:02}", as_records(books), touched)
+        assert all(row["kind"] == "correction" for row in rows) or not number
+        billed += rows
+
+    expected = await Ledger().publish(MARCH, as_records(versions[-1]))
+    assert amounts(billed) == amounts(expected)

@@ -1,0 +1,120 @@
+"""Two services at once, the second begun at any store call of the first, end as one of the two orders would."""
+
+import asyncio
+from collections.abc import Awaitable, Callable
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import pytest
+
+from chargeback.services.closing.finish_days import Order
+from tests.simulation.lives import run_alone
+from tests.simulation.month import EARLY, Call, Month
+from tests.simulation.month import Order as Command
+from tests.simulation.oracle import booked
+from tests.simulation.product import World
+from tests.simulation.trouble import Run, troubled
+
+EVENING = datetime(2026, 3, 31, 20, tzinfo=UTC)
+APRIL = datetime(2026, 4, 3, 12, tzinfo=UTC)
+"""31 March is still counted, and may be closed by hand."""
+
+MAY = datetime(2026, 5, 5, tzinfo=UTC)
+BEGINNINGS = (0, 3, 9, 27)
+"""After so many store calls of the first, the second begins."""
+
+
+def month() -> Month:
+    """One call that is counted, one whose event waits in quarantine, one that waits for its tokens, one given up."""
+    after = EVENING + timedelta(minutes=1)
+    return Month(
+        (
+            Call("counted", EVENING, "ann", 1_000_000, 5, (after,)),
+            Call("early", EVENING, "bob", 2_000_000, 5, (EVENING - EARLY,)),
+            Call("stream", EVENING, "cid", 3_000_000, 5, (after,), is_stream=True, logged=after),
+            Call("given up", EVENING, "dan", 4_000_000, 5, (after,), is_given_up=True),
+        ),
+        (Command(APRIL, "apply", "4"), Command(APRIL, "correct")),
+    )
+
+
+async def prepared(pair: tuple[str, str]) -> tuple[World, datetime]:
+    """What the two find, and when they run."""
+    world = World(month())
+    await world.begin()
+    world.arrive(EVENING - timedelta(days=1), EVENING - timedelta(hours=1))
+    await world.run("deliver", EVENING - EARLY)
+    world.arrive(EVENING - timedelta(hours=1), APRIL)
+    await world.run("deliver", EVENING + timedelta(minutes=2))
+    if "replay" not in pair:
+        await world.run("replay", APRIL)
+    if "settle" not in pair:
+        await world.run("settle", APRIL)
+    await world.run("post", APRIL)
+    if "correct" not in pair:
+        return world, APRIL
+    await world.run("close", APRIL + timedelta(days=1))
+    await world.run("apply", APRIL + timedelta(days=1))
+    world.house.catalogues.forget()
+    return world, MAY
+
+
+def work(world: World, service: str, now: datetime) -> Callable[[], Awaitable[Any]]:
+    """One of the two; before its grace period is over, March is closed by hand."""
+    if service == "close" and now == APRIL:
+        return lambda: world.house.closer.close("2026-03", Order("ann", now))
+    return lambda: world.run(service, now, on=int(service in ("apply", "correct")))
+
+
+async def what_is_left(world: World, now: datetime) -> Any:
+    """Books, bills and what waits, after the timers have run once more."""
+    house = world.house
+    world.house.catalogues.forget()
+    for service in ("post", "audit", "publish"):
+        await world.run(service, now)
+    waiting = await world.quarantine.batches(), await world.letters.batches(), await world.set_aside.all()
+    return await booked(world), house.contents(house.closed, house.reports), waiting, world.operator.waiting
+
+
+async def in_order(pair: tuple[str, str], *, swapped: bool) -> Any:
+    world, now = await prepared(pair)
+    for service in reversed(pair) if swapped else pair:
+        await work(world, service, now)()
+    return await what_is_left(world, now)
+
+
+async def at_once(pair: tuple[str, str], beginning: int) -> Any:
+    world, now = await prepared(pair)
+    first = Run()
+
+    async def begin_first() -> None:
+        async with troubled(first):
+            await work(world, pair[0], now)()
+
+    running = asyncio.create_task(begin_first())
+    while first.calls < beginning and not running.done():  # noqa: ASYNC110 a turn each
+        await asyncio.sleep(0)
+    await work(world, pair[1], now)()
+    await running
+    return await what_is_left(world, now)
+
+
+@pytest.mark.parametrize(
+    "pair",
+    [
+        *[("replay", other) for other in ("post", "audit", "close", "settle", "replay")],
+        *[("settle", other) for other in ("audit", "close")],
+        *[("publish", other) for other in ("apply", "correct")],
+        *[("correct", other) for other in ("close", "audit")],
+        ("close", "apply"),
+    ],
+    ids=" and ".join,
+)
+def test_two_services_at_once_end_as_one_of_the_two_orders_would(pair: tuple[str, str]) -> None:
+    async def live() -> None:
+        serial = [await in_order(pair, swapped=swapped) for swapped in (False, True)]
+        for each in (pair, pair[::-1]):
+            for beginning in BEGINNINGS:
+                assert await at_once(each, beginning) in serial, f"{each[1]} after {beginning} calls of {each[0]}"
+
+    run_alone(live())

@@ -1,0 +1,648 @@
+"""Settling: late, partial and absent rows, runs at once, lost events, and what is estimated when time is up."""
+
+import asyncio
+import json
+from collections.abc import AsyncIterator
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import pytest
+
+from chargeback.domain.errors import SomeFailed, StoreUnavailable
+from chargeback.domain.usage.meters import Meter
+from chargeback.domain.usage.operations import described
+from chargeback.services.running.set_aside import SetAside, Stage
+from chargeback.services.usage.settle import Settlement
+from chargeback.settings import LONGEST_DEADLINE
+from tests.support.catalogues import catalogue, dated
+from tests.support.settler import EARLIER, NOW, SOURCE, Books, logged, pending, tokens
+
+
+@pytest.fixture
+def books() -> Books:
+    """Empty books."""
+    return Books()
+
+
+def test_a_streamed_call_gets_its_tokens_from_the_log(books: Books) -> None:
+    books.ingest(pending())
+    books.log.counts.append((EARLIER, tokens()))
+
+    done = books.settle()
+
+    assert done == Settlement(settled=1, recovered=0, estimated=0, waiting=0)
+    assert books.counted() == {("gpt-4o", "settled"): {Meter.INPUT: 10, Meter.OUTPUT: 5, Meter.REQUESTS: 1}}
+    event = books.events()[-1]
+    assert (event["id"], event["time"], event["type"]) == (
+        "call-1/settled",
+        pending()["time"],
+        "chargeback.usage.settled.v1",
+    )
+    usage = {"prompt_tokens": 10, "completion_tokens": 5, "total_tokens": 15}
+    assert event["data"] == {
+        **pending()["data"],
+        "model": "gpt-4o-2024-11-20",
+        "usage": usage,
+        "usageSource": "gateway-log",
+    }
+
+
+def test_calls_beyond_those_that_redis_keeps_waiting_are_told_of_and_settled_when_the_day_is_asked_for(
+    books: Books,
+) -> None:
+    def told() -> dict[str, str]:
+        return {part: why for each in asyncio.run(SetAside(books.control).all()) for part, why in each.parts.items()}
+
+    books.keep_waiting(2)
+    books.ingest(*(pending(f"call-{n}") for n in range(5)))
+    books.log.counts += [(EARLIER, tokens(f"call-{n}")) for n in range(5)]
+
+    done = books.settle()
+    noted = told()
+    asked = books.settle(days=["2026-03-14"])
+    after = told()
+    again = books.settle(NOW + timedelta(hours=1))
+
+    assert (done.settled, done.set_aside) == (2, 1)
+    assert noted == {
+        "waiting calls of search": "3 calls beyond those that Redis keeps of a caller: `settle --day 2026-03-14`"
+    }
+    assert (asked.settled, asked.set_aside, after, again) == (3, 0, {}, Settlement(0, 0, 0, 0))
+    assert books.counted() == {("gpt-4o", "settled"): {Meter.INPUT: 50, Meter.OUTPUT: 25, Meter.REQUESTS: 5}}
+
+
+def test_settling_again_changes_nothing(books: Books) -> None:
+    books.ingest(pending())
+    books.log.counts.append((EARLIER, tokens()))
+    books.settle()
+    before = books.events()
+
+    done = books.settle()
+
+    assert done == Settlement(0, 0, 0, 0)
+    assert books.events() == before
+
+
+def test_two_runs_at_once_count_a_call_once(books: Books) -> None:
+    books.ingest(*(pending(f"call-{n}") for n in range(50)))
+    books.log.counts += [(EARLIER, tokens(f"call-{n}")) for n in range(50)]
+
+    async def both() -> None:
+        await asyncio.gather(books.settler.settle(NOW), books.settler.settle(NOW))
+
+    asyncio.run(both())
+
+    assert books.counted() == {("gpt-4o", "settled"): {Meter.INPUT: 500, Meter.OUTPUT: 250, Meter.REQUESTS: 50}}
+
+
+def test_rows_that_are_still_arriving_are_waited_for(books: Books) -> None:
+    books.ingest(pending())
+    books.log.counts.append((EARLIER, tokens(completion=2, total=12, arrived=NOW - timedelta(minutes=1))))
+    first = books.settle()
+    books.log.counts[:] = [(EARLIER, tokens(arrived=NOW + timedelta(minutes=1)))]
+
+    second = books.settle(NOW + timedelta(minutes=15))
+
+    assert (first.settled, first.waiting, second.settled) == (0, 1, 1)
+    assert books.counted()["gpt-4o", "settled"][Meter.OUTPUT] == 5
+
+
+def test_a_row_that_comes_hours_late_still_settles(books: Books) -> None:
+    books.ingest(pending(time=NOW - timedelta(hours=30)), now=NOW - timedelta(hours=30))
+    books.log.counts.append((NOW - timedelta(hours=30), tokens()))
+
+    assert books.settle().settled == 1
+    assert books.counted("2026-03-13")["gpt-4o", "settled"][Meter.INPUT] == 10
+
+
+def test_rows_without_tokens_settle_nothing(books: Books) -> None:
+    books.ingest(pending())
+    books.log.counts.append((EARLIER, tokens(prompt=0, completion=0, total=0)))
+
+    assert books.settle() == Settlement(0, 0, 0, waiting=1)
+    assert ("gpt-4o", "unsettled") in books.counted()
+
+
+def test_a_total_larger_than_its_parts_is_believed(books: Books) -> None:
+    books.ingest(pending())
+    books.log.counts.append((EARLIER, tokens(prompt=10, completion=5, total=40)))
+
+    books.settle()
+
+    assert books.counted()["gpt-4o", "settled"] == {Meter.INPUT: 10, Meter.OUTPUT: 30, Meter.REQUESTS: 1}
+
+
+def test_a_call_that_lost_its_event_is_recovered_with_its_subscription(books: Books) -> None:
+    books.ingest(pending("other"))
+    books.log.counts.append((EARLIER, tokens("lost")))
+    books.log.logged.append(logged("lost"))
+
+    done = books.settle()
+
+    assert done.recovered == 1
+    event = books.events()[-1]
+    assert (event["id"], event["source"]) == ("lost/settled", SOURCE)
+    assert (event["data"]["subscriptionId"], event["data"]["operation"], event["data"]["usageSource"]) == (
+        "search",
+        "chat.completions",
+        "gateway-log-alone",
+    )
+    assert books.counted()["gpt-4o", "settled"] == {Meter.INPUT: 10, Meter.OUTPUT: 5, Meter.REQUESTS: 1}
+    assert books.settle().recovered == 0
+
+
+@pytest.mark.parametrize("type_", ["recorded", "rejected"])
+def test_a_call_whose_event_has_come_is_not_recovered(books: Books, type_: str) -> None:
+    books.ingest({**pending("known"), "type": f"chargeback.usage.{type_}.v1"})
+    books.log.counts.append((EARLIER, tokens("known")))
+    books.log.logged.append(logged("known"))
+    before = books.counted()
+
+    assert books.settle().recovered == 0
+    assert books.counted() == before
+
+
+def test_the_gateways_own_rows_are_only_asked_for_where_an_event_is_missing(books: Books) -> None:
+    books.ingest(*({**pending(f"known-{n}"), "type": "chargeback.usage.recorded.v1"} for n in range(20)))
+    books.log.counts += [(EARLIER, tokens(f"known-{n}")) for n in range(20)] + [(EARLIER, tokens("lost"))]
+    books.log.logged.append(logged("lost"))
+
+    books.settle()
+
+    assert books.log.asked == ["lost"]
+
+
+def test_an_event_that_comes_after_its_recovery_counts_instead(books: Books) -> None:
+    books.ingest(pending("other"))
+    books.log.counts.append((EARLIER, tokens("late")))
+    books.log.logged.append(logged("late"))
+    books.settle()
+    usage = {"prompt_tokens": 10, "completion_tokens": 6, "total_tokens": 16}
+
+    books.ingest({**pending("late", usage=usage, stream=False), "type": "chargeback.usage.recorded.v1"})
+
+    counted = books.counted()
+    assert counted["gpt-4o", "exact"] == {Meter.INPUT: 10, Meter.OUTPUT: 6, Meter.REQUESTS: 1}
+    assert ("gpt-4o", "settled") not in counted
+
+
+def test_an_event_on_its_way_is_not_taken_for_lost(books: Books) -> None:
+    books.ingest(pending("other"))
+    young = NOW - timedelta(minutes=20)
+    books.log.counts.append((young, tokens("young", time=young, arrived=young)))
+    books.log.logged.append(logged("young", time=young))
+
+    assert books.settle().recovered == 0
+
+
+def test_a_call_whose_event_lies_on_the_day_before_is_not_recovered(books: Books) -> None:
+    midnight = datetime(2026, 3, 14, tzinfo=UTC)
+    event = {**pending("edge", time=midnight - timedelta(seconds=1)), "type": "chargeback.usage.recorded.v1"}
+    books.ingest(event, pending("other", time=midnight), now=midnight)
+    books.log.counts.append((midnight, tokens("edge", time=midnight, arrived=midnight)))
+    books.log.logged.append(logged("edge", time=midnight + timedelta(seconds=2)))
+
+    assert books.settle(midnight + timedelta(hours=2)).recovered == 0
+
+
+@pytest.mark.parametrize(
+    ("method", "url"),
+    [
+        ("GET", "https://gw/openai/v1/responses/resp_1"),
+        ("POST", "https://gw/openai/v1/responses/resp_1/cancel"),
+        ("GET", "https://gw/openai/v1/batches/batch_1"),
+    ],
+)
+def test_fetching_a_stored_answer_is_never_recovered_as_a_call(books: Books, method: str, url: str) -> None:
+    books.ingest(pending("other"))
+    books.log.counts.append((EARLIER, tokens("poll")))
+    books.log.logged.append(logged("poll", method=method, url=url))
+
+    assert books.settle().recovered == 0
+
+
+def test_a_response_that_was_only_begun_is_not_taken_for_a_call_without_event(books: Books) -> None:
+    books.ingest(pending("other"))
+    books.log.counts.append((EARLIER, tokens("begun", completion=0, total=10, streamed=False)))
+    books.log.logged.append(logged("begun", url="https://gw/openai/v1/responses"))
+
+    assert books.settle().recovered == 0
+
+
+def test_embeddings_have_no_completion_and_are_recovered_all_the_same(books: Books) -> None:
+    books.ingest(pending("other"))
+    books.log.counts.append((EARLIER, tokens("lost", completion=0, total=10, streamed=False)))
+    books.log.logged.append(logged("lost", url="https://gw/openai/v1/embeddings"))
+
+    assert books.settle().recovered == 1
+
+
+def test_while_redis_has_lost_the_day_nothing_is_taken_for_lost(books: Books) -> None:
+    books.log.counts.append((EARLIER, tokens("lost")))
+    books.log.logged.append(logged("lost"))
+
+    assert books.settle() == Settlement(0, 0, 0, 0)
+
+
+def test_a_log_without_the_calls_own_row_recovers_later(books: Books) -> None:
+    books.ingest(pending("other"))
+    books.log.counts.append((EARLIER, tokens("lost")))
+    first = books.settle()
+    books.log.logged.append(logged("lost"))
+
+    second = books.settle()
+
+    assert (first.recovered, second.recovered) == (0, 1)
+
+
+def test_past_the_deadline_a_stream_is_estimated_from_its_like(books: Books) -> None:
+    old = NOW - timedelta(hours=26)
+    books.ingest(pending("silent", time=old), now=old)
+    books.log.counts += [(old, tokens(f"other-{n}", prompt=100 + n, completion=50, total=150 + n)) for n in range(10)]
+
+    done = books.settle()
+
+    assert done == Settlement(settled=0, recovered=0, estimated=1, waiting=0)
+    counted = books.counted("2026-03-13")
+    assert counted == {("gpt-4o", "estimated"): {Meter.INPUT: 105, Meter.OUTPUT: 50, Meter.REQUESTS: 1}}
+    event = books.events("2026-03-13")[-1]
+    assert event["data"]["usageSource"] == "estimated"
+    assert event["data"]["estimateBasis"] == "mean of 10 streamed calls of gpt-4o"
+
+
+def test_before_the_deadline_nothing_is_estimated(books: Books) -> None:
+    books.ingest(pending("silent"))
+    books.log.counts += [(EARLIER, tokens(f"other-{n}")) for n in range(20)]
+
+    assert books.settle() == Settlement(0, 0, 0, waiting=1)
+
+
+@pytest.mark.parametrize(
+    "data",
+    [{"responseId": "resp_1", "stream": False}, {"statusCode": 499}, {"stream": False}, {"deployment": "rare"}],
+)
+def test_what_nothing_speaks_for_stays_unsettled(books: Books, data: dict[str, Any]) -> None:
+    old = NOW - timedelta(hours=26)
+    books.ingest(pending("silent", time=old, **data), now=old)
+    books.log.counts += [(old, tokens(f"other-{n}")) for n in range(20)]
+
+    assert books.settle() == Settlement(0, 0, 0, waiting=1)
+    assert [state for _, state in books.counted("2026-03-13")] == ["unsettled"]
+
+
+def test_too_few_calls_are_no_basis_for_an_estimate(books: Books) -> None:
+    old = NOW - timedelta(hours=26)
+    books.ingest(pending("silent", time=old), now=old)
+    books.log.counts += [(old, tokens(f"other-{n}")) for n in range(9)]
+
+    assert books.settle() == Settlement(0, 0, 0, waiting=1)
+
+
+def test_the_urls_of_the_log_are_named_as_the_gateway_names_its_calls() -> None:
+    root = "https://gw.azure-api.net/openai"
+
+    named = {
+        path: described(root + path)
+        for path in (
+            "/deployments/gpt%2D4o/chat/completions",
+            "/v1/responses",
+            "/v1/audio/speech?x=1",
+            "/v1/fine_tuning/jobs",
+            "/",
+        )
+    }
+
+    assert list(named.values()) == [
+        ("chat.completions", "gpt-4o"),
+        ("responses", ""),
+        ("audio.speech", ""),
+        ("fine_tuning.jobs", ""),
+        ("unknown", ""),
+    ]
+
+
+def broken(**changes: Any) -> dict[str, Any]:
+    """A pending event that an older version of the product accepted, and that cannot be settled."""
+    return pending("call-x", requestCharacters=40, maxOutputTokens=5) | changes
+
+
+UNSETTLEABLE = {
+    "an id with no room for its suffix": broken(id="x" * 1_020),
+    "quantities that no picture has": broken(
+        data=pending()["data"] | {"operation": "images.generations", "quantities": {"images": 10**15}}
+    ),
+    "no source": {name: value for name, value in pending("call-x").items() if name != "source"},
+    "not even a time": broken(time="yesterday"),
+}
+
+
+@pytest.mark.parametrize("fault", UNSETTLEABLE)
+def test_a_call_that_cannot_be_settled_keeps_no_other_from_being_settled(books: Books, fault: str) -> None:
+    bad = UNSETTLEABLE[fault]
+    books.ingest(pending())
+    books.log.counts += [(EARLIER, tokens()), (EARLIER, tokens(str(bad["id"])))]
+    found = books.counter.pending
+
+    async def with_bad(day: str) -> AsyncIterator[list[bytes]]:
+        async for page in found(day):
+            yield [json.dumps(bad).encode(), *page] if day == "2026-03-14" else []
+
+    books.counter.pending = with_bad  # type: ignore[method-assign]
+
+    done = books.settle(NOW + timedelta(hours=24))
+
+    assert (done.settled, done.set_aside) == (1, 1)
+    assert books.counted() == {("gpt-4o", "settled"): {Meter.INPUT: 10, Meter.OUTPUT: 5, Meter.REQUESTS: 1}}
+    (aside,) = asyncio.run(SetAside(books.control).all())
+    assert (aside.stage, aside.day, aside.count) == (Stage.SETTLE, "2026-03-14", 1)
+    assert asyncio.run(books.quarantine.batches()) == []
+
+
+@pytest.mark.parametrize("time", ["2026-03-14T10:00:60Z", "2026-03-14t10:00:00z"])
+def test_a_leap_second_and_small_letters_are_times_that_can_be_settled(books: Books, time: str) -> None:
+    books.ingest(pending() | {"time": time})
+    books.log.counts.append((EARLIER, tokens()))
+
+    assert books.settle().settled == 1
+
+
+def test_a_call_without_a_status_is_estimated_like_others(books: Books) -> None:
+    long_ago = NOW - timedelta(hours=30)
+    like = [tokens(f"like-{n}", time=long_ago, arrived=long_ago) for n in range(10)]
+    books.ingest(*(pending(each.correlation_id, long_ago) for each in like), now=long_ago)
+    books.ingest(pending("alone", long_ago, statusCode=None), now=long_ago)
+    books.log.counts += [(long_ago, each) for each in like]
+
+    done = books.settle()
+
+    assert (done.settled, done.estimated) == (10, 1)
+
+
+def test_a_stretch_of_the_log_that_cannot_be_read_keeps_no_other_call_from_being_settled(books: Books) -> None:
+    day_before = NOW - timedelta(hours=30)
+    books.ingest(pending("old", day_before), now=day_before)
+    books.ingest(pending("new"))
+    books.log.counts += [(EARLIER, tokens("new"))]
+    read = books.log.token_counts
+
+    async def cut_off(since: datetime, until: datetime, ids: Any) -> Any:
+        if since <= day_before < until:
+            raise StoreUnavailable("the answer is cut off")
+        return await read(since, until, ids)
+
+    books.log.token_counts = cut_off  # type: ignore[method-assign]
+
+    with pytest.raises(SomeFailed, match="the answer is cut off"):
+        books.settle()
+
+    assert ("gpt-4o", "settled") in books.counted()
+    assert books.counted("2026-03-13") == {("gpt-4o", "unsettled"): {Meter.REQUESTS: 1}}, "nothing may be guessed"
+
+
+def test_tokens_of_a_gateway_are_not_given_to_another_emitter_that_names_the_same_call(books: Books) -> None:
+    books.ingest(pending(), pending() | {"source": "/emitter/evil"})
+    books.log.counts.append((EARLIER, tokens()))
+
+    done = books.settle()
+
+    assert (done.settled, done.waiting) == (1, 1)
+    assert books.counted()["gpt-4o", "settled"] == {Meter.INPUT: 10, Meter.OUTPUT: 5, Meter.REQUESTS: 1}
+
+
+def test_calls_that_were_lost_a_day_ago_are_recovered_when_asked_for(books: Books) -> None:
+    lost = NOW - timedelta(hours=30)
+    books.ingest(pending("other", lost), now=lost)
+    books.log.counts.append((lost, tokens("lost", time=lost, arrived=lost)))
+    books.log.logged.append(logged("lost", time=lost))
+
+    usual = books.settle()
+    done = books.settle(since=NOW - timedelta(hours=31))
+    again = books.settle(since=NOW - timedelta(hours=31))
+
+    assert (usual.recovered, done.recovered, again.recovered) == (0, 1, 0)
+
+
+def test_calls_of_days_that_are_no_longer_open_are_recovered_if_the_ledger_does_not_know_them(books: Books) -> None:
+    lost = NOW - timedelta(days=9)
+    books.ingest(pending("known", lost), now=lost)
+    books.counter.days.clear()
+    for name in ("known", "lost"):
+        books.log.counts.append((lost, tokens(name, time=lost, arrived=lost)))
+        books.log.logged.append(logged(name, time=lost))
+
+    done = books.settle(since=NOW - timedelta(days=10))
+
+    assert (done.recovered, done.settled) == (1, 1)
+    assert [event["id"] for event in books.events("2026-03-05")] == ["known", "lost/settled", "known/settled"]
+
+
+def test_a_row_that_cannot_be_read_is_noted_under_its_own_day_until_the_log_is_read_there_again(books: Books) -> None:
+    own = NOW - timedelta(days=9)
+    books.log.unreadable["call-2"] = "ValueError: NaN is no number of tokens"
+    books.log.times["call-2"] = own
+    books.settle(since=NOW - timedelta(days=10))
+    books.log.unreadable.clear()
+
+    books.settle()
+    (aside,) = asyncio.run(SetAside(books.control).all())
+    books.settle(since=NOW - timedelta(days=10))
+
+    assert (aside.day, aside.count) == (f"{own:%Y-%m-%d}", 1)
+    assert asyncio.run(SetAside(books.control).all()) == []
+
+
+def test_a_row_of_the_log_that_cannot_be_read_is_set_aside(books: Books) -> None:
+    books.ingest(pending())
+    books.log.counts.append((EARLIER, tokens()))
+    books.log.unreadable["call-2"] = "ValueError: NaN is no number of tokens"
+
+    done = books.settle()
+
+    assert (done.settled, done.set_aside) == (1, 1)
+
+
+def test_a_response_in_the_background_is_not_settled_by_its_prompt_alone(books: Books) -> None:
+    books.ingest(pending("begun", operation="responses", responseId="resp_1", stream=False))
+    books.log.counts.append((EARLIER, tokens("begun", prompt=2_000, completion=0, total=2_000, streamed=False)))
+    first = books.settle()
+    books.log.counts[:] = [(EARLIER, tokens("begun", prompt=2_000, completion=7, total=2_007, streamed=False))]
+
+    second = books.settle()
+
+    assert (first.settled, first.waiting, second.settled) == (0, 1, 1)
+
+
+def test_jobs_are_not_asked_for_and_a_response_with_an_id_for_a_day_alone(books: Books) -> None:
+    long_ago = NOW - timedelta(hours=30)
+    for operation in ("batches", "fine_tuning.jobs"):
+        books.ingest(pending(operation, operation=operation, responseId=f"{operation}_1", stream=False))
+    books.ingest(pending("young", operation="responses", responseId="resp_1"))
+    books.ingest(pending("old", long_ago, operation="responses", responseId="resp_2"), now=long_ago)
+
+    done = books.settle()
+
+    assert books.log.counted == ["young"]
+    assert done.waiting == 4
+
+
+def test_a_client_that_left_pays_at_the_backend_that_the_log_names(books: Books) -> None:
+    books.ingest(pending("left", statusCode=499, backend=None))
+    books.log.counts.append((EARLIER, tokens("left")))
+    books.log.logged.append(logged("left", status=499, backend="oai-eastus2.openai.azure.com"))
+
+    assert books.settle().settled == 1
+    assert books.events()[-1]["data"]["backend"] == "oai-eastus2.openai.azure.com"
+
+
+@pytest.mark.parametrize(
+    ("asked", "own", "tier", "state"),
+    [
+        (None, None, "default", "settled"),
+        ("auto", None, "default", "settled"),
+        ("default", "priority", "default", "settled"),
+        ("priority", None, "priority", "estimated"),
+        ("flex", "priority", "flex", "estimated"),
+        (None, "priority", "priority", "estimated"),
+    ],
+)
+def test_a_stream_is_priced_at_the_tier_that_was_asked_for_and_says_so(
+    asked: str | None, own: str | None, tier: str, state: str
+) -> None:
+    books = Books(catalogue(service_tier=own))
+    books.ingest(pending(requestedTier=asked, backend="oai-eastus2.openai.azure.com"))
+    books.log.counts.append((EARLIER, tokens()))
+
+    books.settle()
+
+    lines = [line for line, hours in books.counter.days["2026-03-14"].lines.values() if line.state != "unsettled"]
+    assert [(line.service_tier, line.state) for line in lines] == [(tier, state)]
+
+
+@pytest.mark.parametrize(
+    "operation", ["audio.transcriptions", "audio.speech", "images.generations", "chat.completions"]
+)
+def test_sound_and_pictures_are_never_priced_as_text(operation: str) -> None:
+    spoken = dated(Meter.OUTPUT_AUDIO, (datetime(2026, 1, 1, tzinfo=UTC), "80"), model="gpt-4o-audio")
+    books = Books(catalogue(spoken))
+    books.ingest(pending("sound", operation=operation, model="gpt-4o-audio-2024-12-17", requestCharacters=40))
+    books.log.counts += [(EARLIER, tokens("sound")), *((EARLIER, tokens(f"like-{n}")) for n in range(20))]
+
+    books.settle()
+    later = books.settle(NOW + timedelta(hours=30))
+
+    assert (later.settled, later.estimated, later.waiting) == (0, 0, 1)
+    assert [state for _, state in books.counted()] == ["unsettled"]
+
+
+def test_a_call_without_an_event_is_priced_at_its_deployment_s_tier_and_says_so() -> None:
+    books = Books(catalogue(service_tier="priority"))
+    books.ingest(pending("other"))
+    books.log.counts.append((EARLIER, tokens("lost")))
+    books.log.logged.append(logged("lost", backend="oai-eastus2.openai.azure.com"))
+
+    done = books.settle()
+
+    lines = [line for line, _ in books.counter.days["2026-03-14"].lines.values() if line.state != "unsettled"]
+    assert done.recovered == 1
+    assert [(line.service_tier, line.state) for line in lines] == [("priority", "estimated")]
+    assert books.events()[-1]["data"]["estimateBasis"] == "tier priority asked for"
+
+
+def test_of_a_call_without_an_event_sound_is_never_priced_as_text() -> None:
+    spoken = dated(Meter.OUTPUT_AUDIO, (datetime(2026, 1, 1, tzinfo=UTC), "80"), model="gpt-4o-audio")
+    books = Books(catalogue(spoken))
+    books.ingest(pending("other", deployment="elsewhere"))
+    books.log.counts.append((EARLIER, tokens("lost", model="gpt-4o-audio-2024-12-17")))
+    books.log.logged.append(logged("lost"))
+
+    done = [books.settle(), books.settle(NOW + timedelta(minutes=15))]
+
+    assert [each.recovered for each in done] == [1, 0]
+    assert books.counted()["gpt-4o", "unsettled"] == {Meter.REQUESTS: 1}
+    assert ("gpt-4o", "settled") not in books.counted()
+
+
+def test_a_stream_of_pictures_is_estimated_as_the_pictures_that_were_asked_for(books: Books) -> None:
+    asked = {"images": 2, "size": "1024x1024", "quality": "high"}
+    books.ingest(pending("drawn", operation="images.generations", quantities=asked))
+    books.log.counts.append((EARLIER, tokens("drawn")))
+
+    done = books.settle(NOW + timedelta(hours=30))
+
+    assert (done.settled, done.estimated) == (0, 1)
+    assert books.counted() == {("gpt-4o", "estimated"): {Meter.IMAGES: 2, Meter.REQUESTS: 1}}
+
+
+GUESSES = {
+    "a stream of a rare deployment": ({"requestCharacters": 41, "maxOutputTokens": 500}, 0, (11, 500)),
+    "a stream with calls like it": ({"requestCharacters": 41, "maxOutputTokens": 500}, 10, (11, 5)),
+    "one that may not say so much": ({"requestCharacters": 41, "maxOutputTokens": 3}, 10, (11, 3)),
+    "a client that left": ({"requestCharacters": 41, "maxOutputTokens": 500, "statusCode": 499}, 0, (11, 500)),
+    "no answer in time": ({"requestCharacters": 41, "statusCode": 504}, 10, (11, 5)),
+    "a filtered prompt": ({"requestCharacters": 41, "statusCode": 400, "errorCode": "content_filter"}, 10, (11, 0)),
+    "a prompt above the limit": (
+        {"requestCharacters": 41, "statusCode": 400, "errorCode": "context_length_exceeded", "maxOutputTokens": 9},
+        10,
+        (11, 0),
+    ),
+    "an embedding that was not read": (
+        {"operation": "embeddings", "stream": False, "requestCharacters": 41},
+        0,
+        (11, 0),
+    ),
+    "an embedding with calls like it": (
+        {"operation": "embeddings", "stream": False, "requestCharacters": 41},
+        10,
+        (11, 0),
+    ),
+}
+
+
+@pytest.mark.parametrize("guess", GUESSES)
+def test_past_the_deadline_the_length_of_the_prompt_and_the_limit_of_the_answer_are_taken(
+    books: Books, guess: str
+) -> None:
+    data, like, (prompt, completion) = GUESSES[guess]
+    books.ingest(pending("silent", **data))
+    books.log.counts += [(EARLIER, tokens(f"like-{n}")) for n in range(like)]
+
+    done = books.settle(NOW + timedelta(hours=30))
+
+    assert done.estimated == 1
+    expected = {Meter.INPUT: prompt, Meter.OUTPUT: completion, Meter.REQUESTS: 1}
+    assert books.counted() == {("gpt-4o", "estimated"): {meter: count for meter, count in expected.items() if count}}
+    assert books.events()[-1]["data"]["estimateBasis"].startswith("41 characters and ")
+
+
+def test_a_prompt_above_any_limit_is_estimated_as_what_a_model_can_have_read(books: Books) -> None:
+    books.ingest(pending(requestCharacters=100_000_000, statusCode=400, errorCode="context_length_exceeded"))
+
+    books.settle(NOW + timedelta(hours=30))
+
+    assert books.events()[-1]["data"]["usage"]["prompt_tokens"] == 1_050_000
+
+
+def test_at_the_longest_deadline_a_call_of_the_last_minute_of_a_day_is_still_estimated() -> None:
+    books = Books(deadline=timedelta(hours=LONGEST_DEADLINE))
+    late = NOW.replace(hour=23, minute=59, second=59)
+    books.ingest(pending("late", late, requestCharacters=40, maxOutputTokens=10), now=late)
+
+    runs = [late.replace(hour=0, minute=10, second=0) + timedelta(days=1, minutes=15 * n) for n in range(3 * 96)]
+    done = [books.settle(now) for now in runs[-10:]]
+
+    assert sum(each.estimated for each in done) == 1
+    assert runs[-1] < late + timedelta(days=3)
+
+
+def test_a_stream_that_came_after_its_recovery_is_settled_also_when_redis_has_the_day_no_more() -> None:
+    books, own = Books(), NOW - timedelta(days=9)
+    books.log.counts.append((own, tokens(time=own, arrived=own)))
+    books.log.logged.append(logged(time=own))
+    recovered = books.settle(since=NOW - timedelta(days=10))
+
+    books.ingest(pending(time=own, username="ann"))
+    done = books.settle(days=[f"{own:%Y-%m-%d}"])
+    again = books.settle(days=[f"{own:%Y-%m-%d}"])
+
+    assert (recovered.recovered, done.settled, again.settled) == (1, 1, 0)
+    assert books.events(f"{own:%Y-%m-%d}")[-1]["data"]["username"] == "ann"

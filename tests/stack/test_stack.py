@@ -1,0 +1,155 @@
+"""scripts/stack and the Stack object start, break and end exactly their own servers."""
+
+import json
+import shlex
+import socket
+import subprocess
+import sys
+import time
+from pathlib import Path
+from urllib.parse import urlsplit
+
+import psutil
+import pytest
+import redis
+
+from stack.processes import Running, StackError, free_ports
+from stack.site import ROOT
+from stack.stack import Stack
+
+pytestmark = pytest.mark.servers
+
+
+def cli(*arguments: str) -> subprocess.CompletedProcess[str]:
+    command = [sys.executable, "-m", "stack", *arguments]
+    return subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=60)
+
+
+def test_up_and_down_leave_nothing_behind_and_may_be_repeated(tmp_path: Path) -> None:
+    state = str(tmp_path)
+    [port] = free_ports(1)
+
+    first = cli("up", "--state", state, "--only", "redis,identity", "--port", f"redis={port}")
+    record = json.loads((tmp_path / "stack.json").read_text())
+    again, status = cli("up", "--state", state), cli("status", "--state", state)
+    servers = [Running(**server) for server in record["services"].values()]
+    running = [server.alive for server in servers]
+    down, twice, gone = (
+        cli("down", "--state", state),
+        cli("down", "--state", state),
+        cli("status", "--state", state),
+    )
+
+    assert first.returncode == 0, first.stderr
+    assert record["env"]["REDIS_URL"] == f"redis://127.0.0.1:{port}/0"
+    assert running == [True, True]
+    assert "already running" in again.stdout
+    assert status.returncode == 0
+    assert "ended redis, identity" in down.stdout
+    assert "nothing was running" in twice.stdout
+    assert gone.returncode == 1
+    assert not any(server.alive for server in servers)
+    assert not (tmp_path / "stack.env").exists()
+
+
+def test_stack_env_can_be_sourced_by_a_shell(tmp_path: Path) -> None:
+    with Stack(tmp_path, services=["redis", "identity"]) as stack:
+        script = f"set -a; . {shlex.quote(str(tmp_path / 'stack.env'))}; env -0"
+        found = subprocess.run(["bash", "-c", script], capture_output=True, text=True, check=True).stdout
+
+    settings = dict(line.split("=", 1) for line in found.split("\0") if line)
+    assert stack.env.items() <= settings.items()
+
+
+def test_a_killed_server_comes_back_empty_on_the_same_port(tmp_path: Path) -> None:
+    with Stack(tmp_path, services=["redis"]) as stack, redis.Redis.from_url(stack.env["REDIS_URL"]) as client:
+        client.set("key", "value")
+        stack.kill("redis")
+        with pytest.raises(redis.ConnectionError):
+            client.get("key")
+
+        stack.start("redis")
+
+        assert client.get("key") is None
+
+
+def test_a_paused_server_does_not_answer_until_it_is_resumed(tmp_path: Path) -> None:
+    with Stack(tmp_path, services=["redis"]) as stack:
+        url = stack.env["REDIS_URL"]
+        with redis.Redis.from_url(url, socket_timeout=0.2, retry=None) as client:
+            stack.pause("redis")
+            with pytest.raises(redis.TimeoutError):
+                client.ping()
+            stack.resume("redis")
+        with redis.Redis.from_url(url) as client:
+            assert client.ping()
+
+
+def test_blobs_on_disk_survive_a_stop_of_the_server(tmp_path: Path) -> None:
+    from stack.provision import STORAGE_AUDIENCE, access_token, call
+
+    with Stack(tmp_path, services=["identity", "blob"], in_memory=False) as stack:
+        token = access_token(stack.site, STORAGE_AUDIENCE)
+        headers = {"Authorization": f"Bearer {token}", "x-ms-version": "2025-11-05"}
+        url = f"{stack.url('blob')}/ledger/day"
+        call(stack.site, "PUT", url, {**headers, "x-ms-blob-type": "BlockBlob"}, {"kept": True})
+
+        stack.stop("blob")
+        stack.start("blob")
+
+        assert json.loads(call(stack.site, "GET", url, headers)) == {"kept": True}
+
+
+def test_an_exception_inside_ends_every_server(tmp_path: Path) -> None:
+    pids = []
+
+    def use() -> None:
+        with Stack(tmp_path, services=["redis", "identity"]) as stack:
+            pids.extend([stack.pid("redis"), stack.pid("identity")])
+            raise RuntimeError("a test fails")
+
+    with pytest.raises(RuntimeError, match="a test fails"):
+        use()
+    assert not any(psutil.pid_exists(pid) for pid in pids)
+
+
+def test_a_failed_start_names_the_server_and_stops_the_others(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("REDIS_SERVER_BIN", "/bin/false")
+    stack = Stack(tmp_path, services=["redis", "identity"])
+
+    with pytest.raises(StackError, match="redis ended while starting"):
+        stack.up()
+
+    with socket.socket() as probe:
+        assert probe.connect_ex(("127.0.0.1", urlsplit(stack.url("identity")).port or 0)) != 0
+
+
+def test_a_taken_port_is_named(tmp_path: Path) -> None:
+    with socket.socket() as other:
+        other.bind(("127.0.0.1", 0))
+        other.listen()
+        port = other.getsockname()[1]
+
+        with pytest.raises(StackError, match=f"redis: port {port} is taken"):
+            Stack(tmp_path, services=["redis"], ports={"redis": port}).up()
+
+
+@pytest.mark.parametrize("arguments", [["--port", "redis"], ["--port", "nobody=1"], ["--only", "nobody"]])
+def test_arguments_that_make_no_sense_are_named(tmp_path: Path, arguments: list[str]) -> None:
+    answer = cli("up", "--state", str(tmp_path), *arguments)
+
+    assert answer.returncode == 2
+    assert "nobody" in answer.stderr or "NAME=PORT" in answer.stderr
+
+
+def test_another_process_with_a_recorded_pid_is_left_alone(tmp_path: Path) -> None:
+    with subprocess.Popen(["sleep", "60"], start_new_session=True) as other:
+        stranger = Running(other.pid, time.time() - 10_000_000, "redis://127.0.0.1:1")
+        document = {"started": 0, "services": {"redis": stranger.to_document()}, "env": {}}
+        (tmp_path / "stack.json").write_text(json.dumps(document))
+
+        down = cli("down", "--state", str(tmp_path))
+
+        assert "nothing was running" in down.stdout
+        assert other.poll() is None
+        other.kill()

@@ -1,0 +1,75 @@
+"""Microsoft's worker library indexes and runs the sample apps, and refuses what it would refuse in Azure."""
+
+import json
+from pathlib import Path
+
+import pytest
+
+from stack.functions_host.worker_library import WorkerError, index, invoke
+
+APPS = Path(__file__).parent / "apps"
+
+
+@pytest.fixture(autouse=True)
+def settings(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("POST_SCHEDULE", "0 */15 * * * *")
+
+
+def test_the_worker_finds_every_function() -> None:
+    names = index(APPS / "sample")
+
+    assert names == sorted(
+        [
+            "audit_ledger",
+            "broken",
+            "ingest_in_a_thread",
+            "ingest_usage",
+            "item",
+            "log_later",
+            "post_usage",
+            "what_was_seen",
+        ]
+    )
+
+
+def test_the_worker_runs_an_event_a_timer_and_a_request() -> None:
+    event = {
+        "specversion": "1.0",
+        "id": "1",
+        "source": "/s",
+        "type": "t",
+        "time": "2025-06-01T00:00:00Z",
+        "data": {},
+    }
+    request = {"method": "GET", "url": "http://localhost/api/seen"}
+
+    assert invoke(APPS / "sample", "ingest_usage", event) is None
+    assert invoke(APPS / "sample", "post_usage") is None
+    answer = invoke(APPS / "sample", "what_was_seen", request)
+
+    assert answer.status_code == "200"
+    assert json.loads(answer.body.bytes) == []
+
+
+def test_a_failure_in_a_function_is_told_in_its_own_words() -> None:
+    with pytest.raises(WorkerError, match="the audit fails"):
+        invoke(APPS / "sample", "audit_ledger")
+
+
+def test_the_worker_refuses_a_list_of_events() -> None:
+    with pytest.raises(WorkerError, match="ingest_usage"):
+        index(APPS / "rejected")
+
+
+def test_the_worker_says_which_module_is_missing() -> None:
+    with pytest.raises(WorkerError, match="no_such_module_anywhere"):
+        index(APPS / "broken")
+
+
+def test_the_worker_serves_a_fastapi_app() -> None:
+    request = {"method": "POST", "url": "http://localhost/api/echo?name=n", "body": b"12345"}
+
+    assert index(APPS / "fastapi") == ["http_app", "post_usage"]
+    answer = invoke(APPS / "fastapi", "http_app", request)
+
+    assert json.loads(answer.body.bytes) == {"name": "n", "bytes": 5, "greeting": "hello"}

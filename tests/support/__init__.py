@@ -1,0 +1,1 @@
+"""What tests share: builders, products in memory, readers of what was written."""

@@ -1,0 +1,55 @@
+"""The whole product in memory, for tests of one service at a time."""
+
+from dataclasses import dataclass, field
+
+from chargeback.adapters.memory.counter import MemoryCounter
+from chargeback.adapters.memory.stores import (
+    MemoryBooks,
+    MemoryCatalogues,
+    MemoryControl,
+    MemoryLedger,
+    MemoryQuarantine,
+)
+from chargeback.domain.catalogue.catalogue import Catalogue
+from chargeback.services.usage.audit import Auditor
+from chargeback.services.usage.ingest import Ingest, WeightsInForce
+from chargeback.services.usage.post import Poster
+
+
+@dataclass
+class House:
+    """Stores in memory and the services over them."""
+
+    catalogues: MemoryCatalogues
+    ledger: MemoryLedger = field(default_factory=MemoryLedger)
+    counter: MemoryCounter = field(default_factory=MemoryCounter)
+    books: MemoryBooks = field(default_factory=MemoryBooks)
+    control: MemoryControl = field(default_factory=MemoryControl)
+    quarantine: MemoryQuarantine = field(default_factory=MemoryQuarantine)
+
+    @property
+    def ingest(self) -> Ingest:
+        weights = WeightsInForce(self.catalogues, self.catalogues.catalogue)
+        return Ingest(self.ledger, self.counter, self.quarantine, weights)
+
+    @property
+    def poster(self) -> Poster:
+        return Poster(self.ledger, self.counter, self.books, self.control, self.catalogues)
+
+    @property
+    def auditor(self) -> Auditor:
+        return Auditor(self.ledger, self.counter, self.books, self.control, self.catalogues, self.poster)
+
+    def charges(self, day: str) -> dict[tuple[str, str], int]:
+        """(state, meter) → quantity in the books of a day."""
+        sums: dict[tuple[str, str], int] = {}
+        for record in self.books.days.get(day, {}).values():
+            for charge in record.charges:
+                key = (charge.state, charge.meter.value)
+                sums[key] = sums.get(key, 0) + charge.quantity
+        return sums
+
+
+def house(catalogue: Catalogue) -> House:
+    """Empty stores under a catalogue."""
+    return House(MemoryCatalogues(catalogue))

@@ -1,0 +1,60 @@
+"""Books in memory with the money that a test says was spent, summed up as after a posting."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from decimal import Decimal
+
+from chargeback.adapters.memory.stores import MemoryBooks
+from chargeback.domain.money.exact import cost
+from chargeback.domain.rating.usage_record import ChargeRow, Part, UsageRecord
+from chargeback.domain.usage.meters import Meter
+from chargeback.services.forecasting.spend_history import shifted
+from chargeback.services.usage.summarise import summarise
+from tests.support.catalogues import usage_line
+
+ONE = Decimal(1)
+MILLION = 10**6
+
+
+@dataclass(frozen=True)
+class Spent:
+    """Money that one application of a cost centre spent in the hours of a UTC day; hour → amount."""
+
+    day: str
+    hours: Mapping[int, str]
+    centre: str = "research"
+    model: str = "gpt-4o"
+    app: str = "app-1"
+    user: str = "ann"
+    currency: str = "USD"
+    date: str | None = None
+    is_priced: bool = True
+
+    def record(self) -> UsageRecord:
+        """Input tokens at 1 USD per million: as many millionths as the amount has."""
+        quantities = {hour: int(Decimal(amount) * MILLION) for hour, amount in self.hours.items()}
+        quantity = sum(quantities.values())
+        charge = ChargeRow(Meter.INPUT, quantity, "exact", ONE, ONE, ONE, "price", cost(quantity, ONE))
+        if not self.is_priced:
+            charge = ChargeRow(Meter.INPUT, quantity, "unpriced", None, None, None, "", None)
+        part = Part(self.date or self.day, self.centre, "rule", (charge,))
+        hours = {hour: {Meter.INPUT: quantity} for hour, quantity in quantities.items()}
+        line = usage_line(model=self.model, app=self.app, user=self.user, subscription=self.centre)
+        return UsageRecord(self.day, line, hours, self.currency, "GlobalStandard", "eastus2", (part,))
+
+
+async def books_of(spent: Sequence[Spent]) -> MemoryBooks:
+    """Books with these records and the summaries of their days."""
+    books = MemoryBooks()
+    days: dict[str, list[UsageRecord]] = {}
+    for each in spent:
+        days.setdefault(each.day, []).append(each.record())
+    for day, records in days.items():
+        await books.write(day, 0, None, (None, "digest"), records)
+        await summarise(books, day)
+    return books
+
+
+def daily(first: str, amounts: Sequence[float | str], **fields: str) -> list[Spent]:
+    """An amount for each day from the first on, spent at nine o'clock."""
+    return [Spent(shifted(first, number), {9: str(amount)}, **fields) for number, amount in enumerate(amounts)]
