@@ -6,6 +6,7 @@ from typing import Any
 
 from chargeback.domain.catalogue.payers import Payers
 from chargeback.domain.periods.lifecycle import Period, State
+from chargeback.domain.reports.layout import charges_path
 from chargeback.domain.reports.manifest import Manifest
 from chargeback.domain.terms.shared_costs import SharedCost
 from chargeback.domain.terms.terms import Terms
@@ -90,7 +91,7 @@ class Publisher:
         return manifest
 
     async def _previous(self, before: Period, *, only_closed: bool) -> Stored | None:
-        path = charges(before.period)
+        path = charges_path(before.period)
         if before.state is State.CLOSED:
             return Stored(self.closed, path)
         # A final file must not depend on what a draft said some day.
@@ -102,7 +103,9 @@ class Publisher:
         """By the closed period that a cost of this one belongs to, the files that say what was billed for it."""
         wanted = {cost.corrects for cost in terms.shared_costs if cost.corrects and cost.period == period}
         names = [each.period for each in await self.periods.closed()] if wanted else []
-        return {of: [Stored(self.closed, charges(each)) for each in names if each >= of] for of in wanted & {*names}}
+        return {
+            of: [Stored(self.closed, charges_path(each)) for each in names if each >= of] for of in wanted & {*names}
+        }
 
     async def _corrected(self, late: LateChange, version: Version, successors: Mapping[str, str]) -> ClosedPeriod:
         """Of a period before the books nothing was billed; the first closed file then stands for one without rows."""
@@ -119,7 +122,7 @@ class Publisher:
             payers = billed_with.catalogue.payers
         else:
             catalogue, terms = version.catalogue, version.terms.reaching_back_to(late.period)
-        billed = [Stored(self.closed, charges(name)) for name in late.billed]
+        billed = [Stored(self.closed, charges_path(name)) for name in late.billed]
         return ClosedPeriod(
             late.period, catalogue, terms, sorted(late.days), billed[0], tuple(billed[1:]), shared, payers, successors
         )
@@ -128,8 +131,3 @@ class Publisher:
         """What the last audit of each day read from the ledger."""
         audits = await AuditResults(self.control).all()
         return {day: {name: getattr(audits[day], name) for name in _LINEAGE} for day in days if day in audits}
-
-
-def charges(period: str) -> str:
-    """The file with the exact rows of a period."""
-    return f"{period}/charges-{period}.parquet"

@@ -1,18 +1,15 @@
 """The published rows of periods, as local Parquet files to be queried."""
 
 import asyncio
-import re
 from dataclasses import dataclass
 from pathlib import Path
 
 from chargeback.domain.errors import ChargebackError
 from chargeback.domain.periods.lifecycle import State
-from chargeback.services.closing.publish_period import charges
+from chargeback.domain.reports.layout import charges_path, period_of_charges
 from chargeback.services.periods.documents import PeriodDocuments
 from chargeback.services.ports.control import Control
 from chargeback.services.ports.reports import Reports
-
-_CHARGES = re.compile(r"(\d{4}-\d\d)/charges-\1\.parquet")
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,7 +34,7 @@ class Published:
         """The rows of a period as a local file; raises `ChargebackError` if it was never published."""
         is_closed = await self.is_closed(period)
         store = self.closed if is_closed else self.reports
-        name = charges(period)
+        name = charges_path(period)
         if name not in await store.paths(name):
             raise ChargebackError(
                 f"{period} is closed, and its files are still on their way: `periods close {period}` finishes that"
@@ -59,5 +56,5 @@ class Published:
         """The published periods after a closed one, which may carry corrections of it."""
         if not await self.is_closed(period):
             return []
-        names = [*await self.reports.paths(""), *await self.closed.paths("")]
-        return sorted({found[1] for name in names if (found := _CHARGES.fullmatch(name)) and found[1] > period})
+        paths = [*await self.reports.paths(""), *await self.closed.paths("")]
+        return sorted({found for path in paths if (found := period_of_charges(path)) and found > period})
