@@ -1,6 +1,5 @@
 """What else must hold of the files: their size, their schemas, and log queries that fit the log."""
 
-import ast
 import json
 import re
 import subprocess
@@ -14,21 +13,10 @@ from scripts.kql.queries import SAMPLE_VALUES
 from scripts.kql.queries import tables as documented
 from stack.bicep.files import INFRA, MODULES, ROOT, statements
 from stack.bicep.tables import MARKS, rendered
+from tests.surface.log_lines import logged_fields
 
 QUERIES = sorted((INFRA / "queries").rglob("*.kql"))
 AZD = yaml.safe_load((ROOT / "azure.yaml").read_text("utf-8"))
-
-
-def logged_fields() -> dict[str, set[str]]:
-    """The fields of each event that the product logs, from its calls of `log_line`."""
-    known: dict[str, set[str]] = {}
-    for path in (ROOT / "chargeback").rglob("*.py"):
-        for node in ast.walk(ast.parse(path.read_text("utf-8"))):
-            match node:
-                case ast.Call(func=ast.Name(id="log_line"), args=[_, ast.Constant(value=str(event))]):
-                    names = {keyword.arg for keyword in node.keywords if keyword.arg} - {"about", "level"}
-                    known.setdefault(event, set()).update(names)
-    return known
 
 
 LOGGED = logged_fields()

@@ -1,0 +1,156 @@
+"""A small life of the product, in which it stores and publishes something of every kind."""
+
+from datetime import datetime
+from pathlib import Path
+from typing import Any
+
+from msgspec.structs import replace
+
+from chargeback.adapters.azure.cost_exports import LocalCostExports
+from chargeback.adapters.config.catalogue import load_catalogue, to_documents
+from chargeback.adapters.config.terms import load_terms
+from chargeback.adapters.memory.counter import MemoryCounter
+from chargeback.adapters.memory.gateway_log import MemoryGatewayLog
+from chargeback.adapters.memory.stores import (
+    MemoryBooks,
+    MemoryControl,
+    MemoryLedger,
+    MemoryMarks,
+    MemoryObjects,
+    MemoryQuarantine,
+    MemoryReports,
+)
+from chargeback.bootstrap import DEPLOYED_CONFIG, Container
+from chargeback.domain.periods.lifecycle import Change
+from chargeback.domain.time.calendar import previous_period
+from chargeback.domain.time.months import days_of
+from chargeback.services.closing.correct_period import correct_period
+from chargeback.services.closing.finish_days import Order
+from chargeback.services.configuring.deployed_config import Files, apply_deployed
+from chargeback.services.reconciling.true_up import set_true_up
+from chargeback.services.running.set_aside import Stage
+from chargeback.services.usage.accept_loss import Acceptance, accept_loss
+from chargeback.services.usage.audit_results import AuditResults
+from chargeback.settings import Settings
+from tests.support.builders import tokens, usage_event
+from tests.support.cost_exports import exported
+from tests.support.published_product import invoice
+
+HOST = "oai-eastus2-x1.openai.azure.com"
+MILLION = tokens(1_000_000, 100_000)
+CALLER = {
+    "apimUserId": "apim-user",
+    "tenantId": "tenant",
+    "appId": "app",
+    "userObjectId": "user-object",
+    "username": "user",
+    "companyName": "company",
+    "billingCode": "code",
+}
+
+
+class InMemory(Container):
+    """The product over stores in memory, a FinOps hub among them."""
+
+    def __init__(self, settings: Settings) -> None:
+        super().__init__(settings)
+        self.__dict__ |= {
+            "ledger": MemoryLedger(),
+            "quarantine": MemoryQuarantine(),
+            "reports": MemoryReports(),
+            "closed_reports": MemoryReports(),
+            "counter": MemoryCounter(),
+            "books": MemoryBooks(),
+            "control": MemoryControl(),
+            "objects": MemoryObjects(),
+            "object_marks": MemoryMarks(),
+            "gateway_log": MemoryGatewayLog(),
+        }
+        self.into_hub = MemoryReports()
+
+    @property
+    def hub(self) -> Any:
+        return self.into_hub
+
+
+async def live(container: Container, folder: Path, now: datetime) -> None:
+    """The month before the last one is closed and corrected, the last one and this one are open."""
+    today, (last, closed) = now.date().isoformat(), _months_before(now)
+    await _deploy(container, now)
+    await _take(container, now, *_calls(f"{closed}-05"), *_calls(f"{last}-05"), *_calls(today), b"no event")
+    await _books(container, now)
+    await container.drafts.publish(closed, now)
+    await _true_up(container, closed, folder, now)
+    await container.closer.close(closed, Order("ann", now, "for a test"))
+    await _take(container, now, _call(f"{closed}-06", "late"))
+    await _books(container, now)
+    change = Change("rated anew", now, "ann", "for a test")
+    await correct_period(closed, container.closer.days, container.ledger, change)
+    await container.set_aside.note(Stage.POST, today, {"line 1": "for a test"})
+    await container.drafts.publish_open(now)
+    await _lose(container, f"{last}-05", now)
+    await container.object_marks.mark(today)
+    await container.ledger.mark(today)
+
+
+def _months_before(now: datetime) -> tuple[str, str]:
+    last = previous_period(f"{now:%Y-%m}")
+    return last, previous_period(last)
+
+
+def _call(day: str, name: str, **data: Any) -> bytes:
+    return usage_event(
+        id=f"{day}-{name}", time=f"{day}T00:00:01Z", **({"backend": HOST, "usage": MILLION} | CALLER | data)
+    )
+
+
+def _calls(day: str) -> list[bytes]:
+    """A plain call, one that waits for its tokens, one that has no price, one that made a file."""
+    return [
+        _call(day, "plain"),
+        _call(day, "waiting", type="pending", usage=None, stream=True),
+        _call(day, "unpriced", model="no-such-model", deployment="no-such-model"),
+        _call(day, "file", operation="files", objectId="file-1", usage=None),
+    ]
+
+
+async def _take(container: Container, now: datetime, *events: bytes) -> None:
+    await container.ingest.ingest(list(events), now)
+
+
+async def _books(container: Container, now: datetime) -> None:
+    """As the timers do."""
+    await container.poster.post(now)
+    await container.ledger_parts.look(now)
+    await container.settler.settle(now)
+    await container.auditor.audit(now)
+
+
+async def _lose(container: Container, day: str, now: datetime) -> None:
+    """The ledger of a day has less than the last audit says, and somebody accepts that."""
+    results = AuditResults(container.control)
+    result, token = await results.get(day)
+    assert result is not None
+    await results.swap(replace(result, events=result.events + 1), token)
+    accept = Acceptance("for a test", "ann", now)
+    await accept_loss(container.ledger, container.control, container.auditor, day, accept)
+
+
+async def _deploy(container: Container, now: datetime) -> None:
+    catalogue = load_catalogue(DEPLOYED_CONFIG)
+    files = Files(catalogue, load_terms(DEPLOYED_CONFIG, catalogue), to_documents(DEPLOYED_CONFIG))
+    stores = container.control, container.catalogues, container.ledger
+    await apply_deployed(*stores, "first", lambda: files, now=now)
+
+
+async def _true_up(container: Container, period: str, folder: Path, now: datetime) -> None:
+    first, last = days_of(period)[0], days_of(period)[-1]
+    run = {
+        "month": "-".join(each.replace("-", "") for each in (first, last)),
+        "end": f"{last}T00:00:00Z",
+        "submitted": f"{now:%Y-%m-%dT%H:%M:%SZ}",
+    }
+    charge = exported(ChargePeriodStart=f"{period}-05T00:00:00Z", ChargePeriodEnd=f"{period}-06T00:00:00Z")
+    exports = LocalCostExports([invoice(folder, [charge], **run)])
+    found = await container.reconcile(period, exports)
+    await set_true_up(container.control, found, by="ann", now=now, despite="for a test")

@@ -1,0 +1,46 @@
+"""What others depend on is what the committed list says, or somebody chose to change it."""
+
+from pathlib import Path
+
+import pytest
+from redis.asyncio import Redis
+
+from chargeback.bootstrap import Container
+from chargeback.settings import read_settings
+from stack.stack import Stack
+from tests.surface.declared import declared, setting_names, settings
+from tests.surface.listing import differences
+from tests.surface.observed import published_files, stored_keys
+
+pytestmark = pytest.mark.anyio
+
+
+async def test_the_list_says_what_the_code_declares() -> None:
+    changed = differences(declared())
+
+    assert not changed, changed
+
+
+async def test_the_list_says_what_is_published(tmp_path: Path) -> None:
+    changed = differences({"Published files": await published_files(settings(), tmp_path)})
+
+    assert not changed, changed
+
+
+async def test_the_list_says_what_is_stored(clean_stores: Stack, redis_url: str, tmp_path: Path) -> None:
+    container, redis = Container(read_settings()), Redis.from_url(redis_url)
+
+    changed = differences({"Stored keys": await stored_keys(container, redis, tmp_path)})
+
+    await container.close()
+    await redis.aclose()
+    assert not changed, changed
+
+
+async def test_a_difference_says_what_came_what_went_and_how_to_write_the_list_again() -> None:
+    lines = {"REDIS_ADDRESS: required", *setting_names()} - {"REDIS_URL: required"}
+
+    changed = differences({"Settings": lines})
+
+    assert {"Settings:", "+ REDIS_ADDRESS: required", "- REDIS_URL: required"} < {*changed.splitlines()}
+    assert "python -m tests.surface" in changed
