@@ -48,13 +48,13 @@ def _redis(site: Site) -> list[str]:
 def _redis_front(site: Site) -> list[str]:
     tls = ["--cert", str(site.certificates.certificate), "--key", str(site.certificates.key)]
     signing = ["--signing-key", str(site.signing_key)]
-    return _python("redis_front", "--port", str(site.ports["redisFront"]), *tls, *signing)
+    return _python("stores.redis_front", "--port", str(site.ports["redisFront"]), *tls, *signing)
 
 
 def _vault(site: Site) -> list[str]:
     tls = ["--cert", str(site.certificates.certificate), "--key", str(site.certificates.key)]
     known = ["--signing-key", str(site.signing_key), "--secret", f"events-key={site.events_key}"]
-    return _python("vault", "--port", str(site.ports["vault"]), *tls, *known)
+    return _python("identity.vault", "--port", str(site.ports["vault"]), *tls, *known)
 
 
 def _redis_ready(site: Site) -> bool:
@@ -88,7 +88,7 @@ def _blob(site: Site) -> list[str]:
 
 def _blob_roles(site: Site) -> list[str]:
     tls = ["--cert", str(site.certificates.certificate), "--key", str(site.certificates.key)]
-    return _python("blob_roles", "--port", str(site.ports["blobRoles"]), *tls)
+    return _python("stores.blob_roles", "--port", str(site.ports["blobRoles"]), *tls)
 
 
 def _cosmos(site: Site) -> list[str]:
@@ -102,14 +102,14 @@ def _python(module: str, *arguments: str) -> list[str]:
 
 
 def _identity(site: Site) -> list[str]:
-    return _python("identity", "--port", str(site.ports["identity"]), "--key", str(site.signing_key))
+    return _python("identity.server", "--port", str(site.ports["identity"]), "--key", str(site.signing_key))
 
 
 def _event_grid(site: Site) -> list[str]:
     tls = ["--cert", str(site.certificates.certificate), "--key", str(site.certificates.key)]
     signing = ["--signing-key", str(site.signing_key)]
     rate = ["--rate", str(site.event_grid_rate)]
-    return _python("event_grid", "--port", str(site.ports["eventGrid"]), *tls, *signing, *rate)
+    return _python("event_grid.topic", "--port", str(site.ports["eventGrid"]), *tls, *signing, *rate)
 
 
 def _functions(site: Site) -> list[str]:
@@ -119,7 +119,7 @@ def _functions(site: Site) -> list[str]:
     if core_tools := shutil.which("func"):
         return [core_tools, "start", "--port", port, "--python"]
     timers = ["--timers", "--status", str(site.data("functions") / "timers.json")] if site.timers else []
-    return _python("functions_host", "--app", str(site.app), "--port", port, *timers)
+    return _python("functions_host.host", "--app", str(site.app), "--port", port, *timers)
 
 
 def _accounts(site: Site) -> list[str]:
