@@ -16,6 +16,7 @@ from chargeback.domain.cost_centres.budgets import Budget
 from chargeback.domain.reports.rows import columns
 from chargeback.services.publishing.files import Files
 from chargeback.services.publishing.settled import Settled
+from chargeback.services.running.progress import ignore_progress
 from chargeback.services.statements.write_statements import write_statements
 
 DECIMALS = 6
@@ -101,7 +102,7 @@ def measure(centres: int, rows: int, workers: int) -> None:
         tempfile.tempdir = name
         with Watch(Path(name)) as watch:
             start = time.perf_counter()
-            asyncio.run(write_statements(of, files, lambda doing, rows: None, workers=workers))
+            asyncio.run(write_statements(of, files, ignore_progress, workers=workers))
             seconds = time.perf_counter() - start
     written = sum(file.rows for file in files.written)
     pages = [file.bytes for file in files.written if file.path.endswith(".html")]

@@ -10,7 +10,7 @@ import typer
 
 from chargeback.bootstrap import Container
 from chargeback.cli.forecast_tables import show_anomalies, show_budgets, show_forecasts
-from chargeback.cli.terminal import day_of, progress, run
+from chargeback.cli.terminal import counted, day_of, progress, run
 from chargeback.domain.cost_centres.budgets import is_within
 from chargeback.domain.outlook.anomalies import Sensitivity
 from chargeback.domain.outlook.forecast import EVERYTHING
@@ -39,7 +39,7 @@ def forecast(period: Period = None, cost_centre: Centre = EVERYTHING, as_of: AsO
         terms = await container.catalogues.terms()
         into = history.into(calendar.currency(view.period), terms, view.period)
         with progress("cost centres", len(centres)) as advance:
-            found = await look_ahead.forecasts(history, view, centres, into, lambda doing, done: advance(done))
+            found = await look_ahead.forecasts(history, view, centres, into, counted(advance))
         every = cost_centre == EVERYTHING
         budgets = [each for each in terms.budgets if every or is_within(each.cost_centre, cost_centre)]
         outlooks = await look_ahead.outlooks(history, view, budgets, terms)
@@ -76,7 +76,7 @@ def anomalies(
                 min(end, shifted(view.today, -1)),
                 Sensitivity(minimum=_amount(minimum)),
                 below=cost_centre,
-                progress=lambda doing, done: advance(done),
+                progress=counted(advance),
             )
         show_anomalies(view.period, found)
         if out is not None:

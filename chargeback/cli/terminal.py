@@ -14,6 +14,7 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, SpinnerColumn
 
 from chargeback.bootstrap import Container, open_container
 from chargeback.domain.errors import ChargebackError
+from chargeback.services.running.progress import Progress as ServiceProgress
 from chargeback.settings import read_settings
 
 console = Console(stderr=True)
@@ -46,13 +47,13 @@ def progress(what: str, total: float | None) -> Iterator[Callable[[float], None]
         yield lambda amount: bar.advance(task, amount)
 
 
-def counted(advance: Callable[[float], None]) -> Callable[[str, int], None]:
-    """What publishing tells its progress: the rows done so far of what it is doing; each row moves the bar once."""
+def counted(advance: Callable[[float], None]) -> ServiceProgress:
+    """A service's progress that moves a bar: services tell what is done so far, and each piece moves the bar once."""
     done: dict[str, int] = {}
 
-    def report(doing: str, rows: int) -> None:
-        advance(rows - done.get(doing, 0))
-        done[doing] = rows
+    def report(doing: str, so_far: int) -> None:
+        advance(so_far - done.get(doing, 0))
+        done[doing] = so_far
 
     return report
 

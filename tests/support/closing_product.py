@@ -29,7 +29,8 @@ from chargeback.services.closing.publish_period import Publisher
 from chargeback.services.periods.periods import Periods
 from chargeback.services.ports.control import Version
 from chargeback.services.ports.reports import Reports
-from chargeback.services.publishing.files import JSON, Files, Progress, whole
+from chargeback.services.publishing.files import JSON, Files, whole
+from chargeback.services.running.progress import Progress
 from chargeback.services.usage.audit import Auditor
 from chargeback.services.usage.ingest import Ingest, WeightsInForce
 from chargeback.services.usage.post import Poster

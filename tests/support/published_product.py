@@ -20,6 +20,7 @@ from chargeback.services.publishing.published_rows import Published
 from chargeback.services.publishing.settled import Settled
 from chargeback.services.reconciling.reconcile import Reconciled, reconcile_period
 from chargeback.services.reconciling.terms_around import terms_around
+from chargeback.services.running.progress import ignore_progress
 from tests.support.builders import NOW, usage_event
 from tests.support.control_documents import put_document
 from tests.support.cost_exports import gzipped, run_files
@@ -75,7 +76,7 @@ class Office:
             self.decimals,
         )
         version = await house.catalogues.version()
-        await publisher(period, self.reports, version, [], lambda doing, rows: None, is_closed=False)
+        await publisher(period, self.reports, version, [], ignore_progress, is_closed=False)
 
     def put(
         self, folder: Path, rows: Sequence[Mapping[str, Any]], period: str = PERIOD, *, closed: bool = False

@@ -8,8 +8,9 @@ from decimal import Decimal
 from typing import Any
 
 from chargeback.adapters.memory.stores import MemoryReports
-from chargeback.services.publishing.files import Files, Progress
+from chargeback.services.publishing.files import Files
 from chargeback.services.publishing.settled import Settled
+from chargeback.services.running.progress import Progress, ignore_progress
 from tests.support.settled_period import PERIOD, row
 
 Writer = Callable[[Settled, Files, Progress], Awaitable[None]]
@@ -72,7 +73,7 @@ def every_kind() -> list[dict[str, Any]]:
 def written(writer: Writer, settled: Settled) -> dict[str, bytes]:
     """The files that a writer makes, by name."""
     reports = MemoryReports()
-    asyncio.run(writer(settled, Files(reports, PERIOD), lambda doing, rows: None))
+    asyncio.run(writer(settled, Files(reports, PERIOD), ignore_progress))
     return {path.removeprefix(f"{PERIOD}/"): content for path, content in reports.files.items()}
 
 

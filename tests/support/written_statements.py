@@ -11,6 +11,7 @@ from chargeback.adapters.memory.stores import MemoryReports
 from chargeback.domain.reports.statement import name_of
 from chargeback.services.publishing.files import Files
 from chargeback.services.publishing.settled import Settled
+from chargeback.services.running.progress import ignore_progress
 from chargeback.services.statements.write_statements import write_statements
 from tests.support.settled_period import PERIOD, settled
 
@@ -22,7 +23,7 @@ _VOID = {"meta", "br", "link", "img", "hr", "input"}
 async def written(of: Settled, *, workers: int | None = None) -> tuple[Files, dict[str, bytes]]:
     reports = MemoryReports()
     files = Files(reports, of.period)
-    await write_statements(of, files, lambda doing, rows: None, workers=workers)
+    await write_statements(of, files, ignore_progress, workers=workers)
     return files, reports.files
 
 

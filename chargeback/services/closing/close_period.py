@@ -35,19 +35,15 @@ from chargeback.services.closing.late_changes import LateChange, fences_of, late
 from chargeback.services.focus.write_hub import deliver_to_hub
 from chargeback.services.ports.control import Version
 from chargeback.services.ports.reports import Reports
-from chargeback.services.publishing.files import Progress
 from chargeback.services.reconciling.true_up import true_up_digest
 from chargeback.services.running.bulkheads import do_each, reason_of, say_nothing
+from chargeback.services.running.progress import Progress, ignore_progress
 from chargeback.services.running.set_aside import SetAside, Stage
 
 log = logging.getLogger(__name__)
 
 _ATTEMPTS = 4
 TIMER = "close_periods"
-
-
-def quietly(doing: str, rows: int) -> None:
-    """A progress that tells nobody."""
 
 
 class Publish(Protocol):
@@ -106,7 +102,7 @@ class Closer:
         """The runs that publish drafts."""
         return DraftAttempts(self.days.control)
 
-    async def close(self, period: str, order: Order, progress: Progress = quietly) -> Period:
+    async def close(self, period: str, order: Order, progress: Progress = ignore_progress) -> Period:
         """Close a period; a closed one stays as it is, and what a killed run left undone is finished.
 
         Raises `ClosingRefused` with every reason, `Superseded` if another run took over or the books kept changing.

@@ -13,14 +13,14 @@ from datetime import datetime
 from chargeback.domain.errors import PeriodClosed, Superseded
 from chargeback.domain.periods.lifecycle import State
 from chargeback.domain.reports.manifest import Manifest
-from chargeback.services.closing.close_period import Closer, quietly
+from chargeback.services.closing.close_period import Closer
 from chargeback.services.closing.file_period import drop_unnamed, sha256_of
 from chargeback.services.closing.late_changes import late_changes
 from chargeback.services.focus.write_hub import deliver_to_hub
 from chargeback.services.ports.control import Version
 from chargeback.services.ports.reports import Reports, ReportWriter
-from chargeback.services.publishing.files import Progress
 from chargeback.services.running.bulkheads import do_each, say_nothing
+from chargeback.services.running.progress import Progress, ignore_progress
 
 _ATTEMPTS = 3
 
@@ -66,7 +66,7 @@ class Drafts:
 
         return await do_each("publishing", await self.open(now), work, report)
 
-    async def publish(self, period: str, now: datetime, progress: Progress = quietly) -> Manifest:
+    async def publish(self, period: str, now: datetime, progress: Progress = ignore_progress) -> Manifest:
         """Write the files of a period. Of a closed one nothing is written: its files are compared with their hashes.
 
         Raises `PeriodClosed` where a closed file is not as it was closed, or the period lies before the books;

@@ -16,10 +16,10 @@ from chargeback.services.periods.periods import Periods
 from chargeback.services.ports.books import Books
 from chargeback.services.ports.control import Catalogues, Control, Version
 from chargeback.services.ports.reports import Reports
-from chargeback.services.publishing.files import Progress
 from chargeback.services.publishing.period_to_settle import ClosedPeriod, PeriodToSettle, Stored
 from chargeback.services.publishing.publish import Writer, publish
 from chargeback.services.reconciling.true_up import true_up_costs
+from chargeback.services.running.progress import Progress
 from chargeback.services.running.set_aside import SetAside, Stage
 from chargeback.services.usage.audit_results import AuditResults
 

@@ -9,8 +9,9 @@ from collections.abc import AsyncIterator, Iterator
 
 from chargeback.domain.reports.focus import COLUMNS, Kind
 from chargeback.services.focus.focus_rows import FocusRows, focus_rows
-from chargeback.services.publishing.files import CSV, Files, Progress
+from chargeback.services.publishing.files import CSV, Files
 from chargeback.services.publishing.settled import Settled
+from chargeback.services.running.progress import Progress
 
 _LINES = 4_000
 

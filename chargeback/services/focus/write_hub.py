@@ -14,8 +14,9 @@ from pathlib import Path
 from chargeback.domain.reports.focus import COLUMNS
 from chargeback.services.focus.focus_rows import FocusRows, focus_rows
 from chargeback.services.ports.reports import Reports
-from chargeback.services.publishing.files import JSON, PARQUET, Files, Progress, whole
+from chargeback.services.publishing.files import JSON, PARQUET, Files, whole
 from chargeback.services.publishing.settled import Settled
+from chargeback.services.running.progress import Progress
 from chargeback.services.running.work_folder import work_folder
 
 FOLDER = "finops-hub"

@@ -10,6 +10,7 @@ from chargeback.domain.time.calendar import Calendar
 from chargeback.domain.usage.lines import Line
 from chargeback.services.forecasting.spend_history import shifted
 from chargeback.services.ports.books import Books
+from chargeback.services.running.progress import Progress, ignore_progress
 from chargeback.services.usage.summarise import cost_of, hourly_costs
 
 Sums = dict[str, Decimal]
@@ -28,21 +29,23 @@ async def explain(
     findings: Sequence[Finding],
     *,
     largest: int = 3,
-    progress: Callable[[str, int], None] = lambda day, records: None,
+    progress: Progress = ignore_progress,
 ) -> list[Anomaly]:
     """The findings with what moved them.
 
-    Reads the records of the days concerned once each. `progress` is told the day and how many records were read.
+    Reads the records of the days concerned once each; `progress` is told how many of each day were read so far.
     """
     breakdown = _Breakdown()
     for finding in findings:
         breakdown.want(finding.slot)
         breakdown.want(_reference(finding))
     for day in breakdown.utc_days(calendar):
+        read = 0
         async for page in books.records(day):
             for record in page:
                 breakdown.add(record)
-            progress(day, len(page))
+            read += len(page)
+            progress(day, read)
     return [_anomaly(finding, breakdown, largest) for finding in findings]
 
 

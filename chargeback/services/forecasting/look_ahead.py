@@ -5,7 +5,7 @@ only when they are asked for: a function app takes events meanwhile.
 """
 
 import asyncio
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Iterable, Sequence
 
 from chargeback.domain.cost_centres.budgets import Budget, is_within
 from chargeback.domain.outlook.anomalies import Anomaly, Finding, Sensitivity
@@ -16,16 +16,10 @@ from chargeback.services.forecasting.explain_anomalies import explain
 from chargeback.services.forecasting.hourly_spend import read_hours
 from chargeback.services.forecasting.spend_history import WEEKS, History, Into, Viewpoint, read_history, shifted
 from chargeback.services.ports.books import Books
-
-Progress = Callable[[str, int], None]
-"""Told what is being done and how many of it are done since the last time."""
+from chargeback.services.running.progress import Progress, ignore_progress
 
 HOURLY_DAYS = 3
 """The days whose hours are looked at: those before are known by their days."""
-
-
-def _silent(doing: str, done: int) -> None:
-    pass
 
 
 def centres_of(history: History, below: str = EVERYTHING) -> list[str]:
@@ -39,7 +33,7 @@ def centres_of(history: History, below: str = EVERYTHING) -> list[str]:
 
 
 async def forecasts(
-    history: History, view: Viewpoint, centres: Iterable[str], into: Into, progress: Progress = _silent
+    history: History, view: Viewpoint, centres: Iterable[str], into: Into, progress: Progress = ignore_progress
 ) -> list[Forecast]:
     """The month's end for each cost centre with everything below it, in one currency where the rates lead to it."""
 
@@ -47,9 +41,9 @@ async def forecasts(
         from chargeback.services.forecasting.forecast import Course
 
         found = []
-        for centre in centres:
+        for number, centre in enumerate(centres, 1):
             found.append(Course(history, centre, view, into).forecast())
-            progress("forecast", 1)
+            progress("forecasting", number)
         return found
 
     return await asyncio.to_thread(work)
@@ -79,7 +73,7 @@ async def anomalies(
     *,
     below: str = EVERYTHING,
     most: int | None = None,
-    progress: Progress = _silent,
+    progress: Progress = ignore_progress,
 ) -> list[Anomaly]:
     """What stands out from `first` to `last`, which must be over: days, and hours (UTC) of the last of them.
 

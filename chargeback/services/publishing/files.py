@@ -1,6 +1,6 @@
 """Where the files of a period go, one after the other, each with its size and digest for the manifest."""
 
-from collections.abc import AsyncIterable, AsyncIterator, Callable
+from collections.abc import AsyncIterable, AsyncIterator
 from hashlib import sha256
 from pathlib import PurePosixPath
 
@@ -14,9 +14,6 @@ PARQUET = "application/vnd.apache.parquet"
 WORKBOOK = "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet"
 
 _BY_SUFFIX = {".csv": CSV, ".html": HTML, ".json": JSON, ".parquet": PARQUET, ".xlsx": WORKBOOK}
-
-Progress = Callable[[str, int], None]
-"""Told what is being done and how many rows of it are done so far: ("reading", 4000)."""
 
 Pieces = AsyncIterable[tuple[int, bytes]]
 """How many rows a piece of a file holds, and its bytes."""

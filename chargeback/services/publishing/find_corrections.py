@@ -8,11 +8,11 @@ from chargeback.domain.reports.rows import COLUMNS, DIMENSIONS, Reason
 from chargeback.services.duck.engine import Engine, Row, quoted
 from chargeback.services.ports.books import Books
 from chargeback.services.publishing.arrange import arrange_others, arrange_usage, names, prepare, show
-from chargeback.services.publishing.files import Progress
 from chargeback.services.publishing.period_to_settle import ClosedPeriod, Stored
 from chargeback.services.publishing.rounding import round_costs
 from chargeback.services.publishing.split_again import split_again
 from chargeback.services.publishing.staging import among, stage
+from chargeback.services.running.progress import Progress
 
 _AMOUNTS = ("quantity", "requests", "exact_cost", "list_cost", "contracted_cost")
 _OWN = ("kind", "charge_id", "cost", "corrects_period", "corrects_charge_id", "shared_cost", "allocation_basis")

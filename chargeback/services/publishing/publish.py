@@ -16,7 +16,7 @@ from chargeback.services.duck.engine import Engine
 from chargeback.services.ports.books import Books
 from chargeback.services.ports.reports import Reports
 from chargeback.services.publishing.arrange import arrange_others, arrange_usage, prepare, show
-from chargeback.services.publishing.files import Files, Progress
+from chargeback.services.publishing.files import Files
 from chargeback.services.publishing.find_corrections import fetched, find_corrections, show_previous
 from chargeback.services.publishing.period_to_settle import PeriodToSettle
 from chargeback.services.publishing.rounding import round_costs
@@ -28,6 +28,7 @@ from chargeback.services.publishing.write_charges import write_charges
 from chargeback.services.publishing.write_manifest import Holdings, holdings, write_manifest
 from chargeback.services.publishing.write_summary import write_summary
 from chargeback.services.running.bulkheads import reason_of
+from chargeback.services.running.progress import Progress, ignore_progress
 from chargeback.services.running.work_folder import work_folder
 
 Writer = Callable[[Settled, Files, Progress], Awaitable[None]]
@@ -42,7 +43,7 @@ async def publish(
     writers: Sequence[Writer] = (),
     memory_limit_mb: int = 160,
     disk_limit_mb: int | None = None,
-    progress: Progress = lambda doing, rows: None,
+    progress: Progress = ignore_progress,
     left_out: dict[str, str] | None = None,
 ) -> Manifest:
     """Write the files of a period; the manifest appears last.

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from chargeback.domain.errors import Superseded
 from chargeback.services.duck.engine import Engine, quoted
 from chargeback.services.ports.books import Books
-from chargeback.services.publishing.files import Progress
+from chargeback.services.running.progress import Progress
 
 LOAD_BYTES = 32 * 1024 * 1024
 """Documents are loaded in pieces of about this size, so that memory stays small."""

@@ -8,8 +8,9 @@ from chargeback.domain.reports.manifest import COLUMNS, csv_line
 from chargeback.domain.reports.rows import COLUMNS as TYPES
 from chargeback.domain.reports.rows import TEXT
 from chargeback.services.duck.engine import Engine, quoted
-from chargeback.services.publishing.files import CSV, Files, Progress
+from chargeback.services.publishing.files import CSV, Files
 from chargeback.services.publishing.slices import Slice, made, pieces, slices
+from chargeback.services.running.progress import Progress
 
 
 async def write_chargeback(engine: Engine, period: str, files: Files, progress: Progress) -> None:

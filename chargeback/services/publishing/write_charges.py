@@ -8,8 +8,9 @@ from pathlib import Path
 from chargeback.domain.reports.rows import COLUMNS
 from chargeback.services.duck.engine import Engine, quoted
 from chargeback.services.publishing.arrange import names
-from chargeback.services.publishing.files import PARQUET, Files, Progress
+from chargeback.services.publishing.files import PARQUET, Files
 from chargeback.services.publishing.slices import Slice, made, pieces, slices
+from chargeback.services.running.progress import Progress
 
 
 async def write_charges(engine: Engine, period: str, files: Files, progress: Progress) -> None:

@@ -16,8 +16,9 @@ from chargeback.domain.cost_centres.rules import UNALLOCATED
 from chargeback.domain.money.exact import ZERO
 from chargeback.domain.reports.figures import Standing
 from chargeback.domain.reports.statement import Rows, below, covered, in_cents, listed, name_of, with_below
-from chargeback.services.publishing.files import CSV, HTML, Files, Progress
+from chargeback.services.publishing.files import CSV, HTML, Files
 from chargeback.services.publishing.settled import Settled
+from chargeback.services.running.progress import Progress
 from chargeback.services.running.work_folder import work_folder
 from chargeback.services.running.worker_processes import worker_pool
 from chargeback.services.statements.draw_statements import Drawn, Part, draw_statements

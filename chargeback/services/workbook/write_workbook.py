@@ -18,8 +18,9 @@ from xlsxwriter import Workbook
 from xlsxwriter.format import Format
 from xlsxwriter.worksheet import Worksheet
 
-from chargeback.services.publishing.files import WORKBOOK, Files, Progress
+from chargeback.services.publishing.files import WORKBOOK, Files
 from chargeback.services.publishing.settled import Settled
+from chargeback.services.running.progress import Progress
 from chargeback.services.running.work_folder import work_folder
 from chargeback.services.workbook.grains import MAX_LINES, sheets
 from chargeback.services.workbook.sheets import BOOKED, MONTH, OTHER_CURRENCIES, WIDTHS, Sheet, Type

@@ -19,6 +19,7 @@ from chargeback.services.focus.write_focus import write_focus
 from chargeback.services.focus.write_hub import deliver_to_hub, write_hub
 from chargeback.services.publishing.files import Files
 from chargeback.services.publishing.settled import Settled
+from chargeback.services.running.progress import ignore_progress
 from tests.support.rows_of_every_kind import costs, csv_rows, every_kind, written
 from tests.support.settled_period import row, settled
 
@@ -139,7 +140,7 @@ def test_the_manifest_is_delivered_last_and_a_second_delivery_replaces_the_first
     reports, hub = MemoryReports(), MemoryReports()
 
     async def deliver(period: Settled) -> list[str]:
-        await write_hub(period, Files(reports, "2026-03"), lambda doing, rows: None)
+        await write_hub(period, Files(reports, "2026-03"), ignore_progress)
         return await deliver_to_hub(reports, hub, "2026-03")
 
     period = settled(tmp_path, every_kind())

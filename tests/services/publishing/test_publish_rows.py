@@ -21,9 +21,10 @@ from chargeback.domain.usage.meters import Meter
 from chargeback.services.duck.engine import Engine
 from chargeback.services.publishing import slices, staging
 from chargeback.services.publishing.arrange import prepare
-from chargeback.services.publishing.files import Files, Progress, whole
+from chargeback.services.publishing.files import Files, whole
 from chargeback.services.publishing.period_to_settle import Stored
 from chargeback.services.publishing.settled import Settled
+from chargeback.services.running.progress import Progress
 from tests.support.published_files import PERIOD, MemoryReports, charge, published, record, rows_of
 
 pytestmark = pytest.mark.anyio

@@ -16,6 +16,7 @@ from chargeback.domain.errors import StoreUnavailable
 from chargeback.domain.reports.manifest import guarded
 from chargeback.domain.reports.statement import COLUMNS
 from chargeback.services.publishing.files import CSV, Files, whole
+from chargeback.services.running.progress import ignore_progress
 from chargeback.services.statements import list_charges, write_statements
 from tests.support.published_files import charge, published, record, rows_of
 from tests.support.settled_period import PERIOD, row, settled
@@ -124,7 +125,7 @@ async def test_files_written_before_keep_their_place_in_the_manifest(tmp_path: P
     files = Files(MemoryReports(), PERIOD)
     await files.write("zebra.csv", CSV, whole(0, b"x"))
 
-    await write_statements.write_statements(settled(tmp_path, [row()]), files, lambda doing, rows: None)
+    await write_statements.write_statements(settled(tmp_path, [row()]), files, ignore_progress)
 
     names = [file.path for file in files.written]
     assert names[0] == f"{PERIOD}/zebra.csv"
@@ -164,7 +165,7 @@ async def test_a_store_that_fails_ends_the_writing_with_its_own_error(tmp_path: 
     files = Files(Failing(), PERIOD)
 
     with pytest.raises(StoreUnavailable, match="away"):
-        await write_statements.write_statements(settled(tmp_path, [row()]), files, lambda doing, rows: None)
+        await write_statements.write_statements(settled(tmp_path, [row()]), files, ignore_progress)
 
 
 async def test_worker_processes_write_the_same_bytes_as_this_one(
