@@ -62,7 +62,7 @@ class Stack:
         self._temporary = tempfile.TemporaryDirectory(prefix="chargeback-stack-") if state is None else None
         directory = Path(self._temporary.name if self._temporary else str(state)).resolve()
         certs = beside.site.signing_key.parent if beside else certs or directory / "certs"
-        self.site = Site(
+        self.site: Site = Site(
             state=directory,
             app=Path(app).resolve(),
             ports=_ports(self.names, ports or {}),

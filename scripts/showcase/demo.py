@@ -20,7 +20,8 @@ from rich.table import Table
 
 from scripts.showcase.calls import Tally, send, teams
 from stack.processes import StackError
-from stack.stack import SERVICES, Stack
+from stack.services import SERVICES
+from stack.stack import Stack
 
 FAILING = "oai-swedencentral"
 console = Console(width=None if sys.stdout.isatty() else 140, highlight=False)

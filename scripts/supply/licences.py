@@ -40,7 +40,7 @@ _NAMES = {
 
 def licences_of(package: metadata.Distribution) -> list[str]:
     """The licences that a package names, as identifiers where we know them."""
-    expression = package.metadata.get("License-Expression")
+    expression = _field(package, "License-Expression")
     if expression:
         return [part.lower() for part in re.split(r"[()\s]+(?:AND|OR)?[()\s]*|[()]", expression) if part]
     classified = [
@@ -48,8 +48,12 @@ def licences_of(package: metadata.Distribution) -> list[str]:
         for line in package.metadata.get_all("Classifier") or []
         if line.startswith("License :: ") and not line.endswith("OSI Approved") and "DFSG" not in line
     ]
-    written = (package.metadata.get("License") or "").strip().splitlines()[:1]
+    written = _field(package, "License").strip().splitlines()[:1]
     return [_NAMES.get(name.lower(), name.lower()) for name in classified or written]
+
+
+def _field(package: metadata.Distribution, name: str) -> str:
+    return package.metadata[name] if name in package.metadata else ""  # noqa: SIM401 only newer Pythons promise `get`
 
 
 def faults(root: Path) -> Iterator[str]:

@@ -3,6 +3,7 @@
 from collections.abc import Callable
 from dataclasses import dataclass
 from enum import StrEnum
+from typing import Any
 
 from scripts.verify.live import VAULT_SCOPE, Live, needed
 from stack.identity.permissions import doubtful_routes
@@ -266,8 +267,8 @@ def production_is_closed(live: Live) -> Seen:
     return holds(all(shut), ", ".join(said))
 
 
-def _of(live: Live, kind: str) -> list[dict[str, dict[str, dict[str, str]]]]:
-    return live.resources(f"Microsoft.{kind}")  # type: ignore[return-value]
+def _of(live: Live, kind: str) -> list[dict[str, Any]]:
+    return live.resources(f"Microsoft.{kind}")
 
 
 @point("The function app takes its package by identity")

@@ -21,7 +21,7 @@ import uvloop
 from aiohttp import web
 from azure.functions.meta import Datum
 
-from stack.event_grid.dates import rewrite_dates
+from stack.functions_host.dates import rewrite_dates
 from stack.functions_host.http_routes import http_routes
 from stack.functions_host.index import AppError, Function, function_timeout, load_app, load_settings, route_prefix
 from stack.functions_host.logs import Invocations, tag_tasks

@@ -57,4 +57,4 @@ class Invocations(logging.Filter):
 
 def tag_tasks(loop: asyncio.AbstractEventLoop) -> None:
     """Have every task of the loop know its invocation."""
-    loop.set_task_factory(lambda loop, work, **named: InvocationTask(work, loop=loop, **named))  # type: ignore[arg-type]
+    loop.set_task_factory(lambda loop, work, **named: InvocationTask(work, loop=loop, **named))

@@ -24,7 +24,8 @@ def next_run(schedule: str, after: datetime) -> datetime:
     try:
         # NCRONTAB has the seconds first and wants day and weekday both to match; other crons want either.
         times = croniter(schedule, after, second_at_beginning=fields == 6, day_or=False)
-        return times.get_next(datetime).replace(tzinfo=UTC)
+        due: datetime = times.get_next(datetime)
+        return due.replace(tzinfo=UTC)
     except (ValueError, KeyError) as error:
         raise AppError(f"schedule {schedule!r} is not NCRONTAB: {error}") from error
 

@@ -49,7 +49,7 @@ class _Protos:
     def __getattr__(self, name: str) -> type[_Message]:
         if name.startswith("_"):
             raise AttributeError(name)
-        return type(_Message)(name, (_Message,), {})
+        return type(name, (_Message,), {})
 
 
 PROTOS = _Protos()
@@ -85,7 +85,7 @@ def invoke(app_dir: Path, name: str, trigger: Any = None) -> Any:
         answer = asyncio.run(library.invocation_request(wrapped))
         _raise_for(answer)
         value = answer.return_value
-        return value.http if isinstance(value, _Message) and value.WhichOneof("data") == "http" else None
+        return value.fields["http"] if isinstance(value, _Message) and value.WhichOneof("data") == "http" else None
 
 
 @contextmanager

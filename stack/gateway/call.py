@@ -5,18 +5,16 @@ import json
 import time
 import uuid
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from multidict import CIMultiDict
 
 from stack.gateway.errors import PolicyError
+from stack.gateway.gateway import Gateway
 from stack.gateway.messages import Body, Request, Response
 from stack.gateway.mono import Evaluated, ExpressionFailed
 from stack.gateway.nodes import Expression, Node, Value
 from stack.gateway.programs import Program
-
-if TYPE_CHECKING:
-    from stack.gateway.gateway import Gateway
 
 _NUMBERS = {"Int16", "Int32", "Int64", "UInt16", "UInt32", "UInt64", "Byte", "SByte"}
 
@@ -33,7 +31,7 @@ class Caller:
 class Call:
     """State of one call; changes reach the expressions with the next evaluation."""
 
-    gateway: "Gateway"
+    gateway: Gateway
     request: Request
     caller: Caller = field(default_factory=Caller)
     operation: dict[str, str] = field(default_factory=dict)
@@ -178,7 +176,7 @@ def _evaluation_failed(failure: ExpressionFailed, owners: dict[int, Node]) -> Po
     return error
 
 
-def oversize_error(gateway: "Gateway", what: str) -> PolicyError:
+def oversize_error(gateway: Gateway, what: str) -> PolicyError:
     """The error of a body that is larger than the tier can hold."""
     status = 413 if gateway.config.readings.oversize == "413" else 500
     return PolicyError("buffer", "PayloadTooLarge", f"The {what} is larger than this tier can buffer.", status)

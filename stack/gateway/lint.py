@@ -8,8 +8,8 @@ from stack.gateway.assembly import MonoMissing
 from stack.gateway.config import Config, load_config
 from stack.gateway.documents import load
 from stack.gateway.errors import Fault, PolicyFault
-from stack.gateway.gateway import prepare
 from stack.gateway.house_rules import house_faults
+from stack.gateway.prepare import prepare
 from stack.gateway.regexes import regex_faults
 
 

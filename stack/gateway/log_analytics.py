@@ -11,8 +11,8 @@ from typing import Any
 
 from aiohttp import web
 
-from stack.gateway.llm_log import path_of
 from stack.gateway.log_queries import QUERIES
+from stack.gateway.log_tables import path_of
 
 _QUERIES = Path(__file__).parents[2] / "chargeback" / "adapters" / "azure" / "queries"
 _IDS = "(CORRELATION_IDS)"

@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterable
 from math import ceil
 from typing import Any, NamedTuple
 
-from stack.gateway.llm_log import CALL_TABLE, LLM_TABLE
+from stack.gateway.log_tables import CALL_TABLE, LLM_TABLE
 
 Row = dict[str, Any]
 
@@ -81,7 +81,8 @@ def _kept_events(rows: list[Row]) -> list[list[Any]]:
     found = []
     for row in _calls(rows):
         event = _parsed(_kept(row))
-        data = event.get("data") if isinstance(event.get("data"), dict) else {}
+        said_of_call = event.get("data")
+        data = said_of_call if isinstance(said_of_call, dict) else {}
         if event.get("type") or (row["Method"] == "POST" and row["BackendUrl"]):
             said = [
                 *(event.get(name) for name in ("type", "id", "source", "time")),

@@ -5,8 +5,8 @@ import re
 import subprocess
 from collections.abc import Iterator
 from dataclasses import dataclass
-from re import _constants as sre
-from re import _parser as parser
+from re import _constants as sre  # type: ignore[attr-defined] # the parser of the standard library has no public name
+from re import _parser as parser  # type: ignore[attr-defined]
 from typing import Any
 
 from stack.gateway.assembly import Assembly
@@ -85,7 +85,8 @@ def _patterns(expression: Expression, faults: list[Fault]) -> Iterator[Pattern]:
 
 def _arguments(code: str, start: int) -> list[str]:
     """The arguments of a call whose opening bracket ends at `start`."""
-    found, depth, at, begin = [], 0, start, start
+    found: list[str] = []
+    depth, at, begin = 0, start, start
     while at < len(code):
         if literal := _LITERAL.match(code, at):
             at = literal.end()
@@ -174,9 +175,9 @@ def _letters(kind: Any, value: Any) -> str:
     if kind is sre.ANY:
         return "a"
     if kind is sre.IN:
-        return _member(value)
+        return str(_member(value))
     if kind in _REPEATS:
-        return _sample(value[2]) * max(1, value[0])
+        return _sample(value[2]) * int(max(1, value[0]))
     if kind is sre.BRANCH:
         return _sample(value[1][0])
     return "" if kind in (sre.ASSERT, sre.ASSERT_NOT) else "".join(map(_sample, _inner(kind, value)))

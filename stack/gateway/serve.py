@@ -11,10 +11,11 @@ from pathlib import Path
 from typing import Any
 
 from stack.gateway.config import load_config
-from stack.gateway.gateway import Gateway, prepare
+from stack.gateway.gateway import Gateway
 from stack.gateway.log_analytics import application as log_application
 from stack.gateway.mono import Mono
 from stack.gateway.named_values import load_config as load_definitions
+from stack.gateway.prepare import prepare
 from stack.gateway.server import application
 from stack.listening import listening
 

@@ -11,6 +11,7 @@ from multidict import CIMultiDict
 from stack.gateway.call import Call, Caller, error_response
 from stack.gateway.errors import PolicyError
 from stack.gateway.gateway import Gateway
+from stack.gateway.log_calls import log_call
 from stack.gateway.messages import Body, Request, Response, end_to_end, query_pairs, reason_phrase
 from stack.gateway.operations import below, canonical
 from stack.gateway.policies.cors import asks_first, preflight
@@ -89,7 +90,7 @@ class _Listener:
         message = "The client closed the connection."
         try:
             await run_call(call, PolicyError("forward-request", "ClientConnectionFailure", message, 499))
-            self.gateway.llm_log.write(call, None, None)
+            log_call(call, None, None)
         finally:
             self._end(call)
 
@@ -182,7 +183,7 @@ class _Listener:
             counts = tee.finish()
             for hook in call.after:
                 hook(counts)
-        self.gateway.llm_log.write(call, counts, document)
+        log_call(call, counts, document)
 
 
 def _refused_early(incoming: web.Request, *, small: bool) -> web.Response | None:

@@ -51,7 +51,7 @@ class Signer:
 
     def verify(self, token: str, audience: list[str]) -> dict[str, Any]:
         """Return the claims of a token valid for one of `audience`, or raise `jwt.InvalidTokenError`."""
-        options: dict[str, Any] = {"require": ["exp", "iss", "aud"]}
+        options: jwt.types.Options = {"require": ["exp", "iss", "aud"]}
         public = self.key.public_key()
         return jwt.decode(token, public, algorithms=["RS256"], audience=audience, issuer=ISSUER, options=options)
 

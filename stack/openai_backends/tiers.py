@@ -48,7 +48,7 @@ def spill(
 
     The answer then says where it was meant to go and what happened there. Responses are not spilled.
     """
-    name = deployment.get("spillover") or request.headers.get(SPILLOVER, "")
+    name = str(deployment.get("spillover") or request.headers.get(SPILLOVER, ""))
     target = account.deployments.get(name)
     if (
         refused.document["error"]["code"] not in _SPILLED

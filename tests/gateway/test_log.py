@@ -10,8 +10,8 @@ from typing import Any
 import aiohttp
 import pytest
 
-from stack.gateway.llm_log import CALL_TABLE, LLM_TABLE, path_of
 from stack.gateway.log_analytics import Limits, application
+from stack.gateway.log_tables import CALL_TABLE, LLM_TABLE, path_of
 from stack.listening import listening
 
 QUERIES = Path(__file__).parents[2] / "chargeback" / "adapters" / "azure" / "queries"

@@ -157,7 +157,7 @@ def test_a_trace_reaches_the_log_from_the_severity_that_is_asked_for(lab: Labora
     """https://learn.microsoft.com/azure/api-management/trace-policy"""
     lab.call(TRACED)
 
-    (row,) = lab.run(lab.gateway(TRACED))[0].llm_log.rows["ApiManagementGatewayLogs"]
+    (row,) = lab.run(lab.gateway(TRACED))[0].log.rows["ApiManagementGatewayLogs"]
     assert row["TraceRecords"] == [
         {
             "source": "usage",

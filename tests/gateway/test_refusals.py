@@ -6,7 +6,7 @@ import pytest
 
 from stack.gateway.documents import load
 from stack.gateway.errors import PolicyFault
-from stack.gateway.gateway import prepare
+from stack.gateway.prepare import prepare
 from stack.gateway.run import executable
 from stack.gateway.schema import element_rules
 

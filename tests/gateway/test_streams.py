@@ -8,7 +8,7 @@ from typing import Any
 import aiohttp
 import pytest
 
-from stack.gateway.llm_log import CALL_TABLE, LLM_TABLE
+from stack.gateway.log_tables import CALL_TABLE, LLM_TABLE
 from tests.gateway.small_policies import SIGN_IN, Laboratory, document
 
 POOL = '<set-backend-service backend-id="oai-swedencentral" />' + SIGN_IN
@@ -104,7 +104,7 @@ def test_a_cut_stream_is_a_cut_for_the_client(lab: Laboratory) -> None:
 def test_a_client_that_leaves_a_stream_ends_the_backend_call(lab: Laboratory) -> None:
     lab.fault("oai-swedencentral", "ok", hold=True)
     gateway, url = lab.run(lab.gateway(STREAM))
-    rows = gateway.llm_log.rows[CALL_TABLE]
+    rows = gateway.log.rows[CALL_TABLE]
     before = len(rows)
 
     async def leave() -> None:
@@ -135,7 +135,7 @@ def test_a_client_that_leaves_before_the_answer_is_told_to_on_error(lab: Laborat
 
 def test_streams_are_logged_with_counts_whether_or_not_the_client_asked(lab: Laboratory) -> None:
     gateway, _ = lab.run(lab.gateway(STREAM))
-    rows = gateway.llm_log.rows[LLM_TABLE]
+    rows = gateway.log.rows[LLM_TABLE]
     wanted = {**ASKED, "stream_options": {"include_usage": True}}
 
     lab.call(STREAM, "POST", CHAT, json=wanted)
@@ -155,7 +155,7 @@ def test_a_logged_call_is_found_by_the_id_of_both_tables(lab: Laboratory) -> Non
 
     lab.chat(STREAM)
 
-    tables = gateway.llm_log.rows
+    tables = gateway.log.rows
     call, tokens = tables[CALL_TABLE][-1], tables[LLM_TABLE][-1]
     assert call["CorrelationId"] == tokens["CorrelationId"]
     assert call["BackendUrl"].startswith("https://oai-swedencentral.openai.azure.com/openai/")

@@ -19,10 +19,11 @@ from cryptography.hazmat.primitives.asymmetric import rsa
 
 from chargeback.adapters.config.gateway_tables import fragments
 from stack.gateway.config import load_config
-from stack.gateway.gateway import Gateway, prepare
+from stack.gateway.gateway import Gateway
 from stack.gateway.mono import Mono
 from stack.gateway.named_values import load_config as definitions
 from stack.gateway.named_values import named_values, tier_values
+from stack.gateway.prepare import prepare
 from stack.gateway.readings import READINGS, Readings
 from stack.gateway.server import application
 from tests.support.company import CONFIG

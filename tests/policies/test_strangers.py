@@ -5,7 +5,7 @@ from typing import Any
 import httpx
 import pytest
 
-from stack.gateway.llm_log import CALL_TABLE
+from stack.gateway.log_tables import CALL_TABLE
 from tests.policies.conftest import MakeWorld
 from tests.policies.one_region import World, product
 
@@ -71,7 +71,7 @@ def test_the_log_counts_strangers_and_shows_neither_keys_nor_tags(world: World) 
     world.client.post(PATH, params={"api-version": "2024-10-21", **secret}, json={"messages": []})
     assert world.events() == []
 
-    (row,) = world.gateway.llm_log.rows[CALL_TABLE]
+    (row,) = world.gateway.log.rows[CALL_TABLE]
     assert (row["ResponseCode"], row["ApimSubscriptionId"], row["CallerIpAddress"]) == (401, "", "127.0.0.1")
     assert row["Url"].endswith("?api-version=2024-10-21&api-key=*&subscription-key=*&Username=*&billingCode=*")
     assert "s3cret" not in str(row)

@@ -12,7 +12,7 @@ pytestmark = pytest.mark.parametrize("reading", ["plain"], indirect=True)
 
 def traced(world: World) -> list[dict[str, Any]]:
     """The events that the log of calls holds, oldest first."""
-    rows = world.gateway.llm_log.rows["ApiManagementGatewayLogs"]
+    rows = world.gateway.log.rows["ApiManagementGatewayLogs"]
     return [json.loads(trace["message"]) for row in rows for trace in row["TraceRecords"] if trace["source"] == "usage"]
 
 

@@ -14,7 +14,7 @@ from typing import Any
 
 import pytest
 
-from stack.event_grid.dates import rewrite_dates
+from stack.functions_host.dates import rewrite_dates
 from stack.functions_host.host import Function
 from stack.functions_host.index import AppError
 from stack.functions_host.timers import StatusFile, next_run, run_timer

@@ -12,9 +12,9 @@ from chargeback.adapters.azure.log_analytics import LogAnalytics
 from chargeback.domain.errors import SomeFailed
 from chargeback.domain.usage.meters import Meter
 from chargeback.services.usage.settle import Settlement
-from stack.gateway.llm_log import LLM_TABLE, LlmLog
 from stack.gateway.log_analytics import Limits, application
 from stack.gateway.log_arrivals import Arrivals
+from stack.gateway.log_tables import LLM_TABLE, LogTables
 from tests.adapters.azure.test_log_analytics import asked_of
 from tests.support.settler import EARLIER, Books, pending
 
@@ -50,7 +50,7 @@ def settled(
 ) -> tuple[Books, list[Settlement | SomeFailed]]:
     """What runs so many minutes after one call did, and the books after them."""
     clock, books = Clock(), Books()
-    LlmLog(folder, arrivals, clock).add(LLM_TABLE, ROW)
+    LogTables(folder, arrivals, clock).add(LLM_TABLE, ROW)
     books.ingest(pending(**data))
     done: list[Settlement | SomeFailed] = []
 

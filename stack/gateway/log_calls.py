@@ -1,49 +1,21 @@
-"""The gateway's logs, as Azure Monitor keeps them: a row per call, and the token counts of LLM calls."""
+"""What the gateway logs of a finished call: one row for the call, and one with the token counts of an LLM call."""
 
-import json
 import time
-from collections.abc import Callable
 from datetime import UTC, datetime
-from pathlib import Path
 from typing import Any
 from urllib.parse import unquote
 
 from stack.gateway.call import Call
-from stack.gateway.log_arrivals import Arrivals
+from stack.gateway.log_tables import CALL_TABLE, LLM_TABLE
 from stack.gateway.tokens import LLM_OPERATIONS, Counts, llm_operation
 
-LLM_TABLE, CALL_TABLE = "ApiManagementGatewayLlmLog", "ApiManagementGatewayLogs"
 
-
-def path_of(state: Path, table: str) -> Path:
-    """Where the rows of `table` are kept."""
-    return state / f"{table}.ndjson"
-
-
-class LlmLog:
-    """Appends rows; readers see a row once it has arrived."""
-
-    def __init__(
-        self, state: Path | None, arrivals: Arrivals | None = None, clock: Callable[[], float] = time.time
-    ) -> None:
-        self._state, self._arrivals, self._clock = state, arrivals or Arrivals(), clock
-        self.rows: dict[str, list[dict[str, Any]]] = {LLM_TABLE: [], CALL_TABLE: []}
-
-    def write(self, call: Call, counts: Counts | None, request: Any) -> None:
-        """Log a finished call; `counts` is given for an LLM call that was answered."""
-        self.add(CALL_TABLE, _call_row(call))
-        if counts is not None and (call.gateway.config.readings.logged == "all" or _is_documented(call, request)):
-            self.add(LLM_TABLE, _llm_row(call, counts, request))
-
-    def add(self, table: str, row: dict[str, Any]) -> None:
-        """Write a row, which arrives by the rules of the log."""
-        arriving = list(self._arrivals.of(table, row, self._clock()))
-        if self._state is None:
-            self.rows[table] += [part for _, part in arriving]
-            return
-        lines = (json.dumps({"visibleAt": moment, "row": part}) + "\n" for moment, part in arriving)
-        with path_of(self._state, table).open("a", encoding="utf-8") as file:
-            file.writelines(lines)
+def log_call(call: Call, counts: Counts | None, request: Any) -> None:
+    """Log a finished call; `counts` is given for an LLM call that was answered."""
+    log = call.gateway.log
+    log.add(CALL_TABLE, _call_row(call))
+    if counts is not None and (call.gateway.config.readings.logged == "all" or _is_documented(call, request)):
+        log.add(LLM_TABLE, _llm_row(call, counts, request))
 
 
 def _is_documented(call: Call, request: Any) -> bool:
