@@ -26,7 +26,7 @@ def validate(config_dir: Folder = DEPLOYED_CONFIG) -> None:
     from chargeback.adapters.config.price_notes import how_known, notes_on_prices
     from chargeback.adapters.config.retail_meters import retail_meter_faults
     from chargeback.adapters.config.terms import load_terms
-    from chargeback.domain.terms.coverage import idle_without_owner, without_price
+    from chargeback.domain.terms.coverage import idle_without_owner, unpriced_deployments
 
     faults = retail_meter_faults(config_dir)
     try:
@@ -38,7 +38,7 @@ def validate(config_dir: Folder = DEPLOYED_CONFIG) -> None:
     faults += gateway_faults(config_dir)
     if faults:
         raise InvalidConfig(faults)
-    for each in without_price(catalogue, datetime.now(UTC)):
+    for each in unpriced_deployments(catalogue, datetime.now(UTC)):
         typer.echo(
             f"warning: deployments.yaml: {each.account}/{each.name}: no price covers {each.model}"
             f" (version {each.version}) as {each.type} in {each.region} now: its usage would be unpriced",

@@ -12,7 +12,7 @@ from chargeback.adapters.config.catalogue import FILES, OPTIONAL_FILES, load_cat
 from chargeback.adapters.config.terms import load_terms
 from chargeback.bootstrap import DEPLOYED_CONFIG
 from chargeback.domain.errors import InvalidConfig
-from chargeback.domain.terms.coverage import without_price
+from chargeback.domain.terms.coverage import unpriced_deployments
 from tests.fuzz.mutations import damaged, mutated
 
 _TEXTS = {name: (DEPLOYED_CONFIG / name).read_bytes() for name in (*FILES, *OPTIONAL_FILES)}
@@ -57,7 +57,7 @@ def attempt(random: Random) -> None:
     if faults:
         assert all(map(_PLACE.match, faults)), faults
         return
-    without_price(catalogue, datetime(2026, 3, 14, tzinfo=UTC))
+    unpriced_deployments(catalogue, datetime(2026, 3, 14, tzinfo=UTC))
     for dated in catalogue.prices.values():
         for price in dated:
             assert 0 <= price.per_million < 10**13, price

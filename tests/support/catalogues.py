@@ -8,6 +8,7 @@ from chargeback.domain.catalogue.prices import Dated, Price, PriceKey
 from chargeback.domain.cost_centres.rules import Allocation, CostCentre, Rule
 from chargeback.domain.deployments.deployment import Deployment, DeploymentType
 from chargeback.domain.time.calendar import Calendar
+from chargeback.domain.time.effective import Effective, hour_name
 from chargeback.domain.usage.lines import Line
 from chargeback.domain.usage.meters import Meter
 
@@ -43,12 +44,11 @@ def dated(meter: Meter, *steps: tuple[datetime, str], end: datetime | None = Non
     ends = [start for start, _ in steps[1:]] + [end]
     prices = tuple(
         Price(
-            f"{'/'.join(full.values())}/{meter}@{start:%Y-%m-%dT%HZ}",
+            f"{'/'.join(full.values())}/{meter}@{hour_name(start)}",
             meter,
             *[Decimal(amount)] * 3,
             "USD",
-            start,
-            until,
+            Effective(start, until),
             "test",
         )
         for (start, amount), until in zip(steps, ends, strict=True)

@@ -2,12 +2,11 @@
 
 import re
 from collections.abc import Collection, Iterator
-from datetime import UTC, datetime
 from decimal import Decimal
 from typing import Any
 
 from chargeback.adapters.config.entries import Record, each
-from chargeback.adapters.config.times import in_utc, time_faults
+from chargeback.adapters.config.times import SinceHour
 from chargeback.domain.catalogue.adjustments import Adjustment
 from chargeback.domain.deployments.deployment import DeploymentType
 from chargeback.domain.terms.shared_costs import Kind
@@ -31,11 +30,9 @@ class _When(Record, frozen=True):
     cost_centres: list[str] | None = None
 
 
-class _Entry(Record, frozen=True):
+class _Entry(SinceHour, frozen=True):
     id: str
     source: str
-    effective_from: datetime
-    effective_to: datetime | None = None
     when: _When = _When()
     discount: str | None = None
     markup: str | None = None
@@ -48,7 +45,7 @@ def adjustments(document: object, faults: list[str]) -> list[tuple[str, Adjustme
     found: list[tuple[str, Adjustment]] = []
     ids: set[str] = set()
     for place, entry in each(document, _Entry, "adjustments", faults):
-        wrong = [*time_faults(entry.effective_from, entry.effective_to), *_faults(entry, ids)]
+        wrong = [*entry.time_faults(), *_faults(entry, ids)]
         ids.add(entry.id)
         faults.extend(f"{place}.{fault}" for fault in wrong)
         if not wrong:
@@ -71,8 +68,7 @@ def _adjustment(entry: _Entry) -> Adjustment:
     return Adjustment(
         id=entry.id,
         source=entry.source,
-        effective_from=entry.effective_from.astimezone(UTC),
-        effective_to=in_utc(entry.effective_to),
+        effective=entry.effective,
         when=dict(_selected(entry.when)),
         contracted={Meter(name): Decimal(amount) for name, amount in (entry.contracted_per_million or {}).items()},
         discount=Decimal(entry.discount) if entry.discount else None,

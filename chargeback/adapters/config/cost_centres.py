@@ -40,15 +40,13 @@ def allocation(document: object, calendar: Calendar, faults: list[str], *, thoro
         CostCentre(
             one.path,
             one.name,
-            effective(one.effective_from, one.effective_to, calendar, place, faults),
+            effective(one, calendar, place, faults),
             one.successor,
         )
         for place, one in each(top["costCentres"], _CostCentre, "costCentres", faults)
     )
     rules = tuple(
-        Rule(
-            one.id, one.when, one.cost_centre, effective(one.effective_from, one.effective_to, calendar, place, faults)
-        )
+        Rule(one.id, one.when, one.cost_centre, effective(one, calendar, place, faults))
         for place, one in each(top["rules"], _Rule, "rules", faults)
     )
     if thorough:

@@ -128,7 +128,7 @@ def _dated(
     for place, one in each(top["deployments"], _Dated, "deployments", faults):
         if not one.name:
             faults.append(f"{place}.name: is empty")
-        time = effective(one.effective_from, one.effective_to, calendar, place, faults)
+        time = effective(one, calendar, place, faults)
         faults.extend(f"{place}.{fault}" for fault in time.faults())
         for account in _known(one.accounts, known, place, faults):
             yield place, DatedDeployment(_deployment(account, one), time)

@@ -2,25 +2,23 @@
 
 import re
 from collections.abc import Iterator
-from datetime import UTC, datetime
 from decimal import Decimal
 
-from chargeback.adapters.config.entries import Record, each
+from chargeback.adapters.config.entries import each
 from chargeback.adapters.config.in_order import in_order
-from chargeback.adapters.config.times import in_utc, time_faults
+from chargeback.adapters.config.times import SinceHour
 from chargeback.domain.catalogue.hosting import HostingRate
 from chargeback.domain.deployments.deployment import DeploymentType
+from chargeback.domain.time.effective import hour_name
 
 _DECIMAL = re.compile(r"\d{1,12}(\.\d{1,6})?")
 
 
-class _Entry(Record, frozen=True):
+class _Entry(SinceHour, frozen=True):
     model: str
     deployment_types: list[DeploymentType]
     per_hour: str
-    effective_from: datetime
     source: str
-    effective_to: datetime | None = None
 
 
 def hosting_rates(
@@ -29,7 +27,7 @@ def hosting_rates(
     """(model, deployment type) → its rates by time; what is wrong is appended to `faults`."""
     found: dict[tuple[str, str], list[tuple[str, HostingRate]]] = {}
     for place, entry in each(document, _Entry, "hosting", faults):
-        wrong = [*time_faults(entry.effective_from, entry.effective_to), *_faults(entry)]
+        wrong = [*entry.time_faults(), *_faults(entry)]
         faults.extend(f"{place}.{fault}" for fault in wrong)
         for deployment_type in [] if wrong else entry.deployment_types:
             rate = _rate(entry, deployment_type, currency)
@@ -38,13 +36,11 @@ def hosting_rates(
 
 
 def _rate(entry: _Entry, deployment_type: DeploymentType, currency: str) -> HostingRate:
-    start = entry.effective_from.astimezone(UTC)
     return HostingRate(
-        f"hosting/{entry.model.casefold()}/{deployment_type}@{start:%Y-%m-%dT%HZ}",
+        f"hosting/{entry.model.casefold()}/{deployment_type}@{hour_name(entry.effective.first)}",
         Decimal(entry.per_hour),
         currency,
-        start,
-        in_utc(entry.effective_to),
+        entry.effective,
         entry.source,
     )
 

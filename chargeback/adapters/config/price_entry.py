@@ -4,23 +4,23 @@ from collections.abc import Iterator, Sequence
 from datetime import date, datetime
 from typing import Any
 
-from chargeback.adapters.config.entries import Record
 from chargeback.adapters.config.published_units import PER_MILLION, Published
+from chargeback.adapters.config.times import SinceHour
 from chargeback.domain.catalogue.prices import Verified
 from chargeback.domain.deployments.deployment import DeploymentType
 from chargeback.domain.deployments.regions import ZONES
+from chargeback.domain.time.effective import is_whole_hour
 from chargeback.domain.usage.meters import TOOLS
 from chargeback.domain.usage.tiers import DEFAULT_TIER, TIERS
 
 _TOOLS = " and ".join(", ".join(sorted(TOOLS)).rsplit(", ", 1))
 
 
-class PriceEntry(Record, frozen=True):
+class PriceEntry(SinceHour, frozen=True):
     """One entry under `prices`: for each combination of its lists, a price of each of its meters."""
 
     provider: str
     deployment_types: list[DeploymentType]
-    effective_from: datetime
     source: str
     model: str | None = None
     per_million: dict[str, Any] | None = None
@@ -33,7 +33,6 @@ class PriceEntry(Record, frozen=True):
     regions: list[str] | None = None
     zones: list[str] | None = None
     variant: str = ""
-    effective_to: datetime | None = None
     verified: Verified | None = None
     observed: date | None = None
     promised_until: datetime | None = None
@@ -65,7 +64,7 @@ def name_faults(entry: PriceEntry) -> Iterator[str]:
     yield from (f"zones: {zone!r} is not one of {', '.join(ZONES)}" for zone in entry.zones or () if zone not in ZONES)
     yield from (f"regions: {region!r} is a zone" for region in entry.regions or () if region in ZONES)
     promised = entry.promised_until
-    if promised is not None and (promised.tzinfo is None or promised.timestamp() % 3600):
+    if promised is not None and not is_whole_hour(promised):
         yield f"promisedUntil: {promised.isoformat()} is not a whole hour in UTC such as 2026-12-01T00:00:00Z"
 
 

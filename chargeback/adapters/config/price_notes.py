@@ -2,13 +2,14 @@
 
 from collections import Counter
 from collections.abc import Iterator
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 from pathlib import Path
 
 from chargeback.adapters.config.rate_card import RateCard, rate_card
 from chargeback.adapters.config.yaml_files import line_of, read
 from chargeback.domain.catalogue.price_ratios import oddities
 from chargeback.domain.catalogue.prices import Price
+from chargeback.domain.time.effective import hour_name
 
 FILE = "rate-card.yaml"
 _SOON = timedelta(days=14)
@@ -23,12 +24,12 @@ def notes_on_prices(folder: Path, now: datetime) -> Iterator[str]:
     for key, dated in card.prices.items():
         for price in dated:
             ends = price.promised_until
-            if ends is not None and ends - _SOON <= now and (price.effective_to is None or price.effective_to > ends):
+            if ends is not None and ends - _SOON <= now and price.effective.after > ends:
                 promised.setdefault((key.model, ends), []).append(price)
     for (model, ends), prices in promised.items():
         yield (
             f"{_where(folder, card, prices[0])}: {len(prices)} prices of {model} are promised until"
-            f" {ends.astimezone(UTC):%Y-%m-%dT%HZ} only: read them again, then move promisedUntil or end the entries"
+            f" {hour_name(ends)} only: read them again, then move promisedUntil or end the entries"
         )
 
 

@@ -3,7 +3,6 @@
 import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from datetime import UTC
 from decimal import Decimal
 from itertools import product
 
@@ -13,14 +12,15 @@ from chargeback.adapters.config.hosting import hosting_rates
 from chargeback.adapters.config.in_order import in_order
 from chargeback.adapters.config.price_entry import PriceEntry, name_faults, place_faults
 from chargeback.adapters.config.published_units import per_million, unit_faults
-from chargeback.adapters.config.times import in_utc, time_faults
+from chargeback.adapters.config.times import in_utc
 from chargeback.domain.catalogue.adjustments import Adjustment, adjusted, payers_of
 from chargeback.domain.catalogue.hosting import Hosting
 from chargeback.domain.catalogue.payers import NOBODY, Payers
-from chargeback.domain.catalogue.plausibility import doubts, far_from_list, too_large
+from chargeback.domain.catalogue.plausibility import far_from_list, implausible_prices, too_large
 from chargeback.domain.catalogue.prices import Dated, Price, PriceKey
 from chargeback.domain.deployments.deployment import PROVISIONED
 from chargeback.domain.deployments.served_model import ANY
+from chargeback.domain.time.effective import hour_name
 from chargeback.domain.usage.meters import TOOLS
 
 _CURRENCY = re.compile(r"[A-Z]{3}")
@@ -55,7 +55,7 @@ def rate_card(document: object, faults: list[str], *, thorough: bool = False) ->
         key: in_order(prices, lambda price: price.price_id, faults, gaps=thorough) for key, prices in found.items()
     }
     if thorough:
-        faults.extend(_doubts(listed, found))
+        faults.extend(_implausible(listed, found))
     hosting = hosting_rates(top["hosting"] or [], currency, faults, thorough=thorough)
     agreed = adjustments(top["adjustments"] or [], faults)
     prices, payers = (listed, NOBODY) if faults else _agreed(listed, agreed, faults, thorough=thorough)
@@ -68,7 +68,7 @@ def _found(document: object, currency: str, faults: list[str], *, thorough: bool
     found: Found = {}
     for place, entry in each(document, PriceEntry, "prices", faults):
         wrong = [
-            *time_faults(entry.effective_from, entry.effective_to),
+            *entry.time_faults(),
             *name_faults(entry),
             *unit_faults(entry.published),
             *(place_faults(entry) if thorough else ()),
@@ -84,13 +84,13 @@ def _places(found: Found) -> dict[str, str]:
     return {price.price_id: place for prices in found.values() for place, price in prices}
 
 
-def _doubts(listed: dict[PriceKey, Dated], found: Found) -> Iterator[str]:
+def _implausible(listed: dict[PriceKey, Dated], found: Found) -> Iterator[str]:
     places = _places(found)
     priced = ((places[listed[key][0].price_id], key.deployment_type) for key in listed if key.meter not in TOOLS)
     for place, kind in dict.fromkeys(priced):
         if kind in PROVISIONED:
             yield f"{place}.deploymentTypes: {kind} is paid by the hour in shared-costs.yaml; its tokens have no price"
-    for price, reason in doubts(listed):
+    for price, reason in implausible_prices(listed):
         yield f"{places[price.price_id]}: {price.price_id}: {reason}"
 
 
@@ -135,14 +135,13 @@ def _prices(entry: PriceEntry, currency: str) -> Iterator[tuple[PriceKey, Price]
 def _price(key: PriceKey, entry: PriceEntry, amount: Decimal, currency: str) -> Price:
     kind = (key.provider, key.model or "any", key.version or "any", key.deployment_type, key.service_tier)
     parts = [*kind, *filter(None, (key.region, key.variant)), key.meter]
-    price_id = f"{'/'.join(parts)}@{entry.effective_from.astimezone(UTC):%Y-%m-%dT%HZ}"
+    price_id = f"{'/'.join(parts)}@{hour_name(entry.effective.first)}"
     return Price(
         price_id,
         key.meter,
         *(amount, amount, amount),
         currency,
-        entry.effective_from.astimezone(UTC),
-        in_utc(entry.effective_to),
+        entry.effective,
         entry.source,
         verified=entry.verified,
         observed=entry.observed,

@@ -15,7 +15,7 @@ from chargeback.domain.catalogue.hosting import Hosting
 from chargeback.domain.deployments.deployment import DeploymentType
 from chargeback.domain.errors import InvalidConfig
 from chargeback.domain.terms.shared_costs import Basis, Capacity, Kind, Measure, Per, Selection, SharedCost
-from chargeback.domain.time.effective import Effective
+from chargeback.domain.time.effective import Effective, hour_name
 from chargeback.domain.time.months import days_of
 
 _AMOUNT = re.compile(r"-?\d{1,12}(\.\d{1,6})?", re.A)
@@ -72,7 +72,7 @@ def shared_costs(document: object, catalogue: Catalogue, faults: list[str]) -> l
 
 
 def _costs(entry: _Entry, catalogue: Catalogue, place: str, faults: list[str]) -> Iterator[SharedCost]:
-    time = effective(entry.effective_from, entry.effective_to, catalogue.calendar, place, faults)
+    time = effective(entry, catalogue.calendar, place, faults)
     prices = _prices(entry)
     for per, price in prices.items():
         yield _cost(entry, per, Decimal(price), time)
@@ -93,10 +93,10 @@ def _from_the_card(entry: _Entry, hosting: Hosting, time: Effective) -> Iterator
         return
     cost_id = entry.id
     for rate in hosting.get((entry.of.models[0].casefold(), entry.of.deployment_types[0].value), ()):
-        if charged := time.within(Effective(rate.effective_from, rate.effective_to)):
+        if charged := time.intersection(rate.effective):
             cost = _cost(entry, Per.HOUR, rate.per_hour, charged)
             yield replace(cost, cost_id=cost_id, source=f"{rate.rate_id}: {rate.source}")
-            cost_id = f"{entry.id}@{rate.effective_to:%Y-%m-%dT%HZ}" if rate.effective_to else ""
+            cost_id = f"{entry.id}@{hour_name(rate.effective.end)}" if rate.effective.end else ""
 
 
 def _cost(entry: _Entry, per: Per, price: Decimal, time: Effective) -> SharedCost:

@@ -2,17 +2,16 @@
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from datetime import UTC, datetime
+from datetime import datetime
 from decimal import Decimal
 
 from chargeback.domain.catalogue.payers import Payers, SharedMarkup, is_paid_by
 from chargeback.domain.catalogue.prices import Dated, Price, PriceKey
 from chargeback.domain.money.exact import EXACT, PRICE_DECIMALS, round_total, to_text
-from chargeback.domain.time.effective import Effective
+from chargeback.domain.time.effective import Effective, between, edges, hour_name
 from chargeback.domain.usage.meters import Meter
 
 _PERCENT = Decimal("0.01")
-END_OF_TIME = datetime.max.replace(tzinfo=UTC)
 
 Amounts = tuple[Decimal, Decimal, tuple[str, ...]]
 """Contracted and billed price, and what says so."""
@@ -25,8 +24,6 @@ class Adjustment:
     Attributes:
         id: its name; stands on every price that it changes.
         source: the agreement that says so.
-        effective_from: whole UTC hour.
-        effective_to: whole UTC hour, exclusive; None = still in force.
         when: field of `PriceKey` → the values it is for; a field that is absent stands for all.
         contracted: meter → negotiated price per million; empty for a discount or markup.
         discount: percent off the list price.
@@ -37,8 +34,7 @@ class Adjustment:
 
     id: str
     source: str
-    effective_from: datetime
-    effective_to: datetime | None
+    effective: Effective
     when: Mapping[str, frozenset[str]] = field(default_factory=dict)
     contracted: Mapping[Meter, Decimal] = field(default_factory=dict)
     discount: Decimal | None = None
@@ -56,10 +52,6 @@ class Adjustment:
         if self.contracted and key.meter not in self.contracted:
             return False
         return all(getattr(key, name) in values for name, values in self.when.items())
-
-    def is_in_force(self, moment: datetime) -> bool:
-        """Whether its time has begun and not ended."""
-        return self.effective_from <= moment < (self.effective_to or END_OF_TIME)
 
 
 @dataclass(frozen=True, slots=True)
@@ -105,28 +97,25 @@ def payers_of(prices: Mapping[PriceKey, Dated], adjustments: Sequence[Adjustment
 
 def _shared(each: Adjustment) -> SharedMarkup:
     assert each.markup is not None
-    time = Effective(each.effective_from, each.effective_to)
-    return SharedMarkup(each.id, each.markup, time, each.shared, each.payers)
+    return SharedMarkup(each.id, each.markup, each.effective, each.shared, each.payers)
 
 
 def _parts(price: Price, matching: Sequence[Adjustment], used: set[str]) -> Iterator[Price]:
-    end = price.effective_to or END_OF_TIME
-    edges = {moment for each in matching for moment in (each.effective_from, each.effective_to) if moment}
-    inner = {moment for moment in edges if price.effective_from < moment < end}
+    first = price.effective.first
+    inner = [moment for moment in edges(each.effective for each in matching) if price.effective.holds(moment)]
     steps: list[tuple[datetime, Amounts]] = []
-    for start in sorted({price.effective_from, *inner}):
-        amounts = _amounts(price, [each for each in matching if each.is_in_force(start)], used)
+    for start in sorted({first, *inner}):
+        amounts = _amounts(price, [each for each in matching if each.effective.holds(start)], used)
         if not steps or steps[-1][1] != amounts:  # an edge that changes nothing splits nothing
             steps.append((start, amounts))
-    ends = [start for start, _ in steps[1:]] + [price.effective_to]
-    for (start, (contracted, billed, said)), until in zip(steps, ends, strict=True):
+    times = between([price.effective.start, *(start for start, _ in steps[1:]), price.effective.end])
+    for time, (_, (contracted, billed, said)) in zip(times, steps, strict=True):
         yield replace(
             price,
-            price_id=price.price_id if start == price.effective_from else _renamed(price.price_id, start),
+            price_id=price.price_id if time.first == first else _renamed(price.price_id, time.first),
             contracted_per_million=contracted,
             per_million=billed,
-            effective_from=start,
-            effective_to=until,
+            effective=time,
             adjustments=said,
         )
 
@@ -153,4 +142,4 @@ def _plus_percent(amount: Decimal, percent: Decimal) -> Decimal:
 
 def _renamed(price_id: str, start: datetime) -> str:
     """The id of a part of a price: its name is the price's, its hour its own."""
-    return f"{price_id.rpartition('@')[0]}@{start:%Y-%m-%dT%HZ}"
+    return f"{price_id.rpartition('@')[0]}@{hour_name(start)}"

@@ -4,7 +4,7 @@ import hashlib
 import json
 from bisect import bisect_right
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import astuple, replace
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from functools import lru_cache
 from typing import Any
@@ -34,7 +34,7 @@ from chargeback.domain.deployments.served_model import ANY, base_model, served_b
 from chargeback.domain.errors import PriceNotFound
 from chargeback.domain.money.exact import to_text
 from chargeback.domain.time.calendar import Calendar
-from chargeback.domain.time.effective import ALWAYS
+from chargeback.domain.time.effective import ALWAYS, edges
 from chargeback.domain.usage.lines import Line
 from chargeback.domain.usage.meters import TOOLS, Meter
 from chargeback.domain.usage.tiers import DEFAULT_TIER, normal_tier
@@ -92,10 +92,9 @@ class Catalogue:
         self._candidates = lru_cache(maxsize=16_384)(self._find_candidates)
         self._days = lru_cache(maxsize=16_384)(self._find_day)
         self._served_by = lru_cache(maxsize=16_384)(self._find_deployment)
-        limits = (limit for each in self.dated for limit in (each.effective.start, each.effective.end))
-        self.deployment_edges = sorted({limit for limit in limits if limit is not None})
+        self.deployment_edges = edges(each.effective for each in self.dated)
         """When a name begins or ceases to be what the dated list says, ascending."""
-        starts = (datetime.min.replace(tzinfo=UTC), *self.deployment_edges)
+        starts = (ALWAYS.first, *self.deployment_edges)
         self._epochs = tuple(self.deployments_at(start) for start in starts)
         """What is deployed before the first edge, from each edge on, and so on."""
 
@@ -252,16 +251,16 @@ def _digest(catalogue: Catalogue) -> str:
     content = {
         "currency": catalogue.currency,
         "prices": sorted(_price_rows(catalogue.prices)),
-        "hosting": sorted(map(str, (astuple(rate) for rates in catalogue.hosting.values() for rate in rates))),
+        "hosting": sorted(rate.row() for rates in catalogue.hosting.values() for rate in rates),
         "deployments": sorted(each.row() for each in _without_dates(catalogue)),
         "costCentres": sorted(
-            (c.path, c.name, *c.effective.texts(), *filter(None, [c.successor])) for c in catalogue.allocation.centres
+            (c.path, c.name, *c.effective.strings(), *filter(None, [c.successor])) for c in catalogue.allocation.centres
         ),
-        "rules": [(r.id, dict(r.when), r.cost_centre, *r.effective.texts()) for r in catalogue.allocation.rules],
+        "rules": [(r.id, dict(r.when), r.cost_centre, *r.effective.strings()) for r in catalogue.allocation.rules],
         "books": catalogue.calendar.rows(),
     }
     if dated := [each for each in catalogue.dated if each.effective != ALWAYS]:
-        content["dated"] = sorted((*each.deployment.row(), *each.effective.texts()) for each in dated)
+        content["dated"] = sorted((*each.deployment.row(), *each.effective.strings()) for each in dated)
     payers = catalogue.payers
     if payers.prices or payers.shared:
         content["payers"] = sorted((path, *row) for path, own in payers.prices.items() for row in _price_rows(own))
@@ -278,6 +277,8 @@ def _without_dates(catalogue: Catalogue) -> Iterator[Deployment]:
 def _price_rows(prices: Mapping[PriceKey, Dated]) -> Iterator[tuple[str, ...]]:
     for key, dated in prices.items():
         for price in dated:
-            until = price.effective_to.isoformat() if price.effective_to else ""
+            since, until = (
+                limit.isoformat() if limit else "" for limit in (price.effective.start, price.effective.end)
+            )
             amounts = price.list_per_million, price.contracted_per_million, price.per_million
-            yield (*key, price.effective_from.isoformat(), until, *map(to_text, amounts), *price.said)
+            yield (*key, since, until, *map(to_text, amounts), *price.said)

@@ -1,16 +1,15 @@
 """What one catalogue says otherwise than another, and which hours of usage that touches."""
 
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
-from itertools import pairwise
 from typing import Any
 
 from chargeback.domain.catalogue.catalogue import Catalogue
 from chargeback.domain.catalogue.prices import Dated, Price, PriceKey, price_at
 from chargeback.domain.deployments.deployment import Deployment
 from chargeback.domain.money.exact import to_text
-from chargeback.domain.time.effective import ALWAYS, Effective
+from chargeback.domain.time.effective import ALWAYS, Effective, between, edges, hull
 
 ADDED = "added"
 DEPLOYMENT = "deployment"
@@ -39,7 +38,7 @@ class PriceChange:
     def __str__(self) -> str:
         what, before, after = "/".join(filter(None, self.key)), _amounts(self.old), _amounts(self.new)
         step = f"{before} → {after}" if before != after else f"{after} by another entry"
-        return f"{what}{f' for {self.payer}' if self.payer else ''}: {step}, {_said(self.time)}"
+        return f"{what}{f' for {self.payer}' if self.payer else ''}: {step}, {self.time.in_hours()}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -114,7 +113,7 @@ def _any_within(every: Iterable[PriceChange | OtherChange], day: str) -> bool:
 def _price_changes(key: PriceKey, old: Dated, new: Dated) -> Iterator[PriceChange]:
     """The longest times in which the price is another one."""
     pending: PriceChange | None = None
-    for time in _spans((*old, *new)):
+    for time in between([*edges(price.effective for price in (*old, *new)), None]):
         change = PriceChange(key, time, price_at(old, time.first), price_at(new, time.first))
         if pending and (pending.old, pending.new) == (change.old, change.new):
             change = PriceChange(key, Effective(pending.time.start, time.end), change.old, change.new)
@@ -123,13 +122,6 @@ def _price_changes(key: PriceKey, old: Dated, new: Dated) -> Iterator[PriceChang
         pending = change
     if pending and _differs(pending):
         yield pending
-
-
-def _spans(prices: Sequence[Price]) -> Iterator[Effective]:
-    """The times between all moments at which one of the prices begins or ends."""
-    edges = sorted({edge for price in prices for edge in (price.effective_from, price.effective_to) if edge})
-    ends: list[datetime | None] = [*edges[1:], None]
-    return (Effective(start, end) for start, end in zip(edges, ends, strict=True))
 
 
 def _differs(change: PriceChange) -> bool:
@@ -147,9 +139,7 @@ def _on_record(price: Price | None) -> tuple[Any, ...]:
 def _other_changes(old: Catalogue, new: Catalogue) -> Iterator[OtherChange]:
     before, after = ({rule.id: rule for rule in each.allocation.rules} for each in (old, new))
     for name, kind in differing(before, after):
-        yield OtherChange(
-            "rule", name, kind, _hull(rules[name].effective for rules in (before, after) if name in rules)
-        )
+        yield OtherChange("rule", name, kind, hull(rules[name].effective for rules in (before, after) if name in rules))
     if [name for name in before if name in after] != [name for name in after if name in before]:
         yield OtherChange("rules", "(the first that matches wins)", "reordered", ALWAYS)
     yield from _deployment_changes(old, new)
@@ -165,13 +155,12 @@ def _deployment_changes(old: Catalogue, new: Catalogue) -> Iterator[OtherChange]
         for name, kind in differing(before, after):
             found.setdefault((name, kind), []).append(time)
     for (name, kind), times in sorted(found.items()):
-        yield OtherChange(DEPLOYMENT, name, kind, _hull(times))
+        yield OtherChange(DEPLOYMENT, name, kind, hull(times))
 
 
 def _common_times(old: Catalogue, new: Catalogue) -> Iterator[Effective]:
     """The times between all moments at which either catalogue has another deployment."""
-    edges = sorted({*old.deployment_edges, *new.deployment_edges})
-    return (Effective(*limits) for limits in pairwise((None, *edges, None)))
+    return between([None, *sorted({*old.deployment_edges, *new.deployment_edges}), None])
 
 
 def _names(deployments: Mapping[str, Mapping[str, Deployment]]) -> dict[str, Deployment]:
@@ -208,13 +197,6 @@ def differing(old: Mapping[str, Any], new: Mapping[str, Any]) -> Iterator[tuple[
             yield name, ADDED if name not in old else "removed" if name not in new else "changed"
 
 
-def _hull(times: Iterable[Effective]) -> Effective:
-    """From the first start to the last end; no limit where one of them has none."""
-    known = list(times)
-    first, last = min(known, key=lambda time: time.first), max(known, key=lambda time: time.after)
-    return Effective(first.start, last.end)
-
-
 def _settings(catalogue: Catalogue) -> dict[str, Any]:
     return {"currency of the rate card": catalogue.currency, "books": catalogue.calendar.rows()}
 
@@ -245,8 +227,3 @@ def _amounts(price: Price | None) -> str:
         return "none"
     billed, contracted, listed = map(to_text, (price.per_million, price.contracted_per_million, price.list_per_million))
     return billed if billed == contracted == listed else f"{billed} (list {listed}, contracted {contracted})"
-
-
-def _said(time: Effective) -> str:
-    end = f" until {time.end:%Y-%m-%dT%HZ}" if time.end else " on"
-    return f"from {time.first:%Y-%m-%dT%HZ}{end}"

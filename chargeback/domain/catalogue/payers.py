@@ -65,7 +65,7 @@ class Payers:
     def rows(self) -> list[tuple[str, ...]]:
         """The markups on shared costs, for digests."""
         return [
-            (each.id, str(each.percent), *each.effective.texts(), *sorted(each.kinds), "for", *each.payers)
+            (each.id, str(each.percent), *each.effective.strings(), *sorted(each.kinds), "for", *each.payers)
             for each in self.shared
         ]
 

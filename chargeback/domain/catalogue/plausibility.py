@@ -5,7 +5,7 @@ from decimal import Decimal
 from itertools import combinations
 from statistics import median
 
-from chargeback.domain.catalogue.prices import Dated, Price, PriceKey
+from chargeback.domain.catalogue.prices import Dated, Price, PriceKey, price_at
 from chargeback.domain.money.exact import to_text
 from chargeback.domain.usage.meters import Meter
 
@@ -21,16 +21,16 @@ _INPUT_OVER_OUTPUT = 10
 _TEXT = (Meter.INPUT, Meter.CACHED_INPUT, Meter.CACHE_WRITE, Meter.CACHE_WRITE_1H, Meter.OUTPUT, Meter.REASONING)
 
 Listed = Mapping[PriceKey, Dated]
-Doubt = tuple[Price, str]
+Implausible = tuple[Price, str]
 
 
-def doubts(listed: Listed) -> Iterator[Doubt]:
+def implausible_prices(listed: Listed) -> Iterator[Implausible]:
     """Prices that cannot be right, each with the reason. Prices of 0 are meant, and compared with nothing."""
     yield from _far_from_neighbours(listed)
     yield from _out_of_proportion(listed)
 
 
-def far_from_list(prices: Listed) -> Iterator[Doubt]:
+def far_from_list(prices: Listed) -> Iterator[Implausible]:
     """Contracted prices that cannot be right beside the list price."""
     for dated in prices.values():
         for price in dated:
@@ -44,7 +44,7 @@ def too_large(price: Price) -> str:
     return f"{to_text(most)} {price.currency} per million is above {LARGEST:,}" if most > LARGEST else ""
 
 
-def _far_from_neighbours(listed: Listed) -> Iterator[Doubt]:
+def _far_from_neighbours(listed: Listed) -> Iterator[Implausible]:
     """A price against the same meter of the same model for other versions, types, tiers, regions and times."""
     neighbours: dict[tuple[str, str, Meter], list[Price]] = {}
     for key, dated in listed.items():
@@ -59,7 +59,7 @@ def _far_from_neighbours(listed: Listed) -> Iterator[Doubt]:
                 yield price, f"{_money(price)} is {FACTOR} times off the model's other prices, such as {to_text(usual)}"
 
 
-def _out_of_proportion(listed: Listed) -> Iterator[Doubt]:
+def _out_of_proportion(listed: Listed) -> Iterator[Implausible]:
     """A price against the other text meters of the same entry."""
     for key in listed:
         if key.meter is not Meter.INPUT:
@@ -69,7 +69,7 @@ def _out_of_proportion(listed: Listed) -> Iterator[Doubt]:
             yield from _disproportions({meter: other for meter, other in beside.items() if other is not None})
 
 
-def _disproportions(beside: Mapping[Meter, Price]) -> Iterator[Doubt]:
+def _disproportions(beside: Mapping[Meter, Price]) -> Iterator[Implausible]:
     one, cached, out = (beside.get(meter) for meter in (Meter.INPUT, Meter.CACHED_INPUT, Meter.OUTPUT))
     if one and cached and cached.list_per_million > one.list_per_million > 0:
         yield cached, f"cached input at {_money(cached)} costs more than input at {_money(one)}"
@@ -83,11 +83,7 @@ def _disproportions(beside: Mapping[Meter, Price]) -> Iterator[Doubt]:
 
 def _beside(listed: Listed, key: PriceKey, meter: Meter, price: Price) -> Price | None:
     """The price of another meter when `price` took effect."""
-    start = price.effective_from
-    for other in listed.get(key._replace(meter=meter), ()):
-        if other.effective_from <= start and (other.effective_to is None or start < other.effective_to):
-            return other
-    return None
+    return price_at(listed.get(key._replace(meter=meter), ()), price.effective.first)
 
 
 def _apart(one: Decimal, other: Decimal) -> bool:

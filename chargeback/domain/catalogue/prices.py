@@ -12,6 +12,7 @@ from chargeback.domain.deployments.deployment import DeploymentType
 from chargeback.domain.deployments.regions import zone_of
 from chargeback.domain.deployments.served_model import ANY
 from chargeback.domain.money.exact import ZERO
+from chargeback.domain.time.effective import Effective
 from chargeback.domain.usage.meters import INPUTS, Meter, Quantities
 
 LONG_CONTEXT = "long-context"
@@ -32,7 +33,7 @@ class Verified(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Price:
-    """What 1 000 000 units of a meter cost from `effective_from` (a whole UTC hour) until `effective_to`.
+    """What 1 000 000 units of a meter cost while `effective` holds.
 
     Attributes:
         list_per_million: published.
@@ -50,8 +51,7 @@ class Price:
     contracted_per_million: Decimal
     per_million: Decimal
     currency: str
-    effective_from: datetime
-    effective_to: datetime | None
+    effective: Effective
     source: str
     adjustments: tuple[str, ...] = ()
     verified: Verified | None = None
@@ -98,8 +98,8 @@ def context_variant(quantities: Quantities) -> str:
 
 def free_price(meter: Meter, currency: str) -> Price:
     """The price of what reserved capacity pays for."""
-    ever = datetime(1970, 1, 1, tzinfo=UTC)
-    return Price(PROVISIONED_PRICE, meter, ZERO, ZERO, ZERO, currency, ever, None, "paid by the hour, see shared-costs")
+    ever = Effective(datetime(1970, 1, 1, tzinfo=UTC))
+    return Price(PROVISIONED_PRICE, meter, ZERO, ZERO, ZERO, currency, ever, "paid by the hour, see shared-costs")
 
 
 def first_in_force(candidates: Iterable[Dated], hour: datetime) -> Price | None:
@@ -109,8 +109,8 @@ def first_in_force(candidates: Iterable[Dated], hour: datetime) -> Price | None:
 
 def price_at(dated: Dated, hour: datetime) -> Price | None:
     """The price in force at an hour."""
-    index = bisect_right(dated, hour, key=lambda price: price.effective_from) - 1
+    index = bisect_right(dated, hour, key=lambda price: price.effective.first) - 1
     if index < 0:
         return None
     price = dated[index]
-    return price if price.effective_to is None or hour < price.effective_to else None
+    return price if hour < price.effective.after else None

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from chargeback.domain.errors import InvalidConfig
-from chargeback.domain.time.effective import ALWAYS, Effective
+from chargeback.domain.time.effective import ALWAYS, Effective, edges
 from chargeback.domain.usage.lines import Line
 
 UNALLOCATED = "unallocated"
@@ -82,8 +82,7 @@ class Allocation:
             raise InvalidConfig(faults)
         self.centres = centres
         self.rules = rules
-        limits = {limit for rule in rules for limit in (rule.effective.start, rule.effective.end)}
-        self._edges = sorted(limit for limit in limits if limit is not None)
+        self._edges = edges(rule.effective for rule in rules)
         starts = [ALWAYS.first, *self._edges]
         self._in_force = [RulesInForce(rule for rule in rules if rule.effective.holds(start)) for start in starts]
 

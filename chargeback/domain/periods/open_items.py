@@ -9,7 +9,6 @@ import sys
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import datetime
 from decimal import Decimal
 from typing import NamedTuple
 
@@ -18,6 +17,7 @@ from chargeback.domain.money.exact import EXACT, ZERO, round_total, to_text, tot
 from chargeback.domain.money.exact import cost as cost_of
 from chargeback.domain.rating.usage_record import Part, UsageRecord
 from chargeback.domain.terms.terms import ClosingRules
+from chargeback.domain.time.effective import Effective
 from chargeback.domain.usage.meters import Meter
 
 _SETTLE = "run `settle`, and see why the gateway's log has no counts"
@@ -95,12 +95,12 @@ class Excess(NamedTuple):
     parts: Mapping[str, int]
 
 
-def dearest_prices(catalogue: Catalogue, start: datetime, end: datetime) -> dict[Meter, Decimal]:
-    """By meter, the highest price per million between two moments that the rate card has for anybody."""
+def dearest_prices(catalogue: Catalogue, time: Effective) -> dict[Meter, Decimal]:
+    """By meter, the highest price per million that the rate card has for anybody within a time."""
     found: dict[Meter, Decimal] = {}
     cards = (catalogue.prices, *catalogue.payers.prices.values())
     for price in (price for card in cards for dated in card.values() for price in dated):
-        if price.effective_from < end and (price.effective_to is None or start < price.effective_to):
+        if price.effective.overlaps(time):
             found[price.meter] = max(found.get(price.meter, ZERO), price.per_million)
     return found
 

@@ -11,7 +11,7 @@ from decimal import Decimal
 from fractions import Fraction
 from itertools import groupby
 
-from chargeback.domain.catalogue.prices import Dated, Price, PriceKey, places_of
+from chargeback.domain.catalogue.prices import Dated, Price, PriceKey, places_of, price_at
 from chargeback.domain.deployments.deployment import DeploymentType
 from chargeback.domain.deployments.served_model import ANY
 from chargeback.domain.money.exact import EXACT, PRICE_DECIMALS, to_text
@@ -29,7 +29,7 @@ Prices = Mapping[PriceKey, Dated]
 
 @dataclass(frozen=True, slots=True)
 class RetailPrice:
-    """One row of the list: what `unit` of a meter costs in a region since `effective_from`."""
+    """One row of the list: what `unit` of a meter costs in a region since a moment."""
 
     meter_id: str
     meter_name: str
@@ -37,7 +37,7 @@ class RetailPrice:
     region: str
     unit: str
     amount: Decimal
-    effective_from: datetime
+    since: datetime
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,7 +80,7 @@ class Difference:
     @property
     def corrects(self) -> bool:
         """Whether the card's price was wrong from its first hour, and not replaced by a later one."""
-        return self.old is not None and not self.is_of_a_region and self.since <= self.old.effective_from
+        return self.old is not None and not self.is_of_a_region and self.since <= self.old.effective.first
 
 
 @dataclass(frozen=True, slots=True)
@@ -161,13 +161,13 @@ def _latest(rows: Iterable[RetailPrice]) -> dict[str, RetailPrice]:
     """Each meter's last price: the list keeps announced ones beside those in force."""
     latest: dict[str, RetailPrice] = {}
     for row in rows:
-        if row.meter_id not in latest or latest[row.meter_id].effective_from <= row.effective_from:
+        if row.meter_id not in latest or latest[row.meter_id].since <= row.since:
             latest[row.meter_id] = row
     return latest
 
 
 def _time_fault(row: RetailPrice) -> str:
-    return "" if row.effective_from.year in _YEARS else f"{row.effective_from.isoformat()} is no time of a price"
+    return "" if row.since.year in _YEARS else f"{row.since.isoformat()} is no time of a price"
 
 
 def _beside(
@@ -190,8 +190,8 @@ def _beside(
             refused.append(f"{row.meter_id} ({row.meter_name}): {error}")
             continue
         key_there = key._replace(region=region)
-        old_key, old = price_on_card(prices, key_there, max(now, row.effective_from))
-        yield _Seen(key_there, old_key, old, new, row.effective_from, row.meter_id)
+        old_key, old = price_on_card(prices, key_there, max(now, row.since))
+        yield _Seen(key_there, old_key, old, new, row.since, row.meter_id)
 
 
 def _is_called(name: str, reviewed: str) -> bool:
@@ -204,9 +204,8 @@ def price_on_card(prices: Prices, key: PriceKey, moment: datetime) -> tuple[Pric
     for region in places_of(key.region):
         for version in dict.fromkeys((key.version, ANY)):
             found = key._replace(region=region, version=version)
-            for price in prices.get(found, ()):
-                if price.effective_from <= moment and (price.effective_to is None or moment < price.effective_to):
-                    return found, price
+            if price := price_at(prices.get(found, ()), moment):
+                return found, price
     return None, None
 
 

@@ -4,7 +4,7 @@ from collections.abc import Iterable, Iterator
 from datetime import datetime
 from typing import Any
 
-from chargeback.domain.catalogue.prices import PriceKey
+from chargeback.domain.catalogue.prices import PriceKey, price_at
 from chargeback.domain.deployments.regions import ZONES
 from chargeback.domain.deployments.served_model import ANY
 from chargeback.domain.money.exact import to_text
@@ -84,10 +84,8 @@ def _entry(key: PriceKey, since: datetime) -> Entry:
 
 def _unchanged(key: PriceKey, prices: Prices, moment: datetime) -> Iterator[tuple[str, str]]:
     for other, dated in prices.items():
-        if other[:-1] == key[:-1]:
-            for price in dated:
-                if price.effective_from <= moment and (price.effective_to is None or moment < price.effective_to):
-                    yield other.meter.value, to_text(price.list_per_million)
+        if other[:-1] == key[:-1] and (price := price_at(dated, moment)):
+            yield other.meter.value, to_text(price.list_per_million)
 
 
 def _merge(entries: list[Entry], name: str) -> list[Entry]:

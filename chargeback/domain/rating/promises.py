@@ -19,7 +19,7 @@ def promised_until(catalogue: Catalogue, time: Effective) -> dict[str, datetime]
         price.price_id: price.promised_until
         for _, price in catalogue.every_price()
         if price.promised_until is not None
-        and (after := Effective(price.promised_until, price.effective_to)).first < after.after
+        and (after := Effective(price.promised_until).intersection(price.effective))
         and after.overlaps(time)
     }
 

@@ -1,25 +1,22 @@
 """Which deployments nobody would pay for: those that the rate card forgot, and reserved capacity without a cost."""
 
 from collections.abc import Iterator, Sequence
-from datetime import UTC, datetime
-from itertools import pairwise
+from datetime import datetime
 
 from chargeback.domain.catalogue.catalogue import Catalogue
-from chargeback.domain.catalogue.prices import places_of
+from chargeback.domain.catalogue.prices import places_of, price_at
 from chargeback.domain.deployments.deployment import PROVISIONED, Deployment, DeploymentType
 from chargeback.domain.deployments.served_model import ANY
 from chargeback.domain.terms.shared_costs import Basis, Kind, Per, SharedCost, covers
-from chargeback.domain.time.effective import Effective
+from chargeback.domain.time.effective import Effective, between, hour_name
 
 
-def without_price(catalogue: Catalogue, now: datetime) -> list[Deployment]:
+def unpriced_deployments(catalogue: Catalogue, now: datetime) -> list[Deployment]:
     """The deployments for which no meter has a price at `now`, in the order of the map."""
     priced = {
         (key.model, key.version, key.deployment_type, key.region)
         for key, dated in catalogue.prices.items()
-        if any(
-            price.effective_from <= now and (price.effective_to is None or now < price.effective_to) for price in dated
-        )
+        if price_at(dated, now)
     }
     deployments = (each for names in catalogue.deployments_at(now).values() for each in names.values())
     return [each for each in deployments if each.type not in PROVISIONED and not _covers(priced, each)]
@@ -28,8 +25,7 @@ def without_price(catalogue: Catalogue, now: datetime) -> list[Deployment]:
 def spans(catalogue: Catalogue) -> Iterator[tuple[Deployment, Effective]]:
     """For how long each deployment is what it is: as a whole, also where another name begins or ends meanwhile."""
     held: dict[Deployment, Effective] = {}
-    for limits in pairwise((None, *catalogue.deployment_edges, None)):
-        time = Effective(*limits)
+    for time in between([None, *catalogue.deployment_edges, None]):
         names = catalogue.deployments_at(time.first)
         found = {each for account in names.values() for each in account.values()}
         yield from ((each, held.pop(each)) for each in [*held] if each not in found)
@@ -72,7 +68,8 @@ def _first_gap(deployment: Deployment, time: Effective, paid: Sequence[tuple[str
     place, cost, first = paid[0]
     reached = time.first if time.start else max(time.first, first.first)
     if first.first > reached:
-        return f"{place}.effectiveFrom: {what} begins at {_said(reached)}: its use would be free until {cost.cost_id!r}"
+        until = f"its use would be free until {cost.cost_id!r}"
+        return f"{place}.effectiveFrom: {what} begins at {hour_name(reached)}: {until}"
     for other_place, other, charged in paid:
         if charged.first > reached:
             break
@@ -80,11 +77,7 @@ def _first_gap(deployment: Deployment, time: Effective, paid: Sequence[tuple[str
             place, cost, reached = other_place, other, charged.after
     if reached >= time.after:
         return ""
-    return f"{place}.effectiveTo: {cost.cost_id!r} ends, and nothing else pays for {what} from {_said(reached)} on"
-
-
-def _said(moment: datetime) -> str:
-    return f"{moment.astimezone(UTC):%Y-%m-%dT%HZ}"
+    return f"{place}.effectiveTo: {cost.cost_id!r} ends, and nothing else pays for {what} from {hour_name(reached)} on"
 
 
 def _covers(priced: set[tuple[str, str, DeploymentType, str]], deployment: Deployment) -> bool:

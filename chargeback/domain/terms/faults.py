@@ -171,4 +171,4 @@ def _capacity_faults(cost: SharedCost, catalogue: Catalogue) -> Iterator[str]:
 
 
 def _charged(cost: SharedCost, calendar: Calendar) -> Effective:
-    return Effective(*calendar.bounds(cost.period)) if cost.per is Per.PERIOD else cost.effective
+    return calendar.time_of(cost.period) if cost.per is Per.PERIOD else cost.effective

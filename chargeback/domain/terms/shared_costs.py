@@ -216,10 +216,10 @@ class DirectUsage(NamedTuple):
 
 def active(cost: SharedCost, period: str, calendar: Calendar) -> Effective | None:
     """When a cost is charged within a period; None where it is not."""
-    whole = Effective(*calendar.bounds(period))
+    whole = calendar.time_of(period)
     if cost.per is Per.PERIOD:
         return whole if cost.period == period else None
-    return whole.within(cost.effective)
+    return whole.intersection(cost.effective)
 
 
 def amount(cost: SharedCost, period: str, calendar: Calendar) -> Decimal:

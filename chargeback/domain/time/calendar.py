@@ -14,6 +14,7 @@ from itertools import pairwise
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from chargeback.domain.errors import InvalidConfig
+from chargeback.domain.time.effective import Effective
 from chargeback.domain.time.months import days_of
 
 _CHECKED_YEARS = (2020, 2040)
@@ -68,6 +69,10 @@ class Calendar:
         """Start (inclusive) and end (exclusive) in UTC. Raises `InvalidConfig` unless the period is a month."""
         days_of(period)
         return self._start(period), self._start(next_period(period))
+
+    def time_of(self, period: str) -> Effective:
+        """The time of a period. Raises `InvalidConfig` unless the period is a month."""
+        return Effective(*self.bounds(period))
 
     def period_of(self, moment: datetime) -> str:
         """The period that a moment belongs to."""

@@ -5,12 +5,15 @@ from calendar import monthrange
 
 from chargeback.domain.errors import InvalidConfig
 
+YEARS = range(1970, 2200)
+"""The years that the books can have."""
+
 
 def days_of(period: str) -> list[str]:
     """Every day of the month, ascending. Raises `InvalidConfig` unless the period is a month from 1970 to 2199."""
     if re.fullmatch(r"\d{4}-(0[1-9]|1[0-2])", period, re.A) is None:
         raise InvalidConfig([f"period {period!r} is not a month such as 2026-03"])
-    if not "1970" <= period < "2200":
-        raise InvalidConfig([f"period {period!r} is not between 1970-01 and 2199-12"])
     year, month = map(int, period.split("-"))
+    if year not in YEARS:
+        raise InvalidConfig([f"period {period!r} is not between {YEARS.start}-01 and {YEARS.stop - 1}-12"])
     return [f"{period}-{day:02}" for day in range(1, monthrange(year, month)[1] + 1)]

@@ -4,13 +4,12 @@ from chargeback.domain.catalogue.catalogue import Catalogue
 from chargeback.domain.money.exact import to_text
 from chargeback.domain.periods.open_items import Excess
 from chargeback.domain.rating.promises import Expired, promised_until
-from chargeback.domain.time.effective import Effective
 from chargeback.services.ports.books import Books
 
 
 async def expired_promises(books: Books, period: str, catalogue: Catalogue) -> list[Excess]:
     """The usage of a period that such prices rated; reads the records of days after the end of a promise alone."""
-    expired = Expired(promised_until(catalogue, Effective(*catalogue.calendar.bounds(period))))
+    expired = Expired(promised_until(catalogue, catalogue.calendar.time_of(period)))
     for day in expired.days(catalogue.calendar.utc_days(period)):
         async for page in books.records(day):
             expired.add(page, period)

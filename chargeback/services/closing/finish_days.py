@@ -75,7 +75,7 @@ class Days:
             left = finished.left
             reasons = refusals(replace(standing, unaudited=finished.marked), order.now, by_timer=order.by_timer)
         found = await self._open_items(period, calendar)
-        open_items = beyond_tolerance(found, rules, dearest_prices(version.catalogue, *calendar.bounds(period)), card)
+        open_items = beyond_tolerance(found, rules, dearest_prices(version.catalogue, calendar.time_of(period)), card)
         items = [
             *left,
             *open_items,

@@ -6,7 +6,6 @@ from pathlib import Path
 from typing import Any
 
 from chargeback.domain.catalogue.catalogue import Catalogue
-from chargeback.domain.catalogue.prices import Price
 from chargeback.domain.money.exact import EXACT, PER_MILLION, ZERO, to_text
 from chargeback.domain.rating.effective_catalogues import InForce
 from chargeback.domain.terms.shared_costs import SharedCost
@@ -130,15 +129,10 @@ def _price(row: Row, catalogue: Catalogue) -> Document | None:
         "contractedPerMillion": to_text(price.contracted_per_million),
         "perMillion": to_text(price.per_million),
         "currency": price.currency,
-        "effective": _effective(price),
+        "effective": f"{price.effective:%Y-%m-%dT%H:%MZ}",
         "source": price.source,
         "adjustments": list(price.adjustments),
     }
-
-
-def _effective(price: Price) -> str:
-    until = f"until {price.effective_to:%Y-%m-%dT%H:%MZ}" if price.effective_to else "until further notice"
-    return f"from {price.effective_from:%Y-%m-%dT%H:%MZ} {until}"
 
 
 def _rule(row: Row, catalogue: Catalogue) -> Document | None:

@@ -81,7 +81,7 @@ def test_every_page_of_every_region_is_read_in_order() -> None:
 
     assert [price.meter_id for price in prices] == ["1", "2", "3", "4"]
     assert [price.amount for price in prices[:2]] == [Decimal("0.0025"), Decimal("0.000028")]
-    assert prices[0].effective_from == datetime(2026, 3, 1, tzinfo=UTC)
+    assert prices[0].since == datetime(2026, 3, 1, tzinfo=UTC)
     assert asked.queries[2] == {
         "api-version": "2023-01-01-preview",
         "currencyCode": "'USD'",

@@ -86,7 +86,7 @@ def compared() -> Iterator[Compared]:
         if key.variant not in ("", LONG_CONTEXT):
             continue
         for price in dated:
-            moment = min(price.effective_to or NOW, NOW) - timedelta(hours=1)
+            moment = min(price.effective.end or NOW, NOW) - timedelta(hours=1)
             other = theirs(key, moment)
             if other is not None:
                 yield Compared(price.price_id.removeprefix("azure-openai/"), price.list_per_million, other)

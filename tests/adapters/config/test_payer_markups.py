@@ -82,7 +82,7 @@ def test_a_price_of_a_payer_has_an_id_of_its_own_that_leads_to_its_source(folder
     assert price.contracted_per_million == Decimal("2.50")
     assert [found for _, found in of.every_price() if found.price_id == price.price_id] == [price]
     assert skus_of_prices(of)[price.price_id].model == "gpt-4o"
-    assert picodollars_per_unit(usage_line(), price.effective_from, of, "research/lab")[Meter.INPUT] == 2_700_000
+    assert picodollars_per_unit(usage_line(), price.effective.first, of, "research/lab")[Meter.INPUT] == 2_700_000
 
 
 def test_stored_markups_read_back_the_same_and_change_the_digest(folder: Path) -> None:

@@ -48,8 +48,8 @@ def test_the_price_cut_of_o3_holds_from_its_hour_and_not_before() -> None:
 
     before, after = CATALOGUE.prices[key]
 
-    assert (before.per_million, before.effective_to) == (Decimal(40), cut)
-    assert (after.per_million, after.effective_from) == (Decimal(8), cut)
+    assert (before.per_million, before.effective.end) == (Decimal(40), cut)
+    assert (after.per_million, after.effective.start) == (Decimal(8), cut)
 
 
 def test_a_rule_of_the_shipped_cost_centres_pays_for_each_subscription() -> None:

@@ -8,6 +8,7 @@ from hypothesis import strategies as st
 
 from chargeback.domain.catalogue.adjustments import Adjustment, adjusted
 from chargeback.domain.catalogue.prices import Price
+from chargeback.domain.time.effective import Effective
 from chargeback.domain.usage.meters import Meter
 from tests.support.catalogues import START, catalogue, dated
 
@@ -21,11 +22,11 @@ percents = st.decimals("0.000001", "99.999999", places=6)
 
 def discount(percent: str, start: datetime = START, end: datetime | None = None, **when: str) -> Adjustment:
     of = {name: frozenset({value}) for name, value in when.items()}
-    return Adjustment(f"off-{percent}", "agreement 7", start, end, of, discount=Decimal(percent))
+    return Adjustment(f"off-{percent}", "agreement 7", Effective(start, end), of, discount=Decimal(percent))
 
 
 def markup(percent: str, start: datetime = START, end: datetime | None = None) -> Adjustment:
-    return Adjustment(f"plus-{percent}", "board decision", start, end, markup=Decimal(percent))
+    return Adjustment(f"plus-{percent}", "board decision", Effective(start, end), markup=Decimal(percent))
 
 
 def prices(*adjustments: Adjustment, meter: Meter = Meter.INPUT) -> tuple[Price, ...]:
@@ -52,7 +53,7 @@ def test_a_markup_raises_what_is_billed_and_not_the_contracted_price() -> None:
 
 
 def test_a_negotiated_price_replaces_the_contracted_one_of_its_meters_only() -> None:
-    agreed = Adjustment("deal", "letter", START, None, contracted={Meter.OUTPUT: Decimal("7.77")})
+    agreed = Adjustment("deal", "letter", Effective(START), contracted={Meter.OUTPUT: Decimal("7.77")})
 
     assert amounts(prices(agreed)[0]) == ("2.50", "2.50", "2.50")
     assert amounts(prices(agreed, meter=Meter.OUTPUT)[0]) == ("10.00", "7.77", "7.77")
@@ -88,7 +89,7 @@ def test_an_adjustment_splits_a_price_where_it_begins_and_ends() -> None:
         "2024-06-01T00Z",
         "2024-07-01T00Z",
     ]
-    assert (before.effective_to, during.effective_to, after.effective_to) == (JUNE, JULY, None)
+    assert (before.effective.end, during.effective.end, after.effective.end) == (JUNE, JULY, None)
     assert before.adjustments == ()
 
 
@@ -119,7 +120,9 @@ def test_adjusted_prices_cover_the_same_hours_each_at_what_is_agreed_then(
     spans: list[tuple[datetime, datetime, Decimal, bool]], listed_from: datetime
 ) -> None:
     agreed = [
-        Adjustment(str(index), "s", start, end, discount=None if adds else percent, markup=percent if adds else None)
+        Adjustment(
+            str(index), "s", Effective(start, end), discount=None if adds else percent, markup=percent if adds else None
+        )
         for index, (start, end, percent, adds) in enumerate(spans)
         if start < end
     ]
@@ -128,14 +131,14 @@ def test_adjusted_prices_cover_the_same_hours_each_at_what_is_agreed_then(
     ((key, parts),) = adjusted(listed, agreed).prices.items()
 
     (whole,) = listed[key]
-    assert parts[0].effective_from == whole.effective_from
-    assert parts[-1].effective_to == whole.effective_to
-    assert all(one.effective_to == two.effective_from for one, two in pairwise(parts))
+    assert parts[0].effective.start == whole.effective.start
+    assert parts[-1].effective.end == whole.effective.end
+    assert all(one.effective.end == two.effective.start for one, two in pairwise(parts))
     assert len({part.price_id for part in parts}) == len(parts)
     for part in parts:
-        for moment in (part.effective_from, (part.effective_to or START + timedelta(hours=500)) - timedelta(hours=1)):
-            off = next((each.discount for each in agreed if each.discount and each.is_in_force(moment)), Decimal(0))
-            on = next((each.markup for each in agreed if each.markup and each.is_in_force(moment)), Decimal(0))
+        for moment in (part.effective.first, (part.effective.end or START + timedelta(hours=500)) - timedelta(hours=1)):
+            off = next((each.discount for each in agreed if each.discount and each.effective.holds(moment)), Decimal(0))
+            on = next((each.markup for each in agreed if each.markup and each.effective.holds(moment)), Decimal(0))
             contracted = (Decimal("2.5") * (100 - off) / 100).quantize(Decimal("1e-12"), ROUND_HALF_EVEN)
             billed = (contracted * (100 + on) / 100).quantize(Decimal("1e-12"), ROUND_HALF_EVEN)
             assert (part.contracted_per_million, part.per_million) == (contracted, billed)

@@ -60,7 +60,7 @@ def test_a_price_that_falls_is_a_change_from_its_hour_on() -> None:
         ),
         (
             catalogue(WHOLE),
-            catalogue(adjusted(WHOLE, [Adjustment("a", "s", CUT, None, discount=Decimal(10))]).prices),
+            catalogue(adjusted(WHOLE, [Adjustment("a", "s", Effective(CUT), discount=Decimal(10))]).prices),
             f"{KEY}: 2.5 → 2.25 (list 2.5, contracted 2.25), from 2026-03-10T13Z on",
         ),
     ],

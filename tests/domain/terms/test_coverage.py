@@ -3,7 +3,7 @@ from datetime import UTC, datetime
 import pytest
 
 from chargeback.domain.deployments.deployment import DeploymentType
-from chargeback.domain.terms.coverage import without_price
+from chargeback.domain.terms.coverage import unpriced_deployments
 from chargeback.domain.usage.meters import Meter
 from tests.support.catalogues import START, catalogue, dated
 
@@ -19,7 +19,7 @@ NOW = datetime(2026, 1, 1, tzinfo=UTC)
     ],
 )
 def test_a_deployment_that_a_price_is_for_is_covered(price: dict) -> None:
-    assert without_price(catalogue(price), NOW) == []
+    assert unpriced_deployments(catalogue(price), NOW) == []
 
 
 @pytest.mark.parametrize(
@@ -34,8 +34,8 @@ def test_a_deployment_that_a_price_is_for_is_covered(price: dict) -> None:
     ],
 )
 def test_a_deployment_without_a_price_in_force_is_named(price: dict) -> None:
-    assert [each.name for each in without_price(catalogue(price), NOW)] == ["gpt-4o"]
+    assert [each.name for each in unpriced_deployments(catalogue(price), NOW)] == ["gpt-4o"]
 
 
 def test_provisioned_capacity_needs_no_price() -> None:
-    assert without_price(catalogue(type=DeploymentType.PROVISIONED_MANAGED), NOW) == []
+    assert unpriced_deployments(catalogue(type=DeploymentType.PROVISIONED_MANAGED), NOW) == []

@@ -8,6 +8,7 @@ import pytest
 from chargeback.domain.catalogue.adjustments import Adjustment, adjusted
 from chargeback.domain.catalogue.catalogue import Catalogue
 from chargeback.domain.catalogue.changes import changes
+from chargeback.domain.time.effective import Effective
 from chargeback.domain.usage.meters import Meter
 from chargeback.services.configuring.repost import Repost, plan_repost, put_in_force
 from tests.support.builders import tokens, usage_event
@@ -72,7 +73,7 @@ async def test_a_microsecond_decides_which_price_holds() -> None:
 
 
 async def test_a_microsecond_decides_whether_an_agreement_holds() -> None:
-    agreed = Adjustment("ea", "agreement 7", CUT, None, discount=Decimal(50))
+    agreed = Adjustment("ea", "agreement 7", Effective(CUT), discount=Decimal(50))
     of = house(catalogue(adjusted(dated(Meter.INPUT, (START, "2")), [agreed]).prices))
     for time in ("12:59:59.999999", "13:00:00.000000"):
         await call(of, f"{TODAY}T{time}Z")
