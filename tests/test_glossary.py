@@ -6,6 +6,8 @@ from pathlib import Path
 
 from chargeback.domain.reports import focus
 from chargeback.domain.reports.manifest import COLUMNS, SUMMARY_COLUMNS, SUMMARY_METERS
+from chargeback.domain.reports.rows import KINDS, Reason
+from chargeback.domain.terms.shared_costs import Basis
 from chargeback.domain.usage.meters import Meter
 from chargeback.services.reconciling.render_reconciliation import RECONCILIATION_COLUMNS
 
@@ -16,6 +18,12 @@ def explained(heading: str) -> list[str]:
     section = GLOSSARY.split(f"\n## {heading}\n")[1].split("\n## ")[0]
     first_cells = re.findall(r"^\| (`.*?) \|", section, re.M)
     return [name for cell in first_cells for name in re.findall(r"`(\w+)`", cell)]
+
+
+def values(column: str) -> set[str]:
+    """What the chargeback file may hold in a column, as its row of the glossary says."""
+    (meaning,) = re.findall(rf"^\| `{column}` \| (.+?) \|$", GLOSSARY, re.M)
+    return set(re.findall(r"`([\w-]+)`", meaning))
 
 
 def repeated(items: list[str]) -> list[str]:
@@ -66,3 +74,15 @@ def test_no_sentence_stands_twice() -> None:
 
     assert lines
     assert repeated(lines) == []
+
+
+def test_every_reason_of_a_correction_is_explained() -> None:
+    assert values("correction_reason") == set(Reason)
+
+
+def test_every_kind_of_row_is_explained() -> None:
+    assert values("kind") == set(KINDS)
+
+
+def test_every_basis_of_an_allocation_is_explained() -> None:
+    assert values("allocation_basis") == set(Basis)
