@@ -33,6 +33,7 @@ SETTINGS = {
     "STORAGE_ACCOUNT_URL": "https://account.blob.core.windows.net",
     "COSMOS_ENDPOINT": "https://account.documents.azure.com",
     "REDIS_URL": "redis://127.0.0.1:6379",
+    "EVENTS_KEY": "the-events-key-of-32-characters-x",
     "KEY_VAULT_URL": "https://vault.vault.azure.net",
     "LOG_ANALYTICS_WORKSPACE_ID": "11111111-2222-3333-4444-555555555555",
     "FINOPS_HUB_URL": "https://hub.blob.core.windows.net",
@@ -130,6 +131,7 @@ def routes() -> Iterator[str]:
 def events() -> Iterator[str]:
     """The types of usage events that are taken, and each field that is read of them."""
     yield from (f"type {each}" for each in _strings(r"chargeback\.usage\.\w+\.v\d+") if _is_taken(each))
+    yield from (f"unusable because {each}" for each in _reasons())
     schema = msgspec.json.schema(EventDocument)
     yield from _fields(schema, schema["$defs"])
 
@@ -140,6 +142,15 @@ def _is_taken(type_: str) -> bool:
     except InvalidEvent:
         return False
     return True
+
+
+def _reasons() -> Iterator[str]:
+    """The words by which unusable events are grouped."""
+    for path in PACKAGE.rglob("*.py"):
+        for node in ast.walk(ast.parse(path.read_text("utf-8"))):
+            match node:
+                case ast.Call(func=ast.Name(id=InvalidEvent.__name__), args=[ast.Constant(value=str(reason)), *_]):
+                    yield reason
 
 
 def _strings(pattern: str) -> set[str]:

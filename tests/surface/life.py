@@ -36,6 +36,7 @@ from tests.support.builders import tokens, usage_event
 from tests.support.cost_exports import exported
 from tests.support.published_product import invoice
 
+FILE = "file-1"
 HOST = "oai-eastus2-x1.openai.azure.com"
 MILLION = tokens(1_000_000, 100_000)
 CALLER = {
@@ -75,7 +76,7 @@ class InMemory(Container):
 
 async def live(container: Container, folder: Path, now: datetime) -> None:
     """The month before the last one is closed and corrected, the last one and this one are open."""
-    today, (last, closed) = now.date().isoformat(), _months_before(now)
+    today, (last, closed) = now.date().isoformat(), months_before(now)
     await _deploy(container, now)
     await _take(container, now, *_calls(f"{closed}-05"), *_calls(f"{last}-05"), *_calls(today), b"no event")
     await _books(container, now)
@@ -93,7 +94,8 @@ async def live(container: Container, folder: Path, now: datetime) -> None:
     await container.ledger.mark(today)
 
 
-def _months_before(now: datetime) -> tuple[str, str]:
+def months_before(now: datetime) -> tuple[str, str]:
+    """The last month and the one before it."""
     last = previous_period(f"{now:%Y-%m}")
     return last, previous_period(last)
 
@@ -110,7 +112,7 @@ def _calls(day: str) -> list[bytes]:
         _call(day, "plain"),
         _call(day, "waiting", type="pending", usage=None, stream=True),
         _call(day, "unpriced", model="no-such-model", deployment="no-such-model"),
-        _call(day, "file", operation="files", objectId="file-1", usage=None),
+        _call(day, "file", operation="files", objectId=FILE, usage=None),
     ]
 
 

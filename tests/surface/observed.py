@@ -1,25 +1,35 @@
 """What a life of the product leaves behind: the files that it publishes, and what it keeps in the stores."""
 
+import asyncio
+import json
+import subprocess
+import sys
 from collections.abc import AsyncIterator, Iterator
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import Any
 
 from redis.asyncio import Redis
 
 from chargeback.adapters.memory.gateway_log import MemoryGatewayLog
 from chargeback.bootstrap import Container
-from chargeback.settings import Settings
-from tests.surface.life import InMemory, live
+from chargeback.settings import read_settings
+from tests.surface.answers import answers
+from tests.surface.declared import SETTINGS, settings
+from tests.surface.life import InMemory, live, months_before
 from tests.surface.shapes import columns, fields, shape
 
 NOW = datetime(2026, 3, 20, 12, 0, tzinfo=UTC)
 
 
-async def published_files(settings: Settings, folder: Path) -> set[str]:
-    """Each file that is published, and each of its columns, over stores in memory."""
-    container = InMemory(settings)
+async def over_memory(folder: Path) -> dict[str, list[str]]:
+    """What is published, with the columns of each file, and what the API answers; over stores in memory."""
+    container = InMemory(settings())
     await live(container, folder, NOW)
-    return set(_files(container))
+    return {
+        "Published files": list(_files(container)),
+        "Answers": [each async for each in answers(container, SETTINGS["EVENTS_KEY"], NOW)],
+    }
 
 
 def _files(container: InMemory) -> Iterator[str]:
@@ -30,15 +40,18 @@ def _files(container: InMemory) -> Iterator[str]:
             yield from (f"{shape(path)}: {column}" for column in columns(path, content))
 
 
-async def stored_keys(container: Container, redis: Redis, folder: Path) -> set[str]:
-    """Each key, blob and document in the real stores, and each of their fields; what is published is left out."""
+async def over_servers(folder: Path) -> dict[str, list[str]]:
+    """What is kept in the real stores, but for what is published, and what commands write; the environment has them."""
+    container = Container(read_settings())
     container.__dict__["gateway_log"] = MemoryGatewayLog()
     await live(container, folder, datetime.now(UTC))
     del container.__dict__["gateway_log"]
-    found = [each async for each in _redis(redis)]
-    found += [each async for each in _blobs(container)]
-    found += [each async for each in _documents(container)]
-    return set(found)
+    async with Redis.from_url(container.settings.redis_url) as redis:
+        keys = [each async for each in _redis(redis)]
+    keys += [each async for each in _blobs(container)]
+    keys += [each async for each in _documents(container)]
+    await container.close()
+    return {"Stored keys": keys, "Files of commands": list(await asyncio.to_thread(_written, folder))}
 
 
 async def _redis(client: Redis) -> AsyncIterator[str]:
@@ -69,3 +82,20 @@ async def _documents(container: Container) -> AsyncIterator[str]:
             yield f"{kind}: id {shape(document['id'])}"
             for field in fields(document):
                 yield f"{kind}: {field}"
+
+
+def _written(folder: Path) -> Iterator[str]:
+    """What commands write where they are told to: each file with its fields."""
+    last, closed = months_before(datetime.now(UTC))
+    explain = ["explain", "--period", closed, "--cost-centre", "product/search"]
+    found = _run(folder, explain)
+    charge = _run(folder, [*explain, "--line", found["usage"][0]["largest"][0]["chargeId"]])
+    yield from (f"explain --out: {field}" for field in fields([found, charge]))
+    forecast = ["forecast", "--period", last, "--as-of", f"{last}-20"]
+    yield from (f"forecast --out: {field}" for field in fields(_run(folder, forecast)))
+
+
+def _run(folder: Path, command: list[str]) -> Any:
+    file = folder / "written.json"
+    subprocess.run([sys.executable, "-m", "chargeback", *command, "--out", str(file)], check=True, capture_output=True)
+    return json.loads(file.read_bytes())

@@ -26,6 +26,7 @@ _DIFFERS = (
     (r"\bstandard\b", "<product>"),
 )
 _NAME = re.compile(r"[A-Za-z]?[a-z][A-Za-z0-9_]*|_[a-z]+")
+_CONFIG = ".yaml"
 _ADDED = ("_etag", "_rid", "_self", "_ts")
 """What Cosmos DB itself adds to a document."""
 
@@ -44,9 +45,9 @@ def fields(value: Any, prefix: str = "") -> Iterator[str]:
             yield from fields(each, prefix)
     if isinstance(value, dict):
         for key in value.keys() - _ADDED:
-            name = prefix + (key if _NAME.fullmatch(key) else "<name>")
+            name = prefix + (key if _NAME.fullmatch(key) or key.endswith(_CONFIG) else "<name>")
             yield name
-            if not key.endswith(".yaml"):
+            if not key.endswith(_CONFIG):
                 yield from fields(value[key], f"{name}.")
 
 

@@ -3,14 +3,11 @@
 from pathlib import Path
 
 import pytest
-from redis.asyncio import Redis
 
-from chargeback.bootstrap import Container
-from chargeback.settings import read_settings
 from stack.stack import Stack
-from tests.surface.declared import declared, setting_names, settings
+from tests.surface.declared import declared, setting_names
 from tests.surface.listing import differences
-from tests.surface.observed import published_files, stored_keys
+from tests.surface.observed import over_memory, over_servers
 
 pytestmark = pytest.mark.anyio
 
@@ -21,19 +18,15 @@ async def test_the_list_says_what_the_code_declares() -> None:
     assert not changed, changed
 
 
-async def test_the_list_says_what_is_published(tmp_path: Path) -> None:
-    changed = differences({"Published files": await published_files(settings(), tmp_path)})
+async def test_the_list_says_what_is_published_and_answered(tmp_path: Path) -> None:
+    changed = differences(await over_memory(tmp_path))
 
     assert not changed, changed
 
 
-async def test_the_list_says_what_is_stored(clean_stores: Stack, redis_url: str, tmp_path: Path) -> None:
-    container, redis = Container(read_settings()), Redis.from_url(redis_url)
+async def test_the_list_says_what_is_stored_and_what_commands_write(clean_stores: Stack, tmp_path: Path) -> None:
+    changed = differences(await over_servers(tmp_path))
 
-    changed = differences({"Stored keys": await stored_keys(container, redis, tmp_path)})
-
-    await container.close()
-    await redis.aclose()
     assert not changed, changed
 
 
