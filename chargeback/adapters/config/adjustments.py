@@ -1,10 +1,10 @@
 """The agreements of the rate card document: who gives what discount, or adds what markup, and from when."""
 
-import re
 from collections.abc import Collection, Iterator
 from decimal import Decimal
 from typing import Any
 
+from chargeback.adapters.config.decimals import is_decimal
 from chargeback.adapters.config.entries import Record, each
 from chargeback.adapters.config.times import SinceHour
 from chargeback.domain.catalogue.adjustments import Adjustment
@@ -13,8 +13,6 @@ from chargeback.domain.terms.shared_costs import Kind
 from chargeback.domain.usage.meters import Meter
 from chargeback.domain.usage.tiers import TIERS
 
-_AMOUNT = re.compile(r"\d{1,12}(\.\d{1,12})?")
-_PERCENT = re.compile(r"\d{1,3}(\.\d{1,6})?")
 _METERS = {meter.value for meter in Meter if meter is not Meter.UNKNOWN}
 
 
@@ -135,7 +133,7 @@ def _payer_faults(entry: _Entry) -> Iterator[str]:
 
 def _percent_faults(entry: _Entry) -> Iterator[str]:
     for name, text, most in (("discount", entry.discount, 100), ("markup", entry.markup, 999)):
-        if text is not None and not (_PERCENT.fullmatch(text) and 0 < Decimal(text) <= most):
+        if text is not None and not (is_decimal(text, digits=3, places=6) and 0 < Decimal(text) <= most):
             yield f'{name}: {text!r} is not a quoted percentage above 0 and up to {most}, such as "12.5"'
 
 
@@ -150,5 +148,5 @@ def _amount_faults(entry: _Entry) -> Iterator[str]:
     for name, amount in amounts.items():
         if name not in _METERS:
             yield f"contractedPerMillion.{name}: no such meter; there are {', '.join(Meter)}"
-        elif not isinstance(amount, str) or not _AMOUNT.fullmatch(amount):
+        elif not is_decimal(amount, places=12):
             yield f"contractedPerMillion.{name}: {amount!r} is not a quoted decimal of at most 12 places"

@@ -6,16 +6,14 @@ from datetime import date, timedelta
 from decimal import Decimal
 from typing import Any
 
+from chargeback.adapters.config.decimals import is_decimal
 from chargeback.adapters.config.entries import Record, each, one, sections
 from chargeback.domain.errors import InvalidConfig
+from chargeback.domain.money.currencies import currency_fault
 from chargeback.domain.terms.terms import ClosingRules, ExchangeRate
 from chargeback.domain.time.calendar import BooksSetting, Calendar
 
-_RATE = re.compile(r"\d{1,6}(\.\d{1,12})?", re.A)
-_PERCENT = re.compile(r"\d{1,2}(\.\d{1,6})?|100", re.A)
-_AMOUNT = re.compile(r"\d{1,12}(\.\d{1,6})?", re.A)
 _DATE = re.compile(r"\d{4}-\d\d-\d\d", re.A)
-_CURRENCY = re.compile(r"[A-Z]{3}", re.A)
 
 
 class _Setting(Record, frozen=True, rename={"first_period": "from", "time_zone": "timeZone"}):
@@ -114,9 +112,9 @@ def date_faults(document: object) -> Iterator[str]:
 
 def _rate_faults(rate: _Rate) -> Iterator[str]:
     for name, currency in (("from", rate.from_currency), ("to", rate.to_currency)):
-        if not _CURRENCY.fullmatch(currency):
-            yield f"{name}: {currency!r} is not an ISO 4217 code such as USD"
-    if not (isinstance(rate.rate, str) and _RATE.fullmatch(rate.rate)):
+        if fault := currency_fault(currency):
+            yield f"{name}: {fault}"
+    if not is_decimal(rate.rate, digits=6, places=12):
         yield f'rate: {rate.rate!r} is not a quoted decimal of at most 6 digits and 12 places, such as "0.9215"'
     try:
         date.fromisoformat(rate.date)
@@ -137,7 +135,7 @@ def _closing_faults(rules: _Closing) -> Iterator[str]:
         "maxEstimatedAmount": rules.max_estimated_amount,
     }
     for name, amount in amounts.items():
-        if amount is not None and not (isinstance(amount, str) and _AMOUNT.fullmatch(amount)):
+        if amount is not None and not is_decimal(amount, places=6):
             yield f'{name}: {amount!r} is not a quoted amount such as "10" or "10.50"'
     percents = {
         "maxUnsettledPercent": rules.max_unsettled_percent,
@@ -145,5 +143,5 @@ def _closing_faults(rules: _Closing) -> Iterator[str]:
         "maxEstimatedPercent": rules.max_estimated_percent,
     }
     for name, percent in percents.items():
-        if not (isinstance(percent, str) and _PERCENT.fullmatch(percent)):
+        if percent != "100" and not is_decimal(percent, digits=2, places=6):
             yield f'{name}: {percent!r} is not a quoted percentage such as "0.5"'

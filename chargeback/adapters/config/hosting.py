@@ -1,17 +1,15 @@
 """The section `hosting` of the rate card document: what fine-tuned deployments cost by the hour."""
 
-import re
 from collections.abc import Iterator
 from decimal import Decimal
 
+from chargeback.adapters.config.decimals import is_decimal
 from chargeback.adapters.config.entries import each
 from chargeback.adapters.config.in_order import in_order
 from chargeback.adapters.config.times import SinceHour
 from chargeback.domain.catalogue.hosting import HostingRate
 from chargeback.domain.deployments.deployment import DeploymentType
 from chargeback.domain.time.effective import hour_name
-
-_DECIMAL = re.compile(r"\d{1,12}(\.\d{1,6})?")
 
 
 class _Entry(SinceHour, frozen=True):
@@ -51,5 +49,5 @@ def _faults(entry: _Entry) -> Iterator[str]:
             yield f"{name}: is empty"
     if not entry.deployment_types or len(set(entry.deployment_types)) < len(entry.deployment_types):
         yield "deploymentTypes: names none, or one twice"
-    if not _DECIMAL.fullmatch(entry.per_hour):
+    if not is_decimal(entry.per_hour, places=6):
         yield f'perHour: {entry.per_hour!r} is not a quoted decimal of at most 6 places, such as "1.70"'

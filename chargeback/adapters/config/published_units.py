@@ -1,11 +1,11 @@
 """Prices in the units in which they are published, each turned into the price of 1 000 000 units, exactly."""
 
-import re
 from collections.abc import Iterator, Mapping
 from decimal import Decimal
 from fractions import Fraction
 from typing import Any
 
+from chargeback.adapters.config.decimals import is_decimal
 from chargeback.domain.money.exact import EXACT, PRICE_DECIMALS, to_text
 from chargeback.domain.usage.meters import UNITS, Meter
 
@@ -19,7 +19,6 @@ PER_MILLION = {
 """Field of an entry → what its price is multiplied with; a minute and an hour are of seconds."""
 
 _BY_TIME = {"perMinute", "perHour"}
-_DECIMAL = re.compile(r"\d{1,12}(\.\d{1,12})?")
 _METERS = {meter.value for meter in Meter if meter is not Meter.UNKNOWN}
 
 Published = Mapping[str, Mapping[str, Any] | None]
@@ -52,7 +51,7 @@ def _fault(unit: str, name: str, amount: Any) -> str:
         return f"no such meter; there are {', '.join(Meter)}"
     if unit in _BY_TIME and UNITS[Meter(name)] != "seconds":
         return f"only {Meter.AUDIO_SECONDS} and {Meter.TRAINING_TIME} have a price by time"
-    if not isinstance(amount, str) or not _DECIMAL.fullmatch(amount):
+    if not is_decimal(amount, places=12):
         return f'{amount!r} is not a quoted decimal of at most 12 places, such as "2.50"'
     try:
         _exact(unit, amount)

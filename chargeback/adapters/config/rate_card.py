@@ -1,6 +1,5 @@
 """The rate card as a document: one entry of versions, deployment types and meters becomes many prices."""
 
-import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from decimal import Decimal
@@ -20,10 +19,9 @@ from chargeback.domain.catalogue.plausibility import far_from_list, implausible_
 from chargeback.domain.catalogue.prices import Dated, Price, PriceKey
 from chargeback.domain.deployments.deployment import PROVISIONED
 from chargeback.domain.deployments.served_model import ANY
+from chargeback.domain.money.currencies import currency_fault
 from chargeback.domain.time.effective import hour_name
 from chargeback.domain.usage.meters import TOOLS
-
-_CURRENCY = re.compile(r"[A-Z]{3}")
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,8 +46,8 @@ def rate_card(document: object, faults: list[str], *, thorough: bool = False) ->
     """
     top = sections(document, ("currency", "prices"), faults, optional=("adjustments", "hosting"))
     currency = str(top["currency"])
-    if not _CURRENCY.fullmatch(currency):
-        faults.append(f"currency: {currency!r} is not an ISO 4217 code such as USD")
+    if fault := currency_fault(currency):
+        faults.append(f"currency: {fault}")
     found = _found(top["prices"], currency, faults, thorough=thorough)
     listed = {
         key: in_order(prices, lambda price: price.price_id, faults, gaps=thorough) for key, prices in found.items()

@@ -1,14 +1,13 @@
 """How periods are reconciled, as a section of the books."""
 
-import re
 from collections.abc import Iterator
 from decimal import Decimal
 from typing import Any, Literal
 
+from chargeback.adapters.config.decimals import is_decimal
 from chargeback.adapters.config.entries import Record, one
 from chargeback.domain.invoice.reconciliation import InvoicedCost, ReconciliationRules
 
-_AMOUNT = re.compile(r"\d{1,12}(\.\d{1,6})?", re.A)
 _DEFAULTS = ReconciliationRules()
 
 
@@ -45,7 +44,7 @@ def reconciliation_rules(document: object, faults: list[str]) -> ReconciliationR
 
 def _faults(rules: _Reconciliation) -> Iterator[str]:
     for name, amount in (("tolerancePercent", rules.tolerance_percent), ("toleranceAmount", rules.tolerance_amount)):
-        if not (isinstance(amount, str) and _AMOUNT.fullmatch(amount)):
+        if not is_decimal(amount, places=6):
             yield f'{name}: {amount!r} is not a quoted decimal such as "1.5"'
     if not 0 <= rules.lag_hours <= 24 * 31:
         yield f"lagHours: {rules.lag_hours} is not between 0 and {24 * 31}"

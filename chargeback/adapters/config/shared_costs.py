@@ -1,6 +1,5 @@
 """The shared costs as a document: what is split, how much it is, and between whom."""
 
-import re
 from collections.abc import Iterator, Mapping
 from dataclasses import replace
 from decimal import Decimal
@@ -8,18 +7,17 @@ from typing import Any
 
 import msgspec
 
+from chargeback.adapters.config.decimals import is_decimal
 from chargeback.adapters.config.entries import Record, each, sections
 from chargeback.adapters.config.times import effective
 from chargeback.domain.catalogue.catalogue import Catalogue
 from chargeback.domain.catalogue.hosting import Hosting
 from chargeback.domain.deployments.deployment import DeploymentType
 from chargeback.domain.errors import InvalidConfig
+from chargeback.domain.money.currencies import currency_fault
 from chargeback.domain.terms.shared_costs import Basis, Capacity, Kind, Measure, Per, Selection, SharedCost
 from chargeback.domain.time.effective import Effective, hour_name
 from chargeback.domain.time.months import days_of
-
-_AMOUNT = re.compile(r"-?\d{1,12}(\.\d{1,6})?", re.A)
-_CURRENCY = re.compile(r"[A-Z]{3}", re.A)
 
 
 class _Selection(Record, frozen=True):
@@ -150,10 +148,10 @@ def _entry_faults(entry: _Entry) -> Iterator[str]:
         amounts |= {"capacity.tokensPerMinute": entry.capacity.tokens_per_minute}
         amounts |= {"capacity.outputCountsAs": entry.capacity.output_counts_as}
     for name, text in amounts.items():
-        if text is not None and not (isinstance(text, str) and _AMOUNT.fullmatch(text)):
+        if text is not None and not is_decimal(text, places=6, signed=True):
             yield f'{name}: {text!r} is not a quoted decimal of at most 6 places, such as "2800.00"'
-    if not _CURRENCY.fullmatch(entry.currency):
-        yield f"currency: {entry.currency!r} is not an ISO 4217 code such as USD"
+    if fault := currency_fault(entry.currency):
+        yield f"currency: {fault}"
     if not entry.source.strip():
         yield "source: is empty"
     yield from _time_faults(entry)

@@ -4,7 +4,6 @@ Usage is counted by the UTC hour, so every period begins at a whole UTC hour, an
 begins: however the clocks or the settings change, no hour is in two periods or in none.
 """
 
-import re
 from bisect import bisect_right
 from collections.abc import Iterator
 from dataclasses import astuple, dataclass
@@ -14,12 +13,12 @@ from itertools import pairwise
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from chargeback.domain.errors import InvalidConfig
+from chargeback.domain.money.currencies import currency_fault
 from chargeback.domain.time.effective import Effective
 from chargeback.domain.time.months import days_of
 
 _CHECKED_YEARS = (2020, 2040)
 _HOUR = timedelta(hours=1)
-_CURRENCY = re.compile(r"[A-Z]{3}", re.A)
 _OF_THE_MACHINE = ("localtime", "posixrules", "Factory")
 """Names that mean another zone on each machine."""
 
@@ -136,8 +135,8 @@ def _faults(settings: tuple[BooksSetting, ...]) -> Iterator[str]:
             yield f"{place}.from: {error}"
         if fault := _zone_fault(setting.time_zone):
             yield f"{place}.timeZone: {fault}"
-        if not _CURRENCY.fullmatch(setting.currency):
-            yield f"{place}.currency: {setting.currency!r} is not an ISO 4217 code such as USD"
+        if fault := currency_fault(setting.currency):
+            yield f"{place}.currency: {fault}"
     for index, (earlier, later) in enumerate(pairwise(settings), 1):
         if later.first_period <= earlier.first_period:
             yield f"books[{index}].from: {later.first_period!r} is not after {earlier.first_period!r}"
