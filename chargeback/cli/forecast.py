@@ -11,9 +11,8 @@ import typer
 from chargeback.bootstrap import Container
 from chargeback.cli.forecast_tables import show_anomalies, show_budgets, show_forecasts
 from chargeback.cli.terminal import counted, day_of, progress, run
-from chargeback.domain.cost_centres.budgets import is_within
+from chargeback.domain.cost_centres.tree import EVERYTHING, is_within
 from chargeback.domain.outlook.anomalies import Sensitivity
-from chargeback.domain.outlook.forecast import EVERYTHING
 from chargeback.domain.time.months import days_of
 from chargeback.services.forecasting import look_ahead
 from chargeback.services.forecasting.spend_history import read_until, shifted, viewpoint
@@ -40,8 +39,7 @@ def forecast(period: Period = None, cost_centre: Centre = EVERYTHING, as_of: AsO
         into = history.into(calendar.currency(view.period), terms, view.period)
         with progress("cost centres", len(centres)) as advance:
             found = await look_ahead.forecasts(history, view, centres, into, counted(advance))
-        every = cost_centre == EVERYTHING
-        budgets = [each for each in terms.budgets if every or is_within(each.cost_centre, cost_centre)]
+        budgets = [each for each in terms.budgets if is_within(each.cost_centre, cost_centre)]
         outlooks = await look_ahead.outlooks(history, view, budgets, terms)
         show_forecasts(found)
         show_budgets(outlooks)

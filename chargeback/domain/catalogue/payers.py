@@ -1,11 +1,12 @@
 """What depends on who pays: prices with another markup for some cost centres, and markups on shared costs."""
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from decimal import Decimal
 
 from chargeback.domain.catalogue.prices import Dated, PriceKey
+from chargeback.domain.cost_centres.tree import with_ancestors
 from chargeback.domain.money.exact import EXACT, round_total
 from chargeback.domain.time.effective import Effective
 
@@ -49,7 +50,7 @@ class Payers:
 
     def group(self, cost_centre: str) -> str:
         """The nearest cost centre with prices of its own, at or above this one; empty where there is none."""
-        return next((path for path in above(cost_centre) if path in self.prices), "") if self.prices else ""
+        return next((path for path in with_ancestors(cost_centre) if path in self.prices), "") if self.prices else ""
 
     def markup(self, kind: str, cost_centre: str, moment: datetime) -> SharedMarkup | None:
         """What is put on top of a cost centre's part of a shared cost of this kind that begins to be charged then."""
@@ -73,13 +74,6 @@ class Payers:
 NOBODY = Payers()
 
 
-def above(cost_centre: str) -> Iterator[str]:
-    """A cost centre and those above it, by whole components."""
-    while cost_centre:
-        yield cost_centre
-        cost_centre = cost_centre.rpartition("/")[0]
-
-
 def is_paid_by(payers: Sequence[str], cost_centre: str) -> bool:
     """Whether a cost centre is one of these or below one; without any, each is."""
-    return not payers or any(path in payers for path in above(cost_centre))
+    return not payers or any(path in payers for path in with_ancestors(cost_centre))

@@ -19,8 +19,3 @@ class Budget:
     amount: Decimal
     currency: str
     thresholds: tuple[int, ...]
-
-
-def is_within(path: str, ancestor: str) -> bool:
-    """Whether a cost centre is `ancestor` or below it, by whole components: `a/bc` is not within `a/b`."""
-    return path == ancestor or path.startswith(f"{ancestor}/")

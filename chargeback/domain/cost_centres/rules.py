@@ -5,12 +5,10 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 
+from chargeback.domain.cost_centres.tree import UNALLOCATED, parent_of
 from chargeback.domain.errors import InvalidConfig
 from chargeback.domain.time.effective import ALWAYS, Effective, edges
 from chargeback.domain.usage.lines import Line
-
-UNALLOCATED = "unallocated"
-"""The explicit remainder: what no rule claims. It is no path of the tree."""
 
 VERIFIED = {
     "subscription": "subscription",
@@ -125,7 +123,7 @@ def _tree_faults(centres: tuple[CostCentre, ...], times: Mapping[str, Effective]
             yield f"{place}.path: {UNALLOCATED!r} is what no rule claims; choose another name"
         if centre.path in paths:
             yield f"{place}.path: {centre.path!r} is there twice"
-        parent = "/".join(components[:-1])
+        parent = parent_of(centre.path)
         if parent and parent not in paths:
             yield f"{place}.path: its parent {parent!r} does not come before it"
         yield from (f"{place}.{fault}" for fault in centre.effective.faults())

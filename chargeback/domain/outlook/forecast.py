@@ -12,9 +12,6 @@ import msgspec
 from chargeback.domain.cost_centres.budgets import Budget
 from chargeback.domain.money.exact import EXACT, ZERO
 
-EVERYTHING = ""
-"""The cost centre of a forecast over all of them."""
-
 _CENT = Decimal("0.01")
 _ROUNDING = Context(prec=60, traps=[InvalidOperation])
 

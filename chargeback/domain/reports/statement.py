@@ -6,8 +6,8 @@ from hashlib import sha256
 from itertools import groupby
 from typing import NamedTuple
 
-from chargeback.domain.cost_centres.rules import UNALLOCATED
-from chargeback.domain.money.exact import EXACT, ZERO, round_to_total, round_total, total
+from chargeback.domain.cost_centres.tree import UNALLOCATED, level, with_ancestors
+from chargeback.domain.money.exact import round_to_total, round_total, total
 
 COLUMNS = (
     "billing_period",
@@ -94,36 +94,18 @@ def name_of(path: str, period: str, kind: str) -> str:
     return f"statements/{folder_of(path)}/statement-{period}.{kind}"
 
 
-def ancestors(path: str) -> Iterator[str]:
-    """The cost centres above a path, the nearest first."""
-    while "/" in path:
-        path = path.rpartition("/")[0]
-        yield path
-
-
 def covered(charged: Iterable[str]) -> list[str]:
     """Every cost centre that gets a statement: these, those above them, and the unallocated; ascending."""
     centres = {UNALLOCATED, *charged}
-    return sorted(centres.union(*(ancestors(centre) for centre in centres)))
+    return sorted({each for centre in centres for each in with_ancestors(centre)})
 
 
-def below(centres: Sequence[str]) -> dict[str, list[str]]:
-    """For each cost centre those below it at any depth, parents before their children, in order of their names."""
-    found: dict[str, list[str]] = {centre: [] for centre in centres}
-    for centre in sorted(centres, key=lambda path: path.split("/")):
-        for ancestor in ancestors(centre):
-            if ancestor in found:
-                found[ancestor].append(centre)
-    return found
-
-
-def listed(path: str, descendants: Sequence[str], most: int) -> list[str]:
+def listed(descendants: Sequence[str], most: int) -> list[str]:
     """The descendants to list: as many levels of the tree as have at most `most` members, but always the first."""
-    depth = path.count("/")
-    levels = sorted({centre.count("/") - depth for centre in descendants}, reverse=True)
-    for level in levels:
-        shown = [centre for centre in descendants if centre.count("/") - depth <= level]
-        if len(shown) <= most or level == levels[-1]:
+    levels = sorted({level(centre) for centre in descendants}, reverse=True)
+    for deepest in levels:
+        shown = [centre for centre in descendants if level(centre) <= deepest]
+        if len(shown) <= most or deepest == levels[-1]:
             return shown
     return []
 
@@ -173,13 +155,3 @@ def _cut_days(days: Sequence[Rows], limit: int) -> Iterator[list[Rows]]:
             piece = []
         piece.append(day)
     yield piece
-
-
-def with_below(own: Mapping[str, Decimal], centres: Iterable[str]) -> dict[str, Decimal]:
-    """The amounts of these cost centres, each with everything below it."""
-    sums = dict.fromkeys(centres, ZERO)
-    for centre, amount in own.items():
-        for each in (centre, *ancestors(centre)):
-            if each in sums:
-                sums[each] = EXACT.add(sums[each], amount)
-    return sums

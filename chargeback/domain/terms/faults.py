@@ -6,7 +6,7 @@ from itertools import pairwise
 
 from chargeback.domain.catalogue.catalogue import Catalogue
 from chargeback.domain.cost_centres.budgets import Budget
-from chargeback.domain.cost_centres.rules import UNALLOCATED
+from chargeback.domain.cost_centres.tree import UNALLOCATED
 from chargeback.domain.deployments.deployment import PROVISIONED
 from chargeback.domain.money.exact import to_text
 from chargeback.domain.terms.shared_costs import LARGEST, Basis, Kind, Measure, Per, SharedCost, covers, largest

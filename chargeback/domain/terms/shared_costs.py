@@ -7,7 +7,7 @@ from decimal import Context, Decimal
 from enum import StrEnum
 from typing import NamedTuple
 
-from chargeback.domain.cost_centres.rules import UNALLOCATED
+from chargeback.domain.cost_centres.tree import UNALLOCATED, with_ancestors
 from chargeback.domain.deployments.deployment import Deployment
 from chargeback.domain.deployments.served_model import without_snapshot
 from chargeback.domain.invoice.reconciliation import Sku
@@ -312,11 +312,7 @@ def _portions(cost: SharedCost, used: Mapping[str, Decimal]) -> Mapping[str, Dec
 
 
 def _weight(path: str, weights: Mapping[str, Decimal]) -> Decimal:
-    while path:
-        if path in weights:
-            return weights[path]
-        path = path.rpartition("/")[0]
-    return Decimal(1)
+    return next((weights[each] for each in with_ancestors(path) if each in weights), Decimal(1))
 
 
 def covers(cost: SharedCost, deployment: Deployment) -> bool:

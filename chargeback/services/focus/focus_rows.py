@@ -16,6 +16,7 @@ from typing import Any, NamedTuple
 
 import duckdb
 
+from chargeback.domain.cost_centres.tree import UNALLOCATED
 from chargeback.domain.deployments.regions import region_name
 from chargeback.domain.reports.focus import (
     COLUMNS,
@@ -34,7 +35,6 @@ from chargeback.services.publishing.settled import Settled
 ACCOUNT = ("chargeback", "Chargeback")
 """BillingAccountId and BillingAccountName: the books themselves, which bill the cost centres."""
 
-UNALLOCATED = "unallocated"
 
 _BATCH_ROWS = 200_000
 _MEMORY_MB = 192

@@ -7,9 +7,10 @@ only when they are asked for: a function app takes events meanwhile.
 import asyncio
 from collections.abc import Iterable, Sequence
 
-from chargeback.domain.cost_centres.budgets import Budget, is_within
+from chargeback.domain.cost_centres.budgets import Budget
+from chargeback.domain.cost_centres.tree import EVERYTHING, is_within, with_ancestors
 from chargeback.domain.outlook.anomalies import Anomaly, Finding, Sensitivity
-from chargeback.domain.outlook.forecast import EVERYTHING, BudgetOutlook, Forecast
+from chargeback.domain.outlook.forecast import BudgetOutlook, Forecast
 from chargeback.domain.terms.terms import Terms
 from chargeback.domain.time.calendar import Calendar
 from chargeback.services.forecasting.explain_anomalies import explain
@@ -24,12 +25,8 @@ HOURLY_DAYS = 3
 
 def centres_of(history: History, below: str = EVERYTHING) -> list[str]:
     """Every cost centre that spent anything itself or below itself, within `below`; EVERYTHING comes first."""
-    spent = {
-        "/".join(components[: length + 1])
-        for components in (centre.split("/") for centre in history.centres)
-        for length in range(len(components))
-    }
-    return [below, *sorted(each for each in spent if each != below and (not below or each.startswith(f"{below}/")))]
+    spent = {each for centre in history.centres for each in with_ancestors(centre)}
+    return [below, *sorted(each for each in spent if each != below and is_within(each, below))]
 
 
 async def forecasts(
@@ -89,7 +86,7 @@ async def anomalies(
         from chargeback.services.forecasting.find_anomalies import unusual_dates, unusual_hours
 
         found = [*unusual_dates(history, first, last, wanted), *unusual_hours(hours, wanted)]
-        found = [each for each in found if below == EVERYTHING or is_within(each.slot.cost_centre, below)]
+        found = [each for each in found if is_within(each.slot.cost_centre, below)]
         return sorted(found, key=lambda each: -abs(float(each.spent) - each.usual))[:most]
 
     return await explain(books, calendar, await asyncio.to_thread(work), progress=progress)

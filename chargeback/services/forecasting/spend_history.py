@@ -8,10 +8,9 @@ from dataclasses import dataclass, field
 from datetime import date, timedelta
 from decimal import Decimal
 
-from chargeback.domain.cost_centres.budgets import is_within
+from chargeback.domain.cost_centres.tree import is_within
 from chargeback.domain.errors import InvalidConfig
 from chargeback.domain.money.exact import EXACT, ZERO
-from chargeback.domain.outlook.forecast import EVERYTHING
 from chargeback.domain.terms.terms import Terms
 from chargeback.domain.time.months import days_of
 from chargeback.services.ports.books import Books
@@ -115,7 +114,7 @@ class History:
 
         What no rate leads into the wanted currency stays in its own.
         """
-        return self._sum([each for each in self._costs if centre == EVERYTHING or is_within(each, centre)], into)
+        return self._sum([each for each in self._costs if is_within(each, centre)], into)
 
     def into(self, currency: str, terms: Terms, period: str) -> Into:
         """The rates of a period from the currencies of this history into one of them or another one."""

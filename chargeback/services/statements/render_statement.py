@@ -12,11 +12,11 @@ from urllib.parse import quote
 import jinja2
 from markupsafe import Markup
 
-from chargeback.domain.cost_centres.rules import UNALLOCATED
+from chargeback.domain.cost_centres.tree import UNALLOCATED, ancestors
 from chargeback.domain.money.exact import EXACT, ZERO, total
 from chargeback.domain.reports.figures import DayCost, Figures, Share
 from chargeback.domain.reports.movers import Mover, summed
-from chargeback.domain.reports.statement import ancestors, name_of
+from chargeback.domain.reports.statement import name_of
 from chargeback.services.publishing.settled import Settled
 from chargeback.services.statements.draw_charts import Bar, by_name
 from chargeback.services.statements.print_numbers import (

@@ -12,10 +12,10 @@ from concurrent.futures import Executor
 from pathlib import Path
 from shutil import rmtree
 
-from chargeback.domain.cost_centres.rules import UNALLOCATED
+from chargeback.domain.cost_centres.tree import UNALLOCATED, below, with_below
 from chargeback.domain.money.exact import ZERO
 from chargeback.domain.reports.figures import Standing
-from chargeback.domain.reports.statement import Rows, below, covered, in_cents, listed, name_of, with_below
+from chargeback.domain.reports.statement import Rows, covered, in_cents, listed, name_of
 from chargeback.services.publishing.files import CSV, HTML, Files
 from chargeback.services.publishing.settled import Settled
 from chargeback.services.running.progress import Progress
@@ -118,7 +118,7 @@ def _covered(settled: Settled, sums: Sums) -> Iterator[Covered]:
         for path in centres
     }
     for path, descendants in below(centres).items():
-        shown = listed(path, descendants, _MOST_LISTED)
+        shown = listed(descendants, _MOST_LISTED)
         yield Covered(standings[path], tuple(standings[each] for each in shown), len(descendants) - len(shown))
 
 

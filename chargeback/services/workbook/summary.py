@@ -1,10 +1,10 @@
 """The first sheet of the workbook, what each cost centre costs by itself and with those below it, and the last."""
 
-from collections import defaultdict
 from collections.abc import Iterable, Iterator, Sequence
 from decimal import Decimal
 from typing import Any
 
+from chargeback.domain.cost_centres.tree import level, with_below
 from chargeback.services.publishing.settled import Settled
 from chargeback.services.workbook.sheets import Columns, Sheet, Type
 
@@ -64,28 +64,19 @@ def summary(settled: Settled, lines: Iterable[Line]) -> Iterator[Line]:
     """A line for each cost centre of the tree in its order, then for those that are not in it but have costs."""
     found = {centre: numbers for centre, *numbers in lines}
     own = {centre: _known(numbers[:3]) for centre, numbers in found.items()}
-    below = _with_ancestors(own)
+    centres = dict.fromkeys([*settled.centres, *found])
+    sums = with_below({centre: cost for centre, cost in own.items() if cost is not None}, centres)
     budgets = {budget.cost_centre: budget for budget in settled.budgets if budget.currency == settled.currency}
-    for centre in [*settled.centres, *(centre for centre in found if centre not in settled.centres)]:
+    for centre in centres:
         numbers = found.get(centre, [None] * 7)
         cost = own.get(centre, Decimal(0))
         budget = budgets.get(centre)
-        limit = (budget.amount, below.get(centre, 0) / budget.amount) if budget else (None, None)
-        name, level = settled.centres.get(centre, ""), centre.count("/") + 1
-        yield centre, name, level, cost, below.get(centre, 0), *numbers, *limit
+        limit = (budget.amount, sums[centre] / budget.amount) if budget else (None, None)
+        name = settled.centres.get(centre, "")
+        yield centre, name, level(centre), cost, sums[centre], *numbers, *limit
 
 
 def _known(costs: Sequence[Decimal | None]) -> Decimal | None:
     """The sum of what is known; None where nothing is."""
     known = [cost for cost in costs if cost is not None]
     return sum(known, Decimal(0)) if known else None
-
-
-def _with_ancestors(own: dict[str, Decimal | None]) -> dict[str, Decimal]:
-    """What each cost centre costs with all below it."""
-    sums: defaultdict[str, Decimal] = defaultdict(Decimal)
-    for centre, cost in own.items():
-        components = centre.split("/")
-        for depth in range(1, len(components) + 1):
-            sums["/".join(components[:depth])] += cost or 0
-    return sums

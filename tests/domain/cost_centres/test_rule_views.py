@@ -8,8 +8,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from chargeback.domain.catalogue.catalogue import Catalogue
-from chargeback.domain.cost_centres.budgets import is_within
-from chargeback.domain.cost_centres.rules import UNALLOCATED, Allocation, CostCentre, Rule
+from chargeback.domain.cost_centres.rules import Allocation, CostCentre, Rule
+from chargeback.domain.cost_centres.tree import UNALLOCATED, is_within
 from chargeback.domain.money.exact import EXACT, total
 from chargeback.domain.rating.effective_catalogues import InForce
 from chargeback.domain.rating.usage_record import Part, UsageRecord, rated_record

@@ -4,7 +4,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from chargeback.domain.cost_centres.rules import CLAIMED, UNALLOCATED, VERIFIED, Allocation, CostCentre, Rule
+from chargeback.domain.cost_centres.rules import CLAIMED, VERIFIED, Allocation, CostCentre, Rule
+from chargeback.domain.cost_centres.tree import UNALLOCATED
 from chargeback.domain.errors import InvalidConfig
 from chargeback.domain.time.effective import Effective
 from tests.support.catalogues import START, usage_line

@@ -7,7 +7,8 @@ from decimal import Decimal
 import pytest
 
 from chargeback.domain.catalogue.catalogue import Catalogue
-from chargeback.domain.cost_centres.rules import UNALLOCATED, Allocation, CostCentre, Rule
+from chargeback.domain.cost_centres.rules import Allocation, CostCentre, Rule
+from chargeback.domain.cost_centres.tree import UNALLOCATED
 from chargeback.domain.deployments.deployment import PROVISIONED, Deployment, DeploymentType
 from chargeback.domain.money.exact import EXACT, total
 from chargeback.domain.rating.effective_catalogues import InForce

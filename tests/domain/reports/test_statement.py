@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 
 from chargeback.domain.reports.manifest import COLUMNS as CHARGEBACK_COLUMNS
 from chargeback.domain.reports.rows import COLUMNS as ROW_COLUMNS
-from chargeback.domain.reports.statement import COLUMNS, Rows, below, covered, cut, folder_of, listed, name_of
+from chargeback.domain.reports.statement import COLUMNS, Rows, covered, cut, folder_of, listed, name_of
 
 components = st.text(st.characters(exclude_categories=["Cs"], exclude_characters="/"), min_size=1, max_size=12)
 paths = st.lists(components, min_size=1, max_size=4).map("/".join)
@@ -69,26 +69,12 @@ def test_what_is_charged_has_a_statement_and_all_above_it_and_the_unallocated() 
     assert covered([]) == ["unallocated"]
 
 
-def test_below_means_whole_components() -> None:
-    assert below(["a", "a/b", "a/b/c", "a/bc", "ab"]) == {
-        "a": ["a/b", "a/b/c", "a/bc"],
-        "a/b": ["a/b/c"],
-        "a/b/c": [],
-        "a/bc": [],
-        "ab": [],
-    }
-
-
-def test_a_parent_comes_right_before_its_children() -> None:
-    assert below(["a", "a/b", "a/b-x", "a/b/c"])["a"] == ["a/b", "a/b/c", "a/b-x"]
-
-
 def test_deep_levels_are_left_to_the_statements_in_between() -> None:
     descendants = ["a/b", "a/b/c", "a/b/d", "a/e"]
 
-    assert listed("a", descendants, 4) == descendants
-    assert listed("a", descendants, 3) == listed("a", descendants, 1) == ["a/b", "a/e"]
-    assert listed("a", [], 3) == []
+    assert listed(descendants, 4) == descendants
+    assert listed(descendants, 3) == listed(descendants, 1) == ["a/b", "a/e"]
+    assert listed([], 3) == []
 
 
 @given(counts, st.integers(1, 100))

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from chargeback.domain.cost_centres.rules import UNALLOCATED
+from chargeback.domain.cost_centres.tree import UNALLOCATED
 from chargeback.domain.money.exact import EXACT, total
 from chargeback.domain.money.shares import ratios
 from chargeback.domain.terms.shared_costs import (

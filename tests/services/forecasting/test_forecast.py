@@ -10,8 +10,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from chargeback.domain.cost_centres.budgets import Budget
+from chargeback.domain.cost_centres.tree import EVERYTHING
 from chargeback.domain.errors import InvalidConfig
-from chargeback.domain.outlook.forecast import EVERYTHING, BudgetOutlook, Forecast, Method
+from chargeback.domain.outlook.forecast import BudgetOutlook, Forecast, Method
 from chargeback.domain.terms.terms import ExchangeRate, Terms
 from chargeback.services.forecasting.look_ahead import centres_of, forecasts, outlooks
 from chargeback.services.forecasting.spend_history import History, Viewpoint, read_until, viewpoint

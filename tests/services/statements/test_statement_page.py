@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 
 from chargeback.domain.cost_centres.budgets import Budget
-from chargeback.domain.cost_centres.rules import UNALLOCATED
+from chargeback.domain.cost_centres.tree import UNALLOCATED
 from chargeback.services.statements.print_numbers import cents, css_text, exact, number, on_axis, percent
 from tests.support.settled_period import row
 from tests.support.written_statements import THIN, Page, pages

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from chargeback.adapters.memory.stores import MemoryReports
 from chargeback.domain.cost_centres.budgets import Budget
-from chargeback.domain.cost_centres.rules import UNALLOCATED
+from chargeback.domain.cost_centres.tree import UNALLOCATED
 from chargeback.domain.errors import StoreUnavailable
 from chargeback.domain.reports.manifest import guarded
 from chargeback.domain.reports.statement import COLUMNS
