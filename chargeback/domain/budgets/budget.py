@@ -1,0 +1,155 @@
+"""What a budget is: whom it limits, how much they may spend and how often, and what happens on the way there."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+from decimal import Decimal
+from enum import StrEnum
+
+from chargeback.domain.budgets.windows import Every
+from chargeback.domain.time.effective import ALWAYS, Effective
+
+
+class ScopeKind(StrEnum):
+    """By what the usage of a budget is told apart."""
+
+    COST_CENTRE = "cost-centre"
+    SUBSCRIPTION = "subscription"
+    APP = "app"
+    PRODUCT = "product"
+    USER = "user"
+    MODEL = "model"
+    ALL = "all"
+
+
+@dataclass(frozen=True, slots=True, order=True)
+class Scope:
+    """Whose usage a budget limits.
+
+    Attributes:
+        kind: by what.
+        value: the path of a cost centre (everything below it included), the id of an API Management subscription or
+            product, `tenant/application` of Entra, the id or pseudonym of a user, the base name of a model; empty for
+            everything.
+    """
+
+    kind: ScopeKind
+    value: str = ""
+
+    def __str__(self) -> str:
+        return f"{self.kind}:{self.value}" if self.value else str(self.kind)
+
+
+class Action(StrEnum):
+    """What a step of a budget does, mildest first."""
+
+    NOTIFY = "notify"
+    WARN = "warn"
+    SWAP = "swap"
+    THROTTLE = "throttle"
+    BLOCK = "block"
+
+    @property
+    def severity(self) -> int:
+        """0 for the mildest."""
+        return tuple(Action).index(self)
+
+
+class Measure(StrEnum):
+    """What a step's percentage is of."""
+
+    ACTUAL = "actual"
+    FORECAST = "forecast"
+
+
+@dataclass(frozen=True, slots=True)
+class Step:
+    """What happens from a percentage of the limit on.
+
+    Attributes:
+        percent: of the limit, above 0, with at most two decimals.
+        action: what it does.
+        of: which spend is compared: what was spent, or what the window is expected to end with.
+        fallback: of a swap: the model or alias asked for → what is called in its place.
+        tokens_per_minute: of a throttle: for each caller, above 0.
+    """
+
+    percent: Decimal
+    action: Action
+    of: Measure = Measure.ACTUAL
+    fallback: Mapping[str, str] = field(default_factory=dict)
+    tokens_per_minute: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Rollover:
+    """What of a window goes over into the next ones.
+
+    Attributes:
+        unspent: whether what is left is added to the next window's limit.
+        overage: whether what was spent beyond the limit is taken from the next window's limit; else it is forgiven.
+        cap: the most that is carried of what is left, as a percentage of the amount.
+        expires_after: in how many windows what is left has to be spent, at least 1.
+    """
+
+    unspent: bool = False
+    overage: bool = False
+    cap: Decimal = Decimal(100)
+    expires_after: int = 1
+
+
+NO_ROLLOVER = Rollover()
+
+
+@dataclass(frozen=True, slots=True)
+class Override:
+    """A temporary change of one budget's limit, on record.
+
+    Attributes:
+        budget: its id.
+        amount: added to the limit, in the budget's currency; below 0 lowers it.
+        start: when it was made; it holds from then on.
+        until: the moment at which it ends.
+        by: who made it.
+        reason: why.
+    """
+
+    budget: str
+    amount: Decimal
+    start: datetime
+    until: datetime
+    by: str
+    reason: str
+
+    def holds(self, moment: datetime) -> bool:
+        """Whether it is in force at a moment."""
+        return self.start <= moment < self.until
+
+
+@dataclass(frozen=True, slots=True)
+class Budget:
+    """A limit on billed usage. Shared costs and corrections are not part of it.
+
+    Attributes:
+        id: its name in the configuration, of letters, digits, `.`, `_`, `-` and `/`.
+        scope: whose usage.
+        amount: for one window, above zero.
+        currency: of the amount.
+        every: how long a window is, in the time zone of the books.
+        steps: what happens on the way, in ascending order of percentages for each measure.
+        owner: whom to ask for more.
+        shadow: whether its steps are only reported: what would have happened is shown, and nothing happens.
+        rollover: what goes over into the next window.
+        effective: when it holds. Its first window is the one in which this begins.
+    """
+
+    id: str
+    scope: Scope
+    amount: Decimal
+    currency: str
+    every: Every
+    steps: tuple[Step, ...] = ()
+    owner: str = ""
+    shadow: bool = False
+    rollover: Rollover = NO_ROLLOVER
+    effective: Effective = ALWAYS

@@ -1,0 +1,168 @@
+"""How far a budget is spent: derived from spend by date alone, so that it can be worked out again at any time.
+
+A limit is the amount, with what earlier windows left or overspent, and the overrides in force.
+"""
+
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import date, datetime, timedelta
+from decimal import Decimal
+
+from chargeback.domain.budgets.budget import Action, Budget, Measure, Override, Step
+from chargeback.domain.budgets.carrying import PastWindow, carried_into
+from chargeback.domain.budgets.windows import Window, window_of, windows_between
+from chargeback.domain.money.exact import EXACT, ZERO, total
+
+_HUNDRED = Decimal(100)
+_DAY = timedelta(days=1)
+
+
+@dataclass(frozen=True, slots=True)
+class Spend:
+    """What a scope spent, in the budget's currency.
+
+    Attributes:
+        known: billed usage.
+        estimated: calls whose usage is not known yet, by an estimate.
+    """
+
+    known: Decimal = ZERO
+    estimated: Decimal = ZERO
+
+    @property
+    def total(self) -> Decimal:
+        """Both together: what a budget is compared with."""
+        return EXACT.add(self.known, self.estimated)
+
+
+@dataclass(frozen=True, slots=True)
+class BooksClock:
+    """What time it is in the books.
+
+    Attributes:
+        now: the moment, in UTC.
+        today: the date of the books at this moment.
+        midnight: when a date of the books begins.
+        date_of: the date of the books at a moment.
+    """
+
+    now: datetime
+    today: date
+    midnight: Callable[[date], datetime]
+    date_of: Callable[[datetime], date]
+
+
+@dataclass(frozen=True, slots=True)
+class BudgetState:
+    """A budget at one moment.
+
+    Attributes:
+        window: the dates that count now.
+        carried: from earlier windows into this one; below zero where they overspent.
+        overrides: those in force now.
+        spend: in this window.
+        forecast: what the window is expected to end with; None where nobody can tell yet.
+        reached: every step that is reached, in the budget's order.
+    """
+
+    budget: Budget
+    window: Window
+    carried: Decimal
+    overrides: tuple[Override, ...]
+    spend: Spend
+    forecast: Decimal | None
+    reached: tuple[Step, ...]
+
+    @property
+    def limit(self) -> Decimal:
+        """What may be spent in this window, never below zero."""
+        return _limit(self.budget, self.carried, self.overrides)
+
+    @property
+    def remaining(self) -> Decimal:
+        """What is left of the limit; below zero where it is overrun."""
+        return EXACT.subtract(self.limit, self.spend.total)
+
+    @property
+    def step(self) -> Step | None:
+        """The most severe step that is reached."""
+        return max(self.reached, key=lambda step: step.action.severity, default=None)
+
+    @property
+    def action(self) -> Action | None:
+        """What happens to calls now: nothing where no step is reached, or where the budget only reports."""
+        return None if self.step is None or self.budget.shadow else self.step.action
+
+
+def state_of(
+    budget: Budget,
+    clock: BooksClock,
+    spend: Mapping[date, Spend],
+    overrides: Sequence[Override] = (),
+    forecast: Decimal | None = None,
+) -> BudgetState:
+    """How a budget stands.
+
+    Attributes:
+        spend: by date, what the budget's scope spent; dates without spend may be left out. What was spent before the
+            budget began does not count.
+        overrides: of any budget, whenever they hold or held.
+    """
+    window = window_of(budget.every, clock.today)
+    own = [each for each in overrides if each.budget == budget.id]
+    counting = {day: spent for day, spent in spend.items() if _counts(budget, day, clock)}
+    carried = carried_into(budget, list(_past(budget, window, counting, own, clock)))
+    held = tuple(each for each in own if each.holds(clock.now))
+    spent = _sum(counting, window)
+    limit = _limit(budget, carried, held)
+    reached = tuple(step for step in budget.steps if _is_reached(step, limit, spent.total, forecast))
+    return BudgetState(budget, window, carried, held, spent, forecast, reached)
+
+
+def first_date(budget: Budget, clock: BooksClock) -> date:
+    """The first date whose spend decides anything about a budget now."""
+    window = window_of(budget.every, clock.today)
+    start = budget.effective.start
+    if start is None:
+        return window.first
+    return clock.date_of(start) if _carries(budget) else max(window.first, clock.date_of(start))
+
+
+def _carries(budget: Budget) -> bool:
+    return budget.rollover.unspent or budget.rollover.overage
+
+
+def _counts(budget: Budget, day: date, clock: BooksClock) -> bool:
+    start = budget.effective.start
+    return start is None or day >= clock.date_of(start)
+
+
+def _past(
+    budget: Budget, window: Window, spend: Mapping[date, Spend], overrides: Sequence[Override], clock: BooksClock
+) -> Iterator[PastWindow]:
+    """The windows before `window` that decide what is carried into it, the budget's first one first."""
+    start = budget.effective.start
+    if start is None or not _carries(budget):
+        return
+    for past in windows_between(budget.every, clock.date_of(start), window.first - _DAY):
+        end = clock.midnight(past.after)
+        added = total(each.amount for each in overrides if each.start < end <= each.until)
+        yield PastWindow(_sum(spend, past).total, added)
+
+
+def _limit(budget: Budget, carried: Decimal, overrides: Iterable[Override]) -> Decimal:
+    return max(total([budget.amount, carried, *(each.amount for each in overrides)]), ZERO)
+
+
+def _is_reached(step: Step, limit: Decimal, spent: Decimal, forecast: Decimal | None) -> bool:
+    """Whether spend has come to a step. No window ends with less than was spent, whatever its forecast says."""
+    if step.of is Measure.FORECAST:
+        if forecast is None:
+            return False
+        spent = max(spent, forecast)
+    return EXACT.multiply(spent, _HUNDRED) >= EXACT.multiply(limit, step.percent)
+
+
+def _sum(spend: Mapping[date, Spend], window: Window) -> Spend:
+    inside = [spent for day, spent in spend.items() if day in window]
+    return Spend(total(each.known for each in inside), total(each.estimated for each in inside))
