@@ -1,0 +1,46 @@
+"""The page on the architecture names what exists, and every package of the domain."""
+
+import re
+import tomllib
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parents[1]
+PAGE = (ROOT / "docs/architecture.md").read_text("utf-8")
+TOPS = ("apim-policies", "chargeback", "config", "docs", "infra", "scripts", "stack")
+NAMED = sorted(
+    {path for path in re.findall(r"`([\w./-]+)`", PAGE) if path.split("/")[0] in TOPS and "/" in path}
+    | set(re.findall(r"`(\w+\.(?:py|json|toml|md))`", PAGE))
+)
+
+
+@pytest.mark.parametrize("path", NAMED)
+def test_what_the_page_names_exists(path: str) -> None:
+    assert (ROOT / path).exists()
+
+
+def test_the_page_names_enough_to_be_tested() -> None:
+    assert len(NAMED) > 40
+
+
+def test_the_table_and_the_picture_have_every_package_of_the_domain_on_its_floor() -> None:
+    domain = ROOT / "chargeback/domain"
+    packages = {path.name for path in domain.iterdir() if (path / "__init__.py").exists()} | {"errors"}
+    table = {name for row in re.findall(r"^\| (`\w+`(?:, `\w+`)*) \|", PAGE, re.M) for name in re.findall(r"\w+", row)}
+    floors = [set(floor.split(" · ")) for floor in re.findall(r'\w+\["([\w ·]+)"\]', PAGE)]
+    settings = tomllib.loads((ROOT / "pyproject.toml").read_text("utf-8"))
+    contracts = settings["tool"]["importlinter"]["contracts"]
+    (layers,) = (each["layers"] for each in contracts if each.get("containers") == ["chargeback.domain"])
+
+    assert packages <= table
+    assert [floor & packages for floor in floors if floor & packages == floor] == [
+        set(re.split(r" \| ", layer)) for layer in layers
+    ]
+
+
+def test_the_picture_names_every_package_of_the_services() -> None:
+    services = {path.name for path in (ROOT / "chargeback/services").iterdir() if (path / "__init__.py").exists()}
+    picture = PAGE[PAGE.index("subgraph services") : PAGE.index("subgraph domain")]
+
+    assert {name for name in services if not re.search(rf"\b{name}\b", picture)} == set()
