@@ -1,4 +1,4 @@
-"""What the code declares: commands, settings, functions, routes, events and containers."""
+"""What the code declares: log lines, commands, settings, configuration, functions, routes, events and containers."""
 
 import ast
 import inspect
@@ -26,6 +26,7 @@ from chargeback.domain.events.documents import EventDocument
 from chargeback.domain.events.usage_event import EVER, read_event
 from chargeback.settings import Settings
 from tests.support.builders import cloud_event
+from tests.surface.configuration import configuration
 from tests.surface.log_lines import PACKAGE, logged_fields
 
 ROOT = PACKAGE.parent
@@ -203,6 +204,7 @@ def declared() -> dict[str, list[str]]:
         "Log lines": list(log_lines()),
         "Commands": list(commands()),
         "Settings": list(setting_names()),
+        "Configuration": list(configuration()),
         "Functions": list(functions()),
         "Routes": list(routes()),
         "Events": list(events()),

@@ -7,7 +7,8 @@ from pathlib import Path
 LIST = Path(__file__).parent / "surface.txt"
 COMMAND = "python -m tests.surface"
 _HEAD = f"""\
-# What others depend on, a line each: log lines, commands, settings, functions, routes, events, files and stored keys.
+# What others depend on, a line each: log lines, commands, settings, configuration, functions, the API, events, files
+# and stored keys.
 # Written by `{COMMAND}`, which finds it in the code and in what a small life of the product leaves behind.
 # A line that goes or changes is a change that somebody has to follow: say it in CHANGELOG.md.
 """

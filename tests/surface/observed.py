@@ -43,7 +43,8 @@ def _files(container: InMemory) -> Iterator[str]:
 async def over_servers(folder: Path) -> dict[str, list[str]]:
     """What is kept in the real stores, but for what is published, and what commands write; the environment has them."""
     container = Container(read_settings())
-    container.__dict__["gateway_log"] = MemoryGatewayLog()
+    # What further files hold is looked at over memory.
+    container.__dict__ |= {"gateway_log": MemoryGatewayLog(), "writers": ()}
     await live(container, folder, datetime.now(UTC))
     del container.__dict__["gateway_log"]
     async with Redis.from_url(container.settings.redis_url) as redis:
