@@ -67,7 +67,7 @@ class Settings(BaseSettings):
         None, description="Event Grid's own key for POST /api/v1/events, where there is no Key Vault; one or two."
     )
     emitter_keys: dict[str, SecretStr] = Field(
-        default_factory=dict, description="JSON: keys of config/emitters.yaml by id, where there is no Key Vault."
+        default_factory=dict, description="JSON: keys of company/emitters.yaml by id, where there is no Key Vault."
     )
     entra_tenant_id: str | None = Field(
         None,

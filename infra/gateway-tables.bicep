@@ -1,5 +1,5 @@
 metadata name = 'Gateway tables'
-metadata description = 'What the policies read, derived from config/*.yaml: short tables as named values, large ones as fragments. chargeback/adapters/config/gateway_tables.py derives the same for the local gateway; tests hold the two together.'
+metadata description = 'What the policies read, derived from config/company/*.yaml: short tables as named values, large ones as fragments. chargeback/adapters/config/gateway_tables.py derives the same for the local gateway; tests hold the two together.'
 
 import { accountConfig, gatewayConfig, geographyConfig, productConfig } from 'types.bicep'
 

@@ -1,5 +1,5 @@
 metadata name = 'Chargeback for Azure OpenAI'
-metadata description = 'The whole system: gateway, models, pipeline, books, network and operations, by profile and by config/*.yaml.'
+metadata description = 'The whole system: gateway, models, pipeline, books, network and operations, by profile and by config/company/*.yaml.'
 
 targetScope = 'subscription'
 
@@ -94,7 +94,7 @@ param maxEventAgeDays int = 400
 @maxValue(1440)
 @description('Optional. Minutes that an event may lie in the future.')
 param clockSkewMinutes int = 60
-@description('Optional. Tenant of the tokens that emitters of config/emitters.yaml and the gateway sign in with; the one deployed to if empty.')
+@description('Optional. Tenant of the tokens that emitters of config/company/emitters.yaml and the gateway sign in with; the one deployed to if empty.')
 param entraTenantId string = ''
 @description('Optional. Audience of those tokens, such as api://chargeback; none if empty.')
 param eventsAudience string = ''
@@ -111,8 +111,8 @@ param modelFetchHosts string = ''
 @description('Optional. Set by the deployment itself.')
 param currentMonth string = utcNow('yyyy-MM-01')
 
-var deploymentMap = loadYamlContent('../config/deployments.yaml')
-var gatewayMap = loadYamlContent('../config/gateway.yaml')
+var deploymentMap = loadYamlContent('../config/company/deployments.yaml')
+var gatewayMap = loadYamlContent('../config/company/gateway.yaml')
 var profiles = loadYamlContent('profiles.yaml')
 var settings = any(union(profiles[profile], overrides)) // the modules say what it must be: profileSettings
 
@@ -344,7 +344,7 @@ module operations 'modules/operations.bicep' = {
       }),
       [{ name: 'functions', enabled: functionsDeployed, url: 'https://${pipeline.outputs.functions.hostName}/api/live' }]
     )
-    costCentreBudgets: loadYamlContent('../config/budgets.yaml').budgets
+    costCentreBudgets: loadYamlContent('../config/company/budgets.yaml').budgets
   }
   dependsOn: [models, gatewayServices] // what alerts watch exists before they do
 }

@@ -1,8 +1,8 @@
 metadata name = 'Types'
-metadata description = 'The shapes of config/*.yaml and of a profile, so that a wrong value is refused before anything is deployed.'
+metadata description = 'The shapes of config/company/*.yaml and of a profile, so that a wrong value is refused before anything is deployed.'
 
 @export()
-@description('One Azure OpenAI account of config/deployments.yaml.')
+@description('One Azure OpenAI account of config/company/deployments.yaml.')
 type accountConfig = {
   @minLength(2)
   @maxLength(40)
@@ -25,7 +25,7 @@ type accountConfig = {
 }
 
 @export()
-@description('One model deployment of config/deployments.yaml.')
+@description('One model deployment of config/company/deployments.yaml.')
 type deploymentConfig = {
   @description('Required. Name that callers use.')
   name: string
@@ -43,7 +43,7 @@ type deploymentConfig = {
 }
 
 @export()
-@description('A geography of config/gateway.yaml.')
+@description('A geography of config/company/gateway.yaml.')
 type geographyConfig = {
   @description('Required. Short id, part of the pool names.')
   id: string
@@ -56,7 +56,7 @@ type geographyConfig = {
 }
 
 @export()
-@description('A gateway region of config/gateway.yaml.')
+@description('A gateway region of config/company/gateway.yaml.')
 type gatewayConfig = {
   @description('Required. Azure region.')
   region: string
@@ -65,7 +65,7 @@ type gatewayConfig = {
 }
 
 @export()
-@description('A product of config/gateway.yaml.')
+@description('A product of config/company/gateway.yaml.')
 type productConfig = {
   @description('Required. Product id.')
   id: string
@@ -102,7 +102,7 @@ type productConfig = {
 }
 
 @export()
-@description('A subscription (team) of config/gateway.yaml.')
+@description('A subscription (team) of config/company/gateway.yaml.')
 type subscriptionConfig = {
   @description('Required. Subscription id; its keys live in API Management only.')
   id: string
@@ -113,7 +113,7 @@ type subscriptionConfig = {
 }
 
 @export()
-@description('The API of config/gateway.yaml.')
+@description('The API of config/company/gateway.yaml.')
 type apiConfig = {
   @description('Required. API id.')
   id: string
@@ -143,7 +143,7 @@ type apiConfig = {
 }
 
 @export()
-@description('How long accounts may take, of config/gateway.yaml.')
+@description('How long accounts may take, of config/company/gateway.yaml.')
 type resilienceConfig = {
   @minValue(1)
   @maxValue(240)
@@ -156,7 +156,7 @@ type resilienceConfig = {
 }
 
 @export()
-@description('A budget of config/budgets.yaml.')
+@description('A budget of config/company/budgets.yaml.')
 type budgetConfig = {
   @description('Required. Cost centre path.')
   costCentre: string

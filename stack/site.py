@@ -10,6 +10,7 @@ from typing import Any
 
 import yaml
 
+from chargeback.adapters.config.folders import path_of
 from stack.certificates import Certificates
 from stack.gateway.named_values import DEFAULTS
 from stack.identity.tokens import ASKING, TENANT
@@ -36,7 +37,7 @@ SCHEMES = {
 
 def definitions(name: str) -> dict[str, Any]:
     """Return a file of config/, which says what the stack has to look like."""
-    return dict(yaml.safe_load((ROOT / "config" / f"{name}.yaml").read_text("utf-8")))
+    return dict(yaml.safe_load(path_of(ROOT / "config", f"{name}.yaml").read_text("utf-8")))
 
 
 GATEWAYS = len(definitions("gateway")["gateways"])

@@ -108,8 +108,8 @@ def _show(reconciled: "Reconciled") -> None:
         console.print(_causes(reconciled))
         console.print(_largest(reconciled))
     for title, costs in (
-        ("meters without an entry in config/retail-meters.yaml", found.unmapped_meters),
-        ("accounts without an entry in config/deployments.yaml", found.unknown_resources),
+        ("meters without an entry in config/provider/retail-meters.yaml", found.unmapped_meters),
+        ("accounts without an entry in config/company/deployments.yaml", found.unknown_resources),
     ):
         for name, cost in costs.items():
             console.print(f"{title}: {name}, {_amount(cost)}", markup=False, soft_wrap=True)

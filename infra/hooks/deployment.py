@@ -14,6 +14,7 @@ ROOT = Path(__file__).resolve().parents[2]
 if str(ROOT) not in sys.path:
     sys.path.append(str(ROOT))  # azd runs a hook in its own folder; what is known of models is decided in the product
 
+from chargeback.adapters.config.folders import path_of  # noqa: E402
 from chargeback.domain.deployments.models import Models, models_of  # noqa: E402
 from chargeback.domain.errors import InvalidConfig  # noqa: E402 - after its place is known
 
@@ -78,7 +79,7 @@ def read_deployment(root: Path = ROOT) -> Deployment:
         raise Misconfigured(f"PROFILE is {profile!r}; it can be {', '.join(profiles)}: azd env set PROFILE trial")
     parameters = json.loads((root / "infra/main.parameters.json").read_text("utf-8"))["parameters"]
     settings = _merged(profiles[profile], parameters.get("overrides", {}).get("value", {}))
-    models, gateway = _yaml(root / "config/deployments.yaml"), _yaml(root / "config/gateway.yaml")
+    models, gateway = _config(root, "deployments.yaml"), read_gateway(root)
     gateways, accounts = gateway["gateways"], models["accounts"]
     if not settings["multiRegion"]:
         gateways = gateways[:1]
@@ -89,16 +90,23 @@ def read_deployment(root: Path = ROOT) -> Deployment:
 
 
 def read_models(root: Path = ROOT) -> Models:
-    """What config/models.yaml knows. Raises `Misconfigured`."""
+    """What config/provider/models.yaml knows. Raises `Misconfigured`."""
     try:
-        return models_of(_yaml(root / "config/models.yaml"))
+        return models_of(_config(root, "models.yaml"))
     except InvalidConfig as error:
-        raise Misconfigured(f"config/models.yaml: {error}") from error
+        raise Misconfigured(f"config/provider/models.yaml: {error}") from error
 
 
 def read_gateway(root: Path = ROOT) -> dict[str, Any]:
-    """What config/gateway.yaml says. Raises `Misconfigured`."""
-    return _yaml(root / "config/gateway.yaml")
+    """What config/company/gateway.yaml says. Raises `Misconfigured`."""
+    return _config(root, "gateway.yaml")
+
+
+def _config(root: Path, name: str) -> dict[str, Any]:
+    try:
+        return _yaml(path_of(root / "config", name))
+    except InvalidConfig as error:
+        raise Misconfigured(str(error)) from error
 
 
 def _yaml(path: Path) -> dict[str, Any]:

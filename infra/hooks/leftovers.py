@@ -20,7 +20,7 @@ OF_THE_SERVICE = {"starter", "unlimited"}
 def leftovers(azure: Azure, group_id: str, deployment: Deployment, configured: dict[str, Any]) -> Iterator[str]:
     """Every leftover as a sentence with the command that removes it.
 
-    `group_id` is the resource group, `configured` what config/gateway.yaml says.
+    `group_id` is the resource group, `configured` what config/company/gateway.yaml says.
     """
     inside = f"{group_id}/providers"
     yield from _of_models(azure, f"{inside}/Microsoft.CognitiveServices/accounts", deployment)

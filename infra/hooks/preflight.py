@@ -86,7 +86,8 @@ def check_shape(deployment: Deployment) -> Iterator[str]:
     if not deployment.accounts:
         yield (
             f"profile {deployment.profile} deploys the first gateway region alone, and no account of"
-            f" config/deployments.yaml is in {primary}: add one, or reorder `gateways` in config/gateway.yaml."
+            f" config/company/deployments.yaml is in {primary}: add one,"
+            " or reorder `gateways` in config/company/gateway.yaml."
         )
     if private and deployment.location != primary:
         yield (
@@ -156,7 +157,8 @@ def check_quota(azure: Azure, base: str, deployment: Deployment) -> Iterator[str
             if left.get(name.lower(), units) < units:
                 yield (
                     f"quota {name} in {region} has {left[name.lower()]:g} units left and {units} are wanted:"
-                    " lower `capacity` in config/deployments.yaml or modelCapacityPercent, or ask for more quota."
+                    " lower `capacity` in config/company/deployments.yaml or modelCapacityPercent,"
+                    " or ask for more quota."
                 )
 
 

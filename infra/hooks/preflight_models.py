@@ -1,7 +1,8 @@
 """Before anything is created: can each model be deployed where it is wanted, for how long, and what replaces it?
 
-Two sources answer: config/models.yaml, and the catalogue of the subscription, which knows better. Fresh subscriptions
-are refused deprecated models (`ServiceModelDeprecated`) even where the catalogue still lists them, with quota.
+Two sources answer: config/provider/models.yaml, and the catalogue of the subscription, which knows better. Fresh
+subscriptions are refused deprecated models (`ServiceModelDeprecated`) even where the catalogue still lists them, with
+quota.
 """
 
 import dataclasses
@@ -29,7 +30,7 @@ def check_models(azure: Azure, base: str, group: str, deployment: Deployment, to
 
 
 def offered(azure: Azure, base: str, region: str, facts: Models) -> Models:
-    """What the region offers today, with its family from config/models.yaml."""
+    """What the region offers today, with its family from config/provider/models.yaml."""
     path = f"{base}/providers/Microsoft.CognitiveServices/locations/{region}/models"
     entries = [each for each in azure.every(path, CATALOGUE_VERSION) if each.get("kind", "OpenAI") == "OpenAI"]
     return Models(tuple(_model(entry["model"], region, facts) for entry in entries))
@@ -67,7 +68,7 @@ def _check_model(
     old = model or facts.find(item["model"], item["version"])
     instead = models.replacement(old, kind, region, today) if old else None
     remedy = f"take {instead}" if instead else "take another model"
-    change = f"{remedy} in deployment set {account['deployments']!r} of config/deployments.yaml."
+    change = f"{remedy} in deployment set {account['deployments']!r} of config/company/deployments.yaml."
     if model is None or kind not in model.offered:
         yield f"{what} as {kind} is not offered in {region}: {change}"
     elif model.retires <= today:

@@ -20,7 +20,7 @@ param networkIds { gateway: string, gatewayAddress: string, *: string }[]
 param publisher { name: string, email: string }
 @description('Required. Custom host name and its certificate; null for none.')
 param customHost { name: string, certificateUrl: string }?
-@description('Required. config/gateway.yaml.')
+@description('Required. config/company/gateway.yaml.')
 param config object
 @description('Required. The part of the configuration that this profile deploys.')
 param served {

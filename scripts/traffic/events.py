@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from chargeback.adapters.config.catalogue import load_catalogue
+from chargeback.adapters.config.folders import path_of
 from chargeback.adapters.config.yaml_files import read
 from chargeback.domain.deployments.deployment import Deployment
 from scripts.traffic.rows import Call, RefusedError, Timing, read_calls
@@ -56,7 +57,7 @@ def find_callers(
     config: Path, subscriptions: list[Choice], models: list[Choice], backends: list[Choice]
 ) -> list[Caller]:
     """Every combination, as `config/` describes it; no backends = every account that has the model."""
-    catalogue, gateway, now = load_catalogue(config), read(config / "gateway.yaml"), datetime.now(UTC)
+    catalogue, gateway, now = load_catalogue(config), read(path_of(config, "gateway.yaml")), datetime.now(UTC)
     everywhere = [Choice(account, 1) for account in catalogue.deployments]
     found: list[Caller] = []
     for model in models:

@@ -4,6 +4,7 @@ import argparse
 import sys
 from pathlib import Path
 
+from chargeback.adapters.config.folders import path_of
 from stack.gateway.assembly import MonoMissing
 from stack.gateway.config import Config, load_config
 from stack.gateway.documents import load
@@ -37,7 +38,7 @@ def _options_operations(config: Path, settings: Config) -> list[Fault]:
     """An operation with the method OPTIONS switches every browser's preflight off; see policies/cors.py."""
     reason = "may not have the method OPTIONS: no preflight would be answered"
     return [
-        Fault((config / "gateway.yaml").as_posix(), 1, f"operation {operation.state['Id']!r} {reason}")
+        Fault(path_of(config, "gateway.yaml").as_posix(), 1, f"operation {operation.state['Id']!r} {reason}")
         for operation in settings.operations
         if operation.state["Method"] == "OPTIONS"
     ]

@@ -1,4 +1,4 @@
-"""What the gateway is told: its named values, derived from config/*.yaml alone.
+"""What the gateway is told: its named values, derived from config/company/*.yaml alone.
 
 A named value is pasted into the policy as it stands: no quote, no angle bracket and no ampersand may occur in it.
 Larger tables are fragments (chargeback/adapters/config/gateway_tables.py). Bicep derives the same from the same files.
@@ -11,6 +11,7 @@ from typing import Any
 
 import yaml
 
+from chargeback.adapters.config.folders import path_of
 from chargeback.adapters.config.gateway_tables import MAX_NAMED_VALUE, NONE, plain_deployments
 
 _SAFE = re.compile(r"[A-Za-z0-9 ._:/?=*,;|@+-]+")
@@ -48,7 +49,7 @@ def load_config(folder: Path) -> Config:
     return {
         key: value
         for name in ("gateway.yaml", "deployments.yaml")
-        for key, value in yaml.safe_load((folder / name).read_text("utf-8")).items()
+        for key, value in yaml.safe_load(path_of(folder, name).read_text("utf-8")).items()
     }
 
 

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import yaml
 
+from chargeback.adapters.config.folders import path_of
 from stack.listening import listening
 from stack.openai_backends.account import Account
 from stack.openai_backends.app import application
@@ -23,7 +24,7 @@ class Backends:
 
 def accounts_of(config: Path, clock: Callable[[], float] = time.time) -> list[Account]:
     """The accounts that `deployments.yaml` in `config` defines."""
-    document = yaml.safe_load((config / "deployments.yaml").read_text("utf-8"))
+    document = yaml.safe_load(path_of(config, "deployments.yaml").read_text("utf-8"))
     sets = document["deploymentSets"]
     return [
         Account(

@@ -10,9 +10,11 @@ from azure.keyvault.secrets import KeyVaultSecret
 from chargeback.adapters.azure import key_vault
 from chargeback.adapters.azure.key_vault import FixedKeys, VaultKeys
 from chargeback.adapters.config.emitters import load_emitters
+from chargeback.adapters.config.folders import path_of
 from chargeback.domain.errors import InvalidConfig, StoreUnavailable
 from chargeback.domain.events.emitters import EVENT_GRID, Emitter, keys_in
 from chargeback.services.usage.senders import Senders
+from tests.support.config_files import config_folder
 
 pytestmark = pytest.mark.anyio
 OLD, NEW = "o" * 32, "n" * 43
@@ -119,8 +121,9 @@ def test_keys_may_be_on_lines_of_their_own() -> None:
 
 
 def folder(tmp_path: Path, text: str) -> Path:
-    (tmp_path / "gateway.yaml").write_text("subscriptions: [{id: search}, {id: research}]\n")
-    (tmp_path / "emitters.yaml").write_text(text)
+    config_folder(tmp_path)
+    path_of(tmp_path, "gateway.yaml").write_text("subscriptions: [{id: search}, {id: research}]\n")
+    path_of(tmp_path, "emitters.yaml").write_text(text)
     return tmp_path
 
 

@@ -1,5 +1,6 @@
 """The HTTP door: events in every form, refusals with their status, and whether the product is well."""
 
+import shutil
 from collections.abc import AsyncIterator
 from datetime import UTC, datetime
 from pathlib import Path
@@ -10,6 +11,7 @@ import msgspec
 import pytest
 from pydantic import SecretStr
 
+from chargeback.adapters.config.folders import path_of
 from chargeback.api.app import http_api
 from chargeback.api.events import MAX_BODY_BYTES, MAX_EVENTS
 from chargeback.bootstrap import Container
@@ -275,9 +277,8 @@ TENANT = "11111111-2222-3333-4444-555555555555"
 @pytest.fixture
 async def guarded(clean_stores: Stack, tmp_path: Path) -> AsyncIterator[httpx.AsyncClient]:
     """The door with two emitters beside the gateways, and the stack's issuer of tokens."""
-    for file in (Path(__file__).parents[2] / "config").glob("*.yaml"):
-        (tmp_path / file.name).write_bytes(file.read_bytes())
-    (tmp_path / "emitters.yaml").write_text(EMITTERS)
+    shutil.copytree(Path(__file__).parents[2] / "config", tmp_path, dirs_exist_ok=True)
+    path_of(tmp_path, "emitters.yaml").write_text(EMITTERS)
     settings = read_settings().model_copy(
         update={
             "config_dir": tmp_path,

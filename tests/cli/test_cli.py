@@ -14,6 +14,7 @@ from unittest.mock import patch
 import msgspec
 import pytest
 
+from chargeback.adapters.config.folders import path_of
 from chargeback.bootstrap import DEPLOYED_CONFIG
 from chargeback.cli import main
 from stack.stack import Stack
@@ -172,7 +173,7 @@ def test_applying_says_what_changed_and_brings_it_to_every_day_with_usage(clean_
     output_of("ingest", "-", stdin=b"\n".join(lines))
     output_of("audit", "--day", last_week)
     folder = Path(shutil.copytree(DEPLOYED_CONFIG, tmp_path / "config"))
-    card, budgets = folder / "rate-card.yaml", folder / "budgets.yaml"
+    card, budgets = path_of(folder, "rate-card.yaml"), path_of(folder, "budgets.yaml")
     card.write_text(card.read_text().replace('{input_tokens: "2.75", cached', '{input_tokens: "3.00", cached', 1))
     budgets.write_text(re.sub(r"amount: \d+", "amount: 77777", budgets.read_text(), count=1))
 
@@ -191,9 +192,8 @@ def test_applying_says_what_changed_and_brings_it_to_every_day_with_usage(clean_
 
 
 def test_other_terms_are_applied_and_the_month_has_the_days_of_its_zone(clean_stores: Stack, tmp_path: Path) -> None:
-    for file in DEPLOYED_CONFIG.iterdir():
-        (tmp_path / file.name).write_bytes(file.read_bytes())
-    books = tmp_path / "books.yaml"
+    shutil.copytree(DEPLOYED_CONFIG, tmp_path, dirs_exist_ok=True)
+    books = path_of(tmp_path, "books.yaml")
     folder = ("--config-dir", str(tmp_path))
     books.write_text(books.read_text().replace("timeZone: UTC", "timeZone: Europe/Berlin"))
     output_of("config", "apply", *folder)
@@ -209,9 +209,8 @@ def test_other_terms_are_applied_and_the_month_has_the_days_of_its_zone(clean_st
 
 
 def test_a_faulty_catalogue_is_told_with_file_and_place(tmp_path: Path) -> None:
-    for file in DEPLOYED_CONFIG.iterdir():
-        (tmp_path / file.name).write_bytes(file.read_bytes())
-    centres = tmp_path / "cost-centres.yaml"
+    shutil.copytree(DEPLOYED_CONFIG, tmp_path, dirs_exist_ok=True)
+    centres = path_of(tmp_path, "cost-centres.yaml")
     centres.write_text(centres.read_text().replace("costCentre: research}", "costCentre: nowhere}"))
 
     code, output, errors = chargeback("config", "validate", "--config-dir", str(tmp_path))

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+from chargeback.adapters.config.folders import path_of
 from chargeback.bootstrap import DEPLOYED_CONFIG, open_container
 from chargeback.services.usage.summarise import summarise
 from chargeback.settings import read_settings
@@ -36,7 +37,7 @@ def in_the_books(spent: Sequence[Spent]) -> None:
 @pytest.fixture
 def config_dir(tmp_path: Path) -> str:
     folder = Path(shutil.copytree(DEPLOYED_CONFIG, tmp_path / "config"))
-    (folder / "budgets.yaml").write_text(BUDGET)
+    path_of(folder, "budgets.yaml").write_text(BUDGET)
     return str(folder)
 
 

@@ -12,11 +12,12 @@ import pytest
 import yaml
 from typer.testing import CliRunner, Result
 
+from chargeback.adapters.config.folders import path_of
 from chargeback.bootstrap import DEPLOYED_CONFIG
 from chargeback.cli import app
 from chargeback.domain.errors import InvalidConfig
 
-METERS = yaml.safe_load((DEPLOYED_CONFIG / "retail-meters.yaml").read_text())["meters"]
+METERS = yaml.safe_load(path_of(DEPLOYED_CONFIG, "retail-meters.yaml").read_text())["meters"]
 GPT_4O = next(each for each in METERS if each["name"] == "gpt 4o 1120 Inp glbl Tokens")
 KEY = "azure-openai/gpt-4o/2024-11-20/GlobalStandard/default/input_tokens"
 
@@ -105,7 +106,7 @@ def test_without_a_saved_answer_the_api_is_asked_for_every_region_with_a_deploym
 
 
 def test_a_proposal_is_a_file_that_nothing_applies(config: Path, saved: Path, tmp_path: Path) -> None:
-    card = (config / "rate-card.yaml").read_bytes()
+    card = path_of(config, "rate-card.yaml").read_bytes()
     out = tmp_path / "proposal.yaml"
 
     output = run("prices", "propose", "--config-dir", config, "--from", saved, "--out", out).output
@@ -119,11 +120,11 @@ def test_a_proposal_is_a_file_that_nothing_applies(config: Path, saved: Path, tm
         "output_tokens": "10",
     }
     assert GPT_4O["meterIds"]["eastus2"] in proposed["add"][0]["source"]
-    assert (config / "rate-card.yaml").read_bytes() == card
+    assert path_of(config, "rate-card.yaml").read_bytes() == card
 
 
 def test_the_card_is_held_against_the_committed_snapshot(config: Path) -> None:
-    card = config / "rate-card.yaml"
+    card = path_of(config, "rate-card.yaml")
 
     agreed = run("prices", "check", "--config-dir", config)
     card.write_text(card.read_text().replace('{input_tokens: "4.00", cached', '{input_tokens: "4.01", cached'))
@@ -138,7 +139,7 @@ def test_the_card_is_held_against_the_committed_snapshot(config: Path) -> None:
 
 
 def test_validate_warns_of_a_deployment_without_a_price_and_still_succeeds(config: Path) -> None:
-    deployments = config / "dated-deployments.yaml"
+    deployments = path_of(config, "dated-deployments.yaml")
     deployments.write_text(
         deployments.read_text().replace("name: gpt-4o, model: gpt-4o,", "name: gpt-4o, model: gpt-9,")
     )
@@ -154,7 +155,7 @@ def test_validate_warns_of_a_deployment_without_a_price_and_still_succeeds(confi
 
 
 def test_validate_warns_of_promises_that_end_and_of_prices_out_of_proportion_with_their_lines(config: Path) -> None:
-    card = config / "rate-card.yaml"
+    card = path_of(config, "rate-card.yaml")
     card.write_text(
         card.read_text().replace(
             'input_tokens: "1.25", output_tokens: "5.00"', 'input_tokens: "2.50", output_tokens: "5.00"'
@@ -176,12 +177,12 @@ def test_validate_checks_the_table_of_meters_with_the_rest(config: Path) -> None
         ("retail-meters.yaml", "meter: images", "meter: pictures"),
         ("rate-card.yaml", "USD", "Dollar"),
     ):
-        (config / name).write_text((config / name).read_text().replace(old, new, 1))
+        path_of(config, name).write_text(path_of(config, name).read_text().replace(old, new, 1))
 
     with pytest.raises(InvalidConfig) as caught:
         CliRunner().invoke(app, ["config", "validate", "--config-dir", str(config)], catch_exceptions=False)
 
     assert [fault.partition(":")[0] for fault in caught.value.faults] == ["rate-card.yaml", "retail-meters.yaml"]
-    (config / "retail-meters.yaml").unlink()
-    (config / "rate-card.yaml").write_bytes((DEPLOYED_CONFIG / "rate-card.yaml").read_bytes())
+    path_of(config, "retail-meters.yaml").unlink()
+    path_of(config, "rate-card.yaml").write_bytes(path_of(DEPLOYED_CONFIG, "rate-card.yaml").read_bytes())
     assert run("config", "validate", "--config-dir", config).exit_code == 0

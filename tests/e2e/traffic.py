@@ -5,7 +5,9 @@ from typing import Any
 
 import msgspec
 
+from chargeback.adapters.config.folders import path_of
 from tests.support.builders import cloud_event
+from tests.support.config_files import config_folder
 
 RATE_CARD = """
 currency: USD
@@ -35,9 +37,10 @@ rules:
 
 def catalogue_folder(folder: Path, day: str) -> Path:
     """A catalogue whose prices double at noon of `day`; the model `unheard-of` has none."""
-    (folder / "rate-card.yaml").write_text(RATE_CARD.format(day=day))
-    (folder / "deployments.yaml").write_text(DEPLOYMENTS)
-    (folder / "cost-centres.yaml").write_text(COST_CENTRES)
+    config_folder(folder)
+    path_of(folder, "rate-card.yaml").write_text(RATE_CARD.format(day=day))
+    path_of(folder, "deployments.yaml").write_text(DEPLOYMENTS)
+    path_of(folder, "cost-centres.yaml").write_text(COST_CENTRES)
     return folder
 
 

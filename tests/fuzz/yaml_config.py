@@ -9,13 +9,15 @@ from tempfile import TemporaryDirectory
 import yaml
 
 from chargeback.adapters.config.catalogue import FILES, OPTIONAL_FILES, load_catalogue
+from chargeback.adapters.config.folders import path_of
 from chargeback.adapters.config.terms import load_terms
 from chargeback.bootstrap import DEPLOYED_CONFIG
 from chargeback.domain.errors import InvalidConfig
 from chargeback.domain.terms.coverage import unpriced_deployments
 from tests.fuzz.mutations import damaged, mutated
+from tests.support.config_files import config_folder
 
-_TEXTS = {name: (DEPLOYED_CONFIG / name).read_bytes() for name in (*FILES, *OPTIONAL_FILES)}
+_TEXTS = {name: path_of(DEPLOYED_CONFIG, name).read_bytes() for name in (*FILES, *OPTIONAL_FILES)}
 _DOCUMENTS = {name: yaml.load(text, yaml.CSafeLoader) for name, text in _TEXTS.items()}
 _NODES = [
     b"? [a, b]\n: 1\n",
@@ -45,9 +47,10 @@ def attempt(random: Random) -> None:
     """Change one file and load all of them."""
     name = random.choice(list(_TEXTS))
     with TemporaryDirectory() as folder:
+        config_folder(Path(folder))
         for each, text in _TEXTS.items():
-            (Path(folder) / each).write_bytes(text)
-        (Path(folder) / name).write_bytes(_changed(name, random))
+            path_of(Path(folder), each).write_bytes(text)
+        path_of(Path(folder), name).write_bytes(_changed(name, random))
         faults: list[str] = []
         try:
             catalogue = load_catalogue(Path(folder))

@@ -10,10 +10,12 @@ import aiohttp
 import pytest
 import yaml
 
+from chargeback.adapters.config.folders import path_of
 from stack.openai_backends.serve import serve
 from tests.gateway.issuer_and_echo import token
 from tests.gateway.small_policies import Clock
 from tests.support.company import CONFIG
+from tests.support.config_files import config_folder
 
 HOME, AWAY = "oai-swedencentral", "oai-francecentral"
 TWO_MEBIBYTES = 2 * 1024 * 1024
@@ -232,10 +234,10 @@ def test_an_account_refuses_in_the_services_words(mode: str, answer: tuple[int, 
 
 def provisioned(folder: Path, **more: Any) -> Path:
     """The repository's accounts, with a provisioned gpt-4.1 beside the others."""
-    document = yaml.safe_load((CONFIG / "deployments.yaml").read_text())
+    document = yaml.safe_load(path_of(CONFIG, "deployments.yaml").read_text())
     own = {"name": "gpt-4.1-ptu", "model": "gpt-4.1", "version": "2025-04-14", "type": "DataZoneProvisionedManaged"}
     document["deploymentSets"][HOME].append({**own, "capacity": 50, **more})
-    (folder / "deployments.yaml").write_text(yaml.safe_dump(document))
+    path_of(config_folder(folder), "deployments.yaml").write_text(yaml.safe_dump(document))
     return folder
 
 

@@ -5,6 +5,7 @@ from pathlib import Path
 
 import pytest
 
+from chargeback.adapters.config.folders import path_of
 from stack.gateway.lint import lint
 
 ROOT = Path(__file__).parents[2]
@@ -117,11 +118,11 @@ def test_a_pattern_in_a_variable_is_found(tmp_path: Path) -> None:
 
 def test_an_operation_with_the_method_options_is_named(tmp_path: Path) -> None:
     shutil.copytree(ROOT / "config", tmp_path / "config")
-    text = (tmp_path / "config" / "gateway.yaml").read_text("utf-8")
+    text = path_of(tmp_path / "config", "gateway.yaml").read_text("utf-8")
     first = "  operations:\n"
     assert first in text
     added = '    - {id: asks, name: Asks, method: OPTIONS, urlTemplate: "/*"}\n'
-    (tmp_path / "config" / "gateway.yaml").write_text(text.replace(first, first + added), "utf-8")
+    path_of(tmp_path / "config", "gateway.yaml").write_text(text.replace(first, first + added), "utf-8")
 
     faults = lint(ROOT / "apim-policies", tmp_path / "config")[0]
 

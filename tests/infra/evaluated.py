@@ -26,7 +26,7 @@ def evaluated_with_subscriptions(folder: Path, count: int) -> Evaluated:
     """Production with so many subscriptions of teams."""
     for part in ("infra", "config", "apim-policies"):
         shutil.copytree(ROOT / part, folder / part)
-    path = folder / "config/gateway.yaml"
+    path = folder / "config/company/gateway.yaml"
     gateway: dict[str, Any] = yaml.safe_load(path.read_text("utf-8"))
     product = gateway["products"][0]["id"]
     gateway["subscriptions"] += [{"id": f"t{n}", "name": f"Team {n}", "product": product} for n in range(count)]

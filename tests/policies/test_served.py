@@ -10,6 +10,7 @@ import pytest
 import yaml
 
 from chargeback.adapters.config.catalogue import load_catalogue
+from chargeback.adapters.config.folders import path_of
 from chargeback.domain.catalogue.catalogue import Catalogue
 from chargeback.domain.money.exact import total
 from chargeback.domain.usage.meters import Meter
@@ -37,10 +38,10 @@ PRICES = {
 def stage(engines: tuple[Engines, Loop], tmp_path: Path) -> Iterator[Stage]:
     config = tmp_path / "config"
     shutil.copytree(CONFIG, config)
-    document = yaml.safe_load((config / "deployments.yaml").read_text("utf-8"))
+    document = yaml.safe_load(path_of(config, "deployments.yaml").read_text("utf-8"))
     for deployments in document["deploymentSets"].values():
         deployments += OF_ANY_NAME
-    (config / "deployments.yaml").write_text(yaml.safe_dump(document), "utf-8")
+    path_of(config, "deployments.yaml").write_text(yaml.safe_dump(document), "utf-8")
     stage = Stage(engines[1], tmp_path, config=config)
     yield stage
     stage.close()

@@ -8,6 +8,7 @@ from typing import Any
 
 import yaml
 
+from chargeback.adapters.config.folders import path_of
 from chargeback.bootstrap import DEPLOYED_CONFIG
 
 
@@ -28,7 +29,7 @@ def _folder() -> Path:
     folder = Path(tempfile.mkdtemp(prefix="company-"))
     atexit.register(shutil.rmtree, folder, ignore_errors=True)
     shutil.copytree(DEPLOYED_CONFIG, folder, dirs_exist_ok=True)
-    now, dated = (folder / name for name in ("deployments.yaml", "dated-deployments.yaml"))
+    now, dated = (path_of(folder, name) for name in ("deployments.yaml", "dated-deployments.yaml"))
     document = with_former_deployments(*(yaml.safe_load(each.read_text("utf-8")) for each in (now, dated)))
     now.write_text(yaml.safe_dump(document), "utf-8")
     dated.unlink()

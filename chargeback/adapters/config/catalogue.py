@@ -10,6 +10,7 @@ from chargeback.adapters.config.adjustments import unknown_payers
 from chargeback.adapters.config.books import calendar_of
 from chargeback.adapters.config.cost_centres import allocation
 from chargeback.adapters.config.deployments import deployment_map
+from chargeback.adapters.config.folders import path_of
 from chargeback.adapters.config.rate_card import rate_card
 from chargeback.adapters.config.yaml_files import line_of, read
 from chargeback.domain.catalogue.catalogue import Catalogue
@@ -34,10 +35,10 @@ def to_documents(folder: Path) -> dict[str, object]:
     """The files by name, with JSON types only, as they are stored."""
     documents: dict[str, object] = {}
     faults: list[str] = []
-    present = [name for name in OPTIONAL_FILES if (folder / name).exists()]
+    present = [name for name in OPTIONAL_FILES if path_of(folder, name).exists()]
     for name in (*FILES, *present):
         try:
-            documents[name] = read(folder / name)
+            documents[name] = read(path_of(folder, name))
         except InvalidConfig as error:
             faults.extend(error.faults)
     if faults:
@@ -76,6 +77,6 @@ def from_documents(documents: Mapping[str, object], *, thorough: bool = False) -
 def with_line(folder: Path, fault: str) -> str:
     """A fault `file: place: reason` with the line of its place; as it is where there is no such file."""
     name, place, reason = fault.split(": ", 2)
-    if not (folder / name).exists():
+    if not path_of(folder, name).exists():
         return fault
-    return f"{name}:{line_of(folder / name, place)}: {place}: {reason}"
+    return f"{name}:{line_of(path_of(folder, name), place)}: {place}: {reason}"

@@ -1,4 +1,4 @@
-"""Who may send usage events beside the gateways: config/emitters.yaml, checked before anything uses it."""
+"""Who may send usage events beside the gateways: config/company/emitters.yaml, checked before anything uses it."""
 
 import re
 from collections.abc import Iterator, Sequence
@@ -7,6 +7,7 @@ from pathlib import Path
 
 from chargeback.adapters.config.catalogue import with_line
 from chargeback.adapters.config.entries import Record, each, sections
+from chargeback.adapters.config.folders import path_of
 from chargeback.adapters.config.yaml_files import read
 from chargeback.domain.errors import InvalidConfig
 from chargeback.domain.events.emitters import EVENT_GRID, GATEWAY, OURSELVES, Emitter, KnownEmitter, is_below
@@ -30,10 +31,10 @@ class _Emitter(Record, frozen=True):
 
 def load_emitters(folder: Path) -> tuple[KnownEmitter, ...]:
     """The emitters of a folder, none where there is no such file; raises `InvalidConfig` with every fault."""
-    if not (folder / FILE).exists():
+    if not path_of(folder, FILE).exists():
         return ()
     faults: list[str] = []
-    emitters = tuple(emitters_of(read(folder / FILE), _subscriptions(folder), faults))
+    emitters = tuple(emitters_of(read(path_of(folder, FILE)), _subscriptions(folder), faults))
     if faults:
         raise InvalidConfig([with_line(folder, f"{FILE}: {fault}") for fault in faults])
     return emitters
@@ -41,9 +42,9 @@ def load_emitters(folder: Path) -> tuple[KnownEmitter, ...]:
 
 def _subscriptions(folder: Path) -> frozenset[str]:
     """The subscriptions that the gateway knows."""
-    if not (folder / "gateway.yaml").exists():
+    if not path_of(folder, "gateway.yaml").exists():
         return frozenset()
-    found = read(folder / "gateway.yaml").get("subscriptions")
+    found = read(path_of(folder, "gateway.yaml")).get("subscriptions")
     return frozenset(str(item["id"]) for item in found if "id" in item) if isinstance(found, list) else frozenset()
 
 

@@ -1,4 +1,4 @@
-"""Whether config/gateway.yaml can be kept: names that exist, residencies that hold, tables that fit.
+"""Whether config/company/gateway.yaml can be kept: names that exist, residencies that hold, tables that fit.
 
 A contradiction, such as a product that must stay in a geography and may use what leaves it, is refused here.
 """
@@ -11,6 +11,7 @@ from typing import Any
 import msgspec
 
 from chargeback.adapters.config.entries import Record, each, sections
+from chargeback.adapters.config.folders import path_of
 from chargeback.adapters.config.gateway_tables import (
     MAX_FRAGMENT,
     MAX_NAMED_VALUE,
@@ -74,10 +75,10 @@ def gateway_faults(folder: Path) -> list[str]:
 
     A folder without the file is a catalogue for the books alone.
     """
-    if not (folder / FILE).exists():
+    if not path_of(folder, FILE).exists():
         return []
-    document = read(folder / FILE)
-    deployments: Any = read(folder / "deployments.yaml")
+    document = read(path_of(folder, FILE))
+    deployments: Any = read(path_of(folder, "deployments.yaml"))
     faults: list[str] = []
     found = sections(document, _SECTIONS, faults)
     if not faults:
@@ -89,14 +90,14 @@ def gateway_faults(folder: Path) -> list[str]:
     if not faults:
         whole = {**found, **deployments}
         faults += [f"{part}: {reason}" for part, reason in _too_large(whole)]
-    return [f"{FILE}:{line_of(folder / FILE, fault.partition(':')[0])}: {fault}" for fault in faults]
+    return [f"{FILE}:{line_of(path_of(folder, FILE), fault.partition(':')[0])}: {fault}" for fault in faults]
 
 
 def fills(folder: Path) -> dict[str, float]:
     """How full the fullest fragment of each table is, as a share of what API Management takes."""
-    if not (folder / FILE).exists():
+    if not path_of(folder, FILE).exists():
         return {}
-    document: Any = {**read(folder / FILE), **read(folder / "deployments.yaml")}
+    document: Any = {**read(path_of(folder, FILE)), **read(path_of(folder, "deployments.yaml"))}
     sizes = {name: len(text.encode()) / MAX_FRAGMENT for name, text in fragments(document).items()}
     return {table: max(size for name, size in sizes.items() if name.startswith(f"table-{table}-")) for table in PARTS}
 

@@ -1,9 +1,10 @@
-"""config/models.yaml: what is wrong with it, and what it says of the deployments in config/deployments.yaml."""
+"""models.yaml: what is wrong with it, and what it says of the deployments in deployments.yaml."""
 
 from collections.abc import Iterator
 from datetime import date
 from pathlib import Path
 
+from chargeback.adapters.config.folders import path_of
 from chargeback.adapters.config.yaml_files import line_of, read
 from chargeback.domain.deployments.models import Models, Retiring, deployed, models_of, retiring
 from chargeback.domain.errors import InvalidConfig
@@ -14,19 +15,19 @@ NAME = "models.yaml"
 def load_models(folder: Path) -> Models:
     """What is known of models; raises `InvalidConfig` with every fault and its line."""
     try:
-        return models_of(read(folder / NAME))
+        return models_of(read(path_of(folder, NAME)))
     except InvalidConfig as error:
-        raise InvalidConfig([_with_line(folder / NAME, fault) for fault in error.faults]) from None
+        raise InvalidConfig([_with_line(path_of(folder, NAME), fault) for fault in error.faults]) from None
 
 
 def find_retiring(folder: Path, today: date) -> list[Retiring]:
     """The deployments of the folder whose model retires soon."""
-    return list(retiring(load_models(folder), read(folder / "deployments.yaml"), today))
+    return list(retiring(load_models(folder), read(path_of(folder, "deployments.yaml")), today))
 
 
 def notes_on_models(folder: Path, today: date) -> Iterator[str]:
     """What a deployment asks for that it will not get for long, or may not get at all, as far as models.yaml knows."""
-    models, document = load_models(folder), read(folder / "deployments.yaml")
+    models, document = load_models(folder), read(path_of(folder, "deployments.yaml"))
     for account, item in deployed(document):
         what = f"{account['account']}/{item['name']}"
         known = models.find(item["model"], item["version"])

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from chargeback.adapters.config.entries import Record, each, sections
+from chargeback.adapters.config.folders import path_of
 from chargeback.adapters.config.yaml_files import line_of, read
 from chargeback.domain.catalogue.prices import PriceKey
 from chargeback.domain.deployments.deployment import DeploymentType
@@ -54,11 +55,11 @@ class RetailMeters(NamedTuple):
 def load_retail_meters(folder: Path) -> RetailMeters:
     """The table of a folder; raises `InvalidConfig` with every fault as `file:line: place: reason`."""
     faults: list[str] = []
-    table = retail_meters(read(folder / FILE), faults)
+    table = retail_meters(read(path_of(folder, FILE)), faults)
     if faults:
         places = (fault.partition(": ") for fault in faults)
         raise InvalidConfig(
-            [f"{FILE}:{line_of(folder / FILE, place)}: {place}: {reason}" for place, _, reason in places]
+            [f"{FILE}:{line_of(path_of(folder, FILE), place)}: {place}: {reason}" for place, _, reason in places]
         )
     return table
 
@@ -66,7 +67,7 @@ def load_retail_meters(folder: Path) -> RetailMeters:
 def retail_meter_faults(folder: Path) -> list[str]:
     """What is wrong with the table; without a table nothing is, because only comparing prices needs it."""
     try:
-        if (folder / FILE).exists():
+        if path_of(folder, FILE).exists():
             load_retail_meters(folder)
     except InvalidConfig as error:
         return error.faults

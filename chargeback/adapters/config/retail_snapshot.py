@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from chargeback.adapters.config.entries import Record, each, sections
+from chargeback.adapters.config.folders import path_of
 from chargeback.adapters.config.published_units import per_million, unit_faults
 from chargeback.adapters.config.yaml_files import line_of, read
 from chargeback.domain.catalogue.prices import PriceKey
@@ -44,7 +45,7 @@ class Checked(NamedTuple):
 
 def check_snapshot(folder: Path, prices: Prices) -> Checked:
     """Compare the snapshot of a folder with a card; raises `InvalidConfig` where it cannot be read."""
-    path, faults = folder / FILE, list[str]()
+    path, faults = path_of(folder, FILE), list[str]()
     top = sections(read(path), ("prices",), faults)
     facts = list(each(top["prices"], _Fact, "prices", faults))
     faults.extend(

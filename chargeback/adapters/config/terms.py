@@ -6,6 +6,7 @@ from pathlib import Path
 from chargeback.adapters.config.books import closing_rules, date_faults, exchange_rates
 from chargeback.adapters.config.budgets import budgets
 from chargeback.adapters.config.catalogue import OPTIONAL_FILES, with_line
+from chargeback.adapters.config.folders import path_of
 from chargeback.adapters.config.reconciliation import reconciliation_rules
 from chargeback.adapters.config.shared_costs import shared_costs
 from chargeback.adapters.config.yaml_files import read
@@ -25,7 +26,7 @@ from chargeback.domain.terms.terms import Terms
 
 def load_terms(folder: Path, catalogue: Catalogue) -> Terms:
     """The terms of a folder; raises `InvalidConfig` with every fault as `file:line: place: reason`."""
-    documents = {name: read(folder / name) for name in OPTIONAL_FILES if (folder / name).exists()}
+    documents = {name: read(path_of(folder, name)) for name in OPTIONAL_FILES if path_of(folder, name).exists()}
     try:
         terms = terms_from_documents(documents, catalogue, thorough=True)
         if faults := [f"books.yaml: {fault}" for fault in date_faults(documents.get("books.yaml"))]:

@@ -1,6 +1,6 @@
 """What is known of each model: when it retires, what replaces it, where it is offered; pure and without any library.
 
-The hooks of the deployment read config/models.yaml with it, too, where only PyYAML is installed.
+The hooks of the deployment read config/provider/models.yaml with it, too, where only PyYAML is installed.
 """
 
 from collections.abc import Iterator, Mapping

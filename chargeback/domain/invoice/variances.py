@@ -122,7 +122,7 @@ def _parts(cell: Cell, evidence: _Evidence) -> Iterator[Part]:
             _amount(unpriced, theirs or ZERO),
             f"{to_text(unpriced)} {cell.sku.meter} have no price: "
             + (
-                "their deployment is not in config/deployments.yaml"
+                "their deployment is not in config/company/deployments.yaml"
                 if unmapped
                 else "none on the rate card covers them"
             ),
@@ -191,7 +191,7 @@ def _by_quantity(cell: Cell, evidence: _Evidence) -> Iterator[tuple[Cause, Decim
 
 def _whole_excess(cell: Cell, left: Decimal, evidence: _Evidence) -> tuple[Cause, str] | None:
     if not is_known(cell.resource, evidence.accounts):
-        return Cause.UNMAPPED, f"account {cell.resource} is not in config/deployments.yaml"
+        return Cause.UNMAPPED, f"account {cell.resource} is not in config/company/deployments.yaml"
     if unsettled := evidence.unsettled.get((cell.day, cell.resource), 0):
         each = f"; {round(left / unsettled)} tokens each would explain it" if cell.is_comparable else ""
         return Cause.UNSETTLED, f"calls of that day that wait for their tokens: {unsettled}{each}"
@@ -217,7 +217,8 @@ def _rest(cell: Cell, amount: Decimal, evidence: _Evidence) -> Part:
         names = ", ".join(dict.fromkeys(meter_of(each) for each in cell.invoiced)) or "none that day"
         return Part(Cause.UNEXPLAINED, amount, f"compared by resource only; meters without an entry: {names}")
     if cell.sku == CAPACITY:
-        return Part(Cause.UNEXPLAINED, amount, "capacity is compared by cost only; see config/shared-costs.yaml")
+        capacity = "capacity is compared by cost only; see config/company/shared-costs.yaml"
+        return Part(Cause.UNEXPLAINED, amount, capacity)
     if not cell.is_comparable:
         return Part(Cause.UNEXPLAINED, amount, "the invoice does not tell its quantity")
     return Part(Cause.UNEXPLAINED, amount, "rounding, or a charge without a quantity")

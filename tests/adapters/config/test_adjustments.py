@@ -1,12 +1,13 @@
 from decimal import Decimal
 from pathlib import Path
-from shutil import copy
 
 import pytest
 
 from chargeback.adapters.config.catalogue import FILES, load_catalogue
+from chargeback.adapters.config.folders import path_of
 from chargeback.domain.errors import InvalidConfig
 from chargeback.domain.usage.meters import Meter
+from tests.support.config_files import config_folder
 
 CONFIG = Path(__file__).parents[3] / "config"
 
@@ -40,9 +41,8 @@ adjustments:
 
 @pytest.fixture
 def folder(tmp_path: Path) -> Path:
-    for name in FILES:
-        copy(CONFIG / name, tmp_path / name)
-    (tmp_path / "rate-card.yaml").write_text(CARD)
+    config_folder(tmp_path, *FILES)
+    path_of(tmp_path, "rate-card.yaml").write_text(CARD)
     return tmp_path
 
 
@@ -91,7 +91,7 @@ def test_the_card_says_what_was_agreed_and_from_when(folder: Path) -> None:
 )  # fmt: skip
 def test_a_faulty_agreement_is_named_with_its_place(folder: Path, old: str, new: str, fault: str) -> None:
     assert old in CARD
-    (folder / "rate-card.yaml").write_text(CARD.replace(old, new, 1))
+    path_of(folder, "rate-card.yaml").write_text(CARD.replace(old, new, 1))
 
     with pytest.raises(InvalidConfig) as caught:
         load_catalogue(folder)
@@ -101,7 +101,7 @@ def test_a_faulty_agreement_is_named_with_its_place(folder: Path, old: str, new:
 
 def test_an_agreement_that_an_earlier_one_always_precedes_is_a_fault(folder: Path) -> None:
     general = '  - {id: general, source: s, effectiveFrom: 2024-11-20T00:00:00Z, discount: "10"}\n'
-    (folder / "rate-card.yaml").write_text(CARD.replace("adjustments:\n", f"adjustments:\n{general}"))
+    path_of(folder, "rate-card.yaml").write_text(CARD.replace("adjustments:\n", f"adjustments:\n{general}"))
 
     with pytest.raises(InvalidConfig) as caught:
         load_catalogue(folder)

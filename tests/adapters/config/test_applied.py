@@ -1,6 +1,5 @@
 """What is in force comes from the applied version, else from the files; closed periods keep what they froze."""
 
-import shutil
 from datetime import timedelta
 from pathlib import Path
 
@@ -9,12 +8,13 @@ import pytest
 from chargeback.adapters.config import applied as module
 from chargeback.adapters.config.applied import AppliedCatalogues
 from chargeback.adapters.config.catalogue import FILES, OPTIONAL_FILES, load_catalogue, to_documents
+from chargeback.adapters.config.folders import path_of
 from chargeback.adapters.config.terms import load_terms
 from chargeback.adapters.memory.stores import MemoryControl
-from chargeback.bootstrap import DEPLOYED_CONFIG
 from chargeback.domain.errors import InvalidConfig, StoreUnavailable
 from chargeback.services.configuring.apply_config import apply_config
 from tests.support.builders import NOW
+from tests.support.config_files import config_folder
 from tests.support.control_documents import put_document
 
 pytestmark = pytest.mark.anyio
@@ -22,9 +22,8 @@ pytestmark = pytest.mark.anyio
 
 @pytest.fixture
 def folder(tmp_path: Path) -> Path:
-    for name in (*FILES, *OPTIONAL_FILES):
-        shutil.copy(DEPLOYED_CONFIG / name, tmp_path / name)
-    (tmp_path / "rate-card.yaml").write_text("currency: USD\nprices: []\n")
+    config_folder(tmp_path, *FILES, *OPTIONAL_FILES)
+    path_of(tmp_path, "rate-card.yaml").write_text("currency: USD\nprices: []\n")
     return tmp_path
 
 
@@ -34,9 +33,10 @@ def always_fresh(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def change(folder: Path, name: str, old: str, new: str) -> None:
-    text = (folder / name).read_text()
+    path = path_of(folder, name)
+    text = path.read_text()
     assert old in text
-    (folder / name).write_text(text.replace(old, new))
+    path.write_text(text.replace(old, new))
 
 
 async def apply(control: MemoryControl, catalogues: AppliedCatalogues, folder: Path, hours: int = 0) -> str:
@@ -103,7 +103,7 @@ async def test_rules_of_reconciliation_alone_are_applied(folder: Path) -> None:
     catalogues = AppliedCatalogues(control, folder)
     first = await apply(control, catalogues, folder)
     assert await apply(control, catalogues, folder, 1) == first, "the same files change nothing"
-    books = folder / "books.yaml"
+    books = path_of(folder, "books.yaml")
     books.write_text(books.read_text().replace('toleranceAmount: "10"', 'toleranceAmount: "25"'))
 
     second = await apply(control, catalogues, folder, 2)

@@ -1,12 +1,13 @@
 import json
-import shutil
 from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
 
 from chargeback.adapters.config.catalogue import FILES, from_documents, load_catalogue, to_documents
+from chargeback.adapters.config.folders import path_of
 from chargeback.domain.errors import InvalidConfig
+from tests.support.config_files import config_folder
 
 CONFIG = Path(__file__).parents[3] / "config"
 NOW = datetime(2026, 6, 1, tzinfo=UTC)
@@ -28,14 +29,13 @@ prices:
 
 @pytest.fixture
 def folder(tmp_path: Path) -> Path:
-    for name in (*FILES, "dated-deployments.yaml"):
-        shutil.copy(CONFIG / name, tmp_path / name)
-    (tmp_path / "rate-card.yaml").write_text(CARD)
+    config_folder(tmp_path, *FILES, "dated-deployments.yaml")
+    path_of(tmp_path, "rate-card.yaml").write_text(CARD)
     return tmp_path
 
 
 def faults_of(folder: Path, old: str, new: str, name: str = "rate-card.yaml") -> list[str]:
-    path = folder / name
+    path = path_of(folder, name)
     text = path.read_text()
     assert old in text
     path.write_text(text.replace(old, new, 1))
@@ -56,7 +56,9 @@ def test_one_entry_gives_a_price_for_each_version_and_meter(folder: Path) -> Non
 
 
 def test_an_entry_for_regions_gives_a_price_in_each(folder: Path) -> None:
-    (folder / "rate-card.yaml").write_text(CARD.replace("    source:", "    regions: [eastus2, westus3]\n    source:"))
+    path_of(folder, "rate-card.yaml").write_text(
+        CARD.replace("    source:", "    regions: [eastus2, westus3]\n    source:")
+    )
 
     names = [dated[0].price_id for key, dated in load_catalogue(folder).prices.items() if key.version == "2024-11-20"]
 
@@ -72,7 +74,7 @@ def test_a_catalogue_stored_as_json_is_the_same_catalogue(folder: Path) -> None:
 
 def test_layout_and_comments_do_not_change_the_digest(folder: Path) -> None:
     before = load_catalogue(folder).digest
-    (folder / "rate-card.yaml").write_text(
+    path_of(folder, "rate-card.yaml").write_text(
         "# a comment\n" + CARD.replace('"2.50"', '"2.5"').replace("T00:00:00Z", "T01:00:00+01:00")
     )
 
@@ -156,22 +158,26 @@ def test_prices_that_overlap_in_time_are_refused_with_both_names(folder: Path) -
 
 def test_prices_that_follow_each_other_are_no_overlap(folder: Path) -> None:
     first = CARD.replace("    source:", "    effectiveTo: 2025-01-01T00:00:00Z\n    source:")
-    (folder / "rate-card.yaml").write_text(first + CARD.split("prices:\n")[1].replace("2024-11-20T", "2025-01-01T"))
+    path_of(folder, "rate-card.yaml").write_text(
+        first + CARD.split("prices:\n")[1].replace("2024-11-20T", "2025-01-01T")
+    )
 
     assert {len(dated) for dated in load_catalogue(folder).prices.values()} == {2}
 
 
 def test_every_fault_of_every_file_is_reported_at_once(folder: Path) -> None:
-    (folder / "dated-deployments.yaml").unlink()
-    (folder / "rate-card.yaml").write_text(CARD.replace('"2.50"', "2.50").replace('"10.00"', "10"))
-    (folder / "deployments.yaml").write_text(
+    path_of(folder, "dated-deployments.yaml").unlink()
+    path_of(folder, "rate-card.yaml").write_text(CARD.replace('"2.50"', "2.50").replace('"10.00"', "10"))
+    path_of(folder, "deployments.yaml").write_text(
         "accounts:\n"
         "  - {account: a, region: r, geography: eu, priority: 1, weight: 1, deployments: none}\n"
         "  - {account: A, region: r, geography: eu, priority: one, weight: 1, deployments: s}\n"
         "  - {account: A, region: r, geography: eu, priority: 1, weight: 1, deployments: s}\n"
         "deploymentSets: {s: [{name: x, model: m, version: 1, type: Standard, capacity: 1}]}\n"
     )
-    (folder / "cost-centres.yaml").write_text("costCentres: []\nrules: [{id: r, when: {user: u}, costCentre: c}]\n")
+    path_of(folder, "cost-centres.yaml").write_text(
+        "costCentres: []\nrules: [{id: r, when: {user: u}, costCentre: c}]\n"
+    )
 
     with pytest.raises(InvalidConfig) as caught:
         load_catalogue(folder)
@@ -189,7 +195,7 @@ def test_every_fault_of_every_file_is_reported_at_once(folder: Path) -> None:
 
 
 def test_a_missing_file_is_named(folder: Path) -> None:
-    (folder / "deployments.yaml").unlink()
+    path_of(folder, "deployments.yaml").unlink()
 
     with pytest.raises(InvalidConfig, match=r"deployments\.yaml: there is no such file in "):
         load_catalogue(folder)
@@ -197,9 +203,9 @@ def test_a_missing_file_is_named(folder: Path) -> None:
 
 def test_a_deployment_may_name_the_tier_that_it_is_set_to(folder: Path) -> None:
     before = load_catalogue(folder)
-    text = (folder / "deployments.yaml").read_text()
+    text = path_of(folder, "deployments.yaml").read_text()
     plain = 'name: gpt-5.4, model: gpt-5.4, version: "2026-03-05", type: GlobalStandard'
-    (folder / "deployments.yaml").write_text(text.replace(plain, f"{plain}, serviceTier: priority"))
+    path_of(folder, "deployments.yaml").write_text(text.replace(plain, f"{plain}, serviceTier: priority"))
 
     after = load_catalogue(folder)
 
@@ -222,7 +228,7 @@ def test_usage_of_a_former_deployment_is_still_rated_and_none_is_made_for_it(fol
 
     assert former is not None
     assert (former.type, former.version) == ("GlobalStandard", "2024-11-20")
-    assert "name: gpt-4o," not in (folder / "deployments.yaml").read_text()
+    assert "name: gpt-4o," not in path_of(folder, "deployments.yaml").read_text()
 
 
 @pytest.mark.parametrize(
@@ -263,7 +269,7 @@ def test_a_fault_of_a_dated_deployment_is_named_with_its_line(
     folder: Path, entries: list[str], faults: list[str]
 ) -> None:
     lines = [f'  - {{{entry}, model: gpt-4o, version: "1", type: Standard}}' for entry in entries]
-    (folder / "dated-deployments.yaml").write_text("\n".join(["deployments:", *lines]))
+    path_of(folder, "dated-deployments.yaml").write_text("\n".join(["deployments:", *lines]))
 
     with pytest.raises(InvalidConfig) as refused:
         load_catalogue(folder)
@@ -272,7 +278,7 @@ def test_a_fault_of_a_dated_deployment_is_named_with_its_line(
 
 
 def test_an_account_that_is_gone_keeps_its_region_for_its_usage(folder: Path) -> None:
-    (folder / "dated-deployments.yaml").write_text(
+    path_of(folder, "dated-deployments.yaml").write_text(
         "formerAccounts: [{account: oai-uksouth, region: uksouth, geography: uk}]\n"
         'deployments: [{accounts: [oai-uksouth], name: x, model: gpt-4o, version: "1", type: Standard}]\n'
     )
@@ -284,7 +290,7 @@ def test_an_account_that_is_gone_keeps_its_region_for_its_usage(folder: Path) ->
 
 
 def test_former_deployments_of_a_stored_version_are_still_read_and_refused_in_a_file(folder: Path) -> None:
-    (folder / "dated-deployments.yaml").unlink()
+    path_of(folder, "dated-deployments.yaml").unlink()
     former = [{"name": "old", "model": "gpt-4o", "version": "1", "type": "Standard"}]
     documents = to_documents(folder)
     documents["deployments.yaml"] |= {  # type: ignore[operator]

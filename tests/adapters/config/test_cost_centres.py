@@ -1,6 +1,5 @@
 """Cost centres and rules have their time: as UTC hours, or as dates in the time zone of the books."""
 
-import shutil
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -8,9 +7,10 @@ import pytest
 import yaml
 
 from chargeback.adapters.config.catalogue import FILES, from_documents, load_catalogue, to_documents
-from chargeback.bootstrap import DEPLOYED_CONFIG
+from chargeback.adapters.config.folders import path_of
 from chargeback.domain.errors import InvalidConfig
 from chargeback.domain.time.effective import ALWAYS, Effective
+from tests.support.config_files import config_folder
 
 BERLIN = 'books: [{from: "2026-01", timeZone: Europe/Berlin, currency: EUR}]\n'
 CENTRES = """\
@@ -28,11 +28,10 @@ MOVE = datetime(2026, 4, 14, 22, tzinfo=UTC)
 
 @pytest.fixture
 def folder(tmp_path: Path) -> Path:
-    for name in FILES:
-        shutil.copy(DEPLOYED_CONFIG / name, tmp_path / name)
-    (tmp_path / "rate-card.yaml").write_text("currency: USD\nprices: []\n")
-    (tmp_path / "cost-centres.yaml").write_text(CENTRES)
-    (tmp_path / "books.yaml").write_text(BERLIN)
+    config_folder(tmp_path, *FILES)
+    path_of(tmp_path, "rate-card.yaml").write_text("currency: USD\nprices: []\n")
+    path_of(tmp_path, "cost-centres.yaml").write_text(CENTRES)
+    path_of(tmp_path, "books.yaml").write_text(BERLIN)
     return tmp_path
 
 
@@ -50,8 +49,8 @@ def test_a_date_begins_at_its_midnight_in_the_zone_of_the_books(folder: Path) ->
 
 
 def test_without_a_books_file_the_books_are_kept_in_utc_and_dollars(folder: Path) -> None:
-    (folder / "books.yaml").unlink()
-    (folder / "cost-centres.yaml").write_text(CENTRES.replace("T00:00:00+02:00", ""))
+    path_of(folder, "books.yaml").unlink()
+    path_of(folder, "cost-centres.yaml").write_text(CENTRES.replace("T00:00:00+02:00", ""))
 
     catalogue = load_catalogue(folder)
 
@@ -63,17 +62,19 @@ def test_without_a_books_file_the_books_are_kept_in_utc_and_dollars(folder: Path
 def test_dates_and_settings_take_part_in_the_digest(folder: Path) -> None:
     before = load_catalogue(folder).digest
 
-    (folder / "cost-centres.yaml").write_text(CENTRES.replace("2026-04-15", "2026-04-16"))
+    path_of(folder, "cost-centres.yaml").write_text(CENTRES.replace("2026-04-15", "2026-04-16"))
     moved = load_catalogue(folder).digest
-    (folder / "cost-centres.yaml").write_text(CENTRES)
-    (folder / "books.yaml").write_text(BERLIN.replace("EUR", "CHF"))
+    path_of(folder, "cost-centres.yaml").write_text(CENTRES)
+    path_of(folder, "books.yaml").write_text(BERLIN.replace("EUR", "CHF"))
 
     assert len({before, moved, load_catalogue(folder).digest}) == 3
 
 
 @pytest.mark.parametrize("text", ["2026-04-31", "15 April", "2026-04-15T09:00:00", "2026-04-15T09"])
 def test_what_is_no_moment_is_named_with_its_line(folder: Path, text: str) -> None:
-    (folder / "cost-centres.yaml").write_text(CENTRES.replace("effectiveTo: 2026-04-15}", f"effectiveTo: {text}}}"))
+    path_of(folder, "cost-centres.yaml").write_text(
+        CENTRES.replace("effectiveTo: 2026-04-15}", f"effectiveTo: {text}}}")
+    )
 
     faults = faults_of(folder)
 
@@ -85,7 +86,7 @@ def test_what_is_no_moment_is_named_with_its_line(folder: Path, text: str) -> No
 
 
 def test_half_an_hour_is_refused(folder: Path) -> None:
-    (folder / "cost-centres.yaml").write_text(CENTRES.replace("T00:00:00+02:00", "T00:30:00Z"))
+    path_of(folder, "cost-centres.yaml").write_text(CENTRES.replace("T00:00:00+02:00", "T00:30:00Z"))
 
     assert faults_of(folder) == [
         "cost-centres.yaml:7: rules[1].effectiveFrom: 2026-04-15T00:30:00+00:00 is not a whole hour in UTC"
@@ -94,7 +95,7 @@ def test_half_an_hour_is_refused(folder: Path) -> None:
 
 
 def test_faults_of_the_books_are_named_with_their_line(folder: Path) -> None:
-    (folder / "books.yaml").write_text("books:\n  - {from: 2026-01, timeZone: Europe/Berlin, currency: Euro}\n")
+    path_of(folder, "books.yaml").write_text("books:\n  - {from: 2026-01, timeZone: Europe/Berlin, currency: Euro}\n")
 
     assert faults_of(folder) == ["books.yaml:2: books[0].currency: 'Euro' is not an ISO 4217 code such as USD"]
 
@@ -104,7 +105,7 @@ UNSEEN = ["Customer Support", "support\n", "a\x00b", "unallocated\u200b", "cafe\
 
 @pytest.mark.parametrize("path", UNSEEN)
 def test_a_path_with_what_nobody_sees_or_tells_apart_is_refused(folder: Path, path: str) -> None:
-    (folder / "cost-centres.yaml").write_text(
+    path_of(folder, "cost-centres.yaml").write_text(
         yaml.dump({"costCentres": [{"path": path, "name": "Support"}], "rules": []}, allow_unicode=False)
     )
 
@@ -115,7 +116,7 @@ def test_a_path_with_what_nobody_sees_or_tells_apart_is_refused(folder: Path, pa
 
 @pytest.mark.parametrize("path", ["café", "研究", "विकास", "R-D_2.0", "отдел"])
 def test_a_path_may_be_of_any_script(folder: Path, path: str) -> None:
-    (folder / "cost-centres.yaml").write_text(
+    path_of(folder, "cost-centres.yaml").write_text(
         yaml.dump({"costCentres": [{"path": path, "name": "R&D"}], "rules": []}, allow_unicode=True)
     )
 
@@ -123,21 +124,21 @@ def test_a_path_may_be_of_any_script(folder: Path, path: str) -> None:
 
 
 def test_a_path_that_was_in_force_before_stays_readable(folder: Path) -> None:
-    (folder / "cost-centres.yaml").write_text(CENTRES.replace("product", "our product"))
+    path_of(folder, "cost-centres.yaml").write_text(CENTRES.replace("product", "our product"))
 
     assert from_documents(to_documents(folder)).allocation.centres[0].path == "our product"
 
 
 def test_a_rule_for_a_value_that_nobody_sees_is_refused(folder: Path) -> None:
     changed = CENTRES.replace("{subscription: search}", '{subscription: "sea\\u200brch"}')
-    (folder / "cost-centres.yaml").write_text(changed)
+    path_of(folder, "cost-centres.yaml").write_text(changed)
 
     assert "has a character that cannot be printed, so no call would match it" in faults_of(folder)[0]
 
 
 def test_a_successor_is_read_with_the_centre_that_has_ended(folder: Path) -> None:
     text = CENTRES.replace("effectiveTo: 2026-04-15}", "effectiveTo: 2026-04-15, successor: product}", 1)
-    (folder / "cost-centres.yaml").write_text(text)
+    path_of(folder, "cost-centres.yaml").write_text(text)
 
     allocation = load_catalogue(folder).allocation
 

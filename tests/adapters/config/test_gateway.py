@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 import yaml
 
+from chargeback.adapters.config.folders import path_of
 from chargeback.adapters.config.gateway import fills, gateway_faults
 from chargeback.bootstrap import DEPLOYED_CONFIG
 
@@ -23,9 +24,9 @@ def folder(tmp_path: Path) -> Path:
 
 def change(folder: Path, how: Change) -> None:
     """Write gateway.yaml anew with a change."""
-    document = yaml.safe_load((folder / "gateway.yaml").read_text("utf-8"))
+    document = yaml.safe_load(path_of(folder, "gateway.yaml").read_text("utf-8"))
     how(document)
-    (folder / "gateway.yaml").write_text(yaml.safe_dump(document, sort_keys=False), "utf-8")
+    path_of(folder, "gateway.yaml").write_text(yaml.safe_dump(document, sort_keys=False), "utf-8")
 
 
 def resident(**changes: Any) -> Change:
@@ -73,8 +74,8 @@ def test_a_contradiction_is_refused_with_its_place(folder: Path, how: Change, re
 
 
 def test_a_residency_that_no_deployment_keeps_is_refused(folder: Path) -> None:
-    text = (folder / "deployments.yaml").read_text("utf-8").replace("DataZoneStandard", "GlobalStandard")
-    (folder / "deployments.yaml").write_text(text, "utf-8")
+    text = path_of(folder, "deployments.yaml").read_text("utf-8").replace("DataZoneStandard", "GlobalStandard")
+    path_of(folder, "deployments.yaml").write_text(text, "utf-8")
 
     assert any("no deployment is processed in 'eu' alone" in fault for fault in gateway_faults(folder))
 
@@ -91,7 +92,7 @@ def test_products_that_do_not_fit_are_refused_and_how_full_a_table_is_can_be_tol
 
 
 def test_a_folder_of_the_books_alone_has_no_gateway_to_check(folder: Path) -> None:
-    (folder / "gateway.yaml").unlink()
+    path_of(folder, "gateway.yaml").unlink()
 
     assert gateway_faults(folder) == []
     assert fills(folder) == {}

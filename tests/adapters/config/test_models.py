@@ -1,4 +1,4 @@
-"""config/models.yaml as it is shipped, and what validation says of a folder's deployments."""
+"""config/provider/models.yaml as it is shipped, and what validation says of a folder's deployments."""
 
 import shutil
 from datetime import date, timedelta
@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 import yaml
 
+from chargeback.adapters.config.folders import path_of
 from chargeback.adapters.config.models import find_retiring, load_models, notes_on_models
 from chargeback.bootstrap import DEPLOYED_CONFIG
 from chargeback.domain.deployments.deployment import DeploymentType
@@ -20,7 +21,7 @@ SHIPPED_ON = date(2026, 11, 29)
 """The day for which the shipped deployments were chosen; choose again when this is moved."""
 
 MODELS = load_models(DEPLOYED_CONFIG)
-DEPLOYED = list(deployed(yaml.safe_load((DEPLOYED_CONFIG / "deployments.yaml").read_text())))
+DEPLOYED = list(deployed(yaml.safe_load(path_of(DEPLOYED_CONFIG, "deployments.yaml").read_text())))
 
 
 @pytest.fixture
@@ -42,7 +43,7 @@ def test_a_shipped_deployment_can_be_made_and_nothing_of_its_family_there_lives_
 
 
 def test_every_account_has_a_set_of_its_own() -> None:
-    document = yaml.safe_load((DEPLOYED_CONFIG / "deployments.yaml").read_text())
+    document = yaml.safe_load(path_of(DEPLOYED_CONFIG, "deployments.yaml").read_text())
     names = [account["deployments"] for account in document["accounts"]]
 
     assert sorted(names) == sorted(set(names)) == sorted(document["deploymentSets"])
@@ -64,7 +65,7 @@ def test_the_facts_use_the_words_of_the_rate_card() -> None:
 
 
 def test_validation_names_a_model_that_retires_and_what_to_take_instead(folder: Path) -> None:
-    deployments = folder / "deployments.yaml"
+    deployments = path_of(folder, "deployments.yaml")
     text = deployments.read_text()
     new = 'model: gpt-4o-mini-transcribe, version: "2025-12-15", type: GlobalStandard'
     deployments.write_text(text.replace(new, 'model: whisper, version: "001", type: Standard', 1))
@@ -79,7 +80,7 @@ def test_validation_names_a_model_that_retires_and_what_to_take_instead(folder: 
 
 
 def test_validation_names_what_the_facts_do_not_know_or_do_not_offer(folder: Path) -> None:
-    deployments = folder / "deployments.yaml"
+    deployments = path_of(folder, "deployments.yaml")
     text = deployments.read_text().replace('version: "2026-04-24"', 'version: "2030-01-01"', 1)
     deployments.write_text(
         text.replace(
@@ -97,7 +98,7 @@ def test_validation_names_what_the_facts_do_not_know_or_do_not_offer(folder: Pat
 
 
 def test_a_fault_of_the_facts_is_told_with_its_line(folder: Path) -> None:
-    facts = folder / "models.yaml"
+    facts = path_of(folder, "models.yaml")
     text = facts.read_text().replace("lifecycle: GA", "lifecycle: New", 1)
     facts.write_text(text)
     line = next(number for number, each in enumerate(text.splitlines(), 1) if "lifecycle: New" in each)

@@ -6,6 +6,7 @@ from pathlib import Path
 import pytest
 
 from chargeback.adapters.config.catalogue import from_documents, load_catalogue, to_documents
+from chargeback.adapters.config.folders import path_of
 from chargeback.domain.catalogue.catalogue import Catalogue
 from chargeback.domain.catalogue.changes import changes
 from chargeback.domain.errors import InvalidConfig
@@ -14,6 +15,7 @@ from chargeback.domain.rating.effective_catalogues import InForce
 from chargeback.domain.rating.rating import RatedPart, picodollars_per_unit, rate
 from chargeback.domain.usage.meters import Meter
 from tests.support.catalogues import START, usage_line
+from tests.support.config_files import config_folder
 
 FILES = {
     "rate-card.yaml": """\
@@ -48,8 +50,9 @@ rules:
 
 @pytest.fixture
 def folder(tmp_path: Path) -> Path:
+    config_folder(tmp_path)
     for name, content in FILES.items():
-        (tmp_path / name).write_text(content)
+        path_of(tmp_path, name).write_text(content)
     return tmp_path
 
 
@@ -88,7 +91,7 @@ def test_a_price_of_a_payer_has_an_id_of_its_own_that_leads_to_its_source(folder
 def test_stored_markups_read_back_the_same_and_change_the_digest(folder: Path) -> None:
     of = load_catalogue(folder)
     stored = from_documents(to_documents(folder))
-    card = folder / "rate-card.yaml"
+    card = path_of(folder, "rate-card.yaml")
     card.write_text(card.read_text().replace('markup: "8"', 'markup: "9"'))
     dearer = load_catalogue(folder)
     (change,) = changes(of, dearer).prices
@@ -132,7 +135,7 @@ def test_a_markup_on_shared_costs_is_for_its_kinds_payers_and_time(folder: Path)
     ],
 )
 def test_a_fault_of_a_markup_is_named_with_its_line(folder: Path, old: str, new: str, fault: str) -> None:
-    card = folder / "rate-card.yaml"
+    card = path_of(folder, "rate-card.yaml")
     assert old in card.read_text()
     card.write_text(card.read_text().replace(old, new))
 

@@ -3,6 +3,7 @@
 from decimal import Decimal
 from pathlib import Path
 
+from chargeback.adapters.config.folders import path_of
 from chargeback.adapters.config.reconciliation import reconciliation_rules
 from chargeback.adapters.config.yaml_files import read
 from chargeback.domain.invoice.reconciliation import ReconciliationRules
@@ -20,7 +21,7 @@ def test_without_a_section_the_defaults_hold() -> None:
 def test_the_file_of_the_repository_says_the_defaults() -> None:
     faults: list[str] = []
 
-    assert reconciliation_rules(read(CONFIG / "books.yaml"), faults) == ReconciliationRules()
+    assert reconciliation_rules(read(path_of(CONFIG, "books.yaml")), faults) == ReconciliationRules()
     assert faults == []
 
 

@@ -3,11 +3,13 @@ from pathlib import Path
 import pytest
 
 from chargeback.adapters.config.catalogue import load_catalogue
+from chargeback.adapters.config.folders import path_of
 from chargeback.adapters.config.retail_meters import load_retail_meters
 from chargeback.domain.catalogue.prices import PriceKey
 from chargeback.domain.deployments.deployment import DeploymentType
 from chargeback.domain.errors import InvalidConfig
 from chargeback.domain.usage.meters import Meter
+from tests.support.config_files import config_folder
 
 CONFIG = Path(__file__).parents[3] / "config"
 ONE, TWO = "00000000-0000-4000-8000-000000000001", "00000000-0000-4000-8000-000000000002"
@@ -26,7 +28,7 @@ meters:
 
 
 def test_one_entry_is_the_source_of_a_price_of_each_version(tmp_path: Path) -> None:
-    (tmp_path / "retail-meters.yaml").write_text(TABLE)
+    path_of(config_folder(tmp_path), "retail-meters.yaml").write_text(TABLE)
 
     table = load_retail_meters(tmp_path).meters
 
@@ -52,7 +54,7 @@ def test_one_entry_is_the_source_of_a_price_of_each_version(tmp_path: Path) -> N
 )
 def test_a_fault_of_the_table_names_its_line_and_place(tmp_path: Path, old: str, new: str, fault: str) -> None:
     assert old in TABLE
-    (tmp_path / "retail-meters.yaml").write_text(TABLE.replace(old, new, 1))
+    path_of(config_folder(tmp_path), "retail-meters.yaml").write_text(TABLE.replace(old, new, 1))
 
     with pytest.raises(InvalidConfig) as caught:
         load_retail_meters(tmp_path)

@@ -1,7 +1,6 @@
 """Terms from files: every fault with its place, and nothing that would be free or cannot be converted."""
 
 import json
-import shutil
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from pathlib import Path
@@ -15,6 +14,7 @@ from chargeback.adapters.config.catalogue import (
     load_catalogue,
     to_documents,
 )
+from chargeback.adapters.config.folders import path_of
 from chargeback.adapters.config.terms import load_terms, terms_from_documents
 from chargeback.bootstrap import DEPLOYED_CONFIG
 from chargeback.domain.cost_centres.budgets import Budget
@@ -23,6 +23,7 @@ from chargeback.domain.terms.shared_costs import Basis, Capacity, Kind, Measure,
 from chargeback.domain.terms.terms import ClosingRules, ExchangeRate, Terms
 from chargeback.domain.time.calendar import Calendar
 from chargeback.domain.time.effective import Effective
+from tests.support.config_files import config_folder
 
 CARD = "currency: USD\nprices: []\n"
 CENTRES = """\
@@ -70,8 +71,7 @@ TRUE_UP = """\
 
 @pytest.fixture
 def folder(tmp_path: Path) -> Path:
-    for name in FILES:
-        shutil.copy(DEPLOYED_CONFIG / name, tmp_path / name)
+    config_folder(tmp_path, *FILES)
     write(tmp_path, "rate-card.yaml", CARD)
     write(tmp_path, "cost-centres.yaml", CENTRES)
     write(tmp_path, "books.yaml", BOOKS)
@@ -81,7 +81,7 @@ def folder(tmp_path: Path) -> Path:
 
 
 def write(folder: Path, name: str, text: str) -> None:
-    (folder / name).write_text(text)
+    path_of(folder, name).write_text(text)
 
 
 def terms_of(folder: Path) -> Terms:
@@ -179,7 +179,7 @@ def test_what_was_applied_before_there_were_terms_has_the_defaults(folder: Path)
 def test_the_digest_changes_with_the_meaning(folder: Path, name: str, old: str, new: str, *, differs: bool) -> None:
     before = terms_of(folder).digest
 
-    write(folder, name, (folder / name).read_text().replace(old, new))
+    write(folder, name, path_of(folder, name).read_text().replace(old, new))
 
     assert (terms_of(folder).digest != before) == differs
 
@@ -255,7 +255,7 @@ def test_terms_do_not_touch_how_usage_is_rated(folder: Path) -> None:
     ],
 )
 def test_a_fault_of_a_shared_cost_is_named_with_its_place(folder: Path, old: str, new: str, fault: str) -> None:
-    text = (folder / "shared-costs.yaml").read_text()
+    text = path_of(folder, "shared-costs.yaml").read_text()
     assert old in text
 
     write(folder, "shared-costs.yaml", text.replace(old, new, 1))
@@ -425,7 +425,7 @@ RULE = "rules: [{id: lab, when: {subscription: lab}, costCentre: research}]"
 
 def test_without_a_file_of_shared_costs_the_fault_names_the_file(folder: Path) -> None:
     write(folder, "deployments.yaml", DEPLOYMENTS)
-    (folder / "shared-costs.yaml").unlink()
+    path_of(folder, "shared-costs.yaml").unlink()
 
     assert faults_of(folder)[0].startswith("shared-costs.yaml: sharedCosts: no provisioned one covers")
 
@@ -435,17 +435,16 @@ def test_the_shipped_terms_are_valid_and_complete() -> None:
 
     terms = load_terms(DEPLOYED_CONFIG, catalogue)
 
-    assert all((DEPLOYED_CONFIG / name).exists() for name in OPTIONAL_FILES)
+    assert all(path_of(DEPLOYED_CONFIG, name).exists() for name in OPTIONAL_FILES)
     assert [budget.cost_centre for budget in terms.budgets][:2] == ["product", "product/support"]
     limits = ClosingRules(unsettled_amount=Decimal(10), unpriced_amount=Decimal(10))
     assert (terms.shared_costs, terms.closing) == ((), limits)
 
 
 def test_the_examples_in_the_shipped_shared_costs_are_valid(folder: Path) -> None:
-    text = (DEPLOYED_CONFIG / "shared-costs.yaml").read_text()
+    text = path_of(DEPLOYED_CONFIG, "shared-costs.yaml").read_text()
     examples = [line[1:] for line in text[text.index("#  - id:") :].splitlines() if line.startswith("#")]
-    for name in ("cost-centres.yaml", "books.yaml"):
-        shutil.copy(DEPLOYED_CONFIG / name, folder / name)
+    config_folder(folder, "cost-centres.yaml", "books.yaml")
 
     write(folder, "budgets.yaml", "budgets: []\n")
     write(folder, "shared-costs.yaml", "sharedCosts:\n" + "\n".join(examples) + "\n")

@@ -73,7 +73,8 @@ def test_an_app_that_cannot_be_reached_will_do_it_by_itself_and_that_is_said(
 
 
 def test_the_digest_is_of_names_and_bytes(tmp_path: Any) -> None:
-    (tmp_path / "a.yaml").write_text("a: 1\n")
+    (tmp_path / "company").mkdir()
+    (tmp_path / "company" / "a.yaml").write_text("a: 1\n")
     first = config_digest(tmp_path)
     (tmp_path / "notes.txt").write_text("no matter")
     (tmp_path / "b.yaml").write_text("")
@@ -81,3 +82,5 @@ def test_the_digest_is_of_names_and_bytes(tmp_path: Any) -> None:
     assert first != config_digest(tmp_path)
     (tmp_path / "b.yaml").unlink()
     assert first == config_digest(tmp_path)
+    (tmp_path / "company" / "a.yaml").write_text("a: 2\n")
+    assert first != config_digest(tmp_path)

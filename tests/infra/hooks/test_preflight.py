@@ -174,7 +174,7 @@ def test_what_is_deleted_but_not_purged_keeps_its_name(willing: LocalAzure) -> N
 @pytest.mark.parametrize(
     ("changes", "words"),
     [
-        ({"accounts": []}, "no account of config/deployments.yaml is in swedencentral"),
+        ({"accounts": []}, "no account of config/company/deployments.yaml is in swedencentral"),
         (
             {"location": "eastus2", "settings": {"privateNetwork": True, "gatewaySku": "Premium"}},
             "azd env set AZURE_LOCATION swedencentral",

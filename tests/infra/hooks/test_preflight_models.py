@@ -61,7 +61,7 @@ def test_what_the_region_does_not_offer_is_refused_with_the_longest_lived_of_its
 
     assert found == (
         f"chat 2 as {kind} is not offered in swedencentral:"
-        " take chat 3 in deployment set 'set' of config/deployments.yaml."
+        " take chat 3 in deployment set 'set' of config/company/deployments.yaml."
     )
 
 

@@ -1,6 +1,7 @@
 """Two commands or timers at once end in one of the two results that they have one after the other."""
 
 import asyncio
+import shutil
 from collections.abc import Awaitable, Callable
 from datetime import timedelta
 from pathlib import Path
@@ -10,6 +11,7 @@ import pytest
 
 from chargeback.adapters.config.applied import AppliedCatalogues
 from chargeback.adapters.config.catalogue import load_catalogue, to_documents
+from chargeback.adapters.config.folders import path_of
 from chargeback.adapters.memory.stores import MemoryControl, MemoryLedger
 from chargeback.bootstrap import DEPLOYED_CONFIG
 from chargeback.domain.errors import InvalidConfig, Superseded
@@ -54,13 +56,10 @@ async def apply(control: Any, folder: Path, by: str, ledger: Any = None) -> Any:
 
 def folder_with(tmp_path: Path, name: str, text: str) -> Path:
     """The repository's configuration with a cost centre more."""
-    folder = tmp_path / name
-    folder.mkdir()
-    for file in DEPLOYED_CONFIG.glob("*.yaml"):
-        content = file.read_text()
-        if file.name == "cost-centres.yaml":
-            content = content.replace("costCentres:\n", f"costCentres:\n  - {{path: {text}, name: {text}}}\n", 1)
-        (folder / file.name).write_text(content)
+    folder = Path(shutil.copytree(DEPLOYED_CONFIG, tmp_path / name))
+    centres = path_of(folder, "cost-centres.yaml")
+    more = f"costCentres:\n  - {{path: {text}, name: {text}}}\n"
+    centres.write_text(centres.read_text().replace("costCentres:\n", more, 1))
     return folder
 
 
@@ -173,7 +172,7 @@ async def test_a_configuration_that_a_closing_overtakes_is_taken_back_where_both
     control = Interrupted()
     before, moved = folder_with(tmp_path, "a", "first"), folder_with(tmp_path, "b", "second")
     await apply(control, before, "ann")
-    (moved / "books.yaml").write_text('books: [{from: "2026-01", timeZone: Europe/Berlin, currency: USD}]\n')
+    path_of(moved, "books.yaml").write_text('books: [{from: "2026-01", timeZone: Europe/Berlin, currency: USD}]\n')
     version = (await AppliedCatalogues(control, DEPLOYED_CONFIG).version()).name
 
     async def begin_to_close() -> None:

@@ -37,6 +37,7 @@ from typing import NamedTuple
 import pytest
 
 from chargeback.adapters.config.catalogue import load_catalogue
+from chargeback.adapters.config.folders import path_of
 from chargeback.adapters.config.terms import load_terms
 from chargeback.domain.catalogue.catalogue import Catalogue
 from chargeback.domain.periods.lifecycle import Change
@@ -46,6 +47,7 @@ from chargeback.services.focus.write_focus import write_focus
 from tests.services.closing.test_golden_months import rows
 from tests.support.builders import tokens, usage_event
 from tests.support.closing_product import ClosingHouse, published_for_real
+from tests.support.config_files import config_folder
 
 NOVEMBER_5 = datetime(2026, 11, 5, 6, tzinfo=UTC)
 DECEMBER_6 = datetime(2026, 12, 6, 6, tzinfo=UTC)
@@ -105,9 +107,9 @@ MOVED = """
 
 
 def configuration(folder: Path, rules: str) -> tuple[Catalogue, Terms]:
-    folder.mkdir()
+    config_folder(folder)
     for name, content in (FILES | {"cost-centres.yaml": CENTRES + rules}).items():
-        (folder / name).write_text(content)
+        path_of(folder, name).write_text(content)
     catalogue = load_catalogue(folder)
     return catalogue, load_terms(folder, catalogue)
 

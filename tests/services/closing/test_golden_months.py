@@ -48,12 +48,14 @@ from pathlib import Path
 import pytest
 
 from chargeback.adapters.config.catalogue import load_catalogue
+from chargeback.adapters.config.folders import path_of
 from chargeback.adapters.config.terms import load_terms
 from chargeback.domain.catalogue.catalogue import Catalogue
 from chargeback.domain.terms.terms import Terms
 from chargeback.services.closing.file_period import files_of
 from tests.support.builders import tokens, usage_event
 from tests.support.closing_product import ClosingHouse, published_for_real
+from tests.support.config_files import config_folder
 
 pytestmark = pytest.mark.anyio
 
@@ -109,10 +111,10 @@ prices:
 
 
 def configuration(folder: Path, *prices: str) -> tuple[Catalogue, Terms]:
-    folder.mkdir()
+    config_folder(folder)
     for name, content in FILES.items():
-        (folder / name).write_text(content)
-    (folder / "rate-card.yaml").write_text(RATE_CARD.format(*prices))
+        path_of(folder, name).write_text(content)
+    path_of(folder, "rate-card.yaml").write_text(RATE_CARD.format(*prices))
     catalogue = load_catalogue(folder)
     return catalogue, load_terms(folder, catalogue)
 

@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 
 from chargeback.adapters.config.catalogue import load_catalogue
+from chargeback.adapters.config.folders import path_of
 from chargeback.adapters.memory.stores import MemoryDeadLetters
 from chargeback.domain.catalogue.catalogue import Catalogue
 from chargeback.domain.errors import InvalidConfig, StoreUnavailable
@@ -101,9 +102,8 @@ def test_a_new_catalogue_rates_the_open_days_again(day: House, tmp_path: Path) -
     asyncio.run(day.ingest.ingest([usage_event(usage=tokens(1_000_000, 0), model="gpt-4o")], NOW))
     asyncio.run(day.poster.post(NOW))
     cheaper = tmp_path / "cheaper"
-    cheaper.mkdir()
     catalogue_folder(cheaper, DAY)
-    card = cheaper / "rate-card.yaml"
+    card = path_of(cheaper, "rate-card.yaml")
     card.write_text(card.read_text().replace('"2.75"', '"2"').replace('"1.375"', '"1"'))
 
     day.catalogues.catalogue = load_catalogue(cheaper)
