@@ -5,7 +5,8 @@ from typing import Annotated
 import typer
 
 from chargeback.bootstrap import Container
-from chargeback.cli.terminal import day_of, progress, run
+from chargeback.cli.terminal import progress, run, utc_day_of
+from chargeback.domain.time.days import UtcDay
 from chargeback.services.running.bulkheads import do_each
 
 app = typer.Typer(help="What calls left on the accounts: responses, files, jobs …", no_args_is_help=True)
@@ -33,10 +34,10 @@ def rebuild(
     """Index what the ledger says of stored objects: all of it, or the days named. Running it again changes nothing."""
 
     async def work(container: Container) -> None:
-        days = [day_of(each) for each in day] if day else await container.ledger.days()
+        days = [utc_day_of(each) for each in day] if day else await container.ledger.days()
         with progress("days", len(days)) as advance:
 
-            async def one(each: str) -> int:
+            async def one(each: UtcDay) -> int:
                 count = await container.object_index.rebuild(each)
                 advance(1)
                 return count

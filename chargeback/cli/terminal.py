@@ -14,6 +14,7 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, SpinnerColumn
 
 from chargeback.bootstrap import Container, open_container
 from chargeback.domain.errors import ChargebackError
+from chargeback.domain.time.days import BookDate, UtcDay
 from chargeback.services.running.progress import Progress as ServiceProgress
 from chargeback.settings import read_settings
 
@@ -71,8 +72,17 @@ def opened(file: str) -> Iterator[IO[bytes]]:
         raise ChargebackError(f"{file}: {error.strerror}") from error
 
 
-def day_of(text: str) -> str:
-    """The day that an option names."""
+def utc_day_of(text: str) -> UtcDay:
+    """The UTC day that an option names."""
+    return UtcDay(_day_of(text))
+
+
+def book_date_of(text: str) -> BookDate:
+    """The date of the books that an option names."""
+    return BookDate(_day_of(text))
+
+
+def _day_of(text: str) -> str:
     try:
         return datetime.strptime(text, "%Y-%m-%d").date().isoformat()  # noqa: DTZ007 a date has no time zone
     except ValueError:

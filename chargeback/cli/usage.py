@@ -10,8 +10,9 @@ from typing import IO, TYPE_CHECKING, Annotated
 import typer
 
 from chargeback.bootstrap import Container
-from chargeback.cli.terminal import day_of, opened, progress, run, time_of
+from chargeback.cli.terminal import opened, progress, run, time_of, utc_day_of
 from chargeback.domain.errors import SomeFailed
+from chargeback.domain.time.days import UtcDay
 from chargeback.domain.time.months import days_of
 from chargeback.services.running.bulkheads import do_each
 from chargeback.services.usage.ingest import is_open
@@ -119,7 +120,7 @@ def settle(
         raise typer.BadParameter("--since names the first of many days, --day single ones: give one of them")
     now = datetime.now(UTC)
     start = time_of(since, now) if since is not None else None
-    days = [day_of(each) for each in day or []]
+    days = [utc_day_of(each) for each in day or []]
 
     async def work(container: Container) -> None:
         done = await container.settler.settle(now, since=start, days=days)
@@ -151,15 +152,17 @@ def audit(
     if loss is not None:
         if len(day or []) != 1 or period or not loss.strip() or not by.strip():
             raise typer.BadParameter("a loss is accepted of one --day, for a reason, by somebody: add --by NAME")
-        run(partial(_accept_loss, day_of((day or [])[0]), loss.strip(), by.strip()))
+        run(partial(_accept_loss, utc_day_of((day or [])[0]), loss.strip(), by.strip()))
         return
 
     async def work(container: Container) -> None:
-        named = [day_of(each) for each in day or []] + (await _days(container, period) if period is not None else [])
+        named = [utc_day_of(each) for each in day or []] + (
+            await _days(container, period) if period is not None else []
+        )
         days = named or await container.auditor.due(datetime.now(UTC))
         with progress("days", len(days)) as advance:
 
-            async def one(day: str) -> None:
+            async def one(day: UtcDay) -> None:
                 try:
                     audited = await container.auditor.audit_day(day, datetime.now(UTC))
                 finally:
@@ -173,7 +176,7 @@ def audit(
     run(work)
 
 
-async def _accept_loss(day: str, reason: str, by: str, container: Container) -> None:
+async def _accept_loss(day: UtcDay, reason: str, by: str, container: Container) -> None:
     from chargeback.services.usage.accept_loss import Acceptance, accept_loss
 
     accept = Acceptance(reason, by, datetime.now(UTC))
@@ -223,7 +226,7 @@ def conflicts(
     async def work(container: Container) -> None:
         from chargeback.services.usage.list_conflicts import list_conflicts
 
-        found = await list_conflicts(container.ledger, day_of(day), workers=os.cpu_count() or 1)
+        found = await list_conflicts(container.ledger, utc_day_of(day), workers=os.cpu_count() or 1)
         for each in found:
             written = datetime.fromtimestamp(each.written / 1e6, UTC).isoformat() if each.written else "before the head"
             typer.echo(f"{each.call}  {written}  {each.type}  {each.time}  {each.source}  {each.id}")
@@ -248,14 +251,14 @@ def count_tokens(
     typer.echo(f"{counted.tokens} tokens of {counted.encoding}{guess}")
 
 
-async def _days(container: Container, period: str) -> list[str]:
+async def _days(container: Container, period: str) -> list[UtcDay]:
     """The UTC days that a month of the books touches."""
     days_of(period)  # what is no month is said before any store is asked
     return (await container.catalogues.current()).calendar.utc_days(period)
 
 
-def _open_day(text: str) -> str:
-    day = day_of(text)
+def _open_day(text: str) -> UtcDay:
+    day = utc_day_of(text)
     if not is_open(day, datetime.now(UTC)):
         raise typer.BadParameter(f"{day} is no longer open: `audit --day {day}` brings its ledger into the books")
     return day

@@ -6,9 +6,10 @@ from datetime import UTC, datetime
 import azure.functions as func
 
 from chargeback.bootstrap import Container
+from chargeback.domain.time.days import book_namesake, shifted, utc_day
 from chargeback.log_line import log_line, one_run
 from chargeback.services.forecasting.look_ahead import anomalies, outlooks
-from chargeback.services.forecasting.spend_history import read_until, shifted, viewpoint
+from chargeback.services.forecasting.spend_history import read_until, viewpoint
 
 log = logging.getLogger(__name__)
 
@@ -61,7 +62,7 @@ async def _log_outlooks(container: Container, now: datetime) -> int:
 
 async def _log_anomalies(container: Container, now: datetime) -> int:
     calendar = (await container.catalogues.current()).calendar
-    yesterday = shifted(min(calendar.date_of(now), now.date().isoformat()), -1)
+    yesterday = shifted(min(calendar.date_of(now), book_namesake(utc_day(now))), -1)
     found = await anomalies(container.books, calendar, yesterday, yesterday, most=MOST_ANOMALIES)
     for each in found:
         mover = next(iter(each.movers["model"]), None)

@@ -4,6 +4,7 @@ from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from datetime import datetime
 
+from chargeback.domain.time.days import UtcDay
 from chargeback.services.closing.publish_drafts import Drafts
 from chargeback.services.ports.control import Catalogues
 from chargeback.services.running.bulkheads import do_each
@@ -33,10 +34,10 @@ class Retry:
             stage, day = part
             if stage is Stage.PUBLISH:
                 await self.drafts.publish(day, now)
-            elif stage is Stage.AUDIT or not is_open(day, now):
-                await self.auditor.audit_day(day, now)
+            elif stage is Stage.AUDIT or not is_open(UtcDay(day), now):
+                await self.auditor.audit_day(UtcDay(day), now)
             else:
-                await self.poster.post_day(day, await self.catalogues.in_force(), now)
+                await self.poster.post_day(UtcDay(day), await self.catalogues.in_force(), now)
 
         if any(each.stage is Stage.SETTLE for each in left):
             await self.settle(now)

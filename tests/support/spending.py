@@ -7,8 +7,8 @@ from decimal import Decimal
 from chargeback.adapters.memory.stores import MemoryBooks
 from chargeback.domain.money.exact import cost
 from chargeback.domain.rating.usage_record import ChargeRow, Part, UsageRecord
+from chargeback.domain.time.days import shifted
 from chargeback.domain.usage.meters import Meter
-from chargeback.services.forecasting.spend_history import shifted
 from chargeback.services.usage.summarise import summarise
 from tests.support.catalogues import usage_line
 

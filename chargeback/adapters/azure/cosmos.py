@@ -21,6 +21,7 @@ from azure.cosmos.aio import ContainerProxy, CosmosClient
 from chargeback.adapters.failures import first_line
 from chargeback.domain.errors import RecordsRefused, StoreUnavailable, Superseded
 from chargeback.domain.rating.usage_record import UsageRecord, from_document, ndjson, to_document
+from chargeback.domain.time.days import UtcDay
 from chargeback.services.ports.books import SUMS, Posting, View
 from chargeback.services.ports.control import Document
 
@@ -62,7 +63,7 @@ class CosmosBooks:
     def __init__(self, container: ContainerProxy) -> None:
         self._container = container
 
-    async def postings(self, day: str) -> dict[int, Posting]:
+    async def postings(self, day: UtcDay) -> dict[int, Posting]:
         """The fences of the day's shards."""
         found: dict[int, Posting] = {}
         async with translated(f"reading the fences of {day}"):
@@ -72,7 +73,7 @@ class CosmosBooks:
 
     async def write(
         self,
-        day: str,
+        day: UtcDay,
         shard: int,
         after: Posting | None,
         posting: tuple[str | None, str],
@@ -108,7 +109,7 @@ class CosmosBooks:
             raise RecordsRefused(refused, token)
         return Posting(epoch, catalogue, token)
 
-    async def _write_batch(self, day: str, fence: Document, token: str | None, documents: list[Document]) -> str:
+    async def _write_batch(self, day: UtcDay, fence: Document, token: str | None, documents: list[Document]) -> str:
         operations: list[Any] = [
             ("create", (fence,)) if token is None else ("replace", (fence["id"], fence), {"if_match_etag": token})
         ]
@@ -123,17 +124,17 @@ class CosmosBooks:
                     return str(results[0]["eTag"])
         raise StoreUnavailable(f"Cosmos DB, posting {day}: throttled {_ATTEMPTS} times")
 
-    async def records(self, day: str) -> AsyncIterator[Sequence[UsageRecord]]:
+    async def records(self, day: UtcDay) -> AsyncIterator[Sequence[UsageRecord]]:
         """The day's records, a thousand a page."""
         async for page in self._pages(day):
             yield [from_document(document) for document in page]
 
-    async def documents(self, day: str) -> AsyncIterator[bytes]:
+    async def documents(self, day: UtcDay) -> AsyncIterator[bytes]:
         """The same as NDJSON."""
         async for page in self._pages(day):
             yield ndjson(page)
 
-    async def _pages(self, day: str) -> AsyncIterator[list[Document]]:
+    async def _pages(self, day: UtcDay) -> AsyncIterator[list[Document]]:
         """The limit of time is for each page: what is done with one in between takes as long as it takes."""
         pages = self._query(day, "usage").by_page()
         while True:
@@ -144,7 +145,7 @@ class CosmosBooks:
                 documents = [document async for document in page]
             yield documents
 
-    async def summary(self, day: str, view: View = SUMS) -> tuple[Document, str] | None:
+    async def summary(self, day: UtcDay, view: View = SUMS) -> tuple[Document, str] | None:
         """The day's summary with its token."""
         async with translated(f"reading the summary of {day}"):
             try:
@@ -153,7 +154,7 @@ class CosmosBooks:
                 return None
         return document["summary"], document["_etag"]
 
-    async def put_summary(self, day: str, summary: Document, after: str | None, view: View = SUMS) -> None:
+    async def put_summary(self, day: UtcDay, summary: Document, after: str | None, view: View = SUMS) -> None:
         """Set the summary, unless another run set it first."""
         document = {"id": view, "day": day, "kind": view, "summary": summary}
         async with translated(f"writing the summary of {day}"), _unless_lost(f"the summary of {day}"):
@@ -169,7 +170,7 @@ class CosmosBooks:
         async with translated("looking at the books"):
             await self._container.read()
 
-    def _query(self, day: str, kind: str) -> Any:
+    def _query(self, day: UtcDay, kind: str) -> Any:
         return self._container.query_items(
             "SELECT * FROM c WHERE c.day = @day AND c.kind = @kind",
             parameters=[{"name": "@day", "value": day}, {"name": "@kind", "value": kind}],

@@ -25,6 +25,7 @@ from azure.storage.blob.aio import BlobClient, BlobServiceClient
 from chargeback.adapters.azure.blob import translated
 from chargeback.adapters.azure.ledger_frames import FrameReader, frames_of, head
 from chargeback.adapters.azure.marks import OLD, BlobMarks
+from chargeback.domain.time.days import UtcDay
 from chargeback.services.ports.ledger import LedgerBlock
 
 MAX_BLOCKS = 45_000
@@ -64,7 +65,7 @@ class BlobLedger:
         self._opened = 0
         self._segments: dict[str, _Segment] = {}
 
-    async def append(self, day: str, events: Sequence[bytes]) -> None:
+    async def append(self, day: UtcDay, events: Sequence[bytes]) -> None:
         """Make the events durable."""
         segment = self._segments.setdefault(day, _Segment())
         if len(self._segments) > 64:
@@ -73,7 +74,7 @@ class BlobLedger:
             async with translated(f"appending to the ledger of {day}"):
                 await self._append_frame(day, segment, frame)
 
-    async def _append_frame(self, day: str, segment: _Segment, frame: bytes) -> None:
+    async def _append_frame(self, day: UtcDay, segment: _Segment, frame: bytes) -> None:
         blob = await self._open(day, segment)
         try:
             await self._append_block(blob, segment, frame)
@@ -93,7 +94,7 @@ class BlobLedger:
         if segment.blob is blob:
             segment.acknowledged += 1
 
-    async def _open(self, day: str, segment: _Segment) -> BlobClient:
+    async def _open(self, day: UtcDay, segment: _Segment) -> BlobClient:
         async with segment.opening:
             if segment.blob is None or segment.blocks >= self._max_blocks:
                 self._opened += 1
@@ -105,13 +106,13 @@ class BlobLedger:
                 segment.blob, segment.blocks, segment.acknowledged = blob, 0, 0
             return segment.blob
 
-    async def blocks(self, day: str) -> AsyncIterator[bytes]:
+    async def blocks(self, day: UtcDay) -> AsyncIterator[bytes]:
         """The day's events as blocks of whole lines."""
         async for block in self.stamped(day):
             if block.text:
                 yield block.text
 
-    async def stamped(self, day: str, within: Mapping[str, int] | None = None) -> AsyncIterator[LedgerBlock]:
+    async def stamped(self, day: UtcDay, within: Mapping[str, int] | None = None) -> AsyncIterator[LedgerBlock]:
         """The same with the time of their writing."""
         async with translated(f"reading the ledger of {day}"):
             async for found in self._container.list_blobs(name_starts_with=f"{day}/"):
@@ -120,31 +121,31 @@ class BlobLedger:
                 async for block in FrameReader().read(_content(blob, size)):
                     yield block
 
-    async def extent(self, day: str) -> dict[str, int]:
+    async def extent(self, day: UtcDay) -> dict[str, int]:
         """The day's blobs with their sizes."""
         async with translated(f"listing the ledger of {day}"):
             return {found.name: found.size async for found in self._container.list_blobs(name_starts_with=f"{day}/")}
 
-    async def days(self) -> list[str]:
+    async def days(self) -> list[UtcDay]:
         """The days that have events."""
         async with translated("listing the ledger"):
             return sorted(
                 [
-                    found.name.rstrip("/")
+                    UtcDay(found.name.rstrip("/"))
                     async for found in self._container.walk_blobs(delimiter="/")
                     if found.name != OLD
                 ]
             )
 
-    async def mark(self, day: str) -> None:
+    async def mark(self, day: UtcDay) -> None:
         """Remember that the day has to be audited."""
         await self._marks.mark(day)
 
-    async def marks(self) -> dict[str, str]:
+    async def marks(self) -> dict[UtcDay, str]:
         """The marked days with the token of their latest mark."""
         return await self._marks.all()
 
-    async def unmark(self, day: str, token: str) -> None:
+    async def unmark(self, day: UtcDay, token: str) -> None:
         """Forget a mark unless the day was marked again."""
         await self._marks.unmark(day, token)
 

@@ -20,6 +20,7 @@ from chargeback.domain.streams.gateway_log import (
     gateway_region,
     gateway_source,
 )
+from chargeback.domain.time.days import utc_day
 
 T = TypeVar("T")
 
@@ -61,8 +62,8 @@ def kept_event(row: Row) -> KeptEvent:
     known = call_in(msgspec.json.encode(said)) if is_own else None
     if known is None:
         call = call_identity(source, correlation_id)
-        return KeptEvent(correlation_id, time, call, f"{time:%Y-%m-%d}", None)
-    return KeptEvent(correlation_id, time, known[0], f"{moment_of(_text(row['EventTime'])):%Y-%m-%d}", known[1])
+        return KeptEvent(correlation_id, time, call, utc_day(time), None)
+    return KeptEvent(correlation_id, time, known[0], utc_day(moment_of(_text(row["EventTime"]))), known[1])
 
 
 def token_count(row: Row) -> TokenCount:

@@ -13,6 +13,7 @@ from azure.storage.blob.aio import BlobServiceClient, ContainerClient
 
 from chargeback.adapters.azure.blob import translated
 from chargeback.domain.errors import Superseded
+from chargeback.domain.time.days import UtcDay
 
 OLD = "marks/"
 _MARKS = "marks/"
@@ -28,18 +29,18 @@ class BlobDayMarks:
         self._container = service.get_container_client(container)
         self._folder = folder
 
-    async def mark(self, day: str) -> None:
+    async def mark(self, day: UtcDay) -> None:
         """Remember the day."""
         async with translated(f"marking {day}"):
             await self._container.upload_blob(self._folder + day, b"", overwrite=True)
 
-    async def all(self) -> dict[str, str]:
+    async def all(self) -> dict[UtcDay, str]:
         """The marked days with the token of their latest mark."""
         async with translated("reading the marks"):
             found = self._container.list_blobs(name_starts_with=self._folder)
-            return {each.name.removeprefix(self._folder): each.etag async for each in found}
+            return {UtcDay(each.name.removeprefix(self._folder)): each.etag async for each in found}
 
-    async def unmark(self, day: str, token: str) -> None:
+    async def unmark(self, day: UtcDay, token: str) -> None:
         """Forget a mark unless the day was marked again."""
         async with translated(f"unmarking {day}"):
             with suppress(ResourceModifiedError, ResourceNotFoundError):
@@ -56,18 +57,20 @@ class BlobMarks:
         self._container = service.get_container_client(container)
         self._ledger = ledger
 
-    async def mark(self, day: str) -> None:
+    async def mark(self, day: UtcDay) -> None:
         """Remember that the day has to be audited."""
         await self._days.mark(day)
 
-    async def all(self) -> dict[str, str]:
+    async def all(self) -> dict[UtcDay, str]:
         """The marked days with the token of their latest mark."""
         async with translated("reading the marks"):
-            old = {f.name.removeprefix(OLD): f.etag async for f in self._ledger.list_blobs(name_starts_with=OLD)}
+            old = {
+                UtcDay(f.name.removeprefix(OLD)): f.etag async for f in self._ledger.list_blobs(name_starts_with=OLD)
+            }
             marks = {day: _FROM_LEDGER + etag for day, etag in old.items() if not await self._was_audited(day, etag)}
         return marks | await self._days.all()
 
-    async def unmark(self, day: str, token: str) -> None:
+    async def unmark(self, day: UtcDay, token: str) -> None:
         """Forget a mark unless the day was marked again."""
         if not token.startswith(_FROM_LEDGER):
             await self._days.unmark(day, token)
@@ -94,7 +97,7 @@ class BlobMarks:
         async with translated("reading the note"):
             return await self._text(_NOTE)
 
-    async def _was_audited(self, day: str, etag: str) -> bool:
+    async def _was_audited(self, day: UtcDay, etag: str) -> bool:
         return (await self._text(_AUDITED + day))[0] == etag
 
     async def _text(self, name: str) -> tuple[str, str | None]:

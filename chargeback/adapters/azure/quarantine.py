@@ -10,6 +10,7 @@ from azure.storage.blob.aio import BlobServiceClient, ContainerClient
 
 from chargeback.adapters.azure.blob import translated
 from chargeback.adapters.batches import dead_letters, quarantine_name
+from chargeback.domain.time.days import UtcDay
 from chargeback.services.ports.ledger import Rejected
 
 
@@ -30,7 +31,7 @@ class BlobQuarantine:
     def __init__(self, service: BlobServiceClient, container: str) -> None:
         self._container = service.get_container_client(container)
 
-    async def put(self, rejected: Sequence[Rejected], day: str) -> None:
+    async def put(self, rejected: Sequence[Rejected], day: UtcDay) -> None:
         """Keep the events; named by content, so that a batch that is delivered again adds nothing."""
         body = b"".join(_encode(_Entry(*astuple(each))) + b"\n" for each in rejected)
         async with translated("writing to quarantine"):

@@ -12,6 +12,7 @@ from chargeback.domain.errors import InvalidConfig
 from chargeback.domain.money.currencies import currency_fault
 from chargeback.domain.terms.terms import ClosingRules, ExchangeRate
 from chargeback.domain.time.calendar import BooksSetting, Calendar
+from chargeback.domain.time.days import BookDate
 
 _DATE = re.compile(r"\d{4}-\d\d-\d\d", re.A)
 
@@ -26,7 +27,7 @@ class _Rate(Record, frozen=True, rename={"from_currency": "from", "to_currency":
     from_currency: str
     to_currency: str
     rate: Any
-    date: str
+    date: BookDate
     source: str
 
 

@@ -7,6 +7,7 @@ from typing import Protocol
 
 from chargeback.adapters.config.entries import Record
 from chargeback.domain.time.calendar import Calendar
+from chargeback.domain.time.days import BookDate
 from chargeback.domain.time.effective import Effective
 from chargeback.domain.time.months import YEARS
 
@@ -68,7 +69,7 @@ def _moment(said: str | None, calendar: Calendar) -> datetime | None:
     if moment.year not in YEARS:
         raise ValueError("not a time that any period of the books has")
     if _DATE.fullmatch(said):
-        return calendar.midnight(said)
+        return calendar.midnight(BookDate(said))
     if moment.tzinfo is None:
         raise ValueError("without a time zone")
     return moment.astimezone(UTC)

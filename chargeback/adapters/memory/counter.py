@@ -11,6 +11,7 @@ from chargeback.domain.errors import CountFull, CountLost
 from chargeback.domain.events.documents import outline
 from chargeback.domain.events.phases import ELSEWHERE, CallSoFar, accounted, follow, is_claim_alone, left_elsewhere
 from chargeback.domain.events.usage_event import Phase, UsageEvent
+from chargeback.domain.time.days import UtcDay
 from chargeback.domain.usage.lines import Line, line_id
 from chargeback.domain.usage.meters import Quantities
 from chargeback.services.ports.counter import (
@@ -150,14 +151,14 @@ class MemoryCounter:
         most_lines_of_one: int = MOST_LINES_OF_ONE,
         most_names: int = MOST_NAMES,
         most_waiting_of_one: int = MOST_WAITING_OF_ONE,
-        days: dict[str, _Day] | None = None,
+        days: dict[UtcDay, _Day] | None = None,
     ) -> None:
         self._most = _Most(most_quantities, most_lines, most_lines_of_one, most_names, most_waiting_of_one)
-        self.days: dict[str, _Day] = {} if days is None else days
+        self.days: dict[UtcDay, _Day] = {} if days is None else days
         self._name = secrets.token_hex(4)
         self._answered: dict[str, tuple[str, int]] = {}
 
-    async def count(self, day: str, events: Sequence[UsageEvent], weigh: Weigh) -> Sequence[bool]:
+    async def count(self, day: UtcDay, events: Sequence[UsageEvent], weigh: Weigh) -> Sequence[bool]:
         """Count each event by the rule of the phases."""
         counted = self._day(day)
         counted.version += 1
@@ -176,7 +177,7 @@ class MemoryCounter:
             raise CountFull(day, flags, left_out)
         return flags
 
-    def _day(self, day: str) -> _Day:
+    def _day(self, day: UtcDay) -> _Day:
         """The day, under another epoch if it has gone back behind what was answered before."""
         counted = self.days.setdefault(day, _Day())
         turn = counted.calls_of[self._name] = counted.calls_of.get(self._name, 0) + 1
@@ -186,26 +187,26 @@ class MemoryCounter:
         self._answered[day] = counted.epoch, turn
         return counted
 
-    async def epoch(self, day: str) -> str | None:
+    async def epoch(self, day: UtcDay) -> str | None:
         """The day's identity."""
         return self.days[day].epoch if day in self.days else None
 
-    async def begin(self, day: str) -> str:
+    async def begin(self, day: UtcDay) -> str:
         """The day's identity, made where it has none."""
         return self._day(day).epoch
 
-    async def changed(self, day: str) -> Changed | None:
+    async def changed(self, day: UtcDay) -> Changed | None:
         """The lines to post."""
         known = self.days.get(day)
         return Changed(known.epoch, dict(known.dirty), known.version) if known else None
 
-    async def lines(self, day: str, epoch: str, line_ids: Sequence[str]) -> list[CountedLine]:
+    async def lines(self, day: UtcDay, epoch: str, line_ids: Sequence[str]) -> list[CountedLine]:
         """What is counted now under these lines."""
         if await self.epoch(day) != epoch or not set(line_ids) <= self.days[day].lines.keys():
             raise CountLost(f"{day} is no longer counted under epoch {epoch}")
         return [CountedLine(identity, *_without_zeros(*self.days[day].lines[identity])) for identity in line_ids]
 
-    async def posted(self, day: str, epoch: str, lines: Mapping[str, int]) -> None:
+    async def posted(self, day: UtcDay, epoch: str, lines: Mapping[str, int]) -> None:
         """These versions are in the books."""
         if await self.epoch(day) == epoch:
             dirty = self.days[day].dirty
@@ -213,7 +214,7 @@ class MemoryCounter:
                 if dirty.get(identity) == version:
                     del dirty[identity]
 
-    async def touch(self, day: str) -> int:
+    async def touch(self, day: UtcDay) -> int:
         """Mark every line of the day as changed."""
         counted = self.days.get(day)
         if counted is None or not counted.lines:
@@ -222,27 +223,27 @@ class MemoryCounter:
         counted.dirty = dict.fromkeys(counted.lines, counted.version)
         return counted.version
 
-    async def forget(self, day: str) -> None:
+    async def forget(self, day: UtcDay) -> None:
         """Drop all that is counted of the day."""
         self.days.pop(day, None)
 
-    async def pending(self, day: str) -> AsyncIterator[list[bytes]]:
+    async def pending(self, day: UtcDay) -> AsyncIterator[list[bytes]]:
         """The raw events of calls whose tokens are not known yet."""
         calls = self.days[day].calls.values() if day in self.days else ()
         yield [call.pending for call in calls if call.pending]
 
-    async def beyond(self, day: str) -> Mapping[str, int]:
+    async def beyond(self, day: UtcDay) -> Mapping[str, int]:
         """Caller → its calls that wait for their tokens and are not among the pending ones."""
         return {caller: calls for caller, calls in self.days[day].beyond.items() if calls} if day in self.days else {}
 
-    async def known(self, day: str, calls: Sequence[str]) -> Sequence[bool] | None:
+    async def known(self, day: UtcDay, calls: Sequence[str]) -> Sequence[bool] | None:
         """Whether each of these calls is accounted for on the day."""
         if day not in self.days:
             return None
         known = self.days[day].calls
         return [call in known and known[call].so_far.last.phase > Phase.BESIDE for call in calls]
 
-    async def seen(self, day: str, calls: Sequence[str]) -> Sequence[Seen | None]:
+    async def seen(self, day: UtcDay, calls: Sequence[str]) -> Sequence[Seen | None]:
         """What is known of each of these calls on the day."""
         known = self.days[day].calls if day in self.days else {}
         found = [known[call].so_far if call in known else None for call in calls]
@@ -251,7 +252,7 @@ class MemoryCounter:
             for each in found
         ]
 
-    async def spend(self, day: str) -> dict[str, int]:
+    async def spend(self, day: UtcDay) -> dict[str, int]:
         """Budget scope → picodollars."""
         return dict(self.days[day].spend) if day in self.days else {}
 

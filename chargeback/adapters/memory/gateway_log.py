@@ -10,6 +10,7 @@ from chargeback.domain.events.documents import read_document
 from chargeback.domain.events.times import moment_of
 from chargeback.domain.events.usage_event import call_in
 from chargeback.domain.streams.gateway_log import KeptEvent, LoggedCall, StreamMean, TokenCount
+from chargeback.domain.time.days import utc_day
 from chargeback.services.ports.gateway_log import Found
 
 
@@ -67,8 +68,8 @@ class MemoryGatewayLog:
 def _kept(call: LoggedCall) -> KeptEvent | None:
     known = call_in(call.event)
     if known is not None:
-        day = f"{moment_of(read_document(call.event).time):%Y-%m-%d}"
+        day = utc_day(moment_of(read_document(call.event).time))
         return KeptEvent(call.correlation_id, call.time, known[0], day, known[1])
     if call.method != "POST" or not call.backend:
         return None
-    return KeptEvent(call.correlation_id, call.time, call.call, f"{call.time:%Y-%m-%d}", None)
+    return KeptEvent(call.correlation_id, call.time, call.call, utc_day(call.time), None)

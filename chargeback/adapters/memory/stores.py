@@ -16,6 +16,7 @@ from chargeback.domain.events.stored_objects import StoredObject
 from chargeback.domain.rating.effective_catalogues import InForce
 from chargeback.domain.rating.usage_record import UsageRecord, ndjson, to_document
 from chargeback.domain.terms.terms import Terms
+from chargeback.domain.time.days import UtcDay
 from chargeback.services.ports.books import SUMS, Posting, View
 from chargeback.services.ports.control import Document, Version
 from chargeback.services.ports.ledger import LedgerBlock, Rejected
@@ -34,25 +35,25 @@ class MemoryLedger:
     """The ledger as lists; each append is later than the one before, and `writer` says who makes the next ones."""
 
     def __init__(self) -> None:
-        self.events: dict[str, list[bytes]] = {}
+        self.events: dict[UtcDay, list[bytes]] = {}
         self.writer = "memory"
-        self._stamps: dict[str, list[tuple[str, int]]] = {}
+        self._stamps: dict[UtcDay, list[tuple[str, int]]] = {}
         self._time = 0
         self._marks = MemoryMarks()
         self._note: tuple[str, str | None] = ("", None)
 
-    async def append(self, day: str, events: Sequence[bytes]) -> None:
+    async def append(self, day: UtcDay, events: Sequence[bytes]) -> None:
         """Make the events durable."""
         self._time += 1
         self.events.setdefault(day, []).extend(events)
         self._stamps.setdefault(day, []).extend([(self.writer, self._time)] * len(events))
 
-    async def blocks(self, day: str) -> AsyncIterator[bytes]:
+    async def blocks(self, day: UtcDay) -> AsyncIterator[bytes]:
         """The day's events."""
         async for block in self.stamped(day):
             yield block.text
 
-    async def stamped(self, day: str, within: Mapping[str, int] | None = None) -> AsyncIterator[LedgerBlock]:
+    async def stamped(self, day: UtcDay, within: Mapping[str, int] | None = None) -> AsyncIterator[LedgerBlock]:
         """The same by writer with the time of their writing, an append or a thousand events a block."""
         parts = self._parts(day)
         for writer in sorted(parts):
@@ -62,29 +63,29 @@ class MemoryLedger:
                 for start in range(0, len(events), 1000):
                     yield LedgerBlock(b"\n".join(events[start : start + 1000]) + b"\n", written)
 
-    def _parts(self, day: str) -> dict[str, list[tuple[int, bytes]]]:
+    def _parts(self, day: UtcDay) -> dict[str, list[tuple[int, bytes]]]:
         parts: dict[str, list[tuple[int, bytes]]] = {}
         for (writer, written), raw in zip(self._stamps.get(day, ()), self.events.get(day, ()), strict=False):
             parts.setdefault(writer, []).append((written, raw))
         return parts
 
-    async def extent(self, day: str) -> dict[str, int]:
+    async def extent(self, day: UtcDay) -> dict[str, int]:
         """A part for each writer, with the number of its events."""
         return {writer: len(events) for writer, events in self._parts(day).items()}
 
-    async def days(self) -> list[str]:
+    async def days(self) -> list[UtcDay]:
         """The days that have events."""
         return sorted(self.events)
 
-    async def mark(self, day: str) -> None:
+    async def mark(self, day: UtcDay) -> None:
         """Remember that the day has to be audited."""
         await self._marks.mark(day)
 
-    async def marks(self) -> dict[str, str]:
+    async def marks(self) -> dict[UtcDay, str]:
         """The marked days with the token of their latest mark."""
         return await self._marks.all()
 
-    async def unmark(self, day: str, token: str) -> None:
+    async def unmark(self, day: UtcDay, token: str) -> None:
         """Forget a mark unless the day was marked again."""
         await self._marks.unmark(day, token)
 
@@ -108,17 +109,17 @@ class MemoryMarks:
     """Marked days as a dictionary."""
 
     def __init__(self) -> None:
-        self._marks: dict[str, str] = {}
+        self._marks: dict[UtcDay, str] = {}
 
-    async def mark(self, day: str) -> None:
+    async def mark(self, day: UtcDay) -> None:
         """Remember the day."""
         self._marks[day] = secrets.token_hex(4)
 
-    async def all(self) -> dict[str, str]:
+    async def all(self) -> dict[UtcDay, str]:
         """The marked days with the token of their latest mark."""
         return dict(self._marks)
 
-    async def unmark(self, day: str, token: str) -> None:
+    async def unmark(self, day: UtcDay, token: str) -> None:
         """Forget a mark unless the day was marked again."""
         if self._marks.get(day) == token:
             del self._marks[day]
@@ -146,17 +147,17 @@ class MemoryBooks:
     shards = 4
 
     def __init__(self) -> None:
-        self.days: dict[str, dict[str, UsageRecord]] = {}
+        self.days: dict[UtcDay, dict[str, UsageRecord]] = {}
         self._postings: dict[tuple[str, int], Posting] = {}
         self._summaries: dict[tuple[str, View], tuple[Document, str]] = {}
 
-    async def postings(self, day: str) -> dict[int, Posting]:
+    async def postings(self, day: UtcDay) -> dict[int, Posting]:
         """The fences of the day's shards."""
         return {shard: posting for (of, shard), posting in self._postings.items() if of == day}
 
     async def write(
         self,
-        day: str,
+        day: UtcDay,
         shard: int,
         after: Posting | None,
         posting: tuple[str | None, str],
@@ -173,22 +174,22 @@ class MemoryBooks:
             raise RecordsRefused(refused, self._postings[day, shard].token)
         return self._postings[day, shard]
 
-    async def records(self, day: str) -> AsyncIterator[Sequence[UsageRecord]]:
+    async def records(self, day: UtcDay) -> AsyncIterator[Sequence[UsageRecord]]:
         """The day's records in pages of a thousand."""
         records = list(self.days.get(day, {}).values())
         for start in range(0, len(records), 1000):
             yield records[start : start + 1000]
 
-    async def documents(self, day: str) -> AsyncIterator[bytes]:
+    async def documents(self, day: UtcDay) -> AsyncIterator[bytes]:
         """The same as NDJSON."""
         async for page in self.records(day):
             yield ndjson(map(to_document, page))
 
-    async def summary(self, day: str, view: View = SUMS) -> tuple[Document, str] | None:
+    async def summary(self, day: UtcDay, view: View = SUMS) -> tuple[Document, str] | None:
         """The day's summary with its token."""
         return self._summaries.get((day, view))
 
-    async def put_summary(self, day: str, summary: Document, after: str | None, view: View = SUMS) -> None:
+    async def put_summary(self, day: UtcDay, summary: Document, after: str | None, view: View = SUMS) -> None:
         """Set the summary, unless another run set it first."""
         known = self._summaries.get((day, view))
         if (known[1] if known else None) != after:
@@ -235,7 +236,7 @@ class MemoryQuarantine:
     def __init__(self) -> None:
         self._batches: dict[str, list[Rejected]] = {}
 
-    async def put(self, rejected: Sequence[Rejected], day: str) -> None:
+    async def put(self, rejected: Sequence[Rejected], day: UtcDay) -> None:
         """Keep the events."""
         self._batches[quarantine_name(rejected, day)] = list(rejected)
 

@@ -7,7 +7,7 @@ import asyncio
 import secrets
 from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager
-from datetime import UTC, datetime, timedelta
+from datetime import timedelta
 from importlib import resources
 from typing import Any
 
@@ -23,6 +23,7 @@ from chargeback.adapters.redis.merges import Merges
 from chargeback.domain.cost_centres.folding import MOST_NAMES
 from chargeback.domain.errors import CountFull, CountLost, StoreUnavailable
 from chargeback.domain.events.usage_event import Phase, UsageEvent
+from chargeback.domain.time.days import UtcDay, start_of
 from chargeback.domain.usage.lines import from_text
 from chargeback.services.ports.counter import (
     MOST_LINES,
@@ -105,7 +106,7 @@ class RedisCounter:
         self._touch = client.register_script(_script("touch"))
         self._forget = client.register_script(_script("forget"))
 
-    async def count(self, day: str, events: Sequence[UsageEvent], weigh: Weigh) -> Sequence[bool]:
+    async def count(self, day: UtcDay, events: Sequence[UsageEvent], weigh: Weigh) -> Sequence[bool]:
         """Count each event by the rule of the phases."""
         flags: list[str] = []
         async with _translated():
@@ -116,7 +117,7 @@ class RedisCounter:
             raise CountFull(day, changed, left_out)
         return changed
 
-    async def _count_some(self, day: str, events: Sequence[UsageEvent], weigh: Weigh) -> list[str]:
+    async def _count_some(self, day: UtcDay, events: Sequence[UsageEvent], weigh: Weigh) -> list[str]:
         """One character an event, as the scripts give them.
 
         What Redis knows of an unfinished call is worked out here with what is new, and set if it is still the same;
@@ -137,7 +138,7 @@ class RedisCounter:
         raise StoreUnavailable(f"Redis: calls of {day} changed {_TURNS} times while events of them were counted")
 
     async def _run_count(
-        self, day: str, items: Sequence[Item], weighted: Mapping[int, Weighted]
+        self, day: UtcDay, items: Sequence[Item], weighted: Mapping[int, Weighted]
     ) -> tuple[bytes, Sequence[bytes], list[Item]]:
         """What the script answers, and the items as it took them: with the lines that they were folded into."""
         mass = sum(sum(item.event.quantities.values()) for item in items if item.place >= 0)
@@ -151,11 +152,11 @@ class RedisCounter:
             ]
         return answer, states, list(items)
 
-    def _common(self, day: str, batch: bytes) -> list[Any]:
+    def _common(self, day: UtcDay, batch: bytes) -> list[Any]:
         known = (batch, secrets.token_hex(8), _expiry(day), _key(day, "line:"), self._most_lines)
         return [*known, self._name, *self._answered.get(day, ("", 0))]
 
-    async def _call(self, script: Any, day: str, args: list[Any]) -> list[Any]:
+    async def _call(self, script: Any, day: UtcDay, args: list[Any]) -> list[Any]:
         """What a script answers; it tells a store that has gone back by the number of our last call."""
         answer: list[Any]
         epoch, turn, *answer = await script(keys=_keys(day, *_COUNTED), args=args)
@@ -166,7 +167,7 @@ class RedisCounter:
         return answer
 
     async def _merge(
-        self, day: str, known: Sequence[Item], states: Sequence[bytes], weigh: Weigh, flags: list[str]
+        self, day: UtcDay, known: Sequence[Item], states: Sequence[bytes], weigh: Weigh, flags: list[str]
     ) -> list[Item]:
         """Bring known calls further; returns what has to be tried again, because they are further by now."""
         merges = Merges(known, states, weigh)
@@ -179,13 +180,13 @@ class RedisCounter:
             flags[place] = flag
         return again
 
-    async def epoch(self, day: str) -> str | None:
+    async def epoch(self, day: UtcDay) -> str | None:
         """The day's identity."""
         async with _translated():
             value = await self._client.hget(_key(day, "meta"), "epoch")
         return value.decode() if value else None
 
-    async def begin(self, day: str) -> str:
+    async def begin(self, day: UtcDay) -> str:
         """The day's identity, made where it has none."""
         async with _translated():
             await self._run_count(day, [], {})
@@ -194,7 +195,7 @@ class RedisCounter:
             raise CountLost(f"{day} was lost as soon as it was begun")
         return epoch
 
-    async def changed(self, day: str) -> Changed | None:
+    async def changed(self, day: UtcDay) -> Changed | None:
         """The lines to post."""
         async with _translated(), self._client.pipeline(transaction=True) as pipeline:
             pipeline.hmget(_key(day, "meta"), ["epoch", "version"])
@@ -205,14 +206,14 @@ class RedisCounter:
         lines = {identity.decode(): int(version) for identity, version in dirty.items()}
         return Changed(epoch.decode(), lines, int(version or 0))
 
-    async def lines(self, day: str, epoch: str, line_ids: Sequence[str]) -> list[CountedLine]:
+    async def lines(self, day: UtcDay, epoch: str, line_ids: Sequence[str]) -> list[CountedLine]:
         """What is counted now under these lines."""
         found: list[CountedLine] = []
         for start in range(0, len(line_ids), LINES_PER_CALL):
             found += await self._some_lines(day, epoch, line_ids[start : start + LINES_PER_CALL])
         return found
 
-    async def _some_lines(self, day: str, epoch: str, line_ids: Sequence[str]) -> list[CountedLine]:
+    async def _some_lines(self, day: UtcDay, epoch: str, line_ids: Sequence[str]) -> list[CountedLine]:
         async with _translated(), self._client.pipeline(transaction=True) as pipeline:
             pipeline.hget(_key(day, "meta"), "epoch")
             pipeline.hmget(_key(day, "lines"), line_ids)
@@ -226,7 +227,7 @@ class RedisCounter:
             for identity, text, fields in zip(line_ids, texts, counts, strict=True)
         ]
 
-    async def posted(self, day: str, epoch: str, lines: Mapping[str, int]) -> None:
+    async def posted(self, day: UtcDay, epoch: str, lines: Mapping[str, int]) -> None:
         """These versions are in the books."""
         pairs = list(lines.items())
         async with _translated():
@@ -234,12 +235,12 @@ class RedisCounter:
                 flat = [part for pair in pairs[start : start + LINES_PER_CALL] for part in pair]
                 await self._posted(keys=_keys(day, "meta", "dirty"), args=[epoch, *flat])
 
-    async def touch(self, day: str) -> int:
+    async def touch(self, day: UtcDay) -> int:
         """Mark every line of the day as changed."""
         async with _translated():
             return int(await self._touch(keys=_keys(day, "meta", "lines", "dirty"), args=[_expiry(day)]))
 
-    async def forget(self, day: str) -> None:
+    async def forget(self, day: UtcDay) -> None:
         """Drop all that is counted of the day."""
         async with _translated():
             await self._forget(
@@ -247,7 +248,7 @@ class RedisCounter:
                 args=[_key(day, "line:")],
             )
 
-    async def pending(self, day: str) -> AsyncIterator[list[bytes]]:
+    async def pending(self, day: UtcDay) -> AsyncIterator[list[bytes]]:
         """The events of calls whose tokens are not known yet, some hundred at a time."""
         cursor: int | None = None
         while cursor != 0:
@@ -256,13 +257,13 @@ class RedisCounter:
             if found:
                 yield list(found.values())
 
-    async def beyond(self, day: str) -> Mapping[str, int]:
+    async def beyond(self, day: UtcDay) -> Mapping[str, int]:
         """Caller → its calls that wait for their tokens and are not among the pending ones."""
         async with _translated():
             found = await self._client.hgetall(_key(day, "beyond"))
         return {caller.decode(): int(calls) for caller, calls in found.items() if int(calls) > 0}
 
-    async def known(self, day: str, calls: Sequence[str]) -> Sequence[bool] | None:
+    async def known(self, day: UtcDay, calls: Sequence[str]) -> Sequence[bool] | None:
         """Whether each of these calls is accounted for on the day."""
         if await self.epoch(day) is None:
             return None
@@ -274,7 +275,7 @@ class RedisCounter:
                 found += [state is not None and phase_in(state) > Phase.BESIDE for state in states]
         return found
 
-    async def seen(self, day: str, calls: Sequence[str]) -> Sequence[Seen | None]:
+    async def seen(self, day: UtcDay, calls: Sequence[str]) -> Sequence[Seen | None]:
         """What is known of each of these calls on the day."""
         found: list[Seen | None] = []
         async with _translated():
@@ -284,7 +285,7 @@ class RedisCounter:
                 found += [None if state is None else seen_in(state) for state in states]
         return found
 
-    async def spend(self, day: str) -> dict[str, int]:
+    async def spend(self, day: UtcDay) -> dict[str, int]:
         """Budget scope → picodollars."""
         async with _translated():
             found = await self._client.hgetall(_key(day, "spend"))
@@ -316,13 +317,13 @@ def _script(name: str) -> str:
     return resources.files("chargeback.adapters.redis").joinpath("lua", f"{name}.lua").read_text("utf-8")
 
 
-def _key(day: str, part: str) -> str:
+def _key(day: UtcDay, part: str) -> str:
     return f"chargeback:{{{day}}}:{part}"
 
 
-def _keys(day: str, *parts: str) -> list[str]:
+def _keys(day: UtcDay, *parts: str) -> list[str]:
     return [_key(day, part) for part in parts]
 
 
-def _expiry(day: str) -> int:
-    return int((datetime.fromisoformat(day).replace(tzinfo=UTC) + EXPIRES_AFTER).timestamp())
+def _expiry(day: UtcDay) -> int:
+    return int((start_of(day) + EXPIRES_AFTER).timestamp())

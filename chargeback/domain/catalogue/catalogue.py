@@ -5,7 +5,7 @@ import json
 from bisect import bisect_right
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 from functools import lru_cache
 from typing import Any
 
@@ -34,6 +34,7 @@ from chargeback.domain.deployments.served_model import ANY, base_model, served_b
 from chargeback.domain.errors import PriceNotFound
 from chargeback.domain.money.exact import to_text
 from chargeback.domain.time.calendar import Calendar
+from chargeback.domain.time.days import UtcDay, start_of
 from chargeback.domain.time.effective import ALWAYS, edges
 from chargeback.domain.usage.lines import Line
 from chargeback.domain.usage.meters import TOOLS, Meter
@@ -151,7 +152,7 @@ class Catalogue:
         candidates = self._candidates(self._epoch(hour), self.payers.group(payer), *_priced_by(line), meter)
         return first_in_force(candidates, hour)
 
-    def prices_of_day(self, line: Line, meter: Meter, day: str, payer: str = "") -> tuple[Price | None, ...]:
+    def prices_of_day(self, line: Line, meter: Meter, day: UtcDay, payer: str = "") -> tuple[Price | None, ...]:
         """The price in force for a meter of a line in each of the 24 UTC hours of a day (YYYY-MM-DD)."""
         return self._days(day, self.payers.group(payer), *_priced_by(line), meter)
 
@@ -216,8 +217,8 @@ class Catalogue:
         if meter in TOOLS:
             yield ANY, ANY  # a tool's price may be for every model
 
-    def _find_day(self, day: str, *priced_by: Any) -> tuple[Price | None, ...]:
-        midnight = datetime.fromisoformat(day).replace(tzinfo=UTC)
+    def _find_day(self, day: UtcDay, *priced_by: Any) -> tuple[Price | None, ...]:
+        midnight = start_of(day)
         hours = (midnight + timedelta(hours=hour) for hour in range(24))
         return tuple(first_in_force(self._candidates(self._epoch(hour), *priced_by), hour) for hour in hours)
 

@@ -2,13 +2,14 @@
 
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 from typing import Any
 
 from chargeback.domain.catalogue.catalogue import Catalogue
 from chargeback.domain.catalogue.prices import Dated, Price, PriceKey, price_at
 from chargeback.domain.deployments.deployment import Deployment
 from chargeback.domain.money.exact import to_text
+from chargeback.domain.time.days import UtcDay, start_of
 from chargeback.domain.time.effective import ALWAYS, Effective, between, edges, hull
 
 ADDED = "added"
@@ -71,11 +72,11 @@ class CatalogueChanges:
         """Prices first."""
         return *self.prices, *self.others
 
-    def touch(self, day: str) -> bool:
+    def touch(self, day: UtcDay) -> bool:
         """Whether any hour of a UTC day (YYYY-MM-DD) is rated or allocated otherwise."""
         return _any_within(self.every, day)
 
-    def fill(self, day: str) -> bool:
+    def fill(self, day: UtcDay) -> bool:
         """Whether usage of the day that had no price, or no deployment, may have one now."""
         return _any_within((each for each in self.every if each.kind == ADDED and each.is_rating), day)
 
@@ -104,8 +105,8 @@ def _dated(catalogue: Catalogue, payer: str, key: PriceKey) -> Dated:
     return own.get(key) or catalogue.prices.get(key, ())
 
 
-def _any_within(every: Iterable[PriceChange | OtherChange], day: str) -> bool:
-    start = datetime.fromisoformat(day).replace(tzinfo=UTC)
+def _any_within(every: Iterable[PriceChange | OtherChange], day: UtcDay) -> bool:
+    start = start_of(day)
     whole = Effective(start, start + timedelta(days=1))
     return any(each.time.overlaps(whole) for each in every if each.time is not None)
 

@@ -7,13 +7,14 @@ vector stores, batches and fine-tuning jobs. The gateway's events name them (`ob
 import re
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 
 from chargeback.domain.errors import InvalidEvent
 from chargeback.domain.events.documents import Data, EventDocument, read_document
 from chargeback.domain.events.states import SETTLED
 from chargeback.domain.events.times import hour_of
 from chargeback.domain.events.usage_event import GATEWAYS
+from chargeback.domain.time.days import start_of
 
 RESPONSES_KEPT = timedelta(days=32)
 """From the day on which they were made: responses are deleted after 30 days
@@ -85,7 +86,7 @@ def objects_made(raw: bytes) -> Iterator[StoredObject]:
     names = data.object_id or _begun(event)
     if not (names and owner and event.source.startswith(GATEWAYS)):
         return
-    deleted = datetime.fromisoformat(day).replace(tzinfo=UTC) + RESPONSES_KEPT
+    deleted = start_of(day) + RESPONSES_KEPT
     for name in filter(_ID.fullmatch, names.split(",")):
         expires = deleted if name.startswith(_KEPT_SHORTLY) else None
         yield StoredObject(name, owner, data.product_id or "", data.backend or "", data.deployment or "", expires)

@@ -6,6 +6,7 @@ from functools import lru_cache
 from typing import NamedTuple
 
 from chargeback.domain.errors import InvalidEvent
+from chargeback.domain.time.days import UtcDay, start_of, utc_day
 
 _TIME = re.compile(
     r"(\d{4}-\d\d-\d\d)[Tt ]([01]\d|2[0-3]):[0-5]\d:(?:[0-5]\d|60)(?:\.\d+)?(?:([Zz])|[+-]\d\d:[0-5]\d)", re.A
@@ -17,16 +18,16 @@ _NO_TIME = "time is not RFC 3339 such as 2026-03-14T09:26:53Z - at `$.time`"
 class AcceptedTimes(NamedTuple):
     """The days and hours whose events are accepted: from `earliest` day to the hour `latest`."""
 
-    earliest: str
-    latest: tuple[str, int]
+    earliest: UtcDay
+    latest: tuple[UtcDay, int]
 
     @classmethod
     def around(cls, now: datetime, *, max_age: timedelta, clock_skew: timedelta) -> "AcceptedTimes":
         """What is accepted at `now` (UTC): nothing older than `max_age`, nothing ahead by more than `clock_skew`."""
         latest = now + clock_skew
-        return cls((now - max_age).date().isoformat(), (latest.date().isoformat(), latest.hour))
+        return cls(utc_day(now - max_age), (utc_day(latest), latest.hour))
 
-    def check(self, day: str, hour: int) -> None:
+    def check(self, day: UtcDay, hour: int) -> None:
         """Raise `InvalidEvent` for an hour outside."""
         if day < self.earliest or (day, hour) > self.latest:
             raise InvalidEvent(
@@ -36,11 +37,11 @@ class AcceptedTimes(NamedTuple):
             )
 
 
-EVER = AcceptedTimes("0000-00-00", ("9999-99-99", 24))
+EVER = AcceptedTimes(UtcDay("0000-00-00"), (UtcDay("9999-99-99"), 24))
 """For events in the ledger: they were accepted when they came, reading them again does not judge their time."""
 
 
-def hour_of(time: str) -> tuple[str, int]:
+def hour_of(time: str) -> tuple[UtcDay, int]:
     """The UTC day and hour of a time. Raises `InvalidEvent`."""
     if time[17:19] in _SECONDS and time[-1] == "Z":
         fraction = time[19:-1]
@@ -56,30 +57,29 @@ def moment_of(time: str) -> datetime:
     offset = 0 if time[-1] in "Zz" else int(time[-2:]) * (-1 if time[-6] == "-" else 1)
     fraction = re.match(r"\.(\d{1,6})", time[19:])
     microsecond = int(fraction[1].ljust(6, "0")) if fraction else 0
-    start = datetime.fromisoformat(day).replace(tzinfo=UTC, hour=hour)
-    return start.replace(minute=(minute - offset) % 60, second=second, microsecond=microsecond)
+    return start_of(day).replace(hour=hour, minute=(minute - offset) % 60, second=second, microsecond=microsecond)
 
 
 @lru_cache(maxsize=8192)
-def _hour_of_minute(minute: str) -> tuple[str, int]:
+def _hour_of_minute(minute: str) -> tuple[UtcDay, int]:
     """Most events share their minute with others, so that its text is understood once."""
     return _read_time(f"{minute}00Z")
 
 
-def _read_time(time: str) -> tuple[str, int]:
+def _read_time(time: str) -> tuple[UtcDay, int]:
     match = _TIME.fullmatch(time)
     if match is None:
         raise InvalidEvent("bad-time", _NO_TIME)
     day, hour, zulu = match.groups()
     if zulu:
         _require_day(day)
-        return day, int(hour)
+        return UtcDay(day), int(hour)
     try:
         # Cut to microseconds instead of rounding, or the last instant of a day would move to the next.
         moment = datetime.fromisoformat(re.sub(r"(\.\d{6})\d+", r"\1", time).replace(":60", ":59")).astimezone(UTC)
     except (ValueError, OverflowError):
         raise InvalidEvent("bad-time", _NO_TIME) from None
-    return moment.date().isoformat(), moment.hour
+    return utc_day(moment), moment.hour
 
 
 @lru_cache(maxsize=4096)

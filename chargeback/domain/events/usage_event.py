@@ -4,7 +4,6 @@ Types: `chargeback.usage.{recorded,pending,settled,rejected}.v1`. `id` is the ga
 suffix for later phases (`…/settled`); `time` is when the call was made, repeated by every later phase.
 """
 
-from datetime import date, timedelta
 from enum import IntEnum
 from functools import lru_cache
 from hashlib import blake2b
@@ -18,6 +17,7 @@ from chargeback.domain.events.line_of_event import line_of
 from chargeback.domain.events.states import KNOWN, PENDING, REJECTED, SETTLED, state_of
 from chargeback.domain.events.times import EVER, AcceptedTimes, hour_of
 from chargeback.domain.events.variants import PLAIN, variant_of
+from chargeback.domain.time.days import UtcDay, shifted
 from chargeback.domain.usage.lines import Line
 from chargeback.domain.usage.meters import Meter, Quantities, is_measured, normalise, unknown_counts
 from chargeback.domain.usage.operations import CANCEL, RESPONSES
@@ -75,7 +75,7 @@ class UsageEvent(NamedTuple):
 
     call: str
     phase: Phase
-    day: str
+    day: UtcDay
     hour: int
     line: Line
     quantities: Quantities
@@ -185,13 +185,13 @@ def _phase(phase: Phase, data: "Data | _HeadData") -> Phase:
     return _RECOVERED if phase is _SETTLED and data.usage_source == FROM_LOG_ALONE else phase
 
 
-def read_filed(raw: bytes, day: str) -> UsageEvent:
+def read_filed(raw: bytes, day: UtcDay) -> UsageEvent:
     """Read an event of a day's ledger again. Raises `InvalidEvent`, also for one that belongs to no such day."""
     event = read_event(raw, EVER)
     return event if event.day == day else refiled(event, day)
 
 
-def refiled(event: UsageEvent, day: str) -> UsageEvent:
+def refiled(event: UsageEvent, day: UtcDay) -> UsageEvent:
     """An event of a call that was first seen the day before or after, filed with it: at that end of its day."""
     if event.day == day_beside(day, 1):
         return event._replace(day=day, hour=23)
@@ -201,12 +201,12 @@ def refiled(event: UsageEvent, day: str) -> UsageEvent:
 
 
 @lru_cache(maxsize=64)
-def day_beside(day: str, days: int) -> str:
+def day_beside(day: UtcDay, days: int) -> UtcDay:
     """The day so many days later."""
     try:
-        return (date.fromisoformat(day) + timedelta(days)).isoformat()
+        return shifted(day, days)
     except OverflowError:
-        return ""
+        return UtcDay("")
 
 
 def split_batch(body: bytes, *, most: int | None = None) -> list[bytes]:

@@ -6,10 +6,11 @@ the export overwrites. Runs are therefore never added up: exactly one of them is
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from datetime import UTC, date, datetime, timedelta
+from datetime import UTC, datetime, timedelta
 
 from chargeback.domain.errors import InvalidConfig, InvoiceMissing
-from chargeback.domain.time.months import days_of
+from chargeback.domain.time.days import UtcDay, start_of
+from chargeback.domain.time.months import utc_days_of
 
 _LONG_AGO = datetime(1970, 1, 1, tzinfo=UTC)
 
@@ -36,13 +37,13 @@ class ExportRun:
 
     def covers(self, period: str) -> int:
         """How many days of a month the run has charges of; 1 where only its content can tell."""
-        return sum(self.first <= day <= self.last for day in days_of(period)) if self.first else 1
+        return sum(self.first <= day <= self.last for day in utc_days_of(period)) if self.first else 1
 
-    def is_final_of(self, day: str, lag: timedelta) -> bool:
+    def is_final_of(self, day: UtcDay, lag: timedelta) -> bool:
         """Whether the run knows all that was used on a day: Azure reports usage up to `lag` after it."""
         if self.last and day > self.last:
             return False
-        end = datetime.combine(date.fromisoformat(day) + timedelta(days=1), datetime.min.time(), UTC)
+        end = start_of(day) + timedelta(days=1)
         return self.submitted is None or end + lag <= self.submitted
 
 

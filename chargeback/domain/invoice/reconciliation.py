@@ -11,6 +11,7 @@ from enum import StrEnum
 from typing import NamedTuple
 
 from chargeback.domain.money.exact import EXACT, ZERO, total
+from chargeback.domain.time.days import UtcDay
 from chargeback.domain.usage.meters import Meter
 
 
@@ -96,6 +97,10 @@ class ReconciliationRules:
         return abs(variance) > self.absolute and abs(variance) > of_invoice
 
 
+NO_DAY = UtcDay("")
+"""The day of what belongs to a whole month."""
+
+
 @dataclass(frozen=True, slots=True)
 class Booked:
     """What the books have of a meter at a resource on a day.
@@ -112,7 +117,7 @@ class Booked:
         rate: at which the cost was converted; 1 where it was not.
     """
 
-    day: str
+    day: UtcDay
     resource: str
     sku: Sku
     quantity: Decimal = ZERO
@@ -139,7 +144,7 @@ class Invoiced:
         rate: at which the provider converted the cost; None where the invoice does not tell.
     """
 
-    day: str
+    day: UtcDay
     resource: str
     meter_id: str
     meter_name: str
@@ -169,7 +174,7 @@ class Variance:
         meters: the provider's meters, each as `name (id)`.
     """
 
-    day: str
+    day: UtcDay
     resource: str
     sku: Sku
     booked_cost: Decimal

@@ -2,11 +2,11 @@
 
 from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass, replace
-from datetime import date, timedelta
 from decimal import Context, Decimal
 
-from chargeback.domain.invoice.reconciliation import CAPACITY, OTHER, Booked, Invoiced, Sku
+from chargeback.domain.invoice.reconciliation import CAPACITY, NO_DAY, OTHER, Booked, Invoiced, Sku
 from chargeback.domain.money.exact import EXACT, ZERO, total
+from chargeback.domain.time.days import UtcDay, shifted
 
 _QUOTIENT = Context(prec=50)
 
@@ -15,7 +15,7 @@ _QUOTIENT = Context(prec=50)
 class Cell:
     """What meets at one SKU, resource and day."""
 
-    day: str
+    day: UtcDay
     resource: str
     sku: Sku
     booked: tuple[Booked, ...]
@@ -82,12 +82,12 @@ def cells_of(booked: Sequence[Booked], invoiced: Sequence[Invoiced]) -> list[Cel
     """Books and invoice by day, resource and SKU; without a known meter on both sides, under `OTHER`."""
     known = {(each.resource, each.sku) for each in invoiced if each.sku is not None}
     vague = {each.resource for each in invoiced if each.sku is None and not each.is_capacity}
-    ours: dict[tuple[str, str, Sku], list[Booked]] = {}
-    theirs: dict[tuple[str, str, Sku], list[Invoiced]] = {}
+    ours: dict[tuple[UtcDay, str, Sku], list[Booked]] = {}
+    theirs: dict[tuple[UtcDay, str, Sku], list[Invoiced]] = {}
     for booking in booked:
         ours.setdefault(_booked_key(booking, known, vague), []).append(booking)
     for charge in invoiced:
-        key = ("", "", CAPACITY) if charge.is_capacity else (charge.day, charge.resource, charge.sku or OTHER)
+        key = (NO_DAY, "", CAPACITY) if charge.is_capacity else (charge.day, charge.resource, charge.sku or OTHER)
         theirs.setdefault(key, []).append(charge)
     return [
         Cell(*key, tuple(ours.get(key, ())), tuple(theirs.get(key, ())))
@@ -97,10 +97,10 @@ def cells_of(booked: Sequence[Booked], invoiced: Sequence[Invoiced]) -> list[Cel
 
 def _booked_key(
     booking: Booked, known: Collection[tuple[str, Sku | None]], vague: Collection[str]
-) -> tuple[str, str, Sku]:
+) -> tuple[UtcDay, str, Sku]:
     sku = booking.sku
     if sku == CAPACITY:
-        return "", "", CAPACITY
+        return NO_DAY, "", CAPACITY
     if not sku.deployment_type:
         # A deployment that the map lacks: what the invoice has of that model and meter is what it was.
         like = [
@@ -117,20 +117,16 @@ def _booked_key(
 def with_shifts(cells: Sequence[Cell]) -> Iterator[Cell]:
     """Match each day's excess with the shortfall of the day after, then of the day before."""
     left = {(cell.resource, cell.sku, cell.day): cell.excess for cell in cells if cell.is_comparable}
-    shifted: dict[tuple[str, Sku, str], Decimal] = {}
+    moved_to: dict[tuple[str, Sku, UtcDay], Decimal] = {}
     for resource, sku, day in sorted(left):
-        here, there = (resource, sku, day), (resource, sku, _day_after(day))
+        here, there = (resource, sku, day), (resource, sku, shifted(day, 1))
         if left[here] * left.get(there, ZERO) < 0:
             moved = min(left[here].copy_abs(), left[there].copy_abs()).copy_sign(left[here])
             for key, amount in ((here, moved), (there, moved.copy_negate())):
                 left[key] = EXACT.subtract(left[key], amount)
-                shifted[key] = EXACT.add(shifted.get(key, ZERO), amount)
+                moved_to[key] = EXACT.add(moved_to.get(key, ZERO), amount)
     for cell in cells:
-        yield replace(cell, shifted=shifted.get((cell.resource, cell.sku, cell.day), ZERO))
-
-
-def _day_after(day: str) -> str:
-    return (date.fromisoformat(day) + timedelta(days=1)).isoformat()
+        yield replace(cell, shifted=moved_to.get((cell.resource, cell.sku, cell.day), ZERO))
 
 
 def meter_of(charge: Invoiced) -> str:

@@ -38,7 +38,7 @@ from chargeback.domain.invoice.reconciliation import (
 )
 from chargeback.domain.invoice.variance_cells import Cell, cells_of, meter_of, with_shifts
 from chargeback.domain.money.exact import EXACT, ZERO, to_text, total
-from chargeback.domain.time.months import days_of
+from chargeback.domain.time.months import utc_days_of
 
 _QUOTIENT = Context(prec=50)
 _FINEST = Decimal("1e-18")
@@ -199,7 +199,7 @@ def _whole_excess(cell: Cell, left: Decimal, evidence: _Evidence) -> tuple[Cause
 
 
 def _whole_shortfall(cell: Cell, left: Decimal, evidence: _Evidence) -> tuple[Cause, str] | None:
-    if evidence.run.is_final_of(cell.day or days_of(evidence.period)[-1], evidence.rules.lag):
+    if evidence.run.is_final_of(cell.day or utc_days_of(evidence.period)[-1], evidence.rules.lag):
         return None
     last = f"the export has days up to {evidence.run.last}" if evidence.run.last else "the export names no days"
     at = f"{evidence.run.submitted:%Y-%m-%dT%H:%MZ}" if evidence.run.submitted else "an unknown time"

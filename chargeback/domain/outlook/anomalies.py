@@ -29,7 +29,7 @@ class Sensitivity:
 
 
 class Slot(msgspec.Struct, frozen=True, rename="camel"):
-    """A day of a cost centre, without what is below it; or one UTC hour of a UTC day, 0 to 23."""
+    """A date of the books of a cost centre, without what is below it; or one hour of a UTC day, 0 to 23."""
 
     date: str
     cost_centre: str

@@ -11,6 +11,7 @@ import msgspec
 
 from chargeback.domain.cost_centres.budgets import Budget
 from chargeback.domain.money.exact import EXACT, ZERO
+from chargeback.domain.time.days import BookDate
 
 _CENT = Decimal("0.01")
 _ROUNDING = Context(prec=60, traps=[InvalidOperation])
@@ -146,7 +147,7 @@ def marks(budget: Budget) -> list[tuple[int, Decimal]]:
     return [(percent, EXACT.multiply(budget.amount, Decimal(percent).scaleb(-2))) for percent in percents]
 
 
-def reached_on(amount: Decimal, by_date: Mapping[str, Decimal]) -> str | None:
+def reached_on(amount: Decimal, by_date: Mapping[BookDate, Decimal]) -> BookDate | None:
     """The first day at whose end this much was spent, by the exact spend of each day; None = not yet."""
     spent = ZERO
     for date in sorted(by_date):

@@ -13,6 +13,7 @@ from hashlib import blake2b
 import msgspec
 
 from chargeback.domain.errors import PeriodClosed
+from chargeback.domain.time.days import UtcDay
 
 DEAD_AFTER = timedelta(hours=1)
 """An attempt at closing that began longer ago has died: the timer's ends after half an hour (`functionTimeout`)."""
@@ -70,7 +71,7 @@ class Period(msgspec.Struct, frozen=True, rename="camel"):
     version: str = ""
     closed_with: str = ""
     manifest: str = ""
-    fences: dict[str, dict[str, str]] = {}
+    fences: dict[str, dict[UtcDay, str]] = {}
     true_up: str = ""
     true_ups: dict[str, str] = {}
     is_filed: bool = False
@@ -140,7 +141,7 @@ def is_dead(period: Period, now: datetime) -> bool:
 def concluded(
     period: Period,
     manifest: str,
-    fences: dict[str, dict[str, str]],
+    fences: dict[str, dict[UtcDay, str]],
     change: Change,
     *,
     true_up: str = "",
@@ -195,9 +196,9 @@ def refuse_reopening(period: Period) -> PeriodClosed:
     )
 
 
-def latest_fences(closed: Sequence[Period], period: str) -> dict[str, str]:
+def latest_fences(closed: Sequence[Period], period: str) -> dict[UtcDay, str]:
     """UTC day → the fence of the books that a closed period's billed figures, corrections included, were made from."""
-    fences: dict[str, str] = {}
+    fences: dict[UtcDay, str] = {}
     for each in sorted(closed, key=lambda one: one.period):
         fences |= each.fences.get(period, {})
     return fences

@@ -5,8 +5,8 @@ it would have cost in time. Only what the frozen catalogue could not price is pr
 """
 
 import hashlib
-from collections.abc import Mapping
-from datetime import UTC, datetime, timedelta
+from collections.abc import Callable, Mapping
+from datetime import datetime, timedelta
 from functools import cached_property, lru_cache
 
 from chargeback.domain.catalogue.catalogue import Catalogue
@@ -15,6 +15,7 @@ from chargeback.domain.cost_centres.folding import NamedValues, named_values
 from chargeback.domain.cost_centres.rules import RulesInForce
 from chargeback.domain.deployments.deployment import Deployment
 from chargeback.domain.errors import InvalidConfig
+from chargeback.domain.time.days import BookDate, UtcDay, start_of
 from chargeback.domain.usage.lines import Line
 from chargeback.domain.usage.meters import Meter
 
@@ -31,9 +32,13 @@ class InForce:
         faults = [fault for period, frozen in sorted(self.closed.items()) for fault in _faults(period, frozen, current)]
         if faults:
             raise InvalidConfig(faults)
-        self.hours = lru_cache(maxsize=1024)(self._find_hours)
+        self.hours: Callable[[UtcDay], tuple[tuple[BookDate, RulesInForce], ...]] = lru_cache(maxsize=1024)(
+            self._find_hours
+        )
         """UTC day (YYYY-MM-DD) → date in the books and allocation rules of each of its 24 hours."""
-        self._catalogues = lru_cache(maxsize=1024)(self._find_catalogues)
+        self._catalogues: Callable[[UtcDay], tuple[Catalogue, ...] | None] = lru_cache(maxsize=1024)(
+            self._find_catalogues
+        )
 
     @cached_property
     def named(self) -> NamedValues:
@@ -46,7 +51,7 @@ class InForce:
         """The one that rates the usage of a moment."""
         return self.closed.get(self.current.calendar.period_of(moment), self.current)
 
-    def prices_of_day(self, line: Line, meter: Meter, day: str, payer: str) -> tuple[Price | None, ...]:
+    def prices_of_day(self, line: Line, meter: Meter, day: UtcDay, payer: str) -> tuple[Price | None, ...]:
         """The price in force for a meter of a line that a cost centre pays in each of the 24 UTC hours of a day."""
         current = self.current.prices_of_day(line, meter, day, payer)
         catalogues = self._catalogues(day) if self.closed else None
@@ -63,7 +68,7 @@ class InForce:
         known = self.catalogue(moment).deployment(*named) if self.closed else None
         return known or self.current.deployment(*named)
 
-    def digest(self, day: str) -> str:
+    def digest(self, day: UtcDay) -> str:
         """Identifies all that rates a day: of a day without hours of a closed period, the current catalogue's."""
         catalogues = self._catalogues(day) if self.closed else None
         digests = {each.digest for each in catalogues or ()} | {self.current.digest}
@@ -73,13 +78,13 @@ class InForce:
         text = "\n".join([*(each.digest for each in catalogues or ()), self.current.digest])
         return hashlib.sha256(text.encode()).hexdigest()
 
-    def _find_catalogues(self, day: str) -> tuple[Catalogue, ...] | None:
+    def _find_catalogues(self, day: UtcDay) -> tuple[Catalogue, ...] | None:
         """The catalogue of each hour; None where the current one rates the whole day."""
         found = tuple(self.closed.get(date[:7], self.current) for date in self.current.calendar.dates(day))
         return None if all(each is self.current for each in found) else found
 
-    def _find_hours(self, day: str) -> tuple[tuple[str, RulesInForce], ...]:
-        midnight = datetime.fromisoformat(day).replace(tzinfo=UTC)
+    def _find_hours(self, day: UtcDay) -> tuple[tuple[BookDate, RulesInForce], ...]:
+        midnight = start_of(day)
         catalogues = self._catalogues(day) or (self.current,) * 24
         return tuple(
             (date, catalogue.allocation.at(midnight + timedelta(hours=hour)))

@@ -2,12 +2,13 @@
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
+from datetime import datetime
 from decimal import Decimal
 
 from chargeback.domain.catalogue.catalogue import Catalogue
 from chargeback.domain.money.exact import EXACT, ZERO
 from chargeback.domain.rating.usage_record import UsageRecord
+from chargeback.domain.time.days import UtcDay, utc_day
 from chargeback.domain.time.effective import Effective
 
 _NAMED = 5
@@ -32,10 +33,10 @@ class Expired:
     rows: dict[str, int] = field(default_factory=dict)
     cost: Decimal = ZERO
 
-    def days(self, days: Iterable[str]) -> list[str]:
+    def days(self, days: Iterable[UtcDay]) -> list[UtcDay]:
         """The UTC days that have to be looked at: those on which a promise had ended."""
         first = min(self.until.values(), default=None)
-        return [day for day in days if first is not None and day >= f"{first.astimezone(UTC):%Y-%m-%d}"]
+        return [day for day in days if first is not None and day >= utc_day(first)]
 
     def add(self, records: Sequence[UsageRecord], period: str) -> None:
         """Add what the records say of the period."""
@@ -43,7 +44,7 @@ class Expired:
             charges = (each for part in record.parts if part.date.startswith(period) for each in part.charges)
             for charge in charges:
                 until = self.until.get(charge.price_id)
-                if until is not None and record.day >= f"{until.astimezone(UTC):%Y-%m-%d}":
+                if until is not None and record.day >= utc_day(until):
                     self.rows[charge.price_id] = self.rows.get(charge.price_id, 0) + 1
                     self.cost = EXACT.add(self.cost, charge.cost or ZERO)
 

@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Container, Iterator, Mapping
 from dataclasses import dataclass, replace
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 from decimal import ROUND_HALF_EVEN, Decimal
 from functools import lru_cache
 
@@ -11,6 +11,7 @@ from chargeback.domain.catalogue.prices import Price
 from chargeback.domain.deployments.deployment import Deployment
 from chargeback.domain.money.exact import ZERO, cost, total
 from chargeback.domain.rating.effective_catalogues import InForce
+from chargeback.domain.time.days import BookDate, UtcDay, start_of
 from chargeback.domain.usage.lines import Line
 from chargeback.domain.usage.meters import INPUTS, Meter, Quantities, quantity_of
 from chargeback.domain.usage.speech import SPEECH, TOKENS
@@ -43,7 +44,7 @@ class Charge:
 class RatedPart:
     """What a line's hours of one date in the books cost, and who pays for them by which rule."""
 
-    date: str
+    date: BookDate
     cost_centre: str
     rule: str
     charges: tuple[Charge, ...]
@@ -77,9 +78,9 @@ class Rated:
         return any(charge.cost is None for charge in self.charges)
 
 
-def rate(line: Line, day: str, hours: Mapping[int, Quantities], in_force: InForce) -> Rated:
+def rate(line: Line, day: UtcDay, hours: Mapping[int, Quantities], in_force: InForce) -> Rated:
     """Rate the quantities that a line counted in each UTC hour (0 to 23) of a day (YYYY-MM-DD)."""
-    first = datetime.fromisoformat(day).replace(tzinfo=UTC) + timedelta(hours=min(hours, default=0))
+    first = start_of(day) + timedelta(hours=min(hours, default=0))
     deployment = in_force.deployment(line, first)
     if deployment is not None and deployment.is_router:
         hours = {hour: _routed(counted) for hour, counted in hours.items()}
@@ -90,7 +91,7 @@ def rate(line: Line, day: str, hours: Mapping[int, Quantities], in_force: InForc
     return Rated(parts, deployment, hours)
 
 
-def _prices(line: Line, day: str, cost_centre: str, in_force: InForce) -> PricesOfDay:
+def _prices(line: Line, day: UtcDay, cost_centre: str, in_force: InForce) -> PricesOfDay:
     return lambda meter: in_force.prices_of_day(line, meter, day, cost_centre)
 
 
@@ -100,14 +101,14 @@ def _routed(counted: Quantities) -> Quantities:
 
 
 def _by_part(
-    line: Line, day: str, hours: Mapping[int, Quantities], in_force: InForce
-) -> dict[tuple[str, str, str], Mapping[int, Quantities]]:
+    line: Line, day: UtcDay, hours: Mapping[int, Quantities], in_force: InForce
+) -> dict[tuple[BookDate, str, str], Mapping[int, Quantities]]:
     """The hours by (date, cost centre, rule), by time."""
     by_hour = in_force.hours(day)
     if by_hour[0] == by_hour[-1]:  # nothing changes within the day, as on nearly all
         date, rules = by_hour[0]
         return {(date, *rules.cost_centre(line)): hours} if hours else {}
-    found: dict[tuple[str, str, str], dict[int, Quantities]] = {}
+    found: dict[tuple[BookDate, str, str], dict[int, Quantities]] = {}
     for hour in sorted(hours):
         date, rules = by_hour[hour]
         found.setdefault((date, *rules.cost_centre(line)), {})[hour] = hours[hour]

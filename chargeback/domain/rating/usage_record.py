@@ -10,6 +10,7 @@ import msgspec
 from chargeback.domain.money.exact import to_text
 from chargeback.domain.rating.effective_catalogues import InForce
 from chargeback.domain.rating.rating import Charge, rate
+from chargeback.domain.time.days import BookDate, UtcDay
 from chargeback.domain.usage.lines import Line, line_id
 from chargeback.domain.usage.meters import Meter, Quantities
 
@@ -53,7 +54,7 @@ class Part:
         rule: id of the allocation rule that says so; empty where none does.
     """
 
-    date: str
+    date: BookDate
     cost_centre: str
     rule: str
     charges: tuple[ChargeRow, ...]
@@ -63,7 +64,7 @@ class Part:
 class UsageRecord:
     """A line of a UTC day in the books. A record without hours stands for a line that no longer has any usage."""
 
-    day: str
+    day: UtcDay
     line: Line
     hours: Mapping[int, Quantities]
     currency: str
@@ -92,7 +93,7 @@ class UsageRecord:
         return self.line.state == "unsettled" and bool(self.charges)
 
 
-def rated_record(day: str, line: Line, hours: Mapping[int, Quantities], in_force: InForce) -> UsageRecord:
+def rated_record(day: UtcDay, line: Line, hours: Mapping[int, Quantities], in_force: InForce) -> UsageRecord:
     """Rate a counted line with the prices, the rules and the calendar in force in each of its hours."""
     rated = rate(line, day, hours, in_force)
     place = rated.deployment

@@ -7,6 +7,7 @@ from typing import NamedTuple
 
 from chargeback.domain.cost_centres.budgets import Budget
 from chargeback.domain.reports.movers import Mover
+from chargeback.domain.time.days import BookDate
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,7 +59,7 @@ class Share(NamedTuple):
 class DayCost(NamedTuple):
     """What a day costs of one thing: a model, or a cost centre below. `unknown`: rows whose cost is not known yet."""
 
-    date: str
+    date: BookDate
     kind: str
     label: str
     cost: Decimal
@@ -93,7 +94,7 @@ class Correction(NamedTuple):
     """A correction: of which charge, and by how much; None where that is not known yet."""
 
     period: str
-    date: str
+    date: BookDate
     charge_id: str
     model: str
     meter: str

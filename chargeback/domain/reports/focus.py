@@ -11,6 +11,7 @@ from typing import NamedTuple
 from zoneinfo import ZoneInfo
 
 from chargeback.domain.terms.shared_costs import IDLE
+from chargeback.domain.time.days import BookDate
 from chargeback.domain.usage.meters import Meter
 
 
@@ -263,7 +264,7 @@ def pricing_unit(price_unit: str, unit: str) -> PricingUnit:
     return PricingUnit(named if block == "1" else f"{block} {named}", Decimal(1).scaleb(1 - len(block)))
 
 
-def charge_period(date: str, time_zone: str) -> tuple[datetime, datetime]:
+def charge_period(date: BookDate, time_zone: str) -> tuple[datetime, datetime]:
     """The UTC instants between which a day (YYYY-MM-DD) of a time zone lies: 23, 24 or 25 hours."""
     zone = ZoneInfo(time_zone)
     midnight = datetime.fromisoformat(date)

@@ -10,6 +10,7 @@ from typing import Any
 import msgspec
 
 from chargeback.domain.errors import InvalidConfig
+from chargeback.domain.time.days import UtcDay
 from chargeback.domain.time.months import days_of
 from chargeback.domain.usage.meters import Meter
 
@@ -230,7 +231,7 @@ class Manifest(msgspec.Struct, frozen=True, rename="camel"):
     end: datetime
     time_zone: str
     currency: str
-    days: list[str]
+    days: list[UtcDay]
     catalogue: str
     terms: str
     decimals: int

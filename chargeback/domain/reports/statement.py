@@ -8,6 +8,7 @@ from typing import NamedTuple
 
 from chargeback.domain.cost_centres.tree import UNALLOCATED, level, with_ancestors
 from chargeback.domain.money.exact import round_to_total, round_total, total
+from chargeback.domain.time.days import BookDate
 
 COLUMNS = (
     "billing_period",
@@ -124,7 +125,7 @@ class Rows(NamedTuple):
     """How many rows a cost centre has on a day."""
 
     centre: str
-    date: str
+    date: BookDate
     rows: int
 
 

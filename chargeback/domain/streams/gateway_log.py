@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from chargeback.domain.events.usage_event import Phase, call_identity
+from chargeback.domain.time.days import UtcDay
 from chargeback.domain.usage.operations import described, names_stored_object
 
 _REQUEST_ID = re.compile(r"[0-9A-Za-z-]{1,64}")
@@ -25,7 +26,7 @@ class KeptEvent:
     correlation_id: str
     time: datetime
     call: str
-    day: str
+    day: UtcDay
     phase: Phase | None
 
 

@@ -5,7 +5,7 @@ begins: however the clocks or the settings change, no hour is in two periods or 
 """
 
 from bisect import bisect_right
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import astuple, dataclass
 from datetime import UTC, datetime, timedelta
 from functools import lru_cache
@@ -14,6 +14,7 @@ from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from chargeback.domain.errors import InvalidConfig
 from chargeback.domain.money.currencies import currency_fault
+from chargeback.domain.time.days import BookDate, UtcDay, days_between, start_of, utc_day
 from chargeback.domain.time.effective import Effective
 from chargeback.domain.time.months import days_of
 
@@ -52,9 +53,9 @@ class Calendar:
         if faults:
             raise InvalidConfig(faults)
         self.settings = settings
-        self.dates = lru_cache(maxsize=1024)(self._find_dates)
+        self.dates: Callable[[UtcDay], tuple[BookDate, ...]] = lru_cache(maxsize=1024)(self._find_dates)
         """UTC day (YYYY-MM-DD) → the date in the books of each of its 24 hours."""
-        self._start = lru_cache(maxsize=1024)(lambda period: self.midnight(f"{period}-01"))
+        self._start = lru_cache(maxsize=1024)(lambda period: self.midnight(BookDate(f"{period}-01")))
 
     def time_zone(self, period: str) -> str:
         """The IANA name of the zone whose days are the days of a period (YYYY-MM)."""
@@ -81,23 +82,22 @@ class Calendar:
         after = next_period(local)
         return after if moment >= self._start(after) else local
 
-    def date_of(self, moment: datetime) -> str:
+    def date_of(self, moment: datetime) -> BookDate:
         """The date in the books (YYYY-MM-DD): the zone's own, kept within the period where the zone changes."""
         period = self.period_of(moment)
-        date = f"{moment.astimezone(ZoneInfo(self.time_zone(period))):%Y-%m-%d}"
+        date = BookDate(f"{moment.astimezone(ZoneInfo(self.time_zone(period))):%Y-%m-%d}")
         days = days_of(period)
         return min(max(date, days[0]), days[-1])
 
-    def midnight(self, date: str) -> datetime:
+    def midnight(self, date: BookDate) -> datetime:
         """When a date of the books (YYYY-MM-DD) begins; where clocks skip its midnight, the first moment after it."""
         zone = ZoneInfo(self.time_zone(date[:7]))
         return datetime.fromisoformat(date).replace(tzinfo=zone).astimezone(UTC)
 
-    def utc_days(self, period: str) -> list[str]:
+    def utc_days(self, period: str) -> list[UtcDay]:
         """The UTC days that a period touches, ascending."""
         start, end = self.bounds(period)
-        last = (end - _HOUR).date()
-        return [(start.date() + timedelta(days=days)).isoformat() for days in range((last - start.date()).days + 1)]
+        return days_between(utc_day(start), utc_day(end - _HOUR))
 
     def rows(self) -> list[tuple[str, ...]]:
         """The settings as plain values, for digests."""
@@ -107,9 +107,8 @@ class Calendar:
         index = bisect_right(self.settings, period, key=lambda setting: setting.first_period) - 1
         return self.settings[max(index, 0)]
 
-    def _find_dates(self, day: str) -> tuple[str, ...]:
-        midnight = datetime.fromisoformat(day).replace(tzinfo=UTC)
-        return tuple(self.date_of(midnight + hour * _HOUR) for hour in range(24))
+    def _find_dates(self, day: UtcDay) -> tuple[BookDate, ...]:
+        return tuple(self.date_of(start_of(day) + hour * _HOUR) for hour in range(24))
 
 
 def next_period(period: str) -> str:

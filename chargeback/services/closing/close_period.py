@@ -19,6 +19,7 @@ import msgspec
 from chargeback.domain.errors import ClosingRefused, PeriodClosed, StoreUnavailable, Superseded
 from chargeback.domain.periods.lifecycle import Change, Period, State, begun, concluded, delivered, filed
 from chargeback.domain.reports.manifest import Manifest
+from chargeback.domain.time.days import UtcDay
 from chargeback.log_line import log_line
 from chargeback.services.closing.draft_attempts import DraftAttempts
 from chargeback.services.closing.file_period import (
@@ -67,7 +68,7 @@ class _Basis:
     """What the files of a period are made from; they are made again if it changed meanwhile."""
 
     version: Version
-    own: dict[str, str]
+    own: dict[UtcDay, str]
     late: list[LateChange]
     true_up: str
 
@@ -75,7 +76,7 @@ class _Basis:
     def true_ups(self) -> dict[str, str]:
         return {each.period: each.true_up for each in self.late}
 
-    def fences(self, period: str) -> dict[str, dict[str, str]]:
+    def fences(self, period: str) -> dict[str, dict[UtcDay, str]]:
         return {period: self.own} | {each.period: each.days for each in self.late}
 
 

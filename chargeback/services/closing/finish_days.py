@@ -12,6 +12,7 @@ from chargeback.domain.periods.lifecycle import Standing, refusals
 from chargeback.domain.periods.open_items import Excess, OpenItems, beyond_tolerance, dearest_prices
 from chargeback.domain.terms.terms import age_of, rates_of
 from chargeback.domain.time.calendar import Calendar
+from chargeback.domain.time.days import UtcDay
 from chargeback.domain.usage.meters import Meter
 from chargeback.log_line import log_line
 from chargeback.services.closing.expired_promises import expired_promises
@@ -114,7 +115,7 @@ class Days:
         undone = [_left(f"not done since it ended: {what}: {reason}", {what: 1}) for what, reason in faults.items()]
         return Finished([*undone, *await self._set_aside(period, days)], tuple(marked))
 
-    async def _set_aside(self, period: str, days: Sequence[str]) -> list[Excess]:
+    async def _set_aside(self, period: str, days: Sequence[UtcDay]) -> list[Excess]:
         found = await SetAside(self.control).of_days({*days, period})
         return [
             _left(
@@ -141,7 +142,7 @@ class Days:
                 items.add(page, period)
         return items
 
-    async def _sums(self, day: str) -> Document | None:
+    async def _sums(self, day: UtcDay) -> Document | None:
         """The total of a day's summary, if it is of the books as they are now."""
         try:
             await refresh_summary(self.books, day)

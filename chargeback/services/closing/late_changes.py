@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 from chargeback.domain.periods.lifecycle import fence_of, latest_fences, latest_true_up
 from chargeback.domain.time.calendar import Calendar
+from chargeback.domain.time.days import UtcDay
 from chargeback.services.periods.periods import Periods
 from chargeback.services.ports.books import Books
 from chargeback.services.reconciling.true_up_documents import TrueUps
@@ -23,7 +24,7 @@ class LateChange:
     """
 
     period: str
-    days: dict[str, str]
+    days: dict[UtcDay, str]
     billed: tuple[str, ...]
     true_up: str = ""
 
@@ -47,7 +48,7 @@ async def late_changes(periods: Periods, books: Books, calendar: Calendar) -> li
     return changes
 
 
-async def fences_of(books: Books, days: Sequence[str]) -> dict[str, str]:
+async def fences_of(books: Books, days: Sequence[UtcDay]) -> dict[UtcDay, str]:
     """UTC day → one fence for all its shards; it changes with every write of the day. Days never written are left out.
 
     The days of a month are asked for at once, which Cosmos DB answers within the time of a few requests.

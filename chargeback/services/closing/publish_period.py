@@ -11,6 +11,7 @@ from chargeback.domain.reports.manifest import Manifest
 from chargeback.domain.terms.shared_costs import SharedCost
 from chargeback.domain.terms.terms import Terms
 from chargeback.domain.time.calendar import previous_period
+from chargeback.domain.time.days import UtcDay
 from chargeback.services.closing.late_changes import LateChange
 from chargeback.services.periods.periods import Periods
 from chargeback.services.ports.books import Books
@@ -127,7 +128,7 @@ class Publisher:
             late.period, catalogue, terms, sorted(late.days), billed[0], tuple(billed[1:]), shared, payers, successors
         )
 
-    async def _lineage(self, days: Sequence[str]) -> dict[str, Any]:
+    async def _lineage(self, days: Sequence[UtcDay]) -> dict[str, Any]:
         """What the last audit of each day read from the ledger."""
         audits = await AuditResults(self.control).all()
         return {day: {name: getattr(audits[day], name) for name in _LINEAGE} for day in days if day in audits}

@@ -7,6 +7,7 @@ from typing import TypeVar
 
 from chargeback.domain.catalogue.changes import CatalogueChanges
 from chargeback.domain.time.calendar import Calendar
+from chargeback.domain.time.days import UtcDay
 from chargeback.services.ports.ledger import Ledger
 from chargeback.services.usage.ingest import is_open
 
@@ -23,8 +24,8 @@ class Repost:
         closed: the closed periods that they belong to: what was rated there stays as it is.
     """
 
-    posted: tuple[str, ...] = ()
-    audited: tuple[str, ...] = ()
+    posted: tuple[UtcDay, ...] = ()
+    audited: tuple[UtcDay, ...] = ()
     closed: tuple[str, ...] = ()
 
 

@@ -1,7 +1,6 @@
 """From a row of the published files to the usage records it was made from, and on to the events of the ledger."""
 
 from collections.abc import AsyncIterator, Iterator
-from datetime import UTC, datetime, timedelta
 from hashlib import md5
 from typing import Any
 
@@ -10,6 +9,7 @@ import msgspec
 from chargeback.domain.money.exact import to_text
 from chargeback.domain.rating.effective_catalogues import InForce
 from chargeback.domain.rating.usage_record import ChargeRow, Part, UsageRecord
+from chargeback.domain.time.days import BookDate, UtcDay, shifted, utc_namesake
 from chargeback.domain.usage.meters import Meter
 from chargeback.services.explaining.rows_of_period import Row
 from chargeback.services.explaining.trace_events import trace_events
@@ -89,12 +89,11 @@ def _md5(text: str) -> str:
     return md5(text.encode(), usedforsecurity=False).hexdigest()
 
 
-def _utc_days(date: str, in_force: InForce) -> Iterator[str]:
+def _utc_days(date: BookDate, in_force: InForce) -> Iterator[UtcDay]:
     """The UTC days that a date of the books touches."""
     calendar = in_force.current.calendar
-    noon = datetime.fromisoformat(date).replace(hour=12, tzinfo=UTC)
     for shift in (-1, 0, 1):
-        day = (noon + timedelta(days=shift)).date().isoformat()
+        day = shifted(utc_namesake(date), shift)
         if date in calendar.dates(day):
             yield day
 

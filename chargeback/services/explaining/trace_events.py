@@ -14,6 +14,7 @@ from chargeback.domain.errors import InvalidEvent
 from chargeback.domain.events.documents import read_document
 from chargeback.domain.events.doubts import doubts
 from chargeback.domain.events.usage_event import read_filed
+from chargeback.domain.time.days import UtcDay
 from chargeback.domain.usage.lines import Line
 from chargeback.domain.usage.meters import Meter, quantity_of
 from chargeback.services.ports.ledger import Ledger
@@ -51,7 +52,7 @@ class Trace:
 class _Search:
     """One line of a day, in some of its hours."""
 
-    day: str
+    day: UtcDay
     line: Line
     hours: Collection[int]
     meter: Meter
@@ -80,7 +81,7 @@ class _Search:
 
 
 async def trace_events(
-    ledger: Ledger, day: str, line: Line, hours: Collection[int], meter: Meter, *, limit: int, named: NamedValues
+    ledger: Ledger, day: UtcDay, line: Line, hours: Collection[int], meter: Meter, *, limit: int, named: NamedValues
 ) -> Trace:
     """The events that make up a meter of a line in some UTC hours of a day; the first `limit` of them are listed."""
     search = _Search(day, line, frozenset(hours), meter)

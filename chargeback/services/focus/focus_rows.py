@@ -28,6 +28,7 @@ from chargeback.domain.reports.focus import (
     sku_meter,
 )
 from chargeback.domain.reports.manifest import FORMULA, GUARD, LEADING
+from chargeback.domain.time.days import BookDate
 from chargeback.domain.time.months import days_of
 from chargeback.services.focus.check_focus import check_focus, check_parts, check_totals, parts
 from chargeback.services.publishing.settled import Settled
@@ -100,7 +101,7 @@ class FocusRows:
         if len(span) == len("2026-03"):
             days = days_of(span)
             return _naive(charge_period(days[0], zone)[0]), _naive(charge_period(days[-1], zone)[1])
-        start, end = charge_period(span.removesuffix("/"), zone)
+        start, end = charge_period(BookDate(span.removesuffix("/")), zone)
         if span.startswith(settled.period):
             # Where the zone of the books changes with the period, its first or last day is longer or shorter.
             start, end = max(start, settled.start), min(end, settled.end)
@@ -158,7 +159,7 @@ def _spans(sizes: Sequence[tuple[str, str, int]]) -> Iterator[_Span]:
         yield _Span(pending[0], pending[-1])
 
 
-def _of_a_day(date: str, centres: Sequence[tuple[str, str, int]]) -> Iterator[_Span]:
+def _of_a_day(date: BookDate, centres: Sequence[tuple[str, str, int]]) -> Iterator[_Span]:
     pending: list[str] = []
     size = 0
     for _, centre, rows in centres:

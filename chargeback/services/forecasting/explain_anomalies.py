@@ -7,8 +7,8 @@ from chargeback.domain.money.exact import EXACT, ZERO
 from chargeback.domain.outlook.anomalies import DIMENSIONS, Anomaly, Finding, Slot, changes
 from chargeback.domain.rating.usage_record import UsageRecord
 from chargeback.domain.time.calendar import Calendar
+from chargeback.domain.time.days import BookDate, UtcDay, shifted, utc_namesake
 from chargeback.domain.usage.lines import Line
-from chargeback.services.forecasting.spend_history import shifted
 from chargeback.services.ports.books import Books
 from chargeback.services.running.progress import Progress, ignore_progress
 from chargeback.services.usage.summarise import cost_of, hourly_costs
@@ -54,24 +54,24 @@ class _Breakdown:
 
     def __init__(self) -> None:
         self._sums: dict[Slot, dict[str, Sums]] = {}
-        self._days_of_hours: set[str] = set()
+        self._days_of_hours: set[UtcDay] = set()
 
     def want(self, slot: Slot) -> None:
         """Add up this slot."""
         self._sums.setdefault(slot, {dimension: {} for dimension in DIMENSIONS})
         if slot.hour is not None:
-            self._days_of_hours.add(slot.date)
+            self._days_of_hours.add(UtcDay(slot.date))
 
     def of(self, slot: Slot, dimension: str) -> Sums:
         """The sums of a slot."""
         return self._sums[slot][dimension]
 
-    def utc_days(self, calendar: Calendar) -> list[str]:
+    def utc_days(self, calendar: Calendar) -> list[UtcDay]:
         """The UTC days whose records have to be read. A date of the books lies within three of them."""
         days = set(self._days_of_hours)
         for slot in self._sums:
             if slot.hour is None:
-                around = (shifted(slot.date, offset) for offset in (-1, 0, 1))
+                around = (shifted(utc_namesake(BookDate(slot.date)), offset) for offset in (-1, 0, 1))
                 days |= {day for day in around if slot.date in calendar.dates(day)}
         return sorted(days)
 

@@ -8,9 +8,10 @@ import numpy as np
 
 from chargeback.domain.money.exact import ZERO
 from chargeback.domain.outlook.anomalies import Finding, Sensitivity, Slot
+from chargeback.domain.time.days import BookDate, D, days_between, shifted
 from chargeback.services.forecasting.hourly_spend import PATTERN_DAYS, HoursOfDay
 from chargeback.services.forecasting.patterns import WEEK, usual_days, usual_hours
-from chargeback.services.forecasting.spend_history import History, dates_between, shifted
+from chargeback.services.forecasting.spend_history import History
 
 _LEAST_DAYS_OF_A_KIND = 6
 """Fewer working days, or weekend days, make no pattern of the hours. Four weeks have eight weekend days."""
@@ -18,12 +19,12 @@ _LEAST_DAYS_OF_A_KIND = 6
 _REFERENCES = 4
 
 
-def unusual_dates(history: History, first: str, last: str, sensitivity: Sensitivity) -> Iterator[Finding]:
+def unusual_dates(history: History, first: BookDate, last: BookDate, sensitivity: Sensitivity) -> Iterator[Finding]:
     """The days from `first` to `last` that stand out; the history has to end with the last whole day."""
     for centre in history.centres:
         spend = history.alone(centre)
         costs = spend.since_first(history.last)
-        days = dates_between(shifted(history.last, 1 - len(costs)), history.last)
+        days = days_between(shifted(history.last, 1 - len(costs)), history.last)
         pattern = usual_days([float(cost) for cost in costs], date.fromisoformat(days[0]).weekday())
         if pattern is None or spend.is_mixed:
             continue
@@ -62,7 +63,7 @@ def _stands_out(spent: Decimal, usual: float, deviations: float, sensitivity: Se
     return abs(deviations) > sensitivity.deviations and abs(float(spent) - usual) >= float(sensitivity.minimum)
 
 
-def _nearest(by_date: Mapping[str, Decimal], day: str, usual: float) -> str:
+def _nearest(by_date: Mapping[D, Decimal], day: D, usual: float) -> D:
     """Of the same weekday in the weeks before, the day whose spend was nearest to the usual; the latest of equals."""
     earlier = [shifted(day, -WEEK * weeks) for weeks in range(1, _REFERENCES + 1)]
     known = [each for each in earlier if each in by_date] or earlier[:1]

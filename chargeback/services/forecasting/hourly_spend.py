@@ -6,7 +6,7 @@ from datetime import date
 from decimal import Decimal
 
 from chargeback.domain.money.exact import ZERO
-from chargeback.services.forecasting.spend_history import dates_between, shifted
+from chargeback.domain.time.days import UtcDay, days_between, shifted
 from chargeback.services.ports.books import HOURS, Books
 
 PATTERN_DAYS = 28
@@ -19,7 +19,7 @@ _NOTHING = (ZERO,) * 24
 class HoursOfDay:
     """The hours of a UTC day: cost centre → the exact cost of each. A day without a document has no spend."""
 
-    day: str
+    day: UtcDay
     currencies: tuple[str, ...]
     by_centre: Mapping[str, tuple[Decimal, ...]]
 
@@ -33,12 +33,12 @@ class HoursOfDay:
         return self.by_centre.get(centre, _NOTHING)
 
 
-async def read_hours(books: Books, first: str, last: str) -> list[HoursOfDay]:
+async def read_hours(books: Books, first: UtcDay, last: UtcDay) -> list[HoursOfDay]:
     """The UTC days from `first` to `last`, and before them those of their pattern."""
-    return [await _read(books, day) for day in dates_between(shifted(first, -PATTERN_DAYS), last)]
+    return [await _read(books, day) for day in days_between(shifted(first, -PATTERN_DAYS), last)]
 
 
-async def _read(books: Books, day: str) -> HoursOfDay:
+async def _read(books: Books, day: UtcDay) -> HoursOfDay:
     known = await books.summary(day, HOURS)
     if known is None:
         return HoursOfDay(day, (), {})

@@ -13,9 +13,10 @@ from chargeback.domain.outlook.anomalies import Anomaly, Finding, Sensitivity
 from chargeback.domain.outlook.forecast import BudgetOutlook, Forecast
 from chargeback.domain.terms.terms import Terms
 from chargeback.domain.time.calendar import Calendar
+from chargeback.domain.time.days import BookDate, shifted, utc_namesake
 from chargeback.services.forecasting.explain_anomalies import explain
 from chargeback.services.forecasting.hourly_spend import read_hours
-from chargeback.services.forecasting.spend_history import WEEKS, History, Into, Viewpoint, read_history, shifted
+from chargeback.services.forecasting.spend_history import WEEKS, History, Into, Viewpoint, read_history
 from chargeback.services.ports.books import Books
 from chargeback.services.running.progress import Progress, ignore_progress
 
@@ -64,8 +65,8 @@ async def outlooks(history: History, view: Viewpoint, budgets: Sequence[Budget],
 async def anomalies(
     books: Books,
     calendar: Calendar,
-    first: str,
-    last: str,
+    first: BookDate,
+    last: BookDate,
     sensitivity: Sensitivity | None = None,
     *,
     below: str = EVERYTHING,
@@ -80,7 +81,8 @@ async def anomalies(
     wanted = sensitivity or Sensitivity()
     history = await read_history(books, shifted(first, -7 * WEEKS), last)
 
-    hours = await read_hours(books, max(first, shifted(last, 1 - HOURLY_DAYS)), last)
+    since = max(first, shifted(last, 1 - HOURLY_DAYS))
+    hours = await read_hours(books, utc_namesake(since), utc_namesake(last))
 
     def work() -> list[Finding]:
         from chargeback.services.forecasting.find_anomalies import unusual_dates, unusual_hours

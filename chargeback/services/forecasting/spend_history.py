@@ -5,13 +5,13 @@ from collections import Counter
 from collections.abc import Iterable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, field
-from datetime import date, timedelta
 from decimal import Decimal
 
 from chargeback.domain.cost_centres.tree import is_within
 from chargeback.domain.errors import InvalidConfig
 from chargeback.domain.money.exact import EXACT, ZERO
 from chargeback.domain.terms.terms import Terms
+from chargeback.domain.time.days import BookDate, days_between, shifted, utc_namesake
 from chargeback.domain.time.months import days_of
 from chargeback.services.ports.books import Books
 from chargeback.services.ports.control import Document
@@ -34,7 +34,7 @@ class Spend:
         unknown: UTC day → charges whose cost is not known (unpriced, unsettled): what was spent then is more.
     """
 
-    by_date: Mapping[str, Decimal]
+    by_date: Mapping[BookDate, Decimal]
     currencies: frozenset[str]
     unknown: Mapping[str, int] = field(default_factory=dict)
 
@@ -48,22 +48,22 @@ class Spend:
         """Whether costs of several currencies were added up."""
         return "+" in self.currency
 
-    def since_first(self, last: str) -> list[Decimal]:
+    def since_first(self, last: BookDate) -> list[Decimal]:
         """What was spent on each date from the first spend to `last`; a date without any is zero."""
         first = min((day for day, cost in self.by_date.items() if cost), default=last)
-        return [self.by_date.get(day, ZERO) for day in dates_between(first, last)]
+        return [self.by_date.get(day, ZERO) for day in days_between(first, last)]
 
-    def known_since_first(self, last: str) -> list[Decimal | None]:
+    def known_since_first(self, last: BookDate) -> list[Decimal | None]:
         """The same, with None for a date of which not every cost is known: it is no zero."""
         costs = self.since_first(last)
-        days = dates_between(shifted(last, 1 - len(costs)), last)
+        days = days_between(shifted(last, 1 - len(costs)), last)
         return [None if self.unknown.get(day) else cost for day, cost in zip(days, costs, strict=True)]
 
     def unknown_of(self, period: str) -> int:
         """Charges of a period whose cost is not known."""
         return sum(count for day, count in self.unknown.items() if day.startswith(f"{period}-"))
 
-    def of(self, period: str) -> dict[str, Decimal]:
+    def of(self, period: str) -> dict[BookDate, Decimal]:
         """The dates of a period."""
         return {day: cost for day, cost in self.by_date.items() if day.startswith(f"{period}-")}
 
@@ -79,10 +79,10 @@ class Into:
 class History:
     """The spend of every cost centre alone on the dates from `first` to `last`."""
 
-    def __init__(self, first: str, last: str) -> None:
+    def __init__(self, first: BookDate, last: BookDate) -> None:
         self.first = first
         self.last = last
-        self._costs: dict[str, dict[str, dict[str, Decimal]]] = {}
+        self._costs: dict[str, dict[str, dict[BookDate, Decimal]]] = {}
         self._unknown: dict[str, dict[str, int]] = {}
 
     def add(self, summary: Document) -> None:
@@ -125,7 +125,7 @@ class History:
         return Into(currency, rates)
 
     def _sum(self, centres: Iterable[str], into: Into | None) -> Spend:
-        by_date: dict[str, Decimal] = {}
+        by_date: dict[BookDate, Decimal] = {}
         currencies: set[str] = set()
         unknown: Counter[str] = Counter()
         for centre in centres:
@@ -150,17 +150,17 @@ class Viewpoint:
     """
 
     period: str
-    today: str
-    last: str
+    today: BookDate
+    last: BookDate
 
     @property
-    def dates(self) -> list[str]:
+    def dates(self) -> list[BookDate]:
         """The dates of the period that are still coming, the one under way included."""
         end = days_of(self.period)[-1]
-        return dates_between(self.today, end) if self.today <= end else []
+        return days_between(self.today, end) if self.today <= end else []
 
 
-def viewpoint(today: str, *, period: str | None = None, as_of: str | None = None) -> Viewpoint:
+def viewpoint(today: BookDate, *, period: str | None = None, as_of: BookDate | None = None) -> Viewpoint:
     """The month under way as it is known today; or another period, or as it could be told when a past date began.
 
     Raises `InvalidConfig` for what lies in the future.
@@ -182,12 +182,12 @@ async def read_until(books: Books, view: Viewpoint) -> History:
     return await read_history(books, min(days_of(view.period)[0], shifted(view.today, -7 * WEEKS)), view.last)
 
 
-async def read_history(books: Books, first: str, last: str) -> History:
+async def read_history(books: Books, first: BookDate, last: BookDate) -> History:
     """The spend on the dates of the books from `first` to `last`.
 
     The books' dates lie across the UTC days that summaries are of, so a day more is read on either side.
     """
-    days = dates_between(shifted(first, -1), shifted(last, 1))
+    days = days_between(shifted(utc_namesake(first), -1), shifted(utc_namesake(last), 1))
     history = History(first, last)
     for index in range(0, len(days), _READ_AT_ONCE):
         found = await asyncio.gather(*(books.summary(day) for day in days[index : index + _READ_AT_ONCE]))
@@ -195,14 +195,3 @@ async def read_history(books: Books, first: str, last: str) -> History:
             if known is not None:
                 history.add(known[0])
     return history
-
-
-def shifted(day: str, days: int) -> str:
-    """The date so many days later."""
-    return (date.fromisoformat(day) + timedelta(days=days)).isoformat()
-
-
-def dates_between(first: str, last: str) -> list[str]:
-    """Every date from one to another, both included."""
-    count = (date.fromisoformat(last) - date.fromisoformat(first)).days + 1
-    return [shifted(first, number) for number in range(count)]

@@ -1,10 +1,11 @@
 """Which billing periods there are, and the order in which they close."""
 
 from collections.abc import Sequence
-from datetime import UTC, datetime
+from datetime import datetime, timedelta
 
 from chargeback.domain.periods.lifecycle import Period
 from chargeback.domain.time.calendar import Calendar, next_period
+from chargeback.domain.time.days import start_of
 from chargeback.services.periods.documents import PeriodDocuments
 from chargeback.services.ports.control import Control
 from chargeback.services.ports.ledger import Ledger
@@ -41,13 +42,13 @@ class Periods(PeriodDocuments):
         if not closed:
             return []
         days = await self._ledger.days()
-        periods = {calendar.period_of(moment) for day in days for moment in (_midnight(day), _midnight(day, hour=23))}
+        periods = {
+            calendar.period_of(moment)
+            for day in days
+            for moment in (start_of(day), start_of(day) + timedelta(hours=23))
+        }
         return sorted(period for period in periods if period < closed[0].period)
 
     async def _first(self, calendar: Calendar) -> str | None:
         days = await self._ledger.days()
-        return calendar.period_of(_midnight(days[0])) if days else None
-
-
-def _midnight(day: str, *, hour: int = 0) -> datetime:
-    return datetime.fromisoformat(day).replace(tzinfo=UTC, hour=hour)
+        return calendar.period_of(start_of(days[0])) if days else None

@@ -9,6 +9,7 @@ from typing import Final, Literal, Protocol
 
 from chargeback.domain.events.stored_objects import StoredObject
 from chargeback.domain.rating.usage_record import UsageRecord
+from chargeback.domain.time.days import UtcDay
 from chargeback.services.ports.control import Document
 
 SUMS: Final = "summary"
@@ -41,12 +42,12 @@ class Books(Protocol):
 
     shards: int
 
-    async def postings(self, day: str) -> dict[int, Posting]:
+    async def postings(self, day: UtcDay) -> dict[int, Posting]:
         """The fences of the day's shards; a shard never written is absent."""
 
     async def write(
         self,
-        day: str,
+        day: UtcDay,
         shard: int,
         after: Posting | None,
         posting: tuple[str | None, str],
@@ -58,16 +59,16 @@ class Books(Protocol):
         in no case, such as one that is too large: the others and the fence are written then.
         """
 
-    def records(self, day: str) -> AsyncIterator[Sequence[UsageRecord]]:
+    def records(self, day: UtcDay) -> AsyncIterator[Sequence[UsageRecord]]:
         """The day's records, page by page, in no particular order."""
 
-    def documents(self, day: str) -> AsyncIterator[bytes]:
+    def documents(self, day: UtcDay) -> AsyncIterator[bytes]:
         """The same records as they are stored (`domain.records.to_document`): pages of NDJSON, each line ended."""
 
-    async def summary(self, day: str, view: View = SUMS) -> tuple[Document, str] | None:
+    async def summary(self, day: UtcDay, view: View = SUMS) -> tuple[Document, str] | None:
         """The day's summary with its token."""
 
-    async def put_summary(self, day: str, summary: Document, after: str | None, view: View = SUMS) -> None:
+    async def put_summary(self, day: UtcDay, summary: Document, after: str | None, view: View = SUMS) -> None:
         """Set the summary. Raises `Superseded` if `after` is not the token of the latest."""
 
     async def ping(self) -> None:

@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from typing import Final, NamedTuple, Protocol
 
 from chargeback.domain.events.usage_event import Phase, UsageEvent
+from chargeback.domain.time.days import UtcDay
 from chargeback.domain.usage.lines import Line
 from chargeback.domain.usage.meters import Quantities
 
@@ -83,52 +84,52 @@ class Seen(NamedTuple):
 class Counter(Protocol):
     """The fast view of the open days: counts every call once. It may lose a day at any time."""
 
-    async def count(self, day: str, events: Sequence[UsageEvent], weigh: Weigh) -> Sequence[bool]:
+    async def count(self, day: UtcDay, events: Sequence[UsageEvent], weigh: Weigh) -> Sequence[bool]:
         """Count each event by the rule of `domain.phases`; tells for each whether it changed what is counted.
 
         Raises `CountFull` after all the others are counted if the day has no room for some.
         """
 
-    async def epoch(self, day: str) -> str | None:
+    async def epoch(self, day: UtcDay) -> str | None:
         """The day's identity: another one means that the day was lost in between. None: nothing counted."""
 
-    async def begin(self, day: str) -> str:
+    async def begin(self, day: UtcDay) -> str:
         """The day's identity, made where it has none. Raises `CountLost` if it is lost again at once."""
 
-    async def changed(self, day: str) -> Changed | None:
+    async def changed(self, day: UtcDay) -> Changed | None:
         """The lines to post, or None where nothing of the day is counted."""
 
-    async def lines(self, day: str, epoch: str, line_ids: Sequence[str]) -> list[CountedLine]:
+    async def lines(self, day: UtcDay, epoch: str, line_ids: Sequence[str]) -> list[CountedLine]:
         """What is counted now under these lines. Raises `CountLost` if the day's epoch is another."""
 
-    async def posted(self, day: str, epoch: str, lines: Mapping[str, int]) -> None:
+    async def posted(self, day: UtcDay, epoch: str, lines: Mapping[str, int]) -> None:
         """These versions are in the books; a line that changed meanwhile stays changed."""
 
-    async def touch(self, day: str) -> int:
+    async def touch(self, day: UtcDay) -> int:
         """Mark every line of the day as changed; returns the version of that change, 0 where there is no line."""
 
-    async def forget(self, day: str) -> None:
+    async def forget(self, day: UtcDay) -> None:
         """Drop all that is counted of the day; the next posting counts it anew from the ledger."""
 
-    def pending(self, day: str) -> AsyncIterator[list[bytes]]:
+    def pending(self, day: UtcDay) -> AsyncIterator[list[bytes]]:
         """The events of calls whose tokens are not known yet, some hundred at a time; one may come twice.
 
         Those that are settled meanwhile may be among them or not. `beyond` counts those for which there is no room.
         """
 
-    async def beyond(self, day: str) -> Mapping[str, int]:
+    async def beyond(self, day: UtcDay) -> Mapping[str, int]:
         """Caller → its calls that wait for their tokens and are not among the pending ones."""
 
-    async def known(self, day: str, calls: Sequence[str]) -> Sequence[bool] | None:
+    async def known(self, day: UtcDay, calls: Sequence[str]) -> Sequence[bool] | None:
         """Whether each of these calls is accounted for on the day; None where nothing of the day is counted.
 
         What an emitter beside the gateway says of a call does not account for it.
         """
 
-    async def seen(self, day: str, calls: Sequence[str]) -> Sequence[Seen | None]:
+    async def seen(self, day: UtcDay, calls: Sequence[str]) -> Sequence[Seen | None]:
         """What is known of each of these calls on the day; None of one without an event of its own."""
 
-    async def spend(self, day: str) -> dict[str, int]:
+    async def spend(self, day: UtcDay) -> dict[str, int]:
         """Budget scope → picodollars spent on the day, for decisions within seconds."""
 
     async def ping(self) -> None:

@@ -7,6 +7,8 @@ from collections.abc import AsyncIterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import NamedTuple, Protocol
 
+from chargeback.domain.time.days import UtcDay
+
 
 class LedgerBlock(NamedTuple):
     """Whole lines of a day's ledger (NDJSON), some MB at most.
@@ -25,31 +27,31 @@ class LedgerBlock(NamedTuple):
 class Ledger(Protocol):
     """The append-only record of accepted events, one folder a UTC day."""
 
-    async def append(self, day: str, events: Sequence[bytes]) -> None:
+    async def append(self, day: UtcDay, events: Sequence[bytes]) -> None:
         """Make the events durable before returning; an event may be stored twice, never lost."""
 
-    def blocks(self, day: str) -> AsyncIterator[bytes]:
+    def blocks(self, day: UtcDay) -> AsyncIterator[bytes]:
         """The day's events as blocks of whole lines (NDJSON, a few MB each), always in the same order."""
 
-    def stamped(self, day: str, within: Mapping[str, int] | None = None) -> AsyncIterator[LedgerBlock]:
+    def stamped(self, day: UtcDay, within: Mapping[str, int] | None = None) -> AsyncIterator[LedgerBlock]:
         """The same blocks with the time of their writing, which decides between events of one call.
 
         `within` an extent of before: what was there then, in the same blocks, whatever was appended since.
         """
 
-    async def extent(self, day: str) -> dict[str, int]:
+    async def extent(self, day: UtcDay) -> dict[str, int]:
         """The parts of the day's ledger with their sizes; a part never shrinks and never goes."""
 
-    async def days(self) -> list[str]:
+    async def days(self) -> list[UtcDay]:
         """The days that have events, ascending."""
 
-    async def mark(self, day: str) -> None:
+    async def mark(self, day: UtcDay) -> None:
         """Remember that the day has to be audited."""
 
-    async def marks(self) -> dict[str, str]:
+    async def marks(self) -> dict[UtcDay, str]:
         """The marked days, each with a token of its latest mark."""
 
-    async def unmark(self, day: str, token: str) -> None:
+    async def unmark(self, day: UtcDay, token: str) -> None:
         """Forget a mark unless the day was marked again since `token`."""
 
     async def note(self, text: str, after: str | None) -> str:
@@ -66,13 +68,13 @@ class Ledger(Protocol):
 class DayMarks(Protocol):
     """Days for which something is still to be done."""
 
-    async def mark(self, day: str) -> None:
+    async def mark(self, day: UtcDay) -> None:
         """Remember the day."""
 
-    async def all(self) -> Mapping[str, str]:
+    async def all(self) -> Mapping[UtcDay, str]:
         """The marked days, each with a token of its latest mark."""
 
-    async def unmark(self, day: str, token: str) -> None:
+    async def unmark(self, day: UtcDay, token: str) -> None:
         """Forget a mark unless the day was marked again since `token`."""
 
 
@@ -96,7 +98,7 @@ class Rejected:
 class Quarantine(Protocol):
     """Where unusable events wait for a fix."""
 
-    async def put(self, rejected: Sequence[Rejected], day: str) -> None:
+    async def put(self, rejected: Sequence[Rejected], day: UtcDay) -> None:
         """Keep the events; the same ones again add nothing. `day`: when they arrived."""
 
     async def batches(self) -> list[str]:

@@ -8,6 +8,7 @@ from chargeback.domain.catalogue.catalogue import Catalogue
 from chargeback.domain.catalogue.payers import Payers
 from chargeback.domain.terms.shared_costs import SharedCost
 from chargeback.domain.terms.terms import Terms
+from chargeback.domain.time.days import BookDate, UtcDay
 from chargeback.services.ports.reports import Reports
 
 
@@ -38,7 +39,7 @@ class ClosedPeriod:
     period: str
     catalogue: Catalogue
     terms: Terms
-    touched: Sequence[str]
+    touched: Sequence[UtcDay]
     billed: Stored
     later: tuple[Stored, ...] = ()
     shared_costs: tuple[SharedCost, ...] = ()
@@ -51,13 +52,13 @@ class ClosedPeriod:
         return self.catalogue.calendar.currency(self.period)
 
     @property
-    def dates(self) -> list[str]:
+    def dates(self) -> list[BookDate]:
         """The dates of the period that the touched days fall on, ascending."""
         dates = self.catalogue.calendar.dates
         return sorted({date for day in self.touched for date in dates(day) if date[:7] == self.period})
 
     @property
-    def days(self) -> list[str]:
+    def days(self) -> list[UtcDay]:
         """The UTC days whose records hold these dates, ascending."""
         calendar, wanted = self.catalogue.calendar, set(self.dates)
         return [day for day in calendar.utc_days(self.period) if wanted & set(calendar.dates(day))]
@@ -101,6 +102,6 @@ class PeriodToSettle:
         return self.catalogue.calendar.currency(self.period)
 
     @property
-    def days(self) -> list[str]:
+    def days(self) -> list[UtcDay]:
         """The UTC days that it touches."""
         return self.catalogue.calendar.utc_days(self.period)

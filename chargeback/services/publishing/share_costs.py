@@ -25,6 +25,7 @@ from chargeback.domain.terms.shared_costs import (
 )
 from chargeback.domain.terms.terms import ExchangeRate, Terms
 from chargeback.domain.time.calendar import Calendar
+from chargeback.domain.time.days import BookDate
 from chargeback.services.duck.engine import Engine, Row, quoted
 from chargeback.services.publishing.arrange import add_rates
 from chargeback.services.publishing.period_to_settle import PeriodToSettle
@@ -123,7 +124,7 @@ def part_id(cost: SharedCost, centre: str) -> str:
 
 def part_row(
     cost: SharedCost,
-    date: str,
+    date: BookDate,
     price: Decimal,
     rate: ExchangeRate,
     centre: str,

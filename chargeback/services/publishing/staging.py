@@ -4,6 +4,7 @@ import asyncio
 from collections.abc import Sequence
 
 from chargeback.domain.errors import Superseded
+from chargeback.domain.time.days import BookDate, UtcDay
 from chargeback.services.duck.engine import Engine, quoted
 from chargeback.services.ports.books import Books
 from chargeback.services.running.progress import Progress
@@ -12,7 +13,7 @@ LOAD_BYTES = 32 * 1024 * 1024
 """Documents are loaded in pieces of about this size, so that memory stays small."""
 
 
-async def stage(engine: Engine, books: Books, days: Sequence[str], dates: str, progress: Progress) -> int:
+async def stage(engine: Engine, books: Books, days: Sequence[UtcDay], dates: str, progress: Progress) -> int:
     """Load the charges of the UTC days' records whose date meets `dates` (SQL over `part.date`); tells how many.
 
     Raises `Superseded` where a line comes twice, because the books changed while they were read.
@@ -32,7 +33,7 @@ def within(period: str) -> str:
     return f"part.date[:7] = {quoted(period)}"
 
 
-def among(dates: Sequence[str]) -> str:
+def among(dates: Sequence[BookDate]) -> str:
     """These dates."""
     return f"part.date IN ({', '.join(map(quoted, dates)) or 'NULL'})"
 

@@ -11,7 +11,7 @@ import duckdb
 from chargeback.domain.catalogue.catalogue import Catalogue
 from chargeback.domain.catalogue.prices import PROVISIONED_PRICE
 from chargeback.domain.deployments.served_model import without_snapshot
-from chargeback.domain.invoice.reconciliation import BILLED_AS, CAPACITY, Booked, Sku
+from chargeback.domain.invoice.reconciliation import BILLED_AS, CAPACITY, NO_DAY, Booked, Sku
 from chargeback.domain.money.exact import ZERO
 from chargeback.domain.price_list.provider_meters import ProviderMeters, skus_of_prices
 from chargeback.domain.terms.shared_costs import IDLE, DirectUsage, Kind
@@ -141,7 +141,7 @@ def booked(row: Sequence[Any], prices: dict[str, Sku], catalogue: Catalogue, met
     day, resource, backend, deployment, model, deployment_type, tier, variant, meter, price_id, rate, *amounts = row
     quantity, cost, unpriced, unmapped, estimated, unsettled = amounts
     if meter in _CAPACITY:
-        return Booked("", "", CAPACITY, cost=cost, rate=rate)
+        return Booked(NO_DAY, "", CAPACITY, cost=cost, rate=rate)
     if price_id in prices:
         sku = prices[price_id]
     else:

@@ -14,7 +14,8 @@ from chargeback.domain.price_list.provider_meters import ProviderMeters, skus_of
 from chargeback.domain.rating.usage_record import ChargeRow, Part, UsageRecord
 from chargeback.domain.terms.terms import Terms
 from chargeback.domain.time.calendar import Calendar
-from chargeback.domain.time.months import days_of
+from chargeback.domain.time.days import UtcDay
+from chargeback.domain.time.months import utc_days_of
 from chargeback.domain.usage.meters import Meter
 from chargeback.services.ports.books import Books
 from chargeback.services.reconciling.booked_charges import booked
@@ -32,7 +33,7 @@ async def edge_usage(
     for day, sign in edge_days(period, catalogue.calendar):
         async for record, part in _parts(books, day):
             if (part.date[:7] == period) == (sign < 0):
-                place = part.date if sign < 0 else day
+                place: str = part.date if sign < 0 else day
                 month = part.date[:7]
                 rate = terms[month].rate_for(month, record.currency, catalogue.calendar.currency(period)).rate
                 rows = (_row(place, record, charge, rate, sign) for charge in part.charges)
@@ -40,9 +41,9 @@ async def edge_usage(
     return found
 
 
-def edge_days(period: str, calendar: Calendar) -> Iterator[tuple[str, int]]:
+def edge_days(period: str, calendar: Calendar) -> Iterator[tuple[UtcDay, int]]:
     """UTC days on which a month of the provider and one of the books differ: 1 to add of, -1 to take off of."""
-    own = days_of(period)
+    own = utc_days_of(period)
     for day in sorted({*own, *calendar.utc_days(period)}):
         if day not in own:
             yield day, -1
@@ -50,7 +51,7 @@ def edge_days(period: str, calendar: Calendar) -> Iterator[tuple[str, int]]:
             yield day, 1
 
 
-async def _parts(books: Books, day: str) -> AsyncIterator[tuple[UsageRecord, Part]]:
+async def _parts(books: Books, day: UtcDay) -> AsyncIterator[tuple[UsageRecord, Part]]:
     async for page in books.records(day):
         for record in page:
             for part in record.parts:

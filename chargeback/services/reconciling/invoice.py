@@ -20,6 +20,7 @@ from chargeback.domain.invoice.reconciliation import Invoiced, ReconciliationRul
 from chargeback.domain.invoice.units import is_capacity, meter_quantity
 from chargeback.domain.money.exact import ZERO, total
 from chargeback.domain.price_list.provider_meters import ProviderMeters
+from chargeback.domain.time.days import UtcDay
 from chargeback.services.ports.reports import Invoices
 from chargeback.services.running.work_folder import work_folder
 
@@ -202,7 +203,7 @@ def _charges(rows: list[tuple[Any, ...]], meters: ProviderMeters) -> Iterator[In
         sku = meters.skus.get(str(meter_id))
         units = (str(description), str(unit))
         yield Invoiced(
-            day=str(day),
+            day=UtcDay(str(day)),
             resource=str(account),
             meter_id=str(meter_id),
             meter_name=str(name),

@@ -15,7 +15,7 @@ from chargeback.domain.invoice.variances import reconcile
 from chargeback.domain.money.exact import to_text, total
 from chargeback.domain.price_list.provider_meters import ProviderMeters
 from chargeback.domain.terms.terms import Terms
-from chargeback.domain.time.months import days_of
+from chargeback.domain.time.months import utc_days_of
 from chargeback.log_line import log_line
 from chargeback.services.ports.books import Books
 from chargeback.services.ports.reports import Invoices
@@ -66,7 +66,7 @@ class Reconciled:
     @property
     def is_final(self) -> bool:
         """Whether the export knows all of the month."""
-        return self.invoice.run.is_final_of(days_of(self.period)[-1], self.rules.lag)
+        return self.invoice.run.is_final_of(utc_days_of(self.period)[-1], self.rules.lag)
 
     def missing_of_the_invoice(self) -> list[str]:
         """What is still to come before the invoice can be taken for that of the month."""

@@ -1,6 +1,5 @@
 """The days of a statement as a table with a chart: what each day cost, of the largest things and of the others."""
 
-from calendar import monthrange
 from collections import defaultdict
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -9,6 +8,8 @@ from decimal import Decimal
 
 from chargeback.domain.money.exact import total
 from chargeback.domain.reports.figures import DayCost
+from chargeback.domain.time.days import BookDate
+from chargeback.domain.time.months import days_of
 from chargeback.services.statements.draw_charts import by_day
 from chargeback.services.statements.print_numbers import on_axis
 
@@ -40,7 +41,7 @@ class Column:
     label: str
     members: int
     colour: str
-    days: dict[str, Sum]
+    days: dict[BookDate, Sum]
     sum: Sum
 
 
@@ -48,7 +49,7 @@ class Column:
 class Day:
     """A row, with the date and all columns together."""
 
-    date: str
+    date: BookDate
     weekday: str
     sum: Sum
 
@@ -90,7 +91,7 @@ def _sum(days: Sequence[DayCost]) -> Sum:
 
 
 def _column(kind: str, label: str, members: int, colour: str, found: Sequence[DayCost]) -> Column:
-    by_date: dict[str, list[DayCost]] = defaultdict(list)
+    by_date: dict[BookDate, list[DayCost]] = defaultdict(list)
     for day in found:
         by_date[day.date].append(day)
     return Column(kind, label, members, colour, {each: _sum(of) for each, of in by_date.items()}, _sum(found))
@@ -99,10 +100,9 @@ def _column(kind: str, label: str, members: int, colour: str, found: Sequence[Da
 def _chart(period: str, columns: Sequence[Column], told: str) -> str:
     if not any(each.cost for column in columns for each in column.days.values()):
         return ""
-    count = monthrange(int(period[:4]), int(period[5:]))[1]
-    dates = [f"{period}-{number:02}" for number in range(1, count + 1)]
+    dates = days_of(period)
     series = [
         (column.colour, [column.days[each].cost or None if each in column.days else None for each in dates])
         for column in columns
     ]
-    return by_day([str(number) for number in range(1, count + 1)], series, on_axis, told)
+    return by_day([str(number) for number, _ in enumerate(dates, 1)], series, on_axis, told)

@@ -7,11 +7,12 @@ to decide what is in the books.
 
 import logging
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 
 from msgspec.structs import replace
 
 from chargeback.domain.errors import ChargebackError, LedgerShort
+from chargeback.domain.time.days import UtcDay, start_of
 from chargeback.log_line import log_line
 from chargeback.services.ports.control import Control
 from chargeback.services.ports.ledger import Ledger
@@ -35,7 +36,7 @@ class Acceptance:
 
 
 async def accept_loss(
-    ledger: Ledger, control: Control, auditor: Auditor, day: str, accept: Acceptance, *, workers: int = 0
+    ledger: Ledger, control: Control, auditor: Auditor, day: UtcDay, accept: Acceptance, *, workers: int = 0
 ) -> Audited:
     """Take what the ledger of an ended day has now for all that it will ever have, and audit the day.
 
@@ -81,9 +82,9 @@ async def accept_loss(
     return await auditor.audit_day(day, accept.now)
 
 
-async def _late(ledger: Ledger, day: str, before: AuditResult | None) -> int:
+async def _late(ledger: Ledger, day: UtcDay, before: AuditResult | None) -> int:
     """Events that nobody has brought into the books: they came when no posting and no audit of the day did that."""
-    since = datetime.fromisoformat(day).replace(tzinfo=UTC) + timedelta(days=OPEN_DAYS)
+    since = start_of(day) + timedelta(days=OPEN_DAYS)
     if before is not None:
         since = max(since, datetime.fromisoformat(before.at))
     after, count = since.timestamp() * 1e6, 0
@@ -94,7 +95,7 @@ async def _late(ledger: Ledger, day: str, before: AuditResult | None) -> int:
 
 
 def _require_short(
-    day: str, before: AuditResult | None, known: frozenset[str], extent: dict[str, int], events: int, missing: int
+    day: UtcDay, before: AuditResult | None, known: frozenset[str], extent: dict[str, int], events: int, missing: int
 ) -> None:
     try:
         require_parts(day, before, known, extent)

@@ -14,6 +14,7 @@ from chargeback.domain.errors import LedgerShort, RecordsRefused, Superseded
 from chargeback.domain.money.exact import EXACT, ZERO, to_text, total
 from chargeback.domain.rating.effective_catalogues import InForce
 from chargeback.domain.rating.usage_record import UsageRecord, rated_record, to_document
+from chargeback.domain.time.days import UtcDay, utc_day
 from chargeback.log_line import log_line
 from chargeback.services.ports.books import Books, Posting
 from chargeback.services.ports.control import Catalogues, Control
@@ -53,7 +54,7 @@ class Audited:
         unsettled: of the day's lines, those whose tokens are not known yet.
     """
 
-    day: str
+    day: UtcDay
     events: int
     calls: int
     duplicates: int
@@ -99,18 +100,20 @@ class Auditor:
         """
         return await do_each("auditing", await self.due(now), lambda day: self.audit_day(day, now), report)
 
-    async def due(self, now: datetime) -> list[str]:
+    async def due(self, now: datetime) -> list[UtcDay]:
         """The days to audit: marked ones, ended ones that are still open, ended ones without a final audit or of which
         something is set aside.
 
         A run may end before all is done. What nobody does again comes first: final audits, then the open days. Old
         days that were marked come last, and of these the one whose audit is longest ago first.
         """
-        today = now.date().isoformat()
+        today = utc_day(now)
         audits = await self._results.all()
         final = {day for day, each in audits.items() if each.final}
         left = {
-            each.day for each in await self._set_aside.all() if each.stage in (Stage.POST, Stage.AUDIT, Stage.SUMMARISE)
+            UtcDay(each.day)
+            for each in await self._set_aside.all()
+            if each.stage in (Stage.POST, Stage.AUDIT, Stage.SUMMARISE)
         }
         done = final - left
         # A day that was audited or posted had events: also where all of its ledger is gone.
@@ -122,7 +125,7 @@ class Auditor:
         first = sorted(ended, key=lambda day: (is_open(day, now), day))
         return [*first, *sorted(seldom.keys() - {*ended}, key=lambda day: seldom[day])]
 
-    async def unaudited(self, days: Sequence[str], since: datetime) -> list[str]:
+    async def unaudited(self, days: Sequence[UtcDay], since: datetime) -> list[UtcDay]:
         """Of these days, the ones that were marked, or not audited since then with what rates them now."""
         in_force = await self._catalogues.in_force()
         marks, audits = await self._ledger.marks(), await self._results.all()
@@ -134,11 +137,11 @@ class Auditor:
             if day in marks or (day in kept and not _holds(audits.get(day), since, in_force.digest(day)))
         ]
 
-    async def _posted(self, days: Sequence[str]) -> set[str]:
+    async def _posted(self, days: Sequence[UtcDay]) -> set[UtcDay]:
         """Of these days, those that have ever been posted."""
         return {day for day in days if await self._books.postings(day)}
 
-    async def is_whole(self, day: str) -> bool:
+    async def is_whole(self, day: UtcDay) -> bool:
         """Whether the ledger still has all that the last audit of a day read there."""
         before, _ = await self._results.get(day)
         try:
@@ -147,16 +150,16 @@ class Auditor:
             return False
         return day in await self._ledger.days()
 
-    async def marked(self, days: Collection[str]) -> dict[str, str]:
+    async def marked(self, days: Collection[UtcDay]) -> dict[UtcDay, str]:
         """Of these days, those that wait for an audit, each with the token of its latest mark."""
         return {day: token for day, token in (await self._ledger.marks()).items() if day in days}
 
-    async def audit_day(self, day: str, now: datetime) -> Audited:
+    async def audit_day(self, day: UtcDay, now: datetime) -> Audited:
         """Audit one day, again if a posting wrote meanwhile. Raises `Superseded` if that happens every time."""
         async with self._restored.watching(now):
             return await self._audit_again(day, now)
 
-    async def _audit_again(self, day: str, now: datetime) -> Audited:
+    async def _audit_again(self, day: UtcDay, now: datetime) -> Audited:
         mended: list[Audited] = []
         for attempt in range(1, _ATTEMPTS + 1):
             try:
@@ -171,7 +174,7 @@ class Auditor:
                 log_line(log, "audit_again", day=day, attempt=attempt, reason=error)
         raise AssertionError("unreachable")
 
-    async def _attempt(self, day: str, now: datetime, mended: list[Audited]) -> Audited:
+    async def _attempt(self, day: UtcDay, now: datetime, mended: list[Audited]) -> Audited:
         """One audit, kept unless another one ended meanwhile; `mended` has what the attempts before it did."""
         mark = (await self._ledger.marks()).get(day)
         before, token = await self._results.get(day)
@@ -197,7 +200,7 @@ class Auditor:
             await self._ledger.unmark(day, mark)
         return audited
 
-    async def _audit(self, day: str, now: datetime, before: AuditResult | None, in_force: InForce) -> Audited:
+    async def _audit(self, day: UtcDay, now: datetime, before: AuditResult | None, in_force: InForce) -> Audited:
         if is_open(day, now):
             # What is merely not posted yet is no drift.
             await self._poster.post_day(day, in_force, now)
@@ -230,7 +233,7 @@ class Auditor:
             unsettled=drift.unsettled,
         )
 
-    async def _say_what_is_left_out(self, day: str, recounted: Recounted, drift: "_Drift", now: datetime) -> None:
+    async def _say_what_is_left_out(self, day: UtcDay, recounted: Recounted, drift: "_Drift", now: datetime) -> None:
         unreadable = {
             f"events: {reason}": f"{count} events of the ledger cannot be read any more"
             for reason, count in recounted.unreadable.items()
@@ -244,7 +247,7 @@ class Auditor:
             # Nobody posts the day any more: from now on the audit says what is left out.
             await self._set_aside.note(Stage.POST, day, {})
 
-    async def _compare(self, day: str, recounted: Recounted, in_force: InForce) -> "_Drift":
+    async def _compare(self, day: UtcDay, recounted: Recounted, in_force: InForce) -> "_Drift":
         posted: dict[str, bytes] = {}
         async for page in self._books.records(day):
             posted |= {record.record_id: _fingerprint(record) for record in page if record.charges}
@@ -261,7 +264,7 @@ class Auditor:
         await self._add_what_was_posted(day, drift, gone=posted.keys(), in_force=in_force)
         return drift
 
-    async def _rate_again(self, day: str, in_force: InForce) -> "_Drift":
+    async def _rate_again(self, day: UtcDay, in_force: InForce) -> "_Drift":
         """What the books of a day whose ledger is lost should be: the same usage at what rates it now."""
         drift = _Drift()
         async for page in self._books.records(day):
@@ -272,7 +275,9 @@ class Auditor:
                     drift.records[record.record_id], drift.posted[record.record_id] = rated, record
         return drift
 
-    async def _add_what_was_posted(self, day: str, drift: "_Drift", *, gone: Iterable[str], in_force: InForce) -> None:
+    async def _add_what_was_posted(
+        self, day: UtcDay, drift: "_Drift", *, gone: Iterable[str], in_force: InForce
+    ) -> None:
         """Look at the books once more for the differing lines alone; `gone` are lines that the ledger does not have."""
         without_usage = set(gone)
         if not drift.records and not without_usage:
@@ -284,14 +289,14 @@ class Auditor:
                 if record.record_id in drift.records:
                     drift.posted[record.record_id] = record
 
-    async def _leave_out_unposted(self, day: str, drift: "_Drift") -> None:
+    async def _leave_out_unposted(self, day: UtcDay, drift: "_Drift") -> None:
         """Events that came while we were reading: their lines are marked as changed and the next posting has them."""
         changed = await self._counter.changed(day)
         for line_id in changed.lines if changed else ():
             drift.records.pop(line_id, None)
 
     async def _mend(
-        self, day: str, drift: "_Drift", fences: dict[int, Posting], in_force: InForce, *, is_counted: bool
+        self, day: UtcDay, drift: "_Drift", fences: dict[int, Posting], in_force: InForce, *, is_counted: bool
     ) -> None:
         if is_counted:
             # Redis counted wrong or lost something: it forgets the day, and the next posting replays the ledger.

@@ -2,6 +2,7 @@
 
 import msgspec
 
+from chargeback.domain.time.days import UtcDay
 from chargeback.services.ports.control import Control
 
 KIND = "audit"
@@ -38,7 +39,7 @@ class AuditResult(msgspec.Struct, frozen=True, kw_only=True, rename={"rated_with
         losses: what was accepted of the day, the latest last.
     """
 
-    day: str
+    day: UtcDay
     events: int
     calls: int
     duplicates: int
@@ -68,7 +69,7 @@ class AuditResults:
     def __init__(self, control: Control) -> None:
         self._control = control
 
-    async def get(self, day: str) -> tuple[AuditResult | None, str | None]:
+    async def get(self, day: UtcDay) -> tuple[AuditResult | None, str | None]:
         """The result of a day with its token; None and None where it was never audited."""
         known = await self._control.get_versioned(KIND, day)
         return (msgspec.convert(known[0], AuditResult), known[1]) if known else (None, None)
@@ -77,7 +78,7 @@ class AuditResults:
         """Set the result of a day. Raises `Superseded` if another audit of it ended since `after`."""
         await self._control.swap(KIND, result.day, msgspec.to_builtins(result), after)
 
-    async def all(self) -> dict[str, AuditResult]:
+    async def all(self) -> dict[UtcDay, AuditResult]:
         """The results of all days, by day."""
         found = [msgspec.convert(document, AuditResult) for document in await self._control.all(KIND)]
         return {each.day: each for each in found}

@@ -1,12 +1,13 @@
 """Pending calls get what they used: from the gateway's log, or, when time is up, from an estimate."""
 
 from collections.abc import Iterable, Mapping, Sequence
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 
 from chargeback.domain.catalogue.catalogue import Catalogue
 from chargeback.domain.streams.estimates import estimated
 from chargeback.domain.streams.gateway_log import StreamMean, TokenCount
 from chargeback.domain.streams.settlement import PendingCall, Served, served_by, settled, used_text_alone
+from chargeback.domain.time.days import UtcDay, start_of, utc_day
 from chargeback.services.ports.control import Catalogues
 from chargeback.services.ports.gateway_log import GatewayLog
 from chargeback.services.usage.settle_run import Run
@@ -27,7 +28,7 @@ class Completer:
         self._deadline = deadline
         self._quiet = quiet
 
-    async def complete(self, run: Run, calls: Sequence[PendingCall], means: dict[str, Means]) -> list[bytes]:
+    async def complete(self, run: Run, calls: Sequence[PendingCall], means: dict[UtcDay, Means]) -> list[bytes]:
         """The events of those that can be completed now; some hundred calls at once. `means` is kept for a run."""
         asked = [call for call in calls if call.may_be_logged(run.now)]
         counts = await self._counts(run, asked)
@@ -75,9 +76,9 @@ class Completer:
         logged = {each.call: each for each in found.rows}
         return [served_by(call, logged[call.call]) if call.call in logged else call for call in calls]
 
-    async def _add_means(self, calls: Iterable[PendingCall], means: dict[str, Means]) -> None:
+    async def _add_means(self, calls: Iterable[PendingCall], means: dict[UtcDay, Means]) -> None:
         for day in {_day(call) for call in calls} - means.keys():
-            start = datetime.fromisoformat(day).replace(tzinfo=UTC)
+            start = start_of(day)
             means[day] = await self._log.stream_means(start, start + timedelta(days=1))
 
 
@@ -94,5 +95,5 @@ def around(times: Iterable[datetime]) -> tuple[datetime, datetime]:
     return ordered[0] - SPREAD, ordered[-1] + SPREAD
 
 
-def _day(call: PendingCall) -> str:
-    return f"{call.time:%Y-%m-%d}"
+def _day(call: PendingCall) -> UtcDay:
+    return utc_day(call.time)

@@ -7,6 +7,7 @@ from collections.abc import Collection, Mapping, Sequence
 
 from chargeback.domain.errors import StoreUnavailable
 from chargeback.domain.events.stored_objects import StoredObject, all_objects_in, objects_in
+from chargeback.domain.time.days import UtcDay
 from chargeback.log_line import log_line
 from chargeback.services.ports.books import StoredObjects
 from chargeback.services.ports.ledger import DayMarks, Ledger
@@ -45,7 +46,7 @@ class ObjectIndex:
         self._reached: dict[str, tuple[str, int]] = {}
         """Of a day that takes several runs: the mark of its first one, and how many blocks are done."""
 
-    async def note(self, day: str, raw_events: Sequence[bytes]) -> None:
+    async def note(self, day: UtcDay, raw_events: Sequence[bytes]) -> None:
         """Keep what these events of the day's ledger made. Raises `StoreUnavailable` if not even the mark is kept."""
         made = objects_in(raw_events)
         if not made:
@@ -88,12 +89,12 @@ class ObjectIndex:
         marks = await self._marks.all()
         until = time.monotonic() + CATCH_UP_SECONDS
 
-        async def one(day: str) -> int:
+        async def one(day: UtcDay) -> int:
             return await self._go_on(day, marks[day], until)
 
         return await do_each("indexing objects of", sorted(marks), one)
 
-    async def _go_on(self, day: str, mark: str, until: float) -> int:
+    async def _go_on(self, day: UtcDay, mark: str, until: float) -> int:
         first_mark, done = self._reached.get(day, (mark, 0))
         count = position = 0
         async for block in self._ledger.blocks(day):
@@ -108,7 +109,7 @@ class ObjectIndex:
         await self._marks.unmark(day, first_mark)
         return count
 
-    async def rebuild(self, day: str) -> int:
+    async def rebuild(self, day: UtcDay) -> int:
         """Index whatever the day's ledger says, and how many objects that is; known ones stay as they are."""
         return sum([await self._index(block) async for block in self._ledger.blocks(day)])
 

@@ -5,7 +5,7 @@ import logging
 import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from datetime import UTC, date, datetime, timedelta
+from datetime import datetime, timedelta
 from functools import partial
 
 from chargeback.domain.catalogue.catalogue import Catalogue
@@ -19,6 +19,7 @@ from chargeback.domain.events.usage_event import UsageEvent, day_beside, id_in
 from chargeback.domain.events.withheld import withheld
 from chargeback.domain.rating.effective_catalogues import InForce
 from chargeback.domain.rating.rating import picodollars_per_unit
+from chargeback.domain.time.days import UtcDay, days_between, shifted, start_of, utc_day
 from chargeback.domain.usage.lines import Line
 from chargeback.domain.usage.meters import Meter
 from chargeback.log_line import log_line
@@ -101,7 +102,7 @@ class Weights:
 
     def _look_up(self, event: UsageEvent) -> tuple[tuple[str, ...], Mapping[Meter, int]]:
         line = event.line
-        hour = datetime.fromisoformat(event.day).replace(tzinfo=UTC, hour=event.hour)
+        hour = start_of(event.day) + timedelta(hours=event.hour)
         cost_centre, _ = self.in_force.hours(event.day)[event.hour][1].cost_centre(line)
         scopes = (f"subscription:{line.subscription}", f"product:{line.product}", f"cost-centre:{cost_centre}")
         return scopes, picodollars_per_unit(line, hour, self.in_force.catalogue(hour), cost_centre)
@@ -168,7 +169,7 @@ class Ingest:
         now: datetime,
         *,
         emitter: Emitter = OURSELVES,
-        arrived: str | None = None,
+        arrived: UtcDay | None = None,
     ) -> Ingested:
         """Make the events of an emitter durable and count them.
 
@@ -179,7 +180,7 @@ class Ingest:
         """
         days, rejected = self._read(raw_events, self._times(emitter, now, arrived), emitter)
         if rejected:
-            await self._quarantine.put(rejected, arrived or now.date().isoformat())
+            await self._quarantine.put(rejected, arrived or utc_day(now))
         days = await filed(self._counter, days, partial(is_open, now=now))
         flags = await asyncio.gather(*(self._take(day, events, now) for day, events in days.items()))
         counted = sum(flag for of_day, _ in flags for flag in of_day)
@@ -201,18 +202,18 @@ class Ingest:
         except TimeoutError as error:
             raise StoreUnavailable(f"a store does not answer within {IN_TIME_SECONDS:g} s") from error
 
-    def _times(self, emitter: Emitter, now: datetime, arrived: str | None) -> AcceptedTimes:
+    def _times(self, emitter: Emitter, now: datetime, arrived: UtcDay | None) -> AcceptedTimes:
         """What is accepted: within the limits now, and within the emitter's own when the event came first."""
         times = AcceptedTimes.around(now, max_age=self._limits.max_age, clock_skew=self._limits.clock_skew)
         if emitter.max_age is None:
             return times
-        came = date.fromisoformat(arrived) if arrived else now.date()
-        return times._replace(earliest=max(times.earliest, (came - emitter.max_age).isoformat()))
+        oldest = shifted(arrived or utc_day(now), -emitter.max_age.days)
+        return times._replace(earliest=max(times.earliest, oldest))
 
     def _read(
         self, raw_events: Sequence[bytes], times: AcceptedTimes, emitter: Emitter
-    ) -> tuple[dict[str, list[UsageEvent]], list[Rejected]]:
-        days: dict[str, list[UsageEvent]] = {}
+    ) -> tuple[dict[UtcDay, list[UsageEvent]], list[Rejected]]:
+        days: dict[UtcDay, list[UsageEvent]] = {}
         rejected: list[Rejected] = []
         for raw in raw_events:
             try:
@@ -223,7 +224,7 @@ class Ingest:
                 days.setdefault(event.day, []).append(event)
         return days, rejected
 
-    async def _take(self, day: str, events: list[UsageEvent], now: datetime) -> tuple[Sequence[bool], bool]:
+    async def _take(self, day: UtcDay, events: list[UsageEvent], now: datetime) -> tuple[Sequence[bool], bool]:
         is_late = not is_open(day, now)
         raw_events = [event.raw for event in events]
         await self._ledger.append(day, raw_events)
@@ -241,19 +242,19 @@ class Ingest:
             await self._ledger.mark(day)
             return error.flags, False
 
-    async def _mark_late(self, day: str, now: datetime) -> None:
+    async def _mark_late(self, day: UtcDay, now: datetime) -> None:
         """Have the day audited, and the one after it, which leaves to this one what both have."""
         await self._ledger.mark(day)
         await self._mark_closed(day_beside(day, 1), now)
 
-    async def _mark_day_before(self, day: str, events: Sequence[UsageEvent], now: datetime) -> None:
+    async def _mark_day_before(self, day: UtcDay, events: Sequence[UsageEvent], now: datetime) -> None:
         """Have the day before audited where Redis counts it no more: what it has of a call from beside the gateway or
         from the log alone gives way to the call's own event.
         """
         if any(event.hour < MARGIN_HOURS and is_own(event.phase) for event in events):
             await self._mark_closed(day_beside(day, -1), now)
 
-    async def _mark_closed(self, day: str, now: datetime) -> None:
+    async def _mark_closed(self, day: UtcDay, now: datetime) -> None:
         if not is_open(day, now) and await self._ledger.extent(day):
             await self._ledger.mark(day)
 
@@ -284,12 +285,12 @@ def _log(ingested: Ingested) -> None:
         )
 
 
-def is_open(day: str, now: datetime) -> bool:
+def is_open(day: UtcDay, now: datetime) -> bool:
     """Whether the day is counted in Redis at `now` (UTC)."""
-    return day > (now - timedelta(days=OPEN_DAYS)).date().isoformat()
+    return day > shifted(utc_day(now), -OPEN_DAYS)
 
 
-def open_days(now: datetime) -> list[str]:
+def open_days(now: datetime) -> list[UtcDay]:
     """The days that may be counted, oldest first; tomorrow is one of them for gateways whose clock is ahead."""
-    today = now.date()
-    return [(today + timedelta(days=offset)).isoformat() for offset in range(1 - OPEN_DAYS, 2)]
+    today = utc_day(now)
+    return days_between(shifted(today, 1 - OPEN_DAYS), shifted(today, 1))

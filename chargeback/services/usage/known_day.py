@@ -15,6 +15,7 @@ from typing import Any, Protocol
 from chargeback.domain.errors import CountLost
 from chargeback.domain.events.usage_event import Phase, day_beside
 from chargeback.domain.streams.gateway_log import KeptEvent
+from chargeback.domain.time.days import UtcDay
 from chargeback.services.ports.books import Books
 from chargeback.services.ports.counter import Counter, Seen
 from chargeback.services.ports.ledger import Ledger
@@ -61,7 +62,7 @@ class CountedDay:
     """A day that Redis counts, under this epoch."""
 
     counter: Counter
-    day: str
+    day: UtcDay
     epoch: str | None
     is_whole: bool
     is_still: bool = False
@@ -165,7 +166,7 @@ class RecountedDay:
 
 @asynccontextmanager
 async def known_day(
-    counter: Counter, ledger: Ledger, books: Books, day: str, now: datetime, *, by_ledger: bool
+    counter: Counter, ledger: Ledger, books: Books, day: UtcDay, now: datetime, *, by_ledger: bool
 ) -> AsyncIterator[KnownDay | None]:
     """A day; None where Redis counts it no more, unless it may be recounted `by_ledger`."""
     async with AsyncExitStack() as stack:

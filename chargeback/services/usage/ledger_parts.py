@@ -10,6 +10,7 @@ from collections.abc import Collection, Iterable
 from datetime import datetime
 
 from chargeback.domain.errors import Superseded
+from chargeback.domain.time.days import UtcDay
 from chargeback.log_line import log_line
 from chargeback.services.ports.control import Control
 from chargeback.services.ports.ledger import Ledger
@@ -32,16 +33,16 @@ class LedgerParts:
         """Remember the parts of every open day. Raises `SomeFailed` after all days were tried."""
         await do_each("looking at the ledger", open_days(now), self._look_at)
 
-    async def known(self, day: str) -> frozenset[str]:
+    async def known(self, day: UtcDay) -> frozenset[str]:
         """The parts that the day has ever had, as far as anybody looked."""
         found = await self._control.get_versioned(KIND, day)
         return frozenset(found[0]["parts"]) if found else frozenset()
 
-    async def forget(self, day: str, gone: Collection[str]) -> None:
+    async def forget(self, day: UtcDay, gone: Collection[str]) -> None:
         """These parts are gone for good, and somebody has accepted that."""
         await self._change(day, without=gone)
 
-    async def _look_at(self, day: str) -> None:
+    async def _look_at(self, day: UtcDay) -> None:
         there = (await self._ledger.extent(day)).keys()
         known = await self.known(day)
         if lost := known - there:
@@ -51,7 +52,7 @@ class LedgerParts:
         if there - known:
             await self._change(day, there)
 
-    async def _change(self, day: str, more: Iterable[str] = (), *, without: Collection[str] = ()) -> None:
+    async def _change(self, day: UtcDay, more: Iterable[str] = (), *, without: Collection[str] = ()) -> None:
         while True:
             known = await self._control.get_versioned(KIND, day)
             before = frozenset(known[0]["parts"]) if known else frozenset()

@@ -6,6 +6,7 @@ import msgspec
 
 from chargeback.domain.errors import InvalidEvent
 from chargeback.domain.events.usage_event import read_filed
+from chargeback.domain.time.days import UtcDay
 from chargeback.services.ports.ledger import Ledger
 from chargeback.services.usage.recount import recount
 
@@ -38,7 +39,7 @@ class _Head(msgspec.Struct):
     time: str
 
 
-async def list_conflicts(ledger: Ledger, day: str, *, workers: int = 0, limit: int = 50) -> list[Conflicting]:
+async def list_conflicts(ledger: Ledger, day: UtcDay, *, workers: int = 0, limit: int = 50) -> list[Conflicting]:
     """Every event of the first calls about which the day's events differ."""
     async with recount(ledger, day, workers=workers) as recounted:
         calls = set(await recounted.conflicting(limit))

@@ -8,6 +8,7 @@ recount of the audit takes out, which knows every call of the day before.
 from collections.abc import Callable, Mapping, Sequence
 
 from chargeback.domain.events.usage_event import UsageEvent, day_beside, refiled
+from chargeback.domain.time.days import UtcDay
 from chargeback.services.ports.counter import Counter
 
 MARGIN_HOURS = 6
@@ -15,11 +16,11 @@ MARGIN_HOURS = 6
 
 
 async def filed(
-    counter: Counter, days: Mapping[str, Sequence[UsageEvent]], is_open: Callable[[str], bool]
-) -> dict[str, list[UsageEvent]]:
+    counter: Counter, days: Mapping[UtcDay, Sequence[UsageEvent]], is_open: Callable[[UtcDay], bool]
+) -> dict[UtcDay, list[UsageEvent]]:
     """The events by the day that their calls were first seen on."""
-    found: dict[str, list[UsageEvent]] = {}
-    first: dict[str, str] = {}
+    found: dict[UtcDay, list[UsageEvent]] = {}
+    first: dict[str, UtcDay] = {}
     for day in sorted(days):
         elsewhere = await _known_elsewhere(counter, day, days[day], is_open)
         for event in days[day]:
@@ -31,10 +32,10 @@ async def filed(
 
 
 async def _known_elsewhere(
-    counter: Counter, day: str, events: Sequence[UsageEvent], is_open: Callable[[str], bool]
-) -> dict[str, str]:
+    counter: Counter, day: UtcDay, events: Sequence[UsageEvent], is_open: Callable[[UtcDay], bool]
+) -> dict[str, UtcDay]:
     """Call → the neighbouring day that knows it."""
-    found: dict[str, str] = {}
+    found: dict[str, UtcDay] = {}
     early = [event.call for event in events if event.hour < MARGIN_HOURS]
     late = [event.call for event in events if event.hour >= 24 - MARGIN_HOURS]
     for beside, calls in ((day_beside(day, 1), late), (day_beside(day, -1), early)):

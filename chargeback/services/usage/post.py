@@ -16,6 +16,7 @@ from chargeback.domain.errors import CountFull, CountLost, InvalidEvent, LedgerS
 from chargeback.domain.events.usage_event import UsageEvent, read_filed
 from chargeback.domain.rating.effective_catalogues import InForce
 from chargeback.domain.rating.usage_record import UsageRecord, rated_record
+from chargeback.domain.time.days import UtcDay
 from chargeback.domain.usage.lines import Line
 from chargeback.log_line import log_line
 from chargeback.services.ports.books import Books, Posting
@@ -55,7 +56,7 @@ class Posted:
             something; each run tries them again.
     """
 
-    day: str
+    day: UtcDay
     records: int = 0
     replayed: int = 0
     unpriced: int = 0
@@ -95,7 +96,7 @@ class Poster:
             )
         return [each for each in posted if _did_anything(each)]
 
-    async def post_day(self, day: str, in_force: InForce, now: datetime) -> Posted:
+    async def post_day(self, day: UtcDay, in_force: InForce, now: datetime) -> Posted:
         """Post one day, again if another run or a flushed Redis got in the way.
 
         Raises `Superseded` or `CountLost` only if that happens several times in a row; the next run goes on then.
@@ -103,7 +104,7 @@ class Poster:
         async with self._restored.watching(now):
             return await self._post_again(day, in_force)
 
-    async def _post_again(self, day: str, in_force: InForce) -> Posted:
+    async def _post_again(self, day: UtcDay, in_force: InForce) -> Posted:
         for attempt in range(1, _ATTEMPTS + 1):
             try:
                 posted = await self._post_day(day, in_force)
@@ -121,7 +122,7 @@ class Poster:
                 return posted
         raise AssertionError("unreachable")
 
-    async def _post_day(self, day: str, in_force: InForce) -> Posted:
+    async def _post_day(self, day: UtcDay, in_force: InForce) -> Posted:
         fences = await self._books.postings(day)
         epoch, replayed = await self._epoch(day, fences, in_force)
         if epoch is None:
@@ -154,7 +155,7 @@ class Poster:
         )
 
     async def _gone(
-        self, day: str, epoch: str, fences: Mapping[int, Posting], counted: Container[str]
+        self, day: UtcDay, epoch: str, fences: Mapping[int, Posting], counted: Container[str]
     ) -> dict[int, list[Line]]:
         """By shard, the lines in the books that are counted no more since Redis lost the day.
 
@@ -175,7 +176,7 @@ class Poster:
     def _lacks_one(self, fences: Mapping[int, Posting]) -> bool:
         return len(fences) != self._books.shards
 
-    async def _epoch(self, day: str, fences: Mapping[int, Posting], in_force: InForce) -> tuple[str | None, int]:
+    async def _epoch(self, day: UtcDay, fences: Mapping[int, Posting], in_force: InForce) -> tuple[str | None, int]:
         """The counter's epoch, with the ledger counted again under it unless every shard was posted from it before.
 
         Raises `LedgerShort` where the ledger has less than it had: the books know more than a count of it would.
@@ -191,7 +192,7 @@ class Poster:
         epoch = await self._counter.begin(day)
         return epoch, await self._replay(day, in_force, audit)
 
-    async def _replay(self, day: str, in_force: InForce, audit: AuditResult | None) -> int:
+    async def _replay(self, day: UtcDay, in_force: InForce, audit: AuditResult | None) -> int:
         weights = Weights(in_force)
         replayed = 0
         async with aclosing(heard_events(self._ledger, day, in_force.named, audit)) as pieces:
@@ -200,7 +201,7 @@ class Poster:
                 replayed += len(events)
         return replayed
 
-    async def _count_anew(self, day: str, events: Sequence[UsageEvent], weights: Weights) -> None:
+    async def _count_anew(self, day: UtcDay, events: Sequence[UsageEvent], weights: Weights) -> None:
         try:
             await self._counter.count(day, events, weights.weigh)
         except CountFull as error:
@@ -212,7 +213,7 @@ class Poster:
 class _Run:
     """One attempt at posting a day."""
 
-    def __init__(self, counter: Counter, books: Books, day: str, epoch: str, in_force: InForce) -> None:
+    def __init__(self, counter: Counter, books: Books, day: UtcDay, epoch: str, in_force: InForce) -> None:
         self._counter = counter
         self._books = books
         self._day = day
@@ -259,7 +260,7 @@ class _Run:
 
 
 def rated_records(
-    day: str, lines: Iterable[CountedLine], in_force: InForce
+    day: UtcDay, lines: Iterable[CountedLine], in_force: InForce
 ) -> tuple[list[UsageRecord], dict[str, str]]:
     """The lines rated, and why those were not that cannot be: no line keeps another from being billed."""
     records: list[UsageRecord] = []
@@ -281,7 +282,7 @@ def shard_of(line_id: str, shards: int) -> int:
     return int(line_id[:4], 16) % shards
 
 
-def read_block(block: bytes, day: str) -> tuple[list[UsageEvent], list[InvalidEvent]]:
+def read_block(block: bytes, day: UtcDay) -> tuple[list[UsageEvent], list[InvalidEvent]]:
     """The events of a block of the ledger, and what is wrong with those that cannot be read any more."""
     events: list[UsageEvent] = []
     unreadable: list[InvalidEvent] = []

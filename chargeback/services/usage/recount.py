@@ -18,6 +18,7 @@ import duckdb
 from chargeback.domain.cost_centres.folding import MOST_NAMES, NamedValues
 from chargeback.domain.errors import StoreUnavailable
 from chargeback.domain.events.usage_event import Phase, day_beside
+from chargeback.domain.time.days import UtcDay
 from chargeback.domain.usage.lines import Line, from_text
 from chargeback.domain.usage.meters import Meter, Quantities
 from chargeback.services.ports.counter import CountedLine
@@ -105,7 +106,7 @@ class Recounted:
         without: neighbouring day → why it could not be read; a call that it has may be counted here again.
     """
 
-    day: str
+    day: UtcDay
     events: int = 0
     calls: int = 0
     duplicates: int = 0
@@ -175,7 +176,7 @@ class Recounted:
 @asynccontextmanager
 async def recount(
     ledger: Ledger,
-    day: str,
+    day: UtcDay,
     *,
     workers: int,
     named: NamedValues | None = None,
@@ -288,7 +289,7 @@ async def _leave_to_neighbours(
 
 
 async def _recall(
-    ledger: Ledger, day: str, engine: duckdb.DuckDBPyConnection, folder: str, executor: Executor, *, ahead: int
+    ledger: Ledger, day: UtcDay, engine: duckdb.DuckDBPyConnection, folder: str, executor: Executor, *, ahead: int
 ) -> None:
     """Load the calls of another day, never more than `ahead` pieces at once."""
     loop = asyncio.get_running_loop()

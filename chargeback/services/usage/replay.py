@@ -8,6 +8,7 @@ import msgspec
 
 from chargeback.domain.events.emitters import EVENT_GRID, GATEWAY, OURSELVES, Emitter, is_below
 from chargeback.domain.events.withheld import NOTHING
+from chargeback.domain.time.days import UtcDay
 from chargeback.services.ports.ledger import DeadLetters, Quarantine, Rejected
 from chargeback.services.running.bulkheads import reason_of
 from chargeback.services.usage.ingest import Ingest, Ingested
@@ -75,7 +76,7 @@ async def _replay_batch(
     replayed: Replayed,
 ) -> None:
     entries = await quarantine.get(batch)
-    arrived = batch.split("/", 1)[0]
+    arrived = UtcDay(batch.split("/", 1)[0])
     senders = [_sender(each, known) for each in entries]
     left = [each for each, sender in zip(entries, senders, strict=True) if sender is None]
     replayed.quarantined += len(left)

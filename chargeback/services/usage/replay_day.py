@@ -12,6 +12,7 @@ from chargeback.domain.cost_centres.folding import NamedValues
 from chargeback.domain.errors import InvalidEvent
 from chargeback.domain.events.phases import claim_alone
 from chargeback.domain.events.usage_event import UsageEvent, read_filed
+from chargeback.domain.time.days import UtcDay
 from chargeback.domain.usage.lines import Line
 from chargeback.services.ports.ledger import Ledger
 from chargeback.services.usage.audit_results import AuditResult
@@ -21,7 +22,7 @@ from chargeback.services.usage.shortfall import require_events
 
 
 async def heard_events(
-    ledger: Ledger, day: str, named: NamedValues, audit: AuditResult | None = None
+    ledger: Ledger, day: UtcDay, named: NamedValues, audit: AuditResult | None = None
 ) -> AsyncGenerator[list[UsageEvent]]:
     """The events to count, a piece of the ledger at a time; those that cannot be read are left to the audit.
 
@@ -39,7 +40,7 @@ async def heard_events(
             number += 1
 
 
-def _read(text: bytes, day: str, first: int, unheard: set[int], folded: Mapping[int, Line]) -> list[UsageEvent]:
+def _read(text: bytes, day: UtcDay, first: int, unheard: set[int], folded: Mapping[int, Line]) -> list[UsageEvent]:
     events: list[UsageEvent] = []
     for position, raw in enumerate(text.removesuffix(b"\n").split(b"\n"), first):
         try:

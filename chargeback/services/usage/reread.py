@@ -14,6 +14,7 @@ from pathlib import Path
 from chargeback.domain.errors import InvalidEvent
 from chargeback.domain.events.phases import rank_of
 from chargeback.domain.events.usage_event import UsageEvent, call_in, read_filed
+from chargeback.domain.time.days import UtcDay
 from chargeback.domain.usage.lines import Line, line_id, to_text
 from chargeback.domain.usage.meters import Meter, Quantities
 
@@ -31,7 +32,7 @@ class Piece:
         written: how many of the lines were written when, in turn: (lines, microseconds since 1970).
     """
 
-    day: str
+    day: UtcDay
     number: int
     text: bytes
     folder: str

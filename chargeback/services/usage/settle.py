@@ -14,6 +14,7 @@ from typing import Protocol
 from chargeback.domain.errors import SomeFailed
 from chargeback.domain.streams.gateway_log import KeptEvent
 from chargeback.domain.streams.settlement import PendingCall, is_pending
+from chargeback.domain.time.days import UtcDay, days_between, start_of, utc_day
 from chargeback.services.ports.books import Books
 from chargeback.services.ports.control import Catalogues, Control
 from chargeback.services.ports.counter import Counter
@@ -62,7 +63,7 @@ class Settlement:
 class Scope:
     """A UTC day to settle, and the part of it in which lost events are looked for."""
 
-    day: str
+    day: UtcDay
     since: datetime
     until: datetime
 
@@ -97,7 +98,9 @@ class Settler:
         self._completer = Completer(log, catalogues, deadline=deadline, quiet=quiet)
         self._recoverer = Recoverer(log, catalogues, quiet=quiet)
 
-    async def settle(self, now: datetime, *, since: datetime | None = None, days: Collection[str] = ()) -> Settlement:
+    async def settle(
+        self, now: datetime, *, since: datetime | None = None, days: Collection[UtcDay] = ()
+    ) -> Settlement:
         """Settle what can be at `now` (UTC): the open days; or all days `since` then, or just these `days`.
 
         Where Redis does not know a day that is asked for, or not all that waits there, its ledger is recounted.
@@ -106,7 +109,7 @@ class Settler:
         run = Run(now)
         by_ledger = since is not None or bool(days)
         work = _Work(run, {}, {}, by_ledger=by_ledger)
-        oldest = (now - self._max_age).date().isoformat()
+        oldest = utc_day(now - self._max_age)
         for scope in scopes(now, since, days):
             if scope.day < oldest:
                 run.failed[scope.day] = f"older than the {self._max_age.days} days of which events are accepted"
@@ -133,11 +136,11 @@ class Settler:
                 reason = f"{calls_beyond} calls beyond those that Redis keeps of a caller: `settle --day {scope.day}`"
                 work.run.leave_out(scope.day, f"waiting calls of {caller or 'nobody'}", reason)
 
-    def _known(self, work: "_Work", day: str) -> AbstractAsyncContextManager[KnownDay | None]:
+    def _known(self, work: "_Work", day: UtcDay) -> AbstractAsyncContextManager[KnownDay | None]:
         return known_day(self._counter, self._ledger, self._books, day, work.run.now, by_ledger=work.by_ledger)
 
     async def _recover_stretch(
-        self, work: "_Work", known: KnownDay, day: str, since: datetime, until: datetime
+        self, work: "_Work", known: KnownDay, day: UtcDay, since: datetime, until: datetime
     ) -> None:
         own = []
         for each in await self._recoverer.kept_events(work.run, since, until):
@@ -147,7 +150,7 @@ class Settler:
                 work.elsewhere.setdefault(each.day, []).append(each)
         await self._recover(work, known, own)
 
-    async def _recover_elsewhere(self, work: "_Work", day: str, kept: Sequence[KeptEvent]) -> None:
+    async def _recover_elsewhere(self, work: "_Work", day: UtcDay, kept: Sequence[KeptEvent]) -> None:
         async with self._known(work, day) as known:
             if known is not None and known.is_whole:
                 await self._recover(work, known, kept)
@@ -166,12 +169,12 @@ class Settler:
 
     async def _take(self, run: Run, events: Sequence[bytes]) -> None:
         for each in (await self._door.ingest(events, run.now)).quarantined if events else ():
-            run.leave_out(f"{run.now:%Y-%m-%d}", name_of(each.raw), f"{each.reason}: {each.detail}")
+            run.leave_out(utc_day(run.now), name_of(each.raw), f"{each.reason}: {each.detail}")
 
     async def _say_what_is_left_out(self, run: Run) -> None:
         # A day that Redis no longer holds has nothing to settle: what was left out of it is unsettled in the books.
         # A row of the log may be of a call that nobody knows: it stays until the log is read there again.
-        known = {each.day: each.parts for each in await self._set_aside.all() if each.stage is Stage.SETTLE}
+        known = {UtcDay(each.day): each.parts for each in await self._set_aside.all() if each.stage is Stage.SETTLE}
         for day in {*open_days(run.now), *known, *run.aside}:
             kept = {part: why for part, why in known.get(day, {}).items() if run.keeps(part)}
             await self._set_aside.note(Stage.SETTLE, day, kept | run.aside.get(day, {}))
@@ -184,26 +187,22 @@ class _Work:
     """What the parts of one run share."""
 
     run: Run
-    means: dict[str, Means]
-    elsewhere: dict[str, list[KeptEvent]]
+    means: dict[UtcDay, Means]
+    elsewhere: dict[UtcDay, list[KeptEvent]]
     """Kept events of another day than the log was read for."""
     by_ledger: bool
 
 
-def scopes(now: datetime, since: datetime | None, days: Collection[str]) -> Iterator[Scope]:
+def scopes(now: datetime, since: datetime | None, days: Collection[UtcDay]) -> Iterator[Scope]:
     """The days of a run, oldest first; an event of the last half hour may still be on its way."""
     first = since or (now - RECOVER_WITHIN if not days else datetime.min.replace(tzinfo=UTC))
     last = now - RECOVER_AFTER
-    for day in sorted(days) or (_days(first, now) if since else open_days(now)):
-        start = datetime.fromisoformat(day).replace(tzinfo=UTC)
+    for day in sorted(days) or (days_between(utc_day(first), utc_day(now)) if since else open_days(now)):
+        start = start_of(day)
         yield Scope(day, max(first, start), min(last, start + timedelta(days=1)))
 
 
-def _days(since: datetime, now: datetime) -> list[str]:
-    return [(since.date() + timedelta(days=ahead)).isoformat() for ahead in range((now.date() - since.date()).days + 1)]
-
-
-def _readable(run: Run, day: str, raw_events: Sequence[bytes]) -> Iterator[PendingCall]:
+def _readable(run: Run, day: UtcDay, raw_events: Sequence[bytes]) -> Iterator[PendingCall]:
     for raw in raw_events:
         try:
             call = PendingCall.from_event(raw)

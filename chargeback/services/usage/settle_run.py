@@ -9,6 +9,7 @@ from typing import Any, Protocol, TypeVar
 from chargeback.domain.events.admission import admit
 from chargeback.domain.events.emitters import OURSELVES
 from chargeback.domain.events.usage_event import EVER
+from chargeback.domain.time.days import UtcDay, utc_day
 from chargeback.services.ports.gateway_log import Found
 from chargeback.services.running.bulkheads import reason_of
 from chargeback.services.running.set_aside import ROW_OF_LOG
@@ -40,13 +41,13 @@ class Run:
     recovered: int = 0
     estimated: int = 0
     waiting: int = 0
-    aside: dict[str, dict[str, str]] = field(default_factory=dict)
+    aside: dict[UtcDay, dict[str, str]] = field(default_factory=dict)
     """Day → part → reason."""
     failed: dict[str, str] = field(default_factory=dict)
     read: list[tuple[datetime, datetime]] = field(default_factory=list)
     """The stretches of the log that were read."""
 
-    def leave_out(self, day: str, part: str, reason: str) -> None:
+    def leave_out(self, day: UtcDay, part: str, reason: str) -> None:
         """Set one part of a day aside."""
         self.aside.setdefault(day, {})[part] = reason
 
@@ -68,7 +69,7 @@ class Run:
                     admit(event, EVER, OURSELVES)
                     made.append(event)
             except Exception as error:  # noqa: BLE001 whatever is wrong with one call
-                self.leave_out(f"{call.time:%Y-%m-%d}", f"call {call.call}", reason_of(error))
+                self.leave_out(utc_day(call.time), f"call {call.call}", reason_of(error))
         return made
 
     def note_rows(self, found: Found[Any], since: datetime) -> None:
@@ -76,7 +77,7 @@ class Run:
         for row, reason in found.unreadable.items():
             # A row without a time of its own stays until the whole day, from its beginning, is read again.
             time = found.times.get(row, since.replace(hour=0, minute=0, second=0, microsecond=0)).astimezone(UTC)
-            self.leave_out(f"{time:%Y-%m-%d}", f"{ROW_OF_LOG}{row[:100]} at {time.isoformat()}", reason)
+            self.leave_out(utc_day(time), f"{ROW_OF_LOG}{row[:100]} at {time.isoformat()}", reason)
 
     def keeps(self, part: str) -> bool:
         """Whether a part that was left out before is a row of the log from a time that this run did not read."""

@@ -3,6 +3,7 @@
 from collections.abc import Collection, Mapping
 
 from chargeback.domain.errors import LedgerShort
+from chargeback.domain.time.days import UtcDay
 from chargeback.services.usage.audit_results import AuditResult
 
 MAX_PARTS = 2_000
@@ -16,7 +17,7 @@ def remembered(extent: Mapping[str, int]) -> dict[str, int]:
     return dict(extent) if len(extent) <= MAX_PARTS else {}
 
 
-def require_parts(day: str, before: AuditResult | None, known: Collection[str], extent: Mapping[str, int]) -> None:
+def require_parts(day: UtcDay, before: AuditResult | None, known: Collection[str], extent: Mapping[str, int]) -> None:
     """Raise `LedgerShort` if a part that the last audit read is gone or smaller, or one that was `known` is gone."""
     parts = dict.fromkeys(known, 0) | (before.extent if before else {})
     lost = sorted(name for name, size in parts.items() if name not in extent or extent[name] < size)
@@ -25,7 +26,7 @@ def require_parts(day: str, before: AuditResult | None, known: Collection[str], 
         raise LedgerShort(day, f"gone or shorter than at the last audit: {', '.join(lost[:_SHOWN])}{more}")
 
 
-def require_events(day: str, before: AuditResult | None, events: int, missing: int) -> None:
+def require_events(day: UtcDay, before: AuditResult | None, events: int, missing: int) -> None:
     """Raise `LedgerShort` if there are fewer events than at the last audit, or appends that were acknowledged."""
     accepted = before.loss.missing if before and before.loss else 0
     if missing > accepted:

@@ -14,6 +14,7 @@ from chargeback.domain.errors import Superseded
 from chargeback.domain.money.exact import EXACT, ZERO, cost, to_text, total
 from chargeback.domain.periods.lifecycle import fence_of
 from chargeback.domain.rating.usage_record import ChargeRow, Part, UsageRecord
+from chargeback.domain.time.days import BookDate, UtcDay
 from chargeback.domain.usage.meters import Meter
 from chargeback.services.ports.books import HOURS, SUMS, Books, View
 from chargeback.services.ports.control import Document
@@ -35,7 +36,7 @@ class _Sums:
         self.cost = ZERO
         self.quantities: dict[Meter, int] = {}
         self.states: dict[str, int] = {}
-        self.dates: dict[str, Decimal] = {}
+        self.dates: dict[BookDate, Decimal] = {}
         self.hours = [ZERO] * 24
 
     def add(self, charges: Sequence[ChargeRow]) -> None:
@@ -76,7 +77,7 @@ class _Sums:
 class DaySummary:
     """Adds up a day's records by cost centre and by model."""
 
-    def __init__(self, day: str) -> None:
+    def __init__(self, day: UtcDay) -> None:
         self._day = day
         self._total = _Sums()
         self._centres: dict[str, _Sums] = {}
@@ -169,7 +170,7 @@ def _by_meter(record: UsageRecord) -> dict[Meter, list[tuple[str, int, Decimal |
     return found
 
 
-async def summarise_or_set_aside(books: Books, day: str, set_aside: SetAside, *, afresh: bool = False) -> None:
+async def summarise_or_set_aside(books: Books, day: UtcDay, set_aside: SetAside, *, afresh: bool = False) -> None:
     """Refresh the summary; a day that cannot be summarised is posted and audited all the same.
 
     Whoever needs its sums to be right sees by their fence that they are of before.
@@ -182,7 +183,7 @@ async def summarise_or_set_aside(books: Books, day: str, set_aside: SetAside, *,
     await set_aside.note(Stage.SUMMARISE, day, fault)
 
 
-async def refresh_summary(books: Books, day: str) -> None:
+async def refresh_summary(books: Books, day: UtcDay) -> None:
     """Summarise a day unless its summary was made from the books as they are now.
 
     A run that died between the records and the summary left the summary of before.
@@ -193,7 +194,7 @@ async def refresh_summary(books: Books, day: str) -> None:
         await summarise(books, day)
 
 
-async def summarise(books: Books, day: str) -> None:
+async def summarise(books: Books, day: UtcDay) -> None:
     """Set the day's summary and its hours from its records.
 
     The tokens of both are read before the records are, so a run that read older records cannot replace what one that
@@ -214,12 +215,12 @@ async def summarise(books: Books, day: str) -> None:
         return
 
 
-async def _fence(books: Books, day: str) -> str:
+async def _fence(books: Books, day: UtcDay) -> str:
     """Of the day's records; empty where nothing was ever written."""
     postings = await books.postings(day)
     return fence_of({shard: posting.token for shard, posting in postings.items()}) if postings else ""
 
 
-async def _put(books: Books, day: str, view: View, document: Document, known: tuple[Document, str] | None) -> None:
+async def _put(books: Books, day: UtcDay, view: View, document: Document, known: tuple[Document, str] | None) -> None:
     if known is None or known[0] != document:
         await books.put_summary(day, document, known[1] if known else None, view)
