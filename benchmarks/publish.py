@@ -26,7 +26,7 @@ import psutil
 from chargeback.domain.catalogue.catalogue import Catalogue
 from chargeback.domain.cost_centres.rules import Allocation
 from chargeback.domain.terms.terms import Terms
-from chargeback.domain.time.months import days_of
+from chargeback.domain.time.months import dates_of
 from chargeback.domain.usage.lines import Line, line_id
 from chargeback.services.focus.write_focus import write_focus
 from chargeback.services.publishing.period_to_settle import PeriodToSettle
@@ -35,7 +35,7 @@ from chargeback.services.statements.write_statements import write_statements
 from chargeback.services.workbook.write_workbook import write_workbook
 
 PERIOD = "2026-03"
-DAYS = days_of(PERIOD)
+DAYS = dates_of(PERIOD)
 CENTRES = 2_000
 METERS = ("input_tokens", "cached_input_tokens", "output_tokens", "requests")
 SIZES = ("10000", "100000", "1000000", "5000000")

@@ -9,6 +9,7 @@ from functools import cached_property, partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from chargeback.domain.time.months import Month
 from chargeback.services.probe import Probe
 from chargeback.services.usage.ingest import Ingest, TimeLimits, WeightsInForce
 from chargeback.services.usage.post import Poster
@@ -247,7 +248,7 @@ class Container(Stores):
         return Published(self.control, self.reports, self.closed_reports)
 
     async def reconcile(
-        self, period: str, invoices: "Invoices | None" = None, *, export: str | None = None
+        self, period: Month, invoices: "Invoices | None" = None, *, export: str | None = None
     ) -> "Reconciled":
         """Compare a published month with the provider's invoice, and write what was found beside its files."""
         from chargeback.adapters.config.retail_meters import load_retail_meters

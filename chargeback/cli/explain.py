@@ -9,7 +9,7 @@ import typer
 from chargeback.bootstrap import Container
 from chargeback.cli.terminal import run
 from chargeback.domain.errors import ChargebackError
-from chargeback.domain.time.months import days_of
+from chargeback.domain.time.months import month
 
 app = typer.Typer()
 
@@ -24,7 +24,7 @@ def explain(
     out: Annotated[Path | None, typer.Option(help="Also write it as JSON, for auditors.")] = None,
 ) -> None:
     """Say why a cost centre pays what it pays in a month."""
-    days_of(period)
+    named = month(period)
 
     async def work(container: Container) -> None:
         from dataclasses import replace
@@ -32,7 +32,7 @@ def explain(
         from chargeback.services.explaining.render_explanation import text_of
 
         explainer = replace(container.explainer, limit=limit)
-        found = await explainer.explain(period, cost_centre, model=model, charge_id=line)
+        found = await explainer.explain(named, cost_centre, model=model, charge_id=line)
         typer.echo(text_of(found))
         if out is not None:
             try:

@@ -14,7 +14,7 @@ from chargeback.cli.terminal import book_date_of, counted, progress, run
 from chargeback.domain.cost_centres.tree import EVERYTHING, is_within
 from chargeback.domain.outlook.anomalies import Sensitivity
 from chargeback.domain.time.days import book_namesake, shifted, utc_day
-from chargeback.domain.time.months import days_of
+from chargeback.domain.time.months import dates_of, month
 from chargeback.services.forecasting import look_ahead
 from chargeback.services.forecasting.spend_history import read_until, viewpoint
 
@@ -33,7 +33,7 @@ def forecast(period: Period = None, cost_centre: Centre = EVERYTHING, as_of: AsO
     async def work(container: Container) -> None:
         calendar = (await container.catalogues.current()).calendar
         today = calendar.date_of(datetime.now(UTC))
-        view = viewpoint(today, period=period, as_of=book_date_of(as_of) if as_of else None)
+        view = viewpoint(today, period=month(period) if period else None, as_of=book_date_of(as_of) if as_of else None)
         history = await read_until(container.books, view)
         centres = look_ahead.centres_of(history, cost_centre)
         terms = await container.catalogues.terms()
@@ -65,8 +65,8 @@ def anomalies(
         now = datetime.now(UTC)
         # A day is looked at when it is over both in the books and in UTC, whose hours are counted.
         today = min(calendar.date_of(now), book_namesake(utc_day(now)))
-        view = viewpoint(today, period=period, as_of=book_date_of(as_of) if as_of else None)
-        first, end = days_of(view.period)[0], days_of(view.period)[-1]
+        view = viewpoint(today, period=month(period) if period else None, as_of=book_date_of(as_of) if as_of else None)
+        first, end = dates_of(view.period)[0], dates_of(view.period)[-1]
         with progress("records", None) as advance:
             found = await look_ahead.anomalies(
                 container.books,

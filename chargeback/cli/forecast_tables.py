@@ -9,6 +9,7 @@ from rich.table import Table
 from chargeback.domain.money.exact import round_total
 from chargeback.domain.outlook.anomalies import Anomaly, Change
 from chargeback.domain.outlook.forecast import BudgetOutlook, Forecast, Interval, Method, Reach
+from chargeback.domain.time.months import Month
 
 _NO_NUMBER = {
     Method.NOT_ENOUGH_DATA: "not enough data: less than a week of days",
@@ -50,7 +51,7 @@ def show_budgets(outlooks: Sequence[BudgetOutlook]) -> None:
     _print(table)
 
 
-def show_anomalies(period: str, anomalies: Sequence[Anomaly]) -> None:
+def show_anomalies(period: Month, anomalies: Sequence[Anomaly]) -> None:
     """What stood out, and what moved it."""
     if not anomalies:
         Console().print(f"{period}: nothing stands out", highlight=False)

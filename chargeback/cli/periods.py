@@ -9,7 +9,7 @@ from chargeback.bootstrap import Container
 from chargeback.cli.terminal import counted, progress, run, show_files
 from chargeback.domain.money.exact import to_text
 from chargeback.domain.periods.lifecycle import Change, Period, State, refuse_reopening
-from chargeback.domain.time.months import days_of
+from chargeback.domain.time.months import month
 
 app = typer.Typer(help="Billing periods: open, closing, closed.", no_args_is_help=True)
 
@@ -37,10 +37,11 @@ def show(period: Name) -> None:
 
     async def work(container: Container) -> None:
         calendar = (await container.catalogues.current()).calendar
-        start, end = calendar.bounds(period)
-        known, _ = await container.periods.get(period)
+        named = month(period)
+        start, end = calendar.bounds(named)
+        known, _ = await container.periods.get(named)
         typer.echo(_line(known))
-        typer.echo(f"from {start:%Y-%m-%dT%H:%MZ} until {end:%Y-%m-%dT%H:%MZ}, {calendar.time_zone(period)}")
+        typer.echo(f"from {start:%Y-%m-%dT%H:%MZ} until {end:%Y-%m-%dT%H:%MZ}, {calendar.time_zone(named)}")
         for change in known.history:
             typer.echo(_entry(change))
         if known.is_filed:
@@ -65,10 +66,11 @@ def close(
     async def work(container: Container) -> None:
         from chargeback.services.closing.finish_days import Order
 
-        before, _ = await container.periods.get(period)
+        named = month(period)
+        before, _ = await container.periods.get(named)
         with progress(period, None) as advance:
             order = Order(by, datetime.now(UTC), override)
-            closed = await container.closer.close(period, order, counted(advance))
+            closed = await container.closer.close(named, order, counted(advance))
         if before.state is State.CLOSED:
             typer.echo("it was closed before; nothing changed")
         typer.echo(_line(closed))
@@ -88,9 +90,9 @@ def correct(
     async def work(container: Container) -> None:
         from chargeback.services.closing.correct_period import correct_period
 
-        days_of(period)
+        named = month(period)
         change = Change("rated anew", datetime.now(UTC), by, reason)
-        done = await correct_period(period, container.closer.days, container.ledger, change)
+        done = await correct_period(named, container.closer.days, container.ledger, change)
         oldest = (await container.drafts.open(datetime.now(UTC)))[0]
         for rate in done.rates:
             typer.echo(
@@ -113,8 +115,7 @@ def reopen(period: Name) -> None:
     """Refused: a closed period stays closed. Says what to do instead."""
 
     async def work(container: Container) -> None:
-        days_of(period)
-        known, _ = await container.periods.get(period)
+        known, _ = await container.periods.get(month(period))
         raise refuse_reopening(known)
 
     run(work)

@@ -13,7 +13,7 @@ from rich.table import Table
 from chargeback.bootstrap import Container
 from chargeback.cli.terminal import run
 from chargeback.domain.money.exact import to_text
-from chargeback.domain.time.months import days_of
+from chargeback.domain.time.months import month
 
 if TYPE_CHECKING:
     from chargeback.services.ports.reports import Invoices
@@ -48,13 +48,13 @@ def reconcile(
         raise typer.BadParameter("a true-up needs a name: add --by NAME")
     if from_ and export is not None:
         raise typer.BadParameter("--from and --export are two places for one invoice")
-    days_of(period)
+    named = month(period)
     for path in from_ or ():
         if not path.exists():
             raise typer.BadParameter(f"{path}: there is no such file or folder")
 
     async def work(container: Container) -> None:
-        reconciled = await container.reconcile(period, _downloaded(from_), export=export)
+        reconciled = await container.reconcile(named, _downloaded(from_), export=export)
         _show(reconciled)
         typer.echo(f"reports/reconciliation/reconciliation-{period}.csv and .json have all of it")
         await _true_up(container, reconciled, true_up, by or "", despite)

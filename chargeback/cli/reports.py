@@ -10,7 +10,7 @@ import typer
 from chargeback.bootstrap import Container
 from chargeback.cli.terminal import counted, progress, run, show_files
 from chargeback.domain.periods.lifecycle import State
-from chargeback.domain.time.months import days_of
+from chargeback.domain.time.months import month
 from chargeback.services.ports.reports import Reports
 
 app = typer.Typer()
@@ -22,13 +22,13 @@ def publish(
     out: Annotated[Path | None, typer.Option(help="Also download the files into this folder.")] = None,
 ) -> None:
     """Write the period's files to Blob storage; those of a closed period are compared with their hashes instead."""
-    days_of(period)
+    named = month(period)
 
     async def work(container: Container) -> None:
         with progress(period, None) as advance:
-            manifest = await container.drafts.publish(period, datetime.now(UTC), counted(advance))
+            manifest = await container.drafts.publish(named, datetime.now(UTC), counted(advance))
         typer.echo(f"{period}: {manifest.files[0].rows} rows; " + ", ".join(_totals(manifest.totals)))
-        known, _ = await container.periods.get(period)
+        known, _ = await container.periods.get(named)
         is_closed = known.state is State.CLOSED
         if is_closed:
             typer.echo("it is closed, and every file is as it was closed:")

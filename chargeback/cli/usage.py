@@ -13,7 +13,7 @@ from chargeback.bootstrap import Container
 from chargeback.cli.terminal import opened, progress, run, time_of, utc_day_of
 from chargeback.domain.errors import SomeFailed
 from chargeback.domain.time.days import UtcDay
-from chargeback.domain.time.months import days_of
+from chargeback.domain.time.months import month
 from chargeback.services.running.bulkheads import do_each
 from chargeback.services.usage.ingest import is_open
 
@@ -251,9 +251,9 @@ def count_tokens(
     typer.echo(f"{counted.tokens} tokens of {counted.encoding}{guess}")
 
 
-async def _days(container: Container, period: str) -> list[UtcDay]:
+async def _days(container: Container, said: str) -> list[UtcDay]:
     """The UTC days that a month of the books touches."""
-    days_of(period)  # what is no month is said before any store is asked
+    period = month(said)  # what is no month is said before any store is asked
     return (await container.catalogues.current()).calendar.utc_days(period)
 
 

@@ -7,6 +7,7 @@ import azure.functions as func
 
 from chargeback.bootstrap import Container
 from chargeback.domain.errors import InvoiceMissing
+from chargeback.domain.time.months import Month
 from chargeback.log_line import log_line, one_run
 from chargeback.services.running.bulkheads import do_each
 
@@ -32,7 +33,7 @@ def blueprint(container: Container) -> func.Blueprint:
     return bp
 
 
-async def _reconcile(container: Container, period: str) -> None:
+async def _reconcile(container: Container, period: Month) -> None:
     try:
         await container.reconcile(period)
     except InvoiceMissing as error:

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from chargeback.domain.time.days import UtcDay
+from chargeback.domain.time.months import Month
 from chargeback.services.closing.publish_drafts import Drafts
 from chargeback.services.ports.control import Catalogues
 from chargeback.services.running.bulkheads import do_each
@@ -33,7 +34,7 @@ class Retry:
         async def again(part: tuple[Stage, str]) -> None:
             stage, day = part
             if stage is Stage.PUBLISH:
-                await self.drafts.publish(day, now)
+                await self.drafts.publish(Month(day), now)
             elif stage is Stage.AUDIT or not is_open(UtcDay(day), now):
                 await self.auditor.audit_day(UtcDay(day), now)
             else:

@@ -12,7 +12,7 @@ import pytest
 from chargeback.adapters.config.retail_meters import load_retail_meters
 from chargeback.bootstrap import DEPLOYED_CONFIG, Container
 from chargeback.domain.deployments.deployment import DeploymentType
-from chargeback.domain.time.months import days_of
+from chargeback.domain.time.months import dates_of
 from chargeback.domain.usage.meters import Meter
 from chargeback.settings import read_settings
 from stack.stack import Stack
@@ -83,7 +83,7 @@ def invoice(*, input_millions: str, run: str = "bbbb", submitted: datetime | Non
         month=MONTH,
         run=run,
         submitted=(submitted or NOW + timedelta(days=40)).isoformat(),
-        end=f"{days_of(PERIOD)[-1]}T00:00:00Z",
+        end=f"{dates_of(PERIOD)[-1]}T00:00:00Z",
     )
 
 

@@ -14,7 +14,7 @@ from chargeback.domain.catalogue.prices import PriceKey
 from chargeback.domain.deployments.deployment import DeploymentType
 from chargeback.domain.invoice.reconciliation import ReconciliationRules
 from chargeback.domain.price_list.provider_meters import provider_meters
-from chargeback.domain.time.months import days_of
+from chargeback.domain.time.months import dates_of
 from chargeback.domain.usage.meters import Meter
 from chargeback.services.publishing.published_rows import Published
 from chargeback.services.reconciling.reconcile import Reconciled, reconcile_period
@@ -74,7 +74,7 @@ class TruedUp:
 
     async def reconcile(self, period: str, now: datetime, **run: str) -> Reconciled:
         """With the month's invoice as it is now, complete."""
-        house, last = self.house, days_of(period)[-1]
+        house, last = self.house, dates_of(period)[-1]
         month = {"month": f"{period}-01".replace("-", "") + f"-{last.replace('-', '')}", "end": last}
         place = self.folder / f"{period}-{now:%m%d%H%M%S}"
         given = {"submitted": f"{now:%Y-%m-%dT%H:%M:%SZ}", **month, **run}

@@ -23,7 +23,7 @@ from chargeback.adapters.memory.stores import (
 from chargeback.bootstrap import DEPLOYED_CONFIG, Container
 from chargeback.domain.periods.lifecycle import Change
 from chargeback.domain.time.calendar import previous_period
-from chargeback.domain.time.months import days_of
+from chargeback.domain.time.months import dates_of
 from chargeback.services.closing.correct_period import correct_period
 from chargeback.services.closing.finish_days import Order
 from chargeback.services.configuring.deployed_config import Files, apply_deployed
@@ -146,7 +146,7 @@ async def _deploy(container: Container, now: datetime) -> None:
 
 
 async def _true_up(container: Container, period: str, folder: Path, now: datetime) -> None:
-    first, last = days_of(period)[0], days_of(period)[-1]
+    first, last = dates_of(period)[0], dates_of(period)[-1]
     run = {
         "month": "-".join(each.replace("-", "") for each in (first, last)),
         "end": f"{last}T00:00:00Z",

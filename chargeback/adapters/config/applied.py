@@ -10,6 +10,7 @@ from chargeback.domain.errors import StoreUnavailable
 from chargeback.domain.periods.lifecycle import State
 from chargeback.domain.rating.effective_catalogues import InForce
 from chargeback.domain.terms.terms import Terms
+from chargeback.domain.time.months import Month
 from chargeback.services.configuring.versions import ConfigVersion, ConfigVersions
 from chargeback.services.periods.documents import PeriodDocuments
 from chargeback.services.ports.control import Control, Version
@@ -42,7 +43,7 @@ class AppliedCatalogues:
         """The current catalogue and those of the closed periods."""
         return (await self._fresh())[0]
 
-    async def frozen(self) -> dict[str, Catalogue]:
+    async def frozen(self) -> dict[Month, Catalogue]:
         """What rates the periods that are closed or being closed."""
         return await self._rated_by_document(State.CLOSED, State.CLOSING)
 
@@ -101,7 +102,7 @@ class AppliedCatalogues:
         version = self._read(applied.name or f"unnamed-{applied.digest}", applied)
         return version.catalogue, version.terms
 
-    async def _rated_by_document(self, *states: State) -> dict[str, Catalogue]:
+    async def _rated_by_document(self, *states: State) -> dict[Month, Catalogue]:
         """By period: what its document names."""
         periods = await self._periods.of_states(*states)
         return {each.period: (await self.stored(each.version)).catalogue for each in periods}

@@ -13,6 +13,7 @@ from chargeback.domain.money.currencies import currency_fault
 from chargeback.domain.terms.terms import ClosingRules, ExchangeRate
 from chargeback.domain.time.calendar import BooksSetting, Calendar
 from chargeback.domain.time.days import BookDate
+from chargeback.domain.time.months import Month
 
 _DATE = re.compile(r"\d{4}-\d\d-\d\d", re.A)
 
@@ -48,7 +49,7 @@ def calendar_of(document: object, faults: list[str]) -> Calendar:
         return Calendar()
     top = sections(document, ("books",), faults, optional=("exchangeRates", "closing", "reconciliation"))
     settings = tuple(
-        BooksSetting(each_one.first_period, each_one.time_zone, each_one.currency)
+        BooksSetting(Month(each_one.first_period), each_one.time_zone, each_one.currency)
         for _, each_one in each(top["books"], _Setting, "books", faults)
     )
     if not faults:  # else the places would not be those of the file

@@ -17,7 +17,7 @@ from chargeback.domain.errors import InvalidConfig
 from chargeback.domain.money.currencies import currency_fault
 from chargeback.domain.terms.shared_costs import Basis, Capacity, Kind, Measure, Per, Selection, SharedCost
 from chargeback.domain.time.effective import Effective, hour_name
-from chargeback.domain.time.months import days_of
+from chargeback.domain.time.months import Month, month
 
 
 class _Selection(Record, frozen=True):
@@ -107,7 +107,7 @@ def _cost(entry: _Entry, per: Per, price: Decimal, time: Effective) -> SharedCos
         currency=entry.currency,
         basis=entry.basis,
         units=entry.units,
-        period=entry.period,
+        period=Month(entry.period),
         effective=time,
         measure=entry.measure,
         of=Selection(
@@ -120,7 +120,7 @@ def _cost(entry: _Entry, per: Per, price: Decimal, time: Effective) -> SharedCos
         shares=_decimals(entry.shares),
         weights=_decimals(entry.weights),
         capacity=_capacity(entry.capacity) if entry.capacity else None,
-        corrects=entry.corrects,
+        corrects=Month(entry.corrects),
         source=entry.source,
     )
 
@@ -166,6 +166,6 @@ def _time_faults(entry: _Entry) -> Iterator[str]:
         yield "effectiveFrom: an amount has a period instead"
     for name, period in (("period", entry.period), ("corrects", entry.corrects)):
         try:
-            days_of(period or "2026-01")
+            month(period or "2026-01")
         except InvalidConfig as error:
             yield f"{name}: {error}"

@@ -17,6 +17,7 @@ from chargeback.domain.rating.effective_catalogues import InForce
 from chargeback.domain.rating.usage_record import UsageRecord, ndjson, to_document
 from chargeback.domain.terms.terms import Terms
 from chargeback.domain.time.days import UtcDay
+from chargeback.domain.time.months import Month
 from chargeback.services.ports.books import SUMS, Posting, View
 from chargeback.services.ports.control import Document, Version
 from chargeback.services.ports.ledger import LedgerBlock, Rejected
@@ -320,7 +321,7 @@ class MemoryCatalogues:
     """A catalogue that a test may replace, and those of closed periods."""
 
     catalogue: Catalogue
-    closed: dict[str, Catalogue] = field(default_factory=dict)
+    closed: dict[Month, Catalogue] = field(default_factory=dict)
     settled_by: Terms = field(default_factory=Terms)
     _versions: dict[str, Version] = field(default_factory=dict)
     _in_force: InForce | None = None
@@ -337,7 +338,7 @@ class MemoryCatalogues:
         assert self._in_force is not None
         return self._in_force
 
-    async def frozen(self) -> dict[str, Catalogue]:
+    async def frozen(self) -> dict[Month, Catalogue]:
         """Those of closed periods."""
         return self.closed
 

@@ -10,7 +10,7 @@ from datetime import UTC, datetime, timedelta
 
 from chargeback.domain.errors import InvalidConfig, InvoiceMissing
 from chargeback.domain.time.days import UtcDay, start_of
-from chargeback.domain.time.months import utc_days_of
+from chargeback.domain.time.months import Month, utc_days_of
 
 _LONG_AGO = datetime(1970, 1, 1, tzinfo=UTC)
 
@@ -35,7 +35,7 @@ class ExportRun:
     files: tuple[str, ...]
     faults: tuple[str, ...] = ()
 
-    def covers(self, period: str) -> int:
+    def covers(self, period: Month) -> int:
         """How many days of a month the run has charges of; 1 where only its content can tell."""
         return sum(self.first <= day <= self.last for day in utc_days_of(period)) if self.first else 1
 
@@ -47,7 +47,7 @@ class ExportRun:
         return self.submitted is None or end + lag <= self.submitted
 
 
-def choose_run(runs: Iterable[ExportRun], period: str, place: str) -> ExportRun:
+def choose_run(runs: Iterable[ExportRun], period: Month, place: str) -> ExportRun:
     """The run that is the invoice of a month.
 
     Raises `InvoiceMissing` where there is none, `InvalidConfig` saying what is wrong where no run is complete.

@@ -38,7 +38,7 @@ from chargeback.domain.invoice.reconciliation import (
 )
 from chargeback.domain.invoice.variance_cells import Cell, cells_of, meter_of, with_shifts
 from chargeback.domain.money.exact import EXACT, ZERO, to_text, total
-from chargeback.domain.time.months import utc_days_of
+from chargeback.domain.time.months import Month, utc_days_of
 
 _QUOTIENT = Context(prec=50)
 _FINEST = Decimal("1e-18")
@@ -52,7 +52,7 @@ _SAME_PRICE = Decimal("0.000001")
 class _Evidence:
     """What the rules look at beside the cell itself."""
 
-    period: str
+    period: Month
     run: ExportRun
     rules: ReconciliationRules
     unsettled: Mapping[tuple[str, str], int]
@@ -63,7 +63,7 @@ def reconcile(
     booked: Sequence[Booked],
     invoiced: Sequence[Invoiced],
     *,
-    period: str,
+    period: Month,
     run: ExportRun,
     rules: ReconciliationRules,
     accounts: Collection[str],

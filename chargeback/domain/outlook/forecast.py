@@ -12,6 +12,7 @@ import msgspec
 from chargeback.domain.cost_centres.budgets import Budget
 from chargeback.domain.money.exact import EXACT, ZERO
 from chargeback.domain.time.days import BookDate
+from chargeback.domain.time.months import Month
 
 _CENT = Decimal("0.01")
 _ROUNDING = Context(prec=60, traps=[InvalidOperation])
@@ -64,7 +65,7 @@ class Forecast(msgspec.Struct, frozen=True, rename="camel"):
         unknown: charges of the period so far whose cost is not known, so that what is spent is more.
     """
 
-    period: str
+    period: Month
     cost_centre: str
     currency: str
     as_of: str

@@ -14,6 +14,7 @@ import msgspec
 
 from chargeback.domain.errors import PeriodClosed
 from chargeback.domain.time.days import UtcDay
+from chargeback.domain.time.months import Month
 
 DEAD_AFTER = timedelta(hours=1)
 """An attempt at closing that began longer ago has died: the timer's ends after half an hour (`functionTimeout`)."""
@@ -65,15 +66,15 @@ class Period(msgspec.Struct, frozen=True, rename="camel"):
         history: who did what, when and why; the latest last.
     """
 
-    period: str
+    period: Month
     state: State = State.OPEN
     attempt: str = ""
     version: str = ""
     closed_with: str = ""
     manifest: str = ""
-    fences: dict[str, dict[UtcDay, str]] = {}
+    fences: dict[Month, dict[UtcDay, str]] = {}
     true_up: str = ""
-    true_ups: dict[str, str] = {}
+    true_ups: dict[Month, str] = {}
     is_filed: bool = False
     is_delivered: bool = False
     history: tuple[Change, ...] = ()
@@ -91,11 +92,11 @@ class Standing:
         unaudited: its UTC days that were not audited since it ended, or were marked again.
     """
 
-    period: str
+    period: Month
     ends: datetime
     grace_ends: datetime
-    oldest: str
-    unaudited: Sequence[str] = ()
+    oldest: Month
+    unaudited: Sequence[UtcDay] = ()
 
 
 def refusals(standing: Standing, now: datetime, *, by_timer: bool) -> list[str]:
@@ -141,11 +142,11 @@ def is_dead(period: Period, now: datetime) -> bool:
 def concluded(
     period: Period,
     manifest: str,
-    fences: dict[str, dict[UtcDay, str]],
+    fences: dict[Month, dict[UtcDay, str]],
     change: Change,
     *,
     true_up: str = "",
-    true_ups: dict[str, str] | None = None,
+    true_ups: dict[Month, str] | None = None,
 ) -> Period:
     """The period as its attempt succeeds."""
     _require(period, State.CLOSING)
@@ -196,7 +197,7 @@ def refuse_reopening(period: Period) -> PeriodClosed:
     )
 
 
-def latest_fences(closed: Sequence[Period], period: str) -> dict[UtcDay, str]:
+def latest_fences(closed: Sequence[Period], period: Month) -> dict[UtcDay, str]:
     """UTC day → the fence of the books that a closed period's billed figures, corrections included, were made from."""
     fences: dict[UtcDay, str] = {}
     for each in sorted(closed, key=lambda one: one.period):
@@ -204,7 +205,7 @@ def latest_fences(closed: Sequence[Period], period: str) -> dict[UtcDay, str]:
     return fences
 
 
-def latest_true_up(closed: Sequence[Period], period: str) -> str:
+def latest_true_up(closed: Sequence[Period], period: Month) -> str:
     """Stands for the true-up that a closed period's billed figures, corrections included, were made with."""
     found = {each.period: each.true_up for each in closed}.get(period, "")
     for each in sorted(closed, key=lambda one: one.period):

@@ -18,6 +18,7 @@ from chargeback.domain.money.exact import cost as cost_of
 from chargeback.domain.rating.usage_record import Part, UsageRecord
 from chargeback.domain.terms.terms import ClosingRules
 from chargeback.domain.time.effective import Effective
+from chargeback.domain.time.months import Month
 from chargeback.domain.usage.meters import Meter
 
 _SETTLE = "run `settle`, and see why the gateway's log has no counts"
@@ -48,7 +49,7 @@ class OpenItems:
     cost: Decimal = ZERO
     estimated: Decimal = ZERO
 
-    def add(self, records: Sequence[UsageRecord], period: str) -> None:
+    def add(self, records: Sequence[UsageRecord], period: Month) -> None:
         """Add what the records say of the period."""
         for record in records:
             for part in record.parts:

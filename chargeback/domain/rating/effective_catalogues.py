@@ -16,6 +16,7 @@ from chargeback.domain.cost_centres.rules import RulesInForce
 from chargeback.domain.deployments.deployment import Deployment
 from chargeback.domain.errors import InvalidConfig
 from chargeback.domain.time.days import BookDate, UtcDay, start_of
+from chargeback.domain.time.months import Month, month_of
 from chargeback.domain.usage.lines import Line
 from chargeback.domain.usage.meters import Meter
 
@@ -26,7 +27,7 @@ class InForce:
     Raises `InvalidConfig` where the current one would move the bounds of a closed period or change its currency.
     """
 
-    def __init__(self, current: Catalogue, closed: Mapping[str, Catalogue] | None = None) -> None:
+    def __init__(self, current: Catalogue, closed: Mapping[Month, Catalogue] | None = None) -> None:
         self.current = current
         self.closed = dict(closed or {})
         faults = [fault for period, frozen in sorted(self.closed.items()) for fault in _faults(period, frozen, current)]
@@ -80,7 +81,7 @@ class InForce:
 
     def _find_catalogues(self, day: UtcDay) -> tuple[Catalogue, ...] | None:
         """The catalogue of each hour; None where the current one rates the whole day."""
-        found = tuple(self.closed.get(date[:7], self.current) for date in self.current.calendar.dates(day))
+        found = tuple(self.closed.get(month_of(date), self.current) for date in self.current.calendar.dates(day))
         return None if all(each is self.current for each in found) else found
 
     def _find_hours(self, day: UtcDay) -> tuple[tuple[BookDate, RulesInForce], ...]:
@@ -92,7 +93,7 @@ class InForce:
         )
 
 
-def _faults(period: str, frozen: Catalogue, current: Catalogue) -> list[str]:
+def _faults(period: Month, frozen: Catalogue, current: Catalogue) -> list[str]:
     faults = []
     if frozen.currency != current.currency:
         faults.append(

@@ -10,6 +10,7 @@ from chargeback.domain.money.exact import EXACT, ZERO
 from chargeback.domain.rating.usage_record import UsageRecord
 from chargeback.domain.time.days import UtcDay, utc_day
 from chargeback.domain.time.effective import Effective
+from chargeback.domain.time.months import Month
 
 _NAMED = 5
 
@@ -38,7 +39,7 @@ class Expired:
         first = min(self.until.values(), default=None)
         return [day for day in days if first is not None and day >= utc_day(first)]
 
-    def add(self, records: Sequence[UsageRecord], period: str) -> None:
+    def add(self, records: Sequence[UsageRecord], period: Month) -> None:
         """Add what the records say of the period."""
         for record in records:
             charges = (each for part in record.parts if part.date.startswith(period) for each in part.charges)

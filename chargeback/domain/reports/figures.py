@@ -8,6 +8,7 @@ from typing import NamedTuple
 from chargeback.domain.cost_centres.budgets import Budget
 from chargeback.domain.reports.movers import Mover
 from chargeback.domain.time.days import BookDate
+from chargeback.domain.time.months import Month
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,7 +94,7 @@ class SharedPart(NamedTuple):
 class Correction(NamedTuple):
     """A correction: of which charge, and by how much; None where that is not known yet."""
 
-    period: str
+    period: Month
     date: BookDate
     charge_id: str
     model: str
@@ -108,7 +109,7 @@ class Correction(NamedTuple):
 class Corrected(NamedTuple):
     """All corrections of one period, in the currency that it was kept in."""
 
-    period: str
+    period: Month
     currency: str
     cost: Decimal
     rows: int

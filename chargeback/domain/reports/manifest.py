@@ -11,7 +11,7 @@ import msgspec
 
 from chargeback.domain.errors import InvalidConfig
 from chargeback.domain.time.days import UtcDay
-from chargeback.domain.time.months import days_of
+from chargeback.domain.time.months import Month, month
 from chargeback.domain.usage.meters import Meter
 
 MAX_DECIMALS = 12
@@ -179,7 +179,7 @@ class ExchangeRate(msgspec.Struct, frozen=True, rename="camel"):
 class Corrected(msgspec.Struct, frozen=True, rename="camel"):
     """How much of the period's cost puts a closed period right."""
 
-    period: str
+    period: Month
     currency: str
     rows: int
     cost: str
@@ -225,7 +225,7 @@ class Manifest(msgspec.Struct, frozen=True, rename="camel"):
         lineage: by UTC day, what its records come from.
     """
 
-    billing_period: str
+    billing_period: Month
     state: str
     start: datetime
     end: datetime
@@ -252,11 +252,11 @@ class Manifest(msgspec.Struct, frozen=True, rename="camel"):
         return msgspec.json.format(msgspec.json.encode(self, order="sorted"), indent=2) + b"\n"
 
 
-def require_period(period: str, decimals: int) -> None:
+def require_period(period: Month, decimals: int) -> None:
     """Raise `InvalidConfig` unless the period is `YYYY-MM` and the decimals are in bounds."""
     faults = []
     try:
-        days_of(period)
+        month(period)
     except InvalidConfig as error:
         faults += error.faults
     if not 0 <= decimals <= MAX_DECIMALS:

@@ -9,6 +9,7 @@ from typing import NamedTuple
 from chargeback.domain.cost_centres.tree import UNALLOCATED, level, with_ancestors
 from chargeback.domain.money.exact import round_to_total, round_total, total
 from chargeback.domain.time.days import BookDate
+from chargeback.domain.time.months import Month
 
 COLUMNS = (
     "billing_period",
@@ -90,7 +91,7 @@ def _component(text: str) -> str:
     )
 
 
-def name_of(path: str, period: str, kind: str) -> str:
+def name_of(path: str, period: Month, kind: str) -> str:
     """The file of a statement; `kind` is csv or html."""
     return f"statements/{folder_of(path)}/statement-{period}.{kind}"
 

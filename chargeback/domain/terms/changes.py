@@ -12,6 +12,7 @@ from chargeback.domain.terms.shared_costs import Per, SharedCost, active, amount
 from chargeback.domain.terms.terms import ExchangeRate, Terms
 from chargeback.domain.time.calendar import Calendar
 from chargeback.domain.time.effective import ALWAYS
+from chargeback.domain.time.months import NO_MONTH, Month
 
 
 def terms_changes(old: Terms, new: Terms) -> Iterator[str]:
@@ -29,7 +30,7 @@ def _named(terms: Terms) -> dict[str, Any]:
     return {**rates, **costs, **budgets, "closing rules": terms.closing, "reconciliation": terms.reconciliation}
 
 
-def too_late(closed: Mapping[str, Terms], new: Terms) -> Iterator[str]:
+def too_late(closed: Mapping[Month, Terms], new: Terms) -> Iterator[str]:
     """Shared costs of a single period that was closed (period → its terms) without them, or with others, or lies before
     the first closed one: no file of that period can charge them any more.
     """
@@ -46,7 +47,7 @@ def too_late(closed: Mapping[str, Terms], new: Terms) -> Iterator[str]:
             )
 
 
-def too_soon(being_closed: Mapping[str, Terms], new: Terms) -> Iterator[str]:
+def too_soon(being_closed: Mapping[Month, Terms], new: Terms) -> Iterator[str]:
     """Shared costs of a single period that is being closed (period → its terms) without them, or with others."""
     for cost, missing in _missing(being_closed, new):
         yield (
@@ -55,7 +56,7 @@ def too_soon(being_closed: Mapping[str, Terms], new: Terms) -> Iterator[str]:
         )
 
 
-def _missing(billed: Mapping[str, Terms], new: Terms) -> Iterator[tuple[SharedCost, str]]:
+def _missing(billed: Mapping[Month, Terms], new: Terms) -> Iterator[tuple[SharedCost, str]]:
     """Shared costs of a single one of these periods (period → its terms) that its terms have not like this."""
     for cost in new.shared_costs:
         if cost.per is Per.PERIOD and cost.period in billed:
@@ -64,14 +65,14 @@ def _missing(billed: Mapping[str, Terms], new: Terms) -> Iterator[tuple[SharedCo
                 yield cost, "with another one" if then else "without it"
 
 
-def stays_as_billed(closed: Mapping[str, Terms], old: Terms, new: Terms, calendar: Calendar) -> Iterator[str]:
+def stays_as_billed(closed: Mapping[Month, Terms], old: Terms, new: Terms, calendar: Calendar) -> Iterator[str]:
     """Changed, new or removed shared costs that would be others in closed periods (period → its terms) than they were
     billed: these stay as they are.
     """
     before, after = _costs(old), _costs(new)
     for cost_id in sorted(before.keys() | after.keys()):
 
-        def differs(period: str, terms: Terms, cost_id: str = cost_id) -> bool:
+        def differs(period: Month, terms: Terms, cost_id: str = cost_id) -> bool:
             known = before.get(cost_id), _costs(terms).get(cost_id)
             now = _in_period(after.get(cost_id), period, calendar)
             return all(_in_period(each, period, calendar) != now for each in known)
@@ -80,7 +81,7 @@ def stays_as_billed(closed: Mapping[str, Terms], old: Terms, new: Terms, calenda
             yield f"shared cost {cost_id}: closed and stays as it was billed in {', '.join(periods)}"
 
 
-def keep_their_rates(closed: Mapping[str, Sequence[ExchangeRate]], old: Terms, new: Terms) -> Iterator[str]:
+def keep_their_rates(closed: Mapping[Month, Sequence[ExchangeRate]], old: Terms, new: Terms) -> Iterator[str]:
     """Changed exchange rates that would convert closed periods (period → its rates) otherwise: these keep theirs."""
     for period, rates in sorted(closed.items()):
         for rate in rates:
@@ -92,7 +93,7 @@ def keep_their_rates(closed: Mapping[str, Sequence[ExchangeRate]], old: Terms, n
                 )
 
 
-def _rate(terms: Terms, period: str, like: ExchangeRate) -> ExchangeRate | None:
+def _rate(terms: Terms, period: Month, like: ExchangeRate) -> ExchangeRate | None:
     try:
         return terms.rate_for(period, like.from_currency, like.to_currency)
     except InvalidConfig:
@@ -112,10 +113,10 @@ def _charged(cost: SharedCost) -> SharedCost:
     return replace(cost, name="", source="")
 
 
-def _in_period(cost: SharedCost | None, period: str, calendar: Calendar) -> tuple[Any, ...] | None:
+def _in_period(cost: SharedCost | None, period: Month, calendar: Calendar) -> tuple[Any, ...] | None:
     """How much of a cost a period is charged, when, and how it is split; None where it is not charged."""
     charged = active(cost, period, calendar) if cost else None
     if cost is None or charged is None:
         return None
-    split = replace(_charged(cost), price=ZERO, units=1, per=Per.MONTH, period="", effective=ALWAYS)
+    split = replace(_charged(cost), price=ZERO, units=1, per=Per.MONTH, period=NO_MONTH, effective=ALWAYS)
     return amount(cost, period, calendar), charged, split

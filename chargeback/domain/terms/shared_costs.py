@@ -15,6 +15,7 @@ from chargeback.domain.money.exact import EXACT, ZERO, round_total, total
 from chargeback.domain.money.shares import ratios
 from chargeback.domain.time.calendar import Calendar
 from chargeback.domain.time.effective import ALWAYS, Effective
+from chargeback.domain.time.months import NO_MONTH, Month
 
 AMOUNT_DECIMALS = 6
 """With the 12 of a ratio 18 decimals, so that the product fits the exact costs of `domain.rows`."""
@@ -164,7 +165,7 @@ class SharedCost:
     currency: str
     basis: Basis
     units: int = 1
-    period: str = ""
+    period: Month = NO_MONTH
     effective: Effective = ALWAYS
     measure: Measure = Measure.COST
     of: Selection = EVERY_CALL
@@ -172,7 +173,7 @@ class SharedCost:
     shares: Mapping[str, Decimal] = field(default_factory=dict)
     weights: Mapping[str, Decimal] = field(default_factory=dict)
     capacity: Capacity | None = None
-    corrects: str = ""
+    corrects: Month = NO_MONTH
     nets: Decimal | None = None
     source: str = ""
 
@@ -214,7 +215,7 @@ class DirectUsage(NamedTuple):
         return Sku(model, self.deployment_type, self.service_tier, self.variant, self.meter)
 
 
-def active(cost: SharedCost, period: str, calendar: Calendar) -> Effective | None:
+def active(cost: SharedCost, period: Month, calendar: Calendar) -> Effective | None:
     """When a cost is charged within a period; None where it is not."""
     whole = calendar.time_of(period)
     if cost.per is Per.PERIOD:
@@ -222,7 +223,7 @@ def active(cost: SharedCost, period: str, calendar: Calendar) -> Effective | Non
     return whole.intersection(cost.effective)
 
 
-def amount(cost: SharedCost, period: str, calendar: Calendar) -> Decimal:
+def amount(cost: SharedCost, period: Month, calendar: Calendar) -> Decimal:
     """What a cost is in a period, in its own currency and with at most 6 decimals.
 
     A price per hour counts every hour in which it is charged. A price per month is charged in proportion to the hours

@@ -14,7 +14,7 @@ from chargeback.domain.invoice.reconciliation import ReconciliationRules
 from chargeback.domain.money.exact import ZERO, to_text
 from chargeback.domain.terms.shared_costs import SharedCost, active
 from chargeback.domain.time.calendar import Calendar
-from chargeback.domain.time.months import days_of
+from chargeback.domain.time.months import Month, dates_of
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,12 +93,12 @@ class Terms:
             reconciliation=self.reconciliation,
         )
 
-    def reaching_back_to(self, period: str) -> "Terms":
+    def reaching_back_to(self, period: Month) -> "Terms":
         """The terms for usage of a time before the books: nothing was shared then.
 
         It comes when nobody can say any more what the exchange rate was, so the earliest known one reaches back.
         """
-        last = days_of(period)[-1]
+        last = dates_of(period)[-1]
         earliest: dict[tuple[str, str], ExchangeRate] = {}
         for rate in sorted(self.exchange_rates, key=lambda rate: rate.date):
             earliest.setdefault((rate.from_currency, rate.to_currency), rate)
@@ -114,14 +114,14 @@ class Terms:
             reconciliation=self.reconciliation,
         )
 
-    def rate_for(self, period: str, from_currency: str, to_currency: str) -> ExchangeRate:
+    def rate_for(self, period: Month, from_currency: str, to_currency: str) -> ExchangeRate:
         """The latest rate that is dated on or before the last day of a period.
 
         Raises `InvalidConfig` where there is none.
         """
         if from_currency == to_currency:
             return ExchangeRate(from_currency, to_currency, Decimal(1), "", "")
-        last = days_of(period)[-1]
+        last = dates_of(period)[-1]
         pair = (from_currency, to_currency)
         known = [
             rate for rate in self.exchange_rates if (rate.from_currency, rate.to_currency) == pair and rate.date <= last
@@ -136,7 +136,7 @@ class Terms:
         return max(known, key=lambda rate: rate.date)
 
 
-def rates_of(terms: Terms, period: str, calendar: Calendar, card: str) -> list[ExchangeRate]:
+def rates_of(terms: Terms, period: Month, calendar: Calendar, card: str) -> list[ExchangeRate]:
     """The rates that a period is converted at, by currency; `card` is the currency of the rate card.
 
     Raises `InvalidConfig` where one is missing.
@@ -146,9 +146,9 @@ def rates_of(terms: Terms, period: str, calendar: Calendar, card: str) -> list[E
     return [terms.rate_for(period, currency, books) for currency in sorted({card, *charged} - {books})]
 
 
-def age_of(rate: ExchangeRate, period: str) -> timedelta:
+def age_of(rate: ExchangeRate, period: Month) -> timedelta:
     """By how much a rate is older than a period's last day."""
-    return date.fromisoformat(days_of(period)[-1]) - date.fromisoformat(rate.date)
+    return date.fromisoformat(dates_of(period)[-1]) - date.fromisoformat(rate.date)
 
 
 def _digest(terms: Terms) -> str:

@@ -32,6 +32,7 @@ from chargeback.domain.terms.shared_costs import (
 )
 from chargeback.domain.terms.terms import Terms
 from chargeback.domain.time.calendar import Calendar
+from chargeback.domain.time.months import Month
 
 CAPACITY_PART = "capacity"
 REST = "rest"
@@ -100,7 +101,7 @@ def replaced(before: Sequence[Part], after: Sequence[Part]) -> tuple[Part, ...]:
     return (*after, *(Part(part.name, "0") for part in before if part.name not in names))
 
 
-def is_part(cost_id: str, period: str, parts: Iterable[Part]) -> bool:
+def is_part(cost_id: str, period: Month, parts: Iterable[Part]) -> bool:
     """Whether a shared cost of a period is one of its true-up with these parts, and not one of another name."""
     ids = {_cost_id(period, part.name) for part in parts}
     capacity = _cost_id(period, CAPACITY_PART)
@@ -112,7 +113,7 @@ def is_reserved(cost_id: str) -> bool:
     return re.match(r"true-up-\d{4}-\d{2}", cost_id) is not None
 
 
-def _cost_id(period: str, name: str) -> str:
+def _cost_id(period: Month, name: str) -> str:
     return f"true-up-{period}:{name}" if name else f"true-up-{period}"
 
 
@@ -153,7 +154,7 @@ def _selections(parts: Sequence[Part]) -> list[Selection]:
 
 
 def costs_of(
-    period: str,
+    period: Month,
     currency: str,
     parts: Sequence[Part],
     source: str,
@@ -231,7 +232,7 @@ def _like(cost: SharedCost, capacity: SharedCost, price: Decimal, calendar: Cale
     )
 
 
-def _capacity(cost: SharedCost, period: str, calendar: Calendar) -> Capacity | None:
+def _capacity(cost: SharedCost, period: Month, calendar: Calendar) -> Capacity | None:
     """As one unit of the whole month, which can do as much as all of them did while they were there."""
     charged = active(cost, period, calendar)
     if cost.capacity is None or charged is None:

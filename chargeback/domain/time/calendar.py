@@ -16,7 +16,7 @@ from chargeback.domain.errors import InvalidConfig
 from chargeback.domain.money.currencies import currency_fault
 from chargeback.domain.time.days import BookDate, UtcDay, days_between, start_of, utc_day
 from chargeback.domain.time.effective import Effective
-from chargeback.domain.time.months import days_of
+from chargeback.domain.time.months import Month, dates_of, month, month_of
 
 _CHECKED_YEARS = (2020, 2040)
 _HOUR = timedelta(hours=1)
@@ -34,12 +34,12 @@ class BooksSetting:
         currency: ISO 4217 code of every cost.
     """
 
-    first_period: str
+    first_period: Month
     time_zone: str
     currency: str
 
 
-DEFAULT = (BooksSetting("1970-01", "UTC", "USD"),)
+DEFAULT = (BooksSetting(Month("1970-01"), "UTC", "USD"),)
 
 
 class Calendar:
@@ -57,26 +57,26 @@ class Calendar:
         """UTC day (YYYY-MM-DD) → the date in the books of each of its 24 hours."""
         self._start = lru_cache(maxsize=1024)(lambda period: self.midnight(BookDate(f"{period}-01")))
 
-    def time_zone(self, period: str) -> str:
+    def time_zone(self, period: Month) -> str:
         """The IANA name of the zone whose days are the days of a period (YYYY-MM)."""
         return self._setting(period).time_zone
 
-    def currency(self, period: str) -> str:
+    def currency(self, period: Month) -> str:
         """What a period is billed in."""
         return self._setting(period).currency
 
-    def bounds(self, period: str) -> tuple[datetime, datetime]:
+    def bounds(self, period: Month) -> tuple[datetime, datetime]:
         """Start (inclusive) and end (exclusive) in UTC. Raises `InvalidConfig` unless the period is a month."""
-        days_of(period)
+        month(period)
         return self._start(period), self._start(next_period(period))
 
-    def time_of(self, period: str) -> Effective:
+    def time_of(self, period: Month) -> Effective:
         """The time of a period. Raises `InvalidConfig` unless the period is a month."""
         return Effective(*self.bounds(period))
 
-    def period_of(self, moment: datetime) -> str:
+    def period_of(self, moment: datetime) -> Month:
         """The period that a moment belongs to."""
-        local = f"{moment.astimezone(UTC):%Y-%m}"
+        local = Month(f"{moment.astimezone(UTC):%Y-%m}")
         if moment < self._start(local):
             return previous_period(local)
         after = next_period(local)
@@ -86,15 +86,15 @@ class Calendar:
         """The date in the books (YYYY-MM-DD): the zone's own, kept within the period where the zone changes."""
         period = self.period_of(moment)
         date = BookDate(f"{moment.astimezone(ZoneInfo(self.time_zone(period))):%Y-%m-%d}")
-        days = days_of(period)
+        days = dates_of(period)
         return min(max(date, days[0]), days[-1])
 
     def midnight(self, date: BookDate) -> datetime:
         """When a date of the books (YYYY-MM-DD) begins; where clocks skip its midnight, the first moment after it."""
-        zone = ZoneInfo(self.time_zone(date[:7]))
+        zone = ZoneInfo(self.time_zone(month_of(date)))
         return datetime.fromisoformat(date).replace(tzinfo=zone).astimezone(UTC)
 
-    def utc_days(self, period: str) -> list[UtcDay]:
+    def utc_days(self, period: Month) -> list[UtcDay]:
         """The UTC days that a period touches, ascending."""
         start, end = self.bounds(period)
         return days_between(utc_day(start), utc_day(end - _HOUR))
@@ -103,7 +103,7 @@ class Calendar:
         """The settings as plain values, for digests."""
         return [astuple(setting) for setting in self.settings]
 
-    def _setting(self, period: str) -> BooksSetting:
+    def _setting(self, period: Month) -> BooksSetting:
         index = bisect_right(self.settings, period, key=lambda setting: setting.first_period) - 1
         return self.settings[max(index, 0)]
 
@@ -111,16 +111,16 @@ class Calendar:
         return tuple(self.date_of(start_of(day) + hour * _HOUR) for hour in range(24))
 
 
-def next_period(period: str) -> str:
+def next_period(period: Month) -> Month:
     """The month after."""
-    year, month = map(int, period.split("-"))
-    return f"{year + month // 12:04}-{month % 12 + 1:02}"
+    year, number = map(int, period.split("-"))
+    return Month(f"{year + number // 12:04}-{number % 12 + 1:02}")
 
 
-def previous_period(period: str) -> str:
+def previous_period(period: Month) -> Month:
     """The month before."""
-    year, month = map(int, period.split("-"))
-    return f"{year:04}-{month - 1:02}" if month > 1 else f"{year - 1:04}-12"
+    year, number = map(int, period.split("-"))
+    return Month(f"{year:04}-{number - 1:02}" if number > 1 else f"{year - 1:04}-12")
 
 
 def _faults(settings: tuple[BooksSetting, ...]) -> Iterator[str]:
@@ -129,7 +129,7 @@ def _faults(settings: tuple[BooksSetting, ...]) -> Iterator[str]:
     for index, setting in enumerate(settings):
         place = f"books[{index}]"
         try:
-            days_of(setting.first_period)
+            month(setting.first_period)
         except InvalidConfig as error:
             yield f"{place}.from: {error}"
         if fault := _zone_fault(setting.time_zone):

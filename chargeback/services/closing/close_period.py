@@ -20,6 +20,7 @@ from chargeback.domain.errors import ClosingRefused, PeriodClosed, StoreUnavaila
 from chargeback.domain.periods.lifecycle import Change, Period, State, begun, concluded, delivered, filed
 from chargeback.domain.reports.manifest import Manifest
 from chargeback.domain.time.days import UtcDay
+from chargeback.domain.time.months import Month
 from chargeback.log_line import log_line
 from chargeback.services.closing.draft_attempts import DraftAttempts
 from chargeback.services.closing.file_period import (
@@ -52,7 +53,7 @@ class Publish(Protocol):
 
     async def __call__(
         self,
-        period: str,
+        period: Month,
         into: Reports,
         version: Version,
         late: Sequence[LateChange],
@@ -73,10 +74,10 @@ class _Basis:
     true_up: str
 
     @property
-    def true_ups(self) -> dict[str, str]:
+    def true_ups(self) -> dict[Month, str]:
         return {each.period: each.true_up for each in self.late}
 
-    def fences(self, period: str) -> dict[str, dict[UtcDay, str]]:
+    def fences(self, period: Month) -> dict[Month, dict[UtcDay, str]]:
         return {period: self.own} | {each.period: each.days for each in self.late}
 
 
@@ -103,7 +104,7 @@ class Closer:
         """The runs that publish drafts."""
         return DraftAttempts(self.days.control)
 
-    async def close(self, period: str, order: Order, progress: Progress = ignore_progress) -> Period:
+    async def close(self, period: Month, order: Order, progress: Progress = ignore_progress) -> Period:
         """Close a period; a closed one stays as it is, and what a killed run left undone is finished.
 
         Raises `ClosingRefused` with every reason, `Superseded` if another run took over or the books kept changing.
@@ -145,7 +146,7 @@ class Closer:
                     break
         return outcomes
 
-    async def _unfinished(self, closed: Sequence[Period]) -> list[str]:
+    async def _unfinished(self, closed: Sequence[Period]) -> list[Month]:
         """The closed periods that lack a file, a delivery, or the end of a run that published drafts."""
         drafting = await self.draft_attempts.unfinished()
         return [
@@ -154,7 +155,7 @@ class Closer:
             if not period.is_filed or (self.hub and not period.is_delivered) or period.period in drafting
         ]
 
-    async def verified(self, period: str) -> Manifest:
+    async def verified(self, period: Month) -> Manifest:
         """The manifest of a closed period; raises `PeriodClosed` if any file is not as it was closed."""
         known = await self.finish_filing(period)
         if faults := await differing(known, self.closed):
@@ -209,14 +210,14 @@ class Closer:
         )
         await self._conclude(closed, token, staged)
 
-    async def _require_invoice(self, period: str, version: Version, made: Manifest, accepted: Accepted) -> None:
+    async def _require_invoice(self, period: Month, version: Version, made: Manifest, accepted: Accepted) -> None:
         """Hold the very files against the invoice: what they charge may be known only now."""
         if made.contracted:
             rules = version.terms.reconciliation
             found = await against_invoice(self.days.control, period, rules, Decimal(made.contracted))
             accepted.require_no_more(period, found)
 
-    async def _basis(self, period: str, order: Order, accepted: Accepted) -> _Basis:
+    async def _basis(self, period: Month, order: Order, accepted: Accepted) -> _Basis:
         """What the files are made from; raises `ClosingRefused` if anything more is left out than was accepted."""
         days = self.days
         version = await days.catalogues.version()
@@ -237,7 +238,7 @@ class Closer:
                 raise Superseded(f"another run took over the closing of {closed.period}") from error
         log_line(log, "closed", about=closed.period, period=closed.period, attempt=closed.attempt)
 
-    async def finish_filing(self, period: str) -> Period:
+    async def finish_filing(self, period: Month) -> Period:
         """The closed period with every file in its place, no draft left, and its final figures in the FinOps hub."""
         known, token = await self.days.periods.get(period)
         if not known.is_filed:
@@ -251,12 +252,12 @@ class Closer:
             await self._deliver(period, self.hub)
         return (await self.days.periods.get(period))[0]
 
-    async def _finish_filing(self, period: str, now: datetime) -> Period:
+    async def _finish_filing(self, period: Month, now: datetime) -> Period:
         finished = await self.finish_filing(period)
         await self.draft_attempts.forget_dead(period, now)
         return finished
 
-    async def _deliver(self, period: str, hub: Reports) -> None:
+    async def _deliver(self, period: Month, hub: Reports) -> None:
         """Give the final figures to the hub, again where a draft may have come in between."""
         known, token = await self.days.periods.get(period)
         drafting = await self.draft_attempts.of(period)

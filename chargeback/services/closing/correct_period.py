@@ -11,6 +11,7 @@ from chargeback.domain.errors import PeriodClosed
 from chargeback.domain.money.exact import EXACT, ZERO
 from chargeback.domain.periods.lifecycle import Change, Period, rated_anew
 from chargeback.domain.terms.terms import ExchangeRate, rates_of
+from chargeback.domain.time.months import Month
 from chargeback.services.closing.finish_days import Days
 from chargeback.services.ports.ledger import Ledger
 
@@ -35,7 +36,7 @@ class Corrected:
     rates: tuple[ExchangeRate, ...] = ()
 
 
-async def correct_period(period: str, days: Days, ledger: Ledger, change: Change) -> Corrected:
+async def correct_period(period: Month, days: Days, ledger: Ledger, change: Change) -> Corrected:
     """Rate and convert a closed period anew; the next run, or the nightly audit, completes one that was killed.
 
     Raises `PeriodClosed` for a period that is not closed, or whose ledger is no longer kept in whole.
@@ -65,7 +66,7 @@ async def _new_rates(known: Period, days: Days) -> list[ExchangeRate]:
     return [rate for rate in after if rate not in before]
 
 
-async def _audit(period: str, days: Days, now: datetime) -> Corrected:
+async def _audit(period: Month, days: Days, now: datetime) -> Corrected:
     in_force = await days.catalogues.in_force()
     known, _ = await days.periods.get(period)
     since = known.history[0].at

@@ -12,6 +12,7 @@ import msgspec
 from msgspec.structs import replace
 
 from chargeback.domain.errors import Superseded
+from chargeback.domain.time.months import Month
 from chargeback.services.ports.control import Control
 
 KIND = "draft"
@@ -29,7 +30,7 @@ class Drafting(msgspec.Struct, frozen=True, rename="camel"):
         delivering: of these, those that may be giving open figures to the FinOps hub.
     """
 
-    period: str
+    period: Month
     attempts: tuple[str, ...] = ()
     latest: str = ""
     delivering: tuple[str, ...] = ()
@@ -45,7 +46,7 @@ class DraftAttempts:
     def __init__(self, control: Control) -> None:
         self._control = control
 
-    async def begin(self, period: str, now: datetime) -> str:
+    async def begin(self, period: Month, now: datetime) -> str:
         """The name of a new run; every other run of the period has to stop."""
         attempt = f"{now:{_TIME}}-{secrets.token_hex(4)}"
         await self._change(
@@ -53,26 +54,26 @@ class DraftAttempts:
         )
         return attempt
 
-    async def require_latest(self, period: str, attempt: str) -> None:
+    async def require_latest(self, period: Month, attempt: str) -> None:
         """Raise `Superseded` if another run began since."""
         known, _ = await self._get(period)
         if known.latest != attempt:
             raise Superseded(f"another run publishes {period}")
 
-    async def deliver(self, period: str, attempt: str) -> None:
+    async def deliver(self, period: Month, attempt: str) -> None:
         """Say that the hub gets open figures from now on."""
         await self._change(period, lambda known: replace(known, delivering=_latest(known.delivering, attempt)))
 
-    async def end(self, period: str, attempt: str) -> None:
+    async def end(self, period: Month, attempt: str) -> None:
         """Take a run off the list: nothing of it appears any more."""
         await self._keep(period, lambda each: each != attempt)
 
-    async def forget_dead(self, period: str, now: datetime) -> None:
+    async def forget_dead(self, period: Month, now: datetime) -> None:
         """Take the runs off the list that began so long ago that they must have died."""
         since = f"{now - DEAD_AFTER:{_TIME}}"
         await self._keep(period, lambda each: each > since)
 
-    async def of(self, period: str) -> Drafting:
+    async def of(self, period: Month) -> Drafting:
         """The runs of a period."""
         return (await self._get(period))[0]
 
@@ -81,18 +82,18 @@ class DraftAttempts:
         found = [msgspec.convert(document, Drafting) for document in await self._control.all(KIND)]
         return {each.period: each for each in found if each.attempts or each.delivering}
 
-    async def _keep(self, period: str, is_alive: Callable[[str], bool]) -> None:
+    async def _keep(self, period: Month, is_alive: Callable[[str], bool]) -> None:
         def change(known: Drafting) -> Drafting:
             attempts, delivering = filter(is_alive, known.attempts), filter(is_alive, known.delivering)
             return replace(known, attempts=tuple(attempts), delivering=tuple(delivering))
 
         await self._change(period, change)
 
-    async def _get(self, period: str) -> tuple[Drafting, str | None]:
+    async def _get(self, period: Month) -> tuple[Drafting, str | None]:
         known = await self._control.get_versioned(KIND, period)
         return (msgspec.convert(known[0], Drafting), known[1]) if known else (Drafting(period), None)
 
-    async def _change(self, period: str, change: Change) -> None:
+    async def _change(self, period: Month, change: Change) -> None:
         while True:
             known, token = await self._get(period)
             changed = change(known)

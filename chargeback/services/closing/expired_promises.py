@@ -4,10 +4,11 @@ from chargeback.domain.catalogue.catalogue import Catalogue
 from chargeback.domain.money.exact import to_text
 from chargeback.domain.periods.open_items import Excess
 from chargeback.domain.rating.promises import Expired, promised_until
+from chargeback.domain.time.months import Month
 from chargeback.services.ports.books import Books
 
 
-async def expired_promises(books: Books, period: str, catalogue: Catalogue) -> list[Excess]:
+async def expired_promises(books: Books, period: Month, catalogue: Catalogue) -> list[Excess]:
     """The usage of a period that such prices rated; reads the records of days after the end of a promise alone."""
     expired = Expired(promised_until(catalogue, catalogue.calendar.time_of(period)))
     for day in expired.days(catalogue.calendar.utc_days(period)):

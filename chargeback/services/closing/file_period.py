@@ -9,6 +9,7 @@ import msgspec
 from chargeback.domain.errors import PeriodClosed, Superseded
 from chargeback.domain.periods.lifecycle import Period
 from chargeback.domain.reports.manifest import Manifest, PublishedFile
+from chargeback.domain.time.months import Month
 from chargeback.services.closing.parallel import for_each
 from chargeback.services.ports.reports import Reports, ReportWriter
 from chargeback.services.publishing.files import content_type_of
@@ -16,7 +17,7 @@ from chargeback.services.publishing.files import content_type_of
 _OTHER_BYTES = "holds other bytes than it was closed with"
 
 
-def staging_folder(period: str, attempt: str) -> str:
+def staging_folder(period: Month, attempt: str) -> str:
     """Where an attempt at closing publishes."""
     return f"{period}/closing-{attempt}"
 
@@ -24,7 +25,7 @@ def staging_folder(period: str, attempt: str) -> str:
 class Staged:
     """Reports of which one period is written into the folder of an attempt; whoever writes them need not know."""
 
-    def __init__(self, reports: Reports, period: str, attempt: str) -> None:
+    def __init__(self, reports: Reports, period: Month, attempt: str) -> None:
         self._reports = reports
         self._period = f"{period}/"
         self._folder = f"{staging_folder(period, attempt)}/"
@@ -76,7 +77,7 @@ async def file_period(period: Period, reports: Reports, closed: Reports) -> None
     await file(files[-1])
 
 
-async def drop_drafts(period: str, reports: Reports) -> None:
+async def drop_drafts(period: Month, reports: Reports) -> None:
     """Remove what was published of a period before it was closed, so that only the closed files can be taken for it."""
     await for_each(await reports.paths(f"{period}/"), reports.remove)
 
@@ -116,7 +117,7 @@ async def files_of(period: Period, reports: Reports) -> list[PublishedFile]:
     return [*msgspec.json.decode(content, type=Manifest).files, manifest]
 
 
-def manifest_path(period: str) -> str:
+def manifest_path(period: Month) -> str:
     """Where the manifest of a period is."""
     return f"{period}/manifest.json"
 

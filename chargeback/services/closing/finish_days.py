@@ -13,6 +13,7 @@ from chargeback.domain.periods.open_items import Excess, OpenItems, beyond_toler
 from chargeback.domain.terms.terms import age_of, rates_of
 from chargeback.domain.time.calendar import Calendar
 from chargeback.domain.time.days import UtcDay
+from chargeback.domain.time.months import Month
 from chargeback.domain.usage.meters import Meter
 from chargeback.log_line import log_line
 from chargeback.services.closing.expired_promises import expired_promises
@@ -60,7 +61,7 @@ class Days:
     auditor: Auditor
     control: Control
 
-    async def require_closable(self, period: str, order: Order, accepted: "Accepted | None" = None) -> "Accepted":
+    async def require_closable(self, period: Month, order: Order, accepted: "Accepted | None" = None) -> "Accepted":
         """Make the days final; returns what is beyond the tolerance or left out, and overridden.
 
         `accepted`: what the override was found to cover before. Raises `ClosingRefused` with every reason at once.
@@ -95,7 +96,7 @@ class Days:
         known = [*items, *old_rates]
         return Accepted(tuple(each.fact for each in known), {k: n for each in known for k, n in each.parts.items()})
 
-    async def finish(self, period: str, now: datetime) -> "Finished":
+    async def finish(self, period: Month, now: datetime) -> "Finished":
         """Audit what was not audited since the period ended, post what is still counted."""
         in_force = await self.catalogues.in_force()
         calendar = in_force.current.calendar
@@ -115,7 +116,7 @@ class Days:
         undone = [_left(f"not done since it ended: {what}: {reason}", {what: 1}) for what, reason in faults.items()]
         return Finished([*undone, *await self._set_aside(period, days)], tuple(marked))
 
-    async def _set_aside(self, period: str, days: Sequence[UtcDay]) -> list[Excess]:
+    async def _set_aside(self, period: Month, days: Sequence[UtcDay]) -> list[Excess]:
         found = await SetAside(self.control).of_days({*days, period})
         return [
             _left(
@@ -128,7 +129,7 @@ class Days:
             if each.stage is not Stage.SETTLE or any(part.startswith(ROW_OF_LOG) for part in each.parts)
         ]
 
-    async def _open_items(self, period: str, calendar: Calendar) -> OpenItems:
+    async def _open_items(self, period: Month, calendar: Calendar) -> OpenItems:
         """What of a period cannot be billed exactly yet; reads the records of those days alone that have any of it."""
         items = OpenItems()
         for day in calendar.utc_days(period):
@@ -163,7 +164,7 @@ class Finished:
     """
 
     left: list[Excess]
-    marked: tuple[str, ...]
+    marked: tuple[UtcDay, ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -178,7 +179,7 @@ class Accepted:
     facts: tuple[str, ...]
     parts: Mapping[str, int]
 
-    def require_no_more(self, period: str, found: Sequence[Excess]) -> None:
+    def require_no_more(self, period: Month, found: Sequence[Excess]) -> None:
         """Raise `ClosingRefused` if anything was found that nobody accepted: an override is for what it was told."""
         further = [each.fact for each in found if any(n > self.parts.get(part, 0) for part, n in each.parts.items())]
         if further:
@@ -189,7 +190,7 @@ def _left(fact: str, parts: Mapping[str, int]) -> Excess:
     return Excess(fact, "see `set-aside`; run `audit --day …` after the repair", parts)
 
 
-def _old_rates(period: str, version: Version) -> Iterator[Excess]:
+def _old_rates(period: Month, version: Version) -> Iterator[Excess]:
     catalogue, terms = version.catalogue, version.terms
     for rate in rates_of(terms, period, catalogue.calendar, catalogue.currency):
         if (age := age_of(rate, period)) > terms.closing.rate_age:

@@ -10,6 +10,7 @@ from decimal import Decimal
 from chargeback.domain.invoice.reconciliation import ReconciliationRules
 from chargeback.domain.money.exact import EXACT, round_total
 from chargeback.domain.periods.open_items import Excess
+from chargeback.domain.time.months import Month
 from chargeback.services.ports.control import Control
 from chargeback.services.reconciling.reconciled_documents import Compared, Comparisons
 from chargeback.services.reconciling.true_up_documents import TrueUp, TrueUps
@@ -18,7 +19,7 @@ _AGAIN = "run `reconcile --period {} --true-up`, or see why they differ"
 
 
 async def against_invoice(
-    control: Control, period: str, rules: ReconciliationRules, published: Decimal | None = None
+    control: Control, period: Month, rules: ReconciliationRules, published: Decimal | None = None
 ) -> list[Excess]:
     """What keeps a period open; `published`: what its files come to at contracted prices, once they are made."""
     known = await Comparisons(control).all()
@@ -42,7 +43,7 @@ def _why(compared: Compared | None) -> str:
     return f"the run {compared.run} is of a time when it was not" if compared else "no export of it was compared yet"
 
 
-def _stale(period: str, true_up: TrueUp | None, now: Decimal) -> Iterator[Excess]:
+def _stale(period: Month, true_up: TrueUp | None, now: Decimal) -> Iterator[Excess]:
     if true_up is None or true_up.amount is None or not true_up.published:
         return
     moved = EXACT.subtract(now, Decimal(true_up.published))
@@ -55,7 +56,7 @@ def _stale(period: str, true_up: TrueUp | None, now: Decimal) -> Iterator[Excess
 
 
 def _beyond(
-    period: str, compared: Compared, true_up: TrueUp | None, rules: ReconciliationRules, now: Decimal
+    period: Month, compared: Compared, true_up: TrueUp | None, rules: ReconciliationRules, now: Decimal
 ) -> Iterator[Excess]:
     """What is left between invoice and chargeback; a true-up takes off by itself what the books learn after it."""
     rest = compared.variance(now)

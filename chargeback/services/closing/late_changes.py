@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from chargeback.domain.periods.lifecycle import fence_of, latest_fences, latest_true_up
 from chargeback.domain.time.calendar import Calendar
 from chargeback.domain.time.days import UtcDay
+from chargeback.domain.time.months import Month
 from chargeback.services.periods.periods import Periods
 from chargeback.services.ports.books import Books
 from chargeback.services.reconciling.true_up_documents import TrueUps
@@ -23,9 +24,9 @@ class LateChange:
         billed: the closed periods whose files say what was billed for it so far: itself and every later one.
     """
 
-    period: str
+    period: Month
     days: dict[UtcDay, str]
-    billed: tuple[str, ...]
+    billed: tuple[Month, ...]
     true_up: str = ""
 
 

@@ -13,6 +13,7 @@ from datetime import datetime
 from chargeback.domain.errors import PeriodClosed, Superseded
 from chargeback.domain.periods.lifecycle import State
 from chargeback.domain.reports.manifest import Manifest
+from chargeback.domain.time.months import Month
 from chargeback.services.closing.close_period import Closer
 from chargeback.services.closing.file_period import drop_unnamed, sha256_of
 from chargeback.services.closing.late_changes import late_changes
@@ -48,25 +49,25 @@ class Drafts:
 
     closer: Closer
 
-    async def open(self, now: datetime) -> list[str]:
+    async def open(self, now: datetime) -> list[Month]:
         """The periods to publish, ascending."""
         days = self.closer.days
         return await days.periods.open(now, (await days.catalogues.current()).calendar)
 
     async def publish_open(
-        self, now: datetime, report: Callable[[tuple[str, Manifest]], None] = say_nothing
-    ) -> list[tuple[str, Manifest]]:
+        self, now: datetime, report: Callable[[tuple[Month, Manifest]], None] = say_nothing
+    ) -> list[tuple[Month, Manifest]]:
         """Publish every open period; each is also reported as it is done.
 
         Raises `SomeFailed` after all were tried.
         """
 
-        async def work(period: str) -> tuple[str, Manifest]:
+        async def work(period: Month) -> tuple[Month, Manifest]:
             return period, await self.publish(period, now)
 
         return await do_each("publishing", await self.open(now), work, report)
 
-    async def publish(self, period: str, now: datetime, progress: Progress = ignore_progress) -> Manifest:
+    async def publish(self, period: Month, now: datetime, progress: Progress = ignore_progress) -> Manifest:
         """Write the files of a period. Of a closed one nothing is written: its files are compared with their hashes.
 
         Raises `PeriodClosed` where a closed file is not as it was closed, or the period lies before the books;
@@ -92,7 +93,7 @@ class Drafts:
         raise Superseded(f"other runs published {period} each time at once: publish it again")
 
     async def _attempt(
-        self, period: str, now: datetime, version: Version, progress: Progress, *, is_oldest: bool
+        self, period: Month, now: datetime, version: Version, progress: Progress, *, is_oldest: bool
     ) -> Manifest | None:
         """One run; None where another one has mixed its files with ours and has ended."""
         closer, attempts = self.closer, self.closer.draft_attempts
@@ -123,7 +124,7 @@ class Drafts:
         )
 
     async def _write(
-        self, period: str, attempt: str, version: Version, progress: Progress, *, is_oldest: bool
+        self, period: Month, attempt: str, version: Version, progress: Progress, *, is_oldest: bool
     ) -> Manifest:
         closer, days = self.closer, self.closer.days
 

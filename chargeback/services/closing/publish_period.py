@@ -12,6 +12,7 @@ from chargeback.domain.terms.shared_costs import SharedCost
 from chargeback.domain.terms.terms import Terms
 from chargeback.domain.time.calendar import previous_period
 from chargeback.domain.time.days import UtcDay
+from chargeback.domain.time.months import Month
 from chargeback.services.closing.late_changes import LateChange
 from chargeback.services.periods.periods import Periods
 from chargeback.services.ports.books import Books
@@ -50,7 +51,7 @@ class Publisher:
 
     async def __call__(
         self,
-        period: str,
+        period: Month,
         into: Reports,
         version: Version,
         late: Sequence[LateChange],
@@ -100,7 +101,7 @@ class Publisher:
             return Stored(self.drafts, path)
         return None
 
-    async def _past(self, terms: Terms, period: str) -> dict[str, list[Stored]]:
+    async def _past(self, terms: Terms, period: Month) -> dict[Month, list[Stored]]:
         """By the closed period that a cost of this one belongs to, the files that say what was billed for it."""
         wanted = {cost.corrects for cost in terms.shared_costs if cost.corrects and cost.period == period}
         names = [each.period for each in await self.periods.closed()] if wanted else []

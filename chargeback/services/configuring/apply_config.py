@@ -12,6 +12,7 @@ from chargeback.domain.periods.lifecycle import State
 from chargeback.domain.rating.effective_catalogues import InForce
 from chargeback.domain.terms.changes import keep_their_rates, stays_as_billed, terms_changes, too_late, too_soon
 from chargeback.domain.terms.terms import ExchangeRate, Terms, rates_of
+from chargeback.domain.time.months import Month
 from chargeback.services.configuring.repost import Repost, plan_repost, put_in_force
 from chargeback.services.configuring.versions import ConfigVersion, ConfigVersions
 from chargeback.services.periods.documents import PeriodDocuments
@@ -84,7 +85,7 @@ async def _require_open(control: Control, catalogues: Catalogues, catalogue: Cat
         raise InvalidConfig(faults)
 
 
-async def _billed_with(control: Control, catalogues: Catalogues, state: State) -> dict[str, Terms]:
+async def _billed_with(control: Control, catalogues: Catalogues, state: State) -> dict[Month, Terms]:
     """Period of this state → the terms of its files."""
     periods = await PeriodDocuments(control).of_states(state)
     return {
@@ -173,7 +174,7 @@ async def _kept(
     ]
 
 
-def _rates(version: Version, period: str) -> list[ExchangeRate]:
+def _rates(version: Version, period: Month) -> list[ExchangeRate]:
     try:
         return rates_of(version.terms, period, version.catalogue.calendar, version.catalogue.currency)
     except InvalidConfig:  # it was corrected to one that has none

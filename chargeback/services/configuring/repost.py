@@ -8,6 +8,7 @@ from typing import TypeVar
 from chargeback.domain.catalogue.changes import CatalogueChanges
 from chargeback.domain.time.calendar import Calendar
 from chargeback.domain.time.days import UtcDay
+from chargeback.domain.time.months import month_of
 from chargeback.services.ports.ledger import Ledger
 from chargeback.services.usage.ingest import is_open
 
@@ -34,7 +35,7 @@ async def plan_repost(
 ) -> Repost:
     """The days to bring to the changes: those of open periods, and of closed ones where usage may have had no price."""
     touched = [day for day in await ledger.days() if changes.touch(day)]
-    periods = {day: {date[:7] for date in calendar.dates(day)} for day in touched}
+    periods = {day: {month_of(date) for date in calendar.dates(day)} for day in touched}
     due = [day for day in touched if not periods[day] <= set(closed) or changes.fill(day)]
     return Repost(
         posted=tuple(day for day in due if is_open(day, now)),

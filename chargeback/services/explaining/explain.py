@@ -12,6 +12,7 @@ from chargeback.domain.catalogue.catalogue import Catalogue
 from chargeback.domain.errors import ChargebackError
 from chargeback.domain.money.exact import ZERO, to_text, total
 from chargeback.domain.terms.shared_costs import SharedCost
+from chargeback.domain.time.months import Month
 from chargeback.services.explaining.explain_line import explain_line
 from chargeback.services.explaining.rows_of_period import Row, Rows, opened, text_or_none
 from chargeback.services.periods.documents import PeriodDocuments
@@ -42,7 +43,7 @@ class Explainer:
     ledger: Ledger
     limit: int = 10
 
-    async def explain(self, period: str, centre: str, *, model: str = "", charge_id: str = "") -> Document:
+    async def explain(self, period: Month, centre: str, *, model: str = "", charge_id: str = "") -> Document:
         """Explain a cost centre's amount, and one of its charges in full where its id is given.
 
         Raises `ChargebackError` if the period was never published, or nothing like that is in it.
@@ -70,21 +71,21 @@ class Explainer:
                     )
         return found
 
-    async def _closed_with(self, period: str) -> Catalogue | None:
+    async def _closed_with(self, period: Month) -> Catalogue | None:
         """What a closed period was rated with when it was closed, whatever `periods correct` has named since."""
         closed_with = (await PeriodDocuments(self.published.control).get(period))[0].closed_with
         if closed_with:
             return (await self.catalogues.stored(closed_with)).catalogue
         return (await self.catalogues.in_force()).closed.get(period)
 
-    async def _shared_costs(self, period: str) -> tuple[SharedCost, ...]:
+    async def _shared_costs(self, period: Month) -> tuple[SharedCost, ...]:
         """Those that the period was published with: of a closed one, as they were frozen."""
         closed_with = (await PeriodDocuments(self.published.control).get(period))[0].closed_with
         terms = (await self.catalogues.stored(closed_with)).terms if closed_with else await self.catalogues.terms()
         calendar = (await self.catalogues.current()).calendar
         return *terms.shared_costs, *await true_up_costs(self.published.control, period, terms, calendar)
 
-    def _centre(self, rows: Rows, period: str, centre: str, model: str, currency: str) -> Document:
+    def _centre(self, rows: Rows, period: Month, centre: str, model: str, currency: str) -> Document:
         found = rows.ask("kinds", centre=centre)
         found_below = rows.ask("below", centre=centre)
         kinds, below = _in(currency, found), _in(currency, found_below)
@@ -119,7 +120,7 @@ class Explainer:
         }
 
 
-def _charge(rows: Rows, period: str, centre: str, charge_id: str) -> Row:
+def _charge(rows: Rows, period: Month, centre: str, charge_id: str) -> Row:
     found = rows.ask("row", charge_id=charge_id)
     if not found:
         raise ChargebackError(f"{period}: has no charge {charge_id!r}")

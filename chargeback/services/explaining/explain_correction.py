@@ -6,13 +6,14 @@ from pathlib import Path
 from typing import Any
 
 from chargeback.domain.money.exact import ZERO, to_text, total
+from chargeback.domain.time.months import Month
 from chargeback.services.explaining.rows_of_period import Row, opened, text_or_none
 from chargeback.services.publishing.published_rows import Published
 
 Document = dict[str, Any]
 
 
-async def explain_correction(row: Row, period: str, folder: Path, published: Published) -> Document:
+async def explain_correction(row: Row, period: Month, folder: Path, published: Published) -> Document:
     """What was billed of the corrected charge before `period`, and after its correction there.
 
     That is the charge in the files of its own month, where it was billed at all, and every correction since.

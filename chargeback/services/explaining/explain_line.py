@@ -9,6 +9,7 @@ from chargeback.domain.catalogue.catalogue import Catalogue
 from chargeback.domain.money.exact import EXACT, PER_MILLION, ZERO, to_text
 from chargeback.domain.rating.effective_catalogues import InForce
 from chargeback.domain.terms.shared_costs import SharedCost
+from chargeback.domain.time.months import Month
 from chargeback.services.explaining.explain_correction import as_it_should_be, explain_correction
 from chargeback.services.explaining.explain_records import explain_records
 from chargeback.services.explaining.explain_split import explain_split
@@ -25,7 +26,7 @@ async def explain_line(
     rows: Rows,
     folder: Path,
     *,
-    period: str,
+    period: Month,
     published: Published,
     catalogue: Catalogue | None,
     in_force: InForce,

@@ -7,6 +7,7 @@ from typing import Any
 from chargeback.domain.catalogue.catalogue import Catalogue
 from chargeback.domain.money.exact import ZERO, to_text, total
 from chargeback.domain.terms.shared_costs import Basis, DirectUsage, SharedCost, active, measured
+from chargeback.domain.time.months import month_of
 from chargeback.services.explaining.rows_of_period import Row, Rows
 
 Document = dict[str, Any]
@@ -50,7 +51,7 @@ def _used(row: Row, rows: Rows, cost: SharedCost, catalogue: Catalogue) -> dict[
     Nothing of a cost that corrects a closed period: it is split by that one's usage, which other files have.
     """
     calendar = catalogue.calendar
-    times = active(cost, row["charge_date"][:7], calendar)
+    times = active(cost, month_of(row["charge_date"]), calendar)
     if times is None or cost.corrects or cost.basis not in (Basis.USAGE, Basis.WEIGHTED):
         return {}
     dates = {"first": calendar.date_of(times.first), "last": calendar.date_of(times.after - _MOMENT)}

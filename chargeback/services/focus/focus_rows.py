@@ -29,7 +29,7 @@ from chargeback.domain.reports.focus import (
 )
 from chargeback.domain.reports.manifest import FORMULA, GUARD, LEADING
 from chargeback.domain.time.days import BookDate
-from chargeback.domain.time.months import days_of
+from chargeback.domain.time.months import Month, dates_of
 from chargeback.services.focus.check_focus import check_focus, check_parts, check_totals, parts
 from chargeback.services.publishing.settled import Settled
 
@@ -99,7 +99,7 @@ class FocusRows:
         """The UTC instants of a span, as `focus_span` writes it."""
         settled, zone = self._settled, self._settled.time_zone
         if len(span) == len("2026-03"):
-            days = days_of(span)
+            days = dates_of(Month(span))
             return _naive(charge_period(days[0], zone)[0]), _naive(charge_period(days[-1], zone)[1])
         start, end = charge_period(BookDate(span.removesuffix("/")), zone)
         if span.startswith(settled.period):

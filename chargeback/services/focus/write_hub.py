@@ -12,6 +12,7 @@ from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
 
 from chargeback.domain.reports.focus import COLUMNS
+from chargeback.domain.time.months import Month
 from chargeback.services.focus.focus_rows import FocusRows, focus_rows
 from chargeback.services.ports.reports import Reports
 from chargeback.services.publishing.files import JSON, PARQUET, Files, whole
@@ -86,7 +87,7 @@ def _write(settled: Settled, path: Path, progress: Progress) -> int:
     return total
 
 
-def _parts(rows: FocusRows, folder: Path, period: str) -> Iterator[tuple[str, int, int]]:
+def _parts(rows: FocusRows, folder: Path, period: Month) -> Iterator[tuple[str, int, int]]:
     """A Parquet file for each batch: its path, its rows, and the rows of the period read so far."""
     read = 0
     columns = ", ".join(_column(name, period) for name in COLUMNS)
@@ -97,7 +98,7 @@ def _parts(rows: FocusRows, folder: Path, period: str) -> Iterator[tuple[str, in
         yield part, batch.rows, read
 
 
-def _column(name: str, period: str) -> str:
+def _column(name: str, period: Month) -> str:
     """A column in the type that the hub's table has.
 
     The hub moves billing periods to the first of their UTC month, which would make March in Berlin, that begins on

@@ -7,7 +7,7 @@ from decimal import Decimal
 from chargeback.domain.money.exact import total
 from chargeback.domain.terms.terms import Terms
 from chargeback.domain.time.calendar import Calendar
-from chargeback.domain.time.months import days_of
+from chargeback.domain.time.months import Month, dates_of, month_of
 from chargeback.services.forecasting.spend_history import read_history
 from chargeback.services.ports.books import Books
 
@@ -24,7 +24,7 @@ class MonthSpend:
         cost: exact.
     """
 
-    month: str
+    month: Month
     cost_centre: str
     currency: str
     cost: Decimal
@@ -33,8 +33,8 @@ class MonthSpend:
 async def month_spend(books: Books, calendar: Calendar, terms: Terms, now: datetime) -> list[MonthSpend]:
     """The spend of every cost centre in the billing period of `now` (UTC), in the order of their paths."""
     today = calendar.date_of(now)
-    month = today[:7]
-    history = await read_history(books, days_of(month)[0], today)
+    month = month_of(today)
+    history = await read_history(books, dates_of(month)[0], today)
     into = history.into(calendar.currency(month), terms, month)
     spent = {centre: history.alone(centre, into) for centre in history.centres}
     return [

@@ -12,7 +12,7 @@ from chargeback.domain.errors import InvalidConfig
 from chargeback.domain.money.exact import EXACT, ZERO
 from chargeback.domain.terms.terms import Terms
 from chargeback.domain.time.days import BookDate, days_between, shifted, utc_namesake
-from chargeback.domain.time.months import days_of
+from chargeback.domain.time.months import Month, dates_of, month_of
 from chargeback.services.ports.books import Books
 from chargeback.services.ports.control import Document
 
@@ -59,11 +59,11 @@ class Spend:
         days = days_between(shifted(last, 1 - len(costs)), last)
         return [None if self.unknown.get(day) else cost for day, cost in zip(days, costs, strict=True)]
 
-    def unknown_of(self, period: str) -> int:
+    def unknown_of(self, period: Month) -> int:
         """Charges of a period whose cost is not known."""
         return sum(count for day, count in self.unknown.items() if day.startswith(f"{period}-"))
 
-    def of(self, period: str) -> dict[BookDate, Decimal]:
+    def of(self, period: Month) -> dict[BookDate, Decimal]:
         """The dates of a period."""
         return {day: cost for day, cost in self.by_date.items() if day.startswith(f"{period}-")}
 
@@ -116,7 +116,7 @@ class History:
         """
         return self._sum([each for each in self._costs if is_within(each, centre)], into)
 
-    def into(self, currency: str, terms: Terms, period: str) -> Into:
+    def into(self, currency: str, terms: Terms, period: Month) -> Into:
         """The rates of a period from the currencies of this history into one of them or another one."""
         rates = {}
         for each in {each for costs in self._costs.values() for each in costs}:
@@ -149,18 +149,18 @@ class Viewpoint:
         last: the last date whose spend is known: today, or the date before, to forecast as if today had just begun.
     """
 
-    period: str
+    period: Month
     today: BookDate
     last: BookDate
 
     @property
     def dates(self) -> list[BookDate]:
         """The dates of the period that are still coming, the one under way included."""
-        end = days_of(self.period)[-1]
+        end = dates_of(self.period)[-1]
         return days_between(self.today, end) if self.today <= end else []
 
 
-def viewpoint(today: BookDate, *, period: str | None = None, as_of: BookDate | None = None) -> Viewpoint:
+def viewpoint(today: BookDate, *, period: Month | None = None, as_of: BookDate | None = None) -> Viewpoint:
     """The month under way as it is known today; or another period, or as it could be told when a past date began.
 
     Raises `InvalidConfig` for what lies in the future.
@@ -168,8 +168,8 @@ def viewpoint(today: BookDate, *, period: str | None = None, as_of: BookDate | N
     if as_of is not None and as_of > today:
         raise InvalidConfig([f"{as_of} is yet to come: today is {today} in the books"])
     seen = as_of or today
-    named = period or seen[:7]
-    if days_of(named)[0] > seen:
+    named = period or month_of(seen)
+    if dates_of(named)[0] > seen:
         raise InvalidConfig([f"the period {named} has not begun on {seen}"])
     return Viewpoint(named, seen, seen if as_of is None else shifted(seen, -1))
 
@@ -177,9 +177,9 @@ def viewpoint(today: BookDate, *, period: str | None = None, as_of: BookDate | N
 async def read_until(books: Books, view: Viewpoint) -> History:
     """The history that a forecast rests on: the period so far, and the weeks before today; of a past one, itself."""
     if not view.dates:
-        days = days_of(view.period)
+        days = dates_of(view.period)
         return await read_history(books, days[0], min(days[-1], view.last))
-    return await read_history(books, min(days_of(view.period)[0], shifted(view.today, -7 * WEEKS)), view.last)
+    return await read_history(books, min(dates_of(view.period)[0], shifted(view.today, -7 * WEEKS)), view.last)
 
 
 async def read_history(books: Books, first: BookDate, last: BookDate) -> History:

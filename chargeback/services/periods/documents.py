@@ -6,6 +6,7 @@ import msgspec
 
 from chargeback.domain.errors import Superseded
 from chargeback.domain.periods.lifecycle import Change, Period, State, given_up, is_dead
+from chargeback.domain.time.months import Month
 from chargeback.services.ports.control import Control
 
 KIND = "period"
@@ -17,7 +18,7 @@ class PeriodDocuments:
     def __init__(self, control: Control) -> None:
         self.control = control
 
-    async def get(self, period: str) -> tuple[Period, str | None]:
+    async def get(self, period: Month) -> tuple[Period, str | None]:
         """The period with the token of its document; open and None where it has none."""
         known = await self.control.get_versioned(KIND, period)
         return (msgspec.convert(known[0], Period), known[1]) if known else (Period(period), None)
@@ -26,7 +27,7 @@ class PeriodDocuments:
         """Set the period's document. Raises `Superseded` if another run set it since `after`."""
         return await self.control.swap(KIND, period.period, msgspec.to_builtins(period), after)
 
-    async def give_up(self, period: str, attempt: str, change: Change) -> bool:
+    async def give_up(self, period: Month, attempt: str, change: Change) -> bool:
         """Open the period again that an attempt is closing; False where it is no longer at it."""
         known, token = await self.get(period)
         if (known.state, known.attempt) != (State.CLOSING, attempt):

@@ -6,6 +6,7 @@ from datetime import datetime, timedelta
 from chargeback.domain.periods.lifecycle import Period
 from chargeback.domain.time.calendar import Calendar, next_period
 from chargeback.domain.time.days import start_of
+from chargeback.domain.time.months import Month
 from chargeback.services.periods.documents import PeriodDocuments
 from chargeback.services.ports.control import Control
 from chargeback.services.ports.ledger import Ledger
@@ -18,7 +19,7 @@ class Periods(PeriodDocuments):
         super().__init__(control)
         self._ledger = ledger
 
-    async def open(self, now: datetime, calendar: Calendar) -> list[str]:
+    async def open(self, now: datetime, calendar: Calendar) -> list[Month]:
         """The periods that are not closed, ascending and without gaps, up to the one of `now`.
 
         They begin after the last closed one, or with the first day of the ledger.
@@ -32,12 +33,12 @@ class Periods(PeriodDocuments):
             first = next_period(first)
         return periods
 
-    async def first(self, now: datetime, calendar: Calendar) -> str:
+    async def first(self, now: datetime, calendar: Calendar) -> Month:
         """The period that the books begin with."""
         closed = await self.closed()
         return closed[0].period if closed else (await self.open(now, calendar))[0]
 
-    async def before_the_books(self, calendar: Calendar, closed: Sequence[Period]) -> list[str]:
+    async def before_the_books(self, calendar: Calendar, closed: Sequence[Period]) -> list[Month]:
         """Periods with usage that came after a later period was closed as the first one; nothing was billed of them."""
         if not closed:
             return []
@@ -49,6 +50,6 @@ class Periods(PeriodDocuments):
         }
         return sorted(period for period in periods if period < closed[0].period)
 
-    async def _first(self, calendar: Calendar) -> str | None:
+    async def _first(self, calendar: Calendar) -> Month | None:
         days = await self._ledger.days()
         return calendar.period_of(start_of(days[0])) if days else None

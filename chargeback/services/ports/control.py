@@ -10,6 +10,7 @@ from typing import Any, Protocol
 from chargeback.domain.catalogue.catalogue import Catalogue
 from chargeback.domain.rating.effective_catalogues import InForce
 from chargeback.domain.terms.terms import Terms
+from chargeback.domain.time.months import Month
 
 Document = dict[str, Any]
 
@@ -52,7 +53,7 @@ class Catalogues(Protocol):
     async def in_force(self) -> InForce:
         """What rates usage: the current catalogue and those of the closed periods; the same object while unchanged."""
 
-    async def frozen(self) -> Mapping[str, Catalogue]:
+    async def frozen(self) -> Mapping[Month, Catalogue]:
         """What rates the periods that are closed or being closed, read afresh."""
 
     async def terms(self) -> Terms:

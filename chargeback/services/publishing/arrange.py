@@ -8,6 +8,7 @@ from chargeback.domain.money.exact import to_text
 from chargeback.domain.reports.manifest import BACK, FRONT
 from chargeback.domain.reports.rows import COLUMNS, DIMENSIONS, columns
 from chargeback.domain.terms.terms import Terms
+from chargeback.domain.time.months import Month
 from chargeback.domain.usage.meters import UNITS
 from chargeback.services.duck.engine import Engine, quoted
 
@@ -23,7 +24,7 @@ def prepare(engine: Engine) -> None:
     engine.insert("units", [(meter.value, unit) for meter, unit in UNITS.items()])
 
 
-def arrange_usage(engine: Engine, period: str, currency: str, terms: Terms) -> None:
+def arrange_usage(engine: Engine, period: Month, currency: str, terms: Terms) -> None:
     """Order and number what was staged, in the currency of the books.
 
     Raises `InvalidConfig` where there is no exchange rate for a currency.
@@ -59,7 +60,7 @@ def names(columns: tuple[str, ...]) -> str:
     return ", ".join(f'"{name}"' for name in columns)
 
 
-def add_rates(engine: Engine, period: str, currency: str, terms: Terms, others: Sequence[str]) -> None:
+def add_rates(engine: Engine, period: Month, currency: str, terms: Terms, others: Sequence[str]) -> None:
     """Note at which rates these currencies come into that of the books, where it is not known yet."""
     known = {of for of, *_ in engine.run("rates")}
     rates = [terms.rate_for(period, other, currency) for other in sorted(set(others) - known)]

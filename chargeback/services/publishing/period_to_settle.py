@@ -9,6 +9,7 @@ from chargeback.domain.catalogue.payers import Payers
 from chargeback.domain.terms.shared_costs import SharedCost
 from chargeback.domain.terms.terms import Terms
 from chargeback.domain.time.days import BookDate, UtcDay
+from chargeback.domain.time.months import Month, month_of
 from chargeback.services.ports.reports import Reports
 
 
@@ -36,7 +37,7 @@ class ClosedPeriod:
         successors: cost centre that has ended → the one that pays its corrections now.
     """
 
-    period: str
+    period: Month
     catalogue: Catalogue
     terms: Terms
     touched: Sequence[UtcDay]
@@ -55,7 +56,7 @@ class ClosedPeriod:
     def dates(self) -> list[BookDate]:
         """The dates of the period that the touched days fall on, ascending."""
         dates = self.catalogue.calendar.dates
-        return sorted({date for day in self.touched for date in dates(day) if date[:7] == self.period})
+        return sorted({date for day in self.touched for date in dates(day) if month_of(date) == self.period})
 
     @property
     def days(self) -> list[UtcDay]:
@@ -83,7 +84,7 @@ class PeriodToSettle:
         lineage: of each UTC day, what its records come from: counts, fences; goes into the manifest as it is.
     """
 
-    period: str
+    period: Month
     catalogue: Catalogue
     terms: Terms
     decimals: int
@@ -91,7 +92,7 @@ class PeriodToSettle:
     is_closed: bool = False
     previous: Stored | None = None
     previous_manifest: str = ""
-    past: Mapping[str, Sequence[Stored]] = field(default_factory=dict)
+    past: Mapping[Month, Sequence[Stored]] = field(default_factory=dict)
     successors: Mapping[str, str] = field(default_factory=dict)
     corrected: Sequence[ClosedPeriod] = ()
     lineage: Mapping[str, Any] = field(default_factory=dict)

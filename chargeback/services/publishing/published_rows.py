@@ -7,6 +7,7 @@ from pathlib import Path
 from chargeback.domain.errors import ChargebackError
 from chargeback.domain.periods.lifecycle import State
 from chargeback.domain.reports.layout import charges_path, period_of_charges
+from chargeback.domain.time.months import Month
 from chargeback.services.periods.documents import PeriodDocuments
 from chargeback.services.ports.control import Control
 from chargeback.services.ports.reports import Reports
@@ -25,12 +26,12 @@ class Published:
     reports: Reports
     closed: Reports
 
-    async def is_closed(self, period: str) -> bool:
+    async def is_closed(self, period: Month) -> bool:
         """Whether a period is closed."""
         known, _ = await PeriodDocuments(self.control).get(period)
         return known.state is State.CLOSED
 
-    async def fetch(self, period: str, folder: Path) -> Path:
+    async def fetch(self, period: Month, folder: Path) -> Path:
         """The rows of a period as a local file; raises `ChargebackError` if it was never published."""
         is_closed = await self.is_closed(period)
         store = self.closed if is_closed else self.reports
@@ -47,12 +48,12 @@ class Published:
                 await asyncio.to_thread(file.write, piece)
         return local
 
-    async def closed_between(self, first: str, before: str) -> list[str]:
+    async def closed_between(self, first: Month, before: Month) -> list[Month]:
         """The closed periods from one on and before another, ascending."""
         closed = await PeriodDocuments(self.control).closed()
         return [each.period for each in closed if first <= each.period < before]
 
-    async def later(self, period: str) -> list[str]:
+    async def later(self, period: Month) -> list[Month]:
         """The published periods after a closed one, which may carry corrections of it."""
         if not await self.is_closed(period):
             return []

@@ -8,6 +8,7 @@ from pathlib import Path
 import duckdb
 
 from chargeback.domain.cost_centres.budgets import Budget
+from chargeback.domain.time.months import Month
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,7 +31,7 @@ class Settled:
     """
 
     database: Path
-    period: str
+    period: Month
     start: datetime
     end: datetime
     time_zone: str

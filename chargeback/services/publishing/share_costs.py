@@ -26,6 +26,7 @@ from chargeback.domain.terms.shared_costs import (
 from chargeback.domain.terms.terms import ExchangeRate, Terms
 from chargeback.domain.time.calendar import Calendar
 from chargeback.domain.time.days import BookDate
+from chargeback.domain.time.months import Month
 from chargeback.services.duck.engine import Engine, Row, quoted
 from chargeback.services.publishing.arrange import add_rates
 from chargeback.services.publishing.period_to_settle import PeriodToSettle
@@ -52,7 +53,7 @@ What follows them are service tier, variant, meter, quantity and the cost at con
 """
 
 
-def share_costs(engine: Engine, to_settle: PeriodToSettle, past: Mapping[str, Sequence[Path]]) -> None:
+def share_costs(engine: Engine, to_settle: PeriodToSettle, past: Mapping[Month, Sequence[Path]]) -> None:
     """Add the parts of every shared cost that is charged in the period; those of one sum to it exactly.
 
     A cost that belongs to a closed period becomes corrections of that one: split by its usage, which the files of
@@ -85,7 +86,7 @@ def share_costs(engine: Engine, to_settle: PeriodToSettle, past: Mapping[str, Se
         engine.insert("unnumbered", parts)
 
 
-def _rate(terms: Terms, cost: SharedCost, period: str, currency: str) -> ExchangeRate:
+def _rate(terms: Terms, cost: SharedCost, period: Month, currency: str) -> ExchangeRate:
     """That of the period that the cost corrects, where it has one; else that of the period that carries it."""
     try:
         return terms.rate_for(cost.corrects or period, cost.currency, currency)
@@ -95,7 +96,7 @@ def _rate(terms: Terms, cost: SharedCost, period: str, currency: str) -> Exchang
 
 def usage_of(
     engine: Engine,
-    period: str,
+    period: Month,
     time: tuple[datetime, datetime],
     calendar: Calendar,
     billed: Sequence[Path],

@@ -5,6 +5,7 @@ from collections.abc import Sequence
 
 from chargeback.domain.errors import Superseded
 from chargeback.domain.time.days import BookDate, UtcDay
+from chargeback.domain.time.months import Month
 from chargeback.services.duck.engine import Engine, quoted
 from chargeback.services.ports.books import Books
 from chargeback.services.running.progress import Progress
@@ -28,7 +29,7 @@ async def stage(engine: Engine, books: Books, days: Sequence[UtcDay], dates: str
     return staging.charges
 
 
-def within(period: str) -> str:
+def within(period: Month) -> str:
     """The dates of a period."""
     return f"part.date[:7] = {quoted(period)}"
 

@@ -7,18 +7,19 @@ from pathlib import Path
 from chargeback.domain.reports.manifest import COLUMNS, csv_line
 from chargeback.domain.reports.rows import COLUMNS as TYPES
 from chargeback.domain.reports.rows import TEXT
+from chargeback.domain.time.months import Month
 from chargeback.services.duck.engine import Engine, quoted
 from chargeback.services.publishing.files import CSV, Files
 from chargeback.services.publishing.slices import Slice, made, pieces, slices
 from chargeback.services.running.progress import Progress
 
 
-async def write_chargeback(engine: Engine, period: str, files: Files, progress: Progress) -> None:
+async def write_chargeback(engine: Engine, period: Month, files: Files, progress: Progress) -> None:
     """Usage by date and dimensions, then shared costs, then corrections."""
     await files.write(f"chargeback-{period}.csv", CSV, _lines(engine, period, progress))
 
 
-async def _lines(engine: Engine, period: str, progress: Progress) -> AsyncIterator[tuple[int, bytes]]:
+async def _lines(engine: Engine, period: Month, progress: Progress) -> AsyncIterator[tuple[int, bytes]]:
     yield 0, csv_line(COLUMNS)
     start = f"{period},"
     parts: list[tuple[int, Callable[[Path], None]]] = [
@@ -40,11 +41,11 @@ def _write_slice(engine: Engine, start: str, rows: Slice, file: Path) -> None:
     engine.run_apart("lines of slice", rows.bounds | {"start": start, "file": str(file)})
 
 
-def _write_others(engine: Engine, period: str, file: Path) -> None:
+def _write_others(engine: Engine, period: Month, file: Path) -> None:
     engine.run("lines of others", {"file": str(file)}, cells=", ".join(cells(period)))
 
 
-def cells(period: str) -> list[str]:
+def cells(period: Month) -> list[str]:
     """SQL for the cells of a row, in the order of the columns."""
     return [quoted(period), *map(_cell, COLUMNS[1:])]
 

@@ -6,6 +6,7 @@ from functools import partial
 from pathlib import Path
 
 from chargeback.domain.reports.rows import COLUMNS
+from chargeback.domain.time.months import Month
 from chargeback.services.duck.engine import Engine, quoted
 from chargeback.services.publishing.arrange import names
 from chargeback.services.publishing.files import PARQUET, Files
@@ -13,7 +14,7 @@ from chargeback.services.publishing.slices import Slice, made, pieces, slices
 from chargeback.services.running.progress import Progress
 
 
-async def write_charges(engine: Engine, period: str, files: Files, progress: Progress) -> None:
+async def write_charges(engine: Engine, period: Month, files: Files, progress: Progress) -> None:
     """The columns of `domain.rows`, in the order of the chargeback CSV."""
     await files.write(f"charges-{period}.parquet", PARQUET, _content(engine, progress))
 

@@ -5,11 +5,12 @@ from decimal import Decimal
 
 from chargeback.domain.reports.manifest import SUMMARY_COLUMNS, SUMMARY_METERS, cell, csv_line
 from chargeback.domain.reports.rows import KINDS
+from chargeback.domain.time.months import Month
 from chargeback.services.duck.engine import Engine, Row
 from chargeback.services.publishing.files import CSV, Files
 
 
-async def write_summary(engine: Engine, period: str, files: Files) -> None:
+async def write_summary(engine: Engine, period: Month, files: Files) -> None:
     """A line for each cost centre and currency; `unallocated` is always there."""
     await files.write(f"summary-{period}.csv", CSV, _lines(engine, period))
 
@@ -22,7 +23,7 @@ def summary(engine: Engine) -> list[Row]:
     return engine.run("summary", meters=meters, kinds=kinds)
 
 
-async def _lines(engine: Engine, period: str) -> AsyncIterator[tuple[int, bytes]]:
+async def _lines(engine: Engine, period: Month) -> AsyncIterator[tuple[int, bytes]]:
     yield 0, csv_line(SUMMARY_COLUMNS)
     for centre, currency, *numbers in summary(engine):
         texts = (format(number, "f") if isinstance(number, Decimal) else str(number) for number in numbers)

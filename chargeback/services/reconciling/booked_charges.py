@@ -16,6 +16,7 @@ from chargeback.domain.money.exact import ZERO
 from chargeback.domain.price_list.provider_meters import ProviderMeters, skus_of_prices
 from chargeback.domain.terms.shared_costs import IDLE, DirectUsage, Kind
 from chargeback.domain.terms.true_ups import Part, is_part
+from chargeback.domain.time.months import Month
 from chargeback.domain.usage.meters import Meter
 from chargeback.domain.usage.tiers import normal_tier
 
@@ -86,7 +87,7 @@ class BooksOfPeriod:
 
 
 def read_booked(
-    period: str,
+    period: Month,
     own: Path,
     later: Sequence[Path],
     catalogue: Catalogue,

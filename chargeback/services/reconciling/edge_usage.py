@@ -15,14 +15,14 @@ from chargeback.domain.rating.usage_record import ChargeRow, Part, UsageRecord
 from chargeback.domain.terms.terms import Terms
 from chargeback.domain.time.calendar import Calendar
 from chargeback.domain.time.days import UtcDay
-from chargeback.domain.time.months import utc_days_of
+from chargeback.domain.time.months import Month, month_of, utc_days_of
 from chargeback.domain.usage.meters import Meter
 from chargeback.services.ports.books import Books
 from chargeback.services.reconciling.booked_charges import booked
 
 
 async def edge_usage(
-    period: str, books: Books, catalogue: Catalogue, terms: Mapping[str, Terms], meters: ProviderMeters
+    period: Month, books: Books, catalogue: Catalogue, terms: Mapping[Month, Terms], meters: ProviderMeters
 ) -> list[Booked]:
     """Usage of the provider's month that the books have in a neighbour, and negated the other way round.
 
@@ -32,22 +32,22 @@ async def edge_usage(
     found = []
     for day, sign in edge_days(period, catalogue.calendar):
         async for record, part in _parts(books, day):
-            if (part.date[:7] == period) == (sign < 0):
+            if (month_of(part.date) == period) == (sign < 0):
                 place: str = part.date if sign < 0 else day
-                month = part.date[:7]
+                month = month_of(part.date)
                 rate = terms[month].rate_for(month, record.currency, catalogue.calendar.currency(period)).rate
                 rows = (_row(place, record, charge, rate, sign) for charge in part.charges)
                 found += [booked(row, prices, catalogue, meters) for row in rows]
     return found
 
 
-def edge_days(period: str, calendar: Calendar) -> Iterator[tuple[UtcDay, int]]:
+def edge_days(period: Month, calendar: Calendar) -> Iterator[tuple[UtcDay, int]]:
     """UTC days on which a month of the provider and one of the books differ: 1 to add of, -1 to take off of."""
     own = utc_days_of(period)
     for day in sorted({*own, *calendar.utc_days(period)}):
         if day not in own:
             yield day, -1
-        elif any(date[:7] != period for date in calendar.dates(day)):
+        elif any(month_of(date) != period for date in calendar.dates(day)):
             yield day, 1
 
 

@@ -21,6 +21,7 @@ from chargeback.domain.invoice.units import is_capacity, meter_quantity
 from chargeback.domain.money.exact import ZERO, total
 from chargeback.domain.price_list.provider_meters import ProviderMeters
 from chargeback.domain.time.days import UtcDay
+from chargeback.domain.time.months import Month
 from chargeback.services.ports.reports import Invoices
 from chargeback.services.running.work_folder import work_folder
 
@@ -100,7 +101,7 @@ class Invoice:
 async def read_invoice(
     invoices: Invoices,
     run: ExportRun,
-    period: str,
+    period: Month,
     *,
     rules: ReconciliationRules,
     meters: ProviderMeters,

@@ -15,7 +15,7 @@ from chargeback.domain.invoice.variances import reconcile
 from chargeback.domain.money.exact import to_text, total
 from chargeback.domain.price_list.provider_meters import ProviderMeters
 from chargeback.domain.terms.terms import Terms
-from chargeback.domain.time.months import utc_days_of
+from chargeback.domain.time.months import Month, utc_days_of
 from chargeback.log_line import log_line
 from chargeback.services.ports.books import Books
 from chargeback.services.ports.reports import Invoices
@@ -42,7 +42,7 @@ class Reconciled:
         accounts: of the deployment map.
     """
 
-    period: str
+    period: Month
     currency: str
     place: str
     invoice: Invoice
@@ -102,13 +102,13 @@ class Reconciled:
 
 
 async def reconcile_period(
-    period: str,
+    period: Month,
     invoices: Invoices,
     published: Published,
     books: Books,
     *,
     catalogue: Catalogue,
-    terms: Mapping[str, Terms],
+    terms: Mapping[Month, Terms],
     meters: ProviderMeters,
     rules: ReconciliationRules,
 ) -> Reconciled:

@@ -7,6 +7,7 @@ import msgspec
 
 from chargeback.domain.errors import Superseded
 from chargeback.domain.money.exact import EXACT, total
+from chargeback.domain.time.months import Month
 from chargeback.services.ports.control import Control
 
 KIND = "reconciliation"
@@ -23,7 +24,7 @@ class Compared(msgspec.Struct, frozen=True, rename="camel"):
         entered: what true-ups charge for the period that somebody entered by hand.
     """
 
-    period: str
+    period: Month
     run: str
     is_final: bool
     invoiced: str

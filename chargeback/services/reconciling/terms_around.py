@@ -2,11 +2,12 @@
 
 from chargeback.domain.terms.terms import Terms
 from chargeback.domain.time.calendar import next_period, previous_period
+from chargeback.domain.time.months import Month
 from chargeback.services.periods.documents import PeriodDocuments
 from chargeback.services.ports.control import Catalogues, Control
 
 
-async def terms_around(period: str, control: Control, catalogues: Catalogues) -> dict[str, Terms]:
+async def terms_around(period: Month, control: Control, catalogues: Catalogues) -> dict[Month, Terms]:
     """By month: what rates it since its closing, else the current terms, whose earliest rates reach back to it.
 
     Of a month before the books nothing is billed there, and no rate may be known; its late usage is converted alike.

@@ -19,6 +19,7 @@ from chargeback.domain.terms.shared_costs import SharedCost
 from chargeback.domain.terms.terms import Terms
 from chargeback.domain.terms.true_ups import Part, costs_of, parts_of, replaced
 from chargeback.domain.time.calendar import Calendar
+from chargeback.domain.time.months import Month
 from chargeback.services.ports.control import Control
 from chargeback.services.reconciling.true_up_documents import TrueUp, TrueUps, digest_of
 
@@ -26,7 +27,7 @@ if TYPE_CHECKING:
     from chargeback.services.reconciling.reconcile import Reconciled
 
 
-async def true_up_costs(control: Control, period: str, terms: Terms, calendar: Calendar) -> tuple[SharedCost, ...]:
+async def true_up_costs(control: Control, period: Month, terms: Terms, calendar: Calendar) -> tuple[SharedCost, ...]:
     """The shared costs of a period's true-up; `terms` have its other ones. None where there never was one."""
     known, _ = await TrueUps(control).get(period)
     if known is None or not (parts := known.made_of()):
@@ -91,7 +92,7 @@ async def set_true_up(
     return await _put(control, before, token, true_up)
 
 
-async def remove_true_up(control: Control, period: str, *, by: str, now: datetime) -> bool:
+async def remove_true_up(control: Control, period: Month, *, by: str, now: datetime) -> bool:
     """Take the true-up of a period back; tells whether there was one. What a closed period billed of it is returned."""
     before, token = await TrueUps(control).get(period)
     if before is None or before.amount is None:
@@ -101,12 +102,12 @@ async def remove_true_up(control: Control, period: str, *, by: str, now: datetim
     return True
 
 
-async def true_up_digest(control: Control, period: str) -> str:
+async def true_up_digest(control: Control, period: Month) -> str:
     """Stands for the true-up of a period as it is; empty where there never was one."""
     return digest_of((await TrueUps(control).get(period))[0])
 
 
-def _never_charged(period: str, begins: str) -> Iterator[str]:
+def _never_charged(period: Month, begins: str) -> Iterator[str]:
     if period < begins:
         yield f"the books begin with {begins}: no file of an earlier month is ever closed, so nobody would be charged"
 

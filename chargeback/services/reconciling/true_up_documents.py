@@ -5,6 +5,7 @@ from hashlib import blake2b
 import msgspec
 
 from chargeback.domain.terms.true_ups import Part
+from chargeback.domain.time.months import Month
 from chargeback.services.ports.control import Control, Document
 
 KIND = "true-up"
@@ -43,7 +44,7 @@ class TrueUp(msgspec.Struct, frozen=True, omit_defaults=True):
         history: who set what; the latest last.
     """
 
-    period: str
+    period: Month
     amount: str | None
     currency: str = ""
     by: str = ""
@@ -72,7 +73,7 @@ class TrueUps:
     def __init__(self, control: Control) -> None:
         self._control = control
 
-    async def get(self, period: str) -> tuple[TrueUp | None, str | None]:
+    async def get(self, period: Month) -> tuple[TrueUp | None, str | None]:
         """The true-up of a period with its token, also one that was taken back; None and None: there never was one."""
         known = await self._control.get_versioned(KIND, period)
         return (msgspec.convert(known[0], TrueUp), known[1]) if known else (None, None)

@@ -13,6 +13,7 @@ from chargeback.domain.reports.manifest import cell
 from chargeback.domain.reports.rows import COLUMNS as TYPES
 from chargeback.domain.reports.rows import EXACT, PRICE, TEXT
 from chargeback.domain.reports.statement import COLUMNS, Rows, cut
+from chargeback.domain.time.months import Month
 
 _STAGED_ROWS = 600_000
 _SORTED_ROWS = 20_000
@@ -41,7 +42,7 @@ Lines = tuple[str, int, bytes]
 """A cost centre, how many lines, and the lines."""
 
 
-def _stage(period: str) -> str:
+def _stage(period: Month) -> str:
     """The statement that prints rows: as a line where no text asks for care, else as cells for `domain.report.cell`."""
     return _STAGED.format(
         order=_listed(_ORDER),
@@ -51,7 +52,7 @@ def _stage(period: str) -> str:
     )
 
 
-def _printed(column: str, period: str) -> str:
+def _printed(column: str, period: Month) -> str:
     if column == "billing_period":
         return f"'{period}'"
     if column != "cost" and TYPES[column] in (EXACT, PRICE):
@@ -64,7 +65,7 @@ def _listed(columns: Sequence[str]) -> str:
     return ", ".join(f'"{column}"' for column in columns)
 
 
-def list_charges(engine: duckdb.DuckDBPyConnection, period: str, counts: Sequence[Rows]) -> Iterator[Lines]:
+def list_charges(engine: duckdb.DuckDBPyConnection, period: Month, counts: Sequence[Rows]) -> Iterator[Lines]:
     """The lines of consecutive cost centres, sorted by cost centre and date; `engine` has the view `rows`."""
     stage = _stage(period)
     for piece in cut(counts, _STAGED_ROWS):

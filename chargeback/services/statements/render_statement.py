@@ -17,6 +17,7 @@ from chargeback.domain.money.exact import EXACT, ZERO, total
 from chargeback.domain.reports.figures import DayCost, Figures, Share
 from chargeback.domain.reports.movers import Mover, summed
 from chargeback.domain.reports.statement import name_of
+from chargeback.domain.time.months import Month
 from chargeback.services.publishing.settled import Settled
 from chargeback.services.statements.draw_charts import Bar, by_name
 from chargeback.services.statements.print_numbers import (
@@ -83,7 +84,7 @@ class Why:
     others_change: Decimal
 
 
-def month_name(period: str) -> str:
+def month_name(period: Month) -> str:
     """Such as March 2026."""
     return f"{_MONTHS[int(period[5:]) - 1]} {period[:4]}"
 
@@ -157,7 +158,7 @@ class Renderer:
         ]
 
 
-def _link(of: str, to: str, period: str) -> str:
+def _link(of: str, to: str, period: Month) -> str:
     """From the page of one cost centre to that of another, in the same folder of files."""
     return quote(relpath(name_of(to, period, "html"), dirname(name_of(of, period, "html"))))
 

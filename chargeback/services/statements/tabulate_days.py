@@ -9,7 +9,7 @@ from decimal import Decimal
 from chargeback.domain.money.exact import total
 from chargeback.domain.reports.figures import DayCost
 from chargeback.domain.time.days import BookDate
-from chargeback.domain.time.months import days_of
+from chargeback.domain.time.months import Month, dates_of
 from chargeback.services.statements.draw_charts import by_day
 from chargeback.services.statements.print_numbers import on_axis
 
@@ -64,7 +64,7 @@ class Days:
     chart: str
 
 
-def tabulate_days(period: str, days: Sequence[DayCost], told: str) -> Days:
+def tabulate_days(period: Month, days: Sequence[DayCost], told: str) -> Days:
     """Days with something on them, by the things that cost most; the chart is of usage alone, not of shared costs."""
     things: dict[tuple[str, str], list[DayCost]] = defaultdict(list)
     for day in days:
@@ -97,10 +97,10 @@ def _column(kind: str, label: str, members: int, colour: str, found: Sequence[Da
     return Column(kind, label, members, colour, {each: _sum(of) for each, of in by_date.items()}, _sum(found))
 
 
-def _chart(period: str, columns: Sequence[Column], told: str) -> str:
+def _chart(period: Month, columns: Sequence[Column], told: str) -> str:
     if not any(each.cost for column in columns for each in column.days.values()):
         return ""
-    dates = days_of(period)
+    dates = dates_of(period)
     series = [
         (column.colour, [column.days[each].cost or None if each in column.days else None for each in dates])
         for column in columns

@@ -16,6 +16,7 @@ from chargeback.domain.cost_centres.tree import UNALLOCATED, below, with_below
 from chargeback.domain.money.exact import ZERO
 from chargeback.domain.reports.figures import Standing
 from chargeback.domain.reports.statement import Rows, covered, in_cents, listed, name_of
+from chargeback.domain.time.months import Month
 from chargeback.services.publishing.files import CSV, HTML, Files
 from chargeback.services.publishing.settled import Settled
 from chargeback.services.running.progress import Progress
@@ -122,7 +123,7 @@ def _covered(settled: Settled, sums: Sums) -> Iterator[Covered]:
         yield Covered(standings[path], tuple(standings[each] for each in shown), len(descendants) - len(shown))
 
 
-async def _draw(parts: Sequence[Part], executor: Executor, period: str, files: Files, progress: Progress) -> None:
+async def _draw(parts: Sequence[Part], executor: Executor, period: Month, files: Files, progress: Progress) -> None:
     """Draw the parts in order, two ahead of the one that is uploaded."""
     loop = asyncio.get_running_loop()
     waiting = deque(parts)
@@ -141,7 +142,7 @@ async def _draw(parts: Sequence[Part], executor: Executor, period: str, files: F
         progress("writing statements", done)
 
 
-async def _upload(drawn: Sequence[Drawn], period: str, files: Files) -> None:
+async def _upload(drawn: Sequence[Drawn], period: Month, files: Files) -> None:
     """Upload the files of a part, a few at a time."""
     waiting = deque(drawn)
 

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from chargeback.domain.errors import InvalidConfig
 from chargeback.domain.time.calendar import BooksSetting, Calendar, next_period, previous_period
-from chargeback.domain.time.months import days_of
+from chargeback.domain.time.months import dates_of
 
 HOUR = timedelta(hours=1)
 ZONES = (
@@ -86,7 +86,7 @@ def test_without_a_change_of_zone_every_date_of_the_month_has_hours(zone: str, p
 
     dates = {date for day in calendar.utc_days(period) for date in calendar.dates(day)}
 
-    assert set(days_of(period)) <= dates
+    assert set(dates_of(period)) <= dates
 
 
 @given(calendars, periods)
@@ -153,7 +153,7 @@ def test_by_default_the_books_are_kept_in_utc_and_dollars() -> None:
     calendar = Calendar()
 
     assert calendar.dates("2026-03-31") == ("2026-03-31",) * 24
-    assert calendar.utc_days("2026-02") == days_of("2026-02")
+    assert calendar.utc_days("2026-02") == dates_of("2026-02")
     assert calendar.currency("2026-03") == "USD"
 
 

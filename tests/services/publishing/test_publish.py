@@ -14,7 +14,7 @@ from chargeback.adapters.memory.stores import MemoryReports
 from chargeback.domain.errors import InvalidConfig, NoRoom, Superseded
 from chargeback.domain.rating.usage_record import Part, UsageRecord, ndjson, to_document
 from chargeback.domain.terms.terms import ClosingRules, Terms
-from chargeback.domain.time.months import days_of
+from chargeback.domain.time.months import dates_of
 from chargeback.domain.usage.meters import Meter
 from chargeback.services.publishing import staging
 from chargeback.services.publishing.publish import publish
@@ -94,7 +94,7 @@ async def test_the_manifest_describes_the_files_as_they_are() -> None:
             "unitPrice": "2.5",
         }
     ]
-    assert (stored["days"], stored["decimals"], stored["catalogue"]) == (days_of(PERIOD), 6, catalogue().digest)
+    assert (stored["days"], stored["decimals"], stored["catalogue"]) == (dates_of(PERIOD), 6, catalogue().digest)
     assert (stored["state"], stored["timeZone"], stored["currency"]) == ("open", "UTC", "USD")
     assert (stored["start"], stored["end"]) == ("2026-03-01T00:00:00Z", "2026-04-01T00:00:00Z")
     assert stored["terms"] == Terms(closing=ClosingRules(timedelta(hours=1))).digest != Terms().digest
