@@ -34,7 +34,7 @@ from chargeback.adapters.memory.stores import (
 )
 from chargeback.api import owners
 from chargeback.domain.catalogue.catalogue import Catalogue
-from chargeback.domain.rating.effective_catalogues import InForce
+from chargeback.domain.rating.effective_catalogues import EffectiveCatalogues
 from chargeback.domain.rating.usage_record import UsageRecord, rated_record
 from chargeback.domain.usage.meters import Meter
 from chargeback.services.usage.index_objects import ObjectIndex
@@ -248,7 +248,7 @@ class Stage:
     def records(self, catalogue: Catalogue) -> list[UsageRecord]:
         """What was counted, rated."""
         return [
-            rated_record(day, line, hours, InForce(catalogue))
+            rated_record(day, line, hours, EffectiveCatalogues(catalogue))
             for day, counted in self._counter.days.items()
             for line, hours in counted.lines.values()
         ]

@@ -16,7 +16,7 @@ from chargeback.adapters.memory.counter import MemoryCounter
 from chargeback.adapters.memory.stores import MemoryBooks, MemoryControl, MemoryLedger, MemoryQuarantine, MemoryReports
 from chargeback.domain.catalogue.catalogue import Catalogue
 from chargeback.domain.periods.lifecycle import Period
-from chargeback.domain.rating.effective_catalogues import InForce
+from chargeback.domain.rating.effective_catalogues import EffectiveCatalogues
 from chargeback.domain.reports.manifest import Manifest, PublishedFile
 from chargeback.domain.terms.terms import Terms
 from chargeback.domain.time.calendar import Calendar
@@ -71,9 +71,9 @@ class KeptCatalogues:
     async def stored(self, name: str) -> Version:
         return self._versions[name]
 
-    async def in_force(self) -> InForce:
+    async def in_force(self) -> EffectiveCatalogues:
         periods = [msgspec.convert(document, Period) for document in await self._control.all("period")]
-        return InForce(
+        return EffectiveCatalogues(
             self.now,
             {each.period: self._versions[each.version].catalogue for each in periods if each.state == "closed"},
         )

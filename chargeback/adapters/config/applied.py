@@ -8,7 +8,7 @@ from chargeback.adapters.config.terms import load_terms, terms_from_documents
 from chargeback.domain.catalogue.catalogue import Catalogue
 from chargeback.domain.errors import StoreUnavailable
 from chargeback.domain.periods.lifecycle import State
-from chargeback.domain.rating.effective_catalogues import InForce
+from chargeback.domain.rating.effective_catalogues import EffectiveCatalogues
 from chargeback.domain.terms.terms import Terms
 from chargeback.domain.time.months import Month
 from chargeback.services.configuring.versions import ConfigVersion, ConfigVersions
@@ -27,7 +27,7 @@ class AppliedCatalogues:
         self._folder = folder
         self._deployed = load_catalogue(folder)
         self._deployed_terms = load_terms(folder, self._deployed)
-        self._known: tuple[float, InForce, Terms] | None = None
+        self._known: tuple[float, EffectiveCatalogues, Terms] | None = None
         self._versions: dict[str, Version] = {}
 
     @property
@@ -39,7 +39,7 @@ class AppliedCatalogues:
         """The rate card, deployments and cost centres in force."""
         return (await self._fresh())[0].current
 
-    async def in_force(self) -> InForce:
+    async def in_force(self) -> EffectiveCatalogues:
         """The current catalogue and those of the closed periods."""
         return (await self._fresh())[0]
 
@@ -84,13 +84,13 @@ class AppliedCatalogues:
             self._versions[name] = Version(name, catalogue, terms_from_documents(stored.documents, catalogue))
         return self._versions[name]
 
-    async def _fresh(self) -> tuple[InForce, Terms]:
+    async def _fresh(self) -> tuple[EffectiveCatalogues, Terms]:
         if self._known is None or time.monotonic() - self._known[0] >= FRESH_SECONDS:
             current, terms = await self._current()
             closed = await self._rated_by_document(State.CLOSED)
             known = self._known[1] if self._known is not None else None
             if known is None or known.current is not current or known.closed != closed:
-                known = InForce(current, closed)
+                known = EffectiveCatalogues(current, closed)
             self._known = (time.monotonic(), known, terms)
         return self._known[1:]
 

@@ -13,7 +13,7 @@ from chargeback.adapters.batches import dead_letters, quarantine_name
 from chargeback.domain.catalogue.catalogue import Catalogue
 from chargeback.domain.errors import PeriodClosed, RecordsRefused, StoreUnavailable, Superseded
 from chargeback.domain.events.stored_objects import StoredObject
-from chargeback.domain.rating.effective_catalogues import InForce
+from chargeback.domain.rating.effective_catalogues import EffectiveCatalogues
 from chargeback.domain.rating.usage_record import UsageRecord, ndjson, to_document
 from chargeback.domain.terms.terms import Terms
 from chargeback.domain.time.days import UtcDay
@@ -324,17 +324,17 @@ class MemoryCatalogues:
     closed: dict[Month, Catalogue] = field(default_factory=dict)
     settled_by: Terms = field(default_factory=Terms)
     _versions: dict[str, Version] = field(default_factory=dict)
-    _in_force: InForce | None = None
+    _in_force: EffectiveCatalogues | None = None
 
     async def current(self) -> Catalogue:
         """The catalogue."""
         return self.catalogue
 
-    async def in_force(self) -> InForce:
+    async def in_force(self) -> EffectiveCatalogues:
         """The catalogue and those of the closed periods."""
         known = self._in_force
         if known is None or known.current is not self.catalogue or known.closed != self.closed:
-            self._in_force = InForce(self.catalogue, self.closed)
+            self._in_force = EffectiveCatalogues(self.catalogue, self.closed)
         assert self._in_force is not None
         return self._in_force
 

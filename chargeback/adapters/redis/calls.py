@@ -22,7 +22,7 @@ from chargeback.domain.events.phases import (
     left_elsewhere,
 )
 from chargeback.domain.events.usage_event import Phase, UsageEvent
-from chargeback.domain.usage.lines import from_text, line_id, to_text
+from chargeback.domain.usage.lines import from_json, line_id, to_json
 from chargeback.domain.usage.meters import Meter, Quantities
 from chargeback.services.ports.counter import Seen, Weighted
 
@@ -93,11 +93,11 @@ class Lines:
     def _add(self, weighted: Weighted) -> int:
         line, others = weighted.event.line, weighted.folded
         caller = caller_of(line)
-        own = (line_id(line), to_text(line), weighted.scopes, caller)
+        own = (line_id(line), to_json(line), weighted.scopes, caller)
         if others is None:
             self.all.append(own)
         else:
-            self.all.append((line_id(others), to_text(others), weighted.scopes, caller))
+            self.all.append((line_id(others), to_json(others), weighted.scopes, caller))
             self.all.append((*own, name_of(line, others), len(self.all)))
         return len(self.all)
 
@@ -149,12 +149,12 @@ def from_state(state: bytes) -> StoredCall:
     """A state that is not final."""
     phase, counts, (identity, text, scopes), picodollars, fields, *more = _decode(state)
     first_phase, first_text, last_text = more or (phase, "", "")
-    line = from_text(text) if text else NOBODY
+    line = from_json(text) if text else NOBODY
     hour, quantities = _read(list(fields))
-    last = Said(Phase(phase), hour, from_text(last_text) if last_text else line, quantities)
+    last = Said(Phase(phase), hour, from_json(last_text) if last_text else line, quantities)
     first = last
     if first_phase != phase:
-        first = Said(Phase(first_phase), hour, from_text(first_text) if first_text else line, {})
+        first = Said(Phase(first_phase), hour, from_json(first_text) if first_text else line, {})
     return StoredCall(
         CallSoFar(first, last, bool(counts)), (identity, text, tuple(scopes)), int(picodollars), list(fields)
     )
@@ -169,13 +169,13 @@ def to_state(call: CallSoFar, weighted: Weighted) -> bytes:
     line = weighted.event.line
     fields: list[object] = []
     add_fields(fields, weighted.event)
-    counted = (line_id(line), to_text(line), weighted.scopes)
+    counted = (line_id(line), to_json(line), weighted.scopes)
     state: list[object] = [call.last.phase, call.counts, counted, weighted.picodollars, fields]
     if call.first.phase != call.last.phase:
-        first = "" if has_same_payer(call.first.line, line) else to_text(call.first.line)
+        first = "" if has_same_payer(call.first.line, line) else to_json(call.first.line)
         # With the lowest phase there is, nothing can come before it any more.
         is_needed = call.first.phase > Phase.PENDING and not has_same_payer(call.last.line, line)
-        state += [call.first.phase, first, to_text(call.last.line) if is_needed else ""]
+        state += [call.first.phase, first, to_json(call.last.line) if is_needed else ""]
     return pack(state)
 
 

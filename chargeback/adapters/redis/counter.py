@@ -24,7 +24,7 @@ from chargeback.domain.cost_centres.folding import MOST_NAMES
 from chargeback.domain.errors import CountFull, CountLost, StoreUnavailable
 from chargeback.domain.events.usage_event import Phase, UsageEvent
 from chargeback.domain.time.days import UtcDay, start_of
-from chargeback.domain.usage.lines import from_text
+from chargeback.domain.usage.lines import from_json
 from chargeback.services.ports.counter import (
     MOST_LINES,
     MOST_LINES_OF_ONE,
@@ -223,7 +223,7 @@ class RedisCounter:
         if now is None or now.decode() != epoch or None in texts:
             raise CountLost(f"{day} is no longer counted under epoch {epoch}")
         return [
-            CountedLine(identity, from_text(text), hours_of(fields))
+            CountedLine(identity, from_json(text), hours_of(fields))
             for identity, text, fields in zip(line_ids, texts, counts, strict=True)
         ]
 

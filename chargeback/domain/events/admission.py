@@ -16,7 +16,7 @@ from chargeback.domain.events.documents import EventDocument, read_document
 from chargeback.domain.events.emitters import Emitter
 from chargeback.domain.events.times import AcceptedTimes
 from chargeback.domain.events.usage_event import Phase, UsageEvent, account_for
-from chargeback.domain.usage.lines import Line, to_text
+from chargeback.domain.usage.lines import Line, to_json
 from chargeback.domain.usage.meters import Quantities, normalise
 from chargeback.domain.usage.tools import MAX_TOOLS
 from chargeback.domain.usage.usage_objects import Usage
@@ -163,5 +163,5 @@ def _check_line(line: Line) -> None:
 @lru_cache(maxsize=65_536)
 def _line_bytes(line: Line) -> int:
     """As the stores get it: every character beyond ASCII is an escape of 6 bytes, or of 12."""
-    text = to_text(line)
+    text = to_json(line)
     return len(text) if text.isascii() else sum(1 if c < "\x80" else 6 if c <= "\uffff" else 12 for c in text)

@@ -21,7 +21,7 @@ from chargeback.domain.usage.lines import Line
 from chargeback.domain.usage.meters import Meter
 
 
-class InForce:
+class EffectiveCatalogues:
     """The current catalogue, and those of the closed periods.
 
     Raises `InvalidConfig` where the current one would move the bounds of a closed period or change its currency.

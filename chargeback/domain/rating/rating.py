@@ -10,7 +10,7 @@ from chargeback.domain.catalogue.catalogue import Catalogue
 from chargeback.domain.catalogue.prices import Price
 from chargeback.domain.deployments.deployment import Deployment
 from chargeback.domain.money.exact import ZERO, cost, total
-from chargeback.domain.rating.effective_catalogues import InForce
+from chargeback.domain.rating.effective_catalogues import EffectiveCatalogues
 from chargeback.domain.time.days import BookDate, UtcDay, start_of
 from chargeback.domain.usage.lines import Line
 from chargeback.domain.usage.meters import INPUTS, Meter, Quantities, quantity_of
@@ -78,7 +78,7 @@ class Rated:
         return any(charge.cost is None for charge in self.charges)
 
 
-def rate(line: Line, day: UtcDay, hours: Mapping[int, Quantities], in_force: InForce) -> Rated:
+def rate(line: Line, day: UtcDay, hours: Mapping[int, Quantities], in_force: EffectiveCatalogues) -> Rated:
     """Rate the quantities that a line counted in each UTC hour (0 to 23) of a day (YYYY-MM-DD)."""
     first = start_of(day) + timedelta(hours=min(hours, default=0))
     deployment = in_force.deployment(line, first)
@@ -91,7 +91,7 @@ def rate(line: Line, day: UtcDay, hours: Mapping[int, Quantities], in_force: InF
     return Rated(parts, deployment, hours)
 
 
-def _prices(line: Line, day: UtcDay, cost_centre: str, in_force: InForce) -> PricesOfDay:
+def _prices(line: Line, day: UtcDay, cost_centre: str, in_force: EffectiveCatalogues) -> PricesOfDay:
     return lambda meter: in_force.prices_of_day(line, meter, day, cost_centre)
 
 
@@ -101,7 +101,7 @@ def _routed(counted: Quantities) -> Quantities:
 
 
 def _by_part(
-    line: Line, day: UtcDay, hours: Mapping[int, Quantities], in_force: InForce
+    line: Line, day: UtcDay, hours: Mapping[int, Quantities], in_force: EffectiveCatalogues
 ) -> dict[tuple[BookDate, str, str], Mapping[int, Quantities]]:
     """The hours by (date, cost centre, rule), by time."""
     by_hour = in_force.hours(day)

@@ -8,7 +8,7 @@ from typing import Any
 import msgspec
 
 from chargeback.domain.money.exact import to_text
-from chargeback.domain.rating.effective_catalogues import InForce
+from chargeback.domain.rating.effective_catalogues import EffectiveCatalogues
 from chargeback.domain.rating.rating import Charge, rate
 from chargeback.domain.time.days import BookDate, UtcDay
 from chargeback.domain.usage.lines import Line, line_id
@@ -93,7 +93,9 @@ class UsageRecord:
         return self.line.state == "unsettled" and bool(self.charges)
 
 
-def rated_record(day: UtcDay, line: Line, hours: Mapping[int, Quantities], in_force: InForce) -> UsageRecord:
+def rated_record(
+    day: UtcDay, line: Line, hours: Mapping[int, Quantities], in_force: EffectiveCatalogues
+) -> UsageRecord:
     """Rate a counted line with the prices, the rules and the calendar in force in each of its hours."""
     rated = rate(line, day, hours, in_force)
     place = rated.deployment

@@ -8,7 +8,7 @@ have said besides). Amounts are exact decimals in the currency of the books unle
 from enum import StrEnum
 
 TEXT = "VARCHAR"
-EXACT = "DECIMAL(38, 18)"
+AMOUNT = "DECIMAL(38, 18)"
 PRICE = "DECIMAL(28, 12)"
 
 KINDS = ("usage", "shared", "correction")
@@ -59,10 +59,10 @@ COLUMNS: dict[str, str] = {
     "exchange_rate_date": TEXT,  # YYYY-MM-DD, empty where no conversion took place
     "exchange_rate_source": TEXT,
     "currency": TEXT,  # of the books: of every cost below
-    "cost": EXACT,  # billed cost as it is printed (`columns` has its places): rounded, rows add up; null = not known
-    "exact_cost": EXACT,  # billed cost before rounding
-    "list_cost": EXACT,
-    "contracted_cost": EXACT,
+    "cost": AMOUNT,  # billed cost as it is printed (`columns` has its places): rounded, rows add up; null = not known
+    "exact_cost": AMOUNT,  # billed cost before rounding
+    "list_cost": AMOUNT,
+    "contracted_cost": AMOUNT,
     "corrects_period": TEXT,  # of a correction: the closed period
     "corrects_charge_id": TEXT,  # and the row there (or the one that should have been there)
     "shared_cost": TEXT,  # of a shared cost: its id

@@ -59,11 +59,11 @@ def line_id(line: Line) -> str:
     return blake2b(_encode(line), digest_size=16).hexdigest()
 
 
-def to_text(line: Line) -> str:
+def to_json(line: Line) -> str:
     """The line as a JSON array of its dimensions."""
     return _encode(line).decode()
 
 
-def from_text(text: str | bytes) -> Line:
-    """The inverse of `to_text`."""
-    return Line(*_decode(text))
+def from_json(encoded: str | bytes) -> Line:
+    """The inverse of `to_json`."""
+    return Line(*_decode(encoded))

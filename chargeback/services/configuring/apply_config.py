@@ -9,7 +9,7 @@ from chargeback.domain.catalogue.catalogue import Catalogue
 from chargeback.domain.catalogue.changes import CatalogueChanges, changes, rewritten
 from chargeback.domain.errors import InvalidConfig, Superseded
 from chargeback.domain.periods.lifecycle import State
-from chargeback.domain.rating.effective_catalogues import InForce
+from chargeback.domain.rating.effective_catalogues import EffectiveCatalogues
 from chargeback.domain.terms.changes import keep_their_rates, stays_as_billed, terms_changes, too_late, too_soon
 from chargeback.domain.terms.terms import ExchangeRate, Terms, rates_of
 from chargeback.domain.time.months import Month
@@ -78,7 +78,7 @@ async def _require_open(control: Control, catalogues: Catalogues, catalogue: Cat
 
     Where an attempt at closing is under way, its files may be the ones that say it no more: whoever applies waits.
     """
-    InForce(catalogue, await catalogues.frozen())
+    EffectiveCatalogues(catalogue, await catalogues.frozen())
     closed = await _billed_with(control, catalogues, State.CLOSED)
     being_closed = await _billed_with(control, catalogues, State.CLOSING)
     if faults := [*too_late(closed, terms), *too_soon(being_closed, terms)]:

@@ -7,7 +7,7 @@ from typing import Any
 
 from chargeback.domain.catalogue.catalogue import Catalogue
 from chargeback.domain.money.exact import EXACT, PER_MILLION, ZERO, to_text
-from chargeback.domain.rating.effective_catalogues import InForce
+from chargeback.domain.rating.effective_catalogues import EffectiveCatalogues
 from chargeback.domain.terms.shared_costs import SharedCost
 from chargeback.domain.time.months import Month
 from chargeback.services.explaining.explain_correction import as_it_should_be, explain_correction
@@ -29,7 +29,7 @@ async def explain_line(
     period: Month,
     published: Published,
     catalogue: Catalogue | None,
-    in_force: InForce,
+    in_force: EffectiveCatalogues,
     books: Books,
     ledger: Ledger,
     shared_costs: Sequence[SharedCost],

@@ -7,7 +7,7 @@ from typing import Any
 import msgspec
 
 from chargeback.domain.money.exact import to_text
-from chargeback.domain.rating.effective_catalogues import InForce
+from chargeback.domain.rating.effective_catalogues import EffectiveCatalogues
 from chargeback.domain.rating.usage_record import ChargeRow, Part, UsageRecord
 from chargeback.domain.time.days import BookDate, UtcDay, shifted, utc_namesake
 from chargeback.domain.usage.meters import Meter
@@ -19,7 +19,9 @@ from chargeback.services.ports.ledger import Ledger
 Document = dict[str, Any]
 
 
-async def explain_records(row: Row, in_force: InForce, books: Books, ledger: Ledger, *, limit: int) -> Document:
+async def explain_records(
+    row: Row, in_force: EffectiveCatalogues, books: Books, ledger: Ledger, *, limit: int
+) -> Document:
     """The records of a row and their events; `disagreements` says loudly what does not add up."""
     meter = Meter(row["meter"])
     records: list[Document] = []
@@ -56,7 +58,9 @@ async def explain_records(row: Row, in_force: InForce, books: Books, ledger: Led
     return {"records": records, "disagreements": disagreements}
 
 
-async def _charges(row: Row, in_force: InForce, books: Books) -> AsyncIterator[tuple[UsageRecord, Part, ChargeRow]]:
+async def _charges(
+    row: Row, in_force: EffectiveCatalogues, books: Books
+) -> AsyncIterator[tuple[UsageRecord, Part, ChargeRow]]:
     """The charges of the books that the row was made from, whoever pays: a correction may be a successor's."""
     for day in _utc_days(row["charge_date"], in_force):
         async for page in books.records(day):
@@ -89,7 +93,7 @@ def _md5(text: str) -> str:
     return md5(text.encode(), usedforsecurity=False).hexdigest()
 
 
-def _utc_days(date: BookDate, in_force: InForce) -> Iterator[UtcDay]:
+def _utc_days(date: BookDate, in_force: EffectiveCatalogues) -> Iterator[UtcDay]:
     """The UTC days that a date of the books touches."""
     calendar = in_force.current.calendar
     for shift in (-1, 0, 1):
@@ -98,7 +102,7 @@ def _utc_days(date: BookDate, in_force: InForce) -> Iterator[UtcDay]:
             yield day
 
 
-def _hours(record: UsageRecord, part: Part, charge: ChargeRow, in_force: InForce) -> Iterator[int]:
+def _hours(record: UsageRecord, part: Part, charge: ChargeRow, in_force: EffectiveCatalogues) -> Iterator[int]:
     """The UTC hours of a record that its charge is for: of that date, that payer and that price."""
     prices = in_force.prices_of_day(record.line, charge.meter, record.day, part.cost_centre)
     dates = in_force.hours(record.day)

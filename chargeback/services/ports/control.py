@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from typing import Any, Protocol
 
 from chargeback.domain.catalogue.catalogue import Catalogue
-from chargeback.domain.rating.effective_catalogues import InForce
+from chargeback.domain.rating.effective_catalogues import EffectiveCatalogues
 from chargeback.domain.terms.terms import Terms
 from chargeback.domain.time.months import Month
 
@@ -50,7 +50,7 @@ class Catalogues(Protocol):
     async def current(self) -> Catalogue:
         """The rate card, deployments and cost centres in force."""
 
-    async def in_force(self) -> InForce:
+    async def in_force(self) -> EffectiveCatalogues:
         """What rates usage: the current catalogue and those of the closed periods; the same object while unchanged."""
 
     async def frozen(self) -> Mapping[Month, Catalogue]:

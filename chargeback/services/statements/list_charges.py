@@ -10,8 +10,8 @@ from itertools import groupby, pairwise
 import duckdb
 
 from chargeback.domain.reports.manifest import cell
+from chargeback.domain.reports.rows import AMOUNT, PRICE, TEXT
 from chargeback.domain.reports.rows import COLUMNS as TYPES
-from chargeback.domain.reports.rows import EXACT, PRICE, TEXT
 from chargeback.domain.reports.statement import COLUMNS, Rows, cut
 from chargeback.domain.time.months import Month
 
@@ -55,7 +55,7 @@ def _stage(period: Month) -> str:
 def _printed(column: str, period: Month) -> str:
     if column == "billing_period":
         return f"'{period}'"
-    if column != "cost" and TYPES[column] in (EXACT, PRICE):
+    if column != "cost" and TYPES[column] in (AMOUNT, PRICE):
         # All of them have decimals, so that the zeros of a whole number stay.
         return f"coalesce(rtrim(rtrim(\"{column}\"::VARCHAR, '0'), '.'), '')"
     return f"coalesce(\"{column}\"::VARCHAR, '')"

@@ -12,7 +12,7 @@ import msgspec
 
 from chargeback.domain.errors import LedgerShort, RecordsRefused, Superseded
 from chargeback.domain.money.exact import EXACT, ZERO, to_text, total
-from chargeback.domain.rating.effective_catalogues import InForce
+from chargeback.domain.rating.effective_catalogues import EffectiveCatalogues
 from chargeback.domain.rating.usage_record import UsageRecord, rated_record, to_document
 from chargeback.domain.time.days import UtcDay, utc_day
 from chargeback.log_line import log_line
@@ -200,7 +200,9 @@ class Auditor:
             await self._ledger.unmark(day, mark)
         return audited
 
-    async def _audit(self, day: UtcDay, now: datetime, before: AuditResult | None, in_force: InForce) -> Audited:
+    async def _audit(
+        self, day: UtcDay, now: datetime, before: AuditResult | None, in_force: EffectiveCatalogues
+    ) -> Audited:
         if is_open(day, now):
             # What is merely not posted yet is no drift.
             await self._poster.post_day(day, in_force, now)
@@ -247,7 +249,7 @@ class Auditor:
             # Nobody posts the day any more: from now on the audit says what is left out.
             await self._set_aside.note(Stage.POST, day, {})
 
-    async def _compare(self, day: UtcDay, recounted: Recounted, in_force: InForce) -> "_Drift":
+    async def _compare(self, day: UtcDay, recounted: Recounted, in_force: EffectiveCatalogues) -> "_Drift":
         posted: dict[str, bytes] = {}
         async for page in self._books.records(day):
             posted |= {record.record_id: _fingerprint(record) for record in page if record.charges}
@@ -264,7 +266,7 @@ class Auditor:
         await self._add_what_was_posted(day, drift, gone=posted.keys(), in_force=in_force)
         return drift
 
-    async def _rate_again(self, day: UtcDay, in_force: InForce) -> "_Drift":
+    async def _rate_again(self, day: UtcDay, in_force: EffectiveCatalogues) -> "_Drift":
         """What the books of a day whose ledger is lost should be: the same usage at what rates it now."""
         drift = _Drift()
         async for page in self._books.records(day):
@@ -276,7 +278,7 @@ class Auditor:
         return drift
 
     async def _add_what_was_posted(
-        self, day: UtcDay, drift: "_Drift", *, gone: Iterable[str], in_force: InForce
+        self, day: UtcDay, drift: "_Drift", *, gone: Iterable[str], in_force: EffectiveCatalogues
     ) -> None:
         """Look at the books once more for the differing lines alone; `gone` are lines that the ledger does not have."""
         without_usage = set(gone)
@@ -296,7 +298,13 @@ class Auditor:
             drift.records.pop(line_id, None)
 
     async def _mend(
-        self, day: UtcDay, drift: "_Drift", fences: dict[int, Posting], in_force: InForce, *, is_counted: bool
+        self,
+        day: UtcDay,
+        drift: "_Drift",
+        fences: dict[int, Posting],
+        in_force: EffectiveCatalogues,
+        *,
+        is_counted: bool,
     ) -> None:
         if is_counted:
             # Redis counted wrong or lost something: it forgets the day, and the next posting replays the ledger.

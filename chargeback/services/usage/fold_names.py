@@ -9,7 +9,7 @@ from pathlib import Path
 import duckdb
 
 from chargeback.domain.cost_centres.folding import NamedValues, caller_of, folded, name_of
-from chargeback.domain.usage.lines import from_text, line_id, to_text
+from chargeback.domain.usage.lines import from_json, line_id, to_json
 from chargeback.services.usage.csv_rows import LINE_COLUMNS, load_rows
 
 _FOLDABLE_COLUMNS = {"line": "UUID", "caller": "VARCHAR", "name": "VARCHAR", "others": "UUID"}
@@ -56,12 +56,12 @@ def _note(engine: duckdb.DuckDBPyConnection, lines: list[tuple[str, str]], named
     rows: list[str] = []
     new: dict[str, str] = {}
     for identity, text in lines:
-        line = from_text(text)
+        line = from_json(text)
         others = folded(line, named)
         if others is not None:
             quoted = caller_of(line).replace('"', '""')
             rows.append(f'{identity},"{quoted}",{name_of(line, others)},{line_id(others)}\n')
-            new[line_id(others)] = to_text(others).replace('"', '""')
+            new[line_id(others)] = to_json(others).replace('"', '""')
     Path(f"{path}.rows").write_text("".join(rows), encoding="utf-8")
     Path(f"{path}.lines").write_text("".join(f'{line},"{text}"\n' for line, text in new.items()), encoding="utf-8")
     load_rows(engine, "foldable", _FOLDABLE_COLUMNS, [f"{path}.rows"])

@@ -17,7 +17,7 @@ from chargeback.domain.events.phases import is_own
 from chargeback.domain.events.times import AcceptedTimes
 from chargeback.domain.events.usage_event import UsageEvent, day_beside, id_in
 from chargeback.domain.events.withheld import withheld
-from chargeback.domain.rating.effective_catalogues import InForce
+from chargeback.domain.rating.effective_catalogues import EffectiveCatalogues
 from chargeback.domain.rating.rating import picodollars_per_unit
 from chargeback.domain.time.days import UtcDay, days_between, shifted, start_of, utc_day
 from chargeback.domain.usage.lines import Line
@@ -79,7 +79,7 @@ class TimeLimits:
 class Weights:
     """What events spend, for budgets: price and scopes are looked up once per line and hour."""
 
-    def __init__(self, in_force: InForce) -> None:
+    def __init__(self, in_force: EffectiveCatalogues) -> None:
         self.in_force = in_force
         # By the line's identity in memory, which costs no hashing; the entry keeps the line alive.
         self._known: dict[tuple[int, str, int], tuple[Line, Line | None, tuple[str, ...], Mapping[Meter, int]]] = {}
@@ -116,7 +116,7 @@ class WeightsInForce:
     def __init__(self, catalogues: Catalogues, deployed: Catalogue, *, wait: float = 3.0, again: float = 15.0) -> None:
         """Wait so many seconds for the catalogues at most, and after a failure leave them alone for so many."""
         self._catalogues = catalogues
-        self._weights = Weights(InForce(deployed))
+        self._weights = Weights(EffectiveCatalogues(deployed))
         self._wait = wait
         self._again = again
         self._next = float("-inf")

@@ -14,7 +14,7 @@ from datetime import datetime
 
 from chargeback.domain.errors import CountFull, CountLost, InvalidEvent, LedgerShort, RecordsRefused, Superseded
 from chargeback.domain.events.usage_event import UsageEvent, read_filed
-from chargeback.domain.rating.effective_catalogues import InForce
+from chargeback.domain.rating.effective_catalogues import EffectiveCatalogues
 from chargeback.domain.rating.usage_record import UsageRecord, rated_record
 from chargeback.domain.time.days import UtcDay
 from chargeback.domain.usage.lines import Line
@@ -96,7 +96,7 @@ class Poster:
             )
         return [each for each in posted if _did_anything(each)]
 
-    async def post_day(self, day: UtcDay, in_force: InForce, now: datetime) -> Posted:
+    async def post_day(self, day: UtcDay, in_force: EffectiveCatalogues, now: datetime) -> Posted:
         """Post one day, again if another run or a flushed Redis got in the way.
 
         Raises `Superseded` or `CountLost` only if that happens several times in a row; the next run goes on then.
@@ -104,7 +104,7 @@ class Poster:
         async with self._restored.watching(now):
             return await self._post_again(day, in_force)
 
-    async def _post_again(self, day: UtcDay, in_force: InForce) -> Posted:
+    async def _post_again(self, day: UtcDay, in_force: EffectiveCatalogues) -> Posted:
         for attempt in range(1, _ATTEMPTS + 1):
             try:
                 posted = await self._post_day(day, in_force)
@@ -122,7 +122,7 @@ class Poster:
                 return posted
         raise AssertionError("unreachable")
 
-    async def _post_day(self, day: UtcDay, in_force: InForce) -> Posted:
+    async def _post_day(self, day: UtcDay, in_force: EffectiveCatalogues) -> Posted:
         fences = await self._books.postings(day)
         epoch, replayed = await self._epoch(day, fences, in_force)
         if epoch is None:
@@ -176,7 +176,9 @@ class Poster:
     def _lacks_one(self, fences: Mapping[int, Posting]) -> bool:
         return len(fences) != self._books.shards
 
-    async def _epoch(self, day: UtcDay, fences: Mapping[int, Posting], in_force: InForce) -> tuple[str | None, int]:
+    async def _epoch(
+        self, day: UtcDay, fences: Mapping[int, Posting], in_force: EffectiveCatalogues
+    ) -> tuple[str | None, int]:
         """The counter's epoch, with the ledger counted again under it unless every shard was posted from it before.
 
         Raises `LedgerShort` where the ledger has less than it had: the books know more than a count of it would.
@@ -192,7 +194,7 @@ class Poster:
         epoch = await self._counter.begin(day)
         return epoch, await self._replay(day, in_force, audit)
 
-    async def _replay(self, day: UtcDay, in_force: InForce, audit: AuditResult | None) -> int:
+    async def _replay(self, day: UtcDay, in_force: EffectiveCatalogues, audit: AuditResult | None) -> int:
         weights = Weights(in_force)
         replayed = 0
         async with aclosing(heard_events(self._ledger, day, in_force.named, audit)) as pieces:
@@ -213,7 +215,7 @@ class Poster:
 class _Run:
     """One attempt at posting a day."""
 
-    def __init__(self, counter: Counter, books: Books, day: UtcDay, epoch: str, in_force: InForce) -> None:
+    def __init__(self, counter: Counter, books: Books, day: UtcDay, epoch: str, in_force: EffectiveCatalogues) -> None:
         self._counter = counter
         self._books = books
         self._day = day
@@ -260,7 +262,7 @@ class _Run:
 
 
 def rated_records(
-    day: UtcDay, lines: Iterable[CountedLine], in_force: InForce
+    day: UtcDay, lines: Iterable[CountedLine], in_force: EffectiveCatalogues
 ) -> tuple[list[UsageRecord], dict[str, str]]:
     """The lines rated, and why those were not that cannot be: no line keeps another from being billed."""
     records: list[UsageRecord] = []

@@ -19,7 +19,7 @@ from chargeback.domain.cost_centres.folding import MOST_NAMES, NamedValues
 from chargeback.domain.errors import StoreUnavailable
 from chargeback.domain.events.usage_event import Phase, day_beside
 from chargeback.domain.time.days import UtcDay
-from chargeback.domain.usage.lines import Line, from_text
+from chargeback.domain.usage.lines import Line, from_json
 from chargeback.domain.usage.meters import Meter, Quantities
 from chargeback.services.ports.counter import CountedLine
 from chargeback.services.ports.ledger import Ledger, LedgerBlock
@@ -131,7 +131,7 @@ class Recounted:
                         yield page
                         page = []
                     hours = {}
-                    page.append(CountedLine(line_id, from_text(text), hours))
+                    page.append(CountedLine(line_id, from_json(text), hours))
                 hours[hour] = {
                     meter: int(quantity) for meter, quantity in zip(Meter, quantities, strict=True) if quantity
                 }
@@ -149,11 +149,11 @@ class Recounted:
     async def counted_as(self, piece: int) -> dict[int, tuple[Line, int]]:
         """Of the events of a piece that count, the line and hour of those that count under another than their own."""
         rows = await self._of_piece(_COUNTED_AS, piece)
-        return {position: (from_text(text), hour) for position, text, hour in rows}
+        return {position: (from_json(text), hour) for position, text, hour in rows}
 
     async def folded(self, piece: int) -> dict[int, Line]:
         """Of the events of a piece, the line of those that are under that of further names."""
-        return {position: from_text(text) for position, text in await self._of_piece(_FOLDED, piece)}
+        return {position: from_json(text) for position, text in await self._of_piece(_FOLDED, piece)}
 
     async def _positions(self, query: str, piece: int) -> set[int]:
         return {row[0] for row in await self._of_piece(query, piece)}

@@ -15,7 +15,7 @@ from chargeback.domain.errors import InvalidEvent
 from chargeback.domain.events.phases import rank_of
 from chargeback.domain.events.usage_event import UsageEvent, call_in, read_filed
 from chargeback.domain.time.days import UtcDay
-from chargeback.domain.usage.lines import Line, line_id, to_text
+from chargeback.domain.usage.lines import Line, line_id, to_json
 from chargeback.domain.usage.meters import Meter, Quantities
 
 MAX_EVENTS = 1 << 24
@@ -103,7 +103,7 @@ def _add(known: _Known, line: Line, new: list[str]) -> tuple[Line, str]:
     if len(known) >= _MAX_LINES:
         known.clear()
     entry = known[id(line)] = (line, line_id(line))
-    quoted = to_text(line).replace('"', '""')
+    quoted = to_json(line).replace('"', '""')
     new.append(f'{entry[1]},"{quoted}"\n')
     return entry
 

@@ -11,7 +11,7 @@ import duckdb
 
 from chargeback.domain.events.phases import attributed
 from chargeback.domain.events.usage_event import Phase
-from chargeback.domain.usage.lines import from_text, line_id, to_text
+from chargeback.domain.usage.lines import from_json, line_id, to_json
 from chargeback.domain.usage.meters import Meter
 from chargeback.services.usage.csv_rows import LINE_COLUMNS, load_rows
 
@@ -139,11 +139,11 @@ def _attribute(engine: duckdb.DuckDBPyConnection, pairs: Sequence[tuple[str, str
     """Note the line of calls with these first and last lines, where it is another than the last."""
     rows, lines = [], []
     for first, last, first_text, last_text in pairs:
-        own = from_text(last_text)
-        line = attributed(from_text(first_text), own)
+        own = from_json(last_text)
+        line = attributed(from_json(first_text), own)
         if line != own:
             identity = line_id(line)
-            quoted = to_text(line).replace('"', '""')
+            quoted = to_json(line).replace('"', '""')
             rows.append(f"{first},{last},{identity}\n")
             lines.append(f'{identity},"{quoted}"\n')
     for table, columns, text in (("attributed", _ATTRIBUTED_COLUMNS, rows), ("lines", LINE_COLUMNS, lines)):

@@ -11,7 +11,7 @@ from chargeback.domain.catalogue.catalogue import Catalogue
 from chargeback.domain.catalogue.changes import changes
 from chargeback.domain.errors import InvalidConfig
 from chargeback.domain.price_list.provider_meters import skus_of_prices
-from chargeback.domain.rating.effective_catalogues import InForce
+from chargeback.domain.rating.effective_catalogues import EffectiveCatalogues
 from chargeback.domain.rating.rating import RatedPart, picodollars_per_unit, rate
 from chargeback.domain.usage.meters import Meter
 from tests.support.catalogues import START, usage_line
@@ -57,7 +57,7 @@ def folder(tmp_path: Path) -> Path:
 
 
 def billed(of: Catalogue, subscription: str, day: str = "2026-03-20", meter: Meter = Meter.INPUT) -> RatedPart:
-    (part,) = rate(usage_line(subscription=subscription), day, {9: {meter: 1_000_000}}, InForce(of)).parts
+    (part,) = rate(usage_line(subscription=subscription), day, {9: {meter: 1_000_000}}, EffectiveCatalogues(of)).parts
     return part
 
 

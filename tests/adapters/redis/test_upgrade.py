@@ -25,7 +25,7 @@ from chargeback.adapters.redis.counter import RedisCounter, connect
 from chargeback.domain.events.usage_event import EVER, Phase, UsageEvent, read_event
 from chargeback.domain.periods.lifecycle import Period, State
 from chargeback.domain.streams.gateway_log import TokenCount
-from chargeback.domain.usage.lines import line_id, to_text
+from chargeback.domain.usage.lines import line_id, to_json
 from chargeback.services.ports.counter import Weigh, Weighted
 from chargeback.services.usage.audit import Auditor
 from chargeback.services.usage.ingest import Ingest, WeightsInForce
@@ -46,7 +46,7 @@ OLD_SCRIPT = (Path(__file__).parent / "count-before-the-ledger-had-times.lua").r
 
 def packed(events: Sequence[Weighted]) -> bytes:
     """The batch of the old script."""
-    lines = [(line_id(each.event.line), to_text(each.event.line), each.scopes) for each in events]
+    lines = [(line_id(each.event.line), to_json(each.event.line), each.scopes) for each in events]
     entries = []
     for number, (event, _, picodollars, _) in enumerate(events, 1):
         raw = event.raw.decode() if event.phase is Phase.PENDING else ""

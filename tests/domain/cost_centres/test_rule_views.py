@@ -11,7 +11,7 @@ from chargeback.domain.catalogue.catalogue import Catalogue
 from chargeback.domain.cost_centres.rules import Allocation, CostCentre, Rule
 from chargeback.domain.cost_centres.tree import UNALLOCATED, is_within
 from chargeback.domain.money.exact import EXACT, total
-from chargeback.domain.rating.effective_catalogues import InForce
+from chargeback.domain.rating.effective_catalogues import EffectiveCatalogues
 from chargeback.domain.rating.usage_record import Part, UsageRecord, rated_record
 from chargeback.domain.terms.shared_costs import Basis, Kind, Per, SharedCost, split
 from chargeback.domain.time.calendar import BooksSetting, Calendar
@@ -68,7 +68,7 @@ def card(allocated: Allocation, zone: str) -> Catalogue:
     return Catalogue("USD", plain.prices, plain.deployments, allocated, calendar)
 
 
-def rated(found: Sequence[tuple[str, Line, dict[int, Quantities]]], in_force: InForce) -> list[UsageRecord]:
+def rated(found: Sequence[tuple[str, Line, dict[int, Quantities]]], in_force: EffectiveCatalogues) -> list[UsageRecord]:
     return [rated_record(day, line, hours, in_force) for day, line, hours in found]
 
 
@@ -96,9 +96,9 @@ VIEWS: tuple[Callable[[UsageRecord, Part], str], ...] = (
 def test_every_view_sums_to_what_the_usage_costs_without_any_rule(
     found: list[tuple[str, Line, dict[int, Quantities]]], drawn: list[tuple[str, str, str, Effective]], zone: str
 ) -> None:
-    records = rated(found, InForce(card(allocation(drawn), zone)))
+    records = rated(found, EffectiveCatalogues(card(allocation(drawn), zone)))
 
-    without_rules = rated(found, InForce(catalogue(*PRICES)))
+    without_rules = rated(found, EffectiveCatalogues(catalogue(*PRICES)))
     whole = total(list(view(without_rules, lambda record, part: "all").values()))
     for by in VIEWS:
         assert total(list(view(records, by).values())) == whole
@@ -112,7 +112,7 @@ def test_the_roots_of_the_tree_and_the_unallocated_are_all_there_is_shared_costs
     basis: Basis,
     price: Decimal,
 ) -> None:
-    by_centre = view(rated(found, InForce(card(allocation(drawn), "UTC"))), VIEWS[0])
+    by_centre = view(rated(found, EffectiveCatalogues(card(allocation(drawn), "UTC"))), VIEWS[0])
     fixed = {"a/b": Decimal("33.3"), "d": Decimal("66.7")} if basis is Basis.FIXED else {}
     fee = SharedCost("fee", "Fee", Kind.FEE, price, Per.MONTH, "USD", basis, shares=fixed)
 
@@ -130,11 +130,11 @@ def test_the_roots_of_the_tree_and_the_unallocated_are_all_there_is_shared_costs
 def test_a_deleted_cost_centre_loses_no_money(
     found: list[tuple[str, Line, dict[int, Quantities]]], drawn: list[tuple[str, str, str, Effective]]
 ) -> None:
-    before = rated(found, InForce(card(allocation(drawn), "UTC")))
+    before = rated(found, EffectiveCatalogues(card(allocation(drawn), "UTC")))
     # The tree without `a` and all below it: its open usage is unallocated, and that is shown.
     left = tuple(rule for rule in allocation(drawn).rules if rule.cost_centre == "d")
 
-    after = rated(found, InForce(card(Allocation((CostCentre("d", "d"),), left), "UTC")))
+    after = rated(found, EffectiveCatalogues(card(Allocation((CostCentre("d", "d"),), left), "UTC")))
 
     assert total(list(view(after, VIEWS[0]).values())) == total(list(view(before, VIEWS[0]).values()))
     assert view(after, VIEWS[0]).keys() <= {"d", UNALLOCATED}

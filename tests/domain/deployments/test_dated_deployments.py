@@ -10,7 +10,7 @@ from chargeback.domain.catalogue.catalogue import Catalogue
 from chargeback.domain.catalogue.changes import changes, rewritten
 from chargeback.domain.cost_centres.rules import Allocation
 from chargeback.domain.deployments.deployment import DatedDeployment, Deployment, DeploymentType
-from chargeback.domain.rating.effective_catalogues import InForce
+from chargeback.domain.rating.effective_catalogues import EffectiveCatalogues
 from chargeback.domain.rating.rating import Rated, rate
 from chargeback.domain.time.effective import ALWAYS, Effective
 from chargeback.domain.usage.meters import Meter, Quantities
@@ -32,7 +32,7 @@ def catalogue(now: Deployment | None, *past: tuple[Deployment, Effective]) -> Ca
 
 
 def rated(of: Catalogue, day: str, hours: dict[int, Quantities]) -> Rated:
-    return rate(usage_line(), day, hours, InForce(of))
+    return rate(usage_line(), day, hours, EffectiveCatalogues(of))
 
 
 BEFORE = catalogue(PAY_AS_YOU_GO)

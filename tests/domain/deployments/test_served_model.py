@@ -6,7 +6,7 @@ from decimal import Decimal
 import pytest
 
 from chargeback.domain.catalogue.catalogue import Catalogue
-from chargeback.domain.rating.effective_catalogues import InForce
+from chargeback.domain.rating.effective_catalogues import EffectiveCatalogues
 from chargeback.domain.rating.rating import picodollars_per_unit
 from chargeback.domain.rating.usage_record import UsageRecord, rated_record
 from chargeback.domain.usage.meters import Meter, Quantities
@@ -29,7 +29,7 @@ def deployed(name: str, *prices: dict, **changes: str) -> Catalogue:
 
 
 def record(card: Catalogue, quantities: Quantities, **dimensions: str) -> UsageRecord:
-    return rated_record(DAY, usage_line(**dimensions), {9: quantities}, InForce(card))
+    return rated_record(DAY, usage_line(**dimensions), {9: quantities}, EffectiveCatalogues(card))
 
 
 @pytest.mark.parametrize(

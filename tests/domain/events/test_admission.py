@@ -16,7 +16,7 @@ from chargeback.domain.events.usage_event import EVER, Phase, UsageEvent, read_e
 from chargeback.domain.streams.estimates import estimated
 from chargeback.domain.streams.gateway_log import StreamMean, TokenCount
 from chargeback.domain.streams.settlement import PendingCall, Served, settled
-from chargeback.domain.usage.lines import to_text
+from chargeback.domain.usage.lines import to_json
 from chargeback.domain.usage.meters import Meter
 from tests.support.builders import NOW, cloud_event, tokens, usage_event
 from tests.support.strategies import json_values
@@ -73,7 +73,7 @@ def test_the_dimensions_of_a_line_have_a_limit_together() -> None:
 
     event = taken(**dict.fromkeys(names, "é" * 140))
 
-    assert len(to_text(event.line)) < MAX_LINE_BYTES
+    assert len(to_json(event.line)) < MAX_LINE_BYTES
     assert refusal(usage_event(**dict.fromkeys(names, "é" * 250))).reason == "too-large"
 
 

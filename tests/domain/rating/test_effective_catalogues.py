@@ -12,7 +12,7 @@ from chargeback.domain.catalogue.catalogue import Catalogue
 from chargeback.domain.cost_centres.folding import OTHERS, folded
 from chargeback.domain.cost_centres.rules import Rule
 from chargeback.domain.errors import InvalidConfig
-from chargeback.domain.rating.effective_catalogues import InForce
+from chargeback.domain.rating.effective_catalogues import EffectiveCatalogues
 from chargeback.domain.rating.rating import Rated, rate
 from chargeback.domain.time.calendar import BooksSetting, Calendar
 from chargeback.domain.usage.meters import Meter, Quantities
@@ -40,7 +40,7 @@ AROUND_THE_EDGE = {21: {Meter.INPUT: MILLION}, 22: {Meter.INPUT: MILLION}}
 
 
 def test_a_corrected_price_changes_the_open_hours_of_a_day_and_leaves_the_closed_ones() -> None:
-    in_force = InForce(card("2.00"), {"2026-03": card("2.50")})
+    in_force = EffectiveCatalogues(card("2.00"), {"2026-03": card("2.50")})
 
     rated = rate(usage_line(), EDGE, AROUND_THE_EDGE, in_force)
 
@@ -56,7 +56,7 @@ def test_a_corrected_price_changes_the_open_hours_of_a_day_and_leaves_the_closed
     ],
 )
 def test_what_is_counted_together_costs_the_same_apart(own: dict[str, str], together: dict[str, str]) -> None:
-    in_force = InForce(card("2.00"))
+    in_force = EffectiveCatalogues(card("2.00"))
     line = usage_line(**own)
 
     others = folded(line, in_force.named)
@@ -68,7 +68,7 @@ def test_what_is_counted_together_costs_the_same_apart(own: dict[str, str], toge
 
 
 def test_late_usage_of_a_closed_period_costs_what_it_would_have_cost_in_time() -> None:
-    in_force = InForce(card("2.00"), {"2026-02": card("3.00"), "2026-03": card("2.50")})
+    in_force = EffectiveCatalogues(card("2.00"), {"2026-02": card("3.00"), "2026-03": card("2.50")})
 
     late = rate(usage_line(), "2026-03-10", {9: {Meter.INPUT: MILLION}}, in_force)
 
@@ -76,7 +76,7 @@ def test_late_usage_of_a_closed_period_costs_what_it_would_have_cost_in_time() -
 
 
 def test_what_the_frozen_card_could_not_price_gets_the_current_price() -> None:
-    in_force = InForce(card("2.00", "8.00"), {"2026-03": card("2.50")})
+    in_force = EffectiveCatalogues(card("2.00", "8.00"), {"2026-03": card("2.50")})
 
     rated = rate(usage_line(), "2026-03-10", {9: {Meter.INPUT: MILLION, Meter.OUTPUT: MILLION}}, in_force)
 
@@ -85,7 +85,7 @@ def test_what_the_frozen_card_could_not_price_gets_the_current_price() -> None:
 
 def test_what_the_frozen_map_did_not_know_gets_its_deployment_and_price_from_the_current_one() -> None:
     unmapped = catalogue(dated(Meter.INPUT, (START, "2.50")), calendar=BERLIN, name="another")
-    in_force = InForce(card("2.00"), {"2026-03": unmapped})
+    in_force = EffectiveCatalogues(card("2.00"), {"2026-03": unmapped})
 
     rated = rate(usage_line(), "2026-03-10", {9: {Meter.INPUT: MILLION}}, in_force)
 
@@ -96,7 +96,7 @@ def test_what_the_frozen_map_did_not_know_gets_its_deployment_and_price_from_the
 
 def test_requests_that_were_free_in_a_closed_period_stay_free() -> None:
     priced = catalogue(dated(Meter.REQUESTS, (START, "1000")), calendar=BERLIN)
-    in_force = InForce(priced, {"2026-03": card("2.50")})
+    in_force = EffectiveCatalogues(priced, {"2026-03": card("2.50")})
 
     rated = rate(usage_line(), EDGE, {21: {Meter.REQUESTS: 3}, 22: {Meter.REQUESTS: 3}}, in_force)
 
@@ -107,7 +107,7 @@ def test_two_prices_of_one_id_are_two_charges() -> None:
     # The frozen entry ended at noon; the current one goes on under the same id, at a corrected price.
     noon = datetime(2026, 3, 10, 12, tzinfo=UTC)
     frozen = catalogue(dated(Meter.INPUT, (START, "2.50"), end=noon), calendar=BERLIN)
-    in_force = InForce(card("2.00"), {"2026-03": frozen})
+    in_force = EffectiveCatalogues(card("2.00"), {"2026-03": frozen})
 
     rated = rate(usage_line(), "2026-03-10", {11: {Meter.INPUT: MILLION}, 12: {Meter.INPUT: MILLION}}, in_force)
 
@@ -116,7 +116,7 @@ def test_two_prices_of_one_id_are_two_charges() -> None:
 
 def test_a_rule_that_is_made_after_the_close_moves_nothing_of_before() -> None:
     rules = (Rule("research", {"subscription": "search"}, "research"),)
-    in_force = InForce(card("2.00", rules=rules), {"2026-03": card("2.00")})
+    in_force = EffectiveCatalogues(card("2.00", rules=rules), {"2026-03": card("2.00")})
 
     rated = rate(usage_line(), EDGE, AROUND_THE_EDGE, in_force)
 
@@ -132,8 +132,8 @@ def test_a_rule_that_is_made_after_the_close_moves_nothing_of_before() -> None:
     )
 )
 def test_a_close_changes_nothing_until_something_is_corrected(counted: Mapping[int, Quantities]) -> None:
-    before = InForce(card("2.50", "8.00"))
-    after = InForce(before.current, {"2026-03": card("2.50", "8.00")})
+    before = EffectiveCatalogues(card("2.50", "8.00"))
+    after = EffectiveCatalogues(before.current, {"2026-03": card("2.50", "8.00")})
 
     assert rate(usage_line(), EDGE, counted, after) == rate(usage_line(), EDGE, counted, before)
     assert after.digest(EDGE) == before.digest(EDGE)
@@ -141,20 +141,22 @@ def test_a_close_changes_nothing_until_something_is_corrected(counted: Mapping[i
 
 def test_the_digest_of_a_day_changes_with_whatever_may_rate_it() -> None:
     first, second, third = card("2.00"), card("2.50"), card("3.00")
-    plain = InForce(first)
-    closed = InForce(first, {"2026-03": second})
+    plain = EffectiveCatalogues(first)
+    closed = EffectiveCatalogues(first, {"2026-03": second})
 
     assert plain.digest(EDGE) == closed.digest("2026-04-01") == first.digest
     assert closed.digest(EDGE) not in (first.digest, second.digest)
-    assert closed.digest("2026-03-10") == InForce(card("2.00"), {"2026-03": card("2.50")}).digest("2026-03-10")
-    assert closed.digest(EDGE) != InForce(third, {"2026-03": second}).digest(EDGE)
-    assert closed.digest(EDGE) != InForce(first, {"2026-03": third}).digest(EDGE)
+    assert closed.digest("2026-03-10") == EffectiveCatalogues(card("2.00"), {"2026-03": card("2.50")}).digest(
+        "2026-03-10"
+    )
+    assert closed.digest(EDGE) != EffectiveCatalogues(third, {"2026-03": second}).digest(EDGE)
+    assert closed.digest(EDGE) != EffectiveCatalogues(first, {"2026-03": third}).digest(EDGE)
     assert closed.digest(EDGE) != closed.digest("2026-03-30")  # there the closed period has every hour
 
 
 @pytest.mark.parametrize(("microsecond", "price"), [(-1, "2.50"), (0, "2.00"), (1, "2.00")])
 def test_a_microsecond_decides_which_catalogue_rates(microsecond: int, price: str) -> None:
-    in_force = InForce(card("2.00"), {"2026-03": card("2.50")})
+    in_force = EffectiveCatalogues(card("2.00"), {"2026-03": card("2.50")})
     moment = datetime(2026, 3, 31, 22, tzinfo=UTC) + timedelta(microseconds=microsecond)
 
     found = in_force.catalogue(moment).price(usage_line(), Meter.INPUT, moment)
@@ -166,7 +168,7 @@ def test_the_bounds_and_the_currency_of_a_closed_period_cannot_be_changed() -> N
     euros = Catalogue("EUR", {}, {}, frozen.allocation, Calendar((BooksSetting("2026-01", "UTC", "EUR"),)))
 
     with pytest.raises(InvalidConfig) as caught:
-        InForce(euros, {"2026-03": frozen})
+        EffectiveCatalogues(euros, {"2026-03": frozen})
 
     assert "rate-card.yaml: currency: is EUR, but 2026-03 was closed with prices in USD" in caught.value.faults[0]
     assert "books.yaml: books: would move the bounds of 2026-03, which is closed" in caught.value.faults[1]
@@ -175,4 +177,4 @@ def test_the_bounds_and_the_currency_of_a_closed_period_cannot_be_changed() -> N
 def test_another_time_zone_from_a_later_period_on_leaves_closed_bounds_alone() -> None:
     later = Calendar((*BERLIN.settings, BooksSetting("2026-05", "UTC", "USD")))
 
-    assert InForce(card("2.00", calendar=later), {"2026-03": card("2.50")}).closed.keys() == {"2026-03"}
+    assert EffectiveCatalogues(card("2.00", calendar=later), {"2026-03": card("2.50")}).closed.keys() == {"2026-03"}

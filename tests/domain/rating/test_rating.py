@@ -10,7 +10,7 @@ from chargeback.domain.catalogue.catalogue import Catalogue
 from chargeback.domain.cost_centres.rules import Rule
 from chargeback.domain.deployments.deployment import DeploymentType
 from chargeback.domain.errors import PriceNotFound
-from chargeback.domain.rating.effective_catalogues import InForce
+from chargeback.domain.rating.effective_catalogues import EffectiveCatalogues
 from chargeback.domain.rating.rating import Rated, picodollars_per_unit
 from chargeback.domain.rating.rating import rate as rate_in_force
 from chargeback.domain.time.calendar import BooksSetting, Calendar
@@ -31,7 +31,7 @@ hours = st.dictionaries(
 
 
 def rate(line: Line, day: str, counted: Mapping[int, Quantities], card: Catalogue) -> Rated:
-    return rate_in_force(line, day, counted, InForce(card))
+    return rate_in_force(line, day, counted, EffectiveCatalogues(card))
 
 
 @given(hours)

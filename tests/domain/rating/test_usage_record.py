@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from chargeback.adapters.config.catalogue import load_catalogue
 from chargeback.bootstrap import DEPLOYED_CONFIG
-from chargeback.domain.rating.effective_catalogues import InForce
+from chargeback.domain.rating.effective_catalogues import EffectiveCatalogues
 from chargeback.domain.rating.usage_record import UsageRecord, from_document, rated_record, to_document
 from chargeback.domain.usage.meters import Meter
 from tests.support.builders import DAY
@@ -25,7 +25,7 @@ def record(state: str = "exact", hours: dict[int, dict[Meter, int]] | None = Non
         DAY,
         usage_line(state=state, **dimensions),
         {9: {Meter.INPUT: 10}} if hours is None else hours,
-        InForce(CATALOGUE),
+        EffectiveCatalogues(CATALOGUE),
     )
 
 

@@ -3,7 +3,7 @@
 from hypothesis import given
 from hypothesis import strategies as st
 
-from chargeback.domain.usage.lines import Line, from_text, line_id, to_text
+from chargeback.domain.usage.lines import Line, from_json, line_id, to_json
 from tests.support.catalogues import usage_line
 
 lines = st.tuples(*[st.text(max_size=8)] * len(Line._fields)).map(lambda dimensions: Line(*dimensions))
@@ -11,8 +11,8 @@ lines = st.tuples(*[st.text(max_size=8)] * len(Line._fields)).map(lambda dimensi
 
 @given(lines)
 def test_a_line_s_text_reads_back_as_the_line(line: Line) -> None:
-    assert from_text(to_text(line)) == line
-    assert from_text(to_text(line).encode()) == line
+    assert from_json(to_json(line)) == line
+    assert from_json(to_json(line).encode()) == line
 
 
 @given(lines, lines)

@@ -6,7 +6,7 @@ from chargeback.adapters.config.rate_card import rate_card
 from chargeback.domain.catalogue.catalogue import Catalogue
 from chargeback.domain.cost_centres.rules import Allocation
 from chargeback.domain.deployments.deployment import Deployment, DeploymentType
-from chargeback.domain.rating.effective_catalogues import InForce
+from chargeback.domain.rating.effective_catalogues import EffectiveCatalogues
 from chargeback.domain.rating.rating import Rated, rate
 from chargeback.domain.usage.meters import Meter, Quantities
 from tests.support.catalogues import usage_line
@@ -40,7 +40,7 @@ def rated(deployed: str, kind: str, quantities: Quantities, **dimensions: str) -
     assert faults == []
     place = Deployment("oai-eastus2", "eastus2", "us", "d", deployed, "1", DeploymentType(kind))
     catalogue = Catalogue("USD", card.prices, {"oai-eastus2": {"d": place}}, Allocation((), ()))
-    return rate(usage_line(deployment="d", **dimensions), "2026-03-20", {9: quantities}, InForce(catalogue))
+    return rate(usage_line(deployment="d", **dimensions), "2026-03-20", {9: quantities}, EffectiveCatalogues(catalogue))
 
 
 def test_a_tool_costs_the_same_for_every_model_tier_and_length() -> None:

@@ -13,7 +13,7 @@ from chargeback.adapters.config.folders import path_of
 from chargeback.adapters.memory.stores import MemoryDeadLetters
 from chargeback.domain.catalogue.catalogue import Catalogue
 from chargeback.domain.errors import InvalidConfig, StoreUnavailable
-from chargeback.domain.rating.effective_catalogues import InForce
+from chargeback.domain.rating.effective_catalogues import EffectiveCatalogues
 from chargeback.domain.terms.terms import ClosingRules, Terms
 from chargeback.domain.time.calendar import BooksSetting, Calendar
 from chargeback.domain.usage.lines import line_id
@@ -300,7 +300,7 @@ def test_a_replay_takes_what_is_usable_now_and_keeps_the_rest(day: House) -> Non
 
 
 def test_budgets_keep_counting_while_the_store_of_catalogues_is_away(day: House) -> None:
-    async def away() -> InForce:
+    async def away() -> EffectiveCatalogues:
         raise StoreUnavailable("Cosmos DB is away")
 
     ingest = day.ingest

@@ -10,7 +10,7 @@ from chargeback.adapters.memory.counter import MemoryCounter
 from chargeback.adapters.memory.stores import MemoryCatalogues, MemoryLedger, MemoryQuarantine
 from chargeback.domain.errors import StoreUnavailable
 from chargeback.domain.events.emitters import EVENT_GRID
-from chargeback.domain.rating.effective_catalogues import InForce
+from chargeback.domain.rating.effective_catalogues import EffectiveCatalogues
 from chargeback.services.usage import ingest
 from chargeback.services.usage.ingest import Ingest, WeightsInForce
 from tests.support.builders import DAY, usage_event
@@ -27,7 +27,7 @@ class Hanging(MemoryCatalogues):
     hangs = True
     asked = 0
 
-    async def in_force(self) -> InForce:
+    async def in_force(self) -> EffectiveCatalogues:
         self.asked += 1
         if self.hangs:
             await asyncio.Event().wait()

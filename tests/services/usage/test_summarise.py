@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from chargeback.adapters.memory.stores import MemoryBooks
 from chargeback.domain.money.exact import cost, total
-from chargeback.domain.rating.effective_catalogues import InForce
+from chargeback.domain.rating.effective_catalogues import EffectiveCatalogues
 from chargeback.domain.rating.usage_record import ChargeRow, Part, UsageRecord, rated_record
 from chargeback.domain.usage.meters import Meter
 from chargeback.services.ports.books import HOURS
@@ -93,7 +93,7 @@ def test_what_has_no_price_takes_its_hours_and_costs_nothing() -> None:
 
 def test_an_hour_without_a_price_after_ones_with_it_costs_nothing() -> None:
     ends = datetime(2026, 3, 14, 9, tzinfo=UTC)
-    in_force = InForce(catalogue(dated(Meter.INPUT, (START, "2.5"), end=ends)))
+    in_force = EffectiveCatalogues(catalogue(dated(Meter.INPUT, (START, "2.5"), end=ends)))
     hours = {8: {Meter.INPUT: 10}, 9: {Meter.INPUT: 30}}
 
     found = list(hourly_costs(rated_record(DAY, usage_line(), hours, in_force)))
