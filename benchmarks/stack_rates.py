@@ -11,11 +11,13 @@ from collections.abc import Awaitable, Callable
 from pathlib import Path
 from typing import Any
 
+from chargeback.domain.events.event_types import EventType
+
 EVENT = {
     "specversion": "1.0",
     "id": "3f0c1f6e-7f0e-4c9e-9d62-0a8f5b1c2d3e",
     "source": "/apim/contoso/westeurope",
-    "type": "chargeback.usage.recorded.v1",
+    "type": EventType.RECORDED,
     "time": "2025-06-01T12:00:00Z",
     "data": {"operation": "chat.completions", "model": "gpt-4o-2024-08-06", "filler": "x" * 700},
 }

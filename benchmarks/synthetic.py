@@ -4,6 +4,8 @@ import json
 import random
 from collections.abc import Iterator
 
+from chargeback.domain.events.event_types import EventType
+
 DAY = "2026-03-14"
 
 _OPERATIONS = (
@@ -39,7 +41,7 @@ def event(number: int, rng: random.Random, *, lines: int, day: str = DAY) -> byt
             "specversion": "1.0",
             "id": f"{number:08x}-7d3c-4f1e-9b4e-4f3a6d2c{number % 65536:04x}",
             "source": "/apim/apim-chargeback/swedencentral",
-            "type": "chargeback.usage.recorded.v1",
+            "type": EventType.RECORDED,
             "time": at,
             "datacontenttype": "application/json",
             "data": {

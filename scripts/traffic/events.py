@@ -13,6 +13,7 @@ from chargeback.adapters.config.catalogue import load_catalogue
 from chargeback.adapters.config.folders import path_of
 from chargeback.adapters.config.yaml_files import read
 from chargeback.domain.deployments.deployment import Deployment
+from chargeback.domain.events.event_types import EventType
 from scripts.traffic.rows import Call, RefusedError, Timing, read_calls
 
 CACHED_FROM, CACHED_STEP = 1024, 128
@@ -79,7 +80,7 @@ def _caller(weight: int, who: Choice, backend: str, deployment: Deployment, gate
     region = gateway["gateways"][0]["region"]  # one for all: with the id, the source makes the identity of an event
     head = {
         "specversion": "1.0",
-        "type": "chargeback.usage.recorded.v1",
+        "type": EventType.RECORDED,
         "source": f"/apim/trace/{region}",
         "datacontenttype": "application/json",
     }

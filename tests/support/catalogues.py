@@ -11,6 +11,7 @@ from chargeback.domain.time.calendar import Calendar
 from chargeback.domain.time.effective import Effective, hour_name
 from chargeback.domain.usage.lines import Line
 from chargeback.domain.usage.meters import Meter
+from chargeback.domain.usage.states import LineState
 
 START = datetime(2024, 1, 1, tzinfo=UTC)
 
@@ -27,7 +28,8 @@ def usage_line(**dimensions: str) -> Line:
         "service_tier": "default",
         "state": "exact",
     }
-    return Line(**(defaults | dimensions))
+    given = defaults | dimensions
+    return Line(**given | {"state": LineState(given["state"])})
 
 
 def dated(meter: Meter, *steps: tuple[datetime, str], end: datetime | None = None, **key: str) -> dict[PriceKey, Dated]:

@@ -12,6 +12,7 @@ from chargeback.domain.rating.usage_record import ChargeRow, Part, UsageRecord, 
 from chargeback.domain.reports.manifest import Manifest
 from chargeback.domain.terms.terms import Terms
 from chargeback.domain.usage.meters import Meter
+from chargeback.domain.usage.states import LineState
 from chargeback.services.publishing.period_to_settle import PeriodToSettle
 from chargeback.services.publishing.publish import Writer, publish
 from tests.support.catalogues import catalogue, usage_line
@@ -59,7 +60,8 @@ def charge(
         "price_id": f"card/{meter}@2026-01-01T00Z" if priced else "",
         "cost": None if cost is None else Decimal(cost),
     }
-    return ChargeRow(meter, quantity, **(defaults | fields))  # type: ignore[arg-type]
+    given = defaults | fields
+    return ChargeRow(meter, quantity, **given | {"state": LineState(given["state"])})  # type: ignore[arg-type]
 
 
 def record(

@@ -8,6 +8,7 @@ ledger's order of the day.
 from collections.abc import Iterable
 from functools import lru_cache
 from hashlib import blake2b
+from typing import Any
 
 import msgspec
 
@@ -36,7 +37,7 @@ def named_values(rules: Iterable[Rule], deployments: Iterable[str]) -> NamedValu
 
 def folded(line: Line, named: NamedValues) -> Line | None:
     """The line of calls with further names; None where this one has no name that could be folded."""
-    others = {
+    others: dict[str, Any] = {
         name: OTHERS for name in CLAIMED.values() if (value := getattr(line, name)) and (name, value) not in named
     }
     others |= _made_up(line, named)

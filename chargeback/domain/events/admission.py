@@ -14,6 +14,7 @@ from chargeback.domain.errors import InvalidEvent
 from chargeback.domain.events.descriptions import described_plainly
 from chargeback.domain.events.documents import EventDocument, read_document
 from chargeback.domain.events.emitters import Emitter
+from chargeback.domain.events.event_types import EventType, UsageSource
 from chargeback.domain.events.times import AcceptedTimes
 from chargeback.domain.events.usage_event import Phase, UsageEvent, account_for
 from chargeback.domain.usage.lines import Line, to_json
@@ -68,7 +69,7 @@ def admit(raw: bytes, accepted: AcceptedTimes, emitter: Emitter) -> UsageEvent:
         _check_numbers(document)
     _check_line(event.line)
     if event.phase is Phase.PENDING:
-        account_for(completed(document, _ANY_USAGE, "gateway-log"), accepted)
+        account_for(completed(document, _ANY_USAGE, UsageSource.LOG), accepted)
     return event
 
 
@@ -96,12 +97,14 @@ def is_too_deep(raw: bytes) -> bool:
     return False
 
 
-def completed(pending: EventDocument, usage: Usage | None, source: str, basis: str | None = None) -> EventDocument:
+def completed(
+    pending: EventDocument, usage: Usage | None, source: UsageSource, basis: str | None = None
+) -> EventDocument:
     """The event that gives a pending call its tokens; without any, it has what the gateway measured itself."""
     return replace(
         pending,
         id=f"{pending.id}{_SETTLED}",
-        type="chargeback.usage.settled.v1",
+        type=EventType.SETTLED,
         data=replace(pending.data, usage=usage, usage_source=source, estimate_basis=basis),
     )
 
@@ -117,7 +120,7 @@ def _check_identity(event: EventDocument) -> None:
             raise InvalidEvent("unexpected-shape", f"{name} has characters that cannot be printed - at `$.{name}`")
     if len(event.time) > MAX_TIME:
         raise InvalidEvent("unexpected-shape", f"time has more than {MAX_TIME} characters - at `$.time`")
-    if event.type == "chargeback.usage.pending.v1" and event.id.endswith(_SETTLED):
+    if event.type == EventType.PENDING and event.id.endswith(_SETTLED):
         raise InvalidEvent("unexpected-shape", f"the id of a pending call ends with {_SETTLED} - at `$.id`")
 
 

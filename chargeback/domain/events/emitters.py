@@ -12,6 +12,7 @@ from msgspec.structs import replace
 
 from chargeback.domain.errors import InvalidEvent
 from chargeback.domain.events.documents import Data, EventDocument
+from chargeback.domain.events.event_types import EventType
 
 GATEWAY = "/apim"
 """The first component of every gateway's source: nobody else may use it."""
@@ -45,7 +46,7 @@ class Emitter:
             raise InvalidEvent(
                 "not-allowed", f"subscriptionId is none that {self.id} may charge - at `$.data.subscriptionId`"
             )
-        if event.data.gateway_event_id and event.type == "chargeback.usage.pending.v1":
+        if event.data.gateway_event_id and event.type == EventType.PENDING:
             raise InvalidEvent(
                 "not-allowed", "the gateway itself says of its calls that their tokens are still to come - at `$.type`"
             )

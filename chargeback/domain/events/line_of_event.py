@@ -1,19 +1,19 @@
 """The line that an event's call is counted under."""
 
 import unicodedata
-from collections.abc import Sequence
 from functools import lru_cache
 
 from chargeback.domain.events.documents import Data
 from chargeback.domain.usage.lines import Line
+from chargeback.domain.usage.states import LineState
 
 
-def line_of(data: Data, tier: str, variant: str, state: str) -> Line:
-    """The dimensions of a call, each as a text that can be printed."""
-    return _line(_dimensions(data, tier, variant, state))
+def line_of(data: Data, tier: str, variant: str, state: LineState) -> Line:
+    """The dimensions of a call, each as a string that can be printed."""
+    return _line(_dimensions(data, tier, variant), state)
 
 
-def _dimensions(data: Data, tier: str, variant: str, state: str) -> Sequence[str]:
+def _dimensions(data: Data, tier: str, variant: str) -> tuple[str, ...]:
     return (
         data.subscription_id or "",
         data.product_id or "",
@@ -31,13 +31,13 @@ def _dimensions(data: Data, tier: str, variant: str, state: str) -> Sequence[str
         data.backend or "",
         tier,
         variant,
-        state,
     )
 
 
 @lru_cache(maxsize=65_536)
-def _line(dimensions: tuple[str, ...]) -> Line:
-    return Line(*(text if text.isascii() and text.isprintable() else _printable(text) for text in dimensions))
+def _line(dimensions: tuple[str, ...], state: LineState) -> Line:
+    printable = (text if text.isascii() and text.isprintable() else _printable(text) for text in dimensions)
+    return Line._make((*printable, state))
 
 
 def _printable(text: str) -> str:

@@ -7,12 +7,13 @@ recorded or rejected says everything itself.
 """
 
 from functools import lru_cache
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from chargeback.domain.deployments.deployment import TRAINING_JOBS
 from chargeback.domain.events.usage_event import Phase, UsageEvent
 from chargeback.domain.usage.lines import Line
 from chargeback.domain.usage.meters import Quantities
+from chargeback.domain.usage.states import LineState
 from chargeback.domain.usage.tools import DRAWN_BY
 
 _PAYER = Line._fields[: Line._fields.index("billing_code") + 1]
@@ -26,9 +27,14 @@ _ATTRIBUTED = (*_PAYER, "deployment", "backend", "model", "variant")
 def attributed(first: Line, last: Line) -> Line:
     """The line of a call from the line of its first phase, which says who, and of its last, which says what."""
     payer = first if any(getattr(first, name) for name in _PAYER) else last
-    who = {name: getattr(payer, name) for name in _PAYER}
-    place = {"deployment": first.deployment or last.deployment, "backend": first.backend or last.backend}
-    return last._replace(**who, **place, model=last.model or first.model, variant=_variant(first, last))
+    who: dict[str, Any] = {name: getattr(payer, name) for name in _PAYER}
+    return last._replace(
+        **who,
+        deployment=first.deployment or last.deployment,
+        backend=first.backend or last.backend,
+        model=last.model or first.model,
+        variant=_variant(first, last),
+    )
 
 
 def _variant(first: Line, last: Line) -> str:
@@ -100,7 +106,7 @@ class CallSoFar(NamedTuple):
         return self.last.phase is Phase.PENDING
 
 
-NOBODY = Line(*[""] * len(Line._fields))
+NOBODY = Line._make([*[""] * (len(Line._fields) - 1), LineState.UNSETTLED])
 _ELSEWHERE = Said(Phase.RECOVERED, 0, NOBODY, {})
 ELSEWHERE = CallSoFar(_ELSEWHERE, _ELSEWHERE, counts=False)
 

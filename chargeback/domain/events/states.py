@@ -1,37 +1,35 @@
-"""How well an event knows what its call used: `exact`, `settled`, `estimated` or `unsettled`."""
+"""How well an event knows what its call used: the state of the line that the call is counted under."""
 
 from chargeback.domain.events.documents import Data
+from chargeback.domain.events.event_types import EventType, UsageSource
 from chargeback.domain.usage.operations import FREE
+from chargeback.domain.usage.states import LineState
 
-PENDING = "chargeback.usage.pending.v1"
-REJECTED = "chargeback.usage.rejected.v1"
-SETTLED = "chargeback.usage.settled.v1"
-
-KNOWN = ("exact", "settled")
-"""The states of what somebody has counted."""
+COUNTED = (LineState.EXACT, LineState.SETTLED)
+"""The states of usage that somebody has counted."""
 
 
-def state_of(type_: str, data: Data, *, measured: bool) -> str:
+def state_of(type_: str, data: Data, *, measured: bool) -> LineState:
     """The state of a call; `measured`: whether the event has any count of it."""
-    if type_ == PENDING:
-        return "unsettled"
-    if type_ == SETTLED:
+    if type_ == EventType.PENDING:
+        return LineState.UNSETTLED
+    if type_ == EventType.SETTLED:
         return _settled_state(data, measured=measured)
-    if type_ == REJECTED or measured or data.method not in (None, "POST") or data.operation in FREE:
-        return "exact"
+    if type_ == EventType.REJECTED or measured or data.method not in (None, "POST") or data.operation in FREE:
+        return LineState.EXACT
     answered = data.status_code is None or 200 <= data.status_code < 300
-    return "unsettled" if answered else "exact"
+    return LineState.UNSETTLED if answered else LineState.EXACT
 
 
-def _settled_state(data: Data, *, measured: bool) -> str:
+def _settled_state(data: Data, *, measured: bool) -> LineState:
     if not measured:
         # What ended with an error before anything was worked on has no usage and never will.
-        return "exact" if data.error_code else "unsettled"
+        return LineState.EXACT if data.error_code else LineState.UNSETTLED
     if data.method == "GET":
-        return "exact"
-    return "estimated" if is_guess(data) else "settled"
+        return LineState.EXACT
+    return LineState.ESTIMATED if is_guess(data) else LineState.SETTLED
 
 
 def is_guess(data: Data) -> bool:
     """Whether an event says that its quantities, or the tier that they are priced at, are not known for certain."""
-    return data.usage_source == "estimated" or data.estimate_basis is not None
+    return data.usage_source == UsageSource.ESTIMATED or data.estimate_basis is not None

@@ -11,7 +11,7 @@ from datetime import datetime, timedelta
 
 from chargeback.domain.errors import InvalidEvent
 from chargeback.domain.events.documents import Data, EventDocument, read_document
-from chargeback.domain.events.states import SETTLED
+from chargeback.domain.events.event_types import EventType
 from chargeback.domain.events.times import hour_of
 from chargeback.domain.events.usage_event import GATEWAYS
 from chargeback.domain.time.days import start_of
@@ -98,7 +98,7 @@ def _begun(event: EventDocument) -> str | None:
     begins = (
         data.method == "POST"
         and data.operation in _LASTING
-        and event.type != SETTLED
+        and event.type != EventType.SETTLED
         and (data.status_code or 200) < 400
     )
     return data.response_id if begins else None

@@ -1,7 +1,7 @@
 """What a usage event is: one CloudEvent read, validated and reduced to the call that it accounts for.
 
-Types: `chargeback.usage.{recorded,pending,settled,rejected}.v1`. `id` is the gateway's request id, with a phase
-suffix for later phases (`…/settled`); `time` is when the call was made, repeated by every later phase.
+Its type (`EventType`) says what it tells of the call. `id` is the gateway's request id, with a phase suffix for later
+phases (`…/settled`); `time` is when the call was made, repeated by every later phase.
 """
 
 from enum import IntEnum
@@ -13,8 +13,9 @@ import msgspec
 
 from chargeback.domain.errors import InvalidEvent
 from chargeback.domain.events.documents import Data, EventDocument, Identity, encode_document, read_document
+from chargeback.domain.events.event_types import EventType, UsageSource
 from chargeback.domain.events.line_of_event import line_of
-from chargeback.domain.events.states import KNOWN, PENDING, REJECTED, SETTLED, state_of
+from chargeback.domain.events.states import COUNTED, state_of
 from chargeback.domain.events.times import EVER, AcceptedTimes, hour_of
 from chargeback.domain.events.variants import PLAIN, variant_of
 from chargeback.domain.time.days import UtcDay, shifted
@@ -22,6 +23,7 @@ from chargeback.domain.usage.lines import Line
 from chargeback.domain.usage.meters import Meter, Quantities, is_measured, normalise, unknown_counts
 from chargeback.domain.usage.operations import CANCEL, RESPONSES
 from chargeback.domain.usage.speech import SPEECH, spoken
+from chargeback.domain.usage.states import LineState
 from chargeback.domain.usage.tiers import served_tier
 from chargeback.domain.usage.tools import NO_TOOLS, tool_use
 
@@ -96,12 +98,14 @@ _decode_parts = msgspec.json.Decoder(list[msgspec.Raw]).decode
 # Members bound once: an attribute of an Enum class costs a Python-level lookup, and this runs for every event.
 _BESIDE, _RECOVERED, _PENDING, _SETTLED, _POLL, _FINAL = Phase
 _REQUESTS = Meter.REQUESTS
+_EXACT, _ESTIMATED, _UNSETTLED = LineState.EXACT, LineState.ESTIMATED, LineState.UNSETTLED
+_REJECTED = EventType.REJECTED
 
-_TYPES = {
-    "chargeback.usage.recorded.v1": _FINAL,
-    REJECTED: _FINAL,
-    SETTLED: _SETTLED,
-    PENDING: _PENDING,
+_PHASES = {
+    EventType.RECORDED.value: _FINAL,
+    EventType.REJECTED.value: _FINAL,
+    EventType.SETTLED.value: _SETTLED,
+    EventType.PENDING.value: _PENDING,
 }
 _CALLING = (None, "POST")
 """Methods of calls that use tokens; older events name none."""
@@ -109,10 +113,7 @@ _CALLING = (None, "POST")
 GATEWAYS = "/apim/"
 """The sources of the gateways' own events begin so."""
 
-FROM_LOG_ALONE = "gateway-log-alone"
-"""The `usageSource` of an event that the gateway's log was the only one to know of."""
-
-_TEXT_ALONE = ("gateway-log", FROM_LOG_ALONE, "estimated")
+_TEXT_ALONE = (UsageSource.LOG.value, UsageSource.LOG_ALONE.value, UsageSource.ESTIMATED.value)
 
 
 def id_in(raw: bytes) -> str | None:
@@ -134,7 +135,7 @@ def account_for(event: EventDocument, accepted: AcceptedTimes) -> UsageEvent:
     """The call that a document accounts for. Raises `InvalidEvent`."""
     if event.specversion != "1.0":
         raise InvalidEvent("unexpected-shape", "specversion is not '1.0' - at `$.specversion`")
-    phase = _TYPES.get(event.type)
+    phase = _PHASES.get(event.type)
     if phase is None:
         raise InvalidEvent("unknown-type", "type is none of chargeback.usage.*.v1 - at `$.type`")
     day, hour = hour_of(event.time)
@@ -142,23 +143,23 @@ def account_for(event: EventDocument, accepted: AcceptedTimes) -> UsageEvent:
     data = _of_what_was_begun(event.data) if phase is _SETTLED else event.data
     usage = None if _is_sound_as_text(data) else data.usage
     quantities: Quantities = {}
-    if event.type != REJECTED and phase is not _PENDING:
+    if event.type != _REJECTED and phase is not _PENDING:
         quantities = normalise(usage, data.quantities, data.operation)
         if data.operation == SPEECH and Meter.CHARACTERS in quantities:
             quantities |= spoken(data.quantities)
     measured = bool(quantities) or is_measured(usage, data.quantities)
-    state = "exact" if measured and phase is _FINAL else state_of(event.type, data, measured=measured)
-    tier = served_tier(data.service_tier, data.requested_tier if event.type != REJECTED else None)
+    state = _EXACT if measured and phase is _FINAL else state_of(event.type, data, measured=measured)
+    tier = served_tier(data.service_tier, data.requested_tier if event.type != _REJECTED else None)
     # A response that is read while it goes on has items, too, and its usage later.
-    used = data.tools if (measured or phase is _PENDING) and event.type != REJECTED else None
+    used = data.tools if (measured or phase is _PENDING) and event.type != _REJECTED else None
     tools = tool_use(used) if used else NO_TOOLS
-    variant = variant_of(data, quantities, tools) if event.type != REJECTED else PLAIN
-    if state in KNOWN and (tier.estimated or tools.estimated or variant.estimated):
-        state = "estimated"
-    if state != "unsettled":
+    variant = variant_of(data, quantities, tools) if event.type != _REJECTED else PLAIN
+    if state in COUNTED and (tier.estimated or tools.estimated or variant.estimated):
+        state = _ESTIMATED
+    if state is not _UNSETTLED:
         tools.add_to(quantities)
     line = line_of(data, tier.name, variant.name, state)
-    if phase is not _PENDING and event.type != REJECTED and (unknown := unknown_counts(data.usage)):
+    if phase is not _PENDING and event.type != _REJECTED and (unknown := unknown_counts(data.usage)):
         quantities[Meter.UNKNOWN] = unknown + quantities.get(Meter.UNKNOWN, 0)
     quantities[_REQUESTS] = 1
     raw = encode_document(event)
@@ -182,7 +183,7 @@ def _phase(phase: Phase, data: "Data | _HeadData") -> Phase:
         return _POLL
     if phase is _PENDING and data.method not in _CALLING:
         return _POLL
-    return _RECOVERED if phase is _SETTLED and data.usage_source == FROM_LOG_ALONE else phase
+    return _RECOVERED if phase is _SETTLED and data.usage_source == UsageSource.LOG_ALONE else phase
 
 
 def read_filed(raw: bytes, day: UtcDay) -> UsageEvent:
@@ -264,7 +265,7 @@ def call_in(raw: bytes) -> Heard | None:
         head = _decode_head(raw)
     except (msgspec.DecodeError, RecursionError, UnicodeDecodeError):
         return None
-    phase = _TYPES.get(head.type)
+    phase = _PHASES.get(head.type)
     return None if phase is None else Heard(_call(head), _phase(phase, head.data), _claim(head))
 
 
@@ -284,7 +285,7 @@ def _call(event: EventDocument | _Head) -> str:
 
 
 def _is_known_by_response(event: EventDocument | _Head) -> bool:
-    data, phase = event.data, _TYPES.get(event.type)
+    data, phase = event.data, _PHASES.get(event.type)
     if not data.response_id or phase is _FINAL:
         return False
     return phase is not _PENDING or data.method in _CALLING

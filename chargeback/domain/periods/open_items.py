@@ -20,6 +20,7 @@ from chargeback.domain.terms.terms import ClosingRules
 from chargeback.domain.time.effective import Effective
 from chargeback.domain.time.months import Month
 from chargeback.domain.usage.meters import Meter
+from chargeback.domain.usage.states import LineState
 
 _SETTLE = "run `settle`, and see why the gateway's log has no counts"
 _PRICE = "add the prices or deployments to config/, then `config apply`"
@@ -58,20 +59,20 @@ class OpenItems:
 
     def _add(self, record: UsageRecord, part: Part) -> None:
         calls = sum(charge.quantity for charge in part.charges if charge.meter is Meter.REQUESTS)
-        lacking = sum(charge.state == "unpriced" for charge in part.charges)
+        lacking = sum(charge.state == LineState.UNPRICED for charge in part.charges)
         self.requests += calls
         cost = total([charge.cost for charge in part.charges if charge.cost is not None])
         self.cost = EXACT.add(self.cost, cost)
-        if record.line.state == "estimated":
+        if record.line.state == LineState.ESTIMATED:
             self.estimated = EXACT.add(self.estimated, cost)
-        if record.line.state == "unsettled":
+        if record.line.state == LineState.UNSETTLED:
             self.unsettled += calls
         if lacking:
             # Usage that only repairs a count can be without a call of its own; it must not pass as nothing.
             self.unpriced += max(calls, 1)
             self.lacking[record.line.deployment, record.line.model or "unknown model"] += lacking
             for charge in part.charges:
-                if charge.state == "unpriced":
+                if charge.state == LineState.UNPRICED:
                     self.unpriced_quantities[charge.meter] += charge.quantity
 
     def worth_of_unpriced(self, dearest: Mapping[Meter, Decimal]) -> Decimal | None:
@@ -117,20 +118,22 @@ def beyond_tolerance(
     return [
         *_unsettled(items, rules),
         *_unpriced(items, rules),
-        *_worth("unsettled", unsettled, rules.unsettled_amount, currency, _SETTLE),
-        *_worth("unpriced", unpriced, rules.unpriced_amount, currency, _PRICE),
+        *_worth(LineState.UNSETTLED, unsettled, rules.unsettled_amount, currency, _SETTLE),
+        *_worth(LineState.UNPRICED, unpriced, rules.unpriced_amount, currency, _PRICE),
         *_estimated(items, rules, currency),
     ]
 
 
-def _worth(what: str, worth: Decimal | None, limit: Decimal | None, currency: str, remedy: str) -> Iterator[Excess]:
+def _worth(
+    state: LineState, worth: Decimal | None, limit: Decimal | None, currency: str, remedy: str
+) -> Iterator[Excess]:
     if limit is None or (worth is not None and worth <= limit):
         return
     amount = "nobody can say how much" if worth is None else f"about {_money(worth)} {currency}"
     yield Excess(
-        f"what is {what} is worth {amount}; allowed are {to_text(limit)} {currency}",
+        f"what is {state} is worth {amount}; allowed are {to_text(limit)} {currency}",
         remedy,
-        {f"{what} amount": _cents(worth)},
+        {f"{state} amount": _cents(worth)},
     )
 
 
@@ -160,7 +163,7 @@ def _unsettled(items: OpenItems, rules: ClosingRules) -> Iterator[Excess]:
             f"{_share(items.unsettled, items.requests)} unsettled: calls whose usage is not known;"
             f" allowed are {rules.unsettled_percent} %",
             _SETTLE,
-            {"unsettled": items.unsettled},
+            {LineState.UNSETTLED.value: items.unsettled},
         )
 
 
@@ -173,7 +176,7 @@ def _unpriced(items: OpenItems, rules: ClosingRules) -> Iterator[Excess]:
         yield Excess(
             f"{_share(items.unpriced, items.requests)} unpriced: {named}{more}; allowed are {rules.unpriced_percent} %",
             _PRICE,
-            {"unpriced": items.unpriced}
+            {LineState.UNPRICED.value: items.unpriced}
             | {f"unpriced {deployment} {model}": rows for (deployment, model), rows in items.lacking.items()},
         )
 

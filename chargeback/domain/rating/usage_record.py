@@ -13,6 +13,7 @@ from chargeback.domain.rating.rating import Charge, rate
 from chargeback.domain.time.days import BookDate, UtcDay
 from chargeback.domain.usage.lines import Line, line_id
 from chargeback.domain.usage.meters import Meter, Quantities
+from chargeback.domain.usage.states import LineState
 
 Document = dict[str, Any]
 
@@ -26,7 +27,7 @@ class ChargeRow:
     Attributes:
         meter: what was measured.
         quantity: how much, in the meter's unit.
-        state: the line's state, or `unpriced`.
+        state: the state of the line, or `unpriced`.
         per_million: what the cost centre is charged; None, like the other two, where nothing is charged.
         list_per_million: the published price.
         contracted_per_million: the negotiated price.
@@ -36,7 +37,7 @@ class ChargeRow:
 
     meter: Meter
     quantity: int
-    state: str
+    state: LineState
     per_million: Decimal | None
     list_per_million: Decimal | None
     contracted_per_million: Decimal | None
@@ -85,12 +86,12 @@ class UsageRecord:
     @property
     def is_unpriced(self) -> bool:
         """Whether there is no price for some of the usage."""
-        return any(charge.state == "unpriced" for charge in self.charges)
+        return any(charge.state == LineState.UNPRICED for charge in self.charges)
 
     @property
     def is_unsettled(self) -> bool:
         """Whether it has calls whose tokens are not known yet."""
-        return self.line.state == "unsettled" and bool(self.charges)
+        return self.line.state == LineState.UNSETTLED and bool(self.charges)
 
 
 def rated_record(
@@ -113,19 +114,25 @@ def rated_record(
     )
 
 
-def _row(charge: Charge, state: str) -> ChargeRow:
+def _row(charge: Charge, state: LineState) -> ChargeRow:
     price = charge.price
     return ChargeRow(
         meter=charge.meter,
         quantity=charge.quantity,
-        state="unpriced" if charge.cost is None else "estimated" if charge.estimated else state,
+        state=_state(charge, state),
         per_million=price.per_million if price else None,
         list_per_million=price.list_per_million if price else None,
         contracted_per_million=price.contracted_per_million if price else None,
         price_id=price.price_id if price else "",
         # What a stream costs is not known before its tokens are, so it is not zero either.
-        cost=None if state == "unsettled" and price is None else charge.cost,
+        cost=None if state == LineState.UNSETTLED and price is None else charge.cost,
     )
+
+
+def _state(charge: Charge, state: LineState) -> LineState:
+    if charge.cost is None:
+        return LineState.UNPRICED
+    return LineState.ESTIMATED if charge.estimated else state
 
 
 def to_document(record: UsageRecord) -> Document:
@@ -147,7 +154,7 @@ def from_document(document: Document) -> UsageRecord:
     """The inverse of `to_document`; fields that the store adds are ignored."""
     return UsageRecord(
         day=document["day"],
-        line=Line(**document["line"]),
+        line=Line(**document["line"] | {"state": LineState(document["line"]["state"])}),
         hours={
             int(hour): {Meter(meter): quantity for meter, quantity in quantities.items()}
             for hour, quantities in document["hours"].items()
@@ -182,7 +189,7 @@ def _charge_to_document(charge: ChargeRow) -> Document:
     return {
         "meter": charge.meter.value,
         "quantity": charge.quantity,
-        "state": charge.state,
+        "state": charge.state.value,
         "priceId": charge.price_id,
         "perMillion": _text(charge.per_million),
         "listPerMillion": _text(charge.list_per_million),
@@ -195,7 +202,7 @@ def _charge_from_document(document: Document) -> ChargeRow:
     return ChargeRow(
         meter=Meter(document["meter"]),
         quantity=document["quantity"],
-        state=document["state"],
+        state=LineState(document["state"]),
         per_million=_amount(document["perMillion"]),
         list_per_million=_amount(document["listPerMillion"]),
         contracted_per_million=_amount(document["contractedPerMillion"]),

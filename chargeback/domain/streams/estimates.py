@@ -7,6 +7,7 @@ from math import ceil
 
 from chargeback.domain.events.admission import completed
 from chargeback.domain.events.documents import Data, encode_document
+from chargeback.domain.events.event_types import UsageSource
 from chargeback.domain.streams.gateway_log import StreamMean
 from chargeback.domain.streams.settlement import JOBS, PendingCall, Served, at_its_tier, used_text_alone
 from chargeback.domain.usage.usage_objects import Usage
@@ -42,13 +43,13 @@ def estimated(call: PendingCall, like: StreamMean | None, served: Served) -> byt
     """
     data = call.document.data
     if data.quantities is not None:
-        return encode_document(completed(call.document, None, "estimated", "measured by the gateway"))
+        return encode_document(completed(call.document, None, UsageSource.ESTIMATED, "measured by the gateway"))
     guess = _guess(call, like if like is not None and like.calls >= SAMPLE else None)
     if guess is None or not used_text_alone(call.document, served):
         return None
     usage, basis = guess
     document, _ = at_its_tier(call.document, served)
-    return encode_document(completed(document, usage, "estimated", basis))
+    return encode_document(completed(document, usage, UsageSource.ESTIMATED, basis))
 
 
 def _guess(call: PendingCall, like: StreamMean | None) -> tuple[Usage, str] | None:

@@ -9,9 +9,9 @@ from msgspec.structs import replace
 from chargeback.domain.deployments.deployment import BATCHES, TRAINING_JOBS
 from chargeback.domain.events.admission import completed
 from chargeback.domain.events.documents import Data, EventDocument, encode_document, read_document
-from chargeback.domain.events.states import PENDING
+from chargeback.domain.events.event_types import EventType, UsageSource
 from chargeback.domain.events.times import moment_of
-from chargeback.domain.events.usage_event import FROM_LOG_ALONE, GATEWAYS, Phase, call_identity, call_in
+from chargeback.domain.events.usage_event import GATEWAYS, Phase, call_identity, call_in
 from chargeback.domain.streams.gateway_log import LoggedCall, TokenCount, is_request_id
 from chargeback.domain.usage.operations import described
 from chargeback.domain.usage.tiers import served_tier
@@ -101,8 +101,8 @@ def settled(call: PendingCall, count: TokenCount, served: Served) -> bytes:
     named = replace(call.document, data=replace(data, model=data.model or count.model_of(data.operation) or None))
     placed, tier = at_its_tier(named, served)
     if tier is None:
-        return encode_document(completed(placed, _usage(count), "gateway-log"))
-    return encode_document(completed(placed, _usage(count), "estimated", f"tier {tier} asked for"))
+        return encode_document(completed(placed, _usage(count), UsageSource.LOG))
+    return encode_document(completed(placed, _usage(count), UsageSource.ESTIMATED, f"tier {tier} asked for"))
 
 
 def at_its_tier(document: EventDocument, served: Served) -> tuple[EventDocument, str | None]:
@@ -154,7 +154,7 @@ def without_event(logged: LoggedCall, count: TokenCount) -> PendingCall:
         apim_user_id=logged.user_id or None,
     )
     time = logged.time.astimezone(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
-    document = EventDocument("1.0", logged.correlation_id, logged.source, PENDING, time, data)
+    document = EventDocument("1.0", logged.correlation_id, logged.source, EventType.PENDING, time, data)
     return PendingCall(logged.correlation_id, logged.time, document)
 
 
@@ -165,7 +165,7 @@ def recovered(call: PendingCall, count: TokenCount, served: Served) -> bytes:
     so that it is unsettled, where they are not all text.
     """
     if not used_text_alone(call.document, served):
-        return encode_document(completed(call.document, None, FROM_LOG_ALONE))
+        return encode_document(completed(call.document, None, UsageSource.LOG_ALONE))
     placed, tier = at_its_tier(call.document, served)
     basis = f"tier {tier} asked for" if tier is not None else None
-    return encode_document(completed(placed, _usage(count), FROM_LOG_ALONE, basis))
+    return encode_document(completed(placed, _usage(count), UsageSource.LOG_ALONE, basis))

@@ -6,6 +6,8 @@ from typing import NamedTuple
 
 import msgspec
 
+from chargeback.domain.usage.states import LineState
+
 
 class Line(NamedTuple):
     """The dimensions of a line, in the order in which they are stored; an absent one is an empty string.
@@ -27,7 +29,7 @@ class Line(NamedTuple):
         backend: host that answered.
         service_tier: the tier that the answer names; `default` where it names none.
         variant: what else decides the price, such as the size and quality of a picture.
-        state: `exact`, `settled`, `estimated` or `unsettled`.
+        state: how well the usage is known.
     """
 
     subscription: str
@@ -46,11 +48,11 @@ class Line(NamedTuple):
     backend: str
     service_tier: str
     variant: str
-    state: str
+    state: LineState
 
 
 _encode = msgspec.json.Encoder().encode
-_decode = msgspec.json.Decoder(tuple[(str,) * len(Line._fields)]).decode  # type: ignore[misc]
+_decode = msgspec.json.Decoder(tuple[(*(str,) * (len(Line._fields) - 1), LineState)]).decode  # type: ignore[misc]
 
 
 @lru_cache(maxsize=65_536)

@@ -15,6 +15,7 @@ from chargeback.domain.time.calendar import Calendar
 from chargeback.domain.time.days import UtcDay
 from chargeback.domain.time.months import Month
 from chargeback.domain.usage.meters import Meter
+from chargeback.domain.usage.states import LineState
 from chargeback.log_line import log_line
 from chargeback.services.closing.expired_promises import expired_promises
 from chargeback.services.closing.invoice_gate import against_invoice
@@ -30,7 +31,7 @@ from chargeback.services.usage.summarise import refresh_summary
 
 log = logging.getLogger(__name__)
 
-_NOT_BILLED_EXACTLY = ("unpriced", "unsettled", "estimated")
+_NOT_BILLED_EXACTLY = (LineState.UNPRICED, LineState.UNSETTLED, LineState.ESTIMATED)
 
 
 @dataclass(frozen=True, slots=True)

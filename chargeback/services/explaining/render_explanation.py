@@ -4,6 +4,8 @@ from collections.abc import Iterator
 from decimal import Decimal
 from typing import Any
 
+from chargeback.domain.usage.states import LineState
+
 Document = dict[str, Any]
 
 _LOUD = "!!"
@@ -113,7 +115,7 @@ def _calculation(charge: Document, currency: str) -> Iterator[str]:
 def _price(charge: Document) -> Iterator[str]:
     price = charge["price"]
     if price is None:
-        yield "  price: none" + (" is known for it" if charge["state"] == "unpriced" else "")
+        yield "  price: none" + (" is known for it" if charge["state"] == LineState.UNPRICED else "")
     elif not price["known"]:
         yield f"  {_LOUD} price {price['id']} is not on the rate card ({charge['configuration']})"
     else:

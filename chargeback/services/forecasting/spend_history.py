@@ -13,10 +13,11 @@ from chargeback.domain.money.exact import EXACT, ZERO
 from chargeback.domain.terms.terms import Terms
 from chargeback.domain.time.days import BookDate, days_between, shifted, utc_namesake
 from chargeback.domain.time.months import Month, dates_of, month_of
+from chargeback.domain.usage.states import LineState
 from chargeback.services.ports.books import Books
 from chargeback.services.ports.control import Document
 
-_WITHOUT_COST = ("unpriced", "unsettled")
+_WITHOUT_COST = (LineState.UNPRICED, LineState.UNSETTLED)
 
 WEEKS = 10
 """How far back a pattern is looked for: older habits say little about the coming weeks."""

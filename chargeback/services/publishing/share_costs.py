@@ -27,6 +27,7 @@ from chargeback.domain.terms.terms import ExchangeRate, Terms
 from chargeback.domain.time.calendar import Calendar
 from chargeback.domain.time.days import BookDate
 from chargeback.domain.time.months import Month
+from chargeback.domain.usage.states import LineState
 from chargeback.services.duck.engine import Engine, Row, quoted
 from chargeback.services.publishing.arrange import add_rates
 from chargeback.services.publishing.period_to_settle import PeriodToSettle
@@ -148,7 +149,7 @@ def part_row(
         "meter": cost.meter_of(centre),
         "unit": "share",
         "quantity": ratio,
-        "state": "exact",
+        "state": LineState.EXACT.value,
         "requests": 0,
         "price_id": cost.cost_id,
         "price_unit": "1 share",

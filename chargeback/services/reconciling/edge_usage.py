@@ -17,6 +17,7 @@ from chargeback.domain.time.calendar import Calendar
 from chargeback.domain.time.days import UtcDay
 from chargeback.domain.time.months import Month, month_of, utc_days_of
 from chargeback.domain.usage.meters import Meter
+from chargeback.domain.usage.states import LineState
 from chargeback.services.ports.books import Books
 from chargeback.services.reconciling.booked_charges import booked
 
@@ -62,8 +63,8 @@ def _row(day: str, record: UsageRecord, charge: ChargeRow, rate: Decimal, sign: 
     line = record.line
     quantity = Decimal(sign * charge.quantity)
     amount = cost(sign * charge.quantity, charge.contracted_per_million or ZERO)
-    is_open = charge.meter is Meter.REQUESTS and charge.state == "unsettled"
-    unpriced = quantity if charge.state == "unpriced" else ZERO
+    is_open = charge.meter is Meter.REQUESTS and charge.state == LineState.UNSETTLED
+    unpriced = quantity if charge.state == LineState.UNPRICED else ZERO
     return (
         day,
         line.backend.split(":")[0].split(".")[0].lower(),
@@ -80,6 +81,6 @@ def _row(day: str, record: UsageRecord, charge: ChargeRow, rate: Decimal, sign: 
         EXACT.multiply(amount, rate),
         unpriced,
         ZERO if record.deployment_type else unpriced,
-        quantity if charge.state == "estimated" else ZERO,
+        quantity if charge.state == LineState.ESTIMATED else ZERO,
         sign * charge.quantity if is_open else 0,
     )

@@ -18,6 +18,7 @@ from chargeback.domain.reports.figures import DayCost, Figures, Share
 from chargeback.domain.reports.movers import Mover, summed
 from chargeback.domain.reports.statement import name_of
 from chargeback.domain.time.months import Month
+from chargeback.domain.usage.states import LineState
 from chargeback.services.publishing.settled import Settled
 from chargeback.services.statements.draw_charts import Bar, by_name
 from chargeback.services.statements.print_numbers import (
@@ -145,7 +146,7 @@ class Renderer:
             "why": _why(figures, settled.decimals),
             "open": {
                 state: [each for each in figures.open_usage if each.state == state]
-                for state in ("unpriced", "unsettled", "estimated")
+                for state in (LineState.UNPRICED, LineState.UNSETTLED, LineState.ESTIMATED)
             },
         }
 

@@ -4,9 +4,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from chargeback.domain.usage.lines import Line, from_json, line_id, to_json
+from chargeback.domain.usage.states import LineState
 from tests.support.catalogues import usage_line
 
-lines = st.tuples(*[st.text(max_size=8)] * len(Line._fields)).map(lambda dimensions: Line(*dimensions))
+texts = [st.text(max_size=8)] * (len(Line._fields) - 1)
+lines = st.tuples(*texts, st.sampled_from([*LineState])).map(Line._make)
 
 
 @given(lines)

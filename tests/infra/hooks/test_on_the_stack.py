@@ -26,7 +26,7 @@ def signed_in() -> Azure:
 
 
 def record(billing_code: str) -> UsageRecord:
-    dimensions = {**dict.fromkeys(Line._fields, ""), "billing_code": billing_code}
+    dimensions = {**dict.fromkeys(Line._fields, ""), "billing_code": billing_code, "state": "exact"}
     return UsageRecord(DAY, Line(**dimensions), {9: {Meter.REQUESTS: 1}}, "USD", "", "", ())
 
 

@@ -13,6 +13,7 @@ from chargeback.domain.money.exact import cost, total
 from chargeback.domain.rating.effective_catalogues import EffectiveCatalogues
 from chargeback.domain.rating.usage_record import ChargeRow, Part, UsageRecord, rated_record
 from chargeback.domain.usage.meters import Meter
+from chargeback.domain.usage.states import LineState
 from chargeback.services.ports.books import HOURS
 from chargeback.services.ports.control import Document
 from chargeback.services.usage.summarise import hourly_costs, summarise
@@ -32,7 +33,7 @@ async def documents_of(books: MemoryBooks) -> tuple[Document, Document]:
 def charge(quantity: int, per_million: str | None, meter: Meter = Meter.INPUT) -> ChargeRow:
     price = None if per_million is None else Decimal(per_million)
     amount = None if price is None else cost(quantity, price)
-    return ChargeRow(meter, quantity, "exact", price, price, price, "", amount)
+    return ChargeRow(meter, quantity, LineState.EXACT, price, price, price, "", amount)
 
 
 def record(hours: dict[int, int], *parts: Part) -> UsageRecord:
