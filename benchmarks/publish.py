@@ -174,7 +174,7 @@ class Phases:
 
 def measure(records: int, writers: Sequence[Writer]) -> None:
     books, reports, phases = GeneratedBooks(records), CountingReports(), Phases()
-    to_settle = PeriodToSettle(PERIOD, Catalogue("USD", {}, {}, Allocation((), ())), Terms(), 6, PERIOD)
+    to_settle = PeriodToSettle(PERIOD, Catalogue("USD", {}, {}, Allocation((), ())), Terms(), 6)
     with tempfile.TemporaryDirectory() as folder, Watch(Path(folder)) as watch:
         tempfile.tempdir = folder
         start = time.perf_counter()

@@ -98,7 +98,7 @@ def measure(centres: int, rows: int, workers: int) -> None:
         )
         of = settled(Path(name))
         reports = CountingReports()
-        files = Files(reports, of.period)
+        files = Files(reports)
         tempfile.tempdir = name
         with Watch(Path(name)) as watch:
             start = time.perf_counter()

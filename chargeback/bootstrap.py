@@ -255,7 +255,7 @@ class Container(Stores):
         from chargeback.domain.price_list.provider_meters import provider_meters
         from chargeback.services.publishing.files import Files
         from chargeback.services.reconciling.reconcile import reconcile_period
-        from chargeback.services.reconciling.render_reconciliation import FOLDER, write_reconciliation
+        from chargeback.services.reconciling.render_reconciliation import write_reconciliation
         from chargeback.services.reconciling.terms_around import terms_around
 
         in_force, rules = await self.catalogues.in_force(), (await self.catalogues.terms()).reconciliation
@@ -270,7 +270,7 @@ class Container(Stores):
             meters=provider_meters({meter_id: meter.keys for meter_id, meter in table.items()}, capacity),
             rules=rules if export is None else replace(rules, export=export),
         )
-        await write_reconciliation(reconciled, Files(self.reports, FOLDER))
+        await write_reconciliation(reconciled, Files(self.reports))
         return reconciled
 
     @cached_property

@@ -9,6 +9,7 @@ from chargeback.bootstrap import Container
 from chargeback.cli.terminal import counted, progress, run, show_files
 from chargeback.domain.money.exact import to_text
 from chargeback.domain.periods.lifecycle import Change, Period, State, refuse_reopening
+from chargeback.domain.reports.layout import manifest_path
 from chargeback.domain.time.months import month
 
 app = typer.Typer(help="Billing periods: open, closing, closed.", no_args_is_help=True)
@@ -74,7 +75,7 @@ def close(
         if before.state is State.CLOSED:
             typer.echo("it was closed before; nothing changed")
         typer.echo(_line(closed))
-        typer.echo(f"  closed/{period}/manifest.json: sha256 {closed.manifest}")
+        typer.echo(f"  closed/{manifest_path(named)}: sha256 {closed.manifest}")
 
     run(work)
 

@@ -13,6 +13,7 @@ from rich.table import Table
 from chargeback.bootstrap import Container
 from chargeback.cli.terminal import run
 from chargeback.domain.money.exact import to_text
+from chargeback.domain.reports.layout import reconciliation_path
 from chargeback.domain.time.months import month
 
 if TYPE_CHECKING:
@@ -56,7 +57,7 @@ def reconcile(
     async def work(container: Container) -> None:
         reconciled = await container.reconcile(named, _downloaded(from_), export=export)
         _show(reconciled)
-        typer.echo(f"reports/reconciliation/reconciliation-{period}.csv and .json have all of it")
+        typer.echo(f"reports/{reconciliation_path(named, 'csv')} and .json have all of it")
         await _true_up(container, reconciled, true_up, by or "", despite)
 
     run(work)

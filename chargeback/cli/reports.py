@@ -10,6 +10,7 @@ import typer
 from chargeback.bootstrap import Container
 from chargeback.cli.terminal import counted, progress, run, show_files
 from chargeback.domain.periods.lifecycle import State
+from chargeback.domain.reports.layout import manifest_path, period_folder
 from chargeback.domain.time.months import month
 from chargeback.services.ports.reports import Reports
 
@@ -33,9 +34,9 @@ def publish(
         if is_closed:
             typer.echo("it is closed, and every file is as it was closed:")
         digests = {file.path: f": sha256 {file.sha256}" for file in manifest.files} if is_closed else {}
-        digests[f"{period}/manifest.json"] = f": sha256 {known.manifest}" if is_closed else ""
+        digests[manifest_path(named)] = f": sha256 {known.manifest}" if is_closed else ""
         reports, where = (container.closed_reports, "closed") if is_closed else (container.reports, "reports")
-        paths = await reports.paths(f"{period}/")
+        paths = await reports.paths(period_folder(named))
         show_files(where, {path: digests.get(path, "") for path in paths})
         if out is not None:
             with progress("downloading", len(paths)) as advance:

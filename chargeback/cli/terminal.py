@@ -2,6 +2,7 @@
 
 import asyncio
 import sys
+from collections import Counter
 from collections.abc import Awaitable, Callable, Iterator, Mapping
 from contextlib import contextmanager
 from datetime import UTC, datetime
@@ -14,6 +15,7 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, SpinnerColumn
 
 from chargeback.bootstrap import Container, open_container
 from chargeback.domain.errors import ChargebackError
+from chargeback.domain.reports.layout import folder_of_statement
 from chargeback.domain.time.days import BookDate, UtcDay
 from chargeback.services.running.progress import Progress as ServiceProgress
 from chargeback.settings import read_settings
@@ -103,10 +105,11 @@ def time_of(text: str, now: datetime) -> datetime:
 
 def show_files(folder: str, files: Mapping[str, str]) -> None:
     """A line a file, with what is said of it; the statements, which may be thousands, on one line."""
-    statements = [path for path in files if "/statements/" in path]
+    statements: Counter[str] = Counter()
     for path, said in files.items():
-        if path not in statements:
+        if where := folder_of_statement(path):
+            statements[where] += 1
+        else:
             typer.echo(f"  {folder}/{path}{said}")
-    if statements:
-        where = statements[0].partition("/statements/")[0]
-        typer.echo(f"  {folder}/{where}/statements/: {len(statements)} files")
+    for where, count in statements.items():
+        typer.echo(f"  {folder}/{where}: {count} files")

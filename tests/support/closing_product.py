@@ -104,11 +104,12 @@ class Bill:
             rows = _sum(rows, await self._corrections(each))
         if self.after:
             await self.after()
-        files = Files(into, period)
+        files = Files(into)
         content = msgspec.json.encode([[*key, q, str(c)] for key, (q, c) in sorted(rows.items())])
-        await files.write(f"bill-{period}.json", JSON, whole(len(rows), content))
+        await files.write(f"{period}/bill-{period}.json", JSON, whole(len(rows), content))
         # Another manifest than that of the period.
-        await files.write(self.for_hub.format(period.replace("-", "/")), JSON, whole(0, b"%d" % is_closed))
+        for_hub = self.for_hub.format(period.replace("-", "/"))
+        await files.write(f"{period}/{for_hub}", JSON, whole(0, b"%d" % is_closed))
         manifest = _manifest(period, files.written)
         async with into.create(f"{period}/manifest.json", JSON) as file:
             await file.write(manifest.to_json())

@@ -83,7 +83,6 @@ def month(**fields: Any) -> PeriodToSettle:
         "catalogue": catalogue(),
         "terms": Terms(),
         "decimals": 6,
-        "folder": PERIOD,
     }
     return PeriodToSettle(**(defaults | fields))
 

@@ -73,7 +73,7 @@ def every_kind() -> list[dict[str, Any]]:
 def written(writer: Writer, settled: Settled) -> dict[str, bytes]:
     """The files that a writer makes, by name."""
     reports = MemoryReports()
-    asyncio.run(writer(settled, Files(reports, PERIOD), ignore_progress))
+    asyncio.run(writer(settled, Files(reports), ignore_progress))
     return {path.removeprefix(f"{PERIOD}/"): content for path, content in reports.files.items()}
 
 

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from chargeback.adapters.memory.stores import MemoryReports
-from chargeback.domain.reports.statement import name_of
+from chargeback.domain.reports.layout import statement_path
 from chargeback.services.publishing.files import Files
 from chargeback.services.publishing.settled import Settled
 from chargeback.services.running.progress import ignore_progress
@@ -22,7 +22,7 @@ _VOID = {"meta", "br", "link", "img", "hr", "input"}
 
 async def written(of: Settled, *, workers: int | None = None) -> tuple[Files, dict[str, bytes]]:
     reports = MemoryReports()
-    files = Files(reports, of.period)
+    files = Files(reports)
     await write_statements(of, files, ignore_progress, workers=workers)
     return files, reports.files
 
@@ -37,11 +37,11 @@ class Pages(dict[str, "Page"]):
     """Pages by path; by cost centre with `of`."""
 
     def of(self, centre: str) -> "Page":
-        return self[f"{PERIOD}/{name_of(centre, PERIOD, 'html')}"]
+        return self[statement_path(centre, PERIOD, "html")]
 
 
 def csv_rows(files: Mapping[str, bytes], centre: str) -> list[dict[str, str]]:
-    text = files[f"{PERIOD}/{name_of(centre, PERIOD, 'csv')}"].decode()
+    text = files[statement_path(centre, PERIOD, "csv")].decode()
     return list(csv.DictReader(io.StringIO(text, newline=""), strict=True))
 
 

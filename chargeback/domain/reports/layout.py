@@ -1,14 +1,40 @@
-"""Where each published file of a period is: the only place that builds or reads such a path."""
+"""Where each published file is: the only place that builds or reads such a path.
+
+A path begins at the top of its container: `reports` for drafts and reconciliations, `closed` for the final files of a
+period, both with the same paths. Only the drop for a FinOps hub has other paths in the hub's own container.
+"""
 
 import re
+from hashlib import sha256
+from posixpath import basename
 
 from chargeback.domain.time.months import Month
 
 _CHARGES = re.compile(r"(\d{4}-\d\d)/charges-\1\.parquet")
+_STATEMENTS = re.compile(r"(?P<folder>\d{4}-\d\d/statements/).+")
+_HUB = "finops-hub"
+_LONGEST_COMPONENT = 200
+_LONGEST_FOLDER = 600
+_KEPT = "-_"
+
+
+def period_folder(period: Month) -> str:
+    """What the path of each file of a period begins with."""
+    return f"{period}/"
+
+
+def chargeback_path(period: Month) -> str:
+    """Every row, with its costs to the last digit."""
+    return f"{period}/chargeback-{period}.csv"
+
+
+def summary_path(period: Month) -> str:
+    """What each cost centre pays."""
+    return f"{period}/summary-{period}.csv"
 
 
 def charges_path(period: Month) -> str:
-    """The file with the exact rows of a period."""
+    """The exact rows of a period."""
     return f"{period}/charges-{period}.parquet"
 
 
@@ -16,3 +42,120 @@ def period_of_charges(path: str) -> Month | None:
     """The period whose exact rows a file has; None for any other file."""
     found = _CHARGES.fullmatch(path)
     return Month(found[1]) if found else None
+
+
+def focus_path(period: Month) -> str:
+    """The FOCUS file."""
+    return f"{period}/focus-{period}.csv"
+
+
+def workbook_path(period: Month) -> str:
+    """The workbook."""
+    return f"{period}/chargeback-{period}.xlsx"
+
+
+def manifest_path(period: Month) -> str:
+    """The manifest of a period's files."""
+    return f"{period}/manifest.json"
+
+
+def statement_path(cost_centre: str, period: Month, suffix: str) -> str:
+    """A cost centre's statement; `suffix` is csv or html."""
+    return f"{period}/statements/{statement_folder(cost_centre)}/statement-{period}.{suffix}"
+
+
+def statement_folder(cost_centre: str) -> str:
+    """The folder of a cost centre's statements: its path, safe as a blob's name, and never that of another centre.
+
+    Letters and digits of any script, `-` and `_` stay; other characters become `~` and two hexadecimal digits for each
+    of their bytes in UTF-8. What would be too long for a blob's name becomes `~~` and a digest.
+    """
+    components = [_component(component) for component in cost_centre.split("/")]
+    folder = "/".join(components)
+    if len(folder) > _LONGEST_FOLDER or max(map(len, components)) > _LONGEST_COMPONENT or not all(components):
+        return f"~~{sha256(cost_centre.encode()).hexdigest()}"
+    return folder
+
+
+def _component(text: str) -> str:
+    return "".join(
+        letter if letter.isalnum() or letter in _KEPT else "".join(f"~{byte:02x}" for byte in letter.encode())
+        for letter in text
+    )
+
+
+def folder_of_statement(path: str) -> str | None:
+    """The folder of all statements of a period where the file is one of them; None for any other file."""
+    found = _STATEMENTS.fullmatch(path)
+    return found["folder"] if found else None
+
+
+def staging_folder(period: Month, attempt: str) -> str:
+    """Where an attempt at closing publishes: in this folder instead of the period's own."""
+    return f"{_stagings(period)}{attempt}/"
+
+
+def staged_path(path: str, period: Month, attempt: str) -> str:
+    """Where an attempt at closing puts a file of its period; a path outside the period stays as it is."""
+    return _moved(path, period_folder(period), staging_folder(period, attempt))
+
+
+def unstaged_path(path: str, period: Month, attempt: str) -> str:
+    """The path that a staged file has once it is filed."""
+    return _moved(path, staging_folder(period, attempt), period_folder(period))
+
+
+def is_staged(path: str, period: Month) -> bool:
+    """Whether a file is of any attempt at closing the period."""
+    return path.startswith(_stagings(period))
+
+
+def _stagings(period: Month) -> str:
+    return f"{period}/closing-"
+
+
+def _moved(path: str, start: str, to: str) -> str:
+    return to + path.removeprefix(start) if path.startswith(start) else path
+
+
+def reconciliation_path(period: Month, suffix: str) -> str:
+    """A period's comparison with its invoice; `suffix` is csv or json.
+
+    It is not in the folder of the period, because the drafts there are removed when the period closes.
+    """
+    return f"reconciliation/reconciliation-{period}.{suffix}"
+
+
+def hub_folder(period: Month) -> str:
+    """Below it, the files of a period are as they have to be in the container of a FinOps hub."""
+    return f"{period}/{_HUB}/"
+
+
+def hub_path(period: Month, scope: str) -> str:
+    """The one file of a period for a FinOps hub."""
+    return f"{_hub_drop(period, scope)}/chargeback__costs.parquet"
+
+
+def hub_manifest_path(period: Month, scope: str) -> str:
+    """The file whose appearance makes a FinOps hub read the other one."""
+    return f"{_hub_drop(period, scope)}/manifest.json"
+
+
+def path_in_hub(path: str, period: Month) -> str:
+    """Where a file below `hub_folder` belongs in the hub's own container."""
+    return path.removeprefix(hub_folder(period))
+
+
+def is_hub_manifest(path: str) -> bool:
+    """Whether a file below `hub_folder` is the manifest."""
+    return name_of(path) == "manifest.json"
+
+
+def _hub_drop(period: Month, scope: str) -> str:
+    year, month = period.split("-")
+    return f"{hub_folder(period)}Costs/{year}/{month}/{scope}"
+
+
+def name_of(path: str) -> str:
+    """The last part of a path, for people who have the file before them."""
+    return basename(path)

@@ -1,15 +1,13 @@
-"""What a cost centre's statement covers and is called, and how long lists of charges are cut into pieces."""
+"""What a cost centre's statement covers, and how long lists of charges are cut into pieces."""
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from decimal import Decimal
-from hashlib import sha256
 from itertools import groupby
 from typing import NamedTuple
 
 from chargeback.domain.cost_centres.tree import UNALLOCATED, level, with_ancestors
 from chargeback.domain.money.exact import round_to_total, round_total, total
 from chargeback.domain.time.days import BookDate
-from chargeback.domain.time.months import Month
 
 COLUMNS = (
     "billing_period",
@@ -65,35 +63,6 @@ COLUMNS = (
 
 CENTS = 2
 """Places of a headline."""
-
-_LONGEST_COMPONENT = 200
-_LONGEST_FOLDER = 600
-_KEPT = "-_"
-
-
-def folder_of(path: str) -> str:
-    """Where the statements of a cost centre are: its path, safe as a blob's name, and never that of another path.
-
-    Letters and digits of any script, `-` and `_` stay; other characters become `~` and two hexadecimal digits for each
-    of their bytes in UTF-8. What would be too long for a blob's name becomes `~~` and a digest.
-    """
-    components = [_component(component) for component in path.split("/")]
-    folder = "/".join(components)
-    if len(folder) > _LONGEST_FOLDER or max(map(len, components)) > _LONGEST_COMPONENT or not all(components):
-        return f"~~{sha256(path.encode()).hexdigest()}"
-    return folder
-
-
-def _component(text: str) -> str:
-    return "".join(
-        letter if letter.isalnum() or letter in _KEPT else "".join(f"~{byte:02x}" for byte in letter.encode())
-        for letter in text
-    )
-
-
-def name_of(path: str, period: Month, kind: str) -> str:
-    """The file of a statement; `kind` is csv or html."""
-    return f"statements/{folder_of(path)}/statement-{period}.{kind}"
 
 
 def covered(charged: Iterable[str]) -> list[str]:

@@ -18,6 +18,7 @@ import msgspec
 
 from chargeback.domain.errors import ClosingRefused, PeriodClosed, StoreUnavailable, Superseded
 from chargeback.domain.periods.lifecycle import Change, Period, State, begun, concluded, delivered, filed
+from chargeback.domain.reports.layout import manifest_path
 from chargeback.domain.reports.manifest import Manifest
 from chargeback.domain.time.days import UtcDay
 from chargeback.domain.time.months import Month
@@ -28,7 +29,6 @@ from chargeback.services.closing.file_period import (
     differing,
     drop_drafts,
     file_period,
-    manifest_path,
     sha256_of,
 )
 from chargeback.services.closing.finish_days import Accepted, Days, Order

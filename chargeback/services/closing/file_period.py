@@ -8,6 +8,14 @@ import msgspec
 
 from chargeback.domain.errors import PeriodClosed, Superseded
 from chargeback.domain.periods.lifecycle import Period
+from chargeback.domain.reports.layout import (
+    is_staged,
+    manifest_path,
+    period_folder,
+    staged_path,
+    staging_folder,
+    unstaged_path,
+)
 from chargeback.domain.reports.manifest import Manifest, PublishedFile
 from chargeback.domain.time.months import Month
 from chargeback.services.closing.parallel import for_each
@@ -17,18 +25,13 @@ from chargeback.services.publishing.files import content_type_of
 _OTHER_BYTES = "holds other bytes than it was closed with"
 
 
-def staging_folder(period: Month, attempt: str) -> str:
-    """Where an attempt at closing publishes."""
-    return f"{period}/closing-{attempt}"
-
-
 class Staged:
     """Reports of which one period is written into the folder of an attempt; whoever writes them need not know."""
 
     def __init__(self, reports: Reports, period: Month, attempt: str) -> None:
         self._reports = reports
-        self._period = f"{period}/"
-        self._folder = f"{staging_folder(period, attempt)}/"
+        self._period = period
+        self._attempt = attempt
 
     def create(
         self, path: str, content_type: str, *, only_if_absent: bool = False
@@ -39,7 +42,7 @@ class Staged:
     async def paths(self, prefix: str) -> list[str]:
         """The files under a prefix."""
         found = await self._reports.paths(self._to(prefix))
-        return [path.replace(self._folder, self._period, 1) for path in found]
+        return [unstaged_path(path, self._period, self._attempt) for path in found]
 
     def read(self, path: str) -> AsyncIterator[bytes]:
         """A file's content."""
@@ -51,10 +54,10 @@ class Staged:
 
     async def clear(self) -> None:
         """Drop what the attempt wrote."""
-        await for_each(await self._reports.paths(self._folder), self._reports.remove)
+        await for_each(await self._reports.paths(staging_folder(self._period, self._attempt)), self._reports.remove)
 
     def _to(self, path: str) -> str:
-        return path.replace(self._period, self._folder, 1) if path.startswith(self._period) else path
+        return staged_path(path, self._period, self._attempt)
 
 
 async def file_period(period: Period, reports: Reports, closed: Reports) -> None:
@@ -63,7 +66,7 @@ async def file_period(period: Period, reports: Reports, closed: Reports) -> None
     Raises `PeriodClosed` where a closed file holds other bytes than it was closed with.
     """
     staged = Staged(reports, period.period, period.attempt)
-    present = set(await closed.paths(f"{period.period}/"))
+    present = set(await closed.paths(period_folder(period.period)))
     manifest = manifest_path(period.period)
     files = await files_of(period, closed if manifest in present else staged)
 
@@ -79,7 +82,7 @@ async def file_period(period: Period, reports: Reports, closed: Reports) -> None
 
 async def drop_drafts(period: Month, reports: Reports) -> None:
     """Remove what was published of a period before it was closed, so that only the closed files can be taken for it."""
-    await for_each(await reports.paths(f"{period}/"), reports.remove)
+    await for_each(await reports.paths(period_folder(period)), reports.remove)
 
 
 async def drop_unnamed(manifest: Manifest, reports: Reports) -> None:
@@ -89,13 +92,13 @@ async def drop_unnamed(manifest: Manifest, reports: Reports) -> None:
     """
     period = manifest.billing_period
     kept = {manifest_path(period), *(file.path for file in manifest.files)}
-    drafts = [path for path in await reports.paths(f"{period}/") if not path.startswith(staging_folder(period, ""))]
+    drafts = [path for path in await reports.paths(period_folder(period)) if not is_staged(path, period)]
     await for_each([path for path in drafts if path not in kept], reports.remove)
 
 
 async def differing(period: Period, closed: Reports) -> list[str]:
     """What is wrong with the files of a closed period, each with its path; empty where all are as they were closed."""
-    present = set(await closed.paths(f"{period.period}/"))
+    present = set(await closed.paths(period_folder(period.period)))
     files = await files_of(period, closed)
     faults = [f"{each.path} is missing" for each in files if each.path not in present]
 
@@ -115,11 +118,6 @@ async def files_of(period: Period, reports: Reports) -> list[PublishedFile]:
     if manifest.sha256 != period.manifest:
         raise PeriodClosed(f"{path} {_OTHER_BYTES}")
     return [*msgspec.json.decode(content, type=Manifest).files, manifest]
-
-
-def manifest_path(period: Month) -> str:
-    """Where the manifest of a period is."""
-    return f"{period}/manifest.json"
 
 
 async def sha256_of(pieces: AsyncIterator[bytes]) -> str:

@@ -12,6 +12,7 @@ from datetime import datetime
 
 from chargeback.domain.errors import PeriodClosed, Superseded
 from chargeback.domain.periods.lifecycle import State
+from chargeback.domain.reports.layout import period_folder
 from chargeback.domain.reports.manifest import Manifest
 from chargeback.domain.time.months import Month
 from chargeback.services.closing.close_period import Closer
@@ -118,7 +119,7 @@ class Drafts:
     async def _is_whole(self, manifest: Manifest) -> bool:
         """Whether no other run has written any of the files since."""
         reports = self.closer.reports
-        present = set(await reports.paths(f"{manifest.billing_period}/"))
+        present = set(await reports.paths(period_folder(manifest.billing_period)))
         return present >= {file.path for file in manifest.files} and all(
             [await sha256_of(reports.read(file.path)) == file.sha256 for file in manifest.files]
         )

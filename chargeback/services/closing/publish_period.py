@@ -70,7 +70,6 @@ class Publisher:
                 await true_up_costs(self.control, period, version.terms, version.catalogue.calendar)
             ),
             decimals=self.decimals,
-            folder=period,
             is_closed=is_closed,
             previous=await self._previous(before, only_closed=is_closed),
             previous_manifest=before.manifest,

@@ -8,6 +8,7 @@ import asyncio
 from collections.abc import AsyncIterator, Iterator
 
 from chargeback.domain.reports.focus import COLUMNS, Kind
+from chargeback.domain.reports.layout import focus_path
 from chargeback.services.focus.focus_rows import FocusRows, focus_rows
 from chargeback.services.publishing.files import CSV, Files
 from chargeback.services.publishing.settled import Settled
@@ -28,7 +29,7 @@ _CELLS = {
 
 async def write_focus(settled: Settled, files: Files, progress: Progress) -> None:
     """Write the file. Raises `InconsistentFile`, and publishes nothing, if a row breaks a rule of `check_focus`."""
-    await files.write(f"focus-{settled.period}.csv", CSV, _pieces(settled, progress))
+    await files.write(focus_path(settled.period), CSV, _pieces(settled, progress))
 
 
 async def _pieces(settled: Settled, progress: Progress) -> AsyncIterator[tuple[int, bytes]]:

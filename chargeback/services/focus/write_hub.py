@@ -12,18 +12,21 @@ from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
 
 from chargeback.domain.reports.focus import COLUMNS
+from chargeback.domain.reports.layout import (
+    hub_folder,
+    hub_manifest_path,
+    hub_path,
+    is_hub_manifest,
+    name_of,
+    path_in_hub,
+)
 from chargeback.domain.time.months import Month
 from chargeback.services.focus.focus_rows import FocusRows, focus_rows
 from chargeback.services.ports.reports import Reports
-from chargeback.services.publishing.files import JSON, PARQUET, Files, whole
+from chargeback.services.publishing.files import JSON, PARQUET, Files, content_type_of, whole
 from chargeback.services.publishing.settled import Settled
 from chargeback.services.running.progress import Progress
 from chargeback.services.running.work_folder import work_folder
-
-FOLDER = "finops-hub"
-"""Below it, the files of a period are as they have to be in the hub."""
-
-FILE = "chargeback__costs.parquet"
 
 _PIECE_BYTES = 1024 * 1024
 _OPTIONS = "FORMAT parquet, COMPRESSION snappy, ROW_GROUP_SIZE 20480"
@@ -34,35 +37,34 @@ async def write_hub(settled: Settled, files: Files, progress: Progress, *, scope
 
     `scope` names these books in the hub; two installations that feed the same hub need two.
     """
-    year, month = settled.period.split("-")
-    folder = f"{FOLDER}/Costs/{year}/{month}/{scope}"
+    drop = hub_path(settled.period, scope)
     with work_folder("hub") as temporary:
-        path = Path(temporary) / FILE
+        path = Path(temporary) / name_of(drop)
         rows = await asyncio.to_thread(_write, settled, path, progress)
         if not rows:
             return
-        written = await files.write(f"{folder}/{FILE}", PARQUET, _pieces(path, rows))
+        written = await files.write(drop, PARQUET, _pieces(path, rows))
     manifest = {
         "dataset": "FocusCost",
         "period": settled.period,
         "isClosed": settled.is_closed,
-        "files": [{"name": FILE, "rows": rows, "bytes": written.bytes, "sha256": written.sha256}],
+        "files": [{"name": name_of(drop), "rows": rows, "bytes": written.bytes, "sha256": written.sha256}],
     }
-    await files.write(f"{folder}/manifest.json", JSON, whole(0, json.dumps(manifest, indent=2).encode() + b"\n"))
+    content = json.dumps(manifest, indent=2).encode() + b"\n"
+    await files.write(hub_manifest_path(settled.period, scope), JSON, whole(0, content))
 
 
-async def deliver_to_hub(reports: Reports, hub: Reports, folder: str) -> list[str]:
-    """Copy what `write_hub` wrote below `folder` of the reports into the hub's container; tells the paths there.
+async def deliver_to_hub(reports: Reports, hub: Reports, period: Month) -> list[str]:
+    """Copy what `write_hub` wrote of a period into the hub's container; tells the paths there.
 
     The manifest comes last, because the hub begins to read when it appears.
     """
-    start = f"{folder}/{FOLDER}/"
-    paths = sorted(await reports.paths(start), key=lambda path: (path.endswith("/manifest.json"), path))
+    paths = sorted(await reports.paths(hub_folder(period)), key=lambda path: (is_hub_manifest(path), path))
     for path in paths:
-        async with hub.create(path.removeprefix(start), JSON if path.endswith(".json") else PARQUET) as file:
+        async with hub.create(path_in_hub(path, period), content_type_of(path)) as file:
             async for piece in reports.read(path):
                 await file.write(piece)
-    return [path.removeprefix(start) for path in paths]
+    return [path_in_hub(path, period) for path in paths]
 
 
 async def _pieces(path: Path, rows: int) -> AsyncIterator[tuple[int, bytes]]:

@@ -20,16 +20,14 @@ Pieces = AsyncIterable[tuple[int, bytes]]
 
 
 class Files:
-    """Writes files below one folder of the reports and remembers them in `written`."""
+    """Writes files into the reports and remembers them in `written`."""
 
-    def __init__(self, reports: Reports, folder: str) -> None:
+    def __init__(self, reports: Reports) -> None:
         self._reports = reports
-        self._folder = folder
         self.written: list[PublishedFile] = []
 
-    async def write(self, name: str, content_type: str, pieces: Pieces) -> PublishedFile:
-        """Write one file; `name` is its path below the folder. It appears whole or not at all."""
-        path = f"{self._folder}/{name}"
+    async def write(self, path: str, content_type: str, pieces: Pieces) -> PublishedFile:
+        """Write one file, whose path `domain.reports.layout` knows. It appears whole or not at all."""
         rows = size = 0
         digest = sha256()
         async with self._reports.create(path, content_type) as file:

@@ -74,7 +74,6 @@ class PeriodToSettle:
         catalogue: in force, or frozen when the period was closed; its calendar has the bounds and the currency.
         terms: likewise.
         decimals: places of the printed costs, 0 to 12.
-        folder: of the files in the reports, such as `2026-03`.
         is_closed: whether these are the final files.
         previous: `charges-YYYY-MM.parquet` of the period before, where it was published.
         previous_manifest: SHA-256 of the manifest of the closed period before; empty where there is none.
@@ -88,7 +87,6 @@ class PeriodToSettle:
     catalogue: Catalogue
     terms: Terms
     decimals: int
-    folder: str
     is_closed: bool = False
     previous: Stored | None = None
     previous_manifest: str = ""

@@ -56,7 +56,7 @@ async def publish(
     if the books changed while they were read, `NoRoom` where the period is too large for that.
     """
     require_period(to_settle.period, to_settle.decimals)
-    files = Files(reports, to_settle.folder)
+    files = Files(reports)
     with work_folder("publish") as folder:
         engine = Engine(
             Path(folder),

@@ -4,6 +4,7 @@ from collections.abc import AsyncIterator, Callable
 from functools import partial
 from pathlib import Path
 
+from chargeback.domain.reports.layout import chargeback_path
 from chargeback.domain.reports.manifest import COLUMNS, csv_line
 from chargeback.domain.reports.rows import COLUMNS as TYPES
 from chargeback.domain.reports.rows import TEXT
@@ -16,7 +17,7 @@ from chargeback.services.running.progress import Progress
 
 async def write_chargeback(engine: Engine, period: Month, files: Files, progress: Progress) -> None:
     """Usage by date and dimensions, then shared costs, then corrections."""
-    await files.write(f"chargeback-{period}.csv", CSV, _lines(engine, period, progress))
+    await files.write(chargeback_path(period), CSV, _lines(engine, period, progress))
 
 
 async def _lines(engine: Engine, period: Month, progress: Progress) -> AsyncIterator[tuple[int, bytes]]:

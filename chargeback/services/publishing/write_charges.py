@@ -5,6 +5,7 @@ from collections.abc import AsyncIterator, Callable
 from functools import partial
 from pathlib import Path
 
+from chargeback.domain.reports.layout import charges_path
 from chargeback.domain.reports.rows import COLUMNS
 from chargeback.domain.time.months import Month
 from chargeback.services.duck.engine import Engine, quoted
@@ -16,7 +17,7 @@ from chargeback.services.running.progress import Progress
 
 async def write_charges(engine: Engine, period: Month, files: Files, progress: Progress) -> None:
     """The columns of `domain.rows`, in the order of the chargeback CSV."""
-    await files.write(f"charges-{period}.parquet", PARQUET, _content(engine, progress))
+    await files.write(charges_path(period), PARQUET, _content(engine, progress))
 
 
 async def _content(engine: Engine, progress: Progress) -> AsyncIterator[tuple[int, bytes]]:

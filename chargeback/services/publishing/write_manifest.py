@@ -5,6 +5,7 @@ from itertools import groupby
 from typing import NamedTuple
 
 from chargeback.domain.money.exact import ZERO, round_total, to_text, total
+from chargeback.domain.reports.layout import manifest_path
 from chargeback.domain.reports.manifest import Corrected, ExchangeRate, Manifest, PriceUsed, Shared, SharedPart, State
 from chargeback.services.duck.engine import Engine
 from chargeback.services.publishing.files import JSON, Files, whole
@@ -69,7 +70,7 @@ async def write_manifest(to_settle: PeriodToSettle, held: Holdings, files: Files
         lineage=dict(to_settle.lineage),
         contracted=to_text(held.contracted),
     )
-    await files.write("manifest.json", JSON, whole(1, manifest.to_json()))
+    await files.write(manifest_path(to_settle.period), JSON, whole(1, manifest.to_json()))
     return manifest
 
 

@@ -3,6 +3,7 @@
 from collections.abc import AsyncIterator
 from decimal import Decimal
 
+from chargeback.domain.reports.layout import summary_path
 from chargeback.domain.reports.manifest import SUMMARY_COLUMNS, SUMMARY_METERS, cell, csv_line
 from chargeback.domain.reports.rows import KINDS
 from chargeback.domain.time.months import Month
@@ -12,7 +13,7 @@ from chargeback.services.publishing.files import CSV, Files
 
 async def write_summary(engine: Engine, period: Month, files: Files) -> None:
     """A line for each cost centre and currency; `unallocated` is always there."""
-    await files.write(f"summary-{period}.csv", CSV, _lines(engine, period))
+    await files.write(summary_path(period), CSV, _lines(engine, period))
 
 
 def summary(engine: Engine) -> list[Row]:

@@ -8,12 +8,10 @@ import msgspec
 
 from chargeback.domain.invoice.reconciliation import Cause, Variance
 from chargeback.domain.money.exact import EXACT, ZERO, to_text, total
+from chargeback.domain.reports.layout import reconciliation_path
 from chargeback.domain.reports.manifest import PublishedFile, cell, csv_line
 from chargeback.services.publishing.files import CSV, JSON, Files, Pieces, whole
 from chargeback.services.reconciling.reconcile import Reconciled
-
-FOLDER = "reconciliation"
-"""Of the reports; not the folder of a month, because a month's drafts are removed when it closes."""
 
 LARGEST = 20
 """So many variances are listed in the JSON; all are in the CSV."""
@@ -42,11 +40,13 @@ RECONCILIATION_COLUMNS = (
 
 
 async def write_reconciliation(reconciled: Reconciled, files: Files) -> list[PublishedFile]:
-    """Write `reconciliation-<period>.csv` and `.json`; the same invoice and books give the same bytes."""
-    name = f"reconciliation-{reconciled.period}"
+    """Write the CSV and the JSON; the same invoice and books give the same bytes."""
+    period = reconciled.period
     return [
-        await files.write(f"{name}.csv", CSV, _csv(reconciled)),
-        await files.write(f"{name}.json", JSON, whole(len(reconciled.found.variances), _json(reconciled))),
+        await files.write(reconciliation_path(period, "csv"), CSV, _csv(reconciled)),
+        await files.write(
+            reconciliation_path(period, "json"), JSON, whole(len(reconciled.found.variances), _json(reconciled))
+        ),
     ]
 
 

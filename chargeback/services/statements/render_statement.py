@@ -15,8 +15,8 @@ from markupsafe import Markup
 from chargeback.domain.cost_centres.tree import UNALLOCATED, ancestors
 from chargeback.domain.money.exact import EXACT, ZERO, total
 from chargeback.domain.reports.figures import DayCost, Figures, Share
+from chargeback.domain.reports.layout import name_of, statement_path
 from chargeback.domain.reports.movers import Mover, summed
-from chargeback.domain.reports.statement import name_of
 from chargeback.domain.time.months import Month
 from chargeback.domain.usage.states import LineState
 from chargeback.services.publishing.settled import Settled
@@ -136,7 +136,7 @@ class Renderer:
             "is_unallocated": standing.path == UNALLOCATED,
             "above": [(path, settled.centres.get(path, path)) for path in reversed([*ancestors(standing.path)])],
             "link": lambda path: _link(standing.path, path, settled.period),
-            "csv": f"statement-{settled.period}.csv",
+            "csv": name_of(statement_path(standing.path, settled.period, "csv")),
             "days": tabulate_days(settled.period, figures.days, f"Bars: cost of each day of {where}, by model"),
             "below": tabulate_days(
                 settled.period, self._named(figures), f"Bars: cost of each day of {where}, by cost centre below"
@@ -161,7 +161,7 @@ class Renderer:
 
 def _link(of: str, to: str, period: Month) -> str:
     """From the page of one cost centre to that of another, in the same folder of files."""
-    return quote(relpath(name_of(to, period, "html"), dirname(name_of(of, period, "html"))))
+    return quote(relpath(statement_path(to, period, "html"), dirname(statement_path(of, period, "html"))))
 
 
 def _elsewhere(figures: Figures, currency: str) -> dict[str, Decimal]:

@@ -15,7 +15,8 @@ from shutil import rmtree
 from chargeback.domain.cost_centres.tree import UNALLOCATED, below, with_below
 from chargeback.domain.money.exact import ZERO
 from chargeback.domain.reports.figures import Standing
-from chargeback.domain.reports.statement import Rows, covered, in_cents, listed, name_of
+from chargeback.domain.reports.layout import statement_path
+from chargeback.domain.reports.statement import Rows, covered, in_cents, listed
 from chargeback.domain.time.months import Month
 from chargeback.services.publishing.files import CSV, HTML, Files
 from chargeback.services.publishing.settled import Settled
@@ -149,8 +150,8 @@ async def _upload(drawn: Sequence[Drawn], period: Month, files: Files) -> None:
     async def upload() -> None:
         while waiting:
             each = waiting.popleft()
-            await files.write(name_of(each.path, period, "csv"), CSV, _pieces(each.csv, each.rows))
-            await files.write(name_of(each.path, period, "html"), HTML, _pieces(each.html, 0))
+            await files.write(statement_path(each.path, period, "csv"), CSV, _pieces(each.csv, each.rows))
+            await files.write(statement_path(each.path, period, "html"), HTML, _pieces(each.html, 0))
 
     uploads = [asyncio.ensure_future(upload()) for _ in range(_UPLOADS)]
     try:

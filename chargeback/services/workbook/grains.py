@@ -1,5 +1,6 @@
 """The sheets of the workbook that can have too many lines, each at several grains, and the order of all sheets."""
 
+from chargeback.domain.reports.layout import chargeback_path, name_of
 from chargeback.services.publishing.settled import Settled
 from chargeback.services.workbook.sheets import (
     APPLICATIONS,
@@ -128,12 +129,13 @@ def _grains(
 ) -> tuple[Sheet, ...]:
     fields = grains[0][0]
     types = dict(zip(fields, columns, strict=True))
+    complete = name_of(chargeback_path(settled.period))
     return tuple(
         Sheet(
             name,
             tuple(types[field] for field in kept),
             _query(relation, where, kept),
-            note="" if kept == fields else f"Summed by {what}; every charge is in chargeback-{settled.period}.csv.",
+            note="" if kept == fields else f"Summed by {what}; every charge is in {complete}.",
         )
         for kept, what in grains
     )

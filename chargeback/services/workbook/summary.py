@@ -44,7 +44,7 @@ READ_ME = (
     "Costs are in {currency}, rounded to {decimals} decimal places so that lines add up to their totals. "
     "Days are those of the time zone {zone}.",
     "Excel keeps about 15 digits of a number. For every digit, take the CSV files; "
-    "manifest.json says what they hold, and its totals are those of this workbook.",
+    "{manifest} says what they hold, and its totals are those of this workbook.",
     "Totals are values, not formulas.",
     "Summary: the cost of each cost centre by itself, and with the centres below it. "
     "The column that includes the centres below is not added up, because it contains amounts several times.",
@@ -53,7 +53,7 @@ READ_ME = (
     "Those of periods that were kept in another currency are on the sheet Other currencies, with totals of their own.",
     "Open items: usage that has no cost yet, because its price is missing (unpriced) or its quantities are not "
     "known yet (unsettled). It is in no total, and it is not free of charge.",
-    "Charges: the month without its days, users and claims; chargeback-{period}.csv has every row.",
+    "Charges: the month without its days, users and claims; {every_row} has every row.",
 )
 """What stands on the last sheet."""
 

@@ -18,6 +18,7 @@ from xlsxwriter import Workbook
 from xlsxwriter.format import Format
 from xlsxwriter.worksheet import Worksheet
 
+from chargeback.domain.reports.layout import chargeback_path, manifest_path, name_of, workbook_path
 from chargeback.services.publishing.files import WORKBOOK, Files
 from chargeback.services.publishing.settled import Settled
 from chargeback.services.running.progress import Progress
@@ -37,7 +38,7 @@ Line = Sequence[Any]
 
 async def write_workbook(settled: Settled, files: Files, progress: Progress) -> None:
     """Write the workbook."""
-    await files.write(f"chargeback-{settled.period}.xlsx", WORKBOOK, _pieces(settled, progress))
+    await files.write(workbook_path(settled.period), WORKBOOK, _pieces(settled, progress))
 
 
 async def _pieces(settled: Settled, progress: Progress) -> AsyncIterator[tuple[int, bytes]]:
@@ -170,6 +171,14 @@ def _read_me(book: Workbook, settled: Settled) -> None:
     page = book.add_worksheet("Read me")
     page.set_column(0, 0, 120)
     state = "closed: these figures do not change any more" if settled.is_closed else "open: these figures still change"
-    named = {"period": settled.period, "state": state, "currency": settled.currency, "zone": settled.time_zone}
+    named = {
+        "period": settled.period,
+        "state": state,
+        "currency": settled.currency,
+        "zone": settled.time_zone,
+        "decimals": settled.decimals,
+        "manifest": name_of(manifest_path(settled.period)),
+        "every_row": name_of(chargeback_path(settled.period)),
+    }
     for row, text in enumerate(READ_ME):
-        page.write_string(row, 0, text.format(**named, decimals=settled.decimals))
+        page.write_string(row, 0, text.format(**named))

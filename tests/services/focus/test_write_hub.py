@@ -140,7 +140,7 @@ def test_the_manifest_is_delivered_last_and_a_second_delivery_replaces_the_first
     reports, hub = MemoryReports(), MemoryReports()
 
     async def deliver(period: Settled) -> list[str]:
-        await write_hub(period, Files(reports, "2026-03"), ignore_progress)
+        await write_hub(period, Files(reports), ignore_progress)
         return await deliver_to_hub(reports, hub, "2026-03")
 
     period = settled(tmp_path, every_kind())

@@ -59,7 +59,7 @@ class Ledger:
         names = {cost.corrects for cost in fields["terms"].shared_costs if cost.period == period and cost.corrects}
         past = {of: [self._charges(each) for each in sorted(self.manifests) if of <= each < period] for of in names}
         fields |= {"past": past, "successors": self._successors}
-        manifest, files = await published(records, period=period, folder=period, corrected=closed, **fields)
+        manifest, files = await published(records, period=period, corrected=closed, **fields)
         self.manifests[period] = manifest
         self._reports.files |= files
         return rows_of(files, period=period)

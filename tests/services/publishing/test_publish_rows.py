@@ -154,7 +154,7 @@ async def test_writers_find_the_period_and_their_files_are_in_the_manifest() -> 
     reader = Reader()
 
     async def write_note(settled: Settled, files: Files, progress: Progress) -> None:
-        await files.write("notes/hello.txt", "text/plain", whole(1, settled.period.encode()))
+        await files.write(f"{PERIOD}/notes/hello.txt", "text/plain", whole(1, settled.period.encode()))
 
     manifest, files = await published(busy_month(3), terms=TERMS, writers=[reader, write_note])
 

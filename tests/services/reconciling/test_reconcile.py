@@ -211,10 +211,10 @@ async def test_an_export_of_another_month_is_named_with_its_place(month: Month) 
 
 async def written(month: Month, done: Reconciled) -> tuple[list[dict[str, str]], dict[str, Any], dict[str, bytes]]:
     reports = MemoryReports()
-    await write_reconciliation(done, Files(reports, PERIOD))
-    table = reports.files["2026-03/reconciliation-2026-03.csv"].decode()
+    await write_reconciliation(done, Files(reports))
+    table = reports.files["reconciliation/reconciliation-2026-03.csv"].decode()
     rows = list(csv.DictReader(io.StringIO(table, newline=""), strict=True))
-    return rows, json.loads(reports.files["2026-03/reconciliation-2026-03.json"]), reports.files
+    return rows, json.loads(reports.files["reconciliation/reconciliation-2026-03.json"]), reports.files
 
 
 async def test_the_report_adds_up_and_says_why(month: Month) -> None:

@@ -122,8 +122,8 @@ async def test_the_manifest_says_what_was_written(tmp_path: Path) -> None:
 
 
 async def test_files_written_before_keep_their_place_in_the_manifest(tmp_path: Path) -> None:
-    files = Files(MemoryReports(), PERIOD)
-    await files.write("zebra.csv", CSV, whole(0, b"x"))
+    files = Files(MemoryReports())
+    await files.write(f"{PERIOD}/zebra.csv", CSV, whole(0, b"x"))
 
     await write_statements.write_statements(settled(tmp_path, [row()]), files, ignore_progress)
 
@@ -162,7 +162,7 @@ async def test_a_store_that_fails_ends_the_writing_with_its_own_error(tmp_path: 
                 raise StoreUnavailable("the reports are away")
             return super().create(path, content_type)
 
-    files = Files(Failing(), PERIOD)
+    files = Files(Failing())
 
     with pytest.raises(StoreUnavailable, match="away"):
         await write_statements.write_statements(settled(tmp_path, [row()]), files, ignore_progress)
