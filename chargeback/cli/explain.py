@@ -18,7 +18,7 @@ app = typer.Typer()
 def explain(
     period: Annotated[str, typer.Option(help="The month, YYYY-MM; it has to be published.")],
     cost_centre: Annotated[str, typer.Option(help="Path of the cost centre, or `unallocated`.")],
-    line: Annotated[str, typer.Option(help="A charge id of the month's files: explained down to its events.")] = "",
+    charge: Annotated[str, typer.Option(help="A charge id of the month's files: explained down to its events.")] = "",
     model: Annotated[str, typer.Option(help="Only usage of this model, such as gpt-4o.")] = "",
     limit: Annotated[int, typer.Option(min=1, max=10_000, help="How much of each list is shown.")] = 10,
     out: Annotated[Path | None, typer.Option(help="Also write it as JSON, for auditors.")] = None,
@@ -32,7 +32,7 @@ def explain(
         from chargeback.services.explaining.render_explanation import text_of
 
         explainer = replace(container.explainer, limit=limit)
-        found = await explainer.explain(named, cost_centre, model=model, charge_id=line)
+        found = await explainer.explain(named, cost_centre, model=model, charge_id=charge)
         typer.echo(text_of(found))
         if out is not None:
             try:

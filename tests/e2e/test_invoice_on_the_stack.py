@@ -126,7 +126,7 @@ def test_a_month_is_reconciled_trued_up_and_explained(month: Path) -> None:
     charge_id = re.findall(r"\[([0-9a-f]{32})\]", text)[0]
     out = month / "why.json"
     text = output_of(
-        "explain", "--period", PERIOD, "--cost-centre", "product/search", "--line", charge_id, "--out", str(out)
+        "explain", "--period", PERIOD, "--cost-centre", "product/search", "--charge", charge_id, "--out", str(out)
     )
 
     assert "3 events of the ledger: 3000000, as the record says" in text
