@@ -15,6 +15,7 @@ from chargeback.domain.invoice.reconciliation import ReconciliationRules
 from chargeback.domain.price_list.provider_meters import provider_meters
 from chargeback.services.closing.publish_period import Publisher
 from chargeback.services.explaining.explain import Explainer
+from chargeback.services.explaining.explanation import Explanation
 from chargeback.services.periods.periods import Periods
 from chargeback.services.publishing.published_rows import Published
 from chargeback.services.publishing.settled import Settled
@@ -93,10 +94,14 @@ class Office:
             self.closed.files[path] = self.reports.files.pop(path)
         await put_document(self.house.control, "period", period, {"period": period, "state": "closed"})
 
-    async def explain(self, centre: str = SEARCH, *, limit: int = 10, **options: Any) -> dict[str, Any]:
+    async def explanation(self, centre: str = SEARCH, *, limit: int = 10, **options: Any) -> Explanation:
         house = self.house
         explainer = Explainer(self.published, house.catalogues, house.books, house.ledger, limit)
-        found: dict[str, Any] = json.loads(msgspec.json.encode(await explainer.explain(PERIOD, centre, **options)))
+        return await explainer.explain(PERIOD, centre, **options)
+
+    async def explain(self, centre: str = SEARCH, **options: Any) -> dict[str, Any]:
+        """An explanation as auditors get it."""
+        found: dict[str, Any] = json.loads(msgspec.json.encode(await self.explanation(centre, **options)))
         return found
 
     async def explain_largest(self, meter: str = "input_tokens", **options: Any) -> dict[str, Any]:

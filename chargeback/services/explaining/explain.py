@@ -1,19 +1,32 @@
 """Why a cost centre pays what it pays: from the printed total of a period down to single charges.
 
-The answer is a document of JSON types: `render_explanation` prints it for people, auditors get it as it is.
+`render_explanation` prints the answer for people; auditors get it as JSON.
 """
 
 import asyncio
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+
+from msgspec.structs import replace
 
 from chargeback.domain.catalogue.catalogue import Catalogue
 from chargeback.domain.errors import ChargebackError
 from chargeback.domain.money.exact import ZERO, to_text, total
 from chargeback.domain.terms.shared_costs import SharedCost
 from chargeback.domain.time.months import Month
-from chargeback.services.explaining.explain_line import explain_line
+from chargeback.services.explaining.explain_charge import explain_charge
+from chargeback.services.explaining.explanation import (
+    CentreBelow,
+    CentresBelow,
+    CorrectionListed,
+    CorrectionsLeftOut,
+    Explanation,
+    GroupedCharge,
+    GroupsLeftOut,
+    KindSum,
+    ShareOfCost,
+    UsageGroup,
+)
 from chargeback.services.explaining.rows_of_period import Row, Rows, opened, text_or_none
 from chargeback.services.periods.documents import PeriodDocuments
 from chargeback.services.ports.books import Books
@@ -23,10 +36,8 @@ from chargeback.services.publishing.published_rows import Published
 from chargeback.services.reconciling.true_up import true_up_costs
 from chargeback.services.running.work_folder import work_folder
 
-Document = dict[str, Any]
-
-LINES_OF_A_GROUP = 3
-"""So many single charges are named below each group of the usage."""
+CHARGES_OF_A_GROUP = 3
+"""So many single charges are listed below each group of the usage."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,7 +54,7 @@ class Explainer:
     ledger: Ledger
     limit: int = 10
 
-    async def explain(self, period: Month, centre: str, *, model: str = "", charge_id: str = "") -> Document:
+    async def explain(self, period: Month, centre: str, *, model: str = "", charge_id: str = "") -> Explanation:
         """Explain a cost centre's amount, and one of its charges in full where its id is given.
 
         Raises `ChargebackError` if the period was never published, or nothing like that is in it.
@@ -52,11 +63,13 @@ class Explainer:
             file = await self.published.fetch(period, Path(folder))
             with opened(file) as rows:
                 currency = (await self.catalogues.current()).calendar.currency(period)
-                found = await asyncio.to_thread(self._centre, rows, period, centre, model, currency)
-                found["isClosed"] = await self.published.is_closed(period)
+                is_closed = await self.published.is_closed(period)
+                found = await asyncio.to_thread(
+                    self._centre, rows, period, centre, model, currency, is_closed=is_closed
+                )
                 if charge_id:
                     row = _charge(rows, period, centre, charge_id)
-                    found["charge"] = await explain_line(
+                    charge = await explain_charge(
                         row,
                         rows,
                         Path(folder),
@@ -69,6 +82,7 @@ class Explainer:
                         shared_costs=await self._shared_costs(period),
                         limit=self.limit,
                     )
+                    found = replace(found, charge=charge)
         return found
 
     async def _closed_with(self, period: Month) -> Catalogue | None:
@@ -85,7 +99,9 @@ class Explainer:
         calendar = (await self.catalogues.current()).calendar
         return *terms.shared_costs, *await true_up_costs(self.published.control, period, terms, calendar)
 
-    def _centre(self, rows: Rows, period: Month, centre: str, model: str, currency: str) -> Document:
+    def _centre(
+        self, rows: Rows, period: Month, centre: str, model: str, currency: str, *, is_closed: bool
+    ) -> Explanation:
         found = rows.ask("kinds", centre=centre)
         found_below = rows.ask("below", centre=centre)
         kinds, below = _in(currency, found), _in(currency, found_below)
@@ -93,31 +109,32 @@ class Explainer:
             raise ChargebackError(f"{period}: nothing was charged to {centre!r}")
         groups = rows.ask("groups", centre=centre, model=model)
         corrections = rows.ask("corrections", centre=centre)
-        return {
-            "billingPeriod": period,
-            "costCentre": centre,
-            "currency": currency,
-            "cost": _sum(kinds),
-            "otherCurrencies": _elsewhere(currency, found),
-            "kinds": {each["kind"]: {"cost": _sum([each]), "rows": each["rows"]} for each in kinds},
-            "unpricedRows": sum(each["unpriced"] for each in found),
-            "unsettledRequests": sum(each["unsettled"] for each in found),
-            "centresBelow": {
-                "cost": _sum(below),
-                "otherCurrencies": _elsewhere(currency, found_below),
-                "largest": [{"costCentre": each["cost_centre"], "cost": _sum([each])} for each in below[: self.limit]],
-            },
-            "model": model,
-            "usage": [_group(rows, centre, each) for each in groups[: self.limit]],
-            "usageLeftOut": {"groups": len(groups[self.limit :]), "cost": _sum(groups[self.limit :])},
-            "shared": [_shared(each) for each in rows.ask("shared", centre=centre)],
-            "corrections": [_correction(each) for each in corrections[: self.limit]],
-            "correctionsLeftOut": {
-                "rows": len(corrections[self.limit :]),
-                "cost": _sum(_in(currency, corrections[self.limit :])),
-                "otherCurrencies": _elsewhere(currency, corrections[self.limit :]),
-            },
-        }
+        return Explanation(
+            billing_period=period,
+            cost_centre=centre,
+            currency=currency,
+            cost=_sum(kinds),
+            other_currencies=_elsewhere(currency, found),
+            kinds={each["kind"]: KindSum(_sum([each]), each["rows"]) for each in kinds},
+            unpriced_rows=sum(each["unpriced"] for each in found),
+            unsettled_requests=sum(each["unsettled"] for each in found),
+            centres_below=CentresBelow(
+                cost=_sum(below),
+                other_currencies=_elsewhere(currency, found_below),
+                largest=[CentreBelow(each["cost_centre"], _sum([each])) for each in below[: self.limit]],
+            ),
+            model=model,
+            usage=[_group(rows, centre, each) for each in groups[: self.limit]],
+            usage_left_out=GroupsLeftOut(len(groups[self.limit :]), _sum(groups[self.limit :])),
+            shared=[_shared(each) for each in rows.ask("shared", centre=centre)],
+            corrections=[_correction(each) for each in corrections[: self.limit]],
+            corrections_left_out=CorrectionsLeftOut(
+                rows=len(corrections[self.limit :]),
+                cost=_sum(_in(currency, corrections[self.limit :])),
+                other_currencies=_elsewhere(currency, corrections[self.limit :]),
+            ),
+            is_closed=is_closed,
+        )
 
 
 def _charge(rows: Rows, period: Month, centre: str, charge_id: str) -> Row:
@@ -130,60 +147,63 @@ def _charge(rows: Rows, period: Month, centre: str, charge_id: str) -> Row:
     return row
 
 
-def _group(rows: Rows, centre: str, group: Row) -> Document:
+def _group(rows: Rows, centre: str, group: Row) -> UsageGroup:
     given = {name: group[name] for name in ("model", "deployment_type", "meter", "price_id", "state")}
-    lines = rows.ask("lines", centre=centre, limit=LINES_OF_A_GROUP, **given)
-    return {
-        "model": group["model"],
-        "deploymentType": group["deployment_type"],
-        "meter": group["meter"],
-        "unit": group["unit"],
-        "state": group["state"],
-        "quantity": to_text(group["quantity"] or ZERO),
-        "cost": text_or_none(group["cost"]),
-        "rows": group["rows"],
-        "unitPrice": text_or_none(group["unit_price"]),
-        "priceUnit": group["price_unit"],
-        "pricingCurrency": group["pricing_currency"],
-        "priceId": group["price_id"],
-        "largest": [
-            {
-                "chargeId": line["charge_id"],
-                "date": line["charge_date"],
-                "subscription": line["subscription_id"],
-                "app": line["app_id"],
-                "user": line["user"],
-                "quantity": to_text(line["quantity"] or ZERO),
-                "cost": text_or_none(line["cost"]),
-            }
-            for line in lines
+    return UsageGroup(
+        model=group["model"],
+        deployment_type=group["deployment_type"],
+        meter=group["meter"],
+        unit=group["unit"],
+        state=group["state"],
+        quantity=to_text(group["quantity"] or ZERO),
+        cost=text_or_none(group["cost"]),
+        rows=group["rows"],
+        unit_price=text_or_none(group["unit_price"]),
+        price_unit=group["price_unit"],
+        pricing_currency=group["pricing_currency"],
+        price_id=group["price_id"],
+        largest=[
+            _grouped(charge)
+            for charge in rows.ask("charges of group", centre=centre, limit=CHARGES_OF_A_GROUP, **given)
         ],
-    }
+    )
 
 
-def _shared(part: Row) -> Document:
-    return {
-        "chargeId": part["charge_id"],
-        "id": part["shared_cost"],
-        "kind": part["meter"],
-        "basis": part["allocation_basis"],
-        "ratio": to_text(part["ratio"] or ZERO),
-        "cost": _sum([part]),
-    }
+def _grouped(charge: Row) -> GroupedCharge:
+    return GroupedCharge(
+        charge_id=charge["charge_id"],
+        date=charge["charge_date"],
+        subscription=charge["subscription_id"],
+        app=charge["app_id"],
+        user=charge["user"],
+        quantity=to_text(charge["quantity"] or ZERO),
+        cost=text_or_none(charge["cost"]),
+    )
 
 
-def _correction(row: Row) -> Document:
-    return {
-        "chargeId": row["charge_id"],
-        "correctsPeriod": row["corrects_period"],
-        "correctsChargeId": row["corrects_charge_id"],
-        "date": row["charge_date"],
-        "model": row["model"],
-        "meter": row["meter"],
-        "quantity": to_text(row["quantity"] or ZERO),
-        "cost": text_or_none(row["cost"]),
-        "currency": row["currency"],
-    }
+def _shared(part: Row) -> ShareOfCost:
+    return ShareOfCost(
+        charge_id=part["charge_id"],
+        id=part["shared_cost"],
+        kind=part["meter"],
+        basis=part["allocation_basis"],
+        ratio=to_text(part["ratio"] or ZERO),
+        cost=_sum([part]),
+    )
+
+
+def _correction(row: Row) -> CorrectionListed:
+    return CorrectionListed(
+        charge_id=row["charge_id"],
+        corrects_period=row["corrects_period"],
+        corrects_charge_id=row["corrects_charge_id"],
+        date=row["charge_date"],
+        model=row["model"],
+        meter=row["meter"],
+        quantity=to_text(row["quantity"] or ZERO),
+        cost=text_or_none(row["cost"]),
+        currency=row["currency"],
+    )
 
 
 def _in(currency: str, rows: list[Row]) -> list[Row]:

@@ -29,7 +29,7 @@ WHERE cost_centre = $centre AND kind = 'usage' AND ($model = '' OR starts_with(m
 GROUP BY model, deployment_type, meter, unit, price_id, state
 ORDER BY sum(cost) DESC NULLS LAST, model, deployment_type, meter, price_id, state
 
--- name: lines
+-- name: charges of group
 SELECT charge_id, charge_date, subscription_id, app_id, "user", quantity, cost
 FROM rows
 WHERE cost_centre = $centre AND kind = 'usage' AND model = $model AND deployment_type = $deployment_type

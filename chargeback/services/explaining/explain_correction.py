@@ -3,17 +3,15 @@
 from collections.abc import Sequence
 from decimal import Decimal
 from pathlib import Path
-from typing import Any
 
 from chargeback.domain.money.exact import ZERO, to_text, total
 from chargeback.domain.time.months import Month
+from chargeback.services.explaining.explanation import CorrectedCharge
 from chargeback.services.explaining.rows_of_period import Row, opened, text_or_none
 from chargeback.services.publishing.published_rows import Published
 
-Document = dict[str, Any]
 
-
-async def explain_correction(row: Row, period: Month, folder: Path, published: Published) -> Document:
+async def explain_correction(row: Row, period: Month, folder: Path, published: Published) -> CorrectedCharge:
     """What was billed of the corrected charge before `period`, and after its correction there.
 
     That is the charge in the files of its own month, where it was billed at all, and every correction since.
@@ -28,21 +26,21 @@ async def explain_correction(row: Row, period: Month, folder: Path, published: P
         costs.append(found["cost"])
         rows += found["rows"]
     before = total(_known(costs)) if rows and any(cost is not None for cost in costs) else None
-    return {
-        "period": corrected,
-        "chargeId": name,
-        "reason": row["correction_reason"],
-        "wasThere": rows > 0,
-        "quantityBefore": to_text(total(quantities)),
-        "costBefore": text_or_none(before) if rows else "0",
-        "quantityAfter": to_text(total([*quantities, row["quantity"] or ZERO])),
-        "costAfter": to_text(total(_known([before, row["exact_cost"]]))),
-    }
+    return CorrectedCharge(
+        period=corrected,
+        charge_id=name,
+        reason=row["correction_reason"],
+        was_there=rows > 0,
+        quantity_before=to_text(total(quantities)),
+        cost_before=text_or_none(before) if rows else "0",
+        quantity_after=to_text(total([*quantities, row["quantity"] or ZERO])),
+        cost_after=to_text(total(_known([before, row["exact_cost"]]))),
+    )
 
 
-def as_it_should_be(row: Row, corrects: Document) -> Row:
+def as_it_should_be(row: Row, corrects: CorrectedCharge) -> Row:
     """The charge of the closed period as the books have it, for the records and the events behind a correction."""
-    return row | {"charge_id": row["corrects_charge_id"], "quantity": Decimal(corrects["quantityAfter"])}
+    return row | {"charge_id": row["corrects_charge_id"], "quantity": Decimal(corrects.quantity_after)}
 
 
 def _known(amounts: Sequence[Decimal | None]) -> list[Decimal]:

@@ -2,50 +2,42 @@
 
 from collections.abc import AsyncIterator, Iterator
 from hashlib import md5
-from typing import Any
-
-import msgspec
 
 from chargeback.domain.money.exact import to_text
 from chargeback.domain.rating.effective_catalogues import EffectiveCatalogues
 from chargeback.domain.rating.usage_record import ChargeRow, Part, UsageRecord
 from chargeback.domain.time.days import BookDate, UtcDay, shifted, utc_namesake
 from chargeback.domain.usage.meters import Meter
+from chargeback.services.explaining.explanation import EventsOfRecord, RecordOfCharge
 from chargeback.services.explaining.rows_of_period import Row
 from chargeback.services.explaining.trace_events import trace_events
 from chargeback.services.ports.books import Books
 from chargeback.services.ports.ledger import Ledger
 
-Document = dict[str, Any]
-
 
 async def explain_records(
     row: Row, in_force: EffectiveCatalogues, books: Books, ledger: Ledger, *, limit: int
-) -> Document:
-    """The records of a row and their events; `disagreements` says loudly what does not add up."""
+) -> tuple[list[RecordOfCharge], list[str]]:
+    """The records of a row with their events, and what does not add up between them."""
     meter = Meter(row["meter"])
-    records: list[Document] = []
+    records: list[RecordOfCharge] = []
     disagreements: list[str] = []
     booked = 0
     async for record, part, charge in _charges(row, in_force, books):
         hours = sorted(_hours(record, part, charge, in_force))
         trace = await trace_events(ledger, record.day, record.line, hours, meter, limit=limit, named=in_force.named)
         booked += charge.quantity
+        agrees = trace.quantity == charge.quantity
         records.append(
-            {
-                "day": record.day,
-                "lineId": record.record_id,
-                "hours": {f"{hour:02}": record.hours[hour].get(meter, 0) for hour in hours},
-                "quantity": charge.quantity,
-                "events": {
-                    "count": trace.count,
-                    "quantity": trace.quantity,
-                    "agrees": trace.quantity == charge.quantity,
-                    "first": msgspec.to_builtins(trace.events),
-                },
-            }
+            RecordOfCharge(
+                day=record.day,
+                line_id=record.record_id,
+                hours={f"{hour:02}": record.hours[hour].get(meter, 0) for hour in hours},
+                quantity=charge.quantity,
+                events=EventsOfRecord(trace.count, trace.quantity, agrees, trace.events),
+            )
         )
-        if trace.quantity != charge.quantity:
+        if not agrees:
             disagreements.append(
                 f"the ledger has {trace.quantity} {meter} in {trace.count} events for line {record.record_id} of"
                 f" {record.day}, the books have {charge.quantity}: run `audit --day {record.day}`"
@@ -55,7 +47,7 @@ async def explain_records(
             f"the books have {booked} {meter} now, the published row {to_text(row['quantity'])}:"
             " they changed after it was published"
         )
-    return {"records": records, "disagreements": disagreements}
+    return records, disagreements
 
 
 async def _charges(

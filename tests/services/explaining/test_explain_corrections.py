@@ -3,6 +3,7 @@
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
+import msgspec
 import pytest
 
 from chargeback.domain.periods.lifecycle import Change
@@ -34,7 +35,10 @@ async def explained(house: ClosingHouse, period: str, tmp_path: Any) -> list[dic
         found = engine.execute(
             "SELECT cost_centre, charge_id FROM rows WHERE meter = 'input_tokens' ORDER BY charge_date, quantity"
         ).fetchall()
-    return [(await explainer.explain(period, centre, charge_id=charge_id))["charge"] for centre, charge_id in found]
+    return [
+        msgspec.to_builtins(await explainer.explain(period, centre, charge_id=charge_id))["charge"]
+        for centre, charge_id in found
+    ]
 
 
 async def three_months() -> ClosingHouse:

@@ -79,5 +79,6 @@ async def test_explain_says_both_amounts(month: Settled) -> None:
 
     assert (found["cost"], found["currency"], found["otherCurrencies"]) == ("100", "EUR", {"USD": "1000"})
     assert found["kinds"] == {"usage": {"cost": "100", "rows": 1}}
-    assert "  100 EUR and 1000 USD\n" in text_of(found)
-    assert "correction of 2026-02 (2026-02-11): 1000 USD" in text_of(found)
+    text = text_of(await office.explanation())
+    assert "  100 EUR and 1000 USD\n" in text
+    assert "correction of 2026-02 (2026-02-11): 1000 USD" in text
