@@ -5,7 +5,6 @@ ChargebackError
 ├── InvalidConfig      config/ or a setting is wrong: names the file and the place
 ├── UnusablePrices     a price list from outside cannot be used: none of it is
 ├── InvoiceMissing     there is no cost export of a period yet: reconcile again later
-├── PriceNotFound      usage that no price covers: kept and shown as unpriced
 ├── PeriodClosed       something would change what a closed period holds: refused, the text says what to do instead
 ├── ClosingRefused     a period cannot be closed now: names every reason
 ├── TrueUpRefused      invoice or books do not know all of a period yet: names everything that is missing
@@ -50,10 +49,6 @@ class UnusablePrices(ChargebackError):
 
 class InvoiceMissing(ChargebackError):
     """The provider has not exported the costs of a period."""
-
-
-class PriceNotFound(ChargebackError):
-    """No price covers a meter of a line in an hour."""
 
 
 class PeriodClosed(ChargebackError):

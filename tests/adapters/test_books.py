@@ -11,7 +11,8 @@ from chargeback.adapters.config.catalogue import load_catalogue
 from chargeback.bootstrap import DEPLOYED_CONFIG, Container
 from chargeback.domain.errors import RecordsRefused, StoreUnavailable, Superseded
 from chargeback.domain.rating.effective_catalogues import EffectiveCatalogues
-from chargeback.domain.rating.usage_record import UsageRecord, from_document, rated_record
+from chargeback.domain.rating.rating import rate
+from chargeback.domain.rating.usage_record import UsageRecord, from_document
 from chargeback.domain.usage.meters import Meter
 from chargeback.services.ports.books import HOURS, Books, Posting
 from chargeback.services.ports.control import Control
@@ -29,9 +30,7 @@ FROM = ("epoch", CATALOGUE.digest)
 
 
 def record(number: int, quantity: int = 1, day: str = DAY) -> UsageRecord:
-    return rated_record(
-        day, usage_line(user=f"user-{number}"), {9: {Meter.INPUT: quantity}}, EffectiveCatalogues(CATALOGUE)
-    )
+    return rate(day, usage_line(user=f"user-{number}"), {9: {Meter.INPUT: quantity}}, EffectiveCatalogues(CATALOGUE))
 
 
 async def records_of(books: Books, day: str = DAY) -> dict[str, UsageRecord]:
@@ -65,7 +64,7 @@ async def test_records_are_set_and_set_again(books: Books) -> None:
 
 
 async def test_a_record_without_usage_stays_as_an_empty_one(books: Books) -> None:
-    empty = rated_record(DAY, usage_line(), {}, EffectiveCatalogues(CATALOGUE))
+    empty = rate(DAY, usage_line(), {}, EffectiveCatalogues(CATALOGUE))
 
     await books.write(DAY, 0, None, (None, "digest"), [empty])
 
@@ -282,7 +281,7 @@ async def test_a_refusal_that_no_wait_cures_is_the_store_s(cosmos: Stack, contai
 
 def large(number: int, characters: int, letter: str = "é") -> UsageRecord:
     line = usage_line(user=f"user-{number}")._replace(company=letter * characters)
-    return rated_record(DAY, line, {9: {Meter.INPUT: 1}}, EffectiveCatalogues(CATALOGUE))
+    return rate(DAY, line, {9: {Meter.INPUT: 1}}, EffectiveCatalogues(CATALOGUE))
 
 
 async def test_a_record_that_no_store_takes_is_named_and_all_others_are_written(books: Books) -> None:

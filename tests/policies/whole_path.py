@@ -35,7 +35,8 @@ from chargeback.adapters.memory.stores import (
 from chargeback.api import owners
 from chargeback.domain.catalogue.catalogue import Catalogue
 from chargeback.domain.rating.effective_catalogues import EffectiveCatalogues
-from chargeback.domain.rating.usage_record import UsageRecord, rated_record
+from chargeback.domain.rating.rating import rate
+from chargeback.domain.rating.usage_record import UsageRecord
 from chargeback.domain.usage.meters import Meter
 from chargeback.services.usage.index_objects import ObjectIndex
 from chargeback.services.usage.ingest import Ingest, WeightsInForce
@@ -248,7 +249,7 @@ class Stage:
     def records(self, catalogue: Catalogue) -> list[UsageRecord]:
         """What was counted, rated."""
         return [
-            rated_record(day, line, hours, EffectiveCatalogues(catalogue))
+            rate(day, line, hours, EffectiveCatalogues(catalogue))
             for day, counted in self._counter.days.items()
             for line, hours in counted.lines.values()
         ]

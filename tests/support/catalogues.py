@@ -85,3 +85,9 @@ def catalogue(
         Allocation(tree, rules),
         calendar,
     )
+
+
+def price_in_force(of: Catalogue, line: Line, meter: Meter, hour: datetime) -> Price:
+    price = of.find_price(line, meter, hour)
+    assert price is not None
+    return price

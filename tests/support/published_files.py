@@ -8,7 +8,7 @@ from decimal import Decimal
 from typing import Any
 
 from chargeback.adapters.memory.stores import MemoryReports
-from chargeback.domain.rating.usage_record import ChargeRow, Part, UsageRecord, ndjson, to_document
+from chargeback.domain.rating.usage_record import Charge, RecordPart, UsageRecord, ndjson, to_document
 from chargeback.domain.reports.manifest import Manifest
 from chargeback.domain.terms.terms import Terms
 from chargeback.domain.usage.meters import Meter
@@ -50,9 +50,7 @@ class ListedBooks:
             yield ndjson(found[start : start + 7])
 
 
-def charge(
-    meter: Meter = Meter.INPUT, quantity: int = 1000, cost: str | None = "0.0025", **fields: object
-) -> ChargeRow:
+def charge(meter: Meter = Meter.INPUT, quantity: int = 1000, cost: str | None = "0.0025", **fields: object) -> Charge:
     priced = meter is not Meter.REQUESTS and cost is not None
     defaults = {
         "state": "exact",
@@ -61,18 +59,18 @@ def charge(
         "cost": None if cost is None else Decimal(cost),
     }
     given = defaults | fields
-    return ChargeRow(meter, quantity, **given | {"state": LineState(given["state"])})  # type: ignore[arg-type]
+    return Charge(meter, quantity, **given | {"state": LineState(given["state"])})  # type: ignore[arg-type]
 
 
 def record(
-    *charges: ChargeRow,
+    *charges: Charge,
     day: str = "2026-03-14",
     centre: str = "company/search",
     currency: str = "USD",
     **dimensions: str,
 ) -> UsageRecord:
     line = usage_line(**dimensions)
-    part = Part(day, centre, "by-team", charges or (charge(),))
+    part = RecordPart(day, centre, "by-team", charges or (charge(),))
     return UsageRecord(day, line, {}, currency, "GlobalStandard", "eastus2", (part,))
 
 

@@ -6,7 +6,7 @@ from decimal import Decimal
 
 from chargeback.adapters.memory.stores import MemoryBooks
 from chargeback.domain.money.exact import cost
-from chargeback.domain.rating.usage_record import ChargeRow, Part, UsageRecord
+from chargeback.domain.rating.usage_record import Charge, RecordPart, UsageRecord
 from chargeback.domain.time.days import shifted
 from chargeback.domain.usage.meters import Meter
 from chargeback.domain.usage.states import LineState
@@ -35,10 +35,10 @@ class Spent:
         """Input tokens at 1 USD per million: as many millionths as the amount has."""
         quantities = {hour: int(Decimal(amount) * MILLION) for hour, amount in self.hours.items()}
         quantity = sum(quantities.values())
-        charge = ChargeRow(Meter.INPUT, quantity, LineState.EXACT, ONE, ONE, ONE, "price", cost(quantity, ONE))
+        charge = Charge(Meter.INPUT, quantity, LineState.EXACT, ONE, ONE, ONE, "price", cost(quantity, ONE))
         if not self.is_priced:
-            charge = ChargeRow(Meter.INPUT, quantity, LineState.UNPRICED, None, None, None, "", None)
-        part = Part(self.date or self.day, self.centre, "rule", (charge,))
+            charge = Charge(Meter.INPUT, quantity, LineState.UNPRICED, None, None, None, "", None)
+        part = RecordPart(self.date or self.day, self.centre, "rule", (charge,))
         hours = {hour: {Meter.INPUT: quantity} for hour, quantity in quantities.items()}
         line = usage_line(model=self.model, app=self.app, user=self.user, subscription=self.centre)
         return UsageRecord(self.day, line, hours, self.currency, "GlobalStandard", "eastus2", (part,))

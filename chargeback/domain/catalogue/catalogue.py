@@ -31,7 +31,6 @@ from chargeback.domain.deployments.deployment import (
     job_deployment,
 )
 from chargeback.domain.deployments.served_model import ANY, base_model, served_by, versions_priced, without_snapshot
-from chargeback.domain.errors import PriceNotFound
 from chargeback.domain.money.exact import to_text
 from chargeback.domain.time.calendar import Calendar
 from chargeback.domain.time.days import UtcDay, start_of
@@ -140,13 +139,6 @@ class Catalogue:
         """Whether no token of the model has a price as sound or as a picture."""
         return without_snapshot(model) not in self._beside_text
 
-    def price(self, line: Line, meter: Meter, hour: datetime) -> Price:
-        """The price in force for a meter of a line; raises `PriceNotFound` naming what was looked for."""
-        price = self.find_price(line, meter, hour)
-        if price is None:
-            raise PriceNotFound(self._what_is_missing(line, meter, hour))
-        return price
-
     def find_price(self, line: Line, meter: Meter, hour: datetime, payer: str = "") -> Price | None:
         """The price in force for a meter of a line that a cost centre pays, or None."""
         candidates = self._candidates(self._epoch(hour), self.payers.group(payer), *_priced_by(line), meter)
@@ -221,17 +213,6 @@ class Catalogue:
         midnight = start_of(day)
         hours = (midnight + timedelta(hours=hour) for hour in range(24))
         return tuple(first_in_force(self._candidates(self._epoch(hour), *priced_by), hour) for hour in hours)
-
-    def _what_is_missing(self, line: Line, meter: Meter, hour: datetime) -> str:
-        deployment = self.deployment(line.backend, line.deployment, hour, line.model, _job(line))
-        if deployment is None:
-            return f"no deployment {line.deployment!r} of backend {line.backend!r} in the deployment map"
-        model, version = served_by(line.model, deployment)
-        return (
-            f"no price for {meter} of {line.provider} {model} (version {version or 'unknown'}), "
-            f"{deployment.type} in {deployment.region}, tier {normal_tier(line.service_tier)}, "
-            f"variant {line.variant or 'none'}, at {hour:%Y-%m-%dT%H:%MZ}"
-        )
 
 
 def _priced_as(meter: Meter) -> tuple[Meter, ...]:

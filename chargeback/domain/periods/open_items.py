@@ -15,7 +15,7 @@ from typing import NamedTuple
 from chargeback.domain.catalogue.catalogue import Catalogue
 from chargeback.domain.money.exact import EXACT, ZERO, round_total, to_text, total
 from chargeback.domain.money.exact import cost as cost_of
-from chargeback.domain.rating.usage_record import Part, UsageRecord
+from chargeback.domain.rating.usage_record import RecordPart, UsageRecord
 from chargeback.domain.terms.terms import ClosingRules
 from chargeback.domain.time.effective import Effective
 from chargeback.domain.time.months import Month
@@ -57,14 +57,13 @@ class OpenItems:
                 if part.date.startswith(period):
                     self._add(record, part)
 
-    def _add(self, record: UsageRecord, part: Part) -> None:
+    def _add(self, record: UsageRecord, part: RecordPart) -> None:
         calls = sum(charge.quantity for charge in part.charges if charge.meter is Meter.REQUESTS)
         lacking = sum(charge.state == LineState.UNPRICED for charge in part.charges)
         self.requests += calls
-        cost = total([charge.cost for charge in part.charges if charge.cost is not None])
-        self.cost = EXACT.add(self.cost, cost)
+        self.cost = EXACT.add(self.cost, part.cost)
         if record.line.state == LineState.ESTIMATED:
-            self.estimated = EXACT.add(self.estimated, cost)
+            self.estimated = EXACT.add(self.estimated, part.cost)
         if record.line.state == LineState.UNSETTLED:
             self.unsettled += calls
         if lacking:

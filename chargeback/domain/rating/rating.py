@@ -1,20 +1,21 @@
-"""What a line costs: each hour's quantities at the price in force in that hour, exactly."""
+"""What a line costs and who pays: each hour's quantities at the price in force in that hour, exactly."""
 
 from collections.abc import Callable, Container, Iterator, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from datetime import datetime, timedelta
 from decimal import ROUND_HALF_EVEN, Decimal
 from functools import lru_cache
 
 from chargeback.domain.catalogue.catalogue import Catalogue
 from chargeback.domain.catalogue.prices import Price
-from chargeback.domain.deployments.deployment import Deployment
-from chargeback.domain.money.exact import ZERO, cost, total
+from chargeback.domain.money.exact import ZERO, cost
 from chargeback.domain.rating.effective_catalogues import EffectiveCatalogues
+from chargeback.domain.rating.usage_record import Charge, RecordPart, UsageRecord
 from chargeback.domain.time.days import BookDate, UtcDay, start_of
 from chargeback.domain.usage.lines import Line
 from chargeback.domain.usage.meters import INPUTS, Meter, Quantities, quantity_of
 from chargeback.domain.usage.speech import SPEECH, TOKENS
+from chargeback.domain.usage.states import LineState
 
 PricesOfDay = Callable[[Meter], tuple[Price | None, ...]]
 """Meter → its price in each UTC hour of a day."""
@@ -23,72 +24,24 @@ _PICODOLLARS = Decimal(10**6)
 """A price per million units times this is picodollars per unit."""
 
 
-@dataclass(frozen=True, slots=True)
-class Charge:
-    """A quantity of one meter at one price; no price and no cost = unpriced.
-
-    The meter `requests` is free unless the rate card prices it: no price, but a cost of zero.
-
-    Attributes:
-        estimated: whether the quantity is a guess, though the line's other quantities are known.
-    """
-
-    meter: Meter
-    quantity: int
-    price: Price | None
-    cost: Decimal | None
-    estimated: bool = False
-
-
-@dataclass(frozen=True, slots=True)
-class RatedPart:
-    """What a line's hours of one date in the books cost, and who pays for them by which rule."""
-
-    date: BookDate
-    cost_centre: str
-    rule: str
-    charges: tuple[Charge, ...]
-
-
-@dataclass(frozen=True, slots=True)
-class Rated:
-    """A line with its money: its parts by time, nearly always one, and where it ran in its first hour.
-
-    Attributes:
-        hours: what was counted in each hour, with what a router takes its fee on.
-    """
-
-    parts: tuple[RatedPart, ...]
-    deployment: Deployment | None
-    hours: Mapping[int, Quantities]
-
-    @property
-    def charges(self) -> tuple[Charge, ...]:
-        """The charges of every part."""
-        return tuple(charge for part in self.parts for charge in part.charges)
-
-    @property
-    def cost(self) -> Decimal:
-        """The sum of what is priced."""
-        return total([charge.cost for charge in self.charges if charge.cost is not None])
-
-    @property
-    def unpriced(self) -> bool:
-        """Whether any meter has no price."""
-        return any(charge.cost is None for charge in self.charges)
-
-
-def rate(line: Line, day: UtcDay, hours: Mapping[int, Quantities], in_force: EffectiveCatalogues) -> Rated:
-    """Rate the quantities that a line counted in each UTC hour (0 to 23) of a day (YYYY-MM-DD)."""
+def rate(day: UtcDay, line: Line, hours: Mapping[int, Quantities], in_force: EffectiveCatalogues) -> UsageRecord:
+    """The record of what a line counted in each UTC hour (0 to 23) of a day, rated by what is in force in that hour."""
     first = start_of(day) + timedelta(hours=min(hours, default=0))
-    deployment = in_force.deployment(line, first)
-    if deployment is not None and deployment.is_router:
+    place = in_force.deployment(line, first)
+    if place is not None and place.is_router:
         hours = {hour: _routed(counted) for hour, counted in hours.items()}
-    parts = tuple(
-        RatedPart(*key, _charges(line.operation, counted, _prices(line, day, key[1], in_force)))
-        for key, counted in _by_part(line, day, hours, in_force).items()
+    return UsageRecord(
+        day=day,
+        line=line,
+        hours=hours,
+        currency=in_force.current.currency,
+        deployment_type=place.type.value if place else "",
+        region=place.region if place else "",
+        parts=tuple(
+            RecordPart(*key, _charges(line, counted, _prices(line, day, key[1], in_force)))
+            for key, counted in _by_part(line, day, hours, in_force).items()
+        ),
     )
-    return Rated(parts, deployment, hours)
 
 
 def _prices(line: Line, day: UtcDay, cost_centre: str, in_force: EffectiveCatalogues) -> PricesOfDay:
@@ -115,29 +68,34 @@ def _by_part(
     return dict(found)
 
 
-def _charges(operation: str, hours: Mapping[int, Quantities], prices: PricesOfDay) -> tuple[Charge, ...]:
-    if operation == SPEECH and any(Meter.CHARACTERS in counted for counted in hours.values()):
-        return _charges_of_speech(hours, prices)
-    return tuple(_charges_of(hours, prices))
+def _charges(line: Line, hours: Mapping[int, Quantities], prices: PricesOfDay) -> tuple[Charge, ...]:
+    if line.operation == SPEECH and any(Meter.CHARACTERS in counted for counted in hours.values()):
+        return _charges_of_speech(line.state, hours, prices)
+    return tuple(_charges_of(line.state, hours, prices))
 
 
-def _charges_of_speech(hours: Mapping[int, Quantities], prices: PricesOfDay) -> tuple[Charge, ...]:
+def _charges_of_speech(state: LineState, hours: Mapping[int, Quantities], prices: PricesOfDay) -> tuple[Charge, ...]:
     """Speech is counted in characters, and in tokens that are estimated: what has a price is charged, not both."""
     by_token = any(prices(Meter.OUTPUT_AUDIO))
     if by_token and not any(prices(Meter.CHARACTERS)):
-        found = _charges_of(hours, prices, without=(Meter.CHARACTERS,))
-        return tuple(replace(charge, estimated=charge.meter in TOKENS) for charge in found)
-    return tuple(_charges_of(hours, prices, without=TOKENS))
+        found = _charges_of(state, hours, prices, without=(Meter.CHARACTERS,))
+        return tuple(_estimated(charge) if charge.meter in TOKENS else charge for charge in found)
+    return tuple(_charges_of(state, hours, prices, without=TOKENS))
+
+
+def _estimated(charge: Charge) -> Charge:
+    """A charge whose quantity is a guess, though the line's other quantities are known."""
+    return charge if charge.state is LineState.UNPRICED else replace(charge, state=LineState.ESTIMATED)
 
 
 def _charges_of(
-    hours: Mapping[int, Quantities], prices: PricesOfDay, *, without: Container[Meter] = ()
+    state: LineState, hours: Mapping[int, Quantities], prices: PricesOfDay, *, without: Container[Meter] = ()
 ) -> Iterator[Charge]:
     counted = {meter for quantities in hours.values() for meter in quantities}
     for meter in Meter:
         if meter in counted and meter not in without:
             for price, quantity in _by_price(meter, hours, prices(meter)):
-                yield _charge(meter, price, quantity)
+                yield _charge(meter, price, quantity, state)
 
 
 def _by_price(
@@ -172,7 +130,20 @@ def picodollars_per_unit(line: Line, hour: datetime, catalogue: Catalogue, payer
     }
 
 
-def _charge(meter: Meter, price: Price | None, quantity: int) -> Charge:
+def _charge(meter: Meter, price: Price | None, quantity: int, state: LineState) -> Charge:
+    """The meter `requests` is free unless the rate card prices it; every other one without a price is unpriced."""
     if price is not None:
-        return Charge(meter, quantity, price, cost(quantity, price.per_million))
-    return Charge(meter, quantity, None, ZERO if meter is Meter.REQUESTS else None)
+        return Charge(
+            meter=meter,
+            quantity=quantity,
+            state=state,
+            per_million=price.per_million,
+            list_per_million=price.list_per_million,
+            contracted_per_million=price.contracted_per_million,
+            price_id=price.price_id,
+            cost=cost(quantity, price.per_million),
+        )
+    is_free = meter is Meter.REQUESTS
+    # What a stream costs is not known before its tokens are, so it is not zero either.
+    known = ZERO if is_free and state != LineState.UNSETTLED else None
+    return Charge(meter, quantity, state if is_free else LineState.UNPRICED, None, None, None, "", known)

@@ -7,9 +7,7 @@ from typing import Any
 
 import msgspec
 
-from chargeback.domain.money.exact import to_text
-from chargeback.domain.rating.effective_catalogues import EffectiveCatalogues
-from chargeback.domain.rating.rating import Charge, rate
+from chargeback.domain.money.exact import to_text, total
 from chargeback.domain.time.days import BookDate, UtcDay
 from chargeback.domain.usage.lines import Line, line_id
 from chargeback.domain.usage.meters import Meter, Quantities
@@ -21,7 +19,7 @@ _encode_lines = msgspec.json.Encoder().encode_lines
 
 
 @dataclass(frozen=True, slots=True)
-class ChargeRow:
+class Charge:
     """One meter of a part at one price. The three prices are of 1 000 000 units, in the record's currency.
 
     Attributes:
@@ -46,7 +44,7 @@ class ChargeRow:
 
 
 @dataclass(frozen=True, slots=True)
-class Part:
+class RecordPart:
     """The hours of a record that fall on one date of the books and are paid by one cost centre.
 
     Attributes:
@@ -58,7 +56,12 @@ class Part:
     date: BookDate
     cost_centre: str
     rule: str
-    charges: tuple[ChargeRow, ...]
+    charges: tuple[Charge, ...]
+
+    @property
+    def cost(self) -> Decimal:
+        """The sum of what is known."""
+        return total([charge.cost for charge in self.charges if charge.cost])
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,7 +74,7 @@ class UsageRecord:
     currency: str
     deployment_type: str
     region: str
-    parts: tuple[Part, ...]
+    parts: tuple[RecordPart, ...]
 
     @property
     def record_id(self) -> str:
@@ -79,9 +82,14 @@ class UsageRecord:
         return line_id(self.line)
 
     @property
-    def charges(self) -> tuple[ChargeRow, ...]:
+    def charges(self) -> tuple[Charge, ...]:
         """The charges of every part."""
         return self.parts[0].charges if len(self.parts) == 1 else tuple(c for part in self.parts for c in part.charges)
+
+    @property
+    def cost(self) -> Decimal:
+        """The sum of what is known."""
+        return total([charge.cost for charge in self.charges if charge.cost])
 
     @property
     def is_unpriced(self) -> bool:
@@ -92,47 +100,6 @@ class UsageRecord:
     def is_unsettled(self) -> bool:
         """Whether it has calls whose tokens are not known yet."""
         return self.line.state == LineState.UNSETTLED and bool(self.charges)
-
-
-def rated_record(
-    day: UtcDay, line: Line, hours: Mapping[int, Quantities], in_force: EffectiveCatalogues
-) -> UsageRecord:
-    """Rate a counted line with the prices, the rules and the calendar in force in each of its hours."""
-    rated = rate(line, day, hours, in_force)
-    place = rated.deployment
-    return UsageRecord(
-        day=day,
-        line=line,
-        hours=rated.hours,
-        currency=in_force.current.currency,
-        deployment_type=place.type.value if place else "",
-        region=place.region if place else "",
-        parts=tuple(
-            Part(part.date, part.cost_centre, part.rule, tuple(_row(charge, line.state) for charge in part.charges))
-            for part in rated.parts
-        ),
-    )
-
-
-def _row(charge: Charge, state: LineState) -> ChargeRow:
-    price = charge.price
-    return ChargeRow(
-        meter=charge.meter,
-        quantity=charge.quantity,
-        state=_state(charge, state),
-        per_million=price.per_million if price else None,
-        list_per_million=price.list_per_million if price else None,
-        contracted_per_million=price.contracted_per_million if price else None,
-        price_id=price.price_id if price else "",
-        # What a stream costs is not known before its tokens are, so it is not zero either.
-        cost=None if state == LineState.UNSETTLED and price is None else charge.cost,
-    )
-
-
-def _state(charge: Charge, state: LineState) -> LineState:
-    if charge.cost is None:
-        return LineState.UNPRICED
-    return LineState.ESTIMATED if charge.estimated else state
 
 
 def to_document(record: UsageRecord) -> Document:
@@ -171,7 +138,7 @@ def ndjson(documents: Iterable[Document]) -> bytes:
     return _encode_lines(documents)
 
 
-def _part_to_document(part: Part) -> Document:
+def _part_to_document(part: RecordPart) -> Document:
     return {
         "date": part.date,
         "costCentre": part.cost_centre,
@@ -180,12 +147,12 @@ def _part_to_document(part: Part) -> Document:
     }
 
 
-def _part_from_document(document: Document) -> Part:
+def _part_from_document(document: Document) -> RecordPart:
     charges = tuple(_charge_from_document(charge) for charge in document["charges"])
-    return Part(document["date"], document["costCentre"], document["rule"], charges)
+    return RecordPart(document["date"], document["costCentre"], document["rule"], charges)
 
 
-def _charge_to_document(charge: ChargeRow) -> Document:
+def _charge_to_document(charge: Charge) -> Document:
     return {
         "meter": charge.meter.value,
         "quantity": charge.quantity,
@@ -198,8 +165,8 @@ def _charge_to_document(charge: ChargeRow) -> Document:
     }
 
 
-def _charge_from_document(document: Document) -> ChargeRow:
-    return ChargeRow(
+def _charge_from_document(document: Document) -> Charge:
+    return Charge(
         meter=Meter(document["meter"]),
         quantity=document["quantity"],
         state=LineState(document["state"]),

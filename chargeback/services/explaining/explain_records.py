@@ -5,7 +5,7 @@ from hashlib import md5
 
 from chargeback.domain.money.exact import to_text
 from chargeback.domain.rating.effective_catalogues import EffectiveCatalogues
-from chargeback.domain.rating.usage_record import ChargeRow, Part, UsageRecord
+from chargeback.domain.rating.usage_record import Charge, RecordPart, UsageRecord
 from chargeback.domain.time.days import BookDate, UtcDay, shifted, utc_namesake
 from chargeback.domain.usage.meters import Meter
 from chargeback.services.explaining.explanation import EventsOfRecord, RecordOfCharge
@@ -52,7 +52,7 @@ async def explain_records(
 
 async def _charges(
     row: Row, in_force: EffectiveCatalogues, books: Books
-) -> AsyncIterator[tuple[UsageRecord, Part, ChargeRow]]:
+) -> AsyncIterator[tuple[UsageRecord, RecordPart, Charge]]:
     """The charges of the books that the row was made from, whoever pays: a correction may be a successor's."""
     for day in _utc_days(row["charge_date"], in_force):
         async for page in books.records(day):
@@ -67,7 +67,7 @@ async def _charges(
                                 yield record, part, charge
 
 
-def charge_id(record: UsageRecord, part: Part, charge: ChargeRow) -> str:
+def charge_id(record: UsageRecord, part: RecordPart, charge: Charge) -> str:
     """The id of a charge in the published files, as the statements of publishing make it."""
     place = (record.record_id, record.deployment_type, record.region, part.cost_centre, part.rule)
     prices = (charge.per_million, charge.list_per_million, charge.contracted_per_million)
@@ -94,7 +94,7 @@ def _utc_days(date: BookDate, in_force: EffectiveCatalogues) -> Iterator[UtcDay]
             yield day
 
 
-def _hours(record: UsageRecord, part: Part, charge: ChargeRow, in_force: EffectiveCatalogues) -> Iterator[int]:
+def _hours(record: UsageRecord, part: RecordPart, charge: Charge, in_force: EffectiveCatalogues) -> Iterator[int]:
     """The UTC hours of a record that its charge is for: of that date, that payer and that price."""
     prices = in_force.prices_of_day(record.line, charge.meter, record.day, part.cost_centre)
     dates = in_force.hours(record.day)

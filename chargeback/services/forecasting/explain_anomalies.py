@@ -11,7 +11,7 @@ from chargeback.domain.time.days import BookDate, UtcDay, shifted, utc_namesake
 from chargeback.domain.usage.lines import Line
 from chargeback.services.ports.books import Books
 from chargeback.services.running.progress import Progress, ignore_progress
-from chargeback.services.usage.summarise import cost_of, hourly_costs
+from chargeback.services.usage.summarise import hourly_costs
 
 Sums = dict[str, Decimal]
 """Name → exact cost."""
@@ -79,7 +79,7 @@ class _Breakdown:
         """Add a record to the slots that it belongs to."""
         for part in record.parts:
             if (slot := Slot(part.date, part.cost_centre)) in self._sums:
-                self._add(slot, record.line, cost_of(part.charges))
+                self._add(slot, record.line, part.cost)
         if record.day in self._days_of_hours:
             for centre, hour, cost in hourly_costs(record):
                 if (slot := Slot(record.day, centre, hour)) in self._sums:

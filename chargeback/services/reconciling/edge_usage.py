@@ -11,7 +11,7 @@ from chargeback.domain.catalogue.catalogue import Catalogue
 from chargeback.domain.invoice.reconciliation import Booked
 from chargeback.domain.money.exact import EXACT, ZERO, cost
 from chargeback.domain.price_list.provider_meters import ProviderMeters, skus_of_prices
-from chargeback.domain.rating.usage_record import ChargeRow, Part, UsageRecord
+from chargeback.domain.rating.usage_record import Charge, RecordPart, UsageRecord
 from chargeback.domain.terms.terms import Terms
 from chargeback.domain.time.calendar import Calendar
 from chargeback.domain.time.days import UtcDay
@@ -52,14 +52,14 @@ def edge_days(period: Month, calendar: Calendar) -> Iterator[tuple[UtcDay, int]]
             yield day, 1
 
 
-async def _parts(books: Books, day: UtcDay) -> AsyncIterator[tuple[UsageRecord, Part]]:
+async def _parts(books: Books, day: UtcDay) -> AsyncIterator[tuple[UsageRecord, RecordPart]]:
     async for page in books.records(day):
         for record in page:
             for part in record.parts:
                 yield record, part
 
 
-def _row(day: str, record: UsageRecord, charge: ChargeRow, rate: Decimal, sign: int) -> tuple[object, ...]:
+def _row(day: str, record: UsageRecord, charge: Charge, rate: Decimal, sign: int) -> tuple[object, ...]:
     line = record.line
     quantity = Decimal(sign * charge.quantity)
     amount = cost(sign * charge.quantity, charge.contracted_per_million or ZERO)

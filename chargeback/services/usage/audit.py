@@ -13,7 +13,8 @@ import msgspec
 from chargeback.domain.errors import LedgerShort, RecordsRefused, Superseded
 from chargeback.domain.money.exact import EXACT, ZERO, to_text, total
 from chargeback.domain.rating.effective_catalogues import EffectiveCatalogues
-from chargeback.domain.rating.usage_record import UsageRecord, rated_record, to_document
+from chargeback.domain.rating.rating import rate
+from chargeback.domain.rating.usage_record import UsageRecord, to_document
 from chargeback.domain.time.days import UtcDay, utc_day
 from chargeback.log_line import log_line
 from chargeback.services.ports.books import Books, Posting
@@ -271,7 +272,7 @@ class Auditor:
         drift = _Drift()
         async for page in self._books.records(day):
             for record in page:
-                rated = rated_record(day, record.line, record.hours, in_force)
+                rated = rate(day, record.line, record.hours, in_force)
                 drift.see(rated)
                 if _fingerprint(rated) != _fingerprint(record):
                     drift.records[record.record_id], drift.posted[record.record_id] = rated, record
@@ -287,7 +288,7 @@ class Auditor:
         async for page in self._books.records(day):
             for record in page:
                 if record.record_id in without_usage:
-                    drift.records[record.record_id] = rated_record(day, record.line, {}, in_force)
+                    drift.records[record.record_id] = rate(day, record.line, {}, in_force)
                 if record.record_id in drift.records:
                     drift.posted[record.record_id] = record
 
@@ -365,17 +366,10 @@ class _Drift:
         """What the ledger says minus what the books said."""
         amount = ZERO
         for line_id, record in self.records.items():
-            amount = EXACT.add(amount, _cost(record))
+            amount = EXACT.add(amount, record.cost)
             if line_id in self.posted:
-                amount = EXACT.subtract(amount, _cost(self.posted[line_id]))
+                amount = EXACT.subtract(amount, self.posted[line_id].cost)
         return amount
-
-
-def _cost(record: UsageRecord) -> Decimal:
-    amount = ZERO
-    for charge in record.charges:
-        amount = EXACT.add(amount, charge.cost or ZERO)
-    return amount
 
 
 _encode = msgspec.json.Encoder(order="deterministic").encode

@@ -15,7 +15,8 @@ from datetime import datetime
 from chargeback.domain.errors import CountFull, CountLost, InvalidEvent, LedgerShort, RecordsRefused, Superseded
 from chargeback.domain.events.usage_event import UsageEvent, read_filed
 from chargeback.domain.rating.effective_catalogues import EffectiveCatalogues
-from chargeback.domain.rating.usage_record import UsageRecord, rated_record
+from chargeback.domain.rating.rating import rate
+from chargeback.domain.rating.usage_record import UsageRecord
 from chargeback.domain.time.days import UtcDay
 from chargeback.domain.usage.lines import Line
 from chargeback.log_line import log_line
@@ -232,9 +233,7 @@ class _Run:
         written: list[UsageRecord] = []
         for start in range(0, len(gone), RECORDS_PER_WRITE):
             assert fence is not None
-            empty = [
-                rated_record(self._day, line, {}, self._in_force) for line in gone[start : start + RECORDS_PER_WRITE]
-            ]
+            empty = [rate(self._day, line, {}, self._in_force) for line in gone[start : start + RECORDS_PER_WRITE]]
             # Still under the old epoch: after a kill in between, the next run has to look for what is gone again.
             fence = await self._write(shard, fence, (fence.epoch, fence.catalogue), empty)
             written += empty
@@ -269,7 +268,7 @@ def rated_records(
     faults: dict[str, str] = {}
     for each in lines:
         try:
-            records.append(rated_record(day, each.line, each.hours, in_force))
+            records.append(rate(day, each.line, each.hours, in_force))
         except Exception as error:  # noqa: BLE001 whatever is wrong with one line
             faults[each.line_id] = f"cannot be rated: {reason_of(error)}"
     return records, faults

@@ -11,9 +11,9 @@ from typing import Any
 import msgspec
 
 from chargeback.domain.errors import Superseded
-from chargeback.domain.money.exact import EXACT, ZERO, cost, to_text, total
+from chargeback.domain.money.exact import EXACT, ZERO, cost, to_text
 from chargeback.domain.periods.lifecycle import fence_of
-from chargeback.domain.rating.usage_record import ChargeRow, Part, UsageRecord
+from chargeback.domain.rating.usage_record import Charge, RecordPart, UsageRecord
 from chargeback.domain.time.days import BookDate, UtcDay
 from chargeback.domain.usage.meters import Meter
 from chargeback.services.ports.books import HOURS, SUMS, Books, View
@@ -39,15 +39,15 @@ class _Sums:
         self.dates: dict[BookDate, Decimal] = {}
         self.hours = [ZERO] * 24
 
-    def add(self, charges: Sequence[ChargeRow]) -> None:
+    def add(self, charges: Sequence[Charge]) -> None:
         for charge in charges:
             self.cost = EXACT.add(self.cost, charge.cost or ZERO)
             self.quantities[charge.meter] = self.quantities.get(charge.meter, 0) + charge.quantity
             self.states[charge.state] = self.states.get(charge.state, 0) + 1
 
-    def add_part(self, part: Part) -> None:
+    def add_part(self, part: RecordPart) -> None:
         self.add(part.charges)
-        self.dates[part.date] = EXACT.add(self.dates.get(part.date, ZERO), cost_of(part.charges))
+        self.dates[part.date] = EXACT.add(self.dates.get(part.date, ZERO), part.cost)
 
     def merge(self, other: "_Sums") -> None:
         self.cost = EXACT.add(self.cost, other.cost)
@@ -132,11 +132,6 @@ def _largest(found: Mapping[str, _Sums], told: Callable[[_Sums], Any], limit: in
 
 def _calls(sums: _Sums) -> int:
     return sums.quantities.get(Meter.REQUESTS, 0)
-
-
-def cost_of(charges: Sequence[ChargeRow]) -> Decimal:
-    """The sum of what is known."""
-    return total([charge.cost for charge in charges if charge.cost])
 
 
 def hourly_costs(record: UsageRecord) -> Iterator[tuple[str, int, Decimal]]:

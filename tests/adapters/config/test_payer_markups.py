@@ -12,7 +12,8 @@ from chargeback.domain.catalogue.changes import changes
 from chargeback.domain.errors import InvalidConfig
 from chargeback.domain.price_list.provider_meters import skus_of_prices
 from chargeback.domain.rating.effective_catalogues import EffectiveCatalogues
-from chargeback.domain.rating.rating import RatedPart, picodollars_per_unit, rate
+from chargeback.domain.rating.rating import picodollars_per_unit, rate
+from chargeback.domain.rating.usage_record import RecordPart
 from chargeback.domain.usage.meters import Meter
 from tests.support.catalogues import START, usage_line
 from tests.support.config_files import config_folder
@@ -56,8 +57,8 @@ def folder(tmp_path: Path) -> Path:
     return tmp_path
 
 
-def billed(of: Catalogue, subscription: str, day: str = "2026-03-20", meter: Meter = Meter.INPUT) -> RatedPart:
-    (part,) = rate(usage_line(subscription=subscription), day, {9: {meter: 1_000_000}}, EffectiveCatalogues(of)).parts
+def billed(of: Catalogue, subscription: str, day: str = "2026-03-20", meter: Meter = Meter.INPUT) -> RecordPart:
+    (part,) = rate(day, usage_line(subscription=subscription), {9: {meter: 1_000_000}}, EffectiveCatalogues(of)).parts
     return part
 
 
@@ -77,13 +78,13 @@ def test_a_markup_is_put_on_what_its_cost_centres_pay_and_all_below_them(folder:
 def test_a_price_of_a_payer_has_an_id_of_its_own_that_leads_to_its_source(folder: Path) -> None:
     of = load_catalogue(folder)
 
-    price = billed(of, "lab").charges[0].price
+    (charge,) = billed(of, "lab").charges
 
-    assert price is not None
+    (price,) = (found for _, found in of.every_price() if found.price_id == charge.price_id)
     assert price.price_id == "azure-openai/gpt-4o/any/GlobalStandard/default/input_tokens@2026-03-01T00Z/research"
     assert price.adjustments == ("subsidiary: transfer pricing",)
     assert price.contracted_per_million == Decimal("2.50")
-    assert [found for _, found in of.every_price() if found.price_id == price.price_id] == [price]
+    assert charge.contracted_per_million == Decimal("2.50")
     assert skus_of_prices(of)[price.price_id].model == "gpt-4o"
     assert picodollars_per_unit(usage_line(), price.effective.first, of, "research/lab")[Meter.INPUT] == 2_700_000
 

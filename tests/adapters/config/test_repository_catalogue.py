@@ -14,7 +14,7 @@ from chargeback.domain.deployments.deployment import Deployment, DeploymentType
 from chargeback.domain.money.exact import to_text
 from chargeback.domain.usage.meters import Meter
 from tests.support.builders import NOW
-from tests.support.catalogues import usage_line
+from tests.support.catalogues import price_in_force, usage_line
 
 CONFIG = Path(__file__).parents[3] / "config"
 CATALOGUE = load_catalogue(CONFIG)
@@ -37,7 +37,7 @@ def test_every_deployment_has_prices_for_what_it_is_billed_by(deployment: Deploy
             service_tier=tier,
         )
         for meter in model.meters:
-            price = CATALOGUE.price(line, Meter(meter), datetime(2026, 11, 1, tzinfo=UTC))
+            price = price_in_force(CATALOGUE, line, Meter(meter), datetime(2026, 11, 1, tzinfo=UTC))
 
             assert price.per_million > 0
 

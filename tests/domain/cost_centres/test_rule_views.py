@@ -12,7 +12,8 @@ from chargeback.domain.cost_centres.rules import Allocation, CostCentre, Rule
 from chargeback.domain.cost_centres.tree import UNALLOCATED, is_within
 from chargeback.domain.money.exact import EXACT, total
 from chargeback.domain.rating.effective_catalogues import EffectiveCatalogues
-from chargeback.domain.rating.usage_record import Part, UsageRecord, rated_record
+from chargeback.domain.rating.rating import rate
+from chargeback.domain.rating.usage_record import RecordPart, UsageRecord
 from chargeback.domain.terms.shared_costs import Basis, Kind, Per, SharedCost, split
 from chargeback.domain.time.calendar import BooksSetting, Calendar
 from chargeback.domain.time.effective import Effective
@@ -69,10 +70,10 @@ def card(allocated: Allocation, zone: str) -> Catalogue:
 
 
 def rated(found: Sequence[tuple[str, Line, dict[int, Quantities]]], in_force: EffectiveCatalogues) -> list[UsageRecord]:
-    return [rated_record(day, line, hours, in_force) for day, line, hours in found]
+    return [rate(day, line, hours, in_force) for day, line, hours in found]
 
 
-def view(records: Sequence[UsageRecord], by: Callable[[UsageRecord, Part], str]) -> dict[str, Decimal]:
+def view(records: Sequence[UsageRecord], by: Callable[[UsageRecord, RecordPart], str]) -> dict[str, Decimal]:
     sums: dict[str, Decimal] = {}
     for record in records:
         for part in record.parts:
@@ -81,7 +82,7 @@ def view(records: Sequence[UsageRecord], by: Callable[[UsageRecord, Part], str])
     return sums
 
 
-VIEWS: tuple[Callable[[UsageRecord, Part], str], ...] = (
+VIEWS: tuple[Callable[[UsageRecord, RecordPart], str], ...] = (
     lambda record, part: part.cost_centre,
     lambda record, part: part.rule,
     lambda record, part: part.date,

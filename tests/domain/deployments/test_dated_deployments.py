@@ -11,7 +11,8 @@ from chargeback.domain.catalogue.changes import changes, rewritten
 from chargeback.domain.cost_centres.rules import Allocation
 from chargeback.domain.deployments.deployment import DatedDeployment, Deployment, DeploymentType
 from chargeback.domain.rating.effective_catalogues import EffectiveCatalogues
-from chargeback.domain.rating.rating import Rated, rate
+from chargeback.domain.rating.rating import rate
+from chargeback.domain.rating.usage_record import UsageRecord
 from chargeback.domain.time.effective import ALWAYS, Effective
 from chargeback.domain.usage.meters import Meter, Quantities
 from tests.support.catalogues import START, dated, usage_line
@@ -31,8 +32,8 @@ def catalogue(now: Deployment | None, *past: tuple[Deployment, Effective]) -> Ca
     return Catalogue("USD", dated(Meter.INPUT, (START, "2.50")), deployed, Allocation((), ()), dated=entries)
 
 
-def rated(of: Catalogue, day: str, hours: dict[int, Quantities]) -> Rated:
-    return rate(usage_line(), day, hours, EffectiveCatalogues(of))
+def rated(of: Catalogue, day: str, hours: dict[int, Quantities]) -> UsageRecord:
+    return rate(day, usage_line(), hours, EffectiveCatalogues(of))
 
 
 BEFORE = catalogue(PAY_AS_YOU_GO)
@@ -43,7 +44,7 @@ AFTER = catalogue(RECREATED, (PAY_AS_YOU_GO, Effective(end=MARCH_20)))
 def test_a_deployment_recreated_as_provisioned_keeps_the_price_of_before(day: str, cost: int) -> None:
     found = rated(AFTER, day, {9: {Meter.INPUT: 10**9}})
 
-    assert (found.cost, found.unpriced) == (Decimal(cost), False)
+    assert (found.cost, found.is_unpriced) == (Decimal(cost), False)
 
 
 def test_an_hour_decides_within_a_day_and_the_record_says_what_served_its_first() -> None:
@@ -54,7 +55,7 @@ def test_an_hour_decides_within_a_day_and_the_record_says_what_served_its_first(
     later = rated(of, "2026-03-20", {12: {Meter.INPUT: 10**6}})
 
     assert [(charge.quantity, charge.cost) for charge in found.charges] == [(10**6, Decimal("2.50")), (10**6, 0)]
-    assert (found.deployment, later.deployment) == (PAY_AS_YOU_GO, RECREATED)
+    assert (found.deployment_type, later.deployment_type) == (PAY_AS_YOU_GO.type, RECREATED.type)
 
 
 def test_what_will_be_is_rated_from_then_on() -> None:
@@ -68,7 +69,7 @@ def test_a_deployment_that_is_gone_is_unpriced_only_after_its_end() -> None:
     of = catalogue(None, (PAY_AS_YOU_GO, Effective(end=MARCH_20)))
 
     assert rated(of, "2026-03-19", {9: {Meter.INPUT: 10**6}}).cost == Decimal("2.50")
-    assert rated(of, "2026-03-20", {9: {Meter.INPUT: 10**6}}).unpriced
+    assert rated(of, "2026-03-20", {9: {Meter.INPUT: 10**6}}).is_unpriced
     assert of.account("oai-eastus2-x1.openai.azure.com") == "oai-eastus2"
 
 

@@ -7,10 +7,10 @@ import pytest
 
 from chargeback.domain.catalogue.catalogue import Catalogue
 from chargeback.domain.rating.effective_catalogues import EffectiveCatalogues
-from chargeback.domain.rating.rating import picodollars_per_unit
-from chargeback.domain.rating.usage_record import UsageRecord, rated_record
+from chargeback.domain.rating.rating import picodollars_per_unit, rate
+from chargeback.domain.rating.usage_record import UsageRecord
 from chargeback.domain.usage.meters import Meter, Quantities
-from tests.support.catalogues import START, catalogue, dated, usage_line
+from tests.support.catalogues import START, catalogue, dated, price_in_force, usage_line
 
 DAY = "2026-03-20"
 CARD = (
@@ -29,7 +29,7 @@ def deployed(name: str, *prices: dict, **changes: str) -> Catalogue:
 
 
 def record(card: Catalogue, quantities: Quantities, **dimensions: str) -> UsageRecord:
-    return rated_record(DAY, usage_line(**dimensions), {9: quantities}, EffectiveCatalogues(card))
+    return rate(DAY, usage_line(**dimensions), {9: quantities}, EffectiveCatalogues(card))
 
 
 @pytest.mark.parametrize(
@@ -48,7 +48,7 @@ def record(card: Catalogue, quantities: Quantities, **dimensions: str) -> UsageR
 def test_a_deployment_may_have_any_name(name: str, answered: str, price: str) -> None:
     card = deployed(name.casefold() if name == "O3-2025-04-16" else name)
 
-    found = card.price(usage_line(model=answered, deployment=name), Meter.INPUT, START)
+    found = price_in_force(card, usage_line(model=answered, deployment=name), Meter.INPUT, START)
 
     assert found.per_million == Decimal(price)
 
@@ -63,7 +63,9 @@ ROUTER = {"model": "model-router", "version": "2025-11-18"}
 def test_a_router_s_call_costs_what_the_model_that_answered_does(answered: str, price: str) -> None:
     card = deployed("chat", **ROUTER)
 
-    assert card.price(usage_line(model=answered, deployment="chat"), Meter.INPUT, START).per_million == Decimal(price)
+    assert price_in_force(
+        card, usage_line(model=answered, deployment="chat"), Meter.INPUT, START
+    ).per_million == Decimal(price)
 
 
 def test_a_router_s_fee_is_unpriced_until_the_card_has_it() -> None:

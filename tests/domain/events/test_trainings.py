@@ -10,7 +10,7 @@ from chargeback.domain.cost_centres.rules import Allocation
 from chargeback.domain.deployments.deployment import Deployment, DeploymentType
 from chargeback.domain.events.usage_event import EVER, read_event
 from chargeback.domain.rating.effective_catalogues import EffectiveCatalogues
-from chargeback.domain.rating.usage_record import rated_record
+from chargeback.domain.rating.rating import rate
 from chargeback.domain.usage.meters import Meter
 from tests.support.builders import usage_event
 from tests.support.catalogues import START, dated
@@ -38,7 +38,7 @@ def costs(*more: dict, quantities: dict[str, int], **data: Any) -> list[tuple[st
     place = Deployment("oai-swedencentral", "swedencentral", "eu", "x", "gpt-5.4", "1", DeploymentType.GLOBAL_STANDARD)
     prices = {key: value for each in (CARD, *more) for key, value in each.items()}
     catalogue = Catalogue("USD", prices, {"oai-swedencentral": {"x": place}}, Allocation((), ()))
-    record = rated_record(event.day, event.line, {event.hour: event.quantities}, EffectiveCatalogues(catalogue))
+    record = rate(event.day, event.line, {event.hour: event.quantities}, EffectiveCatalogues(catalogue))
     return [(str(each.meter), each.state, each.cost) for each in record.charges if each.meter is not Meter.REQUESTS]
 
 

@@ -13,10 +13,11 @@ from chargeback.domain.cost_centres.folding import OTHERS, folded
 from chargeback.domain.cost_centres.rules import Rule
 from chargeback.domain.errors import InvalidConfig
 from chargeback.domain.rating.effective_catalogues import EffectiveCatalogues
-from chargeback.domain.rating.rating import Rated, rate
+from chargeback.domain.rating.rating import rate
+from chargeback.domain.rating.usage_record import UsageRecord
 from chargeback.domain.time.calendar import BooksSetting, Calendar
 from chargeback.domain.usage.meters import Meter, Quantities
-from tests.support.catalogues import START, catalogue, dated, usage_line
+from tests.support.catalogues import START, catalogue, dated, price_in_force, usage_line
 
 BERLIN = Calendar((BooksSetting("2026-01", "Europe/Berlin", "EUR"),))
 # Berlin's April begins at 22:00 UTC on 31 March.
@@ -31,7 +32,7 @@ def card(price: str, *more: str, rules: tuple[Rule, ...] = SEARCH, calendar: Cal
     return catalogue(dated(Meter.INPUT, (START, price)), *output, rules=rules, calendar=calendar)
 
 
-def costs(rated: Rated) -> dict[str, Decimal | None]:
+def costs(rated: UsageRecord) -> dict[str, Decimal | None]:
     """The cost of the only charge of each date."""
     return {part.date: charge.cost for part in rated.parts for charge in part.charges}
 
@@ -42,7 +43,7 @@ AROUND_THE_EDGE = {21: {Meter.INPUT: MILLION}, 22: {Meter.INPUT: MILLION}}
 def test_a_corrected_price_changes_the_open_hours_of_a_day_and_leaves_the_closed_ones() -> None:
     in_force = EffectiveCatalogues(card("2.00"), {"2026-03": card("2.50")})
 
-    rated = rate(usage_line(), EDGE, AROUND_THE_EDGE, in_force)
+    rated = rate(EDGE, usage_line(), AROUND_THE_EDGE, in_force)
 
     assert costs(rated) == {"2026-03-31": Decimal("2.5"), "2026-04-01": Decimal(2)}
 
@@ -62,7 +63,7 @@ def test_what_is_counted_together_costs_the_same_apart(own: dict[str, str], toge
     others = folded(line, in_force.named)
 
     assert others == line._replace(**together)
-    both = [rate(each, "2026-03-10", {9: {Meter.INPUT: MILLION}}, in_force).cost for each in (line, others)]
+    both = [rate("2026-03-10", each, {9: {Meter.INPUT: MILLION}}, in_force).cost for each in (line, others)]
     assert both == ([Decimal(0)] * 2 if own.get("deployment") == "made-up" else [Decimal(2)] * 2)
     assert folded(usage_line(), in_force.named) is None
 
@@ -70,7 +71,7 @@ def test_what_is_counted_together_costs_the_same_apart(own: dict[str, str], toge
 def test_late_usage_of_a_closed_period_costs_what_it_would_have_cost_in_time() -> None:
     in_force = EffectiveCatalogues(card("2.00"), {"2026-02": card("3.00"), "2026-03": card("2.50")})
 
-    late = rate(usage_line(), "2026-03-10", {9: {Meter.INPUT: MILLION}}, in_force)
+    late = rate("2026-03-10", usage_line(), {9: {Meter.INPUT: MILLION}}, in_force)
 
     assert costs(late) == {"2026-03-10": Decimal("2.5")}
 
@@ -78,7 +79,7 @@ def test_late_usage_of_a_closed_period_costs_what_it_would_have_cost_in_time() -
 def test_what_the_frozen_card_could_not_price_gets_the_current_price() -> None:
     in_force = EffectiveCatalogues(card("2.00", "8.00"), {"2026-03": card("2.50")})
 
-    rated = rate(usage_line(), "2026-03-10", {9: {Meter.INPUT: MILLION, Meter.OUTPUT: MILLION}}, in_force)
+    rated = rate("2026-03-10", usage_line(), {9: {Meter.INPUT: MILLION, Meter.OUTPUT: MILLION}}, in_force)
 
     assert [charge.cost for charge in rated.charges] == [Decimal("2.5"), Decimal(8)]
 
@@ -87,10 +88,9 @@ def test_what_the_frozen_map_did_not_know_gets_its_deployment_and_price_from_the
     unmapped = catalogue(dated(Meter.INPUT, (START, "2.50")), calendar=BERLIN, name="another")
     in_force = EffectiveCatalogues(card("2.00"), {"2026-03": unmapped})
 
-    rated = rate(usage_line(), "2026-03-10", {9: {Meter.INPUT: MILLION}}, in_force)
+    rated = rate("2026-03-10", usage_line(), {9: {Meter.INPUT: MILLION}}, in_force)
 
-    assert rated.deployment is not None
-    assert rated.deployment.name == "gpt-4o"
+    assert (rated.deployment_type, rated.region) == ("GlobalStandard", "eastus2")
     assert costs(rated) == {"2026-03-10": Decimal(2)}
 
 
@@ -98,7 +98,7 @@ def test_requests_that_were_free_in_a_closed_period_stay_free() -> None:
     priced = catalogue(dated(Meter.REQUESTS, (START, "1000")), calendar=BERLIN)
     in_force = EffectiveCatalogues(priced, {"2026-03": card("2.50")})
 
-    rated = rate(usage_line(), EDGE, {21: {Meter.REQUESTS: 3}, 22: {Meter.REQUESTS: 3}}, in_force)
+    rated = rate(EDGE, usage_line(), {21: {Meter.REQUESTS: 3}, 22: {Meter.REQUESTS: 3}}, in_force)
 
     assert costs(rated) == {"2026-03-31": Decimal(0), "2026-04-01": Decimal("0.003")}
 
@@ -109,7 +109,7 @@ def test_two_prices_of_one_id_are_two_charges() -> None:
     frozen = catalogue(dated(Meter.INPUT, (START, "2.50"), end=noon), calendar=BERLIN)
     in_force = EffectiveCatalogues(card("2.00"), {"2026-03": frozen})
 
-    rated = rate(usage_line(), "2026-03-10", {11: {Meter.INPUT: MILLION}, 12: {Meter.INPUT: MILLION}}, in_force)
+    rated = rate("2026-03-10", usage_line(), {11: {Meter.INPUT: MILLION}, 12: {Meter.INPUT: MILLION}}, in_force)
 
     assert sorted(charge.cost or 0 for charge in rated.charges) == [Decimal(2), Decimal("2.5")]
 
@@ -118,7 +118,7 @@ def test_a_rule_that_is_made_after_the_close_moves_nothing_of_before() -> None:
     rules = (Rule("research", {"subscription": "search"}, "research"),)
     in_force = EffectiveCatalogues(card("2.00", rules=rules), {"2026-03": card("2.00")})
 
-    rated = rate(usage_line(), EDGE, AROUND_THE_EDGE, in_force)
+    rated = rate(EDGE, usage_line(), AROUND_THE_EDGE, in_force)
 
     assert [(part.date, part.cost_centre) for part in rated.parts] == [
         ("2026-03-31", "product/search"),
@@ -135,7 +135,7 @@ def test_a_close_changes_nothing_until_something_is_corrected(counted: Mapping[i
     before = EffectiveCatalogues(card("2.50", "8.00"))
     after = EffectiveCatalogues(before.current, {"2026-03": card("2.50", "8.00")})
 
-    assert rate(usage_line(), EDGE, counted, after) == rate(usage_line(), EDGE, counted, before)
+    assert rate(EDGE, usage_line(), counted, after) == rate(EDGE, usage_line(), counted, before)
     assert after.digest(EDGE) == before.digest(EDGE)
 
 
@@ -159,7 +159,7 @@ def test_a_microsecond_decides_which_catalogue_rates(microsecond: int, price: st
     in_force = EffectiveCatalogues(card("2.00"), {"2026-03": card("2.50")})
     moment = datetime(2026, 3, 31, 22, tzinfo=UTC) + timedelta(microseconds=microsecond)
 
-    found = in_force.catalogue(moment).price(usage_line(), Meter.INPUT, moment)
+    found = price_in_force(in_force.catalogue(moment), usage_line(), Meter.INPUT, moment)
     assert found.per_million == Decimal(price)
 
 

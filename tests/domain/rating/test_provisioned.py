@@ -12,7 +12,8 @@ from chargeback.domain.cost_centres.tree import UNALLOCATED
 from chargeback.domain.deployments.deployment import PROVISIONED, Deployment, DeploymentType
 from chargeback.domain.money.exact import EXACT, total
 from chargeback.domain.rating.effective_catalogues import EffectiveCatalogues
-from chargeback.domain.rating.usage_record import UsageRecord, rated_record
+from chargeback.domain.rating.rating import rate
+from chargeback.domain.rating.usage_record import UsageRecord
 from chargeback.domain.terms.shared_costs import (
     Basis,
     Capacity,
@@ -54,7 +55,7 @@ def card(kind: DeploymentType = DeploymentType.GLOBAL_PROVISIONED_MANAGED, *, pr
 
 def record(catalogue: Catalogue, quantities: Quantities, **dimensions: str) -> UsageRecord:
     line: Line = usage_line(backend=HOST, **dimensions)
-    return rated_record(DAY, line, {9: quantities}, EffectiveCatalogues(catalogue))
+    return rate(DAY, line, {9: quantities}, EffectiveCatalogues(catalogue))
 
 
 def used(record: UsageRecord, account: str = "oai-eastus2") -> DirectUsage:

@@ -9,7 +9,8 @@ from hypothesis import strategies as st
 from chargeback.adapters.config.catalogue import load_catalogue
 from chargeback.bootstrap import DEPLOYED_CONFIG
 from chargeback.domain.rating.effective_catalogues import EffectiveCatalogues
-from chargeback.domain.rating.usage_record import UsageRecord, from_document, rated_record, to_document
+from chargeback.domain.rating.rating import rate
+from chargeback.domain.rating.usage_record import UsageRecord, from_document, to_document
 from chargeback.domain.usage.meters import Meter
 from tests.support.builders import DAY
 from tests.support.catalogues import usage_line
@@ -21,7 +22,7 @@ hours_of_a_day = st.dictionaries(
 
 
 def record(state: str = "exact", hours: dict[int, dict[Meter, int]] | None = None, **dimensions: str) -> UsageRecord:
-    return rated_record(
+    return rate(
         DAY,
         usage_line(state=state, **dimensions),
         {9: {Meter.INPUT: 10}} if hours is None else hours,

@@ -10,8 +10,7 @@ from chargeback.domain.cost_centres.rules import Allocation
 from chargeback.domain.deployments.deployment import Deployment, DeploymentType
 from chargeback.domain.events.usage_event import EVER, read_event
 from chargeback.domain.rating.effective_catalogues import EffectiveCatalogues
-from chargeback.domain.rating.rating import picodollars_per_unit
-from chargeback.domain.rating.usage_record import rated_record
+from chargeback.domain.rating.rating import picodollars_per_unit, rate
 from chargeback.domain.usage.meters import Meter
 from tests.support.builders import usage_event
 from tests.support.catalogues import START, dated
@@ -29,7 +28,7 @@ def spoken(model: str, **quantities: Any) -> list[tuple[str, int, str, Decimal |
     )
     place = Deployment("oai-swedencentral", "swedencentral", "eu", "voice", model, "1", DeploymentType.GLOBAL_STANDARD)
     catalogue = Catalogue("USD", BY_TOKENS | BY_CHARACTERS, {"oai-swedencentral": {"voice": place}}, Allocation((), ()))
-    record = rated_record(event.day, event.line, {event.hour: event.quantities}, EffectiveCatalogues(catalogue))
+    record = rate(event.day, event.line, {event.hour: event.quantities}, EffectiveCatalogues(catalogue))
     assert record.line.state == "exact"
     weights = picodollars_per_unit(event.line, START, catalogue)
     assert sum(weights.get(meter, 0) * quantity for meter, quantity in event.quantities.items()) == 10**12 * sum(

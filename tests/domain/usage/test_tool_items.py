@@ -15,7 +15,7 @@ from chargeback.domain.events.emitters import OURSELVES
 from chargeback.domain.events.times import EVER
 from chargeback.domain.events.usage_event import UsageEvent, read_event
 from chargeback.domain.rating.effective_catalogues import EffectiveCatalogues
-from chargeback.domain.rating.usage_record import rated_record
+from chargeback.domain.rating.rating import rate
 from chargeback.domain.usage.meters import Meter
 from tests.support.builders import usage_event
 from tests.support.catalogues import START, dated
@@ -108,7 +108,7 @@ def test_a_picture_is_priced_as_the_deployment_that_drew_it() -> None:
     )
 
     in_force = EffectiveCatalogues(Catalogue("USD", card, {"oai-swedencentral": places}, Allocation((), ())))
-    record = rated_record(event.day, event.line, {event.hour: event.quantities}, in_force)
+    record = rate(event.day, event.line, {event.hour: event.quantities}, in_force)
 
     assert {charge.meter: charge.cost for charge in record.charges} == {
         Meter.INPUT: Decimal("2.50"),

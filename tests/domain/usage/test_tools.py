@@ -7,7 +7,8 @@ from chargeback.domain.catalogue.catalogue import Catalogue
 from chargeback.domain.cost_centres.rules import Allocation
 from chargeback.domain.deployments.deployment import Deployment, DeploymentType
 from chargeback.domain.rating.effective_catalogues import EffectiveCatalogues
-from chargeback.domain.rating.rating import Rated, rate
+from chargeback.domain.rating.rating import rate
+from chargeback.domain.rating.usage_record import UsageRecord
 from chargeback.domain.usage.meters import Meter, Quantities
 from tests.support.catalogues import usage_line
 
@@ -34,13 +35,13 @@ CARD = {
 }
 
 
-def rated(deployed: str, kind: str, quantities: Quantities, **dimensions: str) -> Rated:
+def rated(deployed: str, kind: str, quantities: Quantities, **dimensions: str) -> UsageRecord:
     faults: list[str] = []
     card = rate_card(CARD, faults, thorough=True)
     assert faults == []
     place = Deployment("oai-eastus2", "eastus2", "us", "d", deployed, "1", DeploymentType(kind))
     catalogue = Catalogue("USD", card.prices, {"oai-eastus2": {"d": place}}, Allocation((), ()))
-    return rate(usage_line(deployment="d", **dimensions), "2026-03-20", {9: quantities}, EffectiveCatalogues(catalogue))
+    return rate("2026-03-20", usage_line(deployment="d", **dimensions), {9: quantities}, EffectiveCatalogues(catalogue))
 
 
 def test_a_tool_costs_the_same_for_every_model_tier_and_length() -> None:
@@ -53,11 +54,11 @@ def test_a_tool_costs_the_same_for_every_model_tier_and_length() -> None:
 def test_reserved_capacity_pays_for_no_tool() -> None:
     used = rated("gpt-4o", "GlobalProvisionedManaged", {Meter.FILE_SEARCH: 4, Meter.INPUT: 1_000_000})
 
-    assert (used.cost, used.unpriced) == (Decimal("0.01"), False)
+    assert (used.cost, used.is_unpriced) == (Decimal("0.01"), False)
 
 
 def test_a_tool_without_a_price_is_unpriced() -> None:
-    assert rated("gpt-4o", "GlobalProvisionedManaged", {Meter.WEB_SEARCH: 1}).unpriced
+    assert rated("gpt-4o", "GlobalProvisionedManaged", {Meter.WEB_SEARCH: 1}).is_unpriced
 
 
 def test_the_fee_of_a_model_router_is_that_of_its_deployment_whatever_model_it_chose() -> None:

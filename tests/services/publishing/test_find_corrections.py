@@ -12,7 +12,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from chargeback.adapters.memory.stores import MemoryReports
-from chargeback.domain.rating.usage_record import ChargeRow, Part, UsageRecord
+from chargeback.domain.rating.usage_record import Charge, RecordPart, UsageRecord
 from chargeback.domain.reports.manifest import Manifest
 from chargeback.domain.terms.shared_costs import Per, SharedCost
 from chargeback.domain.terms.terms import ExchangeRate, Terms
@@ -202,7 +202,7 @@ async def test_in_a_zone_of_its_own_a_touched_utc_day_corrects_both_of_its_dates
     ledger = Ledger(catalogue=berlin)
 
     def on(day: str, *dates: str) -> UsageRecord:
-        part = Part("", "company/search", "", (charge(quantity=1000, cost="0.0025"),))
+        part = RecordPart("", "company/search", "", (charge(quantity=1000, cost="0.0025"),))
         return dataclasses.replace(record(), day=day, parts=tuple(dataclasses.replace(part, date=d) for d in dates))
 
     # The 13th in UTC ends at one o'clock on the 14th in Berlin.
@@ -407,7 +407,7 @@ BOOKS = st.dictionaries(
 
 
 def as_records(books: Mapping[tuple[str, str], tuple[str, list[tuple[Meter, int, str]]]]) -> list[UsageRecord]:
-    def charged(meter: Meter, quantity: int, price: str) -> ChargeRow:
+    def charged(meter: Meter, quantity: int, price: str) -> Charge:
         prices = dict.fromkeys(("per_million", "list_per_million", "contracted_per_million"), Decimal(price))
         cost = f"{quantity * Decimal(price) / 10**6:f}"
         return charge(meter, quantity, cost, price_id=f"{meter}@{price}", **prices)

@@ -12,7 +12,7 @@ import pytest
 
 from chargeback.adapters.memory.stores import MemoryReports
 from chargeback.domain.errors import InvalidConfig, NoRoom, Superseded
-from chargeback.domain.rating.usage_record import Part, UsageRecord, ndjson, to_document
+from chargeback.domain.rating.usage_record import RecordPart, UsageRecord, ndjson, to_document
 from chargeback.domain.terms.terms import ClosingRules, Terms
 from chargeback.domain.time.months import dates_of
 from chargeback.domain.usage.meters import Meter
@@ -251,7 +251,8 @@ async def test_a_record_from_before_there_were_parts_is_not_taken_for_nothing() 
 async def test_only_what_is_dated_in_the_period_is_billed_in_it() -> None:
     one = record()
     three = tuple(
-        Part(date, "company/search", "", one.parts[0].charges) for date in ("2026-02-28", "2026-03-01", "2026-04-01")
+        RecordPart(date, "company/search", "", one.parts[0].charges)
+        for date in ("2026-02-28", "2026-03-01", "2026-04-01")
     )
 
     _, files = await published([dataclasses.replace(one, parts=three)])

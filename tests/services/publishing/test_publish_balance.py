@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from chargeback.domain.rating.usage_record import ChargeRow, UsageRecord
+from chargeback.domain.rating.usage_record import Charge, UsageRecord
 from chargeback.domain.terms.terms import ExchangeRate, Terms
 from chargeback.domain.usage.meters import Meter
 from tests.support.published_files import IDENTITY, charge, published, record, rows_of, summed
@@ -78,7 +78,7 @@ def oracle(records: Sequence[UsageRecord], decimals: int) -> list[Decimal | None
     return [printed.get(i) for i in range(len(rows))]
 
 
-def in_dollars(of: UsageRecord, charged: ChargeRow) -> Decimal | None:
+def in_dollars(of: UsageRecord, charged: Charge) -> Decimal | None:
     return charged.cost and charged.cost * (RATE if of.currency == "EUR" else 1)
 
 

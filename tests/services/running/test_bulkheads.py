@@ -30,14 +30,14 @@ async def left(house: ClosingHouse) -> list[tuple[str, str, int]]:
 
 def cannot_rate(monkeypatch: pytest.MonkeyPatch, user: str) -> None:
     """From now on the lines of this user cannot be rated."""
-    rated = posting.rated_record
+    rated = posting.rate
 
     def rate(day: str, line: Any, hours: Any, in_force: Any) -> Any:
         if line.user == user:
             raise ArithmeticError("more digits than an amount has")
         return rated(day, line, hours, in_force)
 
-    monkeypatch.setattr(posting, "rated_record", rate)
+    monkeypatch.setattr(posting, "rate", rate)
 
 
 async def test_strangers_with_ever_new_names_stop_neither_posting_nor_the_audit() -> None:

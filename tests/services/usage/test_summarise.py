@@ -11,7 +11,8 @@ from hypothesis import strategies as st
 from chargeback.adapters.memory.stores import MemoryBooks
 from chargeback.domain.money.exact import cost, total
 from chargeback.domain.rating.effective_catalogues import EffectiveCatalogues
-from chargeback.domain.rating.usage_record import ChargeRow, Part, UsageRecord, rated_record
+from chargeback.domain.rating.rating import rate
+from chargeback.domain.rating.usage_record import Charge, RecordPart, UsageRecord
 from chargeback.domain.usage.meters import Meter
 from chargeback.domain.usage.states import LineState
 from chargeback.services.ports.books import HOURS
@@ -30,13 +31,13 @@ async def documents_of(books: MemoryBooks) -> tuple[Document, Document]:
     return sums[0], hours[0]
 
 
-def charge(quantity: int, per_million: str | None, meter: Meter = Meter.INPUT) -> ChargeRow:
+def charge(quantity: int, per_million: str | None, meter: Meter = Meter.INPUT) -> Charge:
     price = None if per_million is None else Decimal(per_million)
     amount = None if price is None else cost(quantity, price)
-    return ChargeRow(meter, quantity, LineState.EXACT, price, price, price, "", amount)
+    return Charge(meter, quantity, LineState.EXACT, price, price, price, "", amount)
 
 
-def record(hours: dict[int, int], *parts: Part) -> UsageRecord:
+def record(hours: dict[int, int], *parts: RecordPart) -> UsageRecord:
     counted = {hour: {Meter.INPUT: quantity} for hour, quantity in hours.items()}
     return UsageRecord(DAY, usage_line(), counted, "USD", "", "", parts)
 
@@ -66,8 +67,8 @@ def test_hours_and_dates_are_sums_of_the_same_records() -> None:
 
 def test_an_hour_has_the_price_and_the_payer_of_its_time() -> None:
     before, after = (
-        Part(DAY, "old", "", (charge(3, "10"), charge(2, "20"))),
-        Part("2026-03-15", "new", "", (charge(5, "20"),)),
+        RecordPart(DAY, "old", "", (charge(3, "10"), charge(2, "20"))),
+        RecordPart("2026-03-15", "new", "", (charge(5, "20"),)),
     )
 
     found = list(hourly_costs(record({1: 3, 2: 2, 22: 4, 23: 1}, after, before)))
@@ -81,13 +82,13 @@ def test_an_hour_has_the_price_and_the_payer_of_its_time() -> None:
 
 
 def test_an_hour_in_which_the_price_changes_has_both() -> None:
-    found = list(hourly_costs(record({5: 10}, Part(DAY, "a", "", (charge(4, "1"), charge(6, "2"))))))
+    found = list(hourly_costs(record({5: 10}, RecordPart(DAY, "a", "", (charge(4, "1"), charge(6, "2"))))))
 
     assert total([cost for _, _, cost in found]) == Decimal("0.000016")
 
 
 def test_what_has_no_price_takes_its_hours_and_costs_nothing() -> None:
-    found = list(hourly_costs(record({1: 2, 2: 3}, Part(DAY, "a", "", (charge(2, None), charge(3, "4"))))))
+    found = list(hourly_costs(record({1: 2, 2: 3}, RecordPart(DAY, "a", "", (charge(2, None), charge(3, "4"))))))
 
     assert found == [("a", 2, Decimal("0.000012"))]
 
@@ -97,7 +98,7 @@ def test_an_hour_without_a_price_after_ones_with_it_costs_nothing() -> None:
     in_force = EffectiveCatalogues(catalogue(dated(Meter.INPUT, (START, "2.5"), end=ends)))
     hours = {8: {Meter.INPUT: 10}, 9: {Meter.INPUT: 30}}
 
-    found = list(hourly_costs(rated_record(DAY, usage_line(), hours, in_force)))
+    found = list(hourly_costs(rate(DAY, usage_line(), hours, in_force)))
 
     assert [(hour, amount > 0) for _, hour, amount in found] == [(8, True)]
 
@@ -107,7 +108,7 @@ def test_an_hour_without_a_price_after_ones_with_it_costs_nothing() -> None:
     st.data(),
 )
 def test_hours_sum_to_the_cost_of_the_record(charges: list[tuple[str, int, Decimal]], data: st.DataObject) -> None:
-    parts = [Part(DAY, centre, "", (charge(quantity, str(price)),)) for centre, quantity, price in charges]
+    parts = [RecordPart(DAY, centre, "", (charge(quantity, str(price)),)) for centre, quantity, price in charges]
     left = sum(quantity for _, quantity, _ in charges)
     hours = {}
     for hour in range(24):
