@@ -1,4 +1,4 @@
-"""The agreements of the rate card document: who gives what discount, or adds what markup, and from when."""
+"""The agreements, a section of the stored rate card: who gives what discount, or adds what markup, and from when."""
 
 from collections.abc import Collection, Iterator
 from decimal import Decimal

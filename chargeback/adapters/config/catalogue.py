@@ -3,20 +3,23 @@
 The same documents are stored as JSON, so that a month can be rated again with the catalogue of its time.
 """
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 
 from chargeback.adapters.config.adjustments import unknown_payers
 from chargeback.adapters.config.books import calendar_of
 from chargeback.adapters.config.cost_centres import allocation
 from chargeback.adapters.config.deployments import deployment_map
+from chargeback.adapters.config.entries import sections
 from chargeback.adapters.config.folders import path_of
 from chargeback.adapters.config.rate_card import rate_card
 from chargeback.adapters.config.yaml_files import line_of, read
 from chargeback.domain.catalogue.catalogue import Catalogue
 from chargeback.domain.errors import InvalidConfig
 
-FILES = ("rate-card.yaml", "deployments.yaml", "cost-centres.yaml")
+CARD, ADJUSTMENTS = "rate-card.yaml", "adjustments.yaml"
+
+FILES = (CARD, "deployments.yaml", "cost-centres.yaml")
 
 OPTIONAL_FILES = ("dated-deployments.yaml", "books.yaml", "shared-costs.yaml", "budgets.yaml")
 """What has a default where the file is not there, as in versions that were applied before it existed."""
@@ -28,22 +31,37 @@ def load_catalogue(folder: Path) -> Catalogue:
     try:
         return from_documents(documents, thorough=True)
     except InvalidConfig as error:
-        raise InvalidConfig([with_line(folder, fault) for fault in error.faults]) from None
+        raise InvalidConfig([with_line(folder, _in_its_file(fault)) for fault in error.faults]) from None
 
 
 def to_documents(folder: Path) -> dict[str, object]:
-    """The files by name, with JSON types only, as they are stored."""
-    documents: dict[str, object] = {}
+    """The files by name, with JSON types only, as they are stored: the adjustments as a section of the rate card."""
+    documents: dict[str, dict[str, object]] = {}
     faults: list[str] = []
-    present = [name for name in OPTIONAL_FILES if path_of(folder, name).exists()]
+    present = [name for name in (*OPTIONAL_FILES, ADJUSTMENTS) if path_of(folder, name).exists()]
     for name in (*FILES, *present):
         try:
             documents[name] = read(path_of(folder, name))
         except InvalidConfig as error:
             faults.extend(error.faults)
+    agreed = documents.pop(ADJUSTMENTS, None)
+    if CARD in documents:
+        faults += [with_line(folder, fault) for fault in _agreement_faults(documents[CARD], agreed)]
     if faults:
         raise InvalidConfig(faults)
-    return documents
+    if agreed and agreed["adjustments"]:
+        documents[CARD] = {**documents[CARD], "adjustments": agreed["adjustments"]}
+    return {**documents}
+
+
+def _agreement_faults(card: dict[str, object], agreed: dict[str, object] | None) -> Iterator[str]:
+    """Agreements belong to the company; those in the card would be lost with the provider's next price list."""
+    if "adjustments" in card:
+        yield f"{CARD}: adjustments: this section is now in {ADJUSTMENTS}, among the files of your company"
+    if agreed is not None:
+        faults: list[str] = []
+        sections(agreed, ("adjustments",), faults)
+        yield from (f"{ADJUSTMENTS}: {fault}" for fault in faults)
 
 
 def from_documents(documents: Mapping[str, object], *, thorough: bool = False) -> Catalogue:
@@ -53,13 +71,13 @@ def from_documents(documents: Mapping[str, object], *, thorough: bool = False) -
     """
     faults: dict[str, list[str]] = {name: [] for name in (*FILES, "dated-deployments.yaml", "books.yaml")}
     of_card, of_map, of_centres, of_dated, of_books = faults.values()
-    card = rate_card(documents.get("rate-card.yaml"), of_card, thorough=thorough)
+    card = rate_card(documents.get(CARD), of_card, thorough=thorough)
     calendar = calendar_of(documents.get("books.yaml"), of_books)
     now, dated = documents.get("deployments.yaml"), documents.get("dated-deployments.yaml")
     deployments = deployment_map(now, dated, calendar, of_map, of_dated, thorough=thorough)
     centres = allocation(documents.get("cost-centres.yaml"), calendar, of_centres, thorough=thorough)
     if thorough:
-        of_card += unknown_payers(documents.get("rate-card.yaml"), {centre.path for centre in centres.centres})
+        of_card += unknown_payers(documents.get(CARD), {centre.path for centre in centres.centres})
     if any(faults.values()):
         raise InvalidConfig([f"{name}: {fault}" for name, found in faults.items() for fault in found])
     return Catalogue(
@@ -72,6 +90,11 @@ def from_documents(documents: Mapping[str, object], *, thorough: bool = False) -
         payers=card.payers,
         dated=[one for _, one in deployments.dated],
     )
+
+
+def _in_its_file(fault: str) -> str:
+    """A fault of stored documents, where the adjustments are a section of the rate card, by the files."""
+    return fault.replace(CARD, ADJUSTMENTS, 1) if fault.startswith(f"{CARD}: adjustments") else fault
 
 
 def with_line(folder: Path, fault: str) -> str:

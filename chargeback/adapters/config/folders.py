@@ -11,6 +11,7 @@ from chargeback.domain.errors import InvalidConfig
 PROVIDER = ("models.yaml", "rate-card.yaml", "retail-meters.yaml", "retail-snapshot.yaml")
 
 COMPANY = (
+    "adjustments.yaml",
     "books.yaml",
     "budgets.yaml",
     "cost-centres.yaml",

@@ -5,9 +5,10 @@ from collections.abc import Iterator
 from datetime import datetime, timedelta
 from pathlib import Path
 
+from chargeback.adapters.config.catalogue import to_documents
 from chargeback.adapters.config.folders import path_of
 from chargeback.adapters.config.rate_card import RateCard, rate_card
-from chargeback.adapters.config.yaml_files import line_of, read
+from chargeback.adapters.config.yaml_files import line_of
 from chargeback.domain.catalogue.price_ratios import oddities
 from chargeback.domain.catalogue.prices import Price
 from chargeback.domain.time.effective import hour_name
@@ -18,7 +19,7 @@ _SOON = timedelta(days=14)
 
 def notes_on_prices(folder: Path, now: datetime) -> Iterator[str]:
     """Prices out of proportion, holes, and promises that have ended or soon will, each as `file:line: ...`."""
-    card = rate_card(read(path_of(folder, FILE)), [])
+    card = rate_card(to_documents(folder)[FILE], [])
     for price, reason in oddities(card.prices, now):
         yield f"{_where(folder, card, price)}: {price.price_id} {reason}"
     promised: dict[tuple[str, datetime], list[Price]] = {}
@@ -36,7 +37,7 @@ def notes_on_prices(folder: Path, now: datetime) -> Iterator[str]:
 
 def how_known(folder: Path) -> str:
     """How many prices are known in which way, such as `353 api, 12 assumed`."""
-    card = rate_card(read(path_of(folder, FILE)), [])
+    card = rate_card(to_documents(folder)[FILE], [])
     known = Counter(str(price.verified or "not said") for dated in card.prices.values() for price in dated)
     return ", ".join(f"{count} {how}" for how, count in sorted(known.items()))
 

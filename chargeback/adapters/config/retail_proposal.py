@@ -18,7 +18,7 @@ _HEAD = """\
 #   add:      add these entries; they repeat the prices of a closed entry that did not change.
 #             An entry with regions is for these regions only: the general price stays.
 #   correct:  the card had the price wrong from its first hour: change it where it stands.
-# Retail prices are list prices: what was negotiated stays under adjustments.
+# Retail prices are list prices: what was negotiated stays in adjustments.yaml.
 # Then: python -m chargeback config validate, and prices diff again.
 
 """

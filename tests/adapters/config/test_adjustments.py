@@ -1,9 +1,10 @@
 from decimal import Decimal
 from pathlib import Path
+from typing import Any
 
 import pytest
 
-from chargeback.adapters.config.catalogue import FILES, load_catalogue
+from chargeback.adapters.config.catalogue import FILES, load_catalogue, to_documents
 from chargeback.adapters.config.folders import path_of
 from chargeback.domain.errors import InvalidConfig
 from chargeback.domain.usage.meters import Meter
@@ -20,6 +21,8 @@ prices:
     effectiveFrom: 2024-11-20T00:00:00Z
     source: "a price list"
     perMillion: {input_tokens: "2.50", output_tokens: "10.00"}
+"""
+ADJUSTMENTS = """\
 adjustments:
   - id: ea
     source: agreement 7
@@ -43,6 +46,7 @@ adjustments:
 def folder(tmp_path: Path) -> Path:
     config_folder(tmp_path, *FILES)
     path_of(tmp_path, "rate-card.yaml").write_text(CARD)
+    path_of(tmp_path, "adjustments.yaml").write_text(ADJUSTMENTS)
     return tmp_path
 
 
@@ -68,12 +72,12 @@ def test_the_card_says_what_was_agreed_and_from_when(folder: Path) -> None:
 @pytest.mark.parametrize(
     ("old", "new", "fault"),
     [
-        ('"50"', "50", "rate-card.yaml:15: adjustments[0].discount: expected `str | null`, got `int`"),
-        ('"50"', '"101"', "rate-card.yaml:15: adjustments[0].discount: '101' is not a quoted percentage"),
+        ('"50"', "50", "adjustments.yaml:7: adjustments[0].discount: expected `str | null`, got `int`"),
+        ('"50"', '"101"', "adjustments.yaml:7: adjustments[0].discount: '101' is not a quoted percentage"),
         ('"50"', '"0"', "adjustments[0].discount: '0' is not a quoted percentage above 0"),
         ('    discount: "50"\n', "", "adjustments[0].id: has to have one of discount, markup"),
         ('"50"\n', '"50"\n    markup: "5"\n', "adjustments[0].id: has to have one of discount, markup"),
-        ("id: letter", "id: ea", "rate-card.yaml:16: adjustments[1].id: 'ea' is empty or there twice"),
+        ("id: letter", "id: ea", "adjustments.yaml:8: adjustments[1].id: 'ea' is empty or there twice"),
         ("source: board", 'source: ""', "adjustments[2].source: is empty"),
         ("2027-01-01T00", "2025-01-01T00", "adjustments[0].effectiveTo: is not after effectiveFrom"),
         ("2026-03-01T00:00", "2026-03-01T00:30", "adjustments[1].effectiveFrom: 2026-03-01T00:30:00+00:00 is"),
@@ -84,14 +88,14 @@ def test_the_card_says_what_was_agreed_and_from_when(folder: Path) -> None:
         ("{deploymentTypes: [GlobalStandard]}", "{meters: [output_tokens]}", "adjustments[1].when.meters: contracted"),
         ("{output_tokens: ", "{outputs: ", "adjustments[1].contractedPerMillion.outputs: no such meter"),
         ('"9.123456789012"', '"9.1234567890123"', "'9.1234567890123' is not a quoted decimal of at most 12"),
-        ('"9.123456789012"', '"10000"', "yaml:20: adjustments[1].contractedPerMillion.output_tokens: 10000 is 1000"),
-        ("model: GPT-4o", "model: gpt-4", "rate-card.yaml:10: adjustments[0].id: ea changes no price"),
+        ('"9.123456789012"', '"10000"', "yaml:12: adjustments[1].contractedPerMillion.output_tokens: 10000 is 1000"),
+        ("model: GPT-4o", "model: gpt-4", "adjustments.yaml:2: adjustments[0].id: ea changes no price"),
         ("2026-01-01T00:00:00Z\n    effectiveTo: 2027", "2020-01-01T00:00:00Z\n    effectiveTo: 2021", "ea changes no"),
     ],
 )  # fmt: skip
 def test_a_faulty_agreement_is_named_with_its_place(folder: Path, old: str, new: str, fault: str) -> None:
-    assert old in CARD
-    path_of(folder, "rate-card.yaml").write_text(CARD.replace(old, new, 1))
+    assert old in ADJUSTMENTS
+    path_of(folder, "adjustments.yaml").write_text(ADJUSTMENTS.replace(old, new, 1))
 
     with pytest.raises(InvalidConfig) as caught:
         load_catalogue(folder)
@@ -101,9 +105,44 @@ def test_a_faulty_agreement_is_named_with_its_place(folder: Path, old: str, new:
 
 def test_an_agreement_that_an_earlier_one_always_precedes_is_a_fault(folder: Path) -> None:
     general = '  - {id: general, source: s, effectiveFrom: 2024-11-20T00:00:00Z, discount: "10"}\n'
-    path_of(folder, "rate-card.yaml").write_text(CARD.replace("adjustments:\n", f"adjustments:\n{general}"))
+    path_of(folder, "adjustments.yaml").write_text(ADJUSTMENTS.replace("adjustments:\n", f"adjustments:\n{general}"))
 
     with pytest.raises(InvalidConfig) as caught:
         load_catalogue(folder)
 
     assert [fault.split(": ")[2].split()[0] for fault in caught.value.faults] == ["ea", "letter"]
+
+
+def test_agreements_in_the_rate_card_are_refused_with_their_new_file(folder: Path) -> None:
+    path_of(folder, "adjustments.yaml").unlink()
+    path_of(folder, "rate-card.yaml").write_text(CARD + ADJUSTMENTS)
+
+    with pytest.raises(InvalidConfig) as caught:
+        load_catalogue(folder)
+
+    assert caught.value.faults == [
+        "rate-card.yaml:9: adjustments: this section is now in adjustments.yaml, among the files of your company"
+    ]
+
+
+def test_agreements_are_stored_as_a_section_of_the_rate_card(folder: Path) -> None:
+    documents = to_documents(folder)
+
+    card: Any = documents["rate-card.yaml"]
+    assert "adjustments.yaml" not in documents
+    assert [one["id"] for one in card["adjustments"]] == ["ea", "letter", "platform"]
+    path_of(folder, "adjustments.yaml").write_text("adjustments: []\n")
+    assert set(to_documents(folder)["rate-card.yaml"]) == {"currency", "prices"}  # type: ignore[call-overload]
+
+
+@pytest.mark.parametrize(
+    ("text", "fault"),
+    [("agreements: []", "adjustments: is missing"), ("adjustments: 1", "adjustments: expected a list")],
+)
+def test_a_file_of_agreements_without_a_list_of_them_is_refused(folder: Path, text: str, fault: str) -> None:
+    path_of(folder, "adjustments.yaml").write_text(text)
+
+    with pytest.raises(InvalidConfig) as caught:
+        load_catalogue(folder)
+
+    assert f"adjustments.yaml:1: {fault}" in caught.value.faults

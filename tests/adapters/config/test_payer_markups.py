@@ -24,6 +24,8 @@ currency: USD
 prices:
   - {provider: azure-openai, model: gpt-4o, deploymentTypes: [GlobalStandard], effectiveFrom: 2024-01-01T00:00:00Z,
      source: page, perMillion: {input_tokens: "2.50", output_tokens: "10.00"}}
+""",
+    "adjustments.yaml": """\
 adjustments:
   - {id: subsidiary, source: transfer pricing, effectiveFrom: 2026-03-01T00:00:00Z,
      when: {costCentres: [research], meters: [input_tokens]}, markup: "8"}
@@ -92,7 +94,7 @@ def test_a_price_of_a_payer_has_an_id_of_its_own_that_leads_to_its_source(folder
 def test_stored_markups_read_back_the_same_and_change_the_digest(folder: Path) -> None:
     of = load_catalogue(folder)
     stored = from_documents(to_documents(folder))
-    card = path_of(folder, "rate-card.yaml")
+    card = path_of(folder, "adjustments.yaml")
     card.write_text(card.read_text().replace('markup: "8"', 'markup: "9"'))
     dearer = load_catalogue(folder)
     (change,) = changes(of, dearer).prices
@@ -136,12 +138,12 @@ def test_a_markup_on_shared_costs_is_for_its_kinds_payers_and_time(folder: Path)
     ],
 )
 def test_a_fault_of_a_markup_is_named_with_its_line(folder: Path, old: str, new: str, fault: str) -> None:
-    card = path_of(folder, "rate-card.yaml")
+    card = path_of(folder, "adjustments.yaml")
     assert old in card.read_text()
     card.write_text(card.read_text().replace(old, new))
 
     with pytest.raises(InvalidConfig) as refused:
         load_catalogue(folder)
 
-    line = 7 if fault.startswith("[0]") else 9
-    assert refused.value.faults == [f"rate-card.yaml:{line}: adjustments{fault}"]
+    line = 3 if fault.startswith("[0]") else 5
+    assert refused.value.faults == [f"adjustments.yaml:{line}: adjustments{fault}"]

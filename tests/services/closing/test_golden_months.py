@@ -89,6 +89,11 @@ rules:
   - {id: nomads, when: {subscription: nomads}, costCentre: product/support, effectiveTo: 2026-03-15}
   - {id: nomads-moved, when: {subscription: nomads}, costCentre: research, effectiveFrom: 2026-03-15}
 """,
+    "adjustments.yaml": """
+adjustments:
+  - {id: agreement, source: contract 1, effectiveFrom: 2026-01-01T00:00:00Z, discount: "10"}
+  - {id: markup, source: decision 2, effectiveFrom: 2026-01-01T00:00:00Z, markup: "5"}
+""",
     "shared-costs.yaml": """
 sharedCosts:
   - {id: capacity, name: Reserved capacity, kind: provisioned, perMonth: "1000.00", currency: USD, basis: usage,
@@ -99,9 +104,6 @@ sharedCosts:
 }
 RATE_CARD = """
 currency: USD
-adjustments:
-  - {{id: agreement, source: contract 1, effectiveFrom: 2026-01-01T00:00:00Z, discount: "10"}}
-  - {{id: markup, source: decision 2, effectiveFrom: 2026-01-01T00:00:00Z, markup: "5"}}
 prices:
   - {{provider: azure-openai, model: gpt-4o, deploymentTypes: [DataZoneStandard], effectiveFrom: 2024-01-01T00:00:00Z,
      effectiveTo: 2026-03-16T00:00:00Z, source: page, perMillion: {{input_tokens: "{0}", output_tokens: "{1}"}}}}
