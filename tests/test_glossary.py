@@ -9,6 +9,7 @@ from chargeback.domain.reports.manifest import COLUMNS, SUMMARY_COLUMNS, SUMMARY
 from chargeback.domain.reports.rows import KINDS, Reason
 from chargeback.domain.terms.shared_costs import Basis
 from chargeback.domain.usage.meters import Meter
+from chargeback.domain.usage.states import LineState
 from chargeback.services.reconciling.render_reconciliation import RECONCILIATION_COLUMNS
 
 GLOSSARY = (Path(__file__).parents[1] / "docs" / "glossary.md").read_text()
@@ -74,6 +75,10 @@ def test_no_sentence_stands_twice() -> None:
 
     assert lines
     assert repeated(lines) == []
+
+
+def test_every_line_state_is_explained() -> None:
+    assert explained("Line states") == list(LineState)
 
 
 def test_every_reason_of_a_correction_is_explained() -> None:
