@@ -1,0 +1,184 @@
+"""What the budgets mean for calls now, as the one text that a gateway looks up for each call of a product.
+
+The text is `at=<unix ms>;<key>:<field>=<value>|…;<key>:…;`. Values and the parts of keys are percent-encoded
+(RFC 3986), so that none of them can hold a separator.
+
+A key is a scope, such as `subscription/search`, or a rule of allocation: `subscription/search#12&billingCode/VOICE` is
+the rule with the number 12, which a call of that subscription with that billing code matches. The first rule that a
+call matches counts, as in the books; where nothing is decided about its cost centre, it says `allow`. `unallocated`
+stands for calls that no rule matches. The most severe action of the scopes and of that rule is what happens.
+"""
+
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import date, datetime
+from decimal import ROUND_HALF_EVEN, Context, Decimal
+from urllib.parse import quote
+
+from chargeback.domain.budgets.budget import Action, Scope, ScopeKind
+from chargeback.domain.budgets.state import BudgetState
+from chargeback.domain.cost_centres.rules import Rule
+from chargeback.domain.cost_centres.tree import UNALLOCATED, with_ancestors
+
+MOST_BYTES = 256 * 1024
+"""Of a text. API Management caches a value of up to 2 MB."""
+
+ANCHORS = ("subscription", "app", "userObjectId", "apimUser", "product", "tenant")
+"""Under which field of a rule a gateway finds it: the first of these that the rule names."""
+
+_ACTS = {Action.WARN: "warn", Action.SWAP: "swap", Action.THROTTLE: "throttle", Action.BLOCK: "refuse"}
+_CENTS = Decimal("0.01")
+_PRINTED = Context(prec=60, rounding=ROUND_HALF_EVEN)
+
+
+@dataclass(frozen=True, slots=True)
+class Product:
+    """What a text is made for.
+
+    Attributes:
+        id: of the product.
+        subscriptions: those that call with it.
+    """
+
+    id: str
+    subscriptions: frozenset[str]
+
+
+@dataclass(frozen=True, slots=True)
+class DecisionText:
+    """The text of a product.
+
+    Attributes:
+        text: at most `MOST_BYTES` long.
+        left_out: how many entries had no room; the mildest ones are left out first.
+    """
+
+    text: str
+    left_out: int = 0
+
+
+def decision_text(
+    product: Product,
+    states: Iterable[BudgetState],
+    rules: Sequence[Rule],
+    now: datetime,
+    midnight: Callable[[date], datetime],
+) -> DecisionText:
+    """The text of a product, from the states of the budgets and the rules of allocation that are in force, in order."""
+    worst = _worst_by_scope(state for state in states if state.action in _ACTS)
+    scopes = {scope: state for scope, state in worst.items() if scope.kind is not ScopeKind.COST_CENTRE}
+    centres = {scope.value: state for scope, state in worst.items() if scope.kind is ScopeKind.COST_CENTRE}
+    entries = [
+        *((_key(scope), state) for scope, state in scopes.items() if _concerns(scope, product)),
+        *_rule_entries(product, rules, centres),
+    ]
+    return _bounded(f"at={int(now.timestamp() * 1000)};", entries, midnight)
+
+
+def _worst_by_scope(states: Iterable[BudgetState]) -> dict[Scope, BudgetState]:
+    found: dict[Scope, BudgetState] = {}
+    for state in states:
+        known = found.get(state.budget.scope)
+        if known is None or _severity(state) > _severity(known):
+            found[state.budget.scope] = state
+    return found
+
+
+def _severity(state: BudgetState | None) -> tuple[int, Decimal]:
+    """How severe what happens is; of the same action the budget that has least left counts."""
+    if state is None or state.step is None:
+        return -1, Decimal(0)
+    return state.step.action.severity, -state.remaining
+
+
+def _concerns(scope: Scope, product: Product) -> bool:
+    if scope.kind is ScopeKind.SUBSCRIPTION:
+        return scope.value in product.subscriptions
+    return scope.kind is not ScopeKind.PRODUCT or scope.value == product.id
+
+
+def _key(scope: Scope) -> str:
+    """`app/<tenant>/<application>`, `user/<id>`, `all`."""
+    return "/".join([scope.kind, *(map(_encoded, scope.value.split("/")) if scope.value else ())])
+
+
+def _rule_entries(
+    product: Product, rules: Sequence[Rule], centres: Mapping[str, BudgetState]
+) -> Iterator[tuple[str, BudgetState | None]]:
+    """The rules that a call of the product may match, up to the last one about which something is decided."""
+    entries = [
+        (_rule_key(number, rule), _worst_above(rule.cost_centre, centres))
+        for number, rule in enumerate(rules)
+        if _may_match(rule, product)
+    ]
+    rest = centres.get(UNALLOCATED)
+    decided = [index for index, (_, state) in enumerate(entries) if state is not None]
+    last = len(entries) if rest else max(decided, default=-1) + 1
+    yield from entries[:last]
+    if rest:
+        yield UNALLOCATED, rest
+
+
+def _may_match(rule: Rule, product: Product) -> bool:
+    subscription = rule.when.get("subscription")
+    return rule.when.get("product", product.id) == product.id and (
+        subscription is None or subscription in product.subscriptions
+    )
+
+
+def _rule_key(number: int, rule: Rule) -> str:
+    anchor = next(name for name in ANCHORS if name in rule.when)
+    others = "".join(f"&{name}/{_encoded(value)}" for name, value in rule.when.items() if name != anchor)
+    return f"{anchor}/{_encoded(rule.when[anchor])}#{number}{others}"
+
+
+def _worst_above(centre: str, centres: Mapping[str, BudgetState]) -> BudgetState | None:
+    """The most severe of the budgets of a cost centre and those above it."""
+    return max((centres.get(path) for path in with_ancestors(centre)), key=_severity)
+
+
+def _bounded(
+    start: str, entries: Sequence[tuple[str, BudgetState | None]], midnight: Callable[[date], datetime]
+) -> DecisionText:
+    """As many entries as have room. Without its `allow` a rule would pass calls on to a later one, so those stay."""
+    written = [(_severity(state), f"{key}:{_record(state, midnight)};") for key, state in entries]
+    size = len(start) + sum(len(entry) for _, entry in written)
+    dropped: set[int] = set()
+    for index in sorted(range(len(written)), key=lambda each: written[each][0]):
+        if size <= MOST_BYTES:
+            break
+        if entries[index][1] is not None and "#" not in entries[index][0]:
+            size -= len(written[index][1])
+            dropped.add(index)
+    kept = [entry for index, (_, entry) in enumerate(written) if index not in dropped]
+    return DecisionText(start + "".join(kept), len(dropped))
+
+
+def _record(state: BudgetState | None, midnight: Callable[[date], datetime]) -> str:
+    if state is None or state.step is None:
+        return "action=allow"
+    step, budget = state.step, state.budget
+    fields = {
+        "action": _ACTS[step.action],
+        "budget": _encoded(budget.id),
+        "spent": _amount(state.spend.total),
+        "limit": _amount(state.limit),
+        "currency": budget.currency,
+        "until": str(int(midnight(state.window.after).timestamp())),
+    }
+    if budget.owner:
+        fields["owner"] = _encoded(budget.owner)
+    if step.action is Action.SWAP:
+        fields["swap"] = ",".join(f"{_encoded(one)}>{_encoded(other)}" for one, other in step.fallback.items())
+    if step.action is Action.THROTTLE:
+        fields["tokensPerMinute"] = str(step.tokens_per_minute)
+    return "|".join(f"{name}={value}" for name, value in fields.items())
+
+
+def _amount(amount: Decimal) -> str:
+    """Rounded to cents, for people; what is decided never rests on it."""
+    return format(amount.quantize(_CENTS, context=_PRINTED), "f")
+
+
+def _encoded(value: str) -> str:
+    return quote(value, safe="")

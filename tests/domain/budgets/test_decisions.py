@@ -1,0 +1,187 @@
+"""The text for the gateways, read as a gateway reads it, against what budgets and allocation say of a call."""
+
+from collections.abc import Mapping
+from datetime import UTC, date, datetime, time
+from decimal import Decimal
+from urllib.parse import quote, unquote
+
+from hypothesis import given
+from hypothesis import strategies as st
+
+from chargeback.domain.budgets.budget import Action, Budget, Scope, ScopeKind, Step
+from chargeback.domain.budgets.decisions import ANCHORS, MOST_BYTES, Product, decision_text
+from chargeback.domain.budgets.state import BudgetState, Spend
+from chargeback.domain.budgets.windows import Every, window_of
+from chargeback.domain.cost_centres.rules import Allocation, CostCentre, Rule
+from chargeback.domain.cost_centres.tree import UNALLOCATED, is_within
+from chargeback.domain.usage.lines import Line
+
+NOW = datetime(2026, 3, 14, 9, 30, tzinfo=UTC)
+STANDARD = Product("standard", frozenset({"search", "support"}))
+EMPTY = Line(*[""] * len(Line._fields))
+ACTIONS = {Action.WARN: "warn", Action.SWAP: "swap", Action.THROTTLE: "throttle", Action.BLOCK: "refuse"}
+SEVERITY = ["allow", "warn", "swap", "throttle", "refuse"]
+
+
+def midnight(day: date) -> datetime:
+    return datetime.combine(day, time(), UTC)
+
+
+def state(scope: Scope, action: Action = Action.BLOCK, spent: str = "120", **given: object) -> BudgetState:
+    step = Step(Decimal(80), action, **{"tokens_per_minute": 500} if action is Action.THROTTLE else {})  # type: ignore[arg-type]
+    if action is Action.SWAP:
+        step = Step(Decimal(80), action, fallback={"gpt-5.5": "gpt-5.4-mini"})
+    budget = Budget(f"of {scope}", scope, Decimal(100), "USD", Every.MONTH, (step,), **given)  # type: ignore[arg-type]
+    window = window_of(Every.MONTH, NOW.date())
+    return BudgetState(budget, window, Decimal(0), (), Spend(Decimal(spent)), None, (step,))
+
+
+def text(*states: BudgetState, rules: tuple[Rule, ...] = (), product: Product = STANDARD) -> str:
+    return decision_text(product, states, rules, NOW, midnight).text
+
+
+def read(found: str) -> dict[str, dict[str, str]]:
+    entries = (entry.partition(":") for entry in found.split(";")[1:] if entry)
+    return {key: dict(field.split("=", 1) for field in record.split("|")) for key, _, record in entries}
+
+
+def looked_up(found: str, line: Line) -> str:
+    """What happens to a call, as a gateway finds it out: with lookups by key alone."""
+    records = read(found)
+    names = {"subscription": line.subscription, "product": line.product, "app": line.app, "tenant": line.tenant}
+    names |= {"userObjectId": line.user_object_id, "apimUser": line.apim_user}
+    claims = {"billingCode": line.billing_code, "company": line.company, "user": line.user}
+    keys = [f"subscription/{quote(line.subscription, safe='')}", f"product/{quote(line.product, safe='')}"]
+    keys += [
+        f"app/{line.tenant}/{line.app}",
+        f"user/{quote(line.user_object_id, safe='')}",
+        f"model/{line.model}",
+        "all",
+    ]
+    matched = []
+    for key in records:
+        anchor, sign, conditions = key.partition("#")
+        field, _, value = anchor.partition("/")
+        if sign and field in ANCHORS and names[field] and unquote(value) == names[field]:
+            number, *others = conditions.split("&")
+            pairs = (other.split("/", 1) for other in others)
+            if all((names | claims)[name] == unquote(wanted) for name, wanted in pairs):
+                matched.append((int(number), key))
+    keys.append(min(matched)[1] if matched else UNALLOCATED)
+    return max((records[key]["action"] for key in keys if key in records), key=SEVERITY.index, default="allow")
+
+
+def test_a_decision_says_what_a_refusal_tells_the_caller() -> None:
+    scope = Scope(ScopeKind.SUBSCRIPTION, "search")
+
+    found = text(state(scope, spent="120.125", owner="ada@example.com"))
+
+    assert found == (
+        f"at={int(NOW.timestamp() * 1000)};subscription/search:action=refuse|budget=of%20subscription%3Asearch"
+        f"|spent=120.12|limit=100.00|currency=USD|until={int(midnight(date(2026, 4, 1)).timestamp())}"
+        "|owner=ada%40example.com;"
+    )
+
+
+def test_a_swap_names_its_models_and_a_throttle_its_tokens() -> None:
+    swap = read(text(state(Scope(ScopeKind.ALL), Action.SWAP)))
+    throttle = read(text(state(Scope(ScopeKind.MODEL, "gpt-5.5"), Action.THROTTLE)))
+
+    assert swap["all"]["swap"] == "gpt-5.5>gpt-5.4-mini"
+    assert throttle["model/gpt-5.5"]["tokensPerMinute"] == "500"
+
+
+def test_a_notice_and_a_shadow_budget_decide_nothing() -> None:
+    scope = Scope(ScopeKind.SUBSCRIPTION, "search")
+
+    assert read(text(state(scope, Action.NOTIFY), state(scope, shadow=True))) == {}
+
+
+def test_a_product_hears_nothing_of_the_subscriptions_and_products_of_others() -> None:
+    states = [state(Scope(ScopeKind.SUBSCRIPTION, "legal")), state(Scope(ScopeKind.PRODUCT, "premium"))]
+
+    assert read(text(*states)) == {}
+
+
+def test_only_rules_up_to_the_last_decided_one_are_told() -> None:
+    rules = (
+        Rule("voice", {"subscription": "support", "billingCode": "VOICE"}, "support/voice"),
+        Rule("support", {"subscription": "support"}, "support"),
+        Rule("search", {"subscription": "search"}, "search"),
+        Rule("legal", {"subscription": "legal"}, "support"),
+    )
+
+    found = read(text(state(Scope(ScopeKind.COST_CENTRE, "support")), rules=rules))
+
+    assert list(found) == ["subscription/support#0&billingCode/VOICE", "subscription/support#1"]
+    assert {each["action"] for each in found.values()} == {"refuse"}
+
+
+def test_what_has_no_room_is_left_out_from_the_mildest_on_and_counted() -> None:
+    warnings = [state(Scope(ScopeKind.USER, f"user-{number:04}"), Action.WARN) for number in range(3000)]
+    refusal = state(Scope(ScopeKind.USER, "worst"))
+
+    found = decision_text(STANDARD, [*warnings, refusal], (), NOW, midnight)
+
+    assert len(found.text.encode()) <= MOST_BYTES
+    assert "user/worst" in read(found.text)
+    assert found.left_out == 3001 - len(read(found.text)) > 0
+
+
+CENTRES = ["a", "a/b", "a/b/c", "d"]
+NAMES = {
+    "subscription": ["search", "support", "legal"], "product": ["standard", "premium"], "app": ["app one", "app;two"],
+    "tenant": ["t"], "userObjectId": ["o/1", "o#2"], "apimUser": ["u"], "billingCode": ["B&C", "D"],
+}  # fmt: skip
+WHEN = st.fixed_dictionaries({}, optional={name: st.sampled_from(values) for name, values in NAMES.items()}).filter(
+    lambda when: (
+        any(name in when for name in NAMES if name != "billingCode")
+        and ("billingCode" not in when or "subscription" in when or "product" in when)
+    )
+)
+
+
+def line_of(values: Mapping[str, str]) -> Line:
+    fields = {"userObjectId": "user_object_id", "apimUser": "apim_user", "billingCode": "billing_code"}
+    return EMPTY._replace(**{fields.get(name, name): value for name, value in values.items()})
+
+
+CALLER = st.fixed_dictionaries({name: st.sampled_from([*values, ""]) for name, values in NAMES.items()})
+SCOPES = st.one_of(
+    st.sampled_from([*CENTRES, UNALLOCATED]).map(lambda path: Scope(ScopeKind.COST_CENTRE, path)),
+    st.sampled_from(NAMES["subscription"]).map(lambda each: Scope(ScopeKind.SUBSCRIPTION, each)),
+    st.sampled_from(NAMES["userObjectId"]).map(lambda each: Scope(ScopeKind.USER, each)),
+    st.just(Scope(ScopeKind.PRODUCT, "standard")),
+)
+
+
+def concerns(scope: Scope, line: Line, centre: str) -> bool:
+    values = {
+        ScopeKind.SUBSCRIPTION: line.subscription, ScopeKind.PRODUCT: line.product, ScopeKind.USER: line.user_object_id,
+    }  # fmt: skip
+    return is_within(centre, scope.value) if scope.kind is ScopeKind.COST_CENTRE else values[scope.kind] == scope.value
+
+
+@given(
+    whens=st.lists(st.tuples(WHEN, st.sampled_from(CENTRES)), max_size=6),
+    budgets=st.lists(st.tuples(SCOPES, st.sampled_from(list(ACTIONS))), max_size=5),
+    caller=CALLER,
+)
+def test_a_gateway_decides_as_the_books_allocate(
+    whens: list[tuple[dict[str, str], str]], budgets: list[tuple[Scope, Action]], caller: dict[str, str]
+) -> None:
+    rules: list[Rule] = []
+    for number, (when, centre) in enumerate(whens):
+        if not any(rule.when.items() <= when.items() for rule in rules):
+            rules.append(Rule(f"rule-{number}", when, centre))
+    # A call of a product comes with one of its subscriptions, or with none.
+    line = line_of(caller)._replace(product="standard")
+    if line.subscription == "legal":
+        line = line._replace(subscription="search")
+    allocation = Allocation(tuple(CostCentre(path, path) for path in CENTRES), tuple(rules))
+    centre, _ = allocation.cost_centre(line, NOW)
+
+    found = text(*(state(scope, action) for scope, action in budgets), rules=tuple(rules))
+
+    due = [ACTIONS[action] for scope, action in budgets if concerns(scope, line, centre)]
+    assert looked_up(found, line) == max(due, key=SEVERITY.index, default="allow")
