@@ -114,7 +114,7 @@ async def test_the_timer_closes_the_months_whose_grace_period_is_over(
 
     invoke("close_periods", None)
 
-    closed = [period.period for period in await container.periods.closed()]
+    closed = [period.month for period in await container.periods.closed()]
     assert closed[0] == before
     assert current not in closed
     assert f"{before}/manifest.json" in await container.closed_reports.paths(f"{before}/")

@@ -8,7 +8,7 @@ import typer
 from chargeback.bootstrap import Container
 from chargeback.cli.terminal import counted, progress, run, show_files
 from chargeback.domain.money.exact import to_text
-from chargeback.domain.periods.lifecycle import Change, Period, State, refuse_reopening
+from chargeback.domain.periods.lifecycle import BillingPeriod, Change, State, refuse_reopening
 from chargeback.domain.reports.layout import manifest_path
 from chargeback.domain.time.months import month
 
@@ -122,12 +122,12 @@ def reopen(period: Name) -> None:
     run(work)
 
 
-def _line(period: Period) -> str:
+def _line(period: BillingPeriod) -> str:
     if not period.history:
-        return f"{period.period}  {period.state}"
+        return f"{period.month}  {period.state}"
     last = period.history[-1]
     filing = "" if period.state is not State.CLOSED or period.is_filed else "; its files are not all in their place yet"
-    return f"{period.period}  {period.state}  {last.what} by {last.by} at {last.at:%Y-%m-%dT%H:%MZ}{filing}"
+    return f"{period.month}  {period.state}  {last.what} by {last.by} at {last.at:%Y-%m-%dT%H:%MZ}{filing}"
 
 
 def _entry(change: Change) -> str:

@@ -7,7 +7,7 @@ import azure.functions as func
 
 from chargeback.bootstrap import Container
 from chargeback.domain.errors import ClosingRefused
-from chargeback.domain.periods.lifecycle import Period
+from chargeback.domain.periods.lifecycle import BillingPeriod
 from chargeback.log_line import log_line, one_run
 
 log = logging.getLogger(__name__)
@@ -26,7 +26,7 @@ def blueprint(container: Container) -> func.Blueprint:
     return bp
 
 
-def _report(outcome: Period | ClosingRefused, timer: func.TimerRequest) -> None:
+def _report(outcome: BillingPeriod | ClosingRefused, timer: func.TimerRequest) -> None:
     if isinstance(outcome, ClosingRefused):
         log_line(
             log,
@@ -41,8 +41,8 @@ def _report(outcome: Period | ClosingRefused, timer: func.TimerRequest) -> None:
         log_line(
             log,
             "period_closed",
-            about=outcome.period,
-            period=outcome.period,
+            about=outcome.month,
+            period=outcome.month,
             manifest=outcome.manifest,
             past_due=timer.past_due,
         )

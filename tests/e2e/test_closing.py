@@ -11,7 +11,7 @@ import pytest
 
 from chargeback.bootstrap import Container
 from chargeback.domain.errors import Superseded
-from chargeback.domain.periods.lifecycle import Period
+from chargeback.domain.periods.lifecycle import BillingPeriod
 from chargeback.domain.time.calendar import previous_period
 from chargeback.services.closing.file_period import files_of, sha256_of
 from chargeback.services.closing.finish_days import Order
@@ -42,7 +42,7 @@ async def files(container: Container) -> dict[str, str]:
     return {path: await sha256_of(container.closed_reports.read(path)) for path in paths}
 
 
-async def named(container: Container, period: Period) -> dict[str, str]:
+async def named(container: Container, period: BillingPeriod) -> dict[str, str]:
     return {file.path: file.sha256 for file in await files_of(period, container.closed_reports)}
 
 

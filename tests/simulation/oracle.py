@@ -94,7 +94,7 @@ async def check(world: World) -> None:
     assert await world.quarantine.batches() == [], "a usable event is in quarantine"
     assert await world.letters.batches() == [], "a usable event is among the dead letters"
     await check_money(world)
-    closed = [period.period for period in await house.periods.closed()]
+    closed = [period.month for period in await house.periods.closed()]
     assert closed == ["2026-03"], f"closed are {closed}"
     assert await house.reports.paths("2026-03/") == [], "drafts lie beside the closed files"
     hub = world.hub.files["Costs/2026/03/chargeback/manifest.json"]

@@ -15,7 +15,7 @@ import msgspec
 from chargeback.adapters.memory.counter import MemoryCounter
 from chargeback.adapters.memory.stores import MemoryBooks, MemoryControl, MemoryLedger, MemoryQuarantine, MemoryReports
 from chargeback.domain.catalogue.catalogue import Catalogue
-from chargeback.domain.periods.lifecycle import Period
+from chargeback.domain.periods.lifecycle import BillingPeriod
 from chargeback.domain.rating.effective_catalogues import EffectiveCatalogues
 from chargeback.domain.reports.manifest import Manifest, PublishedFile
 from chargeback.domain.terms.terms import Terms
@@ -58,8 +58,8 @@ class KeptCatalogues:
         return self.now
 
     async def frozen(self) -> dict[str, Catalogue]:
-        periods = [msgspec.convert(document, Period) for document in await self._control.all("period")]
-        return {each.period: self._versions[each.version].catalogue for each in periods if each.version}
+        periods = [msgspec.convert(document, BillingPeriod) for document in await self._control.all("period")]
+        return {each.month: self._versions[each.version].catalogue for each in periods if each.version}
 
     async def terms(self) -> Terms:
         return self.kept
@@ -72,10 +72,10 @@ class KeptCatalogues:
         return self._versions[name]
 
     async def in_force(self) -> EffectiveCatalogues:
-        periods = [msgspec.convert(document, Period) for document in await self._control.all("period")]
+        periods = [msgspec.convert(document, BillingPeriod) for document in await self._control.all("period")]
         return EffectiveCatalogues(
             self.now,
-            {each.period: self._versions[each.version].catalogue for each in periods if each.state == "closed"},
+            {each.month: self._versions[each.version].catalogue for each in periods if each.state == "closed"},
         )
 
 
@@ -214,7 +214,7 @@ class ClosingHouse:
         weights = WeightsInForce(self.catalogues, await self.catalogues.current())
         await Ingest(self.ledger, self.counter, MemoryQuarantine(), weights).ingest(events, now)
 
-    async def close(self, period: str, now: datetime, by: str = "ann", override: str = "") -> Period:
+    async def close(self, period: str, now: datetime, by: str = "ann", override: str = "") -> BillingPeriod:
         return await self.closer.close(period, Order(by, now, override))
 
     async def publish_drafts(self, now: datetime) -> None:

@@ -105,4 +105,4 @@ class AppliedCatalogues:
     async def _rated_by_document(self, *states: State) -> dict[Month, Catalogue]:
         """By period: what its document names."""
         periods = await self._periods.of_states(*states)
-        return {each.period: (await self.stored(each.version)).catalogue for each in periods}
+        return {each.month: (await self.stored(each.version)).catalogue for each in periods}

@@ -48,11 +48,11 @@ class Change(msgspec.Struct, frozen=True, rename="camel"):
     overridden: tuple[str, ...] = ()
 
 
-class Period(msgspec.Struct, frozen=True, rename="camel"):
+class BillingPeriod(msgspec.Struct, frozen=True, rename="camel"):
     """A billing period as the control documents keep it; one without a document is open.
 
     Attributes:
-        period: YYYY-MM.
+        month: YYYY-MM, which names it.
         attempt: the attempt at closing that began last; the only one that can succeed.
         version: name of the stored configuration that rates the period's usage; empty while open.
         closed_with: the configuration that it was closed with.
@@ -66,7 +66,7 @@ class Period(msgspec.Struct, frozen=True, rename="camel"):
         history: who did what, when and why; the latest last.
     """
 
-    period: Month
+    month: Month = msgspec.field(name="period")
     state: State = State.OPEN
     attempt: str = ""
     version: str = ""
@@ -120,7 +120,7 @@ def refusals(standing: Standing, now: datetime, *, by_timer: bool) -> list[str]:
     return reasons
 
 
-def begun(period: Period, attempt: str, version: str, change: Change) -> Period:
+def begun(period: BillingPeriod, attempt: str, version: str, change: Change) -> BillingPeriod:
     """The period as an attempt at closing begins: its usage is rated with `version` from now on."""
     _require(period, State.OPEN, State.CLOSING)
     return msgspec.structs.replace(
@@ -128,26 +128,26 @@ def begun(period: Period, attempt: str, version: str, change: Change) -> Period:
     )
 
 
-def given_up(period: Period, change: Change) -> Period:
+def given_up(period: BillingPeriod, change: Change) -> BillingPeriod:
     """The period after an attempt that came to nothing: open, and that attempt cannot succeed any more."""
     _require(period, State.CLOSING)
     return msgspec.structs.replace(period, state=State.OPEN, attempt="", version="", history=(*period.history, change))
 
 
-def is_dead(period: Period, now: datetime) -> bool:
+def is_dead(period: BillingPeriod, now: datetime) -> bool:
     """Whether the attempt that is closing the period began so long ago that nobody can be at it any more."""
     return period.state is State.CLOSING and bool(period.history) and period.history[-1].at < now - DEAD_AFTER
 
 
 def concluded(
-    period: Period,
+    period: BillingPeriod,
     manifest: str,
     fences: dict[Month, dict[UtcDay, str]],
     change: Change,
     *,
     true_up: str = "",
     true_ups: dict[Month, str] | None = None,
-) -> Period:
+) -> BillingPeriod:
     """The period as its attempt succeeds."""
     _require(period, State.CLOSING)
     return msgspec.structs.replace(
@@ -162,53 +162,53 @@ def concluded(
     )
 
 
-def filed(period: Period) -> Period:
+def filed(period: BillingPeriod) -> BillingPeriod:
     """The closed period once all its files are in their place."""
     _require(period, State.CLOSED)
     return msgspec.structs.replace(period, is_filed=True)
 
 
-def delivered(period: Period) -> Period:
+def delivered(period: BillingPeriod) -> BillingPeriod:
     """The closed period once the FinOps hub has its final figures."""
     _require(period, State.CLOSED)
     return msgspec.structs.replace(period, is_delivered=True)
 
 
-def rated_anew(period: Period, version: str, change: Change) -> Period:
+def rated_anew(period: BillingPeriod, version: str, change: Change) -> BillingPeriod:
     """The closed period whose usage is rated with another configuration from now on; its files stay as they are."""
     if period.state is not State.CLOSED:
         raise PeriodClosed(
-            f"{period.period} is {period.state}, not closed: apply the corrected configuration, and its usage is rated"
+            f"{period.month} is {period.state}, not closed: apply the corrected configuration, and its usage is rated"
             " with that until it closes"
         )
     return msgspec.structs.replace(period, version=version, history=(*period.history, change))
 
 
-def refuse_reopening(period: Period) -> PeriodClosed:
+def refuse_reopening(period: BillingPeriod) -> PeriodClosed:
     """Why a period cannot be opened again, and what to do instead."""
     if period.state is not State.CLOSED:
-        return PeriodClosed(f"{period.period} is {period.state}: there is nothing to reopen")
+        return PeriodClosed(f"{period.month} is {period.state}: there is nothing to reopen")
     closed = next(change for change in reversed(period.history) if change.what == State.CLOSED)
     return PeriodClosed(
-        f"{period.period} was closed at {_minute(closed.at)} by {closed.by} and cannot be reopened: its files are what"
+        f"{period.month} was closed at {_minute(closed.at)} by {closed.by} and cannot be reopened: its files are what"
         " was billed. Late usage becomes a correction in the oldest open period by itself. For a wrong price,"
-        f" deployment or rule: correct config/, `config apply`, then `periods correct {period.period} --by NAME"
+        f" deployment or rule: correct config/, `config apply`, then `periods correct {period.month} --by NAME"
         " --reason TEXT`; the differences become corrections in the oldest open period"
     )
 
 
-def latest_fences(closed: Sequence[Period], period: Month) -> dict[UtcDay, str]:
+def latest_fences(closed: Sequence[BillingPeriod], period: Month) -> dict[UtcDay, str]:
     """UTC day → the fence of the books that a closed period's billed figures, corrections included, were made from."""
     fences: dict[UtcDay, str] = {}
-    for each in sorted(closed, key=lambda one: one.period):
+    for each in sorted(closed, key=lambda one: one.month):
         fences |= each.fences.get(period, {})
     return fences
 
 
-def latest_true_up(closed: Sequence[Period], period: Month) -> str:
+def latest_true_up(closed: Sequence[BillingPeriod], period: Month) -> str:
     """Stands for the true-up that a closed period's billed figures, corrections included, were made with."""
-    found = {each.period: each.true_up for each in closed}.get(period, "")
-    for each in sorted(closed, key=lambda one: one.period):
+    found = {each.month: each.true_up for each in closed}.get(period, "")
+    for each in sorted(closed, key=lambda one: one.month):
         found = each.true_ups.get(period, found)
     return found
 
@@ -218,9 +218,9 @@ def fence_of(tokens: Mapping[int, str]) -> str:
     return blake2b(msgspec.json.encode(sorted(tokens.items())), digest_size=12).hexdigest()
 
 
-def _require(period: Period, *states: State) -> None:
+def _require(period: BillingPeriod, *states: State) -> None:
     if period.state not in states:
-        raise PeriodClosed(f"{period.period} is {period.state}, not {' or '.join(states)}")
+        raise PeriodClosed(f"{period.month} is {period.state}, not {' or '.join(states)}")
 
 
 def _minute(moment: datetime) -> str:

@@ -17,7 +17,7 @@ from typing import Protocol
 import msgspec
 
 from chargeback.domain.errors import ClosingRefused, PeriodClosed, StoreUnavailable, Superseded
-from chargeback.domain.periods.lifecycle import Change, Period, State, begun, concluded, delivered, filed
+from chargeback.domain.periods.lifecycle import BillingPeriod, Change, State, begun, concluded, delivered, filed
 from chargeback.domain.reports.layout import manifest_path
 from chargeback.domain.reports.manifest import Manifest
 from chargeback.domain.time.days import UtcDay
@@ -104,7 +104,7 @@ class Closer:
         """The runs that publish drafts."""
         return DraftAttempts(self.days.control)
 
-    async def close(self, period: Month, order: Order, progress: Progress = ignore_progress) -> Period:
+    async def close(self, period: Month, order: Order, progress: Progress = ignore_progress) -> BillingPeriod:
         """Close a period; a closed one stays as it is, and what a killed run left undone is finished.
 
         Raises `ClosingRefused` with every reason, `Superseded` if another run took over or the books kept changing.
@@ -117,16 +117,16 @@ class Closer:
         return await self.finish_filing(period)
 
     async def close_due(
-        self, now: datetime, report: Callable[[Period | ClosingRefused], None] = say_nothing
-    ) -> list[Period | ClosingRefused]:
+        self, now: datetime, report: Callable[[BillingPeriod | ClosingRefused], None] = say_nothing
+    ) -> list[BillingPeriod | ClosingRefused]:
         """Close every period whose grace period is over, in order, up to the first that cannot be closed.
 
         Each outcome is also reported at once. Raises `SomeFailed` where a closed period could not be filed.
         """
         periods, catalogues = self.days.periods, self.days.catalogues
-        outcomes: list[Period | ClosingRefused] = []
+        outcomes: list[BillingPeriod | ClosingRefused] = []
 
-        def tell(outcome: Period | ClosingRefused) -> None:
+        def tell(outcome: BillingPeriod | ClosingRefused) -> None:
             outcomes.append(outcome)
             report(outcome)
 
@@ -146,13 +146,13 @@ class Closer:
                     break
         return outcomes
 
-    async def _unfinished(self, closed: Sequence[Period]) -> list[Month]:
+    async def _unfinished(self, closed: Sequence[BillingPeriod]) -> list[Month]:
         """The closed periods that lack a file, a delivery, or the end of a run that published drafts."""
         drafting = await self.draft_attempts.unfinished()
         return [
-            period.period
+            period.month
             for period in closed
-            if not period.is_filed or (self.hub and not period.is_delivered) or period.period in drafting
+            if not period.is_filed or (self.hub and not period.is_delivered) or period.month in drafting
         ]
 
     async def verified(self, period: Month) -> Manifest:
@@ -164,22 +164,22 @@ class Closer:
         return msgspec.json.decode(content, type=Manifest)
 
     async def _close(
-        self, known: Period, token: str | None, order: Order, accepted: Accepted, progress: Progress
+        self, known: BillingPeriod, token: str | None, order: Order, accepted: Accepted, progress: Progress
     ) -> None:
         attempt = secrets.token_hex(4)
-        staged = Staged(self.reports, known.period, attempt)
+        staged = Staged(self.reports, known.month, attempt)
         try:
             await self._attempt(known, token, attempt, staged, order, accepted, progress)
         except Exception as error:
             change = Change("given up", order.now, order.by, reason_of(error))
             with suppress(StoreUnavailable):  # then it has died, and ends as one that was killed
-                if await self.days.periods.give_up(known.period, attempt, change):
+                if await self.days.periods.give_up(known.month, attempt, change):
                     await staged.clear()
             raise
 
     async def _attempt(
         self,
-        known: Period,
+        known: BillingPeriod,
         token: str | None,
         attempt: str,
         staged: Staged,
@@ -187,7 +187,7 @@ class Closer:
         accepted: Accepted,
         progress: Progress,
     ) -> None:
-        period = known.period
+        period = known.month
         began = Change(State.CLOSING, order.now, order.by, order.override, overridden=accepted.facts)
         for _ in range(_ATTEMPTS):
             basis = await self._basis(period, order, accepted)
@@ -227,18 +227,18 @@ class Closer:
         late = await late_changes(days.periods, days.books, calendar)
         return _Basis(version, own, late, await true_up_digest(days.control, period))
 
-    async def _conclude(self, closed: Period, token: str, staged: Staged) -> None:
+    async def _conclude(self, closed: BillingPeriod, token: str, staged: Staged) -> None:
         try:
             await self.days.periods.swap(closed, token)
         except Superseded as error:
             # Where the answer was lost, the document is ours all the same.
-            latest, _ = await self.days.periods.get(closed.period)
+            latest, _ = await self.days.periods.get(closed.month)
             if (latest.state, latest.attempt) != (State.CLOSED, closed.attempt):
                 await staged.clear()
-                raise Superseded(f"another run took over the closing of {closed.period}") from error
-        log_line(log, "closed", about=closed.period, period=closed.period, attempt=closed.attempt)
+                raise Superseded(f"another run took over the closing of {closed.month}") from error
+        log_line(log, "closed", about=closed.month, period=closed.month, attempt=closed.attempt)
 
-    async def finish_filing(self, period: Month) -> Period:
+    async def finish_filing(self, period: Month) -> BillingPeriod:
         """The closed period with every file in its place, no draft left, and its final figures in the FinOps hub."""
         known, token = await self.days.periods.get(period)
         if not known.is_filed:
@@ -252,7 +252,7 @@ class Closer:
             await self._deliver(period, self.hub)
         return (await self.days.periods.get(period))[0]
 
-    async def _finish_filing(self, period: Month, now: datetime) -> Period:
+    async def _finish_filing(self, period: Month, now: datetime) -> BillingPeriod:
         finished = await self.finish_filing(period)
         await self.draft_attempts.forget_dead(period, now)
         return finished

@@ -9,7 +9,7 @@ from decimal import Decimal
 
 from chargeback.domain.errors import PeriodClosed
 from chargeback.domain.money.exact import EXACT, ZERO
-from chargeback.domain.periods.lifecycle import Change, Period, rated_anew
+from chargeback.domain.periods.lifecycle import BillingPeriod, Change, rated_anew
 from chargeback.domain.terms.terms import ExchangeRate, rates_of
 from chargeback.domain.time.months import Month
 from chargeback.services.closing.finish_days import Days
@@ -28,7 +28,7 @@ class Corrected:
         rates: at which it is converted from now on, where they are others than before.
     """
 
-    period: Period
+    period: BillingPeriod
     days: int
     lines: int
     cost: Decimal
@@ -58,10 +58,10 @@ async def correct_period(period: Month, days: Days, ledger: Ledger, change: Chan
     return replace(audited, rates=tuple(await _new_rates(audited.period, days)))
 
 
-async def _new_rates(known: Period, days: Days) -> list[ExchangeRate]:
+async def _new_rates(known: BillingPeriod, days: Days) -> list[ExchangeRate]:
     versions = [await days.catalogues.stored(name) for name in (known.closed_with, known.version)]
     before, after = (
-        rates_of(each.terms, known.period, each.catalogue.calendar, each.catalogue.currency) for each in versions
+        rates_of(each.terms, known.month, each.catalogue.calendar, each.catalogue.currency) for each in versions
     )
     return [rate for rate in after if rate not in before]
 
@@ -79,11 +79,11 @@ async def _audit(period: Month, days: Days, now: datetime) -> Corrected:
     return Corrected(known, count, lines, cost, in_force.current.currency)
 
 
-async def _require_ledger(known: Period, days: Days) -> None:
+async def _require_ledger(known: BillingPeriod, days: Days) -> None:
     """A recount from less than was billed would return the rest of the bill."""
-    gone = [day for day in sorted(known.fences.get(known.period, {})) if not await days.auditor.is_whole(day)]
+    gone = [day for day in sorted(known.fences.get(known.month, {})) if not await days.auditor.is_whole(day)]
     if gone:
         raise PeriodClosed(
-            f"{known.period} cannot be rated anew: the ledger of {', '.join(gone)} is no longer kept in whole;"
+            f"{known.month} cannot be rated anew: the ledger of {', '.join(gone)} is no longer kept in whole;"
             " bill the difference as a shared cost that corrects it"
         )

@@ -7,7 +7,7 @@ from hashlib import sha256
 import msgspec
 
 from chargeback.domain.errors import PeriodClosed, Superseded
-from chargeback.domain.periods.lifecycle import Period
+from chargeback.domain.periods.lifecycle import BillingPeriod
 from chargeback.domain.reports.layout import (
     is_staged,
     manifest_path,
@@ -60,14 +60,14 @@ class Staged:
         return staged_path(path, self._period, self._attempt)
 
 
-async def file_period(period: Period, reports: Reports, closed: Reports) -> None:
+async def file_period(period: BillingPeriod, reports: Reports, closed: Reports) -> None:
     """Copy what the attempt that closed the period published, the manifest last; again changes nothing.
 
     Raises `PeriodClosed` where a closed file holds other bytes than it was closed with.
     """
-    staged = Staged(reports, period.period, period.attempt)
-    present = set(await closed.paths(period_folder(period.period)))
-    manifest = manifest_path(period.period)
+    staged = Staged(reports, period.month, period.attempt)
+    present = set(await closed.paths(period_folder(period.month)))
+    manifest = manifest_path(period.month)
     files = await files_of(period, closed if manifest in present else staged)
 
     async def file(each: PublishedFile) -> None:
@@ -96,9 +96,9 @@ async def drop_unnamed(manifest: Manifest, reports: Reports) -> None:
     await for_each([path for path in drafts if path not in kept], reports.remove)
 
 
-async def differing(period: Period, closed: Reports) -> list[str]:
+async def differing(period: BillingPeriod, closed: Reports) -> list[str]:
     """What is wrong with the files of a closed period, each with its path; empty where all are as they were closed."""
-    present = set(await closed.paths(period_folder(period.period)))
+    present = set(await closed.paths(period_folder(period.month)))
     files = await files_of(period, closed)
     faults = [f"{each.path} is missing" for each in files if each.path not in present]
 
@@ -110,9 +110,9 @@ async def differing(period: Period, closed: Reports) -> list[str]:
     return sorted(faults)
 
 
-async def files_of(period: Period, reports: Reports) -> list[PublishedFile]:
+async def files_of(period: BillingPeriod, reports: Reports) -> list[PublishedFile]:
     """The files of a closed period, the manifest last. Raises `PeriodClosed` if the manifest is another one."""
-    path = manifest_path(period.period)
+    path = manifest_path(period.month)
     content = b"".join([piece async for piece in reports.read(path)])
     manifest = PublishedFile(path, 1, len(content), sha256(content).hexdigest())
     if manifest.sha256 != period.manifest:

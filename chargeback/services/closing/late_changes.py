@@ -33,8 +33,8 @@ class LateChange:
 async def late_changes(periods: Periods, books: Books, calendar: Calendar) -> list[LateChange]:
     """What became of closed periods since they were billed; the oldest open period carries it as corrections."""
     closed = await periods.closed()
-    names = [period.period for period in closed]
-    corrected = {each.period: f"@{each.version}" for each in closed if each.version != each.closed_with}
+    names = [period.month for period in closed]
+    corrected = {each.month: f"@{each.version}" for each in closed if each.version != each.closed_with}
     true_ups = await TrueUps(periods.control).digests()
     changes = []
     for period in [*await periods.before_the_books(calendar, closed), *names]:

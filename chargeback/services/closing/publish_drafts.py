@@ -82,9 +82,9 @@ class Drafts:
         version.catalogue.calendar.bounds(period)
         oldest = next(iter(await self.open(now)), period)
         closed = await days.periods.closed()
-        if closed and period < closed[0].period:
+        if closed and period < closed[0].month:
             raise PeriodClosed(
-                f"{period} lies before {closed[0].period}, the first closed period:"
+                f"{period} lies before {closed[0].month}, the first closed period:"
                 f" what came of its usage since is a correction in {oldest}"
             )
         for _ in range(_ATTEMPTS):

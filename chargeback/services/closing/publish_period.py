@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from chargeback.domain.catalogue.payers import Payers
-from chargeback.domain.periods.lifecycle import Period, State
+from chargeback.domain.periods.lifecycle import BillingPeriod, State
 from chargeback.domain.reports.layout import charges_path
 from chargeback.domain.reports.manifest import Manifest
 from chargeback.domain.terms.shared_costs import SharedCost
@@ -91,8 +91,8 @@ class Publisher:
         await SetAside(self.control).note(Stage.PUBLISH, period, left_out)
         return manifest
 
-    async def _previous(self, before: Period, *, only_closed: bool) -> Stored | None:
-        path = charges_path(before.period)
+    async def _previous(self, before: BillingPeriod, *, only_closed: bool) -> Stored | None:
+        path = charges_path(before.month)
         if before.state is State.CLOSED:
             return Stored(self.closed, path)
         # A final file must not depend on what a draft said some day.
@@ -103,7 +103,7 @@ class Publisher:
     async def _past(self, terms: Terms, period: Month) -> dict[Month, list[Stored]]:
         """By the closed period that a cost of this one belongs to, the files that say what was billed for it."""
         wanted = {cost.corrects for cost in terms.shared_costs if cost.corrects and cost.period == period}
-        names = [each.period for each in await self.periods.closed()] if wanted else []
+        names = [each.month for each in await self.periods.closed()] if wanted else []
         return {
             of: [Stored(self.closed, charges_path(each)) for each in names if each >= of] for of in wanted & {*names}
         }

@@ -5,7 +5,7 @@ from datetime import datetime
 import msgspec
 
 from chargeback.domain.errors import Superseded
-from chargeback.domain.periods.lifecycle import Change, Period, State, given_up, is_dead
+from chargeback.domain.periods.lifecycle import BillingPeriod, Change, State, given_up, is_dead
 from chargeback.domain.time.months import Month
 from chargeback.services.ports.control import Control
 
@@ -18,14 +18,14 @@ class PeriodDocuments:
     def __init__(self, control: Control) -> None:
         self.control = control
 
-    async def get(self, period: Month) -> tuple[Period, str | None]:
+    async def get(self, period: Month) -> tuple[BillingPeriod, str | None]:
         """The period with the token of its document; open and None where it has none."""
         known = await self.control.get_versioned(KIND, period)
-        return (msgspec.convert(known[0], Period), known[1]) if known else (Period(period), None)
+        return (msgspec.convert(known[0], BillingPeriod), known[1]) if known else (BillingPeriod(period), None)
 
-    async def swap(self, period: Period, after: str | None) -> str:
+    async def swap(self, period: BillingPeriod, after: str | None) -> str:
         """Set the period's document. Raises `Superseded` if another run set it since `after`."""
-        return await self.control.swap(KIND, period.period, msgspec.to_builtins(period), after)
+        return await self.control.swap(KIND, period.month, msgspec.to_builtins(period), after)
 
     async def give_up(self, period: Month, attempt: str, change: Change) -> bool:
         """Open the period again that an attempt is closing; False where it is no longer at it."""
@@ -43,13 +43,13 @@ class PeriodDocuments:
         change = Change("given up", now, by, "the attempt had died")
         for each in await self.of_states(State.CLOSING):
             if is_dead(each, now):
-                await self.give_up(each.period, each.attempt, change)
+                await self.give_up(each.month, each.attempt, change)
 
-    async def of_states(self, *states: State) -> list[Period]:
+    async def of_states(self, *states: State) -> list[BillingPeriod]:
         """The periods that have a document and are in one of these states, ascending."""
-        known = [msgspec.convert(document, Period) for document in await self.control.all(KIND)]
+        known = [msgspec.convert(document, BillingPeriod) for document in await self.control.all(KIND)]
         return [period for period in known if period.state in states]
 
-    async def closed(self) -> list[Period]:
+    async def closed(self) -> list[BillingPeriod]:
         """The closed periods, ascending."""
         return await self.of_states(State.CLOSED)

@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from datetime import datetime, timedelta
 
-from chargeback.domain.periods.lifecycle import Period
+from chargeback.domain.periods.lifecycle import BillingPeriod
 from chargeback.domain.time.calendar import Calendar, next_period
 from chargeback.domain.time.days import start_of
 from chargeback.domain.time.months import Month
@@ -26,7 +26,7 @@ class Periods(PeriodDocuments):
         """
         closed = await self.closed()
         current = calendar.period_of(now)
-        first = next_period(closed[-1].period) if closed else await self._first(calendar) or current
+        first = next_period(closed[-1].month) if closed else await self._first(calendar) or current
         periods = []
         while first <= current:
             periods.append(first)
@@ -36,9 +36,9 @@ class Periods(PeriodDocuments):
     async def first(self, now: datetime, calendar: Calendar) -> Month:
         """The period that the books begin with."""
         closed = await self.closed()
-        return closed[0].period if closed else (await self.open(now, calendar))[0]
+        return closed[0].month if closed else (await self.open(now, calendar))[0]
 
-    async def before_the_books(self, calendar: Calendar, closed: Sequence[Period]) -> list[Month]:
+    async def before_the_books(self, calendar: Calendar, closed: Sequence[BillingPeriod]) -> list[Month]:
         """Periods with usage that came after a later period was closed as the first one; nothing was billed of them."""
         if not closed:
             return []
@@ -48,7 +48,7 @@ class Periods(PeriodDocuments):
             for day in days
             for moment in (start_of(day), start_of(day) + timedelta(hours=23))
         }
-        return sorted(period for period in periods if period < closed[0].period)
+        return sorted(period for period in periods if period < closed[0].month)
 
     async def _first(self, calendar: Calendar) -> Month | None:
         days = await self._ledger.days()

@@ -51,7 +51,7 @@ class Published:
     async def closed_between(self, first: Month, before: Month) -> list[Month]:
         """The closed periods from one on and before another, ascending."""
         closed = await PeriodDocuments(self.control).closed()
-        return [each.period for each in closed if first <= each.period < before]
+        return [each.month for each in closed if first <= each.month < before]
 
     async def later(self, period: Month) -> list[Month]:
         """The published periods after a closed one, which may carry corrections of it."""

@@ -23,7 +23,7 @@ from chargeback.adapters.memory.stores import (
 from chargeback.adapters.redis import counter as redis_counter
 from chargeback.adapters.redis.counter import RedisCounter, connect
 from chargeback.domain.events.usage_event import EVER, Phase, UsageEvent, read_event
-from chargeback.domain.periods.lifecycle import Period, State
+from chargeback.domain.periods.lifecycle import BillingPeriod, State
 from chargeback.domain.streams.gateway_log import TokenCount
 from chargeback.domain.usage.lines import line_id, to_json
 from chargeback.services.ports.counter import Weigh, Weighted
@@ -146,7 +146,7 @@ async def test_documents_of_the_version_before_are_read() -> None:
     await poster.post(NOW)
     audited = await Auditor(ledger, counter, books, control, catalogues, poster).audit_day(DAY, NOW)
 
-    known = msgspec.convert(period, Period)
+    known = msgspec.convert(period, BillingPeriod)
     assert (known.state, known.is_delivered, known.true_up) == (State.CLOSED, False, "")
     found = await books.summary(DAY)
     assert found is not None

@@ -8,8 +8,8 @@ from hypothesis import strategies as st
 
 from chargeback.domain.errors import PeriodClosed
 from chargeback.domain.periods.lifecycle import (
+    BillingPeriod,
     Change,
-    Period,
     Standing,
     State,
     begun,
@@ -29,7 +29,7 @@ BEGAN = Change("closing", GRACE_ENDS, "ann")
 ENDED = Change("closed", GRACE_ENDS, "ann", version="v1")
 MANIFEST = "ab" * 32
 
-OPEN = Period("2026-03")
+OPEN = BillingPeriod("2026-03")
 CLOSING = begun(OPEN, "a1", "v1", BEGAN)
 CLOSED = concluded(CLOSING, MANIFEST, {"2026-03": {"2026-03-01": "f"}}, ENDED)
 FILED = filed(CLOSED)
@@ -124,9 +124,9 @@ def test_reopening_is_refused_with_what_to_do_instead() -> None:
 
 
 def test_the_latest_period_that_billed_a_day_says_from_which_fence() -> None:
-    january = Period("2026-01", fences={"2026-01": {"2026-01-01": "a", "2026-01-02": "b"}})
-    february = Period("2026-02", fences={"2026-02": {"2026-02-01": "c"}, "2026-01": {"2026-01-02": "d"}})
-    march = Period("2026-03", fences={"2026-01": {"2026-01-02": "e"}})
+    january = BillingPeriod("2026-01", fences={"2026-01": {"2026-01-01": "a", "2026-01-02": "b"}})
+    february = BillingPeriod("2026-02", fences={"2026-02": {"2026-02-01": "c"}, "2026-01": {"2026-01-02": "d"}})
+    march = BillingPeriod("2026-03", fences={"2026-01": {"2026-01-02": "e"}})
 
     assert latest_fences([march, january, february], "2026-01") == {"2026-01-01": "a", "2026-01-02": "e"}
     assert latest_fences([january, february, march], "2026-02") == {"2026-02-01": "c"}

@@ -70,7 +70,7 @@ class Life:
         closed = await self.house.periods.closed()
         if closed:
             change = Change("rated anew", self.now, "ann", "wrong price")
-            period = closed[0 if first else -1].period
+            period = closed[0 if first else -1].month
             await correct_period(period, self.house.closer.days, self.house.ledger, change)
 
     def check_closed_files(self) -> None:

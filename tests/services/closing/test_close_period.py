@@ -115,7 +115,7 @@ async def test_the_timer_closes_what_is_due_in_order_with_empty_months_between()
 
     outcomes = await house.closer.close_due(AFTER_GRACE)
 
-    assert [each.period for each in outcomes] == ["2026-01", "2026-02", "2026-03"]
+    assert [each.month for each in outcomes] == ["2026-01", "2026-02", "2026-03"]
     assert house.closed.files["2026-02/bill-2026-02.json"] == b"[]"
 
 

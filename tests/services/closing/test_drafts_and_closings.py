@@ -205,4 +205,4 @@ async def test_files_that_cannot_be_filed_keep_no_other_month_from_closing() -> 
     with pytest.raises(SomeFailed, match="holds other bytes than it was closed with"):
         await house.closer.close_due(may)
 
-    assert [period.period for period in await house.periods.closed()] == ["2026-03", "2026-04"]
+    assert [period.month for period in await house.periods.closed()] == ["2026-03", "2026-04"]

@@ -7,7 +7,7 @@ import pytest
 
 from chargeback.domain.catalogue.catalogue import Catalogue
 from chargeback.domain.errors import ClosingRefused
-from chargeback.domain.periods.lifecycle import Period
+from chargeback.domain.periods.lifecycle import BillingPeriod
 from chargeback.domain.usage.meters import Meter
 from tests.support.builders import tokens, usage_event
 from tests.support.catalogues import START, catalogue, dated
@@ -63,7 +63,7 @@ async def test_a_promise_that_holds_or_that_another_price_follows_keeps_nothing_
 
     (closed,) = await house.closer.close_due(APRIL_4)
 
-    assert isinstance(closed, Period)
+    assert isinstance(closed, BillingPeriod)
 
 
 async def test_usage_before_the_end_of_a_promise_keeps_nothing_open() -> None:
@@ -71,4 +71,4 @@ async def test_usage_before_the_end_of_a_promise_keeps_nothing_open() -> None:
 
     (closed,) = await house.closer.close_due(APRIL_4)
 
-    assert isinstance(closed, Period)
+    assert isinstance(closed, BillingPeriod)

@@ -6,7 +6,7 @@ from decimal import Decimal
 import pytest
 
 from chargeback.domain.errors import ClosingRefused
-from chargeback.domain.periods.lifecycle import Change, Period
+from chargeback.domain.periods.lifecycle import BillingPeriod, Change
 from chargeback.domain.terms.terms import ClosingRules, ExchangeRate, Terms
 from chargeback.domain.time.calendar import BooksSetting, Calendar
 from chargeback.services.closing.correct_period import Corrected, correct_period
@@ -64,7 +64,7 @@ async def test_the_greatest_age_is_a_rule_of_closing() -> None:
 
     (closed,) = await house.closer.close_due(APRIL_4)
 
-    assert isinstance(closed, Period)
+    assert isinstance(closed, BillingPeriod)
 
 
 async def correct(house: ClosingHouse, *rates: ExchangeRate) -> Corrected:

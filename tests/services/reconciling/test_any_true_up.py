@@ -119,7 +119,7 @@ class Life:
     async def _correct(self, *, first: bool) -> None:
         if closed := await self.house.periods.closed():
             change = Change("rated anew", self.now, "ann", "wrong price")
-            await correct_period(closed[0 if first else -1].period, self.house.closer.days, self.house.ledger, change)
+            await correct_period(closed[0 if first else -1].month, self.house.closer.days, self.house.ledger, change)
 
     async def used(self, month: str) -> Decimal:
         """What the books have of a month's usage, in its currency."""

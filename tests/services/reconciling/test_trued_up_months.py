@@ -11,7 +11,7 @@ from chargeback.domain.catalogue.payers import Payers, SharedMarkup
 from chargeback.domain.cost_centres.rules import Allocation, CostCentre, Rule
 from chargeback.domain.deployments.deployment import Deployment, DeploymentType
 from chargeback.domain.errors import ClosingRefused, TrueUpRefused
-from chargeback.domain.periods.lifecycle import Period
+from chargeback.domain.periods.lifecycle import BillingPeriod
 from chargeback.domain.terms.shared_costs import Basis, Kind, Measure, Per, Selection, SharedCost
 from chargeback.domain.terms.terms import ClosingRules, Terms
 from chargeback.domain.time.effective import ALWAYS
@@ -288,7 +288,7 @@ async def test_with_its_true_up_it_closes_by_itself(books: TruedUp) -> None:
 
     (closed,) = await books.house.closer.close_due(APRIL)
 
-    assert isinstance(closed, Period)
+    assert isinstance(closed, BillingPeriod)
     assert books.total("2026-03") == 130
 
 
@@ -321,7 +321,7 @@ async def test_where_exports_arrive_a_month_waits_for_its_own_to_be_complete(boo
 
     assert isinstance(refused, ClosingRefused)
     assert refused.reasons[0].startswith("its invoice is not complete: the run ")
-    assert isinstance(closed, Period)
+    assert isinstance(closed, BillingPeriod)
 
 
 async def test_a_true_up_that_was_entered_by_hand_counts_when_its_month_closes(books: TruedUp) -> None:
