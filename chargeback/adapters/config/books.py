@@ -1,6 +1,5 @@
 """How the books are kept as a document: time zone and currency by period, exchange rates, the rules of closing."""
 
-import re
 from collections.abc import Iterator
 from datetime import date, timedelta
 from decimal import Decimal
@@ -8,14 +7,13 @@ from typing import Any
 
 from chargeback.adapters.config.decimals import is_decimal
 from chargeback.adapters.config.entries import Record, each, one, sections
+from chargeback.adapters.config.times import is_date
 from chargeback.domain.errors import InvalidConfig
 from chargeback.domain.money.currencies import currency_fault
 from chargeback.domain.terms.terms import ClosingRules, ExchangeRate
 from chargeback.domain.time.calendar import BooksSetting, Calendar
 from chargeback.domain.time.days import BookDate
 from chargeback.domain.time.months import Month
-
-_DATE = re.compile(r"\d{4}-\d\d-\d\d", re.A)
 
 
 class _Setting(Record, frozen=True, rename={"first_period": "from", "time_zone": "timeZone"}):
@@ -108,7 +106,7 @@ def date_faults(document: object) -> Iterator[str]:
     """Dates of a file that are not written YYYY-MM-DD. Stored versions of before this was asked for are still read."""
     found = document.get("exchangeRates") if isinstance(document, dict) else None
     for place, rate in each(found if found is not None else [], _Rate, "exchangeRates", []):
-        if not _DATE.fullmatch(rate.date):
+        if not is_date(rate.date):
             yield f"{place}.date: {rate.date!r} is not a date such as 2026-03-31"
 
 

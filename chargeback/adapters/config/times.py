@@ -57,6 +57,11 @@ def effective(entry: SinceDate, calendar: Calendar, place: str, faults: list[str
     return Effective(*moments)
 
 
+def is_date(said: str) -> bool:
+    """Whether a string has the form of a date, YYYY-MM-DD."""
+    return _DATE.fullmatch(said) is not None
+
+
 def in_utc(moment: datetime | None) -> datetime | None:
     """The same moment, said in UTC."""
     return moment.astimezone(UTC) if moment else None
@@ -68,7 +73,7 @@ def _moment(said: str | None, calendar: Calendar) -> datetime | None:
     moment = datetime.fromisoformat(said)
     if moment.year not in YEARS:
         raise ValueError("not a time that any period of the books has")
-    if _DATE.fullmatch(said):
+    if is_date(said):
         return calendar.midnight(BookDate(said))
     if moment.tzinfo is None:
         raise ValueError("without a time zone")

@@ -6,6 +6,8 @@ Amounts, quantities and ratios are exact decimal strings. None stands for what i
 import msgspec
 from msgspec import UNSET, UnsetType
 
+from chargeback.domain.time.days import BookDate, UtcDay
+from chargeback.domain.time.months import Month
 from chargeback.services.explaining.trace_events import TracedEvent
 
 
@@ -35,7 +37,7 @@ class GroupedCharge(msgspec.Struct, frozen=True, rename="camel"):
     """One of the largest charges of a group."""
 
     charge_id: str
-    date: str
+    date: BookDate
     subscription: str
     app: str
     user: str
@@ -83,9 +85,9 @@ class CorrectionListed(msgspec.Struct, frozen=True, rename="camel"):
     """One correction of a closed period that the cost centre pays."""
 
     charge_id: str
-    corrects_period: str
+    corrects_period: Month
     corrects_charge_id: str
-    date: str
+    date: BookDate
     model: str
     meter: str
     quantity: str
@@ -158,7 +160,7 @@ class MappedDeployment(msgspec.Struct, frozen=True):
 class CorrectedCharge(msgspec.Struct, frozen=True, rename="camel"):
     """What had been billed of a charge of a closed period, and what a correction makes of that."""
 
-    period: str
+    period: Month
     charge_id: str
     reason: str
     was_there: bool
@@ -206,7 +208,7 @@ class EventsOfRecord(msgspec.Struct, frozen=True):
 class RecordOfCharge(msgspec.Struct, frozen=True, rename="camel"):
     """A usage record that a charge was made from, with its quantity in each UTC hour."""
 
-    day: str
+    day: UtcDay
     line_id: str
     hours: dict[str, int]
     quantity: int
@@ -218,7 +220,7 @@ class ExplainedCharge(msgspec.Struct, frozen=True, kw_only=True, rename="camel")
 
     charge_id: str
     kind: str
-    date: str
+    date: BookDate
     state: str
     meter: str
     unit: str
