@@ -12,11 +12,8 @@ import tempfile
 from dataclasses import dataclass
 from pathlib import Path
 
-import duckdb
-
 from chargeback.domain.errors import InconsistentFile
-from chargeback.domain.reports.focus import COLUMNS, Kind
-from chargeback.services.focus.check_focus import check_focus, check_parts, parts
+from chargeback.services.focus.check_focus import check_file
 
 HOME = Path(__file__).parents[1] / ".venv" / "focus"
 VERSION = "1.2.0.1"
@@ -40,9 +37,6 @@ CRITERIA = (
 """What holds for our files: with fewer, the validator skips the rules of those columns."""
 
 _RESULT = re.compile(r"^(?P<mark>✅|❌) (?P<rule>[\w-]+): (?P<text>.*)$", re.M)
-_TYPES = {Kind.NUMBER: "DECIMAL(38, 18)", Kind.COUNT: "BIGINT", Kind.TIME: "TIMESTAMP"}
-
-_PLACES = "SELECT coalesce(max(length(rtrim(split_part(BilledCost::VARCHAR, '.', 2), '0'))), 0) FROM focus"
 
 
 class ValidatorMissing(Exception):
@@ -91,28 +85,6 @@ def validate(file: Path) -> Verdict:
     return Verdict(frozenset(rule for rule, (passed, _) in results.items() if passed), failed)
 
 
-def check(file: Path) -> None:
-    """Our own rules, for a file on disk. Raises `InconsistentFile`, also for what is no file of our columns."""
-    try:
-        _check(file)
-    except duckdb.Error as error:
-        raise InconsistentFile(f"{file}: {error}") from error
-
-
-def _check(file: Path) -> None:
-    types = {name: _TYPES.get(kind, "VARCHAR") for name, kind in COLUMNS.items()}
-    with duckdb.connect() as engine:
-        engine.execute(
-            "CREATE TABLE focus AS FROM read_csv($file, header = true, auto_detect = false, columns = $types, "
-            "delim = ',', quote = '\"', escape = '\"', new_line = '\\r\\n', nullstr = '')",
-            {"file": str(file), "types": types},
-        )
-        places = engine.execute(_PLACES).fetchone()
-        assert places is not None
-        check_focus(engine, "focus", decimals=places[0])
-        check_parts(parts(engine, "focus"))
-
-
 def main() -> None:
     """scripts/validate-focus FILE"""
     if len(sys.argv) != 2:
@@ -122,7 +94,7 @@ def main() -> None:
     for rule, text in sorted(verdict.failed.items()):
         print(f"{rule}: {text}")
     try:
-        check(file)
+        check_file(file)
     except InconsistentFile as broken:
         sys.exit(str(broken))
     print(f"{file}: {len(verdict.passed)} rules of FOCUS hold, {len(verdict.failed)} do not; our own hold")

@@ -9,8 +9,9 @@ from pathlib import Path
 import pytest
 
 from chargeback.domain.errors import InconsistentFile
+from chargeback.services.focus.check_focus import check_file
 from chargeback.services.focus.write_focus import write_focus
-from scripts.focus_validator import Verdict, check, main, validate
+from scripts.focus_validator import Verdict, main, validate
 from tests.support.rows_of_every_kind import correction, costs, every_kind, shared, written
 from tests.support.settled_period import row, settled
 
@@ -119,12 +120,12 @@ def test_our_checks_see_what_the_validator_overlooks(rows: Rows, tmp_path: Path,
     rule = spoil(rows)
 
     with pytest.raises(InconsistentFile, match=rule):
-        check(saved(tmp_path, rows))
+        check_file(saved(tmp_path, rows))
 
 
 def test_our_checks_accept_the_file_as_it_was_written(rows: Rows, file: Path, tmp_path: Path) -> None:
-    check(file)
-    check(saved(tmp_path, rows))
+    check_file(file)
+    check_file(saved(tmp_path, rows))
 
 
 @pytest.mark.parametrize(
@@ -147,7 +148,7 @@ def test_a_row_that_breaks_a_rule_is_named_with_the_rule(
     broken[column] = value
 
     with pytest.raises(InconsistentFile, match=rule) as raised:
-        check(saved(tmp_path, rows))
+        check_file(saved(tmp_path, rows))
 
     assert broken["x_ChargeId"] in str(raised.value)
 
@@ -156,7 +157,7 @@ def test_a_correction_without_its_link_is_refused(rows: Rows, tmp_path: Path) ->
     next(each for each in rows if each["ChargeClass"])["x_CorrectsChargeId"] = ""
 
     with pytest.raises(InconsistentFile, match="names the period and the charge that it corrects"):
-        check(saved(tmp_path, rows))
+        check_file(saved(tmp_path, rows))
 
 
 def test_a_file_that_is_no_focus_file_is_refused_with_its_name(tmp_path: Path) -> None:
@@ -164,7 +165,7 @@ def test_a_file_that_is_no_focus_file_is_refused_with_its_name(tmp_path: Path) -
     path.write_text("a,b\r\n1,2\r\n")
 
     with pytest.raises(InconsistentFile, match=r"notes\.csv"):
-        check(path)
+        check_file(path)
 
 
 def test_the_command_ends_with_a_failure_where_only_our_checks_fail(

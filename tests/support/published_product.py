@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+import duckdb
 import msgspec
 
 from chargeback.adapters.azure.cost_exports import LocalCostExports
@@ -41,7 +42,7 @@ def call(**arguments: Any) -> bytes:
 def parquet(made: Settled) -> bytes:
     """The rows of a settled period as publishing leaves them behind."""
     target = Path(f"{made.database}.parquet")
-    with made.connect() as engine:
+    with duckdb.connect(made.database, read_only=True) as engine:
         engine.execute(f"COPY rows TO '{target}' (FORMAT parquet)")
     return target.read_bytes()
 

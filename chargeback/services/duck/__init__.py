@@ -1,1 +1,1 @@
-"""The one way to use DuckDB: a database on temporary disk, with limits."""
+"""The one way to use DuckDB: named statements from `*.sql` files, run on temporary disk, within limits."""

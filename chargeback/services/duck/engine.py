@@ -1,125 +1,109 @@
-"""The database that a period is settled in: DuckDB on disk, so that memory does not grow with the month.
+"""Runs the statements of one package by name on a DuckDB connection."""
 
-Amounts are DECIMAL(38, 18) throughout, never doubles: exact, or an error.
-"""
-
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from datetime import datetime
 from decimal import Decimal
-from functools import cache
-from importlib.resources import files
 from pathlib import Path
-from typing import Any
+from typing import Any, Self
 
 import duckdb
 
-from chargeback.domain.errors import NoRoom
-from chargeback.domain.money.exact import to_text
-from chargeback.domain.reports.manifest import FORMULA, GUARD, LEADING
-from chargeback.services.duck.disk import room_in
+from chargeback.services.duck.connection import connect, translated_errors
+from chargeback.services.duck.statements import fill, literal, statements_of
 
 Row = tuple[Any, ...]
+Values = Mapping[str, object]
 
 
 class Engine:
-    """A connection with the statements of `*.sql` by name; `{words}` in them are filled in when they are run."""
+    """A connection and the statements that run on it; see `statements` for `values` and `words`.
 
-    def __init__(self, folder: Path, *, decimals: int, memory_limit_mb: int, disk_limit_mb: int | None = None) -> None:
-        self.folder = folder
-        self.database = folder / "period.duckdb"
-        self.decimals = decimals
-        self.room = room_in(folder, disk_limit_mb)
-        self._memory_limit_mb, self._disk_limit_mb = memory_limit_mb, disk_limit_mb
-        self._connection = duckdb.connect(
-            self.database,
-            config={
-                "memory_limit": f"{memory_limit_mb}MB",
-                "temp_directory": str(folder / "spill"),
-                "max_temp_directory_size": f"{max(1, self.room >> 20)}MiB",
-                "threads": 2,
-                "python_enable_replacements": False,
-            },
-        )
-        self._connection.execute("SET enable_progress_bar = false")
-        self._statements = _statements()
-        self._words = {
-            "decimals": str(decimals),
-            "formula": quoted(FORMULA),
-            "leading": quoted(LEADING),
-            "guard": quoted(GUARD),
-            "unit": f"CAST('{to_text(Decimal(1).scaleb(-decimals))}' AS DECIMAL(38, {decimals}))",
-        }
+    Each method raises `NoRoom` where neither memory nor disk suffice, and `ValueError` with what is wrong with the
+    data or the statement.
+    """
 
-    def run(self, name: str, values: Mapping[str, str | int] | None = None, /, **words: object) -> list[Row]:
-        """The rows that a statement gives; of several, the last one's. `values` stand for `$names`, as literals.
+    def __init__(
+        self, connection: duckdb.DuckDBPyConnection, statements: Mapping[str, str], words: Mapping[str, object]
+    ) -> None:
+        self._connection = connection
+        self._statements = statements
+        self._words = words
 
-        Raises `ValueError` with what a statement itself has to say of the data.
-        """
-        return _run(self._connection, self._text(name, values or {}, words))
+    def run(self, name: str, values: Values | None = None, /, **words: object) -> list[Row]:
+        """All rows that a statement gives; where several run together, those of the last."""
+        with translated_errors():
+            self._execute(name, values or {}, words)
+            return self._connection.fetchall()
 
-    def run_apart(self, name: str, values: Mapping[str, str | int] | None = None, /, **words: object) -> None:
-        """Like `run`, but several may run at once; temporary tables are not seen."""
-        with self._connection.cursor() as cursor:
-            _run(cursor, self._text(name, values or {}, words))
+    def ask(self, name: str, values: Values | None = None, /, **words: object) -> list[dict[str, Any]]:
+        """Like `run`, each row by the names of its columns."""
+        with translated_errors():
+            self._execute(name, values or {}, words)
+            names = [column[0] for column in self._connection.description or ()]
+            return [dict(zip(names, row, strict=True)) for row in self._connection.fetchall()]
 
-    def _text(self, name: str, values: Mapping[str, str | int], words: Mapping[str, object]) -> str:
-        text = self._statements[name]
-        for word, fragment in {**self._words, **words}.items():
-            text = text.replace(f"{{{word}}}", str(fragment))
-        for each, value in values.items():
-            text = text.replace(f"${each}", quoted(value) if isinstance(value, str) else str(value))
-        return text
+    def stream(self, name: str, values: Values | None = None, /, *, rows: int, **words: object) -> Iterator[list[Row]]:
+        """Like `run`, some rows at a time; nothing else may run on this connection until they are read."""
+        with translated_errors():
+            self._execute(name, values or {}, words)
+        while True:
+            with translated_errors():
+                some = self._connection.fetchmany(rows)
+            if not some:
+                return
+            yield some
 
-    def insert(self, table: str, rows: Sequence[Row]) -> None:
-        """Add rows to a table; decimals are given as texts."""
+    def run_apart(self, name: str, values: Values | None = None, /, **words: object) -> None:
+        """Like `run`, on a connection of its own, so that several may run at once."""
+        with self.apart() as other:
+            other.run(name, values, **words)
+
+    def apart(self) -> "Engine":
+        """Another connection to the same database; it does not see temporary tables."""
+        return Engine(self._connection.cursor(), self._statements, self._words)
+
+    def insert(self, table: str, rows: Sequence[Sequence[str | int | Decimal | datetime | None]]) -> None:
+        """Add rows to a table: as literals, since binding many values takes longer than parsing them."""
         for start in range(0, len(rows), 1000):
-            values = ", ".join(f"({', '.join(map(_literal, row))})" for row in rows[start : start + 1000])
-            self._connection.execute(f"INSERT INTO {table} VALUES {values}")  # noqa: S608 values are literals
-
-    def beside(self, folder: Path) -> "Engine":
-        """Another one with the same limits."""
-        return Engine(
-            folder,
-            decimals=self.decimals,
-            memory_limit_mb=self._memory_limit_mb,
-            disk_limit_mb=self._disk_limit_mb,
-        )
-
-    def size(self) -> int:
-        """Bytes that its folder takes."""
-        return sum(path.stat().st_size for path in self.folder.iterdir() if path.is_file())
+            lines = ", ".join(f"({', '.join(map(literal, row))})" for row in rows[start : start + 1000])
+            with translated_errors():
+                self._connection.execute(f"INSERT INTO {table} VALUES {lines}")  # noqa: S608 values are literals
 
     def close(self) -> None:
-        """Let go of the file."""
+        """Close the connection, which lets go of the file when it was the last one."""
         self._connection.close()
 
+    def __enter__(self) -> Self:
+        return self
 
-@cache
-def _statements() -> dict[str, str]:
-    found: dict[str, str] = {}
-    for file in (files("chargeback.services.publishing")).iterdir():
-        if file.name.endswith(".sql"):
-            for part in file.read_text("utf-8").split("-- name: ")[1:]:
-                name, _, body = part.partition("\n")
-                assert name not in found, f"two statements are named {name}"
-                found[name] = body
-    return found
+    def __exit__(self, *_: object) -> None:
+        self.close()
 
-
-def _run(connection: duckdb.DuckDBPyConnection, text: str) -> list[Row]:
-    try:
-        return connection.execute(text).fetchall()
-    except duckdb.OutOfMemoryException as error:
-        raise NoRoom(f"neither memory nor temporary disk hold the period: {error}") from error
-    except duckdb.InvalidInputException as error:
-        raise ValueError(str(error).removeprefix("Invalid Input Error: ")) from error
+    def _execute(self, name: str, values: Values, words: Mapping[str, object]) -> None:
+        text = fill(self._statements[name], {**self._words, **words})
+        for statement in self._connection.extract_statements(text):
+            bound = {each: values[each] for each in statement.named_parameters}
+            self._connection.execute(statement, bound or None)
 
 
-def quoted(text: str) -> str:
-    """A text as SQL writes it."""
-    return "'" + text.replace("'", "''") + "'"
-
-
-def _literal(value: str | int | None) -> str:
-    if value is None:
-        return "NULL"
-    return quoted(value) if isinstance(value, str) else str(value)
+def open_engine(
+    package: str,
+    database: Path | None = None,
+    *,
+    spill: Path,
+    memory_limit_mb: int,
+    words: Mapping[str, object] | None = None,
+    threads: int = 2,
+    is_read_only: bool = False,
+    keeps_order: bool = True,
+) -> Engine:
+    """Open a database for the statements of a package; see `connect`. `words` are filled into each of them."""
+    connection = connect(
+        database,
+        spill=spill,
+        memory_limit_mb=memory_limit_mb,
+        threads=threads,
+        is_read_only=is_read_only,
+        keeps_order=keeps_order,
+    )
+    return Engine(connection, statements_of(package), words or {})

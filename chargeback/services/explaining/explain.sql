@@ -1,4 +1,10 @@
--- The statements of explain, by name; what begins with $ is bound.
+-- What an explanation asks of the published rows of a period.
+
+-- name: columns of the file
+DESCRIBE FROM read_parquet($file)
+
+-- name: view of the file
+CREATE VIEW rows AS SELECT *{added} FROM read_parquet({file})
 
 -- name: kinds
 SELECT
@@ -76,7 +82,7 @@ ORDER BY abs(cost) DESC NULLS LAST, charge_id
 -- name: billed
 SELECT coalesce(sum(quantity), 0) AS quantity, sum(exact_cost) AS cost, count(*) AS rows
 FROM rows
-WHERE charge_id = $charge_id AND $period <> ''
+WHERE charge_id = $charge_id
 
 -- name: corrected
 SELECT coalesce(sum(quantity), 0) AS quantity, sum(exact_cost) AS cost, count(*) AS rows

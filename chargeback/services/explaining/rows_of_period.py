@@ -3,14 +3,14 @@
 from collections.abc import Iterator
 from contextlib import contextmanager
 from decimal import Decimal
-from functools import cache
-from importlib.resources import files
 from pathlib import Path
 from typing import Any
 
-import duckdb
-
 from chargeback.domain.money.exact import to_text
+from chargeback.services.duck.engine import Engine, open_engine
+from chargeback.services.duck.statements import quoted
+
+_MEMORY_MB = 256
 
 Row = dict[str, Any]
 
@@ -18,40 +18,26 @@ Row = dict[str, Any]
 class Rows:
     """The rows of a period."""
 
-    def __init__(self, engine: duckdb.DuckDBPyConnection) -> None:
+    def __init__(self, engine: Engine) -> None:
         self._engine = engine
 
     def ask(self, question: str, **given: Any) -> list[Row]:
         """The answer to a statement by its name."""
-        asked = self._engine.execute(_statements()[question], given)
-        names = [column[0] for column in asked.description or ()]
-        return [dict(zip(names, values, strict=True)) for values in asked.fetchall()]
+        return self._engine.ask(question, given)
 
 
 @contextmanager
 def opened(file: Path) -> Iterator[Rows]:
     """The rows of a Parquet file."""
-    config: dict[str, str | bool | int | float | list[str]] = {
-        "memory_limit": "256MB",
-        "threads": 2,
-        "temp_directory": f"{file.parent}/spill",
-    }
-    with duckdb.connect(config=config) as engine:
-        found = engine.read_parquet(str(file))
+    package = "chargeback.services.explaining"
+    with open_engine(package, spill=file.parent / "spill", memory_limit_mb=_MEMORY_MB) as engine:
+        there = {column for column, *_ in engine.run("columns of the file", {"file": str(file)})}
         # What an older version published has no column for it.
-        (found if "correction_reason" in found.columns else found.project("*, '' AS correction_reason")).create_view(
-            "rows"
-        )
+        added = "" if "correction_reason" in there else ", '' AS correction_reason"
+        engine.run("view of the file", file=quoted(file), added=added)
         yield Rows(engine)
 
 
 def text_or_none(amount: Decimal | None) -> str | None:
     """An amount as text; None where it is not known, which is not zero."""
     return None if amount is None else to_text(amount)
-
-
-@cache
-def _statements() -> dict[str, str]:
-    text = files("chargeback.services.explaining").joinpath("explain.sql").read_text("utf-8")
-    parts = text.split("-- name: ")[1:]
-    return {name.strip(): body.strip() for name, _, body in (part.partition("\n") for part in parts)}

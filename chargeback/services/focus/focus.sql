@@ -1,4 +1,4 @@
--- From the rows of a period to rows of FOCUS, by name; {places} is filled in, $parameters are bound.
+-- From the rows of a period to rows of FOCUS.
 
 -- name: macros
 -- Every name of ours begins with `focus`: the views of the period would take ours for theirs.
@@ -35,7 +35,7 @@ CREATE TEMP MACRO focus_converted(price, rate, is_whole) AS
         ELSE focus_times(price, rate)
     END;
 
--- When a row was charged for: a day; of a shared cost, from a day on (`2026-03-14/`); of its correction, a month.
+-- What a row was charged for: a day; for a shared cost, from a day on (`2026-03-14/`); for its correction, a month.
 CREATE TEMP MACRO focus_span(kind, shared_cost, corrects_period, charge_date) AS
     CASE
         WHEN shared_cost = '' THEN charge_date
@@ -51,10 +51,10 @@ CREATE TEMP MACRO focus_number(number) AS
 CREATE TEMP MACRO focus_quoted(words) AS '"' || replace(words, '"', '""') || '"';
 CREATE TEMP MACRO focus_cell(words) AS
     CASE WHEN regexp_matches(words, '[,"\r\n]') THEN focus_quoted(words) ELSE words END;
--- An apostrophe keeps a spreadsheet from taking a text, or a part of it, as a formula.
+-- An apostrophe keeps a spreadsheet from taking a string, or a part of it, as a formula.
 CREATE TEMP MACRO focus_tamed(words) AS
     regexp_replace(regexp_replace(words, {formula}, {guard}, 'g'), {leading}, {guard});
--- Nor what follows a separator within JSON; a reader of JSON finds the same text.
+-- Likewise for what follows a separator within JSON; a reader of JSON finds the same string.
 CREATE TEMP MACRO focus_json(words) AS replace(replace(words, ';', '\u003b'), '|', '\u007c');
 
 -- name: sizes
@@ -74,6 +74,7 @@ ORDER BY span
 SELECT DISTINCT meter, unit, price_unit, provider, region FROM rows WHERE cost IS NOT NULL ORDER BY ALL
 
 -- name: totals
+-- The cost that the file has to come to, by currency.
 SELECT currency, sum(cost)::DECIMAL(38, {places}) FROM rows WHERE cost IS NOT NULL GROUP BY currency
 
 -- name: lookups
@@ -87,8 +88,8 @@ CREATE TEMP TABLE focus_regions (region VARCHAR, region_name VARCHAR);
 CREATE TEMP TABLE focus_centres (cost_centre VARCHAR, centre_name VARCHAR);
 
 -- name: charges
--- What callers merely claim, who they are as people, and the operation do not part a row; so the columns are those that
--- the file prints, not what they are made from: two providers that are both Microsoft are one.
+-- Rows that differ only in what callers claim, in the user or in the operation are summed. They are grouped by the columns
+-- that the file prints, not by what these are made from: two providers that are both Microsoft are one.
 CREATE OR REPLACE TEMP TABLE focus_charges AS
 SELECT * FROM (
 SELECT
@@ -96,7 +97,7 @@ SELECT
     focus_span(kind, shared_cost, corrects_period, charge_date) AS span, cost_centre, subscription_id, product_id, tenant_id, app_id,
     provider_name, service_name, region, allocation_rule, meter, consumed_unit, pricing_unit, per_unit, state,
     price_id, shared_cost, currency,
-    -- What nothing is charged for costs the same wherever and however it is called.
+    -- What is free of charge costs the same wherever and however it is called.
     CASE WHEN price_id = '' THEN '' ELSE deployment_type END AS deployment_type,
     CASE WHEN price_id = '' THEN '' ELSE service_tier END AS service_tier,
     CASE WHEN price_id = '' THEN '' ELSE variant END AS variant,
@@ -258,3 +259,18 @@ FROM (
 
 -- name: focus
 CREATE TEMP VIEW focus AS SELECT {columns} FROM focus_described
+
+-- name: size of batch
+SELECT count(*), sum(rows)::BIGINT FROM focus_charges
+
+-- name: cost of batch
+SELECT currency, sum(cost) FROM focus_charges GROUP BY currency
+
+-- name: lines
+SELECT concat({cells}) FROM focus
+
+-- name: Parquet of batch
+COPY (SELECT {columns} FROM focus) TO $file (FORMAT parquet, COMPRESSION snappy, ROW_GROUP_SIZE 20480)
+
+-- name: joined Parquet
+COPY (FROM read_parquet($parts)) TO $file (FORMAT parquet, COMPRESSION snappy, ROW_GROUP_SIZE 20480)

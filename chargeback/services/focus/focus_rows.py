@@ -9,12 +9,9 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from datetime import datetime
 from decimal import Decimal
-from importlib.resources import files
 from itertools import groupby
 from operator import itemgetter
-from typing import Any, NamedTuple
-
-import duckdb
+from typing import NamedTuple
 
 from chargeback.domain.cost_centres.tree import UNALLOCATED
 from chargeback.domain.deployments.regions import region_name
@@ -30,6 +27,8 @@ from chargeback.domain.reports.focus import (
 from chargeback.domain.reports.manifest import FORMULA, GUARD, LEADING
 from chargeback.domain.time.days import BookDate
 from chargeback.domain.time.months import Month, dates_of
+from chargeback.services.duck.engine import Engine
+from chargeback.services.duck.statements import column_list, literal, quoted
 from chargeback.services.focus.check_focus import check_focus, check_parts, check_totals, parts
 from chargeback.services.publishing.settled import Settled
 
@@ -52,26 +51,24 @@ class FocusRows:
     """The relation `focus` of `engine`: at any time the rows of one batch of days, checked.
 
     Attributes:
-        engine: where the relation is, with the macros of `focus.sql`.
+        engine: where the relation is.
     """
 
-    def __init__(self, settled: Settled, engine: duckdb.DuckDBPyConnection) -> None:
+    def __init__(self, settled: Settled, engine: Engine) -> None:
         self.engine = engine
         self._settled = settled
-        self._statements = _statements(settled)
         self._sizes: list[tuple[str, str, int]] = []
 
     def prepare(self) -> None:
         """Look up every word that the rows need; to be called once."""
-        run = self._statements
-        self.engine.execute(run["macros"])
-        self.engine.execute(run["lookups"])
-        self._sizes = self.engine.execute(run["sizes"]).fetchall()
-        spans = [span for (span,) in self.engine.execute(run["spans"]).fetchall()]
-        self._fill("spans", [(span, *self._bounds(span)) for span in spans])
+        self.engine.run("macros")
+        self.engine.run("lookups")
+        self._sizes = self.engine.run("sizes")
+        spans = [span for (span,) in self.engine.run("spans")]
+        self.engine.insert("focus_spans", [(span, *self._bounds(span)) for span in spans])
         centres = sorted({centre for _, centre, _ in self._sizes})
-        self._fill("centres", [(centre, self._name(centre)) for centre in centres])
-        self._fill_words(self.engine.execute(run["words"]).fetchall())
+        self.engine.insert("focus_centres", [(centre, self._name(centre)) for centre in centres])
+        self._fill_words(self.engine.run("words"))
 
     def batches(self) -> Iterator[Batch]:
         """Put one batch after the other into `focus`; `focus` has the order of the file.
@@ -81,55 +78,46 @@ class FocusRows:
         found: defaultdict[str, Decimal] = defaultdict(Decimal)
         shares: defaultdict[tuple[str, object, str | None], Decimal] = defaultdict(Decimal)
         for number, span in enumerate(_spans(self._sizes)):
-            self.engine.execute(self._statements["charges"], span._asdict())
+            self.engine.run("charges", span._asdict())
             if number == 0:
-                self.engine.execute(self._statements["described"])
-                self.engine.execute(self._statements["focus"])
+                self.engine.run("described")
+                self.engine.run("focus")
             check_focus(self.engine, "focus", decimals=self._settled.decimals)
             for shared_cost, part in parts(self.engine, "focus").items():
                 shares[shared_cost] += part
-            rows, read = self._one("SELECT count(*), sum(rows)::BIGINT FROM focus_charges")
-            for currency, cost in self._all("SELECT currency, sum(cost) FROM focus_charges GROUP BY currency"):
+            ((rows, read),) = self.engine.run("size of batch")
+            for currency, cost in self.engine.run("cost of batch"):
                 found[currency] += cost
             yield Batch(rows, read)
         check_parts(shares)
-        check_totals(found, dict(self._all(self._statements["totals"])))
+        check_totals(found, dict(self.engine.run("totals")))
 
     def _bounds(self, span: str) -> tuple[datetime, ...]:
         """The UTC instants of a span, as `focus_span` writes it."""
         settled, zone = self._settled, self._settled.time_zone
         if len(span) == len("2026-03"):
             days = dates_of(Month(span))
-            return _naive(charge_period(days[0], zone)[0]), _naive(charge_period(days[-1], zone)[1])
+            return charge_period(days[0], zone)[0], charge_period(days[-1], zone)[1]
         start, end = charge_period(BookDate(span.removesuffix("/")), zone)
         if span.startswith(settled.period):
             # Where the zone of the books changes with the period, its first or last day is longer or shorter.
             start, end = max(start, settled.start), min(end, settled.end)
-        return _naive(start), _naive(settled.end if span.endswith("/") else end)
+        return start, settled.end if span.endswith("/") else end
 
     def _name(self, centre: str) -> str:
         """A centre that is no longer in the tree is called by its path."""
         return self._settled.centres.get(centre, "Unallocated" if centre == UNALLOCATED else centre)
 
     def _fill_words(self, words: list[tuple[str, ...]]) -> None:
-        self._fill(
-            "meters", [(meter, sku_meter(meter), *nature(meter)) for meter in sorted({each[0] for each in words})]
-        )
+        meters = sorted({each[0] for each in words})
         units = sorted({(unit, price_unit) for _, unit, price_unit, *_ in words})
-        self._fill("units", [(*each, consumed_unit(each[0]), *pricing_unit(each[1], each[0])) for each in units])
-        self._fill("providers", [(each, *provider(each)) for each in sorted({each[3] for each in words})])
-        self._fill("regions", [(each, region_name(each)) for each in sorted({each[4] for each in words})])
-
-    def _fill(self, table: str, rows: list[tuple[object, ...]]) -> None:
-        if rows:
-            self.engine.executemany(f"INSERT INTO focus_{table} VALUES ({', '.join('?' * len(rows[0]))})", rows)  # noqa: S608
-
-    def _all(self, query: str) -> list[tuple[Any, ...]]:
-        return self.engine.execute(query).fetchall()
-
-    def _one(self, query: str) -> tuple[Any, ...]:
-        (row,) = self._all(query)
-        return row
+        providers = sorted({each[3] for each in words})
+        regions = sorted({each[4] for each in words})
+        insert = self.engine.insert
+        insert("focus_meters", [(each, sku_meter(each), *nature(each)) for each in meters])
+        insert("focus_units", [(*each, consumed_unit(each[0]), *pricing_unit(each[1], each[0])) for each in units])
+        insert("focus_providers", [(each, *provider(each)) for each in providers])
+        insert("focus_regions", [(each, region_name(each)) for each in regions])
 
 
 class _Span(NamedTuple):
@@ -173,35 +161,23 @@ def _of_a_day(date: BookDate, centres: Sequence[tuple[str, str, int]]) -> Iterat
 @contextmanager
 def focus_rows(settled: Settled) -> Iterator[FocusRows]:
     """The rows of a period, prepared."""
-    with settled.connect(memory_limit_mb=_MEMORY_MB) as engine:
+    with settled.open("chargeback.services.focus", memory_limit_mb=_MEMORY_MB, words=_words(settled)) as engine:
         rows = FocusRows(settled, engine)
         rows.prepare()
         yield rows
 
 
-def _naive(moment: datetime) -> datetime:
-    """A UTC moment as the engine keeps it."""
-    return moment.replace(tzinfo=None)
-
-
-def _statements(settled: Settled) -> dict[str, str]:
-    text = (files("chargeback.services.focus") / "focus.sql").read_text("utf-8")
-    for name, value in {
-        "{places}": str(max(settled.decimals, 1)),
-        "{columns}": ", ".join(COLUMNS),
-        "{account}": _literal(ACCOUNT[0]),
-        "{account_name}": _literal(ACCOUNT[1]),
-        "{formula}": _literal(FORMULA),
-        "{leading}": _literal(LEADING),
-        "{guard}": _literal(GUARD),
-        "{currency}": _literal(settled.currency),
-        "{starts}": f"TIMESTAMP '{_naive(settled.start)}'",
-        "{ends}": f"TIMESTAMP '{_naive(settled.end)}'",
-        "{invoice}": _literal(f"chargeback-{settled.period}") if settled.is_closed else "NULL::VARCHAR",
-    }.items():
-        text = text.replace(name, value)
-    return {name.strip(): body for name, _, body in (part.partition("\n") for part in text.split("-- name:")[1:])}
-
-
-def _literal(text: str) -> str:
-    return "'" + text.replace("'", "''") + "'"
+def _words(settled: Settled) -> dict[str, object]:
+    return {
+        "places": max(settled.decimals, 1),
+        "columns": column_list(COLUMNS),
+        "account": quoted(ACCOUNT[0]),
+        "account_name": quoted(ACCOUNT[1]),
+        "formula": quoted(FORMULA),
+        "leading": quoted(LEADING),
+        "guard": quoted(GUARD),
+        "currency": quoted(settled.currency),
+        "starts": literal(settled.start),
+        "ends": literal(settled.end),
+        "invoice": quoted(f"chargeback-{settled.period}") if settled.is_closed else "NULL::VARCHAR",
+    }

@@ -47,10 +47,8 @@ async def _pieces(settled: Settled, progress: Progress) -> AsyncIterator[tuple[i
 def _lines(rows: FocusRows) -> Iterator[tuple[int, list[str]]]:
     """Some lines, with the number of rows of the period that were read for them."""
     cells = ", ',', ".join(_CELLS[kind].format(column=column) for column, kind in COLUMNS.items())
-    query = f"SELECT concat({cells}) FROM focus"  # noqa: S608 - the column list above; the relation has its order
     for batch in rows.batches():
         read = batch.read
-        result = rows.engine.execute(query)
-        while lines := [line for (line,) in result.fetchmany(_LINES)]:
-            yield read, lines
+        for lines in rows.engine.stream("lines", rows=_LINES, cells=cells):
+            yield read, [line for (line,) in lines]
             read = 0

@@ -29,7 +29,6 @@ from chargeback.services.running.progress import Progress
 from chargeback.services.running.work_folder import work_folder
 
 _PIECE_BYTES = 1024 * 1024
-_OPTIONS = "FORMAT parquet, COMPRESSION snappy, ROW_GROUP_SIZE 20480"
 
 
 async def write_hub(settled: Settled, files: Files, progress: Progress, *, scope: str = "chargeback") -> None:
@@ -84,8 +83,7 @@ def _write(settled: Settled, path: Path, progress: Progress) -> int:
             total += count
             progress("writing the hub's file", read)
         if parts:
-            query = f"COPY (FROM read_parquet($parts)) TO '{path}' ({_OPTIONS})"
-            rows.engine.execute(query, {"parts": parts})
+            rows.engine.run("joined Parquet", {"parts": parts, "file": str(path)})
     return total
 
 
@@ -95,7 +93,7 @@ def _parts(rows: FocusRows, folder: Path, period: Month) -> Iterator[tuple[str, 
     columns = ", ".join(_column(name, period) for name in COLUMNS)
     for number, batch in enumerate(rows.batches()):
         part = f"{folder}/part-{number:05}.parquet"
-        rows.engine.execute(f"COPY (SELECT {columns} FROM focus) TO '{part}' ({_OPTIONS})")  # noqa: S608 - our columns
+        rows.engine.run("Parquet of batch", {"file": part}, columns=columns)
         read += batch.read
         yield part, batch.rows, read
 

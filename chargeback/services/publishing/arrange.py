@@ -10,32 +10,33 @@ from chargeback.domain.reports.rows import COLUMNS, DIMENSIONS, columns
 from chargeback.domain.terms.terms import Terms
 from chargeback.domain.time.months import Month
 from chargeback.domain.usage.meters import UNITS
-from chargeback.services.duck.engine import Engine, quoted
+from chargeback.services.duck.statements import column_definitions, column_list, quoted
+from chargeback.services.publishing.period_engine import PeriodEngine
 
 _MAX_RATE = 10**6
 """So that an amount times a rate fits the engine's 38 digits, with all its decimals."""
 
 
-def prepare(engine: Engine) -> None:
+def create_tables(engine: PeriodEngine) -> None:
     """Make the tables that rows of any kind go into."""
     engine.run("macros")
     engine.run("tables")
-    engine.run("other tables", types=", ".join(f'"{name}" {kind}' for name, kind in columns(engine.decimals).items()))
+    engine.run("pending rows", types=column_definitions(columns(engine.decimals)))
     engine.insert("units", [(meter.value, unit) for meter, unit in UNITS.items()])
 
 
-def arrange_usage(engine: Engine, period: Month, currency: str, terms: Terms) -> None:
+def arrange_usage(engine: PeriodEngine, period: Month, currency: str, terms: Terms) -> None:
     """Order and number what was staged, in the currency of the books.
 
     Raises `InvalidConfig` where there is no exchange rate for a currency.
     """
     add_rates(engine, period, currency, terms, [of for (of,) in engine.run("pricing currencies")])
     engine.run(
-        "places",
+        "dimension sets",
         {"currency": currency},
-        front=names(FRONT),
-        back=names(BACK),
-        dimensions=names(DIMENSIONS),
+        front=column_list(FRONT),
+        back=column_list(BACK),
+        dimensions=column_list(DIMENSIONS),
         front_cells=", ".join(f'cell("{name}")' for name in FRONT),
         back_cells=", ".join(f'cell("{name}")' for name in BACK),
     )
@@ -45,22 +46,17 @@ def arrange_usage(engine: Engine, period: Month, currency: str, terms: Terms) ->
     engine.run("drop staging")
 
 
-def arrange_others(engine: Engine, currency: str) -> None:
-    """Number the rows that are not usage; `unallocated` pays something in every period, if only nothing."""
-    engine.run("others", {"currency": currency}, order=names((*DIMENSIONS, "meter", "state", "price_id")))
+def arrange_non_usage(engine: PeriodEngine, currency: str) -> None:
+    """Number the rows that are not usage. `unallocated` is always among the payers, even where it pays nothing."""
+    engine.run("non-usage rows", {"currency": currency}, order=column_list((*DIMENSIONS, "meter", "state", "price_id")))
 
 
-def show(engine: Engine, currency: str) -> None:
+def create_row_views(engine: PeriodEngine, currency: str) -> None:
     """Make the views of the rounded rows."""
-    engine.run("row views", dimensions=names(DIMENSIONS), columns=names(tuple(COLUMNS)), currency=quoted(currency))
+    engine.run("row views", dimensions=column_list(DIMENSIONS), columns=column_list(COLUMNS), currency=quoted(currency))
 
 
-def names(columns: tuple[str, ...]) -> str:
-    """Columns as SQL lists them."""
-    return ", ".join(f'"{name}"' for name in columns)
-
-
-def add_rates(engine: Engine, period: Month, currency: str, terms: Terms, others: Sequence[str]) -> None:
+def add_rates(engine: PeriodEngine, period: Month, currency: str, terms: Terms, others: Sequence[str]) -> None:
     """Note at which rates these currencies come into that of the books, where it is not known yet."""
     known = {of for of, *_ in engine.run("rates")}
     rates = [terms.rate_for(period, other, currency) for other in sorted(set(others) - known)]

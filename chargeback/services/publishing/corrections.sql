@@ -13,7 +13,7 @@ COPY (
         WHERE kind = 'usage' AND charge_date = $date
         UNION ALL BY NAME
         SELECT corrects_charge_id AS charge_id, {described}, {amounts}
-        FROM read_parquet({later})
+        FROM read_parquet($later)
         WHERE
             kind = 'correction' AND corrects_period = $period AND corrects_charge_id <> '' AND shared_cost = ''
             AND charge_date = $date
@@ -62,8 +62,8 @@ CREATE OR REPLACE TABLE successors (cost_centre VARCHAR, successor VARCHAR)
 -- correction counts for who was charged first, though a successor pays it: else that one would have used less than
 -- nothing.
 WITH corrections AS (
-    SELECT *, list_position({corrections}, filename) AS turn
-    FROM read_parquet({corrections}, union_by_name = true, filename = true)
+    SELECT *, list_position($corrections, filename) AS turn
+    FROM read_parquet($corrections, union_by_name = true, filename = true)
     WHERE kind = 'correction' AND corrects_period = $period AND shared_cost = ''
 ), charged AS (
     SELECT corrects_charge_id, arg_min(cost_centre, turn) AS charged
@@ -94,13 +94,13 @@ SELECT CAST(coalesce(sum(contracted_cost), 0) AS VARCHAR)
 FROM (
     SELECT * FROM read_parquet($billed) WHERE kind = 'shared'
     UNION ALL BY NAME
-    SELECT * FROM read_parquet({later}, union_by_name = true)
+    SELECT * FROM read_parquet($later, union_by_name = true)
     WHERE kind = 'correction' AND corrects_period = $period AND corrects_charge_id <> ''
 )
 WHERE shared_cost = $shared_cost
 
 -- name: add corrections
-INSERT INTO unnumbered BY NAME
+INSERT INTO pending_rows BY NAME
 SELECT * EXCLUDE (successor) REPLACE (coalesce(successor, cost_centre) AS cost_centre)
-FROM read_parquet({files}) LEFT JOIN successors USING (cost_centre)
+FROM read_parquet($files) LEFT JOIN successors USING (cost_centre)
 

@@ -3,27 +3,27 @@
 -- name: dates of charges
 SELECT min(row), max(row) FROM charges GROUP BY date ORDER BY ALL
 
--- name: places of slice
-SELECT coalesce(min(place), 0), coalesce(max(place), 0) FROM charges WHERE row BETWEEN $first AND $last
+-- name: dimension sets of slice
+SELECT coalesce(min(dimension_set), 0), coalesce(max(dimension_set), 0) FROM charges WHERE row BETWEEN $first AND $last
 
 -- name: lines of slice
 COPY (
     SELECT concat(
         $start, date, ',', front, text_of_meter, quantity, text_of_price, cost, text_of_state, requests,
         text_of_price_id, back, text_of_prices, digits(list_cost), ',', digits(contracted_cost), ',',
-        md5(concat(place_id, date, identity)), text_of_exchange, chr(13)
+        md5(concat(set_id, date, identity)), text_of_exchange, chr(13)
     )
-    FROM priced JOIN places USING (place)
-    WHERE row BETWEEN $first AND $last AND place BETWEEN $lowest AND $highest
+    FROM priced JOIN dimension_sets USING (dimension_set)
+    WHERE row BETWEEN $first AND $last AND dimension_set BETWEEN $lowest AND $highest
     ORDER BY row
 ) TO $file (FORMAT csv, HEADER false, QUOTE '', ESCAPE '', DELIMITER '')
 
--- name: count of others
-SELECT count(*) FROM others
+-- name: count of non-usage rows
+SELECT count(*) FROM non_usage_rows
 
--- name: lines of others
+-- name: lines of non-usage rows
 COPY (
-    SELECT concat(concat_ws(',', {cells}), chr(13)) FROM other_rows ORDER BY row
+    SELECT concat(concat_ws(',', {cells}), chr(13)) FROM priced_non_usage_rows ORDER BY row
 ) TO $file (FORMAT csv, HEADER false, QUOTE '', ESCAPE '', DELIMITER '')
 
 -- name: sums
@@ -37,7 +37,7 @@ UNION ALL
 SELECT
     kind, payer, meter, state, count(*), CAST(sum(quantity) AS DECIMAL(38, 12)), sum(requests),
     CAST(sum(cost) AS DECIMAL(38, {decimals}))
-FROM other_rows
+FROM priced_non_usage_rows
 GROUP BY ALL
 
 -- name: summary
@@ -74,34 +74,34 @@ ORDER BY ALL
 SELECT CAST(coalesce(sum(contracted_cost), 0) AS VARCHAR) FROM (
     SELECT contracted_cost FROM usage_rows
     UNION ALL
-    SELECT contracted_cost FROM other_rows WHERE kind = 'shared' AND meter NOT IN ('fee', 'true-up')
+    SELECT contracted_cost FROM priced_non_usage_rows WHERE kind = 'shared' AND meter NOT IN ('fee', 'true-up')
 )
 
 -- name: corrections
 SELECT corrects_period, currency, count(*), coalesce(sum(cost), 0)::DECIMAL(38, {decimals})
-FROM other_rows
+FROM priced_non_usage_rows
 WHERE kind = 'correction'
 GROUP BY ALL
 ORDER BY ALL
 
 -- name: shared costs
 SELECT shared_cost, corrects_period, allocation_basis, currency, cost_centre, allocated_ratio, exact_cost, cost
-FROM other_rows
+FROM priced_non_usage_rows
 WHERE shared_cost <> '' AND corrects_charge_id = ''
 ORDER BY ALL
 
 -- name: charges of slice
 COPY (
     SELECT {columns} FROM usage_rows
-    WHERE row BETWEEN $first AND $last AND place BETWEEN $lowest AND $highest
+    WHERE row BETWEEN $first AND $last AND dimension_set BETWEEN $lowest AND $highest
     ORDER BY row
 ) TO $file (FORMAT parquet, COMPRESSION zstd)
 
--- name: charges of others
-COPY (SELECT {columns} FROM other_rows ORDER BY row) TO $file (FORMAT parquet, COMPRESSION zstd)
+-- name: charges of non-usage rows
+COPY (SELECT {columns} FROM priced_non_usage_rows ORDER BY row) TO $file (FORMAT parquet, COMPRESSION zstd)
 
--- name: charges
+-- name: joined charges
 -- By one thread, so that the same rows give the same bytes. Larger groups would wait on disk and take thrice as long.
 SET threads = 1;
-COPY (FROM read_parquet({parts})) TO $file (FORMAT parquet, COMPRESSION zstd, ROW_GROUP_SIZE 40960);
+COPY (FROM read_parquet($parts)) TO $file (FORMAT parquet, COMPRESSION zstd, ROW_GROUP_SIZE 40960);
 SET threads = 2

@@ -5,13 +5,15 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from chargeback.domain.reports.rows import COLUMNS, DIMENSIONS, Reason
-from chargeback.services.duck.engine import Engine, Row, quoted
+from chargeback.services.duck.engine import Row
+from chargeback.services.duck.statements import column_list, paths, quoted
 from chargeback.services.ports.books import Books
-from chargeback.services.publishing.arrange import arrange_others, arrange_usage, names, prepare, show
+from chargeback.services.publishing.arrange import arrange_non_usage, arrange_usage, create_row_views, create_tables
+from chargeback.services.publishing.period_engine import PeriodEngine
 from chargeback.services.publishing.period_to_settle import ClosedPeriod, Stored
 from chargeback.services.publishing.rounding import round_costs
 from chargeback.services.publishing.split_again import split_again
-from chargeback.services.publishing.staging import among, stage
+from chargeback.services.publishing.staging import dates_filter, stage
 from chargeback.services.running.progress import Progress
 
 _AMOUNTS = ("quantity", "requests", "exact_cost", "list_cost", "contracted_cost")
@@ -31,16 +33,16 @@ _REASONS = {
 }
 
 
-async def find_corrections(engine: Engine, closed: ClosedPeriod, books: Books, progress: Progress) -> None:
+async def find_corrections(engine: PeriodEngine, closed: ClosedPeriod, books: Books, progress: Progress) -> None:
     """Add what was not billed for a closed period, or too much, to the rows. Once billed, the difference is zero."""
     if not closed.dates and not closed.shared_costs:
         return
     folder = engine.folder / f"closed-{closed.period}"
     await asyncio.to_thread(folder.mkdir)
-    then = engine.beside(folder)
+    then = engine.with_same_limits(folder)
     try:
-        await asyncio.to_thread(prepare, then)
-        await stage(then, books, closed.days, among(closed.dates), progress)
+        await asyncio.to_thread(create_tables, then)
+        await stage(then, books, closed.days, dates_filter(closed.dates), progress)
         await asyncio.to_thread(_arrange, then, closed)
         billed = [await fetched(each, folder / f"billed-{n}.parquet") for n, each in enumerate(_files(closed))]
         found = await asyncio.to_thread(_compare, then, closed, billed)
@@ -55,34 +57,33 @@ def _files(closed: ClosedPeriod) -> tuple[Stored, ...]:
     return (closed.billed, *closed.later)
 
 
-def _add(engine: Engine, closed: ClosedPeriod, found: Sequence[Path], shares: Sequence[Row]) -> None:
+def _add(engine: PeriodEngine, closed: ClosedPeriod, found: Sequence[Path], shares: Sequence[Row]) -> None:
     engine.run("successors")
     engine.insert("successors", sorted(closed.successors.items()))
     if found:
-        engine.run("add corrections", files=_list(found))
-    engine.insert("unnumbered", shares)
+        engine.run("add corrections", {"files": paths(found)})
+    engine.insert("pending_rows", shares)
 
 
-def _arrange(engine: Engine, closed: ClosedPeriod) -> None:
+def _arrange(engine: PeriodEngine, closed: ClosedPeriod) -> None:
     arrange_usage(engine, closed.period, closed.currency, closed.terms)
-    arrange_others(engine, closed.currency)
+    arrange_non_usage(engine, closed.currency)
     round_costs(engine)
-    show(engine, closed.currency)
+    create_row_views(engine, closed.currency)
 
 
-def _compare(engine: Engine, closed: ClosedPeriod, billed: Sequence[Path]) -> list[Path]:
+def _compare(engine: PeriodEngine, closed: ClosedPeriod, billed: Sequence[Path]) -> list[Path]:
     """The differences, a file for each date."""
     found = []
     for date in closed.dates:
         found.append(engine.folder / f"corrections-{date}.parquet")
-        values = {"billed": str(billed[0]), "period": closed.period, "date": date, "file": str(found[-1])}
+        values = {"billed": str(billed[0]), "later": paths(billed), "period": closed.period, "date": date}
         engine.run(
             "find corrections",
-            values | _REASONS,
-            later=_list(billed),
-            described=names(_DESCRIBED),
-            usage=names(_USAGE),
-            amounts=names(_AMOUNTS),
+            values | _REASONS | {"file": str(found[-1])},
+            described=column_list(_DESCRIBED),
+            usage=column_list(_USAGE),
+            amounts=column_list(_AMOUNTS),
             negated=", ".join(f"-{name} AS {name}" for name in _AMOUNTS),
             sums=", ".join(f"CAST(sum({name}) AS {COLUMNS[name]}) AS {name}" for name in _AMOUNTS),
             differ=" OR ".join(f"coalesce(sum({name}), 0) <> 0" for name in _AMOUNTS),
@@ -90,18 +91,17 @@ def _compare(engine: Engine, closed: ClosedPeriod, billed: Sequence[Path]) -> li
     return found
 
 
-def _list(files: Sequence[Path]) -> str:
-    return f"[{', '.join(quoted(str(file)) for file in files)}]"
-
-
-async def show_previous(engine: Engine, previous: Stored | None) -> None:
+async def create_previous_view(engine: PeriodEngine, previous: Stored | None) -> None:
     """Make the view of the rows of the period before; without them it is empty."""
-    columns = names(tuple(COLUMNS))
     if previous is None:
         await asyncio.to_thread(engine.run, "no previous rows")
         return
     file = await fetched(previous, engine.folder / "previous.parquet")
-    await asyncio.to_thread(engine.run, "previous rows", {"file": str(file)}, columns=columns)
+    await asyncio.to_thread(_create_previous_view, engine, file)
+
+
+def _create_previous_view(engine: PeriodEngine, file: Path) -> None:
+    engine.run("previous rows", file=quoted(file), columns=column_list(COLUMNS))
 
 
 async def fetched(stored: Stored, file: Path) -> Path:

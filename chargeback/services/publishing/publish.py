@@ -12,17 +12,17 @@ from chargeback.domain.errors import ChargebackError, InconsistentFile
 from chargeback.domain.reports.manifest import Manifest, require_period
 from chargeback.domain.time.calendar import previous_period
 from chargeback.services.duck.disk import require_room
-from chargeback.services.duck.engine import Engine
 from chargeback.services.ports.books import Books
 from chargeback.services.ports.reports import Reports
-from chargeback.services.publishing.arrange import arrange_others, arrange_usage, prepare, show
+from chargeback.services.publishing.arrange import arrange_non_usage, arrange_usage, create_row_views, create_tables
 from chargeback.services.publishing.files import Files
-from chargeback.services.publishing.find_corrections import fetched, find_corrections, show_previous
+from chargeback.services.publishing.find_corrections import create_previous_view, fetched, find_corrections
+from chargeback.services.publishing.period_engine import PeriodEngine
 from chargeback.services.publishing.period_to_settle import PeriodToSettle
 from chargeback.services.publishing.rounding import round_costs
 from chargeback.services.publishing.settled import Settled
 from chargeback.services.publishing.share_costs import share_costs
-from chargeback.services.publishing.staging import stage, within
+from chargeback.services.publishing.staging import period_filter, stage
 from chargeback.services.publishing.write_chargeback import write_chargeback
 from chargeback.services.publishing.write_charges import write_charges
 from chargeback.services.publishing.write_manifest import Holdings, holdings, write_manifest
@@ -58,7 +58,7 @@ async def publish(
     require_period(to_settle.period, to_settle.decimals)
     files = Files(reports)
     with work_folder("publish") as folder:
-        engine = Engine(
+        engine = PeriodEngine(
             Path(folder),
             decimals=to_settle.decimals,
             memory_limit_mb=memory_limit_mb,
@@ -85,12 +85,12 @@ def _name(writer: Writer) -> str:
     return str(getattr(getattr(writer, "func", writer), "__name__", writer))
 
 
-async def _settle(engine: Engine, to_settle: PeriodToSettle, books: Books, progress: Progress) -> None:
+async def _settle(engine: PeriodEngine, to_settle: PeriodToSettle, books: Books, progress: Progress) -> None:
     period, currency, terms = to_settle.period, to_settle.currency, to_settle.terms
-    await asyncio.to_thread(prepare, engine)
+    await asyncio.to_thread(create_tables, engine)
     for closed in to_settle.corrected:
         await find_corrections(engine, closed, books, progress)
-    rows = await stage(engine, books, to_settle.days, within(period), progress)
+    rows = await stage(engine, books, to_settle.days, period_filter(period), progress)
     require_room(engine.size(), engine.room, rows)
     await asyncio.to_thread(arrange_usage, engine, period, currency, terms)
     past = {
@@ -98,14 +98,14 @@ async def _settle(engine: Engine, to_settle: PeriodToSettle, books: Books, progr
         for of, files in to_settle.past.items()
     }
     await asyncio.to_thread(share_costs, engine, to_settle, past)
-    await asyncio.to_thread(arrange_others, engine, currency)
+    await asyncio.to_thread(arrange_non_usage, engine, currency)
     await asyncio.to_thread(round_costs, engine)
-    await asyncio.to_thread(show, engine, currency)
-    await show_previous(engine, to_settle.previous)
+    await asyncio.to_thread(create_row_views, engine, currency)
+    await create_previous_view(engine, to_settle.previous)
     progress("settling", rows)
 
 
-async def _write(engine: Engine, to_settle: PeriodToSettle, files: Files, progress: Progress) -> Holdings:
+async def _write(engine: PeriodEngine, to_settle: PeriodToSettle, files: Files, progress: Progress) -> Holdings:
     await write_chargeback(engine, to_settle.period, files, progress)
     await asyncio.to_thread(engine.run, "sums")
     await write_summary(engine, to_settle.period, files)

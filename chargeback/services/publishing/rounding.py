@@ -4,19 +4,20 @@ from collections import defaultdict
 from decimal import Decimal
 
 from chargeback.domain.money.exact import EXACT, round_to_total, round_total, total
-from chargeback.services.duck.engine import Engine, Row
+from chargeback.services.duck.engine import Row
+from chargeback.services.publishing.period_engine import PeriodEngine
 
 _BUCKETS = 256
 
 
-def round_costs(engine: Engine) -> None:
+def round_costs(engine: PeriodEngine) -> None:
     """Decide which rows are rounded up: largest remainder, per currency and cost centre."""
     engine.run("rounding tables", buckets=_BUCKETS * 10**engine.decimals)
     engine.insert("missing", _missing(engine))
     engine.run("cuts")
 
 
-def _missing(engine: Engine) -> list[Row]:
+def _missing(engine: PeriodEngine) -> list[Row]:
     """By how many units the rounded-down rows of each cost centre fall short of its amount."""
     unit = Decimal(1).scaleb(-engine.decimals)
     by_currency: dict[str, list[tuple[int, Decimal, Decimal]]] = defaultdict(list)

@@ -4,7 +4,7 @@
 CREATE VIEW amounts AS
 SELECT row, payer, remainder, exact_cost FROM charges
 UNION ALL
-SELECT row, payer, remainder, exact_cost FROM others;
+SELECT row, payer, remainder, exact_cost FROM non_usage_rows;
 CREATE MACRO bucket(remainder) AS CAST(remainder * CAST('{buckets}' AS DECIMAL(15, 0)) AS USMALLINT);
 CREATE TEMP TABLE buckets AS
 SELECT

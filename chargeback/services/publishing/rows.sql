@@ -33,7 +33,7 @@ CREATE TABLE units (meter VARCHAR, unit VARCHAR);
 CREATE TABLE rates (currency VARCHAR, rate DECIMAL(28, 12), date VARCHAR, source VARCHAR);
 CREATE TABLE payers (payer UINTEGER, currency VARCHAR, cost_centre VARCHAR);
 CREATE TABLE charges (
-    row BIGINT, date DATE, payer UINTEGER, place UINTEGER, tariff UINTEGER, quantity BIGINT, exact_cost DECIMAL(38, 18),
+    row BIGINT, date DATE, payer UINTEGER, dimension_set UINTEGER, tariff UINTEGER, quantity BIGINT, exact_cost DECIMAL(38, 18),
     remainder DECIMAL(18, 18)
 );
 -- What rounding down to the places of the books takes off.
@@ -48,16 +48,16 @@ SELECT DISTINCT pricing_currency FROM known_tariffs
 -- name: rates
 SELECT currency, rate, date, source FROM rates ORDER BY currency
 
--- name: places
-CREATE TABLE places AS
+-- name: dimension sets
+CREATE TABLE dimension_sets AS
 SELECT
-    CAST(row_number() OVER (ORDER BY {front}, {back}, line_state, place_id) AS UINTEGER) AS place,
+    CAST(row_number() OVER (ORDER BY {front}, {back}, line_state, set_id) AS UINTEGER) AS dimension_set,
     CAST(dense_rank() OVER (ORDER BY {front}) AS UINTEGER) AS front_rank,
     CAST(dense_rank() OVER (ORDER BY cost_centre) AS UINTEGER) AS payer,
-    known, replace(CAST(place_id AS VARCHAR), '-', '') AS place_id, {dimensions},
+    known, replace(CAST(set_id AS VARCHAR), '-', '') AS set_id, {dimensions},
     concat_ws(',', {front_cells}) AS front, concat_ws(',', {back_cells}) AS back
-FROM (SELECT known, place_id, coalesce(COLUMNS(* EXCLUDE (known, place_id)), '') FROM known_places);
-INSERT INTO payers SELECT DISTINCT payer, $currency, cost_centre FROM places ORDER BY payer
+FROM (SELECT known, set_id, coalesce(COLUMNS(* EXCLUDE (known, set_id)), '') FROM known_dimension_sets);
+INSERT INTO payers SELECT DISTINCT payer, $currency, cost_centre FROM dimension_sets ORDER BY payer
 
 -- name: tariffs
 CREATE TABLE tariffs AS
@@ -101,15 +101,15 @@ SELECT DISTINCT CAST(date AS VARCHAR) FROM staged ORDER BY ALL
 INSERT INTO charges
 SELECT *, remainder(exact_cost) FROM (
 SELECT
-    (SELECT count(*) FROM charges) + row_number() OVER (ORDER BY front_rank, tariff, place), date, payer, place, tariff,
+    (SELECT count(*) FROM charges) + row_number() OVER (ORDER BY front_rank, tariff, dimension_set), date, payer, dimension_set, tariff,
     quantity, converted(cost, exchange_rate) AS exact_cost
 FROM (
-    SELECT date, place AS known_place, tariff AS known_tariff, CAST(sum(quantity) AS BIGINT) AS quantity, sum(cost) AS cost
+    SELECT date, known_set, known_tariff, CAST(sum(quantity) AS BIGINT) AS quantity, sum(cost) AS cost
     FROM staged
     WHERE date = CAST($date AS DATE)
     GROUP BY ALL
 )
-JOIN places ON places.known = known_place
+JOIN dimension_sets ON dimension_sets.known = known_set
 JOIN tariffs ON tariffs.known = known_tariff
 )
 
@@ -129,43 +129,43 @@ SELECT
 FROM charges JOIN tariffs USING (tariff) JOIN cuts USING (payer);
 CREATE VIEW usage_rows AS
 SELECT
-    row, date, place, 'usage' AS kind, md5(concat(place_id, date, identity)) AS charge_id, CAST(date AS VARCHAR) AS charge_date,
+    row, date, dimension_set, 'usage' AS kind, md5(concat(set_id, date, identity)) AS charge_id, CAST(date AS VARCHAR) AS charge_date,
     {dimensions}, meter, unit, CAST(quantity AS DECIMAL(28, 12)) AS quantity, state, requests, price_id, price_unit,
     list_unit_price, contracted_unit_price, unit_price, pricing_currency, exchange_rate, exchange_rate_date,
     exchange_rate_source, {currency} AS currency, cost, exact_cost, list_cost, contracted_cost, '' AS corrects_period,
     '' AS corrects_charge_id, '' AS shared_cost, '' AS allocation_basis,
     CAST(NULL AS DECIMAL(28, 12)) AS allocated_ratio, '' AS correction_reason
-FROM priced JOIN places USING (place);
-CREATE VIEW other_rows AS
-SELECT others.* REPLACE (printed(exact_cost, remainder, row, cut_remainder, cut_row) AS cost)
-FROM others JOIN cuts USING (payer);
+FROM priced JOIN dimension_sets USING (dimension_set);
+CREATE VIEW priced_non_usage_rows AS
+SELECT non_usage_rows.* REPLACE (printed(exact_cost, remainder, row, cut_remainder, cut_row) AS cost)
+FROM non_usage_rows JOIN cuts USING (payer);
 CREATE VIEW numbered_rows AS
-SELECT row, {columns} FROM usage_rows UNION ALL SELECT row, {columns} FROM other_rows;
+SELECT row, {columns} FROM usage_rows UNION ALL SELECT row, {columns} FROM priced_non_usage_rows;
 CREATE VIEW rows AS SELECT {columns} FROM numbered_rows
 
--- name: other tables
--- Rows that are not usage of the period come here, in full, before they are numbered.
-CREATE TABLE unnumbered ({types})
+-- name: pending rows
+-- Rows that are not usage of the period wait here, with all their columns, until they are numbered.
+CREATE TABLE pending_rows ({types})
 
--- name: others
+-- name: non-usage rows
 INSERT INTO payers
 SELECT (SELECT count(*) FROM payers) + row_number() OVER (ORDER BY currency, cost_centre), * FROM (
-    (SELECT currency, cost_centre FROM unnumbered UNION SELECT $currency, 'unallocated')
+    (SELECT currency, cost_centre FROM pending_rows UNION SELECT $currency, 'unallocated')
     EXCEPT SELECT currency, cost_centre FROM payers
 );
-CREATE TABLE others AS
+CREATE TABLE non_usage_rows AS
 SELECT
     (SELECT count(*) FROM charges) + row_number() OVER (ORDER BY kind DESC, charge_date, {order}, charge_id) AS row,
-    payer, remainder(exact_cost) AS remainder, unnumbered.*
-FROM unnumbered JOIN payers USING (currency, cost_centre)
+    payer, remainder(exact_cost) AS remainder, pending_rows.*
+FROM pending_rows JOIN payers USING (currency, cost_centre)
 ORDER BY row;
-DROP TABLE unnumbered
+DROP TABLE pending_rows
 
 
 -- name: previous rows
 -- What an older version published lacks the columns that came since.
 CREATE VIEW previous_rows AS
-SELECT {columns} FROM (SELECT * FROM rows WHERE false UNION ALL BY NAME SELECT * FROM read_parquet($file))
+SELECT {columns} FROM (SELECT * FROM rows WHERE false UNION ALL BY NAME SELECT * FROM read_parquet({file}))
 
 -- name: no previous rows
 CREATE VIEW previous_rows AS SELECT * FROM rows WHERE false

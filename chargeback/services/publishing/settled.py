@@ -1,14 +1,14 @@
 """A period as it stands: its rows, rounded and ready to be written into files."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 from os import getpid
 from pathlib import Path
 
-import duckdb
-
 from chargeback.domain.cost_centres.budgets import Budget
 from chargeback.domain.time.months import Month
+from chargeback.services.duck.engine import Engine, open_engine
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,14 +42,15 @@ class Settled:
     centres: dict[str, str] = field(default_factory=dict)
     budgets: tuple[Budget, ...] = ()
 
-    def connect(self, *, memory_limit_mb: int = 64, threads: int = 1) -> duckdb.DuckDBPyConnection:
-        """A connection to read with; once a process, further ones by `cursor()`."""
-        config: dict[str, str | bool | int | float | list[str]] = {
-            "memory_limit": f"{memory_limit_mb}MB",
-            "threads": threads,
+    def open(self, package: str, *, memory_limit_mb: int, words: Mapping[str, object] | None = None) -> Engine:
+        """Open the file for reading, with the statements of a package; once a process."""
+        return open_engine(
+            package,
+            self.database,
             # Of this process alone: others that read the same file may spill at the same time.
-            "temp_directory": f"{self.database}.spill-{getpid()}",
-        }
-        connection = duckdb.connect(self.database, read_only=True, config=config)
-        connection.execute("SET enable_progress_bar = false")
-        return connection
+            spill=Path(f"{self.database}.spill-{getpid()}"),
+            memory_limit_mb=memory_limit_mb,
+            words=words,
+            threads=1,
+            is_read_only=True,
+        )

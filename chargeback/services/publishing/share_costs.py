@@ -28,8 +28,10 @@ from chargeback.domain.time.calendar import Calendar
 from chargeback.domain.time.days import BookDate
 from chargeback.domain.time.months import Month
 from chargeback.domain.usage.states import LineState
-from chargeback.services.duck.engine import Engine, Row, quoted
+from chargeback.services.duck.engine import Row
+from chargeback.services.duck.statements import paths
 from chargeback.services.publishing.arrange import add_rates
+from chargeback.services.publishing.period_engine import PeriodEngine
 from chargeback.services.publishing.period_to_settle import PeriodToSettle
 
 _MOMENT = timedelta(microseconds=1)
@@ -54,7 +56,7 @@ What follows them are service tier, variant, meter, quantity and the cost at con
 """
 
 
-def share_costs(engine: Engine, to_settle: PeriodToSettle, past: Mapping[Month, Sequence[Path]]) -> None:
+def share_costs(engine: PeriodEngine, to_settle: PeriodToSettle, past: Mapping[Month, Sequence[Path]]) -> None:
     """Add the parts of every shared cost that is charged in the period; those of one sum to it exactly.
 
     A cost that belongs to a closed period becomes corrections of that one: split by its usage, which the files of
@@ -84,7 +86,7 @@ def share_costs(engine: Engine, to_settle: PeriodToSettle, past: Mapping[Month, 
             markup = to_settle.catalogue.payers.markup(cost.kind, centre, times.first)
             moved = {"cost_centre": to_settle.successors.get(centre, centre)} if cost.corrects else {}
             parts.append(part_row(cost, date, price, rate, centre, ratio, moved, markup=markup))
-        engine.insert("unnumbered", parts)
+        engine.insert("pending_rows", parts)
 
 
 def _rate(terms: Terms, cost: SharedCost, period: Month, currency: str) -> ExchangeRate:
@@ -96,7 +98,7 @@ def _rate(terms: Terms, cost: SharedCost, period: Month, currency: str) -> Excha
 
 
 def usage_of(
-    engine: Engine,
+    engine: PeriodEngine,
     period: Month,
     time: tuple[datetime, datetime],
     calendar: Calendar,
@@ -105,9 +107,14 @@ def usage_of(
 ) -> list[Row]:
     """What was used of a closed period in some time of it: by its own file, which comes first, and the corrections."""
     first, last = calendar.date_of(time[0]), calendar.date_of(time[1] - _MOMENT)
-    values = {"billed": str(billed[0]), "period": period, "first": first, "last": last}
-    files = f"[{', '.join(quoted(str(file)) for file in (*billed, *corrections))}]"
-    return engine.run("usage of a closed period", values, corrections=files, measures=MEASURES)
+    values = {
+        "billed": str(billed[0]),
+        "corrections": paths([*billed, *corrections]),
+        "period": period,
+        "first": first,
+        "last": last,
+    }
+    return engine.run("usage of a closed period", values, measures=MEASURES)
 
 
 def direct_usage(rows: Iterable[Row], catalogue: Catalogue) -> list[DirectUsage]:

@@ -9,11 +9,11 @@ SELECT
         contracted_unit_price IS NULL, exact_cost, converted(of_many(quantity, contracted_per_unit), exchange_rate)
     )), 0) AS VARCHAR)
 FROM (
-    SELECT place, tariff, sum(exact_cost) AS exact_cost, sum(quantity) AS quantity
+    SELECT dimension_set, tariff, sum(exact_cost) AS exact_cost, sum(quantity) AS quantity
     FROM charges
     WHERE date BETWEEN CAST($first AS DATE) AND CAST($last AS DATE)
     GROUP BY ALL
 )
-JOIN places USING (place)
+JOIN dimension_sets USING (dimension_set)
 JOIN tariffs USING (tariff)
 GROUP BY ALL

@@ -6,7 +6,7 @@ from collections.abc import AsyncIterator, Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from chargeback.services.duck.engine import Engine
+from chargeback.services.publishing.period_engine import PeriodEngine
 
 SLICE_ROWS = 40_000
 """So many finished lines, about 20 MB, are sorted at once."""
@@ -18,7 +18,7 @@ _AT_ONCE = 3
 
 @dataclass(frozen=True, slots=True)
 class Slice:
-    """Rows `first` to `last` of the charges; their places lie between `lowest` and `highest`."""
+    """Rows `first` to `last` of the charges; the numbers of their dimension sets lie between `lowest` and `highest`."""
 
     first: int
     last: int
@@ -36,8 +36,8 @@ class Slice:
         return {"first": self.first, "last": self.last, "lowest": self.lowest, "highest": self.highest}
 
 
-def slices(engine: Engine, rows: int = SLICE_ROWS) -> list[Slice]:
-    """The charges in order. A long date is cut, so that few of its places are needed; short ones come together."""
+def slices(engine: PeriodEngine, rows: int = SLICE_ROWS) -> list[Slice]:
+    """The charges in order. A long date is cut, so that a slice needs few dimension sets; short ones come together."""
     ranges: list[tuple[int, int]] = []
     for first, last in engine.run("dates of charges"):
         if ranges and last - ranges[-1][0] < rows:
@@ -45,12 +45,15 @@ def slices(engine: Engine, rows: int = SLICE_ROWS) -> list[Slice]:
         else:
             ranges += [(start, min(start + rows - 1, last)) for start in range(first, last + 1, rows)]
     return [
-        Slice(first, last, *engine.run("places of slice", {"first": first, "last": last})[0]) for first, last in ranges
+        Slice(first, last, *engine.run("dimension sets of slice", {"first": first, "last": last})[0])
+        for first, last in ranges
     ]
 
 
-async def made(parts: Sequence[tuple[int, Callable[[Path], None]]], folder: Path) -> AsyncIterator[tuple[int, Path]]:
-    """How many rows a part holds, and the file that its function wrote; in order, and some are made ahead."""
+async def write_ahead(
+    parts: Sequence[tuple[int, Callable[[Path], None]]], folder: Path
+) -> AsyncIterator[tuple[int, Path]]:
+    """Write each part into a file by its function, some ahead: how many rows it holds, and the file; in order."""
     tasks: deque[asyncio.Task[Path]] = deque()
     try:
         for number, (rows, _) in enumerate(parts):

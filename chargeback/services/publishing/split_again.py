@@ -26,7 +26,9 @@ from chargeback.domain.terms.shared_costs import (
     split,
     to_amount,
 )
-from chargeback.services.duck.engine import Engine, Row, quoted
+from chargeback.services.duck.engine import Row
+from chargeback.services.duck.statements import paths
+from chargeback.services.publishing.period_engine import PeriodEngine
 from chargeback.services.publishing.period_to_settle import ClosedPeriod
 from chargeback.services.publishing.share_costs import direct_usage, part_id, part_row, usage_of
 
@@ -50,7 +52,9 @@ class _Shares(NamedTuple):
         return self.ratios.get(centre, ZERO)
 
 
-def split_again(engine: Engine, closed: ClosedPeriod, billed: Sequence[Path], corrections: Sequence[Path]) -> list[Row]:
+def split_again(
+    engine: PeriodEngine, closed: ClosedPeriod, billed: Sequence[Path], corrections: Sequence[Path]
+) -> list[Row]:
     """The rows that bring the shared costs of a closed period to its usage and its exchange rate as they are now.
 
     `billed` are its own file and those that hold corrections of it so far, `corrections` what has just been found.
@@ -82,10 +86,15 @@ def split_again(engine: Engine, closed: ClosedPeriod, billed: Sequence[Path], co
     return found
 
 
-def _whole(engine: Engine, closed: ClosedPeriod, cost: SharedCost, billed: Sequence[Path]) -> Decimal:
+def _whole(engine: PeriodEngine, closed: ClosedPeriod, cost: SharedCost, billed: Sequence[Path]) -> Decimal:
     """What was split of a shared cost so far, before any markup."""
-    values = {"billed": str(billed[0]), "period": closed.period, "shared_cost": cost.cost_id}
-    ((whole,),) = engine.run("billed of a shared cost", values, later=_list(billed))
+    values = {
+        "billed": str(billed[0]),
+        "later": paths(billed),
+        "period": closed.period,
+        "shared_cost": cost.cost_id,
+    }
+    ((whole,),) = engine.run("billed of a shared cost", values)
     return Decimal(whole)
 
 
@@ -109,7 +118,3 @@ def _corrects(
         "allocated_ratio": None,
         **dict.fromkeys(("exact_cost", "list_cost", "contracted_cost"), difference),
     }
-
-
-def _list(files: Sequence[Path]) -> str:
-    return f"[{', '.join(quoted(str(file)) for file in files)}]"

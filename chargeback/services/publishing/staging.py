@@ -1,21 +1,31 @@
 """How the books' records come into the database: as the stored documents, without an object for any of them."""
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from typing import NamedTuple
 
 from chargeback.domain.errors import Superseded
 from chargeback.domain.time.days import BookDate, UtcDay
 from chargeback.domain.time.months import Month
-from chargeback.services.duck.engine import Engine, quoted
 from chargeback.services.ports.books import Books
+from chargeback.services.publishing.period_engine import PeriodEngine
 from chargeback.services.running.progress import Progress
 
 LOAD_BYTES = 32 * 1024 * 1024
 """Documents are loaded in pieces of about this size, so that memory stays small."""
 
 
-async def stage(engine: Engine, books: Books, days: Sequence[UtcDay], dates: str, progress: Progress) -> int:
-    """Load the charges of the UTC days' records whose date meets `dates` (SQL over `part.date`); tells how many.
+class DateFilter(NamedTuple):
+    """Which charges of a document are taken: an SQL condition on `part.date`, and the values in it."""
+
+    condition: str
+    values: Mapping[str, object]
+
+
+async def stage(
+    engine: PeriodEngine, books: Books, days: Sequence[UtcDay], dates: DateFilter, progress: Progress
+) -> int:
+    """Load the charges of the UTC days' records whose date passes the filter; tells how many.
 
     Raises `Superseded` where a line comes twice, because the books changed while they were read.
     """
@@ -29,20 +39,20 @@ async def stage(engine: Engine, books: Books, days: Sequence[UtcDay], dates: str
     return staging.charges
 
 
-def within(period: Month) -> str:
+def period_filter(period: Month) -> DateFilter:
     """The dates of a period."""
-    return f"part.date[:7] = {quoted(period)}"
+    return DateFilter("part.date[:7] = $period", {"period": period})
 
 
-def among(dates: Sequence[BookDate]) -> str:
+def dates_filter(dates: Sequence[BookDate]) -> DateFilter:
     """These dates."""
-    return f"part.date IN ({', '.join(map(quoted, dates)) or 'NULL'})"
+    return DateFilter("list_contains($dates, part.date)", {"dates": list(dates)})
 
 
 class _Staging:
     """Collects pages in a file until they are worth a load."""
 
-    def __init__(self, engine: Engine, dates: str, progress: Progress) -> None:
+    def __init__(self, engine: PeriodEngine, dates: DateFilter, progress: Progress) -> None:
         self._engine = engine
         self._dates = dates
         self._progress = progress
@@ -79,9 +89,9 @@ class _Staging:
     def _insert(self) -> int:
         try:
             path = {"path": str(self._file)}
-            self._engine.run("read documents", path, dates=self._dates)
-            if self._engine.run("new places")[0][0]:
-                self._engine.run("add places", path)
+            self._engine.run("read documents", path | dict(self._dates.values), dates=self._dates.condition)
+            if self._engine.run("new dimension sets")[0][0]:
+                self._engine.run("add dimension sets", path)
             return int(self._engine.run("add charges")[0][0])
         finally:
             self._file.unlink()

@@ -9,27 +9,28 @@ from chargeback.domain.reports.manifest import COLUMNS, csv_line
 from chargeback.domain.reports.rows import COLUMNS as TYPES
 from chargeback.domain.reports.rows import TEXT
 from chargeback.domain.time.months import Month
-from chargeback.services.duck.engine import Engine, quoted
+from chargeback.services.duck.statements import quoted
 from chargeback.services.publishing.files import CSV, Files
-from chargeback.services.publishing.slices import Slice, made, pieces, slices
+from chargeback.services.publishing.period_engine import PeriodEngine
+from chargeback.services.publishing.slices import Slice, pieces, slices, write_ahead
 from chargeback.services.running.progress import Progress
 
 
-async def write_chargeback(engine: Engine, period: Month, files: Files, progress: Progress) -> None:
+async def write_chargeback(engine: PeriodEngine, period: Month, files: Files, progress: Progress) -> None:
     """Usage by date and dimensions, then shared costs, then corrections."""
     await files.write(chargeback_path(period), CSV, _lines(engine, period, progress))
 
 
-async def _lines(engine: Engine, period: Month, progress: Progress) -> AsyncIterator[tuple[int, bytes]]:
+async def _lines(engine: PeriodEngine, period: Month, progress: Progress) -> AsyncIterator[tuple[int, bytes]]:
     yield 0, csv_line(COLUMNS)
     start = f"{period},"
     parts: list[tuple[int, Callable[[Path], None]]] = [
         (each.rows, partial(_write_slice, engine, start, each)) for each in slices(engine)
     ]
-    if others := engine.run("count of others")[0][0]:
-        parts.append((others, partial(_write_others, engine, period)))
+    if non_usage := engine.run("count of non-usage rows")[0][0]:
+        parts.append((non_usage, partial(_write_non_usage, engine, period)))
     done = 0
-    async for rows, file in made(parts, engine.folder):
+    async for rows, file in write_ahead(parts, engine.folder):
         done += rows
         progress("writing", done)
         for piece in pieces(file):
@@ -38,12 +39,12 @@ async def _lines(engine: Engine, period: Month, progress: Progress) -> AsyncIter
         file.unlink()
 
 
-def _write_slice(engine: Engine, start: str, rows: Slice, file: Path) -> None:
+def _write_slice(engine: PeriodEngine, start: str, rows: Slice, file: Path) -> None:
     engine.run_apart("lines of slice", rows.bounds | {"start": start, "file": str(file)})
 
 
-def _write_others(engine: Engine, period: Month, file: Path) -> None:
-    engine.run("lines of others", {"file": str(file)}, cells=", ".join(cells(period)))
+def _write_non_usage(engine: PeriodEngine, period: Month, file: Path) -> None:
+    engine.run("lines of non-usage rows", {"file": str(file)}, cells=", ".join(cells(period)))
 
 
 def cells(period: Month) -> list[str]:

@@ -7,8 +7,8 @@ from typing import NamedTuple
 from chargeback.domain.money.exact import ZERO, round_total, to_text, total
 from chargeback.domain.reports.layout import manifest_path
 from chargeback.domain.reports.manifest import Corrected, ExchangeRate, Manifest, PriceUsed, Shared, SharedPart, State
-from chargeback.services.duck.engine import Engine
 from chargeback.services.publishing.files import JSON, Files, whole
+from chargeback.services.publishing.period_engine import PeriodEngine
 from chargeback.services.publishing.period_to_settle import PeriodToSettle
 from chargeback.services.publishing.write_summary import summary
 
@@ -25,7 +25,7 @@ class Holdings(NamedTuple):
     contracted: Decimal
 
 
-def holdings(engine: Engine, currency: str) -> Holdings:
+def holdings(engine: PeriodEngine, currency: str) -> Holdings:
     """Sum up the rows while the database is open."""
     rates = [
         ExchangeRate(other, to_text(rate), date, source)
@@ -74,14 +74,14 @@ async def write_manifest(to_settle: PeriodToSettle, held: Holdings, files: Files
     return manifest
 
 
-def _totals(engine: Engine, currency: str) -> dict[str, str]:
+def _totals(engine: PeriodEngine, currency: str) -> dict[str, str]:
     totals = {currency: round_total(ZERO, engine.decimals)}
     for _, of, cost, *_ in summary(engine):
         totals[of] = total([totals.get(of, ZERO), cost])
     return {of: format(round_total(amount, engine.decimals), "f") for of, amount in sorted(totals.items())}
 
 
-def _states(engine: Engine) -> dict[str, State]:
+def _states(engine: PeriodEngine) -> dict[str, State]:
     """A shared cost is no usage: it adds to rows and cost, not to quantities."""
     states: dict[str, State] = {}
     for name, currency, meter, kind, rows, cost, quantity in engine.run("states"):
@@ -94,21 +94,21 @@ def _states(engine: Engine) -> dict[str, State]:
     return states
 
 
-def _prices(engine: Engine) -> list[PriceUsed]:
+def _prices(engine: PeriodEngine) -> list[PriceUsed]:
     return [
         PriceUsed(price_id, meter, to_text(unit), to_text(listed), to_text(contracted), price_unit, currency, quantity)
         for price_id, meter, unit, listed, contracted, price_unit, currency, quantity in engine.run("prices")
     ]
 
 
-def _corrected(engine: Engine) -> list[Corrected]:
+def _corrected(engine: PeriodEngine) -> list[Corrected]:
     return [
         Corrected(period, currency, rows, format(cost, "f"))
         for period, currency, rows, cost in engine.run("corrections")
     ]
 
 
-def _shared(engine: Engine) -> list[Shared]:
+def _shared(engine: PeriodEngine) -> list[Shared]:
     found = []
     for (name, corrects, basis, currency), group in groupby(engine.run("shared costs"), key=lambda row: row[:4]):
         rows = list(group)

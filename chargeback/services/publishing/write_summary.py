@@ -7,16 +7,17 @@ from chargeback.domain.reports.layout import summary_path
 from chargeback.domain.reports.manifest import SUMMARY_COLUMNS, SUMMARY_METERS, cell, csv_line
 from chargeback.domain.reports.rows import KINDS
 from chargeback.domain.time.months import Month
-from chargeback.services.duck.engine import Engine, Row
+from chargeback.services.duck.engine import Row
 from chargeback.services.publishing.files import CSV, Files
+from chargeback.services.publishing.period_engine import PeriodEngine
 
 
-async def write_summary(engine: Engine, period: Month, files: Files) -> None:
+async def write_summary(engine: PeriodEngine, period: Month, files: Files) -> None:
     """A line for each cost centre and currency; `unallocated` is always there."""
     await files.write(summary_path(period), CSV, _lines(engine, period))
 
 
-def summary(engine: Engine) -> list[Row]:
+def summary(engine: PeriodEngine) -> list[Row]:
     """The SUMMARY_COLUMNS without the period."""
     meters = ", ".join(f"coalesce(sum(quantity) FILTER (meter = '{each}'), 0)::HUGEINT" for each in SUMMARY_METERS)
     amount = f"DECIMAL(38, {engine.decimals})"
@@ -24,7 +25,7 @@ def summary(engine: Engine) -> list[Row]:
     return engine.run("summary", meters=meters, kinds=kinds)
 
 
-async def _lines(engine: Engine, period: Month) -> AsyncIterator[tuple[int, bytes]]:
+async def _lines(engine: PeriodEngine, period: Month) -> AsyncIterator[tuple[int, bytes]]:
     yield 0, csv_line(SUMMARY_COLUMNS)
     for centre, currency, *numbers in summary(engine):
         texts = (format(number, "f") if isinstance(number, Decimal) else str(number) for number in numbers)

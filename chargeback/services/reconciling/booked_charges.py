@@ -6,8 +6,6 @@ from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
-import duckdb
-
 from chargeback.domain.catalogue.catalogue import Catalogue
 from chargeback.domain.catalogue.prices import PROVISIONED_PRICE
 from chargeback.domain.deployments.served_model import without_snapshot
@@ -19,53 +17,15 @@ from chargeback.domain.terms.true_ups import Part, is_part
 from chargeback.domain.time.months import Month
 from chargeback.domain.usage.meters import Meter
 from chargeback.domain.usage.tiers import normal_tier
+from chargeback.services.duck.engine import Engine, open_engine
+
+_MEMORY_MB = 256
 
 _CAPACITY = (Kind.PROVISIONED.value, IDLE, Kind.HOSTING.value)
 """What shared costs are for that stand on the invoice of the accounts."""
 
 _ELSEWHERE = (Kind.FEE.value, Kind.TRUE_UP.value)
 """And what those are for that do not."""
-
-_SUMS = """
-WITH all_rows AS (
-    SELECT * FROM read_parquet($own) WHERE kind <> 'correction'
-    UNION ALL BY NAME
-    SELECT * FROM read_parquet($later) WHERE kind = 'correction' AND corrects_period = $period
-)
-SELECT
-    charge_date, lower(split_part(split_part(backend, ':', 1), '.', 1)) AS resource,
-    backend, deployment, model, deployment_type, service_tier, variant, meter, price_id, coalesce(exchange_rate, 1),
-    sum(quantity), coalesce(sum(contracted_cost), 0),
-    coalesce(sum(quantity) FILTER (state = 'unpriced'), 0),
-    coalesce(sum(quantity) FILTER (state = 'unpriced' AND deployment_type = ''), 0),
-    coalesce(sum(quantity) FILTER (state = 'estimated'), 0),
-    coalesce(sum(requests) FILTER (state = 'unsettled'), 0)::BIGINT
-FROM all_rows
-WHERE NOT list_contains($elsewhere, meter)
-GROUP BY ALL
-ORDER BY ALL
-"""
-
-_CARRIED = """
-SELECT corrects_period, currency, sum(contracted_cost)
-FROM read_parquet($own)
-WHERE kind = 'correction' AND contracted_cost IS NOT NULL AND NOT list_contains($elsewhere, meter)
-GROUP BY ALL
-ORDER BY ALL
-"""
-
-_TRUED_UP = """
-WITH all_rows AS (
-    SELECT * FROM read_parquet($own) WHERE kind <> 'correction'
-    UNION ALL BY NAME
-    SELECT * FROM read_parquet($later) WHERE kind = 'correction' AND corrects_period = $period
-)
-SELECT shared_cost, sum(contracted_cost)
-FROM all_rows
-WHERE meter = $kind
-GROUP BY shared_cost
-ORDER BY shared_cost
-"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,9 +64,9 @@ def read_booked(
         "later": [str(path) for path in later] or [str(own)],
         "period": period,
     }
-    with _engine(own.parent) as engine:
-        rows = engine.execute(_SUMS, {**given, "elsewhere": list(_ELSEWHERE)}).fetchall()
-        charged = engine.execute(_TRUED_UP, {**given, "kind": Kind.TRUE_UP.value}).fetchall()
+    with _open(own.parent) as engine:
+        rows = engine.run("booked sums", {**given, "elsewhere": list(_ELSEWHERE)})
+        charged = engine.run("trued up", {**given, "kind": Kind.TRUE_UP.value})
     trued_up = {cost_id: cost for cost_id, cost in charged if not is_part(cost_id, period, parts)}
     prices = skus_of_prices(catalogue)
     bookings = [booked(row, prices, catalogue, meters) for row in rows]
@@ -128,13 +88,13 @@ def _used(row: Sequence[Any], catalogue: Catalogue) -> DirectUsage:
 
 def read_carried(own: Path) -> dict[tuple[str, str], Decimal]:
     """What a period carries of corrections at contracted prices, by the closed period and that one's currency."""
-    with _engine(own.parent) as engine:
-        rows = engine.execute(_CARRIED, {"own": str(own), "elsewhere": list(_ELSEWHERE)}).fetchall()
+    with _open(own.parent) as engine:
+        rows = engine.run("carried corrections", {"own": str(own), "elsewhere": list(_ELSEWHERE)})
     return {(period, currency): cost for period, currency, cost in rows}
 
 
-def _engine(folder: Path) -> duckdb.DuckDBPyConnection:
-    return duckdb.connect(config={"memory_limit": "256MB", "threads": 2, "temp_directory": f"{folder}/spill"})
+def _open(folder: Path) -> Engine:
+    return open_engine("chargeback.services.reconciling", spill=folder / "spill", memory_limit_mb=_MEMORY_MB)
 
 
 def booked(row: Sequence[Any], prices: dict[str, Sku], catalogue: Catalogue, meters: ProviderMeters) -> Booked:

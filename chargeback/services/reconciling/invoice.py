@@ -12,8 +12,6 @@ from hashlib import sha256
 from pathlib import Path
 from typing import Any
 
-import duckdb
-
 from chargeback.domain.errors import InvalidConfig
 from chargeback.domain.invoice.cost_exports import ExportRun
 from chargeback.domain.invoice.reconciliation import Invoiced, ReconciliationRules
@@ -22,6 +20,8 @@ from chargeback.domain.money.exact import ZERO, total
 from chargeback.domain.price_list.provider_meters import ProviderMeters
 from chargeback.domain.time.days import UtcDay
 from chargeback.domain.time.months import Month
+from chargeback.services.duck.engine import Engine, open_engine
+from chargeback.services.duck.statements import column_definitions
 from chargeback.services.ports.reports import Invoices
 from chargeback.services.running.work_folder import work_folder
 
@@ -44,39 +44,7 @@ OPTIONAL = (
     "x_BillingExchangeRate",
 )
 _NUMBERS = ("PricingQuantity", "x_PricingBlockSize", "x_BillingExchangeRate")
-_TYPE = "DECIMAL(38, 18)"
-_CSV = "read_csv($file, all_varchar = true, header = true, delim = ',', quote = '\"', escape = '\"', sample_size = -1)"
-
-_CHARGES = r"""
-WITH texts AS (
-    SELECT
-        left(ChargePeriodStart, 10) AS day,
-        lower(coalesce(ResourceId, '')) AS resource_id,
-        regexp_extract(resource_id, '/providers/microsoft\.cognitiveservices/accounts/([^/]+)', 1) AS account,
-        *
-    FROM charges
-), ours AS (
-    SELECT * FROM texts
-    WHERE starts_with(day, $period)
-        AND (
-            len(list_filter($accounts, lambda known: account = known OR starts_with(account, concat(known, '-')))) > 0
-            OR list_contains($services, lower(coalesce(ServiceName, '')))
-        )
-        AND ($scope = [] OR len(list_filter($scope, lambda start: starts_with(resource_id, start))) > 0)
-)
-SELECT
-    day, account, coalesce(lower(x_SkuMeterId), ''), coalesce(x_SkuMeterName, SkuMeter, ''),
-    coalesce(x_PricingUnitDescription, PricingUnit, ''), coalesce(PricingUnit, ''), ChargeCategory,
-    try_cast(x_PricingBlockSize AS DECIMAL(38, 18)) AS block,
-    coalesce(BillingCurrency, '') AS currency,
-    try_cast(x_BillingExchangeRate AS DECIMAL(38, 18)) AS rate,
-    ChargeCategory = 'Purchase' AND coalesce(ChargeFrequency, '') = 'One-Time' AS is_paid_ahead,
-    sum(try_cast(PricingQuantity AS DECIMAL(38, 18))) AS quantity,
-    sum(try_cast({cost} AS DECIMAL(38, 18))) AS cost
-FROM ours
-GROUP BY ALL
-ORDER BY ALL
-"""
+_MEMORY_MB = 256
 
 
 @dataclass(frozen=True, slots=True)
@@ -114,7 +82,7 @@ async def read_invoice(
     """
     digest = sha256()
     cost = rules.cost.value
-    with work_folder("invoice") as folder, _engine(folder, cost) as engine:
+    with work_folder("invoice") as folder, _open(folder, cost) as engine:
         for name in run.files:
             local = Path(folder) / f"part{_suffix(name)}"
             with local.open("wb") as file:
@@ -129,10 +97,8 @@ async def read_invoice(
             "services": [service.casefold() for service in rules.services],
             "scope": [start.casefold() for start in rules.scope],
         }
-        rows = await asyncio.to_thread(engine.execute(_CHARGES.replace("{cost}", cost), given).fetchall)
-        counted, first, last = engine.execute(
-            "SELECT count(*), min(left(ChargePeriodStart, 10)), max(left(ChargePeriodStart, 10)) FROM charges"
-        ).fetchall()[0]
+        rows = await asyncio.to_thread(engine.run, "charges of the accounts", given)
+        ((counted, first, last),) = engine.run("size of the invoice")
     _require_currency(rows, currency, run)
     if not run.first:
         run = replace(run, first=first or "", last=last or "")
@@ -140,22 +106,24 @@ async def read_invoice(
     return Invoice(run, tuple(_charges(rows, meters)), digest.hexdigest(), counted, paid_ahead)
 
 
-def _engine(folder: str, cost: str) -> duckdb.DuckDBPyConnection:
-    engine = duckdb.connect(
-        f"{folder}/invoice.duckdb",
-        config={"memory_limit": "256MB", "threads": 2, "temp_directory": f"{folder}/spill"},
+def _open(folder: str, cost: str) -> Engine:
+    engine = open_engine(
+        "chargeback.services.reconciling",
+        Path(folder, "invoice.duckdb"),
+        spill=Path(folder, "spill"),
+        memory_limit_mb=_MEMORY_MB,
+        words={"cost": cost},
     )
-    columns = ", ".join(f'"{name}" VARCHAR' for name in (cost, *REQUIRED, *OPTIONAL))
-    engine.execute(f"CREATE TABLE charges ({columns})")
+    engine.run("table", columns=column_definitions(dict.fromkeys((cost, *REQUIRED, *OPTIONAL), "VARCHAR")))
     return engine
 
 
-def _load(engine: duckdb.DuckDBPyConnection, local: Path, name: str, cost: str) -> None:
+def _load(engine: Engine, local: Path, name: str, cost: str) -> None:
     """Add one partition. Columns may stand in any order and case; the optional ones may be absent."""
-    source = "read_parquet($file)" if local.suffix == ".parquet" else _CSV
+    format_of = "Parquet" if local.suffix == ".parquet" else "CSV"
     given = {"file": str(local)}
     try:
-        described = engine.execute(f"DESCRIBE FROM {source}", given).fetchall()
+        described = engine.run(f"columns of {format_of}", given)
         there = {column.casefold(): column for column, *_ in described}
         missing = [column for column in (cost, *REQUIRED) if column.casefold() not in there]
         if missing:
@@ -164,30 +132,21 @@ def _load(engine: duckdb.DuckDBPyConnection, local: Path, name: str, cost: str) 
             f"nullif(trim(\"{there[column.casefold()]}\"::VARCHAR), '')" if column.casefold() in there else "NULL"
             for column in (cost, *REQUIRED, *OPTIONAL)
         )
-        start = engine.execute("SELECT count(*) FROM charges").fetchall()[0][0]
-        engine.execute(f"INSERT INTO charges SELECT {picked} FROM {source}", given)  # noqa: S608 columns that it described
-    except duckdb.Error as error:
+        ((start, *_),) = engine.run("size of the invoice")
+        engine.run(f"add {format_of}", given, columns=picked)
+    except ValueError as error:
         raise InvalidConfig(
             [f"{name}: cannot be read: {str(error).splitlines()[0].replace(str(local), name)}"]
         ) from None
     _require_numbers(engine, start, name, cost)
 
 
-def _require_numbers(engine: duckdb.DuckDBPyConnection, start: int, name: str, cost: str) -> None:
+def _require_numbers(engine: Engine, start: int, name: str, cost: str) -> None:
     faults = []
     for column in (cost, *_NUMBERS):
-        bad = engine.execute(
-            f'SELECT rowid - $start + 2, "{column}" FROM charges'  # noqa: S608 columns of ours
-            f' WHERE rowid >= $start AND "{column}" IS NOT NULL AND try_cast("{column}" AS {_TYPE}) IS NULL LIMIT 1',
-            {"start": start},
-        ).fetchall()
+        bad = engine.run("first that is not a number", {"start": start}, column=column)
         faults += [f"{name}: line {line}, column {column}: {text!r} is not a number" for line, text in bad]
-    for line, column in engine.execute(
-        f"SELECT rowid - $start + 2, CASE WHEN {cost} IS NULL THEN '{cost}' ELSE 'ChargePeriodStart' END"  # noqa: S608
-        f" FROM charges WHERE rowid >= $start AND ({cost} IS NULL OR"
-        " NOT regexp_matches(coalesce(ChargePeriodStart, ''), '^\\d{4}-\\d\\d-\\d\\d')) LIMIT 1",
-        {"start": start},
-    ).fetchall():
+    for line, column in engine.run("first that is empty", {"start": start}):
         faults.append(f"{name}: line {line}, column {column}: is empty or not readable")
     if faults:
         raise InvalidConfig(faults)

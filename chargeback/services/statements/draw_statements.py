@@ -5,10 +5,10 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-import duckdb
-
 from chargeback.domain.reports.manifest import csv_line
 from chargeback.domain.reports.statement import COLUMNS, Rows
+from chargeback.services.duck.engine import Engine
+from chargeback.services.duck.statements import quoted
 from chargeback.services.statements.list_charges import list_charges
 from chargeback.services.statements.read_figures import Covered, read_figures
 from chargeback.services.statements.render_statement import Period, Renderer
@@ -47,8 +47,8 @@ class Drawn:
 
 def draw_statements(part: Part) -> list[Drawn]:
     """Write the files of a part, in order of its cost centres."""
-    with part.period.settled.connect(memory_limit_mb=_MEMORY_MB) as engine:
-        engine.execute(f"ATTACH {_quoted(part.sums)} AS sums (READ_ONLY)")
+    with part.period.settled.open("chargeback.services.statements", memory_limit_mb=_MEMORY_MB) as engine:
+        engine.run("attach sums", file=quoted(part.sums))
         rows = _write_csv(engine, part)
         renderer = Renderer(part.period)
         drawn = []
@@ -60,7 +60,7 @@ def draw_statements(part: Part) -> list[Drawn]:
         return drawn
 
 
-def _write_csv(engine: duckdb.DuckDBPyConnection, part: Part) -> Counter[str]:
+def _write_csv(engine: Engine, part: Part) -> Counter[str]:
     rows: Counter[str] = Counter()
     files = {covered.standing.path: part.folder / f"{number}.csv" for number, covered in enumerate(part.centres)}
     for file in files.values():
@@ -70,7 +70,3 @@ def _write_csv(engine: duckdb.DuckDBPyConnection, part: Part) -> Counter[str]:
             out.write(lines)
         rows[centre] += count
     return rows
-
-
-def _quoted(path: Path) -> str:
-    return "'" + str(path).replace("'", "''") + "'"

@@ -7,91 +7,68 @@ days of one, and on a day with more rows than that, equal parts by charge id.
 from collections.abc import Iterator, Sequence
 from itertools import groupby, pairwise
 
-import duckdb
-
 from chargeback.domain.reports.manifest import cell
 from chargeback.domain.reports.rows import AMOUNT, PRICE, TEXT
 from chargeback.domain.reports.rows import COLUMNS as TYPES
 from chargeback.domain.reports.statement import COLUMNS, Rows, cut
 from chargeback.domain.time.months import Month
+from chargeback.services.duck.engine import Engine
+from chargeback.services.duck.statements import column_list, quoted
 
 _STAGED_ROWS = 600_000
 _SORTED_ROWS = 20_000
 _FETCHED_ROWS = 4_000
 _CARE = r'[,"\r\n\t;|]|(^|\x1f)[^0-9A-Za-z\x1f]'
-"""Where a text of several, divided by a separator, may need quotes or an apostrophe."""
+"""Where a string that joins several, with a separator between them, may need quotes or an apostrophe."""
 
-_TEXTS = [index for index, column in enumerate(COLUMNS) if TYPES.get(column) == TEXT]
+_STRINGS = [index for index, column in enumerate(COLUMNS) if TYPES.get(column) == TEXT]
 _ORDER = ("charge_date", "subscription_id", "model", "meter", "charge_id")
-_STAGED = """
-CREATE OR REPLACE TEMP TABLE staged AS
-SELECT
-    cost_centre, {order},
-    CASE WHEN plain THEN concat_ws(',', {printed}) END AS line,
-    CASE WHEN NOT plain THEN [{printed}] END AS cells
-FROM (SELECT *, NOT regexp_matches(concat_ws(chr(31), {texts}), '{care}') AS plain FROM rows)
-WHERE """
-_SORTED = """
-SELECT cost_centre, line, cells
-FROM staged
-WHERE {within} AND charge_id >= $id AND charge_id < $end
-ORDER BY cost_centre, {order}
-"""
 
 Lines = tuple[str, int, bytes]
 """A cost centre, how many lines, and the lines."""
 
 
-def _stage(period: Month) -> str:
-    """The statement that prints rows: as a line where no text asks for care, else as cells for `domain.report.cell`."""
-    return _STAGED.format(
-        order=_listed(_ORDER),
-        printed=", ".join(_printed(column, period) for column in COLUMNS),
-        texts=_listed([COLUMNS[index] for index in _TEXTS]),
-        care=_CARE,
-    )
-
-
 def _printed(column: str, period: Month) -> str:
     if column == "billing_period":
-        return f"'{period}'"
+        return quoted(period)
     if column != "cost" and TYPES[column] in (AMOUNT, PRICE):
         # All of them have decimals, so that the zeros of a whole number stay.
         return f"coalesce(rtrim(rtrim(\"{column}\"::VARCHAR, '0'), '.'), '')"
     return f"coalesce(\"{column}\"::VARCHAR, '')"
 
 
-def _listed(columns: Sequence[str]) -> str:
-    return ", ".join(f'"{column}"' for column in columns)
-
-
-def list_charges(engine: duckdb.DuckDBPyConnection, period: Month, counts: Sequence[Rows]) -> Iterator[Lines]:
+def list_charges(engine: Engine, period: Month, counts: Sequence[Rows]) -> Iterator[Lines]:
     """The lines of consecutive cost centres, sorted by cost centre and date; `engine` has the view `rows`."""
-    stage = _stage(period)
+    words = {
+        "order": column_list(_ORDER),
+        "printed": ", ".join(_printed(column, period) for column in COLUMNS),
+        "strings": column_list(COLUMNS[index] for index in _STRINGS),
+        "care": quoted(_CARE),
+    }
     for piece in cut(counts, _STAGED_ROWS):
-        where, values = _within(piece)
-        engine.execute(stage + where, values)
+        condition, values = _piece_filter(piece)
+        engine.run("stage printed rows", values, condition=condition, **words)
         for part in cut(piece, _SORTED_ROWS):
             yield from _sorted(engine, part)
-    engine.execute("DROP TABLE IF EXISTS staged")
+    engine.run("drop printed rows")
 
 
-def _sorted(engine: duckdb.DuckDBPyConnection, part: Sequence[Rows]) -> Iterator[Lines]:
-    where, values = _within(part)
+def _sorted(engine: Engine, part: Sequence[Rows]) -> Iterator[Lines]:
+    condition, values = _piece_filter(part)
     # Only a single day can have more rows than may be sorted at once.
     for first, end in _ids(sum(each.rows for each in part)):
-        result = engine.execute(
-            _SORTED.format(within=where, order=_listed(_ORDER)),
-            values | {"id": first, "end": end},
+        bounds = values | {"id": first, "end": end}
+        pages = engine.stream(
+            "sorted printed rows", bounds, rows=_FETCHED_ROWS, condition=condition, order=column_list(_ORDER)
         )
-        while rows := result.fetchmany(_FETCHED_ROWS):
+        for rows in pages:
             for centre, group in groupby(rows, key=lambda row: str(row[0])):
                 lines = [line or _line(cells) for _, line, cells in group]
                 yield centre, len(lines), ("\r\n".join(lines) + "\r\n").encode()
 
 
 def _line(cells: list[str]) -> str:
-    for index in _TEXTS:
+    for index in _STRINGS:
         cells[index] = cell(cells[index])
     return ",".join(cells)
 
@@ -103,7 +80,7 @@ def _ids(rows: int) -> Iterator[tuple[str, str]]:
     yield from pairwise(bounds)
 
 
-def _within(piece: Sequence[Rows]) -> tuple[str, dict[str, str]]:
+def _piece_filter(piece: Sequence[Rows]) -> tuple[str, dict[str, str]]:
     """The condition for a piece of `cut` and its parameters."""
     first, last = piece[0], piece[-1]
     values = {"first": first.centre, "last": last.centre}

@@ -3,9 +3,6 @@
 from collections import defaultdict
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from typing import Any
-
-import duckdb
 
 from chargeback.domain.reports.figures import (
     Corrected,
@@ -19,6 +16,7 @@ from chargeback.domain.reports.figures import (
     Standing,
 )
 from chargeback.domain.reports.movers import Charged, Mover, movers
+from chargeback.services.duck.engine import Engine, Row
 
 _CENTRES_AT_ONCE = 10
 
@@ -26,7 +24,6 @@ MOVED_BY = ("application", "model")
 
 _KINDS_OF_USE = ("deployment_type", "region", "service_tier", "variant", "meter", "shared_cost", "corrects_period")
 
-_OWN = "FROM sums.{table} WHERE cost_centre BETWEEN $first AND $last"
 _COLUMNS = {
     "days": "charge_date, kind, model, cost, requests, unknown",
     "shares": "view, kind, place, label, members, cost, requests, unknown",
@@ -38,15 +35,6 @@ _COLUMNS = {
     "corrected": "corrects_period, currency, cost, rows",
     "rates": "pricing_currency, exchange_rate, exchange_rate_date, exchange_rate_source",
 }
-_DAYS_BELOW = """
-SELECT
-    charge_date, kind, split_part(substr(cost_centre, $length + 2), '/', 1) AS child,
-    sum(cost), sum(requests)::BIGINT, sum(unknown)::BIGINT
-FROM sums.days
-WHERE kind <> 'correction' AND (cost_centre = $path OR starts_with(cost_centre, $path || '/'))
-GROUP BY ALL
-ORDER BY ALL
-"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,13 +46,13 @@ class Covered:
     unlisted: int
 
 
-def read_figures(engine: duckdb.DuckDBPyConnection, centres: Sequence[Covered], *, compared: bool) -> Iterator[Figures]:
+def read_figures(engine: Engine, centres: Sequence[Covered], *, compared: bool) -> Iterator[Figures]:
     """The figures of consecutive cost centres, some at a time; `engine` has the sums attached as `sums`."""
     for start in range(0, len(centres), _CENTRES_AT_ONCE):
         yield from _read(engine, centres[start : start + _CENTRES_AT_ONCE], compared=compared)
 
 
-def _read(engine: duckdb.DuckDBPyConnection, centres: Sequence[Covered], *, compared: bool) -> Iterator[Figures]:
+def _read(engine: Engine, centres: Sequence[Covered], *, compared: bool) -> Iterator[Figures]:
     found = {table: _by_centre(engine, table, centres) for table in _COLUMNS}
     for centre in centres:
         path = centre.standing.path
@@ -85,30 +73,27 @@ def _read(engine: duckdb.DuckDBPyConnection, centres: Sequence[Covered], *, comp
         )
 
 
-def _by_centre(
-    engine: duckdb.DuckDBPyConnection, table: str, centres: Sequence[Covered]
-) -> dict[str, list[tuple[Any, ...]]]:
-    query = f"SELECT cost_centre, {_COLUMNS[table]} {_OWN.format(table=table)} ORDER BY ALL"
+def _by_centre(engine: Engine, table: str, centres: Sequence[Covered]) -> dict[str, list[Row]]:
     between = {"first": centres[0].standing.path, "last": centres[-1].standing.path}
-    found: dict[str, list[tuple[Any, ...]]] = defaultdict(list)
-    for centre, *row in engine.execute(query, between).fetchall():
+    found: dict[str, list[Row]] = defaultdict(list)
+    for centre, *row in engine.run("figures of centres", between, table=table, columns=_COLUMNS[table]):
         found[centre].append(tuple(row))
     return found
 
 
-def _days_below(engine: duckdb.DuckDBPyConnection, path: str) -> list[DayCost]:
-    rows = engine.execute(_DAYS_BELOW, {"path": path, "length": len(path)}).fetchall()
+def _days_below(engine: Engine, path: str) -> list[DayCost]:
+    rows = engine.run("days below", {"path": path, "length": len(path)})
     return [DayCost(*row) for row in rows]
 
 
-def _shares(rows: Sequence[tuple[Any, ...]]) -> dict[str, list[Share]]:
+def _shares(rows: Sequence[Row]) -> dict[str, list[Share]]:
     shares: dict[str, list[Share]] = defaultdict(list)
     for view, kind, _, *share in sorted(rows, key=lambda row: (row[0], row[1] != "usage", row[1] != "shared", row[2])):
         shares[view].append(Share(kind, *share))
     return shares
 
 
-def _movers(rows: Sequence[tuple[Any, ...]]) -> list[Mover]:
+def _movers(rows: Sequence[Row]) -> list[Mover]:
     spans: tuple[list[Charged], list[Charged]] = ([], [])
     names = (*MOVED_BY, *_KINDS_OF_USE)
     for later, kind, *values, unit, rate, quantity, cost in rows:

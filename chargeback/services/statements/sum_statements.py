@@ -5,14 +5,12 @@ The sums are small tables in a file of their own, in which each worker finds its
 
 from dataclasses import dataclass
 from decimal import Decimal
-from importlib.resources import files
 from pathlib import Path
 from tempfile import mkdtemp
-from typing import Any
-
-import duckdb
 
 from chargeback.domain.reports.statement import Rows
+from chargeback.services.duck.engine import Engine, open_engine
+from chargeback.services.duck.statements import quoted
 from chargeback.services.publishing.settled import Settled
 
 MOST_MEMBERS = 10
@@ -22,7 +20,13 @@ MOST_CORRECTIONS = 40
 """Corrections of a cost centre that its page lists one by one."""
 
 _MOST_PAIRS = 400
-"""Pairs of application and model of a cost centre that may move: more would not change what the largest are."""
+"""Pairs of application and model that are compared for a cost centre; more would not change the largest movers."""
+
+_STATEMENTS = (
+    "attach the period", "booked", "counts", "days", "used", "items", "people", "shares", "open usage", "shared",
+    "corrections", "corrected", "rates", "previous",
+)  # fmt: skip
+"""Those that sum, in their order."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,50 +55,34 @@ class Sums:
 def sum_statements(settled: Settled, folder: Path, *, memory_limit_mb: int = 128) -> Sums:
     """Sum the rows for all statements into a file in `folder`."""
     path = folder / "sums.duckdb"
-    config: dict[str, str | bool | int | float | list[str]] = {
-        "memory_limit": f"{memory_limit_mb}MB",
-        "threads": 2,
-        "temp_directory": mkdtemp(dir=folder),
+    words = {"decimals": settled.decimals, "database": quoted(settled.database), "currency": quoted(settled.currency)}
+    values = {
+        "currency": settled.currency,
+        "most_members": MOST_MEMBERS,
+        "most_pairs": _MOST_PAIRS,
+        "most_corrections": MOST_CORRECTIONS,
     }
-    with duckdb.connect(path, config=config) as engine:
-        engine.execute("SET enable_progress_bar = false")
-        engine.execute(f"ATTACH {_quoted(str(settled.database))} AS settled (READ_ONLY)")
-        engine.execute("USE settled")
-        for statement in _statements(settled):
-            engine.execute(statement)
-        return _known(engine, path, settled.currency)
+    with open_engine(
+        "chargeback.services.statements",
+        path,
+        spill=Path(mkdtemp(dir=folder)),
+        memory_limit_mb=memory_limit_mb,
+        words=words,
+    ) as engine:
+        for statement in _STATEMENTS:
+            engine.run(statement, values)
+        return _read_sums(engine, path, settled.currency)
 
 
-def _known(engine: duckdb.DuckDBPyConnection, path: Path, currency: str) -> Sums:
-    previous = _all(engine, "SELECT currency, cost_centre, sum(cost) FROM sums.previous")
-    days = _all(engine, "SELECT kind, max(charge_date) FROM sums.days")
+def _read_sums(engine: Engine, path: Path, currency: str) -> Sums:
+    previous = engine.run("costs of the period before")
+    last_days: dict[str, str] = dict(engine.run("last days"))
     return Sums(
         path,
-        counts=[Rows(*row) for row in _all(engine, "SELECT cost_centre, charge_date, rows FROM sums.counts")],
-        costs=dict(_all(engine, "SELECT cost_centre, sum(cost) FROM sums.days")),
-        unknown=dict(_all(engine, "SELECT cost_centre, sum(unknown)::DECIMAL(38, 0) FROM sums.days")),
+        counts=[Rows(*row) for row in engine.run("counts of centres")],
+        costs=dict(engine.run("costs of centres")),
+        unknown=dict(engine.run("unknown costs of centres")),
         previous={centre: cost for known, centre, cost in previous if known == currency},
         previous_currencies=tuple(sorted({known for known, _, _ in previous})),
-        last_day=dict(days).get("usage", ""),
+        last_day=last_days.get("usage", ""),
     )
-
-
-def _all(engine: duckdb.DuckDBPyConnection, query: str) -> list[tuple[Any, ...]]:
-    return engine.execute(f"{query} GROUP BY ALL ORDER BY ALL").fetchall()
-
-
-def _quoted(text: str) -> str:
-    return "'" + text.replace("'", "''") + "'"
-
-
-def _statements(settled: Settled) -> list[str]:
-    text = (files("chargeback.services.statements") / "sum_statements.sql").read_text("utf-8")
-    for name, value in {
-        "{decimals}": settled.decimals,
-        "{currency}": settled.currency.replace("'", "''"),
-        "{most}": MOST_MEMBERS,
-        "{most_pairs}": _MOST_PAIRS,
-        "{most_corrections}": MOST_CORRECTIONS,
-    }.items():
-        text = text.replace(name, str(value))
-    return [part.partition("\n")[2] for part in text.split("-- name:")[1:]]

@@ -1,9 +1,13 @@
 -- The sums that statements are drawn from, by name of the table; each reads the rows of the period at most once.
 -- An application is known by its subscription and app id, a person by name, or else by object id.
 
+-- name: attach the period
+ATTACH {database} AS settled (READ_ONLY);
+USE settled
+
 -- name: booked
 -- Nothing of another currency is in a sum; corrections of months that were kept in one are summed by themselves.
-CREATE TEMP VIEW booked AS SELECT * FROM rows WHERE currency = '{currency}' OR cost IS NULL
+CREATE TEMP VIEW booked AS SELECT * FROM rows WHERE currency = {currency} OR cost IS NULL
 
 -- name: counts
 CREATE TABLE sums.counts AS
@@ -41,19 +45,19 @@ FROM (
     SELECT false, cost_centre, kind, subscription_id, app_id, model, deployment_type, region, service_tier,
         variant, meter, unit, shared_cost, corrects_period, exchange_rate, quantity, exact_cost, 0, 0
     FROM previous_rows
-    WHERE currency = '{currency}'
+    WHERE currency = $currency
 )
 GROUP BY ALL
 ORDER BY ALL
 
 -- name: items
--- The items of {most_pairs} pairs of application and model in each cost centre; what is beyond them is one application.
+-- The items of $most_pairs pairs of application and model in each cost centre; what is beyond them is one application.
 CREATE TABLE sums.items AS
 WITH pairs AS (
     SELECT cost_centre, application, model,
         row_number() OVER (
             PARTITION BY cost_centre ORDER BY sum(abs(exact_cost)) DESC, application, model
-        ) > {most_pairs} AS beyond
+        ) > $most_pairs AS beyond
     FROM sums.used
     GROUP BY cost_centre, application, model
 )
@@ -77,7 +81,7 @@ FROM booked
 GROUP BY ALL
 
 -- name: shares
--- The {most} members of a view that cost most, and the others together; a shared cost and a correction have no member.
+-- The $most_members members of a view that cost most, and the others together; a shared cost and a correction have no member.
 CREATE TABLE sums.shares AS
 WITH members AS (
     SELECT 'model' AS view, cost_centre, kind, CASE kind WHEN 'usage' THEN model ELSE '' END AS label,
@@ -101,15 +105,15 @@ WITH members AS (
     FROM members
 )
 SELECT
-    cost_centre, view, kind, least(place, {most} + 1) AS place,
-    CASE WHEN place <= {most} OR members = {most} + 1 THEN label ELSE '' END AS label,
+    cost_centre, view, kind, least(place, $most_members + 1) AS place,
+    CASE WHEN place <= $most_members OR members = $most_members + 1 THEN label ELSE '' END AS label,
     count(*) AS members, sum(cost)::DECIMAL(38, {decimals}) AS cost, sum(requests)::BIGINT AS requests,
     sum(unknown)::BIGINT AS unknown
 FROM placed
 GROUP BY ALL
 ORDER BY ALL
 
--- name: open_usage
+-- name: open usage
 CREATE TABLE sums.open_usage AS
 SELECT
     cost_centre, state, model, deployment, meter, unit,
@@ -130,7 +134,7 @@ GROUP BY ALL
 ORDER BY ALL
 
 -- name: corrections
--- The {most_corrections} largest of each cost centre.
+-- The $most_corrections largest of each cost centre.
 CREATE TABLE sums.corrections AS
 SELECT
     cost_centre, corrects_period, charge_date, corrects_charge_id, model, meter, unit, quantity,
@@ -139,7 +143,7 @@ FROM rows
 WHERE kind = 'correction'
 QUALIFY row_number() OVER (
     PARTITION BY cost_centre ORDER BY coalesce(abs(cost), 0) DESC, corrects_period, charge_date, corrects_charge_id, charge_id
-) <= {most_corrections}
+) <= $most_corrections
 ORDER BY cost_centre, corrects_period, charge_date, corrects_charge_id, charge_id
 
 -- name: corrected
@@ -164,3 +168,18 @@ SELECT currency, cost_centre, coalesce(sum(cost), 0) AS cost
 FROM previous_rows
 GROUP BY ALL
 ORDER BY ALL
+
+-- name: counts of centres
+SELECT cost_centre, charge_date, rows FROM sums.counts ORDER BY ALL
+
+-- name: costs of centres
+SELECT cost_centre, sum(cost) FROM sums.days GROUP BY ALL ORDER BY ALL
+
+-- name: unknown costs of centres
+SELECT cost_centre, sum(unknown)::DECIMAL(38, 0) FROM sums.days GROUP BY ALL ORDER BY ALL
+
+-- name: last days
+SELECT kind, max(charge_date) FROM sums.days GROUP BY ALL ORDER BY ALL
+
+-- name: costs of the period before
+SELECT currency, cost_centre, sum(cost) FROM sums.previous GROUP BY ALL ORDER BY ALL

@@ -1,20 +1,15 @@
-"""Rows on their way into the engine of the recount: CSV files, which are quick to write and to read."""
+"""Loads rows into the tables of a recount from CSV files, which are quick to write and to read."""
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
-import duckdb
+from chargeback.services.duck.engine import Engine
 
 LINE_COLUMNS = {"line": "UUID", "text": "VARCHAR"}
 
-_CSV = "header = false, auto_detect = false, delim = ',', quote = '\"', escape = '\"', new_line = '\\n'"
 
-
-def load_rows(engine: duckdb.DuckDBPyConnection, table: str, columns: Mapping[str, str], paths: Sequence[str]) -> None:
+def load_rows(engine: Engine, table: str, columns: Mapping[str, str], files: Sequence[str]) -> None:
     """Move the rows of CSV files into a table."""
-    engine.cursor().execute(
-        f"INSERT INTO {table} FROM read_csv($paths, columns = $columns, {_CSV})",
-        {"paths": list(paths), "columns": dict(columns)},
-    )
-    for path in paths:
-        Path(path).unlink()
+    engine.run_apart("load rows", {"paths": list(files), "columns": dict(columns)}, table=table)
+    for file in files:
+        Path(file).unlink()

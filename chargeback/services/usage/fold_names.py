@@ -6,53 +6,35 @@ A name is as early as the first event that has it, in the ledger's order: when i
 from collections.abc import Iterator
 from pathlib import Path
 
-import duckdb
-
 from chargeback.domain.cost_centres.folding import NamedValues, caller_of, folded, name_of
 from chargeback.domain.usage.lines import from_json, line_id, to_json
+from chargeback.services.duck.engine import Engine, Row
+from chargeback.services.duck.statements import column_definitions
 from chargeback.services.usage.csv_rows import LINE_COLUMNS, load_rows
 
 _FOLDABLE_COLUMNS = {"line": "UUID", "caller": "VARCHAR", "name": "VARCHAR", "others": "UUID"}
 _LINES_AT_ONCE = 10_000
 
-_FURTHER = """
-CREATE TABLE further AS
-WITH firsts AS (
-    SELECT caller, name, min({'written': written, 'position': position}) AS first
-    FROM events JOIN foldable USING (line)
-    GROUP BY caller, name
-)
-SELECT name FROM firsts QUALIFY row_number() OVER (PARTITION BY caller ORDER BY first) > $most
-"""
 
-_FOLDED = """
-INSERT INTO folded
-SELECT position, others FROM events JOIN foldable USING (line) WHERE name IN (SELECT name FROM further)
-"""
-
-_UPDATE = "UPDATE events SET line = folded.line FROM folded WHERE events.position = folded.position"
-
-
-def fold_names(engine: duckdb.DuckDBPyConnection, folder: str, named: NamedValues, most: int) -> None:
+def fold_names(engine: Engine, folder: str, named: NamedValues, most: int) -> None:
     """Fold the lines of `events` with further names; `folded` says which, and under which line they are."""
-    (distinct,) = engine.execute("SELECT count(DISTINCT line) FROM lines").fetchone() or (0,)
+    ((distinct,),) = engine.run("count of lines")
     if distinct <= most:
         return
-    engine.execute(f"CREATE TABLE foldable ({', '.join(f'{name} {kind}' for name, kind in _FOLDABLE_COLUMNS.items())})")
+    engine.run("create table", table="foldable", columns=column_definitions(_FOLDABLE_COLUMNS))
     for number, lines in enumerate(_lines(engine)):
         _note(engine, lines, named, f"{folder}/foldable-{number}")
-    engine.execute(_FURTHER, {"most": most})
-    engine.execute(_FOLDED)
-    engine.execute(_UPDATE)
+    engine.run("further names", {"most": most})
+    engine.run("folded")
+    engine.run("fold events")
 
 
-def _lines(engine: duckdb.DuckDBPyConnection) -> Iterator[list[tuple[str, str]]]:
-    found = engine.cursor().execute("SELECT line::VARCHAR, any_value(text) FROM lines GROUP BY line")
-    while lines := found.fetchmany(_LINES_AT_ONCE):
-        yield lines
+def _lines(engine: Engine) -> Iterator[list[Row]]:
+    with engine.apart() as other:
+        yield from other.stream("distinct lines", rows=_LINES_AT_ONCE)
 
 
-def _note(engine: duckdb.DuckDBPyConnection, lines: list[tuple[str, str]], named: NamedValues, path: str) -> None:
+def _note(engine: Engine, lines: list[Row], named: NamedValues, path: str) -> None:
     rows: list[str] = []
     new: dict[str, str] = {}
     for identity, text in lines:

@@ -10,7 +10,7 @@ from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any, Protocol
+from typing import Protocol
 
 from chargeback.domain.errors import CountLost
 from chargeback.domain.events.usage_event import Phase, day_beside
@@ -23,6 +23,7 @@ from chargeback.services.usage.ingest import is_open
 from chargeback.services.usage.known_calls import is_counted_whole
 from chargeback.services.usage.recount import Recounted, pieces, recount
 from chargeback.services.usage.reread import MAX_EVENTS
+from chargeback.services.usage.what_counts import PHASES
 
 CALLS_AT_ONCE = 500
 
@@ -93,25 +94,6 @@ class CountedDay:
         return await self.counter.beyond(self.day)
 
 
-_PENDING = """
--- Pending events of calls of which nothing later is known, the first of each; the log may have recovered them before.
-CREATE TABLE waiting AS
-SELECT min(position) FILTER (phase = $pending) AS position
-FROM events ANTI JOIN elsewhere USING (position)
-GROUP BY call HAVING max(phase) = $pending
-"""
-
-_SEEN = """
-SELECT call::VARCHAR, coalesce(min(phase) FILTER (phase >= $pending), max(phase)), max(phase)
-FROM events SEMI JOIN (SELECT unnest($calls)::UUID AS call) USING (call)
-GROUP BY call HAVING max(phase) >= 0
-UNION ALL
--- Calls that are known by their response, under the id that the gateway's log has.
-SELECT DISTINCT call::VARCHAR, $recovered, $recovered
-FROM claims SEMI JOIN (SELECT unnest($calls)::UUID AS call) USING (call)
-"""
-
-
 @dataclass(frozen=True, slots=True)
 class RecountedDay:
     """A day as its ledger has it."""
@@ -126,13 +108,15 @@ class RecountedDay:
         """What is known of each of these calls."""
         known: dict[str, Seen] = {}
         for start in range(0, len(calls), CALLS_AT_ONCE):
-            rows = await self._query(_SEEN, {"calls": list(calls[start : start + CALLS_AT_ONCE])})
+            rows = await self.recounted.run(
+                "seen calls", PHASES | {"calls": list(calls[start : start + CALLS_AT_ONCE])}
+            )
             known |= {call.replace("-", ""): Seen(Phase(first), Phase(last)) for call, first, last in reversed(rows)}
         return [known.get(call) for call in calls]
 
     async def pending(self) -> AsyncIterator[list[bytes]]:
         """The events of calls whose tokens are not known yet."""
-        await self._query(_PENDING, {})
+        await self.recounted.run("waiting events", PHASES)
         number = 0
         waiting: list[bytes] = []
         async for text, _ in pieces(self.ledger.stamped(self.recounted.day, self.extent)):
@@ -155,13 +139,8 @@ class RecountedDay:
 
     async def _positions(self, piece: int) -> set[int]:
         bounds = {"first": piece * MAX_EVENTS, "last": (piece + 1) * MAX_EVENTS - 1}
-        rows = await self._query("SELECT position FROM waiting WHERE position BETWEEN $first AND $last", bounds)
+        rows = await self.recounted.run("waiting positions", bounds)
         return {row[0] for row in rows}
-
-    async def _query(self, query: str, values: Mapping[str, object]) -> list[tuple[Any, ...]]:
-        for phase in (Phase.RECOVERED, Phase.PENDING):
-            query = query.replace(f"${phase.name.lower()}", f"{phase:d}")
-        return await self.recounted.query(query, values)
 
 
 @asynccontextmanager

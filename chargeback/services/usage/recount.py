@@ -11,9 +11,7 @@ from collections.abc import AsyncIterator, Mapping
 from concurrent.futures import Executor
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
-from typing import Any
-
-import duckdb
+from pathlib import Path
 
 from chargeback.domain.cost_centres.folding import MOST_NAMES, NamedValues
 from chargeback.domain.errors import StoreUnavailable
@@ -21,6 +19,8 @@ from chargeback.domain.events.usage_event import Phase, day_beside
 from chargeback.domain.time.days import UtcDay
 from chargeback.domain.usage.lines import Line, from_json
 from chargeback.domain.usage.meters import Meter, Quantities
+from chargeback.services.duck.engine import Engine, Row, open_engine
+from chargeback.services.duck.statements import column_definitions
 from chargeback.services.ports.counter import CountedLine
 from chargeback.services.ports.ledger import Ledger, LedgerBlock
 from chargeback.services.running.bulkheads import reason_of
@@ -49,47 +49,6 @@ _COLUMNS = {
     "line": "UUID",
     "hour": "UTINYINT",
 } | {meter.value: "BIGINT" for meter in Meter}
-_METERS = ", ".join(Meter)
-
-_IDLE_OF_PIECE = "SELECT position FROM idle WHERE position BETWEEN $first AND $last"
-
-_UNHEARD = """
--- Positions of a piece that a counter must not hear of; of what is left it takes the event that counts here.
-SELECT position FROM idle WHERE duplicate AND position BETWEEN $first AND $last
-UNION SELECT position FROM elsewhere WHERE position BETWEEN $first AND $last
-"""
-
-_FOLDED = """
-SELECT position, text FROM folded JOIN texts USING (line) WHERE position BETWEEN $first AND $last
-"""
-
-_COUNTED_AS = """
-SELECT position, text, hour FROM counted_as JOIN texts USING (line) WHERE position BETWEEN $first AND $last
-"""
-
-_TOTALS = """
-SELECT
-    (SELECT count(*) FROM events) - count(*),
-    count(*) FILTER (duplicate),
-    count(*) FILTER (differs)
-FROM idle
-"""
-
-_CONFLICTS = """
-SELECT DISTINCT call FROM events SEMI JOIN (SELECT position FROM idle WHERE differs) USING (position)
-ORDER BY call LIMIT $n
-"""
-
-_SUMS = """
-WITH sums AS (
-    SELECT coalesce(counted_as.line, counted.line) AS line, coalesce(counted_as.hour, counted.hour) AS hour, {sums}
-    FROM (SELECT * FROM events ANTI JOIN idle USING (position)) AS counted LEFT JOIN counted_as USING (position)
-    GROUP BY ALL
-)
-SELECT line::VARCHAR, text, hour, {meters}
-FROM sums JOIN texts USING (line)
-ORDER BY line, hour
-"""
 
 
 @dataclass(slots=True)
@@ -114,16 +73,15 @@ class Recounted:
     missing: int = 0
     unreadable: Counter[str] = field(default_factory=Counter)
     without: dict[str, str] = field(default_factory=dict)
-    engine: duckdb.DuckDBPyConnection | None = None
+    engine: Engine | None = None
 
     async def pages(self) -> AsyncIterator[list[CountedLine]]:
         """The day's lines, ordered by line id, some hundred at a time."""
         assert self.engine is not None
-        sums = ", ".join(f"sum({meter}) AS {meter}" for meter in Meter)
-        result = await asyncio.to_thread(self.engine.execute, _SUMS.format(sums=sums, meters=_METERS))
+        found = self.engine.stream("sums of lines", rows=2_000)
         page: list[CountedLine] = []
         hours: dict[int, Quantities] = {}
-        while rows := await asyncio.to_thread(result.fetchmany, 2_000):
+        while rows := await asyncio.to_thread(next, found, None):
             for identity, text, hour, *quantities in rows:
                 line_id = identity.replace("-", "")
                 if not page or page[-1].line_id != line_id:
@@ -140,36 +98,35 @@ class Recounted:
 
     async def unheard(self, piece: int) -> set[int]:
         """Positions in a piece that a counter must not hear of, for it to count what is counted here."""
-        return await self._positions(_UNHEARD, piece)
+        return await self._positions("unheard positions", piece)
 
     async def idle(self, piece: int) -> set[int]:
         """Positions in a piece of the events that do not count."""
-        return await self._positions(_IDLE_OF_PIECE, piece)
+        return await self._positions("idle positions", piece)
 
     async def counted_as(self, piece: int) -> dict[int, tuple[Line, int]]:
         """Of the events of a piece that count, the line and hour of those that count under another than their own."""
-        rows = await self._of_piece(_COUNTED_AS, piece)
+        rows = await self._of_piece("counted under another line", piece)
         return {position: (from_json(text), hour) for position, text, hour in rows}
 
     async def folded(self, piece: int) -> dict[int, Line]:
         """Of the events of a piece, the line of those that are under that of further names."""
-        return {position: from_json(text) for position, text in await self._of_piece(_FOLDED, piece)}
+        return {position: from_json(text) for position, text in await self._of_piece("folded events", piece)}
 
-    async def _positions(self, query: str, piece: int) -> set[int]:
-        return {row[0] for row in await self._of_piece(query, piece)}
+    async def _positions(self, statement: str, piece: int) -> set[int]:
+        return {row[0] for row in await self._of_piece(statement, piece)}
 
-    async def _of_piece(self, query: str, piece: int) -> list[tuple[Any, ...]]:
-        return await self.query(query, {"first": piece * MAX_EVENTS, "last": (piece + 1) * MAX_EVENTS - 1})
+    async def _of_piece(self, statement: str, piece: int) -> list[Row]:
+        return await self.run(statement, {"first": piece * MAX_EVENTS, "last": (piece + 1) * MAX_EVENTS - 1})
 
-    async def query(self, query: str, values: Mapping[str, object]) -> list[tuple[Any, ...]]:
-        """What the tables of events, claims and idle positions answer."""
+    async def run(self, statement: str, values: Mapping[str, object]) -> list[Row]:
+        """The rows that a statement gives."""
         assert self.engine is not None
-        return await asyncio.to_thread(lambda engine: engine.execute(query, values).fetchall(), self.engine)
+        return await asyncio.to_thread(self.engine.run, statement, values)
 
     async def conflicting(self, limit: int) -> list[str]:
         """Calls about which the day's events differ, the first ones by their identity."""
-        assert self.engine is not None
-        rows = await asyncio.to_thread(lambda engine: engine.execute(_CONFLICTS, {"n": limit}).fetchall(), self.engine)
+        rows = await self.run("conflicting calls", {"limit": limit})
         return [str(row[0]).replace("-", "") for row in rows]
 
 
@@ -208,15 +165,17 @@ async def recount(
         yield recounted
 
 
-def _engine(folder: str, memory_limit_mb: int) -> duckdb.DuckDBPyConnection:
-    engine = duckdb.connect(
-        f"{folder}/recount.duckdb",
-        config={
-            "memory_limit": f"{memory_limit_mb}MB",
-            "temp_directory": f"{folder}/spill",
-            "preserve_insertion_order": False,
-            "threads": 2,
+def _engine(folder: str, memory_limit_mb: int) -> Engine:
+    engine = open_engine(
+        "chargeback.services.usage",
+        Path(folder, "recount.duckdb"),
+        spill=Path(folder, "spill"),
+        memory_limit_mb=memory_limit_mb,
+        words={
+            "meters": ", ".join(Meter),
+            "sums": ", ".join(f"sum({meter}) AS {meter}" for meter in Meter),
         },
+        keeps_order=False,
     )
     tables = (
         ("events", _COLUMNS),
@@ -227,7 +186,7 @@ def _engine(folder: str, memory_limit_mb: int) -> duckdb.DuckDBPyConnection:
         ("folded", {"position": "BIGINT", "line": "UUID"}),
     )
     for table, columns in tables:
-        engine.execute(f"CREATE TABLE {table} ({', '.join(f'{name} {type_}' for name, type_ in columns.items())})")
+        engine.run("create table", table=table, columns=column_definitions(columns))
     return engine
 
 
@@ -273,11 +232,11 @@ async def _leave_to_neighbours(
     """Take out what a neighbouring day accounts for."""
     assert recounted.engine is not None
     engine = recounted.engine
-    lowest = await asyncio.to_thread(lambda: engine.execute("SELECT min(phase) FROM events").fetchone())
-    if not lowest or lowest[0] is None:
+    ((lowest,),) = await recounted.run("lowest phase", {})
+    if lowest is None:
         return
     before, after = day_beside(recounted.day, -1), day_beside(recounted.day, 1)
-    for day in (before, after) if lowest[0] <= Phase.RECOVERED else (before,):
+    for day in (before, after) if lowest <= Phase.RECOVERED else (before,):
         try:
             await _recall(ledger, day, engine, folder, executor, ahead=ahead)
         except StoreUnavailable:
@@ -288,9 +247,7 @@ async def _leave_to_neighbours(
     await asyncio.to_thread(leave_out_elsewhere, engine)
 
 
-async def _recall(
-    ledger: Ledger, day: UtcDay, engine: duckdb.DuckDBPyConnection, folder: str, executor: Executor, *, ahead: int
-) -> None:
+async def _recall(ledger: Ledger, day: UtcDay, engine: Engine, folder: str, executor: Executor, *, ahead: int) -> None:
     """Load the calls of another day, never more than `ahead` pieces at once."""
     loop = asyncio.get_running_loop()
     reading: deque[asyncio.Future[str]] = deque()
@@ -335,7 +292,7 @@ def _lines(text: bytes) -> int:
 def _load(recounted: Recounted, files: list[Reread]) -> None:
     """Move the rows of some pieces into the engine."""
     assert recounted.engine is not None
-    engine = recounted.engine.cursor()
+    engine = recounted.engine
     for each in files:
         recounted.events += each.events
         recounted.unreadable.update(each.unreadable)
@@ -347,7 +304,5 @@ def _load(recounted: Recounted, files: list[Reread]) -> None:
         load_rows(engine, table, columns, paths)
 
 
-def _total(engine: duckdb.DuckDBPyConnection, recounted: Recounted) -> None:
-    row = engine.execute(_TOTALS).fetchone()
-    assert row is not None
-    recounted.calls, recounted.duplicates, recounted.conflicts = row
+def _total(engine: Engine, recounted: Recounted) -> None:
+    ((recounted.calls, recounted.duplicates, recounted.conflicts),) = engine.run("totals")

@@ -1,4 +1,4 @@
-"""The sheets of the workbook that can have too many lines, each at several grains, and the order of all sheets."""
+"""The order of the sheets, and how far the charges of a sheet are summed so that it does not get too long."""
 
 from chargeback.domain.reports.layout import chargeback_path, name_of
 from chargeback.services.publishing.settled import Settled
@@ -15,23 +15,21 @@ from chargeback.services.workbook.sheets import (
 )
 
 MAX_LINES = 200_000
-"""More lines than that nobody reads in a spreadsheet, and Excel ends at 1 048 576; the CSV has them all."""
-
-_T, _I, _D, _M, _P, _C, _ = Type
+"""Nobody reads more lines in a spreadsheet, and Excel ends at 1 048 576; the CSV has them all."""
 
 _CORRECTION_COLUMNS: Columns = (
-    ("Corrects", _T),
-    ("Cost centre", _T),
-    ("Day", _D),
-    ("Subscription", _T),
-    ("Model", _T),
-    ("Meter", _T),
-    ("Quantity", _C),
-    ("Unit", _T),
-    ("Price", _I),
-    ("Cost ({currency})", _M),
-    ("Why", _T),
-    ("Corrected charge", _I),
+    ("Corrects", Type.TEXT),
+    ("Cost centre", Type.TEXT),
+    ("Day", Type.DATE),
+    ("Subscription", Type.TEXT),
+    ("Model", Type.TEXT),
+    ("Meter", Type.TEXT),
+    ("Quantity", Type.COUNT),
+    ("Unit", Type.TEXT),
+    ("Price", Type.ID),
+    ("Cost ({currency})", Type.MONEY),
+    ("Why", Type.TEXT),
+    ("Corrected charge", Type.ID),
 )
 _CORRECTION_FIELDS = (
     "corrects_period",
@@ -54,24 +52,24 @@ _CORRECTION_GRAINS = (
 )
 
 _CHARGE_COLUMNS: Columns = (
-    ("Kind", _T),
-    ("Cost centre", _T),
-    ("Subscription", _T),
-    ("Application", _I),
-    ("Model", _T),
-    ("Deployment", _T),
-    ("Deployment type", _T),
-    ("Region", _T),
-    ("Meter", _T),
-    ("Quantity", _C),
-    ("Unit", _T),
-    ("Billed price", _P),
-    ("Per", _T),
-    ("Currency of the price", _T),
-    ("Cost ({currency})", _M),
-    ("State", _T),
-    ("Calls", _C),
-    ("Price", _I),
+    ("Kind", Type.TEXT),
+    ("Cost centre", Type.TEXT),
+    ("Subscription", Type.TEXT),
+    ("Application", Type.ID),
+    ("Model", Type.TEXT),
+    ("Deployment", Type.TEXT),
+    ("Deployment type", Type.TEXT),
+    ("Region", Type.TEXT),
+    ("Meter", Type.TEXT),
+    ("Quantity", Type.COUNT),
+    ("Unit", Type.TEXT),
+    ("Billed price", Type.PRICE),
+    ("Per", Type.TEXT),
+    ("Currency of the price", Type.TEXT),
+    ("Cost ({currency})", Type.MONEY),
+    ("State", Type.TEXT),
+    ("Calls", Type.COUNT),
+    ("Price", Type.ID),
 )
 _CHARGE_FIELDS = (
     "kind",
@@ -125,7 +123,7 @@ def sheets(settled: Settled) -> tuple[tuple[Sheet, ...], ...]:
 
 
 def _grains(
-    settled: Settled, name: str, relation: str, where: str, columns: Columns, grains: tuple[Grain, ...]
+    settled: Settled, name: str, relation: str, condition: str, columns: Columns, grains: tuple[Grain, ...]
 ) -> tuple[Sheet, ...]:
     fields = grains[0][0]
     types = dict(zip(fields, columns, strict=True))
@@ -134,14 +132,18 @@ def _grains(
         Sheet(
             name,
             tuple(types[field] for field in kept),
-            _query(relation, where, kept),
+            "grain",
             note="" if kept == fields else f"Summed by {what}; every charge is in {complete}.",
+            words=_words(relation, condition, kept),
         )
         for kept, what in grains
     )
 
 
-def _query(relation: str, where: str, fields: tuple[str, ...]) -> str:
-    keys = ", ".join(field for field in fields if field not in _SUMS)
-    shown = ", ".join(_SUMS.get(field, field) for field in fields)
-    return f"SELECT {shown} FROM {relation} WHERE {where} GROUP BY {keys} ORDER BY {keys}"  # noqa: S608 - our own names
+def _words(relation: str, condition: str, fields: tuple[str, ...]) -> dict[str, str]:
+    return {
+        "relation": relation,
+        "condition": condition,
+        "keys": ", ".join(field for field in fields if field not in _SUMS),
+        "shown": ", ".join(_SUMS.get(field, field) for field in fields),
+    }

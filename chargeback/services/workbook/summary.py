@@ -1,4 +1,4 @@
-"""The first sheet of the workbook, what each cost centre costs by itself and with those below it, and the last."""
+"""The first and the last sheet of the workbook: the cost of each cost centre, and how to read the workbook."""
 
 from collections.abc import Iterable, Iterator, Sequence
 from decimal import Decimal
@@ -27,17 +27,7 @@ _COLUMNS: Columns = (
 NOT_ADDED_UP = {"With the centres below ({currency})", "Budget ({currency})", "Cost in its currency"}
 """Money that contains other lines of the sheet, or is of several currencies."""
 
-_QUERY = """
-SELECT
-    cost_centre, sum(cost) FILTER (kind = 'usage'), sum(cost) FILTER (kind = 'shared'),
-    sum(cost) FILTER (kind = 'correction'), sum(cost) FILTER (state = 'estimated'), sum(requests)::BIGINT,
-    (sum(rows) FILTER (state = 'unpriced'))::BIGINT, (sum(requests) FILTER (state = 'unsettled'))::BIGINT
-FROM workbook_month
-GROUP BY cost_centre
-ORDER BY cost_centre
-"""
-
-SUMMARY = Sheet("Summary", _COLUMNS, _QUERY)
+SUMMARY = Sheet("Summary", _COLUMNS, "cost centres")
 
 READ_ME = (
     "Chargeback of {period}. The period is {state}.",
@@ -55,7 +45,7 @@ READ_ME = (
     "known yet (unsettled). It is in no total, and it is not free of charge.",
     "Charges: the month without its days, users and claims; {every_row} has every row.",
 )
-"""What stands on the last sheet."""
+"""The lines of the last sheet."""
 
 Line = Sequence[Any]
 

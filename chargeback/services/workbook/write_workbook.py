@@ -13,25 +13,26 @@ from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
-import duckdb
 from xlsxwriter import Workbook
 from xlsxwriter.format import Format
 from xlsxwriter.worksheet import Worksheet
 
 from chargeback.domain.reports.layout import chargeback_path, manifest_path, name_of, workbook_path
+from chargeback.services.duck.engine import Engine
+from chargeback.services.duck.statements import quoted
 from chargeback.services.publishing.files import WORKBOOK, Files
 from chargeback.services.publishing.settled import Settled
 from chargeback.services.running.progress import Progress
 from chargeback.services.running.work_folder import work_folder
 from chargeback.services.workbook.grains import MAX_LINES, sheets
-from chargeback.services.workbook.sheets import BOOKED, MONTH, OTHER_CURRENCIES, WIDTHS, Sheet, Type
+from chargeback.services.workbook.sheets import OTHER_CURRENCIES, WIDTHS, Sheet, Type
 from chargeback.services.workbook.summary import NOT_ADDED_UP, READ_ME, SUMMARY, summary
 
 _MEMORY_MB = 160
 _FETCH = 2_000
 _PIECE_BYTES = 1024 * 1024
 _MAX_TEXT = 32_767
-"""More characters no cell takes."""
+"""A cell takes no more characters."""
 
 Line = Sequence[Any]
 
@@ -53,15 +54,19 @@ async def _pieces(settled: Settled, progress: Progress) -> AsyncIterator[tuple[i
 
 def _write(settled: Settled, path: Path, progress: Progress) -> int:
     """Write the workbook into a file; tells how many lines it has."""
-    with settled.connect(memory_limit_mb=_MEMORY_MB) as engine, _workbook(settled, path) as book:
-        for statement in (BOOKED, MONTH):
-            engine.execute(statement.format(currency=settled.currency))
+    currency = {"currency": settled.currency}
+    with (
+        settled.open("chargeback.services.workbook", memory_limit_mb=_MEMORY_MB) as engine,
+        _workbook(settled, path) as book,
+    ):
+        engine.run("books' currency", currency=quoted(settled.currency))
+        engine.run("month", currency)
         writer = _Writer(book, settled, progress)
-        writer.add(SUMMARY, summary(settled, _lines(engine, SUMMARY.query)))
+        writer.add(SUMMARY, summary(settled, _lines(engine, SUMMARY)))
         for choices in sheets(settled):
             sheet = _fitting(engine, choices)
-            writer.add(sheet, _lines(engine, sheet.query))
-        if lines := [*_lines(engine, OTHER_CURRENCIES.query.format(currency=settled.currency))]:
+            writer.add(sheet, _lines(engine, sheet))
+        if lines := engine.run(OTHER_CURRENCIES.statement, currency):
             writer.add(OTHER_CURRENCIES, iter(lines))
         _read_me(book, settled)
         return writer.lines
@@ -76,19 +81,17 @@ def _workbook(settled: Settled, path: Path) -> Iterator[Workbook]:
     book.close()
 
 
-def _fitting(engine: duckdb.DuckDBPyConnection, choices: tuple[Sheet, ...]) -> Sheet:
+def _fitting(engine: Engine, choices: tuple[Sheet, ...]) -> Sheet:
     """The finest sheet that has few enough lines."""
     for sheet in choices[:-1]:
-        counted = engine.execute(f"SELECT count(*) FROM ({sheet.query})").fetchone()  # noqa: S608 - a query of ours
-        assert counted is not None
-        if counted[0] <= MAX_LINES:
+        ((lines,),) = engine.run("size of grain", **sheet.words)
+        if lines <= MAX_LINES:
             return sheet
     return choices[-1]
 
 
-def _lines(engine: duckdb.DuckDBPyConnection, query: str) -> Iterator[Line]:
-    result = engine.execute(query)
-    while lines := result.fetchmany(_FETCH):
+def _lines(engine: Engine, sheet: Sheet) -> Iterator[Line]:
+    for lines in engine.stream(sheet.statement, rows=_FETCH, **sheet.words):
         yield from lines
 
 

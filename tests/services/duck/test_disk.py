@@ -6,7 +6,7 @@ import pytest
 
 from chargeback.domain.errors import NoRoom
 from chargeback.services.duck.disk import PEAK_OVER_STAGED, require_room, room_in
-from chargeback.services.duck.engine import Engine
+from chargeback.services.publishing.period_engine import PeriodEngine
 
 
 def test_what_the_peak_of_the_work_needs_must_be_there() -> None:
@@ -22,7 +22,7 @@ def test_the_room_is_what_the_host_gives_or_what_is_free(tmp_path: Path) -> None
 
 
 def test_an_engine_spills_no_more_than_its_room_and_says_so(tmp_path: Path) -> None:
-    engine = Engine(tmp_path, decimals=6, memory_limit_mb=40, disk_limit_mb=2)
+    engine = PeriodEngine(tmp_path, decimals=6, memory_limit_mb=40, disk_limit_mb=2)
     many = "SELECT list(i) FROM (SELECT range AS i, hash(range) % 7 AS part FROM range(20_000_000)) GROUP BY part"
     engine._statements = {"too much": f"CREATE TEMP TABLE large AS {many}"}
 
@@ -32,7 +32,7 @@ def test_an_engine_spills_no_more_than_its_room_and_says_so(tmp_path: Path) -> N
 
 
 def test_what_an_engine_takes_is_known(tmp_path: Path) -> None:
-    engine = Engine(tmp_path, decimals=6, memory_limit_mb=40)
+    engine = PeriodEngine(tmp_path, decimals=6, memory_limit_mb=40)
     (tmp_path / "documents.ndjson").write_bytes(b"x" * 5000)
 
     assert engine.size() >= 5000

@@ -3,6 +3,7 @@
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
+import duckdb
 import msgspec
 import pytest
 
@@ -10,7 +11,6 @@ from chargeback.domain.periods.lifecycle import Change
 from chargeback.services.closing.correct_period import correct_period
 from chargeback.services.explaining.explain import Explainer
 from chargeback.services.explaining.render_explanation import text_of
-from chargeback.services.explaining.rows_of_period import opened
 from chargeback.services.publishing.published_rows import Published
 from tests.support.builders import tokens, usage_event
 from tests.support.closing_product import ClosingHouse, priced, published_for_real
@@ -30,10 +30,10 @@ async def explained(house: ClosingHouse, period: str, tmp_path: Any) -> list[dic
     """Each charge of input tokens of a period in full."""
     published = Published(house.control, house.reports, house.closed)
     explainer = Explainer(published, house.catalogues, house.books, house.ledger)
-    with opened(await published.fetch(period, tmp_path)) as rows:
-        engine = rows._engine
+    file = await published.fetch(period, tmp_path)
+    with duckdb.connect() as engine:
         found = engine.execute(
-            "SELECT cost_centre, charge_id FROM rows WHERE meter = 'input_tokens' ORDER BY charge_date, quantity"
+            f"SELECT cost_centre, charge_id FROM '{file}' WHERE meter = 'input_tokens' ORDER BY charge_date, quantity"
         ).fetchall()
     return [
         msgspec.to_builtins(await explainer.explain(period, centre, charge_id=charge_id))["charge"]

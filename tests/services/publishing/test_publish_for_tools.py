@@ -16,11 +16,12 @@ from chargeback.domain.reports.manifest import Manifest
 from chargeback.domain.terms.shared_costs import Basis, Kind, Per, SharedCost
 from chargeback.domain.terms.terms import ExchangeRate, Terms
 from chargeback.domain.usage.meters import Meter
+from chargeback.services.focus.check_focus import check_file
 from chargeback.services.focus.write_focus import write_focus
 from chargeback.services.focus.write_hub import write_hub
 from chargeback.services.publishing.publish import publish
 from chargeback.services.workbook.write_workbook import write_workbook
-from scripts.focus_validator import check, validate
+from scripts.focus_validator import validate
 from tests.support.published_files import ListedBooks, charge, record, rows_of, summed
 from tests.support.published_files import month as to_settle
 
@@ -132,7 +133,7 @@ async def test_the_published_file_passes_the_foundations_validator_and_our_check
     verdict = validate(path)
 
     assert verdict.failed == {}
-    check(path)
+    check_file(path)
 
 
 async def test_the_same_books_are_the_same_bytes() -> None:

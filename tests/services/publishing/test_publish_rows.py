@@ -18,10 +18,10 @@ from chargeback.domain.reports.rows import columns
 from chargeback.domain.terms.shared_costs import Basis, Kind, Per, SharedCost
 from chargeback.domain.terms.terms import ExchangeRate, Terms
 from chargeback.domain.usage.meters import Meter
-from chargeback.services.duck.engine import Engine
 from chargeback.services.publishing import slices, staging
-from chargeback.services.publishing.arrange import prepare
+from chargeback.services.publishing.arrange import create_tables
 from chargeback.services.publishing.files import Files, whole
+from chargeback.services.publishing.period_engine import PeriodEngine
 from chargeback.services.publishing.period_to_settle import Stored
 from chargeback.services.publishing.settled import Settled
 from chargeback.services.running.progress import Progress
@@ -43,7 +43,7 @@ class Reader:
 
     async def __call__(self, settled: Settled, files: Files, progress: Progress) -> None:
         self.settled = settled
-        with settled.connect() as connection:
+        with duckdb.connect(settled.database, read_only=True) as connection:
             result = connection.execute(self._query)
             names = [column[0] for column in result.description]
             self.types = {column[0]: str(column[1]) for column in result.description}
@@ -228,9 +228,9 @@ async def test_a_rate_that_does_not_fit_is_refused() -> None:
 
 
 @pytest.fixture(scope="module")
-def engine(tmp_path_factory: pytest.TempPathFactory) -> Engine:
-    engine = Engine(tmp_path_factory.mktemp("engine"), decimals=6, memory_limit_mb=64)
-    prepare(engine)
+def engine(tmp_path_factory: pytest.TempPathFactory) -> PeriodEngine:
+    engine = PeriodEngine(tmp_path_factory.mktemp("engine"), decimals=6, memory_limit_mb=64)
+    create_tables(engine)
     return engine
 
 
@@ -238,7 +238,7 @@ AMOUNTS = st.decimals(-(10**12), 10**12, places=18, allow_nan=False, allow_infin
 RATES = st.decimals("0.000000000001", 999_999, places=12, allow_nan=False, allow_infinity=False)
 
 
-def convert(engine: Engine, pairs: Sequence[tuple[Decimal, Decimal]]) -> list[Decimal]:
+def convert(engine: PeriodEngine, pairs: Sequence[tuple[Decimal, Decimal]]) -> list[Decimal]:
     values = ", ".join(
         f"({n}, CAST('{amount:f}' AS DECIMAL(38, 18)), CAST('{rate:f}' AS DECIMAL(28, 12)))"
         for n, (amount, rate) in enumerate(pairs)
@@ -250,7 +250,7 @@ def convert(engine: Engine, pairs: Sequence[tuple[Decimal, Decimal]]) -> list[De
 @settings(max_examples=40, deadline=None)
 @given(pairs=st.lists(st.tuples(AMOUNTS, RATES), min_size=1, max_size=50))
 def test_a_conversion_is_exact_to_18_decimals_half_to_even(
-    engine: Engine, pairs: list[tuple[Decimal, Decimal]]
+    engine: PeriodEngine, pairs: list[tuple[Decimal, Decimal]]
 ) -> None:
     expected = [_product(amount, rate) for amount, rate in pairs]
 
@@ -275,5 +275,5 @@ def _product(amount: Decimal, rate: Decimal) -> Decimal:
         ("0.000000000000000001", "0.500000000001", "0.000000000000000001"),
     ],
 )
-def test_a_half_goes_to_the_even_neighbour(engine: Engine, amount: str, rate: str, expected: str) -> None:
+def test_a_half_goes_to_the_even_neighbour(engine: PeriodEngine, amount: str, rate: str, expected: str) -> None:
     assert convert(engine, [(Decimal(amount), Decimal(rate))]) == [Decimal(expected)]
