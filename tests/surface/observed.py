@@ -90,7 +90,7 @@ def _written(folder: Path) -> Iterator[str]:
     last, closed = months_before(datetime.now(UTC))
     explain = ["explain", "--period", closed, "--cost-centre", "product/search"]
     found = _run(folder, explain)
-    charge = _run(folder, [*explain, "--line", found["usage"][0]["largest"][0]["chargeId"]])
+    charge = _run(folder, [*explain, "--charge", found["usage"][0]["largest"][0]["chargeId"]])
     yield from (f"explain --out: {field}" for field in fields([found, charge]))
     forecast = ["forecast", "--period", last, "--as-of", f"{last}-20"]
     yield from (f"forecast --out: {field}" for field in fields(_run(folder, forecast)))
