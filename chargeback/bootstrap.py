@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from chargeback.domain.deployments.models import Retiring
     from chargeback.domain.events.emitters import KnownEmitter
     from chargeback.services.closing.close_period import Closer
+    from chargeback.services.closing.finish_days import ClosingBooks
     from chargeback.services.closing.publish_drafts import Drafts
     from chargeback.services.explaining.explain import Explainer
     from chargeback.services.periods.periods import Periods
@@ -192,13 +193,18 @@ class Container(Stores):
         return (write_focus, write_workbook, write_statements, *of_hub)
 
     @cached_property
+    def closing_books(self) -> "ClosingBooks":
+        """Makes the days of a period final before it closes."""
+        from chargeback.services.closing.finish_days import ClosingBooks
+
+        return ClosingBooks(self.periods, self.books, self.catalogues, self.poster, self.auditor, self.control)
+
+    @cached_property
     def closer(self) -> "Closer":
         """Closes billing periods."""
         from chargeback.services.closing.close_period import Closer
-        from chargeback.services.closing.finish_days import Days
         from chargeback.services.closing.publish_period import Publisher
 
-        days = Days(self.periods, self.books, self.catalogues, self.poster, self.auditor, self.control)
         publisher = Publisher(
             self.books,
             self.control,
@@ -210,14 +216,14 @@ class Container(Stores):
             self.writers,
             FLEX_DISK_MB if os.environ.get("WEBSITE_SKU") == "FlexConsumption" else None,
         )
-        return Closer(days, self.reports, self.closed_reports, publisher, self.hub)
+        return Closer(self.closing_books, self.reports, self.closed_reports, publisher, self.hub)
 
     @cached_property
     def drafts(self) -> "Drafts":
         """Publishes the periods that are still open."""
         from chargeback.services.closing.publish_drafts import Drafts
 
-        return Drafts(self.closer)
+        return Drafts(self.closing_books, self.closer)
 
     @cached_property
     def set_aside(self) -> "SetAside":

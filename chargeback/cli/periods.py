@@ -25,7 +25,7 @@ def list_periods() -> None:
     async def work(container: Container) -> None:
         for period in await container.periods.closed():
             typer.echo(_line(period))
-        for name in await container.drafts.open(datetime.now(UTC)):
+        for name in await container.drafts.open_periods(datetime.now(UTC)):
             period, _ = await container.periods.get(name)
             typer.echo(_line(period))
 
@@ -65,13 +65,13 @@ def close(
     """Close a period: its files become final, and whatever comes later is a correction in the oldest open period."""
 
     async def work(container: Container) -> None:
-        from chargeback.services.closing.finish_days import Order
+        from chargeback.services.closing.finish_days import ClosingRequest
 
         named = month(period)
         before, _ = await container.periods.get(named)
         with progress(period, None) as advance:
-            order = Order(by, datetime.now(UTC), override)
-            closed = await container.closer.close(named, order, counted(advance))
+            request = ClosingRequest(by, datetime.now(UTC), override)
+            closed = await container.closer.close(named, request, counted(advance))
         if before.state is State.CLOSED:
             typer.echo("it was closed before; nothing changed")
         typer.echo(_line(closed))
@@ -93,8 +93,8 @@ def correct(
 
         named = month(period)
         change = Change("rated anew", datetime.now(UTC), by, reason)
-        done = await correct_period(named, container.closer.days, container.ledger, change)
-        oldest = (await container.drafts.open(datetime.now(UTC)))[0]
+        done = await correct_period(named, container.closing_books, container.ledger, change)
+        oldest = (await container.drafts.open_periods(datetime.now(UTC)))[0]
         for rate in done.rates:
             typer.echo(
                 f"{period}: 1 {rate.from_currency} is {to_text(rate.rate)} {rate.to_currency}, as of"

@@ -26,7 +26,7 @@ def blueprint(container: Container) -> func.Blueprint:
     async def reconcile_invoice(timer: func.TimerRequest, context: func.Context) -> None:  # noqa: ARG001 by name
         with one_run(context.invocation_id):
             now, calendar = datetime.now(UTC), (await container.catalogues.current()).calendar
-            waiting = await container.periods.open(now, calendar)
+            waiting = await container.periods.open_periods(now, calendar)
             periods = sorted({*waiting, calendar.period_of(now - FRESH), calendar.period_of(now)})
             await do_each("reconciling", periods, lambda period: _reconcile(container, period))
 

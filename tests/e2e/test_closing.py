@@ -14,7 +14,7 @@ from chargeback.domain.errors import Superseded
 from chargeback.domain.periods.lifecycle import BillingPeriod
 from chargeback.domain.time.calendar import previous_period
 from chargeback.services.closing.file_period import files_of, sha256_of
-from chargeback.services.closing.finish_days import Order
+from chargeback.services.closing.finish_days import ClosingRequest
 from stack.stack import Stack
 from tests.support.builders import tokens, usage_event
 
@@ -34,7 +34,7 @@ async def month(clean_stores: Stack, container: Container) -> Container:
 
 
 async def close(container: Container, by: str) -> Any:
-    return await container.closer.close(LAST, Order(by, NOW))
+    return await container.closer.close(LAST, ClosingRequest(by, NOW))
 
 
 async def files(container: Container) -> dict[str, str]:
@@ -85,7 +85,7 @@ async def test_a_closing_that_ended_half_way_is_completed_with_the_same_bytes(
     closer = month.closer
     broken = replace(closer, **{where: Broken(getattr(closer, where), at)})
     with pytest.raises(Ended):
-        await broken.close(LAST, Order("ann", NOW))
+        await broken.close(LAST, ClosingRequest("ann", NOW))
 
     before = await files(month)
     (completed,) = await closer.close_due(NOW) if where == "closed" else [await close(month, "bob")]

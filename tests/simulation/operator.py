@@ -95,5 +95,5 @@ class Operator:
     async def _correct(self, _: str, now: datetime) -> None:
         before, tried = self.price.possible, len(self.price.tried)
         change = Change("rated anew", now, "ann", "another price")
-        await correct_period(PERIOD, self._house.closer.days, self._house.ledger, change)
+        await correct_period(PERIOD, self._house.closing_books, self._house.ledger, change)
         self.corrected_to = {*before, *self.price.tried[tried:]}

@@ -76,7 +76,7 @@ class World:
             "settle": lambda: self.settler.settle(now),
             "post": lambda: house.poster.post(now),
             "audit": lambda: house.auditor.audit(now),
-            "publish": lambda: Drafts(house.closer).publish_open(now),
+            "publish": lambda: Drafts(house.closing_books, house.closer).publish_open(now),
             "close": lambda: house.closer.close_due(now),
         }
         token = instance.set(on)

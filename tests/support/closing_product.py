@@ -22,7 +22,7 @@ from chargeback.domain.terms.terms import Terms
 from chargeback.domain.time.calendar import Calendar
 from chargeback.domain.usage.meters import Meter
 from chargeback.services.closing.close_period import Closer
-from chargeback.services.closing.finish_days import Days, Order
+from chargeback.services.closing.finish_days import ClosingBooks, ClosingRequest
 from chargeback.services.closing.late_changes import LateChange
 from chargeback.services.closing.publish_drafts import Drafts
 from chargeback.services.closing.publish_period import Publisher
@@ -207,19 +207,21 @@ class ClosingHouse:
         self.poster = Poster(self.ledger, self.counter, self.books, self.control, self.catalogues)
         self.auditor = Auditor(self.ledger, self.counter, self.books, self.control, self.catalogues, self.poster)
         self.bill = Bill(self.books, self.closed)
-        days = Days(self.periods, self.books, self.catalogues, self.poster, self.auditor, self.control)
-        self.closer = Closer(days, self.reports, self.closed, self.bill)
+        self.closing_books = ClosingBooks(
+            self.periods, self.books, self.catalogues, self.poster, self.auditor, self.control
+        )
+        self.closer = Closer(self.closing_books, self.reports, self.closed, self.bill)
 
     async def ingest(self, events: Sequence[bytes], now: datetime) -> None:
         weights = WeightsInForce(self.catalogues, await self.catalogues.current())
         await Ingest(self.ledger, self.counter, MemoryQuarantine(), weights).ingest(events, now)
 
     async def close(self, period: str, now: datetime, by: str = "ann", override: str = "") -> BillingPeriod:
-        return await self.closer.close(period, Order(by, now, override))
+        return await self.closer.close(period, ClosingRequest(by, now, override))
 
     async def publish_drafts(self, now: datetime) -> None:
         """As the daily timer does: every open period, with corrections in the oldest."""
-        await Drafts(self.closer).publish_open(now)
+        await Drafts(self.closing_books, self.closer).publish_open(now)
 
     async def billed(self) -> Billed:
         """Everything that closed periods and drafts say together."""

@@ -25,7 +25,7 @@ from chargeback.domain.periods.lifecycle import Change
 from chargeback.domain.time.calendar import previous_period
 from chargeback.domain.time.months import dates_of
 from chargeback.services.closing.correct_period import correct_period
-from chargeback.services.closing.finish_days import Order
+from chargeback.services.closing.finish_days import ClosingRequest
 from chargeback.services.configuring.deployed_config import Files, apply_deployed
 from chargeback.services.reconciling.true_up import set_true_up
 from chargeback.services.running.set_aside import Stage
@@ -82,11 +82,11 @@ async def live(container: Container, folder: Path, now: datetime) -> None:
     await _books(container, now)
     await container.drafts.publish(closed, now)
     await _true_up(container, closed, folder, now)
-    await container.closer.close(closed, Order("ann", now, "for a test"))
+    await container.closer.close(closed, ClosingRequest("ann", now, "for a test"))
     await _take(container, now, _call(f"{closed}-06", "late"))
     await _books(container, now)
     change = Change("rated anew", now, "ann", "for a test")
-    await correct_period(closed, container.closer.days, container.ledger, change)
+    await correct_period(closed, container.closing_books, container.ledger, change)
     await container.set_aside.note(Stage.POST, today, {"line 1": "for a test"})
     await container.drafts.publish_open(now)
     await _lose(container, f"{last}-05", now)

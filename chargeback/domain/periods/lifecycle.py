@@ -81,7 +81,7 @@ class BillingPeriod(msgspec.Struct, frozen=True, rename="camel"):
 
 
 @dataclass(frozen=True, slots=True)
-class Standing:
+class ClosingStatus:
     """What decides whether a period may be closed.
 
     Attributes:
@@ -99,23 +99,21 @@ class Standing:
     unaudited: Sequence[UtcDay] = ()
 
 
-def refusals(standing: Standing, now: datetime, *, by_timer: bool) -> list[str]:
+def refusals(status: ClosingStatus, now: datetime, *, by_timer: bool) -> list[str]:
     """What no reason given overrides: the period has to wait, or something has to be done first."""
     reasons = []
-    if now < standing.ends:
-        reasons.append(f"it ends at {_minute(standing.ends)}; until then it is open")
-    elif by_timer and now < standing.grace_ends:
-        reasons.append(f"its grace period ends at {_minute(standing.grace_ends)}; before that only a person closes it")
-    if standing.oldest < standing.period:
+    if now < status.ends:
+        reasons.append(f"it ends at {_minute(status.ends)}; until then it is open")
+    elif by_timer and now < status.grace_ends:
+        reasons.append(f"its grace period ends at {_minute(status.grace_ends)}; before that only a person closes it")
+    if status.oldest < status.period:
+        reasons.append(f"{status.oldest} is not closed yet, and periods close in order: close {status.oldest} first")
+    if status.oldest > status.period:
         reasons.append(
-            f"{standing.oldest} is not closed yet, and periods close in order: close {standing.oldest} first"
+            f"it lies before {status.oldest}, where the open books begin: usage of that time is a correction there"
         )
-    if standing.oldest > standing.period:
-        reasons.append(
-            f"it lies before {standing.oldest}, where the open books begin: usage of that time is a correction there"
-        )
-    if standing.unaudited:
-        named = ", ".join(standing.unaudited)
+    if status.unaudited:
+        named = ", ".join(status.unaudited)
         reasons.append(f"not audited since it ended: {named}; run `audit --day …` and see why")
     return reasons
 

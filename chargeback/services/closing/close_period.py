@@ -31,7 +31,7 @@ from chargeback.services.closing.file_period import (
     file_period,
     sha256_of,
 )
-from chargeback.services.closing.finish_days import Accepted, Days, Order
+from chargeback.services.closing.finish_days import Accepted, ClosingBooks, ClosingRequest
 from chargeback.services.closing.invoice_gate import against_invoice
 from chargeback.services.closing.late_changes import LateChange, fences_of, late_changes
 from chargeback.services.focus.write_hub import deliver_to_hub
@@ -86,14 +86,14 @@ class Closer:
     """Closes periods.
 
     Attributes:
-        days: makes them final.
+        closing_books: makes their days final.
         reports: where an attempt publishes.
         closed: where the files of closed periods are for good.
         publish: writes the files.
         hub: container `ingestion` of a FinOps hub, which gets the files of `write_hub`; None where there is no hub.
     """
 
-    days: Days
+    closing_books: ClosingBooks
     reports: Reports
     closed: Reports
     publish: Publish
@@ -102,18 +102,20 @@ class Closer:
     @property
     def draft_attempts(self) -> DraftAttempts:
         """The runs that publish drafts."""
-        return DraftAttempts(self.days.control)
+        return DraftAttempts(self.closing_books.control)
 
-    async def close(self, period: Month, order: Order, progress: Progress = ignore_progress) -> BillingPeriod:
+    async def close(
+        self, period: Month, request: ClosingRequest, progress: Progress = ignore_progress
+    ) -> BillingPeriod:
         """Close a period; a closed one stays as it is, and what a killed run left undone is finished.
 
         Raises `ClosingRefused` with every reason, `Superseded` if another run took over or the books kept changing.
         """
-        await self.days.periods.give_up_dead(order.by, order.now)
-        known, token = await self.days.periods.get(period)
+        await self.closing_books.periods.give_up_dead(request.by, request.now)
+        known, token = await self.closing_books.periods.get(period)
         if known.state is not State.CLOSED:
-            accepted = await self.days.require_closable(period, order)
-            await self._close(known, token, order, accepted, progress)
+            accepted = await self.closing_books.require_closable(period, request)
+            await self._close(known, token, request, accepted, progress)
         return await self.finish_filing(period)
 
     async def close_due(
@@ -123,7 +125,7 @@ class Closer:
 
         Each outcome is also reported at once. Raises `SomeFailed` where a closed period could not be filed.
         """
-        periods, catalogues = self.days.periods, self.days.catalogues
+        periods, catalogues = self.closing_books.periods, self.closing_books.catalogues
         outcomes: list[BillingPeriod | ClosingRefused] = []
 
         def tell(outcome: BillingPeriod | ClosingRefused) -> None:
@@ -136,11 +138,11 @@ class Closer:
         finally:  # what cannot be filed of one period keeps no other from closing
             calendar = (await catalogues.current()).calendar
             grace = (await catalogues.terms()).closing.grace
-            for period in await periods.open(now, calendar):
+            for period in await periods.open_periods(now, calendar):
                 if now < calendar.bounds(period)[1] + grace:
                     break
                 try:
-                    tell(await self.close(period, Order(TIMER, now, by_timer=True)))
+                    tell(await self.close(period, ClosingRequest(TIMER, now, by_timer=True)))
                 except ClosingRefused as refused:
                     tell(refused)
                     break
@@ -164,16 +166,16 @@ class Closer:
         return msgspec.json.decode(content, type=Manifest)
 
     async def _close(
-        self, known: BillingPeriod, token: str | None, order: Order, accepted: Accepted, progress: Progress
+        self, known: BillingPeriod, token: str | None, request: ClosingRequest, accepted: Accepted, progress: Progress
     ) -> None:
         attempt = secrets.token_hex(4)
         staged = Staged(self.reports, known.month, attempt)
         try:
-            await self._attempt(known, token, attempt, staged, order, accepted, progress)
+            await self._attempt(known, token, attempt, staged, request, accepted, progress)
         except Exception as error:
-            change = Change("given up", order.now, order.by, reason_of(error))
+            change = Change("given up", request.now, request.by, reason_of(error))
             with suppress(StoreUnavailable):  # then it has died, and ends as one that was killed
-                if await self.days.periods.give_up(known.month, attempt, change):
+                if await self.closing_books.periods.give_up(known.month, attempt, change):
                     await staged.clear()
             raise
 
@@ -183,27 +185,27 @@ class Closer:
         token: str | None,
         attempt: str,
         staged: Staged,
-        order: Order,
+        request: ClosingRequest,
         accepted: Accepted,
         progress: Progress,
     ) -> None:
         period = known.month
-        began = Change(State.CLOSING, order.now, order.by, order.override, overridden=accepted.facts)
+        began = Change(State.CLOSING, request.now, request.by, request.override, overridden=accepted.facts)
         for _ in range(_ATTEMPTS):
-            basis = await self._basis(period, order, accepted)
+            basis = await self._basis(period, request, accepted)
             closing = begun(known, attempt, basis.version.name, began)
-            token = await self.days.periods.swap(closing, token)
+            token = await self.closing_books.periods.swap(closing, token)
             made = await self.publish(period, staged, basis.version, basis.late, progress, is_closed=True)
             await self._require_invoice(period, basis.version, made, accepted)
-            if await self._basis(period, order, accepted) == basis:
+            if await self._basis(period, request, accepted) == basis:
                 break
             # What came meanwhile may be beyond the tolerance, and beyond what was overridden.
-            accepted = await self.days.require_closable(period, order, accepted)
+            accepted = await self.closing_books.require_closable(period, request, accepted)
             reason = "the books changed while they were published"
             log_line(log, "close_again", about=period, period=period, attempt=attempt, reason=reason)
         else:
             raise Superseded(f"the books of {period} changed each time while they were published: close it again")
-        ended = Change(State.CLOSED, order.now, order.by, order.override, basis.version.name, accepted.facts)
+        ended = Change(State.CLOSED, request.now, request.by, request.override, basis.version.name, accepted.facts)
         manifest = await sha256_of(staged.read(manifest_path(period)))
         closed = concluded(
             closing, manifest, basis.fences(period), ended, true_up=basis.true_up, true_ups=basis.true_ups
@@ -214,25 +216,25 @@ class Closer:
         """Hold the very files against the invoice: what they charge may be known only now."""
         if made.contracted:
             rules = version.terms.reconciliation
-            found = await against_invoice(self.days.control, period, rules, Decimal(made.contracted))
+            found = await against_invoice(self.closing_books.control, period, rules, Decimal(made.contracted))
             accepted.require_no_more(period, found)
 
-    async def _basis(self, period: Month, order: Order, accepted: Accepted) -> _Basis:
+    async def _basis(self, period: Month, request: ClosingRequest, accepted: Accepted) -> _Basis:
         """What the files are made from; raises `ClosingRefused` if anything more is left out than was accepted."""
-        days = self.days
-        version = await days.catalogues.version()
-        accepted.require_no_more(period, (await days.finish(period, order.now)).left)
+        books = self.closing_books
+        version = await books.catalogues.version()
+        accepted.require_no_more(period, (await books.finish(period, request.now)).left)
         calendar = version.catalogue.calendar
-        own = await fences_of(days.books, calendar.utc_days(period))
-        late = await late_changes(days.periods, days.books, calendar)
-        return _Basis(version, own, late, await true_up_digest(days.control, period))
+        own = await fences_of(books.books, calendar.utc_days(period))
+        late = await late_changes(books.periods, books.books, calendar)
+        return _Basis(version, own, late, await true_up_digest(books.control, period))
 
     async def _conclude(self, closed: BillingPeriod, token: str, staged: Staged) -> None:
         try:
-            await self.days.periods.swap(closed, token)
+            await self.closing_books.periods.swap(closed, token)
         except Superseded as error:
             # Where the answer was lost, the document is ours all the same.
-            latest, _ = await self.days.periods.get(closed.month)
+            latest, _ = await self.closing_books.periods.get(closed.month)
             if (latest.state, latest.attempt) != (State.CLOSED, closed.attempt):
                 await staged.clear()
                 raise Superseded(f"another run took over the closing of {closed.month}") from error
@@ -240,17 +242,17 @@ class Closer:
 
     async def finish_filing(self, period: Month) -> BillingPeriod:
         """The closed period with every file in its place, no draft left, and its final figures in the FinOps hub."""
-        known, token = await self.days.periods.get(period)
+        known, token = await self.closing_books.periods.get(period)
         if not known.is_filed:
             await file_period(known, self.reports, self.closed)
             # What an override left out of it is on its record; nobody can add it any more.
-            await SetAside(self.days.control).note(Stage.PUBLISH, period, {})
+            await SetAside(self.closing_books.control).note(Stage.PUBLISH, period, {})
             with suppress(Superseded):  # by a run that did the same
-                await self.days.periods.swap(filed(known), token)
+                await self.closing_books.periods.swap(filed(known), token)
         await drop_drafts(period, self.reports)
         if self.hub is not None:
             await self._deliver(period, self.hub)
-        return (await self.days.periods.get(period))[0]
+        return (await self.closing_books.periods.get(period))[0]
 
     async def _finish_filing(self, period: Month, now: datetime) -> BillingPeriod:
         finished = await self.finish_filing(period)
@@ -259,11 +261,11 @@ class Closer:
 
     async def _deliver(self, period: Month, hub: Reports) -> None:
         """Give the final figures to the hub, again where a draft may have come in between."""
-        known, token = await self.days.periods.get(period)
+        known, token = await self.closing_books.periods.get(period)
         drafting = await self.draft_attempts.of(period)
         if known.is_delivered and not drafting.delivering:
             return
         await deliver_to_hub(self.closed, hub, period)
         if not known.is_delivered:
             with suppress(Superseded):  # by a run that did the same
-                await self.days.periods.swap(delivered(known), token)
+                await self.closing_books.periods.swap(delivered(known), token)

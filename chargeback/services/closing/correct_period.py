@@ -12,7 +12,7 @@ from chargeback.domain.money.exact import EXACT, ZERO
 from chargeback.domain.periods.lifecycle import BillingPeriod, Change, rated_anew
 from chargeback.domain.terms.terms import ExchangeRate, rates_of
 from chargeback.domain.time.months import Month
-from chargeback.services.closing.finish_days import Days
+from chargeback.services.closing.finish_days import ClosingBooks
 from chargeback.services.ports.ledger import Ledger
 
 
@@ -36,52 +36,52 @@ class Corrected:
     rates: tuple[ExchangeRate, ...] = ()
 
 
-async def correct_period(period: Month, days: Days, ledger: Ledger, change: Change) -> Corrected:
+async def correct_period(period: Month, books: ClosingBooks, ledger: Ledger, change: Change) -> Corrected:
     """Rate and convert a closed period anew; the next run, or the nightly audit, completes one that was killed.
 
     Raises `PeriodClosed` for a period that is not closed, or whose ledger is no longer kept in whole.
     """
-    known, token = await days.periods.get(period)
-    version = await days.catalogues.version()
+    known, token = await books.periods.get(period)
+    version = await books.catalogues.version()
     corrected = rated_anew(known, version.name, change)
-    before = await days.catalogues.stored(known.version)
+    before = await books.catalogues.stored(known.version)
     is_rated_otherwise = before.catalogue.digest != version.catalogue.digest
     if is_rated_otherwise:
-        await _require_ledger(known, days)
+        await _require_ledger(known, books)
     if known.version != version.name:
-        await days.periods.swap(corrected, token)
-        await days.catalogues.version()  # so that in_force() knows of the swap
+        await books.periods.swap(corrected, token)
+        await books.catalogues.version()  # so that in_force() knows of the swap
     if is_rated_otherwise:
         for day in sorted(known.fences.get(period, {})):
             await ledger.mark(day)
-    audited = await _audit(period, days, change.at)
-    return replace(audited, rates=tuple(await _new_rates(audited.period, days)))
+    audited = await _audit(period, books, change.at)
+    return replace(audited, rates=tuple(await _new_rates(audited.period, books)))
 
 
-async def _new_rates(known: BillingPeriod, days: Days) -> list[ExchangeRate]:
-    versions = [await days.catalogues.stored(name) for name in (known.closed_with, known.version)]
+async def _new_rates(known: BillingPeriod, books: ClosingBooks) -> list[ExchangeRate]:
+    versions = [await books.catalogues.stored(name) for name in (known.closed_with, known.version)]
     before, after = (
         rates_of(each.terms, known.month, each.catalogue.calendar, each.catalogue.currency) for each in versions
     )
     return [rate for rate in after if rate not in before]
 
 
-async def _audit(period: Month, days: Days, now: datetime) -> Corrected:
-    in_force = await days.catalogues.in_force()
-    known, _ = await days.periods.get(period)
+async def _audit(period: Month, books: ClosingBooks, now: datetime) -> Corrected:
+    in_force = await books.catalogues.in_force()
+    known, _ = await books.periods.get(period)
     since = known.history[0].at
     lines, cost, count = 0, ZERO, 0
-    for day in await days.auditor.unaudited(in_force.current.calendar.utc_days(period), since):
-        audited = await days.auditor.audit_day(day, now)
+    for day in await books.auditor.unaudited(in_force.current.calendar.utc_days(period), since):
+        audited = await books.auditor.audit_day(day, now)
         count += 1
         lines += audited.drift_lines
         cost = EXACT.add(cost, Decimal(audited.drift_cost))
     return Corrected(known, count, lines, cost, in_force.current.currency)
 
 
-async def _require_ledger(known: BillingPeriod, days: Days) -> None:
+async def _require_ledger(known: BillingPeriod, books: ClosingBooks) -> None:
     """A recount from less than was billed would return the rest of the bill."""
-    gone = [day for day in sorted(known.fences.get(known.month, {})) if not await days.auditor.is_whole(day)]
+    gone = [day for day in sorted(known.fences.get(known.month, {})) if not await books.auditor.is_whole(day)]
     if gone:
         raise PeriodClosed(
             f"{known.month} cannot be rated anew: the ledger of {', '.join(gone)} is no longer kept in whole;"

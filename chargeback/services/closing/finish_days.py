@@ -8,7 +8,7 @@ from decimal import Decimal
 
 from chargeback.domain.errors import ClosingRefused
 from chargeback.domain.money.exact import EXACT
-from chargeback.domain.periods.lifecycle import Standing, refusals
+from chargeback.domain.periods.lifecycle import ClosingStatus, refusals
 from chargeback.domain.periods.open_items import Excess, OpenItems, beyond_tolerance, dearest_prices
 from chargeback.domain.terms.terms import age_of, rates_of
 from chargeback.domain.time.calendar import Calendar
@@ -35,7 +35,7 @@ _NOT_BILLED_EXACTLY = (LineState.UNPRICED, LineState.UNSETTLED, LineState.ESTIMA
 
 
 @dataclass(frozen=True, slots=True)
-class Order:
+class ClosingRequest:
     """Who closes a period and when.
 
     Attributes:
@@ -52,8 +52,14 @@ class Order:
 
 
 @dataclass(frozen=True, slots=True)
-class Days:
-    """The days of periods that are about to close."""
+class ClosingBooks:
+    """The books of periods that are about to close, with what makes their days final.
+
+    Attributes:
+        periods: how far each period is.
+        poster: posts what is still counted.
+        auditor: audits what was not audited since a period ended.
+    """
 
     periods: Periods
     books: Books
@@ -62,7 +68,9 @@ class Days:
     auditor: Auditor
     control: Control
 
-    async def require_closable(self, period: Month, order: Order, accepted: "Accepted | None" = None) -> "Accepted":
+    async def require_closable(
+        self, period: Month, request: ClosingRequest, accepted: "Accepted | None" = None
+    ) -> "Accepted":
         """Make the days final; returns what is beyond the tolerance or left out, and overridden.
 
         `accepted`: what the override was found to cover before. Raises `ClosingRefused` with every reason at once.
@@ -70,13 +78,13 @@ class Days:
         version = await self.catalogues.version()
         calendar, rules, card = version.catalogue.calendar, version.terms.closing, version.catalogue.currency
         ends = calendar.bounds(period)[1]
-        oldest = (await self.periods.open(order.now, calendar))[0]
-        standing = Standing(period, ends, ends + rules.grace, oldest)
-        reasons, left = refusals(standing, order.now, by_timer=order.by_timer), []
+        oldest = (await self.periods.open_periods(request.now, calendar))[0]
+        status = ClosingStatus(period, ends, ends + rules.grace, oldest)
+        reasons, left = refusals(status, request.now, by_timer=request.by_timer), []
         if not reasons:
-            finished = await self.finish(period, order.now)
+            finished = await self.finish(period, request.now)
             left = finished.left
-            reasons = refusals(replace(standing, unaudited=finished.marked), order.now, by_timer=order.by_timer)
+            reasons = refusals(replace(status, unaudited=finished.marked), request.now, by_timer=request.by_timer)
         found = await self._open_items(period, calendar)
         open_items = beyond_tolerance(found, rules, dearest_prices(version.catalogue, calendar.time_of(period)), card)
         items = [
@@ -87,9 +95,9 @@ class Days:
         ]
         # Who closes by hand has looked at the rate: that it is old goes on the record.
         old_rates = [*_old_rates(period, version)]
-        if order.by_timer:
+        if request.by_timer:
             items, old_rates = [*items, *old_rates], []
-        if reasons or (items and not order.override):
+        if reasons or (items and not request.override):
             named = [f"{each.fact}; {each.remedy}" for each in items]
             raise ClosingRefused(period, [*reasons, *named], can_override=not reasons)
         if accepted is not None:

@@ -17,6 +17,7 @@ from chargeback.domain.reports.manifest import Manifest
 from chargeback.domain.time.months import Month
 from chargeback.services.closing.close_period import Closer
 from chargeback.services.closing.file_period import drop_unnamed, sha256_of
+from chargeback.services.closing.finish_days import ClosingBooks
 from chargeback.services.closing.late_changes import late_changes
 from chargeback.services.focus.write_hub import deliver_to_hub
 from chargeback.services.ports.control import Version
@@ -48,12 +49,13 @@ class _Guarded:
 class Drafts:
     """Publishes into the reports, with the corrections of closed periods in the oldest open one."""
 
+    closing_books: ClosingBooks
     closer: Closer
 
-    async def open(self, now: datetime) -> list[Month]:
+    async def open_periods(self, now: datetime) -> list[Month]:
         """The periods to publish, ascending."""
-        days = self.closer.days
-        return await days.periods.open(now, (await days.catalogues.current()).calendar)
+        books = self.closing_books
+        return await books.periods.open_periods(now, (await books.catalogues.current()).calendar)
 
     async def publish_open(
         self, now: datetime, report: Callable[[tuple[Month, Manifest]], None] = say_nothing
@@ -66,7 +68,7 @@ class Drafts:
         async def work(period: Month) -> tuple[Month, Manifest]:
             return period, await self.publish(period, now)
 
-        return await do_each("publishing", await self.open(now), work, report)
+        return await do_each("publishing", await self.open_periods(now), work, report)
 
     async def publish(self, period: Month, now: datetime, progress: Progress = ignore_progress) -> Manifest:
         """Write the files of a period. Of a closed one nothing is written: its files are compared with their hashes.
@@ -74,14 +76,14 @@ class Drafts:
         Raises `PeriodClosed` where a closed file is not as it was closed, or the period lies before the books;
         `Superseded` where another run began to publish the same period.
         """
-        closer, days = self.closer, self.closer.days
-        known, _ = await days.periods.get(period)
+        closer, books = self.closer, self.closing_books
+        known, _ = await books.periods.get(period)
         if known.state is State.CLOSED:
             return await closer.verified(period)
-        version = await days.catalogues.version()
+        version = await books.catalogues.version()
         version.catalogue.calendar.bounds(period)
-        oldest = next(iter(await self.open(now)), period)
-        closed = await days.periods.closed()
+        oldest = next(iter(await self.open_periods(now)), period)
+        closed = await books.periods.closed()
         if closed and period < closed[0].month:
             raise PeriodClosed(
                 f"{period} lies before {closed[0].month}, the first closed period:"
@@ -127,14 +129,14 @@ class Drafts:
     async def _write(
         self, period: Month, attempt: str, version: Version, progress: Progress, *, is_oldest: bool
     ) -> Manifest:
-        closer, days = self.closer, self.closer.days
+        closer, books = self.closer, self.closing_books
 
         async def look() -> None:
-            if (await days.periods.get(period))[0].state is State.CLOSED:
+            if (await books.periods.get(period))[0].state is State.CLOSED:
                 raise _ClosedMeanwhileError
             await closer.draft_attempts.require_latest(period, attempt)
 
-        late = await late_changes(days.periods, days.books, version.catalogue.calendar) if is_oldest else []
+        late = await late_changes(books.periods, books.books, version.catalogue.calendar) if is_oldest else []
         into = _Guarded(closer.reports, look)
         manifest = await closer.publish(period, into, version, late, progress, is_closed=False)
         await look()

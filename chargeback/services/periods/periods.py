@@ -19,7 +19,7 @@ class Periods(PeriodDocuments):
         super().__init__(control)
         self._ledger = ledger
 
-    async def open(self, now: datetime, calendar: Calendar) -> list[Month]:
+    async def open_periods(self, now: datetime, calendar: Calendar) -> list[Month]:
         """The periods that are not closed, ascending and without gaps, up to the one of `now`.
 
         They begin after the last closed one, or with the first day of the ledger.
@@ -36,7 +36,7 @@ class Periods(PeriodDocuments):
     async def first(self, now: datetime, calendar: Calendar) -> Month:
         """The period that the books begin with."""
         closed = await self.closed()
-        return closed[0].month if closed else (await self.open(now, calendar))[0]
+        return closed[0].month if closed else (await self.open_periods(now, calendar))[0]
 
     async def before_the_books(self, calendar: Calendar, closed: Sequence[BillingPeriod]) -> list[Month]:
         """Periods with usage that came after a later period was closed as the first one; nothing was billed of them."""

@@ -10,7 +10,7 @@ from chargeback.domain.errors import PeriodClosed
 from chargeback.domain.periods.lifecycle import (
     BillingPeriod,
     Change,
-    Standing,
+    ClosingStatus,
     State,
     begun,
     concluded,
@@ -24,7 +24,7 @@ from chargeback.domain.periods.lifecycle import (
 
 ENDS = datetime(2026, 4, 1, tzinfo=UTC)
 GRACE_ENDS = ENDS + timedelta(hours=72)
-STANDING = Standing("2026-03", ENDS, GRACE_ENDS, oldest="2026-03")
+STATUS = ClosingStatus("2026-03", ENDS, GRACE_ENDS, oldest="2026-03")
 BEGAN = Change("closing", GRACE_ENDS, "ann")
 ENDED = Change("closed", GRACE_ENDS, "ann", version="v1")
 MANIFEST = "ab" * 32
@@ -89,24 +89,24 @@ def test_a_period_waits_for_its_end_and_the_timer_for_the_grace_period(
     by_timer: bool,  # noqa: FBT001 a parameter of the table above
     reason: str | None,
 ) -> None:
-    reasons = refusals(STANDING, now, by_timer=by_timer)
+    reasons = refusals(STATUS, now, by_timer=by_timer)
 
     assert len(reasons) == (reason is not None)
     assert not reason or reasons[0].startswith(reason)
 
 
 def test_a_period_before_the_open_books_is_not_closed_after_the_fact() -> None:
-    standing = Standing("2026-01", ENDS, GRACE_ENDS, oldest="2026-03")
+    status = ClosingStatus("2026-01", ENDS, GRACE_ENDS, oldest="2026-03")
 
-    reasons = refusals(standing, GRACE_ENDS, by_timer=False)
+    reasons = refusals(status, GRACE_ENDS, by_timer=False)
 
     assert reasons == ["it lies before 2026-03, where the open books begin: usage of that time is a correction there"]
 
 
 def test_every_reason_is_named_at_once() -> None:
-    standing = Standing("2026-03", ENDS, GRACE_ENDS, oldest="2026-02", unaudited=["2026-03-04", "2026-03-05"])
+    status = ClosingStatus("2026-03", ENDS, GRACE_ENDS, oldest="2026-02", unaudited=["2026-03-04", "2026-03-05"])
 
-    reasons = refusals(standing, ENDS - timedelta(days=1), by_timer=False)
+    reasons = refusals(status, ENDS - timedelta(days=1), by_timer=False)
 
     assert reasons == [
         "it ends at 2026-04-01 00:00 UTC; until then it is open",

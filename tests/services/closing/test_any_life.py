@@ -71,7 +71,7 @@ class Life:
         if closed:
             change = Change("rated anew", self.now, "ann", "wrong price")
             period = closed[0 if first else -1].month
-            await correct_period(period, self.house.closer.days, self.house.ledger, change)
+            await correct_period(period, self.house.closing_books, self.house.ledger, change)
 
     def check_closed_files(self) -> None:
         assert {path: self.house.closed.files.get(path) for path in self.seen} == self.seen

@@ -13,7 +13,7 @@ from chargeback.domain.errors import ClosingRefused, PeriodClosed, Superseded
 from chargeback.domain.periods.lifecycle import State
 from chargeback.domain.terms.terms import ClosingRules, Terms
 from chargeback.domain.usage.meters import Meter
-from chargeback.services.closing.finish_days import Order
+from chargeback.services.closing.finish_days import ClosingRequest
 from tests.support.builders import tokens, usage_event
 from tests.support.catalogues import START, catalogue, dated
 from tests.support.closing_product import ClosingHouse, priced
@@ -101,7 +101,7 @@ async def test_a_person_may_close_within_the_grace_period_and_the_timer_may_not(
 
     by_timer = await house.closer.close_due(AFTER_GRACE - timedelta(microseconds=1))
     with pytest.raises(ClosingRefused, match="its grace period ends at 2026-04-04 00:00 UTC"):
-        await house.closer.close("2026-03", Order("timer", APRIL, by_timer=True))
+        await house.closer.close("2026-03", ClosingRequest("timer", APRIL, by_timer=True))
     closed = await house.close("2026-03", APRIL)
 
     assert by_timer == []

@@ -37,7 +37,7 @@ async def two_months() -> ClosingHouse:
 
 async def correct(house: ClosingHouse, period: str = "2026-03") -> Corrected:
     change = Change("rated anew", LATER, "ann", "the contract says otherwise")
-    return await correct_period(period, house.closer.days, house.ledger, change)
+    return await correct_period(period, house.closing_books, house.ledger, change)
 
 
 def totals(billed: dict[tuple[str, ...], tuple[int, Decimal]]) -> dict[str, Decimal]:
@@ -194,7 +194,7 @@ async def test_usage_of_a_time_before_the_first_closed_period_is_a_correction_in
     assert totals(house.read("2026-04")) == {"2026-01": Decimal("2.5"), "2026-04": Decimal("2.5")}
     assert house.read("2026-05") == {}
     with pytest.raises(PeriodClosed, match="2026-01 lies before 2026-03, the first closed period"):
-        await Drafts(house.closer).publish("2026-01", LATER)
+        await Drafts(house.closing_books, house.closer).publish("2026-01", LATER)
     with pytest.raises(ClosingRefused, match="it lies before 2026-05, where the open books begin"):
         await house.close("2026-01", LATER)
 

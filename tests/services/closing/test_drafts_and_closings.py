@@ -82,7 +82,7 @@ async def test_a_draft_that_is_overtaken_by_the_closing_leaves_nothing(store: st
     paused: Paused = house.reports if store == "reports" else house.closer.hub
     paused.at, paused.meanwhile = (path, when), lambda: late_call_and_close(house)
 
-    manifest = await Drafts(house.closer).publish("2026-03", APRIL)
+    manifest = await Drafts(house.closing_books, house.closer).publish("2026-03", APRIL)
 
     assert manifest.billing_period == "2026-03"
     assert drafts_of_march(house) == []
@@ -104,7 +104,7 @@ async def test_a_draft_that_is_overtaken_and_then_dies_leaves_nothing_after_the_
 
     paused.at, paused.meanwhile = (path, when), overtake_and_die
     with pytest.raises(Killed):
-        await Drafts(house.closer).publish("2026-03", APRIL)
+        await Drafts(house.closing_books, house.closer).publish("2026-03", APRIL)
 
     await house.closer.close_due(AFTER_GRACE)
 
@@ -150,7 +150,7 @@ async def test_a_draft_takes_away_what_an_earlier_one_wrote_and_it_does_not_name
     for path in (gone, *others):
         house.reports.files[path] = b"500"
 
-    await Drafts(house.closer).publish("2026-03", APRIL)
+    await Drafts(house.closing_books, house.closer).publish("2026-03", APRIL)
 
     assert gone not in house.reports.files
     assert {*others, "2026-03/bill-2026-03.json", "2026-03/manifest.json"} <= house.reports.files.keys()
@@ -164,11 +164,11 @@ async def test_of_two_drafts_at_once_the_later_one_stands_whole() -> None:
     async def another_draft() -> None:
         await house.ingest([more], APRIL)
         await house.poster.post(APRIL)
-        later.append(await Drafts(house.closer).publish("2026-03", APRIL))
+        later.append(await Drafts(house.closing_books, house.closer).publish("2026-03", APRIL))
 
     house.reports.at, house.reports.meanwhile = ("2026-03/bill-2026-03.json", "appears"), another_draft
 
-    manifest = await Drafts(house.closer).publish("2026-03", APRIL)
+    manifest = await Drafts(house.closing_books, house.closer).publish("2026-03", APRIL)
 
     assert manifest.to_json() == house.reports.files["2026-03/manifest.json"] == later[0].to_json()
     assert sum(quantity for quantity, _ in house.read("2026-03").values()) == 7_000_000

@@ -231,7 +231,7 @@ async def test_a_correction_is_corrected_after_the_team_has_moved(of_autumn: Aut
     house.catalogues.now, house.catalogues.kept = configuration(tmp_path / "december", MOVED)
     change = Change("rated anew", DECEMBER_6, "ann", "search has been research since the 6th")
 
-    await correct_period("2026-10", house.closer.days, house.ledger, change)
+    await correct_period("2026-10", house.closing_books, house.ledger, change)
     await published(house, DECEMBER_6)
 
     in_dollars = {key[0]: cost for key, cost in amounts(house.reports.files, "2026-12").items() if key[1] == "USD"}

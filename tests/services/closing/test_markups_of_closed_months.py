@@ -41,7 +41,7 @@ async def test_a_share_that_moves_takes_its_markup_with_it(tmp_path: Path) -> No
 
     books.house.catalogues.now = marked_up(10, search_pays="support")
     change = Change("rated anew", MAY, "ann", "the rule was wrong")
-    await correct_period("2026-03", books.house.closer.days, books.house.ledger, change)
+    await correct_period("2026-03", books.house.closing_books, books.house.ledger, change)
     await books.publish(MAY)
 
     # 100 of usage and the fee of 100 with 50 % on top: all of it is support's now.

@@ -70,7 +70,7 @@ async def test_the_greatest_age_is_a_rule_of_closing() -> None:
 async def correct(house: ClosingHouse, *rates: ExchangeRate) -> Corrected:
     house.catalogues.kept = Terms(exchange_rates=rates)
     change = Change("rated anew", APRIL_6, "ann", "the rate of March came on the 5th")
-    return await correct_period("2026-03", house.closer.days, house.ledger, change)
+    return await correct_period("2026-03", house.closing_books, house.ledger, change)
 
 
 async def test_a_wrong_rate_is_corrected_after_closing_once_and_linked() -> None:

@@ -112,14 +112,14 @@ class Life:
 
     async def _close(self) -> None:
         await self.books.publish(self.now)
-        oldest = (await self.house.periods.open(self.now, BOOKS))[0]
+        oldest = (await self.house.periods.open_periods(self.now, BOOKS))[0]
         if BOOKS.bounds(oldest)[1] <= self.now:
             await self.house.close(oldest, self.now, override="it is only a test")
 
     async def _correct(self, *, first: bool) -> None:
         if closed := await self.house.periods.closed():
             change = Change("rated anew", self.now, "ann", "wrong price")
-            await correct_period(closed[0 if first else -1].month, self.house.closer.days, self.house.ledger, change)
+            await correct_period(closed[0 if first else -1].month, self.house.closing_books, self.house.ledger, change)
 
     async def used(self, month: str) -> Decimal:
         """What the books have of a month's usage, in its currency."""

@@ -256,7 +256,7 @@ async def test_a_true_up_that_is_set_while_its_month_closes_without_it_becomes_a
 
 async def test_a_month_before_the_books_takes_no_true_up(books: TruedUp) -> None:
     await books.house.ingest([call("search", "2026-03-05", "40")], APRIL)
-    await Drafts(books.house.closer).publish("2026-02", APRIL)
+    await Drafts(books.house.closing_books, books.house.closer).publish("2026-02", APRIL)
     books.invoices["2026-02"] = [charge("2026-02-05", "10", "4000")]
 
     with pytest.raises(TrueUpRefused, match="the books begin with 2026-03: no file of an earlier month is ever closed"):

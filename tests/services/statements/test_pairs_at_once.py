@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from chargeback.services.closing.finish_days import Order
+from chargeback.services.closing.finish_days import ClosingRequest
 from tests.simulation.lives import run_alone
 from tests.simulation.month import EARLY, Call, Month
 from tests.simulation.month import Order as Command
@@ -62,7 +62,7 @@ async def prepared(pair: tuple[str, str]) -> tuple[World, datetime]:
 def work(world: World, service: str, now: datetime) -> Callable[[], Awaitable[Any]]:
     """One of the two; before its grace period is over, March is closed by hand."""
     if service == "close" and now == APRIL:
-        return lambda: world.house.closer.close("2026-03", Order("ann", now))
+        return lambda: world.house.closer.close("2026-03", ClosingRequest("ann", now))
     return lambda: world.run(service, now, on=int(service in ("apply", "correct")))
 
 
