@@ -123,13 +123,15 @@ def raw(world: World, path: str) -> tuple[int, bytes]:
 def test_the_lists_of_operations_agree_wherever_they_stand() -> None:
     describe = (ROOT / "apim-policies/fragments/describe.xml").read_text()
     offer = (ROOT / "apim-policies/fragments/offer.xml").read_text()
-    offered, withheld = (re.search(f'{name} = "([^"]+)"', describe) for name in ("offered", "withheld"))
-    refused = re.search(r"new\[\] \{ ([^}]+) \}", offer)
+    offered, withheld = (
+        re.search(rf"var {name} = new\[\] \{{([^}}]+)\}}", describe) for name in ("offered", "withheld")
+    )
+    refused = re.search(r"var refused = new\[\] \{([^}]+)\}", offer)
 
     assert offered
     assert withheld
     assert refused
-    assert tuple(offered[1].split(" ")) == OFFERED
-    assert tuple(withheld[1].split(" ")) == WITHHELD
+    assert tuple(re.findall('"([^"]+)"', offered[1])) == OFFERED
+    assert tuple(re.findall('"([^"]+)"', withheld[1])) == WITHHELD
     assert re.findall('"([^"]+)"', refused[1]) == ["unknown", *WITHHELD]
     assert described("https://gw/OPENAI//v1//Responses/resp_1/cancel") == ("responses", "")
