@@ -1,5 +1,5 @@
 metadata name = 'Gateway tables'
-metadata description = 'What the policies read, derived from config/company/*.yaml: short tables as named values, large ones as fragments. chargeback/adapters/config/gateway_tables.py derives the same for the local gateway; tests hold the two together.'
+metadata description = 'What the policies read, derived from config/company/*.yaml: short tables as named values, large ones as fragments. chargeback/adapters/config/gateway_tables.py derives the same for the local gateway; a test compares the two.'
 
 import { accountConfig, gatewayConfig, geographyConfig, productConfig } from 'types.bicep'
 
@@ -19,7 +19,7 @@ func geographiesTable(geographies geographyConfig[]) string =>
   join(map(geographies, g => '${g.id}=${orNone(join(g.failover, ','))}'), ';')
 
 @export()
-@description('The deployments whose model does not reason, so that it refuses to be asked for encrypted reasoning; or - for none.')
+@description('The deployments whose model does not reason, and therefore rejects a request for encrypted reasoning; - for none.')
 func plainDeployments(deployments array) string =>
   orNone(join(sort(union(map(filter(deployments, d => isPlain(d.?model ?? '')), d => d.name), []), (a, b) => a < b), ','))
 

@@ -9,7 +9,7 @@ import { profileOverrides } from 'types.bicep'
 
 @minLength(1)
 @maxLength(64)
-@description('Required. Name of the azd environment: part of the names of the groups; every other name has a token made of it.')
+@description('Required. Name of the azd environment. The names of the groups contain it; every other name contains a token that is made from it.')
 param environmentName string
 @description('Required. Region of the pipeline and the books.')
 @metadata({ azd: { type: 'location' } })
@@ -20,7 +20,7 @@ param profile ('trial' | 'staging' | 'rehearsal' | 'production') = 'trial'
 param overrides profileOverrides = {}
 @description('Optional. How events reach the functions: trigger (one event an invocation) or webhook (batches, for volume).')
 param eventDelivery ('trigger' | 'webhook') = 'trigger'
-@description('Optional. Who deploys: gets the roles that the hooks need.')
+@description('Optional. The principal that deploys; it gets the roles that the hooks need.')
 param principalId string = deployer().objectId
 @description('Optional. Whether a person or a pipeline deploys.')
 param principalType ('User' | 'ServicePrincipal') = 'User'
@@ -38,13 +38,13 @@ param alertTeamsUrl string = ''
 param publisherName string = 'Platform team'
 @description('Optional. E-mail address of the gateway\'s publisher.')
 param publisherEmail string = 'platform@example.com'
-@description('Optional. Audience of the Entra tokens that the gateway accepts; nobody can get one until an app registration has it.')
+@description('Optional. Audience of the Entra tokens that the gateway accepts. Nobody can get such a token until an app registration has this audience.')
 param callerAudience string = 'api://chargeback-gateway'
-@description('Optional. Another audience that it accepts: clients of Azure OpenAI ask for https://cognitiveservices.azure.com or https://ai.azure.com.')
+@description('Optional. A second audience that the gateway accepts: clients of Azure OpenAI ask for https://cognitiveservices.azure.com or https://ai.azure.com.')
 param secondCallerAudience string = callerAudience
-@description('Optional. First address that callers may have.')
+@description('Optional. First address of the range that callers may call from.')
 param allowedIpFrom string = '0.0.0.0'
-@description('Optional. Last address that callers may have.')
+@description('Optional. Last address of the range that callers may call from.')
 param allowedIpTo string = '255.255.255.255'
 @description('Optional. The one origin that browsers may call from.')
 param corsOrigin string = 'https://localhost'
@@ -62,13 +62,13 @@ param postSchedule string = '0 */15 * * * *'
 param auditSchedule string = '0 30 2 * * *'
 @description('Optional. When reports are published.')
 param publishSchedule string = '0 0 4 * * *'
-@description('Optional. When billing periods are closed that are due: their grace period is over.')
+@description('Optional. When billing periods are closed whose grace period is over.')
 param closeSchedule string = '0 30 5 * * *'
 @description('Optional. When published months are compared with the invoice.')
 param reconcileSchedule string = '0 0 7 * * *'
-@description('Optional. Blob endpoint of a FinOps hub, such as https://<account>.blob.core.windows.net; empty: none. Its container ingestion has to admit the identity of the app.')
+@description('Optional. Blob endpoint of a FinOps hub, such as https://<account>.blob.core.windows.net; empty for none. The identity of the app needs access to its container ingestion.')
 param finopsHubUrl string = ''
-@description('Optional. What these books are called in the FinOps hub.')
+@description('Optional. Name of these books in the FinOps hub.')
 param finopsHubScope string = 'chargeback'
 @description('Optional. When streamed calls are settled.')
 param settleSchedule string = '0 10/15 * * * *'
@@ -104,7 +104,7 @@ param ownersAudience string = 'https://eventgrid.azure.net'
 param budgetStartDate string = ''
 @description('Optional. Comma-separated containers whose immutability policy is locked, which a deployment must not touch: closed, ledger. The preflight hook finds them.')
 param immutabilityLocked string = ''
-@description('Optional. The app was deployed before, so its silence is an alert; false before the first deployment. The preflight hook finds out.')
+@description('Optional. True: the app was deployed before, so its silence raises an alert. The preflight hook sets it.')
 param functionsDeployed bool = false
 @description('Optional. Comma-separated hosts that the models may fetch images from, by calls with an address instead of data; empty for none, * for any.')
 param modelFetchHosts string = ''
@@ -116,7 +116,7 @@ var gatewayMap = loadYamlContent('../config/company/gateway.yaml')
 var profiles = loadYamlContent('profiles.yaml')
 var settings = any(union(profiles[profile], overrides)) // the modules say what it must be: profileSettings
 
-// One region keeps what its own geography needs; a product bound elsewhere is not offered there.
+// A deployment in one region has only the accounts of that region, and no product whose residency is elsewhere.
 var gateways = settings.multiRegion ? gatewayMap.gateways : take(gatewayMap.gateways, 1)
 var accounts = settings.multiRegion
   ? deploymentMap.accounts
@@ -135,7 +135,7 @@ var regions = map(gateways, g => g.region)
 var names = resourceNames(loadJsonContent('abbreviations.json'), environmentName, token)
 var modelNames = map(accounts, a => '${a.account}-${token}')
 var networkIds = map(settings.privateNetwork ? regions : [], region => regionalIds(names, region))
-// One service that spans the regions, or one in each of them; places are numbers of regions.
+// One gateway service spans all regions, or each region has its own; `places` are indexes of `regions`.
 var everywhere = range(0, length(regions))
 var services = settings.gatewayTopology == 'perRegion'
   ? map(everywhere, i => { name: i == 0 ? names.gateway : '${names.gateway}-${regions[i]}', places: [i] })
@@ -149,7 +149,7 @@ resource group 'Microsoft.Resources/resourceGroups@2025-04-01' = {
   tags: tags
 }
 
-// A group for each region, as private DNS zones of one name must not share a group.
+// A group for each region, because two private DNS zones of one name cannot be in the same group.
 resource networkGroups 'Microsoft.Resources/resourceGroups@2025-04-01' = [
   for region in regions: if (settings.privateNetwork) {
     name: '${names.group}-${region}'
@@ -228,7 +228,7 @@ module pipeline 'modules/pipeline.bicep' = {
       SETTLE_DEADLINE_HOURS: string(settleDeadlineHours)
       SETTLE_QUIET_SECONDS: string(settleQuietSeconds)
       REPORT_DECIMALS: string(reportDecimals)
-      MAX_EVENT_AGE_DAYS: string(min(maxEventAgeDays, settings.retention.ledger - 2)) // nothing is accepted for a day that is gone, or whose neighbour is
+      MAX_EVENT_AGE_DAYS: string(min(maxEventAgeDays, settings.retention.ledger - 2)) // no event is accepted for a day that has left the ledger, or the day after it
       CLOCK_SKEW_MINUTES: string(clockSkewMinutes)
       EVENTS_AUDIENCE: eventsAudience
     }
@@ -317,8 +317,8 @@ module gatewayServices 'modules/gateway-services.bicep' = {
     }
     workspaceResourceId: monitoring.outputs.workspaceResourceId
   }
-  // A network takes one service or endpoint at a time. Without a network nothing else makes the service, and the roles of
-  // its identity, wait for what they are given on.
+  // A network takes one service or endpoint at a time. Without a network, only this makes the service, and the roles of
+  // its identity, wait for the resources that the roles are given on.
   dependsOn: [privateEndpoints, roles]
 }
 
@@ -346,7 +346,7 @@ module operations 'modules/operations.bicep' = {
     )
     costCentreBudgets: loadYamlContent('../config/company/budgets.yaml').budgets
   }
-  dependsOn: [models, gatewayServices] // what alerts watch exists before they do
+  dependsOn: [models, gatewayServices] // an alert can only be made when the resource that it watches exists
 }
 
 module budget 'modules/budget.bicep' = {
@@ -364,7 +364,7 @@ module budget 'modules/budget.bicep' = {
 output AZURE_RESOURCE_GROUP string = group.name
 @description('Address of the gateway; callers append /openai.')
 output GATEWAY_URL string = empty(gatewayHostName) ? gatewayServices.outputs.url : 'https://${gatewayHostName}'
-@description('Name of the API Management service; of the first one, where each region has one.')
+@description('Name of the API Management service; where each region has one, the name of the first.')
 output GATEWAY_NAME string = names.gateway
 @description('Names of all API Management services, the first one first, with commas between.')
 output GATEWAY_NAMES string = join(map(services, s => s.name), ',')

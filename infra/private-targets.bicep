@@ -1,5 +1,5 @@
 metadata name = 'Private targets'
-metadata description = 'What a private network reaches by private endpoints. Names alone decide it, so that a preview shows every endpoint.'
+metadata description = 'What a private network reaches by private endpoints. It depends only on names, so that a preview shows every endpoint.'
 
 import { resourceNamesType } from 'names.bicep'
 
@@ -34,7 +34,7 @@ func gatewayTargets(group string, names resourceNamesType, accounts string[], mo
   )
 
 @export()
-@description('What the network of a region has, before it exists.')
+@description('Resource ids in the network of a region, known before it exists.')
 func regionalIds(names resourceNamesType, region string) { network: string, gateway: string, endpoints: string, functions: string, gatewayAddress: string } => {
   network: idIn('${names.group}-${region}', 'Microsoft.Network/virtualNetworks', '${names.network}-${region}')
   gateway: '${idIn('${names.group}-${region}', 'Microsoft.Network/virtualNetworks', '${names.network}-${region}')}/subnets/gateway'
@@ -48,5 +48,5 @@ func regionalIds(names resourceNamesType, region string) { network: string, gate
 func listed(text string) string[] => filter(split(replace(text, ' ', ''), ','), item => !empty(item))
 
 @export()
-@description('The id of a resource before it exists.')
+@description('The id of a resource, known before it exists.')
 func idIn(group string, type string, name string) string => resourceId(subscription().subscriptionId, group, type, name)

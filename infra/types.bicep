@@ -49,9 +49,9 @@ type geographyConfig = {
   id: string
   @description('Required. Display name.')
   name: string
-  @description('Required. Geographies that calls without a residency rule may fail over to, in order.')
+  @description('Required. Geographies that calls of products without a residency may fail over to, in order.')
   failover: string[]
-  @description('Optional. Countries (ISO 3166) whose callers belong to it, where Front Door tells the country.')
+  @description('Optional. Countries (ISO 3166) whose callers belong to it, where Front Door names the country.')
   countries: string[]?
 }
 
@@ -87,7 +87,7 @@ type productConfig = {
   localGatewayOnly: bool?
   @description('Optional. What happens while nothing is known about budgets; allow where unset.')
   withoutBudget: ('allow' | 'refuse')?
-  @description('Optional. Whom the objects belong to that calls make: the subscription (or Entra caller), where unset, or the whole product.')
+  @description('Optional. Who owns the objects that calls make: the subscription (or Entra caller), where unset, or the whole product.')
   objectOwner: ('subscription' | 'product')?
   @description('Optional. Whether streamed responses are stored: open (where unset) for whoever has the id, or closed.')
   streamedResponses: ('open' | 'closed')?
@@ -97,7 +97,7 @@ type productConfig = {
   models: string[]?
   @description('Optional. Types of tools that it may use; where unset all, or with a residency those that stay in the account.')
   tools: string[]?
-  @description('Optional. Names of its own for models: alias → place (a geography, a gateway region or *) → deployment.')
+  @description('Optional. Its own names for models: alias → place (a geography, a gateway region or *) → deployment.')
   aliases: object?
 }
 
@@ -129,7 +129,7 @@ type apiConfig = {
   maskedQuery: string[]
   @description('Required. False lets callers come with an Entra token instead of a key.')
   subscriptionRequired: bool
-  @description('Required. Operations; those that take what no other names come last.')
+  @description('Required. Operations; the ones that match everything else come last.')
   operations: {
     @description('Required. Operation id.')
     id: string
@@ -137,7 +137,7 @@ type apiConfig = {
     name: string
     @description('Required. HTTP method.')
     method: ('GET' | 'POST' | 'PUT' | 'PATCH' | 'DELETE' | 'HEAD' | 'OPTIONS')
-    @description('Required. Path below the API; * for all that no other operation matches.')
+    @description('Required. Path below the API; * for every path that no other operation matches.')
     urlTemplate: string
   }[]
 }
@@ -147,11 +147,11 @@ type apiConfig = {
 type resilienceConfig = {
   @minValue(1)
   @maxValue(240)
-  @description('Required. Seconds until a stream, or an answer with embeddings, must have begun.')
+  @description('Required. Seconds within which a stream, or an answer with embeddings, must begin.')
   firstByteTimeout: int
   @minValue(1)
   @maxValue(240)
-  @description('Required. Seconds until any other answer must have begun.')
+  @description('Required. Seconds within which any other answer must begin.')
   answerTimeout: int
 }
 
@@ -178,7 +178,7 @@ type retentionSettings = {
   @maxValue(730)
   @description('Required. Logs and traces in Log Analytics.')
   logs: int
-  @description('Required. Gateway and token logs, archive included. The gateway log keeps usage events, which name persons: erasing one rests on this. Settlement reads back as far as `logs`.')
+  @description('Required. Gateway and token logs, archive included. The gateway log keeps usage events, which name persons; a person is erased from it only when this time is over. Settlement reads back as far as `logs`.')
   gatewayLogs: (30 | 60 | 90 | 120 | 180 | 270 | 365 | 550 | 730 | 1095 | 1460 | 1826 | 2191 | 2556 | 2922 | 3288 | 3653 | 4018 | 4383)
   @minValue(1)
   @description('Required. The ledger, from which all books can be rebuilt.')
@@ -195,15 +195,15 @@ type retentionSettings = {
   costExports: int
   @minValue(0)
   @maxValue(146000)
-  @description('Required. No file of a closed period can be changed or deleted for so long; 0 makes no policy, but takes none away.')
+  @description('Required. Days for which no file of a closed period can be changed or deleted; 0 sets no policy, but removes none.')
   reportImmutability: int
   @minValue(0)
   @maxValue(146000)
-  @description('Required. No event of the ledger can be changed or deleted for so long, counted from its last block; 0 makes no policy, but takes none away. At most as long as the ledger is kept.')
+  @description('Required. Days for which no event of the ledger can be changed or deleted, counted from its last block; 0 sets no policy, but removes none. At most as long as the ledger is kept.')
   ledgerImmutability: int
   @minValue(7)
   @maxValue(90)
-  @description('Required. Deleted Key Vault secrets; Azure lets nobody change it once the vaults exist.')
+  @description('Required. Days for which deleted Key Vault secrets can be recovered; it cannot be changed once the vaults exist.')
   secrets: int
   @description('Required. Point-in-time restore of Cosmos DB.')
   cosmosBackup: ('Continuous7Days' | 'Continuous30Days')
@@ -212,13 +212,13 @@ type retentionSettings = {
 @export()
 @description('What a profile decides.')
 type profileSettings = {
-  @description('Required. All gateway regions and accounts of the configuration; otherwise the first gateway region alone.')
+  @description('Required. True: all gateway regions and accounts of the configuration; false: only the first gateway region.')
   multiRegion: bool
-  @description('Required. Virtual networks, private endpoints, public access off.')
+  @description('Required. True: virtual networks, private endpoints, no public access.')
   privateNetwork: bool
-  @description('Required. Gateway, addresses and host storage are spread over availability zones; cannot be changed in place.')
+  @description('Required. True: gateway, addresses and host storage are spread over availability zones; it cannot be changed in place.')
   zoneRedundant: bool
-  @description('Required. Gateways of several regions: one service that spans them (Premium alone), or one service in each, whose keys a hook keeps alike.')
+  @description('Required. Gateways of several regions: one service that spans them (Premium only), or one service in each region, whose keys a hook keeps the same.')
   gatewayTopology: ('spanning' | 'perRegion')
   @description('Required. API Management tier.')
   gatewaySku: ('BasicV2' | 'StandardV2' | 'Premium')
@@ -228,7 +228,7 @@ type profileSettings = {
   gatewayUnits: int
   @minValue(1)
   @maxValue(12)
-  @description('Required. Units that Premium may grow to in its first region under load; no more than gatewayUnits keeps them. Every provisioning begins again at gatewayUnits.')
+  @description('Required. Units that Premium may grow to in its first region under load; where it is not above gatewayUnits, nothing grows. Every provisioning begins again at gatewayUnits.')
   gatewayMaximumUnits: int
   @minValue(1)
   @maxValue(100)
@@ -241,9 +241,9 @@ type profileSettings = {
   cosmosMaxThroughput: int
   @description('Required. Regions of Cosmos DB that are spread over availability zones; a subscription may be refused them in a region under high demand.')
   cosmosZones: ('all' | 'first' | 'none')
-  @description('Required. Azure Managed Redis size; up to 25 GB, as it is not clustered.')
+  @description('Required. Azure Managed Redis size; up to 25 GB, because it is not clustered.')
   redisSku: ('Balanced_B0' | 'Balanced_B1' | 'Balanced_B3' | 'Balanced_B5' | 'Balanced_B10' | 'Balanced_B20')
-  @description('Required. A Redis replica; cannot be switched off again.')
+  @description('Required. True: Redis has a replica; it cannot be removed again.')
   redisHighAvailability: bool
   @description('Required. Memory of a function instance.')
   functionMemoryMB: (512 | 2048 | 4096)
@@ -255,14 +255,14 @@ type profileSettings = {
   @maxValue(20)
   @description('Required. Instances of ingest and of HTTP that are always warm; 0 scales to zero.')
   functionAlwaysReady: int
-  @description('Required. The functions are spread over availability zones: two instances of every group of functions are then always ready, and paid.')
+  @description('Required. True: the functions are spread over availability zones, and two instances of every group of functions are always ready and paid for.')
   functionZoneRedundant: bool
   @minValue(0)
-  @description('Required. Logs that the workspace takes in a day at most, in GB, 0 for any number; beyond it token counts of streams are lost, too.')
+  @description('Required. Most logs that the workspace takes in a day, in GB; 0 for no limit. Above it, token counts of streams are lost too.')
   logsDailyGB: int
-  @description('Required. Log every write of the books storage: who wrote a closed file. The ledger writes most of these rows.')
+  @description('Required. True: every write to the storage of the books is logged, to see who wrote a closed file. Most of these rows are about the ledger.')
   logStorageWrites: bool
-  @description('Required. Key Vault cannot be purged before its retention ends.')
+  @description('Required. True: Key Vault cannot be purged before its retention ends.')
   purgeProtection: bool
   @minValue(1)
   @description('Required. Monthly budget of the resources themselves, in the billing currency; warns only.')
@@ -272,7 +272,7 @@ type profileSettings = {
 }
 
 @export()
-@description('Any part of a profile; what is given replaces the value of the profile.')
+@description('Any part of a profile; a value that is given replaces the one of the profile.')
 type profileOverrides = {
   multiRegion: bool?
   privateNetwork: bool?

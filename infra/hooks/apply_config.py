@@ -1,7 +1,7 @@
-"""After deployment: lets the deployed app put its own config/ in force for the books, and prints what that changed.
+"""After deployment: makes the deployed app apply its own config/ to the books, and prints what that changed.
 
 The gateway was provisioned from the same files, so gateway and books cannot drift apart silently. The app does it under
-its own identity: whoever deploys needs no right to write the books.
+its own identity, so the one who deploys needs no right to write the books.
 """
 
 import sys
@@ -20,7 +20,7 @@ WITHIN = 10 * 60.0
 
 
 def outcome(azure: Azure, endpoint: str, database: str, digest: str) -> dict[str, Any] | None:
-    """What became of the deployment with this digest; None as long as nothing has."""
+    """The outcome of the deployment with this digest; None while there is none."""
     text = "SELECT VALUE c.document FROM c WHERE c.kind = 'deployment' AND c.id = 'config'"
     found = azure.once_roles_hold(
         lambda: cosmos.query(azure, endpoint, database, "control", "deployment", text, {}), cosmos.DOUBT
@@ -39,7 +39,7 @@ def run(azure: Azure, seconds: float = WITHIN, every: float = 10) -> dict[str, A
     if not start(azure, app_id, host, FUNCTION):
         return None
     found: dict[str, Any] = azure.wait(
-        f"function {FUNCTION} to put config/ in force (see its log)",
+        f"function {FUNCTION} to apply config/ (see its log)",
         lambda: outcome(azure, endpoint, database, digest),
         seconds,
         every,
@@ -56,8 +56,8 @@ def main(azure: Azure) -> int:
         return 1
     if found is None:
         print(
-            "configuration: this machine cannot start the function, as the app is private: it puts config/ in force by"
-            " itself at 06:00 UTC, and says so in the log (config_applied, or config_refused).",
+            "configuration: this machine cannot start the function, because the app is private. The app applies config/"
+            " by itself at 06:00 UTC, and says so in the log (config_applied, or config_refused).",
             file=sys.stderr,
         )
         return 0
@@ -67,7 +67,7 @@ def main(azure: Azure) -> int:
     if found.get("moreLines"):
         print(f"configuration: and {found['moreLines']} more changes")
     if refused:
-        print("configuration: the books refuse it, and stay as they were; the gateway has it.", file=sys.stderr)
+        print("configuration: the books refuse it and stay as they were; the gateway already uses it.", file=sys.stderr)
     return 1 if refused else 0
 
 

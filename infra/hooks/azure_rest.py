@@ -34,7 +34,7 @@ class AzureRefused(Exception):
 
     @property
     def may_lack_a_role(self) -> bool:
-        """Whether a role that was assigned a moment ago, and does not hold yet, would explain it."""
+        """Whether it can be explained by a new role assignment that does not hold yet."""
         return self.status in (401, 403) or self.code == REFUSED_BEHIND_THE_GATEWAY
 
 
@@ -53,13 +53,13 @@ def azd_token(scope: str) -> str:
 
 @dataclass
 class Azure:
-    """A client that waits out throttling and passing faults.
+    """A client that waits while Azure throttles or fails for a moment.
 
     Attributes:
         token: gives an access token for a scope.
         arm: where the Resource Manager is.
         pause: seconds before the first repetition; doubles with each.
-        attempts: how often a request is sent at most.
+        attempts: how many times a request is sent at most.
     """
 
     token: Callable[[str], str] = azd_token
@@ -107,7 +107,7 @@ class Azure:
         """Send JSON, or bytes as they are; the answer's JSON, or None. Raises `AzureRefused`.
 
         With a `scope`, Authorization is what `signed` makes of its token. A wait may outlast a token: on a 401 the one
-        that is kept is dropped, and a new one is tried once.
+        that was kept is dropped, and a new one is tried once.
         """
         data = body if isinstance(body, bytes) or body is None else json.dumps(body).encode()
         known = {"Content-Type": "application/json", **(headers or {})}
@@ -148,7 +148,7 @@ class Azure:
             if found:
                 return found
             if time.monotonic() > deadline:
-                raise AzureRefused(0, f"waited {seconds:.0f} s in vain for {what}")
+                raise AzureRefused(0, f"{what}: not ready after {seconds:.0f} s")
             time.sleep(min(every, seconds))
 
     def once_roles_hold(
@@ -163,7 +163,7 @@ class Azure:
                 if not error.may_lack_a_role:
                     raise
                 if time.monotonic() > deadline:
-                    said = f"refused for {seconds:.0f} s, so no role is missing by delay alone: {doubt} {error}"
+                    said = f"refused for {seconds:.0f} s, longer than a new role needs: {doubt} {error}"
                     raise AzureRefused(error.status, said, error.code) from error
             time.sleep(min(every, seconds))
 

@@ -1,6 +1,6 @@
 """After provisioning: makes the keys of a team the same at every gateway service, where each region has its own.
 
-Traffic Manager sends a caller to either service, with the one key that the team has. The first service's keys count.
+Traffic Manager sends a caller to any service, with the one key that the team has. The first service's keys count.
 
     python infra/hooks/copy_keys.py                          copies what differs
     python infra/hooks/copy_keys.py --rotate search secondary    makes a new secondary key and copies it
@@ -21,7 +21,7 @@ BUILT_IN = "master"
 def copy_keys(azure: Azure, services: Sequence[str]) -> list[str]:
     """Give each other service the keys of the first one; the teams whose keys differed.
 
-    A subscription that another service does not have, as one that was made by hand, is named and left alone.
+    A subscription that another service does not have, such as one that was made by hand, is named and left alone.
     """
     first, *others = services
     teams = [item["name"] for item in azure.every(f"{first}/subscriptions", VERSION) if item["name"] != BUILT_IN]
@@ -41,7 +41,7 @@ def copy_keys(azure: Azure, services: Sequence[str]) -> list[str]:
 
 
 def rotate(azure: Azure, services: Sequence[str], team: str, which: str) -> None:
-    """Make a new key at the first service, and copy it: the other key of the pair serves meanwhile."""
+    """Make a new key at the first service and copy it; meanwhile the other key of the pair works."""
     azure.manage("POST", f"{services[0]}/subscriptions/{team}/regenerate{which.capitalize()}Key", VERSION)
     copy_keys(azure, services)
 

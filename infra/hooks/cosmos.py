@@ -9,7 +9,7 @@ from azure_rest import Azure
 
 SCOPE = "https://cosmos.azure.com/.default"
 DOUBT = "does whoever deploys have 'Cosmos DB Built-in Data Reader', and does Cosmos DB let this machine in?"
-"""What to look at where a query is refused for longer than a new role takes."""
+"""What to check when a query is refused for longer than a new role needs."""
 
 
 def query(

@@ -24,17 +24,17 @@ class Misconfigured(Exception):
 
 
 class Note(str):
-    """What an operator should know, though it stands in nobody's way."""
+    """What an operator should know, although it stops nothing."""
 
     __slots__ = ()
 
 
 @dataclass(frozen=True)
 class Deployment:
-    """A profile applied to the configuration, as infra/main.bicep does it.
+    """A profile applied to the configuration, in the same way as in infra/main.bicep.
 
     Attributes:
-        profile: trial, staging or production.
+        profile: trial, staging, rehearsal or production.
         location: region of the pipeline.
         settings: the profile's settings with the overrides.
         gateways: gateway regions that are deployed, the primary one first.
@@ -117,7 +117,7 @@ def _yaml(path: Path) -> dict[str, Any]:
 
 
 def _merged(base: dict[str, Any], changes: Mapping[str, Any]) -> dict[str, Any]:
-    """Like Bicep's union(): objects are merged, all else is replaced."""
+    """Like Bicep's union(): objects are merged, everything else is replaced."""
     merged = dict(base)
     for key, value in changes.items():
         merged[key] = (

@@ -1,8 +1,8 @@
-"""What is deployed and no longer configured: a deployment adds and changes, but it never takes away.
+"""Finds what is deployed but no longer configured: a deployment adds and changes, but never removes.
 
-A model deployment that was renamed goes on under its old name, and keeps its quota.
-A team that was taken out still has its key.
-Nothing of it is removed here, because somebody may still call it: each comes with the command that removes it.
+A model deployment that was renamed stays under its old name too, and keeps its quota.
+A team that was removed from the configuration still has its key.
+Nothing is removed here, because somebody may still use it: each leftover is named with the command that removes it.
 """
 
 from collections.abc import Iterator
@@ -29,7 +29,7 @@ def leftovers(azure: Azure, group_id: str, deployment: Deployment, configured: d
 
 
 def _of_models(azure: Azure, accounts: str, deployment: Deployment) -> Iterator[str]:
-    """Accounts and model deployments; an account's name is the configured one and a suffix."""
+    """Accounts and model deployments; an account's name is the configured one with a suffix."""
     wanted = {
         item["account"]: {each["name"] for each in deployment.sets[item["deployments"]]} for item in deployment.accounts
     }
@@ -48,7 +48,7 @@ def _of_models(azure: Azure, accounts: str, deployment: Deployment) -> Iterator[
 
 
 def _of_gateway(azure: Azure, service: dict[str, Any], configured: dict[str, Any]) -> Iterator[str]:
-    """Products, and subscriptions of those that are configured."""
+    """Products, and the subscriptions of configured products."""
     products = {item["id"] for item in configured["products"]}
     teams = {item["id"] for item in configured["subscriptions"]}
     for item in azure.every(f"{service['id']}/products", GATEWAY_VERSION):

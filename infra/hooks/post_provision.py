@@ -1,4 +1,4 @@
-"""After provisioning: makes the events key where there is none, names what is left over."""
+"""After provisioning: makes the events key where there is none, and names what is no longer configured."""
 
 import os
 import secrets
@@ -39,7 +39,8 @@ def main(azure: Azure) -> int:
         print(f"post-provision: {error}", file=sys.stderr)
         if os.environ.get("PROFILE") == "production":
             print(
-                "post-provision: a private deployment must let this machine in: ALLOWED_IP_ADDRESSES.", file=sys.stderr
+                "post-provision: a private deployment must let this machine in: set ALLOWED_IP_ADDRESSES.",
+                file=sys.stderr,
             )
         return 1
     return 0

@@ -1,4 +1,4 @@
-"""Before everything is deleted: says what would outlive it, or stand in its way, and ends what must be ended first."""
+"""Before everything is deleted: says what would remain or block the deletion, and removes what must go first."""
 
 import os
 import sys
@@ -18,7 +18,7 @@ LINK_GONE_WITHIN = 60 * 60.0
 def release(azure: Azure, storage_id: str) -> list[str]:
     """Remove the unlocked immutability policies of the books; the containers that had one.
 
-    Raises `AzureRefused` for a locked one: nobody can delete what it guards before its time.
+    Raises `AzureRefused` for a locked one: nobody can delete the files under it before its time is over.
     """
     released = []
     for container in GUARDED:
@@ -49,14 +49,14 @@ def _is_free(azure: Azure, subnet: str) -> bool:
 
 
 def remove_budget(azure: Azure, subscription: str, environment: str) -> None:
-    """Remove the budget of the resources: it lies beside the groups, in the subscription."""
+    """Remove the budget of the resources: it is in the subscription, outside the groups."""
     for budget in budgets_of(azure, subscription, environment):
         azure.manage("DELETE", budget["id"], "2024-08-01")
         print(f"down: the budget {budget['name']} was removed.")
 
 
 def refuses(kept: bool, environment: str) -> bool:  # noqa: FBT001 it is what is asked about
-    """Whether books that nobody may delete by mistake are in the way, and nobody said that they may go."""
+    """Whether the books are protected from deletion by mistake, and nobody confirmed that they may go."""
     if not kept or os.environ.get("DELETE_BOOKS") == environment:
         return False
     print(
@@ -69,7 +69,7 @@ def refuses(kept: bool, environment: str) -> bool:  # noqa: FBT001 it is what is
 
 
 def main(azure: Azure) -> int:
-    """End what must be ended first; 1 where it refuses. It asks Azure: a failed deployment has no outputs."""
+    """Remove what must go first; 1 where it refuses. It asks Azure, because a failed deployment has no outputs."""
     try:
         settings = read_deployment().settings
         environment, subscription = needed("AZURE_ENV_NAME"), needed("AZURE_SUBSCRIPTION_ID")
@@ -83,7 +83,7 @@ def main(azure: Azure) -> int:
             print(f"down: immutability policies of {store['name']} removed: {released or 'it had none'}.")
         private = settings["privateNetwork"]
         for app in all_in(azure, f"{inside}/Microsoft.Web/sites", SITES_VERSION) if private else []:
-            print("down: deleting the function app first; its subnet is free within an hour at most.")
+            print("down: deleting the function app first; its subnet is free within an hour.")
             leave_network(azure, app["id"])
         remove_budget(azure, subscription, environment)
     except (Misconfigured, AzureRefused) as error:

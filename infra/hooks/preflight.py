@@ -1,4 +1,4 @@
-"""Before anything is created: can this subscription hold the deployment? Every obstacle is named, with its remedy."""
+"""Before anything is created: names every obstacle to the deployment in this subscription, with its remedy."""
 
 import os
 import re
@@ -38,7 +38,7 @@ BIN = {  # what keeps its name after deletion: list, API version, property that 
 
 
 def check(azure: Azure, deployment: Deployment, subscription: str, environment: str) -> Iterator[str]:
-    """Every obstacle, as a sentence with its remedy; a `Note` is none."""
+    """Every obstacle, as a sentence with its remedy; a `Note` stops nothing."""
     base, name = f"/subscriptions/{subscription}", f"rg-{environment}"
     group = azure.find(f"{base}/resourceGroups/{name}", "2024-11-01")
     if group is not None:
@@ -61,7 +61,7 @@ def check(azure: Azure, deployment: Deployment, subscription: str, environment: 
 
 
 def check_environment_name(environment: str) -> Iterator[str]:
-    """The name is part of the names of resource groups; what azd lets through, Azure may not."""
+    """The name is part of the names of resource groups; Azure may refuse a name that azd accepts."""
     if not re.fullmatch(r"[A-Za-z0-9._()-]{1,64}", environment) or environment.endswith("."):
         yield (
             f"the environment is called {environment!r}: a name has 1 to 64 letters, digits, hyphens, periods,"
@@ -70,7 +70,7 @@ def check_environment_name(environment: str) -> Iterator[str]:
 
 
 def check_host_name() -> Iterator[str]:
-    """The gateway reads its certificate under its own identity, which no first deployment has."""
+    """The gateway reads its certificate under its own identity, which does not exist before the first deployment."""
     host = os.environ.get("GATEWAY_HOST_NAME")
     if host:
         yield (
@@ -85,7 +85,7 @@ def check_shape(deployment: Deployment) -> Iterator[str]:
     sku, private = deployment.settings["gatewaySku"], deployment.settings["privateNetwork"]
     if not deployment.accounts:
         yield (
-            f"profile {deployment.profile} deploys the first gateway region alone, and no account of"
+            f"profile {deployment.profile} deploys only the first gateway region, and no account of"
             f" config/company/deployments.yaml is in {primary}: add one,"
             " or reorder `gateways` in config/company/gateway.yaml."
         )
@@ -102,7 +102,7 @@ def check_shape(deployment: Deployment) -> Iterator[str]:
         )
     if len(deployment.gateways) > 1 and not os.environ.get("GATEWAY_HOST_NAME"):
         yield Note(
-            "Traffic Manager answers by DNS alone, so callers cannot use it without GATEWAY_HOST_NAME and its"
+            "Traffic Manager answers only by DNS, so callers cannot use it without GATEWAY_HOST_NAME and its"
             " certificate ('Before production' in docs/deploy.md); until then they use the host names of the services."
         )
     if private and sku != "Premium":
@@ -127,7 +127,7 @@ def check_permissions(azure: Azure, base: str) -> Iterator[str]:
 
 
 def check_providers(azure: Azure, base: str, deployment: Deployment) -> Iterator[str]:
-    """Resource providers are registered, and offer their types in the regions wanted."""
+    """Resource providers are registered, and offer their types in the wanted regions."""
     places: tuple[tuple[dict[str, str], set[str]], ...] = (
         (PIPELINE, {deployment.location}),
         (GATEWAY, {gateway["region"] for gateway in deployment.gateways}),
@@ -163,7 +163,7 @@ def check_quota(azure: Azure, base: str, deployment: Deployment) -> Iterator[str
 
 
 def check_names(azure: Azure, base: str, environment: str) -> Iterator[str]:
-    """Nothing of an earlier deployment of this name lies in the bin, where it keeps its name and its quota."""
+    """No deleted but unpurged resource of an earlier deployment still keeps its name and its quota."""
     group = f"/resourcegroups/rg-{environment}/".lower()
     for what, (kind, version, origin) in BIN.items():
         for item in azure.every(f"{base}/providers/{kind}", version):
@@ -198,7 +198,7 @@ def _budgeted(budget: dict[str, Any]) -> list[str]:
 
 
 def _covers(patterns: Iterable[str], action: str) -> bool:
-    """Azure's wildcard stands for any text, also in the middle: Microsoft.Authorization/*/Write."""
+    """Azure's wildcard stands for any string, even in the middle: Microsoft.Authorization/*/Write."""
     return any(fnmatchcase(action, pattern.lower()) for pattern in patterns)
 
 

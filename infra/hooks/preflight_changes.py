@@ -1,6 +1,6 @@
-"""Before anything is created: is what is deployed already reached by this profile in place, or only by a new one?
+"""Before anything is created: checks that the existing deployment can be changed to this profile in place.
 
-Azure refuses these changes half-way through a deployment, so they are refused here, before anything is touched.
+Azure refuses such changes halfway through a deployment, so they are refused here, before anything is touched.
 """
 
 from collections.abc import Iterable, Iterator
@@ -27,7 +27,7 @@ def check_profile(group: dict[str, Any], deployment: Deployment) -> Iterator[str
 
 
 def check_topology(azure: Azure, base: str, group: str, deployment: Deployment) -> Iterator[str]:
-    """A service cannot be taken out of a region, or given one, by choosing another topology."""
+    """A service cannot leave a region, or get another one, by a different topology."""
     services = all_in(azure, f"{base}/resourceGroups/{group}/providers/Microsoft.ApiManagement/service", "2024-05-01")
     spans = any(service["properties"].get("additionalLocations") for service in services)
     wanted = deployment.settings["gatewayTopology"]
@@ -36,7 +36,7 @@ def check_topology(azure: Azure, base: str, group: str, deployment: Deployment) 
 
 
 def check_resources(azure: Azure, base: str, group: str, deployment: Deployment) -> Iterator[str]:
-    """Each difference between what exists and what the profile with its overrides asks for that Azure would refuse."""
+    """Each change that the profile with its overrides needs and Azure would refuse."""
     inside = f"{base}/resourceGroups/{group}/providers"
     settings = deployment.settings
     yield from check_topology(azure, base, group, deployment)
@@ -50,7 +50,7 @@ def check_resources(azure: Azure, base: str, group: str, deployment: Deployment)
 
 
 def locked_containers(azure: Azure, base: str, group: str) -> list[str]:
-    """Containers of the books whose immutability policy is locked: Azure takes nothing but a longer period for them."""
+    """Containers of the books whose immutability policy is locked: Azure accepts only a longer period for them."""
     inside = f"{base}/resourceGroups/{group}/providers/Microsoft.Storage/storageAccounts"
     return [
         name
@@ -68,12 +68,12 @@ def has_functions(azure: Azure, base: str, group: str) -> bool:
 
 
 def policy_of(container: str) -> str:
-    """Where the immutability policy of a container is, below its account."""
+    """The path of a container's immutability policy, below its account."""
     return f"blobServices/default/containers/{container}/immutabilityPolicies/default"
 
 
 def check_immutability(azure: Azure, base: str, group: str, deployment: Deployment) -> Iterator[str]:
-    """A locked policy can be made longer, never shorter and never taken away."""
+    """A locked policy can be made longer, never shorter, and never removed."""
     inside = f"{base}/resourceGroups/{group}/providers/Microsoft.Storage/storageAccounts"
     for account in all_in(azure, inside, STORAGE_VERSION):
         for container, setting in GUARDED.items():
@@ -152,5 +152,5 @@ def _check_vault(vaults: Iterable[dict[str, Any]], settings: dict[str, Any]) -> 
 
 
 def all_in(azure: Azure, path: str, version: str) -> list[dict[str, Any]]:
-    """What is in a group; nothing where there is no group yet."""
+    """The resources of a type in a group; none where there is no group yet."""
     return list((azure.find(path, version) or {}).get("value", ()))

@@ -1,4 +1,4 @@
-"""Before anything is created: do the profile's sizes, zones and instances fit what Azure gives this subscription?"""
+"""Before anything is created: checks that Azure gives this subscription the profile's sizes, zones and instances."""
 
 from collections.abc import Iterator
 from typing import Any
@@ -18,7 +18,7 @@ MOST_UNITS = {"BasicV2": 10, "StandardV2": 10, "Premium": 12}
 
 
 def check_sizes(deployment: Deployment) -> Iterator[str]:
-    """What the profile's own numbers must be to each other."""
+    """How the profile's own numbers must relate to each other."""
     settings = deployment.settings
     units, sku = int(settings["gatewayUnits"]), settings["gatewaySku"]
     if settings["zoneRedundant"] and sku == "Premium" and units % ZONES:
@@ -81,14 +81,14 @@ def check_cosmos_zones(azure: Azure, base: str, deployment: Deployment) -> Itera
 
 
 def check_redis(azure: Azure, base: str, group: str) -> Iterator[str]:
-    """A Redis whose creation failed, for lack of capacity, stands in the way of the next run."""
+    """A Redis whose creation failed for lack of capacity blocks the next run."""
     found = azure.find(f"{base}/resourceGroups/{group}/providers/Microsoft.Cache/redisEnterprise", "2025-07-01") or {}
     for cluster in found.get("value", ()):
         state = cluster["properties"].get("provisioningState")
         if state == "Failed":
             yield (
                 f"Redis {cluster['name']} was left {state} by an earlier run and cannot be changed:"
-                f" az resource delete --ids {cluster['id']} (it holds the open days, which the ledger gives back)"
+                f" az resource delete --ids {cluster['id']} (its open days can be restored from the ledger)"
             )
 
 

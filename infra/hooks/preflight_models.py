@@ -1,8 +1,8 @@
-"""Before anything is created: can each model be deployed where it is wanted, for how long, and what replaces it?
+"""Before anything is created: checks that each model can be deployed in its region, for how long, and what replaces it.
 
-Two sources answer: config/provider/models.yaml, and the catalogue of the subscription, which knows better. Fresh
-subscriptions are refused deprecated models (`ServiceModelDeprecated`) even where the catalogue still lists them, with
-quota.
+There are two sources: config/provider/models.yaml, and the catalogue of the subscription, which counts where they
+differ. New subscriptions are refused deprecated models (`ServiceModelDeprecated`), even if the catalogue still lists
+them with quota.
 """
 
 import dataclasses
@@ -20,7 +20,7 @@ FOREVER = date.max
 
 
 def check_models(azure: Azure, base: str, group: str, deployment: Deployment, today: date) -> Iterator[str]:
-    """What cannot be deployed, and as notes what can but not for long."""
+    """What cannot be deployed; as notes, what can be deployed but not for long."""
     existing = set(existing_deployments(azure, base, group))
     for account in deployment.accounts:
         models = offered(azure, base, account["region"], deployment.models)
@@ -37,7 +37,7 @@ def offered(azure: Azure, base: str, region: str, facts: Models) -> Models:
 
 
 def existing_deployments(azure: Azure, base: str, group: str) -> Iterator[tuple[str, str, str, str]]:
-    """Account without its suffix, deployment, model and version of what an earlier run has made."""
+    """Account without its suffix, deployment, model and version of each deployment that exists."""
     accounts = f"{base}/resourceGroups/{group}/providers/Microsoft.CognitiveServices/accounts"
     found = azure.find(accounts, CATALOGUE_VERSION) or {}
     for account in found.get("value", ()):

@@ -1,10 +1,9 @@
-"""The second step of a rehearsal: gives the gateway a host name of its own, as production gets one, and asks whether
-it answers on it.
+"""The second step of a rehearsal: gives the gateway its own host name, like production, and checks that it answers.
 
-    python infra/hooks/rehearse_host_name.py    takes the azd environment that is selected, and REHEARSAL_HOST_NAME
+    python infra/hooks/rehearse_host_name.py    uses the selected azd environment and REHEARSAL_HOST_NAME
 
-The certificate is made by Key Vault itself, so the name needs no DNS and no authority. A first deployment can have no
-host name, as the gateway reads its certificate under an identity that does not exist before.
+Key Vault itself makes the certificate, so the name needs no DNS and no authority. A first deployment cannot have a host
+name, because the gateway reads its certificate under an identity that does not exist before.
 """
 
 import base64
@@ -43,7 +42,7 @@ class Certificate:
 
 
 def policy(host_name: str) -> dict[str, Any]:
-    """What Key Vault shall make by itself (issuer Self).
+    """The certificate that Key Vault is to make by itself (issuer Self).
 
     Fields: https://learn.microsoft.com/rest/api/keyvault/certificates/create-certificate/create-certificate
     """
@@ -105,7 +104,7 @@ def regions(azure: Azure, service: str) -> list[str]:
 def answer(address: str, host_name: str, certificate: Certificate) -> int:
     """The status that a region answers under the host name, with this certificate and no other; raises `OSError`.
 
-    The connection goes to the region whatever DNS says of the name, as `curl --connect-to` does.
+    The connection goes to the region whatever DNS says about the name, like `curl --connect-to`.
     """
     trusts = ssl.create_default_context(cadata=certificate.public)
     # It signed itself and may sign no other, so it is trusted as it is, not as an authority.
@@ -151,7 +150,7 @@ def check(azure: Azure, addresses: list[str], host_name: str, certificate: Certi
 
 
 def run(azure: Azure, host_name: str, vault_url: str, seconds: float = ANSWERS_WITHIN) -> None:
-    """Make the certificate, provision with the name, look. Raises `AzureRefused` or `Misconfigured`."""
+    """Make the certificate, provision with the name, and check it. Raises `AzureRefused` or `Misconfigured`."""
     group = f"/subscriptions/{needed('AZURE_SUBSCRIPTION_ID')}/resourceGroups/{needed('AZURE_RESOURCE_GROUP')}"
     certificate = ensure_certificate(azure, vault_url, host_name)
     services = services_of(group, needed("GATEWAY_NAMES"))
@@ -180,16 +179,16 @@ def azd(*words: str, output: bool = False) -> str:
 
 
 def main(azure: Azure, vaults: str = "https://{}.vault.azure.net") -> int:
-    """Run where there is a name; 1 with the reason if it fails."""
+    """Run if REHEARSAL_HOST_NAME is set; 1 with the reason if it fails."""
     host_name = os.environ.get("REHEARSAL_HOST_NAME", "").strip().lower()
     if not host_name:
-        print("rehearsal: REHEARSAL_HOST_NAME is not set, so neither a host name nor its certificate is rehearsed.")
+        print("rehearsal: REHEARSAL_HOST_NAME is not set, so the host name and its certificate are not rehearsed.")
         return 0
     try:
         os.environ.update(json.loads(azd("env", "get-values", "--output", "json", output=True)))
         if os.environ.get("PROFILE") != "rehearsal":
             raise Misconfigured(
-                "this is no rehearsal: PROFILE has another value, and callers trust no such certificate"
+                "this is not a rehearsal: PROFILE has another value, and callers do not trust such a certificate"
             )
         run(azure, host_name, vaults.format(needed("GATEWAY_VAULT_NAME")))
     except (Misconfigured, AzureRefused) as error:

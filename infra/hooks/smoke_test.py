@@ -1,7 +1,7 @@
-"""Sends calls through the deployed gateway until the line of one is in Cosmos DB: the whole way, end to end.
+"""Sends calls through the deployed gateway until a line of one of them is in Cosmos DB: a test from end to end.
 
-A role that was assigned a moment ago may not hold yet. A call before that is refused, or its event is lost, as the
-gateway sends it one way: refusals are waited out for ten minutes, and the call is repeated until the first line comes.
+A new role assignment may not hold yet. Until it does, a call is refused, or its event is lost, because the gateway does
+not wait for Event Grid's answer. So refusals are repeated for ten minutes, and calls until the first line comes.
 """
 
 import os
@@ -28,7 +28,7 @@ SEE = "(see 'The smoke test fails' in docs/operations.md)"
 
 @dataclass(frozen=True)
 class Patience:
-    """How long the test waits, in seconds: for the line, for roles, between calls, between looks."""
+    """How long the test waits, in seconds: for the line, for roles, between calls, between queries."""
 
     line: float = LINE_WITHIN
     roles: float = ROLES_HOLD_WITHIN
@@ -57,9 +57,9 @@ def call_gateway(azure: Azure, gateway: str, deployment: str, key: str, mark: st
 
 
 def call_until_roles_hold(azure: Azure, call: Callable[[], int], patience: Patience) -> int:
-    """The tokens of the first call that is answered. Raises `AzureRefused` that says whose refusal it is.
+    """The tokens of the first call that is answered. Raises `AzureRefused` saying who refused.
 
-    The gateway has its own answer where every account refused it: 502 backend_refused_gateway.
+    Where every account refuses the gateway, it answers 502 backend_refused_gateway.
     """
     doubt = (
         f"does the gateway have 'Cognitive Services OpenAI User' on the account, and the key its subscription? {SEE}"
@@ -70,7 +70,7 @@ def call_until_roles_hold(azure: Azure, call: Callable[[], int], patience: Patie
 def posted_lines(
     azure: Azure, endpoint: str, database: str, day: str, marks: Sequence[str], patience: Patience | None = None
 ) -> int:
-    """How many usage records of the day carry one of the marks."""
+    """How many usage records of the day have one of the marks as billing code."""
     text = "SELECT VALUE c.id FROM c WHERE c.kind = 'usage' AND ARRAY_CONTAINS(@marks, c.line.billing_code)"
     given, patience = {"marks": list(marks)}, patience or Patience()
 
@@ -81,7 +81,7 @@ def posted_lines(
 
 
 def run(azure: Azure, patience: Patience | None = None) -> str:
-    """Call until a line comes. Raises `AzureRefused` naming the step that failed."""
+    """Call until a line is posted. Raises `AzureRefused` naming the step that failed."""
     patience = patience or Patience()
     app_id, host = needed("FUNCTION_APP_ID"), needed("FUNCTION_APP_HOST")
     group_id = app_id.partition("/providers/")[0]
@@ -105,7 +105,7 @@ def run(azure: Azure, patience: Patience | None = None) -> str:
         time.sleep(patience.looks)
     raise AzureRefused(
         0,
-        f"{len(marks)} calls were answered, and in {patience.line:.0f} s none of them has a line in Cosmos DB: their"
+        f"{len(marks)} calls were answered, but none of them has a line in Cosmos DB after {patience.line:.0f} s: their"
         f" events are missing ('EventGrid Data Sender', the subscription 'usage'), or posting fails {SEE}",
     )
 
@@ -113,7 +113,7 @@ def run(azure: Azure, patience: Patience | None = None) -> str:
 def main(azure: Azure) -> int:
     """Run unless SKIP_SMOKE_TEST is set; 1 with the reason if it fails."""
     if os.environ.get("SKIP_SMOKE_TEST"):
-        print("smoke test: skipped, as SKIP_SMOKE_TEST is set.")
+        print("smoke test: skipped, because SKIP_SMOKE_TEST is set.")
         return 0
     try:
         print(f"smoke test: {run(azure)}.")

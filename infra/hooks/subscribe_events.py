@@ -1,6 +1,6 @@
-"""After deployment: subscribes the functions to the usage topic, by the trigger or by batches to the webhook.
+"""After deployment: subscribes the functions to the usage topic, by trigger (single events) or webhook (batches).
 
-Event Grid checks the receiver when a subscription is made, so the code must be deployed before.
+Event Grid checks the receiver when a subscription is made, so the code must be deployed first.
 """
 
 import os
@@ -36,7 +36,7 @@ def subscription(destination: dict[str, Any], storage_id: str) -> dict[str, Any]
 
 
 def without_dead_letters(body: dict[str, Any]) -> dict[str, Any]:
-    """The same subscription for a store that Event Grid cannot reach, behind its firewall."""
+    """The same subscription without dead letters, for a store that Event Grid cannot reach behind its firewall."""
     kept = {key: value for key, value in body["properties"].items() if key != "deadLetterWithResourceIdentity"}
     return {**body, "properties": kept}
 
@@ -52,8 +52,8 @@ def to_trigger(app_id: str) -> dict[str, Any]:
 def to_webhook(host: str, key: str, tenant: str = "", audience: str = "") -> dict[str, Any]:
     """Batches to POST /api/v1/events with the events key in a header: an address would be in every log on the way.
 
-    Event Grid never gives a secret value back: https://learn.microsoft.com/azure/event-grid/delivery-properties.
-    With an `audience`, it also signs in with Entra, for tenants that ask for it of every caller:
+    Event Grid never returns a secret value: https://learn.microsoft.com/azure/event-grid/delivery-properties.
+    With an `audience`, Event Grid also signs in with Entra, for tenants that require it of every caller:
     https://learn.microsoft.com/azure/event-grid/secure-webhook-delivery.
     """
     secret = {"name": "x-events-key", "type": "Static", "properties": {"value": key, "isSecret": True}}
@@ -83,12 +83,10 @@ def subscribe(azure: Azure, topic_id: str, body: dict[str, Any], seconds: float 
             said = str(error).lower()
             if error.status == 400 and "deadletter" in said.replace("-", "").replace(" ", "") and wanted is body:
                 print(f"event subscription: without dead letters, as Azure refused them: {error}", file=sys.stderr)
-                wanted = without_dead_letters(
-                    body
-                )  # events that cannot be delivered for a day are lost: better than all
+                wanted = without_dead_letters(body)  # loses events that stay undelivered for a day, instead of all
                 return False
             if error.status == 400 and "endpoint" in said:
-                return False  # the function was deployed a moment ago and is not known everywhere yet
+                return False  # the function is new and not known everywhere yet
             raise
         return True
 

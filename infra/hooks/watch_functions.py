@@ -1,6 +1,6 @@
-"""After deployment: switches on the alert that tells of the functions' silence.
+"""After deployment: switches on the alert that is raised when the functions do not answer.
 
-Before the first deployment there is no code that could answer, so the alert would sound in every new environment.
+Before the first deployment there is no code that could answer, so every new environment would raise the alert.
 """
 
 import subprocess
@@ -14,7 +14,7 @@ VERSION = "2018-03-01"
 
 
 def switch_on(azure: Azure, group_id: str) -> bool:
-    """Enable the alert; False where it was on, or does not exist."""
+    """Enable the alert; False where it is on already or does not exist."""
     alert = azure.find(f"{group_id}/{ALERT}", VERSION)
     if alert is None or alert["properties"].get("enabled"):
         return False

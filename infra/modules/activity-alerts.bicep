@@ -1,5 +1,5 @@
 metadata name = 'Activity alerts'
-metadata description = 'What Azure itself announces: incidents and retirements of its services, and rules of ours that it switched off.'
+metadata description = 'Alerts on what Azure itself announces: incidents and retirements of its services, and our alert rules that it switched off.'
 
 @description('Required. Tags of every resource.')
 param tags object
@@ -7,7 +7,7 @@ param tags object
 param actionGroupResourceId string
 
 var announcements = [
-  // Of the whole subscription: a filter by service would miss those that Azure renames.
+  // For the whole subscription: a filter by service would miss those that Azure renames.
   {
     name: 'service-health'
     section: 'Azure itself'
@@ -19,7 +19,7 @@ var announcements = [
       }
     ]
   }
-  // A log alert whose query fails for a week is switched off without a word, and nobody would miss it.
+  // A log alert whose query fails for a week is switched off silently, and nobody would notice.
   {
     name: 'rule-disabled'
     section: 'Azure itself'

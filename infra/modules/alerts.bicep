@@ -1,5 +1,5 @@
 metadata name = 'Log alerts'
-metadata description = 'What somebody must look at, as the logs tell: queries, one file each.'
+metadata description = 'Alerts on the logs; each query is a file of its own.'
 
 import { budgetConfig } from '../types.bicep'
 
@@ -17,7 +17,7 @@ param budgets budgetConfig[]
 var budgetRows = flatten(map(budgets, b => map(b.thresholds, t => '"${b.costCentre}", ${b.amount}, "${b.currency}", ${t}')))
 var budgetTable = 'datatable(costCentre: string, amount: long, currency: string, threshold: long) [${join(budgetRows, ', ')}]'
 
-// by: columns that each have an alert of their own; section: of the runbook, docs/operations.md
+// by: columns whose values each get an alert of their own; section: the one of the runbook, docs/operations.md
 // severity: 0 callers suffer · 1 money is at risk · 2 look today · 3 information
 var queries = [
   { name: 'audit-missing', section: 'Books', severity: 1, every: 'PT1H', window: 'P2D', by: [], query: loadTextContent('../queries/alerts/audit-missing.kql') }

@@ -9,7 +9,7 @@ param tags object
 param insightsResourceId string
 @description('Required. Action group of the alerts.')
 param actionGroupResourceId string
-@description('Required. What to call, by a short name; whose silence is no alert yet is called all the same.')
+@description('Required. What to call, by a short name. A target that is not enabled is called too, but its silence raises no alert.')
 param targets { name: string, enabled: bool, url: string }[]
 
 var places = ['emea-nl-ams-azr', 'emea-gb-db3-azr', 'us-va-ash-azr', 'us-ca-sjc-azr', 'apac-sg-sin-azr']

@@ -11,9 +11,9 @@ param environmentName string
 param amount int
 @description('Required. First month, as yyyy-MM-01.')
 param startDate string
-@description('Required. Who is warned, beside the owners of the subscription and the action group.')
+@description('Required. Who is warned, besides the owners of the subscription and the action group.')
 param emails string[]
-@description('Required. Action group; a role that is held through a group gets no mail.')
+@description('Required. Action group; it reaches owners who hold their role through a group and therefore get no mail.')
 param actionGroupResourceId string
 
 var marks = [

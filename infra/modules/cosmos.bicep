@@ -11,13 +11,13 @@ param tags object
 param name string
 @description('Required. A second region to read from and fail over to; empty for none.')
 param secondaryLocation string
-@description('Required. Regions that are spread over availability zones: all, the first alone, or none.')
+@description('Required. Regions that are spread over availability zones: all, only the first, or none.')
 param zoneRedundant ('all' | 'first' | 'none')
 @description('Required. Autoscale maximum of each container in RU/s; 0 for serverless.')
 param maxThroughput int
 @description('Required. Retention periods.')
 param retention retentionSettings
-@description('Required. Public access off, but for the addresses allowed.')
+@description('Required. True: public access is off, except for the addresses allowed.')
 param private bool
 @description('Required. Public addresses that may reach a private deployment.')
 param allowedIpAddresses string[]
@@ -28,7 +28,7 @@ var serverless = maxThroughput == 0
 var throughput = maxThroughput % 1000 == 0 ? maxThroughput : fail('cosmosMaxThroughput: 0, or thousands.')
 var databaseName = 'chargeback'
 var containers = [
-  // Nobody searches within the documents that sum up a day; an index of every figure in them would cost more than they.
+  // Nobody searches within the documents that sum up a day, and an index of all their figures would cost more than they do.
   { name: 'usage', partitionKey: '/day', unindexed: ['/summary/*'] }
   { name: 'control', partitionKey: '/kind', unindexed: [] }
   { name: 'objects', partitionKey: '/id', unindexed: ['/owner/?', '/product/?', '/backend/?', '/deployment/?'] }

@@ -1,5 +1,5 @@
 metadata name = 'Custom roles'
-metadata description = 'The role definitions of custom-roles.yaml, which can be given within this resource group alone.'
+metadata description = 'The role definitions of custom-roles.yaml, which can be given only within this resource group.'
 
 var definitions = loadYamlContent('../custom-roles.yaml')
 

@@ -1,5 +1,5 @@
 metadata name = 'Data-plane roles'
-metadata description = 'Cosmos DB and Redis keep their data roles apart from Azure\'s; only roles.bicep calls this.'
+metadata description = 'Data roles of Cosmos DB and Redis, which are not Azure roles. Only roles.bicep calls this module.'
 
 @description('Required. Cosmos DB account.')
 param cosmosName string
@@ -9,7 +9,7 @@ param redisName string
 param cosmos { principal: int, key: string, roleId: string, *: string }[]
 @description('Required. Who may use Redis.')
 param redis { principal: int, key: string, *: string }[]
-@description('Required. Principal ids; an assignment names one by its place.')
+@description('Required. Principal ids; an assignment names one by its index.')
 param principalIds string[]
 
 resource account 'Microsoft.DocumentDB/databaseAccounts@2025-10-15' existing = {

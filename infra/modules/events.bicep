@@ -1,5 +1,5 @@
 metadata name = 'Usage events'
-metadata description = 'The Event Grid topic that the gateway publishes one CloudEvent a call to.'
+metadata description = 'The Event Grid topic to which the gateway publishes one CloudEvent for each call.'
 
 @description('Required. Azure region.')
 param location string
@@ -7,7 +7,7 @@ param location string
 param tags object
 @description('Required. Topic name.')
 param name string
-@description('Required. Public access off.')
+@description('Required. True: public access is off.')
 param private bool
 @description('Required. Workspace that gets the logs.')
 param workspaceResourceId string

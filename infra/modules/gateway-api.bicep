@@ -68,7 +68,7 @@ resource everyApi 'Microsoft.ApiManagement/service/diagnostics@2024-05-01' = {
   }
 }
 
-// largeLanguageModel without requests and responses: counts only. Bodies of 0 bytes: reading one would hold a stream up.
+// largeLanguageModel without requests and responses: counts only. Bodies of 0 bytes: reading one would delay a stream.
 resource diagnostics 'Microsoft.ApiManagement/service/apis/diagnostics@2025-03-01-preview' = {
   parent: published
   name: 'azuremonitor'

@@ -7,11 +7,11 @@ param location string
 param tags object
 @description('Required. API Management service.')
 param serviceName string
-@description('Required. Units at rest.')
+@description('Required. Units without load.')
 param units int
-@description('Required. Units at most.')
+@description('Required. Most units.')
 param maximumUnits int
-@description('Required. How many units come or go at once: as many as there are zones.')
+@description('Required. How many units are added or removed at once: as many as there are zones.')
 param step int
 
 resource service 'Microsoft.ApiManagement/service@2024-05-01' existing = {

@@ -1,11 +1,11 @@
 metadata name = 'Gateway products'
-metadata description = 'Products, each of which opens the API.'
+metadata description = 'Products; each gives access to the API.'
 
 import { productConfig } from '../types.bicep'
 
 @description('Required. API Management service.')
 param serviceName string
-@description('Required. API that the products open.')
+@description('Required. API that the products give access to.')
 param apiName string
 @description('Required. Products.')
 param products productConfig[]

@@ -1,5 +1,5 @@
 metadata name = 'Gateway services'
-metadata description = 'Every API Management service with its roles and what it serves, and the Traffic Manager before them.'
+metadata description = 'Every API Management service with its roles and what it serves, and the Traffic Manager in front of them.'
 
 import { accountConfig, gatewayConfig, geographyConfig, productConfig, profileSettings, subscriptionConfig } from '../types.bicep'
 import { idIn } from '../private-targets.bicep'
@@ -12,9 +12,9 @@ param names { group: string, askingIdentity: string, gateway: string, traffic: s
 param settings profileSettings
 @description('Required. Gateway regions, the primary one first.')
 param regions string[]
-@description('Required. Services, the first one first: name, and the regions that it spans as numbers of `regions`.')
+@description('Required. Services, the first one first: name, and the regions that it spans, as indexes of `regions`.')
 param services { name: string, places: int[] }[]
-@description('Required. What the network of each region has; empty for public.')
+@description('Required. Resource ids in the network of each region; empty for a public gateway.')
 param networkIds { gateway: string, gatewayAddress: string, *: string }[]
 @description('Required. Who runs the gateway.')
 param publisher { name: string, email: string }
@@ -43,7 +43,7 @@ param callers object
 @description('Required. Workspace that gets the logs.')
 param workspaceResourceId string
 
-// What each tier buffers is what a call may have that has to be read before it is sent on: 2 MiB in the v2 tiers. The
+// A body that has to be read before it is sent on may be as large as the tier can buffer: 2 MiB in the v2 tiers. The
 // classic ones take 500 MiB, but a unit has little memory. https://learn.microsoft.com/azure/api-management/service-limits
 var bufferedBytes = { BasicV2: '2097152', StandardV2: '2097152', Premium: '104857600' }
 var hosts = settings.gatewayTopology == 'perRegion'

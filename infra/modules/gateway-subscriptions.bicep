@@ -1,5 +1,5 @@
 metadata name = 'Gateway subscriptions'
-metadata description = 'Some of the subscriptions of teams; keys are made by API Management and stay in it. A template holds 800 resources at most, so they come in parts.'
+metadata description = 'A part of the teams\' subscriptions. API Management makes their keys and keeps them. A template holds 800 resources at most, so they come in parts.'
 
 import { subscriptionConfig } from '../types.bicep'
 

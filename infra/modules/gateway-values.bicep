@@ -1,11 +1,11 @@
 metadata name = 'Gateway named values'
-metadata description = 'What the policies read as {{name}}: none is a secret, as the gateway authenticates by its identity.'
+metadata description = 'Named values, which the policies read as {{name}}. None is a secret, because the gateway signs in with its identity.'
 
 @description('Required. API Management service.')
 param serviceName string
 @description('Required. Values by name.')
 param values object
-@description('Required. Where usage events are published to; Azure tells it when the topic exists.')
+@description('Required. Where usage events are published to; known only when the topic exists.')
 param usageTopicEndpoint string
 
 resource service 'Microsoft.ApiManagement/service@2024-05-01' existing = {

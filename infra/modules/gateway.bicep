@@ -12,9 +12,9 @@ param name string
 param sku string
 @description('Required. Units in each region.')
 param units int
-@description('Required. Units that it may grow to under load (Premium, first region alone); no more than `units` keeps them.')
+@description('Required. Units that it may grow to under load (Premium, first region only); where it is not above `units`, nothing grows.')
 param maximumUnits int
-@description('Required. Spread over availability zones (Premium).')
+@description('Required. True: spread over availability zones (Premium).')
 param zoneRedundant bool
 @description('Required. Who runs it.')
 param publisher { name: string, email: string }
@@ -24,14 +24,14 @@ param subnetResourceIds string[]
 param publicAddressResourceIds string[]
 @description('Required. Custom host name and its certificate (address of its secret in Key Vault, without version); null for none.')
 param customHost { name: string, certificateUrl: string }?
-@description('Required. The identity with which it asks the functions; everything else it does as itself.')
+@description('Required. The identity with which it asks the functions; for everything else it uses its own.')
 param askingIdentityResourceId string
 @description('Required. Workspace that gets the logs.')
 param workspaceResourceId string
 
 var injected = !empty(subnetResourceIds)
 var premium = sku == 'Premium'
-// Units are spread evenly, so an odd number cannot be in two zones: Azure then chooses by itself.
+// Units are spread evenly, so an odd number cannot be in two zones; Azure then chooses the zone.
 var zones = premium && zoneRedundant && units % 2 == 0 ? ['1', '2'] : null
 var capacity = premium || units <= 10 ? units : fail('gatewayUnits: ${sku} has 10 at most.')
 // The v2 tiers speak nothing older than TLS 1.2 and refuse these settings.

@@ -1,5 +1,5 @@
 metadata name = 'Storage of the Functions host'
-metadata description = 'Timer leases and the deployed package. Apart from the books, because the host must own what it keeps.'
+metadata description = 'Storage of the functions host: timer leases and the deployed package. It is separate from the books, because the host must own what it keeps.'
 
 @description('Required. Azure region.')
 param location string
@@ -13,7 +13,7 @@ param name string
 param containerName string
 @description('Required. Replication.')
 param sku string
-@description('Required. Public access off.')
+@description('Required. True: public access is off.')
 param private bool
 @description('Required. Workspace that gets the logs.')
 param workspaceResourceId string

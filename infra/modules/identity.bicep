@@ -1,5 +1,5 @@
 metadata name = 'Identity'
-metadata description = 'A user-assigned identity: that of the functions, which reaches every store, or that with which the gateway asks them.'
+metadata description = 'A user-assigned identity, such as the one of the functions or the one with which the gateway asks them.'
 
 @description('Required. Azure region.')
 param location string

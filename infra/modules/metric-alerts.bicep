@@ -1,5 +1,5 @@
 metadata name = 'Metric alerts'
-metadata description = 'What somebody must look at, as the resources themselves tell: capacity, throttling, availability.'
+metadata description = 'Alerts on the metrics of the resources: capacity, throttling, availability.'
 
 import { watchedResources } from '../types.bicep'
 
@@ -7,7 +7,7 @@ import { watchedResources } from '../types.bicep'
 param tags object
 @description('Required. Action group.')
 param actionGroupResourceId string
-@description('Required. What is watched; names alone, so that a preview shows every alert.')
+@description('Required. What is watched; only names, so that a preview shows every alert.')
 param watched watchedResources
 
 var throttled = ['ClientAccountBandwidthThrottlingError', 'ClientAccountRequestThrottlingError', 'ClientThrottlingError', 'ServerBusyError']

@@ -17,7 +17,7 @@ param deployments deploymentConfig[]
 param capacityPercent int
 @description('Required. Hosts that it may fetch images from; empty for none, * for any.')
 param fetchHosts string[]
-@description('Required. Public access off.')
+@description('Required. True: public access is off.')
 param private bool
 @description('Required. Workspace that gets the logs.')
 param workspaceResourceId string

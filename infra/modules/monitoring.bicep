@@ -12,7 +12,7 @@ param tags object
 param names { workspace: string, insights: string, actionGroup: string, alertsToTeams: string }
 @description('Required. Retention periods.')
 param retention retentionSettings
-@description('Required. Logs that are taken in a day at most, in GB; 0 for any number.')
+@description('Required. Most logs that are taken in a day, in GB; 0 for no limit.')
 param dailyGB int
 @description('Required. Who gets the alerts; empty for nobody.')
 param alertEmails string[]
@@ -35,7 +35,7 @@ resource workspace 'Microsoft.OperationalInsights/workspaces@2025-07-01' = {
   }
 }
 
-// Lost events and the tokens of streamed calls come from these two tables; usage events name persons, so not for years.
+// Settlement reads lost events and tokens of streams from these tables. Usage events name persons, so not for years.
 resource gatewayTables 'Microsoft.OperationalInsights/workspaces/tables@2025-07-01' = [
   for table in ['ApiManagementGatewayLogs', 'ApiManagementGatewayLlmLog']: {
     parent: workspace

@@ -1,5 +1,5 @@
 metadata name = 'Rules of a network'
-metadata description = 'What may come into the subnets: what API Management needs into its own, nothing from the internet into the others.'
+metadata description = 'Rules for traffic into the subnets: API Management gets what it needs, the other subnets nothing from the internet.'
 
 @description('Required. Azure region.')
 param location string
@@ -8,7 +8,7 @@ param tags object
 @description('Required. Network name.')
 param name string
 
-// What API Management must be reachable by: its management plane, load balancers, Traffic Manager, callers.
+// API Management must be reachable by its management plane, load balancers, Traffic Manager and callers.
 var gatewayRules = [
   { name: 'callers', source: 'Internet', port: '443' }
   { name: 'management', source: 'ApiManagement', port: '3443' }

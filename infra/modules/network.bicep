@@ -11,9 +11,9 @@ param name string
 param addressPrefix string
 @description('Required. First label of the host name of the gateway\'s public address.')
 param gatewayLabel string
-@description('Required. Spread over availability zones.')
+@description('Required. True: spread over availability zones.')
 param zoneRedundant bool
-@description('Required. Functions live here, and need a subnet with a way out.')
+@description('Required. True: the functions are in this network, and need a subnet with a way out.')
 param withFunctions bool
 @description('Required. Workspace that gets the logs.')
 param workspaceResourceId string

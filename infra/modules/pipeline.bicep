@@ -29,7 +29,7 @@ module identity 'identity.bicep' = {
   params: { location: location, tags: tags, name: names.functionsIdentity }
 }
 
-// It has no role anywhere: a token of it is good for nothing but to ask who owns an object.
+// This identity has no role anywhere, so its token can only be used to ask who owns an object.
 module asking 'identity.bicep' = {
   params: { location: location, tags: tags, name: names.askingIdentity }
 }

@@ -1,5 +1,5 @@
 metadata name = 'Private endpoints of a region'
-metadata description = 'Private endpoints and the private DNS zones that make names resolve to them, for one network alone: each region stands without the others.'
+metadata description = 'Private endpoints and the private DNS zones that make names resolve to them, for one network: each region works without the others.'
 
 @description('Required. Azure region.')
 param location string

@@ -9,9 +9,9 @@ param tags object
 param name string
 @description('Required. Size.')
 param sku string
-@description('Required. Keep a replica.')
+@description('Required. True: keep a replica.')
 param highAvailability bool
-@description('Required. Public access off.')
+@description('Required. True: public access is off.')
 param private bool
 @description('Required. Workspace that gets the logs.')
 param workspaceResourceId string

@@ -1,11 +1,11 @@
 metadata name = 'Resource roles'
-metadata description = 'Azure roles on whole resources, one loop for each kind of scope; only roles.bicep calls this.'
+metadata description = 'Azure roles on whole resources, one loop for each kind of scope; only roles.bicep calls this module.'
 
 @description('Required. Names of the resources that roles are given on.')
 param names { hostStorage: string, vault: string, certificateVault: string, topic: string, insights: string, workspace: string, models: string[], *: string }
 @description('Required. Who gets which role on which of `names`.')
 param assignments { principal: int, key: string, type: string, role: string, roleId: string, on: string, *: string }[]
-@description('Required. Principal ids; an assignment names one by its place.')
+@description('Required. Principal ids; an assignment names one by its index.')
 param principalIds string[]
 
 var onVaults = map(

@@ -1,9 +1,9 @@
 metadata name = 'Roles'
-metadata description = 'Who may do what: every role assignment of the system, beside each other.'
+metadata description = 'Who may do what: all role assignments of the system in one list.'
 
 @description('Required. Who gets roles: what is known of each at the start, such as the id of its resource, and its type.')
 param principals { who: string, key: string, type: ('ServicePrincipal' | 'User' | 'Group') }[]
-@description('Required. Principal ids in the order of `principals`; Azure tells some only when they exist.')
+@description('Required. Principal ids in the order of `principals`; some are known only when they exist.')
 param principalIds string[]
 @description('Required. Names of the resources that roles are given on.')
 param names {
@@ -51,7 +51,7 @@ var grants = [
   { who: 'finance', role: 'Storage Blob Data Reader', on: 'storage/reports' }
   { who: 'finance', role: 'Storage Blob Data Reader', on: 'storage/closed' }
 ]
-// A name is made of what is known at the start, so that a preview shows every assignment; the principal comes later.
+// A name is made from what is known at the start, so that a preview shows every assignment; the principal comes later.
 var assignments = flatten(map(range(0, length(principals)), i => map(
   filter(grants, grant => grant.who == principals[i].who),
   grant => union(grant, { principal: i, key: principals[i].key, type: principals[i].type, roleId: roles[grant.role] })

@@ -1,5 +1,5 @@
 metadata name = 'Lifecycle of the books'
-metadata description = 'Cools what is seldom read, and deletes what is past its retention.'
+metadata description = 'Moves blobs that are seldom read to a cooler tier, and deletes those past their retention.'
 
 import { retentionSettings } from '../types.bicep'
 
@@ -8,7 +8,7 @@ param accountName string
 @description('Required. Retention periods.')
 param retention retentionSettings
 
-// All but closed periods, of which no version is ever deleted.
+// Everything but closed periods, whose versions are never deleted.
 var superseded = ['ledger/', 'marks/', 'quarantine/', 'dead-letter/', 'reports/', 'cost-exports/']
 
 resource account 'Microsoft.Storage/storageAccounts@2025-06-01' existing = {
@@ -60,7 +60,7 @@ resource policy 'Microsoft.Storage/storageAccounts/managementPolicies@2025-06-01
           name: 'superseded-versions'
           type: 'Lifecycle'
           definition: {
-            // With versioning on, what is deleted stays as a version: without this rule the ledger would never end.
+            // With versioning on, what is deleted stays as a version: without this rule the ledger would be kept for ever.
             filters: { blobTypes: ['blockBlob', 'appendBlob'], prefixMatch: superseded }
             actions: { version: { delete: { daysAfterCreationGreaterThan: retention.softDelete } } }
           }

@@ -17,9 +17,9 @@ param sku string
 param retention retentionSettings
 @description('Required. Containers whose immutability policy is locked: Azure refuses to set such a policy again.')
 param lockedContainers string[]
-@description('Required. Log every write beside reads and deletions.')
+@description('Required. True: writes are logged, not only reads and deletions.')
 param logWrites bool
-@description('Required. Nobody but the addresses allowed and trusted services comes in from outside.')
+@description('Required. True: only the addresses allowed and trusted services come in from outside.')
 param private bool
 @description('Required. Public addresses that may reach a private deployment, such as a deployment runner.')
 param allowedIpAddresses string[]
@@ -27,7 +27,7 @@ param allowedIpAddresses string[]
 param workspaceResourceId string
 
 var containers = ['ledger', 'marks', 'quarantine', 'reports', 'closed', 'dead-letter', 'cost-exports']
-// Of the whole container: a version-level policy protects old versions only, and cannot be taken back.
+// The policy is for the whole container: a version-level policy protects only old versions, and cannot be removed.
 var immutable = filter(
   [
     { container: 'closed', days: retention.reportImmutability, append: false }

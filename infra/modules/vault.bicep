@@ -11,13 +11,13 @@ param tags object
 param name string
 @description('Required. Days that a deleted secret can be recovered.')
 param retentionDays int
-@description('Required. The vault cannot be purged before that.')
+@description('Required. True: the vault cannot be purged before that.')
 param purgeProtection bool
-@description('Required. Public access off, but for the addresses, subnets and services allowed.')
+@description('Required. True: public access is off, except for the addresses, subnets and services allowed.')
 param private bool
 @description('Required. Public addresses that may reach a private deployment.')
 param allowedIpAddresses string[]
-@description('Required. Subnets with a service endpoint that may reach a private deployment; API Management reads its certificate so.')
+@description('Required. Subnets with a service endpoint that may reach a private deployment; API Management reads its certificate that way.')
 param subnetResourceIds string[]
 @description('Required. Workspace that gets the logs.')
 param workspaceResourceId string

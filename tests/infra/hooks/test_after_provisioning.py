@@ -41,7 +41,7 @@ def test_a_role_that_never_comes_is_reported_as_such(azure: LocalAzure) -> None:
     azure.on("GET", "/secrets/events-key", (403, None))
 
     with pytest.raises(
-        AzureRefused, match="is missing by delay alone: does whoever deploys have 'Key Vault Secrets Officer'"
+        AzureRefused, match="longer than a new role needs: does whoever deploys have 'Key Vault Secrets Officer'"
     ):
         ensure_events_key(azure.client(), azure.url, SOON)
 

@@ -226,7 +226,7 @@ def test_without_a_name_nothing_is_rehearsed_and_it_is_said(
     monkeypatch.setenv("REHEARSAL_HOST_NAME", "")
 
     assert main(rehearsal.client()) == 0
-    assert "REHEARSAL_HOST_NAME is not set, so neither" in capsys.readouterr().out
+    assert "REHEARSAL_HOST_NAME is not set, so the host name" in capsys.readouterr().out
     assert rehearsal.asked == []
     assert not azd.exists()
 
@@ -237,7 +237,7 @@ def test_production_never_gets_a_certificate_that_nobody_trusts(
     monkeypatch.setenv("PROFILE", "production")
 
     assert main(rehearsal.client()) == 1
-    assert "this is no rehearsal" in capsys.readouterr().err
+    assert "this is not a rehearsal" in capsys.readouterr().err
     assert rehearsal.asked == []
 
 
