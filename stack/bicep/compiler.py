@@ -1,8 +1,8 @@
-"""Bicep's own compiler where this machine has one: builds, lints, and works out what a deployment would send.
+"""Runs Bicep's own compiler where this machine has one: builds, lints, and works out what a deployment would send.
 
     python -m stack.bicep.compiler    builds and lints infra/main.bicep, and evaluates every profile
 
-Which one that is, is decided in where.py. Nothing needs it to build or run.
+where.py finds the compiler. The product can be built and run without it.
 """
 
 import json

@@ -1,4 +1,6 @@
-"""Bicep expressions as values: what a deployment decides from its configuration alone, before Azure is asked.
+"""Works out Bicep expressions: what a deployment decides from its configuration alone, before Azure is asked.
+
+Bicep's compiler is the authority (compiler.py); this reader covers only what infra/ uses.
 
 The grammar of tree-sitter-bicep reads `a.x == b.y` as `(a.x == b).y`, so expressions have a parser of their own.
 """
@@ -46,7 +48,7 @@ def _tokens(source: str) -> Iterator[tuple[str, Any]]:
 
 
 def _string_parts(source: str, at: int) -> tuple[list[str | list[tuple[str, Any]]], int]:
-    """Text and, as tokens, what is interpolated; and the place after the closing quote."""
+    """The parts of a string, text or interpolated tokens, and the place after the closing quote."""
     parts: list[str | list[tuple[str, Any]]] = [""]
     while source[at] != "'":
         if source.startswith("${", at):

@@ -1,4 +1,7 @@
-"""Reads Bicep files as statements: parameters, resources, modules, outputs, and variables with their values."""
+"""Reads Bicep files as statements: parameters, resources, modules, outputs, and variables with their values.
+
+It checks nothing: whether a file is valid, only Bicep's compiler says (compiler.py).
+"""
 
 import functools
 from collections.abc import Callable, Iterator, Mapping

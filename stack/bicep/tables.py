@@ -55,7 +55,7 @@ def _shown(value: object) -> str:
 
 
 def rendered(page: str) -> str:
-    """The page with its tables made anew."""
+    """The page with new tables."""
     makers = {"parameters": parameters, "profiles": profiles}
     return MARKS.sub(lambda match: match[1] + "\n".join(makers[match[2]]()) + "\n" + match[3], page)
 
@@ -66,7 +66,7 @@ def main(path: Path = PAGE) -> int:
     after = rendered(before)
     if after != before:
         path.write_text(after, "utf-8")
-        print(f"{path.relative_to(ROOT)}: tables made anew")
+        print(f"{path.relative_to(ROOT)}: tables renewed")
     return 0
 
 

@@ -1,4 +1,4 @@
-"""Where this machine has a compiler of Bicep: `$BICEP`, `bicep` on the PATH, azd's own, or that of `az bicep`.
+"""Finds the Bicep compiler of this machine: `$BICEP`, `bicep` on the PATH, azd's own, or that of `az bicep`.
 
     python -m stack.bicep.where    prints its path; nothing where there is none
 

@@ -1,4 +1,4 @@
-"""How a policy file must be written, so that a person can read it: its header says all that it sets."""
+"""How a policy file must be written, so that a person can read it: a true header and short lines."""
 
 import re
 from collections.abc import Iterator
@@ -7,6 +7,9 @@ from pathlib import Path
 from stack.gateway.errors import Fault
 from stack.gateway.nodes import Node, parse_file
 
+LONGEST_LINE = 120
+"""Characters, as in the Python of this repository."""
+
 _HEADINGS = ("Purpose:", "Reads:", "Writes:", "Fails how:")
 _READ = re.compile(r"""\bVariables(?:\[|\.ContainsKey\(|\.GetValueOrDefault(?:<[^()]*>)?\()"(\w+)\"""")
 
@@ -14,7 +17,11 @@ _READ = re.compile(r"""\bVariables(?:\[|\.ContainsKey\(|\.GetValueOrDefault(?:<[
 def style_faults(path: Path, base: Path) -> Iterator[Fault]:
     """Everything in one file that its readers would stumble over."""
     root = parse_file(path, base)
-    header = path.read_text("utf-8").split("-->")[0]
+    source = path.read_text("utf-8")
+    for number, line in enumerate(source.splitlines(), 1):
+        if len(line) > LONGEST_LINE:
+            yield Fault(root.file, number, f"the line has {len(line)} characters; break it at {LONGEST_LINE}")
+    header = source.split("-->")[0]
     missing = [heading for heading in _HEADINGS if heading not in header]
     if missing:
         yield Fault(root.file, 1, f"the header comment lacks {', '.join(missing)}")

@@ -10,9 +10,9 @@ from stack.gateway.lint import lint
 
 ROOT = Path(__file__).parents[2]
 HEAD = "<!-- Purpose: x Reads: stream Writes: a, v Fails how: x -->"
-USAGE = (
-    """<fragment><send-one-way-request><set-url>{{usage-topic-endpoint}}</set-url></send-one-way-request></fragment>"""
-)
+USAGE = """<fragment>
+    <send-one-way-request><set-url>{{usage-topic-endpoint}}</set-url></send-one-way-request>
+</fragment>"""
 INCLUDE = '<include-fragment fragment-id="usage" />'
 BODY = "context.Response.Body.As&lt;string&gt;(preserveContent: true)"
 
@@ -61,7 +61,7 @@ VARIABLE = "<set-variable name=\"a\" value='@({})' />"
         ({"inbound": "<set-body>Ocp-Apim-Subscription-Key</set-body>"}, 3, "may not name the subscription key"),
         ({"backend": '<forward-request timeout="300" />'}, 5, "timeout of at most 240"),
         ({"backend": UNBUFFERED}, 5, "buffer-request-body"),
-        ({"outbound": INCLUDE + VARIABLE.format(BODY)}, 7, "without asking whether it is a stream"),
+        ({"outbound": INCLUDE + "\n" + VARIABLE.format(BODY)}, 8, "without asking whether it is a stream"),
         ({"inbound": MATCH.format('"(a[^b]+)*c"')}, 3, "repeats without end inside a repeat"),
         ({"inbound": MATCH.format('"[0-9]+x"')}, 3, "is slow on 64 KB of '0'"),
         ({"inbound": MATCH.format('context.Request.Method')}, 3, "must be a literal"),
@@ -144,3 +144,9 @@ def test_a_variable_that_the_header_does_not_list_is_named(tmp_path: Path) -> No
         "apim-policies/api.xml:3: the header must list the variable 'kept' under Writes",
         "apim-policies/api.xml:3: the header must list the variable 'unlisted' under Reads",
     ]
+
+
+def test_a_line_that_is_too_long_is_named(tmp_path: Path) -> None:
+    policies = write(tmp_path, inbound=f"<!-- {'x' * 112} -->\n<!-- {'x' * 111} -->")
+
+    assert found(policies) == ["apim-policies/api.xml:3: the line has 121 characters; break it at 120"]
