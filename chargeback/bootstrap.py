@@ -3,13 +3,12 @@
 import os
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import date, timedelta
 from functools import cached_property, partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from chargeback.domain.time.months import Month
 from chargeback.services.probe import Probe
 from chargeback.services.usage.ingest import Ingest, TimeLimits, WeightsInForce
 from chargeback.services.usage.post import Poster
@@ -26,10 +25,9 @@ if TYPE_CHECKING:
     from chargeback.services.closing.publish_drafts import Drafts
     from chargeback.services.explaining.explain import Explainer
     from chargeback.services.periods.periods import Periods
-    from chargeback.services.ports.reports import Invoices
     from chargeback.services.publishing.publish import Writer
     from chargeback.services.publishing.published_rows import Published
-    from chargeback.services.reconciling.reconcile import Reconciled
+    from chargeback.services.reconciling.reconcile_published import Reconciler
     from chargeback.services.retry import Retry
     from chargeback.services.running.set_aside import SetAside
     from chargeback.services.usage.audit import Auditor
@@ -253,31 +251,22 @@ class Container(Stores):
 
         return Published(self.control, self.reports, self.closed_reports)
 
-    async def reconcile(
-        self, period: Month, invoices: "Invoices | None" = None, *, export: str | None = None
-    ) -> "Reconciled":
-        """Compare a published month with the provider's invoice, and write what was found beside its files."""
+    @cached_property
+    def reconciler(self) -> "Reconciler":
+        """Compares published months with the provider's invoice."""
         from chargeback.adapters.config.retail_meters import load_retail_meters
         from chargeback.domain.price_list.provider_meters import provider_meters
-        from chargeback.services.publishing.files import Files
-        from chargeback.services.reconciling.reconcile import reconcile_period
-        from chargeback.services.reconciling.render_reconciliation import write_reconciliation
-        from chargeback.services.reconciling.terms_around import terms_around
+        from chargeback.services.reconciling.reconcile_published import Reconciler
 
-        in_force, rules = await self.catalogues.in_force(), (await self.catalogues.terms()).reconciliation
         table, capacity = load_retail_meters(self.settings.config_dir or DEPLOYED_CONFIG)
-        reconciled = await reconcile_period(
-            period,
-            invoices or self.cost_exports,
+        return Reconciler(
             self.published,
             self.books,
-            catalogue=in_force.closed.get(period, in_force.current),
-            terms=await terms_around(period, self.control, self.catalogues),
-            meters=provider_meters({meter_id: meter.keys for meter_id, meter in table.items()}, capacity),
-            rules=rules if export is None else replace(rules, export=export),
+            self.catalogues,
+            self.reports,
+            self.cost_exports,
+            provider_meters({meter_id: meter.keys for meter_id, meter in table.items()}, capacity),
         )
-        await write_reconciliation(reconciled, Files(self.reports))
-        return reconciled
 
     @cached_property
     def explainer(self) -> "Explainer":

@@ -55,7 +55,7 @@ def reconcile(
             raise typer.BadParameter(f"{path}: there is no such file or folder")
 
     async def work(container: Container) -> None:
-        reconciled = await container.reconcile(named, _downloaded(from_), export=export)
+        reconciled = await container.reconciler.reconcile(named, _downloaded(from_), export=export)
         _show(reconciled)
         typer.echo(f"reports/{reconciliation_path(named, 'csv')} and .json have all of it")
         await _true_up(container, reconciled, true_up, by or "", despite)

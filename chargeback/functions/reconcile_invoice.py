@@ -35,7 +35,7 @@ def blueprint(container: Container) -> func.Blueprint:
 
 async def _reconcile(container: Container, period: Month) -> None:
     try:
-        await container.reconcile(period)
+        await container.reconciler.reconcile(period)
     except InvoiceMissing as error:
         # No export is set up, or the month's first one is still to come.
         log_line(log, "reconciliation_waits", about=period, period=period, reason=error)

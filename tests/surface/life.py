@@ -154,5 +154,5 @@ async def _true_up(container: Container, period: str, folder: Path, now: datetim
     }
     charge = exported(ChargePeriodStart=f"{period}-05T00:00:00Z", ChargePeriodEnd=f"{period}-06T00:00:00Z")
     exports = LocalCostExports([invoice(folder, [charge], **run)])
-    found = await container.reconcile(period, exports)
+    found = await container.reconciler.reconcile(period, exports)
     await set_true_up(container.control, found, by="ann", now=now, despite="for a test")
