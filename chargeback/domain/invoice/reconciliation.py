@@ -16,7 +16,7 @@ from chargeback.domain.usage.meters import Meter
 
 
 class Cause(StrEnum):
-    """What a part of a variance is put down to; `domain.variances` has the rule of each."""
+    """What a part of a variance is put down to; `domain.invoice.variances` has the rule of each."""
 
     UNMAPPED = "unmapped-deployment"
     UNPRICED = "unpriced"

@@ -28,8 +28,9 @@ class Charged(NamedTuple):
     """What was charged for one thing in a span.
 
     Attributes:
-        kind: usage, shared or correction, as in `domain.rows`.
-        dimensions: by the names of `domain.rows`; those that movers are not told apart by tell the kinds of a mix.
+        kind: usage, shared or correction, as in `domain.reports.rows`.
+        dimensions: by the names of `domain.reports.rows`; those that movers are not told apart by tell the kinds of a
+            mix.
         unit: of the quantity; quantities of different units are never added.
         quantity: leave out what has no price: its cost is not zero but unknown.
         cost: exact.

@@ -44,7 +44,7 @@ COLUMNS: dict[str, str] = {
     "charge_id": TEXT,  # 32 hexadecimal digits over what identifies the row within its period
     "charge_date": TEXT,  # YYYY-MM-DD in the time zone of the books; of a correction, the day that it corrects
     **dict.fromkeys(DIMENSIONS, TEXT),
-    "meter": TEXT,  # domain.meters.Meter; of a shared cost, what it is for: provisioned, hosting, fee, true-up
+    "meter": TEXT,  # domain.usage.meters.Meter; of a shared cost, what it is for: provisioned, hosting, fee, true-up
     "unit": TEXT,  # of the quantity: tokens, requests, seconds …; `share` of a shared cost
     "quantity": PRICE,  # whole units; of a shared cost the part of the whole (0 to 1); of a correction the difference
     "state": TEXT,  # exact, settled, estimated, unsettled or unpriced
@@ -68,7 +68,7 @@ COLUMNS: dict[str, str] = {
     "shared_cost": TEXT,  # of a shared cost: its id
     "allocation_basis": TEXT,  # usage, even, fixed or weighted
     "allocated_ratio": PRICE,  # the part of the whole; the parts of a shared cost sum to 1
-    "correction_reason": TEXT,  # of a correction: a domain.rows.Reason; empty for a cost that was entered by hand
+    "correction_reason": TEXT,  # of a correction: a `Reason`; empty for a cost that was entered by hand
 }
 """The columns of the view `rows`, with their DuckDB types."""
 

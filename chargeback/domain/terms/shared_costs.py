@@ -18,7 +18,7 @@ from chargeback.domain.time.effective import ALWAYS, Effective
 from chargeback.domain.time.months import NO_MONTH, Month
 
 AMOUNT_DECIMALS = 6
-"""With the 12 of a ratio 18 decimals, so that the product fits the exact costs of `domain.rows`."""
+"""With the 12 of a ratio 18 decimals, so that the product fits the exact costs of `domain.reports.rows`."""
 
 LARGEST = Decimal(10) ** 12
 """A cost of more than that in a month is refused; up to it every file is exact, at any exchange rate."""

@@ -1,8 +1,8 @@
 """How daily spend goes on: many ways in which the coming days may turn out, drawn from a model of the past ones.
 
 Every figure of a forecast is counted from these paths, so that totals, intervals and run-out days agree. The model
-is the richest one that the history can carry; `domain.forecast.Method` names them, docs/decisions/forecast.md says
-why these. Draws are seeded: the same history gives the same forecast.
+is the richest one that the history can carry; `domain.outlook.forecast.Method` names them,
+docs/decisions/forecast.md says why these. Draws are seeded: the same history gives the same forecast.
 """
 
 import warnings

@@ -63,7 +63,7 @@ class Books(Protocol):
         """The day's records, page by page, in no particular order."""
 
     def documents(self, day: UtcDay) -> AsyncIterator[bytes]:
-        """The same records as they are stored (`domain.records.to_document`): pages of NDJSON, each line ended."""
+        """The same records as stored (`domain.rating.usage_record.to_document`): pages of NDJSON, each line ended."""
 
     async def summary(self, day: UtcDay, view: View = SUMS) -> tuple[Document, str] | None:
         """The day's summary with its token."""

@@ -20,7 +20,7 @@ MOST_LINES: Final = 200_000
 
 
 MOST_LINES_OF_ONE: Final = 50_000
-"""Lines of one caller (`domain.folding.caller_of`) on a counted day, so that none fills it for all."""
+"""Lines of one caller (`domain.cost_centres.folding.caller_of`) on a counted day, so that none fills it for all."""
 
 
 MOST_WAITING_OF_ONE: Final = 200_000
@@ -85,7 +85,7 @@ class Counter(Protocol):
     """The fast view of the open days: counts every call once. It may lose a day at any time."""
 
     async def count(self, day: UtcDay, events: Sequence[UsageEvent], weigh: Weigh) -> Sequence[bool]:
-        """Count each event by the rule of `domain.phases`; tells for each whether it changed what is counted.
+        """Count each event by the rule of `domain.events.phases`; tells for each whether it changed what is counted.
 
         Raises `CountFull` after all the others are counted if the day has no room for some.
         """

@@ -85,7 +85,7 @@ class Rejected:
     Attributes:
         reason: a short stable word.
         detail: what is wrong and where; never a value of the event.
-        raw: what is kept of the event; see `domain.withheld`.
+        raw: what is kept of the event; see `domain.events.withheld`.
         emitter: who sent it; empty where an older version did not keep that.
     """
 

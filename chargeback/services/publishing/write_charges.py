@@ -16,7 +16,7 @@ from chargeback.services.running.progress import Progress
 
 
 async def write_charges(engine: PeriodEngine, period: Month, files: Files, progress: Progress) -> None:
-    """The columns of `domain.rows`, in the order of the chargeback CSV."""
+    """The columns of `domain.reports.rows`, in the order of the chargeback CSV."""
     await files.write(charges_path(period), PARQUET, _content(engine, progress))
 
 

@@ -33,7 +33,7 @@ RECOVER_WITHIN = timedelta(hours=6)
 
 
 class Door(Protocol):
-    """The one door for usage events; see `services.ingest.Ingest`."""
+    """The one door for usage events; see `services.usage.ingest.Ingest`."""
 
     async def ingest(self, raw_events: Sequence[bytes], now: datetime) -> Ingested:
         """Make the events durable and count them."""

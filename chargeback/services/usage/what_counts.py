@@ -1,4 +1,4 @@
-"""Which event counts for each call of a day, and under which line: the rule of `domain.phases`, on DuckDB.
+"""Which event counts for each call of a day, and under which line: the rule of `domain.events.phases`, on DuckDB.
 
 Between events of one phase the ledger's order decides: when they were written, then who wrote them. Of a call that has
 events on two days, the day with the call's own events accounts for it; the earlier one where both have.
@@ -16,7 +16,7 @@ from chargeback.services.usage.csv_rows import LINE_COLUMNS, load_rows
 
 CLAIM_COLUMNS = {"call": "UUID"}
 NEIGHBOUR_COLUMNS = {"call": "UUID", "rank": "TINYINT"}
-"""Calls of another day, and how what that day knows of them ranks; see `domain.phases.rank_of`."""
+"""Calls of another day, and how what that day knows of them ranks; see `domain.events.phases.rank_of`."""
 
 _ATTRIBUTED_COLUMNS = {"first_line": "UUID", "last_line": "UUID", "line": "UUID"}
 PHASES = {phase.name.lower(): int(phase) for phase in Phase}
