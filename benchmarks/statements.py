@@ -12,7 +12,7 @@ from pathlib import Path
 import duckdb
 
 from benchmarks.publish import CountingReports, Watch
-from chargeback.domain.cost_centres.budgets import Budget
+from chargeback.domain.cost_centres.budgets import CentreBudget
 from chargeback.domain.reports.rows import columns
 from chargeback.services.publishing.files import Files
 from chargeback.services.publishing.settled import Settled
@@ -87,7 +87,7 @@ def settled(folder: Path) -> Settled:
     return Settled(
         folder / "settled.duckdb", "2026-03", datetime(2026, 3, 1, tzinfo=UTC), datetime(2026, 4, 1, tzinfo=UTC), "UTC", "USD", DECIMALS,
         is_closed=False, previous="2026-02", centres={"company": "Company"},
-        budgets=(Budget("company", Decimal(1_000_000), "USD", (80, 100)),),
+        budgets=(CentreBudget("company", Decimal(1_000_000), "USD", (80, 100)),),
     )  # fmt: skip
 
 

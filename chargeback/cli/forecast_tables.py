@@ -7,7 +7,7 @@ from rich.console import Console
 from rich.table import Table
 
 from chargeback.domain.money.exact import round_total
-from chargeback.domain.outlook.anomalies import Anomaly, Change
+from chargeback.domain.outlook.anomalies import Anomaly, Contribution
 from chargeback.domain.outlook.forecast import BudgetOutlook, Forecast, Interval, Method, Reach
 from chargeback.domain.time.months import Month
 
@@ -93,7 +93,7 @@ def _reach(reach: Reach, forecast: Forecast) -> str:
     return f"{reach.percent} %: {expected} (from {reach.earliest} to {reach.latest or 'not this month'})"
 
 
-def _movers(changes: Iterable[Change]) -> str:
+def _movers(changes: Iterable[Contribution]) -> str:
     return "; ".join(f"{change.name} {round_total(change.amount, 2):+,f}" for change in changes) or "no change"
 
 

@@ -8,7 +8,7 @@ import typer
 from chargeback.bootstrap import Container
 from chargeback.cli.terminal import counted, progress, run, show_files
 from chargeback.domain.money.exact import to_text
-from chargeback.domain.periods.lifecycle import BillingPeriod, Change, State, refuse_reopening
+from chargeback.domain.periods.lifecycle import BillingPeriod, PeriodChange, PeriodState, refuse_reopening
 from chargeback.domain.reports.layout import manifest_path
 from chargeback.domain.time.months import month
 
@@ -72,7 +72,7 @@ def close(
         with progress(period, None) as advance:
             request = ClosingRequest(by, datetime.now(UTC), override)
             closed = await container.closer.close(named, request, counted(advance))
-        if before.state is State.CLOSED:
+        if before.state is PeriodState.CLOSED:
             typer.echo("it was closed before; nothing changed")
         typer.echo(_line(closed))
         typer.echo(f"  closed/{manifest_path(named)}: sha256 {closed.manifest}")
@@ -92,7 +92,7 @@ def correct(
         from chargeback.services.closing.correct_period import correct_period
 
         named = month(period)
-        change = Change("rated anew", datetime.now(UTC), by, reason)
+        change = PeriodChange("rated anew", datetime.now(UTC), by, reason)
         done = await correct_period(named, container.closing_books, container.ledger, change)
         oldest = (await container.drafts.open_periods(datetime.now(UTC)))[0]
         for rate in done.rates:
@@ -126,11 +126,15 @@ def _line(period: BillingPeriod) -> str:
     if not period.history:
         return f"{period.month}  {period.state}"
     last = period.history[-1]
-    filing = "" if period.state is not State.CLOSED or period.is_filed else "; its files are not all in their place yet"
+    filing = (
+        ""
+        if period.state is not PeriodState.CLOSED or period.is_filed
+        else "; its files are not all in their place yet"
+    )
     return f"{period.month}  {period.state}  {last.what} by {last.by} at {last.at:%Y-%m-%dT%H:%MZ}{filing}"
 
 
-def _entry(change: Change) -> str:
+def _entry(change: PeriodChange) -> str:
     parts = [f"  {change.at:%Y-%m-%dT%H:%MZ}  {change.what} by {change.by}"]
     if change.reason:
         parts.append(f"because: {change.reason}")

@@ -9,7 +9,7 @@ import typer
 
 from chargeback.bootstrap import Container
 from chargeback.cli.terminal import counted, progress, run, show_files
-from chargeback.domain.periods.lifecycle import State
+from chargeback.domain.periods.lifecycle import PeriodState
 from chargeback.domain.reports.layout import manifest_path, period_folder
 from chargeback.domain.time.months import month
 from chargeback.services.ports.reports import Reports
@@ -30,7 +30,7 @@ def publish(
             manifest = await container.drafts.publish(named, datetime.now(UTC), counted(advance))
         typer.echo(f"{period}: {manifest.files[0].rows} rows; " + ", ".join(_totals(manifest.totals)))
         known, _ = await container.periods.get(named)
-        is_closed = known.state is State.CLOSED
+        is_closed = known.state is PeriodState.CLOSED
         if is_closed:
             typer.echo("it is closed, and every file is as it was closed:")
         digests = {file.path: f": sha256 {file.sha256}" for file in manifest.files} if is_closed else {}

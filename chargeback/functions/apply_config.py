@@ -11,7 +11,7 @@ import azure.functions as func
 
 from chargeback.bootstrap import DEPLOYED_CONFIG, Container
 from chargeback.log_line import log_line, one_run
-from chargeback.services.configuring.deployed_config import Files, apply_deployed
+from chargeback.services.configuring.deployed_config import ConfigFiles, apply_deployed
 
 log = logging.getLogger(__name__)
 
@@ -51,9 +51,9 @@ async def _follow_deployment(container: Container, folder: Path, now: datetime) 
     return differs
 
 
-def _load(folder: Path) -> Files:
+def _load(folder: Path) -> ConfigFiles:
     from chargeback.adapters.config.catalogue import load_catalogue, to_documents
     from chargeback.adapters.config.terms import load_terms
 
     catalogue = load_catalogue(folder)
-    return Files(catalogue, load_terms(folder, catalogue), to_documents(folder))
+    return ConfigFiles(catalogue, load_terms(folder, catalogue), to_documents(folder))

@@ -13,7 +13,7 @@ from chargeback.bootstrap import Container
 from chargeback.domain.events.documents import outline
 from chargeback.domain.events.phases import claim_alone
 from chargeback.domain.events.usage_event import EVER, Phase, UsageEvent, call_in, read_event
-from chargeback.domain.streams.gateway_log import TokenCount
+from chargeback.domain.streams.gateway_log import LoggedTokens
 from chargeback.domain.streams.settlement import PendingCall, Served, settled
 from chargeback.domain.usage.lines import Line
 from chargeback.domain.usage.meters import Meter, Quantities
@@ -320,7 +320,7 @@ async def test_a_pending_call_is_kept_as_what_settles_it(counter: Counter) -> No
     (kept,) = await all_pending(counter, TODAY)
     call = PendingCall.from_event(kept)
     now = datetime.now(UTC)
-    done = settled(call, TokenCount("s", GATEWAY, now, "gpt-4o", "", 5, 5, 10, streamed=True, arrived=now), Served())
+    done = settled(call, LoggedTokens("s", GATEWAY, now, "gpt-4o", "", 5, 5, 10, streamed=True, arrived=now), Served())
     await counter.count(TODAY, [read_event(done, EVER)], weigh)
 
     assert len(kept) < len(read_event(told, EVER).raw) - 90

@@ -14,7 +14,7 @@ from chargeback.domain.catalogue.prices import PriceKey
 from chargeback.domain.cost_centres.rules import Rule
 from chargeback.domain.deployments.deployment import DeploymentType
 from chargeback.domain.invoice.reconciliation import Cause
-from chargeback.domain.terms.shared_costs import Basis, Kind, Per, SharedCost
+from chargeback.domain.terms.shared_costs import Basis, CostKind, Per, SharedCost
 from chargeback.domain.terms.terms import Terms
 from chargeback.domain.usage.meters import Meter
 from chargeback.services.reconciling.true_up import remove_true_up, set_true_up
@@ -37,8 +37,8 @@ RULES = (
     Rule("search", {"subscription": "search"}, "product/search"),
     Rule("research", {"subscription": "research"}, "research"),
 )
-FEE = SharedCost("gateway", "Gateway", Kind.FEE, Decimal(30), Per.MONTH, "USD", Basis.EVEN)
-PTU = SharedCost("ptu", "Capacity", Kind.PROVISIONED, Decimal(700), Per.MONTH, "USD", Basis.USAGE)
+FEE = SharedCost("gateway", "Gateway", CostKind.FEE, Decimal(30), Per.MONTH, "USD", Basis.EVEN)
+PTU = SharedCost("ptu", "Capacity", CostKind.PROVISIONED, Decimal(700), Per.MONTH, "USD", Basis.USAGE)
 ON = {"ChargePeriodStart": f"{DAY}T00:00:00Z"}
 
 

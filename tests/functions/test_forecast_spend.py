@@ -17,7 +17,7 @@ import pytest
 from chargeback.adapters.config.catalogue import load_catalogue
 from chargeback.adapters.memory.stores import MemoryCatalogues
 from chargeback.bootstrap import DEPLOYED_CONFIG, Container
-from chargeback.domain.cost_centres.budgets import Budget
+from chargeback.domain.cost_centres.budgets import CentreBudget
 from chargeback.domain.deployments.models import Model, Retiring
 from chargeback.domain.terms.terms import Terms
 from chargeback.functions.forecast_spend import blueprint
@@ -29,7 +29,7 @@ SIX_WEEKS_AGO = (TODAY - timedelta(days=42)).isoformat()
 
 
 def logged(
-    caplog: pytest.LogCaptureFixture, spent: Sequence[Spent], *budgets: Budget, retiring: Sequence[Retiring] = ()
+    caplog: pytest.LogCaptureFixture, spent: Sequence[Spent], *budgets: CentreBudget, retiring: Sequence[Retiring] = ()
 ) -> list[str]:
     """The lines of one run of the timer."""
 
@@ -60,8 +60,8 @@ def test_a_budget_that_will_be_overrun_says_so(caplog: pytest.LogCaptureFixture)
     small, large, last = logged(
         caplog,
         spent,
-        Budget("research", Decimal(1), "USD", (80,)),
-        Budget("product", Decimal("10000.50"), "USD", (80,)),
+        CentreBudget("research", Decimal(1), "USD", (80,)),
+        CentreBudget("product", Decimal("10000.50"), "USD", (80,)),
     )
 
     assert json.loads(small)["event"] == "forecast"
@@ -87,13 +87,13 @@ def test_a_budget_that_will_be_overrun_says_so(caplog: pytest.LogCaptureFixture)
 def test_a_budget_that_is_spent_is_overrun_before_there_is_enough_to_forecast_from(
     caplog: pytest.LogCaptureFixture,
 ) -> None:
-    line, _ = logged(caplog, daily(TODAY.isoformat(), ["100"]), Budget("research", Decimal(50), "USD", (80,)))
+    line, _ = logged(caplog, daily(TODAY.isoformat(), ["100"]), CentreBudget("research", Decimal(50), "USD", (80,)))
 
     assert (fields(line)["spent"], fields(line)["expected"], fields(line)["overrun"]) == ("100", None, True)
 
 
 def test_a_budget_in_a_currency_that_no_rate_leads_to_has_no_number(caplog: pytest.LogCaptureFixture) -> None:
-    line, _ = logged(caplog, daily(SIX_WEEKS_AGO, ["100"] * 43), Budget("research", Decimal(1), "CHF", (80,)))
+    line, _ = logged(caplog, daily(SIX_WEEKS_AGO, ["100"] * 43), CentreBudget("research", Decimal(1), "CHF", (80,)))
 
     assert (fields(line)["currency"], fields(line)["expected"], fields(line)["overrun"]) == ("USD", None, False)
 

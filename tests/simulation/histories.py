@@ -33,7 +33,7 @@ from chargeback.adapters.memory.stores import (
 from chargeback.domain.errors import ChargebackError
 from chargeback.domain.events.emitters import EVENT_GRID, Emitter
 from chargeback.domain.events.usage_event import read_filed
-from chargeback.domain.streams.gateway_log import LoggedCall, TokenCount
+from chargeback.domain.streams.gateway_log import LoggedCall, LoggedTokens
 from chargeback.services.usage.audit import Auditor
 from chargeback.services.usage.ingest import Ingest, WeightsInForce, open_days
 from chargeback.services.usage.post import Poster
@@ -204,7 +204,7 @@ class History:
         at = call.time + timedelta(minutes=1)
         used = (call.used, 1, call.used + 1)
         model = "gpt-4o-2024-11-20"
-        count = TokenCount(call.id, SOURCE, call.time, "gpt-4o", model, *used, streamed=True, arrived=at)
+        count = LoggedTokens(call.id, SOURCE, call.time, "gpt-4o", model, *used, streamed=True, arrived=at)
         url = "https://gw/openai/deployments/gpt-4o/chat/completions"
         host = "oai-swedencentral.openai.azure.com"
         row = LoggedCall(

@@ -4,7 +4,7 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from random import Random
 
-from chargeback.domain.streams.gateway_log import TokenCount
+from chargeback.domain.streams.gateway_log import LoggedTokens
 from tests.support.builders import tokens, usage_event
 
 START = datetime(2026, 3, 30, tzinfo=UTC)
@@ -61,11 +61,11 @@ class Call:
         return usage_event(id=self.id, time=text, usage=tokens(self.prompt, self.completion), username=self.user)
 
     @property
-    def count(self) -> TokenCount:
+    def count(self) -> LoggedTokens:
         """What the gateway's log says of it."""
         assert self.logged is not None
         used = self.prompt, self.completion, self.prompt + self.completion
-        return TokenCount(self.id, SOURCE, self.time, "gpt-4o", "gpt-4o-2024-11-20", *used, True, self.logged)
+        return LoggedTokens(self.id, SOURCE, self.time, "gpt-4o", "gpt-4o-2024-11-20", *used, True, self.logged)
 
 
 @dataclass(frozen=True, slots=True)

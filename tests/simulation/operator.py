@@ -5,7 +5,7 @@ from contextlib import asynccontextmanager
 from datetime import datetime
 
 from chargeback.domain.errors import PeriodClosed
-from chargeback.domain.periods.lifecycle import Change, State
+from chargeback.domain.periods.lifecycle import PeriodChange, PeriodState
 from chargeback.services.closing.correct_period import correct_period
 from chargeback.services.configuring.apply_config import bring_into_force
 from chargeback.services.reconciling.true_up import remove_true_up, set_true_up
@@ -64,7 +64,7 @@ class Operator:
         try:
             await work(order.value, now)
         except PeriodClosed:
-            is_closed = (await self._house.periods.get(PERIOD))[0].state is State.CLOSED
+            is_closed = (await self._house.periods.get(PERIOD))[0].state is PeriodState.CLOSED
             if command == "correct" or not is_closed:
                 return  # again, once it is closed or the attempt at closing it has ended
         if order in self.waiting:
@@ -94,6 +94,6 @@ class Operator:
 
     async def _correct(self, _: str, now: datetime) -> None:
         before, tried = self.price.possible, len(self.price.tried)
-        change = Change("rated anew", now, "ann", "another price")
+        change = PeriodChange("rated anew", now, "ann", "another price")
         await correct_period(PERIOD, self._house.closing_books, self._house.ledger, change)
         self.corrected_to = {*before, *self.price.tried[tried:]}

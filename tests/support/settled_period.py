@@ -8,7 +8,7 @@ from typing import Any
 
 import duckdb
 
-from chargeback.domain.cost_centres.budgets import Budget
+from chargeback.domain.cost_centres.budgets import CentreBudget
 from chargeback.domain.reports.rows import columns
 from chargeback.services.publishing.settled import Settled
 
@@ -67,7 +67,7 @@ def settled(
     decimals: int = 6,
     is_closed: bool = False,
     centres: Mapping[str, str] | None = None,
-    budgets: tuple[Budget, ...] = (),
+    budgets: tuple[CentreBudget, ...] = (),
 ) -> Settled:
     """A DuckDB file with just these rows."""
     database = folder / "settled.duckdb"

@@ -16,7 +16,7 @@ from chargeback.adapters.memory.stores import (
     MemoryQuarantine,
 )
 from chargeback.domain.catalogue.catalogue import Catalogue
-from chargeback.domain.streams.gateway_log import LoggedCall, TokenCount
+from chargeback.domain.streams.gateway_log import LoggedCall, LoggedTokens
 from chargeback.domain.usage.lines import Line
 from chargeback.domain.usage.meters import Meter
 from chargeback.services.usage.ingest import Ingest, WeightsInForce
@@ -106,9 +106,9 @@ def pending(name: str = "call-1", time: datetime = EARLIER, **data: Any) -> dict
     }
 
 
-def tokens(name: str = "call-1", **fields: Any) -> TokenCount:
+def tokens(name: str = "call-1", **fields: Any) -> LoggedTokens:
     """A count of the log, complete since long ago."""
-    base = TokenCount(name, SOURCE, EARLIER, "gpt-4o", "gpt-4o-2024-11-20", 10, 5, 15, True, EARLIER)
+    base = LoggedTokens(name, SOURCE, EARLIER, "gpt-4o", "gpt-4o-2024-11-20", 10, 5, 15, True, EARLIER)
     return replace(base, **fields)
 
 

@@ -21,12 +21,12 @@ from chargeback.adapters.memory.stores import (
     MemoryReports,
 )
 from chargeback.bootstrap import DEPLOYED_CONFIG, Container
-from chargeback.domain.periods.lifecycle import Change
+from chargeback.domain.periods.lifecycle import PeriodChange
 from chargeback.domain.time.calendar import previous_period
 from chargeback.domain.time.months import dates_of
 from chargeback.services.closing.correct_period import correct_period
 from chargeback.services.closing.finish_days import ClosingRequest
-from chargeback.services.configuring.deployed_config import Files, apply_deployed
+from chargeback.services.configuring.deployed_config import ConfigFiles, apply_deployed
 from chargeback.services.reconciling.true_up import set_true_up
 from chargeback.services.running.set_aside import Stage
 from chargeback.services.usage.accept_loss import Acceptance, accept_loss
@@ -85,7 +85,7 @@ async def live(container: Container, folder: Path, now: datetime) -> None:
     await container.closer.close(closed, ClosingRequest("ann", now, "for a test"))
     await _take(container, now, _call(f"{closed}-06", "late"))
     await _books(container, now)
-    change = Change("rated anew", now, "ann", "for a test")
+    change = PeriodChange("rated anew", now, "ann", "for a test")
     await correct_period(closed, container.closing_books, container.ledger, change)
     await container.set_aside.note(Stage.POST, today, {"line 1": "for a test"})
     await container.drafts.publish_open(now)
@@ -140,7 +140,7 @@ async def _lose(container: Container, day: str, now: datetime) -> None:
 
 async def _deploy(container: Container, now: datetime) -> None:
     catalogue = load_catalogue(DEPLOYED_CONFIG)
-    files = Files(catalogue, load_terms(DEPLOYED_CONFIG, catalogue), to_documents(DEPLOYED_CONFIG))
+    files = ConfigFiles(catalogue, load_terms(DEPLOYED_CONFIG, catalogue), to_documents(DEPLOYED_CONFIG))
     stores = container.control, container.catalogues, container.ledger
     await apply_deployed(*stores, "first", lambda: files, now=now)
 

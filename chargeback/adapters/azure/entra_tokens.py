@@ -33,7 +33,7 @@ ALGORITHMS = ("RS256",)
 
 
 @dataclass(frozen=True, slots=True)
-class Application:
+class EntraApplication:
     """Who a token is of."""
 
     app_id: str
@@ -98,7 +98,7 @@ class EntraTokens:
         self._keys = keys
         self._audience = audience
 
-    async def application(self, token: str) -> Application | None:
+    async def application(self, token: str) -> EntraApplication | None:
         """The application, or None if the token is not to be trusted. Raises `StoreUnavailable`."""
         if len(token) > MAX_TOKEN:
             return None
@@ -121,7 +121,7 @@ class EntraTokens:
             return None
         roles = claims.get("roles")
         named = tuple(str(role) for role in roles) if isinstance(roles, list) else ()
-        return Application(str(claims.get("azp") or claims.get("appid") or ""), named)
+        return EntraApplication(str(claims.get("azp") or claims.get("appid") or ""), named)
 
 
 async def _json(session: aiohttp.ClientSession, url: str) -> dict[str, Any]:

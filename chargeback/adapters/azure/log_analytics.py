@@ -17,7 +17,7 @@ from azure.monitor.query.aio import LogsQueryClient
 
 from chargeback.adapters.azure.log_rows import Row, kept_event, logged_call, read_rows, stream_mean, token_count
 from chargeback.domain.errors import StoreUnavailable
-from chargeback.domain.streams.gateway_log import KeptEvent, LoggedCall, StreamMean, TokenCount, is_request_id
+from chargeback.domain.streams.gateway_log import KeptEvent, LoggedCall, LoggedTokens, StreamMean, is_request_id
 from chargeback.services.ports.gateway_log import Found
 
 T = TypeVar("T")
@@ -68,7 +68,7 @@ class LogAnalytics:
         # A row at the very middle of a span that was halved is in both halves.
         return Found(list({each.correlation_id: each for each in rows}.values()), unreadable, times)
 
-    async def token_counts(self, since: datetime, until: datetime, ids: Sequence[str]) -> Found[TokenCount]:
+    async def token_counts(self, since: datetime, until: datetime, ids: Sequence[str]) -> Found[LoggedTokens]:
         """The tokens of these calls."""
         return await self._of_calls(self._token_counts, since, until, ids, token_count)
 

@@ -15,8 +15,8 @@ from chargeback.domain.events.usage_event import call_identity, call_in
 from chargeback.domain.streams.gateway_log import (
     KeptEvent,
     LoggedCall,
+    LoggedTokens,
     StreamMean,
-    TokenCount,
     gateway_region,
     gateway_source,
 )
@@ -66,9 +66,9 @@ def kept_event(row: Row) -> KeptEvent:
     return KeptEvent(correlation_id, time, known[0], utc_day(moment_of(_text(row["EventTime"]))), known[1])
 
 
-def token_count(row: Row) -> TokenCount:
+def token_count(row: Row) -> LoggedTokens:
     """The tokens of a call."""
-    return TokenCount(
+    return LoggedTokens(
         correlation_id=_text(row["CorrelationId"]),
         source=_source(row),
         time=_utc(row["Started"]),

@@ -9,7 +9,7 @@ from chargeback.adapters.config.entries import Record, each
 from chargeback.adapters.config.times import SinceHour
 from chargeback.domain.catalogue.adjustments import Adjustment
 from chargeback.domain.deployments.deployment import DeploymentType
-from chargeback.domain.terms.shared_costs import Kind
+from chargeback.domain.terms.shared_costs import CostKind
 from chargeback.domain.usage.meters import Meter
 from chargeback.domain.usage.tiers import TIERS
 
@@ -35,7 +35,7 @@ class _Entry(SinceHour, frozen=True):
     discount: str | None = None
     markup: str | None = None
     contracted_per_million: dict[str, Any] | None = None
-    shared_costs: list[Kind] | None = None
+    shared_costs: list[CostKind] | None = None
 
 
 def adjustments(document: object, faults: list[str]) -> list[tuple[str, Adjustment]]:

@@ -7,7 +7,7 @@ from chargeback.adapters.config.catalogue import from_documents, load_catalogue,
 from chargeback.adapters.config.terms import load_terms, terms_from_documents
 from chargeback.domain.catalogue.catalogue import Catalogue
 from chargeback.domain.errors import StoreUnavailable
-from chargeback.domain.periods.lifecycle import State
+from chargeback.domain.periods.lifecycle import PeriodState
 from chargeback.domain.rating.effective_catalogues import EffectiveCatalogues
 from chargeback.domain.terms.terms import Terms
 from chargeback.domain.time.months import Month
@@ -45,7 +45,7 @@ class AppliedCatalogues:
 
     async def frozen(self) -> dict[Month, Catalogue]:
         """What rates the periods that are closed or being closed."""
-        return await self._rated_by_document(State.CLOSED, State.CLOSING)
+        return await self._rated_by_document(PeriodState.CLOSED, PeriodState.CLOSING)
 
     async def terms(self) -> Terms:
         """The terms that were applied with the current catalogue."""
@@ -87,7 +87,7 @@ class AppliedCatalogues:
     async def _fresh(self) -> tuple[EffectiveCatalogues, Terms]:
         if self._known is None or time.monotonic() - self._known[0] >= FRESH_SECONDS:
             current, terms = await self._current()
-            closed = await self._rated_by_document(State.CLOSED)
+            closed = await self._rated_by_document(PeriodState.CLOSED)
             known = self._known[1] if self._known is not None else None
             if known is None or known.current is not current or known.closed != closed:
                 known = EffectiveCatalogues(current, closed)
@@ -102,7 +102,7 @@ class AppliedCatalogues:
         version = self._read(applied.name or f"unnamed-{applied.digest}", applied)
         return version.catalogue, version.terms
 
-    async def _rated_by_document(self, *states: State) -> dict[Month, Catalogue]:
+    async def _rated_by_document(self, *states: PeriodState) -> dict[Month, Catalogue]:
         """By period: what its document names."""
         periods = await self._periods.of_states(*states)
         return {each.month: (await self.stored(each.version)).catalogue for each in periods}

@@ -15,7 +15,7 @@ from chargeback.domain.catalogue.hosting import Hosting
 from chargeback.domain.deployments.deployment import DeploymentType
 from chargeback.domain.errors import InvalidConfig
 from chargeback.domain.money.currencies import currency_fault
-from chargeback.domain.terms.shared_costs import Basis, Capacity, Kind, Measure, Per, Selection, SharedCost
+from chargeback.domain.terms.shared_costs import Basis, BasisMeasure, Capacity, CostKind, Per, Selection, SharedCost
 from chargeback.domain.time.effective import Effective, hour_name
 from chargeback.domain.time.months import Month, month
 
@@ -36,7 +36,7 @@ class _Capacity(Record, frozen=True):
 class _Entry(Record, frozen=True):
     id: str
     name: str
-    kind: Kind
+    kind: CostKind
     currency: str
     basis: Basis
     source: str
@@ -48,7 +48,7 @@ class _Entry(Record, frozen=True):
     corrects: str = ""
     effective_from: str | None = None
     effective_to: str | None = None
-    measure: Measure = Measure.COST
+    measure: BasisMeasure = BasisMeasure.COST
     of: _Selection = msgspec.field(default_factory=_Selection)
     among: tuple[str, ...] = ()
     shares: dict[str, Any] = msgspec.field(default_factory=dict)
@@ -139,7 +139,7 @@ def _decimals(texts: Mapping[str, str]) -> dict[str, Decimal]:
 
 
 def _entry_faults(entry: _Entry) -> Iterator[str]:
-    if len(_prices(entry)) > 1 or (not _prices(entry) and entry.kind is not Kind.HOSTING):
+    if len(_prices(entry)) > 1 or (not _prices(entry) and entry.kind is not CostKind.HOSTING):
         yield "perMonth: name exactly one of perMonth, perHour and amount"
     amounts = {"perMonth": entry.per_month, "perHour": entry.per_hour, "amount": entry.amount}
     amounts |= {f"shares.{path}": text for path, text in entry.shares.items()}

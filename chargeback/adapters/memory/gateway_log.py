@@ -9,7 +9,7 @@ from math import ceil
 from chargeback.domain.events.documents import read_document
 from chargeback.domain.events.times import moment_of
 from chargeback.domain.events.usage_event import call_in
-from chargeback.domain.streams.gateway_log import KeptEvent, LoggedCall, StreamMean, TokenCount
+from chargeback.domain.streams.gateway_log import KeptEvent, LoggedCall, LoggedTokens, StreamMean
 from chargeback.domain.time.days import utc_day
 from chargeback.services.ports.gateway_log import Found
 
@@ -18,7 +18,7 @@ from chargeback.services.ports.gateway_log import Found
 class MemoryGatewayLog:
     """The gateway's log as two lists; each count is filed under the time of its call."""
 
-    counts: list[tuple[datetime, TokenCount]] = field(default_factory=list)
+    counts: list[tuple[datetime, LoggedTokens]] = field(default_factory=list)
     logged: list[LoggedCall] = field(default_factory=list)
     asked: list[str] = field(default_factory=list)
     """The ids that calls were asked for by."""
@@ -33,7 +33,7 @@ class MemoryGatewayLog:
         found = [_kept(call) for call in self.logged if since <= call.time < until]
         return Found([each for each in found if each is not None], self.unreadable, self.times)
 
-    async def token_counts(self, since: datetime, until: datetime, ids: Sequence[str]) -> Found[TokenCount]:
+    async def token_counts(self, since: datetime, until: datetime, ids: Sequence[str]) -> Found[LoggedTokens]:
         """The tokens of these calls."""
         self.counted += ids
         asked = set(ids)

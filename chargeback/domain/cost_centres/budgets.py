@@ -5,7 +5,7 @@ from decimal import Decimal
 
 
 @dataclass(frozen=True, slots=True)
-class Budget:
+class CentreBudget:
     """A limit for a cost centre and everything below it.
 
     Attributes:

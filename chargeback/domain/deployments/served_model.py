@@ -14,7 +14,7 @@ MODEL_ROUTER = "model-router"
 _SNAPSHOT = re.compile(r"(?P<model>.+)-(?P<version>\d{4}-\d{2}-\d{2}|\d{4})")
 
 
-class Deployed(Protocol):
+class DeployedModel(Protocol):
     """What the deployment map says of a deployment."""
 
     @property
@@ -46,7 +46,7 @@ def without_snapshot(model: str) -> str:
     return with_version(model)[0]
 
 
-def served_by(answered: str, deployed: Deployed) -> tuple[str, str]:
+def served_by(answered: str, deployed: DeployedModel) -> tuple[str, str]:
     """Model and version that served a call; the version is `ANY` where nobody says it.
 
     The answer knows best, also after the deployment was upgraded on its own. But Responses answer with the name of the

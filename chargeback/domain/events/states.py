@@ -9,7 +9,7 @@ COUNTED = (LineState.EXACT, LineState.SETTLED)
 """The states of usage that somebody has counted."""
 
 
-def state_of(type_: str, data: Data, *, measured: bool) -> LineState:
+def line_state(type_: str, data: Data, *, measured: bool) -> LineState:
     """The state of a call; `measured`: whether the event has any count of it."""
     if type_ == EventType.PENDING:
         return LineState.UNSETTLED

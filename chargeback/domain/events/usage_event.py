@@ -15,7 +15,7 @@ from chargeback.domain.errors import InvalidEvent
 from chargeback.domain.events.documents import Data, EventDocument, Identity, encode_document, read_document
 from chargeback.domain.events.event_types import EventType, UsageSource
 from chargeback.domain.events.line_of_event import line_of
-from chargeback.domain.events.states import COUNTED, state_of
+from chargeback.domain.events.states import COUNTED, line_state
 from chargeback.domain.events.times import EVER, AcceptedTimes, hour_of
 from chargeback.domain.events.variants import PLAIN, variant_of
 from chargeback.domain.time.days import UtcDay, shifted
@@ -148,7 +148,7 @@ def account_for(event: EventDocument, accepted: AcceptedTimes) -> UsageEvent:
         if data.operation == SPEECH and Meter.CHARACTERS in quantities:
             quantities |= spoken(data.quantities)
     measured = bool(quantities) or is_measured(usage, data.quantities)
-    state = _EXACT if measured and phase is _FINAL else state_of(event.type, data, measured=measured)
+    state = _EXACT if measured and phase is _FINAL else line_state(event.type, data, measured=measured)
     tier = served_tier(data.service_tier, data.requested_tier if event.type != _REJECTED else None)
     # A response that is read while it goes on has items, too, and its usage later.
     used = data.tools if (measured or phase is _PENDING) and event.type != _REJECTED else None

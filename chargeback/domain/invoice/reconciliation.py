@@ -156,7 +156,7 @@ class Invoiced:
 
 
 @dataclass(frozen=True, slots=True)
-class Part:
+class VariancePart:
     """A part of a variance, what it is put down to, and why."""
 
     cause: Cause
@@ -182,7 +182,7 @@ class Variance:
     booked_quantity: Decimal | None
     invoiced_quantity: Decimal | None
     meters: tuple[str, ...]
-    parts: tuple[Part, ...]
+    parts: tuple[VariancePart, ...]
 
     @property
     def cost(self) -> Decimal:

@@ -29,10 +29,10 @@ from chargeback.domain.invoice.reconciliation import (
     Booked,
     Cause,
     Invoiced,
-    Part,
     Reconciliation,
     ReconciliationRules,
     Variance,
+    VariancePart,
     costs_by,
     is_known,
 )
@@ -106,18 +106,18 @@ def _variance(cell: Cell, evidence: _Evidence) -> Variance:
     )
 
 
-def _parts(cell: Cell, evidence: _Evidence) -> Iterator[Part]:
+def _parts(cell: Cell, evidence: _Evidence) -> Iterator[VariancePart]:
     """What the quantities explain; the price is what remains of what both have."""
     theirs = _price(cell.invoiced_cost, cell.invoiced_quantity or ZERO)
     ours = _price(cell.cost, EXACT.subtract(cell.quantity, cell.of("unpriced")))
     price = theirs if cell.excess > 0 else ours
     for cause, quantity, why in _by_quantity(cell, evidence):
-        yield Part(cause, _amount(quantity, price or ZERO), why)
+        yield VariancePart(cause, _amount(quantity, price or ZERO), why)
     both = min(cell.quantity, cell.invoiced_quantity or ZERO)
     unpriced = min(cell.of("unpriced"), both)
     if unpriced > 0:
         unmapped = cell.of("unmapped") > 0
-        yield Part(
+        yield VariancePart(
             Cause.UNMAPPED if unmapped else Cause.UNPRICED,
             _amount(unpriced, theirs or ZERO),
             f"{to_text(unpriced)} {cell.sku.meter} have no price: "
@@ -132,30 +132,30 @@ def _parts(cell: Cell, evidence: _Evidence) -> Iterator[Part]:
         yield from _by_price(cell, priced, theirs, ours)
 
 
-def _of_capacity(cell: Cell) -> Iterator[Part]:
+def _of_capacity(cell: Cell) -> Iterator[VariancePart]:
     """Capacity has no quantity to compare, but it was converted, too."""
     if cell.sku == CAPACITY and (rates := cell.rates):
         moved = _QUOTIENT.divide(_QUOTIENT.subtract(*rates), rates[1])
-        yield Part(Cause.EXCHANGE, _amount(cell.cost, moved), _converted(rates))
+        yield VariancePart(Cause.EXCHANGE, _amount(cell.cost, moved), _converted(rates))
 
 
 def _converted(rates: tuple[Decimal, Decimal]) -> str:
     return f"converted at {_rounded(rates[0])} on the invoice, at {_rounded(rates[1])} in the books"
 
 
-def _by_price(cell: Cell, priced: Decimal, theirs: Decimal, ours: Decimal) -> Iterator[Part]:
+def _by_price(cell: Cell, priced: Decimal, theirs: Decimal, ours: Decimal) -> Iterator[VariancePart]:
     """What the price of one unit explains of a quantity that both have: first what it was converted at."""
     at_their_rate = ours
     if cell.rates and cell.rates[0] != cell.rates[1]:
         their_rate, our_rate = cell.rates
         at_their_rate = _QUOTIENT.divide(_QUOTIENT.multiply(ours, their_rate), our_rate)
-        yield Part(
+        yield VariancePart(
             Cause.EXCHANGE,
             _amount(priced, _QUOTIENT.subtract(at_their_rate, ours)),
             _converted(cell.rates),
         )
     if _differ(theirs, at_their_rate):
-        yield Part(
+        yield VariancePart(
             Cause.PRICE,
             _amount(priced, _QUOTIENT.subtract(theirs, at_their_rate)),
             f"{to_text(priced)} {cell.sku.meter} at {_per_million(theirs)} per million on the invoice,"
@@ -207,21 +207,21 @@ def _whole_shortfall(cell: Cell, left: Decimal, evidence: _Evidence) -> tuple[Ca
     return Cause.NOT_YET, f"{what} not billed yet: {last}, ran at {at}"
 
 
-def _rest(cell: Cell, amount: Decimal, evidence: _Evidence) -> Part:
+def _rest(cell: Cell, amount: Decimal, evidence: _Evidence) -> VariancePart:
     """What no rule explains, with what there is to know."""
     if cell.sku == CAPACITY and amount < 0 and (found := _whole_shortfall(cell, amount, evidence)):
-        return Part(found[0], amount, found[1])
+        return VariancePart(found[0], amount, found[1])
     if cell.sku == OTHER and (found := (_whole_excess if amount > 0 else _whole_shortfall)(cell, amount, evidence)):
-        return Part(found[0], amount, found[1])
+        return VariancePart(found[0], amount, found[1])
     if cell.sku == OTHER:
         names = ", ".join(dict.fromkeys(meter_of(each) for each in cell.invoiced)) or "none that day"
-        return Part(Cause.UNEXPLAINED, amount, f"compared by resource only; meters without an entry: {names}")
+        return VariancePart(Cause.UNEXPLAINED, amount, f"compared by resource only; meters without an entry: {names}")
     if cell.sku == CAPACITY:
         capacity = "capacity is compared by cost only; see config/company/shared-costs.yaml"
-        return Part(Cause.UNEXPLAINED, amount, capacity)
+        return VariancePart(Cause.UNEXPLAINED, amount, capacity)
     if not cell.is_comparable:
-        return Part(Cause.UNEXPLAINED, amount, "the invoice does not tell its quantity")
-    return Part(Cause.UNEXPLAINED, amount, "rounding, or a charge without a quantity")
+        return VariancePart(Cause.UNEXPLAINED, amount, "the invoice does not tell its quantity")
+    return VariancePart(Cause.UNEXPLAINED, amount, "rounding, or a charge without a quantity")
 
 
 def _price(cost: Decimal, quantity: Decimal) -> Decimal | None:

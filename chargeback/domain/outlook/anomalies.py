@@ -55,7 +55,7 @@ class Finding:
     reference: str
 
 
-class Change(msgspec.Struct, frozen=True, rename="camel"):
+class Contribution(msgspec.Struct, frozen=True, rename="camel"):
     """What one name contributes to a difference; exact, and negative where it spent less."""
 
     name: str
@@ -85,16 +85,18 @@ class Anomaly(msgspec.Struct, frozen=True, rename="camel"):
     spent: Decimal
     usual: Decimal
     compared_with: str
-    movers: Mapping[str, tuple[Change, ...]]
+    movers: Mapping[str, tuple[Contribution, ...]]
 
 
-def changes(before: Mapping[str, Decimal], after: Mapping[str, Decimal], largest: int) -> tuple[Change, ...]:
+def contributions(
+    before: Mapping[str, Decimal], after: Mapping[str, Decimal], largest: int
+) -> tuple[Contribution, ...]:
     """The largest differences by name, the rest as OTHERS; they sum to the difference of the sums."""
     names = sorted({*before, *after})
-    found = [Change(name, before.get(name, ZERO), after.get(name, ZERO)) for name in names]
+    found = [Contribution(name, before.get(name, ZERO), after.get(name, ZERO)) for name in names]
     found.sort(key=lambda change: -abs(change.amount))
     named, rest = found[:largest], found[largest:]
     if not any(change.amount for change in rest):
         return tuple(change for change in named if change.amount)
-    others = Change(OTHERS, total([change.before for change in rest]), total([change.after for change in rest]))
+    others = Contribution(OTHERS, total([change.before for change in rest]), total([change.after for change in rest]))
     return (*named, others)

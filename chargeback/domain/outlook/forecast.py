@@ -9,7 +9,7 @@ from enum import StrEnum
 
 import msgspec
 
-from chargeback.domain.cost_centres.budgets import Budget
+from chargeback.domain.cost_centres.budgets import CentreBudget
 from chargeback.domain.money.exact import EXACT, ZERO
 from chargeback.domain.time.days import BookDate
 from chargeback.domain.time.months import Month
@@ -142,7 +142,7 @@ def _cents(value: float, least: Decimal | None) -> Decimal:
     return cents if least is None else max(cents, least)
 
 
-def marks(budget: Budget) -> list[tuple[int, Decimal]]:
+def marks(budget: CentreBudget) -> list[tuple[int, Decimal]]:
     """The thresholds of a budget and 100 %, each with its exact amount, ascending."""
     percents = sorted({*budget.thresholds, 100})
     return [(percent, EXACT.multiply(budget.amount, Decimal(percent).scaleb(-2))) for percent in percents]

@@ -20,7 +20,7 @@ DEAD_AFTER = timedelta(hours=1)
 """An attempt at closing that began longer ago has died: the timer's ends after half an hour (`functionTimeout`)."""
 
 
-class State(StrEnum):
+class PeriodState(StrEnum):
     """How far a period is."""
 
     OPEN = "open"
@@ -28,7 +28,7 @@ class State(StrEnum):
     CLOSED = "closed"
 
 
-class Change(msgspec.Struct, frozen=True, rename="camel"):
+class PeriodChange(msgspec.Struct, frozen=True, rename="camel"):
     """An entry of a period's history.
 
     Attributes:
@@ -67,7 +67,7 @@ class BillingPeriod(msgspec.Struct, frozen=True, rename="camel"):
     """
 
     month: Month = msgspec.field(name="period")
-    state: State = State.OPEN
+    state: PeriodState = PeriodState.OPEN
     attempt: str = ""
     version: str = ""
     closed_with: str = ""
@@ -77,7 +77,7 @@ class BillingPeriod(msgspec.Struct, frozen=True, rename="camel"):
     true_ups: dict[Month, str] = {}
     is_filed: bool = False
     is_delivered: bool = False
-    history: tuple[Change, ...] = ()
+    history: tuple[PeriodChange, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -118,39 +118,41 @@ def refusals(status: ClosingStatus, now: datetime, *, by_timer: bool) -> list[st
     return reasons
 
 
-def begun(period: BillingPeriod, attempt: str, version: str, change: Change) -> BillingPeriod:
+def begun(period: BillingPeriod, attempt: str, version: str, change: PeriodChange) -> BillingPeriod:
     """The period as an attempt at closing begins: its usage is rated with `version` from now on."""
-    _require(period, State.OPEN, State.CLOSING)
+    _require(period, PeriodState.OPEN, PeriodState.CLOSING)
     return msgspec.structs.replace(
-        period, state=State.CLOSING, attempt=attempt, version=version, history=(*period.history, change)
+        period, state=PeriodState.CLOSING, attempt=attempt, version=version, history=(*period.history, change)
     )
 
 
-def given_up(period: BillingPeriod, change: Change) -> BillingPeriod:
+def given_up(period: BillingPeriod, change: PeriodChange) -> BillingPeriod:
     """The period after an attempt that came to nothing: open, and that attempt cannot succeed any more."""
-    _require(period, State.CLOSING)
-    return msgspec.structs.replace(period, state=State.OPEN, attempt="", version="", history=(*period.history, change))
+    _require(period, PeriodState.CLOSING)
+    return msgspec.structs.replace(
+        period, state=PeriodState.OPEN, attempt="", version="", history=(*period.history, change)
+    )
 
 
 def is_dead(period: BillingPeriod, now: datetime) -> bool:
     """Whether the attempt that is closing the period began so long ago that nobody can be at it any more."""
-    return period.state is State.CLOSING and bool(period.history) and period.history[-1].at < now - DEAD_AFTER
+    return period.state is PeriodState.CLOSING and bool(period.history) and period.history[-1].at < now - DEAD_AFTER
 
 
 def concluded(
     period: BillingPeriod,
     manifest: str,
     fences: dict[Month, dict[UtcDay, str]],
-    change: Change,
+    change: PeriodChange,
     *,
     true_up: str = "",
     true_ups: dict[Month, str] | None = None,
 ) -> BillingPeriod:
     """The period as its attempt succeeds."""
-    _require(period, State.CLOSING)
+    _require(period, PeriodState.CLOSING)
     return msgspec.structs.replace(
         period,
-        state=State.CLOSED,
+        state=PeriodState.CLOSED,
         closed_with=period.version,
         manifest=manifest,
         fences=fences,
@@ -162,19 +164,19 @@ def concluded(
 
 def filed(period: BillingPeriod) -> BillingPeriod:
     """The closed period once all its files are in their place."""
-    _require(period, State.CLOSED)
+    _require(period, PeriodState.CLOSED)
     return msgspec.structs.replace(period, is_filed=True)
 
 
 def delivered(period: BillingPeriod) -> BillingPeriod:
     """The closed period once the FinOps hub has its final figures."""
-    _require(period, State.CLOSED)
+    _require(period, PeriodState.CLOSED)
     return msgspec.structs.replace(period, is_delivered=True)
 
 
-def rated_anew(period: BillingPeriod, version: str, change: Change) -> BillingPeriod:
+def rated_anew(period: BillingPeriod, version: str, change: PeriodChange) -> BillingPeriod:
     """The closed period whose usage is rated with another configuration from now on; its files stay as they are."""
-    if period.state is not State.CLOSED:
+    if period.state is not PeriodState.CLOSED:
         raise PeriodClosed(
             f"{period.month} is {period.state}, not closed: apply the corrected configuration, and its usage is rated"
             " with that until it closes"
@@ -184,9 +186,9 @@ def rated_anew(period: BillingPeriod, version: str, change: Change) -> BillingPe
 
 def refuse_reopening(period: BillingPeriod) -> PeriodClosed:
     """Why a period cannot be opened again, and what to do instead."""
-    if period.state is not State.CLOSED:
+    if period.state is not PeriodState.CLOSED:
         return PeriodClosed(f"{period.month} is {period.state}: there is nothing to reopen")
-    closed = next(change for change in reversed(period.history) if change.what == State.CLOSED)
+    closed = next(change for change in reversed(period.history) if change.what == PeriodState.CLOSED)
     return PeriodClosed(
         f"{period.month} was closed at {_minute(closed.at)} by {closed.by} and cannot be reopened: its files are what"
         " was billed. Late usage becomes a correction in the oldest open period by itself. For a wrong price,"
@@ -216,7 +218,7 @@ def fence_of(tokens: Mapping[int, str]) -> str:
     return blake2b(msgspec.json.encode(sorted(tokens.items())), digest_size=12).hexdigest()
 
 
-def _require(period: BillingPeriod, *states: State) -> None:
+def _require(period: BillingPeriod, *states: PeriodState) -> None:
     if period.state not in states:
         raise PeriodClosed(f"{period.month} is {period.state}, not {' or '.join(states)}")
 

@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 from decimal import Decimal
 from typing import NamedTuple
 
-from chargeback.domain.cost_centres.budgets import Budget
+from chargeback.domain.cost_centres.budgets import CentreBudget
 from chargeback.domain.reports.movers import Mover
 from chargeback.domain.time.days import BookDate
 from chargeback.domain.time.months import Month
@@ -36,7 +36,7 @@ class Standing:
     headline_before_with_below: Decimal
     unknown: int
     unknown_with_below: int
-    budget: Budget | None
+    budget: CentreBudget | None
 
 
 class Share(NamedTuple):
@@ -106,7 +106,7 @@ class Correction(NamedTuple):
     reason: str
 
 
-class Corrected(NamedTuple):
+class CorrectedPeriod(NamedTuple):
     """All corrections of one period, in the currency that it was kept in."""
 
     period: Month
@@ -150,5 +150,5 @@ class Figures:
     open_usage: Sequence[OpenUsage] = ()
     shared: Sequence[SharedPart] = ()
     corrections: Sequence[Correction] = ()
-    corrected: Sequence[Corrected] = ()
+    corrected: Sequence[CorrectedPeriod] = ()
     rates: Sequence[Rate] = ()

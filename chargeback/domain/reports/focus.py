@@ -15,7 +15,7 @@ from chargeback.domain.time.days import BookDate
 from chargeback.domain.usage.meters import Meter
 
 
-class Kind(StrEnum):
+class ColumnKind(StrEnum):
     """What a column holds."""
 
     TEXT = "text"  # words of ours, which never need quotes
@@ -27,7 +27,7 @@ class Kind(StrEnum):
     NOTHING = "nothing"  # part of the format, never filled by us
 
 
-_T, _F, _J, _N, _C, _D, _0 = Kind
+_T, _F, _J, _N, _C, _D, _0 = ColumnKind
 
 _1_2 = {
     "AvailabilityZone": _0,
@@ -117,7 +117,7 @@ _OWN = {
     "x_UsageState": _T,
 }
 
-COLUMNS: dict[str, Kind] = _1_2 | _1_3 | _OWN
+COLUMNS: dict[str, ColumnKind] = _1_2 | _1_3 | _OWN
 
 IDENTITY = (
     "ChargePeriodStart",

@@ -150,7 +150,7 @@ class PriceUsed(msgspec.Struct, frozen=True, rename="camel"):
     quantity: int
 
 
-class State(msgspec.Struct, frozen=True, rename="camel"):
+class StateSums(msgspec.Struct, frozen=True, rename="camel"):
     """The rows of one state, with the quantities of their meters."""
 
     rows: int
@@ -167,7 +167,7 @@ class PublishedFile(msgspec.Struct, frozen=True, rename="camel"):
     sha256: str
 
 
-class ExchangeRate(msgspec.Struct, frozen=True, rename="camel"):
+class UsedRate(msgspec.Struct, frozen=True, rename="camel"):
     """What one unit of a currency was taken for, in the currency of the books."""
 
     currency: str
@@ -176,7 +176,7 @@ class ExchangeRate(msgspec.Struct, frozen=True, rename="camel"):
     source: str
 
 
-class Corrected(msgspec.Struct, frozen=True, rename="camel"):
+class CorrectionCost(msgspec.Struct, frozen=True, rename="camel"):
     """How much of the period's cost puts a closed period right."""
 
     period: Month
@@ -185,7 +185,7 @@ class Corrected(msgspec.Struct, frozen=True, rename="camel"):
     cost: str
 
 
-class SharedPart(msgspec.Struct, frozen=True, rename="camel"):
+class CentrePart(msgspec.Struct, frozen=True, rename="camel"):
     """A cost centre's part of a shared cost: exact, and as printed."""
 
     cost_centre: str
@@ -203,7 +203,7 @@ class Shared(msgspec.Struct, frozen=True, rename="camel"):
     currency: str
     exact_cost: str
     cost: str
-    parts: list[SharedPart]
+    parts: list[CentrePart]
 
 
 class Manifest(msgspec.Struct, frozen=True, rename="camel"):
@@ -237,11 +237,11 @@ class Manifest(msgspec.Struct, frozen=True, rename="camel"):
     decimals: int
     totals: dict[str, str]
     requests: int
-    states: dict[str, State]
+    states: dict[str, StateSums]
     prices: list[PriceUsed]
-    exchange_rates: list[ExchangeRate]
+    exchange_rates: list[UsedRate]
     shared_costs: list[Shared]
-    corrections: list[Corrected]
+    corrections: list[CorrectionCost]
     files: list[PublishedFile]
     previous_manifest: str
     lineage: dict[str, Any]

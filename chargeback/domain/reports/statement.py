@@ -91,7 +91,7 @@ def in_cents(costs: Mapping[str, Decimal], decimals: int) -> dict[str, Decimal]:
     return dict(zip(costs, round_to_total(known, round_total(total(known), places), places), strict=True))
 
 
-class Rows(NamedTuple):
+class DayRows(NamedTuple):
     """How many rows a cost centre has on a day."""
 
     centre: str
@@ -99,9 +99,9 @@ class Rows(NamedTuple):
     rows: int
 
 
-def cut(counts: Sequence[Rows], limit: int) -> list[list[Rows]]:
+def cut(counts: Sequence[DayRows], limit: int) -> list[list[DayRows]]:
     """Pieces of at most `limit` rows where days allow it, in order: each some whole cost centres, or days of one."""
-    pieces: list[list[Rows]] = []
+    pieces: list[list[DayRows]] = []
     size = 0
     for _, group in groupby(counts, key=lambda each: each.centre):
         days = list(group)
@@ -118,8 +118,8 @@ def cut(counts: Sequence[Rows], limit: int) -> list[list[Rows]]:
     return pieces
 
 
-def _cut_days(days: Sequence[Rows], limit: int) -> Iterator[list[Rows]]:
-    piece: list[Rows] = []
+def _cut_days(days: Sequence[DayRows], limit: int) -> Iterator[list[DayRows]]:
+    piece: list[DayRows] = []
     for day in days:
         if piece and sum(each.rows for each in piece) + day.rows > limit:
             yield piece

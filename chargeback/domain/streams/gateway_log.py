@@ -31,7 +31,7 @@ class KeptEvent:
 
 
 @dataclass(frozen=True, slots=True)
-class TokenCount:
+class LoggedTokens:
     """What the gateway's log says that one call used, all its rows taken together.
 
     Attributes:
@@ -105,7 +105,7 @@ class LoggedCall:
         """The identity that the call's own event has."""
         return call_identity(self.source, self.correlation_id)
 
-    def was_served(self, count: TokenCount) -> bool:
+    def was_served(self, count: LoggedTokens) -> bool:
         """Whether the call itself used these tokens.
 
         Fetching a stored answer or a job costs nothing. A response without completion tokens was only begun, in the

@@ -12,7 +12,7 @@ from chargeback.domain.events.documents import Data, EventDocument, encode_docum
 from chargeback.domain.events.event_types import EventType, UsageSource
 from chargeback.domain.events.times import moment_of
 from chargeback.domain.events.usage_event import GATEWAYS, Phase, call_identity, call_in
-from chargeback.domain.streams.gateway_log import LoggedCall, TokenCount, is_request_id
+from chargeback.domain.streams.gateway_log import LoggedCall, LoggedTokens, is_request_id
 from chargeback.domain.usage.operations import described
 from chargeback.domain.usage.tiers import served_tier
 from chargeback.domain.usage.usage_objects import Usage
@@ -79,7 +79,7 @@ class PendingCall:
             return False
         return is_request_id(self.id) and (data.response_id is None or self.time > now - ASKED_AFTER)
 
-    def is_answered_by(self, count: TokenCount) -> bool:
+    def is_answered_by(self, count: LoggedTokens) -> bool:
         """Whether these tokens are all that the call used: a response in the background has used its prompt alone."""
         used = count.usage()
         return used["completion_tokens" if self.document.data.response_id else "total_tokens"] > 0
@@ -91,7 +91,7 @@ def is_pending(raw: bytes) -> bool:
     return known is not None and known[1] is Phase.PENDING
 
 
-def settled(call: PendingCall, count: TokenCount, served: Served) -> bytes:
+def settled(call: PendingCall, count: LoggedTokens, served: Served) -> bytes:
     """The event that completes a pending call with the counts of the log, which are of text.
 
     The log has no column for the tier. Where the call or its deployment asks for another than the default, the tokens
@@ -119,7 +119,7 @@ def used_text_alone(document: EventDocument, served: Served) -> bool:
     return served.is_text_alone and not document.data.operation.startswith(("audio.", "images."))
 
 
-def _usage(count: TokenCount) -> Usage:
+def _usage(count: LoggedTokens) -> Usage:
     used = count.usage()
     return Usage(
         prompt_tokens=used["prompt_tokens"],
@@ -136,7 +136,7 @@ def served_by(call: PendingCall, logged: LoggedCall) -> PendingCall:
     return PendingCall(call.id, call.time, replace(call.document, data=replace(data, backend=logged.backend)))
 
 
-def without_event(logged: LoggedCall, count: TokenCount) -> PendingCall:
+def without_event(logged: LoggedCall, count: LoggedTokens) -> PendingCall:
     """A call that has no event, as far as the log knows it."""
     operation, deployment = described(logged.url)
     data = Data(
@@ -158,7 +158,7 @@ def without_event(logged: LoggedCall, count: TokenCount) -> PendingCall:
     return PendingCall(logged.correlation_id, logged.time, document)
 
 
-def recovered(call: PendingCall, count: TokenCount, served: Served) -> bytes:
+def recovered(call: PendingCall, count: LoggedTokens, served: Served) -> bytes:
     """The event of a call that has none; should its own still arrive, that one counts instead.
 
     It is priced as a pending one would be: at the tier of its deployment, as an estimate; and without the log's tokens,

@@ -7,7 +7,7 @@ from chargeback.domain.catalogue.catalogue import Catalogue
 from chargeback.domain.catalogue.prices import places_of, price_at
 from chargeback.domain.deployments.deployment import PROVISIONED, Deployment, DeploymentType
 from chargeback.domain.deployments.served_model import ANY
-from chargeback.domain.terms.shared_costs import Basis, Kind, Per, SharedCost, covers
+from chargeback.domain.terms.shared_costs import Basis, CostKind, Per, SharedCost, covers
 from chargeback.domain.time.effective import Effective, between, hour_name
 
 
@@ -50,7 +50,7 @@ def free_capacity(costs: Sequence[tuple[str, SharedCost]], catalogue: Catalogue)
 def idle_without_owner(costs: Sequence[SharedCost]) -> Iterator[str]:
     """Provisioned costs whose idle part is paid by whoever used some of it."""
     for cost in costs:
-        if cost.kind is Kind.PROVISIONED and cost.basis in (Basis.USAGE, Basis.WEIGHTED) and cost.capacity is None:
+        if cost.kind is CostKind.PROVISIONED and cost.basis in (Basis.USAGE, Basis.WEIGHTED) and cost.capacity is None:
             yield (
                 f"{cost.cost_id}: no capacity is stated, so that who uses a little of it pays for all that stays idle;"
                 " state tokensPerMinute and the cost centre of the idle part"

@@ -5,11 +5,20 @@ from decimal import Decimal
 from itertools import pairwise
 
 from chargeback.domain.catalogue.catalogue import Catalogue
-from chargeback.domain.cost_centres.budgets import Budget
+from chargeback.domain.cost_centres.budgets import CentreBudget
 from chargeback.domain.cost_centres.tree import UNALLOCATED
 from chargeback.domain.deployments.deployment import PROVISIONED
 from chargeback.domain.money.exact import to_text
-from chargeback.domain.terms.shared_costs import LARGEST, Basis, Kind, Measure, Per, SharedCost, covers, largest
+from chargeback.domain.terms.shared_costs import (
+    LARGEST,
+    Basis,
+    BasisMeasure,
+    CostKind,
+    Per,
+    SharedCost,
+    covers,
+    largest,
+)
 from chargeback.domain.terms.terms import ExchangeRate, Terms
 from chargeback.domain.terms.true_ups import is_reserved
 from chargeback.domain.time.calendar import Calendar
@@ -44,7 +53,7 @@ def missing_rates(terms: Terms, catalogue: Catalogue) -> Iterator[str]:
                 yield f"exchangeRates: none from {other} (of {user}) to {currency} (of the books)"
 
 
-def budget_faults(budgets: Sequence[Budget], catalogue: Catalogue) -> Iterator[str]:
+def budget_faults(budgets: Sequence[CentreBudget], catalogue: Catalogue) -> Iterator[str]:
     """Faults of the budgets, each beginning with its place."""
     known = {centre.path for centre in catalogue.allocation.centres}
     currencies = {catalogue.currency, *(setting.currency for setting in catalogue.calendar.settings)}
@@ -94,8 +103,8 @@ def refused_in_files(costs: Sequence[tuple[str, SharedCost]]) -> Iterator[str]:
 
 
 def _is_by_what_costs_nothing(cost: SharedCost) -> bool:
-    by_cost = cost.basis is Basis.EVEN and not cost.among and cost.measure is Measure.COST
-    return cost.kind is Kind.PROVISIONED and by_cost
+    by_cost = cost.basis is Basis.EVEN and not cost.among and cost.measure is BasisMeasure.COST
+    return cost.kind is CostKind.PROVISIONED and by_cost
 
 
 def free_deployments(costs: Sequence[SharedCost], catalogue: Catalogue) -> Iterator[str]:
@@ -119,10 +128,10 @@ def _price_faults(cost: SharedCost) -> Iterator[str]:
 
 
 def _basis_faults(cost: SharedCost) -> Iterator[str]:
-    if cost.measure is Measure.QUANTITY:
+    if cost.measure is BasisMeasure.QUANTITY:
         yield "measure: quantities of different meters have no sum; measure cost, tokens or requests"
     by_usage = cost.basis in (Basis.USAGE, Basis.WEIGHTED)
-    if cost.kind is Kind.PROVISIONED and by_usage and cost.measure is Measure.COST:
+    if cost.kind is CostKind.PROVISIONED and by_usage and cost.measure is BasisMeasure.COST:
         yield _NO_COST
     for name, given, basis in (
         ("shares", cost.shares, Basis.FIXED),
@@ -158,7 +167,7 @@ def _capacity_faults(cost: SharedCost, catalogue: Catalogue) -> Iterator[str]:
     capacity = cost.capacity
     if capacity is None:
         return
-    if cost.kind is not Kind.PROVISIONED or cost.basis is not Basis.USAGE or cost.per is Per.PERIOD:
+    if cost.kind is not CostKind.PROVISIONED or cost.basis is not Basis.USAGE or cost.per is Per.PERIOD:
         yield "capacity: belongs to a provisioned cost by the hour or month with the basis usage"
     if capacity.tokens_per_minute <= 0:
         yield f"capacity.tokensPerMinute: {capacity.tokens_per_minute} is not above zero"

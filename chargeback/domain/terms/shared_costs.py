@@ -32,7 +32,7 @@ _LONGEST_MONTH = Decimal(31 * 24 + 1)
 _DIVISION = Context(prec=60)
 
 
-class Kind(StrEnum):
+class CostKind(StrEnum):
     """What a shared cost is for."""
 
     PROVISIONED = "provisioned"
@@ -50,7 +50,7 @@ class Basis(StrEnum):
     WEIGHTED = "weighted"
 
 
-class Measure(StrEnum):
+class BasisMeasure(StrEnum):
     """What usage is measured by where it is the basis."""
 
     COST = "cost"
@@ -159,7 +159,7 @@ class SharedCost:
 
     cost_id: str
     name: str
-    kind: Kind
+    kind: CostKind
     price: Decimal
     per: Per
     currency: str
@@ -167,7 +167,7 @@ class SharedCost:
     units: int = 1
     period: Month = NO_MONTH
     effective: Effective = ALWAYS
-    measure: Measure = Measure.COST
+    measure: BasisMeasure = BasisMeasure.COST
     of: Selection = EVERY_CALL
     among: tuple[str, ...] = ()
     shares: Mapping[str, Decimal] = field(default_factory=dict)
@@ -179,7 +179,7 @@ class SharedCost:
 
     def meter_of(self, cost_centre: str) -> str:
         """What the part of a cost centre is for: the kind, or capacity that stayed idle."""
-        is_idle = self.kind is Kind.PROVISIONED and self.capacity and cost_centre == self.capacity.idle
+        is_idle = self.kind is CostKind.PROVISIONED and self.capacity and cost_centre == self.capacity.idle
         return IDLE if is_idle else self.kind.value
 
 
@@ -260,7 +260,9 @@ def measured(cost: SharedCost, usage: Iterable[DirectUsage], charged: Effective)
     Capacity that stayed idle is used by the cost centre that is named for it.
     """
     # Calls of provisioned deployments cost nothing: older files that did not say so meant their tokens.
-    measure = Measure.TOKENS if (cost.kind, cost.measure) == (Kind.PROVISIONED, Measure.COST) else cost.measure
+    measure = (
+        BasisMeasure.TOKENS if (cost.kind, cost.measure) == (CostKind.PROVISIONED, BasisMeasure.COST) else cost.measure
+    )
     sums: dict[str, Decimal] = {}
     for each in usage:
         if cost.of.counts(each):
@@ -272,15 +274,15 @@ def measured(cost: SharedCost, usage: Iterable[DirectUsage], charged: Effective)
     return sums
 
 
-def _quantity(usage: DirectUsage, measure: Measure) -> Decimal:
+def _quantity(usage: DirectUsage, measure: BasisMeasure) -> Decimal:
     match measure:
-        case Measure.COST:
+        case BasisMeasure.COST:
             return usage.cost
-        case Measure.TOKENS:
+        case BasisMeasure.TOKENS:
             return Decimal(usage.tokens)
-        case Measure.REQUESTS:
+        case BasisMeasure.REQUESTS:
             return Decimal(usage.requests)
-        case Measure.QUANTITY:
+        case BasisMeasure.QUANTITY:
             return usage.quantity
 
 
@@ -319,7 +321,7 @@ def _weight(path: str, weights: Mapping[str, Decimal]) -> Decimal:
 def covers(cost: SharedCost, deployment: Deployment) -> bool:
     """Whether a cost is what a provisioned deployment is paid by."""
     place = deployment.account, deployment.name, deployment.type.value, deployment.model
-    return cost.kind is Kind.PROVISIONED and cost.of.takes(*place)
+    return cost.kind is CostKind.PROVISIONED and cost.of.takes(*place)
 
 
 def _is_one_of(names: Sequence[str], name: str) -> bool:

@@ -8,7 +8,7 @@ from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
 from typing import Any
 
-from chargeback.domain.cost_centres.budgets import Budget
+from chargeback.domain.cost_centres.budgets import CentreBudget
 from chargeback.domain.errors import InvalidConfig
 from chargeback.domain.invoice.reconciliation import ReconciliationRules
 from chargeback.domain.money.exact import ZERO, to_text
@@ -72,7 +72,7 @@ class Terms:
         *,
         exchange_rates: Sequence[ExchangeRate] = (),
         shared_costs: Sequence[SharedCost] = (),
-        budgets: Sequence[Budget] = (),
+        budgets: Sequence[CentreBudget] = (),
         closing: ClosingRules | None = None,
         reconciliation: ReconciliationRules | None = None,
     ) -> None:

@@ -19,10 +19,10 @@ from chargeback.domain.terms.shared_costs import (
     AMOUNT_DECIMALS,
     EVERY_CALL,
     Basis,
+    BasisMeasure,
     Capacity,
+    CostKind,
     DirectUsage,
-    Kind,
-    Measure,
     Per,
     Selection,
     SharedCost,
@@ -42,7 +42,7 @@ _FINEST = Decimal("1e-12")
 _MINUTE = timedelta(minutes=1)
 
 
-class Part(msgspec.Struct, frozen=True, omit_defaults=True):
+class TrueUpPart(msgspec.Struct, frozen=True, omit_defaults=True):
     """A part of a true-up.
 
     Attributes:
@@ -67,7 +67,7 @@ def parts_of(
     skus_of: Mapping[Sku, Sequence[Sku]],
     accounts: Iterable[str],
     charged: Mapping[str, Decimal],
-) -> tuple[Part, ...]:
+) -> tuple[TrueUpPart, ...]:
     """The parts between an invoice and books; they sum to the variance less what was charged before, at 6 decimals.
 
     `usage`: of the published month. `skus_of`: by a SKU of the invoice, those of the books that it is for. `accounts`:
@@ -81,8 +81,8 @@ def parts_of(
         account = _account(each.resource, known) if each.sku == OTHER or not is_ours else ""
         sums[each.sku, account] = EXACT.add(sums.get((each.sku, account), ZERO), each.cost)
     found = [_part(sku, account, cost, skus_of) for (sku, account), cost in sorted(sums.items())]
-    found.append(Part(REST, "0", booked="0"))
-    found += [Part(name, to_text(EXACT.minus(each))) for name, each in charged.items() if each]
+    found.append(TrueUpPart(REST, "0", booked="0"))
+    found += [TrueUpPart(name, to_text(EXACT.minus(each))) for name, each in charged.items() if each]
     selections = _selections(found)
     return tuple(
         part if part.booked is None else msgspec.structs.replace(part, booked=to_text(_booked(selection, usage)))
@@ -95,13 +95,13 @@ def _account(resource: str, known: Sequence[str]) -> str:
     return next((account for account in known if is_known(resource, [account])), resource)
 
 
-def replaced(before: Sequence[Part], after: Sequence[Part]) -> tuple[Part, ...]:
+def replaced(before: Sequence[TrueUpPart], after: Sequence[TrueUpPart]) -> tuple[TrueUpPart, ...]:
     """The parts that follow others: those that are gone stay with nothing, so that what they charged goes back."""
     names = {part.name for part in after}
-    return (*after, *(Part(part.name, "0") for part in before if part.name not in names))
+    return (*after, *(TrueUpPart(part.name, "0") for part in before if part.name not in names))
 
 
-def is_part(cost_id: str, period: Month, parts: Iterable[Part]) -> bool:
+def is_part(cost_id: str, period: Month, parts: Iterable[TrueUpPart]) -> bool:
     """Whether a shared cost of a period is one of its true-up with these parts, and not one of another name."""
     ids = {_cost_id(period, part.name) for part in parts}
     capacity = _cost_id(period, CAPACITY_PART)
@@ -117,15 +117,15 @@ def _cost_id(period: Month, name: str) -> str:
     return f"true-up-{period}:{name}" if name else f"true-up-{period}"
 
 
-def _part(sku: Sku, account: str, cost: Decimal, skus_of: Mapping[Sku, Sequence[Sku]]) -> Part:
+def _part(sku: Sku, account: str, cost: Decimal, skus_of: Mapping[Sku, Sequence[Sku]]) -> TrueUpPart:
     if sku == CAPACITY:
-        return Part(CAPACITY_PART, to_text(cost))
+        return TrueUpPart(CAPACITY_PART, to_text(cost))
     if account:
-        return Part(account if sku == OTHER else f"{account} {sku}", to_text(cost), account=account, booked="0")
-    return Part(str(sku), to_text(cost), tuple(skus_of.get(sku) or (sku,)), booked="0")
+        return TrueUpPart(account if sku == OTHER else f"{account} {sku}", to_text(cost), account=account, booked="0")
+    return TrueUpPart(str(sku), to_text(cost), tuple(skus_of.get(sku) or (sku,)), booked="0")
 
 
-def _rounded(parts: Sequence[Part]) -> list[Part]:
+def _rounded(parts: Sequence[TrueUpPart]) -> list[TrueUpPart]:
     """The amounts at the decimals of a shared cost, with the same sum."""
     exact = [Decimal(part.amount) for part in parts]
     rounded = round_to_total(exact, to_amount(total(exact)), AMOUNT_DECIMALS)
@@ -136,7 +136,7 @@ def _booked(of: Selection, usage: Iterable[DirectUsage]) -> Decimal:
     return total([each.contracted for each in usage if of.counts(each)])
 
 
-def _selections(parts: Sequence[Part]) -> list[Selection]:
+def _selections(parts: Sequence[TrueUpPart]) -> list[Selection]:
     """Which usage each part is about; no usage is of two parts that have something booked."""
     skus = tuple(sku for part in parts for sku in part.skus)
     accounts = tuple(dict.fromkeys(part.account for part in parts if part.account))
@@ -156,7 +156,7 @@ def _selections(parts: Sequence[Part]) -> list[Selection]:
 def costs_of(
     period: Month,
     currency: str,
-    parts: Sequence[Part],
+    parts: Sequence[TrueUpPart],
     source: str,
     terms: Terms,
     calendar: Calendar,
@@ -165,7 +165,7 @@ def costs_of(
     base = SharedCost(
         cost_id=_cost_id(period, ""),
         name=f"True-up to the invoice of {period}",
-        kind=Kind.TRUE_UP,
+        kind=CostKind.TRUE_UP,
         price=ZERO,
         per=Per.PERIOD,
         currency=currency,
@@ -183,7 +183,7 @@ def costs_of(
         elif part.booked is None:
             found.append(cost)
         else:
-            measure = Measure.QUANTITY if part.skus else Measure.COST
+            measure = BasisMeasure.QUANTITY if part.skus else BasisMeasure.COST
             found.append(replace(cost, measure=measure, nets=Decimal(part.booked)))
     return found
 
@@ -193,13 +193,13 @@ def _of_capacity(cost: SharedCost, terms: Terms, calendar: Calendar) -> list[Sha
     amounts = [
         (each, _converted(each, cost, terms, calendar))
         for each in terms.shared_costs
-        if each.kind in (Kind.PROVISIONED, Kind.HOSTING) and not each.corrects
+        if each.kind in (CostKind.PROVISIONED, CostKind.HOSTING) and not each.corrects
     ]
     charged = [(each, price) for each, price in amounts if price > 0]
     whole = total([price for _, price in charged])
     if not whole:
         provisioned = Selection(deployment_types=tuple(sorted(kind.value for kind in PROVISIONED)))
-        return [replace(cost, measure=Measure.TOKENS, of=provisioned)]
+        return [replace(cost, measure=BasisMeasure.TOKENS, of=provisioned)]
     exact = [_RATIO.divide(_RATIO.multiply(cost.price, price), whole) for _, price in charged]
     exact[-1] = EXACT.subtract(cost.price, total(exact[:-1]))
     prices = round_to_total(exact, to_amount(cost.price), AMOUNT_DECIMALS)
@@ -214,7 +214,7 @@ def _converted(shared: SharedCost, into: SharedCost, terms: Terms, calendar: Cal
 
 def _like(cost: SharedCost, capacity: SharedCost, price: Decimal, calendar: Calendar) -> SharedCost:
     """A part of the true-up of capacity that is split as the capacity itself."""
-    by_tokens = capacity.kind is Kind.PROVISIONED and capacity.measure is Measure.COST
+    by_tokens = capacity.kind is CostKind.PROVISIONED and capacity.measure is BasisMeasure.COST
     return replace(
         capacity,
         cost_id=f"{cost.cost_id} {capacity.cost_id}",
@@ -226,7 +226,7 @@ def _like(cost: SharedCost, capacity: SharedCost, price: Decimal, calendar: Cale
         currency=cost.currency,
         period=cost.period,
         effective=cost.effective,
-        measure=Measure.TOKENS if by_tokens else capacity.measure,
+        measure=BasisMeasure.TOKENS if by_tokens else capacity.measure,
         capacity=_capacity(capacity, cost.period, calendar),
         source=cost.source,
     )

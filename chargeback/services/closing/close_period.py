@@ -17,7 +17,15 @@ from typing import Protocol
 import msgspec
 
 from chargeback.domain.errors import ClosingRefused, PeriodClosed, StoreUnavailable, Superseded
-from chargeback.domain.periods.lifecycle import BillingPeriod, Change, State, begun, concluded, delivered, filed
+from chargeback.domain.periods.lifecycle import (
+    BillingPeriod,
+    PeriodChange,
+    PeriodState,
+    begun,
+    concluded,
+    delivered,
+    filed,
+)
 from chargeback.domain.reports.layout import manifest_path
 from chargeback.domain.reports.manifest import Manifest
 from chargeback.domain.time.days import UtcDay
@@ -113,7 +121,7 @@ class Closer:
         """
         await self.closing_books.periods.give_up_dead(request.by, request.now)
         known, token = await self.closing_books.periods.get(period)
-        if known.state is not State.CLOSED:
+        if known.state is not PeriodState.CLOSED:
             accepted = await self.closing_books.require_closable(period, request)
             await self._close(known, token, request, accepted, progress)
         return await self.finish_filing(period)
@@ -173,7 +181,7 @@ class Closer:
         try:
             await self._attempt(known, token, attempt, staged, request, accepted, progress)
         except Exception as error:
-            change = Change("given up", request.now, request.by, reason_of(error))
+            change = PeriodChange("given up", request.now, request.by, reason_of(error))
             with suppress(StoreUnavailable):  # then it has died, and ends as one that was killed
                 if await self.closing_books.periods.give_up(known.month, attempt, change):
                     await staged.clear()
@@ -190,7 +198,7 @@ class Closer:
         progress: Progress,
     ) -> None:
         period = known.month
-        began = Change(State.CLOSING, request.now, request.by, request.override, overridden=accepted.facts)
+        began = PeriodChange(PeriodState.CLOSING, request.now, request.by, request.override, overridden=accepted.facts)
         for _ in range(_ATTEMPTS):
             basis = await self._basis(period, request, accepted)
             closing = begun(known, attempt, basis.version.name, began)
@@ -205,7 +213,9 @@ class Closer:
             log_line(log, "close_again", about=period, period=period, attempt=attempt, reason=reason)
         else:
             raise Superseded(f"the books of {period} changed each time while they were published: close it again")
-        ended = Change(State.CLOSED, request.now, request.by, request.override, basis.version.name, accepted.facts)
+        ended = PeriodChange(
+            PeriodState.CLOSED, request.now, request.by, request.override, basis.version.name, accepted.facts
+        )
         manifest = await sha256_of(staged.read(manifest_path(period)))
         closed = concluded(
             closing, manifest, basis.fences(period), ended, true_up=basis.true_up, true_ups=basis.true_ups
@@ -235,7 +245,7 @@ class Closer:
         except Superseded as error:
             # Where the answer was lost, the document is ours all the same.
             latest, _ = await self.closing_books.periods.get(closed.month)
-            if (latest.state, latest.attempt) != (State.CLOSED, closed.attempt):
+            if (latest.state, latest.attempt) != (PeriodState.CLOSED, closed.attempt):
                 await staged.clear()
                 raise Superseded(f"another run took over the closing of {closed.month}") from error
         log_line(log, "closed", about=closed.month, period=closed.month, attempt=closed.attempt)

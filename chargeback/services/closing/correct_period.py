@@ -9,7 +9,7 @@ from decimal import Decimal
 
 from chargeback.domain.errors import PeriodClosed
 from chargeback.domain.money.exact import EXACT, ZERO
-from chargeback.domain.periods.lifecycle import BillingPeriod, Change, rated_anew
+from chargeback.domain.periods.lifecycle import BillingPeriod, PeriodChange, rated_anew
 from chargeback.domain.terms.terms import ExchangeRate, rates_of
 from chargeback.domain.time.months import Month
 from chargeback.services.closing.finish_days import ClosingBooks
@@ -17,7 +17,7 @@ from chargeback.services.ports.ledger import Ledger
 
 
 @dataclass(frozen=True, slots=True)
-class Corrected:
+class CorrectionResult:
     """What rating a closed period anew did.
 
     Attributes:
@@ -36,7 +36,7 @@ class Corrected:
     rates: tuple[ExchangeRate, ...] = ()
 
 
-async def correct_period(period: Month, books: ClosingBooks, ledger: Ledger, change: Change) -> Corrected:
+async def correct_period(period: Month, books: ClosingBooks, ledger: Ledger, change: PeriodChange) -> CorrectionResult:
     """Rate and convert a closed period anew; the next run, or the nightly audit, completes one that was killed.
 
     Raises `PeriodClosed` for a period that is not closed, or whose ledger is no longer kept in whole.
@@ -66,7 +66,7 @@ async def _new_rates(known: BillingPeriod, books: ClosingBooks) -> list[Exchange
     return [rate for rate in after if rate not in before]
 
 
-async def _audit(period: Month, books: ClosingBooks, now: datetime) -> Corrected:
+async def _audit(period: Month, books: ClosingBooks, now: datetime) -> CorrectionResult:
     in_force = await books.catalogues.in_force()
     known, _ = await books.periods.get(period)
     since = known.history[0].at
@@ -76,7 +76,7 @@ async def _audit(period: Month, books: ClosingBooks, now: datetime) -> Corrected
         count += 1
         lines += audited.drift_lines
         cost = EXACT.add(cost, Decimal(audited.drift_cost))
-    return Corrected(known, count, lines, cost, in_force.current.currency)
+    return CorrectionResult(known, count, lines, cost, in_force.current.currency)
 
 
 async def _require_ledger(known: BillingPeriod, books: ClosingBooks) -> None:

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from chargeback.domain.errors import PeriodClosed, Superseded
-from chargeback.domain.periods.lifecycle import State
+from chargeback.domain.periods.lifecycle import PeriodState
 from chargeback.domain.reports.layout import period_folder
 from chargeback.domain.reports.manifest import Manifest
 from chargeback.domain.time.months import Month
@@ -78,7 +78,7 @@ class Drafts:
         """
         closer, books = self.closer, self.closing_books
         known, _ = await books.periods.get(period)
-        if known.state is State.CLOSED:
+        if known.state is PeriodState.CLOSED:
             return await closer.verified(period)
         version = await books.catalogues.version()
         version.catalogue.calendar.bounds(period)
@@ -132,7 +132,7 @@ class Drafts:
         closer, books = self.closer, self.closing_books
 
         async def look() -> None:
-            if (await books.periods.get(period))[0].state is State.CLOSED:
+            if (await books.periods.get(period))[0].state is PeriodState.CLOSED:
                 raise _ClosedMeanwhileError
             await closer.draft_attempts.require_latest(period, attempt)
 

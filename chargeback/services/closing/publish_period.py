@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from chargeback.domain.catalogue.payers import Payers
-from chargeback.domain.periods.lifecycle import BillingPeriod, State
+from chargeback.domain.periods.lifecycle import BillingPeriod, PeriodState
 from chargeback.domain.reports.layout import charges_path
 from chargeback.domain.reports.manifest import Manifest
 from chargeback.domain.terms.shared_costs import SharedCost
@@ -93,7 +93,7 @@ class Publisher:
 
     async def _previous(self, before: BillingPeriod, *, only_closed: bool) -> Stored | None:
         path = charges_path(before.month)
-        if before.state is State.CLOSED:
+        if before.state is PeriodState.CLOSED:
             return Stored(self.closed, path)
         # A final file must not depend on what a draft said some day.
         if not only_closed and path in await self.drafts.paths(path):

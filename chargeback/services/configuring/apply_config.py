@@ -8,7 +8,7 @@ from msgspec.structs import replace
 from chargeback.domain.catalogue.catalogue import Catalogue
 from chargeback.domain.catalogue.changes import CatalogueChanges, changes, rewritten
 from chargeback.domain.errors import InvalidConfig, Superseded
-from chargeback.domain.periods.lifecycle import State
+from chargeback.domain.periods.lifecycle import PeriodState
 from chargeback.domain.rating.effective_catalogues import EffectiveCatalogues
 from chargeback.domain.terms.changes import keep_their_rates, stays_as_billed, terms_changes, too_late, too_soon
 from chargeback.domain.terms.terms import ExchangeRate, Terms, rates_of
@@ -79,13 +79,13 @@ async def _require_open(control: Control, catalogues: Catalogues, catalogue: Cat
     Where an attempt at closing is under way, its files may be the ones that say it no more: whoever applies waits.
     """
     EffectiveCatalogues(catalogue, await catalogues.frozen())
-    closed = await _billed_with(control, catalogues, State.CLOSED)
-    being_closed = await _billed_with(control, catalogues, State.CLOSING)
+    closed = await _billed_with(control, catalogues, PeriodState.CLOSED)
+    being_closed = await _billed_with(control, catalogues, PeriodState.CLOSING)
     if faults := [*too_late(closed, terms), *too_soon(being_closed, terms)]:
         raise InvalidConfig(faults)
 
 
-async def _billed_with(control: Control, catalogues: Catalogues, state: State) -> dict[Month, Terms]:
+async def _billed_with(control: Control, catalogues: Catalogues, state: PeriodState) -> dict[Month, Terms]:
     """Period of this state → the terms of its files."""
     periods = await PeriodDocuments(control).of_states(state)
     return {
@@ -162,7 +162,7 @@ async def _kept(
     control: Control, catalogues: Catalogues, before: Terms, catalogue: Catalogue, terms: Terms
 ) -> list[str]:
     """What of the change does not reach closed periods."""
-    billed = await _billed_with(control, catalogues, State.CLOSED)
+    billed = await _billed_with(control, catalogues, PeriodState.CLOSED)
     converted = {
         each.month: _rates(await catalogues.stored(each.version), each.month)
         for each in await PeriodDocuments(control).closed()

@@ -12,7 +12,7 @@ from chargeback.domain.catalogue.catalogue import Catalogue
 from chargeback.domain.errors import InvalidConfig, Superseded
 from chargeback.domain.terms.terms import Terms
 from chargeback.services.configuring.apply_config import bring_into_force
-from chargeback.services.configuring.deployments import Deployment, Deployments
+from chargeback.services.configuring.deployments import Deployments, HandledDeployment
 from chargeback.services.configuring.tell_config import told
 from chargeback.services.configuring.versions import ConfigVersions
 from chargeback.services.ports.control import Catalogues, Control, Document
@@ -24,7 +24,7 @@ MOST_LINES = 200
 
 
 @dataclass(frozen=True, slots=True)
-class Files:
+class ConfigFiles:
     """The files of a configuration, read and checked."""
 
     catalogue: Catalogue
@@ -33,7 +33,7 @@ class Files:
 
 
 @dataclass(frozen=True, slots=True)
-class Deployed:
+class ConfigOutcome:
     """What became of the deployed configuration.
 
     Attributes:
@@ -53,10 +53,10 @@ async def apply_deployed(
     catalogues: Catalogues,
     ledger: Ledger,
     digest: str,
-    load: Callable[[], Files],
+    load: Callable[[], ConfigFiles],
     *,
     now: datetime,
-) -> Deployed:
+) -> ConfigOutcome:
     """Put the deployed files in force, unless this deployment was handled before; `digest` tells deployments apart.
 
     If another deployment is handled at the same time, this one is handled after it, so that the record says what is in
@@ -70,17 +70,17 @@ async def apply_deployed(
             break
         state, lines = await _bring(control, catalogues, ledger, digest, files, now)
         left_out = max(0, len(lines) - MOST_LINES)
-        record = Deployment(digest, state, now.isoformat(), lines[:MOST_LINES], left_out)
+        record = HandledDeployment(digest, state, now.isoformat(), lines[:MOST_LINES], left_out)
         if await _is_recorded(deployments, record, token):
             break
     else:
         raise Superseded("another deployment was recorded each time while this one was handled")
     current, _ = await ConfigVersions(control).current()
     deployed = files.catalogue.digest
-    return Deployed(state, lines, current.digest if current else deployed, deployed)
+    return ConfigOutcome(state, lines, current.digest if current else deployed, deployed)
 
 
-async def _is_recorded(deployments: Deployments, record: Deployment, after: str | None) -> bool:
+async def _is_recorded(deployments: Deployments, record: HandledDeployment, after: str | None) -> bool:
     try:
         await deployments.swap(record, after)
     except Superseded:
@@ -90,7 +90,7 @@ async def _is_recorded(deployments: Deployments, record: Deployment, after: str 
 
 
 async def _bring(
-    control: Control, catalogues: Catalogues, ledger: Ledger, digest: str, files: Files, now: datetime
+    control: Control, catalogues: Catalogues, ledger: Ledger, digest: str, files: ConfigFiles, now: datetime
 ) -> tuple[str, tuple[str, ...]]:
     """What became of the files, and the diff or why they were refused."""
     stores, brought = (control, catalogues, ledger), (files.catalogue, files.terms, files.documents)

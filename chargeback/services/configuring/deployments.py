@@ -7,7 +7,7 @@ from chargeback.services.ports.control import Control
 KIND, NAME = "deployment", "config"
 
 
-class Deployment(msgspec.Struct, frozen=True, rename="camel"):
+class HandledDeployment(msgspec.Struct, frozen=True, rename="camel"):
     """A deployment whose configuration was handled.
 
     Attributes:
@@ -31,11 +31,11 @@ class Deployments:
     def __init__(self, control: Control) -> None:
         self._control = control
 
-    async def latest(self) -> tuple[Deployment | None, str | None]:
+    async def latest(self) -> tuple[HandledDeployment | None, str | None]:
         """The deployment that was handled last, with its token; None and None where there was none."""
         known = await self._control.get_versioned(KIND, NAME)
-        return (msgspec.convert(known[0], Deployment), known[1]) if known else (None, None)
+        return (msgspec.convert(known[0], HandledDeployment), known[1]) if known else (None, None)
 
-    async def swap(self, deployment: Deployment, after: str | None) -> None:
+    async def swap(self, deployment: HandledDeployment, after: str | None) -> None:
         """Record a deployment. Raises `Superseded` if another one was recorded since `after`."""
         await self._control.swap(KIND, NAME, msgspec.to_builtins(deployment), after)

@@ -27,7 +27,7 @@ from chargeback.services.explaining.explanation import (
     ShareOfCost,
     UsageGroup,
 )
-from chargeback.services.explaining.rows_of_period import Row, Rows, opened, text_or_none
+from chargeback.services.explaining.rows_of_period import PeriodRows, Row, opened, text_or_none
 from chargeback.services.periods.documents import PeriodDocuments
 from chargeback.services.ports.books import Books
 from chargeback.services.ports.control import Catalogues
@@ -100,7 +100,7 @@ class Explainer:
         return *terms.shared_costs, *await true_up_costs(self.published.control, period, terms, calendar)
 
     def _centre(
-        self, rows: Rows, period: Month, centre: str, model: str, currency: str, *, is_closed: bool
+        self, rows: PeriodRows, period: Month, centre: str, model: str, currency: str, *, is_closed: bool
     ) -> Explanation:
         found = rows.ask("kinds", centre=centre)
         found_below = rows.ask("below", centre=centre)
@@ -137,7 +137,7 @@ class Explainer:
         )
 
 
-def _charge(rows: Rows, period: Month, centre: str, charge_id: str) -> Row:
+def _charge(rows: PeriodRows, period: Month, centre: str, charge_id: str) -> Row:
     found = rows.ask("row", charge_id=charge_id)
     if not found:
         raise ChargebackError(f"{period}: has no charge {charge_id!r}")
@@ -147,7 +147,7 @@ def _charge(rows: Rows, period: Month, centre: str, charge_id: str) -> Row:
     return row
 
 
-def _group(rows: Rows, centre: str, group: Row) -> UsageGroup:
+def _group(rows: PeriodRows, centre: str, group: Row) -> UsageGroup:
     given = {name: group[name] for name in ("model", "deployment_type", "meter", "price_id", "state")}
     return UsageGroup(
         model=group["model"],

@@ -23,7 +23,7 @@ from chargeback.services.explaining.explanation import (
     MatchedRule,
     UnknownPrice,
 )
-from chargeback.services.explaining.rows_of_period import Row, Rows, text_or_none
+from chargeback.services.explaining.rows_of_period import PeriodRows, Row, text_or_none
 from chargeback.services.ports.books import Books
 from chargeback.services.ports.ledger import Ledger
 from chargeback.services.publishing.published_rows import Published
@@ -44,7 +44,7 @@ _DIMENSIONS = (
 
 async def explain_charge(
     row: Row,
-    rows: Rows,
+    rows: PeriodRows,
     folder: Path,
     *,
     period: Month,

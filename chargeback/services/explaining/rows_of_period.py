@@ -15,7 +15,7 @@ _MEMORY_MB = 256
 Row = dict[str, Any]
 
 
-class Rows:
+class PeriodRows:
     """The rows of a period."""
 
     def __init__(self, engine: Engine) -> None:
@@ -27,7 +27,7 @@ class Rows:
 
 
 @contextmanager
-def opened(file: Path) -> Iterator[Rows]:
+def opened(file: Path) -> Iterator[PeriodRows]:
     """The rows of a Parquet file."""
     package = "chargeback.services.explaining"
     with open_engine(package, spill=file.parent / "spill", memory_limit_mb=_MEMORY_MB) as engine:
@@ -35,7 +35,7 @@ def opened(file: Path) -> Iterator[Rows]:
         # What an older version published has no column for it.
         added = "" if "correction_reason" in there else ", '' AS correction_reason"
         engine.run("view of the file", file=quoted(file), added=added)
-        yield Rows(engine)
+        yield PeriodRows(engine)
 
 
 def text_or_none(amount: Decimal | None) -> str | None:

@@ -11,12 +11,12 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 
 from chargeback.domain.errors import InconsistentFile
-from chargeback.domain.reports.focus import COLUMNS, IDENTITY, Kind
+from chargeback.domain.reports.focus import COLUMNS, IDENTITY, ColumnKind
 from chargeback.services.duck.engine import Engine, open_engine
 from chargeback.services.duck.statements import column_list
 
 _MEMORY_MB = 512
-_TYPES = {Kind.NUMBER: "DECIMAL(38, 18)", Kind.COUNT: "BIGINT", Kind.TIME: "TIMESTAMP"}
+_TYPES = {ColumnKind.NUMBER: "DECIMAL(38, 18)", ColumnKind.COUNT: "BIGINT", ColumnKind.TIME: "TIMESTAMP"}
 
 Parts = Mapping[tuple[str, object, str | None], Decimal]
 """Shared cost, period and class → the sum of its parts that were found so far."""

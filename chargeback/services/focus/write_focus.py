@@ -7,7 +7,7 @@ user, company, billing code and operation, and their BilledCost sums to the same
 import asyncio
 from collections.abc import AsyncIterator, Iterator
 
-from chargeback.domain.reports.focus import COLUMNS, Kind
+from chargeback.domain.reports.focus import COLUMNS, ColumnKind
 from chargeback.domain.reports.layout import focus_path
 from chargeback.services.focus.focus_rows import FocusRows, focus_rows
 from chargeback.services.publishing.files import CSV, Files
@@ -17,13 +17,13 @@ from chargeback.services.running.progress import Progress
 _LINES = 4_000
 
 _CELLS = {
-    Kind.TEXT: "{column}",
-    Kind.FREE_TEXT: "focus_cell(focus_tamed({column}))",
-    Kind.JSON: "focus_quoted(focus_json({column}))",
-    Kind.NUMBER: "focus_number({column})",
-    Kind.COUNT: "{column}::VARCHAR",
-    Kind.TIME: "strftime({column}, '%Y-%m-%dT%H:%M:%SZ')",
-    Kind.NOTHING: "''",
+    ColumnKind.TEXT: "{column}",
+    ColumnKind.FREE_TEXT: "focus_cell(focus_tamed({column}))",
+    ColumnKind.JSON: "focus_quoted(focus_json({column}))",
+    ColumnKind.NUMBER: "focus_number({column})",
+    ColumnKind.COUNT: "{column}::VARCHAR",
+    ColumnKind.TIME: "strftime({column}, '%Y-%m-%dT%H:%M:%SZ')",
+    ColumnKind.NOTHING: "''",
 }
 
 

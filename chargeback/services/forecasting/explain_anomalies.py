@@ -4,7 +4,7 @@ from collections.abc import Callable, Sequence
 from decimal import ROUND_HALF_EVEN, Decimal
 
 from chargeback.domain.money.exact import EXACT, ZERO
-from chargeback.domain.outlook.anomalies import DIMENSIONS, Anomaly, Finding, Slot, changes
+from chargeback.domain.outlook.anomalies import DIMENSIONS, Anomaly, Finding, Slot, contributions
 from chargeback.domain.rating.usage_record import UsageRecord
 from chargeback.domain.time.calendar import Calendar
 from chargeback.domain.time.days import BookDate, UtcDay, shifted, utc_namesake
@@ -98,7 +98,7 @@ def _reference(finding: Finding) -> Slot:
 def _anomaly(finding: Finding, breakdown: _Breakdown, largest: int) -> Anomaly:
     reference = _reference(finding)
     movers = {
-        dimension: changes(breakdown.of(reference, dimension), breakdown.of(finding.slot, dimension), largest)
+        dimension: contributions(breakdown.of(reference, dimension), breakdown.of(finding.slot, dimension), largest)
         for dimension in DIMENSIONS
     }
     usual = Decimal(finding.usual).quantize(Decimal("0.01"), ROUND_HALF_EVEN)

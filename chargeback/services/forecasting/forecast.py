@@ -6,7 +6,7 @@ from decimal import Decimal
 
 import numpy as np
 
-from chargeback.domain.cost_centres.budgets import Budget
+from chargeback.domain.cost_centres.budgets import CentreBudget
 from chargeback.domain.money.exact import total
 from chargeback.domain.outlook.forecast import (
     BudgetOutlook,
@@ -89,7 +89,7 @@ class Course:
         quantiles = np.quantile(days, (_EXPECTED, _EARLIEST, _LATEST), method="inverted_cdf")
         return Reach(percent, amount, None, *(dates[int(day)] for day in quantiles))
 
-    def outlook(self, budget: Budget) -> BudgetOutlook:
+    def outlook(self, budget: CentreBudget) -> BudgetOutlook:
         """A budget of this cost centre; without dates where the money spent is in other currencies."""
         comparable = self._spend.currencies <= {budget.currency}
         reaches = [self.reach(percent, amount) for percent, amount in marks(budget)] if comparable else []

@@ -7,7 +7,7 @@ only when they are asked for: a function app takes events meanwhile.
 import asyncio
 from collections.abc import Iterable, Sequence
 
-from chargeback.domain.cost_centres.budgets import Budget
+from chargeback.domain.cost_centres.budgets import CentreBudget
 from chargeback.domain.cost_centres.tree import EVERYTHING, is_within, with_ancestors
 from chargeback.domain.outlook.anomalies import Anomaly, Finding, Sensitivity
 from chargeback.domain.outlook.forecast import BudgetOutlook, Forecast
@@ -47,7 +47,9 @@ async def forecasts(
     return await asyncio.to_thread(work)
 
 
-async def outlooks(history: History, view: Viewpoint, budgets: Sequence[Budget], terms: Terms) -> list[BudgetOutlook]:
+async def outlooks(
+    history: History, view: Viewpoint, budgets: Sequence[CentreBudget], terms: Terms
+) -> list[BudgetOutlook]:
     """Where the month takes each budget, in the budget's currency."""
 
     def work() -> list[BudgetOutlook]:

@@ -26,7 +26,7 @@ _READ_AT_ONCE = 8
 
 
 @dataclass(frozen=True, slots=True)
-class Spend:
+class CentreSpend:
     """The spend of a cost centre, alone or with everything below it.
 
     Attributes:
@@ -106,11 +106,11 @@ class History:
         """The cost centres that spent anything, ascending."""
         return sorted(self._costs)
 
-    def alone(self, centre: str, into: Into | None = None) -> Spend:
+    def alone(self, centre: str, into: Into | None = None) -> CentreSpend:
         """What a cost centre spent itself; without a wanted currency, in that of the rate card."""
         return self._sum([centre] if centre in self._costs else [], into)
 
-    def below(self, centre: str, into: Into | None = None) -> Spend:
+    def below(self, centre: str, into: Into | None = None) -> CentreSpend:
         """What a cost centre spent with everything below it; EVERYTHING is all of them.
 
         What no rate leads into the wanted currency stays in its own.
@@ -125,7 +125,7 @@ class History:
                 rates[each] = terms.rate_for(period, each, currency).rate
         return Into(currency, rates)
 
-    def _sum(self, centres: Iterable[str], into: Into | None) -> Spend:
+    def _sum(self, centres: Iterable[str], into: Into | None) -> CentreSpend:
         by_date: dict[BookDate, Decimal] = {}
         currencies: set[str] = set()
         unknown: Counter[str] = Counter()
@@ -137,7 +137,7 @@ class History:
                 for day, cost in costs.items():
                     amount = cost if rate is None else EXACT.multiply(cost, rate)
                     by_date[day] = EXACT.add(by_date.get(day, ZERO), amount)
-        return Spend(by_date, frozenset(currencies), unknown)
+        return CentreSpend(by_date, frozenset(currencies), unknown)
 
 
 @dataclass(frozen=True, slots=True)

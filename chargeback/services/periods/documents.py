@@ -5,7 +5,7 @@ from datetime import datetime
 import msgspec
 
 from chargeback.domain.errors import Superseded
-from chargeback.domain.periods.lifecycle import BillingPeriod, Change, State, given_up, is_dead
+from chargeback.domain.periods.lifecycle import BillingPeriod, PeriodChange, PeriodState, given_up, is_dead
 from chargeback.domain.time.months import Month
 from chargeback.services.ports.control import Control
 
@@ -27,10 +27,10 @@ class PeriodDocuments:
         """Set the period's document. Raises `Superseded` if another run set it since `after`."""
         return await self.control.swap(KIND, period.month, msgspec.to_builtins(period), after)
 
-    async def give_up(self, period: Month, attempt: str, change: Change) -> bool:
+    async def give_up(self, period: Month, attempt: str, change: PeriodChange) -> bool:
         """Open the period again that an attempt is closing; False where it is no longer at it."""
         known, token = await self.get(period)
-        if (known.state, known.attempt) != (State.CLOSING, attempt):
+        if (known.state, known.attempt) != (PeriodState.CLOSING, attempt):
             return False
         try:
             await self.swap(given_up(known, change), token)
@@ -40,16 +40,16 @@ class PeriodDocuments:
 
     async def give_up_dead(self, by: str, now: datetime) -> None:
         """Open the periods again whose attempt at closing has died; one that lives after all cannot succeed."""
-        change = Change("given up", now, by, "the attempt had died")
-        for each in await self.of_states(State.CLOSING):
+        change = PeriodChange("given up", now, by, "the attempt had died")
+        for each in await self.of_states(PeriodState.CLOSING):
             if is_dead(each, now):
                 await self.give_up(each.month, each.attempt, change)
 
-    async def of_states(self, *states: State) -> list[BillingPeriod]:
+    async def of_states(self, *states: PeriodState) -> list[BillingPeriod]:
         """The periods that have a document and are in one of these states, ascending."""
         known = [msgspec.convert(document, BillingPeriod) for document in await self.control.all(KIND)]
         return [period for period in known if period.state in states]
 
     async def closed(self) -> list[BillingPeriod]:
         """The closed periods, ascending."""
-        return await self.of_states(State.CLOSED)
+        return await self.of_states(PeriodState.CLOSED)

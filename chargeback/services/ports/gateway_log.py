@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Generic, Protocol, TypeVar
 
-from chargeback.domain.streams.gateway_log import KeptEvent, LoggedCall, StreamMean, TokenCount
+from chargeback.domain.streams.gateway_log import KeptEvent, LoggedCall, LoggedTokens, StreamMean
 
 Logged = TypeVar("Logged", covariant=True)
 
@@ -35,7 +35,7 @@ class GatewayLog(Protocol):
     async def kept_events(self, since: datetime, until: datetime) -> Found[KeptEvent]:
         """Of each call in the span, which usage event the log keeps of it."""
 
-    async def token_counts(self, since: datetime, until: datetime, ids: Sequence[str]) -> Found[TokenCount]:
+    async def token_counts(self, since: datetime, until: datetime, ids: Sequence[str]) -> Found[LoggedTokens]:
         """The tokens of these calls."""
 
     async def calls(self, since: datetime, until: datetime, ids: Sequence[str]) -> Found[LoggedCall]:

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from chargeback.domain.errors import ChargebackError
-from chargeback.domain.periods.lifecycle import State
+from chargeback.domain.periods.lifecycle import PeriodState
 from chargeback.domain.reports.layout import charges_path, period_of_charges
 from chargeback.domain.time.months import Month
 from chargeback.services.periods.documents import PeriodDocuments
@@ -29,7 +29,7 @@ class Published:
     async def is_closed(self, period: Month) -> bool:
         """Whether a period is closed."""
         known, _ = await PeriodDocuments(self.control).get(period)
-        return known.state is State.CLOSED
+        return known.state is PeriodState.CLOSED
 
     async def fetch(self, period: Month, folder: Path) -> Path:
         """The rows of a period as a local file; raises `ChargebackError` if it was never published."""

@@ -6,7 +6,7 @@ from datetime import datetime
 from os import getpid
 from pathlib import Path
 
-from chargeback.domain.cost_centres.budgets import Budget
+from chargeback.domain.cost_centres.budgets import CentreBudget
 from chargeback.domain.time.months import Month
 from chargeback.services.duck.engine import Engine, open_engine
 
@@ -40,7 +40,7 @@ class Settled:
     is_closed: bool
     previous: str
     centres: dict[str, str] = field(default_factory=dict)
-    budgets: tuple[Budget, ...] = ()
+    budgets: tuple[CentreBudget, ...] = ()
 
     def open(self, package: str, *, memory_limit_mb: int, words: Mapping[str, object] | None = None) -> Engine:
         """Open the file for reading, with the statements of a package; once a process."""

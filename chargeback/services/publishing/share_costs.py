@@ -13,8 +13,8 @@ from chargeback.domain.errors import InvalidConfig
 from chargeback.domain.money.exact import EXACT, PRICE_DECIMALS, to_text
 from chargeback.domain.reports.rows import COLUMNS, TEXT
 from chargeback.domain.terms.shared_costs import (
+    CostKind,
     DirectUsage,
-    Kind,
     SharedCost,
     active,
     amount,
@@ -78,7 +78,7 @@ def share_costs(engine: PeriodEngine, to_settle: PeriodToSettle, past: Mapping[M
         usage = direct_usage(rows, to_settle.catalogue)
         rate = _rate(to_settle.terms, cost, period, calendar.currency(of))
         price = netted(cost, amount(cost, period, calendar), usage)
-        if cost.kind is Kind.TRUE_UP and not price:
+        if cost.kind is CostKind.TRUE_UP and not price:
             continue
         ratios = split(cost, measured(cost, usage, times))
         parts = []

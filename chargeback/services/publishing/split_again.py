@@ -16,8 +16,8 @@ from typing import NamedTuple
 from chargeback.domain.money.exact import EXACT, ZERO
 from chargeback.domain.reports.rows import Reason
 from chargeback.domain.terms.shared_costs import (
+    CostKind,
     DirectUsage,
-    Kind,
     SharedCost,
     active,
     amount,
@@ -101,7 +101,7 @@ def _whole(engine: PeriodEngine, closed: ClosedPeriod, cost: SharedCost, billed:
 def _corrects(
     closed: ClosedPeriod, cost: SharedCost, centre: str, before: _Shares, after: _Shares
 ) -> dict[str, str | Decimal | None]:
-    moved = Reason.TRUE_UP if cost.kind is Kind.TRUE_UP else Reason.SHARED_COST
+    moved = Reason.TRUE_UP if cost.kind is CostKind.TRUE_UP else Reason.SHARED_COST
     reason = (
         Reason.EXCHANGE_RATE if moved is Reason.SHARED_COST and before.ratio(centre) == after.ratio(centre) else moved
     )

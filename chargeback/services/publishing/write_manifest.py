@@ -6,7 +6,15 @@ from typing import NamedTuple
 
 from chargeback.domain.money.exact import ZERO, round_total, to_text, total
 from chargeback.domain.reports.layout import manifest_path
-from chargeback.domain.reports.manifest import Corrected, ExchangeRate, Manifest, PriceUsed, Shared, SharedPart, State
+from chargeback.domain.reports.manifest import (
+    CentrePart,
+    CorrectionCost,
+    Manifest,
+    PriceUsed,
+    Shared,
+    StateSums,
+    UsedRate,
+)
 from chargeback.services.publishing.files import JSON, Files, whole
 from chargeback.services.publishing.period_engine import PeriodEngine
 from chargeback.services.publishing.period_to_settle import PeriodToSettle
@@ -17,18 +25,18 @@ class Holdings(NamedTuple):
     """What the rows come to."""
 
     totals: dict[str, str]
-    states: dict[str, State]
+    states: dict[str, StateSums]
     prices: list[PriceUsed]
     shared_costs: list[Shared]
-    exchange_rates: list[ExchangeRate]
-    corrections: list[Corrected]
+    exchange_rates: list[UsedRate]
+    corrections: list[CorrectionCost]
     contracted: Decimal
 
 
 def holdings(engine: PeriodEngine, currency: str) -> Holdings:
     """Sum up the rows while the database is open."""
     rates = [
-        ExchangeRate(other, to_text(rate), date, source)
+        UsedRate(other, to_text(rate), date, source)
         for other, rate, date, source in engine.run("rates")
         if other != currency
     ]
@@ -81,16 +89,16 @@ def _totals(engine: PeriodEngine, currency: str) -> dict[str, str]:
     return {of: format(round_total(amount, engine.decimals), "f") for of, amount in sorted(totals.items())}
 
 
-def _states(engine: PeriodEngine) -> dict[str, State]:
+def _states(engine: PeriodEngine) -> dict[str, StateSums]:
     """A shared cost is no usage: it adds to rows and cost, not to quantities."""
-    states: dict[str, State] = {}
+    states: dict[str, StateSums] = {}
     for name, currency, meter, kind, rows, cost, quantity in engine.run("states"):
-        known = states.setdefault(name, State(0, {}, {}))
+        known = states.setdefault(name, StateSums(0, {}, {}))
         if cost is not None:
             known.cost[currency] = format(total([Decimal(known.cost.get(currency, "0")), cost]), "f")
         if kind != "shared":
             known.quantities[meter] = known.quantities.get(meter, 0) + quantity
-        states[name] = State(known.rows + rows, known.cost, known.quantities)
+        states[name] = StateSums(known.rows + rows, known.cost, known.quantities)
     return states
 
 
@@ -101,9 +109,9 @@ def _prices(engine: PeriodEngine) -> list[PriceUsed]:
     ]
 
 
-def _corrected(engine: PeriodEngine) -> list[Corrected]:
+def _corrected(engine: PeriodEngine) -> list[CorrectionCost]:
     return [
-        Corrected(period, currency, rows, format(cost, "f"))
+        CorrectionCost(period, currency, rows, format(cost, "f"))
         for period, currency, rows, cost in engine.run("corrections")
     ]
 
@@ -121,7 +129,7 @@ def _shared(engine: PeriodEngine) -> list[Shared]:
                 exact_cost=to_text(total([exact for *_, exact, _ in rows])),
                 cost=format(total([cost for *_, cost in rows]), "f"),
                 parts=[
-                    SharedPart(centre, to_text(ratio), to_text(exact), format(cost, "f"))
+                    CentrePart(centre, to_text(ratio), to_text(exact), format(cost, "f"))
                     for *_, centre, ratio, exact, cost in rows
                 ],
             )

@@ -12,8 +12,8 @@ from chargeback.domain.deployments.served_model import without_snapshot
 from chargeback.domain.invoice.reconciliation import BILLED_AS, CAPACITY, NO_DAY, Booked, Sku
 from chargeback.domain.money.exact import ZERO
 from chargeback.domain.price_list.provider_meters import ProviderMeters, skus_of_prices
-from chargeback.domain.terms.shared_costs import IDLE, DirectUsage, Kind
-from chargeback.domain.terms.true_ups import Part, is_part
+from chargeback.domain.terms.shared_costs import IDLE, CostKind, DirectUsage
+from chargeback.domain.terms.true_ups import TrueUpPart, is_part
 from chargeback.domain.time.months import Month
 from chargeback.domain.usage.meters import Meter
 from chargeback.domain.usage.tiers import normal_tier
@@ -21,10 +21,10 @@ from chargeback.services.duck.engine import Engine, open_engine
 
 _MEMORY_MB = 256
 
-_CAPACITY = (Kind.PROVISIONED.value, IDLE, Kind.HOSTING.value)
+_CAPACITY = (CostKind.PROVISIONED.value, IDLE, CostKind.HOSTING.value)
 """What shared costs are for that stand on the invoice of the accounts."""
 
-_ELSEWHERE = (Kind.FEE.value, Kind.TRUE_UP.value)
+_ELSEWHERE = (CostKind.FEE.value, CostKind.TRUE_UP.value)
 """And what those are for that do not."""
 
 
@@ -52,7 +52,7 @@ def read_booked(
     later: Sequence[Path],
     catalogue: Catalogue,
     meters: ProviderMeters,
-    parts: Sequence[Part] = (),
+    parts: Sequence[TrueUpPart] = (),
 ) -> BooksOfPeriod:
     """The books of a period: its own rows, and the corrections of it that later periods carry.
 
@@ -66,7 +66,7 @@ def read_booked(
     }
     with _open(own.parent) as engine:
         rows = engine.run("booked sums", {**given, "elsewhere": list(_ELSEWHERE)})
-        charged = engine.run("trued up", {**given, "kind": Kind.TRUE_UP.value})
+        charged = engine.run("trued up", {**given, "kind": CostKind.TRUE_UP.value})
     trued_up = {cost_id: cost for cost_id, cost in charged if not is_part(cost_id, period, parts)}
     prices = skus_of_prices(catalogue)
     bookings = [booked(row, prices, catalogue, meters) for row in rows]

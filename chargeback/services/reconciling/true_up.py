@@ -17,7 +17,7 @@ from chargeback.domain.invoice.reconciliation import Cause
 from chargeback.domain.money.exact import to_text, total
 from chargeback.domain.terms.shared_costs import SharedCost
 from chargeback.domain.terms.terms import Terms
-from chargeback.domain.terms.true_ups import Part, costs_of, parts_of, replaced
+from chargeback.domain.terms.true_ups import TrueUpPart, costs_of, parts_of, replaced
 from chargeback.domain.time.calendar import Calendar
 from chargeback.domain.time.months import Month
 from chargeback.services.ports.control import Control
@@ -36,7 +36,7 @@ async def true_up_costs(control: Control, period: Month, terms: Terms, calendar:
     return tuple(costs_of(period, calendar.currency(period), parts, source, terms, calendar))
 
 
-async def true_up_parts(control: Control, reconciled: "Reconciled") -> tuple[Part, ...]:
+async def true_up_parts(control: Control, reconciled: "Reconciled") -> tuple[TrueUpPart, ...]:
     """What the true-up of a period is made of: its invoice minus its books, and minus what is trued up already.
 
     That is what somebody entered by hand for the period; and corrections that it carries for a period whose true-up
@@ -54,7 +54,7 @@ async def true_up_parts(control: Control, reconciled: "Reconciled") -> tuple[Par
     return replaced(known.made_of() if known else (), parts)
 
 
-def amount_of(parts: Sequence[Part]) -> Decimal:
+def amount_of(parts: Sequence[TrueUpPart]) -> Decimal:
     """What a true-up is in all."""
     return total([Decimal(part.amount) for part in parts])
 

@@ -4,7 +4,7 @@ from hashlib import blake2b
 
 import msgspec
 
-from chargeback.domain.terms.true_ups import Part
+from chargeback.domain.terms.true_ups import TrueUpPart
 from chargeback.domain.time.months import Month
 from chargeback.services.ports.control import Control, Document
 
@@ -13,7 +13,7 @@ _ALL_IN_ONE = ""
 _encode = msgspec.json.Encoder(order="deterministic").encode
 
 
-class Said(msgspec.Struct, frozen=True):
+class TrueUpChange(msgspec.Struct, frozen=True):
     """An entry of a true-up's history.
 
     Attributes:
@@ -53,18 +53,18 @@ class TrueUp(msgspec.Struct, frozen=True, omit_defaults=True):
     booked: str = ""
     invoice: dict[str, str] = {}
     books: dict[str, str] = {}
-    parts: tuple[Part, ...] = ()
+    parts: tuple[TrueUpPart, ...] = ()
     published: str = ""
     despite: str = ""
-    history: tuple[Said, ...] = ()
+    history: tuple[TrueUpChange, ...] = ()
 
-    def said(self) -> Said:
+    def said(self) -> TrueUpChange:
         """What goes on the record of it."""
-        return Said(self.amount, self.by, self.at, self.invoice or None)
+        return TrueUpChange(self.amount, self.by, self.at, self.invoice or None)
 
-    def made_of(self) -> tuple[Part, ...]:
+    def made_of(self) -> tuple[TrueUpPart, ...]:
         """Its parts; one of before there were parts is a single one."""
-        return self.parts if self.parts or self.amount is None else (Part(_ALL_IN_ONE, self.amount),)
+        return self.parts if self.parts or self.amount is None else (TrueUpPart(_ALL_IN_ONE, self.amount),)
 
 
 class TrueUps:

@@ -6,19 +6,19 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from chargeback.domain.reports.manifest import csv_line
-from chargeback.domain.reports.statement import COLUMNS, Rows
+from chargeback.domain.reports.statement import COLUMNS, DayRows
 from chargeback.services.duck.engine import Engine
 from chargeback.services.duck.statements import quoted
 from chargeback.services.statements.list_charges import list_charges
 from chargeback.services.statements.read_figures import Covered, read_figures
-from chargeback.services.statements.render_statement import Period, Renderer
+from chargeback.services.statements.render_statement import Renderer, StatementPeriod
 
 _MEMORY_MB = 48
 """For the engine, in each process: several draw at once beside the one that publishes."""
 
 
 @dataclass(frozen=True, slots=True)
-class Part:
+class CentreBatch:
     """Consecutive cost centres, to be drawn at once.
 
     Attributes:
@@ -29,10 +29,10 @@ class Part:
     """
 
     folder: Path
-    period: Period
+    period: StatementPeriod
     sums: Path
     centres: Sequence[Covered]
-    counts: Sequence[Rows]
+    counts: Sequence[DayRows]
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,7 +45,7 @@ class Drawn:
     html: Path
 
 
-def draw_statements(part: Part) -> list[Drawn]:
+def draw_statements(part: CentreBatch) -> list[Drawn]:
     """Write the files of a part, in order of its cost centres."""
     with part.period.settled.open("chargeback.services.statements", memory_limit_mb=_MEMORY_MB) as engine:
         engine.run("attach sums", file=quoted(part.sums))
@@ -60,7 +60,7 @@ def draw_statements(part: Part) -> list[Drawn]:
         return drawn
 
 
-def _write_csv(engine: Engine, part: Part) -> Counter[str]:
+def _write_csv(engine: Engine, part: CentreBatch) -> Counter[str]:
     rows: Counter[str] = Counter()
     files = {covered.standing.path: part.folder / f"{number}.csv" for number, covered in enumerate(part.centres)}
     for file in files.values():

@@ -10,7 +10,7 @@ from itertools import groupby, pairwise
 from chargeback.domain.reports.manifest import cell
 from chargeback.domain.reports.rows import AMOUNT, PRICE, TEXT
 from chargeback.domain.reports.rows import COLUMNS as TYPES
-from chargeback.domain.reports.statement import COLUMNS, Rows, cut
+from chargeback.domain.reports.statement import COLUMNS, DayRows, cut
 from chargeback.domain.time.months import Month
 from chargeback.services.duck.engine import Engine
 from chargeback.services.duck.statements import column_list, quoted
@@ -37,7 +37,7 @@ def _printed(column: str, period: Month) -> str:
     return f"coalesce(\"{column}\"::VARCHAR, '')"
 
 
-def list_charges(engine: Engine, period: Month, counts: Sequence[Rows]) -> Iterator[Lines]:
+def list_charges(engine: Engine, period: Month, counts: Sequence[DayRows]) -> Iterator[Lines]:
     """The lines of consecutive cost centres, sorted by cost centre and date; `engine` has the view `rows`."""
     words = {
         "order": column_list(_ORDER),
@@ -53,7 +53,7 @@ def list_charges(engine: Engine, period: Month, counts: Sequence[Rows]) -> Itera
     engine.run("drop printed rows")
 
 
-def _sorted(engine: Engine, part: Sequence[Rows]) -> Iterator[Lines]:
+def _sorted(engine: Engine, part: Sequence[DayRows]) -> Iterator[Lines]:
     condition, values = _piece_filter(part)
     # Only a single day can have more rows than may be sorted at once.
     for first, end in _ids(sum(each.rows for each in part)):
@@ -80,7 +80,7 @@ def _ids(rows: int) -> Iterator[tuple[str, str]]:
     yield from pairwise(bounds)
 
 
-def _piece_filter(piece: Sequence[Rows]) -> tuple[str, dict[str, str]]:
+def _piece_filter(piece: Sequence[DayRows]) -> tuple[str, dict[str, str]]:
     """The condition for a piece of `cut` and its parameters."""
     first, last = piece[0], piece[-1]
     values = {"first": first.centre, "last": last.centre}

@@ -5,7 +5,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 from chargeback.domain.reports.figures import (
-    Corrected,
+    CorrectedPeriod,
     Correction,
     DayCost,
     Figures,
@@ -68,7 +68,7 @@ def _read(engine: Engine, centres: Sequence[Covered], *, compared: bool) -> Iter
             open_usage=[OpenUsage(*row) for row in rows["open_usage"]],
             shared=[SharedPart(*row) for row in rows["shared"]],
             corrections=[Correction(*row) for row in rows["corrections"]],
-            corrected=[Corrected(*row) for row in rows["corrected"]],
+            corrected=[CorrectedPeriod(*row) for row in rows["corrected"]],
             rates=[Rate(*row) for row in rows["rates"]],
         )
 

@@ -46,7 +46,7 @@ _VIEWS = {"model": "By model", "application": "By application", "user": "By user
 
 
 @dataclass(frozen=True, slots=True)
-class Period:
+class StatementPeriod:
     """What all statements of a period say.
 
     Attributes:
@@ -116,7 +116,7 @@ def _template(places: int) -> jinja2.Template:
 class Renderer:
     """Renders the statements of a period."""
 
-    def __init__(self, period: Period) -> None:
+    def __init__(self, period: StatementPeriod) -> None:
         self._period = period
         self._template = _template(period.settled.decimals)
 

@@ -8,7 +8,7 @@ from decimal import Decimal
 from pathlib import Path
 from tempfile import mkdtemp
 
-from chargeback.domain.reports.statement import Rows
+from chargeback.domain.reports.statement import DayRows
 from chargeback.services.duck.engine import Engine, open_engine
 from chargeback.services.duck.statements import quoted
 from chargeback.services.publishing.settled import Settled
@@ -44,7 +44,7 @@ class Sums:
     """
 
     path: Path
-    counts: list[Rows]
+    counts: list[DayRows]
     costs: dict[str, Decimal]
     unknown: dict[str, Decimal]
     previous: dict[str, Decimal]
@@ -79,7 +79,7 @@ def _read_sums(engine: Engine, path: Path, currency: str) -> Sums:
     last_days: dict[str, str] = dict(engine.run("last days"))
     return Sums(
         path,
-        counts=[Rows(*row) for row in engine.run("counts of centres")],
+        counts=[DayRows(*row) for row in engine.run("counts of centres")],
         costs=dict(engine.run("costs of centres")),
         unknown=dict(engine.run("unknown costs of centres")),
         previous={centre: cost for known, centre, cost in previous if known == currency},

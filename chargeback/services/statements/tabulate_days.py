@@ -55,7 +55,7 @@ class Day:
 
 
 @dataclass(frozen=True, slots=True)
-class Days:
+class DayTable:
     """The table, and its chart as SVG; there is none where no usage has a cost."""
 
     columns: Sequence[Column]
@@ -64,7 +64,7 @@ class Days:
     chart: str
 
 
-def tabulate_days(period: Month, days: Sequence[DayCost], told: str) -> Days:
+def tabulate_days(period: Month, days: Sequence[DayCost], told: str) -> DayTable:
     """Days with something on them, by the things that cost most; the chart is of usage alone, not of shared costs."""
     things: dict[tuple[str, str], list[DayCost]] = defaultdict(list)
     for day in days:
@@ -83,7 +83,7 @@ def tabulate_days(period: Month, days: Sequence[DayCost], told: str) -> Days:
         Day(each, _WEEKDAYS[date.fromisoformat(each).weekday()], whole)
         for each, whole in sorted(_column("", "", 1, "", days).days.items())
     ]
-    return Days(columns, rows, _sum(days), chart)
+    return DayTable(columns, rows, _sum(days), chart)
 
 
 def _sum(days: Sequence[DayCost]) -> Sum:

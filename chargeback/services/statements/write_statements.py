@@ -16,16 +16,16 @@ from chargeback.domain.cost_centres.tree import UNALLOCATED, below, with_below
 from chargeback.domain.money.exact import ZERO
 from chargeback.domain.reports.figures import Standing
 from chargeback.domain.reports.layout import statement_path
-from chargeback.domain.reports.statement import Rows, covered, in_cents, listed
+from chargeback.domain.reports.statement import DayRows, covered, in_cents, listed
 from chargeback.domain.time.months import Month
 from chargeback.services.publishing.files import CSV, HTML, Files
 from chargeback.services.publishing.settled import Settled
 from chargeback.services.running.progress import Progress
 from chargeback.services.running.work_folder import work_folder
 from chargeback.services.running.worker_processes import worker_pool
-from chargeback.services.statements.draw_statements import Drawn, Part, draw_statements
+from chargeback.services.statements.draw_statements import CentreBatch, Drawn, draw_statements
 from chargeback.services.statements.read_figures import Covered
-from chargeback.services.statements.render_statement import Period
+from chargeback.services.statements.render_statement import StatementPeriod
 from chargeback.services.statements.sum_statements import Sums, sum_statements
 
 _PART_CENTRES = 100
@@ -59,15 +59,15 @@ async def write_statements(settled: Settled, files: Files, progress: Progress, *
     files.written[first:] = sorted(files.written[first:], key=lambda file: file.path)
 
 
-def _workers(sums: Sums, parts: Sequence[Part]) -> int:
+def _workers(sums: Sums, parts: Sequence[CentreBatch]) -> int:
     centres, rows = sum(len(part.centres) for part in parts), sum(each.rows for each in sums.counts)
     is_small = centres <= _SMALL_CENTRES and rows <= _SMALL_ROWS
     return 0 if is_small else min(_MOST_WORKERS, os.cpu_count() or 1)
 
 
-def _parts(settled: Settled, sums: Sums, folder: Path) -> list[Part]:
-    period = Period(settled, sums.last_day, sums.previous_currencies)
-    counts: dict[str, list[Rows]] = defaultdict(list)
+def _parts(settled: Settled, sums: Sums, folder: Path) -> list[CentreBatch]:
+    period = StatementPeriod(settled, sums.last_day, sums.previous_currencies)
+    counts: dict[str, list[DayRows]] = defaultdict(list)
     for each in sums.counts:
         counts[each.centre].append(each)
     groups: list[list[Covered]] = []
@@ -79,7 +79,7 @@ def _parts(settled: Settled, sums: Sums, folder: Path) -> list[Part]:
             rows = centre.standing.rows
         groups[-1].append(centre)
     return [
-        Part(
+        CentreBatch(
             folder / f"part-{number}",
             period,
             sums.path,
@@ -124,11 +124,13 @@ def _covered(settled: Settled, sums: Sums) -> Iterator[Covered]:
         yield Covered(standings[path], tuple(standings[each] for each in shown), len(descendants) - len(shown))
 
 
-async def _draw(parts: Sequence[Part], executor: Executor, period: Month, files: Files, progress: Progress) -> None:
+async def _draw(
+    parts: Sequence[CentreBatch], executor: Executor, period: Month, files: Files, progress: Progress
+) -> None:
     """Draw the parts in order, two ahead of the one that is uploaded."""
     loop = asyncio.get_running_loop()
     waiting = deque(parts)
-    drawing: deque[tuple[Part, asyncio.Future[list[Drawn]]]] = deque()
+    drawing: deque[tuple[CentreBatch, asyncio.Future[list[Drawn]]]] = deque()
     done = 0
     while waiting or drawing:
         while waiting and len(drawing) <= _MOST_WORKERS:

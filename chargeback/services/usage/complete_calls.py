@@ -5,7 +5,7 @@ from datetime import datetime, timedelta
 
 from chargeback.domain.catalogue.catalogue import Catalogue
 from chargeback.domain.streams.estimates import estimated
-from chargeback.domain.streams.gateway_log import StreamMean, TokenCount
+from chargeback.domain.streams.gateway_log import LoggedTokens, StreamMean
 from chargeback.domain.streams.settlement import PendingCall, Served, served_by, settled, used_text_alone
 from chargeback.domain.time.days import UtcDay, start_of, utc_day
 from chargeback.services.ports.control import Catalogues
@@ -54,10 +54,10 @@ class Completer:
         run.waiting += len(calls) - len(made) - len(guesses)
         return [*made, *guesses]
 
-    def _is_complete(self, call: PendingCall, count: TokenCount | None, now: datetime) -> bool:
+    def _is_complete(self, call: PendingCall, count: LoggedTokens | None, now: datetime) -> bool:
         return count is not None and count.arrived <= now - self._quiet and call.is_answered_by(count)
 
-    async def _counts(self, run: Run, calls: Sequence[PendingCall]) -> dict[str, TokenCount]:
+    async def _counts(self, run: Run, calls: Sequence[PendingCall]) -> dict[str, LoggedTokens]:
         if not calls:
             return {}
         since, until = around(call.time for call in calls)

@@ -9,7 +9,7 @@ from datetime import datetime, timedelta
 
 from chargeback.domain.errors import InvalidEvent
 from chargeback.domain.events.documents import read_document
-from chargeback.domain.streams.gateway_log import KeptEvent, LoggedCall, TokenCount
+from chargeback.domain.streams.gateway_log import KeptEvent, LoggedCall, LoggedTokens
 from chargeback.domain.streams.settlement import recovered, without_event
 from chargeback.services.ports.control import Catalogues
 from chargeback.services.ports.gateway_log import GatewayLog
@@ -67,7 +67,7 @@ class Recoverer:
 
     async def _counts(
         self, run: Run, since: datetime, until: datetime, calls: Sequence[LoggedCall]
-    ) -> dict[str, TokenCount]:
+    ) -> dict[str, LoggedTokens]:
         if not calls:
             return {}
         found = await self._log.token_counts(since, until, [call.correlation_id for call in calls])

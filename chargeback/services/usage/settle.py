@@ -60,7 +60,7 @@ class Settlement:
 
 
 @dataclass(frozen=True, slots=True)
-class Scope:
+class DayToSettle:
     """A UTC day to settle, and the part of it in which lost events are looked for."""
 
     day: UtcDay
@@ -121,7 +121,7 @@ class Settler:
         left_out = sum(map(len, run.aside.values()))
         return Settlement(run.settled, run.recovered, run.estimated, run.waiting, left_out)
 
-    async def _settle_day(self, work: "_Work", scope: Scope) -> None:
+    async def _settle_day(self, work: "_Work", scope: DayToSettle) -> None:
         async with self._known(work, scope.day) as known:
             if known is None:
                 return
@@ -193,13 +193,13 @@ class _Work:
     by_ledger: bool
 
 
-def scopes(now: datetime, since: datetime | None, days: Collection[UtcDay]) -> Iterator[Scope]:
+def scopes(now: datetime, since: datetime | None, days: Collection[UtcDay]) -> Iterator[DayToSettle]:
     """The days of a run, oldest first; an event of the last half hour may still be on its way."""
     first = since or (now - RECOVER_WITHIN if not days else datetime.min.replace(tzinfo=UTC))
     last = now - RECOVER_AFTER
     for day in sorted(days) or (days_between(utc_day(first), utc_day(now)) if since else open_days(now)):
         start = start_of(day)
-        yield Scope(day, max(first, start), min(last, start + timedelta(days=1)))
+        yield DayToSettle(day, max(first, start), min(last, start + timedelta(days=1)))
 
 
 def _readable(run: Run, day: UtcDay, raw_events: Sequence[bytes]) -> Iterator[PendingCall]:

@@ -17,7 +17,7 @@ from azure.core.credentials import AccessToken
 from chargeback.adapters.azure.log_analytics import LogAnalytics, connect
 from chargeback.domain.errors import StoreUnavailable
 from chargeback.domain.events.usage_event import Phase, call_identity, call_in
-from chargeback.domain.streams.gateway_log import KeptEvent, LoggedCall, StreamMean, TokenCount
+from chargeback.domain.streams.gateway_log import KeptEvent, LoggedCall, LoggedTokens, StreamMean
 from stack.listening import listening
 from tests.support.builders import usage_event
 
@@ -134,7 +134,7 @@ def test_an_answer_that_is_cut_off_or_late_is_asked_for_in_halves_of_its_calls(t
 
     assert asked_for == [5, 2, 3, 1, 2]
     assert [count.correlation_id for count in counts.rows] == ids
-    assert counts.rows[0] == TokenCount(
+    assert counts.rows[0] == LoggedTokens(
         "call-0", "/apim/gw/eastus2", NOON - timedelta(minutes=1), "gpt-4o", "", 10, 2, 12, True, NOON
     )
 

@@ -17,9 +17,18 @@ from chargeback.adapters.config.catalogue import (
 from chargeback.adapters.config.folders import path_of
 from chargeback.adapters.config.terms import load_terms, terms_from_documents
 from chargeback.bootstrap import DEPLOYED_CONFIG
-from chargeback.domain.cost_centres.budgets import Budget
+from chargeback.domain.cost_centres.budgets import CentreBudget
 from chargeback.domain.errors import InvalidConfig
-from chargeback.domain.terms.shared_costs import Basis, Capacity, Kind, Measure, Per, Selection, SharedCost, amount
+from chargeback.domain.terms.shared_costs import (
+    Basis,
+    BasisMeasure,
+    Capacity,
+    CostKind,
+    Per,
+    Selection,
+    SharedCost,
+    amount,
+)
 from chargeback.domain.terms.terms import ClosingRules, ExchangeRate, Terms
 from chargeback.domain.time.calendar import Calendar
 from chargeback.domain.time.effective import Effective
@@ -101,13 +110,13 @@ def test_the_files_say_how_a_period_is_settled(folder: Path) -> None:
     assert ptu == SharedCost(
         cost_id="ptu",
         name="Reserved capacity",
-        kind=Kind.PROVISIONED,
+        kind=CostKind.PROVISIONED,
         price=Decimal("1.25"),
         per=Per.HOUR,
         units=50,
         currency="USD",
         basis=Basis.USAGE,
-        measure=Measure.TOKENS,
+        measure=BasisMeasure.TOKENS,
         effective=Effective(datetime(2026, 3, 1, tzinfo=UTC)),
         of=Selection(accounts=("oai-a",), deployment_types=("GlobalProvisionedManaged",)),
         source="the price list",
@@ -115,7 +124,7 @@ def test_the_files_say_how_a_period_is_settled(folder: Path) -> None:
     assert (fee.per, fee.shares) == (Per.MONTH, {"product": Decimal("62.5"), "research": Decimal("37.5")})
     assert (true_up.price, true_up.period, true_up.corrects) == (Decimal("-12.34"), "2026-04", "2026-03")
     assert true_up.weights == {"research": Decimal("0.5")}
-    assert terms.budgets == (Budget("product", Decimal(9), "EUR", (80, 100)),)
+    assert terms.budgets == (CentreBudget("product", Decimal(9), "EUR", (80, 100)),)
     assert terms.closing == ClosingRules(timedelta(hours=48), Decimal("0.5"), Decimal(0))
 
 

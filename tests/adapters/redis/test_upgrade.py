@@ -23,8 +23,8 @@ from chargeback.adapters.memory.stores import (
 from chargeback.adapters.redis import counter as redis_counter
 from chargeback.adapters.redis.counter import RedisCounter, connect
 from chargeback.domain.events.usage_event import EVER, Phase, UsageEvent, read_event
-from chargeback.domain.periods.lifecycle import BillingPeriod, State
-from chargeback.domain.streams.gateway_log import TokenCount
+from chargeback.domain.periods.lifecycle import BillingPeriod, PeriodState
+from chargeback.domain.streams.gateway_log import LoggedTokens
 from chargeback.domain.usage.lines import line_id, to_json
 from chargeback.services.ports.counter import Weigh, Weighted
 from chargeback.services.usage.audit import Auditor
@@ -106,7 +106,7 @@ async def test_old_and_new_instances_side_by_side_count_every_call_once(redis_ur
     for number in range(4, 8):
         used = (30, 5, 35)
         at = datetime.fromisoformat(MIDNIGHT)
-        count = TokenCount(f"call-{number}", "/apim/gw/swedencentral", at, "gpt-4o", "", *used, True, at)
+        count = LoggedTokens(f"call-{number}", "/apim/gw/swedencentral", at, "gpt-4o", "", *used, True, at)
         log.counts.append((at, count))
 
     settled = await Settler(log, new, ledger, books, door, control, catalogues).settle(NOW)
@@ -147,7 +147,7 @@ async def test_documents_of_the_version_before_are_read() -> None:
     audited = await Auditor(ledger, counter, books, control, catalogues, poster).audit_day(DAY, NOW)
 
     known = msgspec.convert(period, BillingPeriod)
-    assert (known.state, known.is_delivered, known.true_up) == (State.CLOSED, False, "")
+    assert (known.state, known.is_delivered, known.true_up) == (PeriodState.CLOSED, False, "")
     found = await books.summary(DAY)
     assert found is not None
     assert found[0]["total"]["quantities"]["requests"] == 1, "the summary of before was not made anew"

@@ -14,7 +14,7 @@ from chargeback.domain.money.exact import EXACT, total
 from chargeback.domain.rating.effective_catalogues import EffectiveCatalogues
 from chargeback.domain.rating.rating import rate
 from chargeback.domain.rating.usage_record import RecordPart, UsageRecord
-from chargeback.domain.terms.shared_costs import Basis, Kind, Per, SharedCost, split
+from chargeback.domain.terms.shared_costs import Basis, CostKind, Per, SharedCost, split
 from chargeback.domain.time.calendar import BooksSetting, Calendar
 from chargeback.domain.time.effective import Effective
 from chargeback.domain.usage.lines import Line
@@ -115,7 +115,7 @@ def test_the_roots_of_the_tree_and_the_unallocated_are_all_there_is_shared_costs
 ) -> None:
     by_centre = view(rated(found, EffectiveCatalogues(card(allocation(drawn), "UTC"))), VIEWS[0])
     fixed = {"a/b": Decimal("33.3"), "d": Decimal("66.7")} if basis is Basis.FIXED else {}
-    fee = SharedCost("fee", "Fee", Kind.FEE, price, Per.MONTH, "USD", basis, shares=fixed)
+    fee = SharedCost("fee", "Fee", CostKind.FEE, price, Per.MONTH, "USD", basis, shares=fixed)
 
     billed = dict(by_centre)
     for centre, ratio in split(fee, by_centre).items():

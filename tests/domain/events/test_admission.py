@@ -14,7 +14,7 @@ from chargeback.domain.events.emitters import EVENT_GRID, OURSELVES, Emitter
 from chargeback.domain.events.times import hour_of, moment_of
 from chargeback.domain.events.usage_event import EVER, Phase, UsageEvent, read_event
 from chargeback.domain.streams.estimates import estimated
-from chargeback.domain.streams.gateway_log import StreamMean, TokenCount
+from chargeback.domain.streams.gateway_log import LoggedTokens, StreamMean
 from chargeback.domain.streams.settlement import PendingCall, Served, settled
 from chargeback.domain.usage.lines import to_json
 from chargeback.domain.usage.meters import Meter
@@ -146,7 +146,7 @@ def test_a_pending_call_that_is_taken_can_be_settled(arguments: dict[str, Any]) 
     event = taken(**{"type": "pending", **arguments})
 
     call = PendingCall.from_event(event.raw)
-    count = TokenCount(call.id, "", call.time, "", "gpt-4o", 5, 6, 11, streamed=True, arrived=call.time)
+    count = LoggedTokens(call.id, "", call.time, "", "gpt-4o", 5, 6, 11, streamed=True, arrived=call.time)
     done = admit(settled(call, count, Served()), EVER, OURSELVES)
 
     guess = estimated(call, StreamMean(10, 5, 6), Served())

@@ -6,10 +6,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from chargeback.domain.cost_centres.budgets import Budget
+from chargeback.domain.cost_centres.budgets import CentreBudget
 from chargeback.domain.outlook.forecast import BudgetOutlook, Forecast, Method, certain, marks, reached_on, to_estimate
 
-BUDGET = Budget("research", Decimal(250), "USD", (50, 80, 120))
+BUDGET = CentreBudget("research", Decimal(250), "USD", (50, 80, 120))
 
 
 def test_an_estimate_is_in_cents() -> None:

@@ -9,9 +9,9 @@ from hypothesis import strategies as st
 from chargeback.domain.errors import PeriodClosed
 from chargeback.domain.periods.lifecycle import (
     BillingPeriod,
-    Change,
     ClosingStatus,
-    State,
+    PeriodChange,
+    PeriodState,
     begun,
     concluded,
     fence_of,
@@ -25,8 +25,8 @@ from chargeback.domain.periods.lifecycle import (
 ENDS = datetime(2026, 4, 1, tzinfo=UTC)
 GRACE_ENDS = ENDS + timedelta(hours=72)
 STATUS = ClosingStatus("2026-03", ENDS, GRACE_ENDS, oldest="2026-03")
-BEGAN = Change("closing", GRACE_ENDS, "ann")
-ENDED = Change("closed", GRACE_ENDS, "ann", version="v1")
+BEGAN = PeriodChange("closing", GRACE_ENDS, "ann")
+ENDED = PeriodChange("closed", GRACE_ENDS, "ann", version="v1")
 MANIFEST = "ab" * 32
 
 OPEN = BillingPeriod("2026-03")
@@ -47,7 +47,7 @@ def test_a_period_goes_from_open_over_closing_to_closed() -> None:
 def test_another_attempt_replaces_the_one_before() -> None:
     again = begun(CLOSING, "a2", "v2", BEGAN)
 
-    assert (again.state, again.attempt, again.version) == (State.CLOSING, "a2", "v2")
+    assert (again.state, again.attempt, again.version) == (PeriodState.CLOSING, "a2", "v2")
 
 
 def test_no_transition_leads_back_or_skips_a_state() -> None:
@@ -64,7 +64,7 @@ def test_no_transition_leads_back_or_skips_a_state() -> None:
 
 
 def test_rating_anew_keeps_what_the_period_was_closed_with() -> None:
-    why = Change("rated anew", GRACE_ENDS, "bob", "wrong price", "v2")
+    why = PeriodChange("rated anew", GRACE_ENDS, "bob", "wrong price", "v2")
 
     corrected = rated_anew(FILED, "v2", why)
 

@@ -16,10 +16,10 @@ from chargeback.domain.rating.rating import rate
 from chargeback.domain.rating.usage_record import UsageRecord
 from chargeback.domain.terms.shared_costs import (
     Basis,
+    BasisMeasure,
     Capacity,
+    CostKind,
     DirectUsage,
-    Kind,
-    Measure,
     Per,
     Selection,
     SharedCost,
@@ -106,13 +106,13 @@ def test_a_month_of_reserved_capacity_with_spill_over_is_paid_to_the_last_digit(
     capacity = SharedCost(
         cost_id="ptu",
         name="Reserved capacity",
-        kind=Kind.PROVISIONED,
+        kind=CostKind.PROVISIONED,
         price=Decimal("1.00"),
         per=Per.HOUR,
         units=50,
         currency="USD",
         basis=Basis.USAGE,
-        measure=Measure.TOKENS,
+        measure=BasisMeasure.TOKENS,
         of=Selection(deployments=("gpt-4o-ptu",)),
     )
 
@@ -131,7 +131,9 @@ def test_a_month_of_reserved_capacity_with_spill_over_is_paid_to_the_last_digit(
 
 
 def test_capacity_that_nobody_uses_is_shown_as_unallocated() -> None:
-    idle = SharedCost("ptu", "Idle", Kind.PROVISIONED, Decimal(1), Per.HOUR, "USD", Basis.USAGE, measure=Measure.TOKENS)
+    idle = SharedCost(
+        "ptu", "Idle", CostKind.PROVISIONED, Decimal(1), Per.HOUR, "USD", Basis.USAGE, measure=BasisMeasure.TOKENS
+    )
 
     assert split(idle, measured(idle, [], MARCH)) == {UNALLOCATED: Decimal(1)}
 
@@ -139,13 +141,13 @@ def test_capacity_that_nobody_uses_is_shown_as_unallocated() -> None:
 FIFTY = SharedCost(
     cost_id="ptu",
     name="Reserved capacity",
-    kind=Kind.PROVISIONED,
+    kind=CostKind.PROVISIONED,
     price=Decimal("1.00"),
     per=Per.HOUR,
     units=50,
     currency="USD",
     basis=Basis.USAGE,
-    measure=Measure.TOKENS,
+    measure=BasisMeasure.TOKENS,
     of=Selection(deployments=("gpt-4o-ptu",)),
     capacity=Capacity(Decimal(2_500), Decimal(4), "platform/idle"),
 )
@@ -184,8 +186,8 @@ def test_capacity_that_is_used_beyond_what_was_stated_leaves_nothing_idle() -> N
     }
 
 
-@pytest.mark.parametrize("measure", [Measure.TOKENS, Measure.COST])
-def test_evenly_those_pay_who_used_the_capacity(measure: Measure) -> None:
+@pytest.mark.parametrize("measure", [BasisMeasure.TOKENS, BasisMeasure.COST])
+def test_evenly_those_pay_who_used_the_capacity(measure: BasisMeasure) -> None:
     """3 000 000 and 1 000 000 tokens, which cost nothing by themselves, are half each."""
     even = replace(FIFTY, basis=Basis.EVEN, capacity=None, measure=measure)
     calls = [

@@ -19,7 +19,7 @@ from chargeback.domain.reports.focus import (
     provider,
     sku_meter,
 )
-from chargeback.domain.terms.shared_costs import Kind
+from chargeback.domain.terms.shared_costs import CostKind
 from chargeback.domain.usage.meters import UNITS, Meter
 
 ZONES = st.sampled_from(["UTC", "Europe/Berlin", "America/New_York", "Australia/Sydney", "Africa/Cairo"])
@@ -49,8 +49,8 @@ def test_every_meter_has_words_and_the_shared_ones_their_nature() -> None:
         "provisioned": "Provisioned Throughput",
         "gpu_hours": "Gpu Hours",
     }
-    assert len({sku_meter(meter) for meter in (*Meter, *Kind)}) == len(Meter) + len(Kind)
-    assert {nature(kind).frequency for kind in Kind} == {"Recurring", "One-Time"}
+    assert len({sku_meter(meter) for meter in (*Meter, *CostKind)}) == len(Meter) + len(CostKind)
+    assert {nature(kind).frequency for kind in CostKind} == {"Recurring", "One-Time"}
     assert {nature(meter).frequency for meter in Meter} == {"Usage-Based"}
 
 

@@ -7,13 +7,13 @@ from hypothesis import strategies as st
 
 from chargeback.domain.reports.manifest import COLUMNS as CHARGEBACK_COLUMNS
 from chargeback.domain.reports.rows import COLUMNS as ROW_COLUMNS
-from chargeback.domain.reports.statement import COLUMNS, Rows, covered, cut, listed
+from chargeback.domain.reports.statement import COLUMNS, DayRows, covered, cut, listed
 
 components = st.text(st.characters(exclude_categories=["Cs"], exclude_characters="/"), min_size=1, max_size=12)
 paths = st.lists(components, min_size=1, max_size=4).map("/".join)
 counts = st.lists(st.tuples(st.integers(0, 6), st.integers(1, 31), st.integers(1, 60)), max_size=40).map(
     lambda drawn: [
-        Rows(f"centre-{centre}", f"2026-03-{day:02}", rows)
+        DayRows(f"centre-{centre}", f"2026-03-{day:02}", rows)
         for (centre, day), rows in sorted({(centre, day): rows for centre, day, rows in drawn}.items())
     ]
 )
@@ -38,7 +38,7 @@ def test_deep_levels_are_left_to_the_statements_in_between() -> None:
 
 
 @given(counts, st.integers(1, 100))
-def test_pieces_hold_every_count_once_and_in_order(listed_counts: list[Rows], limit: int) -> None:
+def test_pieces_hold_every_count_once_and_in_order(listed_counts: list[DayRows], limit: int) -> None:
     pieces = cut(listed_counts, limit)
 
     assert [each for piece in pieces for each in piece] == listed_counts

@@ -6,7 +6,7 @@ import msgspec
 import pytest
 
 from chargeback.domain.events.usage_event import EVER, read_event
-from chargeback.domain.streams.gateway_log import LoggedCall, TokenCount
+from chargeback.domain.streams.gateway_log import LoggedCall, LoggedTokens
 from chargeback.domain.streams.settlement import PendingCall, Served, recovered, settled, without_event
 from tests.support.builders import usage_event
 
@@ -16,8 +16,8 @@ CASES = [("responses", ""), ("chat/completions", "gpt-4o-2024-05-13")]
 """A deployment whose name looks like a snapshot, which the body of a response repeats."""
 
 
-def count() -> TokenCount:
-    return TokenCount("a", SOURCE, NOW, "", "gpt-4o-2024-05-13", 10, 5, 15, streamed=True, arrived=NOW)
+def count() -> LoggedTokens:
+    return LoggedTokens("a", SOURCE, NOW, "", "gpt-4o-2024-05-13", 10, 5, 15, streamed=True, arrived=NOW)
 
 
 @pytest.mark.parametrize(("path", "model"), CASES)

@@ -2,7 +2,7 @@ from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 
-from chargeback.domain.cost_centres.budgets import Budget
+from chargeback.domain.cost_centres.budgets import CentreBudget
 from chargeback.domain.invoice.reconciliation import ReconciliationRules
 from chargeback.domain.terms.changes import keep_their_rates, stays_as_billed, terms_changes, too_late, too_soon
 from chargeback.domain.terms.shared_costs import Basis, Per, SharedCost
@@ -13,13 +13,13 @@ from tests.services.publishing.test_share_costs import fee
 
 RATE = ExchangeRate("USD", "EUR", Decimal("0.9"), "2026-03-31", "ECB")
 RULES = ReconciliationRules(absolute=Decimal(5))
-BUDGET = Budget("product", Decimal(100), "USD", (80,))
+BUDGET = CentreBudget("product", Decimal(100), "USD", (80,))
 
 
 def test_what_is_new_gone_or_different_in_the_terms_is_named() -> None:
     old = Terms(exchange_rates=[RATE], budgets=[BUDGET])
     new = Terms(
-        budgets=[Budget("product", Decimal(200), "USD", (80,))],
+        budgets=[CentreBudget("product", Decimal(200), "USD", (80,))],
         closing=ClosingRules(timedelta(hours=24)),
         reconciliation=RULES,
     )

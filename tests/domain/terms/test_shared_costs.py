@@ -13,9 +13,9 @@ from chargeback.domain.money.exact import EXACT, total
 from chargeback.domain.money.shares import ratios
 from chargeback.domain.terms.shared_costs import (
     Basis,
+    BasisMeasure,
+    CostKind,
     DirectUsage,
-    Kind,
-    Measure,
     Per,
     Selection,
     SharedCost,
@@ -38,7 +38,7 @@ def shared_cost(**fields: Any) -> SharedCost:
     defaults: dict[str, Any] = {
         "cost_id": "gateway",
         "name": "Gateway",
-        "kind": Kind.FEE,
+        "kind": CostKind.FEE,
         "price": D(3000),
         "per": Per.MONTH,
         "currency": "USD",
@@ -92,7 +92,7 @@ def test_a_price_per_hour_counts_the_hours_that_the_clock_gives_and_takes() -> N
 
 
 def test_an_amount_is_charged_in_its_period_alone() -> None:
-    credit = shared_cost(price=D("-12.34"), per=Per.PERIOD, period="2026-04", kind=Kind.TRUE_UP, corrects="2026-03")
+    credit = shared_cost(price=D("-12.34"), per=Per.PERIOD, period="2026-04", kind=CostKind.TRUE_UP, corrects="2026-03")
 
     assert [amount(credit, period, UTC_BOOKS) for period in ("2026-03", "2026-04", "2026-05")] == [0, D("-12.34"), 0]
     assert active(credit, "2026-03", UTC_BOOKS) is None
@@ -142,7 +142,7 @@ def test_use_is_measured_by_cost_tokens_requests_or_the_quantity_of_a_meter() ->
         used("a", cost=D("0.25"), tokens=5, requests=1, quantity=D(2)),
     ]
 
-    sums = [measured(shared_cost(measure=measure), usage, MARCH)["a"] for measure in Measure]
+    sums = [measured(shared_cost(measure=measure), usage, MARCH)["a"] for measure in BasisMeasure]
 
     assert sums == [D("1.75"), D(15), D(4), D(9)]
 

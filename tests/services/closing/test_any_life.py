@@ -9,7 +9,7 @@ import pytest
 from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
 
-from chargeback.domain.periods.lifecycle import Change
+from chargeback.domain.periods.lifecycle import PeriodChange
 from chargeback.domain.terms.terms import ClosingRules, Terms
 from chargeback.domain.time.calendar import BooksSetting, Calendar
 from chargeback.services.closing.correct_period import correct_period
@@ -69,7 +69,7 @@ class Life:
     async def _correct(self, *, first: bool) -> None:
         closed = await self.house.periods.closed()
         if closed:
-            change = Change("rated anew", self.now, "ann", "wrong price")
+            change = PeriodChange("rated anew", self.now, "ann", "wrong price")
             period = closed[0 if first else -1].month
             await correct_period(period, self.house.closing_books, self.house.ledger, change)
 

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from chargeback.domain.errors import ClosingRefused, InvalidConfig, Superseded
-from chargeback.domain.periods.lifecycle import State
+from chargeback.domain.periods.lifecycle import PeriodState
 from chargeback.domain.terms.shared_costs import Per
 from chargeback.domain.terms.terms import Terms
 from chargeback.services.configuring.apply_config import apply_config
@@ -30,7 +30,7 @@ async def apply(house: ClosingHouse, now: datetime, terms: Terms = MISSING) -> b
     return done.changed
 
 
-async def state(house: ClosingHouse) -> tuple[State, list[str]]:
+async def state(house: ClosingHouse) -> tuple[PeriodState, list[str]]:
     known, _ = await house.periods.get("2026-03")
     return known.state, [change.what for change in known.history]
 
@@ -47,7 +47,7 @@ async def test_a_cost_whose_absence_the_invoice_shows_is_applied_after_the_refus
     with pytest.raises(ClosingRefused, match="below the chargeback"):
         await house.close("2026-03", APRIL)
 
-    assert await state(house) == (State.OPEN, ["closing", "given up"])
+    assert await state(house) == (PeriodState.OPEN, ["closing", "given up"])
     assert [path for path in house.reports.files if "/closing-" in path] == []
     assert await apply(house, APRIL)
 
@@ -76,7 +76,7 @@ async def test_while_a_month_is_being_closed_whoever_applies_waits() -> None:
         "shared-costs.yaml: gateway: is charged in 2026-03, which is being closed without it at this moment; apply"
         " again when that has ended, in an hour at the latest"
     ]
-    assert (await state(house))[0] is State.CLOSING
+    assert (await state(house))[0] is PeriodState.CLOSING
 
 
 async def test_a_closing_that_has_died_keeps_nothing_from_being_applied() -> None:
@@ -85,7 +85,7 @@ async def test_a_closing_that_has_died_keeps_nothing_from_being_applied() -> Non
 
     assert await apply(house, later)
 
-    assert await state(house) == (State.OPEN, ["closing", "given up"])
+    assert await state(house) == (PeriodState.OPEN, ["closing", "given up"])
     closed = await house.close("2026-03", later)
     assert closed.version == (await house.catalogues.version()).name
 
@@ -102,7 +102,7 @@ async def test_a_closing_that_was_taken_for_dead_does_not_succeed() -> None:
     with pytest.raises(Superseded):
         await house.close("2026-03", AFTER_GRACE)
 
-    assert await state(house) == (State.OPEN, ["closing", "given up"])
+    assert await state(house) == (PeriodState.OPEN, ["closing", "given up"])
     assert house.closed.files == {}
     assert [path for path in house.reports.files if "/closing-" in path] == []
 
@@ -121,4 +121,4 @@ async def test_a_refusal_of_one_attempt_leaves_another_one_alone() -> None:
     with pytest.raises(Superseded):
         await house.close("2026-03", AFTER_GRACE, by="ann")
 
-    assert await state(house) == (State.CLOSED, ["closing", "closing", "closed"])
+    assert await state(house) == (PeriodState.CLOSED, ["closing", "closing", "closed"])

@@ -15,11 +15,11 @@ from chargeback.adapters.config.folders import path_of
 from chargeback.adapters.memory.stores import MemoryControl, MemoryLedger
 from chargeback.bootstrap import DEPLOYED_CONFIG
 from chargeback.domain.errors import InvalidConfig, Superseded
-from chargeback.domain.periods.lifecycle import State
+from chargeback.domain.periods.lifecycle import PeriodState
 from chargeback.domain.terms.terms import Terms
 from chargeback.services.closing.late_changes import late_changes
 from chargeback.services.configuring.apply_config import bring_into_force
-from chargeback.services.configuring.deployed_config import Deployed, Files, apply_deployed
+from chargeback.services.configuring.deployed_config import ConfigFiles, ConfigOutcome, apply_deployed
 from chargeback.services.configuring.deployments import Deployments
 from chargeback.services.configuring.versions import ConfigVersion, ConfigVersions
 from chargeback.services.reconciling.reconciled_documents import Compared, Comparisons
@@ -104,9 +104,9 @@ async def test_a_version_stays_what_it_was_when_it_is_stored_again_and_no_other_
     assert await versions.get("v") == ConfigVersion(name="v", digest="a", applied_by="ann")
 
 
-async def deploy(control: Any, folder: Path, digest: str) -> Deployed:
-    def load() -> Files:
-        return Files(load_catalogue(folder), Terms(), to_documents(folder))
+async def deploy(control: Any, folder: Path, digest: str) -> ConfigOutcome:
+    def load() -> ConfigFiles:
+        return ConfigFiles(load_catalogue(folder), Terms(), to_documents(folder))
 
     catalogues = AppliedCatalogues(control, DEPLOYED_CONFIG)
     return await apply_deployed(control, catalogues, MemoryLedger(), digest, load, now=NOW)
@@ -153,7 +153,7 @@ async def test_a_deployment_that_others_overtake_each_time_says_so(tmp_path: Pat
 async def test_of_one_deployment_handled_twice_at_once_the_first_record_stays(tmp_path: Path) -> None:
     control = Interrupted()
     folder = folder_with(tmp_path, "a", "first")
-    others: list[Deployed] = []
+    others: list[ConfigOutcome] = []
 
     async def other() -> None:
         others.append(await deploy(control, folder, "of-first"))
@@ -212,7 +212,7 @@ async def test_a_true_up_that_is_set_while_the_month_closes_without_it_is_a_corr
     await set_true_up(house.control, reconciled("110", "100"), by="dora", now=NOW)
 
     closed, _ = await house.periods.get("2026-03")
-    assert (closed.state, closed.true_up) == (State.CLOSED, "")
+    assert (closed.state, closed.true_up) == (PeriodState.CLOSED, "")
     (late,) = await late_changes(house.periods, house.books, house.catalogue.calendar)
     assert (late.period, late.days, late.true_up) == ("2026-03", {}, await true_up_digest(house.control, "2026-03"))
 

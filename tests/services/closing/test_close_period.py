@@ -10,7 +10,7 @@ import pytest
 from chargeback.domain.catalogue.catalogue import Catalogue
 from chargeback.domain.catalogue.payers import Payers
 from chargeback.domain.errors import ClosingRefused, PeriodClosed, Superseded
-from chargeback.domain.periods.lifecycle import State
+from chargeback.domain.periods.lifecycle import PeriodState
 from chargeback.domain.terms.terms import ClosingRules, Terms
 from chargeback.domain.usage.meters import Meter
 from chargeback.services.closing.finish_days import ClosingRequest
@@ -46,7 +46,7 @@ async def test_a_closed_period_has_its_files_once_and_no_draft() -> None:
 
     closed = await house.close("2026-03", AFTER_GRACE)
 
-    assert (closed.state, closed.is_filed) == (State.CLOSED, True)
+    assert (closed.state, closed.is_filed) == (PeriodState.CLOSED, True)
     assert sorted(house.closed.files) == FILES
     assert [path for path in house.reports.files if path.startswith("2026-03")] == []
     assert sum(cost for _, cost in (await house.billed()).values()) == Decimal("15.0")  # 6 x 2.50
@@ -105,7 +105,7 @@ async def test_a_person_may_close_within_the_grace_period_and_the_timer_may_not(
     closed = await house.close("2026-03", APRIL)
 
     assert by_timer == []
-    assert closed.state is State.CLOSED
+    assert closed.state is PeriodState.CLOSED
 
 
 async def test_the_timer_closes_what_is_due_in_order_with_empty_months_between() -> None:
@@ -145,7 +145,7 @@ async def test_what_cannot_be_billed_exactly_keeps_a_period_open_and_every_reaso
         " add the prices or deployments to config/, then `config apply`",
     ]
     assert "--override REASON" in str(refused.value)
-    assert (await house.periods.get("2026-03"))[0].state is State.OPEN
+    assert (await house.periods.get("2026-03"))[0].state is PeriodState.OPEN
 
 
 async def test_a_tolerance_is_of_the_requests_and_its_bound_is_allowed() -> None:
@@ -158,7 +158,7 @@ async def test_a_tolerance_is_of_the_requests_and_its_bound_is_allowed() -> None
     house.catalogues.kept = Terms(closing=ClosingRules(unpriced_percent=Decimal(25)))
     closed = await house.close("2026-03", AFTER_GRACE)
 
-    assert closed.state is State.CLOSED
+    assert closed.state is PeriodState.CLOSED
 
 
 async def test_one_large_batch_without_a_price_does_not_pass_among_a_thousand_calls() -> None:
@@ -183,7 +183,7 @@ async def test_one_large_batch_without_a_price_does_not_pass_among_a_thousand_ca
         " add the prices or deployments to config/, then `config apply`"
     ]
     house.catalogues.kept = Terms(closing=replace(tolerant, unpriced_amount=Decimal(10_000)))
-    assert (await house.close("2026-03", AFTER_GRACE)).state is State.CLOSED
+    assert (await house.close("2026-03", AFTER_GRACE)).state is PeriodState.CLOSED
 
 
 async def test_the_dearest_price_may_be_that_of_a_payer_with_a_markup() -> None:
@@ -220,7 +220,7 @@ async def test_streams_without_counts_are_worth_what_calls_cost_on_average() -> 
     with pytest.raises(ClosingRefused, match=r"what is unsettled is worth about 2\.50 USD; allowed are 2\.49 USD"):
         await house.close("2026-03", AFTER_GRACE)
     house.catalogues.kept = Terms(closing=replace(rules, unsettled_amount=Decimal("2.50")))
-    assert (await house.close("2026-03", AFTER_GRACE)).state is State.CLOSED
+    assert (await house.close("2026-03", AFTER_GRACE)).state is PeriodState.CLOSED
 
 
 async def test_estimated_cost_has_a_limit_of_its_own_as_share_and_amount() -> None:
@@ -232,7 +232,7 @@ async def test_estimated_cost_has_a_limit_of_its_own_as_share_and_amount() -> No
     with pytest.raises(ClosingRefused, match=r"125\.00 USD of 140\.00 rest on estimates; allowed are 1 % or 100 USD"):
         await house.close("2026-03", AFTER_GRACE)
     house.catalogues.kept = Terms(closing=ClosingRules(estimated_amount=Decimal(125)))
-    assert (await house.close("2026-03", AFTER_GRACE)).state is State.CLOSED
+    assert (await house.close("2026-03", AFTER_GRACE)).state is PeriodState.CLOSED
 
 
 async def test_an_override_closes_on_the_record() -> None:
@@ -311,7 +311,7 @@ async def test_of_two_that_close_at_once_one_wins_and_both_agree() -> None:
 
     closed, _ = await house.periods.get("2026-03")
     assert any(isinstance(each, Superseded) for each in outcomes)
-    assert closed.state is State.CLOSED
+    assert closed.state is PeriodState.CLOSED
     assert [change.what for change in closed.history].count("closed") == 1
     assert sorted(house.closed.files) == FILES
     assert house.reports.files == {}

@@ -6,11 +6,11 @@ from decimal import Decimal
 import pytest
 
 from chargeback.domain.errors import ClosingRefused, InvalidConfig, PeriodClosed, SomeFailed
-from chargeback.domain.periods.lifecycle import Change
+from chargeback.domain.periods.lifecycle import PeriodChange
 from chargeback.domain.terms.shared_costs import Per
 from chargeback.domain.terms.terms import ClosingRules, ExchangeRate, Terms
 from chargeback.domain.time.calendar import BooksSetting, Calendar
-from chargeback.services.closing.correct_period import Corrected, correct_period
+from chargeback.services.closing.correct_period import CorrectionResult, correct_period
 from chargeback.services.closing.late_changes import late_changes
 from chargeback.services.closing.publish_drafts import Drafts
 from chargeback.services.configuring.apply_config import apply_config, bring_into_force
@@ -35,8 +35,8 @@ async def two_months() -> ClosingHouse:
     return house
 
 
-async def correct(house: ClosingHouse, period: str = "2026-03") -> Corrected:
-    change = Change("rated anew", LATER, "ann", "the contract says otherwise")
+async def correct(house: ClosingHouse, period: str = "2026-03") -> CorrectionResult:
+    change = PeriodChange("rated anew", LATER, "ann", "the contract says otherwise")
     return await correct_period(period, house.closing_books, house.ledger, change)
 
 

@@ -40,7 +40,7 @@ from chargeback.adapters.config.catalogue import load_catalogue
 from chargeback.adapters.config.folders import path_of
 from chargeback.adapters.config.terms import load_terms
 from chargeback.domain.catalogue.catalogue import Catalogue
-from chargeback.domain.periods.lifecycle import Change
+from chargeback.domain.periods.lifecycle import PeriodChange
 from chargeback.domain.terms.terms import Terms
 from chargeback.services.closing.correct_period import correct_period
 from chargeback.services.focus.write_focus import write_focus
@@ -229,7 +229,7 @@ async def test_a_correction_is_corrected_after_the_team_has_moved(of_autumn: Aut
     await house.close("2026-11", DECEMBER_6)
     before = dict(house.closed.files)
     house.catalogues.now, house.catalogues.kept = configuration(tmp_path / "december", MOVED)
-    change = Change("rated anew", DECEMBER_6, "ann", "search has been research since the 6th")
+    change = PeriodChange("rated anew", DECEMBER_6, "ann", "search has been research since the 6th")
 
     await correct_period("2026-10", house.closing_books, house.ledger, change)
     await published(house, DECEMBER_6)

@@ -10,7 +10,7 @@ import pytest
 from chargeback.domain.catalogue.catalogue import Catalogue
 from chargeback.domain.catalogue.payers import Payers, SharedMarkup
 from chargeback.domain.cost_centres.rules import Allocation
-from chargeback.domain.periods.lifecycle import Change
+from chargeback.domain.periods.lifecycle import PeriodChange
 from chargeback.domain.terms.terms import Terms
 from chargeback.domain.time.effective import ALWAYS, Effective
 from chargeback.services.closing.correct_period import correct_period
@@ -40,7 +40,7 @@ async def test_a_share_that_moves_takes_its_markup_with_it(tmp_path: Path) -> No
     await books.house.close("2026-03", APRIL)
 
     books.house.catalogues.now = marked_up(10, search_pays="support")
-    change = Change("rated anew", MAY, "ann", "the rule was wrong")
+    change = PeriodChange("rated anew", MAY, "ann", "the rule was wrong")
     await correct_period("2026-03", books.house.closing_books, books.house.ledger, change)
     await books.publish(MAY)
 

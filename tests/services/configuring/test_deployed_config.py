@@ -13,7 +13,7 @@ from chargeback.domain.terms.terms import Terms
 from chargeback.domain.time.effective import Effective
 from chargeback.domain.usage.meters import Meter
 from chargeback.services.configuring import deployed_config
-from chargeback.services.configuring.deployed_config import MOST_LINES, Deployed, Files, apply_deployed
+from chargeback.services.configuring.deployed_config import MOST_LINES, ConfigFiles, ConfigOutcome, apply_deployed
 from chargeback.services.configuring.deployments import KIND, NAME
 from tests.support.catalogues import START, catalogue, dated
 from tests.support.control_documents import put_document
@@ -29,9 +29,9 @@ class World:
     def __init__(self) -> None:
         self.control, self.catalogues, self.ledger = MemoryControl(), MemoryCatalogues(BEFORE), MemoryLedger()
 
-    async def deploy(self, digest: str, brought: Any) -> Deployed:
-        def load() -> Files:
-            return Files(brought, Terms(), {"rate-card.yaml": {}})
+    async def deploy(self, digest: str, brought: Any) -> ConfigOutcome:
+        def load() -> ConfigFiles:
+            return ConfigFiles(brought, Terms(), {"rate-card.yaml": {}})
 
         return await apply_deployed(self.control, self.catalogues, self.ledger, digest, load, now=NOW)
 

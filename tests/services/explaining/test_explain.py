@@ -10,7 +10,7 @@ import pytest
 from chargeback.domain.catalogue.catalogue import Catalogue
 from chargeback.domain.cost_centres.rules import Rule
 from chargeback.domain.errors import ChargebackError
-from chargeback.domain.terms.shared_costs import Basis, Kind, Per, SharedCost
+from chargeback.domain.terms.shared_costs import Basis, CostKind, Per, SharedCost
 from chargeback.domain.terms.terms import Terms
 from chargeback.domain.time.calendar import BooksSetting, Calendar
 from chargeback.domain.usage.meters import Meter
@@ -231,7 +231,7 @@ async def test_a_shared_cost_is_shown_as_a_whole_with_every_part(office: Office,
 async def test_a_shared_cost_says_what_each_centre_used_and_where_the_price_was_read(office: Office) -> None:
     # 10 USD by cost: search used 3.00, nobody's calls 1.00, so 7.50 and 2.50.
     cost = SharedCost(
-        "gateway", "Gateway", Kind.FEE, Decimal(10), Per.MONTH, "USD", Basis.USAGE, source="price list of March"
+        "gateway", "Gateway", CostKind.FEE, Decimal(10), Per.MONTH, "USD", Basis.USAGE, source="price list of March"
     )
     office.house.catalogues.settled_by = Terms(shared_costs=[cost])
     await office.ingest(

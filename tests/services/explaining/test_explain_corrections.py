@@ -7,7 +7,7 @@ import duckdb
 import msgspec
 import pytest
 
-from chargeback.domain.periods.lifecycle import Change
+from chargeback.domain.periods.lifecycle import PeriodChange
 from chargeback.services.closing.correct_period import correct_period
 from chargeback.services.explaining.explain import Explainer
 from chargeback.services.explaining.render_explanation import text_of
@@ -99,7 +99,9 @@ async def test_a_closed_row_keeps_the_price_that_it_was_closed_with_after_its_mo
     await call(house, "first", 40_000_000, MAY)
     await house.close("2026-03", MAY)
     house.catalogues.now = priced("4")
-    await correct_period("2026-03", house.closing_books, house.ledger, Change("rated anew", MAY, "ann", "contract"))
+    await correct_period(
+        "2026-03", house.closing_books, house.ledger, PeriodChange("rated anew", MAY, "ann", "contract")
+    )
     await house.publish_drafts(MAY)
 
     (closed,) = await explained(house, "2026-03", tmp_path)

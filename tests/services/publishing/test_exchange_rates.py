@@ -6,10 +6,10 @@ from decimal import Decimal
 import pytest
 
 from chargeback.domain.errors import ClosingRefused
-from chargeback.domain.periods.lifecycle import BillingPeriod, Change
+from chargeback.domain.periods.lifecycle import BillingPeriod, PeriodChange
 from chargeback.domain.terms.terms import ClosingRules, ExchangeRate, Terms
 from chargeback.domain.time.calendar import BooksSetting, Calendar
-from chargeback.services.closing.correct_period import Corrected, correct_period
+from chargeback.services.closing.correct_period import CorrectionResult, correct_period
 from tests.support.builders import tokens, usage_event
 from tests.support.closing_product import ClosingHouse, priced, published_for_real
 
@@ -67,9 +67,9 @@ async def test_the_greatest_age_is_a_rule_of_closing() -> None:
     assert isinstance(closed, BillingPeriod)
 
 
-async def correct(house: ClosingHouse, *rates: ExchangeRate) -> Corrected:
+async def correct(house: ClosingHouse, *rates: ExchangeRate) -> CorrectionResult:
     house.catalogues.kept = Terms(exchange_rates=rates)
-    change = Change("rated anew", APRIL_6, "ann", "the rate of March came on the 5th")
+    change = PeriodChange("rated anew", APRIL_6, "ann", "the rate of March came on the 5th")
     return await correct_period("2026-03", house.closing_books, house.ledger, change)
 
 

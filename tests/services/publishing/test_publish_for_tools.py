@@ -13,7 +13,7 @@ from python_calamine import CalamineWorkbook
 
 from chargeback.adapters.memory.stores import MemoryReports
 from chargeback.domain.reports.manifest import Manifest
-from chargeback.domain.terms.shared_costs import Basis, Kind, Per, SharedCost
+from chargeback.domain.terms.shared_costs import Basis, CostKind, Per, SharedCost
 from chargeback.domain.terms.terms import ExchangeRate, Terms
 from chargeback.domain.usage.meters import Meter
 from chargeback.services.focus.check_focus import check_file
@@ -36,7 +36,7 @@ def fee(**fields: Any) -> SharedCost:
     defaults: dict[str, Any] = {
         "cost_id": "gateway",
         "name": "Gateway",
-        "kind": Kind.FEE,
+        "kind": CostKind.FEE,
         "price": Decimal(100),
         "per": Per.MONTH,
         "currency": "EUR",
@@ -47,8 +47,8 @@ def fee(**fields: Any) -> SharedCost:
 
 COSTS = [
     fee(),
-    fee(cost_id="goodwill", kind=Kind.PROVISIONED, price=Decimal("-12.34")),
-    fee(cost_id="invoice", kind=Kind.TRUE_UP, price=Decimal("-0.0007"), per=Per.PERIOD, period="2026-03"),
+    fee(cost_id="goodwill", kind=CostKind.PROVISIONED, price=Decimal("-12.34")),
+    fee(cost_id="invoice", kind=CostKind.TRUE_UP, price=Decimal("-0.0007"), per=Per.PERIOD, period="2026-03"),
     fee(cost_id="forgotten", per=Per.PERIOD, period="2026-03", corrects="2026-02", price=Decimal("33.33")),
 ]
 

@@ -15,7 +15,7 @@ from chargeback.domain.errors import InvalidConfig
 from chargeback.domain.rating.usage_record import UsageRecord
 from chargeback.domain.reports.manifest import COLUMNS as CSV_COLUMNS
 from chargeback.domain.reports.rows import columns
-from chargeback.domain.terms.shared_costs import Basis, Kind, Per, SharedCost
+from chargeback.domain.terms.shared_costs import Basis, CostKind, Per, SharedCost
 from chargeback.domain.terms.terms import ExchangeRate, Terms
 from chargeback.domain.usage.meters import Meter
 from chargeback.services.publishing import slices, staging
@@ -29,7 +29,7 @@ from tests.support.published_files import PERIOD, MemoryReports, charge, publish
 
 pytestmark = pytest.mark.anyio
 
-FEE = SharedCost("gateway", "Gateway", Kind.FEE, Decimal("700.01"), Per.MONTH, "USD", Basis.USAGE)
+FEE = SharedCost("gateway", "Gateway", CostKind.FEE, Decimal("700.01"), Per.MONTH, "USD", Basis.USAGE)
 
 
 class Reader:

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from chargeback.domain.catalogue.catalogue import Catalogue
 from chargeback.domain.catalogue.payers import Payers, SharedMarkup
-from chargeback.domain.terms.shared_costs import Basis, Capacity, Kind, Measure, Per, Selection, SharedCost
+from chargeback.domain.terms.shared_costs import Basis, BasisMeasure, Capacity, CostKind, Per, Selection, SharedCost
 from chargeback.domain.terms.terms import ExchangeRate, Terms
 from chargeback.domain.time.effective import ALWAYS, Effective
 from chargeback.domain.usage.meters import Meter
@@ -28,12 +28,12 @@ def fee(price: str = "700", **fields: Any) -> SharedCost:
     defaults: dict[str, Any] = {
         "cost_id": "gateway",
         "name": "Gateway",
-        "kind": Kind.FEE,
+        "kind": CostKind.FEE,
         "price": Decimal(price),
         "per": Per.MONTH,
         "currency": "USD",
         "basis": Basis.USAGE,
-        "measure": Measure.REQUESTS,
+        "measure": BasisMeasure.REQUESTS,
     }
     return SharedCost(**(defaults | fields))
 
@@ -109,10 +109,10 @@ async def test_reserved_capacity_is_split_by_the_tokens_of_its_own_deployment() 
     reserved = fee(
         "1",
         cost_id="ptu",
-        kind=Kind.PROVISIONED,
+        kind=CostKind.PROVISIONED,
         per=Per.HOUR,
         units=50,
-        measure=Measure.TOKENS,
+        measure=BasisMeasure.TOKENS,
         of=Selection(accounts=("oai-eastus2",), deployments=("gpt-4o",)),
         effective=Effective(datetime(2026, 3, 1, tzinfo=UTC), datetime(2026, 3, 2, tzinfo=UTC)),
     )
@@ -150,7 +150,9 @@ async def test_a_shared_cost_in_another_currency_is_converted_once_and_then_spli
 
 
 async def test_a_true_up_for_a_closed_period_is_a_correction_of_it() -> None:
-    true_up = fee("-12.34", kind=Kind.TRUE_UP, per=Per.PERIOD, period="2026-03", corrects="2026-02", basis=Basis.EVEN)
+    true_up = fee(
+        "-12.34", kind=CostKind.TRUE_UP, per=Per.PERIOD, period="2026-03", corrects="2026-02", basis=Basis.EVEN
+    )
 
     manifest, files = await published([used("company/a", 1)], terms=Terms(shared_costs=[true_up]))
 
@@ -198,7 +200,7 @@ async def test_the_parts_sum_to_the_whole_and_every_view_to_the_same_total(
 async def test_idle_capacity_is_a_row_of_its_owner_in_every_file() -> None:
     """A unit of 1 000 tokens a minute takes 44 640 000 in March; a quarter of it was used."""
     capacity = Capacity(Decimal(1000), Decimal(4), "company/idle")
-    cost = fee(kind=Kind.PROVISIONED, cost_id="ptu", price="744", measure=Measure.TOKENS, capacity=capacity)
+    cost = fee(kind=CostKind.PROVISIONED, cost_id="ptu", price="744", measure=BasisMeasure.TOKENS, capacity=capacity)
     quantities = {Meter.INPUT: 3_160_000, Meter.CACHED_INPUT: 500_000, Meter.OUTPUT: 2_000_000}
     free = dict.fromkeys(OF_A_CHARGE, Decimal(0))
     calls = record(*(charge(meter, many, "0", **free) for meter, many in quantities.items()), centre="company/a")

@@ -19,8 +19,8 @@ from hypothesis import HealthCheck, Phase, example, given, settings
 from hypothesis import strategies as st
 
 from chargeback.domain.invoice.reconciliation import ReconciliationRules
-from chargeback.domain.periods.lifecycle import Change
-from chargeback.domain.terms.shared_costs import Basis, Kind, Per, SharedCost
+from chargeback.domain.periods.lifecycle import PeriodChange
+from chargeback.domain.terms.shared_costs import Basis, CostKind, Per, SharedCost
 from chargeback.domain.terms.terms import ClosingRules, ExchangeRate, Terms
 from chargeback.domain.time.calendar import BooksSetting, Calendar
 from chargeback.services.closing.correct_period import correct_period
@@ -32,7 +32,7 @@ EXAMPLES = int(os.environ.get("LIVES", "2"))
 BOOKS = Calendar((BooksSetting("2026-01", "UTC", "USD"), BooksSetting("2026-04", "UTC", "EUR")))
 MONTHS = ("2026-03", "2026-04", "2026-05", "2026-06")
 ANYTHING = ClosingRules(unpriced_percent=Decimal(100), unsettled_percent=Decimal(100), rate_age=timedelta(days=366))
-FEE = SharedCost("fee", "Platform", Kind.FEE, Decimal(100), Per.MONTH, "USD", Basis.USAGE)
+FEE = SharedCost("fee", "Platform", CostKind.FEE, Decimal(100), Per.MONTH, "USD", Basis.USAGE)
 START = datetime(2026, 3, 25, tzinfo=UTC)
 
 Step = tuple[str, int, int]
@@ -118,7 +118,7 @@ class Life:
 
     async def _correct(self, *, first: bool) -> None:
         if closed := await self.house.periods.closed():
-            change = Change("rated anew", self.now, "ann", "wrong price")
+            change = PeriodChange("rated anew", self.now, "ann", "wrong price")
             await correct_period(closed[0 if first else -1].month, self.house.closing_books, self.house.ledger, change)
 
     async def used(self, month: str) -> Decimal:

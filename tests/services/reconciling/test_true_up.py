@@ -17,7 +17,7 @@ from chargeback.domain.invoice.cost_exports import ExportRun
 from chargeback.domain.invoice.reconciliation import Booked, Invoiced, ReconciliationRules, Sku
 from chargeback.domain.invoice.variances import reconcile
 from chargeback.domain.money.exact import EXACT, total
-from chargeback.domain.terms.shared_costs import Basis, DirectUsage, Kind, SharedCost, amount, measured, split
+from chargeback.domain.terms.shared_costs import Basis, CostKind, DirectUsage, SharedCost, amount, measured, split
 from chargeback.domain.terms.terms import Terms
 from chargeback.domain.time.calendar import Calendar
 from chargeback.domain.time.effective import ALWAYS
@@ -87,7 +87,7 @@ async def test_a_true_up_is_a_shared_cost_by_usage_with_who_and_from_what() -> N
     done = await set_true_up(control, reconciled("110.25", "100"), by="dora", now=NOW)
 
     (cost,) = await costs(control)
-    assert (cost.kind, cost.basis, cost.currency, cost.period) == (Kind.TRUE_UP, Basis.USAGE, "USD", PERIOD)
+    assert (cost.kind, cost.basis, cost.currency, cost.period) == (CostKind.TRUE_UP, Basis.USAGE, "USD", PERIOD)
     assert amount(cost, PERIOD, Calendar()) == Decimal("10.25")
     assert amount(cost, "2026-04", Calendar()) == 0
     assert cost.source == "cost export costs/focus/run, SHA-256 abc; set by dora"

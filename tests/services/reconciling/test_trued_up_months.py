@@ -12,7 +12,7 @@ from chargeback.domain.cost_centres.rules import Allocation, CostCentre, Rule
 from chargeback.domain.deployments.deployment import Deployment, DeploymentType
 from chargeback.domain.errors import ClosingRefused, TrueUpRefused
 from chargeback.domain.periods.lifecycle import BillingPeriod
-from chargeback.domain.terms.shared_costs import Basis, Kind, Measure, Per, Selection, SharedCost
+from chargeback.domain.terms.shared_costs import Basis, BasisMeasure, CostKind, Per, Selection, SharedCost
 from chargeback.domain.terms.terms import ClosingRules, Terms
 from chargeback.domain.time.effective import ALWAYS
 from chargeback.domain.usage.meters import Meter
@@ -124,8 +124,8 @@ async def test_a_true_up_that_somebody_entered_is_counted_and_what_came_late_goe
     await books.publish(APRIL)
     await books.house.close("2026-03", APRIL)
     by_hand = SharedCost(
-        "march", "Invoice of March", Kind.TRUE_UP, Decimal(10), Per.PERIOD, "USD", Basis.USAGE, period="2026-04",
-        corrects="2026-03", source="invoice",
+        "march", "Invoice of March", CostKind.TRUE_UP, Decimal(10), Per.PERIOD, "USD", Basis.USAGE,
+        period="2026-04", corrects="2026-03", source="invoice",
     )  # fmt: skip
     books.house.catalogues.kept = Terms(closing=ANYTHING, shared_costs=[by_hand])
     await books.house.ingest([call("search", "2026-03-07", "4")], LATER)
@@ -148,7 +148,7 @@ async def test_so_it_is_whatever_its_name_and_markup_are(books: TruedUp, cost_id
         card.currency, card.prices, card.deployments, card.allocation, payers=Payers(shared=(on_top,))
     )
     by_hand = SharedCost(
-        cost_id, "Invoice of March", Kind.TRUE_UP, Decimal(10), Per.PERIOD, "USD", Basis.USAGE, period="2026-03",
+        cost_id, "Invoice of March", CostKind.TRUE_UP, Decimal(10), Per.PERIOD, "USD", Basis.USAGE, period="2026-03",
         source="invoice",
     )  # fmt: skip
     books.house.catalogues.kept = Terms(closing=ANYTHING, shared_costs=[by_hand])
@@ -191,7 +191,7 @@ async def test_what_nobody_of_ours_used_is_unallocated(books: TruedUp) -> None:
 
 
 PTU = SharedCost(
-    "ptu", "Capacity", Kind.PROVISIONED, Decimal(1000), Per.MONTH, "USD", Basis.USAGE, measure=Measure.TOKENS,
+    "ptu", "Capacity", CostKind.PROVISIONED, Decimal(1000), Per.MONTH, "USD", Basis.USAGE, measure=BasisMeasure.TOKENS,
     of=Selection(deployments=("ptu",)), source="contract",
 )  # fmt: skip
 
@@ -226,8 +226,8 @@ async def test_so_does_one_that_somebody_entered(books: TruedUp) -> None:
     await books.publish(APRIL)
     await books.house.close("2026-03", APRIL)
     by_hand = SharedCost(
-        "march", "Invoice of March", Kind.TRUE_UP, Decimal(10_000), Per.PERIOD, "USD", Basis.USAGE, period="2026-04",
-        corrects="2026-03", source="invoice",
+        "march", "Invoice of March", CostKind.TRUE_UP, Decimal(10_000), Per.PERIOD, "USD", Basis.USAGE,
+        period="2026-04", corrects="2026-03", source="invoice",
     )  # fmt: skip
     books.house.catalogues.kept = Terms(closing=ANYTHING, shared_costs=[by_hand])
 
@@ -327,7 +327,7 @@ async def test_where_exports_arrive_a_month_waits_for_its_own_to_be_complete(boo
 async def test_a_true_up_that_was_entered_by_hand_counts_when_its_month_closes(books: TruedUp) -> None:
     # 130 on the invoice, 100 in the books and 30 by configuration; then 30 by the command, too, are 30 too many.
     by_hand = SharedCost(
-        "march", "Invoice of March", Kind.TRUE_UP, Decimal(30), Per.PERIOD, "USD", Basis.USAGE, period="2026-03",
+        "march", "Invoice of March", CostKind.TRUE_UP, Decimal(30), Per.PERIOD, "USD", Basis.USAGE, period="2026-03",
         source="invoice",
     )  # fmt: skip
     await books.house.ingest([call("search", "2026-03-05", "40")], APRIL)

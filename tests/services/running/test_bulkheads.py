@@ -9,7 +9,7 @@ import pytest
 
 from chargeback.adapters.memory import stores as memory
 from chargeback.domain.errors import ClosingRefused, InconsistentFile, SomeFailed, StoreUnavailable
-from chargeback.domain.periods.lifecycle import State
+from chargeback.domain.periods.lifecycle import PeriodState
 from chargeback.services.running.set_aside import Left, SetAside, Stage
 from chargeback.services.usage import post as posting
 from chargeback.services.usage.summarise import OTHERS
@@ -109,7 +109,7 @@ async def test_a_line_that_cannot_be_rated_blocks_its_own_month_alone_and_that_c
 
     assert isinstance(refused, ClosingRefused)
     assert "--override REASON" in str(told.value)
-    assert closed.state is State.CLOSED
+    assert closed.state is PeriodState.CLOSED
     assert "cannot be rated" in closed.history[-1].overridden[0]
     assert sum(quantity for (*_, meter), (quantity, _) in house.read("2026-03").items() if meter == "requests") == 0
     assert len(house.read("2026-03")) == 3
@@ -138,7 +138,7 @@ async def test_an_override_for_one_part_does_not_cover_another_that_appears_mean
         await house.close("2026-03", AFTER_GRACE, override="ann is billed by hand")
     closed = await house.close("2026-03", AFTER_GRACE, override="bob is billed by hand")
 
-    assert closed.state is State.CLOSED
+    assert closed.state is PeriodState.CLOSED
 
 
 async def test_a_row_of_the_log_that_nobody_could_read_keeps_its_month_open() -> None:
@@ -152,7 +152,7 @@ async def test_a_row_of_the_log_that_nobody_could_read_keeps_its_month_open() ->
     closed = await house.close("2026-03", AFTER_GRACE, override="the call was a test")
 
     assert "2026-03-20" not in str(told.value)
-    assert closed.state is State.CLOSED
+    assert closed.state is PeriodState.CLOSED
 
 
 async def test_an_override_for_unsettled_calls_does_not_cover_more_of_them() -> None:
@@ -182,7 +182,7 @@ async def test_exact_calls_that_come_meanwhile_need_no_other_override() -> None:
 
     closed = await house.close("2026-03", AFTER_GRACE, override="one stream is not worth it")
 
-    assert closed.state is State.CLOSED
+    assert closed.state is PeriodState.CLOSED
 
 
 async def test_a_day_that_fails_keeps_no_other_from_being_posted_and_audited(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -226,7 +226,7 @@ async def test_a_day_that_cannot_be_audited_blocks_its_own_month_alone_and_that_
     closed = await house.close("2026-03", AFTER_GRACE, override="the day was billed by hand")
 
     assert "--override REASON" in str(told.value)
-    assert closed.state is State.CLOSED
+    assert closed.state is PeriodState.CLOSED
 
 
 async def test_what_fails_only_after_the_closing_was_accepted_refuses_it(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -244,7 +244,7 @@ async def test_what_fails_only_after_the_closing_was_accepted_refuses_it(monkeyp
     with pytest.raises(ClosingRefused, match="away"):
         await house.close("2026-03", APRIL)
 
-    assert (await house.periods.get("2026-03"))[0].state is not State.CLOSED
+    assert (await house.periods.get("2026-03"))[0].state is not PeriodState.CLOSED
 
 
 async def test_a_summary_that_cannot_be_written_fails_neither_posting_nor_the_audit_nor_the_closing(
@@ -265,7 +265,7 @@ async def test_a_summary_that_cannot_be_written_fails_neither_posting_nor_the_au
     closed = await house.close("2026-03", AFTER_GRACE, override="the dashboards can wait")
 
     assert {day for _, day, _ in aside} == {"2026-03-05", "2026-03-20", DAY}
-    assert closed.state is State.CLOSED
+    assert closed.state is PeriodState.CLOSED
 
 
 async def test_a_posting_that_died_before_its_summary_does_not_let_a_month_close_with_unsettled_usage() -> None:

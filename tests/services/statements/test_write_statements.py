@@ -10,7 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from chargeback.adapters.memory.stores import MemoryReports
-from chargeback.domain.cost_centres.budgets import Budget
+from chargeback.domain.cost_centres.budgets import CentreBudget
 from chargeback.domain.cost_centres.tree import UNALLOCATED
 from chargeback.domain.errors import StoreUnavailable
 from chargeback.domain.reports.manifest import guarded
@@ -98,7 +98,7 @@ async def test_statements_exist_for_rows_budgets_the_month_before_and_all_above(
         tmp_path,
         [row(cost_centre="a/b/c")],
         previous=[row(cost_centre="gone")],
-        budgets=(Budget("planned", Decimal(5), "USD", (100,)),),
+        budgets=(CentreBudget("planned", Decimal(5), "USD", (100,)),),
         centres={"a": "A", "a/b": "B", "a/b/c": "C", "idle": "Idle"},
     )
 

@@ -12,7 +12,7 @@ from zipfile import ZipFile
 import pytest
 from python_calamine import CalamineWorkbook
 
-from chargeback.domain.cost_centres.budgets import Budget
+from chargeback.domain.cost_centres.budgets import CentreBudget
 from chargeback.services.workbook import write_workbook as module
 from chargeback.services.workbook.write_workbook import write_workbook
 from tests.support.rows_of_every_kind import correction, costs, every_kind, shared, written
@@ -57,7 +57,7 @@ def test_the_totals_of_the_sheets_are_those_of_the_rows(tmp_path: Path) -> None:
 
 def test_the_summary_follows_the_tree_with_what_is_below(tmp_path: Path) -> None:
     """product/search: 2.50 + 0.0025 + 1.25 + 250 - 0.25 = 253.5025; product itself: 750."""
-    budget = Budget("product", Decimal(2007), "USD", (80,))
+    budget = CentreBudget("product", Decimal(2007), "USD", (80,))
 
     summary = book(tmp_path, every_kind(), budgets=(budget,))["Summary"]
 
