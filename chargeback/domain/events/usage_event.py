@@ -4,6 +4,7 @@ Its type (`EventType`) says what it tells of the call. `id` is the gateway's req
 phases (`…/settled`); `time` is when the call was made, repeated by every later phase.
 """
 
+from collections.abc import Callable
 from enum import IntEnum
 from functools import lru_cache
 from hashlib import blake2b
@@ -201,13 +202,15 @@ def refiled(event: UsageEvent, day: UtcDay) -> UsageEvent:
     raise InvalidEvent("other-day", f"the call is of {event.day}, not of {day}")
 
 
-@lru_cache(maxsize=64)
-def day_beside(day: UtcDay, days: int) -> UtcDay:
-    """The day so many days later."""
+def _day_beside(day: UtcDay, days: int) -> UtcDay:
     try:
         return shifted(day, days)
     except OverflowError:
         return UtcDay("")
+
+
+day_beside: Callable[[UtcDay, int], UtcDay] = lru_cache(maxsize=64)(_day_beside)
+"""The day so many days later; empty where the calendar ends. Typed, because a cache takes whatever it is given."""
 
 
 def split_batch(body: bytes, *, most: int | None = None) -> list[bytes]:
