@@ -15,7 +15,7 @@ from benchmarks.synthetic import event
 from chargeback.bootstrap import Container, open_container
 from chargeback.domain.events.usage_event import EVER, read_event, split_batch
 from chargeback.process import prepare_process
-from chargeback.services.usage.ingest import Weights
+from chargeback.services.usage.ingest import SpendEstimator
 from chargeback.settings import read_settings
 from stack.stack import Stack
 
@@ -59,12 +59,12 @@ async def ingest(container: Container, bodies: list[bytes], now: datetime) -> No
 
 
 async def lua_alone(container: Container, bodies: list[bytes]) -> float:
-    weights = Weights(await container.catalogues.in_force())
+    estimator = SpendEstimator(await container.catalogues.in_force())
     ready = [[read_event(raw, EVER) for raw in split_batch(body)] for body in bodies]
 
     async def count() -> None:
         for batch in ready:
-            await container.counter.count(batch[0].day, batch, weights.weigh)
+            await container.counter.count(batch[0].day, batch, estimator.estimate)
 
     return await timed(count())
 

@@ -90,7 +90,7 @@ async def test_an_event_that_the_worker_delivers_is_counted_and_a_timer_posts_it
     event = cloud_event(time=f"{TODAY}T00:00:01.1234567Z", username="Søren 😀") | {"traceparent": "00-1-2-01"}
 
     invoke("ingest_usage", event, event, cloud_event(time=f"{LAST_WEEK}T23:59:59.9999999Z"))
-    changed = await container.counter.changed(TODAY)
+    changed = await container.counter.changed_lines(TODAY)
     assert changed is not None
     (line,) = await container.counter.lines(TODAY, changed.epoch, list(changed.lines))
     invoke("post_usage", None)

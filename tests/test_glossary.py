@@ -5,7 +5,7 @@ from collections import Counter
 from pathlib import Path
 
 from chargeback.domain.reports import focus
-from chargeback.domain.reports.manifest import COLUMNS, SUMMARY_COLUMNS, SUMMARY_METERS
+from chargeback.domain.reports.manifest import CHARGEBACK_COLUMNS, SUMMARY_COLUMNS, SUMMARY_METERS
 from chargeback.domain.reports.rows import KINDS, Reason
 from chargeback.domain.terms.shared_costs import Basis
 from chargeback.domain.usage.meters import Meter
@@ -32,7 +32,7 @@ def repeated(items: list[str]) -> list[str]:
 
 
 def test_every_column_of_the_chargeback_file_is_explained_in_its_order() -> None:
-    assert explained("The columns of `chargeback-<period>.csv`") == list(COLUMNS)
+    assert explained("The columns of `chargeback-<period>.csv`") == list(CHARGEBACK_COLUMNS)
 
 
 def test_every_column_of_the_summary_is_explained_in_its_order() -> None:
@@ -46,7 +46,7 @@ def test_every_meter_is_explained() -> None:
 
 
 def test_every_column_of_ours_in_the_focus_file_is_explained_in_its_order() -> None:
-    own = [column for column in focus.COLUMNS if column.startswith("x_")]
+    own = [column for column in focus.FOCUS_COLUMNS if column.startswith("x_")]
 
     assert explained("Our own columns of `focus-<period>.csv`") == own
 

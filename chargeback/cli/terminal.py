@@ -62,7 +62,7 @@ def counted(advance: Callable[[float], None]) -> ServiceProgress:
 
 
 @contextmanager
-def opened(file: str) -> Iterator[IO[bytes]]:
+def open_input(file: str) -> Iterator[IO[bytes]]:
     """A file to read, or standard input for `-`; raises `ChargebackError` where it cannot be opened."""
     if file == "-":
         yield sys.stdin.buffer

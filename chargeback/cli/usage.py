@@ -10,7 +10,7 @@ from typing import IO, TYPE_CHECKING, Annotated
 import typer
 
 from chargeback.bootstrap import Container
-from chargeback.cli.terminal import opened, progress, run, time_of, utc_day_of
+from chargeback.cli.terminal import open_input, progress, run, time_of, utc_day_of
 from chargeback.domain.errors import SomeFailed
 from chargeback.domain.time.days import UtcDay
 from chargeback.domain.time.months import month
@@ -35,7 +35,7 @@ def ingest(
     async def work(container: Container) -> None:
         accepted = duplicate = quarantined = late = 0
         reasons: dict[str, int] = {}
-        with opened(file) as source, progress("events", None) as advance:
+        with open_input(file) as source, progress("events", None) as advance:
             async for batch in _batches(source):
                 outcome = await container.ingest.ingest(batch, datetime.now(UTC))
                 accepted, duplicate = accepted + outcome.accepted, duplicate + outcome.duplicate
@@ -244,7 +244,7 @@ def count_tokens(
     """Count the tokens of a text as the model would; works offline."""
     from chargeback.services.usage.count_tokens import count_tokens as count
 
-    with opened(file) as source:
+    with open_input(file) as source:
         text = source.read().decode("utf-8", errors="replace")
     counted = count(model, text)
     guess = " (the model is not known; this is its likeliest encoding)" if counted.guessed else ""

@@ -17,7 +17,7 @@ from chargeback.bootstrap import Container
 from chargeback.domain.errors import CountFull, CountLost
 from chargeback.domain.events.usage_event import EVER, UsageEvent, read_event
 from chargeback.domain.usage.meters import Meter
-from chargeback.services.ports.counter import Counter, Weighted
+from chargeback.services.ports.counter import Counter, EstimatedEvent
 from stack.clear import clear_redis
 from stack.stack import Stack
 from tests.support.builders import tokens, usage_event
@@ -33,18 +33,18 @@ def event(**arguments: Any) -> UsageEvent:
     return read_event(usage_event(**({"time": f"{TODAY}T09:00:00Z"} | arguments)), EVER)
 
 
-def weigh(event: UsageEvent) -> Weighted:
+def estimate(event: UsageEvent) -> EstimatedEvent:
     spend = sum(event.quantities.values()) * 1000
-    return Weighted(event, (f"subscription:{event.line.subscription}", "cost-centre:product"), spend)
+    return EstimatedEvent(event, (f"subscription:{event.line.subscription}", "cost-centre:product"), spend)
 
 
 async def count(counter: Counter, *events: UsageEvent) -> list[bool]:
-    return list(await counter.count(TODAY, events, weigh))
+    return list(await counter.count(TODAY, events, estimate))
 
 
 async def state(counter: Counter) -> dict[str, Any]:
     """All that can be seen of a day; lines and scopes that came back to nothing are like ones that never were."""
-    changed = await counter.changed(TODAY)
+    changed = await counter.changed_lines(TODAY)
     if changed is None:
         return {"lines": {}, "spend": {}, "pending": []}
     lines = await counter.lines(TODAY, changed.epoch, list(changed.lines))
@@ -67,7 +67,7 @@ def full_counter(request: pytest.FixtureRequest) -> Counter:
 
 async def test_nothing_is_known_of_a_day_without_events(counter: Counter) -> None:
     assert await counter.epoch(TODAY) is None
-    assert await counter.changed(TODAY) is None
+    assert await counter.changed_lines(TODAY) is None
     assert await all_pending(counter, TODAY) == []
     assert await counter.spend(TODAY) == {}
 
@@ -173,7 +173,7 @@ async def test_a_pending_call_that_is_settled_leaves_nothing_on_its_first_line(c
     await count(counter, EVENTS["pending stream"])
     await count(counter, EVENTS["settled stream"])
 
-    changed = await counter.changed(TODAY)
+    changed = await counter.changed_lines(TODAY)
     assert changed is not None
     lines = {each.line: each.hours for each in await counter.lines(TODAY, changed.epoch, list(changed.lines))}
 
@@ -183,13 +183,13 @@ async def test_a_pending_call_that_is_settled_leaves_nothing_on_its_first_line(c
 
 async def test_a_line_that_changes_while_it_is_posted_stays_changed(counter: Counter) -> None:
     await count(counter, event(id="a"), event(id="b", subscriptionId="support"))
-    before = await counter.changed(TODAY)
+    before = await counter.changed_lines(TODAY)
     assert before is not None
 
     await count(counter, event(id="c"))
-    await counter.posted(TODAY, before.epoch, before.lines)
+    await counter.mark_posted(TODAY, before.epoch, before.lines)
 
-    after = await counter.changed(TODAY)
+    after = await counter.changed_lines(TODAY)
     assert after is not None
     (left,) = await counter.lines(TODAY, after.epoch, list(after.lines))
     assert left.line.subscription == "search"
@@ -197,29 +197,29 @@ async def test_a_line_that_changes_while_it_is_posted_stays_changed(counter: Cou
 
 async def test_a_duplicate_leaves_a_posted_line_posted(counter: Counter) -> None:
     await count(counter, event(id="a"))
-    before = await counter.changed(TODAY)
+    before = await counter.changed_lines(TODAY)
     assert before is not None
-    await counter.posted(TODAY, before.epoch, before.lines)
+    await counter.mark_posted(TODAY, before.epoch, before.lines)
 
     await count(counter, event(id="a"))
 
-    after = await counter.changed(TODAY)
+    after = await counter.changed_lines(TODAY)
     assert after is not None
     assert after.lines == {}
 
 
 async def test_touching_a_day_makes_every_line_changed_again(counter: Counter) -> None:
     await counter.touch(TODAY)
-    assert await counter.changed(TODAY) is None
+    assert await counter.changed_lines(TODAY) is None
     await count(counter, event(id="a"), event(id="b", subscriptionId="support"))
-    before = await counter.changed(TODAY)
+    before = await counter.changed_lines(TODAY)
     assert before is not None
-    await counter.posted(TODAY, before.epoch, before.lines)
+    await counter.mark_posted(TODAY, before.epoch, before.lines)
 
     await counter.touch(TODAY)
-    await counter.posted(TODAY, before.epoch, before.lines)
+    await counter.mark_posted(TODAY, before.epoch, before.lines)
 
-    after = await counter.changed(TODAY)
+    after = await counter.changed_lines(TODAY)
     assert after is not None
     assert after.lines.keys() == before.lines.keys()
 
@@ -227,11 +227,11 @@ async def test_touching_a_day_makes_every_line_changed_again(counter: Counter) -
 async def test_touching_says_which_change_it_was_so_that_one_taken_back_shows(counter: Counter) -> None:
     nothing = await counter.touch(TODAY)
     await count(counter, event(id="a"))
-    counted = await counter.changed(TODAY)
+    counted = await counter.changed_lines(TODAY)
 
     touched = await counter.touch(TODAY)
 
-    after = await counter.changed(TODAY)
+    after = await counter.changed_lines(TODAY)
     assert counted is not None
     assert after is not None
     assert nothing == 0 < counted.version < touched == after.version
@@ -281,17 +281,17 @@ async def test_a_store_that_has_gone_back_is_another_count_as_soon_as_it_is_told
 async def test_a_day_that_is_begun_has_an_epoch_and_nothing_else(counter: Counter) -> None:
     epoch = await counter.begin(TODAY)
 
-    begun = await counter.changed(TODAY)
+    begun = await counter.changed_lines(TODAY)
     assert begun is not None
     assert (begun.epoch, begun.lines) == (epoch, {})
-    assert await counter.known(TODAY, ["a" * 32]) == [False]
+    assert await counter.accounted_for(TODAY, ["a" * 32]) == [False]
     await count(counter, event(id="a"))
     assert await counter.begin(TODAY) == await counter.epoch(TODAY) == epoch
 
 
 async def test_a_forgotten_day_is_lost_and_counted_anew(counter: Counter) -> None:
     await count(counter, event(id="a"), EVENTS["pending"])
-    before = await counter.changed(TODAY)
+    before = await counter.changed_lines(TODAY)
     assert before is not None
 
     await counter.forget(TODAY)
@@ -303,8 +303,8 @@ async def test_a_forgotten_day_is_lost_and_counted_anew(counter: Counter) -> Non
     assert await count(counter, event(id="a")) == [True]
     with pytest.raises(CountLost):
         await counter.lines(TODAY, before.epoch, list(before.lines))
-    await counter.posted(TODAY, before.epoch, before.lines)
-    after = await counter.changed(TODAY)
+    await counter.mark_posted(TODAY, before.epoch, before.lines)
+    after = await counter.changed_lines(TODAY)
     assert after is not None
     assert after.epoch != before.epoch
     assert after.lines
@@ -323,7 +323,7 @@ async def test_days_do_not_mix(counter: Counter) -> None:
     yesterday = (datetime.now(UTC) - timedelta(days=1)).date().isoformat()
     await count(counter, event(id="a"))
 
-    flags = await counter.count(yesterday, [event(id="a")], weigh)
+    flags = await counter.count(yesterday, [event(id="a")], estimate)
     await counter.forget(TODAY)
 
     assert list(flags) == [True]
@@ -334,16 +334,16 @@ async def test_days_do_not_mix(counter: Counter) -> None:
 async def test_ten_thousand_lines_of_one_day_are_all_kept(counter: Counter) -> None:
     events = [event(username=f"user-{number}", usage=tokens(number + 1, 1)) for number in range(10_000)]
 
-    flags = await counter.count(TODAY, events, weigh)
+    flags = await counter.count(TODAY, events, estimate)
 
     assert all(flags)
-    changed = await counter.changed(TODAY)
+    changed = await counter.changed_lines(TODAY)
     assert changed is not None
     lines = await counter.lines(TODAY, changed.epoch, list(changed.lines))
     assert len(lines) == 10_000
     assert sum(each.hours[9][Meter.INPUT] for each in lines) == sum(range(1, 10_001))
-    await counter.posted(TODAY, changed.epoch, changed.lines)
-    after = await counter.changed(TODAY)
+    await counter.mark_posted(TODAY, changed.epoch, changed.lines)
+    after = await counter.changed_lines(TODAY)
     assert after is not None
     assert after.lines == {}
 
@@ -370,7 +370,7 @@ async def test_text_of_every_alphabet_survives(counter: Counter) -> None:
 async def test_spend_beyond_64_bits_stops_no_count(counter: Counter) -> None:
     costly = [event(id=f"call-{n}") for n in range(200)]
 
-    flags = await counter.count(TODAY, costly, lambda each: weigh(each)._replace(picodollars=10**17))
+    flags = await counter.count(TODAY, costly, lambda each: estimate(each)._replace(picodollars=10**17))
 
     more = await count(counter, event(id="more"))
 
@@ -400,7 +400,7 @@ async def test_the_gateway_s_own_events_rank_above_what_is_said_from_beside(
         found = await state(counter)
         assert list(found["lines"]) == [events[counts].line]
         assert found["pending"] == ([events[counts].raw] if counts == "pending stream" else [])
-        assert await counter.known(TODAY, [BESIDE.call]) == [counts != "beside"]
+        assert await counter.accounted_for(TODAY, [BESIDE.call]) == [counts != "beside"]
 
 
 async def test_a_full_day_takes_what_fits_and_marks_nothing_else_as_seen(full_counter: Counter) -> None:
@@ -413,7 +413,7 @@ async def test_a_full_day_takes_what_fits_and_marks_nothing_else_as_seen(full_co
 
     assert (full.value.flags, full.value.left_out) == ([True, False, True], 1)
     assert again == [False, True]
-    assert await full_counter.known(TODAY, [huge.call]) == [False]
+    assert await full_counter.accounted_for(TODAY, [huge.call]) == [False]
     assert (await state(full_counter))["lines"] == {small[0].line: {9: {Meter.INPUT: 30, Meter.REQUESTS: 3}}}
 
 
@@ -441,9 +441,9 @@ async def test_every_key_of_a_day_expires_and_has_the_day_s_hash_tag(clean_store
     counter = container.counter
     await count(counter, event(id="a"), EVENTS["pending"], event(id="b", subscriptionId="support"))
     await count(counter, event(id="c", companyName="new line"))
-    changed = await counter.changed(TODAY)
+    changed = await counter.changed_lines(TODAY)
     assert changed is not None
-    await counter.posted(TODAY, changed.epoch, changed.lines)
+    await counter.mark_posted(TODAY, changed.epoch, changed.lines)
     await counter.touch(TODAY)
 
     found = await keys(container)
@@ -472,7 +472,7 @@ async def test_a_lost_redis_is_a_lost_count_and_counts_anew(
 ) -> None:
     counter = container.counter
     await count(counter, event(id="a"))
-    before = await counter.changed(TODAY)
+    before = await counter.changed_lines(TODAY)
     assert before is not None
 
     if lost == "flushed":
@@ -483,5 +483,5 @@ async def test_a_lost_redis_is_a_lost_count_and_counts_anew(
 
     with pytest.raises(CountLost):
         await counter.lines(TODAY, before.epoch, list(before.lines))
-    await counter.posted(TODAY, before.epoch, before.lines)
+    await counter.mark_posted(TODAY, before.epoch, before.lines)
     assert await count(counter, event(id="a")) == [True]

@@ -17,7 +17,7 @@ from chargeback.domain.streams.gateway_log import LoggedTokens
 from chargeback.domain.streams.settlement import PendingCall, Served, settled
 from chargeback.domain.usage.lines import Line
 from chargeback.domain.usage.meters import Meter, Quantities
-from chargeback.services.ports.counter import Counter, Weighted
+from chargeback.services.ports.counter import Counter, EstimatedEvent
 from tests.support.accounts import accounts, said_of_calls, totals
 from tests.support.builders import tokens, usage_event
 from tests.support.waiting import all_pending
@@ -32,14 +32,14 @@ def event(**arguments: Any) -> UsageEvent:
     return read_event(usage_event(**({"time": f"{TODAY}T09:00:00Z"} | arguments)), EVER)
 
 
-def weigh(event: UsageEvent) -> Weighted:
+def estimate(event: UsageEvent) -> EstimatedEvent:
     line = event.line
     spend = event.quantities.get(Meter.INPUT, 0) if line.deployment and line.backend else 0
-    return Weighted(event, (f"subscription:{line.subscription}", f"code:{line.billing_code}"), spend)
+    return EstimatedEvent(event, (f"subscription:{line.subscription}", f"code:{line.billing_code}"), spend)
 
 
 async def counted(counter: Counter) -> dict[tuple[Line, int], Quantities]:
-    changed = await counter.changed(TODAY)
+    changed = await counter.changed_lines(TODAY)
     lines = await counter.lines(TODAY, changed.epoch, list(changed.lines)) if changed else []
     return {(each.line, hour): dict(sums) for each in lines for hour, sums in each.hours.items()}
 
@@ -73,7 +73,7 @@ POLLED = event(
 @pytest.mark.parametrize("came", list(itertools.permutations([CREATED, SETTLED, POLLED])))
 async def test_who_polls_a_response_pays_nothing_for_it(counter: Counter, came: tuple[UsageEvent, ...]) -> None:
     for each in (*came, *came):
-        await counter.count(TODAY, [each], weigh)
+        await counter.count(TODAY, [each], estimate)
 
     ((line, hour),) = await counted(counter)
     assert hour == 9
@@ -96,7 +96,7 @@ CANCELLED = event(
 
 async def test_who_cancels_a_response_pays_nothing_for_it(counter: Counter) -> None:
     for each in (CANCELLED, CREATED, CANCELLED):
-        await counter.count(TODAY, [each], weigh)
+        await counter.count(TODAY, [each], estimate)
 
     ((line, hour),) = await counted(counter)
     assert (line.subscription, line.operation, line.variant, line.state) == (
@@ -112,7 +112,7 @@ async def test_a_background_stream_that_somebody_cancels_is_one_call(counter: Co
     """The stream's own event does not know the response; the gateway's log settles it."""
     stream = event(id="s", type="pending", operation="responses", stream=True, **MADE)
     for each in (stream, CANCELLED):
-        await counter.count(TODAY, [each], weigh)
+        await counter.count(TODAY, [each], estimate)
 
     assert {line: sums for (line, _), sums in (await counted(counter)).items() if sums} == {
         stream.line: {Meter.REQUESTS: 1}
@@ -128,7 +128,7 @@ def test_a_cancel_is_read_by_its_head_as_in_whole() -> None:
 
 
 async def test_a_phase_that_stands_alone_keeps_what_it_says(counter: Counter) -> None:
-    await counter.count(TODAY, [SETTLED], weigh)
+    await counter.count(TODAY, [SETTLED], estimate)
 
     assert list(await counted(counter)) == [(SETTLED.line, 9)]
 
@@ -150,7 +150,7 @@ async def test_what_the_first_phase_did_not_know_is_filled_in_and_nobody_s_tags_
     )
 
     for each in (first, later):
-        await counter.count(TODAY, [each], weigh)
+        await counter.count(TODAY, [each], estimate)
 
     ((line, _),) = await counted(counter)
     assert (line.subscription, line.user, line.billing_code) == ("search", "", "")
@@ -191,7 +191,7 @@ async def test_what_a_fetched_answer_does_not_say_the_call_itself_has_said(
     fetched = event(id="get", type="settled", method="GET", **RESPONSE, **MADE, **later)
 
     for each in (fetched, made):
-        await counter.count(TODAY, [each], weigh)
+        await counter.count(TODAY, [each], estimate)
 
     ((line, _),) = await counted(counter)
     assert (line.model, line.variant) == (model, variant)
@@ -204,7 +204,7 @@ async def test_a_job_s_training_type_is_what_was_asked_for(counter: Counter, tol
     fetched = event(id="get", type="settled", method="GET", quantities={"trainingTokens": 5}, **of_job, **told)
 
     for each in (made, fetched):
-        await counter.count(TODAY, [each], weigh)
+        await counter.count(TODAY, [each], estimate)
 
     ((line, _),) = await counted(counter)
     assert line.variant == "developer"
@@ -218,20 +218,20 @@ COMPLETED = event(id="s/settled", type="settled", stream=True, usage=tokens(50, 
 @pytest.mark.parametrize("came", list(itertools.permutations([RECOVERED, STREAM, COMPLETED])))
 async def test_a_recovery_gives_way_to_the_call_s_own_word(counter: Counter, came: tuple[UsageEvent, ...]) -> None:
     for each in (*came, *came):
-        await counter.count(TODAY, [each], weigh)
+        await counter.count(TODAY, [each], estimate)
 
     assert list(await counted(counter)) == [(COMPLETED.line, 9)]
     assert await spend(counter) == {"subscription:search": 50, "code:VOICE": 50}
 
 
 async def test_a_pending_call_that_replaces_its_recovery_waits_for_its_tokens(counter: Counter) -> None:
-    await counter.count(TODAY, [RECOVERED], weigh)
-    flags = await counter.count(TODAY, [STREAM], weigh)
+    await counter.count(TODAY, [RECOVERED], estimate)
+    flags = await counter.count(TODAY, [STREAM], estimate)
 
     assert list(flags) == [True]
     assert list(await counted(counter)) == [(STREAM.line, 9)]
     assert await all_pending(counter, TODAY) == [outline(STREAM.raw)]
-    assert await counter.known(TODAY, [STREAM.call]) == [True]
+    assert await counter.accounted_for(TODAY, [STREAM.call]) == [True]
 
 
 BESIDE = event(
@@ -245,16 +245,16 @@ async def test_a_background_response_that_others_describe_too_is_one_call(
     counter: Counter, came: tuple[UsageEvent, ...]
 ) -> None:
     for each in (*came, *came):
-        await counter.count(TODAY, [each], weigh)
+        await counter.count(TODAY, [each], estimate)
 
     found = await counted(counter)
     assert [sums[Meter.REQUESTS] for sums in found.values()] == [1]
     assert [(line.subscription, line.user) for line, _ in found] == [("search", "ann")]
-    assert await counter.known(TODAY, [BESIDE.call, CREATED.call]) == [True, True]
+    assert await counter.accounted_for(TODAY, [BESIDE.call, CREATED.call]) == [True, True]
 
 
 async def test_what_others_say_of_one_call_in_one_batch_is_one_call(counter: Counter) -> None:
-    flags = await counter.count(TODAY, [BESIDE, LOST, CREATED, POLLED, SETTLED, POLLED], weigh)
+    flags = await counter.count(TODAY, [BESIDE, LOST, CREATED, POLLED, SETTLED, POLLED], estimate)
 
     ((line, _),) = await counted(counter)
     assert (line.subscription, line.model) == ("search", "gpt-4o-mini")
@@ -263,9 +263,9 @@ async def test_what_others_say_of_one_call_in_one_batch_is_one_call(counter: Cou
 
 async def test_what_waits_of_a_call_is_its_own_event_and_not_one_that_names_it(counter: Counter) -> None:
     own = event(id="a", type="pending", operation="responses", **(MADE | {"subscriptionId": "support"}))
-    await counter.count(TODAY, [SETTLED], weigh)
+    await counter.count(TODAY, [SETTLED], estimate)
 
-    await counter.count(TODAY, [CREATED, own], weigh)
+    await counter.count(TODAY, [CREATED, own], estimate)
 
     assert CREATED.claim == own.call
     assert await all_pending(counter, TODAY) == [outline(own.raw)]
@@ -280,7 +280,7 @@ async def test_an_event_that_is_not_heard_still_says_by_which_request_its_call_i
         id="b", source="/beside", usage=tokens(9, 9), gatewayEventId="get", gatewayEventSource="/apim/gw/eastus2"
     )
 
-    flags = [list(await counter.count(TODAY, [each], weigh)) for each in (again, again, beside)[::order]]
+    flags = [list(await counter.count(TODAY, [each], estimate)) for each in (again, again, beside)[::order]]
 
     assert await counted(counter) == {}
     assert await spend(counter) == {}
@@ -293,7 +293,7 @@ async def test_reading_a_stored_answer_that_is_broken_off_is_no_call(counter: Co
     read = event(id="g2", type="settled", method="GET", operation="responses", responseId="r", usage=tokens(6, 0))
 
     for each in (answered, broken, read, broken, read):
-        await counter.count(TODAY, [each], weigh)
+        await counter.count(TODAY, [each], estimate)
 
     assert await counted(counter) == {(answered.line, 9): {Meter.INPUT: 6, Meter.REQUESTS: 1}}
     assert await all_pending(counter, TODAY) == []
@@ -315,13 +315,13 @@ async def test_a_pending_call_is_kept_as_what_settles_it(counter: Counter) -> No
         requestedTier="flex",
         **MADE,
     )
-    await counter.count(TODAY, [read_event(told, EVER)], weigh)
+    await counter.count(TODAY, [read_event(told, EVER)], estimate)
 
     (kept,) = await all_pending(counter, TODAY)
     call = PendingCall.from_event(kept)
     now = datetime.now(UTC)
     done = settled(call, LoggedTokens("s", GATEWAY, now, "gpt-4o", "", 5, 5, 10, streamed=True, arrived=now), Served())
-    await counter.count(TODAY, [read_event(done, EVER)], weigh)
+    await counter.count(TODAY, [read_event(done, EVER)], estimate)
 
     assert len(kept) < len(read_event(told, EVER).raw) - 90
     assert (call.document.data.request_characters, call.document.data.max_output_tokens) == (900, 50)
@@ -333,7 +333,7 @@ async def test_calls_of_a_line_whose_payer_changes_within_a_batch_spend_in_their
     hours = [event(id=f"c-{hour}", time=f"{TODAY}T{hour:02}:00:00Z", usage=tokens(10, 0)) for hour in (8, 8, 9)]
     centres = {8: ("cost-centre:old",), 9: ("cost-centre:new",)}
 
-    await counter.count(TODAY, hours, lambda each: Weighted(each, centres[each.hour], 10))
+    await counter.count(TODAY, hours, lambda each: EstimatedEvent(each, centres[each.hour], 10))
 
     assert await spend(counter) == {"cost-centre:old": 10, "cost-centre:new": 10}
 
@@ -346,7 +346,7 @@ SAID = said_of_calls(TODAY)
 async def test_in_any_order_the_first_phase_pays_for_what_the_last_one_says(said: list[UsageEvent], size: int) -> None:
     counter = MemoryCounter()
     for start in range(0, len(said), size):
-        await counter.count(TODAY, said[start : start + size], weigh)
+        await counter.count(TODAY, said[start : start + size], estimate)
 
     assert await counted(counter) == totals(accounts(said))
     assert sum((await spend(counter)).values()) == sum(2 * _spent(each) for each in accounts(said).values())
@@ -365,21 +365,21 @@ async def test_redis_counts_as_memory_does(container: Container, said: list[Usag
     await real.forget(TODAY)
     for start in range(0, len(said), size):
         some = said[start : start + size]
-        flags = [list(await each.count(TODAY, some, weigh)) for each in (real, reference)]
+        flags = [list(await each.count(TODAY, some, estimate)) for each in (real, reference)]
         assert flags[0] == flags[1]
 
     assert await counted(real) == await counted(reference) == totals(accounts(said))
     assert await spend(real) == await spend(reference)
     assert sorted(await all_pending(real, TODAY)) == sorted(await all_pending(reference, TODAY))
     calls = [each.call for each in said] + [each.claim or "" for each in said]
-    assert await real.known(TODAY, calls) == await reference.known(TODAY, calls)
+    assert await real.accounted_for(TODAY, calls) == await reference.accounted_for(TODAY, calls)
 
 
 @pytest.mark.servers
 async def test_no_finished_call_takes_more_memory_than_its_name(clean_stores: object, container: Container) -> None:
     counter = container.counter
     done = [event(id=f"call-{n}", usage=tokens(1, 1)) for n in range(2_000)]
-    await counter.count(TODAY, done, weigh)
+    await counter.count(TODAY, done, estimate)
     seen = f"chargeback:{{{TODAY}}}:seen"
 
     used = await counter._client.memory_usage(seen, samples=0)

@@ -18,7 +18,7 @@ from chargeback.domain.events.usage_event import EVER, UsageEvent, read_event
 from chargeback.domain.usage.lines import Line
 from chargeback.domain.usage.meters import Meter
 from chargeback.services.explaining.trace_events import trace_events
-from chargeback.services.ports.counter import Counter, Weighted
+from chargeback.services.ports.counter import Counter, EstimatedEvent
 from chargeback.services.usage import replay_day
 from chargeback.services.usage.recount import recount
 from stack.clear import clear_redis
@@ -42,8 +42,8 @@ def small(request: pytest.FixtureRequest) -> Counter:
     return RedisCounter(container.counter._client, **most)
 
 
-def weigh(event: UsageEvent) -> Weighted:
-    return Weighted(event, (), 0, folded(event.line, NAMED))
+def estimate(event: UsageEvent) -> EstimatedEvent:
+    return EstimatedEvent(event, (), 0, folded(event.line, NAMED))
 
 
 def event(**arguments: Any) -> UsageEvent:
@@ -56,7 +56,7 @@ def of_user(user: str | None, **more: Any) -> UsageEvent:
 
 async def users(counter: Counter) -> dict[tuple[str, str, str], int]:
     """(subscription, user, billing code) → requests."""
-    changed = await counter.changed(TODAY)
+    changed = await counter.changed_lines(TODAY)
     assert changed is not None
     sums: dict[tuple[str, str, str], int] = {}
     for each in await counter.lines(TODAY, changed.epoch, list(changed.lines)):
@@ -97,7 +97,7 @@ async def test_further_names_are_counted_together_and_no_one_else_s_are(small: C
     came = [of_user(name) for name in ("a", "b", "a", "c", "d", "c", None, "boss")]
     came += [of_user("c", subscriptionId="support"), of_user("d", billingCode="VOICE", tenantId="t")]
 
-    flags = [*await small.count(TODAY, came[:3], weigh), *await small.count(TODAY, came[3:], weigh)]
+    flags = [*await small.count(TODAY, came[:3], estimate), *await small.count(TODAY, came[3:], estimate)]
 
     assert all(flags)
     assert await users(small) == {
@@ -119,10 +119,10 @@ async def test_a_subscription_with_too_many_waiting_calls_leaves_room_for_the_ot
         return sorted([read_event(raw, EVER).call async for some in small.pending(TODAY) for raw in some])
 
     calls = {name: stream(name) for name in "abcd"} | {"e": stream("e", subscriptionId="support")}
-    flags = await small.count(TODAY, [calls[name] for name in "abce"], weigh)
+    flags = await small.count(TODAY, [calls[name] for name in "abce"], estimate)
     first, left_out = await waiting(), await small.beyond(TODAY)
-    await small.count(TODAY, [event(id="a/settled", type="settled"), event(id="c/settled", type="settled")], weigh)
-    await small.count(TODAY, [calls["d"]], weigh)
+    await small.count(TODAY, [event(id="a/settled", type="settled"), event(id="c/settled", type="settled")], estimate)
+    await small.count(TODAY, [calls["d"]], estimate)
 
     assert list(flags) == [True] * 4
     assert first == sorted(calls[name].call for name in "abe")
@@ -134,7 +134,7 @@ async def test_a_subscription_with_too_many_lines_leaves_room_for_the_others(sma
     many = [event(id=f"{n}", tenantId=f"tenant-{n}") for n in range(8)]
 
     with pytest.raises(CountFull) as full:
-        await small.count(TODAY, [*many, event(subscriptionId="support")], weigh)
+        await small.count(TODAY, [*many, event(subscriptionId="support")], estimate)
 
     assert full.value.flags == [True] * 6 + [False] * 2 + [True]
     assert await users(small) == {("search", "", ""): 6, ("support", "", ""): 1}
@@ -154,9 +154,9 @@ async def test_deployments_that_nobody_knows_are_counted_together_beyond_the_fir
 
     came = [made_up(f"{n}") for n in range(9)] + [event(), event(deployment="GPT-4o", model="new"), made_up("0")]
     for start in range(0, len(came), batch):
-        await small.count(TODAY, came[start : start + batch], weigh)
+        await small.count(TODAY, came[start : start + batch], estimate)
 
-    changed = await small.changed(TODAY)
+    changed = await small.changed_lines(TODAY)
     assert changed is not None
     lines = await small.lines(TODAY, changed.epoch, list(changed.lines))
     found = {(each.line.deployment, each.line.model, each.line.service_tier): _requests(each.hours) for each in lines}
@@ -192,7 +192,7 @@ async def test_one_application_fills_no_day_for_another_one(small: Counter) -> N
     nobody = of_app("", username="alice")
     came = [*evil, one, other, nobody]
 
-    await small.count(TODAY, came, weigh)
+    await small.count(TODAY, came, estimate)
 
     assert await users(small) == {
         **{("", name, ""): 1 for name in ("0", "1", OTHERS)},
@@ -206,9 +206,9 @@ async def test_one_application_leaves_room_for_the_waiting_calls_and_lines_of_an
     good = of_app("good", id="good", type="pending", stream=True, usage=None)
     lines = [of_app("evil", userObjectId=f"{n}") for n in range(8)]
 
-    await small.count(TODAY, [*streams, good], weigh)
+    await small.count(TODAY, [*streams, good], estimate)
     with pytest.raises(CountFull) as full:
-        await small.count(TODAY, [*lines, of_app("good")], weigh)
+        await small.count(TODAY, [*lines, of_app("good")], estimate)
 
     waiting = {read_event(raw, EVER).call async for some in small.pending(TODAY) for raw in some}
     assert waiting == {streams[0].call, streams[1].call, good.call}
@@ -231,7 +231,7 @@ async def test_a_call_is_settled_under_the_name_that_it_was_folded_into(small: C
     done = [of_user(name, id=f"{name}/settled", type="settled", stream=True) for name in "cba"]
 
     for each in (*streams, *done):
-        assert list(await small.count(TODAY, [each], weigh)) == [True]
+        assert list(await small.count(TODAY, [each], estimate)) == [True]
 
     assert await users(small) == {("search", "a", ""): 1, ("search", "b", ""): 1, ("search", OTHERS, ""): 1}
 
@@ -248,7 +248,7 @@ async def test_the_recount_folds_what_the_counter_folds(came: list[UsageEvent], 
     counter = MemoryCounter(most_names=MOST)
     await counter.begin(TODAY)
     for start in range(0, len(came), batch):
-        await counter.count(TODAY, came[start : start + batch], weigh)
+        await counter.count(TODAY, came[start : start + batch], estimate)
 
     assert await users(counter) == await recounted(came, batch)
 

@@ -10,7 +10,7 @@ import pytest
 from chargeback.adapters.memory.counter import MemoryCounter
 from chargeback.adapters.redis.counter import RedisCounter, connect
 from chargeback.domain.events.usage_event import EVER, Phase, UsageEvent, call_identity, read_event
-from chargeback.services.ports.counter import Counter, Weighted
+from chargeback.services.ports.counter import Counter, EstimatedEvent
 from tests.support.builders import usage_event
 
 SOURCE = "/apim/gw/swedencentral"
@@ -20,8 +20,8 @@ TOKENS = {"prompt_tokens": 1, "completion_tokens": 1}
 Work = Callable[[Counter], Awaitable[None]]
 
 
-def weigh(event: UsageEvent) -> Weighted:
-    return Weighted(event, (), 0)
+def estimate(event: UsageEvent) -> EstimatedEvent:
+    return EstimatedEvent(event, (), 0)
 
 
 @pytest.fixture(params=["memory", pytest.param("redis", marks=pytest.mark.servers)])
@@ -54,9 +54,9 @@ def test_every_phase_of_a_call_makes_it_known(with_counter: Callable[[Work], Non
     names = ["recorded", "missing", "rejected", "pending", "recovered", "else"]
 
     async def work(counter: Counter) -> None:
-        await counter.count(DAY, [read_event(raw, EVER) for raw in events], weigh)
+        await counter.count(DAY, [read_event(raw, EVER) for raw in events], estimate)
 
-        known = await counter.known(DAY, [call_identity(SOURCE, name) for name in names])
+        known = await counter.accounted_for(DAY, [call_identity(SOURCE, name) for name in names])
 
         assert known == [True, False, True, True, True, False]
 
@@ -65,16 +65,16 @@ def test_every_phase_of_a_call_makes_it_known(with_counter: Callable[[Work], Non
 
 def test_a_day_that_is_not_counted_knows_nothing_of_any_call(with_counter: Callable[[Work], None]) -> None:
     async def work(counter: Counter) -> None:
-        assert await counter.known(DAY, [call_identity(SOURCE, "any")]) is None
+        assert await counter.accounted_for(DAY, [call_identity(SOURCE, "any")]) is None
 
     with_counter(work)
 
 
 def test_more_calls_than_fit_into_one_request_are_asked_for(with_counter: Callable[[Work], None]) -> None:
     async def work(counter: Counter) -> None:
-        await counter.count(DAY, [read_event(usage_event(time=TIME, id="last"), EVER)], weigh)
+        await counter.count(DAY, [read_event(usage_event(time=TIME, id="last"), EVER)], estimate)
 
-        known = await counter.known(
+        known = await counter.accounted_for(
             DAY, [call_identity(SOURCE, str(n)) for n in range(4500)] + [call_identity(SOURCE, "last")]
         )
 
@@ -99,7 +99,7 @@ def test_the_lowest_and_the_highest_phase_of_a_call_are_told(with_counter: Calla
     events = [read_event(usage_event(time=TIME, id="call", **fields), EVER) for fields in told]
 
     async def work(counter: Counter) -> None:
-        await counter.count(DAY, events, weigh)
+        await counter.count(DAY, events, estimate)
 
         found = await counter.seen(DAY, [events[0].call, call_identity(SOURCE, "missing")])
 
@@ -120,14 +120,14 @@ def test_what_waits_is_told_some_hundred_at_a_time_and_whole_while_some_of_it_is
     ]
 
     async def work(counter: Counter) -> None:
-        await counter.count(DAY, streams, weigh)
+        await counter.count(DAY, streams, estimate)
         found: set[bytes] = set()
         sizes: list[int] = []
         async for page in counter.pending(DAY):
             sizes.append(len(page))
             found.update(page)
             done = [usage_event(time=TIME, id=json.loads(raw)["id"], usage=TOKENS) for raw in page]
-            await counter.count(DAY, [read_event(raw, EVER) for raw in done], weigh)
+            await counter.count(DAY, [read_event(raw, EVER) for raw in done], estimate)
 
         assert len(found) == 3_000
         assert isinstance(counter, MemoryCounter) or max(sizes) < 1_100

@@ -26,7 +26,7 @@ Use = Callable[[Container], Awaitable[object]]
 
 USES: dict[str, list[Use]] = {
     "redis": [
-        lambda container: container.counter.changed(TODAY),
+        lambda container: container.counter.changed_lines(TODAY),
         lambda container: container.counter.spend(TODAY),
         lambda container: container.counter.ping(),
     ],

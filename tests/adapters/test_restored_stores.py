@@ -9,7 +9,7 @@ import pytest
 from chargeback.bootstrap import Container
 from chargeback.domain.events.usage_event import UsageEvent
 from chargeback.domain.usage.meters import Meter
-from chargeback.services.ports.counter import Weigh
+from chargeback.services.ports.counter import EstimateSpend
 from chargeback.services.usage import recount as recounting
 from stack.clear import clear_redis, clear_stores
 from stack.stack import Stack
@@ -156,10 +156,10 @@ async def test_a_flush_during_a_replay_bills_no_call_twice(
         await container.ledger.append(DAY, [each])
     count, times = container.counter.count, 0
 
-    async def flushed(day: str, given: Sequence[UsageEvent], weigh: Weigh) -> Sequence[bool]:
+    async def flushed(day: str, given: Sequence[UsageEvent], estimate: EstimateSpend) -> Sequence[bool]:
         nonlocal times
         times += 1
-        flags = await count(day, given, weigh)
+        flags = await count(day, given, estimate)
         if times == 3:
             clear_redis(stack.url("redis"))
         return flags

@@ -58,7 +58,7 @@ async def test_a_single_event_is_taken_and_counted(api: httpx.AsyncClient, conta
 
     assert outcome(answer) == (1, 0, 0)
     assert await in_ledger(container) == 1
-    changed = await container.counter.changed(TODAY)
+    changed = await container.counter.changed_lines(TODAY)
     assert changed is not None
     assert len(changed.lines) == 1
 

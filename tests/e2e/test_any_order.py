@@ -21,7 +21,7 @@ from chargeback.adapters.memory.stores import (
 from chargeback.domain.catalogue.catalogue import Catalogue
 from chargeback.services.publishing.publish import publish
 from chargeback.services.usage.audit import Auditor
-from chargeback.services.usage.ingest import Ingest, WeightsInForce
+from chargeback.services.usage.ingest import EffectiveSpendEstimator, Ingest
 from chargeback.services.usage.post import Poster
 from tests.e2e.oracle import chargeback_csv, without_charge_ids
 from tests.e2e.traffic import catalogue_folder, encoded, traffic
@@ -54,7 +54,9 @@ class House:
         self.catalogue = catalogue
         self.ledger, self.counter, self.books = MemoryLedger(), MemoryCounter(), MemoryBooks()
         catalogues = MemoryCatalogues(catalogue)
-        self.ingest = Ingest(self.ledger, self.counter, MemoryQuarantine(), WeightsInForce(catalogues, catalogue))
+        self.ingest = Ingest(
+            self.ledger, self.counter, MemoryQuarantine(), EffectiveSpendEstimator(catalogues, catalogue)
+        )
         control = MemoryControl()
         self.poster = Poster(self.ledger, self.counter, self.books, control, catalogues)
         self.auditor = Auditor(self.ledger, self.counter, self.books, control, catalogues, self.poster)

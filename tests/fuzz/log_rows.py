@@ -18,7 +18,7 @@ from chargeback.adapters.memory.stores import (
     MemoryQuarantine,
 )
 from chargeback.domain.usage.meters import Meter
-from chargeback.services.usage.ingest import Ingest, WeightsInForce
+from chargeback.services.usage.ingest import EffectiveSpendEstimator, Ingest
 from chargeback.services.usage.post import Poster
 from chargeback.services.usage.settle import Settler
 from tests.fuzz.mutations import HOSTILE
@@ -83,7 +83,7 @@ def attempt(random: Random) -> None:
 async def _attempt(random: Random) -> None:
     ledger, counter, control, quarantine = MemoryLedger(), MemoryCounter(), MemoryControl(), MemoryQuarantine()
     catalogues = MemoryCatalogues(catalogue())
-    door = Ingest(ledger, counter, quarantine, WeightsInForce(catalogues, catalogue()))
+    door = Ingest(ledger, counter, quarantine, EffectiveSpendEstimator(catalogues, catalogue()))
     pending = [usage_event(id=f"call-{n}", type="pending", time=_EARLIER.isoformat(), stream=True) for n in range(3)]
     await door.ingest(pending, _NOW)
     counts = [_COUNT | {"CorrelationId": f"call-{n}"} for n in range(6)]

@@ -10,7 +10,7 @@ import pytest
 from chargeback.domain.events.admission import admit
 from chargeback.domain.events.emitters import OURSELVES, Emitter
 from chargeback.domain.events.usage_event import EVER
-from chargeback.domain.usage.operations import described
+from chargeback.domain.usage.operations import operation_and_deployment
 from tests.policies.conftest import MakeWorld
 from tests.policies.one_region import CHAT, ROOT, USAGE, World, chunk, product, sse
 from tests.support.builders import usage_event
@@ -422,7 +422,7 @@ def test_settlement_names_a_call_as_the_gateway_does(world: World, path: str) ->
     world.client.post(path, headers={"api-key": "key-search"})
 
     data = world.event()["data"]
-    assert described(world.url + path) == (data["operation"], data.get("deployment", ""))
+    assert operation_and_deployment(world.url + path) == (data["operation"], data.get("deployment", ""))
 
 
 def test_an_answer_that_no_backend_gave_passes_and_is_accounted(make_world: MakeWorld, tmp_path: Path) -> None:

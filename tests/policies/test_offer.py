@@ -6,7 +6,7 @@ import re
 
 import pytest
 
-from chargeback.domain.usage.operations import OFFERED, WITHHELD, described
+from chargeback.domain.usage.operations import OFFERED, WITHHELD, operation_and_deployment
 from tests.policies.conftest import MakeWorld
 from tests.policies.one_region import ROOT, World, product
 
@@ -134,4 +134,4 @@ def test_the_lists_of_operations_agree_wherever_they_stand() -> None:
     assert tuple(re.findall('"([^"]+)"', offered[1])) == OFFERED
     assert tuple(re.findall('"([^"]+)"', withheld[1])) == WITHHELD
     assert re.findall('"([^"]+)"', refused[1]) == ["unknown", *WITHHELD]
-    assert described("https://gw/OPENAI//v1//Responses/resp_1/cancel") == ("responses", "")
+    assert operation_and_deployment("https://gw/OPENAI//v1//Responses/resp_1/cancel") == ("responses", "")

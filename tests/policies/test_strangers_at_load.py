@@ -23,7 +23,7 @@ from chargeback.adapters.memory.stores import (
     MemoryQuarantine,
 )
 from chargeback.services.usage.audit import Auditor
-from chargeback.services.usage.ingest import Ingest, WeightsInForce
+from chargeback.services.usage.ingest import EffectiveSpendEstimator, Ingest
 from chargeback.services.usage.post import Poster
 from tests.policies.conftest import MakeWorld
 from tests.policies.one_region import World
@@ -58,7 +58,7 @@ def store_calls_of(events: list[dict[str, Any]]) -> tuple[Counter[str], int]:
         books, control = Counted(MemoryBooks(), calls), Counted(MemoryControl(), calls)
         catalogues = MemoryCatalogues(catalogue())
         now = datetime.now(UTC)
-        door = Ingest(ledger, counter, MemoryQuarantine(), WeightsInForce(catalogues, catalogue()))
+        door = Ingest(ledger, counter, MemoryQuarantine(), EffectiveSpendEstimator(catalogues, catalogue()))
         for event in events:
             await door.ingest([json.dumps(event).encode()], now)
         poster = Poster(ledger, counter, books, control, catalogues)

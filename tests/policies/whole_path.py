@@ -39,7 +39,7 @@ from chargeback.domain.rating.rating import rate
 from chargeback.domain.rating.usage_record import UsageRecord
 from chargeback.domain.usage.meters import Meter
 from chargeback.services.usage.index_objects import ObjectIndex
-from chargeback.services.usage.ingest import Ingest, WeightsInForce
+from chargeback.services.usage.ingest import EffectiveSpendEstimator, Ingest
 from chargeback.services.usage.post import Poster
 from chargeback.services.usage.settle import Settlement, Settler
 from stack.gateway.named_values import DEFAULTS
@@ -82,9 +82,9 @@ class Stage:
         self._counter, self._quarantine = MemoryCounter(), MemoryQuarantine()
         self._catalogues = MemoryCatalogues(catalogue())
         self._ledger, self._books, self._control = MemoryLedger(), MemoryBooks(), MemoryControl()
-        weights = WeightsInForce(self._catalogues, catalogue())
+        estimator = EffectiveSpendEstimator(self._catalogues, catalogue())
         self.index = ObjectIndex(self._ledger, MemoryObjects(), MemoryMarks())
-        self._door = Ingest(self._ledger, self._counter, self._quarantine, weights, objects=self.index)
+        self._door = Ingest(self._ledger, self._counter, self._quarantine, estimator, objects=self.index)
         self.functions_away = False
         """Whether nobody answers the gateway's questions."""
         self._poster = Poster(self._ledger, self._counter, self._books, self._control, self._catalogues)

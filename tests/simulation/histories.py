@@ -35,7 +35,7 @@ from chargeback.domain.events.emitters import EVENT_GRID, Emitter
 from chargeback.domain.events.usage_event import read_filed
 from chargeback.domain.streams.gateway_log import LoggedCall, LoggedTokens
 from chargeback.services.usage.audit import Auditor
-from chargeback.services.usage.ingest import Ingest, WeightsInForce, open_days
+from chargeback.services.usage.ingest import EffectiveSpendEstimator, Ingest, open_days
 from chargeback.services.usage.post import Poster
 from chargeback.services.usage.settle import Settler
 from tests.simulation.lives import run_alone
@@ -135,8 +135,8 @@ class Instance:
         catalogues = MemoryCatalogues(of_price(FIRST))
         ledger, self.counter = Troubled(stores.ledger), counter
         troubled_counter, books, control = Troubled(counter), Troubled(stores.books), Troubled(stores.control)
-        log, weights = Troubled(stores.log), WeightsInForce(catalogues, of_price(FIRST))
-        self.door = Ingest(ledger, troubled_counter, Troubled(stores.quarantine), weights)
+        log, estimator = Troubled(stores.log), EffectiveSpendEstimator(catalogues, of_price(FIRST))
+        self.door = Ingest(ledger, troubled_counter, Troubled(stores.quarantine), estimator)
         self.poster = Poster(ledger, troubled_counter, books, control, catalogues)
         self.auditor = Auditor(ledger, troubled_counter, books, control, catalogues, self.poster)
         self.settler = Settler(log, troubled_counter, ledger, books, self.door, control, catalogues)

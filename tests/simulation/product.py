@@ -11,7 +11,7 @@ from chargeback.domain.events.emitters import EVENT_GRID
 from chargeback.services.closing.publish_drafts import Drafts
 from chargeback.services.configuring.apply_config import apply_config
 from chargeback.services.running.set_aside import SetAside
-from chargeback.services.usage.ingest import Ingest, WeightsInForce
+from chargeback.services.usage.ingest import EffectiveSpendEstimator, Ingest
 from chargeback.services.usage.replay import replay_dead_letters, replay_quarantine
 from chargeback.services.usage.settle import Settler
 from tests.simulation.month import START, Month
@@ -42,8 +42,8 @@ class World:
         house.closer = replace(house.closer, publish=self.bill, hub=Troubled(self.hub))
         self.log = MemoryGatewayLog()
         self.quarantine, self.letters = MemoryQuarantine(), MemoryDeadLetters()
-        weights = WeightsInForce(house.catalogues, of_price(FIRST))
-        self.door = Ingest(house.ledger, house.counter, Troubled(self.quarantine), weights)
+        estimator = EffectiveSpendEstimator(house.catalogues, of_price(FIRST))
+        self.door = Ingest(house.ledger, house.counter, Troubled(self.quarantine), estimator)
         self.settler = Settler(
             self.log, house.counter, house.ledger, house.books, self.door, house.control, house.catalogues
         )

@@ -32,7 +32,7 @@ from chargeback.services.ports.reports import Reports
 from chargeback.services.publishing.files import JSON, Files, whole
 from chargeback.services.running.progress import Progress
 from chargeback.services.usage.audit import Auditor
-from chargeback.services.usage.ingest import Ingest, WeightsInForce
+from chargeback.services.usage.ingest import EffectiveSpendEstimator, Ingest
 from chargeback.services.usage.post import Poster
 from tests.support.catalogues import START, catalogue, dated
 
@@ -213,8 +213,8 @@ class ClosingHouse:
         self.closer = Closer(self.closing_books, self.reports, self.closed, self.bill)
 
     async def ingest(self, events: Sequence[bytes], now: datetime) -> None:
-        weights = WeightsInForce(self.catalogues, await self.catalogues.current())
-        await Ingest(self.ledger, self.counter, MemoryQuarantine(), weights).ingest(events, now)
+        estimator = EffectiveSpendEstimator(self.catalogues, await self.catalogues.current())
+        await Ingest(self.ledger, self.counter, MemoryQuarantine(), estimator).ingest(events, now)
 
     async def close(self, period: str, now: datetime, by: str = "ann", override: str = "") -> BillingPeriod:
         return await self.closer.close(period, ClosingRequest(by, now, override))

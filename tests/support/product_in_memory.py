@@ -12,7 +12,7 @@ from chargeback.adapters.memory.stores import (
 )
 from chargeback.domain.catalogue.catalogue import Catalogue
 from chargeback.services.usage.audit import Auditor
-from chargeback.services.usage.ingest import Ingest, WeightsInForce
+from chargeback.services.usage.ingest import EffectiveSpendEstimator, Ingest
 from chargeback.services.usage.post import Poster
 
 
@@ -29,8 +29,8 @@ class House:
 
     @property
     def ingest(self) -> Ingest:
-        weights = WeightsInForce(self.catalogues, self.catalogues.catalogue)
-        return Ingest(self.ledger, self.counter, self.quarantine, weights)
+        estimator = EffectiveSpendEstimator(self.catalogues, self.catalogues.catalogue)
+        return Ingest(self.ledger, self.counter, self.quarantine, estimator)
 
     @property
     def poster(self) -> Poster:

@@ -19,7 +19,7 @@ from chargeback.domain.catalogue.catalogue import Catalogue
 from chargeback.domain.streams.gateway_log import LoggedCall, LoggedTokens
 from chargeback.domain.usage.lines import Line
 from chargeback.domain.usage.meters import Meter
-from chargeback.services.usage.ingest import Ingest, WeightsInForce
+from chargeback.services.usage.ingest import EffectiveSpendEstimator, Ingest
 from chargeback.services.usage.post import Poster
 from chargeback.services.usage.settle import Settlement, Settler
 from tests.support.catalogues import catalogue
@@ -40,8 +40,8 @@ class Books:
         self._open(**times)
 
     def _open(self, **times: timedelta) -> None:
-        weights = WeightsInForce(self.catalogues, self.catalogues.catalogue)
-        self.door = Ingest(self.ledger, self.counter, self.quarantine, weights)
+        estimator = EffectiveSpendEstimator(self.catalogues, self.catalogues.catalogue)
+        self.door = Ingest(self.ledger, self.counter, self.quarantine, estimator)
         self.poster = Poster(self.ledger, self.counter, self.books, self.control, self.catalogues)
         self.settler = self.settler_with(**times)
 

@@ -30,7 +30,7 @@ def connect(account_url: str, credential: AsyncTokenCredential) -> BlobServiceCl
 
 
 @asynccontextmanager
-async def translated(what: str) -> AsyncIterator[None]:
+async def translated_blob_errors(what: str) -> AsyncIterator[None]:
     """Raise `StoreUnavailable` for whatever Azure raises, naming what was being done."""
     try:
         yield

@@ -66,7 +66,7 @@ class CosmosBooks:
     async def postings(self, day: UtcDay) -> dict[int, Posting]:
         """The fences of the day's shards."""
         found: dict[int, Posting] = {}
-        async with translated(f"reading the fences of {day}"):
+        async with translated_cosmos_errors(f"reading the fences of {day}"):
             async for document in self._query(day, "posting"):
                 found[document["shard"]] = Posting(document["epoch"], document["catalogue"], document["_etag"])
         return found
@@ -115,7 +115,7 @@ class CosmosBooks:
         ]
         operations += [("upsert", (document,)) for document in documents]
         for attempt in range(1, _ATTEMPTS + 1):
-            async with translated(f"posting {day}"):
+            async with translated_cosmos_errors(f"posting {day}"):
                 try:
                     results = await self._container.execute_item_batch(operations, partition_key=day)
                 except (exceptions.CosmosBatchOperationError, exceptions.CosmosHttpResponseError) as error:
@@ -138,7 +138,7 @@ class CosmosBooks:
         """The limit of time is for each page: what is done with one in between takes as long as it takes."""
         pages = self._query(day, "usage").by_page()
         while True:
-            async with translated(f"reading the records of {day}"):
+            async with translated_cosmos_errors(f"reading the records of {day}"):
                 page = await anext(pages, None)
                 if page is None:
                     return
@@ -147,7 +147,7 @@ class CosmosBooks:
 
     async def summary(self, day: UtcDay, view: View = SUMS) -> tuple[Document, str] | None:
         """The day's summary with its token."""
-        async with translated(f"reading the summary of {day}"):
+        async with translated_cosmos_errors(f"reading the summary of {day}"):
             try:
                 document = await self._container.read_item(view, partition_key=day)
             except exceptions.CosmosResourceNotFoundError:
@@ -157,7 +157,7 @@ class CosmosBooks:
     async def put_summary(self, day: UtcDay, summary: Document, after: str | None, view: View = SUMS) -> None:
         """Set the summary, unless another run set it first."""
         document = {"id": view, "day": day, "kind": view, "summary": summary}
-        async with translated(f"writing the summary of {day}"), _unless_lost(f"the summary of {day}"):
+        async with translated_cosmos_errors(f"writing the summary of {day}"), _unless_lost(f"the summary of {day}"):
             if after is None:
                 await self._container.create_item(document)
             else:
@@ -167,7 +167,7 @@ class CosmosBooks:
 
     async def ping(self) -> None:
         """Raise `StoreUnavailable` unless the container answers."""
-        async with translated("looking at the books"):
+        async with translated_cosmos_errors("looking at the books"):
             await self._container.read()
 
     def _query(self, day: UtcDay, kind: str) -> Any:
@@ -192,7 +192,7 @@ class CosmosControl:
 
     async def get_versioned(self, kind: str, name: str) -> tuple[Document, str] | None:
         """One document with its token."""
-        async with translated(f"reading {kind}/{name}"):
+        async with translated_cosmos_errors(f"reading {kind}/{name}"):
             try:
                 found = await self._container.read_item(name, partition_key=kind)
             except exceptions.CosmosResourceNotFoundError:
@@ -202,7 +202,7 @@ class CosmosControl:
     async def swap(self, kind: str, name: str, document: Document, after: str | None) -> str:
         """Set one document, unless another run wrote it first."""
         item = {"id": name, "kind": kind, "document": document}
-        async with translated(f"writing {kind}/{name}"), _unless_lost(f"{kind}/{name}"):
+        async with translated_cosmos_errors(f"writing {kind}/{name}"), _unless_lost(f"{kind}/{name}"):
             if after is None:
                 written = await self._container.create_item(item)
             else:
@@ -213,7 +213,7 @@ class CosmosControl:
 
     async def all(self, kind: str) -> list[Document]:
         """Every document of a kind, by name."""
-        async with translated(f"listing {kind}"):
+        async with translated_cosmos_errors(f"listing {kind}"):
             found = [
                 (each["id"], each["document"])
                 async for each in self._container.query_items(
@@ -231,7 +231,7 @@ class _TooLargeError(Exception):
 
 
 @asynccontextmanager
-async def translated(what: str) -> AsyncIterator[None]:
+async def translated_cosmos_errors(what: str) -> AsyncIterator[None]:
     """Bounds one call, and raises `StoreUnavailable` for whatever goes wrong in it."""
     try:
         async with asyncio.timeout(CALL_SECONDS):

@@ -14,7 +14,7 @@ from pathlib import Path, PurePosixPath
 import msgspec
 from azure.storage.blob.aio import BlobServiceClient
 
-from chargeback.adapters.azure.blob import translated
+from chargeback.adapters.azure.blob import translated_blob_errors
 from chargeback.domain.errors import ChargebackError
 from chargeback.domain.invoice.cost_exports import ExportRun
 
@@ -54,7 +54,7 @@ class BlobCostExports:
 
     async def runs(self, prefix: str) -> list[ExportRun]:
         """Every run of a FOCUS export below a folder."""
-        async with translated(f"listing {self.place}/{prefix}"):
+        async with translated_blob_errors(f"listing {self.place}/{prefix}"):
             found = {
                 blob.name: blob.size
                 async for blob in self._container.list_blobs(name_starts_with=prefix)
@@ -65,7 +65,7 @@ class BlobCostExports:
 
     async def read(self, name: str) -> AsyncIterator[bytes]:
         """A partition, piece by piece."""
-        async with translated(f"reading {self.place}/{name}"):
+        async with translated_blob_errors(f"reading {self.place}/{name}"):
             stream = await self._container.get_blob_client(name).download_blob()
             async for chunk in stream.chunks():
                 yield chunk

@@ -22,7 +22,7 @@ from azure.core.exceptions import (
 )
 from azure.storage.blob.aio import BlobClient, BlobServiceClient
 
-from chargeback.adapters.azure.blob import translated
+from chargeback.adapters.azure.blob import translated_blob_errors
 from chargeback.adapters.azure.ledger_frames import FrameReader, frames_of, head
 from chargeback.adapters.azure.marks import OLD, BlobMarks
 from chargeback.domain.time.days import UtcDay
@@ -71,7 +71,7 @@ class BlobLedger:
         if len(self._segments) > 64:
             self._segments = {day: segment}
         for frame in frames_of(events):
-            async with translated(f"appending to the ledger of {day}"):
+            async with translated_blob_errors(f"appending to the ledger of {day}"):
                 await self._append_frame(day, segment, frame)
 
     async def _append_frame(self, day: UtcDay, segment: _Segment, frame: bytes) -> None:
@@ -114,7 +114,7 @@ class BlobLedger:
 
     async def stamped(self, day: UtcDay, within: Mapping[str, int] | None = None) -> AsyncIterator[LedgerBlock]:
         """The same with the time of their writing."""
-        async with translated(f"reading the ledger of {day}"):
+        async with translated_blob_errors(f"reading the ledger of {day}"):
             async for found in self._container.list_blobs(name_starts_with=f"{day}/"):
                 size = found.size if within is None else within.get(found.name, 0)
                 blob = self._container.get_blob_client(found.name)
@@ -123,12 +123,12 @@ class BlobLedger:
 
     async def extent(self, day: UtcDay) -> dict[str, int]:
         """The day's blobs with their sizes."""
-        async with translated(f"listing the ledger of {day}"):
+        async with translated_blob_errors(f"listing the ledger of {day}"):
             return {found.name: found.size async for found in self._container.list_blobs(name_starts_with=f"{day}/")}
 
     async def days(self) -> list[UtcDay]:
         """The days that have events."""
-        async with translated("listing the ledger"):
+        async with translated_blob_errors("listing the ledger"):
             return sorted(
                 [
                     UtcDay(found.name.rstrip("/"))
@@ -159,7 +159,7 @@ class BlobLedger:
 
     async def ping(self) -> None:
         """Raise `StoreUnavailable` unless the container answers. Its role allows to list, and not to ask for more."""
-        async with translated("looking at the ledger"):
+        async with translated_blob_errors("looking at the ledger"):
             async for _ in self._container.list_blob_names(results_per_page=1):
                 break
 

@@ -11,7 +11,7 @@ from azure.core import MatchConditions
 from azure.core.exceptions import ResourceExistsError, ResourceModifiedError, ResourceNotFoundError
 from azure.storage.blob.aio import BlobServiceClient, ContainerClient
 
-from chargeback.adapters.azure.blob import translated
+from chargeback.adapters.azure.blob import translated_blob_errors
 from chargeback.domain.errors import Superseded
 from chargeback.domain.time.days import UtcDay
 
@@ -31,18 +31,18 @@ class BlobDayMarks:
 
     async def mark(self, day: UtcDay) -> None:
         """Remember the day."""
-        async with translated(f"marking {day}"):
+        async with translated_blob_errors(f"marking {day}"):
             await self._container.upload_blob(self._folder + day, b"", overwrite=True)
 
     async def all(self) -> dict[UtcDay, str]:
         """The marked days with the token of their latest mark."""
-        async with translated("reading the marks"):
+        async with translated_blob_errors("reading the marks"):
             found = self._container.list_blobs(name_starts_with=self._folder)
             return {UtcDay(each.name.removeprefix(self._folder)): each.etag async for each in found}
 
     async def unmark(self, day: UtcDay, token: str) -> None:
         """Forget a mark unless the day was marked again."""
-        async with translated(f"unmarking {day}"):
+        async with translated_blob_errors(f"unmarking {day}"):
             with suppress(ResourceModifiedError, ResourceNotFoundError):
                 await self._container.delete_blob(
                     self._folder + day, etag=token, match_condition=MatchConditions.IfNotModified
@@ -63,7 +63,7 @@ class BlobMarks:
 
     async def all(self) -> dict[UtcDay, str]:
         """The marked days with the token of their latest mark."""
-        async with translated("reading the marks"):
+        async with translated_blob_errors("reading the marks"):
             old = {
                 UtcDay(f.name.removeprefix(OLD)): f.etag async for f in self._ledger.list_blobs(name_starts_with=OLD)
             }
@@ -75,7 +75,7 @@ class BlobMarks:
         if not token.startswith(_FROM_LEDGER):
             await self._days.unmark(day, token)
             return
-        async with translated(f"unmarking {day}"):
+        async with translated_blob_errors(f"unmarking {day}"):
             await self._container.upload_blob(_AUDITED + day, token.removeprefix(_FROM_LEDGER).encode(), overwrite=True)
 
     async def note(self, text: str, after: str | None) -> str:
@@ -83,7 +83,7 @@ class BlobMarks:
         condition: dict[str, Any] = {"match_condition": MatchConditions.IfMissing}
         if after is not None:
             condition = {"match_condition": MatchConditions.IfNotModified, "etag": after}
-        async with translated("writing the note"):
+        async with translated_blob_errors("writing the note"):
             try:
                 written = await self._container.get_blob_client(_NOTE).upload_blob(
                     text.encode(), overwrite=True, **condition
@@ -94,7 +94,7 @@ class BlobMarks:
 
     async def noted(self) -> tuple[str, str | None]:
         """The text that was noted last; empty where none was."""
-        async with translated("reading the note"):
+        async with translated_blob_errors("reading the note"):
             return await self._text(_NOTE)
 
     async def _was_audited(self, day: UtcDay, etag: str) -> bool:

@@ -13,7 +13,7 @@ from typing import Any
 from azure.cosmos import exceptions
 from azure.cosmos.aio import ContainerProxy
 
-from chargeback.adapters.azure.cosmos import translated
+from chargeback.adapters.azure.cosmos import translated_cosmos_errors
 from chargeback.domain.events.stored_objects import StoredObject
 
 AT_ONCE = 32
@@ -40,12 +40,12 @@ class CosmosObjects:
         return {each.id: each for each in found if each is not None}
 
     async def _create(self, document: dict[str, Any]) -> None:
-        async with self._room, translated("writing the owner of an object"):
+        async with self._room, translated_cosmos_errors("writing the owner of an object"):
             with suppress(exceptions.CosmosResourceExistsError):
                 await self._container.create_item(document)
 
     async def _read(self, name: str) -> StoredObject | None:
-        async with self._room, translated("reading the owner of an object"):
+        async with self._room, translated_cosmos_errors("reading the owner of an object"):
             try:
                 found = await self._container.read_item(name, partition_key=name)
             except exceptions.CosmosResourceNotFoundError:

@@ -8,7 +8,7 @@ import msgspec
 from azure.core.exceptions import ResourceNotFoundError
 from azure.storage.blob.aio import BlobServiceClient, ContainerClient
 
-from chargeback.adapters.azure.blob import translated
+from chargeback.adapters.azure.blob import translated_blob_errors
 from chargeback.adapters.batches import dead_letters, quarantine_name
 from chargeback.domain.time.days import UtcDay
 from chargeback.services.ports.ledger import Rejected
@@ -34,24 +34,24 @@ class BlobQuarantine:
     async def put(self, rejected: Sequence[Rejected], day: UtcDay) -> None:
         """Keep the events; named by content, so that a batch that is delivered again adds nothing."""
         body = b"".join(_encode(_Entry(*astuple(each))) + b"\n" for each in rejected)
-        async with translated("writing to quarantine"):
+        async with translated_blob_errors("writing to quarantine"):
             await self._container.upload_blob(quarantine_name(rejected, day), body, overwrite=True)
 
     async def batches(self) -> list[str]:
         """Names of the kept batches."""
-        async with translated("listing the quarantine"):
+        async with translated_blob_errors("listing the quarantine"):
             return sorted([name async for name in self._container.list_blob_names()])
 
     async def get(self, batch: str) -> list[Rejected]:
         """The events of a batch; none where another run has taken it."""
-        async with translated(f"reading {batch} from quarantine"):
+        async with translated_blob_errors(f"reading {batch} from quarantine"):
             content = await _content(self._container, batch)
         entries = [_decode(line) for line in (content or b"").splitlines()]
         return [Rejected(entry.reason, entry.detail, entry.raw, entry.emitter) for entry in entries]
 
     async def remove(self, batch: str) -> None:
         """Drop a batch, unless another run has."""
-        async with translated(f"removing {batch} from quarantine"):
+        async with translated_blob_errors(f"removing {batch} from quarantine"):
             await _remove(self._container, batch)
 
 
@@ -63,18 +63,18 @@ class BlobDeadLetters:
 
     async def batches(self) -> list[str]:
         """Names of the blobs."""
-        async with translated("listing the dead letters"):
+        async with translated_blob_errors("listing the dead letters"):
             return sorted([name async for name in self._container.list_blob_names()])
 
     async def get(self, batch: str) -> list[bytes]:
         """The raw events of a blob; none where another run has taken it."""
-        async with translated(f"reading dead letter {batch}"):
+        async with translated_blob_errors(f"reading dead letter {batch}"):
             content = await _content(self._container, batch)
         return [] if content is None else dead_letters(content)
 
     async def remove(self, batch: str) -> None:
         """Drop a blob, unless another run has."""
-        async with translated(f"removing dead letter {batch}"):
+        async with translated_blob_errors(f"removing dead letter {batch}"):
             await _remove(self._container, batch)
 
 

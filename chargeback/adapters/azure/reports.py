@@ -13,7 +13,7 @@ from azure.core.exceptions import HttpResponseError, ResourceNotFoundError
 from azure.storage.blob import BlobBlock, ContentSettings
 from azure.storage.blob.aio import BlobClient, BlobServiceClient
 
-from chargeback.adapters.azure.blob import translated
+from chargeback.adapters.azure.blob import translated_blob_errors
 from chargeback.domain.errors import PeriodClosed, Superseded
 
 PIECE_BYTES = 4 * 1024 * 1024
@@ -81,25 +81,25 @@ class BlobReports:
     async def create(self, path: str, content_type: str, *, only_if_absent: bool = False) -> AsyncIterator[_Writer]:
         """Write a file; an exception inside leaves the older one in place."""
         writer = _Writer(self._container.get_blob_client(path))
-        async with translated(f"writing {path}"):
+        async with translated_blob_errors(f"writing {path}"):
             yield writer
             await writer.finish(content_type, only_if_absent=only_if_absent)
 
     async def paths(self, prefix: str) -> list[str]:
         """The files under a prefix."""
-        async with translated("listing the reports"):
+        async with translated_blob_errors("listing the reports"):
             return sorted([name async for name in self._container.list_blob_names(name_starts_with=prefix)])
 
     async def read(self, path: str) -> AsyncIterator[bytes]:
         """A file's content."""
-        async with translated(f"reading {path}"):
+        async with translated_blob_errors(f"reading {path}"):
             stream = await self._container.get_blob_client(path).download_blob()
             async for chunk in stream.chunks():
                 yield chunk
 
     async def remove(self, path: str) -> None:
         """Drop a file."""
-        async with translated(f"removing {path}"):
+        async with translated_blob_errors(f"removing {path}"):
             try:
                 await self._container.delete_blob(path)
             except ResourceNotFoundError:

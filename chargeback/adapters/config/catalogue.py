@@ -13,7 +13,7 @@ from chargeback.adapters.config.deployments import deployment_map
 from chargeback.adapters.config.entries import sections
 from chargeback.adapters.config.folders import path_of
 from chargeback.adapters.config.rate_card import rate_card
-from chargeback.adapters.config.yaml_files import line_of, read
+from chargeback.adapters.config.yaml_files import line_number, read
 from chargeback.domain.catalogue.catalogue import Catalogue
 from chargeback.domain.errors import InvalidConfig
 
@@ -102,4 +102,4 @@ def with_line(folder: Path, fault: str) -> str:
     name, place, reason = fault.split(": ", 2)
     if not path_of(folder, name).exists():
         return fault
-    return f"{name}:{line_of(path_of(folder, name), place)}: {place}: {reason}"
+    return f"{name}:{line_number(path_of(folder, name), place)}: {place}: {reason}"

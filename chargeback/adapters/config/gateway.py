@@ -21,7 +21,7 @@ from chargeback.adapters.config.gateway_tables import (
     plain_deployments,
     processes_at_home,
 )
-from chargeback.adapters.config.yaml_files import line_of, read
+from chargeback.adapters.config.yaml_files import line_number, read
 from chargeback.domain.usage.operations import OFFERED
 
 FILE = "gateway.yaml"
@@ -90,7 +90,7 @@ def gateway_faults(folder: Path) -> list[str]:
     if not faults:
         whole = {**found, **deployments}
         faults += [f"{part}: {reason}" for part, reason in _too_large(whole)]
-    return [f"{FILE}:{line_of(path_of(folder, FILE), fault.partition(':')[0])}: {fault}" for fault in faults]
+    return [f"{FILE}:{line_number(path_of(folder, FILE), fault.partition(':')[0])}: {fault}" for fault in faults]
 
 
 def fills(folder: Path) -> dict[str, float]:

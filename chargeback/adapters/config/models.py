@@ -5,7 +5,7 @@ from datetime import date
 from pathlib import Path
 
 from chargeback.adapters.config.folders import path_of
-from chargeback.adapters.config.yaml_files import line_of, read
+from chargeback.adapters.config.yaml_files import line_number, read
 from chargeback.domain.deployments.models import Models, Retiring, deployed, models_of, retiring
 from chargeback.domain.errors import InvalidConfig
 
@@ -40,4 +40,4 @@ def notes_on_models(folder: Path, today: date) -> Iterator[str]:
 
 def _with_line(path: Path, fault: str) -> str:
     place = fault.partition(": ")[0]
-    return f"{path.name}:{line_of(path, place)}: {fault}" if path.exists() and place.startswith("models") else fault
+    return f"{path.name}:{line_number(path, place)}: {fault}" if path.exists() and place.startswith("models") else fault

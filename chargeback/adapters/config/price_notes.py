@@ -8,7 +8,7 @@ from pathlib import Path
 from chargeback.adapters.config.catalogue import to_documents
 from chargeback.adapters.config.folders import path_of
 from chargeback.adapters.config.rate_card import RateCard, rate_card
-from chargeback.adapters.config.yaml_files import line_of
+from chargeback.adapters.config.yaml_files import line_number
 from chargeback.domain.catalogue.price_ratios import oddities
 from chargeback.domain.catalogue.prices import Price
 from chargeback.domain.time.effective import hour_name
@@ -44,4 +44,4 @@ def how_known(folder: Path) -> str:
 
 def _where(folder: Path, card: RateCard, price: Price) -> str:
     place = card.places.get(price.price_id, "prices")
-    return f"{FILE}:{line_of(path_of(folder, FILE), place)}: {place}"
+    return f"{FILE}:{line_number(path_of(folder, FILE), place)}: {place}"

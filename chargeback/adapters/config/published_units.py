@@ -25,7 +25,7 @@ Published = Mapping[str, Mapping[str, Any] | None]
 """Field of an entry → meter → quoted decimal."""
 
 
-def per_million(published: Published) -> Iterator[tuple[Meter, Decimal]]:
+def prices_per_million(published: Published) -> Iterator[tuple[Meter, Decimal]]:
     """Each meter's price per million; the prices must be without faults."""
     for unit, prices in published.items():
         for name, amount in (prices or {}).items():

@@ -10,7 +10,7 @@ from chargeback.adapters.config.entries import each, sections
 from chargeback.adapters.config.hosting import hosting_rates
 from chargeback.adapters.config.in_order import in_order
 from chargeback.adapters.config.price_entry import PriceEntry, name_faults, place_faults
-from chargeback.adapters.config.published_units import per_million, unit_faults
+from chargeback.adapters.config.published_units import prices_per_million, unit_faults
 from chargeback.adapters.config.times import in_utc
 from chargeback.domain.catalogue.adjustments import Adjustment, adjusted, payers_of
 from chargeback.domain.catalogue.hosting import Hosting
@@ -124,7 +124,7 @@ def _agreed(
 def _prices(entry: PriceEntry, currency: str) -> Iterator[tuple[PriceKey, Price]]:
     model, tier, variant = (entry.model or ANY).casefold(), entry.service_tier, entry.variant
     places = [*(entry.regions or []), *(entry.zones or [])] or [ANY]
-    each_of = (entry.versions or [ANY], entry.deployment_types, places, per_million(entry.published))
+    each_of = (entry.versions or [ANY], entry.deployment_types, places, prices_per_million(entry.published))
     for version, deployment_type, region, (meter, amount) in product(*each_of):
         key = PriceKey(entry.provider, model, version, deployment_type, tier, region, variant, meter)
         yield key, _price(key, entry, amount, currency)

@@ -8,7 +8,7 @@ from typing import NamedTuple
 
 from chargeback.adapters.config.entries import Record, each, sections
 from chargeback.adapters.config.folders import path_of
-from chargeback.adapters.config.yaml_files import line_of, read
+from chargeback.adapters.config.yaml_files import line_number, read
 from chargeback.domain.catalogue.prices import PriceKey
 from chargeback.domain.deployments.deployment import DeploymentType
 from chargeback.domain.deployments.served_model import ANY
@@ -59,7 +59,7 @@ def load_retail_meters(folder: Path) -> RetailMeters:
     if faults:
         places = (fault.partition(": ") for fault in faults)
         raise InvalidConfig(
-            [f"{FILE}:{line_of(path_of(folder, FILE), place)}: {place}: {reason}" for place, _, reason in places]
+            [f"{FILE}:{line_number(path_of(folder, FILE), place)}: {place}: {reason}" for place, _, reason in places]
         )
     return table
 

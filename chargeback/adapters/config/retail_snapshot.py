@@ -8,8 +8,8 @@ from typing import Any, NamedTuple
 
 from chargeback.adapters.config.entries import Record, each, sections
 from chargeback.adapters.config.folders import path_of
-from chargeback.adapters.config.published_units import per_million, unit_faults
-from chargeback.adapters.config.yaml_files import line_of, read
+from chargeback.adapters.config.published_units import prices_per_million, unit_faults
+from chargeback.adapters.config.yaml_files import line_number, read
 from chargeback.domain.catalogue.prices import PriceKey
 from chargeback.domain.deployments.deployment import DeploymentType
 from chargeback.domain.deployments.served_model import ANY
@@ -65,7 +65,12 @@ def check_snapshot(folder: Path, prices: Prices) -> Checked:
 
 def _priced(fact: _Fact) -> Iterator[tuple[PriceKey, Any]]:
     places = [*(fact.regions or []), *(fact.zones or [])] or [ANY]
-    each_of = fact.versions or [ANY], fact.deployment_types, places, per_million({"perMillion": fact.per_million})
+    each_of = (
+        fact.versions or [ANY],
+        fact.deployment_types,
+        places,
+        prices_per_million({"perMillion": fact.per_million}),
+    )
     for version, kind, place, (meter, amount) in product(*each_of):
         key = PriceKey(fact.provider, fact.model, version, kind, fact.service_tier, place, fact.variant, meter)
         yield key, amount
@@ -78,4 +83,4 @@ def _on_card(prices: Prices, key: PriceKey, day: date) -> str:
 
 def _with_line(path: Path, fault: str) -> str:
     place, _, reason = fault.partition(": ")
-    return f"{path.name}:{line_of(path, place)}: {place}: {reason}"
+    return f"{path.name}:{line_number(path, place)}: {place}: {reason}"

@@ -86,7 +86,7 @@ def read(path: Path) -> dict[str, object]:
     return document
 
 
-def line_of(path: Path, place: str) -> int:
+def line_number(path: Path, place: str) -> int:
     """The line of a place such as `prices[3].perMillion.input_tokens`, or of the nearest part of it."""
     node = _composed(path.read_text())
     line: int = node.start_mark.line

@@ -6,7 +6,7 @@ from collections.abc import AsyncIterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
-from chargeback.domain.cost_centres.folding import MOST_NAMES, caller_of, name_of
+from chargeback.domain.cost_centres.folding import MOST_NAMES, caller_of, folded_names_id
 from chargeback.domain.errors import CountFull, CountLost
 from chargeback.domain.events.documents import outline
 from chargeback.domain.events.phases import ELSEWHERE, CallSoFar, accounted, follow, is_claim_alone, left_elsewhere
@@ -19,11 +19,11 @@ from chargeback.services.ports.counter import (
     MOST_LINES_OF_ONE,
     MOST_QUANTITIES,
     MOST_WAITING_OF_ONE,
-    Changed,
+    ChangedLines,
     CountedLine,
+    EstimatedEvent,
+    EstimateSpend,
     Seen,
-    Weigh,
-    Weighted,
 )
 
 
@@ -32,7 +32,7 @@ class _Call:
     """A call, and what is counted for it now."""
 
     so_far: CallSoFar
-    counted: Weighted | None
+    counted: EstimatedEvent | None
     pending: bytes = b""
 
 
@@ -56,11 +56,11 @@ class _Day:
     beyond: dict[str, int] = field(default_factory=lambda: defaultdict(int))
     """Caller → its calls that wait, too, but for which there was no room."""
 
-    def add(self, weighted: Weighted | None, sign: int) -> None:
+    def add(self, estimated: EstimatedEvent | None, sign: int) -> None:
         """Count one contribution, or take it back."""
-        if weighted is None:
+        if estimated is None:
             return
-        event, scopes, picodollars, _ = weighted
+        event, scopes, picodollars, _ = estimated
         identity = line_id(event.line)
         if identity not in self.lines:
             self.lines_of[caller_of(event.line)] += 1
@@ -76,7 +76,7 @@ class _Day:
         """The event, under the line of further names if its caller has too many."""
         if others is None:
             return event
-        names, name = self.names[caller_of(event.line)], name_of(event.line, others)
+        names, name = self.names[caller_of(event.line)], folded_names_id(event.line, others)
         if name in names:
             return event
         if len(names) >= most_names:
@@ -95,25 +95,27 @@ class _Day:
     def _is_full(self, event: UsageEvent, most: "_Most") -> bool:
         return len(self.lines) >= most.lines or self.lines_of[caller_of(event.line)] >= most.lines_of_one
 
-    def take(self, event: UsageEvent, weigh: Weigh, most_waiting: int) -> bool:
+    def take(self, event: UsageEvent, estimate: EstimateSpend, most_waiting: int) -> bool:
         """Count an event as far as it changes its call."""
         known = self.calls.get(event.call)
         now = follow(known.so_far if known else None, event)
-        changed = self._set(event, known, now, weigh, most_waiting)
+        changed = self._set(event, known, now, estimate, most_waiting)
         if event.claim is not None:
-            self.leave_elsewhere(event._replace(call=event.claim), weigh, most_waiting)
+            self.leave_elsewhere(event._replace(call=event.claim), estimate, most_waiting)
         return changed
 
-    def leave_elsewhere(self, event: UsageEvent, weigh: Weigh, most_waiting: int) -> None:
+    def leave_elsewhere(self, event: UsageEvent, estimate: EstimateSpend, most_waiting: int) -> None:
         """What others say of this call is in another one."""
         claimed = self.calls.get(event.call)
-        self._set(event, claimed, left_elsewhere(claimed.so_far) if claimed else ELSEWHERE, weigh, most_waiting)
+        self._set(event, claimed, left_elsewhere(claimed.so_far) if claimed else ELSEWHERE, estimate, most_waiting)
 
-    def _set(self, event: UsageEvent, known: _Call | None, now: CallSoFar, weigh: Weigh, most_waiting: int) -> bool:
+    def _set(
+        self, event: UsageEvent, known: _Call | None, now: CallSoFar, estimate: EstimateSpend, most_waiting: int
+    ) -> bool:
         if known is not None and now is known.so_far:
             return False
         before = known.counted if known else None
-        after = weigh(accounted(now, event)) if now.counts else None
+        after = estimate(accounted(now, event)) if now.counts else None
         if known is not None and known.so_far.waits:
             (self.waiting if known.pending else self.beyond)[caller_of(known.so_far.line)] -= 1
         has_room = now.waits and self.waiting[caller_of(now.line)] < most_waiting
@@ -158,7 +160,7 @@ class MemoryCounter:
         self._name = secrets.token_hex(4)
         self._answered: dict[str, tuple[str, int]] = {}
 
-    async def count(self, day: UtcDay, events: Sequence[UsageEvent], weigh: Weigh) -> Sequence[bool]:
+    async def count(self, day: UtcDay, events: Sequence[UsageEvent], estimate: EstimateSpend) -> Sequence[bool]:
         """Count each event by the rule of the phases."""
         counted = self._day(day)
         counted.version += 1
@@ -166,12 +168,12 @@ class MemoryCounter:
         left_out = 0
         for event in events:
             if is_claim_alone(event):
-                counted.leave_elsewhere(event, weigh, self._most.waiting_of_one)
+                counted.leave_elsewhere(event, estimate, self._most.waiting_of_one)
                 flags.append(False)
                 continue
-            known = counted.under_its_name(event, weigh(event).folded, self._most.names)
+            known = counted.under_its_name(event, estimate(event).folded, self._most.names)
             fits = counted.fits(known, self._most)
-            flags.append(fits and counted.take(known, weigh, self._most.waiting_of_one))
+            flags.append(fits and counted.take(known, estimate, self._most.waiting_of_one))
             left_out += not fits
         if left_out:
             raise CountFull(day, flags, left_out)
@@ -195,10 +197,10 @@ class MemoryCounter:
         """The day's identity, made where it has none."""
         return self._day(day).epoch
 
-    async def changed(self, day: UtcDay) -> Changed | None:
+    async def changed_lines(self, day: UtcDay) -> ChangedLines | None:
         """The lines to post."""
         known = self.days.get(day)
-        return Changed(known.epoch, dict(known.dirty), known.version) if known else None
+        return ChangedLines(known.epoch, dict(known.dirty), known.version) if known else None
 
     async def lines(self, day: UtcDay, epoch: str, line_ids: Sequence[str]) -> list[CountedLine]:
         """What is counted now under these lines."""
@@ -206,7 +208,7 @@ class MemoryCounter:
             raise CountLost(f"{day} is no longer counted under epoch {epoch}")
         return [CountedLine(identity, *_without_zeros(*self.days[day].lines[identity])) for identity in line_ids]
 
-    async def posted(self, day: UtcDay, epoch: str, lines: Mapping[str, int]) -> None:
+    async def mark_posted(self, day: UtcDay, epoch: str, lines: Mapping[str, int]) -> None:
         """These versions are in the books."""
         if await self.epoch(day) == epoch:
             dirty = self.days[day].dirty
@@ -236,7 +238,7 @@ class MemoryCounter:
         """Caller → its calls that wait for their tokens and are not among the pending ones."""
         return {caller: calls for caller, calls in self.days[day].beyond.items() if calls} if day in self.days else {}
 
-    async def known(self, day: UtcDay, calls: Sequence[str]) -> Sequence[bool] | None:
+    async def accounted_for(self, day: UtcDay, calls: Sequence[str]) -> Sequence[bool] | None:
         """Whether each of these calls is accounted for on the day."""
         if day not in self.days:
             return None

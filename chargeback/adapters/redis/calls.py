@@ -10,7 +10,7 @@ from typing import NamedTuple
 
 import msgspec
 
-from chargeback.domain.cost_centres.folding import caller_of, name_of
+from chargeback.domain.cost_centres.folding import caller_of, folded_names_id
 from chargeback.domain.events.documents import outline
 from chargeback.domain.events.phases import (
     NOBODY,
@@ -24,7 +24,7 @@ from chargeback.domain.events.phases import (
 from chargeback.domain.events.usage_event import Phase, UsageEvent
 from chargeback.domain.usage.lines import from_json, line_id, to_json
 from chargeback.domain.usage.meters import Meter, Quantities
-from chargeback.services.ports.counter import Seen, Weighted
+from chargeback.services.ports.counter import EstimatedEvent, Seen
 
 FINAL = b"F"
 """The state of a call about which nothing that comes can change anything."""
@@ -50,9 +50,9 @@ class Item(NamedTuple):
     call: str
     event: UsageEvent
 
-    def folded(self, weighted: Mapping[int, Weighted]) -> "Item":
+    def folded(self, estimated: Mapping[int, EstimatedEvent]) -> "Item":
         """The same under the line of further names."""
-        others = weighted[self.place].folded if self.place >= 0 else None
+        others = estimated[self.place].folded if self.place >= 0 else None
         return self if others is None else self._replace(event=self.event._replace(line=others))
 
     def follow(self, known: CallSoFar) -> CallSoFar:
@@ -81,24 +81,24 @@ class Lines:
         self._numbers: dict[tuple[int, int], int] = {}
         self._kept: list[object] = []
 
-    def number(self, weighted: Weighted) -> int:
+    def number(self, estimated: EstimatedEvent) -> int:
         """The line's place for the scripts, from 1."""
-        key = (id(weighted.event.line), id(weighted.scopes))
+        key = (id(estimated.event.line), id(estimated.scopes))
         number = self._numbers.get(key)
         if number is None:
-            self._kept.append(weighted)  # so that nothing else gets its identity
-            number = self._numbers[key] = self._add(weighted)
+            self._kept.append(estimated)  # so that nothing else gets its identity
+            number = self._numbers[key] = self._add(estimated)
         return number
 
-    def _add(self, weighted: Weighted) -> int:
-        line, others = weighted.event.line, weighted.folded
+    def _add(self, estimated: EstimatedEvent) -> int:
+        line, others = estimated.event.line, estimated.folded
         caller = caller_of(line)
-        own = (line_id(line), to_json(line), weighted.scopes, caller)
+        own = (line_id(line), to_json(line), estimated.scopes, caller)
         if others is None:
             self.all.append(own)
         else:
-            self.all.append((line_id(others), to_json(others), weighted.scopes, caller))
-            self.all.append((*own, name_of(line, others), len(self.all)))
+            self.all.append((line_id(others), to_json(others), estimated.scopes, caller))
+            self.all.append((*own, folded_names_id(line, others), len(self.all)))
         return len(self.all)
 
     def stored(self, line: _StoredLine) -> int:
@@ -107,7 +107,7 @@ class Lines:
         return len(self.all)
 
 
-def packed_items(items: Iterable[Item], weighted: Mapping[int, Weighted]) -> tuple[bytes, list[int]]:
+def packed_items(items: Iterable[Item], estimated: Mapping[int, EstimatedEvent]) -> tuple[bytes, list[int]]:
     """The batch of `count.lua`, and the place of each item's line."""
     lines = Lines()
     nowhere = 0
@@ -117,7 +117,7 @@ def packed_items(items: Iterable[Item], weighted: Mapping[int, Weighted]) -> tup
             nowhere = nowhere or lines.stored(_NO_LINE)
             entries.append([call, Phase.RECOVERED, nowhere, 0, "", 0])
             continue
-        each = weighted[place]
+        each = estimated[place]
         phase = event.phase
         # The scripts' MessagePack knows text only.
         text = outline(event.raw).decode() if phase is Phase.PENDING else ""
@@ -160,17 +160,17 @@ def from_state(state: bytes) -> StoredCall:
     )
 
 
-def to_state(call: CallSoFar, weighted: Weighted) -> bytes:
+def to_state(call: CallSoFar, estimated: EstimatedEvent) -> bytes:
     """The state of a call that is counted as this event, or would be."""
     if call.last.phase is Phase.FINAL:
         return FINAL
     if call.is_elsewhere:
         return pack([Phase.RECOVERED, False, _NO_LINE, 0, []])
-    line = weighted.event.line
+    line = estimated.event.line
     fields: list[object] = []
-    add_fields(fields, weighted.event)
-    counted = (line_id(line), to_json(line), weighted.scopes)
-    state: list[object] = [call.last.phase, call.counts, counted, weighted.picodollars, fields]
+    add_fields(fields, estimated.event)
+    counted = (line_id(line), to_json(line), estimated.scopes)
+    state: list[object] = [call.last.phase, call.counts, counted, estimated.picodollars, fields]
     if call.first.phase != call.last.phase:
         first = "" if has_same_payer(call.first.line, line) else to_json(call.first.line)
         # With the lowest phase there is, nothing can come before it any more.

@@ -30,11 +30,11 @@ from chargeback.services.ports.counter import (
     MOST_LINES_OF_ONE,
     MOST_QUANTITIES,
     MOST_WAITING_OF_ONE,
-    Changed,
+    ChangedLines,
     CountedLine,
+    EstimatedEvent,
+    EstimateSpend,
     Seen,
-    Weigh,
-    Weighted,
 )
 
 EVENTS_PER_CALL = 2_000
@@ -106,49 +106,49 @@ class RedisCounter:
         self._touch = client.register_script(_script("touch"))
         self._forget = client.register_script(_script("forget"))
 
-    async def count(self, day: UtcDay, events: Sequence[UsageEvent], weigh: Weigh) -> Sequence[bool]:
+    async def count(self, day: UtcDay, events: Sequence[UsageEvent], estimate: EstimateSpend) -> Sequence[bool]:
         """Count each event by the rule of the phases."""
         flags: list[str] = []
         async with _translated():
             for start in range(0, len(events), EVENTS_PER_CALL):
-                flags += await self._count_some(day, events[start : start + EVENTS_PER_CALL], weigh)
+                flags += await self._count_some(day, events[start : start + EVENTS_PER_CALL], estimate)
         changed = [flag == "1" for flag in flags]
         if left_out := flags.count("2"):
             raise CountFull(day, changed, left_out)
         return changed
 
-    async def _count_some(self, day: UtcDay, events: Sequence[UsageEvent], weigh: Weigh) -> list[str]:
+    async def _count_some(self, day: UtcDay, events: Sequence[UsageEvent], estimate: EstimateSpend) -> list[str]:
         """One character an event, as the scripts give them.
 
         What Redis knows of an unfinished call is worked out here with what is new, and set if it is still the same;
         each turn in which it is not, another process has brought the call further.
         """
         flags = ["0"] * len(events)
-        weighted = dict(enumerate(map(weigh, events)))
+        estimated = dict(enumerate(map(estimate, events)))
         items = items_of(events)
         for _ in range(_TURNS):
-            answer, states, items = await self._run_count(day, items, weighted)
+            answer, states, items = await self._run_count(day, items, estimated)
             for item, flag in zip(items, answer.decode(), strict=True):
                 if item.place >= 0:
                     flags[item.place] = flag
-            items = await self._merge(day, _known(items, answer), states, weigh, flags)
+            items = await self._merge(day, _known(items, answer), states, estimate, flags)
             if not items:
                 return flags
-            weighted |= {item.place: weigh(item.event) for item in items if item.place >= 0}
+            estimated |= {item.place: estimate(item.event) for item in items if item.place >= 0}
         raise StoreUnavailable(f"Redis: calls of {day} changed {_TURNS} times while events of them were counted")
 
     async def _run_count(
-        self, day: UtcDay, items: Sequence[Item], weighted: Mapping[int, Weighted]
+        self, day: UtcDay, items: Sequence[Item], estimated: Mapping[int, EstimatedEvent]
     ) -> tuple[bytes, Sequence[bytes], list[Item]]:
         """What the script answers, and the items as it took them: with the lines that they were folded into."""
         mass = sum(sum(item.event.quantities.values()) for item in items if item.place >= 0)
-        batch, places = packed_items(items, weighted)
+        batch, places = packed_items(items, estimated)
         args = [*self._common(day, batch), mass, self._most_quantities, self._most_names]
         answer, states, folded = await self._call(self._count, day, args)
         if folded:
             gone = set(folded)
             items = [
-                item.folded(weighted) if place in gone else item for item, place in zip(items, places, strict=True)
+                item.folded(estimated) if place in gone else item for item, place in zip(items, places, strict=True)
             ]
         return answer, states, list(items)
 
@@ -167,10 +167,10 @@ class RedisCounter:
         return answer
 
     async def _merge(
-        self, day: UtcDay, known: Sequence[Item], states: Sequence[bytes], weigh: Weigh, flags: list[str]
+        self, day: UtcDay, known: Sequence[Item], states: Sequence[bytes], estimate: EstimateSpend, flags: list[str]
     ) -> list[Item]:
         """Bring known calls further; returns what has to be tried again, because they are further by now."""
-        merges = Merges(known, states, weigh)
+        merges = Merges(known, states, estimate)
         again: list[Item] = []
         if batch := merges.batch():
             args = [*self._common(day, batch), *merges.states]
@@ -195,7 +195,7 @@ class RedisCounter:
             raise CountLost(f"{day} was lost as soon as it was begun")
         return epoch
 
-    async def changed(self, day: UtcDay) -> Changed | None:
+    async def changed_lines(self, day: UtcDay) -> ChangedLines | None:
         """The lines to post."""
         async with _translated(), self._client.pipeline(transaction=True) as pipeline:
             pipeline.hmget(_key(day, "meta"), ["epoch", "version"])
@@ -204,7 +204,7 @@ class RedisCounter:
         if epoch is None:
             return None
         lines = {identity.decode(): int(version) for identity, version in dirty.items()}
-        return Changed(epoch.decode(), lines, int(version or 0))
+        return ChangedLines(epoch.decode(), lines, int(version or 0))
 
     async def lines(self, day: UtcDay, epoch: str, line_ids: Sequence[str]) -> list[CountedLine]:
         """What is counted now under these lines."""
@@ -227,7 +227,7 @@ class RedisCounter:
             for identity, text, fields in zip(line_ids, texts, counts, strict=True)
         ]
 
-    async def posted(self, day: UtcDay, epoch: str, lines: Mapping[str, int]) -> None:
+    async def mark_posted(self, day: UtcDay, epoch: str, lines: Mapping[str, int]) -> None:
         """These versions are in the books."""
         pairs = list(lines.items())
         async with _translated():
@@ -263,7 +263,7 @@ class RedisCounter:
             found = await self._client.hgetall(_key(day, "beyond"))
         return {caller.decode(): int(calls) for caller, calls in found.items() if int(calls) > 0}
 
-    async def known(self, day: UtcDay, calls: Sequence[str]) -> Sequence[bool] | None:
+    async def accounted_for(self, day: UtcDay, calls: Sequence[str]) -> Sequence[bool] | None:
         """Whether each of these calls is accounted for on the day."""
         if await self.epoch(day) is None:
             return None

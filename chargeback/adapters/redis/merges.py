@@ -7,7 +7,7 @@ from chargeback.domain.cost_centres.folding import caller_of
 from chargeback.domain.events.documents import outline
 from chargeback.domain.events.phases import CallSoFar, accounted
 from chargeback.domain.events.usage_event import Phase, UsageEvent
-from chargeback.services.ports.counter import Weigh, Weighted
+from chargeback.services.ports.counter import EstimatedEvent, EstimateSpend
 
 
 class Merges:
@@ -18,10 +18,10 @@ class Merges:
         states: of each changed call, the state that it was worked out from, and the new one, in turn.
     """
 
-    def __init__(self, known: Sequence[Item], states: Sequence[bytes], weigh: Weigh) -> None:
+    def __init__(self, known: Sequence[Item], states: Sequence[bytes], estimate: EstimateSpend) -> None:
         self.flags: dict[int, str] = {}
         self.states: list[bytes] = []
-        self._weigh = weigh
+        self._estimate = estimate
         self._lines = Lines()
         self._entries: list[list[object]] = []
         self._changed: list[list[Item]] = []
@@ -56,17 +56,19 @@ class Merges:
             return
         own = (item.event for item in items if item.place >= 0 and item.event.phase is Phase.PENDING)
         pending = next(own, items[0].event)
-        weighted = self._weigh(accounted(now, pending))
-        self._entries.append([items[0].call, *self._entry(stored, now, weighted, pending)])
+        estimated = self._estimate(accounted(now, pending))
+        self._entries.append([items[0].call, *self._entry(stored, now, estimated, pending)])
         self._changed.append(items)
-        self.states += [state, to_state(now, weighted)]
+        self.states += [state, to_state(now, estimated)]
 
-    def _entry(self, stored: StoredCall, now: CallSoFar, weighted: Weighted, pending: UsageEvent) -> list[object]:
+    def _entry(
+        self, stored: StoredCall, now: CallSoFar, estimated: EstimatedEvent, pending: UsageEvent
+    ) -> list[object]:
         old: list[object] = []
         if stored.so_far.counts:
             old = [self._lines.stored(stored.line), stored.picodollars, *stored.fields]
         new: list[object] = []
         if now.counts:
-            new = [self._lines.number(weighted), weighted.picodollars]
-            add_fields(new, weighted.event)
+            new = [self._lines.number(estimated), estimated.picodollars]
+            add_fields(new, estimated.event)
         return [old, new, outline(pending.raw).decode() if now.waits else "", caller_of(stored.so_far.line)]

@@ -139,13 +139,13 @@ def _on_record(price: Price | None) -> tuple[Any, ...]:
 
 def _other_changes(old: Catalogue, new: Catalogue) -> Iterator[OtherChange]:
     before, after = ({rule.id: rule for rule in each.allocation.rules} for each in (old, new))
-    for name, kind in differing(before, after):
+    for name, kind in named_changes(before, after):
         yield OtherChange("rule", name, kind, hull(rules[name].effective for rules in (before, after) if name in rules))
     if [name for name in before if name in after] != [name for name in after if name in before]:
         yield OtherChange("rules", "(the first that matches wins)", "reordered", ALWAYS)
     yield from _deployment_changes(old, new)
     for what, view, time in _VIEWS:
-        yield from (OtherChange(what, name, kind, time) for name, kind in differing(view(old), view(new)))
+        yield from (OtherChange(what, name, kind, time) for name, kind in named_changes(view(old), view(new)))
 
 
 def _deployment_changes(old: Catalogue, new: Catalogue) -> Iterator[OtherChange]:
@@ -153,7 +153,7 @@ def _deployment_changes(old: Catalogue, new: Catalogue) -> Iterator[OtherChange]
     found: dict[tuple[str, str], list[Effective]] = {}
     for time in _common_times(old, new):
         before, after = (_names(each.deployments_at(time.first)) for each in (old, new))
-        for name, kind in differing(before, after):
+        for name, kind in named_changes(before, after):
             found.setdefault((name, kind), []).append(time)
     for (name, kind), times in sorted(found.items()):
         yield OtherChange(DEPLOYMENT, name, kind, hull(times))
@@ -191,7 +191,7 @@ def _account_and_name(name: str) -> tuple[str, str]:
     return account, deployment
 
 
-def differing(old: Mapping[str, Any], new: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
+def named_changes(old: Mapping[str, Any], new: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
     """Name and kind of change."""
     for name in sorted({*old, *new}):
         if old.get(name) != new.get(name):

@@ -76,7 +76,7 @@ def caller_of(line: Line) -> str:
 
 
 @lru_cache(maxsize=65_536)
-def name_of(line: Line, others: Line) -> str:
+def folded_names_id(line: Line, others: Line) -> str:
     """What identifies within its day what is folded of a line into that of `others`, 16 hexadecimal digits."""
     made_up = [(name, said) for name in _OF_DEPLOYMENT if (said := getattr(line, name)) != getattr(others, name)]
     claims = (caller_of(line), line.user, line.company, line.billing_code, *made_up)

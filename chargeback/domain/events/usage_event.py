@@ -23,7 +23,7 @@ from chargeback.domain.time.days import UtcDay, shifted
 from chargeback.domain.usage.lines import Line
 from chargeback.domain.usage.meters import Meter, Quantities, is_measured, normalise, unknown_counts
 from chargeback.domain.usage.operations import CANCEL, RESPONSES
-from chargeback.domain.usage.speech import SPEECH, spoken
+from chargeback.domain.usage.speech import SPEECH, speech_tokens
 from chargeback.domain.usage.states import LineState
 from chargeback.domain.usage.tiers import served_tier
 from chargeback.domain.usage.tools import NO_TOOLS, tool_use
@@ -147,7 +147,7 @@ def account_for(event: EventDocument, accepted: AcceptedTimes) -> UsageEvent:
     if event.type != _REJECTED and phase is not _PENDING:
         quantities = normalise(usage, data.quantities, data.operation)
         if data.operation == SPEECH and Meter.CHARACTERS in quantities:
-            quantities |= spoken(data.quantities)
+            quantities |= speech_tokens(data.quantities)
     measured = bool(quantities) or is_measured(usage, data.quantities)
     state = _EXACT if measured and phase is _FINAL else line_state(event.type, data, measured=measured)
     tier = served_tier(data.service_tier, data.requested_tier if event.type != _REJECTED else None)

@@ -117,7 +117,7 @@ _OWN = {
     "x_UsageState": _T,
 }
 
-COLUMNS: dict[str, ColumnKind] = _1_2 | _1_3 | _OWN
+FOCUS_COLUMNS: dict[str, ColumnKind] = _1_2 | _1_3 | _OWN
 
 IDENTITY = (
     "ChargePeriodStart",

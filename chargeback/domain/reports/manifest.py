@@ -56,7 +56,7 @@ FURTHER = (
 )
 """The columns at the end: what else is known of a row's price, and what it stands for if it is not usage."""
 
-COLUMNS = (
+CHARGEBACK_COLUMNS = (
     "billing_period",
     "charge_date",
     *FRONT,

@@ -39,7 +39,7 @@ DIMENSIONS = (
 )  # fmt: skip
 """Who, what and where; an absent one is an empty string."""
 
-COLUMNS: dict[str, str] = {
+ROW_COLUMNS: dict[str, str] = {
     "kind": TEXT,  # one of KINDS
     "charge_id": TEXT,  # 32 hexadecimal digits over what identifies the row within its period
     "charge_date": TEXT,  # YYYY-MM-DD in the time zone of the books; of a correction, the day that it corrects
@@ -75,4 +75,4 @@ COLUMNS: dict[str, str] = {
 
 def columns(decimals: int) -> dict[str, str]:
     """The columns with `cost` at the books' decimal places."""
-    return COLUMNS | {"cost": f"DECIMAL(38, {decimals})"}
+    return ROW_COLUMNS | {"cost": f"DECIMAL(38, {decimals})"}

@@ -9,7 +9,7 @@ from chargeback.domain.cost_centres.tree import UNALLOCATED, level, with_ancesto
 from chargeback.domain.money.exact import round_to_total, round_total, total
 from chargeback.domain.time.days import BookDate
 
-COLUMNS = (
+STATEMENT_COLUMNS = (
     "billing_period",
     "charge_date",
     "cost_centre",

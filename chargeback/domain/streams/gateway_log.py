@@ -6,7 +6,7 @@ from datetime import datetime
 
 from chargeback.domain.events.usage_event import Phase, call_identity
 from chargeback.domain.time.days import UtcDay
-from chargeback.domain.usage.operations import described, names_stored_object
+from chargeback.domain.usage.operations import names_stored_object, operation_and_deployment
 
 _REQUEST_ID = re.compile(r"[0-9A-Za-z-]{1,64}")
 
@@ -113,7 +113,7 @@ class LoggedCall:
         """
         if self.method != "POST" or names_stored_object(self.url):
             return False
-        return described(self.url)[0] != "responses" or count.usage()["completion_tokens"] > 0
+        return operation_and_deployment(self.url)[0] != "responses" or count.usage()["completion_tokens"] > 0
 
 
 @dataclass(frozen=True, slots=True)

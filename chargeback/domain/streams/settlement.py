@@ -13,7 +13,7 @@ from chargeback.domain.events.event_types import EventType, UsageSource
 from chargeback.domain.events.times import moment_of
 from chargeback.domain.events.usage_event import GATEWAYS, Phase, call_identity, call_in
 from chargeback.domain.streams.gateway_log import LoggedCall, LoggedTokens, is_request_id
-from chargeback.domain.usage.operations import described
+from chargeback.domain.usage.operations import operation_and_deployment
 from chargeback.domain.usage.tiers import served_tier
 from chargeback.domain.usage.usage_objects import Usage
 
@@ -128,7 +128,7 @@ def _usage(count: LoggedTokens) -> Usage:
     )
 
 
-def served_by(call: PendingCall, logged: LoggedCall) -> PendingCall:
+def with_logged_backend(call: PendingCall, logged: LoggedCall) -> PendingCall:
     """The call with the host that the log names, where the gateway itself did not know it: a client had left."""
     data = call.document.data
     if call.backend or not logged.backend:
@@ -138,7 +138,7 @@ def served_by(call: PendingCall, logged: LoggedCall) -> PendingCall:
 
 def without_event(logged: LoggedCall, count: LoggedTokens) -> PendingCall:
     """A call that has no event, as far as the log knows it."""
-    operation, deployment = described(logged.url)
+    operation, deployment = operation_and_deployment(logged.url)
     data = Data(
         operation=operation,
         method=logged.method or None,

@@ -5,7 +5,7 @@ from dataclasses import replace
 from decimal import Decimal
 from typing import Any
 
-from chargeback.domain.catalogue.changes import differing
+from chargeback.domain.catalogue.changes import named_changes
 from chargeback.domain.errors import InvalidConfig
 from chargeback.domain.money.exact import ZERO
 from chargeback.domain.terms.shared_costs import Per, SharedCost, active, amount
@@ -18,7 +18,7 @@ from chargeback.domain.time.months import NO_MONTH, Month
 def terms_changes(old: Terms, new: Terms) -> Iterator[str]:
     """Each exchange rate, shared cost, budget and set of rules that is new, gone or different."""
     before, after = _named(old), _named(new)
-    return (f"{name} {kind}" for name, kind in differing(before, after))
+    return (f"{name} {kind}" for name, kind in named_changes(before, after))
 
 
 def _named(terms: Terms) -> dict[str, Any]:

@@ -58,7 +58,7 @@ _CREATED = re.compile(
 _ODD = re.compile(r"^[.]+$|[%\\]")
 
 
-def described(url: str) -> tuple[str, str]:
+def operation_and_deployment(url: str) -> tuple[str, str]:
     """(operation, deployment) of a call's URL."""
     match = _PATH.match(_path(url))
     if match is None:

@@ -22,7 +22,7 @@ _CHARACTERS_PER_MINUTE = 900
 """Of 150 spoken words."""
 
 
-def spoken(own: OwnQuantities | None) -> Quantities:
+def speech_tokens(own: OwnQuantities | None) -> Quantities:
     """The tokens of text and of sound, rounded up; nothing where nobody knows how much was to be spoken."""
     if own is None or not own.characters:
         return {}

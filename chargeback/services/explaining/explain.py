@@ -27,7 +27,7 @@ from chargeback.services.explaining.explanation import (
     ShareOfCost,
     UsageGroup,
 )
-from chargeback.services.explaining.rows_of_period import PeriodRows, Row, opened, text_or_none
+from chargeback.services.explaining.rows_of_period import PeriodRows, Row, open_rows, text_or_none
 from chargeback.services.periods.documents import PeriodDocuments
 from chargeback.services.ports.books import Books
 from chargeback.services.ports.control import Catalogues
@@ -61,7 +61,7 @@ class Explainer:
         """
         with work_folder("explain") as folder:
             file = await self.published.fetch(period, Path(folder))
-            with opened(file) as rows:
+            with open_rows(file) as rows:
                 currency = (await self.catalogues.current()).calendar.currency(period)
                 is_closed = await self.published.is_closed(period)
                 found = await asyncio.to_thread(

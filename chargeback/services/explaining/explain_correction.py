@@ -7,7 +7,7 @@ from pathlib import Path
 from chargeback.domain.money.exact import ZERO, to_text, total
 from chargeback.domain.time.months import Month
 from chargeback.services.explaining.explanation import CorrectedCharge
-from chargeback.services.explaining.rows_of_period import Row, opened, text_or_none
+from chargeback.services.explaining.rows_of_period import Row, open_rows, text_or_none
 from chargeback.services.publishing.published_rows import Published
 
 
@@ -19,7 +19,7 @@ async def explain_correction(row: Row, period: Month, folder: Path, published: P
     corrected, name = row["corrects_period"], row["corrects_charge_id"]
     quantities, costs, rows = [], [], 0
     for closed in await published.closed_between(corrected, period):
-        with opened(await published.fetch(closed, folder)) as of:
+        with open_rows(await published.fetch(closed, folder)) as of:
             question = "billed" if closed == corrected else "corrected"
             (found,) = of.ask(question, charge_id=name, period=corrected)
         quantities.append(found["quantity"])

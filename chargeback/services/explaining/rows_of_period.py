@@ -27,7 +27,7 @@ class PeriodRows:
 
 
 @contextmanager
-def opened(file: Path) -> Iterator[PeriodRows]:
+def open_rows(file: Path) -> Iterator[PeriodRows]:
     """The rows of a Parquet file."""
     package = "chargeback.services.explaining"
     with open_engine(package, spill=file.parent / "spill", memory_limit_mb=_MEMORY_MB) as engine:

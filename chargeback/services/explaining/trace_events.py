@@ -18,7 +18,7 @@ from chargeback.domain.time.days import UtcDay
 from chargeback.domain.usage.lines import Line
 from chargeback.domain.usage.meters import Meter, quantity_of
 from chargeback.services.ports.ledger import Ledger
-from chargeback.services.usage.recount import pieces, recount
+from chargeback.services.usage.recount import ledger_pieces, recount
 from chargeback.services.usage.reread import MAX_EVENTS
 
 
@@ -89,7 +89,7 @@ async def trace_events(
     number = count = quantity = 0
     extent = await ledger.extent(day)
     async with recount(ledger, day, workers=0, named=named, within=extent) as recounted:
-        async for text, _ in pieces(ledger.stamped(day, extent)):
+        async for text, _ in ledger_pieces(ledger.stamped(day, extent)):
             idle = await recounted.idle(number)
             counted_as = await recounted.counted_as(number)
             found = await asyncio.to_thread(search.find, text, number * MAX_EVENTS, idle, counted_as)

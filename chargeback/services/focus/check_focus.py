@@ -11,7 +11,7 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 
 from chargeback.domain.errors import InconsistentFile
-from chargeback.domain.reports.focus import COLUMNS, IDENTITY, ColumnKind
+from chargeback.domain.reports.focus import FOCUS_COLUMNS, IDENTITY, ColumnKind
 from chargeback.services.duck.engine import Engine, open_engine
 from chargeback.services.duck.statements import column_list
 
@@ -34,7 +34,7 @@ def check_focus(engine: Engine, relation: str, *, decimals: int) -> None:
 
 def check_file(file: Path) -> None:
     """Raise `InconsistentFile` unless the rules hold for a FOCUS CSV on disk."""
-    types = {column: _TYPES.get(kind, "VARCHAR") for column, kind in COLUMNS.items()}
+    types = {column: _TYPES.get(kind, "VARCHAR") for column, kind in FOCUS_COLUMNS.items()}
     with (
         TemporaryDirectory() as folder,
         open_engine("chargeback.services.focus", spill=Path(folder), memory_limit_mb=_MEMORY_MB) as engine,

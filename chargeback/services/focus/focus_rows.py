@@ -16,7 +16,7 @@ from typing import NamedTuple
 from chargeback.domain.cost_centres.tree import UNALLOCATED
 from chargeback.domain.deployments.regions import region_name
 from chargeback.domain.reports.focus import (
-    COLUMNS,
+    FOCUS_COLUMNS,
     charge_period,
     consumed_unit,
     nature,
@@ -170,7 +170,7 @@ def focus_rows(settled: Settled) -> Iterator[FocusRows]:
 def _words(settled: Settled) -> dict[str, object]:
     return {
         "places": max(settled.decimals, 1),
-        "columns": column_list(COLUMNS),
+        "columns": column_list(FOCUS_COLUMNS),
         "account": quoted(ACCOUNT[0]),
         "account_name": quoted(ACCOUNT[1]),
         "formula": quoted(FORMULA),

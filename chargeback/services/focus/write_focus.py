@@ -7,7 +7,7 @@ user, company, billing code and operation, and their BilledCost sums to the same
 import asyncio
 from collections.abc import AsyncIterator, Iterator
 
-from chargeback.domain.reports.focus import COLUMNS, ColumnKind
+from chargeback.domain.reports.focus import FOCUS_COLUMNS, ColumnKind
 from chargeback.domain.reports.layout import focus_path
 from chargeback.services.focus.focus_rows import FocusRows, focus_rows
 from chargeback.services.publishing.files import CSV, Files
@@ -33,7 +33,7 @@ async def write_focus(settled: Settled, files: Files, progress: Progress) -> Non
 
 
 async def _pieces(settled: Settled, progress: Progress) -> AsyncIterator[tuple[int, bytes]]:
-    yield 0, (",".join(COLUMNS) + "\r\n").encode()
+    yield 0, (",".join(FOCUS_COLUMNS) + "\r\n").encode()
     done = 0
     with focus_rows(settled) as rows:
         pieces = _lines(rows)
@@ -46,7 +46,7 @@ async def _pieces(settled: Settled, progress: Progress) -> AsyncIterator[tuple[i
 
 def _lines(rows: FocusRows) -> Iterator[tuple[int, list[str]]]:
     """Some lines, with the number of rows of the period that were read for them."""
-    cells = ", ',', ".join(_CELLS[kind].format(column=column) for column, kind in COLUMNS.items())
+    cells = ", ',', ".join(_CELLS[kind].format(column=column) for column, kind in FOCUS_COLUMNS.items())
     for batch in rows.batches():
         read = batch.read
         for lines in rows.engine.stream("lines", rows=_LINES, cells=cells):

@@ -11,7 +11,7 @@ import json
 from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
 
-from chargeback.domain.reports.focus import COLUMNS
+from chargeback.domain.reports.focus import FOCUS_COLUMNS
 from chargeback.domain.reports.layout import (
     hub_folder,
     hub_manifest_path,
@@ -90,7 +90,7 @@ def _write(settled: Settled, path: Path, progress: Progress) -> int:
 def _parts(rows: FocusRows, folder: Path, period: Month) -> Iterator[tuple[str, int, int]]:
     """A Parquet file for each batch: its path, its rows, and the rows of the period read so far."""
     read = 0
-    columns = ", ".join(_column(name, period) for name in COLUMNS)
+    columns = ", ".join(_column(name, period) for name in FOCUS_COLUMNS)
     for number, batch in enumerate(rows.batches()):
         part = f"{folder}/part-{number:05}.parquet"
         rows.engine.run("Parquet of batch", {"file": part}, columns=columns)

@@ -28,7 +28,7 @@ MOST_WAITING_OF_ONE: Final = 200_000
 counted, and `settle --day` finds them in the ledger."""
 
 
-class Weighted(NamedTuple):
+class EstimatedEvent(NamedTuple):
     """A usage event with what it spends, for budget decisions.
 
     Attributes:
@@ -44,8 +44,8 @@ class Weighted(NamedTuple):
     folded: Line | None = None
 
 
-Weigh = Callable[[UsageEvent], Weighted]
-"""Tells what an event spends; a call whose phases come apart is weighed as what they make together."""
+EstimateSpend = Callable[[UsageEvent], EstimatedEvent]
+"""Tells what an event spends; a call whose phases come apart spends what they make together."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,7 +58,7 @@ class CountedLine:
 
 
 @dataclass(frozen=True, slots=True)
-class Changed:
+class ChangedLines:
     """The lines of a day that changed since they were posted: line id → version of the change.
 
     `version` is the day's latest; one below what was told before means that the store took a change back.
@@ -84,7 +84,7 @@ class Seen(NamedTuple):
 class Counter(Protocol):
     """The fast view of the open days: counts every call once. It may lose a day at any time."""
 
-    async def count(self, day: UtcDay, events: Sequence[UsageEvent], weigh: Weigh) -> Sequence[bool]:
+    async def count(self, day: UtcDay, events: Sequence[UsageEvent], estimate: EstimateSpend) -> Sequence[bool]:
         """Count each event by the rule of `domain.events.phases`; tells for each whether it changed what is counted.
 
         Raises `CountFull` after all the others are counted if the day has no room for some.
@@ -96,13 +96,13 @@ class Counter(Protocol):
     async def begin(self, day: UtcDay) -> str:
         """The day's identity, made where it has none. Raises `CountLost` if it is lost again at once."""
 
-    async def changed(self, day: UtcDay) -> Changed | None:
+    async def changed_lines(self, day: UtcDay) -> ChangedLines | None:
         """The lines to post, or None where nothing of the day is counted."""
 
     async def lines(self, day: UtcDay, epoch: str, line_ids: Sequence[str]) -> list[CountedLine]:
         """What is counted now under these lines. Raises `CountLost` if the day's epoch is another."""
 
-    async def posted(self, day: UtcDay, epoch: str, lines: Mapping[str, int]) -> None:
+    async def mark_posted(self, day: UtcDay, epoch: str, lines: Mapping[str, int]) -> None:
         """These versions are in the books; a line that changed meanwhile stays changed."""
 
     async def touch(self, day: UtcDay) -> int:
@@ -120,7 +120,7 @@ class Counter(Protocol):
     async def beyond(self, day: UtcDay) -> Mapping[str, int]:
         """Caller → its calls that wait for their tokens and are not among the pending ones."""
 
-    async def known(self, day: UtcDay, calls: Sequence[str]) -> Sequence[bool] | None:
+    async def accounted_for(self, day: UtcDay, calls: Sequence[str]) -> Sequence[bool] | None:
         """Whether each of these calls is accounted for on the day; None where nothing of the day is counted.
 
         What an emitter beside the gateway says of a call does not account for it.

@@ -6,7 +6,7 @@ from decimal import Decimal
 from chargeback.domain.errors import InvalidConfig
 from chargeback.domain.money.exact import to_text
 from chargeback.domain.reports.manifest import BACK, FRONT
-from chargeback.domain.reports.rows import COLUMNS, DIMENSIONS, columns
+from chargeback.domain.reports.rows import DIMENSIONS, ROW_COLUMNS, columns
 from chargeback.domain.terms.terms import Terms
 from chargeback.domain.time.months import Month
 from chargeback.domain.usage.meters import UNITS
@@ -53,7 +53,9 @@ def arrange_non_usage(engine: PeriodEngine, currency: str) -> None:
 
 def create_row_views(engine: PeriodEngine, currency: str) -> None:
     """Make the views of the rounded rows."""
-    engine.run("row views", dimensions=column_list(DIMENSIONS), columns=column_list(COLUMNS), currency=quoted(currency))
+    engine.run(
+        "row views", dimensions=column_list(DIMENSIONS), columns=column_list(ROW_COLUMNS), currency=quoted(currency)
+    )
 
 
 def add_rates(engine: PeriodEngine, period: Month, currency: str, terms: Terms, others: Sequence[str]) -> None:

@@ -4,7 +4,7 @@ import asyncio
 from collections.abc import Sequence
 from pathlib import Path
 
-from chargeback.domain.reports.rows import COLUMNS, DIMENSIONS, Reason
+from chargeback.domain.reports.rows import DIMENSIONS, ROW_COLUMNS, Reason
 from chargeback.services.duck.engine import Row
 from chargeback.services.duck.statements import column_list, paths, quoted
 from chargeback.services.ports.books import Books
@@ -18,7 +18,9 @@ from chargeback.services.running.progress import Progress
 
 _AMOUNTS = ("quantity", "requests", "exact_cost", "list_cost", "contracted_cost")
 _OWN = ("kind", "charge_id", "cost", "corrects_period", "corrects_charge_id", "shared_cost", "allocation_basis")
-_DESCRIBED = tuple(name for name in COLUMNS if name not in (*_AMOUNTS, *_OWN, "allocated_ratio", "correction_reason"))
+_DESCRIBED = tuple(
+    name for name in ROW_COLUMNS if name not in (*_AMOUNTS, *_OWN, "allocated_ratio", "correction_reason")
+)
 _USAGE = tuple(
     name for name in DIMENSIONS if name not in ("cost_centre", "allocation_rule", "deployment_type", "region")
 )
@@ -85,7 +87,7 @@ def _compare(engine: PeriodEngine, closed: ClosedPeriod, billed: Sequence[Path])
             usage=column_list(_USAGE),
             amounts=column_list(_AMOUNTS),
             negated=", ".join(f"-{name} AS {name}" for name in _AMOUNTS),
-            sums=", ".join(f"CAST(sum({name}) AS {COLUMNS[name]}) AS {name}" for name in _AMOUNTS),
+            sums=", ".join(f"CAST(sum({name}) AS {ROW_COLUMNS[name]}) AS {name}" for name in _AMOUNTS),
             differ=" OR ".join(f"coalesce(sum({name}), 0) <> 0" for name in _AMOUNTS),
         )
     return found
@@ -101,7 +103,7 @@ async def create_previous_view(engine: PeriodEngine, previous: Stored | None) ->
 
 
 def _create_previous_view(engine: PeriodEngine, file: Path) -> None:
-    engine.run("previous rows", file=quoted(file), columns=column_list(COLUMNS))
+    engine.run("previous rows", file=quoted(file), columns=column_list(ROW_COLUMNS))
 
 
 async def fetched(stored: Stored, file: Path) -> Path:

@@ -11,7 +11,7 @@ from chargeback.domain.catalogue.catalogue import Catalogue
 from chargeback.domain.catalogue.payers import SharedMarkup
 from chargeback.domain.errors import InvalidConfig
 from chargeback.domain.money.exact import EXACT, PRICE_DECIMALS, to_text
-from chargeback.domain.reports.rows import COLUMNS, TEXT
+from chargeback.domain.reports.rows import ROW_COLUMNS, TEXT
 from chargeback.domain.terms.shared_costs import (
     CostKind,
     DirectUsage,
@@ -175,5 +175,5 @@ def part_row(
     if markup is not None:
         billed = Decimal(str(known["exact_cost"]))
         known |= {"unit_price": markup.on(price, PRICE_DECIMALS), "exact_cost": markup.on(billed)}
-    absent = {name: "" if kind == TEXT else None for name, kind in COLUMNS.items()}
+    absent = {name: "" if kind == TEXT else None for name, kind in ROW_COLUMNS.items()}
     return tuple(to_text(value) if isinstance(value, Decimal) else value for value in (absent | known).values())

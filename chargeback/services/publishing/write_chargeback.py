@@ -5,8 +5,8 @@ from functools import partial
 from pathlib import Path
 
 from chargeback.domain.reports.layout import chargeback_path
-from chargeback.domain.reports.manifest import COLUMNS, csv_line
-from chargeback.domain.reports.rows import COLUMNS as TYPES
+from chargeback.domain.reports.manifest import CHARGEBACK_COLUMNS, csv_line
+from chargeback.domain.reports.rows import ROW_COLUMNS as TYPES
 from chargeback.domain.reports.rows import TEXT
 from chargeback.domain.time.months import Month
 from chargeback.services.duck.statements import quoted
@@ -22,7 +22,7 @@ async def write_chargeback(engine: PeriodEngine, period: Month, files: Files, pr
 
 
 async def _lines(engine: PeriodEngine, period: Month, progress: Progress) -> AsyncIterator[tuple[int, bytes]]:
-    yield 0, csv_line(COLUMNS)
+    yield 0, csv_line(CHARGEBACK_COLUMNS)
     start = f"{period},"
     parts: list[tuple[int, Callable[[Path], None]]] = [
         (each.rows, partial(_write_slice, engine, start, each)) for each in slices(engine)
@@ -49,7 +49,7 @@ def _write_non_usage(engine: PeriodEngine, period: Month, file: Path) -> None:
 
 def cells(period: Month) -> list[str]:
     """SQL for the cells of a row, in the order of the columns."""
-    return [quoted(period), *map(_cell, COLUMNS[1:])]
+    return [quoted(period), *map(_cell, CHARGEBACK_COLUMNS[1:])]
 
 
 def _cell(column: str) -> str:

@@ -6,7 +6,7 @@ from functools import partial
 from pathlib import Path
 
 from chargeback.domain.reports.layout import charges_path
-from chargeback.domain.reports.rows import COLUMNS
+from chargeback.domain.reports.rows import ROW_COLUMNS
 from chargeback.domain.time.months import Month
 from chargeback.services.duck.statements import column_list, paths
 from chargeback.services.publishing.files import PARQUET, Files
@@ -22,7 +22,7 @@ async def write_charges(engine: PeriodEngine, period: Month, files: Files, progr
 
 async def _content(engine: PeriodEngine, progress: Progress) -> AsyncIterator[tuple[int, bytes]]:
     """Sorting every row in full would not fit into memory, so parts of it are sorted and then joined."""
-    columns = column_list(COLUMNS)
+    columns = column_list(ROW_COLUMNS)
     non_usage = engine.run("count of non-usage rows")[0][0]
     parts: list[tuple[int, Callable[[Path], None]]] = [
         (each.rows, partial(_write_slice, engine, columns, each)) for each in await asyncio.to_thread(slices, engine)

@@ -74,10 +74,10 @@ def _quantity(quantity: Decimal | None) -> str:
 
 
 def _json(reconciled: Reconciled) -> bytes:
-    return msgspec.json.format(msgspec.json.encode(summary(reconciled)), indent=2) + b"\n"
+    return msgspec.json.format(msgspec.json.encode(reconciliation_sums(reconciled)), indent=2) + b"\n"
 
 
-def summary(reconciled: Reconciled) -> dict[str, Any]:
+def reconciliation_sums(reconciled: Reconciled) -> dict[str, Any]:
     """What the report says in sums: totals, causes, the largest variances, and what could not be mapped."""
     found, run = reconciled.found, reconciled.invoice.run
     largest = sorted((each for each in found.variances if each.cost), key=lambda each: -abs(each.cost))[:LARGEST]

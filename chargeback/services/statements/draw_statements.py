@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from chargeback.domain.reports.manifest import csv_line
-from chargeback.domain.reports.statement import COLUMNS, DayRows
+from chargeback.domain.reports.statement import STATEMENT_COLUMNS, DayRows
 from chargeback.services.duck.engine import Engine
 from chargeback.services.duck.statements import quoted
 from chargeback.services.statements.list_charges import list_charges
@@ -64,7 +64,7 @@ def _write_csv(engine: Engine, part: CentreBatch) -> Counter[str]:
     rows: Counter[str] = Counter()
     files = {covered.standing.path: part.folder / f"{number}.csv" for number, covered in enumerate(part.centres)}
     for file in files.values():
-        file.write_bytes(csv_line(COLUMNS))
+        file.write_bytes(csv_line(STATEMENT_COLUMNS))
     for centre, count, lines in list_charges(engine, part.period.settled.period, part.counts):
         with files[centre].open("ab") as out:
             out.write(lines)

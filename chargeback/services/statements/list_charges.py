@@ -9,8 +9,8 @@ from itertools import groupby, pairwise
 
 from chargeback.domain.reports.manifest import cell
 from chargeback.domain.reports.rows import AMOUNT, PRICE, TEXT
-from chargeback.domain.reports.rows import COLUMNS as TYPES
-from chargeback.domain.reports.statement import COLUMNS, DayRows, cut
+from chargeback.domain.reports.rows import ROW_COLUMNS as TYPES
+from chargeback.domain.reports.statement import STATEMENT_COLUMNS, DayRows, cut
 from chargeback.domain.time.months import Month
 from chargeback.services.duck.engine import Engine
 from chargeback.services.duck.statements import column_list, quoted
@@ -21,7 +21,7 @@ _FETCHED_ROWS = 4_000
 _CARE = r'[,"\r\n\t;|]|(^|\x1f)[^0-9A-Za-z\x1f]'
 """Where a string that joins several, with a separator between them, may need quotes or an apostrophe."""
 
-_STRINGS = [index for index, column in enumerate(COLUMNS) if TYPES.get(column) == TEXT]
+_STRINGS = [index for index, column in enumerate(STATEMENT_COLUMNS) if TYPES.get(column) == TEXT]
 _ORDER = ("charge_date", "subscription_id", "model", "meter", "charge_id")
 
 Lines = tuple[str, int, bytes]
@@ -41,8 +41,8 @@ def list_charges(engine: Engine, period: Month, counts: Sequence[DayRows]) -> It
     """The lines of consecutive cost centres, sorted by cost centre and date; `engine` has the view `rows`."""
     words = {
         "order": column_list(_ORDER),
-        "printed": ", ".join(_printed(column, period) for column in COLUMNS),
-        "strings": column_list(COLUMNS[index] for index in _STRINGS),
+        "printed": ", ".join(_printed(column, period) for column in STATEMENT_COLUMNS),
+        "strings": column_list(STATEMENT_COLUMNS[index] for index in _STRINGS),
         "care": quoted(_CARE),
     }
     for piece in cut(counts, _STAGED_ROWS):

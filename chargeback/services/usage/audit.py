@@ -294,7 +294,7 @@ class Auditor:
 
     async def _leave_out_unposted(self, day: UtcDay, drift: "_Drift") -> None:
         """Events that came while we were reading: their lines are marked as changed and the next posting has them."""
-        changed = await self._counter.changed(day)
+        changed = await self._counter.changed_lines(day)
         for line_id in changed.lines if changed else ():
             drift.records.pop(line_id, None)
 

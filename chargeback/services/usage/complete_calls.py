@@ -6,7 +6,7 @@ from datetime import datetime, timedelta
 from chargeback.domain.catalogue.catalogue import Catalogue
 from chargeback.domain.streams.estimates import estimated
 from chargeback.domain.streams.gateway_log import LoggedTokens, StreamMean
-from chargeback.domain.streams.settlement import PendingCall, Served, served_by, settled, used_text_alone
+from chargeback.domain.streams.settlement import PendingCall, Served, settled, used_text_alone, with_logged_backend
 from chargeback.domain.time.days import UtcDay, start_of, utc_day
 from chargeback.services.ports.control import Catalogues
 from chargeback.services.ports.gateway_log import GatewayLog
@@ -74,7 +74,7 @@ class Completer:
         found = await self._log.calls(since, until, [call.id for call in without])
         run.note_rows(found, since)
         logged = {each.call: each for each in found.rows}
-        return [served_by(call, logged[call.call]) if call.call in logged else call for call in calls]
+        return [with_logged_backend(call, logged[call.call]) if call.call in logged else call for call in calls]
 
     async def _add_means(self, calls: Iterable[PendingCall], means: dict[UtcDay, Means]) -> None:
         for day in {_day(call) for call in calls} - means.keys():

@@ -6,7 +6,7 @@ A name is as early as the first event that has it, in the ledger's order: when i
 from collections.abc import Iterator
 from pathlib import Path
 
-from chargeback.domain.cost_centres.folding import NamedValues, caller_of, folded, name_of
+from chargeback.domain.cost_centres.folding import NamedValues, caller_of, folded, folded_names_id
 from chargeback.domain.usage.lines import from_json, line_id, to_json
 from chargeback.services.duck.engine import Engine, Row
 from chargeback.services.duck.statements import column_definitions
@@ -42,7 +42,7 @@ def _note(engine: Engine, lines: list[Row], named: NamedValues, path: str) -> No
         others = folded(line, named)
         if others is not None:
             quoted = caller_of(line).replace('"', '""')
-            rows.append(f'{identity},"{quoted}",{name_of(line, others)},{line_id(others)}\n')
+            rows.append(f'{identity},"{quoted}",{folded_names_id(line, others)},{line_id(others)}\n')
             new[line_id(others)] = to_json(others).replace('"', '""')
     Path(f"{path}.rows").write_text("".join(rows), encoding="utf-8")
     Path(f"{path}.lines").write_text("".join(f'{line},"{text}"\n' for line, text in new.items()), encoding="utf-8")

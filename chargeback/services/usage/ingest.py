@@ -24,10 +24,10 @@ from chargeback.domain.usage.lines import Line
 from chargeback.domain.usage.meters import Meter
 from chargeback.log_line import log_line
 from chargeback.services.ports.control import Catalogues
-from chargeback.services.ports.counter import Counter, Weighted
+from chargeback.services.ports.counter import Counter, EstimatedEvent
 from chargeback.services.ports.ledger import Ledger, Quarantine, Rejected
 from chargeback.services.usage.index_objects import ObjectIndex
-from chargeback.services.usage.neighbours import MARGIN_HOURS, filed
+from chargeback.services.usage.neighbours import MARGIN_HOURS, by_first_day
 
 log = logging.getLogger(__name__)
 
@@ -76,7 +76,7 @@ class TimeLimits:
     clock_skew: timedelta = timedelta(hours=1)
 
 
-class Weights:
+class SpendEstimator:
     """What events spend, for budgets: price and scopes are looked up once per line and hour."""
 
     def __init__(self, in_force: EffectiveCatalogues) -> None:
@@ -84,7 +84,7 @@ class Weights:
         # By the line's identity in memory, which costs no hashing; the entry keeps the line alive.
         self._known: dict[tuple[int, str, int], tuple[Line, Line | None, tuple[str, ...], Mapping[Meter, int]]] = {}
 
-    def weigh(self, event: UsageEvent) -> Weighted:
+    def estimate(self, event: UsageEvent) -> EstimatedEvent:
         """The event with its spend in picodollars; unpriced meters spend nothing here and show in the books."""
         _, _, day, hour, line, quantities, *_ = event
         key = (id(line), day, hour)
@@ -98,7 +98,7 @@ class Weights:
         for meter, quantity in quantities.items():
             if meter in prices:
                 spend += quantity * prices[meter]
-        return Weighted(event, scopes, spend if spend < MAX_SPEND else MAX_SPEND, others)
+        return EstimatedEvent(event, scopes, spend if spend < MAX_SPEND else MAX_SPEND, others)
 
     def _look_up(self, event: UsageEvent) -> tuple[tuple[str, ...], Mapping[Meter, int]]:
         line = event.line
@@ -108,26 +108,26 @@ class Weights:
         return scopes, picodollars_per_unit(line, hour, self.in_force.catalogue(hour), cost_centre)
 
 
-class WeightsInForce:
-    """The weights by the catalogues in force. Budgets must not stop metering: while these cannot be read, the last
+class EffectiveSpendEstimator:
+    """The estimator by the catalogues in force. Budgets must not stop metering: while these cannot be read, the last
     known ones serve, which move what is spent between scopes and change nothing in the books.
     """
 
     def __init__(self, catalogues: Catalogues, deployed: Catalogue, *, wait: float = 3.0, again: float = 15.0) -> None:
         """Wait so many seconds for the catalogues at most, and after a failure leave them alone for so many."""
         self._catalogues = catalogues
-        self._weights = Weights(EffectiveCatalogues(deployed))
+        self._estimator = SpendEstimator(EffectiveCatalogues(deployed))
         self._wait = wait
         self._again = again
         self._next = float("-inf")
         self._one_reads = asyncio.Lock()
 
-    async def current(self) -> Weights:
-        """The weights to use now."""
+    async def current(self) -> SpendEstimator:
+        """The estimator to use now."""
         async with self._one_reads:
             if time.monotonic() >= self._next:
                 await self._read()
-        return self._weights
+        return self._estimator
 
     async def _read(self) -> None:
         try:
@@ -135,12 +135,12 @@ class WeightsInForce:
                 in_force = await self._catalogues.in_force()
         except (StoreUnavailable, InvalidConfig, TimeoutError) as error:
             self._next = time.monotonic() + self._again
-            using = self._weights.in_force.current.digest[:12]
+            using = self._estimator.in_force.current.digest[:12]
             reason = error if str(error) else f"no answer within {self._wait:g} s"
             log_line(log, "catalogue_unavailable", level=logging.WARNING, using=using, reason=reason)
             return
-        if in_force is not self._weights.in_force:
-            self._weights = Weights(in_force)
+        if in_force is not self._estimator.in_force:
+            self._estimator = SpendEstimator(in_force)
 
 
 class Ingest:
@@ -151,7 +151,7 @@ class Ingest:
         ledger: Ledger,
         counter: Counter,
         quarantine: Quarantine,
-        weights: WeightsInForce,
+        estimator: EffectiveSpendEstimator,
         limits: TimeLimits | None = None,
         objects: ObjectIndex | None = None,
     ) -> None:
@@ -160,7 +160,7 @@ class Ingest:
         self._ledger = ledger
         self._counter = counter
         self._quarantine = quarantine
-        self._weights = weights
+        self._estimator = estimator
         self._limits = limits or TimeLimits()
 
     async def ingest(
@@ -181,7 +181,7 @@ class Ingest:
         days, rejected = self._read(raw_events, self._times(emitter, now, arrived), emitter)
         if rejected:
             await self._quarantine.put(rejected, arrived or utc_day(now))
-        days = await filed(self._counter, days, partial(is_open, now=now))
+        days = await by_first_day(self._counter, days, partial(is_open, now=now))
         flags = await asyncio.gather(*(self._take(day, events, now) for day, events in days.items()))
         counted = sum(flag for of_day, _ in flags for flag in of_day)
         late = sum(len(of_day) for of_day, is_late in flags if is_late)
@@ -234,9 +234,9 @@ class Ingest:
         if is_late:
             await self._mark_late(day, now)
             return [True] * len(events), True
-        weights = await self._weights.current()
+        estimator = await self._estimator.current()
         try:
-            return await self._counter.count(day, events, weights.weigh), False
+            return await self._counter.count(day, events, estimator.estimate), False
         except CountFull as error:
             log_line(log, "count_full", level=logging.WARNING, day=day, left_out=error.left_out)
             await self._ledger.mark(day)

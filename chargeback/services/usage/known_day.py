@@ -21,7 +21,7 @@ from chargeback.services.ports.counter import Counter, Seen
 from chargeback.services.ports.ledger import Ledger
 from chargeback.services.usage.ingest import is_open
 from chargeback.services.usage.known_calls import is_counted_whole
-from chargeback.services.usage.recount import Recounted, pieces, recount
+from chargeback.services.usage.recount import Recounted, ledger_pieces, recount
 from chargeback.services.usage.reread import MAX_EVENTS
 from chargeback.services.usage.what_counts import PHASES
 
@@ -119,7 +119,7 @@ class RecountedDay:
         await self.recounted.run("waiting events", PHASES)
         number = 0
         waiting: list[bytes] = []
-        async for text, _ in pieces(self.ledger.stamped(self.recounted.day, self.extent)):
+        async for text, _ in ledger_pieces(self.ledger.stamped(self.recounted.day, self.extent)):
             positions = await self._positions(number)
             waiting += [
                 raw

@@ -15,7 +15,7 @@ MARGIN_HOURS = 6
 """How far from midnight the neighbouring day is asked for."""
 
 
-async def filed(
+async def by_first_day(
     counter: Counter, days: Mapping[UtcDay, Sequence[UsageEvent]], is_open: Callable[[UtcDay], bool]
 ) -> dict[UtcDay, list[UsageEvent]]:
     """The events by the day that their calls were first seen on."""
@@ -40,6 +40,6 @@ async def _known_elsewhere(
     late = [event.call for event in events if event.hour >= 24 - MARGIN_HOURS]
     for beside, calls in ((day_beside(day, 1), late), (day_beside(day, -1), early)):
         if calls and is_open(beside):
-            known = await counter.known(beside, calls) or ()
+            known = await counter.accounted_for(beside, calls) or ()
             found |= {call: beside for call, is_known in zip(calls, known, strict=False) if is_known}
     return found

@@ -27,7 +27,7 @@ from chargeback.services.ports.ledger import Ledger
 from chargeback.services.running.bulkheads import do_each, reason_of, say_nothing
 from chargeback.services.running.set_aside import SetAside, Stage
 from chargeback.services.usage.audit_results import AuditResult, AuditResults
-from chargeback.services.usage.ingest import Weights, open_days
+from chargeback.services.usage.ingest import SpendEstimator, open_days
 from chargeback.services.usage.known_calls import is_counted_whole
 from chargeback.services.usage.ledger_parts import LedgerParts
 from chargeback.services.usage.replay_day import heard_events
@@ -133,7 +133,7 @@ class Poster:
         if {(fence.epoch, fence.catalogue) for fence in fences.values()} != {posting} or self._lacks_one(fences):
             # What the counter calls posted was posted elsewhere, or with other prices.
             touched = await self._counter.touch(day)
-        changed = await self._counter.changed(day)
+        changed = await self._counter.changed_lines(day)
         if changed is None or changed.epoch != epoch or changed.version < touched:
             raise CountLost(f"{day} is no longer counted under epoch {epoch}")
         shards: dict[int, dict[str, int]] = {shard: {} for shard in range(self._books.shards)}
@@ -196,17 +196,17 @@ class Poster:
         return epoch, await self._replay(day, in_force, audit)
 
     async def _replay(self, day: UtcDay, in_force: EffectiveCatalogues, audit: AuditResult | None) -> int:
-        weights = Weights(in_force)
+        estimator = SpendEstimator(in_force)
         replayed = 0
         async with aclosing(heard_events(self._ledger, day, in_force.named, audit)) as pieces:
             async for events in pieces:
-                await self._count_anew(day, events, weights)
+                await self._count_anew(day, events, estimator)
                 replayed += len(events)
         return replayed
 
-    async def _count_anew(self, day: UtcDay, events: Sequence[UsageEvent], weights: Weights) -> None:
+    async def _count_anew(self, day: UtcDay, events: Sequence[UsageEvent], estimator: SpendEstimator) -> None:
         try:
-            await self._counter.count(day, events, weights.weigh)
+            await self._counter.count(day, events, estimator.estimate)
         except CountFull as error:
             # The rest of the day is posted all the same; the audit brings in what Redis has no room for.
             log_line(log, "count_full", level=logging.WARNING, day=day, left_out=error.left_out)
@@ -244,7 +244,7 @@ class _Run:
             self.refused |= faults
             fence = await self._write(shard, fence, posting, records)
             versions = {identity: lines[identity] for identity in some if identity not in self.refused}
-            await self._counter.posted(self._day, self._epoch, versions)
+            await self._counter.mark_posted(self._day, self._epoch, versions)
             written += [record for record in records if record.record_id in versions]
         if fence is None or (fence.epoch, fence.catalogue) != posting:
             await self._books.write(self._day, shard, fence, posting, ())

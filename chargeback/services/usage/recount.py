@@ -208,7 +208,7 @@ async def _read(
             loading, done = asyncio.ensure_future(asyncio.to_thread(_load, recounted, done)), []
 
     number = 0
-    async for text, written in pieces(_noting_missing(blocks, recounted)):
+    async for text, written in ledger_pieces(_noting_missing(blocks, recounted)):
         piece = Piece(recounted.day, number, text, folder, written)
         reading.append(loop.run_in_executor(executor, reread, piece))
         number += 1
@@ -252,7 +252,7 @@ async def _recall(ledger: Ledger, day: UtcDay, engine: Engine, folder: str, exec
     loop = asyncio.get_running_loop()
     reading: deque[asyncio.Future[str]] = deque()
     number = 0
-    async for text, written in pieces(ledger.stamped(day)):
+    async for text, written in ledger_pieces(ledger.stamped(day)):
         reading.append(loop.run_in_executor(executor, recall, Piece(day, number, text, folder, written)))
         number += 1
         if len(reading) > ahead:
@@ -265,7 +265,7 @@ async def _recall(ledger: Ledger, day: UtcDay, engine: Engine, folder: str, exec
 _Written = tuple[tuple[int, int], ...]
 
 
-async def pieces(blocks: AsyncIterator[LedgerBlock]) -> AsyncIterator[tuple[bytes, _Written]]:
+async def ledger_pieces(blocks: AsyncIterator[LedgerBlock]) -> AsyncIterator[tuple[bytes, _Written]]:
     """The blocks cut and joined at line ends into pieces of about PIECE_BYTES, with when their lines were written."""
     waiting: list[bytes] = []
     written: list[tuple[int, int]] = []

@@ -16,7 +16,7 @@ from chargeback.domain.time.days import UtcDay
 from chargeback.domain.usage.lines import Line
 from chargeback.services.ports.ledger import Ledger
 from chargeback.services.usage.audit_results import AuditResult
-from chargeback.services.usage.recount import pieces, recount
+from chargeback.services.usage.recount import ledger_pieces, recount
 from chargeback.services.usage.reread import MAX_EVENTS
 from chargeback.services.usage.shortfall import require_events
 
@@ -34,7 +34,7 @@ async def heard_events(
     async with recount(ledger, day, workers=0, named=named, within=extent) as recounted:
         require_events(day, audit, recounted.events, recounted.missing)
         number = 0
-        async for text, _ in pieces(ledger.stamped(day, extent)):
+        async for text, _ in ledger_pieces(ledger.stamped(day, extent)):
             unheard, folded = await recounted.unheard(number), await recounted.folded(number)
             yield _read(text, day, number * MAX_EVENTS, unheard, folded)
             number += 1

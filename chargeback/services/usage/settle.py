@@ -26,7 +26,7 @@ from chargeback.services.usage.complete_calls import Completer, Means
 from chargeback.services.usage.ingest import Ingested, open_days
 from chargeback.services.usage.known_day import KnownDay, known_day
 from chargeback.services.usage.recover_events import RECOVER_AFTER, Recoverer, portions, stretches
-from chargeback.services.usage.settle_run import Run, name_of
+from chargeback.services.usage.settle_run import Run, unreadable_name
 
 RECOVER_WITHIN = timedelta(hours=6)
 """How far back each run looks for lost events, unless it is told to look further."""
@@ -169,7 +169,7 @@ class Settler:
 
     async def _take(self, run: Run, events: Sequence[bytes]) -> None:
         for each in (await self._door.ingest(events, run.now)).quarantined if events else ():
-            run.leave_out(utc_day(run.now), name_of(each.raw), f"{each.reason}: {each.detail}")
+            run.leave_out(utc_day(run.now), unreadable_name(each.raw), f"{each.reason}: {each.detail}")
 
     async def _say_what_is_left_out(self, run: Run) -> None:
         # A day that Redis no longer holds has nothing to settle: what was left out of it is unsettled in the books.
@@ -209,4 +209,4 @@ def _readable(run: Run, day: UtcDay, raw_events: Sequence[bytes]) -> Iterator[Pe
             if call.call:  # or raise: what has none is not known to the log either
                 yield call
         except Exception as error:  # noqa: BLE001 whatever is wrong with one entry
-            run.leave_out(day, name_of(raw), reason_of(error))
+            run.leave_out(day, unreadable_name(raw), reason_of(error))

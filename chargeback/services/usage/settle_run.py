@@ -90,7 +90,7 @@ class Run:
         return not _is_within(time, self.read)
 
 
-def name_of(raw: bytes) -> str:
+def unreadable_name(raw: bytes) -> str:
     """What an entry that cannot be read is called: nothing of its content."""
     return f"entry {blake2b(raw, digest_size=8).hexdigest()}"
 

@@ -50,7 +50,7 @@ READ_ME = (
 Line = Sequence[Any]
 
 
-def summary(settled: Settled, lines: Iterable[Line]) -> Iterator[Line]:
+def summary_lines(settled: Settled, lines: Iterable[Line]) -> Iterator[Line]:
     """A line for each cost centre of the tree in its order, then for those that are not in it but have costs."""
     found = {centre: numbers for centre, *numbers in lines}
     own = {centre: _known(numbers[:3]) for centre, numbers in found.items()}

@@ -26,7 +26,7 @@ from chargeback.services.running.progress import Progress
 from chargeback.services.running.work_folder import work_folder
 from chargeback.services.workbook.grains import MAX_LINES, sheets
 from chargeback.services.workbook.sheets import OTHER_CURRENCIES, WIDTHS, Sheet, Type
-from chargeback.services.workbook.summary import NOT_ADDED_UP, READ_ME, SUMMARY, summary
+from chargeback.services.workbook.summary import NOT_ADDED_UP, READ_ME, SUMMARY, summary_lines
 
 _MEMORY_MB = 160
 _FETCH = 2_000
@@ -62,7 +62,7 @@ def _write(settled: Settled, path: Path, progress: Progress) -> int:
         engine.run("books' currency", currency=quoted(settled.currency))
         engine.run("month", currency)
         writer = _Writer(book, settled, progress)
-        writer.add(SUMMARY, summary(settled, _lines(engine, SUMMARY)))
+        writer.add(SUMMARY, summary_lines(settled, _lines(engine, SUMMARY)))
         for choices in sheets(settled):
             sheet = _fitting(engine, choices)
             writer.add(sheet, _lines(engine, sheet))

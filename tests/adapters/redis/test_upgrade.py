@@ -26,9 +26,9 @@ from chargeback.domain.events.usage_event import EVER, Phase, UsageEvent, read_e
 from chargeback.domain.periods.lifecycle import BillingPeriod, PeriodState
 from chargeback.domain.streams.gateway_log import LoggedTokens
 from chargeback.domain.usage.lines import line_id, to_json
-from chargeback.services.ports.counter import Weigh, Weighted
+from chargeback.services.ports.counter import EstimatedEvent, EstimateSpend
 from chargeback.services.usage.audit import Auditor
-from chargeback.services.usage.ingest import Ingest, WeightsInForce
+from chargeback.services.usage.ingest import EffectiveSpendEstimator, Ingest
 from chargeback.services.usage.post import Poster
 from chargeback.services.usage.settle import Settler
 from stack.clear import clear_redis
@@ -44,7 +44,7 @@ MIDNIGHT = f"{DAY}T00:00:00Z"
 OLD_SCRIPT = (Path(__file__).parent / "count-before-the-ledger-had-times.lua").read_text()
 
 
-def packed(events: Sequence[Weighted]) -> bytes:
+def packed(events: Sequence[EstimatedEvent]) -> bytes:
     """The batch of the old script."""
     lines = [(line_id(each.event.line), to_json(each.event.line), each.scopes) for each in events]
     entries = []
@@ -60,12 +60,12 @@ def packed(events: Sequence[Weighted]) -> bytes:
 class OldCounter(RedisCounter):
     """Counts as the version before did: its script, and the event itself among the pending ones."""
 
-    async def count(self, day: str, events: Sequence[UsageEvent], weigh: Weigh) -> Sequence[bool]:
+    async def count(self, day: str, events: Sequence[UsageEvent], estimate: EstimateSpend) -> Sequence[bool]:
         script: Any = self._client.register_script(OLD_SCRIPT)
         answer = await script(
             keys=redis_counter._keys(day, "meta", "seen", "lines", "dirty", "spend", "pending"),
             args=[
-                packed(list(map(weigh, events))),
+                packed(list(map(estimate, events))),
                 secrets.token_hex(8),
                 redis_counter._expiry(day),
                 redis_counter._key(day, "line:"),
@@ -92,13 +92,13 @@ async def test_old_and_new_instances_side_by_side_count_every_call_once(redis_ur
     ledger, books, control, log = MemoryLedger(), MemoryBooks(), MemoryControl(), MemoryGatewayLog()
     catalogues = MemoryCatalogues(catalogue())
     poster = Poster(ledger, new, books, control, catalogues)
-    door = Ingest(ledger, new, MemoryQuarantine(), WeightsInForce(catalogues, catalogue()))
+    door = Ingest(ledger, new, MemoryQuarantine(), EffectiveSpendEstimator(catalogues, catalogue()))
     instances = list(itertools.permutations(["old", "new", "old"]))[order]
     for number, raw in enumerate(EVENTS):
         if instances[number % 3] == "old":
             event = read_event(raw, EVER)
             await ledger.append(DAY, [raw])
-            await old.count(DAY, [event._replace(raw=raw)], lambda each: Weighted(each, (), 0))
+            await old.count(DAY, [event._replace(raw=raw)], lambda each: EstimatedEvent(each, (), 0))
         else:
             await door.ingest([raw], NOW)
         if number == 5:

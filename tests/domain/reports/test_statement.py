@@ -5,9 +5,9 @@ from collections import Counter
 from hypothesis import given
 from hypothesis import strategies as st
 
-from chargeback.domain.reports.manifest import COLUMNS as CHARGEBACK_COLUMNS
-from chargeback.domain.reports.rows import COLUMNS as ROW_COLUMNS
-from chargeback.domain.reports.statement import COLUMNS, DayRows, covered, cut, listed
+from chargeback.domain.reports.manifest import STATEMENT_COLUMNS as CHARGEBACK_COLUMNS
+from chargeback.domain.reports.rows import ROW_COLUMNS as ROW_COLUMNS
+from chargeback.domain.reports.statement import STATEMENT_COLUMNS, DayRows, covered, cut, listed
 
 components = st.text(st.characters(exclude_categories=["Cs"], exclude_characters="/"), min_size=1, max_size=12)
 paths = st.lists(components, min_size=1, max_size=4).map("/".join)
@@ -20,8 +20,8 @@ counts = st.lists(st.tuples(st.integers(0, 6), st.integers(1, 31), st.integers(1
 
 
 def test_a_statement_has_the_columns_of_the_chargeback_file_and_what_tells_its_rows_apart() -> None:
-    assert set(CHARGEBACK_COLUMNS) <= set(COLUMNS) <= {"billing_period", *ROW_COLUMNS}
-    assert len(COLUMNS) == len(set(COLUMNS))
+    assert set(CHARGEBACK_COLUMNS) <= set(STATEMENT_COLUMNS) <= {"billing_period", *ROW_COLUMNS}
+    assert len(STATEMENT_COLUMNS) == len(set(STATEMENT_COLUMNS))
 
 
 def test_what_is_charged_has_a_statement_and_all_above_it_and_the_unallocated() -> None:

@@ -13,7 +13,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from chargeback.domain.errors import InconsistentFile
-from chargeback.domain.reports.focus import COLUMNS
+from chargeback.domain.reports.focus import FOCUS_COLUMNS
 from chargeback.services.focus import focus_rows
 from chargeback.services.focus.write_focus import write_focus
 from tests.support.rows_of_every_kind import (
@@ -39,7 +39,7 @@ def focus(folder: Path, rows: Sequence[Mapping[str, Any]], **fields: Any) -> lis
 def test_usage_is_told_by_day_centre_deployment_and_meter(tmp_path: Path) -> None:
     (told,) = focus(tmp_path, [row()])
 
-    assert list(told) == list(COLUMNS)
+    assert list(told) == list(FOCUS_COLUMNS)
     expected = {
         "BilledCost": "2.5",
         "BillingCurrency": "USD",

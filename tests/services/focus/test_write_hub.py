@@ -13,7 +13,7 @@ import duckdb
 import pytest
 
 from chargeback.adapters.memory.stores import MemoryReports
-from chargeback.domain.reports.focus import COLUMNS
+from chargeback.domain.reports.focus import FOCUS_COLUMNS
 from chargeback.services.focus import focus_rows
 from chargeback.services.focus.write_focus import write_focus
 from chargeback.services.focus.write_hub import deliver_to_hub, write_hub
@@ -81,7 +81,7 @@ def test_the_rows_are_those_of_the_focus_file_in_its_order(tmp_path: Path, monke
 def test_the_columns_have_types_that_the_hub_takes(tmp_path: Path) -> None:
     _, _, types = dropped(tmp_path, settled(tmp_path, every_kind()))
 
-    assert list(types) == list(COLUMNS)
+    assert list(types) == list(FOCUS_COLUMNS)
     assert {name: types[name].partition("(")[0] for name in HUB_TYPES} == HUB_TYPES
 
 

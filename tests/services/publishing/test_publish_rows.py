@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 
 from chargeback.domain.errors import InvalidConfig
 from chargeback.domain.rating.usage_record import UsageRecord
-from chargeback.domain.reports.manifest import COLUMNS as CSV_COLUMNS
+from chargeback.domain.reports.manifest import CHARGEBACK_COLUMNS as CSV_COLUMNS
 from chargeback.domain.reports.rows import columns
 from chargeback.domain.terms.shared_costs import Basis, CostKind, Per, SharedCost
 from chargeback.domain.terms.terms import ExchangeRate, Terms

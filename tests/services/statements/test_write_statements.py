@@ -14,7 +14,7 @@ from chargeback.domain.cost_centres.budgets import CentreBudget
 from chargeback.domain.cost_centres.tree import UNALLOCATED
 from chargeback.domain.errors import StoreUnavailable
 from chargeback.domain.reports.manifest import guarded
-from chargeback.domain.reports.statement import COLUMNS
+from chargeback.domain.reports.statement import STATEMENT_COLUMNS
 from chargeback.services.publishing.files import CSV, Files, whole
 from chargeback.services.running.progress import ignore_progress
 from chargeback.services.statements import list_charges, write_statements
@@ -40,7 +40,7 @@ async def test_a_row_is_printed_with_every_column_in_a_readable_order(tmp_path: 
     _, files = await written(of)
 
     assert files[f"{PERIOD}/statements/product/search/statement-{PERIOD}.csv"].decode() == (
-        ",".join(COLUMNS) + "\r\n"
+        ",".join(STATEMENT_COLUMNS) + "\r\n"
         "2026-03,2026-03-14,product/search,usage,search,11111111-0000-0000-0000-000000000001,ann@example.com,"
         "gpt-4o-2024-11-20,input_tokens,1000000,tokens,2.5,1000000 tokens,USD,1,,,2.500000,USD,exact,2,,,,,,,"
         "chat.completions,azure-openai,gpt-4o,GlobalStandard,eastus2,default,standard,Ö & Co,,,,,"

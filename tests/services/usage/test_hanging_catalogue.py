@@ -12,7 +12,7 @@ from chargeback.domain.errors import StoreUnavailable
 from chargeback.domain.events.emitters import EVENT_GRID
 from chargeback.domain.rating.effective_catalogues import EffectiveCatalogues
 from chargeback.services.usage import ingest
-from chargeback.services.usage.ingest import Ingest, WeightsInForce
+from chargeback.services.usage.ingest import EffectiveSpendEstimator, Ingest
 from tests.support.builders import DAY, usage_event
 from tests.support.catalogues import catalogue
 
@@ -36,28 +36,28 @@ class Hanging(MemoryCatalogues):
 
 async def test_events_are_counted_with_the_known_catalogue_and_the_hang_is_waited_for_once() -> None:
     catalogues, counter = Hanging(catalogue()), MemoryCounter()
-    weights = WeightsInForce(catalogues, catalogue(), wait=0.05)
-    door = Ingest(MemoryLedger(), counter, MemoryQuarantine(), weights)
+    estimator = EffectiveSpendEstimator(catalogues, catalogue(), wait=0.05)
+    door = Ingest(MemoryLedger(), counter, MemoryQuarantine(), estimator)
 
     async with asyncio.timeout(5):
         batches = await asyncio.gather(*(door.ingest([usage_event(id=f"call-{n}")], NOW) for n in range(50)))
 
     assert sum(batch.accepted for batch in batches) == 50
     assert catalogues.asked == 1
-    changed = await counter.changed(DAY)
+    changed = await counter.changed_lines(DAY)
     assert changed is not None
     assert len(changed.lines) == 1
 
 
 async def test_the_catalogue_is_asked_again_after_a_while() -> None:
     catalogues = Hanging(catalogue())
-    weights = WeightsInForce(catalogues, catalogue(), wait=0.01, again=0.02)
-    before = await weights.current()
+    estimator = EffectiveSpendEstimator(catalogues, catalogue(), wait=0.01, again=0.02)
+    before = await estimator.current()
 
     catalogues.hangs = False
     await asyncio.sleep(0.03)
 
-    assert await weights.current() is not before
+    assert await estimator.current() is not before
     assert catalogues.asked == 2
 
 
@@ -67,8 +67,8 @@ async def test_a_sender_who_waits_is_told_in_time_of_a_ledger_that_hangs(monkeyp
             await asyncio.Event().wait()
 
     monkeypatch.setattr(ingest, "IN_TIME_SECONDS", 0.05)
-    weights = WeightsInForce(MemoryCatalogues(catalogue()), catalogue())
-    door = Ingest(HangingLedger(), MemoryCounter(), MemoryQuarantine(), weights)
+    estimator = EffectiveSpendEstimator(MemoryCatalogues(catalogue()), catalogue())
+    door = Ingest(HangingLedger(), MemoryCounter(), MemoryQuarantine(), estimator)
 
     async with asyncio.timeout(5):
         with pytest.raises(StoreUnavailable, match="does not answer within"):

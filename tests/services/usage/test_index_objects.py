@@ -19,7 +19,7 @@ from chargeback.domain.events.emitters import Emitter
 from chargeback.domain.events.stored_objects import StoredObject
 from chargeback.services.usage import index_objects
 from chargeback.services.usage.index_objects import ObjectIndex
-from chargeback.services.usage.ingest import Ingest, WeightsInForce
+from chargeback.services.usage.ingest import EffectiveSpendEstimator, Ingest
 from tests.support.builders import DAY, NOW, usage_event
 from tests.support.catalogues import catalogue
 
@@ -71,8 +71,8 @@ class Place:
     def __init__(self) -> None:
         self.ledger, self.objects, self.marks = MemoryLedger(), Objects(), Marks()
         self.index = ObjectIndex(self.ledger, self.objects, self.marks)
-        weights = WeightsInForce(MemoryCatalogues(catalogue()), catalogue())
-        self.door = Ingest(self.ledger, MemoryCounter(), MemoryQuarantine(), weights, objects=self.index)
+        estimator = EffectiveSpendEstimator(MemoryCatalogues(catalogue()), catalogue())
+        self.door = Ingest(self.ledger, MemoryCounter(), MemoryQuarantine(), estimator, objects=self.index)
 
     async def take(self, *events: bytes) -> int:
         return (await self.door.ingest(events, NOW)).accepted

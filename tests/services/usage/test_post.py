@@ -14,7 +14,7 @@ from chargeback.adapters.memory.counter import MemoryCounter
 from chargeback.domain.catalogue.catalogue import Catalogue
 from chargeback.domain.errors import StoreUnavailable, Superseded
 from chargeback.domain.events.usage_event import EVER, UsageEvent, read_event, read_filed
-from chargeback.services.ports.counter import Weigh
+from chargeback.services.ports.counter import EstimateSpend
 from chargeback.services.usage import recount as recounting
 from chargeback.services.usage.known_day import known_day
 from chargeback.services.usage.restored_books import RestoredBooks
@@ -308,7 +308,11 @@ class At(MemoryCounter):
 
 @pytest.mark.parametrize(
     ("method", "after"),
-    [("count", 0), ("count", 2), *((each, 0) for each in ("changed", "lines", "posted", "touch", "epoch", "begin"))],
+    [
+        ("count", 0),
+        ("count", 2),
+        *((each, 0) for each in ("changed_lines", "lines", "mark_posted", "touch", "epoch", "begin")),
+    ],
 )
 async def test_a_flush_during_a_replay_loses_nothing(
     of: House, monkeypatch: pytest.MonkeyPatch, method: str, after: int
@@ -338,12 +342,12 @@ async def test_a_flush_and_new_events_during_a_replay_lose_nothing(of: House, mo
     class Flushed(MemoryCounter):
         times = 0
 
-        async def count(self, day: str, given: Sequence[UsageEvent], weigh: Weigh) -> Sequence[bool]:
+        async def count(self, day: str, given: Sequence[UsageEvent], estimate: EstimateSpend) -> Sequence[bool]:
             self.times += 1
-            flags = await super().count(day, given, weigh)
+            flags = await super().count(day, given, estimate)
             if self.times == 2:
                 self.days.clear()
-                await super().count(day, events[:1], weigh)
+                await super().count(day, events[:1], estimate)
             return flags
 
     of.counter = Flushed()

@@ -13,7 +13,7 @@ from chargeback.adapters.memory.stores import MemoryLedger
 from chargeback.domain.events.usage_event import AcceptedTimes, read_event
 from chargeback.domain.usage.lines import line_id
 from chargeback.domain.usage.meters import Meter, Quantities
-from chargeback.services.ports.counter import CountedLine, Weighted
+from chargeback.services.ports.counter import CountedLine, EstimatedEvent
 from chargeback.services.ports.ledger import LedgerBlock
 from chargeback.services.usage import recount as recounting
 from chargeback.services.usage.list_conflicts import list_conflicts
@@ -373,8 +373,8 @@ def counted(lines: Sequence[CountedLine]) -> Lines:
 @given(st.one_of(EVENTS, said_of_calls(DAY).map(lambda said: [event.raw for event in said])))
 async def test_the_ledger_counts_as_the_counter_does(events: list[bytes]) -> None:
     counter = MemoryCounter()
-    await counter.count(DAY, [read_event(raw, ANY_TIME) for raw in events], lambda event: Weighted(event, (), 0))
-    changed = await counter.changed(DAY)
+    await counter.count(DAY, [read_event(raw, ANY_TIME) for raw in events], lambda event: EstimatedEvent(event, (), 0))
+    changed = await counter.changed_lines(DAY)
 
     _, lines = await recounted(events)
 

@@ -10,7 +10,7 @@ import pytest
 
 from chargeback.domain.errors import SomeFailed, StoreUnavailable
 from chargeback.domain.usage.meters import Meter
-from chargeback.domain.usage.operations import described
+from chargeback.domain.usage.operations import operation_and_deployment
 from chargeback.services.running.set_aside import SetAside, Stage
 from chargeback.services.usage.settle import Settlement
 from chargeback.settings import LONGEST_DEADLINE
@@ -302,7 +302,7 @@ def test_the_urls_of_the_log_are_named_as_the_gateway_names_its_calls() -> None:
     root = "https://gw.azure-api.net/openai"
 
     named = {
-        path: described(root + path)
+        path: operation_and_deployment(root + path)
         for path in (
             "/deployments/gpt%2D4o/chat/completions",
             "/v1/responses",
