@@ -60,14 +60,11 @@ GROUP BY cost_centre
 ORDER BY sum(allocated_ratio) DESC, cost_centre
 
 -- name: direct usage
--- As publishing measures it; see publishing/shared.sql.
+-- The columns of `direct usage` in publishing/shared.sql, with the same measures.
 SELECT
-    cost_centre, backend, deployment, deployment_type, model, coalesce(sum(exact_cost), 0) AS cost,
-    coalesce(sum(quantity) FILTER (unit = 'tokens'), 0)::HUGEINT AS tokens,
-    coalesce(sum(quantity) FILTER (meter = 'requests'), 0)::HUGEINT AS requests,
-    coalesce(sum(quantity) FILTER (unit = 'tokens' AND meter LIKE 'cached%'), 0)::HUGEINT AS cached,
-    coalesce(sum(quantity) FILTER (unit = 'tokens' AND meter SIMILAR TO 'output.*|reasoning.*'), 0)::HUGEINT AS output,
-    service_tier, variant, meter, sum(quantity) AS quantity
+    cost_centre, backend, deployment, deployment_type, model, {measures}, service_tier, variant, meter,
+    CAST(sum(quantity) AS VARCHAR),
+    CAST(coalesce(sum(contracted_cost), 0) AS VARCHAR)
 FROM rows
 WHERE kind = 'usage' AND charge_date BETWEEN $first AND $last
 GROUP BY ALL

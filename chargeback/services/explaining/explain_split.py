@@ -6,7 +6,7 @@ from typing import Any
 
 from chargeback.domain.catalogue.catalogue import Catalogue
 from chargeback.domain.money.exact import ZERO, to_text, total
-from chargeback.domain.terms.shared_costs import Basis, DirectUsage, SharedCost, active, measured
+from chargeback.domain.terms.shared_costs import Basis, SharedCost, active, measured
 from chargeback.domain.time.months import month_of
 from chargeback.services.explaining.explanation import PartOfSplit, Split
 from chargeback.services.explaining.rows_of_period import PeriodRows, Row
@@ -53,24 +53,5 @@ def _used(row: Row, rows: PeriodRows, cost: SharedCost, catalogue: Catalogue) ->
     times = active(cost, month_of(row["charge_date"]), calendar)
     if times is None or cost.corrects or cost.basis not in (Basis.USAGE, Basis.WEIGHTED):
         return {}
-    dates = {"first": calendar.date_of(times.first), "last": calendar.date_of(times.after - _MOMENT)}
-    usage = [
-        DirectUsage(
-            each["cost_centre"],
-            catalogue.account(each["backend"]),
-            each["deployment"],
-            each["deployment_type"],
-            each["model"],
-            each["cost"],
-            each["tokens"],
-            each["requests"],
-            each["cached"],
-            each["output"],
-            each["service_tier"],
-            each["variant"],
-            each["meter"],
-            each["quantity"],
-        )
-        for each in rows.ask("direct usage", **dates)
-    ]
+    usage = rows.direct_usage(calendar.date_of(times.first), calendar.date_of(times.after - _MOMENT), catalogue)
     return dict(measured(cost, usage, times))

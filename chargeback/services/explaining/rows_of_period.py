@@ -6,9 +6,13 @@ from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
+from chargeback.domain.catalogue.catalogue import Catalogue
 from chargeback.domain.money.exact import to_text
+from chargeback.domain.terms.shared_costs import DirectUsage
+from chargeback.domain.time.days import BookDate
 from chargeback.services.duck.engine import Engine, open_engine
 from chargeback.services.duck.statements import quoted
+from chargeback.services.publishing.share_costs import MEASURES, direct_usage
 
 _MEMORY_MB = 256
 
@@ -24,6 +28,12 @@ class PeriodRows:
     def ask(self, question: str, **given: Any) -> list[Row]:
         """The answer to a statement by its name."""
         return self._engine.ask(question, given)
+
+    def direct_usage(self, first: BookDate, last: BookDate, catalogue: Catalogue) -> list[DirectUsage]:
+        """What cost centres used from one date to another, measured as publishing measures it."""
+        return direct_usage(
+            self._engine.run("direct usage", {"first": first, "last": last}, measures=MEASURES), catalogue
+        )
 
 
 @contextmanager
