@@ -8,7 +8,7 @@ import typer
 from chargeback.bootstrap import Container
 from chargeback.cli.terminal import counted, progress, run, show_files
 from chargeback.domain.money.exact import to_text
-from chargeback.domain.periods.lifecycle import BillingPeriod, PeriodChange, PeriodState, refuse_reopening
+from chargeback.domain.periods.lifecycle import BillingPeriod, PeriodChange, PeriodState
 from chargeback.domain.reports.layout import manifest_path
 from chargeback.domain.time.months import month
 
@@ -116,6 +116,8 @@ def reopen(period: Name) -> None:
     """Refused: a closed period stays closed. Says what to do instead."""
 
     async def work(container: Container) -> None:
+        from chargeback.services.closing.correct_period import refuse_reopening
+
         known, _ = await container.periods.get(month(period))
         raise refuse_reopening(known)
 

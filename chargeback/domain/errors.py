@@ -56,12 +56,12 @@ class PeriodClosed(ChargebackError):
 
 
 class ClosingRefused(ChargebackError):
-    """A period cannot be closed now; the text names every reason."""
+    """A period cannot be closed now; the text names every reason, and `override`: how to close it all the same."""
 
-    def __init__(self, period: str, reasons: list[str], *, can_override: bool) -> None:
+    def __init__(self, period: str, reasons: list[str], *, override: str = "") -> None:
         lines = [f"{period} cannot be closed:", *(f"  - {reason}" for reason in reasons)]
-        if can_override:
-            lines.append("or close it as it is, on the record: --override REASON")
+        if override:
+            lines.append(override)
         super().__init__("\n".join(lines))
         self.period = period
         self.reasons = reasons

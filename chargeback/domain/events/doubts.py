@@ -1,4 +1,4 @@
-"""Why the account of a call is an estimate, in words: what `explain` says of an event."""
+"""Why the account of a call is an estimate, in words: what an explanation says of an event."""
 
 from collections.abc import Iterator
 

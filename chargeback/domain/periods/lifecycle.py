@@ -99,8 +99,11 @@ class ClosingStatus:
     unaudited: Sequence[UtcDay] = ()
 
 
-def refusals(status: ClosingStatus, now: datetime, *, by_timer: bool) -> list[str]:
-    """What no reason given overrides: the period has to wait, or something has to be done first."""
+def refusals(status: ClosingStatus, now: datetime, *, by_timer: bool, remedy: str) -> list[str]:
+    """What no reason given overrides: the period has to wait, or something has to be done first.
+
+    `remedy`: what to do about days that were not audited.
+    """
     reasons = []
     if now < status.ends:
         reasons.append(f"it ends at {_minute(status.ends)}; until then it is open")
@@ -114,7 +117,7 @@ def refusals(status: ClosingStatus, now: datetime, *, by_timer: bool) -> list[st
         )
     if status.unaudited:
         named = ", ".join(status.unaudited)
-        reasons.append(f"not audited since it ended: {named}; run `audit --day …` and see why")
+        reasons.append(f"not audited since it ended: {named}; {remedy}")
     return reasons
 
 
@@ -182,19 +185,6 @@ def rated_anew(period: BillingPeriod, version: str, change: PeriodChange) -> Bil
             " with that until it closes"
         )
     return msgspec.structs.replace(period, version=version, history=(*period.history, change))
-
-
-def refuse_reopening(period: BillingPeriod) -> PeriodClosed:
-    """Why a period cannot be opened again, and what to do instead."""
-    if period.state is not PeriodState.CLOSED:
-        return PeriodClosed(f"{period.month} is {period.state}: there is nothing to reopen")
-    closed = next(change for change in reversed(period.history) if change.what == PeriodState.CLOSED)
-    return PeriodClosed(
-        f"{period.month} was closed at {_minute(closed.at)} by {closed.by} and cannot be reopened: its files are what"
-        " was billed. Late usage becomes a correction in the oldest open period by itself. For a wrong price,"
-        f" deployment or rule: correct config/, `config apply`, then `periods correct {period.month} --by NAME"
-        " --reason TEXT`; the differences become corrections in the oldest open period"
-    )
 
 
 def latest_fences(closed: Sequence[BillingPeriod], period: Month) -> dict[UtcDay, str]:

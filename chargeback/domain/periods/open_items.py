@@ -22,8 +22,6 @@ from chargeback.domain.time.months import Month
 from chargeback.domain.usage.meters import Meter
 from chargeback.domain.usage.states import LineState
 
-_SETTLE = "run `settle`, and see why the gateway's log has no counts"
-_PRICE = "add the prices or deployments to config/, then `config apply`"
 _NAMED = 5
 """How many deployments a message names; the rest are counted."""
 
@@ -107,19 +105,24 @@ def dearest_prices(catalogue: Catalogue, time: Effective) -> dict[Meter, Decimal
 
 
 def beyond_tolerance(
-    items: OpenItems, rules: ClosingRules, dearest: Mapping[Meter, Decimal], currency: str
+    items: OpenItems,
+    rules: ClosingRules,
+    dearest: Mapping[Meter, Decimal],
+    currency: str,
+    remedies: Mapping[LineState, str],
 ) -> list[Excess]:
     """What the rules do not let pass; empty where the period can be closed.
 
     `dearest`: by meter, the highest price per million in the period; all amounts are in `currency`, the rate card's.
+    `remedies`: what to do about each state.
     """
     unsettled, unpriced = items.worth_of_unsettled(), items.worth_of_unpriced(dearest)
     return [
-        *_unsettled(items, rules),
-        *_unpriced(items, rules),
-        *_worth(LineState.UNSETTLED, unsettled, rules.unsettled_amount, currency, _SETTLE),
-        *_worth(LineState.UNPRICED, unpriced, rules.unpriced_amount, currency, _PRICE),
-        *_estimated(items, rules, currency),
+        *_unsettled(items, rules, remedies[LineState.UNSETTLED]),
+        *_unpriced(items, rules, remedies[LineState.UNPRICED]),
+        *_worth(LineState.UNSETTLED, unsettled, rules.unsettled_amount, currency, remedies[LineState.UNSETTLED]),
+        *_worth(LineState.UNPRICED, unpriced, rules.unpriced_amount, currency, remedies[LineState.UNPRICED]),
+        *_estimated(items, rules, currency, remedies[LineState.ESTIMATED]),
     ]
 
 
@@ -136,13 +139,13 @@ def _worth(
     )
 
 
-def _estimated(items: OpenItems, rules: ClosingRules, currency: str) -> Iterator[Excess]:
+def _estimated(items: OpenItems, rules: ClosingRules, currency: str, remedy: str) -> Iterator[Excess]:
     of_cost = EXACT.multiply(items.cost, EXACT.multiply(rules.estimated_percent, Decimal("0.01")))
     if items.estimated > max(of_cost, rules.estimated_amount):
         yield Excess(
             f"{_money(items.estimated)} {currency} of {_money(items.cost)} rest on estimates; allowed are"
             f" {to_text(rules.estimated_percent)} % or {to_text(rules.estimated_amount)} {currency}",
-            _SETTLE,
+            remedy,
             {"estimated amount": _cents(items.estimated)},
         )
 
@@ -156,17 +159,17 @@ def _cents(amount: Decimal | None) -> int:
     return sys.maxsize if amount is None else math.ceil(amount * 100)
 
 
-def _unsettled(items: OpenItems, rules: ClosingRules) -> Iterator[Excess]:
+def _unsettled(items: OpenItems, rules: ClosingRules, remedy: str) -> Iterator[Excess]:
     if _is_beyond(items.unsettled, items.requests, rules.unsettled_percent):
         yield Excess(
             f"{_share(items.unsettled, items.requests)} unsettled: calls whose usage is not known;"
             f" allowed are {rules.unsettled_percent} %",
-            _SETTLE,
+            remedy,
             {LineState.UNSETTLED.value: items.unsettled},
         )
 
 
-def _unpriced(items: OpenItems, rules: ClosingRules) -> Iterator[Excess]:
+def _unpriced(items: OpenItems, rules: ClosingRules, remedy: str) -> Iterator[Excess]:
     if _is_beyond(items.unpriced, items.requests, rules.unpriced_percent):
         named = ", ".join(
             f"{deployment} ({model}): {rows} rows" for (deployment, model), rows in items.lacking.most_common(_NAMED)
@@ -174,7 +177,7 @@ def _unpriced(items: OpenItems, rules: ClosingRules) -> Iterator[Excess]:
         more = f" and {len(items.lacking) - _NAMED} more" if len(items.lacking) > _NAMED else ""
         yield Excess(
             f"{_share(items.unpriced, items.requests)} unpriced: {named}{more}; allowed are {rules.unpriced_percent} %",
-            _PRICE,
+            remedy,
             {LineState.UNPRICED.value: items.unpriced}
             | {f"unpriced {deployment} {model}": rows for (deployment, model), rows in items.lacking.items()},
         )

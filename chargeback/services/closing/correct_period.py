@@ -4,12 +4,12 @@ The books of its days change, and the oldest open period carries the differences
 """
 
 from dataclasses import dataclass, replace
-from datetime import datetime
+from datetime import UTC, datetime
 from decimal import Decimal
 
 from chargeback.domain.errors import PeriodClosed
 from chargeback.domain.money.exact import EXACT, ZERO
-from chargeback.domain.periods.lifecycle import BillingPeriod, PeriodChange, rated_anew
+from chargeback.domain.periods.lifecycle import BillingPeriod, PeriodChange, PeriodState, rated_anew
 from chargeback.domain.terms.terms import ExchangeRate, rates_of
 from chargeback.domain.time.months import Month
 from chargeback.services.closing.finish_days import ClosingBooks
@@ -87,3 +87,17 @@ async def _require_ledger(known: BillingPeriod, books: ClosingBooks) -> None:
             f"{known.month} cannot be rated anew: the ledger of {', '.join(gone)} is no longer kept in whole;"
             " bill the difference as a shared cost that corrects it"
         )
+
+
+def refuse_reopening(period: BillingPeriod) -> PeriodClosed:
+    """Why a period cannot be opened again, and what to do instead."""
+    if period.state is not PeriodState.CLOSED:
+        return PeriodClosed(f"{period.month} is {period.state}: there is nothing to reopen")
+    closed = next(change for change in reversed(period.history) if change.what == PeriodState.CLOSED)
+    return PeriodClosed(
+        f"{period.month} was closed at {closed.at.astimezone(UTC):%Y-%m-%d %H:%M} UTC by {closed.by} and cannot be"
+        " reopened: its files are what was billed. Late usage becomes a correction in the oldest open period by"
+        " itself. For a wrong price, deployment or rule: correct config/, `config apply`, then"
+        f" `periods correct {period.month} --by NAME --reason TEXT`; the differences become corrections in the oldest"
+        " open period"
+    )

@@ -19,6 +19,7 @@ from chargeback.domain.usage.states import LineState
 from chargeback.log_line import log_line
 from chargeback.services.closing.expired_promises import expired_promises
 from chargeback.services.closing.invoice_gate import against_invoice
+from chargeback.services.closing.remedies import AUDIT, OPEN_ITEMS, OVERRIDE
 from chargeback.services.periods.periods import Periods
 from chargeback.services.ports.books import Books
 from chargeback.services.ports.control import Catalogues, Control, Document, Version
@@ -80,13 +81,17 @@ class ClosingBooks:
         ends = calendar.bounds(period)[1]
         oldest = (await self.periods.open_periods(request.now, calendar))[0]
         status = ClosingStatus(period, ends, ends + rules.grace, oldest)
-        reasons, left = refusals(status, request.now, by_timer=request.by_timer), []
+        reasons, left = refusals(status, request.now, by_timer=request.by_timer, remedy=AUDIT), []
         if not reasons:
             finished = await self.finish(period, request.now)
             left = finished.left
-            reasons = refusals(replace(status, unaudited=finished.marked), request.now, by_timer=request.by_timer)
+            reasons = refusals(
+                replace(status, unaudited=finished.marked), request.now, by_timer=request.by_timer, remedy=AUDIT
+            )
         found = await self._open_items(period, calendar)
-        open_items = beyond_tolerance(found, rules, dearest_prices(version.catalogue, calendar.time_of(period)), card)
+        open_items = beyond_tolerance(
+            found, rules, dearest_prices(version.catalogue, calendar.time_of(period)), card, OPEN_ITEMS
+        )
         items = [
             *left,
             *open_items,
@@ -99,7 +104,7 @@ class ClosingBooks:
             items, old_rates = [*items, *old_rates], []
         if reasons or (items and not request.override):
             named = [f"{each.fact}; {each.remedy}" for each in items]
-            raise ClosingRefused(period, [*reasons, *named], can_override=not reasons)
+            raise ClosingRefused(period, [*reasons, *named], override="" if reasons else OVERRIDE)
         if accepted is not None:
             accepted.require_no_more(period, items)
         known = [*items, *old_rates]
@@ -192,7 +197,7 @@ class Accepted:
         """Raise `ClosingRefused` if anything was found that nobody accepted: an override is for what it was told."""
         further = [each.fact for each in found if any(n > self.parts.get(part, 0) for part, n in each.parts.items())]
         if further:
-            raise ClosingRefused(period, further, can_override=True)
+            raise ClosingRefused(period, further, override=OVERRIDE)
 
 
 def _left(fact: str, parts: Mapping[str, int]) -> Excess:

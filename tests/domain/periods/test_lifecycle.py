@@ -19,11 +19,11 @@ from chargeback.domain.periods.lifecycle import (
     latest_fences,
     rated_anew,
     refusals,
-    refuse_reopening,
 )
 
 ENDS = datetime(2026, 4, 1, tzinfo=UTC)
 GRACE_ENDS = ENDS + timedelta(hours=72)
+AUDIT = "run `audit --day …` and see why"
 STATUS = ClosingStatus("2026-03", ENDS, GRACE_ENDS, oldest="2026-03")
 BEGAN = PeriodChange("closing", GRACE_ENDS, "ann")
 ENDED = PeriodChange("closed", GRACE_ENDS, "ann", version="v1")
@@ -89,7 +89,7 @@ def test_a_period_waits_for_its_end_and_the_timer_for_the_grace_period(
     by_timer: bool,  # noqa: FBT001 a parameter of the table above
     reason: str | None,
 ) -> None:
-    reasons = refusals(STATUS, now, by_timer=by_timer)
+    reasons = refusals(STATUS, now, by_timer=by_timer, remedy=AUDIT)
 
     assert len(reasons) == (reason is not None)
     assert not reason or reasons[0].startswith(reason)
@@ -98,7 +98,7 @@ def test_a_period_waits_for_its_end_and_the_timer_for_the_grace_period(
 def test_a_period_before_the_open_books_is_not_closed_after_the_fact() -> None:
     status = ClosingStatus("2026-01", ENDS, GRACE_ENDS, oldest="2026-03")
 
-    reasons = refusals(status, GRACE_ENDS, by_timer=False)
+    reasons = refusals(status, GRACE_ENDS, by_timer=False, remedy=AUDIT)
 
     assert reasons == ["it lies before 2026-03, where the open books begin: usage of that time is a correction there"]
 
@@ -106,21 +106,13 @@ def test_a_period_before_the_open_books_is_not_closed_after_the_fact() -> None:
 def test_every_reason_is_named_at_once() -> None:
     status = ClosingStatus("2026-03", ENDS, GRACE_ENDS, oldest="2026-02", unaudited=["2026-03-04", "2026-03-05"])
 
-    reasons = refusals(status, ENDS - timedelta(days=1), by_timer=False)
+    reasons = refusals(status, ENDS - timedelta(days=1), by_timer=False, remedy=AUDIT)
 
     assert reasons == [
         "it ends at 2026-04-01 00:00 UTC; until then it is open",
         "2026-02 is not closed yet, and periods close in order: close 2026-02 first",
         "not audited since it ended: 2026-03-04, 2026-03-05; run `audit --day …` and see why",
     ]
-
-
-def test_reopening_is_refused_with_what_to_do_instead() -> None:
-    assert str(refuse_reopening(FILED)).startswith(
-        "2026-03 was closed at 2026-04-04 00:00 UTC by ann and cannot be reopened"
-    )
-    assert "periods correct 2026-03 --by NAME --reason TEXT" in str(refuse_reopening(FILED))
-    assert str(refuse_reopening(OPEN)) == "2026-03 is open: there is nothing to reopen"
 
 
 def test_the_latest_period_that_billed_a_day_says_from_which_fence() -> None:

@@ -1,0 +1,14 @@
+"""What an operator does about what the domain finds: the commands and files, which the domain does not know."""
+
+from chargeback.domain.usage.states import LineState
+
+AUDIT = "run `audit --day …` and see why"
+OVERRIDE = "or close it as it is, on the record: --override REASON"
+
+_SETTLE = "run `settle`, and see why the gateway's log has no counts"
+
+OPEN_ITEMS = {
+    LineState.UNSETTLED: _SETTLE,
+    LineState.ESTIMATED: _SETTLE,
+    LineState.UNPRICED: "add the prices or deployments to config/, then `config apply`",
+}
