@@ -13,7 +13,7 @@ from chargeback.domain.usage.lines import Line, line_id
 from chargeback.domain.usage.meters import Meter, Quantities
 from chargeback.domain.usage.states import LineState
 
-Document = dict[str, Any]
+RecordDocument = dict[str, Any]
 
 _encode_lines = msgspec.json.Encoder().encode_lines
 
@@ -102,7 +102,7 @@ class UsageRecord:
         return self.line.state == LineState.UNSETTLED and bool(self.charges)
 
 
-def to_document(record: UsageRecord) -> Document:
+def to_document(record: UsageRecord) -> RecordDocument:
     """The record as it is stored: quantities are integers, money is decimal text."""
     return {
         "id": record.record_id,
@@ -117,7 +117,7 @@ def to_document(record: UsageRecord) -> Document:
     }
 
 
-def from_document(document: Document) -> UsageRecord:
+def from_document(document: RecordDocument) -> UsageRecord:
     """The inverse of `to_document`; fields that the store adds are ignored."""
     return UsageRecord(
         day=document["day"],
@@ -133,12 +133,12 @@ def from_document(document: Document) -> UsageRecord:
     )
 
 
-def ndjson(documents: Iterable[Document]) -> bytes:
+def ndjson(documents: Iterable[RecordDocument]) -> bytes:
     """Documents on a line each."""
     return _encode_lines(documents)
 
 
-def _part_to_document(part: RecordPart) -> Document:
+def _part_to_document(part: RecordPart) -> RecordDocument:
     return {
         "date": part.date,
         "costCentre": part.cost_centre,
@@ -147,12 +147,12 @@ def _part_to_document(part: RecordPart) -> Document:
     }
 
 
-def _part_from_document(document: Document) -> RecordPart:
+def _part_from_document(document: RecordDocument) -> RecordPart:
     charges = tuple(_charge_from_document(charge) for charge in document["charges"])
     return RecordPart(document["date"], document["costCentre"], document["rule"], charges)
 
 
-def _charge_to_document(charge: Charge) -> Document:
+def _charge_to_document(charge: Charge) -> RecordDocument:
     return {
         "meter": charge.meter.value,
         "quantity": charge.quantity,
@@ -165,7 +165,7 @@ def _charge_to_document(charge: Charge) -> Document:
     }
 
 
-def _charge_from_document(document: Document) -> Charge:
+def _charge_from_document(document: RecordDocument) -> Charge:
     return Charge(
         meter=Meter(document["meter"]),
         quantity=document["quantity"],
