@@ -1,0 +1,74 @@
+"""Towards which budgets usage counts: the scopes that budgets name, and those that a line and its payer belong to."""
+
+from collections.abc import Iterable, Iterator, Mapping
+from datetime import date
+from decimal import Decimal
+from hashlib import blake2b
+
+from chargeback.domain.budgets.budget import Budget, Scope, ScopeKind
+from chargeback.domain.cost_centres.tree import is_within
+from chargeback.domain.deployments.served_model import base_model, without_snapshot
+from chargeback.domain.money.exact import EXACT, ZERO
+from chargeback.domain.usage.lines import Line
+
+EVERYTHING = Scope(ScopeKind.ALL)
+
+
+class WatchedScopes:
+    """The scopes that budgets name. Spend is kept for these alone, so that it stays as small as they are few.
+
+    A cost centre below one with a budget is watched, too: what it spends counts for the one above.
+    """
+
+    def __init__(self, budgets: Iterable[Budget]) -> None:
+        named = {budget.scope for budget in budgets}
+        self._named = frozenset(scope for scope in named if scope.kind is not ScopeKind.COST_CENTRE)
+        self._kinds = frozenset(scope.kind for scope in self._named)
+        self._centres = frozenset(scope.value for scope in named if scope.kind is ScopeKind.COST_CENTRE)
+
+    @property
+    def digest(self) -> str:
+        """Another one for other scopes."""
+        names = "\n".join(
+            sorted([*map(str, self._named), *(f"{ScopeKind.COST_CENTRE}:{path}" for path in self._centres)])
+        )
+        return blake2b(names.encode(), digest_size=16).hexdigest()
+
+    def of(self, line: Line, cost_centre: str) -> tuple[Scope, ...]:
+        """The watched scopes that usage of a line counts towards if this cost centre pays for it."""
+        found = [scope for scope in _scopes(line, self._kinds) if scope in self._named]
+        if any(is_within(cost_centre, path) for path in self._centres):
+            found.append(Scope(ScopeKind.COST_CENTRE, cost_centre))
+        return tuple(found)
+
+
+def _scopes(line: Line, kinds: frozenset[ScopeKind]) -> Iterator[Scope]:
+    values: Mapping[ScopeKind, Iterable[str]] = {
+        ScopeKind.SUBSCRIPTION: [line.subscription],
+        ScopeKind.APP: [f"{line.tenant}/{line.app}"] if line.app else [],
+        ScopeKind.PRODUCT: [line.product],
+        ScopeKind.USER: {line.user_object_id, line.user},
+        ScopeKind.MODEL: {model_of(line)},
+        ScopeKind.ALL: [],
+    }
+    for kind in kinds:
+        yield from (Scope(kind, value) for value in values[kind] if value)
+    if ScopeKind.ALL in kinds:
+        yield EVERYTHING
+
+
+def model_of(line: Line) -> str:
+    """The model of a line as budgets name it: without snapshot and fine-tuning; the deployment where none answered."""
+    return without_snapshot(base_model(line.model)) if line.model else line.deployment.casefold()
+
+
+def spent_in(scope: Scope, spend: Mapping[Scope, Mapping[date, Decimal]]) -> dict[date, Decimal]:
+    """What a scope spent by date, everything below a cost centre included."""
+    if scope.kind is not ScopeKind.COST_CENTRE:
+        return dict(spend.get(scope, {}))
+    found: dict[date, Decimal] = {}
+    for other, by_date in spend.items():
+        if other.kind is ScopeKind.COST_CENTRE and is_within(other.value, scope.value):
+            for day, amount in by_date.items():
+                found[day] = EXACT.add(found.get(day, ZERO), amount)
+    return found
