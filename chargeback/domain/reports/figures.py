@@ -12,7 +12,7 @@ from chargeback.domain.time.months import Month
 
 
 @dataclass(frozen=True, slots=True)
-class Standing:
+class CentreTotals:
     """Where a cost centre stands, in printed costs: what was charged to it, and with everything below it.
 
     Attributes:
@@ -129,7 +129,7 @@ class Figures:
     """Everything that a cost centre's statement shows.
 
     Attributes:
-        standing: of the cost centre.
+        totals: of the cost centre.
         descendants: those below it that are listed, parents before children.
         unlisted: how many more are below it.
         days: own costs by day and model, without corrections; ascending.
@@ -140,8 +140,8 @@ class Figures:
         corrected: all of them by period; only those in the currency of the books are part of the other figures.
     """
 
-    standing: Standing
-    descendants: Sequence[Standing] = ()
+    totals: CentreTotals
+    descendants: Sequence[CentreTotals] = ()
     unlisted: int = 0
     days: Sequence[DayCost] = ()
     days_below: Sequence[DayCost] = ()

@@ -56,13 +56,13 @@ def draw_statements(part: CentreBatch) -> list[Drawn]:
         for number, each in enumerate(figures):
             html = part.folder / f"{number}.html"
             html.write_bytes(renderer.page(each))
-            drawn.append(Drawn(each.standing.path, rows[each.standing.path], part.folder / f"{number}.csv", html))
+            drawn.append(Drawn(each.totals.path, rows[each.totals.path], part.folder / f"{number}.csv", html))
         return drawn
 
 
 def _write_csv(engine: Engine, part: CentreBatch) -> Counter[str]:
     rows: Counter[str] = Counter()
-    files = {covered.standing.path: part.folder / f"{number}.csv" for number, covered in enumerate(part.centres)}
+    files = {covered.totals.path: part.folder / f"{number}.csv" for number, covered in enumerate(part.centres)}
     for file in files.values():
         file.write_bytes(csv_line(STATEMENT_COLUMNS))
     for centre, count, lines in list_charges(engine, part.period.settled.period, part.counts):

@@ -5,6 +5,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 from chargeback.domain.reports.figures import (
+    CentreTotals,
     CorrectedPeriod,
     Correction,
     DayCost,
@@ -13,7 +14,6 @@ from chargeback.domain.reports.figures import (
     Rate,
     Share,
     SharedPart,
-    Standing,
 )
 from chargeback.domain.reports.movers import Charged, Mover, movers
 from chargeback.services.duck.engine import Engine, Row
@@ -41,8 +41,8 @@ _COLUMNS = {
 class Covered:
     """A cost centre that gets a statement, with what it lists below itself; see `Figures`."""
 
-    standing: Standing
-    descendants: tuple[Standing, ...]
+    totals: CentreTotals
+    descendants: tuple[CentreTotals, ...]
     unlisted: int
 
 
@@ -55,10 +55,10 @@ def read_figures(engine: Engine, centres: Sequence[Covered], *, compared: bool) 
 def _read(engine: Engine, centres: Sequence[Covered], *, compared: bool) -> Iterator[Figures]:
     found = {table: _by_centre(engine, table, centres) for table in _COLUMNS}
     for centre in centres:
-        path = centre.standing.path
+        path = centre.totals.path
         rows = {table: by_centre.get(path, []) for table, by_centre in found.items()}
         yield Figures(
-            centre.standing,
+            centre.totals,
             centre.descendants,
             centre.unlisted,
             days=[DayCost(*row) for row in rows["days"] if row[1] != "correction"],
@@ -74,7 +74,7 @@ def _read(engine: Engine, centres: Sequence[Covered], *, compared: bool) -> Iter
 
 
 def _by_centre(engine: Engine, table: str, centres: Sequence[Covered]) -> dict[str, list[Row]]:
-    between = {"first": centres[0].standing.path, "last": centres[-1].standing.path}
+    between = {"first": centres[0].totals.path, "last": centres[-1].totals.path}
     found: dict[str, list[Row]] = defaultdict(list)
     for centre, *row in engine.run("figures of centres", between, table=table, columns=_COLUMNS[table]):
         found[centre].append(tuple(row))

@@ -125,18 +125,18 @@ class Renderer:
         return self._template.render(self._context(figures)).encode()
 
     def _context(self, figures: Figures) -> dict[str, Any]:
-        settled, standing = self._period.settled, figures.standing
+        settled, totals = self._period.settled, figures.totals
         where = month_name(settled.period)
         return {
             "period": self._period,
             "settled": settled,
             "month": where,
             "figures": figures,
-            "standing": standing,
-            "is_unallocated": standing.path == UNALLOCATED,
-            "above": [(path, settled.centres.get(path, path)) for path in reversed([*ancestors(standing.path)])],
-            "link": lambda path: _link(standing.path, path, settled.period),
-            "csv": name_of(statement_path(standing.path, settled.period, "csv")),
+            "totals": totals,
+            "is_unallocated": totals.path == UNALLOCATED,
+            "above": [(path, settled.centres.get(path, path)) for path in reversed([*ancestors(totals.path)])],
+            "link": lambda path: _link(totals.path, path, settled.period),
+            "csv": name_of(statement_path(totals.path, settled.period, "csv")),
             "days": tabulate_days(settled.period, figures.days, f"Bars: cost of each day of {where}, by model"),
             "below": tabulate_days(
                 settled.period, self._named(figures), f"Bars: cost of each day of {where}, by cost centre below"
@@ -152,7 +152,7 @@ class Renderer:
 
     def _named(self, figures: Figures) -> list[DayCost]:
         """The days below, with the names of the cost centres in place of the last components of their paths."""
-        path, names = figures.standing.path, self._period.settled.centres
+        path, names = figures.totals.path, self._period.settled.centres
         return [
             day._replace(label=names.get(f"{path}/{day.label}", day.label) if day.label else "")
             for day in figures.days_below
@@ -209,8 +209,8 @@ def isolated(application: str) -> Markup:
 
 def _why(figures: Figures, places: int) -> Why:
     parts = {part: rounded(amount, places) for part, amount in summed(figures.movers).items()}
-    standing = figures.standing
-    change = EXACT.subtract(standing.cost, standing.previous)
+    totals = figures.totals
+    change = EXACT.subtract(totals.cost, totals.previous)
     moved = [mover for mover in figures.movers if mover.change]
     others = moved[MOST_MOVERS:]
     return Why(

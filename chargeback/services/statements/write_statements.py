@@ -14,7 +14,7 @@ from shutil import rmtree
 
 from chargeback.domain.cost_centres.tree import UNALLOCATED, below, with_below
 from chargeback.domain.money.exact import ZERO
-from chargeback.domain.reports.figures import Standing
+from chargeback.domain.reports.figures import CentreTotals
 from chargeback.domain.reports.layout import statement_path
 from chargeback.domain.reports.statement import DayRows, covered, in_cents, listed
 from chargeback.domain.time.months import Month
@@ -73,10 +73,10 @@ def _parts(settled: Settled, sums: Sums, folder: Path) -> list[CentreBatch]:
     groups: list[list[Covered]] = []
     rows = 0
     for centre in _covered(settled, sums):
-        rows += centre.standing.rows
+        rows += centre.totals.rows
         if not groups or rows > _PART_ROWS or len(groups[-1]) == _PART_CENTRES:
             groups.append([])
-            rows = centre.standing.rows
+            rows = centre.totals.rows
         groups[-1].append(centre)
     return [
         CentreBatch(
@@ -84,7 +84,7 @@ def _parts(settled: Settled, sums: Sums, folder: Path) -> list[CentreBatch]:
             period,
             sums.path,
             group,
-            [day for centre in group for day in counts[centre.standing.path]],
+            [day for centre in group for day in counts[centre.totals.path]],
         )
         for number, group in enumerate(groups)
     ]
@@ -100,8 +100,8 @@ def _covered(settled: Settled, sums: Sums) -> Iterator[Covered]:
     costs, previous, unknown, headlines, headlines_before = (
         with_below(own, centres) for own in (sums.costs, sums.previous, sums.unknown, cents, cents_before)
     )
-    standings = {
-        path: Standing(
+    by_path = {
+        path: CentreTotals(
             path=path,
             name="Unallocated" if path == UNALLOCATED else settled.centres.get(path, path.rpartition("/")[2]),
             rows=rows[path],
@@ -121,7 +121,7 @@ def _covered(settled: Settled, sums: Sums) -> Iterator[Covered]:
     }
     for path, descendants in below(centres).items():
         shown = listed(descendants, _MOST_LISTED)
-        yield Covered(standings[path], tuple(standings[each] for each in shown), len(descendants) - len(shown))
+        yield Covered(by_path[path], tuple(by_path[each] for each in shown), len(descendants) - len(shown))
 
 
 async def _draw(
