@@ -104,3 +104,14 @@ def test_whoever_holds_the_control_documents_calls_them_control() -> None:
                 otherwise.append(f"{path}: {name}")
 
     assert otherwise == []
+
+
+def test_a_document_without_a_type_is_declared_in_one_place() -> None:
+    declared = [
+        path
+        for path, tree in modules()
+        for node in tree.body
+        if isinstance(node, ast.Assign) and ast.unparse(node) == "Document = dict[str, Any]"
+    ]
+
+    assert declared == ["services/ports/control.py"]
