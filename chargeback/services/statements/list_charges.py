@@ -8,8 +8,7 @@ from collections.abc import Iterator, Sequence
 from itertools import groupby, pairwise
 
 from chargeback.domain.reports.manifest import cell
-from chargeback.domain.reports.rows import AMOUNT, PRICE, TEXT
-from chargeback.domain.reports.rows import ROW_COLUMNS as TYPES
+from chargeback.domain.reports.rows import AMOUNT, PRICE, ROW_COLUMNS, TEXT
 from chargeback.domain.reports.statement import STATEMENT_COLUMNS, DayRows, cut
 from chargeback.domain.time.months import Month
 from chargeback.services.duck.engine import Engine
@@ -21,7 +20,7 @@ _FETCHED_ROWS = 4_000
 _CARE = r'[,"\r\n\t;|]|(^|\x1f)[^0-9A-Za-z\x1f]'
 """Where a string that joins several, with a separator between them, may need quotes or an apostrophe."""
 
-_STRINGS = [index for index, column in enumerate(STATEMENT_COLUMNS) if TYPES.get(column) == TEXT]
+_STRINGS = [index for index, column in enumerate(STATEMENT_COLUMNS) if ROW_COLUMNS.get(column) == TEXT]
 _ORDER = ("charge_date", "subscription_id", "model", "meter", "charge_id")
 
 Lines = tuple[str, int, bytes]
@@ -31,7 +30,7 @@ Lines = tuple[str, int, bytes]
 def _printed(column: str, period: Month) -> str:
     if column == "billing_period":
         return quoted(period)
-    if column != "cost" and TYPES[column] in (AMOUNT, PRICE):
+    if column != "cost" and ROW_COLUMNS[column] in (AMOUNT, PRICE):
         # All of them have decimals, so that the zeros of a whole number stay.
         return f"coalesce(rtrim(rtrim(\"{column}\"::VARCHAR, '0'), '.'), '')"
     return f"coalesce(\"{column}\"::VARCHAR, '')"

@@ -5,8 +5,8 @@ from collections import Counter
 from hypothesis import given
 from hypothesis import strategies as st
 
-from chargeback.domain.reports.manifest import STATEMENT_COLUMNS as CHARGEBACK_COLUMNS
-from chargeback.domain.reports.rows import ROW_COLUMNS as ROW_COLUMNS
+from chargeback.domain.reports.manifest import CHARGEBACK_COLUMNS
+from chargeback.domain.reports.rows import ROW_COLUMNS
 from chargeback.domain.reports.statement import STATEMENT_COLUMNS, DayRows, covered, cut, listed
 
 components = st.text(st.characters(exclude_categories=["Cs"], exclude_characters="/"), min_size=1, max_size=12)

@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 
 from chargeback.domain.errors import InvalidConfig
 from chargeback.domain.rating.usage_record import UsageRecord
-from chargeback.domain.reports.manifest import CHARGEBACK_COLUMNS as CSV_COLUMNS
+from chargeback.domain.reports.manifest import CHARGEBACK_COLUMNS
 from chargeback.domain.reports.rows import columns
 from chargeback.domain.terms.shared_costs import Basis, CostKind, Per, SharedCost
 from chargeback.domain.terms.terms import ExchangeRate, Terms
@@ -97,7 +97,7 @@ async def test_every_row_of_the_view_is_a_line_of_the_csv() -> None:
     expected = [
         {
             "billing_period": PERIOD,
-            **{name: printed(row[name]) for name in CSV_COLUMNS[1:]},
+            **{name: printed(row[name]) for name in CHARGEBACK_COLUMNS[1:]},
             "cost": "" if row["cost"] is None else f"{row['cost']:.6f}",
         }
         for row in reader.rows
