@@ -29,7 +29,7 @@ from chargeback.domain.terms.terms import Terms
 from chargeback.domain.time.months import dates_of
 from chargeback.domain.usage.lines import Line, line_id
 from chargeback.services.focus.write_focus import write_focus
-from chargeback.services.publishing.period_to_settle import PeriodToSettle
+from chargeback.services.publishing.period_inputs import PeriodInputs
 from chargeback.services.publishing.publish import Writer, publish
 from chargeback.services.statements.write_statements import write_statements
 from chargeback.services.workbook.write_workbook import write_workbook
@@ -174,11 +174,11 @@ class Phases:
 
 def measure(records: int, writers: Sequence[Writer]) -> None:
     books, reports, phases = GeneratedBooks(records), CountingReports(), Phases()
-    to_settle = PeriodToSettle(PERIOD, Catalogue("USD", {}, {}, Allocation((), ())), Terms(), 6)
+    inputs = PeriodInputs(PERIOD, Catalogue("USD", {}, {}, Allocation((), ())), Terms(), 6)
     with tempfile.TemporaryDirectory() as folder, Watch(Path(folder)) as watch:
         tempfile.tempdir = folder
         start = time.perf_counter()
-        manifest = asyncio.run(publish(to_settle, books, reports, writers=writers, progress=phases))
+        manifest = asyncio.run(publish(inputs, books, reports, writers=writers, progress=phases))
         seconds = time.perf_counter() - start
     reading = phases.seconds["reading"] - books.spent
     csv = reading + phases.seconds["settling"] + phases.seconds["writing"]

@@ -13,9 +13,9 @@ import duckdb
 
 from benchmarks.publish import CountingReports, Watch
 from chargeback.domain.cost_centres.budgets import CentreBudget
-from chargeback.domain.reports.rows import columns
+from chargeback.services.duck.row_types import row_types
 from chargeback.services.publishing.files import Files
-from chargeback.services.publishing.settled import Settled
+from chargeback.services.publishing.period_tables import PeriodTables
 from chargeback.services.running.progress import ignore_progress
 from chargeback.services.statements.write_statements import write_statements
 
@@ -67,14 +67,14 @@ def make(folder: Path, centres: int, rows: int) -> None:
 
     They are in the order of days, as the books give them: each centre's are spread over the file.
     """
-    database = folder / "settled.duckdb"
+    database = folder / "period.duckdb"
     with duckdb.connect(database, config={"memory_limit": "256MB", "temp_directory": f"{folder}/make"}) as engine:
         engine.execute("SET enable_progress_bar = false")
         for table, month, count in (("rows", "2026-03", rows), ("previous_rows", "2026-02", rows // 2)):
-            made = {name: "''" if kind == "VARCHAR" else "NULL" for name, kind in columns(DECIMALS).items()} | _MADE
+            made = {name: "''" if kind == "VARCHAR" else "NULL" for name, kind in row_types(DECIMALS).items()} | _MADE
             listed = ", ".join(
                 f'({made[name].format(month=month, rows=count)})::{kind} AS "{name}"'
-                for name, kind in columns(DECIMALS).items()
+                for name, kind in row_types(DECIMALS).items()
             )
             engine.execute(
                 f"CREATE TABLE {table} AS SELECT {listed} FROM"
@@ -82,10 +82,10 @@ def make(folder: Path, centres: int, rows: int) -> None:
             )
 
 
-def settled(folder: Path) -> Settled:
+def period_tables(folder: Path) -> PeriodTables:
     """The period that was made in a folder."""
-    return Settled(
-        folder / "settled.duckdb", "2026-03", datetime(2026, 3, 1, tzinfo=UTC), datetime(2026, 4, 1, tzinfo=UTC), "UTC", "USD", DECIMALS,
+    return PeriodTables(
+        folder / "period.duckdb", "2026-03", datetime(2026, 3, 1, tzinfo=UTC), datetime(2026, 4, 1, tzinfo=UTC), "UTC", "USD", DECIMALS,
         is_closed=False, previous="2026-02", centres={"company": "Company"},
         budgets=(CentreBudget("company", Decimal(1_000_000), "USD", (80, 100)),),
     )  # fmt: skip
@@ -96,7 +96,7 @@ def measure(centres: int, rows: int, workers: int) -> None:
         subprocess.run(
             [sys.executable, "-m", "benchmarks.statements", "make", name, str(centres), str(rows)], check=True
         )
-        of = settled(Path(name))
+        of = period_tables(Path(name))
         reports = CountingReports()
         files = Files(reports)
         tempfile.tempdir = name

@@ -12,8 +12,8 @@ from chargeback.domain.errors import InconsistentFile
 from chargeback.services.focus.check_focus import check_file
 from chargeback.services.focus.write_focus import write_focus
 from scripts.focus_validator import Verdict, main, validate
+from tests.support.period_tables import period_tables, row
 from tests.support.rows_of_every_kind import correction, costs, every_kind, shared, written
-from tests.support.settled_period import row, settled
 
 Rows = list[dict[str, str]]
 
@@ -24,7 +24,7 @@ def file(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("month")
     fee = shared("1", meter="fee", shared_cost="gateway", price_id="gateway")
     true_up = shared("1", meter="true-up", shared_cost="invoice", price_id="invoice")
-    content = written(write_focus, settled(folder, [*every_kind(), fee, true_up]))["focus-2026-03.csv"]
+    content = written(write_focus, period_tables(folder, [*every_kind(), fee, true_up]))["focus-2026-03.csv"]
     path = folder / "focus.csv"
     path.write_bytes(content)
     return path
@@ -64,7 +64,7 @@ def test_the_validator_accepts_a_closed_month_in_another_currency(validator: Non
     rate = {"exchange_rate": Decimal("0.92"), "exchange_rate_date": "2026-03-13", "exchange_rate_source": "ECB"}
     # The second correction is of a month that was kept in US dollars.
     rows = [row(**rate, currency="EUR", **costs("2.30")), correction(**rate, currency="EUR"), correction()]
-    period = replace(settled(tmp_path, rows), currency="EUR", is_closed=True)
+    period = replace(period_tables(tmp_path, rows), currency="EUR", is_closed=True)
     path = tmp_path / "focus.csv"
     path.write_bytes(written(write_focus, period)["focus-2026-03.csv"])
 

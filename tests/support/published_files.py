@@ -13,7 +13,7 @@ from chargeback.domain.reports.manifest import Manifest
 from chargeback.domain.terms.terms import Terms
 from chargeback.domain.usage.meters import Meter
 from chargeback.domain.usage.states import LineState
-from chargeback.services.publishing.period_to_settle import PeriodToSettle
+from chargeback.services.publishing.period_inputs import PeriodInputs
 from chargeback.services.publishing.publish import Writer, publish
 from tests.support.catalogues import catalogue, usage_line
 
@@ -74,7 +74,7 @@ def record(
     return UsageRecord(day, line, {}, currency, "GlobalStandard", "eastus2", (part,))
 
 
-def month(**fields: Any) -> PeriodToSettle:
+def month(**fields: Any) -> PeriodInputs:
     """March 2026 in UTC and USD."""
     defaults: dict[str, Any] = {
         "period": PERIOD,
@@ -82,7 +82,7 @@ def month(**fields: Any) -> PeriodToSettle:
         "terms": Terms(),
         "decimals": 6,
     }
-    return PeriodToSettle(**(defaults | fields))
+    return PeriodInputs(**(defaults | fields))
 
 
 async def published(

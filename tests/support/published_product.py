@@ -18,17 +18,17 @@ from chargeback.services.closing.publish_period import Publisher
 from chargeback.services.explaining.explain import Explainer
 from chargeback.services.explaining.explanation import Explanation
 from chargeback.services.periods.periods import Periods
+from chargeback.services.publishing.period_tables import PeriodTables
 from chargeback.services.publishing.published_rows import Published
-from chargeback.services.publishing.settled import Settled
 from chargeback.services.reconciling.reconcile import Reconciled, reconcile_period
 from chargeback.services.reconciling.terms_around import terms_around
 from chargeback.services.running.progress import ignore_progress
 from tests.support.builders import NOW, usage_event
 from tests.support.control_documents import put_document
 from tests.support.cost_exports import gzipped, run_files
+from tests.support.period_tables import period_tables
 from tests.support.product_in_memory import House
 from tests.support.published_files import PERIOD
-from tests.support.settled_period import settled
 
 HOST = "oai-eastus2-x1.openai.azure.com"
 SEARCH = "product/search"
@@ -39,8 +39,8 @@ def call(**arguments: Any) -> bytes:
     return usage_event(backend=HOST, **arguments)
 
 
-def parquet(made: Settled) -> bytes:
-    """The rows of a settled period as publishing leaves them behind."""
+def parquet(made: PeriodTables) -> bytes:
+    """The rows of a period as publishing leaves them behind."""
     target = Path(f"{made.database}.parquet")
     with duckdb.connect(made.database, read_only=True) as engine:
         engine.execute(f"COPY rows TO '{target}' (FORMAT parquet)")
@@ -86,7 +86,7 @@ class Office:
         """Publish given rows."""
         folder.mkdir(parents=True)
         store = self.closed if closed else self.reports
-        store.files[f"{period}/charges-{period}.parquet"] = parquet(settled(folder, rows))
+        store.files[f"{period}/charges-{period}.parquet"] = parquet(period_tables(folder, rows))
 
     async def close(self, period: str = PERIOD) -> None:
         """Say that a period is closed, and move its rows to where closed files are."""

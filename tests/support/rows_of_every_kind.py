@@ -9,11 +9,11 @@ from typing import Any
 
 from chargeback.adapters.memory.stores import MemoryReports
 from chargeback.services.publishing.files import Files
-from chargeback.services.publishing.settled import Settled
+from chargeback.services.publishing.period_tables import PeriodTables
 from chargeback.services.running.progress import Progress, ignore_progress
-from tests.support.settled_period import PERIOD, row
+from tests.support.period_tables import PERIOD, row
 
-Writer = Callable[[Settled, Files, Progress], Awaitable[None]]
+Writer = Callable[[PeriodTables, Files, Progress], Awaitable[None]]
 
 
 def costs(amount: str | None) -> dict[str, Decimal | None]:
@@ -70,10 +70,10 @@ def every_kind() -> list[dict[str, Any]]:
     ]
 
 
-def written(writer: Writer, settled: Settled) -> dict[str, bytes]:
+def written(writer: Writer, tables: PeriodTables) -> dict[str, bytes]:
     """The files that a writer makes, by name."""
     reports = MemoryReports()
-    asyncio.run(writer(settled, Files(reports), ignore_progress))
+    asyncio.run(writer(tables, Files(reports), ignore_progress))
     return {path.removeprefix(f"{PERIOD}/"): content for path, content in reports.files.items()}
 
 

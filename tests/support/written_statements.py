@@ -10,17 +10,17 @@ from typing import Any
 from chargeback.adapters.memory.stores import MemoryReports
 from chargeback.domain.reports.layout import statement_path
 from chargeback.services.publishing.files import Files
-from chargeback.services.publishing.settled import Settled
+from chargeback.services.publishing.period_tables import PeriodTables
 from chargeback.services.running.progress import ignore_progress
 from chargeback.services.statements.write_statements import write_statements
-from tests.support.settled_period import PERIOD, settled
+from tests.support.period_tables import PERIOD, period_tables
 
 THIN = "\N{NARROW NO-BREAK SPACE}"
 _PLAIN = {ord(THIN): "_", ord("\N{MINUS SIGN}"): "-", ord("\N{EN DASH}"): "-"}
 _VOID = {"meta", "br", "link", "img", "hr", "input"}
 
 
-async def written(of: Settled, *, workers: int | None = None) -> tuple[Files, dict[str, bytes]]:
+async def written(of: PeriodTables, *, workers: int | None = None) -> tuple[Files, dict[str, bytes]]:
     reports = MemoryReports()
     files = Files(reports)
     await write_statements(of, files, ignore_progress, workers=workers)
@@ -29,7 +29,7 @@ async def written(of: Settled, *, workers: int | None = None) -> tuple[Files, di
 
 async def pages(folder: Path, rows: Sequence[Mapping[str, Any]], **given: Any) -> "Pages":
     """The pages of a period by cost centre; those that are asked for by name exist."""
-    _, files = await written(settled(folder, rows, **given))
+    _, files = await written(period_tables(folder, rows, **given))
     return Pages({path: Page(content.decode()) for path, content in files.items() if path.endswith(".html")})
 
 

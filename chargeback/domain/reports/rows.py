@@ -7,9 +7,15 @@ have said besides). Amounts are exact decimals in the currency of the books unle
 
 from enum import StrEnum
 
-TEXT = "VARCHAR"
-AMOUNT = "DECIMAL(38, 18)"
-PRICE = "DECIMAL(28, 12)"
+
+class ColumnType(StrEnum):
+    """What a column of the rows holds. A string is never absent; an amount or a price may be."""
+
+    STRING = "string"
+    COUNT = "count"
+    PRICE = "price"  # exact, at most 12 decimals
+    AMOUNT = "amount"  # exact, at most 18 decimals
+
 
 KINDS = ("usage", "shared", "correction")
 
@@ -39,40 +45,35 @@ DIMENSIONS = (
 )  # fmt: skip
 """Who, what and where; an absent one is an empty string."""
 
-ROW_COLUMNS: dict[str, str] = {
-    "kind": TEXT,  # one of KINDS
-    "charge_id": TEXT,  # 32 hexadecimal digits over what identifies the row within its period
-    "charge_date": TEXT,  # YYYY-MM-DD in the time zone of the books; of a correction, the day that it corrects
-    **dict.fromkeys(DIMENSIONS, TEXT),
-    "meter": TEXT,  # domain.usage.meters.Meter; of a shared cost, what it is for: provisioned, hosting, fee, true-up
-    "unit": TEXT,  # of the quantity: tokens, requests, seconds …; `share` of a shared cost
-    "quantity": PRICE,  # whole units; of a shared cost the part of the whole (0 to 1); of a correction the difference
-    "state": TEXT,  # exact, settled, estimated, unsettled or unpriced
-    "requests": "BIGINT",  # of the meter `requests` the quantity, else 0
-    "price_id": TEXT,  # the rate card's entry, or the shared cost's id; empty where nothing is charged
-    "price_unit": TEXT,  # what the three prices are the price of, such as `1000000 tokens`
-    "list_unit_price": PRICE,  # published price, in pricing_currency
-    "contracted_unit_price": PRICE,  # negotiated price
-    "unit_price": PRICE,  # what the cost centre is charged: negotiated, with markup
-    "pricing_currency": TEXT,
-    "exchange_rate": PRICE,  # units of `currency` for one of `pricing_currency`; 1 where they are the same
-    "exchange_rate_date": TEXT,  # YYYY-MM-DD, empty where no conversion took place
-    "exchange_rate_source": TEXT,
-    "currency": TEXT,  # of the books: of every cost below
-    "cost": AMOUNT,  # billed cost as it is printed (`columns` has its places): rounded, rows add up; null = not known
-    "exact_cost": AMOUNT,  # billed cost before rounding
-    "list_cost": AMOUNT,
-    "contracted_cost": AMOUNT,
-    "corrects_period": TEXT,  # of a correction: the closed period
-    "corrects_charge_id": TEXT,  # and the row there (or the one that should have been there)
-    "shared_cost": TEXT,  # of a shared cost: its id
-    "allocation_basis": TEXT,  # usage, even, fixed or weighted
-    "allocated_ratio": PRICE,  # the part of the whole; the parts of a shared cost sum to 1
-    "correction_reason": TEXT,  # of a correction: a `Reason`; empty for a cost that was entered by hand
+ROW_COLUMNS: dict[str, ColumnType] = {
+    "kind": ColumnType.STRING,  # one of KINDS
+    "charge_id": ColumnType.STRING,  # 32 hexadecimal digits over what identifies the row within its period
+    "charge_date": ColumnType.STRING,  # date of the books, YYYY-MM-DD; of a correction, the date that it corrects
+    **dict.fromkeys(DIMENSIONS, ColumnType.STRING),
+    "meter": ColumnType.STRING,  # a Meter; of a shared cost its kind: provisioned, hosting, fee, true-up
+    "unit": ColumnType.STRING,  # of the quantity: tokens, requests, seconds …; `share` of a shared cost
+    "quantity": ColumnType.PRICE,  # whole units; of a shared cost its part (0 to 1); of a correction the difference
+    "state": ColumnType.STRING,  # exact, settled, estimated, unsettled or unpriced
+    "requests": ColumnType.COUNT,  # of the meter `requests` the quantity, else 0
+    "price_id": ColumnType.STRING,  # the rate card's entry, or the shared cost's id; empty where nothing is charged
+    "price_unit": ColumnType.STRING,  # what the three prices are the price of, such as `1000000 tokens`
+    "list_unit_price": ColumnType.PRICE,  # published price, in pricing_currency
+    "contracted_unit_price": ColumnType.PRICE,  # negotiated price
+    "unit_price": ColumnType.PRICE,  # what the cost centre is charged: negotiated, with markup
+    "pricing_currency": ColumnType.STRING,
+    "exchange_rate": ColumnType.PRICE,  # units of `currency` for one of `pricing_currency`; 1 where they are the same
+    "exchange_rate_date": ColumnType.STRING,  # YYYY-MM-DD, empty where no conversion took place
+    "exchange_rate_source": ColumnType.STRING,
+    "currency": ColumnType.STRING,  # of the books: of every cost below
+    "cost": ColumnType.AMOUNT,  # billed cost as printed, at the books' decimals: rows add up; null = not known
+    "exact_cost": ColumnType.AMOUNT,  # billed cost before rounding
+    "list_cost": ColumnType.AMOUNT,
+    "contracted_cost": ColumnType.AMOUNT,
+    "corrects_period": ColumnType.STRING,  # of a correction: the closed period
+    "corrects_charge_id": ColumnType.STRING,  # and the row there (or the one that should have been there)
+    "shared_cost": ColumnType.STRING,  # of a shared cost: its id
+    "allocation_basis": ColumnType.STRING,  # usage, even, fixed or weighted
+    "allocated_ratio": ColumnType.PRICE,  # the part of the whole; the parts of a shared cost sum to 1
+    "correction_reason": ColumnType.STRING,  # of a correction: a Reason; empty for a cost that was entered by hand
 }
-"""The columns of the view `rows`, with their DuckDB types."""
-
-
-def columns(decimals: int) -> dict[str, str]:
-    """The columns with `cost` at the books' decimal places."""
-    return ROW_COLUMNS | {"cost": f"DECIMAL(38, {decimals})"}
+"""The columns of the rows, in the order in which tables and Parquet files have them."""

@@ -18,7 +18,7 @@ from chargeback.services.periods.periods import Periods
 from chargeback.services.ports.books import Books
 from chargeback.services.ports.control import Catalogues, Control, Version
 from chargeback.services.ports.reports import Reports
-from chargeback.services.publishing.period_to_settle import ClosedPeriod, PeriodToSettle, Stored
+from chargeback.services.publishing.period_inputs import ClosedPeriod, PeriodInputs, Stored
 from chargeback.services.publishing.publish import Writer, publish
 from chargeback.services.reconciling.true_up import true_up_costs
 from chargeback.services.running.progress import Progress
@@ -62,7 +62,7 @@ class Publisher:
         """Write the files of a period; the manifest appears last."""
         before, _ = await self.periods.get(previous_period(period))
         successors = version.catalogue.allocation.successors(version.catalogue.calendar.bounds(period)[0])
-        to_settle = PeriodToSettle(
+        inputs = PeriodInputs(
             period=period,
             catalogue=version.catalogue,
             past=await self._past(version.terms, period),
@@ -79,7 +79,7 @@ class Publisher:
         )
         left_out: dict[str, str] = {}
         manifest = await publish(
-            to_settle,
+            inputs,
             self.books,
             into,
             writers=self.writers,

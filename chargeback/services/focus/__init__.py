@@ -1,1 +1,1 @@
-"""A period in FOCUS, for FinOps tools and hubs, checked before it is published."""
+"""Writes a period in FOCUS for FinOps tools and hubs, and checks it before it is published."""

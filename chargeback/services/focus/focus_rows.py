@@ -1,4 +1,4 @@
-"""The rows of a period as rows of FOCUS, some days at a time, so that memory does not grow with the month.
+"""Turns the rows of a period into rows of FOCUS, some days at a time, so that memory does not grow with the month.
 
 Rows whose cost is not known (unpriced, unsettled) have no place in FOCUS, where a cost is never absent: the manifest
 and the statements show them.
@@ -30,7 +30,7 @@ from chargeback.domain.time.months import Month, dates_of
 from chargeback.services.duck.engine import Engine
 from chargeback.services.duck.statements import column_list, literal, quoted
 from chargeback.services.focus.check_focus import check_focus, check_parts, check_totals, parts
-from chargeback.services.publishing.settled import Settled
+from chargeback.services.publishing.period_tables import PeriodTables
 
 ACCOUNT = ("chargeback", "Chargeback")
 """BillingAccountId and BillingAccountName: the books themselves, which bill the cost centres."""
@@ -41,7 +41,7 @@ _MEMORY_MB = 192
 
 
 class Batch(NamedTuple):
-    """How many rows of FOCUS there are, and of how many rows of the period they are made."""
+    """How many rows of FOCUS a batch has, and from how many rows of the period they are made."""
 
     rows: int
     read: int
@@ -54,9 +54,9 @@ class FocusRows:
         engine: where the relation is.
     """
 
-    def __init__(self, settled: Settled, engine: Engine) -> None:
+    def __init__(self, tables: PeriodTables, engine: Engine) -> None:
         self.engine = engine
-        self._settled = settled
+        self._tables = tables
         self._sizes: list[tuple[str, str, int]] = []
 
     def prepare(self) -> None:
@@ -82,7 +82,7 @@ class FocusRows:
             if number == 0:
                 self.engine.run("described")
                 self.engine.run("focus")
-            check_focus(self.engine, "focus", decimals=self._settled.decimals)
+            check_focus(self.engine, "focus", decimals=self._tables.decimals)
             for shared_cost, part in parts(self.engine, "focus").items():
                 shares[shared_cost] += part
             ((rows, read),) = self.engine.run("size of batch")
@@ -94,19 +94,19 @@ class FocusRows:
 
     def _bounds(self, span: str) -> tuple[datetime, ...]:
         """The UTC instants of a span, as `focus_span` writes it."""
-        settled, zone = self._settled, self._settled.time_zone
+        tables, zone = self._tables, self._tables.time_zone
         if len(span) == len("2026-03"):
             days = dates_of(Month(span))
             return charge_period(days[0], zone)[0], charge_period(days[-1], zone)[1]
         start, end = charge_period(BookDate(span.removesuffix("/")), zone)
-        if span.startswith(settled.period):
+        if span.startswith(tables.period):
             # Where the zone of the books changes with the period, its first or last day is longer or shorter.
-            start, end = max(start, settled.start), min(end, settled.end)
-        return start, settled.end if span.endswith("/") else end
+            start, end = max(start, tables.start), min(end, tables.end)
+        return start, tables.end if span.endswith("/") else end
 
     def _name(self, centre: str) -> str:
-        """A centre that is no longer in the tree is called by its path."""
-        return self._settled.centres.get(centre, "Unallocated" if centre == UNALLOCATED else centre)
+        """The name of a cost centre; its path where it is no longer in the tree."""
+        return self._tables.centres.get(centre, "Unallocated" if centre == UNALLOCATED else centre)
 
     def _fill_words(self, words: list[tuple[str, ...]]) -> None:
         meters = sorted({each[0] for each in words})
@@ -159,25 +159,25 @@ def _of_a_day(date: BookDate, centres: Sequence[tuple[str, str, int]]) -> Iterat
 
 
 @contextmanager
-def focus_rows(settled: Settled) -> Iterator[FocusRows]:
+def focus_rows(tables: PeriodTables) -> Iterator[FocusRows]:
     """The rows of a period, prepared."""
-    with settled.open("chargeback.services.focus", memory_limit_mb=_MEMORY_MB, words=_words(settled)) as engine:
-        rows = FocusRows(settled, engine)
+    with tables.open("chargeback.services.focus", memory_limit_mb=_MEMORY_MB, words=_words(tables)) as engine:
+        rows = FocusRows(tables, engine)
         rows.prepare()
         yield rows
 
 
-def _words(settled: Settled) -> dict[str, object]:
+def _words(tables: PeriodTables) -> dict[str, object]:
     return {
-        "places": max(settled.decimals, 1),
+        "places": max(tables.decimals, 1),
         "columns": column_list(FOCUS_COLUMNS),
         "account": quoted(ACCOUNT[0]),
         "account_name": quoted(ACCOUNT[1]),
         "formula": quoted(FORMULA),
         "leading": quoted(LEADING),
         "guard": quoted(GUARD),
-        "currency": quoted(settled.currency),
-        "starts": literal(settled.start),
-        "ends": literal(settled.end),
-        "invoice": quoted(f"chargeback-{settled.period}") if settled.is_closed else "NULL::VARCHAR",
+        "currency": quoted(tables.currency),
+        "starts": literal(tables.start),
+        "ends": literal(tables.end),
+        "invoice": quoted(f"chargeback-{tables.period}") if tables.is_closed else "NULL::VARCHAR",
     }

@@ -1,4 +1,4 @@
-"""The period as a FOCUS file: `focus-{period}.csv`, for FinOps tools.
+"""Writes a period as a FOCUS file for FinOps tools: `focus-{period}.csv`.
 
 UTF-8, RFC 4180 with CRLF line ends, times in UTC, exact decimals. The rows are those of the chargeback file without
 user, company, billing code and operation, and their BilledCost sums to the same total.
@@ -11,7 +11,7 @@ from chargeback.domain.reports.focus import FOCUS_COLUMNS, ColumnKind
 from chargeback.domain.reports.layout import focus_path
 from chargeback.services.focus.focus_rows import FocusRows, focus_rows
 from chargeback.services.publishing.files import CSV, Files
-from chargeback.services.publishing.settled import Settled
+from chargeback.services.publishing.period_tables import PeriodTables
 from chargeback.services.running.progress import Progress
 
 _LINES = 4_000
@@ -27,15 +27,15 @@ _CELLS = {
 }
 
 
-async def write_focus(settled: Settled, files: Files, progress: Progress) -> None:
+async def write_focus(tables: PeriodTables, files: Files, progress: Progress) -> None:
     """Write the file. Raises `InconsistentFile`, and publishes nothing, if a row breaks a rule of `check_focus`."""
-    await files.write(focus_path(settled.period), CSV, _pieces(settled, progress))
+    await files.write(focus_path(tables.period), CSV, _pieces(tables, progress))
 
 
-async def _pieces(settled: Settled, progress: Progress) -> AsyncIterator[tuple[int, bytes]]:
+async def _pieces(tables: PeriodTables, progress: Progress) -> AsyncIterator[tuple[int, bytes]]:
     yield 0, (",".join(FOCUS_COLUMNS) + "\r\n").encode()
     done = 0
-    with focus_rows(settled) as rows:
+    with focus_rows(tables) as rows:
         pieces = _lines(rows)
         while piece := await asyncio.to_thread(next, pieces, None):
             read, lines = piece

@@ -1,4 +1,4 @@
-"""The period for a FinOps hub: FOCUS as Parquet, laid out as the hub's container `ingestion` wants it.
+"""Writes a period for a FinOps hub: FOCUS as Parquet, in the folders that the hub's container `ingestion` expects.
 
 A hub reads `Costs/{year}/{month}/{scope}` when a `manifest.json` appears there; the part of a file's name before `__`,
 with the time at which it was read, marks what it loaded, and everything else that was loaded from the same folder goes.
@@ -24,33 +24,33 @@ from chargeback.domain.time.months import Month
 from chargeback.services.focus.focus_rows import FocusRows, focus_rows
 from chargeback.services.ports.reports import Reports
 from chargeback.services.publishing.files import JSON, PARQUET, Files, content_type_of, whole
-from chargeback.services.publishing.settled import Settled
+from chargeback.services.publishing.period_tables import PeriodTables
 from chargeback.services.running.progress import Progress
 from chargeback.services.running.work_folder import work_folder
 
 _PIECE_BYTES = 1024 * 1024
 
 
-async def write_hub(settled: Settled, files: Files, progress: Progress, *, scope: str = "chargeback") -> None:
-    """Write the Parquet file, then its manifest; nothing at all for a period without costs, which a hub refuses.
+async def write_hub(tables: PeriodTables, files: Files, progress: Progress, *, scope: str = "chargeback") -> None:
+    """Write the Parquet file, then its manifest; write nothing for a period without costs, which a hub refuses.
 
     `scope` names these books in the hub; two installations that feed the same hub need two.
     """
-    drop = hub_path(settled.period, scope)
+    drop = hub_path(tables.period, scope)
     with work_folder("hub") as temporary:
         path = Path(temporary) / name_of(drop)
-        rows = await asyncio.to_thread(_write, settled, path, progress)
+        rows = await asyncio.to_thread(_write, tables, path, progress)
         if not rows:
             return
         written = await files.write(drop, PARQUET, _pieces(path, rows))
     manifest = {
         "dataset": "FocusCost",
-        "period": settled.period,
-        "isClosed": settled.is_closed,
+        "period": tables.period,
+        "isClosed": tables.is_closed,
         "files": [{"name": name_of(drop), "rows": rows, "bytes": written.bytes, "sha256": written.sha256}],
     }
     content = json.dumps(manifest, indent=2).encode() + b"\n"
-    await files.write(hub_manifest_path(settled.period, scope), JSON, whole(0, content))
+    await files.write(hub_manifest_path(tables.period, scope), JSON, whole(0, content))
 
 
 async def deliver_to_hub(reports: Reports, hub: Reports, period: Month) -> list[str]:
@@ -73,12 +73,12 @@ async def _pieces(path: Path, rows: int) -> AsyncIterator[tuple[int, bytes]]:
             rows = 0
 
 
-def _write(settled: Settled, path: Path, progress: Progress) -> int:
+def _write(tables: PeriodTables, path: Path, progress: Progress) -> int:
     """Write the batches into files and the files into one; tells how many rows it has."""
     total = 0
-    with focus_rows(settled) as rows:
+    with focus_rows(tables) as rows:
         parts = []
-        for part, count, read in _parts(rows, path.parent, settled.period):
+        for part, count, read in _parts(rows, path.parent, tables.period):
             parts.append(part)
             total += count
             progress("writing the hub's file", read)

@@ -1,1 +1,1 @@
-"""From the books' records to the rows of a period, and from these to its chargeback files."""
+"""Builds the rows of a period from the books' records, and writes its chargeback files from them."""

@@ -6,22 +6,23 @@ from decimal import Decimal
 from chargeback.domain.errors import InvalidConfig
 from chargeback.domain.money.exact import to_text
 from chargeback.domain.reports.manifest import BACK, FRONT
-from chargeback.domain.reports.rows import DIMENSIONS, ROW_COLUMNS, columns
+from chargeback.domain.reports.rows import DIMENSIONS, ROW_COLUMNS
 from chargeback.domain.terms.terms import Terms
 from chargeback.domain.time.months import Month
 from chargeback.domain.usage.meters import UNITS
+from chargeback.services.duck.row_types import row_types
 from chargeback.services.duck.statements import column_definitions, column_list, quoted
 from chargeback.services.publishing.period_engine import PeriodEngine
 
 _MAX_RATE = 10**6
-"""So that an amount times a rate fits the engine's 38 digits, with all its decimals."""
+"""With a smaller rate, an amount times the rate fits DuckDB's 38 digits with all its decimals."""
 
 
 def create_tables(engine: PeriodEngine) -> None:
     """Make the tables that rows of any kind go into."""
     engine.run("macros")
     engine.run("tables")
-    engine.run("pending rows", types=column_definitions(columns(engine.decimals)))
+    engine.run("pending rows", types=column_definitions(row_types(engine.decimals)))
     engine.insert("units", [(meter.value, unit) for meter, unit in UNITS.items()])
 
 
@@ -59,7 +60,7 @@ def create_row_views(engine: PeriodEngine, currency: str) -> None:
 
 
 def add_rates(engine: PeriodEngine, period: Month, currency: str, terms: Terms, others: Sequence[str]) -> None:
-    """Note at which rates these currencies come into that of the books, where it is not known yet."""
+    """Add the exchange rates from these currencies to that of the books, unless they are there already."""
     known = {of for of, *_ in engine.run("rates")}
     rates = [terms.rate_for(period, other, currency) for other in sorted(set(others) - known)]
     faults = [

@@ -1,7 +1,7 @@
--- What the books say now of a closed period, less what has been billed for it.
+-- Corrections of a closed period: what its books say now, less what has been billed for it.
 
 -- name: find corrections
--- Of one date, so that memory stays small however much of a period has changed.
+-- One date at a time, so that memory stays small however much of a period has changed.
 -- A row of the difference has the identity of the charge that is wrong, missing or gone: the same usage at the same
 -- price has the same charge_id for ever. Amounts first, since most charges are as they were.
 COPY (
@@ -58,9 +58,9 @@ COPY (
 CREATE OR REPLACE TABLE successors (cost_centre VARCHAR, successor VARCHAR)
 
 -- name: usage of a closed period
--- As it was billed, with the corrections in these files: what the shared costs of the period are split by. A
--- correction counts for who was charged first, though a successor pays it: else that one would have used less than
--- nothing.
+-- Its usage as billed, with the corrections in these files: shared costs of the period are split by it. A correction
+-- counts for the cost centre that was charged first, even if a successor pays it: otherwise that successor would have
+-- used less than nothing.
 WITH corrections AS (
     SELECT *, list_position($corrections, filename) AS turn
     FROM read_parquet($corrections, union_by_name = true, filename = true)

@@ -1,4 +1,4 @@
-"""Where the files of a period go, one after the other, each with its size and digest for the manifest."""
+"""Writes the files of a period into the reports, and notes the size and digest of each for the manifest."""
 
 from collections.abc import AsyncIterable, AsyncIterator
 from hashlib import sha256

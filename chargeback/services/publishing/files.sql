@@ -1,4 +1,4 @@
--- What the files of a period are made of.
+-- The lines, sums and Parquet parts from which the files of a period are written.
 
 -- name: dates of charges
 SELECT min(row), max(row) FROM charges GROUP BY date ORDER BY ALL

@@ -6,11 +6,12 @@ from pathlib import Path
 
 from chargeback.domain.reports.rows import DIMENSIONS, ROW_COLUMNS, Reason
 from chargeback.services.duck.engine import Row
+from chargeback.services.duck.row_types import SQL_TYPES
 from chargeback.services.duck.statements import column_list, paths, quoted
 from chargeback.services.ports.books import Books
 from chargeback.services.publishing.arrange import arrange_non_usage, arrange_usage, create_row_views, create_tables
 from chargeback.services.publishing.period_engine import PeriodEngine
-from chargeback.services.publishing.period_to_settle import ClosedPeriod, Stored
+from chargeback.services.publishing.period_inputs import ClosedPeriod, Stored
 from chargeback.services.publishing.rounding import round_costs
 from chargeback.services.publishing.split_again import split_again
 from chargeback.services.publishing.staging import dates_filter, stage
@@ -87,7 +88,7 @@ def _compare(engine: PeriodEngine, closed: ClosedPeriod, billed: Sequence[Path])
             usage=column_list(_USAGE),
             amounts=column_list(_AMOUNTS),
             negated=", ".join(f"-{name} AS {name}" for name in _AMOUNTS),
-            sums=", ".join(f"CAST(sum({name}) AS {ROW_COLUMNS[name]}) AS {name}" for name in _AMOUNTS),
+            sums=", ".join(f"CAST(sum({name}) AS {SQL_TYPES[ROW_COLUMNS[name]]}) AS {name}" for name in _AMOUNTS),
             differ=" OR ".join(f"coalesce(sum({name}), 0) <> 0" for name in _AMOUNTS),
         )
     return found

@@ -1,4 +1,4 @@
-"""A period's files, in their order: rows are settled once, and every file is written from them.
+"""Publishes a period: builds its rows once and writes every file from them, the manifest last.
 
 Costs are rounded here and only here: the grand total of a currency half to even, the cost centres to that total and
 the rows to their centre by largest remainder, so that rows, summary and manifest agree to the last digit.
@@ -18,9 +18,9 @@ from chargeback.services.publishing.arrange import arrange_non_usage, arrange_us
 from chargeback.services.publishing.files import Files
 from chargeback.services.publishing.find_corrections import create_previous_view, fetched, find_corrections
 from chargeback.services.publishing.period_engine import PeriodEngine
-from chargeback.services.publishing.period_to_settle import PeriodToSettle
+from chargeback.services.publishing.period_inputs import PeriodInputs
+from chargeback.services.publishing.period_tables import PeriodTables
 from chargeback.services.publishing.rounding import round_costs
-from chargeback.services.publishing.settled import Settled
 from chargeback.services.publishing.share_costs import share_costs
 from chargeback.services.publishing.staging import period_filter, stage
 from chargeback.services.publishing.write_chargeback import write_chargeback
@@ -31,12 +31,12 @@ from chargeback.services.running.bulkheads import reason_of
 from chargeback.services.running.progress import Progress, ignore_progress
 from chargeback.services.running.work_folder import work_folder
 
-Writer = Callable[[Settled, Files, Progress], Awaitable[None]]
+Writer = Callable[[PeriodTables, Files, Progress], Awaitable[None]]
 """Writes one kind of file from the rows of a period."""
 
 
 async def publish(
-    to_settle: PeriodToSettle,
+    inputs: PeriodInputs,
     books: Books,
     reports: Reports,
     *,
@@ -55,29 +55,29 @@ async def publish(
     gets no larger than `disk_limit_mb` or what is free. Raises `InvalidConfig` for terms that cannot be, `Superseded`
     if the books changed while they were read, `NoRoom` where the period is too large for that.
     """
-    require_period(to_settle.period, to_settle.decimals)
+    require_period(inputs.period, inputs.decimals)
     files = Files(reports)
     with work_folder("publish") as folder:
         engine = PeriodEngine(
             Path(folder),
-            decimals=to_settle.decimals,
+            decimals=inputs.decimals,
             memory_limit_mb=memory_limit_mb,
             disk_limit_mb=disk_limit_mb,
         )
         try:
-            await _settle(engine, to_settle, books, progress)
-            held = await _write(engine, to_settle, files, progress)
+            await _build_rows(engine, inputs, books, progress)
+            held = await _write(engine, inputs, files, progress)
         finally:
             engine.close()
-        settled = _settled(engine.database, to_settle)
+        tables = _period_tables(engine.database, inputs)
         for write in writers:
             try:
-                await write(settled, files, progress)
+                await write(tables, files, progress)
             except Exception as error:
                 if left_out is None or (isinstance(error, ChargebackError) and not isinstance(error, InconsistentFile)):
                     raise  # that is not about these rows
                 left_out[_name(write)] = reason_of(error)
-    return await write_manifest(to_settle, held, files)
+    return await write_manifest(inputs, held, files)
 
 
 def _name(writer: Writer) -> str:
@@ -85,48 +85,48 @@ def _name(writer: Writer) -> str:
     return str(getattr(getattr(writer, "func", writer), "__name__", writer))
 
 
-async def _settle(engine: PeriodEngine, to_settle: PeriodToSettle, books: Books, progress: Progress) -> None:
-    period, currency, terms = to_settle.period, to_settle.currency, to_settle.terms
+async def _build_rows(engine: PeriodEngine, inputs: PeriodInputs, books: Books, progress: Progress) -> None:
+    period, currency, terms = inputs.period, inputs.currency, inputs.terms
     await asyncio.to_thread(create_tables, engine)
-    for closed in to_settle.corrected:
+    for closed in inputs.corrected:
         await find_corrections(engine, closed, books, progress)
-    rows = await stage(engine, books, to_settle.days, period_filter(period), progress)
+    rows = await stage(engine, books, inputs.days, period_filter(period), progress)
     require_room(engine.size(), engine.room, rows)
     await asyncio.to_thread(arrange_usage, engine, period, currency, terms)
     past = {
         of: [await fetched(each, engine.folder / f"past-{of}-{n}.parquet") for n, each in enumerate(files)]
-        for of, files in to_settle.past.items()
+        for of, files in inputs.past.items()
     }
-    await asyncio.to_thread(share_costs, engine, to_settle, past)
+    await asyncio.to_thread(share_costs, engine, inputs, past)
     await asyncio.to_thread(arrange_non_usage, engine, currency)
     await asyncio.to_thread(round_costs, engine)
     await asyncio.to_thread(create_row_views, engine, currency)
-    await create_previous_view(engine, to_settle.previous)
+    await create_previous_view(engine, inputs.previous)
     progress("settling", rows)
 
 
-async def _write(engine: PeriodEngine, to_settle: PeriodToSettle, files: Files, progress: Progress) -> Holdings:
-    await write_chargeback(engine, to_settle.period, files, progress)
+async def _write(engine: PeriodEngine, inputs: PeriodInputs, files: Files, progress: Progress) -> Holdings:
+    await write_chargeback(engine, inputs.period, files, progress)
     await asyncio.to_thread(engine.run, "sums")
-    await write_summary(engine, to_settle.period, files)
+    await write_summary(engine, inputs.period, files)
     progress("summing", 0)
-    await write_charges(engine, to_settle.period, files, progress)
-    return await asyncio.to_thread(holdings, engine, to_settle.currency)
+    await write_charges(engine, inputs.period, files, progress)
+    return await asyncio.to_thread(holdings, engine, inputs.currency)
 
 
-def _settled(database: Path, to_settle: PeriodToSettle) -> Settled:
-    period, calendar = to_settle.period, to_settle.catalogue.calendar
+def _period_tables(database: Path, inputs: PeriodInputs) -> PeriodTables:
+    period, calendar = inputs.period, inputs.catalogue.calendar
     start, end = calendar.bounds(period)
-    return Settled(
+    return PeriodTables(
         database=database,
         period=period,
         start=start,
         end=end,
         time_zone=calendar.time_zone(period),
-        currency=to_settle.currency,
-        decimals=to_settle.decimals,
-        is_closed=to_settle.is_closed,
+        currency=inputs.currency,
+        decimals=inputs.decimals,
+        is_closed=inputs.is_closed,
         previous=previous_period(period),
-        centres={centre.path: centre.name for centre in to_settle.catalogue.allocation.centres},
-        budgets=to_settle.terms.budgets,
+        centres={centre.path: centre.name for centre in inputs.catalogue.allocation.centres},
+        budgets=inputs.terms.budgets,
     )

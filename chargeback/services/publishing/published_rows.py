@@ -1,4 +1,4 @@
-"""The published rows of periods, as local Parquet files to be queried."""
+"""Fetches the published rows of a period as a local Parquet file."""
 
 import asyncio
 from dataclasses import dataclass

@@ -1,4 +1,4 @@
--- Which rows are rounded up: in each cost centre as many as its total misses, those with the largest remainders first.
+-- Decides which rows are rounded up: in each cost centre as many as its total misses, the largest remainders first.
 
 -- name: rounding tables
 CREATE VIEW amounts AS
@@ -24,8 +24,8 @@ GROUP BY payer, cost_centre
 ORDER BY any_value(currency), cost_centre
 
 -- name: cuts
--- A remainder lies in one of some hundred buckets, so that only the rows of the bucket where the last one is rounded up
--- have to be sorted: the first to the last of them are.
+-- Each remainder lies in one of some hundred buckets. Only the bucket in which the last row is rounded up is sorted: the
+-- rows of higher buckets are all rounded up, those of lower ones are not.
 CREATE TABLE cuts AS
 WITH counted AS (
     SELECT payer, bucket, rows, missing,

@@ -1,4 +1,4 @@
--- The rows of the period: charges in the order in which they are printed, and the views that show them in full.
+-- The rows of the period: the charges in their printed order, and the views that show all columns of them.
 
 -- name: macros
 CREATE MACRO guarded(t) AS regexp_replace(regexp_replace(t, {formula}, {guard}, 'g'), {leading}, {guard});
@@ -15,8 +15,9 @@ CREATE MACRO price(t) AS CASE
 END;
 CREATE MACRO per_unit(price) AS price * CAST('0.000001' AS DECIMAL(6, 6));
 CREATE MACRO of_many(quantity, unit_price) AS CAST(CAST(quantity AS DECIMAL(19, 0)) * unit_price AS DECIMAL(38, 18));
--- Amount times rate has up to 30 decimals. A cast rounds halves away from zero; in a tie, twice the rounded half of a
--- number is its even neighbour. Whole units take no part in that: their product has 12 decimals.
+-- Amount times rate has up to 30 decimals. A cast rounds halves away from zero; for a number that
+-- ends in a half, twice the rounded half of it is its even neighbour. Whole units need none of that: their product has
+-- 12 decimals.
 CREATE MACRO half_even(long) AS CASE
     WHEN abs(long - CAST(long AS DECIMAL(25, 18))) = CAST('0.0000000000000000005' AS DECIMAL(19, 19))
     THEN 2 * CAST(long * CAST('0.5' AS DECIMAL(2, 1)) AS DECIMAL(25, 18))
@@ -36,7 +37,7 @@ CREATE TABLE charges (
     row BIGINT, date DATE, payer UINTEGER, dimension_set UINTEGER, tariff UINTEGER, quantity BIGINT, exact_cost DECIMAL(38, 18),
     remainder DECIMAL(18, 18)
 );
--- What rounding down to the places of the books takes off.
+-- The part of a cost that rounding down to the places of the books takes away.
 CREATE MACRO remainder(exact_cost) AS CAST(
     exact_cost - CAST(exact_cost AS DECIMAL(38, {decimals}))
     + CASE WHEN CAST(exact_cost AS DECIMAL(38, {decimals})) > exact_cost THEN {unit} ELSE 0 END AS DECIMAL(18, 18)
@@ -163,7 +164,7 @@ DROP TABLE pending_rows
 
 
 -- name: previous rows
--- What an older version published lacks the columns that came since.
+-- A file of an older version lacks the columns that were added since.
 CREATE VIEW previous_rows AS
 SELECT {columns} FROM (SELECT * FROM rows WHERE false UNION ALL BY NAME SELECT * FROM read_parquet({file}))
 

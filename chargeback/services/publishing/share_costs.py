@@ -1,4 +1,4 @@
-"""Splits the costs that no single call causes by what the cost centres used, into rows of their own."""
+"""Splits shared costs between the cost centres by what they used, into rows of their own."""
 
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime, timedelta
@@ -11,7 +11,7 @@ from chargeback.domain.catalogue.catalogue import Catalogue
 from chargeback.domain.catalogue.payers import SharedMarkup
 from chargeback.domain.errors import InvalidConfig
 from chargeback.domain.money.exact import EXACT, PRICE_DECIMALS, to_text
-from chargeback.domain.reports.rows import ROW_COLUMNS, TEXT
+from chargeback.domain.reports.rows import ROW_COLUMNS, ColumnType
 from chargeback.domain.terms.shared_costs import (
     CostKind,
     DirectUsage,
@@ -32,7 +32,7 @@ from chargeback.services.duck.engine import Row
 from chargeback.services.duck.statements import paths
 from chargeback.services.publishing.arrange import add_rates
 from chargeback.services.publishing.period_engine import PeriodEngine
-from chargeback.services.publishing.period_to_settle import PeriodToSettle
+from chargeback.services.publishing.period_inputs import PeriodInputs
 
 _MOMENT = timedelta(microseconds=1)
 
@@ -56,18 +56,18 @@ What follows them are service tier, variant, meter, quantity and the cost at con
 """
 
 
-def share_costs(engine: PeriodEngine, to_settle: PeriodToSettle, past: Mapping[Month, Sequence[Path]]) -> None:
+def share_costs(engine: PeriodEngine, inputs: PeriodInputs, past: Mapping[Month, Sequence[Path]]) -> None:
     """Add the parts of every shared cost that is charged in the period; those of one sum to it exactly.
 
     A cost that belongs to a closed period becomes corrections of that one: split by its usage, which the files of
     `past` have, and in the currency that it was billed in.
     """
-    period, calendar = to_settle.period, to_settle.catalogue.calendar
+    period, calendar = inputs.period, inputs.catalogue.calendar
     charged = [
-        (cost, times) for cost in to_settle.terms.shared_costs if (times := active(cost, period, calendar)) is not None
+        (cost, times) for cost in inputs.terms.shared_costs if (times := active(cost, period, calendar)) is not None
     ]
     own = [cost.currency for cost, _ in charged if not cost.corrects]
-    add_rates(engine, period, to_settle.currency, to_settle.terms, own)
+    add_rates(engine, period, inputs.currency, inputs.terms, own)
     for cost, times in charged:
         of, date = cost.corrects or period, calendar.date_of(times.first)
         if of in past:
@@ -75,16 +75,16 @@ def share_costs(engine: PeriodEngine, to_settle: PeriodToSettle, past: Mapping[M
         else:
             dates = {"first": date, "last": calendar.date_of(times.after - _MOMENT)}
             rows = engine.run("direct usage", dates, measures=MEASURES)
-        usage = direct_usage(rows, to_settle.catalogue)
-        rate = _rate(to_settle.terms, cost, period, calendar.currency(of))
+        usage = direct_usage(rows, inputs.catalogue)
+        rate = _rate(inputs.terms, cost, period, calendar.currency(of))
         price = netted(cost, amount(cost, period, calendar), usage)
         if cost.kind is CostKind.TRUE_UP and not price:
             continue
         ratios = split(cost, measured(cost, usage, times))
         parts = []
         for centre, ratio in ratios.items():
-            markup = to_settle.catalogue.payers.markup(cost.kind, centre, times.first)
-            moved = {"cost_centre": to_settle.successors.get(centre, centre)} if cost.corrects else {}
+            markup = inputs.catalogue.payers.markup(cost.kind, centre, times.first)
+            moved = {"cost_centre": inputs.successors.get(centre, centre)} if cost.corrects else {}
             parts.append(part_row(cost, date, price, rate, centre, ratio, moved, markup=markup))
         engine.insert("pending_rows", parts)
 
@@ -175,5 +175,5 @@ def part_row(
     if markup is not None:
         billed = Decimal(str(known["exact_cost"]))
         known |= {"unit_price": markup.on(price, PRICE_DECIMALS), "exact_cost": markup.on(billed)}
-    absent = {name: "" if kind == TEXT else None for name, kind in ROW_COLUMNS.items()}
+    absent = {name: "" if kind == ColumnType.STRING else None for name, kind in ROW_COLUMNS.items()}
     return tuple(to_text(value) if isinstance(value, Decimal) else value for value in (absent | known).values())

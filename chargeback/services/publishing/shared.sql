@@ -1,7 +1,7 @@
--- What shared costs are split by.
+-- The usage by which shared costs are split.
 
 -- name: direct usage
--- By date, since a row knows no hour: a cost that begins or ends within a day is split by the whole day's usage.
+-- By date, because a row has no hour: a cost that begins or ends within a day is split by the whole day's usage.
 SELECT
     cost_centre, backend, deployment, deployment_type, model, {measures}, service_tier, variant, meter,
     CAST(sum(quantity) AS VARCHAR),

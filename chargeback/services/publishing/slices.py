@@ -1,4 +1,4 @@
-"""The charges in slices of consecutive rows, each made in memory while those before are on their way."""
+"""Cuts the charges into slices of consecutive rows, and writes some slices ahead of the one that is uploaded."""
 
 import asyncio
 from collections import deque

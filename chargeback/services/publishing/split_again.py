@@ -1,8 +1,8 @@
 """Splits the shared costs of a closed period again where its usage or its exchange rate has changed.
 
-The split by the usage that was billed so far is compared with the split by the usage as it is now, both made here and
-now: what some pay more others pay less, and a version of the product that splits otherwise moves no money of months
-that nothing happened to.
+It compares the split by the usage billed so far with the split by the usage as it is now. Both splits are made here,
+so that what some pay more others pay less, and a later version of the product that splits in another way changes no
+month whose usage stayed the same.
 """
 
 from collections.abc import Mapping, Sequence
@@ -29,14 +29,14 @@ from chargeback.domain.terms.shared_costs import (
 from chargeback.services.duck.engine import Row
 from chargeback.services.duck.statements import paths
 from chargeback.services.publishing.period_engine import PeriodEngine
-from chargeback.services.publishing.period_to_settle import ClosedPeriod
+from chargeback.services.publishing.period_inputs import ClosedPeriod
 from chargeback.services.publishing.share_costs import direct_usage, part_id, part_row, usage_of
 
 _MOMENT = timedelta(microseconds=1)
 
 
 class _Shares(NamedTuple):
-    """A shared cost in the currency of the books, and who bears which part of it; of nothing nobody bears any."""
+    """A shared cost in the currency of the books, and who bears which part of it; nobody bears a part of 0."""
 
     whole: Decimal
     ratios: Mapping[str, Decimal]

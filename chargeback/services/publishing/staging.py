@@ -1,4 +1,4 @@
-"""How the books' records come into the database: as the stored documents, without an object for any of them."""
+"""Loads the books' records into the database as stored documents, without a Python object for any of them."""
 
 import asyncio
 from collections.abc import Mapping, Sequence

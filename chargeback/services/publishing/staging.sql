@@ -1,4 +1,4 @@
--- From the documents of the books to narrow charges: what repeats (who and where, at what price) is kept once.
+-- The documents of the books become narrow charges: dimensions and prices, which repeat, are kept once.
 
 -- name: staging tables
 CREATE TABLE known_dimension_sets (

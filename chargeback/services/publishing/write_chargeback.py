@@ -1,4 +1,4 @@
-"""The chargeback CSV: every row of the period, its costs to the last digit."""
+"""Writes the chargeback CSV: every row of the period, its costs to the last digit."""
 
 from collections.abc import AsyncIterator, Callable
 from functools import partial
@@ -6,7 +6,7 @@ from pathlib import Path
 
 from chargeback.domain.reports.layout import chargeback_path
 from chargeback.domain.reports.manifest import CHARGEBACK_COLUMNS, csv_line
-from chargeback.domain.reports.rows import ROW_COLUMNS, TEXT
+from chargeback.domain.reports.rows import ROW_COLUMNS, ColumnType
 from chargeback.domain.time.months import Month
 from chargeback.services.duck.statements import quoted
 from chargeback.services.publishing.files import CSV, Files
@@ -54,4 +54,4 @@ def cells(period: Month) -> list[str]:
 def _cell(column: str) -> str:
     if column in ("cost", "requests"):
         return f"""coalesce(CAST("{column}" AS VARCHAR), '')"""
-    return f'cell("{column}")' if ROW_COLUMNS[column] == TEXT else f"""coalesce(digits("{column}"), '')"""
+    return f'cell("{column}")' if ROW_COLUMNS[column] == ColumnType.STRING else f"""coalesce(digits("{column}"), '')"""

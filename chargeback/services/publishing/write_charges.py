@@ -1,4 +1,4 @@
-"""All rows with their exact amounts as Parquet: what later periods are corrected by, and what tools read."""
+"""Writes all rows with their exact amounts as Parquet: later corrections are compared with it, and tools read it."""
 
 import asyncio
 from collections.abc import AsyncIterator, Callable

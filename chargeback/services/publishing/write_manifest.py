@@ -1,4 +1,4 @@
-"""The manifest: what the files of a period hold, where it comes from, and digests to check them with."""
+"""Writes the manifest: what the files of a period hold, what they were made from, and their digests."""
 
 from decimal import Decimal
 from itertools import groupby
@@ -17,12 +17,12 @@ from chargeback.domain.reports.manifest import (
 )
 from chargeback.services.publishing.files import JSON, Files, whole
 from chargeback.services.publishing.period_engine import PeriodEngine
-from chargeback.services.publishing.period_to_settle import PeriodToSettle
+from chargeback.services.publishing.period_inputs import PeriodInputs
 from chargeback.services.publishing.write_summary import summary
 
 
 class Holdings(NamedTuple):
-    """What the rows come to."""
+    """The sums of the rows that the manifest prints."""
 
     totals: dict[str, str]
     states: dict[str, StateSums]
@@ -51,21 +51,21 @@ def holdings(engine: PeriodEngine, currency: str) -> Holdings:
     )
 
 
-async def write_manifest(to_settle: PeriodToSettle, held: Holdings, files: Files) -> Manifest:
+async def write_manifest(inputs: PeriodInputs, held: Holdings, files: Files) -> Manifest:
     """Write it, last of all files."""
-    calendar = to_settle.catalogue.calendar
-    start, end = calendar.bounds(to_settle.period)
+    calendar = inputs.catalogue.calendar
+    start, end = calendar.bounds(inputs.period)
     manifest = Manifest(
-        billing_period=to_settle.period,
-        state="closed" if to_settle.is_closed else "open",
+        billing_period=inputs.period,
+        state="closed" if inputs.is_closed else "open",
         start=start,
         end=end,
-        time_zone=calendar.time_zone(to_settle.period),
-        currency=to_settle.currency,
-        days=to_settle.days,
-        catalogue=to_settle.catalogue.digest,
-        terms=to_settle.terms.digest,
-        decimals=to_settle.decimals,
+        time_zone=calendar.time_zone(inputs.period),
+        currency=inputs.currency,
+        days=inputs.days,
+        catalogue=inputs.catalogue.digest,
+        terms=inputs.terms.digest,
+        decimals=inputs.decimals,
         totals=held.totals,
         requests=sum(state.quantities.get("requests", 0) for state in held.states.values()),
         states=held.states,
@@ -74,11 +74,11 @@ async def write_manifest(to_settle: PeriodToSettle, held: Holdings, files: Files
         shared_costs=held.shared_costs,
         corrections=held.corrections,
         files=list(files.written),
-        previous_manifest=to_settle.previous_manifest,
-        lineage=dict(to_settle.lineage),
+        previous_manifest=inputs.previous_manifest,
+        lineage=dict(inputs.lineage),
         contracted=to_text(held.contracted),
     )
-    await files.write(manifest_path(to_settle.period), JSON, whole(1, manifest.to_json()))
+    await files.write(manifest_path(inputs.period), JSON, whole(1, manifest.to_json()))
     return manifest
 
 

@@ -1,4 +1,4 @@
-"""The summary CSV: what each cost centre pays, and for what kind of thing."""
+"""Writes the summary CSV: the cost of each cost centre, by kind of charge."""
 
 from collections.abc import AsyncIterator
 from decimal import Decimal

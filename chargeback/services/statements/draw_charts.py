@@ -1,4 +1,4 @@
-"""Charts as SVG inside a page: bars by day and bars by name, drawn by pygal without scripts, ids or dates.
+"""Draws the charts of a page as SVG: bars by day and bars by name, by pygal without scripts, ids or dates.
 
 What pygal needs for its own scripts and style sheets is taken out by a filter of its own: the page's style sheet gives
 colours by the classes that remain, so that one sheet serves all charts. Positions are floats; every amount that a

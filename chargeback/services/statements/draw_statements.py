@@ -1,4 +1,4 @@
-"""The statements of some cost centres, written as files; runs in a process of its own."""
+"""Writes the statements of some cost centres into local files; runs in a process of its own."""
 
 from collections import Counter
 from collections.abc import Sequence
@@ -47,7 +47,7 @@ class Drawn:
 
 def draw_statements(part: CentreBatch) -> list[Drawn]:
     """Write the files of a part, in order of its cost centres."""
-    with part.period.settled.open("chargeback.services.statements", memory_limit_mb=_MEMORY_MB) as engine:
+    with part.period.tables.open("chargeback.services.statements", memory_limit_mb=_MEMORY_MB) as engine:
         engine.run("attach sums", file=quoted(part.sums))
         rows = _write_csv(engine, part)
         renderer = Renderer(part.period)
@@ -65,7 +65,7 @@ def _write_csv(engine: Engine, part: CentreBatch) -> Counter[str]:
     files = {covered.totals.path: part.folder / f"{number}.csv" for number, covered in enumerate(part.centres)}
     for file in files.values():
         file.write_bytes(csv_line(STATEMENT_COLUMNS))
-    for centre, count, lines in list_charges(engine, part.period.settled.period, part.counts):
+    for centre, count, lines in list_charges(engine, part.period.tables.period, part.counts):
         with files[centre].open("ab") as out:
             out.write(lines)
         rows[centre] += count

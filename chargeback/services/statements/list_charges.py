@@ -1,14 +1,14 @@
-"""The charges of cost centres as finished CSV lines, in memory that does not grow with their number.
+"""Prints the charges of cost centres as CSV lines, in memory that does not grow with their number.
 
-A sort needs memory for all that it sorts, so that what is sorted at once is limited: some whole cost centres, or some
-days of one, and on a day with more rows than that, equal parts by charge id.
+A sort needs memory for all that it sorts, so little is sorted at once: some whole cost centres, or some days of one;
+a day with too many rows is cut into equal parts by charge id.
 """
 
 from collections.abc import Iterator, Sequence
 from itertools import groupby, pairwise
 
 from chargeback.domain.reports.manifest import cell
-from chargeback.domain.reports.rows import AMOUNT, PRICE, ROW_COLUMNS, TEXT
+from chargeback.domain.reports.rows import ROW_COLUMNS, ColumnType
 from chargeback.domain.reports.statement import STATEMENT_COLUMNS, DayRows, cut
 from chargeback.domain.time.months import Month
 from chargeback.services.duck.engine import Engine
@@ -20,7 +20,7 @@ _FETCHED_ROWS = 4_000
 _CARE = r'[,"\r\n\t;|]|(^|\x1f)[^0-9A-Za-z\x1f]'
 """Where a string that joins several, with a separator between them, may need quotes or an apostrophe."""
 
-_STRINGS = [index for index, column in enumerate(STATEMENT_COLUMNS) if ROW_COLUMNS.get(column) == TEXT]
+_STRINGS = [index for index, column in enumerate(STATEMENT_COLUMNS) if ROW_COLUMNS.get(column) == ColumnType.STRING]
 _ORDER = ("charge_date", "subscription_id", "model", "meter", "charge_id")
 
 Lines = tuple[str, int, bytes]
@@ -30,7 +30,7 @@ Lines = tuple[str, int, bytes]
 def _printed(column: str, period: Month) -> str:
     if column == "billing_period":
         return quoted(period)
-    if column != "cost" and ROW_COLUMNS[column] in (AMOUNT, PRICE):
+    if column != "cost" and ROW_COLUMNS[column] in (ColumnType.AMOUNT, ColumnType.PRICE):
         # All of them have decimals, so that the zeros of a whole number stay.
         return f"coalesce(rtrim(rtrim(\"{column}\"::VARCHAR, '0'), '.'), '')"
     return f"coalesce(\"{column}\"::VARCHAR, '')"

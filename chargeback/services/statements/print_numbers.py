@@ -1,4 +1,4 @@
-"""Numbers as a page prints them: thin spaces between thousands, a decimal point, a real minus sign, no exponents."""
+"""Prints numbers for a page: thin spaces between thousands, a decimal point, a real minus sign, no exponents."""
 
 from decimal import ROUND_HALF_EVEN, Context, Decimal
 

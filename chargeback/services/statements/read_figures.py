@@ -1,4 +1,4 @@
-"""The figures of some cost centres at a time, read back from the sums of the period."""
+"""Reads the figures of some cost centres at a time from the sums of the period."""
 
 from collections import defaultdict
 from collections.abc import Iterator, Sequence

@@ -1,4 +1,4 @@
-"""A statement as one HTML page that needs nothing else: no scripts, no fonts, no images, no style sheets."""
+"""Renders a statement as one HTML page that needs no other file: no scripts, fonts, images or style sheets."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -19,7 +19,7 @@ from chargeback.domain.reports.layout import name_of, statement_path
 from chargeback.domain.reports.movers import Mover, summed
 from chargeback.domain.time.months import Month
 from chargeback.domain.usage.states import LineState
-from chargeback.services.publishing.settled import Settled
+from chargeback.services.publishing.period_tables import PeriodTables
 from chargeback.services.statements.draw_charts import Bar, by_name
 from chargeback.services.statements.print_numbers import (
     at_least,
@@ -54,14 +54,14 @@ class StatementPeriod:
         previous_currencies: that the period before was kept in; empty where it was never published.
     """
 
-    settled: Settled
+    tables: PeriodTables
     last_day: str
     previous_currencies: tuple[str, ...]
 
     @property
     def compared(self) -> bool:
         """Whether there is a period before, in the same currency."""
-        return self.settled.currency in self.previous_currencies
+        return self.tables.currency in self.previous_currencies
 
 
 @dataclass(frozen=True, slots=True)
@@ -118,32 +118,32 @@ class Renderer:
 
     def __init__(self, period: StatementPeriod) -> None:
         self._period = period
-        self._template = _template(period.settled.decimals)
+        self._template = _template(period.tables.decimals)
 
     def page(self, figures: Figures) -> bytes:
         """The page of one cost centre."""
         return self._template.render(self._context(figures)).encode()
 
     def _context(self, figures: Figures) -> dict[str, Any]:
-        settled, totals = self._period.settled, figures.totals
-        where = month_name(settled.period)
+        tables, totals = self._period.tables, figures.totals
+        where = month_name(tables.period)
         return {
             "period": self._period,
-            "settled": settled,
+            "tables": tables,
             "month": where,
             "figures": figures,
             "totals": totals,
             "is_unallocated": totals.path == UNALLOCATED,
-            "above": [(path, settled.centres.get(path, path)) for path in reversed([*ancestors(totals.path)])],
-            "link": lambda path: _link(totals.path, path, settled.period),
-            "csv": name_of(statement_path(totals.path, settled.period, "csv")),
-            "days": tabulate_days(settled.period, figures.days, f"Bars: cost of each day of {where}, by model"),
+            "above": [(path, tables.centres.get(path, path)) for path in reversed([*ancestors(totals.path)])],
+            "link": lambda path: _link(totals.path, path, tables.period),
+            "csv": name_of(statement_path(totals.path, tables.period, "csv")),
+            "days": tabulate_days(tables.period, figures.days, f"Bars: cost of each day of {where}, by model"),
             "below": tabulate_days(
-                settled.period, self._named(figures), f"Bars: cost of each day of {where}, by cost centre below"
+                tables.period, self._named(figures), f"Bars: cost of each day of {where}, by cost centre below"
             ),
             "views": [_view(name, figures.shares.get(name, ())) for name in _VIEWS],
-            "elsewhere": _elsewhere(figures, settled.currency),
-            "why": _why(figures, settled.decimals),
+            "elsewhere": _elsewhere(figures, tables.currency),
+            "why": _why(figures, tables.decimals),
             "open": {
                 state: [each for each in figures.open_usage if each.state == state]
                 for state in (LineState.UNPRICED, LineState.UNSETTLED, LineState.ESTIMATED)
@@ -152,7 +152,7 @@ class Renderer:
 
     def _named(self, figures: Figures) -> list[DayCost]:
         """The days below, with the names of the cost centres in place of the last components of their paths."""
-        path, names = figures.totals.path, self._period.settled.centres
+        path, names = figures.totals.path, self._period.tables.centres
         return [
             day._replace(label=names.get(f"{path}/{day.label}", day.label) if day.label else "")
             for day in figures.days_below

@@ -1,6 +1,6 @@
-"""What statements need to know of every cost centre at once, summed in a few passes over the rows of the period.
+"""Sums the rows of a period for all statements at once, in a few passes over them.
 
-The sums are small tables in a file of their own, in which each worker finds its cost centres without reading the rows.
+The sums are small tables in a database of their own, where each worker finds its cost centres without reading the rows.
 """
 
 from dataclasses import dataclass
@@ -11,7 +11,7 @@ from tempfile import mkdtemp
 from chargeback.domain.reports.statement import DayRows
 from chargeback.services.duck.engine import Engine, open_engine
 from chargeback.services.duck.statements import quoted
-from chargeback.services.publishing.settled import Settled
+from chargeback.services.publishing.period_tables import PeriodTables
 
 MOST_MEMBERS = 10
 """Models, applications and users with a bar of their own."""
@@ -52,12 +52,12 @@ class Sums:
     last_day: str
 
 
-def sum_statements(settled: Settled, folder: Path, *, memory_limit_mb: int = 128) -> Sums:
+def sum_statements(tables: PeriodTables, folder: Path, *, memory_limit_mb: int = 128) -> Sums:
     """Sum the rows for all statements into a file in `folder`."""
     path = folder / "sums.duckdb"
-    words = {"decimals": settled.decimals, "database": quoted(settled.database), "currency": quoted(settled.currency)}
+    words = {"decimals": tables.decimals, "database": quoted(tables.database), "currency": quoted(tables.currency)}
     values = {
-        "currency": settled.currency,
+        "currency": tables.currency,
         "most_members": MOST_MEMBERS,
         "most_pairs": _MOST_PAIRS,
         "most_corrections": MOST_CORRECTIONS,
@@ -71,7 +71,7 @@ def sum_statements(settled: Settled, folder: Path, *, memory_limit_mb: int = 128
     ) as engine:
         for statement in _STATEMENTS:
             engine.run(statement, values)
-        return _read_sums(engine, path, settled.currency)
+        return _read_sums(engine, path, tables.currency)
 
 
 def _read_sums(engine: Engine, path: Path, currency: str) -> Sums:

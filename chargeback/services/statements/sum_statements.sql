@@ -1,12 +1,12 @@
--- The sums that statements are drawn from, by name of the table; each reads the rows of the period at most once.
--- An application is known by its subscription and app id, a person by name, or else by object id.
+-- The sums that statements are drawn from; each statement reads the rows of the period at most once.
+-- An application is its subscription and app id; a person is a name, or an object id where there is no name.
 
 -- name: attach the period
-ATTACH {database} AS settled (READ_ONLY);
-USE settled
+ATTACH {database} AS period (READ_ONLY);
+USE period
 
 -- name: booked
--- Nothing of another currency is in a sum; corrections of months that were kept in one are summed by themselves.
+-- The rows in the currency of the books; corrections of months that were kept in another one are summed separately.
 CREATE TEMP VIEW booked AS SELECT * FROM rows WHERE currency = {currency} OR cost IS NULL
 
 -- name: counts

@@ -1,4 +1,4 @@
-"""The days of a statement as a table with a chart: what each day cost, of the largest things and of the others."""
+"""Tabulates and draws what each day of a statement cost: the largest items by themselves, the others together."""
 
 from collections import defaultdict
 from collections.abc import Sequence

@@ -1,4 +1,4 @@
-"""A statement for each cost centre, as CSV with its own rows and as a page that explains them.
+"""Writes a statement for each cost centre: a CSV with its own rows and a page that explains them.
 
 Sums for all cost centres are made once; processes then draw some cost centres at a time, and what one has drawn is
 uploaded while the next are drawn. Neither memory nor disk holds more than a few parts at once.
@@ -19,7 +19,7 @@ from chargeback.domain.reports.layout import statement_path
 from chargeback.domain.reports.statement import DayRows, covered, in_cents, listed
 from chargeback.domain.time.months import Month
 from chargeback.services.publishing.files import CSV, HTML, Files
-from chargeback.services.publishing.settled import Settled
+from chargeback.services.publishing.period_tables import PeriodTables
 from chargeback.services.running.progress import Progress
 from chargeback.services.running.work_folder import work_folder
 from chargeback.services.running.worker_processes import worker_pool
@@ -38,7 +38,9 @@ _READ_BYTES = 1024 * 1024
 _MOST_LISTED = 100
 
 
-async def write_statements(settled: Settled, files: Files, progress: Progress, *, workers: int | None = None) -> None:
+async def write_statements(
+    tables: PeriodTables, files: Files, progress: Progress, *, workers: int | None = None
+) -> None:
     """Write `statements/{cost centre}/statement-{period}.csv` and `.html` for every cost centre with anything to say.
 
     Those are the ones with rows in the period or the one before, or with a budget, all above them, and the unallocated.
@@ -48,11 +50,11 @@ async def write_statements(settled: Settled, files: Files, progress: Progress, *
     with work_folder("statements") as name:
         folder = Path(name)
         progress("summing statements", 0)
-        sums = await asyncio.to_thread(sum_statements, settled, folder)
-        parts = _parts(settled, sums, folder)
+        sums = await asyncio.to_thread(sum_statements, tables, folder)
+        parts = _parts(tables, sums, folder)
         with worker_pool(_workers(sums, parts) if workers is None else workers) as executor:
             try:
-                await _draw(parts, executor, settled.period, files, progress)
+                await _draw(parts, executor, tables.period, files, progress)
             finally:
                 executor.shutdown(wait=False, cancel_futures=True)
     # Uploads end in any order; the manifest lists the files in one.
@@ -65,14 +67,14 @@ def _workers(sums: Sums, parts: Sequence[CentreBatch]) -> int:
     return 0 if is_small else min(_MOST_WORKERS, os.cpu_count() or 1)
 
 
-def _parts(settled: Settled, sums: Sums, folder: Path) -> list[CentreBatch]:
-    period = StatementPeriod(settled, sums.last_day, sums.previous_currencies)
+def _parts(tables: PeriodTables, sums: Sums, folder: Path) -> list[CentreBatch]:
+    period = StatementPeriod(tables, sums.last_day, sums.previous_currencies)
     counts: dict[str, list[DayRows]] = defaultdict(list)
     for each in sums.counts:
         counts[each.centre].append(each)
     groups: list[list[Covered]] = []
     rows = 0
-    for centre in _covered(settled, sums):
+    for centre in _covered(tables, sums):
         rows += centre.totals.rows
         if not groups or rows > _PART_ROWS or len(groups[-1]) == _PART_CENTRES:
             groups.append([])
@@ -90,20 +92,20 @@ def _parts(settled: Settled, sums: Sums, folder: Path) -> list[CentreBatch]:
     ]
 
 
-def _covered(settled: Settled, sums: Sums) -> Iterator[Covered]:
-    budgets = {budget.cost_centre: budget for budget in settled.budgets}
+def _covered(tables: PeriodTables, sums: Sums) -> Iterator[Covered]:
+    budgets = {budget.cost_centre: budget for budget in tables.budgets}
     rows: dict[str, int] = defaultdict(int)
     for each in sums.counts:
         rows[each.centre] += each.rows
     centres = covered([*rows, *sums.previous, *budgets])
-    cents, cents_before = (in_cents(costs, settled.decimals) for costs in (sums.costs, sums.previous))
+    cents, cents_before = (in_cents(costs, tables.decimals) for costs in (sums.costs, sums.previous))
     costs, previous, unknown, headlines, headlines_before = (
         with_below(own, centres) for own in (sums.costs, sums.previous, sums.unknown, cents, cents_before)
     )
     by_path = {
         path: CentreTotals(
             path=path,
-            name="Unallocated" if path == UNALLOCATED else settled.centres.get(path, path.rpartition("/")[2]),
+            name="Unallocated" if path == UNALLOCATED else tables.centres.get(path, path.rpartition("/")[2]),
             rows=rows[path],
             cost=sums.costs.get(path, ZERO),
             previous=sums.previous.get(path, ZERO),

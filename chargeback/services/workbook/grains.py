@@ -1,7 +1,7 @@
 """The order of the sheets, and how far the charges of a sheet are summed so that it does not get too long."""
 
 from chargeback.domain.reports.layout import chargeback_path, name_of
-from chargeback.services.publishing.settled import Settled
+from chargeback.services.publishing.period_tables import PeriodTables
 from chargeback.services.workbook.sheets import (
     APPLICATIONS,
     DAYS,
@@ -106,28 +106,26 @@ _SUMS = {"quantity": "sum(quantity)", "cost": "sum(cost)", "requests": "sum(requ
 Grain = tuple[tuple[str, ...], str]
 
 
-def sheets(settled: Settled) -> tuple[tuple[Sheet, ...], ...]:
+def sheets(tables: PeriodTables) -> tuple[tuple[Sheet, ...], ...]:
     """The sheets in their order, each with the coarser ones to take instead while it has too many lines."""
     return (
         (MODELS,),
         (DAYS,),
         (APPLICATIONS,),
         (SHARED,),
-        _grains(
-            settled, "Corrections", "workbook_rows", "kind = 'correction'", _CORRECTION_COLUMNS, _CORRECTION_GRAINS
-        ),
+        _grains(tables, "Corrections", "workbook_rows", "kind = 'correction'", _CORRECTION_COLUMNS, _CORRECTION_GRAINS),
         (PRICES,),
         (OPEN_ITEMS,),
-        _grains(settled, "Charges", "workbook_month", "true", _CHARGE_COLUMNS, _CHARGE_GRAINS),
+        _grains(tables, "Charges", "workbook_month", "true", _CHARGE_COLUMNS, _CHARGE_GRAINS),
     )
 
 
 def _grains(
-    settled: Settled, name: str, relation: str, condition: str, columns: Columns, grains: tuple[Grain, ...]
+    tables: PeriodTables, name: str, relation: str, condition: str, columns: Columns, grains: tuple[Grain, ...]
 ) -> tuple[Sheet, ...]:
     fields = grains[0][0]
     types = dict(zip(fields, columns, strict=True))
-    complete = name_of(chargeback_path(settled.period))
+    complete = name_of(chargeback_path(tables.period))
     return tuple(
         Sheet(
             name,

@@ -5,7 +5,7 @@ from decimal import Decimal
 from typing import Any
 
 from chargeback.domain.cost_centres.tree import level, with_below
-from chargeback.services.publishing.settled import Settled
+from chargeback.services.publishing.period_tables import PeriodTables
 from chargeback.services.workbook.sheets import Columns, Sheet, Type
 
 _COLUMNS: Columns = (
@@ -50,19 +50,19 @@ READ_ME = (
 Line = Sequence[Any]
 
 
-def summary_lines(settled: Settled, lines: Iterable[Line]) -> Iterator[Line]:
+def summary_lines(tables: PeriodTables, lines: Iterable[Line]) -> Iterator[Line]:
     """A line for each cost centre of the tree in its order, then for those that are not in it but have costs."""
     found = {centre: numbers for centre, *numbers in lines}
     own = {centre: _known(numbers[:3]) for centre, numbers in found.items()}
-    centres = dict.fromkeys([*settled.centres, *found])
+    centres = dict.fromkeys([*tables.centres, *found])
     sums = with_below({centre: cost for centre, cost in own.items() if cost is not None}, centres)
-    budgets = {budget.cost_centre: budget for budget in settled.budgets if budget.currency == settled.currency}
+    budgets = {budget.cost_centre: budget for budget in tables.budgets if budget.currency == tables.currency}
     for centre in centres:
         numbers = found.get(centre, [None] * 7)
         cost = own.get(centre, Decimal(0))
         budget = budgets.get(centre)
         limit = (budget.amount, sums[centre] / budget.amount) if budget else (None, None)
-        name = settled.centres.get(centre, "")
+        name = tables.centres.get(centre, "")
         yield centre, name, level(centre), cost, sums[centre], *numbers, *limit
 
 

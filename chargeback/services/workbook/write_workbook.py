@@ -1,4 +1,4 @@
-"""The period as an Excel workbook: `chargeback-{period}.xlsx`, for people who read and pivot.
+"""Writes a period as an Excel workbook for people who read and pivot: `chargeback-{period}.xlsx`.
 
 Cells have types: dates are dates, amounts numbers, and whatever a caller chose is text, never a formula. Excel knows
 only doubles, so amounts are exact to 15 digits here; the CSV files and the manifest have every digit. The same
@@ -21,7 +21,7 @@ from chargeback.domain.reports.layout import chargeback_path, manifest_path, nam
 from chargeback.services.duck.engine import Engine
 from chargeback.services.duck.statements import quoted
 from chargeback.services.publishing.files import WORKBOOK, Files
-from chargeback.services.publishing.settled import Settled
+from chargeback.services.publishing.period_tables import PeriodTables
 from chargeback.services.running.progress import Progress
 from chargeback.services.running.work_folder import work_folder
 from chargeback.services.workbook.grains import MAX_LINES, sheets
@@ -37,46 +37,46 @@ _MAX_TEXT = 32_767
 Line = Sequence[Any]
 
 
-async def write_workbook(settled: Settled, files: Files, progress: Progress) -> None:
+async def write_workbook(tables: PeriodTables, files: Files, progress: Progress) -> None:
     """Write the workbook."""
-    await files.write(workbook_path(settled.period), WORKBOOK, _pieces(settled, progress))
+    await files.write(workbook_path(tables.period), WORKBOOK, _pieces(tables, progress))
 
 
-async def _pieces(settled: Settled, progress: Progress) -> AsyncIterator[tuple[int, bytes]]:
+async def _pieces(tables: PeriodTables, progress: Progress) -> AsyncIterator[tuple[int, bytes]]:
     with work_folder("workbook") as folder:
         path = Path(folder) / "workbook.xlsx"
-        lines = await asyncio.to_thread(_write, settled, path, progress)
+        lines = await asyncio.to_thread(_write, tables, path, progress)
         with path.open("rb") as content:
             while piece := await asyncio.to_thread(content.read, _PIECE_BYTES):
                 yield lines, piece
                 lines = 0
 
 
-def _write(settled: Settled, path: Path, progress: Progress) -> int:
+def _write(tables: PeriodTables, path: Path, progress: Progress) -> int:
     """Write the workbook into a file; tells how many lines it has."""
-    currency = {"currency": settled.currency}
+    currency = {"currency": tables.currency}
     with (
-        settled.open("chargeback.services.workbook", memory_limit_mb=_MEMORY_MB) as engine,
-        _workbook(settled, path) as book,
+        tables.open("chargeback.services.workbook", memory_limit_mb=_MEMORY_MB) as engine,
+        _workbook(tables, path) as book,
     ):
-        engine.run("books' currency", currency=quoted(settled.currency))
+        engine.run("books' currency", currency=quoted(tables.currency))
         engine.run("month", currency)
-        writer = _Writer(book, settled, progress)
-        writer.add(SUMMARY, summary_lines(settled, _lines(engine, SUMMARY)))
-        for choices in sheets(settled):
+        writer = _Writer(book, tables, progress)
+        writer.add(SUMMARY, summary_lines(tables, _lines(engine, SUMMARY)))
+        for choices in sheets(tables):
             sheet = _fitting(engine, choices)
             writer.add(sheet, _lines(engine, sheet))
         if lines := engine.run(OTHER_CURRENCIES.statement, currency):
             writer.add(OTHER_CURRENCIES, iter(lines))
-        _read_me(book, settled)
+        _read_me(book, tables)
         return writer.lines
 
 
 @contextmanager
-def _workbook(settled: Settled, path: Path) -> Iterator[Workbook]:
+def _workbook(tables: PeriodTables, path: Path) -> Iterator[Workbook]:
     book = Workbook(str(path), {"constant_memory": True, "tmpdir": str(path.parent)})
-    title = f"Chargeback {settled.period}"
-    book.set_properties({"title": title, "created": datetime.fromisoformat(f"{settled.period}-01")})
+    title = f"Chargeback {tables.period}"
+    book.set_properties({"title": title, "created": datetime.fromisoformat(f"{tables.period}-01")})
     yield book
     book.close()
 
@@ -102,12 +102,12 @@ class _Writer:
         lines: written so far, without headers and totals.
     """
 
-    def __init__(self, book: Workbook, settled: Settled, progress: Progress) -> None:
+    def __init__(self, book: Workbook, tables: PeriodTables, progress: Progress) -> None:
         self.lines = 0
         self._book = book
-        self._currency = settled.currency
+        self._currency = tables.currency
         self._progress = progress
-        money = "#,##0" + ("." + "0" * min(settled.decimals, 2) + "#" * (settled.decimals - 2)) * (settled.decimals > 0)
+        money = "#,##0" + ("." + "0" * min(tables.decimals, 2) + "#" * (tables.decimals - 2)) * (tables.decimals > 0)
         shown = {
             Type.DATE: "yyyy-mm-dd",
             Type.MONEY: money,
@@ -159,7 +159,7 @@ class _Writer:
 
 
 def _cell(page: Worksheet, row: int, column: int, value: Any, shown: Format | None) -> None:
-    """A text is written as a text, whatever it looks like; nothing known is an empty cell."""
+    """Write a cell: a string as a string, whatever it looks like; an unknown value leaves the cell empty."""
     if value is None or value == "":
         return
     if not isinstance(value, str):
@@ -170,18 +170,18 @@ def _cell(page: Worksheet, row: int, column: int, value: Any, shown: Format | No
         page.write_string(row, column, value[:_MAX_TEXT])
 
 
-def _read_me(book: Workbook, settled: Settled) -> None:
+def _read_me(book: Workbook, tables: PeriodTables) -> None:
     page = book.add_worksheet("Read me")
     page.set_column(0, 0, 120)
-    state = "closed: these figures do not change any more" if settled.is_closed else "open: these figures still change"
+    state = "closed: these figures do not change any more" if tables.is_closed else "open: these figures still change"
     named = {
-        "period": settled.period,
+        "period": tables.period,
         "state": state,
-        "currency": settled.currency,
-        "zone": settled.time_zone,
-        "decimals": settled.decimals,
-        "manifest": name_of(manifest_path(settled.period)),
-        "every_row": name_of(chargeback_path(settled.period)),
+        "currency": tables.currency,
+        "zone": tables.time_zone,
+        "decimals": tables.decimals,
+        "manifest": name_of(manifest_path(tables.period)),
+        "every_row": name_of(chargeback_path(tables.period)),
     }
     for row, text in enumerate(READ_ME):
         page.write_string(row, 0, text.format(**named))

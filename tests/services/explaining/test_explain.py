@@ -17,10 +17,10 @@ from chargeback.domain.usage.meters import Meter
 from chargeback.services.explaining.render_explanation import text_of
 from tests.support.builders import DAY, NOW, tokens
 from tests.support.catalogues import START, catalogue, dated
+from tests.support.period_tables import row
 from tests.support.product_in_memory import house
 from tests.support.published_files import PERIOD
 from tests.support.published_product import SEARCH, Office, call
-from tests.support.settled_period import row
 
 pytestmark = pytest.mark.anyio
 

@@ -16,6 +16,7 @@ from chargeback.domain.errors import InconsistentFile
 from chargeback.domain.reports.focus import FOCUS_COLUMNS
 from chargeback.services.focus import focus_rows
 from chargeback.services.focus.write_focus import write_focus
+from tests.support.period_tables import period_tables, row
 from tests.support.rows_of_every_kind import (
     correction,
     costs,
@@ -26,13 +27,12 @@ from tests.support.rows_of_every_kind import (
     shared,
     written,
 )
-from tests.support.settled_period import row, settled
 
 DIMENSIONS = ["cost_centre", "model", "deployment", "backend", "provider", "service_tier", "user", "variant", "state"]
 
 
 def focus(folder: Path, rows: Sequence[Mapping[str, Any]], **fields: Any) -> list[dict[str, str]]:
-    period = replace(settled(folder, rows), **fields)
+    period = replace(period_tables(folder, rows), **fields)
     return csv_rows(written(write_focus, period)["focus-2026-03.csv"])
 
 
@@ -239,7 +239,7 @@ def test_the_same_rows_in_another_order_are_the_same_bytes(tmp_path: Path) -> No
     rows = [each | {"charge_id": f"{number:032x}"} for number, each in enumerate(every_kind())]
 
     one, other = (
-        written(write_focus, settled(tmp_path / name, given))
+        written(write_focus, period_tables(tmp_path / name, given))
         for name, given in zip(_folders(tmp_path), (rows, rows[::-1]), strict=True)
     )
 
@@ -247,7 +247,7 @@ def test_the_same_rows_in_another_order_are_the_same_bytes(tmp_path: Path) -> No
 
 
 def test_batches_of_a_day_make_the_file_of_one_batch(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    period = settled(tmp_path, every_kind())
+    period = period_tables(tmp_path, every_kind())
     whole = written(write_focus, period)
 
     monkeypatch.setattr(focus_rows, "_BATCH_ROWS", 1)
@@ -293,7 +293,7 @@ def test_prices_of_a_part_of_a_millionth_stay_exact(tmp_path: Path) -> None:
 def test_tags_hold_no_separator_after_which_a_spreadsheet_sees_a_formula(tmp_path: Path) -> None:
     text = 'x;=1+1|=2\\;"'
 
-    files = written(write_focus, settled(tmp_path, [row(model=text, app_id=text)]))
+    files = written(write_focus, period_tables(tmp_path, [row(model=text, app_id=text)]))
 
     content = files["focus-2026-03.csv"].decode()
     assert ";=" not in content

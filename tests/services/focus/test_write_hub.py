@@ -18,10 +18,10 @@ from chargeback.services.focus import focus_rows
 from chargeback.services.focus.write_focus import write_focus
 from chargeback.services.focus.write_hub import deliver_to_hub, write_hub
 from chargeback.services.publishing.files import Files
-from chargeback.services.publishing.settled import Settled
+from chargeback.services.publishing.period_tables import PeriodTables
 from chargeback.services.running.progress import ignore_progress
+from tests.support.period_tables import period_tables, row
 from tests.support.rows_of_every_kind import costs, csv_rows, every_kind, written
-from tests.support.settled_period import row, settled
 
 FOLDER = "finops-hub/Costs/2026/03/chargeback"
 DROP = [f"{FOLDER}/chargeback__costs.parquet", f"{FOLDER}/manifest.json"]
@@ -42,7 +42,7 @@ HUB_TYPES = {
 }
 
 
-def dropped(folder: Path, period: Settled) -> tuple[list[str], list[dict[str, Any]], dict[str, str]]:
+def dropped(folder: Path, period: PeriodTables) -> tuple[list[str], list[dict[str, Any]], dict[str, str]]:
     """The files, the rows of the Parquet file and its column types."""
     files = written(write_hub, period)
     path = folder / "read.parquet"
@@ -60,7 +60,7 @@ def dropped(folder: Path, period: Settled) -> tuple[list[str], list[dict[str, An
 
 
 def test_a_month_is_one_file_in_the_folder_of_its_month_and_a_manifest_after_it(tmp_path: Path) -> None:
-    files, rows, _ = dropped(tmp_path, settled(tmp_path, every_kind()))
+    files, rows, _ = dropped(tmp_path, period_tables(tmp_path, every_kind()))
 
     assert files == DROP
     assert len(rows) == 7
@@ -68,7 +68,7 @@ def test_a_month_is_one_file_in_the_folder_of_its_month_and_a_manifest_after_it(
 
 
 def test_the_rows_are_those_of_the_focus_file_in_its_order(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    period = settled(tmp_path, every_kind())
+    period = period_tables(tmp_path, every_kind())
     monkeypatch.setattr(focus_rows, "_BATCH_ROWS", 1)
 
     _, rows, _ = dropped(tmp_path, period)
@@ -79,7 +79,7 @@ def test_the_rows_are_those_of_the_focus_file_in_its_order(tmp_path: Path, monke
 
 
 def test_the_columns_have_types_that_the_hub_takes(tmp_path: Path) -> None:
-    _, _, types = dropped(tmp_path, settled(tmp_path, every_kind()))
+    _, _, types = dropped(tmp_path, period_tables(tmp_path, every_kind()))
 
     assert list(types) == list(FOCUS_COLUMNS)
     assert {name: types[name].partition("(")[0] for name in HUB_TYPES} == HUB_TYPES
@@ -88,7 +88,7 @@ def test_the_columns_have_types_that_the_hub_takes(tmp_path: Path) -> None:
 def test_the_billing_period_is_the_calendar_month_whatever_the_time_zone(tmp_path: Path) -> None:
     rate = {"exchange_rate": Decimal("0.92"), "exchange_rate_date": "2026-03-13", "currency": "EUR"}
     period = replace(
-        settled(tmp_path, [row(charge_date="2026-03-01", **rate, **costs("2.30"))]),
+        period_tables(tmp_path, [row(charge_date="2026-03-01", **rate, **costs("2.30"))]),
         time_zone="Europe/Berlin",
         currency="EUR",
         start=datetime(2026, 2, 28, 23, tzinfo=UTC),
@@ -106,15 +106,15 @@ def test_a_month_that_changed_keeps_its_names(tmp_path: Path) -> None:
     (tmp_path / "one").mkdir()
     (tmp_path / "two").mkdir()
 
-    one = written(write_hub, settled(tmp_path / "one", [row()]))
-    two = written(write_hub, settled(tmp_path / "two", [row(), row(cost_centre="product")]))
+    one = written(write_hub, period_tables(tmp_path / "one", [row()]))
+    two = written(write_hub, period_tables(tmp_path / "two", [row(), row(cost_centre="product")]))
 
     assert list(one) == list(two) == DROP
     assert one != two
 
 
 def test_the_manifest_says_what_the_file_is_and_the_same_rows_are_the_same_bytes(tmp_path: Path) -> None:
-    period = settled(tmp_path, every_kind(), is_closed=True)
+    period = period_tables(tmp_path, every_kind(), is_closed=True)
 
     files = written(write_hub, period)
 
@@ -133,17 +133,17 @@ def test_the_manifest_says_what_the_file_is_and_the_same_rows_are_the_same_bytes
 
 def test_a_period_without_costs_drops_nothing(tmp_path: Path) -> None:
     """Data Explorer refuses a file without rows, three times over."""
-    assert written(write_hub, settled(tmp_path, [row(state="unpriced", **costs(None))])) == {}
+    assert written(write_hub, period_tables(tmp_path, [row(state="unpriced", **costs(None))])) == {}
 
 
 def test_the_manifest_is_delivered_last_and_a_second_delivery_replaces_the_first(tmp_path: Path) -> None:
     reports, hub = MemoryReports(), MemoryReports()
 
-    async def deliver(period: Settled) -> list[str]:
+    async def deliver(period: PeriodTables) -> list[str]:
         await write_hub(period, Files(reports), ignore_progress)
         return await deliver_to_hub(reports, hub, "2026-03")
 
-    period = settled(tmp_path, every_kind())
+    period = period_tables(tmp_path, every_kind())
     first, second = (asyncio.run(deliver(period)) for _ in range(2))
 
     assert (

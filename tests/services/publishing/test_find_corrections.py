@@ -19,7 +19,7 @@ from chargeback.domain.terms.terms import ExchangeRate, Terms
 from chargeback.domain.time.calendar import BooksSetting, Calendar
 from chargeback.domain.time.effective import Effective
 from chargeback.domain.usage.meters import Meter
-from chargeback.services.publishing.period_to_settle import ClosedPeriod, Stored
+from chargeback.services.publishing.period_inputs import ClosedPeriod, Stored
 from tests.services.publishing.test_share_costs import fee
 from tests.support.catalogues import catalogue
 from tests.support.published_files import charge, published, record, rows_of, summed

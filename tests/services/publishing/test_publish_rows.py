@@ -14,16 +14,16 @@ from hypothesis import strategies as st
 from chargeback.domain.errors import InvalidConfig
 from chargeback.domain.rating.usage_record import UsageRecord
 from chargeback.domain.reports.manifest import CHARGEBACK_COLUMNS
-from chargeback.domain.reports.rows import columns
 from chargeback.domain.terms.shared_costs import Basis, CostKind, Per, SharedCost
 from chargeback.domain.terms.terms import ExchangeRate, Terms
 from chargeback.domain.usage.meters import Meter
+from chargeback.services.duck.row_types import row_types
 from chargeback.services.publishing import slices, staging
 from chargeback.services.publishing.arrange import create_tables
 from chargeback.services.publishing.files import Files, whole
 from chargeback.services.publishing.period_engine import PeriodEngine
-from chargeback.services.publishing.period_to_settle import Stored
-from chargeback.services.publishing.settled import Settled
+from chargeback.services.publishing.period_inputs import Stored
+from chargeback.services.publishing.period_tables import PeriodTables
 from chargeback.services.running.progress import Progress
 from tests.support.published_files import PERIOD, MemoryReports, charge, published, record, rows_of
 
@@ -39,9 +39,9 @@ class Reader:
         self._query = query
         self.rows: list[dict[str, Any]] = []
         self.types: dict[str, str] = {}
-        self.settled: Settled | None = None
+        self.settled: PeriodTables | None = None
 
-    async def __call__(self, settled: Settled, files: Files, progress: Progress) -> None:
+    async def __call__(self, settled: PeriodTables, files: Files, progress: Progress) -> None:
         self.settled = settled
         with duckdb.connect(settled.database, read_only=True) as connection:
             result = connection.execute(self._query)
@@ -67,7 +67,7 @@ def busy_month(count: int = 40) -> list[UsageRecord]:
     ]
 
 
-TYPES = {name: kind.replace(", ", ",") for name, kind in columns(6).items()}
+TYPES = {name: kind.replace(", ", ",") for name, kind in row_types(6).items()}
 TERMS = Terms(exchange_rates=[ExchangeRate("EUR", "USD", Decimal("1.0853"), "2026-03-30", "bank")], shared_costs=[FEE])
 
 
@@ -153,7 +153,7 @@ async def test_lines_that_differ_in_nothing_printed_are_charges_of_their_own() -
 async def test_writers_find_the_period_and_their_files_are_in_the_manifest() -> None:
     reader = Reader()
 
-    async def write_note(settled: Settled, files: Files, progress: Progress) -> None:
+    async def write_note(settled: PeriodTables, files: Files, progress: Progress) -> None:
         await files.write(f"{PERIOD}/notes/hello.txt", "text/plain", whole(1, settled.period.encode()))
 
     manifest, files = await published(busy_month(3), terms=TERMS, writers=[reader, write_note])
@@ -171,7 +171,7 @@ async def test_writers_find_the_period_and_their_files_are_in_the_manifest() -> 
 
 
 async def test_the_manifest_is_not_written_when_a_writer_fails() -> None:
-    async def fail(settled: Settled, files: Files, progress: Progress) -> None:
+    async def fail(settled: PeriodTables, files: Files, progress: Progress) -> None:
         raise RuntimeError("no paper")
 
     class Kept(MemoryReports):

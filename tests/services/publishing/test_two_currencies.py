@@ -14,14 +14,14 @@ from python_calamine import CalamineWorkbook
 from chargeback.domain.time.calendar import BooksSetting, Calendar
 from chargeback.services.explaining.render_explanation import text_of
 from chargeback.services.focus.write_focus import write_focus
-from chargeback.services.publishing.settled import Settled
+from chargeback.services.publishing.period_tables import PeriodTables
 from chargeback.services.workbook.write_workbook import write_workbook
 from tests.support import written_statements as statements
 from tests.support.catalogues import catalogue
+from tests.support.period_tables import PERIOD, period_tables, row
 from tests.support.product_in_memory import house
 from tests.support.published_product import SEARCH, Office, parquet
 from tests.support.rows_of_every_kind import correction, costs, csv_rows, written
-from tests.support.settled_period import PERIOD, row, settled
 
 pytestmark = pytest.mark.anyio
 
@@ -29,12 +29,12 @@ CALENDAR = Calendar((BooksSetting("2026-01", "UTC", "USD"), BooksSetting(PERIOD,
 
 
 @pytest.fixture
-def month(tmp_path: Path) -> Settled:
+def month(tmp_path: Path) -> PeriodTables:
     usage = row(currency="EUR", pricing_currency="EUR", **costs("100"), quantity=Decimal(40_000_000))
-    return replace(settled(tmp_path, [usage, correction("1000")]), currency="EUR")
+    return replace(period_tables(tmp_path, [usage, correction("1000")]), currency="EUR")
 
 
-def test_focus_bills_each_row_in_its_currency_on_an_invoice_of_its_own(month: Settled) -> None:
+def test_focus_bills_each_row_in_its_currency_on_an_invoice_of_its_own(month: PeriodTables) -> None:
     told = csv_rows(written(write_focus, replace(month, is_closed=True))["focus-2026-03.csv"])
 
     assert [(each["BillingCurrency"], each["BilledCost"], each["InvoiceId"]) for each in told] == [
@@ -43,7 +43,7 @@ def test_focus_bills_each_row_in_its_currency_on_an_invoice_of_its_own(month: Se
     ]
 
 
-def test_the_workbook_adds_up_the_currency_of_the_books_and_shows_the_other_one_apart(month: Settled) -> None:
+def test_the_workbook_adds_up_the_currency_of_the_books_and_shows_the_other_one_apart(month: PeriodTables) -> None:
     read = CalamineWorkbook.from_filelike(BytesIO(written(write_workbook, month)["chargeback-2026-03.xlsx"]))
     sheets = {name: read.get_sheet_by_name(name).to_python() for name in read.sheet_names}
 
@@ -55,7 +55,7 @@ def test_the_workbook_adds_up_the_currency_of_the_books_and_shows_the_other_one_
     ]
 
 
-async def test_the_statement_says_both_amounts(month: Settled) -> None:
+async def test_the_statement_says_both_amounts(month: PeriodTables) -> None:
     _, files = await statements.written(month)
     pages = statements.Pages({path: statements.Page(text.decode()) for path, text in files.items() if "html" in path})
     page = pages.of(SEARCH)
@@ -71,7 +71,7 @@ async def test_the_statement_says_both_amounts(month: Settled) -> None:
     assert sums == {"EUR": 100, "USD": 1000}
 
 
-async def test_explain_says_both_amounts(month: Settled) -> None:
+async def test_explain_says_both_amounts(month: PeriodTables) -> None:
     office = Office(house(catalogue(calendar=CALENDAR)))
     office.reports.files[f"{PERIOD}/charges-{PERIOD}.parquet"] = parquet(month)
 

@@ -20,10 +20,10 @@ from chargeback.services.reconciling.reconcile import Reconciled
 from chargeback.services.reconciling.render_reconciliation import RECONCILIATION_COLUMNS, write_reconciliation
 from tests.support.catalogues import START, catalogue, dated
 from tests.support.cost_exports import INPUT_METER, OUTPUT_METER, exported
+from tests.support.period_tables import row
 from tests.support.product_in_memory import house
 from tests.support.published_files import PERIOD
 from tests.support.published_product import Office, invoice
-from tests.support.settled_period import row
 
 pytestmark = pytest.mark.anyio
 

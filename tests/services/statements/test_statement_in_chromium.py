@@ -13,7 +13,7 @@ from pypdf import PdfReader
 
 from chargeback.domain.cost_centres.budgets import CentreBudget
 from tests.support.chromium import chromium, printed
-from tests.support.settled_period import row
+from tests.support.period_tables import row
 from tests.support.written_statements import Page, pages, plain
 
 pytestmark = pytest.mark.anyio

@@ -7,7 +7,7 @@ import pytest
 from chargeback.domain.cost_centres.budgets import CentreBudget
 from chargeback.domain.cost_centres.tree import UNALLOCATED
 from chargeback.services.statements.print_numbers import cents, css_text, exact, number, on_axis, percent
-from tests.support.settled_period import row
+from tests.support.period_tables import row
 from tests.support.written_statements import THIN, Page, pages
 
 pytestmark = pytest.mark.anyio

@@ -18,8 +18,8 @@ from chargeback.domain.reports.statement import STATEMENT_COLUMNS
 from chargeback.services.publishing.files import CSV, Files, whole
 from chargeback.services.running.progress import ignore_progress
 from chargeback.services.statements import list_charges, write_statements
+from tests.support.period_tables import PERIOD, period_tables, row
 from tests.support.published_files import charge, published, record, rows_of
-from tests.support.settled_period import PERIOD, row, settled
 from tests.support.written_statements import csv_rows, written
 
 pytestmark = pytest.mark.anyio
@@ -35,7 +35,7 @@ def priced(cost: str, **fields: Any) -> dict[str, Any]:
 
 
 async def test_a_row_is_printed_with_every_column_in_a_readable_order(tmp_path: Path) -> None:
-    of = settled(tmp_path, [row(company="Ö & Co", requests=2)])
+    of = period_tables(tmp_path, [row(company="Ö & Co", requests=2)])
 
     _, files = await written(of)
 
@@ -53,7 +53,7 @@ async def test_a_row_is_printed_with_every_column_in_a_readable_order(tmp_path: 
 async def test_a_shared_cost_a_correction_and_unpriced_usage_are_printed_as_they_are(tmp_path: Path) -> None:
     ratio = Decimal("0.125")
     correct = {"kind": "correction", "corrects_period": "2026-01", "corrects_charge_id": "f" * 32}
-    of = settled(
+    of = period_tables(
         tmp_path,
         [
             priced(
@@ -84,7 +84,7 @@ async def test_a_shared_cost_a_correction_and_unpriced_usage_are_printed_as_they
 
 async def test_rows_are_sorted_by_date_and_are_only_the_centres_own(tmp_path: Path) -> None:
     days = ["2026-03-31", "2026-03-01", "2026-03-14"]
-    of = settled(tmp_path, [*(row(charge_date=day) for day in days), row(cost_centre="product/search/deep")])
+    of = period_tables(tmp_path, [*(row(charge_date=day) for day in days), row(cost_centre="product/search/deep")])
 
     _, files = await written(of)
 
@@ -94,7 +94,7 @@ async def test_rows_are_sorted_by_date_and_are_only_the_centres_own(tmp_path: Pa
 
 
 async def test_statements_exist_for_rows_budgets_the_month_before_and_all_above(tmp_path: Path) -> None:
-    of = settled(
+    of = period_tables(
         tmp_path,
         [row(cost_centre="a/b/c")],
         previous=[row(cost_centre="gone")],
@@ -110,7 +110,7 @@ async def test_statements_exist_for_rows_budgets_the_month_before_and_all_above(
 
 
 async def test_the_manifest_says_what_was_written(tmp_path: Path) -> None:
-    files, content = await written(settled(tmp_path, [row(), row(), row(cost_centre=UNALLOCATED)]))
+    files, content = await written(period_tables(tmp_path, [row(), row(), row(cost_centre=UNALLOCATED)]))
 
     assert len(files.written) == len(content) == 6
     for file in files.written:
@@ -125,7 +125,7 @@ async def test_files_written_before_keep_their_place_in_the_manifest(tmp_path: P
     files = Files(MemoryReports())
     await files.write(f"{PERIOD}/zebra.csv", CSV, whole(0, b"x"))
 
-    await write_statements.write_statements(settled(tmp_path, [row()]), files, ignore_progress)
+    await write_statements.write_statements(period_tables(tmp_path, [row()]), files, ignore_progress)
 
     names = [file.path for file in files.written]
     assert names[0] == f"{PERIOD}/zebra.csv"
@@ -165,13 +165,13 @@ async def test_a_store_that_fails_ends_the_writing_with_its_own_error(tmp_path: 
     files = Files(Failing())
 
     with pytest.raises(StoreUnavailable, match="away"):
-        await write_statements.write_statements(settled(tmp_path, [row()]), files, ignore_progress)
+        await write_statements.write_statements(period_tables(tmp_path, [row()]), files, ignore_progress)
 
 
 async def test_worker_processes_write_the_same_bytes_as_this_one(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    of = settled(
+    of = period_tables(
         tmp_path,
         [row(cost_centre=centre, charge_date=f"2026-03-{day:02}") for centre in CENTRES for day in (1, 9, 30)],
         previous=[row(cost_centre=centre) for centre in CENTRES[1:3]],
@@ -189,7 +189,7 @@ async def test_a_list_of_charges_too_long_to_sort_at_once_comes_out_whole_and_in
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     days = [f"2026-03-{1 + number % 4:02}" for number in range(200)]
-    of = settled(
+    of = period_tables(
         tmp_path,
         [
             row(charge_date=day, charge_id=sha256(str(number).encode()).hexdigest()[:32], model=f"m{number % 3}")
@@ -214,7 +214,7 @@ async def test_a_list_of_charges_too_long_to_sort_at_once_comes_out_whole_and_in
 async def test_text_from_outside_stays_text(
     tmp_path_factory: pytest.TempPathFactory, found: list[tuple[str, str, str]]
 ) -> None:
-    of = settled(
+    of = period_tables(
         tmp_path_factory.mktemp("text"),
         [row(user=user, company=company, model=model) for user, company, model in found],
     )
@@ -244,7 +244,7 @@ async def test_all_statements_together_are_the_period(
 ) -> None:
     part = {"allocated_ratio": Decimal("0.5"), "corrects_period": "2026-01"}
     rows = [row(cost_centre=centre, kind=kind, cost=cost, exact_cost=cost, **part) for centre, kind, cost in drawn]
-    of = settled(tmp_path_factory.mktemp("sums"), rows)
+    of = period_tables(tmp_path_factory.mktemp("sums"), rows)
 
     files, content = await written(of)
 

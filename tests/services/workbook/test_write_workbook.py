@@ -15,8 +15,8 @@ from python_calamine import CalamineWorkbook
 from chargeback.domain.cost_centres.budgets import CentreBudget
 from chargeback.services.workbook import write_workbook as module
 from chargeback.services.workbook.write_workbook import write_workbook
+from tests.support.period_tables import period_tables, row
 from tests.support.rows_of_every_kind import correction, costs, every_kind, shared, written
-from tests.support.settled_period import row, settled
 
 NAME = "chargeback-2026-03.xlsx"
 TABS = ["Summary", "Models", "Days", "Applications", "Shared costs", "Corrections", "Prices used", "Open items"]
@@ -25,7 +25,7 @@ Book = dict[str, list[list[Any]]]
 
 
 def book(folder: Path, rows: Sequence[Mapping[str, Any]], **fields: Any) -> Book:
-    content = written(write_workbook, replace(settled(folder, rows), **fields))[NAME]
+    content = written(write_workbook, replace(period_tables(folder, rows), **fields))[NAME]
     read = CalamineWorkbook.from_filelike(BytesIO(content))
     return {name: read.get_sheet_by_name(name).to_python() for name in read.sheet_names}
 
@@ -83,7 +83,7 @@ def test_dates_are_dates_and_quantities_numbers(tmp_path: Path) -> None:
 
 
 def test_what_looks_like_a_formula_is_text(tmp_path: Path) -> None:
-    content = written(write_workbook, settled(tmp_path, [row(deployment="=1+1", subscription_id="@cmd()")]))[NAME]
+    content = written(write_workbook, period_tables(tmp_path, [row(deployment="=1+1", subscription_id="@cmd()")]))[NAME]
 
     sheets = CalamineWorkbook.from_filelike(BytesIO(content))
     charges = table(sheets.get_sheet_by_name("Charges").to_python(), "Deployment")
@@ -127,7 +127,7 @@ def test_too_many_charges_are_summed_and_the_sheet_says_so(tmp_path: Path, monke
 
 
 def test_the_same_rows_are_the_same_bytes(tmp_path: Path) -> None:
-    period = settled(tmp_path, every_kind())
+    period = period_tables(tmp_path, every_kind())
 
     assert written(write_workbook, period) == written(write_workbook, period)
 

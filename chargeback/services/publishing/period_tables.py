@@ -1,4 +1,4 @@
-"""A period as it stands: its rows, rounded and ready to be written into files."""
+"""Says where the rows of a period are once they are rounded, and opens them for whoever writes a file from them."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -12,7 +12,7 @@ from chargeback.services.duck.engine import Engine, open_engine
 
 
 @dataclass(frozen=True, slots=True)
-class Settled:
+class PeriodTables:
     """The rows of a period in a DuckDB file that any number of processes may read; picklable.
 
     Attributes:

@@ -1,4 +1,4 @@
-"""What has to be known to settle a period: its terms, and what was billed before."""
+"""The inputs that decide the files of a period: its catalogue and terms, and what was billed before."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
@@ -23,7 +23,7 @@ class Stored:
 
 @dataclass(frozen=True, slots=True)
 class ClosedPeriod:
-    """A closed period whose books may have changed since: what they say now besides becomes corrections.
+    """A closed period whose books may have changed since: any difference from what was billed becomes a correction.
 
     Attributes:
         period: YYYY-MM.
@@ -32,7 +32,7 @@ class ClosedPeriod:
         touched: the UTC days whose records may have changed; nothing else is compared.
         billed: its `charges-YYYY-MM.parquet`.
         later: those of the closed periods since, oldest first: they hold the corrections made so far.
-        shared_costs: what it was charged beside its usage.
+        shared_costs: what it was charged in addition to its usage.
         payers: the markups on these, as they were when it was closed.
         successors: cost centre that has ended → the one that pays its corrections now.
     """
@@ -66,7 +66,7 @@ class ClosedPeriod:
 
 
 @dataclass(frozen=True, slots=True)
-class PeriodToSettle:
+class PeriodInputs:
     """A billing period with all that decides its files; the books and this give the same files, byte for byte.
 
     Attributes:

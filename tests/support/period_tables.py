@@ -1,4 +1,4 @@
-"""A settled period made from a few rows, for tests of what is written from it."""
+"""The database of a period with a few given rows, for tests of what is written from it."""
 
 from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
@@ -9,8 +9,8 @@ from typing import Any
 import duckdb
 
 from chargeback.domain.cost_centres.budgets import CentreBudget
-from chargeback.domain.reports.rows import columns
-from chargeback.services.publishing.settled import Settled
+from chargeback.services.duck.row_types import row_types
+from chargeback.services.publishing.period_tables import PeriodTables
 
 PERIOD = "2026-03"
 _DEFAULTS: dict[str, Any] = {
@@ -59,7 +59,7 @@ def _quoted(types: Mapping[str, str]) -> list[tuple[str, str]]:
     return [(f'"{name}"', kind) for name, kind in types.items()]
 
 
-def settled(
+def period_tables(
     folder: Path,
     rows: Sequence[Mapping[str, Any]],
     *,
@@ -68,12 +68,12 @@ def settled(
     is_closed: bool = False,
     centres: Mapping[str, str] | None = None,
     budgets: tuple[CentreBudget, ...] = (),
-) -> Settled:
+) -> PeriodTables:
     """A DuckDB file with just these rows."""
-    database = folder / "settled.duckdb"
+    database = folder / "period.duckdb"
     with duckdb.connect(database) as engine:
         for name, content in (("rows", rows), ("previous_rows", previous)):
-            types = columns(decimals)
+            types = row_types(decimals)
             engine.execute(f"CREATE TABLE {name} ({', '.join(map(' '.join, _quoted(types)))})")
             for number, each in enumerate(content):
                 known = {"charge_id": f"{number:032x}"} | each
@@ -81,7 +81,7 @@ def settled(
                 engine.execute(
                     f"INSERT INTO {name} VALUES ({', '.join('?' * len(types))})", list((absent | known).values())
                 )
-    return Settled(
+    return PeriodTables(
         database=database,
         period=PERIOD,
         start=datetime(2026, 3, 1, tzinfo=UTC),
