@@ -17,7 +17,7 @@ class PeriodTables:
 
     Attributes:
         database: has the views `rows` and `previous_rows` (the period before; empty where it was never published),
-            both with the columns of `domain.reports.rows.columns`.
+            both with the columns of `domain.reports.rows`.
         period: YYYY-MM.
         start: UTC, inclusive.
         end: UTC, exclusive.
