@@ -21,7 +21,7 @@ class FrameLedger:
     def __init__(self, path: Path) -> None:
         self._path = path
 
-    async def stamped(self, day: str, within: Mapping[str, int] | None = None) -> AsyncIterator[LedgerBlock]:  # noqa: ARG002
+    async def stamped_blocks(self, day: str, within: Mapping[str, int] | None = None) -> AsyncIterator[LedgerBlock]:  # noqa: ARG002
         if day != DAY:
             return
         decompress = zstandard.ZstdDecompressor().decompressobj(read_across_frames=True).decompress

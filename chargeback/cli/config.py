@@ -79,11 +79,11 @@ async def _apply(container: Container, config_dir: Path, who: str, now: datetime
     from chargeback.adapters.config.catalogue import load_catalogue, to_documents
     from chargeback.adapters.config.terms import load_terms
     from chargeback.services.configuring.apply_config import bring_into_force
-    from chargeback.services.configuring.tell_config import told
+    from chargeback.services.configuring.tell_config import outcome_lines
 
     documents, catalogue = to_documents(config_dir), load_catalogue(config_dir)
     terms = load_terms(config_dir, catalogue)
     stores = container.control, container.catalogues, container.ledger
     brought = await bring_into_force(*stores, catalogue, terms, documents, by=who, now=now)
-    for line in told(brought, terms.digest):
+    for line in outcome_lines(brought, terms.digest):
         typer.echo(line)

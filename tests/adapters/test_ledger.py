@@ -48,11 +48,11 @@ async def test_a_day_without_events_is_empty(ledger: Ledger) -> None:
 
 
 async def test_a_note_lies_beside_the_marks_and_is_none(ledger: Ledger) -> None:
-    nothing = await ledger.noted()
+    nothing = await ledger.latest_note()
     first = await ledger.note("one", None)
     second = await ledger.note("another", first)
 
-    assert (nothing, await ledger.noted(), await ledger.marks()) == (("", None), ("another", second), {})
+    assert (nothing, await ledger.latest_note(), await ledger.marks()) == (("", None), ("another", second), {})
 
 
 async def test_a_note_replaces_only_the_one_that_was_read(ledger: Ledger) -> None:
@@ -63,7 +63,7 @@ async def test_a_note_replaces_only_the_one_that_was_read(ledger: Ledger) -> Non
         with pytest.raises(Superseded):
             await ledger.note("late", after)
 
-    assert await ledger.noted() == ("another", second)
+    assert await ledger.latest_note() == ("another", second)
 
 
 async def test_days_are_listed_in_order_and_marks_are_none(ledger: Ledger) -> None:
@@ -275,14 +275,14 @@ async def test_blocks_tell_when_they_were_written_and_an_emptied_blob_is_noticed
     ledger = BlobLedger(service.blobs, "ledger", clock=lambda: next(clock))
     await ledger.append(DAY, [b"one"])
     await ledger.append(DAY, [b"two"])
-    before = [block async for block in ledger.stamped(DAY)]
+    before = [block async for block in ledger.stamped_blocks(DAY)]
     extent = await ledger.extent(DAY)
     (name,) = await names(service, DAY)
     await service.blobs.get_blob_client("ledger", name).create_append_blob()
 
     await ledger.append(DAY, [b"three"])
 
-    after = [block async for block in ledger.stamped(DAY)]
+    after = [block async for block in ledger.stamped_blocks(DAY)]
     assert before == [(b"one\n", 1_000, 0), (b"two\n", 2_000, 0)]
     assert after == [(b"three\n", 3_000, 0), (b"", 0, 2)]
     assert list(extent) == [name]

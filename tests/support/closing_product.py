@@ -68,7 +68,7 @@ class KeptCatalogues:
         name = f"{self.now.digest[:12]}-{self.kept.digest[:12]}"
         return self._versions.setdefault(name, Version(name, self.now, self.kept))
 
-    async def stored(self, name: str) -> Version:
+    async def stored_version(self, name: str) -> Version:
         return self._versions[name]
 
     async def in_force(self) -> EffectiveCatalogues:

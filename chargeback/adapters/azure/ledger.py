@@ -108,11 +108,11 @@ class BlobLedger:
 
     async def blocks(self, day: UtcDay) -> AsyncIterator[bytes]:
         """The day's events as blocks of whole lines."""
-        async for block in self.stamped(day):
+        async for block in self.stamped_blocks(day):
             if block.text:
                 yield block.text
 
-    async def stamped(self, day: UtcDay, within: Mapping[str, int] | None = None) -> AsyncIterator[LedgerBlock]:
+    async def stamped_blocks(self, day: UtcDay, within: Mapping[str, int] | None = None) -> AsyncIterator[LedgerBlock]:
         """The same with the time of their writing."""
         async with translated_blob_errors(f"reading the ledger of {day}"):
             async for found in self._container.list_blobs(name_starts_with=f"{day}/"):
@@ -153,9 +153,9 @@ class BlobLedger:
         """Remember a text beside the marks, unless another was noted."""
         return await self._marks.note(text, after)
 
-    async def noted(self) -> tuple[str, str | None]:
+    async def latest_note(self) -> tuple[str, str | None]:
         """The text that was noted last."""
-        return await self._marks.noted()
+        return await self._marks.latest_note()
 
     async def ping(self) -> None:
         """Raise `StoreUnavailable` unless the container answers. Its role allows to list, and not to ask for more."""

@@ -92,7 +92,7 @@ class BlobMarks:
                 raise Superseded("another text was noted") from error
         return str(written["etag"])
 
-    async def noted(self) -> tuple[str, str | None]:
+    async def latest_note(self) -> tuple[str, str | None]:
         """The text that was noted last; empty where none was."""
         async with translated_blob_errors("reading the note"):
             return await self._text(_NOTE)

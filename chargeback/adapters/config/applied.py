@@ -68,7 +68,7 @@ class AppliedCatalogues:
         await self._kept.keep(ConfigVersion(name=name, digest=catalogue.digest, documents=documents))
         return Version(name, catalogue, terms)
 
-    async def stored(self, name: str) -> Version:
+    async def stored_version(self, name: str) -> Version:
         """A version by its name; one never changes, so it is read once."""
         known = self._versions.get(name)
         if known is not None:
@@ -105,4 +105,4 @@ class AppliedCatalogues:
     async def _rated_by_document(self, *states: PeriodState) -> dict[Month, Catalogue]:
         """By period: what its document names."""
         periods = await self._periods.of_states(*states)
-        return {each.month: (await self.stored(each.version)).catalogue for each in periods}
+        return {each.month: (await self.stored_version(each.version)).catalogue for each in periods}

@@ -51,10 +51,10 @@ class MemoryLedger:
 
     async def blocks(self, day: UtcDay) -> AsyncIterator[bytes]:
         """The day's events."""
-        async for block in self.stamped(day):
+        async for block in self.stamped_blocks(day):
             yield block.text
 
-    async def stamped(self, day: UtcDay, within: Mapping[str, int] | None = None) -> AsyncIterator[LedgerBlock]:
+    async def stamped_blocks(self, day: UtcDay, within: Mapping[str, int] | None = None) -> AsyncIterator[LedgerBlock]:
         """The same by writer with the time of their writing, an append or a thousand events a block."""
         parts = self._parts(day)
         for writer in sorted(parts):
@@ -98,7 +98,7 @@ class MemoryLedger:
         self._note = (text, token)
         return token
 
-    async def noted(self) -> tuple[str, str | None]:
+    async def latest_note(self) -> tuple[str, str | None]:
         """The text that was noted last."""
         return self._note
 
@@ -351,6 +351,6 @@ class MemoryCatalogues:
         name = f"{self.catalogue.digest[:12]}-{self.settled_by.digest[:12]}"
         return self._versions.setdefault(name, Version(name, self.catalogue, self.settled_by))
 
-    async def stored(self, name: str) -> Version:
+    async def stored_version(self, name: str) -> Version:
         """What `version` gave."""
         return self._versions[name]

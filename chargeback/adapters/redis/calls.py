@@ -101,7 +101,7 @@ class Lines:
             self.all.append((*own, folded_names_id(line, others), len(self.all)))
         return len(self.all)
 
-    def stored(self, line: _StoredLine) -> int:
+    def add_stored(self, line: _StoredLine) -> int:
         """The place of a line that Redis gave."""
         self.all.append(line)
         return len(self.all)
@@ -114,7 +114,7 @@ def packed_items(items: Iterable[Item], estimated: Mapping[int, EstimatedEvent])
     entries: list[list[object]] = []
     for place, call, event in items:
         if place < 0:
-            nowhere = nowhere or lines.stored(_NO_LINE)
+            nowhere = nowhere or lines.add_stored(_NO_LINE)
             entries.append([call, Phase.RECOVERED, nowhere, 0, "", 0])
             continue
         each = estimated[place]

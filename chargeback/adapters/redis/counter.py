@@ -175,7 +175,7 @@ class RedisCounter:
         if batch := merges.batch():
             args = [*self._common(day, batch), *merges.states]
             (done,) = await self._call(self._merge_script, day, args)
-            again = merges.left(done)
+            again = merges.to_retry(done)
         for place, flag in merges.flags.items():
             flags[place] = flag
         return again

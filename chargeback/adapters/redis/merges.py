@@ -35,7 +35,7 @@ class Merges:
         """For the script; empty where no call changes."""
         return pack((self._lines.all, self._entries)) if self._entries else b""
 
-    def left(self, done: bytes) -> list[Item]:
+    def to_retry(self, done: bytes) -> list[Item]:
         """What has to be tried again, because its call is further by now. Notes in `flags` what had no room."""
         again: list[Item] = []
         for items, flag in zip(self._changed, done.decode(), strict=True):
@@ -66,7 +66,7 @@ class Merges:
     ) -> list[object]:
         old: list[object] = []
         if stored.so_far.counts:
-            old = [self._lines.stored(stored.line), stored.picodollars, *stored.fields]
+            old = [self._lines.add_stored(stored.line), stored.picodollars, *stored.fields]
         new: list[object] = []
         if now.counts:
             new = [self._lines.number(estimated), estimated.picodollars]

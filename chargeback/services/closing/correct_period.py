@@ -44,7 +44,7 @@ async def correct_period(period: Month, books: ClosingBooks, ledger: Ledger, cha
     known, token = await books.periods.get(period)
     version = await books.catalogues.version()
     corrected = rated_anew(known, version.name, change)
-    before = await books.catalogues.stored(known.version)
+    before = await books.catalogues.stored_version(known.version)
     is_rated_otherwise = before.catalogue.digest != version.catalogue.digest
     if is_rated_otherwise:
         await _require_ledger(known, books)
@@ -59,7 +59,7 @@ async def correct_period(period: Month, books: ClosingBooks, ledger: Ledger, cha
 
 
 async def _new_rates(known: BillingPeriod, books: ClosingBooks) -> list[ExchangeRate]:
-    versions = [await books.catalogues.stored(name) for name in (known.closed_with, known.version)]
+    versions = [await books.catalogues.stored_version(name) for name in (known.closed_with, known.version)]
     before, after = (
         rates_of(each.terms, known.month, each.catalogue.calendar, each.catalogue.currency) for each in versions
     )
@@ -71,7 +71,7 @@ async def _audit(period: Month, books: ClosingBooks, now: datetime) -> Correctio
     known, _ = await books.periods.get(period)
     since = known.history[0].at
     lines, cost, count = 0, ZERO, 0
-    for day in await books.auditor.unaudited(in_force.current.calendar.utc_days(period), since):
+    for day in await books.auditor.unaudited_days(in_force.current.calendar.utc_days(period), since):
         audited = await books.auditor.audit_day(day, now)
         count += 1
         lines += audited.drift_lines

@@ -115,16 +115,16 @@ class ClosingBooks:
         in_force = await self.catalogues.in_force()
         calendar = in_force.current.calendar
         days, ends = calendar.utc_days(period), calendar.bounds(period)[1]
-        before = await self.auditor.marked(days)
+        before = await self.auditor.marks(days)
         faults: dict[str, str] = {}
-        for day in await self.auditor.unaudited(days, ends):
+        for day in await self.auditor.unaudited_days(days, ends):
             faults |= await _fault_of(f"audit {day}", self.auditor.audit_day(day, now))
         for day in days:
             if is_open(day, now):
                 faults |= await _fault_of(f"post {day}", self.poster.post_day(day, in_force, now))
-        marks = await self.auditor.marked(days)
-        marked = [day for day in await self.auditor.unaudited(days, ends) if marks.get(day) != before.get(day)]
-        for day in await self.auditor.unaudited(days, ends):
+        marks = await self.auditor.marks(days)
+        marked = [day for day in await self.auditor.unaudited_days(days, ends) if marks.get(day) != before.get(day)]
+        for day in await self.auditor.unaudited_days(days, ends):
             if day not in marked:
                 faults.setdefault(f"audit {day}", "the audit left the day as it is")
         undone = [_left(f"not done since it ended: {what}: {reason}", {what: 1}) for what, reason in faults.items()]

@@ -114,10 +114,10 @@ class Publisher:
         shared: tuple[SharedCost, ...] = ()
         payers = Payers()
         if known.version:
-            frozen = await self.catalogues.stored(known.version)
+            frozen = await self.catalogues.stored_version(known.version)
             catalogue, terms = frozen.catalogue, frozen.terms
             # What was shared is what was charged then, whatever a later configuration says.
-            billed_with = await self.catalogues.stored(known.closed_with)
+            billed_with = await self.catalogues.stored_version(known.closed_with)
             trued_up = await true_up_costs(self.control, late.period, billed_with.terms, catalogue.calendar)
             shared = *billed_with.terms.shared_costs, *trued_up
             payers = billed_with.catalogue.payers

@@ -89,7 +89,7 @@ async def _billed_with(control: Control, catalogues: Catalogues, state: PeriodSt
     """Period of this state → the terms of its files."""
     periods = await PeriodDocuments(control).of_states(state)
     return {
-        each.month: (await catalogues.stored(name)).terms
+        each.month: (await catalogues.stored_version(name)).terms
         for each in periods
         if (name := each.closed_with or each.version)
     }
@@ -164,7 +164,7 @@ async def _kept(
     """What of the change does not reach closed periods."""
     billed = await _billed_with(control, catalogues, PeriodState.CLOSED)
     converted = {
-        each.month: _rates(await catalogues.stored(each.version), each.month)
+        each.month: _rates(await catalogues.stored_version(each.version), each.month)
         for each in await PeriodDocuments(control).closed()
         if each.version
     }

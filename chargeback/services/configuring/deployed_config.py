@@ -13,7 +13,7 @@ from chargeback.domain.errors import InvalidConfig, Superseded
 from chargeback.domain.terms.terms import Terms
 from chargeback.services.configuring.apply_config import bring_into_force
 from chargeback.services.configuring.deployments import Deployments, HandledDeployment
-from chargeback.services.configuring.tell_config import told
+from chargeback.services.configuring.tell_config import outcome_lines
 from chargeback.services.configuring.versions import ConfigVersions
 from chargeback.services.ports.control import Catalogues, Control, Document
 from chargeback.services.ports.ledger import Ledger
@@ -98,4 +98,4 @@ async def _bring(
         outcome = await bring_into_force(*stores, *brought, by=f"deployment {digest[:12]}", now=now)
     except InvalidConfig as error:
         return "refused", tuple(error.faults)
-    return "applied", tuple(told(outcome, files.terms.digest))
+    return "applied", tuple(outcome_lines(outcome, files.terms.digest))

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from chargeback.services.configuring.apply_config import Brought
 
 
-def told(brought: Brought, terms: str) -> Iterator[str]:
+def outcome_lines(brought: Brought, terms: str) -> Iterator[str]:
     """The lines; `terms` is the digest of the terms that were brought."""
     applied, changed, repost = brought.applied, brought.catalogue, brought.repost
     if not applied.changed:

@@ -89,13 +89,15 @@ class Explainer:
         """What a closed period was rated with when it was closed, whatever `periods correct` has named since."""
         closed_with = (await PeriodDocuments(self.published.control).get(period))[0].closed_with
         if closed_with:
-            return (await self.catalogues.stored(closed_with)).catalogue
+            return (await self.catalogues.stored_version(closed_with)).catalogue
         return (await self.catalogues.in_force()).closed.get(period)
 
     async def _shared_costs(self, period: Month) -> tuple[SharedCost, ...]:
         """Those that the period was published with: of a closed one, as they were frozen."""
         closed_with = (await PeriodDocuments(self.published.control).get(period))[0].closed_with
-        terms = (await self.catalogues.stored(closed_with)).terms if closed_with else await self.catalogues.terms()
+        terms = (
+            (await self.catalogues.stored_version(closed_with)).terms if closed_with else await self.catalogues.terms()
+        )
         calendar = (await self.catalogues.current()).calendar
         return *terms.shared_costs, *await true_up_costs(self.published.control, period, terms, calendar)
 

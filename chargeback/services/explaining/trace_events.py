@@ -89,7 +89,7 @@ async def trace_events(
     number = count = quantity = 0
     extent = await ledger.extent(day)
     async with recount(ledger, day, workers=0, named=named, within=extent) as recounted:
-        async for text, _ in ledger_pieces(ledger.stamped(day, extent)):
+        async for text, _ in ledger_pieces(ledger.stamped_blocks(day, extent)):
             idle = await recounted.idle(number)
             counted_as = await recounted.counted_as(number)
             found = await asyncio.to_thread(search.find, text, number * MAX_EVENTS, idle, counted_as)

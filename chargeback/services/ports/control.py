@@ -62,5 +62,5 @@ class Catalogues(Protocol):
     async def version(self) -> Version:
         """The configuration in force, read afresh and stored by name; in_force() agrees with it from then on."""
 
-    async def stored(self, name: str) -> Version:
+    async def stored_version(self, name: str) -> Version:
         """A stored configuration."""

@@ -33,7 +33,7 @@ class Ledger(Protocol):
     def blocks(self, day: UtcDay) -> AsyncIterator[bytes]:
         """The day's events as blocks of whole lines (NDJSON, a few MB each), always in the same order."""
 
-    def stamped(self, day: UtcDay, within: Mapping[str, int] | None = None) -> AsyncIterator[LedgerBlock]:
+    def stamped_blocks(self, day: UtcDay, within: Mapping[str, int] | None = None) -> AsyncIterator[LedgerBlock]:
         """The same blocks with the time of their writing, which decides between events of one call.
 
         `within` an extent of before: what was there then, in the same blocks, whatever was appended since.
@@ -61,7 +61,7 @@ class Ledger(Protocol):
         written although `Superseded` or `StoreUnavailable` is raised, where the answer was lost.
         """
 
-    async def noted(self) -> tuple[str, str | None]:
+    async def latest_note(self) -> tuple[str, str | None]:
         """The text that was noted last with its token; empty with None where none was."""
 
 

@@ -15,6 +15,6 @@ async def terms_around(period: Month, control: Control, catalogues: Catalogues) 
     documents, found = PeriodDocuments(control), {}
     for month in (previous_period(period), period, next_period(period)):
         known, _ = await documents.get(month)
-        terms = (await catalogues.stored(known.version)).terms if known.version else await catalogues.terms()
+        terms = (await catalogues.stored_version(known.version)).terms if known.version else await catalogues.terms()
         found[month] = terms.reaching_back_to(month)
     return found

@@ -21,7 +21,7 @@ from chargeback.services.usage.audit_results import AcceptedLoss, AuditResult, A
 from chargeback.services.usage.ingest import OPEN_DAYS, is_open
 from chargeback.services.usage.ledger_parts import LedgerParts
 from chargeback.services.usage.recount import recount
-from chargeback.services.usage.shortfall import remembered, require_events, require_parts
+from chargeback.services.usage.shortfall import parts_to_remember, require_events, require_parts
 
 log = logging.getLogger(__name__)
 
@@ -65,7 +65,7 @@ async def accept_loss(
     result = before or AuditResult(
         day=day, events=0, calls=calls, duplicates=0, unreadable=0, at=accept.now.isoformat(), final=False
     )
-    result = replace(result, events=events, extent=remembered(extent), losses=(*result.losses, loss))
+    result = replace(result, events=events, extent=parts_to_remember(extent), losses=(*result.losses, loss))
     await results.swap(result, token)
     await parts.forget(day, known - extent.keys())
     log_line(
@@ -88,7 +88,7 @@ async def _late(ledger: Ledger, day: UtcDay, before: AuditResult | None) -> int:
     if before is not None:
         since = max(since, datetime.fromisoformat(before.at))
     after, count = since.timestamp() * 1e6, 0
-    async for block in ledger.stamped(day):
+    async for block in ledger.stamped_blocks(day):
         if block.written > after:
             count += block.text.count(b"\n")
     return count

@@ -26,10 +26,10 @@ from chargeback.services.running.set_aside import SetAside, Stage
 from chargeback.services.usage.audit_results import AcceptedLoss, AuditResult, AuditResults
 from chargeback.services.usage.ingest import is_open, open_days
 from chargeback.services.usage.ledger_parts import LedgerParts
-from chargeback.services.usage.post import Poster, by_shard, rated_records
+from chargeback.services.usage.post import Poster, by_shard, rate_lines
 from chargeback.services.usage.recount import Recounted, recount
 from chargeback.services.usage.restored_books import RestoredBooks
-from chargeback.services.usage.shortfall import remembered, require_events, require_parts
+from chargeback.services.usage.shortfall import parts_to_remember, require_events, require_parts
 from chargeback.services.usage.summarise import summarise_or_set_aside
 
 log = logging.getLogger(__name__)
@@ -126,7 +126,7 @@ class Auditor:
         first = sorted(ended, key=lambda day: (is_open(day, now), day))
         return [*first, *sorted(seldom.keys() - {*ended}, key=lambda day: seldom[day])]
 
-    async def unaudited(self, days: Sequence[UtcDay], since: datetime) -> list[UtcDay]:
+    async def unaudited_days(self, days: Sequence[UtcDay], since: datetime) -> list[UtcDay]:
         """Of these days, the ones that were marked, or not audited since then with what rates them now."""
         in_force = await self._catalogues.in_force()
         marks, audits = await self._ledger.marks(), await self._results.all()
@@ -151,7 +151,7 @@ class Auditor:
             return False
         return day in await self._ledger.days()
 
-    async def marked(self, days: Collection[UtcDay]) -> dict[UtcDay, str]:
+    async def marks(self, days: Collection[UtcDay]) -> dict[UtcDay, str]:
         """Of these days, those that wait for an audit, each with the token of its latest mark."""
         return {day: token for day, token in (await self._ledger.marks()).items() if day in days}
 
@@ -193,7 +193,7 @@ class Auditor:
             at=now.isoformat(),
             final=not is_open(day, now),
             rated_with=in_force.digest(day),
-            extent=remembered(extent),
+            extent=parts_to_remember(extent),
             losses=before.losses if before else (),
         )
         await self._results.swap(result, token)
@@ -256,7 +256,7 @@ class Auditor:
             posted |= {record.record_id: _fingerprint(record) for record in page if record.charges}
         drift = _Drift()
         async for lines in recounted.pages():
-            records, faults = rated_records(day, lines, in_force)
+            records, faults = rate_lines(day, lines, in_force)
             drift.faults |= faults
             for line_id in faults:
                 posted.pop(line_id, None)

@@ -119,7 +119,7 @@ class RecountedDay:
         await self.recounted.run("waiting events", PHASES)
         number = 0
         waiting: list[bytes] = []
-        async for text, _ in ledger_pieces(self.ledger.stamped(self.recounted.day, self.extent)):
+        async for text, _ in ledger_pieces(self.ledger.stamped_blocks(self.recounted.day, self.extent)):
             positions = await self._positions(number)
             waiting += [
                 raw

@@ -46,7 +46,7 @@ async def list_conflicts(ledger: Ledger, day: UtcDay, *, workers: int = 0, limit
     found: list[Conflicting] = []
     if not calls:
         return found
-    async for block in ledger.stamped(day):
+    async for block in ledger.stamped_blocks(day):
         for raw in block.text.splitlines():
             try:
                 event = read_filed(raw, day)

@@ -240,7 +240,7 @@ class _Run:
         for start in range(0, len(identities), RECORDS_PER_WRITE):
             some = identities[start : start + RECORDS_PER_WRITE]
             counted = await self._counter.lines(self._day, self._epoch, some)
-            records, faults = rated_records(self._day, counted, self._in_force)
+            records, faults = rate_lines(self._day, counted, self._in_force)
             self.refused |= faults
             fence = await self._write(shard, fence, posting, records)
             versions = {identity: lines[identity] for identity in some if identity not in self.refused}
@@ -260,7 +260,7 @@ class _Run:
             return Posting(*posting, error.token)
 
 
-def rated_records(
+def rate_lines(
     day: UtcDay, lines: Iterable[CountedLine], in_force: EffectiveCatalogues
 ) -> tuple[list[UsageRecord], dict[str, str]]:
     """The lines rated, and why those were not that cannot be: no line keeps another from being billed."""

@@ -153,7 +153,7 @@ async def recount(
     ):
         recounted = Recounted(day, engine=engine)
         try:
-            blocks = ledger.stamped(day, within)
+            blocks = ledger.stamped_blocks(day, within)
             await _read(blocks, recounted, folder, executor, ahead=max(1, workers) + 2)
             if named is not None:
                 await asyncio.to_thread(fold_names, engine, folder, named, most_names)
@@ -252,7 +252,7 @@ async def _recall(ledger: Ledger, day: UtcDay, engine: Engine, folder: str, exec
     loop = asyncio.get_running_loop()
     reading: deque[asyncio.Future[str]] = deque()
     number = 0
-    async for text, written in ledger_pieces(ledger.stamped(day)):
+    async for text, written in ledger_pieces(ledger.stamped_blocks(day)):
         reading.append(loop.run_in_executor(executor, recall, Piece(day, number, text, folder, written)))
         number += 1
         if len(reading) > ahead:

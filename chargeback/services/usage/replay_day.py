@@ -34,7 +34,7 @@ async def heard_events(
     async with recount(ledger, day, workers=0, named=named, within=extent) as recounted:
         require_events(day, audit, recounted.events, recounted.missing)
         number = 0
-        async for text, _ in ledger_pieces(ledger.stamped(day, extent)):
+        async for text, _ in ledger_pieces(ledger.stamped_blocks(day, extent)):
             unheard, folded = await recounted.unheard(number), await recounted.folded(number)
             yield _read(text, day, number * MAX_EVENTS, unheard, folded)
             number += 1

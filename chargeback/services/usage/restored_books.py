@@ -60,14 +60,14 @@ class RestoredBooks:
 
         False if another writer came between.
         """
-        listed, noted = await self._ledger.noted()
+        listed, noted = await self._ledger.latest_note()
         marks = listed.split()
         found, token = await self._latest()
         try:
             if marks and found not in marks:
                 # What was read may be of a replica that lags behind: only the latest can be replaced.
                 token = await self._control.swap(KIND, _NAME, {"run": found}, token)
-                if (await self._ledger.noted())[1] != noted:
+                if (await self._ledger.latest_note())[1] != noted:
                     return False
                 await self._go_through_all_days(now)
             noted = await self._ledger.note(" ".join(dict.fromkeys([*(marks or [found]), mark])), noted)

@@ -12,7 +12,7 @@ MAX_PARTS = 2_000
 _SHOWN = 5
 
 
-def remembered(extent: Mapping[str, int]) -> dict[str, int]:
+def parts_to_remember(extent: Mapping[str, int]) -> dict[str, int]:
     """What an audit keeps of the parts that it read."""
     return dict(extent) if len(extent) <= MAX_PARTS else {}
 

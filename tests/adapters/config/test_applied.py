@@ -67,7 +67,7 @@ async def test_the_files_are_stored_as_a_version_that_later_files_do_not_change(
     change(folder, "cost-centres.yaml", "name: Research", "name: Science")
 
     later = AppliedCatalogues(control, folder)
-    stored = await later.stored(version.name)
+    stored = await later.stored_version(version.name)
 
     assert stored.catalogue.digest == version.catalogue.digest != (await later.current()).digest
     assert stored.terms.digest == version.terms.digest
@@ -82,7 +82,7 @@ async def test_an_applied_version_goes_by_its_name_in_the_history(folder: Path) 
     version = await catalogues.version()
 
     assert version.name == name
-    assert (await catalogues.stored(name)).catalogue is version.catalogue is await catalogues.current()
+    assert (await catalogues.stored_version(name)).catalogue is version.catalogue is await catalogues.current()
 
 
 async def test_new_terms_are_in_force_and_leave_the_rating_digest_alone(folder: Path) -> None:
@@ -162,7 +162,7 @@ async def test_a_version_that_was_applied_before_versions_had_names_still_counts
     version = await catalogues.version()
 
     assert (await catalogues.terms()).budgets == version.terms.budgets == ()
-    assert (await catalogues.stored(version.name)).catalogue.digest == (await catalogues.current()).digest
+    assert (await catalogues.stored_version(version.name)).catalogue.digest == (await catalogues.current()).digest
 
 
 async def test_a_version_that_is_gone_is_an_error_and_no_other_price(folder: Path) -> None:

@@ -55,7 +55,7 @@ async def test_an_event_seen_twice_is_traced_once() -> None:
 
 async def test_what_was_written_first_is_traced_whoever_wrote_it() -> None:
     class Stamped(MemoryLedger):
-        async def stamped(self, day: str, within: Mapping[str, int] | None = None) -> AsyncIterator[LedgerBlock]:
+        async def stamped_blocks(self, day: str, within: Mapping[str, int] | None = None) -> AsyncIterator[LedgerBlock]:
             for written, raw in zip((9, 5), self.events.get(day, ()), strict=False):
                 yield LedgerBlock(raw + b"\n", written)
 

@@ -132,7 +132,7 @@ class Life:
     async def _rate(self, month: str) -> Decimal:
         known, _ = await self.house.periods.get(month)
         catalogues = self.house.catalogues
-        terms = (await catalogues.stored(known.version)).terms if known.version else await catalogues.terms()
+        terms = (await catalogues.stored_version(known.version)).terms if known.version else await catalogues.terms()
         return Decimal(terms.rate_for(month, "USD", BOOKS.currency(month)).rate)
 
     async def due(self) -> dict[tuple[str, str], Decimal]:

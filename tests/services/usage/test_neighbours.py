@@ -271,10 +271,10 @@ async def test_whatever_was_said_by_whom_an_audit_finds_what_the_posting_posted(
 class TornDay(MemoryLedger):
     """A ledger of which one day is damaged."""
 
-    async def stamped(self, day: str, within: Mapping[str, int] | None = None) -> AsyncIterator[LedgerBlock]:
+    async def stamped_blocks(self, day: str, within: Mapping[str, int] | None = None) -> AsyncIterator[LedgerBlock]:
         if day == DAY:
             raise ValueError("Zstd decompress error")
-        async for block in super().stamped(day, within):
+        async for block in super().stamped_blocks(day, within):
             yield block
 
 

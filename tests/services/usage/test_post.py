@@ -204,7 +204,7 @@ async def watch(books: RestoredBooks) -> None:
         pass
 
 
-@pytest.mark.parametrize(("late", "call"), [("noted", 1), ("note", 1), ("note", 2), ("swap", 1)])
+@pytest.mark.parametrize(("late", "call"), [("latest_note", 1), ("note", 1), ("note", 2), ("swap", 1)])
 @pytest.mark.parametrize("dies", ["nobody", "the first", "the second"])
 async def test_two_postings_at_once_alarm_nobody(of: House, late: str, call: int, dies: str) -> None:
     await of.ledger.append("2026-03-01", [usage_event(time="2026-03-01T10:00:00Z")])
@@ -226,7 +226,7 @@ async def test_two_postings_at_once_alarm_nobody(of: House, late: str, call: int
     await of.poster.post(NOW)
 
     assert await of.ledger.marks() == {}
-    assert len((await of.ledger.noted())[0].split()) == 1
+    assert len((await of.ledger.latest_note())[0].split()) == 1
 
 
 async def test_a_mark_that_a_lagging_replica_does_not_have_yet_alarms_nobody(of: House) -> None:
@@ -415,7 +415,7 @@ async def test_a_blob_storage_that_is_away_keeps_nothing_from_being_posted(of: H
     async def away(*_: object) -> str:
         raise StoreUnavailable("Blob storage is away")
 
-    of.ledger.noted = away  # type: ignore[method-assign]
+    of.ledger.latest_note = away  # type: ignore[method-assign]
     await of.poster.post(NOW)
 
     assert booked(of) == 500

@@ -114,7 +114,7 @@ class StampedLedger(MemoryLedger):
         self.stamps = blocks
         self.missing = 0
 
-    async def stamped(self, day: str, within: Mapping[str, int] | None = None) -> AsyncIterator[LedgerBlock]:
+    async def stamped_blocks(self, day: str, within: Mapping[str, int] | None = None) -> AsyncIterator[LedgerBlock]:
         for text, written in self.stamps if day == DAY else ():
             yield LedgerBlock(text + b"\n", written)
         yield LedgerBlock(b"", 0, self.missing)
@@ -327,7 +327,7 @@ async def test_events_are_neither_lost_nor_cut_where_pieces_end(size: int, monke
 
 async def test_nothing_stays_on_disk_whatever_happens(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     class TornLedger(MemoryLedger):
-        async def stamped(self, day: str, within: Mapping[str, int] | None = None) -> AsyncIterator[LedgerBlock]:
+        async def stamped_blocks(self, day: str, within: Mapping[str, int] | None = None) -> AsyncIterator[LedgerBlock]:
             yield LedgerBlock(usage_event() + b"\n", 0)
             raise ConnectionError("gone")
 

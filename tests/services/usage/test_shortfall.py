@@ -144,7 +144,7 @@ async def test_a_day_of_which_nothing_is_left_is_noticed_without_being_marked(au
         await audited.auditor.audit(NOW + timedelta(days=1))
 
     assert audited.charges(DAY) == before
-    assert await audited.auditor.unaudited([DAY], NOW + timedelta(days=1)) == [DAY]
+    assert await audited.auditor.unaudited_days([DAY], NOW + timedelta(days=1)) == [DAY]
     (aside,) = await SetAside(audited.control).all()
     assert (aside.day, aside.count) == (DAY, 1)
 
@@ -201,7 +201,7 @@ async def test_the_books_of_a_day_whose_loss_is_accepted_stand_and_its_month_can
     assert (done.events, done.drift_lines) == (5, 0)
     assert audited.charges(OLD) == before
     assert await SetAside(audited.control).all() == []
-    assert await audited.auditor.unaudited([OLD], NOW) == []
+    assert await audited.auditor.unaudited_days([OLD], NOW) == []
     assert list((await audited.control.get("audit", OLD) or {})["losses"]) == [
         {
             "reason": "deleted by hand",
