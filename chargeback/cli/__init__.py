@@ -1,11 +1,25 @@
 """The product from a terminal: `python -m chargeback …` runs the same services as the functions."""
 
-import logging
 import sys
 
 import typer
+from typer.exceptions import TyperException
 
-from chargeback.cli import config, explain, forecast, objects, periods, prices, reconcile, reports, set_aside, usage
+from chargeback.cli import (
+    config,
+    days,
+    events,
+    explain,
+    forecast,
+    objects,
+    periods,
+    prices,
+    reconcile,
+    reports,
+    set_aside,
+    tokens,
+)
+from chargeback.cli.exit_codes import ExitCode
 from chargeback.cli.terminal import console
 from chargeback.domain.errors import ChargebackError
 from chargeback.log_line import one_run
@@ -17,8 +31,8 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     rich_markup_mode=None,
 )
-for commands in (usage.app, set_aside.app, reports.app, forecast.app, reconcile.app, explain.app):
-    app.add_typer(commands)
+for module in (events, days, set_aside, reports, forecast, reconcile, explain, tokens):
+    app.add_typer(module.app)
 app.add_typer(config.app, name="config")
 app.add_typer(objects.app, name="objects")
 app.add_typer(periods.app, name="periods")
@@ -26,14 +40,29 @@ app.add_typer(prices.app, name="prices")
 
 
 def main() -> None:
-    """Run the command line; what goes wrong is one message and exit code 1."""
+    """Run the command line; what goes wrong is one message on standard error, and `ExitCode` says how it ended."""
     prepare_process()
-    # What came of it is in the command's own answer; without a handler Python would print it a second time.
-    for service in ("usage.ingest", "reconciling.reconcile"):
-        logging.getLogger(f"chargeback.services.{service}").addHandler(logging.NullHandler())
     try:
         with one_run():
-            app()
+            # Returns the code of `typer.Exit`, which a command ends with where it found something.
+            code = app(standalone_mode=False)
     except ChargebackError as error:
-        console.print(f"error: {error}", style="red", markup=False, highlight=False, soft_wrap=True)
-        sys.exit(1)
+        _complain(str(error))
+        code = ExitCode.FAILED
+    except TyperException as error:
+        _explain_usage(error)
+        code = ExitCode.USAGE
+    if code:
+        sys.exit(code)
+
+
+def _explain_usage(error: TyperException) -> None:
+    message, context = error.format_message(), getattr(error, "ctx", None)
+    if message.startswith("Usage:"):  # no command was named, and this is the help
+        typer.echo(message, err=True)
+    else:
+        _complain(f"{message.rstrip('.')}; see {context.command_path} --help" if context else message)
+
+
+def _complain(message: str) -> None:
+    console.print(f"error: {message}", style="red", markup=False, highlight=False, soft_wrap=True)

@@ -1,39 +1,64 @@
-"""Where the month is going, and what stands out in it."""
+"""The month's outlook on the command line: where it is going, and what stands out in it."""
 
 from datetime import UTC, datetime
 from decimal import Decimal, InvalidOperation
-from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated
 
-import msgspec
 import typer
 
 from chargeback.bootstrap import Container
+from chargeback.cli.answers import Answer, print_json
+from chargeback.cli.exit_codes import finish
 from chargeback.cli.forecast_tables import show_anomalies, show_budgets, show_forecasts
-from chargeback.cli.terminal import book_date_of, counted, progress, run
+from chargeback.cli.options import Json, book_date_of, day_option, period_argument
+from chargeback.cli.terminal import counted, progress, run
 from chargeback.domain.cost_centres.tree import EVERYTHING, is_within
-from chargeback.domain.outlook.anomalies import Sensitivity
-from chargeback.domain.time.days import book_namesake, shifted, utc_day
+from chargeback.domain.outlook.anomalies import Anomaly, Sensitivity
+from chargeback.domain.outlook.forecast import BudgetOutlook, Forecast
+from chargeback.domain.time.days import BookDate, book_namesake, shifted, utc_day
 from chargeback.domain.time.months import dates_of, month
 from chargeback.services.forecasting import look_ahead
-from chargeback.services.forecasting.spend_history import read_until, viewpoint
+from chargeback.services.forecasting.spend_history import Viewpoint, read_until, viewpoint
 
 app = typer.Typer()
 
-Period = Annotated[str | None, typer.Option(help="The month, YYYY-MM; the one under way if unset.")]
-Centre = Annotated[str, typer.Option("--cost-centre", help="Only this cost centre and those below it.")]
-AsOf = Annotated[str | None, typer.Option(help="As it could be told when this day (YYYY-MM-DD) began.")]
-Out = Annotated[Path | None, typer.Option(help="Also write what is shown into this JSON file.")]
+Period = Annotated[str | None, period_argument("The month, YYYY-MM. Default: the month under way.")]
+Centre = Annotated[
+    str,
+    typer.Option(
+        "--cost-centre",
+        metavar="PATH",
+        help="Only this cost centre and those below it. Default: all of them.",
+        show_default=False,
+    ),
+]
+AsOf = Annotated[
+    str | None, day_option("--as-of", "As it could be told when this date of the books began. Default: today.")
+]
+
+
+class Outlook(Answer, frozen=True):
+    """The forecasts of `forecast`, and where each budget is going."""
+
+    forecasts: tuple[Forecast, ...]
+    budgets: tuple[BudgetOutlook, ...]
+
+
+class Anomalies(Answer, frozen=True):
+    """The days and hours of `anomalies`."""
+
+    anomalies: tuple[Anomaly, ...]
 
 
 @app.command()
-def forecast(period: Period = None, cost_centre: Centre = EVERYTHING, as_of: AsOf = None, out: Out = None) -> None:
+def forecast(
+    period: Period = None, cost_centre: Centre = EVERYTHING, as_of: AsOf = None, as_json: Json = False
+) -> None:
     """Project each cost centre's month end with its intervals, and the day on which each budget is used up."""
 
     async def work(container: Container) -> None:
         calendar = (await container.catalogues.current()).calendar
-        today = calendar.date_of(datetime.now(UTC))
-        view = viewpoint(today, period=month(period) if period else None, as_of=book_date_of(as_of) if as_of else None)
+        view = _view(calendar.date_of(datetime.now(UTC)), period, as_of)
         history = await read_until(container.books, view)
         centres = look_ahead.centres_of(history, cost_centre)
         terms = await container.catalogues.terms()
@@ -42,10 +67,12 @@ def forecast(period: Period = None, cost_centre: Centre = EVERYTHING, as_of: AsO
             found = await look_ahead.forecasts(history, view, centres, into, counted(advance))
         budgets = [each for each in terms.budgets if is_within(each.cost_centre, cost_centre)]
         outlooks = await look_ahead.outlooks(history, view, budgets, terms)
-        show_forecasts(found)
-        show_budgets(outlooks)
-        if out is not None:
-            _write(out, {"forecasts": found, "budgets": outlooks})
+        if as_json:
+            print_json(Outlook(tuple(found), tuple(outlooks)))
+        else:
+            show_forecasts(found)
+            show_budgets(outlooks)
+        finish(has_findings=any(each.is_overrun for each in outlooks))
 
     run(work)
 
@@ -55,17 +82,17 @@ def anomalies(
     period: Period = None,
     cost_centre: Centre = EVERYTHING,
     as_of: AsOf = None,
-    minimum: Annotated[str, typer.Option(help="Differences of less money are left out.")] = "10",
-    out: Out = None,
+    minimum: Annotated[str, typer.Option(metavar="AMOUNT", help="Differences of less money are left out.")] = "10",
+    as_json: Json = False,
 ) -> None:
     """List the days, and hours of the last days, that stand out from a cost centre's pattern, and what moved them."""
+    sensitivity = Sensitivity(minimum=_amount(minimum))
 
     async def work(container: Container) -> None:
         calendar = (await container.catalogues.current()).calendar
         now = datetime.now(UTC)
         # A day is looked at when it is over both in the books and in UTC, whose hours are counted.
-        today = min(calendar.date_of(now), book_namesake(utc_day(now)))
-        view = viewpoint(today, period=month(period) if period else None, as_of=book_date_of(as_of) if as_of else None)
+        view = _view(min(calendar.date_of(now), book_namesake(utc_day(now))), period, as_of)
         first, end = dates_of(view.period)[0], dates_of(view.period)[-1]
         with progress("records", None) as advance:
             found = await look_ahead.anomalies(
@@ -73,15 +100,21 @@ def anomalies(
                 calendar,
                 first,
                 min(end, shifted(view.today, -1)),
-                Sensitivity(minimum=_amount(minimum)),
+                sensitivity,
                 below=cost_centre,
                 progress=counted(advance),
             )
-        show_anomalies(view.period, found)
-        if out is not None:
-            _write(out, {"anomalies": found})
+        if as_json:
+            print_json(Anomalies(tuple(found)))
+        else:
+            show_anomalies(view.period, found)
+        finish(has_findings=bool(found))
 
     run(work)
+
+
+def _view(today: BookDate, period: str | None, as_of: str | None) -> Viewpoint:
+    return viewpoint(today, period=month(period) if period else None, as_of=book_date_of(as_of) if as_of else None)
 
 
 def _amount(text: str) -> Decimal:
@@ -92,8 +125,3 @@ def _amount(text: str) -> Decimal:
     if not amount.is_finite() or amount < 0:
         raise typer.BadParameter(f"{text!r} is not an amount of money")
     return amount
-
-
-def _write(file: Path, content: dict[str, Any]) -> None:
-    file.write_bytes(msgspec.json.format(msgspec.json.encode(content), indent=2) + b"\n")
-    typer.echo(f"→ {file}")

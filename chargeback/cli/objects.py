@@ -1,37 +1,76 @@
-"""Stored objects: whose each one is, and the index of them from the ledger alone."""
+"""Stored objects on the command line: whose each one is, and the index of them from the ledger alone."""
 
 from typing import Annotated
 
 import typer
 
 from chargeback.bootstrap import Container
-from chargeback.cli.terminal import progress, run, utc_day_of
+from chargeback.cli.answers import Answer, answer
+from chargeback.cli.exit_codes import finish
+from chargeback.cli.options import Json, days_option, utc_day_of
+from chargeback.cli.terminal import progress, run
 from chargeback.domain.time.days import UtcDay
 from chargeback.services.running.bulkheads import do_each
 
 app = typer.Typer(help="What calls left on the accounts: responses, files, jobs …", no_args_is_help=True)
 
 
+class Owned(Answer, frozen=True):
+    """Who owns an object, and on which account it is; all but the id are empty where nobody knows."""
+
+    id: str
+    owner: str = ""
+    product: str = ""
+    backend: str = ""
+
+
+class Owners(Answer, frozen=True):
+    """The objects of `objects owner`, in the order asked for."""
+
+    objects: tuple[Owned, ...]
+
+
+class Rebuilt(Answer, frozen=True):
+    """What `objects rebuild` indexed."""
+
+    objects: int
+    days: int
+
+
 @app.command()
 def owner(
-    ids: Annotated[list[str], typer.Argument(help="Ids of objects, such as resp_…, file-… or batch_….")],
+    ids: Annotated[list[str], typer.Argument(metavar="ID...", help="Ids such as resp_…, file-… or batch_….")],
+    as_json: Json = False,
 ) -> None:
-    """Say whose objects these are, and on which account they lie."""
+    """Say whose objects these are, and on which account they are.
+
+    Example: python -m chargeback objects owner file-abc123
+    """
 
     async def work(container: Container) -> None:
         found = await container.object_index.find(ids)
-        for name in ids:
-            each = found.get(name)
-            typer.echo(f"{name}: {f'{each.owner}, product {each.product}, at {each.backend}' if each else 'unknown'}")
+        objects = tuple(
+            Owned(name, found[name].owner, found[name].product, found[name].backend) if name in found else Owned(name)
+            for name in ids
+        )
+        answer(Owners(objects), map(_told, objects), as_json=as_json)
+        finish(has_findings=any(not each.owner for each in objects))
 
     run(work)
 
 
+def _told(owned: Owned) -> str:
+    return f"{owned.id}: " + (
+        f"{owned.owner}, product {owned.product}, at {owned.backend}" if owned.owner else "unknown"
+    )
+
+
 @app.command()
 def rebuild(
-    day: Annotated[list[str] | None, typer.Option(help="Only this day's ledger (YYYY-MM-DD); may be repeated.")] = None,
+    day: Annotated[list[str] | None, days_option("Index only the ledger of this UTC day, else all of it")] = None,
+    as_json: Json = False,
 ) -> None:
-    """Index what the ledger says of stored objects: all of it, or the days named. Running it again changes nothing."""
+    """Index the stored objects of the ledger again; running it twice changes nothing."""
 
     async def work(container: Container) -> None:
         days = [utc_day_of(each) for each in day] if day else await container.ledger.days()
@@ -43,6 +82,7 @@ def rebuild(
                 return count
 
             counts: list[int] = await do_each("indexing objects of", days, one)
-        typer.echo(f"{sum(counts)} objects of {len(days)} days")
+        done = Rebuilt(sum(counts), len(days))
+        answer(done, [f"{done.objects} objects of {done.days} days"], as_json=as_json)
 
     run(work)

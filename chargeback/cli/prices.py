@@ -1,7 +1,8 @@
-"""The provider's public prices beside the rate card: what differs, and a proposal that a person reviews."""
+"""The rate card beside the provider's public prices on the command line: what differs, and a proposal to review."""
 
 import asyncio
 from collections import Counter
+from collections.abc import Iterator
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Annotated
@@ -9,61 +10,152 @@ from typing import Annotated
 import typer
 
 from chargeback.bootstrap import DEPLOYED_CONFIG
+from chargeback.cli.answers import Answer, answer
+from chargeback.cli.exit_codes import finish
+from chargeback.cli.options import ConfigDir, Json, Overwrite, refuse_existing
+from chargeback.cli.terminal import written
 from chargeback.domain.catalogue.catalogue import Catalogue
 from chargeback.domain.catalogue.prices import PriceKey
-from chargeback.domain.errors import InvalidConfig
 from chargeback.domain.money.exact import to_text
-from chargeback.domain.price_list.comparison import Comparison, Difference, compare
+from chargeback.domain.price_list.comparison import Comparison, compare
 
 app = typer.Typer(help="The rate card beside the Azure Retail Prices API.", no_args_is_help=True)
 
-Folder = Annotated[Path, typer.Option("--config-dir", envvar="CONFIG_DIR", help="Folder of the catalogue files.")]
 Saved = Annotated[
-    list[Path] | None, typer.Option("--from", help="A saved answer of the API instead of asking it; may be repeated.")
+    list[Path] | None,
+    typer.Option(
+        "--from",
+        metavar="FILE",
+        help="A saved answer of the API instead of asking it; may be repeated.",
+        show_default=False,
+    ),
 ]
 Regions = Annotated[
-    list[str] | None, typer.Option("--region", help="Only this region; may be repeated. Else those of the deployments.")
+    list[str] | None,
+    typer.Option(
+        "--region",
+        metavar="REGION",
+        help="Only this region; may be repeated. Default: those of the deployments.",
+        show_default=False,
+    ),
 ]
-Api = Annotated[str | None, typer.Option("--api", help="Another address of the API, such as a mirror.")]
+Api = Annotated[str | None, typer.Option("--api", metavar="URL", help="Another address of the API, such as a mirror.")]
+
+
+class PriceDifference(Answer, frozen=True):
+    """A price that the list does not confirm; `on_card` is empty where the card has none."""
+
+    price: str
+    on_card: str
+    in_list: str
+    currency: str
+    since: str
+
+
+class UnknownMeter(Answer, frozen=True):
+    """A meter of the list that nobody has looked up."""
+
+    product: str
+    meter: str
+    meter_id: str
+    region: str
+
+
+class AbsentMeter(Answer, frozen=True):
+    """A meter of retail-meters.yaml that the list does not have."""
+
+    price: str
+    region: str
+
+
+class Compared(Answer, frozen=True):
+    """What `prices diff` found; amounts are for a million units; `refused` are rows that cannot be used, and why."""
+
+    equal: int
+    differences: tuple[PriceDifference, ...]
+    unknown: tuple[UnknownMeter, ...]
+    absent: tuple[AbsentMeter, ...]
+    refused: tuple[str, ...]
+
+
+class Proposed(Answer, frozen=True):
+    """What `prices propose` wrote to `file`; the file is empty where there was nothing to propose."""
+
+    file: str
+    close: int
+    add: int
+    correct: int
+
+
+class Checked(Answer, frozen=True):
+    """How many prices `prices check` compared, and what contradicts the card, each with its place."""
+
+    compared: int
+    contradictions: tuple[str, ...]
 
 
 @app.command()
-def diff(config_dir: Folder = DEPLOYED_CONFIG, saved: Saved = None, region: Regions = None, api: Api = None) -> None:
-    """Say what the public price list and the rate card do not agree on."""
-    _, found = _compared(config_dir, saved, region, api)
-    _report(found)
+def diff(
+    config_dir: ConfigDir = DEPLOYED_CONFIG,
+    saved: Saved = None,
+    region: Regions = None,
+    api: Api = None,
+    as_json: Json = False,
+) -> None:
+    """Say where the public price list and the rate card differ.
+
+    Example: python -m chargeback prices diff --region swedencentral
+    """
+    catalogue, found = _compared(config_dir, saved, region, api)
+    compared = _as_answer(found, catalogue.currency)
+    answer(compared, _told(compared), as_json=as_json)
+    finish(has_findings=bool(compared.differences or compared.refused))
 
 
 @app.command()
 def propose(
-    out: Annotated[Path, typer.Option(help="The file to write; it is for a person to read and is never applied.")],
-    config_dir: Folder = DEPLOYED_CONFIG,
+    out: Annotated[
+        Path,
+        typer.Option(
+            "--out", metavar="FILE", help="The YAML file to write, for a person to read; it is never applied."
+        ),
+    ],
+    overwrite: Overwrite = False,
+    config_dir: ConfigDir = DEPLOYED_CONFIG,
     saved: Saved = None,
     region: Regions = None,
     api: Api = None,
+    as_json: Json = False,
 ) -> None:
-    """Write what would have to change on the rate card as a proposal to review."""
+    """Write what would have to change on the rate card as a proposal to review.
+
+    Example: python -m chargeback prices propose --out proposal.yaml
+    """
     from chargeback.adapters.config.retail_proposal import write_proposal
 
+    refuse_existing(out, overwrite=overwrite)
     catalogue, found = _compared(config_dir, saved, region, api)
-    _report(found)
+    told = list(_told(_as_answer(found, catalogue.currency)))
     if not found.differences:
-        typer.echo("nothing to propose")
+        answer(Proposed("", 0, 0, 0), [*told, "nothing to propose"], as_json=as_json)
         return
-    counts = write_proposal(out, found, catalogue, datetime.now(UTC))
-    typer.echo(f"{out}: " + ", ".join(f"{count} to {what}" for what, count in counts.items()) + "; review it")
+    with written(out):
+        counts = write_proposal(out, found, catalogue, datetime.now(UTC))
+    told.append(f"{out}: " + ", ".join(f"{count} to {what}" for what, count in counts.items()) + "; review it")
+    answer(Proposed(str(out), counts["close"], counts["add"], counts["correct"]), told, as_json=as_json)
 
 
 @app.command()
-def check(config_dir: Folder = DEPLOYED_CONFIG) -> None:
-    """Hold the rate card against the committed snapshot of the public price list, without a network."""
+def check(config_dir: ConfigDir = DEPLOYED_CONFIG, as_json: Json = False) -> None:
+    """Compare the rate card with the committed snapshot of the public price list, without a network."""
     from chargeback.adapters.config.catalogue import load_catalogue
     from chargeback.adapters.config.retail_snapshot import check_snapshot
 
-    checked = check_snapshot(config_dir, load_catalogue(config_dir).prices)
-    if checked.faults:
-        raise InvalidConfig(checked.faults)
-    typer.echo(f"{checked.compared} prices of the snapshot are on the rate card")
+    found = check_snapshot(config_dir, load_catalogue(config_dir).prices)
+    checked = Checked(found.compared, tuple(found.faults))
+    told = checked.contradictions or [f"{checked.compared} prices of the snapshot are on the rate card"]
+    answer(checked, told, as_json=as_json)
+    finish(has_findings=bool(checked.contradictions))
 
 
 def _compared(
@@ -87,35 +179,47 @@ def _compared(
     )
 
 
-def _report(found: Comparison) -> None:
-    typer.echo(f"{len(found.equal)} prices are equal, {len(found.differences)} differ")
+def _as_answer(found: Comparison, currency: str) -> Compared:
+    return Compared(
+        equal=len(found.equal),
+        differences=tuple(
+            PriceDifference(
+                price=_named(each.key),
+                on_card=to_text(each.old.list_per_million) if each.old else "",
+                in_list=to_text(each.new),
+                currency=currency,
+                since=f"{each.since:%Y-%m-%d}",
+            )
+            for each in found.differences
+        ),
+        unknown=tuple(UnknownMeter(row.product, row.meter_name, row.meter_id, row.region) for row in found.unknown),
+        absent=tuple(AbsentMeter(_named(meter.keys[0]), meter.region) for meter in found.absent),
+        refused=found.refused,
+    )
+
+
+def _told(found: Compared) -> Iterator[str]:
+    yield f"{found.equal} prices are equal, {len(found.differences)} differ"
     for each in found.differences:
-        typer.echo(f"  {_said(each)}")
+        before = f"{each.on_card} on the card" if each.on_card else "not on the card"
+        yield f"  {each.price}: {before}, {each.in_list} in the list since {each.since}"
     products: dict[str, Counter[str]] = {}
     for row in found.unknown:
-        products.setdefault(row.product, Counter())[row.meter_name] += 1
+        products.setdefault(row.product, Counter())[row.meter] += 1
     if products:
-        typer.echo(f"{len(found.unknown)} meters are not in retail-meters.yaml:")
+        yield f"{len(found.unknown)} meters are not in retail-meters.yaml:"
     for product, names in sorted(products.items()):
-        typer.echo(f"  {product}, {names.total()}: {', '.join(sorted(names))}")
+        yield f"  {product}, {names.total()}: {', '.join(sorted(names))}"
     absent: dict[str, list[str]] = {}
     for meter in found.absent:
-        absent.setdefault(_named(meter.keys[0]), []).append(meter.region)
+        absent.setdefault(meter.price, []).append(meter.region)
     if absent:
-        typer.echo(f"{len(found.absent)} meters of retail-meters.yaml are not in the price list:")
+        yield f"{len(found.absent)} meters of retail-meters.yaml are not in the price list:"
     for name, regions in absent.items():
-        typer.echo(f"  {name}: {', '.join(sorted(regions))}")
+        yield f"  {name}: {', '.join(sorted(regions))}"
     if found.refused:
-        typer.echo(f"{len(found.refused)} rows cannot be used:")
-    for reason in found.refused:
-        typer.echo(f"  {reason}")
-
-
-def _said(difference: Difference) -> str:
-    old = difference.old
-    before = f"{to_text(old.list_per_million)} on the card" if old else "not on the card"
-    after = f"{to_text(difference.new)} in the list since {difference.since:%Y-%m-%d}"
-    return f"{_named(difference.key)}: {before}, {after}"
+        yield f"{len(found.refused)} rows cannot be used:"
+    yield from (f"  {reason}" for reason in found.refused)
 
 
 def _named(key: PriceKey) -> str:

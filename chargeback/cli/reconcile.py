@@ -1,6 +1,7 @@
-"""The books beside the provider's invoice, and the true-up between them."""
+"""The provider's invoice and the books compared on the command line, and the true-up between them."""
 
 import sys
+from collections.abc import Iterator
 from datetime import UTC, datetime
 from decimal import Decimal
 from pathlib import Path
@@ -11,14 +12,19 @@ from rich.console import Console
 from rich.table import Table
 
 from chargeback.bootstrap import Container
-from chargeback.cli.terminal import run
+from chargeback.cli.answers import Answer, print_json
+from chargeback.cli.exit_codes import finish
+from chargeback.cli.options import Json, by_option, period_argument, reason_option, require_override_with_reason
+from chargeback.cli.terminal import run, say_once
 from chargeback.domain.money.exact import to_text
 from chargeback.domain.reports.layout import reconciliation_path
 from chargeback.domain.time.months import month
+from chargeback.services.reconciling import reconcile as service
+from chargeback.services.reconciling.reconcile import Reconciled
+from chargeback.services.reconciling.reconciliation_summary import ReconciliationSummary, summary_of
 
 if TYPE_CHECKING:
     from chargeback.services.ports.reports import Invoices
-    from chargeback.services.reconciling.reconcile import Reconciled
 
 LARGEST = 15
 """So many variances are shown; all are in the report."""
@@ -26,39 +32,86 @@ LARGEST = 15
 app = typer.Typer()
 
 
+class TrueUp(Answer, frozen=True):
+    """The true-up in force; `amount_now` is what it would be if it was set now."""
+
+    amount: str
+    currency: str
+    by: str
+    at: str
+    amount_now: str
+
+
+class Reconciliation(Answer, frozen=True):
+    """What `reconcile` prints: the report's sums, and the true-up of the period, if there is one."""
+
+    report: ReconciliationSummary
+    true_up: TrueUp | None
+
+
 @app.command()
 def reconcile(
-    period: Annotated[str, typer.Option(help="The month, YYYY-MM; it has to be published.")],
-    export: Annotated[str | None, typer.Option(help="Folder of the export in the container cost-exports.")] = None,
+    period: Annotated[str, period_argument("The month, YYYY-MM; it has to be published.")],
+    export: Annotated[
+        str | None,
+        typer.Option(
+            metavar="FOLDER",
+            help="Folder of the export in the container cost-exports. Default: `export` of books.yaml.",
+        ),
+    ] = None,
     from_: Annotated[
         list[Path] | None,
-        typer.Option("--from", help="A downloaded export instead: its folder, or a file of it; may be repeated."),
+        typer.Option(
+            "--from",
+            metavar="PATH",
+            help="A downloaded export instead: its folder, or a file of it; may be repeated.",
+            show_default=False,
+        ),
     ] = None,
     true_up: Annotated[
         bool | None,
-        typer.Option("--true-up/--no-true-up", help="Charge what is between invoice and books; or take that back."),
+        typer.Option(
+            "--true-up/--no-true-up", help="Charge what is between invoice and books, or take that charge back."
+        ),
     ] = None,
-    by: Annotated[str | None, typer.Option(help="Who sets or takes back the true-up; it is kept with it.")] = None,
-    despite: Annotated[
-        str,
-        typer.Option(help="Why a true-up is set though calls wait for tokens or prices, or are estimated; kept, too."),
-    ] = "",
+    by: Annotated[str | None, by_option("With --true-up or --no-true-up: who does it; goes on the record.")] = None,
+    override: Annotated[
+        bool,
+        typer.Option(
+            "--override",
+            help="Set the true-up although calls wait for tokens or prices, or are estimated; takes a --reason.",
+        ),
+    ] = False,
+    reason: Annotated[str | None, reason_option("With --override: why; goes on the record.")] = None,
+    as_json: Json = False,
 ) -> None:
-    """Compare a published month with the Azure invoice, say why they differ, and write the report."""
+    """Compare a published month with the Azure invoice, say why they differ, and write the report.
+
+    Example: python -m chargeback reconcile 2026-03 --from ~/Downloads/focus-march/
+    """
     if true_up is not None and not by:
         raise typer.BadParameter("a true-up needs a name: add --by NAME")
     if from_ and export is not None:
         raise typer.BadParameter("--from and --export are two places for one invoice")
-    named = month(period)
+    require_override_with_reason(override, reason)
     for path in from_ or ():
         if not path.exists():
             raise typer.BadParameter(f"{path}: there is no such file or folder")
 
+    say_once(service.log)
+
     async def work(container: Container) -> None:
-        reconciled = await container.reconciler.reconcile(named, _downloaded(from_), export=export)
-        _show(reconciled)
-        typer.echo(f"reports/{reconciliation_path(named, 'csv')} and .json have all of it")
-        await _true_up(container, reconciled, true_up, by or "", despite)
+        reconciled = await container.reconciler.reconcile(month(period), _downloaded(from_), export=export)
+        told = list(await _change_true_up(container, reconciled, true_up, by or "", reason or ""))
+        in_force = await _in_force(container, reconciled)
+        if as_json:
+            print_json(Reconciliation(summary_of(reconciled), in_force))
+        else:
+            _show(reconciled)
+            typer.echo(f"reports/{reconciliation_path(month(period), 'csv')} and .json have all of it")
+            for line in told if true_up is not None else _standing(reconciled, in_force):
+                typer.echo(line)
+        finish(has_findings=reconciled.exceeded)
 
     run(work)
 
@@ -69,34 +122,47 @@ def _downloaded(paths: list[Path] | None) -> "Invoices | None":
     return LocalCostExports(paths) if paths else None
 
 
-async def _true_up(container: Container, reconciled: "Reconciled", wanted: bool | None, by: str, despite: str) -> None:
-    from chargeback.services.reconciling.true_up import amount_of, remove_true_up, set_true_up, true_up_parts
-    from chargeback.services.reconciling.true_up_documents import TrueUps
+async def _change_true_up(
+    container: Container, reconciled: Reconciled, wanted: bool | None, by: str, reason: str
+) -> list[str]:
+    """Set the true-up of the period or take it back; returns what was done."""
+    from chargeback.services.reconciling.true_up import remove_true_up, set_true_up
 
     now, period, currency = datetime.now(UTC), reconciled.period, reconciled.currency
-    if wanted:
-        begins = await container.periods.first(now, (await container.catalogues.current()).calendar)
-        done = await set_true_up(container.control, reconciled, by=by, now=now, despite=despite, begins=begins)
-        typer.echo(f"true-up of {period}: {done.amount} {currency}, split with the next `publish`")
-        if await container.published.is_closed(period):
-            typer.echo(f"  {period} is closed: what differs from its files is a correction in the oldest open month")
-        for part in done.parts:
-            if Decimal(part.amount):
-                typer.echo(f"  {part.name}: {part.amount} {currency}")
-    elif wanted is False:
+    if wanted is None:
+        return []
+    if not wanted:
         was_there = await remove_true_up(container.control, period, by=by, now=now)
-        typer.echo(f"the true-up of {period} is taken back" if was_there else f"{period} has no true-up")
-    missing = [*reconciled.missing_of_the_invoice(), *reconciled.missing_of_the_books()]
-    for each in missing if wanted is None else ():
-        typer.echo(f"a true-up waits: {each}")
-    if wanted is None and (known := (await TrueUps(container.control).get(period))[0]) and known.amount is not None:
-        amount = amount_of(await true_up_parts(container.control, reconciled))
-        typer.echo(f"true-up in force: {known.amount} {currency}, set by {known.by} at {known.at[:16]}")
-        if Decimal(known.amount) != amount:
-            typer.echo(f"  it would be {to_text(amount)} now: run --true-up again before the month closes")
+        return [f"the true-up of {period} is taken back" if was_there else f"{period} has no true-up"]
+    begins = await container.periods.first(now, (await container.catalogues.current()).calendar)
+    done = await set_true_up(container.control, reconciled, by=by, now=now, despite=reason, begins=begins)
+    told = [f"true-up of {period}: {done.amount} {currency}, split with the next `publish`"]
+    if await container.published.is_closed(period):
+        told.append(f"  {period} is closed: what differs from its files is a correction in the oldest open month")
+    return told + [f"  {part.name}: {part.amount} {currency}" for part in done.parts if Decimal(part.amount)]
 
 
-def _show(reconciled: "Reconciled") -> None:
+async def _in_force(container: Container, reconciled: Reconciled) -> TrueUp | None:
+    from chargeback.services.reconciling.true_up import amount_of, true_up_parts
+    from chargeback.services.reconciling.true_up_documents import TrueUps
+
+    known, _ = await TrueUps(container.control).get(reconciled.period)
+    if known is None or known.amount is None:
+        return None
+    now = amount_of(await true_up_parts(container.control, reconciled))
+    return TrueUp(known.amount, reconciled.currency, known.by, known.at, to_text(now))
+
+
+def _standing(reconciled: Reconciled, true_up: TrueUp | None) -> Iterator[str]:
+    for each in (*reconciled.missing_of_the_invoice(), *reconciled.missing_of_the_books()):
+        yield f"a true-up waits: {each}"
+    if true_up is not None:
+        yield f"true-up in force: {true_up.amount} {true_up.currency}, set by {true_up.by} at {true_up.at[:16]}"
+        if Decimal(true_up.amount) != Decimal(true_up.amount_now):
+            yield f"  it would be {true_up.amount_now} now: run --true-up again before the month closes"
+
+
+def _show(reconciled: Reconciled) -> None:
     # What came from outside may look like markup.
     console = Console(file=sys.stdout, highlight=False, markup=False)
     found, run_ = reconciled.found, reconciled.invoice.run
@@ -120,7 +186,7 @@ def _show(reconciled: "Reconciled") -> None:
         console.print(f"above the tolerance of {tolerance}", style="bold red")
 
 
-def _causes(reconciled: "Reconciled") -> Table:
+def _causes(reconciled: Reconciled) -> Table:
     table = Table("cause", title="Why")
     table.add_column(reconciled.currency, justify="right")
     table.add_column("parts", justify="right")
@@ -129,7 +195,7 @@ def _causes(reconciled: "Reconciled") -> Table:
     return table
 
 
-def _largest(reconciled: "Reconciled") -> Table:
+def _largest(reconciled: Reconciled) -> Table:
     table = Table("day", "account", "meter", title=f"The largest variances, at most {LARGEST}")
     table.add_column(reconciled.currency, justify="right")
     table.add_column("evidence")

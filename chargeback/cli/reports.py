@@ -1,6 +1,6 @@
-"""The files of a month."""
+"""The files of a month on the command line."""
 
-import asyncio
+from collections.abc import Iterator
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Annotated
@@ -8,53 +8,104 @@ from typing import Annotated
 import typer
 
 from chargeback.bootstrap import Container
-from chargeback.cli.terminal import counted, progress, run, show_files
+from chargeback.cli.answers import Answer, answer
+from chargeback.cli.exit_codes import finish
+from chargeback.cli.options import Json, Overwrite, Period, refuse_existing
+from chargeback.cli.terminal import counted, listed, progress, run, written
 from chargeback.domain.periods.lifecycle import PeriodState
 from chargeback.domain.reports.layout import manifest_path, period_folder
 from chargeback.domain.time.months import month
 from chargeback.services.ports.reports import Reports
 
+UNPRICED = "unpriced"
+"""The state of rows without a price, in a manifest."""
+
 app = typer.Typer()
+
+
+class PublishedPath(Answer, frozen=True):
+    """A file of the period in its container; `sha256` is empty while the period is open."""
+
+    path: str
+    sha256: str
+
+
+class Published(Answer, frozen=True):
+    """What `publish` wrote; `container` has the files, and `folder` those that were downloaded, if any."""
+
+    period: str
+    state: str
+    rows: int
+    unpriced_rows: int
+    totals: dict[str, str]
+    container: str
+    files: tuple[PublishedPath, ...]
+    folder: str
 
 
 @app.command()
 def publish(
-    period: Annotated[str, typer.Option(help="The month, YYYY-MM.")],
-    out: Annotated[Path | None, typer.Option(help="Also download the files into this folder.")] = None,
+    period: Period,
+    out_dir: Annotated[
+        Path | None, typer.Option("--out-dir", metavar="FOLDER", help="Also download the files into this folder.")
+    ] = None,
+    overwrite: Overwrite = False,
+    as_json: Json = False,
 ) -> None:
-    """Write the period's files to Blob storage; those of a closed period are compared with their hashes instead."""
+    """Write a month's files to Blob storage; those of a closed month are compared with their hashes instead.
+
+    Example: python -m chargeback publish 2026-03 --out-dir reports
+    """
+    if out_dir is not None:
+        refuse_existing(out_dir / period, overwrite=overwrite)
+
     named = month(period)
 
     async def work(container: Container) -> None:
         with progress(period, None) as advance:
             manifest = await container.drafts.publish(named, datetime.now(UTC), counted(advance))
-        typer.echo(f"{period}: {manifest.files[0].rows} rows; " + ", ".join(_totals(manifest.totals)))
         known, _ = await container.periods.get(named)
         is_closed = known.state is PeriodState.CLOSED
-        if is_closed:
-            typer.echo("it is closed, and every file is as it was closed:")
-        digests = {file.path: f": sha256 {file.sha256}" for file in manifest.files} if is_closed else {}
-        digests[manifest_path(named)] = f": sha256 {known.manifest}" if is_closed else ""
-        reports, where = (container.closed_reports, "closed") if is_closed else (container.reports, "reports")
+        digests = {file.path: file.sha256 for file in manifest.files} if is_closed else {}
+        digests[manifest_path(named)] = known.manifest
+        reports, name = (container.closed_reports, "closed") if is_closed else (container.reports, "reports")
         paths = await reports.paths(period_folder(named))
-        show_files(where, {path: digests.get(path, "") for path in paths})
-        if out is not None:
+        if out_dir is not None:
             with progress("downloading", len(paths)) as advance:
                 for path in paths:
-                    await _download(reports, path, out)
+                    await _download(reports, path, out_dir)
                     advance(1)
-            typer.echo(f"    → {out / period}")
+        published = Published(
+            period=period,
+            state=known.state,
+            rows=manifest.files[0].rows,
+            unpriced_rows=manifest.states[UNPRICED].rows if UNPRICED in manifest.states else 0,
+            totals=manifest.totals,
+            container=name,
+            files=tuple(PublishedPath(path, digests.get(path, "")) for path in paths),
+            folder=str(out_dir / period) if out_dir is not None else "",
+        )
+        answer(published, _told(published), as_json=as_json)
+        finish(has_findings=published.unpriced_rows > 0)
 
     run(work)
 
 
 async def _download(reports: Reports, path: str, folder: Path) -> None:
     target = folder / path
-    await asyncio.to_thread(target.parent.mkdir, parents=True, exist_ok=True)
-    with target.open("wb") as file:
+    with written(target), target.open("wb") as file:
         async for chunk in reports.read(path):
             file.write(chunk)
 
 
-def _totals(totals: dict[str, str]) -> list[str]:
-    return [f"{amount} {currency}" for currency, amount in sorted(totals.items())] or ["nothing to bill"]
+def _told(published: Published) -> Iterator[str]:
+    totals = [f"{amount} {currency}" for currency, amount in sorted(published.totals.items())] or ["nothing to bill"]
+    yield f"{published.period}: {published.rows} rows; " + ", ".join(totals)
+    if published.unpriced_rows:
+        yield f"{published.unpriced_rows} rows have no price, so their cost is not in these sums"
+    if published.state == PeriodState.CLOSED:
+        yield "it is closed, and every file is as it was closed:"
+    said = {each.path: f": sha256 {each.sha256}" if each.sha256 else "" for each in published.files}
+    yield from listed(published.container, said)
+    if published.folder:
+        yield f"    → {published.folder}"

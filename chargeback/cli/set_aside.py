@@ -1,41 +1,64 @@
-"""What could not be handled: shown, and tried again after a repair."""
+"""What could not be handled, on the command line: shown, and tried again after a repair."""
 
+from collections.abc import Iterator
 from datetime import UTC, datetime
 from typing import Annotated
 
 import typer
 
 from chargeback.bootstrap import Container
+from chargeback.cli.answers import Answer, answer, as_answer
+from chargeback.cli.exit_codes import finish
+from chargeback.cli.options import Json
 from chargeback.cli.terminal import run
-from chargeback.services.running.set_aside import Left
 
 app = typer.Typer()
+
+
+class Left(Answer, frozen=True):
+    """What one stage left out of a day, or `publish` out of a period; `parts` names the first with their reasons."""
+
+    stage: str
+    day: str
+    count: int
+    parts: dict[str, str]
+
+
+class SetAside(Answer, frozen=True):
+    """What `set-aside` lists; `quarantined_since` is empty where no batch of events is in quarantine."""
+
+    set_aside: tuple[Left, ...]
+    quarantined_batches: int
+    quarantined_since: str
 
 
 @app.command("set-aside")
 def set_aside(
     retry: Annotated[bool, typer.Option("--retry", help="Try all of it again first.")] = False,
+    as_json: Json = False,
 ) -> None:
     """List what the services left out, by stage and day, with the reasons: it keeps its month from closing."""
 
     async def work(container: Container) -> None:
         if retry:
             await container.retry.all(datetime.now(UTC))
-        left = await container.set_aside.all()
-        for each in left:
-            _show(each)
+        left = tuple(as_answer(each, Left) for each in await container.set_aside.all())
         batches = await container.quarantine.batches()
-        if batches:
-            typer.echo(f"quarantine: {len(batches)} batches of events since {batches[0][:10]}; see `replay`")
-        if not left and not batches:
-            typer.echo("nothing is set aside")
+        found = SetAside(left, len(batches), batches[0][:10] if batches else "")
+        answer(found, _told(found), as_json=as_json)
+        finish(has_findings=bool(left or batches))
 
     run(work)
 
 
-def _show(left: Left) -> None:
-    typer.echo(f"{left.stage} {left.day}: {left.count} parts")
-    for name, reason in left.parts.items():
-        typer.echo(f"  {name}: {reason}")
-    if left.count > len(left.parts):
-        typer.echo(f"  and {left.count - len(left.parts)} more")
+def _told(found: SetAside) -> Iterator[str]:
+    for left in found.set_aside:
+        yield f"{left.stage} {left.day}: {left.count} parts"
+        yield from (f"  {name}: {reason}" for name, reason in left.parts.items())
+        if left.count > len(left.parts):
+            yield f"  and {left.count - len(left.parts)} more"
+    if found.quarantined_batches:
+        since = found.quarantined_since
+        yield f"quarantine: {found.quarantined_batches} batches of events since {since}; see `replay`"
+    elif not found.set_aside:
+        yield "nothing is set aside"

@@ -1,22 +1,20 @@
-"""What every command shares: the container to work in, progress bars, and readers of dates and files."""
+"""What every command shares: the container to work in, progress bars, and files to read and to list."""
 
 import asyncio
+import logging
 import sys
 from collections import Counter
 from collections.abc import Awaitable, Callable, Iterator, Mapping
 from contextlib import contextmanager
-from datetime import UTC, datetime
 from pathlib import Path
 from typing import IO
 
-import typer
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
 
 from chargeback.bootstrap import Container, open_container
 from chargeback.domain.errors import ChargebackError
 from chargeback.domain.reports.layout import folder_of_statement
-from chargeback.domain.time.days import BookDate, UtcDay
 from chargeback.services.running.progress import Progress as ServiceProgress
 from chargeback.settings import read_settings
 
@@ -74,42 +72,28 @@ def open_input(file: str) -> Iterator[IO[bytes]]:
         raise ChargebackError(f"{file}: {error.strerror}") from error
 
 
-def utc_day_of(text: str) -> UtcDay:
-    """The UTC day that an option names."""
-    return UtcDay(_day_of(text))
-
-
-def book_date_of(text: str) -> BookDate:
-    """The date of the books that an option names."""
-    return BookDate(_day_of(text))
-
-
-def _day_of(text: str) -> str:
+@contextmanager
+def written(path: Path) -> Iterator[None]:
+    """A file to write in a folder that is made if need be; raises `ChargebackError` where it cannot be written."""
     try:
-        return datetime.strptime(text, "%Y-%m-%d").date().isoformat()  # noqa: DTZ007 a date has no time zone
-    except ValueError:
-        raise typer.BadParameter(f"{text!r} is not a day such as 2026-03-14") from None
+        path.parent.mkdir(parents=True, exist_ok=True)
+        yield
+    except OSError as error:
+        raise ChargebackError(f"{path}: {error.strerror}") from error
 
 
-def time_of(text: str, now: datetime) -> datetime:
-    """The UTC time in the past that an option names; a day is its midnight."""
-    try:
-        moment = datetime.fromisoformat(text)
-        moment = moment.replace(tzinfo=UTC) if moment.tzinfo is None else moment.astimezone(UTC)
-    except (ValueError, OverflowError):
-        raise typer.BadParameter(f"{text!r} is neither a day nor a time such as 2026-03-14T06:00") from None
-    if moment >= now:
-        raise typer.BadParameter(f"{text} is still to come")
-    return moment
+def say_once(log: logging.Logger) -> None:
+    """Keep a service's log off standard error: the command's answer says what came of it."""
+    log.addHandler(logging.NullHandler())
 
 
-def show_files(folder: str, files: Mapping[str, str]) -> None:
+def listed(folder: str, files: Mapping[str, str]) -> Iterator[str]:
     """A line a file, with what is said of it; the statements, which may be thousands, on one line."""
     statements: Counter[str] = Counter()
     for path, said in files.items():
         if where := folder_of_statement(path):
             statements[where] += 1
         else:
-            typer.echo(f"  {folder}/{path}{said}")
+            yield f"  {folder}/{path}{said}"
     for where, count in statements.items():
-        typer.echo(f"  {folder}/{where}: {count} files")
+        yield f"  {folder}/{where}: {count} files"

@@ -18,6 +18,7 @@ from typing import Any
 from rich.console import Console
 from rich.table import Table
 
+from chargeback.cli.exit_codes import ExitCode
 from scripts.showcase.calls import Tally, send, teams
 from stack.processes import StackError
 from stack.services import SERVICES
@@ -125,9 +126,9 @@ def billed(state: Path) -> Counter[str]:
 def download(stack: Stack, period: str) -> Path:
     """Fetch the month's files with the product's own command line, as a user would."""
     folder = stack.site.state / "reports"
-    command = [sys.executable, "-m", "chargeback", "publish", "--period", period, "--out", str(folder)]
+    command = [sys.executable, "-m", "chargeback", "publish", period, "--out-dir", str(folder), "--overwrite"]
     done = subprocess.run(command, capture_output=True, text=True, check=False)
-    if done.returncode:
+    if done.returncode not in (ExitCode.DONE, ExitCode.FINDINGS):
         raise StackError(f"{' '.join(command[1:])}: {done.stderr.strip()}")
     return folder / period
 

@@ -17,6 +17,7 @@ import pytest
 from chargeback.adapters.config.folders import path_of
 from chargeback.bootstrap import DEPLOYED_CONFIG
 from chargeback.cli import main
+from chargeback.cli.exit_codes import ExitCode
 from stack.stack import Stack
 from tests.support.builders import cloud_event, tokens, usage_event
 
@@ -57,10 +58,16 @@ def chargeback(*arguments: str, stdin: bytes = b"", **environment: str) -> tuple
     return 0, output.getvalue(), errors.getvalue()
 
 
-def output_of(*arguments: str, stdin: bytes = b"", **environment: str) -> str:
+def output_of(*arguments: str, stdin: bytes = b"", ends: ExitCode = ExitCode.DONE, **environment: str) -> str:
+    """What a command prints that ends with this exit code."""
     code, output, errors = chargeback(*arguments, stdin=stdin, **environment)
-    assert code == 0, errors
+    assert code == ends, errors
     return output
+
+
+def found_by(*arguments: str, stdin: bytes = b"", **environment: str) -> str:
+    """What a command prints that ends with findings."""
+    return output_of(*arguments, stdin=stdin, ends=ExitCode.FINDINGS, **environment)
 
 
 def event(**arguments: object) -> bytes:
@@ -79,10 +86,10 @@ def test_a_day_goes_from_standard_input_to_a_downloaded_report(clean_stores: Sta
     same = event(usage=tokens(1_000, 0))
     lines = b"\n".join([same, b"", event(usage=tokens(0, 10)), same, b"no json", b""])
 
-    ingested = output_of("ingest", "-", stdin=lines)
+    ingested = found_by("ingest", "-", stdin=lines)
     posted, again = output_of("post"), output_of("post")
     audited = output_of("audit", "--day", TODAY)
-    published = output_of("publish", "--period", PERIOD, "--out", str(tmp_path))
+    published = output_of("publish", PERIOD, "--out-dir", str(tmp_path))
 
     assert ingested.splitlines()[0] == "accepted 2, duplicate 1, quarantined 1"
     assert "1 x not-json: " in ingested
@@ -113,7 +120,7 @@ def test_late_events_are_told_and_the_audit_posts_them(clean_stores: Stack) -> N
     day = (datetime.now(UTC) - timedelta(days=20)).date().isoformat()
 
     ingested = output_of("ingest", "-", stdin=event(time=f"{day}T10:00:00Z"))
-    audited = output_of("audit")
+    audited = found_by("audit")
     again = output_of("audit")
 
     assert "1 of the accepted are of days that are no longer open: run `audit` to post them" in ingested
@@ -123,8 +130,8 @@ def test_late_events_are_told_and_the_audit_posts_them(clean_stores: Stack) -> N
 
 def test_what_is_quarantined_for_its_date_is_accepted_after_the_fix(clean_stores: Stack) -> None:
     tomorrow = (datetime.now(UTC) + timedelta(hours=6)).isoformat().replace("+00:00", "Z")
-    first = output_of("ingest", "-", stdin=event(time=tomorrow))
-    early = output_of("replay")
+    first = found_by("ingest", "-", stdin=event(time=tomorrow))
+    early = found_by("replay")
 
     fixed = output_of("replay", CLOCK_SKEW_MINUTES="720")
     empty = output_of("replay", CLOCK_SKEW_MINUTES="720")
@@ -141,7 +148,7 @@ def test_dead_letters_are_taken_in_and_damaged_ones_quarantined(clean_stores: St
     for name, body in (("a.json", b"[{"), ("b.json", letter)):
         put_blob(clean_stores, name, body)
 
-    replayed = output_of("replay", "--dead-letters")
+    replayed = found_by("replay", "--dead-letters")
 
     assert replayed == "accepted 1, duplicate 0, in quarantine 1\n"
     assert output_of("replay", "--dead-letters") == "accepted 0, duplicate 0, in quarantine 0\n"
@@ -171,13 +178,13 @@ def test_applying_says_what_changed_and_brings_it_to_every_day_with_usage(clean_
     fields = {"model": "gpt-4o-2024-11-20", "usage": tokens(1_000_000, 0)}
     lines = [event(**fields), usage_event(time=f"{last_week}T00:00:01Z", **fields)]
     output_of("ingest", "-", stdin=b"\n".join(lines))
-    output_of("audit", "--day", last_week)
+    found_by("audit", "--day", last_week)
     folder = Path(shutil.copytree(DEPLOYED_CONFIG, tmp_path / "config"))
     card, budgets = path_of(folder, "rate-card.yaml"), path_of(folder, "budgets.yaml")
     card.write_text(card.read_text().replace('{input_tokens: "2.75", cached', '{input_tokens: "3.00", cached', 1))
     budgets.write_text(re.sub(r"amount: \d+", "amount: 77777", budgets.read_text(), count=1))
 
-    applied = output_of("config", "apply", "--config-dir", str(folder))
+    applied = output_of("config", "apply", "--by", "Ada", "--config-dir", str(folder))
 
     assert "prices: 4 changed\n" in applied
     assert (
@@ -188,19 +195,19 @@ def test_applying_says_what_changed_and_brings_it_to_every_day_with_usage(clean_
     assert f"rated again by the next posting: {TODAY}\n" in applied
     assert f"marked, rated again by the next audit: {last_week}\n" in applied
     # The books had 2.75 for the day before, and have 3 after.
-    assert "1 lines differed by 0.25 USD and were mended" in output_of("audit", "--day", last_week)
+    assert "1 lines differed by 0.25 USD and were mended" in found_by("audit", "--day", last_week)
 
 
 def test_other_terms_are_applied_and_the_month_has_the_days_of_its_zone(clean_stores: Stack, tmp_path: Path) -> None:
     shutil.copytree(DEPLOYED_CONFIG, tmp_path, dirs_exist_ok=True)
     books = path_of(tmp_path, "books.yaml")
-    folder = ("--config-dir", str(tmp_path))
+    folder = ("--by", "Ada", "--config-dir", str(tmp_path))
     books.write_text(books.read_text().replace("timeZone: UTC", "timeZone: Europe/Berlin"))
     output_of("config", "apply", *folder)
 
     books.write_text(books.read_text().replace("graceHours: 72", "graceHours: 96"))
     applied = output_of("config", "apply", *folder)
-    audited = output_of("audit", "--period", "2026-03")
+    audited = output_of("audit", "2026-03")
 
     assert re.fullmatch(r"in force with other terms: [0-9a-f]{12}, terms [0-9a-f]{12}", applied.splitlines()[0])
     days = [line.split(":")[0] for line in audited.splitlines()]
@@ -230,10 +237,14 @@ def test_tokens_are_counted_without_a_network() -> None:
     ("arguments", "code", "text"),
     [
         (["ingest", "no-such-file"], 1, "error: no-such-file: No such file or directory"),
-        (["publish", "--period", "2026-13"], 1, "error: period '2026-13' is not a month such as 2026-03"),
-        (["audit", "--period", "March"], 1, "error: period 'March' is not a month such as 2026-03"),
+        (
+            ["publish", "2026-13"],
+            2,
+            "error: Invalid value for 'PERIOD': period '2026-13' is not a month such as 2026-03",
+        ),
+        (["audit", "March"], 2, "error: Invalid value for 'PERIOD': period 'March' is not a month such as 2026-03"),
         (["post", "--day", "2026-02-30"], 2, "'2026-02-30' is not a day such as 2026-03-14"),
-        (["publish"], 2, "--period"),
+        (["publish"], 2, "PERIOD"),
         (["config", "validate", "--config-dir", "no-such-folder"], 1, "error: "),
         (["conjure"], 2, "conjure"),
     ],

@@ -6,7 +6,7 @@ from types import SimpleNamespace
 import pytest
 import typer
 
-from chargeback.cli import usage
+from chargeback.cli import days as commands
 from chargeback.domain.errors import ChargebackError
 from chargeback.services.usage.audit_results import AuditResults
 from tests.support.builders import NOW, usage_event
@@ -24,20 +24,21 @@ def short(monkeypatch: pytest.MonkeyPatch) -> House:
     asyncio.run(of.auditor.audit(NOW))
     del of.ledger.events[OLD][1:]
     container = SimpleNamespace(ledger=of.ledger, control=of.control, auditor=of.auditor)
-    monkeypatch.setattr(usage, "run", lambda work: asyncio.run(work(container)))
-    monkeypatch.setattr(usage.os, "cpu_count", lambda: 0)
+    monkeypatch.setattr(commands, "run", lambda work: asyncio.run(work(container)))
+    monkeypatch.setattr(commands.os, "cpu_count", lambda: 0)
     return of
 
 
 def test_a_loss_is_accepted_on_record(short: House, capsys: pytest.CaptureFixture[str]) -> None:
-    usage.audit(day=[OLD], loss="deleted by mistake", by="b.kim")
+    with pytest.raises(typer.Exit):  # what is left of the day has no price
+        commands.audit(day=[OLD], accept_loss=True, reason="deleted by mistake", by="b.kim")
 
     result, _ = asyncio.run(AuditResults(short.control).get(OLD))
     assert capsys.readouterr().out.startswith(f"{OLD}: 1 events, 1 calls")
     assert result is not None
     assert [(loss.by, loss.reason) for loss in result.losses] == [("b.kim", "deleted by mistake")]
     with pytest.raises(ChargebackError, match="nothing of the ledger of 2026-03-01 is missing"):
-        usage.audit(day=[OLD], loss="again", by="b.kim")
+        commands.audit(day=[OLD], accept_loss=True, reason="again", by="b.kim")
 
 
 @pytest.mark.parametrize(
@@ -53,5 +54,5 @@ def test_a_loss_is_accepted_on_record(short: House, capsys: pytest.CaptureFixtur
 def test_a_loss_is_of_one_day_with_a_reason_and_a_name(
     days: list[str], period: str | None, reason: str, by: str
 ) -> None:
-    with pytest.raises(typer.BadParameter, match="add --by NAME"):
-        usage.audit(day=days, period=period, loss=reason, by=by)
+    with pytest.raises(typer.BadParameter, match="add --day, --reason TEXT and --by NAME"):
+        commands.audit(day=days, period=period, accept_loss=True, reason=reason, by=by)

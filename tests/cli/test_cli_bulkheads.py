@@ -6,8 +6,9 @@ from typing import Any
 
 import pytest
 
-from chargeback.cli import usage
+from chargeback.cli import days
 from chargeback.domain.errors import SomeFailed, StoreUnavailable
+from chargeback.domain.time.days import UtcDay
 from tests.support.builders import DAY, NOW, usage_event
 from tests.support.catalogues import catalogue
 from tests.support.product_in_memory import house
@@ -28,11 +29,11 @@ def test_a_day_that_fails_keeps_no_other_from_being_done(
 
     monkeypatch.setattr(of.books, "postings", fail)
     container = SimpleNamespace(poster=of.poster, auditor=of.auditor, catalogues=of.catalogues)
-    monkeypatch.setattr(usage, "run", lambda work: asyncio.run(work(container)))
-    monkeypatch.setattr(usage, "_open_day", str)
+    monkeypatch.setattr(days, "run", lambda work: asyncio.run(work(container)))
+    monkeypatch.setattr(days, "_open_day", UtcDay)
     asyncio.run(of.ingest.ingest([usage_event(time="2026-03-19T10:00:00Z")], NOW))
 
     with pytest.raises(SomeFailed, match="2026-03-19: the partition is full"):
-        getattr(usage, command)(day=["2026-03-19", DAY])
+        getattr(days, command)(day=["2026-03-19", DAY])
 
     assert f"{DAY}: " in capsys.readouterr().out

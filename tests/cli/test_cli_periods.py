@@ -7,9 +7,10 @@ from pathlib import Path
 
 import pytest
 
+from chargeback.cli.exit_codes import ExitCode
 from chargeback.domain.time.calendar import previous_period
 from stack.stack import Stack
-from tests.cli.test_cli import chargeback, output_of
+from tests.cli.test_cli import chargeback, found_by, output_of
 from tests.support.builders import tokens, usage_event
 
 pytestmark = pytest.mark.servers
@@ -29,12 +30,12 @@ def months(clean_stores: Stack) -> None:
         usage_event(id="c", time=f"{LAST}-10T10:00:00Z", usage=known),
     ]
     output_of("ingest", "-", stdin=b"\n".join(events))
-    output_of("audit")
+    found_by("audit")
 
 
-def refused(*arguments: str) -> str:
+def refused(*arguments: str, ends: ExitCode = ExitCode.FAILED) -> str:
     code, _, errors = chargeback(*arguments)
-    assert code == 1
+    assert code == ends
     assert "Traceback" not in errors
     return errors
 
@@ -47,16 +48,16 @@ def test_a_refusal_names_every_reason_and_what_to_do(months: None) -> None:
     assert "; until then it is open" in too_early
     assert f"{FIRST} is not closed yet, and periods close in order: close {FIRST} first" in too_early
     assert "1 of 2 requests (50.000 %) is unpriced: mystery (mystery-1): 1 rows; allowed are 0 %" in unpriced
-    assert "--override REASON" in unpriced
+    assert "--override --reason TEXT" in unpriced
 
 
 def test_a_month_is_closed_shown_published_again_and_not_reopened(months: None, tmp_path: Path) -> None:
-    output_of("publish", "--period", FIRST)
+    found_by("publish", FIRST)
     before = output_of("periods", "list")
-    closed = output_of("periods", "close", FIRST, "--by", "ann", "--override", "agreed with finance")
+    closed = output_of("periods", "close", FIRST, "--by", "ann", "--override", "--reason", "agreed with finance")
     again = output_of("periods", "close", FIRST, "--by", "bob")
     shown = output_of("periods", "show", FIRST)
-    published = output_of("publish", "--period", FIRST, "--out", str(tmp_path))
+    published = found_by("publish", FIRST, "--out-dir", str(tmp_path))
     after = output_of("periods", "list")
     reopened = refused("periods", "reopen", FIRST)
 
@@ -77,7 +78,7 @@ def test_a_month_is_closed_shown_published_again_and_not_reopened(months: None, 
 
 
 def test_a_closed_month_is_corrected_and_nothing_else_is(months: None, tmp_path: Path) -> None:
-    output_of("periods", "close", FIRST, "--by", "ann", "--override", "agreed")
+    output_of("periods", "close", FIRST, "--by", "ann", "--override", "--reason", "agreed")
 
     unchanged = output_of("periods", "correct", FIRST, "--by", "ann", "--reason", "nothing")
     still_open = refused("periods", "correct", LAST, "--by", "ann", "--reason", "wrong price")
@@ -90,16 +91,16 @@ def test_a_closed_month_is_corrected_and_nothing_else_is(months: None, tmp_path:
 
 
 def test_late_usage_of_a_closed_month_is_a_correction_in_the_oldest_open_one(months: None, tmp_path: Path) -> None:
-    output_of("periods", "close", FIRST, "--by", "ann", "--override", "agreed")
-    closed = output_of("publish", "--period", FIRST)
+    output_of("periods", "close", FIRST, "--by", "ann", "--override", "--reason", "agreed")
+    closed = found_by("publish", FIRST)
     output_of("ingest", "-", stdin=usage_event(id="d", time=f"{FIRST}-10T12:00:00Z", usage=tokens(2_000_000, 0)))
-    output_of("audit")
+    found_by("audit")
 
-    output_of("publish", "--period", LAST, "--out", str(tmp_path))
+    output_of("publish", LAST, "--out-dir", str(tmp_path))
     output_of("periods", "close", LAST, "--by", "ann")
-    output_of("publish", "--period", CURRENT, "--out", str(tmp_path))
+    output_of("publish", CURRENT, "--out-dir", str(tmp_path))
 
-    assert output_of("publish", "--period", FIRST) == closed
+    assert found_by("publish", FIRST) == closed
     assert corrections(tmp_path, LAST) == {"input_tokens": (FIRST, "2000000"), "requests": (FIRST, "1")}
     assert corrections(tmp_path, CURRENT) == {}
 
@@ -113,11 +114,13 @@ def corrections(folder: Path, period: str) -> dict[str, tuple[str, str]]:
 
 def test_what_is_no_period_is_named(clean_stores: Stack) -> None:
     for command in (("show",), ("reopen",), ("close", "--by", "ann"), ("correct", "--by", "a", "--reason", "b")):
-        assert "period '2026-13' is not a month such as 2026-03" in refused("periods", *command, "2026-13")
+        assert "period '2026-13' is not a month such as 2026-03" in refused(
+            "periods", *command, "2026-13", ends=ExitCode.USAGE
+        )
 
 
 @pytest.mark.parametrize("period", ["", "9999-12", "../closed", "2026-3"])
 def test_what_is_no_period_is_named_by_every_command_that_takes_one(clean_stores: Stack, period: str) -> None:
     for command in (("explain", "--cost-centre", "a"), ("reconcile",), ("audit",), ("publish",)):
         reason = "between 1970-01 and 2199-12" if period == "9999-12" else "a month such as 2026-03"
-        assert f"period {period!r} is not {reason}" in refused(*command, "--period", period)
+        assert f"period {period!r} is not {reason}" in refused(*command, period, ends=ExitCode.USAGE)

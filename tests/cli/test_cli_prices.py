@@ -6,16 +6,22 @@ import shutil
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from threading import Thread
+from typing import TypeVar
 from urllib.parse import parse_qs, urlsplit
 
+import msgspec
 import pytest
 import yaml
 from typer.testing import CliRunner, Result
 
 from chargeback.adapters.config.folders import path_of
 from chargeback.bootstrap import DEPLOYED_CONFIG
-from chargeback.cli import app
+from chargeback.cli import app, prices
+from chargeback.cli.config import Validated
+from chargeback.cli.exit_codes import ExitCode
 from chargeback.domain.errors import InvalidConfig
+
+S = TypeVar("S")
 
 METERS = yaml.safe_load(path_of(DEPLOYED_CONFIG, "retail-meters.yaml").read_text())["meters"]
 GPT_4O = next(each for each in METERS if each["name"] == "gpt 4o 1120 Inp glbl Tokens")
@@ -56,6 +62,11 @@ def saved(tmp_path: Path) -> Path:
 
 def run(*arguments: object) -> Result:
     return CliRunner().invoke(app, [str(each) for each in arguments])
+
+
+def printed(kind: type[S], *arguments: object) -> S:
+    """The document that a command prints with --json."""
+    return msgspec.json.decode(run(*arguments, "--json").stdout, type=kind, strict=True)
 
 
 def test_diff_says_what_changed_since_when_and_what_it_does_not_know(config: Path, saved: Path) -> None:
@@ -131,14 +142,14 @@ def test_the_card_is_held_against_the_committed_snapshot(config: Path) -> None:
     contradicted = run("prices", "check", "--config-dir", config)
 
     assert (agreed.exit_code, agreed.output) == (0, "153 prices of the snapshot are on the rate card\n")
-    assert isinstance(contradicted.exception, InvalidConfig)
-    assert contradicted.exception.faults[0] == (
+    assert contradicted.exit_code == ExitCode.FINDINGS
+    assert contradicted.output.splitlines()[0] == (
         "retail-snapshot.yaml:23: prices[4].perMillion.input_tokens: '5.6 sol ShortCo (Inp, Cd Inp, Cd Wr, Opt) Std Gl"
         " 1M Tokens' had 4 on 2026-09-01, the card 4.01"
     )
 
 
-def test_validate_warns_of_a_deployment_without_a_price_and_still_succeeds(config: Path) -> None:
+def test_validate_warns_of_a_deployment_without_a_price_and_ends_with_findings(config: Path) -> None:
     deployments = path_of(config, "dated-deployments.yaml")
     deployments.write_text(
         deployments.read_text().replace("name: gpt-4o, model: gpt-4o,", "name: gpt-4o, model: gpt-9,")
@@ -146,7 +157,7 @@ def test_validate_warns_of_a_deployment_without_a_price_and_still_succeeds(confi
 
     result = run("config", "validate", "--config-dir", config)
 
-    assert result.exit_code == 0
+    assert result.exit_code == ExitCode.FINDINGS
     assert (
         "oai-eastus2/gpt-4o: no price covers gpt-9 (version 2024-11-20) as GlobalStandard in eastus2 now"
         in result.output
@@ -186,3 +197,43 @@ def test_validate_checks_the_table_of_meters_with_the_rest(config: Path) -> None
     path_of(config, "retail-meters.yaml").unlink()
     path_of(config, "rate-card.yaml").write_bytes(path_of(DEPLOYED_CONFIG, "rate-card.yaml").read_bytes())
     assert run("config", "validate", "--config-dir", config).exit_code == 0
+
+
+def test_what_the_price_commands_print_as_json(config: Path, saved: Path, tmp_path: Path) -> None:
+    compared = printed(prices.Compared, "prices", "diff", "--config-dir", config, "--from", saved)
+    out = tmp_path / "new" / "proposal.yaml"
+    proposed = printed(prices.Proposed, "prices", "propose", "--config-dir", config, "--from", saved, "--out", out)
+    checked = printed(prices.Checked, "prices", "check", "--config-dir", config)
+    validated = printed(Validated, "config", "validate", "--config-dir", config)
+
+    (difference,) = compared.differences
+    assert difference == prices.PriceDifference(KEY, on_card="2.5", in_list="2", currency="USD", since="2026-10-01")
+    assert (compared.equal, [each.meter for each in compared.unknown]) == (0, ["gpt 7 Inp glbl Tokens"])
+    assert compared.absent
+    assert compared.refused == ()
+    assert proposed == prices.Proposed(str(out), close=1, add=1, correct=0)
+    assert checked == prices.Checked(153, ())
+    assert (validated.currency, validated.unpriced) == ("USD", ())
+    assert set(validated.tables) == {"products", "accounts", "deployments"}
+
+
+def test_a_difference_is_a_finding_and_a_proposal_is_not(config: Path, saved: Path, tmp_path: Path) -> None:
+    options = ("--config-dir", config, "--from", saved)
+
+    assert run("prices", "diff", *options).exit_code == ExitCode.FINDINGS
+    assert run("prices", "diff", *options, "--region", "brazilsouth").exit_code == ExitCode.DONE
+    assert run("prices", "propose", *options, "--out", tmp_path / "proposal.yaml").exit_code == ExitCode.DONE
+
+
+def test_a_proposal_is_written_over_only_where_the_caller_says_so(config: Path, saved: Path, tmp_path: Path) -> None:
+    out = tmp_path / "proposal.yaml"
+    out.write_text("mine")
+    command = ("prices", "propose", "--config-dir", config, "--from", saved, "--out", out)
+
+    refused, kept = run(*command), out.read_text()
+    written = run(*command, "--overwrite")
+
+    assert (refused.exit_code, kept) == (ExitCode.USAGE, "mine")
+    assert "exists already: add --overwrite" in " ".join(refused.output.split())
+    assert written.exit_code == ExitCode.DONE
+    assert "close:" in out.read_text()

@@ -57,7 +57,7 @@ def month(clean_stores: Stack, tmp_path: Path) -> Path:
     file.write_bytes(b"".join(msgspec.json.encode(event) + b"\n" for event in events))
     output_of("ingest", str(file))
     output_of("post")
-    output_of("publish", "--period", PERIOD)
+    output_of("publish", PERIOD)
     return tmp_path
 
 
@@ -105,7 +105,7 @@ def test_a_month_is_reconciled_trued_up_and_explained(month: Path) -> None:
     upload(invoice(input_millions="99", run="aaaa", submitted=NOW + timedelta(days=39)))
     upload(invoice(input_millions="2.4"))
 
-    said = output_of("reconcile", "--period", PERIOD)
+    said = output_of("reconcile", PERIOD)
     found = report()
 
     # Books: 3 M at 2.50 + 0.3 M at 10 = 10.50, and so is the invoice, for 0.6 M tokens less.
@@ -116,45 +116,41 @@ def test_a_month_is_reconciled_trued_up_and_explained(month: Path) -> None:
     assert "not-on-invoice" in said
 
     upload(invoice(input_millions="3") | {})
-    output_of("reconcile", "--period", PERIOD, "--true-up", "--by", "dora")
-    assert "true-up in force: 0 USD, set by dora" in output_of("reconcile", "--period", PERIOD)
-    assert f"the true-up of {PERIOD} is taken back" in output_of(
-        "reconcile", "--period", PERIOD, "--no-true-up", "--by", "dora"
-    )
+    output_of("reconcile", PERIOD, "--true-up", "--by", "dora")
+    assert "true-up in force: 0 USD, set by dora" in output_of("reconcile", PERIOD)
+    assert f"the true-up of {PERIOD} is taken back" in output_of("reconcile", PERIOD, "--no-true-up", "--by", "dora")
 
-    text = output_of("explain", "--period", PERIOD, "--cost-centre", "product/search")
+    text = output_of("explain", PERIOD, "--cost-centre", "product/search")
     charge_id = re.findall(r"\[([0-9a-f]{32})\]", text)[0]
-    out = month / "why.json"
-    text = output_of(
-        "explain", "--period", PERIOD, "--cost-centre", "product/search", "--charge", charge_id, "--out", str(out)
-    )
+    one = ("explain", PERIOD, "--cost-centre", "product/search", "--charge", charge_id)
+    text, printed = output_of(*one), output_of(*one, "--json")
 
     assert "3 events of the ledger: 3000000, as the record says" in text
     assert "!!" not in text
-    charge = json.loads(out.read_text())["charge"]
+    charge = json.loads(printed)["charge"]
     assert (charge["exactCost"], charge["disagreements"]) == ("7.5", [])
     assert [event["id"] for event in charge["records"][0]["events"]["first"]] == ["call-0", "call-1", "call-2"]
 
 
 def test_what_is_wrong_with_an_export_is_one_message(month: Path) -> None:
-    code, _, errors = chargeback("reconcile", "--period", PERIOD)
+    code, _, errors = chargeback("reconcile", PERIOD)
     assert code == 1
     assert f"error: cost-exports: has no FOCUS cost export of {PERIOD}" in " ".join(errors.split())
 
     columns = [name for name in exported() if name != "BilledCost"]
     bad = month / "bad.csv"
     bad.write_bytes(csv_bytes([exported()], columns=columns))
-    code, _, errors = chargeback("reconcile", "--period", PERIOD, "--from", str(bad))
+    code, _, errors = chargeback("reconcile", PERIOD, "--from", str(bad))
     assert code == 1
     assert "has no column BilledCost" in " ".join(errors.split())
 
-    code, _, errors = chargeback("reconcile", "--period", PERIOD, "--from", str(month / "nowhere"))
+    code, _, errors = chargeback("reconcile", PERIOD, "--from", str(month / "nowhere"))
     assert code == 2
     assert "there is no such file or folder" in " ".join(errors.split())
 
 
 def test_a_centre_that_pays_nothing_is_one_message(month: Path) -> None:
-    code, output, errors = chargeback("explain", "--period", PERIOD, "--cost-centre", "research")
+    code, output, errors = chargeback("explain", PERIOD, "--cost-centre", "research")
 
     assert (code, output) == (1, "")
     assert f"error: {PERIOD}: nothing was charged to 'research'" in " ".join(errors.split())

@@ -27,6 +27,7 @@ from chargeback.domain.events.usage_event import EVER, read_event
 from chargeback.settings import Settings
 from tests.support.builders import cloud_event
 from tests.surface.configuration import configuration
+from tests.surface.documents import DOCUMENTS
 from tests.surface.log_lines import PACKAGE, logged_fields
 
 ROOT = PACKAGE.parent
@@ -57,6 +58,13 @@ def log_lines() -> Iterator[str]:
 def commands() -> Iterator[str]:
     """Each command, and each of its arguments and options with what may be said of it."""
     yield from _command("chargeback", typer.main.get_command(app))
+
+
+def documents() -> Iterator[str]:
+    """Each field of what commands print with `--json`."""
+    for command, kind in DOCUMENTS.items():
+        schema = msgspec.json.schema(kind)
+        yield from (f"{command} --json: {field}" for field in _fields(schema, schema["$defs"]))
 
 
 def _command(name: str, command: Any) -> Iterator[str]:
@@ -177,6 +185,8 @@ def _fields(
     if isinstance(values := schema.get("additionalProperties"), dict):
         yield f"{prefix}<name>"
         yield from _fields(values, known, f"{prefix}<name>.", within)
+    if isinstance(items := schema.get("items"), dict):
+        yield from _fields(items, known, prefix, within)
     for name, inner in schema.get("properties", {}).items():
         yield f"{prefix}{name}" + (": required" if name in schema.get("required", ()) else "")
         yield from _fields(inner, known, f"{prefix}{name}.", within)
@@ -203,6 +213,7 @@ def declared() -> dict[str, list[str]]:
     return {
         "Log lines": list(log_lines()),
         "Commands": list(commands()),
+        "Documents of commands": list(documents()),
         "Settings": list(setting_names()),
         "Configuration": list(configuration()),
         "Functions": list(functions()),

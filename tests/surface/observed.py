@@ -1,13 +1,8 @@
 """What a life of the product leaves behind: the files that it publishes, and what it keeps in the stores."""
 
-import asyncio
-import json
-import subprocess
-import sys
 from collections.abc import AsyncIterator, Iterator
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any
 
 from redis.asyncio import Redis
 
@@ -16,7 +11,7 @@ from chargeback.bootstrap import Container
 from chargeback.settings import read_settings
 from tests.surface.answers import answers
 from tests.surface.declared import SETTINGS, settings
-from tests.surface.life import InMemory, live, months_before
+from tests.surface.life import InMemory, live
 from tests.surface.shapes import columns, fields, shape
 
 NOW = datetime(2026, 3, 20, 12, 0, tzinfo=UTC)
@@ -41,7 +36,7 @@ def _files(container: InMemory) -> Iterator[str]:
 
 
 async def over_servers(folder: Path) -> dict[str, list[str]]:
-    """What is kept in the real stores, but for what is published, and what commands write; the environment has them."""
+    """What is kept in the real stores, but for what is published; the environment has them."""
     container = Container(read_settings())
     # What further files hold is looked at over memory.
     container.__dict__ |= {"gateway_log": MemoryGatewayLog(), "writers": ()}
@@ -52,7 +47,7 @@ async def over_servers(folder: Path) -> dict[str, list[str]]:
     keys += [each async for each in _blobs(container)]
     keys += [each async for each in _documents(container)]
     await container.close()
-    return {"Stored keys": keys, "Files of commands": list(await asyncio.to_thread(_written, folder))}
+    return {"Stored keys": keys}
 
 
 async def _redis(client: Redis) -> AsyncIterator[str]:
@@ -83,20 +78,3 @@ async def _documents(container: Container) -> AsyncIterator[str]:
             yield f"{kind}: id {shape(document['id'])}"
             for field in fields(document):
                 yield f"{kind}: {field}"
-
-
-def _written(folder: Path) -> Iterator[str]:
-    """What commands write where they are told to: each file with its fields."""
-    last, closed = months_before(datetime.now(UTC))
-    explain = ["explain", "--period", closed, "--cost-centre", "product/search"]
-    found = _run(folder, explain)
-    charge = _run(folder, [*explain, "--charge", found["usage"][0]["largest"][0]["chargeId"]])
-    yield from (f"explain --out: {field}" for field in fields([found, charge]))
-    forecast = ["forecast", "--period", last, "--as-of", f"{last}-20"]
-    yield from (f"forecast --out: {field}" for field in fields(_run(folder, forecast)))
-
-
-def _run(folder: Path, command: list[str]) -> Any:
-    file = folder / "written.json"
-    subprocess.run([sys.executable, "-m", "chargeback", *command, "--out", str(file)], check=True, capture_output=True)
-    return json.loads(file.read_bytes())

@@ -24,7 +24,7 @@ async def test_the_list_says_what_is_published_and_answered(tmp_path: Path) -> N
     assert not changed, changed
 
 
-async def test_the_list_says_what_is_stored_and_what_commands_write(clean_stores: Stack, tmp_path: Path) -> None:
+async def test_the_list_says_what_is_stored(clean_stores: Stack, tmp_path: Path) -> None:
     changed = differences(await over_servers(tmp_path))
 
     assert not changed, changed

@@ -3,7 +3,7 @@
 from chargeback.domain.usage.states import LineState
 
 AUDIT = "run `audit --day …` and see why"
-OVERRIDE = "or close it as it is, on the record: --override REASON"
+OVERRIDE = "or close it as it is, on the record: --override --reason TEXT"
 
 _SETTLE = "run `settle`, and see why the gateway's log has no counts"
 

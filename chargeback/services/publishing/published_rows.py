@@ -40,7 +40,7 @@ class Published:
             raise ChargebackError(
                 f"{period} is closed, and its files are still on their way: `periods close {period}` finishes that"
                 if is_closed
-                else f"{period} was never published: run `publish --period {period}` first"
+                else f"{period} was never published: run `publish {period}` first"
             )
         local = folder / f"{period}.parquet"
         with local.open("wb") as file:

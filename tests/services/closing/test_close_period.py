@@ -144,7 +144,7 @@ async def test_what_cannot_be_billed_exactly_keeps_a_period_open_and_every_reaso
         "2 of 9 requests (22.222 %) are unpriced: gpt-4o (gpt-4o-2024-11-20): 1 rows; allowed are 0 %;"
         " add the prices or deployments to config/, then `config apply`",
     ]
-    assert "--override REASON" in str(refused.value)
+    assert "--override --reason TEXT" in str(refused.value)
     assert (await house.periods.get("2026-03"))[0].state is PeriodState.OPEN
 
 

@@ -108,7 +108,7 @@ async def test_a_line_that_cannot_be_rated_blocks_its_own_month_alone_and_that_c
     closed = await house.close("2026-03", AFTER_GRACE, override="ann is billed by hand")
 
     assert isinstance(refused, ClosingRefused)
-    assert "--override REASON" in str(told.value)
+    assert "--override --reason TEXT" in str(told.value)
     assert closed.state is PeriodState.CLOSED
     assert "cannot be rated" in closed.history[-1].overridden[0]
     assert sum(quantity for (*_, meter), (quantity, _) in house.read("2026-03").items() if meter == "requests") == 0
@@ -225,7 +225,7 @@ async def test_a_day_that_cannot_be_audited_blocks_its_own_month_alone_and_that_
         await house.close("2026-03", AFTER_GRACE)
     closed = await house.close("2026-03", AFTER_GRACE, override="the day was billed by hand")
 
-    assert "--override REASON" in str(told.value)
+    assert "--override --reason TEXT" in str(told.value)
     assert closed.state is PeriodState.CLOSED
 
 
