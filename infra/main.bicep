@@ -393,6 +393,6 @@ output KEY_VAULT_URL string = stores.outputs.endpoints.vault
 @description('Name of the vault that the certificate of the gateway\'s host name is imported into.')
 output GATEWAY_VAULT_NAME string = names.certificateVault
 @description('Subscription that the smoke test calls with, and is charged to.')
-output SMOKE_SUBSCRIPTION string = subscriptions[0].id
+output SMOKE_SUBSCRIPTION string = filter(subscriptions, s => s.?smokeTest ?? false)[0].id
 @description('Deployment that the smoke test calls.')
 output SMOKE_DEPLOYMENT string = deploymentMap.deploymentSets[accounts[0].deployments][0].name

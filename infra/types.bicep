@@ -71,6 +71,8 @@ type productConfig = {
   id: string
   @description('Required. Display name.')
   name: string
+  @description('Conditional. True for exactly one product: that of a caller who brings none.')
+  default: bool?
   @description('Required. The geography that calls never leave; null for none.')
   residency: string?
   @minValue(1)
@@ -110,6 +112,8 @@ type subscriptionConfig = {
   name: string
   @description('Required. Product id.')
   product: string
+  @description('Conditional. True for exactly one subscription: it pays the calls of the smoke test.')
+  smokeTest: bool?
 }
 
 @export()

@@ -84,9 +84,23 @@ def read_deployment(root: Path = ROOT) -> Deployment:
     if not settings["multiRegion"]:
         gateways = gateways[:1]
         accounts = [account for account in accounts if account["region"] == gateways[0]["region"]]
+    _require_marks(gateway, {account["geography"] for account in accounts})
     return Deployment(
         profile, needed("AZURE_LOCATION"), settings, gateways, accounts, models["deploymentSets"], read_models(root)
     )
+
+
+def _require_marks(gateway: Mapping[str, Any], served: set[str]) -> None:
+    """What is chosen for those who name none has to be among what this profile deploys."""
+    products = [each for each in gateway["products"] if (each.get("residency") or "") in {"", *served}]
+    names = {each["id"] for each in products}
+    teams = [each for each in gateway["subscriptions"] if each["product"] in names]
+    for section, mark, found in (("products", "default", products), ("subscriptions", "smokeTest", teams)):
+        if served and sum(bool(each.get(mark)) for each in found) != 1:
+            raise Misconfigured(
+                f"config/company/gateway.yaml: {section}: exactly one that this profile deploys needs `{mark}: true`;"
+                " one region deploys no product with a residency elsewhere, and no subscription of such a product."
+            )
 
 
 def read_models(root: Path = ROOT) -> Models:

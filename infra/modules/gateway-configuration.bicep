@@ -51,7 +51,7 @@ module namedValues 'gateway-values.bicep' = {
     usageTopicEndpoint: usageTopicEndpoint
     values: union(values, {
       'tenant-id': tenant().tenantId
-      'default-product': products[0].id
+      'default-product': filter(products, p => p.?default ?? false)[0].id
       'gateway-regions': regionsTable(gateways, accounts)
       'client-countries': countriesTable(geographies)
       geographies: geographiesTable(geographies)

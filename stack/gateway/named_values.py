@@ -53,6 +53,13 @@ def load_config(folder: Path) -> Config:
     }
 
 
+def _default_product(config: Config) -> str:
+    marked = [str(product["id"]) for product in config["products"] if product.get("default")]
+    if not marked:
+        raise ValueError("no product of gateway.yaml has `default: true`")
+    return marked[0]
+
+
 def named_values(config: Config, **own: str) -> dict[str, str]:
     """Every named value that the policies read; `own` (underscores for hyphens) replaces defaults.
 
@@ -60,7 +67,7 @@ def named_values(config: Config, **own: str) -> dict[str, str]:
     """
     chosen = {name.replace("_", "-"): value for name, value in own.items()}
     tables = {
-        "default-product": config["products"][0]["id"],
+        "default-product": _default_product(config),
         "gateway-regions": _regions(config),
         "client-countries": _pairs(
             (country, geography["id"])

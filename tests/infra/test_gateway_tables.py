@@ -43,6 +43,7 @@ UNEVEN: dict[str, Any] = {
     "products": [
         {
             "id": "p",
+            "default": True,
             "residency": None,
             "tokensPerMinute": 5,
             "requestsPerMinute": 6,

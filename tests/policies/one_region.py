@@ -138,9 +138,9 @@ class Engines:
 
 
 def product(id: str = "standard", **changes: Any) -> dict[str, Any]:
-    """A product of the company's configuration with other settings."""
+    """A product of the company's configuration with other settings; the first of several is the default."""
     products = {each["id"]: each for each in definitions(CONFIG)["products"]}
-    return {**products.get(id, products["standard"]), "id": id, **changes}
+    return {**products.get(id, products["standard"]), "id": id, "default": True, **changes}
 
 
 def accounts(**changes: dict[str, Any]) -> list[dict[str, Any]]:

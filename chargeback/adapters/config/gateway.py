@@ -39,6 +39,7 @@ class _Product(Record, frozen=True):
     requests_per_minute: int
     exact_streams: bool
     inject_stream_usage: bool
+    default: bool = False
     residency: str | None = None
     local_gateway_only: bool = False
     without_budget: str = "allow"
@@ -48,6 +49,13 @@ class _Product(Record, frozen=True):
     models: list[str] | None = None
     tools: list[str] | None = None
     aliases: dict[str, dict[str, str]] = msgspec.field(default_factory=dict)
+
+
+class _Subscription(Record, frozen=True):
+    id: str
+    name: str
+    product: str
+    smoke_test: bool = False
 
 
 class _Deployed:
@@ -84,9 +92,12 @@ def gateway_faults(folder: Path) -> list[str]:
     if not faults:
         deployed = _Deployed(deployments["accounts"], deployments["deploymentSets"])
         products = list(each(found["products"], _Product, "products", faults))
+        subscriptions = list(each(found["subscriptions"], _Subscription, "subscriptions", faults))
         faults += _geographies(found, deployed)
         faults += [fault for place, product in products for fault in _product(place, product, found, deployed)]
-        faults += _subscriptions(found, {product.id for _, product in products})
+        faults += _subscriptions(subscriptions, {product.id for _, product in products})
+        faults += _one("products", "default", [product.id for _, product in products if product.default])
+        faults += _one("subscriptions", "smokeTest", [team.id for _, team in subscriptions if team.smoke_test])
     if not faults:
         whole = {**found, **deployments}
         faults += [f"{part}: {reason}" for part, reason in _too_large(whole)]
@@ -176,10 +187,16 @@ def _reach(place: str, name: str, residency: str | None, deployed: _Deployed) ->
         yield f"{place}: {name!r} is not processed in {residency!r} alone, which the residency requires"
 
 
-def _subscriptions(found: Config, products: set[str]) -> Iterator[str]:
-    for index, subscription in enumerate(found["subscriptions"]):
-        if subscription["product"] not in products:
-            yield f"subscriptions[{index}]: there is no product {subscription['product']!r}"
+def _subscriptions(subscriptions: Sequence[tuple[str, _Subscription]], products: set[str]) -> Iterator[str]:
+    for place, subscription in subscriptions:
+        if subscription.product not in products:
+            yield f"{place}: there is no product {subscription.product!r}"
+
+
+def _one(section: str, mark: str, marked: Sequence[str]) -> Iterator[str]:
+    """What is chosen for those who name none is marked: nobody should choose by moving a line."""
+    if len(marked) != 1:
+        yield f"{section}: exactly one has `{mark}: true`; here {' and '.join(marked) or 'none'} has it"
 
 
 def _too_large(config: Config) -> Iterator[tuple[str, str]]:

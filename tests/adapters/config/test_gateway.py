@@ -58,6 +58,10 @@ def test_the_shipped_configuration_is_sound(folder: Path) -> None:
         (resident(objectOwner="everybody"), "objectOwner: expected subscription or product"),
         (resident(streamedResponses="ajar"), "streamedResponses: expected open or closed"),
         (resident(tokensPerMinutes=1), "object contains unknown field"),
+        (resident(default=True), "products: exactly one has `default: true`; here standard and eu-resident has it"),
+        (lambda document: document["products"][0].pop("default"), "exactly one has `default: true`; here none has it"),
+        (lambda document: document["subscriptions"][0].pop("smokeTest"), "subscriptions: exactly one has `smokeTest"),
+        (lambda document: document["subscriptions"][0].update(team=1), "object contains unknown field `team`"),
         (lambda document: document["subscriptions"][0].update(product="gold"), "there is no product 'gold'"),
         (lambda document: document["gateways"][0].update(geography="moon"), "there is no geography 'moon'"),
         (lambda document: document["geographies"][0].update(failover=["moon"]), "there is no geography 'moon'"),
@@ -82,7 +86,7 @@ def test_a_residency_that_no_deployment_keeps_is_refused(folder: Path) -> None:
 
 def test_products_that_do_not_fit_are_refused_and_how_full_a_table_is_can_be_told(folder: Path) -> None:
     def many(document: dict[str, Any]) -> None:
-        own = {**document["products"][0], "operations": ["responses"]}
+        own = {**document["products"][0], "default": False, "operations": ["responses"]}
         document["products"] += [{**own, "id": f"department-{n}", "models": ["gpt-5.4"] * 90} for n in range(200)]
 
     change(folder, many)
