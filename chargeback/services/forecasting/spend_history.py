@@ -32,12 +32,13 @@ class CentreSpend:
     Attributes:
         by_date: date of the books → exact cost; dates on which nothing was spent may be absent.
         currencies: of the costs; with more than one, or one made of several, they have no sum that means anything.
-        unknown: UTC day → charges whose cost is not known (unpriced, unsettled): what was spent then is more.
+        unknown: date of the books → charges whose cost is not known (unpriced, unsettled): what was spent then is more.
+            A date with 0 may have some of those that are counted on the date after it.
     """
 
     by_date: Mapping[BookDate, Decimal]
     currencies: frozenset[str]
-    unknown: Mapping[str, int] = field(default_factory=dict)
+    unknown: Mapping[BookDate, int] = field(default_factory=dict)
 
     @property
     def currency(self) -> str:
@@ -58,7 +59,7 @@ class CentreSpend:
         """The same, with None for a date of which not every cost is known: it is no zero."""
         costs = self.since_first(last)
         days = days_between(shifted(last, 1 - len(costs)), last)
-        return [None if self.unknown.get(day) else cost for day, cost in zip(days, costs, strict=True)]
+        return [None if day in self.unknown else cost for day, cost in zip(days, costs, strict=True)]
 
     def unknown_of(self, period: Month) -> int:
         """Charges of a period whose cost is not known."""
@@ -84,7 +85,7 @@ class History:
         self.first = first
         self.last = last
         self._costs: dict[str, dict[str, dict[BookDate, Decimal]]] = {}
-        self._unknown: dict[str, dict[str, int]] = {}
+        self._unknown: dict[str, Counter[BookDate]] = {}
 
     def add(self, summary: Document) -> None:
         """Add the summary of a UTC day, which may touch two dates of the books.
@@ -94,12 +95,19 @@ class History:
         currency = "+".join(summary["currencies"])
         for centre, sums in summary["costCentres"].items():
             without = sum(sums.get("states", {}).get(state, 0) for state in _WITHOUT_COST)
-            if without and self.first <= summary["day"] <= self.last:
-                self._unknown.setdefault(centre, {})[summary["day"]] = without
+            if without:
+                self._note_unknown(centre, sorted(sums["dates"]), without)
             for day, cost in sums["dates"].items():
                 if self.first <= day <= self.last:
                     by_date = self._costs.setdefault(centre, {}).setdefault(currency, {})
                     by_date[day] = EXACT.add(by_date.get(day, ZERO), Decimal(cost))
+
+    def _note_unknown(self, centre: str, dates: list[BookDate], charges: int) -> None:
+        """The summary of a UTC day does not say on which of its two dates these charges are; neither is whole then."""
+        unknown = self._unknown.setdefault(centre, Counter())
+        for day in dates:
+            if self.first <= day <= self.last:
+                unknown[day] += charges if day == dates[-1] else 0
 
     @property
     def centres(self) -> list[str]:
@@ -128,7 +136,7 @@ class History:
     def _sum(self, centres: Iterable[str], into: Into | None) -> CentreSpend:
         by_date: dict[BookDate, Decimal] = {}
         currencies: set[str] = set()
-        unknown: Counter[str] = Counter()
+        unknown: Counter[BookDate] = Counter()
         for centre in centres:
             unknown.update(self._unknown.get(centre, {}))
             for currency, costs in self._costs[centre].items():

@@ -14,6 +14,7 @@ from chargeback.domain.cost_centres.tree import EVERYTHING
 from chargeback.domain.errors import InvalidConfig
 from chargeback.domain.outlook.forecast import BudgetOutlook, Forecast, Method
 from chargeback.domain.terms.terms import ExchangeRate, Terms
+from chargeback.domain.time.days import BookDate
 from chargeback.services.forecasting.look_ahead import centres_of, forecasts, outlooks
 from chargeback.services.forecasting.spend_history import History, Viewpoint, read_until, viewpoint
 from tests.support.spending import Spent, books_of, daily
@@ -71,6 +72,22 @@ def test_a_day_whose_cost_is_not_known_is_no_zero() -> None:
     assert (found.spent, found.unknown, found.days) == (Decimal(85), 2, 19)
     # What is still to come is as before; the two days are missing from what is spent, not from what is usual.
     assert found.total.expected == Decimal("209.00")
+
+
+def test_a_cost_that_is_not_known_is_missing_on_its_date_of_the_books_and_not_on_its_utc_day() -> None:
+    # Books east of UTC: what is used late on the UTC day before is on Tuesday 10 March.
+    weeks = daily("2026-02-23", WEEK * 3)
+    late = Spent("2026-03-09", {23: "1"}, date="2026-03-10", is_priced=False)
+
+    spend = history_of([*weeks, late]).alone("research")
+
+    costs = spend.known_since_first(BookDate("2026-03-15"))
+    missing = [number for number, cost in enumerate(costs) if cost is None]
+    # The summary of the UTC day has usage on both dates and does not say on which one the cost is missing.
+    assert missing == [14, 15]
+    assert dict(spend.unknown) == {"2026-03-09": 0, "2026-03-10": 1}
+    only = history_of([late]).alone("research")
+    assert dict(only.unknown) == {"2026-03-10": 1}
 
 
 def test_days_of_which_nothing_is_known_are_no_history() -> None:
