@@ -1,1 +1,1 @@
-"""What usage, prices, cost centres, periods and reports are; pure, without I/O."""
+"""The rules of chargeback: usage, prices, cost centres, periods and reports. Pure functions and values, without I/O."""

@@ -1,4 +1,4 @@
-"""What can go wrong, as one tree.
+"""Every error that this product raises on purpose, as one tree, and what happens after each.
 
 ChargebackError
 ├── InvalidEvent       one event cannot be used: quarantined, never raised to a trigger
@@ -23,7 +23,7 @@ from collections.abc import Mapping
 
 
 class ChargebackError(Exception):
-    """The root of every error that this product raises on purpose."""
+    """The root of the tree."""
 
 
 class InvalidEvent(ChargebackError):
@@ -112,7 +112,7 @@ class RecordsRefused(ChargebackError):
 
     Attributes:
         refused: record id → reason.
-        token: of the fence that the others were written with.
+        token: the fence's, with which the others were written.
     """
 
     def __init__(self, refused: Mapping[str, str], token: str) -> None:

@@ -169,4 +169,6 @@ def _since(item: _Item) -> datetime:
     try:
         return item.effective_start_date.astimezone(UTC)
     except OverflowError:
-        raise UnusablePrices(f"{item.meter_id}: {item.effective_start_date} is no time of a price") from None
+        raise UnusablePrices(
+            f"{item.meter_id}: {item.effective_start_date} is not a time at which a price can begin"
+        ) from None

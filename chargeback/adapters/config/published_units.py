@@ -69,5 +69,7 @@ def _exact(unit: str, amount: str) -> Decimal:
         return Decimal(amount)
     scaled = Fraction(amount) * PER_MILLION[unit] * 10**PRICE_DECIMALS
     if scaled.denominator != 1 and unit not in _BY_TIME:
-        raise ValueError(f"{amount!r} is no price per million of at most {PRICE_DECIMALS} places: give it perMillion")
+        raise ValueError(
+            f"{amount!r} is not a price per million of at most {PRICE_DECIMALS} places: give it perMillion"
+        )
     return Decimal(to_text(EXACT.scaleb(Decimal(round(scaled)), -PRICE_DECIMALS)))

@@ -1,1 +1,1 @@
-"""Budgets: whom they limit and for how long, what is left of them, and which step of theirs is reached."""
+"""Budgets: whom they limit and for how long, how much is left, and which of their steps are reached."""

@@ -1,4 +1,4 @@
-"""What a budget is: whom it limits, how much they may spend and how often, and what happens on the way there."""
+"""A budget: whose spend it limits, to how much in which time, and which action each step towards the limit takes."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -11,7 +11,7 @@ from chargeback.domain.time.effective import ALWAYS, Effective
 
 
 class ScopeKind(StrEnum):
-    """By what the usage of a budget is told apart."""
+    """Which property of usage a budget looks at."""
 
     COST_CENTRE = "cost-centre"
     SUBSCRIPTION = "subscription"
@@ -27,7 +27,7 @@ class Scope:
     """Whose usage a budget limits.
 
     Attributes:
-        kind: by what.
+        kind: which property of usage is compared with the value.
         value: the path of a cost centre (everything below it included), the id of an API Management subscription or
             product, `tenant/application` of Entra, the id or pseudonym of a user, the base name of a model; empty for
             everything.
@@ -41,7 +41,7 @@ class Scope:
 
 
 class Action(StrEnum):
-    """What a step of a budget does, mildest first."""
+    """What a step of a budget does, the mildest first."""
 
     NOTIFY = "notify"
     WARN = "warn"
@@ -56,7 +56,7 @@ class Action(StrEnum):
 
 
 class Measure(StrEnum):
-    """What a step's percentage is of."""
+    """Which spend a step compares with the limit."""
 
     ACTUAL = "actual"
     FORECAST = "forecast"
@@ -64,14 +64,14 @@ class Measure(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Step:
-    """What happens from a percentage of the limit on.
+    """What happens once a percentage of the limit is reached.
 
     Attributes:
-        percent: of the limit, above 0, with at most two decimals.
+        percent: the part of the limit, above 0, with at most two decimals.
         action: what it does.
-        of: which spend is compared: what was spent, or what the window is expected to end with.
-        fallback: of a swap: the model or alias asked for → what is called in its place.
-        tokens_per_minute: of a throttle: for each caller, above 0.
+        of: which spend is compared with the limit: what was spent, or what the window is expected to end with.
+        fallback: for a swap, the model or alias asked for → what is called in its place.
+        tokens_per_minute: for a throttle, what each caller may use, above 0.
     """
 
     percent: Decimal
@@ -83,13 +83,13 @@ class Step:
 
 @dataclass(frozen=True, slots=True)
 class Rollover:
-    """What of a window goes over into the next ones.
+    """What a window passes on to the next ones.
 
     Attributes:
-        unspent: whether what is left is added to the next window's limit.
-        overage: whether what was spent beyond the limit is taken from the next window's limit; else it is forgiven.
-        cap: the most that is carried of what is left, as a percentage of the amount.
-        expires_after: in how many windows what is left has to be spent, at least 1.
+        unspent: whether the unspent rest is added to the next window's limit.
+        overage: whether spend beyond the limit is taken from the next window's limit; else it is forgiven.
+        cap: the most that is carried of the unspent rest, as a percentage of the amount.
+        expires_after: within how many windows the unspent rest has to be spent, at least 1.
     """
 
     unspent: bool = False
@@ -122,7 +122,7 @@ class Override:
     reason: str
 
     def holds(self, moment: datetime) -> bool:
-        """Whether it is in force at a moment."""
+        """Whether the override is in force at a moment."""
         return self.start <= moment < self.until
 
 
@@ -134,7 +134,7 @@ class Budget:
         id: its name in the configuration, of letters, digits, `.`, `_`, `-` and `/`.
         scope: whose usage.
         amount: for one window, above zero.
-        currency: of the amount.
+        currency: the amount's.
         every: how long a window is, in the time zone of the books.
         steps: what happens on the way, in ascending order of percentages for each measure.
         owner: whom to ask for more.

@@ -1,4 +1,4 @@
-"""What earlier windows of a budget leave to the current one: unspent money for some windows, or what was overspent.
+"""How much a budget carries from earlier windows into the current one: unspent money, or what was overspent.
 
 What was carried is spent first, the oldest before the others; an override is spent last and never carried.
 """
@@ -13,11 +13,11 @@ from chargeback.domain.money.exact import EXACT, ZERO, total
 
 @dataclass(frozen=True, slots=True)
 class PastWindow:
-    """What is known of a window that is over.
+    """A window that is over.
 
     Attributes:
-        spent: in it, estimates included.
-        added: by the overrides that held when it ended; below 0 where they lowered the limit.
+        spent: what was spent in it, estimates included.
+        added: what the overrides that held when it ended added; below 0 where they lowered the limit.
     """
 
     spent: Decimal
@@ -25,7 +25,7 @@ class PastWindow:
 
 
 def carried_into(budget: Budget, past: Sequence[PastWindow]) -> Decimal:
-    """What goes into the window after `past`, which begins with the budget's first window; below 0: overspent."""
+    """The amount carried into the window after `past`, which begins with the budget's first; below 0: overspent."""
     lots: list[Decimal] = []  # unspent money, the oldest window's first
     owed = ZERO
     for window in past:
@@ -42,7 +42,7 @@ def carried_into(budget: Budget, past: Sequence[PastWindow]) -> Decimal:
 
 
 def _kept(budget: Budget, lots: Sequence[Decimal]) -> list[Decimal]:
-    """What has neither expired nor exceeds the cap, of which the newest money keeps its place."""
+    """The carried money that has not expired, up to the cap; the newest money is kept first."""
     room = EXACT.multiply(budget.amount, EXACT.multiply(budget.rollover.cap, Decimal("0.01")))
     kept: list[Decimal] = []
     for lot in reversed(lots[-budget.rollover.expires_after :]):

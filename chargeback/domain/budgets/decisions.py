@@ -1,4 +1,4 @@
-"""What the budgets mean for calls now, as the one text that a gateway looks up for each call of a product.
+"""What the budgets decide about the calls of a product now: one string, in which the gateway looks up each call.
 
 The text is `at=<unix ms>;<key>:<field>=<value>|…;<key>:…;`. Values and the parts of keys are percent-encoded
 (RFC 3986), so that none of them can hold a separator.
@@ -21,10 +21,10 @@ from chargeback.domain.cost_centres.rules import Rule
 from chargeback.domain.cost_centres.tree import UNALLOCATED, with_ancestors
 
 MOST_BYTES = 256 * 1024
-"""Of a text. API Management caches a value of up to 2 MB."""
+"""Most bytes of a string. API Management caches a value of up to 2 MB."""
 
 ANCHORS = ("subscription", "app", "userObjectId", "apimUser", "product", "tenant")
-"""Under which field of a rule a gateway finds it: the first of these that the rule names."""
+"""The field under which a gateway finds a rule: the first of these that the rule names."""
 
 _ACTS = {Action.WARN: "warn", Action.SWAP: "swap", Action.THROTTLE: "throttle", Action.BLOCK: "refuse"}
 _CENTS = Decimal("0.01")
@@ -33,10 +33,10 @@ _PRINTED = Context(prec=60, rounding=ROUND_HALF_EVEN)
 
 @dataclass(frozen=True, slots=True)
 class Product:
-    """What a text is made for.
+    """The product whose calls a string is made for.
 
     Attributes:
-        id: of the product.
+        id: the product's.
         subscriptions: those that call with it.
     """
 
@@ -46,7 +46,7 @@ class Product:
 
 @dataclass(frozen=True, slots=True)
 class DecisionText:
-    """The text of a product.
+    """The string of a product.
 
     Attributes:
         text: at most `MOST_BYTES` long.
@@ -64,7 +64,7 @@ def decision_text(
     now: datetime,
     midnight: Callable[[date], datetime],
 ) -> DecisionText:
-    """The text of a product, from the states of the budgets and the rules of allocation that are in force, in order."""
+    """The string of a product, from the states of the budgets and the allocation rules in force, in their order."""
     worst = _worst_by_scope(state for state in states if state.action in _ACTS)
     scopes = {scope: state for scope, state in worst.items() if scope.kind is not ScopeKind.COST_CENTRE}
     centres = {scope.value: state for scope, state in worst.items() if scope.kind is ScopeKind.COST_CENTRE}
@@ -85,7 +85,7 @@ def _worst_by_scope(states: Iterable[BudgetState]) -> dict[Scope, BudgetState]:
 
 
 def _severity(state: BudgetState | None) -> tuple[int, Decimal]:
-    """How severe what happens is; of the same action the budget that has least left counts."""
+    """How severe a budget's state is; between equal actions, the budget with the least left counts."""
     if state is None or state.step is None:
         return -1, Decimal(0)
     return state.step.action.severity, -state.remaining
@@ -105,7 +105,7 @@ def _key(scope: Scope) -> str:
 def _rule_entries(
     product: Product, rules: Sequence[Rule], centres: Mapping[str, BudgetState]
 ) -> Iterator[tuple[str, BudgetState | None]]:
-    """The rules that a call of the product may match, up to the last one about which something is decided."""
+    """The rules that a call of the product may match, up to the last one that has a decision."""
     entries = [
         (_rule_key(number, rule), _worst_above(rule.cost_centre, centres))
         for number, rule in enumerate(rules)
@@ -140,7 +140,7 @@ def _worst_above(centre: str, centres: Mapping[str, BudgetState]) -> BudgetState
 def _bounded(
     start: str, entries: Sequence[tuple[str, BudgetState | None]], midnight: Callable[[date], datetime]
 ) -> DecisionText:
-    """As many entries as have room. Without its `allow` a rule would pass calls on to a later one, so those stay."""
+    """As many entries as fit. Every `allow` stays: without it, calls would go on to a later rule."""
     written = [(_severity(state), f"{key}:{_record(state, midnight)};") for key, state in entries]
     size = len(start) + sum(len(entry) for _, entry in written)
     dropped: set[int] = set()
@@ -176,7 +176,7 @@ def _record(state: BudgetState | None, midnight: Callable[[date], datetime]) -> 
 
 
 def _amount(amount: Decimal) -> str:
-    """Rounded to cents, for people; what is decided never rests on it."""
+    """An amount in cents, for people; no decision uses it."""
     return format(amount.quantize(_CENTS, context=_PRINTED), "f")
 
 

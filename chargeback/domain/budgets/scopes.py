@@ -1,4 +1,4 @@
-"""Towards which budgets usage counts: the scopes that budgets name, and those that a line and its payer belong to."""
+"""Which budgets a line counts towards: the scopes that budgets name, matched with the line and its cost centre."""
 
 from collections.abc import Iterable, Iterator, Mapping
 from datetime import date
@@ -15,7 +15,7 @@ EVERYTHING = Scope(ScopeKind.ALL)
 
 
 class WatchedScopes:
-    """The scopes that budgets name. Spend is kept for these alone, so that it stays as small as they are few.
+    """The scopes that budgets name. Spend is kept for these alone, so that it stays small.
 
     A cost centre below one with a budget is watched, too: what it spends counts for the one above.
     """
@@ -28,7 +28,7 @@ class WatchedScopes:
 
     @property
     def digest(self) -> str:
-        """Another one for other scopes."""
+        """Identifies this set of scopes: other scopes have another digest."""
         names = "\n".join(
             sorted([*map(str, self._named), *(f"{ScopeKind.COST_CENTRE}:{path}" for path in self._centres)])
         )
@@ -58,7 +58,7 @@ def _scopes(line: Line, kinds: frozenset[ScopeKind]) -> Iterator[Scope]:
 
 
 def model_of(line: Line) -> str:
-    """The model of a line as budgets name it: without snapshot and fine-tuning; the deployment where none answered."""
+    """The model of a line as budgets name it: without snapshot and fine-tuning; the deployment if no model answered."""
     return without_snapshot(base_model(line.model)) if line.model else line.deployment.casefold()
 
 

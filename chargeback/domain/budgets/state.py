@@ -1,4 +1,4 @@
-"""How far a budget is spent: derived from spend by date alone, so that it can be worked out again at any time.
+"""The state of a budget: limit, spend and the steps reached, derived from spend by date alone at any time.
 
 A limit is the amount, with what earlier windows left or overspent, and the overrides in force.
 """
@@ -106,7 +106,7 @@ def state_of(
     Attributes:
         spend: by date, what the budget's scope spent; dates without spend may be left out. What was spent before the
             budget began does not count.
-        overrides: of any budget, whenever they hold or held.
+        overrides: those of any budget, whenever they hold or held.
     """
     window = window_of(budget.every, clock.today)
     own = [each for each in overrides if each.budget == budget.id]

@@ -1,4 +1,4 @@
-"""For which dates of the books a budget holds: a day, a week, a billing month, a quarter or a year."""
+"""Which dates of the books a budget's window covers: a day, a week, a billing month, a quarter or a year."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -7,7 +7,7 @@ from enum import StrEnum
 
 
 class Every(StrEnum):
-    """How often a budget begins again."""
+    """How long a budget's window is; then the budget begins again."""
 
     DAY = "day"
     WEEK = "week"

@@ -1,4 +1,4 @@
-"""What was agreed about prices: discounts, negotiated prices and markups turn list prices into billed ones."""
+"""How discounts, negotiated prices and markups turn list prices into contracted and billed prices."""
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
@@ -22,14 +22,14 @@ class Adjustment:
     """One agreement: a discount, negotiated prices or a markup, for some prices, for some time.
 
     Attributes:
-        id: its name; stands on every price that it changes.
+        id: its name; every price that it changes shows it.
         source: the agreement that says so.
         when: field of `PriceKey` → the values it is for; a field that is absent stands for all.
         contracted: meter → negotiated price per million; empty for a discount or markup.
         discount: percent off the list price.
         markup: percent on top of the contracted price.
-        payers: of a markup, the cost centres that it is for, with all below them; empty = whoever pays.
-        shared: of a markup, the kinds of shared costs that it is put on as well.
+        payers: for a markup, the cost centres that it is for, with all below them; empty = whoever pays.
+        shared: for a markup, the kinds of shared costs that it is put on as well.
     """
 
     id: str
@@ -44,7 +44,7 @@ class Adjustment:
 
     @property
     def stamp(self) -> str:
-        """What stands on every price that it changes."""
+        """What is written on every price that it changes."""
         return f"{self.id}: {self.source}"
 
     def is_for(self, key: PriceKey) -> bool:
@@ -77,7 +77,7 @@ def adjusted(prices: Mapping[PriceKey, Dated], adjustments: Sequence[Adjustment]
 
 
 def payers_of(prices: Mapping[PriceKey, Dated], adjustments: Sequence[Adjustment]) -> tuple[Payers, frozenset[str]]:
-    """What is billed otherwise to the cost centres that adjustments name; and the ids of those that decided any price.
+    """The prices that differ for the cost centres that adjustments name, and the ids of the deciding adjustments.
 
     The price of a payer has an id of its own, so that an id always stands for one amount.
     """

@@ -1,4 +1,4 @@
-"""What usage costs, where it ran and who pays: rate card, deployment map and cost centres as one value."""
+"""The catalogue: rate card, deployment map and cost centres as one value, which finds the price of a line."""
 
 import hashlib
 import json
@@ -52,14 +52,14 @@ class Catalogue:
 
     Attributes:
         digest: SHA-256 over the content in canonical form: equal meaning, equal digest.
-        currency: of every price.
+        currency: every price's.
         prices: every price by its key, each key's prices by time.
         deployments: what is deployed now, by account and by its name in lower case.
-        dated: what counts before those for some time; of one name, none overlaps another.
+        dated: deployments that hold for some time instead of those; two of the same name never overlap.
         allocation: cost centres and rules.
         calendar: which period and date an hour belongs to.
         hosting: what fine-tuned deployments cost by the hour.
-        payers: what is billed otherwise to some cost centres.
+        payers: the prices that differ for some cost centres.
     """
 
     def __init__(
@@ -122,7 +122,7 @@ class Catalogue:
         return {each.name for epoch in self._epochs for names in epoch.values() for each in names.values()}
 
     def account(self, backend: str) -> str:
-        """The account of a backend host as a text; empty where no account is known for it.
+        """The account of a backend host; an empty string where no account is known for it.
 
         The host's first label is an account, or "<account>-<suffix>"; the longest account wins.
         """
@@ -199,7 +199,7 @@ class Catalogue:
         return tuple(own.get(key) or self.prices[key] for key in keys if key in self.prices)
 
     def _models(self, answered: str, deployment: Deployment, meter: Meter) -> Iterator[tuple[str, str]]:
-        """Model and version of the prices to look for, the special ones first."""
+        """The pairs of model and version to look for a price under, the most specific first."""
         model, version = served_by(answered, deployment)
         if meter is Meter.ROUTER:
             model, version = deployment.model, deployment.version  # the fee is the router's, whatever model it chose
@@ -220,7 +220,7 @@ def _priced_as(meter: Meter) -> tuple[Meter, ...]:
 
 
 def _priced_by(line: Line) -> tuple[str, ...]:
-    """The dimensions that decide a price, and no other, so that all users of a deployment share a cached answer."""
+    """Only the dimensions that decide a price, so that all users of a deployment share a cached answer."""
     return line.provider, line.model, line.backend, line.deployment, _job(line), line.service_tier, line.variant
 
 

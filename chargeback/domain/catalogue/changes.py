@@ -1,4 +1,4 @@
-"""What one catalogue says otherwise than another, and which hours of usage that touches."""
+"""How two catalogues differ, and which hours of usage have to be rated or allocated again because of it."""
 
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
@@ -18,7 +18,7 @@ DEPLOYMENT = "deployment"
 
 @dataclass(frozen=True, slots=True)
 class PriceChange:
-    """For some time, a key has another price than before, for a cost centre or for all; None = no price."""
+    """A key has another price than before for some time, for one cost centre or for all; None = no price."""
 
     key: PriceKey
     time: Effective
@@ -44,7 +44,7 @@ class PriceChange:
 
 @dataclass(frozen=True, slots=True)
 class OtherChange:
-    """Something but a price that is new, gone or different; usage of its time is rated or allocated again."""
+    """Anything except a price that is new, gone or different; usage of its time is rated or allocated again."""
 
     what: str
     name: str
@@ -73,16 +73,16 @@ class CatalogueChanges:
         return *self.prices, *self.others
 
     def touch(self, day: UtcDay) -> bool:
-        """Whether any hour of a UTC day (YYYY-MM-DD) is rated or allocated otherwise."""
+        """Whether any hour of a UTC day (YYYY-MM-DD) is rated or allocated differently."""
         return _any_within(self.every, day)
 
     def fill(self, day: UtcDay) -> bool:
-        """Whether usage of the day that had no price, or no deployment, may have one now."""
+        """Whether usage of the day that had no price or no deployment may have one now."""
         return _any_within((each for each in self.every if each.kind == ADDED and each.is_rating), day)
 
 
 def changes(old: Catalogue, new: Catalogue) -> CatalogueChanges:
-    """What `new` says otherwise than `old`."""
+    """How `new` differs from `old`."""
     own = {payer: _keys(old, payer) | _keys(new, payer) for payer in (*old.payers.prices, *new.payers.prices)}
     return CatalogueChanges(
         prices=tuple(
@@ -112,7 +112,7 @@ def _any_within(every: Iterable[PriceChange | OtherChange], day: UtcDay) -> bool
 
 
 def _price_changes(key: PriceKey, old: Dated, new: Dated) -> Iterator[PriceChange]:
-    """The longest times in which the price is another one."""
+    """The spans in which the price differs, each as long as possible."""
     pending: PriceChange | None = None
     for time in between([*edges(price.effective for price in (*old, *new)), None]):
         change = PriceChange(key, time, price_at(old, time.first), price_at(new, time.first))
@@ -126,7 +126,7 @@ def _price_changes(key: PriceKey, old: Dated, new: Dated) -> Iterator[PriceChang
 
 
 def _differs(change: PriceChange) -> bool:
-    """Whether records would: a source that is worded otherwise is on no record."""
+    """Whether records would differ; the wording of a source is not on any record."""
     return _on_record(change.old) != _on_record(change.new)
 
 
@@ -149,7 +149,7 @@ def _other_changes(old: Catalogue, new: Catalogue) -> Iterator[OtherChange]:
 
 
 def _deployment_changes(old: Catalogue, new: Catalogue) -> Iterator[OtherChange]:
-    """Each name that is something else for some time, with the first and the last of that time."""
+    """Each name that stands for another deployment for some time, with the first and the last moment of that time."""
     found: dict[tuple[str, str], list[Effective]] = {}
     for time in _common_times(old, new):
         before, after = (_names(each.deployments_at(time.first)) for each in (old, new))
@@ -169,7 +169,7 @@ def _names(deployments: Mapping[str, Mapping[str, Deployment]]) -> dict[str, Dep
 
 
 def rewritten(old: Catalogue, new: Catalogue, now: datetime) -> list[str]:
-    """Deployments that were something else before now, of which the dated list of `new` does not say a word.
+    """Deployments that `new` changes or removes without saying, in its dated list, what they were until now.
 
     Whoever recreates or removes a deployment seldom thinks of the usage that it had: it would be rated as what the name
     is now, or will be. An account that is gone as a whole leaves its usage unpriced, which nobody overlooks.

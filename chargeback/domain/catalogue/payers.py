@@ -1,4 +1,4 @@
-"""What depends on who pays: prices with another markup for some cost centres, and markups on shared costs."""
+"""Which prices and markups depend on the cost centre that pays: prices with a markup of its own, and shared costs."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
@@ -38,10 +38,10 @@ class SharedMarkup:
 
 @dataclass(frozen=True, slots=True)
 class Payers:
-    """What the rate card says of those who pay.
+    """What the rate card says about particular cost centres.
 
     Attributes:
-        prices: cost centre → the prices that are others for it and all below it.
+        prices: cost centre → the prices that differ for it and all below it.
         shared: markups on shared costs; the first that is for a payer and a kind decides.
     """
 

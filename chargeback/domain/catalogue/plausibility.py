@@ -1,4 +1,4 @@
-"""Which prices cannot be right: a decimal point in the wrong place, or a price in the wrong unit or column."""
+"""Which prices are implausible: a decimal point in the wrong place, or a price in the wrong unit or column."""
 
 from collections.abc import Iterator, Mapping
 from decimal import Decimal
@@ -25,13 +25,13 @@ Implausible = tuple[Price, str]
 
 
 def implausible_prices(listed: Listed) -> Iterator[Implausible]:
-    """Prices that cannot be right, each with the reason. Prices of 0 are meant, and compared with nothing."""
+    """Prices that cannot be right, each with the reason. A price of 0 is intended and never compared."""
     yield from _far_from_neighbours(listed)
     yield from _out_of_proportion(listed)
 
 
 def far_from_list(prices: Listed) -> Iterator[Implausible]:
-    """Contracted prices that cannot be right beside the list price."""
+    """Contracted prices that cannot be right, compared with the list price."""
     for dated in prices.values():
         for price in dated:
             if _apart(price.contracted_per_million, price.list_per_million):
@@ -39,13 +39,13 @@ def far_from_list(prices: Listed) -> Iterator[Implausible]:
 
 
 def too_large(price: Price) -> str:
-    """Why files could not hold what a price comes to, markup included; empty where they can."""
+    """Why a price with its markup is too large for the files; empty where it is not."""
     most = max(price.list_per_million, price.contracted_per_million, price.per_million)
     return f"{to_text(most)} {price.currency} per million is above {LARGEST:,}" if most > LARGEST else ""
 
 
 def _far_from_neighbours(listed: Listed) -> Iterator[Implausible]:
-    """A price against the same meter of the same model for other versions, types, tiers, regions and times."""
+    """Why a price is far from the same meter of the same model for other versions, types, tiers, regions and times."""
     neighbours: dict[tuple[str, str, Meter], list[Price]] = {}
     for key, dated in listed.items():
         neighbours.setdefault((key.provider, key.model, key.meter), []).extend(dated)
@@ -60,7 +60,7 @@ def _far_from_neighbours(listed: Listed) -> Iterator[Implausible]:
 
 
 def _out_of_proportion(listed: Listed) -> Iterator[Implausible]:
-    """A price against the other text meters of the same entry."""
+    """Why a price is out of proportion to the other text meters of the same entry."""
     for key in listed:
         if key.meter is not Meter.INPUT:
             continue

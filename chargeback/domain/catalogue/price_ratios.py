@@ -1,4 +1,4 @@
-"""Which list prices break the proportions that the provider's price list keeps, and which are missing beside others."""
+"""Which list prices break the usual proportions of the provider's price list, or are missing where others have one."""
 
 from collections.abc import Iterator, Mapping
 from datetime import datetime
@@ -45,7 +45,7 @@ Priced = Mapping[PriceKey, Price]
 
 
 def oddities(prices: Mapping[PriceKey, Dated], now: datetime) -> Iterator[tuple[Price, str]]:
-    """Prices in force that are out of proportion, or have none beside them where like ones have."""
+    """Prices in force that are out of proportion, or lack a companion price that similar ones have."""
     priced = {key: price for key, dated in prices.items() if (price := price_at(dated, now)) is not None}
     for key, price in priced.items():
         for other, ratio in _expected(key):
@@ -55,7 +55,7 @@ def oddities(prices: Mapping[PriceKey, Dated], now: datetime) -> Iterator[tuple[
 
 
 def _expected(key: PriceKey) -> Iterator[tuple[PriceKey, Ratio]]:
-    """The prices beside which another one has its proportion."""
+    """The prices that this one is compared with, each with the expected ratio."""
     if key.deployment_type in _BATCH_OF and key.meter in _TEXT:
         yield key._replace(deployment_type=_BATCH_OF[key.deployment_type]), _HALF
     if key.service_tier == "flex" and key.meter in _TEXT:
@@ -79,10 +79,10 @@ def _keeps(price: Price, other: Price, ratio: Ratio) -> bool:
 
 
 def _holes(key: PriceKey, priced: Priced) -> Iterator[str]:
-    """What the plain price of a model has and its tier or its long context has not: such calls would be unpriced."""
+    """Meters that the plain price of a model has but its tier or long context lacks: such calls would be unpriced."""
     plain = key._replace(service_tier=DEFAULT_TIER, variant="")
     if key == plain or key.meter is not Meter.INPUT:
         return
     for meter in (Meter.CACHED_INPUT, Meter.CACHE_WRITE, Meter.OUTPUT):
         if plain._replace(meter=meter) in priced and key._replace(meter=meter) not in priced:
-            yield f"has no {meter} beside it, which the plain price has"
+            yield f"has no {meter}, which the plain price has"

@@ -1,4 +1,4 @@
-"""What a price is for, what it is and since when, and which one is in force at an hour."""
+"""A price and its key: what it is for, its three amounts and its effective time; which price holds in an hour."""
 
 from bisect import bisect_right
 from collections.abc import Iterable
@@ -36,13 +36,13 @@ class Price:
     """What 1 000 000 units of a meter cost while `effective` holds.
 
     Attributes:
-        list_per_million: published.
-        contracted_per_million: negotiated with the provider.
-        per_million: billed to the cost centre: contracted with the markup.
+        list_per_million: the published price.
+        contracted_per_million: the price negotiated with the provider.
+        per_million: the price billed to the cost centre: contracted with the markup.
         adjustments: what makes the three differ, each with its id and source.
         verified: how it is known; None where nobody said.
         observed: the day on which it was last read at its source.
-        promised_until: a whole UTC hour: what the provider promised holds no longer; what comes then has to be read.
+        promised_until: the whole UTC hour at which the provider's promise ends; somebody has to read what comes then.
     """
 
     price_id: str
@@ -60,7 +60,7 @@ class Price:
 
     @property
     def said(self) -> tuple[str, ...]:
-        """What is said of where the price comes from; each only where it is said."""
+        """The known facts about where the price comes from."""
         promised = f"promised until {self.promised_until.isoformat()}" if self.promised_until else ""
         known = str(self.verified or ""), str(self.observed or ""), promised
         return self.source, *self.adjustments, *filter(None, known)

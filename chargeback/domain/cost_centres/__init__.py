@@ -1,1 +1,1 @@
-"""Who pays: the tree of cost centres, the rules that lead to them, and their budgets."""
+"""Who pays: the tree of cost centres, the allocation rules, and the budgets of cost centres."""

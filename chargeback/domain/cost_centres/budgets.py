@@ -11,7 +11,7 @@ class CentreBudget:
     Attributes:
         cost_centre: its path.
         amount: for one billing period, above zero.
-        currency: of the amount.
+        currency: the amount's.
         thresholds: percentages of the amount that raise an alert, ascending.
     """
 

@@ -1,8 +1,8 @@
-"""When a caller sends too many names a day, the further ones are counted together: nobody fills a store for others.
+"""Which names that a caller makes up are counted together, once they are too many in a day: nobody can fill a store.
 
-Only what a client merely claims is ever folded, and nothing that a rule or the deployment map names: what verified
-callers used stays apart, and who pays, and what it costs, stays the same. Which names came first is decided in the
-ledger's order of the day.
+Only names that a client merely claims are folded, and none that a rule or the deployment map has. So usage of verified
+callers stays apart, and neither the payer nor the cost changes. The ledger's order decides which names of the day came
+first.
 """
 
 from collections.abc import Iterable
@@ -17,26 +17,26 @@ from chargeback.domain.usage.lines import Line
 from chargeback.domain.usage.tools import DRAWN_BY
 
 MOST_NAMES = 2_000
-"""Combinations of user, company, billing code and unknown deployment of one caller on one day, beside known ones."""
+"""How many unknown combinations of user, company, billing code and deployment a caller may have on a day."""
 
 OTHERS = "(others)"
 """Stands for every further name."""
 
 _OF_DEPLOYMENT = ("deployment", "model", "service_tier", "variant")
-"""What a line says of where its call went; all of it may be made up with the name of the deployment."""
+"""Fields that say where a call went; all may be made up together with the name of the deployment."""
 
 NamedValues = frozenset[tuple[str, str]]
 """Fields of a line, each with a value of it that a rule names; deployments of the map, also in lower case."""
 
 
 def named_values(rules: Iterable[Rule], deployments: Iterable[str]) -> NamedValues:
-    """What is known of what clients claim: named by rules, or the name of a deployment."""
+    """The claimed values that are known: those that rules name, and the names of deployments."""
     claimed = {(CLAIMED[name], value) for rule in rules for name, value in rule.when.items() if name in CLAIMED}
     return frozenset(claimed | {("deployment", each) for name in deployments for each in (name, name.casefold())})
 
 
 def folded(line: Line, named: NamedValues) -> Line | None:
-    """The line of calls with further names; None where this one has no name that could be folded."""
+    """The line under which further names are counted; None where this line has no name that could be folded."""
     others: dict[str, Any] = {
         name: OTHERS for name in CLAIMED.values() if (value := getattr(line, name)) and (name, value) not in named
     }
@@ -46,7 +46,7 @@ def folded(line: Line, named: NamedValues) -> Line | None:
 
 
 def _made_up(line: Line, named: NamedValues) -> dict[str, str]:
-    """What a line says by the name of a deployment that nobody knows, so that it has no price; folded."""
+    """The fields of a line with an unknown deployment, which has no price, after folding."""
     deployment = _known(line.deployment, named)
     others = {"deployment": deployment}
     if deployment == OTHERS:
@@ -57,7 +57,7 @@ def _made_up(line: Line, named: NamedValues) -> dict[str, str]:
 
 
 def _known(deployment: str, named: NamedValues) -> str:
-    """The name of a deployment, in lower case where it is spelled in no way that is known: Azure reads it the same."""
+    """The name of a deployment as it is known; in lower case for any other spelling, because Azure ignores the case."""
     for name in (deployment, deployment.casefold()):
         if not name or ("deployment", name) in named:
             return name
@@ -65,9 +65,9 @@ def _known(deployment: str, named: NamedValues) -> str:
 
 
 def caller_of(line: Line) -> str:
-    """Whose room of a day a line takes: the subscription, else the Entra application, else the user or principal.
+    """The caller whose names are counted: the subscription, else the Entra application, else the user or principal.
 
-    All of it is verified. No subscription's id has a slash, so none can be taken for an application.
+    All of it is verified. No subscription's id has a slash, so none can look like an application.
     """
     if line.subscription:
         return line.subscription
@@ -77,7 +77,7 @@ def caller_of(line: Line) -> str:
 
 @lru_cache(maxsize=65_536)
 def folded_names_id(line: Line, others: Line) -> str:
-    """What identifies within its day what is folded of a line into that of `others`, 16 hexadecimal digits."""
+    """Identifies, within its day, the names folded from a line into that of `others`: 16 hexadecimal digits."""
     made_up = [(name, said) for name in _OF_DEPLOYMENT if (said := getattr(line, name)) != getattr(others, name)]
     claims = (caller_of(line), line.user, line.company, line.billing_code, *made_up)
     return blake2b(msgspec.json.encode(claims), digest_size=8).hexdigest()

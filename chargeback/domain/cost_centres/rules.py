@@ -1,4 +1,4 @@
-"""Who pays: the tree of cost centres, and the ordered rules that lead from a line to one of them, over time."""
+"""Which cost centre pays for a line at an hour: the tree of cost centres, and ordered rules with effective times."""
 
 from bisect import bisect_right
 from collections.abc import Iterable, Iterator, Mapping
@@ -24,17 +24,17 @@ CLAIMED = {"billingCode": "billing_code", "company": "company", "user": "user"}
 """Fields of a rule that a client merely claims."""
 
 ENTITLING = ("subscription", "product")
-"""A claimed field counts only beside one of these, because they say who may make the claim."""
+"""A rule with a claimed field needs one of these as well, because they say who may make the claim."""
 
 
 @dataclass(frozen=True, slots=True)
 class CostCentre:
     """One node of the tree; its parent is its path without the last component.
 
-    A centre that was given up keeps its place with an end to its time, so that its past keeps its name.
+    A centre that was given up stays in the tree with an end to its time, so that its past keeps its name.
 
     Attributes:
-        successor: path of who pays after that end what is corrected of its past; empty: the centre itself.
+        successor: path of who pays, after that end, for corrections of its past; empty: the centre itself.
     """
 
     path: str
@@ -120,7 +120,7 @@ def _tree_faults(centres: tuple[CostCentre, ...], times: Mapping[str, Effective]
         if not all(component and component == component.strip() for component in components):
             yield f"{place}.path: {centre.path!r} has an empty or padded component"
         if components[0] == UNALLOCATED:
-            yield f"{place}.path: {UNALLOCATED!r} is what no rule claims; choose another name"
+            yield f"{place}.path: {UNALLOCATED!r} stands for usage that no rule matches; choose another name"
         if centre.path in paths:
             yield f"{place}.path: {centre.path!r} is there twice"
         parent = parent_of(centre.path)

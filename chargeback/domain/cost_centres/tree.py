@@ -9,7 +9,7 @@ EVERYTHING = ""
 """The root of the tree, which has no name: all cost centres together."""
 
 UNALLOCATED = "unallocated"
-"""The explicit remainder: who pays for what no rule claims. It is no path of the tree."""
+"""The explicit remainder: who pays for usage that no rule matches. It is not a path in the tree."""
 
 
 def ancestors(path: str) -> Iterator[str]:

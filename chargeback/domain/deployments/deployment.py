@@ -1,4 +1,4 @@
-"""What a deployment is: its SKU, its model and where it is; and what a job ran on that names none."""
+"""A deployment: its SKU, model and region; and which deployment a job ran on, as jobs name none."""
 
 from collections.abc import Iterable
 from dataclasses import astuple, dataclass, replace
@@ -29,10 +29,10 @@ PROVISIONED = frozenset(
         DeploymentType.PROVISIONED_MANAGED,
     }
 )
-"""What is paid by the hour whether it is used or not, as a shared cost: its tokens cost nothing more."""
+"""Types paid by the hour, used or not, as a shared cost: their tokens cost nothing more."""
 
 BATCH = frozenset({DeploymentType.GLOBAL_BATCH, DeploymentType.DATA_ZONE_BATCH})
-"""What batches run on."""
+"""Types that batches run on."""
 
 BATCHES = "batches"
 TRAINING_JOBS = "fine_tuning.jobs"
@@ -67,7 +67,7 @@ class Deployment:
     (learn.microsoft.com/azure/foundry/openai/concepts/priority-processing)."""
 
     def row(self) -> tuple[str, ...]:
-        """All that it says; as before deployments could have a tier where it has none."""
+        """All its fields, for digests. Without a tier the row is the one of versions that knew no tiers."""
         *row, tier = astuple(self)
         return (*row, tier) if tier is not None else tuple(row)
 
@@ -79,14 +79,14 @@ class Deployment:
 
 @dataclass(frozen=True, slots=True)
 class DatedDeployment:
-    """What a deployment name was, or will be, for some time: then it counts, and not what is deployed now."""
+    """What a deployment name was, or will be, for some time. In that time it counts instead of what is deployed now."""
 
     deployment: Deployment
     effective: Effective
 
 
 def job_deployment(deployments: Iterable[Deployment], name: str, model: str, operation: str) -> Deployment | None:
-    """What a job ran on that names no deployment: Azure's answers about batches and trainings name only a model."""
+    """The deployment that a job ran on. Azure's answers about batches and trainings name only a model."""
     if name or operation not in (BATCHES, TRAINING_JOBS):
         return None
     served, version = with_version(base_model(model))

@@ -1,4 +1,4 @@
-"""What is known of each model: when it retires, what replaces it, where it is offered; pure and without any library.
+"""When each model retires, what replaces it, and in which regions it is offered; pure and without any library.
 
 The hooks of the deployment read config/provider/models.yaml with it, too, where only PyYAML is installed.
 """

@@ -1,4 +1,4 @@
-"""The Azure regions by the name that people read; the name that machines read is the key."""
+"""The display name and the data zone of each Azure region, by its id."""
 
 REGIONS = {
     "australiacentral": "Australia Central",

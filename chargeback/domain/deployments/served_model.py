@@ -1,4 +1,4 @@
-"""Which model served a call, from what the answer, the deployment map and the rate card know of it."""
+"""Which model and version served a call, judged from the answer, the deployment map and the rate card."""
 
 import re
 from collections.abc import Iterable, Mapping

@@ -1,1 +1,1 @@
-"""What a usage event says, which events are accepted, and what several events say of one call."""
+"""Usage events: what one may say, which are accepted, and how several events of one call are combined."""

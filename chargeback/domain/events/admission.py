@@ -1,4 +1,4 @@
-"""What the door accepts: whatever comes through it can be counted, settled, posted, audited and explained.
+"""Which arriving events are accepted: an accepted event can be counted, settled, posted, audited and explained.
 
 Reading an event again never asks for these limits, because what an older version accepted stays readable.
 """
@@ -61,7 +61,7 @@ def admit(raw: bytes, accepted: AcceptedTimes, emitter: Emitter) -> UsageEvent:
     if (plain := described_plainly(document.data)) is not document.data:
         document = replace(document, data=plain)
     event = account_for(document, accepted)
-    # What a later phase replaces has to be sound, too: nobody reads an event that cannot be.
+    # What a later phase replaces has to be valid, too: an unreadable event is never counted.
     counts = event.quantities if len(event.quantities) > 1 else _all_counts(document)
     if max(counts.values(), default=0) > MAX_COUNT:
         raise InvalidEvent("absurd-quantity", f"a quantity is above {MAX_COUNT} - at `$.data`")
@@ -74,7 +74,7 @@ def admit(raw: bytes, accepted: AcceptedTimes, emitter: Emitter) -> UsageEvent:
 
 
 def _all_counts(event: EventDocument) -> Quantities:
-    """What an event reports, whether its type lets that count or not."""
+    """Every count that an event reports, even where its type keeps the count from being used."""
     return normalise(event.data.usage, event.data.quantities, event.data.operation)
 
 

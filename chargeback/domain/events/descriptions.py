@@ -1,6 +1,6 @@
-"""What an event may say of a call beside what it is counted by: names and codes of a known form, never a free text.
+"""Which descriptions of a call are kept: names and codes of a known form, and never free text.
 
-What has another form is left out; the call itself is taken all the same. Events of before stay as they are.
+A description of another form is left out; the call itself is still accepted. Stored events stay as they are.
 """
 
 import re
@@ -51,19 +51,19 @@ _BY_FIELD = {
 }
 
 UNKNOWN = "unknown"
-"""What a made-up name is taken for: as lines are counted by these names, nobody can make lines by making up names.
+"""What replaces a made-up name: lines are counted by these names, so nobody can add lines by making up names.
 
 Such usage is unpriced: a tier or training type that is new at Azure is seen, and never charged as another.
 """
 
 
 def is_host(text: str) -> bool:
-    """Whether a text can be the name of a host."""
+    """Whether a string can be the name of a host."""
     return _HOST.fullmatch(text) is not None
 
 
 def described_plainly(data: Data) -> Data:
-    """The same without descriptions of another form, and with one name for all that nobody knows."""
+    """The same event without descriptions of another form, and with one name in place of all unknown ones."""
     dropped: dict[str, object] = {
         name: None
         for name, fits in _BY_FIELD.items()
@@ -76,6 +76,6 @@ def described_plainly(data: Data) -> Data:
     if data.tried_backends is not None and not all(map(is_host, data.tried_backends)):
         dropped["tried_backends"] = tuple(filter(is_host, data.tried_backends))
     if data.tools is not None and not all(map(is_tool, data.tools)):
-        # A name that is none must not hide that something was there.
+        # An invalid name must not hide that something was there.
         dropped["tools"] = {name if is_tool(name) else OTHER: count for name, count in data.tools.items()}
     return replace(data, **dropped) if dropped else data

@@ -1,4 +1,4 @@
-"""What of a usage event is kept: a CloudEvent with known fields, everything else is dropped as it is read.
+"""Which fields of a usage event are kept: the known fields of a CloudEvent; all others are dropped while reading.
 
 The one type that reads an event, at the door and wherever it is read again. What older versions accepted stays
 readable: a field that they did not look at is left out where it has another type than it should.
@@ -76,7 +76,7 @@ class EventDocument(msgspec.Struct, frozen=True, gc=False):
 
 
 encode_document = msgspec.json.Encoder().encode
-"""An event as it is kept: its known fields, on one line."""
+"""Encodes an event as it is kept: its known fields, on one line."""
 
 _decode = msgspec.json.Decoder(EventDocument).decode
 _decode_any = msgspec.json.Decoder().decode
@@ -127,7 +127,7 @@ def read_document(raw: bytes) -> EventDocument:
 
 
 def _tidied(event: Any) -> Any:
-    """The event without what cannot be read of descriptions, and with its unknown counters in their place."""
+    """The event without unreadable descriptions, and with its unknown counters in their place."""
     data = event.get("data") if isinstance(event, dict) else None
     if not isinstance(data, dict):
         return event
@@ -151,7 +151,7 @@ def _is_readable(name: str, value: object) -> bool:
 
 
 def outline(raw: bytes) -> bytes:
-    """What settlement and the identity of a call need of an event that was accepted: it waits in memory for days."""
+    """The fields of an accepted event that settlement and its call's identity need; it waits in memory for days."""
     document = _decode(raw)
     data = msgspec.structs.replace(document.data, **dict.fromkeys(_NOT_IN_OUTLINES))
     return encode_document(msgspec.structs.replace(document, data=data))
@@ -166,4 +166,4 @@ _NOT_IN_OUTLINES = (
     "duration_ms",
     "decision",
 )
-"""What only describes a call; the ledger has it."""
+"""Fields that only describe a call; the ledger keeps them."""

@@ -1,4 +1,4 @@
-"""Why the account of a call is an estimate, in words: what an explanation says of an event."""
+"""Why the usage of a call is an estimate, in words for an explanation of its event."""
 
 from collections.abc import Iterator
 
@@ -12,7 +12,7 @@ from chargeback.domain.usage.tools import NO_TOOLS, tool_use
 
 
 def doubts(data: Data, quantities: Quantities) -> Iterator[str]:
-    """What nobody told of a call with these quantities; nothing for one that is known exactly."""
+    """The facts that nobody reported about a call with these quantities; none for a call that is known exactly."""
     if is_guess(data):
         yield f"its quantities are a guess: {data.estimate_basis or 'nobody reported them'}"
     tier = served_tier(data.service_tier, data.requested_tier)

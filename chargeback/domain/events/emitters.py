@@ -1,7 +1,7 @@
-"""Who may send usage events, and what each of them may say.
+"""Who may send usage events, and what each sender may say in them.
 
-The gateways speak through Event Grid, where only their identity may publish, and verified who called. Everybody else
-speaks for its own sources and subscriptions only, and nothing that it says of a caller counts as verified.
+The gateways send through Event Grid, where only their identity may publish, and they verified who called. Every other
+sender speaks only for its own sources and subscriptions, and nothing that it says about a caller counts as verified.
 """
 
 from dataclasses import dataclass
@@ -39,16 +39,16 @@ class Emitter:
     def admit(self, event: EventDocument) -> EventDocument:
         """The event with what this sender may say. Raises `InvalidEvent` for what it may not."""
         if self.sources is not None and not _is_one_of(event.source, self.sources):
-            raise InvalidEvent("not-allowed", f"source is none that {self.id} may use - at `$.source`")
+            raise InvalidEvent("not-allowed", f"source is not one that {self.id} may use - at `$.source`")
         if self.subscriptions is None:
             return _without_gateway_call(event) if event.data.gateway_event_id else event
         if event.data.subscription_id not in self.subscriptions:
             raise InvalidEvent(
-                "not-allowed", f"subscriptionId is none that {self.id} may charge - at `$.data.subscriptionId`"
+                "not-allowed", f"subscriptionId is not one that {self.id} may charge - at `$.data.subscriptionId`"
             )
         if event.data.gateway_event_id and event.type == EventType.PENDING:
             raise InvalidEvent(
-                "not-allowed", "the gateway itself says of its calls that their tokens are still to come - at `$.type`"
+                "not-allowed", "only the gateway may say that the tokens of its calls are still to come - at `$.type`"
             )
         return replace(event, data=self._restrict(event.data))
 
@@ -76,8 +76,8 @@ class Emitter:
         if len(named) != 1:
             raise InvalidEvent(
                 "gateway-call-unknown",
-                "gatewayEventId is of one of several gateways: name it by gatewayEventSource, the x-usage-event-source"
-                " of the answer, or by gatewayRegion"
+                "gatewayEventId may belong to one of several gateways: name the gateway by gatewayEventSource, the"
+                " x-usage-event-source of the answer, or by gatewayRegion"
                 " - at `$.data.gatewayEventId`",
             )
         return named[0]

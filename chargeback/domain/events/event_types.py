@@ -1,4 +1,4 @@
-"""The types of usage events, as every CloudEvent of the gateway, of other emitters and of settlement names its own."""
+"""The types of usage events, which say whether the tokens of a call are known, awaited, or were never used."""
 
 from enum import StrEnum
 
@@ -20,7 +20,7 @@ class EventType(StrEnum):
 
 
 class UsageSource(StrEnum):
-    """Where the usage of a settled event comes from, where its own answer did not tell: its `usageSource`.
+    """Where a settled event has its usage from if its own answer did not tell: its `usageSource`.
 
     Attributes:
         LOG: the gateway's log of tokens, for a call that has its own pending event.

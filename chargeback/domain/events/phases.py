@@ -1,4 +1,4 @@
-"""Whose call it is and what it used, from all that its events say: the rule of the counter and of the recount.
+"""Which caller and which usage a call has when several events describe it: the rule of the counter and the recount.
 
 The call's own lowest phase says who called and which deployment and backend were used; what it did not know is filled
 in by the highest phase, which says what was used: usage, model and tier. What an emitter beside the gateway says, and
@@ -38,13 +38,13 @@ def attributed(first: Line, last: Line) -> Line:
 
 
 def _variant(first: Line, last: Line) -> str:
-    """Who draws the pictures, and how a job is trained, is what the call itself asked for: who looks has no say."""
+    """Who draws the pictures and how a job is trained is what the call itself asked for, not a later look at it."""
     is_asked_for = last.variant.startswith(DRAWN_BY) or last.operation == TRAINING_JOBS
     return first.variant or last.variant if is_asked_for else last.variant
 
 
 def has_same_payer(one: Line, other: Line) -> bool:
-    """Whether two lines say the same of who called, of where the call went, and of what answered it."""
+    """Whether two lines have the same caller, the same destination and the same answering model."""
     return all(getattr(one, name) == getattr(other, name) for name in _ATTRIBUTED)
 
 
@@ -54,7 +54,7 @@ def is_own(phase: Phase) -> bool:
 
 
 def rank_of(phase: Phase) -> int | None:
-    """How what an event of another day says ranks: its own word 2, the log's 0, an emitter's -1; a poll says nothing.
+    """How an event of another day ranks: the call's own word 2, the log's 0, an emitter's -1; a poll says nothing.
 
     1 is for a call that is accounted for by another identity.
     """
@@ -74,8 +74,8 @@ class CallSoFar(NamedTuple):
     """A call by the events that came.
 
     Attributes:
-        first: of the call's own lowest phase; of the highest where none is its own.
-        last: of the highest phase.
+        first: what the call's own lowest phase says; what the highest says where none is its own.
+        last: what the highest phase says.
         counts: False for a call that is known from polls alone, and for one that is accounted for elsewhere.
     """
 
@@ -133,12 +133,12 @@ def follow(known: CallSoFar | None, event: UsageEvent) -> CallSoFar:
 
 
 def left_elsewhere(known: CallSoFar) -> CallSoFar:
-    """The call after its own events turned out to be known by another identity: what others say of it is in them."""
+    """The call once its own events are known by another identity, which also has what others say of it."""
     return known if is_own(known.last.phase) or known.is_elsewhere else ELSEWHERE
 
 
 def claim_alone(event: UsageEvent) -> UsageEvent:
-    """What is left of an event that must not be counted, but whose claim holds: it says nothing of its own call."""
+    """An event reduced to its claim: it must not be counted and says nothing about its own call."""
     assert event.claim is not None
     return event._replace(call=event.claim, quantities={})
 

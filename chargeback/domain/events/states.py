@@ -1,4 +1,4 @@
-"""How well an event knows what its call used: the state of the line that the call is counted under."""
+"""Which line state an event gives its call: how well the usage is known."""
 
 from chargeback.domain.events.documents import Data
 from chargeback.domain.events.event_types import EventType, UsageSource
@@ -6,7 +6,7 @@ from chargeback.domain.usage.operations import FREE
 from chargeback.domain.usage.states import LineState
 
 COUNTED = (LineState.EXACT, LineState.SETTLED)
-"""The states of usage that somebody has counted."""
+"""The states of usage that was really counted."""
 
 
 def line_state(type_: str, data: Data, *, measured: bool) -> LineState:
@@ -23,7 +23,7 @@ def line_state(type_: str, data: Data, *, measured: bool) -> LineState:
 
 def _settled_state(data: Data, *, measured: bool) -> LineState:
     if not measured:
-        # What ended with an error before anything was worked on has no usage and never will.
+        # A call that failed before any work began has no usage and never will.
         return LineState.EXACT if data.error_code else LineState.UNSETTLED
     if data.method == "GET":
         return LineState.EXACT

@@ -1,7 +1,7 @@
-"""Who owns a stored object: the caller of the call that made it.
+"""Which caller owns a stored object: the one whose call made it.
 
-Objects are what a call leaves on its account and others can name later: responses, conversations, files, uploads,
-vector stores, batches and fine-tuning jobs. The gateway's events name them (`objectId`); nobody else's are believed.
+A call leaves objects on its account, where later calls can name them: responses, conversations, files, uploads, vector
+stores, batches and fine-tuning jobs. The gateway's events name them (`objectId`); nobody else's are believed.
 """
 
 import re
@@ -62,21 +62,21 @@ def owner_of(data: Data) -> str | None:
 
 
 def objects_in(raw_events: Iterable[bytes]) -> list[StoredObject]:
-    """The objects that these events of a ledger made, in their order; those without one cost a look at their bytes."""
+    """The objects that these events of a ledger made, in their order; events without one are only scanned as bytes."""
     return [made for raw in raw_events if _NAMED in raw for made in objects_made(raw)]
 
 
 def all_objects_in(raw_events: Iterable[bytes]) -> list[StoredObject]:
     """The same with the responses, batches and jobs that gateways named before they said what a call makes.
 
-    An id that stands twice is the first call's.
+    An id that occurs twice belongs to the first call.
     """
     named = [raw for raw in raw_events if _NAMED in raw or _BEGUN in raw]
     return list({made.id: made for raw in reversed(named) for made in objects_made(raw)}.values())[::-1]
 
 
 def objects_made(raw: bytes) -> Iterator[StoredObject]:
-    """The objects that a call made: several where a job that has ended left files; none of what cannot be read."""
+    """The objects that a call made: several where a job that has ended left files; none where it cannot be read."""
     try:
         event = read_document(raw)
         day, _ = hour_of(event.time)
@@ -93,7 +93,7 @@ def objects_made(raw: bytes) -> Iterator[StoredObject]:
 
 
 def _begun(event: EventDocument) -> str | None:
-    """What a call began; a later look at it, which settles the call, may be another's."""
+    """The object that a call began; a later look at it, which settles the call, may come from another caller."""
     data = event.data
     begins = (
         data.method == "POST"

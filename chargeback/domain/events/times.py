@@ -1,4 +1,4 @@
-"""When a call was made: RFC 3339 read exactly, and which times are accepted."""
+"""In which UTC day and hour a call was made, and which times are accepted; times are read exactly (RFC 3339)."""
 
 import re
 from datetime import UTC, date, datetime, timedelta
@@ -38,7 +38,7 @@ class AcceptedTimes(NamedTuple):
 
 
 EVER = AcceptedTimes(UtcDay("0000-00-00"), (UtcDay("9999-99-99"), 24))
-"""For events in the ledger: they were accepted when they came, reading them again does not judge their time."""
+"""Accepts any time: events in the ledger were accepted when they came, and reading them again does not judge that."""
 
 
 def hour_of(time: str) -> tuple[UtcDay, int]:
@@ -62,7 +62,7 @@ def moment_of(time: str) -> datetime:
 
 @lru_cache(maxsize=8192)
 def _hour_of_minute(minute: str) -> tuple[UtcDay, int]:
-    """Most events share their minute with others, so that its text is understood once."""
+    """Most events share their minute with others, so each minute is parsed once."""
     return _read_time(f"{minute}00Z")
 
 
@@ -87,4 +87,4 @@ def _require_day(day: str) -> None:
     try:
         date.fromisoformat(day)
     except ValueError:
-        raise InvalidEvent("bad-time", "time is on a day that no calendar has - at `$.time`") from None
+        raise InvalidEvent("bad-time", "time is on a day that does not exist - at `$.time`") from None

@@ -1,4 +1,4 @@
-"""What a usage event is: one CloudEvent read, validated and reduced to the call that it accounts for.
+"""Reads a usage event: one CloudEvent is validated and reduced to the call that it accounts for.
 
 Its type (`EventType`) says what it tells of the call. `id` is the gateway's request id, with a phase suffix for later
 phases (`…/settled`); `time` is when the call was made, repeated by every later phase.
@@ -41,14 +41,14 @@ __all__ = [
 ]
 
 MAX_EVENT_BYTES = 1_048_576
-"""Event Grid's own limit on one event (learn.microsoft.com/azure/event-grid/quotas-limits)."""
+"""Event Grid's limit for one event (learn.microsoft.com/azure/event-grid/quotas-limits)."""
 
 
 class Phase(IntEnum):
     """How far an event settles its call: the highest phase says what it used, the lowest of its own who made it.
 
-    BESIDE is what an emitter beside the gateway says of a call that the gateway accounts for; RECOVERED is a call that
-    only the gateway's log knew. Whatever the gateway's own events say of the call ranks above both; see `phases`.
+    BESIDE is what another emitter says about a call that the gateway accounts for; RECOVERED is a call that only the
+    gateway's log knew. Whatever the gateway's own events say of the call ranks above both; see `phases`.
     A POLL (GET or cancel of a background response that reports usage) only counts where an earlier phase of the call is
     known: fetching an answer that was already accounted for costs nothing, and so does a reading that was broken off.
     """
@@ -72,8 +72,8 @@ class UsageEvent(NamedTuple):
         line: the dimensions that the call is counted under.
         quantities: the disjoint meters, `requests` included; zeros left out.
         raw: the event's known fields, as JSON on one line.
-        claim: the identity by which the gateway's log, and emitters beside it, know a call that is known by its
-            response; what they say of it is in this call.
+        claim: the identity by which the gateway's log and other emitters know a call that is known by its response;
+            what they say about it is part of this call.
     """
 
     call: str
@@ -118,7 +118,7 @@ _TEXT_ALONE = (UsageSource.LOG.value, UsageSource.LOG_ALONE.value, UsageSource.E
 
 
 def id_in(raw: bytes) -> str | None:
-    """The id of an event that may be unusable otherwise; None if it has none that can be read."""
+    """The id of an event that may be otherwise unusable; None if it has no readable one."""
     try:
         return _decode_id(raw).id
     except (msgspec.DecodeError, RecursionError, UnicodeDecodeError):
@@ -138,7 +138,7 @@ def account_for(event: EventDocument, accepted: AcceptedTimes) -> UsageEvent:
         raise InvalidEvent("unexpected-shape", "specversion is not '1.0' - at `$.specversion`")
     phase = _PHASES.get(event.type)
     if phase is None:
-        raise InvalidEvent("unknown-type", "type is none of chargeback.usage.*.v1 - at `$.type`")
+        raise InvalidEvent("unknown-type", "type is not one of chargeback.usage.*.v1 - at `$.type`")
     day, hour = hour_of(event.time)
     accepted.check(day, hour)
     data = _of_what_was_begun(event.data) if phase is _SETTLED else event.data
@@ -168,12 +168,12 @@ def account_for(event: EventDocument, accepted: AcceptedTimes) -> UsageEvent:
 
 
 def _of_what_was_begun(data: Data) -> Data:
-    """What a cancel says of usage is of the response."""
+    """The usage that a cancel reports is the response's."""
     return msgspec.structs.replace(data, operation=RESPONSES) if data.operation == CANCEL else data
 
 
 def _is_sound_as_text(data: Data) -> bool:
-    """Whether a usage counts sound or pictures as text, which costs a fraction: the gateway's log knows no other."""
+    """Whether a usage counts sound or pictures as text, at a fraction of their cost, as the gateway's log does."""
     return data.usage_source in _TEXT_ALONE and data.operation.startswith(("audio.", "images."))
 
 
@@ -188,18 +188,18 @@ def _phase(phase: Phase, data: "Data | _HeadData") -> Phase:
 
 
 def read_filed(raw: bytes, day: UtcDay) -> UsageEvent:
-    """Read an event of a day's ledger again. Raises `InvalidEvent`, also for one that belongs to no such day."""
+    """Read an event of a day's ledger again. Raises `InvalidEvent`, also where the event belongs to another day."""
     event = read_event(raw, EVER)
     return event if event.day == day else refiled(event, day)
 
 
 def refiled(event: UsageEvent, day: UtcDay) -> UsageEvent:
-    """An event of a call that was first seen the day before or after, filed with it: at that end of its day."""
+    """An event moved to the neighbouring day on which its call was first seen, to that day's nearer end."""
     if event.day == day_beside(day, 1):
         return event._replace(day=day, hour=23)
     if event.day == day_beside(day, -1):
         return event._replace(day=day, hour=0)
-    raise InvalidEvent("other-day", f"the call is of {event.day}, not of {day}")
+    raise InvalidEvent("other-day", f"the call was made on {event.day}, not on {day}")
 
 
 def _day_beside(day: UtcDay, days: int) -> UtcDay:
@@ -210,7 +210,7 @@ def _day_beside(day: UtcDay, days: int) -> UtcDay:
 
 
 day_beside: Callable[[UtcDay, int], UtcDay] = lru_cache(maxsize=64)(_day_beside)
-"""The day so many days later; empty where the calendar ends. Typed, because a cache takes whatever it is given."""
+"""The day so many days later; empty where the calendar ends. Typed, because a cache hides the types of its function."""
 
 
 def split_batch(body: bytes, *, most: int | None = None) -> list[bytes]:
@@ -255,7 +255,7 @@ _decode_head = msgspec.json.Decoder(_Head).decode
 
 
 class Heard(NamedTuple):
-    """Which call an event is of, without what it says; see `UsageEvent`."""
+    """Which call an event belongs to, without what it says; see `UsageEvent`."""
 
     call: str
     phase: Phase
@@ -305,7 +305,7 @@ def call_identity(source: str, request_id: str) -> str:
     """The identity of the call that a gateway knows by this request id.
 
     The digest of older versions wherever no two calls can share it: a day that is counted while the product is
-    upgraded has both. A source that could be taken for another kind of identity has a digest of its own.
+    upgraded has both. A source that looks like another kind of identity has a digest of its own.
     """
     if source == "response" or "\0" in source or "\0" in request_id:
         return _separated(b"call", source, request_id)
@@ -317,6 +317,6 @@ def _digest(identity: str) -> str:
 
 
 def _separated(kind: bytes, source: str, identity: str) -> str:
-    """The digest of an identity within its kind and source; lengths keep the two texts apart."""
+    """The digest of an identity within its kind and source; lengths keep the two strings apart."""
     text = f"{len(source)}:{source}{len(identity)}:{identity}"
     return blake2b(text.encode("utf-8", "surrogatepass"), digest_size=16, person=kind).hexdigest()

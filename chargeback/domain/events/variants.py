@@ -1,4 +1,4 @@
-"""What beside model, deployment and tier decides a call's price: its length, its pictures, how a model was trained."""
+"""Which variant of a price a call has: a long context, a kind of picture, or a way of training a model."""
 
 from typing import NamedTuple
 
@@ -16,7 +16,7 @@ class Variant(NamedTuple):
 
     Attributes:
         name: as on the rate card; empty for the plain price.
-        estimated: whether it is a guess, or the quantities are that it stands for.
+        estimated: whether the variant, or the quantities behind it, are a guess.
     """
 
     name: str

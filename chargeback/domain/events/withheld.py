@@ -1,7 +1,7 @@
-"""What quarantine keeps of an event that cannot be used: enough to find its sender, and to take it once that is right.
+"""Which parts of an unusable event the quarantine keeps: enough to find its sender and to accept it after a repair.
 
-Texts stand only where an event has a known short one; anything else leaves a mark that keeps the event unusable, so
-that a replay never takes it without what was withheld.
+A string is kept only where events have known short ones. Anything else leaves a mark that keeps the event unusable, so
+that a replay never accepts it without what was withheld.
 """
 
 import re
@@ -17,7 +17,7 @@ from chargeback.domain.events.documents import Data
 from chargeback.domain.usage.usage_objects import NESTED, OwnQuantities, tidied
 
 NOTHING = b'{"withheld":'
-"""How what is kept of an event begins, of which nothing could be kept but its size and hash."""
+"""How a kept event begins if only its size and hash could be kept."""
 
 _FORMS = {
     "specversion": re.compile(r"[0-9.]{1,8}", re.A),
@@ -41,7 +41,7 @@ _NUMBERS_OF_DATA = {
 
 
 def withheld(raw: bytes) -> bytes:
-    """What may be kept of an event; the same again changes nothing."""
+    """What may be kept of an event; applying it again changes nothing."""
     if raw.startswith(NOTHING):
         return raw
     event = _read(raw)
@@ -79,7 +79,7 @@ def _data(data: object) -> object:
 
 
 def _is_plain(name: str, value: object) -> bool:
-    """The door takes a call without a description of another form, so nothing has to stand for it."""
+    """Whether the string may be kept; a call is accepted without such a description, so no mark is needed for it."""
     form = FORMS.get(name)
     return form is None or not isinstance(value, str) or form.fullmatch(value) is not None
 

@@ -1,4 +1,4 @@
-"""Which run of a cost export counts for a month: the one that covers most of it, and of these the newest.
+"""Which run of a cost export counts for a month: the one that covers most days, and the newest of several.
 
 A daily export writes the whole month to date again with every run, and the months' runs lie beside each other unless
 the export overwrites. Runs are therefore never added up: exactly one of them is the invoice.

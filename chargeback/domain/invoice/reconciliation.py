@@ -1,4 +1,4 @@
-"""The provider's invoice beside the books: what is compared, what a difference is put down to, and when it alarms.
+"""Comparing the provider's invoice with the books: the values compared, the causes of a variance, and when it alarms.
 
 Amounts are exact and in the currency of the books; a variance is the invoice minus the books, at contracted prices.
 """
@@ -16,7 +16,7 @@ from chargeback.domain.usage.meters import Meter
 
 
 class Cause(StrEnum):
-    """What a part of a variance is put down to; `domain.invoice.variances` has the rule of each."""
+    """The cause of a part of a variance; `domain.invoice.variances` has the rule of each."""
 
     UNMAPPED = "unmapped-deployment"
     UNPRICED = "unpriced"
@@ -46,7 +46,7 @@ class Sku(NamedTuple):
 
 
 CAPACITY = Sku("", "", "", "", "capacity")
-"""What is paid by the hour or in advance: provisioned throughput, hosting. Compared for the whole period."""
+"""Capacity paid by the hour or in advance: provisioned throughput, hosting. Compared for the whole period."""
 
 OTHER = Sku("", "", "", "", "other meters")
 """Meters that the reviewed table does not know, and what the books have that no known meter answers to."""
@@ -56,7 +56,7 @@ BILLED_AS = {Meter.REASONING.value: Meter.OUTPUT.value}
 
 
 class InvoicedCost(StrEnum):
-    """Which cost of the invoice is compared; each has the name of its column in the export."""
+    """Which cost of the invoice is compared; the value is the name of its column in the export."""
 
     BILLED = "BilledCost"
     """What the invoice asks for: where it is paid month by month."""
@@ -98,7 +98,7 @@ class ReconciliationRules:
 
 
 NO_DAY = UtcDay("")
-"""The day of what belongs to a whole month."""
+"""The day of amounts that belong to a whole month."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -226,7 +226,7 @@ class Reconciliation:
 
     @property
     def overdue(self) -> Decimal:
-        """The variance without what the invoice could not have yet: what the tolerance is held against."""
+        """The variance without usage that the invoice cannot have yet; it is compared with the tolerance."""
         not_yet = self.by_cause().get(Cause.NOT_YET, (ZERO, 0))[0]
         return EXACT.subtract(self.variance, not_yet)
 

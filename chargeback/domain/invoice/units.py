@@ -1,4 +1,4 @@
-"""In which units the provider counts: "1K", "1M", "1 Hour", and how many of our meter's units those are."""
+"""How many units of our meter a pricing unit of the provider stands for, such as "1K", "1M" or "1 Hour"."""
 
 import re
 from collections.abc import Collection
@@ -16,7 +16,7 @@ _TIME = re.compile(r"\b(hour|month|year|day)s?\b", re.I)
 def meter_quantity(
     quantity: Decimal | None, block: Decimal | None, units: tuple[str, str], meter: str
 ) -> Decimal | None:
-    """A pricing quantity in units of our meter; None where the unit says too little.
+    """A pricing quantity in units of our meter; None where the unit is not known well enough.
 
     `block`: how many usage units a pricing unit has, where the provider says so in a column of its own.
     `units`: the pricing unit as it stands, such as `1K`, and its plain form, such as `Units`.
@@ -41,7 +41,7 @@ def block_size(unit: str) -> Decimal | None:
 def is_capacity(category: str, units: tuple[str, str], name: str, words: Collection[str]) -> bool:
     """Whether a charge was paid in advance, or is for the hours of what `words` of its meter's name say.
 
-    Sound is charged by the hour, too, and so is training by reinforcement: the unit alone says nothing.
+    Sound and reinforcement training are charged by the hour, too, so the unit alone does not tell.
     """
     by_time = any(_TIME.search(unit) for unit in units)
     return category == "Purchase" or (by_time and any(word in name.casefold() for word in words))

@@ -1,4 +1,4 @@
-"""Where books and invoice meet: by day, resource and SKU, and what merely lies on the wrong side of midnight."""
+"""Pairs books and invoice by day, resource and SKU, and matches quantities that fell on the other side of midnight."""
 
 from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass, replace
@@ -13,7 +13,7 @@ _QUOTIENT = Context(prec=50)
 
 @dataclass(frozen=True, slots=True)
 class Cell:
-    """What meets at one SKU, resource and day."""
+    """Books and invoice for one SKU, resource and day."""
 
     day: UtcDay
     resource: str
@@ -51,12 +51,12 @@ class Cell:
 
     @property
     def excess(self) -> Decimal:
-        """What the invoice has more of the meter than the books."""
+        """How much more of the meter the invoice has than the books."""
         return EXACT.subtract(self.invoiced_quantity or ZERO, self.quantity)
 
     @property
     def rates(self) -> tuple[Decimal, Decimal] | None:
-        """At which rates the provider converted its costs, and the books theirs; None where either does not tell."""
+        """The exchange rates of the provider and of the books; None where either does not tell."""
         theirs = [(each.cost, each.rate) for each in self.invoiced if each.cost]
         ours = [(each.cost, each.rate) for each in self.booked if each.cost]
         rates = _mean_rate(theirs), _mean_rate(ours)
@@ -79,7 +79,7 @@ def _mean_rate(costs: Sequence[tuple[Decimal, Decimal | None]]) -> Decimal | Non
 
 
 def cells_of(booked: Sequence[Booked], invoiced: Sequence[Invoiced]) -> list[Cell]:
-    """Books and invoice by day, resource and SKU; without a known meter on both sides, under `OTHER`."""
+    """Books and invoice by day, resource and SKU; under `OTHER` where the meter is not known on both sides."""
     known = {(each.resource, each.sku) for each in invoiced if each.sku is not None}
     vague = {each.resource for each in invoiced if each.sku is None and not each.is_capacity}
     ours: dict[tuple[UtcDay, str, Sku], list[Booked]] = {}

@@ -1,4 +1,4 @@
-"""What a variance is put down to: each rule in the order in which it applies.
+"""Which causes explain a variance: each rule, in the order in which it applies.
 
 The invoice has more of a meter than the books, per SKU, resource and day:
     1. time-shift           the day before or after has as much less
@@ -107,7 +107,7 @@ def _variance(cell: Cell, evidence: _Evidence) -> Variance:
 
 
 def _parts(cell: Cell, evidence: _Evidence) -> Iterator[VariancePart]:
-    """What the quantities explain; the price is what remains of what both have."""
+    """The parts that quantities explain, then those that prices explain of what both have."""
     theirs = _price(cell.invoiced_cost, cell.invoiced_quantity or ZERO)
     ours = _price(cell.cost, EXACT.subtract(cell.quantity, cell.of("unpriced")))
     price = theirs if cell.excess > 0 else ours
@@ -133,7 +133,7 @@ def _parts(cell: Cell, evidence: _Evidence) -> Iterator[VariancePart]:
 
 
 def _of_capacity(cell: Cell) -> Iterator[VariancePart]:
-    """Capacity has no quantity to compare, but it was converted, too."""
+    """The parts of capacity, which has no quantity to compare, but was converted, too."""
     if cell.sku == CAPACITY and (rates := cell.rates):
         moved = _QUOTIENT.divide(_QUOTIENT.subtract(*rates), rates[1])
         yield VariancePart(Cause.EXCHANGE, _amount(cell.cost, moved), _converted(rates))
@@ -144,7 +144,7 @@ def _converted(rates: tuple[Decimal, Decimal]) -> str:
 
 
 def _by_price(cell: Cell, priced: Decimal, theirs: Decimal, ours: Decimal) -> Iterator[VariancePart]:
-    """What the price of one unit explains of a quantity that both have: first what it was converted at."""
+    """The parts that the price of one unit explains for the quantity that both have: first the exchange rate."""
     at_their_rate = ours
     if cell.rates and cell.rates[0] != cell.rates[1]:
         their_rate, our_rate = cell.rates
@@ -208,7 +208,7 @@ def _whole_shortfall(cell: Cell, left: Decimal, evidence: _Evidence) -> tuple[Ca
 
 
 def _rest(cell: Cell, amount: Decimal, evidence: _Evidence) -> VariancePart:
-    """What no rule explains, with what there is to know."""
+    """The part that no rule explains, with whatever is known about it."""
     if cell.sku == CAPACITY and amount < 0 and (found := _whole_shortfall(cell, amount, evidence)):
         return VariancePart(found[0], amount, found[1])
     if cell.sku == OTHER and (found := (_whole_excess if amount > 0 else _whole_shortfall)(cell, amount, evidence)):
@@ -225,7 +225,7 @@ def _rest(cell: Cell, amount: Decimal, evidence: _Evidence) -> VariancePart:
 
 
 def _price(cost: Decimal, quantity: Decimal) -> Decimal | None:
-    """Of one unit, to 50 digits; None of nothing."""
+    """The price of one unit, to 50 digits; None where the quantity is zero."""
     return _QUOTIENT.divide(cost, quantity) if quantity > 0 else None
 
 

@@ -1,1 +1,1 @@
-"""Exact amounts, and shares that sum to one."""
+"""Exact amounts of money, and proportions that sum to exactly one."""

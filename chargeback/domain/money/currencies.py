@@ -1,4 +1,4 @@
-"""What the code of a currency looks like."""
+"""Which strings can be the code of a currency."""
 
 import re
 

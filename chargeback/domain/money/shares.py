@@ -1,4 +1,4 @@
-"""Proportions as decimals that sum to 1 exactly."""
+"""How a whole is split into proportions: decimals that sum to exactly 1."""
 
 from collections.abc import Mapping
 from decimal import Decimal
@@ -14,8 +14,8 @@ _PORTION_DECIMALS = 36
 def ratios(portions: Mapping[str, Decimal]) -> dict[str, Decimal]:
     """Name → its part of the whole, at 12 decimals, by name; nothing where there is no whole.
 
-    By largest remainder, of equal ones the first name's. A portion of at most 36 decimals that is not above zero, or
-    too small for a ratio, has none.
+    Rounded by largest remainder; between equal remainders the first name gets the digit. A portion (at most 36
+    decimals) that is zero, negative or too small for a ratio gets none.
     """
     names = sorted(name for name, portion in portions.items() if portion > 0)
     numbers = [int(portions[name].scaleb(_PORTION_DECIMALS, EXACT)) for name in names]

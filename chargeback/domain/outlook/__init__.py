@@ -1,1 +1,1 @@
-"""What a month will probably cost, and what is unusual in it."""
+"""Forecasts and anomalies: what a month will probably cost, and which spend in it is unusual."""

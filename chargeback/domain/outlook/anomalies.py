@@ -1,4 +1,4 @@
-"""Days and hours that stand out from a cost centre's own pattern, and what made the difference."""
+"""Anomalies: days and hours that stand out from a cost centre's own pattern, and which usage made the difference."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -9,7 +9,7 @@ import msgspec
 from chargeback.domain.money.exact import EXACT, ZERO, total
 
 DIMENSIONS = ("model", "application", "user")
-"""What a difference is explained by; each of them alone explains the whole of it."""
+"""The dimensions that explain a difference; each alone explains all of it."""
 
 OTHERS = "others"
 """Stands for everything that is too small to be named."""
@@ -42,10 +42,10 @@ class Finding:
 
     Attributes:
         slot: which.
-        currency: of the amounts.
+        currency: the amounts'.
         spent: exact.
         usual: an estimate.
-        reference: of the same weekday in the weeks before, the day whose spend (in that hour) was nearest to the usual.
+        reference: the day of the same weekday in earlier weeks whose spend (in that hour) was nearest to the usual.
     """
 
     slot: Slot
@@ -73,7 +73,7 @@ class Anomaly(msgspec.Struct, frozen=True, rename="camel"):
 
     Attributes:
         slot: which.
-        currency: of every amount.
+        currency: every amount's.
         spent: exact.
         usual: what the pattern leads to expect, in cents; an estimate.
         compared_with: the date that `movers` start from: a usual one of the same weekday, in the weeks before.

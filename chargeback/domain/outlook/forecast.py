@@ -1,6 +1,6 @@
-"""What a month is likely to cost, and when a budget is used up: estimates beside the exact money they start from.
+"""The forecast of a month's cost and of when a budget is used up: estimates, kept apart from the exact money spent.
 
-A forecast is no money in the books. What is spent is exact; everything estimated is rounded to cents, once, here.
+A forecast is not money in the books. Spend is exact; everything estimated is rounded to cents, once, here.
 """
 
 from collections.abc import Mapping, Sequence
@@ -56,12 +56,12 @@ class Forecast(msgspec.Struct, frozen=True, rename="camel"):
     Attributes:
         period: YYYY-MM.
         cost_centre: its path; EVERYTHING for all of them.
-        currency: of every amount; several are joined by a plus sign, and then there is no estimate.
+        currency: every amount's; several are joined by a plus sign, and then there is no estimate.
         as_of: the day of the forecast, of which a part may be spent already.
         spent: in the period until now, exact.
         method: what the estimate rests on, or why there is none.
         days: whole days of history that it rests on.
-        total: of the period at its end; None where there is no number.
+        total: the cost of the period at its end; None where there is no number.
         unknown: charges of the period so far whose cost is not known, so that what is spent is more.
     """
 
@@ -80,7 +80,7 @@ class Reach(msgspec.Struct, frozen=True, rename="camel"):
     """When a part of a budget is used up.
 
     Attributes:
-        percent: of the budget's amount.
+        percent: the part of the budget's amount.
         amount: that is to be reached.
         reached: the day on which it was, by what is spent; None = not yet.
         expected: the day on which it probably will be; None = not this month, or not known.
@@ -100,7 +100,7 @@ class BudgetOutlook(msgspec.Struct, frozen=True, rename="camel"):
 
     Attributes:
         cost_centre, amount, currency: the budget's.
-        forecast: of its cost centre.
+        forecast: its cost centre's.
         reaches: its thresholds and 100 %, ascending; empty where the money spent is not in the budget's currency.
     """
 
@@ -126,14 +126,14 @@ class BudgetOutlook(msgspec.Struct, frozen=True, rename="camel"):
 def to_estimate(quantiles: Sequence[float], least: Decimal | None) -> Estimate:
     """An estimate in cents from the quantiles 2.5, 10, 50, 90 and 97.5 %, in the currency's unit.
 
-    None of it is below `least`, the exact amount that is spent already: rounding alone could put it there.
+    No quantile is below `least`, the exact amount that is already spent; rounding alone could put it there.
     """
     low_95, low, expected, high, high_95 = (_cents(value, least) for value in quantiles)
     return Estimate(expected, Interval(low, high), Interval(low_95, high_95))
 
 
 def certain(amount: Decimal) -> Estimate:
-    """What is over needs no guess."""
+    """The outcome of a period that is over, with no estimate in it."""
     return Estimate(amount, Interval(amount, amount), Interval(amount, amount))
 
 

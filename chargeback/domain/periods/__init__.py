@@ -1,1 +1,1 @@
-"""The life of a billing period, and what keeps it open."""
+"""The life of a billing period, and which usage keeps it from closing."""

@@ -1,7 +1,7 @@
-"""The life of a billing period: open → closing → closed, never back; and what keeps it from moving on.
+"""When a billing period may move on: open → closing → closed, and never back.
 
-While it is open its files are drafts. An attempt at closing makes it `closing`; one that comes to nothing leaves it
-open. The attempt that publishes last makes it `closed`, and from then on every change is a correction elsewhere.
+While it is open its files are drafts. An attempt at closing makes it `closing`; an attempt that fails leaves it open.
+An attempt that succeeds makes it `closed`, and from then on every change is a correction in a later period.
 """
 
 from collections.abc import Mapping, Sequence
@@ -17,7 +17,7 @@ from chargeback.domain.time.days import UtcDay
 from chargeback.domain.time.months import Month
 
 DEAD_AFTER = timedelta(hours=1)
-"""An attempt at closing that began longer ago has died: the timer's ends after half an hour (`functionTimeout`)."""
+"""An attempt at closing that began longer ago is dead: the timer's own ends after half an hour (`functionTimeout`)."""
 
 
 class PeriodState(StrEnum):
@@ -32,12 +32,12 @@ class PeriodChange(msgspec.Struct, frozen=True, rename="camel"):
     """An entry of a period's history.
 
     Attributes:
-        what: `closing` (an attempt began), `given up` (it came to nothing), `closed`, or `rated anew`.
+        what: `closing` (an attempt began), `given up` (it failed), `closed`, or `rated anew` (rated again).
         at: UTC.
         by: who did it, a person or the timer.
         reason: why, where the command asks for one.
         version: the configuration that rates the period's usage from then on.
-        overridden: what would have kept the period open.
+        overridden: what else would have kept the period open.
     """
 
     what: str
@@ -57,10 +57,10 @@ class BillingPeriod(msgspec.Struct, frozen=True, rename="camel"):
         version: name of the stored configuration that rates the period's usage; empty while open.
         closed_with: the configuration that it was closed with.
         manifest: SHA-256 of the closed manifest, which names every file with its own; empty while open.
-        fences: what the closed files were made from: period → UTC day → fence of the books. Beside the period itself
-            these are the closed periods whose corrections it carries.
-        true_up: stands for the true-up document that the closed files were made with; empty where there was none.
-        true_ups: closed period whose corrections it carries → stands for the true-up that they were made with.
+        fences: what the closed files were made from: period → UTC day → fence of the books, for the period itself and
+            for the closed periods whose corrections it carries.
+        true_up: identifies the true-up document that the closed files were made with; empty where there was none.
+        true_ups: closed period whose corrections it carries → identifies the true-up that they were made with.
         is_filed: whether every file is where closed files belong.
         is_delivered: whether the FinOps hub, if there is one, has the final figures.
         history: who did what, when and why; the latest last.
@@ -82,7 +82,7 @@ class BillingPeriod(msgspec.Struct, frozen=True, rename="camel"):
 
 @dataclass(frozen=True, slots=True)
 class ClosingStatus:
-    """What decides whether a period may be closed.
+    """The facts that decide whether a period may be closed.
 
     Attributes:
         period: YYYY-MM.
@@ -100,7 +100,7 @@ class ClosingStatus:
 
 
 def refusals(status: ClosingStatus, now: datetime, *, by_timer: bool, remedy: str) -> list[str]:
-    """What no reason given overrides: the period has to wait, or something has to be done first.
+    """The obstacles that no override removes: the period has to wait, or something has to be done first.
 
     `remedy`: what to do about days that were not audited.
     """
@@ -130,7 +130,7 @@ def begun(period: BillingPeriod, attempt: str, version: str, change: PeriodChang
 
 
 def given_up(period: BillingPeriod, change: PeriodChange) -> BillingPeriod:
-    """The period after an attempt that came to nothing: open, and that attempt cannot succeed any more."""
+    """The period after a failed attempt: open, and that attempt cannot succeed any more."""
     _require(period, PeriodState.CLOSING)
     return msgspec.structs.replace(
         period, state=PeriodState.OPEN, attempt="", version="", history=(*period.history, change)
@@ -138,7 +138,7 @@ def given_up(period: BillingPeriod, change: PeriodChange) -> BillingPeriod:
 
 
 def is_dead(period: BillingPeriod, now: datetime) -> bool:
-    """Whether the attempt that is closing the period began so long ago that nobody can be at it any more."""
+    """Whether the attempt that is closing the period began so long ago that no run can be working on it any more."""
     return period.state is PeriodState.CLOSING and bool(period.history) and period.history[-1].at < now - DEAD_AFTER
 
 
@@ -196,7 +196,7 @@ def latest_fences(closed: Sequence[BillingPeriod], period: Month) -> dict[UtcDay
 
 
 def latest_true_up(closed: Sequence[BillingPeriod], period: Month) -> str:
-    """Stands for the true-up that a closed period's billed figures, corrections included, were made with."""
+    """Identifies the true-up that a closed period's billed figures, corrections included, were made with."""
     found = {each.month: each.true_up for each in closed}.get(period, "")
     for each in sorted(closed, key=lambda one: one.month):
         found = each.true_ups.get(period, found)

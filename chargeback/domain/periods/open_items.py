@@ -1,7 +1,8 @@
-"""What of a period cannot be billed exactly yet: usage without a price, calls whose usage is not known, estimates.
+"""How much usage of a period cannot be billed exactly yet, and whether that keeps the period from closing.
 
-What has no cost is valued, so that one large batch does not pass among many small calls: usage without a price at the
-dearest price that its meter has on the rate card, such a call at what a call of the period costs on average.
+Usage without a price, calls without known usage, and estimates. The first two are valued, so that one large batch
+does not go unnoticed among many small calls: usage without a price at the dearest price of its meter on the rate card,
+a call without known usage at the average cost of a call in the period.
 """
 
 import math
@@ -28,16 +29,16 @@ _NAMED = 5
 
 @dataclass(slots=True)
 class OpenItems:
-    """Added up from the records of a period.
+    """The open items of a period, added up from its records.
 
     Attributes:
         requests: calls of the period.
-        unsettled: of these, calls whose usage is not known: streams, clients that left, time-outs and others.
-        unpriced: of these, calls with a meter that no price covers.
+        unsettled: those whose usage is not known: streams, clients that left, time-outs and others.
+        unpriced: those with a meter that no price covers.
         lacking: rows without a price, by (deployment, model).
         unpriced_quantities: what they have of each meter.
-        cost: of all usage whose cost is known, in the currency of the rate card.
-        estimated: of that cost, what rests on estimates.
+        cost: the cost of all usage that has one, in the currency of the rate card.
+        estimated: the part of that cost that rests on estimates.
     """
 
     requests: int = 0
@@ -65,7 +66,7 @@ class OpenItems:
         if record.line.state == LineState.UNSETTLED:
             self.unsettled += calls
         if lacking:
-            # Usage that only repairs a count can be without a call of its own; it must not pass as nothing.
+            # A line that only corrects quantities may count no call of its own. It still is one open item, not zero.
             self.unpriced += max(calls, 1)
             self.lacking[record.line.deployment, record.line.model or "unknown model"] += lacking
             for charge in part.charges:
@@ -87,7 +88,7 @@ class OpenItems:
 
 
 class Excess(NamedTuple):
-    """Why items keep a period open: what there is of them, what to do about it, and how much there is of each."""
+    """Why open items keep a period open: which they are, what to do about them, and how much there is of each."""
 
     fact: str
     remedy: str
@@ -111,7 +112,7 @@ def beyond_tolerance(
     currency: str,
     remedies: Mapping[LineState, str],
 ) -> list[Excess]:
-    """What the rules do not let pass; empty where the period can be closed.
+    """The open items beyond the tolerance of the rules; empty where the period can be closed.
 
     `dearest`: by meter, the highest price per million in the period; all amounts are in `currency`, the rate card's.
     `remedies`: what to do about each state.
@@ -155,7 +156,7 @@ def _money(amount: Decimal) -> str:
 
 
 def _cents(amount: Decimal | None) -> int:
-    """Rounded up, so that no later amount that is higher passes as the same; what is not known is the most."""
+    """An amount in cents, rounded up so that no higher amount looks the same; an unknown one is the largest."""
     return sys.maxsize if amount is None else math.ceil(amount * 100)
 
 

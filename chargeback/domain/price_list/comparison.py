@@ -1,4 +1,4 @@
-"""What the provider's public price list says, compared with the rate card through a reviewed table of meters.
+"""Where the provider's public price list and the rate card differ, matched through a reviewed table of meters.
 
 The names of retail meters are abbreviations that change from model to model, so they are never read: only a meter
 whose id somebody has looked up and put into the table is compared.
@@ -150,7 +150,7 @@ def per_million(row: RetailPrice, meter: Meter) -> Decimal:
     if row.unit not in known:
         raise ValueError(f"unit {row.unit!r} is not one of {', '.join(known)} for {meter}")
     if not row.amount.is_finite() or not 0 <= row.amount < _TOO_HIGH:
-        raise ValueError(f"{row.amount} is no price")
+        raise ValueError(f"{row.amount} is not a price")
     scaled = Fraction(row.amount) * 1_000_000 / known[row.unit] * 10**PRICE_DECIMALS
     if scaled.denominator != 1 and known is not _SECONDS:
         raise ValueError(f"{to_text(row.amount)} for {row.unit!r} has over {PRICE_DECIMALS} places per million")
@@ -167,7 +167,7 @@ def _latest(rows: Iterable[RetailPrice]) -> dict[str, RetailPrice]:
 
 
 def _time_fault(row: RetailPrice) -> str:
-    return "" if row.since.year in _YEARS else f"{row.since.isoformat()} is no time of a price"
+    return "" if row.since.year in _YEARS else f"{row.since.isoformat()} is not a time at which a price can begin"
 
 
 def _beside(

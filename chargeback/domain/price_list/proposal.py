@@ -1,4 +1,4 @@
-"""From differences to a proposal: which entries of the rate card to close, to add or to correct. A person decides."""
+"""Which entries of the rate card a proposal closes, adds or corrects, from the differences found. A person decides."""
 
 from collections.abc import Iterable, Iterator
 from datetime import datetime

@@ -1,4 +1,4 @@
-"""Which of our prices a meter of the provider stands for, from the table that somebody has reviewed."""
+"""Which prices of the rate card a meter of the provider stands for, from the reviewed table."""
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
@@ -28,7 +28,7 @@ class ProviderMeters:
 
 
 def provider_meters(table: Mapping[str, Iterable[PriceKey]], capacity: tuple[str, ...] = ()) -> ProviderMeters:
-    """From meter id → the prices that it is the source of. Versions and regions of a model are one SKU here."""
+    """The table from meter id → the prices that it is the source of. Versions and regions of a model share a SKU."""
     joined: dict[Sku, Sku] = {}
     firsts: dict[str, Sku] = {}
     for meter_id, keys in table.items():

@@ -1,1 +1,1 @@
-"""Quantity times price: the catalogue in force in an hour, and the usage record that it makes."""
+"""Rating: quantity times price, with the catalogue in force in an hour, gives a usage record."""

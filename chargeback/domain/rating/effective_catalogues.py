@@ -1,4 +1,4 @@
-"""What rates the usage of an hour: in a closed period the catalogue frozen at its closing, else the current one.
+"""Which catalogue rates the usage of an hour: in a closed period the one frozen at its closing, else the current one.
 
 So nothing that is corrected afterwards changes what a closed period says, and usage that comes late for it costs what
 it would have cost in time. Only what the frozen catalogue could not price is priced by the current one.
@@ -43,7 +43,7 @@ class EffectiveCatalogues:
 
     @cached_property
     def named(self) -> NamedValues:
-        """What any of the catalogues knows of what clients claim."""
+        """The claimed values that any of the catalogues names."""
         catalogues = (self.current, *self.closed.values())
         rules = (rule for each in catalogues for rule in each.allocation.rules)
         return named_values(rules, (name for each in catalogues for name in each.deployment_names()))
@@ -64,13 +64,13 @@ class EffectiveCatalogues:
         return tuple(price or later for price, later in zip(prices, current, strict=True))
 
     def deployment(self, line: Line, moment: datetime) -> Deployment | None:
-        """What served a line at a moment: as the catalogue that rates it has it, else the current one."""
+        """The deployment that served a line at a moment, from the catalogue that rates it, else the current one."""
         named = line.backend, line.deployment, moment, line.model, line.operation
         known = self.catalogue(moment).deployment(*named) if self.closed else None
         return known or self.current.deployment(*named)
 
     def digest(self, day: UtcDay) -> str:
-        """Identifies all that rates a day: of a day without hours of a closed period, the current catalogue's."""
+        """Identifies what rates a day: the current catalogue's digest, unless hours are in a closed period."""
         catalogues = self._catalogues(day) if self.closed else None
         digests = {each.digest for each in catalogues or ()} | {self.current.digest}
         if len(digests) == 1:

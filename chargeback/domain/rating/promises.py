@@ -1,4 +1,4 @@
-"""Prices that the provider promised until some hour: what they rate afterwards waits for a person who reads them."""
+"""Which prices rated usage after the provider's promise for them had ended: a person has to read them again."""
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -28,14 +28,14 @@ def promised_until(catalogue: Catalogue, time: Effective) -> dict[str, datetime]
 
 @dataclass(slots=True)
 class Expired:
-    """What prices rated after their promise had ended, added up from the records of a period."""
+    """Usage rated by prices whose promise had ended, added up from the records of a period."""
 
     until: Mapping[str, datetime]
     rows: dict[str, int] = field(default_factory=dict)
     cost: Decimal = ZERO
 
     def days(self, days: Iterable[UtcDay]) -> list[UtcDay]:
-        """The UTC days that have to be looked at: those on which a promise had ended."""
+        """The UTC days to look at: those on which a promise had ended."""
         first = min(self.until.values(), default=None)
         return [day for day in days if first is not None and day >= utc_day(first)]
 

@@ -75,7 +75,7 @@ def _charges(line: Line, hours: Mapping[int, Quantities], prices: PricesOfDay) -
 
 
 def _charges_of_speech(state: LineState, hours: Mapping[int, Quantities], prices: PricesOfDay) -> tuple[Charge, ...]:
-    """Speech is counted in characters, and in tokens that are estimated: what has a price is charged, not both."""
+    """The charges of speech, which has characters and estimated tokens: only those with a price are charged."""
     by_token = any(prices(Meter.OUTPUT_AUDIO))
     if by_token and not any(prices(Meter.CHARACTERS)):
         found = _charges_of(state, hours, prices, without=(Meter.CHARACTERS,))

@@ -134,7 +134,7 @@ def from_document(document: RecordDocument) -> UsageRecord:
 
 
 def ndjson(documents: Iterable[RecordDocument]) -> bytes:
-    """Documents on a line each."""
+    """The documents as strings, one line each."""
     return _encode_lines(documents)
 
 

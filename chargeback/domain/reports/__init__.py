@@ -1,1 +1,1 @@
-"""What the published files contain: rows, statements, FOCUS columns, the manifest."""
+"""The contents of the published files: rows, statements, FOCUS columns, the manifest."""

@@ -1,4 +1,4 @@
-"""What a statement shows: the figures of one cost centre in one period."""
+"""The figures that a statement shows for one cost centre in one period."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
@@ -58,7 +58,7 @@ class Share(NamedTuple):
 
 
 class DayCost(NamedTuple):
-    """What a day costs of one thing: a model, or a cost centre below. `unknown`: rows whose cost is not known yet."""
+    """The cost of one model, or one cost centre below, on a day. `unknown`: rows whose cost is not known yet."""
 
     date: BookDate
     kind: str
@@ -92,7 +92,7 @@ class SharedPart(NamedTuple):
 
 
 class Correction(NamedTuple):
-    """A correction: of which charge, and by how much; None where that is not known yet."""
+    """A correction: which charge it changes, and by how much; None where that is not known yet."""
 
     period: Month
     date: BookDate
@@ -129,7 +129,7 @@ class Figures:
     """Everything that a cost centre's statement shows.
 
     Attributes:
-        totals: of the cost centre.
+        totals: the cost centre's.
         descendants: those below it that are listed, parents before children.
         unlisted: how many more are below it.
         days: own costs by day and model, without corrections; ascending.

@@ -1,4 +1,4 @@
-"""How a charge is expressed in FOCUS, the FinOps Foundation's format for costs: the columns, and the words in them.
+"""How a charge is expressed in FOCUS, the FinOps Foundation's format for costs: its columns and their values.
 
 The columns are those of FOCUS 1.2, in its order, then those that 1.3 adds for allocated costs and providers, then our
 own, which FOCUS wants to begin with `x_`. Where the FinOps hub knows a column of that meaning, ours has its name.

@@ -1,4 +1,4 @@
-"""Where each published file is: the only place that builds or reads such a path.
+"""The path of each published file: the only module that builds or reads such a path.
 
 A path begins at the top of its container: `reports` for drafts and reconciliations, `closed` for the final files of a
 period, both with the same paths. Only the drop for a FinOps hub has other paths in the hub's own container.
@@ -19,7 +19,7 @@ _KEPT = "-_"
 
 
 def period_folder(period: Month) -> str:
-    """What the path of each file of a period begins with."""
+    """The beginning of the path of each file of a period."""
     return f"{period}/"
 
 

@@ -1,4 +1,4 @@
-"""How a period's usage is printed: the columns of the CSV files, and cells that a spreadsheet takes as plain text.
+"""How the files of a period are printed: the columns of the CSV files, cells safe for spreadsheets, the manifest.
 
 Files are RFC 4180 with CRLF line ends, UTF-8 without a byte order mark, decimal points and no exponents.
 """
@@ -113,7 +113,7 @@ _LEADING = re.compile(LEADING)
 
 
 def guarded(text: str) -> str:
-    """A text that no spreadsheet takes for a formula: an apostrophe stands before what would be one."""
+    """The string with an apostrophe before anything that a spreadsheet would read as a formula."""
     return _LEADING.sub(GUARD, _FORMULA.sub(GUARD, text))
 
 
@@ -168,7 +168,7 @@ class PublishedFile(msgspec.Struct, frozen=True, rename="camel"):
 
 
 class UsedRate(msgspec.Struct, frozen=True, rename="camel"):
-    """What one unit of a currency was taken for, in the currency of the books."""
+    """The exchange rate used for a currency: what one unit of it is worth in the currency of the books."""
 
     currency: str
     rate: str
@@ -177,7 +177,7 @@ class UsedRate(msgspec.Struct, frozen=True, rename="camel"):
 
 
 class CorrectionCost(msgspec.Struct, frozen=True, rename="camel"):
-    """How much of the period's cost puts a closed period right."""
+    """How much of the period's cost corrects a closed period."""
 
     period: Month
     currency: str

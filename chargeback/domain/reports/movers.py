@@ -1,4 +1,4 @@
-"""Why an amount changed from one span of time to another: how much was used, at which price, of what, and what else.
+"""Why an amount changed between two spans of time: by volume, price, exchange rate, mix, and other reasons.
 
 The parts of a change sum to it exactly; nothing here is rounded but the volume, and the price takes what that leaves.
 """
@@ -31,7 +31,7 @@ class Charged(NamedTuple):
         kind: usage, shared or correction, as in `domain.reports.rows`.
         dimensions: by the names of `domain.reports.rows`; those that movers are not told apart by tell the kinds of a
             mix.
-        unit: of the quantity; quantities of different units are never added.
+        unit: the quantity's; quantities of different units are never added.
         quantity: leave out what has no price: its cost is not zero but unknown.
         cost: exact.
         rate: units of the cost's currency for one of the price's.
@@ -51,7 +51,7 @@ class Mover:
 
     Attributes:
         kind: usage, shared or correction.
-        key: the values of the dimensions that movers were asked for by; of a shared cost its id, of a correction the
+        key: the values of the dimensions that movers were asked for by; for a shared cost its id, for a correction the
             period that it corrects.
         before: its cost in the earlier span.
         after: its cost in the later one.
@@ -155,7 +155,7 @@ def _changes(before: Mapping[_Item, Amount], after: Mapping[_Item, Amount]) -> I
 
 
 def _price_effect(before: Amount, after: Amount) -> Decimal:
-    """What the later quantity costs more than at the earlier price."""
+    """How much more the later quantity costs than at the earlier price."""
     old, new = before.quantity, after.quantity
     return EXACT.subtract(after.cost, _scaled(before.cost, new, old)) if old > 0 and new > 0 else ZERO
 

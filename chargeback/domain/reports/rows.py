@@ -1,8 +1,8 @@
-"""The rows of a period: one table from which every file of the period is written, so that all of them agree.
+"""The columns of a period's rows: one table from which every file of the period is written, so that all files agree.
 
 A row is a charge of a day at one price with every dimension it is known by. Rows are of three kinds: `usage` (rated
-calls), `shared` (a cost centre's part of a cost that is split) and `correction` (what an already closed period should
-have said besides). Amounts are exact decimals in the currency of the books unless the column says otherwise.
+calls), `shared` (a cost centre's part of a cost that is split) and `correction` (the difference from what an already
+closed period billed). Amounts are exact decimals in the currency of the books unless the column says otherwise.
 """
 
 from enum import StrEnum
@@ -33,7 +33,7 @@ class Reason(StrEnum):
     """The same usage, paid by another cost centre."""
     EXCHANGE_RATE = "exchange-rate"
     TRUE_UP = "true-up"
-    """What is between the period and its invoice, set after it was closed, or less what has come since."""
+    """The difference between the period and its invoice, set after closing, or reduced by usage that came since."""
     SHARED_COST = "shared-cost"
     """A shared cost of the period, split again because the usage that it is split by is another now."""
 

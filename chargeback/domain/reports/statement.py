@@ -1,4 +1,4 @@
-"""What a cost centre's statement covers, and how long lists of charges are cut into pieces."""
+"""Which cost centres get a statement, its columns and rounding, and how long lists of charges are cut into pieces."""
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from decimal import Decimal

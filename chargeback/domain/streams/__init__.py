@@ -1,1 +1,1 @@
-"""How a call without known tokens gets its counts from the gateway's own log."""
+"""How a call without known tokens gets its quantities: from the gateway's log, or by an estimate."""

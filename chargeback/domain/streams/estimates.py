@@ -1,6 +1,6 @@
-"""What a call used that nobody counted: estimated from what the gateway saw of it, and from calls like it.
+"""Estimates how many tokens a call without a count used, from the lengths that the gateway saw and similar calls.
 
-A guess says on what it rests (`estimateBasis`), and its line is `estimated`, never exact.
+An estimate names its basis (`estimateBasis`), and its line is `estimated`, never exact.
 """
 
 from math import ceil
@@ -13,7 +13,7 @@ from chargeback.domain.streams.settlement import JOBS, PendingCall, Served, at_i
 from chargeback.domain.usage.usage_objects import Usage
 
 SAMPLE = 10
-"""A mean is one of at least so many streamed calls of the same deployment."""
+"""A mean needs at least this many streamed calls of the same deployment."""
 
 CHARACTERS_PER_TOKEN = 4
 """OpenAI's rule of thumb for English (help.openai.com, "What are tokens and how to count them?")."""
@@ -29,14 +29,14 @@ image models.
 
 LARGEST_CONTEXT = 1_050_000
 """Tokens that any model takes at once (gpt-5.4 and later; gpt-4.1 takes 1 047 576: learn.microsoft.com/azure/foundry/
-foundry-models/concepts/models-sold-directly-by-azure); of a prompt that was too long no more can have been read."""
+foundry-models/concepts/models-sold-directly-by-azure); of a longer prompt no more can have been read."""
 
 EMBEDDINGS = "embeddings"
 """The operation whose answers are numbers: they have no tokens."""
 
 
 def estimated(call: PendingCall, like: StreamMean | None, served: Served) -> bytes | None:
-    """The event that completes a call without a count; None where nothing speaks for one.
+    """The event that completes a call without a count; None where there is no basis for an estimate.
 
     Pictures and sound that the gateway measured itself are taken as measured; other pictures and sound stay unsettled,
     because tokens of text would have another price.
@@ -89,7 +89,7 @@ def _prompt(data: Data) -> int | None:
 
 
 def _answer(data: Data, like: StreamMean | None, mean: str) -> tuple[int | None, str]:
-    """The tokens of the answer, as many as its like have but no more than it may; and what says so."""
+    """The tokens of the answer, as many as similar calls have but no more than its limit; and the basis of that."""
     if data.error_code in UNANSWERED or data.operation == EMBEDDINGS:
         return 0, "no answer"
     if like is None:

@@ -1,4 +1,4 @@
-"""What the gateway's own log says of a call: the event that it kept, the call itself, and the tokens it used."""
+"""The rows of the gateway's log about a call, as values: the event that it kept, the call itself, the tokens used."""
 
 import re
 from dataclasses import dataclass
@@ -13,7 +13,7 @@ _REQUEST_ID = re.compile(r"[0-9A-Za-z-]{1,64}")
 
 @dataclass(frozen=True, slots=True)
 class KeptEvent:
-    """A call of the log, and what the usage event says that the log keeps of it.
+    """A call in the log, with what the kept usage event says.
 
     Attributes:
         correlation_id: the gateway's request id.
@@ -132,7 +132,7 @@ class StreamMean:
 
 
 def is_request_id(text: str) -> bool:
-    """Whether a text has the form of the gateway's request ids, so that a query may hold it."""
+    """Whether a string has the form of the gateway's request ids, so that a query may contain it."""
     return _REQUEST_ID.fullmatch(text) is not None
 
 

@@ -1,4 +1,4 @@
-"""How a call accounted for without its tokens, or not at all, becomes whole from the gateway's own log."""
+"""How a pending call gets its tokens from the gateway's log, and how a lost event is made again from it."""
 
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
@@ -22,11 +22,11 @@ ASKED_AFTER = timedelta(hours=24)
 because its answer is fetched by other calls."""
 
 JOBS = (BATCHES, TRAINING_JOBS)
-"""What ends some day, and is told by who asks for it then."""
+"""Jobs, which end later; the call that asks for the result then reports the usage."""
 
 
 class Served(NamedTuple):
-    """What is known of the deployment that served a call, beside its log.
+    """What is known of the deployment that served a call, apart from the log.
 
     Attributes:
         tier: the service tier that the deployment is set to; None where it is set to none.
@@ -73,14 +73,14 @@ class PendingCall:
         return self.document.data.backend or ""
 
     def may_be_logged(self, now: datetime) -> bool:
-        """Whether the gateway's log may have the tokens of the call: of jobs, and of other sources, it has none."""
+        """Whether the gateway's log may have the tokens of the call: it has none of jobs and of other sources."""
         data = self.document.data
         if data.operation in JOBS or not self.document.source.startswith(GATEWAYS):
             return False
         return is_request_id(self.id) and (data.response_id is None or self.time > now - ASKED_AFTER)
 
     def is_answered_by(self, count: LoggedTokens) -> bool:
-        """Whether these tokens are all that the call used: a response in the background has used its prompt alone."""
+        """Whether these tokens are all that the call used: a response in the background has only its prompt's."""
         used = count.usage()
         return used["completion_tokens" if self.document.data.response_id else "total_tokens"] > 0
 
@@ -106,7 +106,7 @@ def settled(call: PendingCall, count: LoggedTokens, served: Served) -> bytes:
 
 
 def at_its_tier(document: EventDocument, served: Served) -> tuple[EventDocument, str | None]:
-    """The event with the tier that the call is priced at, and that tier where it is no more than what was asked for."""
+    """The event with the tier that the call is priced at, and that tier if it was only asked for, not confirmed."""
     data = document.data
     tier = served_tier(data.service_tier, data.requested_tier, served.tier)
     if not tier.estimated:
@@ -115,7 +115,7 @@ def at_its_tier(document: EventDocument, served: Served) -> tuple[EventDocument,
 
 
 def used_text_alone(document: EventDocument, served: Served) -> bool:
-    """Whether text is all that the call used: of pictures and sound the log says nothing that has their price."""
+    """Whether the call used text alone: the log does not count pictures and sound separately, at their own prices."""
     return served.is_text_alone and not document.data.operation.startswith(("audio.", "images."))
 
 

@@ -1,1 +1,1 @@
-"""How a period is charged beyond its usage: shared costs, exchange rates, budgets, true-ups."""
+"""The terms, which a period needs in addition to its usage: shared costs, exchange rates, budgets, true-ups."""

@@ -1,4 +1,4 @@
-"""What one version of the terms says otherwise than another."""
+"""How two versions of the terms differ, and which of the differences come too late for a closed period."""
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
@@ -57,7 +57,7 @@ def too_soon(being_closed: Mapping[Month, Terms], new: Terms) -> Iterator[str]:
 
 
 def _missing(billed: Mapping[Month, Terms], new: Terms) -> Iterator[tuple[SharedCost, str]]:
-    """Shared costs of a single one of these periods (period → its terms) that its terms have not like this."""
+    """Shared costs of just one of these periods (period → its terms) that its terms lack or have differently."""
     for cost in new.shared_costs:
         if cost.per is Per.PERIOD and cost.period in billed:
             then = _costs(billed[cost.period]).get(cost.cost_id)
@@ -66,8 +66,8 @@ def _missing(billed: Mapping[Month, Terms], new: Terms) -> Iterator[tuple[Shared
 
 
 def stays_as_billed(closed: Mapping[Month, Terms], old: Terms, new: Terms, calendar: Calendar) -> Iterator[str]:
-    """Changed, new or removed shared costs that would be others in closed periods (period → its terms) than they were
-    billed: these stay as they are.
+    """Changed, new or removed shared costs that would change what closed periods (period → its terms) were billed:
+    there they stay as they are.
     """
     before, after = _costs(old), _costs(new)
     for cost_id in sorted(before.keys() | after.keys()):
@@ -82,7 +82,7 @@ def stays_as_billed(closed: Mapping[Month, Terms], old: Terms, new: Terms, calen
 
 
 def keep_their_rates(closed: Mapping[Month, Sequence[ExchangeRate]], old: Terms, new: Terms) -> Iterator[str]:
-    """Changed exchange rates that would convert closed periods (period → its rates) otherwise: these keep theirs."""
+    """Changed exchange rates that would convert closed periods (period → its rates) differently: these keep theirs."""
     for period, rates in sorted(closed.items()):
         for rate in rates:
             now = _rate(new, period, rate)
@@ -109,7 +109,7 @@ def _costs(terms: Terms) -> dict[str, SharedCost]:
 
 
 def _charged(cost: SharedCost) -> SharedCost:
-    """What of a cost decides who is charged what."""
+    """The fields of a cost that decide who is charged how much."""
     return replace(cost, name="", source="")
 
 

@@ -1,4 +1,4 @@
-"""Which deployments nobody would pay for: those that the rate card forgot, and reserved capacity without a cost."""
+"""Which deployments nobody would pay for: those without any price, and reserved capacity without a shared cost."""
 
 from collections.abc import Iterator, Sequence
 from datetime import datetime
@@ -23,7 +23,7 @@ def unpriced_deployments(catalogue: Catalogue, now: datetime) -> list[Deployment
 
 
 def spans(catalogue: Catalogue) -> Iterator[tuple[Deployment, Effective]]:
-    """For how long each deployment is what it is: as a whole, also where another name begins or ends meanwhile."""
+    """The whole time in which each deployment stays the same, even where others begin or end meanwhile."""
     held: dict[Deployment, Effective] = {}
     for time in between([None, *catalogue.deployment_edges, None]):
         names = catalogue.deployments_at(time.first)
@@ -48,11 +48,11 @@ def free_capacity(costs: Sequence[tuple[str, SharedCost]], catalogue: Catalogue)
 
 
 def idle_without_owner(costs: Sequence[SharedCost]) -> Iterator[str]:
-    """Provisioned costs whose idle part is paid by whoever used some of it."""
+    """Provisioned costs whose idle part has no cost centre of its own: whoever used some of them pays for all."""
     for cost in costs:
         if cost.kind is CostKind.PROVISIONED and cost.basis in (Basis.USAGE, Basis.WEIGHTED) and cost.capacity is None:
             yield (
-                f"{cost.cost_id}: no capacity is stated, so that who uses a little of it pays for all that stays idle;"
+                f"{cost.cost_id}: no capacity is stated, so whoever uses a little of it pays for all that stays idle;"
                 " state tokensPerMinute and the cost centre of the idle part"
             )
 

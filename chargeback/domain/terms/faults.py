@@ -1,4 +1,4 @@
-"""What is wrong with terms in the light of a catalogue: names that nobody knows, costs that nobody pays."""
+"""Faults in terms, checked against a catalogue: unknown names, and costs that nobody pays."""
 
 from collections.abc import Iterator, Sequence
 from decimal import Decimal
@@ -43,7 +43,7 @@ def exchange_rate_faults(rates: Sequence[ExchangeRate]) -> Iterator[str]:
 
 
 def missing_rates(terms: Terms, catalogue: Catalogue) -> Iterator[str]:
-    """Currencies that no rate leads from to that of the books; begins with the place in books.yaml."""
+    """Currencies without an exchange rate to that of the books; each fault begins with the place in books.yaml."""
     wanted = {catalogue.currency: "the rate card"}
     wanted |= {cost.currency: f"the shared cost {cost.cost_id!r}" for cost in terms.shared_costs}
     pairs = {(rate.from_currency, rate.to_currency) for rate in terms.exchange_rates}
@@ -91,7 +91,7 @@ def shared_cost_faults(costs: Sequence[tuple[str, SharedCost]], catalogue: Catal
 
 
 def refused_in_files(costs: Sequence[tuple[str, SharedCost]]) -> Iterator[str]:
-    """What files must not say; what is stored was in force with it and stays readable."""
+    """Faults that files must not have. Stored versions that were in force with them stay readable."""
     for place, cost in costs:
         if is_reserved(cost.cost_id):
             yield f"{place}.id: {cost.cost_id!r} begins like a true-up that `reconcile` sets: give it another name"

@@ -1,4 +1,4 @@
-"""Costs that no single call causes: how much they are in a period, and how they are split between cost centres."""
+"""How much a shared cost is in a period, and which part of it each cost centre pays."""
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -21,7 +21,7 @@ AMOUNT_DECIMALS = 6
 """With the 12 of a ratio 18 decimals, so that the product fits the exact costs of `domain.reports.rows`."""
 
 LARGEST = Decimal(10) ** 12
-"""A cost of more than that in a month is refused; up to it every file is exact, at any exchange rate."""
+"""A larger cost in a month is refused; up to this amount every file is exact, at any exchange rate."""
 
 IDLE = "provisioned-idle"
 """The meter of the part of a provisioned cost that nobody used."""
@@ -73,7 +73,7 @@ class Selection:
     """Which calls count: those that match in every respect; an empty one matches all.
 
     Attributes:
-        skus: of what is measured only this; `not_skus` all but this. `not_accounts`: likewise.
+        skus: the only ones that are measured; `not_skus`: all but these. `not_accounts`: likewise.
     """
 
     accounts: tuple[str, ...] = ()
@@ -108,14 +108,14 @@ EVERY_CALL = Selection()
 
 @dataclass(frozen=True, slots=True)
 class Capacity:
-    """What provisioned throughput can do, so that nobody pays for what stays idle because somebody used a little.
+    """What provisioned throughput can do, so that a small user does not pay for the idle rest.
 
     A token from the cache takes none of it, and one that is generated takes as much as some that are read
     (learn.microsoft.com, provisioned-throughput-onboarding: gpt-4.1 counts an output token as 4 input tokens).
 
     Attributes:
         tokens_per_minute: input tokens that one unit takes in a minute, as the provider states for the model.
-        output_counts: as how many input tokens an output token counts.
+        output_counts: how many input tokens an output token counts as.
         idle: the cost centre that pays for what nobody used, and for nothing else.
     """
 
@@ -124,12 +124,12 @@ class Capacity:
     idle: str
 
     def taken_by(self, usage: "DirectUsage") -> Decimal:
-        """How many input tokens' worth of it some usage took."""
+        """How much of the capacity some usage took, in input tokens."""
         read = usage.tokens - usage.cached - usage.output
         return EXACT.add(Decimal(read), EXACT.multiply(Decimal(usage.output), self.output_counts))
 
     def of(self, units: int, time: Effective) -> Decimal:
-        """What it is as a whole, in input tokens."""
+        """The whole capacity, in input tokens."""
         minutes = (time.after - time.first) // _MINUTE
         return EXACT.multiply(self.tokens_per_minute, Decimal(units * minutes))
 
@@ -140,20 +140,20 @@ class SharedCost:
 
     Attributes:
         cost_id: unique among the shared costs.
-        price: of a unit for a month, an hour, or one period as a whole. Below zero: a credit.
+        price: what a unit costs for a month, an hour, or one period as a whole. Below zero: a credit.
         units: how many, such as provisioned throughput units.
-        period: of a price per period, the one that it is charged in; else empty.
+        period: for a price per period, the one that it is charged in; else empty.
         effective: when it is charged, if not by the period.
-        measure: of the bases usage and weighted.
-        of: the calls that the usage is measured of.
-        among: of the basis even, who shares; empty = every cost centre with such usage.
-        shares: of the basis fixed, the percentage of each cost centre.
-        weights: of the basis weighted, the factor of each cost centre's usage; of a path without one that of the
+        measure: for the bases usage and weighted, what usage is measured by.
+        of: the calls whose usage is measured.
+        among: for the basis even, who shares; empty = every cost centre with such usage.
+        shares: for the basis fixed, the percentage of each cost centre.
+        weights: for the basis weighted, the factor of each cost centre's usage; a path without one has that of the
             nearest cost centre above it, else 1.
-        capacity: of a provisioned cost, what it can do at most: its idle part is paid by a cost centre of its own.
+        capacity: for a provisioned cost, the most that it can do: its idle part is paid by a cost centre of its own.
         corrects: the closed period that it belongs to, though it is charged later; else empty.
-        nets: what the usage that counts cost at contracted prices when the price was found; the price is less by what
-            came since. None: it stays as it is.
+        nets: the cost of the usage that counts, at contracted prices, when the price was found; usage that came since
+            reduces the price. None: it stays as it is.
         source: where the price was read.
     """
 
@@ -178,7 +178,7 @@ class SharedCost:
     source: str = ""
 
     def meter_of(self, cost_centre: str) -> str:
-        """What the part of a cost centre is for: the kind, or capacity that stayed idle."""
+        """The meter of a cost centre's part: the kind of cost, or idle capacity."""
         is_idle = self.kind is CostKind.PROVISIONED and self.capacity and cost_centre == self.capacity.idle
         return IDLE if is_idle else self.kind.value
 
@@ -187,7 +187,7 @@ class DirectUsage(NamedTuple):
     """What a cost centre used of a deployment and a meter while a shared cost was charged.
 
     Attributes:
-        cached, output: of the tokens, those from the cache and those of the answer.
+        cached, output: the tokens from the cache and those of the answer.
         quantity: in the unit of the meter.
         contracted: what it cost at contracted prices, in the currency of the books.
     """
@@ -287,7 +287,7 @@ def _quantity(usage: DirectUsage, measure: BasisMeasure) -> Decimal:
 
 
 def netted(cost: SharedCost, price: Decimal, usage: Iterable[DirectUsage]) -> Decimal:
-    """The price of a cost in a period, less what has come since it was found of the usage that it is for."""
+    """The price of a cost in a period, less the usage it is for that came after the price was found."""
     if cost.nets is None:
         return price
     now = total([each.contracted for each in usage if cost.of.counts(each)])
@@ -319,7 +319,7 @@ def _weight(path: str, weights: Mapping[str, Decimal]) -> Decimal:
 
 
 def covers(cost: SharedCost, deployment: Deployment) -> bool:
-    """Whether a cost is what a provisioned deployment is paid by."""
+    """Whether a cost pays for a provisioned deployment."""
     place = deployment.account, deployment.name, deployment.type.value, deployment.model
     return cost.kind is CostKind.PROVISIONED and cost.of.takes(*place)
 

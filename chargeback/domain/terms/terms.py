@@ -1,4 +1,4 @@
-"""How a period is settled: exchange rates, costs that are shared, budgets, and what closing asks for."""
+"""The terms of a period as one value: exchange rates, shared costs, budgets and the rules of closing."""
 
 import hashlib
 import json
@@ -40,8 +40,8 @@ class ClosingRules:
 
     Attributes:
         grace: after its end, while late usage is still expected.
-        unsettled_percent: of its requests, how many at most may be without known tokens.
-        unpriced_percent: of its requests, how many at most may have a meter that no price covers.
+        unsettled_percent: largest share of its requests that may still lack token counts.
+        unpriced_percent: largest share of its requests that may have a meter that no price covers.
         unsettled_amount: what they may be worth at most, in the currency of the rate card; None: any amount.
         unpriced_amount: likewise of usage that no price covers.
         estimated_percent: estimates may be so much of the cost,

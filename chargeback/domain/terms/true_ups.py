@@ -1,4 +1,4 @@
-"""What a true-up is made of: for each SKU, account and for capacity, what the invoice has more than the books.
+"""Which parts make up a true-up: by SKU, by account and for capacity, how much more the invoice has than the books.
 
 Each part goes to those who used what it is about. What arrives later of that usage is taken off the part, because the
 invoice had it already: the chargeback stays the invoice, whenever the books learn of a call.
@@ -46,7 +46,7 @@ class TrueUpPart(msgspec.Struct, frozen=True, omit_defaults=True):
     """A part of a true-up.
 
     Attributes:
-        name: CAPACITY_PART, REST, or what it is about; empty: all of a true-up of before there were parts.
+        name: CAPACITY_PART, REST, or what it is about; empty: all of a true-up stored before parts existed.
         amount: the invoice minus the books, exact decimal text.
         skus: what the books have of it; empty: it is about an account, about capacity or about everything.
         account: whose usage it is about; empty: any.
@@ -70,9 +70,9 @@ def parts_of(
 ) -> tuple[TrueUpPart, ...]:
     """The parts between an invoice and books; they sum to the variance less what was charged before, at 6 decimals.
 
-    `usage`: of the published month. `skus_of`: by a SKU of the invoice, those of the books that it is for. `accounts`:
-    of the deployment map; a SKU of another one is about that account. `charged`: by a name, what other true-ups have
-    charged of it already.
+    `usage`: that of the published month. `skus_of`: a SKU of the invoice → those of the books that it is for.
+    `accounts`: those of the deployment map; a SKU of another one is about that account. `charged`: name → how much of
+    it other true-ups have already charged.
     """
     known = list(accounts)
     sums: dict[tuple[Sku, str], Decimal] = {}
@@ -91,12 +91,12 @@ def parts_of(
 
 
 def _account(resource: str, known: Sequence[str]) -> str:
-    """The name in the deployment map, which the provider's may go on from."""
+    """The account's name in the deployment map; the provider's name may be longer."""
     return next((account for account in known if is_known(resource, [account])), resource)
 
 
 def replaced(before: Sequence[TrueUpPart], after: Sequence[TrueUpPart]) -> tuple[TrueUpPart, ...]:
-    """The parts that follow others: those that are gone stay with nothing, so that what they charged goes back."""
+    """The parts that replace earlier ones: parts that are gone stay with zero, so that what they charged goes back."""
     names = {part.name for part in after}
     return (*after, *(TrueUpPart(part.name, "0") for part in before if part.name not in names))
 

@@ -1,1 +1,1 @@
-"""Hours of usage, dates of the books, billing months, and how long something is in force."""
+"""Time: UTC days, dates of the books, billing months, and how long something is in force."""

@@ -1,4 +1,4 @@
-"""The two kinds of day that must not be mixed up, as two types: the UTC day of a call, and the date of the books.
+"""Two types for two kinds of day that must not be confused: the UTC day of a call and the date of the books.
 
 They differ by the hours between UTC and the time zone of the books. Both are strings, because they are keys and
 columns; what makes one from a moment or from what somebody wrote is here and in `calendar`.

@@ -1,4 +1,4 @@
-"""For how long something holds: from a whole UTC hour on, until another one, or without a limit."""
+"""Effective time: something holds from one whole UTC hour until another, or without a limit."""
 
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
@@ -34,7 +34,7 @@ class Effective:
         return self.first <= moment < self.after
 
     def is_within(self, other: "Effective") -> bool:
-        """Whether the other one holds whenever this one does."""
+        """Whether the other holds whenever this one does."""
         return other.first <= self.first and self.after <= other.after
 
     def overlaps(self, other: "Effective") -> bool:

@@ -1,1 +1,1 @@
-"""What one call used: meters, the line it is counted under, tiers, tools and speech."""
+"""What one call used: its meters, its tier, its tools, and the line that it is counted under."""

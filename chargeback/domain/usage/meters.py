@@ -1,4 +1,4 @@
-"""What is measured: the meters, and how each provider's usage object becomes disjoint quantities of them.
+"""The meters, and how each provider's usage object becomes quantities of them that do not overlap.
 
 The meters of one call never overlap, so that their sum is the provider's own total: cached, cache-write,
 audio and image tokens are taken out of the input, reasoning, audio and image tokens out of the output.
@@ -110,7 +110,7 @@ def quantity_of(quantities: Mapping[Meter, int], meter: Meter) -> int:
 
 
 def unknown_counts(usage: Usage | None) -> int:
-    """What the provider counted beside everything that we know; it has no price, so its line is unpriced."""
+    """What the provider counted that no meter covers; it has no price, so its line is unpriced."""
     return min(unknown_outside(usage), MAX_QUANTITY) if usage is not None and usage.unknown else 0
 
 

@@ -1,4 +1,4 @@
-"""Which operation a call's path names: the rule of the gateway's own `describe` fragment, for calls seen in its log."""
+"""Which operation a call's path names, by the rule of the gateway's `describe` fragment; for calls from its log."""
 
 import re
 from urllib.parse import unquote, urlsplit

@@ -1,4 +1,4 @@
-"""How many tokens speech has whose answer counts none: estimated from its length, or from the characters spoken.
+"""Estimates the tokens of speech whose answer counts none, from its length or from the characters spoken.
 
 A model like gpt-4o-mini-tts is billed by tokens, tts by characters, and the answer of both is sound alone. Both are
 counted; rating charges what the rate card has prices for.
@@ -19,7 +19,7 @@ _TOKENS_PER_MINUTE = 1_250
 """A minute of gpt-4o-mini-tts costs about 0.015 USD, a million of its audio tokens 12 USD (openai.com/api/pricing)."""
 
 _CHARACTERS_PER_MINUTE = 900
-"""Of 150 spoken words."""
+"""Characters of 150 spoken words."""
 
 
 def speech_tokens(own: OwnQuantities | None) -> Quantities:

@@ -1,4 +1,4 @@
-"""At which service tier a call was served, and how the tiers are named on the rate card."""
+"""Which service tier a call was served at, and how tiers are named on the rate card."""
 
 from functools import lru_cache
 from typing import NamedTuple

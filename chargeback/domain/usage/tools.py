@@ -1,4 +1,4 @@
-"""What the tools of a call cost beside its tokens, from the items of its answer.
+"""What the tools of a call are charged for in addition to its tokens, counted from the items of its answer.
 
 An event counts the items by type, such as `file_search_call`; 0 stands for a tool that the call had and whose items
 nobody read, because the answer was a stream. Azure bills searches by the call and Code Interpreter by the container

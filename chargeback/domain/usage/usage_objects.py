@@ -1,4 +1,4 @@
-"""What a provider or the gateway may say about a call's size: the known counters, and integers that we do not know.
+"""Which counters a provider or the gateway may report for a call: the known ones, and integers that we do not know.
 
 The shapes are those of the OpenAI API reference (chat, Responses, embeddings, images, audio, batch) and of Anthropic's
 Messages API. Nothing but numbers is kept of a usage object, so that it cannot carry any content.

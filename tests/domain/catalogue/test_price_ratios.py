@@ -46,9 +46,7 @@ def test_a_price_out_of_proportion_is_named(
 def test_a_tier_without_what_the_plain_price_has_is_a_hole() -> None:
     flex = dated(Meter.INPUT, (START, "1.00"), service_tier="flex")
 
-    assert [reason for _, reason in oddities(PLAIN | flex, NOW)] == [
-        "has no output_tokens beside it, which the plain price has"
-    ]
+    assert [reason for _, reason in oddities(PLAIN | flex, NOW)] == ["has no output_tokens, which the plain price has"]
 
 
 def test_a_price_that_is_over_is_not_looked_at() -> None:
