@@ -1,4 +1,4 @@
-"""Whether the temporary disk holds a period: said as soon as its rows are known, before the work that would fill it.
+"""Refuses a period that the temporary disk cannot hold, as soon as its rows are known and before the disk fills.
 
 A Flex Consumption instance has 0.8 GB of temporary disk for everything that it runs:
 https://learn.microsoft.com/azure/azure-functions/functions-scale#service-limits.

@@ -1,4 +1,4 @@
-"""Compares a closed period with the books as they are now: what differs is charged or returned as corrections."""
+"""Compares a closed period with the books as they are now, and makes corrections of the differences."""
 
 import asyncio
 from collections.abc import Sequence
