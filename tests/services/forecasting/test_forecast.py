@@ -77,7 +77,7 @@ def test_a_day_whose_cost_is_not_known_is_no_zero() -> None:
 def test_a_cost_that_is_not_known_is_missing_on_its_date_of_the_books_and_not_on_its_utc_day() -> None:
     # Books east of UTC: what is used late on the UTC day before is on Tuesday 10 March.
     weeks = daily("2026-02-23", WEEK * 3)
-    late = Spent("2026-03-09", {23: "1"}, date="2026-03-10", is_priced=False)
+    late = Spent("2026-03-09", {23: "1"}, app="app-2", date="2026-03-10", is_priced=False)
 
     spend = history_of([*weeks, late]).alone("research")
 
