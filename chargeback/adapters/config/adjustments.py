@@ -6,10 +6,12 @@ from typing import Any
 
 from chargeback.adapters.config.decimals import is_decimal
 from chargeback.adapters.config.entries import Record, each
-from chargeback.adapters.config.times import SinceHour
+from chargeback.adapters.config.times import Since, effective
 from chargeback.domain.catalogue.adjustments import Adjustment
 from chargeback.domain.deployments.deployment import DeploymentType
 from chargeback.domain.terms.shared_costs import CostKind
+from chargeback.domain.time.calendar import Calendar
+from chargeback.domain.time.effective import Effective
 from chargeback.domain.usage.meters import Meter
 from chargeback.domain.usage.tiers import TIERS
 
@@ -28,7 +30,7 @@ class _When(Record, frozen=True):
     cost_centres: list[str] | None = None
 
 
-class _Entry(SinceHour, frozen=True):
+class _Entry(Since, frozen=True):
     id: str
     source: str
     when: _When = _When()
@@ -38,16 +40,18 @@ class _Entry(SinceHour, frozen=True):
     shared_costs: list[CostKind] | None = None
 
 
-def adjustments(document: object, faults: list[str]) -> list[tuple[str, Adjustment]]:
+def adjustments(document: object, calendar: Calendar, faults: list[str]) -> list[tuple[str, Adjustment]]:
     """The adjustments with their places, in order; what is wrong is appended to `faults`."""
     found: list[tuple[str, Adjustment]] = []
     ids: set[str] = set()
     for place, entry in each(document, _Entry, "adjustments", faults):
-        wrong = [*entry.time_faults(), *_faults(entry, ids)]
+        wrong: list[str] = []
+        time = effective(entry, calendar, place, wrong)
+        wrong += [f"{place}.{fault}" for fault in (*time.faults(), *_faults(entry, ids))]
         ids.add(entry.id)
-        faults.extend(f"{place}.{fault}" for fault in wrong)
+        faults += wrong
         if not wrong:
-            found.append((place, _adjustment(entry)))
+            found.append((place, _adjustment(entry, time)))
     return found
 
 
@@ -62,11 +66,11 @@ def unknown_payers(card: object, known: Collection[str]) -> list[str]:
     ]
 
 
-def _adjustment(entry: _Entry) -> Adjustment:
+def _adjustment(entry: _Entry, time: Effective) -> Adjustment:
     return Adjustment(
         id=entry.id,
         source=entry.source,
-        effective=entry.effective,
+        effective=time,
         when=dict(_selected(entry.when)),
         contracted={Meter(name): Decimal(amount) for name, amount in (entry.contracted_per_million or {}).items()},
         discount=Decimal(entry.discount) if entry.discount else None,

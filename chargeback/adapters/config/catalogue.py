@@ -71,8 +71,8 @@ def from_documents(documents: Mapping[str, object], *, thorough: bool = False) -
     """
     faults: dict[str, list[str]] = {name: [] for name in (*FILES, "dated-deployments.yaml", "books.yaml")}
     of_card, of_map, of_centres, of_dated, of_books = faults.values()
-    card = rate_card(documents.get(CARD), of_card, thorough=thorough)
     calendar = calendar_of(documents.get("books.yaml"), of_books)
+    card = rate_card(documents.get(CARD), of_card, calendar, thorough=thorough)
     now, dated = documents.get("deployments.yaml"), documents.get("dated-deployments.yaml")
     deployments = deployment_map(now, dated, calendar, of_map, of_dated, thorough=thorough)
     centres = allocation(documents.get("cost-centres.yaml"), calendar, of_centres, thorough=thorough)

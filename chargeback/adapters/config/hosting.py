@@ -6,13 +6,14 @@ from decimal import Decimal
 from chargeback.adapters.config.decimals import is_decimal
 from chargeback.adapters.config.entries import each
 from chargeback.adapters.config.in_order import in_order
-from chargeback.adapters.config.times import SinceHour
+from chargeback.adapters.config.times import Since, effective
 from chargeback.domain.catalogue.hosting import HostingRate
 from chargeback.domain.deployments.deployment import DeploymentType
-from chargeback.domain.time.effective import hour_name
+from chargeback.domain.time.calendar import Calendar
+from chargeback.domain.time.effective import Effective, hour_name
 
 
-class _Entry(SinceHour, frozen=True):
+class _Entry(Since, frozen=True):
     model: str
     deployment_types: list[DeploymentType]
     per_hour: str
@@ -20,25 +21,27 @@ class _Entry(SinceHour, frozen=True):
 
 
 def hosting_rates(
-    document: object, currency: str, faults: list[str], *, thorough: bool
+    document: object, currency: str, calendar: Calendar, faults: list[str], *, thorough: bool
 ) -> dict[tuple[str, str], tuple[HostingRate, ...]]:
     """(model, deployment type) → its rates by time; what is wrong is appended to `faults`."""
     found: dict[tuple[str, str], list[tuple[str, HostingRate]]] = {}
     for place, entry in each(document, _Entry, "hosting", faults):
-        wrong = [*entry.time_faults(), *_faults(entry)]
-        faults.extend(f"{place}.{fault}" for fault in wrong)
+        wrong: list[str] = []
+        time = effective(entry, calendar, place, wrong)
+        wrong += [f"{place}.{fault}" for fault in (*time.faults(), *_faults(entry))]
+        faults += wrong
         for deployment_type in [] if wrong else entry.deployment_types:
-            rate = _rate(entry, deployment_type, currency)
+            rate = _rate(entry, time, deployment_type, currency)
             found.setdefault((entry.model.casefold(), deployment_type.value), []).append((place, rate))
     return {key: in_order(rates, lambda rate: rate.rate_id, faults, gaps=thorough) for key, rates in found.items()}
 
 
-def _rate(entry: _Entry, deployment_type: DeploymentType, currency: str) -> HostingRate:
+def _rate(entry: _Entry, time: Effective, deployment_type: DeploymentType, currency: str) -> HostingRate:
     return HostingRate(
-        f"hosting/{entry.model.casefold()}/{deployment_type}@{hour_name(entry.effective.first)}",
+        f"hosting/{entry.model.casefold()}/{deployment_type}@{hour_name(time.first)}",
         Decimal(entry.per_hour),
         currency,
-        entry.effective,
+        time,
         entry.source,
     )
 

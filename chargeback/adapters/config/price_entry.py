@@ -1,22 +1,21 @@
 """An entry of the rate card document: what it says, and what is wrong with it."""
 
 from collections.abc import Iterator, Sequence
-from datetime import date, datetime
+from datetime import date
 from typing import Any
 
 from chargeback.adapters.config.published_units import PER_MILLION, Published
-from chargeback.adapters.config.times import SinceHour
+from chargeback.adapters.config.times import Since
 from chargeback.domain.catalogue.prices import Verified
 from chargeback.domain.deployments.deployment import DeploymentType
 from chargeback.domain.deployments.regions import ZONES
-from chargeback.domain.time.effective import is_whole_hour
 from chargeback.domain.usage.meters import TOOLS
 from chargeback.domain.usage.tiers import DEFAULT_TIER, TIERS
 
 _TOOLS = " and ".join(", ".join(sorted(TOOLS)).rsplit(", ", 1))
 
 
-class PriceEntry(SinceHour, frozen=True):
+class PriceEntry(Since, frozen=True):
     """One entry under `prices`: for each combination of its lists, a price of each of its meters."""
 
     provider: str
@@ -35,7 +34,7 @@ class PriceEntry(SinceHour, frozen=True):
     variant: str = ""
     verified: Verified | None = None
     observed: date | None = None
-    promised_until: datetime | None = None
+    promised_until: str | None = None
 
     @property
     def published(self) -> Published:
@@ -63,9 +62,6 @@ def name_faults(entry: PriceEntry) -> Iterator[str]:
         yield f"serviceTier: {entry.service_tier!r} is not one of {', '.join(TIERS)}"
     yield from (f"zones: {zone!r} is not one of {', '.join(ZONES)}" for zone in entry.zones or () if zone not in ZONES)
     yield from (f"regions: {region!r} is a zone" for region in entry.regions or () if region in ZONES)
-    promised = entry.promised_until
-    if promised is not None and not is_whole_hour(promised):
-        yield f"promisedUntil: {promised.isoformat()} is not a whole hour in UTC such as 2026-12-01T00:00:00Z"
 
 
 def place_faults(entry: PriceEntry) -> Iterator[str]:

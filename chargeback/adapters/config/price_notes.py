@@ -5,6 +5,7 @@ from collections.abc import Iterator
 from datetime import datetime, timedelta
 from pathlib import Path
 
+from chargeback.adapters.config.books import calendar_of
 from chargeback.adapters.config.catalogue import to_documents
 from chargeback.adapters.config.folders import path_of
 from chargeback.adapters.config.rate_card import RateCard, rate_card
@@ -19,7 +20,7 @@ _SOON = timedelta(days=14)
 
 def notes_on_prices(folder: Path, now: datetime) -> Iterator[str]:
     """Prices out of proportion, holes, and promises that have ended or soon will, each as `file:line: ...`."""
-    card = rate_card(to_documents(folder)[FILE], [])
+    card = _card(folder)
     for price, reason in oddities(card.prices, now):
         yield f"{_where(folder, card, price)}: {price.price_id} {reason}"
     promised: dict[tuple[str, datetime], list[Price]] = {}
@@ -37,9 +38,14 @@ def notes_on_prices(folder: Path, now: datetime) -> Iterator[str]:
 
 def how_known(folder: Path) -> str:
     """How many prices are known in which way, such as `353 api, 12 assumed`."""
-    card = rate_card(to_documents(folder)[FILE], [])
+    card = _card(folder)
     known = Counter(str(price.verified or "not said") for dated in card.prices.values() for price in dated)
     return ", ".join(f"{count} {how}" for how, count in sorted(known.items()))
+
+
+def _card(folder: Path) -> RateCard:
+    documents = to_documents(folder)
+    return rate_card(documents[FILE], [], calendar_of(documents.get("books.yaml"), []))
 
 
 def _where(folder: Path, card: RateCard, price: Price) -> str:

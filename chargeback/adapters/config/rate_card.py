@@ -1,7 +1,8 @@
 """The rate card as a document: one entry of versions, deployment types and meters becomes many prices."""
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from datetime import datetime
 from decimal import Decimal
 from itertools import product
 
@@ -11,7 +12,7 @@ from chargeback.adapters.config.hosting import hosting_rates
 from chargeback.adapters.config.in_order import in_order
 from chargeback.adapters.config.price_entry import PriceEntry, name_faults, place_faults
 from chargeback.adapters.config.published_units import prices_per_million, unit_faults
-from chargeback.adapters.config.times import in_utc
+from chargeback.adapters.config.times import effective, moment_at
 from chargeback.domain.catalogue.adjustments import Adjustment, adjusted, payers_of
 from chargeback.domain.catalogue.hosting import Hosting
 from chargeback.domain.catalogue.payers import NOBODY, Payers
@@ -20,8 +21,11 @@ from chargeback.domain.catalogue.prices import Dated, Price, PriceKey
 from chargeback.domain.deployments.deployment import PROVISIONED
 from chargeback.domain.deployments.served_model import ANY
 from chargeback.domain.money.currencies import currency_fault
-from chargeback.domain.time.effective import hour_name
+from chargeback.domain.time.calendar import Calendar
+from chargeback.domain.time.effective import Effective, hour_name, is_whole_hour
 from chargeback.domain.usage.meters import TOOLS
+
+_IN_UTC = Calendar()
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,7 +43,7 @@ Found = dict[PriceKey, list[tuple[str, Price]]]
 """The prices of each key, with their places."""
 
 
-def rate_card(document: object, faults: list[str], *, thorough: bool = False) -> RateCard:
+def rate_card(document: object, faults: list[str], calendar: Calendar = _IN_UTC, *, thorough: bool = False) -> RateCard:
     """The card; what is wrong is appended to `faults`.
 
     `thorough` also looks for gaps and implausible prices: right for files, but a stored card has to stay readable.
@@ -48,34 +52,44 @@ def rate_card(document: object, faults: list[str], *, thorough: bool = False) ->
     currency = str(top["currency"])
     if fault := currency_fault(currency):
         faults.append(f"currency: {fault}")
-    found = _found(top["prices"], currency, faults, thorough=thorough)
+    found = _found(top["prices"], currency, calendar, faults, thorough=thorough)
     listed = {
         key: in_order(prices, lambda price: price.price_id, faults, gaps=thorough) for key, prices in found.items()
     }
     if thorough:
         faults.extend(_implausible(listed, found))
-    hosting = hosting_rates(top["hosting"] or [], currency, faults, thorough=thorough)
-    agreed = adjustments(top["adjustments"] or [], faults)
+    hosting = hosting_rates(top["hosting"] or [], currency, calendar, faults, thorough=thorough)
+    agreed = adjustments(top["adjustments"] or [], calendar, faults)
     prices, payers = (listed, NOBODY) if faults else _agreed(listed, agreed, faults, thorough=thorough)
     if thorough:
         faults.extend(fault for card in (prices, *payers.prices.values()) for fault in _too_large(card, found))
     return RateCard(currency, prices, hosting, _places(found), payers)
 
 
-def _found(document: object, currency: str, faults: list[str], *, thorough: bool) -> Found:
+def _found(document: object, currency: str, calendar: Calendar, faults: list[str], *, thorough: bool) -> Found:
     found: Found = {}
     for place, entry in each(document, PriceEntry, "prices", faults):
-        wrong = [
-            *entry.time_faults(),
+        wrong: list[str] = []
+        time = effective(entry, calendar, place, wrong)
+        promised = moment_at(entry.promised_until, calendar, f"{place}.promisedUntil", wrong)
+        of_entry = [
+            *time.faults(),
+            *_promise_faults(promised),
             *name_faults(entry),
             *unit_faults(entry.published),
             *(place_faults(entry) if thorough else ()),
         ]
-        faults.extend(f"{place}.{fault}" for fault in wrong)
+        wrong += [f"{place}.{fault}" for fault in of_entry]
+        faults += wrong
         if not wrong:
-            for key, price in _prices(entry, currency):
+            for key, price in _prices(entry, time, promised, currency):
                 found.setdefault(key, []).append((place, price))
     return found
+
+
+def _promise_faults(promised: datetime | None) -> Iterator[str]:
+    if promised is not None and not is_whole_hour(promised):
+        yield f"promisedUntil: {promised.isoformat()} is not a whole hour in UTC such as 2026-12-01T00:00:00Z"
 
 
 def _places(found: Found) -> dict[str, str]:
@@ -121,27 +135,28 @@ def _agreed(
     return result.prices, payers
 
 
-def _prices(entry: PriceEntry, currency: str) -> Iterator[tuple[PriceKey, Price]]:
+def _prices(
+    entry: PriceEntry, time: Effective, promised: datetime | None, currency: str
+) -> Iterator[tuple[PriceKey, Price]]:
     model, tier, variant = (entry.model or ANY).casefold(), entry.service_tier, entry.variant
     places = [*(entry.regions or []), *(entry.zones or [])] or [ANY]
     each_of = (entry.versions or [ANY], entry.deployment_types, places, prices_per_million(entry.published))
     for version, deployment_type, region, (meter, amount) in product(*each_of):
         key = PriceKey(entry.provider, model, version, deployment_type, tier, region, variant, meter)
-        yield key, _price(key, entry, amount, currency)
+        yield key, replace(_price(key, entry, amount, currency, time), promised_until=promised)
 
 
-def _price(key: PriceKey, entry: PriceEntry, amount: Decimal, currency: str) -> Price:
+def _price(key: PriceKey, entry: PriceEntry, amount: Decimal, currency: str, time: Effective) -> Price:
     kind = (key.provider, key.model or "any", key.version or "any", key.deployment_type, key.service_tier)
     parts = [*kind, *filter(None, (key.region, key.variant)), key.meter]
-    price_id = f"{'/'.join(parts)}@{hour_name(entry.effective.first)}"
+    price_id = f"{'/'.join(parts)}@{hour_name(time.first)}"
     return Price(
         price_id,
         key.meter,
         *(amount, amount, amount),
         currency,
-        entry.effective,
+        time,
         entry.source,
         verified=entry.verified,
         observed=entry.observed,
-        promised_until=in_utc(entry.promised_until),
     )

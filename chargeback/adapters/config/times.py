@@ -1,7 +1,6 @@
 """From when until when an entry of a document holds: whole UTC hours, the end exclusive."""
 
 import re
-from collections.abc import Iterator
 from datetime import UTC, datetime
 from typing import Protocol
 
@@ -14,24 +13,15 @@ from chargeback.domain.time.months import YEARS
 _DATE = re.compile(r"\d{4}-\d{2}-\d{2}", re.A)
 
 
-class SinceHour(Record, frozen=True, kw_only=True):
-    """An entry that holds from a whole hour on: the fields that say so."""
+class Since(Record, frozen=True, kw_only=True):
+    """An entry that has to say from when on it holds: the fields that say so."""
 
-    effective_from: datetime
-    effective_to: datetime | None = None
-
-    def time_faults(self) -> Iterator[str]:
-        """What is wrong with its time."""
-        return Effective(self.effective_from, self.effective_to).faults()
-
-    @property
-    def effective(self) -> Effective:
-        """Its time; call it only where that has no faults."""
-        return Effective(self.effective_from.astimezone(UTC), in_utc(self.effective_to))
+    effective_from: str
+    effective_to: str | None = None
 
 
-class SinceDate(Protocol):
-    """An entry that may hold from a whole hour or a date of the books on."""
+class Timed(Protocol):
+    """An entry that holds from a whole hour or a date of the books on."""
 
     @property
     def effective_from(self) -> str | None:
@@ -42,29 +32,27 @@ class SinceDate(Protocol):
         """The hour or date from which it does not hold any more."""
 
 
-def effective(entry: SinceDate, calendar: Calendar, place: str, faults: list[str]) -> Effective:
-    """The time of an entry; a date begins as that of the books does. What cannot be read is appended to `faults`."""
-    moments = []
-    for name, said in (("effectiveFrom", entry.effective_from), ("effectiveTo", entry.effective_to)):
-        try:
-            moments.append(_moment(said, calendar))
-        except (ValueError, OverflowError):
-            moments.append(None)
-            faults.append(
-                f"{place}.{name}: {said!r} is neither a date such as 2026-03-15"
-                " nor a whole hour in UTC such as 2026-03-15T09:00:00Z"
-            )
-    return Effective(*moments)
+def effective(entry: Timed, calendar: Calendar, place: str, faults: list[str]) -> Effective:
+    """The time of an entry; what cannot be read is appended to `faults`."""
+    start = moment_at(entry.effective_from, calendar, f"{place}.effectiveFrom", faults)
+    return Effective(start, moment_at(entry.effective_to, calendar, f"{place}.effectiveTo", faults))
+
+
+def moment_at(said: str | None, calendar: Calendar, place: str, faults: list[str]) -> datetime | None:
+    """A moment in UTC; a date begins as that of the books does. What cannot be read is appended to `faults`."""
+    try:
+        return _moment(said, calendar)
+    except (ValueError, OverflowError):
+        faults.append(
+            f"{place}: {said!r} is neither a date such as 2026-03-15"
+            " nor a whole hour in UTC such as 2026-03-15T09:00:00Z"
+        )
+        return None
 
 
 def is_date(said: str) -> bool:
     """Whether a string has the form of a date, YYYY-MM-DD."""
     return _DATE.fullmatch(said) is not None
-
-
-def in_utc(moment: datetime | None) -> datetime | None:
-    """The same moment, said in UTC."""
-    return moment.astimezone(UTC) if moment else None
 
 
 def _moment(said: str | None, calendar: Calendar) -> datetime | None:

@@ -114,7 +114,7 @@ def test_layout_and_comments_do_not_change_the_digest(folder: Path) -> None:
         (
             "T00:00:00Z",
             "T00:00:00",
-            "rate-card.yaml:7: prices[0].effectiveFrom: 2024-11-20T00:00:00 is not a whole",
+            "rate-card.yaml:7: prices[0].effectiveFrom: '2024-11-20T00:00:00' is neither a date such as",
         ),
         (
             "    source:",
@@ -302,3 +302,16 @@ def test_former_deployments_of_a_stored_version_are_still_read_and_refused_in_a_
     assert stored.deployment("oai-eastus2", "OLD", NOW) is not None
     with pytest.raises(InvalidConfig, match=r"formerDeployments: write them into dated-deployments\.yaml"):
         from_documents(documents, thorough=True)
+
+
+def test_a_date_in_the_rate_card_begins_at_the_midnight_of_the_books(folder: Path) -> None:
+    text = CARD.replace("2024-11-20T00:00:00Z", "2024-11-20\n    promisedUntil: 2026-07-01")
+    path_of(folder, "rate-card.yaml").write_text(text)
+    path_of(folder, "books.yaml").write_text("books: [{from: 2020-01, timeZone: Europe/Berlin, currency: USD}]\n")
+
+    price = next(iter(load_catalogue(folder).prices.values()))[0]
+
+    assert price.price_id.endswith("@2024-11-19T23Z")
+    assert price.effective.first.isoformat() == "2024-11-19T23:00:00+00:00"
+    assert price.promised_until is not None
+    assert price.promised_until.isoformat() == "2026-06-30T22:00:00+00:00"
