@@ -63,7 +63,10 @@ class Applied(Answer, frozen=True):
 
 @app.command()
 def validate(config_dir: ConfigDir = DEPLOYED_CONFIG, as_json: Json = False) -> None:
-    """Check all files of a folder together, and name every fault with its place."""
+    """Check the files, and name every fault.
+
+    The files of a folder are checked together; each fault has its file and place.
+    """
     catalogue, terms = _read_all(config_dir)
     found = _validated(config_dir, catalogue, terms)
     for each in () if as_json else (*found.unpriced, *found.warnings):
@@ -141,7 +144,9 @@ def _told(found: Validated) -> Iterator[str]:
 
 @app.command()
 def apply(by: By, config_dir: ConfigDir = DEPLOYED_CONFIG, as_json: Json = False) -> None:
-    """Bring the files into force, and say what changed and which days of the open periods are rated again.
+    """Bring the files into force.
+
+    Says what changed, and which days of the open periods are rated again.
 
     Example: python -m chargeback config apply --by "Ann Lee"
     """

@@ -79,7 +79,10 @@ def post(
     day: Annotated[list[str] | None, days_option("Post only this UTC day, else all open days")] = None,
     as_json: Json = False,
 ) -> None:
-    """Rate what is counted and write it to the books: all open days, or those named."""
+    """Rate what is counted and write it to the books.
+
+    Without an option: all open days.
+    """
 
     async def work(container: Container) -> None:
         posted: list[PostedDay] = []
@@ -124,7 +127,9 @@ def settle(
     day: Annotated[list[str] | None, days_option("Settle only this UTC day")] = None,
     as_json: Json = False,
 ) -> None:
-    """Take lost events from the gateway's log, and give streamed calls their tokens from it.
+    """Give streamed calls their tokens.
+
+    The tokens come from the gateway's log, and so do events that were lost.
 
     Without an option: the open days, and events that were lost in the last six hours.
     """
@@ -163,7 +168,9 @@ def audit(
     by: Annotated[str | None, by_option("With --accept-loss: who accepts it.")] = None,
     as_json: Json = False,
 ) -> None:
-    """Recount days from the ledger alone and correct the books where they differ: changed days, or those named.
+    """Recount days from the ledger and fix the books.
+
+    Without an argument or option: the days that changed since their last audit.
 
     Example: python -m chargeback audit 2026-03
     """

@@ -75,7 +75,9 @@ def ingest(
     file: Annotated[str, typer.Argument(help="NDJSON file of CloudEvents, one a line; - reads standard input.")],
     as_json: Json = False,
 ) -> None:
-    """Take usage events into the ledger and count each once; unusable ones go to quarantine with their reason.
+    """Take usage events into the ledger.
+
+    Each call is counted once; unusable events go to quarantine with their reason.
 
     Example: python -m chargeback ingest events.ndjson
     """
@@ -136,7 +138,10 @@ def replay(
     ] = False,
     as_json: Json = False,
 ) -> None:
-    """Take quarantined events in again after a fix; those that are still unusable stay in quarantine."""
+    """Take quarantined events in again after a fix.
+
+    Events that are still unusable stay in quarantine.
+    """
 
     async def work(container: Container) -> None:
         from chargeback.services.usage.replay import replay_dead_letters, replay_quarantine
@@ -163,7 +168,10 @@ def conflicts(
     day: Annotated[str, day_option("--day", "The UTC day to look at.")],
     as_json: Json = False,
 ) -> None:
-    """List events that contradict an earlier event about the same call; the earlier one counts."""
+    """List events that contradict each other.
+
+    They say something else about a call than an earlier event did; the earlier one counts.
+    """
 
     async def work(container: Container) -> None:
         from chargeback.services.usage.list_conflicts import list_conflicts

@@ -26,7 +26,7 @@ def explain(
     limit: Annotated[int, typer.Option(min=1, max=10_000, help="How much of each list is shown.")] = 10,
     as_json: Json = False,
 ) -> None:
-    """Say why a cost centre pays what it pays in a month.
+    """Say why a cost centre pays what it pays.
 
     Example: python -m chargeback explain 2026-03 --cost-centre product/search
     """

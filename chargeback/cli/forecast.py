@@ -54,7 +54,10 @@ class Anomalies(Answer, frozen=True):
 def forecast(
     period: Period = None, cost_centre: Centre = EVERYTHING, as_of: AsOf = None, as_json: Json = False
 ) -> None:
-    """Project each cost centre's month end with its intervals, and the day on which each budget is used up."""
+    """Project each cost centre's month end.
+
+    Shows intervals, and the day on which each budget is used up.
+    """
 
     async def work(container: Container) -> None:
         calendar = (await container.catalogues.current()).calendar
@@ -85,7 +88,10 @@ def anomalies(
     minimum: Annotated[str, typer.Option(metavar="AMOUNT", help="Differences of less money are left out.")] = "10",
     as_json: Json = False,
 ) -> None:
-    """List the days, and hours of the last days, that stand out from a cost centre's pattern, and what moved them."""
+    """List days and hours that stand out.
+
+    They differ from the pattern of their cost centre; the list says what moved them. Hours are those of the last days.
+    """
     sensitivity = Sensitivity(minimum=_amount(minimum))
 
     async def work(container: Container) -> None:

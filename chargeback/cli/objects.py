@@ -42,7 +42,7 @@ def owner(
     ids: Annotated[list[str], typer.Argument(metavar="ID...", help="Ids such as resp_…, file-… or batch_….")],
     as_json: Json = False,
 ) -> None:
-    """Say whose objects these are, and on which account they are.
+    """Say whose objects these are, and where.
 
     Example: python -m chargeback objects owner file-abc123
     """
@@ -70,7 +70,10 @@ def rebuild(
     day: Annotated[list[str] | None, days_option("Index only the ledger of this UTC day, else all of it")] = None,
     as_json: Json = False,
 ) -> None:
-    """Index the stored objects of the ledger again; running it twice changes nothing."""
+    """Index the stored objects of the ledger again.
+
+    Running it twice changes nothing.
+    """
 
     async def work(container: Container) -> None:
         days = [utc_day_of(each) for each in day] if day else await container.ledger.days()

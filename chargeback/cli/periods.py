@@ -74,7 +74,7 @@ class Corrected(Answer, frozen=True):
 
 @app.command("list")
 def list_periods(as_json: Json = False) -> None:
-    """List every period of the books and how far it is."""
+    """List every period and how far it is."""
 
     async def work(container: Container) -> None:
         found = list(await container.periods.closed())
@@ -89,7 +89,7 @@ def list_periods(as_json: Json = False) -> None:
 
 @app.command()
 def show(period: Period, as_json: Json = False) -> None:
-    """Show a period's state, its history, and its files with their hashes."""
+    """Show a period's state, history and files."""
 
     async def work(container: Container) -> None:
         from chargeback.services.closing.file_period import files_of
@@ -116,7 +116,9 @@ def close(
     reason: Annotated[str | None, reason_option("With --override: why; goes on the record.")] = None,
     as_json: Json = False,
 ) -> None:
-    """Close a period: its files become final, and whatever comes later is a correction in the oldest open period.
+    """Close a period, so that its files are final.
+
+    Whatever comes later is a correction in the oldest open period.
 
     Example: python -m chargeback periods close 2026-03 --by "Ann Lee"
     """
@@ -142,7 +144,9 @@ def correct(
     reason: Annotated[str, reason_option("What was wrong; goes on the record.")],
     as_json: Json = False,
 ) -> None:
-    """Rate a closed period with the configuration in force now; the differences become corrections.
+    """Rate a closed period again.
+
+    It is rated with the configuration in force now; the differences become corrections in the oldest open period.
 
     Example: python -m chargeback periods correct 2026-03 --by "Ann Lee" --reason "the contract says 2.20"
     """
@@ -162,7 +166,7 @@ def correct(
 
 @app.command()
 def reopen(period: Period) -> None:
-    """Refuse to open a closed period again, and say what to do instead."""
+    """Refuse to reopen a period, and say what to do."""
 
     async def work(container: Container) -> None:
         from chargeback.services.closing.correct_period import refuse_reopening

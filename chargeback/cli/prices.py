@@ -102,7 +102,7 @@ def diff(
     api: Api = None,
     as_json: Json = False,
 ) -> None:
-    """Say where the public price list and the rate card differ.
+    """Compare the rate card with the public prices.
 
     Example: python -m chargeback prices diff --region swedencentral
     """
@@ -127,7 +127,7 @@ def propose(
     api: Api = None,
     as_json: Json = False,
 ) -> None:
-    """Write what would have to change on the rate card as a proposal to review.
+    """Propose changes to the rate card, to review.
 
     Example: python -m chargeback prices propose --out proposal.yaml
     """
@@ -147,7 +147,10 @@ def propose(
 
 @app.command()
 def check(config_dir: ConfigDir = DEPLOYED_CONFIG, as_json: Json = False) -> None:
-    """Compare the rate card with the committed snapshot of the public price list, without a network."""
+    """Compare the rate card with the snapshot.
+
+    The snapshot of the public price list is committed beside it, so this needs no network.
+    """
     from chargeback.adapters.config.catalogue import load_catalogue
     from chargeback.adapters.config.retail_snapshot import check_snapshot
 

@@ -85,7 +85,9 @@ def reconcile(
     reason: Annotated[str | None, reason_option("With --override: why; goes on the record.")] = None,
     as_json: Json = False,
 ) -> None:
-    """Compare a published month with the Azure invoice, say why they differ, and write the report.
+    """Compare a month with the Azure invoice.
+
+    The month has to be published. Says why they differ, and writes the report.
 
     Example: python -m chargeback reconcile 2026-03 --from ~/Downloads/focus-march/
     """

@@ -52,7 +52,9 @@ def publish(
     overwrite: Overwrite = False,
     as_json: Json = False,
 ) -> None:
-    """Write a month's files to Blob storage; those of a closed month are compared with their hashes instead.
+    """Write a month's files to Blob storage.
+
+    The files of a closed month are compared with their hashes instead.
 
     Example: python -m chargeback publish 2026-03 --out-dir reports
     """

@@ -37,7 +37,10 @@ def set_aside(
     retry: Annotated[bool, typer.Option("--retry", help="Try all of it again first.")] = False,
     as_json: Json = False,
 ) -> None:
-    """List what the services left out, by stage and day, with the reasons: it keeps its month from closing."""
+    """List what could not be handled, and why.
+
+    It is listed by stage and day, and keeps its month from closing.
+    """
 
     async def work(container: Container) -> None:
         if retry:

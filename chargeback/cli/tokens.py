@@ -26,7 +26,7 @@ def count_tokens(
     model: Annotated[str, typer.Option(metavar="MODEL", help="The model whose tokens to count, such as gpt-4o.")],
     as_json: Json = False,
 ) -> None:
-    """Count the tokens of a text as the model would; works offline."""
+    """Count the tokens of a text, offline."""
     from chargeback.services.usage.count_tokens import count_tokens as count
 
     with open_input(file) as source:
