@@ -11,8 +11,12 @@ import pytest
 import typer
 from typer.main import get_command
 
-from chargeback.cli import app, days, events, objects, set_aside, tokens
+from chargeback.adapters.memory.stores import MemoryControl
+from chargeback.cli import app, days, events, objects, reconcile, set_aside, tokens
 from chargeback.cli.exit_codes import ExitCode, finish
+from chargeback.services.usage.post import Posted
+from tests.services.reconciling.test_true_up import reconciled
+from tests.support.builders import DAY
 from tests.surface.documents import DOCUMENTS
 
 REFUSING = {"periods reopen"}
@@ -131,3 +135,32 @@ def test_tokens_are_printed_as_json(tmp_path: Any, capsys: pytest.CaptureFixture
 
     printed = msgspec.json.decode(capsys.readouterr().out, type=tokens.TokenCount)
     assert printed == tokens.TokenCount("gpt-4o", "o200k_base", 2, guessed=False)
+
+
+@pytest.mark.parametrize(("unpriced", "ends"), [(0, ExitCode.DONE), (1, ExitCode.FINDINGS)])
+def test_posting_ends_with_findings_where_usage_has_no_price(
+    unpriced: int, ends: ExitCode, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    async def post(_: object, report: Callable[[Posted], None]) -> None:
+        report(Posted(DAY, records=2, unpriced=unpriced))
+
+    parts = SimpleNamespace(look=lambda _: returns(None))
+    within(monkeypatch, days, poster=SimpleNamespace(post=post), ledger_parts=parts)
+
+    assert ends_with(lambda: days.post(as_json=True)) is ends
+    printed = msgspec.json.decode(capsys.readouterr().out, type=days.PostedDays)
+    assert [(each.day, each.records, each.unpriced) for each in printed.days] == [(DAY, 2, unpriced)]
+
+
+@pytest.mark.parametrize(("invoiced", "ends"), [("100", ExitCode.DONE), ("300", ExitCode.FINDINGS)])
+def test_reconciling_ends_with_findings_where_the_variance_is_above_the_tolerance(
+    invoiced: str, ends: ExitCode, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    found = reconciled(invoiced, "100")
+    service = SimpleNamespace(reconcile=lambda *_, **__: returns(found))
+    within(monkeypatch, reconcile, reconciler=service, control=MemoryControl())
+
+    assert ends_with(lambda: reconcile.reconcile(found.period, as_json=True)) is ends
+    printed = msgspec.json.decode(capsys.readouterr().out, type=reconcile.Reconciliation)
+    assert printed.report.tolerance.exceeded is (ends is ExitCode.FINDINGS)
+    assert printed.true_up is None
