@@ -15,7 +15,7 @@ from benchmarks.synthetic import event
 from chargeback.bootstrap import Container, open_container
 from chargeback.domain.events.usage_event import EVER, read_event, split_batch
 from chargeback.process import prepare_process
-from chargeback.services.usage.ingest import SpendEstimator
+from chargeback.services.usage.estimate_spend import SpendEstimator
 from chargeback.settings import read_settings
 from stack.stack import Stack
 
@@ -59,7 +59,8 @@ async def ingest(container: Container, bodies: list[bytes], now: datetime) -> No
 
 
 async def lua_alone(container: Container, bodies: list[bytes]) -> float:
-    estimator = SpendEstimator(await container.catalogues.in_force())
+    terms = await container.catalogues.terms()
+    estimator = SpendEstimator(await container.catalogues.in_force(), terms.watched)
     ready = [[read_event(raw, EVER) for raw in split_batch(body)] for body in bodies]
 
     async def count() -> None:

@@ -10,7 +10,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from chargeback.services.probe import Probe
-from chargeback.services.usage.ingest import EffectiveSpendEstimator, Ingest, TimeLimits
+from chargeback.services.usage.estimate_spend import EffectiveSpendEstimator
+from chargeback.services.usage.ingest import Ingest, TimeLimits
 from chargeback.services.usage.post import Poster
 from chargeback.settings import Settings
 from chargeback.stores import Stores
@@ -116,7 +117,9 @@ class Container(Stores):
             max_age=timedelta(days=self.settings.max_event_age_days),
             clock_skew=timedelta(minutes=self.settings.clock_skew_minutes),
         )
-        estimator = EffectiveSpendEstimator(self.catalogues, self.catalogues.deployed)
+        estimator = EffectiveSpendEstimator(
+            self.catalogues, self.catalogues.deployed, self.catalogues.deployed_terms.watched
+        )
         return Ingest(self.ledger, self.counter, self.quarantine, estimator, limits, self.object_index)
 
     @cached_property

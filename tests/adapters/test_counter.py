@@ -50,7 +50,7 @@ async def state(counter: Counter) -> dict[str, Any]:
     lines = await counter.lines(TODAY, changed.epoch, list(changed.lines))
     return {
         "lines": {each.line: each.hours for each in lines if each.hours},
-        "spend": {scope: spent for scope, spent in (await counter.spend(TODAY)).items() if spent},
+        "spend": {scope: spent for scope, spent in (await counter.spend(TODAY)).picodollars.items() if spent},
         "pending": sorted(await all_pending(counter, TODAY)),
     }
 
@@ -69,7 +69,7 @@ async def test_nothing_is_known_of_a_day_without_events(counter: Counter) -> Non
     assert await counter.epoch(TODAY) is None
     assert await counter.changed_lines(TODAY) is None
     assert await all_pending(counter, TODAY) == []
-    assert await counter.spend(TODAY) == {}
+    assert await counter.spend(TODAY) == (None, {})
 
 
 async def test_a_call_counts_once_within_a_batch_and_across_batches(counter: Counter) -> None:

@@ -45,7 +45,7 @@ async def counted(counter: Counter) -> dict[tuple[Line, int], Quantities]:
 
 
 async def spend(counter: Counter) -> dict[str, int]:
-    return {scope: amount for scope, amount in (await counter.spend(TODAY)).items() if amount}
+    return {scope: amount for scope, amount in (await counter.spend(TODAY)).picodollars.items() if amount}
 
 
 MADE = {"subscriptionId": "search", "username": "ann", "billingCode": "VOICE", "companyName": "acme"}

@@ -93,6 +93,17 @@ async def recounted(events: Sequence[UsageEvent], batch: int) -> dict[tuple[str,
     return sums
 
 
+async def test_a_line_that_is_folded_spends_in_the_scopes_of_further_names(small: Counter) -> None:
+    def scoped(each: UsageEvent) -> EstimatedEvent:
+        if each.line.user == OTHERS:
+            return EstimatedEvent(each, ("all",), 1)
+        return EstimatedEvent(each, ("all", "user"), 1, folded(each.line, NAMED), ("all",))
+
+    await small.count(TODAY, [of_user(f"ann-{number}") for number in range(MOST + 2)], scoped)
+
+    assert (await small.spend(TODAY)).picodollars == {"all": MOST + 2, "user": MOST}
+
+
 async def test_further_names_are_counted_together_and_no_one_else_s_are(small: Counter) -> None:
     came = [of_user(name) for name in ("a", "b", "a", "c", "d", "c", None, "boss")]
     came += [of_user("c", subscriptionId="support"), of_user("d", billingCode="VOICE", tenantId="t")]

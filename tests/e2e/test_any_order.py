@@ -21,7 +21,8 @@ from chargeback.adapters.memory.stores import (
 from chargeback.domain.catalogue.catalogue import Catalogue
 from chargeback.services.publishing.publish import publish
 from chargeback.services.usage.audit import Auditor
-from chargeback.services.usage.ingest import EffectiveSpendEstimator, Ingest
+from chargeback.services.usage.estimate_spend import EffectiveSpendEstimator
+from chargeback.services.usage.ingest import Ingest
 from chargeback.services.usage.post import Poster
 from tests.e2e.oracle import chargeback_csv, without_charge_ids
 from tests.e2e.traffic import catalogue_folder, encoded, traffic

@@ -18,7 +18,8 @@ from chargeback.adapters.memory.stores import (
     MemoryQuarantine,
 )
 from chargeback.domain.usage.meters import Meter
-from chargeback.services.usage.ingest import EffectiveSpendEstimator, Ingest
+from chargeback.services.usage.estimate_spend import EffectiveSpendEstimator
+from chargeback.services.usage.ingest import Ingest
 from chargeback.services.usage.post import Poster
 from chargeback.services.usage.settle import Settler
 from tests.fuzz.mutations import HOSTILE

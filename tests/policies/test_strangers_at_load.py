@@ -23,7 +23,8 @@ from chargeback.adapters.memory.stores import (
     MemoryQuarantine,
 )
 from chargeback.services.usage.audit import Auditor
-from chargeback.services.usage.ingest import EffectiveSpendEstimator, Ingest
+from chargeback.services.usage.estimate_spend import EffectiveSpendEstimator
+from chargeback.services.usage.ingest import Ingest
 from chargeback.services.usage.post import Poster
 from tests.policies.conftest import MakeWorld
 from tests.policies.one_region import World

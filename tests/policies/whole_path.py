@@ -38,8 +38,9 @@ from chargeback.domain.rating.effective_catalogues import EffectiveCatalogues
 from chargeback.domain.rating.rating import rate
 from chargeback.domain.rating.usage_record import UsageRecord
 from chargeback.domain.usage.meters import Meter
+from chargeback.services.usage.estimate_spend import EffectiveSpendEstimator
 from chargeback.services.usage.index_objects import ObjectIndex
-from chargeback.services.usage.ingest import EffectiveSpendEstimator, Ingest
+from chargeback.services.usage.ingest import Ingest
 from chargeback.services.usage.post import Poster
 from chargeback.services.usage.settle import Settlement, Settler
 from stack.gateway.named_values import DEFAULTS

@@ -35,7 +35,8 @@ from chargeback.domain.events.emitters import EVENT_GRID, Emitter
 from chargeback.domain.events.usage_event import read_filed
 from chargeback.domain.streams.gateway_log import LoggedCall, LoggedTokens
 from chargeback.services.usage.audit import Auditor
-from chargeback.services.usage.ingest import EffectiveSpendEstimator, Ingest, open_days
+from chargeback.services.usage.estimate_spend import EffectiveSpendEstimator
+from chargeback.services.usage.ingest import Ingest, open_days
 from chargeback.services.usage.post import Poster
 from chargeback.services.usage.settle import Settler
 from tests.simulation.lives import run_alone

@@ -11,7 +11,8 @@ from chargeback.domain.events.emitters import EVENT_GRID
 from chargeback.services.closing.publish_drafts import Drafts
 from chargeback.services.configuring.apply_config import apply_config
 from chargeback.services.running.set_aside import SetAside
-from chargeback.services.usage.ingest import EffectiveSpendEstimator, Ingest
+from chargeback.services.usage.estimate_spend import EffectiveSpendEstimator
+from chargeback.services.usage.ingest import Ingest
 from chargeback.services.usage.replay import replay_dead_letters, replay_quarantine
 from chargeback.services.usage.settle import Settler
 from tests.simulation.month import START, Month

@@ -32,7 +32,8 @@ from chargeback.services.ports.reports import Reports
 from chargeback.services.publishing.files import JSON, Files, whole
 from chargeback.services.running.progress import Progress
 from chargeback.services.usage.audit import Auditor
-from chargeback.services.usage.ingest import EffectiveSpendEstimator, Ingest
+from chargeback.services.usage.estimate_spend import EffectiveSpendEstimator
+from chargeback.services.usage.ingest import Ingest
 from chargeback.services.usage.post import Poster
 from tests.support.catalogues import START, catalogue, dated
 

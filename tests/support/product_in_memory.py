@@ -12,7 +12,8 @@ from chargeback.adapters.memory.stores import (
 )
 from chargeback.domain.catalogue.catalogue import Catalogue
 from chargeback.services.usage.audit import Auditor
-from chargeback.services.usage.ingest import EffectiveSpendEstimator, Ingest
+from chargeback.services.usage.estimate_spend import EffectiveSpendEstimator
+from chargeback.services.usage.ingest import Ingest
 from chargeback.services.usage.post import Poster
 
 
@@ -29,7 +30,8 @@ class House:
 
     @property
     def ingest(self) -> Ingest:
-        estimator = EffectiveSpendEstimator(self.catalogues, self.catalogues.catalogue)
+        watched = self.catalogues.settled_by.watched
+        estimator = EffectiveSpendEstimator(self.catalogues, self.catalogues.catalogue, watched)
         return Ingest(self.ledger, self.counter, self.quarantine, estimator)
 
     @property

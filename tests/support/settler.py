@@ -19,7 +19,8 @@ from chargeback.domain.catalogue.catalogue import Catalogue
 from chargeback.domain.streams.gateway_log import LoggedCall, LoggedTokens
 from chargeback.domain.usage.lines import Line
 from chargeback.domain.usage.meters import Meter
-from chargeback.services.usage.ingest import EffectiveSpendEstimator, Ingest
+from chargeback.services.usage.estimate_spend import EffectiveSpendEstimator
+from chargeback.services.usage.ingest import Ingest
 from chargeback.services.usage.post import Poster
 from chargeback.services.usage.settle import Settlement, Settler
 from tests.support.catalogues import catalogue

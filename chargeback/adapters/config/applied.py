@@ -35,6 +35,11 @@ class AppliedCatalogues:
         """The catalogue of the files."""
         return self._deployed
 
+    @property
+    def deployed_terms(self) -> Terms:
+        """The terms of the files."""
+        return self._deployed_terms
+
     async def current(self) -> Catalogue:
         """The rate card, deployments and cost centres in force."""
         return (await self._fresh())[0].current

@@ -21,6 +21,7 @@ from chargeback.services.ports.counter import (
     MOST_WAITING_OF_ONE,
     ChangedLines,
     CountedLine,
+    CountedSpend,
     EstimatedEvent,
     EstimateSpend,
     Seen,
@@ -60,7 +61,7 @@ class _Day:
         """Count one contribution, or take it back."""
         if estimated is None:
             return
-        event, scopes, picodollars, _ = estimated
+        event, scopes, picodollars, *_ = estimated
         identity = line_id(event.line)
         if identity not in self.lines:
             self.lines_of[caller_of(event.line)] += 1
@@ -254,9 +255,10 @@ class MemoryCounter:
             for each in found
         ]
 
-    async def spend(self, day: UtcDay) -> dict[str, int]:
-        """Budget scope → picodollars."""
-        return dict(self.days[day].spend) if day in self.days else {}
+    async def spend(self, day: UtcDay) -> CountedSpend:
+        """What is spent on the day."""
+        known = self.days.get(day)
+        return CountedSpend(known.epoch, dict(known.spend)) if known else CountedSpend(None, {})
 
     async def ping(self) -> None:
         """Always there."""

@@ -97,7 +97,8 @@ class Lines:
         if others is None:
             self.all.append(own)
         else:
-            self.all.append((line_id(others), to_json(others), estimated.scopes, caller))
+            scopes = estimated.scopes if estimated.folded_scopes is None else estimated.folded_scopes
+            self.all.append((line_id(others), to_json(others), scopes, caller))
             self.all.append((*own, folded_names_id(line, others), len(self.all)))
         return len(self.all)
 

@@ -32,6 +32,7 @@ from chargeback.services.ports.counter import (
     MOST_WAITING_OF_ONE,
     ChangedLines,
     CountedLine,
+    CountedSpend,
     EstimatedEvent,
     EstimateSpend,
     Seen,
@@ -285,11 +286,14 @@ class RedisCounter:
                 found += [None if state is None else seen_in(state) for state in states]
         return found
 
-    async def spend(self, day: UtcDay) -> dict[str, int]:
-        """Budget scope → picodollars."""
-        async with _translated():
-            found = await self._client.hgetall(_key(day, "spend"))
-        return {scope.decode(): int(picodollars) for scope, picodollars in found.items()}
+    async def spend(self, day: UtcDay) -> CountedSpend:
+        """What is spent on the day."""
+        async with _translated(), self._client.pipeline(transaction=True) as pipeline:
+            pipeline.hget(_key(day, "meta"), "epoch")
+            pipeline.hgetall(_key(day, "spend"))
+            epoch, found = await pipeline.execute()
+        picodollars = {field.decode(): int(amount) for field, amount in found.items()}
+        return CountedSpend(epoch.decode() if epoch else None, picodollars)
 
     async def ping(self) -> None:
         """Raise `StoreUnavailable` unless Redis answers."""

@@ -3,6 +3,7 @@
 from collections.abc import Iterable, Iterator, Mapping
 from datetime import date
 from decimal import Decimal
+from functools import cached_property
 from hashlib import blake2b
 
 from chargeback.domain.budgets.budget import Budget, Scope, ScopeKind
@@ -27,6 +28,11 @@ class WatchedScopes:
         self._centres = frozenset(scope.value for scope in named if scope.kind is ScopeKind.COST_CENTRE)
 
     @property
+    def is_empty(self) -> bool:
+        """Whether no budget names any."""
+        return not (self._named or self._centres)
+
+    @cached_property
     def digest(self) -> str:
         """Identifies this set of scopes: other scopes have another digest."""
         names = "\n".join(

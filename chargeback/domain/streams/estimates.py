@@ -52,6 +52,21 @@ def estimated(call: PendingCall, like: StreamMean | None, served: Served) -> byt
     return encode_document(completed(document, usage, UsageSource.ESTIMATED, basis))
 
 
+def expected_tokens(data: Data, mean: int | None) -> tuple[int, int]:
+    """What a call is taken to use while nobody knows better, for budgets: tokens of its prompt and of its answer.
+
+    `mean` is what the answers of calls like it came to; an answer is expected to be no longer than it may be. Jobs,
+    pictures and sound are not weighed: their prices are not those of text.
+    """
+    if data.operation in JOBS or data.operation.startswith(("audio.", "images.")):
+        return 0, 0
+    prompt = min(_prompt(data) or 0, LARGEST_CONTEXT)
+    if data.error_code in UNANSWERED or data.operation == EMBEDDINGS:
+        return prompt, 0
+    known = [tokens for tokens in (data.max_output_tokens, mean) if tokens is not None]
+    return prompt, min(known, default=0)
+
+
 def _guess(call: PendingCall, like: StreamMean | None) -> tuple[Usage, str] | None:
     data = call.document.data
     if not _has_used_text(call):

@@ -6,8 +6,12 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, fields, is_dataclass, replace
 from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
+from functools import cached_property
 from typing import Any
 
+from chargeback.domain.budgets.budget import Action, Budget, Scope, ScopeKind, Step
+from chargeback.domain.budgets.scopes import WatchedScopes
+from chargeback.domain.budgets.windows import Every
 from chargeback.domain.cost_centres.budgets import CentreBudget
 from chargeback.domain.errors import InvalidConfig
 from chargeback.domain.invoice.reconciliation import ReconciliationRules
@@ -83,6 +87,16 @@ class Terms:
         self.reconciliation = reconciliation or ReconciliationRules()
         self.digest = _digest(self)
 
+    @cached_property
+    def limits(self) -> tuple[Budget, ...]:
+        """The budgets with their scopes and steps."""
+        return tuple(map(_limit, self.budgets))
+
+    @cached_property
+    def watched(self) -> WatchedScopes:
+        """The scopes that the budgets name, whenever they hold."""
+        return WatchedScopes(self.limits)
+
     def with_shared_costs(self, costs: Sequence[SharedCost]) -> "Terms":
         """The same terms with further shared costs."""
         return Terms(
@@ -149,6 +163,12 @@ def rates_of(terms: Terms, period: Month, calendar: Calendar, card: str) -> list
 def age_of(rate: ExchangeRate, period: Month) -> timedelta:
     """By how much a rate is older than a period's last day."""
     return date.fromisoformat(dates_of(period)[-1]) - date.fromisoformat(rate.date)
+
+
+def _limit(budget: CentreBudget) -> Budget:
+    steps = tuple(Step(Decimal(percent), Action.NOTIFY) for percent in budget.thresholds)
+    scope = Scope(ScopeKind.COST_CENTRE, budget.cost_centre)
+    return Budget(budget.cost_centre, scope, budget.amount, budget.currency, Every.MONTH, steps)
 
 
 def _digest(terms: Terms) -> str:

@@ -14,8 +14,9 @@ from chargeback.services.ports.control import Document
 
 SUMS: Final = "summary"
 HOURS: Final = "hours"
-View = Literal["summary", "hours"]
-"""The documents that are made of a day's records: their sums, and the spend of each hour."""
+BUDGETS: Final = "budgets"
+View = Literal["summary", "hours", "budgets"]
+"""The documents that are made of a day's records: their sums, the spend of each hour, and that of budgets' scopes."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -33,15 +33,17 @@ class EstimatedEvent(NamedTuple):
 
     Attributes:
         event: the event.
-        scopes: budget scopes that the spend counts towards, such as `subscription:search`.
+        scopes: the fields of the counter's spend that it adds to (`domain.budgets.spend_fields`).
         picodollars: the spend, in 10**-12 of the rate card's currency; an estimate at today's knowledge, never billed.
         folded: the line that it is counted under if its caller has sent too many names that day; None: its own.
+        folded_scopes: the fields that it adds to then; None: the same.
     """
 
     event: UsageEvent
     scopes: tuple[str, ...]
     picodollars: int
     folded: Line | None = None
+    folded_scopes: tuple[str, ...] | None = None
 
 
 EstimateSpend = Callable[[UsageEvent], EstimatedEvent]
@@ -67,6 +69,18 @@ class ChangedLines:
     epoch: str
     lines: Mapping[str, int] = field(default_factory=dict)
     version: int = 0
+
+
+class CountedSpend(NamedTuple):
+    """What the events of a day spent, as they were counted.
+
+    Attributes:
+        epoch: the day's identity; None where nothing of it is counted.
+        picodollars: by field of the spend, in 10**-12 of the rate card's currency.
+    """
+
+    epoch: str | None
+    picodollars: Mapping[str, int]
 
 
 class Seen(NamedTuple):
@@ -129,8 +143,8 @@ class Counter(Protocol):
     async def seen(self, day: UtcDay, calls: Sequence[str]) -> Sequence[Seen | None]:
         """What is known of each of these calls on the day; None of one without an event of its own."""
 
-    async def spend(self, day: UtcDay) -> dict[str, int]:
-        """Budget scope → picodollars spent on the day, for decisions within seconds."""
+    async def spend(self, day: UtcDay) -> CountedSpend:
+        """What is spent on the day, for decisions within seconds."""
 
     async def ping(self) -> None:
         """Raise `StoreUnavailable` unless the store answers."""

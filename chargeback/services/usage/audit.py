@@ -31,6 +31,7 @@ from chargeback.services.usage.recount import Recounted, recount
 from chargeback.services.usage.restored_books import RestoredBooks
 from chargeback.services.usage.shortfall import parts_to_remember, require_events, require_parts
 from chargeback.services.usage.summarise import summarise_or_set_aside
+from chargeback.services.usage.watched_spend import Watch
 
 log = logging.getLogger(__name__)
 
@@ -186,7 +187,8 @@ class Auditor:
         in_force = await self._catalogues.in_force()
         require_parts(day, before, await self._parts.known(day), extent)
         mended.append(await self._audit(day, now, before, in_force))
-        await summarise_or_set_aside(self._books, day, self._set_aside, afresh=True)
+        watch = Watch((await self._catalogues.terms()).watched)
+        await summarise_or_set_aside(self._books, day, self._set_aside, watch, afresh=True)
         audited = _together(mended)
         result = AuditResult(
             **asdict(audited),

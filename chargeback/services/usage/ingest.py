@@ -2,30 +2,23 @@
 
 import asyncio
 import logging
-import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from functools import partial
 
-from chargeback.domain.catalogue.catalogue import Catalogue
-from chargeback.domain.cost_centres.folding import folded
-from chargeback.domain.errors import CountFull, InvalidConfig, InvalidEvent, StoreUnavailable
+from chargeback.domain.errors import CountFull, InvalidEvent, StoreUnavailable
 from chargeback.domain.events.admission import admit
 from chargeback.domain.events.emitters import OURSELVES, Emitter
 from chargeback.domain.events.phases import is_own
 from chargeback.domain.events.times import AcceptedTimes
 from chargeback.domain.events.usage_event import UsageEvent, day_beside, id_in
 from chargeback.domain.events.withheld import withheld
-from chargeback.domain.rating.effective_catalogues import EffectiveCatalogues
-from chargeback.domain.rating.rating import picodollars_per_unit
-from chargeback.domain.time.days import UtcDay, days_between, shifted, start_of, utc_day
-from chargeback.domain.usage.lines import Line
-from chargeback.domain.usage.meters import Meter
+from chargeback.domain.time.days import UtcDay, days_between, shifted, utc_day
 from chargeback.log_line import log_line
-from chargeback.services.ports.control import Catalogues
-from chargeback.services.ports.counter import Counter, EstimatedEvent
+from chargeback.services.ports.counter import Counter
 from chargeback.services.ports.ledger import Ledger, Quarantine, Rejected
+from chargeback.services.usage.estimate_spend import EffectiveSpendEstimator
 from chargeback.services.usage.index_objects import ObjectIndex
 from chargeback.services.usage.neighbours import MARGIN_HOURS, by_first_day
 
@@ -34,16 +27,10 @@ log = logging.getLogger(__name__)
 OPEN_DAYS = 4
 """A day is counted in Redis while it is today or one of the three days before."""
 
-MAX_SPEND = 10**17
-"""Picodollars (100 000 dollars) that one event adds at most: Redis counts in 64 bits, and no event may make it fail."""
-
-
 IN_TIME_SECONDS = 12.0
 """A sender who waits is told within this time. Event Grid gives up after 30 s
 (learn.microsoft.com/azure/event-grid/delivery-and-retry), and an event may wait for the commit before its own.
 """
-
-_KNOWN_LINES = 100_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,73 +61,6 @@ class TimeLimits:
 
     max_age: timedelta = timedelta(days=400)
     clock_skew: timedelta = timedelta(hours=1)
-
-
-class SpendEstimator:
-    """What events spend, for budgets: price and scopes are looked up once per line and hour."""
-
-    def __init__(self, in_force: EffectiveCatalogues) -> None:
-        self.in_force = in_force
-        # By the line's identity in memory, which costs no hashing; the entry keeps the line alive.
-        self._known: dict[tuple[int, str, int], tuple[Line, Line | None, tuple[str, ...], Mapping[Meter, int]]] = {}
-
-    def estimate(self, event: UsageEvent) -> EstimatedEvent:
-        """The event with its spend in picodollars; unpriced meters spend nothing here and show in the books."""
-        _, _, day, hour, line, quantities, *_ = event
-        key = (id(line), day, hour)
-        known = self._known.get(key)
-        if known is None:
-            if len(self._known) >= _KNOWN_LINES:
-                self._known.clear()
-            known = self._known[key] = (line, folded(line, self.in_force.named), *self._look_up(event))
-        _, others, scopes, prices = known
-        spend = 0
-        for meter, quantity in quantities.items():
-            if meter in prices:
-                spend += quantity * prices[meter]
-        return EstimatedEvent(event, scopes, spend if spend < MAX_SPEND else MAX_SPEND, others)
-
-    def _look_up(self, event: UsageEvent) -> tuple[tuple[str, ...], Mapping[Meter, int]]:
-        line = event.line
-        hour = start_of(event.day) + timedelta(hours=event.hour)
-        cost_centre, _ = self.in_force.hours(event.day)[event.hour][1].cost_centre(line)
-        scopes = (f"subscription:{line.subscription}", f"product:{line.product}", f"cost-centre:{cost_centre}")
-        return scopes, picodollars_per_unit(line, hour, self.in_force.catalogue(hour), cost_centre)
-
-
-class EffectiveSpendEstimator:
-    """The estimator by the catalogues in force. Budgets must not stop metering: while these cannot be read, the last
-    known ones serve, which move what is spent between scopes and change nothing in the books.
-    """
-
-    def __init__(self, catalogues: Catalogues, deployed: Catalogue, *, wait: float = 3.0, again: float = 15.0) -> None:
-        """Wait so many seconds for the catalogues at most, and after a failure leave them alone for so many."""
-        self._catalogues = catalogues
-        self._estimator = SpendEstimator(EffectiveCatalogues(deployed))
-        self._wait = wait
-        self._again = again
-        self._next = float("-inf")
-        self._one_reads = asyncio.Lock()
-
-    async def current(self) -> SpendEstimator:
-        """The estimator to use now."""
-        async with self._one_reads:
-            if time.monotonic() >= self._next:
-                await self._read()
-        return self._estimator
-
-    async def _read(self) -> None:
-        try:
-            async with asyncio.timeout(self._wait):
-                in_force = await self._catalogues.in_force()
-        except (StoreUnavailable, InvalidConfig, TimeoutError) as error:
-            self._next = time.monotonic() + self._again
-            using = self._estimator.in_force.current.digest[:12]
-            reason = error if str(error) else f"no answer within {self._wait:g} s"
-            log_line(log, "catalogue_unavailable", level=logging.WARNING, using=using, reason=reason)
-            return
-        if in_force is not self._estimator.in_force:
-            self._estimator = SpendEstimator(in_force)
 
 
 class Ingest:

@@ -12,6 +12,7 @@ from contextlib import aclosing
 from dataclasses import dataclass
 from datetime import datetime
 
+from chargeback.domain.budgets.scopes import WatchedScopes
 from chargeback.domain.errors import CountFull, CountLost, InvalidEvent, LedgerShort, RecordsRefused, Superseded
 from chargeback.domain.events.usage_event import UsageEvent, read_filed
 from chargeback.domain.rating.effective_catalogues import EffectiveCatalogues
@@ -22,18 +23,20 @@ from chargeback.domain.usage.lines import Line
 from chargeback.log_line import log_line
 from chargeback.services.ports.books import Books, Posting
 from chargeback.services.ports.control import Catalogues, Control
-from chargeback.services.ports.counter import CountedLine, Counter
+from chargeback.services.ports.counter import CountedLine, CountedSpend, Counter
 from chargeback.services.ports.ledger import Ledger
 from chargeback.services.running.bulkheads import do_each, reason_of, say_nothing
 from chargeback.services.running.set_aside import SetAside, Stage
 from chargeback.services.usage.audit_results import AuditResult, AuditResults
-from chargeback.services.usage.ingest import SpendEstimator, open_days
+from chargeback.services.usage.estimate_spend import SpendEstimator
+from chargeback.services.usage.ingest import open_days
 from chargeback.services.usage.known_calls import is_counted_whole
 from chargeback.services.usage.ledger_parts import LedgerParts
 from chargeback.services.usage.replay_day import heard_events
 from chargeback.services.usage.restored_books import RestoredBooks
 from chargeback.services.usage.shortfall import require_parts
 from chargeback.services.usage.summarise import summarise_or_set_aside
+from chargeback.services.usage.watched_spend import Watch, known_spend
 
 log = logging.getLogger(__name__)
 
@@ -106,9 +109,10 @@ class Poster:
             return await self._post_again(day, in_force)
 
     async def _post_again(self, day: UtcDay, in_force: EffectiveCatalogues) -> Posted:
+        scopes = (await self._catalogues.terms()).watched
         for attempt in range(1, _ATTEMPTS + 1):
             try:
-                posted = await self._post_day(day, in_force)
+                posted, counted = await self._post_day(day, in_force, scopes)
             except (Superseded, CountLost) as error:
                 if attempt == _ATTEMPTS:
                     raise
@@ -119,22 +123,27 @@ class Poster:
                 await self._set_aside.note(Stage.POST, day, {"ledger": str(error)})
                 return Posted(day, set_aside=1)
             else:
-                await summarise_or_set_aside(self._books, day, self._set_aside)
+                await summarise_or_set_aside(self._books, day, self._set_aside, Watch(scopes, counted))
                 return posted
         raise AssertionError("unreachable")
 
-    async def _post_day(self, day: UtcDay, in_force: EffectiveCatalogues) -> Posted:
+    async def _post_day(
+        self, day: UtcDay, in_force: EffectiveCatalogues, scopes: WatchedScopes
+    ) -> tuple[Posted, CountedSpend | None]:
+        """What was done, and what was spent before the lines were read, if a budget watches it."""
         fences = await self._books.postings(day)
-        epoch, replayed = await self._epoch(day, fences, in_force)
+        epoch, replayed = await self._epoch(day, fences, in_force, scopes)
         if epoch is None:
-            return Posted(day)
+            return Posted(day), None
+        counted = None if scopes.is_empty else await self._counter.spend(day)
         touched = 0
         posting = (epoch, in_force.digest(day))
         if {(fence.epoch, fence.catalogue) for fence in fences.values()} != {posting} or self._lacks_one(fences):
             # What the counter calls posted was posted elsewhere, or with other prices.
             touched = await self._counter.touch(day)
         changed = await self._counter.changed_lines(day)
-        if changed is None or changed.epoch != epoch or changed.version < touched:
+        is_other = changed is None or changed.epoch != epoch or (counted is not None and counted.epoch != epoch)
+        if changed is None or is_other or changed.version < touched:
             raise CountLost(f"{day} is no longer counted under epoch {epoch}")
         shards: dict[int, dict[str, int]] = {shard: {} for shard in range(self._books.shards)}
         for identity, version in changed.lines.items():
@@ -146,7 +155,7 @@ class Poster:
         )
         await self._set_aside.note(Stage.POST, day, run.refused)
         records = [record for of_shard in written for record in of_shard]
-        return Posted(
+        posted = Posted(
             day,
             records=len(records),
             replayed=replayed,
@@ -154,6 +163,7 @@ class Poster:
             unsettled=sum(record.is_unsettled for record in records),
             set_aside=len(run.refused),
         )
+        return posted, None if counted is None else known_spend(counted)
 
     async def _gone(
         self, day: UtcDay, epoch: str, fences: Mapping[int, Posting], counted: Container[str]
@@ -178,7 +188,7 @@ class Poster:
         return len(fences) != self._books.shards
 
     async def _epoch(
-        self, day: UtcDay, fences: Mapping[int, Posting], in_force: EffectiveCatalogues
+        self, day: UtcDay, fences: Mapping[int, Posting], in_force: EffectiveCatalogues, scopes: WatchedScopes
     ) -> tuple[str | None, int]:
         """The counter's epoch, with the ledger counted again under it unless every shard was posted from it before.
 
@@ -193,12 +203,11 @@ class Poster:
             return None, 0
         # Read before the ledger is: a count that is lost meanwhile goes on under another one.
         epoch = await self._counter.begin(day)
-        return epoch, await self._replay(day, in_force, audit)
+        return epoch, await self._replay(day, SpendEstimator(in_force, scopes), audit)
 
-    async def _replay(self, day: UtcDay, in_force: EffectiveCatalogues, audit: AuditResult | None) -> int:
-        estimator = SpendEstimator(in_force)
+    async def _replay(self, day: UtcDay, estimator: SpendEstimator, audit: AuditResult | None) -> int:
         replayed = 0
-        async with aclosing(heard_events(self._ledger, day, in_force.named, audit)) as pieces:
+        async with aclosing(heard_events(self._ledger, day, estimator.in_force.named, audit)) as pieces:
             async for events in pieces:
                 await self._count_anew(day, events, estimator)
                 replayed += len(events)

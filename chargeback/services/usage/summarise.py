@@ -1,4 +1,4 @@
-"""Two small documents a day, made from the day's records: the sums for dashboards, and the spend by the hour.
+"""Small documents of a day, made from its records: the sums for dashboards, the spend by the hour, that of budgets.
 
 With 2 000 cost centres the sums take 0.5 to 1.3 MB and the hours up to 0.9 MB; the store takes 2 MB a document. What
 would make them larger is kept as one: the largest entries have their names, the rest are `(others)`.
@@ -12,7 +12,6 @@ import msgspec
 
 from chargeback.domain.errors import Superseded
 from chargeback.domain.money.exact import EXACT, ZERO, cost, to_text
-from chargeback.domain.periods.lifecycle import fence_of
 from chargeback.domain.rating.usage_record import Charge, RecordPart, UsageRecord
 from chargeback.domain.time.days import BookDate, UtcDay
 from chargeback.domain.usage.meters import Meter
@@ -20,6 +19,15 @@ from chargeback.services.ports.books import HOURS, SUMS, Books, View
 from chargeback.services.ports.control import Document
 from chargeback.services.running.bulkheads import reason_of
 from chargeback.services.running.set_aside import SetAside, Stage
+from chargeback.services.usage.watched_spend import (
+    NO_WATCH,
+    Watch,
+    WatchedSums,
+    fence_of_day,
+    put_spend,
+    read_spend,
+    refresh_spend,
+)
 
 MAX_CENTRES_BYTES = 1_500_000
 MAX_MODELS_BYTES = 300_000
@@ -165,55 +173,57 @@ def _by_meter(record: UsageRecord) -> dict[Meter, list[tuple[str, int, Decimal |
     return found
 
 
-async def summarise_or_set_aside(books: Books, day: UtcDay, set_aside: SetAside, *, afresh: bool = False) -> None:
-    """Refresh the summary; a day that cannot be summarised is posted and audited all the same.
+async def summarise_or_set_aside(
+    books: Books, day: UtcDay, set_aside: SetAside, watch: Watch = NO_WATCH, *, afresh: bool = False
+) -> None:
+    """Refresh the documents; a day that cannot be summarised is posted and audited all the same.
 
     Whoever needs its sums to be right sees by their fence that they are of before.
     """
     fault = {}
     try:
-        await (summarise if afresh else refresh_summary)(books, day)
+        await (summarise if afresh else refresh_summary)(books, day, watch)
     except Exception as error:  # noqa: BLE001 whatever is wrong with the summary, the records are in the books
         fault = {"summary": reason_of(error)}
     await set_aside.note(Stage.SUMMARISE, day, fault)
 
 
-async def refresh_summary(books: Books, day: UtcDay) -> None:
-    """Summarise a day unless its summary was made from the books as they are now.
+async def refresh_summary(books: Books, day: UtcDay, watch: Watch = NO_WATCH) -> None:
+    """Summarise a day unless its documents were made from the books as they are now.
 
-    A run that died between the records and the summary left the summary of before.
+    A run that died between the records and the documents left those of before.
     """
-    fence = await _fence(books, day)
+    fence = await fence_of_day(books, day)
     known = await books.summary(day, SUMS)
     if fence and (known is None or known[0].get("fence") != fence):
-        await summarise(books, day)
+        await summarise(books, day, watch)
+    elif fence:
+        await refresh_spend(books, day, watch)
 
 
-async def summarise(books: Books, day: UtcDay) -> None:
-    """Set the day's summary and its hours from its records.
+async def summarise(books: Books, day: UtcDay, watch: Watch = NO_WATCH) -> None:
+    """Set the day's summary, its hours and what budgets watch from its records.
 
-    The tokens of both are read before the records are, so a run that read older records cannot replace what one that
+    The tokens of all are read before the records are, so a run that read older records cannot replace what one that
     read newer ones has set. The fence of the books is read before them, too: the sums, which are set last, say with it
-    what both were made from.
+    what all were made from.
     """
     while True:
         known = [await books.summary(day, SUMS), await books.summary(day, HOURS)]
-        fence = await _fence(books, day)
-        summary = DaySummary(day)
+        before = await read_spend(books, day) if watch else None
+        fence = await fence_of_day(books, day)
+        summary, watched = DaySummary(day), WatchedSums(watch.scopes)
         async for page in books.records(day):
             summary.add(page)
+            watched.add(page)
         try:
             await _put(books, day, HOURS, summary.hours_to_document(), known[1])
+            if watch:
+                await put_spend(books, day, watched.spend(fence, watch.counted), before)
             await _put(books, day, SUMS, summary.to_document() | {"fence": fence}, known[0])
         except Superseded:
             continue
         return
-
-
-async def _fence(books: Books, day: UtcDay) -> str:
-    """Of the day's records; empty where nothing was ever written."""
-    postings = await books.postings(day)
-    return fence_of({shard: posting.token for shard, posting in postings.items()}) if postings else ""
 
 
 async def _put(books: Books, day: UtcDay, view: View, document: Document, known: tuple[Document, str] | None) -> None:

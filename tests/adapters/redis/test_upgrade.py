@@ -28,7 +28,8 @@ from chargeback.domain.streams.gateway_log import LoggedTokens
 from chargeback.domain.usage.lines import line_id, to_json
 from chargeback.services.ports.counter import EstimatedEvent, EstimateSpend
 from chargeback.services.usage.audit import Auditor
-from chargeback.services.usage.ingest import EffectiveSpendEstimator, Ingest
+from chargeback.services.usage.estimate_spend import EffectiveSpendEstimator
+from chargeback.services.usage.ingest import Ingest
 from chargeback.services.usage.post import Poster
 from chargeback.services.usage.settle import Settler
 from stack.clear import clear_redis
@@ -48,7 +49,7 @@ def packed(events: Sequence[EstimatedEvent]) -> bytes:
     """The batch of the old script."""
     lines = [(line_id(each.event.line), to_json(each.event.line), each.scopes) for each in events]
     entries = []
-    for number, (event, _, picodollars, _) in enumerate(events, 1):
+    for number, (event, _, picodollars, *_) in enumerate(events, 1):
         raw = event.raw.decode() if event.phase is Phase.PENDING else ""
         fields = [
             part for meter, quantity in event.quantities.items() for part in (f"{event.hour:02}:{meter}", quantity)

@@ -12,7 +12,8 @@ from chargeback.domain.errors import StoreUnavailable
 from chargeback.domain.events.emitters import EVENT_GRID
 from chargeback.domain.rating.effective_catalogues import EffectiveCatalogues
 from chargeback.services.usage import ingest
-from chargeback.services.usage.ingest import EffectiveSpendEstimator, Ingest
+from chargeback.services.usage.estimate_spend import EffectiveSpendEstimator
+from chargeback.services.usage.ingest import Ingest
 from tests.support.builders import DAY, usage_event
 from tests.support.catalogues import catalogue
 

@@ -18,8 +18,9 @@ from chargeback.domain.errors import SomeFailed, StoreUnavailable
 from chargeback.domain.events.emitters import Emitter
 from chargeback.domain.events.stored_objects import StoredObject
 from chargeback.services.usage import index_objects
+from chargeback.services.usage.estimate_spend import EffectiveSpendEstimator
 from chargeback.services.usage.index_objects import ObjectIndex
-from chargeback.services.usage.ingest import EffectiveSpendEstimator, Ingest
+from chargeback.services.usage.ingest import Ingest
 from tests.support.builders import DAY, NOW, usage_event
 from tests.support.catalogues import catalogue
 

@@ -1,0 +1,181 @@
+"""What the scopes that budgets watch spent on a day: one document beside the day's sums, made from its records.
+
+It says what it was made from: the fence of the records, and the digest of the scopes. A document of other records or
+scopes is made again by whoever needs it, so that a new budget sees the past at once.
+
+With it stands what the counter had spent before the lines in the records were read from it: whatever it has beyond that
+is not in the books yet. So the two are never added twice for longer than until the next posting, and never less than
+what was posted and what was counted since.
+"""
+
+import logging
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from decimal import Decimal
+
+import msgspec
+
+from chargeback.domain.budgets.scopes import WatchedScopes
+from chargeback.domain.budgets.spend_fields import read_spend_field, spend_fields
+from chargeback.domain.errors import Superseded
+from chargeback.domain.money.exact import EXACT, ZERO, to_text
+from chargeback.domain.periods.lifecycle import fence_of
+from chargeback.domain.rating.usage_record import UsageRecord
+from chargeback.domain.time.days import UtcDay
+from chargeback.log_line import log_line
+from chargeback.services.ports.books import BUDGETS, Books
+from chargeback.services.ports.control import Document
+from chargeback.services.ports.counter import CountedSpend
+
+log = logging.getLogger(__name__)
+
+MAX_BYTES = 1_800_000
+"""The store takes 2 MB a document. 2 000 cost centres on two dates of the books take 0.6 MB."""
+
+NOTHING_COUNTED = CountedSpend(None, {})
+
+
+@dataclass(frozen=True, slots=True)
+class Watch:
+    """What a posting or an audit writes down for budgets.
+
+    Attributes:
+        scopes: those that budgets name.
+        counted: what the counter had spent before the lines in the records were read from it, without estimates; None
+            where nobody read lines, so that what was known before stays.
+    """
+
+    scopes: WatchedScopes
+    counted: CountedSpend | None = None
+
+    def __bool__(self) -> bool:
+        return not self.scopes.is_empty
+
+
+NO_WATCH = Watch(WatchedScopes(()))
+
+
+@dataclass(frozen=True, slots=True)
+class DaySpend:
+    """What the watched scopes spent of a UTC day, as far as it is in the books.
+
+    Attributes:
+        fence: of the records that it was made from; empty where there are none.
+        scopes: the digest of the scopes that it was made for.
+        currencies: of the costs, ascending; costs of several have no sum that means anything.
+        costs: by field of the spend (`domain.budgets.spend_fields`), exact.
+        counted: see `Watch`.
+        token: of the document that it was read from; None where there is none.
+    """
+
+    fence: str
+    scopes: str
+    currencies: tuple[str, ...]
+    costs: Mapping[str, Decimal]
+    counted: CountedSpend
+    token: str | None = field(default=None, compare=False)
+
+
+class WatchedSums:
+    """Adds up records by date and scope."""
+
+    def __init__(self, scopes: WatchedScopes) -> None:
+        self._scopes = scopes
+        self._costs: dict[str, Decimal] = {}
+        self._currencies: set[str] = set()
+
+    def add(self, records: Sequence[UsageRecord]) -> None:
+        """Add a page of records."""
+        for record in records:
+            for part in record.parts:
+                scopes = self._scopes.of(record.line, part.cost_centre)
+                if scopes and (cost := part.cost):
+                    self._currencies.add(record.currency)
+                    for each in spend_fields(part.date, scopes):
+                        self._costs[each] = EXACT.add(self._costs.get(each, ZERO), cost)
+
+    def spend(self, fence: str, counted: CountedSpend | None) -> DaySpend:
+        """The sums of all that was added."""
+        of = counted or NOTHING_COUNTED
+        return DaySpend(fence, self._scopes.digest, tuple(sorted(self._currencies)), self._costs, of)
+
+
+async def fence_of_day(books: Books, day: UtcDay) -> str:
+    """The fence of a day's records; empty where nothing was ever written."""
+    postings = await books.postings(day)
+    return fence_of({shard: posting.token for shard, posting in postings.items()}) if postings else ""
+
+
+async def refresh_spend(books: Books, day: UtcDay, watch: Watch) -> DaySpend:
+    """What is spent of a day, written down again where it was made from other records or scopes."""
+    while True:
+        before = await read_spend(books, day)
+        fence = await fence_of_day(books, day)
+        if before is not None and (before.fence, before.scopes) == (fence, watch.scopes.digest):
+            made = replace(before, counted=watch.counted or NOTHING_COUNTED)
+        else:
+            sums = WatchedSums(watch.scopes)
+            async for page in books.records(day):
+                sums.add(page)
+            made = sums.spend(fence, watch.counted)
+        try:
+            return await put_spend(books, day, made, before)
+        except Superseded:
+            continue
+
+
+async def read_spend(books: Books, day: UtcDay) -> DaySpend | None:
+    """The document of a day."""
+    known = await books.summary(day, BUDGETS)
+    if known is None:
+        return None
+    document, token = known
+    return DaySpend(
+        document["fence"],
+        document["scopes"],
+        tuple(document["currencies"]),
+        {each: Decimal(cost) for each, cost in document["costs"].items()},
+        CountedSpend(document["epoch"], document["counted"]),
+        token,
+    )
+
+
+async def put_spend(books: Books, day: UtcDay, spend: DaySpend, before: DaySpend | None) -> DaySpend:
+    """Set the document unless it says the same. Raises `Superseded` if it is not the one of before any more.
+
+    What nobody counted anew keeps what was known to be counted. A document that is too large is not written, and then
+    made from the records each time.
+    """
+    if spend.counted.epoch is None and before is not None:
+        spend = replace(spend, counted=before.counted)
+    if spend == before or not spend.fence:
+        return spend
+    document = _to_document(day, spend)
+    size = len(msgspec.json.encode(document))
+    if size > MAX_BYTES:
+        log_line(log, "budgets_too_large", level=logging.WARNING, day=day, bytes=size, most=MAX_BYTES)
+        return spend
+    await books.put_summary(day, document, before.token if before else None, BUDGETS)
+    return spend
+
+
+def known_spend(counted: CountedSpend) -> CountedSpend:
+    """What is counted without estimates, which no books are compared with, and without fields of older versions."""
+    kept = {
+        each: amount
+        for each, amount in counted.picodollars.items()
+        if amount and (known := read_spend_field(each)) and not known.estimated
+    }
+    return counted._replace(picodollars=kept)
+
+
+def _to_document(day: UtcDay, spend: DaySpend) -> Document:
+    return {
+        "day": day,
+        "fence": spend.fence,
+        "scopes": spend.scopes,
+        "currencies": list(spend.currencies),
+        "costs": {each: to_text(cost) for each, cost in sorted(spend.costs.items())},
+        "epoch": spend.counted.epoch,
+        "counted": spend.counted.picodollars,
+    }
