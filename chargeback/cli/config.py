@@ -18,7 +18,7 @@ from chargeback.domain.terms.terms import Terms
 app = typer.Typer(help="The rate card, deployments and cost centres.", no_args_is_help=True)
 
 
-class Validated(Answer, frozen=True):
+class ValidatedConfig(Answer, frozen=True):
     """What `config validate` says of valid files.
 
     Attributes:
@@ -41,7 +41,7 @@ class Validated(Answer, frozen=True):
     tables: dict[str, int]
 
 
-class Applied(Answer, frozen=True):
+class AppliedConfig(Answer, frozen=True):
     """What `config apply` did; `before` is empty where the deployed files were in force.
 
     Attributes:
@@ -96,13 +96,13 @@ def _read_all(config_dir: Path) -> tuple[Catalogue, Terms]:
     return catalogue, terms
 
 
-def _validated(config_dir: Path, catalogue: Catalogue, terms: Terms) -> Validated:
+def _validated(config_dir: Path, catalogue: Catalogue, terms: Terms) -> ValidatedConfig:
     from chargeback.adapters.config.gateway import fills
     from chargeback.adapters.config.price_notes import how_known
     from chargeback.domain.terms.coverage import unpriced_deployments
 
     now = datetime.now(UTC)
-    return Validated(
+    return ValidatedConfig(
         folder=str(config_dir),
         digest=catalogue.digest,
         terms_digest=terms.digest,
@@ -131,7 +131,7 @@ def _warnings(config_dir: Path, terms: Terms, now: datetime) -> Iterator[str]:
     yield from (f"deployments.yaml: {note}" for note in notes_on_models(config_dir, now.date()))
 
 
-def _told(found: Validated) -> Iterator[str]:
+def _told(found: ValidatedConfig) -> Iterator[str]:
     yield (
         f"{found.folder}: valid, {found.prices} prices in {found.currency}"
         f" ({found.prices_verified}), digest {found.digest[:12]};"
@@ -161,7 +161,7 @@ def apply(by: By, config_dir: ConfigDir = DEPLOYED_CONFIG, as_json: Json = False
         terms = load_terms(config_dir, catalogue)
         stores = container.control, container.catalogues, container.ledger
         brought = await bring_into_force(*stores, catalogue, terms, documents, by=by, now=datetime.now(UTC))
-        applied = Applied(
+        applied = AppliedConfig(
             before=brought.applied.before or "",
             digest=brought.applied.after,
             terms_digest=terms.digest,

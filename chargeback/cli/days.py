@@ -64,7 +64,7 @@ class AuditedDays(Answer, frozen=True):
     days: tuple[AuditedDay, ...]
 
 
-class Settled(Answer, frozen=True):
+class SettledStreams(Answer, frozen=True):
     """What `settle` did with the calls that waited for their tokens."""
 
     settled: int
@@ -140,7 +140,7 @@ def settle(
     days = [utc_day_of(each) for each in day or []]
 
     async def work(container: Container) -> None:
-        done = as_answer(await container.settler.settle(now, since=start, days=days), Settled)
+        done = as_answer(await container.settler.settle(now, since=start, days=days), SettledStreams)
         told = [
             f"settled {done.settled}, recovered {done.recovered}, estimated {done.estimated}, waiting {done.waiting},"
             f" set aside {done.set_aside}"

@@ -25,7 +25,7 @@ MOST_REASONS = 20
 app = typer.Typer()
 
 
-class Reason(Answer, frozen=True):
+class QuarantineReason(Answer, frozen=True):
     """Why events went to quarantine, and how many of them."""
 
     reason: str
@@ -33,17 +33,17 @@ class Reason(Answer, frozen=True):
     count: int
 
 
-class Taken(Answer, frozen=True):
+class IngestedEvents(Answer, frozen=True):
     """What became of the events of `ingest`; `late` are those accepted for days that are no longer open."""
 
     accepted: int
     duplicate: int
     quarantined: int
     late: int
-    reasons: tuple[Reason, ...]
+    reasons: tuple[QuarantineReason, ...]
 
 
-class Replayed(Answer, frozen=True):
+class ReplayedEvents(Answer, frozen=True):
     """What became of the events of `replay`; `failed` names each batch that could not be replayed, and why."""
 
     accepted: int
@@ -52,7 +52,7 @@ class Replayed(Answer, frozen=True):
     failed: dict[str, str]
 
 
-class Conflicting(Answer, frozen=True):
+class DifferingEvent(Answer, frozen=True):
     """One of the events that differ about a call; `written` is when the ledger got it, empty where that is unknown."""
 
     call: str
@@ -63,11 +63,11 @@ class Conflicting(Answer, frozen=True):
     id: str
 
 
-class Conflicts(Answer, frozen=True):
+class DifferingEvents(Answer, frozen=True):
     """The events of `conflicts`."""
 
     day: str
-    events: tuple[Conflicting, ...]
+    events: tuple[DifferingEvent, ...]
 
 
 @app.command()
@@ -92,12 +92,12 @@ def ingest(
                 taken.update(accepted=outcome.accepted, duplicate=outcome.duplicate, late=outcome.late)
                 reasons.update((each.reason, each.detail) for each in outcome.quarantined)
                 advance(len(batch))
-        found = Taken(
+        found = IngestedEvents(
             taken["accepted"],
             taken["duplicate"],
             reasons.total(),
             taken["late"],
-            tuple(Reason(*said, count) for said, count in reasons.most_common(MOST_REASONS)),
+            tuple(QuarantineReason(*said, count) for said, count in reasons.most_common(MOST_REASONS)),
         )
         answer(found, _told(found), as_json=as_json)
         finish(has_findings=found.quarantined > 0)
@@ -105,7 +105,7 @@ def ingest(
     run(work)
 
 
-def _told(taken: Taken) -> Iterator[str]:
+def _told(taken: IngestedEvents) -> Iterator[str]:
     yield f"accepted {taken.accepted}, duplicate {taken.duplicate}, quarantined {taken.quarantined}"
     if taken.late:
         yield f"{taken.late} of the accepted are of days that are no longer open: run `audit` to post them"
@@ -155,7 +155,7 @@ def replay(
                 container.quarantine, container.ingest, now, emitters, trust_unsigned=trust_unsigned
             )
         told = f"accepted {done.accepted}, duplicate {done.duplicate}, in quarantine {done.quarantined}"
-        answer(as_answer(done, Replayed), [told], as_json=as_json)
+        answer(as_answer(done, ReplayedEvents), [told], as_json=as_json)
         if done.failed:
             raise SomeFailed("replaying", done.failed)
         finish(has_findings=done.quarantined > 0)
@@ -177,14 +177,14 @@ def conflicts(
         from chargeback.services.usage.list_conflicts import list_conflicts
 
         events = tuple(
-            Conflicting(each.call, _time(each.written), each.type, each.time, each.source, each.id)
+            DifferingEvent(each.call, _time(each.written), each.type, each.time, each.source, each.id)
             for each in await list_conflicts(container.ledger, utc_day_of(day), workers=os.cpu_count() or 1)
         )
         told = [
             f"{each.call}  {each.written or 'before the head'}  {each.type}  {each.time}  {each.source}  {each.id}"
             for each in events
         ]
-        answer(Conflicts(day, events), told or ["no event contradicts an earlier one"], as_json=as_json)
+        answer(DifferingEvents(day, events), told or ["no event contradicts an earlier one"], as_json=as_json)
         finish(has_findings=bool(events))
 
     run(work)

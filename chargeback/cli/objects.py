@@ -15,7 +15,7 @@ from chargeback.services.running.bulkheads import do_each
 app = typer.Typer(help="What calls left on the accounts: responses, files, jobs …", no_args_is_help=True)
 
 
-class Owned(Answer, frozen=True):
+class OwnedObject(Answer, frozen=True):
     """Who owns an object, and on which account it is; all but the id are empty where nobody knows."""
 
     id: str
@@ -24,13 +24,13 @@ class Owned(Answer, frozen=True):
     backend: str = ""
 
 
-class Owners(Answer, frozen=True):
+class OwnedObjects(Answer, frozen=True):
     """The objects of `objects owner`, in the order asked for."""
 
-    objects: tuple[Owned, ...]
+    objects: tuple[OwnedObject, ...]
 
 
-class Rebuilt(Answer, frozen=True):
+class RebuiltIndex(Answer, frozen=True):
     """What `objects rebuild` indexed."""
 
     objects: int
@@ -50,16 +50,18 @@ def owner(
     async def work(container: Container) -> None:
         found = await container.object_index.find(ids)
         objects = tuple(
-            Owned(name, found[name].owner, found[name].product, found[name].backend) if name in found else Owned(name)
+            OwnedObject(name, found[name].owner, found[name].product, found[name].backend)
+            if name in found
+            else OwnedObject(name)
             for name in ids
         )
-        answer(Owners(objects), map(_told, objects), as_json=as_json)
+        answer(OwnedObjects(objects), map(_told, objects), as_json=as_json)
         finish(has_findings=any(not each.owner for each in objects))
 
     run(work)
 
 
-def _told(owned: Owned) -> str:
+def _told(owned: OwnedObject) -> str:
     return f"{owned.id}: " + (
         f"{owned.owner}, product {owned.product}, at {owned.backend}" if owned.owner else "unknown"
     )
@@ -85,7 +87,7 @@ def rebuild(
                 return count
 
             counts: list[int] = await do_each("indexing objects of", days, one)
-        done = Rebuilt(sum(counts), len(days))
+        done = RebuiltIndex(sum(counts), len(days))
         answer(done, [f"{done.objects} objects of {done.days} days"], as_json=as_json)
 
     run(work)

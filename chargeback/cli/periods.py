@@ -20,7 +20,7 @@ from chargeback.domain.time.months import Month, month
 app = typer.Typer(help="Billing periods: open, closing, closed.", no_args_is_help=True)
 
 
-class Standing(Answer, frozen=True, kw_only=True):
+class PeriodStatus(Answer, frozen=True, kw_only=True):
     """How far a period is; `manifest` is the SHA-256 of its closed manifest, empty while it is open."""
 
     month: Month = msgspec.field(name="period")
@@ -30,13 +30,13 @@ class Standing(Answer, frozen=True, kw_only=True):
     history: tuple[PeriodChange, ...]
 
 
-class Periods(Answer, frozen=True):
+class ListedPeriods(Answer, frozen=True):
     """The periods of `periods list`, ascending."""
 
-    periods: tuple[Standing, ...]
+    periods: tuple[PeriodStatus, ...]
 
 
-class Shown(Standing, frozen=True, kw_only=True):
+class ShownPeriod(PeriodStatus, frozen=True, kw_only=True):
     """A period of `periods show`: from `start` until before `end`, UTC; `files` are those of a closed one."""
 
     start: datetime
@@ -45,13 +45,13 @@ class Shown(Standing, frozen=True, kw_only=True):
     files: tuple[PublishedFile, ...]
 
 
-class Closed(Standing, frozen=True, kw_only=True):
+class PeriodAfterClosing(PeriodStatus, frozen=True, kw_only=True):
     """A period of `periods close`; `was_closed` where it was closed before, and nothing changed."""
 
     was_closed: bool
 
 
-class Rate(Answer, frozen=True):
+class CorrectionRate(Answer, frozen=True):
     """One unit of `from_currency` is `rate` of `to_currency`."""
 
     from_currency: str
@@ -60,7 +60,7 @@ class Rate(Answer, frozen=True):
     date: str
 
 
-class Corrected(Answer, frozen=True):
+class FoundCorrections(Answer, frozen=True):
     """What `periods correct` found to differ; it becomes corrections in the period `corrected_in`."""
 
     period: str
@@ -68,7 +68,7 @@ class Corrected(Answer, frozen=True):
     lines: int
     cost: str
     currency: str
-    rates: tuple[Rate, ...]
+    rates: tuple[CorrectionRate, ...]
     corrected_in: str
 
 
@@ -81,8 +81,8 @@ def list_periods(as_json: Json = False) -> None:
         for name in await container.drafts.open_periods(datetime.now(UTC)):
             known, _ = await container.periods.get(name)
             found.append(known)
-        standings = tuple(Standing(**_standing(each)) for each in found)
-        answer(Periods(standings), map(_line, standings), as_json=as_json)
+        standings = tuple(PeriodStatus(**_standing(each)) for each in found)
+        answer(ListedPeriods(standings), map(_line, standings), as_json=as_json)
 
     run(work)
 
@@ -99,7 +99,7 @@ def show(period: Period, as_json: Json = False) -> None:
         known, _ = await container.periods.get(month(period))
         files = tuple(await files_of(known, container.closed_reports)) if known.is_filed else ()
         zone = calendar.time_zone(month(period))
-        shown = Shown(**_standing(known), start=start, end=end, time_zone=zone, files=files)
+        shown = ShownPeriod(**_standing(known), start=start, end=end, time_zone=zone, files=files)
         answer(shown, _shown(shown), as_json=as_json)
 
     run(work)
@@ -131,7 +131,7 @@ def close(
         with progress(period, None) as advance:
             request = ClosingRequest(by, datetime.now(UTC), reason or "")
             known = await container.closer.close(month(period), request, counted(advance))
-        closed = Closed(**_standing(known), was_closed=before.state is PeriodState.CLOSED)
+        closed = PeriodAfterClosing(**_standing(known), was_closed=before.state is PeriodState.CLOSED)
         answer(closed, _closed(closed), as_json=as_json)
 
     run(work)
@@ -157,8 +157,10 @@ def correct(
         change = PeriodChange("rated anew", datetime.now(UTC), by, reason)
         done = await correct_period(month(period), container.closing_books, container.ledger, change)
         oldest = (await container.drafts.open_periods(datetime.now(UTC)))[0]
-        rates = tuple(Rate(each.from_currency, each.to_currency, to_text(each.rate), each.date) for each in done.rates)
-        corrected = Corrected(period, done.days, done.lines, to_text(done.cost), done.currency, rates, oldest)
+        rates = tuple(
+            CorrectionRate(each.from_currency, each.to_currency, to_text(each.rate), each.date) for each in done.rates
+        )
+        corrected = FoundCorrections(period, done.days, done.lines, to_text(done.cost), done.currency, rates, oldest)
         answer(corrected, _corrected(corrected), as_json=as_json)
 
     run(work)
@@ -178,10 +180,10 @@ def reopen(period: Period) -> None:
 
 
 def _standing(known: BillingPeriod) -> dict[str, Any]:
-    return {name: getattr(known, name) for name in Standing.__struct_fields__}
+    return {name: getattr(known, name) for name in PeriodStatus.__struct_fields__}
 
 
-def _line(standing: Standing) -> str:
+def _line(standing: PeriodStatus) -> str:
     if not standing.history:
         return f"{standing.month}  {standing.state}"
     last = standing.history[-1]
@@ -190,21 +192,21 @@ def _line(standing: Standing) -> str:
     return f"{standing.month}  {standing.state}  {last.what} by {last.by} at {last.at:%Y-%m-%dT%H:%MZ}{filing}"
 
 
-def _shown(shown: Shown) -> Iterator[str]:
+def _shown(shown: ShownPeriod) -> Iterator[str]:
     yield _line(shown)
     yield f"from {shown.start:%Y-%m-%dT%H:%MZ} until {shown.end:%Y-%m-%dT%H:%MZ}, {shown.time_zone}"
     yield from map(_entry, shown.history)
     yield from listed("closed", {file.path: f": {file.bytes} bytes, sha256 {file.sha256}" for file in shown.files})
 
 
-def _closed(closed: Closed) -> Iterator[str]:
+def _closed(closed: PeriodAfterClosing) -> Iterator[str]:
     if closed.was_closed:
         yield "it was closed before; nothing changed"
     yield _line(closed)
     yield f"  closed/{manifest_path(closed.month)}: sha256 {closed.manifest}"
 
 
-def _corrected(done: Corrected) -> Iterator[str]:
+def _corrected(done: FoundCorrections) -> Iterator[str]:
     later = f"in {done.corrected_in} from its next publication on"
     for rate in done.rates:
         yield (

@@ -68,7 +68,7 @@ class AbsentMeter(Answer, frozen=True):
     region: str
 
 
-class Compared(Answer, frozen=True):
+class ComparedPrices(Answer, frozen=True):
     """What `prices diff` found; amounts are for a million units; `refused` are rows that cannot be used, and why."""
 
     equal: int
@@ -78,7 +78,7 @@ class Compared(Answer, frozen=True):
     refused: tuple[str, ...]
 
 
-class Proposed(Answer, frozen=True):
+class ProposedPrices(Answer, frozen=True):
     """What `prices propose` wrote to `file`; the file is empty where there was nothing to propose."""
 
     file: str
@@ -87,7 +87,7 @@ class Proposed(Answer, frozen=True):
     correct: int
 
 
-class Checked(Answer, frozen=True):
+class CheckedPrices(Answer, frozen=True):
     """How many prices `prices check` compared, and what contradicts the card, each with its place."""
 
     compared: int
@@ -137,12 +137,12 @@ def propose(
     catalogue, found = _compared(config_dir, saved, region, api)
     told = list(_told(_as_answer(found, catalogue.currency)))
     if not found.differences:
-        answer(Proposed("", 0, 0, 0), [*told, "nothing to propose"], as_json=as_json)
+        answer(ProposedPrices("", 0, 0, 0), [*told, "nothing to propose"], as_json=as_json)
         return
     with written(out):
         counts = write_proposal(out, found, catalogue, datetime.now(UTC))
     told.append(f"{out}: " + ", ".join(f"{count} to {what}" for what, count in counts.items()) + "; review it")
-    answer(Proposed(str(out), counts["close"], counts["add"], counts["correct"]), told, as_json=as_json)
+    answer(ProposedPrices(str(out), counts["close"], counts["add"], counts["correct"]), told, as_json=as_json)
 
 
 @app.command()
@@ -155,7 +155,7 @@ def check(config_dir: ConfigDir = DEPLOYED_CONFIG, as_json: Json = False) -> Non
     from chargeback.adapters.config.retail_snapshot import check_snapshot
 
     found = check_snapshot(config_dir, load_catalogue(config_dir).prices)
-    checked = Checked(found.compared, tuple(found.faults))
+    checked = CheckedPrices(found.compared, tuple(found.faults))
     told = checked.contradictions or [f"{checked.compared} prices of the snapshot are on the rate card"]
     answer(checked, told, as_json=as_json)
     finish(has_findings=bool(checked.contradictions))
@@ -182,8 +182,8 @@ def _compared(
     )
 
 
-def _as_answer(found: Comparison, currency: str) -> Compared:
-    return Compared(
+def _as_answer(found: Comparison, currency: str) -> ComparedPrices:
+    return ComparedPrices(
         equal=len(found.equal),
         differences=tuple(
             PriceDifference(
@@ -201,7 +201,7 @@ def _as_answer(found: Comparison, currency: str) -> Compared:
     )
 
 
-def _told(found: Compared) -> Iterator[str]:
+def _told(found: ComparedPrices) -> Iterator[str]:
     yield f"{found.equal} prices are equal, {len(found.differences)} differ"
     for each in found.differences:
         before = f"{each.on_card} on the card" if each.on_card else "not on the card"

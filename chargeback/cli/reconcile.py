@@ -32,7 +32,7 @@ LARGEST = 15
 app = typer.Typer()
 
 
-class TrueUp(Answer, frozen=True):
+class TrueUpInForce(Answer, frozen=True):
     """The true-up in force; `amount_now` is what it would be if it was set now."""
 
     amount: str
@@ -42,11 +42,11 @@ class TrueUp(Answer, frozen=True):
     amount_now: str
 
 
-class Reconciliation(Answer, frozen=True):
+class ReconciledPeriod(Answer, frozen=True):
     """What `reconcile` prints: the report's sums, and the true-up of the period, if there is one."""
 
     report: ReconciliationSummary
-    true_up: TrueUp | None
+    true_up: TrueUpInForce | None
 
 
 @app.command()
@@ -107,7 +107,7 @@ def reconcile(
         told = list(await _change_true_up(container, reconciled, true_up, by or "", reason or ""))
         in_force = await _in_force(container, reconciled)
         if as_json:
-            print_json(Reconciliation(summary_of(reconciled), in_force))
+            print_json(ReconciledPeriod(summary_of(reconciled), in_force))
         else:
             _show(reconciled)
             typer.echo(f"reports/{reconciliation_path(month(period), 'csv')} and .json have all of it")
@@ -144,7 +144,7 @@ async def _change_true_up(
     return told + [f"  {part.name}: {part.amount} {currency}" for part in done.parts if Decimal(part.amount)]
 
 
-async def _in_force(container: Container, reconciled: Reconciled) -> TrueUp | None:
+async def _in_force(container: Container, reconciled: Reconciled) -> TrueUpInForce | None:
     from chargeback.services.reconciling.true_up import amount_of, true_up_parts
     from chargeback.services.reconciling.true_up_documents import TrueUps
 
@@ -152,10 +152,10 @@ async def _in_force(container: Container, reconciled: Reconciled) -> TrueUp | No
     if known is None or known.amount is None:
         return None
     now = amount_of(await true_up_parts(container.control, reconciled))
-    return TrueUp(known.amount, reconciled.currency, known.by, known.at, to_text(now))
+    return TrueUpInForce(known.amount, reconciled.currency, known.by, known.at, to_text(now))
 
 
-def _standing(reconciled: Reconciled, true_up: TrueUp | None) -> Iterator[str]:
+def _standing(reconciled: Reconciled, true_up: TrueUpInForce | None) -> Iterator[str]:
     for each in (*reconciled.missing_of_the_invoice(), *reconciled.missing_of_the_books()):
         yield f"a true-up waits: {each}"
     if true_up is not None:

@@ -30,7 +30,7 @@ class PublishedPath(Answer, frozen=True):
     sha256: str
 
 
-class Published(Answer, frozen=True):
+class PublishedPeriod(Answer, frozen=True):
     """What `publish` wrote; `container` has the files, and `folder` those that were downloaded, if any."""
 
     period: str
@@ -77,7 +77,7 @@ def publish(
                 for path in paths:
                     await _download(reports, path, out_dir)
                     advance(1)
-        published = Published(
+        published = PublishedPeriod(
             period=period,
             state=known.state,
             rows=manifest.files[0].rows,
@@ -100,7 +100,7 @@ async def _download(reports: Reports, path: str, folder: Path) -> None:
             file.write(chunk)
 
 
-def _told(published: Published) -> Iterator[str]:
+def _told(published: PublishedPeriod) -> Iterator[str]:
     totals = [f"{amount} {currency}" for currency, amount in sorted(published.totals.items())] or ["nothing to bill"]
     yield f"{published.period}: {published.rows} rows; " + ", ".join(totals)
     if published.unpriced_rows:

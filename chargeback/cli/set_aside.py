@@ -15,7 +15,7 @@ from chargeback.cli.terminal import run
 app = typer.Typer()
 
 
-class Left(Answer, frozen=True):
+class ListedPart(Answer, frozen=True):
     """What one stage left out of a day, or `publish` out of a period; `parts` names the first with their reasons."""
 
     stage: str
@@ -24,10 +24,10 @@ class Left(Answer, frozen=True):
     parts: dict[str, str]
 
 
-class SetAside(Answer, frozen=True):
+class ListedParts(Answer, frozen=True):
     """What `set-aside` lists; `quarantined_since` is empty where no batch of events is in quarantine."""
 
-    set_aside: tuple[Left, ...]
+    set_aside: tuple[ListedPart, ...]
     quarantined_batches: int
     quarantined_since: str
 
@@ -45,16 +45,16 @@ def set_aside(
     async def work(container: Container) -> None:
         if retry:
             await container.retry.all(datetime.now(UTC))
-        left = tuple(as_answer(each, Left) for each in await container.set_aside.all())
+        left = tuple(as_answer(each, ListedPart) for each in await container.set_aside.all())
         batches = await container.quarantine.batches()
-        found = SetAside(left, len(batches), batches[0][:10] if batches else "")
+        found = ListedParts(left, len(batches), batches[0][:10] if batches else "")
         answer(found, _told(found), as_json=as_json)
         finish(has_findings=bool(left or batches))
 
     run(work)
 
 
-def _told(found: SetAside) -> Iterator[str]:
+def _told(found: ListedParts) -> Iterator[str]:
     for left in found.set_aside:
         yield f"{left.stage} {left.day}: {left.count} parts"
         yield from (f"  {name}: {reason}" for name, reason in left.parts.items())

@@ -11,7 +11,7 @@ from chargeback.cli.terminal import open_input
 app = typer.Typer()
 
 
-class TokenCount(Answer, frozen=True):
+class CountedTokens(Answer, frozen=True):
     """The tokens of `count-tokens`; `guessed` where the model is unknown and its likeliest encoding was used."""
 
     model: str
@@ -34,4 +34,4 @@ def count_tokens(
     counted = count(model, text)
     guess = " (the model is not known; this is its likeliest encoding)" if counted.guessed else ""
     told = f"{counted.tokens} tokens of {counted.encoding}{guess}"
-    answer(as_answer(counted, TokenCount), [told], as_json=as_json)
+    answer(as_answer(counted, CountedTokens), [told], as_json=as_json)

@@ -11,7 +11,8 @@ from collections.abc import Iterator, Mapping
 from enum import Enum
 from functools import cached_property
 from pathlib import Path
-from typing import Any
+from types import UnionType
+from typing import Any, get_args
 from unittest.mock import MagicMock
 
 import msgspec
@@ -27,7 +28,7 @@ from chargeback.domain.events.usage_event import EVER, read_event
 from chargeback.settings import Settings
 from tests.support.builders import cloud_event
 from tests.surface.configuration import configuration
-from tests.surface.documents import DOCUMENTS
+from tests.surface.documents import DOCUMENTS, WITHIN
 from tests.surface.log_lines import PACKAGE, logged_fields
 
 ROOT = PACKAGE.parent
@@ -65,6 +66,18 @@ def documents() -> Iterator[str]:
     for command, kind in DOCUMENTS.items():
         schema = msgspec.json.schema(kind)
         yield from (f"{command} --json: {field}" for field in _fields(schema, schema["$defs"]))
+    for command, prefix, kind in WITHIN:
+        yield from (f"{command} --json: {field}" for field in _fields_one_by_one(kind, prefix))
+
+
+def _fields_one_by_one(kind: type[msgspec.Struct], prefix: str) -> Iterator[str]:
+    """The same for a type that is only ever written, so that a field of it may be one of two objects."""
+    for each in msgspec.structs.fields(kind):
+        name = f"{prefix}{each.encode_name}"
+        yield name + (": required" if each.required else "")
+        kinds = get_args(each.type) if isinstance(each.type, UnionType) else (each.type,)
+        for schema in (msgspec.json.schema(one) for one in kinds if one is not msgspec.UnsetType):
+            yield from _fields(schema, schema.get("$defs", {}), f"{name}.")
 
 
 def _command(name: str, command: Any) -> Iterator[str]:

@@ -15,32 +15,38 @@ from chargeback.cli import (
     set_aside,
     tokens,
 )
-from chargeback.services.explaining.explanation import Explanation
+from chargeback.services.explaining.explanation import ExplainedShare, ExplainedUsage, Explanation
 
 DOCUMENTS: dict[str, type[msgspec.Struct]] = {
     "anomalies": forecast.Anomalies,
     "audit": days.AuditedDays,
-    "config apply": config.Applied,
-    "config validate": config.Validated,
-    "conflicts": events.Conflicts,
-    "count-tokens": tokens.TokenCount,
+    "config apply": config.AppliedConfig,
+    "config validate": config.ValidatedConfig,
+    "conflicts": events.DifferingEvents,
+    "count-tokens": tokens.CountedTokens,
     "explain": Explanation,
     "forecast": forecast.Outlook,
-    "ingest": events.Taken,
-    "objects owner": objects.Owners,
-    "objects rebuild": objects.Rebuilt,
-    "periods close": periods.Closed,
-    "periods correct": periods.Corrected,
-    "periods list": periods.Periods,
-    "periods show": periods.Shown,
+    "ingest": events.IngestedEvents,
+    "objects owner": objects.OwnedObjects,
+    "objects rebuild": objects.RebuiltIndex,
+    "periods close": periods.PeriodAfterClosing,
+    "periods correct": periods.FoundCorrections,
+    "periods list": periods.ListedPeriods,
+    "periods show": periods.ShownPeriod,
     "post": days.PostedDays,
-    "prices check": prices.Checked,
-    "prices diff": prices.Compared,
-    "prices propose": prices.Proposed,
-    "publish": reports.Published,
-    "reconcile": reconcile.Reconciliation,
-    "replay": events.Replayed,
-    "set-aside": set_aside.SetAside,
-    "settle": days.Settled,
+    "prices check": prices.CheckedPrices,
+    "prices diff": prices.ComparedPrices,
+    "prices propose": prices.ProposedPrices,
+    "publish": reports.PublishedPeriod,
+    "reconcile": reconcile.ReconciledPeriod,
+    "replay": events.ReplayedEvents,
+    "set-aside": set_aside.ListedParts,
+    "settle": days.SettledStreams,
 }
 """Command → what it prints with --json."""
+
+WITHIN: tuple[tuple[str, str, type[msgspec.Struct]], ...] = (
+    ("explain", "charge.", ExplainedShare),
+    ("explain", "charge.", ExplainedUsage),
+)
+"""Command, field and type, where what is printed has more fields than the type of the field says."""

@@ -66,7 +66,7 @@ class ResourceSum(_Part, frozen=True):
     variance: str
 
 
-class VariancePart(_Part, frozen=True):
+class SummarisedPart(_Part, frozen=True):
     """A part of a variance that one cause explains."""
 
     cause: str
@@ -81,7 +81,7 @@ class LargeVariance(_Part, frozen=True):
     resource: str
     sku: str
     variance: str
-    parts: tuple[VariancePart, ...]
+    parts: tuple[SummarisedPart, ...]
 
 
 class ReconciliationSummary(_Part, frozen=True):
@@ -144,5 +144,5 @@ def _resources(variances: tuple[Variance, ...]) -> dict[str, ResourceSum]:
 
 
 def _large(variance: Variance) -> LargeVariance:
-    parts = tuple(VariancePart(part.cause, to_text(part.amount), part.evidence) for part in variance.parts)
+    parts = tuple(SummarisedPart(part.cause, to_text(part.amount), part.evidence) for part in variance.parts)
     return LargeVariance(variance.day, variance.resource, str(variance.sku), to_text(variance.cost), parts)
