@@ -32,7 +32,7 @@ def _redis(url: str) -> str:
     if parts.scheme == "redis" and parts.hostname not in LOOPBACK:
         raise ValueError(f"redis:// without TLS is for this machine only; use rediss://{parts.netloc}")
     if parts.password:
-        raise ValueError("a password does not belong into REDIS_URL: the app signs in with its identity")
+        raise ValueError("a password does not belong in REDIS_URL: the app signs in with its identity")
     return url
 
 

@@ -21,7 +21,7 @@ def up(arguments: argparse.Namespace) -> int:
         print(f"already running; source {arguments.state / 'stack.env'}")
         return 0
     if servers:
-        print(f"{', '.join(dead)} no longer running: starting everything anew", file=sys.stderr)
+        print(f"{', '.join(dead)} no longer running: starting everything again", file=sys.stderr)
         stop_recorded(arguments.state)
     stack = Stack(
         arguments.state,

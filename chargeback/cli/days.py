@@ -113,7 +113,7 @@ def post(
 
 def _posted(posted: PostedDay) -> str:
     return (
-        f"{posted.day}: {posted.records} records set, {posted.replayed} events counted anew from the ledger,"
+        f"{posted.day}: {posted.records} records set, {posted.replayed} events counted again from the ledger,"
         f" {posted.unpriced} unpriced, {posted.unsettled} unsettled"
     )
 
@@ -236,7 +236,7 @@ def _audited(audited: AuditedDay) -> str:
         f"{audited.day}: {audited.events} events, {audited.calls} calls, {audited.duplicates} duplicates,"
         f" {audited.unreadable} unreadable; {audited.drift_lines} lines differed"
         f" by {audited.drift_cost} {audited.currency}"
-        + (" and were mended" if audited.drift_lines else "")
+        + (" and were corrected" if audited.drift_lines else "")
         + f"; {audited.unpriced} unpriced, {audited.unsettled} unsettled"
     )
 

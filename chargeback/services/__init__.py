@@ -1,1 +1,1 @@
-"""What the product does: one use case per module, in packages by purpose."""
+"""The use cases of the product: one per module, in packages by purpose."""

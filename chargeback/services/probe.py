@@ -1,4 +1,4 @@
-"""Whether the product can do its work: its stores answer."""
+"""Whether every store answers, so that the product can do its work."""
 
 import asyncio
 from collections.abc import Mapping
@@ -20,7 +20,7 @@ class Pinged(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class Health:
-    """What each store answered: an empty text, or what is wrong with it."""
+    """The answer of each store: an empty string, or what is wrong with it."""
 
     faults: Mapping[str, str]
 

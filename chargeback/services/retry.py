@@ -1,4 +1,4 @@
-"""Trying again what was set aside, after a repair: by the services that left it out."""
+"""Tries again, after a repair, what was set aside: runs the services that left it out."""
 
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
@@ -17,7 +17,7 @@ from chargeback.services.usage.post import Poster
 
 @dataclass(frozen=True, slots=True)
 class Retry:
-    """Runs the stages that left something out, for the days that lack it."""
+    """Runs the stages that left something out again, for the days that lack it."""
 
     set_aside: SetAside
     catalogues: Catalogues

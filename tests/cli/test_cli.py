@@ -95,7 +95,7 @@ def test_a_day_goes_from_standard_input_to_a_downloaded_report(clean_stores: Sta
     assert "1 x not-json: " in ingested
     # A day of which nothing was posted before is counted anew from the ledger, in case Redis had lost a part: each
     # event of it once, as the audit counts it.
-    assert posted == f"{TODAY}: 1 records set, 2 events counted anew from the ledger, 0 unpriced, 0 unsettled\n"
+    assert posted == f"{TODAY}: 1 records set, 2 events counted again from the ledger, 0 unpriced, 0 unsettled\n"
     assert again == "nothing to post\n"
     assert f"{TODAY}: 3 events, 2 calls, 1 duplicates, 0 unreadable; 0 lines differed" in audited
     assert published.startswith(f"{PERIOD}: ")
@@ -124,7 +124,7 @@ def test_late_events_are_told_and_the_audit_posts_them(clean_stores: Stack) -> N
     again = output_of("audit")
 
     assert "1 of the accepted are of days that are no longer open: run `audit` to post them" in ingested
-    assert re.search(rf"{day}: 1 events, 1 calls, .* 1 lines differed by 0\.\d+ USD and were mended", audited)
+    assert re.search(rf"{day}: 1 events, 1 calls, .* 1 lines differed by 0\.\d+ USD and were corrected", audited)
     assert again == "no day has to be audited\n"
 
 
@@ -195,7 +195,7 @@ def test_applying_says_what_changed_and_brings_it_to_every_day_with_usage(clean_
     assert f"rated again by the next posting: {TODAY}\n" in applied
     assert f"marked, rated again by the next audit: {last_week}\n" in applied
     # The books had 2.75 for the day before, and have 3 after.
-    assert "1 lines differed by 0.25 USD and were mended" in found_by("audit", "--day", last_week)
+    assert "1 lines differed by 0.25 USD and were corrected" in found_by("audit", "--day", last_week)
 
 
 def test_other_terms_are_applied_and_the_month_has_the_days_of_its_zone(clean_stores: Stack, tmp_path: Path) -> None:

@@ -102,7 +102,7 @@ def unknown_category(rows: Rows) -> str:
 
 def doubled(rows: Rows) -> str:
     rows.extend([dict(each) for each in rows])
-    return "a charge is there once"
+    return "each charge occurs once"
 
 
 SPOILERS = (wrong_product, backwards, unknown_category, doubled)
@@ -174,5 +174,5 @@ def test_the_command_ends_with_a_failure_where_only_our_checks_fail(
     doubled(rows)
     monkeypatch.setattr("sys.argv", ["validate-focus", str(saved(tmp_path, rows))])
 
-    with pytest.raises(SystemExit, match="a charge is there once"):
+    with pytest.raises(SystemExit, match="each charge occurs once"):
         main()

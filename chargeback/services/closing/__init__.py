@@ -1,1 +1,1 @@
-"""Billing periods: drafts while they are open, closing them once, correcting what was closed."""
+"""Billing periods: publishing drafts while they are open, closing them once, correcting closed ones."""

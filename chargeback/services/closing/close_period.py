@@ -1,4 +1,4 @@
-"""Closing a period: its days are made final, its files are published once more, and both are held fast.
+"""Closes a period: makes its days final, publishes its files a last time, and keeps both for good.
 
 Safe with any number of runs at once and with a kill between any two steps. An attempt puts its name into the period's
 document before it publishes, and concludes on condition that nobody wrote the document since: only the attempt that
@@ -74,7 +74,7 @@ class Publish(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class _Basis:
-    """What the files of a period are made from; they are made again if it changed meanwhile."""
+    """Everything that the files of a period are made from; if it changes meanwhile, the files are made again."""
 
     version: Version
     own: dict[UtcDay, str]
@@ -157,7 +157,7 @@ class Closer:
         return outcomes
 
     async def _unfinished(self, closed: Sequence[BillingPeriod]) -> list[Month]:
-        """The closed periods that lack a file, a delivery, or the end of a run that published drafts."""
+        """The closed periods that lack a file or a delivery, or whose drafts a run may still be publishing."""
         drafting = await self.draft_attempts.unfinished()
         return [
             period.month
@@ -223,7 +223,7 @@ class Closer:
         await self._conclude(closed, token, staged)
 
     async def _require_invoice(self, period: Month, version: Version, made: Manifest, accepted: Accepted) -> None:
-        """Hold the very files against the invoice: what they charge may be known only now."""
+        """Compare the finished files with the invoice: what they charge may be known only now."""
         if made.contracted:
             rules = version.terms.reconciliation
             found = await against_invoice(self.closing_books.control, period, rules, Decimal(made.contracted))

@@ -1,4 +1,4 @@
-"""Correcting a closed period: its usage is rated with the configuration in force now, its files stay as they are.
+"""Corrects a closed period: its usage is rated with the configuration in force now; its files stay as they are.
 
 The books of its days change, and the oldest open period carries the differences as corrections.
 """
@@ -18,14 +18,14 @@ from chargeback.services.ports.ledger import Ledger
 
 @dataclass(frozen=True, slots=True)
 class CorrectionResult:
-    """What rating a closed period anew did.
+    """What rating a closed period again changed.
 
     Attributes:
-        days: that were recounted; none where all of it was done before.
-        lines: whose figures changed.
-        cost: by how much, exact.
-        currency: of the cost.
-        rates: at which it is converted from now on, where they are others than before.
+        days: the days that were recounted; none where all was done before.
+        lines: how many lines have other figures now.
+        cost: by how much the cost changed, exact.
+        currency: the cost's.
+        rates: the exchange rates used from now on, where they differ from those before.
     """
 
     period: BillingPeriod
@@ -37,7 +37,7 @@ class CorrectionResult:
 
 
 async def correct_period(period: Month, books: ClosingBooks, ledger: Ledger, change: PeriodChange) -> CorrectionResult:
-    """Rate and convert a closed period anew; the next run, or the nightly audit, completes one that was killed.
+    """Rate and convert a closed period again; the next run, or the nightly audit, completes one that was killed.
 
     Raises `PeriodClosed` for a period that is not closed, or whose ledger is no longer kept in whole.
     """
@@ -84,7 +84,7 @@ async def _require_ledger(known: BillingPeriod, books: ClosingBooks) -> None:
     gone = [day for day in sorted(known.fences.get(known.month, {})) if not await books.auditor.is_whole(day)]
     if gone:
         raise PeriodClosed(
-            f"{known.month} cannot be rated anew: the ledger of {', '.join(gone)} is no longer kept in whole;"
+            f"{known.month} cannot be rated again: the ledger of {', '.join(gone)} is no longer kept in whole;"
             " bill the difference as a shared cost that corrects it"
         )
 

@@ -1,4 +1,4 @@
-"""Which runs are publishing drafts of a period: of several at once the one that began last goes on, the others stop.
+"""Which runs are publishing drafts of a period: when several do at once, the latest goes on and the others stop.
 
 A run takes itself off the list when it ends, so whoever closes the period knows that files of the others may still
 appear. One that died is taken off two days later.
@@ -18,7 +18,7 @@ from chargeback.services.ports.control import Control
 KIND = "draft"
 DEAD_AFTER = timedelta(days=2)
 MOST_ATTEMPTS = 20
-"""Of more runs without an end than that, the first ones are dead, too."""
+"""Most runs kept without an end; of more than that, the first ones are dead, too."""
 
 
 class Drafting(msgspec.Struct, frozen=True, rename="camel"):
@@ -27,7 +27,7 @@ class Drafting(msgspec.Struct, frozen=True, rename="camel"):
     Attributes:
         attempts: by their names, which begin with the time of their beginning; the latest last.
         latest: the one that began last, also after its end.
-        delivering: of these, those that may be giving open figures to the FinOps hub.
+        delivering: the attempts that may be giving open figures to the FinOps hub.
     """
 
     period: Month
@@ -65,7 +65,7 @@ class DraftAttempts:
         await self._change(period, lambda known: replace(known, delivering=_latest(known.delivering, attempt)))
 
     async def end(self, period: Month, attempt: str) -> None:
-        """Take a run off the list: nothing of it appears any more."""
+        """Take a run off the list: it publishes no more files."""
         await self._keep(period, lambda each: each != attempt)
 
     async def forget_dead(self, period: Month, now: datetime) -> None:

@@ -1,4 +1,4 @@
-"""What keeps a month open because its prices were promised until an earlier day, and nobody has read them since."""
+"""Which prices keep a month open: their promise ended within it, and nobody has read them at their source since."""
 
 from chargeback.domain.catalogue.catalogue import Catalogue
 from chargeback.domain.money.exact import to_text
@@ -9,7 +9,7 @@ from chargeback.services.ports.books import Books
 
 
 async def expired_promises(books: Books, period: Month, catalogue: Catalogue) -> list[Excess]:
-    """The usage of a period that such prices rated; reads the records of days after the end of a promise alone."""
+    """The usage of a period that such prices rated; reads only the records of days after the end of a promise."""
     expired = Expired(promised_until(catalogue, catalogue.calendar.time_of(period)))
     for day in expired.days(catalogue.calendar.utc_days(period)):
         async for page in books.records(day):

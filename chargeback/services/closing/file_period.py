@@ -1,4 +1,4 @@
-"""Filing: the files of a closed period go where nothing can change them, each exactly as its manifest says."""
+"""Files a closed period: copies its files to where nothing can change them, exactly as its manifest says."""
 
 from collections.abc import AsyncIterator
 from contextlib import AbstractAsyncContextManager
@@ -26,7 +26,7 @@ _OTHER_BYTES = "holds other bytes than it was closed with"
 
 
 class Staged:
-    """Reports of which one period is written into the folder of an attempt; whoever writes them need not know."""
+    """Reports that put the files of one period into the folder of an attempt, unnoticed by whoever writes them."""
 
     def __init__(self, reports: Reports, period: Month, attempt: str) -> None:
         self._reports = reports
@@ -81,12 +81,12 @@ async def file_period(period: BillingPeriod, reports: Reports, closed: Reports) 
 
 
 async def drop_drafts(period: Month, reports: Reports) -> None:
-    """Remove what was published of a period before it was closed, so that only the closed files can be taken for it."""
+    """Remove what was published of a period before it was closed, so that only the closed files are left."""
     await for_each(await reports.paths(period_folder(period)), reports.remove)
 
 
 async def drop_unnamed(manifest: Manifest, reports: Reports) -> None:
-    """Remove the drafts of before that a manifest does not name, such as the statement of who no longer pays anything.
+    """Remove earlier drafts that a manifest does not name, such as the statement of who no longer pays anything.
 
     What an attempt at closing publishes lies in a folder of its own and stays.
     """

@@ -1,4 +1,4 @@
-"""What comes before closing: all that the ledger has of a period enters its books, and what keeps it open is named."""
+"""Brings the whole ledger of a period into its books before closing, and names everything that keeps it open."""
 
 import logging
 from collections.abc import Awaitable, Iterator, Mapping, Sequence
@@ -98,7 +98,7 @@ class ClosingBooks:
             *await expired_promises(self.books, period, version.catalogue),
             *await against_invoice(self.control, period, version.terms.reconciliation),
         ]
-        # Who closes by hand has looked at the rate: that it is old goes on the record.
+        # Whoever closes by hand has looked at the rate, so its age only goes on the record.
         old_rates = [*_old_rates(period, version)]
         if request.by_timer:
             items, old_rates = [*items, *old_rates], []
@@ -144,7 +144,7 @@ class ClosingBooks:
         ]
 
     async def _open_items(self, period: Month, calendar: Calendar) -> OpenItems:
-        """What of a period cannot be billed exactly yet; reads the records of those days alone that have any of it."""
+        """The usage of a period that cannot be billed exactly yet; reads only the records of days that have any."""
         items = OpenItems()
         for day in calendar.utc_days(period):
             total = await self._sums(day)
@@ -158,7 +158,7 @@ class ClosingBooks:
         return items
 
     async def _sums(self, day: UtcDay) -> Document | None:
-        """The total of a day's summary, if it is of the books as they are now."""
+        """The total of a day's summary, if it was made from the books as they are now."""
         try:
             await refresh_summary(self.books, day)
             summary = await self.books.summary(day)
@@ -170,10 +170,10 @@ class ClosingBooks:
 
 @dataclass(frozen=True, slots=True)
 class Finished:
-    """How the days of a period are.
+    """The state of the days of a period.
 
     Attributes:
-        left: what is left out of them, each told with its reason.
+        left: what is left out of them, each with its reason.
         marked: days that got late events while they were audited: audit them again.
     """
 
@@ -183,7 +183,7 @@ class Finished:
 
 @dataclass(frozen=True, slots=True)
 class Accepted:
-    """What a period is closed in spite of.
+    """The open items that an override accepts.
 
     Attributes:
         facts: for the record.
@@ -194,7 +194,7 @@ class Accepted:
     parts: Mapping[str, int]
 
     def require_no_more(self, period: Month, found: Sequence[Excess]) -> None:
-        """Raise `ClosingRefused` if anything was found that nobody accepted: an override is for what it was told."""
+        """Raise `ClosingRefused` if anything was found that nobody accepted: an override covers only what it named."""
         further = [each.fact for each in found if any(n > self.parts.get(part, 0) for part, n in each.parts.items())]
         if further:
             raise ClosingRefused(period, further, override=OVERRIDE)
@@ -209,15 +209,15 @@ def _old_rates(period: Month, version: Version) -> Iterator[Excess]:
     for rate in rates_of(terms, period, catalogue.calendar, catalogue.currency):
         if (age := age_of(rate, period)) > terms.closing.rate_age:
             yield Excess(
-                f"the exchange rate from {rate.from_currency} to {rate.to_currency} is of {rate.date}, {age.days} days"
-                f" before the month's end; allowed are {terms.closing.rate_age.days}",
+                f"the exchange rate from {rate.from_currency} to {rate.to_currency} is from {rate.date},"
+                f" {age.days} days before the month's end; allowed are {terms.closing.rate_age.days}",
                 "add the month's rate to books.yaml, then `config apply`",
                 {f"rate {rate.from_currency} {rate.to_currency} {rate.date}": 1},
             )
 
 
 async def _fault_of(what: str, work: Awaitable[object]) -> dict[str, str]:
-    """Do the work for one day; why it failed, if it did: the other days are made final all the same."""
+    """Do the work for one day and return why it failed, if it did: the other days are still made final."""
     try:
         await work
     except Exception as error:  # noqa: BLE001 whatever is wrong with one day

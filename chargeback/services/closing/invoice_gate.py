@@ -1,4 +1,4 @@
-"""What the invoice says against closing a period: that it is not complete, or not what the books will charge.
+"""Whether the invoice keeps a period from closing: it is not complete, or differs from what the books will charge.
 
 Asked only where exports arrive at all, so that books without one close as before.
 """
@@ -21,7 +21,7 @@ _AGAIN = "run `reconcile {} --true-up`, or see why they differ"
 async def against_invoice(
     control: Control, period: Month, rules: ReconciliationRules, published: Decimal | None = None
 ) -> list[Excess]:
-    """What keeps a period open; `published`: what its files come to at contracted prices, once they are made."""
+    """Reasons to keep a period open; `published`: the sum of its files at contracted prices, once they are made."""
     known = await Comparisons(control).all()
     if not known:
         return []
@@ -40,7 +40,7 @@ async def against_invoice(
 
 
 def _why(compared: Compared | None) -> str:
-    return f"the run {compared.run} is of a time when it was not" if compared else "no export of it was compared yet"
+    return f"the run {compared.run} does not cover all of it" if compared else "no export of it was compared yet"
 
 
 def _stale(period: Month, true_up: TrueUp | None, now: Decimal) -> Iterator[Excess]:
@@ -58,7 +58,7 @@ def _stale(period: Month, true_up: TrueUp | None, now: Decimal) -> Iterator[Exce
 def _beyond(
     period: Month, compared: Compared, true_up: TrueUp | None, rules: ReconciliationRules, now: Decimal
 ) -> Iterator[Excess]:
-    """What is left between invoice and chargeback; a true-up takes off by itself what the books learn after it."""
+    """What remains between invoice and chargeback; a true-up subtracts by itself what the books learn after it."""
     rest = compared.variance(now)
     if true_up is not None and true_up.amount is not None:
         since = EXACT.subtract(now, Decimal(true_up.published)) if true_up.published else Decimal(0)

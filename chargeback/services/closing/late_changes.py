@@ -1,4 +1,4 @@
-"""What became of closed periods since they were billed: the days that the oldest open period carries corrections of."""
+"""Which days of closed periods changed since they were billed: the oldest open period carries their corrections."""
 
 import asyncio
 from collections.abc import Sequence
@@ -20,7 +20,7 @@ class LateChange:
     Attributes:
         period: the closed period, YYYY-MM.
         days: UTC day → fence of its books, with the configuration that corrects the period, if one does.
-        true_up: stands for its true-up as it is, with the configuration that corrects the period.
+        true_up: identifies its true-up as it is, with the configuration that corrects the period.
         billed: the closed periods whose files say what was billed for it so far: itself and every later one.
     """
 
@@ -31,7 +31,7 @@ class LateChange:
 
 
 async def late_changes(periods: Periods, books: Books, calendar: Calendar) -> list[LateChange]:
-    """What became of closed periods since they were billed; the oldest open period carries it as corrections."""
+    """The changes of closed periods since they were billed; the oldest open period carries them as corrections."""
     closed = await periods.closed()
     names = [period.month for period in closed]
     corrected = {each.month: f"@{each.version}" for each in closed if each.version != each.closed_with}

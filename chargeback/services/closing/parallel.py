@@ -1,4 +1,4 @@
-"""Many small pieces of work on a store, some at a time."""
+"""Runs many small pieces of work on a store, some at a time."""
 
 import asyncio
 from collections.abc import Awaitable, Callable, Iterable
@@ -8,7 +8,7 @@ T = TypeVar("T")
 
 
 async def for_each(items: Iterable[T], work: Callable[[T], Awaitable[None]], *, at_once: int = 16) -> None:
-    """Do the work for every item; the first failure ends what is under way, and is raised."""
+    """Do the work for every item; the first failure stops the rest and is raised."""
     waiting = iter(items)
 
     async def take() -> None:

@@ -1,4 +1,4 @@
-"""Publishing periods that are still open: their files are drafts, written again every day until the period closes.
+"""Publishes the periods that are still open: their files are drafts, written again every day until the period closes.
 
 A draft and a closing may overlap, and two drafts. Before any file of a draft appears, its run looks whether the period
 is still open and whether no other run has begun since. If the period closed meanwhile, the run takes away what it wrote
@@ -29,7 +29,7 @@ _ATTEMPTS = 3
 
 
 class _Guarded:
-    """Reports in which no file appears before a last look."""
+    """Reports in which no file appears before one last check."""
 
     def __init__(self, reports: Reports, look: Callable[[], Awaitable[None]]) -> None:
         self._reports = reports
@@ -71,7 +71,7 @@ class Drafts:
         return await do_each("publishing", await self.open_periods(now), work, report)
 
     async def publish(self, period: Month, now: datetime, progress: Progress = ignore_progress) -> Manifest:
-        """Write the files of a period. Of a closed one nothing is written: its files are compared with their hashes.
+        """Write the files of a period. For a closed one nothing is written: its files are compared with their hashes.
 
         Raises `PeriodClosed` where a closed file is not as it was closed, or the period lies before the books;
         `Superseded` where another run began to publish the same period.
@@ -87,13 +87,13 @@ class Drafts:
         if closed and period < closed[0].month:
             raise PeriodClosed(
                 f"{period} lies before {closed[0].month}, the first closed period:"
-                f" what came of its usage since is a correction in {oldest}"
+                f" usage of it that came since is a correction in {oldest}"
             )
         for _ in range(_ATTEMPTS):
             manifest = await self._attempt(period, now, version, progress, is_oldest=period == oldest)
             if manifest is not None:
                 return manifest
-        raise Superseded(f"other runs published {period} each time at once: publish it again")
+        raise Superseded(f"other runs published {period} at the same time, every time: publish it again")
 
     async def _attempt(
         self, period: Month, now: datetime, version: Version, progress: Progress, *, is_oldest: bool

@@ -1,4 +1,4 @@
-"""What publishing has to know of a period: its configuration, what was billed before, and what became of that."""
+"""Publishes a period: gathers its configuration, what was billed and what changed since, then writes its files."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -109,7 +109,7 @@ class Publisher:
         }
 
     async def _corrected(self, late: LateChange, version: Version, successors: Mapping[str, str]) -> ClosedPeriod:
-        """Of a period before the books nothing was billed; the first closed file then stands for one without rows."""
+        """For a period before the books nothing was billed; the first closed file then stands for an empty one."""
         known, _ = await self.periods.get(late.period)
         shared: tuple[SharedCost, ...] = ()
         payers = Payers()

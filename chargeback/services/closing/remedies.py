@@ -1,4 +1,4 @@
-"""What an operator does about what the domain finds: the commands and files, which the domain does not know."""
+"""Which commands and files remedy each thing that the domain finds; the domain itself knows no commands."""
 
 from chargeback.domain.usage.states import LineState
 

@@ -1,1 +1,1 @@
-"""How a configuration is put in force, and what it changes in open periods."""
+"""Putting a configuration in force, and which days of open periods it changes."""

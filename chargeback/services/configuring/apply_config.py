@@ -1,4 +1,4 @@
-"""Putting a catalogue and its terms in force, with a trace of who did it when."""
+"""Puts a catalogue and its terms in force, and records who did it and when."""
 
 from dataclasses import dataclass
 from datetime import datetime
@@ -74,9 +74,9 @@ async def apply_config(
 
 
 async def _require_open(control: Control, catalogues: Catalogues, catalogue: Catalogue, terms: Terms) -> None:
-    """Raise `InvalidConfig` where anything is changed of a closed period that no file of it can say any more.
+    """Raise `InvalidConfig` where a change to a closed period could no longer appear in any of its files.
 
-    Where an attempt at closing is under way, its files may be the ones that say it no more: whoever applies waits.
+    While an attempt at closing is under way, its files may be made without the change: whoever applies has to wait.
     """
     EffectiveCatalogues(catalogue, await catalogues.frozen())
     closed = await _billed_with(control, catalogues, PeriodState.CLOSED)
@@ -112,7 +112,7 @@ def _version(
 
 @dataclass(frozen=True, slots=True)
 class Brought:
-    """What bringing files into force did: to the configuration, and to the days that it rates otherwise."""
+    """What bringing files into force did: to the configuration, and to the days that it rates differently."""
 
     applied: Applied
     catalogue: CatalogueChanges
@@ -131,7 +131,7 @@ async def bring_into_force(
     by: str,
     now: datetime,
 ) -> Brought:
-    """Apply a configuration and have every day rated with it that it touches.
+    """Apply a configuration and have every day that it touches rated with it.
 
     If another one is applied at the same time, this one is compared with that one and applied after it.
     Raises `InvalidConfig` where it would change unsaid what a deployment was.
@@ -161,7 +161,7 @@ async def bring_into_force(
 async def _kept(
     control: Control, catalogues: Catalogues, before: Terms, catalogue: Catalogue, terms: Terms
 ) -> list[str]:
-    """What of the change does not reach closed periods."""
+    """The parts of the change that do not reach closed periods."""
     billed = await _billed_with(control, catalogues, PeriodState.CLOSED)
     converted = {
         each.month: _rates(await catalogues.stored_version(each.version), each.month)

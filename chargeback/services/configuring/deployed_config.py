@@ -1,7 +1,7 @@
-"""What a deployment brings is put in force once: so the books follow the same files as the gateway.
+"""Puts the configuration that a deployment brings in force once, so that books and gateway follow the same files.
 
-A configuration that somebody applies afterwards stays, until a deployment brings another one; meanwhile the two differ,
-and that is told.
+A configuration that somebody applies afterwards stays in force until a deployment brings another one; meanwhile the two
+differ, and that is logged.
 """
 
 from collections.abc import Callable
@@ -20,7 +20,7 @@ from chargeback.services.ports.ledger import Ledger
 
 _ATTEMPTS = 4
 MOST_LINES = 200
-"""Of a longer diff, the first lines are kept on the record; the stored versions have all of it."""
+"""Most lines of a diff on the record; the stored versions have all of it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,7 +34,7 @@ class ConfigFiles:
 
 @dataclass(frozen=True, slots=True)
 class ConfigOutcome:
-    """What became of the deployed configuration.
+    """The outcome for the deployed configuration.
 
     Attributes:
         lines: the diff, or why it was refused; nothing where this deployment was handled before.
@@ -92,7 +92,7 @@ async def _is_recorded(deployments: Deployments, record: HandledDeployment, afte
 async def _bring(
     control: Control, catalogues: Catalogues, ledger: Ledger, digest: str, files: ConfigFiles, now: datetime
 ) -> tuple[str, tuple[str, ...]]:
-    """What became of the files, and the diff or why they were refused."""
+    """The outcome for the files, and the diff or why they were refused."""
     stores, brought = (control, catalogues, ledger), (files.catalogue, files.terms, files.documents)
     try:
         outcome = await bring_into_force(*stores, *brought, by=f"deployment {digest[:12]}", now=now)

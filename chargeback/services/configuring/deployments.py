@@ -1,4 +1,4 @@
-"""Which deployment's configuration was handled last, and what became of it; the hook after a deployment reads it."""
+"""Which deployment was handled last, and whether its configuration was applied or refused; a deploy hook reads it."""
 
 import msgspec
 
@@ -15,7 +15,7 @@ class HandledDeployment(msgspec.Struct, frozen=True, rename="camel"):
         state: `applied` or `refused`.
         at: when, UTC, ISO 8601.
         lines: the diff, or why it was refused.
-        more_lines: so many further lines are left out.
+        more_lines: how many further lines are left out.
     """
 
     digest: str

@@ -1,4 +1,4 @@
-"""What a changed catalogue has to be brought to: every day of the open periods whose usage it rates otherwise."""
+"""Which days must be rated again after a catalogue changed."""
 
 from collections.abc import Awaitable, Callable, Collection
 from dataclasses import dataclass
@@ -20,9 +20,9 @@ class Repost:
     """The days with usage that the changes touch.
 
     Attributes:
-        posted: still counted in Redis: the next posting rates them again.
-        audited: older: the next audit recounts them from the ledger and mends the books.
-        closed: the closed periods that they belong to: what was rated there stays as it is.
+        posted: days still counted in Redis: the next posting rates them again.
+        audited: older days: the next audit recounts them from the ledger and corrects the books.
+        closed: the closed periods that the days belong to: usage that was rated there stays as it is.
     """
 
     posted: tuple[UtcDay, ...] = ()
@@ -33,7 +33,7 @@ class Repost:
 async def plan_repost(
     ledger: Ledger, changes: CatalogueChanges, calendar: Calendar, closed: Collection[str], now: datetime
 ) -> Repost:
-    """The days to bring to the changes: those of open periods, and of closed ones where usage may have had no price."""
+    """The days to rate again: those of open periods, and those of closed ones whose usage may have had no price."""
     touched = [day for day in await ledger.days() if changes.touch(day)]
     periods = {day: {month_of(date) for date in calendar.dates(day)} for day in touched}
     due = [day for day in touched if not periods[day] <= set(closed) or changes.fill(day)]
@@ -45,10 +45,10 @@ async def plan_repost(
 
 
 async def put_in_force(apply: Callable[[], Awaitable[Result]], ledger: Ledger, repost: Repost) -> Result:
-    """Apply, with the older days marked for the audit.
+    """Apply the configuration, with the older days marked for the audit.
 
-    They are marked before, so that nothing is forgotten if this ends half way, and again afterwards: an audit in
-    between has taken the mark away with the catalogue of before.
+    The days are marked before, so that none is forgotten if this ends half way, and again afterwards: an audit that ran
+    in between cleared the mark while using the old catalogue.
     """
     for day in repost.audited:
         await ledger.mark(day)

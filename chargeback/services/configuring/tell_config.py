@@ -1,4 +1,4 @@
-"""What a person reads of a configuration that was brought into force: what changed, and which days are rated again."""
+"""The lines that a person reads after applying a configuration: what changed, and which days are rated again."""
 
 from collections import Counter
 from collections.abc import Iterator

@@ -1,4 +1,4 @@
-"""Which configuration is in force and which ones were before: versions that never change, and one that is current."""
+"""Which configuration is in force and which were before: stored versions never change, and one is current."""
 
 from hashlib import blake2b
 
@@ -17,9 +17,9 @@ class ConfigVersion(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=Tru
     """A configuration as it was put in force, or as it was deployed.
 
     Attributes:
-        name: never used twice; empty in a version of before they had names.
-        digest: of the catalogue.
-        terms_digest: of the terms; empty where the version does not say.
+        name: never used twice; empty in a version stored before names existed.
+        digest: the catalogue's.
+        terms_digest: the terms'; empty where the version does not say.
         documents: the files, by name.
         applied_by, applied_at: who put it in force and when, UTC; empty where nobody did.
         replaces: the digest of the catalogue before; None: the deployed files were in force.
@@ -35,7 +35,7 @@ class ConfigVersion(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=Tru
 
     @property
     def fingerprint(self) -> str:
-        """Stands for all that the version says."""
+        """Identifies everything that the version says."""
         return blake2b(_encode(msgspec.to_builtins(self)), digest_size=4).hexdigest()
 
 
@@ -46,7 +46,7 @@ class ConfigVersions:
         self._control = control
 
     async def current(self) -> tuple[ConfigVersion | None, str | None]:
-        """What was applied last, with its token; None and None while the deployed files are in force."""
+        """The version applied last, with its token; None and None while the deployed files are in force."""
         known = await self._control.get_versioned(KIND, _CURRENT)
         return (msgspec.convert(known[0], ConfigVersion), known[1]) if known else (None, None)
 
@@ -60,7 +60,7 @@ class ConfigVersions:
         return msgspec.convert(known, ConfigVersion) if known else None
 
     async def keep(self, version: ConfigVersion) -> None:
-        """Store a version under its name, which has to stand for its content: one that is there is the same."""
+        """Store a version under its name. The name has to identify the content: a version already there is the same."""
         try:
             await self._control.swap(KIND, version.name, msgspec.to_builtins(version), None)
         except Superseded:

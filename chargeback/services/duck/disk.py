@@ -14,7 +14,7 @@ PEAK_OVER_STAGED = 8
 
 
 def room_in(folder: Path, limit_mb: int | None) -> int:
-    """Bytes that may be used: what is free there, or less where the host has a limit of its own."""
+    """Bytes that may be used: the free space there, or less where the host has a limit of its own."""
     free = shutil.disk_usage(folder).free
     return free if limit_mb is None else min(free, limit_mb * 1_000_000)
 

@@ -1,1 +1,1 @@
-"""Why an amount is what it is, down to the events."""
+"""Explains an amount down to its usage events."""

@@ -1,4 +1,4 @@
-"""Why a cost centre pays what it pays: from the printed total of a period down to single charges.
+"""Explains what a cost centre pays: from the printed total of a period down to single charges.
 
 `render_explanation` prints the answer for people; auditors get it as JSON.
 """
@@ -45,7 +45,7 @@ class Explainer:
     """Explains amounts from the published rows, the books and the ledger.
 
     Attributes:
-        limit: how many groups, corrections, centres and events are listed; of the rest only the sum.
+        limit: how many groups, corrections, centres and events are listed; the rest is only summed.
     """
 
     published: Published
@@ -86,14 +86,14 @@ class Explainer:
         return found
 
     async def _closed_with(self, period: Month) -> Catalogue | None:
-        """What a closed period was rated with when it was closed, whatever `periods correct` has named since."""
+        """The configuration with which a closed period was closed, whatever `periods correct` has named since."""
         closed_with = (await PeriodDocuments(self.published.control).get(period))[0].closed_with
         if closed_with:
             return (await self.catalogues.stored_version(closed_with)).catalogue
         return (await self.catalogues.in_force()).closed.get(period)
 
     async def _shared_costs(self, period: Month) -> tuple[SharedCost, ...]:
-        """Those that the period was published with: of a closed one, as they were frozen."""
+        """The shared costs that the period was published with; for a closed one, as they were frozen."""
         closed_with = (await PeriodDocuments(self.published.control).get(period))[0].closed_with
         terms = (
             (await self.catalogues.stored_version(closed_with)).terms if closed_with else await self.catalogues.terms()

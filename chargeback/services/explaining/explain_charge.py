@@ -1,4 +1,4 @@
-"""One charge in full: quantity times price, where the price comes from, which rule made whom pay, and the events."""
+"""Explains one charge in full: quantity, price and its source, the allocation rule, and the events."""
 
 from collections.abc import Sequence
 from decimal import Decimal
@@ -58,7 +58,7 @@ async def explain_charge(
 ) -> ExplainedCharge:
     """Everything that leads to a row of the files of a period; `folder` takes files of other periods.
 
-    `catalogue` is what the period was closed with; None while it is open.
+    `catalogue` is the one that the period was closed with; None while it is open.
     """
     head = _head(row)
     if row["corrects_charge_id"]:

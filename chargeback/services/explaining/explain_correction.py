@@ -1,4 +1,4 @@
-"""A correction: what had been billed of the charge before it, what it makes of that, and the events behind it now."""
+"""Explains a correction: what was billed for the charge before, what it comes to now, and the events behind it."""
 
 from collections.abc import Sequence
 from decimal import Decimal

@@ -1,4 +1,4 @@
-"""From a row of the published files to the usage records it was made from, and on to the events of the ledger."""
+"""Finds the usage records that a published row was made from, and their events in the ledger."""
 
 from collections.abc import AsyncIterator, Iterator
 from hashlib import md5
@@ -18,7 +18,7 @@ from chargeback.services.ports.ledger import Ledger
 async def explain_records(
     row: Row, in_force: EffectiveCatalogues, books: Books, ledger: Ledger, *, limit: int
 ) -> tuple[list[RecordOfCharge], list[str]]:
-    """The records of a row with their events, and what does not add up between them."""
+    """The records of a row with their events, and what disagrees between them."""
     meter = Meter(row["meter"])
     records: list[RecordOfCharge] = []
     disagreements: list[str] = []
@@ -53,7 +53,7 @@ async def explain_records(
 async def _charges(
     row: Row, in_force: EffectiveCatalogues, books: Books
 ) -> AsyncIterator[tuple[UsageRecord, RecordPart, Charge]]:
-    """The charges of the books that the row was made from, whoever pays: a correction may be a successor's."""
+    """The charges of the books that the row was made from, whoever pays: a correction may be paid by a successor."""
     for day in _utc_days(row["charge_date"], in_force):
         async for page in books.records(day):
             for record in page:
@@ -95,7 +95,7 @@ def _utc_days(date: BookDate, in_force: EffectiveCatalogues) -> Iterator[UtcDay]
 
 
 def _hours(record: UsageRecord, part: RecordPart, charge: Charge, in_force: EffectiveCatalogues) -> Iterator[int]:
-    """The UTC hours of a record that its charge is for: of that date, that payer and that price."""
+    """The UTC hours of a record that its charge is for: those with its date, its payer and its price."""
     prices = in_force.prices_of_day(record.line, charge.meter, record.day, part.cost_centre)
     dates = in_force.hours(record.day)
     for hour in record.hours:

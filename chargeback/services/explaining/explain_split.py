@@ -1,4 +1,4 @@
-"""A shared cost as a whole: what each cost centre used of it, and what each pays for that."""
+"""Explains how a whole shared cost was split: what each cost centre used, and what each pays."""
 
 from collections.abc import Sequence
 from datetime import timedelta
@@ -45,7 +45,7 @@ def explain_split(row: Row, rows: PeriodRows, costs: Sequence[SharedCost], catal
 
 
 def _used(row: Row, rows: PeriodRows, cost: SharedCost, catalogue: Catalogue) -> dict[str, Any]:
-    """What each cost centre used of the calls that count, as publishing measured it.
+    """How much each cost centre used of the calls that count, as publishing measured it.
 
     Nothing of a cost that corrects a closed period: it is split by that one's usage, which other files have.
     """

@@ -1,4 +1,4 @@
-"""What an explanation holds, from a cost centre's total down to events; its JSON is what auditors get.
+"""The contents of an explanation, from a cost centre's total down to events; auditors get them as JSON.
 
 Amounts, quantities and ratios are exact decimal strings. None stands for what is not known, which is not zero.
 """

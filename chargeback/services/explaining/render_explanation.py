@@ -1,4 +1,4 @@
-"""An explanation as text for people: indented, the largest first, and loud where something does not add up."""
+"""Renders an explanation for people: indented, the largest first, and clear about whatever does not add up."""
 
 from collections.abc import Iterator
 from decimal import Decimal

@@ -1,4 +1,4 @@
-"""Questions to the published rows of a period: each a statement of `explain.sql`, each row a mapping."""
+"""Queries the published rows of a period with the statements of `explain.sql`; each row is a mapping."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -42,12 +42,12 @@ def open_rows(file: Path) -> Iterator[PeriodRows]:
     package = "chargeback.services.explaining"
     with open_engine(package, spill=file.parent / "spill", memory_limit_mb=_MEMORY_MB) as engine:
         there = {column for column, *_ in engine.run("columns of the file", {"file": str(file)})}
-        # What an older version published has no column for it.
+        # A file published by an older version has no such column.
         added = "" if "correction_reason" in there else ", '' AS correction_reason"
         engine.run("view of the file", file=quoted(file), added=added)
         yield PeriodRows(engine)
 
 
 def text_or_none(amount: Decimal | None) -> str | None:
-    """An amount as text; None where it is not known, which is not zero."""
+    """An amount as a string; None where it is not known, which is not zero."""
     return None if amount is None else to_text(amount)

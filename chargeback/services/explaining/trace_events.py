@@ -1,4 +1,4 @@
-"""From a line of the books back to the ledger: which events of a day make up a quantity of one meter.
+"""Finds the ledger's events of a day that make up a line's quantity of one meter.
 
 Which event counts for a call is what the recount says, the calls that a neighbouring day accounts for left out.
 """
@@ -23,7 +23,7 @@ from chargeback.services.usage.reread import MAX_EVENTS
 
 
 class TracedEvent(msgspec.Struct, frozen=True, rename="camel"):
-    """An event of the ledger that counts, by what it can be found with; it never held any content of the call."""
+    """An event of the ledger that counts, with the fields that find it again; it never had any content of the call."""
 
     source: str
     id: str

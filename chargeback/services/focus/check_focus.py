@@ -1,7 +1,7 @@
-"""Checks the rows of a FOCUS file for what the FinOps Foundation's validator does not look at.
+"""Which rows of a FOCUS file are wrong in ways that the FinOps Foundation's validator does not check.
 
-The validator passes rows whose price times quantity is not their cost, rows that end before they begin, and rows that
-are there twice. These checks work on any relation with the columns of `domain.reports.focus`: at publication, and for
+The validator accepts rows whose price times quantity is not their cost, rows that end before they begin, and duplicate
+rows. These checks work on any relation with the columns of `domain.reports.focus`: at publication, and for
 a file on disk.
 """
 
@@ -29,7 +29,7 @@ def check_focus(engine: Engine, relation: str, *, decimals: int) -> None:
     words = {"identity": column_list(IDENTITY), "relation": relation}
     if engine.run("repeated digests", **words):
         for charge in engine.run("first repeated row", **words):
-            raise _broken("a charge is there once", *charge)
+            raise _broken("each charge occurs once", *charge)
 
 
 def check_file(file: Path) -> None:
@@ -62,7 +62,7 @@ def check_parts(found: Parts) -> None:
 
 
 def check_totals(found: Mapping[str, Decimal], expected: Mapping[str, Decimal]) -> None:
-    """Raise `InconsistentFile` unless the file's BilledCost is what the rows of the period sum to, by currency."""
+    """Raise `InconsistentFile` unless the file's BilledCost equals the sum of the period's rows, by currency."""
     for currency in {**found, **expected}:
         ours, theirs = expected.get(currency, Decimal(0)), found.get(currency, Decimal(0))
         if ours != theirs:

@@ -71,7 +71,7 @@ class FocusRows:
         self._fill_words(self.engine.run("words"))
 
     def batches(self) -> Iterator[Batch]:
-        """Put one batch after the other into `focus`; `focus` has the order of the file.
+        """Put one batch after the other into `focus`, in the order of the file.
 
         Raises `InconsistentFile` for a batch that breaks a rule, and at the end where the costs do not add up.
         """

@@ -1,1 +1,1 @@
-"""Where the month is going, and what stands out in it."""
+"""Forecasts the cost of a month and finds anomalies in it."""

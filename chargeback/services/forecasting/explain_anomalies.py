@@ -1,4 +1,4 @@
-"""Explaining what stood out: the records of the day, and of the day it is compared with, by model and the like."""
+"""Explains an anomaly: compares the records of its day with those of a usual day, by model and other dimensions."""
 
 from collections.abc import Callable, Sequence
 from decimal import ROUND_HALF_EVEN, Decimal
@@ -31,7 +31,7 @@ async def explain(
     largest: int = 3,
     progress: Progress = ignore_progress,
 ) -> list[Anomaly]:
-    """The findings with what moved them.
+    """The findings with the usage that made the difference.
 
     Reads the records of the days concerned once each; `progress` is told how many of each day were read so far.
     """

@@ -1,4 +1,4 @@
-"""Finding the days and hours on which a cost centre's spend stands out from its own pattern."""
+"""Finds the days and hours on which a cost centre's spend stands out from its own pattern."""
 
 from collections.abc import Iterator, Mapping, Sequence
 from datetime import date
@@ -64,7 +64,7 @@ def _stands_out(spent: Decimal, usual: float, deviations: float, sensitivity: Se
 
 
 def _nearest(by_date: Mapping[D, Decimal], day: D, usual: float) -> D:
-    """Of the same weekday in the weeks before, the day whose spend was nearest to the usual; the latest of equals."""
+    """The day of the same weekday in earlier weeks whose spend was nearest to the usual; the latest of equals."""
     earlier = [shifted(day, -WEEK * weeks) for weeks in range(1, _REFERENCES + 1)]
     known = [each for each in earlier if each in by_date] or earlier[:1]
     return min(known, key=lambda each: abs(float(by_date.get(each, ZERO)) - usual))

@@ -1,4 +1,4 @@
-"""Forecasting a month: what a cost centre will have spent at its end, and when its budgets are used up."""
+"""Forecasts what a cost centre will have spent at the end of a month, and when its budgets are used up."""
 
 from collections.abc import Sequence
 from datetime import date
@@ -104,7 +104,7 @@ class Course:
 
 
 def _filled(days: Sequence[Decimal | None]) -> list[float]:
-    """A day whose cost is not known is taken to be like the known ones of its weekday, or like all of them."""
+    """The spend with unknown days filled in: each is assumed to be like the known days of its weekday, or like all."""
     known = [float(cost) for cost in days if cost is not None]
     alike = {
         weekday: [float(cost) for cost in days[weekday::WEEK] if cost is not None] or known for weekday in range(WEEK)

@@ -1,4 +1,4 @@
-"""What was spent in each hour of some days, by cost centre, from the second document that is made of each day."""
+"""Reads what each cost centre spent in each hour of some days, from the hourly document of each day."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass

@@ -1,4 +1,4 @@
-"""Looking ahead and looking twice: where the month is going, and what stands out in it.
+"""Runs forecasts and the search for anomalies in a thread, so that the event loop stays free.
 
 The statistics library takes seconds to import and its models take processor time, so both happen in a thread and
 only when they are asked for: a function app takes events meanwhile.
@@ -50,7 +50,7 @@ async def forecasts(
 async def outlooks(
     history: History, view: Viewpoint, budgets: Sequence[CentreBudget], terms: Terms
 ) -> list[BudgetOutlook]:
-    """Where the month takes each budget, in the budget's currency."""
+    """The outlook of each budget at the end of the month, in the budget's currency."""
 
     def work() -> list[BudgetOutlook]:
         from chargeback.services.forecasting.forecast import Course
@@ -75,7 +75,7 @@ async def anomalies(
     most: int | None = None,
     progress: Progress = ignore_progress,
 ) -> list[Anomaly]:
-    """What stands out from `first` to `last`, which must be over: days, and hours (UTC) of the last of them.
+    """The anomalies from `first` to `last`, which must be over: days, and hours (UTC) of the last day.
 
     The largest difference from the usual comes first, and after the `most` largest the others are left out.
     `below`: only this cost centre and what is below it.

@@ -1,4 +1,4 @@
-"""What each cost centre has spent since the month began, from the summaries of its days: what budget alerts watch."""
+"""How much each cost centre has spent since the month began, for budget alerts; from the summaries of the days."""
 
 from dataclasses import dataclass
 from datetime import datetime
@@ -19,7 +19,7 @@ class MonthSpend:
     Attributes:
         month: the billing period, as 2026-11.
         cost_centre: its path.
-        currency: of the books; or of the rate card where no exchange rate leads there. Several are joined by a plus
+        currency: the books', or the rate card's where there is no exchange rate to it. Several are joined by a plus
             sign, and then fit no budget.
         cost: exact.
     """

@@ -1,4 +1,4 @@
-"""What is usual: the weekly pattern of daily spend and the daily pattern of hourly spend, whatever outliers they hold.
+"""Which spend is usual: the weekly pattern of daily spend and the daily pattern of hourly spend, ignoring outliers.
 
 Spend is compared on the scale of the inverse hyperbolic sine, which is proportional for large amounts, plain for
 small ones, and knows zero and corrections below it: a busy Monday may differ by more money than a quiet Sunday.
@@ -23,13 +23,13 @@ _PARAMETERS = 10
 _NORMAL = 1.4826
 """The standard deviation of a normal distribution for one median absolute deviation."""
 _LEAST_DAILY, _LEAST_HOURLY = 0.05, 0.15
-"""Deviations below these shares are taken for these: spend that never varies must not alarm at a whim."""
+"""Smallest deviations, as shares: spend that hardly varies must not raise an alarm for a trifle."""
 
 
 def usual_days(values: Sequence[float], weekday: int) -> tuple[Floats, Floats] | None:
     """For each day, what is usual and how many deviations away the day is; None in less than a week.
 
-    `values`: the spend of days without gaps; `weekday`: of the first (Monday is 0).
+    `values`: the spend of days without gaps; `weekday`: that of the first (Monday is 0).
     """
     spend = np.asarray(values, dtype=np.float64)
     if len(spend) < WEEK:

@@ -1,4 +1,4 @@
-"""What was spent on each day of the books, by cost centre, from the summaries of the days: exact, and cheap to read."""
+"""Reads the exact spend of each cost centre on each date of the books, from the summaries of the days."""
 
 import asyncio
 from collections import Counter
@@ -31,7 +31,7 @@ class CentreSpend:
 
     Attributes:
         by_date: date of the books → exact cost; dates on which nothing was spent may be absent.
-        currencies: of the costs; with more than one, or one made of several, they have no sum that means anything.
+        currencies: the costs'; with more than one, or one made of several, their sum means nothing.
         unknown: date of the books → charges whose cost is not known (unpriced, unsettled): what was spent then is more.
             A date with 0 may have some of those that are counted on the date after it.
     """
@@ -121,7 +121,7 @@ class History:
     def below(self, centre: str, into: Into | None = None) -> CentreSpend:
         """What a cost centre spent with everything below it; EVERYTHING is all of them.
 
-        What no rate leads into the wanted currency stays in its own.
+        An amount without a rate to the wanted currency stays in its own.
         """
         return self._sum([each for each in self._costs if is_within(each, centre)], into)
 
@@ -170,7 +170,7 @@ class Viewpoint:
 
 
 def viewpoint(today: BookDate, *, period: Month | None = None, as_of: BookDate | None = None) -> Viewpoint:
-    """The month under way as it is known today; or another period, or as it could be told when a past date began.
+    """The month under way as it is known today; or another period, or what was known when a past date began.
 
     Raises `InvalidConfig` for what lies in the future.
     """
@@ -184,7 +184,7 @@ def viewpoint(today: BookDate, *, period: Month | None = None, as_of: BookDate |
 
 
 async def read_until(books: Books, view: Viewpoint) -> History:
-    """The history that a forecast rests on: the period so far, and the weeks before today; of a past one, itself."""
+    """The history that a forecast rests on: the period so far and the weeks before today; for a past period, itself."""
     if not view.dates:
         days = dates_of(view.period)
         return await read_history(books, days[0], min(days[-1], view.last))

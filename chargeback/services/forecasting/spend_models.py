@@ -1,4 +1,4 @@
-"""How daily spend goes on: many ways in which the coming days may turn out, drawn from a model of the past ones.
+"""Models how daily spend goes on: draws many possible courses of the coming days from a model of the past days.
 
 Every figure of a forecast is counted from these paths, so that totals, intervals and run-out days agree. The model
 is the richest one that the history can carry; `domain.outlook.forecast.Method` names them,
@@ -33,7 +33,7 @@ warnings.filterwarnings("ignore", category=ConvergenceWarning)
 def paths_of(values: Sequence[float], weekday: int, horizon: int) -> tuple[Method, Floats | None]:
     """The coming `horizon` days, PATHS times over (a row each); None where the history is shorter than a week.
 
-    `values`: the spend of whole days without gaps, oldest first; `weekday`: of the first (Monday is 0).
+    `values`: the spend of whole days without gaps, oldest first; `weekday`: that of the first (Monday is 0).
     Spend that was never below zero will not be.
     """
     past = np.asarray(values, dtype=np.float64)

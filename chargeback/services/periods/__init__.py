@@ -1,1 +1,1 @@
-"""The documents of billing periods: their only owner."""
+"""The billing periods: their state on record, and the order in which they close."""

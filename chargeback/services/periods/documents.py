@@ -1,4 +1,4 @@
-"""What is on record of each billing period: its state, its configuration and its history, one document a month."""
+"""Reads and writes the record of each billing period: its state, configuration and history, one document a month."""
 
 from datetime import datetime
 
@@ -28,7 +28,7 @@ class PeriodDocuments:
         return await self.control.swap(KIND, period.month, msgspec.to_builtins(period), after)
 
     async def give_up(self, period: Month, attempt: str, change: PeriodChange) -> bool:
-        """Open the period again that an attempt is closing; False where it is no longer at it."""
+        """Open the period again that an attempt is closing; False where that attempt no longer holds it."""
         known, token = await self.get(period)
         if (known.state, known.attempt) != (PeriodState.CLOSING, attempt):
             return False

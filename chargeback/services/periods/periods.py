@@ -1,4 +1,4 @@
-"""Which billing periods there are, and the order in which they close."""
+"""Which billing periods exist, and in which order they close."""
 
 from collections.abc import Sequence
 from datetime import datetime, timedelta
@@ -39,7 +39,7 @@ class Periods(PeriodDocuments):
         return closed[0].month if closed else (await self.open_periods(now, calendar))[0]
 
     async def before_the_books(self, calendar: Calendar, closed: Sequence[BillingPeriod]) -> list[Month]:
-        """Periods with usage that came after a later period was closed as the first one; nothing was billed of them."""
+        """Periods with usage that came after a later period was closed as the first; nothing was billed for them."""
         if not closed:
             return []
         days = await self._ledger.days()

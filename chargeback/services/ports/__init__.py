@@ -1,1 +1,1 @@
-"""What the services need from the outside, as protocols; the adapters implement them."""
+"""The ports: protocols for everything that the services need from outside; the adapters implement them."""

@@ -1,4 +1,4 @@
-"""The posted books and the owners of stored objects, as the services need them.
+"""The ports for the posted books and for the owners of stored objects.
 
 Every method may raise `StoreUnavailable`; days are UTC days as `YYYY-MM-DD`.
 """
@@ -21,7 +21,7 @@ View = Literal["summary", "hours", "budgets"]
 
 @dataclass(frozen=True, slots=True)
 class Posting:
-    """The fence of one shard of a day: what it was last written from, and the token of that write.
+    """The fence of one shard of a day: what the shard was last written from, and the token of that write.
 
     Attributes:
         epoch: the counter's epoch whose lines are posted; None where the ledger was posted directly.
@@ -56,8 +56,8 @@ class Books(Protocol):
     ) -> Posting:
         """Set the records and the fence, to (epoch, catalogue digest).
 
-        Raises `Superseded` if `after` is not the latest fence, `RecordsRefused` where the store takes some records
-        in no case, such as one that is too large: the others and the fence are written then.
+        Raises `Superseded` if `after` is not the latest fence, `RecordsRefused` where the store will never take some
+        records, such as one that is too large: the others and the fence are written then.
         """
 
     def records(self, day: UtcDay) -> AsyncIterator[Sequence[UsageRecord]]:
@@ -77,10 +77,10 @@ class Books(Protocol):
 
 
 class StoredObjects(Protocol):
-    """Who owns which stored object: an index that the ledger can always give again."""
+    """Who owns which stored object: an index that can always be rebuilt from the ledger."""
 
     async def add(self, objects: Sequence[StoredObject]) -> None:
-        """Keep the objects; of one that is known the first owner stays."""
+        """Keep the objects; one that is already known keeps its first owner."""
 
     async def find(self, ids: Collection[str]) -> Mapping[str, StoredObject]:
         """Those of the objects that are known, by id."""

@@ -1,4 +1,4 @@
-"""Control documents, and the configuration in force, as the services need them.
+"""The ports for control documents and for the configuration in force.
 
 Every method may raise `StoreUnavailable`.
 """
@@ -51,16 +51,16 @@ class Catalogues(Protocol):
         """The rate card, deployments and cost centres in force."""
 
     async def in_force(self) -> EffectiveCatalogues:
-        """What rates usage: the current catalogue and those of the closed periods; the same object while unchanged."""
+        """The catalogues that rate usage: the current one and those of closed periods; one object while unchanged."""
 
     async def frozen(self) -> Mapping[Month, Catalogue]:
-        """What rates the periods that are closed or being closed, read afresh."""
+        """The catalogues of periods that are closed or being closed, read afresh."""
 
     async def terms(self) -> Terms:
         """How open periods are settled: exchange rates, shared costs, budgets, closing rules."""
 
     async def version(self) -> Version:
-        """The configuration in force, read afresh and stored by name; in_force() agrees with it from then on."""
+        """The configuration in force, read afresh and stored by name; from then on in_force() returns the same."""
 
     async def stored_version(self, name: str) -> Version:
         """A stored configuration."""

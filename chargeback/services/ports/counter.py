@@ -1,4 +1,4 @@
-"""The counter of open days, as the services need it.
+"""The port for the counter of the open days.
 
 Every method may raise `StoreUnavailable`; days are UTC days as `YYYY-MM-DD`.
 """
@@ -63,7 +63,7 @@ class CountedLine:
 class ChangedLines:
     """The lines of a day that changed since they were posted: line id → version of the change.
 
-    `version` is the day's latest; one below what was told before means that the store took a change back.
+    `version` is the day's latest; one below an earlier answer means that the store lost a change.
     """
 
     epoch: str
@@ -105,7 +105,7 @@ class Counter(Protocol):
         """
 
     async def epoch(self, day: UtcDay) -> str | None:
-        """The day's identity: another one means that the day was lost in between. None: nothing counted."""
+        """The day's identity: a new one means that the day was lost in between. None: nothing is counted."""
 
     async def begin(self, day: UtcDay) -> str:
         """The day's identity, made where it has none. Raises `CountLost` if it is lost again at once."""
@@ -114,7 +114,7 @@ class Counter(Protocol):
         """The lines to post, or None where nothing of the day is counted."""
 
     async def lines(self, day: UtcDay, epoch: str, line_ids: Sequence[str]) -> list[CountedLine]:
-        """What is counted now under these lines. Raises `CountLost` if the day's epoch is another."""
+        """The current counts of these lines. Raises `CountLost` if the day has another epoch."""
 
     async def mark_posted(self, day: UtcDay, epoch: str, lines: Mapping[str, int]) -> None:
         """These versions are in the books; a line that changed meanwhile stays changed."""
@@ -123,7 +123,7 @@ class Counter(Protocol):
         """Mark every line of the day as changed; returns the version of that change, 0 where there is no line."""
 
     async def forget(self, day: UtcDay) -> None:
-        """Drop all that is counted of the day; the next posting counts it anew from the ledger."""
+        """Drop all that is counted of the day; the next posting counts it again from the ledger."""
 
     def pending(self, day: UtcDay) -> AsyncIterator[list[bytes]]:
         """The events of calls whose tokens are not known yet, some hundred at a time; one may come twice.
@@ -137,11 +137,11 @@ class Counter(Protocol):
     async def accounted_for(self, day: UtcDay, calls: Sequence[str]) -> Sequence[bool] | None:
         """Whether each of these calls is accounted for on the day; None where nothing of the day is counted.
 
-        What an emitter beside the gateway says of a call does not account for it.
+        Another emitter's description of a call does not account for it.
         """
 
     async def seen(self, day: UtcDay, calls: Sequence[str]) -> Sequence[Seen | None]:
-        """What is known of each of these calls on the day; None of one without an event of its own."""
+        """What is known of each of these calls on the day; None for a call without an event of its own."""
 
     async def spend(self, day: UtcDay) -> CountedSpend:
         """What is spent on the day, for decisions within seconds."""

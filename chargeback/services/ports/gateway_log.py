@@ -1,4 +1,4 @@
-"""The gateway's log, as the services need it."""
+"""The port for the gateway's own log."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
@@ -12,12 +12,12 @@ Logged = TypeVar("Logged", covariant=True)
 
 @dataclass(frozen=True, slots=True)
 class Found(Generic[Logged]):
-    """What a log said.
+    """The answer of the log.
 
     Attributes:
         rows: what could be read.
         unreadable: correlation id → what is wrong with the row.
-        times: of these, when the row was written (UTC), where that can be read.
+        times: when each of these rows was written (UTC), where that can be read.
     """
 
     rows: Sequence[Logged]
@@ -26,14 +26,14 @@ class Found(Generic[Logged]):
 
 
 class GatewayLog(Protocol):
-    """What the gateway itself logged: rows may come late, in parts, twice or never, and one may be unreadable.
+    """The gateway's log: rows may come late, in parts, twice or never, and one may be unreadable.
 
     Times are those at which calls began. Calls are asked for by their ids, some hundred at a time; what the log does
     not have is left out, and so is an id that no gateway gives.
     """
 
     async def kept_events(self, since: datetime, until: datetime) -> Found[KeptEvent]:
-        """Of each call in the span, which usage event the log keeps of it."""
+        """The usage event that the log keeps of each call in the span."""
 
     async def token_counts(self, since: datetime, until: datetime, ids: Sequence[str]) -> Found[LoggedTokens]:
         """The tokens of these calls."""

@@ -1,4 +1,4 @@
-"""The ledger, the marks of days to audit, and what was set aside: as the services need them.
+"""The ports for the ledger, the marks of days to audit, the quarantine and the dead letters.
 
 Every method may raise `StoreUnavailable`; days are UTC days as `YYYY-MM-DD`.
 """
@@ -36,7 +36,7 @@ class Ledger(Protocol):
     def stamped_blocks(self, day: UtcDay, within: Mapping[str, int] | None = None) -> AsyncIterator[LedgerBlock]:
         """The same blocks with the time of their writing, which decides between events of one call.
 
-        `within` an extent of before: what was there then, in the same blocks, whatever was appended since.
+        `within` an earlier extent: what was there then, in the same blocks, whatever was appended since.
         """
 
     async def extent(self, day: UtcDay) -> dict[str, int]:
@@ -66,7 +66,7 @@ class Ledger(Protocol):
 
 
 class DayMarks(Protocol):
-    """Days for which something is still to be done."""
+    """Days for which work is still to be done."""
 
     async def mark(self, day: UtcDay) -> None:
         """Remember the day."""

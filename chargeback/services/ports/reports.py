@@ -1,4 +1,4 @@
-"""Published files, and the files of the invoice, as the services need them."""
+"""The ports for published files and for the files of the provider's invoice."""
 
 from collections.abc import AsyncIterator
 from contextlib import AbstractAsyncContextManager

@@ -1,1 +1,1 @@
-"""Builds the rows of a period from the books' records, and writes its chargeback files from them."""
+"""Builds the rows of a period from the usage records, and writes its chargeback files from these rows."""

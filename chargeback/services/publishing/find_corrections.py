@@ -25,7 +25,7 @@ _DESCRIBED = tuple(
 _USAGE = tuple(
     name for name in DIMENSIONS if name not in ("cost_centre", "allocation_rule", "deployment_type", "region")
 )
-"""What says of usage that it is the same, whatever the rate card and the rules make of it."""
+"""The columns that identify the same usage, whatever the rate card and the rules make of it."""
 
 _REASONS = {
     "exchange_rate": Reason.EXCHANGE_RATE.value,
@@ -37,7 +37,7 @@ _REASONS = {
 
 
 async def find_corrections(engine: PeriodEngine, closed: ClosedPeriod, books: Books, progress: Progress) -> None:
-    """Add what was not billed for a closed period, or too much, to the rows. Once billed, the difference is zero."""
+    """Add to the rows what a closed period was billed too little or too much. Once billed, the difference is zero."""
     if not closed.dates and not closed.shared_costs:
         return
     folder = engine.folder / f"closed-{closed.period}"

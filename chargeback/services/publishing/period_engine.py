@@ -18,7 +18,7 @@ class PeriodEngine(Engine):
     """Runs the statements of publishing.
 
     Attributes:
-        folder: of the database and of all other temporary files.
+        folder: where the database and all other temporary files are.
         database: the file.
         decimals: places of the printed costs.
         room: bytes that the folder may take.

@@ -80,7 +80,7 @@ class PeriodInputs:
         past: closed period that a shared cost of this one belongs to → the files with all that was billed for it.
         successors: cost centre that has ended → the one that pays its corrections.
         corrected: closed periods whose books may have changed since, oldest first.
-        lineage: of each UTC day, what its records come from: counts, fences; goes into the manifest as it is.
+        lineage: UTC day → what its records come from: counts, fences; goes into the manifest as it is.
     """
 
     period: Month
@@ -97,7 +97,7 @@ class PeriodInputs:
 
     @property
     def currency(self) -> str:
-        """Of the books."""
+        """The currency of the books."""
         return self.catalogue.calendar.currency(self.period)
 
     @property

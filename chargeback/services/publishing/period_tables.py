@@ -1,4 +1,4 @@
-"""Says where the rows of a period are once they are rounded, and opens them for whoever writes a file from them."""
+"""The rounded rows of a period in a file, which every writer of a published file opens."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -22,7 +22,7 @@ class PeriodTables:
         start: UTC, inclusive.
         end: UTC, exclusive.
         time_zone: IANA name; the days of the rows are its days.
-        currency: of the books.
+        currency: the books'.
         decimals: places of the printed costs.
         is_closed: whether these are the final files.
         previous: the period before.

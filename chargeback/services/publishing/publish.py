@@ -48,8 +48,8 @@ async def publish(
 ) -> Manifest:
     """Write the files of a period; the manifest appears last.
 
-    With `left_out`, a further file that cannot be made of these rows keeps no other from being published: it is named
-    there with its reason.
+    With `left_out`, a further file that cannot be made from these rows is named there with its reason, and the others
+    are still published.
 
     Memory is bounded by `memory_limit_mb` plus what the interpreter needs; the rest waits in a temporary folder, which
     gets no larger than `disk_limit_mb` or what is free. Raises `InvalidConfig` for terms that cannot be, `Superseded`

@@ -18,8 +18,8 @@ class Published:
     """Where the published rows of periods are.
 
     Attributes:
-        reports: of open periods.
-        closed: of closed ones.
+        reports: where those of open periods are.
+        closed: where those of closed ones are.
     """
 
     control: Control

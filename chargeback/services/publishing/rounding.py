@@ -1,4 +1,4 @@
-"""Rounds every cost of a period once: rows sum to their cost centre's amount, and these to the total."""
+"""Which rows are rounded up, so that rows sum to their cost centre's printed amount and these to the total."""
 
 from collections import defaultdict
 from decimal import Decimal

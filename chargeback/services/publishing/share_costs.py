@@ -1,4 +1,4 @@
-"""Splits shared costs between the cost centres by what they used, into rows of their own."""
+"""Splits shared costs between the cost centres, by usage or fixed shares, into rows of their own."""
 
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime, timedelta
@@ -90,7 +90,7 @@ def share_costs(engine: PeriodEngine, inputs: PeriodInputs, past: Mapping[Month,
 
 
 def _rate(terms: Terms, cost: SharedCost, period: Month, currency: str) -> ExchangeRate:
-    """That of the period that the cost corrects, where it has one; else that of the period that carries it."""
+    """The exchange rate of the period that the cost corrects, if it has one; else of the period that carries it."""
     try:
         return terms.rate_for(cost.corrects or period, cost.currency, currency)
     except InvalidConfig:
@@ -105,7 +105,7 @@ def usage_of(
     billed: Sequence[Path],
     corrections: Sequence[Path] = (),
 ) -> list[Row]:
-    """What was used of a closed period in some time of it: by its own file, which comes first, and the corrections."""
+    """The usage of a closed period in some of its time: from its own file, which comes first, and the corrections."""
     first, last = calendar.date_of(time[0]), calendar.date_of(time[1] - _MOMENT)
     values = {
         "billed": str(billed[0]),
@@ -118,7 +118,7 @@ def usage_of(
 
 
 def direct_usage(rows: Iterable[Row], catalogue: Catalogue) -> list[DirectUsage]:
-    """What was used, from the rows of a statement that asks for it; the catalogue knows each backend's account."""
+    """The usage in the rows of a statement; the catalogue knows each backend's account."""
     found = []
     for centre, backend, name, *rest, quantity, contracted in rows:
         known = (centre, catalogue.account(backend), name, *rest, Decimal(quantity), Decimal(contracted))
@@ -144,7 +144,7 @@ def part_row(
 ) -> Row:
     """A cost centre's part of a shared cost as a row; `corrects` are the columns of one that corrects another.
 
-    What was paid is in the list and the contracted cost, what the cost centre is billed in the exact one.
+    The list and the contracted cost have what was paid; the exact cost has what the cost centre is billed.
     """
     whole = to_amount(EXACT.multiply(price, rate.rate))
     part = EXACT.multiply(whole, ratio)

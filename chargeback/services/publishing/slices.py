@@ -1,4 +1,4 @@
-"""Cuts the charges into slices of consecutive rows, and writes some slices ahead of the one that is uploaded."""
+"""How the charges are cut into slices of consecutive rows; some slices are written ahead of the one being uploaded."""
 
 import asyncio
 from collections import deque
@@ -9,7 +9,7 @@ from pathlib import Path
 from chargeback.services.publishing.period_engine import PeriodEngine
 
 SLICE_ROWS = 40_000
-"""So many finished lines, about 20 MB, are sorted at once."""
+"""How many finished lines, about 20 MB, are sorted at once."""
 
 _PIECE_BYTES = 1024 * 1024
 _AT_ONCE = 3

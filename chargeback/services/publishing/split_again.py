@@ -55,7 +55,7 @@ class _Shares(NamedTuple):
 def split_again(
     engine: PeriodEngine, closed: ClosedPeriod, billed: Sequence[Path], corrections: Sequence[Path]
 ) -> list[Row]:
-    """The rows that bring the shared costs of a closed period to its usage and its exchange rate as they are now.
+    """The rows that bring the shared costs of a closed period up to its current usage and exchange rate.
 
     `billed` are its own file and those that hold corrections of it so far, `corrections` what has just been found.
     """
@@ -87,7 +87,7 @@ def split_again(
 
 
 def _whole(engine: PeriodEngine, closed: ClosedPeriod, cost: SharedCost, billed: Sequence[Path]) -> Decimal:
-    """What was split of a shared cost so far, before any markup."""
+    """How much of a shared cost was split so far, before any markup."""
     values = {
         "billed": str(billed[0]),
         "later": paths(billed),

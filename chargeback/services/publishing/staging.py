@@ -1,4 +1,4 @@
-"""Loads the books' records into the database as stored documents, without a Python object for any of them."""
+"""Loads the usage records of a period into the database, as stored documents, without a Python object for each."""
 
 import asyncio
 from collections.abc import Mapping, Sequence

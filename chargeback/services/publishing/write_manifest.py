@@ -90,7 +90,7 @@ def _totals(engine: PeriodEngine, currency: str) -> dict[str, str]:
 
 
 def _states(engine: PeriodEngine) -> dict[str, StateSums]:
-    """A shared cost is no usage: it adds to rows and cost, not to quantities."""
+    """A shared cost is not usage: it adds to rows and cost, not to quantities."""
     states: dict[str, StateSums] = {}
     for name, currency, meter, kind, rows, cost, quantity in engine.run("states"):
         known = states.setdefault(name, StateSums(0, {}, {}))

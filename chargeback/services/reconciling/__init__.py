@@ -1,1 +1,1 @@
-"""A period against the provider's invoice, and what makes them equal."""
+"""Compares a period with the provider's invoice, and charges the difference as a true-up."""

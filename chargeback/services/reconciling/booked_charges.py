@@ -1,4 +1,4 @@
-"""What the books say of a period, from its published rows, in the shape in which it meets the invoice."""
+"""Sums the published rows of a period in the form in which they can be compared with the invoice."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -22,21 +22,21 @@ from chargeback.services.duck.engine import Engine, open_engine
 _MEMORY_MB = 256
 
 _CAPACITY = (CostKind.PROVISIONED.value, IDLE, CostKind.HOSTING.value)
-"""What shared costs are for that stand on the invoice of the accounts."""
+"""Kinds of shared costs that are on the invoice of the accounts."""
 
 _ELSEWHERE = (CostKind.FEE.value, CostKind.TRUE_UP.value)
-"""And what those are for that do not."""
+"""Kinds of shared costs that are not on it."""
 
 
 @dataclass(frozen=True, slots=True)
 class BooksOfPeriod:
-    """What the books have of a period.
+    """The books of a period.
 
     Attributes:
-        booked: as it meets the invoice.
+        booked: in the form that is compared with the invoice.
         usage: at contracted prices, by account and SKU of the books.
         skus: SKU as the invoice has it → those of the books that it is for.
-        trued_up: shared cost of kind true-up that somebody entered by hand → what it charges for the period, before any
+        trued_up: shared cost of kind true-up that somebody entered by hand → its charge for the period, before any
             markup.
     """
 
@@ -56,7 +56,7 @@ def read_booked(
 ) -> BooksOfPeriod:
     """The books of a period: its own rows, and the corrections of it that later periods carry.
 
-    `parts`: of its true-up, which is not one that somebody entered.
+    `parts`: those of the true-up that `reconcile` set, not one entered by hand.
     """
     given = {
         "own": str(own),
@@ -87,7 +87,7 @@ def _used(row: Sequence[Any], catalogue: Catalogue) -> DirectUsage:
 
 
 def read_carried(own: Path) -> dict[tuple[str, str], Decimal]:
-    """What a period carries of corrections at contracted prices, by the closed period and that one's currency."""
+    """The corrections that a period carries at contracted prices, by the closed period and that one's currency."""
     with _open(own.parent) as engine:
         rows = engine.run("carried corrections", {"own": str(own), "elsewhere": list(_ELSEWHERE)})
     return {(period, currency): cost for period, currency, cost in rows}
@@ -98,7 +98,7 @@ def _open(folder: Path) -> Engine:
 
 
 def booked(row: Sequence[Any], prices: dict[str, Sku], catalogue: Catalogue, meters: ProviderMeters) -> Booked:
-    """A row of the sums as it meets the invoice."""
+    """A row of the sums in the form that is compared with the invoice."""
     day, resource, backend, deployment, model, deployment_type, tier, variant, meter, price_id, rate, *amounts = row
     quantity, cost, unpriced, unmapped, estimated, unsettled = amounts
     if meter in _CAPACITY:

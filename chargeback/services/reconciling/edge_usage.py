@@ -1,4 +1,4 @@
-"""What the provider bills in another month than the books, because its months are of UTC days.
+"""Which usage the provider bills in another month than the books, because its months consist of UTC days.
 
 Where the days of the books are not UTC days, the hours between the two midnights belong to one month here and to its
 neighbour there. The comparison is made for the provider's month: its edges are added, those of the books taken off.

@@ -1,4 +1,4 @@
-"""The provider's invoice of a month: the charges of one run of a cost export, summed by day, account and meter.
+"""Reads the provider's invoice of a month: the charges of one run of a cost export, by day, account and meter.
 
 The partitions come to temporary files, and DuckDB reads them as text, so that no amount is ever a float that this
 product made.
@@ -55,8 +55,8 @@ class Invoice:
         run: which one; its days are those of its content where nobody else says.
         charges: summed by day, account and meter.
         sha256: over the files of the run, in their order.
-        rows: of the files, those of other services included.
-        paid_ahead: of the cost, what was paid at once for a longer time, such as for a reservation of a year.
+        rows: how many rows the files have, those of other services included.
+        paid_ahead: the part of the cost that was paid at once for a longer time, such as a reservation of a year.
     """
 
     run: ExportRun
@@ -78,7 +78,7 @@ async def read_invoice(
 ) -> Invoice:
     """Read the charges of our accounts; raises `InvalidConfig` naming the file and column of what cannot be read.
 
-    `meters`: the reviewed table. `accounts`: of the deployment map, in lower case.
+    `meters`: the reviewed table. `accounts`: those of the deployment map, in lower case.
     """
     digest = sha256()
     cost = rules.cost.value

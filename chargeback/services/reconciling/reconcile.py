@@ -1,4 +1,4 @@
-"""Reconciliation: the books of a period beside the provider's invoice, as a report and as a warning."""
+"""Compares the books of a period with the provider's invoice, for a report and, beyond the tolerance, a warning."""
 
 import asyncio
 import logging
@@ -39,7 +39,7 @@ class Reconciled:
         carried: contracted cost of the corrections that the period carries, by the closed period they belong to and
             its currency; they take no part in the comparison, because the invoice of the other period has them.
         books: what was compared, before the provider's month was made of it.
-        accounts: of the deployment map.
+        accounts: those of the deployment map.
     """
 
     period: Month
@@ -55,12 +55,12 @@ class Reconciled:
 
     @property
     def exceeded(self) -> bool:
-        """Whether what should be on the invoice by now differs by more than the tolerance."""
+        """Whether the variance of what should be on the invoice by now exceeds the tolerance."""
         return self.rules.exceeded_by(self.found.overdue, self.found.invoiced)
 
     @property
     def published(self) -> Decimal:
-        """What the period's own files come to at contracted prices."""
+        """The sum of the period's own files at contracted prices."""
         return total([each.cost for each in self.books.booked])
 
     @property
@@ -69,12 +69,12 @@ class Reconciled:
         return self.invoice.run.is_final_of(utc_days_of(self.period)[-1], self.rules.lag)
 
     def missing_of_the_invoice(self) -> list[str]:
-        """What is still to come before the invoice can be taken for that of the month."""
+        """The reasons why the invoice is not complete for the month yet."""
         run, missing = self.invoice.run, []
         if not self.is_final:
             at = f"{run.submitted:%Y-%m-%dT%H:%MZ}" if run.submitted else "an unknown time"
             missing.append(
-                f"the export is of {run.first} to {run.last} and ran at {at}: it knows all of the month"
+                f"the export covers {run.first} to {run.last} and ran at {at}: it knows all of the month"
                 f" {self.rules.lag_hours} hours after the month's end"
             )
         if self.invoice.paid_ahead:
@@ -85,7 +85,7 @@ class Reconciled:
         return missing
 
     def missing_of_the_books(self) -> list[str]:
-        """What the books do not know for certain yet."""
+        """The usage that the books do not know for certain yet."""
         booked = self.books.booked
         unsettled = sum(each.unsettled for each in booked)
         unpriced = total([each.unpriced for each in booked])

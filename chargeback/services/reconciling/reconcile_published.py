@@ -1,4 +1,4 @@
-"""Reconciling a published month: what it is compared with and by which rules, and where the report goes."""
+"""Reconciles a published month: finds its invoice, catalogue and rules, compares them and writes the report."""
 
 from dataclasses import dataclass, replace
 

@@ -1,4 +1,4 @@
-"""What the last comparison of each period with its invoice found: what closing looks at."""
+"""Keeps the result of the last comparison of each period with its invoice; closing looks at it."""
 
 from contextlib import suppress
 from decimal import Decimal
@@ -17,10 +17,10 @@ class Compared(msgspec.Struct, frozen=True, rename="camel"):
     """The last comparison of a period.
 
     Attributes:
-        run: of the export.
+        run: the run of the export.
         is_final: whether that run knows all of the month.
         invoiced, booked: what was compared, exact decimal text; `published` is what the period's own files have of it.
-        currency: of the amounts.
+        currency: the amounts'.
         entered: what true-ups charge for the period that somebody entered by hand.
     """
 
@@ -34,7 +34,7 @@ class Compared(msgspec.Struct, frozen=True, rename="camel"):
     entered: str = "0"
 
     def variance(self, published: Decimal) -> Decimal:
-        """The invoice minus what is charged but for the period's own true-up, if its files come to that now."""
+        """The invoice minus what is charged without the period's own true-up, if its files come to that now."""
         booked = total([Decimal(self.booked), Decimal(self.entered), published])
         return EXACT.subtract(EXACT.add(Decimal(self.invoiced), Decimal(self.published)), booked)
 
@@ -51,7 +51,7 @@ class Comparisons:
         return {each.period: each for each in found}
 
     async def keep(self, compared: Compared) -> None:
-        """Set that of its period: of two at once, either is one that was just made."""
+        """Set the comparison of its period. Of two at the same time either may stay: both were just made."""
         known = await self._control.get_versioned(KIND, compared.period)
         document = msgspec.to_builtins(compared)
         if known is None or known[0] != document:

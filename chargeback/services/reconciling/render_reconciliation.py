@@ -1,4 +1,4 @@
-"""The reconciliation report as files: every variance with its parts on a row of the CSV, the sums in the JSON."""
+"""Writes the reconciliation report: every part of a variance as a row of the CSV, the sums as JSON."""
 
 from collections.abc import Iterator
 from decimal import Decimal

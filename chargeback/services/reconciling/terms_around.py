@@ -1,4 +1,4 @@
-"""What a month and its neighbours are converted with: edges of the provider's month lie in those."""
+"""Which exchange rates and terms apply to a month and its neighbours, into which the provider's month reaches."""
 
 from chargeback.domain.terms.terms import Terms
 from chargeback.domain.time.calendar import next_period, previous_period
@@ -10,7 +10,7 @@ from chargeback.services.ports.control import Catalogues, Control
 async def terms_around(period: Month, control: Control, catalogues: Catalogues) -> dict[Month, Terms]:
     """By month: what rates it since its closing, else the current terms, whose earliest rates reach back to it.
 
-    Of a month before the books nothing is billed there, and no rate may be known; its late usage is converted alike.
+    For a month before the books nothing is billed and no rate may be known; its late usage is converted alike.
     """
     documents, found = PeriodDocuments(control), {}
     for month in (previous_period(period), period, next_period(period)):

@@ -1,8 +1,8 @@
-"""The true-up: what is between the invoice and the books of a period, charged to those who caused it.
+"""Sets the true-up of a period: the difference between invoice and books, charged to those whose usage caused it.
 
-It is on record who set it, when, and from which invoice and books. Publishing splits it like shared costs, so that at
-contracted prices the period's chargeback is the invoice; what arrives later is taken off by itself. In a closed period
-it is a correction, like everything that comes after.
+The record says who set it, when, and from which invoice and books. Publishing splits it like shared costs, so that at
+contracted prices the period's chargeback equals the invoice; usage that arrives later is subtracted by itself. In a
+closed period it is a correction, like everything that comes after.
 """
 
 from collections.abc import Iterator, Sequence
@@ -37,7 +37,7 @@ async def true_up_costs(control: Control, period: Month, terms: Terms, calendar:
 
 
 async def true_up_parts(control: Control, reconciled: "Reconciled") -> tuple[TrueUpPart, ...]:
-    """What the true-up of a period is made of: its invoice minus its books, and minus what is trued up already.
+    """The parts of a period's true-up: its invoice minus its books, and minus what is trued up already.
 
     That is what somebody entered by hand for the period; and corrections that it carries for a period whose true-up
     has no parts, since such a one does not take off by itself what comes later.
@@ -55,7 +55,7 @@ async def true_up_parts(control: Control, reconciled: "Reconciled") -> tuple[Tru
 
 
 def amount_of(parts: Sequence[TrueUpPart]) -> Decimal:
-    """What a true-up is in all."""
+    """The whole amount of a true-up."""
     return total([Decimal(part.amount) for part in parts])
 
 
@@ -64,8 +64,8 @@ async def set_true_up(
 ) -> TrueUp:
     """Set the true-up of a period, in place of an older one. `begins`: the period that the books begin with, if known.
 
-    Raises `TrueUpRefused` with everything that is still missing: of the invoice; or of the books, unless `despite` says
-    why it is set all the same. `Superseded` if another run set it meanwhile.
+    Raises `TrueUpRefused` with everything that is still missing from the invoice; or from the books, unless `despite`
+    says why it is set all the same. `Superseded` if another run set it meanwhile.
     """
     missing = [*_never_charged(reconciled.period, begins), *_missing(reconciled)]
     if not despite:
@@ -103,7 +103,7 @@ async def remove_true_up(control: Control, period: Month, *, by: str, now: datet
 
 
 async def true_up_digest(control: Control, period: Month) -> str:
-    """Stands for the true-up of a period as it is; empty where there never was one."""
+    """Identifies the true-up of a period as it is; empty where there never was one."""
     return digest_of((await TrueUps(control).get(period))[0])
 
 

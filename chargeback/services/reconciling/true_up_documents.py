@@ -1,4 +1,4 @@
-"""What is on record of each period's true-up: the amount, who set it from which invoice, and what was before."""
+"""Keeps the record of each period's true-up: the amount, who set it from which invoice, and its history."""
 
 from hashlib import blake2b
 
@@ -59,11 +59,11 @@ class TrueUp(msgspec.Struct, frozen=True, omit_defaults=True):
     history: tuple[TrueUpChange, ...] = ()
 
     def said(self) -> TrueUpChange:
-        """What goes on the record of it."""
+        """The entry for its history."""
         return TrueUpChange(self.amount, self.by, self.at, self.invoice or None)
 
     def made_of(self) -> tuple[TrueUpPart, ...]:
-        """Its parts; one of before there were parts is a single one."""
+        """Its parts; a true-up stored before parts existed is a single one."""
         return self.parts if self.parts or self.amount is None else (TrueUpPart(_ALL_IN_ONE, self.amount),)
 
 
@@ -83,7 +83,7 @@ class TrueUps:
         return await self._control.swap(KIND, true_up.period, _document(true_up), after)
 
     async def digests(self) -> dict[str, str]:
-        """What stands for each true-up as it is, by period; also for those that were taken back."""
+        """The digest of each true-up as it is, by period; also of those that were taken back."""
         found = [msgspec.convert(document, TrueUp) for document in await self._control.all(KIND)]
         return {each.period: digest_of(each) for each in found}
 
@@ -94,7 +94,7 @@ class TrueUps:
 
 
 def digest_of(true_up: TrueUp | None) -> str:
-    """Stands for a true-up as it is; empty where there never was one."""
+    """Identifies a true-up as it is; empty where there never was one."""
     return blake2b(_encode(_document(true_up)), digest_size=12).hexdigest() if true_up else ""
 
 

@@ -1,1 +1,1 @@
-"""How work runs: each part apart, in folders and processes of its own; what fails is set aside."""
+"""How long work runs: each part by itself, in its own folders and processes; parts that fail are set aside."""

@@ -1,4 +1,4 @@
-"""Bulkheads: a part that fails keeps no other part from being done, and is told when all have been tried."""
+"""Runs each part of some work by itself: one that fails stops no other, and all failures are raised at the end."""
 
 import logging
 from collections.abc import Awaitable, Callable, Iterable
@@ -14,7 +14,7 @@ log = logging.getLogger(__name__)
 
 
 def say_nothing(result: object) -> None:
-    """A report that tells nobody."""
+    """A report that does nothing."""
 
 
 async def do_each(
@@ -43,6 +43,6 @@ async def do_each(
 
 
 def reason_of(error: Exception) -> str:
-    """What went wrong, on one line and not too long; an error without a text is named by its type."""
+    """What went wrong, on one short line; an error without a message is named by its type."""
     text = " ".join(str(error).split())[:300]
     return text or type(error).__name__

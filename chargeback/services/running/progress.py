@@ -1,9 +1,9 @@
-"""How long work tells how far it is: one kind of callback for every service, and one for callers who do not ask."""
+"""The callback with which every service reports its progress, and one that ignores it."""
 
 from collections.abc import Callable
 
 Progress = Callable[[str, int], None]
-"""Told what is being done and how much of it is done so far, such as ("reading", 4000) rows."""
+"""Called with what is being done and how much of it is done so far, such as ("reading", 4000) for rows."""
 
 
 def ignore_progress(doing: str, done: int) -> None:

@@ -1,7 +1,8 @@
-"""What could not be handled and was set aside, so that everything else could be: by stage and day, with its reason.
+"""Records what a stage could not handle and set aside, by stage and day, each with its reason.
 
-Every run of a stage says anew what it had to leave out of a day, so a part that could be handled after a repair is gone
-from the list by itself. What is left keeps its own month from closing, unless somebody overrides that on the record.
+Every run of a stage says again what it had to leave out of a day, so a part that could be handled after a repair
+disappears from the list by itself. Whatever is left keeps its month from closing, unless somebody overrides that on the
+record.
 """
 
 import logging
@@ -19,10 +20,10 @@ log = logging.getLogger(__name__)
 KIND = "set-aside"
 
 ROW_OF_LOG = "log row of "
-"""How the part is named that settlement leaves out of the gateway's log."""
+"""The name of a row of the gateway's log that settlement leaves out."""
 
 MOST_NAMED = 100
-"""So many parts of a day are named; the others are counted."""
+"""How many parts of a day are named; the others are counted."""
 
 
 class Stage(StrEnum):
@@ -37,14 +38,14 @@ class Stage(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Left:
-    """What one stage left out of one day.
+    """The parts of one day that one stage left out.
 
     Attributes:
         stage: which service left it out.
         day: UTC day, or for `publish` the period.
         count: how many parts.
         parts: name → reason, at most `MOST_NAMED` of them: a line's id, a pending call's (source, id), a file.
-        others: tells the parts that are not named from others; empty where a version of before wrote it.
+        others: identifies the parts that are not named; empty where an older version wrote it.
     """
 
     stage: Stage
@@ -54,7 +55,7 @@ class Left:
     others: str = ""
 
     def digests(self) -> set[str]:
-        """What tells the parts from any others: of each that is named, and of the rest as a whole."""
+        """Identifies the parts: one digest for each named part, and one for the rest as a whole."""
         named = {_digest({name: reason}) for name, reason in self.parts.items()}
         return named | ({self.others or str(self.count)} if self.count > len(self.parts) else set())
 
@@ -66,7 +67,7 @@ class SetAside:
         self._control = control
 
     async def note(self, stage: Stage, day: str, parts: Mapping[str, str]) -> None:
-        """Say what a stage leaves out of a day now, in place of what it said before."""
+        """Record what a stage leaves out of a day now, in place of what it left out before."""
         if parts:
             first = next(iter(parts.values()))
             log_line(log, "set_aside", level=logging.WARNING, stage=stage.value, day=day, parts=len(parts), first=first)

@@ -1,4 +1,4 @@
-"""Temporary folders of long runs, and the removal of those that a killed run left behind.
+"""Makes temporary folders for long runs, and removes those that killed runs left behind.
 
 The host restarts its worker when a run takes too long (`functionTimeout`), and all that the worker was doing dies with
 it (github.com/Azure/azure-functions-host/issues/8720): nothing then removes what it had on an instance's small disk.

@@ -1,4 +1,4 @@
-"""Work in processes of this machine, whoever started Python and however.
+"""Runs work in processes of this machine, however Python itself was started.
 
 `multiprocessing` starts a process by what it finds in `__main__`, which is the program of the Functions worker there,
 and which newer workers remove (github.com/Azure/azure-functions-python-worker/issues/1903). A process here is a plain

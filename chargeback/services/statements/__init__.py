@@ -1,1 +1,1 @@
-"""Writes a statement for each cost centre, as CSV and as a page that prints."""
+"""Writes a statement for each cost centre, as a CSV and as a page to print."""

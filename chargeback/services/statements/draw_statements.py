@@ -22,7 +22,7 @@ class CentreBatch:
     """Consecutive cost centres, to be drawn at once.
 
     Attributes:
-        folder: of the files; it exists and is empty.
+        folder: where the files go; it exists and is empty.
         sums: the file that `sum_statements` made.
         centres: in order of their paths, at least one.
         counts: their rows by day, ascending.

@@ -1,4 +1,4 @@
-"""Prints the charges of cost centres as CSV lines, in memory that does not grow with their number.
+"""Prints the charges of cost centres as CSV lines, in memory that does not grow with the number of charges.
 
 A sort needs memory for all that it sorts, so little is sorted at once: some whole cost centres, or some days of one;
 a day with too many rows is cut into equal parts by charge id.

@@ -33,7 +33,7 @@ def cents(amount: Decimal, *, plus: bool = False, places: int = _CENTS) -> str:
 
 
 def exact(amount: Decimal, places: int, *, plus: bool = False) -> Markup:
-    """An amount of a table with all its places, of which those behind the cents stand back."""
+    """An amount of a table with all its places; those after the cents are less prominent."""
     digits = cents(amount, plus=plus, places=places)
     whole, point, decimals = digits.partition(".")
     if len(decimals) <= _CENTS:
@@ -58,10 +58,10 @@ def percent(part: Decimal, whole: Decimal, *, plus: bool = False) -> str:
 
 
 def on_axis(value: float) -> str:
-    """A mark on the axis of a chart, which has few digits."""
+    """A number for the axis of a chart, which has few digits."""
     return number(Decimal(f"{value:.10g}"))
 
 
 def css_text(text: str) -> Markup:
-    """A text as a string of a style sheet: letters and digits of any script, all else as escapes."""
+    """A string for a style sheet: letters and digits of any script, everything else as escapes."""
     return Markup('"' + "".join(each if each.isalnum() else f"\\{ord(each):06x}" for each in text) + '"')  # noqa: S704

@@ -1,4 +1,4 @@
-"""Reads the figures of some cost centres at a time from the sums of the period."""
+"""Reads the figures of statements from the sums of a period, some cost centres at a time."""
 
 from collections import defaultdict
 from collections.abc import Iterator, Sequence

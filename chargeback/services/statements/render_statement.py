@@ -47,11 +47,11 @@ _VIEWS = {"model": "By model", "application": "By application", "user": "By user
 
 @dataclass(frozen=True, slots=True)
 class StatementPeriod:
-    """What all statements of a period say.
+    """The facts that all statements of a period share.
 
     Attributes:
-        last_day: of usage, anywhere; empty without any.
-        previous_currencies: that the period before was kept in; empty where it was never published.
+        last_day: the last day with usage, anywhere; empty without any.
+        previous_currencies: those that the period before was kept in; empty where it was never published.
     """
 
     tables: PeriodTables
@@ -66,7 +66,7 @@ class StatementPeriod:
 
 @dataclass(frozen=True, slots=True)
 class View:
-    """The own costs by something, with their chart as SVG; there is none where all is zero."""
+    """The own costs by one dimension, with their chart as SVG; there is none where all is zero."""
 
     title: str
     name: str
@@ -165,7 +165,7 @@ def _link(of: str, to: str, period: Month) -> str:
 
 
 def _elsewhere(figures: Figures, currency: str) -> dict[str, Decimal]:
-    """What is charged in other currencies than that of the books."""
+    """Charges in other currencies than that of the books."""
     sums: dict[str, Decimal] = {}
     for each in figures.corrected:
         if each.currency != currency:
@@ -183,7 +183,7 @@ def _view(name: str, shares: Sequence[Share]) -> View:
 
 
 def label(share: Share, view: str) -> str:
-    """What a part of the costs is called."""
+    """The name of a part of the costs."""
     if share.kind != "usage":
         return {"shared": "Shared costs", "correction": "Corrections"}[share.kind]
     if share.members > 1:

@@ -20,7 +20,7 @@ MOST_CORRECTIONS = 40
 """Corrections of a cost centre that its page lists one by one."""
 
 _MOST_PAIRS = 400
-"""Pairs of application and model that are compared for a cost centre; more would not change the largest movers."""
+"""At most this many pairs of application and model are compared in a cost centre; more would not change the movers."""
 
 _STATEMENTS = (
     "attach the period", "booked", "counts", "days", "used", "items", "people", "shares", "open usage", "shared",
@@ -31,7 +31,7 @@ _STATEMENTS = (
 
 @dataclass(frozen=True, slots=True)
 class Sums:
-    """Where the sums are, and what is known of all cost centres together.
+    """Where the sums are, with the figures of all cost centres together.
 
     Attributes:
         path: the DuckDB file with the tables of `sum_statements.sql`.
@@ -39,8 +39,8 @@ class Sums:
         costs: printed cost by cost centre, in the books' currency.
         unknown: rows whose cost is not known yet, by cost centre.
         previous: printed cost of the period before by cost centre; in the books' currency.
-        previous_currencies: that the period before was kept in; empty where it was never published.
-        last_day: of usage; empty without any.
+        previous_currencies: those that the period before was kept in; empty where it was never published.
+        last_day: the last day with usage; empty without any.
     """
 
     path: Path

@@ -1,4 +1,4 @@
-"""Tabulates and draws what each day of a statement cost: the largest items by themselves, the others together."""
+"""Tabulates and draws the cost of each day of a statement: the largest items by themselves, the others together."""
 
 from collections import defaultdict
 from collections.abc import Sequence
@@ -19,7 +19,7 @@ _WEEKDAYS = ("Mon", "Tue", "Wed", "Thu", "Fri", "Sat", "Sun")
 
 @dataclass(frozen=True, slots=True)
 class Sum:
-    """What some things cost together; `unknown`: rows whose cost is not known yet."""
+    """The cost of some things together; `unknown`: rows whose cost is not known yet."""
 
     cost: Decimal
     requests: int

@@ -43,7 +43,7 @@ async def write_statements(
 ) -> None:
     """Write `statements/{cost centre}/statement-{period}.csv` and `.html` for every cost centre with anything to say.
 
-    Those are the ones with rows in the period or the one before, or with a budget, all above them, and the unallocated.
+    These have rows in the period or the one before, or a budget; those above them and the unallocated are included.
     `workers` are processes (0: none but this one); by default as many as the period is worth.
     """
     first = len(files.written)

@@ -1,1 +1,1 @@
-"""From usage events to the books: ingest, count, post, settle, audit."""
+"""Brings usage events into the books: ingest, count, settle, post, audit."""

@@ -1,8 +1,8 @@
-"""Accepts that the ledger of a day will not come back as it was: the day's books stand, and its month can close.
+"""Accepts that the ledger of a day has lost events for good: the day's books stand, and its month can close.
 
-What is gone cannot be counted again, so the books are the best record that is left: they stay as they are, are still
-rated with the prices in force, and give nothing back. A ledger that was only rewritten, with every event in it, goes on
-to decide what is in the books.
+Lost events cannot be counted again, so the books are the best record that is left: their usage stays, is still rated
+with the prices in force, and nothing is returned. A ledger that was only rewritten, with every event in it, still
+decides what is in the books.
 """
 
 import logging
@@ -38,13 +38,16 @@ class Acceptance:
 async def accept_loss(
     ledger: Ledger, control: Control, auditor: Auditor, day: UtcDay, accept: Acceptance, *, workers: int = 0
 ) -> Audited:
-    """Take what the ledger of an ended day has now for all that it will ever have, and audit the day.
+    """Accept that the ledger of an ended day will never have more than now, and audit the day.
 
     Raises `ChargebackError` where the day is still open or nothing of its ledger is missing, `Superseded` where an
     audit ended meanwhile.
     """
     if is_open(day, accept.now):
-        raise ChargebackError(f"{day} is still open: what Redis counts of it may be all there is; wait until it is not")
+        raise ChargebackError(
+            f"{day} is still open: the count in Redis may be all that is left of it;"
+            " wait until Redis no longer counts it"
+        )
     results, parts = AuditResults(control), LedgerParts(ledger, control)
     before, token = await results.get(day)
     extent, known = await ledger.extent(day), await parts.known(day)
@@ -83,7 +86,7 @@ async def accept_loss(
 
 
 async def _late(ledger: Ledger, day: UtcDay, before: AuditResult | None) -> int:
-    """Events that nobody has brought into the books: they came when no posting and no audit of the day did that."""
+    """Events that are not in the books: they came when no posting and no audit of the day brought them in."""
     since = start_of(day) + timedelta(days=OPEN_DAYS)
     if before is not None:
         since = max(since, datetime.fromisoformat(before.at))

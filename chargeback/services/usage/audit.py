@@ -1,4 +1,4 @@
-"""The audit: a day recounted from the ledger alone, compared with the books, and the books mended where they differ."""
+"""Audits a day: recounts it from the ledger alone, compares it with the books, and corrects the books."""
 
 import asyncio
 import logging
@@ -40,20 +40,20 @@ _ATTEMPTS = 4
 
 @dataclass(frozen=True, slots=True)
 class Audited:
-    """What the audit of a day found.
+    """The result of auditing a day.
 
     Attributes:
         events: events in the ledger.
         calls: calls that they account for.
         duplicates: events that repeat another one.
-        conflicts: of those, events that contradict the one they repeat.
+        conflicts: the duplicates that contradict the event they repeat.
         unreadable: events that cannot be read any more.
-        drift_lines: lines on which the books differed, and were mended.
+        drift_lines: lines on which the books differed, and were corrected.
         drift_cost: what the ledger says minus what the books said, exact decimal text.
-        currency: of `drift_cost`.
-        set_aside: of the lines, those that could not be rated or that the books will not take.
-        unpriced: of the day's lines, those with a meter that no price covers.
-        unsettled: of the day's lines, those whose tokens are not known yet.
+        currency: that of `drift_cost`.
+        set_aside: lines that could not be rated or that the books will not take.
+        unpriced: lines of the day with a meter that no price covers.
+        unsettled: lines of the day whose tokens are not known yet.
     """
 
     day: UtcDay
@@ -128,7 +128,7 @@ class Auditor:
         return [*first, *sorted(seldom.keys() - {*ended}, key=lambda day: seldom[day])]
 
     async def unaudited_days(self, days: Sequence[UtcDay], since: datetime) -> list[UtcDay]:
-        """Of these days, the ones that were marked, or not audited since then with what rates them now."""
+        """The days among these that were marked, or not audited since then with what rates them now."""
         in_force = await self._catalogues.in_force()
         marks, audits = await self._ledger.marks(), await self._results.all()
         kept = {*await self._ledger.days(), *audits}
@@ -140,7 +140,7 @@ class Auditor:
         ]
 
     async def _posted(self, days: Sequence[UtcDay]) -> set[UtcDay]:
-        """Of these days, those that have ever been posted."""
+        """The days among these that have ever been posted."""
         return {day for day in days if await self._books.postings(day)}
 
     async def is_whole(self, day: UtcDay) -> bool:
@@ -153,7 +153,7 @@ class Auditor:
         return day in await self._ledger.days()
 
     async def marks(self, days: Collection[UtcDay]) -> dict[UtcDay, str]:
-        """Of these days, those that wait for an audit, each with the token of its latest mark."""
+        """The days among these that wait for an audit, each with the token of its latest mark."""
         return {day: token for day, token in (await self._ledger.marks()).items() if day in days}
 
     async def audit_day(self, day: UtcDay, now: datetime) -> Audited:
@@ -177,7 +177,7 @@ class Auditor:
         raise AssertionError("unreachable")
 
     async def _attempt(self, day: UtcDay, now: datetime, mended: list[Audited]) -> Audited:
-        """One audit, kept unless another one ended meanwhile; `mended` has what the attempts before it did."""
+        """One audit, kept unless another one ended meanwhile; `mended` has what earlier attempts corrected."""
         mark = (await self._ledger.marks()).get(day)
         before, token = await self._results.get(day)
         extent = await self._ledger.extent(day)
@@ -270,7 +270,7 @@ class Auditor:
         return drift
 
     async def _rate_again(self, day: UtcDay, in_force: EffectiveCatalogues) -> "_Drift":
-        """What the books of a day whose ledger is lost should be: the same usage at what rates it now."""
+        """The books of a day whose ledger is lost, as they should be: the same usage at the prices in force now."""
         drift = _Drift()
         async for page in self._books.records(day):
             for record in page:
@@ -327,13 +327,13 @@ class Auditor:
 
 
 def _together(audits: Sequence[Audited]) -> Audited:
-    """The last of several audits of a day, with what all of them mended."""
+    """The last of several audits of a day, with what all of them corrected."""
     costs = [Decimal(each.drift_cost) for each in audits]
     return replace(audits[-1], drift_lines=sum(each.drift_lines for each in audits), drift_cost=to_text(total(costs)))
 
 
 def _holds(audit: AuditResult | None, since: datetime, rated_with: str) -> bool:
-    """Whether an audit still says all there is to say of its day."""
+    """Whether an audit is still valid: nothing of its day has to be looked at again."""
     return (
         audit is not None
         and datetime.fromisoformat(audit.at) >= since
@@ -358,7 +358,7 @@ class _Drift:
         self.unsettled += record.is_unsettled
 
     def say_what_came_after(self, loss: AcceptedLoss, events: int) -> None:
-        """Name the events that came after a loss was accepted: nobody can tell what the books have of them."""
+        """Name the events that came after a loss was accepted: nobody can tell which of them the books have."""
         if more := events - loss.events:
             self.faults["ledger"] = (
                 f"{more} events came after {loss.by} accepted the loss of this day's ledger: they are not in the books"

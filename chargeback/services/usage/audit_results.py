@@ -1,4 +1,4 @@
-"""What the last audit of each day found: the record that says whether the day is final and what its ledger held."""
+"""Keeps the result of the last audit of each day: whether the day is final and what its ledger held."""
 
 import msgspec
 
@@ -9,7 +9,7 @@ KIND = "audit"
 
 
 class AcceptedLoss(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
-    """Somebody's word that a day's ledger will not come back as it was.
+    """A person's decision that a day's ledger will not come back as it was.
 
     Attributes:
         reason: why, in the words of who accepted it.
@@ -17,7 +17,7 @@ class AcceptedLoss(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
         events: events that the ledger still had, without those that came too late for the books.
         missing: appends that were acknowledged and are gone.
         books_stand: whether events are gone, so that the books of the day stay as they are; a ledger that was only
-            rewritten decides what is in the books as ever.
+            rewritten still decides what is in the books.
     """
 
     reason: str
@@ -29,14 +29,14 @@ class AcceptedLoss(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
 
 
 class AuditResult(msgspec.Struct, frozen=True, kw_only=True, rename={"rated_with": "ratedWith"}):
-    """What one audit found; see `audit.Audited` for the numbers.
+    """The result of one audit; see `audit.Audited` for the numbers.
 
     Attributes:
         at: when it was made, UTC, ISO 8601.
         final: whether the day had ended for good.
         rated_with: the digest of what rates the day; empty in audits of older versions of the product.
         extent: part of the day's ledger → its size; empty where it was not remembered.
-        losses: what was accepted of the day, the latest last.
+        losses: the losses that were accepted for the day, the latest last.
     """
 
     day: UtcDay

@@ -1,4 +1,4 @@
-"""Group commit: callers that arrive while a commit is under way share the next one."""
+"""Group commit: joins events that arrive while a commit is under way into the next commit."""
 
 import asyncio
 from collections.abc import Awaitable, Callable, Sequence
@@ -43,7 +43,7 @@ class GroupCommit:
             raise error
 
     def _hand_over(self) -> None:
-        """Let the first caller that waits commit what waits, or nobody if none is left."""
+        """Let the first waiting caller commit all waiting events, or nobody if none is left."""
         while self._waiting:
             batch, self._waiting = self._waiting[: self._max_events], self._waiting[self._max_events :]
             for _, turn in batch:
@@ -59,7 +59,7 @@ class GroupCommit:
         return task
 
     async def _commit_batch(self, batch: "_Batch") -> Exception | None:
-        """Commit, tell the other callers, and return what the one who commits has to raise."""
+        """Commit, tell the other callers, and return the error that the committing caller has to raise."""
         failure: Exception | None = None
         told: BaseException | None = asyncio.CancelledError()
         try:

@@ -1,4 +1,4 @@
-"""Pending calls get what they used: from the gateway's log, or, when time is up, from an estimate."""
+"""Completes pending calls: with the tokens of the gateway's log, or after the deadline with an estimate."""
 
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime, timedelta
@@ -83,7 +83,7 @@ class Completer:
 
 
 def served_at(catalogue: Catalogue, call: PendingCall) -> Served:
-    """What the configuration knows of the deployment that served a call."""
+    """The configuration's knowledge about the deployment that served a call."""
     deployment = catalogue.deployment(call.backend, call.deployment, call.time)
     model = call.document.data.model or (deployment.model if deployment else call.deployment)
     return Served(deployment.service_tier if deployment else None, catalogue.counts_text_alone(model))

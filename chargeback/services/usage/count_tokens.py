@@ -1,4 +1,4 @@
-"""How many tokens a text has for a model, offline: tiktoken with rank files that are part of the package."""
+"""Counts the tokens of a text for a model, offline: tiktoken with rank files that are part of the package."""
 
 import os
 from collections.abc import Iterator

@@ -1,6 +1,6 @@
-"""Which lines of a recounted day are folded: those with a name beyond the first ones of their caller.
+"""Which lines of a recounted day are folded into one: those with a name beyond the first ones of their caller.
 
-A name is as early as the first event that has it, in the ledger's order: when it was written, then who wrote it.
+Names count in the order of their first events in the ledger: when these were written, then who wrote them.
 """
 
 from collections.abc import Iterator

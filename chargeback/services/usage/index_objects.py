@@ -1,4 +1,4 @@
-"""Keeps the index of stored objects beside the ledger: who owns what a call made."""
+"""Keeps an index of who owns each stored object, made from the ledger's events."""
 
 import asyncio
 import logging
@@ -19,20 +19,20 @@ WRITE_SECONDS = 3.0
 """How long events wait for the index; they are in the ledger by then, so it can follow later."""
 
 LEFT_ALONE_SECONDS = 30.0
-"""So long a store that failed is not asked again: every event would wait for it."""
+"""How long a store that failed is left alone: every event would wait for it."""
 
 FIND_SECONDS = 1.5
 """The gateway gives up after 2 s."""
 
 AT_ONCE = 32
-"""So many objects are looked up before it is seen whether too many of them are unknown."""
+"""How many objects are looked up before the unknown ones are counted again."""
 
 CATCH_UP_SECONDS = 300.0
-"""After so long a run begins no further block of a ledger; the next one goes on there. About a million objects."""
+"""After this time a run begins no further block of a ledger; the next run goes on there. About a million objects."""
 
 
 class ObjectIndex:
-    """What the ledger says of stored objects, by their id.
+    """The stored objects that the ledger names, by their id.
 
     Metering waits for it for a moment at most: a day whose objects could not be written is marked, and read again from
     the ledger by `catch_up`. When events are acknowledged, their objects are in the index or their day is marked.
@@ -44,7 +44,7 @@ class ObjectIndex:
         self._marks = marks
         self._left_alone_until = float("-inf")
         self._reached: dict[str, tuple[str, int]] = {}
-        """Of a day that takes several runs: the mark of its first one, and how many blocks are done."""
+        """Progress of a day that takes several runs: the mark of its first run, and how many blocks are done."""
 
     async def note(self, day: UtcDay, raw_events: Sequence[bytes]) -> None:
         """Keep what these events of the day's ledger made. Raises `StoreUnavailable` if not even the mark is kept."""

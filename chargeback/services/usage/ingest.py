@@ -35,13 +35,13 @@ IN_TIME_SECONDS = 12.0
 
 @dataclass(frozen=True, slots=True)
 class Ingested:
-    """What became of a batch.
+    """The outcome of a batch.
 
     Attributes:
         accepted: events in the ledger that changed the count, late ones included.
         duplicate: events whose call was already accounted for.
         quarantined: unusable events, each with its reason.
-        late: of the accepted, those of a day that is no longer open; its audit brings them into the books.
+        late: accepted events of a day that is no longer open; its audit brings them into the books.
     """
 
     accepted: int

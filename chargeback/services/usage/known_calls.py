@@ -1,4 +1,4 @@
-"""Whether the counter can say that a call has no event: only where it has counted all of the day's ledger.
+"""Whether the counter has counted all of a day's ledger: only then can it say that a call has no event.
 
 After Redis lost a day, and before a posting has counted the ledger again, it does not know calls that were accounted
 for. A posting that has done so sets the counter's epoch into every fence of the day.

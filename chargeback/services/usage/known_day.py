@@ -1,8 +1,8 @@
-"""What a day knows of its calls: from Redis while it counts the whole day, else from the ledger.
+"""Which events of its calls a day has: answered from Redis while it counts the whole day, else from the ledger.
 
 Redis may have lost a day, or a part of it, and never heard of one that was closed to it. That an event is missing can
 be known only where every fence of the books carries the counter's epoch: then the ledger was counted into it, whole.
-Of a caller with very many calls that wait it names the first ones only.
+For a caller with very many waiting calls it names only the first ones.
 The ledger itself always knows; it is recounted on disk, in bounded memory.
 """
 

@@ -1,4 +1,4 @@
-"""Which parts the ledger of an open day has ever had, so that one that is gone is missed before any audit read it.
+"""Which parts the ledger of an open day has ever had, so that a lost one is noticed even before the first audit.
 
 Events are acknowledged as soon as they are in a part of the ledger, and a day's first audit comes hours later. Every
 posting therefore looks which parts the open days have. The names are enough: a part that is there and has lost appends

@@ -1,4 +1,4 @@
-"""Events of a day that say something else of their call than an earlier one did: who said what, and when."""
+"""Lists the events of a day that contradict an earlier event of their call: who said what, and when."""
 
 from dataclasses import dataclass
 
@@ -18,10 +18,10 @@ class Conflicting:
     Attributes:
         call: the identity of the call.
         written: when the event came into the ledger, in microseconds since 1970; 0 if an older version wrote it.
-        source: of the event.
-        id: of the event.
-        type: of the event.
-        time: of the event.
+        source: the event's.
+        id: the event's.
+        type: the event's.
+        time: the event's.
     """
 
     call: str

@@ -1,8 +1,8 @@
-"""On which day a call is filed: one that is told again with a time of the next day is the call that it was.
+"""Which day a call is filed on: an event sent again after midnight belongs to the call that it already described.
 
-Some senders stamp the time of sending, anew with each attempt, so that an attempt after midnight names another day.
-Around midnight the counter is asked for the neighbouring day; what that misses, such as two attempts at once, the
-recount of the audit takes out, which knows every call of the day before.
+Some senders stamp each attempt with the time of sending, so that an attempt after midnight names another day. Around
+midnight the counter is asked about the neighbouring day. Whatever that misses, such as two attempts at once, the audit
+takes out: its recount knows every call of the day before.
 """
 
 from collections.abc import Callable, Mapping, Sequence

@@ -1,4 +1,4 @@
-"""Posting: what Redis counts is rated and set in the books, so that posting twice changes nothing.
+"""Posts the counted days: rates what Redis counts and sets it in the books; posting twice changes nothing.
 
 Why it is safe with any number of runs at once and with a kill between any two steps: a shard's fence is read
 before its lines are, and the records are written together with a new fence on condition that the fence is still the
@@ -48,14 +48,14 @@ _ATTEMPTS = 6
 
 @dataclass(frozen=True, slots=True)
 class Posted:
-    """What one run did.
+    """The result of posting a day.
 
     Attributes:
         day: the day.
         records: records set.
-        replayed: events counted anew from the ledger because Redis did not have the day.
-        unpriced: of the records, those with a meter that no price covers.
-        unsettled: of the records, those whose tokens are not known yet.
+        replayed: events counted again from the ledger because Redis did not have the day.
+        unpriced: records with a meter that no price covers.
+        unsettled: records whose tokens are not known yet.
         set_aside: lines that could not be rated or that the books will not take, or 1 for a day whose ledger lacks
             something; each run tries them again.
     """
@@ -168,9 +168,9 @@ class Poster:
     async def _gone(
         self, day: UtcDay, epoch: str, fences: Mapping[int, Posting], counted: Container[str]
     ) -> dict[int, list[Line]]:
-        """By shard, the lines in the books that are counted no more since Redis lost the day.
+        """By shard, the lines in the books that are no longer counted since Redis lost the day.
 
-        A stream that was posted as pending and settled after the loss: counted anew, it is on its new line alone.
+        A stream that was posted as pending and settled after the loss: counted again, it is on its new line alone.
         Every line of a shard that was not yet written under this epoch is among the changed ones.
         """
         stale = {shard for shard, fence in fences.items() if fence.epoch != epoch}
@@ -272,7 +272,7 @@ class _Run:
 def rate_lines(
     day: UtcDay, lines: Iterable[CountedLine], in_force: EffectiveCatalogues
 ) -> tuple[list[UsageRecord], dict[str, str]]:
-    """The lines rated, and why those were not that cannot be: no line keeps another from being billed."""
+    """The rated lines, and the reasons of those that cannot be rated: no line keeps another from being billed."""
     records: list[UsageRecord] = []
     faults: dict[str, str] = {}
     for each in lines:

@@ -1,4 +1,4 @@
-"""A day recounted from the ledger alone: every call once, in bounded memory, without Redis and without the books.
+"""Recounts a day from the ledger alone: every call once, in bounded memory, without Redis and without the books.
 
 The events are read by the same `read_event` as at ingest, in worker processes; DuckDB, on disk, finds the event that
 counts for each call (`what_counts`) and sums the lines.
@@ -59,7 +59,7 @@ class Recounted:
         events: lines in the ledger.
         calls: calls that count.
         duplicates: events that repeat an event of the same call and phase.
-        conflicts: of the duplicates, those that say something else than the first.
+        conflicts: duplicates that say something else than the first.
         missing: appends that were acknowledged and are not in the ledger any more.
         unreadable: events that cannot be used now, by reason; they were accepted once, so there should be none.
         without: neighbouring day → why it could not be read; a call that it has may be counted here again.
@@ -105,12 +105,12 @@ class Recounted:
         return await self._positions("idle positions", piece)
 
     async def counted_as(self, piece: int) -> dict[int, tuple[Line, int]]:
-        """Of the events of a piece that count, the line and hour of those that count under another than their own."""
+        """The line and hour of the events in a piece that count under another line or hour than their own."""
         rows = await self._of_piece("counted under another line", piece)
         return {position: (from_json(text), hour) for position, text, hour in rows}
 
     async def folded(self, piece: int) -> dict[int, Line]:
-        """Of the events of a piece, the line of those that are under that of further names."""
+        """The line of the events in a piece that are counted under the line of further names."""
         return {position: from_json(text) for position, text in await self._of_piece("folded events", piece)}
 
     async def _positions(self, statement: str, piece: int) -> set[int]:
@@ -143,8 +143,8 @@ async def recount(
 ) -> AsyncIterator[Recounted]:
     """Recount a day in `workers` processes (0: in this one), DuckDB within `memory_limit_mb` and on disk beyond.
 
-    `named` what is never folded; None where it does not matter which lines calls are counted under. `within` an extent
-    of the ledger where later appends must not count. Nothing is left on disk when the context ends.
+    `named`: values that are never folded; None where it does not matter which lines calls are counted under. `within`:
+    an extent of the ledger if later appends must not count. Nothing is left on disk when the context ends.
     """
     with (
         work_folder("recount") as folder,

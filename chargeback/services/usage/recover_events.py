@@ -1,7 +1,7 @@
-"""Events that got lost on their way are taken from the gateway's log: the call's own where the log keeps it.
+"""Recovers events that got lost on their way from the gateway's log: the call's own event where the log keeps it.
 
-Of a call without a kept event the log of models still says which tokens it used, and the gateway which subscription
-made it. Such an event ranks below everything that the call says itself.
+For a call without a kept event, the log of models still has the tokens, and the gateway's log the subscription. An
+event made from those ranks below everything that the call says itself.
 """
 
 from collections.abc import Iterator, Sequence
@@ -18,10 +18,10 @@ from chargeback.services.usage.known_day import CALLS_AT_ONCE, KnownDay, is_miss
 from chargeback.services.usage.settle_run import Run
 
 STRETCH = timedelta(minutes=15)
-"""So much of the log is looked through at once: at a million calls a day some ten thousand."""
+"""How much of the log is searched at once: some ten thousand calls, at a million a day."""
 
 RECOVER_AFTER = timedelta(minutes=30)
-"""An event that is on its way gets so long before it is taken for lost."""
+"""How long an event may be on its way before it counts as lost."""
 
 
 class Recoverer:
@@ -41,7 +41,7 @@ class Recoverer:
         return found.rows
 
     async def missing(self, known: KnownDay, kept: Sequence[KeptEvent]) -> Sequence[KeptEvent]:
-        """Of these, those whose event the day does not know."""
+        """The kept events among these that the day does not know."""
         seen = await known.seen([each.call for each in kept])
         return [each for each, known_as in zip(kept, seen, strict=True) if is_missing(each, known_as)]
 
@@ -83,7 +83,7 @@ def _own_event(call: LoggedCall) -> bytes:
     """The event as the gateway made it. Raises `InvalidEvent` for one that names another call than the log's row."""
     document = read_document(call.event)
     if (document.source.casefold(), document.id) != (call.source.casefold(), call.correlation_id):
-        raise InvalidEvent("other-call", "the event that the gateway's log keeps is of another call")
+        raise InvalidEvent("other-call", "the event that the gateway's log keeps belongs to another call")
     return call.event
 
 

@@ -1,4 +1,4 @@
-"""Taking events through the same door again: from quarantine and from Event Grid's dead letters."""
+"""Ingests events again from quarantine and from Event Grid's dead letters, as if they had just arrived."""
 
 from collections.abc import Awaitable, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -96,7 +96,7 @@ async def _replay_batch(
 
 
 def _sender(entry: Rejected, known: Mapping[str, Emitter]) -> Emitter | None:
-    """As whose event it is taken; None if it is not taken."""
+    """The sender that an event counts as; None if it is not taken."""
     if entry.raw.startswith(NOTHING):
         return None
     if entry.emitter == _UNSIGNED and not _is_of_gateway(entry.raw):

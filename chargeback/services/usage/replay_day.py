@@ -1,9 +1,9 @@
-"""The events of a day's ledger that a counter has to hear of, so that it counts exactly what the recount counts.
+"""Which events of a day's ledger a lost counter has to count again to agree exactly with the recount.
 
 The recount says which events to leave out: those that repeat an earlier one of their call and phase, in the ledger's
-order of time, and those of calls that a neighbouring day accounts for; of these it hears only by which other identity
-their calls are known. What is left has one event at most for each call and phase, so the order in which the counter
-hears of it decides nothing.
+order of time, and those of calls that a neighbouring day accounts for, except for the other identity by which their
+calls are known. At most one event is left for each call and phase, so the order in which the counter gets them does not
+matter.
 """
 
 from collections.abc import AsyncGenerator, Mapping

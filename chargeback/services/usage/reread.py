@@ -1,4 +1,4 @@
-"""A piece of the ledger read again: each event becomes one CSV row that an SQL engine can deduplicate and sum.
+"""Reads a piece of the ledger again into CSV rows, one per event, which an SQL engine can deduplicate and sum.
 
 Runs in worker processes, so it takes and returns plain values and imports nothing else but the domain.
 """
@@ -46,7 +46,7 @@ class Piece:
 
 @dataclass(frozen=True, slots=True)
 class Reread:
-    """What a piece held.
+    """The content of a piece.
 
     Attributes:
         rows: CSV file: call, phase, when it was written, position, line id, hour, then every meter; empty where zero.

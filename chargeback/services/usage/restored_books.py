@@ -1,11 +1,11 @@
-"""Whether Cosmos DB was restored to an earlier point: then what Redis calls posted is not, and audits are undone.
+"""Whether Cosmos DB was restored to an earlier point, so that all days have to be posted and audited again.
 
 Whoever writes the books leaves a mark in Cosmos DB before and after, so that any earlier point has another one. Blob
 storage has the marks that may be there. The mark in Cosmos DB is among them at every moment, with any number of writers
 and a kill between any two steps: a mark is announced before it is set, and taken from the list only by a writer whose
 own mark was set since and who sees that nobody announced another. Every write is on condition of what was read.
 
-A restore to a point within a run that was killed is not seen where no run began in between: the next audit mends that.
+A restore to a point within a killed run goes unnoticed if no run began in between: the next audit corrects that.
 """
 
 import asyncio

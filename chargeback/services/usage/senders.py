@@ -1,4 +1,4 @@
-"""Who sent a request with events: by a key of its own, or as an Entra application. Nobody else is let in."""
+"""Who sent a request with events: the sender is known by its own key or as an Entra application, else refused."""
 
 import hmac
 from collections.abc import Mapping, Sequence

@@ -1,4 +1,4 @@
-"""Settling: lost events are taken from the gateway's log, and pending calls get their tokens from it.
+"""Settles calls: takes lost events from the gateway's log, and gives pending calls their tokens from it.
 
 Every event goes through the door that all events go through, with an id that depends on the call alone: a second run,
 also at the same time, changes nothing. What cannot be settled of one call, one stretch of the log or one day is set
@@ -41,7 +41,7 @@ class Door(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class Settlement:
-    """What one run did.
+    """The result of one run.
 
     Attributes:
         settled: pending calls that the log had counts for.

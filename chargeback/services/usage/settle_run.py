@@ -1,4 +1,4 @@
-"""What one run of settlement has done, and what it failed at or had to leave out, so that everything else is done."""
+"""Keeps account of one run of settlement: what it did, failed at or set aside, so that everything else is done."""
 
 from collections.abc import Awaitable, Callable, Collection, Iterable
 from dataclasses import dataclass, field
@@ -18,7 +18,7 @@ T = TypeVar("T")
 
 
 class OfGateway(Protocol):
-    """Anything that is said of one call."""
+    """Anything that is said about one call."""
 
     @property
     def time(self) -> datetime:
@@ -91,7 +91,7 @@ class Run:
 
 
 def unreadable_name(raw: bytes) -> str:
-    """What an entry that cannot be read is called: nothing of its content."""
+    """A name for an entry that cannot be read, without any of its content."""
     return f"entry {blake2b(raw, digest_size=8).hexdigest()}"
 
 

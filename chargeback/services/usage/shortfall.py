@@ -1,4 +1,4 @@
-"""Whether the ledger of a day has lost anything: an audit that finds less than the one before must change nothing."""
+"""Whether the ledger of a day has lost anything since the last audit; if so, an audit must not change the books."""
 
 from collections.abc import Collection, Mapping
 
@@ -13,7 +13,7 @@ _SHOWN = 5
 
 
 def parts_to_remember(extent: Mapping[str, int]) -> dict[str, int]:
-    """What an audit keeps of the parts that it read."""
+    """The parts of the ledger that an audit remembers."""
     return dict(extent) if len(extent) <= MAX_PARTS else {}
 
 
@@ -30,7 +30,7 @@ def require_events(day: UtcDay, before: AuditResult | None, events: int, missing
     """Raise `LedgerShort` if there are fewer events than at the last audit, or appends that were acknowledged."""
     accepted = before.loss.missing if before and before.loss else 0
     if missing > accepted:
-        raise LedgerShort(day, f"{missing - accepted} appends that were acknowledged are not there")
+        raise LedgerShort(day, f"{missing - accepted} appends that were acknowledged are missing")
     known = before.events if before else 0
     if events < known:
         raise LedgerShort(day, f"it has {events} events, and had {known} at the last audit")

@@ -1,7 +1,7 @@
 """Small documents of a day, made from its records: the sums for dashboards, the spend by the hour, that of budgets.
 
-With 2 000 cost centres the sums take 0.5 to 1.3 MB and the hours up to 0.9 MB; the store takes 2 MB a document. What
-would make them larger is kept as one: the largest entries have their names, the rest are `(others)`.
+With 2 000 cost centres the sums take 0.5 to 1.3 MB and the hours up to 0.9 MB; the store takes 2 MB a document. To stay
+within that, only the largest entries have their names; the rest are summed as `(others)`.
 """
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -115,7 +115,7 @@ class DaySummary:
         }
 
     def hours_to_document(self) -> Document:
-        """The cost of each UTC hour, 0 to 23, by cost centre; of those that cost anything."""
+        """The cost of each UTC hour, 0 to 23, by cost centre; only centres that cost anything."""
         spending = {name: sums for name, sums in self._centres.items() if any(sums.hours)}
         centres = _largest(spending, _Sums.by_hour, MAX_CENTRES_BYTES)
         return {"day": self._day, "currencies": sorted(self._currencies), "costCentres": centres}
@@ -178,7 +178,7 @@ async def summarise_or_set_aside(
 ) -> None:
     """Refresh the documents; a day that cannot be summarised is posted and audited all the same.
 
-    Whoever needs its sums to be right sees by their fence that they are of before.
+    Whoever needs its sums to be right sees by their fence that they are outdated.
     """
     fault = {}
     try:

@@ -1,7 +1,7 @@
-"""Which event counts for each call of a day, and under which line: the rule of `domain.events.phases`, on DuckDB.
+"""Which event counts for each call of a recounted day, and under which line: `domain.events.phases` in SQL.
 
-Between events of one phase the ledger's order decides: when they were written, then who wrote them. Of a call that has
-events on two days, the day with the call's own events accounts for it; the earlier one where both have.
+Between events of one phase the ledger's order decides: when they were written, then who wrote them. If a call has
+events on two days, the day with the call's own events accounts for it, and the earlier day if both have them.
 """
 
 from collections.abc import Iterator, Sequence
@@ -37,13 +37,13 @@ def find_what_counts(engine: Engine, folder: str) -> None:
 
 
 def leave_to_neighbour(engine: Engine, *, is_before: bool) -> None:
-    """Take what the day in `neighbours` accounts for out of this one, and forget that day."""
+    """Take the calls that the day in `neighbours` accounts for out of this one, and forget that day."""
     engine.run("elsewhere", PHASES, outranks=">=" if is_before else ">")
     engine.run("forget neighbour")
 
 
 def leave_out_elsewhere(engine: Engine) -> None:
-    """What neighbouring days account for does not count here."""
+    """Leave out the calls that neighbouring days account for."""
     engine.run("idle elsewhere")
 
 

@@ -1,1 +1,1 @@
-"""A period as a workbook."""
+"""Writes a period as an Excel workbook."""

@@ -1,4 +1,4 @@
-"""The order of the sheets, and how far the charges of a sheet are summed so that it does not get too long."""
+"""Which sheets the workbook has, and how far the charges of each are summed so that it does not get too long."""
 
 from chargeback.domain.reports.layout import chargeback_path, name_of
 from chargeback.services.publishing.period_tables import PeriodTables

@@ -32,7 +32,7 @@ class Sheet:
         columns: header and type; `{currency}` in a header is filled in.
         statement: gives its lines in their order.
         note: stands above the header; mostly empty.
-        words: of the statement.
+        words: the ones filled into the statement.
     """
 
     name: str

@@ -1,4 +1,4 @@
-"""The first and the last sheet of the workbook: the cost of each cost centre, and how to read the workbook."""
+"""The lines of the workbook's first and last sheet: the cost of each cost centre, and how to read the workbook."""
 
 from collections.abc import Iterable, Iterator, Sequence
 from decimal import Decimal

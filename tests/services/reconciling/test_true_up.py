@@ -151,7 +151,7 @@ async def test_of_a_month_that_is_under_way_there_is_none_whatever_the_amount() 
         await set_true_up(MemoryControl(), reconciled("100", "100", run=early), by="dora", now=NOW)
 
     assert refused.value.missing == [
-        "the export is of 2026-03-01 to 2026-03-15 and ran at 2026-03-16T00:00Z: it knows all of the month 72 hours"
+        "the export covers 2026-03-01 to 2026-03-15 and ran at 2026-03-16T00:00Z: it knows all of the month 72 hours"
         " after the month's end"
     ]
 
