@@ -1,4 +1,4 @@
-"""`python -m chargeback`."""
+"""Runs the command line: `python -m chargeback`."""
 
 from chargeback.cli import main
 

@@ -184,7 +184,7 @@ class Container(Stores):
 
     @cached_property
     def writers(self) -> "tuple[Writer, ...]":
-        """What is written of a period beside the chargeback file, its summary and its charges."""
+        """The writers of further files of a period, in addition to the chargeback file, its summary and its charges."""
         from chargeback.services.focus.write_focus import write_focus
         from chargeback.services.focus.write_hub import write_hub
         from chargeback.services.statements.write_statements import write_statements

@@ -1,4 +1,4 @@
-"""How a line of the log looks: one JSON object with an event name, its fields, and an id that joins it to others.
+"""Writes each line of the log as one JSON object: an event name, its fields, and an id that joins it to others.
 
 Alerts and the workbook read these lines with `parse_json(Message)`, so no value may break the object: JSON escapes
 whatever a name from outside holds, and a line stays short enough that Application Insights keeps it whole.

@@ -1,4 +1,4 @@
-"""How a process of the product behaves: what it logs, how often Python looks for garbage, and what it clears away."""
+"""Prepares a process: log levels and format, garbage collection thresholds, and leftovers on the temporary disk."""
 
 import gc
 import logging

@@ -110,7 +110,7 @@ class Settings(BaseSettings):
         24,
         ge=1,
         le=LONGEST_DEADLINE,
-        description="Streams that the gateway's log says nothing of are estimated after so long.",
+        description="Streams without tokens in the gateway's log are estimated after this time.",
     )
     log_analytics_workspace_id: str | None = Field(
         None, description="Workspace (its customer id) with the gateway's log; without it nothing is settled."
@@ -119,7 +119,7 @@ class Settings(BaseSettings):
         "https://api.loganalytics.io", description="Query endpoint of Log Analytics, where the cloud has its own."
     )
     settle_quiet_seconds: int = Field(
-        300, ge=0, le=3600, description="A stream is settled when its log rows have stopped coming for so long."
+        300, ge=0, le=3600, description="A stream is settled when its log rows have stopped coming for this long."
     )
     report_decimals: int = Field(6, ge=0, le=12, description="Decimal places of the costs in the reports.")
     max_event_age_days: int = Field(400, ge=1, le=3650, description="Older events go to quarantine.")

@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 
 @dataclass
 class Stores:
-    """What the product keeps elsewhere, and the identity that it asks with.
+    """The connections to every store of the product, with the app's identity.
 
     The vendors' libraries take most of a second to import, so each is imported where it is needed: an instance
     that starts cold to take events does not wait for what it does not use.
@@ -73,7 +73,7 @@ class Stores:
 
     @cached_property
     def dead_letters(self) -> "BlobDeadLetters":
-        """What Event Grid could not deliver."""
+        """The events that Event Grid could not deliver."""
         from chargeback.adapters.azure.quarantine import BlobDeadLetters
 
         return BlobDeadLetters(self.blobs, "dead-letter")
@@ -152,7 +152,7 @@ class Stores:
 
     @cached_property
     def gateway_log(self) -> "LogAnalytics":
-        """What the gateway itself logged."""
+        """The gateway's own log."""
         from chargeback.adapters.azure.log_analytics import LogAnalytics, connect
 
         if self.settings.log_analytics_workspace_id is None:

@@ -1,1 +1,1 @@
-"""How each port is implemented on a vendor's store or service, and how configuration is read."""
+"""Implements each port on a vendor's store or service, and reads the configuration."""

@@ -1,4 +1,4 @@
-"""How batches of events that were set aside are named and read."""
+"""How batches of quarantined events are named, and how dead letters are read."""
 
 from collections.abc import Sequence
 from hashlib import sha256

@@ -1,4 +1,4 @@
-"""What a vendor's error says, on one line."""
+"""Puts the message of a vendor's error on one line."""
 
 
 def first_line(error: Exception) -> str:

@@ -1,1 +1,1 @@
-"""The HTTP API."""
+"""The HTTP API of the function app."""

@@ -1,4 +1,4 @@
-"""The HTTP API: usage events in, who owns what calls made, and whether the product is well."""
+"""Builds the HTTP API: taking usage events, telling who owns stored objects, and health probes."""
 
 from fastapi import FastAPI
 

@@ -1,4 +1,4 @@
-"""How much of a request's body is read."""
+"""Reads a request's body up to a limit."""
 
 from fastapi import HTTPException, Request
 

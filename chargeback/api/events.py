@@ -1,4 +1,4 @@
-"""POST /api/v1/events: CloudEvents through the same door as the trigger's, one or many at a time."""
+"""POST /api/v1/events: takes CloudEvents, one or many at a time, as the Event Grid trigger does."""
 
 import logging
 from datetime import UTC, datetime

@@ -1,4 +1,4 @@
-"""Live, ready and healthy: for load balancers, for the platform and for people."""
+"""Probes that say whether the process is live, ready and healthy, for load balancers, the platform and people."""
 
 import logging
 

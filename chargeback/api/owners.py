@@ -1,4 +1,4 @@
-"""POST /api/v1/owners: the gateway asks who owns stored objects that its cache does not know. Nobody else may."""
+"""POST /api/v1/owners: tells the gateway, and nobody else, who owns stored objects that its cache does not know."""
 
 from typing import Annotated
 

@@ -33,7 +33,7 @@ Centre = Annotated[
     ),
 ]
 AsOf = Annotated[
-    str | None, day_option("--as-of", "As it could be told when this date of the books began. Default: today.")
+    str | None, day_option("--as-of", "Forecast as of the start of this date of the books. Default: today.")
 ]
 
 

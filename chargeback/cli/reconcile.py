@@ -71,7 +71,7 @@ def reconcile(
     true_up: Annotated[
         bool | None,
         typer.Option(
-            "--true-up/--no-true-up", help="Charge what is between invoice and books, or take that charge back."
+            "--true-up/--no-true-up", help="Charge the difference between invoice and books, or take that charge back."
         ),
     ] = None,
     by: Annotated[str | None, by_option("With --true-up or --no-true-up: who does it; goes on the record.")] = None,
@@ -94,7 +94,7 @@ def reconcile(
     if true_up is not None and not by:
         raise typer.BadParameter("a true-up needs a name: add --by NAME")
     if from_ and export is not None:
-        raise typer.BadParameter("--from and --export are two places for one invoice")
+        raise typer.BadParameter("--from and --export name two places for one invoice: give only one")
     require_override_with_reason(override, reason)
     for path in from_ or ():
         if not path.exists():

@@ -1,1 +1,1 @@
-"""The Azure Functions triggers, as blueprints."""
+"""The triggers of the function app, one blueprint per module."""

@@ -1,6 +1,6 @@
-"""Timer, daily, and started by the hook after each deployment: the books follow what is deployed.
+"""Timer, daily and after each deployment: puts the deployed configuration in force, once for each deployment.
 
-What a new deployment brings is put in force once. Afterwards the timer says where another one is in force.
+The hook after a deployment starts it. Afterwards the timer logs where another configuration is in force.
 """
 
 import logging

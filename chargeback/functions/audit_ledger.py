@@ -1,4 +1,4 @@
-"""Timer, nightly: every touched day is recounted from the ledger and the books are mended where they differ."""
+"""Timer, nightly: recounts every touched day from the ledger and corrects the books where they differ."""
 
 import logging
 from datetime import UTC, datetime

@@ -1,4 +1,4 @@
-"""Timer, daily: periods whose grace period is over are closed, in order."""
+"""Timer, daily: closes the periods whose grace period is over, in order."""
 
 import logging
 from datetime import UTC, datetime

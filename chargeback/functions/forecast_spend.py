@@ -1,4 +1,4 @@
-"""Timer, daily after the audit: where the month takes each budget, what stood out yesterday, which models retire."""
+"""Timer, daily after the audit: logs the outlook of each budget, yesterday's anomalies, and models that retire."""
 
 import logging
 from datetime import UTC, datetime
@@ -14,7 +14,7 @@ from chargeback.services.forecasting.spend_history import read_until, viewpoint
 log = logging.getLogger(__name__)
 
 MOST_ANOMALIES = 50
-"""Of more than these, only the largest are logged: nobody reads a longer list of alerts."""
+"""At most this many anomalies are logged, the largest ones: nobody reads a longer list of alerts."""
 
 
 def blueprint(container: Container) -> func.Blueprint:

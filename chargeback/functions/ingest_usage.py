@@ -1,4 +1,4 @@
-"""Event Grid trigger: one usage event an invocation; concurrent invocations share one commit."""
+"""Event Grid trigger: ingests one usage event per invocation; concurrent invocations share one commit."""
 
 import json
 from collections.abc import Sequence

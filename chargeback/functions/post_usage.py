@@ -1,4 +1,4 @@
-"""Timer: what Redis counts goes into the books."""
+"""Timer: posts what Redis counts to the books."""
 
 import logging
 from contextlib import AsyncExitStack

@@ -1,4 +1,4 @@
-"""Timer, daily: the drafts of every period that is not closed yet."""
+"""Timer, daily: publishes the drafts of every period that is not closed yet."""
 
 import logging
 from datetime import UTC, datetime

@@ -1,4 +1,4 @@
-"""Timer, daily: the books beside the provider's invoice, for open months and for a closed one while it is fresh."""
+"""Timer, daily: compares open months, and a freshly closed one, with the provider's invoice."""
 
 import logging
 from datetime import UTC, datetime, timedelta

@@ -1,4 +1,4 @@
-"""Timer: lost events are taken from the gateway's log, and streamed calls get their tokens from it."""
+"""Timer: takes lost events from the gateway's log, and gives streamed calls their tokens from it."""
 
 import logging
 from datetime import UTC, datetime

@@ -1,4 +1,4 @@
-"""What a worker says when it starts: whose libraries it runs on."""
+"""Logs which libraries a worker runs on when it starts."""
 
 import logging
 import platform

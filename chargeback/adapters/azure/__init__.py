@@ -1,1 +1,1 @@
-"""Azure's stores and services: Blob storage, Cosmos DB, Key Vault, Log Analytics, Entra, the price list."""
+"""The ports on Azure: Blob storage, Cosmos DB, Key Vault, Log Analytics, Entra and the public price list."""

@@ -1,4 +1,4 @@
-"""One way to Blob storage: the client's limits, and Azure's errors as ours."""
+"""Connects to Blob storage within time limits, and turns Azure's errors into ours."""
 
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager

@@ -1,4 +1,4 @@
-"""The books and the control documents in Cosmos DB.
+"""Stores the books and the control documents in Cosmos DB.
 
 A shard of a day is written with transactional batches: the fence document and up to 90 records, all or nothing.
 Limits: 100 operations, 2 MB and 5 s a batch (learn.microsoft.com/azure/cosmos-db/nosql/transactional-batch).

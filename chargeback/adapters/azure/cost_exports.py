@@ -1,4 +1,4 @@
-"""Exports of Azure Cost Management, in Blob storage or in a folder of this machine.
+"""Reads the exports of Azure Cost Management, from Blob storage or from a folder of this machine.
 
 `<path>/<export>/<YYYYMMDD-YYYYMMDD>/[<YYYYMMDDHHMM>/]<run id>/` has the partitions of one run, each with a header, and
 `manifest.json`, which is written last:
@@ -82,7 +82,7 @@ class LocalCostExports:
         self.place = ", ".join(map(str, paths))
 
     async def runs(self, prefix: str) -> list[ExportRun]:  # noqa: ARG002 a folder is named whole
-        """The runs of the folder; of files alone, the one run that they are."""
+        """The runs of the folder; single files are one run together."""
         folders = [path for path in self._paths if path.is_dir()]
         if not folders:
             return [ExportRun(self.place, "", "", None, tuple(map(str, self._paths)))]
@@ -106,7 +106,7 @@ def _local_runs(folders: list[Path]) -> list[ExportRun]:
 
 
 def _is_within(name: str, prefix: str) -> bool:
-    """Whole components: `focus` does not hold what lies in `focus-old`."""
+    """Whether a path is in a folder, by whole components: `focus` does not contain `focus-old`."""
     return not prefix or name == prefix or name.startswith(prefix.rstrip("/") + "/")
 
 
@@ -139,7 +139,7 @@ def _run(name: str, content: bytes, found: Mapping[str, int]) -> ExportRun | Non
         file = _place(blob.blob_name, folder, found)
         files.append(file)
         if file not in found:
-            faults.append(f"{file}: is named by {name} and not there")
+            faults.append(f"{file}: is named by {name} but missing")
         elif blob.byte_count is not None and file.endswith(".csv") and found[file] != blob.byte_count:
             faults.append(f"{file}: has {found[file]} bytes, {name} says {blob.byte_count}")
     return ExportRun(folder, *days, submitted, tuple(files), tuple(faults))

@@ -1,8 +1,8 @@
-"""Which Entra application a bearer token is of: the one place where tokens are checked.
+"""Which Entra application a bearer token belongs to: the only module that checks tokens.
 
 Signature, audience, issuer, tenant and time are checked, by the keys of the tenant's own discovery document
-(learn.microsoft.com/entra/identity-platform/access-tokens#validate-tokens). What the application may do is for the
-door to say that it knocks at.
+(learn.microsoft.com/entra/identity-platform/access-tokens#validate-tokens). The caller of this module decides what the
+application may do.
 """
 
 import asyncio
@@ -21,20 +21,20 @@ AGAIN_SECONDS = 60.0
 """An unknown key, or one of a tenant that did not answer, is looked for at most once a minute."""
 
 STALE_SECONDS = 86_400.0
-"""So long the keys that were read last serve while the tenant does not answer."""
+"""How long the keys that were read last are used while the tenant does not answer."""
 
 FIRST_SECONDS = 10.0
-"""Without any key it is tried again after so long."""
+"""How long to wait for the next attempt while there is no key at all."""
 
 MAX_TOKEN = 16_384
-"""Characters of a token: no header carries more."""
+"""Most characters of a token: no header carries more."""
 
 ALGORITHMS = ("RS256",)
 
 
 @dataclass(frozen=True, slots=True)
 class EntraApplication:
-    """Who a token is of."""
+    """The application that a token belongs to."""
 
     app_id: str
     roles: tuple[str, ...]

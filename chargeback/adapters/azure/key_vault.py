@@ -1,4 +1,4 @@
-"""Secrets from Key Vault."""
+"""Reads the senders' keys from Key Vault, and keeps using the last known ones while it does not answer."""
 
 import asyncio
 import logging

@@ -1,4 +1,4 @@
-"""The ledger in append blobs: `ledger/<day>/<writer>-<number>.ndjson.zst`.
+"""Stores the ledger in append blobs: `ledger/<day>/<writer>-<number>.ndjson.zst`.
 
 Each process writes blobs of its own, so any number of instances append at once. One append is one Zstandard
 frame behind a head (see `ledger_frames`), hence whole or absent; the blob is a valid .zst file that `zstdcat` reads.

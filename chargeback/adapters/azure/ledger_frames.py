@@ -1,4 +1,4 @@
-"""The frames of a ledger blob: who wrote them when, and their events in bounded memory.
+"""Writes and reads the frames of a ledger blob: when each was written, and its events, in bounded memory.
 
 An append is a skippable Zstandard frame, which says when it was written and what its writer knew to be in the blob
 before, followed by one frame of events. `zstdcat` skips the first and prints the second (RFC 8878, section 3.1.2).

@@ -1,6 +1,6 @@
-"""The gateway's log in Log Analytics: one query per file in `queries/`; see `services.ports.gateway_log.GatewayLog`.
+"""Reads the gateway's log from Log Analytics, with one query per file in `queries/`.
 
-An answer that is cut off, or that takes too long, is asked for in halves: of its span, or of its calls.
+An answer that is cut off, or that takes too long, is asked for in halves: half of the span, or half of the calls.
 """
 
 from collections.abc import Callable, Iterator, Sequence
@@ -52,7 +52,7 @@ def connect(
 
 
 class LogAnalytics:
-    """Queries one workspace."""
+    """Queries one workspace; see `services.ports.gateway_log.GatewayLog`."""
 
     def __init__(self, client: LogsQueryClient, workspace_id: str) -> None:
         self._client = client

@@ -1,4 +1,4 @@
-"""Rows of the gateway's log read into what they say; one that cannot be read keeps no other from being read."""
+"""Reads rows of the gateway's log as values; a row that cannot be read is reported, and the others are still read."""
 
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
@@ -49,7 +49,7 @@ def read_rows(rows: Sequence[Row], read: Callable[[Row], T]) -> tuple[list[T], d
 
 
 def kept_event(row: Row) -> KeptEvent:
-    """Which event the log keeps of a call; of one that is not the call's own, or was cut, nothing is believed."""
+    """The event that the log keeps of a call; one that is not the call's own, or was cut off, is ignored."""
     correlation_id, source, time = _text(row["CorrelationId"]), _source(row), _utc(row["TimeGenerated"])
     said = {
         "id": _text(row["EventId"]),
@@ -108,7 +108,7 @@ def stream_mean(row: Row) -> tuple[str, StreamMean]:
 
 
 def _text(value: object) -> str:
-    """A text that every store takes: half of a surrogate pair is none."""
+    """A string that every store takes: half of a surrogate pair is not one."""
     return str(value or "").encode("utf-8", "replace").decode()
 
 
@@ -116,7 +116,7 @@ def _count(value: Any) -> int:
     """A number of tokens; a log that says less than none, a fraction or nonsense is not believed."""
     number = int(value or 0)
     if number != (value or 0) or not 0 <= number <= MAX_TOKENS:
-        raise ValueError(f"{value!r} is no number of tokens")
+        raise ValueError(f"{value!r} is not a number of tokens")
     return number
 
 
@@ -127,5 +127,5 @@ def _source(row: Row) -> str:
 def _utc(time: datetime | str) -> datetime:
     moment = datetime.fromisoformat(time) if isinstance(time, str) else time
     if moment.year not in _YEARS:
-        raise ValueError(f"{moment.isoformat()} is no time of a log")
+        raise ValueError(f"{moment.isoformat()} is not a time that the log can have")
     return moment.replace(tzinfo=UTC) if moment.tzinfo is None else moment.astimezone(UTC)

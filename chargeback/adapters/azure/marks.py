@@ -1,4 +1,4 @@
-"""Which days have to be audited: `marks/<day>`, in a container of their own, as nothing in the ledger ever changes.
+"""Stores which days have to be audited: `marks/<day>`, in their own container, as the ledger never changes.
 
 Older versions kept them in the ledger, where this one may not delete. They are read there, and one that was audited
 since is remembered by its ETag in `audited/<day>`.

@@ -1,4 +1,4 @@
-"""The owners of stored objects in Cosmos DB: a document each, in the container `objects`, partitioned by `/id`.
+"""Stores the owners of stored objects in Cosmos DB: one document each, in the container `objects`, by `/id`.
 
 An object is read by its id alone, which costs 1 RU. Responses leave the container when the service has deleted them
 (time to live of an item, learn.microsoft.com/azure/cosmos-db/nosql/time-to-live).

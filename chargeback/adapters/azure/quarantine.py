@@ -1,4 +1,4 @@
-"""The quarantine in block blobs: `quarantine/<day>/<hash>.ndjson`, one blob a batch of unusable events."""
+"""Stores the quarantine in block blobs: `quarantine/<day>/<hash>.ndjson`, one blob per batch of unusable events."""
 
 from collections.abc import Sequence
 from contextlib import suppress

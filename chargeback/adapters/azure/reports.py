@@ -1,4 +1,4 @@
-"""The published files as block blobs: staged piece by piece, visible at once when they are complete."""
+"""Stores the published files as block blobs: staged piece by piece, and visible only when they are complete."""
 
 from base64 import b64encode
 from collections.abc import AsyncIterator

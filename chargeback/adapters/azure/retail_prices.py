@@ -1,4 +1,4 @@
-"""The Azure Retail Prices API: public, without sign-in, in pages, and busy now and then."""
+"""Reads the provider's public prices from the Azure Retail Prices API, page by page, with retries while it is busy."""
 
 import asyncio
 import random
@@ -91,7 +91,7 @@ def _first(api: str, region: str) -> URL:
 
 
 def _next(page: _Page, link: URL) -> URL | None:
-    """Where the list goes on, which is on the same server: a link elsewhere is not followed."""
+    """The address of the next page, on the same server: a link elsewhere is not followed."""
     if not page.next_page_link:
         return None
     try:

@@ -1,4 +1,4 @@
-"""The agreements, a section of the stored rate card: who gives what discount, or adds what markup, and from when."""
+"""Reads the price agreements: discounts, negotiated prices and markups, each with its effective time."""
 
 from collections.abc import Collection, Iterator
 from decimal import Decimal
@@ -56,7 +56,7 @@ def adjustments(document: object, calendar: Calendar, faults: list[str]) -> list
 
 
 def unknown_payers(card: object, known: Collection[str]) -> list[str]:
-    """Cost centres that the adjustments of a rate card document name and nobody else knows."""
+    """Cost centres that the adjustments of a rate card document name but that do not exist."""
     document = card.get("adjustments") if isinstance(card, dict) else None
     return [
         f"{place}.when.costCentres: {path!r} is not under costCentres"
@@ -122,7 +122,7 @@ def _when_faults(when: _When) -> Iterator[str]:
 
 
 def _payer_faults(entry: _Entry) -> Iterator[str]:
-    """What the provider agreed to is the same whoever pays; on shared costs there is nothing but that to tell apart."""
+    """Faults of `payers`: what the provider agreed to cannot depend on who pays; only a markup can."""
     payers, shared = entry.when.cost_centres, entry.shared_costs
     for name, values in (("when.costCentres", payers), ("sharedCosts", shared)):
         if values is not None and entry.markup is None:

@@ -1,4 +1,4 @@
-"""The configuration in force: the version applied last, else the deployed files; and what closed periods froze."""
+"""Which configuration is in force: the version applied last, else the deployed files; and those of closed periods."""
 
 import time
 from pathlib import Path
@@ -49,7 +49,7 @@ class AppliedCatalogues:
         return (await self._fresh())[0]
 
     async def frozen(self) -> dict[Month, Catalogue]:
-        """What rates the periods that are closed or being closed."""
+        """The catalogues of the periods that are closed or being closed."""
         return await self._rated_by_document(PeriodState.CLOSED, PeriodState.CLOSING)
 
     async def terms(self) -> Terms:
@@ -59,7 +59,7 @@ class AppliedCatalogues:
     async def version(self) -> Version:
         """The applied version; the deployed files are stored as one when they are first asked for.
 
-        Read afresh, and what the other methods say agrees with it from then on.
+        Read afresh; from then on the other methods answer with it.
         """
         self._known = None
         applied, _ = await self._kept.current()
@@ -103,11 +103,11 @@ class AppliedCatalogues:
         applied, _ = await self._kept.current()
         if applied is None:
             return self._deployed, self._deployed_terms
-        # Versions of before they had names are known by what they hold.
+        # Versions stored before names existed are keyed by digest.
         version = self._read(applied.name or f"unnamed-{applied.digest}", applied)
         return version.catalogue, version.terms
 
     async def _rated_by_document(self, *states: PeriodState) -> dict[Month, Catalogue]:
-        """By period: what its document names."""
+        """The version that each period's document names."""
         periods = await self._periods.of_states(*states)
         return {each.month: (await self.stored_version(each.version)).catalogue for each in periods}

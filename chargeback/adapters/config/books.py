@@ -1,4 +1,4 @@
-"""How the books are kept as a document: time zone and currency by period, exchange rates, the rules of closing."""
+"""Reads books.yaml: time zone and currency by period, exchange rates, and the rules of closing."""
 
 from collections.abc import Iterator
 from datetime import date, timedelta
@@ -103,7 +103,7 @@ def _rate(rate: _Rate) -> ExchangeRate:
 
 
 def date_faults(document: object) -> Iterator[str]:
-    """Dates of a file that are not written YYYY-MM-DD. Stored versions of before this was asked for are still read."""
+    """Dates of a file that are not written YYYY-MM-DD. Older stored versions may have them and are still read."""
     found = document.get("exchangeRates") if isinstance(document, dict) else None
     for place, rate in each(found if found is not None else [], _Rate, "exchangeRates", []):
         if not is_date(rate.date):

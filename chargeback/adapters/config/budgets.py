@@ -1,4 +1,4 @@
-"""The budgets as a document; Bicep reads the same file for its alerts."""
+"""Reads budgets.yaml; Bicep reads the same file for its alerts."""
 
 from decimal import Decimal
 

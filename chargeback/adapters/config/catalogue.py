@@ -1,4 +1,4 @@
-"""The catalogue as files: rate card, deployment map, cost centres and calendar, checked before anything uses them.
+"""Reads the catalogue from its files: rate card, deployment map, cost centres and calendar, all checked first.
 
 The same documents are stored as JSON, so that a month can be rated again with the catalogue of its time.
 """
@@ -22,7 +22,7 @@ CARD, ADJUSTMENTS = "rate-card.yaml", "adjustments.yaml"
 FILES = (CARD, "deployments.yaml", "cost-centres.yaml")
 
 OPTIONAL_FILES = ("dated-deployments.yaml", "books.yaml", "shared-costs.yaml", "budgets.yaml")
-"""What has a default where the file is not there, as in versions that were applied before it existed."""
+"""Files that may be absent, as in versions that were applied before they existed; then a default holds."""
 
 
 def load_catalogue(folder: Path) -> Catalogue:

@@ -1,4 +1,4 @@
-"""The cost centres as a document: the tree and the rules, each for its time."""
+"""Reads cost-centres.yaml: the tree of cost centres and the allocation rules, each with its effective time."""
 
 import re
 import unicodedata
@@ -79,6 +79,6 @@ def _rule_faults(rule: Rule) -> Iterator[str]:
 
 
 def _is_component(text: str) -> bool:
-    """Of any script, with the marks that belong to its letters; but none that changes nothing that is seen."""
+    """Whether a string can be a component: letters of any script with their marks, but nothing invisible."""
     is_word = all(each.isalnum() or each in "_.-" or unicodedata.category(each) in ("Mn", "Mc") for each in text)
     return is_word and not _INVISIBLE.search(text) and unicodedata.is_normalized("NFC", text)

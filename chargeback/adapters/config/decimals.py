@@ -1,4 +1,4 @@
-"""How a document writes a number that is exact: as a quoted decimal in ASCII digits, never as a float."""
+"""Whether a document writes an exact number correctly: as a quoted decimal in ASCII digits, never as a float."""
 
 import re
 from typing import TypeGuard

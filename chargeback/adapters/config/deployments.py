@@ -1,4 +1,4 @@
-"""The deployment map as documents: what is deployed now, and what a name was or will be for some time."""
+"""Reads the deployment map: what is deployed now, and what a name stood or will stand for at other times."""
 
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
@@ -49,7 +49,7 @@ class _Deployed(_Served, frozen=True, kw_only=True):
 
 
 class _Former(Record, frozen=True):
-    """The form of before deployments had dates; stored versions have it."""
+    """The form from before deployments had dates; stored versions have it."""
 
     accounts: list[str]
     deployments: list[_Served]
@@ -143,7 +143,7 @@ def _known(names: list[str], accounts: Accounts, place: str, faults: list[str]) 
 
 
 def _clashes(past: Sequence[tuple[str, DatedDeployment]]) -> Iterator[str]:
-    """Two entries that say of one name what it was at the same time."""
+    """Two entries that say what the same name stood for at the same time."""
     by_name: dict[tuple[str, str], list[tuple[str, Effective]]] = {}
     for place, one in past:
         key = (one.deployment.account.casefold(), one.deployment.name.casefold())
@@ -151,11 +151,11 @@ def _clashes(past: Sequence[tuple[str, DatedDeployment]]) -> Iterator[str]:
     for (account, name), entries in by_name.items():
         for (earlier, time), (place, other) in combinations(entries, 2):
             if time.overlaps(other):
-                yield f"{place}.name: {account}/{name} is said by {earlier} for some of this time"
+                yield f"{place}.name: {account}/{name} already has the entry {earlier} for some of this time"
 
 
 def _shadows(past: Sequence[tuple[str, DatedDeployment]], deployed: dict[str, dict[str, Deployment]]) -> Iterator[str]:
-    """What always counts instead of a deployment that is there: then nobody would know what is deployed."""
+    """Dated entries that always count instead of a deployment that exists: the map would then hide what is deployed."""
     for place, one in past:
         account, name = one.deployment.account.casefold(), one.deployment.name.casefold()
         if one.effective == ALWAYS and name in deployed.get(account, {}):

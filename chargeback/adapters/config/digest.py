@@ -1,4 +1,4 @@
-"""Which configuration a deployment brings, as one digest over its files: the hook and the deployed app agree on it."""
+"""Computes one digest over the configuration files, by which hook and app know whether a deployment was handled."""
 
 import hashlib
 from pathlib import Path

@@ -1,4 +1,4 @@
-"""Who may send usage events beside the gateways: config/company/emitters.yaml, checked before anything uses it."""
+"""Reads config/company/emitters.yaml: which senders other than the gateways may send usage events."""
 
 import re
 from collections.abc import Iterator, Sequence
@@ -84,14 +84,14 @@ def _faults_of_sources(one: _Emitter) -> Iterator[str]:
         yield "sources: names none"
     for index, source in enumerate(one.sources):
         if not _SOURCE.fullmatch(source) or is_below(source, GATEWAY):
-            yield f"sources[{index}]: {source!r} is no path such as /langchain/research, or is a gateway's"
+            yield f"sources[{index}]: {source!r} is not a path such as /langchain/research, or is a gateway's"
     for index, source in enumerate(one.gateways):
         if not _SOURCE.fullmatch(source) or not is_below(source, GATEWAY) or source == GATEWAY:
-            yield f"gateways[{index}]: {source!r} is no gateway's source, such as /apim/<service>/<region>"
+            yield f"gateways[{index}]: {source!r} is not a gateway's source, such as /apim/<service>/<region>"
 
 
 def _overlaps(sources: Sequence[tuple[str, str]]) -> Iterator[str]:
-    """No emitter may speak for what is another's."""
+    """Faults where two emitters could speak for the same source."""
     for number, (place, source) in enumerate(sources):
         for _, other in sources[:number]:
             if is_below(source, other) or is_below(other, source):

@@ -1,4 +1,4 @@
-"""Records from a document with JSON types: every fault is collected with its place, none hides another."""
+"""Reads the records of a document into types; every fault is collected with its place, so that none hides another."""
 
 from collections.abc import Iterator
 from typing import Any, TypeVar
@@ -35,7 +35,7 @@ def each(raw: object, record: type[R], place: str, faults: list[str]) -> Iterato
 def sections(
     document: object, names: tuple[str, ...], faults: list[str], *, optional: tuple[str, ...] = ()
 ) -> dict[str, Any]:
-    """The top of a document: these keys and no other; one that is missing comes back as None, and is a fault or not."""
+    """The sections at the top of a document, these and no others; a missing one is None, and a fault if required."""
     found = document if isinstance(document, dict) else {}
     known = names + optional
     faults.extend(f"{name}: is missing" for name in names if name not in found)

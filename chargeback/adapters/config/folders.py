@@ -1,4 +1,4 @@
-"""Which folder each file of the configuration is in: `provider/` ships with the product, `company/` is your own.
+"""Which folder each configuration file belongs in: `provider/` ships with the product, `company/` is your own.
 
 The hooks of the deployment read it, too, where only PyYAML is installed.
 """
@@ -33,7 +33,7 @@ def path_of(folder: Path, name: str) -> Path:
 
 
 def _misplaced(folder: Path) -> Iterator[str]:
-    """Files beside the folders, as all of them once were, or in the other folder: nothing would read them."""
+    """Files outside the two folders, where all files once were, or in the wrong one: nothing would read them."""
     for name, place in _PLACES.items():
         for other in (name, f"provider/{name}", f"company/{name}"):
             if other != place and (folder / other).is_file():

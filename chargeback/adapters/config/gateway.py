@@ -1,4 +1,4 @@
-"""Whether config/company/gateway.yaml can be kept: names that exist, residencies that hold, tables that fit.
+"""Checks config/company/gateway.yaml: every name exists, residencies can be kept, and the tables fit.
 
 A contradiction, such as a product that must stay in a geography and may use what leaves it, is refused here.
 """
@@ -79,7 +79,7 @@ class _Deployed:
 
 
 def gateway_faults(folder: Path) -> list[str]:
-    """What is wrong with gateway.yaml beside deployments.yaml, each as `gateway.yaml:line: place: reason`.
+    """What is wrong with gateway.yaml, given deployments.yaml, each as `gateway.yaml:line: place: reason`.
 
     A folder without the file is a catalogue for the books alone.
     """
@@ -176,7 +176,7 @@ def _aliases(place: str, product: _Product, found: Config, deployed: _Deployed) 
             yield f"{where}: there is a deployment of that name"
         for target, deployment in targets.items():
             if target not in places:
-                yield f"{where}: {target!r} is no geography, no gateway region and not '*'"
+                yield f"{where}: {target!r} is neither a geography nor a gateway region nor '*'"
             yield from _reach(where, deployment, product.residency, deployed)
 
 
@@ -194,7 +194,7 @@ def _subscriptions(subscriptions: Sequence[tuple[str, _Subscription]], products:
 
 
 def _one(section: str, mark: str, marked: Sequence[str]) -> Iterator[str]:
-    """What is chosen for those who name none is marked: nobody should choose by moving a line."""
+    """Faults unless exactly one is marked as the default: the order of lines must not decide."""
     if len(marked) != 1:
         yield f"{section}: exactly one has `{mark}: true`; here {' and '.join(marked) or 'none'} has it"
 

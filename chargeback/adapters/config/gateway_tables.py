@@ -1,8 +1,8 @@
-"""How the gateway's tables are written: products, accounts and deployments as text that a policy searches.
+"""Writes the gateway's tables: products, accounts and deployments as strings that a policy searches.
 
 A table is `;key:field=value|field=value;key:…;`. A policy finds a record by its key and reads its fields by name,
 so a new field changes nothing for those that do not know it. Each table is published as one or more fragments that
-set a variable; Bicep writes the same text (infra/gateway-tables.bicep), and a test holds the two together.
+set a variable; Bicep writes the same strings (infra/gateway-tables.bicep), and a test compares the two.
 """
 
 from collections.abc import Iterable, Mapping

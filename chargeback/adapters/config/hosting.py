@@ -1,4 +1,4 @@
-"""The section `hosting` of the rate card document: what fine-tuned deployments cost by the hour."""
+"""Reads the section `hosting` of the rate card: what fine-tuned deployments cost by the hour."""
 
 from collections.abc import Iterator
 from decimal import Decimal

@@ -1,4 +1,4 @@
-"""Entries for the same thing, one after the other: where they overlap, and where nothing holds between them."""
+"""Whether entries for the same thing follow each other without overlaps and, if asked, without gaps."""
 
 from collections.abc import Callable
 from itertools import pairwise
@@ -8,7 +8,7 @@ from chargeback.domain.time.effective import Effective, hour_name
 
 
 class Entry(Protocol):
-    """Whatever holds for some time."""
+    """An entry that holds for some time."""
 
     @property
     def effective(self) -> Effective:

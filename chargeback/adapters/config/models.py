@@ -1,4 +1,4 @@
-"""models.yaml: what is wrong with it, and what it says of the deployments in deployments.yaml."""
+"""Reads models.yaml, and warns about deployments whose model retires, is closed or is not offered in their region."""
 
 from collections.abc import Iterator
 from datetime import date
@@ -26,7 +26,7 @@ def find_retiring(folder: Path, today: date) -> list[Retiring]:
 
 
 def notes_on_models(folder: Path, today: date) -> Iterator[str]:
-    """What a deployment asks for that it will not get for long, or may not get at all, as far as models.yaml knows."""
+    """Warnings about deployments whose model will soon be gone or may not be available, as far as models.yaml knows."""
     models, document = load_models(folder), read(path_of(folder, "deployments.yaml"))
     for account, item in deployed(document):
         what = f"{account['account']}/{item['name']}"

@@ -1,4 +1,4 @@
-"""An entry of the rate card document: what it says, and what is wrong with it."""
+"""One entry of the rate card document: its fields, and the faults it can have."""
 
 from collections.abc import Iterator, Sequence
 from datetime import date
@@ -65,7 +65,7 @@ def name_faults(entry: PriceEntry) -> Iterator[str]:
 
 
 def place_faults(entry: PriceEntry) -> Iterator[str]:
-    """A regional price is that of the regions for which it was read: elsewhere Azure asks for another one."""
+    """Faults of a regional price, which holds only where it was read: elsewhere Azure has other prices."""
     is_regional = DeploymentType.STANDARD in entry.deployment_types and not entry.is_for_tools
     if is_regional and not (entry.regions or entry.zones):
         yield "regions: a price of Standard deployments names the regions or zones that it was read for"

@@ -1,4 +1,4 @@
-"""What `config validate` says of a rate card beside its faults: doubts for a person to look into."""
+"""Warnings of `config validate` about a rate card without faults: doubtful prices for a person to look into."""
 
 from collections import Counter
 from collections.abc import Iterator

@@ -1,4 +1,4 @@
-"""Prices in the units in which they are published, each turned into the price of 1 000 000 units, exactly."""
+"""Turns prices from the units in which they are published into the exact price of 1 000 000 units."""
 
 from collections.abc import Iterator, Mapping
 from decimal import Decimal

@@ -1,4 +1,4 @@
-"""The rate card as a document: one entry of versions, deployment types and meters becomes many prices."""
+"""Reads the rate card: one entry with several versions, deployment types and meters becomes many prices."""
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace

@@ -1,4 +1,4 @@
-"""How periods are reconciled, as a section of the books."""
+"""Reads the rules of reconciliation, a section of books.yaml."""
 
 from collections.abc import Iterator
 from decimal import Decimal

@@ -1,4 +1,4 @@
-"""The reviewed table of retail meters: which id of the provider's price list is the source of which prices."""
+"""Reads the reviewed table of retail meters: which meter id of the provider's price list belongs to which prices."""
 
 import re
 from collections.abc import Iterator
@@ -83,7 +83,7 @@ def retail_meters(document: object, faults: list[str]) -> RetailMeters:
         keys = tuple(_keys(entry))
         for region, meter_id in entry.meter_ids.items():
             if not _METER_ID.fullmatch(meter_id) or meter_id in table:
-                faults.append(f"{place}.meterIds.{region}: {meter_id!r} is no meter id, or is there twice")
+                faults.append(f"{place}.meterIds.{region}: {meter_id!r} is not a meter id, or occurs twice")
             table[meter_id] = ReviewedMeter(meter_id, entry.name, region, keys)
     words = [entry.word.casefold() for _, entry in each(top["capacity"] or [], _Capacity, "capacity", faults)]
     faults.extend(f"capacity[{index}].word: is empty" for index, word in enumerate(words) if not word.strip())

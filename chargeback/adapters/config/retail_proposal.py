@@ -1,4 +1,4 @@
-"""A proposal as a YAML file for a person to review."""
+"""Writes a proposal for the rate card as a YAML file for a person to review."""
 
 from collections.abc import Mapping
 from datetime import datetime

@@ -1,4 +1,4 @@
-"""A committed snapshot of the provider's price list: facts that a rate card must not contradict."""
+"""Checks that the rate card does not contradict the committed snapshot of the provider's price list."""
 
 from collections.abc import Iterator
 from datetime import UTC, date, datetime

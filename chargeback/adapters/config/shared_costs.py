@@ -1,4 +1,4 @@
-"""The shared costs as a document: what is split, how much it is, and between whom."""
+"""Reads shared-costs.yaml: what is split, how much it costs, and who shares it."""
 
 from collections.abc import Iterator, Mapping
 from dataclasses import replace
@@ -86,7 +86,7 @@ def _costs(entry: _Entry, catalogue: Catalogue, place: str, faults: list[str]) -
 
 
 def _from_the_card(entry: _Entry, hosting: Hosting, time: Effective) -> Iterator[SharedCost]:
-    """One cost for each rate, because each is another price; the later ones tell theirs in the id."""
+    """One cost for each hosting rate, because each has its own price; the ids of the later ones name their start."""
     if (len(entry.of.models), len(entry.of.deployment_types)) != (1, 1):
         return
     cost_id = entry.id

@@ -1,4 +1,4 @@
-"""The terms as files: books, shared costs and budgets, checked against the catalogue that they go with."""
+"""Reads the terms from their files: books, shared costs and budgets, checked against their catalogue."""
 
 from collections.abc import Mapping
 from pathlib import Path

@@ -1,4 +1,4 @@
-"""From when until when an entry of a document holds: whole UTC hours, the end exclusive."""
+"""Reads the effective time of an entry: whole UTC hours or dates of the books, with an exclusive end."""
 
 import re
 from datetime import UTC, datetime

@@ -1,4 +1,4 @@
-"""YAML as configuration needs it: no key twice, JSON types only, and the line of any place."""
+"""Reads YAML files strictly: no key twice and JSON types only; finds the line of any place in them."""
 
 import re
 from collections.abc import Hashable
@@ -29,7 +29,7 @@ class _StrictLoader(_Loader):  # type: ignore[misc]
         if isinstance(found, float) and not isfinite(found):
             raise _refused(f"{found} is not a number that can be used", node)
         if isinstance(found, bytes | set):
-            raise _refused(f"a {type(found).__name__} is nothing that a setting can be", node)
+            raise _refused(f"a setting cannot be a {type(found).__name__}", node)
         return found
 
     def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[Hashable, Any]:  # noqa: FBT001

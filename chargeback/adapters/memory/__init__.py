@@ -1,1 +1,1 @@
-"""Every port in memory, with the behaviour of the real stores."""
+"""Every port in memory, with the behaviour of the real stores, for tests."""

@@ -1,4 +1,4 @@
-"""The counter in memory, with the same behaviour as the real one: for tests and for trying things out."""
+"""The counter in memory, for tests and for trying things out; it behaves like the real one."""
 
 import secrets
 from collections import defaultdict
@@ -106,7 +106,7 @@ class _Day:
         return changed
 
     def leave_elsewhere(self, event: UsageEvent, estimate: EstimateSpend, most_waiting: int) -> None:
-        """What others say of this call is in another one."""
+        """What others say about this call is counted in another call."""
         claimed = self.calls.get(event.call)
         self._set(event, claimed, left_elsewhere(claimed.so_far) if claimed else ELSEWHERE, estimate, most_waiting)
 

@@ -1,4 +1,4 @@
-"""The gateway's log in memory: for tests and for trying things out."""
+"""The gateway's log in memory, for tests and for trying things out."""
 
 from collections import defaultdict
 from collections.abc import Sequence

@@ -1,4 +1,4 @@
-"""The ports in memory, with the same behaviour as the real stores; the counter is in `memory_counter`."""
+"""The stores in memory, which behave like the real ones; the counter is in `counter`."""
 
 import secrets
 from collections.abc import AsyncIterator, Collection, Mapping, Sequence

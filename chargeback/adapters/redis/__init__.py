@@ -1,1 +1,1 @@
-"""The counter on Redis."""
+"""The counter of the open days on Redis."""

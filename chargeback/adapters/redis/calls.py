@@ -1,4 +1,4 @@
-"""Calls as Redis keeps them and as its scripts take them, in MessagePack.
+"""Encodes calls as Redis keeps them and as its scripts take them, in MessagePack.
 
 A call's state is [phase, counts, [line id, line, scopes], picodollars, [field, quantity, …]] of what it is counted as,
 and of a call of several events also [first phase, first line, last line], each line only where it says more than the
@@ -27,7 +27,7 @@ from chargeback.domain.usage.meters import Meter, Quantities
 from chargeback.services.ports.counter import EstimatedEvent, Seen
 
 FINAL = b"F"
-"""The state of a call about which nothing that comes can change anything."""
+"""The state of a call that nothing more can change."""
 
 pack = msgspec.msgpack.Encoder().encode
 _decode = msgspec.msgpack.Decoder().decode
@@ -42,7 +42,7 @@ class Item(NamedTuple):
     """One thing that an event says of one call.
 
     Attributes:
-        place: of the event in its batch; -1 for what it says of the call by its other identity.
+        place: the event's in its batch; -1 for what it says about the call by its other identity.
         call: the identity of the call.
     """
 

@@ -1,4 +1,4 @@
-"""The counter on Redis.
+"""Counts the open days in Redis.
 
 All keys of a day share a hash tag, so that one script may touch them under every clustering policy.
 """

@@ -1,4 +1,4 @@
-"""Calls of which something is known already, brought further by what is new of them: the batch of `merge.lua`."""
+"""Merges new events into calls that Redis already knows, and builds the batch for `merge.lua`."""
 
 from collections.abc import Sequence
 
@@ -15,7 +15,7 @@ class Merges:
 
     Attributes:
         flags: place of an event in its batch → 1 if it changes what is counted, else 0.
-        states: of each changed call, the state that it was worked out from, and the new one, in turn.
+        states: for each changed call, the state that it was worked out from, and the new one, in turn.
     """
 
     def __init__(self, known: Sequence[Item], states: Sequence[bytes], estimate: EstimateSpend) -> None:

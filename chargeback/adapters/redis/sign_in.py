@@ -1,4 +1,4 @@
-"""Signing in to Azure Managed Redis with the app's identity, and again before a token ends."""
+"""Signs in to Azure Managed Redis with the app's identity, and again before a token expires."""
 
 import asyncio
 import logging

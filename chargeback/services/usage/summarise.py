@@ -1,4 +1,4 @@
-"""Small documents of a day, made from its records: the sums for dashboards, the spend by the hour, that of budgets.
+"""Makes small documents from a day's records: the sums for dashboards, the spend by the hour, and that of budgets.
 
 With 2 000 cost centres the sums take 0.5 to 1.3 MB and the hours up to 0.9 MB; the store takes 2 MB a document. To stay
 within that, only the largest entries have their names; the rest are summed as `(others)`.
@@ -191,7 +191,7 @@ async def summarise_or_set_aside(
 async def refresh_summary(books: Books, day: UtcDay, watch: Watch = NO_WATCH) -> None:
     """Summarise a day unless its documents were made from the books as they are now.
 
-    A run that died between the records and the documents left those of before.
+    A run that died between the records and the documents left the earlier documents.
     """
     fence = await fence_of_day(books, day)
     known = await books.summary(day, SUMS)

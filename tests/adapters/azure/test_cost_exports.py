@@ -98,7 +98,7 @@ async def test_a_partition_that_is_not_there_is_named(place: Place) -> None:
     del blobs["costs/focus/20260301-20260331/aaaa/part_1_0001.csv"]
     invoices = await place.exports(blobs)
 
-    with pytest.raises(InvalidConfig, match=r"part_1_0001\.csv: is named by .*manifest\.json and not there"):
+    with pytest.raises(InvalidConfig, match=r"part_1_0001\.csv: is named by .*manifest\.json but missing"):
         await chosen(invoices)
 
 

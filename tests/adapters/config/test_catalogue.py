@@ -248,8 +248,8 @@ def test_usage_of_a_former_deployment_is_still_rated_and_none_is_made_for_it(fol
                 "accounts: [oai-eastus2, oai-westus3], name: gpt-5.4, effectiveFrom: 2026-04-30",
             ],
             [
-                "dated-deployments.yaml:3: deployments[1].name: oai-eastus2/gpt-5.4 is said by deployments[0]"
-                " for some of this time"
+                "dated-deployments.yaml:3: deployments[1].name: oai-eastus2/gpt-5.4 already has the entry"
+                " deployments[0] for some of this time"
             ],
         ),
         (

@@ -44,7 +44,7 @@ def test_the_shipped_configuration_is_sound(folder: Path) -> None:
         (resident(models=["gpt-image-2"]), "'gpt-image-2' is not processed in 'eu' alone"),
         (resident(models=["gpt-9"]), "no account has a deployment 'gpt-9'"),
         (resident(aliases={"fast": {"*": "gpt-5.4-nano"}}), "'gpt-5.4-nano' is not processed in 'eu' alone"),
-        (resident(aliases={"fast": {"mars": "gpt-5.4"}}), "'mars' is no geography"),
+        (resident(aliases={"fast": {"mars": "gpt-5.4"}}), "'mars' is neither a geography"),
         (resident(aliases={"gpt-5.5": {"*": "gpt-5.4"}}), "there is a deployment of that name"),
         (resident(aliases={"a b": {"*": "gpt-5.4"}}), "'a b' may have letters"),
         (resident(tools=["function", "web_search"]), "web_search leaves 'eu'"),

@@ -42,8 +42,8 @@ def test_one_entry_is_the_source_of_a_price_of_each_version(tmp_path: Path) -> N
 @pytest.mark.parametrize(
     ("old", "new", "fault"),
     [
-        (ONE, "one", "retail-meters.yaml:9: meters[0].meterIds.eastus2: 'one' is no meter id, or is there twice"),
-        (ONE, TWO, f"retail-meters.yaml:9: meters[0].meterIds.westus3: '{TWO}' is no meter id, or is there twice"),
+        (ONE, "one", "retail-meters.yaml:9: meters[0].meterIds.eastus2: 'one' is not a meter id, or occurs twice"),
+        (ONE, TWO, f"retail-meters.yaml:9: meters[0].meterIds.westus3: '{TWO}' is not a meter id, or occurs twice"),
         (f"{{eastus2: {ONE}, westus3: {TWO}}}", "{}", "retail-meters.yaml:9: meters[0].meterIds: names none"),
         ("input_tokens", "inputs", "retail-meters.yaml:7: meters[0].meter: invalid enum value 'inputs'"),
         ("somewhere", '""', "retail-meters.yaml:8: meters[0].source: is empty"),

@@ -144,7 +144,7 @@ async def test_an_override_for_one_part_does_not_cover_another_that_appears_mean
 async def test_a_row_of_the_log_that_nobody_could_read_keeps_its_month_open() -> None:
     house = await march()
     aside = SetAside(house.control)
-    await aside.note(Stage.SETTLE, DAY, {f"log row of x at {DAY}T10:00:00+00:00": "NaN is no number"})
+    await aside.note(Stage.SETTLE, DAY, {f"log row of x at {DAY}T10:00:00+00:00": "NaN is not a number"})
     await aside.note(Stage.SETTLE, "2026-03-20", {"call y": "a pending call, which the books have"})
 
     with pytest.raises(ClosingRefused, match="set aside by settle of 2026-03-31") as told:

@@ -438,7 +438,7 @@ def test_calls_of_days_that_are_no_longer_open_are_recovered_if_the_ledger_does_
 
 def test_a_row_that_cannot_be_read_is_noted_under_its_own_day_until_the_log_is_read_there_again(books: Books) -> None:
     own = NOW - timedelta(days=9)
-    books.log.unreadable["call-2"] = "ValueError: NaN is no number of tokens"
+    books.log.unreadable["call-2"] = "ValueError: NaN is not a number of tokens"
     books.log.times["call-2"] = own
     books.settle(since=NOW - timedelta(days=10))
     books.log.unreadable.clear()
@@ -454,7 +454,7 @@ def test_a_row_that_cannot_be_read_is_noted_under_its_own_day_until_the_log_is_r
 def test_a_row_of_the_log_that_cannot_be_read_is_set_aside(books: Books) -> None:
     books.ingest(pending())
     books.log.counts.append((EARLIER, tokens()))
-    books.log.unreadable["call-2"] = "ValueError: NaN is no number of tokens"
+    books.log.unreadable["call-2"] = "ValueError: NaN is not a number of tokens"
 
     done = books.settle()
 
