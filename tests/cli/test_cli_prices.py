@@ -17,7 +17,7 @@ from typer.testing import CliRunner, Result
 from chargeback.adapters.config.folders import path_of
 from chargeback.bootstrap import DEPLOYED_CONFIG
 from chargeback.cli import app, prices
-from chargeback.cli.config import Validated
+from chargeback.cli.config import ValidatedConfig
 from chargeback.cli.exit_codes import ExitCode
 from chargeback.domain.errors import InvalidConfig
 
@@ -200,19 +200,21 @@ def test_validate_checks_the_table_of_meters_with_the_rest(config: Path) -> None
 
 
 def test_what_the_price_commands_print_as_json(config: Path, saved: Path, tmp_path: Path) -> None:
-    compared = printed(prices.Compared, "prices", "diff", "--config-dir", config, "--from", saved)
+    compared = printed(prices.ComparedPrices, "prices", "diff", "--config-dir", config, "--from", saved)
     out = tmp_path / "new" / "proposal.yaml"
-    proposed = printed(prices.Proposed, "prices", "propose", "--config-dir", config, "--from", saved, "--out", out)
-    checked = printed(prices.Checked, "prices", "check", "--config-dir", config)
-    validated = printed(Validated, "config", "validate", "--config-dir", config)
+    proposed = printed(
+        prices.ProposedPrices, "prices", "propose", "--config-dir", config, "--from", saved, "--out", out
+    )
+    checked = printed(prices.CheckedPrices, "prices", "check", "--config-dir", config)
+    validated = printed(ValidatedConfig, "config", "validate", "--config-dir", config)
 
     (difference,) = compared.differences
     assert difference == prices.PriceDifference(KEY, on_card="2.5", in_list="2", currency="USD", since="2026-10-01")
     assert (compared.equal, [each.meter for each in compared.unknown]) == (0, ["gpt 7 Inp glbl Tokens"])
     assert compared.absent
     assert compared.refused == ()
-    assert proposed == prices.Proposed(str(out), close=1, add=1, correct=0)
-    assert checked == prices.Checked(153, ())
+    assert proposed == prices.ProposedPrices(str(out), close=1, add=1, correct=0)
+    assert checked == prices.CheckedPrices(153, ())
     assert (validated.currency, validated.unpriced) == ("USD", ())
     assert set(validated.tables) == {"products", "accounts", "deployments"}
 

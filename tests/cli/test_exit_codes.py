@@ -89,7 +89,9 @@ def test_settling_ends_with_findings_where_something_was_set_aside(
     within(monkeypatch, days, settler=SimpleNamespace(settle=lambda *_, **__: returns(done)))
 
     assert ends_with(lambda: days.settle(as_json=True)) is ends
-    assert msgspec.json.decode(capsys.readouterr().out, type=days.Settled) == days.Settled(3, 1, 0, 4, left_out)
+    assert msgspec.json.decode(capsys.readouterr().out, type=days.SettledStreams) == days.SettledStreams(
+        3, 1, 0, 4, left_out
+    )
 
 
 @pytest.mark.parametrize(("batches", "ends"), [([], ExitCode.DONE), (["2026-03-20/a"], ExitCode.FINDINGS)])
@@ -100,7 +102,7 @@ def test_the_list_of_what_is_set_aside_ends_with_findings_unless_it_is_empty(
     within(monkeypatch, set_aside, set_aside=kept[0], quarantine=kept[1])
 
     assert ends_with(lambda: set_aside.set_aside(as_json=True)) is ends
-    printed = msgspec.json.decode(capsys.readouterr().out, type=set_aside.SetAside)
+    printed = msgspec.json.decode(capsys.readouterr().out, type=set_aside.ListedParts)
     assert (printed.set_aside, printed.quarantined_batches) == ((), len(batches))
 
 
@@ -111,8 +113,8 @@ def test_owners_are_printed_in_the_order_asked_for(
     within(monkeypatch, objects, object_index=SimpleNamespace(find=lambda _: returns(known)))
 
     assert ends_with(lambda: objects.owner(["b", "a"], as_json=True)) is ExitCode.FINDINGS
-    printed = msgspec.json.decode(capsys.readouterr().out, type=objects.Owners)
-    assert printed.objects == (objects.Owned("b", "user/x", "standard", "oai"), objects.Owned("a"))
+    printed = msgspec.json.decode(capsys.readouterr().out, type=objects.OwnedObjects)
+    assert printed.objects == (objects.OwnedObject("b", "user/x", "standard", "oai"), objects.OwnedObject("a"))
 
 
 def test_contradicting_events_are_findings(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
@@ -123,7 +125,7 @@ def test_contradicting_events_are_findings(monkeypatch: pytest.MonkeyPatch, caps
     within(monkeypatch, events, ledger=None)
 
     assert ends_with(lambda: events.conflicts("2026-03-20", as_json=True)) is ExitCode.FINDINGS
-    printed = msgspec.json.decode(capsys.readouterr().out, type=events.Conflicts)
+    printed = msgspec.json.decode(capsys.readouterr().out, type=events.DifferingEvents)
     assert [each.call for each in printed.events] == ["c", "c"]
 
 
@@ -133,8 +135,8 @@ def test_tokens_are_printed_as_json(tmp_path: Any, capsys: pytest.CaptureFixture
 
     tokens.count_tokens(str(file), "gpt-4o", as_json=True)
 
-    printed = msgspec.json.decode(capsys.readouterr().out, type=tokens.TokenCount)
-    assert printed == tokens.TokenCount("gpt-4o", "o200k_base", 2, guessed=False)
+    printed = msgspec.json.decode(capsys.readouterr().out, type=tokens.CountedTokens)
+    assert printed == tokens.CountedTokens("gpt-4o", "o200k_base", 2, guessed=False)
 
 
 @pytest.mark.parametrize(("unpriced", "ends"), [(0, ExitCode.DONE), (1, ExitCode.FINDINGS)])
@@ -161,6 +163,6 @@ def test_reconciling_ends_with_findings_where_the_variance_is_above_the_toleranc
     within(monkeypatch, reconcile, reconciler=service, control=MemoryControl())
 
     assert ends_with(lambda: reconcile.reconcile(found.period, as_json=True)) is ends
-    printed = msgspec.json.decode(capsys.readouterr().out, type=reconcile.Reconciliation)
+    printed = msgspec.json.decode(capsys.readouterr().out, type=reconcile.ReconciledPeriod)
     assert printed.report.tolerance.exceeded is (ends is ExitCode.FINDINGS)
     assert printed.true_up is None

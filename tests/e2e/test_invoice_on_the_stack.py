@@ -11,7 +11,7 @@ import pytest
 
 from chargeback.adapters.config.retail_meters import load_retail_meters
 from chargeback.bootstrap import DEPLOYED_CONFIG, Container
-from chargeback.cli.reconcile import Reconciliation
+from chargeback.cli.reconcile import ReconciledPeriod
 from chargeback.domain.deployments.deployment import DeploymentType
 from chargeback.domain.time.months import dates_of
 from chargeback.domain.usage.meters import Meter
@@ -118,7 +118,7 @@ def test_a_month_is_reconciled_trued_up_and_explained(month: Path) -> None:
 
     upload(invoice(input_millions="3") | {})
     output_of("reconcile", PERIOD, "--true-up", "--by", "dora")
-    printed = msgspec.json.decode(output_of("reconcile", PERIOD, "--json"), type=Reconciliation)
+    printed = msgspec.json.decode(output_of("reconcile", PERIOD, "--json"), type=ReconciledPeriod)
     assert (printed.report.variance, printed.report.tolerance.exceeded) == ("0", False)
     assert (printed.true_up and (printed.true_up.amount, printed.true_up.by)) == ("0", "dora")
     assert "true-up in force: 0 USD, set by dora" in output_of("reconcile", PERIOD)
