@@ -4,7 +4,7 @@ import os
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
-from datetime import date, timedelta
+from datetime import UTC, date, datetime, timedelta
 from functools import cached_property, partial
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -21,6 +21,8 @@ if TYPE_CHECKING:
     from chargeback.adapters.config.applied import AppliedCatalogues
     from chargeback.domain.deployments.models import Retiring
     from chargeback.domain.events.emitters import KnownEmitter
+    from chargeback.domain.time.days import UtcDay
+    from chargeback.services.budgets.states import BudgetStates
     from chargeback.services.closing.close_period import Closer
     from chargeback.services.closing.finish_days import ClosingBooks
     from chargeback.services.closing.publish_drafts import Drafts
@@ -126,6 +128,19 @@ class Container(Stores):
     def poster(self) -> Poster:
         """Sets the books from what is counted."""
         return Poster(self.ledger, self.counter, self.books, self.control, self.catalogues)
+
+    @cached_property
+    def budget_states(self) -> "BudgetStates":
+        """How budgets stand."""
+        from chargeback.services.budgets.forecasts import Forecasts
+        from chargeback.services.budgets.spend import BudgetSpend
+        from chargeback.services.budgets.states import BudgetStates, NoOverrides
+
+        spend = BudgetSpend(self.books, self.counter, self._post_day)
+        return BudgetStates(self.catalogues, spend, NoOverrides(), Forecasts())
+
+    async def _post_day(self, day: "UtcDay") -> None:
+        await self.poster.post_day(day, await self.catalogues.in_force(), datetime.now(UTC))
 
     def retiring_models(self, today: date) -> "list[Retiring]":
         """The deployments whose model retires soon, as far as the configuration knows."""

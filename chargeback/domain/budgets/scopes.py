@@ -1,15 +1,12 @@
 """Which budgets a line counts towards: the scopes that budgets name, matched with the line and its cost centre."""
 
 from collections.abc import Iterable, Iterator, Mapping
-from datetime import date
-from decimal import Decimal
 from functools import cached_property
 from hashlib import blake2b
 
 from chargeback.domain.budgets.budget import Budget, Scope, ScopeKind
-from chargeback.domain.cost_centres.tree import is_within
+from chargeback.domain.cost_centres.tree import is_within, with_ancestors
 from chargeback.domain.deployments.served_model import base_model, without_snapshot
-from chargeback.domain.money.exact import EXACT, ZERO
 from chargeback.domain.usage.lines import Line
 
 EVERYTHING = Scope(ScopeKind.ALL)
@@ -40,6 +37,18 @@ class WatchedScopes:
         )
         return blake2b(names.encode(), digest_size=16).hexdigest()
 
+    @property
+    def kept(self) -> frozenset[Scope]:
+        """The scopes that budgets name."""
+        return self._named | {Scope(ScopeKind.COST_CENTRE, path) for path in self._centres}
+
+    def above(self, scope: Scope) -> tuple[Scope, ...]:
+        """The scopes of budgets that spend of a scope counts towards: of a cost centre also those above it."""
+        if scope.kind is not ScopeKind.COST_CENTRE:
+            return (scope,) if scope in self._named else ()
+        paths = (path for path in with_ancestors(scope.value) if path in self._centres)
+        return tuple(Scope(ScopeKind.COST_CENTRE, path) for path in paths)
+
     def of(self, line: Line, cost_centre: str) -> tuple[Scope, ...]:
         """The watched scopes that usage of a line counts towards if this cost centre pays for it."""
         found = [scope for scope in _scopes(line, self._kinds) if scope in self._named]
@@ -66,15 +75,3 @@ def _scopes(line: Line, kinds: frozenset[ScopeKind]) -> Iterator[Scope]:
 def model_of(line: Line) -> str:
     """The model of a line as budgets name it: without snapshot and fine-tuning; the deployment if no model answered."""
     return without_snapshot(base_model(line.model)) if line.model else line.deployment.casefold()
-
-
-def spent_in(scope: Scope, spend: Mapping[Scope, Mapping[date, Decimal]]) -> dict[date, Decimal]:
-    """What a scope spent by date, everything below a cost centre included."""
-    if scope.kind is not ScopeKind.COST_CENTRE:
-        return dict(spend.get(scope, {}))
-    found: dict[date, Decimal] = {}
-    for other, by_date in spend.items():
-        if other.kind is ScopeKind.COST_CENTRE and is_within(other.value, scope.value):
-            for day, amount in by_date.items():
-                found[day] = EXACT.add(found.get(day, ZERO), amount)
-    return found

@@ -1,0 +1,96 @@
+"""How long budgets take: `python -m benchmarks.budgets evaluate`, over its own Redis and Cosmos DB.
+
+`evaluate` says how 2 000 monthly budgets of 2 000 cost centres stand, with a month of days posted and the open ones
+counted: first with nothing known, as after a start, and then again and again.
+"""
+
+import argparse
+import asyncio
+import os
+import random
+import time
+from datetime import UTC, datetime
+from decimal import Decimal
+from statistics import median
+
+from benchmarks.synthetic import event
+from chargeback.adapters.memory.stores import MemoryCatalogues
+from chargeback.bootstrap import Container, open_container
+from chargeback.domain.budgets.budget import Scope, ScopeKind
+from chargeback.domain.budgets.spend_fields import spend_fields
+from chargeback.domain.cost_centres.budgets import CentreBudget
+from chargeback.domain.events.usage_event import EVER, UsageEvent, read_event
+from chargeback.domain.terms.terms import Terms
+from chargeback.domain.time.days import UtcDay, book_namesake, days_between, shifted, utc_day
+from chargeback.process import prepare_process
+from chargeback.services.budgets.forecasts import Forecasts
+from chargeback.services.budgets.spend import BudgetSpend
+from chargeback.services.budgets.states import BudgetStates, NoOverrides
+from chargeback.services.ports.counter import CountedSpend, EstimatedEvent
+from chargeback.services.usage.ingest import open_days
+from chargeback.services.usage.watched_spend import DaySpend, fence_of_day, known_spend, put_spend
+from chargeback.settings import read_settings
+from stack.stack import Stack
+
+CENTRES = [f"company/unit-{number % 40:02}/team-{number:04}" for number in range(2_000)]
+TERMS = Terms(budgets=[CentreBudget(centre, Decimal(100), "USD", (50, 80, 100)) for centre in CENTRES])
+NOW = datetime.now(UTC).replace(hour=12)
+DAYS = 31
+
+
+async def evaluate(rounds: int) -> None:
+    """Print how long evaluations take."""
+    async with open_container(read_settings()) as container:
+        catalogues = MemoryCatalogues(container.catalogues.deployed, settled_by=TERMS)
+        for day in days_between(shifted(utc_day(NOW), -DAYS), utc_day(NOW)):
+            await fill(container, day)
+        spend = BudgetSpend(container.books, container.counter, no_posting)
+        states = BudgetStates(catalogues, spend, NoOverrides(), Forecasts())
+        taken = []
+        for _ in range(rounds + 1):
+            start = time.perf_counter()
+            evaluation = await states.evaluate(NOW)
+            taken.append(time.perf_counter() - start)
+            assert len(evaluation.states) == len(CENTRES)
+            assert all(state.spend.known for state in evaluation.states)
+        print(f"{len(CENTRES):,} budgets: first {taken[0]:.2f} s, then {median(taken[1:]):.2f} s (median of {rounds})")
+
+
+async def fill(container: Container, day: UtcDay) -> None:
+    """A day that is posted; an open one also has calls that came since."""
+    fields = {centre: spend_fields(book_namesake(day), [Scope(ScopeKind.COST_CENTRE, centre)]) for centre in CENTRES}
+    counted = CountedSpend(None, {})
+    if day in open_days(NOW):
+        rng = random.Random(day)
+        events = [read_event(event(number, rng, lines=1, day=day), EVER) for number in range(2 * len(CENTRES))]
+        scopes = {each.call: fields[CENTRES[number % len(CENTRES)]] for number, each in enumerate(events)}
+
+        def spend(each: UsageEvent) -> EstimatedEvent:
+            return EstimatedEvent(each, scopes[each.call], 10**9)
+
+        await container.counter.count(day, events[: len(CENTRES)], spend)
+        counted = known_spend(await container.counter.spend(day))
+        await container.counter.count(day, events[len(CENTRES) :], spend)
+    await container.books.write(day, 0, None, (counted.epoch, "digest"), ())
+    costs = {field: Decimal("0.001") for (field,) in fields.values()}
+    fence = await fence_of_day(container.books, day)
+    await put_spend(container.books, day, DaySpend(fence, TERMS.watched.digest, ("USD",), costs, counted), None)
+
+
+async def no_posting(day: UtcDay) -> None:
+    raise AssertionError(f"{day} was counted and posted")
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__)
+    commands = parser.add_subparsers(required=True, dest="command")
+    commands.add_parser("evaluate").add_argument("--rounds", type=int, default=10)
+    arguments = parser.parse_args()
+    prepare_process()
+    with Stack(services=["redis", "blob", "cosmos", "identity"]) as stack:
+        os.environ.update(stack.env)
+        asyncio.run(evaluate(arguments.rounds))
+
+
+if __name__ == "__main__":
+    main()

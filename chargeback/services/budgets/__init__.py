@@ -1,0 +1,1 @@
+"""Budgets at work: what their scopes spent, and how they stand."""

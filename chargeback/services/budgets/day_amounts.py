@@ -1,0 +1,75 @@
+"""What the scopes of budgets spent of one UTC day: what is posted, and what the counter has beyond that.
+
+A day's document says what the counter had spent before it was posted; what it has spent since is added. Under another
+epoch the counter has lost the day, and then the larger of the two is the least that was spent.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import date
+from decimal import Decimal
+
+from chargeback.domain.budgets.budget import Scope
+from chargeback.domain.budgets.scopes import WatchedScopes
+from chargeback.domain.budgets.spend_fields import read_spend_field
+from chargeback.domain.money.exact import EXACT, ZERO
+from chargeback.services.ports.counter import CountedSpend
+from chargeback.services.usage.watched_spend import DaySpend
+
+PICODOLLARS = -12
+"""The power of ten."""
+
+Amounts = dict[date, dict[Scope, Decimal]]
+
+
+@dataclass(slots=True)
+class DayAmounts:
+    """What the scopes of budgets spent, by date of the books, a cost centre with everything below it.
+
+    Attributes:
+        known: billed usage.
+        estimated: calls whose usage is not known yet.
+        currencies: of both; several have no sum that means anything.
+    """
+
+    known: Amounts = field(default_factory=dict)
+    estimated: Amounts = field(default_factory=dict)
+    currencies: frozenset[str] = frozenset()
+
+
+def day_amounts(posted: DaySpend, counted: CountedSpend, currency: str, watched: WatchedScopes) -> DayAmounts:
+    """The amounts of a day; `currency` is that of what is counted."""
+    costs, estimates = dict(posted.costs), {}
+    is_same = counted.epoch == posted.counted.epoch
+    for name, picodollars in counted.picodollars.items():
+        known = read_spend_field(name)
+        if known is None or picodollars <= 0:
+            continue
+        if known.estimated:
+            estimates[name] = from_picodollars(picodollars)
+        elif is_same:
+            since = max(picodollars - posted.counted.picodollars.get(name, 0), 0)
+            costs[name] = EXACT.add(costs.get(name, ZERO), from_picodollars(since))
+        else:
+            costs[name] = max(costs.get(name, ZERO), from_picodollars(picodollars))
+    currencies = frozenset(posted.currencies)
+    if counted.picodollars:
+        currencies |= {currency}
+    return DayAmounts(_by_date(costs, watched), _by_date(estimates, watched), currencies)
+
+
+def from_picodollars(picodollars: int) -> Decimal:
+    """The same in the currency's unit."""
+    return Decimal(picodollars).scaleb(PICODOLLARS, EXACT)
+
+
+def _by_date(amounts: Mapping[str, Decimal], watched: WatchedScopes) -> Amounts:
+    found: Amounts = {}
+    for name, amount in amounts.items():
+        known = read_spend_field(name)
+        if known is None or not amount:
+            continue
+        of_date = found.setdefault(date.fromisoformat(known.date), {})
+        for scope in watched.above(known.scope):
+            of_date[scope] = EXACT.add(of_date.get(scope, ZERO), amount)
+    return found

@@ -1,0 +1,163 @@
+"""What the scopes of budgets spent by date of the books, from the documents of the days and from the counter.
+
+Nothing here is ever reset: the books are read again and again, so whatever was lost in between does not stay lost.
+"""
+
+import asyncio
+import time
+from collections.abc import Awaitable, Callable, Collection, Iterable, Mapping, Sequence
+from contextlib import suppress
+from dataclasses import dataclass
+from datetime import date, datetime
+
+from chargeback.domain.budgets.budget import Scope
+from chargeback.domain.budgets.scopes import WatchedScopes
+from chargeback.domain.budgets.state import Spend
+from chargeback.domain.money.exact import EXACT, ZERO
+from chargeback.domain.time.days import BookDate, UtcDay, days_between, shifted, utc_day, utc_namesake
+from chargeback.services.budgets.day_amounts import DayAmounts, day_amounts
+from chargeback.services.ports.books import Books
+from chargeback.services.ports.counter import Counter
+from chargeback.services.usage.ingest import open_days
+from chargeback.services.usage.watched_spend import NOTHING_COUNTED, DaySpend, Watch, refresh_spend
+
+OPEN_SECONDS = 30.0
+"""How old the document of an open day may be: what was posted since is counted as well, and added all the same."""
+
+CLOSED_SECONDS = 600.0
+"""How old what is known of other days may be; only late events and corrected prices change them."""
+
+_SLICE = 8
+"""So many of the other days are read again at a time, so that nobody waits for a year of them."""
+
+PostDay = Callable[[UtcDay], Awaitable[object]]
+"""Posts a day at once."""
+
+
+@dataclass(frozen=True, slots=True)
+class SpendByDate:
+    """What scopes spent.
+
+    Attributes:
+        by_scope: by date of the books, in the currency of that date; a cost centre with everything below it.
+        currencies: by date; several on one date have no sum that means anything.
+    """
+
+    by_scope: Mapping[Scope, Mapping[date, Spend]]
+    currencies: Mapping[date, frozenset[str]]
+
+
+class BudgetSpend:
+    """Tells what was spent; keeps what it read of each day."""
+
+    def __init__(
+        self,
+        books: Books,
+        counter: Counter,
+        post: PostDay,
+        *,
+        open_seconds: float = OPEN_SECONDS,
+        closed_seconds: float = CLOSED_SECONDS,
+    ) -> None:
+        """`post` is asked for each day that the counter has lost."""
+        self._books = books
+        self._counter = counter
+        self._post = post
+        self._open_seconds = open_seconds
+        self._closed_seconds = closed_seconds
+        self._digest = ""
+        self._open: dict[UtcDay, tuple[float, DaySpend]] = {}
+        self._closed: dict[UtcDay, tuple[float, DayAmounts]] = {}
+        self._posting: dict[UtcDay, asyncio.Task[None]] = {}
+
+    async def by_date(self, watched: WatchedScopes, first: BookDate, now: datetime, currency: str) -> SpendByDate:
+        """What the watched scopes spent on each date of the books from `first` to `now`.
+
+        `currency` is that of the rate card, which what is counted is in.
+        """
+        if watched.digest != self._digest:
+            self._open, self._closed, self._digest = {}, {}, watched.digest
+        days = days_between(shifted(utc_namesake(first), -1), shifted(utc_day(now), 1))
+        are_open = set(open_days(now))
+        self._open = {day: known for day, known in self._open.items() if day in are_open}
+        closed = [day for day in days if day not in are_open]
+        await self._read_closed(closed, watched)
+        found = [self._closed[day][1] for day in closed]
+        found += await asyncio.gather(
+            *(self._open_day(day, watched, currency) for day in days if day in are_open),
+        )
+        return _together(found, date.fromisoformat(first))
+
+    async def _read_closed(self, days: Sequence[UtcDay], watched: WatchedScopes) -> None:
+        """Read the days of which nothing is known, and some of those that were read longest ago."""
+        now = time.monotonic()
+        new = [day for day in days if day not in self._closed]
+        old = [day for day in days if day in self._closed and now - self._closed[day][0] >= self._closed_seconds]
+        due = [*new, *sorted(old, key=lambda day: self._closed[day][0])[:_SLICE]]
+        for start in range(0, len(due), _SLICE):
+            await asyncio.gather(*(self._read_one_closed(day, watched) for day in due[start : start + _SLICE]))
+
+    async def _read_one_closed(self, day: UtcDay, watched: WatchedScopes) -> None:
+        read = time.monotonic()
+        posted = await refresh_spend(self._books, day, Watch(watched))
+        self._closed[day] = read, day_amounts(posted, NOTHING_COUNTED, "", watched)
+
+    async def _open_day(self, day: UtcDay, watched: WatchedScopes, currency: str) -> DayAmounts:
+        """The document first: what is posted between the two readings is added twice for a moment, and never lost."""
+        read, posted = self._open.get(day, (float("-inf"), None))
+        if posted is None or time.monotonic() - read >= self._open_seconds:
+            posted = await self._read_open(day, watched)
+        counted = await self._counter.spend(day)
+        if posted.counted.epoch != counted.epoch:
+            posted, counted = await self._read_open(day, watched), await self._counter.spend(day)
+        if posted.fence and posted.counted.epoch != counted.epoch:
+            self._ask_for_posting(day)
+        return day_amounts(posted, counted, currency, watched)
+
+    async def _read_open(self, day: UtcDay, watched: WatchedScopes) -> DaySpend:
+        read = time.monotonic()
+        posted = await refresh_spend(self._books, day, Watch(watched))
+        self._open[day] = read, posted
+        return posted
+
+    def _ask_for_posting(self, day: UtcDay) -> None:
+        """Have a day posted at once, unless that is under way."""
+        if day not in self._posting:
+            self._posting[day] = asyncio.create_task(self._have_posted(day))
+
+    async def _have_posted(self, day: UtcDay) -> None:
+        try:
+            with suppress(Exception):  # the posting tells what is wrong, and the timer posts again
+                await self._post(day)
+        finally:
+            del self._posting[day]
+
+    async def asked(self) -> None:
+        """Wait for the postings that were asked for."""
+        await asyncio.gather(*self._posting.values())
+
+
+def _together(days: Iterable[DayAmounts], first: date) -> SpendByDate:
+    by_scope: dict[Scope, dict[date, Spend]] = {}
+    currencies: dict[date, frozenset[str]] = {}
+    for day in days:
+        for of in sorted(day.known.keys() | day.estimated.keys()):
+            if of >= first:
+                currencies[of] = currencies.get(of, frozenset()) | day.currencies
+                _add_date(by_scope, of, day)
+    return SpendByDate(by_scope, currencies)
+
+
+def _add_date(by_scope: dict[Scope, dict[date, Spend]], of: date, day: DayAmounts) -> None:
+    known, estimated = day.known.get(of, {}), day.estimated.get(of, {})
+    for scope in _all(known, estimated):
+        by_date = by_scope.setdefault(scope, {})
+        spend = Spend(known.get(scope, ZERO), estimated.get(scope, ZERO))
+        before = by_date.get(of)
+        if before is not None:
+            spend = Spend(EXACT.add(before.known, spend.known), EXACT.add(before.estimated, spend.estimated))
+        by_date[of] = spend
+
+
+def _all(known: Collection[Scope], estimated: Collection[Scope]) -> Iterable[Scope]:
+    return {*known, *estimated} if estimated else known

@@ -1,0 +1,124 @@
+"""How every budget in force stands, from what was spent alone."""
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import date, datetime, timedelta
+from typing import Protocol
+
+from chargeback.domain.budgets.budget import Budget, Override
+from chargeback.domain.budgets.state import BooksClock, BudgetState, Spend, first_date, state_of
+from chargeback.domain.errors import InvalidConfig
+from chargeback.domain.money.exact import EXACT
+from chargeback.domain.terms.terms import Terms
+from chargeback.domain.time.calendar import Calendar
+from chargeback.domain.time.days import BookDate
+from chargeback.domain.time.months import month_of
+from chargeback.services.budgets.forecasts import HISTORY_DAYS, Forecasts, is_forecast
+from chargeback.services.budgets.spend import BudgetSpend, SpendByDate
+from chargeback.services.ports.control import Catalogues
+
+
+class Overrides(Protocol):
+    """Where the temporary changes of limits are kept."""
+
+    async def all(self) -> Sequence[Override]:
+        """Every override, whenever it holds or held."""
+
+
+class NoOverrides:
+    """There are none."""
+
+    async def all(self) -> Sequence[Override]:
+        """Nothing."""
+        return ()
+
+
+@dataclass(frozen=True, slots=True)
+class Evaluation:
+    """How budgets stand at a moment.
+
+    Attributes:
+        clock: the moment.
+        states: of the budgets in force, in the order of the configuration.
+        unknown: budget → why nobody can say how it stands.
+    """
+
+    clock: BooksClock
+    states: tuple[BudgetState, ...]
+    unknown: Mapping[str, str] = field(default_factory=dict)
+
+
+class BudgetStates:
+    """Evaluates the budgets in force."""
+
+    def __init__(self, catalogues: Catalogues, spend: BudgetSpend, overrides: Overrides, forecasts: Forecasts) -> None:
+        self._catalogues = catalogues
+        self._spend = spend
+        self._overrides = overrides
+        self._forecasts = forecasts
+
+    async def evaluate(self, now: datetime) -> Evaluation:
+        """How the budgets that are in force at `now` (UTC) stand."""
+        catalogue, terms = await self._catalogues.current(), await self._catalogues.terms()
+        clock = books_clock(catalogue.calendar, now)
+        budgets = [each for each in terms.limits if each.effective.holds(now)]
+        if not budgets:
+            return Evaluation(clock, ())
+        first = BookDate(_first(budgets, clock).isoformat())
+        overrides = await self._overrides.all()
+        spend = await self._spend.by_date(terms.watched, first, now, catalogue.currency)
+        converted: dict[str, Mapping[date, Spend]] = {}
+        unknown: dict[str, str] = {}
+        for budget in budgets:
+            try:
+                converted[budget.id] = _in_currency_of(budget, spend, terms)
+            except InvalidConfig as error:
+                unknown[budget.id] = str(error)
+        known = [budget for budget in budgets if budget.id in converted]
+        forecasts = await self._forecasts.of([(each, converted[each.id]) for each in known if is_forecast(each)], clock)
+        by_budget: dict[str, list[Override]] = {}
+        for override in overrides:
+            by_budget.setdefault(override.budget, []).append(override)
+        states = (
+            state_of(each, clock, converted[each.id], by_budget.get(each.id, ()), forecasts.get(each.id))
+            for each in known
+        )
+        return Evaluation(clock, tuple(states), unknown)
+
+
+def books_clock(calendar: Calendar, now: datetime) -> BooksClock:
+    """What time it is in the books."""
+    return BooksClock(
+        now,
+        date.fromisoformat(calendar.date_of(now)),
+        lambda day: calendar.midnight(BookDate(day.isoformat())),
+        lambda moment: date.fromisoformat(calendar.date_of(moment)),
+    )
+
+
+def _first(budgets: Iterable[Budget], clock: BooksClock) -> date:
+    """The first date that decides anything about any of the budgets."""
+    history = clock.today - timedelta(days=HISTORY_DAYS)
+    return min(
+        min(first_date(each, clock), history) if is_forecast(each) else first_date(each, clock) for each in budgets
+    )
+
+
+def _in_currency_of(budget: Budget, spend: SpendByDate, terms: Terms) -> Mapping[date, Spend]:
+    """What the scope of a budget spent, in the budget's currency, at the exchange rates of each month.
+
+    Raises `InvalidConfig` where no rate leads there, or where a date has costs in several currencies.
+    """
+    found = spend.by_scope.get(budget.scope, {})
+    own = frozenset({budget.currency})
+    if all(spend.currencies[day] == own for day in found):
+        return found
+    return {day: _converted(spent, spend.currencies[day], day, budget, terms) for day, spent in found.items()}
+
+
+def _converted(spent: Spend, currencies: frozenset[str], day: date, budget: Budget, terms: Terms) -> Spend:
+    if len(currencies) > 1:
+        raise InvalidConfig([f"the costs of {day} are in {' and '.join(sorted(currencies))}, which have no sum"])
+    (currency,) = currencies
+    rate = terms.rate_for(month_of(BookDate(day.isoformat())), currency, budget.currency).rate
+    return Spend(EXACT.multiply(spent.known, rate), EXACT.multiply(spent.estimated, rate))

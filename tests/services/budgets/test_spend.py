@@ -1,0 +1,206 @@
+"""What scopes spent by date: posted and counted, whatever is lost, posted or asked for in between."""
+
+from datetime import UTC, date, datetime
+from decimal import Decimal
+
+import pytest
+
+from chargeback.domain.budgets.budget import Scope, ScopeKind
+from chargeback.domain.budgets.state import Spend
+from chargeback.domain.terms.terms import Terms
+from chargeback.domain.time.days import BookDate
+from chargeback.domain.usage.meters import Meter
+from chargeback.services.budgets.spend import BudgetSpend, SpendByDate
+from tests.support.budgets import limited
+from tests.support.builders import DAY, NOW, tokens, usage_event
+from tests.support.catalogues import START, catalogue, dated
+from tests.support.product_in_memory import House, house
+from tests.support.spending import Spent, books_of
+
+pytestmark = pytest.mark.anyio
+
+TODAY = date(2026, 3, 20)
+EVERYTHING, SEARCH = Scope(ScopeKind.ALL), Scope(ScopeKind.SUBSCRIPTION, "search")
+LIMITS = limited("all", "subscription:search")
+
+
+@pytest.fixture
+def day() -> House:
+    """A million tokens of input cost a dollar."""
+    found = house(catalogue(dated(Meter.INPUT, (START, "1")), account="oai-swedencentral"))
+    found.catalogues.settled_by = LIMITS
+    return found
+
+
+def used(**fields: object) -> bytes:
+    return usage_event(**{"time": f"{DAY}T09:00:00Z", "usage": tokens(1_000_000, 0)} | fields)
+
+
+def spend_of(day: House, **given: float) -> BudgetSpend:
+    async def post(lost: str) -> None:
+        await day.poster.post_day(lost, await day.catalogues.in_force(), NOW)
+
+    return BudgetSpend(day.books, day.counter, post, **given)
+
+
+async def seen(spend: BudgetSpend, terms: Terms = LIMITS, first: str = DAY) -> SpendByDate:
+    return await spend.by_date(terms.watched, BookDate(first), NOW, "USD")
+
+
+async def known(spend: BudgetSpend, scope: Scope = EVERYTHING) -> Decimal:
+    return (await seen(spend)).by_scope.get(scope, {}).get(TODAY, Spend()).known
+
+
+async def test_calls_count_before_and_after_they_are_posted(day: House) -> None:
+    spend = spend_of(day)
+    found = []
+    for _ in range(3):
+        await day.ingest.ingest([used(), used(subscriptionId="support")], NOW)
+        found.append((await known(spend), await known(spend, SEARCH)))
+        await day.poster.post(NOW)
+        found.append((await known(spend), await known(spend, SEARCH)))
+
+    assert found == [(2, 1), (2, 1), (4, 2), (4, 2), (6, 3), (6, 3)]
+
+
+@pytest.mark.parametrize("open_seconds", [0.0, 3600.0])
+async def test_the_document_of_an_open_day_may_be_old(day: House, open_seconds: float) -> None:
+    spend = spend_of(day, open_seconds=open_seconds)
+    await day.ingest.ingest([used()], NOW)
+    await day.poster.post(NOW)
+    before = await known(spend)
+    await day.ingest.ingest([used()], NOW)
+    await day.poster.post(NOW)
+
+    assert (before, await known(spend)) == (1, 2)
+
+
+async def test_calls_that_are_not_settled_are_told_apart(day: House) -> None:
+    await day.ingest.ingest([used(), used(id="s", type="pending", requestCharacters=4_000_000)], NOW)
+
+    assert (await seen(spend_of(day))).by_scope[SEARCH] == {TODAY: Spend(Decimal(1), Decimal(1))}
+
+    await day.ingest.ingest([used(id="s/settled", type="settled", usage=tokens(2_000_000, 0))], NOW)
+
+    assert (await seen(spend_of(day))).by_scope[SEARCH] == {TODAY: Spend(Decimal(3))}
+
+
+async def test_a_day_that_redis_lost_has_at_least_what_was_posted_until_its_posting_that_is_asked_for(
+    day: House,
+) -> None:
+    spend = spend_of(day)
+    await day.ingest.ingest([used(), used()], NOW)
+    await day.poster.post(NOW)
+    await day.ingest.ingest([used()], NOW)
+    await day.counter.forget(DAY)
+    await day.ingest.ingest([used()], NOW)
+
+    lost = await known(spend)
+    await spend.asked()
+
+    assert (lost, await known(spend)) == (2, 4)
+
+
+async def test_a_lost_day_without_new_calls_is_posted_again_as_well(day: House) -> None:
+    spend = spend_of(day)
+    await day.ingest.ingest([used()], NOW)
+    await day.poster.post(NOW)
+    await day.ingest.ingest([used()], NOW)
+    await day.counter.forget(DAY)
+
+    await known(spend)
+    await spend.asked()
+
+    assert await known(spend) == 2
+
+
+async def test_a_posting_that_fails_is_asked_for_again(day: House) -> None:
+    asked = []
+
+    async def fail(lost: str) -> None:
+        asked.append(lost)
+        raise ValueError(lost)
+
+    spend = BudgetSpend(day.books, day.counter, fail)
+    await day.ingest.ingest([used()], NOW)
+    await day.poster.post(NOW)
+    await day.counter.forget(DAY)
+    for _ in range(2):
+        assert await known(spend) == 1
+        await spend.asked()
+
+    assert asked == [DAY, DAY]
+
+
+async def test_corrected_prices_count_once_the_day_is_posted_with_them(day: House) -> None:
+    spend = spend_of(day, open_seconds=0)
+    await day.ingest.ingest([used(), used()], NOW)
+    await day.poster.post(NOW)
+
+    day.catalogues.catalogue = catalogue(dated(Meter.INPUT, (START, "3")), account="oai-swedencentral")
+    await day.poster.post(NOW)
+    after = await known(spend)
+    await day.ingest.ingest([used()], NOW)
+
+    assert (after, await known(spend)) == (6, 9)
+
+
+async def test_a_new_budget_counts_the_calls_before_it_and_those_since(day: House) -> None:
+    spend = spend_of(day)
+    await day.ingest.ingest([used()], NOW)
+    await day.poster.post(NOW)
+    await known(spend)
+    day.catalogues.settled_by = limited("all", "user:ann", "model:gpt-4o")
+
+    await day.ingest.ingest([used()], NOW)
+    counted = (await seen(spend, day.catalogues.settled_by)).by_scope
+    await day.poster.post(NOW)
+    posted = (await seen(spend, day.catalogues.settled_by)).by_scope
+
+    of_model = Scope(ScopeKind.MODEL, "gpt-4o")
+    assert counted[of_model] == counted[EVERYTHING] == posted[of_model] == {TODAY: Spend(Decimal(2))}
+
+
+async def test_a_cost_centre_has_what_is_below_it_and_dates_before_the_first_are_left_out() -> None:
+    spent = [
+        Spent("2026-02-27", {9: "8"}, centre="a/b"),
+        Spent("2026-03-01", {9: "1"}, centre="a/b"),
+        Spent("2026-03-01", {9: "2"}, centre="a/b/c"),
+        Spent("2026-03-02", {9: "4"}, centre="a/bc"),
+    ]
+    house_ = house(catalogue())
+    house_.books = await books_of(spent)
+
+    found = await seen(spend_of(house_), limited("cost-centre:a", "cost-centre:a/b"), "2026-03-01")
+
+    first, second = date(2026, 3, 1), date(2026, 3, 2)
+    assert found.by_scope == {
+        Scope(ScopeKind.COST_CENTRE, "a"): {first: Spend(Decimal(3)), second: Spend(Decimal(4))},
+        Scope(ScopeKind.COST_CENTRE, "a/b"): {first: Spend(Decimal(3))},
+    }
+    assert found.currencies == {first: {"USD"}, second: {"USD"}}
+
+
+async def test_days_that_are_not_open_are_read_again_after_a_while(day: House) -> None:
+    of_before = {"time": "2026-03-10T09:00:00Z"}
+    often, seldom = spend_of(day, closed_seconds=0), spend_of(day)
+    found = []
+    for _ in range(2):
+        await day.ingest.ingest([used(**of_before)], NOW)
+        await day.auditor.audit(NOW)
+        for each in (often, seldom):
+            of_scope = (await seen(each, first="2026-03-10")).by_scope[EVERYTHING]
+            found.append(of_scope[date(2026, 3, 10)].known)
+
+    assert found == [1, 1, 2, 1]
+
+
+async def test_a_day_that_is_no_longer_open_counts_as_it_is_posted(day: House) -> None:
+    spend = spend_of(day)
+    await day.ingest.ingest([used()], NOW)
+    await day.poster.post(NOW)
+    later = datetime(2026, 3, 29, 12, tzinfo=UTC)
+
+    found = await spend.by_date(LIMITS.watched, BookDate("2026-03-01"), later, "USD")
+
+    assert found.by_scope[EVERYTHING] == {TODAY: Spend(Decimal(1))}
