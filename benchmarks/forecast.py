@@ -2,7 +2,7 @@
 
 Months are made by seeded generators, forecast from a part of them, and compared with how they ended. With a trace of
 calls (TIMESTAMP,ContextTokens,GeneratedTokens), days are also made from it: each is a piece of the trace, with its
-own burst of calls and their sizes, times a weekly pattern. The same months tell how often a usual day is taken for an
+own burst of calls and their sizes, times a weekly pattern. The same months tell how often a usual day is reported as an
 anomaly, and how often a day of three times its spend is found.
 """
 

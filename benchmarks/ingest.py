@@ -41,7 +41,7 @@ async def run(events: int, rounds: int) -> None:
 
 
 def batches(events: int, now: datetime, series: int) -> list[bytes]:
-    """Bodies of a thousand events of LINES lines, none seen before; of yesterday, so that no time is ahead."""
+    """Bodies of a thousand events of LINES lines, none seen before; all are from yesterday, so that no time is ahead."""
     rng, day = random.Random(series), (now - timedelta(days=1)).date().isoformat()
     raw = [event(series * events + number, rng, lines=LINES, day=day) for number in range(events)]
     return [b"[" + b",".join(raw[start : start + BATCH]) + b"]" for start in range(0, events, BATCH)]

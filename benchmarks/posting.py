@@ -38,7 +38,7 @@ async def run(stack: Stack) -> None:
             raw = [event(each, rng, lines=LINES * 3, day=day) for each in range(LINES)]
             for first in range(0, LINES, 1_000):
                 await container.ingest.ingest(raw[first : first + 1_000], now)
-            # The first posting of a day counts its ledger anew; what is measured is the second one.
+            # The first posting of a day counts its ledger again; what is measured is the second one.
             in_force = await container.catalogues.in_force()
             await container.poster.post_day(day, in_force, now)
             await container.counter.touch(day)

@@ -143,7 +143,7 @@ class Watch:
 
 
 def _memory(process: psutil.Process) -> int:
-    """What a process holds; of a page that processes share, such as a library's, its part."""
+    """The memory of a process; a page that processes share, such as a library's, counts with its part."""
     try:
         return process.memory_full_info().pss
     except (psutil.NoSuchProcess, psutil.AccessDenied):

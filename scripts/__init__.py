@@ -1,1 +1,1 @@
-"""What is run from a terminal: one verb per file, and the local stack in `local`."""
+"""Commands to run from a terminal: one verb per file, with their Python code in packages."""

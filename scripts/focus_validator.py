@@ -1,4 +1,4 @@
-"""Runs the FinOps Foundation's FOCUS validator, which pins old libraries, from the folder of its own in .venv.
+"""Runs the FinOps Foundation's FOCUS validator, which pins old libraries, from its own folder in .venv.
 
 It ends with 0 whatever it finds, so that its output decides, and it needs a working directory in which its package is
 a folder. One of its rules cannot be met: InvoiceId must be null and must not be, whatever the charge.

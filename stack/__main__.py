@@ -1,4 +1,4 @@
-"""scripts/stack: brings the local stack up, takes it down, says how it is."""
+"""The command scripts/stack: starts the local stack, stops it, and shows its state."""
 
 import argparse
 import sys

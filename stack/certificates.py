@@ -1,4 +1,4 @@
-"""A certificate authority for one stack, and a bundle in which it stands beside the public roots."""
+"""Makes a certificate authority for one stack, and a bundle with it and the public roots for clients."""
 
 from dataclasses import dataclass
 from pathlib import Path

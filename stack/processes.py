@@ -1,4 +1,4 @@
-"""Servers as background processes: started in their own group, recognised later, ended without a trace."""
+"""Starts servers as background processes, recognises them later, and ends them with all their children."""
 
 import os
 import signal

@@ -1,4 +1,4 @@
-"""What Bicep creates in Azure and the stack creates here: containers and the event subscription."""
+"""Creates in the stack what Bicep creates in Azure: containers and the event subscription."""
 
 import json
 import ssl

@@ -1,4 +1,4 @@
-"""How each server of the stack is started, when it is ready, and what has to exist in it."""
+"""How each server of the stack is started, when it is ready, and what is created in it."""
 
 import json
 import shutil

@@ -1,4 +1,4 @@
-"""The stack as an object: starts its servers, tells where they are, breaks them on demand, ends them all."""
+"""The stack as an object: starts its servers, knows their addresses, makes them fail on demand, and ends them."""
 
 import json
 import os

@@ -53,8 +53,8 @@ def to_json(event: func.CloudEvent) -> bytes:
     except RecursionError:
         # Nested deeper than the door takes: quarantine keeps who sent it.
         return msgspec.json.encode({**present, "data": None})
-    # A lone surrogate goes on as the escape that it came as, and a number that is none as its name: the door refuses
-    # both, where the usual encoder would turn the number into null.
+    # A lone surrogate is passed on as the escape that it came as, and NaN or an infinity by its name: ingest refuses
+    # both, where the usual encoder would turn NaN into null.
     return json.dumps(msgspec.to_builtins(present)).encode()
 
 

@@ -1,1 +1,1 @@
-"""What those need who deploy with Azure's own command line instead of azd, and what pipelines ask Azure."""
+"""Deploys with Azure's own command line instead of azd, and asks Azure what pipelines need to know."""

@@ -1,7 +1,7 @@
 """Deploys without azd: the ARM template and, around it, the steps that azd's hooks take.
 
 Run as `scripts/deploy-arm SETTINGS [TEMPLATE]`. SETTINGS is a file of NAME=value lines with AZURE_ENV_NAME,
-AZURE_LOCATION, AZURE_SUBSCRIPTION_ID and those of docs/deploy.md that shall differ; outputs are added to it, and the
+AZURE_LOCATION, AZURE_SUBSCRIPTION_ID and those of docs/deploy.md that should differ; outputs are added to it, and the
 next run reads them. TEMPLATE is that of a release, or infra/main.bicep. It needs `az`, signed in.
 """
 

@@ -1,4 +1,4 @@
-"""Packs what azd would deploy: the project without what .funcignore names."""
+"""Packs the files that azd would deploy: the project without those that .funcignore names."""
 
 import os
 from fnmatch import fnmatch

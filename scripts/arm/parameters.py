@@ -1,4 +1,4 @@
-"""Fills infra/main.parameters.json from the environment as azd does, for who deploys the ARM template otherwise.
+"""Fills infra/main.parameters.json from the environment as azd does, for deployments of the ARM template without azd.
 
 Run as `python -m scripts.arm.parameters > parameters.json`. A parameter without a value keeps the template's default.
 """

@@ -1,4 +1,4 @@
-"""Which log queries there are, over which tables, and what stands in them for values that a deployment fills in."""
+"""Which log queries the product has, over which tables, with sample values where a deployment fills them in."""
 
 import json
 from collections.abc import Mapping

@@ -1,1 +1,1 @@
-"""The demo: what an application, an operator and finance each see."""
+"""The demo: shows what an application, an operator and finance each see."""

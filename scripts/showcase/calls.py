@@ -1,4 +1,4 @@
-"""The application's side of the demo: the real openai package against the gateway."""
+"""Makes the application's calls of the demo, with the real openai package, through the gateway."""
 
 import json
 from collections import Counter

@@ -1,4 +1,4 @@
-"""The demo from start to end; every figure it prints is read back from the files that it leaves."""
+"""Runs the demo from start to end; every figure that it prints is read from the files that it leaves."""
 
 import argparse
 import csv

@@ -1,1 +1,1 @@
-"""What comes from others, checked without a network: pinned with hashes, under a licence that we may use, no secret."""
+"""Checks without a network that dependencies are pinned by hash and licensed, and that no secret is committed."""

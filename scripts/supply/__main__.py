@@ -1,4 +1,4 @@
-"""Run as `python -m scripts.supply`; names what is wrong with locks, licences and secrets; then exits 1."""
+"""Names what is wrong with locks, licences and secrets, and then exits 1: `python -m scripts.supply`."""
 
 import sys
 from itertools import chain

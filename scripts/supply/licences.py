@@ -1,4 +1,4 @@
-"""Whether every package is under a licence that this project may use, by what the package says of itself."""
+"""Whether every package declares a licence that this project may use."""
 
 import json
 import re

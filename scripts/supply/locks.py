@@ -1,4 +1,4 @@
-"""Whether the locks pin everything by hash, hold what is asked for, and are what is installed."""
+"""Whether the locks pin everything by hash, cover every dependency, and agree with what is installed."""
 
 import json
 import re

@@ -1,4 +1,4 @@
-"""Whether a file that is committed holds what looks like a secret."""
+"""Whether a committed file contains anything that looks like a secret."""
 
 import subprocess
 from collections.abc import Iterable, Iterator

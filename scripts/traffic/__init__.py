@@ -1,1 +1,1 @@
-"""Recorded traces of calls as usage events, so that a month of realistic traffic can be pushed through."""
+"""Turns recorded traces of calls into usage events, so that the product can be tried with realistic traffic."""

@@ -1,4 +1,4 @@
-"""Usage events from the rows of a trace: who called which model where is drawn by weight."""
+"""Makes usage events from the rows of a trace; caller, model and region are drawn at random, by weight."""
 
 import json
 import random
@@ -44,7 +44,7 @@ class Draw:
     Attributes:
         callers: what to draw from.
         name: what the ids begin with.
-        seed: of the draw.
+        seed: that of the draw.
         cached_share: how much of a long prompt was cached, 0 to 1.
     """
 

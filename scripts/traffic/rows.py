@@ -1,4 +1,4 @@
-"""The rows of a trace, and where in time they go."""
+"""Reads the rows of a trace and moves them to other times."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass

@@ -1,1 +1,1 @@
-"""What only Azure can show, asked of a live deployment: each point is a function that says what it saw."""
+"""Checks on a live deployment what only Azure can show: each point is a function that says what it saw."""

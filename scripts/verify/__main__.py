@@ -1,4 +1,4 @@
-"""Looks at every point on the deployment of the azd environment, and prints what it saw.
+"""Checks every point on the deployment of the azd environment, and prints what it saw.
 
     scripts/verify-azure [--calls] [--only TEXT]
 

@@ -1,4 +1,4 @@
-"""A live deployment as the points see it: resources, their metrics, the log, the stores' blobs and the gateway."""
+"""Reads a live deployment for the points: resources, their metrics, the log, the stores' blobs and the gateway."""
 
 import functools
 import re

@@ -1,4 +1,4 @@
-"""The points: what is claimed of Azure, and a function that looks whether it holds. A new point is a new function."""
+"""The points: each is a claim about Azure and a function that checks it. To add a point, add a function."""
 
 from collections.abc import Callable
 from dataclasses import dataclass

@@ -1,4 +1,4 @@
-"""What Bicep's operators and functions do, as far as a deployment uses them on its configuration."""
+"""Implements Bicep's operators and functions, as far as a deployment uses them on its configuration."""
 
 import functools
 import json

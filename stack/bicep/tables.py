@@ -1,4 +1,4 @@
-"""The parameter and profile tables of docs/deploy.md, made from infra/main.bicep and infra/profiles.yaml."""
+"""Makes the parameter and profile tables of docs/deploy.md from infra/main.bicep and infra/profiles.yaml."""
 
 import json
 import re

@@ -1,4 +1,4 @@
-"""Values as Bicep writes them."""
+"""Writes Python values as Bicep literals."""
 
 import re
 from typing import Any

@@ -1,6 +1,6 @@
-"""The topic's time: the machine's own unless somebody makes it run faster or turns it on.
+"""The topic's clock: it follows the machine's time, unless a test makes it run faster or moves it forward.
 
-A day of repeated deliveries need not be waited for, and none of its waits is left out either.
+So nobody has to wait for a day of repeated deliveries, and still every wait takes place.
 """
 
 import asyncio

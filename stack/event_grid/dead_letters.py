@@ -1,4 +1,4 @@
-"""Dead letters of the topic: written to Blob storage in the service's format and at its paths."""
+"""Writes the topic's dead letters to Blob storage, in the service's format and at its paths."""
 
 import json
 import logging

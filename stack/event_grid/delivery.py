@@ -1,4 +1,4 @@
-"""Delivery of events to one subscription: at least once, in no order, with Event Grid's retries and delays.
+"""Delivers events to one subscription: at least once, in no order, with Event Grid's retries and delays.
 
 Waits, what is never repeated, and delayed delivery: learn.microsoft.com/azure/event-grid/delivery-and-retry.
 """

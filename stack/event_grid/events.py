@@ -1,4 +1,4 @@
-"""What the Event Grid topic accepts: CloudEvents 1.0, single or batched, within its limits."""
+"""Which requests the Event Grid topic accepts: CloudEvents 1.0, single or batched, within its limits."""
 
 import re
 from dataclasses import dataclass

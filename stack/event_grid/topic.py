@@ -1,4 +1,4 @@
-"""The Event Grid topic's stand-in: the publish API in front, one delivery for each subscription behind.
+"""The server of the Event Grid topic's stand-in: takes published events and passes them to each subscription.
 
 Run as `python -m stack.event_grid.topic --port N --cert FILE --key FILE --signing-key FILE` with
 EVENT_GRID_TOPIC_KEY in the environment. The queue is in memory.

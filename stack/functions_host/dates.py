@@ -1,4 +1,4 @@
-"""What the Event Grid extension's JSON reader makes of texts that look like dates.
+"""Rewrites strings that look like dates in an event, as the Event Grid extension's JSON reader does.
 
 It reads bodies with Newtonsoft's `JToken.Parse` (`EventGridExtensionConfigProvider.cs` of
 github.com/Azure/azure-functions-eventgrid-extension), whose default turns such texts into dates, and writes them again

@@ -1,4 +1,4 @@
-"""HTTP functions of the host: routes, requests and responses in the shapes that azure-functions expects."""
+"""Serves the HTTP functions of the host, with requests and responses in the shapes that azure-functions expects."""
 
 import logging
 import re

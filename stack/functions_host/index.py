@@ -1,4 +1,4 @@
-"""Loads a function app as written and says what is in it: names, triggers, routes, schedules."""
+"""Loads a function app as written and lists its functions with their triggers, routes and schedules."""
 
 import importlib.util
 import inspect

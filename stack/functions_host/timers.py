@@ -1,4 +1,4 @@
-"""Timers of the functions host: NCRONTAB schedules, and a missed run made up for once."""
+"""Runs the timers of the functions host by their NCRONTAB schedules; a missed run is made up for once."""
 
 import asyncio
 import json

@@ -1,4 +1,4 @@
-"""Holds what compiled expressions really use against the types and members that API Management allows."""
+"""Checks that compiled expressions use only the types and members that API Management allows."""
 
 import re
 from functools import cache
@@ -58,7 +58,7 @@ def without_strings(code: str, *, comments: bool = True) -> str:
 
 
 def source_faults(expressions: list[Expression]) -> list[Fault]:
-    """What Mono's compiler reads otherwise than the service's: digit separators."""
+    """Code that Mono's compiler reads differently from the service's: digit separators."""
     faults = []
     for expression in expressions:
         code = without_strings(expression.code)

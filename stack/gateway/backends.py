@@ -1,4 +1,4 @@
-"""Backends, pools and circuit breakers: which host gets the next attempt."""
+"""Which backend gets the next attempt of a call: by pools, priorities, weights and circuit breakers."""
 
 import random
 import re

@@ -1,4 +1,4 @@
-"""One call through the gateway: its state, and the evaluation of expressions against it."""
+"""The state of one call through the gateway, against which its expressions are evaluated."""
 
 import asyncio
 import json

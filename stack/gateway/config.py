@@ -1,4 +1,4 @@
-"""What the gateway is made of, read from the definitions that Bicep reads too."""
+"""Builds the configuration of the gateway from the same files that Bicep reads."""
 
 import time
 from collections.abc import Callable, Mapping

@@ -1,4 +1,4 @@
-"""What can be wrong: a document that the gateway refuses, and a call that a policy ends with an error.
+"""The errors of the gateway: a refused policy document, a failed policy, and an answer that ends the pipeline.
 
 PolicyFault     a defect of a policy document, with file and line
 PolicyError     a policy or the backend call failed while a call was handled: `on-error` runs

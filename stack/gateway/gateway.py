@@ -1,4 +1,4 @@
-"""The gateway of one region: compiled policies, backends, counters, and the way a call takes through them."""
+"""The gateway of one region, which holds its compiled policies, backends, counters and connections."""
 
 import asyncio
 import ssl

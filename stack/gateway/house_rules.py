@@ -1,4 +1,4 @@
-"""Our own rules for policies, beyond what the real gateway refuses."""
+"""Which policy documents our own rules forbid, in addition to what the real gateway refuses."""
 
 import re
 from collections.abc import Iterator

@@ -1,4 +1,4 @@
-"""How a policy file must be written, so that a person can read it: a true header and short lines."""
+"""Which policy files are hard to read: those with a false header or with long lines."""
 
 import re
 from collections.abc import Iterator

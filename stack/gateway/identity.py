@@ -1,4 +1,4 @@
-"""Tokens: the gateway's own managed identity, and the issuer that client tokens are checked against."""
+"""Gets tokens for the gateway's own managed identity, and checks the tokens of clients against their issuer."""
 
 import asyncio
 import time

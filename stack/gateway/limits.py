@@ -1,4 +1,4 @@
-"""Counters of rate limits and quotas: how much of a window is used."""
+"""Counts how much of a window each rate limit and quota has used."""
 
 import time
 from collections.abc import Callable

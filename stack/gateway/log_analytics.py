@@ -1,4 +1,4 @@
-"""The Log Analytics query service over the gateway's log: it knows the product's own queries, and its own limits."""
+"""Serves the gateway's log as Log Analytics does: it answers the product's own queries, within the service's limits."""
 
 import json
 import re

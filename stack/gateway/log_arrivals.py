@@ -1,4 +1,4 @@
-"""How rows of the gateway's log reach the workspace: late, in parts and apart, once more, or never."""
+"""When rows of the gateway's log reach the workspace: late, in parts, twice, or never."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass

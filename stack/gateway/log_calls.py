@@ -1,4 +1,4 @@
-"""What the gateway logs of a finished call: one row for the call, and one with the token counts of an LLM call."""
+"""Writes the log rows of a finished call: one for the call, and one with the token counts of an LLM call."""
 
 import time
 from datetime import UTC, datetime

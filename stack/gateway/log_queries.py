@@ -1,4 +1,4 @@
-"""What each of the product's own queries of the gateway's log gives: the same rows as Kusto would, in Python."""
+"""Answers the product's own queries of the gateway's log in Python, with the same rows as Kusto would give."""
 
 import json
 from collections import defaultdict
@@ -20,7 +20,7 @@ class Query(NamedTuple):
 
 
 def _latest(rows: Iterable[Row], by: Callable[[Row], Any], newest: str) -> list[Row]:
-    """`summarize arg_max(newest, *) by …`: of rows that were taken in twice, one."""
+    """`summarize arg_max(newest, *) by …`: one of the rows that were taken in twice."""
     found: dict[Any, Row] = {}
     for row in sorted(rows, key=lambda row: str(row[newest])):
         found[by(row)] = row
@@ -95,7 +95,7 @@ def _kept_events(rows: list[Row]) -> list[list[Any]]:
 
 
 def _parsed(text: str) -> dict[str, Any]:
-    """`parse_json`: of a text that is no JSON, such as one that was cut, nothing can be asked."""
+    """`parse_json`: a string that is not JSON, such as one that was cut off, has no fields."""
     try:
         event = json.loads(text)
     except ValueError:

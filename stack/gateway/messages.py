@@ -1,4 +1,4 @@
-"""Requests and responses on their way through the gateway, with bodies that are read only when asked for."""
+"""Requests and responses on their way through the gateway; their bodies are read only when somebody needs them."""
 
 import base64
 import itertools

@@ -1,4 +1,4 @@
-"""The long-lived Mono process that evaluates the compiled expressions of many calls at once."""
+"""Runs one long-lived Mono process, which evaluates the compiled expressions of many calls at once."""
 
 import asyncio
 import base64

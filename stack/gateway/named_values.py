@@ -1,4 +1,4 @@
-"""What the gateway is told: its named values, derived from config/company/*.yaml alone.
+"""Derives the gateway's named values from config/company/*.yaml alone.
 
 A named value is pasted into the policy as it stands: no quote, no angle bracket and no ampersand may occur in it.
 Larger tables are fragments (chargeback/adapters/config/gateway_tables.py). Bicep derives the same from the same files.

@@ -1,4 +1,4 @@
-"""Policy XML as a tree in which every element, attribute and expression knows its file and line."""
+"""Parses policy XML into a tree in which every element, attribute and expression knows its file and line."""
 
 import re
 from collections.abc import Iterator

@@ -1,4 +1,4 @@
-"""Neighbouring set-variable and choose policies as one program, so that they cost one round trip to Mono."""
+"""Joins neighbouring set-variable and choose policies into one program, which costs one round trip to Mono."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field

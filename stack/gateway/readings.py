@@ -1,4 +1,4 @@
-"""Where API Management's documentation is silent or contradicts itself: which answer a gateway gives here.
+"""Which answers a gateway gives to the questions that API Management's documentation leaves open.
 
 Each field of `Readings` is one open question. The policies must be right under every answer; where one answer costs
 something, the field says what. `docs/operations.md` lists the command that settles each question on Azure.

@@ -1,4 +1,4 @@
-"""Refuses regular expressions that a body could make slow: nested repeats, and what proves slow when it is tried."""
+"""Refuses regular expressions that a body could make slow: those with nested repeats, and those slow when tried."""
 
 import base64
 import re

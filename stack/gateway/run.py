@@ -1,4 +1,4 @@
-"""Runs policies in their order and the sections of a call in theirs."""
+"""Runs the sections of a call, and the policies in each, in their order."""
 
 from collections.abc import Awaitable, Callable, Sequence
 
@@ -38,7 +38,7 @@ async def run_policies(call: Call, nodes: Sequence[Node]) -> None:
             else:
                 await _EXECUTORS[node.name](call, node)
         except ValueError as invalid:
-            # An expression gave what the policy cannot use, such as a status that is no number.
+            # An expression gave a value that the policy cannot use, such as a status that is not a number.
             where = f"{node.file}:{node.line}"
             named = str(node.attributes.get("id", ""))
             raise PolicyError(

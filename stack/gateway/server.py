@@ -1,4 +1,4 @@
-"""The HTTP listener of one gateway region: from a client's request to the answer it gets."""
+"""Serves HTTP for one gateway region: takes a client's request through the policies and sends the answer."""
 
 import asyncio
 import contextlib

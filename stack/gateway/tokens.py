@@ -1,4 +1,4 @@
-"""Token counts of a call: taken from its answer, streamed or not, and estimated where the answer has none."""
+"""Counts the tokens of a call from its answer, streamed or not, and estimates them where the answer has none."""
 
 import json
 from dataclasses import dataclass

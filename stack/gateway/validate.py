@@ -1,4 +1,4 @@
-"""Holds a policy tree against the element rules and turns its expressions into compilable ones."""
+"""Checks a policy tree against the element rules and turns its expressions into compilable ones."""
 
 from dataclasses import dataclass, field
 

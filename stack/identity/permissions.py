@@ -1,4 +1,4 @@
-"""Who may do what: the role assignments of infra/ with what Azure publishes of each role.
+"""Which identity may do what: the role assignments of infra/, and the permissions that Azure publishes for each role.
 
 The local stack asks this before it does what an identity wants, so that a role that is missing in Azure is missing
 here, too. Reads roles.bicep itself (its variables need no compiler), role-definitions.yaml and calls.yaml.

@@ -1,4 +1,4 @@
-"""The managed-identity token endpoint (App Service protocol) that also is an OIDC issuer.
+"""Serves the managed-identity token endpoint (App Service protocol), which is also an OIDC issuer.
 
 In Azure each app has an endpoint of its own. Here the secret header says whose identity is asked for: the secret alone
 is the functions', `<secret>.<principal>` that of another principal of roles.bicep, such as the gateway.

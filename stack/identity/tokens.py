@@ -1,4 +1,4 @@
-"""Access tokens of the local identity, shaped like Entra's, and the key set to verify them."""
+"""Mints and verifies access tokens of the local identity, which have the form of Entra's."""
 
 import json
 import time

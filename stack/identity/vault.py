@@ -1,4 +1,4 @@
-"""A Key Vault's stand-in: secrets for identities whose roles allow it, behind the service's challenge.
+"""Serves a stand-in for Key Vault: it gives secrets to identities whose roles allow it.
 
 Run as `python -m stack.identity.vault --port N --cert FILE --key FILE --signing-key FILE [--secret NAME=VALUE …]`.
 A request without a token is told where to get one; the client then looks whether the vault's host belongs to the

@@ -1,4 +1,4 @@
-"""One simulated account: its deployments, what clients stored on it, its faults and its ledger."""
+"""The state of one simulated account: its deployments, stored objects, faults and ledger."""
 
 import itertools
 import time

@@ -1,4 +1,4 @@
-"""The HTTP side of one simulated account: authentication, faults, and which answer a path gets."""
+"""Serves HTTP for one simulated account: authentication, faults, and the answer for each path."""
 
 import asyncio
 from typing import Any

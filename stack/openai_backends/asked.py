@@ -1,4 +1,4 @@
-"""What a call asks for: its path, its deployment, its service tier and its body."""
+"""Reads what a call asks for: its operation, deployment, service tier and body."""
 
 import json
 import re
@@ -19,7 +19,7 @@ class Asked:
 
     Attributes:
         parts: the path below `/openai`, without `v1` and the deployment.
-        deployment: of the path, else of the body, else "".
+        deployment: that of the path, else of the body, else "".
         document: the body; None where it is no JSON object.
         text: the body as text, for faults that befall certain prompts.
     """

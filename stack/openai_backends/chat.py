@@ -1,4 +1,4 @@
-"""Chat completions, completions and embeddings."""
+"""Answers chat completions, completions and embeddings."""
 
 import base64
 import struct

@@ -1,4 +1,4 @@
-"""How an account misbehaves, and which calls feel it: all, or those of one deployment, service tier or prompt."""
+"""Which faults an account has, and which calls they hit: all, or those of one deployment, service tier or prompt."""
 
 import asyncio
 from dataclasses import dataclass, field

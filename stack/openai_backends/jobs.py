@@ -1,4 +1,4 @@
-"""Files, batches and fine-tuning jobs: stored on the account, done at the second look."""
+"""Answers files, batches and fine-tuning jobs: they are stored on the account, and done at the second request."""
 
 import time
 from typing import Any

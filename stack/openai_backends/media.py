@@ -1,4 +1,4 @@
-"""Images and audio: answers with token usage, with seconds, or with no usage at all."""
+"""Answers image and audio calls, with token usage, with seconds, or without usage."""
 
 import base64
 import time

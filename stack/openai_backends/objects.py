@@ -1,4 +1,4 @@
-"""Conversations, vector stores and containers: made on one account and known to no other."""
+"""Answers conversations, vector stores and containers: they are made on one account and known to no other."""
 
 import time
 from typing import Any

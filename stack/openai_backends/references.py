@@ -1,4 +1,4 @@
-"""What a Responses call refers to must be on the account that it reaches."""
+"""Refuses a Responses call that refers to objects which are not on its account."""
 
 import base64
 from collections.abc import Iterator

@@ -1,4 +1,4 @@
-"""The body of a response and the events that stream it."""
+"""Makes the body of a response, and the events that stream it."""
 
 import time
 from collections.abc import Iterator

@@ -1,4 +1,4 @@
-"""The Responses API: POST, streamed or in the background, GET, cancel, delete."""
+"""Answers the Responses API: POST, streamed or in the background, GET, cancel, delete."""
 
 from collections.abc import Iterable
 from typing import Any

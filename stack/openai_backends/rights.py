@@ -1,4 +1,4 @@
-"""What an identity of this system may do on an account: the data actions of its roles, as Azure checks them."""
+"""Whether an identity may make a call on an account, by the data actions of its roles, as Azure checks them."""
 
 from stack.identity.permissions import grants, may, needed_for
 from stack.openai_backends.refusals import lacking, without_data_action

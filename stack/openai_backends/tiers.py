@@ -1,4 +1,4 @@
-"""Service tiers and provisioned throughput: what a deployment takes, at which tier it answers, and where it spills.
+"""Which service tier a deployment answers at, which calls are too long for it, and where calls spill over to.
 
 Sources (learn.microsoft.com/azure/foundry/openai): how-to/flex-processing, concepts/priority-processing,
 how-to/spillover-traffic-management.

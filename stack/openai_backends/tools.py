@@ -1,4 +1,4 @@
-"""The items that hosted tools leave in an answer; what they cost is not in its usage.
+"""Makes the items that hosted tools leave in an answer; the usage does not have the cost of these tools.
 
 Code Interpreter is billed by session, file search by call and storage, web search by call, and an image that a
 Responses call makes is priced as the image deployment's, which the header x-ms-oai-image-generation-deployment names

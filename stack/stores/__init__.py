@@ -1,1 +1,1 @@
-"""The real stores behind small servers that check roles and tokens as Azure does."""
+"""The real stores, behind small servers that check roles and tokens as Azure does."""

@@ -1,4 +1,4 @@
-"""Stands before Azurite and lets an identity do what its roles allow: Azurite checks tokens, but knows no roles.
+"""A server in front of Azurite that lets an identity do only what its roles allow; Azurite itself knows no roles.
 
 Run as `python -m stack.stores.blob_roles --port N --cert FILE --key FILE` with AZURITE_URL in the environment.
 A refusal is worded as the service's: 403 AuthorizationPermissionMismatch. Which operation needs what stands in the
@@ -28,7 +28,7 @@ _SESSION = web.AppKey("session", aiohttp.ClientSession)
 
 
 def needed(request: web.Request) -> tuple[str, ...]:
-    """The permissions of which one is enough for a request; of the management plane where they end a container."""
+    """The permissions, of which one is enough for a request; deleting a container needs one of the management plane."""
     query, blob = request.query, request.match_info["blob"]
     if not blob:
         if query.get("comp") == "list":

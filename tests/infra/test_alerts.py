@@ -211,7 +211,7 @@ CASES: dict[str, Case] = {
             traces(spend("productivity", "500")),
             traces(spend("product", "500", month="2020-01")),
             traces(spend("product", "500", currency="EUR")),
-            traces(spend("product", "90", minutes=60), spend("product", "70")),  # put right since
+            traces(spend("product", "90", minutes=60), spend("product", "70")),  # corrected since
         ],
     ),
     "closing-refused": Case(

@@ -24,7 +24,7 @@ OF_THE_REPOSITORY = {"CODE_SCANNING", "DEPLOY_TO", "PREVIEW", *(f"RUNNER_{name}"
     "RUNNER_REHEARSAL",
 }
 IN_A_STEP = {"REHEARSAL_HOST_NAME"}
-"""Of the repository, too, but read by a step alone."""
+"""Values of the repository, too, but read by a step alone."""
 """Variables that conditions and runners may read: those of an environment exist only once its job runs
 (docs.github.com/actions/reference/workflows-and-actions/contexts, context availability)."""
 

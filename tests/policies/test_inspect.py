@@ -196,7 +196,7 @@ def test_a_boundary_with_json_in_it_makes_no_json(world: World) -> None:
     content = (field("model", "whisper") + SOUND + b"--edge--\r\n").replace(b"--edge", b"--json-edge")
     headers = {**KEY, "Content-Type": "multipart/form-data; boundary=json-edge"}
 
-    # By the path nobody has to read the form, and nothing in it is taken for JSON.
+    # The path tells enough, so nobody reads the form, and nothing in it is read as JSON.
     for path in ("/v1/files", "/deployments/whisper/audio/transcriptions?api-version=2024-10-21"):
         assert world.client.post(path, content=content, headers=headers).status_code == 200
 

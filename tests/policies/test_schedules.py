@@ -1,4 +1,4 @@
-"""Random faults of single deployments under many calls at once, held against what must come of each call.
+"""Random faults of single deployments under many calls at once, compared with what each call must give.
 
 The short form runs with the suite. The long one, with as many schedules as wanted:
 FAULT_SCHEDULES=200 python -m pytest tests/policies/test_schedules.py

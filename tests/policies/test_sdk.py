@@ -205,7 +205,7 @@ def test_a_client_waits_out_a_429_of_every_account(stage: Stage) -> None:
 
 
 def test_a_client_repeats_a_503_and_gives_up_with_the_gateways_words(stage: Stage) -> None:
-    """Of a deployment that no test before has heard to be busy: that would still be a 429."""
+    """For a deployment that no test before has found busy: that would still be a 429."""
     for account in (*EU, *US):
         stage.fault(account, "503")
     client = default_client(stage).with_options(max_retries=0)

@@ -33,7 +33,7 @@ from tests.support.catalogues import catalogue
 pytestmark = pytest.mark.parametrize("reading", ["plain"], indirect=True)
 
 STRANGERS = int(os.environ.get("STRANGERS", "50"))
-"""Of each kind."""
+"""How many of each kind."""
 
 
 class Counted:

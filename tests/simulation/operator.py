@@ -44,8 +44,8 @@ class Operator:
 
     Attributes:
         price: in force.
-        corrected_to: what March was rated anew with; empty where it was not.
-        true_up: of March, the invoice that it was set with; empty: none.
+        corrected_to: what March was rated with again; empty where it was not.
+        true_up: the invoice that March's true-up was set with; empty: none.
     """
 
     def __init__(self, house: ClosingHouse, orders: Sequence[Order]) -> None:

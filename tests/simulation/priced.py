@@ -75,7 +75,7 @@ class TrueUpBill(Bill):
         return rows | await self.true_up(period, days)
 
     async def true_up(self, period: str, days: Sequence[str]) -> Billed:
-        """Of a period as a whole, and not of the days that are compared for corrections."""
+        """For a period as a whole, and not for the days that are compared for corrections."""
         calendar = of_price(FIRST).calendar
         if list(days) != list(calendar.utc_days(period)):
             return {}

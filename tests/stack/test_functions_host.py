@@ -150,7 +150,7 @@ def test_a_function_that_takes_too_long_takes_the_others_with_it(tmp_path: Path)
         wait_until(lambda: SERVICES["functions"].ready(own.site), own._running["functions"], "functions", tmp_path)
 
         assert None not in died
-        assert seen(own) == []  # a worker that knows nothing of before
+        assert seen(own) == []  # a worker that knows nothing of earlier runs
 
 
 def test_an_unknown_function_and_a_body_that_is_no_event_are_refused(host: Stack) -> None:

@@ -54,8 +54,8 @@ class Page(HTMLParser):
     """A page read strictly: every element is closed in order, so that no text can have become markup.
 
     Attributes:
-        tags: of every element, with its attributes.
-        text: of all elements but the style sheet, `plain`.
+        tags: those of every element, with its attributes.
+        text: that of all elements but the style sheet, `plain`.
         tables: by the id of the section they are in, rows of `plain` cells.
         charts: by the id of the section, the number of charts.
     """

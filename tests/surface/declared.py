@@ -188,7 +188,7 @@ def _strings(pattern: str) -> set[str]:
 def _fields(
     schema: Mapping[str, Any], known: Mapping[str, Any], prefix: str = "", within: tuple[str, ...] = ()
 ) -> Iterator[str]:
-    """The fields of a schema, with those of the objects in it; of an object within one of its kind, nothing more."""
+    """The fields of a schema, with those of the objects in it, but not those of an object within one of its kind."""
     if (reference := schema.get("$ref", "").rpartition("/")[2]) in within:
         return
     if reference:

@@ -260,7 +260,7 @@ async def _wait_or_raise(
     failed: dict[str, Any] = {}
     if isinstance(error, exceptions.CosmosBatchOperationError):
         failed = error.operation_responses[error.error_index]
-    # Of what is said of the whole request, the client has tried all but 449 again by itself, and 413 stays.
+    # Among the statuses of a whole request, the client has retried all but 449 by itself, and 413 stays.
     status = int(failed.get("statusCode", 0)) or (error.status_code if error.status_code in (413, 449) else 0)
     if status == _TOO_LARGE:
         raise _TooLargeError(first_line(error)) from error

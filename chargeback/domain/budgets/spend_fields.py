@@ -18,7 +18,7 @@ class SpendField(NamedTuple):
 
     Attributes:
         date: the date of the books.
-        scope: whose spend; of a cost centre what it spends itself.
+        scope: whose spend; for a cost centre, its own spend only.
         estimated: whether it is of calls whose usage is not known yet.
     """
 

@@ -114,7 +114,7 @@ ELSEWHERE = CallSoFar(_ELSEWHERE, _ELSEWHERE, counts=False)
 def follow(known: CallSoFar | None, event: UsageEvent) -> CallSoFar:
     """A call after one more of its events; the same object where that changes nothing.
 
-    Of two events of one phase the one that came first stays.
+    If two events have the same phase, the one that came first stays.
     """
     said = Said(event.phase, event.hour, event.line, event.quantities)
     if known is None:

@@ -48,13 +48,13 @@ DIMENSIONS = (
 ROW_COLUMNS: dict[str, ColumnType] = {
     "kind": ColumnType.STRING,  # one of KINDS
     "charge_id": ColumnType.STRING,  # 32 hexadecimal digits over what identifies the row within its period
-    "charge_date": ColumnType.STRING,  # date of the books, YYYY-MM-DD; of a correction, the date that it corrects
+    "charge_date": ColumnType.STRING,  # date of the books, YYYY-MM-DD; for a correction, the date that it corrects
     **dict.fromkeys(DIMENSIONS, ColumnType.STRING),
-    "meter": ColumnType.STRING,  # a Meter; of a shared cost its kind: provisioned, hosting, fee, true-up
-    "unit": ColumnType.STRING,  # of the quantity: tokens, requests, seconds …; `share` of a shared cost
-    "quantity": ColumnType.PRICE,  # whole units; of a shared cost its part (0 to 1); of a correction the difference
+    "meter": ColumnType.STRING,  # a Meter; for a shared cost its kind: provisioned, hosting, fee, true-up
+    "unit": ColumnType.STRING,  # the quantity's: tokens, requests, seconds …; `share` for a shared cost
+    "quantity": ColumnType.PRICE,  # whole units; for a shared cost its part (0 to 1), for a correction the difference
     "state": ColumnType.STRING,  # exact, settled, estimated, unsettled or unpriced
-    "requests": ColumnType.COUNT,  # of the meter `requests` the quantity, else 0
+    "requests": ColumnType.COUNT,  # the quantity if the meter is `requests`, else 0
     "price_id": ColumnType.STRING,  # the rate card's entry, or the shared cost's id; empty where nothing is charged
     "price_unit": ColumnType.STRING,  # what the three prices are the price of, such as `1000000 tokens`
     "list_unit_price": ColumnType.PRICE,  # published price, in pricing_currency
@@ -64,16 +64,16 @@ ROW_COLUMNS: dict[str, ColumnType] = {
     "exchange_rate": ColumnType.PRICE,  # units of `currency` for one of `pricing_currency`; 1 where they are the same
     "exchange_rate_date": ColumnType.STRING,  # YYYY-MM-DD, empty where no conversion took place
     "exchange_rate_source": ColumnType.STRING,
-    "currency": ColumnType.STRING,  # of the books: of every cost below
+    "currency": ColumnType.STRING,  # that of the books, for every cost below
     "cost": ColumnType.AMOUNT,  # billed cost as printed, at the books' decimals: rows add up; null = not known
     "exact_cost": ColumnType.AMOUNT,  # billed cost before rounding
     "list_cost": ColumnType.AMOUNT,
     "contracted_cost": ColumnType.AMOUNT,
-    "corrects_period": ColumnType.STRING,  # of a correction: the closed period
+    "corrects_period": ColumnType.STRING,  # for a correction: the closed period
     "corrects_charge_id": ColumnType.STRING,  # and the row there (or the one that should have been there)
-    "shared_cost": ColumnType.STRING,  # of a shared cost: its id
+    "shared_cost": ColumnType.STRING,  # for a shared cost: its id
     "allocation_basis": ColumnType.STRING,  # usage, even, fixed or weighted
     "allocated_ratio": ColumnType.PRICE,  # the part of the whole; the parts of a shared cost sum to 1
-    "correction_reason": ColumnType.STRING,  # of a correction: a Reason; empty for a cost that was entered by hand
+    "correction_reason": ColumnType.STRING,  # for a correction: a Reason; empty for a cost that was entered by hand
 }
 """The columns of the rows, in the order in which tables and Parquet files have them."""

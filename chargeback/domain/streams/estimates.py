@@ -29,7 +29,7 @@ image models.
 
 LARGEST_CONTEXT = 1_050_000
 """Tokens that any model takes at once (gpt-5.4 and later; gpt-4.1 takes 1 047 576: learn.microsoft.com/azure/foundry/
-foundry-models/concepts/models-sold-directly-by-azure); of a longer prompt no more can have been read."""
+foundry-models/concepts/models-sold-directly-by-azure). No call can have read more of a prompt that was too long."""
 
 EMBEDDINGS = "embeddings"
 """The operation whose answers are numbers: they have no tokens."""

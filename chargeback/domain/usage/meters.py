@@ -93,7 +93,7 @@ def normalise(usage: Usage | None, own: OwnQuantities | None, operation: str) ->
         _add_tokens(quantities, usage, operation)
         if usage.seconds is not None and not quantities:
             quantities[Meter.AUDIO_SECONDS] = _whole_seconds(usage.seconds)
-    # A picture or a recording is billed by what its provider counts; the gateway's own count is for where that is none.
+    # A picture or a recording is billed by what its provider counts; the gateway's own count fills in for it.
     if own is not None and not (any(quantities.values()) and operation.startswith(("images.", "audio."))):
         _add_own(quantities, own)
     for quantity in quantities.values():

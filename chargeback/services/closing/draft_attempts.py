@@ -18,7 +18,7 @@ from chargeback.services.ports.control import Control
 KIND = "draft"
 DEAD_AFTER = timedelta(days=2)
 MOST_ATTEMPTS = 20
-"""Most runs kept without an end; of more than that, the first ones are dead, too."""
+"""Most runs kept without an end; if there are more, the first ones are dead, too."""
 
 
 class Drafting(msgspec.Struct, frozen=True, rename="camel"):

@@ -53,7 +53,7 @@ class Course:
             return
         self._method, self._paths = paths_of(_filled(whole), weekday, len(self._view.dates))
         if self._paths is not None:
-            # Of today a part is spent already; the day ends no lower.
+            # A part of today's spend is known already; the day cannot end lower.
             self._paths[:, 0] = np.maximum(self._paths[:, 0], spent_today)
 
     def forecast(self) -> Forecast:

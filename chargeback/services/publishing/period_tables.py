@@ -47,7 +47,7 @@ class PeriodTables:
         return open_engine(
             package,
             self.database,
-            # Of this process alone: others that read the same file may spill at the same time.
+            # This process has its own: others that read the same file may spill at the same time.
             spill=Path(f"{self.database}.spill-{getpid()}"),
             memory_limit_mb=memory_limit_mb,
             words=words,

@@ -51,7 +51,7 @@ class Comparisons:
         return {each.period: each for each in found}
 
     async def keep(self, compared: Compared) -> None:
-        """Set the comparison of its period. Of two at the same time either may stay: both were just made."""
+        """Set the comparison of its period. If two are set at the same time, either may stay: both were just made."""
         known = await self._control.get_versioned(KIND, compared.period)
         document = msgspec.to_builtins(compared)
         if known is None or known[0] != document:

@@ -45,8 +45,8 @@ class _Known(NamedTuple):
     Attributes:
         line: kept alive, because it is known by its identity in memory.
         folded: what it is counted under if its caller sends too many names.
-        fields: of the spend.
-        folded_fields: of what is folded.
+        fields: those of the spend.
+        folded_fields: those of what is folded.
         prices: picodollars of a unit.
     """
 

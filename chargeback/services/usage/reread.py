@@ -94,7 +94,7 @@ _Known = dict[int, tuple[Line, str]]
 
 
 @lru_cache(maxsize=1)
-def _known_lines(folder: str) -> _Known:  # noqa: ARG001 the folder is the key: another recount starts anew
+def _known_lines(folder: str) -> _Known:  # noqa: ARG001 the folder is the key: another recount starts again
     return {}
 
 

@@ -60,12 +60,12 @@ class DaySpend:
     """What the watched scopes spent of a UTC day, as far as it is in the books.
 
     Attributes:
-        fence: of the records that it was made from; empty where there are none.
+        fence: that of the records that it was made from; empty where there are none.
         scopes: the digest of the scopes that it was made for.
-        currencies: of the costs, ascending; costs of several have no sum that means anything.
+        currencies: those of the costs, ascending; costs of several have no sum that means anything.
         costs: by field of the spend (`domain.budgets.spend_fields`), exact.
         counted: see `Watch`.
-        token: of the document that it was read from; None where there is none.
+        token: that of the document that it was read from; None where there is none.
     """
 
     fence: str
@@ -141,9 +141,9 @@ async def read_spend(books: Books, day: UtcDay) -> DaySpend | None:
 
 
 async def put_spend(books: Books, day: UtcDay, spend: DaySpend, before: DaySpend | None) -> DaySpend:
-    """Set the document unless it says the same. Raises `Superseded` if it is not the one of before any more.
+    """Set the document unless it says the same. Raises `Superseded` if another run set it since.
 
-    What nobody counted anew keeps what was known to be counted. A document that is too large is not written, and then
+    What nobody counted again keeps what was known to be counted. A document that is too large is not written, and then
     made from the records each time.
     """
     if spend.counted.epoch is None and before is not None:

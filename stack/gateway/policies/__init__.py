@@ -1,1 +1,1 @@
-"""What each policy element does, one module per family."""
+"""Executes the policy elements, one module per family."""

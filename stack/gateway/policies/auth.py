@@ -1,4 +1,4 @@
-"""Who calls, and as whom the gateway calls: managed identity, Entra tokens, other JWTs."""
+"""Policies that authenticate the caller, or the gateway towards a backend: managed identity, Entra tokens, JWTs."""
 
 from typing import Any
 

@@ -1,4 +1,4 @@
-"""Where the call goes and the call itself: set-backend-service and forward-request."""
+"""Policies that choose the backend and call it: set-backend-service and forward-request."""
 
 import asyncio
 import time

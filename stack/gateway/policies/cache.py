@@ -1,4 +1,4 @@
-"""Values kept between calls, as typed as they were stored."""
+"""Policies that keep typed values between calls: cache-lookup-value, cache-store-value, cache-remove-value."""
 
 import time
 

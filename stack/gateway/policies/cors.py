@@ -1,4 +1,4 @@
-"""Cross-origin calls: who may read an answer, and the preflight that a browser sends before it calls.
+"""The policy cors: which origins may read an answer, and the preflight that a browser sends before a call.
 
 The rules are those of https://learn.microsoft.com/azure/api-management/cors-policy.
 """

@@ -1,4 +1,4 @@
-"""Control flow beside choose: retry, wait, limit-concurrency, return-response; and what is only recorded."""
+"""Policies of control flow other than choose (retry, wait, limit-concurrency, return-response), traces and metrics."""
 
 import asyncio
 import random

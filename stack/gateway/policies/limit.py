@@ -1,4 +1,4 @@
-"""Limits on calls: rate-limit, rate-limit-by-key, quota-by-key, ip-filter, check-header."""
+"""Policies that limit calls: rate-limit, rate-limit-by-key, quota-by-key, ip-filter, check-header."""
 
 import ipaddress
 

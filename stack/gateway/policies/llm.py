@@ -1,4 +1,4 @@
-"""Limits and metrics by tokens: llm-token-limit and llm-emit-token-metric."""
+"""Policies that limit and count tokens: llm-token-limit and llm-emit-token-metric."""
 
 import json
 from typing import Any

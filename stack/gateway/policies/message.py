@@ -1,4 +1,4 @@
-"""Changes to the request or the response: headers, query, URI, body, method, status, find-and-replace."""
+"""Policies that change the request or response: headers, query, URI, body, method, status, find-and-replace."""
 
 import re
 from urllib.parse import urlsplit

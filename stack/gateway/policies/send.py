@@ -1,4 +1,4 @@
-"""Requests that a policy sends by itself: send-request and send-one-way-request."""
+"""Policies that send requests of their own: send-request and send-one-way-request."""
 
 import asyncio
 import logging

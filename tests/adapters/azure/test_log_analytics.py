@@ -297,7 +297,7 @@ def test_calls_are_asked_for_by_their_ids(tmp_path: Path) -> None:
 GOOD = ["call-1", 10, 2, 12, "gpt-4o", "", 1, "East US 2", "gw", "2026-03-14T11:59:00Z", "2026-03-14T12:00:00Z"]
 BAD = {
     "a time of no calendar": (9, "2026-02-31T11:59:00Z"),
-    "a time that is none": (9, "soon"),
+    "an invalid time": (9, "soon"),
     "no time": (10, None),
     "not a number": (1, "NaN"),
     "less than none": (2, -5),

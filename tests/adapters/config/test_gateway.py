@@ -23,7 +23,7 @@ def folder(tmp_path: Path) -> Path:
 
 
 def change(folder: Path, how: Change) -> None:
-    """Write gateway.yaml anew with a change."""
+    """Write gateway.yaml again with a change."""
     document = yaml.safe_load(path_of(folder, "gateway.yaml").read_text("utf-8"))
     how(document)
     path_of(folder, "gateway.yaml").write_text(yaml.safe_dump(document, sort_keys=False), "utf-8")

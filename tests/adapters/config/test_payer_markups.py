@@ -73,7 +73,7 @@ def test_a_markup_is_put_on_what_its_cost_centres_pay_and_all_below_them(folder:
     costs = {name: part.charges[0].cost for name, part in parts.items()}
     assert costs == {"search": Decimal("2.625"), "lab": Decimal("2.70"), "two": Decimal("2.625")}
     assert billed(of, "lab", "2026-02-28").charges[0].cost == Decimal("2.625")
-    # Of the output the first markup that matches is that for shared costs and prices alike: 10 %.
+    # The first markup that matches the output is the one for shared costs and prices alike: 10 %.
     assert billed(of, "lab", meter=Meter.OUTPUT).charges[0].cost == Decimal(11)
 
 

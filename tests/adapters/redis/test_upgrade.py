@@ -151,5 +151,5 @@ async def test_documents_of_the_version_before_are_read() -> None:
     assert (known.state, known.is_delivered, known.true_up) == (PeriodState.CLOSED, False, "")
     found = await books.summary(DAY)
     assert found is not None
-    assert found[0]["total"]["quantities"]["requests"] == 1, "the summary of before was not made anew"
+    assert found[0]["total"]["quantities"]["requests"] == 1, "the earlier summary was not made again"
     assert (audited.calls, audited.drift_lines) == (1, 0)

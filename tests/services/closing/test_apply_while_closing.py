@@ -1,4 +1,4 @@
-"""A configuration that mends what a closing was refused for, or that comes while a closing is under way or has died."""
+"""A configuration that fixes what a closing was refused for, or comes while a closing is under way or has died."""
 
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal

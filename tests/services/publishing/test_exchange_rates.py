@@ -1,4 +1,4 @@
-"""Books in EUR with prices in USD: a rate is of the month, and a wrong one is put right after closing."""
+"""Books in EUR with prices in USD: a rate is of the month, and a wrong one is corrected after closing."""
 
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal

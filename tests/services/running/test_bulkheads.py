@@ -269,7 +269,7 @@ async def test_a_summary_that_cannot_be_written_fails_neither_posting_nor_the_au
 
 
 async def test_a_posting_that_died_before_its_summary_does_not_let_a_month_close_with_unsettled_usage() -> None:
-    """The summary said that all was exact, because it was of before."""
+    """The summary said that all was exact, because it was outdated."""
     house = await march()
     await house.poster.post(LAST)
     await house.auditor.audit(APRIL)

@@ -44,7 +44,7 @@ LATE, EARLY = call(f"{DAY}T23:59:59Z"), call(f"{NEXT}T00:00:01Z")
 
 
 async def requests(of: House, now: datetime) -> dict[str, int]:
-    """What the books have, by day: posted, then audited, then posted anew after Redis was lost."""
+    """What the books have, by day: posted, then audited, then posted again after Redis was lost."""
     seen = []
     for _ in range(2):
         await of.poster.post(now)
