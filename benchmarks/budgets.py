@@ -16,9 +16,8 @@ from statistics import median
 from benchmarks.synthetic import event
 from chargeback.adapters.memory.stores import MemoryCatalogues
 from chargeback.bootstrap import Container, open_container
-from chargeback.domain.budgets.budget import Scope, ScopeKind
+from chargeback.domain.budgets.budget import Scope, ScopeKind, plain_budget
 from chargeback.domain.budgets.spend_fields import spend_fields
-from chargeback.domain.cost_centres.budgets import CentreBudget
 from chargeback.domain.events.usage_event import EVER, UsageEvent, read_event
 from chargeback.domain.terms.terms import Terms
 from chargeback.domain.time.days import UtcDay, book_namesake, days_between, shifted, utc_day
@@ -33,7 +32,7 @@ from chargeback.settings import read_settings
 from stack.stack import Stack
 
 CENTRES = [f"company/unit-{number % 40:02}/team-{number:04}" for number in range(2_000)]
-TERMS = Terms(budgets=[CentreBudget(centre, Decimal(100), "USD", (50, 80, 100)) for centre in CENTRES])
+TERMS = Terms(budgets=[plain_budget(centre, Decimal(100), "USD", map(Decimal, (50, 80, 100))) for centre in CENTRES])
 NOW = datetime.now(UTC).replace(hour=12)
 DAYS = 31
 

@@ -12,7 +12,7 @@ from pathlib import Path
 import duckdb
 
 from benchmarks.publish import CountingReports, Watch
-from chargeback.domain.cost_centres.budgets import CentreBudget
+from chargeback.domain.budgets.budget import plain_budget
 from chargeback.services.duck.row_types import row_types
 from chargeback.services.publishing.files import Files
 from chargeback.services.publishing.period_tables import PeriodTables
@@ -87,7 +87,7 @@ def period_tables(folder: Path) -> PeriodTables:
     return PeriodTables(
         folder / "period.duckdb", "2026-03", datetime(2026, 3, 1, tzinfo=UTC), datetime(2026, 4, 1, tzinfo=UTC), "UTC", "USD", DECIMALS,
         is_closed=False, previous="2026-02", centres={"company": "Company"},
-        budgets=(CentreBudget("company", Decimal(1_000_000), "USD", (80, 100)),),
+        budgets=(plain_budget("company", Decimal(1_000_000), "USD", [Decimal(80), Decimal(100)]),),
     )  # fmt: skip
 
 

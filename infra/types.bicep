@@ -160,22 +160,6 @@ type resilienceConfig = {
 }
 
 @export()
-@description('A budget of config/company/budgets.yaml.')
-type budgetConfig = {
-  @description('Required. Cost centre path.')
-  costCentre: string
-  @minValue(1)
-  @description('Required. Amount of a billing period.')
-  amount: int
-  @minLength(3)
-  @maxLength(3)
-  @description('Required. ISO 4217 code.')
-  currency: string
-  @description('Required. Percentages that raise an alert.')
-  thresholds: int[]
-}
-
-@export()
 @description('Every retention period, in days.')
 type retentionSettings = {
   @minValue(30)

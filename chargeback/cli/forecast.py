@@ -12,6 +12,7 @@ from chargeback.cli.exit_codes import finish
 from chargeback.cli.forecast_tables import show_anomalies, show_budgets, show_forecasts
 from chargeback.cli.options import Json, book_date_of, day_option, period_argument
 from chargeback.cli.terminal import counted, progress, run
+from chargeback.domain.budgets.monthly import monthly_budgets
 from chargeback.domain.cost_centres.tree import EVERYTHING, is_within
 from chargeback.domain.outlook.anomalies import Anomaly, Sensitivity
 from chargeback.domain.outlook.forecast import BudgetOutlook, Forecast
@@ -68,7 +69,11 @@ def forecast(
         into = history.into(calendar.currency(view.period), terms, view.period)
         with progress("cost centres", len(centres)) as advance:
             found = await look_ahead.forecasts(history, view, centres, into, counted(advance))
-        budgets = [each for each in terms.budgets if is_within(each.cost_centre, cost_centre)]
+        budgets = [
+            each
+            for each in monthly_budgets(terms.budgets, calendar.time_of(view.period))
+            if is_within(each.scope.value, cost_centre)
+        ]
         outlooks = await look_ahead.outlooks(history, view, budgets, terms)
         if as_json:
             print_json(Outlook(tuple(found), tuple(outlooks)))

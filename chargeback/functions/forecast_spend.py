@@ -6,6 +6,7 @@ from datetime import UTC, datetime
 import azure.functions as func
 
 from chargeback.bootstrap import Container
+from chargeback.domain.budgets.monthly import monthly_budgets
 from chargeback.domain.time.days import book_namesake, shifted, utc_day
 from chargeback.log_line import log_line, one_run
 from chargeback.services.forecasting.look_ahead import anomalies, outlooks
@@ -38,7 +39,8 @@ async def _log_outlooks(container: Container, now: datetime) -> int:
     calendar = (await container.catalogues.current()).calendar
     terms = await container.catalogues.terms()
     view = viewpoint(calendar.date_of(now))
-    for outlook in await outlooks(await read_until(container.books, view), view, terms.budgets, terms):
+    budgets = monthly_budgets(terms.budgets, calendar.time_of(view.period))
+    for outlook in await outlooks(await read_until(container.books, view), view, budgets, terms):
         forecast, total, run_out = outlook.forecast, outlook.forecast.total, outlook.run_out
         if run_out is None:
             total = None  # in another currency than the budget
@@ -57,7 +59,7 @@ async def _log_outlooks(container: Container, now: datetime) -> int:
             used_up=run_out.reached or run_out.expected if run_out else None,
             overrun=outlook.is_overrun,
         )
-    return len(terms.budgets)
+    return len(budgets)
 
 
 async def _log_anomalies(container: Container, now: datetime) -> int:

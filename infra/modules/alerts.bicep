@@ -1,8 +1,6 @@
 metadata name = 'Log alerts'
 metadata description = 'Alerts on the logs; each query is a file of its own.'
 
-import { budgetConfig } from '../types.bicep'
-
 @description('Required. Azure region.')
 param location string
 @description('Required. Tags of every resource.')
@@ -11,11 +9,15 @@ param tags object
 param workspaceResourceId string
 @description('Required. Action group.')
 param actionGroupResourceId string
-@description('Required. Budgets of cost centres.')
-param budgets budgetConfig[]
+@description('Required. The budgets, as config/company/budgets.yaml has them; monthly ones of cost centres raise alerts.')
+param budgets object[]
+@description('Required. Currency of the books, for budgets that name none.')
+param booksCurrency string
 
-var budgetRows = flatten(map(budgets, b => map(b.thresholds, t => '"${b.costCentre}", ${b.amount}, "${b.currency}", ${t}')))
-var budgetTable = 'datatable(costCentre: string, amount: long, currency: string, threshold: long) [${join(budgetRows, ', ')}]'
+var watchedBudgets = filter(budgets, b => contains(b, 'costCentre') && (b.?every ?? 'month') == 'month' && !(b.?shadow ?? false))
+// Several steps may have one percentage: union keeps each row once.
+var budgetRows = union([], flatten(map(watchedBudgets, b => map(filter(b.steps, s => (s.?of ?? 'actual') == 'actual'), s => '"${b.costCentre}", "${b.amount}", "${b.?currency ?? booksCurrency}", "${s.percent}", "${b.?effectiveFrom ?? ''}", "${b.?effectiveTo ?? ''}"'))))
+var budgetTable = 'datatable(costCentre: string, amount: string, currency: string, threshold: string, begins: string, ends: string) [${join(budgetRows, ', ')}]'
 
 // by: columns whose values each get an alert of their own; section: the one of the runbook, docs/operations.md
 // severity: 0 callers suffer · 1 money is at risk · 2 look today · 3 information

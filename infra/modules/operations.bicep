@@ -1,7 +1,7 @@
 metadata name = 'Operations'
 metadata description = 'Alerts, availability tests and the workbook.'
 
-import { budgetConfig, watchedResources } from '../types.bicep'
+import { watchedResources } from '../types.bicep'
 
 @description('Required. Azure region.')
 param location string
@@ -13,8 +13,10 @@ param monitoring { workspaceResourceId: string, insightsResourceId: string, acti
 param watched watchedResources
 @description('Required. What must answer from outside.')
 param targets { name: string, enabled: bool, url: string }[]
-@description('Required. Budgets of cost centres.')
-param costCentreBudgets budgetConfig[]
+@description('Required. The budgets, as config/company/budgets.yaml has them.')
+param budgets object[]
+@description('Required. Currency of the books, for budgets that name none.')
+param booksCurrency string
 
 module alerts 'alerts.bicep' = {
   params: {
@@ -22,7 +24,8 @@ module alerts 'alerts.bicep' = {
     tags: tags
     workspaceResourceId: monitoring.workspaceResourceId
     actionGroupResourceId: monitoring.actionGroupResourceId
-    budgets: costCentreBudgets
+    budgets: budgets
+    booksCurrency: booksCurrency
   }
 }
 

@@ -191,7 +191,7 @@ def test_applying_says_what_changed_and_brings_it_to_every_day_with_usage(clean_
         "  azure-openai/gpt-4o/2024-11-20/DataZoneStandard/default/eu/input_tokens: 2.75 → 3,"
         " from 2024-08-06T00Z on\n" in applied
     )
-    assert re.search(r"^  budget of \S+ changed$", applied, re.M)
+    assert re.search(r"^  budget \S+ changed$", applied, re.M)
     assert f"rated again by the next posting: {TODAY}\n" in applied
     assert f"marked, rated again by the next audit: {last_week}\n" in applied
     # The books had 2.75 for the day before, and have 3 after.

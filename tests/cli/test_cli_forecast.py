@@ -20,7 +20,7 @@ pytestmark = pytest.mark.servers
 
 # 2025-02-03 is a Monday; March 2025 has 21 working days at 10 and 10 weekend days at 1.
 WEEK = ["10", "10", "10", "10", "10", "1", "1"]
-BUDGET = "budgets: [{costCentre: research, amount: 125, currency: USD, thresholds: [80]}]\n"
+BUDGET = "budgets: [{id: r, costCentre: research, amount: 125, steps: [{percent: 80, do: notify}]}]\n"
 
 
 def in_the_books(spent: Sequence[Spent]) -> None:

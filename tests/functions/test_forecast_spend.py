@@ -8,7 +8,6 @@ import sys
 from calendar import monthrange
 from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
-from decimal import Decimal
 from types import SimpleNamespace
 from typing import Any, cast
 
@@ -17,10 +16,11 @@ import pytest
 from chargeback.adapters.config.catalogue import load_catalogue
 from chargeback.adapters.memory.stores import MemoryCatalogues
 from chargeback.bootstrap import DEPLOYED_CONFIG, Container
-from chargeback.domain.cost_centres.budgets import CentreBudget
+from chargeback.domain.budgets.budget import Budget
 from chargeback.domain.deployments.models import Model, Retiring
 from chargeback.domain.terms.terms import Terms
 from chargeback.functions.forecast_spend import blueprint
+from tests.support.budgets import monthly
 from tests.support.spending import Spent, books_of, daily
 
 TODAY = datetime.now(UTC).date()
@@ -29,7 +29,7 @@ SIX_WEEKS_AGO = (TODAY - timedelta(days=42)).isoformat()
 
 
 def logged(
-    caplog: pytest.LogCaptureFixture, spent: Sequence[Spent], *budgets: CentreBudget, retiring: Sequence[Retiring] = ()
+    caplog: pytest.LogCaptureFixture, spent: Sequence[Spent], *budgets: Budget, retiring: Sequence[Retiring] = ()
 ) -> list[str]:
     """The lines of one run of the timer."""
 
@@ -60,8 +60,8 @@ def test_a_budget_that_will_be_overrun_says_so(caplog: pytest.LogCaptureFixture)
     small, large, last = logged(
         caplog,
         spent,
-        CentreBudget("research", Decimal(1), "USD", (80,)),
-        CentreBudget("product", Decimal("10000.50"), "USD", (80,)),
+        monthly("research", 1, 80),
+        monthly("product", "10000.50", 80),
     )
 
     assert json.loads(small)["event"] == "forecast"
@@ -87,13 +87,13 @@ def test_a_budget_that_will_be_overrun_says_so(caplog: pytest.LogCaptureFixture)
 def test_a_budget_that_is_spent_is_overrun_before_there_is_enough_to_forecast_from(
     caplog: pytest.LogCaptureFixture,
 ) -> None:
-    line, _ = logged(caplog, daily(TODAY.isoformat(), ["100"]), CentreBudget("research", Decimal(50), "USD", (80,)))
+    line, _ = logged(caplog, daily(TODAY.isoformat(), ["100"]), monthly("research", 50, 80))
 
     assert (fields(line)["spent"], fields(line)["expected"], fields(line)["overrun"]) == ("100", None, True)
 
 
 def test_a_budget_in_a_currency_that_no_rate_leads_to_has_no_number(caplog: pytest.LogCaptureFixture) -> None:
-    line, _ = logged(caplog, daily(SIX_WEEKS_AGO, ["100"] * 43), CentreBudget("research", Decimal(1), "CHF", (80,)))
+    line, _ = logged(caplog, daily(SIX_WEEKS_AGO, ["100"] * 43), monthly("research", 1, 80, currency="CHF"))
 
     assert (fields(line)["currency"], fields(line)["expected"], fields(line)["overrun"]) == ("USD", None, False)
 

@@ -17,7 +17,8 @@ from scripts.kql.queries import filled, queries, tables
 from stack.bicep.files import INFRA, ROOT, File
 
 LOG_ALERTS: dict[str, dict[str, Any]] = {
-    item["name"]: item for item in File(INFRA / "modules/alerts.bicep", {"budgets": []})["queries"]
+    item["name"]: item
+    for item in File(INFRA / "modules/alerts.bicep", {"budgets": [], "booksCurrency": "USD"})["queries"]
 }
 RUNBOOK = (ROOT / "docs/operations.md").read_text("utf-8").split("\n## Alerts")[1].split("\n## ")[0]
 SECTIONS = dict(re.findall(r"\n### ([^\n]+)\n(.*?)(?=\n### |\Z)", RUNBOOK, re.DOTALL))

@@ -1,11 +1,9 @@
 """Budgets for tests, with defaults for what a test does not care about, and terms that have them."""
 
-from collections.abc import Sequence
 from decimal import Decimal
-from functools import cached_property
 from typing import Any
 
-from chargeback.domain.budgets.budget import Budget
+from chargeback.domain.budgets.budget import Budget, plain_budget
 from chargeback.domain.budgets.spend_fields import read_scope
 from chargeback.domain.budgets.windows import Every
 from chargeback.domain.terms.terms import Terms
@@ -17,19 +15,11 @@ def budget(scope: str, amount: str = "100", **fields: Any) -> Budget:
     return Budget(scope=read_scope(scope), amount=Decimal(amount), **given)
 
 
-class LimitedTerms(Terms):
-    """Terms with budgets of any scope."""
-
-    def __init__(self, limits: Sequence[Budget], **fields: Any) -> None:
-        super().__init__(**fields)
-        self._limits = tuple(limits)
-
-    @cached_property
-    def limits(self) -> tuple[Budget, ...]:
-        """The budgets."""
-        return self._limits
-
-
 def limited(*scopes: str) -> Terms:
     """Terms with a monthly budget for each of these scopes."""
-    return LimitedTerms([budget(scope) for scope in scopes])
+    return Terms(budgets=[budget(scope) for scope in scopes])
+
+
+def monthly(cost_centre: str, amount: str | int, *percents: int | str, currency: str = "USD") -> Budget:
+    """A monthly budget of a cost centre that notifies at these percentages."""
+    return plain_budget(cost_centre, Decimal(amount), currency, map(Decimal, percents))

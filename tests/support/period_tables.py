@@ -8,7 +8,7 @@ from typing import Any
 
 import duckdb
 
-from chargeback.domain.cost_centres.budgets import CentreBudget
+from chargeback.domain.budgets.budget import Budget
 from chargeback.services.duck.row_types import row_types
 from chargeback.services.publishing.period_tables import PeriodTables
 
@@ -67,7 +67,7 @@ def period_tables(
     decimals: int = 6,
     is_closed: bool = False,
     centres: Mapping[str, str] | None = None,
-    budgets: tuple[CentreBudget, ...] = (),
+    budgets: tuple[Budget, ...] = (),
 ) -> PeriodTables:
     """A DuckDB file with just these rows."""
     database = folder / "period.duckdb"

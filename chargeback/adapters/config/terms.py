@@ -10,16 +10,17 @@ from chargeback.adapters.config.folders import path_of
 from chargeback.adapters.config.reconciliation import reconciliation_rules
 from chargeback.adapters.config.shared_costs import shared_costs
 from chargeback.adapters.config.yaml_files import read
+from chargeback.domain.budgets.faults import budget_faults, twins
 from chargeback.domain.catalogue.catalogue import Catalogue
 from chargeback.domain.errors import InvalidConfig
 from chargeback.domain.terms.coverage import free_capacity
 from chargeback.domain.terms.faults import (
-    budget_faults,
     exchange_rate_faults,
     free_deployments,
     missing_rates,
     refused_in_files,
     shared_cost_faults,
+    unknown_in_budgets,
 )
 from chargeback.domain.terms.terms import Terms
 
@@ -44,11 +45,12 @@ def terms_from_documents(documents: Mapping[str, object], catalogue: Catalogue, 
     of_books: list[str] = []
     of_costs: list[str] = []
     of_budgets: list[str] = []
+    limits = budgets(documents.get("budgets.yaml"), catalogue.calendar, of_budgets, thorough=thorough)
     costs = shared_costs(documents.get("shared-costs.yaml"), catalogue, of_costs)
     terms = Terms(
         exchange_rates=exchange_rates(documents.get("books.yaml"), of_books),
         shared_costs=[cost for _, cost in costs],
-        budgets=budgets(documents.get("budgets.yaml"), of_budgets),
+        budgets=[budget for _, budget in limits],
         closing=closing_rules(documents.get("books.yaml"), of_books),
         reconciliation=reconciliation_rules(documents.get("books.yaml"), of_books),
     )
@@ -58,7 +60,8 @@ def terms_from_documents(documents: Mapping[str, object], catalogue: Catalogue, 
     if not of_costs:
         of_costs += shared_cost_faults(costs, catalogue)
     if not of_budgets:
-        of_budgets += budget_faults(terms.budgets, catalogue)
+        of_budgets += [f"{place}.{fault}" for place, budget in limits for fault in budget_faults(budget)]
+        of_budgets += [*twins(limits), *unknown_in_budgets(limits, terms, catalogue)]
     if not of_books and not of_costs:
         of_books += missing_rates(terms, catalogue)
         of_costs += free_deployments(terms.shared_costs, catalogue)

@@ -1,6 +1,6 @@
 """A budget: whose spend it limits, to how much in which time, and which action each step towards the limit takes."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 from decimal import Decimal
@@ -153,3 +153,17 @@ class Budget:
     shadow: bool = False
     rollover: Rollover = NO_ROLLOVER
     effective: Effective = ALWAYS
+
+
+def plain_budget(cost_centre: str, amount: Decimal, currency: str, percents: Iterable[Decimal]) -> Budget:
+    """A monthly budget of a cost centre that only tells when parts of it are spent; it is named for the cost centre."""
+    steps = tuple(Step(percent, Action.NOTIFY) for percent in percents)
+    return Budget(cost_centre, Scope(ScopeKind.COST_CENTRE, cost_centre), amount, currency, Every.MONTH, steps)
+
+
+def is_plain(budget: Budget) -> bool:
+    """Whether `plain_budget` makes it from whole percentages."""
+    percents = [step.percent for step in budget.steps]
+    if any(percent % 1 for percent in percents):
+        return False
+    return budget == plain_budget(budget.scope.value, budget.amount, budget.currency, percents)

@@ -1,1 +1,1 @@
-"""Who pays: the tree of cost centres, the allocation rules, and the budgets of cost centres."""
+"""Who pays: the tree of cost centres, and the allocation rules."""

@@ -9,12 +9,14 @@ from enum import StrEnum
 
 import msgspec
 
-from chargeback.domain.cost_centres.budgets import CentreBudget
+from chargeback.domain.budgets.budget import Budget
+from chargeback.domain.budgets.monthly import percentages
 from chargeback.domain.money.exact import EXACT, ZERO
 from chargeback.domain.time.days import BookDate
 from chargeback.domain.time.months import Month
 
 _CENT = Decimal("0.01")
+_WHOLE = Decimal(100)
 _ROUNDING = Context(prec=60, traps=[InvalidOperation])
 
 
@@ -87,7 +89,7 @@ class Reach(msgspec.Struct, frozen=True, rename="camel"):
         earliest, latest: the days that it lies between in eight of ten cases; None = not this month, or not known.
     """
 
-    percent: int
+    percent: Decimal
     amount: Decimal
     reached: str | None
     expected: str | None = None
@@ -101,7 +103,8 @@ class BudgetOutlook(msgspec.Struct, frozen=True, rename="camel"):
     Attributes:
         cost_centre, amount, currency: the budget's.
         forecast: its cost centre's.
-        reaches: its thresholds and 100 %, ascending; empty where the money spent is not in the budget's currency.
+        reaches: the percentages of its steps and 100 %, ascending; empty where the money spent is not in the budget's
+            currency.
     """
 
     cost_centre: str
@@ -113,7 +116,7 @@ class BudgetOutlook(msgspec.Struct, frozen=True, rename="camel"):
     @property
     def run_out(self) -> Reach | None:
         """When the whole amount is used up; None where the currencies differ."""
-        return next((reach for reach in self.reaches if reach.percent == 100), None)
+        return next((reach for reach in self.reaches if reach.percent == _WHOLE), None)
 
     @property
     def is_overrun(self) -> bool:
@@ -142,10 +145,10 @@ def _cents(value: float, least: Decimal | None) -> Decimal:
     return cents if least is None else max(cents, least)
 
 
-def marks(budget: CentreBudget) -> list[tuple[int, Decimal]]:
-    """The thresholds of a budget and 100 %, each with its exact amount, ascending."""
-    percents = sorted({*budget.thresholds, 100})
-    return [(percent, EXACT.multiply(budget.amount, Decimal(percent).scaleb(-2))) for percent in percents]
+def marks(budget: Budget) -> list[tuple[Decimal, Decimal]]:
+    """The percentages of a budget's steps and 100 %, each with its exact amount, ascending."""
+    percents = sorted({*percentages(budget), _WHOLE})
+    return [(percent, EXACT.multiply(budget.amount, percent.scaleb(-2))) for percent in percents]
 
 
 def reached_on(amount: Decimal, by_date: Mapping[BookDate, Decimal]) -> BookDate | None:

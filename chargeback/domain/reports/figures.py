@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 from decimal import Decimal
 from typing import NamedTuple
 
-from chargeback.domain.cost_centres.budgets import CentreBudget
+from chargeback.domain.budgets.budget import Budget
 from chargeback.domain.reports.movers import Mover
 from chargeback.domain.time.days import BookDate
 from chargeback.domain.time.months import Month
@@ -36,7 +36,7 @@ class CentreTotals:
     headline_before_with_below: Decimal
     unknown: int
     unknown_with_below: int
-    budget: CentreBudget | None
+    budget: Budget | None
 
 
 class Share(NamedTuple):

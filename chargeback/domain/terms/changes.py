@@ -26,7 +26,7 @@ def _named(terms: Terms) -> dict[str, Any]:
         f"exchange rate {each.from_currency}/{each.to_currency} of {each.date}": each for each in terms.exchange_rates
     }
     costs = {f"shared cost {each.cost_id}": each for each in terms.shared_costs}
-    budgets = {f"budget of {each.cost_centre}": each for each in terms.budgets}
+    budgets = {f"budget {each.id}": each for each in terms.budgets}
     return {**rates, **costs, **budgets, "closing rules": terms.closing, "reconciliation": terms.reconciliation}
 
 

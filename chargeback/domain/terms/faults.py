@@ -2,10 +2,9 @@
 
 from collections.abc import Iterator, Sequence
 from decimal import Decimal
-from itertools import pairwise
 
+from chargeback.domain.budgets.budget import Budget, ScopeKind
 from chargeback.domain.catalogue.catalogue import Catalogue
-from chargeback.domain.cost_centres.budgets import CentreBudget
 from chargeback.domain.cost_centres.tree import UNALLOCATED
 from chargeback.domain.deployments.deployment import PROVISIONED
 from chargeback.domain.money.exact import to_text
@@ -53,24 +52,20 @@ def missing_rates(terms: Terms, catalogue: Catalogue) -> Iterator[str]:
                 yield f"exchangeRates: none from {other} (of {user}) to {currency} (of the books)"
 
 
-def budget_faults(budgets: Sequence[CentreBudget], catalogue: Catalogue) -> Iterator[str]:
-    """Faults of the budgets, each beginning with its place."""
+def unknown_in_budgets(budgets: Sequence[tuple[str, Budget]], terms: Terms, catalogue: Catalogue) -> Iterator[str]:
+    """Cost centres and currencies of budgets, which come with their places, that the books do not know."""
     known = {centre.path for centre in catalogue.allocation.centres}
-    currencies = {catalogue.currency, *(setting.currency for setting in catalogue.calendar.settings)}
-    for index, budget in enumerate(budgets):
-        place = f"budgets[{index}]"
-        if budget.cost_centre not in known:
-            yield f"{place}.costCentre: {budget.cost_centre!r} is not under costCentres"
-        if any(budget.cost_centre == other.cost_centre for other in budgets[:index]):
-            yield f"{place}.costCentre: {budget.cost_centre!r} has a budget already"
-        if budget.amount <= 0:
-            yield f"{place}.amount: {budget.amount} is not above zero"
+    rates = {rate.to_currency for rate in terms.exchange_rates if rate.from_currency == catalogue.currency}
+    currencies = {catalogue.currency, *(setting.currency for setting in catalogue.calendar.settings), *rates}
+    for place, budget in budgets:
+        centre = budget.scope.value
+        if budget.scope.kind is ScopeKind.COST_CENTRE and centre not in known and centre != UNALLOCATED:
+            yield f"{place}.costCentre: {centre!r} is not under costCentres"
         if budget.currency not in currencies:
-            yield f"{place}.currency: costs are in {' or '.join(sorted(currencies))}, not in {budget.currency}"
-        if not budget.thresholds or budget.thresholds[0] <= 0:
-            yield f"{place}.thresholds: names no percentage above zero"
-        if any(later <= earlier for earlier, later in pairwise(budget.thresholds)):
-            yield f"{place}.thresholds: do not ascend"
+            yield (
+                f"{place}.currency: costs are in {' or '.join(sorted(currencies))}, and no rate of books.yaml leads"
+                f" from {catalogue.currency} to {budget.currency}"
+            )
 
 
 def shared_cost_faults(costs: Sequence[tuple[str, SharedCost]], catalogue: Catalogue) -> Iterator[str]:

@@ -9,10 +9,8 @@ from decimal import Decimal
 from functools import cached_property
 from typing import Any
 
-from chargeback.domain.budgets.budget import Action, Budget, Scope, ScopeKind, Step
+from chargeback.domain.budgets.budget import Budget, is_plain
 from chargeback.domain.budgets.scopes import WatchedScopes
-from chargeback.domain.budgets.windows import Every
-from chargeback.domain.cost_centres.budgets import CentreBudget
 from chargeback.domain.errors import InvalidConfig
 from chargeback.domain.invoice.reconciliation import ReconciliationRules
 from chargeback.domain.money.exact import ZERO, to_text
@@ -76,7 +74,7 @@ class Terms:
         *,
         exchange_rates: Sequence[ExchangeRate] = (),
         shared_costs: Sequence[SharedCost] = (),
-        budgets: Sequence[CentreBudget] = (),
+        budgets: Sequence[Budget] = (),
         closing: ClosingRules | None = None,
         reconciliation: ReconciliationRules | None = None,
     ) -> None:
@@ -88,14 +86,9 @@ class Terms:
         self.digest = _digest(self)
 
     @cached_property
-    def limits(self) -> tuple[Budget, ...]:
-        """The budgets with their scopes and steps."""
-        return tuple(map(_limit, self.budgets))
-
-    @cached_property
     def watched(self) -> WatchedScopes:
         """The scopes that the budgets name, whenever they hold."""
-        return WatchedScopes(self.limits)
+        return WatchedScopes(self.budgets)
 
     def with_shared_costs(self, costs: Sequence[SharedCost]) -> "Terms":
         """The same terms with further shared costs."""
@@ -165,16 +158,23 @@ def age_of(rate: ExchangeRate, period: Month) -> timedelta:
     return date.fromisoformat(dates_of(period)[-1]) - date.fromisoformat(rate.date)
 
 
-def _limit(budget: CentreBudget) -> Budget:
-    steps = tuple(Step(Decimal(percent), Action.NOTIFY) for percent in budget.thresholds)
-    scope = Scope(ScopeKind.COST_CENTRE, budget.cost_centre)
-    return Budget(budget.cost_centre, scope, budget.amount, budget.currency, Every.MONTH, steps)
-
-
 def _digest(terms: Terms) -> str:
-    content = (terms.exchange_rates, terms.shared_costs, terms.budgets, terms.closing)
+    budgets = tuple(map(_said_of_a_budget, terms.budgets))
+    content = (terms.exchange_rates, terms.shared_costs, budgets, terms.closing)
     canonical = json.dumps(_plain(content), sort_keys=True, separators=(",", ":"), ensure_ascii=False)
     return hashlib.sha256(canonical.encode()).hexdigest()
+
+
+def _said_of_a_budget(budget: Budget) -> Budget | dict[str, Any]:
+    """What a digest is made of: for a plain budget, what it was made of when there were no others."""
+    if not is_plain(budget):
+        return budget
+    return {
+        "cost_centre": budget.scope.value,
+        "amount": budget.amount,
+        "currency": budget.currency,
+        "thresholds": tuple(int(step.percent) for step in budget.steps),
+    }
 
 
 def _plain(value: Any) -> Any:

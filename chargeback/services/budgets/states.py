@@ -61,7 +61,7 @@ class BudgetStates:
         """How the budgets that are in force at `now` (UTC) stand."""
         catalogue, terms = await self._catalogues.current(), await self._catalogues.terms()
         clock = books_clock(catalogue.calendar, now)
-        budgets = [each for each in terms.limits if each.effective.holds(now)]
+        budgets = [each for each in terms.budgets if each.effective.holds(now)]
         if not budgets:
             return Evaluation(clock, ())
         first = BookDate(_first(budgets, clock).isoformat())

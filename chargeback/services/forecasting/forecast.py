@@ -6,7 +6,7 @@ from decimal import Decimal
 
 import numpy as np
 
-from chargeback.domain.cost_centres.budgets import CentreBudget
+from chargeback.domain.budgets.budget import Budget
 from chargeback.domain.money.exact import total
 from chargeback.domain.outlook.forecast import (
     BudgetOutlook,
@@ -77,7 +77,7 @@ class Course:
             self._spend.unknown_of(view.period),
         )
 
-    def reach(self, percent: int, amount: Decimal) -> Reach:
+    def reach(self, percent: Decimal, amount: Decimal) -> Reach:
         """When an amount is reached."""
         if reached := reached_on(amount, self._of_period):
             return Reach(percent, amount, reached)
@@ -89,11 +89,11 @@ class Course:
         quantiles = np.quantile(days, (_EXPECTED, _EARLIEST, _LATEST), method="inverted_cdf")
         return Reach(percent, amount, None, *(dates[int(day)] for day in quantiles))
 
-    def outlook(self, budget: CentreBudget) -> BudgetOutlook:
+    def outlook(self, budget: Budget) -> BudgetOutlook:
         """A budget of this cost centre; without dates where the money spent is in other currencies."""
         comparable = self._spend.currencies <= {budget.currency}
         reaches = [self.reach(percent, amount) for percent, amount in marks(budget)] if comparable else []
-        return BudgetOutlook(budget.cost_centre, budget.amount, budget.currency, self.forecast(), tuple(reaches))
+        return BudgetOutlook(budget.scope.value, budget.amount, budget.currency, self.forecast(), tuple(reaches))
 
     def _sums(self) -> Floats:
         """What is spent of the month at the end of each coming day."""

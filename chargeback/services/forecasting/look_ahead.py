@@ -7,7 +7,7 @@ only when they are asked for: a function app takes events meanwhile.
 import asyncio
 from collections.abc import Iterable, Sequence
 
-from chargeback.domain.cost_centres.budgets import CentreBudget
+from chargeback.domain.budgets.budget import Budget
 from chargeback.domain.cost_centres.tree import EVERYTHING, is_within, with_ancestors
 from chargeback.domain.outlook.anomalies import Anomaly, Finding, Sensitivity
 from chargeback.domain.outlook.forecast import BudgetOutlook, Forecast
@@ -47,10 +47,8 @@ async def forecasts(
     return await asyncio.to_thread(work)
 
 
-async def outlooks(
-    history: History, view: Viewpoint, budgets: Sequence[CentreBudget], terms: Terms
-) -> list[BudgetOutlook]:
-    """The outlook of each budget at the end of the month, in the budget's currency."""
+async def outlooks(history: History, view: Viewpoint, budgets: Sequence[Budget], terms: Terms) -> list[BudgetOutlook]:
+    """The outlook of each monthly budget of a cost centre at the end of the month, in the budget's currency."""
 
     def work() -> list[BudgetOutlook]:
         from chargeback.services.forecasting.forecast import Course
@@ -58,7 +56,7 @@ async def outlooks(
         found = []
         for budget in budgets:
             into = history.into(budget.currency, terms, view.period)
-            found.append(Course(history, budget.cost_centre, view, into).outlook(budget))
+            found.append(Course(history, budget.scope.value, view, into).outlook(budget))
         return found
 
     return await asyncio.to_thread(work)

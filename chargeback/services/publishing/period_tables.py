@@ -6,7 +6,7 @@ from datetime import datetime
 from os import getpid
 from pathlib import Path
 
-from chargeback.domain.cost_centres.budgets import CentreBudget
+from chargeback.domain.budgets.budget import Budget
 from chargeback.domain.time.months import Month
 from chargeback.services.duck.engine import Engine, open_engine
 
@@ -27,7 +27,7 @@ class PeriodTables:
         is_closed: whether these are the final files.
         previous: the period before.
         centres: cost centre path → name, in the order of the tree; without `unallocated`.
-        budgets: in force in the period.
+        budgets: of cost centres for the period, at most one each.
     """
 
     database: Path
@@ -40,7 +40,7 @@ class PeriodTables:
     is_closed: bool
     previous: str
     centres: dict[str, str] = field(default_factory=dict)
-    budgets: tuple[CentreBudget, ...] = ()
+    budgets: tuple[Budget, ...] = ()
 
     def open(self, package: str, *, memory_limit_mb: int, words: Mapping[str, object] | None = None) -> Engine:
         """Open the file for reading, with the statements of a package; once a process."""

@@ -8,9 +8,11 @@ import asyncio
 from collections.abc import Awaitable, Callable, Sequence
 from pathlib import Path
 
+from chargeback.domain.budgets.monthly import monthly_budgets
 from chargeback.domain.errors import ChargebackError, InconsistentFile
 from chargeback.domain.reports.manifest import Manifest, require_period
 from chargeback.domain.time.calendar import previous_period
+from chargeback.domain.time.effective import Effective
 from chargeback.services.duck.disk import require_room
 from chargeback.services.ports.books import Books
 from chargeback.services.ports.reports import Reports
@@ -128,5 +130,5 @@ def _period_tables(database: Path, inputs: PeriodInputs) -> PeriodTables:
         is_closed=inputs.is_closed,
         previous=previous_period(period),
         centres={centre.path: centre.name for centre in inputs.catalogue.allocation.centres},
-        budgets=inputs.terms.budgets,
+        budgets=monthly_budgets(inputs.terms.budgets, Effective(start, end)),
     )

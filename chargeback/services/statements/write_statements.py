@@ -93,7 +93,7 @@ def _parts(tables: PeriodTables, sums: Sums, folder: Path) -> list[CentreBatch]:
 
 
 def _covered(tables: PeriodTables, sums: Sums) -> Iterator[Covered]:
-    budgets = {budget.cost_centre: budget for budget in tables.budgets}
+    budgets = {budget.scope.value: budget for budget in tables.budgets}
     rows: dict[str, int] = defaultdict(int)
     for each in sums.counts:
         rows[each.centre] += each.rows

@@ -56,7 +56,7 @@ def summary_lines(tables: PeriodTables, lines: Iterable[Line]) -> Iterator[Line]
     own = {centre: _known(numbers[:3]) for centre, numbers in found.items()}
     centres = dict.fromkeys([*tables.centres, *found])
     sums = with_below({centre: cost for centre, cost in own.items() if cost is not None}, centres)
-    budgets = {budget.cost_centre: budget for budget in tables.budgets if budget.currency == tables.currency}
+    budgets = {budget.scope.value: budget for budget in tables.budgets if budget.currency == tables.currency}
     for centre in centres:
         numbers = found.get(centre, [None] * 7)
         cost = own.get(centre, Decimal(0))

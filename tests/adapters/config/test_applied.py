@@ -57,7 +57,7 @@ async def test_without_an_applied_version_the_files_are_in_force(folder: Path) -
     catalogues = AppliedCatalogues(MemoryControl(), folder)
 
     assert (await catalogues.current()).digest == load_catalogue(folder).digest
-    assert len((await catalogues.terms()).budgets) == 4
+    assert len((await catalogues.terms()).budgets) == 5
     assert (await catalogues.in_force()).closed == {}
 
 

@@ -17,7 +17,6 @@ from chargeback.adapters.config.catalogue import (
 from chargeback.adapters.config.folders import path_of
 from chargeback.adapters.config.terms import load_terms, terms_from_documents
 from chargeback.bootstrap import DEPLOYED_CONFIG
-from chargeback.domain.cost_centres.budgets import CentreBudget
 from chargeback.domain.errors import InvalidConfig
 from chargeback.domain.terms.shared_costs import (
     Basis,
@@ -32,6 +31,7 @@ from chargeback.domain.terms.shared_costs import (
 from chargeback.domain.terms.terms import ClosingRules, ExchangeRate, Terms
 from chargeback.domain.time.calendar import Calendar
 from chargeback.domain.time.effective import Effective
+from tests.support.budgets import monthly
 from tests.support.config_files import config_folder
 
 CARD = "currency: USD\nprices: []\n"
@@ -48,6 +48,10 @@ exchangeRates:
   - {from: USD, to: EUR, rate: "0.92", date: 2026-02-27, source: ECB}
   - {from: USD, to: EUR, rate: "0.93", date: 2026-03-31, source: ECB}
 closing: {graceHours: 48, maxUnsettledPercent: "0.5"}
+"""
+BUDGETS = """\
+budgets:
+  - {id: product, costCentre: product, amount: 9, steps: [{percent: 80, do: notify}, {percent: 100, do: notify}]}
 """
 PTU = """\
   - id: ptu
@@ -85,7 +89,7 @@ def folder(tmp_path: Path) -> Path:
     write(tmp_path, "cost-centres.yaml", CENTRES)
     write(tmp_path, "books.yaml", BOOKS)
     write(tmp_path, "shared-costs.yaml", f"sharedCosts:\n{PTU}{FEE}{TRUE_UP}")
-    write(tmp_path, "budgets.yaml", "budgets: [{costCentre: product, amount: 9, currency: EUR, thresholds: [80, 100]}]")
+    write(tmp_path, "budgets.yaml", BUDGETS)
     return tmp_path
 
 
@@ -124,7 +128,7 @@ def test_the_files_say_how_a_period_is_settled(folder: Path) -> None:
     assert (fee.per, fee.shares) == (Per.MONTH, {"product": Decimal("62.5"), "research": Decimal("37.5")})
     assert (true_up.price, true_up.period, true_up.corrects) == (Decimal("-12.34"), "2026-04", "2026-03")
     assert true_up.weights == {"research": Decimal("0.5")}
-    assert terms.budgets == (CentreBudget("product", Decimal(9), "EUR", (80, 100)),)
+    assert terms.budgets == (monthly("product", 9, 80, 100, currency="EUR"),)
     assert terms.closing == ClosingRules(timedelta(hours=48), Decimal("0.5"), Decimal(0))
 
 
@@ -182,7 +186,10 @@ def test_what_was_applied_before_there_were_terms_has_the_defaults(folder: Path)
         ("shared-costs.yaml", "oai-a", "oai-b", True),
         ("books.yaml", '"0.93"', '"0.94"', True),
         ("books.yaml", "graceHours: 48", "graceHours: 49", True),
+        ("budgets.yaml", "amount: 9", 'amount: "9.00"', False),
         ("budgets.yaml", "amount: 9", "amount: 10", True),
+        ("budgets.yaml", "do: notify}]", "do: block}]", True),
+        ("budgets.yaml", "amount: 9", "amount: 9, shadow: true", True),
     ],
 )
 def test_the_digest_changes_with_the_meaning(folder: Path, name: str, old: str, new: str, *, differs: bool) -> None:
@@ -306,39 +313,6 @@ def test_a_currency_that_no_rate_leads_to_is_named(folder: Path) -> None:
     ]
 
 
-@pytest.mark.parametrize(
-    ("entry", "fault"),
-    [
-        (
-            "{costCentre: none, amount: 9, currency: EUR, thresholds: [80]}",
-            "costCentre: 'none' is not under costCentres",
-        ),
-        ("{costCentre: product, amount: 0, currency: EUR, thresholds: [80]}", "amount: 0 is not above zero"),
-        ("{costCentre: product, amount: 9.5, currency: EUR, thresholds: [80]}", "amount: expected `int`, got `float`"),
-        (
-            "{costCentre: product, amount: 9, currency: CHF, thresholds: [80]}",
-            "currency: costs are in EUR or USD, not in CHF",
-        ),
-        (
-            "{costCentre: product, amount: 9, currency: EUR, thresholds: []}",
-            "thresholds: names no percentage above zero",
-        ),
-        ("{costCentre: product, amount: 9, currency: EUR, thresholds: [100, 80]}", "thresholds: do not ascend"),
-    ],
-)
-def test_a_fault_of_a_budget_is_named_with_its_place(folder: Path, entry: str, fault: str) -> None:
-    write(folder, "budgets.yaml", f"budgets:\n  - {entry}\n")
-
-    assert faults_of(folder) == [f"budgets.yaml:2: budgets[0].{fault}"]
-
-
-def test_a_second_budget_of_a_cost_centre_is_refused(folder: Path) -> None:
-    entry = "  - {costCentre: product, amount: 9, currency: EUR, thresholds: [80]}\n"
-    write(folder, "budgets.yaml", f"budgets:\n{entry}{entry}")
-
-    assert faults_of(folder) == ["budgets.yaml:3: budgets[1].costCentre: 'product' has a budget already"]
-
-
 DEPLOYMENTS = """\
 accounts: [{account: oai-a, region: r, geography: eu, priority: 1, weight: 1, deployments: s}]
 deploymentSets: {s: [{name: ptu, model: gpt-4o, version: "1", type: GlobalProvisionedManaged, capacity: 50}]}
@@ -445,7 +419,7 @@ def test_the_shipped_terms_are_valid_and_complete() -> None:
     terms = load_terms(DEPLOYED_CONFIG, catalogue)
 
     assert all(path_of(DEPLOYED_CONFIG, name).exists() for name in OPTIONAL_FILES)
-    assert [budget.cost_centre for budget in terms.budgets][:2] == ["product", "product/support"]
+    assert [budget.id for budget in terms.budgets][:2] == ["product", "product/support"]
     limits = ClosingRules(unsettled_amount=Decimal(10), unpriced_amount=Decimal(10))
     assert (terms.shared_costs, terms.closing) == ((), limits)
 

@@ -6,10 +6,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from chargeback.domain.cost_centres.budgets import CentreBudget
 from chargeback.domain.outlook.forecast import BudgetOutlook, Forecast, Method, certain, marks, reached_on, to_estimate
+from tests.support.budgets import monthly
 
-BUDGET = CentreBudget("research", Decimal(250), "USD", (50, 80, 120))
+BUDGET = monthly("research", 250, 50, 80, 120)
 
 
 def test_an_estimate_is_in_cents() -> None:
@@ -53,4 +53,4 @@ def test_a_budget_is_overrun_when_more_of_its_currency_is_expected(currency: str
     amount = Decimal(total)
     forecast = Forecast("2026-03", "research", currency, "2026-03-31", amount, Method.COMPLETE, 0, certain(amount))
 
-    assert BudgetOutlook(BUDGET.cost_centre, BUDGET.amount, BUDGET.currency, forecast, ()).is_overrun is overrun
+    assert BudgetOutlook("research", BUDGET.amount, BUDGET.currency, forecast, ()).is_overrun is overrun

@@ -2,7 +2,6 @@ from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 
-from chargeback.domain.cost_centres.budgets import CentreBudget
 from chargeback.domain.invoice.reconciliation import ReconciliationRules
 from chargeback.domain.terms.changes import keep_their_rates, stays_as_billed, terms_changes, too_late, too_soon
 from chargeback.domain.terms.shared_costs import Basis, Per, SharedCost
@@ -10,22 +9,23 @@ from chargeback.domain.terms.terms import ClosingRules, ExchangeRate, Terms
 from chargeback.domain.time.calendar import Calendar
 from chargeback.domain.time.effective import Effective
 from tests.services.publishing.test_share_costs import fee
+from tests.support.budgets import monthly
 
 RATE = ExchangeRate("USD", "EUR", Decimal("0.9"), "2026-03-31", "ECB")
 RULES = ReconciliationRules(absolute=Decimal(5))
-BUDGET = CentreBudget("product", Decimal(100), "USD", (80,))
+BUDGET = monthly("product", 100, 80)
 
 
 def test_what_is_new_gone_or_different_in_the_terms_is_named() -> None:
     old = Terms(exchange_rates=[RATE], budgets=[BUDGET])
     new = Terms(
-        budgets=[CentreBudget("product", Decimal(200), "USD", (80,))],
+        budgets=[monthly("product", 200, 80)],
         closing=ClosingRules(timedelta(hours=24)),
         reconciliation=RULES,
     )
 
     assert list(terms_changes(old, new)) == [
-        "budget of product changed",
+        "budget product changed",
         "closing rules changed",
         "exchange rate USD/EUR of 2026-03-31 removed",
         "reconciliation changed",

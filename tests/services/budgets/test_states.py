@@ -18,7 +18,7 @@ from chargeback.domain.time.months import Month
 from chargeback.services.budgets.forecasts import Forecasts
 from chargeback.services.budgets.spend import BudgetSpend
 from chargeback.services.budgets.states import BudgetStates, Evaluation, NoOverrides, Overrides
-from tests.support.budgets import LimitedTerms, budget
+from tests.support.budgets import budget
 from tests.support.catalogues import catalogue
 from tests.support.product_in_memory import house
 from tests.support.spending import Spent, books_of, daily
@@ -54,7 +54,7 @@ def states_over(
 
 
 async def evaluated(spent: Sequence[Spent], *budgets: Budget, now: datetime = NOW, **given: object) -> Evaluation:
-    terms = LimitedTerms(budgets, exchange_rates=given.pop("rates", ()))
+    terms = Terms(budgets=budgets, exchange_rates=given.pop("rates", ()))
     return await states_over(await books_of(spent), terms, **given).evaluate(now)  # type: ignore[arg-type]
 
 
@@ -163,7 +163,7 @@ async def test_budgets_without_a_step_on_the_forecast_have_none() -> None:
 
 
 async def test_models_are_made_for_a_moment_at_a_time_and_kept_for_the_day() -> None:
-    terms = LimitedTerms([ON_FORECAST, budget("cost-centre:research", id="other", steps=ON_FORECAST.steps)])
+    terms = Terms(budgets=[ON_FORECAST, budget("cost-centre:research", id="other", steps=ON_FORECAST.steps)])
     states = states_over(await books_of(daily("2026-02-01", [40] * 48)), terms, seconds=0)
 
     first, second = await states.evaluate(NOW), await states.evaluate(NOW)

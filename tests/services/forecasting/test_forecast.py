@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from chargeback.domain.cost_centres.budgets import CentreBudget
+from chargeback.domain.budgets.budget import Budget
 from chargeback.domain.cost_centres.tree import EVERYTHING
 from chargeback.domain.errors import InvalidConfig
 from chargeback.domain.outlook.forecast import BudgetOutlook, Forecast, Method
@@ -17,6 +17,7 @@ from chargeback.domain.terms.terms import ExchangeRate, Terms
 from chargeback.domain.time.days import BookDate
 from chargeback.services.forecasting.look_ahead import centres_of, forecasts, outlooks
 from chargeback.services.forecasting.spend_history import History, Viewpoint, read_until, viewpoint
+from tests.support.budgets import monthly
 from tests.support.spending import Spent, books_of, daily
 
 # 2026-03-02 is a Monday.
@@ -40,13 +41,13 @@ def forecast_of(
     return found
 
 
-def outlook_of(spent: Sequence[Spent], budget: CentreBudget, view: Viewpoint = TODAY) -> BudgetOutlook:
+def outlook_of(spent: Sequence[Spent], budget: Budget, view: Viewpoint = TODAY) -> BudgetOutlook:
     (found,) = asyncio.run(outlooks(history_of(spent, view), view, [budget], TERMS))
     return found
 
 
-def budget(amount: str, *thresholds: int, currency: str = "USD") -> CentreBudget:
-    return CentreBudget("research", Decimal(amount), currency, thresholds or (100,))
+def budget(amount: str, *thresholds: int, currency: str = "USD") -> Budget:
+    return monthly("research", amount, *thresholds or (100,), currency=currency)
 
 
 def test_a_month_that_repeats_its_weeks_is_projected_to_the_cent() -> None:

@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 from pypdf import PdfReader
 
-from chargeback.domain.cost_centres.budgets import CentreBudget
+from tests.support.budgets import monthly
 from tests.support.chromium import chromium, printed
 from tests.support.period_tables import row
 from tests.support.written_statements import Page, pages, plain
@@ -99,7 +99,7 @@ def _browsers_own(asked: set[str]) -> set[str]:
 
 @pytest.mark.parametrize("width", [1200, 700, 500])
 async def test_nothing_is_cut_off_on_screens_of_any_width(tmp_path: Path, width: int) -> None:
-    budgets = (CentreBudget("product/search", Decimal(100), "USD", (100,)),)
+    budgets = (monthly("product/search", 100, 100),)
     file, found = await saved(tmp_path, month(), previous=month()[:90], budgets=budgets)
 
     seen = measured(file, found, width)

@@ -4,9 +4,9 @@ from typing import Any
 
 import pytest
 
-from chargeback.domain.cost_centres.budgets import CentreBudget
 from chargeback.domain.cost_centres.tree import UNALLOCATED
 from chargeback.services.statements.print_numbers import cents, css_text, exact, number, on_axis, percent
+from tests.support.budgets import monthly
 from tests.support.period_tables import row
 from tests.support.written_statements import THIN, Page, pages
 
@@ -65,7 +65,7 @@ async def test_a_closed_month_is_final_and_nothing_in_it_is_provisional(tmp_path
 async def test_the_budget_is_compared_with_everything_below(tmp_path: Path) -> None:
     rows = [priced("30", cost_centre="product"), priced("50.5"), priced("1000", cost_centre="productive")]
 
-    found = await page(tmp_path, rows, "product", budgets=(CentreBudget("product", Decimal(100), "USD", (80, 100)),))
+    found = await page(tmp_path, rows, "product", budgets=(monthly("product", 100, 80, 100),))
 
     assert "Charged to this cost centre 30.00 USD" in found.text
     assert "With everything below it 80.50 USD 1 cost centre below" in found.text
@@ -77,7 +77,7 @@ async def test_the_budget_is_compared_with_everything_below(tmp_path: Path) -> N
 
 
 async def test_a_budget_that_is_exceeded_says_by_how_much(tmp_path: Path) -> None:
-    budgets = (CentreBudget("product/search", Decimal(10), "USD", (100,)),)
+    budgets = (monthly("product/search", 10, 100),)
 
     found = await page(tmp_path, [priced("12.5")], budgets=budgets)
 
@@ -85,7 +85,7 @@ async def test_a_budget_that_is_exceeded_says_by_how_much(tmp_path: Path) -> Non
 
 
 async def test_a_budget_in_another_currency_is_not_compared(tmp_path: Path) -> None:
-    found = await page(tmp_path, [row()], budgets=(CentreBudget("product/search", Decimal(10), "EUR", (100,)),))
+    found = await page(tmp_path, [row()], budgets=(monthly("product/search", 10, 100, currency="EUR"),))
 
     assert "The budget of 10 EUR is in another currency than the books" in found.text
 

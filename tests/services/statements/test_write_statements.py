@@ -10,7 +10,6 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from chargeback.adapters.memory.stores import MemoryReports
-from chargeback.domain.cost_centres.budgets import CentreBudget
 from chargeback.domain.cost_centres.tree import UNALLOCATED
 from chargeback.domain.errors import StoreUnavailable
 from chargeback.domain.reports.manifest import guarded
@@ -18,6 +17,7 @@ from chargeback.domain.reports.statement import STATEMENT_COLUMNS
 from chargeback.services.publishing.files import CSV, Files, whole
 from chargeback.services.running.progress import ignore_progress
 from chargeback.services.statements import list_charges, write_statements
+from tests.support.budgets import monthly
 from tests.support.period_tables import PERIOD, period_tables, row
 from tests.support.published_files import charge, published, record, rows_of
 from tests.support.written_statements import csv_rows, written
@@ -98,7 +98,7 @@ async def test_statements_exist_for_rows_budgets_the_month_before_and_all_above(
         tmp_path,
         [row(cost_centre="a/b/c")],
         previous=[row(cost_centre="gone")],
-        budgets=(CentreBudget("planned", Decimal(5), "USD", (100,)),),
+        budgets=(monthly("planned", 5, 100),),
         centres={"a": "A", "a/b": "B", "a/b/c": "C", "idle": "Idle"},
     )
 

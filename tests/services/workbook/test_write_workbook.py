@@ -3,7 +3,6 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from datetime import date
-from decimal import Decimal
 from io import BytesIO
 from pathlib import Path
 from typing import Any
@@ -12,9 +11,9 @@ from zipfile import ZipFile
 import pytest
 from python_calamine import CalamineWorkbook
 
-from chargeback.domain.cost_centres.budgets import CentreBudget
 from chargeback.services.workbook import write_workbook as module
 from chargeback.services.workbook.write_workbook import write_workbook
+from tests.support.budgets import monthly
 from tests.support.period_tables import period_tables, row
 from tests.support.rows_of_every_kind import correction, costs, every_kind, shared, written
 
@@ -57,7 +56,7 @@ def test_the_totals_of_the_sheets_are_those_of_the_rows(tmp_path: Path) -> None:
 
 def test_the_summary_follows_the_tree_with_what_is_below(tmp_path: Path) -> None:
     """product/search: 2.50 + 0.0025 + 1.25 + 250 - 0.25 = 253.5025; product itself: 750."""
-    budget = CentreBudget("product", Decimal(2007), "USD", (80,))
+    budget = monthly("product", 2007, 80)
 
     summary = book(tmp_path, every_kind(), budgets=(budget,))["Summary"]
 

@@ -1,0 +1,31 @@
+"""The budgets that a billing month is compared with in its files and forecasts: those of cost centres, by the month."""
+
+from collections.abc import Iterable
+from decimal import Decimal
+
+from chargeback.domain.budgets.budget import Budget, Measure, ScopeKind
+from chargeback.domain.budgets.windows import Every
+from chargeback.domain.time.effective import Effective
+
+
+def monthly_budgets(budgets: Iterable[Budget], month: Effective) -> tuple[Budget, ...]:
+    """The monthly budgets of cost centres that hold in a month, in their order, without those in shadow.
+
+    One for each cost centre: the one that holds last in the month.
+    """
+    found: dict[str, Budget] = {}
+    for budget in budgets:
+        if _is_of_a_centre(budget) and budget.effective.overlaps(month):
+            known = found.get(budget.scope.value)
+            if known is None or known.effective.first <= budget.effective.first:
+                found[budget.scope.value] = budget
+    return tuple(found.values())
+
+
+def percentages(budget: Budget) -> list[Decimal]:
+    """At which parts of the amount that is spent a budget has a step, ascending."""
+    return sorted({step.percent for step in budget.steps if step.of is Measure.ACTUAL})
+
+
+def _is_of_a_centre(budget: Budget) -> bool:
+    return budget.scope.kind is ScopeKind.COST_CENTRE and budget.every is Every.MONTH and not budget.shadow
