@@ -58,7 +58,7 @@ class Container(Stores):
 
     @cached_property
     def emitters(self) -> "tuple[KnownEmitter, ...]":
-        """Who may send events beside the gateways."""
+        """Who may send events in addition to the gateways."""
         from chargeback.adapters.config.emitters import load_emitters
 
         return load_emitters(self.settings.config_dir or DEPLOYED_CONFIG)

@@ -1,4 +1,4 @@
-"""The rate card beside the provider's public prices on the command line: what differs, and a proposal to review."""
+"""The rate card compared with the provider's public prices on the command line, and a proposal to review."""
 
 import asyncio
 from collections import Counter
@@ -19,7 +19,7 @@ from chargeback.domain.catalogue.prices import PriceKey
 from chargeback.domain.money.exact import to_text
 from chargeback.domain.price_list.comparison import Comparison, compare
 
-app = typer.Typer(help="The rate card beside the Azure Retail Prices API.", no_args_is_help=True)
+app = typer.Typer(help="The rate card compared with the Azure Retail Prices API.", no_args_is_help=True)
 
 Saved = Annotated[
     list[Path] | None,

@@ -11,7 +11,7 @@ param environmentName string
 param amount int
 @description('Required. First month, as yyyy-MM-01.')
 param startDate string
-@description('Required. Who is warned, besides the owners of the subscription and the action group.')
+@description('Required. Who is warned, in addition to the owners of the subscription and the action group.')
 param emails string[]
 @description('Required. Action group; it reaches owners who hold their role through a group and therefore get no mail.')
 param actionGroupResourceId string

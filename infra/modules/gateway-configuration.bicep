@@ -28,7 +28,7 @@ param resilience resilienceConfig
 param requireRole bool
 @description('Required. Where usage events are published to.')
 param usageTopicEndpoint string
-@description('Required. Named values that this deployment sets itself, beside the tables of the configuration.')
+@description('Required. Named values that this deployment sets itself, in addition to the tables of the configuration.')
 param values {
   audience: string
   'second-audience': string

@@ -39,7 +39,7 @@ class Caller(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class Draw:
-    """What the events are made of beside the trace; equal draws of a trace give equal bytes.
+    """What the events are made of in addition to the trace; equal draws of a trace give equal bytes.
 
     Attributes:
         callers: what to draw from.

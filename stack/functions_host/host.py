@@ -96,7 +96,7 @@ class Host:
         return None
 
     def go(self, work: Any) -> None:
-        """Run a coroutine beside the requests."""
+        """Run a coroutine in the background."""
         task = asyncio.create_task(work)
         self.background.add(task)
         task.add_done_callback(self.background.discard)

@@ -34,7 +34,7 @@ class Config:
     backends: Backends
     named_values: dict[str, str]
     fragments: dict[str, str] = field(default_factory=dict)
-    """Fragments that the configuration generates, beside those in the folder of the policies."""
+    """Fragments that the configuration generates, in addition to those in the folder of the policies."""
     hosts: dict[str, str] = field(default_factory=dict)
     """Host name to the loopback origin that stands for it."""
     keys: dict[str, str] = field(default_factory=dict)

@@ -62,7 +62,7 @@ class Counts:
 
 
 class Tee:
-    """Reads the answer beside its way to the caller: JSON as a whole, server-sent events one by one."""
+    """Reads the answer while it goes to the caller: JSON as a whole, server-sent events one by one."""
 
     def __init__(self, content_type: str, request: Any) -> None:
         self.streamed = content_type.startswith("text/event-stream")

@@ -37,7 +37,7 @@ class _SignIn(EntraIdCredentialsProvider):
 
 
 class _Tokens(TokenManager):
-    """Asks for tokens beside the event loop, which the library's own manager stops for as long as that takes.
+    """Asks for tokens outside the event loop, which the library's own manager blocks for as long as that takes.
 
     While nothing else waits for it, a renewal that fails is tried again; the library gives up for good.
     """

@@ -33,7 +33,7 @@ def spend_fields(date: BookDate, scopes: Iterable[Scope]) -> tuple[str, ...]:
 
 
 def estimate_fields(fields: Iterable[str]) -> tuple[str, ...]:
-    """The fields for estimates beside these."""
+    """The fields for estimates that go with these."""
     return tuple(f"{_ESTIMATE}{field}" for field in fields)
 
 

@@ -1,7 +1,7 @@
 """Which caller and which usage a call has when several events describe it: the rule of the counter and the recount.
 
 The call's own lowest phase says who called and which deployment and backend were used; what it did not know is filled
-in by the highest phase, which says what was used: usage, model and tier. What an emitter beside the gateway says, and
+in by the highest phase, which says what was used: usage, model and tier. What another emitter says, and
 what only the gateway's log of models knew, gives way to everything that the call says itself. An event that is
 recorded or rejected says everything itself.
 """

@@ -275,7 +275,7 @@ def call_in(raw: bytes) -> Heard | None:
 def _call(event: EventDocument | _Head) -> str:
     """A background response is one call however often it is fetched; every other call is known by (source, id).
 
-    What an emitter beside the gateway says of a gateway's call is of that call.
+    What another emitter says about a gateway's call belongs to that call.
     """
     data = event.data
     if data.gateway_event_id and data.gateway_event_source:

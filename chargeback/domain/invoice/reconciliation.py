@@ -74,7 +74,7 @@ class ReconciliationRules:
         absolute: and above this amount.
         lag_hours: usage of a day may reach the invoice so long after the day's end.
         scope: beginnings of the resource ids that count, such as a resource group's; empty: every account.
-        services: `ServiceName` of what counts beside the accounts of the deployment map.
+        services: `ServiceName` of what counts in addition to the accounts of the deployment map.
         cost: which cost of the invoice counts.
     """
 

@@ -50,7 +50,7 @@ _SAME_PRICE = Decimal("0.000001")
 
 @dataclass(frozen=True, slots=True)
 class _Evidence:
-    """What the rules look at beside the cell itself."""
+    """What the rules look at in addition to the cell itself."""
 
     period: Month
     run: ExportRun

@@ -104,7 +104,7 @@ class Comparison:
 
 @dataclass(frozen=True, slots=True)
 class _Seen:
-    """A row beside the card's price for the same."""
+    """A row with the card's price for the same thing."""
 
     key: PriceKey
     old_key: PriceKey | None

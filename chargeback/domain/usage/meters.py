@@ -2,7 +2,7 @@
 
 The meters of one call never overlap, so that their sum is the provider's own total: cached, cache-write,
 audio and image tokens are taken out of the input, reasoning, audio and image tokens out of the output.
-Anthropic counts what it reads from its cache and writes to it beside its input_tokens; here all of it is input.
+Anthropic counts cache reads and writes in addition to its input_tokens; here all of them are input.
 """
 
 from collections.abc import Mapping
@@ -52,7 +52,7 @@ class Meter(StrEnum):
 
 
 TOOLS = frozenset({Meter.CODE_INTERPRETER, Meter.FILE_SEARCH, Meter.WEB_SEARCH})
-"""Tools of a call that the provider charges beside its tokens: the same for every model, on reserved capacity, too."""
+"""Tools of a call that are charged in addition to its tokens: the same for every model, also on reserved capacity."""
 
 UNITS: dict[Meter, str] = {
     meter: "tokens" if meter.endswith("_tokens") else meter.value.rpartition("_")[2] for meter in Meter
@@ -195,7 +195,7 @@ def _cache(usage: Usage) -> _Cache | None:
 
 
 def _reasoning_beside(usage: Usage, incoming: int, outgoing: int, details: Details | None) -> int:
-    """Some models report reasoning beside the completion, and only their total tells; else the counts must agree."""
+    """Some models report reasoning outside the completion, and only their total tells; else the counts must agree."""
     reasoning = (details.reasoning_tokens or 0) if details else 0
     if reasoning > 0 and usage.total_tokens == incoming + outgoing + reasoning:
         return reasoning
@@ -245,7 +245,7 @@ def _cached_by_kind(cached: int, of_cached: Details) -> tuple[tuple[Meter, int],
 
 
 def _less_cached(total: int, details: Details, audio: int, image: int) -> tuple[int, int]:
-    """Chat does not say which cached tokens were audio or images: those that do not fit beside them were."""
+    """Audio and images outside the cache. Chat does not tell, but tokens above the total were counted twice."""
     cached = details.cached_tokens or 0
     over = cached + (details.cache_write_tokens or 0) + audio + image - total
     if not 0 < over <= cached:

@@ -56,7 +56,7 @@ class ToolUse(NamedTuple):
     """What an answer's tools did.
 
     Attributes:
-        quantities: what they cost beside the tokens.
+        quantities: what they are charged for in addition to the tokens.
         estimated: whether any of that is a guess.
         rereads: whether the model may have read its input more than once within the call: the usage sums all passes.
         draws: whether the answer has pictures.
@@ -68,7 +68,7 @@ class ToolUse(NamedTuple):
     draws: bool
 
     def add_to(self, quantities: Quantities) -> None:
-        """Count the tools beside the tokens; pictures that the usage itself has are not estimated."""
+        """Count the tools in addition to the tokens; pictures that the usage itself has are not estimated."""
         for meter, quantity in self.quantities.items():
             if meter is not Meter.OUTPUT_IMAGE or meter not in quantities:
                 quantities[meter] = quantities.get(meter, 0) + quantity

@@ -3,7 +3,7 @@
 A hub reads `Costs/{year}/{month}/{scope}` when a `manifest.json` appears there; the part of a file's name before `__`,
 with the time at which it was read, marks what it loaded, and everything else that was loaded from the same folder goes.
 So a month is one file whose name never changes: dropped again, it replaces what was there. A second file, or a name
-with the time in it, would be loaded beside the old one: costs twice, or half of them gone.
+with the time in it, would be loaded in addition to the old one: costs twice, or half of them gone.
 """
 
 import asyncio

@@ -168,7 +168,7 @@ class Ingest:
         await self._mark_closed(day_beside(day, 1), now)
 
     async def _mark_day_before(self, day: UtcDay, events: Sequence[UsageEvent], now: datetime) -> None:
-        """Have the day before audited where Redis counts it no more: what it has of a call from beside the gateway or
+        """Have the day before audited where Redis counts it no more: what it has of a call from another emitter or
         from the log alone gives way to the call's own event.
         """
         if any(event.hour < MARGIN_HOURS and is_own(event.phase) for event in events):

@@ -69,7 +69,7 @@ class CountedDay:
     is_still: bool = False
 
     async def seen(self, calls: Sequence[str]) -> Sequence[Seen | None]:
-        """What is known of each of these calls; one that was told again around midnight is of the day beside.
+        """What is known of each of these calls; one sent again around midnight belongs to a neighbouring day.
 
         Raises `CountLost` where Redis has lost the day meanwhile: it knows nothing then.
         """

@@ -39,7 +39,7 @@ READ_ME = (
     "Summary: the cost of each cost centre by itself, and with the centres below it. "
     "The column that includes the centres below is not added up, because it contains amounts several times.",
     "Shared costs: what was split between cost centres, and each one's part.",
-    "Corrections: what closed periods should have said besides. A closed period itself never changes. "
+    "Corrections: the difference from what closed periods were billed. A closed period itself never changes. "
     "Those of periods that were kept in another currency are on the sheet Other currencies, with totals of their own.",
     "Open items: usage that has no cost yet, because its price is missing (unpriced) or its quantities are not "
     "known yet (unsettled). It is in no total, and it is not free of charge.",

@@ -1,4 +1,4 @@
-"""What a closed period should have said besides is charged later, once, and says what it corrects."""
+"""The difference from what a closed period billed is charged later, once, and says what it corrects."""
 
 import dataclasses
 from collections.abc import Mapping, Sequence
