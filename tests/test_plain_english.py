@@ -55,11 +55,13 @@ def of_markdown(text: str) -> Iterator[tuple[int, str]]:
 
 
 def of_python(text: str) -> Iterator[tuple[int, str]]:
-    """Every line of docstrings and comments without code in backticks, and strings of several words: errors, help."""
+    """Docstrings and comments without code in backticks, strings of several words (errors, help), names of tests."""
     tree = ast.parse(text)
     statements = {id(node.value) for node in ast.walk(tree) if isinstance(node, ast.Expr)}
     for node in ast.walk(tree):
         match node:
+            case ast.FunctionDef(name=name) | ast.AsyncFunctionDef(name=name) if name.startswith("test_"):
+                yield node.lineno, name.replace("_", " ")
             case ast.Expr(value=ast.Constant(value=str(value))):
                 yield from (
                     (number, without_code(line.strip())) for number, line in enumerate(value.splitlines(), node.lineno)
@@ -84,7 +86,7 @@ def of_comments(text: str) -> Iterator[tuple[int, str]]:
     for number, line in enumerate(text.splitlines(), 1):
         found = re.match(r"\s*(?:#|//) ?(.*)|\s*@description\('(.*)'\)", line)
         if found:
-            yield number, found[1] or found[2] or ""
+            yield number, without_code(found[1] or found[2] or "")
 
 
 PROSE = {
@@ -119,6 +121,7 @@ def test_prose_is_plain() -> None:
         ("a.py", 'def f():\n    """Of the reports, the last."""\n'),
         ("a.py", 'def f():\n    """Say so.\n\n    Args:\n        day: of the call\n    """\n'),
         ("a.py", "# made anew each night\n"),
+        ("a.py", "def test_a_day_is_counted_anew() -> None: ...\n"),
         ("a.py", 'raise ValueError(f"{name} belongs into a file")\n'),
         ("a.xml", "<!--\nPurpose: mends what is broken\n-->\n<policies />"),
         ("a.bicep", "@description('Who shall read it.')\nparam reader string\n"),

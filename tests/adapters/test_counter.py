@@ -289,7 +289,7 @@ async def test_a_day_that_is_begun_has_an_epoch_and_nothing_else(counter: Counte
     assert await counter.begin(TODAY) == await counter.epoch(TODAY) == epoch
 
 
-async def test_a_forgotten_day_is_lost_and_counted_anew(counter: Counter) -> None:
+async def test_a_forgotten_day_is_lost_and_counted_again(counter: Counter) -> None:
     await count(counter, event(id="a"), EVENTS["pending"])
     before = await counter.changed_lines(TODAY)
     assert before is not None
@@ -388,7 +388,7 @@ BESIDE = event(
 @pytest.mark.parametrize(
     "names", list(itertools.permutations(["beside", "recovered", "pending stream", "settled stream"]))
 )
-async def test_the_gateway_s_own_events_rank_above_what_is_said_from_beside(
+async def test_the_gateway_s_own_events_rank_above_those_of_another_emitter(
     counter: Counter, names: tuple[str, ...]
 ) -> None:
     recovered = event(id="s/settled", type="settled", usage=tokens(5, 5), usageSource="gateway-log-alone")
@@ -467,7 +467,7 @@ async def test_forgetting_a_day_leaves_no_key(clean_stores: Stack, container: Co
 
 @pytest.mark.servers
 @pytest.mark.parametrize("lost", ["flushed", "restarted empty"])
-async def test_a_lost_redis_is_a_lost_count_and_counts_anew(
+async def test_a_lost_redis_is_a_lost_count_and_counts_again(
     clean_stores: Stack, container: Container, lost: str
 ) -> None:
     counter = container.counter

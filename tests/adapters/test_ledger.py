@@ -47,7 +47,7 @@ async def test_a_day_without_events_is_empty(ledger: Ledger) -> None:
     assert await ledger.days() == []
 
 
-async def test_a_note_lies_beside_the_marks_and_is_none(ledger: Ledger) -> None:
+async def test_a_note_is_stored_with_the_marks_and_is_not_one_of_them(ledger: Ledger) -> None:
     nothing = await ledger.latest_note()
     first = await ledger.note("one", None)
     second = await ledger.note("another", first)
@@ -66,7 +66,7 @@ async def test_a_note_replaces_only_the_one_that_was_read(ledger: Ledger) -> Non
     assert await ledger.latest_note() == ("another", second)
 
 
-async def test_days_are_listed_in_order_and_marks_are_none(ledger: Ledger) -> None:
+async def test_days_are_listed_in_order_and_marks_are_not_days(ledger: Ledger) -> None:
     for day in ("2026-03-20", "2025-12-31", "2026-03-19"):
         await ledger.append(day, [day.encode()])
     await ledger.mark("2024-01-01")
@@ -138,7 +138,9 @@ async def test_a_blob_that_is_full_is_followed_by_another(service: Container, at
 
 
 @pytest.mark.servers
-async def test_a_reader_beside_a_writer_sees_whole_events_and_all_that_was_there(service: Container) -> None:
+async def test_a_reader_at_the_same_time_as_a_writer_sees_whole_events_and_all_that_was_there(
+    service: Container,
+) -> None:
     ledger = BlobLedger(service.blobs, "ledger", max_blocks=10)
     event = b"x" * 5_000
     await ledger.append(DAY, [event] * 100)

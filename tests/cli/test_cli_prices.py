@@ -134,7 +134,7 @@ def test_a_proposal_is_a_file_that_nothing_applies(config: Path, saved: Path, tm
     assert path_of(config, "rate-card.yaml").read_bytes() == card
 
 
-def test_the_card_is_held_against_the_committed_snapshot(config: Path) -> None:
+def test_the_card_is_compared_with_the_committed_snapshot(config: Path) -> None:
     card = path_of(config, "rate-card.yaml")
 
     agreed = run("prices", "check", "--config-dir", config)

@@ -46,7 +46,7 @@ async def named(container: Container, period: BillingPeriod) -> dict[str, str]:
     return {file.path: file.sha256 for file in await files_of(period, container.closed_reports)}
 
 
-async def test_of_two_that_close_at_once_one_closes_and_the_other_is_told(month: Container) -> None:
+async def test_if_two_close_at_once_one_closes_and_the_other_is_told(month: Container) -> None:
     outcomes = await asyncio.gather(*(close(month, by) for by in ("ann", "bob")), return_exceptions=True)
 
     closed, _ = await month.periods.get(LAST)

@@ -52,7 +52,7 @@ def test_the_first_run_after_a_deployment_applies_and_the_next_ones_only_look(
     assert second[0]["differs"] is False
 
 
-def test_a_configuration_that_was_applied_by_hand_is_told_every_day(
+def test_a_configuration_that_was_applied_by_hand_is_logged_every_day(
     caplog: pytest.LogCaptureFixture, folder: Path
 ) -> None:
     control = MemoryControl()

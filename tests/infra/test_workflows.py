@@ -65,7 +65,7 @@ def test_workflows_are_linted() -> None:
 
 
 @pytest.mark.parametrize("path", FILES, ids=lambda path: path.stem)
-def test_actions_are_pinned_by_commit_with_their_version_beside_them(path: Path) -> None:
+def test_actions_are_pinned_by_commit_with_their_version_next_to_it(path: Path) -> None:
     uses = re.findall(r"uses: (.+)", path.read_text("utf-8"))
 
     assert all(re.fullmatch(r"\./\S+|[\w./-]+@[0-9a-f]{40} # v\d+\.\d+\.\d+", use) for use in uses)

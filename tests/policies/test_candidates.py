@@ -203,7 +203,7 @@ def test_the_account_that_has_the_deployment_may_be_down_while_the_others_lack_i
     assert (answer.status_code, answer.json()["error"]["code"]) == (503, "no_backend_available")
 
 
-def test_a_deployment_that_every_account_lacks_is_told_as_the_last_one_tells_it(world: World) -> None:
+def test_a_deployment_that_every_account_lacks_is_reported_as_the_last_one_reports_it(world: World) -> None:
     world.script(*EU, *US, **LOST)
 
     assert world.chat().json() == LOST["body"]

@@ -73,7 +73,7 @@ def test_a_wrong_key_is_refused(world: World) -> None:
         ("bearer eyJhbGciOiJub25lIn0", "no signed access token of three parts"),
     ],
 )
-def test_a_wrong_kind_of_authorization_is_refused_by_name_also_beside_a_good_key(
+def test_a_wrong_kind_of_authorization_is_refused_by_name_also_with_a_good_key(
     world: World, key: dict[str, str], sent: str, reason: str
 ) -> None:
     answer = post(world, {**key, "Authorization": sent})
@@ -87,7 +87,7 @@ def test_a_wrong_kind_of_authorization_is_refused_by_name_also_beside_a_good_key
     assert world.seen == []
 
 
-def test_the_placeholder_that_v1_clients_send_beside_a_good_key_is_let_by(world: World) -> None:
+def test_the_placeholder_that_v1_clients_send_with_a_good_key_is_let_by(world: World) -> None:
     answer = post(world, {"api-key": "key-search", "Authorization": "Bearer unused"})
 
     assert answer.status_code == 200
@@ -177,7 +177,7 @@ def test_a_key_and_a_token_together_give_both_identities(world: World) -> None:
     "claims",
     [{"exp": int(time.time()) - 60}, {"aud": "api://other"}, {"tid": "99999999-0000-0000-0000-000000000000"}],
 )
-def test_a_token_that_is_not_valid_here_is_refused_even_beside_a_good_key(world: World, claims: dict[str, Any]) -> None:
+def test_a_token_that_is_not_valid_here_is_refused_even_with_a_good_key(world: World, claims: dict[str, Any]) -> None:
     answer = post(world, {"api-key": "key-search", "Authorization": f"Bearer {world.token(**claims)}"})
 
     data = refused(world, answer, 401, "invalid_token")

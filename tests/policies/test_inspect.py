@@ -143,9 +143,7 @@ HEAD = b'--edge\r\nContent-Disposition: form-data; name="model"'
         (field("model", "whisper"), b"--edge--\r\n", field("model", "gpt-4o-transcribe")),
     ],
 )
-def test_a_form_that_another_reader_could_take_apart_otherwise_is_refused(
-    world: World, parts: tuple[bytes, ...]
-) -> None:
+def test_a_form_that_another_reader_could_read_differently_is_refused(world: World, parts: tuple[bytes, ...]) -> None:
     answer = send(world, *parts)
 
     assert (answer.status_code, answer.json()["error"]["code"]) == (400, "unreadable_body")

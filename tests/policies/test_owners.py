@@ -113,7 +113,7 @@ def test_nobody_reaches_what_the_cache_does_not_know_while_the_functions_are_awa
 
 
 @pytest.mark.parametrize("body", [[], "x", {"objects": []}, {"objects": {"file-1": 5}}, {}])
-def test_an_answer_that_cannot_be_read_is_none(world: World, body: Any) -> None:
+def test_an_answer_that_cannot_be_read_counts_as_no_answer(world: World, body: Any) -> None:
     world.owned("file-1")
     world.owners_body = body
 

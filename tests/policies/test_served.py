@@ -104,7 +104,7 @@ def test_a_stream_of_a_deployment_of_another_name_is_settled_and_priced(stage: S
     }
 
 
-def test_the_tools_of_a_response_are_paid_beside_its_tokens(stage: Stage) -> None:
+def test_the_tools_of_a_response_are_paid_in_addition_to_its_tokens(stage: Stage) -> None:
     """A session of 0.03, and a picture of high quality of 4 160 tokens at 40 per million: 0.1664."""
     tools: list[Any] = [
         {"type": "code_interpreter", "container": {"type": "auto"}},

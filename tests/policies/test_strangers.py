@@ -57,7 +57,7 @@ def test_a_stranger_from_a_foreign_address_makes_no_event_and_a_caller_does(make
     assert (event["data"]["subscriptionId"], event["data"]["errorCode"]) == ("search", "ip_not_allowed")
 
 
-def test_a_wrong_authorization_beside_a_good_key_is_an_event_of_that_key(world: World) -> None:
+def test_a_wrong_authorization_with_a_good_key_is_an_event_of_that_key(world: World) -> None:
     for wrong in ("Basic abc", f"Bearer {world.token(exp=1)}"):
         answer = ask(world, **{"api-key": "key-search", "Authorization": wrong})
 

@@ -1,6 +1,6 @@
 """Reads budgets.yaml: whose usage, how much, how often, and what happens on the way there.
 
-Versions of the configuration that are stored may have the form of before: a cost centre, an amount and thresholds.
+Stored versions of the configuration may have the older form: a cost centre, an amount and thresholds.
 """
 
 import re
@@ -80,7 +80,7 @@ class _Entry(Record, frozen=True):
 
 
 class _Plain(Record, frozen=True):
-    """The form of before."""
+    """A budget in the older form."""
 
     cost_centre: str
     amount: int
@@ -93,7 +93,7 @@ def budgets(
 ) -> list[tuple[str, Budget]]:
     """The budgets by their order, with their places; without a document there are none.
 
-    `thorough` refuses the form of before, which only what is stored may have.
+    `thorough` refuses the older form, which only stored versions may have.
     """
     if document is None:
         return []

@@ -43,7 +43,7 @@ class WatchedScopes:
         return self._named | {Scope(ScopeKind.COST_CENTRE, path) for path in self._centres}
 
     def above(self, scope: Scope) -> tuple[Scope, ...]:
-        """The scopes of budgets that spend of a scope counts towards: of a cost centre also those above it."""
+        """The scopes of budgets that spend of a scope counts towards; for a cost centre, also those above it."""
         if scope.kind is not ScopeKind.COST_CENTRE:
             return (scope,) if scope in self._named else ()
         paths = (path for path in with_ancestors(scope.value) if path in self._centres)

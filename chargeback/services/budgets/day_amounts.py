@@ -29,7 +29,7 @@ class DayAmounts:
     Attributes:
         known: billed usage.
         estimated: calls whose usage is not known yet.
-        currencies: of both; several have no sum that means anything.
+        currencies: those of both; several have no sum that means anything.
     """
 
     known: Amounts = field(default_factory=dict)

@@ -39,7 +39,7 @@ class Evaluation:
 
     Attributes:
         clock: the moment.
-        states: of the budgets in force, in the order of the configuration.
+        states: those of the budgets in force, in the order of the configuration.
         unknown: budget → why nobody can say how it stands.
     """
 

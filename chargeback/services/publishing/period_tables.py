@@ -27,7 +27,7 @@ class PeriodTables:
         is_closed: whether these are the final files.
         previous: the period before.
         centres: cost centre path → name, in the order of the tree; without `unallocated`.
-        budgets: of cost centres for the period, at most one each.
+        budgets: those of cost centres for the period, at most one each.
     """
 
     database: Path

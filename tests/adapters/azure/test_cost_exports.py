@@ -65,7 +65,7 @@ async def test_every_partition_of_a_run_is_found_through_its_manifest(place: Pla
     assert [await content(invoices, name) for name in run.files] == [first, second]
 
 
-async def test_of_two_runs_beside_each_other_the_newer_one_counts_alone(place: Place) -> None:
+async def test_if_an_export_has_two_runs_only_the_newer_one_counts(place: Place) -> None:
     data = {"part_0_0001.csv": csv_bytes([exported()])}
     blobs = run_files(data, run="zzzz", submitted="2026-04-04T06:00:00Z") | run_files(data, run="aaaa")
 

@@ -204,7 +204,7 @@ def test_without_a_currency_of_its_own_a_budget_needs_books_that_never_changed_t
     assert faults == ["budgets[0].currency: is missing; the books are kept in EUR and USD over time"]
 
 
-def test_stored_budgets_of_before_are_read_and_their_digest_stays() -> None:
+def test_budgets_stored_by_older_versions_are_read_and_their_digest_stays() -> None:
     """The digest is that of the release before: closed months hold it."""
     document = {
         "budgets": [

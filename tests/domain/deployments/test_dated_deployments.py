@@ -41,7 +41,7 @@ AFTER = catalogue(RECREATED, (PAY_AS_YOU_GO, Effective(end=MARCH_20)))
 
 
 @pytest.mark.parametrize(("day", "cost"), [("2026-03-01", 2500), ("2026-03-19", 2500), ("2026-03-20", 0)])
-def test_a_deployment_recreated_as_provisioned_keeps_the_price_of_before(day: str, cost: int) -> None:
+def test_a_deployment_recreated_as_provisioned_keeps_the_earlier_price(day: str, cost: int) -> None:
     found = rated(AFTER, day, {9: {Meter.INPUT: 10**9}})
 
     assert (found.cost, found.is_unpriced) == (Decimal(cost), False)
@@ -100,7 +100,7 @@ def test_a_mistake_is_corrected_by_saying_what_it_was() -> None:
     assert changes(BEFORE, corrected).touch("2026-03-01")
 
 
-def test_the_digest_of_what_has_no_dates_is_that_of_before_there_were_any() -> None:
+def test_the_digest_of_what_has_no_dates_is_that_from_before_dates_existed() -> None:
     former = catalogue(None, (PAY_AS_YOU_GO, ALWAYS))
 
     assert former.digest == BEFORE.digest

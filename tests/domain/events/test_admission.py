@@ -207,7 +207,7 @@ def test_nothing_that_an_emitter_says_of_a_caller_counts_as_verified() -> None:
     assert (line.subscription, line.user) == ("research", "ann")
 
 
-def test_an_emitter_beside_the_gateway_describes_the_gateway_s_call_and_ranks_below_it() -> None:
+def test_another_emitter_describes_the_gateway_s_call_and_ranks_below_the_gateway() -> None:
     gateway = taken(id="abc", source="/apim/gw/swedencentral", type="pending")
 
     beside = taken(LANGCHAIN, source="/langchain/research", subscriptionId="research", gatewayEventId="abc")
@@ -257,7 +257,7 @@ def test_identities_of_different_kinds_never_meet(one: dict[str, Any], other: di
 # What is kept, and what is said of what is not
 
 
-def test_an_event_of_before_is_read_as_it_was() -> None:
+def test_an_event_of_an_older_version_is_read_as_it_was() -> None:
     before = cloud_event(
         id="old", stream="yes", attempts="two", durationMs=1.5, triedBackends="none", usage=tokens(3, 2)
     )
@@ -310,7 +310,7 @@ def test_whatever_is_taken_is_read_again_as_the_same(changes: dict[tuple[str, ..
     assert event.phase is not Phase.PENDING or PendingCall.from_event(event.raw).time.tzinfo is NOW.tzinfo
 
 
-def test_from_beside_nobody_says_that_a_gateway_s_call_waits_for_its_tokens() -> None:
+def test_only_the_gateway_says_that_its_call_waits_for_its_tokens() -> None:
     with pytest.raises(InvalidEvent) as refused:
         taken(LANGCHAIN, source="/langchain/research", subscriptionId="research", gatewayEventId="abc", type="pending")
 

@@ -63,7 +63,7 @@ def test_no_transition_leads_back_or_skips_a_state() -> None:
             rated_anew(early, "v2", ENDED)
 
 
-def test_rating_anew_keeps_what_the_period_was_closed_with() -> None:
+def test_rating_again_keeps_what_the_period_was_closed_with() -> None:
     why = PeriodChange("rated anew", GRACE_ENDS, "bob", "wrong price", "v2")
 
     corrected = rated_anew(FILED, "v2", why)

@@ -215,7 +215,7 @@ def test_a_correction_names_the_price_to_change_in_place() -> None:
     assert [(each["old"], each["perMillion"]) for each in changes["correct"]] == [("2.5", "2")]
 
 
-def test_a_meter_that_is_called_otherwise_than_when_it_was_reviewed_is_refused() -> None:
+def test_a_meter_whose_name_changed_since_it_was_reviewed_is_refused() -> None:
     found = compared(row("0.005", name="4o Outp"), row("0.0025", REGIONS[1], name="4O  inp"))
 
     assert found.refused == ("in-eastus2 is called '4o Outp' now, and was '4o Inp': look it up again",)

@@ -114,7 +114,7 @@ def test_two_prices_of_one_id_are_two_charges() -> None:
     assert sorted(charge.cost or 0 for charge in rated.charges) == [Decimal(2), Decimal("2.5")]
 
 
-def test_a_rule_that_is_made_after_the_close_moves_nothing_of_before() -> None:
+def test_a_rule_that_is_made_after_the_close_moves_no_earlier_usage() -> None:
     rules = (Rule("research", {"subscription": "search"}, "research"),)
     in_force = EffectiveCatalogues(card("2.00", rules=rules), {"2026-03": card("2.00")})
 

@@ -145,7 +145,7 @@ def test_an_unmapped_backend_is_unpriced_and_says_so() -> None:
     assert catalogue(INPUT).find_price(line, Meter.INPUT, CHANGE) is None
 
 
-def test_another_snapshot_or_deployment_type_has_no_price_of_its_own_accord() -> None:
+def test_another_snapshot_or_deployment_type_has_no_price_unless_the_card_says_so() -> None:
     only = dated(Meter.INPUT, (START, "2.50"), version="2024-11-20")
     zone = catalogue(only, type=DeploymentType.DATA_ZONE_STANDARD)
 

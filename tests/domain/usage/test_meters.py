@@ -179,7 +179,7 @@ def test_what_the_gateway_measured_itself_has_a_meter(own: dict[str, Any], expec
     assert meters(**own) == expected
 
 
-def test_the_provider_s_seconds_are_not_counted_beside_the_gateway_s() -> None:
+def test_the_provider_s_seconds_are_not_counted_in_addition_to_the_gateway_s() -> None:
     found = meters({"seconds": 10}, "audio.transcriptions", audioSeconds=12)
 
     assert found == {"audio_seconds": 10}

@@ -19,7 +19,7 @@ def meters(**usage: Any) -> dict[str, int]:
     return {meter.value: quantity for meter, quantity in found.items() if meter is not Meter.REQUESTS}
 
 
-def test_anthropic_s_cache_is_input_beside_its_input_tokens() -> None:
+def test_anthropic_s_cache_is_input_in_addition_to_its_input_tokens() -> None:
     found = meters(
         input_tokens=1_000, output_tokens=500, cache_read_input_tokens=2_000, cache_creation_input_tokens=300
     )
@@ -61,7 +61,7 @@ def test_a_cache_that_contradicts_itself_is_refused(usage: dict[str, Any]) -> No
         meters(**usage)
 
 
-def test_reasoning_beside_the_completion_is_counted_where_the_total_says_so() -> None:
+def test_reasoning_outside_the_completion_is_counted_where_the_total_says_so() -> None:
     found = meters(
         prompt_tokens=10_120,
         completion_tokens=1_499,
@@ -82,7 +82,7 @@ def test_grok_s_total_has_reasoning_that_its_completion_has_not() -> None:
     assert event.quantities == {Meter.INPUT: 10120, Meter.OUTPUT: 1499, Meter.REASONING: 2809, Meter.REQUESTS: 1}
 
 
-def test_an_unknown_counter_beside_the_known_ones_has_a_meter_without_a_price() -> None:
+def test_an_unknown_counter_in_addition_to_the_known_ones_has_a_meter_without_a_price() -> None:
     found = meters(**tokens(10, 5), server_tool_use={"web_search_requests": 2}, sources_used=3)
 
     assert found == {"input_tokens": 10, "output_tokens": 5, "unknown_counts": 5}

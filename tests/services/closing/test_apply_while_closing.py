@@ -90,7 +90,7 @@ async def test_a_closing_that_has_died_keeps_nothing_from_being_applied() -> Non
     assert closed.version == (await house.catalogues.version()).name
 
 
-async def test_a_closing_that_was_taken_for_dead_does_not_succeed() -> None:
+async def test_a_closing_that_was_treated_as_dead_does_not_succeed() -> None:
     house = await march()
 
     async def late() -> None:

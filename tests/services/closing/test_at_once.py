@@ -187,7 +187,7 @@ async def test_a_configuration_that_a_closing_overtakes_is_taken_back_where_both
 
 
 @pytest.mark.parametrize("at_once", [2, 3])
-async def test_audits_of_a_day_at_once_say_what_was_mended(at_once: int) -> None:
+async def test_audits_of_a_day_at_once_say_what_was_corrected(at_once: int) -> None:
     house = await march()
     await house.auditor.audit_day("2026-03-05", AFTER_GRACE - timedelta(days=2))
     house.books.days["2026-03-05"].clear()

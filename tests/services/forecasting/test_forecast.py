@@ -132,7 +132,7 @@ def test_a_new_team_is_forecast_from_its_own_first_day() -> None:
     assert alone.total.expected == Decimal("2300.00")
 
 
-def test_a_cost_centre_is_forecast_with_everything_below_it_and_nothing_beside_it() -> None:
+def test_a_cost_centre_is_forecast_with_everything_below_it_and_nothing_else() -> None:
     spent = [
         *daily("2026-02-23", WEEK * 3, centre="a/b"),
         *daily("2026-02-23", WEEK * 3, centre="a/b/c"),

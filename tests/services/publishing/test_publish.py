@@ -238,7 +238,7 @@ async def test_a_line_that_comes_again_much_later_is_noticed(monkeypatch: pytest
     await published([record(), *others, record(day="2026-03-15")])
 
 
-async def test_a_record_from_before_there_were_parts_is_not_taken_for_nothing() -> None:
+async def test_a_record_stored_before_parts_existed_does_not_count_as_nothing() -> None:
     class OldBooks(ListedBooks):
         async def documents(self, day: str) -> AsyncIterator[bytes]:
             async for page in super().documents(day):

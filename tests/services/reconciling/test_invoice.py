@@ -254,7 +254,7 @@ async def test_a_parquet_file_without_its_end_is_named(tmp_path: Path) -> None:
         await invoice_of({"part.parquet": parquet_bytes(tmp_path, [exported()])[:-20]})
 
 
-async def test_a_number_that_is_none_is_named_with_file_line_and_column() -> None:
+async def test_a_value_that_is_not_a_number_is_named_with_file_line_and_column() -> None:
     rows = [exported(), exported(BilledCost="2,5"), exported(PricingQuantity="many")]
 
     with pytest.raises(InvalidConfig) as raised:

@@ -143,7 +143,7 @@ async def test_it_is_set_and_taken_back_whatever_state_its_period_is_in(state: s
     assert await remove_true_up(control, PERIOD, by="dora", now=NOW)
 
 
-async def test_of_a_month_that_is_under_way_there_is_none_whatever_the_amount() -> None:
+async def test_a_month_that_is_under_way_has_none_whatever_the_amount() -> None:
     # On 16 March the export has 15 days.
     early = ExportRun("r", "2026-03-01", "2026-03-15", datetime(2026, 3, 16, tzinfo=UTC), ())
 

@@ -206,7 +206,7 @@ def test_the_audit_removes_what_the_ledger_does_not_know_and_says_how_much_it_wa
     assert day.charges(DAY)["exact", "requests"] == 1
 
 
-def test_a_wrong_count_in_redis_is_mended_by_the_audit_for_good(day: House) -> None:
+def test_a_wrong_count_in_redis_is_corrected_by_the_audit_for_good(day: House) -> None:
     event = usage_event(id="counted-too-low")
     asyncio.run(day.ingest.ingest([event], NOW))
     asyncio.run(day.poster.post(NOW))

@@ -151,9 +151,7 @@ async def test_a_day_is_marked_where_the_next_one_may_take_a_call_from_it_alone(
 
 
 @pytest.mark.parametrize("order", [0, 1, 2, 3])
-async def test_the_trigger_the_batch_door_and_an_emitter_beside_the_gateway_tell_of_one_call(
-    of: House, order: int
-) -> None:
+async def test_the_trigger_the_batch_door_and_another_emitter_tell_of_one_call(of: House, order: int) -> None:
     time = f"{DAY}T10:00:00Z"
     beside = call(time, id="own-id", source="/beside", usage=tokens(5, 5), gatewayEventId="A")
     ways = [([call(time)], EVENT_GRID), ([call(time), call(time)], EVENT_GRID), ([beside], BESIDE)]
@@ -165,7 +163,9 @@ async def test_the_trigger_the_batch_door_and_an_emitter_beside_the_gateway_tell
     assert of.charges(DAY)["exact", "input_tokens"] == 1_000
 
 
-async def test_a_response_that_is_fetched_twice_and_told_of_beside_is_billed_once_after_a_flush(of: House) -> None:
+async def test_a_response_that_is_fetched_twice_and_described_by_another_emitter_is_billed_once_after_a_flush(
+    of: House,
+) -> None:
     response = {"time": f"{DAY}T10:00:00Z", "operation": "responses", "responseId": "r"}
     created = call(**response, id="p", type="pending")
     fetched = [call(**response, id=f"get-{n}", type="settled", method="GET") for n in range(2)]
@@ -215,7 +215,7 @@ async def test_a_posting_after_an_audit_keeps_to_what_was_written_first_whoever_
     assert of.charges(DAY)["exact", "input_tokens"] == 10
 
 
-async def test_a_posting_after_a_loss_leaves_to_the_gateway_what_is_described_from_beside_it(of: House) -> None:
+async def test_a_posting_after_a_loss_leaves_to_the_gateway_what_another_emitter_describes(of: House) -> None:
     await of.ledger.append(DAY, [call(f"{DAY}T23:59:59Z", id="own", source="/beside", **GATEWAY_CALL)])
     await of.ledger.append(NEXT, [call(f"{NEXT}T00:00:01Z")])
 

@@ -155,7 +155,7 @@ BEFORE, AFTER = "2026-03-13", "2026-03-15"
 
 
 @pytest.mark.parametrize("workers", [0, 2])
-async def test_a_call_told_again_with_the_time_of_the_next_day_is_billed_once(workers: int) -> None:
+async def test_a_call_sent_again_with_the_time_of_the_next_day_is_billed_once(workers: int) -> None:
     ledger = MemoryLedger()
     await ledger.append(BEFORE, [usage_event("A", time=f"{BEFORE}T23:59:59Z")])
     await ledger.append(DAY, [usage_event("A", time=f"{DAY}T00:00:01Z"), usage_event("B")])
@@ -181,7 +181,7 @@ async def test_a_call_filed_with_the_day_on_which_it_was_seen_first_counts_there
     assert (alone.calls, both.calls, both.duplicates, dict(far.unreadable)) == (1, 1, 1, {"other-day": 1})
 
 
-async def test_what_is_said_from_beside_yields_to_the_gateway_also_across_midnight() -> None:
+async def test_what_another_emitter_says_yields_to_the_gateway_also_across_midnight() -> None:
     ledger = MemoryLedger()
     named = {"gatewayEventId": "A", "gatewayEventSource": "/apim/x/eastus2"}
     await ledger.append(DAY, [usage_event("beside", time=f"{DAY}T23:59:59Z", **named)])
@@ -209,7 +209,7 @@ async def test_a_call_recovered_on_one_day_yields_to_its_own_event_of_the_day_af
     assert calls == [0, 1]
 
 
-async def test_what_is_said_from_beside_yields_to_a_response_that_began_on_the_day_before() -> None:
+async def test_what_another_emitter_says_yields_to_a_response_that_began_on_the_day_before() -> None:
     ledger = MemoryLedger()
     named = {"gatewayEventId": "A", "gatewayEventSource": "/apim/x/eastus2"}
     await ledger.append(BEFORE, [usage_event("A", "pending", time=f"{BEFORE}T23:59:59Z", responseId="resp_1")])

@@ -121,7 +121,7 @@ def test_fetching_a_stored_answer_is_not_recovered_again_and_again(books: Books)
     assert books.settle().recovered == 0
 
 
-def test_after_redis_was_flushed_nothing_is_taken_for_lost_until_the_ledger_is_counted(books: Books) -> None:
+def test_after_redis_was_flushed_no_event_counts_as_lost_until_the_ledger_is_counted(books: Books) -> None:
     recorded = [event(f"recorded-{n}", usage=USAGE) for n in range(10)]
     streams = [event(f"stream-{n}", "pending") for n in range(10)]
     books.ingest(*recorded, *streams)

@@ -186,7 +186,7 @@ def test_an_event_that_comes_after_its_recovery_counts_instead(books: Books) -> 
     assert ("gpt-4o", "settled") not in counted
 
 
-def test_an_event_on_its_way_is_not_taken_for_lost(books: Books) -> None:
+def test_an_event_on_its_way_does_not_count_as_lost(books: Books) -> None:
     books.ingest(pending("other"))
     young = NOW - timedelta(minutes=20)
     books.log.counts.append((young, tokens("young", time=young, arrived=young)))
@@ -221,7 +221,7 @@ def test_fetching_a_stored_answer_is_never_recovered_as_a_call(books: Books, met
     assert books.settle().recovered == 0
 
 
-def test_a_response_that_was_only_begun_is_not_taken_for_a_call_without_event(books: Books) -> None:
+def test_a_response_that_was_only_begun_is_not_treated_as_a_call_without_event(books: Books) -> None:
     books.ingest(pending("other"))
     books.log.counts.append((EARLIER, tokens("begun", completion=0, total=10, streamed=False)))
     books.log.logged.append(logged("begun", url="https://gw/openai/v1/responses"))
@@ -237,7 +237,7 @@ def test_embeddings_have_no_completion_and_are_recovered_all_the_same(books: Boo
     assert books.settle().recovered == 1
 
 
-def test_while_redis_has_lost_the_day_nothing_is_taken_for_lost(books: Books) -> None:
+def test_while_redis_has_lost_the_day_no_event_counts_as_lost(books: Books) -> None:
     books.log.counts.append((EARLIER, tokens("lost")))
     books.log.logged.append(logged("lost"))
 

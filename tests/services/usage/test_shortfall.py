@@ -68,7 +68,7 @@ async def test_what_comes_back_is_audited_again(audited: House) -> None:
     assert await audited.ledger.marks() == {}
 
 
-async def test_an_audit_of_an_older_version_is_held_against_its_number_of_events(audited: House) -> None:
+async def test_an_audit_of_an_older_version_is_compared_by_its_number_of_events(audited: House) -> None:
     document = await audited.control.get("audit", OLD)
     assert document is not None
     await put_document(
@@ -164,7 +164,7 @@ async def test_a_part_that_is_gone_before_any_audit_read_it_is_missed(audited: H
     assert audited.charges(DAY) == before
 
 
-async def test_a_part_that_is_gone_is_told_by_the_next_posting(
+async def test_a_part_that_is_gone_is_reported_by_the_next_posting(
     audited: House, caplog: pytest.LogCaptureFixture
 ) -> None:
     parts = LedgerParts(audited.ledger, audited.control)
@@ -313,7 +313,7 @@ async def test_an_acceptance_that_was_killed_and_run_again_keeps_the_books(
     assert audited.charges(OLD) == before
 
 
-async def test_late_events_of_before_an_accepted_loss_are_set_aside_too(audited: House) -> None:
+async def test_late_events_from_before_an_accepted_loss_are_set_aside_too(audited: House) -> None:
     await lose(audited)
     del audited.ledger._stamps[OLD][5:]
     late = usage_event(time=f"{OLD}T11:00:00Z", model="gpt-4o", usage=tokens(1, 0))

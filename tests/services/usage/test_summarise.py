@@ -122,7 +122,7 @@ def test_hours_sum_to_the_cost_of_the_record(charges: list[tuple[str, int, Decim
         assert total([amount for of, _, amount in found if of == centre]) == expected
 
 
-def test_the_same_records_set_nothing_anew() -> None:
+def test_the_same_records_set_nothing_again() -> None:
     async def work() -> bool:
         books = await books_of([Spent(DAY, {0: "1"})])
         before = [await books.summary(DAY), await books.summary(DAY, HOURS)]
