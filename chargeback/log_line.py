@@ -21,7 +21,7 @@ MOST_CHARACTERS = 32_000
 """Application Insights cuts a message after 32 768 characters, and half an object is none."""
 
 _SHORTER = (8_000, 2_000, 400, 100)
-"""The lengths to which texts are cut, one after the other, until the line is short enough."""
+"""The lengths to which strings are cut, one after the other, until the line is short enough."""
 
 _run: ContextVar[str | None] = ContextVar("run", default=None)
 

@@ -5,11 +5,11 @@ ChargebackError
 ├── InvalidConfig      config/ or a setting is wrong: names the file and the place
 ├── UnusablePrices     a price list from outside cannot be used: none of it is
 ├── InvoiceMissing     there is no cost export of a period yet: reconcile again later
-├── PeriodClosed       something would change what a closed period holds: refused, the text says what to do instead
+├── PeriodClosed       something would change what a closed period holds: refused, the message says what to do instead
 ├── ClosingRefused     a period cannot be closed now: names every reason
 ├── TrueUpRefused      invoice or books do not know all of a period yet: names everything that is missing
 ├── InconsistentFile   a file does not agree with itself or with the rows it is made from: it is not published
-├── NoRoom             the temporary disk cannot hold a period: nothing is written, the text says what it takes
+├── NoRoom             the temporary disk cannot hold a period: nothing is written, the message says what it takes
 ├── Superseded         another run wrote the same part of the books first: read again and retry
 ├── CountFull          a day holds no more: what was left out is in the ledger, and the audit brings it into the books
 ├── LedgerShort        the ledger has lost events of a day: the books stay as they are, until somebody looks
@@ -36,7 +36,7 @@ class InvalidEvent(ChargebackError):
 
 
 class InvalidConfig(ChargebackError):
-    """Configuration that cannot be used; the text names every fault and its place."""
+    """Configuration that cannot be used; the message names every fault and its place."""
 
     def __init__(self, faults: list[str]) -> None:
         super().__init__("\n".join(faults))
@@ -52,11 +52,11 @@ class InvoiceMissing(ChargebackError):
 
 
 class PeriodClosed(ChargebackError):
-    """A closed period stays as it is; the text says what to do instead."""
+    """A closed period stays as it is; the message says what to do instead."""
 
 
 class ClosingRefused(ChargebackError):
-    """A period cannot be closed now; the text names every reason, and `override`: how to close it all the same."""
+    """A period cannot be closed now; the message names every reason, and `override`: how to close it all the same."""
 
     def __init__(self, period: str, reasons: list[str], *, override: str = "") -> None:
         lines = [f"{period} cannot be closed:", *(f"  - {reason}" for reason in reasons)]
@@ -68,7 +68,7 @@ class ClosingRefused(ChargebackError):
 
 
 class TrueUpRefused(ChargebackError):
-    """A true-up cannot be set yet; the text names everything that is missing."""
+    """A true-up cannot be set yet; the message names everything that is missing."""
 
     def __init__(self, period: str, missing: list[str]) -> None:
         super().__init__("\n".join([f"{period} cannot be trued up yet:", *(f"  - {each}" for each in missing)]))
@@ -80,7 +80,7 @@ class NoRoom(ChargebackError):
 
 
 class InconsistentFile(ChargebackError):
-    """A file that would not add up or contradicts itself; the text names the row and the rule."""
+    """A file that would not add up or contradicts itself; the message names the row and the rule."""
 
 
 class Superseded(ChargebackError):
@@ -97,7 +97,7 @@ class CountFull(ChargebackError):
 
 
 class LedgerShort(ChargebackError):
-    """The ledger of a day has less than it had; the text says what is missing."""
+    """The ledger of a day has less than it had; the message says what is missing."""
 
     def __init__(self, day: str, what: str) -> None:
         super().__init__(f"the ledger of {day} is short, so its books stay as they are: {what}")

@@ -11,7 +11,7 @@ MICROSECOND = timedelta(microseconds=1)
 
 
 class RefusedError(Exception):
-    """The trace or an option cannot be used; the text says what and where."""
+    """The trace or an option cannot be used; the message says what and where."""
 
 
 class Call(NamedTuple):

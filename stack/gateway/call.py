@@ -108,7 +108,7 @@ class Call:
         return value if value is None else dict(value)
 
     async def text(self, value: Value | None) -> str:
-        """One value as text; null is empty."""
+        """One value as a string; null is empty."""
         (result,) = await self.values(value)
         return "" if result is None else str(result)
 

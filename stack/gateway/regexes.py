@@ -46,7 +46,7 @@ class _Hostile:
 
 
 def _as_python(text: str) -> str:
-    """The pattern of .NET as Python writes it: named groups, and the very end of the text."""
+    """The pattern of .NET as Python writes it: named groups, and the very end of the string."""
     ends = re.sub(r"\\(.)", lambda escape: r"\Z" if escape[1] == "z" else escape[0], text, flags=re.DOTALL)
     return re.sub(r"\(\?<(?=[A-Za-z_])", "(?P<", ends)
 
@@ -103,7 +103,7 @@ def _arguments(code: str, start: int) -> list[str]:
 
 
 def _literal(argument: str, code: str) -> str | None:
-    """The text of an argument that is a literal, a sum of literals, or a variable that is declared as one."""
+    """The string of an argument that is a literal, a sum of literals, or a variable that is declared as one."""
     argument = argument.strip()
     if argument.isidentifier():
         declared = re.search(rf"\b(?:var|string)\s+{argument}\s*=\s*", code)

@@ -86,7 +86,7 @@ class Front:
 
 
 async def _command(reader: asyncio.StreamReader) -> list[bytes]:
-    """Read one command in the form in which every client sends it: an array of texts."""
+    """Read one command in the form in which every client sends it: an array of strings."""
     parts = []
     for _ in range(await _number(reader, b"*")):
         length = await _number(reader, b"$")

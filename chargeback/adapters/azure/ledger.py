@@ -150,11 +150,11 @@ class BlobLedger:
         await self._marks.unmark(day, token)
 
     async def note(self, text: str, after: str | None) -> str:
-        """Remember a text beside the marks, unless another was noted."""
+        """Remember a note next to the marks, unless another was noted."""
         return await self._marks.note(text, after)
 
     async def latest_note(self) -> tuple[str, str | None]:
-        """The text that was noted last."""
+        """The note that was left last."""
         return await self._marks.latest_note()
 
     async def ping(self) -> None:

@@ -79,7 +79,7 @@ class BlobMarks:
             await self._container.upload_blob(_AUDITED + day, token.removeprefix(_FROM_LEDGER).encode(), overwrite=True)
 
     async def note(self, text: str, after: str | None) -> str:
-        """Remember a text instead of the last one, unless another was noted."""
+        """Remember a note instead of the last one, unless another was noted."""
         condition: dict[str, Any] = {"match_condition": MatchConditions.IfMissing}
         if after is not None:
             condition = {"match_condition": MatchConditions.IfNotModified, "etag": after}
@@ -93,7 +93,7 @@ class BlobMarks:
         return str(written["etag"])
 
     async def latest_note(self) -> tuple[str, str | None]:
-        """The text that was noted last; empty where none was."""
+        """The note that was left last; empty where none was."""
         async with translated_blob_errors("reading the note"):
             return await self._text(_NOTE)
 

@@ -52,7 +52,7 @@ def fragment(variable: str, text: str) -> str:
 
 
 def tables(config: Config) -> dict[str, list[str]]:
-    """The text of each table, in as many parts as it has fragments."""
+    """The string of each table, in as many parts as it has fragments."""
     records = {
         "products": [_product(product) for product in config["products"]],
         "accounts": [_account(number, account, config) for number, account in enumerate(config["accounts"])],

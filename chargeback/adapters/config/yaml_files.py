@@ -77,7 +77,7 @@ def read(path: Path) -> dict[str, object]:
         raise InvalidConfig([f"{path.name}: expected a mapping at the top"])
     try:
         document: dict[str, object] = msgspec.to_builtins(content, str_keys=True)
-        # What no store takes as text is better refused here than when it is applied.
+        # A string that no store takes is better refused here than when it is applied.
         msgspec.json.encode(document).decode()
     except RecursionError:
         raise InvalidConfig([f"{path.name}: is nested too deeply, or holds itself"]) from None

@@ -91,7 +91,7 @@ class MemoryLedger:
         await self._marks.unmark(day, token)
 
     async def note(self, text: str, after: str | None) -> str:
-        """Remember a text, unless another was noted."""
+        """Remember a note, unless another was noted."""
         if self._note[1] != after:
             raise Superseded("another text was noted")
         token = secrets.token_hex(4)
@@ -99,7 +99,7 @@ class MemoryLedger:
         return token
 
     async def latest_note(self) -> tuple[str, str | None]:
-        """The text that was noted last."""
+        """The note that was left last."""
         return self._note
 
     async def ping(self) -> None:

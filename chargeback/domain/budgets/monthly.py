@@ -1,4 +1,4 @@
-"""The budgets that a billing month is compared with in its files and forecasts: those of cost centres, by the month."""
+"""Which budgets of cost centres a billing month is compared with, in its files and in forecasts."""
 
 from collections.abc import Iterable
 from decimal import Decimal

@@ -151,7 +151,7 @@ def _model(item: Any, place: str, faults: list[str]) -> Model | None:
 
 
 def _day(value: object) -> date | None:
-    """A day, which YAML gives as a date and JSON as text."""
+    """A day, which YAML gives as a date and JSON as a string."""
     try:
         return date.fromisoformat(str(value))
     except ValueError:

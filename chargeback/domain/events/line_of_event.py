@@ -1,4 +1,4 @@
-"""The line that an event's call is counted under."""
+"""Which line the call of an event is counted under."""
 
 import unicodedata
 from functools import lru_cache

@@ -83,7 +83,7 @@ NO_TOOLS = ToolUse({}, estimated=False, rereads=False, draws=False)
 
 
 def is_tool(name: str) -> bool:
-    """Whether a text can be the type of an item, of a picture with its size and quality."""
+    """Whether a string can be the type of an item, of a picture with its size and quality."""
     return _NAME.fullmatch(name) is not None
 
 

@@ -16,7 +16,7 @@ MAX_UNKNOWN = 32
 """Unknown counters kept of one usage object; what comes beyond is summed under `other`."""
 
 OTHER = "other"
-"""The name of unknown counters whose own name could be a text."""
+"""The name of unknown counters whose own name could be free text."""
 
 _NAME = re.compile(r"[a-z][a-z0-9_]{0,47}", re.A)
 _MOST_OF_PATH = 64

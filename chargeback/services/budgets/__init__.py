@@ -1,1 +1,1 @@
-"""Budgets at work: what their scopes spent, and how they stand."""
+"""The state of budgets: how much their scopes spent, what they will end with, and which steps are reached."""

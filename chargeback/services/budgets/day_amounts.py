@@ -1,4 +1,4 @@
-"""What the scopes of budgets spent of one UTC day: what is posted, and what the counter has beyond that.
+"""How much the scopes of budgets spent on one UTC day: posted spend, and what the counter has in addition.
 
 A day's document says what the counter had spent before it was posted; what it has spent since is added. Under another
 epoch the counter has lost the day, and then the larger of the two is the least that was spent.

@@ -1,4 +1,4 @@
-"""What the windows of budgets are expected to end with, by the same models of daily spend as every other forecast.
+"""Forecasts how much each budget's window will end with, by the same models of daily spend as every other forecast.
 
 Only budgets with a step on the forecast are forecast. A model rests on whole days, so it is made once for each date of
 the books, in a thread; an evaluation waits for models no longer than a moment, and further ones follow with the next.

@@ -1,4 +1,4 @@
-"""What the scopes of budgets spent by date of the books, from the documents of the days and from the counter.
+"""How much the scopes of budgets spent by date of the books, from the documents of the days and from the counter.
 
 Nothing here is ever reset: the books are read again and again, so whatever was lost in between does not stay lost.
 """

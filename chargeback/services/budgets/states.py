@@ -1,4 +1,4 @@
-"""How every budget in force stands, from what was spent alone."""
+"""The state of every budget in force, derived from spend alone."""
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field

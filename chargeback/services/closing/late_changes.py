@@ -1,4 +1,4 @@
-"""Which days of closed periods changed since they were billed: the oldest open period carries their corrections."""
+"""Which closed periods changed since they were billed, and on which days; the oldest open period corrects them."""
 
 import asyncio
 from collections.abc import Sequence

@@ -1,4 +1,4 @@
-"""The DuckDB types of the columns that a period's rows have."""
+"""Which DuckDB type each column of a period's rows has."""
 
 from chargeback.domain.reports.rows import ROW_COLUMNS, ColumnType
 

@@ -55,14 +55,14 @@ class Ledger(Protocol):
         """Forget a mark unless the day was marked again since `token`."""
 
     async def note(self, text: str, after: str | None) -> str:
-        """Remember a short text beside the marks, instead of the last one, and return its token.
+        """Remember a short note next to the marks, instead of the last one, and return its token.
 
         Raises `Superseded` if `after` is not the token of the last one; None: there was none. The note may have been
         written although `Superseded` or `StoreUnavailable` is raised, where the answer was lost.
         """
 
     async def latest_note(self) -> tuple[str, str | None]:
-        """The text that was noted last with its token; empty with None where none was."""
+        """The note that was left last with its token; empty with None where none was."""
 
 
 class DayMarks(Protocol):

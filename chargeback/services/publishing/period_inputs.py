@@ -1,4 +1,4 @@
-"""The inputs that decide the files of a period: its catalogue and terms, and what was billed before."""
+"""The inputs that decide the files of a period: its catalogue and terms, and the files billed before."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field

@@ -1,4 +1,4 @@
-"""What events spend, for budgets: an estimate at today's knowledge, by the scopes that budgets watch and by date."""
+"""Estimates how much events spend, for budgets: by the scopes that budgets watch and by date, at today's prices."""
 
 import asyncio
 import logging

@@ -1,4 +1,4 @@
-"""The one door for usage events: into the ledger first, then counted, and only then acknowledged."""
+"""Takes in usage events: writes them to the ledger first, then counts them, and only then acknowledges them."""
 
 import asyncio
 import logging

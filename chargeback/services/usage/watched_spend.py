@@ -1,4 +1,4 @@
-"""What the scopes that budgets watch spent on a day: one document next to the day's sums, made from its records.
+"""How much each scope that budgets watch spent on a day: one document next to the day's sums, made from its records.
 
 It says what it was made from: the fence of the records, and the digest of the scopes. A document of other records or
 scopes is made again by whoever needs it, so that a new budget sees the past at once.

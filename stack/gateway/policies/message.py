@@ -113,7 +113,7 @@ async def set_status(call: Call, node: Node) -> None:
 
 @policy("find-and-replace")
 async def find_and_replace(call: Call, node: Node) -> None:
-    """Replace a text in the body."""
+    """Replace a string in the body."""
     old, new = await call.attributes(node, "from", "to")
     if _at_request(call):
         if call.request.body:
