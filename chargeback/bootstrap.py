@@ -192,7 +192,7 @@ class Container(Stores):
 
     @cached_property
     def periods(self) -> "Periods":
-        """How far each billing period is."""
+        """The state and the order of the billing periods."""
         from chargeback.services.periods.periods import Periods
 
         return Periods(self.control, self.ledger)
@@ -243,7 +243,7 @@ class Container(Stores):
 
     @cached_property
     def set_aside(self) -> "SetAside":
-        """What could not be handled."""
+        """Records what could not be handled."""
         from chargeback.services.running.set_aside import SetAside
 
         return SetAside(self.control)

@@ -20,7 +20,7 @@ from chargeback.services.usage import ingest as service
 EVENTS_PER_BATCH = 2_000
 
 MOST_REASONS = 20
-"""So many reasons for quarantine are shown; the others are with their events."""
+"""How many reasons for quarantine are shown; the others are with their events."""
 
 app = typer.Typer()
 

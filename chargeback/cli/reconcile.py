@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     from chargeback.services.ports.reports import Invoices
 
 LARGEST = 15
-"""So many variances are shown; all are in the report."""
+"""How many variances are shown; all are in the report."""
 
 app = typer.Typer()
 

@@ -130,7 +130,7 @@ class CosmosBooks:
             yield [from_document(document) for document in page]
 
     async def documents(self, day: UtcDay) -> AsyncIterator[bytes]:
-        """The same as NDJSON."""
+        """The day's records as NDJSON."""
         async for page in self._pages(day):
             yield ndjson(page)
 

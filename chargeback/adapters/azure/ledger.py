@@ -113,7 +113,7 @@ class BlobLedger:
                 yield block.text
 
     async def stamped_blocks(self, day: UtcDay, within: Mapping[str, int] | None = None) -> AsyncIterator[LedgerBlock]:
-        """The same with the time of their writing."""
+        """The day's blocks with the time of their writing."""
         async with translated_blob_errors(f"reading the ledger of {day}"):
             async for found in self._container.list_blobs(name_starts_with=f"{day}/"):
                 size = found.size if within is None else within.get(found.name, 0)

@@ -35,7 +35,7 @@ class CosmosObjects:
         await asyncio.gather(*map(self._create, documents))
 
     async def find(self, ids: Collection[str]) -> dict[str, StoredObject]:
-        """Those of the objects that are known."""
+        """The objects among these that are known."""
         found = await asyncio.gather(*map(self._read, ids))
         return {each.id: each for each in found if each is not None}
 

@@ -17,7 +17,7 @@ MOVED = (
 
 
 class _Place(Record, frozen=True):
-    """Where an account is that is not made any more."""
+    """The place of an account that no longer exists."""
 
     account: str
     region: str
@@ -41,7 +41,7 @@ class _Served(Record, frozen=True, kw_only=True):
     version: str
     type: DeploymentType
     service_tier: Literal["priority"] | None = None
-    """What Azure lets a deployment be set to."""
+    """The service tiers that Azure lets a deployment be set to."""
 
 
 class _Deployed(_Served, frozen=True, kw_only=True):

@@ -12,7 +12,7 @@ class Entry(Protocol):
 
     @property
     def effective(self) -> Effective:
-        """That time."""
+        """The time for which it holds."""
 
 
 E = TypeVar("E", bound=Entry)

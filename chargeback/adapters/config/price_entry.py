@@ -49,7 +49,7 @@ class PriceEntry(Since, frozen=True):
 
 
 def name_faults(entry: PriceEntry) -> Iterator[str]:
-    """What is wrong with what the entry is for, and with what it says of itself."""
+    """Faults in the fields that say what the entry is for, and where it comes from."""
     for name, value in (("provider", entry.provider), ("model", entry.model), ("source", entry.source)):
         if value is not None and not value.strip():
             yield f"{name}: is empty"

@@ -131,7 +131,7 @@ class _Day:
 
 
 class _Most(NamedTuple):
-    """What a day has room for."""
+    """The most that a day has room for."""
 
     quantities: int
     lines: int
@@ -204,7 +204,7 @@ class MemoryCounter:
         return ChangedLines(known.epoch, dict(known.dirty), known.version) if known else None
 
     async def lines(self, day: UtcDay, epoch: str, line_ids: Sequence[str]) -> list[CountedLine]:
-        """What is counted now under these lines."""
+        """The current counts of these lines."""
         if await self.epoch(day) != epoch or not set(line_ids) <= self.days[day].lines.keys():
             raise CountLost(f"{day} is no longer counted under epoch {epoch}")
         return [CountedLine(identity, *_without_zeros(*self.days[day].lines[identity])) for identity in line_ids]

@@ -55,7 +55,7 @@ class MemoryLedger:
             yield block.text
 
     async def stamped_blocks(self, day: UtcDay, within: Mapping[str, int] | None = None) -> AsyncIterator[LedgerBlock]:
-        """The same by writer with the time of their writing, an append or a thousand events a block."""
+        """The day's events by writer, with the time of their writing; a block is an append or a thousand events."""
         parts = self._parts(day)
         for writer in sorted(parts):
             kept = parts[writer] if within is None else parts[writer][: within.get(writer, 0)]
@@ -138,7 +138,7 @@ class MemoryObjects:
             self.known.setdefault(each.id, each)
 
     async def find(self, ids: Collection[str]) -> dict[str, StoredObject]:
-        """Those of the objects that are known."""
+        """The objects among these that are known."""
         return {name: self.known[name] for name in ids if name in self.known}
 
 
@@ -182,7 +182,7 @@ class MemoryBooks:
             yield records[start : start + 1000]
 
     async def documents(self, day: UtcDay) -> AsyncIterator[bytes]:
-        """The same as NDJSON."""
+        """The day's records as NDJSON."""
         async for page in self.records(day):
             yield ndjson(map(to_document, page))
 
@@ -339,7 +339,7 @@ class MemoryCatalogues:
         return self._in_force
 
     async def frozen(self) -> dict[Month, Catalogue]:
-        """Those of closed periods."""
+        """The catalogues of closed periods."""
         return self.closed
 
     async def terms(self) -> Terms:
@@ -352,5 +352,5 @@ class MemoryCatalogues:
         return self._versions.setdefault(name, Version(name, self.catalogue, self.settled_by))
 
     async def stored_version(self, name: str) -> Version:
-        """What `version` gave."""
+        """The configuration that `version` gave this name."""
         return self._versions[name]

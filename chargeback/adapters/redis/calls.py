@@ -51,7 +51,7 @@ class Item(NamedTuple):
     event: UsageEvent
 
     def folded(self, estimated: Mapping[int, EstimatedEvent]) -> "Item":
-        """The same under the line of further names."""
+        """The item under the line of further names."""
         others = estimated[self.place].folded if self.place >= 0 else None
         return self if others is None else self._replace(event=self.event._replace(line=others))
 
@@ -61,7 +61,7 @@ class Item(NamedTuple):
 
 
 def items_of(events: Iterable[UsageEvent]) -> list[Item]:
-    """What events say of calls."""
+    """The items of some events: one for each thing that an event says of a call."""
     items: list[Item] = []
     for place, event in enumerate(events):
         if not is_claim_alone(event):

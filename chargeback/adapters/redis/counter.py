@@ -208,7 +208,7 @@ class RedisCounter:
         return ChangedLines(epoch.decode(), lines, int(version or 0))
 
     async def lines(self, day: UtcDay, epoch: str, line_ids: Sequence[str]) -> list[CountedLine]:
-        """What is counted now under these lines."""
+        """The current counts of these lines."""
         found: list[CountedLine] = []
         for start in range(0, len(line_ids), LINES_PER_CALL):
             found += await self._some_lines(day, epoch, line_ids[start : start + LINES_PER_CALL])

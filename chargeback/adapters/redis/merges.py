@@ -36,7 +36,7 @@ class Merges:
         return pack((self._lines.all, self._entries)) if self._entries else b""
 
     def to_retry(self, done: bytes) -> list[Item]:
-        """What has to be tried again, because its call is further by now. Notes in `flags` what had no room."""
+        """The items to try again, because another process has changed their call. Notes in `flags` what had no room."""
         again: list[Item] = []
         for items, flag in zip(self._changed, done.decode(), strict=True):
             if flag == "0":

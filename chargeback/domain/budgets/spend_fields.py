@@ -38,7 +38,7 @@ def estimate_fields(fields: Iterable[str]) -> tuple[str, ...]:
 
 
 def read_spend_field(field: str) -> SpendField | None:
-    """What a field is of; None for one of an older version."""
+    """What a field stands for; None for a field of an older version."""
     date, separator, scope = field.removeprefix(_ESTIMATE).partition("|")
     if not separator:
         return None

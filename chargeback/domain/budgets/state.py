@@ -101,7 +101,7 @@ def state_of(
     overrides: Sequence[Override] = (),
     forecast: Decimal | None = None,
 ) -> BudgetState:
-    """How a budget stands.
+    """The state of a budget now.
 
     Attributes:
         spend: by date, what the budget's scope spent; dates without spend may be left out. What was spent before the

@@ -110,7 +110,7 @@ class Catalogue:
     def deployment(
         self, backend: str, name: str, moment: datetime, model: str = "", operation: str = ""
     ) -> Deployment | None:
-        """What a deployment name of a backend host was at a moment, or None when the map lacks it.
+        """The deployment that a name stood for at a backend host at a moment, or None when the map lacks it.
 
         A job names no deployment: with its model and operation as well, a batch is found by a deployment of the account
         of a batch type, and a training by its base model.
@@ -118,7 +118,7 @@ class Catalogue:
         return self._served_by(self._epoch(moment), backend, name, model, operation)
 
     def deployment_names(self) -> set[str]:
-        """What any deployment is called at any time."""
+        """The names of all deployments, at any time."""
         return {each.name for epoch in self._epochs for names in epoch.values() for each in names.values()}
 
     def account(self, backend: str) -> str:

@@ -62,7 +62,7 @@ class OtherChange:
 
 @dataclass(frozen=True, slots=True)
 class CatalogueChanges:
-    """All that differs."""
+    """All differences between two catalogues."""
 
     prices: tuple[PriceChange, ...]
     others: tuple[OtherChange, ...]

@@ -11,7 +11,7 @@ from chargeback.domain.money.exact import EXACT, round_total
 from chargeback.domain.time.effective import Effective
 
 COST_DECIMALS = 18
-"""Those of an exact cost."""
+"""The decimals of an exact cost."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,7 +53,7 @@ class Payers:
         return next((path for path in with_ancestors(cost_centre) if path in self.prices), "") if self.prices else ""
 
     def markup(self, kind: str, cost_centre: str, moment: datetime) -> SharedMarkup | None:
-        """What is put on top of a cost centre's part of a shared cost of this kind that begins to be charged then."""
+        """The markup on a cost centre's part of a shared cost of this kind, for a charge that begins at a moment."""
         return next(
             (
                 each

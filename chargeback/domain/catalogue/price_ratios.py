@@ -26,7 +26,7 @@ _ROUNDED = Decimal("0.02")
 
 
 class Ratio(NamedTuple):
-    """What a price is of another one, in Azure's list (captures of 2025-08-25 to 2026-10-09)."""
+    """The proportion of a price to another one, in Azure's list (captures of 2025-08-25 to 2026-10-09)."""
 
     said: str
     least: Decimal

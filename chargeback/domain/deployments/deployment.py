@@ -53,7 +53,7 @@ TRAININGS = frozenset({GLOBAL_TRAINING, *TRAINED_AS})
 
 @dataclass(frozen=True, slots=True)
 class Deployment:
-    """What a deployment name of an account really is."""
+    """What is deployed under a name of an account."""
 
     account: str
     region: str

@@ -165,6 +165,6 @@ def _check_line(line: Line) -> None:
 
 @lru_cache(maxsize=65_536)
 def _line_bytes(line: Line) -> int:
-    """As the stores get it: every character beyond ASCII is an escape of 6 bytes, or of 12."""
+    """The bytes of a line as the stores get it: every character beyond ASCII is an escape of 6 or 12 bytes."""
     text = to_json(line)
     return len(text) if text.isascii() else sum(1 if c < "\x80" else 6 if c <= "\uffff" else 12 for c in text)

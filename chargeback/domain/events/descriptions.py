@@ -24,7 +24,7 @@ _BASIS = re.compile(
     r"(mean of [0-9]{1,6} streamed calls of [A-Za-z0-9._-]{1,128}|at most [0-9]{1,10} tokens|no answer)"
     r"|measured by the gateway|tier [A-Za-z][A-Za-z0-9_-]{0,39} asked for"
 )
-"""What `domain.streams.estimates` and `domain.streams.settlement` say that a guess rests on."""
+"""The bases of an estimate that `domain.streams.estimates` and `domain.streams.settlement` name."""
 
 FORMS = {
     "apiVersion": re.compile(r"[A-Za-z0-9][A-Za-z0-9.-]{0,39}"),

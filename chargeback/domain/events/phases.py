@@ -20,7 +20,7 @@ _PAYER = Line._fields[: Line._fields.index("billing_code") + 1]
 """Who called, verified or claimed: one piece, so that a later caller's tags are never mixed with the first one's."""
 
 _ATTRIBUTED = (*_PAYER, "deployment", "backend", "model", "variant")
-"""What a line may have from its call's first phase."""
+"""The fields that a line may take from its call's first phase."""
 
 
 @lru_cache(maxsize=65_536)

@@ -67,7 +67,7 @@ def objects_in(raw_events: Iterable[bytes]) -> list[StoredObject]:
 
 
 def all_objects_in(raw_events: Iterable[bytes]) -> list[StoredObject]:
-    """The same with the responses, batches and jobs that gateways named before they said what a call makes.
+    """As `objects_in`, with the responses, batches and jobs that older gateways named in other fields.
 
     An id that occurs twice belongs to the first call.
     """

@@ -59,9 +59,9 @@ class InvoicedCost(StrEnum):
     """Which cost of the invoice is compared; the value is the name of its column in the export."""
 
     BILLED = "BilledCost"
-    """What the invoice asks for: where it is paid month by month."""
+    """The amount to pay, for invoices that are paid month by month."""
     AMORTISED = "EffectiveCost"
-    """What a month's part of it is: where commitments are paid in advance for longer."""
+    """The month's part of the amount, for commitments that are paid in advance for longer."""
 
 
 @dataclass(frozen=True, slots=True)

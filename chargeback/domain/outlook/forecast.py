@@ -21,7 +21,7 @@ _ROUNDING = Context(prec=60, traps=[InvalidOperation])
 
 
 class Method(StrEnum):
-    """What a forecast rests on, from the most history to the least."""
+    """The basis of a forecast, from the most history to the least."""
 
     SMOOTHING = "smoothing"
     """Exponential smoothing with a weekly season: 16 days or more."""

@@ -85,7 +85,7 @@ class Difference:
 
 @dataclass(frozen=True, slots=True)
 class Comparison:
-    """What comparing has found.
+    """The result of comparing list and card.
 
     Attributes:
         equal: the prices of the card that the list confirms, by id.

@@ -101,7 +101,7 @@ def _charges_of(
 def _by_price(
     meter: Meter, hours: Mapping[int, Quantities], prices: tuple[Price | None, ...]
 ) -> list[tuple[Price | None, int]]:
-    """What was counted of a meter at each of its prices, by the hour in which each first applied."""
+    """The quantity of a meter at each of its prices, by the hour in which each price first applied."""
     found: dict[tuple[str, Decimal] | None, tuple[Price | None, int]] = {}
     for hour, counted in sorted(hours.items()):
         if quantity := counted.get(meter, 0):

@@ -13,7 +13,7 @@ from chargeback.domain.time.months import Month
 
 @dataclass(frozen=True, slots=True)
 class CentreTotals:
-    """Where a cost centre stands, in printed costs: what was charged to it, and with everything below it.
+    """The totals of a cost centre, in printed costs: what was charged to it alone, and with everything below it.
 
     Attributes:
         previous: what was charged to it in the period before.

@@ -143,7 +143,7 @@ IDENTITY = (
     "x_PriceId",
     "x_UsageState",
 )
-"""What tells one row of a period from another."""
+"""The columns that tell one row of a period from another."""
 
 SKU_METERS = {
     Meter.INPUT: "Input Tokens",
@@ -237,7 +237,7 @@ def consumed_unit(unit: str) -> str:
 
 
 class PricingUnit(NamedTuple):
-    """What a price is the price of.
+    """The unit that a price is for.
 
     Attributes:
         text: such as `1000000 Tokens`.

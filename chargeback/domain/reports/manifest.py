@@ -106,7 +106,7 @@ LEADING = r"^()('*[\t\r\n])"
 """Some programs drop these where a cell begins, and look at what follows. Guarded after the formulas."""
 
 GUARD = r"\1'\2"
-"""What stands there instead."""
+"""The character that is put in front."""
 
 _FORMULA = re.compile(re.sub(r"\\x\{(\w+)\}", lambda found: chr(int(found[1], 16)), FORMULA))
 _LEADING = re.compile(LEADING)

@@ -88,7 +88,7 @@ _NOTHING = Amount(ZERO, ZERO, ZERO)
 
 
 def movers(before: Iterable[Charged], after: Iterable[Charged], by: Sequence[str]) -> list[Mover]:
-    """What moved the cost, told apart by these dimensions, the largest change first.
+    """The movers of the cost by these dimensions, the largest change first.
 
     Every mover of either span is there, also one that did not move, so that the changes sum to the change of the whole.
     """
@@ -161,7 +161,7 @@ def _price_effect(before: Amount, after: Amount) -> Decimal:
 
 
 def _exchange_effect(before: Mapping[_Item, Amount], after: Mapping[_Item, Amount]) -> Decimal:
-    """What is in both costs more than at the earlier exchange rate."""
+    """How much more the quantity in both spans costs than at the earlier exchange rate."""
     return total(
         [
             EXACT.subtract(new.cost, _scaled(old.cost, new.priced, old.priced))

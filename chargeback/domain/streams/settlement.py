@@ -18,8 +18,8 @@ from chargeback.domain.usage.tiers import served_tier
 from chargeback.domain.usage.usage_objects import Usage
 
 ASKED_AFTER = timedelta(hours=24)
-"""How long the log may still say something of a response that has an id: one in the background never gets tokens there,
-because its answer is fetched by other calls."""
+"""How long the log is asked about a response that has an id: one in the background never gets tokens there, because its
+answer is fetched by other calls."""
 
 JOBS = (BATCHES, TRAINING_JOBS)
 """Jobs, which end later; the call that asks for the result then reports the usage."""

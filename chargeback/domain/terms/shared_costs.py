@@ -57,7 +57,7 @@ class BasisMeasure(StrEnum):
     TOKENS = "tokens"
     REQUESTS = "requests"
     QUANTITY = "quantity"
-    """In the units of a meter: only of what has a single one."""
+    """The units of a meter, only where all usage has the same meter."""
 
 
 class Per(StrEnum):
@@ -210,7 +210,7 @@ class DirectUsage(NamedTuple):
 
     @property
     def sku(self) -> Sku:
-        """What was used, as the books call it."""
+        """The SKU that was used, as the books name it."""
         model = without_snapshot(self.model)
         return Sku(model, self.deployment_type, self.service_tier, self.variant, self.meter)
 

@@ -189,7 +189,7 @@ def costs_of(
 
 
 def _of_capacity(cost: SharedCost, terms: Terms, calendar: Calendar) -> list[SharedCost]:
-    """By the measures of the costs that are for capacity, in proportion to their amounts; else by provisioned use."""
+    """Splits capacity as the costs for capacity are split, in proportion to their amounts; else by provisioned use."""
     amounts = [
         (each, _converted(each, cost, terms, calendar))
         for each in terms.shared_costs
@@ -233,7 +233,7 @@ def _like(cost: SharedCost, capacity: SharedCost, price: Decimal, calendar: Cale
 
 
 def _capacity(cost: SharedCost, period: Month, calendar: Calendar) -> Capacity | None:
-    """As one unit of the whole month, which can do as much as all of them did while they were there."""
+    """All capacity of a month as one unit, which can do as much as all units did while they existed."""
     charged = active(cost, period, calendar)
     if cost.capacity is None or charged is None:
         return None

@@ -11,7 +11,7 @@ Month = NewType("Month", str)
 """YYYY-MM: the name of a billing period."""
 
 NO_MONTH = Month("")
-"""Where no period is named."""
+"""Stands for a period that is not named."""
 
 YEARS = range(1970, 2200)
 """The years that the books can have."""

@@ -103,7 +103,7 @@ def normalise(usage: Usage | None, own: OwnQuantities | None, operation: str) ->
 
 
 def quantity_of(quantities: Mapping[Meter, int], meter: Meter) -> int:
-    """How much of a meter there is; what a router takes its fee on is the whole input."""
+    """The quantity of a meter; a router's fee is on the whole input."""
     if meter is Meter.ROUTER:
         return sum(quantities.get(each, 0) for each in INPUTS)
     return quantities.get(meter, 0)
@@ -292,7 +292,7 @@ def _take_out(
 
 
 def _take_out_one(quantities: Quantities, side: str, total: int, rest: Meter, meter: Meter, part: int) -> None:
-    """The same for the usual case of a single part, quicker."""
+    """`_take_out` for the usual case of a single part, which is faster."""
     if not 0 <= part <= total:
         raise _contradiction(side, total)
     if part:

@@ -22,10 +22,10 @@ OFFERED = (
     "fine_tuning.jobs",
     "models",
 )
-"""What the gateway serves."""
+"""The operations that the gateway serves."""
 
 WITHHELD = ("realtime", "live", "containers", "evals", "assistants", "threads", "videos")
-"""What it refuses by name; every other path is refused as unknown."""
+"""The operations that it refuses by name; every other path is refused as unknown."""
 
 RESPONSES = "responses"
 CANCEL = "responses.cancel"

@@ -12,7 +12,7 @@ from chargeback.domain.usage.usage_objects import OwnQuantities
 SPEECH = "audio.speech"
 
 TOKENS = (Meter.INPUT, Meter.OUTPUT_AUDIO)
-"""What is estimated of speech."""
+"""The meters of speech that are estimated."""
 
 _CHARACTERS_PER_TOKEN = 4
 _TOKENS_PER_MINUTE = 1_250

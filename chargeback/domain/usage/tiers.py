@@ -8,7 +8,7 @@ TIERS = (DEFAULT_TIER, "priority", "flex", "scale")
 """Service tiers that a price may be for; answers also say `auto` or `standard` for the default."""
 
 ASKED_FOR = frozenset({*TIERS, "auto", "standard"})
-"""What a call may ask for."""
+"""The tiers that a call may ask for."""
 
 _SAME_AS_DEFAULT = {"", "auto", "standard", DEFAULT_TIER}
 

@@ -43,7 +43,7 @@ _METERS = {
     "web_search": Meter.WEB_SEARCH,
 }
 _READ_AGAIN = {"mcp", "mcp_list_tools", "mcp_approval_request", "web_search_page"}
-"""What costs nothing itself, but runs within the call, so that the model reads its input once more."""
+"""Tools that cost nothing themselves but run within the call, so that the model reads its input again."""
 
 _OF_THE_CALLER = {
     *("message", "reasoning", "function", "custom", "custom_tool", "computer", "computer_use", "local_shell"),
@@ -53,7 +53,7 @@ _NAME = re.compile(r"[a-z][a-z0-9_]{0,63}(:[a-z0-9]{1,16}/[a-z0-9]{1,16})?")
 
 
 class ToolUse(NamedTuple):
-    """What an answer's tools did.
+    """The use of tools in an answer.
 
     Attributes:
         quantities: what they are charged for in addition to the tokens.

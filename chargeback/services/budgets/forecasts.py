@@ -49,7 +49,7 @@ class Forecasts:
         self._coming: dict[str, tuple[Budget, Coming | None]] = {}
 
     async def of(self, budgets: Sequence[tuple[Budget, Mapping[date, Spend]]], clock: BooksClock) -> dict[str, Decimal]:
-        """By budget, what its window is expected to end with; budgets that nobody can tell of yet are left out."""
+        """Budget → what its window is expected to end with; budgets without a forecast yet are left out."""
         if self._today != clock.today:
             self._today, self._coming = clock.today, {}
         new = [each for each in budgets if each[0].id not in self._coming or self._coming[each[0].id][0] != each[0]]
@@ -76,7 +76,7 @@ def is_forecast(budget: Budget) -> bool:
 
 
 def _coming(spend: Mapping[date, Spend], window: Window, today: date) -> Coming | None:
-    """None where less than a week of whole days is known."""
+    """The expected spend of the coming days; None where less than a week of whole days is known."""
     import numpy as np  # with the statistics library: seconds, for those who forecast alone
 
     from chargeback.services.forecasting.spend_models import paths_of
@@ -92,7 +92,7 @@ def _coming(spend: Mapping[date, Spend], window: Window, today: date) -> Coming 
 
 
 def _expected(coming: Coming, spend: Mapping[date, Spend], window: Window, today: date) -> Decimal:
-    """What is spent of the window, with what is coming; today, of which a part is spent already, ends no lower."""
+    """The spend of the window so far with the coming days; today cannot end below what is already spent."""
     before = total(spent.known for day, spent in spend.items() if window.first <= day < today)
     spent_today = float(spend.get(today, Spend()).total)
     rest = Decimal(max(coming.with_today, spent_today + coming.after_today))

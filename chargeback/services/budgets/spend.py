@@ -22,13 +22,13 @@ from chargeback.services.usage.ingest import open_days
 from chargeback.services.usage.watched_spend import NOTHING_COUNTED, DaySpend, Watch, refresh_spend
 
 OPEN_SECONDS = 30.0
-"""How old the document of an open day may be: what was posted since is counted as well, and added all the same."""
+"""How old the document of an open day may be: spend posted since is in the counter, too, and is added from there."""
 
 CLOSED_SECONDS = 600.0
-"""How old what is known of other days may be; only late events and corrected prices change them."""
+"""How old the cached spend of other days may be; only late events and corrected prices change it."""
 
 _SLICE = 8
-"""So many of the other days are read again at a time, so that nobody waits for a year of them."""
+"""How many of the other days are read again at a time, so that nobody waits for a whole year of them."""
 
 PostDay = Callable[[UtcDay], Awaitable[object]]
 """Posts a day at once."""
@@ -36,7 +36,7 @@ PostDay = Callable[[UtcDay], Awaitable[object]]
 
 @dataclass(frozen=True, slots=True)
 class SpendByDate:
-    """What scopes spent.
+    """Reads what scopes spent by date.
 
     Attributes:
         by_scope: by date of the books, in the currency of that date; a cost centre with everything below it.

@@ -35,7 +35,7 @@ class NoOverrides:
 
 @dataclass(frozen=True, slots=True)
 class Evaluation:
-    """How budgets stand at a moment.
+    """The states of budgets at a moment.
 
     Attributes:
         clock: the moment.
@@ -58,7 +58,7 @@ class BudgetStates:
         self._forecasts = forecasts
 
     async def evaluate(self, now: datetime) -> Evaluation:
-        """How the budgets that are in force at `now` (UTC) stand."""
+        """The states of the budgets in force at `now` (UTC)."""
         catalogue, terms = await self._catalogues.current(), await self._catalogues.terms()
         clock = books_clock(catalogue.calendar, now)
         budgets = [each for each in terms.budgets if each.effective.holds(now)]
@@ -87,7 +87,7 @@ class BudgetStates:
 
 
 def books_clock(calendar: Calendar, now: datetime) -> BooksClock:
-    """What time it is in the books."""
+    """The current time and date in the books."""
     return BooksClock(
         now,
         date.fromisoformat(calendar.date_of(now)),

@@ -101,7 +101,7 @@ class Publisher:
         return None
 
     async def _past(self, terms: Terms, period: Month) -> dict[Month, list[Stored]]:
-        """By the closed period that a cost of this one belongs to, the files that say what was billed for it."""
+        """Closed period that a cost of this one belongs to → the files with everything that was billed for it."""
         wanted = {cost.corrects for cost in terms.shared_costs if cost.corrects and cost.period == period}
         names = [each.month for each in await self.periods.closed()] if wanted else []
         return {

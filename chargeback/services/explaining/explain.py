@@ -37,7 +37,7 @@ from chargeback.services.reconciling.true_up import true_up_costs
 from chargeback.services.running.work_folder import work_folder
 
 CHARGES_OF_A_GROUP = 3
-"""So many single charges are listed below each group of the usage."""
+"""How many single charges are listed below each group of the usage."""
 
 
 @dataclass(frozen=True, slots=True)

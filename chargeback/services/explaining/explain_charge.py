@@ -89,7 +89,7 @@ def _which(row: Row, catalogue: Catalogue | None) -> str:
 
 
 def _head(row: Row) -> dict[str, Any]:
-    """What every `ExplainedCharge` says."""
+    """The fields that every `ExplainedCharge` has."""
     exact, printed = row["exact_cost"], row["cost"]
     return {
         "charge_id": row["charge_id"],

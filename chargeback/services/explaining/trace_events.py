@@ -35,7 +35,7 @@ class TracedEvent(msgspec.Struct, frozen=True, rename="camel"):
 
 @dataclass(frozen=True, slots=True)
 class Trace:
-    """What the ledger has of a line in some hours.
+    """The events of a line in some hours, as the ledger has them.
 
     Attributes:
         events: the first ones, in the order of the ledger.

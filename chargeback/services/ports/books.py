@@ -83,4 +83,4 @@ class StoredObjects(Protocol):
         """Keep the objects; one that is already known keeps its first owner."""
 
     async def find(self, ids: Collection[str]) -> Mapping[str, StoredObject]:
-        """Those of the objects that are known, by id."""
+        """The objects among these that are known, by id."""

@@ -57,7 +57,7 @@ class Catalogues(Protocol):
         """The catalogues of periods that are closed or being closed, read afresh."""
 
     async def terms(self) -> Terms:
-        """How open periods are settled: exchange rates, shared costs, budgets, closing rules."""
+        """The terms of open periods: exchange rates, shared costs, budgets, closing rules."""
 
     async def version(self) -> Version:
         """The configuration in force, read afresh and stored by name; from then on in_force() returns the same."""

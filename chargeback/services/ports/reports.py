@@ -40,7 +40,7 @@ class Invoices(Protocol):
 
     @property
     def place(self) -> str:
-        """Where they are, for messages."""
+        """The place of the exports, for messages."""
 
     async def runs(self, prefix: str) -> list[ExportRun]:
         """The runs of FOCUS exports below a folder, complete or not; empty: below every one."""

@@ -49,7 +49,7 @@ class ClosedPeriod:
 
     @property
     def currency(self) -> str:
-        """What it was billed in."""
+        """The currency that it was billed in."""
         return self.catalogue.calendar.currency(self.period)
 
     @property

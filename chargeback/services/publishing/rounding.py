@@ -18,7 +18,7 @@ def round_costs(engine: PeriodEngine) -> None:
 
 
 def _missing(engine: PeriodEngine) -> list[Row]:
-    """By how many units the rounded-down rows of each cost centre fall short of its amount."""
+    """How many units are missing between the rounded-down rows of each cost centre and its amount."""
     unit = Decimal(1).scaleb(-engine.decimals)
     by_currency: dict[str, list[tuple[int, Decimal, Decimal]]] = defaultdict(list)
     for payer, currency, exact, floor in engine.run("centres"):

@@ -27,7 +27,7 @@ class Slice:
 
     @property
     def rows(self) -> int:
-        """How many there are."""
+        """The number of rows."""
         return self.last - self.first + 1
 
     @property

@@ -46,7 +46,7 @@ class Comparisons:
         self._control = control
 
     async def all(self) -> dict[str, Compared]:
-        """By period."""
+        """The last comparison of each period."""
         found = [msgspec.convert(document, Compared) for document in await self._control.all(KIND)]
         return {each.period: each for each in found}
 

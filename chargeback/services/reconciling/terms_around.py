@@ -8,7 +8,7 @@ from chargeback.services.ports.control import Catalogues, Control
 
 
 async def terms_around(period: Month, control: Control, catalogues: Catalogues) -> dict[Month, Terms]:
-    """By month: what rates it since its closing, else the current terms, whose earliest rates reach back to it.
+    """The terms by month: those that rate a closed one, else the current ones, whose earliest rates reach back to it.
 
     For a month before the books nothing is billed and no rate may be known; its late usage is converted alike.
     """

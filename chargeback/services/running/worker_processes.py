@@ -104,7 +104,7 @@ def _receive(pipe: IO[bytes] | None) -> Any:
 
 
 def serve() -> None:
-    """In a process: do what comes in, until nobody is there any more."""
+    """Run in the process: do each piece of work that arrives, until the parent is gone."""
     answers = os.fdopen(os.dup(1), "wb")
     os.dup2(2, 1)  # what the work prints must not mix with its answers
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # a keyboard interrupts whoever started us, and that ends us

@@ -26,7 +26,7 @@ _STATEMENTS = (
     "attach the period", "booked", "counts", "days", "used", "items", "people", "shares", "open usage", "shared",
     "corrections", "corrected", "rates", "previous",
 )  # fmt: skip
-"""Those that sum, in their order."""
+"""The statements that sum, in their order."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -146,7 +146,7 @@ class _Mean:
 
 
 def _alike(line: Line) -> tuple[str, ...]:
-    """What calls have in common whose answers are of about the same length."""
+    """The key shared by calls whose answers have about the same length."""
     return caller_of(line), line.operation, line.backend, line.deployment
 
 

@@ -63,7 +63,7 @@ class ObjectIndex:
         await self._marks.mark(day)
 
     async def find(self, ids: Collection[str], unknown: int | None = None) -> Mapping[str, StoredObject]:
-        """Those of the objects that are known. Raises `StoreUnavailable`.
+        """The objects among these that are known. Raises `StoreUnavailable`.
 
         `unknown`: after more unknown ids than that the others are left, as if they were unknown, too.
         """

@@ -115,7 +115,7 @@ class Ingest:
         return ingested
 
     async def ingest_in_time(self, raw_events: Sequence[bytes], now: datetime, *, emitter: Emitter) -> Ingested:
-        """The same for a sender who waits: a store that hangs is told as `StoreUnavailable` in time."""
+        """`ingest` for a sender who waits: raises `StoreUnavailable` in time if a store hangs."""
         try:
             async with asyncio.timeout(IN_TIME_SECONDS):
                 return await self.ingest(raw_events, now, emitter=emitter)
@@ -123,7 +123,7 @@ class Ingest:
             raise StoreUnavailable(f"a store does not answer within {IN_TIME_SECONDS:g} s") from error
 
     def _times(self, emitter: Emitter, now: datetime, arrived: UtcDay | None) -> AcceptedTimes:
-        """What is accepted: within the limits now, and within the emitter's own when the event came first."""
+        """The times to accept: within the limits now, and within the emitter's own when the event first came."""
         times = AcceptedTimes.around(now, max_age=self._limits.max_age, clock_skew=self._limits.clock_skew)
         if emitter.max_age is None:
             return times

@@ -130,7 +130,7 @@ class Poster:
     async def _post_day(
         self, day: UtcDay, in_force: EffectiveCatalogues, scopes: WatchedScopes
     ) -> tuple[Posted, CountedSpend | None]:
-        """What was done, and what was spent before the lines were read, if a budget watches it."""
+        """The result of posting, and the spend before the lines were read, if a budget watches it."""
         fences = await self._books.postings(day)
         epoch, replayed = await self._epoch(day, fences, in_force, scopes)
         if epoch is None:

@@ -96,6 +96,6 @@ def stretches(since: datetime, until: datetime) -> Iterator[tuple[datetime, date
 
 
 def portions(missing: Sequence[KeptEvent]) -> Iterator[Sequence[KeptEvent]]:
-    """As many as the log is asked for at once."""
+    """The calls in portions as large as the log is asked for at once."""
     for start in range(0, len(missing), CALLS_AT_ONCE):
         yield missing[start : start + CALLS_AT_ONCE]

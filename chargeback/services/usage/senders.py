@@ -20,7 +20,7 @@ class Keys(Protocol):
 
 
 class Application(Protocol):
-    """Who a token is of."""
+    """The application that a token belongs to."""
 
     @property
     def app_id(self) -> str:

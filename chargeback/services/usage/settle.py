@@ -184,7 +184,7 @@ class Settler:
 
 @dataclass(frozen=True, slots=True)
 class _Work:
-    """What the parts of one run share."""
+    """The state that the parts of one run share."""
 
     run: Run
     means: dict[UtcDay, Means]

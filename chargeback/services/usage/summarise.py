@@ -38,7 +38,7 @@ OTHERS = "(others)"
 
 
 class _Sums:
-    """What is added up for one name."""
+    """The sums for one name."""
 
     def __init__(self) -> None:
         self.cost = ZERO

@@ -37,7 +37,7 @@ NOTHING_COUNTED = CountedSpend(None, {})
 
 @dataclass(frozen=True, slots=True)
 class Watch:
-    """What a posting or an audit writes down for budgets.
+    """What a posting or an audit knows for the spend of budgets that it writes down.
 
     Attributes:
         scopes: those that budgets name.
@@ -107,7 +107,7 @@ async def fence_of_day(books: Books, day: UtcDay) -> str:
 
 
 async def refresh_spend(books: Books, day: UtcDay, watch: Watch) -> DaySpend:
-    """What is spent of a day, written down again where it was made from other records or scopes."""
+    """Write the spend of a day, added up again if it was made from other records or scopes, and return it."""
     while True:
         before = await read_spend(books, day)
         fence = await fence_of_day(books, day)

@@ -18,7 +18,7 @@ class Type(Enum):
 
 
 WIDTHS = dict(zip(Type, (24, 40, 12, 18, 18, 16, 12), strict=True))
-"""In characters."""
+"""Column widths, in characters."""
 
 Columns = tuple[tuple[str, Type], ...]
 
@@ -55,7 +55,7 @@ OTHER_CURRENCIES = Sheet(
     "other currencies",
     note="Corrections of months that were kept in another currency; no other sheet has them in a sum.",
 )
-"""Only in months that have such corrections; each currency ends with its total."""
+"""The sheet of corrections in other currencies, only in months that have any; each currency ends with its total."""
 
 MODELS = Sheet(
     "Models",
