@@ -84,7 +84,7 @@ def of_xml(text: str) -> Iterator[tuple[int, str]]:
 def of_comments(text: str) -> Iterator[tuple[int, str]]:
     """Lines of comment, and the descriptions of Bicep."""
     for number, line in enumerate(text.splitlines(), 1):
-        found = re.match(r"\s*(?:#|//) ?(.*)|\s*@description\('(.*)'\)", line)
+        found = re.match(r"\s*(?:#|//|--) ?(.*)|\s*@description\('(.*)'\)", line)
         if found:
             yield number, without_code(found[1] or found[2] or "")
 
@@ -93,7 +93,7 @@ PROSE = {
     ".md": of_markdown,
     ".py": of_python,
     ".xml": of_xml,
-    **dict.fromkeys((".bicep", ".kql", ".yaml", ".yml"), of_comments),
+    **dict.fromkeys((".bicep", ".kql", ".lua", ".sql", ".toml", ".yaml", ".yml"), of_comments),
 }
 
 
@@ -125,6 +125,7 @@ def test_prose_is_plain() -> None:
         ("a.py", 'raise ValueError(f"{name} belongs into a file")\n'),
         ("a.xml", "<!--\nPurpose: mends what is broken\n-->\n<policies />"),
         ("a.bicep", "@description('Who shall read it.')\nparam reader string\n"),
+        ("a.sql", "-- Made anew each night\nSELECT 1\n"),
         ("a.yaml", "# The files of before\nfiles: []\n"),
     ],
 )

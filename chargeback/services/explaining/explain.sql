@@ -1,4 +1,4 @@
--- What an explanation asks of the published rows of a period.
+-- Queries on the published rows of a period, for explanations.
 
 -- name: columns of the file
 DESCRIBE FROM read_parquet($file)

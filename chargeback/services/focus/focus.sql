@@ -1,4 +1,4 @@
--- From the rows of a period to rows of FOCUS.
+-- Turns the rows of a period into rows of FOCUS.
 
 -- name: macros
 -- Every name of ours begins with `focus`: the views of the period would take ours for theirs.

@@ -1,4 +1,4 @@
--- What the books say of a period: $own are its published rows, $later those of the periods since.
+-- Sums what the books have of a period: $own are its published rows, $later those of the periods since.
 
 -- name: booked sums
 WITH all_rows AS (

@@ -1,4 +1,4 @@
--- What the pages of statements show, read back from the sums.
+-- Reads the figures that the pages of statements show from the sums.
 
 -- name: attach sums
 ATTACH {file} AS sums (READ_ONLY)

@@ -1,4 +1,4 @@
--- Which names of a caller are beyond its first ones, and the events whose lines are folded for that.
+-- Which names of a caller come after its first ones, and the events whose lines are folded because of that.
 
 -- name: count of lines
 SELECT count(DISTINCT line) FROM lines

@@ -1,4 +1,4 @@
--- What a recounted day knows of its calls.
+-- The events that a recounted day has of its calls.
 
 -- name: waiting events
 -- Pending events of calls of which nothing later is known, the first of each; the log may have recovered them before.

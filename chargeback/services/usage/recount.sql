@@ -37,7 +37,7 @@ ORDER BY line, hour
 SELECT position FROM idle WHERE position BETWEEN $first AND $last
 
 -- name: unheard positions
--- Positions of a piece that a counter must not hear of; of what is left it takes the event that counts here.
+-- Positions of a piece that a counter must not get; among the others it takes the event that counts here.
 SELECT position FROM idle WHERE duplicate AND position BETWEEN $first AND $last
 UNION SELECT position FROM elsewhere WHERE position BETWEEN $first AND $last
 

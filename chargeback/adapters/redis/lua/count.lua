@@ -1,11 +1,11 @@
--- Counts events of calls of which nothing is known yet. Returns one character an event, then the states of the calls
+-- Counts events of calls that are not known yet. Returns one character an event, then the states of the calls
 -- with a '3': 1 it is counted, 0 it changes nothing, 2 there is no room for it and nothing of it was taken, 3 its call
 -- is known and unfinished, so that what they make together has to be worked out (see merge.lua). Before them the epoch
 -- and the number of this call, after them the places of folded lines.
 --
--- ARGV beside those of sums.lua: 9 the sum of all quantities of the batch, 10 the most quantities of a day, 11 the most
+-- ARGV in addition to those of sums.lua: 9 the sum of all quantities of the batch, 10 the most quantities of a day, 11 the most
 --       names of a caller
--- A line with a name that may be folded has beside the others: […, name, place of the line of further names].
+-- A line with a name that may be folded has two more fields: […, name, place of the line of further names].
 -- An entry: [call, phase, line, picodollars, outline, counts (1 or 0), field, quantity, …].
 --
 -- `seen` holds 'F' for a call that is final, else its state, packed: {phase, counted, line, picodollars, contribution},

@@ -1,7 +1,7 @@
 -- Sets what several events of a call make together, on condition that nobody changed the call meanwhile. Returns one
 -- character a call: 1 it is set, 0 its state is another one by now, 2 there is no room for its line.
 --
--- ARGV beside those of sums.lua: for each entry the state that it was worked out from, and the new one
+-- ARGV in addition to those of sums.lua: for each entry the state that it was worked out from, and the new one
 -- An entry: [call, what to take back, what to add, outline, caller that it waited for]; each of the two is
 -- [line, picodollars, field, quantity, …] or empty. The outline of a call that waits for its tokens; empty: it does not.
 local done = {}

@@ -1,4 +1,4 @@
--- What the scripts that count share; it stands before each of them.
+-- The functions that all counting scripts share; this text is put in front of each script.
 --
 -- KEYS: 1 meta, 2 seen, 3 lines, 4 dirty, 5 spend, 6 pending, 7 names, 8 beyond
 -- ARGV: 1 the batch (MessagePack): {lines: [[id, text, scopes, caller, …]…], entries: […]}, 2 a new epoch, 3 when
