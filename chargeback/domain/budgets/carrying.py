@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from decimal import Decimal
 
 from chargeback.domain.budgets.budget import Budget
+from chargeback.domain.budgets.windows import Window
 from chargeback.domain.money.exact import EXACT, ZERO, total
 
 
@@ -16,10 +17,12 @@ class PastWindow:
     """A window that is over.
 
     Attributes:
+        window: its dates.
         spent: what was spent in it, estimates included.
         added: what the overrides that held when it ended added; below 0 where they lowered the limit.
     """
 
+    window: Window
     spent: Decimal
     added: Decimal = ZERO
 

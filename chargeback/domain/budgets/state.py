@@ -3,7 +3,7 @@
 A limit is the amount, with what earlier windows left or overspent, and the overrides in force.
 """
 
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 from decimal import Decimal
@@ -13,7 +13,7 @@ from chargeback.domain.budgets.carrying import PastWindow, carried_into
 from chargeback.domain.budgets.windows import Window, window_of, windows_between
 from chargeback.domain.money.exact import EXACT, ZERO, total
 
-_HUNDRED = Decimal(100)
+_PERCENT = Decimal("0.01")
 _DAY = timedelta(days=1)
 
 
@@ -109,14 +109,35 @@ def state_of(
         overrides: those of any budget, whenever they hold or held.
     """
     window = window_of(budget.every, clock.today)
-    own = [each for each in overrides if each.budget == budget.id]
-    counting = {day: spent for day, spent in spend.items() if _counts(budget, day, clock)}
-    carried = carried_into(budget, list(_past(budget, window, counting, own, clock)))
-    held = tuple(each for each in own if each.holds(clock.now))
-    spent = _sum(counting, window)
+    carried = carried_into(budget, past_windows(budget, clock, spend, overrides))
+    held = tuple(each for each in overrides if each.budget == budget.id and each.holds(clock.now))
+    spent = _sum({day: each for day, each in spend.items() if _counts(budget, day, clock)}, window)
     limit = _limit(budget, carried, held)
     reached = tuple(step for step in budget.steps if _is_reached(step, limit, spent.total, forecast))
     return BudgetState(budget, window, carried, held, spent, forecast, reached)
+
+
+def past_windows(
+    budget: Budget, clock: BooksClock, spend: Mapping[date, Spend], overrides: Sequence[Override]
+) -> list[PastWindow]:
+    """The windows that decide what is carried into the current one, the budget's first one first."""
+    start = budget.effective.start
+    if start is None or not _carries(budget):
+        return []
+    current = window_of(budget.every, clock.today)
+    counting = {day: spent for day, spent in spend.items() if _counts(budget, day, clock)}
+    own = [each for each in overrides if each.budget == budget.id]
+    found = []
+    for window in windows_between(budget.every, clock.date_of(start), current.first - _DAY):
+        end = clock.midnight(window.after)
+        added = total(each.amount for each in own if each.start < end <= each.until)
+        found.append(PastWindow(window, _sum(counting, window).total, added))
+    return found
+
+
+def reached_at(step: Step, limit: Decimal) -> Decimal:
+    """The amount at which a step of a budget with this limit is reached."""
+    return EXACT.multiply(EXACT.multiply(limit, step.percent), _PERCENT)
 
 
 def first_date(budget: Budget, clock: BooksClock) -> date:
@@ -137,19 +158,6 @@ def _counts(budget: Budget, day: date, clock: BooksClock) -> bool:
     return start is None or day >= clock.date_of(start)
 
 
-def _past(
-    budget: Budget, window: Window, spend: Mapping[date, Spend], overrides: Sequence[Override], clock: BooksClock
-) -> Iterator[PastWindow]:
-    """The windows before `window` that decide what is carried into it, the budget's first one first."""
-    start = budget.effective.start
-    if start is None or not _carries(budget):
-        return
-    for past in windows_between(budget.every, clock.date_of(start), window.first - _DAY):
-        end = clock.midnight(past.after)
-        added = total(each.amount for each in overrides if each.start < end <= each.until)
-        yield PastWindow(_sum(spend, past).total, added)
-
-
 def _limit(budget: Budget, carried: Decimal, overrides: Iterable[Override]) -> Decimal:
     return max(total([budget.amount, carried, *(each.amount for each in overrides)]), ZERO)
 
@@ -160,7 +168,7 @@ def _is_reached(step: Step, limit: Decimal, spent: Decimal, forecast: Decimal | 
         if forecast is None:
             return False
         spent = max(spent, forecast)
-    return EXACT.multiply(spent, _HUNDRED) >= EXACT.multiply(limit, step.percent)
+    return spent >= reached_at(step, limit)
 
 
 def _sum(spend: Mapping[date, Spend], window: Window) -> Spend:

@@ -1,0 +1,174 @@
+"""How the figure of a budget comes about: spend by date, what is carried and added, and the steps that are reached.
+
+The state is derived from the very amounts that are shown, so they add up.
+"""
+
+import asyncio
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import date, datetime, timedelta
+from decimal import Decimal
+
+from chargeback.domain.budgets.budget import Budget, Step
+from chargeback.domain.budgets.carrying import PastWindow, carried_into
+from chargeback.domain.budgets.scopes import WatchedScopes
+from chargeback.domain.budgets.state import (
+    BooksClock,
+    BudgetState,
+    Spend,
+    first_date,
+    past_windows,
+    reached_at,
+    state_of,
+)
+from chargeback.domain.errors import InvalidConfig
+from chargeback.domain.money.exact import EXACT, ZERO
+from chargeback.domain.terms.terms import Terms
+from chargeback.domain.time.days import BookDate, UtcDay, days_between, utc_day
+from chargeback.domain.time.months import month_of
+from chargeback.services.budgets.day_amounts import DayAmounts, day_amounts
+from chargeback.services.budgets.forecasts import HISTORY_DAYS, Forecasts, is_forecast
+from chargeback.services.budgets.states import Overrides, books_clock
+from chargeback.services.ports.books import Books
+from chargeback.services.ports.control import Catalogues
+from chargeback.services.ports.counter import Counter
+from chargeback.services.usage.ingest import open_days
+from chargeback.services.usage.watched_spend import NOTHING_COUNTED, Watch, refresh_spend
+
+_READ_AT_ONCE = 8
+
+
+@dataclass(slots=True)
+class SpendOfDate:
+    """What a budget's scope spent on a date of the books, in the budget's currency.
+
+    Attributes:
+        posted: in the books.
+        counted: counted since, and not in the books yet.
+        estimated: calls whose usage is not known yet, by an estimate.
+    """
+
+    date: date
+    posted: Decimal = ZERO
+    counted: Decimal = ZERO
+    estimated: Decimal = ZERO
+
+    @property
+    def spend(self) -> Spend:
+        """The three together, as budgets count them."""
+        return Spend(EXACT.add(self.posted, self.counted), self.estimated)
+
+
+@dataclass(frozen=True, slots=True)
+class ExplainedWindow:
+    """A window that is over, of a budget that carries.
+
+    Attributes:
+        carried: what was carried into it.
+    """
+
+    past: PastWindow
+    carried: Decimal
+
+
+@dataclass(frozen=True, slots=True)
+class ExplainedStep:
+    """A step with the amount at which it is reached now."""
+
+    step: Step
+    amount: Decimal
+    is_reached: bool
+
+
+@dataclass(frozen=True, slots=True)
+class ExplainedBudget:
+    """How a budget stands, and why.
+
+    Attributes:
+        clock: the moment.
+        dates: those of the current window on which something was spent, ascending.
+        windows: the ones that decide what is carried into the current one, ascending.
+        steps: every step, in the budget's order.
+    """
+
+    clock: BooksClock
+    state: BudgetState
+    dates: Sequence[SpendOfDate]
+    windows: Sequence[ExplainedWindow]
+    steps: Sequence[ExplainedStep]
+
+
+class BudgetExplainer:
+    """Explains one budget at a time; reads the documents of all its days."""
+
+    def __init__(self, books: Books, counter: Counter, catalogues: Catalogues, overrides: Overrides) -> None:
+        self._books = books
+        self._counter = counter
+        self._catalogues = catalogues
+        self._overrides = overrides
+
+    async def explain(self, budget: Budget, now: datetime) -> ExplainedBudget:
+        """How a budget stands now. Raises `InvalidConfig` where its spend is in a currency that no rate leads from."""
+        catalogue, terms = await self._catalogues.current(), await self._catalogues.terms()
+        clock = books_clock(catalogue.calendar, now)
+        first = first_date(budget, clock)
+        if is_forecast(budget):
+            first = min(first, clock.today - timedelta(days=HISTORY_DAYS))
+        dates = await self._dates(budget, terms, clock, first, catalogue.currency)
+        spend = {day: each.spend for day, each in dates.items()}
+        overrides = await self._overrides.all()
+        forecasts = await Forecasts(seconds=math.inf).of([(budget, spend)] if is_forecast(budget) else [], clock)
+        state = state_of(budget, clock, spend, overrides, forecasts.get(budget.id))
+        past = past_windows(budget, clock, spend, overrides)
+        return ExplainedBudget(
+            clock,
+            state,
+            [each for day, each in sorted(dates.items()) if day in state.window],
+            [ExplainedWindow(window, carried_into(budget, past[:number])) for number, window in enumerate(past)],
+            [ExplainedStep(step, reached_at(step, state.limit), step in state.reached) for step in budget.steps],
+        )
+
+    async def _dates(
+        self, budget: Budget, terms: Terms, clock: BooksClock, first: date, currency: str
+    ) -> dict[date, SpendOfDate]:
+        days = days_between(utc_day(clock.midnight(first)), utc_day(clock.now))
+        watched, are_open = terms.watched, set(open_days(clock.now))
+        found: dict[date, SpendOfDate] = {}
+        for start in range(0, len(days), _READ_AT_ONCE):
+            some = days[start : start + _READ_AT_ONCE]
+            read = await asyncio.gather(
+                *(self._amounts(day, watched, currency, is_open=day in are_open) for day in some)
+            )
+            for posted, counted in read:
+                _add(found, budget, terms, posted, counted)
+        return {day: each for day, each in found.items() if day >= first}
+
+    async def _amounts(
+        self, day: UtcDay, watched: WatchedScopes, currency: str, *, is_open: bool
+    ) -> tuple[DayAmounts, DayAmounts]:
+        """What is posted of a day, and the same with what is counted."""
+        posted = await refresh_spend(self._books, day, Watch(watched))
+        counted = await self._counter.spend(day) if is_open else NOTHING_COUNTED
+        return day_amounts(posted, NOTHING_COUNTED, currency, watched), day_amounts(posted, counted, currency, watched)
+
+
+def _add(found: dict[date, SpendOfDate], budget: Budget, terms: Terms, posted: DayAmounts, counted: DayAmounts) -> None:
+    for day in counted.known.keys() | counted.estimated.keys():
+        known = counted.known.get(day, {}).get(budget.scope, ZERO)
+        estimated = counted.estimated.get(day, {}).get(budget.scope, ZERO)
+        if known or estimated:
+            in_books = posted.known.get(day, {}).get(budget.scope, ZERO)
+            rate = _rate(budget, terms, day, counted.currencies)
+            of_date = found.setdefault(day, SpendOfDate(day))
+            of_date.posted = EXACT.add(of_date.posted, EXACT.multiply(in_books, rate))
+            since = EXACT.subtract(known, in_books)
+            of_date.counted = EXACT.add(of_date.counted, EXACT.multiply(since, rate))
+            of_date.estimated = EXACT.add(of_date.estimated, EXACT.multiply(estimated, rate))
+
+
+def _rate(budget: Budget, terms: Terms, day: date, currencies: frozenset[str]) -> Decimal:
+    if len(currencies) > 1:
+        raise InvalidConfig([f"the costs of {day} are in {' and '.join(sorted(currencies))}, which have no sum"])
+    (currency,) = currencies
+    return terms.rate_for(month_of(BookDate(day.isoformat())), currency, budget.currency).rate
