@@ -18,6 +18,7 @@ from azure.core.exceptions import AzureError
 from azure.cosmos import exceptions
 from azure.cosmos.aio import ContainerProxy, CosmosClient
 
+from chargeback.adapters.azure.transport import ClosingTransport
 from chargeback.adapters.failures import first_line
 from chargeback.domain.errors import RecordsRefused, StoreUnavailable, Superseded
 from chargeback.domain.rating.usage_record import UsageRecord, from_document, ndjson, to_document
@@ -47,6 +48,7 @@ def connect(endpoint: str, credential: AsyncTokenCredential) -> CosmosClient:
     return CosmosClient(
         endpoint,
         credential,
+        transport=ClosingTransport(),
         connection_timeout=5,
         read_timeout=5,
         retry_throttle_total=20,
