@@ -3,10 +3,14 @@ metadata description = 'What the policies read, derived from config/company/*.ya
 
 import { accountConfig, gatewayConfig, geographyConfig, productConfig } from 'types.bicep'
 
+@description('The id of the geography that a region belongs to.')
+func geographyOf(region string, geographies geographyConfig[]) string =>
+  filter(geographies, g => contains(g.regions, region))[0].id
+
 @export()
-@description('`region=geography`, gateway regions first: the first entry of a region decides.')
-func regionsTable(gateways gatewayConfig[], accounts accountConfig[]) string =>
-  join(union(map(gateways, g => '${g.region}=${g.geography}'), map(accounts, a => '${a.region}=${a.geography}')), ';')
+@description('`region=geography`, gateway regions first.')
+func regionsTable(gateways gatewayConfig[], accounts accountConfig[], geographies geographyConfig[]) string =>
+  join(map(union(map(gateways, g => g.region), map(accounts, a => a.region)), r => '${r}=${geographyOf(r, geographies)}'), ';')
 
 @export()
 @description('`country=geography`, or - for none.')
@@ -27,10 +31,10 @@ func isPlain(model string) bool => startsWith(model, 'gpt-3') || startsWith(mode
 
 @export()
 @description('The generated fragments: a table of records `;key:field=value|field=value;` in each, or a part of one.')
-func tableFragments(products productConfig[], accounts accountConfig[], deploymentSets object) { name: string, value: string }[] =>
+func tableFragments(products productConfig[], accounts accountConfig[], geographies geographyConfig[], deploymentSets object) { name: string, value: string }[] =>
   concat(
     fragmentsOf('products', map(products, p => productRecord(p)), 4),
-    fragmentsOf('accounts', accountRecords(accounts, deploymentSets), 1),
+    fragmentsOf('accounts', accountRecords(accounts, geographies, deploymentSets), 1),
     fragmentsOf('deployments', deploymentRecords(accounts, deploymentSets), 3)
   )
 
@@ -77,10 +81,10 @@ func aliasTexts(aliases object?) string => orNone(join(map(items(aliases ?? {}),
 
 func aliasText(name string, places object) string => '${name}~${join(map(items(places), p => '${p.key}/${p.value}'), '+')}'
 
-func accountRecords(accounts accountConfig[], deploymentSets object) string[] =>
+func accountRecords(accounts accountConfig[], geographies geographyConfig[], deploymentSets object) string[] =>
   map(range(0, length(accounts)), i => record(string(i), [
     'name=${accounts[i].account}'
-    'geography=${accounts[i].geography}'
+    'geography=${geographyOf(accounts[i].region, geographies)}'
     'priority=${accounts[i].priority}'
     'weight=${accounts[i].weight}'
     'batch=${orNone(join(batchTypes(deploymentSets[accounts[i].deployments]), ','))}'

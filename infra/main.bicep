@@ -117,13 +117,15 @@ var profiles = loadYamlContent('profiles.yaml')
 var settings = any(union(profiles[profile], overrides)) // the modules say what it must be: profileSettings
 
 // A deployment in one region has only the accounts of that region, and no product whose residency is elsewhere.
-var gateways = settings.multiRegion ? gatewayMap.gateways : take(gatewayMap.gateways, 1)
+var primary = filter(gatewayMap.gateways, g => g.?primary ?? false)[0]
+var gateways = settings.multiRegion ? union([primary], gatewayMap.gateways) : [primary]
 var accounts = settings.multiRegion
   ? deploymentMap.accounts
-  : filter(deploymentMap.accounts, a => a.region == gatewayMap.gateways[0].region)
-var servedIds = map(accounts, a => a.geography)
+  : filter(deploymentMap.accounts, a => a.region == primary.region)
+var servedGeographies = filter(gatewayMap.geographies, g => !empty(intersection(g.regions, map(accounts, a => a.region))))
+var servedIds = map(servedGeographies, g => g.id)
 var geographies = any(map(
-  filter(gatewayMap.geographies, g => contains(servedIds, g.id)),
+  servedGeographies,
   g => union(g, { failover: filter(g.failover, id => contains(servedIds, id)) })
 ))
 var products = filter(gatewayMap.products, p => p.residency == null || contains(servedIds, p.residency))
@@ -182,7 +184,7 @@ module networks 'modules/network.bicep' = [
       addressPrefix: cidrSubnet('10.64.0.0/12', 16, i)
       gatewayLabel: '${names.gateway}-${region}'
       zoneRedundant: settings.zoneRedundant
-      withFunctions: i == 0 // the pipeline lives in the first region
+      withFunctions: i == 0 // the pipeline lives in the primary region
       workspaceResourceId: monitoring.outputs.workspaceResourceId
     }
     dependsOn: [networkGroups]

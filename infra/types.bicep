@@ -10,8 +10,6 @@ type accountConfig = {
   account: string
   @description('Required. Azure region.')
   region: string
-  @description('Required. Id of the geography it belongs to.')
-  geography: string
   @minValue(1)
   @maxValue(100)
   @description('Required. Order within its geography, 1 first.')
@@ -49,6 +47,8 @@ type geographyConfig = {
   id: string
   @description('Required. Display name.')
   name: string
+  @description('Required. Azure regions of gateways and accounts that belong to it.')
+  regions: string[]
   @description('Required. Geographies that calls of products without a residency may fail over to, in order.')
   failover: string[]
   @description('Optional. Countries (ISO 3166) whose callers belong to it, where Front Door names the country.')
@@ -60,8 +60,8 @@ type geographyConfig = {
 type gatewayConfig = {
   @description('Required. Azure region.')
   region: string
-  @description('Required. The geography it routes to first.')
-  geography: string
+  @description('Conditional. True for exactly one gateway: the one that profiles with one region deploy, with the pipeline beside it.')
+  primary: bool?
 }
 
 @export()
@@ -200,7 +200,7 @@ type retentionSettings = {
 @export()
 @description('What a profile decides.')
 type profileSettings = {
-  @description('Required. True: all gateway regions and accounts of the configuration; false: only the first gateway region.')
+  @description('Required. True: all gateway regions and accounts of the configuration; false: only the primary gateway region.')
   multiRegion: bool
   @description('Required. True: virtual networks, private endpoints, no public access.')
   privateNetwork: bool

@@ -3,7 +3,7 @@
 import json
 import os
 import sys
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -15,6 +15,7 @@ if str(ROOT) not in sys.path:
     sys.path.append(str(ROOT))  # azd runs a hook in its own folder; what is known of models is decided in the product
 
 from chargeback.adapters.config.folders import path_of  # noqa: E402
+from chargeback.adapters.config.gateway_tables import geographies, primary_first  # noqa: E402
 from chargeback.domain.deployments.models import Models, models_of  # noqa: E402
 from chargeback.domain.errors import InvalidConfig  # noqa: E402 - after its place is known
 
@@ -80,14 +81,32 @@ def read_deployment(root: Path = ROOT) -> Deployment:
     parameters = json.loads((root / "infra/main.parameters.json").read_text("utf-8"))["parameters"]
     settings = _merged(profiles[profile], parameters.get("overrides", {}).get("value", {}))
     models, gateway = _config(root, "deployments.yaml"), read_gateway(root)
-    gateways, accounts = gateway["gateways"], models["accounts"]
+    _require_primary(gateway["gateways"])
+    gateways, accounts = primary_first(gateway["gateways"]), models["accounts"]
     if not settings["multiRegion"]:
         gateways = gateways[:1]
         accounts = [account for account in accounts if account["region"] == gateways[0]["region"]]
-    _require_marks(gateway, {account["geography"] for account in accounts})
+    _require_marks(gateway, _served(gateway, accounts))
     return Deployment(
         profile, needed("AZURE_LOCATION"), settings, gateways, accounts, models["deploymentSets"], read_models(root)
     )
+
+
+def _require_primary(gateways: Sequence[Mapping[str, Any]]) -> None:
+    if sum(bool(each.get("primary")) for each in gateways) != 1:
+        raise Misconfigured("config/company/gateway.yaml: gateways: exactly one needs `primary: true`.")
+
+
+def _served(gateway: Mapping[str, Any], accounts: Sequence[Mapping[str, Any]]) -> set[str]:
+    """The geographies of the accounts."""
+    known = geographies(gateway)
+    for account in accounts:
+        if account["region"] not in known:
+            raise Misconfigured(
+                f"config/company/gateway.yaml: geographies: none has the region {account['region']!r} of the account"
+                f" {account['account']}: add it to the `regions` of one."
+            )
+    return {known[account["region"]] for account in accounts}
 
 
 def _require_marks(gateway: Mapping[str, Any], served: set[str]) -> None:

@@ -85,14 +85,14 @@ def check_shape(deployment: Deployment) -> Iterator[str]:
     sku, private = deployment.settings["gatewaySku"], deployment.settings["privateNetwork"]
     if not deployment.accounts:
         yield (
-            f"profile {deployment.profile} deploys only the first gateway region, and no account of"
+            f"profile {deployment.profile} deploys only the primary gateway region, and no account of"
             f" config/company/deployments.yaml is in {primary}: add one,"
-            " or reorder `gateways` in config/company/gateway.yaml."
+            " or move `primary: true` in config/company/gateway.yaml."
         )
     if private and deployment.location != primary:
         yield (
             f"AZURE_LOCATION is {deployment.location}, but a private deployment keeps the functions in the network of"
-            f" the first gateway region: azd env set AZURE_LOCATION {primary}"
+            f" the primary gateway region: azd env set AZURE_LOCATION {primary}"
         )
     spans = deployment.settings["gatewayTopology"] == "spanning"
     if len(deployment.gateways) > 1 and spans and sku != "Premium":

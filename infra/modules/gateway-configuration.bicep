@@ -52,7 +52,7 @@ module namedValues 'gateway-values.bicep' = {
     values: union(values, {
       'tenant-id': tenant().tenantId
       'default-product': filter(products, p => p.?default ?? false)[0].id
-      'gateway-regions': regionsTable(gateways, accounts)
+      'gateway-regions': regionsTable(gateways, accounts, geographies)
       'client-countries': countriesTable(geographies)
       geographies: geographiesTable(geographies)
       'require-role': requireRole ? '1' : '0'
@@ -68,7 +68,7 @@ module backends 'gateway-backends.bicep' = {
 }
 
 module fragments 'gateway-fragments.bicep' = {
-  params: { serviceName: serviceName, tables: tableFragments(products, accounts, deploymentSets) }
+  params: { serviceName: serviceName, tables: tableFragments(products, accounts, geographies, deploymentSets) }
   dependsOn: [namedValues]
 }
 

@@ -11,6 +11,7 @@ from typing import Any, NamedTuple
 
 from chargeback.adapters.config.catalogue import load_catalogue
 from chargeback.adapters.config.folders import path_of
+from chargeback.adapters.config.gateway_tables import primary_first
 from chargeback.adapters.config.yaml_files import read
 from chargeback.domain.deployments.deployment import Deployment
 from chargeback.domain.events.event_types import EventType
@@ -77,7 +78,9 @@ def _caller(weight: int, who: Choice, backend: str, deployment: Deployment, gate
     products = {each["id"]: each["product"] for each in gateway["subscriptions"]}
     if who.name not in products:
         raise RefusedError(f"subscription {who.name!r} is not in gateway.yaml; there are {', '.join(products)}")
-    region = gateway["gateways"][0]["region"]  # one for all: with the id, the source makes the identity of an event
+    region = primary_first(gateway["gateways"])[0][
+        "region"
+    ]  # one for all: with the id, the source makes the identity of an event
     head = {
         "specversion": "1.0",
         "type": EventType.RECORDED,

@@ -68,6 +68,7 @@ FUNCTIONS: dict[str, Callable[..., Any]] = {
     "flatten": lambda lists: [item for items in lists for item in items],
     "groupBy": _group,
     "guid": lambda *values: str(uuid.uuid5(OF_GUIDS, "-".join(values))),
+    "intersection": lambda items, others: [item for item in items if item in others],
     "items": lambda value: [{"key": key, "value": value[key]} for key in sorted(value)],
     "join": lambda items, separator: separator.join(items),
     "length": len,

@@ -12,7 +12,13 @@ from typing import Any
 import yaml
 
 from chargeback.adapters.config.folders import path_of
-from chargeback.adapters.config.gateway_tables import MAX_NAMED_VALUE, NONE, plain_deployments
+from chargeback.adapters.config.gateway_tables import (
+    MAX_NAMED_VALUE,
+    NONE,
+    geographies,
+    plain_deployments,
+    primary_first,
+)
 
 _SAFE = re.compile(r"[A-Za-z0-9 ._:/?=*,;|@+-]+")
 
@@ -90,13 +96,15 @@ def named_values(config: Config, **own: str) -> dict[str, str]:
 
 
 def _regions(config: Config) -> str:
-    """Gateway regions first: the first entry of a region decides."""
-    return _pairs((entry["region"], entry["geography"]) for entry in (*config["gateways"], *config["accounts"]))
+    """The regions of gateways first, then those of accounts."""
+    known = geographies(config)
+    entries = (*primary_first(config["gateways"]), *config["accounts"])
+    return _pairs((entry["region"], known[entry["region"]]) for entry in entries)
 
 
 def _geography(geography: Config, config: Config) -> str:
     """`geography=where its calls may fail over to, in order`."""
-    if not any(account["geography"] == geography["id"] for account in config["accounts"]):
+    if not any(account["region"] in geography["regions"] for account in config["accounts"]):
         raise ValueError(f"geography {geography['id']!r} has no account in deployments.yaml")
     return f"{geography['id']}={','.join(geography['failover']) or NONE}"
 

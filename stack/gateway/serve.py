@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from chargeback.adapters.config.gateway_tables import primary_first
 from stack.gateway.config import load_config
 from stack.gateway.gateway import Gateway
 from stack.gateway.log_analytics import application as log_application
@@ -83,5 +84,5 @@ async def serve(
 
 
 def load_regions(config: Path) -> list[str]:
-    """The gateway regions that the configuration names, in its order."""
-    return [entry["region"] for entry in load_definitions(config)["gateways"]]
+    """The gateway regions that the configuration names, the primary one first."""
+    return [entry["region"] for entry in primary_first(load_definitions(config)["gateways"])]

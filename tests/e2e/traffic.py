@@ -20,7 +20,7 @@ prices:
 """
 DEPLOYMENTS = """
 accounts:
-  - {account: oai-swedencentral, region: swedencentral, geography: eu, priority: 1, weight: 100, deployments: eu}
+  - {account: oai-swedencentral, region: swedencentral, priority: 1, weight: 100, deployments: eu}
 deploymentSets:
   eu:
     - {name: gpt-4o, model: gpt-4o, version: "2024-11-20", type: DataZoneStandard, capacity: 1}

@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from chargeback.adapters.config.gateway_tables import fragments
+from chargeback.adapters.config.gateway_tables import fragments, geographies, primary_first
 from stack.bicep.files import INFRA, ROOT, File
 from stack.gateway.named_values import load_config, named_values
 
@@ -29,16 +29,22 @@ LACKING = {
 }
 UNEVEN: dict[str, Any] = {
     "geographies": [
-        {"id": "eu", "name": "E", "failover": ["us", "asia"], "countries": ["DE", "FR"]},
-        {"id": "us", "name": "U", "failover": ["eu"]},
-        {"id": "asia", "name": "A", "failover": []},
+        {
+            "id": "eu",
+            "name": "E",
+            "regions": ["one", "r1", "r2"],
+            "failover": ["us", "asia"],
+            "countries": ["DE", "FR"],
+        },
+        {"id": "us", "name": "U", "regions": ["x", "r3"], "failover": ["eu"]},
+        {"id": "asia", "name": "A", "regions": ["r4"], "failover": []},
     ],
-    "gateways": [{"region": "one", "geography": "eu"}, {"region": "x", "geography": "us"}],
+    "gateways": [{"region": "x", "primary": True}, {"region": "one"}],
     "accounts": [
-        {"account": "a-late", "region": "r1", "geography": "eu", "priority": 3, "weight": 10, "deployments": "one"},
-        {"account": "a-first", "region": "r2", "geography": "eu", "priority": 1, "weight": 90, "deployments": "two"},
-        {"account": "b", "region": "r3", "geography": "us", "priority": 2, "weight": 100, "deployments": "three"},
-        {"account": "c", "region": "r4", "geography": "asia", "priority": 1, "weight": 100, "deployments": "one"},
+        {"account": "a-late", "region": "r1", "priority": 3, "weight": 10, "deployments": "one"},
+        {"account": "a-first", "region": "r2", "priority": 1, "weight": 90, "deployments": "two"},
+        {"account": "b", "region": "r3", "priority": 2, "weight": 100, "deployments": "three"},
+        {"account": "c", "region": "r4", "priority": 1, "weight": 100, "deployments": "one"},
     ],
     "products": [
         {
@@ -96,7 +102,7 @@ def large() -> dict[str, Any]:
         for n in range(50)
     ]
     products = [{**UNEVEN["products"][0], "id": f"product-{n:03}"} for n in range(200)]
-    geographies = [{"id": "eu", "name": "E", "failover": []}]
+    geographies = [{"id": "eu", "name": "E", "regions": ["x", "one", "r1"], "failover": []}]
     return {
         **UNEVEN,
         "geographies": geographies,
@@ -112,14 +118,16 @@ def test_bicep_derives_the_tables_of_the_local_gateway(config: dict[str, Any]) -
     tables = File(INFRA / "gateway-tables.bicep")
 
     derived = {
-        "gateway-regions": tables["regionsTable"](config["gateways"], config["accounts"]),
+        "gateway-regions": tables["regionsTable"](config["gateways"], config["accounts"], config["geographies"]),
         "client-countries": tables["countriesTable"](config["geographies"]),
         "geographies": tables["geographiesTable"](config["geographies"]),
         "plain-deployments": tables["plainDeployments"](
             [each for account in config["accounts"] for each in config["deploymentSets"][account["deployments"]]]
         ),
     }
-    generated = tables["tableFragments"](config["products"], config["accounts"], config["deploymentSets"])
+    generated = tables["tableFragments"](
+        config["products"], config["accounts"], config["geographies"], config["deploymentSets"]
+    )
 
     assert derived == {name: expected[name] for name in derived}
     assert {each["name"]: each["value"] for each in generated} == fragments(config)
@@ -135,11 +143,25 @@ def test_production_deploys_the_whole_configuration() -> None:
     }
 
 
+@pytest.mark.parametrize(
+    ("profile", "regions"), [("trial", ["swedencentral"]), ("production", ["swedencentral", "eastus2"])]
+)
+def test_the_primary_gateway_is_the_first_wherever_it_stands(profile: str, regions: list[str]) -> None:
+    whole = load_config(ROOT / "config")
+    moved = {**whole, "gateways": whole["gateways"][::-1]}
+
+    main = File(INFRA / "main.bicep", {"profile": profile, "overrides": {}, "dir": INFRA, "gatewayMap": moved})
+
+    assert main["regions"] == regions
+    assert [each["region"] for each in primary_first(moved["gateways"])][: len(regions)] == regions
+    assert named_values(moved)["gateway-regions"].startswith("swedencentral=")
+
+
 @pytest.mark.parametrize("profile", PROFILES[:2])
 def test_one_region_offers_no_product_that_it_cannot_serve(profile: str) -> None:
     config = deployed(profile)
 
-    served = {account["geography"] for account in config["accounts"]}
+    served = {geographies(config)[account["region"]] for account in config["accounts"]}
 
     assert config["accounts"]
     assert {product["residency"] for product in config["products"]} <= served | {None}

@@ -93,7 +93,7 @@ def test_a_large_company_fits(config: dict[str, Any]) -> None:
 
 
 def test_a_geography_without_an_account_is_refused(config: dict[str, Any]) -> None:
-    config["geographies"].append({"id": "asia", "name": "Asia", "failover": []})
+    config["geographies"].append({"id": "asia", "name": "Asia", "regions": ["japaneast"], "failover": []})
 
     with pytest.raises(ValueError, match="'asia'"):
         named_values(config)

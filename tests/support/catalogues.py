@@ -67,7 +67,6 @@ def catalogue(
     fields = {
         "account": "oai-eastus2",
         "region": "eastus2",
-        "geography": "us",
         "name": "gpt-4o",
         "model": "gpt-4o",
         "version": "2024-11-20",

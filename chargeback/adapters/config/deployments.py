@@ -14,6 +14,7 @@ from chargeback.domain.time.effective import ALWAYS, Effective
 MOVED = (
     "formerDeployments: write them into dated-deployments.yaml, each with its accounts and, if known, its effectiveTo"
 )
+_GEOGRAPHY = "geography: leave it out: gateway.yaml says which regions a geography has"
 
 
 class _Place(Record, frozen=True):
@@ -21,16 +22,18 @@ class _Place(Record, frozen=True):
 
     account: str
     region: str
-    geography: str
+    geography: str | None = None
+    """Stored versions have it."""
 
 
 class _Account(Record, frozen=True):
     account: str
     region: str
-    geography: str
     priority: int
     weight: int
     deployments: str
+    geography: str | None = None
+    """Stored versions have it."""
 
 
 class _Served(Record, frozen=True, kw_only=True):
@@ -82,7 +85,7 @@ def deployment_map(
 ) -> DeploymentMap:
     """The map of deployments.yaml and dated-deployments.yaml; what is wrong is appended to the faults of each.
 
-    `thorough` refuses the old form of past deployments, which stored versions keep.
+    `thorough` refuses old forms, which stored versions keep.
     """
     top = sections(document, ("accounts", "deploymentSets"), faults, optional=("formerDeployments",))
     if thorough and top["formerDeployments"] is not None:
@@ -96,6 +99,8 @@ def deployment_map(
     for place, account in accounts:
         if account.deployments not in sets:
             faults.append(f"{place}.deployments: {account.deployments!r} is not under deploymentSets")
+        if thorough and account.geography is not None:
+            faults.append(f"{place}.{_GEOGRAPHY}")
     known: Accounts = {account.account: account for _, account in accounts}
     deployed_now = {
         account.account.casefold(): {
@@ -103,7 +108,10 @@ def deployment_map(
         }
         for _, account in accounts
     }
-    past = [*_former(top["formerDeployments"] or [], known, faults), *_dated(dated, known, calendar, of_dated)]
+    past = [
+        *_former(top["formerDeployments"] or [], known, faults),
+        *_dated(dated, known, calendar, of_dated, thorough=thorough),
+    ]
     of_dated.extend(_clashes(past))
     of_dated.extend(_shadows(past, deployed_now))
     return DeploymentMap(deployed_now, past)
@@ -117,13 +125,14 @@ def _former(raw: object, accounts: Accounts, faults: list[str]) -> Iterator[tupl
 
 
 def _dated(
-    document: object, accounts: Accounts, calendar: Calendar, faults: list[str]
+    document: object, accounts: Accounts, calendar: Calendar, faults: list[str], *, thorough: bool
 ) -> Iterator[tuple[str, DatedDeployment]]:
     if document is None:
         return
     top = sections(document, ("deployments",), faults, optional=("formerAccounts",))
     gone = list(each(top["formerAccounts"] or [], _Place, "formerAccounts", faults))
     _refuse_twins([(f"{place}.account", one.account) for place, one in gone], faults, accounts)
+    faults.extend(f"{place}.{_GEOGRAPHY}" for place, one in gone if thorough and one.geography is not None)
     known = {**accounts, **{one.account: one for _, one in gone}}
     for place, one in each(top["deployments"], _Dated, "deployments", faults):
         if not one.name:
@@ -169,7 +178,6 @@ def _deployment(account: _Account | _Place, served: _Served) -> Deployment:
     return Deployment(
         account=account.account,
         region=account.region,
-        geography=account.geography,
         name=served.name,
         model=served.model,
         version=served.version,

@@ -32,6 +32,19 @@ _SECTIONS = ("geographies", "gateways", "products", "subscriptions", "api", "res
 _SAFE = re.compile(r"[A-Za-z0-9._-]{1,64}")
 
 
+class _Geography(Record, frozen=True):
+    id: str
+    name: str
+    regions: list[str]
+    failover: list[str]
+    countries: tuple[str, ...] = ()
+
+
+class _Gateway(Record, frozen=True):
+    region: str
+    primary: bool = False
+
+
 class _Product(Record, frozen=True):
     id: str
     name: str
@@ -61,10 +74,12 @@ class _Subscription(Record, frozen=True):
 class _Deployed:
     """Where each deployment is, and as what."""
 
-    def __init__(self, accounts: Sequence[Config], sets: Mapping[str, Sequence[Config]]) -> None:
-        self.geographies = {account["geography"] for account in accounts}
+    def __init__(self, accounts: Sequence[Config], sets: Mapping[str, Sequence[Config]], of: Mapping[str, str]) -> None:
+        """`of` has the geography of each region."""
+        self.regions = {account["region"]: account["account"] for account in accounts}
+        self.geographies = {of[region] for region in self.regions if region in of}
         self.places = [
-            (each["name"], account["geography"], each["type"])
+            (each["name"], of.get(account["region"], ""), each["type"])
             for account in accounts
             for each in sets.get(account["deployments"], ())
         ]
@@ -90,12 +105,17 @@ def gateway_faults(folder: Path) -> list[str]:
     faults: list[str] = []
     found = sections(document, _SECTIONS, faults)
     if not faults:
-        deployed = _Deployed(deployments["accounts"], deployments["deploymentSets"])
+        places = list(each(found["geographies"], _Geography, "geographies", faults))
+        gateways = list(each(found["gateways"], _Gateway, "gateways", faults))
+        homes = {region: place.id for _, place in places for region in place.regions}
+        deployed = _Deployed(deployments["accounts"], deployments["deploymentSets"], homes)
         products = list(each(found["products"], _Product, "products", faults))
         subscriptions = list(each(found["subscriptions"], _Subscription, "subscriptions", faults))
-        faults += _geographies(found, deployed)
+        faults += _geographies(places, deployed)
+        faults += _regions(places, gateways, deployed)
         faults += [fault for place, product in products for fault in _product(place, product, found, deployed)]
         faults += _subscriptions(subscriptions, {product.id for _, product in products})
+        faults += _one("gateways", "primary", [gateway.region for _, gateway in gateways if gateway.primary])
         faults += _one("products", "default", [product.id for _, product in products if product.default])
         faults += _one("subscriptions", "smokeTest", [team.id for _, team in subscriptions if team.smoke_test])
     if not faults:
@@ -113,18 +133,32 @@ def fills(folder: Path) -> dict[str, float]:
     return {table: max(size for name, size in sizes.items() if name.startswith(f"table-{table}-")) for table in PARTS}
 
 
-def _geographies(found: Config, deployed: _Deployed) -> Iterator[str]:
-    known = {geography["id"] for geography in found["geographies"]}
-    for index, geography in enumerate(found["geographies"]):
-        place = f"geographies[{index}]"
-        if geography["id"] not in deployed.geographies:
-            yield f"{place}: no account of deployments.yaml is in {geography['id']!r}"
-        for other in geography.get("failover", ()):
+def _geographies(geographies: Sequence[tuple[str, _Geography]], deployed: _Deployed) -> Iterator[str]:
+    known = {geography.id for _, geography in geographies}
+    for place, geography in geographies:
+        if geography.id not in deployed.geographies:
+            yield f"{place}: no account of deployments.yaml is in {geography.id!r}"
+        for other in geography.failover:
             if other not in known:
                 yield f"{place}.failover: there is no geography {other!r}"
-    for index, gateway in enumerate(found["gateways"]):
-        if gateway["geography"] not in known:
-            yield f"gateways[{index}]: there is no geography {gateway['geography']!r}"
+
+
+def _regions(
+    geographies: Sequence[tuple[str, _Geography]], gateways: Sequence[tuple[str, _Gateway]], deployed: _Deployed
+) -> Iterator[str]:
+    """Each region that is used belongs to one geography."""
+    homes: dict[str, str] = {}
+    for place, geography in geographies:
+        for region in geography.regions:
+            if region in homes:
+                yield f"{place}.regions: {region!r} is a region of {homes[region]!r}, too"
+            homes[region] = geography.id
+    for place, gateway in gateways:
+        if gateway.region not in homes:
+            yield f"{place}: no geography has the region {gateway.region!r}"
+    for region, account in deployed.regions.items():
+        if region not in homes:
+            yield f"geographies: none has the region {region!r}, in which deployments.yaml has {account}"
 
 
 def _product(place: str, product: _Product, found: Config, deployed: _Deployed) -> Iterator[str]:

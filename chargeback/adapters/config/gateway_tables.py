@@ -61,6 +61,16 @@ def tables(config: Config) -> dict[str, list[str]]:
     return {table: _parts(records[table], count) for table, count in PARTS.items()}
 
 
+def primary_first(gateways: Iterable[Any]) -> list[Any]:
+    """The entries of `gateways`: the primary one, then the others in their order."""
+    return sorted(gateways, key=lambda gateway: not gateway.get("primary", False))
+
+
+def geographies(config: Config) -> dict[str, str]:
+    """Region → the id of its geography."""
+    return {region: geography["id"] for geography in config["geographies"] for region in geography["regions"]}
+
+
 def processes_at_home(kind: str) -> bool:
     """Whether a deployment of this type is processed in the geography (or data zone) of its account."""
     return not kind.startswith(("Global", "Developer"))
@@ -116,7 +126,7 @@ def _account(number: int, account: Config, config: Config) -> str:
     batch = {each["type"] for each in config["deploymentSets"][account["deployments"]] if "Batch" in each["type"]}
     fields = {
         "name": account["account"],
-        "geography": account["geography"],
+        "geography": geographies(config)[account["region"]],
         "priority": account["priority"],
         "weight": account["weight"],
         "batch": ",".join(sorted(batch)) or NONE,

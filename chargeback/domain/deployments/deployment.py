@@ -57,7 +57,6 @@ class Deployment:
 
     account: str
     region: str
-    geography: str
     name: str
     model: str
     version: str

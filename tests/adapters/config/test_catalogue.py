@@ -170,9 +170,9 @@ def test_every_fault_of_every_file_is_reported_at_once(folder: Path) -> None:
     path_of(folder, "rate-card.yaml").write_text(CARD.replace('"2.50"', "2.50").replace('"10.00"', "10"))
     path_of(folder, "deployments.yaml").write_text(
         "accounts:\n"
-        "  - {account: a, region: r, geography: eu, priority: 1, weight: 1, deployments: none}\n"
-        "  - {account: A, region: r, geography: eu, priority: one, weight: 1, deployments: s}\n"
-        "  - {account: A, region: r, geography: eu, priority: 1, weight: 1, deployments: s}\n"
+        "  - {account: a, region: r, priority: 1, weight: 1, deployments: none}\n"
+        "  - {account: A, region: r, priority: one, weight: 1, deployments: s}\n"
+        "  - {account: A, region: r, priority: 1, weight: 1, deployments: s}\n"
         "deploymentSets: {s: [{name: x, model: m, version: 1, type: Standard, capacity: 1}]}\n"
     )
     path_of(folder, "cost-centres.yaml").write_text(
@@ -211,7 +211,7 @@ def test_a_deployment_may_name_the_tier_that_it_is_set_to(folder: Path) -> None:
 
     deployments = [each.deployment("oai-eastus2", "gpt-5.4", NOW) for each in (before, after)]
     assert [each.service_tier for each in deployments if each] == [None, "priority"]
-    assert [len(each.row()) for each in deployments if each] == [7, 8], "without a tier the digest is as it always was"
+    assert [len(each.row()) for each in deployments if each] == [6, 7], "without a tier the digest is as it always was"
     assert before.digest != after.digest
 
 
@@ -279,7 +279,7 @@ def test_a_fault_of_a_dated_deployment_is_named_with_its_line(
 
 def test_an_account_that_is_gone_keeps_its_region_for_its_usage(folder: Path) -> None:
     path_of(folder, "dated-deployments.yaml").write_text(
-        "formerAccounts: [{account: oai-uksouth, region: uksouth, geography: uk}]\n"
+        "formerAccounts: [{account: oai-uksouth, region: uksouth}]\n"
         'deployments: [{accounts: [oai-uksouth], name: x, model: gpt-4o, version: "1", type: Standard}]\n'
     )
 
@@ -302,6 +302,25 @@ def test_former_deployments_of_a_stored_version_are_still_read_and_refused_in_a_
     assert stored.deployment("oai-eastus2", "OLD", NOW) is not None
     with pytest.raises(InvalidConfig, match=r"formerDeployments: write them into dated-deployments\.yaml"):
         from_documents(documents, thorough=True)
+
+
+def test_a_stored_version_may_say_the_geography_of_an_account_and_a_file_may_not(folder: Path) -> None:
+    documents = to_documents(folder)
+    for account in documents["deployments.yaml"]["accounts"]:  # type: ignore[index]
+        account["geography"] = "eu"
+    documents["dated-deployments.yaml"] |= {  # type: ignore[operator]
+        "formerAccounts": [{"account": "oai-uksouth", "region": "uksouth", "geography": "uk"}]
+    }
+
+    stored = from_documents(documents)
+
+    assert stored.digest == load_catalogue(folder).digest
+    with pytest.raises(InvalidConfig) as refused:
+        from_documents(documents, thorough=True)
+    assert refused.value.faults[0].startswith(
+        "deployments.yaml: accounts[0].geography: leave it out: gateway.yaml says"
+    )
+    assert refused.value.faults[-1].startswith("dated-deployments.yaml: formerAccounts[0].geography: leave it out")
 
 
 def test_a_date_in_the_rate_card_begins_at_the_midnight_of_the_books(folder: Path) -> None:

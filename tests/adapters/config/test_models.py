@@ -13,6 +13,7 @@ from chargeback.adapters.config.models import find_retiring, load_models, notes_
 from chargeback.bootstrap import DEPLOYED_CONFIG
 from chargeback.domain.deployments.deployment import DeploymentType
 from chargeback.domain.deployments.models import deployed
+from chargeback.domain.deployments.regions import zone_of
 from chargeback.domain.errors import InvalidConfig
 from chargeback.domain.usage.meters import Meter
 from chargeback.domain.usage.tiers import TIERS
@@ -51,7 +52,9 @@ def test_every_account_has_a_set_of_its_own() -> None:
 
 def test_what_a_resident_call_may_use_never_leaves_the_eu() -> None:
     resident = {
-        item["name"] for account, item in DEPLOYED if account["geography"] == "eu" and "Global" not in item["type"]
+        item["name"]
+        for account, item in DEPLOYED
+        if zone_of(account["region"]) == "eu" and "Global" not in item["type"]
     }
 
     assert {"gpt-5.4", "gpt-5.5", "text-embedding-3-large"} <= resident

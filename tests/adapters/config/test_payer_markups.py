@@ -34,7 +34,7 @@ adjustments:
   - {id: platform, source: board, effectiveFrom: 2026-01-01T00:00:00Z, markup: "5"}
 """,
     "deployments.yaml": """\
-accounts: [{account: oai-eastus2, region: eastus2, geography: us, priority: 1, weight: 1, deployments: s}]
+accounts: [{account: oai-eastus2, region: eastus2, priority: 1, weight: 1, deployments: s}]
 deploymentSets: {s: [{name: gpt-4o, model: gpt-4o, version: "1", type: GlobalStandard, capacity: 1}]}
 """,
     "cost-centres.yaml": """\

@@ -81,7 +81,7 @@ def amount(
     model: str, kind: str, region: str, meter: str, moment: str, tier: str = "default", variant: str = ""
 ) -> str | None:
     """The list price per million; None where there is none."""
-    place = Deployment("oai-a", region, "any", "d", model, "", DeploymentType(kind))
+    place = Deployment("oai-a", region, "d", model, "", DeploymentType(kind))
     card = Catalogue("USD", CATALOGUE.prices, {"oai-a": {"d": place}}, CATALOGUE.allocation)
     line = usage_line(model=model, deployment="d", backend="oai-a.openai.azure.com", service_tier=tier, variant=variant)
     price = card.find_price(line, Meter(meter), datetime.fromisoformat(f"{moment}T00:00:00Z"))

@@ -314,7 +314,7 @@ def test_a_currency_that_no_rate_leads_to_is_named(folder: Path) -> None:
 
 
 DEPLOYMENTS = """\
-accounts: [{account: oai-a, region: r, geography: eu, priority: 1, weight: 1, deployments: s}]
+accounts: [{account: oai-a, region: r, priority: 1, weight: 1, deployments: s}]
 deploymentSets: {s: [{name: ptu, model: gpt-4o, version: "1", type: GlobalProvisionedManaged, capacity: 50}]}
 """
 

@@ -17,11 +17,9 @@ from chargeback.domain.time.effective import ALWAYS, Effective
 from chargeback.domain.usage.meters import Meter, Quantities
 from tests.support.catalogues import START, dated, usage_line
 
-PAY_AS_YOU_GO = Deployment(
-    "oai-eastus2", "eastus2", "us", "gpt-4o", "gpt-4o", "2024-11-20", DeploymentType.GLOBAL_STANDARD
-)
+PAY_AS_YOU_GO = Deployment("oai-eastus2", "eastus2", "gpt-4o", "gpt-4o", "2024-11-20", DeploymentType.GLOBAL_STANDARD)
 RECREATED = Deployment(
-    "oai-eastus2", "eastus2", "us", "gpt-4o", "gpt-4o", "2024-11-20", DeploymentType.GLOBAL_PROVISIONED_MANAGED
+    "oai-eastus2", "eastus2", "gpt-4o", "gpt-4o", "2024-11-20", DeploymentType.GLOBAL_PROVISIONED_MANAGED
 )
 MARCH_20 = datetime(2026, 3, 20, tzinfo=UTC)
 

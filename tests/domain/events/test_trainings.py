@@ -35,7 +35,7 @@ def costs(*more: dict, quantities: dict[str, int], **data: Any) -> list[tuple[st
         ),
         EVER,
     )
-    place = Deployment("oai-swedencentral", "swedencentral", "eu", "x", "gpt-5.4", "1", DeploymentType.GLOBAL_STANDARD)
+    place = Deployment("oai-swedencentral", "swedencentral", "x", "gpt-5.4", "1", DeploymentType.GLOBAL_STANDARD)
     prices = {key: value for each in (CARD, *more) for key, value in each.items()}
     catalogue = Catalogue("USD", prices, {"oai-swedencentral": {"x": place}}, Allocation((), ()))
     record = rate(event.day, event.line, {event.hour: event.quantities}, EffectiveCatalogues(catalogue))

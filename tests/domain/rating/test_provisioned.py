@@ -41,7 +41,7 @@ RULES = (Rule("search", {"subscription": "search"}, "product"), Rule("lab", {"su
 
 
 def deployed(name: str, kind: DeploymentType) -> Deployment:
-    return Deployment("oai-eastus2", "eastus2", "us", name, "gpt-4o", "2024-11-20", kind)
+    return Deployment("oai-eastus2", "eastus2", name, "gpt-4o", "2024-11-20", kind)
 
 
 def card(kind: DeploymentType = DeploymentType.GLOBAL_PROVISIONED_MANAGED, *, priced: bool = False) -> Catalogue:

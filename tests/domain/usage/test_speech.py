@@ -26,7 +26,7 @@ def spoken(model: str, **quantities: Any) -> list[tuple[str, int, str, Decimal |
     event = read_event(
         usage_event(operation="audio.speech", deployment="voice", model=None, quantities=quantities), EVER
     )
-    place = Deployment("oai-swedencentral", "swedencentral", "eu", "voice", model, "1", DeploymentType.GLOBAL_STANDARD)
+    place = Deployment("oai-swedencentral", "swedencentral", "voice", model, "1", DeploymentType.GLOBAL_STANDARD)
     catalogue = Catalogue("USD", BY_TOKENS | BY_CHARACTERS, {"oai-swedencentral": {"voice": place}}, Allocation((), ()))
     record = rate(event.day, event.line, {event.hour: event.quantities}, EffectiveCatalogues(catalogue))
     assert record.line.state == "exact"

@@ -98,7 +98,7 @@ def test_a_picture_is_priced_as_the_deployment_that_drew_it() -> None:
     """A picture of high quality has 4 160 tokens: 0.1664 USD at 40 per million, and the text is another model's."""
     event = answered({"image_generation_call:1024x1024/high": 1}, imageDeployment="draw", tokens=1_000_000, model=None)
     places = {
-        name: Deployment("oai-swedencentral", "swedencentral", "eu", name, model, "1", DeploymentType.GLOBAL_STANDARD)
+        name: Deployment("oai-swedencentral", "swedencentral", name, model, "1", DeploymentType.GLOBAL_STANDARD)
         for name, model in {"chat": "gpt-5.4", "draw": "gpt-image-1"}.items()
     }
     card = (

@@ -39,7 +39,7 @@ def rated(deployed: str, kind: str, quantities: Quantities, **dimensions: str) -
     faults: list[str] = []
     card = rate_card(CARD, faults, thorough=True)
     assert faults == []
-    place = Deployment("oai-eastus2", "eastus2", "us", "d", deployed, "1", DeploymentType(kind))
+    place = Deployment("oai-eastus2", "eastus2", "d", deployed, "1", DeploymentType(kind))
     catalogue = Catalogue("USD", card.prices, {"oai-eastus2": {"d": place}}, Allocation((), ()))
     return rate("2026-03-20", usage_line(deployment="d", **dimensions), {9: quantities}, EffectiveCatalogues(catalogue))
 

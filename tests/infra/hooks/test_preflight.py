@@ -1,6 +1,8 @@
 """Preflight finds what stands in the way before anything is created, and says how to move it."""
 
 import json
+import re
+import shutil
 from pathlib import Path
 from typing import Any
 
@@ -8,6 +10,7 @@ import pytest
 from deployment import Deployment, Misconfigured, Note, read_deployment
 from preflight import BIN, GATEWAY, MODELS, PIPELINE, WITHOUT_PLACE, budget_month, check
 
+from stack.bicep.files import INFRA
 from tests.infra.hooks.conftest import LocalAzure
 
 BASE = "/subscriptions/sub"
@@ -261,3 +264,27 @@ def test_the_deployment_is_read_from_the_configuration_as_bicep_reads_it(environ
     assert {account["region"] for account in found.accounts} == {found.gateways[0]["region"]}
     assert found.capacity({"capacity": 1}) == 1
     assert found.capacity({"capacity": 200}) == 20
+
+
+@pytest.mark.parametrize(
+    ("wrong", "right", "reason"),
+    [
+        (", primary: true", "", "gateways: exactly one needs `primary: true`"),
+        (
+            "regions: [swedencentral, francecentral]",
+            "regions: [francecentral]",
+            "none has the region 'swedencentral' of the account oai-swedencentral",
+        ),
+    ],
+)
+def test_a_gateway_configuration_that_bicep_could_not_read_is_named(
+    environment: Any, tmp_path: Path, wrong: str, right: str, reason: str
+) -> None:
+    environment(PROFILE="trial", AZURE_LOCATION="swedencentral")
+    for folder in ("config", "infra"):
+        shutil.copytree(INFRA.parent / folder, tmp_path / folder)
+    file = tmp_path / "config/company/gateway.yaml"
+    file.write_text(file.read_text("utf-8").replace(wrong, right), "utf-8")
+
+    with pytest.raises(Misconfigured, match=re.escape(reason)):
+        read_deployment(tmp_path)

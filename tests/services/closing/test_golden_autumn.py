@@ -61,7 +61,7 @@ exchangeRates: [{from: USD, to: EUR, rate: "0.80", date: 2026-11-30, source: the
 """,
     "deployments.yaml": """
 accounts:
-  - {account: oai-swedencentral, region: swedencentral, geography: eu, priority: 1, weight: 1, deployments: eu}
+  - {account: oai-swedencentral, region: swedencentral, priority: 1, weight: 1, deployments: eu}
 deploymentSets:
   eu:
     - {name: gpt-4o, model: gpt-4o, version: "2024-11-20", type: DataZoneStandard, capacity: 1}

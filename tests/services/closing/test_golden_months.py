@@ -71,7 +71,7 @@ exchangeRates:
 """,
     "deployments.yaml": """
 accounts:
-  - {account: oai-swedencentral, region: swedencentral, geography: eu, priority: 1, weight: 1, deployments: eu}
+  - {account: oai-swedencentral, region: swedencentral, priority: 1, weight: 1, deployments: eu}
 deploymentSets:
   eu:
     - {name: gpt-4o, model: gpt-4o, version: "2024-11-20", type: DataZoneStandard, capacity: 1}

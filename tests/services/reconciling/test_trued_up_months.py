@@ -40,7 +40,7 @@ def teams() -> Catalogue:
     rules = tuple(Rule(team, {"subscription": team}, team) for team in names)
     account = "oai-swedencentral"
     deployments = {
-        name: Deployment(account, "swedencentral", "eu", name, "gpt-4o", "2024-11-20", kind)
+        name: Deployment(account, "swedencentral", name, "gpt-4o", "2024-11-20", kind)
         for name, kind in (
             ("gpt-4o", DeploymentType.GLOBAL_STANDARD),
             ("ptu", DeploymentType.GLOBAL_PROVISIONED_MANAGED),
