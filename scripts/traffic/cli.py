@@ -82,7 +82,7 @@ def _parser() -> argparse.ArgumentParser:
     )
     add("--backend", type=_choices, default=[], metavar=choices, help=_BACKEND_HELP)
     add("--cached-share", type=_share, default=0.0, metavar="0..1", help=_CACHED_HELP)
-    add("--seed", type=int, default=0, metavar="N", help="of the draw (default: 0)")
+    add("--seed", type=int, default=0, metavar="N", help="of the random draw (default: 0)")
     add("--config", type=Path, default=Path(__file__).parents[2] / "config", metavar="DIR", help=_CONFIG_HELP)
     return parser
 

@@ -1,4 +1,4 @@
-"""The ledger keeps every event that it acknowledged, whoever writes, reads or deletes beside it."""
+"""The ledger keeps every event that it acknowledged, whoever writes, reads or deletes at the same time."""
 
 import asyncio
 import os

@@ -1,4 +1,4 @@
-"""A store that dies is told within seconds, and served again as soon as it is back, by the same process."""
+"""A store that dies is reported within seconds, and used again by the same process as soon as it is back."""
 
 import asyncio
 import time

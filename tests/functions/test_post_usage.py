@@ -1,4 +1,4 @@
-"""The timer that posts: what comes after, in its order, whatever becomes of the posting."""
+"""The timer that posts: it takes its further steps, in their order, even if the posting fails."""
 
 import asyncio
 from types import SimpleNamespace

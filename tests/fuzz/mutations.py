@@ -1,4 +1,4 @@
-"""Values that readers stumble over, and how they get into a valid document or a valid file."""
+"""Puts values that readers often mishandle into a valid document or a valid file."""
 
 from copy import deepcopy
 from random import Random

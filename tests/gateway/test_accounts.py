@@ -1,4 +1,4 @@
-"""The simulated accounts are as unkind as the service: each rule with the page that says so."""
+"""The simulated accounts refuse what the service refuses: each rule with the page that says so."""
 
 import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable

@@ -1,4 +1,4 @@
-"""What becomes of a call whose backend is slow, silent, absent or breaks off.
+"""A call whose backend is slow, silent, absent or breaks off ends as API Management would end it.
 
 https://learn.microsoft.com/azure/api-management/forward-request-policy: the time-out is "the amount of time to wait for
 the HTTP response headers", and connections may be dropped after 240 idle seconds.

@@ -1,4 +1,4 @@
-"""The probe that is put to a gateway on Azure tells apart what each reading stands for."""
+"""The probe for a gateway on Azure tells the readings apart."""
 
 import re
 from dataclasses import fields

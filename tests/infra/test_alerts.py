@@ -1,4 +1,4 @@
-"""Every alert runs as often as Azure takes, names its section of the runbook, and fires when it should alone."""
+"""Every alert runs as often as Azure takes, names its section of the runbook, and fires only when it should."""
 
 import re
 from collections.abc import Callable, Iterable, Sequence

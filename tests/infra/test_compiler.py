@@ -1,4 +1,4 @@
-"""Bicep's compiler is found where people have it, and its words are faults."""
+"""Bicep's compiler is found where people have it, and its warnings and errors count as faults."""
 
 import subprocess
 import sys

@@ -1,4 +1,4 @@
-"""What is made before what. A dependency on something that a profile leaves out is none there."""
+"""Which resource is created before which; a dependency on a resource that a profile leaves out does not count."""
 
 import re
 

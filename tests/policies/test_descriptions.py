@@ -1,4 +1,4 @@
-"""What an event says of its call beside its usage: names, codes and numbers, never a word of prompt or answer."""
+"""What an event says of its call in addition to usage: names, codes and numbers, no word of prompt or answer."""
 
 from typing import Any
 

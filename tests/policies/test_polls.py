@@ -1,4 +1,4 @@
-"""Who looks at a response, batch or job later decides nothing about its price: what is asked for is what began it."""
+"""A later look at a response, batch or job changes nothing about its price: the call that began it decides."""
 
 from typing import Any
 

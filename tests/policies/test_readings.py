@@ -1,4 +1,4 @@
-"""What a refused caller is told does not hang on how the gateway names the policy that refused him."""
+"""The answer to a refused caller does not depend on how the gateway names the policy that refused the call."""
 
 from stack.gateway.readings import Readings
 from tests.policies.conftest import MakeWorld

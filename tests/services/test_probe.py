@@ -1,4 +1,4 @@
-"""Whoever asks for health, the stores are asked once."""
+"""However many ask for health at a time, the stores are asked once."""
 
 import asyncio
 

@@ -1,4 +1,4 @@
-"""What callers do around the end of a small month, and what becomes of their events on the way."""
+"""The calls around the end of a small month, and whether their events arrive once, twice, late or never."""
 
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta

@@ -1,4 +1,4 @@
-"""Setting a control document whatever is there, as only tests do."""
+"""Sets a control document, whatever is stored already, as only tests do."""
 
 from typing import Any
 

@@ -1,4 +1,4 @@
-"""What hypothesis draws in more than one module."""
+"""The hypothesis strategies that more than one module uses."""
 
 from hypothesis import strategies as st
 

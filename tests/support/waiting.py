@@ -1,4 +1,4 @@
-"""What waits for its tokens in a counter, all of it."""
+"""Lists all calls in a counter that wait for their tokens."""
 
 from chargeback.services.ports.counter import Counter
 

@@ -1,4 +1,4 @@
-"""Who a token is of: what is forged, expired or for somebody else is nobody's, and no flood asks Entra often."""
+"""Which application a token belongs to: forged, expired and foreign tokens have none, and a flood asks Entra rarely."""
 
 import asyncio
 import base64

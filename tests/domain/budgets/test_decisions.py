@@ -1,4 +1,4 @@
-"""The text for the gateways, read as a gateway reads it, against what budgets and allocation say of a call."""
+"""The decisions for the gateways, read as a gateway reads them, agree with budgets and allocation."""
 
 from collections.abc import Mapping
 from datetime import UTC, date, datetime, time

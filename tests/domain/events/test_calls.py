@@ -1,4 +1,4 @@
-"""Which call an event belongs to and how far it settles it; how a body comes apart into events."""
+"""Which call an event belongs to and how far it settles it; how a body is split into events."""
 
 from typing import Any
 

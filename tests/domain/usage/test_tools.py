@@ -1,4 +1,4 @@
-"""Tools of a call and a model router's fee are priced beside the tokens."""
+"""Tools of a call and a model router's fee are priced in addition to the tokens."""
 
 from decimal import Decimal
 

@@ -1,4 +1,4 @@
-"""What scopes spent by date: posted and counted, whatever is lost, posted or asked for in between."""
+"""The spend of scopes by date is right, posted or counted, whatever is lost, posted or asked for in between."""
 
 from datetime import UTC, date, datetime
 from decimal import Decimal

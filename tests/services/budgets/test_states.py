@@ -1,4 +1,4 @@
-"""How budgets stand: from what was spent, in the time and currency of the books."""
+"""The states of budgets follow from spend alone, in the time and currency of the books."""
 
 import time
 from collections.abc import Sequence

@@ -1,4 +1,4 @@
-"""What becomes of a closed period: late usage, a wrong price, usage of a time before the books."""
+"""How a closed period is corrected: for late usage, a wrong price, and usage of a time before the books."""
 
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
