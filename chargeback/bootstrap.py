@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from chargeback.domain.deployments.models import Retiring
     from chargeback.domain.events.emitters import KnownEmitter
     from chargeback.domain.time.days import UtcDay
+    from chargeback.services.budgets.overrides import BudgetOverrides
     from chargeback.services.budgets.states import BudgetStates
     from chargeback.services.closing.close_period import Closer
     from chargeback.services.closing.finish_days import ClosingBooks
@@ -130,14 +131,21 @@ class Container(Stores):
         return Poster(self.ledger, self.counter, self.books, self.control, self.catalogues)
 
     @cached_property
+    def budget_overrides(self) -> "BudgetOverrides":
+        """The temporary changes of budgets' limits."""
+        from chargeback.services.budgets.overrides import BudgetOverrides
+
+        return BudgetOverrides(self.control, self.catalogues)
+
+    @cached_property
     def budget_states(self) -> "BudgetStates":
         """How budgets stand."""
         from chargeback.services.budgets.forecasts import Forecasts
         from chargeback.services.budgets.spend import BudgetSpend
-        from chargeback.services.budgets.states import BudgetStates, NoOverrides
+        from chargeback.services.budgets.states import BudgetStates
 
         spend = BudgetSpend(self.books, self.counter, self._post_day)
-        return BudgetStates(self.catalogues, spend, NoOverrides(), Forecasts())
+        return BudgetStates(self.catalogues, spend, self.budget_overrides, Forecasts())
 
     async def _post_day(self, day: "UtcDay") -> None:
         await self.poster.post_day(day, await self.catalogues.in_force(), datetime.now(UTC))

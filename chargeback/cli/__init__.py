@@ -6,6 +6,7 @@ import typer
 from typer.exceptions import TyperException
 
 from chargeback.cli import (
+    budgets,
     config,
     days,
     events,
@@ -33,6 +34,7 @@ app = typer.Typer(
 )
 for module in (events, days, set_aside, reports, forecast, reconcile, explain, tokens):
     app.add_typer(module.app)
+app.add_typer(budgets.app, name="budgets")
 app.add_typer(config.app, name="config")
 app.add_typer(objects.app, name="objects")
 app.add_typer(periods.app, name="periods")

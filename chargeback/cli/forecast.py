@@ -1,7 +1,7 @@
 """The month's outlook on the command line: where it is going, and what stands out in it."""
 
 from datetime import UTC, datetime
-from decimal import Decimal, InvalidOperation
+from decimal import Decimal
 from typing import Annotated
 
 import typer
@@ -10,7 +10,7 @@ from chargeback.bootstrap import Container
 from chargeback.cli.answers import Answer, print_json
 from chargeback.cli.exit_codes import finish
 from chargeback.cli.forecast_tables import show_anomalies, show_budgets, show_forecasts
-from chargeback.cli.options import Json, book_date_of, day_option, period_argument
+from chargeback.cli.options import Json, amount_of, book_date_of, day_option, period_argument
 from chargeback.cli.terminal import counted, progress, run
 from chargeback.domain.budgets.monthly import monthly_budgets
 from chargeback.domain.cost_centres.tree import EVERYTHING, is_within
@@ -129,10 +129,7 @@ def _view(today: BookDate, period: str | None, as_of: str | None) -> Viewpoint:
 
 
 def _amount(text: str) -> Decimal:
-    try:
-        amount = Decimal(text)
-    except InvalidOperation:
-        amount = Decimal("NaN")
-    if not amount.is_finite() or amount < 0:
-        raise typer.BadParameter(f"{text!r} is not an amount of money")
+    amount = amount_of(text)
+    if amount < 0:
+        raise typer.BadParameter(f"{text!r} is below zero")
     return amount

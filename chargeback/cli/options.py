@@ -5,12 +5,14 @@ a folder, and `--json` prints one document for a script.
 """
 
 from datetime import UTC, datetime
+from decimal import Decimal, InvalidOperation
 from pathlib import Path
 from typing import Annotated, Any
 
 import typer
 
 from chargeback.domain.errors import InvalidConfig
+from chargeback.domain.time.calendar import Calendar
 from chargeback.domain.time.days import BookDate, UtcDay
 from chargeback.domain.time.months import month
 
@@ -42,6 +44,28 @@ def time_of(text: str, now: datetime) -> datetime:
     if moment >= now:
         raise typer.BadParameter(f"{text} is still to come")
     return moment
+
+
+def moment_of(text: str, calendar: Calendar) -> datetime:
+    """The UTC time that an option names; a day begins when that date of the books does."""
+    try:
+        if len(text) == len("2026-03-14"):
+            return calendar.midnight(book_date_of(text))
+        moment = datetime.fromisoformat(text)
+        return moment.replace(tzinfo=UTC) if moment.tzinfo is None else moment.astimezone(UTC)
+    except (ValueError, OverflowError):
+        raise typer.BadParameter(f"{text!r} is neither a day nor a time such as 2026-03-14T06:00") from None
+
+
+def amount_of(text: str) -> Decimal:
+    """The amount of money that an option names."""
+    try:
+        amount = Decimal(text)
+    except InvalidOperation:
+        amount = Decimal("NaN")
+    if not amount.is_finite():
+        raise typer.BadParameter(f"{text!r} is not an amount of money")
+    return amount
 
 
 def _month(text: str | None) -> str | None:

@@ -3,6 +3,7 @@
 import msgspec
 
 from chargeback.cli import (
+    budgets,
     config,
     days,
     events,
@@ -20,6 +21,8 @@ from chargeback.services.explaining.explanation import ExplainedShare, Explained
 DOCUMENTS: dict[str, type[msgspec.Struct]] = {
     "anomalies": forecast.Anomalies,
     "audit": days.AuditedDays,
+    "budgets override": budgets.ShownOverride,
+    "budgets overrides": budgets.ListedOverrides,
     "config apply": config.AppliedConfig,
     "config validate": config.ValidatedConfig,
     "conflicts": events.DifferingEvents,

@@ -1,6 +1,7 @@
 """A small life of the product, in which it stores and publishes something of every kind."""
 
-from datetime import datetime
+from datetime import datetime, timedelta
+from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
@@ -24,6 +25,7 @@ from chargeback.bootstrap import DEPLOYED_CONFIG, Container
 from chargeback.domain.periods.lifecycle import PeriodChange
 from chargeback.domain.time.calendar import previous_period
 from chargeback.domain.time.months import dates_of
+from chargeback.services.budgets.overrides import OverrideRequest
 from chargeback.services.closing.correct_period import correct_period
 from chargeback.services.closing.finish_days import ClosingRequest
 from chargeback.services.configuring.deployed_config import ConfigFiles, apply_deployed
@@ -87,6 +89,9 @@ async def live(container: Container, folder: Path, now: datetime) -> None:
     await _books(container, now)
     change = PeriodChange("rated anew", now, "ann", "for a test")
     await correct_period(closed, container.closing_books, container.ledger, change)
+    budget = (await container.catalogues.terms()).budgets[0].id
+    asked = OverrideRequest(budget, Decimal(5), now + timedelta(days=1), "ann", "for a test")
+    await container.budget_overrides.make(asked, now)
     await container.set_aside.note(Stage.POST, today, {"line 1": "for a test"})
     await container.drafts.publish_open(now)
     await _lose(container, f"{last}-05", now)

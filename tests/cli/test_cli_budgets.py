@@ -1,0 +1,63 @@
+"""`budgets override` and `budgets overrides`: who changed which limit, by how much, until when and why."""
+
+import asyncio
+import json
+from datetime import UTC, datetime, timedelta
+from types import SimpleNamespace
+
+import pytest
+import typer
+
+from chargeback.adapters.config.catalogue import load_catalogue
+from chargeback.adapters.memory.stores import MemoryCatalogues, MemoryControl
+from chargeback.bootstrap import DEPLOYED_CONFIG
+from chargeback.cli import budgets
+from chargeback.domain.terms.terms import Terms
+from chargeback.services.budgets.overrides import BudgetOverrides
+from tests.support.budgets import monthly
+
+
+@pytest.fixture(autouse=True)
+def container(monkeypatch: pytest.MonkeyPatch) -> SimpleNamespace:
+    terms = Terms(budgets=[monthly("product", 9, 80)])
+    catalogues = MemoryCatalogues(load_catalogue(DEPLOYED_CONFIG), settled_by=terms)
+    made = SimpleNamespace(catalogues=catalogues, budget_overrides=BudgetOverrides(MemoryControl(), catalogues))
+    monkeypatch.setattr(budgets, "run", lambda work: asyncio.run(work(made)))
+    return made
+
+
+def days_from_now(days: int) -> str:
+    return f"{datetime.now(UTC) + timedelta(days=days):%Y-%m-%d}"
+
+
+def test_an_override_is_told_and_listed_with_who_made_it_and_why(capsys: pytest.CaptureFixture[str]) -> None:
+    budgets.overrides()
+    budgets.override("product", "50.5", days_from_now(9), "ada", "a launch")
+    made = capsys.readouterr().out.splitlines()
+    budgets.override("product", "-5", days_from_now(2), "bob", "it is over")
+    capsys.readouterr()
+    budgets.overrides()
+    listed = capsys.readouterr().out.splitlines()
+
+    assert made[0] == "no limit was ever overridden"
+    assert made[1].startswith("product: +50.5 USD from ")
+    assert made[1].endswith(f"until {days_from_now(9)}T00:00Z, by ada: a launch")
+    assert listed[0].endswith(f"(it was to be {days_from_now(9)}T00:00Z), by ada: a launch")
+    assert listed[1].startswith("product: -5 USD from ")
+
+
+def test_overrides_can_be_read_by_a_script(capsys: pytest.CaptureFixture[str]) -> None:
+    budgets.override("product", "50", days_from_now(9), "ada", "a launch")
+    capsys.readouterr()
+
+    budgets.overrides(as_json=True)
+
+    (shown,) = json.loads(capsys.readouterr().out)["overrides"]
+    assert (shown["budget"], shown["amount"], shown["currency"]) == ("product", "50", "USD")
+    assert shown["until"] == shown["ends"] == f"{days_from_now(9)}T00:00:00Z"
+
+
+@pytest.mark.parametrize(("amount", "until"), [("much", "2999-01-01"), ("5", "soon"), ("5", "2026-13-01")])
+def test_an_amount_or_a_time_that_cannot_be_read_is_refused(amount: str, until: str) -> None:
+    with pytest.raises(typer.BadParameter, match=r"is not an amount of money|is neither a day|is not a day"):
+        budgets.override("product", amount, until, "ada", "a launch")
