@@ -8,9 +8,10 @@ from rich.console import Console
 from rich.table import Table
 
 from stack.processes import StackError
+from stack.record import recorded, stop_recorded
 from stack.services import SERVICES
 from stack.site import ROOT
-from stack.stack import Stack, recorded, stop_recorded
+from stack.stack import Stack
 
 
 def up(arguments: argparse.Namespace) -> int:

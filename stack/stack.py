@@ -3,6 +3,7 @@
 import json
 import os
 import signal
+import subprocess
 import tempfile
 import time
 from collections.abc import Iterable, Iterator, Mapping
@@ -13,6 +14,7 @@ from types import TracebackType
 from typing import Self
 
 from stack.certificates import make_certificates
+from stack.guard import start_guard
 from stack.identity.tokens import load_signer
 from stack.processes import (
     Running,
@@ -24,14 +26,15 @@ from stack.processes import (
     spawn,
     wait_until,
 )
+from stack.record import RECORDS
 from stack.services import SERVICES, STORES
 from stack.site import ROOT, Site, sample_settings, shell_lines
-
-RECORDS = ("stack.json", "stack.env")
 
 
 class Stack:
     """Servers on this machine; as a context manager it ends every one of them, whatever happens inside.
+
+    They end even if this process is killed: a guard waits for that. Servers of a mere `up()` outlive it on purpose.
 
     `with Stack(tmp_path, services=STORES) as stack: … stack.env, stack.url("redis"), stack.kill("cosmos")`
     """
@@ -75,6 +78,7 @@ class Stack:
         )
         load_signer(self.site.signing_key)
         self._running: dict[str, Running] = {}
+        self._guard: subprocess.Popen[bytes] | None = None
 
     @property
     def env(self) -> dict[str, str]:
@@ -108,6 +112,7 @@ class Stack:
                     if earlier in self.names:
                         self._await(earlier)
                 self._spawn(name)
+                self._write()
             for name in self.names:
                 self._await(name)
             with ThreadPoolExecutor() as pool:
@@ -177,40 +182,33 @@ class Stack:
             "env": self.env,
         }
         (self.site.state / "stack.env").write_text(shell_lines(self.env))
-        (self.site.state / "stack.json").write_text(json.dumps(document, indent=2) + "\n")
+        half = self.site.state / "stack.json.new"
+        half.write_text(json.dumps(document, indent=2) + "\n")
+        half.replace(self.site.state / "stack.json")  # a guard reads it at any time, and reads all of it
 
     def __enter__(self) -> Self:
-        """Start the servers."""
-        self.up()
+        """Start the servers, and what ends them if this process no longer can."""
+        self._guard = start_guard(self.site.state)
+        try:
+            self.up()
+        except BaseException:
+            self._dismiss_guard()
+            raise
         return self
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         """End the servers."""
-        self.down()
+        try:
+            self.down()
+        finally:
+            self._dismiss_guard()
 
-
-def recorded(state: Path) -> dict[str, Running]:
-    """Return the servers that DIR/stack.json speaks of, whether they still run or not."""
-    file = state / "stack.json"
-    if not file.exists():
-        return {}
-    try:
-        services = json.loads(file.read_text())["services"]
-        return {name: Running(**document) for name, document in services.items()}
-    except (ValueError, KeyError, TypeError) as error:
-        raise StackError(f"{file} is not a stack's record ({error}); remove it") from error
-
-
-def stop_recorded(state: Path) -> list[str]:
-    """End exactly the servers that DIR/stack.json speaks of; return the names of those that ran."""
-    servers = recorded(state)
-    alive = [name for name, server in servers.items() if server.alive]
-    end(server for name, server in servers.items() if name in alive)
-    for name in RECORDS:
-        (state / name).unlink(missing_ok=True)
-    return alive
+    def _dismiss_guard(self) -> None:
+        assert self._guard is not None
+        with self._guard:
+            self._guard.kill()
 
 
 def _known(names: Iterable[str]) -> tuple[str, ...]:

@@ -6,6 +6,7 @@ import socket
 import subprocess
 import sys
 import time
+from collections.abc import Callable
 from pathlib import Path
 from urllib.parse import urlsplit
 
@@ -14,6 +15,7 @@ import pytest
 import redis
 
 from stack.processes import Running, StackError, free_ports
+from stack.record import recorded
 from stack.site import ROOT
 from stack.stack import Stack
 
@@ -23,6 +25,14 @@ pytestmark = pytest.mark.servers
 def cli(*arguments: str) -> subprocess.CompletedProcess[str]:
     command = [sys.executable, "-m", "stack", *arguments]
     return subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=60)
+
+
+def eventually(holds: Callable[[], bool]) -> bool:
+    """Whether it holds within a minute."""
+    deadline = time.monotonic() + 60
+    while not holds() and time.monotonic() < deadline:
+        time.sleep(0.05)
+    return holds()
 
 
 def test_up_and_down_leave_nothing_behind_and_may_be_repeated(tmp_path: Path) -> None:
@@ -111,6 +121,32 @@ def test_an_exception_inside_ends_every_server(tmp_path: Path) -> None:
     with pytest.raises(RuntimeError, match="a test fails"):
         use()
     assert not any(psutil.pid_exists(pid) for pid in pids)
+
+
+@pytest.mark.parametrize("when", ["while they start", "when they run"])
+def test_servers_end_soon_after_their_owner_was_killed(tmp_path: Path, when: str) -> None:
+    hang = (
+        "import threading; Stack._await = lambda *_: threading.Event().wait()\n" if when == "while they start" else ""
+    )
+    owner = f"from stack.stack import Stack\n{hang}with Stack({str(tmp_path)!r}, services=['identity']):\n    input()\n"
+    with subprocess.Popen([sys.executable, "-c", owner], cwd=ROOT, stdin=subprocess.PIPE) as running:
+        eventually(lambda: set(recorded(tmp_path)) == {"identity"})
+        [server] = recorded(tmp_path).values()
+        assert server.alive
+
+        running.kill()
+
+    assert eventually(lambda: not server.alive)
+
+
+def test_servers_that_were_put_up_outlive_their_owner(tmp_path: Path) -> None:
+    owner = f"from stack.stack import Stack; Stack({str(tmp_path)!r}, services=['identity']).up()"
+    subprocess.run([sys.executable, "-c", owner], cwd=ROOT, check=True)
+
+    [server] = recorded(tmp_path).values()
+
+    assert server.alive
+    assert cli("down", "--state", str(tmp_path)).returncode == 0
 
 
 def test_a_failed_start_names_the_server_and_stops_the_others(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -1,0 +1,30 @@
+"""Which servers a stack has, as its file stack.json says, and how another process ends them."""
+
+import json
+from pathlib import Path
+
+from stack.processes import Running, StackError, end
+
+RECORDS = ("stack.json", "stack.env")
+
+
+def recorded(state: Path) -> dict[str, Running]:
+    """Return the servers that DIR/stack.json speaks of, whether they still run or not."""
+    file = state / "stack.json"
+    if not file.exists():
+        return {}
+    try:
+        services = json.loads(file.read_text())["services"]
+        return {name: Running(**document) for name, document in services.items()}
+    except (ValueError, KeyError, TypeError) as error:
+        raise StackError(f"{file} is not a stack's record ({error}); remove it") from error
+
+
+def stop_recorded(state: Path) -> list[str]:
+    """End exactly the servers that DIR/stack.json speaks of; return the names of those that ran."""
+    servers = recorded(state)
+    alive = [name for name, server in servers.items() if server.alive]
+    end(server for name, server in servers.items() if name in alive)
+    for name in RECORDS:
+        (state / name).unlink(missing_ok=True)
+    return alive
