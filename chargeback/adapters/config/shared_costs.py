@@ -16,6 +16,7 @@ from chargeback.domain.deployments.deployment import DeploymentType
 from chargeback.domain.errors import InvalidConfig
 from chargeback.domain.money.currencies import currency_fault
 from chargeback.domain.terms.shared_costs import Basis, BasisMeasure, Capacity, CostKind, Per, Selection, SharedCost
+from chargeback.domain.time.calendar import Calendar
 from chargeback.domain.time.effective import Effective, hour_name
 from chargeback.domain.time.months import Month, month
 
@@ -37,9 +38,9 @@ class _Entry(Record, frozen=True):
     id: str
     name: str
     kind: CostKind
-    currency: str
     basis: Basis
     source: str
+    currency: str | None = None
     per_month: Any = None
     per_hour: Any = None
     units: int = 1
@@ -72,39 +73,55 @@ def shared_costs(document: object, catalogue: Catalogue, faults: list[str]) -> l
 def _costs(entry: _Entry, catalogue: Catalogue, place: str, faults: list[str]) -> Iterator[SharedCost]:
     time = effective(entry, catalogue.calendar, place, faults)
     prices = _prices(entry)
+    currency = entry.currency or (
+        _currency_of_books(entry, time, catalogue.calendar, place, faults) if prices else catalogue.currency
+    )
     for per, price in prices.items():
-        yield _cost(entry, per, Decimal(price), time)
+        yield _cost(entry, per, Decimal(price), currency, time)
     if prices:
         return
-    rated = list(_from_the_card(entry, catalogue.hosting, time))
-    if not rated or entry.currency != catalogue.currency:
+    rated = list(_from_the_card(entry, catalogue.hosting, currency, time))
+    if not rated or currency != catalogue.currency:
         faults.append(
-            f"{place}.perHour: is missing, and the rate card has no hosting rate in {entry.currency}"
+            f"{place}.perHour: is missing, and the rate card has no hosting rate in {currency}"
             f" for {' '.join((*entry.of.models, *entry.of.deployment_types)) or 'what `of` names'}"
         )
     yield from rated
 
 
-def _from_the_card(entry: _Entry, hosting: Hosting, time: Effective) -> Iterator[SharedCost]:
+def _currency_of_books(entry: _Entry, time: Effective, calendar: Calendar, place: str, faults: list[str]) -> str:
+    """The currency that the books have in the period of an amount, or while a price is effective."""
+    if entry.period:
+        return calendar.currency(Month(entry.corrects or entry.period))
+    found = calendar.currencies(time)
+    if len(found) > 1:
+        faults.append(
+            f"{place}.currency: is missing; the books are kept in {' and '.join(found)} while this is effective:"
+            " name it, or write an entry for each"
+        )
+    return found[0] if found else ""
+
+
+def _from_the_card(entry: _Entry, hosting: Hosting, currency: str, time: Effective) -> Iterator[SharedCost]:
     """One cost for each hosting rate, because each has its own price; the ids of the later ones name their start."""
     if (len(entry.of.models), len(entry.of.deployment_types)) != (1, 1):
         return
     cost_id = entry.id
     for rate in hosting.get((entry.of.models[0].casefold(), entry.of.deployment_types[0].value), ()):
         if charged := time.intersection(rate.effective):
-            cost = _cost(entry, Per.HOUR, rate.per_hour, charged)
+            cost = _cost(entry, Per.HOUR, rate.per_hour, currency, charged)
             yield replace(cost, cost_id=cost_id, source=f"{rate.rate_id}: {rate.source}")
             cost_id = f"{entry.id}@{hour_name(rate.effective.end)}" if rate.effective.end else ""
 
 
-def _cost(entry: _Entry, per: Per, price: Decimal, time: Effective) -> SharedCost:
+def _cost(entry: _Entry, per: Per, price: Decimal, currency: str, time: Effective) -> SharedCost:
     return SharedCost(
         cost_id=entry.id,
         name=entry.name,
         kind=entry.kind,
         price=price,
         per=per,
-        currency=entry.currency,
+        currency=currency,
         basis=entry.basis,
         units=entry.units,
         period=Month(entry.period),
@@ -150,7 +167,7 @@ def _entry_faults(entry: _Entry) -> Iterator[str]:
     for name, text in amounts.items():
         if text is not None and not is_decimal(text, places=6, signed=True):
             yield f'{name}: {text!r} is not a quoted decimal of at most 6 places, such as "2800.00"'
-    if fault := currency_fault(entry.currency):
+    if entry.currency is not None and (fault := currency_fault(entry.currency)):
         yield f"currency: {fault}"
     if not entry.source.strip():
         yield "source: is empty"

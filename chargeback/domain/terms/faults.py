@@ -21,7 +21,7 @@ from chargeback.domain.terms.shared_costs import (
 from chargeback.domain.terms.terms import ExchangeRate, Terms
 from chargeback.domain.terms.true_ups import is_reserved
 from chargeback.domain.time.calendar import Calendar
-from chargeback.domain.time.effective import Effective
+from chargeback.domain.time.effective import ALWAYS, Effective
 
 _HUNDRED = Decimal(100)
 _NO_COST = "measure: calls of a provisioned deployment cost nothing by themselves; measure tokens or requests"
@@ -43,13 +43,25 @@ def exchange_rate_faults(rates: Sequence[ExchangeRate]) -> Iterator[str]:
 
 def missing_rates(terms: Terms, catalogue: Catalogue) -> Iterator[str]:
     """Currencies without an exchange rate to that of the books; each fault begins with the place in books.yaml."""
-    wanted = {catalogue.currency: "the rate card"}
-    wanted |= {cost.currency: f"the shared cost {cost.cost_id!r}" for cost in terms.shared_costs}
+    currencies = catalogue.calendar.currencies(ALWAYS)
+    wanted = {(catalogue.currency, currency): "the rate card" for currency in currencies}
+    wanted |= {
+        (cost.currency, currency): f"the shared cost {cost.cost_id!r}"
+        for cost in terms.shared_costs
+        for currency in _billed_in(cost, catalogue.calendar)
+    }
     pairs = {(rate.from_currency, rate.to_currency) for rate in terms.exchange_rates}
-    for currency in dict.fromkeys(setting.currency for setting in catalogue.calendar.settings):
-        for other, user in wanted.items():
-            if other != currency and (other, currency) not in pairs:
+    for currency in currencies:
+        for (other, into), user in wanted.items():
+            if into == currency != other and (other, currency) not in pairs:
                 yield f"exchangeRates: none from {other} (of {user}) to {currency} (of the books)"
+
+
+def _billed_in(cost: SharedCost, calendar: Calendar) -> tuple[str, ...]:
+    """The currencies of the periods that a cost belongs to."""
+    if cost.per is Per.PERIOD:
+        return (calendar.currency(cost.corrects or cost.period),)
+    return calendar.currencies(cost.effective)
 
 
 def unknown_in_budgets(budgets: Sequence[tuple[str, Budget]], terms: Terms, catalogue: Catalogue) -> Iterator[str]:

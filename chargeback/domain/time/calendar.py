@@ -65,6 +65,12 @@ class Calendar:
         """What a period is billed in."""
         return self._setting(period).currency
 
+    def currencies(self, time: Effective) -> tuple[str, ...]:
+        """What the periods of some time are billed in, in the order of the periods."""
+        starts = [None, *(self._start(setting.first_period) for setting in self.settings[1:])]
+        held = zip(self.settings, starts, [*starts[1:], None], strict=True)
+        return tuple(dict.fromkeys(one.currency for one, start, end in held if time.overlaps(Effective(start, end))))
+
     def bounds(self, period: Month) -> tuple[datetime, datetime]:
         """Start (inclusive) and end (exclusive) in UTC. Raises `InvalidConfig` unless the period is a month."""
         month(period)

@@ -313,6 +313,66 @@ def test_a_currency_that_no_rate_leads_to_is_named(folder: Path) -> None:
     ]
 
 
+CHANGED_BOOKS = """\
+books:
+  - {from: "2026-01", timeZone: Europe/Berlin, currency: USD}
+  - {from: "2026-07", timeZone: Europe/Berlin, currency: EUR}
+exchangeRates: [{from: USD, to: EUR, rate: "0.92", date: 2026-06-30, source: ECB}]
+"""
+
+
+def in_currency_of_the_books(time: str) -> str:
+    """A fee without a currency that is effective for some time, or charged in a period."""
+    head = "  - {id: platform, name: Platform, kind: fee, basis: fixed, shares: {product: '100'}, source: agreed,"
+    return f"sharedCosts:\n{head} {time}}}\n"
+
+
+@pytest.mark.parametrize(
+    ("time", "currency"),
+    [
+        ("perMonth: '700', effectiveTo: 2026-07-01", "USD"),
+        ("perMonth: '700', effectiveFrom: 2026-07-01", "EUR"),
+        ("perHour: '1.20', effectiveFrom: 2026-08-10T09:00:00Z", "EUR"),
+        ("amount: '5', period: 2026-06", "USD"),
+        ("amount: '5', period: 2026-07", "EUR"),
+        ("amount: '5', period: 2026-07, corrects: 2026-06", "USD"),
+        ("amount: '5', period: 2026-07, currency: USD", "USD"),
+    ],
+)
+def test_a_shared_cost_without_a_currency_is_in_that_of_the_books_of_its_time(
+    folder: Path, time: str, currency: str
+) -> None:
+    write(folder, "books.yaml", CHANGED_BOOKS)
+    write(folder, "budgets.yaml", "budgets: []\n")
+    write(folder, "shared-costs.yaml", in_currency_of_the_books(time))
+
+    (cost,) = terms_of(folder).shared_costs
+
+    assert cost.currency == currency
+
+
+def test_a_price_without_a_currency_while_the_books_change_theirs_is_refused(folder: Path) -> None:
+    write(folder, "books.yaml", CHANGED_BOOKS)
+    write(folder, "budgets.yaml", "budgets: []\n")
+    write(folder, "shared-costs.yaml", in_currency_of_the_books("perMonth: '700', effectiveFrom: 2026-06-01"))
+
+    assert faults_of(folder) == [
+        "shared-costs.yaml:2: sharedCosts[0].currency: is missing; the books are kept in USD and EUR"
+        " while this is effective: name it, or write an entry for each"
+    ]
+
+
+def test_a_shared_cost_needs_rates_to_the_books_of_its_own_time_only(folder: Path) -> None:
+    fee = "perMonth: '700', currency: CHF, effectiveFrom: 2026-07-01"
+    write(folder, "books.yaml", CHANGED_BOOKS)
+    write(folder, "budgets.yaml", "budgets: []\n")
+    write(folder, "shared-costs.yaml", in_currency_of_the_books(fee))
+
+    assert faults_of(folder) == [
+        "books.yaml:4: exchangeRates: none from CHF (of the shared cost 'platform') to EUR (of the books)"
+    ]
+
+
 DEPLOYMENTS = """\
 accounts: [{account: oai-a, region: r, priority: 1, weight: 1, deployments: s}]
 deploymentSets: {s: [{name: ptu, model: gpt-4o, version: "1", type: GlobalProvisionedManaged, capacity: 50}]}
@@ -463,6 +523,13 @@ def test_hosting_is_charged_at_the_rates_of_the_card(hosted: Path) -> None:
     assert march == [("tuned", Decimal("571.20")), ("tuned@2026-03-15T00Z", Decimal("816.00"))]
     assert [amount(cost, "2026-02", Calendar()) for cost in terms.shared_costs] == [0, 0]
     assert terms.shared_costs[0].source.startswith("hosting/gpt-4o/Standard@2026-01-01T00Z: the page")
+
+
+def test_hosting_without_a_currency_is_in_that_of_the_card(hosted: Path) -> None:
+    named = terms_of(hosted).shared_costs
+    write(hosted, "shared-costs.yaml", HOSTING.replace("currency: USD, ", ""))
+
+    assert terms_of(hosted).shared_costs == named
 
 
 @pytest.mark.parametrize(
