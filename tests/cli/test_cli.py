@@ -1,25 +1,20 @@
 """The command line does what its help says, on the real stores, and says what went wrong in one message."""
 
-import io
-import os
 import re
 import shutil
 import subprocess
 import sys
-from contextlib import redirect_stderr, redirect_stdout
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
-from unittest.mock import patch
 
 import msgspec
 import pytest
 
 from chargeback.adapters.config.folders import path_of
 from chargeback.bootstrap import DEPLOYED_CONFIG
-from chargeback.cli import main
-from chargeback.cli.exit_codes import ExitCode
 from stack.stack import Stack
 from tests.support.builders import cloud_event, tokens, usage_event
+from tests.support.command_line import chargeback, found_by, output_of
 
 pytestmark = pytest.mark.servers
 
@@ -39,35 +34,6 @@ COMMANDS = [
     "anomalies",
     "periods",
 ]
-
-
-def chargeback(*arguments: str, stdin: bytes = b"", **environment: str) -> tuple[int, str, str]:
-    """Run the command line: exit code, output, errors."""
-    output, errors = io.StringIO(), io.StringIO()
-    with (
-        patch.object(sys, "argv", ["chargeback", *arguments]),
-        patch.object(sys, "stdin", io.TextIOWrapper(io.BytesIO(stdin))),
-        patch.dict(os.environ, environment),
-        redirect_stdout(output),
-        redirect_stderr(errors),
-    ):
-        try:
-            main()
-        except SystemExit as ended:
-            return int(ended.code or 0), output.getvalue(), errors.getvalue()
-    return 0, output.getvalue(), errors.getvalue()
-
-
-def output_of(*arguments: str, stdin: bytes = b"", ends: ExitCode = ExitCode.DONE, **environment: str) -> str:
-    """What a command prints that ends with this exit code."""
-    code, output, errors = chargeback(*arguments, stdin=stdin, **environment)
-    assert code == ends, errors
-    return output
-
-
-def found_by(*arguments: str, stdin: bytes = b"", **environment: str) -> str:
-    """What a command prints that ends with findings."""
-    return output_of(*arguments, stdin=stdin, ends=ExitCode.FINDINGS, **environment)
 
 
 def event(**arguments: object) -> bytes:

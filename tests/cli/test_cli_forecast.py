@@ -13,7 +13,7 @@ from chargeback.bootstrap import DEPLOYED_CONFIG, open_container
 from chargeback.services.usage.summarise import summarise
 from chargeback.settings import read_settings
 from stack.stack import Stack
-from tests.cli.test_cli import chargeback, found_by, output_of
+from tests.support.command_line import chargeback, found_by, output_of
 from tests.support.spending import Spent, daily
 
 pytestmark = pytest.mark.servers

@@ -10,8 +10,8 @@ import pytest
 from chargeback.cli.exit_codes import ExitCode
 from chargeback.domain.time.calendar import previous_period
 from stack.stack import Stack
-from tests.cli.test_cli import chargeback, found_by, output_of
 from tests.support.builders import tokens, usage_event
+from tests.support.command_line import chargeback, found_by, output_of
 
 pytestmark = pytest.mark.servers
 

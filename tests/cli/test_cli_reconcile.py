@@ -7,7 +7,7 @@ import pytest
 from chargeback.cli.reconcile import _show
 from chargeback.domain.invoice.reconciliation import Variance
 from chargeback.services.reconciling.reconcile import Reconciled
-from tests.services.reconciling.test_true_up import reconciled
+from tests.support.reconciled_months import reconciled
 
 
 def named(name: str) -> Reconciled:

@@ -15,8 +15,8 @@ from chargeback.adapters.memory.stores import MemoryControl
 from chargeback.cli import app, days, events, objects, reconcile, set_aside, tokens
 from chargeback.cli.exit_codes import ExitCode, finish
 from chargeback.services.usage.post import Posted
-from tests.services.reconciling.test_true_up import reconciled
 from tests.support.builders import DAY
+from tests.support.reconciled_months import reconciled
 from tests.surface.documents import DOCUMENTS
 
 REFUSING = {"periods reopen"}

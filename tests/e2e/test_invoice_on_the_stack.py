@@ -17,8 +17,8 @@ from chargeback.domain.time.months import dates_of
 from chargeback.domain.usage.meters import Meter
 from chargeback.settings import read_settings
 from stack.stack import Stack
-from tests.cli.test_cli import chargeback, output_of
 from tests.support.builders import cloud_event, tokens
+from tests.support.command_line import chargeback, output_of
 from tests.support.cost_exports import csv_bytes, exported, gzipped, run_files
 
 pytestmark = pytest.mark.servers

@@ -18,7 +18,6 @@ from chargeback.domain.terms.shared_costs import Basis, CostKind, Per, SharedCos
 from chargeback.domain.terms.terms import Terms
 from chargeback.domain.usage.meters import Meter
 from chargeback.services.reconciling.true_up import remove_true_up, set_true_up
-from tests.services.reconciling.test_true_up import reconciled
 from tests.support.builders import DAY, tokens, usage_event
 from tests.support.catalogues import START, catalogue, dated
 from tests.support.closing_product import ClosingHouse, published_for_real
@@ -26,6 +25,7 @@ from tests.support.cost_exports import INPUT_METER, OUTPUT_METER, exported
 from tests.support.product_in_memory import house
 from tests.support.published_files import PERIOD
 from tests.support.published_product import Office, call, invoice
+from tests.support.reconciled_months import reconciled
 
 pytestmark = pytest.mark.anyio
 

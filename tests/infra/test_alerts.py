@@ -10,11 +10,11 @@ from typing import Any
 import pytest
 from duckdb_kql import KqlUnsupportedError
 
-from chargeback.log_line import Value, to_line
 from scripts.kql.bind import faults
 from scripts.kql.engine import Row, Rows, Workspace
 from scripts.kql.queries import filled, queries, tables
 from stack.bicep.files import INFRA, ROOT, File
+from tests.support.log_rows import NOW, call, line, minutes_ago, trace
 
 LOG_ALERTS: dict[str, dict[str, Any]] = {
     item["name"]: item
@@ -46,24 +46,9 @@ NOT_COVERED = {
 }
 """Queries that are parsed and bound, but cannot be run here, and why."""
 
-NOW = datetime.now(UTC)
-
-
-def minutes_ago(minutes: float) -> datetime:
-    return NOW - timedelta(minutes=minutes)
-
 
 HOUR = 60.0
 DAY = 24 * HOUR
-
-
-def trace(message: str, minutes: float = 5) -> Row:
-    return {"TimeGenerated": minutes_ago(minutes), "Message": message}
-
-
-def line(event: str, minutes: float = 5, **fields: Value) -> Row:
-    """A line as the product writes it."""
-    return trace(to_line(event, "run-1", "run-1", fields), minutes)
 
 
 def executed(function: str, result: str = "Succeeded", minutes: float = 5) -> Row:
@@ -73,24 +58,6 @@ def executed(function: str, result: str = "Succeeded", minutes: float = 5) -> Ro
 
 def stranger(source: str, code: int) -> Row:
     return {**call(code, caller=""), "LastErrorSource": source, "CallerIpAddress": "198.51.100.7"}
-
-
-def call(
-    code: int = 200, *, backend_code: int = 200, minutes: float = 5, api: str = "azure-openai", caller: str = "search"
-) -> Row:
-    return {
-        "ApimSubscriptionId": caller,
-        "CallerIpAddress": "203.0.113.1",
-        "TimeGenerated": minutes_ago(minutes),
-        "ApiId": api,
-        "ResponseCode": code,
-        "BackendResponseCode": backend_code,
-        "BackendUrl": "https://oai-sweden.openai.azure.com/openai/deployments/chat/chat/completions",
-        "Region": "Sweden Central",
-        "TotalTime": 800,
-        "BackendTime": 700,
-        "CorrelationId": "call-1",
-    }
 
 
 def traces(*rows: Row) -> Rows:

@@ -1,6 +1,5 @@
 """Who calls: keys, tokens, products and claimed tags, and every way to be refused at the door."""
 
-import re
 import time
 from typing import Any
 
@@ -9,44 +8,14 @@ import pytest
 
 from tests.policies.conftest import MakeWorld
 from tests.policies.one_region import EU, USAGE, World, product
+from tests.support.refusals import refused, turned_away
 
 CHAT = "/deployments/gpt-4o/chat/completions?api-version=2024-10-21"
-
-
-ADVICE = re.compile(r"\b(send|ask|call|use|name|raise|stream|try (it )?again)\b", re.IGNORECASE)
 
 
 def post(world: World, headers: dict[str, str], path: str = CHAT) -> httpx.Response:
     """A chat call with these headers alone."""
     return world.client.post(path, json={"messages": []}, headers=headers)
-
-
-def turned_away(world: World, answer: httpx.Response, code: str) -> None:
-    """A stranger is told what is wrong and makes no event."""
-    told(answer, 401, code)
-    assert answer.headers["x-usage-event-id"]
-    assert world.events() == []
-
-
-def told(answer: httpx.Response, status: int, code: str) -> None:
-    """A caller learns what is wrong and what to change."""
-    error = answer.json()["error"]
-    assert (answer.status_code, error["code"]) == (status, code)
-    assert set(error) == {"code", "message", "type"}
-    assert ADVICE.search(error["message"]), f"it does not say what to change: {error['message']}"
-
-
-def refused(world: World, answer: httpx.Response, status: int, code: str) -> dict[str, Any]:
-    """The event of a refusal, after checking what the caller was told."""
-    told(answer, status, code)
-    event = world.event()
-    assert event["id"] == answer.headers["x-usage-event-id"]
-    assert event["source"] == answer.headers["x-usage-event-source"]
-    assert event["type"] == "chargeback.usage.rejected.v1"
-    assert event["data"]["statusCode"] == status
-    assert event["data"]["operation"] == "chat.completions"
-    assert "usage" not in event["data"]
-    return event["data"]
 
 
 def test_a_call_without_identity_is_refused_and_never_reaches_a_backend(world: World) -> None:

@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 
 from tests.policies.one_region import EU, World
-from tests.policies.test_stored import CREATED, get, post, taken
+from tests.support.stored_responses import CREATED, get, post, taken
 
 pytestmark = pytest.mark.parametrize("reading", ["plain"], indirect=True)
 

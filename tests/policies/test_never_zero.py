@@ -11,7 +11,7 @@ from chargeback.domain.events.usage_event import EVER
 from chargeback.domain.streams.estimates import UNANSWERED
 from tests.policies.conftest import MakeWorld
 from tests.policies.one_region import CHAT, EU, US, USAGE, World, chunk, sse
-from tests.policies.test_stored import get, post, response, taken
+from tests.support.stored_responses import get, post, response, taken
 
 pytestmark = pytest.mark.parametrize("reading", ["plain"], indirect=True)
 

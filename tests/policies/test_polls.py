@@ -6,7 +6,7 @@ import httpx
 import pytest
 
 from tests.policies.one_region import EU, World
-from tests.policies.test_stored import CREATED, USAGE, post, response, taken
+from tests.support.stored_responses import CREATED, USAGE, post, response, taken
 
 pytestmark = pytest.mark.parametrize("reading", ["plain"], indirect=True)
 

@@ -5,7 +5,7 @@ import pytest
 
 from tests.policies.conftest import MakeWorld
 from tests.policies.one_region import World, product
-from tests.policies.test_identify import refused
+from tests.support.refusals import refused
 
 
 def test_a_caller_from_another_address_is_refused(make_world: MakeWorld) -> None:

@@ -3,7 +3,7 @@
 from stack.gateway.readings import Readings
 from tests.policies.conftest import MakeWorld
 from tests.policies.one_region import EU, product
-from tests.policies.test_identify import refused, turned_away
+from tests.support.refusals import refused, turned_away
 
 
 def test_too_many_calls_are_429_with_a_wait(make_world: MakeWorld) -> None:

@@ -8,7 +8,7 @@ import pytest
 
 from tests.policies.conftest import MakeWorld
 from tests.policies.one_region import CHAT, EU, World
-from tests.policies.test_identify import refused
+from tests.support.refusals import refused
 
 KEY = {"api-key": "key-search"}
 LARGE = 3 * 1024 * 1024

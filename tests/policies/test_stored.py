@@ -3,49 +3,18 @@
 import time
 from typing import Any
 
-import httpx
 import pytest
 
 from stack.gateway.readings import READINGS
 from tests.policies.conftest import MakeWorld
 from tests.policies.one_region import EU, US, World, sse
+from tests.support.stored_responses import CREATED, USAGE, get, post, response, taken
 
-USAGE = {"input_tokens": 5, "output_tokens": 6, "total_tokens": 11}
-CREATED = 1_767_225_599  # 2025-12-31T23:59:59Z
 MISSING = {"status": 404, "body": {"error": {"code": "not_found", "message": "no such response"}}}
 UNKNOWN = {
     "status": 400,
     "body": {"error": {"code": "previous_response_not_found", "message": "no", "param": "previous_response_id"}},
 }
-
-
-def response(name: str = "resp_1", **more: Any) -> dict[str, Any]:
-    """A stored response."""
-    return {
-        "id": name,
-        "object": "response",
-        "created_at": CREATED,
-        "model": "gpt-4o",
-        "status": "completed",
-        "usage": USAGE,
-        **more,
-    }
-
-
-def post(world: World, path: str = "/v1/responses", key: str = "key-search", **body: Any) -> httpx.Response:
-    """POST a document."""
-    return world.client.post(path, json={"model": "gpt-4o", "input": "hi", **body}, headers={"api-key": key})
-
-
-def get(world: World, path: str, key: str = "key-search") -> httpx.Response:
-    """GET something."""
-    return world.client.get(path, headers={"api-key": key})
-
-
-def taken(world: World) -> dict[str, Any]:
-    """The one event, with its type shortened to a word."""
-    event = world.event()
-    return {**event, "type": event["type"].split(".")[2]}
 
 
 def test_a_response_is_recorded_with_its_id(world: World) -> None:

@@ -9,10 +9,10 @@ from chargeback.domain.periods.lifecycle import PeriodChange, PeriodState
 from chargeback.services.closing.correct_period import correct_period
 from chargeback.services.configuring.apply_config import bring_into_force
 from chargeback.services.reconciling.true_up import remove_true_up, set_true_up
-from tests.services.reconciling.test_true_up import reconciled
 from tests.simulation.month import Order
 from tests.simulation.priced import FIRST, TERMS, of_price
 from tests.support.closing_product import ClosingHouse
+from tests.support.reconciled_months import reconciled
 
 PERIOD = "2026-03"
 BOOKED = "100"

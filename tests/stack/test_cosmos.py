@@ -2,35 +2,19 @@
 
 import asyncio
 import json
-from collections.abc import Awaitable, Callable
 from typing import Any
 
 import pytest
 from azure.core import MatchConditions
 from azure.cosmos import exceptions
-from azure.cosmos.aio import ContainerProxy, CosmosClient
-from azure.identity.aio import DefaultAzureCredential
+from azure.cosmos.aio import ContainerProxy
 
 from stack.processes import StackError
 from stack.provision import call
 from stack.stack import Stack
+from tests.support.cosmos_records import in_usage, record
 
 pytestmark = pytest.mark.servers
-
-
-def in_usage(stack: Stack, work: Callable[[ContainerProxy], Awaitable[Any]]) -> Any:
-    async def run() -> Any:
-        async with (
-            DefaultAzureCredential() as credential,
-            CosmosClient(stack.url("cosmos"), credential) as client,
-        ):
-            return await work(client.get_database_client("chargeback").get_container_client("usage"))
-
-    return asyncio.run(run())
-
-
-def record(number: int, day: str = "2025-06-01", **more: Any) -> dict[str, Any]:
-    return {"id": f"line-{number}", "day": day, "quantity": number, **more}
 
 
 def inject(stack: Stack, **fault: Any) -> None:

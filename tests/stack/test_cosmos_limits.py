@@ -10,7 +10,7 @@ from azure.cosmos.aio import ContainerProxy
 
 from stack.provision import call
 from stack.stack import Stack
-from tests.stack.test_cosmos import in_usage, record
+from tests.support.cosmos_records import in_usage, record
 
 pytestmark = pytest.mark.servers
 

@@ -258,3 +258,7 @@ def published_for_real(house: ClosingHouse) -> ClosingHouse:
     )
     house.closer = replace(house.closer, publish=publisher)
     return house
+
+
+class Killed(BaseException):
+    """The process ended."""

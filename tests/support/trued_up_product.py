@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import UTC, datetime
 from decimal import Decimal
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -10,10 +10,13 @@ from tempfile import TemporaryDirectory
 import duckdb
 
 from chargeback.adapters.azure.cost_exports import LocalCostExports
+from chargeback.domain.catalogue.catalogue import Catalogue
 from chargeback.domain.catalogue.prices import PriceKey
-from chargeback.domain.deployments.deployment import DeploymentType
+from chargeback.domain.cost_centres.rules import Allocation, CostCentre, Rule
+from chargeback.domain.deployments.deployment import Deployment, DeploymentType
 from chargeback.domain.invoice.reconciliation import ReconciliationRules
 from chargeback.domain.price_list.provider_meters import provider_meters
+from chargeback.domain.terms.terms import ClosingRules
 from chargeback.domain.time.months import dates_of
 from chargeback.domain.usage.meters import Meter
 from chargeback.services.publishing.published_rows import Published
@@ -22,6 +25,7 @@ from chargeback.services.reconciling.terms_around import terms_around
 from chargeback.services.reconciling.true_up import set_true_up
 from chargeback.services.reconciling.true_up_documents import TrueUp
 from tests.support.builders import tokens, usage_event
+from tests.support.catalogues import START, dated
 from tests.support.closing_product import ClosingHouse
 from tests.support.cost_exports import ACCOUNT, INPUT_METER, OUTPUT_METER, exported
 from tests.support.published_product import invoice
@@ -120,3 +124,28 @@ class TruedUp:
 
     def total(self, period: str) -> Decimal:
         return sum(self.charged().get(period, {}).values(), Decimal(0))
+
+
+APRIL = datetime(2026, 4, 5, tzinfo=UTC)
+MAY = datetime(2026, 5, 6, tzinfo=UTC)
+ANYTHING = ClosingRules(unpriced_percent=Decimal(100), unsettled_percent=Decimal(100))
+
+
+def teams() -> Catalogue:
+    """Two teams, a standard deployment and a provisioned one; output has no price."""
+    names = ("search", "support")
+    rules = tuple(Rule(team, {"subscription": team}, team) for team in names)
+    account = "oai-swedencentral"
+    deployments = {
+        name: Deployment(account, "swedencentral", name, "gpt-4o", "2024-11-20", kind)
+        for name, kind in (
+            ("gpt-4o", DeploymentType.GLOBAL_STANDARD),
+            ("ptu", DeploymentType.GLOBAL_PROVISIONED_MANAGED),
+        )
+    }
+    return Catalogue(
+        "USD",
+        dated(Meter.INPUT, (START, "2.5")),
+        {account: deployments},
+        Allocation(tuple(CostCentre(team, team.title()) for team in names), rules),
+    )

@@ -1,25 +1,20 @@
 """The log adapter against a real HTTPS server that answers as Log Analytics does when it is in trouble."""
 
-import asyncio
 import re
-import ssl
-import time
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
-from typing import Any, Self
+from typing import Any
 
 import pytest
-import trustme
 from aiohttp import web
-from azure.core.credentials import AccessToken
 
-from chargeback.adapters.azure.log_analytics import LogAnalytics, connect
+from chargeback.adapters.azure.log_analytics import LogAnalytics
 from chargeback.domain.errors import StoreUnavailable
 from chargeback.domain.events.usage_event import Phase, call_identity, call_in
 from chargeback.domain.streams.gateway_log import KeptEvent, LoggedCall, LoggedTokens, StreamMean
-from stack.listening import listening
 from tests.support.builders import usage_event
+from tests.support.log_queries import asked_of
 
 NOON = datetime(2026, 3, 14, 12, tzinfo=UTC)
 COLUMNS = [
@@ -44,22 +39,6 @@ KEPT += [("EventMethod", "string")]
 Answer = Callable[[dict[str, Any]], tuple[int, Any]]
 
 
-class Credential:
-    """A token for everybody."""
-
-    async def get_token(self, *_scopes: str, **_options: Any) -> AccessToken:
-        return AccessToken("token", int(time.time()) + 3600)
-
-    async def close(self) -> None:
-        return None
-
-    async def __aenter__(self) -> Self:
-        return self
-
-    async def __aexit__(self, *_details: object) -> None:
-        return None
-
-
 def table(columns: list[tuple[str, str]], rows: list[list[Any]]) -> dict[str, Any]:
     return {"name": "PrimaryResult", "columns": [{"name": n, "type": t} for n, t in columns], "rows": rows}
 
@@ -74,26 +53,6 @@ def asked(answer: Answer, folder: Path, work: Callable[[LogAnalytics], Any]) -> 
     app = web.Application()
     app.router.add_post("/v1/workspaces/{workspace}/query", respond)
     return asked_of(app, folder, work)
-
-
-def asked_of(app: web.Application, folder: Path, work: Callable[[LogAnalytics], Any]) -> Any:
-    """What `work` gets from a query service."""
-
-    async def run() -> Any:
-        authority = trustme.CA()
-        authority.cert_pem.write_to_path(str(folder / "ca.pem"))
-        tls = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
-        authority.issue_cert("127.0.0.1").configure_cert(tls)
-        async with listening(app, 0, tls) as port:
-            endpoint, trusted = f"https://127.0.0.1:{port}", str(folder / "ca.pem")
-            client = connect(endpoint, Credential(), connection_verify=trusted, retry_total=0)  # type: ignore[arg-type]
-            log = LogAnalytics(client, "workspace")
-            try:
-                return await work(log)
-            finally:
-                await log.close()
-
-    return asyncio.run(run())
 
 
 def counts_of_one(log: LogAnalytics) -> Any:

@@ -15,7 +15,7 @@ from chargeback.services.usage.settle import Settlement
 from stack.gateway.log_analytics import Limits, application
 from stack.gateway.log_arrivals import Arrivals
 from stack.gateway.log_tables import LLM_TABLE, LogTables
-from tests.adapters.azure.test_log_analytics import asked_of
+from tests.support.log_queries import asked_of
 from tests.support.settler import EARLIER, Books, pending
 
 MINUTE = 60.0

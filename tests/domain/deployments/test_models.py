@@ -5,23 +5,9 @@ import pytest
 
 from chargeback.domain.deployments.models import Models, deployed, models_of, retiring
 from chargeback.domain.errors import InvalidConfig
+from tests.support.model_entries import entry
 
 TODAY = date(2026, 11, 29)
-
-
-def entry(**changes: Any) -> dict[str, Any]:
-    return {
-        "model": "chat",
-        "version": "1",
-        "family": "chat",
-        "lifecycle": "GA",
-        "retires": "2027-12-01",
-        "operations": ["chat.completions"],
-        "meters": ["input_tokens"],
-        "tiers": ["default"],
-        "offered": {"Standard": ["here"]},
-        **changes,
-    }
 
 
 def models(*entries: dict[str, Any]) -> Models:

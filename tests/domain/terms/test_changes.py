@@ -8,8 +8,8 @@ from chargeback.domain.terms.shared_costs import Basis, Per, SharedCost
 from chargeback.domain.terms.terms import ClosingRules, ExchangeRate, Terms
 from chargeback.domain.time.calendar import Calendar
 from chargeback.domain.time.effective import Effective
-from tests.services.publishing.test_share_costs import fee
 from tests.support.budgets import monthly
+from tests.support.shared_fees import fee
 
 RATE = ExchangeRate("USD", "EUR", Decimal("0.9"), "2026-03-31", "ECB")
 RULES = ReconciliationRules(absolute=Decimal(5))

@@ -16,6 +16,8 @@ sys.path.insert(0, str(INFRA / "hooks"))  # azd runs the hooks as scripts of tha
 
 from azure_rest import Azure
 
+from tests.infra.hooks.subscriptions import let_deploy
+
 Answer = tuple[int, Any]
 
 
@@ -99,6 +101,13 @@ def azure() -> Iterator[LocalAzure]:
     server.shutdown()
     thread.join()
     server.server_close()
+
+
+@pytest.fixture
+def willing(azure: LocalAzure) -> LocalAzure:
+    """A subscription in which nothing stands in the way of `deployment()`."""
+    let_deploy(azure)
+    return azure
 
 
 @pytest.fixture

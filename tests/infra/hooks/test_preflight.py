@@ -8,80 +8,14 @@ from typing import Any
 
 import pytest
 from deployment import Deployment, Misconfigured, Note, read_deployment
-from preflight import BIN, GATEWAY, MODELS, PIPELINE, WITHOUT_PLACE, budget_month, check
+from preflight import budget_month, check
 
 from stack.bicep.files import INFRA
 from tests.infra.hooks.conftest import LocalAzure
+from tests.infra.hooks.subscriptions import BASE, COGNITIVE, GROUP, deployment, quota
 
-BASE = "/subscriptions/sub"
-REGIONS = ["Sweden Central", "East US 2"]
-COGNITIVE = f"{BASE}/providers/Microsoft.CognitiveServices/locations"
-GROUP = f"{BASE}/resourceGroups/rg-env"
 ROLES = json.loads((Path(__file__).parent / "roles.json").read_text())
 """Azure's own definitions of the roles that people deploy with."""
-
-
-def deployment(**changes: Any) -> Deployment:
-    settings = {
-        "gatewayTopology": "spanning",
-        "gatewaySku": "BasicV2",
-        "gatewayUnits": 1,
-        "privateNetwork": False,
-        "zoneRedundant": False,
-        "functionZoneRedundant": False,
-        "modelCapacityPercent": 50,
-        "cosmosMaxThroughput": 0,
-        "cosmosZones": "none",
-        "storageSku": "Standard_LRS",
-        "redisHighAvailability": False,
-        "functionMemoryMB": 2048,
-        "functionMaximumInstances": 40,
-        "purgeProtection": False,
-        "retention": {"secrets": 7, "reportImmutability": 0, "ledgerImmutability": 0},
-        **changes.pop("settings", {}),
-    }
-    values: dict[str, Any] = {
-        "profile": "trial",
-        "location": "swedencentral",
-        "settings": settings,
-        "gateways": [{"region": "swedencentral"}],
-        "accounts": [{"account": "a", "region": "swedencentral", "deployments": "set"}],
-        "sets": {"set": [{"name": "chat", "model": "gpt-4o", "version": "1", "type": "Standard", "capacity": 100}]},
-    }
-    return Deployment(**{**values, **changes})
-
-
-@pytest.fixture
-def willing(azure: LocalAzure) -> LocalAzure:
-    """A subscription in which nothing stands in the way of `deployment()`."""
-    places = {**PIPELINE, **GATEWAY, **MODELS, **dict.fromkeys(WITHOUT_PLACE, "any")}
-    providers = [
-        {
-            "namespace": name,
-            "registrationState": "Registered",
-            "resourceTypes": [{"resourceType": kind, "locations": REGIONS}],
-        }
-        for name, kind in places.items()
-    ]
-    azure.on("GET", f"{BASE}/providers", (200, {"value": providers}))
-    azure.on(
-        "GET",
-        f"{BASE}/providers/Microsoft.Authorization/permissions",
-        (200, {"value": [{"actions": ["*"], "notActions": []}]}),
-    )
-    azure.on(
-        "GET", f"{BASE}/providers/Microsoft.Web/geoRegions", (200, {"value": [{"name": name} for name in REGIONS]})
-    )
-    model = {"name": "gpt-4o", "version": "1", "lifecycleStatus": "GenerallyAvailable", "skus": [{"name": "Standard"}]}
-    azure.on("GET", f"{COGNITIVE}/swedencentral/models", (200, {"value": [{"model": model}]}))
-    azure.on("GET", f"{COGNITIVE}/swedencentral/usages", (200, {"value": [quota(left=50)]}))
-    for kind, *_ in BIN.values():
-        azure.on("GET", f"{BASE}/providers/{kind}", (200, {"value": []}))
-    return azure
-
-
-def quota(left: int) -> dict[str, Any]:
-    return {"name": {"value": "OpenAI.Standard.gpt-4o"}, "limit": 200, "currentValue": 200 - left}
 
 
 NO_ASSIGNING = "you may not assign roles in this subscription"

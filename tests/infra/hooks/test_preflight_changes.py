@@ -8,9 +8,7 @@ from preflight import check
 from preflight_changes import check_resources, has_functions, locked_containers, policy_of
 
 from tests.infra.hooks.conftest import LocalAzure
-from tests.infra.hooks.test_preflight import BASE, GROUP, deployment, willing
-
-__all__ = ["willing"]
+from tests.infra.hooks.subscriptions import BASE, GROUP, deployment
 
 INSIDE = f"{GROUP}/providers"
 STORAGE = f"{INSIDE}/Microsoft.Storage/storageAccounts"

@@ -8,7 +8,7 @@ from preflight import check_environment_name
 from preflight_limits import check_cosmos_zones, check_functions, check_redis, check_sizes
 
 from tests.infra.hooks.conftest import LocalAzure
-from tests.infra.hooks.test_preflight import BASE, GROUP, deployment
+from tests.infra.hooks.subscriptions import BASE, GROUP, deployment
 
 PLACES = f"{BASE}/providers/Microsoft.Web/geoRegions"
 USAGES = f"{BASE}/providers/Microsoft.Web/locations/swedencentral/usages"

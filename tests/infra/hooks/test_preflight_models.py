@@ -8,9 +8,9 @@ from deployment import Deployment, Note
 from preflight_models import check_models, longer_lived, offered
 
 from chargeback.domain.deployments.models import Models, models_of
-from tests.domain.deployments.test_models import entry
 from tests.infra.hooks.conftest import LocalAzure
-from tests.infra.hooks.test_preflight import BASE, COGNITIVE, GROUP, deployment
+from tests.infra.hooks.subscriptions import BASE, COGNITIVE, GROUP, deployment
+from tests.support.model_entries import entry
 
 TODAY = date(2026, 11, 29)
 ACCOUNTS = f"{GROUP}/providers/Microsoft.CognitiveServices/accounts"

@@ -14,7 +14,7 @@ from scripts.verify.live import QUERIES, Live
 from scripts.verify.points import POINTS, Seen, Verdict, unknown
 from stack.identity.permissions import doubtful_routes
 from tests.infra.hooks.conftest import Asked, LocalAzure
-from tests.infra.test_alerts import call, line, trace
+from tests.support.log_rows import call, line, trace
 
 GROUP = "/subscriptions/1/resourceGroups/rg-books"
 PROVIDERS = f"{GROUP}/providers"

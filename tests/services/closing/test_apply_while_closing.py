@@ -11,12 +11,10 @@ from chargeback.domain.periods.lifecycle import PeriodState
 from chargeback.domain.terms.shared_costs import Per
 from chargeback.domain.terms.terms import Terms
 from chargeback.services.configuring.apply_config import apply_config
-from tests.services.closing.test_close_period import AFTER_GRACE, march
-from tests.services.closing.test_killed_closing import Killed
-from tests.services.publishing.test_share_costs import fee
-from tests.services.reconciling.test_trued_up_months import ANYTHING, teams
-from tests.support.closing_product import ClosingHouse, published_for_real
-from tests.support.trued_up_product import TruedUp, call, charge
+from tests.support.closing_march import AFTER_GRACE, march
+from tests.support.closing_product import ClosingHouse, Killed, published_for_real
+from tests.support.shared_fees import fee
+from tests.support.trued_up_product import ANYTHING, TruedUp, call, charge, teams
 
 pytestmark = pytest.mark.anyio
 

@@ -24,13 +24,13 @@ from chargeback.services.configuring.deployments import Deployments
 from chargeback.services.configuring.versions import ConfigVersion, ConfigVersions
 from chargeback.services.reconciling.reconciled_documents import Compared, Comparisons
 from chargeback.services.reconciling.true_up import set_true_up, true_up_digest
-from tests.services.closing.test_close_period import AFTER_GRACE, march
-from tests.services.reconciling.test_true_up import reconciled
 from tests.simulation.month import Month, Order
 from tests.simulation.product import World
 from tests.support.builders import NOW
+from tests.support.closing_march import AFTER_GRACE, march
 from tests.support.closing_product import ClosingHouse
 from tests.support.control_documents import put_document
+from tests.support.reconciled_months import reconciled
 
 pytestmark = pytest.mark.anyio
 

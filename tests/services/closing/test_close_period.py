@@ -2,7 +2,7 @@
 
 import asyncio
 from dataclasses import replace
-from datetime import UTC, datetime, timedelta
+from datetime import timedelta
 from decimal import Decimal
 
 import pytest
@@ -16,28 +16,13 @@ from chargeback.domain.usage.meters import Meter
 from chargeback.services.closing.finish_days import ClosingRequest
 from tests.support.builders import tokens, usage_event
 from tests.support.catalogues import START, catalogue, dated
+from tests.support.closing_march import AFTER_GRACE, APRIL, march
 from tests.support.closing_product import ClosingHouse, priced
 
 pytestmark = pytest.mark.anyio
 
-APRIL = datetime(2026, 4, 1, tzinfo=UTC)
-AFTER_GRACE = APRIL + timedelta(hours=72)
-EVENTS = [
-    usage_event(id=f"{day}-{n}", time=f"2026-{day}T09:0{n}:00Z", usage=tokens(1_000_000, 0))
-    for day in ("03-05", "03-20", "03-31")
-    for n in range(2)
-]
-
 
 FILES = ["2026-03/bill-2026-03.json", "2026-03/hub/manifest.json", "2026-03/manifest.json"]
-
-
-async def march(house: ClosingHouse | None = None) -> ClosingHouse:
-    """Six calls of a million input tokens each, on three days of March."""
-    house = house or ClosingHouse()
-    for event in EVENTS:
-        await house.ingest([event], APRIL - timedelta(minutes=5))
-    return house
 
 
 async def test_a_closed_period_has_its_files_once_and_no_draft() -> None:

@@ -14,9 +14,9 @@ from chargeback.services.closing.correct_period import CorrectionResult, correct
 from chargeback.services.closing.late_changes import late_changes
 from chargeback.services.closing.publish_drafts import Drafts
 from chargeback.services.configuring.apply_config import apply_config, bring_into_force
-from tests.services.publishing.test_share_costs import fee
 from tests.support.builders import tokens, usage_event
 from tests.support.closing_product import ClosingHouse, priced, published_for_real
+from tests.support.shared_fees import fee
 
 pytestmark = pytest.mark.anyio
 

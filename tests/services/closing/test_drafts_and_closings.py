@@ -12,10 +12,9 @@ from chargeback.adapters.memory.stores import MemoryReports
 from chargeback.domain.errors import SomeFailed
 from chargeback.domain.reports.manifest import Manifest
 from chargeback.services.closing.publish_drafts import Drafts
-from tests.services.closing.test_close_period import AFTER_GRACE, APRIL, march
-from tests.services.closing.test_killed_closing import Killed
 from tests.support.builders import tokens, usage_event
-from tests.support.closing_product import ClosingHouse
+from tests.support.closing_march import AFTER_GRACE, APRIL, march
+from tests.support.closing_product import ClosingHouse, Killed
 
 pytestmark = pytest.mark.anyio
 

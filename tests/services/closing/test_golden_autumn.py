@@ -44,10 +44,10 @@ from chargeback.domain.periods.lifecycle import PeriodChange
 from chargeback.domain.terms.terms import Terms
 from chargeback.services.closing.correct_period import correct_period
 from chargeback.services.focus.write_focus import write_focus
-from tests.services.closing.test_golden_months import rows
 from tests.support.builders import tokens, usage_event
 from tests.support.closing_product import ClosingHouse, published_for_real
 from tests.support.config_files import config_folder
+from tests.support.csv_rows import rows
 
 NOVEMBER_5 = datetime(2026, 11, 5, 6, tzinfo=UTC)
 DECEMBER_6 = datetime(2026, 12, 6, 6, tzinfo=UTC)

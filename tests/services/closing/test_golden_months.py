@@ -39,8 +39,6 @@ April, a draft, after a call of 21 March that came late and a new rate card (* 0
                          the largest remainder is search's; support's and research's are equal, and support is first
 """
 
-import csv
-import io
 from datetime import UTC, datetime
 from decimal import Decimal
 from pathlib import Path
@@ -56,6 +54,7 @@ from chargeback.services.closing.file_period import files_of
 from tests.support.builders import tokens, usage_event
 from tests.support.closing_product import ClosingHouse, published_for_real
 from tests.support.config_files import config_folder
+from tests.support.csv_rows import rows
 
 pytestmark = pytest.mark.anyio
 
@@ -152,10 +151,6 @@ async def house(tmp_path: Path) -> ClosingHouse:
     await house.auditor.audit(APRIL_6)
     await house.publish_drafts(APRIL_6)
     return house
-
-
-def rows(content: bytes) -> list[dict[str, str]]:
-    return list(csv.DictReader(io.StringIO(content.decode(), newline=""), strict=True))
 
 
 def amounts(content: bytes) -> dict[str, str]:

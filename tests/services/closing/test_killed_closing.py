@@ -6,14 +6,10 @@ from typing import Any
 
 import pytest
 
-from tests.services.closing.test_close_period import AFTER_GRACE, march
-from tests.support.closing_product import ClosingHouse, Wrap
+from tests.support.closing_march import AFTER_GRACE, march
+from tests.support.closing_product import ClosingHouse, Killed, Wrap
 
 pytestmark = pytest.mark.anyio
-
-
-class Killed(BaseException):
-    """The process ended."""
 
 
 class Fuse:

@@ -14,10 +14,9 @@ from chargeback.domain.periods.lifecycle import PeriodChange
 from chargeback.domain.terms.terms import Terms
 from chargeback.domain.time.effective import ALWAYS, Effective
 from chargeback.services.closing.correct_period import correct_period
-from tests.services.publishing.test_share_costs import fee
-from tests.services.reconciling.test_trued_up_months import ANYTHING, APRIL, MAY, teams
 from tests.support.closing_product import ClosingHouse, published_for_real
-from tests.support.trued_up_product import TruedUp, call
+from tests.support.shared_fees import fee
+from tests.support.trued_up_product import ANYTHING, APRIL, MAY, TruedUp, call, teams
 
 pytestmark = pytest.mark.anyio
 

@@ -15,8 +15,8 @@ from chargeback.services.focus.write_focus import write_focus
 from chargeback.services.focus.write_hub import write_hub
 from chargeback.services.statements.write_statements import write_statements
 from chargeback.services.workbook.write_workbook import write_workbook
-from tests.services.publishing.test_find_corrections import APRIL, MARCH, Ledger, of_march
-from tests.services.publishing.test_share_costs import fee
+from tests.support.published_months import APRIL, MARCH, Ledger, of_march
+from tests.support.shared_fees import fee
 from tests.support.watched_engines import Watched, watched_engines
 
 pytestmark = pytest.mark.anyio

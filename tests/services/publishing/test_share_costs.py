@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from chargeback.domain.catalogue.catalogue import Catalogue
 from chargeback.domain.catalogue.payers import Payers, SharedMarkup
-from chargeback.domain.terms.shared_costs import Basis, BasisMeasure, Capacity, CostKind, Per, Selection, SharedCost
+from chargeback.domain.terms.shared_costs import Basis, BasisMeasure, Capacity, CostKind, Per, Selection
 from chargeback.domain.terms.terms import ExchangeRate, Terms
 from chargeback.domain.time.effective import ALWAYS, Effective
 from chargeback.domain.usage.meters import Meter
@@ -18,24 +18,11 @@ from chargeback.services.focus.write_focus import write_focus
 from tests.support.catalogues import catalogue
 from tests.support.published_files import PRICES as OF_A_CHARGE
 from tests.support.published_files import charge, published, record, rows_of, summed
+from tests.support.shared_fees import fee
 
 pytestmark = pytest.mark.anyio
 
 THIRD = "0.333333333333"
-
-
-def fee(price: str = "700", **fields: Any) -> SharedCost:
-    defaults: dict[str, Any] = {
-        "cost_id": "gateway",
-        "name": "Gateway",
-        "kind": CostKind.FEE,
-        "price": Decimal(price),
-        "per": Per.MONTH,
-        "currency": "USD",
-        "basis": Basis.USAGE,
-        "measure": BasisMeasure.REQUESTS,
-    }
-    return SharedCost(**(defaults | fields))
 
 
 def used(centre: str, requests: int, **fields: Any) -> Any:

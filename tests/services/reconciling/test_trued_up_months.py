@@ -8,50 +8,23 @@ import pytest
 
 from chargeback.domain.catalogue.catalogue import Catalogue
 from chargeback.domain.catalogue.payers import Payers, SharedMarkup
-from chargeback.domain.cost_centres.rules import Allocation, CostCentre, Rule
-from chargeback.domain.deployments.deployment import Deployment, DeploymentType
 from chargeback.domain.errors import ClosingRefused, TrueUpRefused
 from chargeback.domain.periods.lifecycle import BillingPeriod
 from chargeback.domain.terms.shared_costs import Basis, BasisMeasure, CostKind, Per, Selection, SharedCost
-from chargeback.domain.terms.terms import ClosingRules, Terms
+from chargeback.domain.terms.terms import Terms
 from chargeback.domain.time.effective import ALWAYS
-from chargeback.domain.usage.meters import Meter
 from chargeback.services.closing.publish_drafts import Drafts
 from chargeback.services.reconciling.true_up import remove_true_up, set_true_up
 from tests.support.builders import tokens, usage_event
-from tests.support.catalogues import START, dated
 from tests.support.closing_product import ClosingHouse, published_for_real
 from tests.support.cost_exports import OUTPUT_METER
-from tests.support.trued_up_product import HOST, TruedUp, call, capacity, charge
+from tests.support.trued_up_product import ANYTHING, APRIL, HOST, MAY, TruedUp, call, capacity, charge, teams
 
 pytestmark = [pytest.mark.anyio, pytest.mark.usefixtures("folders_in_memory")]
 
-APRIL = datetime(2026, 4, 5, tzinfo=UTC)
 LATER = datetime(2026, 4, 20, tzinfo=UTC)
 """March may be closed; April is the only open month then, so that nothing else has to be published."""
-MAY = datetime(2026, 5, 6, tzinfo=UTC)
 JUNE = datetime(2026, 6, 6, tzinfo=UTC)
-ANYTHING = ClosingRules(unpriced_percent=Decimal(100), unsettled_percent=Decimal(100))
-
-
-def teams() -> Catalogue:
-    """Two teams, a standard deployment and a provisioned one; output has no price."""
-    names = ("search", "support")
-    rules = tuple(Rule(team, {"subscription": team}, team) for team in names)
-    account = "oai-swedencentral"
-    deployments = {
-        name: Deployment(account, "swedencentral", name, "gpt-4o", "2024-11-20", kind)
-        for name, kind in (
-            ("gpt-4o", DeploymentType.GLOBAL_STANDARD),
-            ("ptu", DeploymentType.GLOBAL_PROVISIONED_MANAGED),
-        )
-    }
-    return Catalogue(
-        "USD",
-        dated(Meter.INPUT, (START, "2.5")),
-        {account: deployments},
-        Allocation(tuple(CostCentre(team, team.title()) for team in names), rules),
-    )
 
 
 @pytest.fixture

@@ -13,8 +13,8 @@ from chargeback.domain.periods.lifecycle import PeriodState
 from chargeback.services.running.set_aside import Left, SetAside, Stage
 from chargeback.services.usage import post as posting
 from chargeback.services.usage.summarise import OTHERS
-from tests.services.closing.test_close_period import AFTER_GRACE, APRIL, march
 from tests.support.builders import tokens, usage_event
+from tests.support.closing_march import AFTER_GRACE, APRIL, march
 from tests.support.closing_product import ClosingHouse, published_for_real
 
 pytestmark = pytest.mark.anyio

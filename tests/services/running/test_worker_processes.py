@@ -11,7 +11,7 @@ import psutil
 import pytest
 
 from chargeback.services.running.worker_processes import worker_pool
-from tests.services.usage.test_recount import recounted, usage_event
+from tests.support.recounted_days import recounted, usage_event
 
 HALF_WAY = """
 import sys, time

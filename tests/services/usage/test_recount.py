@@ -1,4 +1,3 @@
-import json
 import random
 import tempfile
 from collections.abc import AsyncIterator, Mapping, Sequence
@@ -12,44 +11,18 @@ from chargeback.adapters.memory.counter import MemoryCounter
 from chargeback.adapters.memory.stores import MemoryLedger
 from chargeback.domain.events.usage_event import AcceptedTimes, read_event
 from chargeback.domain.usage.lines import line_id
-from chargeback.domain.usage.meters import Meter, Quantities
+from chargeback.domain.usage.meters import Meter
 from chargeback.services.ports.counter import CountedLine, EstimatedEvent
 from chargeback.services.ports.ledger import LedgerBlock
 from chargeback.services.usage import recount as recounting
 from chargeback.services.usage.list_conflicts import list_conflicts
-from chargeback.services.usage.recount import Recounted, recount
+from chargeback.services.usage.recount import recount
 from tests.support.accounts import accounts, said_of_calls, totals
+from tests.support.recounted_days import DAY, Lines, recounted, usage_event
 
 pytestmark = pytest.mark.anyio
 
-DAY = "2026-03-14"
 ANY_TIME = AcceptedTimes("0001-01-01", ("9999-12-31", 23))
-Lines = dict[str, dict[int, Quantities]]
-
-
-def usage_event(
-    call: str = "call-1", type: str = "recorded", *, time: str = f"{DAY}T09:26:53Z", tokens: int = 10, **data: object
-) -> bytes:
-    usage = {} if type == "pending" else {"usage": {"prompt_tokens": tokens, "completion_tokens": 2}}
-    return json.dumps(
-        {
-            "specversion": "1.0",
-            "id": call,
-            "source": "/apim/x/eastus2",
-            "type": f"chargeback.usage.{type}.v1",
-            "time": time,
-            "data": {"operation": "chat.completions", "subscriptionId": "search", "model": "gpt-4o"} | usage | data,
-        }
-    ).encode()
-
-
-async def recounted(events: Sequence[bytes], *, workers: int = 0, **options: int) -> tuple[Recounted, Lines]:
-    ledger = MemoryLedger()
-    await ledger.append(DAY, events)
-    async with recount(ledger, DAY, workers=workers, **options) as day:
-        lines = [line async for page in day.pages() for line in page]
-    assert [line.line_id for line in lines] == sorted({line_id(line.line) for line in lines})
-    return day, {line.line_id: dict(line.hours) for line in lines}
 
 
 def oracle(events: Sequence[bytes]) -> Lines:
