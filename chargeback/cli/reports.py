@@ -15,10 +15,8 @@ from chargeback.cli.terminal import counted, listed, progress, run, written
 from chargeback.domain.periods.lifecycle import PeriodState
 from chargeback.domain.reports.layout import manifest_path, period_folder
 from chargeback.domain.time.months import month
+from chargeback.domain.usage.states import LineState
 from chargeback.services.ports.reports import Reports
-
-UNPRICED = "unpriced"
-"""The state of rows without a price, in a manifest."""
 
 app = typer.Typer()
 
@@ -81,7 +79,7 @@ def publish(
             period=period,
             state=known.state,
             rows=manifest.files[0].rows,
-            unpriced_rows=manifest.states[UNPRICED].rows if UNPRICED in manifest.states else 0,
+            unpriced_rows=manifest.states[LineState.UNPRICED].rows if LineState.UNPRICED in manifest.states else 0,
             totals=manifest.totals,
             container=name,
             files=tuple(PublishedPath(path, digests.get(path, "")) for path in paths),
