@@ -24,7 +24,7 @@ from chargeback.domain.time.days import UtcDay, book_namesake, days_between, shi
 from chargeback.process import prepare_process
 from chargeback.services.budgets.forecasts import Forecasts
 from chargeback.services.budgets.spend import BudgetSpend
-from chargeback.services.budgets.states import BudgetStates, NoOverrides
+from chargeback.services.budgets.states import BudgetStates
 from chargeback.services.ports.counter import CountedSpend, EstimatedEvent
 from chargeback.services.usage.ingest import open_days
 from chargeback.services.usage.watched_spend import DaySpend, fence_of_day, known_spend, put_spend
@@ -44,7 +44,7 @@ async def evaluate(rounds: int) -> None:
         for day in days_between(shifted(utc_day(NOW), -DAYS), utc_day(NOW)):
             await fill(container, day)
         spend = BudgetSpend(container.books, container.counter, no_posting)
-        states = BudgetStates(catalogues, spend, NoOverrides(), Forecasts())
+        states = BudgetStates(catalogues, spend, container.budget_overrides, Forecasts())
         taken = []
         for _ in range(rounds + 1):
             start = time.perf_counter()

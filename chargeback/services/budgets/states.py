@@ -25,14 +25,6 @@ class Overrides(Protocol):
         """Every override, whenever it holds or held."""
 
 
-class NoOverrides:
-    """There are none."""
-
-    async def all(self) -> Sequence[Override]:
-        """Nothing."""
-        return ()
-
-
 @dataclass(frozen=True, slots=True)
 class Evaluation:
     """The states of budgets at a moment.

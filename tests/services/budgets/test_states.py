@@ -17,7 +17,7 @@ from chargeback.domain.time.effective import Effective
 from chargeback.domain.time.months import Month
 from chargeback.services.budgets.forecasts import Forecasts
 from chargeback.services.budgets.spend import BudgetSpend
-from chargeback.services.budgets.states import BudgetStates, Evaluation, NoOverrides, Overrides
+from chargeback.services.budgets.states import BudgetStates, Evaluation, Overrides
 from tests.support.budgets import budget
 from tests.support.catalogues import catalogue
 from tests.support.product_in_memory import house
@@ -50,7 +50,7 @@ def states_over(
         pass
 
     spend = BudgetSpend(books, of.counter, post)
-    return BudgetStates(of.catalogues, spend, overrides or NoOverrides(), Forecasts(seconds=seconds))
+    return BudgetStates(of.catalogues, spend, overrides or Kept(), Forecasts(seconds=seconds))
 
 
 async def evaluated(spent: Sequence[Spent], *budgets: Budget, now: datetime = NOW, **given: object) -> Evaluation:
