@@ -19,6 +19,7 @@ from chargeback.stores import Stores
 if TYPE_CHECKING:
     from chargeback.adapters.azure.entra_tokens import EntraTokens, SigningKeys
     from chargeback.adapters.config.applied import AppliedCatalogues
+    from chargeback.domain.budgets.decisions import Product
     from chargeback.domain.deployments.models import Retiring
     from chargeback.domain.events.emitters import KnownEmitter
     from chargeback.domain.time.days import UtcDay
@@ -63,6 +64,13 @@ class Container(Stores):
         from chargeback.adapters.config.emitters import load_emitters
 
         return load_emitters(self.settings.config_dir or DEPLOYED_CONFIG)
+
+    @cached_property
+    def products(self) -> "tuple[Product, ...]":
+        """The products of the gateway, each with the subscriptions that call with it."""
+        from chargeback.adapters.config.gateway import load_products
+
+        return load_products(self.settings.config_dir or DEPLOYED_CONFIG)
 
     @cached_property
     def senders(self) -> "Senders":

@@ -77,6 +77,7 @@ def validate(config_dir: ConfigDir = DEPLOYED_CONFIG, as_json: Json = False) -> 
 
 def _read_all(config_dir: Path) -> tuple[Catalogue, Terms]:
     """The files of the folder. Raises `InvalidConfig` with every fault."""
+    from chargeback.adapters.config.budget_names import budget_name_faults
     from chargeback.adapters.config.catalogue import load_catalogue
     from chargeback.adapters.config.emitters import load_emitters
     from chargeback.adapters.config.gateway import gateway_faults
@@ -91,6 +92,8 @@ def _read_all(config_dir: Path) -> tuple[Catalogue, Terms]:
     except InvalidConfig as error:
         raise InvalidConfig([*error.faults, *faults]) from None
     faults += gateway_faults(config_dir)
+    if not faults:  # what budgets name is looked up in sound files
+        faults += budget_name_faults(config_dir, catalogue, datetime.now(UTC))
     if faults:
         raise InvalidConfig(faults)
     return catalogue, terms

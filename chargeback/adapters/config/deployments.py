@@ -87,7 +87,7 @@ def deployment_map(
 
     `thorough` refuses old forms, which stored versions keep.
     """
-    top = sections(document, ("accounts", "deploymentSets"), faults, optional=("formerDeployments",))
+    top = sections(document, ("accounts", "deploymentSets"), faults, optional=("formerDeployments", "interchangeable"))
     if thorough and top["formerDeployments"] is not None:
         faults.append(MOVED)
     raw_sets = top["deploymentSets"] if isinstance(top["deploymentSets"], dict) else {}

@@ -8,6 +8,7 @@ from pathlib import Path
 from chargeback.adapters.config.catalogue import with_line
 from chargeback.adapters.config.entries import Record, each, sections
 from chargeback.adapters.config.folders import path_of
+from chargeback.adapters.config.gateway import known_gateway
 from chargeback.adapters.config.yaml_files import read
 from chargeback.domain.errors import InvalidConfig
 from chargeback.domain.events.emitters import EVENT_GRID, GATEWAY, OURSELVES, Emitter, KnownEmitter, is_below
@@ -42,10 +43,8 @@ def load_emitters(folder: Path) -> tuple[KnownEmitter, ...]:
 
 def _subscriptions(folder: Path) -> frozenset[str]:
     """The subscriptions that the gateway knows."""
-    if not path_of(folder, "gateway.yaml").exists():
-        return frozenset()
-    found = read(path_of(folder, "gateway.yaml")).get("subscriptions")
-    return frozenset(str(item["id"]) for item in found if "id" in item) if isinstance(found, list) else frozenset()
+    gateway = known_gateway(folder)
+    return frozenset(gateway.subscriptions) if gateway else frozenset()
 
 
 def emitters_of(document: object, subscriptions: frozenset[str], faults: list[str]) -> Iterator[KnownEmitter]:

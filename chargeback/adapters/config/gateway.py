@@ -5,6 +5,7 @@ A contradiction, such as a product that must stay in a geography and may use wha
 
 import re
 from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -22,6 +23,7 @@ from chargeback.adapters.config.gateway_tables import (
     processes_at_home,
 )
 from chargeback.adapters.config.yaml_files import line_number, read
+from chargeback.domain.budgets.decisions import Product
 from chargeback.domain.usage.operations import OFFERED
 
 FILE = "gateway.yaml"
@@ -45,7 +47,9 @@ class _Gateway(Record, frozen=True):
     primary: bool = False
 
 
-class _Product(Record, frozen=True):
+class KnownProduct(Record, frozen=True):
+    """A product as the file has it."""
+
     id: str
     name: str
     tokens_per_minute: int
@@ -109,7 +113,7 @@ def gateway_faults(folder: Path) -> list[str]:
         gateways = list(each(found["gateways"], _Gateway, "gateways", faults))
         homes = {region: place.id for _, place in places for region in place.regions}
         deployed = _Deployed(deployments["accounts"], deployments["deploymentSets"], homes)
-        products = list(each(found["products"], _Product, "products", faults))
+        products = list(each(found["products"], KnownProduct, "products", faults))
         subscriptions = list(each(found["subscriptions"], _Subscription, "subscriptions", faults))
         faults += _geographies(places, deployed)
         faults += _regions(places, gateways, deployed)
@@ -122,6 +126,48 @@ def gateway_faults(folder: Path) -> list[str]:
         whole = {**found, **deployments}
         faults += [f"{part}: {reason}" for part, reason in _too_large(whole)]
     return [f"{FILE}:{line_number(path_of(folder, FILE), fault.partition(':')[0])}: {fault}" for fault in faults]
+
+
+@dataclass(frozen=True, slots=True)
+class KnownGateway:
+    """What budgets need to know of the gateway.
+
+    Attributes:
+        products: by id.
+        subscriptions: id → product.
+        homes: region → geography.
+    """
+
+    products: Mapping[str, KnownProduct]
+    subscriptions: Mapping[str, str]
+    homes: Mapping[str, str]
+
+
+def known_gateway(folder: Path) -> KnownGateway | None:
+    """The gateway of a folder, without what is faulty; None where there is no such file."""
+    if not path_of(folder, FILE).exists():
+        return None
+    found = sections(read(path_of(folder, FILE)), _SECTIONS, [])
+    return KnownGateway(
+        {product.id: product for _, product in each(found["products"], KnownProduct, "products", [])},
+        {team.id: team.product for _, team in each(found["subscriptions"], _Subscription, "subscriptions", [])},
+        {
+            region: geography.id
+            for _, geography in each(found["geographies"], _Geography, "geographies", [])
+            for region in geography.regions
+        },
+    )
+
+
+def load_products(folder: Path) -> tuple[Product, ...]:
+    """The products with the subscriptions that call with them, in the order of the file."""
+    found = known_gateway(folder)
+    if found is None:
+        return ()
+    return tuple(
+        Product(name, frozenset(team for team, product in found.subscriptions.items() if product == name))
+        for name in found.products
+    )
 
 
 def fills(folder: Path) -> dict[str, float]:
@@ -161,7 +207,7 @@ def _regions(
             yield f"geographies: none has the region {region!r}, in which deployments.yaml has {account}"
 
 
-def _product(place: str, product: _Product, found: Config, deployed: _Deployed) -> Iterator[str]:
+def _product(place: str, product: KnownProduct, found: Config, deployed: _Deployed) -> Iterator[str]:
     names = [product.id, *product.aliases, *(product.tools or ())]
     for name in names:
         if not _SAFE.fullmatch(name):
@@ -188,7 +234,7 @@ def _product(place: str, product: _Product, found: Config, deployed: _Deployed) 
             yield from _reach(f"{place}.models", model, product.residency, deployed)
 
 
-def _residency(place: str, product: _Product, deployed: _Deployed) -> Iterator[str]:
+def _residency(place: str, product: KnownProduct, deployed: _Deployed) -> Iterator[str]:
     if product.residency is None:
         if product.local_gateway_only:
             yield f"{place}.localGatewayOnly: means nothing without a residency"
@@ -202,7 +248,7 @@ def _residency(place: str, product: _Product, deployed: _Deployed) -> Iterator[s
             yield f"{place}.tools: {tool} leaves {product.residency!r}, which the residency forbids"
 
 
-def _aliases(place: str, product: _Product, found: Config, deployed: _Deployed) -> Iterator[str]:
+def _aliases(place: str, product: KnownProduct, found: Config, deployed: _Deployed) -> Iterator[str]:
     places = {"*", *deployed.geographies, *(gateway["region"] for gateway in found["gateways"])}
     for alias, targets in product.aliases.items():
         where = f"{place}.aliases.{alias}"

@@ -57,7 +57,9 @@ class RulesInForce:
     """The rules that are effective together for some time; the first one that matches wins."""
 
     def __init__(self, rules: Iterable[Rule]) -> None:
-        self._tests = tuple((_tests(rule), (rule.cost_centre, rule.id)) for rule in rules)
+        self.rules = tuple(rules)
+        """In their order."""
+        self._tests = tuple((_tests(rule), (rule.cost_centre, rule.id)) for rule in self.rules)
 
     def cost_centre(self, line: Line) -> tuple[str, str]:
         """The path that pays for a line and the rule that says so; (`unallocated`, "") when none does."""
