@@ -99,7 +99,8 @@ def _concerns(scope: Scope, product: Product) -> bool:
 
 def _key(scope: Scope) -> str:
     """`app/<tenant>/<application>`, `user/<id>`, `all`."""
-    return "/".join([scope.kind, *(map(_encoded, scope.value.split("/")) if scope.value else ())])
+    parts = scope.value.split("/") if scope.kind is ScopeKind.APP else [scope.value]
+    return "/".join([scope.kind, *(_encoded(part) for part in parts if part)])
 
 
 def _rule_entries(

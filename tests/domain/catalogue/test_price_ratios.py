@@ -39,8 +39,8 @@ def test_a_price_out_of_proportion_is_named(
     kept = list(oddities(PLAIN | output | dated(meter, (START, right), **key), NOW))
     broken = [reason for _, reason in oddities(PLAIN | output | dated(meter, (START, wrong), **key), NOW)]
 
-    assert [reason for _, reason in kept if "beside it" not in reason] == []
-    assert [reason.rpartition(",")[0] for reason in broken if "beside it" not in reason] == [said]
+    assert [reason for _, reason in kept if "which the plain price has" not in reason] == []
+    assert [reason.rpartition(",")[0] for reason in broken if "which the plain price has" not in reason] == [said]
 
 
 def test_a_tier_without_what_the_plain_price_has_is_a_hole() -> None:

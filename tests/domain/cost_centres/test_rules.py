@@ -93,7 +93,7 @@ def test_every_fault_is_named_with_its_place() -> None:
     assert "costCentres[0].path: its parent 'a' does not come before it" in text
     assert "costCentres[2].path: 'c' is there twice" in text
     assert "costCentres[3].path: 'c//d' has an empty or padded component" in text
-    assert "costCentres[4].path: 'unallocated' is what no rule claims" in text
+    assert "costCentres[4].path: 'unallocated' stands for usage that no rule matches" in text
     assert "rules[0].costCentre: 'nowhere' is not under costCentres" in text
     assert "rules[1].id: 'one' is empty or taken" in text
     assert "rules[1].when.colour: no such field" in text

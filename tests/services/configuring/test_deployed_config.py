@@ -106,7 +106,7 @@ async def test_what_contradicts_a_closed_period_is_refused_and_nothing_changes(
 
 
 async def test_the_record_of_a_long_diff_is_short(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(deployed_config, "told", lambda *_: iter(["line"] * (MOST_LINES + 5)))
+    monkeypatch.setattr(deployed_config, "outcome_lines", lambda *_: iter(["line"] * (MOST_LINES + 5)))
     world = World()
 
     done = await world.deploy("digest-1", AFTER)
