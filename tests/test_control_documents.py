@@ -22,6 +22,7 @@ OWNERS = {
     "true-up": "services/reconciling/true_up_documents.py",
     "catalogue": "services/configuring/versions.py",
     "deployment": "services/configuring/deployments.py",
+    "budget-override": "services/budgets/overrides.py",
 }
 
 
