@@ -12,7 +12,7 @@ from tests.support.company import CONFIG
 
 LEGAL = {"api-key": "key-legal"}
 SEARCH = {"api-key": "key-search"}
-NAMES = {"fast": {"eu": "gpt-4o-mini", "us": "gpt-5.4-nano"}, "best": {"eastus2": "gpt-5.5", "*": "gpt-4.1"}}
+NAMES = {"fast": {"europe": "gpt-4o-mini", "america": "gpt-5.4-nano"}, "best": {"eastus2": "gpt-5.5", "*": "gpt-4.1"}}
 
 
 def refused(world: World, answer: httpx.Response, code: str, status: int = 403) -> str:
@@ -136,7 +136,7 @@ def batches(make_world: MakeWorld, *types: str) -> World:
     """A gateway whose first account in the EU has these types of batch deployments, and whose residents may batch."""
     sets = {name: list(each) for name, each in definitions(CONFIG)["deploymentSets"].items()}
     sets[EU[0]] += [{**sets[EU[0]][0], "name": f"batch-{kind}", "type": kind} for kind in types]
-    products = [product(), product("eu-resident", operations=["batches", "responses"])]
+    products = [product(), product("europe-resident", operations=["batches", "responses"])]
     return make_world(config={"deploymentSets": sets, "products": products})
 
 
@@ -151,7 +151,7 @@ def test_a_batch_that_could_run_abroad_is_refused(make_world: MakeWorld, types: 
 
 def test_a_batch_that_runs_at_home_is_passed_on(make_world: MakeWorld) -> None:
     world = batches(make_world, "DataZoneBatch")
-    world.owned("file-1", "batch_1", by="legal", product="eu-resident")
+    world.owned("file-1", "batch_1", by="legal", product="europe-resident")
 
     assert world.client.post("/v1/batches", json={"input_file_id": "file-1"}, headers=LEGAL).status_code == 200
     assert world.client.get("/v1/batches/batch_1", headers=LEGAL).status_code == 200
@@ -191,7 +191,7 @@ def not_served(answer: httpx.Response) -> str:
 @pytest.mark.parametrize(("training", "status"), [("GlobalStandard", 403), ("Developer", 403), ("Standard", 200)])
 def test_training_of_a_resident_product_stays_in_its_region(world: World, training: str, status: int) -> None:
     body = {"model": "gpt-4.1", "training_file": "file-1", "trainingType": training}
-    world.owned("file-1", by="legal", product="eu-resident")
+    world.owned("file-1", by="legal", product="europe-resident")
 
     answer = world.client.post("/v1/fine_tuning/jobs", json=body, headers=LEGAL)
 
@@ -253,7 +253,7 @@ def test_a_call_goes_where_the_deployment_of_its_header_may_be_used(
 
 
 def test_a_product_may_ask_for_a_gateway_in_its_residency(make_world: MakeWorld) -> None:
-    products = [product(), product("eu-resident", localGatewayOnly=True)]
+    products = [product(), product("europe-resident", localGatewayOnly=True)]
     abroad = make_world(region="eastus2", config={"products": products})
 
     assert "swedencentral" in refused(abroad, abroad.chat("key-legal"), "gateway_not_resident")

@@ -27,9 +27,9 @@ def test_the_tables_say_what_the_definition_says(config: dict[str, Any]) -> None
     values = named_values(config)
 
     assert values["default-product"] == "standard"
-    assert values["gateway-regions"] == "swedencentral=eu;eastus2=us;francecentral=eu;westus3=us"
-    assert values["geographies"] == "eu=us;us=eu"
-    assert "NO=eu" in values["client-countries"].split(";")
+    assert values["gateway-regions"] == "swedencentral=europe;eastus2=america;francecentral=europe;westus3=america"
+    assert values["geographies"] == "europe=america;america=europe"
+    assert "NO=europe" in values["client-countries"].split(";")
 
 
 def test_the_policies_read_exactly_the_named_values_there_are(config: dict[str, Any]) -> None:
@@ -73,9 +73,9 @@ def test_a_record_is_found_by_its_key_and_read_by_the_names_of_its_fields(config
     parts = tables(config)
 
     products = "".join(parts["products"])
-    assert ";eu-resident:residency=eu|" in products
+    assert ";europe-resident:residency=europe|" in products
     assert "|requestsPerMinute=300|tokensPerMinute=100000|" in products
-    assert f";0:name={EU[0]}|geography=eu|priority=1|weight=100|batch=-;" in parts["accounts"][0]
+    assert f";0:name={EU[0]}|geography=europe|priority=1|weight=100|batch=-;" in parts["accounts"][0]
     assert ";gpt-4o:DataZoneStandard=0,1|GlobalStandard=2,3;" in "".join(parts["deployments"])
 
 

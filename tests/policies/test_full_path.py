@@ -355,13 +355,13 @@ def test_200_calls_at_once_with_random_faults_are_200_events_and_every_token_is_
     assert set(outcomes) <= {"ok", "no_backend_available", "all_backends_busy"}
     assert sum(status < 400 for status in statuses) == outcomes.count("ok")
     refused = {event["data"].get("productId") for event in events if event["data"]["statusCode"] >= 400}
-    assert refused <= {"eu-resident"}  # both accounts of its geography may be out; the others have one that is not
+    assert refused <= {"europe-resident"}  # both accounts of its geography may be out; the others have one that is not
     assert "unsettled calls" not in booked
     assert sum(count for name, count in booked.items() if name.endswith("calls")) == 200
     assert booked["exact tokens"] + booked["settled tokens"] == stage.billed()
     assert stage.quarantined() == []
     for event in events:
-        if event["data"].get("productId") == "eu-resident":
+        if event["data"].get("productId") == "europe-resident":
             assert {host.split(".")[0] for host in event["data"].get("triedBackends", [])} <= set(EU)
 
 

@@ -95,26 +95,26 @@ def test_where_no_role_is_required_a_token_alone_calls_under_the_default_product
 
 
 def test_a_role_of_the_token_names_its_product(world: World) -> None:
-    post(world, {"Authorization": f"Bearer {world.token(roles=['reader', 'eu-resident'])}"})
+    post(world, {"Authorization": f"Bearer {world.token(roles=['reader', 'europe-resident'])}"})
 
-    assert world.event()["data"]["productId"] == "eu-resident"
+    assert world.event()["data"]["productId"] == "europe-resident"
 
 
-@pytest.mark.parametrize("roles", [["standard", "eu-resident"], ["eu-resident", "premium", "standard"]])
+@pytest.mark.parametrize("roles", [["standard", "europe-resident"], ["europe-resident", "premium", "standard"]])
 def test_of_several_roles_the_one_with_a_residency_wins(make_world: MakeWorld, roles: list[str]) -> None:
     world = make_world(region="eastus2")
 
     post(world, {"Authorization": f"Bearer {world.token(roles=roles)}"})
 
-    assert world.event()["data"]["productId"] == "eu-resident"
+    assert world.event()["data"]["productId"] == "europe-resident"
     assert world.seen[0].account == EU[0]
 
 
 def test_roles_of_two_residencies_are_refused(make_world: MakeWorld) -> None:
-    products = [product(), product("eu-resident"), product("us-resident", residency="us")]
+    products = [product(), product("europe-resident"), product("america-resident", residency="america")]
     world = make_world(config={"products": products})
 
-    answer = post(world, {"Authorization": f"Bearer {world.token(roles=['us-resident', 'eu-resident'])}"})
+    answer = post(world, {"Authorization": f"Bearer {world.token(roles=['america-resident', 'europe-resident'])}"})
 
     refused(world, answer, 403, "conflicting_roles")
     assert world.seen == []
@@ -136,7 +136,7 @@ def test_a_version_2_token_names_its_application_as_azp(world: World) -> None:
 
 
 def test_a_key_and_a_token_together_give_both_identities(world: World) -> None:
-    post(world, {"api-key": "key-support", "Authorization": f"Bearer {world.token(roles=['eu-resident'])}"})
+    post(world, {"api-key": "key-support", "Authorization": f"Bearer {world.token(roles=['europe-resident'])}"})
 
     data = world.event()["data"]
     assert (data["subscriptionId"], data["productId"], data["appId"]) == ("support", "premium", "app-1")

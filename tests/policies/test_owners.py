@@ -468,7 +468,7 @@ def test_callers_with_tokens_own_what_their_principal_made_whatever_the_client(m
 
 @pytest.mark.parametrize("cache", ["there", "lost"])
 def test_a_product_of_one_team_shares_within_itself_and_with_nobody_else(make_world: MakeWorld, cache: str) -> None:
-    products = [product(objectOwner="product"), product("premium"), product("eu-resident")]
+    products = [product(objectOwner="product"), product("premium"), product("europe-resident")]
     world = make_world(config={"products": products})
     make(world, "/v1/files", "key-search")
     world.owned("file-1", by="search", product="standard")

@@ -58,7 +58,7 @@ from tests.support.company import CONFIG
 
 MANY = [
     product(name, requestsPerMinute=100_000, tokensPerMinute=100_000_000)
-    for name in ("standard", "eu-resident", "premium")
+    for name in ("standard", "europe-resident", "premium")
 ]
 TOKENS = (Meter.INPUT, Meter.CACHED_INPUT, Meter.OUTPUT, Meter.REASONING)
 

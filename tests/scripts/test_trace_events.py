@@ -39,7 +39,7 @@ def test_each_row_becomes_an_event_with_its_tokens(tmp_path: Path) -> None:
     ]
     assert {event.phase for event in found} == {Phase.FINAL}
     line = found[0].line
-    assert (line.subscription, line.product, line.deployment) == ("legal", "eu-resident", "gpt-5.4")
+    assert (line.subscription, line.product, line.deployment) == ("legal", "europe-resident", "gpt-5.4")
     assert (line.model, line.backend) == ("gpt-5.4-2026-03-05", "oai-swedencentral.openai.azure.com")
 
 

@@ -41,14 +41,14 @@ def test_the_shipped_configuration_is_sound(folder: Path) -> None:
 @pytest.mark.parametrize(
     ("how", "reason"),
     [
-        (resident(models=["gpt-image-2"]), "'gpt-image-2' is not processed in 'eu' alone"),
+        (resident(models=["gpt-image-2"]), "'gpt-image-2' is not processed in 'europe' alone"),
         (resident(models=["gpt-9"]), "no account has a deployment 'gpt-9'"),
-        (resident(aliases={"fast": {"*": "gpt-5.4-nano"}}), "'gpt-5.4-nano' is not processed in 'eu' alone"),
+        (resident(aliases={"fast": {"*": "gpt-5.4-nano"}}), "'gpt-5.4-nano' is not processed in 'europe' alone"),
         (resident(aliases={"fast": {"mars": "gpt-5.4"}}), "'mars' is neither a geography"),
         (resident(aliases={"gpt-5.5": {"*": "gpt-5.4"}}), "there is a deployment of that name"),
         (resident(aliases={"a b": {"*": "gpt-5.4"}}), "'a b' may have letters"),
-        (resident(tools=["function", "web_search"]), "web_search leaves 'eu'"),
-        (resident(tools=["mcp"]), "mcp leaves 'eu'"),
+        (resident(tools=["function", "web_search"]), "web_search leaves 'europe'"),
+        (resident(tools=["mcp"]), "mcp leaves 'europe'"),
         (resident(residency="asia"), "no account of deployments.yaml is in 'asia'"),
         (resident(residency=None, localGatewayOnly=True), "means nothing without a residency"),
         (resident(models=["gpt-5.4"]), "models and tools do not hold for the lines of a batch"),
@@ -58,13 +58,16 @@ def test_the_shipped_configuration_is_sound(folder: Path) -> None:
         (resident(objectOwner="everybody"), "objectOwner: expected subscription or product"),
         (resident(streamedResponses="ajar"), "streamedResponses: expected open or closed"),
         (resident(tokensPerMinutes=1), "object contains unknown field"),
-        (resident(default=True), "products: exactly one has `default: true`; here standard and eu-resident has it"),
+        (resident(default=True), "products: exactly one has `default: true`; here standard and europe-resident has it"),
         (lambda document: document["products"][0].pop("default"), "exactly one has `default: true`; here none has it"),
         (lambda document: document["subscriptions"][0].pop("smokeTest"), "subscriptions: exactly one has `smokeTest"),
         (lambda document: document["subscriptions"][0].update(team=1), "object contains unknown field `team`"),
         (lambda document: document["subscriptions"][0].update(product="gold"), "there is no product 'gold'"),
         (lambda document: document["gateways"][0].update(region="moon"), "no geography has the region 'moon'"),
-        (lambda document: document["gateways"][0].update(geography="eu"), "object contains unknown field `geography`"),
+        (
+            lambda document: document["gateways"][0].update(geography="europe"),
+            "object contains unknown field `geography`",
+        ),
         (lambda document: document["gateways"][0].pop("primary"), "gateways: exactly one has `primary: true`; here no"),
         (lambda document: document["gateways"][1].update(primary=True), "here swedencentral and eastus2 has it"),
         (
@@ -73,7 +76,7 @@ def test_the_shipped_configuration_is_sound(folder: Path) -> None:
         ),
         (
             lambda document: document["geographies"][1]["regions"].append("francecentral"),
-            "geographies[1].regions: 'francecentral' is a region of 'eu', too",
+            "geographies[1].regions: 'francecentral' is a region of 'europe', too",
         ),
         (lambda document: document["geographies"][0].update(failover=["moon"]), "there is no geography 'moon'"),
         (lambda document: document.pop("entra"), "entra: is missing"),
@@ -92,7 +95,7 @@ def test_a_residency_that_no_deployment_keeps_is_refused(folder: Path) -> None:
     text = path_of(folder, "deployments.yaml").read_text("utf-8").replace("DataZoneStandard", "GlobalStandard")
     path_of(folder, "deployments.yaml").write_text(text, "utf-8")
 
-    assert any("no deployment is processed in 'eu' alone" in fault for fault in gateway_faults(folder))
+    assert any("no deployment is processed in 'europe' alone" in fault for fault in gateway_faults(folder))
 
 
 def test_products_that_do_not_fit_are_refused_and_how_full_a_table_is_can_be_told(folder: Path) -> None:
