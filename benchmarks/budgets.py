@@ -9,6 +9,7 @@ import asyncio
 import os
 import random
 import time
+from dataclasses import replace
 from datetime import UTC, datetime
 from decimal import Decimal
 from statistics import median
@@ -21,6 +22,7 @@ from chargeback.domain.budgets.spend_fields import spend_fields
 from chargeback.domain.events.usage_event import EVER, UsageEvent, read_event
 from chargeback.domain.terms.terms import Terms
 from chargeback.domain.time.days import UtcDay, book_namesake, days_between, shifted, utc_day
+from chargeback.domain.time.effective import Effective
 from chargeback.process import prepare_process
 from chargeback.services.budgets.forecasts import Forecasts
 from chargeback.services.budgets.spend import BudgetSpend
@@ -32,7 +34,9 @@ from chargeback.settings import read_settings
 from stack.stack import Stack
 
 CENTRES = [f"company/unit-{number % 40:02}/team-{number:04}" for number in range(2_000)]
-TERMS = Terms(budgets=[plain_budget(centre, Decimal(100), "USD", map(Decimal, (50, 80, 100))) for centre in CENTRES])
+BEGAN = Effective(datetime(2024, 1, 1, tzinfo=UTC))
+PLAIN = [plain_budget(centre, Decimal(100), "USD", map(Decimal, (50, 80, 100))) for centre in CENTRES]
+TERMS = Terms(budgets=[replace(each, effective=BEGAN) for each in PLAIN])
 NOW = datetime.now(UTC).replace(hour=12)
 DAYS = 31
 

@@ -4,6 +4,7 @@ Versions before budgets were counted by date wrote fields such as `subscription:
 """
 
 from collections.abc import Iterable
+from functools import lru_cache
 from typing import NamedTuple
 
 from chargeback.domain.budgets.budget import Scope, ScopeKind
@@ -37,6 +38,7 @@ def estimate_fields(fields: Iterable[str]) -> tuple[str, ...]:
     return tuple(f"{_ESTIMATE}{field}" for field in fields)
 
 
+@lru_cache(maxsize=65_536)
 def read_spend_field(field: str) -> SpendField | None:
     """What a field stands for; None for a field of an older version."""
     date, separator, scope = field.removeprefix(_ESTIMATE).partition("|")

@@ -47,6 +47,9 @@ class SpendByDate:
     currencies: Mapping[date, frozenset[str]]
 
 
+_NOTHING = SpendByDate({}, {})
+
+
 class BudgetSpend:
     """Tells what was spent; keeps what it read of each day."""
 
@@ -68,6 +71,7 @@ class BudgetSpend:
         self._digest = ""
         self._open: dict[UtcDay, tuple[float, DaySpend]] = {}
         self._closed: dict[UtcDay, tuple[float, DayAmounts]] = {}
+        self._past: tuple[object, SpendByDate] = (None, _NOTHING)
         self._posting: dict[UtcDay, asyncio.Task[None]] = {}
 
     async def by_date(self, watched: WatchedScopes, first: BookDate, now: datetime, currency: str) -> SpendByDate:
@@ -76,17 +80,23 @@ class BudgetSpend:
         `currency` is that of the rate card, which what is counted is in.
         """
         if watched.digest != self._digest:
-            self._open, self._closed, self._digest = {}, {}, watched.digest
+            self._digest = watched.digest
+            self._open, self._closed, self._past = {}, {}, (None, _NOTHING)
         days = days_between(shifted(utc_namesake(first), -1), shifted(utc_day(now), 1))
         are_open = set(open_days(now))
         self._open = {day: known for day, known in self._open.items() if day in are_open}
         closed = [day for day in days if day not in are_open]
         await self._read_closed(closed, watched)
-        found = [self._closed[day][1] for day in closed]
-        found += await asyncio.gather(
-            *(self._open_day(day, watched, currency) for day in days if day in are_open),
-        )
-        return _together(found, date.fromisoformat(first))
+        found = await asyncio.gather(*(self._open_day(day, watched, currency) for day in days if day in are_open))
+        return _together(found, date.fromisoformat(first), self._past_spend(closed, first))
+
+    def _past_spend(self, days: Sequence[UtcDay], first: BookDate) -> SpendByDate:
+        """The spend of days that are no longer open, added up again only where one of them was read again."""
+        key = (first, [(day, self._closed[day][0]) for day in days])
+        if self._past[0] != key:
+            amounts = (self._closed[day][1] for day in days)
+            self._past = key, _together(amounts, date.fromisoformat(first), _NOTHING)
+        return self._past[1]
 
     async def _read_closed(self, days: Sequence[UtcDay], watched: WatchedScopes) -> None:
         """Read the days of which nothing is known, and some of those that were read longest ago."""
@@ -137,9 +147,9 @@ class BudgetSpend:
         await asyncio.gather(*self._posting.values())
 
 
-def _together(days: Iterable[DayAmounts], first: date) -> SpendByDate:
-    by_scope: dict[Scope, dict[date, Spend]] = {}
-    currencies: dict[date, frozenset[str]] = {}
+def _together(days: Iterable[DayAmounts], first: date, past: SpendByDate) -> SpendByDate:
+    by_scope = {scope: dict(by_date) for scope, by_date in past.by_scope.items()}
+    currencies = dict(past.currencies)
     for day in days:
         for of in sorted(day.known.keys() | day.estimated.keys()):
             if of >= first:

@@ -3,6 +3,7 @@
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date, datetime, timedelta
+from functools import lru_cache
 from typing import Protocol
 
 from chargeback.domain.budgets.budget import Budget, Override
@@ -79,13 +80,13 @@ class BudgetStates:
 
 
 def books_clock(calendar: Calendar, now: datetime) -> BooksClock:
-    """The current time and date in the books."""
-    return BooksClock(
-        now,
-        date.fromisoformat(calendar.date_of(now)),
-        lambda day: calendar.midnight(BookDate(day.isoformat())),
-        lambda moment: date.fromisoformat(calendar.date_of(moment)),
-    )
+    """The current time and date in the books.
+
+    Thousands of budgets begin at the same few moments, so each is looked up in the time zone once.
+    """
+    midnight = lru_cache(maxsize=1024)(lambda day: calendar.midnight(BookDate(day.isoformat())))
+    date_of = lru_cache(maxsize=1024)(lambda moment: date.fromisoformat(calendar.date_of(moment)))
+    return BooksClock(now, date_of(now), midnight, date_of)
 
 
 def _first(budgets: Iterable[Budget], clock: BooksClock) -> date:
