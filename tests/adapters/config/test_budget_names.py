@@ -102,11 +102,16 @@ def test_usage_that_somebody_can_have_is_accepted(folder: Path, said: dict[str, 
         ("gpt-5.4-mini", "gpt-5.4-mini", {}, "'gpt-5.4-mini' is called anyway"),
         ("gpt-5.4-mini", "gpt-5.5", {}, "'gpt-5.5' is dearer than 'gpt-5.4-mini': input_tokens in"),
         ("gpt-5.5", "text-embedding-3-large", {}, "are in no group of `interchangeable` in deployments.yaml"),
-        ("gpt-5.5", "gpt-4o-mini-tts", {}, "'gpt-4o-mini-tts' is not deployed in 'eu', where 'gpt-5.5' is"),
-        ("gpt-5.5", "gpt-5.4-mini", {"product": "eu-resident"}, "is not processed in 'eu' alone, as the product"),
-        ("gpt-5.5", "gpt-5.4-mini", {"subscription": "legal"}, "is not processed in 'eu' alone, as the product"),
-        ("gpt-5.5", "gpt-5.4-mini", {"costCentre": "product"}, "is not processed in 'eu' alone, as the product"),
-        ("best", "gpt-5.4-mini", {"product": "eu-resident"}, "is not processed in 'eu' alone, as the product"),
+        ("gpt-5.5", "gpt-4o-mini-tts", {}, "'gpt-4o-mini-tts' is not deployed in 'europe', where 'gpt-5.5' is"),
+        (
+            "gpt-5.5",
+            "gpt-5.4-mini",
+            {"product": "europe-resident"},
+            "is not processed in 'europe' alone, as the product",
+        ),
+        ("gpt-5.5", "gpt-5.4-mini", {"subscription": "legal"}, "is not processed in 'europe' alone, as the product"),
+        ("gpt-5.5", "gpt-5.4-mini", {"costCentre": "product"}, "is not processed in 'europe' alone, as the product"),
+        ("best", "gpt-5.4-mini", {"product": "europe-resident"}, "is not processed in 'europe' alone, as the product"),
     ],
 )
 def test_a_swap_that_could_not_be_kept_is_refused(
@@ -125,7 +130,7 @@ def test_a_swap_that_could_not_be_kept_is_refused(
     [
         ("gpt-5.5", "gpt-5.4-mini", {}),
         ("best", "gpt-5.4-mini", {}),
-        ("gpt-5.5", "gpt-5.4", {"product": "eu-resident"}),
+        ("gpt-5.5", "gpt-5.4", {"product": "europe-resident"}),
         ("gpt-5.4-mini", "gpt-5.4-nano", {"costCentre": "product"}),  # residents cannot call either
     ],
 )
@@ -186,4 +191,4 @@ def test_products_come_with_the_subscriptions_that_call_with_them() -> None:
     found = load_products(DEPLOYED_CONFIG)
 
     assert found[0] == Product("standard", frozenset({"search", "research"}))
-    assert [each.id for each in found] == ["standard", "eu-resident", "premium"]
+    assert [each.id for each in found] == ["standard", "europe-resident", "premium"]
