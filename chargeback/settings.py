@@ -20,7 +20,7 @@ def _https(url: str) -> str:
     return url.rstrip("/")
 
 
-def _authority(url: str) -> str:
+def _https_or_local(url: str) -> str:
     parts = urlsplit(url)
     return url.rstrip("/") if parts.scheme == "http" and parts.hostname in LOOPBACK else _https(url)
 
@@ -43,6 +43,7 @@ def _schedule(expression: str) -> str:
 
 
 HttpsUrl = Annotated[str, AfterValidator(_https)]
+GatewayUrl = Annotated[str, AfterValidator(_https_or_local)]
 Schedule = Annotated[str, AfterValidator(_schedule)]
 
 LONGEST_DEADLINE = 70
@@ -75,7 +76,7 @@ class Settings(BaseSettings):
         description="Tenant of the emitters' and the gateway's tokens.",
     )
     events_audience: str | None = Field(None, min_length=1, description="Audience of the emitters' tokens.")
-    entra_authority: Annotated[str, AfterValidator(_authority)] = Field(
+    entra_authority: Annotated[str, AfterValidator(_https_or_local)] = Field(
         "https://login.microsoftonline.com",
         description="Where the tenant's signing keys are, if the cloud has its own.",
     )
@@ -84,12 +85,20 @@ class Settings(BaseSettings):
         description="Client id of Event Grid in Entra; other clouds than the public one have another.",
     )
     owners_audience: str | None = Field(
-        None, min_length=1, description="Audience of the tokens with which the gateway asks who owns an object."
+        None,
+        min_length=1,
+        description="Audience of the tokens with which the gateway asks who owns an object, and the app tells it what "
+        "budgets decide.",
     )
     owners_client_id: str | None = Field(
         None,
         pattern=r"^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$",
         description="Client id of the identity with which the gateway asks; nobody else may.",
+    )
+    decisions_endpoints: dict[str, GatewayUrl] = Field(
+        default_factory=dict,
+        description="JSON: each gateway region → where its gateway is told what budgets decide; nobody is told if "
+        "unset.",
     )
     azure_client_id: str | None = Field(None, description="Client id of the app's user-assigned identity.")
     config_dir: Path | None = Field(None, description="Folder of the catalogue files; the app's own config/ if unset.")
@@ -97,6 +106,9 @@ class Settings(BaseSettings):
     audit_schedule: Schedule = Field("0 30 2 * * *", description="When to audit the ledger (NCRONTAB, UTC).")
     publish_schedule: Schedule = Field("0 0 4 * * *", description="When to publish the reports (NCRONTAB, UTC).")
     forecast_schedule: Schedule = Field("0 0 5 * * *", description="When to forecast the month (NCRONTAB, UTC).")
+    decide_schedule: Schedule = Field(
+        "0 * * * * *", description="When to tell the gateways what budgets decide (NCRONTAB, UTC)."
+    )
     close_schedule: Schedule = Field("0 30 5 * * *", description="When to close periods that are due (NCRONTAB, UTC).")
     reconcile_schedule: Schedule = Field("0 0 7 * * *", description="When to compare with the invoice (NCRONTAB, UTC).")
     finops_hub_url: HttpsUrl | None = Field(
@@ -152,6 +164,12 @@ class Settings(BaseSettings):
         missing = [name for name, value in given.items() if not value]
         if missing and (self.owners_audience or self.owners_client_id):
             raise ValueError(f"set {', '.join(missing)}, too, so that the gateway may ask who owns an object")
+        return self
+
+    @model_validator(mode="after")
+    def _can_tell_gateways(self) -> Self:
+        if self.decisions_endpoints and not self.owners_audience:
+            raise ValueError("set OWNERS_AUDIENCE, too, so that the gateways may be told what budgets decide")
         return self
 
     @property

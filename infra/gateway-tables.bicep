@@ -59,6 +59,7 @@ func productRecord(product productConfig) string =>
     'requestsPerMinute=${product.requestsPerMinute}'
     'tokensPerMinute=${product.tokensPerMinute}'
     'withoutBudget=${product.?withoutBudget ?? 'allow'}'
+    'withoutBudgetModels=${namedOnly(product.?withoutBudgetModels)}'
     'objectOwner=${product.?objectOwner ?? 'subscription'}'
     'streamedResponses=${product.?streamedResponses ?? 'open'}'
     'operations=${listed(product.?operations)}'
@@ -70,6 +71,8 @@ func productRecord(product productConfig) string =>
 func record(key string, fields string[]) string => '${key}:${join(fields, '|')}'
 
 func listed(names string[]?) string => names == null ? '*' : orNone(join(names ?? [], ','))
+
+func namedOnly(names string[]?) string => orNone(join(names ?? [], ','))
 
 @description('All tools, or with a residency what stays in the account.')
 func defaultTools(residency string?) string[]? =>
@@ -93,10 +96,12 @@ func accountRecords(accounts accountConfig[], geographies geographyConfig[], dep
 func batchTypes(deployments array) string[] =>
   sort(union(map(filter(deployments, d => contains(d.type, 'Batch')), d => d.type), []), (a, b) => a < b)
 
-@description('`name:type=account numbers|…`: where each deployment is, by what it is there.')
+@description('`name:type=account numbers|…`: where each deployment is, by what it is there; first its model, where its name does not say it.')
 func deploymentRecords(accounts accountConfig[], deploymentSets object) string[] =>
-  map(items(groupBy(flatten(map(range(0, length(accounts)), i => map(deploymentSets[accounts[i].deployments], d => { name: d.name, type: d.type, account: string(i) }))), d => d.name)), each =>
-    record(each.key, map(items(groupBy(each.value, d => d.type)), kind => '${kind.key}=${join(map(kind.value, d => d.account), ',')}')))
+  map(items(groupBy(flatten(map(range(0, length(accounts)), i => map(deploymentSets[accounts[i].deployments], d => { name: d.name, model: toLower(d.?model ?? d.name), type: d.type, account: string(i) }))), d => d.name)), each =>
+    record(each.key, concat(otherName(each.key, each.value[0].model), map(items(groupBy(each.value, d => d.type)), kind => '${kind.key}=${join(map(kind.value, d => d.account), ',')}'))))
+
+func otherName(deployment string, model string) string[] => model == toLower(deployment) ? [] : ['model=${model}']
 
 func flag(value bool) string => value ? '1' : '0'
 

@@ -72,6 +72,8 @@ param finopsHubUrl string = ''
 param finopsHubScope string = 'chargeback'
 @description('Optional. When streamed calls are settled.')
 param settleSchedule string = '0 10/15 * * * *'
+@description('Optional. When the gateways are told what budgets decide, beside what each batch of events changes: each minute at least, because they do not believe what is older than three.')
+param decideSchedule string = '0 * * * * *'
 @description('Optional. When budgets are projected and anomalies looked for.')
 param forecastSchedule string = '0 0 5 * * *'
 @minValue(1)
@@ -98,7 +100,7 @@ param clockSkewMinutes int = 60
 param entraTenantId string = ''
 @description('Optional. Audience of those tokens, such as api://chargeback; none if empty.')
 param eventsAudience string = ''
-@description('Optional. Audience of the tokens with which the gateway asks the functions who owns an object: one that every tenant has, or an app registration of your own.')
+@description('Optional. Audience of the tokens with which the gateway asks the functions who owns an object, and with which they tell it what budgets decide: one that every tenant has, or an app registration of your own.')
 param ownersAudience string = 'https://eventgrid.azure.net'
 @description('Optional. First month of the resource budget, as yyyy-MM-01; it must not change afterwards.')
 param budgetStartDate string = ''
@@ -142,6 +144,10 @@ var everywhere = range(0, length(regions))
 var services = settings.gatewayTopology == 'perRegion'
   ? map(everywhere, i => { name: i == 0 ? names.gateway : '${names.gateway}-${regions[i]}', places: [i] })
   : [{ name: names.gateway, places: everywhere }]
+// Each region of a service that spans several has a host of its own.
+var gatewayHosts = settings.gatewayTopology == 'perRegion' || length(regions) == 1
+  ? map(services, s => { location: regions[s.places[0]], host: '${s.name}.azure-api.net' })
+  : map(regions, region => { location: region, host: '${names.gateway}-${region}-01.regional.azure-api.net' })
 var emails = listed(alertEmails)
 var openAddresses = listed(allowedIpAddresses)
 
@@ -227,6 +233,8 @@ module pipeline 'modules/pipeline.bicep' = {
       FINOPS_HUB_SCOPE: finopsHubScope
       SETTLE_SCHEDULE: settleSchedule
       FORECAST_SCHEDULE: forecastSchedule
+      DECIDE_SCHEDULE: decideSchedule
+      DECISIONS_ENDPOINTS: string(toObject(gatewayHosts, each => each.location, each => 'https://${each.host}/budgets/decisions'))
       SETTLE_DEADLINE_HOURS: string(settleDeadlineHours)
       SETTLE_QUIET_SECONDS: string(settleQuietSeconds)
       REPORT_DECIMALS: string(reportDecimals)
@@ -308,7 +316,8 @@ module gatewayServices 'modules/gateway-services.bicep' = {
     deploymentSets: deploymentMap.deploymentSets
     endpoints: [for i in range(0, length(accounts)): models[i].outputs.endpoint]
     topicEndpoint: pipeline.outputs.topic.endpoint
-    owners: union(pipeline.outputs.owners, { audience: ownersAudience })
+    functions: union(pipeline.outputs.answers, { audience: ownersAudience })
+    hosts: gatewayHosts
     callers: {
       audience: callerAudience
       'second-audience': secondCallerAudience

@@ -89,6 +89,8 @@ type productConfig = {
   localGatewayOnly: bool?
   @description('Optional. What happens while nothing is known about budgets; allow where unset.')
   withoutBudget: ('allow' | 'refuse')?
+  @description('Optional. Deployments whose calls are refused while nothing is known about budgets, where others are allowed.')
+  withoutBudgetModels: string[]?
   @description('Optional. Who owns the objects that calls make: the subscription (or Entra caller), where unset, or the whole product.')
   objectOwner: ('subscription' | 'product')?
   @description('Optional. Whether streamed responses are stored: open (where unset) for whoever has the id, or closed.')

@@ -90,6 +90,11 @@ class Site:
             settings |= self._settings_of(name)
         return settings
 
+    def _decisions_endpoints(self) -> dict[str, str]:
+        regions = [entry["region"] for entry in definitions("gateway")["gateways"]]
+        first = self.ports["gateway"]
+        return {region: f"http://127.0.0.1:{first + i}/budgets/decisions" for i, region in enumerate(regions)}
+
     def _settings_of(self, name: str) -> dict[str, str]:
         url = self.url(name)
         if name in ADDRESSES:
@@ -127,6 +132,7 @@ class Site:
             case "gateway":
                 return {
                     "GATEWAY_URL": url,
+                    "DECISIONS_ENDPOINTS": json.dumps(self._decisions_endpoints()),
                     "LOG_ANALYTICS_ENDPOINT": f"https://127.0.0.1:{self.logs_port}",
                     "LOG_ANALYTICS_WORKSPACE_ID": WORKSPACE,
                 }

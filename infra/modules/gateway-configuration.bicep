@@ -40,6 +40,8 @@ param values {
   'owners-endpoint': string
   'owners-audience': string
   'owners-client-id': string
+  'decisions-endpoint': string
+  'functions-client-id': string
   'max-request-bytes': string
 }
 
@@ -75,6 +77,11 @@ module fragments 'gateway-fragments.bicep' = {
 module policies 'gateway-api.bicep' = {
   params: { serviceName: serviceName, api: api }
   dependsOn: [fragments, backends]
+}
+
+module decisions 'gateway-decisions.bicep' = {
+  params: { serviceName: serviceName }
+  dependsOn: [namedValues]
 }
 
 module opened 'gateway-products.bicep' = {

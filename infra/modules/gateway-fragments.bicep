@@ -25,6 +25,7 @@ var written = [
   { name: 'prepare', value: loadTextContent('../../apim-policies/fragments/prepare.xml') }
   { name: 'protect', value: loadTextContent('../../apim-policies/fragments/protect.xml') }
   { name: 'refer', value: loadTextContent('../../apim-policies/fragments/refer.xml') }
+  { name: 'resolve', value: loadTextContent('../../apim-policies/fragments/resolve.xml') }
   { name: 'refuse', value: loadTextContent('../../apim-policies/fragments/refuse.xml') }
   { name: 'remember', value: loadTextContent('../../apim-policies/fragments/remember.xml') }
   { name: 'route', value: loadTextContent('../../apim-policies/fragments/route.xml') }

@@ -36,8 +36,10 @@ param deploymentSets object
 param endpoints string[]
 @description('Required. Address of the topic that usage events are published to.')
 param topicEndpoint string
-@description('Required. How the gateway asks the functions who owns an object.')
-param owners { clientId: string, endpoint: string, audience: string }
+@description('Required. How gateway and functions know one another: audience of the tokens of both, the identity with which the gateway asks, that of the functions, and where the functions say who owns an object and what budgets decide.')
+param functions { audience: string, askingClientId: string, clientId: string, owners: string, decisions: string }
+@description('Required. Host of the gateway in each region.')
+param hosts { location: string, host: string }[]
 @description('Required. Who may call from where: named values of the policies.')
 param callers object
 @description('Required. Workspace that gets the logs.')
@@ -46,9 +48,6 @@ param workspaceResourceId string
 // A body that has to be read before it is sent on may be as large as the tier can buffer: 2 MiB in the v2 tiers. The
 // classic ones take 500 MiB, but a unit has little memory. https://learn.microsoft.com/azure/api-management/service-limits
 var bufferedBytes = { BasicV2: '2097152', StandardV2: '2097152', Premium: '104857600' }
-var hosts = settings.gatewayTopology == 'perRegion'
-  ? map(services, s => { location: regions[s.places[0]], host: '${s.name}.azure-api.net' })
-  : map(regions, region => { location: region, host: '${names.gateway}-${region}-01.regional.azure-api.net' })
 
 module gateway 'gateway.bicep' = [
   for service in services: {
@@ -95,9 +94,11 @@ module configuration 'gateway-configuration.bicep' = [
       requireRole: config.entra.requireRole
       usageTopicEndpoint: '${topicEndpoint}?api-version=2018-01-01'
       values: any(union(callers, {
-        'owners-endpoint': owners.endpoint
-        'owners-audience': owners.audience
-        'owners-client-id': owners.clientId
+        'owners-endpoint': functions.owners
+        'owners-audience': functions.audience
+        'owners-client-id': functions.askingClientId
+        'decisions-endpoint': functions.decisions
+        'functions-client-id': functions.clientId
         'gateway-tier': settings.gatewaySku
         'max-request-bytes': bufferedBytes[settings.gatewaySku]
       }))

@@ -29,7 +29,7 @@ module identity 'identity.bicep' = {
   params: { location: location, tags: tags, name: names.functionsIdentity }
 }
 
-// This identity has no role anywhere, so its token can only be used to ask who owns an object.
+// This identity has no role anywhere, so its token can only be used to ask the functions.
 module asking 'identity.bicep' = {
   params: { location: location, tags: tags, name: names.askingIdentity }
 }
@@ -82,10 +82,12 @@ output principals { functions: string, topic: string } = {
 }
 @description('Topic: resource id and where events go.')
 output topic { resourceId: string, endpoint: string } = { resourceId: topic.outputs.resourceId, endpoint: topic.outputs.endpoint }
-@description('How the gateway asks the functions who owns an object: as whom, and where.')
-output owners { clientId: string, endpoint: string } = {
-  clientId: asking.outputs.clientId
-  endpoint: 'https://${functions.outputs.hostName}/api/v1/owners'
+@description('What the gateway needs to know of the functions: as whom it asks them, who they are, and where they say who owns an object and what budgets decide.')
+output answers { askingClientId: string, clientId: string, owners: string, decisions: string } = {
+  askingClientId: asking.outputs.clientId
+  clientId: identity.outputs.clientId
+  owners: 'https://${functions.outputs.hostName}/api/v1/owners'
+  decisions: 'https://${functions.outputs.hostName}/api/v1/budgets/decisions'
 }
 @description('Function app: resource id and host name.')
 output functions { resourceId: string, hostName: string } = { resourceId: functions.outputs.resourceId, hostName: functions.outputs.hostName }

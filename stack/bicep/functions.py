@@ -84,6 +84,7 @@ FUNCTIONS: dict[str, Callable[..., Any]] = {
     "startsWith": lambda value, prefix: value.lower().startswith(prefix.lower()),
     "string": shown,
     "take": lambda items, count: items[:count],
+    "toLower": lambda value: value.lower(),
     "toObject": lambda items, key, value=lambda item: item: {key(item): value(item) for item in items},
     "union": _union,
 }

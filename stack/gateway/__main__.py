@@ -14,7 +14,7 @@ from stack.gateway.errors import PolicyFault
 from stack.gateway.log_arrivals import Arrivals
 from stack.gateway.readings import READINGS
 from stack.gateway.serve import Running, load_regions, serve
-from stack.identity.tokens import TENANT
+from stack.identity.tokens import FUNCTIONS, TENANT
 
 
 def main() -> int:
@@ -82,11 +82,12 @@ def stack_certificate(state: Path) -> ssl.SSLContext | None:
 def surroundings(state: Path, tenant: str, settings: list[str]) -> dict[str, Any]:
     """What the gateway needs to know of the stack and the accounts whose files are in `state`."""
     stack = _read(state / "stack.json").get("env", {})
-    values = {"tenant_id": tenant}
+    values = {"tenant_id": tenant, "functions_client_id": FUNCTIONS}
     if topic := stack.get("EVENT_GRID_TOPIC_ENDPOINT"):
         values["usage_topic_endpoint"] = f"{topic}?api-version=2018-01-01"
     if functions := stack.get("FUNCTIONS_URL"):
         values["owners_endpoint"] = f"{functions}/api/v1/owners"
+        values["decisions_endpoint"] = f"{functions}/api/v1/budgets/decisions"
     if client := stack.get("OWNERS_CLIENT_ID"):
         values["owners_client_id"] = client
     for setting in settings:

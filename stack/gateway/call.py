@@ -9,6 +9,7 @@ from typing import Any
 
 from multidict import CIMultiDict
 
+from stack.gateway.config import Api
 from stack.gateway.errors import PolicyError
 from stack.gateway.gateway import Gateway
 from stack.gateway.messages import Body, Request, Response
@@ -32,6 +33,7 @@ class Call:
     """State of one call; changes reach the expressions with the next evaluation."""
 
     gateway: Gateway
+    api: Api
     request: Request
     caller: Caller = field(default_factory=Caller)
     operation: dict[str, str] = field(default_factory=dict)
@@ -63,6 +65,7 @@ class Call:
             "product": self.caller.product,
             "subscription": self.caller.subscription,
             "user": None,
+            "api": self.gateway.api_state(self.api),
             **self.gateway.static_state,
         }
         self.changed("request")

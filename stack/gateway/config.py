@@ -19,6 +19,28 @@ _DEFAULT_OPERATIONS = [
     for method in ("GET", "POST", "PUT", "PATCH", "DELETE", "HEAD")
 ]
 
+DECISIONS: dict[str, Any] = {
+    "id": "budget-decisions",
+    "name": "Budget decisions",
+    "path": "budgets",
+    "subscriptionKeyHeader": "Ocp-Apim-Subscription-Key",
+    "subscriptionKeyQuery": "subscription-key",
+    "subscriptionRequired": False,
+    "operations": [
+        {"id": "put-decisions", "name": "Put decisions", "method": "PUT", "urlTemplate": "/decisions/{product}"}
+    ],
+}
+"""The API to which the functions send what budgets decide: infra/modules/gateway-decisions.bicep; a test compares."""
+
+
+@dataclass(frozen=True, slots=True)
+class Api:
+    """An API that the gateway serves: how it is addressed, what it takes, and which policy document runs."""
+
+    definition: dict[str, Any]
+    operations: list[Operation]
+    document: str = "api"
+
 
 @dataclass(slots=True)
 class Config:
@@ -27,8 +49,7 @@ class Config:
     policies: Path
     region: str
     service: str
-    api: dict[str, Any]
-    operations: list[Operation]
+    apis: tuple[Api, ...]
     products: dict[str, dict[str, Any]]
     subscriptions: dict[str, dict[str, Any]]
     backends: Backends
@@ -67,17 +88,18 @@ def load_config(folder: Path, policies: Path, region: str, **options: Any) -> Co
     `definitions` replaces whole sections of the configuration, `backends` the backends made from it.
     """
     definitions = load_definitions(folder) | options.pop("definitions", {})
-    api = definitions["api"]
     values = tier_values(options.get("sku", "Premium")) | options.pop("values", {})
     named = named_values(definitions, **values) | options.pop("extra", {})
     clock = options.pop("clock", time.monotonic)
-    operations = options.pop("operations", None) or api.get("operations") or _DEFAULT_OPERATIONS
+    operations = options.pop("operations", None) or definitions["api"].get("operations") or _DEFAULT_OPERATIONS
+    apis = [Api(definitions["api"], [Operation.from_config(entry) for entry in operations])]
+    if (policies / "decisions.xml").exists():
+        apis.append(Api(DECISIONS, [Operation.from_config(entry) for entry in DECISIONS["operations"]], "decisions"))
     return Config(
         policies=policies,
         region=region,
         service=options.pop("service", "chargeback-local"),
-        api=api,
-        operations=[Operation.from_config(entry) for entry in operations],
+        apis=tuple(apis),
         products={entry["id"]: entry for entry in definitions["products"]},
         subscriptions={entry["id"]: entry for entry in definitions["subscriptions"]},
         backends=options.pop("backends", None) or build_backends(definitions, clock),

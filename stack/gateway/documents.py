@@ -22,20 +22,20 @@ _GLOBAL = b"""<policies><inbound /><backend><forward-request /></backend><outbou
 
 @dataclass(slots=True)
 class Policies:
-    """The documents of a folder: global and API policy, one per product, and the fragments."""
+    """The documents of a folder: the global policy, one per API and per product, and the fragments."""
 
     scopes: dict[str, Node]
     fragments: dict[str, Node]
     expressions: list[Expression] = field(default_factory=list)
     warnings: list[Fault] = field(default_factory=list)
 
-    def effective(self, product: str | None, section: str) -> list[Node]:
-        """The policies that run in `section`: `<base />` and fragments replaced by what they stand for."""
-        names = ["global", f"product/{product}", "api"]
+    def effective(self, product: str | None, section: str, document: str = "api") -> list[Node]:
+        """The policies that run in `section` of an API: `<base />` and fragments replaced by what they stand for."""
+        names = ["global", f"product/{product}", document]
         chain = [self.scopes[name] for name in names if name in self.scopes]
         return self._expand(chain, section)
 
-    def preflight_rules(self) -> list[Node]:
+    def preflight_rules(self, document: str) -> list[Node]:
         """The cors policies that answer a preflight: direct children of inbound, from the outermost scope inwards."""
 
         def direct(names: list[str]) -> list[Node]:
@@ -48,7 +48,7 @@ class Policies:
                 found += direct(names[:-1]) if child.name == "base" else [child] if child.name == "cors" else []
             return found
 
-        return direct([name for name in ("global", "api") if name in self.scopes])
+        return direct([name for name in ("global", document) if name in self.scopes])
 
     def _expand(self, chain: list[Node], section: str) -> list[Node]:
         if not chain:
@@ -114,7 +114,8 @@ class _Loader:
         self._value_lengths()
         for name, root in scopes.items():
             self._document(root)
-            self._scope(root, name.partition("/")[0])
+            scope = name.partition("/")[0]
+            self._scope(root, scope if scope in ("global", "product") else "api")
         for root in fragments.values():
             self._fragment(root)
         for root in scopes.values():

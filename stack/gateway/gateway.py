@@ -8,7 +8,7 @@ from typing import Any
 
 import aiohttp
 
-from stack.gateway.config import Config
+from stack.gateway.config import Api, Config
 from stack.gateway.documents import Policies
 from stack.gateway.identity import Issuer, ManagedIdentity
 from stack.gateway.limits import Counters
@@ -36,7 +36,7 @@ class Gateway:
         self.log = LogTables(config.state, config.log)
         self._alone: dict[int, Sequence[Node]] = {}
         self._programs: dict[tuple[int, int], tuple[Sequence[Node], Program]] = {}
-        self._pipelines: dict[tuple[str | None, str], list[Node]] = {}
+        self._pipelines: dict[tuple[str, str | None, str], list[Node]] = {}
         self._background: set[asyncio.Task[None]] = set()
         self.static_state = self._static_state()
 
@@ -66,11 +66,11 @@ class Gateway:
         self._background.add(task)
         task.add_done_callback(self._background.discard)
 
-    def pipeline(self, product: str | None, section: str) -> list[Node]:
+    def pipeline(self, api: Api, product: str | None, section: str) -> list[Node]:
         """The effective policies of a section."""
-        key = (product, section)
+        key = (api.document, product, section)
         if key not in self._pipelines:
-            self._pipelines[key] = self.policies.effective(product, section)
+            self._pipelines[key] = self.policies.effective(product, section, api.document)
         return self._pipelines[key]
 
     def program(self, nodes: Sequence[Node], place: int) -> Program:
@@ -91,15 +91,13 @@ class Gateway:
         host, slash, path = rest.partition("/")
         return f"{self.config.hosts.get(host, f'{scheme}://{host}')}{slash}{path}"
 
+    def api_state(self, api: Api) -> dict[str, Any]:
+        """What the context says of an API."""
+        known = {name: api.definition[name] for name in ("id", "name", "path")}
+        return known | {"serviceUrl": f"https://{self.config.service}.azure-api.net/{known['path']}"}
+
     def _static_state(self) -> dict[str, Any]:
         config = self.config
-        service_url = f"https://{config.service}.azure-api.net/{config.api['path']}"
-        api = {
-            "id": config.api["id"],
-            "name": config.api["name"],
-            "path": config.api["path"],
-            "serviceUrl": service_url,
-        }
         deployment = {
             "Region": config.region,
             "ServiceName": config.service,
@@ -107,4 +105,4 @@ class Gateway:
             "GatewayId": "managed",
             "Gateway": {"Id": "managed", "InstanceId": config.region, "IsManaged": True},
         }
-        return {"api": api, "deployment": deployment}
+        return {"deployment": deployment}

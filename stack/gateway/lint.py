@@ -39,7 +39,8 @@ def _options_operations(config: Path, settings: Config) -> list[Fault]:
     reason = "may not have the method OPTIONS: no preflight would be answered"
     return [
         Fault(path_of(config, "gateway.yaml").as_posix(), 1, f"operation {operation.state['Id']!r} {reason}")
-        for operation in settings.operations
+        for api in settings.apis
+        for operation in api.operations
         if operation.state["Method"] == "OPTIONS"
     ]
 

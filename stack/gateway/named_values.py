@@ -36,6 +36,8 @@ DEFAULTS = {
     "owners-endpoint": "https://owners.invalid/api/v1/owners",
     "owners-audience": "https://eventgrid.azure.net",
     "owners-client-id": "00000000-0000-0000-0000-000000000000",
+    "decisions-endpoint": "https://owners.invalid/api/v1/budgets/decisions",
+    "functions-client-id": "00000000-0000-0000-0000-000000000000",
 }
 """The named values that a deployment sets for itself, each as it is where nothing else is said."""
 

@@ -80,7 +80,7 @@ async def run_call(call: Call, refused: PolicyError | None = None) -> None:
 async def _section(call: Call, section: str) -> None:
     call.section = section
     product = call.caller.product["Id"] if call.caller.product else None
-    await run_policies(call, call.gateway.pipeline(product, section))
+    await run_policies(call, call.gateway.pipeline(call.api, product, section))
 
 
 async def _on_error(call: Call, error: PolicyError) -> None:

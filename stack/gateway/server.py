@@ -9,6 +9,7 @@ from aiohttp import web
 from multidict import CIMultiDict
 
 from stack.gateway.call import Call, Caller, error_response
+from stack.gateway.config import Api
 from stack.gateway.errors import PolicyError
 from stack.gateway.gateway import Gateway
 from stack.gateway.log_calls import log_call
@@ -47,18 +48,18 @@ class _Listener:
     async def handle(self, incoming: web.Request) -> web.StreamResponse:
         """Take one call through the policies."""
         config = self.gateway.config
-        prefix = f"/{config.api['path']}"
         path = canonical(incoming.rel_url.raw_path, tidy=config.readings.slashes == "tidied")
-        rest = below(prefix, path)
-        operation = None if rest is None else self._operation(incoming.method, rest)
-        if rest is None or operation is None:
-            return await self._unmatched(incoming, inside=rest is not None)
+        addressed = ((api, below(f"/{api.definition['path']}", path)) for api in config.apis)
+        api, rest = next(((api, rest) for api, rest in addressed if rest is not None), (None, None))
+        operation = None if api is None or rest is None else _operation(api, incoming.method, rest)
+        if api is None or rest is None or operation is None:
+            return await self._unmatched(incoming, api)
         if early := _refused_early(incoming, small=is_small(config.sku)):
             return early
         state, matched = operation
-        request = self._request(incoming, prefix, rest, matched)
-        caller, refused = self._identify(request)
-        call = Call(self.gateway, request, caller, state)
+        request = self._request(incoming, f"/{api.definition['path']}", rest, matched)
+        caller, refused = self._identify(request, api)
+        call = Call(self.gateway, api, request, caller, state)
         try:
             await run_call(call, refused)
         except asyncio.CancelledError:
@@ -69,11 +70,11 @@ class _Listener:
         finally:
             self._end(call)
 
-    async def _unmatched(self, incoming: web.Request, *, inside: bool) -> web.StreamResponse:
+    async def _unmatched(self, incoming: web.Request, api: Api | None) -> web.StreamResponse:
         """A preflight where no operation takes OPTIONS is answered by `cors` alone; all else is not found."""
         headers = CIMultiDict(incoming.headers)
-        if inside and asks_first(incoming.method, headers):
-            answer = preflight(self.gateway.policies.preflight_rules(), headers)
+        if api and asks_first(incoming.method, headers):
+            answer = preflight(self.gateway.policies.preflight_rules(api.document), headers)
             if answer:
                 return await _plain(answer)
         missing = PolicyError("configuration", "OperationNotFound", "Resource not found", 404)
@@ -93,13 +94,6 @@ class _Listener:
             log_call(call, None, None)
         finally:
             self._end(call)
-
-    def _operation(self, method: str, path: str) -> tuple[dict[str, str], dict[str, str]] | None:
-        for operation in self.gateway.config.operations:
-            matched = operation.matches(method, path)
-            if matched is not None:
-                return operation.state, matched
-        return None
 
     def _request(self, incoming: web.Request, prefix: str, path: str, matched: dict[str, str]) -> Request:
         async def read() -> bytes:
@@ -121,11 +115,11 @@ class _Listener:
             matched=matched,
         )
 
-    def _identify(self, request: Request) -> tuple[Caller, PolicyError | None]:
-        config, api = self.gateway.config, self.gateway.config.api
-        in_query = (value for name, value in request.query if name == api["subscriptionKeyQuery"])
-        key = request.headers.get(api["subscriptionKeyHeader"]) or next(in_query, None)
-        if key is None and not api["subscriptionRequired"]:
+    def _identify(self, request: Request, api: Api) -> tuple[Caller, PolicyError | None]:
+        config, told = self.gateway.config, api.definition
+        in_query = (value for name, value in request.query if name == told["subscriptionKeyQuery"])
+        key = request.headers.get(told["subscriptionKeyHeader"]) or next(in_query, None)
+        if key is None and not told["subscriptionRequired"]:
             return Caller(), None
         name = config.keys.get(key or "")
         if key is None or name is None:
@@ -184,6 +178,14 @@ class _Listener:
             for hook in call.after:
                 hook(counts)
         log_call(call, counts, document)
+
+
+def _operation(api: Api, method: str, path: str) -> tuple[dict[str, str], dict[str, str]] | None:
+    for operation in api.operations:
+        matched = operation.matches(method, path)
+        if matched is not None:
+            return operation.state, matched
+    return None
 
 
 def _refused_early(incoming: web.Request, *, small: bool) -> web.Response | None:

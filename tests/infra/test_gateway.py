@@ -5,11 +5,12 @@ from xml.etree import ElementTree
 
 from chargeback.adapters.config.gateway_tables import fragments
 from stack.bicep.files import INFRA, ROOT, File, keys, property_of, statements, within
+from stack.gateway.config import DECISIONS
 from stack.gateway.named_values import load_config
 
 POLICIES = ROOT / "apim-policies"
 DOCUMENTS = {
-    path.stem: path.read_text("utf-8") for path in [POLICIES / "api.xml", *(POLICIES / "fragments").glob("*.xml")]
+    path.stem: path.read_text("utf-8") for path in [*POLICIES.glob("*.xml"), *(POLICIES / "fragments").glob("*.xml")]
 }
 CONFIGURATION = INFRA / "modules/gateway-configuration.bicep"
 
@@ -72,6 +73,20 @@ def test_the_api_is_addressed_as_the_policies_expect() -> None:
 
     assert (api["path"], api["subscriptionKeyHeader"], api["subscriptionRequired"]) == ("openai", "api-key", False)
     assert api["subscriptionKeyQuery"] in DOCUMENTS["prepare"]
+
+
+def test_the_api_of_decisions_is_the_one_that_the_local_gateway_has() -> None:
+    found = {
+        name: each.node for name, each in statements(INFRA / "modules/gateway-decisions.bicep", "resource").items()
+    }
+    source = (INFRA / "modules/gateway-decisions.bicep").read_text("utf-8")
+    (operation,) = DECISIONS["operations"]
+
+    assert property_of(property_of(found["published"], "properties"), "subscriptionRequired").text == b"false"
+    for name, value in {"name": DECISIONS["id"], "path": DECISIONS["path"]}.items():
+        assert f"{name}: '{value}'" in source
+    for name, value in {"name": operation["id"], "method": "PUT", "urlTemplate": operation["urlTemplate"]}.items():
+        assert f"{name}: '{value}'" in source
 
 
 def test_the_api_takes_what_no_operation_names_in_every_method() -> None:

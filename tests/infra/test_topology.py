@@ -1,6 +1,7 @@
 """One service spans the gateway regions, or each region has one; Traffic Manager sends callers to the nearest."""
 
 import functools
+import json
 
 from stack.bicep.compiler import GIVEN, PROFILES, Evaluated, evaluate
 from tests.infra.evaluated import evaluated, every_profile, needs_compiler, value
@@ -47,6 +48,17 @@ def test_staging_has_a_service_in_each_region_and_each_serves_the_same() -> None
             sorted(each.partition("/")[2] for each in made if each.startswith(f"{name}/")) for name in names
         )
         assert first == second != [], kind
+
+
+@every_profile
+def test_the_functions_send_decisions_to_the_host_of_each_region(name: str) -> None:
+    result = evaluated(name)
+    (settings,) = (item for item in result.of("Microsoft.Web/sites/config") if item["name"].endswith("appsettings"))
+    sent = json.loads(value(settings, "DECISIONS_ENDPOINTS"))
+    services = result.of("Microsoft.ApiManagement/service")
+    targets = hosts(result) if len(sent) > 1 else [f"{services[0]['name']}.azure-api.net"]
+
+    assert list(sent.values()) == [f"https://{host}/budgets/decisions" for host in targets]
 
 
 def test_each_service_has_the_roles_and_the_availability_test_of_its_own() -> None:

@@ -21,8 +21,8 @@ from chargeback.adapters.config.gateway_tables import fragments
 from stack.gateway.config import load_config
 from stack.gateway.gateway import Gateway
 from stack.gateway.mono import Mono
+from stack.gateway.named_values import DEFAULTS, named_values, tier_values
 from stack.gateway.named_values import load_config as definitions
-from stack.gateway.named_values import named_values, tier_values
 from stack.gateway.prepare import prepare
 from stack.gateway.readings import READINGS, Readings
 from stack.gateway.server import application
@@ -32,6 +32,7 @@ ROOT = Path(__file__).parents[2]
 KEYS = {"key-search": "search", "key-support": "support", "key-legal": "legal", "key-research": "research"}
 TENANT = "11111111-2222-3333-4444-555555555555"
 AUDIENCE = "api://gateway"
+FUNCTIONS = DEFAULTS["functions-client-id"]
 EU = ("oai-swedencentral", "oai-francecentral")
 US = ("oai-eastus2", "oai-westus3")
 USAGE = {"prompt_tokens": 11, "completion_tokens": 7, "total_tokens": 18}
@@ -179,6 +180,11 @@ class World:
         self.owners_body: Any = None
         """What they say instead, if not None."""
         self.owners_delay = 0.0
+        self.told: str | None = None
+        """The decisions that the functions tell a gateway that asks; see `decided`."""
+        self.told_delay = 0.0
+        self.wondered: list[tuple[str, str]] = []
+        """The products that they were asked about, and the token."""
         self.topic_delay = 0.0
         self.topic_status = 200
         self.identity_status = 200
@@ -247,6 +253,20 @@ class World:
         known = {"owner": f"subscription/{by}", "product": product, "host": f"{account}.openai.azure.com"}
         self.owners |= {name: {**known, "deployment": deployment} for name in names}
 
+    def decide_budgets(self, *records: str, age: float = 0, product: str = "standard") -> None:
+        """This is what budgets decided about a product, `age` seconds ago, in the cache of the gateway."""
+        text = decided(*records, age=age)
+        self.gateway.cache[f"decisions/{product}"] = (time.monotonic() + 600, {"t": "String", "v": text})
+
+    def put(
+        self, text: str | bytes, product: str = "standard", token: str | None = None, **headers: str
+    ) -> httpx.Response:
+        """Say what budgets decided, as the functions do."""
+        own = self.token(aud=DEFAULTS["owners-audience"], appid=FUNCTIONS) if token is None else token
+        content = text.encode() if isinstance(text, str) else text
+        address = f"http://127.0.0.1:{self.port}/budgets/decisions/{product}"
+        return self.client.put(address, content=content, headers={"Authorization": f"Bearer {own}", **headers})
+
     def forget(self) -> None:
         """The gateway's cache is lost."""
         self.gateway.cache.clear()
@@ -303,6 +323,7 @@ class World:
         app = web.Application(client_max_size=1 << 28)
         app.router.add_post("/api/events", self._topic)
         app.router.add_post("/api/v1/owners", self._owners)
+        app.router.add_get("/api/v1/budgets/decisions/{product}", self._decisions)
         app.router.add_get("/identity", self._identity)
         app.router.add_get("/issuer", self._issuer)
         app.router.add_get("/keys", self._keys)
@@ -321,6 +342,11 @@ class World:
         known = {name: self.owners[name] for name in objects if name in self.owners}
         said = {"objects": known} if self.owners_body is None else self.owners_body
         return web.json_response(said, status=self.owners_status)
+
+    async def _decisions(self, request: web.Request) -> web.Response:
+        self.wondered.append((request.match_info["product"], request.headers["Authorization"]))
+        await asyncio.sleep(self.told_delay)
+        return web.Response(text=self.told) if self.told is not None else web.Response(status=503)
 
     async def _identity(self, request: web.Request) -> web.Response:
         if self.identity_status != 200:
@@ -374,6 +400,11 @@ async def _paced(answer: Answer) -> AsyncIterator[bytes]:
     for piece in answer.pieces or []:
         yield piece
         await asyncio.sleep(answer.pause)
+
+
+def decided(*records: str, age: float = 0) -> str:
+    """A string of decisions that was made `age` seconds ago."""
+    return f"at={int((time.time() - age) * 1000)};{''.join(f'{record};' for record in records)}"
 
 
 def sse(*documents: Any) -> list[bytes]:

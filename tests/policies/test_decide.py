@@ -1,24 +1,23 @@
-"""What follows from a budget's decision, with decisions put into the cache by hand."""
+"""What follows from what budgets decided, with decisions put into the cache by hand."""
 
-import time
 import xml.etree.ElementTree as ET
 from typing import Any
+from urllib.parse import quote
 
 import httpx
 import pytest
 
+from chargeback.domain.events.documents import Data
+from chargeback.domain.events.line_of_event import line_of
+from chargeback.domain.usage.states import LineState
+from stack.gateway.named_values import load_config as definitions
 from stack.gateway.readings import READINGS
 from tests.policies.conftest import MakeWorld
-from tests.policies.one_region import ROOT, World, product
+from tests.policies.one_region import EU, ROOT, World, chunk, product, sse
+from tests.support.company import CONFIG
 
 POLICIES = ROOT / "apim-policies"
 SEARCH = {"api-key": "key-search"}
-
-
-def decide(world: World, *records: str, age: float = 0) -> None:
-    """Put a document of decisions into the gateway's cache."""
-    text = f"at={int(time.time() - age)};{''.join(f'{record};' for record in records)}"
-    world.gateway.cache["decisions"] = (time.monotonic() + 600, {"t": "String", "v": text})
 
 
 def respond(world: World, **body: Any) -> httpx.Response:
@@ -27,38 +26,81 @@ def respond(world: World, **body: Any) -> httpx.Response:
 
 
 def test_without_a_decision_about_it_a_call_passes_and_its_event_has_none(world: World) -> None:
-    decide(world, "subscription/legal:action=refuse", "product/premium:action=refuse")
+    world.decide_budgets("subscription/legal:action=refuse", "product/premium:action=refuse")
 
     answer = respond(world)
 
     assert answer.status_code == 200
-    assert "x-budget" not in answer.headers
+    assert not [name for name in answer.headers if name.startswith("x-budget")]
     assert "decision" not in world.event()["data"]
 
 
-def test_a_warning_is_a_header_of_the_answer(world: World) -> None:
-    decide(world, "subscription/search:action=warn|budget=search|used=85")
+FULL = "budget=of%20search|spent=85.10|limit=100.00|currency=USD|until=1798761600|owner=ada%40example.com"
+
+
+def test_a_warning_tells_budget_rest_and_end_in_headers_of_the_answer(world: World) -> None:
+    world.decide_budgets(f"subscription/search:action=warn|{FULL}")
 
     answer = respond(world)
 
-    assert (answer.status_code, answer.headers["x-budget"]) == (200, "action=warn; budget=search; used=85")
+    assert (answer.status_code, answer.headers["x-budget-state"]) == (200, "warn; budget=of?search")
+    assert answer.headers["x-budget-remaining"] == "14.90 USD"
+    assert answer.headers["x-budget-reset"] == "2027-01-01T00:00:00Z"
+    assert "x-budget-model-swap" not in answer.headers
     assert world.event()["data"]["decision"] == "warn"
 
 
+@pytest.mark.parametrize(
+    ("fields", "remaining"),
+    [
+        ("spent=100.05|limit=100.00|currency=USD", "-0.05 USD"),
+        ("spent=-1.00|limit=0.00|currency=EUR", "1.00 EUR"),
+        ("spent=1|limit=2.00|currency=EUR", "unknown"),
+        ("limit=2.00", "unknown"),
+    ],
+)
+def test_what_is_left_may_be_overrun_or_unknown(world: World, fields: str, remaining: str) -> None:
+    world.decide_budgets(f"subscription/search:action=warn|{fields}")
+
+    assert respond(world).headers["x-budget-remaining"] == remaining
+
+
+def test_a_stream_tells_it_too_before_its_first_word(world: World) -> None:
+    world.decide_budgets(f"subscription/search:action=warn|{FULL}")
+    world.script(*EU, type="text/event-stream", pieces=sse(chunk("Paris")))
+
+    with world.client.stream("POST", "/v1/responses", json={"model": "gpt-4o", "stream": True}, headers=SEARCH) as told:
+        assert told.headers["x-budget-remaining"] == "14.90 USD"
+
+
 @pytest.mark.parametrize("reading", READINGS)
-def test_a_budget_that_is_used_up_refuses_and_says_until_when(make_world: MakeWorld, reading: str) -> None:
+def test_a_budget_that_is_used_up_refuses_and_says_how_much_until_when_and_whom_to_ask(
+    make_world: MakeWorld, reading: str
+) -> None:
     world = make_world(readings=READINGS[reading])
-    decide(world, "subscription/search:action=refuse|budget=search|until=1798761600")
+    world.decide_budgets(f"subscription/search:action=refuse|{FULL}")
 
     answer = respond(world)
 
     error = answer.json()["error"]
-    assert (answer.status_code, error["code"], error["type"]) == (403, "insufficient_quota", "insufficient_quota")
-    assert "search is used up until 2027-01-01T00:00:00Z" in error["message"]
+    assert (answer.status_code, error["code"], error["type"]) == (403, "budget_exceeded", "insufficient_quota")
+    assert error["message"] == (
+        "The budget of search is used up until 2027-01-01T00:00:00Z: 85.10 of 100.00 USD are spent."
+        " Ask ada@example.com for more."
+    )
     assert answer.headers["x-should-retry"] == "false"
     assert world.seen == []
     event = world.event()
     assert (event["type"], event["data"]["decision"]) == ("chargeback.usage.rejected.v1", "refuse")
+    assert event["data"]["errorCode"] == "budget_exceeded"
+
+
+def test_a_refusal_of_which_little_is_known_is_one_all_the_same(world: World) -> None:
+    world.decide_budgets("all:action=refuse")
+
+    error = world.chat(stream=True).json()["error"]
+
+    assert error["message"] == "The budget of this caller is used up. Ask its owner for more."
 
 
 @pytest.mark.parametrize(
@@ -70,23 +112,32 @@ def test_a_budget_that_is_used_up_refuses_and_says_until_when(make_world: MakeWo
         ("DELETE", "/v1/responses/resp_1"),
         ("POST", "/v1/files"),
         ("POST", "/v1/conversations"),
+        ("POST", "/v1/chat/completions/chatcmpl-1"),
     ],
 )
 def test_what_costs_nothing_is_never_refused(world: World, method: str, path: str) -> None:
-    decide(world, "subscription/search:action=refuse")
+    world.decide_budgets("subscription/search:action=refuse")
 
     assert world.client.request(method, path, headers=SEARCH).status_code == 200
 
 
+def test_counting_tokens_costs_nothing(world: World) -> None:
+    world.decide_budgets("all:action=refuse")
+
+    answer = world.client.post("/v1/responses/input_tokens", json={"model": "gpt-4o", "input": "hi"}, headers=SEARCH)
+
+    assert answer.status_code == 200
+
+
 @pytest.mark.parametrize("path", ["/v1/batches", "/v1/embeddings", "/v1/images/generations", "/v1/fine_tuning/jobs"])
 def test_everything_that_costs_something_is_refused(world: World, path: str) -> None:
-    decide(world, "product/standard:action=refuse")
+    world.decide_budgets("product/standard:action=refuse")
 
     assert world.client.post(path, json={"model": "gpt-4o"}, headers=SEARCH).status_code == 403
 
 
 def test_a_swap_sends_the_call_to_another_model_and_keeps_what_was_asked_for(world: World) -> None:
-    decide(world, "subscription/search:action=swap|model=gpt-4o-mini|budget=search")
+    world.decide_budgets("subscription/search:action=swap|swap=gpt-4o>gpt-4o-mini|budget=search")
 
     answer = respond(world)
 
@@ -98,25 +149,110 @@ def test_a_swap_sends_the_call_to_another_model_and_keeps_what_was_asked_for(wor
 
 def test_a_swap_may_name_an_alias_and_a_model_that_the_product_may_not_ask_for(make_world: MakeWorld) -> None:
     world = make_world(config={"products": [product(models=["gpt-4o"], aliases={"cheap": {"*": "gpt-4o-mini"}})]})
-    decide(world, "subscription/search:action=swap|model=cheap")
+    world.decide_budgets("subscription/search:action=swap|swap=gpt-4o>cheap")
 
     assert respond(world).status_code == 200
     assert world.seen[0].json["model"] == "gpt-4o-mini"
 
 
 def test_a_swap_never_leaves_a_residency(world: World) -> None:
-    decide(world, "subscription/legal:action=swap|model=gpt-image-1")
+    world.decide_budgets("subscription/legal:action=swap|swap=gpt-4o>gpt-image-1", product="eu-resident")
 
     answer = world.chat("key-legal")
 
     assert answer.status_code == 200
     assert world.seen[0].path.endswith("/deployments/gpt-4o/chat/completions")
-    assert answer.headers["x-budget"] == "action=warn"
+    assert answer.headers["x-budget-state"] == "warn"
+    assert "x-budget-model-swap" not in answer.headers
     assert world.event()["data"]["decision"] == "warn"
 
 
+@pytest.mark.parametrize(
+    ("path", "body"),
+    [
+        ("/deployments/gpt-4o/chat/completions", {"messages": []}),
+        ("/deployments/gpt-4o/chat/completions", {"messages": [], "stream": True}),
+        ("/v1/chat/completions", {"model": "gpt-4o", "messages": []}),
+        ("/v1/chat/completions", {"model": "gpt-4o", "messages": [], "stream": True}),
+        ("/v1/responses", {"model": "gpt-4o", "input": "hi"}),
+        ("/v1/responses", {"model": "gpt-4o", "input": "hi", "stream": True}),
+    ],
+)
+def test_a_swap_is_made_in_path_and_body_and_for_streams(world: World, path: str, body: dict[str, Any]) -> None:
+    world.decide_budgets(f"subscription/search:action=swap|swap=gpt-4.1>gpt-4o,gpt-4o>gpt-4o-mini|{FULL}")
+
+    answer = world.client.post(f"{path}?api-version=2024-10-21", json=body, headers=SEARCH)
+
+    data = world.event()["data"]
+    assert answer.headers["x-budget-model-swap"] == "gpt-4o->gpt-4o-mini"
+    assert answer.headers["x-budget-state"] == "swap; budget=of?search"
+    assert (data["requestedModel"], data["deployment"], data["decision"]) == ("gpt-4o", "gpt-4o-mini", "swap")
+    assert world.seen[0].json.get("model", "gpt-4o-mini") == "gpt-4o-mini"
+    assert ("gpt-4o-mini" in world.seen[0].path) == path.startswith("/deployments/")
+
+
+@pytest.mark.parametrize("model", ["gpt-4.1", "fast"])
+def test_a_model_is_swapped_for_its_own_fallback_alone(make_world: MakeWorld, model: str) -> None:
+    world = make_world(config={"products": [product(aliases={"fast": {"*": "gpt-4.1"}})]})
+    world.decide_budgets("subscription/search:action=swap|swap=gpt-4o>gpt-4o-mini")
+
+    answer = respond(world, model=model)
+
+    assert answer.headers["x-budget-state"] == "warn"
+    assert world.seen[0].json["model"] == "gpt-4.1"
+
+
+@pytest.mark.parametrize("asked", ["fast", "gpt-4o"])
+def test_an_alias_may_have_a_fallback_of_its_own_or_that_of_its_deployment(make_world: MakeWorld, asked: str) -> None:
+    world = make_world(config={"products": [product(aliases={"fast": {"*": "gpt-4o"}})]})
+    world.decide_budgets(f"subscription/search:action=swap|swap={asked}>gpt-4o-mini")
+
+    answer = respond(world, model="fast")
+
+    assert answer.headers["x-budget-model-swap"] == "fast->gpt-4o-mini"
+    assert world.seen[0].json["model"] == "gpt-4o-mini"
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        {"previous_response_id": "resp_1"},
+        {"conversation": "conv_1"},
+        {"conversation": {"id": "conv_1"}},
+        {"input": [{"type": "item_reference", "id": "msg_1"}]},
+        {"input": [{"type": "reasoning", "id": "rs_1", "encrypted_content": "x"}]},
+        {"input": [{"role": "user", "content": [{"type": "input_file", "file_id": "file-1"}]}]},
+        {"tools": [{"type": "file_search", "vector_store_ids": ["vs_1"]}]},
+    ],
+)
+def test_a_call_that_goes_on_from_what_is_stored_is_not_swapped(world: World, body: dict[str, Any]) -> None:
+    world.owned("resp_1", "conv_1", "file-1", "vs_1")
+    world.decide_budgets("subscription/search:action=swap|swap=gpt-4o>gpt-4o-mini")
+
+    answer = respond(world, **body)
+
+    assert (answer.status_code, answer.headers["x-budget-state"]) == (200, "warn")
+    assert world.seen[-1].json["model"] == "gpt-4o"
+
+
+@pytest.mark.parametrize("path", ["/v1/responses/compact", "/v1/completions"])
+def test_only_chat_and_responses_are_swapped(world: World, path: str) -> None:
+    world.decide_budgets("subscription/search:action=swap|swap=gpt-4o>gpt-4o-mini")
+
+    world.client.post(path, json={"model": "gpt-4o"}, headers=SEARCH)
+
+    assert world.seen[0].json["model"] == "gpt-4o"
+
+
+def test_who_may_not_ask_for_a_model_may_not_by_a_swap_either(make_world: MakeWorld) -> None:
+    world = make_world(config={"products": [product(models=["gpt-4o-mini"])]})
+    world.decide_budgets("subscription/search:action=swap|swap=gpt-4o>gpt-4o-mini")
+
+    assert respond(world).json()["error"]["code"] == "model_not_allowed"
+
+
 def test_a_swap_to_a_model_that_nobody_has_is_a_warning(world: World) -> None:
-    decide(world, "subscription/search:action=swap|model=gpt-9")
+    world.decide_budgets("subscription/search:action=swap|swap=gpt-4o>gpt-9")
 
     assert respond(world).status_code == 200
     assert world.event()["data"]["decision"] == "warn"
@@ -124,7 +260,7 @@ def test_a_swap_to_a_model_that_nobody_has_is_a_warning(world: World) -> None:
 
 @pytest.mark.parametrize("path", ["/v1/embeddings", "/v1/images/generations", "/v1/audio/speech"])
 def test_a_model_of_another_kind_is_not_swapped(world: World, path: str) -> None:
-    decide(world, "subscription/search:action=swap|model=gpt-4o-mini")
+    world.decide_budgets("subscription/search:action=swap|swap=gpt-4o>gpt-4o-mini")
 
     assert world.client.post(path, json={"model": "gpt-image-1"}, headers=SEARCH).status_code == 200
     data = world.event()["data"]
@@ -133,7 +269,7 @@ def test_a_model_of_another_kind_is_not_swapped(world: World, path: str) -> None
 
 
 def test_a_swap_finds_a_model_whose_name_is_escaped(world: World) -> None:
-    decide(world, "subscription/search:action=swap|model=gpt-4o-mini")
+    world.decide_budgets("subscription/search:action=swap|swap=gpt-4o>gpt-4o-mini")
 
     body = '{"mod\\u0065l":"gpt-4o"}'
     world.client.post("/v1/responses", content=body, headers={**SEARCH, "Content-Type": "application/json"})
@@ -143,7 +279,7 @@ def test_a_swap_finds_a_model_whose_name_is_escaped(world: World) -> None:
 
 def test_a_form_is_held_to_the_list_of_models_under_a_swap_too(make_world: MakeWorld) -> None:
     world = make_world(config={"products": [product(models=["gpt-4o-mini"])]})
-    decide(world, "subscription/search:action=swap|model=gpt-4o-mini")
+    world.decide_budgets("subscription/search:action=swap|swap=gpt-4o>gpt-4o-mini")
 
     answer = world.client.post(
         "/v1/audio/transcriptions", files={"file": b"RIFF"}, data={"model": "gpt-4o-transcribe"}, headers=SEARCH
@@ -153,7 +289,7 @@ def test_a_form_is_held_to_the_list_of_models_under_a_swap_too(make_world: MakeW
 
 
 def test_an_upload_is_not_swapped(world: World) -> None:
-    decide(world, "subscription/search:action=swap|model=gpt-4o-mini")
+    world.decide_budgets("subscription/search:action=swap|swap=gpt-4o>gpt-4o-mini")
 
     world.client.post(
         "/v1/audio/transcriptions", files={"file": b"RIFF"}, data={"model": "gpt-4o-transcribe"}, headers=SEARCH
@@ -163,7 +299,7 @@ def test_an_upload_is_not_swapped(world: World) -> None:
 
 
 def test_a_throttled_caller_has_fewer_tokens_a_minute(world: World) -> None:
-    decide(world, "subscription/search:action=throttle|tokensPerMinute=10")
+    world.decide_budgets("subscription/search:action=throttle|tokensPerMinute=10")
     world.chat()
     world.event()
 
@@ -175,7 +311,7 @@ def test_a_throttled_caller_has_fewer_tokens_a_minute(world: World) -> None:
 
 def test_a_throttle_never_gives_more_than_the_product(make_world: MakeWorld) -> None:
     world = make_world(config={"products": [product(tokensPerMinute=10)]})
-    decide(world, "subscription/search:action=throttle|tokensPerMinute=1000000")
+    world.decide_budgets("subscription/search:action=throttle|tokensPerMinute=1000000")
     world.chat()
 
     assert world.chat().status_code == 429
@@ -186,11 +322,11 @@ def test_a_throttle_never_gives_more_than_the_product(make_world: MakeWorld) -> 
     [
         (("subscription/search:action=warn", "product/standard:action=refuse"), "refuse"),
         (("subscription/search:action=throttle|tokensPerMinute=100000", "product/standard:action=warn"), "throttle"),
-        (("subscription/search:action=swap|model=gpt-4o-mini", "product/standard:action=warn"), "swap"),
+        (("subscription/search:action=swap|swap=gpt-4o>gpt-4o-mini", "product/standard:action=warn"), "swap"),
     ],
 )
 def test_of_several_decisions_the_strictest_counts(world: World, records: tuple[str, ...], taken: str) -> None:
-    decide(world, *records)
+    world.decide_budgets(*records)
 
     respond(world)
 
@@ -198,7 +334,7 @@ def test_of_several_decisions_the_strictest_counts(world: World, records: tuple[
 
 
 def test_a_decision_about_an_application_is_known_by_tenant_and_application(world: World) -> None:
-    decide(world, "app/11111111-2222-3333-4444-555555555555/app-1:action=refuse")
+    world.decide_budgets("app/11111111-2222-3333-4444-555555555555/app-1:action=refuse")
     token = world.token(roles=["standard"])
 
     answer = world.client.post("/v1/responses", json={"model": "gpt-4o"}, headers={"Authorization": f"Bearer {token}"})
@@ -207,53 +343,91 @@ def test_a_decision_about_an_application_is_known_by_tenant_and_application(worl
     assert respond(world).status_code == 200
 
 
+def test_of_equally_strict_decisions_the_first_in_the_order_of_the_keys_is_told(world: World) -> None:
+    world.decide_budgets("all:action=refuse|budget=all", "product/standard:action=refuse|budget=product")
+
+    assert "budget product is" in respond(world).json()["error"]["message"]
+
+
+@pytest.mark.parametrize(
+    "key",
+    ["user/oid-1", "user/ada", "model/gpt-4o", "all", "unallocated", "tenant/11111111-2222-3333-4444-555555555555#3"],
+)
+def test_a_decision_is_found_by_each_of_its_keys(world: World, key: str) -> None:
+    world.decide_budgets(f"{key}:action=warn|budget=found")
+    token = world.token(roles=["standard"])
+    headers = {"Authorization": f"Bearer {token}", "x-username": "ada"}
+
+    answer = world.client.post("/v1/responses", json={"model": "gpt-4o"}, headers=headers)
+
+    assert answer.headers["x-budget-state"] == "warn; budget=found"
+
+
+def test_a_model_is_known_by_its_base_name_whatever_its_deployment_is_called(make_world: MakeWorld) -> None:
+    whole = definitions(CONFIG)
+    sets = {
+        name: [*each, {"name": "Our-Best", "model": "GPT-4o", "type": "DataZoneStandard"}]
+        for name, each in whole["deploymentSets"].items()
+    }
+    world = make_world(config={"deploymentSets": sets, "products": [product(aliases={"best": {"*": "Our-Best"}})]})
+    world.decide_budgets("model/gpt-4o:action=warn|budget=models")
+
+    told = [respond(world, model=name).headers.get("x-budget-state") for name in ("best", "our-best", "gpt-4.1")]
+
+    assert told == ["warn; budget=models", "warn; budget=models", None]
+
+
+def test_the_first_rule_that_a_call_matches_decides_as_in_the_books(world: World) -> None:
+    world.decide_budgets(
+        "subscription/search#0&billingCode/VOICE%20%26%20B:action=refuse|budget=voice",
+        "subscription/search#1:action=allow",
+        "product/standard#2:action=refuse|budget=late",
+        "unallocated:action=refuse|budget=rest",
+    )
+
+    told = [
+        world.client.post("/v1/responses", json={"model": "gpt-4o"}, headers={**SEARCH, "x-billing-code": code})
+        for code in ("VOICE & B", "VOICE", "")
+    ]
+
+    assert [answer.status_code for answer in told] == [403, 200, 200]
+    assert world.chat("key-research").json()["error"]["message"].startswith("The budget late ")
+
+
+@pytest.mark.parametrize("code", ["VO\u0049CE\u0301", "  VOICE\u0301", "\U0001f600"])
+def test_a_claimed_tag_is_compared_as_the_books_see_it(world: World, code: str) -> None:
+    seen = line_of(Data("chat.completions", billing_code=code.strip()), "", "", LineState.EXACT).billing_code
+    world.decide_budgets(f"subscription/search#0&billingCode/{quote(seen, safe='')}:action=warn|budget=tagged")
+
+    answer = world.client.post(
+        "/v1/responses", params={"billingCode": code.strip()}, json={"model": "gpt-4o"}, headers=SEARCH
+    )
+
+    assert answer.headers.get("x-budget-state") == "warn; budget=tagged"
+
+
 @pytest.mark.parametrize(
     "record",
     [
         "subscription/search:action=explode",
         "subscription/search:",
-        "subscription/search:action=swap",
+        "subscription/search:action=throttle",
         "subscription/search:action=throttle|tokensPerMinute=-1",
         "subscription/search:action=throttle|tokensPerMinute=many",
         "subscription/search:||=|x",
     ],
 )
 def test_a_record_that_makes_no_sense_changes_nothing(world: World, record: str) -> None:
-    decide(world, record)
+    world.decide_budgets(record)
 
     assert respond(world).status_code == 200
     assert "decision" not in world.event()["data"]
 
 
-STALE = [None, ("", 600), ("subscription/search:action=refuse", 600), ("subscription/search:action=refuse", -600)]
-
-
-@pytest.mark.parametrize("document", STALE)
-def test_where_nothing_is_known_the_product_says_whether_calls_pass(
-    make_world: MakeWorld, document: tuple[str, float] | None
-) -> None:
-    products = [product(), product("premium", withoutBudget="refuse")]
-    world = make_world(config={"products": products})
-    if document:
-        decide(world, document[0], age=document[1])
-
-    closed = world.chat("key-support")
-
-    assert respond(world).status_code == 200
-    assert (closed.status_code, closed.json()["error"]["code"]) == (503, "budget_unknown")
-    assert closed.headers["x-should-retry"] == "true"
-
-
-def test_a_closed_product_is_served_while_a_document_is_there(make_world: MakeWorld) -> None:
-    world = make_world(config={"products": [product(withoutBudget="refuse")]})
-    decide(world)
-
-    assert respond(world).status_code == 200
-
-
 @pytest.mark.parametrize("element", ["cache-lookup-value", "cache-store-value"])
-def test_each_section_uses_the_cache_once_and_no_fragment_does(element: str) -> None:
-    sections = {section.tag: len(list(section.iter(element))) for section in ET.parse(POLICIES / "api.xml").getroot()}
+@pytest.mark.parametrize("document", ["api.xml", "decisions.xml"])
+def test_each_section_uses_the_cache_once_and_no_fragment_does(element: str, document: str) -> None:
+    sections = {section.tag: len(list(section.iter(element))) for section in ET.parse(POLICIES / document).getroot()}
     fragments = [path.name for path in (POLICIES / "fragments").glob("*.xml") if f"<{element}" in path.read_text()]
 
     assert set(sections.values()) == {0, 1}

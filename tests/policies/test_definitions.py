@@ -14,7 +14,8 @@ from tests.support.company import CONFIG
 
 POLICIES = ROOT / "apim-policies"
 README = (POLICIES / "README.md").read_text("utf-8")
-FILES = [POLICIES / "api.xml", *sorted((POLICIES / "fragments").glob("*.xml"))]
+FRAGMENTS = sorted((POLICIES / "fragments").glob("*.xml"))
+FILES = [POLICIES / "api.xml", POLICIES / "decisions.xml", *FRAGMENTS]
 
 
 @pytest.fixture
@@ -39,7 +40,7 @@ def test_the_policies_read_exactly_the_named_values_there_are(config: dict[str, 
 
 
 def test_the_readme_lists_every_named_value_and_fragment(config: dict[str, Any]) -> None:
-    names = set(named_values(config)) | {file.stem for file in FILES[1:]}
+    names = set(named_values(config)) | {file.stem for file in FRAGMENTS}
 
     assert [name for name in sorted(names) if f"`{name}`" not in README] == []
 
@@ -53,7 +54,7 @@ def test_the_readme_lists_every_variable_that_is_written() -> None:
 def test_every_fragment_is_included_somewhere() -> None:
     included = {node.attrib["fragment-id"] for node in ET.parse(FILES[0]).iter("include-fragment")}
 
-    assert included == {file.stem for file in FILES[1:]} | set(fragments(load_config(CONFIG)))
+    assert included == {file.stem for file in FRAGMENTS} | set(fragments(load_config(CONFIG)))
 
 
 @pytest.mark.parametrize("value", ["", 'a"b', "a<b", "a&amp;b;", "x" * 4097, "{{other}}"])

@@ -60,6 +60,7 @@ class KnownProduct(Record, frozen=True):
     residency: str | None = None
     local_gateway_only: bool = False
     without_budget: str = "allow"
+    without_budget_models: list[str] = msgspec.field(default_factory=list)
     object_owner: str = "subscription"
     streamed_responses: str = "open"
     operations: list[str] | None = None
@@ -227,11 +228,21 @@ def _product(place: str, product: KnownProduct, found: Config, deployed: _Deploy
             f"{place}.operations: name them, with batches or without: "
             "models and tools do not hold for the lines of a batch, which the gateway does not read"
         )
+    yield from _closed(place, product, deployed)
     yield from _residency(place, product, deployed)
     yield from _aliases(place, product, found, deployed)
     for model in product.models or ():
         if model not in product.aliases:
             yield from _reach(f"{place}.models", model, product.residency, deployed)
+
+
+def _closed(place: str, product: KnownProduct, deployed: _Deployed) -> Iterator[str]:
+    """Deployments alone, because an alias stands for other deployments elsewhere."""
+    if product.without_budget_models and product.without_budget == "refuse":
+        yield f"{place}.withoutBudgetModels: means nothing where withoutBudget refuses all"
+    for name in product.without_budget_models:
+        if name not in deployed.names:
+            yield f"{place}.withoutBudgetModels: no account has a deployment {name!r}"
 
 
 def _residency(place: str, product: KnownProduct, deployed: _Deployed) -> Iterator[str]:

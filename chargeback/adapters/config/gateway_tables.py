@@ -106,6 +106,7 @@ def _product(product: Config) -> str:
         "requestsPerMinute": product["requestsPerMinute"],
         "tokensPerMinute": product["tokensPerMinute"],
         "withoutBudget": product.get("withoutBudget", "allow"),
+        "withoutBudgetModels": ",".join(product.get("withoutBudgetModels", ())) or NONE,
         "objectOwner": product.get("objectOwner", "subscription"),
         "streamedResponses": product.get("streamedResponses", "open"),
         "operations": _listed(product.get("operations")),
@@ -135,12 +136,23 @@ def _account(number: int, account: Config, config: Config) -> str:
 
 
 def _deployments(config: Config) -> list[str]:
-    """`name:type=account numbers|…`: where each deployment is, by what it is there."""
+    """`name:type=account numbers|…`: where each deployment is, by what it is there.
+
+    Before that its `model`, where the name of the deployment does not say it.
+    """
     found: dict[str, dict[str, list[int]]] = {}
+    models: dict[str, str] = {}
     for number, account in enumerate(config["accounts"]):
         for each in config["deploymentSets"][account["deployments"]]:
             found.setdefault(each["name"], {}).setdefault(each["type"], []).append(number)
-    return [f"{name}:{_fields(_numbers(types))}" for name, types in sorted(found.items())]
+            models.setdefault(each["name"], each.get("model", each["name"]).lower())
+    return [
+        f"{name}:{_fields(_other_name(name, models[name]) | _numbers(types))}" for name, types in sorted(found.items())
+    ]
+
+
+def _other_name(deployment: str, model: str) -> dict[str, str]:
+    return {} if model == deployment.lower() else {"model": model}
 
 
 def _numbers(types: Mapping[str, Iterable[int]]) -> dict[str, str]:

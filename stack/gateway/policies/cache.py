@@ -33,6 +33,12 @@ async def cache_lookup_value(call: Call, node: Node) -> None:
         call.set_variable(variable, value["v"] if value else None, value["t"] if value else "String")
 
 
+MOST_BYTES = 2 * 1024 * 1024
+"""A larger value is not kept
+(learn.microsoft.com/azure/azure-resource-manager/management/azure-subscription-service-limits).
+"""
+
+
 @policy("cache-store-value")
 async def cache_store_value(call: Call, node: Node) -> None:
     """Keep a value for some seconds; the gateway does not wait until it is stored."""
@@ -40,6 +46,8 @@ async def cache_store_value(call: Call, node: Node) -> None:
         return
     key, duration = await call.attributes(node, "key", "duration")
     value = await _typed(call, node, "value")
+    if value and len(value["v"].encode()) > MOST_BYTES:
+        return
     entry = (time.monotonic() + float(duration), value)
     if call.gateway.config.readings.stores == "later":
         call.stored[key] = entry
