@@ -62,9 +62,20 @@ class Cell:
         rates = _mean_rate(theirs), _mean_rate(ours)
         return None if rates[0] is None or rates[1] is None else (rates[0], rates[1])
 
-    def of(self, attribute: str) -> Decimal:
-        """The sum of another number of the books."""
-        return total([Decimal(getattr(each, attribute)) for each in self.booked])
+    @property
+    def unpriced(self) -> Decimal:
+        """The part of the books' quantity that has no price."""
+        return total([each.unpriced for each in self.booked])
+
+    @property
+    def unmapped(self) -> Decimal:
+        """The part of the books' quantity whose deployment is not in the map."""
+        return total([each.unmapped for each in self.booked])
+
+    @property
+    def estimated(self) -> Decimal:
+        """The part of the books' quantity that was estimated."""
+        return total([each.estimated for each in self.booked])
 
 
 def _mean_rate(costs: Sequence[tuple[Decimal, Decimal | None]]) -> Decimal | None:

@@ -109,14 +109,14 @@ def _variance(cell: Cell, evidence: _Evidence) -> Variance:
 def _parts(cell: Cell, evidence: _Evidence) -> Iterator[VariancePart]:
     """The parts that quantities explain, then those that prices explain of what both have."""
     theirs = _price(cell.invoiced_cost, cell.invoiced_quantity or ZERO)
-    ours = _price(cell.cost, EXACT.subtract(cell.quantity, cell.of("unpriced")))
+    ours = _price(cell.cost, EXACT.subtract(cell.quantity, cell.unpriced))
     price = theirs if cell.excess > 0 else ours
     for cause, quantity, why in _by_quantity(cell, evidence):
         yield VariancePart(cause, _amount(quantity, price or ZERO), why)
     both = min(cell.quantity, cell.invoiced_quantity or ZERO)
-    unpriced = min(cell.of("unpriced"), both)
+    unpriced = min(cell.unpriced, both)
     if unpriced > 0:
-        unmapped = cell.of("unmapped") > 0
+        unmapped = cell.unmapped > 0
         yield VariancePart(
             Cause.UNMAPPED if unmapped else Cause.UNPRICED,
             _amount(unpriced, theirs or ZERO),
@@ -178,9 +178,9 @@ def _by_quantity(cell: Cell, evidence: _Evidence) -> Iterator[tuple[Cause, Decim
     if cause := (_whole_excess if left > 0 else _whole_shortfall)(cell, left, evidence):
         yield (cause[0], left, cause[1])
         return
-    estimated = min(left.copy_abs(), cell.of("estimated")).copy_sign(left)
+    estimated = min(left.copy_abs(), cell.estimated).copy_sign(left)
     if estimated:
-        yield Cause.ESTIMATED, estimated, f"{to_text(cell.of('estimated'))} {cell.sku.meter} are estimates"
+        yield Cause.ESTIMATED, estimated, f"{to_text(cell.estimated)} {cell.sku.meter} are estimates"
         left = EXACT.subtract(left, estimated)
     if left > 0:
         why = "no call of ours is open, so these did not come through the gateway"
