@@ -1,7 +1,7 @@
 """Wires the product together: from settings to services, once a process."""
 
 import os
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
@@ -19,11 +19,15 @@ from chargeback.stores import Stores
 if TYPE_CHECKING:
     from chargeback.adapters.azure.entra_tokens import EntraTokens, SigningKeys
     from chargeback.adapters.config.applied import AppliedCatalogues
+    from chargeback.domain.budgets.budget import Budget
     from chargeback.domain.budgets.decisions import Product
+    from chargeback.domain.catalogue.catalogue import Catalogue
     from chargeback.domain.deployments.models import Retiring
     from chargeback.domain.events.emitters import KnownEmitter
     from chargeback.domain.time.days import UtcDay
+    from chargeback.services.budgets.explain_budget import BudgetExplainer
     from chargeback.services.budgets.overrides import BudgetOverrides
+    from chargeback.services.budgets.replay import BudgetReplayer
     from chargeback.services.budgets.states import BudgetStates
     from chargeback.services.closing.close_period import Closer
     from chargeback.services.closing.finish_days import ClosingBooks
@@ -154,6 +158,26 @@ class Container(Stores):
 
         spend = BudgetSpend(self.books, self.counter, self._post_day)
         return BudgetStates(self.catalogues, spend, self.budget_overrides, Forecasts())
+
+    @cached_property
+    def budget_explainer(self) -> "BudgetExplainer":
+        """Explains how the figures of budgets come about."""
+        from chargeback.services.budgets.explain_budget import BudgetExplainer
+
+        return BudgetExplainer(self.books, self.counter, self.catalogues, self.budget_overrides)
+
+    async def budget_replayer(self) -> "BudgetReplayer":
+        """Replays budgets over the ledger, at what is in force now."""
+        from chargeback.services.budgets.replay import BudgetReplayer
+
+        in_force, terms = await self.catalogues.in_force(), await self.catalogues.terms()
+        return BudgetReplayer(self.ledger, in_force, terms, workers=os.cpu_count() or 1)
+
+    def proposed_budgets(self, file: Path, catalogue: "Catalogue") -> "Sequence[Budget]":
+        """The budgets of a file that nobody has put in force."""
+        from chargeback.adapters.config.proposed_budgets import load_proposed_budgets
+
+        return load_proposed_budgets(file, self.settings.config_dir or DEPLOYED_CONFIG, catalogue)
 
     async def _post_day(self, day: "UtcDay") -> None:
         await self.poster.post_day(day, await self.catalogues.in_force(), datetime.now(UTC))

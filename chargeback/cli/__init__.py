@@ -6,6 +6,8 @@ import typer
 from typer.exceptions import TyperException
 
 from chargeback.cli import (
+    budget_replay,
+    budget_status,
     budgets,
     config,
     days,
@@ -34,6 +36,8 @@ app = typer.Typer(
 )
 for module in (events, days, set_aside, reports, forecast, reconcile, explain, tokens):
     app.add_typer(module.app)
+for module in (budget_status, budget_replay):
+    budgets.app.add_typer(module.app)
 app.add_typer(budgets.app, name="budgets")
 app.add_typer(config.app, name="config")
 app.add_typer(objects.app, name="objects")

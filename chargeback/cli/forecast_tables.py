@@ -1,11 +1,10 @@
 """How forecasts and anomalies look in a terminal."""
 
 from collections.abc import Iterable, Sequence
-from decimal import Decimal
 
 from rich.console import Console
-from rich.table import Table
 
+from chargeback.cli.tables import money, new_table, print_table
 from chargeback.domain.money.exact import round_total
 from chargeback.domain.outlook.anomalies import Anomaly, Contribution
 from chargeback.domain.outlook.forecast import BudgetOutlook, Forecast, Interval, Method, Reach
@@ -15,21 +14,20 @@ _NO_NUMBER = {
     Method.NOT_ENOUGH_DATA: "not enough data: less than a week of days",
     Method.SEVERAL_CURRENCIES: "no number: costs in several currencies",
 }
-_WIDTH_OF_A_FILE = 160
 
 
 def show_forecasts(forecasts: Sequence[Forecast]) -> None:
     """Spent, expected and the intervals of each cost centre."""
     first = forecasts[0]
-    table = _table(
+    table = new_table(
         f"{first.period} as of {first.as_of}; a forecast is an estimate, with everything below a cost centre",
         ["cost centre", "rests on", ">spent", ">month end", ">8 of 10 cases", ">95 of 100 cases"],
     )
     for each in forecasts:
         total = each.total
-        figures = [_money(total.expected), _span(total.within_80), _span(total.within_95)] if total else ["-"] * 3
+        figures = [money(total.expected), _span(total.within_80), _span(total.within_95)] if total else ["-"] * 3
         table.add_row(each.cost_centre or "(all)", _basis(each), _spent(each), *figures)
-    _print(table)
+    print_table(table)
     if unknown := max(each.unknown for each in forecasts):
         Console().print(
             f"≥: the cost of {unknown} charges is not known yet; days that have any are left out", soft_wrap=True
@@ -40,15 +38,15 @@ def show_budgets(outlooks: Sequence[BudgetOutlook]) -> None:
     """When each budget and its thresholds are reached."""
     if not outlooks:
         return
-    table = _table("budgets", ["cost centre", ">budget", ">spent", "outlook"])
+    table = new_table("budgets", ["cost centre", ">budget", ">spent", "outlook"])
     for each in outlooks:
         forecast = each.forecast
         lines = [_reach(reach, forecast) for reach in each.reaches] or [
             f"no date: money was spent in {forecast.currency}, the budget is in {each.currency}"
         ]
-        spent = _money(forecast.spent, forecast.currency or each.currency)
-        table.add_row(each.cost_centre, _money(each.amount, each.currency), spent, "\n".join(lines))
-    _print(table)
+        spent = money(forecast.spent, forecast.currency or each.currency)
+        table.add_row(each.cost_centre, money(each.amount, each.currency), spent, "\n".join(lines))
+    print_table(table)
 
 
 def show_anomalies(period: Month, anomalies: Sequence[Anomaly]) -> None:
@@ -56,7 +54,7 @@ def show_anomalies(period: Month, anomalies: Sequence[Anomaly]) -> None:
     if not anomalies:
         Console().print(f"{period}: nothing stands out", highlight=False)
         return
-    table = _table(
+    table = new_table(
         f"{period}: what stands out from a cost centre's own pattern; hours are UTC",
         ["when", "cost centre", ">spent", ">usual", "compared with", "largest movers"],
     )
@@ -64,13 +62,13 @@ def show_anomalies(period: Month, anomalies: Sequence[Anomaly]) -> None:
         slot = each.slot
         when = slot.date if slot.hour is None else f"{slot.date} {slot.hour:02}:00"
         movers = "\n".join(f"{dimension}: {_movers(found)}" for dimension, found in each.movers.items())
-        spent = _money(each.spent, each.currency)
-        table.add_row(when, slot.cost_centre, spent, _money(each.usual), each.compared_with, movers)
-    _print(table)
+        spent = money(each.spent, each.currency)
+        table.add_row(when, slot.cost_centre, spent, money(each.usual), each.compared_with, movers)
+    print_table(table)
 
 
 def _spent(forecast: Forecast) -> str:
-    spent = _money(forecast.spent, forecast.currency)
+    spent = money(forecast.spent, forecast.currency)
     return f"≥ {spent}" if forecast.unknown else spent
 
 
@@ -98,24 +96,4 @@ def _movers(changes: Iterable[Contribution]) -> str:
 
 
 def _span(interval: Interval) -> str:
-    return f"{_money(interval.low)} to {_money(interval.high)}"
-
-
-def _money(amount: Decimal, currency: str = "") -> str:
-    return f"{round_total(amount, 2):,f} {currency}".rstrip()
-
-
-def _table(title: str, columns: Sequence[str]) -> Table:
-    """A table; the columns whose name starts with `>` hold figures."""
-    table = Table(title=title, title_justify="left", pad_edge=False)
-    for column in columns:
-        table.add_column(column.lstrip(">"), justify="right" if column.startswith(">") else "left", overflow="fold")
-    return table
-
-
-def _print(table: Table) -> None:
-    """Print a table; what reads a pipe or a file does not want it cut at 80 columns."""
-    console = Console()
-    if not console.is_terminal:
-        console = Console(width=_WIDTH_OF_A_FILE)
-    console.print(table, markup=False, highlight=False)
+    return f"{money(interval.low)} to {money(interval.high)}"

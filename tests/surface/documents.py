@@ -3,6 +3,7 @@
 import msgspec
 
 from chargeback.cli import (
+    budget_documents,
     budgets,
     config,
     days,
@@ -21,8 +22,11 @@ from chargeback.services.explaining.explanation import ExplainedShare, Explained
 DOCUMENTS: dict[str, type[msgspec.Struct]] = {
     "anomalies": forecast.Anomalies,
     "audit": days.AuditedDays,
+    "budgets explain": budget_documents.BudgetExplanation,
     "budgets override": budgets.ShownOverride,
     "budgets overrides": budgets.ListedOverrides,
+    "budgets replay": budget_documents.ReplayedBudgets,
+    "budgets status": budget_documents.ShownBudgets,
     "config apply": config.AppliedConfig,
     "config validate": config.ValidatedConfig,
     "conflicts": events.DifferingEvents,

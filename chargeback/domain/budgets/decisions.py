@@ -18,7 +18,7 @@ from urllib.parse import quote
 from chargeback.domain.budgets.budget import Action, Scope, ScopeKind
 from chargeback.domain.budgets.state import BudgetState
 from chargeback.domain.cost_centres.rules import Rule
-from chargeback.domain.cost_centres.tree import UNALLOCATED, with_ancestors
+from chargeback.domain.cost_centres.tree import UNALLOCATED, is_within, with_ancestors
 
 MOST_BYTES = 256 * 1024
 """Most bytes of a string. API Management caches a value of up to 2 MB."""
@@ -73,6 +73,18 @@ def decision_text(
         *_rule_entries(product, rules, centres),
     ]
     return _bounded(f"at={int(now.timestamp() * 1000)};", entries, midnight)
+
+
+def keys_of(scope: Scope, product: Product, rules: Sequence[Rule]) -> list[str]:
+    """The keys of a product's string under which a decision about this scope stands."""
+    if scope.kind is not ScopeKind.COST_CENTRE:
+        return [_key(scope)] if _concerns(scope, product) else []
+    keys = [
+        _rule_key(number, rule)
+        for number, rule in enumerate(rules)
+        if is_within(rule.cost_centre, scope.value) and _may_match(rule, product)
+    ]
+    return [*keys, UNALLOCATED] if scope.value == UNALLOCATED else keys
 
 
 def _worst_by_scope(states: Iterable[BudgetState]) -> dict[Scope, BudgetState]:

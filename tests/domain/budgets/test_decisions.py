@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from chargeback.domain.budgets.budget import Action, Scope, ScopeKind
-from chargeback.domain.budgets.decisions import MOST_BYTES, decision_text
+from chargeback.domain.budgets.decisions import MOST_BYTES, Product, decision_text, keys_of
 from chargeback.domain.cost_centres.rules import Allocation, CostCentre, Rule
 from chargeback.domain.cost_centres.tree import UNALLOCATED, is_within
 from chargeback.domain.usage.lines import Line
@@ -128,3 +128,17 @@ def test_a_gateway_decides_as_the_books_allocate(
 
     due = [ACTIONS[action] for scope, action in budgets if concerns(scope, line, centre)]
     assert looked_up(found, line) == max(due, key=SEVERITY.index, default="allow")
+
+
+def test_the_keys_of_a_scope_are_those_that_its_decision_stands_under() -> None:
+    rules = [
+        Rule("voice", {"subscription": "search", "billingCode": "VOICE"}, "a/voice"),
+        Rule("other", {"subscription": "elsewhere"}, "a"),
+        Rule("rest", {"product": "standard"}, "b"),
+    ]
+    product = Product("standard", frozenset({"search"}))
+
+    assert keys_of(Scope(ScopeKind.COST_CENTRE, "a"), product, rules) == ["subscription/search#0&billingCode/VOICE"]
+    assert keys_of(Scope(ScopeKind.COST_CENTRE, "unallocated"), product, rules) == ["unallocated"]
+    assert keys_of(Scope(ScopeKind.SUBSCRIPTION, "elsewhere"), product, rules) == []
+    assert keys_of(Scope(ScopeKind.APP, "t/o"), product, rules) == ["app/t/o"]

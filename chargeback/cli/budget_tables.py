@@ -1,0 +1,178 @@
+"""How budgets look in a terminal: as a table, explained in sentences, and replayed."""
+
+from collections.abc import Iterator
+from datetime import UTC, datetime
+from decimal import Decimal
+
+from chargeback.cli.budget_documents import (
+    BudgetExplanation,
+    ReachedStep,
+    ReplayedBudgets,
+    ReplayedDates,
+    ShownBudget,
+    ShownBudgets,
+)
+from chargeback.cli.tables import money, new_table, print_table
+from chargeback.domain.budgets.budget import Action, Measure
+from chargeback.domain.money.exact import to_text
+
+_NOW = {
+    Action.NOTIFY: "people are told",
+    Action.WARN: "calls are warned",
+    Action.SWAP: "calls go to another model",
+    Action.THROTTLE: "calls are slowed down",
+    Action.BLOCK: "calls are refused",
+}
+_AFTER = {
+    Action.NOTIFY: "told of",
+    Action.WARN: "warned",
+    Action.SWAP: "swapped",
+    Action.THROTTLE: "throttled",
+    Action.BLOCK: "refused",
+}
+
+
+def show_status(found: ShownBudgets) -> None:
+    """A row for each budget."""
+    table = new_table(
+        f"budgets as of {_time(found.as_of)}; they count billed usage",
+        ["budget", "of", ">limit", ">spent", ">left", ">forecast", "now", "until", "ask"],
+    )
+    for each in found.budgets:
+        forecast = "-" if each.forecast is None else money(each.forecast)
+        spent = money(each.spent) + (f"\n{money(each.estimated)} estimated" if each.estimated else "")
+        table.add_row(
+            each.id, each.scope, _limit(each), spent, money(each.remaining), forecast, what_happens(each),
+            _time(each.until), each.owner or "-",
+        )  # fmt: skip
+    print_table(table)
+
+
+def said_apart(found: ShownBudgets) -> Iterator[str]:
+    """What budgets do not count, and the budgets that nobody can say anything about."""
+    for each in found.budgets:
+        if each.shared_costs or each.corrections:
+            shared, corrections = (money(amount or Decimal(0)) for amount in (each.shared_costs, each.corrections))
+            yield (
+                f"{each.id}: not counted are {shared} {each.apart_currency} of shared costs"
+                f" and {corrections} {each.apart_currency} of corrections this month"
+            )
+    for name, why in found.unknown.items():
+        yield f"{name}: nobody can say how it stands: {why}"
+
+
+def what_happens(budget: ShownBudget) -> str:
+    """What the reached step does, in a few words."""
+    if budget.step is None:
+        return "nothing"
+    said = f"{_NOW[budget.step.action]} ({_at(budget.step.percent, budget.step.of)})"
+    return f"in shadow, else: {said}" if budget.shadow else said
+
+
+def explained_lines(found: BudgetExplanation) -> Iterator[str]:
+    """How the figure of a budget comes about."""
+    budget = found.budget
+    yield f"{budget.id} limits {budget.scope} in each {budget.every}; as of {_time(found.as_of)}."
+    yield f"The window began at {_time(budget.begins)} and ends at {_time(budget.until)}."
+    yield f"Limit: {_sum_of_limit(budget)}."
+    yield f"Spent: {money(budget.known)} known + {money(budget.estimated)} estimated = {_of(budget.spent, budget)}."
+    yield f"Left: {_of(budget.remaining, budget)}."
+    yield f"Now: {what_happens(budget)}."
+    if budget.forecast is not None:
+        yield f"Expected at the end of the window: {_of(budget.forecast, budget)}."
+    if budget.shared_costs is not None and budget.corrections is not None:
+        shared, corrections = money(budget.shared_costs), money(budget.corrections)
+        yield f"Not counted: shared costs of {shared} and corrections of {corrections} {budget.apart_currency}."
+    yield from _why(found)
+
+
+def _why(found: BudgetExplanation) -> Iterator[str]:
+    yield "Steps:"
+    for each in found.steps:
+        reached = "reached" if each.is_reached else "not reached"
+        yield f"  {_at(each.percent, each.of)} = {_of(each.amount, found.budget)}: {each.action}, {reached}"
+    yield "Spend by date of the books (posted + counted since + estimated):"
+    for day in found.dates:
+        yield f"  {day.date}: {money(day.posted)} + {money(day.counted)} + {money(day.estimated)}"
+    if found.windows:
+        yield "Earlier windows, which decide what is carried:"
+    for window in found.windows:
+        yield (
+            f"  {window.first} to {window.last}: spent {money(window.spent)}, carried into it {money(window.carried)},"
+            f" added by overrides {money(window.added)}"
+        )
+    if found.overrides:
+        yield "Overrides in force:"
+    for held in found.overrides:
+        amount = money(held.amount, found.budget.currency)
+        yield f"  {amount} from {_time(held.start)} until {_time(held.until)}, by {held.by}: {held.reason}"
+    if found.keys:
+        yield "Entries under which gateways find it when it acts on calls:"
+    for product, keys in found.keys.items():
+        yield f"  product {product}: {', '.join(keys)}"
+
+
+def show_replay(found: ReplayedBudgets) -> None:
+    """A row for each window in which a step would have been reached."""
+    table = new_table(
+        f"{found.period}: what these budgets would have done; usage is taken as it was",
+        ["budget", "dates", ">limit", ">spent", ">overrun", "steps, with what came after each"],
+    )
+    for budget in found.budgets:
+        for window in budget.windows:
+            if window.steps:
+                table.add_row(
+                    f"{budget.id} (shadow)" if budget.shadow else budget.id,
+                    f"{window.first} to {window.last}",
+                    money(window.limit, budget.currency),
+                    _spent(window),
+                    money(window.overrun),
+                    "\n".join(_reached(step) for step in window.steps),
+                )
+    print_table(table)
+
+
+def replayed_lines(found: ReplayedBudgets) -> Iterator[str]:
+    """The budgets that would have done nothing, and what is missing."""
+    for budget in found.budgets:
+        if not any(window.steps for window in budget.windows):
+            most = max((window.spent for window in budget.windows), default=Decimal(0))
+            yield f"{budget.id}: no step would have been reached; at most {money(most, budget.currency)} was spent"
+    if unknown := sum(window.unknown for budget in found.budgets for window in budget.windows):
+        yield f"≥: the cost of calls is not known ({unknown} in all budgets); they count as nothing"
+    if found.lost:
+        yield f"{found.lost} events of these days cannot be read any more; they are in no figure"
+
+
+def _spent(window: ReplayedDates) -> str:
+    return f"≥ {money(window.spent)}" if window.unknown else money(window.spent)
+
+
+def _reached(step: ReachedStep) -> str:
+    calls = f"{step.calls:,} calls" if step.calls != 1 else "1 call"
+    when = f"{_at(step.percent, step.of)} in the hour from {_time(step.at)}"
+    return f"{when}: {calls}, {money(step.cost)} {_AFTER[step.action]}"
+
+
+def _sum_of_limit(budget: ShownBudget) -> str:
+    parts = f"amount {money(budget.amount)} + carried {money(budget.carried)} + overrides {money(budget.overrides)}"
+    return f"{parts} = {_of(budget.limit, budget)}"
+
+
+def _limit(budget: ShownBudget) -> str:
+    """The limit, and what of it is carried or added."""
+    apart = [f"{money(budget.carried)} carried"] if budget.carried else []
+    apart += [f"{money(budget.overrides)} by overrides"] if budget.overrides else []
+    return "\n".join([_of(budget.limit, budget), *apart])
+
+
+def _of(amount: Decimal, budget: ShownBudget) -> str:
+    return money(amount, budget.currency)
+
+
+def _at(percent: Decimal, of: Measure) -> str:
+    return f"{to_text(percent)} %" + (" of the forecast" if of is Measure.FORECAST else "")
+
+
+def _time(moment: datetime) -> str:
+    return f"{moment.astimezone(UTC):%Y-%m-%d %H:%M}Z"
