@@ -1,12 +1,14 @@
-"""Budgets on the command line: temporary changes of their limits, on the record."""
+"""Budgets on the command line: temporary changes of their limits, on the record, and older files of them."""
 
 from datetime import UTC, datetime
-from typing import Annotated
+from pathlib import Path
+from typing import Annotated, Any
 
 import typer
 
 from chargeback.bootstrap import Container
 from chargeback.cli.answers import Answer, answer
+from chargeback.cli.exit_codes import finish
 from chargeback.cli.options import By, Json, amount_of, moment_of, reason_option
 from chargeback.cli.terminal import run
 from chargeback.domain.money.exact import to_text
@@ -32,6 +34,13 @@ class ListedOverrides(Answer, frozen=True):
     """What `budgets overrides` lists: by budget, in the order in which they were made."""
 
     overrides: tuple[ShownOverride, ...]
+
+
+class ImportedEntries(Answer, frozen=True):
+    """What `budgets import` read: entries of budgets.yaml, and the place and reason of what it left out."""
+
+    budgets: tuple[dict[str, Any], ...]
+    left_out: tuple[str, ...]
 
 
 @app.command()
@@ -86,6 +95,26 @@ def overrides(as_json: Json = False) -> None:
         answer(ListedOverrides(found), lines, as_json=as_json)
 
     run(work)
+
+
+@app.command("import")
+def import_file(
+    file: Annotated[
+        Path, typer.Argument(metavar="FILE", help="A file with `budget_rules`, the older format.", show_default=False)
+    ],
+    as_json: Json = False,
+) -> None:
+    """Read an older file of budgets.
+
+    Prints its budgets as entries of budgets.yaml, in shadow, and names what it could not bring over.
+    """
+    from chargeback.adapters.config.budget_rules import import_rules
+    from chargeback.adapters.config.yaml_files import read
+
+    found = import_rules(read(file))
+    imported = ImportedEntries(found.entries, found.left_out)
+    answer(imported, [*(f"# {each}" for each in found.left_out), found.as_yaml().rstrip()], as_json=as_json)
+    finish(has_findings=bool(found.left_out))
 
 
 async def _currencies(container: Container) -> dict[str, str]:

@@ -1,17 +1,20 @@
-"""`budgets override` and `budgets overrides`: who changed which limit, by how much, until when and why."""
+"""The commands of budgets: older files are read, and a changed limit says who changed it, until when and why."""
 
 import asyncio
 import json
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 from types import SimpleNamespace
 
 import pytest
 import typer
+import yaml
 
 from chargeback.adapters.config.catalogue import load_catalogue
 from chargeback.adapters.memory.stores import MemoryCatalogues, MemoryControl
 from chargeback.bootstrap import DEPLOYED_CONFIG
 from chargeback.cli import budgets
+from chargeback.cli.exit_codes import ExitCode
 from chargeback.domain.terms.terms import Terms
 from chargeback.services.budgets.overrides import BudgetOverrides
 from tests.support.budgets import monthly
@@ -55,6 +58,31 @@ def test_overrides_can_be_read_by_a_script(capsys: pytest.CaptureFixture[str]) -
     (shown,) = json.loads(capsys.readouterr().out)["overrides"]
     assert (shown["budget"], shown["amount"], shown["currency"]) == ("product", "50", "USD")
     assert shown["until"] == shown["ends"] == f"{days_from_now(9)}T00:00:00Z"
+
+
+def test_an_older_file_is_printed_as_entries_with_what_was_left_out(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    file = tmp_path / "budget-rules.yml"
+    file.write_text("budget_rules: {global: {monthly_budget: 1000.0}, model_costs: {}}")
+
+    with pytest.raises(typer.Exit) as ended:
+        budgets.import_file(file)
+
+    printed = capsys.readouterr().out
+    assert ended.value.exit_code == ExitCode.FINDINGS
+    assert printed.startswith("# budget_rules.global: said what may be spent")
+    assert yaml.safe_load(printed)["budgets"] == [
+        {
+            "id": "global",
+            "everything": True,
+            "amount": 1000,
+            "currency": "USD",
+            "every": "month",
+            "shadow": True,
+            "steps": [{"percent": 100, "do": "notify"}],
+        }
+    ]
 
 
 @pytest.mark.parametrize(("amount", "until"), [("much", "2999-01-01"), ("5", "soon"), ("5", "2026-13-01")])

@@ -23,6 +23,7 @@ DOCUMENTS: dict[str, type[msgspec.Struct]] = {
     "anomalies": forecast.Anomalies,
     "audit": days.AuditedDays,
     "budgets explain": budget_documents.BudgetExplanation,
+    "budgets import": budgets.ImportedEntries,
     "budgets override": budgets.ShownOverride,
     "budgets overrides": budgets.ListedOverrides,
     "budgets replay": budget_documents.ReplayedBudgets,
