@@ -1,5 +1,6 @@
-"""The page on the architecture names what exists, and every package of the domain."""
+"""The page on the architecture names what exists, and every package of the domain; the domain names no files."""
 
+import ast
 import re
 import tomllib
 from pathlib import Path
@@ -44,3 +45,18 @@ def test_the_picture_names_every_package_of_the_services() -> None:
     picture = PAGE[PAGE.index("subgraph services") : PAGE.index("subgraph domain")]
 
     assert {name for name in services if not re.search(rf"\b{name}\b", picture)} == set()
+
+
+def test_the_domain_names_no_file_of_the_configuration_and_no_command() -> None:
+    found = [
+        f"{path.relative_to(ROOT)}:{node.lineno}: {node.value}"
+        for path in sorted((ROOT / "chargeback/domain").rglob("*.py"))
+        for node in ast.walk(ast.parse(path.read_text("utf-8")))
+        if isinstance(node, ast.Constant) and isinstance(node.value, str)
+        if re.search(
+            r"\w\.ya?ml\b|config/\w|`(?:periods|config|budgets|prices) \w|`(?:reconcile|publish|settle|audit)`",
+            node.value,
+        )
+    ]
+
+    assert found == []

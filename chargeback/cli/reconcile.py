@@ -20,6 +20,7 @@ from chargeback.domain.money.exact import to_text
 from chargeback.domain.reports.layout import reconciliation_path
 from chargeback.domain.time.months import month
 from chargeback.services.reconciling import reconcile as service
+from chargeback.services.reconciling.evidence import evidence_of
 from chargeback.services.reconciling.reconcile import Reconciled
 from chargeback.services.reconciling.reconciliation_summary import ReconciliationSummary, summary_of
 
@@ -204,7 +205,7 @@ def _largest(reconciled: Reconciled) -> Table:
     differing = sorted((each for each in reconciled.found.variances if each.cost), key=lambda each: -abs(each.cost))
     for each in differing[:LARGEST]:
         parts = sorted(each.parts, key=lambda part: -abs(part.amount))
-        evidence = "\n".join(f"{part.cause} {_amount(part.amount)}: {part.evidence}" for part in parts)
+        evidence = "\n".join(f"{part.cause} {_amount(part.amount)}: {evidence_of(each, part)}" for part in parts)
         table.add_row(each.day or "all", each.resource or "all", str(each.sku), _amount(each.cost), evidence)
     return table
 

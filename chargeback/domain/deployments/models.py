@@ -1,6 +1,6 @@
 """When each model retires, what replaces it, and in which regions it is offered; pure and without any library.
 
-The hooks of the deployment read config/provider/models.yaml with it, too, where only PyYAML is installed.
+The hooks of the deployment read the models with it, too, where only PyYAML is installed.
 """
 
 from collections.abc import Iterator, Mapping
@@ -95,7 +95,7 @@ class Retiring:
 
 
 def retiring(models: Models, document: Mapping[str, Any], today: date) -> Iterator[Retiring]:
-    """The deployments of deployments.yaml whose model retires soon, in their order."""
+    """The deployments of a document whose model retires soon, in their order."""
     for account, item in deployed(document):
         known = models.find(item["model"], item["version"])
         if known and known.is_retiring(today):
@@ -104,7 +104,7 @@ def retiring(models: Models, document: Mapping[str, Any], today: date) -> Iterat
 
 
 def deployed(document: Mapping[str, Any]) -> Iterator[tuple[Mapping[str, Any], Mapping[str, Any]]]:
-    """Every account of deployments.yaml with each of its deployments; former ones are not deployed any more."""
+    """Every account of a document with each of its deployments; former ones are not deployed any more."""
     for account in document["accounts"]:
         for item in document["deploymentSets"][account["deployments"]]:
             yield account, item

@@ -121,11 +121,7 @@ def _parts(cell: Cell, evidence: _Evidence) -> Iterator[VariancePart]:
             Cause.UNMAPPED if unmapped else Cause.UNPRICED,
             _amount(unpriced, theirs or ZERO),
             f"{to_text(unpriced)} {cell.sku.meter} have no price: "
-            + (
-                "their deployment is not in config/company/deployments.yaml"
-                if unmapped
-                else "none on the rate card covers them"
-            ),
+            + ("their deployment is not in the deployment map" if unmapped else "none on the rate card covers them"),
         )
     priced = EXACT.subtract(both, unpriced)
     if priced > 0 and theirs is not None and ours is not None:
@@ -191,7 +187,7 @@ def _by_quantity(cell: Cell, evidence: _Evidence) -> Iterator[tuple[Cause, Decim
 
 def _whole_excess(cell: Cell, left: Decimal, evidence: _Evidence) -> tuple[Cause, str] | None:
     if not is_known(cell.resource, evidence.accounts):
-        return Cause.UNMAPPED, f"account {cell.resource} is not in config/company/deployments.yaml"
+        return Cause.UNMAPPED, f"account {cell.resource} is not in the deployment map"
     if unsettled := evidence.unsettled.get((cell.day, cell.resource), 0):
         each = f"; {round(left / unsettled)} tokens each would explain it" if cell.is_comparable else ""
         return Cause.UNSETTLED, f"calls of that day that wait for their tokens: {unsettled}{each}"
@@ -217,8 +213,7 @@ def _rest(cell: Cell, amount: Decimal, evidence: _Evidence) -> VariancePart:
         names = ", ".join(dict.fromkeys(meter_of(each) for each in cell.invoiced)) or "none that day"
         return VariancePart(Cause.UNEXPLAINED, amount, f"compared by resource only; meters without an entry: {names}")
     if cell.sku == CAPACITY:
-        capacity = "capacity is compared by cost only; see config/company/shared-costs.yaml"
-        return VariancePart(Cause.UNEXPLAINED, amount, capacity)
+        return VariancePart(Cause.UNEXPLAINED, amount, "capacity is compared by cost only")
     if not cell.is_comparable:
         return VariancePart(Cause.UNEXPLAINED, amount, "the invoice does not tell its quantity")
     return VariancePart(Cause.UNEXPLAINED, amount, "rounding, or a charge without a quantity")

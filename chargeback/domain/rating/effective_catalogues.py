@@ -5,7 +5,7 @@ it would have cost in time. Only what the frozen catalogue could not price is pr
 """
 
 import hashlib
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from datetime import datetime, timedelta
 from functools import cached_property, lru_cache
 
@@ -30,8 +30,7 @@ class EffectiveCatalogues:
     def __init__(self, current: Catalogue, closed: Mapping[Month, Catalogue] | None = None) -> None:
         self.current = current
         self.closed = dict(closed or {})
-        faults = [fault for period, frozen in sorted(self.closed.items()) for fault in _faults(period, frozen, current)]
-        if faults:
+        if faults := [*other_currencies(current, self.closed), *moved_bounds(current, self.closed)]:
             raise InvalidConfig(faults)
         self.hours: Callable[[UtcDay], tuple[tuple[BookDate, RulesInForce], ...]] = lru_cache(maxsize=1024)(
             self._find_hours
@@ -93,16 +92,15 @@ class EffectiveCatalogues:
         )
 
 
-def _faults(period: Month, frozen: Catalogue, current: Catalogue) -> list[str]:
-    faults = []
-    if frozen.currency != current.currency:
-        faults.append(
-            f"rate-card.yaml: currency: is {current.currency}, but {period} was closed with prices in"
-            f" {frozen.currency}; keep the card's currency, and set that of the books in books.yaml"
-        )
-    if frozen.calendar.bounds(period) != current.calendar.bounds(period):
-        faults.append(
-            f"books.yaml: books: would move the bounds of {period}, which is closed or being closed;"
-            " add an entry from a later period on instead"
-        )
-    return faults
+def other_currencies(current: Catalogue, closed: Mapping[Month, Catalogue]) -> Iterator[str]:
+    """Faults of a rate card whose prices are in another currency than those of closed periods."""
+    for period, frozen in sorted(closed.items()):
+        if frozen.currency != current.currency:
+            yield f"currency: is {current.currency}, but {period} was closed with prices in {frozen.currency}"
+
+
+def moved_bounds(current: Catalogue, closed: Mapping[Month, Catalogue]) -> Iterator[str]:
+    """Faults of books in which closed periods would begin or end at another time."""
+    for period, frozen in sorted(closed.items()):
+        if frozen.calendar.bounds(period) != current.calendar.bounds(period):
+            yield f"books: would move the bounds of {period}, which is closed or being closed"

@@ -99,7 +99,7 @@ FORMULA = rf"(^|[;|\t\r\n])('*[{_BLANKS}\"]*[{_SIGNS}])"
 or where tabs divide cells; after blanks, also those without a width, and after quotes, which a program that divides
 at `;` takes for those around a cell; and in the full-width forms of its signs.
 
-Apostrophes in front belong to it, so that one more can be taken away again. In the syntax of DuckDB, with two groups.
+Apostrophes in front belong to it, so that one more can be taken away again. In the syntax of RE2, with two groups.
 """
 
 LEADING = r"^()('*[\t\r\n])"

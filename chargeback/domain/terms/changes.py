@@ -30,30 +30,27 @@ def _named(terms: Terms) -> dict[str, Any]:
     return {**rates, **costs, **budgets, "closing rules": terms.closing, "reconciliation": terms.reconciliation}
 
 
-def too_late(closed: Mapping[Month, Terms], new: Terms) -> Iterator[str]:
-    """Shared costs of a single period that was closed (period → its terms) without them, or with others, or lies before
-    the first closed one: no file of that period can charge them any more.
+def too_late(closed: Mapping[Month, Terms], new: Terms) -> Iterator[tuple[SharedCost, str]]:
+    """Shared costs of a single period that was closed (period → its terms) without them, or with others, and why no
+    file of that period can charge them any more.
     """
     for cost, missing in _missing(closed, new):
-        yield (
-            f"shared-costs.yaml: {cost.cost_id}: is charged in {cost.period}, which was closed {missing}; charge the"
-            f" difference in the oldest open period with `corrects: {cost.period}`"
-        )
+        yield cost, f"is charged in {cost.period}, which was closed {missing}"
+
+
+def before_the_first(closed: Mapping[Month, Terms], new: Terms) -> Iterator[tuple[SharedCost, str]]:
+    """Shared costs of a single period before the first closed one (period → its terms), which has no files, and why."""
     for cost in new.shared_costs:
         if closed and cost.per is Per.PERIOD and cost.period < (first := min(closed)):
-            yield (
-                f"shared-costs.yaml: {cost.cost_id}: is charged in {cost.period}, which lies before {first}, the first"
-                f" period that was billed; charge it in the oldest open period with `corrects: {cost.period}`"
-            )
+            yield cost, f"is charged in {cost.period}, which lies before {first}, the first period that was billed"
 
 
-def too_soon(being_closed: Mapping[Month, Terms], new: Terms) -> Iterator[str]:
-    """Shared costs of a single period that is being closed (period → its terms) without them, or with others."""
+def too_soon(being_closed: Mapping[Month, Terms], new: Terms) -> Iterator[tuple[SharedCost, str]]:
+    """Shared costs of a single period that is being closed (period → its terms) without them, or with others, and
+    how it misses them.
+    """
     for cost, missing in _missing(being_closed, new):
-        yield (
-            f"shared-costs.yaml: {cost.cost_id}: is charged in {cost.period}, which is being closed {missing} at this"
-            " moment; apply again when that has ended, in an hour at the latest"
-        )
+        yield cost, f"is charged in {cost.period}, which is being closed {missing} at this moment"
 
 
 def _missing(billed: Mapping[Month, Terms], new: Terms) -> Iterator[tuple[SharedCost, str]]:
@@ -81,16 +78,18 @@ def stays_as_billed(closed: Mapping[Month, Terms], old: Terms, new: Terms, calen
             yield f"shared cost {cost_id}: closed and stays as it was billed in {', '.join(periods)}"
 
 
-def keep_their_rates(closed: Mapping[Month, Sequence[ExchangeRate]], old: Terms, new: Terms) -> Iterator[str]:
-    """Changed exchange rates that would convert closed periods (period → its rates) differently: these keep theirs."""
+def keep_their_rates(
+    closed: Mapping[Month, Sequence[ExchangeRate]], old: Terms, new: Terms
+) -> Iterator[tuple[Month, str]]:
+    """Closed periods (period → its rates) that changed exchange rates would convert differently, with the change: these
+    keep their rates.
+    """
     for period, rates in sorted(closed.items()):
         for rate in rates:
             now = _rate(new, period, rate)
             if now is not None and _value(now) not in (_value(rate), _value(_rate(old, period, rate))):
-                yield (
-                    f"exchange rate {now.from_currency}/{now.to_currency} of {now.date}: {period} is closed and keeps"
-                    f" that of {rate.date}; `periods correct {period}` bills the difference"
-                )
+                changed = f"exchange rate {now.from_currency}/{now.to_currency} of {now.date}"
+                yield period, f"{changed}: {period} is closed and keeps that of {rate.date}"
 
 
 def _rate(terms: Terms, period: Month, like: ExchangeRate) -> ExchangeRate | None:

@@ -42,7 +42,7 @@ def exchange_rate_faults(rates: Sequence[ExchangeRate]) -> Iterator[str]:
 
 
 def missing_rates(terms: Terms, catalogue: Catalogue) -> Iterator[str]:
-    """Currencies without an exchange rate to that of the books; each fault begins with the place in books.yaml."""
+    """Currencies without an exchange rate to that of the books; each fault begins with its place."""
     currencies = catalogue.calendar.currencies(ALWAYS)
     wanted = {(catalogue.currency, currency): "the rate card" for currency in currencies}
     wanted |= {
@@ -75,7 +75,7 @@ def unknown_in_budgets(budgets: Sequence[tuple[str, Budget]], terms: Terms, cata
             yield f"{place}.costCentre: {centre!r} is not under costCentres"
         if budget.currency not in currencies:
             yield (
-                f"{place}.currency: costs are in {' or '.join(sorted(currencies))}, and no rate of books.yaml leads"
+                f"{place}.currency: costs are in {' or '.join(sorted(currencies))}, and no rate of exchangeRates leads"
                 f" from {catalogue.currency} to {budget.currency}"
             )
 
@@ -101,7 +101,7 @@ def refused_in_files(costs: Sequence[tuple[str, SharedCost]]) -> Iterator[str]:
     """Faults that files must not have. Stored versions that were in force with them stay readable."""
     for place, cost in costs:
         if is_reserved(cost.cost_id):
-            yield f"{place}.id: {cost.cost_id!r} begins like a true-up that `reconcile` sets: give it another name"
+            yield f"{place}.id: {cost.cost_id!r} begins like the true-up of an invoice: give it another name"
         if largest(cost) > LARGEST:
             most = to_text(largest(cost))
             yield f"{place}.units: together they cost {most} {cost.currency} in a month, above {LARGEST:,}"

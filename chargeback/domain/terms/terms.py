@@ -136,7 +136,7 @@ class Terms:
         if not known:
             raise InvalidConfig(
                 [
-                    f"books.yaml: exchangeRates: none from {from_currency} to {to_currency}"
+                    f"exchangeRates: none from {from_currency} to {to_currency}"
                     f" that is dated {last} or before, so {period} cannot be settled in {to_currency}"
                 ]
             )

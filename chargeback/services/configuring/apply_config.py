@@ -9,10 +9,10 @@ from chargeback.domain.catalogue.catalogue import Catalogue
 from chargeback.domain.catalogue.changes import CatalogueChanges, changes, rewritten
 from chargeback.domain.errors import InvalidConfig, Superseded
 from chargeback.domain.periods.lifecycle import PeriodState
-from chargeback.domain.rating.effective_catalogues import EffectiveCatalogues
-from chargeback.domain.terms.changes import keep_their_rates, stays_as_billed, terms_changes, too_late, too_soon
+from chargeback.domain.terms.changes import stays_as_billed, terms_changes
 from chargeback.domain.terms.terms import ExchangeRate, Terms, rates_of
 from chargeback.domain.time.months import Month
+from chargeback.services.configuring.remedies import MISSING_DEPLOYMENT, frozen_faults, kept_rates, late_faults
 from chargeback.services.configuring.repost import Repost, plan_repost, put_in_force
 from chargeback.services.configuring.versions import ConfigVersion, ConfigVersions
 from chargeback.services.periods.documents import PeriodDocuments
@@ -20,10 +20,6 @@ from chargeback.services.ports.control import Catalogues, Control, Document, Ver
 from chargeback.services.ports.ledger import Ledger
 
 _ATTEMPTS = 4
-_MISSING = (
-    "{} is gone, or is another model, version or type, and its past usage would be rated as what it is now:"
-    " add what it was, until effectiveTo; if it never was what is in force now, add that it was this"
-)
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,10 +74,10 @@ async def _require_open(control: Control, catalogues: Catalogues, catalogue: Cat
 
     While an attempt at closing is under way, its files may be made without the change: whoever applies has to wait.
     """
-    EffectiveCatalogues(catalogue, await catalogues.frozen())
+    faults = [*frozen_faults(catalogue, await catalogues.frozen())]
     closed = await _billed_with(control, catalogues, PeriodState.CLOSED)
     being_closed = await _billed_with(control, catalogues, PeriodState.CLOSING)
-    if faults := [*too_late(closed, terms), *too_soon(being_closed, terms)]:
+    if faults := [*faults, *late_faults(closed, being_closed, terms)]:
         raise InvalidConfig(faults)
 
 
@@ -140,7 +136,7 @@ async def bring_into_force(
         before = (await catalogues.version()).terms  # read afresh, and in_force() agrees with it
         in_force = await catalogues.in_force()
         if unsaid := rewritten(in_force.current, catalogue, now):
-            raise InvalidConfig([f"dated-deployments.yaml: deployments: {_MISSING.format(name)}" for name in unsaid])
+            raise InvalidConfig([MISSING_DEPLOYMENT.format(name) for name in unsaid])
         changed = changes(in_force.current, catalogue)
         repost = await plan_repost(ledger, changed, catalogue.calendar, in_force.closed, now)
 
@@ -170,7 +166,7 @@ async def _kept(
     }
     return [
         *stays_as_billed(billed, before, terms, catalogue.calendar),
-        *keep_their_rates(converted, before, terms),
+        *kept_rates(converted, before, terms),
     ]
 
 

@@ -6,6 +6,7 @@ import msgspec
 
 from chargeback.domain.invoice.reconciliation import Variance
 from chargeback.domain.money.exact import EXACT, ZERO, to_text, total
+from chargeback.services.reconciling.evidence import evidence_of
 from chargeback.services.reconciling.reconcile import Reconciled
 
 LARGEST = 20
@@ -144,5 +145,7 @@ def _resources(variances: tuple[Variance, ...]) -> dict[str, ResourceSum]:
 
 
 def _large(variance: Variance) -> LargeVariance:
-    parts = tuple(SummarisedPart(part.cause, to_text(part.amount), part.evidence) for part in variance.parts)
+    parts = tuple(
+        SummarisedPart(part.cause, to_text(part.amount), evidence_of(variance, part)) for part in variance.parts
+    )
     return LargeVariance(variance.day, variance.resource, str(variance.sku), to_text(variance.cost), parts)

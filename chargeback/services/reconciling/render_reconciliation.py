@@ -10,6 +10,7 @@ from chargeback.domain.money.exact import to_text, total
 from chargeback.domain.reports.layout import reconciliation_path
 from chargeback.domain.reports.manifest import PublishedFile, cell, csv_line
 from chargeback.services.publishing.files import CSV, JSON, Files, Pieces, whole
+from chargeback.services.reconciling.evidence import evidence_of
 from chargeback.services.reconciling.reconcile import Reconciled
 from chargeback.services.reconciling.reconciliation_summary import summary_of
 
@@ -62,7 +63,7 @@ def _cells(reconciled: Reconciled, variance: Variance) -> Iterator[str]:
     for cause in Cause:
         amounts = [part.amount for part in variance.parts if part.cause is cause]
         yield to_text(total(amounts)) if amounts else ""
-    yield cell("; ".join(f"{part.cause}: {part.evidence}" for part in variance.parts))
+    yield cell("; ".join(f"{part.cause}: {evidence_of(variance, part)}" for part in variance.parts))
     yield cell("; ".join(variance.meters))
 
 

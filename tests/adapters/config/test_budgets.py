@@ -135,7 +135,7 @@ def test_each_kind_of_scope_has_its_own_key(named: dict[str, object], scope: str
         ({"amount": 9.5}, "amount: 9.5 is neither a whole number nor a quoted decimal"),
         ({"amount": True}, "amount: True is neither"),
         ({"amount": "9.555"}, "amount: '9.555' is neither"),
-        ({"currency": "CHF"}, "currency: costs are in EUR or USD, and no rate of books.yaml leads from USD to CHF"),
+        ({"currency": "CHF"}, "currency: costs are in EUR or USD, and no rate of exchangeRates leads from USD to CHF"),
         ({"every": "hour"}, ".every: invalid enum value"),
         ({"thresholds": [80]}, "thresholds: is now written `steps: [{percent: 80, do: notify}]`, beside an `id`"),
         ({"steps": []}, "steps: names none"),

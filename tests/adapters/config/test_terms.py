@@ -242,7 +242,7 @@ def test_terms_do_not_touch_how_usage_is_rated(folder: Path) -> None:
         (
             "id: true-up,",
             "id: true-up-2026-03-azure,",
-            "shared-costs.yaml:21: sharedCosts[2].id: 'true-up-2026-03-azure' begins like a true-up that `reconcile`",
+            "shared-costs.yaml:21: sharedCosts[2].id: 'true-up-2026-03-azure' begins like the true-up of an invoice",
         ),
         ("units: 50", "units: 0", "shared-costs.yaml:6: sharedCosts[0].units: 0 is less than one"),
         ('"1.25"', "1.25", "shared-costs.yaml:5: sharedCosts[0].perHour: 1.25 is not a quoted decimal"),

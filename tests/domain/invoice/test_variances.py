@@ -159,7 +159,7 @@ def test_usage_of_an_unmapped_deployment_is_worth_what_the_invoice_asks_for_it()
     found = compared([ours], [invoiced("1000000", "2.5")])
 
     assert causes(found) == {"unmapped-deployment": "2.5"}
-    assert "config/company/deployments.yaml" in the_only(found).parts[0].evidence
+    assert "their deployment is not in the deployment map" in the_only(found).parts[0].evidence
 
 
 def test_an_unmapped_deployment_that_could_be_two_skus_joins_neither() -> None:

@@ -170,8 +170,8 @@ def test_the_bounds_and_the_currency_of_a_closed_period_cannot_be_changed() -> N
     with pytest.raises(InvalidConfig) as caught:
         EffectiveCatalogues(euros, {"2026-03": frozen})
 
-    assert "rate-card.yaml: currency: is EUR, but 2026-03 was closed with prices in USD" in caught.value.faults[0]
-    assert "books.yaml: books: would move the bounds of 2026-03, which is closed" in caught.value.faults[1]
+    assert "currency: is EUR, but 2026-03 was closed with prices in USD" in caught.value.faults[0]
+    assert "books: would move the bounds of 2026-03, which is closed" in caught.value.faults[1]
 
 
 def test_another_time_zone_from_a_later_period_on_leaves_closed_bounds_alone() -> None:

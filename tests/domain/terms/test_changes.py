@@ -3,7 +3,14 @@ from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 
 from chargeback.domain.invoice.reconciliation import ReconciliationRules
-from chargeback.domain.terms.changes import keep_their_rates, stays_as_billed, terms_changes, too_late, too_soon
+from chargeback.domain.terms.changes import (
+    before_the_first,
+    keep_their_rates,
+    stays_as_billed,
+    terms_changes,
+    too_late,
+    too_soon,
+)
 from chargeback.domain.terms.shared_costs import Basis, Per, SharedCost
 from chargeback.domain.terms.terms import ClosingRules, ExchangeRate, Terms
 from chargeback.domain.time.calendar import Calendar
@@ -41,8 +48,7 @@ def test_a_cost_of_a_month_that_was_closed_without_it_comes_too_late() -> None:
     frozen = {"2026-10": Terms()}
 
     assert list(too_late(frozen, Terms(shared_costs=[once("500")]))) == [
-        "shared-costs.yaml: audit: is charged in 2026-10, which was closed without it; charge the difference in the"
-        " oldest open period with `corrects: 2026-10`"
+        (once("500"), "is charged in 2026-10, which was closed without it")
     ]
     assert list(too_late(frozen, Terms(shared_costs=[once("500", "2026-11")]))) == []
 
@@ -50,19 +56,21 @@ def test_a_cost_of_a_month_that_was_closed_without_it_comes_too_late() -> None:
 def test_a_cost_of_a_month_before_the_first_closed_one_comes_too_late() -> None:
     frozen = {"2026-09": Terms(), "2026-10": Terms()}
 
-    assert list(too_late(frozen, Terms(shared_costs=[once("500", "2026-08")]))) == [
-        "shared-costs.yaml: audit: is charged in 2026-08, which lies before 2026-09, the first period that was billed;"
-        " charge it in the oldest open period with `corrects: 2026-08`"
+    early = once("500", "2026-08")
+    assert list(before_the_first(frozen, Terms(shared_costs=[early]))) == [
+        (early, "is charged in 2026-08, which lies before 2026-09, the first period that was billed")
     ]
     corrected = replace(once("500", "2026-11"), corrects="2026-08")
-    assert list(too_late(frozen, Terms(shared_costs=[corrected, fee("700")]))) == []
-    assert list(too_late({}, Terms(shared_costs=[once("500", "2026-08")]))) == []
+    assert list(before_the_first(frozen, Terms(shared_costs=[corrected, fee("700")]))) == []
+    assert list(before_the_first({}, Terms(shared_costs=[early]))) == []
+    assert list(too_late(frozen, Terms(shared_costs=[early, corrected, fee("700")]))) == []
 
 
 def test_a_cost_of_a_month_that_is_being_closed_waits_unless_the_attempt_has_it() -> None:
     assert list(too_soon({"2026-10": Terms(shared_costs=[once("500")])}, Terms(shared_costs=[once("500")]))) == []
-    (fault,) = too_soon({"2026-10": Terms(shared_costs=[once("500")])}, Terms(shared_costs=[once("600")]))
-    assert "which is being closed with another one at this moment; apply again" in fault
+    ((cost, fact),) = too_soon({"2026-10": Terms(shared_costs=[once("500")])}, Terms(shared_costs=[once("600")]))
+    assert cost == once("600")
+    assert fact.endswith("which is being closed with another one at this moment")
 
 
 def test_a_cost_of_a_closed_month_may_be_renamed_or_dropped_and_not_changed() -> None:
@@ -70,8 +78,8 @@ def test_a_cost_of_a_closed_month_may_be_renamed_or_dropped_and_not_changed() ->
 
     assert list(too_late(frozen, Terms())) == []
     assert list(too_late(frozen, Terms(shared_costs=[replace(once("500"), name="Pen test")]))) == []
-    (fault,) = too_late(frozen, Terms(shared_costs=[once("600")]))
-    assert "which was closed with another one" in fault
+    ((_, fact),) = too_late(frozen, Terms(shared_costs=[once("600")]))
+    assert "which was closed with another one" in fact
 
 
 def test_a_lasting_cost_that_changes_stays_in_closed_months_and_that_is_said() -> None:
@@ -120,15 +128,14 @@ def rates(*rates: tuple[str, str]) -> Terms:
     return Terms(exchange_rates=[ExchangeRate("USD", "EUR", Decimal(rate), date, "ECB") for date, rate in rates])
 
 
-def test_a_closed_month_keeps_its_exchange_rate_and_how_to_correct_it_is_said() -> None:
+def test_a_closed_month_keeps_its_exchange_rate_and_that_is_said() -> None:
     old = rates(("2026-02-28", "0.9"))
 
-    def said(new: Terms, closed: Terms = old) -> list[str]:
+    def said(new: Terms, closed: Terms = old) -> list[tuple[str, str]]:
         return list(keep_their_rates({"2026-03": [closed.rate_for("2026-03", "USD", "EUR")]}, old, new))
 
     assert said(rates(("2026-02-28", "0.9"), ("2026-03-31", "0.8"))) == [
-        "exchange rate USD/EUR of 2026-03-31: 2026-03 is closed and keeps that of 2026-02-28;"
-        " `periods correct 2026-03` bills the difference"
+        ("2026-03", "exchange rate USD/EUR of 2026-03-31: 2026-03 is closed and keeps that of 2026-02-28")
     ]
     assert len(said(rates(("2026-02-28", "0.8")))) == 1
     assert said(rates(("2026-02-28", "0.9"), ("2026-04-30", "0.8"))) == []
