@@ -19,7 +19,7 @@ class StackError(Exception):
 
 
 @dataclass(frozen=True, slots=True)
-class Running:
+class RunningServer:
     """One server: its process and enough of its identity to never signal another process by mistake."""
 
     pid: int
@@ -47,7 +47,9 @@ class Running:
         return asdict(self)
 
 
-def spawn(command: Sequence[str], log: Path, environment: Mapping[str, str], directory: Path, url: str) -> Running:
+def spawn(
+    command: Sequence[str], log: Path, environment: Mapping[str, str], directory: Path, url: str
+) -> RunningServer:
     """Start `command` in a process group of its own with its output in `log`."""
     log.parent.mkdir(parents=True, exist_ok=True)
     with log.open("ab") as output:
@@ -61,10 +63,10 @@ def spawn(command: Sequence[str], log: Path, environment: Mapping[str, str], dir
             start_new_session=True,
         )
     child.returncode = 0  # a child that outlives us on purpose is not worth a ResourceWarning
-    return Running(child.pid, psutil.Process(child.pid).create_time(), url)
+    return RunningServer(child.pid, psutil.Process(child.pid).create_time(), url)
 
 
-def end(servers: Iterable[Running], *, grace: float = 5.0, force: bool = False) -> None:
+def end(servers: Iterable[RunningServer], *, grace: float = 5.0, force: bool = False) -> None:
     """End the servers and their groups: SIGTERM, then SIGKILL for those still there after `grace` seconds."""
     alive = [server for server in servers if server.alive]
     for server in alive:
@@ -80,18 +82,18 @@ def end(servers: Iterable[Running], *, grace: float = 5.0, force: bool = False) 
         _collect(server.pid)
 
 
-def send(server: Running, number: signal.Signals) -> None:
+def send(server: RunningServer, number: signal.Signals) -> None:
     """Send a signal to the server's whole group."""
     if server.alive:
         _signal(server, number)
 
 
-def _signal(server: Running, number: signal.Signals) -> None:
+def _signal(server: RunningServer, number: signal.Signals) -> None:
     with suppress(ProcessLookupError):
         os.killpg(server.pid, number)
 
 
-def _wait_gone(server: Running) -> None:
+def _wait_gone(server: RunningServer) -> None:
     deadline = time.monotonic() + 5
     while server.alive and time.monotonic() < deadline:
         _reap(server.pid)
@@ -149,7 +151,7 @@ def falls_silent(port: int, within: float = 2) -> bool:
     return True
 
 
-def wait_until(ready: Callable[[], bool], server: Running, name: str, log: Path, timeout: float = 60) -> None:
+def wait_until(ready: Callable[[], bool], server: RunningServer, name: str, log: Path, timeout: float = 60) -> None:
     """Wait until `ready()` holds; raise with the end of the log when the server dies or time runs out."""
     deadline = time.monotonic() + timeout
     while not ready():

@@ -3,19 +3,19 @@
 import json
 from pathlib import Path
 
-from stack.processes import Running, StackError, end
+from stack.processes import RunningServer, StackError, end
 
 RECORDS = ("stack.json", "stack.env")
 
 
-def recorded(state: Path) -> dict[str, Running]:
+def recorded(state: Path) -> dict[str, RunningServer]:
     """Return the servers that DIR/stack.json speaks of, whether they still run or not."""
     file = state / "stack.json"
     if not file.exists():
         return {}
     try:
         services = json.loads(file.read_text())["services"]
-        return {name: Running(**document) for name, document in services.items()}
+        return {name: RunningServer(**document) for name, document in services.items()}
     except (ValueError, KeyError, TypeError) as error:
         raise StackError(f"{file} is not a stack's record ({error}); remove it") from error
 

@@ -17,7 +17,7 @@ from stack.certificates import make_certificates
 from stack.guard import start_guard
 from stack.identity.tokens import load_signer
 from stack.processes import (
-    Running,
+    RunningServer,
     StackError,
     end,
     falls_silent,
@@ -77,7 +77,7 @@ class Stack:
             **({"events_key": beside.site.events_key} if beside else {}),
         )
         load_signer(self.site.signing_key)
-        self._running: dict[str, Running] = {}
+        self._running: dict[str, RunningServer] = {}
         self._guard: subprocess.Popen[bytes] | None = None
 
     @property

@@ -1,4 +1,7 @@
-"""One name, one meaning: a class, or a function that others import, has its name for itself in the whole package."""
+"""One name, one meaning: a class, or a function that others import, has its name for itself.
+
+Classes also between the package and the local stack.
+"""
 
 import ast
 from collections import defaultdict
@@ -7,6 +10,7 @@ from pathlib import Path
 
 ROOT = Path(__file__).parents[1]
 MODULES = sorted(Path(ROOT, "chargeback").rglob("*.py"))
+STACK = sorted(Path(ROOT, "stack").rglob("*.py"))
 
 ENTRANCES = ("cli", "functions", "api")
 """Their functions are named for the commands and routes that they are, and nobody else calls them."""
@@ -37,8 +41,8 @@ def repeated(found: dict[str, list[str]]) -> dict[str, list[str]]:
     return {name: modules for name, modules in found.items() if len(modules) > 1}
 
 
-def test_no_two_classes_of_the_package_share_a_name() -> None:
-    assert repeated(public((ast.ClassDef,), MODULES)) == {}
+def test_no_two_classes_of_the_package_and_the_local_stack_share_a_name() -> None:
+    assert repeated(public((ast.ClassDef,), [*MODULES, *STACK])) == {}
 
 
 def test_no_two_public_functions_share_a_name_unless_they_do_the_same() -> None:

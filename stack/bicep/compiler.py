@@ -38,12 +38,12 @@ REMEDY = f"az bicep install, or set BICEP to one of version {'.'.join(map(str, O
 SAYS = re.compile(r"\b(Warning|Error) ([\w-]+): ")
 
 
-class Refused(Exception):
+class TemplateRefused(Exception):
     """The compiler found a fault, or cannot see ahead; the message is what it says."""
 
 
 @dataclass(frozen=True)
-class Evaluated:
+class EvaluatedTemplate:
     """What one deployment would send.
 
     Attributes:
@@ -62,12 +62,12 @@ class Evaluated:
 
 
 def build(path: Path = MAIN) -> dict[str, Any]:
-    """The ARM template of a file. Raises `Refused` at a warning, too: the linter's are among them."""
+    """The ARM template of a file. Raises `TemplateRefused` at a warning, too: the linter's are among them."""
     return dict(json.loads(_said(["build", str(path), "--stdout"])))
 
 
-def evaluate(parameters: Mapping[str, Any], main: Path = MAIN) -> Evaluated:
-    """Work out a deployment. Raises `Refused`."""
+def evaluate(parameters: Mapping[str, Any], main: Path = MAIN) -> EvaluatedTemplate:
+    """Work out a deployment. Raises `TemplateRefused`."""
     with tempfile.TemporaryDirectory() as folder:
         file = Path(folder).resolve() / "given.bicepparam"
         lines = [f"using '{Path(os.path.relpath(main, file.parent)).as_posix()}'"]
@@ -79,20 +79,20 @@ def evaluate(parameters: Mapping[str, Any], main: Path = MAIN) -> Evaluated:
         )
         snapshot = file.with_name("given.snapshot.json")
         if run.returncode or not snapshot.exists():
-            raise Refused(run.stderr.strip() or run.stdout.strip())
+            raise TemplateRefused(run.stderr.strip() or run.stdout.strip())
         said = json.loads(snapshot.read_text("utf-8"))
-    return Evaluated(said["predictedResources"], said.get("outputs") or {}, said.get("diagnostics") or [])
+    return EvaluatedTemplate(said["predictedResources"], said.get("outputs") or {}, said.get("diagnostics") or [])
 
 
-def profile(name: str, **more: Any) -> Evaluated:
-    """What a profile would send. Raises `Refused`."""
+def profile(name: str, **more: Any) -> EvaluatedTemplate:
+    """What a profile would send. Raises `TemplateRefused`."""
     return evaluate({**GIVEN, "profile": name, **more})
 
 
 def _compiler() -> str:
     path = found()
     if path is None:
-        raise Refused(f"there is no Bicep compiler here: {REMEDY}")
+        raise TemplateRefused(f"there is no Bicep compiler here: {REMEDY}")
     return str(path)
 
 
@@ -100,7 +100,7 @@ def _said(arguments: list[str]) -> str:
     run = subprocess.run([_compiler(), *arguments], capture_output=True, text=True, check=False)
     complaints = [line for line in run.stderr.splitlines() if SAYS.search(line) or run.returncode]
     if complaints:
-        raise Refused("\n".join(complaints))
+        raise TemplateRefused("\n".join(complaints))
     return run.stdout
 
 
@@ -114,8 +114,8 @@ def main() -> int:
         for name in PROFILES:
             result = profile(name)
             if result.warnings:
-                raise Refused(f"profile {name}: " + "\n".join(line.strip() for line in result.warnings))
-    except Refused as refusal:
+                raise TemplateRefused(f"profile {name}: " + "\n".join(line.strip() for line in result.warnings))
+    except TemplateRefused as refusal:
         print(refusal, file=sys.stderr)
         return 1
     return 0

@@ -5,7 +5,7 @@ import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 
-from stack.bicep.compiler import Evaluated, Refused, build
+from stack.bicep.compiler import EvaluatedTemplate, TemplateRefused, build
 from stack.bicep.written import written
 
 OF_THE_SNAPSHOT = {"id", "type", "apiVersion", "resourceGroup", "subscriptionId", "scope", "dependsOn", "condition"}
@@ -13,7 +13,7 @@ OF_STYLE = re.compile(r"(?:Warning|Error) (?:no-|use-|what-if|prefer-|explicit-|
 """The linter's rules, and one name in two groups."""
 
 
-def faults(evaluated: Evaluated) -> list[str]:
+def faults(evaluated: EvaluatedTemplate) -> list[str]:
     """Each resource written with its literal values and compiled: what the compiler says, with the resource's id."""
     lines, starts = ["targetScope = 'resourceGroup'"], {}
     height = 1
@@ -36,7 +36,7 @@ def _said(source: str, starts: dict[int, str]) -> Iterator[str]:
         file.write_text(source, "utf-8")
         try:
             build(file)
-        except Refused as refusal:
+        except TemplateRefused as refusal:
             for line in str(refusal).splitlines():
                 at = re.search(r"\((\d+),\d+\) : (.*)", line)
                 if at and not OF_STYLE.match(at[2]):

@@ -14,7 +14,7 @@ from azure.storage.blob.aio import BlobServiceClient
 
 from stack.event_grid.clock import Clock
 from stack.event_grid.delivery import Subscription
-from stack.event_grid.events import Published
+from stack.event_grid.events import PublishedEvent
 
 log = logging.getLogger("event_grid")
 CONTAINER = "dead-letter"
@@ -22,7 +22,7 @@ DELAY = 300  # the service writes about five minutes after the last attempt
 GIVE_UP = 4 * 3600
 
 
-class DeadLetters:
+class DeadLetterWriter:
     """Collects undeliverable events and writes them out as late as the service does."""
 
     def __init__(self, clock: Clock) -> None:
@@ -37,7 +37,7 @@ class DeadLetters:
         """How many events are not written yet."""
         return sum(len(events) for events in self._waiting.values())
 
-    def add(self, subscription: Subscription, event: Published, reason: str) -> None:
+    def add(self, subscription: Subscription, event: PublishedEvent, reason: str) -> None:
         """Take an event that will not be delivered any more."""
         if not self._waiting:
             self._oldest = self._clock.seconds()
@@ -73,7 +73,7 @@ class DeadLetters:
                     self._waiting[name] = events + self._waiting.get(name, [])
 
 
-def to_dead_letter(event: Published, reason: str) -> dict[str, Any]:
+def to_dead_letter(event: PublishedEvent, reason: str) -> dict[str, Any]:
     """Return the event with the attributes that say why it was not delivered."""
     attempted = event.attempted or event.published
     return {

@@ -17,7 +17,7 @@ import aiohttp
 import msgspec
 
 from stack.event_grid.clock import Clock
-from stack.event_grid.events import BATCH, SINGLE, Published
+from stack.event_grid.events import BATCH, SINGLE, PublishedEvent
 
 ORIGIN = "eventgrid.azure.net"
 ACKNOWLEDGED = {200, 201, 202, 203, 204}
@@ -74,7 +74,7 @@ class Pace:
     shuffle: float = 0.0
 
 
-DeadLetter = Callable[["Subscription", Published, str], None]
+DeadLetter = Callable[["Subscription", PublishedEvent, str], None]
 
 
 class Delivery:
@@ -93,7 +93,7 @@ class Delivery:
         self.counts: Counter[str] = Counter()
         self._session = session
         self._dead = dead
-        self._ready: asyncio.Queue[Published] = asyncio.Queue()
+        self._ready: asyncio.Queue[PublishedEvent] = asyncio.Queue()
         self._tasks = [asyncio.create_task(self._work()) for _ in range(WORKERS)]
 
     async def handshake(self) -> None:
@@ -113,7 +113,7 @@ class Delivery:
         wanted = self.subscription.included_event_types
         if wanted is None or kind in wanted:
             self.counts["queued"] += 1
-            self._shuffle(Published(body, now))
+            self._shuffle(PublishedEvent(body, now))
 
     async def close(self) -> None:
         """End the tasks; what is queued is lost."""
@@ -121,7 +121,7 @@ class Delivery:
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)
 
-    def _shuffle(self, event: Published) -> None:
+    def _shuffle(self, event: PublishedEvent) -> None:
         asyncio.get_running_loop().call_later(random.uniform(0, self.pace.shuffle), self._ready.put_nowait, event)
 
     async def _work(self) -> None:
@@ -135,14 +135,14 @@ class Delivery:
             if alive:
                 self._settle(alive, await self._post(alive))
 
-    def _expired(self, event: Published) -> bool:
+    def _expired(self, event: PublishedEvent) -> bool:
         lifetime = timedelta(minutes=self.subscription.event_time_to_live_in_minutes)
         if event.attempts and self._clock.now() - event.published > lifetime:
             self._bury(event, "TimeToLiveExceeded")
             return True
         return False
 
-    async def _post(self, events: list[Published]) -> int:
+    async def _post(self, events: list[PublishedEvent]) -> int:
         batched = self.subscription.max_events_per_batch is not None
         body = b"[" + b",".join(event.body for event in events) + b"]" if batched else events[0].body
         headers = {
@@ -164,7 +164,7 @@ class Delivery:
         except aiohttp.ClientError:
             return 0
 
-    def _settle(self, events: list[Published], status: int) -> None:
+    def _settle(self, events: list[PublishedEvent], status: int) -> None:
         self._judge_endpoint(is_healthy=status in ACKNOWLEDGED)
         for event in events:
             event.attempts += 1
@@ -193,7 +193,7 @@ class Delivery:
             self._open.clear()
             self._clock.call_later(self._delay, self._open.set)
 
-    def _delivered(self, event: Published) -> None:
+    def _delivered(self, event: PublishedEvent) -> None:
         self.counts["queued"] -= 1
         self.counts["delivered"] += 1
         if random.random() < self.pace.duplicates:
@@ -201,7 +201,7 @@ class Delivery:
             self.counts["duplicates"] += 1
             self._shuffle(replace(event))
 
-    def _bury(self, event: Published, reason: str) -> None:
+    def _bury(self, event: PublishedEvent, reason: str) -> None:
         self.counts["queued"] -= 1
         self.counts["deadLettered"] += 1
         self._dead(self.subscription, event, reason)

@@ -25,7 +25,7 @@ class RefusedError(Exception):
 
 
 @dataclass(slots=True)
-class Published:
+class PublishedEvent:
     """One accepted event on its way to one subscription."""
 
     body: bytes

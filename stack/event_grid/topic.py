@@ -24,7 +24,7 @@ import uvloop
 from aiohttp import web
 
 from stack.event_grid.clock import Clock
-from stack.event_grid.dead_letters import DeadLetters
+from stack.event_grid.dead_letters import DeadLetterWriter
 from stack.event_grid.delivery import Delivery, Pace, Subscription
 from stack.event_grid.events import MAX_BYTES, RefusedError, parse
 from stack.identity.permissions import may
@@ -43,7 +43,7 @@ class Topic:
         self.pace = Pace()
         self.clock = clock
         self.deliveries: dict[str, Delivery] = {}
-        self.dead = DeadLetters(clock)
+        self.dead = DeadLetterWriter(clock)
         self.counts: Counter[str] = Counter()
         self.session: aiohttp.ClientSession
 

@@ -106,7 +106,7 @@ class Pool:
     members: tuple[PoolMember, ...]
 
 
-class Backends:
+class GatewayBackends:
     """All backends and pools of the gateway."""
 
     def __init__(self, backends: list[Backend], pools: list[Pool], seed: int | None = None) -> None:

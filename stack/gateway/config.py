@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from chargeback.adapters.config.gateway_tables import fragments
-from stack.gateway.backends import Backend, Backends
+from stack.gateway.backends import Backend, GatewayBackends
 from stack.gateway.log_arrivals import Arrivals
 from stack.gateway.named_values import load_config as load_definitions
 from stack.gateway.named_values import named_values, tier_values
@@ -52,7 +52,7 @@ class Config:
     apis: tuple[Api, ...]
     products: dict[str, dict[str, Any]]
     subscriptions: dict[str, dict[str, Any]]
-    backends: Backends
+    backends: GatewayBackends
     named_values: dict[str, str]
     fragments: dict[str, str] = field(default_factory=dict)
     """Fragments that the configuration generates, in addition to those in the folder of the policies."""
@@ -109,9 +109,9 @@ def load_config(folder: Path, policies: Path, region: str, **options: Any) -> Co
     )
 
 
-def build_backends(definitions: Mapping[str, Any], clock: Callable[[], float] = time.monotonic) -> Backends:
+def build_backends(definitions: Mapping[str, Any], clock: Callable[[], float] = time.monotonic) -> GatewayBackends:
     """A backend per account. None has a breaker: what one call meets on an account changes nothing for another."""
-    return Backends([_backend(entry, clock) for entry in definitions["accounts"]], [])
+    return GatewayBackends([_backend(entry, clock) for entry in definitions["accounts"]], [])
 
 
 def _backend(entry: Mapping[str, Any], clock: Callable[[], float]) -> Backend:

@@ -35,7 +35,7 @@ class Role:
 
 
 @dataclass(frozen=True, slots=True)
-class Call:
+class PermittedCall:
     """One line of calls.yaml, with its permissions written out.
 
     Attributes:
@@ -79,7 +79,7 @@ def roles(folder: Path = INFRA) -> dict[str, Role]:
     }
 
 
-def calls(folder: Path = INFRA) -> list[Call]:
+def calls(folder: Path = INFRA) -> list[PermittedCall]:
     """Every call of calls.yaml."""
     document = yaml.safe_load((folder / "calls.yaml").read_text("utf-8"))
     prefixes: Mapping[str, str] = document["prefixes"]
@@ -89,7 +89,7 @@ def calls(folder: Path = INFRA) -> list[Call]:
         return f"{prefixes[prefix]}/{rest}"
 
     return [
-        Call(
+        PermittedCall(
             entry["who"],
             entry["at"],
             entry.get("call") or ", ".join(entry["routes"]),
@@ -155,5 +155,5 @@ def doubtful_routes() -> frozenset[str]:
 
 
 @functools.cache
-def _model_calls() -> tuple[Call, ...]:
+def _model_calls() -> tuple[PermittedCall, ...]:
     return tuple(call for call in calls() if call.on == "models")

@@ -9,7 +9,7 @@ from aiohttp import web
 from stack.openai_backends import chat, jobs, media, responses
 from stack.openai_backends.account import Account
 from stack.openai_backends.asked import Asked, read_call
-from stack.openai_backends.faults import Fault
+from stack.openai_backends.faults import InjectedFault
 from stack.openai_backends.objects import KINDS, objects
 from stack.openai_backends.refusals import Refused, unknown_deployment
 from stack.openai_backends.replies import FAULT, error_reply, send_added_headers
@@ -113,7 +113,7 @@ class _Service:
             return await _INFERENCE[asked.operation](request, self.account, asked.document, chosen)
         return await self._kept(request, asked.parts, asked.document)
 
-    async def _suffer(self, request: web.Request, fault: Fault, deployment: str) -> web.Response | None:
+    async def _suffer(self, request: web.Request, fault: InjectedFault, deployment: str) -> web.Response | None:
         if (refused := fault.refusal(deployment)) is not None:
             raise refused
         if fault.mode == "slow":

@@ -13,7 +13,7 @@ _FIELDS = {"mode", "probability", "seed", "retryAfterMs", "delayMs", "hold", *_C
 
 
 @dataclass(slots=True)
-class Fault:
+class InjectedFault:
     """One misbehaviour; `hold` keeps streams open after their first token until released.
 
     Attributes:
@@ -34,7 +34,7 @@ class Fault:
     random: Random = field(default_factory=Random)
 
     @classmethod
-    def from_document(cls, document: dict[str, Any]) -> "Fault":
+    def from_document(cls, document: dict[str, Any]) -> "InjectedFault":
         """The fault that a control request asks for; `ValueError` names what is wrong with it."""
         if unknown := set(document) - _FIELDS:
             raise ValueError(f"unknown field {sorted(unknown)[0]!r}; known: {', '.join(sorted(_FIELDS))}")
@@ -91,17 +91,17 @@ class Fault:
 class Faults:
     """Every fault that is in force: the latest of the narrower ones first, the account's own last."""
 
-    in_force: list[Fault] = field(default_factory=list)
+    in_force: list[InjectedFault] = field(default_factory=list)
     released: asyncio.Event = field(default_factory=asyncio.Event)
 
     @classmethod
     def from_document(cls, document: dict[str, Any]) -> "Faults":
         """One fault and no other."""
-        return cls([Fault.from_document(document)])
+        return cls([InjectedFault.from_document(document)])
 
-    def command(self, document: dict[str, Any]) -> Fault:
+    def command(self, document: dict[str, Any]) -> InjectedFault:
         """Put a fault in force; one without conditions ends all others."""
-        fault = Fault.from_document(document)
+        fault = InjectedFault.from_document(document)
         whole = not any(fault.conditions)
         kept = [] if whole else [each for each in self.in_force if each.conditions != fault.conditions]
         self.in_force = [fault, *kept]
@@ -109,10 +109,10 @@ class Faults:
             self.released = asyncio.Event()
         return fault
 
-    def strike(self, deployment: str = "", tier: str = "", text: str = "") -> Fault:
+    def strike(self, deployment: str = "", tier: str = "", text: str = "") -> InjectedFault:
         """What the next call feels."""
         for fault in self.in_force:
             if fault.befalls(deployment, tier, text):
                 spared = fault.mode != "ok" and fault.random.random() >= fault.probability
-                return Fault(hold=fault.hold) if spared else fault
-        return Fault()
+                return InjectedFault(hold=fault.hold) if spared else fault
+        return InjectedFault()

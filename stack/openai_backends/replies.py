@@ -9,7 +9,7 @@ from typing import Any
 from aiohttp import web
 
 from stack.openai_backends.account import Account
-from stack.openai_backends.faults import Fault
+from stack.openai_backends.faults import InjectedFault
 from stack.openai_backends.refusals import FILTER_RESULTS, Refused
 
 _REGION_NAMES = {
@@ -19,7 +19,7 @@ _REGION_NAMES = {
     "westus3": "West US 3",
 }
 PROMPT_FILTER = [{"prompt_index": 0, "content_filter_results": FILTER_RESULTS}]
-FAULT = web.RequestKey("fault", Fault)
+FAULT = web.RequestKey("fault", InjectedFault)
 _MORE = web.RequestKey("more headers", dict)
 
 

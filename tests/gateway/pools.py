@@ -2,7 +2,7 @@
 
 from collections.abc import Callable
 
-from stack.gateway.backends import Backend, Backends, BreakerRule, Pool, PoolMember
+from stack.gateway.backends import Backend, BreakerRule, GatewayBackends, Pool, PoolMember
 from stack.gateway.config import host_of
 from stack.gateway.readings import Readings
 
@@ -17,9 +17,9 @@ BREAKER = {
 }
 
 
-def pooled(clock: Callable[[], float], readings: Readings) -> Backends:
+def pooled(clock: Callable[[], float], readings: Readings) -> GatewayBackends:
     """The four accounts, each with a breaker that one failure opens, and a pool with and without those in the US."""
     rule = BreakerRule.from_config(BREAKER, readings)
     single = {name: Backend(name, f"https://{host_of(name)}/openai", name, rule, clock) for name in (*EU, *US)}
     members = tuple(PoolMember(single[name], place, 100) for place, name in enumerate((*EU, *US), 1))
-    return Backends(list(single.values()), [Pool("pool-eu", members[:2]), Pool("pool-eu-failover", members)])
+    return GatewayBackends(list(single.values()), [Pool("pool-eu", members[:2]), Pool("pool-eu-failover", members)])

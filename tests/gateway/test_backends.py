@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-from stack.gateway.backends import Backend, Backends, BreakerRule, Pool, PoolMember, seconds
+from stack.gateway.backends import Backend, BreakerRule, GatewayBackends, Pool, PoolMember, seconds
 from tests.gateway.small_policies import SIGN_IN, Clock, Laboratory, document, reports
 
 RULE = BreakerRule(failures=2, interval=10, trip=60, accept_retry_after=True, statuses=((429, 429), (500, 599)))
@@ -73,7 +73,7 @@ def test_a_pool_prefers_priority_then_shares_by_weight() -> None:
     clock = Clock()
     first, second, third = (backend(name, clock) for name in ("first", "second", "third"))
     members = (PoolMember(first, 1, 90), PoolMember(second, 1, 10), PoolMember(third, 2, 100))
-    backends = Backends([first, second, third], [Pool("pool", members)], seed=1)
+    backends = GatewayBackends([first, second, third], [Pool("pool", members)], seed=1)
 
     picked = [backends.pick("pool").id for _ in range(200)]
 

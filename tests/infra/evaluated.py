@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 import yaml
 
-from stack.bicep.compiler import GIVEN, PROFILES, REMEDY, Evaluated, evaluate, found, profile
+from stack.bicep.compiler import GIVEN, PROFILES, REMEDY, EvaluatedTemplate, evaluate, found, profile
 from stack.bicep.files import ROOT
 
 needs_compiler = pytest.mark.skipif(found() is None, reason=f"there is no Bicep compiler here: {REMEDY}")
@@ -17,12 +17,12 @@ every_profile = pytest.mark.parametrize("name", PROFILES)
 
 
 @functools.cache
-def evaluated(name: str) -> Evaluated:
+def evaluated(name: str) -> EvaluatedTemplate:
     """A profile's deployment."""
     return profile(name)
 
 
-def evaluated_with_subscriptions(folder: Path, count: int) -> Evaluated:
+def evaluated_with_subscriptions(folder: Path, count: int) -> EvaluatedTemplate:
     """Production with so many subscriptions of teams."""
     for part in ("infra", "config", "apim-policies"):
         shutil.copytree(ROOT / part, folder / part)

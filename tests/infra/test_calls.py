@@ -6,7 +6,7 @@ import re
 import pytest
 
 from stack.bicep.files import INFRA, ROOT
-from stack.identity.permissions import Call, Role, calls, grants, may, may_manage, roles
+from stack.identity.permissions import PermittedCall, Role, calls, grants, may, may_manage, roles
 
 CALLS = calls()
 PUBLISHED = json.loads((ROOT / "tests/infra/hooks/roles.json").read_text("utf-8"))
@@ -18,14 +18,14 @@ DEPLOYS_WITH = [
 
 
 @pytest.mark.parametrize("call", CALLS, ids=lambda call: f"{call.who}: {call.call}")
-def test_a_call_has_every_permission_that_it_needs(call: Call) -> None:
+def test_a_call_has_every_permission_that_it_needs(call: PermittedCall) -> None:
     missing = [action for action in call.needs if not may(call.who, call.on, action)]
     missing += [action for action in call.actions if not may_do(call, action)]
 
     assert missing == []
 
 
-def may_do(call: Call, action: str) -> bool:
+def may_do(call: PermittedCall, action: str) -> bool:
     if (call.who, call.on) == ("deployer", "subscription"):
         return any(role.manages(action) for role in DEPLOYS_WITH)
     return may_manage(call.who, call.on, action)

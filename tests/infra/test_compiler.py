@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from stack.bicep import compiler
-from stack.bicep.compiler import Refused, build, found
+from stack.bicep.compiler import TemplateRefused, build, found
 from stack.bicep.files import ROOT
 from stack.bicep.written import written
 
@@ -71,7 +71,7 @@ def test_a_warning_is_a_fault(tmp_path: Path) -> None:
     file = tmp_path / "unused.bicep"
     file.write_text("param unused string\n", "utf-8")
 
-    with pytest.raises(Refused, match="no-unused-params"):
+    with pytest.raises(TemplateRefused, match="no-unused-params"):
         build(file)
 
 

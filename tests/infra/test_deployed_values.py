@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from stack.bicep.compiler import Evaluated, Refused, profile
+from stack.bicep.compiler import EvaluatedTemplate, TemplateRefused, profile
 from stack.bicep.files import INFRA, File, statements
 from tests.infra.evaluated import evaluated, every_profile, needs_compiler, place, value
 
@@ -15,7 +15,7 @@ CERTIFICATE = "https://kv.vault.azure.net/secrets/gateway"
 
 
 @functools.cache
-def grown() -> Evaluated:
+def grown() -> EvaluatedTemplate:
     """A production that was deployed before, with a host name, an odd number of units and a locked policy."""
     return profile(
         "production",
@@ -29,12 +29,12 @@ def grown() -> Evaluated:
 
 
 @functools.cache
-def opened() -> Evaluated:
+def opened() -> EvaluatedTemplate:
     """A trial with addresses that are let in, and images by address."""
     return profile("trial", allowedIpAddresses="192.0.2.1, 192.0.2.2", modelFetchHosts="*")
 
 
-def only(result: Evaluated, kind: str) -> dict[str, Any]:
+def only(result: EvaluatedTemplate, kind: str) -> dict[str, Any]:
     (item,) = result.of(kind)
     return item
 
@@ -252,13 +252,13 @@ def test_a_second_provisioning_changes_nothing() -> None:
 def test_a_value_that_azure_never_takes_is_refused_before_anything_is_made(
     overrides: dict[str, int], reason: str
 ) -> None:
-    with pytest.raises(Refused, match=reason):
+    with pytest.raises(TemplateRefused, match=reason):
         profile("trial", overrides=overrides)
 
 
 @needs_compiler
 def test_silence_of_the_functions_is_no_alert_before_they_were_deployed() -> None:
-    def enabled(result: Evaluated) -> dict[str, bool]:
+    def enabled(result: EvaluatedTemplate) -> dict[str, bool]:
         alerts = result.of("Microsoft.Insights/metricAlerts")
         return {item["name"]: value(item, "enabled") for item in alerts if item["name"].startswith("available-")}
 

@@ -3,7 +3,7 @@
 import functools
 import json
 
-from stack.bicep.compiler import GIVEN, PROFILES, Evaluated, evaluate
+from stack.bicep.compiler import GIVEN, PROFILES, EvaluatedTemplate, evaluate
 from tests.infra.evaluated import evaluated, every_profile, needs_compiler, value
 
 pytestmark = needs_compiler
@@ -12,12 +12,12 @@ SENDER = "d5a91429-5739-47e2-a06b-3470a27159e7"
 
 
 @functools.cache
-def private_pair() -> Evaluated:
+def private_pair() -> EvaluatedTemplate:
     """Production with a service in each region."""
     return evaluate({**GIVEN, "profile": "production", "overrides": {"gatewayTopology": "perRegion"}})
 
 
-def hosts(result: Evaluated) -> list[str]:
+def hosts(result: EvaluatedTemplate) -> list[str]:
     (manager,) = result.of("Microsoft.Network/trafficManagerProfiles")
     return [endpoint["properties"]["target"] for endpoint in value(manager, "endpoints")]
 

@@ -14,7 +14,7 @@ import psutil
 import pytest
 import redis
 
-from stack.processes import Running, StackError, free_ports
+from stack.processes import RunningServer, StackError, free_ports
 from stack.record import recorded
 from stack.site import ROOT
 from stack.stack import Stack
@@ -42,7 +42,7 @@ def test_up_and_down_leave_nothing_behind_and_may_be_repeated(tmp_path: Path) ->
     first = cli("up", "--state", state, "--only", "redis,identity", "--port", f"redis={port}")
     record = json.loads((tmp_path / "stack.json").read_text())
     again, status = cli("up", "--state", state), cli("status", "--state", state)
-    servers = [Running(**server) for server in record["services"].values()]
+    servers = [RunningServer(**server) for server in record["services"].values()]
     running = [server.alive for server in servers]
     down, twice, gone = (
         cli("down", "--state", state),
@@ -180,7 +180,7 @@ def test_arguments_that_make_no_sense_are_named(tmp_path: Path, arguments: list[
 
 def test_another_process_with_a_recorded_pid_is_left_alone(tmp_path: Path) -> None:
     with subprocess.Popen(["sleep", "60"], start_new_session=True) as other:
-        stranger = Running(other.pid, time.time() - 10_000_000, "redis://127.0.0.1:1")
+        stranger = RunningServer(other.pid, time.time() - 10_000_000, "redis://127.0.0.1:1")
         document = {"started": 0, "services": {"redis": stranger.to_document()}, "env": {}}
         (tmp_path / "stack.json").write_text(json.dumps(document))
 
