@@ -5,7 +5,7 @@ from functools import cached_property
 from hashlib import blake2b
 
 from chargeback.domain.budgets.budget import Budget, Scope, ScopeKind
-from chargeback.domain.cost_centres.tree import is_within, with_ancestors
+from chargeback.domain.cost_centres.tree import with_ancestors
 from chargeback.domain.deployments.served_model import base_model, without_snapshot
 from chargeback.domain.usage.lines import Line
 
@@ -22,7 +22,7 @@ class WatchedScopes:
         named = {budget.scope for budget in budgets}
         self._named = frozenset(scope for scope in named if scope.kind is not ScopeKind.COST_CENTRE)
         self._kinds = frozenset(scope.kind for scope in self._named)
-        self._centres = frozenset(scope.value for scope in named if scope.kind is ScopeKind.COST_CENTRE)
+        self._centres = {scope.value: scope for scope in named if scope.kind is ScopeKind.COST_CENTRE}
 
     @property
     def is_empty(self) -> bool:
@@ -32,27 +32,19 @@ class WatchedScopes:
     @cached_property
     def digest(self) -> str:
         """Identifies this set of scopes: other scopes have another digest."""
-        names = "\n".join(
-            sorted([*map(str, self._named), *(f"{ScopeKind.COST_CENTRE}:{path}" for path in self._centres)])
-        )
+        names = "\n".join(sorted(map(str, [*self._named, *self._centres.values()])))
         return blake2b(names.encode(), digest_size=16).hexdigest()
-
-    @property
-    def kept(self) -> frozenset[Scope]:
-        """The scopes that budgets name."""
-        return self._named | {Scope(ScopeKind.COST_CENTRE, path) for path in self._centres}
 
     def above(self, scope: Scope) -> tuple[Scope, ...]:
         """The scopes of budgets that spend of a scope counts towards; for a cost centre, also those above it."""
         if scope.kind is not ScopeKind.COST_CENTRE:
             return (scope,) if scope in self._named else ()
-        paths = (path for path in with_ancestors(scope.value) if path in self._centres)
-        return tuple(Scope(ScopeKind.COST_CENTRE, path) for path in paths)
+        return tuple(self._centres[path] for path in with_ancestors(scope.value) if path in self._centres)
 
     def of(self, line: Line, cost_centre: str) -> tuple[Scope, ...]:
         """The watched scopes that usage of a line counts towards if this cost centre pays for it."""
         found = [scope for scope in _scopes(line, self._kinds) if scope in self._named]
-        if any(is_within(cost_centre, path) for path in self._centres):
+        if any(path in self._centres for path in with_ancestors(cost_centre)):
             found.append(Scope(ScopeKind.COST_CENTRE, cost_centre))
         return tuple(found)
 
