@@ -8,6 +8,7 @@ from chargeback.functions import (
     apply_config,
     audit_ledger,
     close_periods,
+    decide_budgets,
     forecast_spend,
     ingest_usage,
     post_usage,
@@ -24,7 +25,7 @@ say_started()
 container = Container(read_settings())
 
 app = func.AsgiFunctionApp(app=http_api(container), http_auth_level=func.AuthLevel.ANONYMOUS, function_name="http_app")
-triggers = (
+for trigger in (
     ingest_usage,
     post_usage,
     settle_streams,
@@ -34,6 +35,6 @@ triggers = (
     forecast_spend,
     reconcile_invoice,
     apply_config,
-)
-for trigger in triggers:
+    decide_budgets,
+):
     app.register_functions(trigger.blueprint(container))

@@ -26,7 +26,9 @@ if TYPE_CHECKING:
     from chargeback.domain.events.emitters import KnownEmitter
     from chargeback.domain.time.days import UtcDay
     from chargeback.services.budgets.explain_budget import BudgetExplainer
+    from chargeback.services.budgets.nudges import Nudges
     from chargeback.services.budgets.overrides import BudgetOverrides
+    from chargeback.services.budgets.push_decisions import DecisionPusher, Decisions
     from chargeback.services.budgets.replay import BudgetReplayer
     from chargeback.services.budgets.states import BudgetStates
     from chargeback.services.closing.close_period import Closer
@@ -178,6 +180,39 @@ class Container(Stores):
         from chargeback.adapters.config.proposed_budgets import load_proposed_budgets
 
         return load_proposed_budgets(file, self.settings.config_dir or DEPLOYED_CONFIG, catalogue)
+
+    @cached_property
+    def decisions(self) -> "Decisions":
+        """What budgets decide about calls."""
+        from chargeback.services.budgets.push_decisions import Decisions
+
+        return Decisions(self.budget_states, self.catalogues, self.products)
+
+    @cached_property
+    def decision_pusher(self) -> "DecisionPusher | None":
+        """Tells the gateways what budgets decide; None where the settings name no gateway."""
+        from chargeback.services.budgets.push_decisions import DecisionPusher
+
+        return DecisionPusher(self.decisions, self.gateways) if self.gateways else None
+
+    @cached_property
+    def _nudges(self) -> "Nudges | None":
+        from chargeback.services.budgets.nudges import Nudges
+
+        pusher = self.decision_pusher
+        return Nudges(lambda: pusher.push(datetime.now(UTC))) if pusher else None
+
+    def nudge_decisions(self) -> None:
+        """Calls were counted, so the gateways are to be told what budgets decide now; returns at once."""
+        if self._nudges is not None:
+            self._nudges.nudge()
+
+    async def close(self) -> None:
+        """End what runs in the background, then close every connection that was opened."""
+        nudges: Nudges | None = self.__dict__.pop("_nudges", None)
+        if nudges is not None:
+            await nudges.stop()
+        await super().close()
 
     async def _post_day(self, day: "UtcDay") -> None:
         await self.poster.post_day(day, await self.catalogues.in_force(), datetime.now(UTC))

@@ -15,6 +15,7 @@ if TYPE_CHECKING:
 
     from chargeback.adapters.azure.cosmos import CosmosBooks, CosmosControl
     from chargeback.adapters.azure.cost_exports import BlobCostExports
+    from chargeback.adapters.azure.gateways import GatewayRegions
     from chargeback.adapters.azure.ledger import BlobLedger
     from chargeback.adapters.azure.log_analytics import LogAnalytics
     from chargeback.adapters.azure.marks import BlobDayMarks
@@ -161,6 +162,14 @@ class Stores:
         return LogAnalytics(client, self.settings.log_analytics_workspace_id)
 
     @cached_property
+    def gateways(self) -> "GatewayRegions | None":
+        """The caches of the gateways; None where nobody is told what budgets decide."""
+        from chargeback.adapters.azure.gateways import GatewayRegions
+
+        endpoints, audience = self.settings.decisions_endpoints, self.settings.owners_audience
+        return GatewayRegions(endpoints, audience, self.credential) if endpoints and audience else None
+
+    @cached_property
     def hub_blobs(self) -> "BlobServiceClient | None":
         """The storage account of the FinOps hub, if there is one."""
         from chargeback.adapters.azure.blob import connect
@@ -177,6 +186,6 @@ class Stores:
 
     async def close(self) -> None:
         """Close every connection that was opened."""
-        for name in ("vault", "gateway_log", "counter", "blobs", "hub_blobs", "cosmos", "credential"):
+        for name in ("vault", "gateway_log", "gateways", "counter", "blobs", "hub_blobs", "cosmos", "credential"):
             if (opened := self.__dict__.pop(name, None)) is not None:
                 await opened.close()

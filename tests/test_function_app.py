@@ -28,6 +28,7 @@ SCHEDULES = {
     "AUDIT_SCHEDULE": "0 30 2 * * *",
     "PUBLISH_SCHEDULE": "0 0 4 * * *",
     "FORECAST_SCHEDULE": "0 0 5 * * *",
+    "DECIDE_SCHEDULE": "0 * * * * *",
     "CLOSE_SCHEDULE": "0 30 5 * * *",
     "RECONCILE_SCHEDULE": "0 0 7 * * *",
 }
@@ -66,6 +67,7 @@ async def test_the_worker_finds_every_function(clean_stores: Stack) -> None:
         "apply_config",
         "audit_ledger",
         "close_periods",
+        "decide_budgets",
         "forecast_spend",
         "http_app",
         "ingest_usage",

@@ -1,8 +1,8 @@
-"""Builds the HTTP API: taking usage events, telling who owns stored objects, and health probes."""
+"""Builds the HTTP API: takes usage events, tells a gateway about objects and budgets, and health probes."""
 
 from fastapi import FastAPI
 
-from chargeback.api import events, health, owners
+from chargeback.api import decisions, events, health, owners
 from chargeback.api.errors import register_errors
 from chargeback.bootstrap import Container
 
@@ -25,4 +25,5 @@ def http_api(container: Container) -> FastAPI:
     api.include_router(health.router(container), prefix="/api")
     api.include_router(events.router(container), prefix="/api/v1")
     api.include_router(owners.router(container), prefix="/api/v1")
+    api.include_router(decisions.router(container), prefix="/api/v1")
     return api

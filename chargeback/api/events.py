@@ -61,6 +61,7 @@ def router(container: Container) -> APIRouter:
         events = _events(body)
         with one_run():
             outcome = await container.ingest.ingest_in_time(events, datetime.now(UTC), emitter=emitter)
+        container.nudge_decisions()
         return _json(
             {
                 "accepted": outcome.accepted,

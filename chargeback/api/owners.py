@@ -6,6 +6,7 @@ import msgspec
 from fastapi import APIRouter, Header, HTTPException, Request, Response
 
 from chargeback.api.bodies import bounded
+from chargeback.api.gateway_identity import require_gateway
 from chargeback.bootstrap import Container
 
 MAX_BODY_BYTES = 256 * 1024
@@ -33,7 +34,7 @@ def router(container: Container) -> APIRouter:
 
         503 while a store or the tenant's keys are away.
         """
-        await _require_gateway(container, authorization)
+        await require_gateway(container, authorization)
         try:
             asked = _decode(await bounded(request, MAX_BODY_BYTES))
         except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
@@ -46,13 +47,3 @@ def router(container: Container) -> APIRouter:
         return Response(msgspec.json.encode({"objects": known}), media_type="application/json")
 
     return routes
-
-
-async def _require_gateway(container: Container, authorization: str | None) -> None:
-    scheme, _, token = (authorization or "").partition(" ")
-    tokens = container.gateway_tokens
-    found = await tokens.application(token) if tokens and scheme.lower() == "bearer" else None
-    if found is None:
-        raise HTTPException(401, "send a token of the gateway's identity as bearer")
-    if found.app_id != container.settings.owners_client_id:
-        raise HTTPException(403, "only the gateway's identity may ask")

@@ -21,6 +21,7 @@ def blueprint(container: Container) -> func.Blueprint:
     async def commit(events: Sequence[bytes]) -> None:
         with one_run():
             await container.ingest.ingest_in_time(events, datetime.now(UTC), emitter=EVENT_GRID)
+        container.nudge_decisions()
 
     group = GroupCommit(commit)
 

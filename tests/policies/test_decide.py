@@ -156,7 +156,7 @@ def test_a_swap_may_name_an_alias_and_a_model_that_the_product_may_not_ask_for(m
 
 
 def test_a_swap_never_leaves_a_residency(world: World) -> None:
-    world.decide_budgets("subscription/legal:action=swap|swap=gpt-4o>gpt-image-1", product="eu-resident")
+    world.decide_budgets("subscription/legal:action=swap|swap=gpt-4o>gpt-image-1", product="europe-resident")
 
     answer = world.chat("key-legal")
 

@@ -2,13 +2,20 @@
 
 import time
 from concurrent.futures import ThreadPoolExecutor
+from datetime import UTC, datetime
+from types import SimpleNamespace
+from typing import Any
 
 import pytest
 
+from chargeback.adapters.azure.gateways import GatewayRegions
+from chargeback.domain.budgets.budget import Scope, ScopeKind
 from stack.gateway.named_values import DEFAULTS
 from stack.gateway.readings import READINGS
 from tests.policies.conftest import MakeWorld
 from tests.policies.one_region import EU, FUNCTIONS, USAGE, World, chunk, decided, sse
+from tests.support.decisions import state
+from tests.support.decisions import text as made
 
 MOST = 256 * 1024
 REFUSED = "subscription/search:action=refuse|budget=search"
@@ -29,6 +36,28 @@ def test_what_is_sent_decides_the_next_call_of_that_product_alone(world: World) 
     assert world.chat().json()["error"]["code"] == "budget_exceeded"
     assert world.chat("key-support").status_code == 200
     assert [event["data"]["operation"] for event in world.events()] == ["chat.completions"] * 3
+
+
+def test_the_app_and_the_gateway_understand_each_other(world: World) -> None:
+    class Identity:
+        async def get_token(self, scope: str) -> Any:
+            assert scope == f"{OWN['aud']}/.default"
+            return SimpleNamespace(token=world.token(**OWN))
+
+    async def push(text: str) -> None:
+        endpoints = {"swedencentral": f"http://127.0.0.1:{world.port}/budgets/decisions"}
+        store = GatewayRegions(endpoints, OWN["aud"], Identity())  # type: ignore[arg-type]
+        try:
+            await store.put("swedencentral", "standard", text)
+        finally:
+            await store.close()
+
+    sent = made(state(Scope(ScopeKind.SUBSCRIPTION, "search"), owner="ada@example.com"), now=datetime.now(UTC))
+    world.run(push(sent))
+    world.run(push(decided(age=10)))
+
+    assert known(world) == sent
+    assert "Ask ada@example.com for more." in world.chat().json()["error"]["message"]
 
 
 def test_it_is_kept_for_ten_minutes(world: World) -> None:

@@ -34,9 +34,9 @@ def state(scope: Scope, action: Action = Action.BLOCK, spent: str = "120", **giv
     return BudgetState(budget, window, Decimal(0), (), Spend(Decimal(spent)), None, (step,))
 
 
-def text(*states: BudgetState, rules: tuple[Rule, ...] = (), product: Product = STANDARD) -> str:
+def text(*states: BudgetState, rules: tuple[Rule, ...] = (), product: Product = STANDARD, now: datetime = NOW) -> str:
     """The string of a product."""
-    return decision_text(product, states, rules, NOW, midnight).text
+    return decision_text(product, states, rules, now, midnight).text
 
 
 def read(found: str) -> dict[str, dict[str, str]]:

@@ -1,0 +1,54 @@
+"""Has work done soon after something happened, without whoever it happened to waiting for it."""
+
+import asyncio
+import time
+from collections.abc import Awaitable, Callable
+
+from chargeback.domain.errors import ChargebackError
+
+SHORTEST = 1.0
+"""Seconds from one beginning of the work to the next."""
+
+SHARE = 5
+"""The work gets at most one part of this many of the process's time, however long it takes."""
+
+LONGEST = 20.0
+"""Seconds after which the work is given up."""
+
+
+class Nudges:
+    """Does the work once after any number of nudges, never twice at a time, at most once a second.
+
+    A failure is left to the next nudge, and to the timer that does the same work each minute and reports it.
+    """
+
+    def __init__(self, work: Callable[[], Awaitable[object]], clock: Callable[[], float] = time.monotonic) -> None:
+        self._work = work
+        self._clock = clock
+        self._wanted = False
+        self._next = float("-inf")
+        self._task: asyncio.Task[None] | None = None
+
+    def nudge(self) -> None:
+        """The work is to be done; returns at once."""
+        self._wanted = True
+        if self._task is None or self._task.done():
+            self._task = asyncio.get_running_loop().create_task(self._run())
+
+    async def stop(self) -> None:
+        """End work that is under way or due."""
+        if self._task is not None:
+            self._task.cancel()
+            await asyncio.wait([self._task])
+
+    async def _run(self) -> None:
+        while self._wanted:
+            await asyncio.sleep(max(0.0, self._next - self._clock()))
+            self._wanted = False
+            began = self._clock()
+            try:
+                async with asyncio.timeout(LONGEST):
+                    await self._work()
+            except (ChargebackError, TimeoutError):
+                pass
+            self._next = began + max(SHORTEST, SHARE * (self._clock() - began))

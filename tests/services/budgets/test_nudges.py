@@ -1,0 +1,87 @@
+"""Work that follows what happened: soon, once for many nudges, and never in the way of whoever nudges."""
+
+import asyncio
+
+import pytest
+
+from chargeback.domain.errors import StoreUnavailable
+from chargeback.services.budgets import nudges
+from chargeback.services.budgets.nudges import Nudges
+
+pytestmark = pytest.mark.anyio
+
+
+@pytest.fixture(autouse=True)
+def quick(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(nudges, "SHORTEST", 0.05)
+
+
+async def test_many_nudges_are_one_piece_of_work_and_one_more_for_those_meanwhile() -> None:
+    done: list[int] = []
+    going_on = asyncio.Event()
+
+    async def work() -> None:
+        done.append(1)
+        await going_on.wait()
+
+    some = Nudges(work)
+    for _ in range(100):
+        some.nudge()
+    await asyncio.sleep(0.01)
+    for _ in range(100):
+        some.nudge()
+    going_on.set()
+    await asyncio.sleep(0.3)
+
+    assert len(done) == 2
+
+
+async def test_work_that_takes_long_is_done_less_often() -> None:
+    done: list[int] = []
+
+    async def work() -> None:
+        done.append(1)
+        await asyncio.sleep(0.05)
+
+    some = Nudges(work)
+    for _ in range(20):
+        some.nudge()
+        await asyncio.sleep(0.02)
+    await some.stop()
+
+    assert 1 <= len(done) <= 2
+
+
+async def test_a_failure_is_over_with_the_next_nudge_and_reaches_nobody() -> None:
+    tried: list[int] = []
+
+    async def work() -> None:
+        tried.append(1)
+        raise StoreUnavailable("away")
+
+    some = Nudges(work)
+    some.nudge()
+    await asyncio.sleep(0.02)
+    some.nudge()
+    await asyncio.sleep(0.2)
+
+    assert len(tried) == 2
+
+
+async def test_work_that_hangs_is_given_up(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(nudges, "LONGEST", 0.05)
+    monkeypatch.setattr(nudges, "SHARE", 1)
+    tried: list[int] = []
+
+    async def work() -> None:
+        tried.append(1)
+        await asyncio.sleep(10)
+
+    some = Nudges(work)
+    some.nudge()
+    await asyncio.sleep(0.1)
+    some.nudge()
+    await asyncio.sleep(0.1)
+    await some.stop()
+
+    assert len(tried) == 2

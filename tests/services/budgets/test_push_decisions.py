@@ -1,0 +1,117 @@
+"""Each region hears what changed at once, the rest each minute, and a region that fails keeps no other from it."""
+
+import asyncio
+from datetime import UTC, datetime, timedelta
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+
+from chargeback.adapters.memory.gateways import MemoryGateways
+from chargeback.domain.budgets.budget import Scope, ScopeKind
+from chargeback.domain.budgets.decisions import Product
+from chargeback.domain.budgets.state import BooksClock, BudgetState
+from chargeback.domain.cost_centres.rules import Rule
+from chargeback.domain.time.effective import Effective
+from chargeback.services.budgets.push_decisions import DecisionPusher, Decisions
+from chargeback.services.budgets.states import Evaluation
+from tests.support.decisions import NOW, midnight, read, state
+
+pytestmark = pytest.mark.anyio
+
+STANDARD = Product("standard", frozenset({"search"}))
+PREMIUM = Product("premium", frozenset({"support"}))
+SEARCH = Scope(ScopeKind.SUBSCRIPTION, "search")
+
+
+class Budgets:
+    """States that a test sets."""
+
+    def __init__(self, *states: BudgetState) -> None:
+        self.states = states
+        self.evaluated = 0
+
+    async def evaluate(self, now: datetime) -> Evaluation:
+        self.evaluated += 1
+        await asyncio.sleep(0)
+        clock = BooksClock(now, now.date(), midnight, lambda moment: moment.date())
+        return Evaluation(clock, self.states, {"lost": "no rate"})
+
+
+def catalogues(*rules: Rule) -> Any:
+    async def current() -> Any:
+        return SimpleNamespace(allocation=SimpleNamespace(rules=rules))
+
+    return SimpleNamespace(current=current)
+
+
+class Pushing:
+    """A pusher over regions in memory, with a clock of its own."""
+
+    def __init__(self, budgets: Budgets, *rules: Rule, regions: tuple[str, ...] = ("sweden", "virginia")) -> None:
+        self.gateways = MemoryGateways(*regions)
+        self.decisions = Decisions(budgets, catalogues(*rules), (STANDARD, PREMIUM))
+        self.seconds = 0.0
+        self.pusher = DecisionPusher(self.decisions, self.gateways, lambda: self.seconds)
+
+    async def push(self, seconds: float) -> tuple[int, dict[str, str]]:
+        self.seconds = seconds
+        self.gateways.taken.clear()
+        pushed = await self.pusher.push(NOW + timedelta(seconds=seconds))
+        return pushed.sent, dict(pushed.failed)
+
+
+async def test_each_region_hears_of_each_product_what_concerns_it() -> None:
+    pushing = Pushing(Budgets(state(SEARCH)))
+
+    assert await pushing.push(0) == (4, {})
+    assert list(read(pushing.gateways.known["virginia", "standard"])) == ["subscription/search"]
+    assert read(pushing.gateways.known["virginia", "premium"]) == {}
+
+
+async def test_what_changed_is_sent_at_once_and_the_rest_each_minute() -> None:
+    budgets = Budgets()
+    pushing = Pushing(budgets)
+    await pushing.push(0)
+    nothing = await pushing.push(2)
+    budgets.states = (state(SEARCH),)
+    changed = await pushing.push(4), list(pushing.gateways.taken)
+    minute = await pushing.push(60)
+
+    assert nothing == (0, {})
+    assert changed == ((2, {}), [("sweden", "standard"), ("virginia", "standard")])
+    assert minute == (4, {})
+    assert pushing.gateways.known["sweden", "premium"].startswith(f"at={int((NOW.timestamp() + 60) * 1000)};")
+
+
+async def test_a_region_that_is_away_keeps_no_other_from_its_strings_and_gets_its_own_at_the_next_round() -> None:
+    pushing = Pushing(Budgets(state(SEARCH)))
+    pushing.gateways.away.add("sweden")
+    away = await pushing.push(0)
+    pushing.gateways.away.clear()
+
+    assert away == (2, {"sweden": "gateway sweden: is away"})
+    assert await pushing.push(2) == (2, {})
+    assert ("sweden", "standard") in pushing.gateways.known
+
+
+async def test_rules_that_are_not_in_force_decide_nothing() -> None:
+    centre = state(Scope(ScopeKind.COST_CENTRE, "a"))
+    ended = Rule("old", {"subscription": "search"}, "a", Effective(None, NOW - timedelta(days=1)))
+    pushing = Pushing(Budgets(centre), ended, Rule("new", {"product": "premium"}, "a"))
+    await pushing.push(0)
+
+    assert read(pushing.gateways.known["sweden", "standard"]) == {}
+    assert list(read(pushing.gateways.known["sweden", "premium"])) == ["product/premium#0"]
+
+
+async def test_callers_at_the_same_time_share_one_evaluation() -> None:
+    budgets = Budgets()
+    decisions = Pushing(budgets).decisions
+
+    found = await asyncio.gather(*(decisions.decide(NOW + timedelta(milliseconds=10 * n)) for n in range(20)))
+    await decisions.decide(NOW + timedelta(seconds=2))
+
+    assert budgets.evaluated == 2
+    assert {each.unknown for each in found} == {1}
+    assert found[0].at == NOW.astimezone(UTC)
