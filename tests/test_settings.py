@@ -126,6 +126,26 @@ def test_the_sample_settings_are_valid(monkeypatch: pytest.MonkeyPatch) -> None:
     assert read_settings().events_key is not None
 
 
+@pytest.mark.parametrize("address", ["http://gateway.example/budgets", "gateway", "https://"])
+def test_decisions_are_sent_over_tls_or_on_this_machine(monkeypatch: pytest.MonkeyPatch, address: str) -> None:
+    monkeypatch.setenv("DECISIONS_ENDPOINTS", json.dumps({"eastus2": address}))
+
+    (fault,) = faults()
+
+    assert fault.startswith("DECISIONS_ENDPOINTS.EASTUS2: ")
+
+
+def test_decisions_are_sent_with_a_token_or_not_at_all(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("DECISIONS_ENDPOINTS", json.dumps({"eastus2": "https://gateway.example/budgets/decisions/"}))
+
+    told = faults()
+    for name, value in {"OWNERS_AUDIENCE": "api://a", "OWNERS_CLIENT_ID": OWN, "ENTRA_TENANT_ID": OWN}.items():
+        monkeypatch.setenv(name, value)
+
+    assert told == ["settings: set OWNERS_AUDIENCE, too, so that the gateways may be told what budgets decide"]
+    assert read_settings().decisions_endpoints == {"eastus2": "https://gateway.example/budgets/decisions"}
+
+
 def test_the_gateway_may_ask_with_tenant_audience_and_client_id_or_not_at_all(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("OWNERS_AUDIENCE", "api://a")
     told = faults()
