@@ -12,7 +12,7 @@ from chargeback.domain.events.emitters import OURSELVES, Emitter
 from chargeback.domain.events.usage_event import EVER
 from chargeback.domain.usage.operations import operation_and_deployment
 from tests.policies.conftest import MakeWorld
-from tests.policies.one_region import CHAT, ROOT, USAGE, World, chunk, product, sse
+from tests.policies.one_region import CHAT, ROOT, USAGE, World
 from tests.support.builders import usage_event
 
 
@@ -119,54 +119,6 @@ def test_a_204_without_body_is_one_event(world: World) -> None:
     assert world.event()["data"]["operation"] == "files"
 
 
-def test_a_stream_is_pending_and_reaches_the_caller_unread(world: World) -> None:
-    pieces = sse(chunk("Par"), chunk("is"), chunk(usage=USAGE))
-    world.script("oai-swedencentral", type="text/event-stream", pieces=pieces)
-
-    answer = world.chat(stream=True)
-
-    event = world.event()
-    assert answer.content == b"".join(pieces)
-    assert event["type"] == "chargeback.usage.pending.v1"
-    assert event["data"]["stream"] is True
-    assert "usage" not in event["data"]
-    assert "model" not in event["data"]
-
-
-def test_a_stream_that_the_backend_cuts_is_one_pending_event(world: World) -> None:
-    world.script("oai-swedencentral", type="text/event-stream", pieces=sse(chunk("Par"))[:1], cut=True)
-
-    with pytest.raises(Exception, match=r"(?i)peer closed|incomplete|disconnect|reset"):
-        world.chat(stream=True)
-
-    assert world.event()["type"] == "chargeback.usage.pending.v1"
-
-
-def test_a_stream_that_was_asked_for_and_refused_is_rejected(world: World) -> None:
-    world.script("oai-swedencentral", status=400, body={"error": {"code": "invalid_prompt", "message": "no"}})
-
-    answer = world.chat(stream=True)
-
-    assert answer.json()["error"]["code"] == "invalid_prompt"
-    event = world.event()
-    assert event["type"] == "chargeback.usage.rejected.v1"
-    assert event["data"]["statusCode"] == 400
-
-
-def test_a_product_with_exact_streams_has_its_usage_at_once(make_world) -> None:  # type: ignore[no-untyped-def]
-    world = make_world(config={"products": [product(exactStreams=True)]})
-    pieces = sse(chunk("Paris"), chunk(usage=USAGE))
-    world.script("oai-swedencentral", type="text/event-stream", pieces=pieces)
-
-    answer = world.chat(stream=True)
-
-    event = world.event()
-    assert answer.content == b"".join(pieces)
-    assert event["type"] == "chargeback.usage.recorded.v1"
-    assert event["data"]["usage"] == USAGE
-    assert event["data"]["model"] == "gpt-4o-2024-11-20"
-
-
 def test_a_response_has_its_model_in_a_header_and_its_deployment_in_the_body(world: World) -> None:
     """github.com/openai/openai-python/issues/3271."""
     served = {"x-ms-served-model": "gpt-4.1-2025-04-14"}
@@ -185,48 +137,6 @@ def test_a_response_has_its_model_in_a_header_and_its_deployment_in_the_body(wor
     assert (named["model"], named["deployment"]) == ("gpt-4.1-2025-04-14", "gpt-4.1")
     assert ("model" in unnamed, unnamed["deployment"]) == (False, "gpt-4.1")
     assert ("model" in fetched, fetched["deployment"]) == (False, "our-own-name")
-
-
-def test_a_streamed_response_has_its_model_without_being_read(world: World) -> None:
-    world.script(
-        "oai-swedencentral",
-        type="text/event-stream",
-        pieces=sse({"type": "response.completed"}),
-        headers={"x-ms-served-model": "gpt-4.1-2025-04-14"},
-    )
-
-    world.client.post("/v1/responses", json={"model": "gpt-4.1", "stream": True}, headers={"api-key": "key-search"})
-
-    assert world.event()["data"]["model"] == "gpt-4.1-2025-04-14"
-
-
-def test_an_exact_stream_of_responses_has_the_usage_of_its_last_event(make_world) -> None:  # type: ignore[no-untyped-def]
-    world = make_world(config={"products": [product(exactStreams=True)]})
-    usage = {"input_tokens": 3, "output_tokens": 4, "total_tokens": 7}
-    done = {"type": "response.completed", "response": {"id": "resp_1", "model": "gpt-4o", "usage": usage}}
-    world.script("oai-swedencentral", type="text/event-stream", pieces=sse({"type": "response.created"}, done))
-
-    world.client.post(
-        "/v1/responses",
-        json={"model": "gpt-4o", "input": "hi", "stream": True},
-        headers={"api-key": "key-search"},
-    )
-
-    event = world.event()
-    assert (event["type"], event["data"]["usage"], event["data"]["responseId"]) == (
-        "chargeback.usage.recorded.v1",
-        usage,
-        "resp_1",
-    )
-
-
-def test_an_exact_stream_without_usage_stays_pending(make_world) -> None:  # type: ignore[no-untyped-def]
-    world = make_world(config={"products": [product(exactStreams=True)]})
-    world.script("oai-swedencentral", type="text/event-stream", pieces=sse(chunk("Paris")))
-
-    world.chat(stream=True)
-
-    assert world.event()["type"] == "chargeback.usage.pending.v1"
 
 
 def test_no_secret_and_no_content_is_in_any_event(world: World) -> None:
@@ -257,117 +167,6 @@ def test_a_topic_that_refuses_costs_the_caller_nothing(world: World) -> None:
     world.topic_status = 503
 
     assert world.chat().status_code == 200
-
-
-def test_pictures_without_usage_carry_their_number_size_and_quality(world: World) -> None:
-    world.script("oai-swedencentral", body={"created": 1, "data": [{"url": "https://x/1"}, {"url": "https://x/2"}]})
-    body = {"prompt": "a cat", "n": 2, "size": "1792x1024", "quality": "hd"}
-
-    world.client.post(
-        "/deployments/gpt-image-1/images/generations?api-version=2024-10-21",
-        json=body,
-        headers={"api-key": "key-search"},
-    )
-
-    data = world.event()["data"]
-    assert data["operation"] == "images.generations"
-    assert data["quantities"] == {"images": 2, "size": "1792x1024", "quality": "hd"}
-
-
-def test_pictures_with_usage_carry_it_however_large_they_are(make_world: MakeWorld) -> None:
-    world = make_world(sku="Premium")  # what a smaller tier makes of them: test_sizes.py
-    usage = {"input_tokens": 10, "output_tokens": 4160, "total_tokens": 4170}
-    world.script("oai-swedencentral", body={"created": 1, "data": [{"b64_json": "A" * 3_000_000}], "usage": usage})
-
-    world.client.post(
-        "/v1/images/generations",
-        json={"model": "gpt-image-1", "prompt": "cat"},
-        headers={"api-key": "key-search"},
-    )
-
-    data = world.event()["data"]
-    assert data["usage"] == usage
-    assert data["deployment"] == "gpt-image-1"
-    assert "quantities" not in data
-
-
-def test_embeddings_carry_usage_behind_their_vectors(world: World) -> None:
-    vectors = [{"object": "embedding", "index": n, "embedding": [0.1] * 500} for n in range(20)]
-    usage = {"prompt_tokens": 40, "total_tokens": 40}
-    world.script(
-        "oai-swedencentral",
-        body={"object": "list", "data": vectors, "model": "text-embedding-3-large", "usage": usage},
-    )
-
-    world.client.post(
-        "/deployments/text-embedding-3-large/embeddings?api-version=2024-10-21",
-        json={"input": ["a"] * 20},
-        headers={"api-key": "key-search"},
-    )
-
-    data = world.event()["data"]
-    assert (data["usage"], data["model"]) == (usage, "text-embedding-3-large")
-
-
-def test_speech_is_measured_in_characters(world: World) -> None:
-    world.script("oai-swedencentral", body=b"ID3", type="audio/mpeg")
-
-    world.client.post(
-        "/deployments/tts/audio/speech?api-version=2024-10-21",
-        json={"input": "Grüezi 👋", "voice": "alloy"},
-        headers={"api-key": "key-search"},
-    )
-
-    data = world.event()["data"]
-    assert data["operation"] == "audio.speech"
-    assert data["quantities"] == {"characters": 8}
-
-
-@pytest.mark.parametrize(("kind", "seconds"), [("audio/wav", 0.5), ("audio/pcm", 0.5), ("audio/mpeg", None)])
-def test_speech_whose_bytes_tell_its_length_says_how_long_it_is(world: World, kind: str, seconds: float | None) -> None:
-    world.script("oai-swedencentral", body=bytes(24_000), type=kind)
-
-    world.client.post(
-        "/deployments/tts/audio/speech?api-version=2024-10-21",
-        json={"input": "hi", "voice": "alloy"},
-        headers={"api-key": "key-search"},
-    )
-
-    assert world.event()["data"].get("quantities", {}).get("audioSeconds") == seconds
-
-
-@pytest.mark.parametrize(
-    ("body", "kind", "expected"),
-    [
-        (
-            {"text": "hi", "usage": {"type": "duration", "seconds": 9}},
-            "application/json",
-            {"usage": {"type": "duration", "seconds": 9}},
-        ),
-        (
-            {"text": "hi", "duration": 8.47, "segments": []},
-            "application/json",
-            {"quantities": {"audioSeconds": 8.47}},
-        ),
-        (b"hi", "text/plain", {}),
-    ],
-)
-def test_a_transcription_is_measured_where_its_answer_tells(
-    world: World, body: object, kind: str, expected: dict
-) -> None:  # type: ignore[type-arg]
-    world.script("oai-swedencentral", body=body, type=kind)
-
-    world.client.post(
-        "/v1/audio/transcriptions",
-        data={"model": "whisper", "response_format": "json"},
-        files={"file": ("a.mp3", b"\x00\xff" * 100_000, "audio/mpeg")},
-        headers={"api-key": "key-search"},
-    )
-
-    data = world.event()["data"]
-    assert data["operation"] == "audio.transcriptions"
-    assert data["deployment"] == "whisper"
-    assert {key: data[key] for key in ("usage", "quantities") if key in data} == expected
 
 
 @pytest.mark.parametrize(

@@ -10,7 +10,6 @@ from typing import Any
 import openai
 import pytest
 
-from stack.gateway.readings import Readings
 from tests.policies.one_region import EU, US, Engines, Loop
 from tests.policies.whole_path import Stage
 
@@ -89,103 +88,6 @@ def test_files_batches_and_jobs_stay_on_one_account_and_are_billed_when_they_end
     assert booked["exact tokens"] > 0
 
 
-@pytest.mark.parametrize(
-    ("mode", "more", "later"), [("429", {"retryAfterMs": 30_000}, 1), ("500", {}, 2), ("refuse", {}, 1)]
-)
-def test_a_region_that_fails_is_not_the_applications_to_handle(
-    stage: Stage, mode: str, more: dict[str, Any], later: int
-) -> None:
-    """A 500 may be the fault of the prompt, so it leaves the account where it is for the calls that follow."""
-    stage.fault(EU[0], mode, **more)
-
-    with stage.azure() as azure:
-        answers = [azure.chat.completions.create(model="gpt-4o", messages=ASK) for _ in range(5)]
-
-    events = stage.sent()
-    assert all(answer.choices[0].message.content for answer in answers)
-    assert [event["data"]["attempts"] for event in events] == [2, *[later] * 4]
-    assert {event["data"]["backend"].split(".")[0] for event in events} == {EU[1]}
-    assert stage.booked()["exact tokens"] == stage.billed()
-
-
-def test_an_account_that_hangs_is_given_up_after_the_timeout(engines: tuple[Engines, Loop], tmp_path: Path) -> None:
-    stage = Stage(engines[1], tmp_path, answer_timeout="1")
-    try:
-        stage.fault(EU[0], "hang")
-
-        with stage.azure() as azure:
-            answer = azure.chat.completions.create(model="gpt-4o", messages=ASK)
-
-        (event,) = stage.sent()
-        assert answer.choices[0].message.content
-        assert event["data"]["triedBackends"][0].startswith(EU[0])
-    finally:
-        stage.close()
-
-
-@pytest.mark.parametrize(("mode", "patience", "status"), [("408", None, 503), ("hang", None, 504), ("hang", 2, None)])
-def test_a_call_that_an_account_may_have_worked_on_waits_for_what_azure_bills(
-    engines: tuple[Engines, Loop], tmp_path: Path, mode: str, patience: float | None, status: int | None
-) -> None:
-    """A time-out that the account tells, one that the gateway notices, and a client that does not wait so long."""
-    stage = Stage(engines[1], tmp_path, answer_timeout="1" if status else "20")
-    try:
-        for account in EU:
-            stage.fault(account, mode)
-
-        with stage.azure("legal") as azure, pytest.raises(openai.APIError) as caught:
-            azure.with_options(timeout=patience or 30).chat.completions.create(
-                model="gpt-4o", messages=ASK, max_tokens=9
-            )
-
-        event = _the_event(stage)
-        data = event["data"]
-        assert getattr(caught.value, "status_code", None) == status
-        assert (event["type"], data["statusCode"]) == ("chargeback.usage.pending.v1", status or 499)
-        assert data["backend"].split(".")[0] in EU
-        assert (data["requestCharacters"], data["maxOutputTokens"]) == (len(ASK[0]["content"]), 9)
-        assert stage.booked() == {"unsettled calls": 1}
-    finally:
-        stage.close()
-
-
-def _the_event(stage: Stage) -> dict[str, Any]:
-    """The one event, also of a call whose client is gone before the gateway has noticed."""
-    until = time.monotonic() + 10
-    while not (events := stage.sent()) and time.monotonic() < until:
-        time.sleep(0.05)
-    (event,) = events
-    return event
-
-
-def test_with_every_region_down_the_client_gets_an_error_it_understands(stage: Stage) -> None:
-    for account in (*EU, *US):
-        stage.fault(account, "500")
-
-    with stage.azure() as azure, pytest.raises(openai.InternalServerError) as caught:
-        azure.chat.completions.create(model="gpt-4o", messages=ASK)
-
-    assert caught.value.status_code == 503
-    assert caught.value.code == "no_backend_available"
-    (event,) = stage.sent()
-    assert (event["type"], event["data"]["attempts"]) == ("chargeback.usage.rejected.v1", 4)
-
-
-def test_with_every_region_busy_the_client_gets_a_rate_limit_and_comes_back_in_time(stage: Stage) -> None:
-    for account in (*EU, *US):
-        stage.fault(account, "429", retryAfterMs=1200)
-
-    with stage.azure() as azure:
-        with pytest.raises(openai.RateLimitError) as caught:
-            azure.chat.completions.create(model="gpt-4o", messages=ASK)
-        for account in (*EU, *US):
-            stage.fault(account, "ok")
-        answer = azure.with_options(max_retries=2).chat.completions.create(model="gpt-4o", messages=ASK)
-
-    assert 1200 <= int(caught.value.response.headers["retry-after-ms"]) <= 2000
-    assert answer.choices[0].message.content
-
-
 def test_a_resident_call_is_refused_rather_than_served_abroad(stage: Stage) -> None:
     for account in EU:
         stage.fault(account, "500")
@@ -256,19 +158,6 @@ def test_the_first_word_arrives_before_the_backend_has_finished(stage: Stage) ->
     assert len(rest) > 3
 
 
-def test_a_stream_cut_by_the_backend_is_settled_from_the_log(stage: Stage) -> None:
-    stage.fault(EU[0], "cut")
-
-    with stage.azure() as azure, pytest.raises(Exception, match=r"(?i)peer closed|incomplete|connection"):
-        list(azure.chat.completions.create(model="gpt-4o", messages=ASK, stream=True))
-
-    (event,) = stage.sent()
-    settlement = stage.settle()
-    assert event["type"] == "chargeback.usage.pending.v1"
-    assert settlement.settled == 1
-    assert stage.booked()["settled tokens"] > 0
-
-
 def test_a_content_filter_is_the_applications_to_see_and_waits_for_what_azure_bills(stage: Stage) -> None:
     stage.fault(EU[0], "filter")
 
@@ -294,47 +183,6 @@ def test_a_wrong_key_is_an_authentication_error_and_no_event(stage: Stage) -> No
     assert caught.value.code == "invalid_api_key"
     assert stage.sent() == []
     assert stage.booked() == {}
-
-
-def test_events_that_are_lost_on_their_way_are_recovered_from_the_log(stage: Stage) -> None:
-    stage.drop = {"embeddings"}
-    with stage.azure() as azure:
-        azure.chat.completions.create(model="gpt-4o", messages=ASK)
-        azure.embeddings.create(model="text-embedding-3-large", input=["one", "two", "three"])
-    stage.sent()
-
-    soon = stage.settle(later=10)
-    later = stage.settle(later=3000)
-    again = stage.settle(later=3600)
-
-    assert (soon.recovered, later.recovered, again.recovered) == (0, 1, 0)
-    booked = stage.booked()
-    assert booked["exact tokens"] + booked["settled tokens"] == stage.billed()
-
-
-def test_calls_that_the_log_may_not_name_are_estimated_or_lost_and_never_called_exact(
-    engines: tuple[Engines, Loop], tmp_path: Path
-) -> None:
-    """The page on the log names chat completions and Responses alone."""
-    stage = Stage(engines[1], tmp_path, Readings(logged="documented"))
-    stage.drop = {"embeddings"}
-    try:
-        with stage.azure() as azure, stage.v1() as plain:
-            list(plain.responses.create(model="gpt-4.1", input="hello", stream=True))
-            listed: Any = [{"role": "user", "content": "hello"}]
-            list(plain.responses.create(model="gpt-4.1", input=listed, stream=True))
-            azure.embeddings.create(model="text-embedding-3-large", input=["one"])
-        stage.sent()
-
-        soon, late = stage.settle(), stage.settle(later=26 * 3600)
-
-        booked = stage.booked()
-        assert (soon.settled, late.recovered) == (1, 0)
-        assert booked["exact calls"] == 0
-        assert booked["settled calls"] == 1
-        assert booked["unsettled calls"] + booked["estimated calls"] == 1
-    finally:
-        stage.close()
 
 
 def test_200_calls_at_once_with_random_faults_are_200_events_and_every_token_is_booked(stage: Stage) -> None:

@@ -1,20 +1,16 @@
 """Each point is seen to hold, to fail, and to be open, on a small Azure on loopback."""
 
 import dataclasses
-import json
 from collections.abc import Callable, Mapping
-from pathlib import Path
 from typing import Any
 
 import pytest
 
-from scripts.kql.engine import Workspace
 from scripts.verify.__main__ import look, main
 from scripts.verify.live import QUERIES, Live
 from scripts.verify.points import POINTS, Seen, Verdict, unknown
 from stack.identity.permissions import doubtful_routes
 from tests.infra.hooks.conftest import Asked, LocalAzure
-from tests.support.log_rows import call, line, trace
 
 GROUP = "/subscriptions/1/resourceGroups/rg-books"
 PROVIDERS = f"{GROUP}/providers"
@@ -305,98 +301,6 @@ def test_a_claim_is_one_function_that_anybody_can_add() -> None:
     assert all(look.__doc__ for look in POINTS.values())
 
 
-WHOLE = '{"specversion":"1.0","type":"chargeback.usage.recorded.v1","id":"a","data":{"operation":"chat.completions"}}'
-
-
-def kept(message: str) -> str:
-    return json.dumps([{"source": "usage", "severity": "information", "message": message}])
-
-
-ROWS: dict[str, list[dict[str, Any]]] = {
-    "AppTraces": [
-        line("settled", settled=3, recovered=0, estimated=1, waiting=0),
-        line("reconciled", period="2026-10", unexplained="0.5", unmapped_meters=2),
-        trace("other"),
-    ],
-    "ApiManagementGatewayLogs": [
-        {**call(), "Method": "POST", "OperationId": "chat", "CorrelationId": "a", "TraceRecords": kept(WHOLE)},
-        {**call(429, backend_code=429), "Method": "POST", "OperationId": "chat", "CorrelationId": "b"}
-        | {"TraceRecords": kept(WHOLE[:60])},
-        {**call(backend_code=429), "Method": "POST", "OperationId": "embed", "CorrelationId": "c"},
-    ],
-    "ApiManagementGatewayLlmLog": [
-        {"CorrelationId": "a", "IsStreamCompletion": True, "TotalTokens": 9, "OperationName": "chat"},
-        {"CorrelationId": "x", "IsStreamCompletion": True, "TotalTokens": 0, "OperationName": "chat"},
-    ],
-    "AppRequests": [
-        {"Name": "close_periods", "Success": True, "DurationMs": 5.0},
-        {"Name": "close_periods", "Success": False, "DurationMs": 99.0},
-    ],
-}
-
-
-@pytest.mark.parametrize(
-    ("query", "expected"),
-    [
-        ("one-call", {"calls": 2, "both": 1}),
-        ("settled", {"settled": 3, "estimated": 1}),
-        ("kept", {"calls": 3, "traced": 2, "kept": 2, "whole": 1}),
-        ("streams", {"OperationName": "chat", "calls": 2, "uncounted": 1}),
-        ("content", {"rows": 0}),
-        ("failovers", {"calls": 3, "refused": 2, "seen": 1, "regions": 1, "backends": 1}),
-        ("closing", {"runs": 1, "longest": 5.0}),
-    ],
-)
-def test_a_query_sums_up_what_its_point_reads(query: str, expected: dict[str, Any]) -> None:
-    text = (QUERIES / f"{query}.kql").read_text("utf-8")
-
-    assert Workspace(ROWS).answer(text) == [expected]
-
-
-def test_queries_that_list_return_what_their_points_read() -> None:
-    workspace = Workspace(ROWS)
-    operations = workspace.answer((QUERIES / "logged.kql").read_text("utf-8"))
-    months = workspace.answer((QUERIES / "reconciled.kql").read_text("utf-8"))
-
-    assert {row["OperationId"]: (row["calls"], row["logged"]) for row in operations} == {
-        "chat": (1, 1),
-        "embed": (1, 0),
-    }
-    assert [(row["period"], row["unmapped_meters"]) for row in months] == [("2026-10", 2)]
-
-
-def test_a_key_in_a_query_is_shown_unless_it_is_masked() -> None:
-    urls = (
-        *("https://g/openai/v1/models?api-key=abc", "https://g/openai/v1/models?a=1&Username=ann"),
-        *("https://g/openai/v1/models?username=***&a=b", "https://g/openai/v1/username=x"),
-    )
-    rows = [{**call(401, caller=""), "Url": url} for url in urls]
-
-    found = Workspace({"ApiManagementGatewayLogs": rows}).answer((QUERIES / "strangers.kql").read_text("utf-8"))
-
-    assert found == [{"strangers": 4, "placed": 4, "given": 3, "shown": 2}]
-
-
-def test_a_route_is_what_its_calls_have_in_common() -> None:
-    rows = [
-        {**call(backend_code=backend, api=api), "Method": method, "Url": f"https://gateway/openai/{path}"}
-        for method, path, backend, api in (
-            ("POST", "v1/uploads", 401, "azure-openai"),
-            ("POST", "v1/uploads/u-1/parts?api-version=v1", 200, "azure-openai"),
-            ("GET", "v1/vector_stores?limit=1", 401, "azure-openai"),
-            ("POST", "deployments/uploads-of-ours/embeddings", 200, "azure-openai"),
-            ("DELETE", "v1/conversations/c", 200, "probe"),
-        )
-    ]
-
-    found = Workspace({"ApiManagementGatewayLogs": rows}).answer((QUERIES / "doubtful.kql").read_text("utf-8"))
-
-    assert {row["route"]: (row["calls"], row["answered"], row["denied"]) for row in found} == {
-        "POST uploads": (2, 1, 1),
-        "GET vector_stores": (1, 0, 1),
-    }
-
-
 def test_every_doubtful_route_is_looked_for_and_has_its_command_in_the_runbook() -> None:
     query = (QUERIES / "doubtful.kql").read_text("utf-8")
     runbook = (QUERIES.parents[2] / "docs/operations.md").read_text("utf-8")
@@ -416,12 +320,6 @@ def test_a_doubtful_route_that_nobody_called_is_open(deployment: LocalAzure) -> 
 
     assert found.verdict is Verdict.OPEN
     assert "POST uploads;" in found.what
-
-
-def test_every_query_belongs_to_a_point() -> None:
-    source = (Path(QUERIES).parent / "points.py").read_text("utf-8")
-
-    assert all(f'"{path.stem}"' in source for path in QUERIES.glob("*.kql"))
 
 
 def test_the_runbook_disturbs_a_deployment_for_points_that_there_are() -> None:

@@ -1,4 +1,4 @@
-"""Settling: late, partial and absent rows, runs at once, lost events, and what is estimated when time is up."""
+"""Settling: late, partial and absent rows, runs at once, and what keeps no other call from being settled."""
 
 import asyncio
 import json
@@ -13,9 +13,8 @@ from chargeback.domain.usage.meters import Meter
 from chargeback.domain.usage.operations import operation_and_deployment
 from chargeback.services.running.set_aside import SetAside, Stage
 from chargeback.services.usage.settle import Settlement
-from chargeback.settings import LONGEST_DEADLINE
 from tests.support.catalogues import catalogue, dated
-from tests.support.settler import EARLIER, NOW, SOURCE, Books, logged, pending, tokens
+from tests.support.settler import EARLIER, NOW, Books, logged, pending, tokens
 
 
 @pytest.fixture
@@ -132,172 +131,6 @@ def test_a_total_larger_than_its_parts_is_believed(books: Books) -> None:
     assert books.counted()["gpt-4o", "settled"] == {Meter.INPUT: 10, Meter.OUTPUT: 30, Meter.REQUESTS: 1}
 
 
-def test_a_call_that_lost_its_event_is_recovered_with_its_subscription(books: Books) -> None:
-    books.ingest(pending("other"))
-    books.log.counts.append((EARLIER, tokens("lost")))
-    books.log.logged.append(logged("lost"))
-
-    done = books.settle()
-
-    assert done.recovered == 1
-    event = books.events()[-1]
-    assert (event["id"], event["source"]) == ("lost/settled", SOURCE)
-    assert (event["data"]["subscriptionId"], event["data"]["operation"], event["data"]["usageSource"]) == (
-        "search",
-        "chat.completions",
-        "gateway-log-alone",
-    )
-    assert books.counted()["gpt-4o", "settled"] == {Meter.INPUT: 10, Meter.OUTPUT: 5, Meter.REQUESTS: 1}
-    assert books.settle().recovered == 0
-
-
-@pytest.mark.parametrize("type_", ["recorded", "rejected"])
-def test_a_call_whose_event_has_come_is_not_recovered(books: Books, type_: str) -> None:
-    books.ingest({**pending("known"), "type": f"chargeback.usage.{type_}.v1"})
-    books.log.counts.append((EARLIER, tokens("known")))
-    books.log.logged.append(logged("known"))
-    before = books.counted()
-
-    assert books.settle().recovered == 0
-    assert books.counted() == before
-
-
-def test_the_gateways_own_rows_are_only_asked_for_where_an_event_is_missing(books: Books) -> None:
-    books.ingest(*({**pending(f"known-{n}"), "type": "chargeback.usage.recorded.v1"} for n in range(20)))
-    books.log.counts += [(EARLIER, tokens(f"known-{n}")) for n in range(20)] + [(EARLIER, tokens("lost"))]
-    books.log.logged.append(logged("lost"))
-
-    books.settle()
-
-    assert books.log.asked == ["lost"]
-
-
-def test_an_event_that_comes_after_its_recovery_counts_instead(books: Books) -> None:
-    books.ingest(pending("other"))
-    books.log.counts.append((EARLIER, tokens("late")))
-    books.log.logged.append(logged("late"))
-    books.settle()
-    usage = {"prompt_tokens": 10, "completion_tokens": 6, "total_tokens": 16}
-
-    books.ingest({**pending("late", usage=usage, stream=False), "type": "chargeback.usage.recorded.v1"})
-
-    counted = books.counted()
-    assert counted["gpt-4o", "exact"] == {Meter.INPUT: 10, Meter.OUTPUT: 6, Meter.REQUESTS: 1}
-    assert ("gpt-4o", "settled") not in counted
-
-
-def test_an_event_on_its_way_does_not_count_as_lost(books: Books) -> None:
-    books.ingest(pending("other"))
-    young = NOW - timedelta(minutes=20)
-    books.log.counts.append((young, tokens("young", time=young, arrived=young)))
-    books.log.logged.append(logged("young", time=young))
-
-    assert books.settle().recovered == 0
-
-
-def test_a_call_whose_event_lies_on_the_day_before_is_not_recovered(books: Books) -> None:
-    midnight = datetime(2026, 3, 14, tzinfo=UTC)
-    event = {**pending("edge", time=midnight - timedelta(seconds=1)), "type": "chargeback.usage.recorded.v1"}
-    books.ingest(event, pending("other", time=midnight), now=midnight)
-    books.log.counts.append((midnight, tokens("edge", time=midnight, arrived=midnight)))
-    books.log.logged.append(logged("edge", time=midnight + timedelta(seconds=2)))
-
-    assert books.settle(midnight + timedelta(hours=2)).recovered == 0
-
-
-@pytest.mark.parametrize(
-    ("method", "url"),
-    [
-        ("GET", "https://gw/openai/v1/responses/resp_1"),
-        ("POST", "https://gw/openai/v1/responses/resp_1/cancel"),
-        ("GET", "https://gw/openai/v1/batches/batch_1"),
-    ],
-)
-def test_fetching_a_stored_answer_is_never_recovered_as_a_call(books: Books, method: str, url: str) -> None:
-    books.ingest(pending("other"))
-    books.log.counts.append((EARLIER, tokens("poll")))
-    books.log.logged.append(logged("poll", method=method, url=url))
-
-    assert books.settle().recovered == 0
-
-
-def test_a_response_that_was_only_begun_is_not_treated_as_a_call_without_event(books: Books) -> None:
-    books.ingest(pending("other"))
-    books.log.counts.append((EARLIER, tokens("begun", completion=0, total=10, streamed=False)))
-    books.log.logged.append(logged("begun", url="https://gw/openai/v1/responses"))
-
-    assert books.settle().recovered == 0
-
-
-def test_embeddings_have_no_completion_and_are_recovered_all_the_same(books: Books) -> None:
-    books.ingest(pending("other"))
-    books.log.counts.append((EARLIER, tokens("lost", completion=0, total=10, streamed=False)))
-    books.log.logged.append(logged("lost", url="https://gw/openai/v1/embeddings"))
-
-    assert books.settle().recovered == 1
-
-
-def test_while_redis_has_lost_the_day_no_event_counts_as_lost(books: Books) -> None:
-    books.log.counts.append((EARLIER, tokens("lost")))
-    books.log.logged.append(logged("lost"))
-
-    assert books.settle() == Settlement(0, 0, 0, 0)
-
-
-def test_a_log_without_the_calls_own_row_recovers_later(books: Books) -> None:
-    books.ingest(pending("other"))
-    books.log.counts.append((EARLIER, tokens("lost")))
-    first = books.settle()
-    books.log.logged.append(logged("lost"))
-
-    second = books.settle()
-
-    assert (first.recovered, second.recovered) == (0, 1)
-
-
-def test_past_the_deadline_a_stream_is_estimated_from_its_like(books: Books) -> None:
-    old = NOW - timedelta(hours=26)
-    books.ingest(pending("silent", time=old), now=old)
-    books.log.counts += [(old, tokens(f"other-{n}", prompt=100 + n, completion=50, total=150 + n)) for n in range(10)]
-
-    done = books.settle()
-
-    assert done == Settlement(settled=0, recovered=0, estimated=1, waiting=0)
-    counted = books.counted("2026-03-13")
-    assert counted == {("gpt-4o", "estimated"): {Meter.INPUT: 105, Meter.OUTPUT: 50, Meter.REQUESTS: 1}}
-    event = books.events("2026-03-13")[-1]
-    assert event["data"]["usageSource"] == "estimated"
-    assert event["data"]["estimateBasis"] == "mean of 10 streamed calls of gpt-4o"
-
-
-def test_before_the_deadline_nothing_is_estimated(books: Books) -> None:
-    books.ingest(pending("silent"))
-    books.log.counts += [(EARLIER, tokens(f"other-{n}")) for n in range(20)]
-
-    assert books.settle() == Settlement(0, 0, 0, waiting=1)
-
-
-@pytest.mark.parametrize(
-    "data",
-    [{"responseId": "resp_1", "stream": False}, {"statusCode": 499}, {"stream": False}, {"deployment": "rare"}],
-)
-def test_what_nothing_speaks_for_stays_unsettled(books: Books, data: dict[str, Any]) -> None:
-    old = NOW - timedelta(hours=26)
-    books.ingest(pending("silent", time=old, **data), now=old)
-    books.log.counts += [(old, tokens(f"other-{n}")) for n in range(20)]
-
-    assert books.settle() == Settlement(0, 0, 0, waiting=1)
-    assert [state for _, state in books.counted("2026-03-13")] == ["unsettled"]
-
-
-def test_too_few_calls_are_no_basis_for_an_estimate(books: Books) -> None:
-    old = NOW - timedelta(hours=26)
-    books.ingest(pending("silent", time=old), now=old)
-    books.log.counts += [(old, tokens(f"other-{n}")) for n in range(9)]
-
-    assert books.settle() == Settlement(0, 0, 0, waiting=1)
-
-
 def test_the_urls_of_the_log_are_named_as_the_gateway_names_its_calls() -> None:
     root = "https://gw.azure-api.net/openai"
 
@@ -366,18 +199,6 @@ def test_a_leap_second_and_small_letters_are_times_that_can_be_settled(books: Bo
     assert books.settle().settled == 1
 
 
-def test_a_call_without_a_status_is_estimated_like_others(books: Books) -> None:
-    long_ago = NOW - timedelta(hours=30)
-    like = [tokens(f"like-{n}", time=long_ago, arrived=long_ago) for n in range(10)]
-    books.ingest(*(pending(each.correlation_id, long_ago) for each in like), now=long_ago)
-    books.ingest(pending("alone", long_ago, statusCode=None), now=long_ago)
-    books.log.counts += [(long_ago, each) for each in like]
-
-    done = books.settle()
-
-    assert (done.settled, done.estimated) == (10, 1)
-
-
 def test_a_stretch_of_the_log_that_cannot_be_read_keeps_no_other_call_from_being_settled(books: Books) -> None:
     day_before = NOW - timedelta(hours=30)
     books.ingest(pending("old", day_before), now=day_before)
@@ -407,33 +228,6 @@ def test_tokens_of_a_gateway_are_not_given_to_another_emitter_that_names_the_sam
 
     assert (done.settled, done.waiting) == (1, 1)
     assert books.counted()["gpt-4o", "settled"] == {Meter.INPUT: 10, Meter.OUTPUT: 5, Meter.REQUESTS: 1}
-
-
-def test_calls_that_were_lost_a_day_ago_are_recovered_when_asked_for(books: Books) -> None:
-    lost = NOW - timedelta(hours=30)
-    books.ingest(pending("other", lost), now=lost)
-    books.log.counts.append((lost, tokens("lost", time=lost, arrived=lost)))
-    books.log.logged.append(logged("lost", time=lost))
-
-    usual = books.settle()
-    done = books.settle(since=NOW - timedelta(hours=31))
-    again = books.settle(since=NOW - timedelta(hours=31))
-
-    assert (usual.recovered, done.recovered, again.recovered) == (0, 1, 0)
-
-
-def test_calls_of_days_that_are_no_longer_open_are_recovered_if_the_ledger_does_not_know_them(books: Books) -> None:
-    lost = NOW - timedelta(days=9)
-    books.ingest(pending("known", lost), now=lost)
-    books.counter.days.clear()
-    for name in ("known", "lost"):
-        books.log.counts.append((lost, tokens(name, time=lost, arrived=lost)))
-        books.log.logged.append(logged(name, time=lost))
-
-    done = books.settle(since=NOW - timedelta(days=10))
-
-    assert (done.recovered, done.settled) == (1, 1)
-    assert [event["id"] for event in books.events("2026-03-05")] == ["known", "lost/settled", "known/settled"]
 
 
 def test_a_row_that_cannot_be_read_is_noted_under_its_own_day_until_the_log_is_read_there_again(books: Books) -> None:
@@ -532,117 +326,3 @@ def test_sound_and_pictures_are_never_priced_as_text(operation: str) -> None:
 
     assert (later.settled, later.estimated, later.waiting) == (0, 0, 1)
     assert [state for _, state in books.counted()] == ["unsettled"]
-
-
-def test_a_call_without_an_event_is_priced_at_its_deployment_s_tier_and_says_so() -> None:
-    books = Books(catalogue(service_tier="priority"))
-    books.ingest(pending("other"))
-    books.log.counts.append((EARLIER, tokens("lost")))
-    books.log.logged.append(logged("lost", backend="oai-eastus2.openai.azure.com"))
-
-    done = books.settle()
-
-    lines = [line for line, _ in books.counter.days["2026-03-14"].lines.values() if line.state != "unsettled"]
-    assert done.recovered == 1
-    assert [(line.service_tier, line.state) for line in lines] == [("priority", "estimated")]
-    assert books.events()[-1]["data"]["estimateBasis"] == "tier priority asked for"
-
-
-def test_of_a_call_without_an_event_sound_is_never_priced_as_text() -> None:
-    spoken = dated(Meter.OUTPUT_AUDIO, (datetime(2026, 1, 1, tzinfo=UTC), "80"), model="gpt-4o-audio")
-    books = Books(catalogue(spoken))
-    books.ingest(pending("other", deployment="elsewhere"))
-    books.log.counts.append((EARLIER, tokens("lost", model="gpt-4o-audio-2024-12-17")))
-    books.log.logged.append(logged("lost"))
-
-    done = [books.settle(), books.settle(NOW + timedelta(minutes=15))]
-
-    assert [each.recovered for each in done] == [1, 0]
-    assert books.counted()["gpt-4o", "unsettled"] == {Meter.REQUESTS: 1}
-    assert ("gpt-4o", "settled") not in books.counted()
-
-
-def test_a_stream_of_pictures_is_estimated_as_the_pictures_that_were_asked_for(books: Books) -> None:
-    asked = {"images": 2, "size": "1024x1024", "quality": "high"}
-    books.ingest(pending("drawn", operation="images.generations", quantities=asked))
-    books.log.counts.append((EARLIER, tokens("drawn")))
-
-    done = books.settle(NOW + timedelta(hours=30))
-
-    assert (done.settled, done.estimated) == (0, 1)
-    assert books.counted() == {("gpt-4o", "estimated"): {Meter.IMAGES: 2, Meter.REQUESTS: 1}}
-
-
-GUESSES = {
-    "a stream of a rare deployment": ({"requestCharacters": 41, "maxOutputTokens": 500}, 0, (11, 500)),
-    "a stream with calls like it": ({"requestCharacters": 41, "maxOutputTokens": 500}, 10, (11, 5)),
-    "one that may not say so much": ({"requestCharacters": 41, "maxOutputTokens": 3}, 10, (11, 3)),
-    "a client that left": ({"requestCharacters": 41, "maxOutputTokens": 500, "statusCode": 499}, 0, (11, 500)),
-    "no answer in time": ({"requestCharacters": 41, "statusCode": 504}, 10, (11, 5)),
-    "a filtered prompt": ({"requestCharacters": 41, "statusCode": 400, "errorCode": "content_filter"}, 10, (11, 0)),
-    "a prompt above the limit": (
-        {"requestCharacters": 41, "statusCode": 400, "errorCode": "context_length_exceeded", "maxOutputTokens": 9},
-        10,
-        (11, 0),
-    ),
-    "an embedding that was not read": (
-        {"operation": "embeddings", "stream": False, "requestCharacters": 41},
-        0,
-        (11, 0),
-    ),
-    "an embedding with calls like it": (
-        {"operation": "embeddings", "stream": False, "requestCharacters": 41},
-        10,
-        (11, 0),
-    ),
-}
-
-
-@pytest.mark.parametrize("guess", GUESSES)
-def test_past_the_deadline_the_length_of_the_prompt_and_the_limit_of_the_answer_are_taken(
-    books: Books, guess: str
-) -> None:
-    data, like, (prompt, completion) = GUESSES[guess]
-    books.ingest(pending("silent", **data))
-    books.log.counts += [(EARLIER, tokens(f"like-{n}")) for n in range(like)]
-
-    done = books.settle(NOW + timedelta(hours=30))
-
-    assert done.estimated == 1
-    expected = {Meter.INPUT: prompt, Meter.OUTPUT: completion, Meter.REQUESTS: 1}
-    assert books.counted() == {("gpt-4o", "estimated"): {meter: count for meter, count in expected.items() if count}}
-    assert books.events()[-1]["data"]["estimateBasis"].startswith("41 characters and ")
-
-
-def test_a_prompt_above_any_limit_is_estimated_as_what_a_model_can_have_read(books: Books) -> None:
-    books.ingest(pending(requestCharacters=100_000_000, statusCode=400, errorCode="context_length_exceeded"))
-
-    books.settle(NOW + timedelta(hours=30))
-
-    assert books.events()[-1]["data"]["usage"]["prompt_tokens"] == 1_050_000
-
-
-def test_at_the_longest_deadline_a_call_of_the_last_minute_of_a_day_is_still_estimated() -> None:
-    books = Books(deadline=timedelta(hours=LONGEST_DEADLINE))
-    late = NOW.replace(hour=23, minute=59, second=59)
-    books.ingest(pending("late", late, requestCharacters=40, maxOutputTokens=10), now=late)
-
-    runs = [late.replace(hour=0, minute=10, second=0) + timedelta(days=1, minutes=15 * n) for n in range(3 * 96)]
-    done = [books.settle(now) for now in runs[-10:]]
-
-    assert sum(each.estimated for each in done) == 1
-    assert runs[-1] < late + timedelta(days=3)
-
-
-def test_a_stream_that_came_after_its_recovery_is_settled_also_when_redis_has_the_day_no_more() -> None:
-    books, own = Books(), NOW - timedelta(days=9)
-    books.log.counts.append((own, tokens(time=own, arrived=own)))
-    books.log.logged.append(logged(time=own))
-    recovered = books.settle(since=NOW - timedelta(days=10))
-
-    books.ingest(pending(time=own, username="ann"))
-    done = books.settle(days=[f"{own:%Y-%m-%d}"])
-    again = books.settle(days=[f"{own:%Y-%m-%d}"])
-
-    assert (recovered.recovered, done.settled, again.settled) == (1, 1, 0)
-    assert books.events(f"{own:%Y-%m-%d}")[-1]["data"]["username"] == "ann"
