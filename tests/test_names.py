@@ -1,4 +1,4 @@
-"""One name, one meaning: a class, or a function that others import, has its name for itself.
+"""One name, one meaning: a class, and a function or constant that others import, has its name for itself.
 
 Classes also between the package and the local stack.
 """
@@ -22,6 +22,13 @@ SAME_EVERYWHERE = {
 """Functions that do the same thing to what their module is about."""
 
 
+LOCAL = {
+    "FILE",  # of each reader of the configuration: the file that it reads
+    "app",  # of each module of the command line: its commands
+}
+"""Constants that say the same of the module that they stand in."""
+
+
 def public(kinds: tuple[type[ast.stmt], ...], modules: list[Path]) -> dict[str, list[str]]:
     """Name → the modules that define it."""
     found = defaultdict(list)
@@ -35,6 +42,19 @@ def names_in(code: str, kinds: tuple[type[ast.stmt], ...]) -> Iterator[str]:
     for node in ast.parse(code).body:
         if isinstance(node, kinds) and not node.name.startswith("_"):
             yield node.name
+
+
+def constants_in(code: str) -> Iterator[str]:
+    """Public names of the top of a module that are assigned: constants and names of types."""
+    for node in ast.parse(code).body:
+        targets = node.targets if isinstance(node, ast.Assign) else [getattr(node, "target", None)]
+        yield from (each.id for each in targets if isinstance(each, ast.Name) and not each.id.startswith("_"))
+
+
+def imported_in(modules: list[Path]) -> set[tuple[str, str]]:
+    """Module and name of everything that a module takes from another one."""
+    nodes = (node for path in modules for node in ast.walk(ast.parse(path.read_text())))
+    return {(node.module or "", name.name) for node in nodes if isinstance(node, ast.ImportFrom) for name in node.names}
 
 
 def repeated(found: dict[str, list[str]]) -> dict[str, list[str]]:
@@ -53,8 +73,26 @@ def test_no_two_public_functions_share_a_name_unless_they_do_the_same() -> None:
     assert {name: modules for name, modules in shared.items() if name not in SAME_EVERYWHERE} == {}
 
 
+def test_a_constant_that_others_import_has_its_name_for_itself() -> None:
+    found = defaultdict(list)
+    for path in MODULES:
+        for name in set(constants_in(path.read_text())):
+            found[name].append(".".join(path.relative_to(ROOT).with_suffix("").parts))
+    imported = imported_in(MODULES)
+
+    shared = {name: {*modules} for name, modules in repeated(found).items() if name not in LOCAL}
+
+    assert {n: modules for n, modules in shared.items() if any((each, n) in imported for each in modules)} == {}
+
+
 def test_names_are_read_from_the_top_of_a_module() -> None:
     code = "class Part:\n    class Inner: ...\nclass _Own: ...\ndef work(): ...\n"
 
     assert [*names_in(code, (ast.ClassDef,))] == ["Part"]
     assert [*names_in(code, (ast.FunctionDef,))] == ["work"]
+
+
+def test_constants_are_read_from_the_top_of_a_module() -> None:
+    code = "A = 1\nB: int = 2\n_C = 3\ndef work():\n    D = 4\n"
+
+    assert [*constants_in(code)] == ["A", "B"]

@@ -19,7 +19,7 @@ log = logging.getLogger(__name__)
 MAX_BODY_BYTES = 4 * 1024 * 1024
 """Four times what Event Grid delivers at once."""
 
-MAX_EVENTS = 5_000
+MAX_BATCH_EVENTS = 5_000
 """What Event Grid delivers at once at most (learn.microsoft.com/azure/event-grid/quotas-limits)."""
 
 SHOWN_FAULTS = 20
@@ -98,7 +98,7 @@ async def _sender(container: Container, key: str | None, authorization: str | No
 
 def _events(body: bytes) -> list[bytes]:
     try:
-        return split_batch(body, most=MAX_EVENTS)
+        return split_batch(body, most=MAX_BATCH_EVENTS)
     except InvalidEvent as error:
         if error.reason == "too-many":
             raise HTTPException(413, error.detail) from None

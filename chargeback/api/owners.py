@@ -11,7 +11,7 @@ from chargeback.bootstrap import Container
 
 MAX_BODY_BYTES = 256 * 1024
 
-UNKNOWN = 20
+MOST_OBJECTS = 20
 """A call that names more made-up ids than that costs no further reads: it is refused by any one of them."""
 
 Id = Annotated[str, msgspec.Meta(pattern=r"^[A-Za-z0-9_-]{1,256}\Z")]
@@ -39,7 +39,7 @@ def router(container: Container) -> APIRouter:
             asked = _decode(await bounded(request, MAX_BODY_BYTES))
         except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
             raise HTTPException(400, f"expected {{objects: [id, …]}}, 512 at most: {error}") from None
-        found = await container.object_index.find(asked.objects, UNKNOWN)
+        found = await container.object_index.find(asked.objects, MOST_OBJECTS)
         known = {
             name: {"owner": each.owner, "product": each.product, "host": each.backend, "deployment": each.deployment}
             for name, each in found.items()

@@ -13,7 +13,7 @@ from chargeback.cli.forecast_tables import show_anomalies, show_budgets, show_fo
 from chargeback.cli.options import Json, amount_of, book_date_of, day_option, period_argument
 from chargeback.cli.terminal import counted, progress, run
 from chargeback.domain.budgets.monthly import monthly_budgets
-from chargeback.domain.cost_centres.tree import EVERYTHING, is_within
+from chargeback.domain.cost_centres.tree import WHOLE_TREE, is_within
 from chargeback.domain.outlook.anomalies import Anomaly, Sensitivity
 from chargeback.domain.outlook.forecast import BudgetOutlook, Forecast
 from chargeback.domain.time.days import BookDate, book_namesake, shifted, utc_day
@@ -23,7 +23,7 @@ from chargeback.services.forecasting.spend_history import Viewpoint, read_until,
 
 app = typer.Typer()
 
-Period = Annotated[str | None, period_argument("The month, YYYY-MM. Default: the month under way.")]
+PeriodOrCurrent = Annotated[str | None, period_argument("The month, YYYY-MM. Default: the month under way.")]
 Centre = Annotated[
     str,
     typer.Option(
@@ -53,7 +53,7 @@ class Anomalies(Answer, frozen=True):
 
 @app.command()
 def forecast(
-    period: Period = None, cost_centre: Centre = EVERYTHING, as_of: AsOf = None, as_json: Json = False
+    period: PeriodOrCurrent = None, cost_centre: Centre = WHOLE_TREE, as_of: AsOf = None, as_json: Json = False
 ) -> None:
     """Project each cost centre's month end.
 
@@ -87,8 +87,8 @@ def forecast(
 
 @app.command()
 def anomalies(
-    period: Period = None,
-    cost_centre: Centre = EVERYTHING,
+    period: PeriodOrCurrent = None,
+    cost_centre: Centre = WHOLE_TREE,
     as_of: AsOf = None,
     minimum: Annotated[str, typer.Option(metavar="AMOUNT", help="Differences of less money are left out.")] = "10",
     as_json: Json = False,

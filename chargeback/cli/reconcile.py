@@ -27,7 +27,7 @@ from chargeback.services.reconciling.reconciliation_summary import Reconciliatio
 if TYPE_CHECKING:
     from chargeback.services.ports.reports import Invoices
 
-LARGEST = 15
+VARIANCES_SHOWN = 15
 """How many variances are shown; all are in the report."""
 
 app = typer.Typer()
@@ -199,11 +199,11 @@ def _causes(reconciled: Reconciled) -> Table:
 
 
 def _largest(reconciled: Reconciled) -> Table:
-    table = Table("day", "account", "meter", title=f"The largest variances, at most {LARGEST}")
+    table = Table("day", "account", "meter", title=f"The largest variances, at most {VARIANCES_SHOWN}")
     table.add_column(reconciled.currency, justify="right")
     table.add_column("evidence")
     differing = sorted((each for each in reconciled.found.variances if each.cost), key=lambda each: -abs(each.cost))
-    for each in differing[:LARGEST]:
+    for each in differing[:VARIANCES_SHOWN]:
         parts = sorted(each.parts, key=lambda part: -abs(part.amount))
         evidence = "\n".join(f"{part.cause} {_amount(part.amount)}: {evidence_of(each, part)}" for part in parts)
         table.add_row(each.day or "all", each.resource or "all", str(each.sku), _amount(each.cost), evidence)

@@ -13,7 +13,7 @@ from pydantic import SecretStr
 
 from chargeback.adapters.config.folders import path_of
 from chargeback.api.app import http_api
-from chargeback.api.events import MAX_BODY_BYTES, MAX_EVENTS
+from chargeback.api.events import MAX_BATCH_EVENTS, MAX_BODY_BYTES
 from chargeback.bootstrap import Container
 from chargeback.domain.events.emitters import Emitter
 from chargeback.services.usage.replay import replay_quarantine
@@ -163,12 +163,12 @@ async def test_a_body_beyond_the_limit_is_refused_and_one_within_is_read(api: ht
 
 async def test_an_array_of_too_many_events_is_refused_before_it_is_taken_apart(api: httpx.AsyncClient) -> None:
     bomb = b"[" + b"1," * 2_000_000 + b"1]"
-    many = b"[" + b"1," * MAX_EVENTS + b"1]"
+    many = b"[" + b"1," * MAX_BATCH_EVENTS + b"1]"
 
     answers = [await api.post(EVENTS, content=body) for body in (bomb, many, many.replace(b"1,", b"", 1))]
 
     assert [answer.status_code for answer in answers] == [413, 413, 200]
-    assert outcome(answers[2]) == (0, 0, MAX_EVENTS)
+    assert outcome(answers[2]) == (0, 0, MAX_BATCH_EVENTS)
 
 
 async def test_no_other_origin_may_subscribe_to_us(api: httpx.AsyncClient) -> None:

@@ -15,7 +15,7 @@ from azure.core.pipeline.policies import AsyncRetryPolicy
 from azure.monitor.query import LogsQueryPartialResult
 from azure.monitor.query.aio import LogsQueryClient
 
-from chargeback.adapters.azure.log_rows import Row, kept_event, logged_call, read_rows, stream_mean, token_count
+from chargeback.adapters.azure.log_rows import LogRow, kept_event, logged_call, read_rows, stream_mean, token_count
 from chargeback.domain.errors import StoreUnavailable
 from chargeback.domain.streams.gateway_log import KeptEvent, LoggedCall, LoggedTokens, StreamMean, is_request_id
 from chargeback.services.ports.gateway_log import Found
@@ -86,12 +86,12 @@ class LogAnalytics:
         return dict(rows)
 
     async def _of_calls(
-        self, query: str, since: datetime, until: datetime, ids: Sequence[str], read: Callable[[Row], T]
+        self, query: str, since: datetime, until: datetime, ids: Sequence[str], read: Callable[[LogRow], T]
     ) -> Found[T]:
         named = [each for each in ids if is_request_id(each)]
         return Found(*read_rows(await self._rows_of(query, since, until, named), read))
 
-    async def _rows_of(self, query: str, since: datetime, until: datetime, ids: Sequence[str]) -> list[Row]:
+    async def _rows_of(self, query: str, since: datetime, until: datetime, ids: Sequence[str]) -> list[LogRow]:
         if not ids:
             return []
         quoted = ", ".join(f"'{each}'" for each in ids)
@@ -109,7 +109,7 @@ class LogAnalytics:
             *await self._rows_of(query, since, until, ids[half:]),
         ]
 
-    async def _rows(self, query: str, since: datetime, until: datetime) -> list[Row]:
+    async def _rows(self, query: str, since: datetime, until: datetime) -> list[LogRow]:
         with _translated():
             try:
                 return await self._ask(query, since, until)
@@ -121,7 +121,7 @@ class LogAnalytics:
         middle = since + (until - since) / 2
         return [*await self._rows(query, since, middle), *await self._rows(query, middle, until)]
 
-    async def _ask(self, query: str, since: datetime, until: datetime) -> list[Row]:
+    async def _ask(self, query: str, since: datetime, until: datetime) -> list[LogRow]:
         try:
             result = await self._client.query_workspace(
                 self._workspace_id, query, timespan=(since, until), server_timeout=SECONDS

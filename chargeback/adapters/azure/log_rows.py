@@ -29,10 +29,12 @@ MAX_TOKENS = 10**10
 
 _YEARS = range(2020, 2200)
 
-Row = Mapping[str, Any]
+LogRow = Mapping[str, Any]
 
 
-def read_rows(rows: Sequence[Row], read: Callable[[Row], T]) -> tuple[list[T], dict[str, str], dict[str, datetime]]:
+def read_rows(
+    rows: Sequence[LogRow], read: Callable[[LogRow], T]
+) -> tuple[list[T], dict[str, str], dict[str, datetime]]:
     """The rows that can be read, what is wrong with the others and when they were written."""
     found: list[T] = []
     times: dict[str, datetime] = {}
@@ -48,7 +50,7 @@ def read_rows(rows: Sequence[Row], read: Callable[[Row], T]) -> tuple[list[T], d
     return found, unreadable, times
 
 
-def kept_event(row: Row) -> KeptEvent:
+def kept_event(row: LogRow) -> KeptEvent:
     """The event that the log keeps of a call; one that is not the call's own, or was cut off, is ignored."""
     correlation_id, source, time = _text(row["CorrelationId"]), _source(row), _utc(row["TimeGenerated"])
     said = {
@@ -66,7 +68,7 @@ def kept_event(row: Row) -> KeptEvent:
     return KeptEvent(correlation_id, time, known[0], utc_day(moment_of(_text(row["EventTime"]))), known[1])
 
 
-def token_count(row: Row) -> LoggedTokens:
+def token_count(row: LogRow) -> LoggedTokens:
     """The tokens of a call."""
     return LoggedTokens(
         correlation_id=_text(row["CorrelationId"]),
@@ -82,7 +84,7 @@ def token_count(row: Row) -> LoggedTokens:
     )
 
 
-def logged_call(row: Row) -> LoggedCall:
+def logged_call(row: LogRow) -> LoggedCall:
     """A call as the gateway logged it."""
     return LoggedCall(
         correlation_id=_text(row["CorrelationId"]),
@@ -101,7 +103,7 @@ def logged_call(row: Row) -> LoggedCall:
     )
 
 
-def stream_mean(row: Row) -> tuple[str, StreamMean]:
+def stream_mean(row: LogRow) -> tuple[str, StreamMean]:
     """A deployment, and the mean of its streamed calls."""
     mean = StreamMean(_count(row["Calls"]), _count(row["PromptTokens"]), _count(row["CompletionTokens"]))
     return _text(row["DeploymentName"]), mean
@@ -120,7 +122,7 @@ def _count(value: Any) -> int:
     return number
 
 
-def _source(row: Row) -> str:
+def _source(row: LogRow) -> str:
     return gateway_source(_text(row["ServiceName"]), _text(row["Region"]))
 
 

@@ -4,7 +4,7 @@ from collections.abc import Iterator, Sequence
 from datetime import date
 from typing import Any
 
-from chargeback.adapters.config.published_units import PER_MILLION, Published
+from chargeback.adapters.config.published_units import PRICE_UNITS, Published
 from chargeback.adapters.config.times import Since
 from chargeback.domain.catalogue.prices import Verified
 from chargeback.domain.deployments.deployment import DeploymentType
@@ -40,7 +40,7 @@ class PriceEntry(Since, frozen=True):
     def published(self) -> Published:
         """Its prices by the field that says their unit."""
         amounts = self.per_million, self.per_thousand, self.per_unit, self.per_minute, self.per_hour
-        return dict(zip(PER_MILLION, amounts, strict=True))
+        return dict(zip(PRICE_UNITS, amounts, strict=True))
 
     @property
     def is_for_tools(self) -> bool:

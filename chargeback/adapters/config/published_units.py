@@ -9,7 +9,7 @@ from chargeback.adapters.config.decimals import is_decimal
 from chargeback.domain.money.exact import EXACT, PRICE_DECIMALS, to_text
 from chargeback.domain.usage.meters import UNITS, Meter
 
-PER_MILLION = {
+PRICE_UNITS = {
     "perMillion": Fraction(1),
     "perThousand": Fraction(1_000),
     "perUnit": Fraction(1_000_000),
@@ -35,7 +35,7 @@ def prices_per_million(published: Published) -> Iterator[tuple[Meter, Decimal]]:
 def unit_faults(published: Published) -> Iterator[str]:
     """What is wrong with the prices, each with its place in the entry."""
     if not any(published.values()):
-        yield f"perMillion: names no meter; prices stand under {', '.join(PER_MILLION)}"
+        yield f"perMillion: names no meter; prices stand under {', '.join(PRICE_UNITS)}"
     seen: set[str] = set()
     for unit, prices in published.items():
         for name, amount in (prices or {}).items():
@@ -67,7 +67,7 @@ def _exact(unit: str, amount: str) -> Decimal:
     """
     if unit == "perMillion":
         return Decimal(amount)
-    scaled = Fraction(amount) * PER_MILLION[unit] * 10**PRICE_DECIMALS
+    scaled = Fraction(amount) * PRICE_UNITS[unit] * 10**PRICE_DECIMALS
     if scaled.denominator != 1 and unit not in _BY_TIME:
         raise ValueError(
             f"{amount!r} is not a price per million of at most {PRICE_DECIMALS} places: give it perMillion"

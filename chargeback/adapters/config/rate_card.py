@@ -15,7 +15,7 @@ from chargeback.adapters.config.published_units import prices_per_million, unit_
 from chargeback.adapters.config.times import effective, moment_at
 from chargeback.domain.catalogue.adjustments import Adjustment, adjusted, payers_of
 from chargeback.domain.catalogue.hosting import Hosting
-from chargeback.domain.catalogue.payers import NOBODY, Payers
+from chargeback.domain.catalogue.payers import NO_PAYERS, Payers
 from chargeback.domain.catalogue.plausibility import far_from_list, implausible_prices, too_large
 from chargeback.domain.catalogue.prices import Dated, Price, PriceKey
 from chargeback.domain.deployments.deployment import PROVISIONED
@@ -36,7 +36,7 @@ class RateCard:
     prices: dict[PriceKey, Dated]
     hosting: Hosting
     places: dict[str, str]
-    payers: Payers = NOBODY
+    payers: Payers = NO_PAYERS
 
 
 Found = dict[PriceKey, list[tuple[str, Price]]]
@@ -60,7 +60,7 @@ def rate_card(document: object, faults: list[str], calendar: Calendar = _IN_UTC,
         faults.extend(_implausible(listed, found))
     hosting = hosting_rates(top["hosting"] or [], currency, calendar, faults, thorough=thorough)
     agreed = adjustments(top["adjustments"] or [], calendar, faults)
-    prices, payers = (listed, NOBODY) if faults else _agreed(listed, agreed, faults, thorough=thorough)
+    prices, payers = (listed, NO_PAYERS) if faults else _agreed(listed, agreed, faults, thorough=thorough)
     if thorough:
         faults.extend(fault for card in (prices, *payers.prices.values()) for fault in _too_large(card, found))
     return RateCard(currency, prices, hosting, _places(found), payers)

@@ -13,7 +13,7 @@ import msgspec
 from chargeback.domain.cost_centres.folding import caller_of, folded_names_id
 from chargeback.domain.events.documents import outline
 from chargeback.domain.events.phases import (
-    NOBODY,
+    LINE_OF_NOBODY,
     CallSoFar,
     Said,
     follow,
@@ -150,7 +150,7 @@ def from_state(state: bytes) -> StoredCall:
     """A state that is not final."""
     phase, counts, (identity, text, scopes), picodollars, fields, *more = _decode(state)
     first_phase, first_text, last_text = more or (phase, "", "")
-    line = from_json(text) if text else NOBODY
+    line = from_json(text) if text else LINE_OF_NOBODY
     hour, quantities = _read(list(fields))
     last = Said(Phase(phase), hour, from_json(last_text) if last_text else line, quantities)
     first = last

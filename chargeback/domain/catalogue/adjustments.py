@@ -13,7 +13,7 @@ from chargeback.domain.usage.meters import Meter
 
 _PERCENT = Decimal("0.01")
 
-Amounts = tuple[Decimal, Decimal, tuple[str, ...]]
+_Amounts = tuple[Decimal, Decimal, tuple[str, ...]]
 """Contracted and billed price, and what says so."""
 
 
@@ -103,7 +103,7 @@ def _shared(each: Adjustment) -> SharedMarkup:
 def _parts(price: Price, matching: Sequence[Adjustment], used: set[str]) -> Iterator[Price]:
     first = price.effective.first
     inner = [moment for moment in edges(each.effective for each in matching) if price.effective.holds(moment)]
-    steps: list[tuple[datetime, Amounts]] = []
+    steps: list[tuple[datetime, _Amounts]] = []
     for start in sorted({first, *inner}):
         amounts = _amounts(price, [each for each in matching if each.effective.holds(start)], used)
         if not steps or steps[-1][1] != amounts:  # an edge that changes nothing splits nothing
@@ -120,7 +120,7 @@ def _parts(price: Price, matching: Sequence[Adjustment], used: set[str]) -> Iter
         )
 
 
-def _amounts(price: Price, in_force: Sequence[Adjustment], used: set[str]) -> Amounts:
+def _amounts(price: Price, in_force: Sequence[Adjustment], used: set[str]) -> _Amounts:
     contract = next((each for each in in_force if each.markup is None), None)
     markup = next((each for each in in_force if each.markup is not None), None)
     contracted = price.list_per_million

@@ -10,7 +10,7 @@ from functools import lru_cache
 from typing import Any
 
 from chargeback.domain.catalogue.hosting import Hosting
-from chargeback.domain.catalogue.payers import NOBODY, Payers
+from chargeback.domain.catalogue.payers import NO_PAYERS, Payers
 from chargeback.domain.catalogue.prices import (
     LONG_CONTEXT,
     Dated,
@@ -72,7 +72,7 @@ class Catalogue:
         *,
         hosting: Hosting | None = None,
         dated: Sequence[DatedDeployment] = (),
-        payers: Payers = NOBODY,
+        payers: Payers = NO_PAYERS,
     ) -> None:
         self.currency = currency
         self.prices = prices

@@ -71,7 +71,7 @@ class Payers:
         ]
 
 
-NOBODY = Payers()
+NO_PAYERS = Payers()
 
 
 def is_paid_by(payers: Sequence[str], cost_centre: str) -> bool:

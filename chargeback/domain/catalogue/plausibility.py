@@ -12,7 +12,7 @@ from chargeback.domain.usage.meters import Meter
 FACTOR = 1_000
 """How far apart two prices of one kind are at least when one of them is in the wrong unit."""
 
-LARGEST = Decimal(10) ** 13
+LARGEST_PRICE = Decimal(10) ** 13
 """A price per million above that is refused; up to it every file is exact, at any exchange rate."""
 
 _INPUT_OVER_OUTPUT = 10
@@ -41,7 +41,7 @@ def far_from_list(prices: Listed) -> Iterator[Implausible]:
 def too_large(price: Price) -> str:
     """Why a price with its markup is too large for the files; empty where it is not."""
     most = max(price.list_per_million, price.contracted_per_million, price.per_million)
-    return f"{to_text(most)} {price.currency} per million is above {LARGEST:,}" if most > LARGEST else ""
+    return f"{to_text(most)} {price.currency} per million is above {LARGEST_PRICE:,}" if most > LARGEST_PRICE else ""
 
 
 def _far_from_neighbours(listed: Listed) -> Iterator[Implausible]:

@@ -5,7 +5,7 @@ from decimal import Decimal
 
 from chargeback.domain.money.exact import EXACT, ZERO
 
-EVERYTHING = ""
+WHOLE_TREE = ""
 """The root of the tree, which has no name: all cost centres together."""
 
 UNALLOCATED = "unallocated"
@@ -38,7 +38,7 @@ def level(path: str) -> int:
 
 def is_within(path: str, ancestor: str) -> bool:
     """Whether a cost centre is `ancestor` or below it, by whole components: `a/bc` is not within `a/b`."""
-    return ancestor in (EVERYTHING, path) or path.startswith(f"{ancestor}/")
+    return ancestor in (WHOLE_TREE, path) or path.startswith(f"{ancestor}/")
 
 
 def below(centres: Sequence[str]) -> dict[str, list[str]]:

@@ -12,7 +12,7 @@ from chargeback.domain.deployments.deployment import TRAININGS
 from chargeback.domain.events.documents import Data
 from chargeback.domain.usage.tiers import ASKED_FOR
 from chargeback.domain.usage.tools import is_tool
-from chargeback.domain.usage.usage_objects import OTHER
+from chargeback.domain.usage.usage_objects import OTHER_COUNTERS
 
 _MODEL = re.compile(r"[A-Za-z0-9][A-Za-z0-9._:/@-]{0,127}")
 _REGION = re.compile(r"[A-Za-z0-9-]{1,40}")
@@ -77,5 +77,5 @@ def described_plainly(data: Data) -> Data:
         dropped["tried_backends"] = tuple(filter(is_host, data.tried_backends))
     if data.tools is not None and not all(map(is_tool, data.tools)):
         # An invalid name must not hide that something was there.
-        dropped["tools"] = {name if is_tool(name) else OTHER: count for name, count in data.tools.items()}
+        dropped["tools"] = {name if is_tool(name) else OTHER_COUNTERS: count for name, count in data.tools.items()}
     return replace(data, **dropped) if dropped else data

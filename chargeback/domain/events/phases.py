@@ -106,8 +106,8 @@ class CallSoFar(NamedTuple):
         return self.last.phase is Phase.PENDING
 
 
-NOBODY = Line._make([*[""] * (len(Line._fields) - 1), LineState.UNSETTLED])
-_ELSEWHERE = Said(Phase.RECOVERED, 0, NOBODY, {})
+LINE_OF_NOBODY = Line._make([*[""] * (len(Line._fields) - 1), LineState.UNSETTLED])
+_ELSEWHERE = Said(Phase.RECOVERED, 0, LINE_OF_NOBODY, {})
 ELSEWHERE = CallSoFar(_ELSEWHERE, _ELSEWHERE, counts=False)
 
 

@@ -48,7 +48,7 @@ class Sku(NamedTuple):
 CAPACITY = Sku("", "", "", "", "capacity")
 """Capacity paid by the hour or in advance: provisioned throughput, hosting. Compared for the whole period."""
 
-OTHER = Sku("", "", "", "", "other meters")
+OTHER_METERS = Sku("", "", "", "", "other meters")
 """Meters that the reviewed table does not know, and what the books have that no known meter answers to."""
 
 BILLED_AS = {Meter.REASONING.value: Meter.OUTPUT.value}

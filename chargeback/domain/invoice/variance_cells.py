@@ -4,7 +4,7 @@ from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass, replace
 from decimal import Context, Decimal
 
-from chargeback.domain.invoice.reconciliation import CAPACITY, NO_DAY, OTHER, Booked, Invoiced, Sku
+from chargeback.domain.invoice.reconciliation import CAPACITY, NO_DAY, OTHER_METERS, Booked, Invoiced, Sku
 from chargeback.domain.money.exact import EXACT, ZERO, total
 from chargeback.domain.time.days import UtcDay, shifted
 
@@ -47,7 +47,7 @@ class Cell:
     @property
     def is_comparable(self) -> bool:
         """Whether quantities can be compared, not only costs."""
-        return self.sku not in (CAPACITY, OTHER) and self.invoiced_quantity is not None
+        return self.sku not in (CAPACITY, OTHER_METERS) and self.invoiced_quantity is not None
 
     @property
     def excess(self) -> Decimal:
@@ -90,7 +90,7 @@ def _mean_rate(costs: Sequence[tuple[Decimal, Decimal | None]]) -> Decimal | Non
 
 
 def cells_of(booked: Sequence[Booked], invoiced: Sequence[Invoiced]) -> list[Cell]:
-    """Books and invoice by day, resource and SKU; under `OTHER` where the meter is not known on both sides."""
+    """Books and invoice by day, resource and SKU; under `OTHER_METERS` where the meter is not known on both sides."""
     known = {(each.resource, each.sku) for each in invoiced if each.sku is not None}
     vague = {each.resource for each in invoiced if each.sku is None and not each.is_capacity}
     ours: dict[tuple[UtcDay, str, Sku], list[Booked]] = {}
@@ -98,7 +98,9 @@ def cells_of(booked: Sequence[Booked], invoiced: Sequence[Invoiced]) -> list[Cel
     for booking in booked:
         ours.setdefault(_booked_key(booking, known, vague), []).append(booking)
     for charge in invoiced:
-        key = (NO_DAY, "", CAPACITY) if charge.is_capacity else (charge.day, charge.resource, charge.sku or OTHER)
+        key = (
+            (NO_DAY, "", CAPACITY) if charge.is_capacity else (charge.day, charge.resource, charge.sku or OTHER_METERS)
+        )
         theirs.setdefault(key, []).append(charge)
     return [
         Cell(*key, tuple(ours.get(key, ())), tuple(theirs.get(key, ())))
@@ -121,7 +123,7 @@ def _booked_key(
         ]
         sku = like[0] if len(like) == 1 else sku
     if (booking.resource, sku) not in known and booking.resource in vague:
-        sku = OTHER
+        sku = OTHER_METERS
     return booking.day, booking.resource, sku
 
 

@@ -25,7 +25,7 @@ from decimal import ROUND_HALF_EVEN, Context, Decimal
 from chargeback.domain.invoice.cost_exports import ExportRun
 from chargeback.domain.invoice.reconciliation import (
     CAPACITY,
-    OTHER,
+    OTHER_METERS,
     Booked,
     Cause,
     Invoiced,
@@ -207,9 +207,11 @@ def _rest(cell: Cell, amount: Decimal, evidence: _Evidence) -> VariancePart:
     """The part that no rule explains, with whatever is known about it."""
     if cell.sku == CAPACITY and amount < 0 and (found := _whole_shortfall(cell, amount, evidence)):
         return VariancePart(found[0], amount, found[1])
-    if cell.sku == OTHER and (found := (_whole_excess if amount > 0 else _whole_shortfall)(cell, amount, evidence)):
+    if cell.sku == OTHER_METERS and (
+        found := (_whole_excess if amount > 0 else _whole_shortfall)(cell, amount, evidence)
+    ):
         return VariancePart(found[0], amount, found[1])
-    if cell.sku == OTHER:
+    if cell.sku == OTHER_METERS:
         names = ", ".join(dict.fromkeys(meter_of(each) for each in cell.invoiced)) or "none that day"
         return VariancePart(Cause.UNEXPLAINED, amount, f"compared by resource only; meters without an entry: {names}")
     if cell.sku == CAPACITY:

@@ -8,10 +8,10 @@ import msgspec
 
 from chargeback.domain.money.exact import EXACT, ZERO, total
 
-DIMENSIONS = ("model", "application", "user")
+EXPLAINED_BY = ("model", "application", "user")
 """The dimensions that explain a difference; each alone explains all of it."""
 
-OTHERS = "others"
+THE_OTHERS = "others"
 """Stands for everything that is too small to be named."""
 
 
@@ -77,7 +77,7 @@ class Anomaly(msgspec.Struct, frozen=True, rename="camel"):
         spent: exact.
         usual: what the pattern leads to expect, in cents; an estimate.
         compared_with: the date that `movers` start from: a usual one of the same weekday, in the weeks before.
-        movers: dimension → the changes since then, the largest first, OTHERS last; they sum to the whole difference.
+        movers: dimension → the changes since then, the largest first, THE_OTHERS last; they sum to the whole.
     """
 
     slot: Slot
@@ -91,12 +91,14 @@ class Anomaly(msgspec.Struct, frozen=True, rename="camel"):
 def contributions(
     before: Mapping[str, Decimal], after: Mapping[str, Decimal], largest: int
 ) -> tuple[Contribution, ...]:
-    """The largest differences by name, the rest as OTHERS; they sum to the difference of the sums."""
+    """The largest differences by name, the rest as THE_OTHERS; they sum to the difference of the sums."""
     names = sorted({*before, *after})
     found = [Contribution(name, before.get(name, ZERO), after.get(name, ZERO)) for name in names]
     found.sort(key=lambda change: -abs(change.amount))
     named, rest = found[:largest], found[largest:]
     if not any(change.amount for change in rest):
         return tuple(change for change in named if change.amount)
-    others = Contribution(OTHERS, total([change.before for change in rest]), total([change.after for change in rest]))
+    others = Contribution(
+        THE_OTHERS, total([change.before for change in rest]), total([change.after for change in rest])
+    )
     return (*named, others)

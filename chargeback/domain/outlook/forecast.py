@@ -57,7 +57,7 @@ class Forecast(msgspec.Struct, frozen=True, rename="camel"):
 
     Attributes:
         period: YYYY-MM.
-        cost_centre: its path; EVERYTHING for all of them.
+        cost_centre: its path; WHOLE_TREE for all of them.
         currency: every amount's; several are joined by a plus sign, and then there is no estimate.
         as_of: the day of the forecast, of which a part may be spent already.
         spent: in the period until now, exact.

@@ -10,7 +10,7 @@ from typing import NamedTuple
 
 from chargeback.domain.money.exact import EXACT, ZERO, total
 
-PARTS = ("volume", "price", "exchange", "mix", "new", "shared", "correction")
+MOVER_PARTS = ("volume", "price", "exchange", "mix", "new", "shared", "correction")
 """Why a mover moved.
 
 `volume`: more or less of it was used; `price`: the same cost more or less in the currency of its price; `exchange`:
@@ -55,7 +55,7 @@ class Mover:
             period that it corrects.
         before: its cost in the earlier span.
         after: its cost in the later one.
-        parts: PARTS → amounts that sum to the change; those of zero are left out.
+        parts: MOVER_PARTS → amounts that sum to the change; those of zero are left out.
     """
 
     kind: str
@@ -100,9 +100,9 @@ def movers(before: Iterable[Charged], after: Iterable[Charged], by: Sequence[str
 
 
 def summed(found: Iterable[Mover]) -> dict[str, Decimal]:
-    """The parts of a whole change, in the order of PARTS; all of them."""
+    """The parts of a whole change, in the order of MOVER_PARTS; all of them."""
     listed = list(found)
-    return {part: total([mover.parts.get(part, ZERO) for mover in listed]) for part in PARTS}
+    return {part: total([mover.parts.get(part, ZERO) for mover in listed]) for part in MOVER_PARTS}
 
 
 _Units = dict[str, dict[_Item, Amount]]
@@ -132,7 +132,7 @@ def _mover(kind: str, key: tuple[str, ...], before: _Units, after: _Units) -> Mo
         units = after if kind == "shared" else ()  # a correction is at the rate of what it corrects
         exchange = total([_exchange_effect(before.get(unit, {}), after.get(unit, {})) for unit in units])
         changes += [("exchange", exchange), (kind, EXACT.subtract(EXACT.subtract(new, old), exchange))]
-    parts = {part: total([amount for name, amount in changes if name == part]) for part in PARTS}
+    parts = {part: total([amount for name, amount in changes if name == part]) for part in MOVER_PARTS}
     return Mover(kind, key, old, new, {part: amount for part, amount in parts.items() if amount})
 
 

@@ -9,7 +9,7 @@ from chargeback.domain.cost_centres.tree import UNALLOCATED
 from chargeback.domain.deployments.deployment import PROVISIONED
 from chargeback.domain.money.exact import to_text
 from chargeback.domain.terms.shared_costs import (
-    LARGEST,
+    LARGEST_COST,
     Basis,
     BasisMeasure,
     CostKind,
@@ -102,9 +102,9 @@ def refused_in_files(costs: Sequence[tuple[str, SharedCost]]) -> Iterator[str]:
     for place, cost in costs:
         if is_reserved(cost.cost_id):
             yield f"{place}.id: {cost.cost_id!r} begins like the true-up of an invoice: give it another name"
-        if largest(cost) > LARGEST:
+        if largest(cost) > LARGEST_COST:
             most = to_text(largest(cost))
-            yield f"{place}.units: together they cost {most} {cost.currency} in a month, above {LARGEST:,}"
+            yield f"{place}.units: together they cost {most} {cost.currency} in a month, above {LARGEST_COST:,}"
         if _is_by_what_costs_nothing(cost):
             yield f"{place}.{_NO_COST}"
 

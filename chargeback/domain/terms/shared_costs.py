@@ -20,7 +20,7 @@ from chargeback.domain.time.months import NO_MONTH, Month
 AMOUNT_DECIMALS = 6
 """With the 12 of a ratio 18 decimals, so that the product fits the exact costs of `domain.reports.rows`."""
 
-LARGEST = Decimal(10) ** 12
+LARGEST_COST = Decimal(10) ** 12
 """A larger cost in a month is refused; up to this amount every file is exact, at any exchange rate."""
 
 IDLE = "provisioned-idle"

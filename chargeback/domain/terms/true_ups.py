@@ -13,7 +13,7 @@ from decimal import ROUND_HALF_EVEN, Context, Decimal
 import msgspec
 
 from chargeback.domain.deployments.deployment import PROVISIONED
-from chargeback.domain.invoice.reconciliation import CAPACITY, OTHER, Sku, Variance, is_known
+from chargeback.domain.invoice.reconciliation import CAPACITY, OTHER_METERS, Sku, Variance, is_known
 from chargeback.domain.money.exact import EXACT, ZERO, round_to_total, to_text, total
 from chargeback.domain.terms.shared_costs import (
     AMOUNT_DECIMALS,
@@ -78,7 +78,7 @@ def parts_of(
     sums: dict[tuple[Sku, str], Decimal] = {}
     for each in variances:
         is_ours = not each.resource or is_known(each.resource, known)
-        account = _account(each.resource, known) if each.sku == OTHER or not is_ours else ""
+        account = _account(each.resource, known) if each.sku == OTHER_METERS or not is_ours else ""
         sums[each.sku, account] = EXACT.add(sums.get((each.sku, account), ZERO), each.cost)
     found = [_part(sku, account, cost, skus_of) for (sku, account), cost in sorted(sums.items())]
     found.append(TrueUpPart(REST, "0", booked="0"))
@@ -121,7 +121,9 @@ def _part(sku: Sku, account: str, cost: Decimal, skus_of: Mapping[Sku, Sequence[
     if sku == CAPACITY:
         return TrueUpPart(CAPACITY_PART, to_text(cost))
     if account:
-        return TrueUpPart(account if sku == OTHER else f"{account} {sku}", to_text(cost), account=account, booked="0")
+        return TrueUpPart(
+            account if sku == OTHER_METERS else f"{account} {sku}", to_text(cost), account=account, booked="0"
+        )
     return TrueUpPart(str(sku), to_text(cost), tuple(skus_of.get(sku) or (sku,)), booked="0")
 
 

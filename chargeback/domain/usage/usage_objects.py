@@ -15,7 +15,7 @@ Count = int | None
 MAX_UNKNOWN = 32
 """Unknown counters kept of one usage object; what comes beyond is summed under `other`."""
 
-OTHER = "other"
+OTHER_COUNTERS = "other"
 """The name of unknown counters whose own name could be free text."""
 
 _NAME = re.compile(r"[a-z][a-z0-9_]{0,47}", re.A)
@@ -143,7 +143,7 @@ def _note(unknown: dict[str, int], path: str, count: int) -> None:
     if too_many or len(path) > _MOST_OF_PATH or not all(_NAME.fullmatch(name) for name in path.split(".")):
         # Its place decides whether it is part of a known count, so that much is kept.
         first = path.partition(".")[0]
-        path = f"{first}.{OTHER}" if first in _DETAILS else OTHER
+        path = f"{first}.{OTHER_COUNTERS}" if first in _DETAILS else OTHER_COUNTERS
     unknown[path] = unknown.get(path, 0) + count
 
 

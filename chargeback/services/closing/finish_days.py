@@ -19,7 +19,7 @@ from chargeback.domain.usage.states import LineState
 from chargeback.log_line import log_line
 from chargeback.services.closing.expired_promises import expired_promises
 from chargeback.services.closing.invoice_gate import against_invoice
-from chargeback.services.closing.remedies import AUDIT, OPEN_ITEMS, OVERRIDE
+from chargeback.services.closing.remedies import AUDIT, OVERRIDE, REMEDY_OF_STATE
 from chargeback.services.periods.periods import Periods
 from chargeback.services.ports.books import Books
 from chargeback.services.ports.control import Catalogues, Control, Document, Version
@@ -90,7 +90,7 @@ class ClosingBooks:
             )
         found = await self._open_items(period, calendar)
         open_items = beyond_tolerance(
-            found, rules, dearest_prices(version.catalogue, calendar.time_of(period)), card, OPEN_ITEMS
+            found, rules, dearest_prices(version.catalogue, calendar.time_of(period)), card, REMEDY_OF_STATE
         )
         items = [
             *left,

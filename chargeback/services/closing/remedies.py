@@ -7,7 +7,7 @@ OVERRIDE = "or close it as it is, on the record: --override --reason TEXT"
 
 _SETTLE = "run `settle`, and see why the gateway's log has no counts"
 
-OPEN_ITEMS = {
+REMEDY_OF_STATE = {
     LineState.UNSETTLED: _SETTLE,
     LineState.ESTIMATED: _SETTLE,
     LineState.UNPRICED: "add the prices or deployments to config/, then `config apply`",

@@ -19,7 +19,7 @@ from chargeback.services.ports.control import Catalogues, Control, Document
 from chargeback.services.ports.ledger import Ledger
 
 _ATTEMPTS = 4
-MOST_LINES = 200
+LINES_KEPT = 200
 """Most lines of a diff on the record; the stored versions have all of it."""
 
 
@@ -69,8 +69,8 @@ async def apply_deployed(
             state, lines = "handled", tuple[str, ...]()
             break
         state, lines = await _bring(control, catalogues, ledger, digest, files, now)
-        left_out = max(0, len(lines) - MOST_LINES)
-        record = HandledDeployment(digest, state, now.isoformat(), lines[:MOST_LINES], left_out)
+        left_out = max(0, len(lines) - LINES_KEPT)
+        record = HandledDeployment(digest, state, now.isoformat(), lines[:LINES_KEPT], left_out)
         if await _is_recorded(deployments, record, token):
             break
     else:

@@ -27,7 +27,7 @@ from chargeback.services.explaining.explanation import (
     ShareOfCost,
     UsageGroup,
 )
-from chargeback.services.explaining.rows_of_period import PeriodRows, Row, open_rows, text_or_none
+from chargeback.services.explaining.rows_of_period import PeriodRows, ReportRow, open_rows, text_or_none
 from chargeback.services.periods.documents import PeriodDocuments
 from chargeback.services.ports.books import Books
 from chargeback.services.ports.control import Catalogues
@@ -139,7 +139,7 @@ class Explainer:
         )
 
 
-def _charge(rows: PeriodRows, period: Month, centre: str, charge_id: str) -> Row:
+def _charge(rows: PeriodRows, period: Month, centre: str, charge_id: str) -> ReportRow:
     found = rows.ask("row", charge_id=charge_id)
     if not found:
         raise ChargebackError(f"{period}: has no charge {charge_id!r}")
@@ -149,7 +149,7 @@ def _charge(rows: PeriodRows, period: Month, centre: str, charge_id: str) -> Row
     return row
 
 
-def _group(rows: PeriodRows, centre: str, group: Row) -> UsageGroup:
+def _group(rows: PeriodRows, centre: str, group: ReportRow) -> UsageGroup:
     given = {name: group[name] for name in ("model", "deployment_type", "meter", "price_id", "state")}
     return UsageGroup(
         model=group["model"],
@@ -171,7 +171,7 @@ def _group(rows: PeriodRows, centre: str, group: Row) -> UsageGroup:
     )
 
 
-def _grouped(charge: Row) -> GroupedCharge:
+def _grouped(charge: ReportRow) -> GroupedCharge:
     return GroupedCharge(
         charge_id=charge["charge_id"],
         date=charge["charge_date"],
@@ -183,7 +183,7 @@ def _grouped(charge: Row) -> GroupedCharge:
     )
 
 
-def _shared(part: Row) -> ShareOfCost:
+def _shared(part: ReportRow) -> ShareOfCost:
     return ShareOfCost(
         charge_id=part["charge_id"],
         id=part["shared_cost"],
@@ -194,7 +194,7 @@ def _shared(part: Row) -> ShareOfCost:
     )
 
 
-def _correction(row: Row) -> CorrectionListed:
+def _correction(row: ReportRow) -> CorrectionListed:
     return CorrectionListed(
         charge_id=row["charge_id"],
         corrects_period=row["corrects_period"],
@@ -208,15 +208,15 @@ def _correction(row: Row) -> CorrectionListed:
     )
 
 
-def _in(currency: str, rows: list[Row]) -> list[Row]:
+def _in(currency: str, rows: list[ReportRow]) -> list[ReportRow]:
     return [row for row in rows if row["currency"] == currency]
 
 
-def _elsewhere(currency: str, rows: list[Row]) -> dict[str, str]:
+def _elsewhere(currency: str, rows: list[ReportRow]) -> dict[str, str]:
     """Currency → sum, of those that are not the books': corrections of months that were kept in them."""
     others = sorted({row["currency"] for row in rows} - {currency})
     return {other: _sum(_in(other, rows)) for other in others}
 
 
-def _sum(rows: list[Row]) -> str:
+def _sum(rows: list[ReportRow]) -> str:
     return to_text(total([row["cost"] for row in rows if row["cost"] is not None]))

@@ -23,7 +23,7 @@ from chargeback.services.explaining.explanation import (
     MatchedRule,
     UnknownPrice,
 )
-from chargeback.services.explaining.rows_of_period import PeriodRows, Row, text_or_none
+from chargeback.services.explaining.rows_of_period import PeriodRows, ReportRow, text_or_none
 from chargeback.services.ports.books import Books
 from chargeback.services.ports.ledger import Ledger
 from chargeback.services.publishing.published_rows import Published
@@ -43,7 +43,7 @@ _DIMENSIONS = (
 
 
 async def explain_charge(
-    row: Row,
+    row: ReportRow,
     rows: PeriodRows,
     folder: Path,
     *,
@@ -82,13 +82,13 @@ async def explain_charge(
     )
 
 
-def _which(row: Row, catalogue: Catalogue | None) -> str:
+def _which(row: ReportRow, catalogue: Catalogue | None) -> str:
     if catalogue is None:
         return "in force now"
     return "which rates the closed period now" if row["corrects_charge_id"] else "frozen when the period was closed"
 
 
-def _head(row: Row) -> dict[str, Any]:
+def _head(row: ReportRow) -> dict[str, Any]:
     """The fields that every `ExplainedCharge` has."""
     exact, printed = row["exact_cost"], row["cost"]
     return {
@@ -110,7 +110,7 @@ def _head(row: Row) -> dict[str, Any]:
     }
 
 
-def _calculation(row: Row) -> Calculation | None:
+def _calculation(row: ReportRow) -> Calculation | None:
     """Quantity times price, calculated again; None where nothing is charged."""
     if row["shared_cost"] or row["unit_price"] is None or row["exact_cost"] is None:
         return None
@@ -130,7 +130,7 @@ def _calculation(row: Row) -> Calculation | None:
     )
 
 
-def _price(row: Row, catalogue: Catalogue) -> KnownPrice | UnknownPrice | None:
+def _price(row: ReportRow, catalogue: Catalogue) -> KnownPrice | UnknownPrice | None:
     if not row["price_id"]:
         return None
     listed = (price for _, price in catalogue.every_price() if price.price_id == row["price_id"])
@@ -149,14 +149,14 @@ def _price(row: Row, catalogue: Catalogue) -> KnownPrice | UnknownPrice | None:
     )
 
 
-def _rule(row: Row, catalogue: Catalogue) -> MatchedRule | None:
+def _rule(row: ReportRow, catalogue: Catalogue) -> MatchedRule | None:
     rule = next((rule for rule in catalogue.allocation.rules if rule.id == row["allocation_rule"]), None)
     if rule is None:
         return None
     return MatchedRule(rule.id, dict(rule.when), rule.cost_centre, str(rule.effective))
 
 
-def _deployment(row: Row, catalogue: Catalogue) -> MappedDeployment | None:
+def _deployment(row: ReportRow, catalogue: Catalogue) -> MappedDeployment | None:
     moment = catalogue.calendar.midnight(row["charge_date"])
     place = catalogue.deployment(row["backend"], row["deployment"], moment, row["model"], row["operation"])
     if place is None:

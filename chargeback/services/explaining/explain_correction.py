@@ -7,11 +7,11 @@ from pathlib import Path
 from chargeback.domain.money.exact import ZERO, to_text, total
 from chargeback.domain.time.months import Month
 from chargeback.services.explaining.explanation import CorrectedCharge
-from chargeback.services.explaining.rows_of_period import Row, open_rows, text_or_none
+from chargeback.services.explaining.rows_of_period import ReportRow, open_rows, text_or_none
 from chargeback.services.publishing.published_rows import Published
 
 
-async def explain_correction(row: Row, period: Month, folder: Path, published: Published) -> CorrectedCharge:
+async def explain_correction(row: ReportRow, period: Month, folder: Path, published: Published) -> CorrectedCharge:
     """What was billed of the corrected charge before `period`, and after its correction there.
 
     That is the charge in the files of its own month, where it was billed at all, and every correction since.
@@ -38,7 +38,7 @@ async def explain_correction(row: Row, period: Month, folder: Path, published: P
     )
 
 
-def as_it_should_be(row: Row, corrects: CorrectedCharge) -> Row:
+def as_it_should_be(row: ReportRow, corrects: CorrectedCharge) -> ReportRow:
     """The charge of the closed period as the books have it, for the records and the events behind a correction."""
     return row | {"charge_id": row["corrects_charge_id"], "quantity": Decimal(corrects.quantity_after)}
 

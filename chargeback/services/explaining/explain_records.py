@@ -9,14 +9,14 @@ from chargeback.domain.rating.usage_record import Charge, RecordPart, UsageRecor
 from chargeback.domain.time.days import BookDate, UtcDay, shifted, utc_namesake
 from chargeback.domain.usage.meters import Meter
 from chargeback.services.explaining.explanation import EventsOfRecord, RecordOfCharge
-from chargeback.services.explaining.rows_of_period import Row
+from chargeback.services.explaining.rows_of_period import ReportRow
 from chargeback.services.explaining.trace_events import trace_events
 from chargeback.services.ports.books import Books
 from chargeback.services.ports.ledger import Ledger
 
 
 async def explain_records(
-    row: Row, in_force: EffectiveCatalogues, books: Books, ledger: Ledger, *, limit: int
+    row: ReportRow, in_force: EffectiveCatalogues, books: Books, ledger: Ledger, *, limit: int
 ) -> tuple[list[RecordOfCharge], list[str]]:
     """The records of a row with their events, and what disagrees between them."""
     meter = Meter(row["meter"])
@@ -51,7 +51,7 @@ async def explain_records(
 
 
 async def _charges(
-    row: Row, in_force: EffectiveCatalogues, books: Books
+    row: ReportRow, in_force: EffectiveCatalogues, books: Books
 ) -> AsyncIterator[tuple[UsageRecord, RecordPart, Charge]]:
     """The charges of the books that the row was made from, whoever pays: a correction may be paid by a successor."""
     for day in _utc_days(row["charge_date"], in_force):

@@ -9,12 +9,12 @@ from chargeback.domain.money.exact import ZERO, to_text, total
 from chargeback.domain.terms.shared_costs import Basis, SharedCost, active, measured
 from chargeback.domain.time.months import month_of
 from chargeback.services.explaining.explanation import PartOfSplit, Split
-from chargeback.services.explaining.rows_of_period import PeriodRows, Row
+from chargeback.services.explaining.rows_of_period import PeriodRows, ReportRow
 
 _MOMENT = timedelta(microseconds=1)
 
 
-def explain_split(row: Row, rows: PeriodRows, costs: Sequence[SharedCost], catalogue: Catalogue) -> Split:
+def explain_split(row: ReportRow, rows: PeriodRows, costs: Sequence[SharedCost], catalogue: Catalogue) -> Split:
     """The shared cost of a row; without measures where the terms do not have it any more, or it has none."""
     cost = next((cost for cost in costs if cost.cost_id == row["shared_cost"]), None)
     parts = rows.ask("split", shared_cost=row["shared_cost"])
@@ -44,7 +44,7 @@ def explain_split(row: Row, rows: PeriodRows, costs: Sequence[SharedCost], catal
     )
 
 
-def _used(row: Row, rows: PeriodRows, cost: SharedCost, catalogue: Catalogue) -> dict[str, Any]:
+def _used(row: ReportRow, rows: PeriodRows, cost: SharedCost, catalogue: Catalogue) -> dict[str, Any]:
     """How much each cost centre used of the calls that count, as publishing measured it.
 
     Nothing of a cost that corrects a closed period: it is split by that one's usage, which other files have.

@@ -16,7 +16,7 @@ from chargeback.services.publishing.share_costs import MEASURES, direct_usage
 
 _MEMORY_MB = 256
 
-Row = dict[str, Any]
+ReportRow = dict[str, Any]
 
 
 class PeriodRows:
@@ -25,7 +25,7 @@ class PeriodRows:
     def __init__(self, engine: Engine) -> None:
         self._engine = engine
 
-    def ask(self, question: str, **given: Any) -> list[Row]:
+    def ask(self, question: str, **given: Any) -> list[ReportRow]:
         """The answer to a statement by its name."""
         return self._engine.ask(question, given)
 

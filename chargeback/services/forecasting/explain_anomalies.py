@@ -4,7 +4,7 @@ from collections.abc import Callable, Sequence
 from decimal import ROUND_HALF_EVEN, Decimal
 
 from chargeback.domain.money.exact import EXACT, ZERO
-from chargeback.domain.outlook.anomalies import DIMENSIONS, Anomaly, Finding, Slot, contributions
+from chargeback.domain.outlook.anomalies import EXPLAINED_BY, Anomaly, Finding, Slot, contributions
 from chargeback.domain.rating.usage_record import UsageRecord
 from chargeback.domain.time.calendar import Calendar
 from chargeback.domain.time.days import BookDate, UtcDay, shifted, utc_namesake
@@ -58,7 +58,7 @@ class _Breakdown:
 
     def want(self, slot: Slot) -> None:
         """Add up this slot."""
-        self._sums.setdefault(slot, {dimension: {} for dimension in DIMENSIONS})
+        self._sums.setdefault(slot, {dimension: {} for dimension in EXPLAINED_BY})
         if slot.hour is not None:
             self._days_of_hours.add(UtcDay(slot.date))
 
@@ -99,7 +99,7 @@ def _anomaly(finding: Finding, breakdown: _Breakdown, largest: int) -> Anomaly:
     reference = _reference(finding)
     movers = {
         dimension: contributions(breakdown.of(reference, dimension), breakdown.of(finding.slot, dimension), largest)
-        for dimension in DIMENSIONS
+        for dimension in EXPLAINED_BY
     }
     usual = Decimal(finding.usual).quantize(Decimal("0.01"), ROUND_HALF_EVEN)
     return Anomaly(finding.slot, finding.currency, finding.spent, usual, finding.reference, movers)

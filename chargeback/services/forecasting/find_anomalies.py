@@ -10,7 +10,8 @@ from chargeback.domain.money.exact import ZERO
 from chargeback.domain.outlook.anomalies import Finding, Sensitivity, Slot
 from chargeback.domain.time.days import BookDate, D, days_between, shifted
 from chargeback.services.forecasting.hourly_spend import PATTERN_DAYS, HoursOfDay
-from chargeback.services.forecasting.patterns import WEEK, usual_days, usual_hours
+from chargeback.services.forecasting.patterns import usual_days, usual_hours
+from chargeback.services.forecasting.series import WEEK
 from chargeback.services.forecasting.spend_history import History
 
 _LEAST_DAYS_OF_A_KIND = 6

@@ -18,8 +18,9 @@ from chargeback.domain.outlook.forecast import (
     reached_on,
     to_estimate,
 )
+from chargeback.services.forecasting.series import WEEK, Floats
 from chargeback.services.forecasting.spend_history import WEEKS, History, Into, Viewpoint
-from chargeback.services.forecasting.spend_models import WEEK, Floats, paths_of
+from chargeback.services.forecasting.spend_models import paths_of
 
 _QUANTILES = (0.025, 0.1, 0.5, 0.9, 0.975)
 _EARLIEST, _EXPECTED, _LATEST = 0.1, 0.5, 0.9

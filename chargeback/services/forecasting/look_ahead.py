@@ -8,7 +8,7 @@ import asyncio
 from collections.abc import Iterable, Sequence
 
 from chargeback.domain.budgets.budget import Budget
-from chargeback.domain.cost_centres.tree import EVERYTHING, is_within, with_ancestors
+from chargeback.domain.cost_centres.tree import WHOLE_TREE, is_within, with_ancestors
 from chargeback.domain.outlook.anomalies import Anomaly, Finding, Sensitivity
 from chargeback.domain.outlook.forecast import BudgetOutlook, Forecast
 from chargeback.domain.terms.terms import Terms
@@ -24,8 +24,8 @@ HOURLY_DAYS = 3
 """The days whose hours are looked at: those before are known by their days."""
 
 
-def centres_of(history: History, below: str = EVERYTHING) -> list[str]:
-    """Every cost centre that spent anything itself or below itself, within `below`; EVERYTHING comes first."""
+def centres_of(history: History, below: str = WHOLE_TREE) -> list[str]:
+    """Every cost centre that spent anything itself or below itself, within `below`; WHOLE_TREE comes first."""
     spent = {each for centre in history.centres for each in with_ancestors(centre)}
     return [below, *sorted(each for each in spent if each != below and is_within(each, below))]
 
@@ -69,7 +69,7 @@ async def anomalies(
     last: BookDate,
     sensitivity: Sensitivity | None = None,
     *,
-    below: str = EVERYTHING,
+    below: str = WHOLE_TREE,
     most: int | None = None,
     progress: Progress = ignore_progress,
 ) -> list[Anomaly]:

@@ -8,12 +8,10 @@ Deviations are medians (MAD), so that what stands out does not make itself usual
 from collections.abc import Sequence
 
 import numpy as np
-from numpy.typing import NDArray
 from statsmodels.tsa.seasonal import STL
 
-Floats = NDArray[np.float64]
+from chargeback.services.forecasting.series import WEEK, Floats
 
-WEEK = 7
 _SEASONAL_DAYS = 3 * WEEK
 _STIFF = {"seasonal": 35, "seasonal_deg": 0, "trend": 29, "robust": True}
 _ROUNDS = 15

@@ -119,7 +119,7 @@ class History:
         return self._sum([centre] if centre in self._costs else [], into)
 
     def below(self, centre: str, into: Into | None = None) -> CentreSpend:
-        """What a cost centre spent with everything below it; EVERYTHING is all of them.
+        """What a cost centre spent with everything below it; WHOLE_TREE is all of them.
 
         An amount without a rate to the wanted currency stays in its own.
         """

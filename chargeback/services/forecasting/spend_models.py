@@ -15,16 +15,14 @@ from statsmodels.tools.sm_exceptions import ConvergenceWarning
 from statsmodels.tsa.exponential_smoothing.ets import ETSModel, ETSResults
 
 from chargeback.domain.outlook.forecast import Method
+from chargeback.services.forecasting.series import WEEK, Floats
 
 PATHS = 2_000
-WEEK = 7
 SMOOTHED_DAYS = 16
 """The fewest days from which the library can guess where the smoothing begins."""
 _SEED = 20_260_101
 _REPEATS_EXACTLY = 1e-9
 """Residuals below this share of the mean are the noise of floating point."""
-
-Floats = NDArray[np.float64]
 
 # Whether a fit converged is asked of its result. A filter for the time of a fit would be one for every other thread.
 warnings.filterwarnings("ignore", category=ConvergenceWarning)

@@ -9,7 +9,7 @@ from chargeback.domain.money.exact import EXACT, ZERO, to_text, total
 from chargeback.services.reconciling.evidence import evidence_of
 from chargeback.services.reconciling.reconcile import Reconciled
 
-LARGEST = 20
+VARIANCES_SUMMARISED = 20
 """So many variances are listed; all are in the CSV."""
 
 
@@ -108,7 +108,9 @@ class ReconciliationSummary(_Part, frozen=True):
 def summary_of(reconciled: Reconciled) -> ReconciliationSummary:
     """The summary of a reconciled period."""
     found, run, rules = reconciled.found, reconciled.invoice.run, reconciled.rules
-    largest = sorted((each for each in found.variances if each.cost), key=lambda each: -abs(each.cost))[:LARGEST]
+    largest = sorted((each for each in found.variances if each.cost), key=lambda each: -abs(each.cost))[
+        :VARIANCES_SUMMARISED
+    ]
     submitted = run.submitted.isoformat() if run.submitted else ""
     rows, digest = reconciled.invoice.rows, reconciled.invoice.sha256
     carried = tuple(

@@ -33,7 +33,7 @@ MAX_CENTRES_BYTES = 1_500_000
 MAX_MODELS_BYTES = 300_000
 """Both together stay below the 2 MB of a document, measured as they go over the wire."""
 
-OTHERS = "(others)"
+THE_REST = "(others)"
 """The name of the rest; no cost centre can have it."""
 
 
@@ -131,11 +131,11 @@ def _largest(found: Mapping[str, _Sums], told: Callable[[_Sums], Any], limit: in
     for name in sorted(found, key=lambda each: (-found[each].cost, -_calls(found[each]), each)):
         size += sizes[name]
         # Half a percent is left for the rest itself: a sum has as many meters, states and dates as any of its parts.
-        if size <= limit * 0.995 and name != OTHERS:
+        if size <= limit * 0.995 and name != THE_REST:
             kept[name] = documents[name]
         else:
             others.merge(found[name])
-    return dict(sorted({**kept, OTHERS: told(others)}.items()))
+    return dict(sorted({**kept, THE_REST: told(others)}.items()))
 
 
 def _calls(sums: _Sums) -> int:

@@ -1,8 +1,9 @@
 """The sheets of the workbook: the columns of each, and the statement of `sheets.sql` that gives its lines."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import Enum
+from typing import Any
 
 
 class Type(Enum):
@@ -21,6 +22,9 @@ WIDTHS = dict(zip(Type, (24, 40, 12, 18, 18, 16, 12), strict=True))
 """Column widths, in characters."""
 
 Columns = tuple[tuple[str, Type], ...]
+
+SheetLine = Sequence[Any]
+"""The values of a line, one for each column."""
 
 
 @dataclass(frozen=True, slots=True)

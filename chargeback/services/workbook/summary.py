@@ -2,11 +2,10 @@
 
 from collections.abc import Iterable, Iterator, Sequence
 from decimal import Decimal
-from typing import Any
 
 from chargeback.domain.cost_centres.tree import level, with_below
 from chargeback.services.publishing.period_tables import PeriodTables
-from chargeback.services.workbook.sheets import Columns, Sheet, Type
+from chargeback.services.workbook.sheets import Columns, Sheet, SheetLine, Type
 
 _COLUMNS: Columns = (
     ("Cost centre", Type.TEXT),
@@ -47,10 +46,8 @@ READ_ME = (
 )
 """The lines of the last sheet."""
 
-Line = Sequence[Any]
 
-
-def summary_lines(tables: PeriodTables, lines: Iterable[Line]) -> Iterator[Line]:
+def summary_lines(tables: PeriodTables, lines: Iterable[SheetLine]) -> Iterator[SheetLine]:
     """A line for each cost centre of the tree in its order, then for those that are not in it but have costs."""
     found = {centre: numbers for centre, *numbers in lines}
     own = {centre: _known(numbers[:3]) for centre, numbers in found.items()}

@@ -6,7 +6,7 @@ rows give the same bytes.
 """
 
 import asyncio
-from collections.abc import AsyncIterator, Iterator, Sequence
+from collections.abc import AsyncIterator, Iterator
 from contextlib import contextmanager
 from datetime import datetime
 from decimal import Decimal
@@ -25,7 +25,7 @@ from chargeback.services.publishing.period_tables import PeriodTables
 from chargeback.services.running.progress import Progress
 from chargeback.services.running.work_folder import work_folder
 from chargeback.services.workbook.grains import MAX_LINES, sheets
-from chargeback.services.workbook.sheets import OTHER_CURRENCIES, WIDTHS, Sheet, Type
+from chargeback.services.workbook.sheets import OTHER_CURRENCIES, WIDTHS, Sheet, SheetLine, Type
 from chargeback.services.workbook.summary import NOT_ADDED_UP, READ_ME, SUMMARY, summary_lines
 
 _MEMORY_MB = 160
@@ -33,8 +33,6 @@ _FETCH = 2_000
 _PIECE_BYTES = 1024 * 1024
 _MAX_TEXT = 32_767
 """A cell takes no more characters."""
-
-Line = Sequence[Any]
 
 
 async def write_workbook(tables: PeriodTables, files: Files, progress: Progress) -> None:
@@ -90,7 +88,7 @@ def _fitting(engine: Engine, choices: tuple[Sheet, ...]) -> Sheet:
     return choices[-1]
 
 
-def _lines(engine: Engine, sheet: Sheet) -> Iterator[Line]:
+def _lines(engine: Engine, sheet: Sheet) -> Iterator[SheetLine]:
     for lines in engine.stream(sheet.statement, rows=_FETCH, **sheet.words):
         yield from lines
 
@@ -121,7 +119,7 @@ class _Writer:
         self._total = book.add_format({"bold": True, "top": 1})
         self._total_money = book.add_format({"bold": True, "top": 1, "num_format": money})
 
-    def add(self, sheet: Sheet, lines: Iterator[Line]) -> None:
+    def add(self, sheet: Sheet, lines: Iterator[SheetLine]) -> None:
         """One sheet: perhaps a note, the header, the lines, and the totals of its money."""
         page = self._book.add_worksheet(sheet.name)
         for column, (_, kind) in enumerate(sheet.columns):
@@ -139,7 +137,9 @@ class _Writer:
             for column, amount in totals.items():
                 page.write_number(last + 1, column, float(amount), self._total_money)
 
-    def _fill(self, page: Worksheet, sheet: Sheet, lines: Iterator[Line], first: int) -> tuple[dict[int, Decimal], int]:
+    def _fill(
+        self, page: Worksheet, sheet: Sheet, lines: Iterator[SheetLine], first: int
+    ) -> tuple[dict[int, Decimal], int]:
         added = [
             column
             for column, (header, kind) in enumerate(sheet.columns)

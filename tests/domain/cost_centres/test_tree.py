@@ -1,6 +1,6 @@
 from decimal import Decimal
 
-from chargeback.domain.cost_centres.tree import EVERYTHING, below, is_within, level, with_ancestors, with_below
+from chargeback.domain.cost_centres.tree import WHOLE_TREE, below, is_within, level, with_ancestors, with_below
 
 
 def test_below_means_whole_components() -> None:
@@ -19,7 +19,7 @@ def test_a_parent_comes_right_before_its_children() -> None:
 
 def test_a_centre_lies_within_itself_and_all_above_it_but_not_within_one_that_is_only_spelled_like_it() -> None:
     assert [*with_ancestors("a/b/c")] == ["a/b/c", "a/b", "a"]
-    assert all(is_within("a/b/c", each) for each in (*with_ancestors("a/b/c"), EVERYTHING))
+    assert all(is_within("a/b/c", each) for each in (*with_ancestors("a/b/c"), WHOLE_TREE))
     assert not is_within("a/bc", "a/b")
     assert [level(each) for each in with_ancestors("a/b/c")] == [3, 2, 1]
 

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from chargeback.domain.invoice.cost_exports import ExportRun
 from chargeback.domain.invoice.reconciliation import (
     CAPACITY,
-    OTHER,
+    OTHER_METERS,
     Booked,
     Cause,
     Invoiced,
@@ -251,7 +251,7 @@ def test_a_meter_without_an_entry_is_compared_by_resource_and_listed() -> None:
 
     found = compared(ours, theirs)
 
-    other = next(each for each in found.variances if each.sku == OTHER)
+    other = next(each for each in found.variances if each.sku == OTHER_METERS)
     assert (other.booked_cost, other.invoiced_cost, other.booked_quantity) == (3, 4, None)
     assert causes(found) == {"unexplained": "1"}
     assert found.unmapped_meters == {"new Outp (m-9)": Decimal(4)}

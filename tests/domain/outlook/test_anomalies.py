@@ -6,7 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from chargeback.domain.money.exact import total
-from chargeback.domain.outlook.anomalies import OTHERS, Contribution, contributions
+from chargeback.domain.outlook.anomalies import THE_OTHERS, Contribution, contributions
 
 sums = st.dictionaries(st.sampled_from("abcdefgh"), st.decimals(-1000, 1000, places=6), max_size=8)
 
@@ -20,7 +20,7 @@ def test_the_largest_changes_come_first_and_the_rest_is_one_line() -> None:
     assert found == (
         Contribution("a", Decimal(10), Decimal(90)),
         Contribution("b", Decimal(5), Decimal(1)),
-        Contribution(OTHERS, Decimal(2), Decimal(5)),
+        Contribution(THE_OTHERS, Decimal(2), Decimal(5)),
     )
     assert [change.amount for change in found] == [80, -4, 3]
 

@@ -6,7 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from chargeback.domain.money.exact import to_text, total
-from chargeback.domain.reports.movers import PARTS, Charged, Mover, movers, summed
+from chargeback.domain.reports.movers import MOVER_PARTS, Charged, Mover, movers, summed
 
 amounts = st.decimals(min_value=0, max_value=10**9, places=12, allow_nan=False, allow_infinity=False)
 charges = st.builds(
@@ -129,7 +129,7 @@ def test_the_parts_sum_to_the_change_exactly(before: list[Charged], after: list[
         assert total([*mover.parts.values()]) == mover.after - mover.before == mover.change
     change = total([each.cost for each in after]) - total([each.cost for each in before])
     assert total([mover.change for mover in found]) == total([*summed(found).values()]) == change
-    assert list(summed(found)) == list(PARTS)
+    assert list(summed(found)) == list(MOVER_PARTS)
 
 
 @given(spans, spans, st.sampled_from([(), ("model",), ("application",), ("meter", "model")]))

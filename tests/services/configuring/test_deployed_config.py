@@ -13,7 +13,7 @@ from chargeback.domain.terms.terms import Terms
 from chargeback.domain.time.effective import Effective
 from chargeback.domain.usage.meters import Meter
 from chargeback.services.configuring import deployed_config
-from chargeback.services.configuring.deployed_config import MOST_LINES, ConfigFiles, ConfigOutcome, apply_deployed
+from chargeback.services.configuring.deployed_config import LINES_KEPT, ConfigFiles, ConfigOutcome, apply_deployed
 from chargeback.services.configuring.deployments import KIND, NAME
 from tests.support.catalogues import START, catalogue, dated
 from tests.support.control_documents import put_document
@@ -106,11 +106,11 @@ async def test_what_contradicts_a_closed_period_is_refused_and_nothing_changes(
 
 
 async def test_the_record_of_a_long_diff_is_short(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(deployed_config, "outcome_lines", lambda *_: iter(["line"] * (MOST_LINES + 5)))
+    monkeypatch.setattr(deployed_config, "outcome_lines", lambda *_: iter(["line"] * (LINES_KEPT + 5)))
     world = World()
 
     done = await world.deploy("digest-1", AFTER)
 
     record = await world.control.get(KIND, NAME)
     assert record is not None
-    assert (len(record["lines"]), record["moreLines"], len(done.lines)) == (MOST_LINES, 5, MOST_LINES + 5)
+    assert (len(record["lines"]), record["moreLines"], len(done.lines)) == (LINES_KEPT, 5, LINES_KEPT + 5)

@@ -10,7 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from chargeback.domain.budgets.budget import Budget
-from chargeback.domain.cost_centres.tree import EVERYTHING
+from chargeback.domain.cost_centres.tree import WHOLE_TREE
 from chargeback.domain.errors import InvalidConfig
 from chargeback.domain.outlook.forecast import BudgetOutlook, Forecast, Method
 from chargeback.domain.terms.terms import ExchangeRate, Terms
@@ -34,7 +34,7 @@ def history_of(spent: Sequence[Spent], view: Viewpoint = TODAY) -> History:
 
 
 def forecast_of(
-    spent: Sequence[Spent], centre: str = EVERYTHING, view: Viewpoint = TODAY, currency: str = "USD"
+    spent: Sequence[Spent], centre: str = WHOLE_TREE, view: Viewpoint = TODAY, currency: str = "USD"
 ) -> Forecast:
     history = history_of(spent, view)
     (found,) = asyncio.run(forecasts(history, view, [centre], history.into(currency, TERMS, view.period)))
@@ -143,7 +143,7 @@ def test_a_cost_centre_is_forecast_with_everything_below_it_and_nothing_else() -
 
     assert found.total is not None
     assert found.total.expected == Decimal("458.00")
-    assert centres_of(history_of(spent)) == [EVERYTHING, "a", "a/b", "a/b/c", "a/bc"]
+    assert centres_of(history_of(spent)) == [WHOLE_TREE, "a", "a/b", "a/b/c", "a/bc"]
     assert centres_of(history_of(spent), "a/b") == ["a/b", "a/b/c"]
 
 

@@ -6,7 +6,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from chargeback.domain.outlook.forecast import Method
-from chargeback.services.forecasting.spend_models import PATHS, Floats, paths_of
+from chargeback.services.forecasting.series import Floats
+from chargeback.services.forecasting.spend_models import PATHS, paths_of
 
 WEEK_OF_WORK = [100.0, 110, 105, 108, 95, 25, 15]
 amounts = st.floats(0, 10**6, allow_subnormal=False)

@@ -4,7 +4,7 @@ from decimal import Decimal
 
 import pytest
 
-from chargeback.domain.invoice.reconciliation import CAPACITY, NO_DAY, OTHER, Cause, Sku, Variance, VariancePart
+from chargeback.domain.invoice.reconciliation import CAPACITY, NO_DAY, OTHER_METERS, Cause, Sku, Variance, VariancePart
 from chargeback.services.reconciling.evidence import evidence_of
 
 
@@ -16,9 +16,9 @@ def told(sku: Sku, cause: Cause) -> str:
 @pytest.mark.parametrize(
     ("sku", "cause", "expected"),
     [
-        (OTHER, Cause.UNMAPPED, "why; see config/company/deployments.yaml"),
+        (OTHER_METERS, Cause.UNMAPPED, "why; see config/company/deployments.yaml"),
         (CAPACITY, Cause.UNEXPLAINED, "why; see config/company/shared-costs.yaml"),
-        (OTHER, Cause.UNEXPLAINED, "why"),
+        (OTHER_METERS, Cause.UNEXPLAINED, "why"),
         (CAPACITY, Cause.NOT_YET, "why"),
     ],
 )

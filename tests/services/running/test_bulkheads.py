@@ -12,7 +12,7 @@ from chargeback.domain.errors import ClosingRefused, InconsistentFile, SomeFaile
 from chargeback.domain.periods.lifecycle import PeriodState
 from chargeback.services.running.set_aside import Left, SetAside, Stage
 from chargeback.services.usage import post as posting
-from chargeback.services.usage.summarise import OTHERS
+from chargeback.services.usage.summarise import THE_REST
 from tests.support.builders import tokens, usage_event
 from tests.support.closing_march import AFTER_GRACE, APRIL, march
 from tests.support.closing_product import ClosingHouse, published_for_real
@@ -59,7 +59,7 @@ async def test_strangers_with_ever_new_names_stop_neither_posting_nor_the_audit(
     assert len(json.dumps(found[0]["models"], ensure_ascii=False).encode()) < 310_000
     named = sum(model["quantities"]["requests"] for model in found[0]["models"].values())
     assert named == 1_602
-    assert found[0]["models"][OTHERS]["quantities"]["requests"] > 0
+    assert found[0]["models"][THE_REST]["quantities"]["requests"] > 0
     assert await left(house) == []
 
 
