@@ -1,3 +1,5 @@
+"""A trace of calls becomes events, the same ones for the same command."""
+
 import json
 from datetime import UTC, datetime, timedelta
 from pathlib import Path

@@ -1,3 +1,5 @@
+"""Agreements are read from their file, and a faulty one is named with its place."""
+
 from decimal import Decimal
 from pathlib import Path
 from typing import Any

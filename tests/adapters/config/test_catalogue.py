@@ -1,3 +1,5 @@
+"""The catalogue is read from its files, stored and read again, and every fault names its file, line and place."""
+
 import json
 from datetime import UTC, datetime
 from pathlib import Path

@@ -1,3 +1,5 @@
+"""A decimal of a file is a quoted string of a bounded number of ASCII digits."""
+
 import re
 
 from hypothesis import given

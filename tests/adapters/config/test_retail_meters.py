@@ -1,3 +1,5 @@
+"""The table of retail meters is read, and speaks of models and regions that the other documents know."""
+
 from pathlib import Path
 
 import pytest

@@ -1,3 +1,5 @@
+"""Discounts, markups and negotiated prices change the prices that they match, and no others."""
+
 from datetime import UTC, datetime, timedelta
 from decimal import ROUND_HALF_EVEN, Decimal
 from itertools import pairwise

@@ -1,3 +1,5 @@
+"""The catalogue finds the deployment that a backend served and the price in force for it."""
+
 from dataclasses import replace
 from datetime import datetime
 

@@ -1,3 +1,5 @@
+"""Two catalogues differ in what their changes name, for the hours that the changes cover."""
+
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 

@@ -1,3 +1,5 @@
+"""The first allocation rule that matches a call decides who pays for it."""
+
 from datetime import UTC, datetime, timedelta
 
 import pytest

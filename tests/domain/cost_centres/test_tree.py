@@ -1,3 +1,5 @@
+"""A cost centre lies below another by whole components of its path."""
+
 from decimal import Decimal
 
 from chargeback.domain.cost_centres.tree import WHOLE_TREE, below, is_within, level, with_ancestors, with_below

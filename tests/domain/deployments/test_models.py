@@ -1,3 +1,5 @@
+"""A model has a replacement, and its deployments are named before it retires."""
+
 from datetime import date
 from typing import Any
 

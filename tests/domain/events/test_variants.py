@@ -1,3 +1,5 @@
+"""The variant of a call follows from its size, its quality and the length of its context."""
+
 import json
 from datetime import UTC, datetime, timedelta
 

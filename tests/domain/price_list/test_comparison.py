@@ -1,3 +1,5 @@
+"""Published prices and the rate card are compared in one unit, and each difference is named once."""
+
 from datetime import UTC, datetime
 from decimal import Decimal
 

@@ -1,3 +1,5 @@
+"""Each hour's usage is charged at the price in force in it, and what has no price is never free."""
+
 from collections.abc import Mapping
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal

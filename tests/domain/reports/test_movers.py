@@ -1,3 +1,5 @@
+"""A change of cost is split into volume, price, exchange rate, mix and the other causes."""
+
 from collections.abc import Sequence
 from decimal import Decimal
 from random import Random

@@ -1,3 +1,5 @@
+"""Two versions of the terms differ in what is named, and closed periods keep what they were billed."""
+
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal

@@ -1,3 +1,5 @@
+"""A deployment without a price in force is named, unless its capacity is paid for."""
+
 from datetime import UTC, datetime
 
 import pytest

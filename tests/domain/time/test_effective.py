@@ -1,3 +1,5 @@
+"""A span of effective time has whole hours, and spans can be intersected."""
+
 from datetime import UTC, datetime, timedelta
 
 import pytest

@@ -1,3 +1,5 @@
+"""Cached audio and pictures of an answer are counted once."""
+
 import msgspec
 from hypothesis import given
 from hypothesis import strategies as st

@@ -1,3 +1,5 @@
+"""A published period's rows, totals and manifest agree with the books and with each other."""
+
 import dataclasses
 import json
 import random

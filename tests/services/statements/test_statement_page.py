@@ -1,3 +1,5 @@
+"""The page of a statement shows costs, budgets and totals, and whether they are final."""
+
 from decimal import Decimal
 from pathlib import Path
 from typing import Any

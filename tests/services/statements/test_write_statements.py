@@ -1,3 +1,5 @@
+"""The statements of a period are written for the cost centres that need one, and add up to the period's files."""
+
 import csv
 import io
 from decimal import Decimal

@@ -1,3 +1,5 @@
+"""Events that arrive together share a commit, and each caller learns how its own ended."""
+
 import asyncio
 from collections.abc import Sequence
 from contextvars import ContextVar

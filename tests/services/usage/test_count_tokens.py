@@ -1,3 +1,5 @@
+"""Tokens of a string are counted as the provider counts them, without a network."""
+
 import hashlib
 import os
 import socket
