@@ -222,6 +222,7 @@ module pipeline 'modules/pipeline.bicep' = {
     settings: settings
     stores: { endpoints: stores.outputs.endpoints, package: stores.outputs.package }
     tokens: { tenantId: empty(entraTenantId) ? tenant().tenantId : entraTenantId, ownersAudience: ownersAudience }
+    gatewayHosts: gatewayHosts
     functionsSubnetResourceId: settings.privateNetwork ? networkIds[0].functions : ''
     appOptions: {
       POST_SCHEDULE: postSchedule
@@ -234,7 +235,6 @@ module pipeline 'modules/pipeline.bicep' = {
       SETTLE_SCHEDULE: settleSchedule
       FORECAST_SCHEDULE: forecastSchedule
       DECIDE_SCHEDULE: decideSchedule
-      DECISIONS_ENDPOINTS: string(toObject(gatewayHosts, each => each.location, each => 'https://${each.host}/budgets/decisions'))
       SETTLE_DEADLINE_HOURS: string(settleDeadlineHours)
       SETTLE_QUIET_SECONDS: string(settleQuietSeconds)
       REPORT_DECIMALS: string(reportDecimals)

@@ -22,6 +22,8 @@ param stores {
 param appOptions object
 @description('Required. Tokens of emitters and of the gateway: their tenant, and the audience with which the gateway asks the functions.')
 param tokens { tenantId: string, ownersAudience: string }
+@description('Required. Host of the gateway in each region, which is told what budgets decide.')
+param gatewayHosts { location: string, host: string }[]
 @description('Required. Where logs and telemetry go.')
 param monitoring { workspaceResourceId: string, workspaceCustomerId: string, insightsConnectionString: string }
 
@@ -62,6 +64,7 @@ module functions 'functions.bicep' = {
       ENTRA_TENANT_ID: tokens.tenantId
       OWNERS_AUDIENCE: tokens.ownersAudience
       OWNERS_CLIENT_ID: asking.outputs.clientId
+      DECISIONS_ENDPOINTS: string(toObject(gatewayHosts, each => each.location, each => 'https://${each.host}/budgets/decisions'))
     })
     insightsConnectionString: monitoring.insightsConnectionString
     scale: {
