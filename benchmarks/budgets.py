@@ -1,19 +1,24 @@
-"""How long budgets take: `python -m benchmarks.budgets evaluate`, over its own Redis and Cosmos DB.
+"""How long budgets take: `python -m benchmarks.budgets evaluate`, `latency` or `overrun`, each over its own servers.
 
 `evaluate` says how 2 000 monthly budgets of 2 000 cost centres stand, with a month of days posted and the open ones
 counted: first with nothing known, as after a start, and then again and again.
+`latency` says how soon a call is refused after the one that passed a limit, on the whole stack.
+`overrun` measures that, and then how far 200 callers at once overrun a limit, beside the bound.
 """
 
 import argparse
 import asyncio
 import os
 import random
+import tempfile
 import time
 from dataclasses import replace
 from datetime import UTC, datetime
 from decimal import Decimal
+from pathlib import Path
 from statistics import median
 
+from benchmarks.budget_load import latency, overrun, write_config
 from benchmarks.synthetic import event
 from chargeback.adapters.memory.stores import MemoryCatalogues
 from chargeback.bootstrap import Container, open_container
@@ -31,6 +36,7 @@ from chargeback.services.ports.counter import CountedSpend, EstimatedEvent
 from chargeback.services.usage.ingest import open_days
 from chargeback.services.usage.watched_spend import DaySpend, fence_of_day, known_spend, put_spend
 from chargeback.settings import read_settings
+from stack.services import SERVICES
 from stack.stack import Stack
 
 CENTRES = [f"company/unit-{number % 40:02}/team-{number:04}" for number in range(2_000)]
@@ -84,15 +90,30 @@ async def no_posting(day: UtcDay) -> None:
     raise AssertionError(f"{day} was counted and posted")
 
 
+async def load(stack: Stack, rounds: int, *, is_overrun: bool) -> None:
+    """Print how soon budgets refuse, and how far one is overrun."""
+    measured = await latency(stack, rounds)
+    if is_overrun:
+        await overrun(stack, measured)
+
+
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__)
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     commands = parser.add_subparsers(required=True, dest="command")
-    commands.add_parser("evaluate").add_argument("--rounds", type=int, default=10)
+    for command in ("evaluate", "latency", "overrun"):
+        commands.add_parser(command).add_argument("--rounds", type=int, default=10)
     arguments = parser.parse_args()
     prepare_process()
-    with Stack(services=["redis", "blob", "cosmos", "identity"]) as stack:
-        os.environ.update(stack.env)
-        asyncio.run(evaluate(arguments.rounds))
+    if arguments.command == "evaluate":
+        with Stack(services=["redis", "blob", "cosmos", "identity"]) as stack:
+            os.environ.update(stack.env)
+            asyncio.run(evaluate(arguments.rounds))
+        return
+    with tempfile.TemporaryDirectory() as name:
+        config = {"CONFIG_DIR": str(write_config(Path(name, "config"), arguments.rounds))}
+        with Stack(services=SERVICES, extra_env=config) as stack:
+            os.environ.update(stack.env, **config, NO_PROXY="127.0.0.1")
+            asyncio.run(load(stack, arguments.rounds, is_overrun=arguments.command == "overrun"))
 
 
 if __name__ == "__main__":

@@ -20,6 +20,8 @@ from rich.table import Table
 
 from chargeback.cli.exit_codes import ExitCode
 from scripts.showcase.calls import Tally, send, teams
+from scripts.showcase.limit import TRIALS, run_into_limit, show_limit
+from scripts.showcase.trials import SUBSCRIPTION, write_trials
 from stack.processes import StackError
 from stack.services import SERVICES
 from stack.stack import Stack
@@ -36,9 +38,10 @@ def main() -> int:
     parser.add_argument("--keep", action="store_true", help="leave the stack running")
     arguments = parser.parse_args()
     shutil.rmtree(arguments.state, ignore_errors=True)
+    config = write_trials(arguments.state / "config", TRIALS)
     # Nobody waits five minutes here for rows that might still come.
-    quick = {"SETTLE_QUIET_SECONDS": "0"}
-    stack = Stack(arguments.state, services=SERVICES, in_memory=False, extra_env=quick)
+    settings = {"SETTLE_QUIET_SECONDS": "0", "CONFIG_DIR": str(config.resolve())}
+    stack = Stack(arguments.state, services=SERVICES, in_memory=False, extra_env=settings)
     try:
         say("Starting the whole stack: stores, topic, Functions, simulated Azure OpenAI in two geographies, gateway")
         stack.up()
@@ -57,7 +60,7 @@ def run(stack: Stack, rounds: int) -> int:
     """Calls, a failure, posting, the month's files, and whether they hold every call."""
     state, period = stack.site.state, f"{datetime.now(UTC):%Y-%m}"
     # Clients trust the stack's own certificates and send nothing for this machine through a proxy.
-    os.environ.update(stack.env, NO_PROXY="127.0.0.1")
+    os.environ.update(stack.env, **stack.extra_env, NO_PROXY="127.0.0.1")
     clients, tally = teams(state), Tally()
 
     say(f"Sending calls with the openai package as {len(clients)} clients: 4 teams at 2 gateway regions")
@@ -74,7 +77,17 @@ def run(stack: Stack, rounds: int) -> int:
     for name in ("settle_streams", "post_usage", "audit_ledger", "publish_reports"):
         post(f"{stack.url('functions')}/admin/functions/{name}?wait=true", {})
     files = download(stack, period)
-    return show_month(files, tally, billed(state))
+    outcome = show_month(files, tally, billed(state))
+
+    say("Calling on a small budget of their own, every second time as a stream, until the gateway refuses")
+    keys = json.loads((state / "gateway-keys.json").read_text("utf-8"))
+    regions = json.loads((state / "gateway.json").read_text("utf-8"))["regions"]
+    course = run_into_limit(next(iter(regions.values())), keys[SUBSCRIPTION])
+    wait_until_delivered(stack)
+    time.sleep(1.5)
+    post(f"{stack.url('functions')}/admin/functions/settle_streams?wait=true", {})
+    show_limit(course, console)
+    return outcome
 
 
 def say(text: str) -> None:

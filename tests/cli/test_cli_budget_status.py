@@ -15,8 +15,8 @@ from chargeback.cli.exit_codes import ExitCode
 from chargeback.domain.time.calendar import previous_period
 from chargeback.domain.time.months import Month
 from stack.stack import Stack
-from tests.cli.test_cli import chargeback, found_by, output_of
 from tests.support.builders import tokens, usage_event
+from tests.support.command_line import chargeback, found_by, output_of
 from tests.surface.documents import DOCUMENTS
 
 pytestmark = pytest.mark.servers
