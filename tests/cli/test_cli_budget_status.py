@@ -104,7 +104,7 @@ def test_a_budget_is_explained_from_its_spend_to_its_steps(config_dir: str) -> N
         "standard": ("subscription/search#2",),
         "premium": ("subscription/support#0&billingCode/VOICE", "subscription/support#1"),
     }
-    assert legal.keys == {"europe-resident": ("product/europe-resident#3",)}
+    assert legal.keys == {"europe-resident": ("subscription/legal#3",)}
     assert (unknown[0], "there are: search, trial, legal" in unknown[2]) == (ExitCode.FAILED, True)
 
 
