@@ -13,10 +13,16 @@ import duckdb
 import msgspec
 
 from chargeback.adapters.memory.counter import MemoryCounter
-from chargeback.adapters.memory.stores import MemoryBooks, MemoryControl, MemoryLedger, MemoryQuarantine, MemoryReports
+from chargeback.adapters.memory.stores import (
+    MemoryBooks,
+    MemoryCatalogues,
+    MemoryControl,
+    MemoryLedger,
+    MemoryQuarantine,
+    MemoryReports,
+)
 from chargeback.domain.catalogue.catalogue import Catalogue
 from chargeback.domain.periods.lifecycle import BillingPeriod
-from chargeback.domain.rating.effective_catalogues import EffectiveCatalogues
 from chargeback.domain.reports.manifest import Manifest, PublishedFile
 from chargeback.domain.terms.terms import Terms
 from chargeback.domain.time.calendar import Calendar
@@ -45,39 +51,6 @@ Wrap = Callable[[str, Any], Any]
 def priced(per_million: str = "2.5", calendar: Calendar | None = None) -> Catalogue:
     """A catalogue with one price for input; output has none."""
     return catalogue(dated(Meter.INPUT, (START, per_million)), calendar=calendar, account="oai-swedencentral")
-
-
-class KeptCatalogues:
-    """A catalogue that tests replace, its versions, and those of closed periods as the control documents name them."""
-
-    def __init__(self, control: Any, in_force: Catalogue, terms: Terms) -> None:
-        self.now, self.kept = in_force, terms
-        self._control = control
-        self._versions: dict[str, Version] = {}
-
-    async def current(self) -> Catalogue:
-        return self.now
-
-    async def frozen(self) -> dict[str, Catalogue]:
-        periods = [msgspec.convert(document, BillingPeriod) for document in await self._control.all("period")]
-        return {each.month: self._versions[each.version].catalogue for each in periods if each.version}
-
-    async def terms(self) -> Terms:
-        return self.kept
-
-    async def version(self) -> Version:
-        name = f"{self.now.digest[:12]}-{self.kept.digest[:12]}"
-        return self._versions.setdefault(name, Version(name, self.now, self.kept))
-
-    async def stored_version(self, name: str) -> Version:
-        return self._versions[name]
-
-    async def in_force(self) -> EffectiveCatalogues:
-        periods = [msgspec.convert(document, BillingPeriod) for document in await self._control.all("period")]
-        return EffectiveCatalogues(
-            self.now,
-            {each.month: self._versions[each.version].catalogue for each in periods if each.state == "closed"},
-        )
 
 
 @dataclass
@@ -201,7 +174,7 @@ class ClosingHouse:
         self.control = self.wrap("control", MemoryControl())
         self.reports = self.wrap("reports", MemoryReports())
         self.closed = self.wrap("closed", MemoryReports())
-        self.catalogues: Any = KeptCatalogues(self.control, self.catalogue, self.terms)
+        self.catalogues: Any = MemoryCatalogues(self.catalogue, settled_by=self.terms, control=self.control)
         if self.over is not None:
             self.catalogues = self.over(self.control)
         self.periods = Periods(self.control, self.ledger)

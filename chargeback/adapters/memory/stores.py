@@ -13,13 +13,15 @@ from chargeback.adapters.batches import dead_letters, quarantine_name
 from chargeback.domain.catalogue.catalogue import Catalogue
 from chargeback.domain.errors import PeriodClosed, RecordsRefused, StoreUnavailable, Superseded
 from chargeback.domain.events.stored_objects import StoredObject
+from chargeback.domain.periods.lifecycle import PeriodState
 from chargeback.domain.rating.effective_catalogues import EffectiveCatalogues
 from chargeback.domain.rating.usage_record import UsageRecord, ndjson, to_document
 from chargeback.domain.terms.terms import Terms
 from chargeback.domain.time.days import UtcDay
 from chargeback.domain.time.months import Month
+from chargeback.services.periods.documents import PeriodDocuments
 from chargeback.services.ports.books import SUMS, Posting, View
-from chargeback.services.ports.control import Document, Version
+from chargeback.services.ports.control import Control, Document, Version
 from chargeback.services.ports.ledger import LedgerBlock, Rejected
 
 MAX_BYTES = 2 * 1024 * 1024
@@ -318,11 +320,18 @@ class MemoryReports:
 
 @dataclass
 class MemoryCatalogues:
-    """A catalogue that a test may replace, and those of closed periods."""
+    """A catalogue that a test may replace, and those of closed periods.
+
+    Attributes:
+        closed: the catalogues of closed periods, where there is no `control`.
+        settled_by: the terms, which a test may replace, too.
+        control: where given, its documents of periods say which are closed, and with which version.
+    """
 
     catalogue: Catalogue
     closed: dict[Month, Catalogue] = field(default_factory=dict)
     settled_by: Terms = field(default_factory=Terms)
+    control: Control | None = None
     _versions: dict[str, Version] = field(default_factory=dict)
     _in_force: EffectiveCatalogues | None = None
 
@@ -332,15 +341,21 @@ class MemoryCatalogues:
 
     async def in_force(self) -> EffectiveCatalogues:
         """The catalogue and those of the closed periods."""
-        known = self._in_force
-        if known is None or known.current is not self.catalogue or known.closed != self.closed:
-            self._in_force = EffectiveCatalogues(self.catalogue, self.closed)
+        known, closed = self._in_force, await self._of_states(PeriodState.CLOSED)
+        if known is None or known.current is not self.catalogue or known.closed != closed:
+            self._in_force = EffectiveCatalogues(self.catalogue, closed)
         assert self._in_force is not None
         return self._in_force
 
     async def frozen(self) -> dict[Month, Catalogue]:
-        """The catalogues of closed periods."""
-        return self.closed
+        """The catalogues of the periods that are closed or being closed."""
+        return await self._of_states(PeriodState.CLOSED, PeriodState.CLOSING)
+
+    async def _of_states(self, *states: PeriodState) -> dict[Month, Catalogue]:
+        if self.control is None:
+            return self.closed
+        periods = await PeriodDocuments(self.control).of_states(*states)
+        return {each.month: self._versions[each.version].catalogue for each in periods}
 
     async def terms(self) -> Terms:
         """The terms."""

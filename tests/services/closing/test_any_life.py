@@ -54,7 +54,7 @@ class Life:
             case "days pass":
                 self.now += timedelta(days=number)
             case "price":
-                house.catalogues.now = priced(f"{number}.25", self.calendar)
+                house.catalogues.catalogue = priced(f"{number}.25", self.calendar)
             case "close":
                 await house.closer.close_due(self.now)
             case "publish":

@@ -24,7 +24,7 @@ MISSING = Terms(closing=ANYTHING, shared_costs=[fee("500", per=Per.PERIOD, perio
 
 async def apply(house: ClosingHouse, now: datetime, terms: Terms = MISSING) -> bool:
     done = await apply_config(house.control, house.catalogues, house.catalogue, terms, {}, by="ann", now=now)
-    house.catalogues.kept = terms
+    house.catalogues.settled_by = terms
     return done.changed
 
 
@@ -93,7 +93,7 @@ async def test_a_closing_that_was_treated_as_dead_does_not_succeed() -> None:
 
     async def late() -> None:
         await apply(house, AFTER_GRACE + timedelta(minutes=61), Terms(closing=ANYTHING))
-        house.catalogues.kept = Terms()
+        house.catalogues.settled_by = Terms()
 
     house.bill.after = late
 

@@ -96,7 +96,7 @@ async def test_a_person_may_close_within_the_grace_period_and_the_timer_may_not(
 async def test_the_timer_closes_what_is_due_in_order_with_empty_months_between() -> None:
     house = await march()
     await house.ingest([usage_event(time="2026-01-31T23:59:59Z")], APRIL)
-    house.catalogues.kept = Terms(closing=ClosingRules(unpriced_percent=Decimal(100)))
+    house.catalogues.settled_by = Terms(closing=ClosingRules(unpriced_percent=Decimal(100)))
 
     outcomes = await house.closer.close_due(AFTER_GRACE)
 
@@ -137,10 +137,10 @@ async def test_a_tolerance_is_of_the_requests_and_its_bound_is_allowed() -> None
     house = await march()
     await house.ingest(UNPRICED, APRIL)  # 2 of 8 requests
 
-    house.catalogues.kept = Terms(closing=ClosingRules(unpriced_percent=Decimal("24.999")))
+    house.catalogues.settled_by = Terms(closing=ClosingRules(unpriced_percent=Decimal("24.999")))
     with pytest.raises(ClosingRefused, match=r"25\.000 %"):
         await house.close("2026-03", AFTER_GRACE)
-    house.catalogues.kept = Terms(closing=ClosingRules(unpriced_percent=Decimal(25)))
+    house.catalogues.settled_by = Terms(closing=ClosingRules(unpriced_percent=Decimal(25)))
     closed = await house.close("2026-03", AFTER_GRACE)
 
     assert closed.state is PeriodState.CLOSED
@@ -149,7 +149,7 @@ async def test_a_tolerance_is_of_the_requests_and_its_bound_is_allowed() -> None
 async def test_one_large_batch_without_a_price_does_not_pass_among_a_thousand_calls() -> None:
     # 0.1 % of 1 000 requests may be unpriced; its 4 000 million output tokens are worth 10 000 at 2.50 a million.
     house = await march()
-    house.catalogues.now = catalogue(
+    house.catalogues.catalogue = catalogue(
         dated(Meter.INPUT, (START, "2.5")),
         dated(Meter.OUTPUT, (START, "2.5"), model="other"),
         account="oai-swedencentral",
@@ -158,7 +158,7 @@ async def test_one_large_batch_without_a_price_does_not_pass_among_a_thousand_ca
     batch = usage_event(id="b", time="2026-03-10T10:00:00Z", usage=tokens(0, 4_000_000_000))
     await house.ingest([*calls, batch], APRIL)
     tolerant = ClosingRules(unpriced_percent=Decimal("0.1"), unpriced_amount=Decimal(10))
-    house.catalogues.kept = Terms(closing=tolerant)
+    house.catalogues.settled_by = Terms(closing=tolerant)
 
     with pytest.raises(ClosingRefused) as refused:
         await house.close("2026-03", AFTER_GRACE)
@@ -167,7 +167,7 @@ async def test_one_large_batch_without_a_price_does_not_pass_among_a_thousand_ca
         "what is unpriced is worth about 10,000.00 USD; allowed are 10 USD;"
         " add the prices or deployments to config/, then `config apply`"
     ]
-    house.catalogues.kept = Terms(closing=replace(tolerant, unpriced_amount=Decimal(10_000)))
+    house.catalogues.settled_by = Terms(closing=replace(tolerant, unpriced_amount=Decimal(10_000)))
     assert (await house.close("2026-03", AFTER_GRACE)).state is PeriodState.CLOSED
 
 
@@ -189,7 +189,9 @@ async def test_the_dearest_price_may_be_that_of_a_payer_with_a_markup() -> None:
 async def test_what_no_price_can_value_passes_no_amount() -> None:
     house = await march()
     await house.ingest(UNPRICED, APRIL)
-    house.catalogues.kept = Terms(closing=ClosingRules(unpriced_percent=Decimal(25), unpriced_amount=Decimal(10**9)))
+    house.catalogues.settled_by = Terms(
+        closing=ClosingRules(unpriced_percent=Decimal(25), unpriced_amount=Decimal(10**9))
+    )
 
     with pytest.raises(ClosingRefused, match="what is unpriced is worth nobody can say how much"):
         await house.close("2026-03", AFTER_GRACE)
@@ -200,11 +202,11 @@ async def test_streams_without_counts_are_worth_what_calls_cost_on_average() -> 
     house = await march()
     await house.ingest([PENDING], APRIL)
     rules = ClosingRules(unsettled_percent=Decimal(100), unsettled_amount=Decimal("2.49"))
-    house.catalogues.kept = Terms(closing=rules)
+    house.catalogues.settled_by = Terms(closing=rules)
 
     with pytest.raises(ClosingRefused, match=r"what is unsettled is worth about 2\.50 USD; allowed are 2\.49 USD"):
         await house.close("2026-03", AFTER_GRACE)
-    house.catalogues.kept = Terms(closing=replace(rules, unsettled_amount=Decimal("2.50")))
+    house.catalogues.settled_by = Terms(closing=replace(rules, unsettled_amount=Decimal("2.50")))
     assert (await house.close("2026-03", AFTER_GRACE)).state is PeriodState.CLOSED
 
 
@@ -216,7 +218,7 @@ async def test_estimated_cost_has_a_limit_of_its_own_as_share_and_amount() -> No
 
     with pytest.raises(ClosingRefused, match=r"125\.00 USD of 140\.00 rest on estimates; allowed are 1 % or 100 USD"):
         await house.close("2026-03", AFTER_GRACE)
-    house.catalogues.kept = Terms(closing=ClosingRules(estimated_amount=Decimal(125)))
+    house.catalogues.settled_by = Terms(closing=ClosingRules(estimated_amount=Decimal(125)))
     assert (await house.close("2026-03", AFTER_GRACE)).state is PeriodState.CLOSED
 
 
@@ -260,7 +262,7 @@ async def test_a_catalogue_applied_while_a_period_is_published_is_what_it_closes
     house = await march()
 
     async def apply() -> None:
-        house.catalogues.now = priced("5")
+        house.catalogues.catalogue = priced("5")
 
     house.bill.after = apply
     closed = await house.close("2026-03", AFTER_GRACE)
@@ -277,7 +279,7 @@ async def test_books_that_never_rest_are_not_closed() -> None:
         await house.ingest([usage_event(id=f"l{next(numbers)}", time="2026-03-31T23:00:00Z")], AFTER_GRACE)
 
     house.bill.after = again
-    house.catalogues.kept = Terms(closing=ClosingRules(unpriced_percent=Decimal(100)))
+    house.catalogues.settled_by = Terms(closing=ClosingRules(unpriced_percent=Decimal(100)))
 
     with pytest.raises(Superseded, match="the books of 2026-03 changed each time"):
         await house.close("2026-03", AFTER_GRACE)

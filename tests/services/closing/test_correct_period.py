@@ -70,7 +70,7 @@ async def test_late_usage_makes_its_day_one_to_compare_until_it_is_billed() -> N
 
 async def test_a_price_corrected_in_config_alone_changes_no_closed_period() -> None:
     house = await two_months()
-    house.catalogues.now = priced("2")
+    house.catalogues.catalogue = priced("2")
 
     await house.auditor.audit_day("2026-03-05", LATER)
     await house.auditor.audit_day("2026-04-10", LATER)
@@ -82,7 +82,7 @@ async def test_a_price_corrected_in_config_alone_changes_no_closed_period() -> N
 async def test_a_corrected_period_keeps_its_files_and_the_open_one_carries_the_difference() -> None:
     house = await two_months()
     files = dict(house.closed.files)
-    house.catalogues.now = priced("2")
+    house.catalogues.catalogue = priced("2")
 
     done = await correct(house)
     await house.publish_drafts(LATER)
@@ -103,12 +103,12 @@ async def test_a_corrected_period_keeps_its_files_and_the_open_one_carries_the_d
 
 async def test_correcting_twice_corrects_once_and_back_again_takes_it_back() -> None:
     house = await two_months()
-    house.catalogues.now = priced("2")
+    house.catalogues.catalogue = priced("2")
     await correct(house)
     again = await correct(house)
     await house.close("2026-04", LATER)
 
-    house.catalogues.now = priced("2.5")
+    house.catalogues.catalogue = priced("2.5")
     await correct(house)
     await house.publish_drafts(LATER)
 
@@ -120,7 +120,7 @@ async def test_correcting_twice_corrects_once_and_back_again_takes_it_back() -> 
 
 async def test_a_correction_that_was_killed_is_completed_by_the_nightly_audit() -> None:
     house = await two_months()
-    house.catalogues.now = priced("2")
+    house.catalogues.catalogue = priced("2")
     audit_day = house.auditor.audit_day
 
     async def die(day: str, now: datetime) -> None:
@@ -140,7 +140,7 @@ async def test_a_correction_that_was_killed_is_completed_by_the_nightly_audit() 
 async def test_a_period_whose_ledger_is_gone_is_not_recounted_from_nothing() -> None:
     house = await two_months()
     del house.ledger.events["2026-03-05"]
-    house.catalogues.now = priced("2")
+    house.catalogues.catalogue = priced("2")
 
     with pytest.raises(PeriodClosed, match=r"the ledger of 2026-03-05 is no longer kept in whole"):
         await correct(house)
@@ -153,7 +153,7 @@ async def test_a_period_of_whose_ledger_a_part_is_gone_is_not_recounted_from_the
     await house.ingest([usage_event(id="2", time="2026-03-05T10:00:00Z", usage=MILLION)], LATER)
     await house.auditor.audit(LATER)
     del house.ledger.events["2026-03-05"][0]
-    house.catalogues.now = priced("2")
+    house.catalogues.catalogue = priced("2")
 
     with pytest.raises(PeriodClosed, match=r"the ledger of 2026-03-05 is no longer kept in whole"):
         await correct(house)
@@ -178,7 +178,7 @@ async def test_a_late_event_after_the_ledger_of_a_billed_day_expired_returns_not
     charged = [cost for _, cost in house.charged().values() if cost]
     assert charged == [Decimal(100_000)]
     assert list(await house.ledger.marks()) == ["2026-03-05"]
-    house.catalogues.now = priced("2")
+    house.catalogues.catalogue = priced("2")
     with pytest.raises(PeriodClosed, match="no longer kept in whole"):
         await correct(house)
 
@@ -249,5 +249,5 @@ async def test_an_exchange_rate_that_comes_after_closing_says_how_the_closed_mon
         "exchange rate USD/EUR of 2026-03-31: 2026-03 is closed and keeps that of 2026-02-28;"
         " `periods correct 2026-03` bills the difference"
     )
-    house.catalogues.kept = both
+    house.catalogues.settled_by = both
     assert (await correct(house)).rates == (of_march,)

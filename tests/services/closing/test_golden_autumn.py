@@ -228,7 +228,7 @@ async def test_a_correction_is_corrected_after_the_team_has_moved(of_autumn: Aut
     house = of_autumn.house
     await house.close("2026-11", DECEMBER_6)
     before = dict(house.closed.files)
-    house.catalogues.now, house.catalogues.kept = configuration(tmp_path / "december", MOVED)
+    house.catalogues.catalogue, house.catalogues.settled_by = configuration(tmp_path / "december", MOVED)
     change = PeriodChange("rated anew", DECEMBER_6, "ann", "search has been research since the 6th")
 
     await correct_period("2026-10", house.closing_books, house.ledger, change)

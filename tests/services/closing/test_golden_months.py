@@ -145,7 +145,9 @@ async def house(tmp_path: Path) -> ClosingHouse:
     house = published_for_real(ClosingHouse(catalogue, terms))
     await house.ingest(MARCH, APRIL_5)
     await house.close("2026-03", APRIL_5)
-    house.catalogues.now, house.catalogues.kept = configuration(tmp_path / "april", "4.00", "16.00", "6.00", "24.00")
+    house.catalogues.catalogue, house.catalogues.settled_by = configuration(
+        tmp_path / "april", "4.00", "16.00", "6.00", "24.00"
+    )
     await house.ingest([LATE, APRIL], APRIL_6)
     await house.poster.post(APRIL_6)
     await house.auditor.audit(APRIL_6)

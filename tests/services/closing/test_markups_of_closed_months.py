@@ -38,7 +38,7 @@ async def test_a_share_that_moves_takes_its_markup_with_it(tmp_path: Path) -> No
     await books.publish(APRIL)
     await books.house.close("2026-03", APRIL)
 
-    books.house.catalogues.now = marked_up(10, search_pays="support")
+    books.house.catalogues.catalogue = marked_up(10, search_pays="support")
     change = PeriodChange("rated anew", MAY, "ann", "the rule was wrong")
     await correct_period("2026-03", books.house.closing_books, books.house.ledger, change)
     await books.publish(MAY)

@@ -98,7 +98,7 @@ async def test_a_closed_row_keeps_the_price_that_it_was_closed_with_after_its_mo
     house = published_for_real(ClosingHouse())
     await call(house, "first", 40_000_000, MAY)
     await house.close("2026-03", MAY)
-    house.catalogues.now = priced("4")
+    house.catalogues.catalogue = priced("4")
     await correct_period(
         "2026-03", house.closing_books, house.ledger, PeriodChange("rated anew", MAY, "ann", "contract")
     )

@@ -68,7 +68,7 @@ async def test_the_greatest_age_is_a_rule_of_closing() -> None:
 
 
 async def correct(house: ClosingHouse, *rates: ExchangeRate) -> CorrectionResult:
-    house.catalogues.kept = Terms(exchange_rates=rates)
+    house.catalogues.settled_by = Terms(exchange_rates=rates)
     change = PeriodChange("rated anew", APRIL_6, "ann", "the rate of March came on the 5th")
     return await correct_period("2026-03", house.closing_books, house.ledger, change)
 

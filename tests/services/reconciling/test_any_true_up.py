@@ -77,9 +77,9 @@ class Life:
             case "days pass":
                 self.now += timedelta(days=which)
             case "price":
-                house.catalogues.now = priced(f"{which}.25", BOOKS)
+                house.catalogues.catalogue = priced(f"{which}.25", BOOKS)
             case "rate":
-                house.catalogues.kept = self._terms(f"0.{which}")
+                house.catalogues.settled_by = self._terms(f"0.{which}")
             case "draft":
                 await self.books.publish(self.now)
             case "close":

@@ -99,7 +99,7 @@ async def test_an_edge_of_a_closed_month_is_converted_as_it_was_billed() -> None
     books = ClosingHouse(priced(calendar=calendar), at("0.5"))
     await books.ingest([call(time="2026-03-05T09:00:00Z")], NOW)
     await books.close("2026-03", datetime(2026, 4, 5, tzinfo=UTC), override="output has no price")
-    books.catalogues.kept = at("0.8")
+    books.catalogues.settled_by = at("0.8")
 
     terms = await terms_around("2026-04", books.control, books.catalogues)
 

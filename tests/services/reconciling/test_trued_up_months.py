@@ -100,7 +100,7 @@ async def test_a_true_up_that_somebody_entered_is_counted_and_what_came_late_goe
         "march", "Invoice of March", CostKind.TRUE_UP, Decimal(10), Per.PERIOD, "USD", Basis.USAGE,
         period="2026-04", corrects="2026-03", source="invoice",
     )  # fmt: skip
-    books.house.catalogues.kept = Terms(closing=ANYTHING, shared_costs=[by_hand])
+    books.house.catalogues.settled_by = Terms(closing=ANYTHING, shared_costs=[by_hand])
     await books.house.ingest([call("search", "2026-03-07", "4")], LATER)
     await books.publish(LATER)
     assert books.total("2026-03") == 120
@@ -117,14 +117,14 @@ async def test_so_it_is_whatever_its_name_and_markup_are(books: TruedUp, cost_id
     # Invoice 110, 100 in the books and 10 by configuration: nothing is left, and the month closes with that.
     card = teams()
     on_top = SharedMarkup("m", Decimal(markup), ALWAYS, frozenset({"true-up"}))
-    books.house.catalogues.now = Catalogue(
+    books.house.catalogues.catalogue = Catalogue(
         card.currency, card.prices, card.deployments, card.allocation, payers=Payers(shared=(on_top,))
     )
     by_hand = SharedCost(
         cost_id, "Invoice of March", CostKind.TRUE_UP, Decimal(10), Per.PERIOD, "USD", Basis.USAGE, period="2026-03",
         source="invoice",
     )  # fmt: skip
-    books.house.catalogues.kept = Terms(closing=ANYTHING, shared_costs=[by_hand])
+    books.house.catalogues.settled_by = Terms(closing=ANYTHING, shared_costs=[by_hand])
     await books.house.ingest([call("search", "2026-03-05", "40")], APRIL)
     books.invoices["2026-03"] = [charge("2026-03-05", "110", "44000")]
     await books.publish(APRIL)
@@ -171,7 +171,7 @@ PTU = SharedCost(
 
 async def test_a_true_up_of_capacity_goes_by_its_own_measure(books: TruedUp) -> None:
     # Search alone uses the capacity, 1 000 in the books and 2 200 on the invoice; support pays 100 for its calls.
-    books.house.catalogues.kept = Terms(closing=ANYTHING, shared_costs=[PTU])
+    books.house.catalogues.settled_by = Terms(closing=ANYTHING, shared_costs=[PTU])
     reserved = call("search", "2026-03-05", "7", deployment="ptu")
     await books.house.ingest([reserved, call("support", "2026-03-06", "40")], APRIL)
     books.invoices["2026-03"] = [charge("2026-03-06", "100", "40000"), capacity("2026-03-31", "2200")]
@@ -202,7 +202,7 @@ async def test_so_does_one_that_somebody_entered(books: TruedUp) -> None:
         "march", "Invoice of March", CostKind.TRUE_UP, Decimal(10_000), Per.PERIOD, "USD", Basis.USAGE,
         period="2026-04", corrects="2026-03", source="invoice",
     )  # fmt: skip
-    books.house.catalogues.kept = Terms(closing=ANYTHING, shared_costs=[by_hand])
+    books.house.catalogues.settled_by = Terms(closing=ANYTHING, shared_costs=[by_hand])
 
     await books.publish(LATER)
 
@@ -306,7 +306,7 @@ async def test_a_true_up_that_was_entered_by_hand_counts_when_its_month_closes(b
     await books.house.ingest([call("search", "2026-03-05", "40")], APRIL)
     books.invoices["2026-03"] = [charge("2026-03-05", "130", "40000")]
     await books.true_up("2026-03", APRIL)
-    books.house.catalogues.kept = Terms(closing=ANYTHING, shared_costs=[by_hand])
+    books.house.catalogues.settled_by = Terms(closing=ANYTHING, shared_costs=[by_hand])
     await books.publish(APRIL)
     await books.reconcile("2026-03", APRIL + timedelta(hours=1))
 
