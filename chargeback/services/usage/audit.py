@@ -162,10 +162,10 @@ class Auditor:
             return await self._audit_again(day, now)
 
     async def _audit_again(self, day: UtcDay, now: datetime) -> Audited:
-        mended: list[Audited] = []
+        corrected: list[Audited] = []
         for attempt in range(1, _ATTEMPTS + 1):
             try:
-                return await self._attempt(day, now, mended)
+                return await self._attempt(day, now, corrected)
             except LedgerShort as error:
                 log_line(log, "ledger_short", level=logging.ERROR, day=day, reason=error)
                 await self._set_aside.note(Stage.AUDIT, day, {"ledger": str(error)})
@@ -176,8 +176,8 @@ class Auditor:
                 log_line(log, "audit_again", day=day, attempt=attempt, reason=error)
         raise AssertionError("unreachable")
 
-    async def _attempt(self, day: UtcDay, now: datetime, mended: list[Audited]) -> Audited:
-        """One audit, kept unless another one ended meanwhile; `mended` has what earlier attempts corrected."""
+    async def _attempt(self, day: UtcDay, now: datetime, corrected: list[Audited]) -> Audited:
+        """One audit, kept unless another one ended meanwhile; `corrected` has what earlier attempts did."""
         mark = (await self._ledger.marks()).get(day)
         before, token = await self._results.get(day)
         extent = await self._ledger.extent(day)
@@ -186,10 +186,10 @@ class Auditor:
             await self._catalogues.version()
         in_force = await self._catalogues.in_force()
         require_parts(day, before, await self._parts.known(day), extent)
-        mended.append(await self._audit(day, now, before, in_force))
+        corrected.append(await self._audit(day, now, before, in_force))
         watch = Watch((await self._catalogues.terms()).watched)
         await summarise_or_set_aside(self._books, day, self._set_aside, watch, afresh=True)
-        audited = _together(mended)
+        audited = _together(corrected)
         result = AuditResult(
             **asdict(audited),
             at=now.isoformat(),
