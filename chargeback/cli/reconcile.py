@@ -33,6 +33,36 @@ VARIANCES_SHOWN = 15
 app = typer.Typer()
 
 
+Export = Annotated[
+    str | None,
+    typer.Option(
+        metavar="FOLDER", help="Folder of the export in the container cost-exports. Default: `export` of books.yaml."
+    ),
+]
+From = Annotated[
+    list[Path] | None,
+    typer.Option(
+        "--from",
+        metavar="PATH",
+        help="A downloaded export instead: its folder, or a file of it; may be repeated.",
+        show_default=False,
+    ),
+]
+TrueUp = Annotated[
+    bool | None,
+    typer.Option(
+        "--true-up/--no-true-up", help="Charge the difference between invoice and books, or take that charge back."
+    ),
+]
+Override = Annotated[
+    bool,
+    typer.Option(
+        "--override",
+        help="Set the true-up although calls wait for tokens or prices, or are estimated; takes a --reason.",
+    ),
+]
+
+
 class TrueUpInForce(Answer, frozen=True):
     """The true-up in force; `amount_now` is what it would be if it was set now."""
 
@@ -53,36 +83,11 @@ class ReconciledPeriod(Answer, frozen=True):
 @app.command()
 def reconcile(
     period: Annotated[str, period_argument("The month, YYYY-MM; it has to be published.")],
-    export: Annotated[
-        str | None,
-        typer.Option(
-            metavar="FOLDER",
-            help="Folder of the export in the container cost-exports. Default: `export` of books.yaml.",
-        ),
-    ] = None,
-    from_: Annotated[
-        list[Path] | None,
-        typer.Option(
-            "--from",
-            metavar="PATH",
-            help="A downloaded export instead: its folder, or a file of it; may be repeated.",
-            show_default=False,
-        ),
-    ] = None,
-    true_up: Annotated[
-        bool | None,
-        typer.Option(
-            "--true-up/--no-true-up", help="Charge the difference between invoice and books, or take that charge back."
-        ),
-    ] = None,
+    export: Export = None,
+    from_: From = None,
+    true_up: TrueUp = None,
     by: Annotated[str | None, by_option("With --true-up or --no-true-up: who does it; goes on the record.")] = None,
-    override: Annotated[
-        bool,
-        typer.Option(
-            "--override",
-            help="Set the true-up although calls wait for tokens or prices, or are estimated; takes a --reason.",
-        ),
-    ] = False,
+    override: Override = False,
     reason: Annotated[str | None, reason_option("With --override: why; goes on the record.")] = None,
     as_json: Json = False,
 ) -> None:
@@ -92,15 +97,8 @@ def reconcile(
 
     Example: python -m chargeback reconcile 2026-03 --from ~/Downloads/focus-march/
     """
-    if true_up is not None and not by:
-        raise typer.BadParameter("a true-up needs a name: add --by NAME")
-    if from_ and export is not None:
-        raise typer.BadParameter("--from and --export name two places for one invoice: give only one")
+    _refuse_contradictions(export, from_, true_up, by)
     require_override_with_reason(override, reason)
-    for path in from_ or ():
-        if not path.exists():
-            raise typer.BadParameter(f"{path}: there is no such file or folder")
-
     say_once(service.log)
 
     async def work(container: Container) -> None:
@@ -117,6 +115,18 @@ def reconcile(
         finish(has_findings=reconciled.exceeded)
 
     run(work)
+
+
+def _refuse_contradictions(
+    export: str | None, downloaded: list[Path] | None, true_up: bool | None, by: str | None
+) -> None:
+    if true_up is not None and not by:
+        raise typer.BadParameter("a true-up needs a name: add --by NAME")
+    if downloaded and export is not None:
+        raise typer.BadParameter("--from and --export name two places for one invoice: give only one")
+    for path in downloaded or ():
+        if not path.exists():
+            raise typer.BadParameter(f"{path}: there is no such file or folder")
 
 
 def _downloaded(paths: list[Path] | None) -> "Invoices | None":

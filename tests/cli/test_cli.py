@@ -15,6 +15,7 @@ from chargeback.bootstrap import DEPLOYED_CONFIG
 from stack.stack import Stack
 from tests.support.builders import cloud_event, tokens, usage_event
 from tests.support.command_line import chargeback, found_by, output_of
+from tests.support.dead_letters import put_dead_letters
 
 pytestmark = pytest.mark.servers
 
@@ -112,21 +113,12 @@ def test_what_is_quarantined_for_its_date_is_accepted_after_the_fix(clean_stores
 def test_dead_letters_are_taken_in_and_damaged_ones_quarantined(clean_stores: Stack) -> None:
     letter = msgspec.json.encode([cloud_event(time=f"{TODAY}T00:00:01Z") | {"deadLetterReason": "x"}])
     for name, body in (("a.json", b"[{"), ("b.json", letter)):
-        put_blob(clean_stores, name, body)
+        put_dead_letters(clean_stores, name, body)
 
     replayed = found_by("replay", "--dead-letters")
 
     assert replayed == "accepted 1, duplicate 0, in quarantine 1\n"
     assert output_of("replay", "--dead-letters") == "accepted 0, duplicate 0, in quarantine 0\n"
-
-
-def put_blob(stack: Stack, name: str, body: bytes) -> None:
-    from azure.storage.blob import BlobServiceClient
-
-    with BlobServiceClient.from_connection_string(
-        stack.env["AzureWebJobsStorage"], api_version="2025-11-05"
-    ) as service:
-        service.get_blob_client("dead-letter", name).upload_blob(body)
 
 
 def test_the_catalogue_is_validated_and_applied_once(clean_stores: Stack) -> None:

@@ -11,8 +11,9 @@ from chargeback.cli.exit_codes import ExitCode
 from chargeback.domain.time.calendar import previous_period
 from chargeback.domain.time.months import Month
 from stack.stack import Stack
-from tests.support.builders import tokens, usage_event
+from tests.support.builders import cloud_event, tokens, usage_event
 from tests.support.command_line import chargeback
+from tests.support.dead_letters import put_dead_letters
 from tests.surface.documents import DOCUMENTS
 
 pytestmark = pytest.mark.servers
@@ -64,3 +65,15 @@ def test_a_configuration_is_applied_once(clean_stores: Stack) -> None:
 
     assert (applied.is_changed, again.is_changed) == (True, False)
     assert applied.digest == again.before
+
+
+def test_dead_letters_and_the_index_of_objects_are_told_as_documents(clean_stores: Stack) -> None:
+    event = cloud_event(time=f"{LAST}-10T10:00:00Z", objectId="file-1") | {"deadLetterReason": "x"}
+    for name, body in (("a.json", b"[{"), ("b.json", msgspec.json.encode([event]))):
+        put_dead_letters(clean_stores, name, body)
+
+    replayed = printed("replay", "--dead-letters", ends=ExitCode.FINDINGS)
+    rebuilt = printed("objects rebuild")
+
+    assert (replayed.accepted, replayed.duplicate, replayed.quarantined) == (1, 0, 1)
+    assert (rebuilt.objects, rebuilt.days) == (1, 1)
