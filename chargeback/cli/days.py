@@ -76,7 +76,7 @@ class SettledStreams(Answer, frozen=True):
 
 @app.command()
 def post(
-    day: Annotated[list[str] | None, days_option("Post only this UTC day, else all open days")] = None,
+    day: Annotated[list[str] | None, days_option("Post only this UTC day", "all open days")] = None,
     as_json: Json = False,
 ) -> None:
     """Rate what is counted and write it to the books.
@@ -122,9 +122,12 @@ def _posted(posted: PostedDay) -> str:
 def settle(
     since: Annotated[
         str | None,
-        typer.Option(metavar="TIME", help="Settle every day from this UTC day or time on, such as 2026-03-14T06:00."),
+        typer.Option(
+            metavar="TIME",
+            help="Settle every day from this UTC day or time on, such as 2026-03-14T06:00. Default: the open days.",
+        ),
     ] = None,
-    day: Annotated[list[str] | None, days_option("Settle only this UTC day")] = None,
+    day: Annotated[list[str] | None, days_option("Settle only this UTC day", "the open days")] = None,
     as_json: Json = False,
 ) -> None:
     """Give streamed calls their tokens.
@@ -155,8 +158,10 @@ def settle(
 
 @app.command()
 def audit(
-    period: Annotated[str | None, period_argument("Audit every UTC day that this month (YYYY-MM) touches.")] = None,
-    day: Annotated[list[str] | None, days_option("Audit only this UTC day, else those that changed")] = None,
+    period: Annotated[
+        str | None, period_argument("Audit every UTC day that this month (YYYY-MM) touches. Default: see --day.")
+    ] = None,
+    day: Annotated[list[str] | None, days_option("Audit only this UTC day", "those that changed")] = None,
     accept_loss: Annotated[
         bool,
         typer.Option(

@@ -20,9 +20,14 @@ def explain(
     period: Annotated[str, period_argument("The month, YYYY-MM; it has to be published.")],
     cost_centre: Annotated[str, typer.Option(metavar="PATH", help="Path of the cost centre, or `unallocated`.")],
     charge: Annotated[
-        str, typer.Option(metavar="ID", help="A charge id of the month's files: explained down to its events.")
+        str,
+        typer.Option(
+            metavar="ID", help="A charge id of the month's files: explained down to its events. Default: none."
+        ),
     ] = "",
-    model: Annotated[str, typer.Option(metavar="MODEL", help="Only usage of this model, such as gpt-4o.")] = "",
+    model: Annotated[
+        str, typer.Option(metavar="MODEL", help="Only usage of this model, such as gpt-4o. Default: all.")
+    ] = "",
     limit: Annotated[int, typer.Option(min=1, max=10_000, help="How much of each list is shown.")] = 10,
     as_json: Json = False,
 ) -> None:

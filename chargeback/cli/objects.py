@@ -69,7 +69,7 @@ def _told(owned: OwnedObject) -> str:
 
 @app.command()
 def rebuild(
-    day: Annotated[list[str] | None, days_option("Index only the ledger of this UTC day, else all of it")] = None,
+    day: Annotated[list[str] | None, days_option("Index only the ledger of this UTC day", "all of it")] = None,
     as_json: Json = False,
 ) -> None:
     """Index the stored objects of the ledger again.

@@ -94,11 +94,10 @@ def period_argument(what: str) -> Any:
     return typer.Argument(metavar="PERIOD", help=what, callback=_month, show_default=False)
 
 
-def days_option(what: str) -> Any:
-    """The option --day, which may be repeated."""
-    return typer.Option(
-        "--day", metavar="YYYY-MM-DD", help=f"{what}; may be repeated.", callback=_days, show_default=False
-    )
+def days_option(what: str, without: str) -> Any:
+    """The option --day, which may be repeated; says what is meant, and without it."""
+    help_ = f"{what}; may be repeated. Default: {without}."
+    return typer.Option("--day", metavar="YYYY-MM-DD", help=help_, callback=_days, show_default=False)
 
 
 def day_option(name: str, what: str) -> Any:

@@ -26,7 +26,7 @@ Saved = Annotated[
     typer.Option(
         "--from",
         metavar="FILE",
-        help="A saved answer of the API instead of asking it; may be repeated.",
+        help="A saved answer of the API; may be repeated. Default: ask the API.",
         show_default=False,
     ),
 ]
@@ -39,7 +39,10 @@ Regions = Annotated[
         show_default=False,
     ),
 ]
-Api = Annotated[str | None, typer.Option("--api", metavar="URL", help="Another address of the API, such as a mirror.")]
+Api = Annotated[
+    str | None,
+    typer.Option("--api", metavar="URL", help="Address of the API, such as a mirror. Default: that of Microsoft."),
+]
 
 
 class PriceDifference(Answer, frozen=True):

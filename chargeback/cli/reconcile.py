@@ -44,7 +44,7 @@ From = Annotated[
     typer.Option(
         "--from",
         metavar="PATH",
-        help="A downloaded export instead: its folder, or a file of it; may be repeated.",
+        help="A downloaded export: its folder, or a file of it; may be repeated. Default: see --export.",
         show_default=False,
     ),
 ]

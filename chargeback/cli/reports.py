@@ -45,7 +45,10 @@ class PublishedPeriod(Answer, frozen=True):
 def publish(
     period: Period,
     out_dir: Annotated[
-        Path | None, typer.Option("--out-dir", metavar="FOLDER", help="Also download the files into this folder.")
+        Path | None,
+        typer.Option(
+            "--out-dir", metavar="FOLDER", help="Also download the files into this folder. Default: no download."
+        ),
     ] = None,
     overwrite: Overwrite = False,
     as_json: Json = False,

@@ -39,6 +39,19 @@ def test_every_command_prints_json_of_a_type_that_is_listed() -> None:
     assert set(commands()) - with_json == REFUSING
 
 
+def test_every_option_that_takes_a_value_states_its_default_or_the_option_that_it_belongs_to() -> None:
+    silent = [
+        f"{name} {option.opts[0]}"
+        for name, command in commands().items()
+        for option in command.params
+        if not (getattr(option, "is_flag", False) or option.required)
+        if not (option.default not in (None, "") and option.show_default)
+        if "Default: " not in option.help and not option.help.startswith("With --")
+    ]
+
+    assert silent == []
+
+
 @pytest.mark.parametrize("kind", DOCUMENTS.values(), ids=DOCUMENTS)
 def test_a_document_has_names_in_camel_case_and_no_amount_as_a_number(kind: type[msgspec.Struct]) -> None:
     schema = msgspec.json.schema(kind)
