@@ -213,7 +213,9 @@ class World:
         loop.run(self.gateway.start())
         self.port = self._serve(application(self.gateway))
         self.url = f"http://127.0.0.1:{self.port}/openai"
-        self.client = httpx.Client(base_url=self.url, timeout=30, trust_env=False)
+        self.client = httpx.Client(
+            base_url=self.url, timeout=30, trust_env=False, limits=httpx.Limits(max_connections=None)
+        )
 
     def close(self) -> None:
         """Stop everything."""
