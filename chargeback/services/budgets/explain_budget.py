@@ -34,7 +34,7 @@ from chargeback.services.ports.books import Books
 from chargeback.services.ports.control import Catalogues
 from chargeback.services.ports.counter import Counter
 from chargeback.services.usage.ingest import open_days
-from chargeback.services.usage.watched_spend import NOTHING_COUNTED, Watch, refresh_spend
+from chargeback.services.usage.watched_spend import NOTHING_COUNTED, Watch, refresh_spend, spend_beside
 
 _READ_AT_ONCE = 8
 
@@ -148,8 +148,11 @@ class BudgetExplainer:
         self, day: UtcDay, watched: WatchedScopes, currency: str, *, is_open: bool
     ) -> tuple[DayAmounts, DayAmounts]:
         """What is posted of a day, and the same with what is counted."""
-        posted = await refresh_spend(self._books, day, Watch(watched))
-        counted = await self._counter.spend(day) if is_open else NOTHING_COUNTED
+        if is_open:
+            posted = await spend_beside(self._books, self._counter, day, watched)
+            counted = await self._counter.spend(day)
+        else:
+            posted, counted = await refresh_spend(self._books, day, Watch(watched)), NOTHING_COUNTED
         return day_amounts(posted, NOTHING_COUNTED, currency, watched), day_amounts(posted, counted, currency, watched)
 
 

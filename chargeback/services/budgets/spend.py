@@ -19,7 +19,7 @@ from chargeback.services.budgets.day_amounts import DayAmounts, day_amounts
 from chargeback.services.ports.books import Books
 from chargeback.services.ports.counter import Counter
 from chargeback.services.usage.ingest import open_days
-from chargeback.services.usage.watched_spend import NOTHING_COUNTED, DaySpend, Watch, refresh_spend
+from chargeback.services.usage.watched_spend import NOTHING_COUNTED, DaySpend, Watch, refresh_spend, spend_beside
 
 OPEN_SECONDS = 30.0
 """How old the document of an open day may be: spend posted since is in the counter, too, and is added from there."""
@@ -113,7 +113,7 @@ class BudgetSpend:
         self._closed[day] = read, day_amounts(posted, NOTHING_COUNTED, "", watched)
 
     async def _open_day(self, day: UtcDay, watched: WatchedScopes, currency: str) -> DayAmounts:
-        """The document first: what is posted between the two readings is added twice for a moment, and never lost."""
+        """The document first: the counter never has less than what the document says it had."""
         read, posted = self._open.get(day, (float("-inf"), None))
         if posted is None or time.monotonic() - read >= self._open_seconds:
             posted = await self._read_open(day, watched)
@@ -126,7 +126,7 @@ class BudgetSpend:
 
     async def _read_open(self, day: UtcDay, watched: WatchedScopes) -> DaySpend:
         read = time.monotonic()
-        posted = await refresh_spend(self._books, day, Watch(watched))
+        posted = await spend_beside(self._books, self._counter, day, watched)
         self._open[day] = read, posted
         return posted
 

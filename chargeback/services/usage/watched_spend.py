@@ -1,11 +1,12 @@
 """How much each scope that budgets watch spent on a day: one document next to the day's sums, made from its records.
 
-It says what it was made from: the fence of the records, and the digest of the scopes. A document of other records or
-scopes is made again by whoever needs it, so that a new budget sees the past at once.
+It says what it was made from: the fence of the records, and the digest of the scopes. A document of other scopes is
+made again by whoever needs it, so that a new budget sees the past at once; so is one of other records, except where
+what the counter has beyond it is added (`spend_beside`).
 
 With it stands what the counter had spent before the lines in the records were read from it: whatever it has beyond that
-is not in the books yet. So the two are never added twice for longer than until the next posting, and never less than
-what was posted and what was counted since.
+is not in the books yet. So the two are never less than what was posted and what was counted since. Nothing is added
+twice, except where a new set of scopes meets a posting that died halfway: until the next posting.
 """
 
 import logging
@@ -25,7 +26,7 @@ from chargeback.domain.time.days import UtcDay
 from chargeback.log_line import log_line
 from chargeback.services.ports.books import BUDGETS, Books
 from chargeback.services.ports.control import Document
-from chargeback.services.ports.counter import CountedSpend
+from chargeback.services.ports.counter import CountedSpend, Counter
 
 log = logging.getLogger(__name__)
 
@@ -122,6 +123,19 @@ async def refresh_spend(books: Books, day: UtcDay, watch: Watch) -> DaySpend:
             return await put_spend(books, day, made, before)
         except Superseded:
             continue
+
+
+async def spend_beside(books: Books, counter: Counter, day: UtcDay, scopes: WatchedScopes) -> DaySpend:
+    """The spend of a day for whoever adds what the counter has beyond it: no usage is in both.
+
+    Of records that were written since the document was, nobody knows here what the counter had spent before them. So
+    the document stays as it is while it goes with the counter; the posting that wrote the records, or the next one,
+    makes it again.
+    """
+    epoch, known = await counter.epoch(day), await read_spend(books, day)
+    if known is not None and known.scopes == scopes.digest and epoch is not None and known.counted.epoch == epoch:
+        return known
+    return await refresh_spend(books, day, Watch(scopes))
 
 
 async def read_spend(books: Books, day: UtcDay) -> DaySpend | None:

@@ -14,7 +14,7 @@ from chargeback.domain.usage.meters import Meter
 from chargeback.services.budgets.explain_budget import BudgetExplainer, ExplainedBudget
 from chargeback.services.budgets.forecasts import Forecasts
 from chargeback.services.budgets.spend import BudgetSpend
-from chargeback.services.budgets.states import BudgetStates, NoOverrides
+from chargeback.services.budgets.states import BudgetStates
 from tests.support.budgets import budget
 from tests.support.builders import DAY, NOW, tokens, usage_event
 from tests.support.catalogues import START, catalogue, dated
@@ -105,6 +105,6 @@ async def test_a_currency_that_no_rate_leads_to_is_told() -> None:
     await of.ingest.ingest([used(1)], NOW)
 
     with pytest.raises(InvalidConfig, match="none from USD to EUR"):
-        await BudgetExplainer(of.books, of.counter, of.catalogues, NoOverrides()).explain(
+        await BudgetExplainer(of.books, of.counter, of.catalogues, Kept()).explain(
             of.catalogues.settled_by.budgets[0], NOW
         )

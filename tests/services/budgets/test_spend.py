@@ -75,6 +75,32 @@ async def test_the_document_of_an_open_day_may_be_old(day: House, open_seconds: 
     assert (before, await known(spend)) == (1, 2)
 
 
+@pytest.mark.parametrize("open_seconds", [0.0, 3600.0])
+async def test_nothing_counts_twice_while_a_posting_has_written_records_and_not_yet_their_document(
+    day: House, monkeypatch: pytest.MonkeyPatch, open_seconds: float
+) -> None:
+    await day.ingest.ingest([used()], NOW)
+    await day.poster.post(NOW)
+    await day.ingest.ingest([used()], NOW)
+
+    async def die(*_given: object, **_named: object) -> None:
+        raise KeyboardInterrupt
+
+    in_force = await day.catalogues.in_force()
+    with monkeypatch.context() as patched:
+        patched.setattr("chargeback.services.usage.post.summarise_or_set_aside", die)
+        with pytest.raises(KeyboardInterrupt):
+            await day.poster.post_day(DAY, in_force, NOW)
+
+    spend = spend_of(day, open_seconds=open_seconds)
+    during = await known(spend)
+    await day.ingest.ingest([used()], NOW)
+    later = await known(spend)
+    await day.poster.post(NOW)
+
+    assert (during, later, await known(spend)) == (2, 3, 3)
+
+
 async def test_calls_that_are_not_settled_are_told_apart(day: House) -> None:
     await day.ingest.ingest([used(), used(id="s", type="pending", requestCharacters=4_000_000)], NOW)
 
