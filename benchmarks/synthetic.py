@@ -54,7 +54,7 @@ def event(number: int, rng: random.Random, *, lines: int, day: str = DAY) -> byt
                 "serviceTier": "default",
                 "backend": "oai-swedencentral.openai.azure.com",
                 "gatewayRegion": "swedencentral",
-                "clientRegion": "eu",
+                "clientRegion": "europe",
                 "attempts": 1,
                 "triedBackends": ["oai-swedencentral.openai.azure.com"],
                 "statusCode": 200,

@@ -356,7 +356,7 @@ module operations 'modules/operations.bicep' = {
       [{ name: 'functions', enabled: functionsDeployed, url: 'https://${pipeline.outputs.functions.hostName}/api/live' }]
     )
     budgets: loadYamlContent('../config/company/budgets.yaml').budgets
-    booksCurrency: last(loadYamlContent('../config/company/books.yaml').books).currency
+    booksCurrency: last(loadYamlContent('../config/company/books.yaml').books)!.currency
   }
   dependsOn: [models, gatewayServices] // an alert can only be made when the resource that it watches exists
 }
