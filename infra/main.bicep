@@ -4,6 +4,7 @@ metadata description = 'The whole system: gateway, models, pipeline, books, netw
 targetScope = 'subscription'
 
 import { resourceNames } from 'names.bicep'
+import { gatewayHosts, servedGeographies } from 'served.bicep'
 import { gatewayTargets, idIn, listed, pipelineTargets, regionalIds } from 'private-targets.bicep'
 import { profileOverrides } from 'types.bicep'
 
@@ -121,15 +122,9 @@ var settings = any(union(profiles[profile], overrides)) // the modules say what 
 // A deployment in one region has only the accounts of that region, and no product whose residency is elsewhere.
 var primary = filter(gatewayMap.gateways, g => g.?primary ?? false)[0]
 var gateways = settings.multiRegion ? union([primary], gatewayMap.gateways) : [primary]
-var accounts = settings.multiRegion
-  ? deploymentMap.accounts
-  : filter(deploymentMap.accounts, a => a.region == primary.region)
-var servedGeographies = filter(gatewayMap.geographies, g => !empty(intersection(g.regions, map(accounts, a => a.region))))
-var servedIds = map(servedGeographies, g => g.id)
-var geographies = any(map(
-  servedGeographies,
-  g => union(g, { failover: filter(g.failover, id => contains(servedIds, id)) })
-))
+var accounts = filter(deploymentMap.accounts, a => settings.multiRegion || a.region == primary.region)
+var geographies = any(servedGeographies(gatewayMap.geographies, map(accounts, a => a.region)))
+var servedIds = map(geographies, g => g.id)
 var products = filter(gatewayMap.products, p => p.residency == null || contains(servedIds, p.residency))
 var subscriptions = filter(gatewayMap.subscriptions, s => contains(map(products, p => p.id), s.product))
 
@@ -144,10 +139,7 @@ var everywhere = range(0, length(regions))
 var services = settings.gatewayTopology == 'perRegion'
   ? map(everywhere, i => { name: i == 0 ? names.gateway : '${names.gateway}-${regions[i]}', places: [i] })
   : [{ name: names.gateway, places: everywhere }]
-// Each region of a service that spans several has a host of its own.
-var gatewayHosts = settings.gatewayTopology == 'perRegion' || length(regions) == 1
-  ? map(services, s => { location: regions[s.places[0]], host: '${s.name}.azure-api.net' })
-  : map(regions, region => { location: region, host: '${names.gateway}-${region}-01.regional.azure-api.net' })
+var hosts = gatewayHosts(names.gateway, services, regions)
 var emails = listed(alertEmails)
 var openAddresses = listed(allowedIpAddresses)
 
@@ -222,7 +214,7 @@ module pipeline 'modules/pipeline.bicep' = {
     settings: settings
     stores: { endpoints: stores.outputs.endpoints, package: stores.outputs.package }
     tokens: { tenantId: empty(entraTenantId) ? tenant().tenantId : entraTenantId, ownersAudience: ownersAudience }
-    gatewayHosts: gatewayHosts
+    gatewayHosts: hosts
     functionsSubnetResourceId: settings.privateNetwork ? networkIds[0].functions : ''
     appOptions: {
       POST_SCHEDULE: postSchedule
@@ -317,7 +309,7 @@ module gatewayServices 'modules/gateway-services.bicep' = {
     endpoints: [for i in range(0, length(accounts)): models[i].outputs.endpoint]
     topicEndpoint: pipeline.outputs.topic.endpoint
     functions: union(pipeline.outputs.answers, { audience: ownersAudience })
-    hosts: gatewayHosts
+    hosts: hosts
     callers: {
       audience: callerAudience
       'second-audience': secondCallerAudience
@@ -347,16 +339,11 @@ module operations 'modules/operations.bicep' = {
       functionMemoryMB: settings.functionMemoryMB
       functionMaximumInstances: settings.functionMaximumInstances
     }))
-    targets: concat(
-      map(services, s => {
-        name: s.name == names.gateway ? 'gateway' : 'gateway-${regions[s.places[0]]}'
-        enabled: true
-        url: 'https://${s.name != names.gateway || empty(gatewayHostName) ? '${s.name}.azure-api.net' : gatewayHostName}/status-0123456789abcdef'
-      }),
-      [{ name: 'functions', enabled: functionsDeployed, url: 'https://${pipeline.outputs.functions.hostName}/api/live' }]
-    )
-    budgets: loadYamlContent('../config/company/budgets.yaml').budgets
-    booksCurrency: last(loadYamlContent('../config/company/books.yaml').books)!.currency
+    gatewayHosts: map(services, s => {
+      name: s.name == names.gateway ? 'gateway' : 'gateway-${regions[s.places[0]]}'
+      host: s.name != names.gateway || empty(gatewayHostName) ? '${s.name}.azure-api.net' : gatewayHostName
+    })
+    functions: { host: pipeline.outputs.functions.hostName, deployed: functionsDeployed }
   }
   dependsOn: [models, gatewayServices] // an alert can only be made when the resource that it watches exists
 }

@@ -11,12 +11,15 @@ param tags object
 param monitoring { workspaceResourceId: string, insightsResourceId: string, actionGroupResourceId: string }
 @description('Required. What alerts watch.')
 param watched watchedResources
-@description('Required. What must answer from outside.')
-param targets { name: string, enabled: bool, url: string }[]
-@description('Required. The budgets, as config/company/budgets.yaml has them.')
-param budgets object[]
-@description('Required. Currency of the books, for budgets that name none.')
-param booksCurrency string
+@description('Required. Hosts of the gateways, which must answer from outside.')
+param gatewayHosts { name: string, host: string }[]
+@description('Required. Host of the functions, which must answer from outside once the app is deployed.')
+param functions { host: string, deployed: bool }
+
+var targets = concat(
+  map(gatewayHosts, each => { name: each.name, enabled: true, url: 'https://${each.host}/status-0123456789abcdef' }),
+  [{ name: 'functions', enabled: functions.deployed, url: 'https://${functions.host}/api/live' }]
+)
 
 module alerts 'alerts.bicep' = {
   params: {
@@ -24,8 +27,8 @@ module alerts 'alerts.bicep' = {
     tags: tags
     workspaceResourceId: monitoring.workspaceResourceId
     actionGroupResourceId: monitoring.actionGroupResourceId
-    budgets: budgets
-    booksCurrency: booksCurrency
+    budgets: loadYamlContent('../../config/company/budgets.yaml').budgets
+    booksCurrency: last(loadYamlContent('../../config/company/books.yaml').books)!.currency
   }
 }
 

@@ -4,6 +4,7 @@ It checks nothing: whether a file is valid, only Bicep's compiler says (compiler
 """
 
 import functools
+import re
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -122,14 +123,26 @@ def _decorator(node: Node) -> tuple[str, list[Any]]:
     return text(call.named_children[0]), [evaluate(text(item), {}) for item in call.named_children[1].named_children]
 
 
+def _imports(path: Path) -> dict[str, Path]:
+    """Each name that a file imports, with the file that it is from."""
+    found = re.findall(r"^import \{ ([^}]+) \} from '([^']+)'", path.read_text("utf-8"), re.M)
+    return {name.strip(): path.parent / source for names, source in found for name in names.split(",")}
+
+
 class File(Mapping[str, Any]):
-    """The variables, functions and given parameters of a file as values, worked out when they are asked for."""
+    """The variables, functions and given parameters of a file as values, worked out when they are asked for.
+
+    What it imports from another file is worked out there.
+    """
 
     def __init__(self, path: Path, parameters: Mapping[str, Any] | None = None) -> None:
         self._items = {item.name: item for item in read(path) if item.kind in ("param", "var", "func")}
+        self._imported = _imports(path)
         self._known: dict[str, Any] = {"dir": path.parent, **(parameters or {})}
 
     def __getitem__(self, name: str) -> Any:
+        if name not in self._known and name in self._imported:
+            self._known[name] = File(self._imported[name])[name]
         if name not in self._known:
             item = self._items[name]
             self._known[name] = self._function(item) if item.kind == "func" else evaluate(item.value, self)
