@@ -13,6 +13,7 @@ from chargeback.domain.errors import InvalidEvent, StoreUnavailable
 from chargeback.domain.events.emitters import Emitter
 from chargeback.domain.events.usage_event import split_batch
 from chargeback.log_line import log_line, one_run
+from chargeback.services.usage.ingest import Ingested
 
 log = logging.getLogger(__name__)
 
@@ -62,19 +63,19 @@ def router(container: Container) -> APIRouter:
         with one_run():
             outcome = await container.ingest.ingest_in_time(events, datetime.now(UTC), emitter=emitter)
         container.nudge_decisions()
-        return _json(
-            {
-                "accepted": outcome.accepted,
-                "duplicate": outcome.duplicate,
-                "late": outcome.late,
-                "quarantined": len(outcome.quarantined),
-                "faults": [
-                    {"reason": each.reason, "detail": each.detail} for each in outcome.quarantined[:SHOWN_FAULTS]
-                ],
-            }
-        )
+        return _json(_told(outcome))
 
     return routes
+
+
+def _told(outcome: Ingested) -> dict[str, Any]:
+    return {
+        "accepted": outcome.accepted,
+        "duplicate": outcome.duplicate,
+        "late": outcome.late,
+        "quarantined": len(outcome.quarantined),
+        "faults": [{"reason": each.reason, "detail": each.detail} for each in outcome.quarantined[:SHOWN_FAULTS]],
+    }
 
 
 async def _sender(container: Container, key: str | None, authorization: str | None) -> Emitter:

@@ -23,6 +23,14 @@ if TYPE_CHECKING:
 
 app = typer.Typer()
 
+AcceptLoss = Annotated[
+    bool,
+    typer.Option(
+        "--accept-loss",
+        help="Parts of the ledger of the one --day are gone for good: its books stay as they are, on record.",
+    ),
+]
+
 
 class PostedDay(Answer, frozen=True):
     """What posting did with a day; `replayed` events were counted again from the ledger."""
@@ -162,13 +170,7 @@ def audit(
         str | None, period_argument("Audit every UTC day that this month (YYYY-MM) touches. Default: see --day.")
     ] = None,
     day: Annotated[list[str] | None, days_option("Audit only this UTC day", "those that changed")] = None,
-    accept_loss: Annotated[
-        bool,
-        typer.Option(
-            "--accept-loss",
-            help="Parts of the ledger of the one --day are gone for good: its books stay as they are, on record.",
-        ),
-    ] = False,
+    accept_loss: AcceptLoss = False,
     reason: Annotated[str | None, reason_option("With --accept-loss: why they are gone.")] = None,
     by: Annotated[str | None, by_option("With --accept-loss: who accepts it.")] = None,
     as_json: Json = False,
@@ -180,12 +182,7 @@ def audit(
     Example: python -m chargeback audit 2026-03
     """
     why, who = (reason or "").strip(), (by or "").strip()
-    if accept_loss and (len(day or []) != 1 or period or not why or not who):
-        raise typer.BadParameter(
-            "a loss is accepted for one day, for a reason, by somebody: add --day, --reason TEXT and --by NAME"
-        )
-    if not accept_loss and (why or who):
-        raise typer.BadParameter("--reason and --by belong to --accept-loss")
+    _require_one_lossy_day(accept_loss, period, day or [], why, who)
 
     days = [utc_day_of(each) for each in day or []]
 
@@ -210,6 +207,15 @@ def audit(
         finish(has_findings=any(map(_needs_attention, audited)))
 
     run(work)
+
+
+def _require_one_lossy_day(accept_loss: bool, period: str | None, days: list[str], reason: str, by: str) -> None:
+    if accept_loss and (len(days) != 1 or period or not reason or not by):
+        raise typer.BadParameter(
+            "a loss is accepted for one day, for a reason, by somebody: add --day, --reason TEXT and --by NAME"
+        )
+    if not accept_loss and (reason or by):
+        raise typer.BadParameter("--reason and --by belong to --accept-loss")
 
 
 async def _audit(

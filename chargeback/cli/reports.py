@@ -12,8 +12,9 @@ from chargeback.cli.answers import Answer, answer
 from chargeback.cli.exit_codes import finish
 from chargeback.cli.options import Json, Overwrite, Period, refuse_existing
 from chargeback.cli.terminal import counted, listed, progress, run, written
-from chargeback.domain.periods.lifecycle import PeriodState
+from chargeback.domain.periods.lifecycle import BillingPeriod, PeriodState
 from chargeback.domain.reports.layout import manifest_path, period_folder
+from chargeback.domain.reports.manifest import Manifest
 from chargeback.domain.time.months import month
 from chargeback.domain.usage.states import LineState
 from chargeback.services.ports.reports import Reports
@@ -69,8 +70,6 @@ def publish(
             manifest = await container.drafts.publish(named, datetime.now(UTC), counted(advance))
         known, _ = await container.periods.get(named)
         is_closed = known.state is PeriodState.CLOSED
-        digests = {file.path: file.sha256 for file in manifest.files} if is_closed else {}
-        digests[manifest_path(named)] = known.manifest
         reports, name = (container.closed_reports, "closed") if is_closed else (container.reports, "reports")
         paths = await reports.paths(period_folder(named))
         if out_dir is not None:
@@ -78,20 +77,28 @@ def publish(
                 for path in paths:
                     await _download(reports, path, out_dir)
                     advance(1)
-        published = PublishedPeriod(
-            period=period,
-            state=known.state,
-            rows=manifest.files[0].rows,
-            unpriced_rows=manifest.states[LineState.UNPRICED].rows if LineState.UNPRICED in manifest.states else 0,
-            totals=manifest.totals,
-            container=name,
-            files=tuple(PublishedPath(path, digests.get(path, "")) for path in paths),
-            folder=str(out_dir / period) if out_dir is not None else "",
-        )
+        published = _published(manifest, known, paths, name, out_dir)
         answer(published, _told(published), as_json=as_json)
         finish(has_findings=published.unpriced_rows > 0)
 
     run(work)
+
+
+def _published(
+    manifest: Manifest, known: BillingPeriod, paths: list[str], container: str, out_dir: Path | None
+) -> PublishedPeriod:
+    digests = {file.path: file.sha256 for file in manifest.files} if known.state is PeriodState.CLOSED else {}
+    digests[manifest_path(known.month)] = known.manifest
+    return PublishedPeriod(
+        period=known.month,
+        state=known.state,
+        rows=manifest.files[0].rows,
+        unpriced_rows=manifest.states[LineState.UNPRICED].rows if LineState.UNPRICED in manifest.states else 0,
+        totals=manifest.totals,
+        container=container,
+        files=tuple(PublishedPath(path, digests.get(path, "")) for path in paths),
+        folder=str(out_dir / known.month) if out_dir is not None else "",
+    )
 
 
 async def _download(reports: Reports, path: str, folder: Path) -> None:

@@ -54,17 +54,7 @@ async def accept_loss(
     async with recount(ledger, day, workers=workers) as recounted:
         events, missing, calls = recounted.events, recounted.missing, recounted.calls
     _require_short(day, before, known, extent, events, missing)
-    stood = before is not None and any(loss.books_stand for loss in before.losses)
-    only_rewritten = before is not None and not stood and events >= before.events and not missing
-    late = await _late(ledger, day, before)
-    loss = AcceptedLoss(
-        reason=accept.reason,
-        by=accept.by,
-        at=accept.now.isoformat(),
-        events=events - late,
-        missing=missing,
-        books_stand=not only_rewritten,
-    )
+    loss = _loss(accept, before, events, await _late(ledger, day, before), missing)
     result = before or AuditResult(
         day=day, events=0, calls=calls, duplicates=0, unreadable=0, at=accept.now.isoformat(), final=False
     )
@@ -83,6 +73,20 @@ async def accept_loss(
         books_stand=loss.books_stand,
     )
     return await auditor.audit_day(day, accept.now)
+
+
+def _loss(accept: Acceptance, before: AuditResult | None, events: int, late: int, missing: int) -> AcceptedLoss:
+    """What is accepted; the books stand unless the ledger has all events and only its parts were written again."""
+    stood = before is not None and any(loss.books_stand for loss in before.losses)
+    only_rewritten = before is not None and not stood and events >= before.events and not missing
+    return AcceptedLoss(
+        reason=accept.reason,
+        by=accept.by,
+        at=accept.now.isoformat(),
+        events=events - late,
+        missing=missing,
+        books_stand=not only_rewritten,
+    )
 
 
 async def _late(ledger: Ledger, day: UtcDay, before: AuditResult | None) -> int:
