@@ -193,14 +193,14 @@ class Container(Stores):
         """Tells the gateways what budgets decide; None where the settings name no gateway."""
         from chargeback.services.budgets.push_decisions import DecisionPusher
 
-        return DecisionPusher(self.decisions, self.gateways) if self.gateways else None
+        return DecisionPusher(self.decisions, self.gateways, lambda: datetime.now(UTC)) if self.gateways else None
 
     @cached_property
     def _nudges(self) -> "Nudges | None":
         from chargeback.services.budgets.nudges import Nudges
 
         pusher = self.decision_pusher
-        return Nudges(lambda: pusher.push(datetime.now(UTC))) if pusher else None
+        return Nudges(pusher.push) if pusher else None
 
     def nudge_decisions(self) -> None:
         """Calls were counted, so the gateways are to be told what budgets decide now; returns at once."""
@@ -212,6 +212,9 @@ class Container(Stores):
         nudges: Nudges | None = self.__dict__.pop("_nudges", None)
         if nudges is not None:
             await nudges.stop()
+        pusher: DecisionPusher | None = self.__dict__.pop("decision_pusher", None)
+        if pusher is not None:
+            await pusher.stop()
         await super().close()
 
     async def _post_day(self, day: "UtcDay") -> None:

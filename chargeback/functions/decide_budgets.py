@@ -1,7 +1,6 @@
 """Timer, each minute: tells the gateways what budgets decide, also where nothing changed."""
 
 import logging
-from datetime import UTC, datetime
 
 import azure.functions as func
 
@@ -22,7 +21,7 @@ def blueprint(container: Container) -> func.Blueprint:
         if pusher is None:
             return
         with one_run(context.invocation_id):
-            pushed = await pusher.push(datetime.now(UTC))
+            pushed = await pusher.push()
             for region, reason in pushed.failed.items():
                 log_line(log, "decisions_not_sent", level=logging.WARNING, region=region, reason=reason)
             log_line(

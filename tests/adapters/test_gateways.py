@@ -75,7 +75,7 @@ async def regions(
 
 
 async def test_a_string_is_put_with_a_token_of_the_app(regions: GatewayRegions, gateway: Gateway) -> None:
-    await regions.put("sweden", "a b", "at=1;")
+    assert await regions.put("sweden", "a b", "at=1;")
 
     assert gateway.seen == [("PUT", "/budgets/decisions/a%20b", b"at=1;", "Bearer token-for-https://audience/.default")]
     assert list(regions.regions) == ["sweden", "nowhere"]
@@ -84,7 +84,7 @@ async def test_a_string_is_put_with_a_token_of_the_app(regions: GatewayRegions, 
 async def test_a_gateway_that_knows_something_newer_is_content(regions: GatewayRegions, gateway: Gateway) -> None:
     gateway.statuses = [409]
 
-    await regions.put("sweden", "standard", "at=1;")
+    assert not await regions.put("sweden", "standard", "at=1;")
 
     assert len(gateway.seen) == 1
 

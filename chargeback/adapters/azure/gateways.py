@@ -33,7 +33,7 @@ class GatewayRegions:
         """Every gateway region."""
         return tuple(self._endpoints)
 
-    async def put(self, region: str, product: str, text: str) -> None:
+    async def put(self, region: str, product: str, text: str) -> bool:
         """Replace what a region knows about a product."""
         url = f"{self._endpoints[region]}/{quote(product, safe='')}"
         fault = ""
@@ -47,7 +47,7 @@ class GatewayRegions:
                 fault = f"{type(error).__name__}: {error}"
                 continue
             if status < 300 or status == _NEWER_KNOWN:
-                return
+                return status != _NEWER_KNOWN
             fault = f"{status} {said}"
             if status < 500 and status not in _AGAIN:
                 break

@@ -21,6 +21,9 @@ AT_ONCE = 8
 
 FRESH = timedelta(seconds=1)
 
+PATIENCE_SECONDS = 1.0
+"""How long a round waits for a region."""
+
 
 class States(Protocol):
     """Who evaluates the budgets in force."""
@@ -59,10 +62,10 @@ class Decisions:
         self._making = asyncio.Lock()
         self._known: Decided | None = None
 
-    async def decide(self, now: datetime) -> Decided:
-        """What budgets decide now. Callers within a second share one evaluation."""
+    async def decide(self, now: datetime, oldest: timedelta = FRESH) -> Decided:
+        """What budgets decide now. Callers share an evaluation, unless it began longer ago than the oldest may have."""
         async with self._making:
-            if self._known is None or abs(now - self._known.at) >= FRESH:
+            if self._known is None or not now - oldest <= self._known.at < now + FRESH:
                 self._known = await self._decide(now)
             return self._known
 
@@ -95,42 +98,87 @@ class DecisionPusher:
     """Sends what changed, and what did not change each minute. A region that fails keeps no other from its strings."""
 
     def __init__(
-        self, decisions: Decisions, gateways: DecisionStore, clock: Callable[[], float] = time.monotonic
+        self,
+        decisions: Decisions,
+        gateways: DecisionStore,
+        now: Callable[[], datetime],
+        clock: Callable[[], float] = time.monotonic,
     ) -> None:
         self._decisions = decisions
         self._gateways = gateways
+        self._now = now
         self._clock = clock
         self._sent: dict[tuple[str, str], tuple[str, float]] = {}
         self._pushing = asyncio.Lock()
+        self._telling: dict[str, asyncio.Task[tuple[int, str]]] = {}
+        self._late: dict[str, str] = {}
 
-    async def push(self, now: datetime) -> Pushed:
-        """Tell every region. Raises what the evaluation raises."""
+    async def push(self) -> Pushed:
+        """Tell every region what the stores say now. Raises what the evaluation raises.
+
+        A region that takes long goes on by itself, and later rounds do not wait for it until it took everything.
+        """
         async with self._pushing:
-            decided = await self._decisions.decide(now)
-            outcomes = await asyncio.gather(*(self._tell(region, decided) for region in self._gateways.regions))
-        failed = {region: fault for region, (_, fault) in zip(self._gateways.regions, outcomes, strict=True) if fault}
-        return Pushed(decided, sum(sent for sent, _ in outcomes), failed)
+            # The time is taken here: who waited for another round has to send what was counted meanwhile, and with a
+            # later time than that round, or the gateways would take it for the older of the two.
+            decided = await self._decisions.decide(self._now(), timedelta(0))
+            for region in self._gateways.regions:
+                if region not in self._telling:
+                    self._telling[region] = asyncio.create_task(self._tell(region, decided))
+            awaited = [task for region, task in self._telling.items() if region not in self._late]
+            if awaited:
+                await asyncio.wait(awaited, timeout=PATIENCE_SECONDS)
+            return self._outcome(decided)
+
+    async def stop(self) -> None:
+        """End what is under way."""
+        tasks = list(self._telling.values())
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
+
+    def _outcome(self, decided: Decided) -> Pushed:
+        """What became of the regions that are done; the others are late, for the reason that was known last."""
+        sent = 0
+        failed = {}
+        for region, task in list(self._telling.items()):
+            if not task.done():
+                failed[region] = self._late.setdefault(region, f"gateway {region}: takes long to answer")
+                continue
+            del self._telling[region]
+            some, fault = task.result()
+            sent += some
+            if fault:
+                failed[region] = fault
+            if region in self._late:
+                self._late[region] = fault
+            if not fault:
+                self._late.pop(region, None)
+        return Pushed(decided, sent, failed)
 
     async def _tell(self, region: str, decided: Decided) -> tuple[int, str]:
-        """How many strings a region took, and why it took no more."""
+        """How many strings a region took, and why it did not take another."""
         due = [product for product, text in decided.texts.items() if self._is_due(region, product, text.text)]
         sent = 0
+        fault = ""
         for start in range(0, len(due), AT_ONCE):
             some = due[start : start + AT_ONCE]
             outcomes = await asyncio.gather(*(self._put(region, each, decided.texts[each].text) for each in some))
-            faults = [fault for fault in outcomes if fault]
+            faults = [each for each in outcomes if each]
             sent += len(some) - len(faults)
-            if faults:
-                return sent, faults[0]
-        return sent, ""
+            fault = fault or next(iter(faults), "")
+            if len(faults) == len(some):
+                break
+        return sent, fault
 
     async def _put(self, region: str, product: str, text: str) -> str:
+        self._sent.pop((region, product), None)
         try:
-            await self._gateways.put(region, product, text)
+            taken = await self._gateways.put(region, product, text)
         except StoreUnavailable as error:
-            self._sent.pop((region, product), None)
             return str(error)
-        self._sent[region, product] = _entries(text), self._clock()
+        if taken:
+            self._sent[region, product] = _entries(text), self._clock()
         return ""
 
     def _is_due(self, region: str, product: str, text: str) -> bool:

@@ -11,8 +11,8 @@ class DecisionStore(Protocol):
     def regions(self) -> Sequence[str]:
         """Every gateway region."""
 
-    async def put(self, region: str, product: str, text: str) -> None:
-        """Replace what a region knows about a product, unless it knows something newer.
+    async def put(self, region: str, product: str, text: str) -> bool:
+        """Replace what a region knows about a product; False where it knows something newer, and keeps that.
 
         Raises `StoreUnavailable` where the gateway does not take it.
         """

@@ -1,6 +1,8 @@
 """Each region hears what changed at once, the rest each minute, and a region that fails keeps no other from it."""
 
 import asyncio
+import time
+from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
 from types import SimpleNamespace
 from typing import Any
@@ -13,6 +15,7 @@ from chargeback.domain.budgets.decisions import Product
 from chargeback.domain.budgets.state import BooksClock, BudgetState
 from chargeback.domain.cost_centres.rules import Rule
 from chargeback.domain.time.effective import Effective
+from chargeback.services.budgets import push_decisions
 from chargeback.services.budgets.push_decisions import DecisionPusher, Decisions
 from chargeback.services.budgets.states import Evaluation
 from tests.support.decisions import NOW, midnight, read, state
@@ -48,16 +51,25 @@ def catalogues(*rules: Rule) -> Any:
 class Pushing:
     """A pusher over regions in memory, with a clock of its own."""
 
-    def __init__(self, budgets: Budgets, *rules: Rule, regions: tuple[str, ...] = ("sweden", "virginia")) -> None:
+    def __init__(
+        self,
+        budgets: Budgets,
+        *rules: Rule,
+        regions: tuple[str, ...] = ("sweden", "virginia"),
+        products: Sequence[Product] = (STANDARD, PREMIUM),
+    ) -> None:
         self.gateways = MemoryGateways(*regions)
-        self.decisions = Decisions(budgets, catalogues(*rules), (STANDARD, PREMIUM))
+        self.decisions = Decisions(budgets, catalogues(*rules), products)
         self.seconds = 0.0
-        self.pusher = DecisionPusher(self.decisions, self.gateways, lambda: self.seconds)
+        self.pusher = DecisionPusher(self.decisions, self.gateways, self.now, lambda: self.seconds)
+
+    def now(self) -> datetime:
+        return NOW + timedelta(seconds=self.seconds)
 
     async def push(self, seconds: float) -> tuple[int, dict[str, str]]:
         self.seconds = seconds
         self.gateways.taken.clear()
-        pushed = await self.pusher.push(NOW + timedelta(seconds=seconds))
+        pushed = await self.pusher.push()
         return pushed.sent, dict(pushed.failed)
 
 
@@ -93,6 +105,83 @@ async def test_a_region_that_is_away_keeps_no_other_from_its_strings_and_gets_it
     assert away == (2, {"sweden": "gateway sweden: is away"})
     assert await pushing.push(2) == (2, {})
     assert ("sweden", "standard") in pushing.gateways.known
+
+
+async def test_a_region_that_hangs_delays_no_other_and_gets_its_strings_once_it_answers(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(push_decisions, "PATIENCE_SECONDS", 0.05)
+    budgets = Budgets()
+    pushing = Pushing(budgets)
+    answers = pushing.gateways.hung["sweden"] = asyncio.Event()
+    late = {"sweden": "gateway sweden: takes long to answer"}
+
+    assert await pushing.push(0) == (2, late)
+    budgets.states = (state(SEARCH),)
+    began = time.monotonic()
+    assert await pushing.push(2) == (1, late)
+    assert time.monotonic() - began < 0.05
+    answers.set()
+    await asyncio.sleep(0.01)
+    await pushing.push(4)
+    await asyncio.sleep(0.01)
+
+    assert await pushing.push(6) == (1, {})
+    assert list(read(pushing.gateways.known["sweden", "standard"])) == ["subscription/search"]
+
+
+async def test_what_is_under_way_to_a_region_ends_with_the_app(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(push_decisions, "PATIENCE_SECONDS", 0.01)
+    pushing = Pushing(Budgets(state(SEARCH)))
+    pushing.gateways.hung["sweden"] = asyncio.Event()
+    await pushing.push(0)
+
+    await pushing.pusher.stop()
+
+    assert ("sweden", "standard") not in pushing.gateways.known
+
+
+async def test_a_string_that_a_region_does_not_take_keeps_no_other_product_from_its_own() -> None:
+    products = [Product(f"p{number:02}", frozenset()) for number in range(20)]
+    pushing = Pushing(Budgets(), regions=("sweden",), products=products)
+    pushing.gateways.refused.add("p00")
+
+    assert await pushing.push(0) == (19, {"sweden": "gateway sweden: takes no p00"})
+
+
+async def test_what_a_region_took_for_older_than_what_it_knows_is_sent_again_at_the_next_round() -> None:
+    pushing = Pushing(Budgets(state(SEARCH)), regions=("sweden",))
+    pushing.gateways.ahead.add("sweden")
+    await pushing.push(0)
+    pushing.gateways.ahead.clear()
+
+    assert await pushing.push(2) == (2, {})
+
+
+async def test_a_round_sees_what_changed_just_after_another_evaluation() -> None:
+    budgets = Budgets()
+    pushing = Pushing(budgets)
+    await pushing.decisions.decide(NOW)
+    budgets.states = (state(SEARCH),)
+    await pushing.push(0.3)
+
+    assert list(read(pushing.gateways.known["sweden", "standard"])) == ["subscription/search"]
+
+
+async def test_a_round_that_waited_for_another_has_a_later_time() -> None:
+    budgets = Budgets()
+    pushing = Pushing(budgets, regions=("sweden",))
+    answers = pushing.gateways.hung["sweden"] = asyncio.Event()
+    first = asyncio.create_task(pushing.pusher.push())
+    await asyncio.sleep(0.01)
+    second = asyncio.create_task(pushing.pusher.push())
+    await asyncio.sleep(0.01)
+    pushing.seconds = 5
+    budgets.states = (state(SEARCH),)
+    answers.set()
+    await asyncio.gather(first, second)
+
+    assert pushing.gateways.known["sweden", "standard"].startswith(f"at={int((NOW.timestamp() + 5) * 1000)};sub")
 
 
 async def test_rules_that_are_not_in_force_decide_nothing() -> None:
