@@ -71,15 +71,24 @@ async def publish(
             held = await _write(engine, inputs, files, progress)
         finally:
             engine.close()
-        tables = _period_tables(engine.database, inputs)
-        for write in writers:
-            try:
-                await write(tables, files, progress)
-            except Exception as error:
-                if left_out is None or (isinstance(error, ChargebackError) and not isinstance(error, InconsistentFile)):
-                    raise  # that is not about these rows
-                left_out[_name(write)] = reason_of(error)
+        await _write_further(writers, _period_tables(engine.database, inputs), files, progress, left_out)
     return await write_manifest(inputs, held, files)
+
+
+async def _write_further(
+    writers: Sequence[Writer],
+    tables: PeriodTables,
+    files: Files,
+    progress: Progress,
+    left_out: dict[str, str] | None,
+) -> None:
+    for write in writers:
+        try:
+            await write(tables, files, progress)
+        except Exception as error:
+            if left_out is None or (isinstance(error, ChargebackError) and not isinstance(error, InconsistentFile)):
+                raise  # that is not about these rows
+            left_out[_name(write)] = reason_of(error)
 
 
 def _name(writer: Writer) -> str:

@@ -146,9 +146,21 @@ def part_row(
 
     The list and the contracted cost have what was paid; the exact cost has what the cost centre is billed.
     """
+    known = _columns(cost, date, price, rate, centre, ratio) | dict(corrects)
+    if markup is not None:
+        billed = Decimal(str(known["exact_cost"]))
+        known |= {"unit_price": markup.on(price, PRICE_DECIMALS), "exact_cost": markup.on(billed)}
+    absent = {name: "" if kind == ColumnType.STRING else None for name, kind in ROW_COLUMNS.items()}
+    return tuple(to_text(value) if isinstance(value, Decimal) else value for value in (absent | known).values())
+
+
+def _columns(
+    cost: SharedCost, date: BookDate, price: Decimal, rate: ExchangeRate, centre: str, ratio: Decimal
+) -> dict[str, object]:
+    """The columns of a part that is billed as it was paid."""
     whole = to_amount(EXACT.multiply(price, rate.rate))
     part = EXACT.multiply(whole, ratio)
-    known = {
+    return {
         "kind": "correction" if cost.corrects else "shared",
         "charge_id": part_id(cost, centre),
         "charge_date": date,
@@ -171,9 +183,4 @@ def part_row(
         "shared_cost": cost.cost_id,
         "allocation_basis": cost.basis.value,
         "allocated_ratio": ratio,
-    } | dict(corrects)
-    if markup is not None:
-        billed = Decimal(str(known["exact_cost"]))
-        known |= {"unit_price": markup.on(price, PRICE_DECIMALS), "exact_cost": markup.on(billed)}
-    absent = {name: "" if kind == ColumnType.STRING else None for name, kind in ROW_COLUMNS.items()}
-    return tuple(to_text(value) if isinstance(value, Decimal) else value for value in (absent | known).values())
+    }
