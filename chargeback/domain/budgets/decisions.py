@@ -153,18 +153,28 @@ def _worst_above(centre: str, centres: Mapping[str, BudgetState]) -> BudgetState
 def _bounded(
     start: str, entries: Sequence[tuple[str, BudgetState | None]], midnight: Callable[[date], datetime]
 ) -> DecisionText:
-    """As many entries as fit. Every `allow` stays: without it, calls would go on to a later rule."""
-    written = [(_severity(state), f"{key}:{_record(state, midnight)};") for key, state in entries]
-    size = len(start) + sum(len(entry) for _, entry in written)
-    dropped: set[int] = set()
-    for index in sorted(range(len(written)), key=lambda each: written[each][0]):
+    """As many decisions as fit, the most severe first.
+
+    A rule whose decision has no room says `allow`: without it, its calls would go on to a later rule. Where there is
+    no room even for the rules alone, the last ones go.
+    """
+    written = {key: f"{key}:{_record(state, midnight)};" for key, state in entries}
+    states = dict(entries)
+    size = len(start) + sum(map(len, written.values()))
+    left_out: set[str] = set()
+    for key in sorted((key for key, state in entries if state is not None), key=lambda each: _severity(states[each])):
         if size <= MOST_BYTES:
             break
-        if entries[index][1] is not None and "#" not in entries[index][0]:
-            size -= len(written[index][1])
-            dropped.add(index)
-    kept = [entry for index, (_, entry) in enumerate(written) if index not in dropped]
-    return DecisionText(start + "".join(kept), len(dropped))
+        shorter = f"{key}:{_record(None, midnight)};" if "#" in key else ""
+        size -= len(written[key]) - len(shorter)
+        written[key] = shorter
+        left_out.add(key)
+    for key in reversed([key for key, entry in written.items() if entry]):
+        if size <= MOST_BYTES:
+            break
+        size -= len(written[key])
+        written[key] = ""
+    return DecisionText(start + "".join(written.values()), len(left_out))
 
 
 def _record(state: BudgetState | None, midnight: Callable[[date], datetime]) -> str:

@@ -71,6 +71,32 @@ def test_what_has_no_room_is_left_out_from_the_mildest_on_and_counted() -> None:
     assert found.left_out == 3001 - len(read(found.text)) > 0
 
 
+def test_a_string_of_many_rules_is_bounded_too_and_no_call_falls_through_to_a_later_rule() -> None:
+    mild, severe = state(Scope(ScopeKind.COST_CENTRE, "mild"), Action.WARN), state(Scope(ScopeKind.COST_CENTRE, "bad"))
+    codes = [Rule(f"r{n}", {"product": "standard", "billingCode": f"C{n}"}, "mild") for n in range(2000)]
+    rules = [*codes, Rule("rest", {"product": "standard"}, "bad")]
+
+    found = decision_text(STANDARD, [mild, severe], rules, NOW, midnight)
+    actions = [each["action"] for each in read(found.text).values()]
+
+    assert len(found.text) <= MOST_BYTES
+    assert len(actions) == 2001
+    assert actions[-1] == "refuse"
+    assert found.left_out == actions.count("allow") > 0
+    assert actions.count("warn") > 0
+
+
+def test_of_more_rules_than_fit_the_first_are_told() -> None:
+    rules = [Rule(f"r{n}", {"product": "standard", "billingCode": f"{n:0>200}"}, "a") for n in range(2000)]
+    states = [state(Scope(ScopeKind.COST_CENTRE, "a")), state(Scope(ScopeKind.COST_CENTRE, UNALLOCATED))]
+
+    found = decision_text(STANDARD, states, rules, NOW, midnight)
+
+    assert len(found.text) <= MOST_BYTES
+    assert found.left_out == 2001
+    assert list(read(found.text))[-1].startswith(f"product/standard#{len(read(found.text)) - 1}&")
+
+
 CENTRES = ["a", "a/b", "a/b/c", "d"]
 NAMES = {
     "subscription": ["search", "support", "legal"], "product": ["standard", "premium"], "app": ["app one", "app;two"],
