@@ -17,13 +17,13 @@ from chargeback.domain.events.usage_event import Phase, UsageEvent
 from chargeback.domain.rating.effective_catalogues import EffectiveCatalogues
 from chargeback.domain.rating.rating import picodollars_per_unit
 from chargeback.domain.streams.estimates import expected_tokens
-from chargeback.domain.time.days import start_of
+from chargeback.domain.time.days import UtcDay, start_of
 from chargeback.domain.usage.lines import Line
 from chargeback.domain.usage.meters import Meter, Quantities
 from chargeback.domain.usage.states import LineState
 from chargeback.log_line import log_line
 from chargeback.services.ports.control import Catalogues
-from chargeback.services.ports.counter import EstimatedEvent
+from chargeback.services.ports.counter import CountedLine, EstimatedEvent
 
 log = logging.getLogger(__name__)
 
@@ -82,7 +82,7 @@ class SpendEstimator:
         if known is None:
             if len(self._known) >= _KNOWN_LINES:
                 self._forget()
-            known = self._known[key] = self._look_up(event)
+            known = self._known[key] = self._look_up(line, day, hour)
         _, others, fields, folded_fields, prices = known
         if phase is _SETTLED:
             self._note_answer(line, quantities)
@@ -97,9 +97,20 @@ class SpendEstimator:
             spend += self._expected(event, prices)
         return EstimatedEvent(event, fields, spend if spend < MAX_SPEND else MAX_SPEND, others, folded_fields)
 
-    def _look_up(self, event: UsageEvent) -> _Known:
-        line, hour = event.line, start_of(event.day) + timedelta(hours=event.hour)
-        date, rules = self.in_force.hours(event.day)[event.hour]
+    def of_line(self, day: UtcDay, counted: CountedLine) -> dict[str, int]:
+        """What a counted line spent, by field; nothing is known of one that is not settled."""
+        found: dict[str, int] = {}
+        if counted.line.state is not LineState.UNSETTLED:
+            for hour, quantities in counted.hours.items():
+                known = self._look_up(counted.line, day, hour)
+                spend = sum(quantity * known.prices.get(meter, 0) for meter, quantity in quantities.items())
+                for name in known.fields:
+                    found[name] = found.get(name, 0) + spend
+        return found
+
+    def _look_up(self, line: Line, day: UtcDay, hour_of_day: int) -> _Known:
+        hour = start_of(day) + timedelta(hours=hour_of_day)
+        date, rules = self.in_force.hours(day)[hour_of_day]
         cost_centre, _ = rules.cost_centre(line)
         others = folded(line, self.in_force.named)
         fields = self._shared(spend_fields(date, self.watched.of(line, cost_centre)))

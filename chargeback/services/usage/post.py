@@ -8,7 +8,7 @@ one that was read. What is written was therefore read after everything written b
 import asyncio
 import logging
 from collections.abc import Callable, Container, Iterable, Mapping, Sequence
-from contextlib import aclosing
+from contextlib import aclosing, suppress
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -36,7 +36,7 @@ from chargeback.services.usage.replay_day import heard_events
 from chargeback.services.usage.restored_books import RestoredBooks
 from chargeback.services.usage.shortfall import require_parts
 from chargeback.services.usage.summarise import summarise_or_set_aside
-from chargeback.services.usage.watched_spend import Watch, known_spend
+from chargeback.services.usage.watched_spend import Watch, known_spend, less
 
 log = logging.getLogger(__name__)
 
@@ -130,7 +130,10 @@ class Poster:
     async def _post_day(
         self, day: UtcDay, in_force: EffectiveCatalogues, scopes: WatchedScopes
     ) -> tuple[Posted, CountedSpend | None]:
-        """The result of posting, and the spend before the lines were read, if a budget watches it."""
+        """The result of posting, and the spend before the lines were read, if a budget watches it.
+
+        What lines spent that are not in the books is left out of it, so that budgets go on counting it.
+        """
         fences = await self._books.postings(day)
         epoch, replayed = await self._epoch(day, fences, in_force, scopes)
         if epoch is None:
@@ -163,7 +166,9 @@ class Poster:
             unsettled=sum(record.is_unsettled for record in records),
             set_aside=len(run.refused),
         )
-        return posted, None if counted is None else known_spend(counted)
+        if counted is not None:
+            counted = less(known_spend(counted), _spend_of(day, run.left_out, SpendEstimator(in_force, scopes)))
+        return posted, counted
 
     async def _gone(
         self, day: UtcDay, epoch: str, fences: Mapping[int, Posting], counted: Container[str]
@@ -233,6 +238,8 @@ class _Run:
         self._in_force = in_force
         self.refused: dict[str, str] = {}
         """Line id → why it is not in the books; it stays changed, so that the next run tries it again."""
+        self.left_out: list[CountedLine] = []
+        """The lines that are not in the books."""
 
     async def post_shard(
         self, shard: int, lines: Mapping[str, int], fence: Posting | None, gone: Sequence[Line]
@@ -252,6 +259,7 @@ class _Run:
             records, faults = rate_lines(self._day, counted, self._in_force)
             self.refused |= faults
             fence = await self._write(shard, fence, posting, records)
+            self.left_out += [each for each in counted if each.line_id in self.refused]
             versions = {identity: lines[identity] for identity in some if identity not in self.refused}
             await self._counter.mark_posted(self._day, self._epoch, versions)
             written += [record for record in records if record.record_id in versions]
@@ -281,6 +289,16 @@ def rate_lines(
         except Exception as error:  # noqa: BLE001 whatever is wrong with one line
             faults[each.line_id] = f"cannot be rated: {reason_of(error)}"
     return records, faults
+
+
+def _spend_of(day: UtcDay, lines: Iterable[CountedLine], estimator: SpendEstimator) -> dict[str, int]:
+    """What lines spent, by field; one that cannot be estimated either spends nothing."""
+    found: dict[str, int] = {}
+    for each in lines:
+        with suppress(Exception):  # the posting says already what is wrong with the line
+            for name, spend in estimator.of_line(day, each).items():
+                found[name] = found.get(name, 0) + spend
+    return found
 
 
 def _did_anything(posted: Posted) -> bool:

@@ -42,8 +42,9 @@ class Watch:
 
     Attributes:
         scopes: those that budgets name.
-        counted: what the counter had spent before the lines in the records were read from it, without estimates; None
-            where nobody read lines, so that what was known before stays.
+        counted: what the counter had spent before the lines in the records were read from it, without estimates and
+            without lines that the books did not take; None where nobody read lines, so that what was known before
+            stays.
     """
 
     scopes: WatchedScopes
@@ -180,6 +181,12 @@ def known_spend(counted: CountedSpend) -> CountedSpend:
         for each, amount in counted.picodollars.items()
         if amount and (known := read_spend_field(each)) and not known.estimated
     }
+    return counted._replace(picodollars=kept)
+
+
+def less(counted: CountedSpend, left_out: Mapping[str, int]) -> CountedSpend:
+    """What is counted without a part of it; no field falls below zero."""
+    kept = {each: max(amount - left_out.get(each, 0), 0) for each, amount in counted.picodollars.items()}
     return counted._replace(picodollars=kept)
 
 

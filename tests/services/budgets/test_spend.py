@@ -1,16 +1,24 @@
 """The spend of scopes by date is right, posted or counted, whatever is lost, posted or asked for in between."""
 
+from collections.abc import Sequence
 from datetime import UTC, date, datetime
 from decimal import Decimal
+from typing import Any
 
 import pytest
 
 from chargeback.domain.budgets.budget import Scope, ScopeKind
 from chargeback.domain.budgets.state import Spend
+from chargeback.domain.errors import RecordsRefused
+from chargeback.domain.rating.rating import rate
+from chargeback.domain.rating.usage_record import UsageRecord
 from chargeback.domain.terms.terms import Terms
 from chargeback.domain.time.days import BookDate
+from chargeback.domain.usage.lines import Line
 from chargeback.domain.usage.meters import Meter
 from chargeback.services.budgets.spend import BudgetSpend, SpendByDate
+from chargeback.services.ports.books import Posting
+from chargeback.services.usage import post
 from tests.support.budgets import limited
 from tests.support.builders import DAY, NOW, tokens, usage_event
 from tests.support.catalogues import START, catalogue, dated
@@ -37,10 +45,10 @@ def used(**fields: object) -> bytes:
 
 
 def spend_of(day: House, **given: float) -> BudgetSpend:
-    async def post(lost: str) -> None:
+    async def post_again(lost: str) -> None:
         await day.poster.post_day(lost, await day.catalogues.in_force(), NOW)
 
-    return BudgetSpend(day.books, day.counter, post, **given)
+    return BudgetSpend(day.books, day.counter, post_again, **given)
 
 
 async def seen(spend: BudgetSpend, terms: Terms = LIMITS, first: str = DAY) -> SpendByDate:
@@ -88,7 +96,7 @@ async def test_nothing_counts_twice_while_a_posting_has_written_records_and_not_
 
     in_force = await day.catalogues.in_force()
     with monkeypatch.context() as patched:
-        patched.setattr("chargeback.services.usage.post.summarise_or_set_aside", die)
+        patched.setattr(post, "summarise_or_set_aside", die)
         with pytest.raises(KeyboardInterrupt):
             await day.poster.post_day(DAY, in_force, NOW)
 
@@ -99,6 +107,45 @@ async def test_nothing_counts_twice_while_a_posting_has_written_records_and_not_
     await day.poster.post(NOW)
 
     assert (during, later, await known(spend)) == (2, 3, 3)
+
+
+async def test_what_the_books_do_not_take_counts_all_the_same(day: House, monkeypatch: pytest.MonkeyPatch) -> None:
+    write = day.books.write
+
+    async def write_without_search(
+        of: str, shard: int, after: Posting | None, posting: Any, records: Sequence[UsageRecord]
+    ) -> Posting:
+        refused = {each.record_id: "too large" for each in records if each.line.subscription == "search"}
+        written = await write(of, shard, after, posting, [each for each in records if each.record_id not in refused])
+        if refused:
+            raise RecordsRefused(refused, written.token)
+        return written
+
+    spend, found = spend_of(day, open_seconds=0), []
+    with monkeypatch.context() as patched:
+        patched.setattr(day.books, "write", write_without_search)
+        for _ in range(2):
+            await day.ingest.ingest([used(), used(subscriptionId="support")], NOW)
+            await day.poster.post(NOW)
+            found.append((await known(spend), await known(spend, SEARCH)))
+    await day.poster.post(NOW)
+    found.append((await known(spend), await known(spend, SEARCH)))
+
+    assert found == [(2, 1), (4, 2), (4, 2)]
+
+
+async def test_what_cannot_be_rated_counts_all_the_same(day: House, monkeypatch: pytest.MonkeyPatch) -> None:
+    def rate_only_support(of: str, line: Line, *given: Any) -> UsageRecord:
+        if line.subscription == "search":
+            raise ValueError(line)
+        return rate(of, line, *given)
+
+    monkeypatch.setattr(post, "rate", rate_only_support)
+    await day.ingest.ingest([used(), used(subscriptionId="support"), used(id="s", type="pending")], NOW)
+    await day.poster.post(NOW)
+
+    spend = spend_of(day)
+    assert (await known(spend), await known(spend, SEARCH)) == (2, 1)
 
 
 async def test_calls_that_are_not_settled_are_told_apart(day: House) -> None:
