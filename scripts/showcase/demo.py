@@ -87,6 +87,7 @@ def run(stack: Stack, rounds: int) -> int:
     time.sleep(1.5)
     post(f"{stack.url('functions')}/admin/functions/settle_streams?wait=true", {})
     show_limit(course, console)
+    show_places(files, state)
     return outcome
 
 
@@ -180,10 +181,14 @@ def show_month(files: Path, tally: Tally, oracle: Counter[str]) -> int:
     )
     states = Counter(row["state"] for row in rows)
     console.print("States of its rows: " + ", ".join(f"{state} {count}" for state, count in sorted(states.items())))
-    console.print("Look at:")
-    for place in (*sorted(files.iterdir()), files.parents[1] / "logs"):
-        console.print(f"  {os.path.relpath(place)}", markup=False, soft_wrap=True)
     return 0 if same and not tally.failed else 1
+
+
+def show_places(files: Path, state: Path) -> None:
+    """Where everything is that the demo leaves."""
+    console.print("Look at:")
+    for place in (*sorted(files.iterdir()), state / "config" / "company" / "budgets.yaml", state / "logs"):
+        console.print(f"  {os.path.relpath(place)}", markup=False, soft_wrap=True)
 
 
 if __name__ == "__main__":
