@@ -179,7 +179,8 @@ class Container(Stores):
         """The budgets of a file that nobody has put in force."""
         from chargeback.adapters.config.proposed_budgets import load_proposed_budgets
 
-        return load_proposed_budgets(file, self.settings.config_dir or DEPLOYED_CONFIG, catalogue)
+        folder = self.settings.config_dir or DEPLOYED_CONFIG
+        return load_proposed_budgets(file, folder, catalogue, datetime.now(UTC))
 
     @cached_property
     def decisions(self) -> "Decisions":

@@ -72,17 +72,31 @@ def budget_name_faults(folder: Path, catalogue: Catalogue, now: datetime) -> lis
     gateway = known_gateway(folder)
     if gateway is None:
         return []
-    document = read(path_of(folder, _DEPLOYMENTS))
-    groups, faults = _groups(document)
-    known = _Known(catalogue, gateway, load_models(folder), groups, now)
-    faults += [fault for number, group in enumerate(groups) for fault in _group_faults(number, group, known)]
+    known, faults = _known(folder, gateway, catalogue, now)
+    faults += [fault for number, group in enumerate(known.groups) for fault in _group_faults(number, group, known)]
     found = [with_line(folder, f"{_DEPLOYMENTS}: {fault}") for fault in faults]
     if path_of(folder, FILE).exists():
-        limits = budgets(read(path_of(folder, FILE)), catalogue.calendar, [], thorough=True)
-        for place, budget in limits:
-            own = (*_scope_faults(budget.scope, known), *_swap_faults(budget, known))
-            found += [with_line(folder, f"{FILE}: {place}.{fault}") for fault in own]
+        found += [with_line(folder, fault) for fault in _own_faults(path_of(folder, FILE), known)]
     return found
+
+
+def proposed_name_faults(file: Path, folder: Path, catalogue: Catalogue, now: datetime) -> list[str]:
+    """What the budgets of a sound file name that the folder does not have or that must not be, without lines."""
+    gateway = known_gateway(folder)
+    return [] if gateway is None else list(_own_faults(file, _known(folder, gateway, catalogue, now)[0]))
+
+
+def _known(folder: Path, gateway: KnownGateway, catalogue: Catalogue, now: datetime) -> tuple[_Known, list[str]]:
+    """What the files of a folder say, and why its groups cannot be read."""
+    groups, faults = _groups(read(path_of(folder, _DEPLOYMENTS)))
+    return _Known(catalogue, gateway, load_models(folder), groups, now), faults
+
+
+def _own_faults(file: Path, known: _Known) -> Iterator[str]:
+    """What is wrong with the names in the budgets of a file, as `budgets.yaml: place: reason`."""
+    for place, budget in budgets(read(file), known.catalogue.calendar, [], thorough=True):
+        own = (*_scope_faults(budget.scope, known), *_swap_faults(budget, known))
+        yield from (f"{FILE}: {place}.{fault}" for fault in own)
 
 
 def _groups(document: Mapping[str, Any]) -> tuple[list[frozenset[str]], list[str]]:

@@ -1,11 +1,13 @@
 """Reads budgets from a file on its own, which nobody has put in force.
 
-They are checked in themselves; whether everything exists that they name, `config validate` says of the folder.
+They are checked as `config validate` checks those of a folder: in themselves, and whether all is there that they name.
 """
 
 from collections.abc import Sequence
+from datetime import datetime
 from pathlib import Path
 
+from chargeback.adapters.config.budget_names import proposed_name_faults
 from chargeback.adapters.config.folders import path_of
 from chargeback.adapters.config.terms import terms_from_documents
 from chargeback.adapters.config.yaml_files import line_number, read
@@ -17,17 +19,20 @@ _FILE = "budgets.yaml"
 _BOOKS = "books.yaml"
 
 
-def load_proposed_budgets(file: Path, folder: Path, catalogue: Catalogue) -> Sequence[Budget]:
-    """The budgets of a file, with the exchange rates of a folder.
+def load_proposed_budgets(file: Path, folder: Path, catalogue: Catalogue, now: datetime) -> Sequence[Budget]:
+    """The budgets of a file, with the exchange rates, products and deployments of a folder.
 
     Raises `InvalidConfig` with every fault as `file:line: place: reason`.
     """
     books = path_of(folder, _BOOKS)
     documents = {_FILE: read(file), **({_BOOKS: read(books)} if books.exists() else {})}
     try:
-        return terms_from_documents(documents, catalogue, thorough=True).budgets
+        found = terms_from_documents(documents, catalogue, thorough=True).budgets
     except InvalidConfig as error:
         raise InvalidConfig([_with_line(file, fault) for fault in error.faults]) from None
+    if faults := proposed_name_faults(file, folder, catalogue, now):
+        raise InvalidConfig([_with_line(file, fault) for fault in faults])
+    return found
 
 
 def _with_line(file: Path, fault: str) -> str:

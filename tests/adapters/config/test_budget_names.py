@@ -13,8 +13,10 @@ from chargeback.adapters.config.budget_names import budget_name_faults
 from chargeback.adapters.config.catalogue import load_catalogue
 from chargeback.adapters.config.folders import path_of
 from chargeback.adapters.config.gateway import load_products
+from chargeback.adapters.config.proposed_budgets import load_proposed_budgets
 from chargeback.bootstrap import DEPLOYED_CONFIG
 from chargeback.domain.budgets.decisions import Product
+from chargeback.domain.errors import InvalidConfig
 
 NOW = datetime(2026, 10, 1, tzinfo=UTC)
 TENANT = "0f1e2d3c-4b5a-6978-8796-a5b4c3d2e1f0"
@@ -192,3 +194,21 @@ def test_products_come_with_the_subscriptions_that_call_with_them() -> None:
 
     assert found[0] == Product("standard", frozenset({"search", "research"}))
     assert [each.id for each in found] == ["standard", "europe-resident", "premium"]
+
+
+def test_a_proposed_budget_is_refused_where_the_folder_would_refuse_it(folder: Path, tmp_path: Path) -> None:
+    proposed = tmp_path / "proposed.yaml"
+    steps = "amount: 9, steps: [{percent: 100, do: block}]"
+    sound = f"budgets:\n  - {{id: a, product: standard, {steps}}}\n"
+    catalogue = load_catalogue(folder)
+
+    proposed.write_text(sound)
+    (budget,) = load_proposed_budgets(proposed, folder, catalogue, NOW)
+    proposed.write_text(f"{sound}  - {{id: b, subscription: nobody, {steps}}}\n")
+    with pytest.raises(InvalidConfig) as refused:
+        load_proposed_budgets(proposed, folder, catalogue, NOW)
+
+    assert budget.id == "a"
+    assert list(refused.value.faults) == [
+        "proposed.yaml:3: budgets[1].subscription: 'nobody' is not among the subscriptions of gateway.yaml"
+    ]
