@@ -309,6 +309,20 @@ def test_a_throttled_caller_has_fewer_tokens_a_minute(world: World) -> None:
     assert world.event()["data"]["decision"] == "throttle"
 
 
+def test_a_throttled_user_is_held_to_what_that_user_spends_and_not_to_what_others_do(world: World) -> None:
+    world.decide_budgets("user/ada:action=throttle|budget=ada|tokensPerMinute=10")
+    world.chat()
+
+    first, second = (
+        world.client.post(
+            "/v1/responses", json={"model": "gpt-4o", "input": "hi"}, headers={**SEARCH, "x-username": "ada"}
+        ).status_code
+        for _ in range(2)
+    )
+
+    assert (first, second, world.chat().status_code) == (200, 429, 200)
+
+
 def test_a_throttle_never_gives_more_than_the_product(make_world: MakeWorld) -> None:
     world = make_world(config={"products": [product(tokensPerMinute=10)]})
     world.decide_budgets("subscription/search:action=throttle|tokensPerMinute=1000000")
