@@ -27,6 +27,9 @@ OPEN_SECONDS = 30.0
 CLOSED_SECONDS = 600.0
 """How old the cached spend of other days may be; only late events and corrected prices change it."""
 
+ASK_SECONDS = 30.0
+"""How long nobody asks again for a posting that left a day as it was: one whose ledger lacks something stays so."""
+
 _SLICE = 8
 """How many of the other days are read again at a time, so that nobody waits for a whole year of them."""
 
@@ -61,6 +64,7 @@ class BudgetSpend:
         *,
         open_seconds: float = OPEN_SECONDS,
         closed_seconds: float = CLOSED_SECONDS,
+        ask_seconds: float = ASK_SECONDS,
     ) -> None:
         """`post` is asked for each day that the counter has lost."""
         self._books = books
@@ -68,11 +72,14 @@ class BudgetSpend:
         self._post = post
         self._open_seconds = open_seconds
         self._closed_seconds = closed_seconds
+        self._ask_seconds = ask_seconds
         self._digest = ""
         self._open: dict[UtcDay, tuple[float, DaySpend]] = {}
         self._closed: dict[UtcDay, tuple[float, DayAmounts]] = {}
         self._past: tuple[object, SpendByDate] = (None, _NOTHING)
         self._posting: dict[UtcDay, asyncio.Task[None]] = {}
+        self._asked: dict[UtcDay, tuple[str | None, float]] = {}
+        """When the posting of a day was asked for, and under which epoch the day was counted then."""
 
     async def by_date(self, watched: WatchedScopes, first: BookDate, now: datetime, currency: str) -> SpendByDate:
         """What the watched scopes spent on each date of the books from `first` to `now`.
@@ -85,6 +92,7 @@ class BudgetSpend:
         days = days_between(shifted(utc_namesake(first), -1), shifted(utc_day(now), 1))
         are_open = set(open_days(now))
         self._open = {day: known for day, known in self._open.items() if day in are_open}
+        self._asked = {day: asked for day, asked in self._asked.items() if day in are_open}
         closed = [day for day in days if day not in are_open]
         await self._read_closed(closed, watched)
         found = await asyncio.gather(*(self._open_day(day, watched, currency) for day in days if day in are_open))
@@ -121,7 +129,7 @@ class BudgetSpend:
         if posted.counted.epoch != counted.epoch:
             posted, counted = await self._read_open(day, watched), await self._counter.spend(day)
         if posted.fence and posted.counted.epoch != counted.epoch:
-            self._ask_for_posting(day)
+            self._ask_for_posting(day, counted.epoch)
         return day_amounts(posted, counted, currency, watched)
 
     async def _read_open(self, day: UtcDay, watched: WatchedScopes) -> DaySpend:
@@ -130,9 +138,12 @@ class BudgetSpend:
         self._open[day] = read, posted
         return posted
 
-    def _ask_for_posting(self, day: UtcDay) -> None:
-        """Have a day posted at once, unless that is under way."""
-        if day not in self._posting:
+    def _ask_for_posting(self, day: UtcDay, epoch: str | None) -> None:
+        """Have a day posted at once, unless that is under way or did not help a moment ago."""
+        of, at = self._asked.get(day, (None, float("-inf")))
+        is_recent = of == epoch and time.monotonic() - at < self._ask_seconds
+        if day not in self._posting and not is_recent:
+            self._asked[day] = epoch, time.monotonic()
             self._posting[day] = asyncio.create_task(self._have_posted(day))
 
     async def _have_posted(self, day: UtcDay) -> None:

@@ -194,7 +194,7 @@ async def test_a_posting_that_fails_is_asked_for_again(day: House) -> None:
         asked.append(lost)
         raise ValueError(lost)
 
-    spend = BudgetSpend(day.books, day.counter, fail)
+    spend = BudgetSpend(day.books, day.counter, fail, ask_seconds=0)
     await day.ingest.ingest([used()], NOW)
     await day.poster.post(NOW)
     await day.counter.forget(DAY)
@@ -203,6 +203,29 @@ async def test_a_posting_that_fails_is_asked_for_again(day: House) -> None:
         await spend.asked()
 
     assert asked == [DAY, DAY]
+
+
+async def test_a_posting_that_did_not_help_is_not_asked_for_again_at_once_unless_redis_lost_the_day_again(
+    day: House,
+) -> None:
+    asked = []
+
+    async def post_nothing(lost: str) -> None:
+        asked.append(lost)
+
+    spend = BudgetSpend(day.books, day.counter, post_nothing)
+    await day.ingest.ingest([used()], NOW)
+    await day.poster.post(NOW)
+    found = []
+    for _ in range(2):
+        await day.counter.forget(DAY)
+        await day.ingest.ingest([used()], NOW)
+        for _ in range(2):
+            await known(spend)
+            await spend.asked()
+            found.append(len(asked))
+
+    assert found == [1, 1, 2, 2]
 
 
 async def test_corrected_prices_count_once_the_day_is_posted_with_them(day: House) -> None:
