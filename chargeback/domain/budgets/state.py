@@ -111,7 +111,8 @@ def state_of(
     window = window_of(budget.every, clock.today)
     carried = carried_into(budget, past_windows(budget, clock, spend, overrides))
     held = tuple(each for each in overrides if each.budget == budget.id and each.holds(clock.now))
-    spent = _sum({day: each for day, each in spend.items() if _counts(budget, day, clock)}, window)
+    begun = _begun(budget, clock)
+    spent = _sum(each for day, each in spend.items() if day in window and day >= begun)
     limit = _limit(budget, carried, held)
     reached = tuple(step for step in budget.steps if _is_reached(step, limit, spent.total, forecast))
     return BudgetState(budget, window, carried, held, spent, forecast, reached)
@@ -124,14 +125,20 @@ def past_windows(
     start = budget.effective.start
     if start is None or not _carries(budget):
         return []
-    current = window_of(budget.every, clock.today)
-    counting = {day: spent for day, spent in spend.items() if _counts(budget, day, clock)}
+    current, begun = window_of(budget.every, clock.today), clock.date_of(start)
+    spent_in: dict[date, Decimal] = {}  # by the first date of a window
+    for day, spent in spend.items():
+        if begun <= day < current.first:
+            first = window_of(budget.every, day).first
+            spent_in[first] = EXACT.add(spent_in.get(first, ZERO), spent.total)
     own = [each for each in overrides if each.budget == budget.id]
     found = []
-    for window in windows_between(budget.every, clock.date_of(start), current.first - _DAY):
-        end = clock.midnight(window.after)
-        added = total(each.amount for each in own if each.start < end <= each.until)
-        found.append(PastWindow(window, _sum(counting, window).total, added))
+    for window in windows_between(budget.every, begun, current.first - _DAY):
+        added = ZERO
+        if own:
+            end = clock.midnight(window.after)
+            added = total(each.amount for each in own if each.start < end <= each.until)
+        found.append(PastWindow(window, spent_in.get(window.first, ZERO), added))
     return found
 
 
@@ -153,9 +160,10 @@ def _carries(budget: Budget) -> bool:
     return budget.rollover.unspent or budget.rollover.overage
 
 
-def _counts(budget: Budget, day: date, clock: BooksClock) -> bool:
+def _begun(budget: Budget, clock: BooksClock) -> date:
+    """The first date whose spend counts."""
     start = budget.effective.start
-    return start is None or day >= clock.date_of(start)
+    return date.min if start is None else clock.date_of(start)
 
 
 def _limit(budget: Budget, carried: Decimal, overrides: Iterable[Override]) -> Decimal:
@@ -171,6 +179,6 @@ def _is_reached(step: Step, limit: Decimal, spent: Decimal, forecast: Decimal | 
     return spent >= reached_at(step, limit)
 
 
-def _sum(spend: Mapping[date, Spend], window: Window) -> Spend:
-    inside = [spent for day, spent in spend.items() if day in window]
+def _sum(spend: Iterable[Spend]) -> Spend:
+    inside = list(spend)
     return Spend(total(each.known for each in inside), total(each.estimated for each in inside))
