@@ -12,11 +12,18 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from decimal import Decimal
 from pathlib import Path
-from statistics import median
 from typing import Any
 
 import aiohttp
 
+from benchmarks.budget_terms import (
+    Course,
+    calling_product,
+    delivered_events,
+    evaluation_and_push,
+    print_terms,
+    stored_before,
+)
 from chargeback.bootstrap import Container, open_container
 from chargeback.domain.time.days import utc_day
 from chargeback.settings import read_settings
@@ -48,7 +55,8 @@ class Caller:
         state = stack.site.state
         keys = json.loads((state / "gateway-keys.json").read_text("utf-8"))
         regions = json.loads((state / "gateway.json").read_text("utf-8"))["regions"]
-        self._url = f"{next(iter(regions.values()))}/openai/v1/chat/completions"
+        self.region, origin = next(iter(regions.items()))
+        self._url = f"{origin}/openai/v1/chat/completions"
         self._headers = {"api-key": keys[SUBSCRIPTION], "x-billing-code": code}
         self._session = session
 
@@ -65,50 +73,41 @@ class Caller:
         return answer.status, json.loads(content)["error"]["code"] if answer.status >= 400 else ""
 
 
-@dataclass
-class Round:
-    """Seconds from the end of the answer that passed the limit.
-
-    Attributes:
-        counted: until Redis had counted the call: event delivery, ledger and count.
-        refused: until the first refusal: after that evaluation, push and cache, too.
-    """
-
-    counted: float
-    refused: float
-
-
-async def latency(stack: Stack, rounds: int) -> list[Round]:
+async def latency(stack: Stack, rounds: int) -> list[Course]:
     """Pass a limit with one call, then ask with small ones until they are refused."""
     found = []
-    async with aiohttp.ClientSession() as session, open_container(read_settings()) as container:
-        for number in range(-1, rounds - 1):
-            code = f"ROUND-{number % rounds}"
+    async with (
+        aiohttp.ClientSession() as session,
+        open_container(read_settings()) as container,
+        delivered_events(stack) as delivered,
+    ):
+        product = calling_product(container)
+        for number in range(rounds):
+            code = f"ROUND-{number}"
             caller = Caller(stack, session, code)
+            await evaluation_and_push(container, caller.region, product)  # knows everything from now on
             status, error = await caller.call(DEAR)
             assert status == 200, error
-            passed = time.perf_counter()
-            counted = asyncio.create_task(_seconds_until_counted(container, code, passed))
+            answered = time.time()
+            counting = asyncio.create_task(_counted(container, code))
             while (await caller.call("Refused?"))[0] == 200:  # noqa: ASYNC110 it is what callers do
                 await asyncio.sleep(0.05)
-            refused = time.perf_counter() - passed
-            found.append(Round(await counted, refused))
-    print(
-        f"{rounds} budgets, one call each passes the limit: refused after {median(each.refused for each in found):.2f} s"
-        f" (median; {max(each.refused for each in found):.2f} s at most)"
-    )
-    print(f"  delivery and count {median(each.counted for each in found):.2f} s")
-    waits = [each.refused - each.counted for each in found]
-    print(f"  evaluation, push and cache, with the wait for the next evaluation {median(waits):.2f} s")
+            refused = time.time()
+            counted = await counting
+            stored = stored_before(stack, caller.region, product, refused)
+            taken = await evaluation_and_push(container, caller.region, product)
+            found.append(Course(answered, delivered[code][0], counted, stored, refused, *taken))
+    print_terms(found)
     return found
 
 
-async def _seconds_until_counted(container: Container, code: str, since: float) -> float:
+async def _counted(container: Container, code: str) -> float:
+    """When Redis has counted a call with a billing code."""
     while True:
         spend = await container.counter.spend(utc_day(datetime.now(UTC)))
         if any(name.endswith(f":{centre_of(code)}") for name in spend.picodollars):
-            return time.perf_counter() - since
-        await asyncio.sleep(0.02)
+            return time.time()
+        await asyncio.sleep(0.005)
 
 
 @dataclass
@@ -120,7 +119,7 @@ class Load:
     other: Counter[str] = field(default_factory=Counter)
 
 
-async def overrun(stack: Stack, rounds: list[Round]) -> None:
+async def overrun(stack: Stack, courses: list[Course]) -> None:
     """Many callers, every second one with streams, until all are refused."""
     load, began = Load(), time.perf_counter()
     async with aiohttp.ClientSession(connector=aiohttp.TCPConnector(limit=0)) as session:
@@ -140,7 +139,7 @@ async def overrun(stack: Stack, rounds: list[Round]) -> None:
                     await asyncio.sleep(1)
 
         await asyncio.gather(*(caller(number) for number in range(CALLERS)))
-    await _report(load, max(each.refused for each in rounds))
+    await _report(load, max(each.seconds for each in courses))
 
 
 async def _report(load: Load, slowest: float) -> None:
@@ -161,7 +160,9 @@ async def _report(load: Load, slowest: float) -> None:
         f"  limit {Decimal(LOAD_AMOUNT):.2f} USD, spent {spent:.4f} ({state.spend.estimated:.4f} by estimate): overrun"
         f" {max(spent - state.limit, Decimal(0)):.4f} USD"
     )
+    in_flight = sum(at > min(load.refused) for at in load.answered)
     print(
-        f"  bound {bound:.4f} USD: {rate:.4f} USD a second x {slowest:.2f} s + {CALLERS} calls in flight at"
-        f" {float(each_call):.5f} USD"
+        f"  bound {bound:.4f} USD: {rate:.4f} USD a second x {slowest:.2f} s (the slowest of the refusals above) +"
+        f" {CALLERS * float(each_call):.4f} USD for {CALLERS} calls in flight at {float(each_call):.5f} USD;"
+        f" {in_flight} calls were answered after the first refusal"
     )

@@ -2,7 +2,7 @@
 
 `evaluate` says how 2 000 monthly budgets of 2 000 cost centres stand, with a month of days posted and the open ones
 counted: first with nothing known, as after a start, and then again and again.
-`latency` says how soon a call is refused after the one that passed a limit, on the whole stack.
+`latency` says how soon a call is refused after the one that passed a limit, on the whole stack, and what takes how long.
 `overrun` measures that, and then how far 200 callers at once overrun a limit, beside the bound.
 """
 
