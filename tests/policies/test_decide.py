@@ -13,7 +13,7 @@ from chargeback.domain.usage.states import LineState
 from stack.gateway.named_values import load_config as definitions
 from stack.gateway.readings import READINGS
 from tests.policies.conftest import MakeWorld
-from tests.policies.one_region import EU, ROOT, World, chunk, product, sse
+from tests.policies.one_region import EU, ROOT, US, World, chunk, product, sse
 from tests.support.company import CONFIG
 
 POLICIES = ROOT / "apim-policies"
@@ -256,6 +256,32 @@ def test_a_swap_to_a_model_that_nobody_has_is_a_warning(world: World) -> None:
 
     assert respond(world).status_code == 200
     assert world.event()["data"]["decision"] == "warn"
+
+
+def test_a_swap_to_a_model_that_this_call_cannot_reach_is_a_warning(make_world: MakeWorld) -> None:
+    sets = {name: list(each) for name, each in definitions(CONFIG)["deploymentSets"].items()}
+    sets[US[0]] += [{**sets[US[0]][0], "name": "gpt-us"}]
+    alone = [{**each, "failover": []} for each in definitions(CONFIG)["geographies"]]
+    world = make_world(config={"deploymentSets": sets, "geographies": alone})
+    world.decide_budgets("subscription/search:action=swap|swap=gpt-4o>gpt-us")
+
+    answer = respond(world)
+
+    assert (answer.status_code, answer.headers["x-budget-state"]) == (200, "warn")
+    assert world.seen[0].json["model"] == "gpt-4o"
+
+
+def test_a_swap_to_a_model_that_is_nowhere_beside_the_one_for_pictures_is_a_warning(make_world: MakeWorld) -> None:
+    sets = {name: list(each) for name, each in definitions(CONFIG)["deploymentSets"].items()}
+    sets[EU[1]] += [{**sets[EU[1]][0], "name": "gpt-alone"}]
+    world = make_world(config={"deploymentSets": sets})
+    world.decide_budgets("subscription/search:action=swap|swap=gpt-4o>gpt-alone")
+    drawer = {"x-ms-oai-image-generation-deployment": "gpt-image-2"}
+
+    answer = world.client.post("/v1/responses", json={"model": "gpt-4o"}, headers={**SEARCH, **drawer})
+
+    assert (answer.status_code, answer.headers["x-budget-state"]) == (200, "warn")
+    assert respond(world).headers["x-budget-state"] == "swap"
 
 
 @pytest.mark.parametrize("path", ["/v1/embeddings", "/v1/images/generations", "/v1/audio/speech"])
