@@ -19,7 +19,8 @@ class PastWindow:
     Attributes:
         window: its dates.
         spent: what was spent in it, estimates included.
-        added: what the overrides that held when it ended added; below 0 where they lowered the limit.
+        added: what overrides added: those that held when it ended, and what was spent by those that ended before; below
+            0 where they lowered the limit.
     """
 
     window: Window

@@ -15,6 +15,7 @@ from chargeback.domain.money.exact import EXACT, ZERO, total
 
 _PERCENT = Decimal("0.01")
 _DAY = timedelta(days=1)
+_MOMENT = timedelta(microseconds=1)
 
 
 @dataclass(frozen=True, slots=True)
@@ -132,14 +133,35 @@ def past_windows(
             first = window_of(budget.every, day).first
             spent_in[first] = EXACT.add(spent_in.get(first, ZERO), spent.total)
     own = [each for each in overrides if each.budget == budget.id]
-    found = []
+    found: list[PastWindow] = []
     for window in windows_between(budget.every, begun, current.first - _DAY):
-        added = ZERO
-        if own:
-            end = clock.midnight(window.after)
-            added = total(each.amount for each in own if each.start < end <= each.until)
+        added = _added(budget, clock, spend, own, found, window) if own else ZERO
         found.append(PastWindow(window, spent_in.get(window.first, ZERO), added))
     return found
+
+
+def _added(
+    budget: Budget,
+    clock: BooksClock,
+    spend: Mapping[date, Spend],
+    overrides: Iterable[Override],
+    before: Sequence[PastWindow],
+    window: Window,
+) -> Decimal:
+    """What overrides added to a window: all of those that held when it ended, and of others what was spent by them."""
+    first, end = clock.midnight(window.first), clock.midnight(window.after)
+    added = total(each.amount for each in overrides if each.start < end <= each.until)
+    ended = [each for each in overrides if each.amount > 0 and first < each.until < end]
+    if not ended:
+        return added
+    limit = EXACT.add(budget.amount, carried_into(budget, before))
+    counting = max(window.first, _begun(budget, clock))
+    used = []
+    for each in ended:
+        last = clock.date_of(each.until - _MOMENT)
+        spent = total(of_day.total for day, of_day in spend.items() if counting <= day <= last)
+        used.append(min(each.amount, EXACT.subtract(spent, limit)))
+    return max(added, *used) if max(used) > 0 else added
 
 
 def reached_at(step: Step, limit: Decimal) -> Decimal:

@@ -147,6 +147,20 @@ def test_an_override_that_held_until_the_end_covers_what_was_spent_by_it_and_is_
     assert state(date(2026, 2, 10), spent(m1d5=20), rollover=both, overrides=raised).carried == 80
 
 
+def test_an_override_that_ended_before_its_window_covers_what_was_spent_by_it_until_then() -> None:
+    raised = (override(50, date(2026, 1, 5), date(2026, 1, 11)), override(20, date(2026, 1, 20), date(2026, 1, 22)))
+    overage = Rollover(overage=True)
+
+    def carried(**days: int) -> Decimal:
+        return state(date(2026, 3, 10), spent(**days), rollover=overage, overrides=raised).carried
+
+    assert carried(m1d5=130, m2d1=100) == 0
+    assert carried(m1d5=130, m1d10=40, m2d1=100) == -20
+    assert carried(m1d10=130, m1d11=40, m2d1=100) == -40
+    assert carried(m1d11=130, m2d1=100) == -10
+    assert carried(m1d21=115, m1d25=1, m2d1=100) == -1
+
+
 def test_only_a_budget_that_carries_needs_what_was_spent_before_its_window() -> None:
     assert first_date(budget(), clock(date(2026, 3, 20))) == date(2026, 3, 1)
     assert first_date(budget(rollover=Rollover(unspent=True)), clock(date(2026, 3, 20))) == START
