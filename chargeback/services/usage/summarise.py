@@ -197,7 +197,7 @@ async def refresh_summary(books: Books, day: UtcDay, watch: Watch = NO_WATCH) ->
     known = await books.summary(day, SUMS)
     if fence and (known is None or known[0].get("fence") != fence):
         await summarise(books, day, watch)
-    elif fence:
+    elif fence and watch:
         await refresh_spend(books, day, watch)
 
 

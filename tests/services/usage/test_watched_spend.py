@@ -13,6 +13,7 @@ from chargeback.domain.usage.meters import Meter
 from chargeback.services.ports.books import BUDGETS
 from chargeback.services.ports.counter import CountedSpend
 from chargeback.services.usage import post, watched_spend
+from chargeback.services.usage.summarise import refresh_summary
 from chargeback.services.usage.watched_spend import Watch, known_spend, read_spend, refresh_spend
 from tests.support.budgets import limited
 from tests.support.builders import DAY, NOW, tokens, usage_event
@@ -69,9 +70,21 @@ async def test_without_budgets_a_posting_says_nothing_of_them(day: House) -> Non
     await day.ingest.ingest([used()], NOW)
 
     await day.poster.post(NOW)
+    await day.poster.post(NOW)
 
     assert await day.books.summary(DAY, BUDGETS) is None
     assert (await day.counter.spend(DAY)).picodollars == {}
+
+
+async def test_who_knows_no_budgets_leaves_what_was_written_for_them(day: House) -> None:
+    await day.ingest.ingest([used()], NOW)
+    await day.poster.post(NOW)
+    before = await day.books.summary(DAY, BUDGETS)
+
+    await refresh_summary(day.books, DAY)
+
+    assert before is not None
+    assert await day.books.summary(DAY, BUDGETS) == before
 
 
 async def test_a_new_budget_sees_what_was_posted_before_it(day: House) -> None:
