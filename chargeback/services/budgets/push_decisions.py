@@ -109,6 +109,7 @@ class DecisionPusher:
         self._now = now
         self._clock = clock
         self._sent: dict[tuple[str, str], tuple[str, float]] = {}
+        self._newest: Decided | None = None
         self._pushing = asyncio.Lock()
         self._telling: dict[str, asyncio.Task[tuple[int, str]]] = {}
         self._late: dict[str, str] = {}
@@ -116,12 +117,13 @@ class DecisionPusher:
     async def push(self) -> Pushed:
         """Tell every region what the stores say now. Raises what the evaluation raises.
 
-        A region that takes long goes on by itself, and later rounds do not wait for it until it took everything.
+        A region that takes long goes on by itself, up to what was decided last, and later rounds do not wait for it
+        until it took everything.
         """
         async with self._pushing:
             # The time is taken here: who waited for another round has to send what was counted meanwhile, and with a
             # later time than that round, or the gateways would take it for the older of the two.
-            decided = await self._decisions.decide(self._now(), timedelta(0))
+            self._newest = decided = await self._decisions.decide(self._now(), timedelta(0))
             for region in self._gateways.regions:
                 if region not in self._telling:
                     self._telling[region] = asyncio.create_task(self._tell(region, decided))
@@ -158,6 +160,14 @@ class DecisionPusher:
 
     async def _tell(self, region: str, decided: Decided) -> tuple[int, str]:
         """How many strings a region took, and why it did not take another."""
+        sent, fault = await self._send(region, decided)
+        while not fault and self._newest is not None and self._newest is not decided:
+            decided = self._newest
+            more, fault = await self._send(region, decided)
+            sent += more
+        return sent, fault
+
+    async def _send(self, region: str, decided: Decided) -> tuple[int, str]:
         due = [product for product, text in decided.texts.items() if self._is_due(region, product, text.text)]
         sent = 0
         fault = ""
