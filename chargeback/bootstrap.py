@@ -201,7 +201,13 @@ class Container(Stores):
         from chargeback.services.budgets.nudges import Nudges
 
         pusher = self.decision_pusher
-        return Nudges(pusher.push) if pusher else None
+        if pusher is None:
+            return None
+
+        async def push() -> str:
+            return (await pusher.push()).fault
+
+        return Nudges(push)
 
     def nudge_decisions(self) -> None:
         """Calls were counted, so the gateways are to be told what budgets decide now; returns at once."""

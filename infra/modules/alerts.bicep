@@ -31,6 +31,7 @@ var queries = [
   { name: 'config-drift', section: 'Books', severity: 2, every: 'PT6H', window: 'P1D', by: ['drift'], query: loadTextContent('../queries/alerts/config-drift.kql') }
   { name: 'conflicting-events', section: 'Books', severity: 1, every: 'PT1H', window: 'PT1H', by: ['day'], query: loadTextContent('../queries/alerts/conflicting-events.kql') }
   { name: 'count-full', section: 'Books', severity: 2, every: 'PT1H', window: 'PT1H', by: ['day'], query: loadTextContent('../queries/alerts/count-full.kql') }
+  { name: 'decisions-not-sent', section: 'Callers', severity: 1, every: 'PT5M', window: 'PT10M', by: ['region'], query: loadTextContent('../queries/alerts/decisions-not-sent.kql') }
   { name: 'events-missing', section: 'Events', severity: 1, every: 'PT15M', window: 'PT1H', by: [], query: loadTextContent('../queries/alerts/events-missing.kql') }
   { name: 'function-failing', section: 'Books', severity: 1, every: 'PT5M', window: 'PT15M', by: ['function'], query: loadTextContent('../queries/alerts/function-failing.kql') }
   { name: 'gateway-errors', section: 'Callers', severity: 0, every: 'PT5M', window: 'PT10M', by: ['Region'], query: loadTextContent('../queries/alerts/gateway-errors.kql') }

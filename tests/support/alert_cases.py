@@ -216,6 +216,21 @@ CASES: dict[str, Case] = {
         ],
         silent=[traces(line("config_checked", differs=False), line("config_applied", digest="abc", changes=1))],
     ),
+    "decisions-not-sent": Case(
+        fires=[
+            (
+                traces(*[line("decisions_not_sent", minute, region="eastus2", reason="401") for minute in (1, 2, 3)]),
+                {"region": "eastus2", "times": 3, "reason": "401"},
+            )
+        ],
+        silent=[
+            traces(*[line("decisions_not_sent", minute, region="eastus2", reason="401") for minute in (1, 2, 11)]),
+            traces(
+                *[line("decisions_not_sent", region=region, reason="401") for region in ("eastus2", "westus3")] * 2,
+                *[line("decisions_sent", products=1, sent=2, failed=0)] * 9,
+            ),
+        ],
+    ),
     "model-retiring": Case(
         fires=[
             (

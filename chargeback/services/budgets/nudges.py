@@ -1,10 +1,15 @@
 """Has work done soon after something happened, without whoever it happened to waiting for it."""
 
 import asyncio
+import logging
 import time
 from collections.abc import Awaitable, Callable
 
 from chargeback.domain.errors import ChargebackError
+from chargeback.log_line import log_line
+from chargeback.services.running.bulkheads import reason_of
+
+log = logging.getLogger(__name__)
 
 SHORTEST = 1.0
 """Seconds from one beginning of the work to the next."""
@@ -15,18 +20,23 @@ SHARE = 5
 LONGEST = 20.0
 """Seconds after which the work is given up."""
 
+REPORTED_EVERY = 60.0
+"""Seconds from one line about a failure to the next."""
+
 
 class Nudges:
     """Does the work once after any number of nudges, never twice at a time, at most once a second.
 
-    A failure is left to the next nudge, and to the timer that does the same work each minute and reports it.
+    A failure is logged, at most once a minute, and left to the next nudge and to the timer that does the same work.
+    The work returns what went wrong, "" if nothing did, or raises it.
     """
 
-    def __init__(self, work: Callable[[], Awaitable[object]], clock: Callable[[], float] = time.monotonic) -> None:
+    def __init__(self, work: Callable[[], Awaitable[str]], clock: Callable[[], float] = time.monotonic) -> None:
         self._work = work
         self._clock = clock
         self._wanted = False
         self._next = float("-inf")
+        self._next_report = float("-inf")
         self._task: asyncio.Task[None] | None = None
 
     def nudge(self) -> None:
@@ -48,7 +58,14 @@ class Nudges:
             began = self._clock()
             try:
                 async with asyncio.timeout(LONGEST):
-                    await self._work()
-            except (ChargebackError, TimeoutError):
-                pass
+                    fault = await self._work()
+            except (ChargebackError, TimeoutError) as error:
+                fault = reason_of(error)
             self._next = began + max(SHORTEST, SHARE * (self._clock() - began))
+            if fault:
+                self._report(fault)
+
+    def _report(self, fault: str) -> None:
+        if self._clock() >= self._next_report:
+            self._next_report = self._clock() + REPORTED_EVERY
+            log_line(log, "decisions_late", level=logging.WARNING, reason=fault)

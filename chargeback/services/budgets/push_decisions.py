@@ -93,6 +93,11 @@ class Pushed:
     sent: int = 0
     failed: Mapping[str, str] = field(default_factory=dict)
 
+    @property
+    def fault(self) -> str:
+        """Why regions did not take their strings; "" if all did."""
+        return "; ".join(self.failed.values())
+
 
 class DecisionPusher:
     """Sends what changed, and what did not change each minute. A region that fails keeps no other from its strings."""

@@ -1,6 +1,7 @@
 """Work that follows what happened: soon, once for many nudges, and never in the way of whoever nudges."""
 
 import asyncio
+import json
 
 import pytest
 
@@ -20,9 +21,10 @@ async def test_many_nudges_are_one_piece_of_work_and_one_more_for_those_meanwhil
     done: list[int] = []
     going_on = asyncio.Event()
 
-    async def work() -> None:
+    async def work() -> str:
         done.append(1)
         await going_on.wait()
+        return ""
 
     some = Nudges(work)
     for _ in range(100):
@@ -39,9 +41,10 @@ async def test_many_nudges_are_one_piece_of_work_and_one_more_for_those_meanwhil
 async def test_work_that_takes_long_is_done_less_often() -> None:
     done: list[int] = []
 
-    async def work() -> None:
+    async def work() -> str:
         done.append(1)
         await asyncio.sleep(0.05)
+        return ""
 
     some = Nudges(work)
     for _ in range(20):
@@ -55,7 +58,7 @@ async def test_work_that_takes_long_is_done_less_often() -> None:
 async def test_a_failure_is_over_with_the_next_nudge_and_reaches_nobody() -> None:
     tried: list[int] = []
 
-    async def work() -> None:
+    async def work() -> str:
         tried.append(1)
         raise StoreUnavailable("away")
 
@@ -73,9 +76,10 @@ async def test_work_that_hangs_is_given_up(monkeypatch: pytest.MonkeyPatch) -> N
     monkeypatch.setattr(nudges, "SHARE", 1)
     tried: list[int] = []
 
-    async def work() -> None:
+    async def work() -> str:
         tried.append(1)
         await asyncio.sleep(10)
+        return ""
 
     some = Nudges(work)
     some.nudge()
@@ -85,3 +89,35 @@ async def test_work_that_hangs_is_given_up(monkeypatch: pytest.MonkeyPatch) -> N
     await some.stop()
 
     assert len(tried) == 2
+
+
+@pytest.mark.parametrize("raises", [True, False])
+async def test_failures_leave_one_line_a_minute(*, raises: bool, caplog: pytest.LogCaptureFixture) -> None:
+    now = [0.0]
+    tried: list[int] = []
+
+    async def work() -> str:
+        tried.append(1)
+        if raises:
+            raise StoreUnavailable("gateway north: 401")
+        return "gateway north: 401"
+
+    some = Nudges(work, clock=lambda: now[0])
+    for now[0] in (0.0, 10.0, 59.0, 60.0, 119.0):
+        some.nudge()
+        await asyncio.sleep(0.02)
+
+    assert len(tried) == 5
+    lines = [json.loads(record.getMessage()) for record in caplog.records]
+    assert [(each["event"], each["reason"]) for each in lines] == [("decisions_late", "gateway north: 401")] * 2
+
+
+async def test_work_that_is_done_leaves_no_line(caplog: pytest.LogCaptureFixture) -> None:
+    async def work() -> str:
+        return ""
+
+    some = Nudges(work)
+    some.nudge()
+    await asyncio.sleep(0.02)
+
+    assert caplog.records == []

@@ -183,6 +183,16 @@ async def test_a_round_that_waited_for_another_has_a_later_time() -> None:
     assert pushing.gateways.known["sweden", "standard"].startswith(f"at={int((NOW.timestamp() + 5) * 1000)};sub")
 
 
+async def test_a_round_says_which_regions_did_not_take_their_strings() -> None:
+    pushing = Pushing(Budgets(state(SEARCH)))
+    whole = await pushing.pusher.push()
+    pushing.seconds = 60
+    pushing.gateways.away |= {"sweden", "virginia"}
+    away = await pushing.pusher.push()
+
+    assert (whole.fault, away.fault) == ("", "gateway sweden: is away; gateway virginia: is away")
+
+
 async def test_rules_that_are_not_in_force_decide_nothing() -> None:
     centre = state(Scope(ScopeKind.COST_CENTRE, "a"))
     ended = Rule("old", {"subscription": "search"}, "a", Effective(None, NOW - timedelta(days=1)))
