@@ -47,7 +47,8 @@ def nothing_at_weekends(days: int, rng: np.random.Generator) -> Series:
 
 
 def growing(days: int, rng: np.random.Generator) -> Series:
-    return stable(days, rng) * np.exp(0.01 * np.arange(days))
+    trend: Series = np.exp(0.01 * np.arange(days))
+    return stable(days, rng) * trend
 
 
 def wandering(days: int, rng: np.random.Generator) -> Series:

@@ -11,11 +11,12 @@ import json
 import os
 import random
 import time
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 from statistics import median
 
 from benchmarks.synthetic import event
 from chargeback.bootstrap import Container, open_container
+from chargeback.domain.time.days import UtcDay, shifted, utc_day
 from chargeback.process import prepare_process
 from chargeback.services.usage.post import RECORDS_PER_WRITE, by_shard
 from chargeback.settings import read_settings
@@ -30,7 +31,7 @@ async def run(stack: Stack) -> None:
     """Print the rates of each round and their medians."""
     ratios, rates = [], []
     now = datetime.now(UTC)
-    day = (now - timedelta(days=1)).date().isoformat()
+    day = shifted(utc_day(now), -1)
     for number in range(ROUNDS):
         clear_stores(stack)
         async with open_container(read_settings()) as container:
@@ -52,7 +53,7 @@ async def run(stack: Stack) -> None:
     await print_charges(stack, day, now)
 
 
-async def print_charges(stack: Stack, day: str, now: datetime) -> None:
+async def print_charges(stack: Stack, day: UtcDay, now: datetime) -> None:
     """Print what postings of the last round's day cost, with every line changed, with one, and with none."""
     url = f"{stack.url('cosmos')}/_charges"
     async with open_container(read_settings()) as container:
@@ -71,7 +72,7 @@ async def print_charges(stack: Stack, day: str, now: datetime) -> None:
             )
 
 
-async def upserts_alone(container: Container, day: str) -> float:
+async def upserts_alone(container: Container, day: UtcDay) -> float:
     """The same records again, in the same batches and as many at a time, ready before the clock starts."""
     records = [record async for page in container.books.records(day) for record in page]
     fences = await container.books.postings(day)

@@ -19,22 +19,25 @@ from collections import defaultdict
 from collections.abc import AsyncIterator, Iterator, Sequence
 from contextlib import asynccontextmanager
 from pathlib import Path
-from typing import Self
+from typing import Self, cast
 
 import psutil
 
 from chargeback.domain.catalogue.catalogue import Catalogue
 from chargeback.domain.cost_centres.rules import Allocation
 from chargeback.domain.terms.terms import Terms
-from chargeback.domain.time.months import dates_of
+from chargeback.domain.time.months import Month, dates_of
 from chargeback.domain.usage.lines import Line, line_id
+from chargeback.domain.usage.states import LineState
 from chargeback.services.focus.write_focus import write_focus
+from chargeback.services.ports.books import Books
+from chargeback.services.ports.reports import Reports
 from chargeback.services.publishing.period_inputs import PeriodInputs
 from chargeback.services.publishing.publish import Writer, publish
 from chargeback.services.statements.write_statements import write_statements
 from chargeback.services.workbook.write_workbook import write_workbook
 
-PERIOD = "2026-03"
+PERIOD = Month("2026-03")
 DAYS = dates_of(PERIOD)
 CENTRES = 2_000
 METERS = ("input_tokens", "cached_input_tokens", "output_tokens", "requests")
@@ -69,7 +72,7 @@ def _document(day: str, number: int, rng: random.Random) -> str:
             f"team-{number % 4000:06}", "standard", "", "2f3c8a54-6f5e-4c26-8a6b-0d0f7a3f5b11",
             f"app-{number % 8000:06}", "", f"user{number}@example.com", "Example Company", f"BC-{number % 50:03}",
             "chat.completions", "azure-openai", "gpt-4o-2024-11-20", "gpt-4o",
-            "aoai-swedencentral-01.openai.azure.com", "default", "", "exact",
+            "aoai-swedencentral-01.openai.azure.com", "default", "", LineState.EXACT,
         )  # fmt: skip
         _IDS[number] = line_id.__wrapped__(line)
     charges = ",".join([_charge(meter, rng.randrange(1, 10**7)) for meter in METERS[number % 2 :]])
@@ -108,14 +111,14 @@ def _charge(meter: str, quantity: int) -> str:
 class CountingReports:
     """Reports that keep nothing but their size."""
 
-    bytes = 0
+    size = 0
 
     @asynccontextmanager
     async def create(self, *_: str) -> AsyncIterator["CountingReports"]:
         yield self
 
     async def write(self, data: bytes) -> None:
-        self.bytes += len(data)
+        self.size += len(data)
 
 
 class Watch:
@@ -145,7 +148,7 @@ class Watch:
 def _memory(process: psutil.Process) -> int:
     """The memory of a process; a page that processes share, such as a library's, counts with its part."""
     try:
-        return process.memory_full_info().pss
+        return int(process.memory_full_info().pss)
     except (psutil.NoSuchProcess, psutil.AccessDenied):
         return 0
 
@@ -178,7 +181,9 @@ def measure(records: int, writers: Sequence[Writer]) -> None:
     with tempfile.TemporaryDirectory() as folder, Watch(Path(folder)) as watch:
         tempfile.tempdir = folder
         start = time.perf_counter()
-        manifest = asyncio.run(publish(inputs, books, reports, writers=writers, progress=phases))
+        manifest = asyncio.run(
+            publish(inputs, cast("Books", books), cast("Reports", reports), writers=writers, progress=phases)
+        )
         seconds = time.perf_counter() - start
     reading = phases.seconds["reading"] - books.spent
     csv = reading + phases.seconds["settling"] + phases.seconds["writing"]
@@ -186,7 +191,7 @@ def measure(records: int, writers: Sequence[Writer]) -> None:
         f"{books.records:>9,} records, {manifest.files[0].rows:>10,} rows: CSVs {csv:6.2f} s = {books.records / csv:,.0f}"
         f" records/s (reading {reading:.2f}, settling {phases.seconds['settling']:.2f},"
         f" writing {phases.seconds['writing']:.2f}); {(csv / books.records) * 1e6:.1f} µs a record;"
-        f" the rest {seconds - books.spent - csv:.2f} s; files {reports.bytes / 1e6:,.0f} MB;"
+        f" the rest {seconds - books.spent - csv:.2f} s; files {reports.size / 1e6:,.0f} MB;"
         f" peak memory {watch.memory >> 20} MB, peak disk {watch.disk >> 20} MB; making the records took {books.spent:.1f} s",
         flush=True,
     )

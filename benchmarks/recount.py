@@ -7,11 +7,12 @@ import tempfile
 import time
 from collections.abc import AsyncIterator, Mapping
 from pathlib import Path
+from typing import cast
 
 import zstandard
 
 from benchmarks.synthetic import DAY, blocks
-from chargeback.services.ports.ledger import LedgerBlock
+from chargeback.services.ports.ledger import Ledger, LedgerBlock
 from chargeback.services.usage.recount import recount
 
 
@@ -44,7 +45,7 @@ async def measure(events: int, workers: int, lines: int) -> None:
                 size += len(block)
                 file.write(compress(block))
         start, before = time.perf_counter(), time.process_time()
-        async with recount(FrameLedger(path), DAY, workers=workers) as counted:
+        async with recount(cast("Ledger", FrameLedger(path)), DAY, workers=workers) as counted:
             read = time.perf_counter()
             found = hours = 0
             async for page in counted.pages():

@@ -8,12 +8,15 @@ import time
 from datetime import UTC, datetime
 from decimal import Decimal
 from pathlib import Path
+from typing import cast
 
 import duckdb
 
 from benchmarks.publish import CountingReports, Watch
 from chargeback.domain.budgets.budget import plain_budget
+from chargeback.domain.time.months import Month
 from chargeback.services.duck.row_types import row_types
+from chargeback.services.ports.reports import Reports
 from chargeback.services.publishing.files import Files
 from chargeback.services.publishing.period_tables import PeriodTables
 from chargeback.services.running.progress import ignore_progress
@@ -85,8 +88,8 @@ def make(folder: Path, centres: int, rows: int) -> None:
 def period_tables(folder: Path) -> PeriodTables:
     """The period that was made in a folder."""
     return PeriodTables(
-        folder / "period.duckdb", "2026-03", datetime(2026, 3, 1, tzinfo=UTC), datetime(2026, 4, 1, tzinfo=UTC), "UTC", "USD", DECIMALS,
-        is_closed=False, previous="2026-02", centres={"company": "Company"},
+        folder / "period.duckdb", Month("2026-03"), datetime(2026, 3, 1, tzinfo=UTC), datetime(2026, 4, 1, tzinfo=UTC), "UTC", "USD", DECIMALS,
+        is_closed=False, previous=Month("2026-02"), centres={"company": "Company"},
         budgets=(plain_budget("company", Decimal(1_000_000), "USD", [Decimal(80), Decimal(100)]),),
     )  # fmt: skip
 
@@ -98,7 +101,7 @@ def measure(centres: int, rows: int, workers: int) -> None:
         )
         of = period_tables(Path(name))
         reports = CountingReports()
-        files = Files(reports)
+        files = Files(cast("Reports", reports))
         tempfile.tempdir = name
         with Watch(Path(name)) as watch:
             start = time.perf_counter()
@@ -109,7 +112,7 @@ def measure(centres: int, rows: int, workers: int) -> None:
     print(
         f"{len(pages):,} statements of {written:,} rows, {workers} workers: {seconds:.1f} s"
         f" = {written / seconds:,.0f} rows/s, {len(pages) / seconds:.1f} statements/s;"
-        f" {reports.bytes / 1e6:.0f} MB, a page {sum(pages) / len(pages) / 1e3:.0f} KB;"
+        f" {reports.size / 1e6:.0f} MB, a page {sum(pages) / len(pages) / 1e3:.0f} KB;"
         f" peak RSS of all processes {watch.memory >> 20} MB, peak disk with the rows {watch.disk >> 20} MB",
         flush=True,
     )

@@ -5,8 +5,9 @@ import random
 from collections.abc import Iterator
 
 from chargeback.domain.events.event_types import EventType
+from chargeback.domain.time.days import UtcDay
 
-DAY = "2026-03-14"
+DAY = UtcDay("2026-03-14")
 
 _OPERATIONS = (
     ("chat.completions", "gpt-4o"),
