@@ -349,6 +349,15 @@ def test_a_throttled_user_is_held_to_what_that_user_spends_and_not_to_what_other
     assert (first, second, world.chat().status_code) == (200, 429, 200)
 
 
+def test_of_two_throttles_the_one_with_fewer_tokens_counts(world: World) -> None:
+    throttle = "action=throttle|tokensPerMinute="
+    world.decide_budgets(
+        f"subscription/search:{throttle}10000", f"product/standard:{throttle}10", f"all:{throttle}5000"
+    )
+
+    assert [world.chat().status_code for _ in range(2)] == [200, 429]
+
+
 def test_a_throttle_never_gives_more_than_the_product(make_world: MakeWorld) -> None:
     world = make_world(config={"products": [product(tokensPerMinute=10)]})
     world.decide_budgets("subscription/search:action=throttle|tokensPerMinute=1000000")

@@ -96,11 +96,11 @@ def _worst_by_scope(states: Iterable[BudgetState]) -> dict[Scope, BudgetState]:
     return found
 
 
-def _severity(state: BudgetState | None) -> tuple[int, Decimal]:
-    """How severe a budget's state is; between equal actions, the budget with the least left counts."""
+def _severity(state: BudgetState | None) -> tuple[int, int, Decimal]:
+    """How severe a budget's state is; between equal actions, the fewest tokens count, then what has the least left."""
     if state is None or state.step is None:
-        return -1, Decimal(0)
-    return state.step.action.severity, -state.remaining
+        return -1, 0, Decimal(0)
+    return state.step.action.severity, -(state.step.tokens_per_minute or 0), -state.remaining
 
 
 def _concerns(scope: Scope, product: Product) -> bool:

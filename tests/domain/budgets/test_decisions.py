@@ -1,6 +1,7 @@
 """The decisions for the gateways, read as a gateway reads them, agree with budgets and allocation."""
 
 from collections.abc import Mapping
+from dataclasses import replace
 from datetime import date
 
 from hypothesis import given
@@ -32,6 +33,14 @@ def test_a_swap_names_its_models_and_a_throttle_its_tokens() -> None:
 
     assert swap["all"]["swap"] == "gpt-5.5>gpt-5.4-mini"
     assert throttle["model/gpt-5.5"]["tokensPerMinute"] == "500"
+
+
+def test_of_two_throttles_of_a_scope_the_one_with_fewer_tokens_counts() -> None:
+    monthly = state(Scope(ScopeKind.ALL), Action.THROTTLE, spent="999")
+    fewer = replace(monthly.reached[0], tokens_per_minute=100)
+    daily = replace(state(Scope(ScopeKind.ALL), Action.THROTTLE, spent="90"), reached=(fewer,))
+
+    assert read(text(monthly, daily))["all"]["tokensPerMinute"] == "100"
 
 
 def test_a_notice_and_a_shadow_budget_decide_nothing() -> None:
