@@ -129,8 +129,8 @@ async def refresh_spend(books: Books, day: UtcDay, watch: Watch) -> DaySpend:
 async def spend_beside(books: Books, counter: Counter, day: UtcDay, scopes: WatchedScopes) -> DaySpend:
     """The spend of a day for whoever adds what the counter has beyond it: no usage is in both.
 
-    Of records that were written since the document was, nobody knows here what the counter had spent before them. So
-    the document stays as it is while it goes with the counter; the posting that wrote the records, or the next one,
+    Nobody knows here what the counter had spent before records that were written since the document was. So the
+    document stays as it is while it goes with the counter; the posting that wrote the records, or the next one,
     makes it again.
     """
     epoch, known = await counter.epoch(day), await read_spend(books, day)
