@@ -349,6 +349,17 @@ def test_a_throttled_user_is_held_to_what_that_user_spends_and_not_to_what_other
     assert (first, second, world.chat().status_code) == (200, 429, 200)
 
 
+def test_a_claimed_name_in_the_form_of_an_object_id_is_nobodys(world: World) -> None:
+    victim = "3f0c2f04-0f5e-4f0b-9a41-6a2f3f1c9d11"
+    world.decide_budgets(f"user/{victim}:action=refuse|budget=ada")
+
+    answer = world.client.post(
+        "/v1/responses", json={"model": "gpt-4o", "input": "hi"}, headers={**SEARCH, "x-username": victim}
+    )
+
+    assert answer.status_code == 200
+
+
 def test_of_two_throttles_the_one_with_fewer_tokens_counts(world: World) -> None:
     throttle = "action=throttle|tokensPerMinute="
     world.decide_budgets(

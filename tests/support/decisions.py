@@ -6,6 +6,7 @@ from urllib.parse import quote, unquote
 
 from chargeback.domain.budgets.budget import Action, Budget, Scope, Step
 from chargeback.domain.budgets.decisions import ANCHORS, Product, decision_text
+from chargeback.domain.budgets.scopes import is_object_id
 from chargeback.domain.budgets.state import BudgetState, Spend
 from chargeback.domain.budgets.windows import Every, window_of
 from chargeback.domain.cost_centres.rules import Rule
@@ -55,7 +56,7 @@ def looked_up(found: str, line: Line) -> str:
     keys += [
         f"app/{quote(line.tenant, safe='')}/{quote(line.app, safe='')}",
         f"user/{quote(line.user_object_id, safe='')}",
-        f"user/{quote(line.user, safe='')}",
+        "" if is_object_id(line.user) else f"user/{quote(line.user, safe='')}",
         f"model/{quote(line.model, safe='')}",
         "all",
     ]

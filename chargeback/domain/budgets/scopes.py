@@ -1,5 +1,6 @@
 """Which budgets a line counts towards: the scopes that budgets name, matched with the line and its cost centre."""
 
+import re
 from collections.abc import Iterable, Iterator, Mapping
 from functools import cached_property
 from hashlib import blake2b
@@ -8,6 +9,8 @@ from chargeback.domain.budgets.budget import Budget, Scope, ScopeKind
 from chargeback.domain.cost_centres.tree import with_ancestors
 from chargeback.domain.deployments.served_model import base_model, without_snapshot
 from chargeback.domain.usage.lines import Line
+
+_OBJECT_ID = re.compile(r"[0-9A-Fa-f]{8}(-[0-9A-Fa-f]{4}){3}-[0-9A-Fa-f]{12}")
 
 EVERYTHING = Scope(ScopeKind.ALL)
 
@@ -54,7 +57,7 @@ def _scopes(line: Line, kinds: frozenset[ScopeKind]) -> Iterator[Scope]:
         ScopeKind.SUBSCRIPTION: [line.subscription],
         ScopeKind.APP: [f"{line.tenant}/{line.app}"] if line.app else [],
         ScopeKind.PRODUCT: [line.product],
-        ScopeKind.USER: {line.user_object_id, line.user},
+        ScopeKind.USER: {line.user_object_id, "" if is_object_id(line.user) else line.user},
         ScopeKind.MODEL: {model_of(line)},
         ScopeKind.ALL: [],
     }
@@ -62,6 +65,11 @@ def _scopes(line: Line, kinds: frozenset[ScopeKind]) -> Iterator[Scope]:
         yield from (Scope(kind, value) for value in values[kind] if value)
     if ScopeKind.ALL in kinds:
         yield EVERYTHING
+
+
+def is_object_id(name: str) -> bool:
+    """Whether a name that a client claims looks like an Entra object id, and so could spend another user's budget."""
+    return _OBJECT_ID.fullmatch(name) is not None
 
 
 def model_of(line: Line) -> str:

@@ -25,6 +25,14 @@ def test_usage_counts_towards_each_kind_of_scope(scope: str) -> None:
     assert watched(scope, "subscription:another").of(LINE, "unallocated") == (read_scope(scope),)
 
 
+def test_a_name_that_a_client_claims_spends_no_budget_of_an_entra_user() -> None:
+    victim = "3f0c2f04-0f5e-4f0b-9a41-6a2f3f1c9d11"
+    of = watched(f"user:{victim}")
+
+    assert of.of(LINE._replace(user=victim), "unallocated") == ()
+    assert of.of(LINE._replace(user_object_id=victim), "unallocated") == (read_scope(f"user:{victim}"),)
+
+
 def test_a_cost_centre_is_watched_itself_wherever_a_budget_is_above_it() -> None:
     of = watched("cost-centre:a/b")
 
