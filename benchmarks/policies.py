@@ -16,56 +16,56 @@ from tempfile import mkdtemp
 
 import httpx
 
-from tests.policies.one_region import EU, USAGE, Engines, Loop, World, chunk, product, sse
+from tests.policies.one_region import EU, USAGE, Engines, Loop, OneRegion, chunk, product, sse
 
 KEY = {"api-key": "key-support"}
 PRODUCTS = [
     product(name, requestsPerMinute=1_000_000, tokensPerMinute=1_000_000_000) for name in ("standard", "premium")
 ]
-Call = Callable[[World], httpx.Response]
+Call = Callable[[OneRegion], httpx.Response]
 
 
-def plain(world: World) -> httpx.Response:
+def plain(one_region: OneRegion) -> httpx.Response:
     """A chat call."""
-    return world.chat("key-support")
+    return one_region.chat("key-support")
 
 
-def streamed(world: World) -> httpx.Response:
+def streamed(one_region: OneRegion) -> httpx.Response:
     """A streamed chat call, usage merged in."""
-    world.script(EU[0], type="text/event-stream", pieces=sse(*[chunk("word")] * 50, chunk(usage=USAGE)))
-    return world.chat("key-support", stream=True)
+    one_region.script(EU[0], type="text/event-stream", pieces=sse(*[chunk("word")] * 50, chunk(usage=USAGE)))
+    return one_region.chat("key-support", stream=True)
 
 
-def stored(world: World) -> httpx.Response:
+def stored(one_region: OneRegion) -> httpx.Response:
     """A response, whose account is remembered."""
-    world.script(EU[0], body={"id": "resp_1", "created_at": 1, "model": "gpt-4o", "usage": USAGE})
-    return world.client.post("/v1/responses", json={"model": "gpt-4o", "input": "hi"}, headers=KEY)
+    one_region.script(EU[0], body={"id": "resp_1", "created_at": 1, "model": "gpt-4o", "usage": USAGE})
+    return one_region.client.post("/v1/responses", json={"model": "gpt-4o", "input": "hi"}, headers=KEY)
 
 
-def continued(world: World) -> httpx.Response:
+def continued(one_region: OneRegion) -> httpx.Response:
     """A response that goes on from another, one lookup."""
     body = {"model": "gpt-4o", "input": "hi", "previous_response_id": "resp_1"}
-    return world.client.post("/v1/responses", json=body, headers=KEY)
+    return one_region.client.post("/v1/responses", json=body, headers=KEY)
 
 
-def large(world: World) -> httpx.Response:
+def large(one_region: OneRegion) -> httpx.Response:
     """Embeddings whose answer has 2 MB."""
     vectors = [{"object": "embedding", "index": n, "embedding": "A" * 16384} for n in range(128)]
-    world.script(
+    one_region.script(
         EU[0], body={"object": "list", "data": vectors, "model": "m", "usage": {"prompt_tokens": 1, "total_tokens": 1}}
     )
-    return world.client.post("/v1/embeddings", json={"model": "text-embedding-3-large", "input": "a"}, headers=KEY)
+    return one_region.client.post("/v1/embeddings", json={"model": "text-embedding-3-large", "input": "a"}, headers=KEY)
 
 
-def refused(world: World) -> httpx.Response:
+def refused(one_region: OneRegion) -> httpx.Response:
     """A call without identity."""
-    return world.client.post("/v1/chat/completions", json={})
+    return one_region.client.post("/v1/chat/completions", json={})
 
 
-def with_token(world: World) -> httpx.Response:
+def with_token(one_region: OneRegion) -> httpx.Response:
     """A chat call with an Entra token."""
     headers = {"Authorization": f"Bearer {TOKEN[0]}"}
-    return world.client.post("/v1/chat/completions", json={"model": "gpt-4o"}, headers=headers)
+    return one_region.client.post("/v1/chat/completions", json={"model": "gpt-4o"}, headers=headers)
 
 
 CASES: list[Call] = [plain, streamed, stored, continued, large, with_token, refused]
@@ -90,30 +90,30 @@ def main() -> None:
 
 
 def _measured(case: Call, engines: Engines, loop: Loop, calls: int) -> str:
-    world = World(engines, loop, config={"products": PRODUCTS})
-    TOKEN[:] = [world.token()]
+    one_region = OneRegion(engines, loop, config={"products": PRODUCTS})
+    TOKEN[:] = [one_region.token()]
     try:
         for _ in range(50):
-            case(world)
-        world.events()
-        world.gateway.spent = Counter()
-        world.received.clear()
-        fast = statistics.median(_timed(case, world) for _ in range(calls))
-        events = len(world.events())
-        spent = world.gateway.spent.copy()
-        world.topic_delay = 2
-        slow = statistics.median(_timed(case, world) for _ in range(20))
+            case(one_region)
+        one_region.events()
+        one_region.gateway.spent = Counter()
+        one_region.received.clear()
+        fast = statistics.median(_timed(case, one_region) for _ in range(calls))
+        events = len(one_region.events())
+        spent = one_region.gateway.spent.copy()
+        one_region.topic_delay = 2
+        slow = statistics.median(_timed(case, one_region) for _ in range(20))
     finally:
-        world.close()
+        one_region.close()
     return (
         f"{case.__name__:<12}{spent['expressions'] / calls:>12.1f}{spent['microseconds'] / calls:>10.0f}"
         f"{spent['awaited'] / calls:>11.2f}{events / calls:>7.2f}{fast * 1000:>8.2f}{slow * 1000:>16.2f}"
     )
 
 
-def _timed(case: Call, world: World) -> float:
+def _timed(case: Call, one_region: OneRegion) -> float:
     began = time.perf_counter()
-    case(world)
+    case(one_region)
     return time.perf_counter() - began
 
 

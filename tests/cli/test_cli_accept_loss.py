@@ -11,15 +11,15 @@ from chargeback.domain.errors import ChargebackError
 from chargeback.services.usage.audit_results import AuditResults
 from tests.support.builders import NOW, usage_event
 from tests.support.catalogues import catalogue
-from tests.support.product_in_memory import House, house
+from tests.support.product_in_memory import ProductInMemory, in_memory
 
 OLD = "2026-03-01"
 
 
 @pytest.fixture
-def short(monkeypatch: pytest.MonkeyPatch) -> House:
+def short(monkeypatch: pytest.MonkeyPatch) -> ProductInMemory:
     """An old day that was audited with two events and has one left."""
-    of = house(catalogue())
+    of = in_memory(catalogue())
     asyncio.run(of.ingest.ingest([usage_event(time=f"{OLD}T10:00:00Z") for _ in range(2)], NOW))
     asyncio.run(of.auditor.audit(NOW))
     del of.ledger.events[OLD][1:]
@@ -29,7 +29,7 @@ def short(monkeypatch: pytest.MonkeyPatch) -> House:
     return of
 
 
-def test_a_loss_is_accepted_on_record(short: House, capsys: pytest.CaptureFixture[str]) -> None:
+def test_a_loss_is_accepted_on_record(short: ProductInMemory, capsys: pytest.CaptureFixture[str]) -> None:
     with pytest.raises(typer.Exit):  # what is left of the day has no price
         commands.audit(day=[OLD], accept_loss=True, reason="deleted by mistake", by="b.kim")
 

@@ -11,14 +11,14 @@ from chargeback.domain.errors import SomeFailed, StoreUnavailable
 from chargeback.domain.time.days import UtcDay
 from tests.support.builders import DAY, NOW, usage_event
 from tests.support.catalogues import catalogue
-from tests.support.product_in_memory import house
+from tests.support.product_in_memory import in_memory
 
 
 @pytest.mark.parametrize("command", ["audit", "post"])
 def test_a_day_that_fails_keeps_no_other_from_being_done(
     command: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    of = house(catalogue())
+    of = in_memory(catalogue())
     asyncio.run(of.ingest.ingest([usage_event()], NOW))
     postings = of.books.postings
 

@@ -14,25 +14,25 @@ from chargeback.domain.usage.meters import Meter
 from chargeback.services.explaining.explain import Explainer
 from tests.support.builders import DAY, tokens
 from tests.support.catalogues import START, catalogue, dated
-from tests.support.product_in_memory import house
+from tests.support.product_in_memory import in_memory
 from tests.support.published_files import PERIOD
-from tests.support.published_product import SEARCH, Office, call
+from tests.support.published_product import SEARCH, PublishedProduct, call
 
 
-async def published_charge() -> tuple[Office, str]:
+async def published_charge() -> tuple[PublishedProduct, str]:
     rules = (Rule("by-team", {"subscription": "search"}, SEARCH),)
-    office = Office(house(catalogue(dated(Meter.INPUT, (START, "2.5")), rules=rules)))
-    await office.ingest(call(id="a", usage=tokens(1_000, 1)), call(id="b", usage=tokens(500, 1)))
-    await office.publish()
-    return office, (await office.explain_largest())["chargeId"]
+    published_product = PublishedProduct(in_memory(catalogue(dated(Meter.INPUT, (START, "2.5")), rules=rules)))
+    await published_product.ingest(call(id="a", usage=tokens(1_000, 1)), call(id="b", usage=tokens(500, 1)))
+    await published_product.publish()
+    return published_product, (await published_product.explain_largest())["chargeId"]
 
 
 def test_a_charge_whose_event_the_ledger_lost_is_a_finding(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    office, charge = asyncio.run(published_charge())
-    stores = office.house
-    explainer = Explainer(office.published, stores.catalogues, stores.books, stores.ledger)
+    published_product, charge = asyncio.run(published_charge())
+    stores = published_product.in_memory
+    explainer = Explainer(published_product.published, stores.catalogues, stores.books, stores.ledger)
     monkeypatch.setattr(explain, "run", lambda work: asyncio.run(work(SimpleNamespace(explainer=explainer))))
 
     explain.explain(PERIOD, SEARCH, charge=charge)

@@ -48,7 +48,7 @@ def catalogue(tmp_path_factory: pytest.TempPathFactory) -> Catalogue:
     return load_catalogue(catalogue_folder(Path(tmp_path_factory.mktemp("config")), DAY))
 
 
-class House:
+class RealProduct:
     """The whole product in memory."""
 
     def __init__(self, catalogue: Catalogue) -> None:
@@ -87,13 +87,13 @@ def test_any_order_duplication_and_interleaving_gives_the_same_csv(
     catalogue: Catalogue, steps: list[tuple[str, list[int]]], rest: list[int]
 ) -> None:
     async def run() -> bytes:
-        house = House(catalogue)
+        real = RealProduct(catalogue)
         for step in steps:
-            await house.step(*step)
+            await real.step(*step)
         for half in (rest[:15], rest[15:]):
-            await house.step("deliver", half)
-        await house.step("post", [])
-        return await house.csv()
+            await real.step("deliver", half)
+        await real.step("post", [])
+        return await real.csv()
 
     published = asyncio.run(run())
 
@@ -104,12 +104,12 @@ def test_a_stream_that_was_posted_as_pending_and_settled_after_redis_was_lost_is
     catalogue: Catalogue,
 ) -> None:
     async def run() -> bytes:
-        house = House(catalogue)
+        real = RealProduct(catalogue)
         pending = next(index for index, event in enumerate(EVENTS) if event["id"] == "earlier-3")
         others = [index for index in range(len(EVENTS)) if index != pending]
         for step in (("deliver", [pending]), ("post", []), ("flush", []), ("deliver", others), ("post", [])):
-            await house.step(*step)
-        return await house.csv()
+            await real.step(*step)
+        return await real.csv()
 
     published = asyncio.run(run())
 
@@ -122,15 +122,15 @@ def test_the_audit_brings_in_what_was_never_counted(catalogue: Catalogue, lost: 
     """Events that reached the ledger and nothing else, because the process died and nobody delivered them again."""
 
     async def run() -> bytes:
-        house = House(catalogue)
-        await house.step("deliver", [index for index in range(len(EVENTS)) if index not in lost])
-        await house.step("post", [])
+        real = RealProduct(catalogue)
+        await real.step("deliver", [index for index in range(len(EVENTS)) if index not in lost])
+        await real.step("post", [])
         for index in lost:
-            await house.ledger.append(EVENTS[index]["time"][:10], [RAW[index]])
+            await real.ledger.append(EVENTS[index]["time"][:10], [RAW[index]])
         for day in (DAY, "2026-03-18"):
-            await house.auditor.audit_day(day, NOW)
-        await house.step("post", [])
-        return await house.csv()
+            await real.auditor.audit_day(day, NOW)
+        await real.step("post", [])
+        return await real.csv()
 
     published = asyncio.run(run())
 

@@ -10,7 +10,7 @@ from hypothesis import HealthCheck, given, settings
 from chargeback.bootstrap import Container
 from stack.clear import clear_cosmos, clear_redis
 from stack.stack import Stack
-from tests.support.limited_product import World, histories, live
+from tests.support.limited_product import LimitedProduct, histories, live
 
 
 @pytest.mark.servers
@@ -23,4 +23,4 @@ async def test_budgets_stand_as_the_calls_say_on_redis_and_cosmos(
     clear_redis(stack.url("redis"))
     clear_cosmos(stack.site)
 
-    await live(World(container.counter, container.books, "UTC", datetime.now(UTC)), actions)
+    await live(LimitedProduct(container.counter, container.books, "UTC", datetime.now(UTC)), actions)

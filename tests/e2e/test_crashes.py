@@ -30,7 +30,7 @@ BATCHES = [RAW[:12], RAW[8:24], RAW[24:]]
 
 Environment = dict[str, str]
 Work = Callable[[Container], Coroutine[Any, Any, Any]]
-House = Callable[[Work], Any]
+ProductInMemory = Callable[[Work], Any]
 
 
 @pytest.fixture(scope="module")
@@ -57,7 +57,7 @@ def start() -> Callable[..., int | None]:
 
 
 @pytest.fixture(scope="module")
-def house(environment: Environment) -> Iterator[House]:
+def in_memory(environment: Environment) -> Iterator[ProductInMemory]:
     """Runs work on a container that stays open, as in a function that lives on."""
     before = dict(os.environ)
     os.environ.update(environment)
@@ -112,10 +112,10 @@ async def post_and_read(container: Container) -> bytes:
 
 
 def test_a_kill_at_any_step_of_ingest_loses_and_doubles_nothing(
-    stack: Stack, environment: Environment, house: House, start: Callable[..., int | None], tmp_path: Path
+    stack: Stack, environment: Environment, in_memory: ProductInMemory, start: Callable[..., int | None], tmp_path: Path
 ) -> None:
     """Only what was not acknowledged is delivered again, as Event Grid does."""
-    right = right_books(stack, house)
+    right = right_books(stack, in_memory)
     for at in range(1000):
         clear_stores(stack)
         log = tmp_path / f"{at}.log"
@@ -124,39 +124,39 @@ def test_a_kill_at_any_step_of_ingest_loses_and_doubles_nothing(
         exit_code = start(environment, log, "ingest", (BATCHES, NOW), at)
 
         acknowledged = len(log.read_text().splitlines())
-        house(deliver(BATCHES[acknowledged:]))
-        assert house(post_and_list) == right, f"killed before step {at}"
+        in_memory(deliver(BATCHES[acknowledged:]))
+        assert in_memory(post_and_list) == right, f"killed before step {at}"
         if exit_code == 0:
             break
     assert at >= 2 * len(BATCHES), "the fuse never burned where it should"
 
 
 def test_a_kill_at_any_step_of_posting_leaves_books_that_the_next_run_completes(
-    stack: Stack, environment: Environment, house: House, start: Callable[..., int | None], tmp_path: Path
+    stack: Stack, environment: Environment, in_memory: ProductInMemory, start: Callable[..., int | None], tmp_path: Path
 ) -> None:
-    right = right_books(stack, house)
+    right = right_books(stack, in_memory)
     for at in range(1000):
         clear_stores(stack)
-        house(deliver(BATCHES))
+        in_memory(deliver(BATCHES))
 
         exit_code = start(environment, tmp_path / f"{at}.log", "post", (NOW,), at)
 
-        assert house(post_and_list) == right, f"killed before step {at}"
+        assert in_memory(post_and_list) == right, f"killed before step {at}"
         if exit_code == 0:
             break
     assert at > 20, "the fuse never burned where it should"
 
 
-def right_books(stack: Stack, house: House) -> dict[str, Any]:
+def right_books(stack: Stack, in_memory: ProductInMemory) -> dict[str, Any]:
     """The books of an undisturbed run, whose CSV is what the oracle says."""
     clear_stores(stack)
-    house(deliver(BATCHES))
-    assert house(post_and_read) == expected()
-    return dict(house(post_and_list))
+    in_memory(deliver(BATCHES))
+    assert in_memory(post_and_read) == expected()
+    return dict(in_memory(post_and_list))
 
 
 def test_two_runs_at_once_give_the_same_books(
-    stack: Stack, environment: Environment, house: House, start: Callable[..., int | None], tmp_path: Path
+    stack: Stack, environment: Environment, in_memory: ProductInMemory, start: Callable[..., int | None], tmp_path: Path
 ) -> None:
     clear_stores(stack)
 
@@ -167,28 +167,28 @@ def test_two_runs_at_once_give_the_same_books(
 
         await asyncio.gather(deliver(BATCHES)(container), post(), post(), deliver(BATCHES[::-1])(container))
 
-    house(ingest_while_posting)
+    in_memory(ingest_while_posting)
 
-    assert house(post_and_read) == expected()
+    assert in_memory(post_and_read) == expected()
 
 
-def test_a_flushed_redis_changes_no_money(stack: Stack, house: House) -> None:
+def test_a_flushed_redis_changes_no_money(stack: Stack, in_memory: ProductInMemory) -> None:
     clear_stores(stack)
-    house(deliver(BATCHES[:2]))
-    house(post_and_read)
+    in_memory(deliver(BATCHES[:2]))
+    in_memory(post_and_read)
 
     async def flush_then_go_on(container: Container) -> None:
         await container.counter._client.flushall()
         await container.ingest.ingest(BATCHES[2], NOW)
 
-    house(flush_then_go_on)
+    in_memory(flush_then_go_on)
 
-    assert house(post_and_read) == expected()
+    assert in_memory(post_and_read) == expected()
 
 
-def test_fifty_runs_that_find_redis_empty_at_once_count_nothing_twice(stack: Stack, house: House) -> None:
+def test_fifty_runs_that_find_redis_empty_at_once_count_nothing_twice(stack: Stack, in_memory: ProductInMemory) -> None:
     clear_stores(stack)
-    house(deliver(BATCHES))
+    in_memory(deliver(BATCHES))
     clear_redis(stack.url("redis"))
 
     async def post_at_once(container: Container) -> None:
@@ -197,14 +197,16 @@ def test_fifty_runs_that_find_redis_empty_at_once_count_nothing_twice(stack: Sta
         outcomes = await asyncio.gather(*runs, return_exceptions=True)
         assert {type(each) for each in outcomes} <= {Posted, Superseded}
 
-    house(post_at_once)
+    in_memory(post_at_once)
 
-    assert house(post_and_read) == expected()
+    assert in_memory(post_and_read) == expected()
 
 
-def test_a_redis_that_restarts_empty_is_made_up_for_by_posting_and_by_the_audit(stack: Stack, house: House) -> None:
+def test_a_redis_that_restarts_empty_is_made_up_for_by_posting_and_by_the_audit(
+    stack: Stack, in_memory: ProductInMemory
+) -> None:
     clear_stores(stack)
-    house(deliver(BATCHES))
+    in_memory(deliver(BATCHES))
     stack.kill("redis")
     stack.start("redis")
 
@@ -213,11 +215,11 @@ def test_a_redis_that_restarts_empty_is_made_up_for_by_posting_and_by_the_audit(
         assert [each.drift_lines for each in drift] == [0, 0]
         return await months(container)
 
-    assert house(post_and_read) == expected()
-    assert house(audit) == expected()
+    assert in_memory(post_and_read) == expected()
+    assert in_memory(audit) == expected()
 
 
-def test_a_late_event_from_last_week_is_brought_in_by_the_audit(stack: Stack, house: House) -> None:
+def test_a_late_event_from_last_week_is_brought_in_by_the_audit(stack: Stack, in_memory: ProductInMemory) -> None:
     clear_stores(stack)
     last_week = (NOW - timedelta(days=8)).date().isoformat()
     late = traffic(last_week, 7, prefix="late-")
@@ -230,7 +232,7 @@ def test_a_late_event_from_last_week_is_brought_in_by_the_audit(stack: Stack, ho
         path = f"{last_week[:7]}/chargeback-{last_week[:7]}.csv"
         return due, await container.auditor.due(NOW), b"".join([piece async for piece in container.reports.read(path)])
 
-    due, due_after, published = house(work)
+    due, due_after, published = in_memory(work)
 
     assert due == [last_week]
     assert due_after == []

@@ -25,8 +25,8 @@ from chargeback.services.usage.settle import Settler
 from tests.fuzz.mutations import damaged, mutated
 from tests.support.builders import DAY, NOW, cloud_event, tokens
 from tests.support.catalogues import catalogue
-from tests.support.product_in_memory import House, house
-from tests.support.published_product import Office
+from tests.support.product_in_memory import ProductInMemory, in_memory
+from tests.support.published_product import PublishedProduct
 from tests.support.waiting import all_pending
 
 SECRET = "eyJhbGciOiJIUzI1NiJ9 what did she say"
@@ -62,7 +62,7 @@ def attempt(random: Random) -> None:
 
 
 async def _attempt(random: Random) -> None:
-    of = house(catalogue())
+    of = in_memory(catalogue())
     emitter = random.choice(EMITTERS)
     with _logged() as lines:
         sound = json.dumps(_event(random, emitter, len(SHAPES))).encode()
@@ -73,7 +73,7 @@ async def _attempt(random: Random) -> None:
         await replay_quarantine(of.quarantine, of.ingest, NOW + timedelta(minutes=1), [BESIDE])
         await _books(of)
         if random.random() < 0.05:
-            await Office(of).publish()
+            await PublishedProduct(of).publish()
 
     assert outcome.accepted + outcome.duplicate >= 1, "the sound event was refused for the others"
     assert again.accepted == 0
@@ -171,7 +171,7 @@ class _Counts(LogAnalytics):
         ]
 
 
-async def _settle(of: House) -> None:
+async def _settle(of: ProductInMemory) -> None:
     pending = [
         msgspec.json.decode(raw)["id"] for day in list(of.counter.days) for raw in await all_pending(of.counter, day)
     ]
@@ -180,7 +180,7 @@ async def _settle(of: House) -> None:
     assert done.set_aside == 0, "a pending call was accepted that cannot be settled"
 
 
-async def _books(of: House) -> None:
+async def _books(of: ProductInMemory) -> None:
     """Post and audit every day, twice; the second time nothing differs, and every quantity is one that can be."""
     await of.poster.post(NOW)
     for number in range(2):

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 import pytest
 
 from stack.gateway.assembly import MonoMissing, Toolchain
-from tests.gateway.small_policies import Laboratory
+from tests.gateway.small_policies import SmallPolicies
 
 
 @pytest.fixture(scope="session", autouse=True)
@@ -22,9 +22,9 @@ def mono() -> None:
 
 
 @pytest.fixture(scope="session")
-def laboratory(mono: None) -> Iterator[Laboratory]:
+def small_policies(mono: None) -> Iterator[SmallPolicies]:
     with asyncio.Runner() as runner:
-        opened = Laboratory(runner)
+        opened = SmallPolicies(runner)
         runner.run(opened.open())
         try:
             yield opened
@@ -33,6 +33,6 @@ def laboratory(mono: None) -> Iterator[Laboratory]:
 
 
 @pytest.fixture
-def lab(laboratory: Laboratory) -> Laboratory:
-    laboratory.fresh()
-    return laboratory
+def small(small_policies: SmallPolicies) -> SmallPolicies:
+    small_policies.fresh()
+    return small_policies

@@ -111,7 +111,7 @@ class Clock:
 
 
 @dataclass
-class Laboratory:
+class SmallPolicies:
     """The documents' gateways, the simulated accounts and an echo server, in one event loop."""
 
     runner: asyncio.Runner

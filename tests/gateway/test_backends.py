@@ -3,7 +3,7 @@
 from pathlib import Path
 
 from stack.gateway.backends import Backend, BreakerRule, GatewayBackends, Pool, PoolMember, seconds
-from tests.gateway.small_policies import SIGN_IN, Clock, Laboratory, document, reports
+from tests.gateway.small_policies import SIGN_IN, Clock, SmallPolicies, document, reports
 
 RULE = BreakerRule(failures=2, interval=10, trip=60, accept_retry_after=True, statuses=((429, 429), (500, 599)))
 AGAIN = "@(context.Response.StatusCode == 429 || context.Response.StatusCode &gt;= 500)"
@@ -85,61 +85,61 @@ def test_a_duration_is_read_in_seconds(tmp_path: Path) -> None:
     assert (seconds("PT10S"), seconds("PT1M"), seconds("PT1H30S")) == (10, 60, 3630)
 
 
-def test_a_call_goes_to_the_first_member_of_its_pool(lab: Laboratory) -> None:
-    assert lab.chat(EUROPE).headers["X-Host"] == "oai-swedencentral.openai.azure.com/pool-eu"
+def test_a_call_goes_to_the_first_member_of_its_pool(small: SmallPolicies) -> None:
+    assert small.chat(EUROPE).headers["X-Host"] == "oai-swedencentral.openai.azure.com/pool-eu"
 
 
-def test_a_busy_member_is_left_alone_as_long_as_it_asked(lab: Laboratory) -> None:
-    lab.fault("oai-swedencentral", "429", retryAfterMs=5000)
+def test_a_busy_member_is_left_alone_as_long_as_it_asked(small: SmallPolicies) -> None:
+    small.fault("oai-swedencentral", "429", retryAfterMs=5000)
 
-    assert "francecentral" in lab.chat(EUROPE).headers["X-Host"]
-    lab.fault("oai-swedencentral", "ok")
-    assert "francecentral" in lab.chat(EUROPE).headers["X-Host"]
-    lab.clock.now += 6
-    assert "swedencentral" in lab.chat(EUROPE).headers["X-Host"]
+    assert "francecentral" in small.chat(EUROPE).headers["X-Host"]
+    small.fault("oai-swedencentral", "ok")
+    assert "francecentral" in small.chat(EUROPE).headers["X-Host"]
+    small.clock.now += 6
+    assert "swedencentral" in small.chat(EUROPE).headers["X-Host"]
 
 
-def test_failover_on_errors_refusals_and_timeouts(lab: Laboratory) -> None:
+def test_failover_on_errors_refusals_and_timeouts(small: SmallPolicies) -> None:
     for mode in ("500", "refuse", "hang"):
-        lab.clock.now += 1000
-        lab.fault("oai-swedencentral", mode)
+        small.clock.now += 1000
+        small.fault("oai-swedencentral", mode)
 
-        answer = lab.chat(EUROPE)
+        answer = small.chat(EUROPE)
 
         assert (answer.status, "francecentral" in answer.headers["X-Host"]) == (200, True), mode
 
 
-def test_a_pool_of_a_geography_never_leaves_it(lab: Laboratory) -> None:
+def test_a_pool_of_a_geography_never_leaves_it(small: SmallPolicies) -> None:
     for account in ("oai-swedencentral", "oai-francecentral"):
-        lab.fault(account, "429", retryAfterMs=9000)
+        small.fault(account, "429", retryAfterMs=9000)
 
-    answer = lab.chat(EUROPE)
+    answer = small.chat(EUROPE)
 
     assert answer.status == 503
     assert answer.headers["X-Error"] == "BackendUnavailable Backend pool 'pool-eu' is temporarily unavailable"
     assert 1 <= int(answer.headers["Retry-After"]) <= 9
-    assert lab.chat(ANYWHERE).headers["X-Host"].startswith("oai-eastus2")
+    assert small.chat(ANYWHERE).headers["X-Host"].startswith("oai-eastus2")
 
 
-def test_an_open_single_backend_is_a_503(lab: Laboratory) -> None:
-    lab.fault("oai-eastus2", "500")
-    lab.chat(SINGLE)
-    lab.fault("oai-eastus2", "ok")
+def test_an_open_single_backend_is_a_503(small: SmallPolicies) -> None:
+    small.fault("oai-eastus2", "500")
+    small.chat(SINGLE)
+    small.fault("oai-eastus2", "ok")
 
-    answer = lab.chat(SINGLE)
+    answer = small.chat(SINGLE)
 
     assert answer.status == 503
     assert answer.headers["X-Error"].endswith("Backend service 'oai-eastus2' is temporarily unavailable")
 
 
-def test_an_unknown_backend_is_an_error(lab: Laboratory) -> None:
-    assert lab.call(UNKNOWN).json == ["BackendNotFound"]
+def test_an_unknown_backend_is_an_error(small: SmallPolicies) -> None:
+    assert small.call(UNKNOWN).json == ["BackendNotFound"]
 
 
-def test_a_key_that_reaches_a_backend_is_noticed(lab: Laboratory) -> None:
+def test_a_key_that_reaches_a_backend_is_noticed(small: SmallPolicies) -> None:
     document_ = {"model": "gpt-4o", "messages": []}
 
-    answer = lab.call(
+    answer = small.call(
         NO_TOKEN, "POST", "/openai/v1/chat/completions", json=document_, headers={"api-key": "key-of-search"}
     )
 

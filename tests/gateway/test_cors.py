@@ -5,7 +5,7 @@ from multidict import CIMultiDict
 from stack.gateway.lint import lint
 from stack.gateway.nodes import parse
 from stack.gateway.policies.cors import preflight
-from tests.gateway.small_policies import ROOT, Answer, Laboratory, document
+from tests.gateway.small_policies import ROOT, Answer, SmallPolicies, document
 
 ORIGINS = "<allowed-origins><origin>https://app.test</origin></allowed-origins>"
 METHODS = '<allowed-methods preflight-result-max-age="300"><method>POST</method></allowed-methods>'
@@ -21,45 +21,45 @@ ANY = [{"id": f"any-{method}", "name": "Any", "method": method, "urlTemplate": "
 WITH_OPTIONS = document(CORS, operations=ANY)
 
 
-def ask(lab: Laboratory, declared: object, origin: str = "https://app.test", method: str = "POST") -> Answer:
+def ask(small: SmallPolicies, declared: object, origin: str = "https://app.test", method: str = "POST") -> Answer:
     asked = {"Origin": origin, "Access-Control-Request-Method": method}
-    return lab.call(declared, "OPTIONS", headers=asked)  # type: ignore[arg-type]
+    return small.call(declared, "OPTIONS", headers=asked)  # type: ignore[arg-type]
 
 
 def granted(answer: Answer) -> tuple[int, str | None]:
     return answer.status, answer.headers.get("Access-Control-Allow-Origin")
 
 
-def test_a_preflight_is_answered_by_the_gateway(lab: Laboratory) -> None:
-    answer = ask(lab, PLAIN)
+def test_a_preflight_is_answered_by_the_gateway(small: SmallPolicies) -> None:
+    answer = ask(small, PLAIN)
 
     assert granted(answer) == (200, "https://app.test")
     assert answer.headers["Access-Control-Max-Age"] == "300"
-    assert lab.seen == []
+    assert small.seen == []
 
 
-def test_an_options_operation_switches_the_preflight_off(lab: Laboratory) -> None:
+def test_an_options_operation_switches_the_preflight_off(small: SmallPolicies) -> None:
     """The page: "If a request matches an operation with an OPTIONS method defined in the API, preflight request
     processing logic associated with the cors policy will not be executed"."""
-    answer = ask(lab, WITH_OPTIONS)
+    answer = ask(small, WITH_OPTIONS)
 
     assert granted(answer) == (200, None)
-    assert [seen["method"] for seen in lab.seen] == ["OPTIONS"]
+    assert [seen["method"] for seen in small.seen] == ["OPTIONS"]
 
 
-def test_a_preflight_of_a_foreign_origin_or_method_is_an_empty_200(lab: Laboratory) -> None:
+def test_a_preflight_of_a_foreign_origin_or_method_is_an_empty_200(small: SmallPolicies) -> None:
     for declared in (PLAIN, PASSING):
         for origin, method in (("https://evil.test", "POST"), ("https://app.test", "DELETE")):
-            answer = ask(lab, declared, origin, method)
+            answer = ask(small, declared, origin, method)
 
             assert (granted(answer), answer.body) == ((200, None), b"")
-    assert lab.seen == []
+    assert small.seen == []
 
 
-def test_a_preflight_meets_only_what_stands_directly_in_inbound(lab: Laboratory) -> None:
+def test_a_preflight_meets_only_what_stands_directly_in_inbound(small: SmallPolicies) -> None:
     """The page looks for "other in-scope cors policies that are direct children of the inbound element"."""
     for declared in (NESTED, IN_FRAGMENT, WITHOUT):
-        assert granted(ask(lab, declared)) == (404, None)
+        assert granted(ask(small, declared)) == (404, None)
 
 
 def test_the_cors_policy_of_a_further_scope_is_looked_at_only_where_the_first_does_not_terminate() -> None:
@@ -73,26 +73,26 @@ def test_the_cors_policy_of_a_further_scope_is_looked_at_only_where_the_first_do
         assert answer.headers.get("Access-Control-Allow-Origin") == expected
 
 
-def test_an_options_call_that_is_no_preflight_is_not_found(lab: Laboratory) -> None:
-    assert lab.call(PLAIN, "OPTIONS").status == 404
+def test_an_options_call_that_is_no_preflight_is_not_found(small: SmallPolicies) -> None:
+    assert small.call(PLAIN, "OPTIONS").status == 404
 
 
-def test_a_get_of_a_foreign_origin_ends_empty_unless_told_otherwise(lab: Laboratory) -> None:
+def test_a_get_of_a_foreign_origin_ends_empty_unless_told_otherwise(small: SmallPolicies) -> None:
     """The page, on terminate-unmatched-request: GET and HEAD are ended with an empty 200, or proceed normally."""
     foreign = {"Origin": "https://evil.test"}
 
     for method in ("GET", "HEAD"):
-        ended = lab.call(PLAIN, method, headers=foreign)
-        assert (ended.status, ended.body, len(lab.seen)) == (200, b"", 0)
-    assert lab.call(PASSING, headers=foreign).body != b""
-    assert granted(lab.call(PASSING, headers=foreign)) == (200, None)
+        ended = small.call(PLAIN, method, headers=foreign)
+        assert (ended.status, ended.body, len(small.seen)) == (200, b"", 0)
+    assert small.call(PASSING, headers=foreign).body != b""
+    assert granted(small.call(PASSING, headers=foreign)) == (200, None)
 
 
-def test_a_post_of_a_foreign_origin_goes_on_without_the_headers(lab: Laboratory) -> None:
-    answer = lab.call(PLAIN, "POST", headers={"Origin": "https://evil.test"}, data=b"x")
+def test_a_post_of_a_foreign_origin_goes_on_without_the_headers(small: SmallPolicies) -> None:
+    answer = small.call(PLAIN, "POST", headers={"Origin": "https://evil.test"}, data=b"x")
 
     assert granted(answer) == (200, None)
-    assert len(lab.seen) == 1
+    assert len(small.seen) == 1
 
 
 def test_the_products_own_policy_stands_where_browsers_need_it() -> None:

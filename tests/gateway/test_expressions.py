@@ -2,7 +2,7 @@
 
 import pytest
 
-from tests.gateway.small_policies import Laboratory, document, reports
+from tests.gateway.small_policies import SmallPolicies, document, reports
 
 CHAT = "/openai/v1/chat/completions"
 
@@ -86,78 +86,78 @@ BODY_EDIT = document(
 )
 
 
-def test_a_body_read_with_its_content_preserved_reaches_the_backend(lab: Laboratory) -> None:
-    answer = lab.call(PRESERVED, "POST", CHAT, json={"model": "gpt-4o"})
+def test_a_body_read_with_its_content_preserved_reaches_the_backend(small: SmallPolicies) -> None:
+    answer = small.call(PRESERVED, "POST", CHAT, json={"model": "gpt-4o"})
 
     assert answer.json["body"] == '{"model": "gpt-4o"}'
 
 
-def test_a_body_read_without_preserving_it_reaches_the_backend_empty(lab: Laboratory) -> None:
-    answer = lab.call(CONSUMED, "POST", CHAT, json={"model": "gpt-4o"})
+def test_a_body_read_without_preserving_it_reaches_the_backend_empty(small: SmallPolicies) -> None:
+    answer = small.call(CONSUMED, "POST", CHAT, json={"model": "gpt-4o"})
 
     assert answer.json["body"] == ""
 
 
-def test_a_consumed_body_cannot_be_read_again(lab: Laboratory) -> None:
-    answer = lab.call(TWICE, "POST", CHAT, json={"model": "gpt-4o"})
+def test_a_consumed_body_cannot_be_read_again(small: SmallPolicies) -> None:
+    answer = small.call(TWICE, "POST", CHAT, json={"model": "gpt-4o"})
 
     assert answer.json == ["ExpressionValueEvaluationFailure", "set-variable", "inbound"]
 
 
-def test_a_get_has_no_body(lab: Laboratory) -> None:
-    assert lab.call(NO_BODY).json == [True]
-    assert lab.call(NO_BODY, "POST", CHAT, json={}).json == [False]
+def test_a_get_has_no_body(small: SmallPolicies) -> None:
+    assert small.call(NO_BODY).json == [True]
+    assert small.call(NO_BODY, "POST", CHAT, json={}).json == [False]
 
 
-def test_an_array_or_a_text_is_no_jobject(lab: Laboratory) -> None:
-    assert lab.call(AS_OBJECT, "POST", CHAT, json={}).json == ["JObject"]
-    assert "JsonReaderException" in lab.call(AS_OBJECT, "POST", CHAT, json=[1]).json[0]
-    assert "JsonReaderException" in lab.call(AS_OBJECT, "POST", CHAT, data=b"plain").json[0]
+def test_an_array_or_a_text_is_no_jobject(small: SmallPolicies) -> None:
+    assert small.call(AS_OBJECT, "POST", CHAT, json={}).json == ["JObject"]
+    assert "JsonReaderException" in small.call(AS_OBJECT, "POST", CHAT, json=[1]).json[0]
+    assert "JsonReaderException" in small.call(AS_OBJECT, "POST", CHAT, data=b"plain").json[0]
 
 
-def test_a_variable_of_another_type_throws(lab: Laboratory) -> None:
-    assert "InvalidCastException" in lab.call(WRONG_CAST).json[0]
+def test_a_variable_of_another_type_throws(small: SmallPolicies) -> None:
+    assert "InvalidCastException" in small.call(WRONG_CAST).json[0]
 
 
-def test_literals_are_strings_and_expressions_keep_their_types(lab: Laboratory) -> None:
-    assert lab.call(TYPES).json == ["String", "Int32", "Boolean", "none", 5]
+def test_literals_are_strings_and_expressions_keep_their_types(small: SmallPolicies) -> None:
+    assert small.call(TYPES).json == ["String", "Int32", "Boolean", "none", 5]
 
 
-def test_the_context_describes_the_call(lab: Laboratory) -> None:
+def test_the_context_describes_the_call(small: SmallPolicies) -> None:
     headers = {"X-Two": "b", "api-key": "key-of-search"}
 
-    answer = lab.call(SURROUNDINGS, "GET", "/openai/v1/models?a=1%202", headers=headers)
+    answer = small.call(SURROUNDINGS, "GET", "/openai/v1/models?a=1%202", headers=headers)
 
     known = ["azure-openai", "swedencentral", "GET", "/openai/v1/models", "1 2", "b", "search", "Standard"]
     assert answer.json == [*known, True, True, True, "/*"]
 
 
 @pytest.mark.parametrize("depth", [64, 65])
-def test_json_is_read_64_levels_deep_as_the_services_library_does(lab: Laboratory, depth: int) -> None:
+def test_json_is_read_64_levels_deep_as_the_services_library_does(small: SmallPolicies, depth: int) -> None:
     """https://github.com/JamesNK/Newtonsoft.Json/releases/tag/13.0.1: MaxDepth is 64 by default."""
     text = '{"a":' * depth + "1" + "}" * depth
 
-    answers = [lab.call(declared, "POST", CHAT, data=text.encode()).json[0] for declared in (AS_OBJECT, PARSED)]
+    answers = [small.call(declared, "POST", CHAT, data=text.encode()).json[0] for declared in (AS_OBJECT, PARSED)]
 
     assert [answer == "JObject" for answer in answers] == [depth == 64] * 2
     assert all("MaxDepth of 64" in answer for answer in answers) is (depth == 65)
 
 
-def test_text_after_json_is_refused(lab: Laboratory) -> None:
-    assert "Additional text" in lab.call(PARSED, "POST", CHAT, data=b"{} {}").json[0]
+def test_text_after_json_is_refused(small: SmallPolicies) -> None:
+    assert "Additional text" in small.call(PARSED, "POST", CHAT, data=b"{} {}").json[0]
 
 
-def test_a_request_without_a_body_cannot_be_given_one(lab: Laboratory) -> None:
+def test_a_request_without_a_body_cannot_be_given_one(small: SmallPolicies) -> None:
     """https://learn.microsoft.com/azure/api-management/set-body-policy: "an exception is thrown"."""
-    assert lab.call(NEW_BODY).json == ["set-body"]
-    assert lab.call(NEW_BODY, "POST", CHAT, data=b"x").json["body"] == "new"
+    assert small.call(NEW_BODY).json == ["set-body"]
+    assert small.call(NEW_BODY, "POST", CHAT, data=b"x").json["body"] == "new"
 
 
-def test_statements_run_to_their_return(lab: Laboratory) -> None:
-    assert lab.call(STATEMENTS).json == ["6"]
+def test_statements_run_to_their_return(small: SmallPolicies) -> None:
+    assert small.call(STATEMENTS).json == ["6"]
 
 
-def test_an_edited_body_is_what_later_expressions_and_the_backend_read(lab: Laboratory) -> None:
-    answer = lab.call(BODY_EDIT, "POST", CHAT, json={"model": "gpt-4o"})
+def test_an_edited_body_is_what_later_expressions_and_the_backend_read(small: SmallPolicies) -> None:
+    answer = small.call(BODY_EDIT, "POST", CHAT, json={"model": "gpt-4o"})
 
     assert answer.json["body"] == '{"model":"gpt-4o","stream":true}'

@@ -11,7 +11,7 @@ import aiohttp
 import pytest
 
 from stack.gateway.readings import Readings
-from tests.gateway.small_policies import SIGN_IN, Document, Laboratory, document, reports
+from tests.gateway.small_policies import SIGN_IN, Document, SmallPolicies, document, reports
 
 TOLD = reports(
     "context.LastError.Source", "context.LastError.Reason", "context.LastError.PolicyId", "context.Response.StatusCode"
@@ -63,86 +63,86 @@ PAUSED = {
 }
 
 
-def ask(lab: Laboratory, declared: Document, query: str = "", **more: Any) -> Any:
-    return lab.call(declared, "POST", f"/openai/x{query}", data=b"body", **more)
+def ask(small: SmallPolicies, declared: Document, query: str = "", **more: Any) -> Any:
+    return small.call(declared, "POST", f"/openai/x{query}", data=b"body", **more)
 
 
-def cut(lab: Laboratory, declared: Document, query: str) -> bytes:
+def cut(small: SmallPolicies, declared: Document, query: str) -> bytes:
     """What arrived before the answer broke off."""
 
     got = bytearray()
 
     async def send() -> None:
-        _, url = await lab.gateway(declared)
-        async with lab.session.post(f"{url}/openai/x{query}", data=b"body") as answer:
+        _, url = await small.gateway(declared)
+        async with small.session.post(f"{url}/openai/x{query}", data=b"body") as answer:
             async for piece in answer.content.iter_any():
                 got.extend(piece)
 
     with pytest.raises(aiohttp.ClientError):
-        lab.run(asyncio.wait_for(send(), 10))
+        small.run(asyncio.wait_for(send(), 10))
     return bytes(got)
 
 
-def test_headers_that_come_too_late_are_a_time_out(lab: Laboratory) -> None:
-    assert ask(lab, HURRIED, "?head=2").json == ["forward-request", "Timeout", "send", 500]
+def test_headers_that_come_too_late_are_a_time_out(small: SmallPolicies) -> None:
+    assert ask(small, HURRIED, "?head=2").json == ["forward-request", "Timeout", "send", 500]
 
 
-def test_a_body_may_take_longer_than_the_time_out(lab: Laboratory) -> None:
-    assert ask(lab, HURRIED, "?pieces=3&pause=0.2").body == b"xxx"
+def test_a_body_may_take_longer_than_the_time_out(small: SmallPolicies) -> None:
+    assert ask(small, HURRIED, "?pieces=3&pause=0.2").body == b"xxx"
 
 
-def test_a_connection_that_falls_silent_is_dropped(lab: Laboratory) -> None:
-    assert ask(lab, IDLE, "?pieces=3&pause=0.1").body == b"xxx"
-    assert cut(lab, IDLE, "?pieces=2&pause=2") == b""
-    assert ask(lab, IDLE, "?head=2").json[1] == "Timeout"
+def test_a_connection_that_falls_silent_is_dropped(small: SmallPolicies) -> None:
+    assert ask(small, IDLE, "?pieces=3&pause=0.1").body == b"xxx"
+    assert cut(small, IDLE, "?pieces=2&pause=2") == b""
+    assert ask(small, IDLE, "?head=2").json[1] == "Timeout"
 
 
-def test_half_an_answer_is_a_cut_for_the_caller(lab: Laboratory) -> None:
-    assert cut(lab, HURRIED, "?pieces=3&size=4&cut=1") == b"x" * 12
+def test_half_an_answer_is_a_cut_for_the_caller(small: SmallPolicies) -> None:
+    assert cut(small, HURRIED, "?pieces=3&size=4&cut=1") == b"x" * 12
 
 
-def test_an_expression_cannot_read_half_an_answer(lab: Laboratory) -> None:
+def test_an_expression_cannot_read_half_an_answer(small: SmallPolicies) -> None:
     for query in ("?pieces=2&cut=1", "?pieces=2&pause=2"):
-        assert ask(lab, READING, query).json[1] == "ExpressionValueEvaluationFailure"
+        assert ask(small, READING, query).json[1] == "ExpressionValueEvaluationFailure"
 
 
-def test_a_time_out_is_each_attempts_own_where_candidates_are_named(lab: Laboratory) -> None:
+def test_a_time_out_is_each_attempts_own_where_candidates_are_named(small: SmallPolicies) -> None:
     for reading in ("answer", "null"):
-        lab.fresh()
-        answer = ask(lab, WALKS[reading], "?head=2")
+        small.fresh()
+        answer = ask(small, WALKS[reading], "?head=2")
 
         assert (answer.status, answer.json["body"]) == (200, "body")
-        assert lab.slept == [0, 5.0]
+        assert small.slept == [0, 5.0]
 
 
-def test_where_retry_does_not_catch_nothing_is_repeated(lab: Laboratory) -> None:
-    assert ask(lab, WALKS["abort"]).json[1] == "BackendConnectionFailure"
-    assert lab.slept == []
+def test_where_retry_does_not_catch_nothing_is_repeated(small: SmallPolicies) -> None:
+    assert ask(small, WALKS["abort"]).json[1] == "BackendConnectionFailure"
+    assert small.slept == []
 
 
-def test_named_backends_are_given_up_in_time_and_passed_over(lab: Laboratory) -> None:
-    lab.fault("oai-swedencentral", "hang")
-    lab.fault("oai-francecentral", "refuse")
+def test_named_backends_are_given_up_in_time_and_passed_over(small: SmallPolicies) -> None:
+    small.fault("oai-swedencentral", "hang")
+    small.fault("oai-francecentral", "refuse")
 
-    answer = lab.chat(BY_ID)
+    answer = small.chat(BY_ID)
 
     assert (answer.status, answer.json["method"]) == (200, "POST")
 
 
-def test_a_hundred_calls_at_once_over_failing_candidates_all_arrive(lab: Laboratory) -> None:
-    lab.run(lab.gateway(WALKS["answer"]))
+def test_a_hundred_calls_at_once_over_failing_candidates_all_arrive(small: SmallPolicies) -> None:
+    small.run(small.gateway(WALKS["answer"]))
 
-    answers = lab.together(
-        *(lab.send(WALKS["answer"], "POST", f"/openai/x?head={n % 2}", data=str(n)) for n in range(100))
+    answers = small.together(
+        *(small.send(WALKS["answer"], "POST", f"/openai/x?head={n % 2}", data=str(n)) for n in range(100))
     )
 
     assert [answer.status for answer in answers] == [200] * 100
     assert [answer.json["body"] for answer in answers[1::2]] == [str(n) for n in range(1, 100, 2)]
 
 
-def test_an_error_names_its_policy_whatever_its_source_is_called(lab: Laboratory) -> None:
+def test_an_error_names_its_policy_whatever_its_source_is_called(small: SmallPolicies) -> None:
     """The id is documented, the source of a connection that failed is "multiple"; logs say request-forwarder."""
-    told = {source: ask(lab, declared).json for source, declared in NAMED.items()}
+    told = {source: ask(small, declared).json for source, declared in NAMED.items()}
 
     assert {source: answer[0] for source, answer in told.items()} == {
         "element": "forward-request",
@@ -152,9 +152,9 @@ def test_an_error_names_its_policy_whatever_its_source_is_called(lab: Laboratory
     assert {(answer[1], answer[2]) for answer in told.values()} == {("BackendConnectionFailure", "send")}
 
 
-def test_the_interval_of_a_retry_is_evaluated_each_time_or_once(lab: Laboratory) -> None:
+def test_the_interval_of_a_retry_is_evaluated_each_time_or_once(small: SmallPolicies) -> None:
     for interval, waits in (("each", [7.0, 7.0]), ("once", [2.0, 2.0])):
-        lab.fresh()
-        ask(lab, PAUSED[interval], "?status=503")
+        small.fresh()
+        ask(small, PAUSED[interval], "?status=503")
 
-        assert lab.slept == waits
+        assert small.slept == waits

@@ -1,7 +1,7 @@
 """Control flow: choose, retry, wait, limits on concurrency, return-response, fragments, errors."""
 
 from stack.gateway.readings import Readings
-from tests.gateway.small_policies import ECHO, FORWARD, Laboratory, document, reports
+from tests.gateway.small_policies import ECHO, FORWARD, SmallPolicies, document, reports
 
 CHOOSE = document(
     """<choose>
@@ -79,98 +79,98 @@ INHERITED = document(outbound="<base />")
 CLEARED_HEADER = document(ECHO + '<set-header name="X-Empty"><value>@((string)null)</value></set-header>')
 
 
-def test_choose_runs_the_first_branch_that_holds(lab: Laboratory) -> None:
-    assert lab.call(CHOOSE, path="/openai/x?b=1&a=1").json == ["a"]
-    assert lab.call(CHOOSE, path="/openai/x?b=1").json == ["b"]
-    assert lab.call(CHOOSE, path="/openai/x").json == ["c"]
+def test_choose_runs_the_first_branch_that_holds(small: SmallPolicies) -> None:
+    assert small.call(CHOOSE, path="/openai/x?b=1&a=1").json == ["a"]
+    assert small.call(CHOOSE, path="/openai/x?b=1").json == ["b"]
+    assert small.call(CHOOSE, path="/openai/x").json == ["c"]
 
 
-def test_return_response_answers_without_a_backend(lab: Laboratory) -> None:
-    answer = lab.call(RETURNED)
+def test_return_response_answers_without_a_backend(small: SmallPolicies) -> None:
+    answer = small.call(RETURNED)
 
     assert (answer.status, answer.reason, answer.body) == (418, "Teapot", b"short and stout")
-    assert lab.seen == []
+    assert small.seen == []
 
 
-def test_fragments_share_the_variables_of_the_call(lab: Laboratory) -> None:
-    assert lab.call(FRAGMENTS).json == ["one two"]
+def test_fragments_share_the_variables_of_the_call(small: SmallPolicies) -> None:
+    assert small.call(FRAGMENTS).json == ["one two"]
 
 
-def test_retry_repeats_until_its_condition_fails(lab: Laboratory) -> None:
-    answer = lab.call(RETRIED, "POST", "/openai/x", data=b"body")
+def test_retry_repeats_until_its_condition_fails(small: SmallPolicies) -> None:
+    answer = small.call(RETRIED, "POST", "/openai/x", data=b"body")
 
     assert answer.status == 200
-    assert [seen["body"] for seen in lab.seen] == ["body"] * 3
-    assert lab.slept == [0, 2.0]
+    assert [seen["body"] for seen in small.seen] == ["body"] * 3
+    assert small.slept == [0, 2.0]
 
 
-def test_a_body_that_is_not_buffered_is_gone_when_it_is_sent_again(lab: Laboratory) -> None:
-    lab.call(UNBUFFERED, "POST", "/openai/x", data=b"body")
+def test_a_body_that_is_not_buffered_is_gone_when_it_is_sent_again(small: SmallPolicies) -> None:
+    small.call(UNBUFFERED, "POST", "/openai/x", data=b"body")
 
-    assert [seen["body"] for seen in lab.seen] == ["body", "", ""]
+    assert [seen["body"] for seen in small.seen] == ["body", "", ""]
 
 
-def test_an_exhausted_retry_hands_its_last_answer_to_outbound(lab: Laboratory) -> None:
-    answer = lab.call(EXHAUSTED, path="/openai/x?status=500")
+def test_an_exhausted_retry_hands_its_last_answer_to_outbound(small: SmallPolicies) -> None:
+    answer = small.call(EXHAUSTED, path="/openai/x?status=500")
 
     assert (answer.status, answer.headers["X-Out"]) == (500, "500")
-    assert len(lab.seen) == 3
+    assert len(small.seen) == 3
 
 
-def test_a_backend_that_does_not_answer_leads_to_on_error(lab: Laboratory) -> None:
+def test_a_backend_that_does_not_answer_leads_to_on_error(small: SmallPolicies) -> None:
     expected = ["forward-request", "BackendConnectionFailure", "backend"]
 
-    assert lab.call(UNREACHABLE).json == expected
-    assert lab.call(UNREACHABLE_NULL).json == expected
+    assert small.call(UNREACHABLE).json == expected
+    assert small.call(UNREACHABLE_NULL).json == expected
 
 
-def test_a_backend_error_goes_to_outbound_unless_told_otherwise(lab: Laboratory) -> None:
-    assert lab.call(STATUS_TO_OUTBOUND, path="/openai/x?status=503").json == ["outbound", 503]
-    assert lab.call(STRICT, path="/openai/x?status=503").json == ["on-error", 503]
+def test_a_backend_error_goes_to_outbound_unless_told_otherwise(small: SmallPolicies) -> None:
+    assert small.call(STATUS_TO_OUTBOUND, path="/openai/x?status=503").json == ["outbound", 503]
+    assert small.call(STRICT, path="/openai/x?status=503").json == ["on-error", 503]
 
 
-def test_a_fault_in_on_error_is_a_plain_500(lab: Laboratory) -> None:
-    answer = lab.call(BROKEN_ON_ERROR)
+def test_a_fault_in_on_error_is_a_plain_500(small: SmallPolicies) -> None:
+    answer = small.call(BROKEN_ON_ERROR)
 
     assert (answer.status, answer.json["message"]) == (500, "Internal server error")
 
 
-def test_more_calls_than_allowed_at_once_are_refused(lab: Laboratory) -> None:
-    lab.run(lab.gateway(CONCURRENT))
+def test_more_calls_than_allowed_at_once_are_refused(small: SmallPolicies) -> None:
+    small.run(small.gateway(CONCURRENT))
 
-    answers = lab.together(*(lab.send(CONCURRENT) for _ in range(5)))
+    answers = small.together(*(small.send(CONCURRENT) for _ in range(5)))
 
     statuses = sorted(answer.status for answer in answers)
     assert statuses[0] == 200
     assert statuses[-1] == 429
 
 
-def test_wait_goes_on_when_all_are_done(lab: Laboratory) -> None:
-    assert lab.call(WAIT).json == [200, 200]
+def test_wait_goes_on_when_all_are_done(small: SmallPolicies) -> None:
+    assert small.call(WAIT).json == [200, 200]
 
 
-def test_a_null_header_value_is_empty(lab: Laboratory) -> None:
-    assert lab.call(CLEARED_HEADER).json["headers"]["X-Empty"] == ""
+def test_a_null_header_value_is_empty(small: SmallPolicies) -> None:
+    assert small.call(CLEARED_HEADER).json["headers"]["X-Empty"] == ""
 
 
-def test_an_unknown_path_is_not_found(lab: Laboratory) -> None:
-    answer = lab.call(INHERITED, path="/elsewhere")
+def test_an_unknown_path_is_not_found(small: SmallPolicies) -> None:
+    answer = small.call(INHERITED, path="/elsewhere")
 
     assert (answer.status, answer.json["message"]) == (404, "Resource not found")
 
 
-def test_the_health_path_answers_without_a_key(lab: Laboratory) -> None:
-    assert lab.call(INHERITED, path="/status-0123456789abcdef").status == 200
+def test_the_health_path_answers_without_a_key(small: SmallPolicies) -> None:
+    assert small.call(INHERITED, path="/status-0123456789abcdef").status == 200
 
 
-def test_a_value_that_a_policy_cannot_use_goes_to_on_error(lab: Laboratory) -> None:
-    assert lab.call(BAD_ADDRESS).json == ["ip-filter", "InvalidValue"]
+def test_a_value_that_a_policy_cannot_use_goes_to_on_error(small: SmallPolicies) -> None:
+    assert small.call(BAD_ADDRESS).json == ["ip-filter", "InvalidValue"]
 
 
-def test_two_hundred_calls_at_once_do_not_mix_their_variables(lab: Laboratory) -> None:
-    lab.run(lab.gateway(MIRROR))
+def test_two_hundred_calls_at_once_do_not_mix_their_variables(small: SmallPolicies) -> None:
+    small.run(small.gateway(MIRROR))
     path = "/openai/x?n="
 
-    answers = lab.together(*(lab.send(MIRROR, "POST", path + str(n), data=str(n)) for n in range(200)))
+    answers = small.together(*(small.send(MIRROR, "POST", path + str(n), data=str(n)) for n in range(200)))
 
     assert [answer.json for answer in answers] == [[str(n), str(n)] for n in range(200)]

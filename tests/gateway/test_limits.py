@@ -2,7 +2,7 @@
 
 from stack.gateway.limits import period_end
 from tests.gateway.issuer_and_echo import TENANT, token
-from tests.gateway.small_policies import SIGN_IN, Laboratory, document, reports
+from tests.gateway.small_policies import SIGN_IN, SmallPolicies, document, reports
 
 RATED = document(
     """<rate-limit-by-key calls="2" renewal-period="60" counter-key="@(context.Request.Method)"
@@ -45,58 +45,58 @@ KEYED = document(
 )
 
 
-def test_calls_above_the_rate_wait_for_the_next_period(lab: Laboratory) -> None:
-    first, second, third = (lab.call(RATED) for _ in range(3))
-    lab.clock.now += 61
+def test_calls_above_the_rate_wait_for_the_next_period(small: SmallPolicies) -> None:
+    first, second, third = (small.call(RATED) for _ in range(3))
+    small.clock.now += 61
 
     assert (first.status, second.status, third.status) == (200, 200, 429)
     assert (first.headers["X-Left"], second.headers["X-Left"]) == ("1", "0")
     assert (third.headers["Retry-After"], third.headers["X-Reason"]) == ("60", "RateLimitExceeded")
-    assert lab.call(RATED).status == 200
+    assert small.call(RATED).status == 200
 
 
-def test_each_key_has_its_own_rate(lab: Laboratory) -> None:
+def test_each_key_has_its_own_rate(small: SmallPolicies) -> None:
     for _ in range(3):
-        lab.call(RATED)
+        small.call(RATED)
 
-    assert lab.call(RATED, "POST").status == 200
-
-
-def test_calls_above_the_quota_are_forbidden(lab: Laboratory) -> None:
-    assert lab.call(QUOTA).status == 200
-    assert lab.call(QUOTA).status == 403
+    assert small.call(RATED, "POST").status == 200
 
 
-def test_tokens_are_counted_from_answers_and_streams(lab: Laboratory) -> None:
+def test_calls_above_the_quota_are_forbidden(small: SmallPolicies) -> None:
+    assert small.call(QUOTA).status == 200
+    assert small.call(QUOTA).status == 403
+
+
+def test_tokens_are_counted_from_answers_and_streams(small: SmallPolicies) -> None:
     answers = [
-        lab.chat(TOKENS, max_tokens=19),
-        lab.chat(TOKENS, max_tokens=19, stream=True),
-        lab.chat(TOKENS),
+        small.chat(TOKENS, max_tokens=19),
+        small.chat(TOKENS, max_tokens=19, stream=True),
+        small.chat(TOKENS),
     ]
 
     assert [answer.status for answer in answers] == [200, 200, 200]
     assert answers[0].headers["X-Consumed"] == str(answers[0].json["usage"]["total_tokens"])
-    answers += [lab.chat(TOKENS) for _ in range(4)]
+    answers += [small.chat(TOKENS) for _ in range(4)]
     assert answers[-1].status == 429
     assert int(answers[-1].headers["Retry-After"]) > 0
 
 
-def test_an_estimated_prompt_can_be_too_long_before_it_is_sent(lab: Laboratory) -> None:
-    answer = lab.chat(ESTIMATED, messages=[{"role": "user", "content": "x" * 400}])
+def test_an_estimated_prompt_can_be_too_long_before_it_is_sent(small: SmallPolicies) -> None:
+    answer = small.chat(ESTIMATED, messages=[{"role": "user", "content": "x" * 400}])
 
     assert answer.status == 429
-    assert lab.accounts.accounts["oai-swedencentral"].ledger == []
+    assert small.accounts.accounts["oai-swedencentral"].ledger == []
 
 
-def test_a_used_up_token_quota_is_forbidden(lab: Laboratory) -> None:
-    assert lab.chat(TOKEN_QUOTA).status == 200
-    assert lab.chat(TOKEN_QUOTA).status == 403
+def test_a_used_up_token_quota_is_forbidden(small: SmallPolicies) -> None:
+    assert small.chat(TOKEN_QUOTA).status == 200
+    assert small.chat(TOKEN_QUOTA).status == 403
 
 
-def test_token_metrics_have_their_dimensions(lab: Laboratory) -> None:
-    usage = lab.chat(METERED).json["usage"]
+def test_token_metrics_have_their_dimensions(small: SmallPolicies) -> None:
+    usage = small.chat(METERED).json["usage"]
 
-    gateway, _ = lab.run(lab.gateway(METERED))
+    gateway, _ = small.run(small.gateway(METERED))
     assert {metric["name"]: metric["value"] for metric in gateway.metrics} == {
         "Total Tokens": usage["total_tokens"],
         "Prompt Tokens": usage["prompt_tokens"],
@@ -104,45 +104,45 @@ def test_token_metrics_have_their_dimensions(lab: Laboratory) -> None:
     }
 
 
-def test_callers_are_filtered_by_address(lab: Laboratory) -> None:
-    assert lab.call(ALLOWED).status == 200
-    assert lab.call(FORBIDDEN).status == 403
+def test_callers_are_filtered_by_address(small: SmallPolicies) -> None:
+    assert small.call(ALLOWED).status == 200
+    assert small.call(FORBIDDEN).status == 403
 
 
-def test_a_required_header_is_checked(lab: Laboratory) -> None:
-    assert lab.call(CHECKED, headers={"X-Kind": "good"}).status == 200
-    assert lab.call(CHECKED, headers={"X-Kind": "bad"}).status == 400
-    assert lab.call(CHECKED).json["message"] == "what kind?"
+def test_a_required_header_is_checked(small: SmallPolicies) -> None:
+    assert small.call(CHECKED, headers={"X-Kind": "good"}).status == 200
+    assert small.call(CHECKED, headers={"X-Kind": "bad"}).status == 400
+    assert small.call(CHECKED).json["message"] == "what kind?"
 
 
-def entra(lab: Laboratory, **claims: object) -> tuple[int, str | None]:
+def entra(small: SmallPolicies, **claims: object) -> tuple[int, str | None]:
     minted = token("api://gateway", **{"roles": ["caller", "other"], **claims})
-    answer = lab.call(ENTRA, headers={"Authorization": f"Bearer {minted}"})
+    answer = small.call(ENTRA, headers={"Authorization": f"Bearer {minted}"})
     return answer.status, answer.headers.get("X-Reason")
 
 
-def test_a_good_token_lets_its_claims_be_read(lab: Laboratory) -> None:
+def test_a_good_token_lets_its_claims_be_read(small: SmallPolicies) -> None:
     minted = token("api://gateway", roles=["caller"])
 
-    assert lab.call(ENTRA, headers={"Authorization": f"Bearer {minted}"}).json == ["user-1"]
+    assert small.call(ENTRA, headers={"Authorization": f"Bearer {minted}"}).json == ["user-1"]
 
 
-def test_a_bad_token_is_refused_for_its_reason(lab: Laboratory) -> None:
-    assert entra(lab, exp=1) == (401, "TokenExpired")
-    assert entra(lab, aud="api://other") == (401, "TokenAudienceNotAllowed")
-    assert entra(lab, appid="app-2") == (401, "TokenClaimValueNotAllowed")
-    assert entra(lab, roles=["other"]) == (401, "TokenClaimValueNotAllowed")
-    assert entra(lab, tid="another") == (401, "TokenInvalid")
+def test_a_bad_token_is_refused_for_its_reason(small: SmallPolicies) -> None:
+    assert entra(small, exp=1) == (401, "TokenExpired")
+    assert entra(small, aud="api://other") == (401, "TokenAudienceNotAllowed")
+    assert entra(small, appid="app-2") == (401, "TokenClaimValueNotAllowed")
+    assert entra(small, roles=["other"]) == (401, "TokenClaimValueNotAllowed")
+    assert entra(small, tid="another") == (401, "TokenInvalid")
     forged = token("api://gateway")[:-8] + "AAAAAAAA"
-    assert lab.call(ENTRA, headers={"Authorization": f"Bearer {forged}"}).json["message"] == "no entry"
-    assert lab.call(ENTRA).headers["X-Reason"] == "TokenNotPresent"
+    assert small.call(ENTRA, headers={"Authorization": f"Bearer {forged}"}).json["message"] == "no entry"
+    assert small.call(ENTRA).headers["X-Reason"] == "TokenNotPresent"
 
 
-def test_a_key_names_its_subscription_and_a_wrong_one_is_refused(lab: Laboratory) -> None:
-    assert lab.call(KEYED, headers={"api-key": "key-of-legal"}).json == ["legal"]
-    assert lab.call(KEYED, path="/openai/x?subscription-key=key-of-search").json == ["search"]
-    assert lab.call(KEYED).json == [None]
-    assert lab.call(KEYED, headers={"api-key": "wrong"}).json == ["authorization", "SubscriptionKeyInvalid"]
+def test_a_key_names_its_subscription_and_a_wrong_one_is_refused(small: SmallPolicies) -> None:
+    assert small.call(KEYED, headers={"api-key": "key-of-legal"}).json == ["legal"]
+    assert small.call(KEYED, path="/openai/x?subscription-key=key-of-search").json == ["search"]
+    assert small.call(KEYED).json == [None]
+    assert small.call(KEYED, headers={"api-key": "wrong"}).json == ["authorization", "SubscriptionKeyInvalid"]
 
 
 def test_calendar_periods_end_at_utc_boundaries() -> None:

@@ -1,6 +1,6 @@
 """Changes to requests and responses, and the requests that policies send themselves."""
 
-from tests.gateway.small_policies import Laboratory, document, reports
+from tests.gateway.small_policies import SmallPolicies, document, reports
 
 HEADERS = document(
     """<set-header name="X-Skip" exists-action="skip"><value>new</value></set-header>
@@ -75,80 +75,80 @@ LENGTHS = document(
 )
 
 
-def test_headers_are_skipped_overridden_appended_and_deleted(lab: Laboratory) -> None:
+def test_headers_are_skipped_overridden_appended_and_deleted(small: SmallPolicies) -> None:
     sent = {"X-Skip": "old", "X-Override": "old", "X-Append": "old", "X-Delete": "old"}
 
-    seen = lab.call(HEADERS, headers=sent).json["headers"]
+    seen = small.call(HEADERS, headers=sent).json["headers"]
 
     assert (seen["X-Skip"], seen["X-Override"]) == ("old", "new")
     assert "X-Delete" not in seen
 
 
-def test_query_parameters_are_changed(lab: Laboratory) -> None:
-    assert lab.call(QUERY, path="/openai/x?a=1&b=1&c=1").json["path"] == "/openai/x?c=1&b=2%203"
+def test_query_parameters_are_changed(small: SmallPolicies) -> None:
+    assert small.call(QUERY, path="/openai/x?a=1&b=1&c=1").json["path"] == "/openai/x?c=1&b=2%203"
 
 
-def test_a_rewritten_uri_keeps_unmatched_parameters_unless_told_otherwise(lab: Laboratory) -> None:
-    assert lab.call(REWRITTEN, path="/openai/x?y=2").json["path"] == "/openai/other?x=1&y=2"
-    assert lab.call(DROPPED, path="/openai/x?y=2").json["path"] == "/openai/other"
+def test_a_rewritten_uri_keeps_unmatched_parameters_unless_told_otherwise(small: SmallPolicies) -> None:
+    assert small.call(REWRITTEN, path="/openai/x?y=2").json["path"] == "/openai/other?x=1&y=2"
+    assert small.call(DROPPED, path="/openai/x?y=2").json["path"] == "/openai/other"
 
 
-def test_the_method_can_be_replaced(lab: Laboratory) -> None:
-    assert lab.call(METHOD, "POST").json["method"] == "PUT"
+def test_the_method_can_be_replaced(small: SmallPolicies) -> None:
+    assert small.call(METHOD, "POST").json["method"] == "PUT"
 
 
-def test_outbound_changes_the_answer(lab: Laboratory) -> None:
-    answer = lab.call(OUTBOUND)
+def test_outbound_changes_the_answer(small: SmallPolicies) -> None:
+    answer = small.call(OUTBOUND)
 
     assert (answer.status, answer.reason, answer.body) == (201, "Made", b"changed")
     assert answer.headers["X-Out"] == "1"
 
 
-def test_texts_are_replaced_on_both_ways(lab: Laboratory) -> None:
-    answer = lab.call(REPLACED, "POST", "/openai/x", data=b"a cat")
+def test_texts_are_replaced_on_both_ways(small: SmallPolicies) -> None:
+    answer = small.call(REPLACED, "POST", "/openai/x", data=b"a cat")
 
-    assert lab.seen[0]["body"] == "a dog"
+    assert small.seen[0]["body"] == "a dog"
     assert answer.json["body"] == "a bird"
 
 
-def test_a_one_way_request_carries_the_gateways_identity(lab: Laboratory) -> None:
-    lab.call(ONE_WAY, "POST")
-    gateway, _ = lab.run(lab.gateway(ONE_WAY))
-    lab.run(gateway.drain())
+def test_a_one_way_request_carries_the_gateways_identity(small: SmallPolicies) -> None:
+    small.call(ONE_WAY, "POST")
+    gateway, _ = small.run(small.gateway(ONE_WAY))
+    small.run(gateway.drain())
 
-    assert lab.seen[0]["path"] == "/events"
-    assert lab.seen[0]["headers"]["Authorization"].startswith("Bearer ")
+    assert small.seen[0]["path"] == "/events"
+    assert small.seen[0]["headers"]["Authorization"].startswith("Bearer ")
 
 
-def test_a_lost_one_way_request_harms_nobody(lab: Laboratory) -> None:
-    answer = lab.call(LOST)
-    gateway, _ = lab.run(lab.gateway(LOST))
-    lab.run(gateway.drain())
+def test_a_lost_one_way_request_harms_nobody(small: SmallPolicies) -> None:
+    answer = small.call(LOST)
+    gateway, _ = small.run(small.gateway(LOST))
+    small.run(gateway.drain())
 
     assert answer.status == 204
     assert len(gateway.lost) == 1
 
 
-def test_an_answer_is_kept_in_a_variable(lab: Laboratory) -> None:
-    assert lab.call(REQUESTED).json == [202, "q"]
+def test_an_answer_is_kept_in_a_variable(small: SmallPolicies) -> None:
+    assert small.call(REQUESTED).json == [202, "q"]
 
 
-def test_a_failed_request_is_an_error_unless_ignored(lab: Laboratory) -> None:
-    assert lab.call(IGNORED).json == [True]
-    assert lab.call(FAILED).json == ["send-request"]
+def test_a_failed_request_is_an_error_unless_ignored(small: SmallPolicies) -> None:
+    assert small.call(IGNORED).json == [True]
+    assert small.call(FAILED).json == ["send-request"]
 
 
-def test_the_cache_gives_back_the_type_it_was_given(lab: Laboratory) -> None:
-    assert lab.call(CACHED).json == ["String", "nothing"]
-    assert lab.call(CACHED).json[0] == "JObject"
+def test_the_cache_gives_back_the_type_it_was_given(small: SmallPolicies) -> None:
+    assert small.call(CACHED).json == ["String", "nothing"]
+    assert small.call(CACHED).json[0] == "JObject"
 
 
-def test_a_removed_value_is_not_found(lab: Laboratory) -> None:
-    assert lab.call(FORGOTTEN).json == [False]
+def test_a_removed_value_is_not_found(small: SmallPolicies) -> None:
+    assert small.call(FORGOTTEN).json == [False]
 
 
-def test_the_length_that_a_backend_tells_is_seen_and_a_new_body_has_another(lab: Laboratory) -> None:
-    answer = lab.call(LENGTHS, "POST", "/openai/x", data=b"body")
+def test_the_length_that_a_backend_tells_is_seen_and_a_new_body_has_another(small: SmallPolicies) -> None:
+    answer = small.call(LENGTHS, "POST", "/openai/x", data=b"body")
 
     told, after = answer.headers["X-Lengths"].split()
     assert int(told) > 100
@@ -156,9 +156,9 @@ def test_the_length_that_a_backend_tells_is_seen_and_a_new_body_has_another(lab:
     assert (answer.body, answer.headers["Content-Length"]) == (b"new", "3")
 
 
-def test_traces_metrics_and_event_hub_messages_are_kept(lab: Laboratory) -> None:
-    lab.call(NOTED)
+def test_traces_metrics_and_event_hub_messages_are_kept(small: SmallPolicies) -> None:
+    small.call(NOTED)
 
-    gateway, _ = lab.run(lab.gateway(NOTED))
+    gateway, _ = small.run(small.gateway(NOTED))
     assert gateway.metrics == [{"name": "calls", "namespace": "n", "value": 2.0, "dimensions": {"d": "azure-openai"}}]
     assert gateway.eventhub == [{"logger": "hub", "message": "GET"}]

@@ -6,7 +6,7 @@ import pytest
 
 from stack.gateway.backends import Backend, BreakerRule
 from stack.gateway.readings import READINGS, Readings, buffer_limit
-from tests.gateway.small_policies import SIGN_IN, Document, Laboratory, document, reports
+from tests.gateway.small_policies import SIGN_IN, Document, SmallPolicies, document, reports
 
 TOLD = reports("context.LastError.Reason", "context.Response.StatusCode", "context.LastError.PolicyId")
 OVERSIZE = ("413", "500", "throw")
@@ -57,8 +57,8 @@ TRACED = document(
 )
 
 
-def post(lab: Laboratory, declared: Document, body: bytes) -> Any:
-    return lab.call(declared, "POST", "/openai/x", data=body)
+def post(small: SmallPolicies, declared: Document, body: bytes) -> Any:
+    return small.call(declared, "POST", "/openai/x", data=body)
 
 
 def test_a_tier_buffers_what_its_page_says() -> None:
@@ -75,32 +75,36 @@ def test_a_tier_buffers_what_its_page_says() -> None:
 
 
 @pytest.mark.parametrize("oversize", OVERSIZE)
-def test_a_body_that_the_tier_cannot_buffer_ends_the_call_or_the_expression(lab: Laboratory, oversize: str) -> None:
+def test_a_body_that_the_tier_cannot_buffer_ends_the_call_or_the_expression(
+    small: SmallPolicies, oversize: str
+) -> None:
     whole = {"413": 413, "500": 500, "throw": 500}[oversize]
 
     for declared in (READS_REQUEST[oversize], READS_ANSWER[oversize]):
-        told = post(lab, declared, b"x" * LARGE).json
+        told = post(small, declared, b"x" * LARGE).json
         thrown = oversize == "throw"
         assert told[0] == ("ExpressionValueEvaluationFailure" if thrown else "PayloadTooLarge")
         assert told[1:] == [whole, "reads"]
-    assert post(lab, READS_REQUEST[oversize], b"x" * 1024).status == 200
+    assert post(small, READS_REQUEST[oversize], b"x" * 1024).status == 200
 
 
 @pytest.mark.parametrize("oversize", OVERSIZE)
-def test_only_an_expression_that_throws_can_be_caught(lab: Laboratory, oversize: str) -> None:
-    post(lab, CATCHES[oversize], b"x" * LARGE)
+def test_only_an_expression_that_throws_can_be_caught(small: SmallPolicies, oversize: str) -> None:
+    post(small, CATCHES[oversize], b"x" * LARGE)
 
-    assert (lab.seen != []) is (oversize == "throw")
+    assert (small.seen != []) is (oversize == "throw")
 
 
 @pytest.mark.parametrize("oversize", OVERSIZE)
-def test_a_body_that_is_to_be_repeated_must_fit_and_one_that_passes_need_not(lab: Laboratory, oversize: str) -> None:
-    assert post(lab, KEEPS[oversize], b"x" * LARGE).json[0] == "PayloadTooLarge"
-    assert len(post(lab, PASSES[oversize], b"x" * LARGE).body) > LARGE
+def test_a_body_that_is_to_be_repeated_must_fit_and_one_that_passes_need_not(
+    small: SmallPolicies, oversize: str
+) -> None:
+    assert post(small, KEEPS[oversize], b"x" * LARGE).json[0] == "PayloadTooLarge"
+    assert len(post(small, PASSES[oversize], b"x" * LARGE).body) > LARGE
 
 
-def test_a_classic_tier_reads_what_a_v2_tier_cannot(lab: Laboratory) -> None:
-    assert post(lab, CLASSIC, b"x" * LARGE).status == 200
+def test_a_classic_tier_reads_what_a_v2_tier_cannot(small: SmallPolicies) -> None:
+    assert post(small, CLASSIC, b"x" * LARGE).status == 200
 
 
 @pytest.mark.parametrize(
@@ -134,30 +138,30 @@ def test_no_answer_opens_a_breaker_only_where_its_reason_is_listed(
 
 
 @pytest.mark.parametrize(("reading", "section"), [("error", "on-error"), ("answer", "outbound")])
-def test_the_503_of_an_open_breaker_is_an_error_or_an_answer(lab: Laboratory, reading: str, section: str) -> None:
-    lab.run(lab.gateway(OPEN[reading]))[0].config.backends.single["oai-eastus2"].open_until = lab.clock.now + 9
+def test_the_503_of_an_open_breaker_is_an_error_or_an_answer(small: SmallPolicies, reading: str, section: str) -> None:
+    small.run(small.gateway(OPEN[reading]))[0].config.backends.single["oai-eastus2"].open_until = small.clock.now + 9
 
-    answer = lab.chat(OPEN[reading])
+    answer = small.chat(OPEN[reading])
 
     assert (answer.status, answer.headers["X-Section"]) == (503, section)
 
 
-def test_a_stored_value_may_not_be_there_before_the_call_ends(lab: Laboratory) -> None:
+def test_a_stored_value_may_not_be_there_before_the_call_ends(small: SmallPolicies) -> None:
     """https://learn.microsoft.com/azure/api-management/cache-store-value-policy: storing is asynchronous."""
-    assert [lab.call(CACHED["at once"]).json for _ in range(2)] == [["GET"], ["GET"]]
-    assert [lab.call(CACHED["later"]).json for _ in range(2)] == [["none"], ["GET"]]
+    assert [small.call(CACHED["at once"]).json for _ in range(2)] == [["GET"], ["GET"]]
+    assert [small.call(CACHED["later"]).json for _ in range(2)] == [["none"], ["GET"]]
 
 
-def test_a_losable_policy_is_taken_out_where_it_may_stand_once(lab: Laboratory) -> None:
-    assert lab.call(LOSABLE["many"]).json == ["GET"]
-    assert lab.call(LOSABLE["once"]).json == ["unset"]
+def test_a_losable_policy_is_taken_out_where_it_may_stand_once(small: SmallPolicies) -> None:
+    assert small.call(LOSABLE["many"]).json == ["GET"]
+    assert small.call(LOSABLE["once"]).json == ["unset"]
 
 
-def test_a_trace_reaches_the_log_from_the_severity_that_is_asked_for(lab: Laboratory) -> None:
+def test_a_trace_reaches_the_log_from_the_severity_that_is_asked_for(small: SmallPolicies) -> None:
     """https://learn.microsoft.com/azure/api-management/trace-policy"""
-    lab.call(TRACED)
+    small.call(TRACED)
 
-    (row,) = lab.run(lab.gateway(TRACED))[0].log.rows["ApiManagementGatewayLogs"]
+    (row,) = small.run(small.gateway(TRACED))[0].log.rows["ApiManagementGatewayLogs"]
     assert row["TraceRecords"] == [
         {
             "source": "usage",

@@ -7,9 +7,9 @@ from typing import Any
 import pytest
 
 from stack.gateway.readings import READINGS
-from tests.policies.one_region import Engines, Loop, World
+from tests.policies.one_region import Engines, Loop, OneRegion
 
-MakeWorld = Callable[..., World]
+MakeRegion = Callable[..., OneRegion]
 
 
 @pytest.fixture(scope="session")
@@ -31,22 +31,22 @@ def reading(request: pytest.FixtureRequest) -> str:
 
 
 @pytest.fixture
-def make_world(engines: tuple[Engines, Loop], reading: str) -> Iterator[MakeWorld]:
+def make_region(engines: tuple[Engines, Loop], reading: str) -> Iterator[MakeRegion]:
     """Builds gateways with named values or a region of their own."""
-    worlds: list[World] = []
+    regions_made: list[OneRegion] = []
 
-    def make(**own: Any) -> World:
+    def make(**own: Any) -> OneRegion:
         # A tier that holds less goes with the strict reading, so that every case runs in one of either kind.
         answers = {"readings": READINGS[reading], "sku": "StandardV2" if reading == "strict" else "Premium"}
-        worlds.append(World(*engines, **{**answers, **own}))
-        return worlds[-1]
+        regions_made.append(OneRegion(*engines, **{**answers, **own}))
+        return regions_made[-1]
 
     yield make
-    for world in worlds:
-        world.close()
+    for one_region in regions_made:
+        one_region.close()
 
 
 @pytest.fixture
-def world(make_world: MakeWorld) -> World:
+def one_region(make_region: MakeRegion) -> OneRegion:
     """A gateway in Sweden with every default."""
-    return make_world()
+    return make_region()

@@ -151,7 +151,7 @@ def accounts(**changes: dict[str, Any]) -> list[dict[str, Any]]:
     return [*own, *(known[name] for name in US)]
 
 
-class World:
+class OneRegion:
     """The gateway and everything around it."""
 
     def __init__(

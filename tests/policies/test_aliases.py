@@ -2,18 +2,18 @@
 
 import pytest
 
-from tests.policies.conftest import MakeWorld
+from tests.policies.conftest import MakeRegion
 from tests.policies.one_region import EU, product, sse
 from tests.support.admitted_calls import NAMES, SEARCH, refused, respond
 
 
-def test_what_is_behind_an_alias_need_not_be_on_the_list(make_world: MakeWorld) -> None:
-    world = make_world(config={"products": [product(models=["fast"], aliases=NAMES)]})
+def test_what_is_behind_an_alias_need_not_be_on_the_list(make_region: MakeRegion) -> None:
+    one_region = make_region(config={"products": [product(models=["fast"], aliases=NAMES)]})
 
-    assert respond(world, SEARCH, model="fast").status_code == 200
-    world.seen.clear()
-    world.event()
-    refused(world, respond(world, SEARCH, model="gpt-4o-mini"), "model_not_allowed")
+    assert respond(one_region, SEARCH, model="fast").status_code == 200
+    one_region.seen.clear()
+    one_region.event()
+    refused(one_region, respond(one_region, SEARCH, model="gpt-4o-mini"), "model_not_allowed")
 
 
 # Names for models
@@ -31,17 +31,17 @@ def test_what_is_behind_an_alias_need_not_be_on_the_list(make_world: MakeWorld) 
 )
 @pytest.mark.parametrize("form", ["path", "body"])
 def test_an_alias_is_the_deployment_of_the_place_and_both_are_accounted(
-    make_world: MakeWorld, region: str, alias: str, deployment: str, form: str
+    make_region: MakeRegion, region: str, alias: str, deployment: str, form: str
 ) -> None:
-    world = make_world(region=region, config={"products": [product(aliases=NAMES)]})
+    one_region = make_region(region=region, config={"products": [product(aliases=NAMES)]})
 
     if form == "path":
-        answer = world.chat(path=f"/deployments/{alias}/chat/completions")
+        answer = one_region.chat(path=f"/deployments/{alias}/chat/completions")
     else:
-        answer = world.client.post("/v1/chat/completions", json={"model": alias, "messages": []}, headers=SEARCH)
+        answer = one_region.client.post("/v1/chat/completions", json={"model": alias, "messages": []}, headers=SEARCH)
 
-    (seen,) = world.seen
-    data = world.event()["data"]
+    (seen,) = one_region.seen
+    data = one_region.event()["data"]
     assert answer.status_code == 200
     assert (data["requestedModel"], data["deployment"]) == (alias, deployment)
     if form == "path":
@@ -74,55 +74,57 @@ def test_an_alias_is_the_deployment_of_the_place_and_both_are_accounted(
         ),
     ],
 )
-def test_only_the_model_of_a_body_is_rewritten(make_world: MakeWorld, sent: str, received: str) -> None:
-    world = make_world(config={"products": [product(aliases=NAMES)]})
+def test_only_the_model_of_a_body_is_rewritten(make_region: MakeRegion, sent: str, received: str) -> None:
+    one_region = make_region(config={"products": [product(aliases=NAMES)]})
 
-    world.client.post("/v1/responses", content=sent, headers={**SEARCH, "Content-Type": "application/json"})
+    one_region.client.post("/v1/responses", content=sent, headers={**SEARCH, "Content-Type": "application/json"})
 
-    assert world.seen[0].body.decode() == received
+    assert one_region.seen[0].body.decode() == received
 
 
 @pytest.mark.parametrize("sent", ['{model:"fast"}', "{'model':'fast'}", '{/*"*/"model":"fast"}'])
-def test_a_body_whose_model_cannot_be_replaced_is_refused(make_world: MakeWorld, sent: str) -> None:
-    world = make_world(config={"products": [product(aliases=NAMES)]})
+def test_a_body_whose_model_cannot_be_replaced_is_refused(make_region: MakeRegion, sent: str) -> None:
+    one_region = make_region(config={"products": [product(aliases=NAMES)]})
 
-    answer = world.client.post("/v1/responses", content=sent, headers={**SEARCH, "Content-Type": "application/json"})
+    answer = one_region.client.post(
+        "/v1/responses", content=sent, headers={**SEARCH, "Content-Type": "application/json"}
+    )
 
-    refused(world, answer, "model_not_rewritable", 400)
+    refused(one_region, answer, "model_not_rewritable", 400)
 
 
-def test_an_aliased_stream_reports_its_usage_too(make_world: MakeWorld) -> None:
-    world = make_world(config={"products": [product(aliases=NAMES)]})
-    world.script(EU[0], type="text/event-stream", pieces=sse({"choices": []}))
+def test_an_aliased_stream_reports_its_usage_too(make_region: MakeRegion) -> None:
+    one_region = make_region(config={"products": [product(aliases=NAMES)]})
+    one_region.script(EU[0], type="text/event-stream", pieces=sse({"choices": []}))
 
     body = {"model": "fast", "messages": [], "stream": True}
-    world.client.post("/v1/chat/completions", json=body, headers=SEARCH)
+    one_region.client.post("/v1/chat/completions", json=body, headers=SEARCH)
 
-    assert world.seen[0].json == {**body, "model": "gpt-4o-mini", "stream_options": {"include_usage": True}}
-
-
-def test_an_alias_follows_its_call_to_another_account(make_world: MakeWorld) -> None:
-    world = make_world(config={"products": [product(aliases=NAMES)]})
-    world.script(EU[0], status=429, body=b"{}")
-
-    world.client.post("/v1/chat/completions", json={"model": "fast", "messages": []}, headers=SEARCH)
-
-    assert [(seen.account, seen.json["model"]) for seen in world.seen] == [(name, "gpt-4o-mini") for name in EU]
+    assert one_region.seen[0].json == {**body, "model": "gpt-4o-mini", "stream_options": {"include_usage": True}}
 
 
-def test_an_upload_cannot_use_an_alias_and_is_told_the_name(make_world: MakeWorld) -> None:
-    world = make_world(config={"products": [product(aliases={"ears": {"*": "gpt-4o-transcribe"}})]})
+def test_an_alias_follows_its_call_to_another_account(make_region: MakeRegion) -> None:
+    one_region = make_region(config={"products": [product(aliases=NAMES)]})
+    one_region.script(EU[0], status=429, body=b"{}")
 
-    answer = world.client.post(
+    one_region.client.post("/v1/chat/completions", json={"model": "fast", "messages": []}, headers=SEARCH)
+
+    assert [(seen.account, seen.json["model"]) for seen in one_region.seen] == [(name, "gpt-4o-mini") for name in EU]
+
+
+def test_an_upload_cannot_use_an_alias_and_is_told_the_name(make_region: MakeRegion) -> None:
+    one_region = make_region(config={"products": [product(aliases={"ears": {"*": "gpt-4o-transcribe"}})]})
+
+    answer = one_region.client.post(
         "/v1/audio/transcriptions", files={"file": b"RIFF"}, data={"model": "ears"}, headers=SEARCH
     )
 
-    assert "gpt-4o-transcribe" in refused(world, answer, "alias_not_possible", 400)
+    assert "gpt-4o-transcribe" in refused(one_region, answer, "alias_not_possible", 400)
 
 
-def test_one_products_alias_is_not_anothers(make_world: MakeWorld) -> None:
-    world = make_world(config={"products": [product(aliases=NAMES), product("premium", aliases={})]})
+def test_one_products_alias_is_not_anothers(make_region: MakeRegion) -> None:
+    one_region = make_region(config={"products": [product(aliases=NAMES), product("premium", aliases={})]})
 
-    answer = respond(world, {"api-key": "key-support"}, model="fast")
+    answer = respond(one_region, {"api-key": "key-support"}, model="fast")
 
-    refused(world, answer, "DeploymentNotFound", 404)
+    refused(one_region, answer, "DeploymentNotFound", 404)

@@ -10,8 +10,8 @@ from chargeback.domain.budgets.budget import Action, Scope, ScopeKind
 from chargeback.domain.cost_centres.rules import Rule
 from chargeback.domain.cost_centres.tree import UNALLOCATED
 from chargeback.domain.usage.lines import Line
-from tests.policies.conftest import MakeWorld
-from tests.policies.one_region import TENANT, World, product
+from tests.policies.conftest import MakeRegion
+from tests.policies.one_region import TENANT, OneRegion, product
 from tests.support.decisions import EMPTY, looked_up, state, text
 
 pytestmark = pytest.mark.parametrize("reading", ["plain"], indirect=True)
@@ -71,24 +71,26 @@ def line_of(caller: dict[str, Any]) -> Line:
     )
 
 
-def call(world: World, caller: dict[str, Any]) -> str:
+def call(one_region: OneRegion, caller: dict[str, Any]) -> str:
     """What happens to a call of this caller."""
     headers = {"api-key": "key-search"} if caller["key"] else {}
     if caller["app"]:
         claims = (
             {"appid": caller["app"], "oid": caller["oid"]} if caller["oid"] else {"appid": caller["app"], "oid": ""}
         )
-        headers["Authorization"] = f"Bearer {world.token(roles=['standard'], **claims)}"
+        headers["Authorization"] = f"Bearer {one_region.token(roles=['standard'], **claims)}"
     tags = {"username": caller["user"], "companyName": caller["company"], "billingCode": caller["billingCode"]}
     body = {"model": "gpt-4o", "messages": []}
-    world.client.post("/v1/chat/completions", params={k: v for k, v in tags.items() if v}, json=body, headers=headers)
-    return str(world.event()["data"].get("decision", "allow"))
+    one_region.client.post(
+        "/v1/chat/completions", params={k: v for k, v in tags.items() if v}, json=body, headers=headers
+    )
+    return str(one_region.event()["data"].get("decision", "allow"))
 
 
 @pytest.fixture
-def busy(make_world: MakeWorld) -> World:
+def busy(make_region: MakeRegion) -> OneRegion:
     """A gateway that takes any number of calls."""
-    return make_world(config={"products": [product(requestsPerMinute=1_000_000)]})
+    return make_region(config={"products": [product(requestsPerMinute=1_000_000)]})
 
 
 @settings(max_examples=150, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
@@ -98,7 +100,7 @@ def busy(make_world: MakeWorld) -> World:
     caller=CALLERS,
 )
 def test_the_policy_reads_decisions_as_the_books_allocate(
-    busy: World,
+    busy: OneRegion,
     whens: list[tuple[dict[str, str], str]],
     budgets: list[tuple[Scope, Action]],
     caller: dict[str, Any],

@@ -13,8 +13,8 @@ from chargeback.adapters.azure.gateways import GatewayRegions
 from chargeback.domain.budgets.budget import Scope, ScopeKind
 from stack.gateway.named_values import DEFAULTS
 from stack.gateway.readings import READINGS
-from tests.policies.conftest import MakeWorld
-from tests.policies.one_region import EU, FUNCTIONS, USAGE, World, chunk, decided, sse
+from tests.policies.conftest import MakeRegion
+from tests.policies.one_region import EU, FUNCTIONS, USAGE, OneRegion, chunk, decided, sse
 from tests.support.decisions import state
 from tests.support.decisions import text as made
 
@@ -24,30 +24,30 @@ STREAMS = 200
 OWN = {"aud": DEFAULTS["owners-audience"], "appid": FUNCTIONS}
 
 
-def known(world: World, product: str = "standard") -> str | None:
-    entry = world.gateway.cache.get(f"decisions/{product}")
+def known(one_region: OneRegion, product: str = "standard") -> str | None:
+    entry = one_region.gateway.cache.get(f"decisions/{product}")
     return entry and entry[1]["v"]
 
 
-def test_what_is_sent_decides_the_next_call_of_that_product_alone(world: World) -> None:
-    before = world.chat()
+def test_what_is_sent_decides_the_next_call_of_that_product_alone(one_region: OneRegion) -> None:
+    before = one_region.chat()
 
-    answer = world.put(decided(REFUSED))
+    answer = one_region.put(decided(REFUSED))
 
     assert (before.status_code, answer.status_code, answer.content) == (200, 204, b"")
-    assert world.chat().json()["error"]["code"] == "budget_exceeded"
-    assert world.chat("key-support").status_code == 200
-    assert [event["data"]["operation"] for event in world.events()] == ["chat.completions"] * 3
+    assert one_region.chat().json()["error"]["code"] == "budget_exceeded"
+    assert one_region.chat("key-support").status_code == 200
+    assert [event["data"]["operation"] for event in one_region.events()] == ["chat.completions"] * 3
 
 
-def test_the_app_and_the_gateway_understand_each_other(world: World) -> None:
+def test_the_app_and_the_gateway_understand_each_other(one_region: OneRegion) -> None:
     class Identity:
         async def get_token(self, scope: str) -> Any:
             assert scope == f"{OWN['aud']}/.default"
-            return SimpleNamespace(token=world.token(**OWN))
+            return SimpleNamespace(token=one_region.token(**OWN))
 
     async def push(text: str) -> None:
-        endpoints = {"swedencentral": f"http://127.0.0.1:{world.port}/budgets/decisions"}
+        endpoints = {"swedencentral": f"http://127.0.0.1:{one_region.port}/budgets/decisions"}
         store = GatewayRegions(endpoints, OWN["aud"], Identity())  # type: ignore[arg-type]
         try:
             await store.put("swedencentral", "standard", text)
@@ -55,28 +55,28 @@ def test_the_app_and_the_gateway_understand_each_other(world: World) -> None:
             await store.close()
 
     sent = made(state(Scope(ScopeKind.SUBSCRIPTION, "search"), owner="ada@example.com"), now=datetime.now(UTC))
-    world.run(push(sent))
-    world.run(push(decided(age=10)))
+    one_region.run(push(sent))
+    one_region.run(push(decided(age=10)))
 
-    assert known(world) == sent
-    assert "Ask ada@example.com for more." in world.chat().json()["error"]["message"]
-
-
-def test_it_is_kept_for_ten_minutes(world: World) -> None:
-    world.put(decided())
-
-    assert 590 < world.gateway.cache["decisions/standard"][0] - time.monotonic() <= 600
+    assert known(one_region) == sent
+    assert "Ask ada@example.com for more." in one_region.chat().json()["error"]["message"]
 
 
-def test_an_older_string_never_replaces_a_newer_one(world: World) -> None:
+def test_it_is_kept_for_ten_minutes(one_region: OneRegion) -> None:
+    one_region.put(decided())
+
+    assert 590 < one_region.gateway.cache["decisions/standard"][0] - time.monotonic() <= 600
+
+
+def test_an_older_string_never_replaces_a_newer_one(one_region: OneRegion) -> None:
     newer, older = decided(REFUSED), decided(age=5)
-    world.put(newer)
+    one_region.put(newer)
 
-    answer = world.put(older)
+    answer = one_region.put(older)
 
     assert (answer.status_code, answer.json()["error"]["code"]) == (409, "newer_decisions_known")
-    assert known(world) == newer
-    assert world.put(newer).status_code == 204
+    assert known(one_region) == newer
+    assert one_region.put(newer).status_code == 204
 
 
 @pytest.mark.parametrize(
@@ -90,23 +90,23 @@ def test_an_older_string_never_replaces_a_newer_one(world: World) -> None:
         {**OWN, "signer": 2},
     ],
 )
-def test_nobody_but_the_functions_may_say_anything(world: World, claims: dict[str, object]) -> None:
-    answer = world.put(decided(REFUSED), token=world.token(**claims))  # type: ignore[arg-type]
+def test_nobody_but_the_functions_may_say_anything(one_region: OneRegion, claims: dict[str, object]) -> None:
+    answer = one_region.put(decided(REFUSED), token=one_region.token(**claims))  # type: ignore[arg-type]
 
     assert answer.status_code == 401
-    assert known(world) is None
+    assert known(one_region) is None
 
 
 @pytest.mark.parametrize("authorization", ["", "Bearer", "Bearer x.y.z", "Basic Zm9vOmJhcg=="])
-def test_without_a_token_nobody_may(world: World, authorization: str) -> None:
-    answer = world.put(decided(REFUSED), Authorization=authorization)
+def test_without_a_token_nobody_may(one_region: OneRegion, authorization: str) -> None:
+    answer = one_region.put(decided(REFUSED), Authorization=authorization)
 
     assert answer.status_code == 401
-    assert known(world) is None
+    assert known(one_region) is None
 
 
-def test_a_subscription_key_is_no_token(world: World) -> None:
-    answer = world.put(decided(REFUSED), Authorization="", **{"api-key": "key-search"})
+def test_a_subscription_key_is_no_token(one_region: OneRegion) -> None:
+    answer = one_region.put(decided(REFUSED), Authorization="", **{"api-key": "key-search"})
 
     assert answer.status_code == 401
 
@@ -132,79 +132,81 @@ def test_a_subscription_key_is_no_token(world: World) -> None:
         decided(age=-3600),
     ],
 )
-def test_what_is_not_a_current_string_of_decisions_is_refused(world: World, text: str) -> None:
-    world.put(before := decided("all:action=warn", age=1))
+def test_what_is_not_a_current_string_of_decisions_is_refused(one_region: OneRegion, text: str) -> None:
+    one_region.put(before := decided("all:action=warn", age=1))
 
-    answer = world.put(text)
+    answer = one_region.put(text)
 
     assert answer.status_code in (400, 413)
-    assert known(world) == before
+    assert known(one_region) == before
 
 
-def test_a_body_that_is_too_large_or_does_not_say_its_size_is_refused(world: World) -> None:
+def test_a_body_that_is_too_large_or_does_not_say_its_size_is_refused(one_region: OneRegion) -> None:
     entry = "user/someone:action=warn"
     fits = decided(*[entry] * ((MOST - 17) // (len(entry) + 1)))
     pieces = (piece.encode() for piece in [fits])
-    address = f"http://127.0.0.1:{world.port}/budgets/decisions/standard"
+    address = f"http://127.0.0.1:{one_region.port}/budgets/decisions/standard"
 
-    chunked = world.client.put(address, content=pieces, headers={"Authorization": f"Bearer {world.token(**OWN)}"})  # type: ignore[arg-type]
+    chunked = one_region.client.put(
+        address, content=pieces, headers={"Authorization": f"Bearer {one_region.token(**OWN)}"}
+    )  # type: ignore[arg-type]
 
-    assert (chunked.status_code, world.put(fits + entry + ";").status_code) == (413, 413)
-    assert known(world) is None
-    assert world.put(fits).status_code == 204
-    assert len(known(world) or "") > MOST - 100
+    assert (chunked.status_code, one_region.put(fits + entry + ";").status_code) == (413, 413)
+    assert known(one_region) is None
+    assert one_region.put(fits).status_code == 204
+    assert len(known(one_region) or "") > MOST - 100
 
 
 @pytest.mark.parametrize("name", ["a%2Fb", "a%20b", "x" * 81, "%C3%A9"])
-def test_only_a_product_can_be_named(world: World, name: str) -> None:
-    assert world.put(decided(REFUSED), name).status_code in (400, 404)
-    assert world.gateway.cache == {}
+def test_only_a_product_can_be_named(one_region: OneRegion, name: str) -> None:
+    assert one_region.put(decided(REFUSED), name).status_code in (400, 404)
+    assert one_region.gateway.cache == {}
 
 
 @pytest.mark.parametrize(
     ("method", "path"),
     [("GET", "decisions/standard"), ("POST", "decisions/standard"), ("PUT", "decisions"), ("PUT", "decisions/a/b")],
 )
-def test_the_api_has_no_other_operation(world: World, method: str, path: str) -> None:
-    address = f"http://127.0.0.1:{world.port}/budgets/{path}"
+def test_the_api_has_no_other_operation(one_region: OneRegion, method: str, path: str) -> None:
+    address = f"http://127.0.0.1:{one_region.port}/budgets/{path}"
 
-    assert world.client.request(method, address, content=b"x").status_code == 404
+    assert one_region.client.request(method, address, content=b"x").status_code == 404
 
 
 @pytest.mark.parametrize("reading", READINGS)
 def test_a_cache_that_is_lost_and_a_string_that_got_old_open_what_was_refused(
-    make_world: MakeWorld, reading: str
+    make_region: MakeRegion, reading: str
 ) -> None:
-    world = make_world(readings=READINGS[reading])
-    world.put(decided(REFUSED, age=175))
-    refused = world.chat().status_code
-    world.forget()
-    lost = world.chat().status_code
-    world.put(decided(REFUSED, age=179.5))
+    one_region = make_region(readings=READINGS[reading])
+    one_region.put(decided(REFUSED, age=175))
+    refused = one_region.chat().status_code
+    one_region.forget()
+    lost = one_region.chat().status_code
+    one_region.put(decided(REFUSED, age=179.5))
     time.sleep(1)
 
-    assert (refused, lost, world.chat().status_code) == (403, 200, 200)
+    assert (refused, lost, one_region.chat().status_code) == (403, 200, 200)
 
 
 @pytest.mark.parametrize("reading", ["plain"], indirect=True)
-def test_streams_that_run_go_on_while_decisions_change_and_get_lost(make_world: MakeWorld) -> None:
-    world = make_world()
+def test_streams_that_run_go_on_while_decisions_change_and_get_lost(make_region: MakeRegion) -> None:
+    one_region = make_region()
     pieces = sse(*[chunk("word")] * 60, chunk(usage=USAGE))
-    world.script(*EU, type="text/event-stream", pieces=pieces, pause=0.5)
-    ask = partial(world.chat, "key-search", stream=True)
+    one_region.script(*EU, type="text/event-stream", pieces=pieces, pause=0.5)
+    ask = partial(one_region.chat, "key-search", stream=True)
 
     with ThreadPoolExecutor(STREAMS + 8) as pool:
         running = [pool.submit(ask) for _ in range(STREAMS)]
-        world.wait(lambda: len(world.seen) == STREAMS, 20)
-        world.put(decided(REFUSED))
-        world.wait(lambda: known(world) is not None)
+        one_region.wait(lambda: len(one_region.seen) == STREAMS, 20)
+        one_region.put(decided(REFUSED))
+        one_region.wait(lambda: known(one_region) is not None)
         said = [each.result() for each in [pool.submit(ask) for _ in range(8)]]
-        world.forget()
+        one_region.forget()
         after = pool.submit(ask)
-        world.wait(lambda: len(world.seen) == STREAMS + 1)
+        one_region.wait(lambda: len(one_region.seen) == STREAMS + 1)
         still_running = sum(not each.done() for each in running)
         for account in EU:
-            world.answers[account][0].pause = 0
+            one_region.answers[account][0].pause = 0
         streams = [each.result() for each in [*running, after]]
 
     assert still_running == STREAMS

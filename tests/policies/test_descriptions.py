@@ -4,8 +4,8 @@ from typing import Any
 
 import pytest
 
-from tests.policies.conftest import MakeWorld
-from tests.policies.one_region import World
+from tests.policies.conftest import MakeRegion
+from tests.policies.one_region import OneRegion
 
 pytestmark = pytest.mark.parametrize("reading", ["plain"], indirect=True)
 
@@ -35,22 +35,22 @@ BODIES: list[tuple[str, dict[str, Any], int, int | None]] = [
 
 @pytest.mark.parametrize(("path", "body", "characters", "most"), BODIES)
 def test_an_estimate_needs_no_prompt_because_the_event_has_its_size(
-    world: World, path: str, body: dict[str, Any], characters: int, most: int | None
+    one_region: OneRegion, path: str, body: dict[str, Any], characters: int, most: int | None
 ) -> None:
-    answer = world.client.post(f"{path}?api-version=2024-10-21", json=body, headers={"api-key": "key-search"})
+    answer = one_region.client.post(f"{path}?api-version=2024-10-21", json=body, headers={"api-key": "key-search"})
 
-    data = world.event()["data"]
+    data = one_region.event()["data"]
     assert answer.status_code == 200
     assert (data["requestCharacters"], data.get("maxOutputTokens")) == (characters, most)
 
 
-def test_the_tier_that_was_asked_for_is_a_word_or_nothing(world: World) -> None:
-    world.chat(service_tier="priority")
-    asked = world.event()["data"]
-    world.chat(service_tier="what did she say")
+def test_the_tier_that_was_asked_for_is_a_word_or_nothing(one_region: OneRegion) -> None:
+    one_region.chat(service_tier="priority")
+    asked = one_region.event()["data"]
+    one_region.chat(service_tier="what did she say")
 
     assert asked["requestedTier"] == "priority"
-    assert "requestedTier" not in world.event()["data"]
+    assert "requestedTier" not in one_region.event()["data"]
 
 
 CODES = [
@@ -67,47 +67,47 @@ CODES = [
 
 @pytest.mark.parametrize(("status", "body", "code"), CODES)
 def test_a_failure_says_its_code_and_reaches_the_caller_whole(
-    world: World, status: int, body: Any, code: str | None
+    one_region: OneRegion, status: int, body: Any, code: str | None
 ) -> None:
-    world.script("oai-swedencentral", "oai-francecentral", "oai-eastus2", "oai-westus3", status=status, body=body)
+    one_region.script("oai-swedencentral", "oai-francecentral", "oai-eastus2", "oai-westus3", status=status, body=body)
 
-    answer = world.chat()
+    answer = one_region.chat()
 
-    event = world.event()
+    event = one_region.event()
     assert answer.status_code == status
-    assert answer.content == world.answers["oai-swedencentral"][0].content()
+    assert answer.content == one_region.answers["oai-swedencentral"][0].content()
     assert event["data"].get("errorCode") == code
     assert "secret words" not in str(event)
 
 
-def test_a_refusal_of_the_gateway_says_its_code(world: World) -> None:
-    world.chat(path="/deployments/nobody-has-this/chat/completions")
+def test_a_refusal_of_the_gateway_says_its_code(one_region: OneRegion) -> None:
+    one_region.chat(path="/deployments/nobody-has-this/chat/completions")
 
-    assert world.event()["data"]["errorCode"] == "deploymentnotfound"
+    assert one_region.event()["data"]["errorCode"] == "deploymentnotfound"
 
 
-def test_the_object_that_a_call_made_is_named_by_it_and_by_no_later_call(world: World) -> None:
-    world.script("oai-swedencentral", body={"id": "file-1", "object": "file"})
+def test_the_object_that_a_call_made_is_named_by_it_and_by_no_later_call(one_region: OneRegion) -> None:
+    one_region.script("oai-swedencentral", body={"id": "file-1", "object": "file"})
     key = {"api-key": "key-search"}
-    world.client.post("/v1/files", files={"file": b"x"}, data={"purpose": "batch"}, headers=key)
-    made = world.event()["data"]
-    world.script("oai-swedencentral", body={"id": "batch_1", "object": "batch", "status": "cancelling"})
-    world.client.post("/v1/batches/batch_1/cancel", headers=key)
-    cancelled = world.event()["data"]
-    world.chat()
+    one_region.client.post("/v1/files", files={"file": b"x"}, data={"purpose": "batch"}, headers=key)
+    made = one_region.event()["data"]
+    one_region.script("oai-swedencentral", body={"id": "batch_1", "object": "batch", "status": "cancelling"})
+    one_region.client.post("/v1/batches/batch_1/cancel", headers=key)
+    cancelled = one_region.event()["data"]
+    one_region.chat()
 
     assert made["objectId"] == "file-1"
     assert "objectId" not in cancelled
-    assert "objectId" not in world.event()["data"]
+    assert "objectId" not in one_region.event()["data"]
 
 
-def test_a_spill_that_the_service_made_itself_names_both_deployments(make_world: MakeWorld) -> None:
+def test_a_spill_that_the_service_made_itself_names_both_deployments(make_region: MakeRegion) -> None:
     """learn.microsoft.com/azure/foundry/openai/how-to/spillover-traffic-management."""
-    world = make_world()
+    one_region = make_region()
     told = {"x-ms-spillover-from-deployment": "gpt-4o", "x-ms-deployment-name": "gpt-4o-standard"}
-    world.script("oai-swedencentral", headers=told)
+    one_region.script("oai-swedencentral", headers=told)
 
-    world.chat()
+    one_region.chat()
 
-    data = world.event()["data"]
+    data = one_region.event()["data"]
     assert (data["spilledFrom"], data["deployment"]) == ("gpt-4o", "gpt-4o-standard")

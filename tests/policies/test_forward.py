@@ -6,8 +6,8 @@ import time
 import httpx
 import pytest
 
-from tests.policies.conftest import MakeWorld
-from tests.policies.one_region import EU, US, World, chunk, sse
+from tests.policies.conftest import MakeRegion
+from tests.policies.one_region import EU, US, OneRegion, chunk, sse
 
 BUSY = {"status": 429, "body": {"error": {"code": "429", "message": "slow down"}}}
 DOWN = {"status": 503, "body": {"error": {"code": "503", "message": "down"}}}
@@ -19,153 +19,153 @@ def hosts(*accounts: str) -> list[str]:
 
 
 @pytest.mark.parametrize("fault", [BUSY, DOWN, {"status": 500, "body": b"oops", "type": "text/html"}])
-def test_a_fault_of_one_account_is_not_the_callers_to_see(world: World, fault: dict) -> None:  # type: ignore[type-arg]
-    world.script(EU[0], **fault)
+def test_a_fault_of_one_account_is_not_the_callers_to_see(one_region: OneRegion, fault: dict) -> None:  # type: ignore[type-arg]
+    one_region.script(EU[0], **fault)
 
-    answer = world.chat()
+    answer = one_region.chat()
 
-    data = world.event()["data"]
+    data = one_region.event()["data"]
     assert answer.status_code == 200
     assert data["triedBackends"] == hosts(*EU)
     assert (data["attempts"], data["backend"], data["statusCode"]) == (2, hosts(EU[1])[0], 200)
 
 
-def test_each_repeat_carries_the_whole_body(world: World) -> None:
-    world.script(EU[0], **BUSY)
+def test_each_repeat_carries_the_whole_body(one_region: OneRegion) -> None:
+    one_region.script(EU[0], **BUSY)
 
-    world.chat(padding="x" * 100_000)
+    one_region.chat(padding="x" * 100_000)
 
-    assert world.seen[0].body == world.seen[1].body
-    assert len(world.seen[1].body) > 100_000
+    assert one_region.seen[0].body == one_region.seen[1].body
+    assert len(one_region.seen[1].body) > 100_000
 
 
-def test_an_account_that_cannot_be_reached_is_passed_over(make_world: MakeWorld) -> None:
-    world = make_world()
-    world.down(EU[0])
+def test_an_account_that_cannot_be_reached_is_passed_over(make_region: MakeRegion) -> None:
+    one_region = make_region()
+    one_region.down(EU[0])
 
-    answer = world.chat()
+    answer = one_region.chat()
 
-    data = world.event()["data"]
+    data = one_region.event()["data"]
     assert answer.status_code == 200
     assert data["attempts"] == 2
     assert data["backend"] == hosts(EU[1])[0]
 
 
-def test_an_account_that_does_not_answer_in_time_is_passed_over(make_world: MakeWorld) -> None:
-    world = make_world(answer_timeout="1")
-    world.script(EU[0], delay=3)
+def test_an_account_that_does_not_answer_in_time_is_passed_over(make_region: MakeRegion) -> None:
+    one_region = make_region(answer_timeout="1")
+    one_region.script(EU[0], delay=3)
 
-    answer = world.chat()
-
-    assert answer.status_code == 200
-    assert world.event()["data"]["attempts"] == 2
-
-
-def test_a_geography_without_residency_fails_over_to_the_next(world: World) -> None:
-    world.script(*EU, **DOWN)
-
-    answer = world.chat()
+    answer = one_region.chat()
 
     assert answer.status_code == 200
-    assert world.event()["data"]["triedBackends"] == hosts(*EU, US[0])
+    assert one_region.event()["data"]["attempts"] == 2
 
 
-def test_when_every_account_is_busy_the_caller_hears_the_shortest_wait(world: World) -> None:
+def test_a_geography_without_residency_fails_over_to_the_next(one_region: OneRegion) -> None:
+    one_region.script(*EU, **DOWN)
+
+    answer = one_region.chat()
+
+    assert answer.status_code == 200
+    assert one_region.event()["data"]["triedBackends"] == hosts(*EU, US[0])
+
+
+def test_when_every_account_is_busy_the_caller_hears_the_shortest_wait(one_region: OneRegion) -> None:
     for account, wait in zip((*EU, *US), ("40", "7", "30", "20"), strict=True):
-        world.script(account, **BUSY, headers={"Retry-After": wait})
+        one_region.script(account, **BUSY, headers={"Retry-After": wait})
 
-    answer = world.chat()
+    answer = one_region.chat()
 
     assert answer.status_code == 429
     assert answer.headers["Retry-After"] == "7"
     assert 6000 < int(answer.headers["retry-after-ms"]) <= 7000
     assert answer.headers["x-should-retry"] == "true"
     assert answer.json()["error"]["code"] == "all_backends_busy"
-    event = world.event()
+    event = one_region.event()
     assert event["type"] == "chargeback.usage.rejected.v1"
     assert (event["data"]["statusCode"], event["data"]["attempts"]) == (429, 4)
 
 
-def test_the_longer_of_two_waits_is_told_because_the_shorter_one_does_not_work(world: World) -> None:
-    world.script(*EU, *US, **BUSY, headers={"Retry-After": "3", "retry-after-ms": "1250"})
+def test_the_longer_of_two_waits_is_told_because_the_shorter_one_does_not_work(one_region: OneRegion) -> None:
+    one_region.script(*EU, *US, **BUSY, headers={"Retry-After": "3", "retry-after-ms": "1250"})
 
-    answer = world.chat()
+    answer = one_region.chat()
 
     assert 2000 < int(answer.headers["retry-after-ms"]) <= 3000
 
 
-def test_a_wait_given_as_a_date_is_understood(world: World) -> None:
+def test_a_wait_given_as_a_date_is_understood(one_region: OneRegion) -> None:
     later = time.strftime("%a, %d %b %Y %H:%M:%S GMT", time.gmtime(time.time() + 30))
-    world.script(*EU, *US, **BUSY, headers={"Retry-After": later})
+    one_region.script(*EU, *US, **BUSY, headers={"Retry-After": later})
 
-    answer = world.chat()
+    answer = one_region.chat()
 
     assert 20 <= int(answer.headers["Retry-After"]) <= 30
 
 
-def test_when_every_account_fails_the_caller_gets_503_and_a_wait(world: World) -> None:
-    world.script(*EU, *US, **DOWN)
+def test_when_every_account_fails_the_caller_gets_503_and_a_wait(one_region: OneRegion) -> None:
+    one_region.script(*EU, *US, **DOWN)
 
-    answer = world.chat()
+    answer = one_region.chat()
 
     assert (answer.status_code, answer.json()["error"]["code"]) == (503, "no_backend_available")
     assert answer.headers["Retry-After"] == "10"
 
 
-def test_when_nothing_can_be_reached_the_caller_gets_503_and_one_event_says_so(make_world: MakeWorld) -> None:
-    world = make_world()
-    world.down(*EU, *US)
+def test_when_nothing_can_be_reached_the_caller_gets_503_and_one_event_says_so(make_region: MakeRegion) -> None:
+    one_region = make_region()
+    one_region.down(*EU, *US)
 
-    answer = world.chat()
+    answer = one_region.chat()
 
     assert (answer.status_code, answer.json()["error"]["code"]) == (503, "no_backend_available")
     assert int(answer.headers["Retry-After"]) > 0
-    data = world.event()["data"]
+    data = one_region.event()["data"]
     assert data["attempts"] == 4
     assert "backend" not in data
 
 
-def test_who_said_retry_after_is_left_out_until_then(world: World) -> None:
-    world.script(EU[0], **BUSY, headers={"Retry-After": "30"})
+def test_who_said_retry_after_is_left_out_until_then(one_region: OneRegion) -> None:
+    one_region.script(EU[0], **BUSY, headers={"Retry-After": "30"})
 
     for _ in range(3):
-        world.chat()
+        one_region.chat()
 
-    assert [seen.account for seen in world.seen] == [EU[0], EU[1], EU[1], EU[1]]
+    assert [seen.account for seen in one_region.seen] == [EU[0], EU[1], EU[1], EU[1]]
 
 
-def test_while_all_are_known_to_be_busy_nothing_is_sent_and_the_wait_is_true(world: World) -> None:
-    world.script(*EU, *US, **BUSY, headers={"Retry-After": "30"})
-    world.chat()
-    world.event()
+def test_while_all_are_known_to_be_busy_nothing_is_sent_and_the_wait_is_true(one_region: OneRegion) -> None:
+    one_region.script(*EU, *US, **BUSY, headers={"Retry-After": "30"})
+    one_region.chat()
+    one_region.event()
 
-    answer = world.chat()
+    answer = one_region.chat()
 
-    event = world.event()
+    event = one_region.event()
     assert (answer.status_code, answer.json()["error"]["code"]) == (429, "all_backends_busy")
     assert 25 < int(answer.headers["Retry-After"]) <= 30
-    assert len(world.seen) == 4
+    assert len(one_region.seen) == 4
     assert event["type"] == "chargeback.usage.rejected.v1"
     assert "attempts" not in event["data"]
 
 
 @pytest.mark.parametrize("status", [400, 404, 409, 422])
-def test_a_fault_of_the_call_itself_is_answered_by_the_backend_alone(world: World, status: int) -> None:
-    world.script(EU[0], status=status, body={"error": {"code": "x", "message": "theirs"}})
+def test_a_fault_of_the_call_itself_is_answered_by_the_backend_alone(one_region: OneRegion, status: int) -> None:
+    one_region.script(EU[0], status=status, body={"error": {"code": "x", "message": "theirs"}})
 
-    answer = world.chat()
+    answer = one_region.chat()
 
     assert (answer.status_code, answer.json()["error"]["message"]) == (status, "theirs")
-    assert len(world.seen) == 1
-    assert world.event()["data"]["statusCode"] == status
+    assert len(one_region.seen) == 1
+    assert one_region.event()["data"]["statusCode"] == status
 
 
-def test_a_stream_begins_before_the_backend_has_finished(world: World) -> None:
+def test_a_stream_begins_before_the_backend_has_finished(one_region: OneRegion) -> None:
     pieces = sse(chunk("Pa"), chunk("ris"), chunk("!"))
-    world.script(EU[0], type="text/event-stream", pieces=pieces, pause=0.5)
+    one_region.script(EU[0], type="text/event-stream", pieces=pieces, pause=0.5)
     began = time.monotonic()
 
-    with world.client.stream(
+    with one_region.client.stream(
         "POST",
         "/v1/chat/completions",
         json={"model": "gpt-4o", "stream": True},
@@ -179,24 +179,24 @@ def test_a_stream_begins_before_the_backend_has_finished(world: World) -> None:
     assert first == pieces[0]
     assert first + rest == b"".join(pieces)
     assert first_after < 1 < time.monotonic() - began
-    assert world.event()["type"] == "chargeback.usage.pending.v1"
+    assert one_region.event()["type"] == "chargeback.usage.pending.v1"
 
 
-def test_a_stream_that_is_busy_elsewhere_fails_over_before_it_begins(world: World) -> None:
-    world.script(EU[0], **BUSY)
-    world.script(EU[1], type="text/event-stream", pieces=sse(chunk("Paris")))
+def test_a_stream_that_is_busy_elsewhere_fails_over_before_it_begins(one_region: OneRegion) -> None:
+    one_region.script(EU[0], **BUSY)
+    one_region.script(EU[1], type="text/event-stream", pieces=sse(chunk("Paris")))
 
-    answer = world.chat(stream=True)
+    answer = one_region.chat(stream=True)
 
     assert b"Paris" in answer.content
-    data = world.event()["data"]
+    data = one_region.event()["data"]
     assert (data["attempts"], data["backend"]) == (2, hosts(EU[1])[0])
 
 
-def test_a_caller_who_leaves_does_not_leave_a_call_unaccounted(world: World) -> None:
-    world.script(EU[0], type="text/event-stream", pieces=sse(*[chunk("x")] * 50), pause=0.05)
+def test_a_caller_who_leaves_does_not_leave_a_call_unaccounted(one_region: OneRegion) -> None:
+    one_region.script(EU[0], type="text/event-stream", pieces=sse(*[chunk("x")] * 50), pause=0.05)
 
-    with world.client.stream(
+    with one_region.client.stream(
         "POST",
         "/v1/chat/completions",
         json={"model": "gpt-4o", "stream": True},
@@ -204,34 +204,34 @@ def test_a_caller_who_leaves_does_not_leave_a_call_unaccounted(world: World) -> 
     ) as answer:
         next(answer.iter_raw())
 
-    assert world.event()["type"] == "chargeback.usage.pending.v1"
+    assert one_region.event()["type"] == "chargeback.usage.pending.v1"
 
 
-def test_a_caller_who_does_not_wait_for_the_answer_leaves_a_call_to_be_settled(world: World) -> None:
-    world.script(EU[0], delay=1)
+def test_a_caller_who_does_not_wait_for_the_answer_leaves_a_call_to_be_settled(one_region: OneRegion) -> None:
+    one_region.script(EU[0], delay=1)
 
     with pytest.raises(httpx.ReadTimeout):
-        world.client.post(
+        one_region.client.post(
             "/v1/chat/completions", json={"model": "gpt-4o"}, headers={"api-key": "key-search"}, timeout=0.5
         )
 
-    world.wait(lambda: len(world.received) == 1)
-    event = world.event()
+    one_region.wait(lambda: len(one_region.received) == 1)
+    event = one_region.event()
     assert (event["type"], event["data"]["statusCode"]) == ("chargeback.usage.pending.v1", 499)
 
 
-def test_many_calls_at_once_are_one_event_each(world: World) -> None:
-    world.script(EU[0], **BUSY, headers={"Retry-After": "1"})
+def test_many_calls_at_once_are_one_event_each(one_region: OneRegion) -> None:
+    one_region.script(EU[0], **BUSY, headers={"Retry-After": "1"})
     statuses: list[int] = []
 
     threads = [
-        threading.Thread(target=lambda: statuses.append(world.chat("key-support").status_code)) for _ in range(30)
+        threading.Thread(target=lambda: statuses.append(one_region.chat("key-support").status_code)) for _ in range(30)
     ]
     for thread in threads:
         thread.start()
     for thread in threads:
         thread.join()
 
-    events = world.events()
+    events = one_region.events()
     assert statuses == [200] * 30
     assert len({event["id"] for event in events}) == len(events) == 30

@@ -10,51 +10,51 @@ import pytest
 
 from stack.gateway.readings import Readings
 from tests.policies.one_region import EU, US, Engines, Loop
-from tests.policies.whole_path import Stage
+from tests.policies.whole_path import WholePath
 
 ASK: list[Any] = [{"role": "user", "content": "What is the capital of France, and why do you think so?"}]
 
 
 @pytest.fixture
-def stage(engines: tuple[Engines, Loop], tmp_path: Path) -> Iterator[Stage]:
+def whole_path(engines: tuple[Engines, Loop], tmp_path: Path) -> Iterator[WholePath]:
     """Both regions, four accounts, empty books."""
-    stage = Stage(engines[1], tmp_path)
-    yield stage
-    stage.close()
+    whole_path = WholePath(engines[1], tmp_path)
+    yield whole_path
+    whole_path.close()
 
 
 @pytest.mark.parametrize(
     ("mode", "more", "later"), [("429", {"retryAfterMs": 30_000}, 1), ("500", {}, 2), ("refuse", {}, 1)]
 )
 def test_a_region_that_fails_is_not_the_applications_to_handle(
-    stage: Stage, mode: str, more: dict[str, Any], later: int
+    whole_path: WholePath, mode: str, more: dict[str, Any], later: int
 ) -> None:
     """A 500 may be the fault of the prompt, so it leaves the account where it is for the calls that follow."""
-    stage.fault(EU[0], mode, **more)
+    whole_path.fault(EU[0], mode, **more)
 
-    with stage.azure() as azure:
+    with whole_path.azure() as azure:
         answers = [azure.chat.completions.create(model="gpt-4o", messages=ASK) for _ in range(5)]
 
-    events = stage.sent()
+    events = whole_path.sent()
     assert all(answer.choices[0].message.content for answer in answers)
     assert [event["data"]["attempts"] for event in events] == [2, *[later] * 4]
     assert {event["data"]["backend"].split(".")[0] for event in events} == {EU[1]}
-    assert stage.booked()["exact tokens"] == stage.billed()
+    assert whole_path.booked()["exact tokens"] == whole_path.billed()
 
 
 def test_an_account_that_hangs_is_given_up_after_the_timeout(engines: tuple[Engines, Loop], tmp_path: Path) -> None:
-    stage = Stage(engines[1], tmp_path, answer_timeout="1")
+    whole_path = WholePath(engines[1], tmp_path, answer_timeout="1")
     try:
-        stage.fault(EU[0], "hang")
+        whole_path.fault(EU[0], "hang")
 
-        with stage.azure() as azure:
+        with whole_path.azure() as azure:
             answer = azure.chat.completions.create(model="gpt-4o", messages=ASK)
 
-        (event,) = stage.sent()
+        (event,) = whole_path.sent()
         assert answer.choices[0].message.content
         assert event["data"]["triedBackends"][0].startswith(EU[0])
     finally:
-        stage.close()
+        whole_path.close()
 
 
 @pytest.mark.parametrize(("mode", "patience", "status"), [("408", None, 503), ("hang", None, 504), ("hang", 2, None)])
@@ -62,113 +62,113 @@ def test_a_call_that_an_account_may_have_worked_on_waits_for_what_azure_bills(
     engines: tuple[Engines, Loop], tmp_path: Path, mode: str, patience: float | None, status: int | None
 ) -> None:
     """A time-out that the account tells, one that the gateway notices, and a client that does not wait so long."""
-    stage = Stage(engines[1], tmp_path, answer_timeout="1" if status else "20")
+    whole_path = WholePath(engines[1], tmp_path, answer_timeout="1" if status else "20")
     try:
         for account in EU:
-            stage.fault(account, mode)
+            whole_path.fault(account, mode)
 
-        with stage.azure("legal") as azure, pytest.raises(openai.APIError) as caught:
+        with whole_path.azure("legal") as azure, pytest.raises(openai.APIError) as caught:
             azure.with_options(timeout=patience or 30).chat.completions.create(
                 model="gpt-4o", messages=ASK, max_tokens=9
             )
 
-        event = _the_event(stage)
+        event = _the_event(whole_path)
         data = event["data"]
         assert getattr(caught.value, "status_code", None) == status
         assert (event["type"], data["statusCode"]) == ("chargeback.usage.pending.v1", status or 499)
         assert data["backend"].split(".")[0] in EU
         assert (data["requestCharacters"], data["maxOutputTokens"]) == (len(ASK[0]["content"]), 9)
-        assert stage.booked() == {"unsettled calls": 1}
+        assert whole_path.booked() == {"unsettled calls": 1}
     finally:
-        stage.close()
+        whole_path.close()
 
 
-def _the_event(stage: Stage) -> dict[str, Any]:
+def _the_event(whole_path: WholePath) -> dict[str, Any]:
     """The one event, also of a call whose client is gone before the gateway has noticed."""
     until = time.monotonic() + 10
-    while not (events := stage.sent()) and time.monotonic() < until:
+    while not (events := whole_path.sent()) and time.monotonic() < until:
         time.sleep(0.05)
     (event,) = events
     return event
 
 
-def test_with_every_region_down_the_client_gets_an_error_it_understands(stage: Stage) -> None:
+def test_with_every_region_down_the_client_gets_an_error_it_understands(whole_path: WholePath) -> None:
     for account in (*EU, *US):
-        stage.fault(account, "500")
+        whole_path.fault(account, "500")
 
-    with stage.azure() as azure, pytest.raises(openai.InternalServerError) as caught:
+    with whole_path.azure() as azure, pytest.raises(openai.InternalServerError) as caught:
         azure.chat.completions.create(model="gpt-4o", messages=ASK)
 
     assert caught.value.status_code == 503
     assert caught.value.code == "no_backend_available"
-    (event,) = stage.sent()
+    (event,) = whole_path.sent()
     assert (event["type"], event["data"]["attempts"]) == ("chargeback.usage.rejected.v1", 4)
 
 
-def test_with_every_region_busy_the_client_gets_a_rate_limit_and_comes_back_in_time(stage: Stage) -> None:
+def test_with_every_region_busy_the_client_gets_a_rate_limit_and_comes_back_in_time(whole_path: WholePath) -> None:
     for account in (*EU, *US):
-        stage.fault(account, "429", retryAfterMs=1200)
+        whole_path.fault(account, "429", retryAfterMs=1200)
 
-    with stage.azure() as azure:
+    with whole_path.azure() as azure:
         with pytest.raises(openai.RateLimitError) as caught:
             azure.chat.completions.create(model="gpt-4o", messages=ASK)
         for account in (*EU, *US):
-            stage.fault(account, "ok")
+            whole_path.fault(account, "ok")
         answer = azure.with_options(max_retries=2).chat.completions.create(model="gpt-4o", messages=ASK)
 
     assert 1200 <= int(caught.value.response.headers["retry-after-ms"]) <= 2000
     assert answer.choices[0].message.content
 
 
-def test_a_stream_cut_by_the_backend_is_settled_from_the_log(stage: Stage) -> None:
-    stage.fault(EU[0], "cut")
+def test_a_stream_cut_by_the_backend_is_settled_from_the_log(whole_path: WholePath) -> None:
+    whole_path.fault(EU[0], "cut")
 
-    with stage.azure() as azure, pytest.raises(Exception, match=r"(?i)peer closed|incomplete|connection"):
+    with whole_path.azure() as azure, pytest.raises(Exception, match=r"(?i)peer closed|incomplete|connection"):
         list(azure.chat.completions.create(model="gpt-4o", messages=ASK, stream=True))
 
-    (event,) = stage.sent()
-    settlement = stage.settle()
+    (event,) = whole_path.sent()
+    settlement = whole_path.settle()
     assert event["type"] == "chargeback.usage.pending.v1"
     assert settlement.settled == 1
-    assert stage.booked()["settled tokens"] > 0
+    assert whole_path.booked()["settled tokens"] > 0
 
 
-def test_events_that_are_lost_on_their_way_are_recovered_from_the_log(stage: Stage) -> None:
-    stage.drop = {"embeddings"}
-    with stage.azure() as azure:
+def test_events_that_are_lost_on_their_way_are_recovered_from_the_log(whole_path: WholePath) -> None:
+    whole_path.drop = {"embeddings"}
+    with whole_path.azure() as azure:
         azure.chat.completions.create(model="gpt-4o", messages=ASK)
         azure.embeddings.create(model="text-embedding-3-large", input=["one", "two", "three"])
-    stage.sent()
+    whole_path.sent()
 
-    soon = stage.settle(later=10)
-    later = stage.settle(later=3000)
-    again = stage.settle(later=3600)
+    soon = whole_path.settle(later=10)
+    later = whole_path.settle(later=3000)
+    again = whole_path.settle(later=3600)
 
     assert (soon.recovered, later.recovered, again.recovered) == (0, 1, 0)
-    booked = stage.booked()
-    assert booked["exact tokens"] + booked["settled tokens"] == stage.billed()
+    booked = whole_path.booked()
+    assert booked["exact tokens"] + booked["settled tokens"] == whole_path.billed()
 
 
 def test_calls_that_the_log_may_not_name_are_estimated_or_lost_and_never_called_exact(
     engines: tuple[Engines, Loop], tmp_path: Path
 ) -> None:
     """The page on the log names chat completions and Responses alone."""
-    stage = Stage(engines[1], tmp_path, Readings(logged="documented"))
-    stage.drop = {"embeddings"}
+    whole_path = WholePath(engines[1], tmp_path, Readings(logged="documented"))
+    whole_path.drop = {"embeddings"}
     try:
-        with stage.azure() as azure, stage.v1() as plain:
+        with whole_path.azure() as azure, whole_path.v1() as plain:
             list(plain.responses.create(model="gpt-4.1", input="hello", stream=True))
             listed: Any = [{"role": "user", "content": "hello"}]
             list(plain.responses.create(model="gpt-4.1", input=listed, stream=True))
             azure.embeddings.create(model="text-embedding-3-large", input=["one"])
-        stage.sent()
+        whole_path.sent()
 
-        soon, late = stage.settle(), stage.settle(later=26 * 3600)
+        soon, late = whole_path.settle(), whole_path.settle(later=26 * 3600)
 
-        booked = stage.booked()
+        booked = whole_path.booked()
         assert (soon.settled, late.recovered) == (1, 0)
         assert booked["exact calls"] == 0
         assert booked["settled calls"] == 1
         assert booked["unsettled calls"] + booked["estimated calls"] == 1
     finally:
-        stage.close()
+        whole_path.close()

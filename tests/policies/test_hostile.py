@@ -4,7 +4,7 @@ import json
 
 import pytest
 
-from tests.policies.one_region import USAGE, World
+from tests.policies.one_region import USAGE, OneRegion
 
 # What is open in the documentation changes nothing here, so one reading is enough.
 pytestmark = pytest.mark.parametrize("reading", ["plain"], indirect=True)
@@ -42,16 +42,18 @@ BODIES: dict[str, tuple[str, bytes]] = {
 
 @pytest.mark.parametrize("name", BODIES)
 @pytest.mark.parametrize("path", ["/v1/chat/completions", "/v1/audio/transcriptions"])
-def test_a_hostile_body_reaches_the_backend_or_is_refused_and_is_one_event(world: World, path: str, name: str) -> None:
+def test_a_hostile_body_reaches_the_backend_or_is_refused_and_is_one_event(
+    one_region: OneRegion, path: str, name: str
+) -> None:
     kind, body = BODIES[name]
 
-    answer = world.client.post(path, content=body, headers={"api-key": KEY, "Content-Type": kind})
+    answer = one_region.client.post(path, content=body, headers={"api-key": KEY, "Content-Type": kind})
 
-    data = world.event()["data"]
+    data = one_region.event()["data"]
     assert answer.status_code < 500, answer.text
     assert (data["subscriptionId"], data["statusCode"]) == ("search", answer.status_code)
     if answer.status_code == 200 and name != "options in a text":
-        assert world.seen[-1].body == body
+        assert one_region.seen[-1].body == body
 
 
 HEADERS = {
@@ -66,18 +68,18 @@ HEADERS = {
 
 
 @pytest.mark.parametrize("name", HEADERS)
-def test_hostile_headers_change_neither_the_payer_nor_the_event(world: World, name: str) -> None:
-    world.script("oai-swedencentral", headers={"x-ms-region": "é", "Set-Cookie": "a=b"})
+def test_hostile_headers_change_neither_the_payer_nor_the_event(one_region: OneRegion, name: str) -> None:
+    one_region.script("oai-swedencentral", headers={"x-ms-region": "é", "Set-Cookie": "a=b"})
 
     headers = {"api-key": KEY, **HEADERS[name]}
 
-    answer = world.client.post("/v1/chat/completions", json={"model": "gpt-4o"}, headers=headers)
+    answer = one_region.client.post("/v1/chat/completions", json={"model": "gpt-4o"}, headers=headers)
 
-    event = world.event()
+    event = one_region.event()
     assert answer.status_code in (200, 401)
     assert event["data"].get("subscriptionId") == "search"
     assert KEY not in json.dumps(event)
-    for seen in world.seen:
+    for seen in one_region.seen:
         assert not {"api-key", "ocp-apim-subscription-key", "x-username"} & {key.lower() for key in seen.headers}
         assert KEY not in json.dumps(seen.headers)
 
@@ -96,12 +98,14 @@ ANSWERS: dict[str, bytes] = {
 
 @pytest.mark.parametrize("name", ANSWERS)
 @pytest.mark.parametrize("path", ["/v1/chat/completions", "/v1/embeddings"])
-def test_a_hostile_answer_reaches_the_caller_whole_and_is_one_event(world: World, path: str, name: str) -> None:
-    world.script("oai-swedencentral", body=ANSWERS[name])
+def test_a_hostile_answer_reaches_the_caller_whole_and_is_one_event(
+    one_region: OneRegion, path: str, name: str
+) -> None:
+    one_region.script("oai-swedencentral", body=ANSWERS[name])
 
-    answer = world.client.post(path, json={"model": "gpt-4o"}, headers={"api-key": KEY})
+    answer = one_region.client.post(path, json={"model": "gpt-4o"}, headers={"api-key": KEY})
 
     assert (answer.status_code, answer.content) == (200, ANSWERS[name])
-    event = world.event()
+    event = one_region.event()
     assert event["data"]["statusCode"] == 200
     assert len(json.dumps(event)) < 64 * 1024

@@ -5,7 +5,7 @@ from typing import Any
 import httpx
 import pytest
 
-from tests.policies.one_region import World
+from tests.policies.one_region import OneRegion
 
 KEY = {"api-key": "key-search"}
 FORM = {**KEY, "Content-Type": "multipart/form-data; boundary=edge"}
@@ -18,9 +18,9 @@ def field(name: str, value: str) -> bytes:
     return f'--edge\r\nContent-Disposition: form-data; name="{name}"\r\n\r\n{value}\r\n'.encode()
 
 
-def send(world: World, *parts: bytes) -> httpx.Response:
+def send(one_region: OneRegion, *parts: bytes) -> httpx.Response:
     """A form with these parts."""
-    return world.client.post("/v1/audio/transcriptions", content=b"".join(parts) + b"--edge--\r\n", headers=FORM)
+    return one_region.client.post("/v1/audio/transcriptions", content=b"".join(parts) + b"--edge--\r\n", headers=FORM)
 
 
 def nested(depth: int) -> bytes:
@@ -30,20 +30,20 @@ def nested(depth: int) -> bytes:
 
 @pytest.mark.parametrize("path", [CHAT, "/deployments/gpt-4o/chat/completions?api-version=2024-10-21"])
 @pytest.mark.parametrize("body", [b'{"model": "gpt-4o", "messages": [}', b"[]", b'"gpt-4o"', b"{}x", nested(65)])
-def test_a_body_that_cannot_be_read_is_refused(world: World, path: str, body: bytes) -> None:
+def test_a_body_that_cannot_be_read_is_refused(one_region: OneRegion, path: str, body: bytes) -> None:
     """JSON is read 64 levels deep (Newtonsoft.Json 13: JsonReader.MaxDepth); the service may read deeper."""
-    answer = world.client.post(path, content=body, headers={**KEY, "Content-Type": "application/json"})
+    answer = one_region.client.post(path, content=body, headers={**KEY, "Content-Type": "application/json"})
 
     assert (answer.status_code, answer.json()["error"]["code"]) == (400, "unreadable_body")
     assert "64 levels" in answer.json()["error"]["message"]
-    assert world.seen == []
+    assert one_region.seen == []
 
 
-def test_a_body_as_deep_as_can_be_read_passes(world: World) -> None:
-    answer = world.client.post(CHAT, content=nested(64), headers={**KEY, "Content-Type": "application/json"})
+def test_a_body_as_deep_as_can_be_read_passes(one_region: OneRegion) -> None:
+    answer = one_region.client.post(CHAT, content=nested(64), headers={**KEY, "Content-Type": "application/json"})
 
     assert answer.status_code == 200
-    assert world.event()["data"]["deployment"] == "gpt-4o"
+    assert one_region.event()["data"]["deployment"] == "gpt-4o"
 
 
 @pytest.mark.parametrize("path", [CHAT, "/v1/batches", "/v1/fine_tuning/jobs"])
@@ -58,43 +58,43 @@ def test_a_body_as_deep_as_can_be_read_passes(world: World) -> None:
         'application/json; Charset="iso-8859-1"',
     ],
 )
-def test_json_that_says_it_is_something_else_is_refused(world: World, path: str, kind: str) -> None:
+def test_json_that_says_it_is_something_else_is_refused(one_region: OneRegion, path: str, kind: str) -> None:
     body = b'{"model": "gpt-4o", "messages": []}'
 
-    answer = world.client.post(path, content=body, headers={**KEY, "Content-Type": kind})
+    answer = one_region.client.post(path, content=body, headers={**KEY, "Content-Type": kind})
 
     assert (answer.status_code, answer.json()["error"]["code"]) == (415, "unsupported_content_type")
-    assert world.seen == []
+    assert one_region.seen == []
 
 
 @pytest.mark.parametrize("path", [CHAT, "/v1/responses", "/v1/embeddings", "/v1/images/generations"])
 @pytest.mark.parametrize("body", [{}, {"model": None}, {"model": ["gpt-4o"]}])
-def test_a_call_that_names_no_model_is_refused(world: World, path: str, body: dict[str, Any]) -> None:
-    answer = world.client.post(path, json=body, headers=KEY)
+def test_a_call_that_names_no_model_is_refused(one_region: OneRegion, path: str, body: dict[str, Any]) -> None:
+    answer = one_region.client.post(path, json=body, headers=KEY)
 
     assert (answer.status_code, answer.json()["error"]["code"]) == (400, "model_required")
-    assert world.seen == []
+    assert one_region.seen == []
 
 
-def test_the_model_of_a_form_is_found_wherever_it_stands(world: World) -> None:
+def test_the_model_of_a_form_is_found_wherever_it_stands(one_region: OneRegion) -> None:
     large = SOUND.replace(b"RIFF", b"\x00\xff" * 200_000)
     for parts in (
         (field("model", "whisper"), SOUND),
         (SOUND, field("model", "whisper")),
         (large, field("model", "whisper"), large),
     ):
-        assert send(world, *parts).status_code == 200
+        assert send(one_region, *parts).status_code == 200
 
-    assert [event["data"]["deployment"] for event in world.events()] == ["whisper"] * 3
+    assert [event["data"]["deployment"] for event in one_region.events()] == ["whisper"] * 3
 
 
-def test_a_text_that_looks_like_a_field_is_none(world: World) -> None:
+def test_a_text_that_looks_like_a_field_is_none(one_region: OneRegion) -> None:
     decoy = 'name="model"\r\n\r\ngpt-4o-transcribe'
 
-    answer = send(world, field("prompt", decoy), field("model", "whisper"), SOUND)
+    answer = send(one_region, field("prompt", decoy), field("model", "whisper"), SOUND)
 
     assert answer.status_code == 200
-    assert world.event()["data"]["deployment"] == "whisper"
+    assert one_region.event()["data"]["deployment"] == "whisper"
 
 
 @pytest.mark.parametrize(
@@ -105,28 +105,28 @@ def test_a_text_that_looks_like_a_field_is_none(world: World) -> None:
         (field("model", "whisper"), field("model", "gpt-4o-transcribe").replace(b'"model"', b"MODEL")),
     ],
 )
-def test_a_form_without_one_model_has_none(world: World, parts: tuple[bytes, ...]) -> None:
-    answer = send(world, *parts)
+def test_a_form_without_one_model_has_none(one_region: OneRegion, parts: tuple[bytes, ...]) -> None:
+    answer = send(one_region, *parts)
 
     assert (answer.status_code, answer.json()["error"]["code"]) == (400, "model_required")
-    assert world.seen == []
+    assert one_region.seen == []
 
 
-def test_what_needs_no_model_needs_no_body_either(world: World) -> None:
+def test_what_needs_no_model_needs_no_body_either(one_region: OneRegion) -> None:
     answers = [
-        world.client.post("/v1/conversations", json={}, headers=KEY),
-        world.client.post("/v1/responses/resp_1/cancel", headers=KEY),
-        world.client.post("/v1/chat/completions/chatcmpl-1", json={"metadata": {}}, headers=KEY),
+        one_region.client.post("/v1/conversations", json={}, headers=KEY),
+        one_region.client.post("/v1/responses/resp_1/cancel", headers=KEY),
+        one_region.client.post("/v1/chat/completions/chatcmpl-1", json={"metadata": {}}, headers=KEY),
     ]
 
     assert [answer.status_code for answer in answers] == [200, 200, 200]
 
 
 @pytest.mark.parametrize("charset", ["utf-8", "UTF8", '"utf-8"'])
-def test_json_in_utf_8_passes_however_it_is_written(world: World, charset: str) -> None:
+def test_json_in_utf_8_passes_however_it_is_written(one_region: OneRegion, charset: str) -> None:
     headers = {**KEY, "Content-Type": f"application/json; charset={charset}"}
 
-    assert world.client.post(CHAT, content=b'{"model": "gpt-4o"}', headers=headers).status_code == 200
+    assert one_region.client.post(CHAT, content=b'{"model": "gpt-4o"}', headers=headers).status_code == 200
 
 
 HEAD = b'--edge\r\nContent-Disposition: form-data; name="model"'
@@ -143,11 +143,13 @@ HEAD = b'--edge\r\nContent-Disposition: form-data; name="model"'
         (field("model", "whisper"), b"--edge--\r\n", field("model", "gpt-4o-transcribe")),
     ],
 )
-def test_a_form_that_another_reader_could_read_differently_is_refused(world: World, parts: tuple[bytes, ...]) -> None:
-    answer = send(world, *parts)
+def test_a_form_that_another_reader_could_read_differently_is_refused(
+    one_region: OneRegion, parts: tuple[bytes, ...]
+) -> None:
+    answer = send(one_region, *parts)
 
     assert (answer.status_code, answer.json()["error"]["code"]) == (400, "unreadable_body")
-    assert world.seen == []
+    assert one_region.seen == []
 
 
 @pytest.mark.parametrize(
@@ -160,11 +162,11 @@ def test_a_form_that_another_reader_could_read_differently_is_refused(world: Wor
         HEAD.replace(b"name=", b"name ="),
     ],
 )
-def test_a_second_model_is_found_however_its_header_is_written(world: World, head: bytes) -> None:
-    answer = send(world, field("model", "whisper"), head + b"\r\n\r\ngpt-4o-transcribe\r\n")
+def test_a_second_model_is_found_however_its_header_is_written(one_region: OneRegion, head: bytes) -> None:
+    answer = send(one_region, field("model", "whisper"), head + b"\r\n\r\ngpt-4o-transcribe\r\n")
 
     assert (answer.status_code, answer.json()["error"]["code"]) == (400, "model_required")
-    assert world.seen == []
+    assert one_region.seen == []
 
 
 @pytest.mark.parametrize(
@@ -181,36 +183,38 @@ def test_a_second_model_is_found_however_its_header_is_written(world: World, hea
         ("multipart/form-data", 400),
     ],
 )
-def test_the_boundary_of_a_form_is_all_that_its_type_may_say(world: World, kind: str, status: int) -> None:
+def test_the_boundary_of_a_form_is_all_that_its_type_may_say(one_region: OneRegion, kind: str, status: int) -> None:
     content = field("model", "whisper") + SOUND + b"--edge--\r\n"
 
-    answer = world.client.post("/v1/audio/transcriptions", content=content, headers={**KEY, "Content-Type": kind})
+    answer = one_region.client.post("/v1/audio/transcriptions", content=content, headers={**KEY, "Content-Type": kind})
 
     assert answer.status_code == status
     assert status == 200 or answer.json()["error"]["code"] == "unreadable_body"
 
 
-def test_a_boundary_with_json_in_it_makes_no_json(world: World) -> None:
+def test_a_boundary_with_json_in_it_makes_no_json(one_region: OneRegion) -> None:
     content = (field("model", "whisper") + SOUND + b"--edge--\r\n").replace(b"--edge", b"--json-edge")
     headers = {**KEY, "Content-Type": "multipart/form-data; boundary=json-edge"}
 
     # The path tells enough, so nobody reads the form, and nothing in it is read as JSON.
     for path in ("/v1/files", "/deployments/whisper/audio/transcriptions?api-version=2024-10-21"):
-        assert world.client.post(path, content=content, headers=headers).status_code == 200
+        assert one_region.client.post(path, content=content, headers=headers).status_code == 200
 
 
 @pytest.mark.parametrize("body", [b"", b" \r\n"])
-def test_a_body_of_nothing_is_no_broken_json(world: World, body: bytes) -> None:
+def test_a_body_of_nothing_is_no_broken_json(one_region: OneRegion, body: bytes) -> None:
     headers = {**KEY, "Content-Type": "application/json"}
 
-    assert world.client.request("GET", "/v1/models", content=body, headers=headers).status_code == 200
+    assert one_region.client.request("GET", "/v1/models", content=body, headers=headers).status_code == 200
 
 
 @pytest.mark.parametrize(("count", "status"), [(50, 200), (60, 400)])
-def test_more_headers_of_azures_than_can_be_taken_away_are_refused(world: World, count: int, status: int) -> None:
+def test_more_headers_of_azures_than_can_be_taken_away_are_refused(
+    one_region: OneRegion, count: int, status: int
+) -> None:
     headers = {**KEY, **{f"x-ms-unknown-{number}": "1" for number in range(count)}}
 
-    answer = world.client.post(CHAT, json={"model": "gpt-4o"}, headers=headers)
+    answer = one_region.client.post(CHAT, json={"model": "gpt-4o"}, headers=headers)
 
     assert answer.status_code == status
-    assert not [name for seen in world.seen for name in seen.headers if name.lower().startswith("x-ms-unknown")]
+    assert not [name for seen in one_region.seen for name in seen.headers if name.lower().startswith("x-ms-unknown")]

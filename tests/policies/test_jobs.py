@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from tests.policies.one_region import EU, World
+from tests.policies.one_region import EU, OneRegion
 from tests.support.stored_responses import CREATED, get, post, taken
 
 pytestmark = pytest.mark.parametrize("reading", ["plain"], indirect=True)
@@ -29,24 +29,24 @@ HOURS = {"method": {"type": "reinforcement"}, "finished_at": CREATED + 7_200}
     ],
 )
 def test_a_job_that_has_ended_is_billed_by_tokens_or_by_time(
-    world: World, job: dict[str, Any], type_: str, quantities: dict[str, int] | None, error: str | None
+    one_region: OneRegion, job: dict[str, Any], type_: str, quantities: dict[str, int] | None, error: str | None
 ) -> None:
-    world.owned("ftjob-1", deployment="")
-    world.script(EU[0], body={**JOB, **job})
+    one_region.owned("ftjob-1", deployment="")
+    one_region.script(EU[0], body={**JOB, **job})
 
-    get(world, "/v1/fine_tuning/jobs/ftjob-1")
+    get(one_region, "/v1/fine_tuning/jobs/ftjob-1")
 
-    event = taken(world)
+    event = taken(one_region)
     data = event["data"]
     assert (event["type"], data.get("quantities"), data.get("errorCode")) == (type_, quantities, error)
 
 
-def test_the_training_type_is_what_the_call_asks_for_or_the_job_says(world: World) -> None:
-    world.script(EU[0], body=JOB)
-    post(world, "/v1/fine_tuning/jobs", trainingType="Developer")
-    asked = taken(world)
-    world.script(EU[0], body={**JOB, "status": "succeeded", "trained_tokens": 5, "trainingType": "GlobalStandard"})
-    get(world, "/v1/fine_tuning/jobs/ftjob-1")
-    told = taken(world)
+def test_the_training_type_is_what_the_call_asks_for_or_the_job_says(one_region: OneRegion) -> None:
+    one_region.script(EU[0], body=JOB)
+    post(one_region, "/v1/fine_tuning/jobs", trainingType="Developer")
+    asked = taken(one_region)
+    one_region.script(EU[0], body={**JOB, "status": "succeeded", "trained_tokens": 5, "trainingType": "GlobalStandard"})
+    get(one_region, "/v1/fine_tuning/jobs/ftjob-1")
+    told = taken(one_region)
 
     assert (asked["data"]["trainingType"], told["data"]["trainingType"]) == ("Developer", "GlobalStandard")

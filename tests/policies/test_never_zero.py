@@ -9,8 +9,8 @@ from chargeback.domain.events.admission import admit
 from chargeback.domain.events.emitters import OURSELVES
 from chargeback.domain.events.usage_event import EVER
 from chargeback.domain.streams.estimates import UNANSWERED
-from tests.policies.conftest import MakeWorld
-from tests.policies.one_region import CHAT, EU, US, USAGE, World, chunk, sse
+from tests.policies.conftest import MakeRegion
+from tests.policies.one_region import CHAT, EU, US, USAGE, OneRegion, chunk, sse
 from tests.support.stored_responses import get, post, response, taken
 
 pytestmark = pytest.mark.parametrize("reading", ["plain"], indirect=True)
@@ -26,12 +26,12 @@ def state(event: dict[str, Any]) -> tuple[str, str, str]:
     return line.operation, line.state, line.backend.split(".")[0]
 
 
-def test_a_prompt_that_the_content_filter_refused_is_pending_with_its_size(world: World) -> None:
-    world.script(EU[0], status=400, body=FILTERED)
+def test_a_prompt_that_the_content_filter_refused_is_pending_with_its_size(one_region: OneRegion) -> None:
+    one_region.script(EU[0], status=400, body=FILTERED)
 
-    answer = world.chat()
+    answer = one_region.chat()
 
-    event = taken(world)
+    event = taken(one_region)
     assert answer.json() == FILTERED
     assert (event["type"], event["data"]["errorCode"]) == ("pending", "content_filter")
     assert event["data"]["requestCharacters"] == 18
@@ -49,12 +49,12 @@ MAY_BE_BILLED = [
 
 
 @pytest.mark.parametrize(("error", "code"), MAY_BE_BILLED)
-def test_a_400_that_azure_may_bill_is_pending(world: World, error: dict[str, Any], code: str) -> None:
-    world.script(EU[0], status=400, body={"error": error})
+def test_a_400_that_azure_may_bill_is_pending(one_region: OneRegion, error: dict[str, Any], code: str) -> None:
+    one_region.script(EU[0], status=400, body={"error": error})
 
-    answer = world.chat()
+    answer = one_region.chat()
 
-    event = taken(world)
+    event = taken(one_region)
     assert answer.json() == {"error": error}
     assert (event["type"], event["data"]["errorCode"]) == ("pending", code)
     assert state(event) == ("chat.completions", "unsettled", EU[0])
@@ -62,90 +62,92 @@ def test_a_400_that_azure_may_bill_is_pending(world: World, error: dict[str, Any
 
 
 @pytest.mark.parametrize("code", ["invalid_value", "unsupported_parameter", "content_filter_misconfigured", None])
-def test_any_other_400_is_final_and_costs_nothing(world: World, code: str | None) -> None:
-    world.script(EU[0], status=400, body={"error": {"code": code, "message": "no"}})
+def test_any_other_400_is_final_and_costs_nothing(one_region: OneRegion, code: str | None) -> None:
+    one_region.script(EU[0], status=400, body={"error": {"code": code, "message": "no"}})
 
-    world.chat()
+    one_region.chat()
 
-    event = taken(world)
+    event = taken(one_region)
     assert (event["type"], state(event)[1]) == ("rejected", "exact")
 
 
 @pytest.mark.parametrize("status", [408, 504])
-def test_a_time_out_that_the_backend_tells_is_pending_on_the_host_that_worked(world: World, status: int) -> None:
-    world.script(*EVERYWHERE, status=503, body=b"")
-    world.script(EU[0], status=status, body=b"")
-    world.script(EU[1], status=500, body=b"")
+def test_a_time_out_that_the_backend_tells_is_pending_on_the_host_that_worked(
+    one_region: OneRegion, status: int
+) -> None:
+    one_region.script(*EVERYWHERE, status=503, body=b"")
+    one_region.script(EU[0], status=status, body=b"")
+    one_region.script(EU[1], status=500, body=b"")
 
-    answer = world.chat(user="a")
+    answer = one_region.chat(user="a")
 
-    event = taken(world)
+    event = taken(one_region)
     assert answer.status_code >= 400
     assert (event["type"], state(event)) == ("pending", ("chat.completions", "unsettled", EU[0]))
 
 
-def test_a_time_out_before_an_answer_elsewhere_is_not_this_calls(world: World) -> None:
-    world.script(EU[0], status=408, body=b"")
+def test_a_time_out_before_an_answer_elsewhere_is_not_this_calls(one_region: OneRegion) -> None:
+    one_region.script(EU[0], status=408, body=b"")
 
-    world.chat()
+    one_region.chat()
 
-    event = taken(world)
+    event = taken(one_region)
     assert (event["type"], event["data"]["usage"]) == ("recorded", USAGE)
 
 
-def test_a_time_out_that_the_gateway_noticed_is_pending_whatever_the_next_account_says(make_world: MakeWorld) -> None:
-    world = make_world(answer_timeout="1")
-    world.script(*EVERYWHERE, status=429, headers={"Retry-After": "9"}, body={"error": {"code": "429"}})
-    world.script(EU[0], delay=3)
+def test_a_time_out_that_the_gateway_noticed_is_pending_whatever_the_next_account_says(make_region: MakeRegion) -> None:
+    one_region = make_region(answer_timeout="1")
+    one_region.script(*EVERYWHERE, status=429, headers={"Retry-After": "9"}, body={"error": {"code": "429"}})
+    one_region.script(EU[0], delay=3)
 
-    answer = world.chat()
+    answer = one_region.chat()
 
-    event = taken(world)
+    event = taken(one_region)
     assert (answer.status_code, event["data"]["attempts"]) == (429, 4)
     assert (event["type"], state(event)) == ("pending", ("chat.completions", "unsettled", EU[0]))
 
 
-def test_an_account_that_refuses_connections_has_not_worked(world: World) -> None:
-    world.down(EU[0])
+def test_an_account_that_refuses_connections_has_not_worked(one_region: OneRegion) -> None:
+    one_region.down(EU[0])
     for account in (EU[1], *US):
-        world.script(account, status=429, headers={"Retry-After": "9"}, body={"error": {"code": "429"}})
+        one_region.script(account, status=429, headers={"Retry-After": "9"}, body={"error": {"code": "429"}})
 
-    world.chat()
+    one_region.chat()
 
-    assert taken(world)["type"] == "rejected"
-
-
-def test_a_failure_that_nobody_worked_on_is_final(world: World) -> None:
-    world.script(*EVERYWHERE, status=500, body=b"")
-
-    world.chat()
-
-    assert taken(world)["type"] == "rejected"
+    assert taken(one_region)["type"] == "rejected"
 
 
-def test_a_client_that_leaves_is_pending_on_the_host_that_was_asked(world: World) -> None:
-    world.script(EU[0], delay=3)
+def test_a_failure_that_nobody_worked_on_is_final(one_region: OneRegion) -> None:
+    one_region.script(*EVERYWHERE, status=500, body=b"")
+
+    one_region.chat()
+
+    assert taken(one_region)["type"] == "rejected"
+
+
+def test_a_client_that_leaves_is_pending_on_the_host_that_was_asked(one_region: OneRegion) -> None:
+    one_region.script(EU[0], delay=3)
     with pytest.raises(httpx.ReadTimeout):
-        world.client.post(
+        one_region.client.post(
             "/deployments/gpt-4o/chat/completions?api-version=2024-10-21",
             json={"messages": []},
             headers={"api-key": "key-search"},
             timeout=0.5,
         )
-    world.wait(lambda: bool(world.received), 10)
+    one_region.wait(lambda: bool(one_region.received), 10)
 
-    event = taken(world)
+    event = taken(one_region)
     assert (event["type"], event["data"]["statusCode"]) == ("pending", 499)
     assert state(event) == ("chat.completions", "unsettled", EU[0])
 
 
-def test_a_client_that_leaves_a_reading_owes_nothing(world: World) -> None:
-    world.script(EU[0], delay=3)
+def test_a_client_that_leaves_a_reading_owes_nothing(one_region: OneRegion) -> None:
+    one_region.script(EU[0], delay=3)
     with pytest.raises(httpx.ReadTimeout):
-        world.client.get("/v1/models", headers={"api-key": "key-search"}, timeout=0.5)
-    world.wait(lambda: bool(world.received), 10)
+        one_region.client.get("/v1/models", headers={"api-key": "key-search"}, timeout=0.5)
+    one_region.wait(lambda: bool(one_region.received), 10)
 
-    event = taken(world)
+    event = taken(one_region)
     assert (event["type"], state(event)[1]) == ("rejected", "exact")
 
 
@@ -164,26 +166,28 @@ PATHS = ("completions", "embeddings", "responses", "audio/translations")
 @pytest.mark.parametrize(
     ("name", "path"), [*((name, "chat/completions") for name in UNREAD), *(("null", path) for path in PATHS)]
 )
-def test_a_success_whose_usage_was_not_read_is_pending_as_a_call_of_its_own(world: World, name: str, path: str) -> None:
-    world.script(EU[0], **UNREAD[name])
+def test_a_success_whose_usage_was_not_read_is_pending_as_a_call_of_its_own(
+    one_region: OneRegion, name: str, path: str
+) -> None:
+    one_region.script(EU[0], **UNREAD[name])
 
-    answer = world.client.post(
+    answer = one_region.client.post(
         f"/v1/{path}", json={"model": "gpt-4o", "input": "hi"}, headers={"api-key": "key-search"}
     )
 
-    event = taken(world)
+    event = taken(one_region)
     assert answer.status_code == 200
     assert (event["type"], state(event)[1]) == ("pending", "unsettled")
     assert "responseId" not in event["data"]
 
 
-def test_reading_and_describing_a_stored_answer_costs_nothing_however_often(world: World) -> None:
-    world.script(EU[0], body=CHAT)
+def test_reading_and_describing_a_stored_answer_costs_nothing_however_often(one_region: OneRegion) -> None:
+    one_region.script(EU[0], body=CHAT)
     for _ in range(2):
-        get(world, "/v1/chat/completions/chatcmpl-1")
-    post(world, "/v1/chat/completions/chatcmpl-1", metadata={"a": "b"})
+        get(one_region, "/v1/chat/completions/chatcmpl-1")
+    post(one_region, "/v1/chat/completions/chatcmpl-1", metadata={"a": "b"})
 
-    events = [{**each, "type": each["type"].split(".")[2]} for each in world.events()]
+    events = [{**each, "type": each["type"].split(".")[2]} for each in one_region.events()]
 
     assert [state(event)[:2] for event in events] == [
         ("chat.completions", "exact"),
@@ -205,13 +209,13 @@ FREE = [
 
 
 @pytest.mark.parametrize(("path", "operation"), FREE)
-def test_a_route_that_is_known_to_cost_nothing_is_exact(world: World, path: str, operation: str) -> None:
-    world.owned("batch_1", "ftjob-1", "vs_1", "conv_1", deployment="")
-    world.script(EU[0], body={"object": "anything", "input_tokens": 11})
+def test_a_route_that_is_known_to_cost_nothing_is_exact(one_region: OneRegion, path: str, operation: str) -> None:
+    one_region.owned("batch_1", "ftjob-1", "vs_1", "conv_1", deployment="")
+    one_region.script(EU[0], body={"object": "anything", "input_tokens": 11})
 
-    answer = post(world, path)
+    answer = post(one_region, path)
 
-    event = taken(world)
+    event = taken(one_region)
     assert answer.status_code == 200
     assert (event["type"], state(event)[:2]) == ("recorded", (operation, "exact"))
 
@@ -220,32 +224,32 @@ COSTLY = ["/v1/responses/resp_1/continue", "/v1/batches/batch_1/rerun", "/v1/cha
 
 
 @pytest.mark.parametrize("path", COSTLY)
-def test_a_route_that_nobody_knows_is_unsettled_where_it_succeeds(world: World, path: str) -> None:
-    world.owned("batch_1", deployment="")
-    world.script(EU[0], body={"object": "anything"})
+def test_a_route_that_nobody_knows_is_unsettled_where_it_succeeds(one_region: OneRegion, path: str) -> None:
+    one_region.owned("batch_1", deployment="")
+    one_region.script(EU[0], body={"object": "anything"})
 
-    post(world, path)
+    post(one_region, path)
 
-    event = taken(world)
+    event = taken(one_region)
     assert (event["type"], state(event)[1]) == ("pending", "unsettled")
 
 
-def test_a_cancelled_background_response_has_the_usage_that_it_came_to(world: World) -> None:
-    world.script(EU[0], body=response(status="cancelled"))
+def test_a_cancelled_background_response_has_the_usage_that_it_came_to(one_region: OneRegion) -> None:
+    one_region.script(EU[0], body=response(status="cancelled"))
 
-    world.client.post("/v1/responses/resp_1/cancel", headers={"api-key": "key-search"})
+    one_region.client.post("/v1/responses/resp_1/cancel", headers={"api-key": "key-search"})
 
-    event = taken(world)
+    event = taken(one_region)
     assert (event["type"], state(event)[:2]) == ("settled", ("responses", "settled"))
     assert event["data"]["operation"] == "responses.cancel"
 
 
-def test_a_response_that_ran_out_of_tokens_is_settled_by_what_it_used(world: World) -> None:
-    world.script(EU[0], body=response(status="incomplete", incomplete_details={"reason": "max_output_tokens"}))
+def test_a_response_that_ran_out_of_tokens_is_settled_by_what_it_used(one_region: OneRegion) -> None:
+    one_region.script(EU[0], body=response(status="incomplete", incomplete_details={"reason": "max_output_tokens"}))
 
-    get(world, "/v1/responses/resp_1")
+    get(one_region, "/v1/responses/resp_1")
 
-    assert taken(world)["type"] == "settled"
+    assert taken(one_region)["type"] == "settled"
 
 
 @pytest.mark.parametrize(
@@ -253,46 +257,46 @@ def test_a_response_that_ran_out_of_tokens_is_settled_by_what_it_used(world: Wor
     [("server_error", "settled", "exact"), ("content_filter", "recorded", "exact"), (None, "recorded", "exact")],
 )
 def test_a_response_that_failed_ends_its_call_where_nobody_worked_on_it(
-    world: World, code: str | None, kind: str, outcome: str
+    one_region: OneRegion, code: str | None, kind: str, outcome: str
 ) -> None:
-    world.script(EU[0], body=response(status="failed", usage=None, error={"code": code, "message": "no"}))
+    one_region.script(EU[0], body=response(status="failed", usage=None, error={"code": code, "message": "no"}))
 
-    get(world, "/v1/responses/resp_1")
+    get(one_region, "/v1/responses/resp_1")
 
-    event = taken(world)
+    event = taken(one_region)
     assert (event["type"], state(event)[1]) == (kind, outcome)
     assert event["data"].get("errorCode") == (code if kind == "settled" else None)
 
 
-def test_a_batch_that_failed_before_it_began_ends(world: World) -> None:
-    world.owned("batch_1", deployment="")
-    world.script(EU[0], body={"id": "batch_1", "object": "batch", "status": "failed", "usage": None})
+def test_a_batch_that_failed_before_it_began_ends(one_region: OneRegion) -> None:
+    one_region.owned("batch_1", deployment="")
+    one_region.script(EU[0], body={"id": "batch_1", "object": "batch", "status": "failed", "usage": None})
 
-    get(world, "/v1/batches/batch_1")
+    get(one_region, "/v1/batches/batch_1")
 
-    event = taken(world)
+    event = taken(one_region)
     assert (event["type"], event["data"]["errorCode"], state(event)[1]) == ("settled", "failed", "exact")
 
 
 STREAM = sse({"type": "response.completed", "response": response()})
 
 
-def test_a_stored_response_that_is_fetched_as_a_stream_is_settled_where_it_has_ended(world: World) -> None:
-    world.then(EU[0], type="text/event-stream", pieces=STREAM)
-    world.then(EU[0], body=response(), headers={"x-ms-served-model": "gpt-4o-2024-11-20"})
+def test_a_stored_response_that_is_fetched_as_a_stream_is_settled_where_it_has_ended(one_region: OneRegion) -> None:
+    one_region.then(EU[0], type="text/event-stream", pieces=STREAM)
+    one_region.then(EU[0], body=response(), headers={"x-ms-served-model": "gpt-4o-2024-11-20"})
 
-    answer = get(world, "/responses/resp_1?stream=true&api-version=2025-04-01-preview")
+    answer = get(one_region, "/responses/resp_1?stream=true&api-version=2025-04-01-preview")
 
-    event = taken(world)
+    event = taken(one_region)
     assert answer.content == b"".join(STREAM)
     assert (event["type"], state(event)[:2]) == ("settled", ("responses", "exact"))
     assert (event["data"]["responseId"], event["data"]["deployment"]) == ("resp_1", "gpt-4o")
     assert event["data"]["model"] == "gpt-4o-2024-11-20"
-    assert (world.seen[1].path, world.seen[1].query) == (
+    assert (one_region.seen[1].path, one_region.seen[1].query) == (
         "/openai/responses/resp_1",
         {"api-version": "2025-04-01-preview"},
     )
-    assert world.seen[1].headers["Authorization"].startswith("Bearer managed-identity-token")
+    assert one_region.seen[1].headers["Authorization"].startswith("Bearer managed-identity-token")
 
 
 LOOKS: dict[str, dict[str, Any]] = {
@@ -304,24 +308,24 @@ LOOKS: dict[str, dict[str, Any]] = {
 
 
 @pytest.mark.parametrize("look", LOOKS)
-def test_a_second_look_that_tells_nothing_costs_the_stream_nothing(world: World, look: str) -> None:
-    world.then(EU[0], type="text/event-stream", pieces=STREAM)
-    world.then(EU[0], **LOOKS[look])
+def test_a_second_look_that_tells_nothing_costs_the_stream_nothing(one_region: OneRegion, look: str) -> None:
+    one_region.then(EU[0], type="text/event-stream", pieces=STREAM)
+    one_region.then(EU[0], **LOOKS[look])
 
-    answer = get(world, "/v1/responses/resp_1?stream=true")
+    answer = get(one_region, "/v1/responses/resp_1?stream=true")
 
-    event = taken(world)
+    event = taken(one_region)
     assert (answer.status_code, answer.content) == (200, b"".join(STREAM))
     assert (event["type"], state(event)[1], "usage" in event["data"]) == ("recorded", "exact", False)
 
 
-def test_no_other_stream_is_looked_at_twice(world: World) -> None:
-    world.script(EU[0], type="text/event-stream", pieces=STREAM)
+def test_no_other_stream_is_looked_at_twice(one_region: OneRegion) -> None:
+    one_region.script(EU[0], type="text/event-stream", pieces=STREAM)
 
-    post(world, stream=True)
-    get(world, "/v1/responses/resp_1/input_items?stream=true")
+    post(one_region, stream=True)
+    get(one_region, "/v1/responses/resp_1/input_items?stream=true")
 
-    assert len(world.seen) == len(world.events()) == 2
+    assert len(one_region.seen) == len(one_region.events()) == 2
 
 
 SUBTITLES = {
@@ -335,26 +339,26 @@ SUBTITLES = {
 
 
 @pytest.mark.parametrize("name", SUBTITLES)
-def test_subtitles_are_estimated_by_their_last_cue(world: World, name: str) -> None:
+def test_subtitles_are_estimated_by_their_last_cue(one_region: OneRegion, name: str) -> None:
     body, seconds = SUBTITLES[name]
-    world.script(EU[0], body=body, type="text/vtt; charset=utf-8" if "vtt" in name else "text/plain")
+    one_region.script(EU[0], body=body, type="text/vtt; charset=utf-8" if "vtt" in name else "text/plain")
 
-    answer = world.client.post(
+    answer = one_region.client.post(
         "/deployments/whisper/audio/transcriptions?api-version=2024-10-21",
         files={"file": ("a.mp3", b"\x00\xff" * 100, "audio/mpeg")},
         data={"response_format": "vtt"},
         headers={"api-key": "key-search"},
     )
 
-    event = taken(world)
+    event = taken(one_region)
     assert answer.content == body
     assert (event["type"], event["data"]["quantities"]) == ("settled", {"audioSeconds": seconds})
     assert state(event)[1] == "estimated"
 
 
-def test_a_streamed_picture_is_pending_though_its_number_was_asked_for(world: World) -> None:
-    world.script(EU[0], type="text/event-stream", pieces=sse(chunk("x")))
+def test_a_streamed_picture_is_pending_though_its_number_was_asked_for(one_region: OneRegion) -> None:
+    one_region.script(EU[0], type="text/event-stream", pieces=sse(chunk("x")))
 
-    post(world, "/v1/images/generations", model="gpt-image-1", prompt="a cat", n=2, stream=True)
+    post(one_region, "/v1/images/generations", model="gpt-image-1", prompt="a cat", n=2, stream=True)
 
-    assert taken(world)["type"] == "pending"
+    assert taken(one_region)["type"] == "pending"

@@ -7,8 +7,8 @@ import re
 import pytest
 
 from chargeback.domain.usage.operations import OFFERED, WITHHELD, operation_and_deployment
-from tests.policies.conftest import MakeWorld
-from tests.policies.one_region import ROOT, World, product
+from tests.policies.conftest import MakeRegion
+from tests.policies.one_region import ROOT, OneRegion, product
 
 KEY = {"api-key": "key-search"}
 
@@ -36,29 +36,29 @@ KEY = {"api-key": "key-search"}
     ],
 )
 def test_what_is_not_offered_is_refused_with_what_to_use_instead(
-    world: World, method: str, path: str, instead: str
+    one_region: OneRegion, method: str, path: str, instead: str
 ) -> None:
-    answer = world.client.request(method, path, json={} if method == "POST" else None, headers=KEY)
+    answer = one_region.client.request(method, path, json={} if method == "POST" else None, headers=KEY)
 
     error = answer.json()["error"]
     assert (answer.status_code, error["code"], error["type"]) == (403, "operation_not_offered", "permission_error")
     assert instead in error["message"]
-    assert world.event()["data"]["statusCode"] == 403
-    assert world.seen == []
+    assert one_region.event()["data"]["statusCode"] == 403
+    assert one_region.seen == []
 
 
-def test_a_websocket_is_refused_on_any_path(world: World) -> None:
+def test_a_websocket_is_refused_on_any_path(one_region: OneRegion) -> None:
     upgrade = {"Connection": "Upgrade", "Upgrade": "websocket", "Sec-WebSocket-Version": "13"}
 
-    answer = world.client.get("/v1/responses", headers={**KEY, **upgrade})
+    answer = one_region.client.get("/v1/responses", headers={**KEY, **upgrade})
 
     assert (answer.status_code, answer.json()["error"]["code"]) == (403, "operation_not_offered")
     assert "stream: true" in answer.json()["error"]["message"]
-    assert world.seen == []
+    assert one_region.seen == []
 
 
-def test_a_stranger_is_not_told_what_is_offered(world: World) -> None:
-    assert world.client.post("/v1/realtime/client_secrets", json={}).status_code == 401
+def test_a_stranger_is_not_told_what_is_offered(one_region: OneRegion) -> None:
+    assert one_region.client.post("/v1/realtime/client_secrets", json={}).status_code == 401
 
 
 @pytest.mark.parametrize(
@@ -70,24 +70,24 @@ def test_a_stranger_is_not_told_what_is_offered(world: World) -> None:
         "/openai/DEPLOYMENTS/gpt-4o/CHAT/COMPLETIONS/?api-version=2024-10-21",
     ],
 )
-def test_no_spelling_of_a_path_escapes_the_token_limit(make_world: MakeWorld, path: str) -> None:
-    world = make_world(config={"products": [product(tokensPerMinute=20)]})
+def test_no_spelling_of_a_path_escapes_the_token_limit(make_region: MakeRegion, path: str) -> None:
+    one_region = make_region(config={"products": [product(tokensPerMinute=20)]})
     for _ in range(2):
-        world.chat()
+        one_region.chat()
 
-    status, _ = raw(world, path)
+    status, _ = raw(one_region, path)
 
     assert status == 429
-    assert world.events()[-1]["data"]["operation"] == "chat.completions"
-    assert world.events()[-1]["data"]["deployment"] == "gpt-4o"
+    assert one_region.events()[-1]["data"]["operation"] == "chat.completions"
+    assert one_region.events()[-1]["data"]["deployment"] == "gpt-4o"
 
 
-def test_a_stream_reports_its_usage_however_its_path_is_spelt(world: World) -> None:
+def test_a_stream_reports_its_usage_however_its_path_is_spelt(one_region: OneRegion) -> None:
     document = {"model": "gpt-4o", "messages": [], "stream": True}
 
-    world.client.post("/V1//Chat/Completions", json=document, headers=KEY)
+    one_region.client.post("/V1//Chat/Completions", json=document, headers=KEY)
 
-    assert world.seen[0].json["stream_options"] == {"include_usage": True}
+    assert one_region.seen[0].json["stream_options"] == {"include_usage": True}
 
 
 @pytest.mark.parametrize(
@@ -101,20 +101,20 @@ def test_a_stream_reports_its_usage_however_its_path_is_spelt(world: World) -> N
         "/openai/v1/v1/chat/completions",
     ],
 )
-def test_dots_and_escapes_make_no_other_operation_of_a_path(world: World, path: str) -> None:
+def test_dots_and_escapes_make_no_other_operation_of_a_path(one_region: OneRegion, path: str) -> None:
     """The gateway may resolve dots before policies see them; else such a path is refused."""
-    status, _ = raw(world, path)
+    status, _ = raw(one_region, path)
 
-    event = world.event()["data"]
+    event = one_region.event()["data"]
     assert (event["operation"], status) in {("unknown", 403), ("chat.completions", 200)}
-    assert len(world.seen) == (1 if status == 200 else 0)
-    assert all(seen.path.lower().endswith("/chat/completions") for seen in world.seen)
+    assert len(one_region.seen) == (1 if status == 200 else 0)
+    assert all(seen.path.lower().endswith("/chat/completions") for seen in one_region.seen)
 
 
-def raw(world: World, path: str) -> tuple[int, bytes]:
+def raw(one_region: OneRegion, path: str) -> tuple[int, bytes]:
     """A POST whose path no client has tidied."""
     body = b'{"model": "gpt-4o", "messages": [{"role": "user", "content": "Capital of France?"}]}'
-    with contextlib.closing(http.client.HTTPConnection("127.0.0.1", world.port, timeout=20)) as connection:
+    with contextlib.closing(http.client.HTTPConnection("127.0.0.1", one_region.port, timeout=20)) as connection:
         connection.request("POST", path, body, {**KEY, "Content-Type": "application/json"})
         answer = connection.getresponse()
         return answer.status, answer.read()

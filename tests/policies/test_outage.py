@@ -8,23 +8,26 @@ from typing import Any
 import pytest
 
 from tests.policies.one_region import Engines, Loop
-from tests.policies.whole_path import Stage
+from tests.policies.whole_path import WholePath
 
 ASK: list[Any] = [{"role": "user", "content": "What is the capital of France, and why do you think so?"}]
 
 
 @pytest.fixture
-def stage(engines: tuple[Engines, Loop], tmp_path: Path) -> Iterator[Stage]:
+def whole_path(engines: tuple[Engines, Loop], tmp_path: Path) -> Iterator[WholePath]:
     """Both regions, four accounts, empty books."""
-    stage = Stage(engines[1], tmp_path)
-    yield stage
-    stage.close()
+    whole_path = WholePath(engines[1], tmp_path)
+    yield whole_path
+    whole_path.close()
 
 
-def make_calls_of_every_kind(stage: Stage) -> None:
+def make_calls_of_every_kind(whole_path: WholePath) -> None:
     """A chat, a stream, vectors, a picture, sound, speech, a batch until it has ended, a response in the background."""
     line = b'{"custom_id":"1","method":"POST","url":"/v1/chat/completions","body":{"model":"gpt-4o","messages":[]}}\n'
-    with stage.azure(default_headers={"X-Username": "ann", "X-Billing-Code": "VOICE"}) as azure, stage.v1() as plain:
+    with (
+        whole_path.azure(default_headers={"X-Username": "ann", "X-Billing-Code": "VOICE"}) as azure,
+        whole_path.v1() as plain,
+    ):
         azure.chat.completions.create(model="gpt-4o", messages=ASK)
         list(azure.chat.completions.create(model="gpt-4o", messages=ASK, stream=True))
         azure.embeddings.create(model="text-embedding-3-large", input=["one", "two"])
@@ -40,11 +43,11 @@ def make_calls_of_every_kind(stage: Stage) -> None:
 
 
 def test_after_an_outage_of_the_pipeline_the_books_are_as_without_it(
-    engines: tuple[Engines, Loop], stage: Stage, tmp_path: Path
+    engines: tuple[Engines, Loop], whole_path: WholePath, tmp_path: Path
 ) -> None:
     """Not one event arrived; `settle --since` takes each from the log, and a second run takes none."""
     (tmp_path / "calm").mkdir()
-    calm = Stage(engines[1], tmp_path / "calm")
+    calm = WholePath(engines[1], tmp_path / "calm")
     try:
         make_calls_of_every_kind(calm)
         calm.sent()
@@ -52,18 +55,18 @@ def test_after_an_outage_of_the_pipeline_the_books_are_as_without_it(
         expected = calm.account()
     finally:
         calm.close()
-    stage.away = True
-    make_calls_of_every_kind(stage)
-    stage.sent()
+    whole_path.away = True
+    make_calls_of_every_kind(whole_path)
+    whole_path.sent()
     since = datetime.now(UTC) - timedelta(hours=1)
 
-    first = stage.settle(later=4000, since=since)
-    second = stage.settle(later=4600, since=since)
+    first = whole_path.settle(later=4000, since=since)
+    second = whole_path.settle(later=4600, since=since)
 
-    assert stage.events == []
-    assert (first.recovered, first.settled) == (len(stage.lost), 1)
+    assert whole_path.events == []
+    assert (first.recovered, first.settled) == (len(whole_path.lost), 1)
     assert (second.recovered, second.settled) == (0, 0)
-    assert stage.account() == expected
+    assert whole_path.account() == expected
     assert any("VOICE" in line for line in expected)
-    stage.deliver_lost()
-    assert stage.account() == expected, "an event that comes after all changes nothing"
+    whole_path.deliver_lost()
+    assert whole_path.account() == expected, "an event that comes after all changes nothing"

@@ -5,7 +5,7 @@ from typing import Any
 import httpx
 import pytest
 
-from tests.policies.one_region import EU, World
+from tests.policies.one_region import EU, OneRegion
 from tests.support.stored_objects import call, code
 
 pytestmark = pytest.mark.parametrize("reading", ["plain"], indirect=True)
@@ -34,28 +34,30 @@ BODIES: dict[str, dict[str, Any]] = {
 
 @pytest.mark.parametrize("body", BODIES.values(), ids=list(BODIES))
 @pytest.mark.parametrize("cache", ["there", "lost"])
-def test_a_stranger_reads_nothing_through_a_responses_call(world: World, body: dict[str, Any], cache: str) -> None:
-    world.owned("resp_1", "conv_1", "file-1", "vs_1", by="search")
-    world.owned("file-own", "vs_own", by="support")
-    call(world, "POST", "/v1/responses", "key-search", {"model": "gpt-4o", "input": "x", **body})
+def test_a_stranger_reads_nothing_through_a_responses_call(
+    one_region: OneRegion, body: dict[str, Any], cache: str
+) -> None:
+    one_region.owned("resp_1", "conv_1", "file-1", "vs_1", by="search")
+    one_region.owned("file-own", "vs_own", by="support")
+    call(one_region, "POST", "/v1/responses", "key-search", {"model": "gpt-4o", "input": "x", **body})
     if cache == "lost":
-        world.forget()
-    world.seen.clear()
+        one_region.forget()
+    one_region.seen.clear()
 
-    answer = call(world, "POST", "/v1/responses", "key-support", {"model": "gpt-4o", "input": "x", **body})
+    answer = call(one_region, "POST", "/v1/responses", "key-support", {"model": "gpt-4o", "input": "x", **body})
 
     assert code(answer) == (404, "not_found")
-    assert world.seen == []
+    assert one_region.seen == []
 
 
 @pytest.mark.parametrize("body", list(BODIES.values())[:-8], ids=list(BODIES)[:-8])
-def test_their_owner_names_them_freely(world: World, body: dict[str, Any]) -> None:
-    world.owned("resp_1", "conv_1", "file-1", "vs_1", "vs_own", account=EU[1])
+def test_their_owner_names_them_freely(one_region: OneRegion, body: dict[str, Any]) -> None:
+    one_region.owned("resp_1", "conv_1", "file-1", "vs_1", "vs_own", account=EU[1])
 
-    answer = call(world, "POST", "/v1/responses", "key-search", {"model": "gpt-4o", "input": "x", **body})
+    answer = call(one_region, "POST", "/v1/responses", "key-search", {"model": "gpt-4o", "input": "x", **body})
 
     assert answer.status_code == 200
-    assert [seen.account for seen in world.seen] == [EU[1]]
+    assert [seen.account for seen in one_region.seen] == [EU[1]]
 
 
 @pytest.mark.parametrize(
@@ -74,19 +76,19 @@ def test_their_owner_names_them_freely(world: World, body: dict[str, Any]) -> No
         ("/v1/images/edits", {"model": "gpt-image-1", "images": [{"file_id": "file-1"}], "prompt": "x"}),
     ],
 )
-def test_no_other_body_takes_a_strangers_file_either(world: World, path: str, body: dict[str, Any]) -> None:
-    world.owned("file-1", by="search")
-    world.owned("file-own", "vs_own", "conv_own", by="support", product="premium")
+def test_no_other_body_takes_a_strangers_file_either(one_region: OneRegion, path: str, body: dict[str, Any]) -> None:
+    one_region.owned("file-1", by="search")
+    one_region.owned("file-own", "vs_own", "conv_own", by="support", product="premium")
 
-    assert code(call(world, "POST", path, "key-support", body)) == (404, "not_found")
-    assert world.seen == []
+    assert code(call(one_region, "POST", path, "key-support", body)) == (404, "not_found")
+    assert one_region.seen == []
 
 
-def test_what_describes_a_file_of_a_store_names_none(world: World) -> None:
-    world.owned("vs_1", "file-1")
+def test_what_describes_a_file_of_a_store_names_none(one_region: OneRegion) -> None:
+    one_region.owned("vs_1", "file-1")
     body = {"files": [{"file_id": "file-1", "attributes": {"file_id": "ours", "conversation": "a talk"}}]}
 
-    assert call(world, "POST", "/v1/vector_stores/vs_1/file_batches", body=body).status_code == 200
+    assert call(one_region, "POST", "/v1/vector_stores/vs_1/file_batches", body=body).status_code == 200
 
 
 @pytest.mark.parametrize(
@@ -103,27 +105,27 @@ def test_what_describes_a_file_of_a_store_names_none(world: World) -> None:
         """{"model":"gpt-4o",'previous_response_id':"resp_1",'previous_response_id':null,"input":"x"}""",
     ],
 )
-def test_a_name_that_stands_twice_hides_nothing(world: World, text: str) -> None:
-    world.owned("file-1", "resp_1", by="search")
-    world.owned("file-own", by="support")
+def test_a_name_that_stands_twice_hides_nothing(one_region: OneRegion, text: str) -> None:
+    one_region.owned("file-1", "resp_1", by="search")
+    one_region.owned("file-own", by="support")
     headers = {"api-key": "key-support", "Content-Type": "application/json"}
 
-    answer = world.client.post("/v1/responses", content=text, headers=headers)
+    answer = one_region.client.post("/v1/responses", content=text, headers=headers)
 
     assert code(answer) == (400, "unreadable_body")
-    assert world.seen == []
+    assert one_region.seen == []
 
 
 @pytest.mark.parametrize("path", ["/v1/vector_stores", "/v1/conversations", "/v1/vector_stores/vs_own/files"])
-def test_a_body_that_says_it_is_no_json_hides_nothing(world: World, path: str) -> None:
-    world.owned("file-1", by="search")
-    world.owned("vs_own", by="support")
+def test_a_body_that_says_it_is_no_json_hides_nothing(one_region: OneRegion, path: str) -> None:
+    one_region.owned("file-1", by="search")
+    one_region.owned("vs_own", by="support")
     headers = {"api-key": "key-support", "Content-Type": "text/plain"}
 
-    answer = world.client.post(path, content='{"file_ids": ["file-1"], "file_id": "file-1"}', headers=headers)
+    answer = one_region.client.post(path, content='{"file_ids": ["file-1"], "file_id": "file-1"}', headers=headers)
 
     assert code(answer) == (415, "unsupported_content_type")
-    assert world.seen == []
+    assert one_region.seen == []
 
 
 @pytest.mark.parametrize(
@@ -146,59 +148,61 @@ def test_a_body_that_says_it_is_no_json_hides_nothing(world: World, path: str) -
         {"previous_response_id": ""},
     ],
 )
-def test_what_names_no_object_is_none(world: World, body: dict[str, Any]) -> None:
-    answer = call(world, "POST", "/v1/responses", body={"model": "gpt-4o", "input": "x", **body})
+def test_what_names_no_object_is_none(one_region: OneRegion, body: dict[str, Any]) -> None:
+    answer = call(one_region, "POST", "/v1/responses", body={"model": "gpt-4o", "input": "x", **body})
 
     assert answer.status_code == 200
-    assert world.asked == []
+    assert one_region.asked == []
 
 
-def test_many_objects_are_asked_for_at_once(world: World) -> None:
+def test_many_objects_are_asked_for_at_once(one_region: OneRegion) -> None:
     names = [f"file-{number}" for number in range(500)]
-    world.owned(*names)
-    world.script(*EU, body={"id": "vs_1", "object": "vector_store"})
+    one_region.owned(*names)
+    one_region.script(*EU, body={"id": "vs_1", "object": "vector_store"})
 
-    answer = call(world, "POST", "/v1/vector_stores", body={"file_ids": names})
+    answer = call(one_region, "POST", "/v1/vector_stores", body={"file_ids": names})
 
     assert answer.status_code == 200
-    assert [len(objects) for objects, _ in world.asked] == [500]
+    assert [len(objects) for objects, _ in one_region.asked] == [500]
 
 
-def test_no_object_hides_behind_hundreds_of_ones_own(world: World) -> None:
+def test_no_object_hides_behind_hundreds_of_ones_own(one_region: OneRegion) -> None:
     names = [f"file-{number}" for number in range(512)]
-    world.owned(*names, by="support")
-    world.owned("file-x", by="search")
+    one_region.owned(*names, by="support")
+    one_region.owned("file-x", by="search")
     parts = [{"file_id": name} for name in [*names, "file-x"]]
     body = {"model": "gpt-4o", "input": [{"content": parts}]}
 
     answers = [
-        call(world, "POST", "/v1/vector_stores", "key-support", {"file_ids": [*names, "file-x"]}),
-        call(world, "POST", "/v1/responses", "key-support", body),
-        call(world, "POST", "/v1/responses", "key-support", {**body, "input": [{"content": parts[200:]}]}),
+        call(one_region, "POST", "/v1/vector_stores", "key-support", {"file_ids": [*names, "file-x"]}),
+        call(one_region, "POST", "/v1/responses", "key-support", body),
+        call(one_region, "POST", "/v1/responses", "key-support", {**body, "input": [{"content": parts[200:]}]}),
     ]
 
     assert [code(answer) for answer in answers] == [(400, "unreadable_body")] * 2 + [(404, "not_found")]
-    assert world.seen == []
+    assert one_region.seen == []
 
 
-def test_a_container_is_never_asked_for(world: World) -> None:
-    world.owners_status = 503
+def test_a_container_is_never_asked_for(one_region: OneRegion) -> None:
+    one_region.owners_status = 503
     body = {"model": "gpt-4o", "input": "x", "tools": [{"type": "code_interpreter", "container": "cntr_1"}]}
 
-    assert call(world, "POST", "/v1/responses", body=body).status_code == 200
-    assert world.asked == []
+    assert call(one_region, "POST", "/v1/responses", body=body).status_code == 200
+    assert one_region.asked == []
 
 
-def test_a_store_that_a_call_names_is_asked_for_once(world: World) -> None:
-    world.owned("vs_1", account=EU[1])
-    world.script(*EU, body={"id": "resp_1", "object": "response"})
+def test_a_store_that_a_call_names_is_asked_for_once(one_region: OneRegion) -> None:
+    one_region.owned("vs_1", account=EU[1])
+    one_region.script(*EU, body={"id": "resp_1", "object": "response"})
     body = {"model": "gpt-4o", "input": "x", "tools": [{"type": "file_search", "vector_store_ids": ["vs_1"]}]}
 
-    answers = [call(world, "POST", "/v1/responses", key, body).status_code for key in ("key-search", "key-support")]
-    again = call(world, "POST", "/v1/responses", body=body)
+    answers = [
+        call(one_region, "POST", "/v1/responses", key, body).status_code for key in ("key-search", "key-support")
+    ]
+    again = call(one_region, "POST", "/v1/responses", body=body)
 
     assert [*answers, again.status_code] == [200, 404, 200]
-    assert [objects for objects, _ in world.asked] == [["vs_1"]]
+    assert [objects for objects, _ in one_region.asked] == [["vs_1"]]
 
 
 EDITS = ("/v1/images/edits", "/deployments/gpt-image-1/images/edits")
@@ -206,22 +210,22 @@ EDITS = ("/v1/images/edits", "/deployments/gpt-image-1/images/edits")
 
 @pytest.mark.parametrize("path", EDITS)
 @pytest.mark.parametrize("kind", ["text/plain", "text/plain; x=multipart/form-data", "application/octet-stream"])
-def test_a_picture_is_named_in_json_or_sent_in_a_form(world: World, path: str, kind: str) -> None:
+def test_a_picture_is_named_in_json_or_sent_in_a_form(one_region: OneRegion, path: str, kind: str) -> None:
     text = '{"model": "gpt-image-1", "images": [{"file_id": "file-1"}], "prompt": "x"}'
     headers = {"api-key": "key-support", "Content-Type": kind}
 
-    assert code(world.client.post(path, content=text, headers=headers)) in (
+    assert code(one_region.client.post(path, content=text, headers=headers)) in (
         (415, "unsupported_content_type"),
         (400, "unreadable_body"),
     )
-    assert world.seen == []
+    assert one_region.seen == []
 
 
-def edit(world: World, path: str, head: str, value: str) -> httpx.Response:
+def edit(one_region: OneRegion, path: str, head: str, value: str) -> httpx.Response:
     parts = [('name="model"', "gpt-image-1"), (head, value)]
     text = "".join(f"--edge\r\nContent-Disposition: form-data; {name}\r\n\r\n{said}\r\n" for name, said in parts)
     headers = {"api-key": "key-support", "Content-Type": "multipart/form-data; boundary=edge"}
-    return world.client.post(path, content=f"{text}--edge--\r\n", headers=headers)
+    return one_region.client.post(path, content=f"{text}--edge--\r\n", headers=headers)
 
 
 @pytest.mark.parametrize("path", EDITS)
@@ -235,14 +239,14 @@ def edit(world: World, path: str, head: str, value: str) -> httpx.Response:
         ('name="mask"', '{"file\\u005fid": "file-1"}'),
     ],
 )
-def test_a_form_names_no_stored_file(world: World, path: str, head: str, value: str) -> None:
-    assert code(edit(world, path, head, value)) == (400, "unreadable_body")
-    assert world.seen == []
+def test_a_form_names_no_stored_file(one_region: OneRegion, path: str, head: str, value: str) -> None:
+    assert code(edit(one_region, path, head, value)) == (400, "unreadable_body")
+    assert one_region.seen == []
 
 
 @pytest.mark.parametrize("path", EDITS)
 @pytest.mark.parametrize(
     ("head", "value"), [('name="image"; filename="file_id.png"', "file_id"), ('name="prompt"', "draw a file_id")]
 )
-def test_a_form_with_pictures_passes(world: World, path: str, head: str, value: str) -> None:
-    assert edit(world, path, head, value).status_code == 200
+def test_a_form_with_pictures_passes(one_region: OneRegion, path: str, head: str, value: str) -> None:
+    assert edit(one_region, path, head, value).status_code == 200

@@ -5,7 +5,7 @@ from typing import Any
 import httpx
 import pytest
 
-from tests.policies.one_region import EU, World
+from tests.policies.one_region import EU, OneRegion
 from tests.support.stored_responses import CREATED, USAGE, post, response, taken
 
 pytestmark = pytest.mark.parametrize("reading", ["plain"], indirect=True)
@@ -27,9 +27,9 @@ CLAIMS: dict[str, Any] = {
 FROM_A_REQUEST = {"requestedTier", "requestedModel", "requestCharacters", "maxOutputTokens", "imageDeployment"}
 
 
-def call(world: World, method: str, path: str, body: Any = CLAIMS) -> httpx.Response:
+def call(one_region: OneRegion, method: str, path: str, body: Any = CLAIMS) -> httpx.Response:
     """A call with a body that says what a model, tier and training type may be, and a header that says who draws."""
-    return world.client.request(method, path, json=body, headers={"api-key": "key-search", DRAWER: "gpt-image-1"})
+    return one_region.client.request(method, path, json=body, headers={"api-key": "key-search", DRAWER: "gpt-image-1"})
 
 
 @pytest.mark.parametrize(
@@ -41,13 +41,13 @@ def call(world: World, method: str, path: str, body: Any = CLAIMS) -> httpx.Resp
     ],
 )
 def test_the_body_and_the_headers_of_a_look_say_nothing(
-    world: World, path: str, body: dict[str, Any], deployment: str | None
+    one_region: OneRegion, path: str, body: dict[str, Any], deployment: str | None
 ) -> None:
-    world.owned(path.split("/")[-1], deployment="")
-    world.script(EU[0], body=body)
+    one_region.owned(path.split("/")[-1], deployment="")
+    one_region.script(EU[0], body=body)
     for _ in range(2):  # the second finds what the first left in the cache
-        call(world, "GET", path)
-    events = world.events()
+        call(one_region, "GET", path)
+    events = one_region.events()
 
     for event in events:
         data = event["data"]
@@ -59,26 +59,26 @@ def test_the_body_and_the_headers_of_a_look_say_nothing(
     assert len(events) == 2
 
 
-def test_what_was_known_of_an_object_stays_whatever_a_look_says(world: World) -> None:
-    world.owned("batch_1", deployment="gpt-4o")
-    world.script(EU[0], body=BATCH)
+def test_what_was_known_of_an_object_stays_whatever_a_look_says(one_region: OneRegion) -> None:
+    one_region.owned("batch_1", deployment="gpt-4o")
+    one_region.script(EU[0], body=BATCH)
 
-    call(world, "GET", "/v1/batches/batch_1")
+    call(one_region, "GET", "/v1/batches/batch_1")
 
-    assert taken(world)["data"]["deployment"] == "gpt-4o"
+    assert taken(one_region)["data"]["deployment"] == "gpt-4o"
 
 
 @pytest.mark.parametrize(
     "path",
     ["/v1/fine_tuning/jobs/ftjob-1/pause", "/v1/fine_tuning/jobs/ftjob-1/anything", "/v1/responses/resp_1/cancel"],
 )
-def test_no_text_of_a_call_below_an_id_becomes_a_deployment(world: World, path: str) -> None:
-    world.owned("ftjob-1", "resp_1", deployment="gpt-4o")
-    world.script(EU[0], body={"object": "anything"})
+def test_no_text_of_a_call_below_an_id_becomes_a_deployment(one_region: OneRegion, path: str) -> None:
+    one_region.owned("ftjob-1", "resp_1", deployment="gpt-4o")
+    one_region.script(EU[0], body={"object": "anything"})
 
-    call(world, "POST", path, {"model": "what did she say 1"})
+    call(one_region, "POST", path, {"model": "what did she say 1"})
 
-    data = taken(world)["data"]
+    data = taken(one_region)["data"]
     assert data["deployment"] == "gpt-4o"
     assert "she say" not in str(data)
 
@@ -93,10 +93,10 @@ def test_no_text_of_a_call_below_an_id_becomes_a_deployment(world: World, path: 
     ],
 )
 def test_a_job_s_base_model_is_named_where_the_service_took_it(
-    world: World, model: str, status: int, deployment: str
+    one_region: OneRegion, model: str, status: int, deployment: str
 ) -> None:
-    world.script(EU[0], status=status, body={**JOB, "status": "pending"})
+    one_region.script(EU[0], status=status, body={**JOB, "status": "pending"})
 
-    post(world, "/v1/fine_tuning/jobs", model=model)
+    post(one_region, "/v1/fine_tuning/jobs", model=model)
 
-    assert taken(world)["data"]["deployment"] == deployment
+    assert taken(one_region)["data"]["deployment"] == deployment

@@ -4,18 +4,18 @@ import json
 
 import pytest
 
-from tests.policies.conftest import MakeWorld
-from tests.policies.one_region import World, product
+from tests.policies.conftest import MakeRegion
+from tests.policies.one_region import OneRegion, product
 
 NEW, OLD = "2024-10-21", "2024-06-01"
 DEPLOYED = "/deployments/gpt-4o/chat/completions?api-version="
 
 
-def sent(world: World, path: str, text: str) -> str:
+def sent(one_region: OneRegion, path: str, text: str) -> str:
     """The body that the backend got for a body of `text`."""
     headers = {"api-key": "key-search", "Content-Type": "application/json"}
-    world.client.post(path, content=text.encode(), headers=headers)
-    return world.seen[-1].body.decode()
+    one_region.client.post(path, content=text.encode(), headers=headers)
+    return one_region.seen[-1].body.decode()
 
 
 @pytest.mark.parametrize(
@@ -27,10 +27,10 @@ def sent(world: World, path: str, text: str) -> str:
         "/v1/chat/completions?api-version=preview",
     ],
 )
-def test_a_streamed_chat_call_is_asked_for_its_usage(world: World, path: str) -> None:
+def test_a_streamed_chat_call_is_asked_for_its_usage(one_region: OneRegion, path: str) -> None:
     text = '{ "model": "gpt-4o", "messages":[{"role":"user","content":"2024-01-01T00:00:00.000Z"}],  "stream": true}'
 
-    body = sent(world, path, text)
+    body = sent(one_region, path, text)
 
     assert json.loads(body)["stream_options"] == {"include_usage": True}
     assert body == text.replace("{", '{"stream_options":{"include_usage":true},', 1)
@@ -40,8 +40,8 @@ def test_a_streamed_chat_call_is_asked_for_its_usage(world: World, path: str) ->
     "options",
     ['{"include_obfuscation": false}', '{ "include_obfuscation" : false }', "{}", "{ }", "null"],
 )
-def test_other_stream_options_are_kept(world: World, options: str) -> None:
-    body = sent(world, DEPLOYED + NEW, '{"stream": true, "stream_options": ' + options + ', "messages": []}')
+def test_other_stream_options_are_kept(one_region: OneRegion, options: str) -> None:
+    body = sent(one_region, DEPLOYED + NEW, '{"stream": true, "stream_options": ' + options + ', "messages": []}')
 
     expected = {**(json.loads(options) or {}), "include_usage": True}
     assert json.loads(body) == {"stream": True, "stream_options": expected, "messages": []}
@@ -64,24 +64,24 @@ def test_other_stream_options_are_kept(world: World, options: str) -> None:
         ("/deployments/gpt-4o/completions?api-version=" + NEW, '{"stream": true, "prompt": "hi"}'),
     ],
 )
-def test_every_other_body_is_left_alone(world: World, path: str, text: str) -> None:
-    assert sent(world, path, text) == text
+def test_every_other_body_is_left_alone(one_region: OneRegion, path: str, text: str) -> None:
+    assert sent(one_region, path, text) == text
 
 
-def test_a_product_may_opt_out(make_world: MakeWorld) -> None:
-    world = make_world(config={"products": [product(injectStreamUsage=False)]})
+def test_a_product_may_opt_out(make_region: MakeRegion) -> None:
+    one_region = make_region(config={"products": [product(injectStreamUsage=False)]})
 
-    assert sent(world, DEPLOYED + NEW, '{"stream": true}') == '{"stream": true}'
+    assert sent(one_region, DEPLOYED + NEW, '{"stream": true}') == '{"stream": true}'
 
 
-def test_an_upload_arrives_byte_for_byte(world: World) -> None:
+def test_an_upload_arrives_byte_for_byte(one_region: OneRegion) -> None:
     content = bytes(range(256)) * 4000
 
-    world.client.post(
+    one_region.client.post(
         "/v1/audio/transcriptions",
         data={"model": "whisper"},
         files={"file": ("a.wav", content, "audio/wav")},
         headers={"api-key": "key-search"},
     )
 
-    assert content in world.seen[0].body
+    assert content in one_region.seen[0].body

@@ -15,8 +15,8 @@ import pytest
 
 from stack.gateway.named_values import load_config as definitions
 from stack.gateway.readings import READINGS
-from tests.policies.conftest import MakeWorld
-from tests.policies.one_region import CHAT, EU, US, Answer, Seen, World, chunk, product, sse
+from tests.policies.conftest import MakeRegion
+from tests.policies.one_region import CHAT, EU, US, Answer, OneRegion, Seen, chunk, product, sse
 from tests.support.company import CONFIG
 
 SCHEDULES = int(os.environ.get("FAULT_SCHEDULES", "2"))
@@ -112,19 +112,19 @@ def calls(seed: int) -> list[Call]:
     return made
 
 
-def send(world: World, made: list[Call]) -> dict[str, dict[str, Any]]:
+def send(one_region: OneRegion, made: list[Call]) -> dict[str, dict[str, Any]]:
     """Make all calls at once; gives their events by id."""
 
     async def together() -> None:
         limits = httpx.Limits(max_connections=None)
-        async with httpx.AsyncClient(base_url=world.url, timeout=50, trust_env=False, limits=limits) as client:
+        async with httpx.AsyncClient(base_url=one_region.url, timeout=50, trust_env=False, limits=limits) as client:
             await asyncio.gather(*(call.send(client) for call in made))
 
-    world.run(together())
-    events = world.events()
+    one_region.run(together())
+    events = one_region.events()
     found = {event["id"]: event for event in events}
     assert len(events) == len(found) == len(made)
-    world.received.clear()
+    one_region.received.clear()
     return found
 
 
@@ -150,33 +150,33 @@ def check(schedule: Schedule, call: Call, event: dict[str, Any]) -> None:
 
 @pytest.mark.parametrize("seed", range(SCHEDULES))
 def test_only_calls_without_a_working_account_fail_and_each_call_is_one_event_of_its_caller(
-    make_world: MakeWorld, reading: str, seed: int
+    make_region: MakeRegion, reading: str, seed: int
 ) -> None:
-    world = make_world(config={"products": PRODUCTS}, first_byte_timeout=PATIENCE, answer_timeout=PATIENCE)
+    one_region = make_region(config={"products": PRODUCTS}, first_byte_timeout=PATIENCE, answer_timeout=PATIENCE)
     schedule = Schedule(seed * len(READINGS) + list(READINGS).index(reading))
-    world.decide = schedule.answer
+    one_region.decide = schedule.answer
     made = calls(seed)
 
-    events = send(world, made)
+    events = send(one_region, made)
 
     for call in made:
         check(schedule, call, events[call.event_id])
-    asked = {seen.headers["x-ms-client-request-id"]: seen.account for seen in world.seen}
+    asked = {seen.headers["x-ms-client-request-id"]: seen.account for seen in one_region.seen}
     residents = {call.event_id for call in made if call.caller == "legal"}
     assert {asked[name] for name in residents if name in asked} <= set(EU)
 
 
-def test_trouble_that_is_over_leaves_other_deployments_as_they_were(make_world: MakeWorld) -> None:
+def test_trouble_that_is_over_leaves_other_deployments_as_they_were(make_region: MakeRegion) -> None:
     """One attempt each: whatever befell a deployment, no other one is asked elsewhere or later for it."""
-    world = make_world(config={"products": PRODUCTS}, first_byte_timeout=PATIENCE, answer_timeout=PATIENCE)
+    one_region = make_region(config={"products": PRODUCTS}, first_byte_timeout=PATIENCE, answer_timeout=PATIENCE)
     schedule = Schedule(0)
     schedule.faults = {(account, "gpt-5.4"): fault for account, fault in zip((*EU, *US), FAULTS, strict=False)}
-    world.decide = schedule.answer
+    one_region.decide = schedule.answer
     made = calls(1)
-    send(world, made)
+    send(one_region, made)
 
     again = [call for call in calls(2) if call.deployment != "gpt-5.4"]
-    events = send(world, again)
+    events = send(one_region, again)
 
     assert {(call.status, events[call.event_id]["data"]["attempts"]) for call in again} == {(200, 1)}
 

@@ -16,7 +16,7 @@ from langchain_openai import AzureChatOpenAI, AzureOpenAIEmbeddings, ChatOpenAI
 from openai import DefaultHttpxClient, OpenAI
 
 from tests.policies.one_region import EU, ROOT, US, Engines, Loop
-from tests.policies.whole_path import Stage
+from tests.policies.whole_path import WholePath
 
 SOUND = ("speech.wav", b"RIFF" + bytes(48_000), "audio/wav")
 PICTURE = ("cat.png", b"\x89PNG\r\n\x1a\n" + bytes(64), "image/png")
@@ -24,15 +24,15 @@ HELLO: list[Any] = [{"role": "user", "content": "Hello!"}]
 
 
 @pytest.fixture(scope="module")
-def one_stage(engines: tuple[Engines, Loop], tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stage]:
+def one_stage(engines: tuple[Engines, Loop], tmp_path_factory: pytest.TempPathFactory) -> Iterator[WholePath]:
     """One gateway for all of these tests."""
-    stage = Stage(engines[1], tmp_path_factory.mktemp("stage"))
-    yield stage
-    stage.close()
+    whole_path = WholePath(engines[1], tmp_path_factory.mktemp("stage"))
+    yield whole_path
+    whole_path.close()
 
 
 @pytest.fixture
-def stage(one_stage: Stage) -> Stage:
+def whole_path(one_stage: WholePath) -> WholePath:
     """The gateway, with every account well and no event seen."""
     for account in one_stage.backends.accounts.values():
         account.faults.command({"mode": "ok"})
@@ -41,13 +41,13 @@ def stage(one_stage: Stage) -> Stage:
     return one_stage
 
 
-def operations(stage: Stage) -> list[str]:
+def operations(whole_path: WholePath) -> list[str]:
     """What the events say was called."""
-    return [event["data"]["operation"] for event in stage.sent()]
+    return [event["data"]["operation"] for event in whole_path.sent()]
 
 
-def test_the_openai_package_chats_and_responds(stage: Stage) -> None:
-    with stage.azure() as azure, stage.v1() as plain:
+def test_the_openai_package_chats_and_responds(whole_path: WholePath) -> None:
+    with whole_path.azure() as azure, whole_path.v1() as plain:
         chat = azure.chat.completions.create(model="gpt-5.4", messages=HELLO)
         chunks = list(plain.chat.completions.create(model="gpt-5.4", messages=HELLO, stream=True))
         first = plain.responses.create(model="gpt-5.4", input="Hello!")
@@ -61,11 +61,11 @@ def test_the_openai_package_chats_and_responds(stage: Stage) -> None:
     assert second.previous_response_id == first.id
     assert events[-1].type == "response.completed"
     assert looks == ["in_progress", "completed"]
-    assert operations(stage) == ["chat.completions"] * 2 + ["responses"] * 6
+    assert operations(whole_path) == ["chat.completions"] * 2 + ["responses"] * 6
 
 
-def test_the_openai_package_embeds_draws_listens_and_speaks(stage: Stage) -> None:
-    with stage.azure() as azure, stage.v1(region="eastus2") as plain:
+def test_the_openai_package_embeds_draws_listens_and_speaks(whole_path: WholePath) -> None:
+    with whole_path.azure() as azure, whole_path.v1(region="eastus2") as plain:
         vectors = azure.embeddings.create(model="text-embedding-3-large", input=["one", "two"])
         drawn = azure.images.generate(model="gpt-image-2", prompt="a cat")
         edited = plain.images.edit(model="gpt-image-2", image=PICTURE, prompt="a dog")
@@ -77,14 +77,14 @@ def test_the_openai_package_embeds_draws_listens_and_speaks(stage: Stage) -> Non
     assert edited.usage
     assert heard.text
     assert spoken.content.startswith(b"ID3")
-    assert operations(stage) == [
+    assert operations(whole_path) == [
         *("embeddings", "images.generations", "images.edits"),
         *("audio.transcriptions", "audio.speech"),
     ]
 
 
-def test_the_openai_package_keeps_files_and_runs_batches(stage: Stage) -> None:
-    with stage.v1() as plain:
+def test_the_openai_package_keeps_files_and_runs_batches(whole_path: WholePath) -> None:
+    with whole_path.v1() as plain:
         file = plain.files.create(file=("lines.jsonl", b"{}"), purpose="batch")
         batch = plain.batches.create(input_file_id=file.id, endpoint="/v1/chat/completions", completion_window="24h")
         looks = [plain.batches.retrieve(batch.id).status for _ in range(2)]
@@ -96,11 +96,11 @@ def test_the_openai_package_keeps_files_and_runs_batches(stage: Stage) -> None:
     assert content == b"{}"
     assert gone.deleted
     assert "gpt-5.4" in models
-    assert operations(stage) == ["files", "batches", "batches", "batches", "files", "files", "models"]
+    assert operations(whole_path) == ["files", "batches", "batches", "batches", "files", "files", "models"]
 
 
-def test_langchain_chats_streams_and_embeds(stage: Stage) -> None:
-    key, url = stage.running.keys["search"], stage.running.urls["swedencentral"]
+def test_langchain_chats_streams_and_embeds(whole_path: WholePath) -> None:
+    key, url = whole_path.running.keys["search"], whole_path.running.urls["swedencentral"]
     azure: Any = {"azure_endpoint": url, "api_key": key, "api_version": "2024-10-21"}
     sync, later = httpx.Client(trust_env=False), httpx.AsyncClient(trust_env=False)
     clients: Any = {"http_client": sync, "http_async_client": later}
@@ -131,15 +131,15 @@ def test_langchain_chats_streams_and_embeds(stage: Stage) -> None:
     assert "".join(part.text for part in parts)
     assert responded.text
     assert len(vector) == 3072
-    assert operations(stage) == ["chat.completions", "chat.completions", "responses", "embeddings"]
+    assert operations(whole_path) == ["chat.completions", "chat.completions", "responses", "embeddings"]
 
 
-def test_the_openai_package_for_node_does_the_same(stage: Stage, tmp_path: Path) -> None:
+def test_the_openai_package_for_node_does_the_same(whole_path: WholePath, tmp_path: Path) -> None:
     lines = tmp_path / "lines.jsonl"
     lines.write_text("{}")
     own = {
-        "GATEWAY": stage.running.urls["swedencentral"],
-        "GATEWAY_KEY": stage.running.keys["search"],
+        "GATEWAY": whole_path.running.urls["swedencentral"],
+        "GATEWAY_KEY": whole_path.running.keys["search"],
         "UPLOAD": str(lines),
     }
 
@@ -158,57 +158,64 @@ def test_the_openai_package_for_node_does_the_same(stage: Stage, tmp_path: Path)
     assert got["streamed"]
     assert (got["last"], got["vectors"], got["kept"]) == ("response.completed", [3072, 3072], 2)
     assert got["unsized"] == ["processed", 2]
-    assert operations(stage) == ["chat.completions", "chat.completions", "responses", "embeddings", "files", "files"]
+    assert operations(whole_path) == [
+        "chat.completions",
+        "chat.completions",
+        "responses",
+        "embeddings",
+        "files",
+        "files",
+    ]
 
 
-def default_client(stage: Stage, subscription: str = "search") -> OpenAI:
+def default_client(whole_path: WholePath, subscription: str = "search") -> OpenAI:
     """The v1 client as an application makes it: it repeats a failed call twice."""
     return OpenAI(
-        base_url=f"{stage.running.urls['swedencentral']}/openai/v1",
+        base_url=f"{whole_path.running.urls['swedencentral']}/openai/v1",
         api_key="unused",
-        default_headers={"api-key": stage.running.keys[subscription]},
+        default_headers={"api-key": whole_path.running.keys[subscription]},
         http_client=DefaultHttpxClient(trust_env=False),
     )
 
 
-def statuses(stage: Stage) -> list[int]:
+def statuses(whole_path: WholePath) -> list[int]:
     """What each call that reached the gateway was answered."""
-    return [event["data"]["statusCode"] for event in stage.sent()]
+    return [event["data"]["statusCode"] for event in whole_path.sent()]
 
 
-def test_one_busy_account_is_not_the_clients_to_repeat(stage: Stage) -> None:
-    stage.fault(EU[0], "429", retryAfterMs=60_000)
+def test_one_busy_account_is_not_the_clients_to_repeat(whole_path: WholePath) -> None:
+    whole_path.fault(EU[0], "429", retryAfterMs=60_000)
 
-    with default_client(stage) as client:
+    with default_client(whole_path) as client:
         client.responses.create(model="gpt-5.4", input="Hello!")
 
-    assert statuses(stage) == [200]
+    assert statuses(whole_path) == [200]
 
 
-def test_a_client_waits_out_a_429_of_every_account(stage: Stage) -> None:
+def test_a_client_waits_out_a_429_of_every_account(whole_path: WholePath) -> None:
     """The package waits for `retry-after-ms`, if that is at most a minute (openai/_base_client.py)."""
     for account in (*EU, *US):
-        stage.fault(account, "429", retryAfterMs=1100)
+        whole_path.fault(account, "429", retryAfterMs=1100)
 
     def recover() -> None:
         for account in (*EU, *US):
-            stage.fault(account, "ok")
+            whole_path.fault(account, "ok")
 
     timer = threading.Timer(0.5, recover)
     timer.start()
-    with default_client(stage) as client:
+    with default_client(whole_path) as client:
         answer = client.chat.completions.create(model="gpt-5.4", messages=HELLO)
     timer.join()
 
     assert answer.choices[0].message.content
-    assert statuses(stage) == [429, 200]
+    assert statuses(whole_path) == [429, 200]
 
 
-def test_a_client_repeats_a_503_and_gives_up_with_the_gateways_words(stage: Stage) -> None:
+def test_a_client_repeats_a_503_and_gives_up_with_the_gateways_words(whole_path: WholePath) -> None:
     """For a deployment that no test before has found busy: that would still be a 429."""
     for account in (*EU, *US):
-        stage.fault(account, "503")
-    client = default_client(stage).with_options(max_retries=0)
+        whole_path.fault(account, "503")
+    client = default_client(whole_path).with_options(max_retries=0)
 
     with client, pytest.raises(openai.InternalServerError, match="No backend") as caught:
         client.chat.completions.create(model="gpt-4o", messages=HELLO)
@@ -218,21 +225,23 @@ def test_a_client_repeats_a_503_and_gives_up_with_the_gateways_words(stage: Stag
     assert int(headers["retry-after-ms"]) > 0
 
 
-def test_a_client_that_goes_on_from_a_stream_repeats_the_409_until_the_response_can_be_seen(stage: Stage) -> None:
+def test_a_client_that_goes_on_from_a_stream_repeats_the_409_until_the_response_can_be_seen(
+    whole_path: WholePath,
+) -> None:
     """The service shows a streamed response after some seconds (github.com/dotnet/extensions/issues/7704)."""
-    with default_client(stage) as client:
+    with default_client(whole_path) as client:
         *_, last = client.responses.create(model="gpt-5.4", input="Hello!", stream=True)
-        timer = threading.Timer(1, lambda: setattr(stage, "ahead", stage.ahead + 60))
+        timer = threading.Timer(1, lambda: setattr(whole_path, "ahead", whole_path.ahead + 60))
         timer.start()
         second = client.responses.create(model="gpt-5.4", input="And?", previous_response_id=last.response.id)
     timer.join()
 
     assert second.previous_response_id == last.response.id
-    assert statuses(stage) == [200, 409, 200]
+    assert statuses(whole_path) == [200, 409, 200]
 
 
-def test_a_client_does_not_repeat_what_will_not_change(stage: Stage) -> None:
-    with default_client(stage) as client:
+def test_a_client_does_not_repeat_what_will_not_change(whole_path: WholePath) -> None:
+    with default_client(whole_path) as client:
         for call in (
             lambda: client.post("/realtime/client_secrets", cast_to=dict[str, Any], body={}),
             lambda: client.responses.create(model="no-such-model", input="Hello!"),
@@ -241,4 +250,4 @@ def test_a_client_does_not_repeat_what_will_not_change(stage: Stage) -> None:
                 call()
             assert caught.value.response.headers["x-should-retry"] == "false"
 
-    assert len(statuses(stage)) == 2
+    assert len(statuses(whole_path)) == 2

@@ -6,8 +6,8 @@ from typing import Any
 import httpx
 import pytest
 
-from tests.policies.conftest import MakeWorld
-from tests.policies.one_region import CHAT, EU, World
+from tests.policies.conftest import MakeRegion
+from tests.policies.one_region import CHAT, EU, OneRegion
 from tests.support.refusals import refused
 
 KEY = {"api-key": "key-search"}
@@ -18,18 +18,18 @@ USAGE = {"prompt_tokens": 3, "total_tokens": 3}
 
 
 @pytest.fixture
-def small(make_world: MakeWorld) -> World:
+def small(make_region: MakeRegion) -> OneRegion:
     """A gateway of a v2 tier."""
-    return make_world(sku="StandardV2")
+    return make_region(sku="StandardV2")
 
 
-def kind(world: World) -> tuple[str, dict[str, Any]]:
+def kind(one_region: OneRegion) -> tuple[str, dict[str, Any]]:
     """The type and the data of the one event."""
-    event = world.event()
+    event = one_region.event()
     return event["type"].split(".")[2], event["data"]
 
 
-def test_a_json_body_that_would_have_to_be_held_is_told_the_limit_and_the_tier(small: World) -> None:
+def test_a_json_body_that_would_have_to_be_held_is_told_the_limit_and_the_tier(small: OneRegion) -> None:
     answer = small.chat(padding="x" * LARGE)
 
     refused(small, answer, 413, "request_too_large")
@@ -40,7 +40,7 @@ def test_a_json_body_that_would_have_to_be_held_is_told_the_limit_and_the_tier(s
     assert small.seen == []
 
 
-def test_a_json_body_of_untold_size_that_grew_too_large_is_refused_too(small: World) -> None:
+def test_a_json_body_of_untold_size_that_grew_too_large_is_refused_too(small: OneRegion) -> None:
     pieces = iter([b'{"padding": "', b"x" * LARGE, b'"}'])
 
     answer = small.client.post(
@@ -52,7 +52,7 @@ def test_a_json_body_of_untold_size_that_grew_too_large_is_refused_too(small: Wo
     assert small.seen == []
 
 
-def test_a_large_form_is_told_to_name_its_deployment_in_the_path(small: World) -> None:
+def test_a_large_form_is_told_to_name_its_deployment_in_the_path(small: OneRegion) -> None:
     answer = small.client.post("/v1/audio/transcriptions", data={"model": "whisper"}, files=FORM, headers=KEY)
 
     error = answer.json()["error"]
@@ -60,7 +60,7 @@ def test_a_large_form_is_told_to_name_its_deployment_in_the_path(small: World) -
     assert "/openai/deployments/{deployment}/audio/transcriptions" in error["message"]
 
 
-def test_a_large_form_whose_deployment_stands_in_the_path_passes_unread(small: World) -> None:
+def test_a_large_form_whose_deployment_stands_in_the_path_passes_unread(small: OneRegion) -> None:
     small.script(EU[0], body={"text": "hello", "usage": {"type": "duration", "seconds": 3}})
 
     answer = small.client.post(AZURE, files=FORM, headers=KEY)
@@ -70,7 +70,7 @@ def test_a_large_form_whose_deployment_stands_in_the_path_passes_unread(small: W
     assert small.event()["data"]["deployment"] == "whisper"
 
 
-def test_what_is_not_held_is_sent_once(small: World) -> None:
+def test_what_is_not_held_is_sent_once(small: OneRegion) -> None:
     small.script(EU[0], status=503, body=b"")
 
     answer = small.client.post(AZURE, files=FORM, headers=KEY)
@@ -79,7 +79,7 @@ def test_what_is_not_held_is_sent_once(small: World) -> None:
     assert len(small.seen) == 1
 
 
-def test_a_small_form_is_held_and_sent_again(small: World) -> None:
+def test_a_small_form_is_held_and_sent_again(small: OneRegion) -> None:
     small.script(EU[0], status=503, body=b"")
     small.script(EU[1], body={"text": "hello"})
 
@@ -90,7 +90,7 @@ def test_a_small_form_is_held_and_sent_again(small: World) -> None:
 
 
 @pytest.mark.parametrize("chunked", [False, True])
-def test_a_file_of_any_size_is_uploaded_whether_its_size_is_told_or_not(small: World, *, chunked: bool) -> None:
+def test_a_file_of_any_size_is_uploaded_whether_its_size_is_told_or_not(small: OneRegion, *, chunked: bool) -> None:
     small.script(EU[0], status=201, body={"id": "file-1", "object": "file"})
     whole = httpx.Request("POST", "http://x/", data={"purpose": "batch"}, files=FORM)
     body, headers = whole.read(), {**KEY, "Content-Type": whole.headers["Content-Type"]}
@@ -102,7 +102,7 @@ def test_a_file_of_any_size_is_uploaded_whether_its_size_is_told_or_not(small: W
 
 
 @pytest.mark.parametrize("chunked", [False, True])
-def test_a_boundary_that_names_another_type_does_not_make_a_file_of_it(small: World, *, chunked: bool) -> None:
+def test_a_boundary_that_names_another_type_does_not_make_a_file_of_it(small: OneRegion, *, chunked: bool) -> None:
     small.script(EU[0], status=201, body={"id": "file-1", "object": "file"})
     whole = httpx.Request(
         "POST",
@@ -121,7 +121,7 @@ def test_a_boundary_that_names_another_type_does_not_make_a_file_of_it(small: Wo
 @pytest.mark.parametrize("told", [True, False])
 @pytest.mark.parametrize("operation", ["embeddings", "images/generations"])
 def test_an_answer_that_cannot_be_held_reaches_the_caller_and_is_pending(
-    small: World, operation: str, *, told: bool
+    small: OneRegion, operation: str, *, told: bool
 ) -> None:
     large = {"data": [{"b64_json": "A" * LARGE, "index": 0}], "usage": USAGE, "model": "text-embedding-3-large"}
     whole = json.dumps(large).encode()
@@ -137,18 +137,18 @@ def test_an_answer_that_cannot_be_held_reaches_the_caller_and_is_pending(
     assert "quantities" not in data
 
 
-def test_a_larger_tier_reads_the_same_answer(make_world: MakeWorld) -> None:
-    world = make_world(sku="Premium")
+def test_a_larger_tier_reads_the_same_answer(make_region: MakeRegion) -> None:
+    one_region = make_region(sku="Premium")
     large = {"data": [{"b64_json": "A" * LARGE}], "usage": {"input_tokens": 1, "output_tokens": 2, "total_tokens": 3}}
-    world.script(EU[0], body=large)
+    one_region.script(EU[0], body=large)
 
-    world.client.post("/v1/images/generations", json={"model": "gpt-image-1", "prompt": "x"}, headers=KEY)
+    one_region.client.post("/v1/images/generations", json={"model": "gpt-image-1", "prompt": "x"}, headers=KEY)
 
-    word, data = kind(world)
+    word, data = kind(one_region)
     assert (word, data["usage"]) == ("recorded", large["usage"])
 
 
-def test_what_no_one_has_to_read_is_never_held(small: World) -> None:
+def test_what_no_one_has_to_read_is_never_held(small: OneRegion) -> None:
     small.owned("file-1")
     small.script(EU[0], body=b"x" * LARGE, type="application/octet-stream")
 
@@ -159,6 +159,6 @@ def test_what_no_one_has_to_read_is_never_held(small: World) -> None:
     assert [len(content.content), lines.status_code] == [LARGE, 200]
 
 
-def test_an_ordinary_call_passes_as_it_does_in_any_tier(small: World) -> None:
+def test_an_ordinary_call_passes_as_it_does_in_any_tier(small: OneRegion) -> None:
     assert small.chat().json() == CHAT
     assert small.event()["data"]["usage"] == CHAT["usage"]

@@ -14,7 +14,7 @@ from aiohttp import web
 
 from stack.listening import listening
 from tests.policies.one_region import ROOT, Engines, Loop
-from tests.policies.whole_path import Stage
+from tests.policies.whole_path import WholePath
 
 DOCUMENTS = {"README.md": "## Call it", "apim-policies/README.md": "## Clients"}
 PROGRAMS = {
@@ -51,41 +51,41 @@ def snippets() -> list[Snippet]:
 
 
 @pytest.fixture(scope="module")
-def stage(engines: tuple[Engines, Loop], tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stage]:
+def whole_path(engines: tuple[Engines, Loop], tmp_path_factory: pytest.TempPathFactory) -> Iterator[WholePath]:
     """The gateway, and an identity whose application has the role of a product."""
-    stage = Stage(engines[1], tmp_path_factory.mktemp("stage"))
-    yield stage
-    stage.close()
+    whole_path = WholePath(engines[1], tmp_path_factory.mktemp("stage"))
+    yield whole_path
+    whole_path.close()
 
 
 @pytest.fixture(scope="module")
-def environment(stage: Stage) -> Iterator[dict[str, str]]:
+def environment(whole_path: WholePath) -> Iterator[dict[str, str]]:
     """What an application in Azure finds in its environment."""
 
     async def token(request: web.Request) -> web.Response:
-        minted = stage.signer.mint(request.query["resource"], appid="app-1", roles=["standard"])
+        minted = whole_path.signer.mint(request.query["resource"], appid="app-1", roles=["standard"])
         return web.json_response({"access_token": minted, "expires_on": str(int(time.time()) + 3600)})
 
     app = web.Application()
     app.router.add_get("/token", token)
     server = listening(app)
-    port = stage.loop.run(server.__aenter__())
+    port = whole_path.loop.run(server.__aenter__())
     own = {
-        "GATEWAY": stage.running.urls["swedencentral"],
-        "GATEWAY_KEY": stage.running.keys["search"],
+        "GATEWAY": whole_path.running.urls["swedencentral"],
+        "GATEWAY_KEY": whole_path.running.keys["search"],
         "IDENTITY_ENDPOINT": f"http://127.0.0.1:{port}/token",
         "IDENTITY_HEADER": "local",
         "NO_PROXY": "127.0.0.1",
     }
     yield {**os.environ, **own}
-    stage.loop.run(server.__aexit__(None, None, None))
+    whole_path.loop.run(server.__aexit__(None, None, None))
 
 
 @pytest.mark.parametrize("snippet", snippets(), ids=lambda snippet: snippet.title)
 def test_a_snippet_works_as_it_stands_in_its_document(
-    stage: Stage, environment: dict[str, str], snippet: Snippet, tmp_path: Path
+    whole_path: WholePath, environment: dict[str, str], snippet: Snippet, tmp_path: Path
 ) -> None:
-    begun = len(stage.sent())
+    begun = len(whole_path.sent())
 
     done = subprocess.run(
         PROGRAMS[snippet.language],
@@ -97,7 +97,7 @@ def test_a_snippet_works_as_it_stands_in_its_document(
         timeout=60,
     )
 
-    (event,) = stage.sent()[begun:]
+    (event,) = whole_path.sent()[begun:]
     assert (done.returncode, done.stderr) == (0, "")
     assert len(done.stdout.split()) > 5
     assert event["data"]["deployment"] == "gpt-5.4"

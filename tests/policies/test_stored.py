@@ -6,8 +6,8 @@ from typing import Any
 import pytest
 
 from stack.gateway.readings import READINGS
-from tests.policies.conftest import MakeWorld
-from tests.policies.one_region import EU, US, World
+from tests.policies.conftest import MakeRegion
+from tests.policies.one_region import EU, US, OneRegion
 from tests.support.stored_responses import USAGE, get, post, response, taken
 
 MISSING = {"status": 404, "body": {"error": {"code": "not_found", "message": "no such response"}}}
@@ -17,12 +17,12 @@ UNKNOWN = {
 }
 
 
-def test_a_response_is_recorded_with_its_id(world: World) -> None:
-    world.script(EU[0], body=response())
+def test_a_response_is_recorded_with_its_id(one_region: OneRegion) -> None:
+    one_region.script(EU[0], body=response())
 
-    post(world)
+    post(one_region)
 
-    event = taken(world)
+    event = taken(one_region)
     assert (event["type"], event["data"]["usage"], event["data"]["responseId"]) == (
         "recorded",
         USAGE,
@@ -31,78 +31,78 @@ def test_a_response_is_recorded_with_its_id(world: World) -> None:
     assert event["data"]["deployment"] == "gpt-4o"
 
 
-def test_what_refers_to_a_response_goes_where_it_is(world: World) -> None:
-    world.then(EU[0], status=503, body=b"")
-    world.then(EU[0], body=response("resp_2"))
-    world.script(EU[1], body=response("resp_1"))
-    post(world)
-    world.seen.clear()
+def test_what_refers_to_a_response_goes_where_it_is(one_region: OneRegion) -> None:
+    one_region.then(EU[0], status=503, body=b"")
+    one_region.then(EU[0], body=response("resp_2"))
+    one_region.script(EU[1], body=response("resp_1"))
+    post(one_region)
+    one_region.seen.clear()
 
-    get(world, "/v1/responses/resp_1")
-    post(world, previous_response_id="resp_1")
-    world.client.post("/v1/responses/resp_1/cancel", headers={"api-key": "key-search"})
-    get(world, "/responses/resp_1/input_items?api-version=2025-03-01-preview")
-    world.client.delete("/v1/responses/resp_1", headers={"api-key": "key-search"})
+    get(one_region, "/v1/responses/resp_1")
+    post(one_region, previous_response_id="resp_1")
+    one_region.client.post("/v1/responses/resp_1/cancel", headers={"api-key": "key-search"})
+    get(one_region, "/responses/resp_1/input_items?api-version=2025-03-01-preview")
+    one_region.client.delete("/v1/responses/resp_1", headers={"api-key": "key-search"})
 
-    assert [seen.account for seen in world.seen] == [EU[1]] * 5
+    assert [seen.account for seen in one_region.seen] == [EU[1]] * 5
 
 
-def test_a_response_nobody_remembers_is_looked_for_and_then_remembered(world: World) -> None:
-    world.script(EU[0], **MISSING)
-    world.script(EU[1], body=response("resp_9"))
+def test_a_response_nobody_remembers_is_looked_for_and_then_remembered(one_region: OneRegion) -> None:
+    one_region.script(EU[0], **MISSING)
+    one_region.script(EU[1], body=response("resp_9"))
 
-    answers = [get(world, "/v1/responses/resp_9") for _ in range(2)]
+    answers = [get(one_region, "/v1/responses/resp_9") for _ in range(2)]
 
     assert [answer.status_code for answer in answers] == [200, 200]
-    assert [seen.account for seen in world.seen] == [EU[0], EU[1], EU[1]]
+    assert [seen.account for seen in one_region.seen] == [EU[0], EU[1], EU[1]]
 
 
-def test_a_previous_response_nobody_remembers_is_looked_for(world: World) -> None:
-    world.script(*EU, **UNKNOWN)
-    world.script(US[0], body=response("resp_10"))
+def test_a_previous_response_nobody_remembers_is_looked_for(one_region: OneRegion) -> None:
+    one_region.script(*EU, **UNKNOWN)
+    one_region.script(US[0], body=response("resp_10"))
 
-    answer = post(world, previous_response_id="resp_9")
+    answer = post(one_region, previous_response_id="resp_9")
 
     assert answer.status_code == 200
-    assert [seen.account for seen in world.seen] == [*EU, US[0]]
+    assert [seen.account for seen in one_region.seen] == [*EU, US[0]]
 
 
 @pytest.mark.parametrize("reading", READINGS)
-def test_a_response_that_no_account_has_yet_is_worth_asking_for_again(make_world: MakeWorld, reading: str) -> None:
-    world = make_world(readings=READINGS[reading])
-    world.script(*EU, *US, **MISSING)
+def test_a_response_that_no_account_has_yet_is_worth_asking_for_again(make_region: MakeRegion, reading: str) -> None:
+    one_region = make_region(readings=READINGS[reading])
+    one_region.script(*EU, *US, **MISSING)
 
-    answer = get(world, "/v1/responses/resp_9")
+    answer = get(one_region, "/v1/responses/resp_9")
 
     assert (answer.status_code, answer.json()["error"]["code"]) == (409, "response_not_available")
     assert (answer.headers["retry-after-ms"], answer.headers["x-should-retry"]) == ("3000", "true")
-    assert len(world.seen) == 4
-    assert world.event()["data"]["attempts"] == 4
+    assert len(one_region.seen) == 4
+    assert one_region.event()["data"]["attempts"] == 4
 
 
-def test_a_previous_response_that_no_account_has_yet_is_worth_asking_for_again(world: World) -> None:
-    world.script(*EU, *US, **UNKNOWN)
+def test_a_previous_response_that_no_account_has_yet_is_worth_asking_for_again(one_region: OneRegion) -> None:
+    one_region.script(*EU, *US, **UNKNOWN)
 
-    answer = post(world, previous_response_id="resp_9")
+    answer = post(one_region, previous_response_id="resp_9")
 
     assert (answer.status_code, answer.headers["retry-after-ms"]) == (409, "3000")
 
 
-def test_a_file_that_is_nowhere_is_the_backends_own_404(world: World) -> None:
-    world.owned("file-9", account="gone")
-    world.script(*EU, *US, **MISSING)
+def test_a_file_that_is_nowhere_is_the_backends_own_404(one_region: OneRegion) -> None:
+    one_region.owned("file-9", account="gone")
+    one_region.script(*EU, *US, **MISSING)
 
-    answer = get(world, "/v1/files/file-9")
+    answer = get(one_region, "/v1/files/file-9")
 
     assert (answer.status_code, answer.json()) == (404, MISSING["body"])
 
 
-def test_a_response_that_was_deleted_is_the_backends_own_404(world: World) -> None:
-    world.script(EU[0], body=response())
-    post(world)
-    world.script(EU[0], **MISSING)
+def test_a_response_that_was_deleted_is_the_backends_own_404(one_region: OneRegion) -> None:
+    one_region.script(EU[0], body=response())
+    post(one_region)
+    one_region.script(EU[0], **MISSING)
 
-    assert get(world, "/v1/responses/resp_1").status_code == 404
+    assert get(one_region, "/v1/responses/resp_1").status_code == 404
 
 
 @pytest.mark.parametrize(
@@ -117,26 +117,26 @@ def test_a_response_that_was_deleted_is_the_backends_own_404(world: World) -> No
     ],
 )
 def test_an_object_is_found_from_another_geographys_gateway_where_it_was_made(
-    make_world: MakeWorld, path: str, made: str
+    make_region: MakeRegion, path: str, made: str
 ) -> None:
-    world = make_world(region="eastus2")
-    world.script(US[0], body={"id": made, "object": "thing"})
-    world.client.post(path, json={}, headers={"api-key": "key-search"})
-    world.config.region = "swedencentral"
-    world.gateway.static_state["deployment"]["Region"] = "swedencentral"
-    world.seen.clear()
+    one_region = make_region(region="eastus2")
+    one_region.script(US[0], body={"id": made, "object": "thing"})
+    one_region.client.post(path, json={}, headers={"api-key": "key-search"})
+    one_region.config.region = "swedencentral"
+    one_region.gateway.static_state["deployment"]["Region"] = "swedencentral"
+    one_region.seen.clear()
 
-    get(world, f"{path}/{made}")
+    get(one_region, f"{path}/{made}")
 
-    assert [seen.account for seen in world.seen] == [US[0]]
+    assert [seen.account for seen in one_region.seen] == [US[0]]
 
 
-def test_what_is_remembered_of_an_object_is_its_account_and_its_owner(world: World) -> None:
-    world.script(EU[0], body={"id": "file-1", "object": "file"})
+def test_what_is_remembered_of_an_object_is_its_account_and_its_owner(one_region: OneRegion) -> None:
+    one_region.script(EU[0], body={"id": "file-1", "object": "file"})
 
-    world.client.post("/v1/files", json={}, headers={"api-key": "key-search"})
+    one_region.client.post("/v1/files", json={}, headers={"api-key": "key-search"})
 
-    kept = world.gateway.cache["object/file-1"][1]["v"]
+    kept = one_region.gateway.cache["object/file-1"][1]["v"]
     assert kept == f"account={EU[0]}|owner=subscription/search|product=standard|deployment="
 
 
@@ -152,38 +152,42 @@ NAMED = [
 
 
 @pytest.mark.parametrize("body", NAMED)
-def test_a_call_that_names_what_one_account_has_never_leaves_it(world: World, body: dict[str, Any]) -> None:
+def test_a_call_that_names_what_one_account_has_never_leaves_it(one_region: OneRegion, body: dict[str, Any]) -> None:
     for name in ("conv_1", "file-1", "vs_1", "cntr_1", "resp_1"):
-        world.gateway.cache[f"object/{name}"] = (
+        one_region.gateway.cache[f"object/{name}"] = (
             time.monotonic() + 60,
             {"t": "String", "v": f"account={EU[1]}|owner=subscription/search|product=standard|deployment="},
         )
-    world.script(EU[1], status=429, body={"error": {"code": "429", "message": "theirs"}}, headers={"Retry-After": "3"})
+    one_region.script(
+        EU[1], status=429, body={"error": {"code": "429", "message": "theirs"}}, headers={"Retry-After": "3"}
+    )
 
-    answer = post(world, **body)
+    answer = post(one_region, **body)
 
     assert (answer.status_code, answer.headers["Retry-After"]) == (429, "3")
-    assert [seen.account for seen in world.seen] == [EU[1]]
+    assert [seen.account for seen in one_region.seen] == [EU[1]]
 
 
 @pytest.mark.parametrize("body", NAMED[:-1])
-def test_what_no_cache_knows_is_looked_for_first_where_files_are_made(world: World, body: dict[str, Any]) -> None:
-    world.owned("conv_1", "file-1", "vs_1", account="gone")
-    world.script(EU[0], status=404, body={"error": {"code": "not_found", "message": "conversation_not_found"}})
-    world.script(EU[1], body=response())
+def test_what_no_cache_knows_is_looked_for_first_where_files_are_made(
+    one_region: OneRegion, body: dict[str, Any]
+) -> None:
+    one_region.owned("conv_1", "file-1", "vs_1", account="gone")
+    one_region.script(EU[0], status=404, body={"error": {"code": "not_found", "message": "conversation_not_found"}})
+    one_region.script(EU[1], body=response())
 
-    answer = post(world, **body)
+    answer = post(one_region, **body)
 
     assert answer.status_code == 200
-    assert [seen.account for seen in world.seen] == list(EU)
+    assert [seen.account for seen in one_region.seen] == list(EU)
 
 
-def test_a_call_that_may_be_anothers_is_busy_when_one_said_so_and_never_not_found(world: World) -> None:
-    world.owned("conv_1", account="gone")
-    world.script(*EU, *US, **MISSING)
-    world.script(EU[0], status=429, body=b"{}", headers={"Retry-After": "7"})
+def test_a_call_that_may_be_anothers_is_busy_when_one_said_so_and_never_not_found(one_region: OneRegion) -> None:
+    one_region.owned("conv_1", account="gone")
+    one_region.script(*EU, *US, **MISSING)
+    one_region.script(EU[0], status=429, body=b"{}", headers={"Retry-After": "7"})
 
-    answer = post(world, conversation="conv_1")
+    answer = post(one_region, conversation="conv_1")
 
     assert (answer.status_code, answer.json()["error"]["code"], answer.headers["Retry-After"]) == (
         429,
@@ -206,65 +210,65 @@ ITEMS = [
 
 @pytest.mark.parametrize(("item", "told"), ITEMS)
 def test_reasoning_that_only_its_account_can_read_is_brought_there(
-    world: World, item: dict[str, Any], told: dict[str, Any]
+    one_region: OneRegion, item: dict[str, Any], told: dict[str, Any]
 ) -> None:
-    world.script(EU[0], **told)
-    world.script(EU[1], body=response())
+    one_region.script(EU[0], **told)
+    one_region.script(EU[1], body=response())
 
-    answer = post(world, store=False, input=[item, {"role": "user", "content": "go on"}])
+    answer = post(one_region, store=False, input=[item, {"role": "user", "content": "go on"}])
 
     assert answer.status_code == 200
 
 
 @pytest.mark.parametrize(("item", "told"), ITEMS)
 def test_reasoning_of_a_busy_account_is_429_and_never_400(
-    world: World, item: dict[str, Any], told: dict[str, Any]
+    one_region: OneRegion, item: dict[str, Any], told: dict[str, Any]
 ) -> None:
-    world.script(*EU, *US, **told)
-    world.script(EU[0], status=429, body=b"{}", headers={"Retry-After": "2"})
+    one_region.script(*EU, *US, **told)
+    one_region.script(EU[0], status=429, body=b"{}", headers={"Retry-After": "2"})
 
-    answer = post(world, store=False, input=[item, {"role": "user", "content": "go on"}])
+    answer = post(one_region, store=False, input=[item, {"role": "user", "content": "go on"}])
 
     assert (answer.status_code, answer.headers["x-should-retry"]) == (429, "true")
 
 
-def test_the_schema_of_a_tool_pins_nothing(world: World) -> None:
+def test_the_schema_of_a_tool_pins_nothing(one_region: OneRegion) -> None:
     schema = {"type": "object", "properties": {"container": {"type": "string", "const": "conversation"}}}
-    world.script(EU[0], status=429, body=b"{}")
+    one_region.script(EU[0], status=429, body=b"{}")
 
-    answer = post(world, tools=[{"type": "function", "name": "f", "parameters": {**schema, "file_id": "x"}}])
+    answer = post(one_region, tools=[{"type": "function", "name": "f", "parameters": {**schema, "file_id": "x"}}])
 
     assert answer.status_code == 200
 
 
-def test_a_response_that_may_be_on_an_account_that_is_down_is_not_called_missing(world: World) -> None:
-    world.script(*EU, *US, **MISSING)
-    world.script(EU[1], status=503, body=b"")
+def test_a_response_that_may_be_on_an_account_that_is_down_is_not_called_missing(one_region: OneRegion) -> None:
+    one_region.script(*EU, *US, **MISSING)
+    one_region.script(EU[1], status=503, body=b"")
 
-    answer = get(world, "/v1/responses/resp_9")
+    answer = get(one_region, "/v1/responses/resp_9")
 
     assert answer.status_code == 503
     assert int(answer.headers["Retry-After"]) > 0
 
 
-def test_a_resident_product_looks_for_a_response_only_at_home(make_world: MakeWorld) -> None:
-    world = make_world(region="eastus2")
-    world.script(US[0], body=response("resp_us"))
-    world.script(*EU, **MISSING)
+def test_a_resident_product_looks_for_a_response_only_at_home(make_region: MakeRegion) -> None:
+    one_region = make_region(region="eastus2")
+    one_region.script(US[0], body=response("resp_us"))
+    one_region.script(*EU, **MISSING)
 
-    get(world, "/v1/responses/resp_us", key="key-legal")
+    get(one_region, "/v1/responses/resp_us", key="key-legal")
 
-    assert [seen.account for seen in world.seen] == list(EU)
+    assert [seen.account for seen in one_region.seen] == list(EU)
 
 
-def test_a_call_bound_to_an_account_is_not_repeated_elsewhere(world: World) -> None:
-    world.script(EU[0], body=response())
-    post(world)
-    world.seen.clear()
+def test_a_call_bound_to_an_account_is_not_repeated_elsewhere(one_region: OneRegion) -> None:
+    one_region.script(EU[0], body=response())
+    post(one_region)
+    one_region.seen.clear()
     busy = {"error": {"code": "429", "message": "theirs"}}
-    world.script(EU[0], status=429, body=busy, headers={"Retry-After": "3"})
+    one_region.script(EU[0], status=429, body=busy, headers={"Retry-After": "3"})
 
-    answer = post(world, previous_response_id="resp_1")
+    answer = post(one_region, previous_response_id="resp_1")
 
     assert (answer.status_code, answer.json(), answer.headers["Retry-After"]) == (429, busy, "3")
-    assert [seen.account for seen in world.seen] == [EU[0]]
+    assert [seen.account for seen in one_region.seen] == [EU[0]]

@@ -26,8 +26,8 @@ from chargeback.services.usage.audit import Auditor
 from chargeback.services.usage.estimate_spend import EffectiveSpendEstimator
 from chargeback.services.usage.ingest import Ingest
 from chargeback.services.usage.post import Poster
-from tests.policies.conftest import MakeWorld
-from tests.policies.one_region import World
+from tests.policies.conftest import MakeRegion
+from tests.policies.one_region import OneRegion
 from tests.support.catalogues import catalogue
 
 pytestmark = pytest.mark.parametrize("reading", ["plain"], indirect=True)
@@ -70,7 +70,7 @@ def store_calls_of(events: list[dict[str, Any]]) -> tuple[Counter[str], int]:
     return asyncio.run(work())
 
 
-def knock(world: World, headers: dict[str, str]) -> Counter[int]:
+def knock(one_region: OneRegion, headers: dict[str, str]) -> Counter[int]:
     """Calls of strangers, each with names of its own; by the status that they got."""
 
     async def one(client: httpx.AsyncClient, number: int) -> int:
@@ -80,23 +80,23 @@ def knock(world: World, headers: dict[str, str]) -> Counter[int]:
 
     async def together(numbers: range) -> list[int]:
         limits = httpx.Limits(max_connections=50)
-        async with httpx.AsyncClient(base_url=world.url, timeout=120, trust_env=False, limits=limits) as client:
+        async with httpx.AsyncClient(base_url=one_region.url, timeout=120, trust_env=False, limits=limits) as client:
             return await asyncio.gather(*(one(client, number) for number in numbers))
 
     some = [range(first, min(first + 200, STRANGERS)) for first in range(0, STRANGERS, 200)]
-    return sum((Counter(world.run(together(numbers))) for numbers in some), Counter())
+    return sum((Counter(one_region.run(together(numbers))) for numbers in some), Counter())
 
 
-def test_strangers_change_neither_the_books_nor_the_work_of_keeping_them(make_world: MakeWorld) -> None:
-    world = make_world()
-    world.chat()
-    alone = store_calls_of(world.events())
+def test_strangers_change_neither_the_books_nor_the_work_of_keeping_them(make_region: MakeRegion) -> None:
+    one_region = make_region()
+    one_region.chat()
+    alone = store_calls_of(one_region.events())
 
-    told = [knock(world, {}), knock(world, {"api-key": "wrong"})]
+    told = [knock(one_region, {}), knock(one_region, {"api-key": "wrong"})]
 
-    events = world.events()
+    events = one_region.events()
     assert told == [{401: STRANGERS}, {401: STRANGERS}]
     assert [event["data"]["subscriptionId"] for event in events] == ["search"]
     assert store_calls_of(events) == alone
     assert alone[1] == 1
-    assert len(world.seen) == 1
+    assert len(one_region.seen) == 1

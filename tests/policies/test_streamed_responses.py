@@ -4,38 +4,38 @@ from typing import Any
 
 import pytest
 
-from tests.policies.conftest import MakeWorld
-from tests.policies.one_region import EU, World, product, sse
+from tests.policies.conftest import MakeRegion
+from tests.policies.one_region import EU, OneRegion, product, sse
 from tests.support.stored_objects import call, code
 
 pytestmark = pytest.mark.parametrize("reading", ["plain"], indirect=True)
 
 
 @pytest.mark.parametrize("body", [{"store": False}, {"stream": True}])
-def test_what_is_not_stored_or_not_read_has_no_name_in_the_event(world: World, body: dict[str, Any]) -> None:
-    world.script(*EU, body={"id": "resp_1", "object": "response"})
+def test_what_is_not_stored_or_not_read_has_no_name_in_the_event(one_region: OneRegion, body: dict[str, Any]) -> None:
+    one_region.script(*EU, body={"id": "resp_1", "object": "response"})
     if "stream" in body:
-        world.script(*EU, type="text/event-stream", pieces=sse({"response": {"id": "resp_1"}}))
+        one_region.script(*EU, type="text/event-stream", pieces=sse({"response": {"id": "resp_1"}}))
 
-    call(world, "POST", "/v1/responses", body={"model": "gpt-4o", "input": "x", **body})
+    call(one_region, "POST", "/v1/responses", body={"model": "gpt-4o", "input": "x", **body})
 
-    assert "objectId" not in world.event()["data"]
+    assert "objectId" not in one_region.event()["data"]
 
 
-def test_a_streamed_response_answers_whoever_has_its_id_and_its_owner_once_one_is_known(world: World) -> None:
-    world.script(EU[0], body={"id": "resp_s", "object": "response"})
-    opened = [call(world, "GET", "/v1/responses/resp_s", key).status_code for key in ("key-search", "key-support")]
-    seconds = world.gateway.cache["object/resp_s"][0]
-    world.owned("resp_s", by="search")
-    known = [call(world, "GET", "/v1/responses/resp_s", key).status_code for key in ("key-search", "key-support")]
+def test_a_streamed_response_answers_whoever_has_its_id_and_its_owner_once_one_is_known(one_region: OneRegion) -> None:
+    one_region.script(EU[0], body={"id": "resp_s", "object": "response"})
+    opened = [call(one_region, "GET", "/v1/responses/resp_s", key).status_code for key in ("key-search", "key-support")]
+    seconds = one_region.gateway.cache["object/resp_s"][0]
+    one_region.owned("resp_s", by="search")
+    known = [call(one_region, "GET", "/v1/responses/resp_s", key).status_code for key in ("key-search", "key-support")]
 
     assert opened == [200, 200]
     assert known == [200, 404]
-    assert seconds < world.gateway.cache["object/resp_s"][0] - 86_400
+    assert seconds < one_region.gateway.cache["object/resp_s"][0] - 86_400
 
 
-def closed(make_world: MakeWorld, **more: Any) -> World:
-    return make_world(config={"products": [product(streamedResponses="closed", **more)]})
+def closed(make_region: MakeRegion, **more: Any) -> OneRegion:
+    return make_region(config={"products": [product(streamedResponses="closed", **more)]})
 
 
 SEALED = '"include":["reasoning.encrypted_content"]'
@@ -67,43 +67,48 @@ STREAM = '"model":"gpt-5.4",  "stream":true'
     ],
 )
 def test_a_product_that_is_closed_stores_no_stream_and_gets_its_reasoning_encrypted(
-    make_world: MakeWorld, body: str, sent: str
+    make_region: MakeRegion, body: str, sent: str
 ) -> None:
-    world = closed(make_world)
+    one_region = closed(make_region)
     headers = {"api-key": "key-search", "Content-Type": "application/json"}
 
-    world.client.post("/v1/responses", content=body.encode(), headers=headers)
+    one_region.client.post("/v1/responses", content=body.encode(), headers=headers)
 
-    assert world.seen[-1].body.decode() == sent
-
-
-def test_with_an_alias_the_body_has_both_edits(make_world: MakeWorld) -> None:
-    world = closed(make_world, aliases={"fast": {"*": "gpt-4o"}})
-
-    call(world, "POST", "/v1/responses", body={"model": "fast", "input": "x", "stream": True})
-
-    assert world.seen[-1].json == {"store": False, "model": "gpt-4o", "input": "x", "stream": True}
+    assert one_region.seen[-1].body.decode() == sent
 
 
-def test_a_stream_in_the_background_is_refused_where_streams_are_closed(make_world: MakeWorld) -> None:
-    world = closed(make_world)
+def test_with_an_alias_the_body_has_both_edits(make_region: MakeRegion) -> None:
+    one_region = closed(make_region, aliases={"fast": {"*": "gpt-4o"}})
+
+    call(one_region, "POST", "/v1/responses", body={"model": "fast", "input": "x", "stream": True})
+
+    assert one_region.seen[-1].json == {"store": False, "model": "gpt-4o", "input": "x", "stream": True}
+
+
+def test_a_stream_in_the_background_is_refused_where_streams_are_closed(make_region: MakeRegion) -> None:
+    one_region = closed(make_region)
     body = {"model": "gpt-4o", "input": "x", "stream": True, "background": True}
 
     answers = [
-        call(world, "POST", "/v1/responses", body=body),
-        call(world, "POST", "/v1/responses", body={**body, "stream": False}),
+        call(one_region, "POST", "/v1/responses", body=body),
+        call(one_region, "POST", "/v1/responses", body={**body, "stream": False}),
     ]
 
     assert code(answers[0]) == (400, "background_stream_not_offered")
     assert answers[1].status_code == 200
 
 
-def test_where_streams_are_closed_nobody_finds_a_response_that_has_no_owner(make_world: MakeWorld) -> None:
-    world = closed(make_world)
+def test_where_streams_are_closed_nobody_finds_a_response_that_has_no_owner(make_region: MakeRegion) -> None:
+    one_region = closed(make_region)
 
     answers = [
-        call(world, "GET", "/v1/responses/resp_9"),
-        call(world, "POST", "/v1/responses", body={"model": "gpt-4o", "input": "x", "previous_response_id": "resp_9"}),
+        call(one_region, "GET", "/v1/responses/resp_9"),
+        call(
+            one_region,
+            "POST",
+            "/v1/responses",
+            body={"model": "gpt-4o", "input": "x", "previous_response_id": "resp_9"},
+        ),
     ]
 
     assert [code(answer) for answer in answers] == [(409, "not_known_yet")] * 2

@@ -63,7 +63,7 @@ MANY = [
 TOKENS = (Meter.INPUT, Meter.CACHED_INPUT, Meter.OUTPUT, Meter.REASONING)
 
 
-class Stage:
+class WholePath:
     """Everything of one test; events go straight into books that live in memory."""
 
     def __init__(

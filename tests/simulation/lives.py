@@ -11,7 +11,7 @@ from typing import Any
 from chargeback.domain.errors import ChargebackError
 from tests.simulation.month import END, START, drawn
 from tests.simulation.oracle import check
-from tests.simulation.product import COMMANDS, SERVICES, TIMERS, World
+from tests.simulation.product import COMMANDS, SERVICES, TIMERS, SimulatedProduct
 from tests.simulation.trouble import KINDS, Killed, Run, troubled
 
 TICK = timedelta(hours=6)
@@ -44,7 +44,7 @@ class Life:
 
     def __init__(self, seed: int, *, calls: int = 8, at: At | None = None, stores: Any = None) -> None:
         self.random = Random(seed)
-        self.world = World(drawn(self.random, calls=calls), stores)
+        self.simulated = SimulatedProduct(drawn(self.random, calls=calls), stores)
         self.at = at
         self.reached = False
         # Most lives have a trouble now and then, some none, some many.
@@ -54,18 +54,18 @@ class Life:
     async def live(self) -> None:
         """From the first call until everything is billed; raises AssertionError where the end is not right."""
         now = START
-        await self.world.begin()
+        await self.simulated.begin()
         while now < END:
-            self.world.arrive(now, now + TICK)
+            self.simulated.arrive(now, now + TICK)
             now += TICK
             await self._tick(now)
-        left = [order.command for order in self.world.operator.waiting]
+        left = [order.command for order in self.simulated.operator.waiting]
         for _ in range(2 + max(map(left.count, COMMANDS))):
-            self.world.arrive(now, now)
+            self.simulated.arrive(now, now)
             for service in (*COMMANDS, *TIMERS):
-                await self.world.run(service, now)
+                await self.simulated.run(service, now)
                 self._check_closed_files()
-        await check(self.world)
+        await check(self.simulated)
 
     async def _tick(self, now: datetime) -> None:
         due = [service for service in SERVICES if service not in DAILY or now.hour < 6]
@@ -78,7 +78,7 @@ class Life:
             for service in due:
                 await self._run(service, now)
         if not self.at and self.random.random() < 0.05:
-            self.world.house.counter.days.clear()  # Redis was flushed
+            self.simulated.in_memory.counter.days.clear()  # Redis was flushed
         self._check_closed_files()
 
     async def _run(self, service: str, now: datetime) -> None:
@@ -89,7 +89,7 @@ class Life:
             run = Run(at=at.call, kind=at.kind)
         async with troubled(run):
             with suppress(ChargebackError, Killed):  # the next run makes up for it
-                await self.world.run(service, now, on=self._instance(service))
+                await self.simulated.run(service, now, on=self._instance(service))
         await _end_of(run)
 
     def _instance(self, service: str) -> int:
@@ -97,7 +97,7 @@ class Life:
         return int(service in COMMANDS) if self.at else self.random.randrange(2)
 
     def _check_closed_files(self) -> None:
-        files = dict(self.world.house.closed.files)
+        files = dict(self.simulated.in_memory.closed.files)
         assert {path: files.get(path) for path in self.closed} == self.closed, "a closed file has changed"
         self.closed = files
 
@@ -135,7 +135,7 @@ def busiest(seed: int, *, calls: int) -> dict[str, tuple[datetime, int]]:
         async def _run(self, service: str, now: datetime) -> None:
             run = Run()
             async with troubled(run):
-                await self.world.run(service, now, on=self._instance(service))
+                await self.simulated.run(service, now, on=self._instance(service))
             if run.calls > found[service][1]:
                 found[service] = now, run.calls
 

@@ -11,7 +11,7 @@ from chargeback.services.configuring.apply_config import bring_into_force
 from chargeback.services.reconciling.true_up import remove_true_up, set_true_up
 from tests.simulation.month import Order
 from tests.simulation.priced import FIRST, TERMS, of_price
-from tests.support.closing_product import ClosingHouse
+from tests.support.closing_product import ClosingProduct
 from tests.support.reconciled_months import reconciled
 
 PERIOD = "2026-03"
@@ -48,8 +48,8 @@ class Operator:
         true_up: the invoice that March's true-up was set with; empty: none.
     """
 
-    def __init__(self, house: ClosingHouse, orders: Sequence[Order]) -> None:
-        self._house = house
+    def __init__(self, in_memory: ClosingProduct, orders: Sequence[Order]) -> None:
+        self._house = in_memory
         self.waiting = list(orders)
         self.price = Told(FIRST)
         self.corrected_to: set[str] = set()
@@ -72,12 +72,12 @@ class Operator:
 
     async def apply(self, price: str, now: datetime) -> None:
         """As `config apply` does."""
-        house = self._house
+        in_memory = self._house
         async with self.price.setting(price):
             await bring_into_force(
-                house.control,
-                house.catalogues,
-                house.ledger,
+                in_memory.control,
+                in_memory.catalogues,
+                in_memory.ledger,
                 of_price(price),
                 TERMS,
                 {"price": price},

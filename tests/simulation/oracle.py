@@ -9,7 +9,7 @@ from chargeback.domain.usage.meters import Meter
 from chargeback.services.configuring.versions import ConfigVersions
 from chargeback.services.reconciling.true_up_documents import TrueUps
 from tests.simulation.month import Month
-from tests.simulation.product import World
+from tests.simulation.product import SimulatedProduct
 
 Sums = Counter[tuple[str, str, str, str]]
 """(UTC day, user, state, meter) → quantity."""
@@ -26,11 +26,11 @@ def expected(month: Month) -> Sums:
     return +sums
 
 
-async def booked(world: World) -> Sums:
+async def booked(simulated: SimulatedProduct) -> Sums:
     """What the books hold in fact."""
     sums: Sums = Counter()
-    for day in await world.house.ledger.days():
-        async for page in world.house.books.records(day):
+    for day in await simulated.in_memory.ledger.days():
+        async for page in simulated.in_memory.books.records(day):
             for record in page:
                 for quantities in record.hours.values():
                     for meter, quantity in quantities.items():
@@ -38,35 +38,35 @@ async def booked(world: World) -> Sums:
     return +sums
 
 
-async def due(world: World) -> dict[Any, Any]:
+async def due(simulated: SimulatedProduct) -> dict[Any, Any]:
     """What the books say of every period, as the bills have it."""
     rows: dict[Any, Any] = {}
-    calendar = (await world.house.catalogues.current()).calendar
-    for day in await world.house.ledger.days():
+    calendar = (await simulated.in_memory.catalogues.current()).calendar
+    for day in await simulated.in_memory.ledger.days():
         midnight = datetime.fromisoformat(day).replace(tzinfo=UTC)
         for period in {calendar.period_of(midnight + timedelta(hours=hour)) for hour in (0, 23)}:
-            rows |= await world.bill.charges(period, [day])
+            rows |= await simulated.bill.charges(period, [day])
     for period in ("2026-03", "2026-04"):
-        rows |= await world.bill.true_up(period, calendar.utc_days(period))
+        rows |= await simulated.bill.true_up(period, calendar.utc_days(period))
     return {key: value for key, value in rows.items() if any(value)}
 
 
-async def check_money(world: World) -> None:
+async def check_money(simulated: SimulatedProduct) -> None:
     """Raise AssertionError where a price or a true-up is not what the answers to the operator's commands say."""
-    house, told = world.house, world.operator
+    in_memory, told = simulated.in_memory, simulated.operator
     assert told.waiting == [], f"the operator still waits for {told.waiting}"
-    (closed,) = await house.periods.closed()
-    true_up, _ = await TrueUps(house.control).get("2026-03")
+    (closed,) = await in_memory.periods.closed()
+    true_up, _ = await TrueUps(in_memory.control).get("2026-03")
     amount = true_up.amount if true_up else None
     assert amount in {str(int(each) - 100) if each else None for each in told.true_up.possible}, (
         f"the true-up is {amount}, and the operator was told {told.true_up.possible}"
     )
     assert len(told.price.possible) == 1, "everything that was applied was answered"
-    march = {await _price(world, closed.version)}
+    march = {await _price(simulated, closed.version)}
     assert march <= told.corrected_to, f"March is rated with {march}, and was corrected to {told.corrected_to}"
     prices = {"2026-03": march, "2026-04": told.price.possible}
-    for day in await house.ledger.days():
-        async for page in house.books.records(day):
+    for day in await in_memory.ledger.days():
+        async for page in in_memory.books.records(day):
             for record in page:
                 for part in record.parts:
                     (price,) = prices[part.date[:7]]
@@ -77,25 +77,25 @@ async def check_money(world: World) -> None:
                         assert cost == right, f"{part.date} {charge.meter}: costs {cost}, not {right}"
 
 
-async def _price(world: World, version: str) -> str:
-    stored = await ConfigVersions(world.house.control).get(version)
+async def _price(simulated: SimulatedProduct, version: str) -> str:
+    stored = await ConfigVersions(simulated.in_memory.control).get(version)
     assert stored is not None
     return str(stored.documents["price"])
 
 
-async def check(world: World) -> None:
+async def check(simulated: SimulatedProduct) -> None:
     """Raise AssertionError where anything is not as it must be."""
-    house = world.house
-    right, found = expected(world.month), await booked(world)
+    in_memory = simulated.in_memory
+    right, found = expected(simulated.month), await booked(simulated)
     assert found == right, f"the books lack {right - found} and have {found - right} too much"
-    assert await house.billed() == await due(world), "what is billed is not what the books say"
-    left = await world.set_aside.all()
+    assert await in_memory.billed() == await due(simulated), "what is billed is not what the books say"
+    left = await simulated.set_aside.all()
     assert left == [], f"something is set aside although nothing is wrong any more: {left}"
-    assert await world.quarantine.batches() == [], "a usable event is in quarantine"
-    assert await world.letters.batches() == [], "a usable event is among the dead letters"
-    await check_money(world)
-    closed = [period.month for period in await house.periods.closed()]
+    assert await simulated.quarantine.batches() == [], "a usable event is in quarantine"
+    assert await simulated.letters.batches() == [], "a usable event is among the dead letters"
+    await check_money(simulated)
+    closed = [period.month for period in await in_memory.periods.closed()]
     assert closed == ["2026-03"], f"closed are {closed}"
-    assert await house.reports.paths("2026-03/") == [], "drafts lie beside the closed files"
-    hub = world.hub.files["Costs/2026/03/chargeback/manifest.json"]
+    assert await in_memory.reports.paths("2026-03/") == [], "drafts lie beside the closed files"
+    hub = simulated.hub.files["Costs/2026/03/chargeback/manifest.json"]
     assert hub == b"1", "the hub has other figures than the final ones"

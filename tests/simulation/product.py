@@ -19,7 +19,7 @@ from tests.simulation.month import START, Month
 from tests.simulation.operator import Operator
 from tests.simulation.priced import FIRST, TERMS, Instances, TrueUpBill, instance, of_price
 from tests.simulation.trouble import Troubled
-from tests.support.closing_product import ClosingHouse
+from tests.support.closing_product import ClosingProduct
 
 TIMERS = ("deliver", "replay", "settle", "post", "audit", "publish", "close")
 """In the order in which a day needs them; replaying is by hand, and as often as the others."""
@@ -28,39 +28,45 @@ COMMANDS = ("apply", "true-up", "correct")
 SERVICES = (*TIMERS, *COMMANDS)
 
 
-class World:
+class SimulatedProduct:
     """One installation; any number of runs of its services may be under way at once."""
 
     def __init__(self, month: Month, stores: Mapping[str, Any] | None = None) -> None:
         """`stores`: by the names that `ClosingHouse` gives them, instead of those in memory."""
         given = stores or {}
         self.month = month
-        self.house = ClosingHouse(wrap=lambda name, store: Troubled(given.get(name, store)), over=Instances)
-        house = self.house
+        self.in_memory = ClosingProduct(wrap=lambda name, store: Troubled(given.get(name, store)), over=Instances)
+        in_memory = self.in_memory
         for_hub = "finops-hub/Costs/{}/chargeback/manifest.json"
-        self.bill = TrueUpBill(house.books, house.closed, for_hub=for_hub, control=house.control)
+        self.bill = TrueUpBill(in_memory.books, in_memory.closed, for_hub=for_hub, control=in_memory.control)
         self.hub = MemoryReports()
-        house.closer = replace(house.closer, publish=self.bill, hub=Troubled(self.hub))
+        in_memory.closer = replace(in_memory.closer, publish=self.bill, hub=Troubled(self.hub))
         self.log = MemoryGatewayLog()
         self.quarantine, self.letters = MemoryQuarantine(), MemoryDeadLetters()
-        estimator = EffectiveSpendEstimator(house.catalogues, of_price(FIRST))
-        self.door = Ingest(house.ledger, house.counter, Troubled(self.quarantine), estimator)
+        estimator = EffectiveSpendEstimator(in_memory.catalogues, of_price(FIRST))
+        self.door = Ingest(in_memory.ledger, in_memory.counter, Troubled(self.quarantine), estimator)
         self.settler = Settler(
-            self.log, house.counter, house.ledger, house.books, self.door, house.control, house.catalogues
+            self.log,
+            in_memory.counter,
+            in_memory.ledger,
+            in_memory.books,
+            self.door,
+            in_memory.control,
+            in_memory.catalogues,
         )
-        self.set_aside = SetAside(house.control)
-        self.operator = Operator(house, month.orders)
+        self.set_aside = SetAside(in_memory.control)
+        self.operator = Operator(in_memory, month.orders)
         self.undelivered: list[bytes] = []
 
     async def begin(self) -> None:
         """The installation, with a first configuration in force."""
-        house = self.house
+        in_memory = self.in_memory
         first = of_price(FIRST), TERMS, {"price": FIRST}
-        await apply_config(house.control, house.catalogues, *first, by="ann", now=START)
+        await apply_config(in_memory.control, in_memory.catalogues, *first, by="ann", now=START)
 
     def arrive(self, since: datetime, until: datetime) -> None:
         """What arrives in a span waits at the door, and rows of the log appear; nobody remembers what was in force."""
-        self.house.catalogues.forget()
+        self.in_memory.catalogues.forget()
         self.undelivered += self.month.delivered(since, until)
         for number, event in enumerate(self.month.given_up(since, until)):
             self.letters.blobs[f"{since:%Y%m%dT%H}-{number}.json"] = b"[%s]" % event
@@ -70,15 +76,15 @@ class World:
 
     async def run(self, service: str, now: datetime, *, on: int = 0) -> None:
         """One run of a service, on one of the instances."""
-        house = self.house
+        in_memory = self.in_memory
         runs: dict[str, Callable[[], Any]] = {
             "deliver": lambda: self._deliver(list(self.undelivered), now),
             "replay": lambda: self._replay(now),
             "settle": lambda: self.settler.settle(now),
-            "post": lambda: house.poster.post(now),
-            "audit": lambda: house.auditor.audit(now),
-            "publish": lambda: Drafts(house.closing_books, house.closer).publish_open(now),
-            "close": lambda: house.closer.close_due(now),
+            "post": lambda: in_memory.poster.post(now),
+            "audit": lambda: in_memory.auditor.audit(now),
+            "publish": lambda: Drafts(in_memory.closing_books, in_memory.closer).publish_open(now),
+            "close": lambda: in_memory.closer.close_due(now),
         }
         token = instance.set(on)
         try:

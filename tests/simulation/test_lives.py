@@ -42,13 +42,13 @@ def test_the_oracle_sees_a_call_that_is_counted_twice() -> None:
 
     async def work() -> None:
         await life.live()
-        books = life.world.house.books
+        books = life.simulated.in_memory.books
         day = next(day for day in books.days if books.days[day])
         record = next(iter(books.days[day].values()))
         record.hours[next(iter(record.hours))][Meter.REQUESTS] += 1  # type: ignore[index]
         from tests.simulation.oracle import check
 
-        await check(life.world)
+        await check(life.simulated)
 
     with pytest.raises(AssertionError, match="the books lack"):
         run_alone(work())

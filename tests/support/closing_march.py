@@ -3,7 +3,7 @@
 from datetime import UTC, datetime, timedelta
 
 from tests.support.builders import tokens, usage_event
-from tests.support.closing_product import ClosingHouse
+from tests.support.closing_product import ClosingProduct
 
 APRIL = datetime(2026, 4, 1, tzinfo=UTC)
 AFTER_GRACE = APRIL + timedelta(hours=72)
@@ -14,9 +14,9 @@ EVENTS = [
 ]
 
 
-async def march(house: ClosingHouse | None = None) -> ClosingHouse:
+async def march(in_memory: ClosingProduct | None = None) -> ClosingProduct:
     """Six calls of a million input tokens each, on three days of March."""
-    house = house or ClosingHouse()
+    in_memory = in_memory or ClosingProduct()
     for event in EVENTS:
-        await house.ingest([event], APRIL - timedelta(minutes=5))
-    return house
+        await in_memory.ingest([event], APRIL - timedelta(minutes=5))
+    return in_memory

@@ -1,4 +1,4 @@
-"""A house whose periods close: every store in memory, and a small publisher whose files say all that is billed."""
+"""A product whose periods close: every store in memory, and a small publisher whose files say all that is billed."""
 
 from collections import defaultdict
 from collections.abc import Callable, Mapping, Sequence
@@ -158,7 +158,7 @@ GROUP BY ALL
 
 
 @dataclass
-class ClosingHouse:
+class ClosingProduct:
     """Stores in memory and the services over them."""
 
     catalogue: Catalogue = field(default_factory=priced)
@@ -224,13 +224,19 @@ class ClosingHouse:
         return {path: content for each in reports for path, content in each.files.items() if "/bill-" in path}
 
 
-def published_for_real(house: ClosingHouse) -> ClosingHouse:
+def published_for_real(in_memory: ClosingProduct) -> ClosingProduct:
     """The same empty house, with the files of the product instead of a bill."""
     publisher = Publisher(
-        house.books, house.control, house.catalogues, house.periods, house.reports, house.closed, decimals=6
+        in_memory.books,
+        in_memory.control,
+        in_memory.catalogues,
+        in_memory.periods,
+        in_memory.reports,
+        in_memory.closed,
+        decimals=6,
     )
-    house.closer = replace(house.closer, publish=publisher)
-    return house
+    in_memory.closer = replace(in_memory.closer, publish=publisher)
+    return in_memory
 
 
 class Killed(BaseException):

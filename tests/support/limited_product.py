@@ -84,7 +84,7 @@ def priced(price: int, zone: str) -> Catalogue:
 
 
 @dataclass
-class World:
+class LimitedProduct:
     """The product over some stores, and the few lines that say what it has to say."""
 
     counter: Counter
@@ -264,7 +264,7 @@ def histories(actions: Sequence[str], most: int) -> st.SearchStrategy[list[Any]]
     )
 
 
-async def live(world: World, actions: Sequence[Any]) -> None:
+async def live(limited: LimitedProduct, actions: Sequence[Any]) -> None:
     for action in actions:
-        await (world.settle() if action == "settle" else world.do(action))
-    await world.settle()
+        await (limited.settle() if action == "settle" else limited.do(action))
+    await limited.settle()

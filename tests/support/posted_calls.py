@@ -3,7 +3,7 @@
 from typing import Any
 
 from tests.support.builders import DAY, tokens, usage_event
-from tests.support.product_in_memory import House
+from tests.support.product_in_memory import ProductInMemory
 
 
 def calls(first: int, last: int, **fields: Any) -> list[bytes]:
@@ -12,5 +12,5 @@ def calls(first: int, last: int, **fields: Any) -> list[bytes]:
     return [usage_event(id=f"call-{n}", username=f"user-{n}", model="gpt-4o", **used) for n in range(first, last)]
 
 
-def booked(of: House, meter: str = "input_tokens") -> int:
+def booked(of: ProductInMemory, meter: str = "input_tokens") -> int:
     return of.charges(DAY).get(("exact", meter), 0)

@@ -18,7 +18,7 @@ from chargeback.services.usage.post import Poster
 
 
 @dataclass
-class House:
+class ProductInMemory:
     """Stores in memory and the services over them."""
 
     catalogues: MemoryCatalogues
@@ -52,6 +52,6 @@ class House:
         return sums
 
 
-def house(catalogue: Catalogue) -> House:
+def in_memory(catalogue: Catalogue) -> ProductInMemory:
     """Empty stores under a catalogue."""
-    return House(MemoryCatalogues(catalogue))
+    return ProductInMemory(MemoryCatalogues(catalogue))

@@ -1,4 +1,4 @@
-"""A house in memory whose months are published, reconciled and explained."""
+"""A product in memory whose months are published, reconciled and explained."""
 
 import json
 from collections.abc import Mapping, Sequence
@@ -27,7 +27,7 @@ from tests.support.builders import NOW, usage_event
 from tests.support.control_documents import put_document
 from tests.support.cost_exports import gzipped, run_files
 from tests.support.period_tables import period_tables
-from tests.support.product_in_memory import House
+from tests.support.product_in_memory import ProductInMemory
 from tests.support.published_files import PERIOD
 
 HOST = "oai-eastus2-x1.openai.azure.com"
@@ -48,36 +48,36 @@ def parquet(made: PeriodTables) -> bytes:
 
 
 @dataclass
-class Office:
+class PublishedProduct:
     """Stores in memory, the services over them, and the files that they publish."""
 
-    house: House
+    in_memory: ProductInMemory
     decimals: int = 6
     reports: MemoryReports = field(default_factory=MemoryReports)
     closed: MemoryReports = field(default_factory=MemoryReports)
 
     @property
     def published(self) -> Published:
-        return Published(self.house.control, self.reports, self.closed)
+        return Published(self.in_memory.control, self.reports, self.closed)
 
     async def ingest(self, *events: bytes) -> None:
-        await self.house.ingest.ingest(list(events), NOW)
+        await self.in_memory.ingest.ingest(list(events), NOW)
 
     async def publish(self, period: str = PERIOD) -> None:
         """Post what is counted and publish the open period."""
-        house = self.house
-        await house.poster.post(NOW)
-        periods = Periods(house.control, house.ledger)
+        in_memory = self.in_memory
+        await in_memory.poster.post(NOW)
+        periods = Periods(in_memory.control, in_memory.ledger)
         publisher = Publisher(
-            house.books,
-            house.control,
-            house.catalogues,
+            in_memory.books,
+            in_memory.control,
+            in_memory.catalogues,
             periods,
             self.reports,
             self.closed,
             self.decimals,
         )
-        version = await house.catalogues.version()
+        version = await in_memory.catalogues.version()
         await publisher(period, self.reports, version, [], ignore_progress, is_closed=False)
 
     def put(
@@ -93,11 +93,11 @@ class Office:
         path = f"{period}/charges-{period}.parquet"
         if path in self.reports.files:
             self.closed.files[path] = self.reports.files.pop(path)
-        await put_document(self.house.control, "period", period, {"period": period, "state": "closed"})
+        await put_document(self.in_memory.control, "period", period, {"period": period, "state": "closed"})
 
     async def explanation(self, centre: str = SEARCH, *, limit: int = 10, **options: Any) -> Explanation:
-        house = self.house
-        explainer = Explainer(self.published, house.catalogues, house.books, house.ledger, limit)
+        in_memory = self.in_memory
+        explainer = Explainer(self.published, in_memory.catalogues, in_memory.books, in_memory.ledger, limit)
         return await explainer.explain(PERIOD, centre, **options)
 
     async def explain(self, centre: str = SEARCH, **options: Any) -> dict[str, Any]:
@@ -115,14 +115,14 @@ class Office:
     async def reconcile(
         self, exports: Path, meters: Mapping[str, Sequence[PriceKey]], *, period: str = PERIOD, **rules: Any
     ) -> Reconciled:
-        catalogue = await self.house.catalogues.current()
+        catalogue = await self.in_memory.catalogues.current()
         return await reconcile_period(
             period,
             LocalCostExports([exports]),
             self.published,
-            self.house.books,
+            self.in_memory.books,
             catalogue=catalogue,
-            terms=await terms_around(period, self.house.control, self.house.catalogues),
+            terms=await terms_around(period, self.in_memory.control, self.in_memory.catalogues),
             meters=provider_meters(meters, capacity=("provisioned", "hosting")),
             rules=ReconciliationRules(**rules),
         )

@@ -5,16 +5,16 @@ from typing import Any
 
 import httpx
 
-from tests.policies.one_region import World
+from tests.policies.one_region import OneRegion
 
 ADVICE = re.compile(r"\b(send|ask|call|use|name|raise|stream|try (it )?again)\b", re.IGNORECASE)
 
 
-def turned_away(world: World, answer: httpx.Response, code: str) -> None:
+def turned_away(one_region: OneRegion, answer: httpx.Response, code: str) -> None:
     """A stranger is told what is wrong and makes no event."""
     told(answer, 401, code)
     assert answer.headers["x-usage-event-id"]
-    assert world.events() == []
+    assert one_region.events() == []
 
 
 def told(answer: httpx.Response, status: int, code: str) -> None:
@@ -25,10 +25,10 @@ def told(answer: httpx.Response, status: int, code: str) -> None:
     assert ADVICE.search(error["message"]), f"it does not say what to change: {error['message']}"
 
 
-def refused(world: World, answer: httpx.Response, status: int, code: str) -> dict[str, Any]:
+def refused(one_region: OneRegion, answer: httpx.Response, status: int, code: str) -> dict[str, Any]:
     """The event of a refusal, after checking what the caller was told."""
     told(answer, status, code)
-    event = world.event()
+    event = one_region.event()
     assert event["id"] == answer.headers["x-usage-event-id"]
     assert event["source"] == answer.headers["x-usage-event-source"]
     assert event["type"] == "chargeback.usage.rejected.v1"

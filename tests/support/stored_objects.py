@@ -5,7 +5,7 @@ from typing import Any
 
 import httpx
 
-from tests.policies.one_region import EU, US, World
+from tests.policies.one_region import EU, US, OneRegion
 
 TEAMS = ("search", "support")
 MAKERS = {
@@ -20,18 +20,18 @@ MAKERS = {
 }
 
 
-def call(world: World, method: str, path: str, key: str = "key-search", body: Any = None) -> httpx.Response:
+def call(one_region: OneRegion, method: str, path: str, key: str = "key-search", body: Any = None) -> httpx.Response:
     content = None if body is None else json.dumps(body)
     headers = {"api-key": key, **({"Content-Type": "application/json"} if body is not None else {})}
-    return world.client.request(method, path, content=content, headers=headers)
+    return one_region.client.request(method, path, content=content, headers=headers)
 
 
-def make(world: World, kind: str, key: str = "key-search", **more: Any) -> str:
+def make(one_region: OneRegion, kind: str, key: str = "key-search", **more: Any) -> str:
     body, name, what = MAKERS[kind]
-    world.script(*EU, *US, body={"id": name, "object": what, "created_at": 1_767_225_599, **more})
-    assert call(world, "POST", kind, key, body).status_code == 200
-    world.events()
-    world.seen.clear()
+    one_region.script(*EU, *US, body={"id": name, "object": what, "created_at": 1_767_225_599, **more})
+    assert call(one_region, "POST", kind, key, body).status_code == 200
+    one_region.events()
+    one_region.seen.clear()
     return name
 
 

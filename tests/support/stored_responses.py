@@ -4,7 +4,7 @@ from typing import Any
 
 import httpx
 
-from tests.policies.one_region import World
+from tests.policies.one_region import OneRegion
 
 USAGE = {"input_tokens": 5, "output_tokens": 6, "total_tokens": 11}
 CREATED = 1_767_225_599  # 2025-12-31T23:59:59Z
@@ -23,17 +23,17 @@ def response(name: str = "resp_1", **more: Any) -> dict[str, Any]:
     }
 
 
-def post(world: World, path: str = "/v1/responses", key: str = "key-search", **body: Any) -> httpx.Response:
+def post(one_region: OneRegion, path: str = "/v1/responses", key: str = "key-search", **body: Any) -> httpx.Response:
     """POST a document."""
-    return world.client.post(path, json={"model": "gpt-4o", "input": "hi", **body}, headers={"api-key": key})
+    return one_region.client.post(path, json={"model": "gpt-4o", "input": "hi", **body}, headers={"api-key": key})
 
 
-def get(world: World, path: str, key: str = "key-search") -> httpx.Response:
+def get(one_region: OneRegion, path: str, key: str = "key-search") -> httpx.Response:
     """GET something."""
-    return world.client.get(path, headers={"api-key": key})
+    return one_region.client.get(path, headers={"api-key": key})
 
 
-def taken(world: World) -> dict[str, Any]:
+def taken(one_region: OneRegion) -> dict[str, Any]:
     """The one event, with its type shortened to a word."""
-    event = world.event()
+    event = one_region.event()
     return {**event, "type": event["type"].split(".")[2]}

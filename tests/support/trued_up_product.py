@@ -1,4 +1,4 @@
-"""A house whose months are reconciled with an invoice and trued up, and what all of its files charge together."""
+"""A product whose months are reconciled with an invoice and trued up, and what all of its files charge together."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -26,7 +26,7 @@ from chargeback.services.reconciling.true_up import set_true_up
 from chargeback.services.reconciling.true_up_documents import TrueUp
 from tests.support.builders import tokens, usage_event
 from tests.support.catalogues import START, dated
-from tests.support.closing_product import ClosingHouse
+from tests.support.closing_product import ClosingProduct
 from tests.support.cost_exports import ACCOUNT, INPUT_METER, OUTPUT_METER, exported
 from tests.support.published_product import invoice
 
@@ -44,7 +44,7 @@ _CORRECTIONS = "SELECT cost_centre, quantity, unit_price, exact_cost"
 
 
 def call(team: str, day: str, millions: str = "1", **fields: object) -> bytes:
-    """Input tokens of a team on a day: 2.50 a million unless the house says otherwise."""
+    """Input tokens of a team on a day: 2.50 a million unless the product says otherwise."""
     usage = tokens(int(Decimal(millions) * 1_000_000), 0)
     return usage_event(subscriptionId=team, backend=HOST, time=f"{day}T09:00:00Z", usage=usage, **fields)
 
@@ -67,29 +67,29 @@ def capacity(day: str, cost: str) -> dict[str, str]:
 class TruedUp:
     """The invoices of a house, by month."""
 
-    house: ClosingHouse
+    in_memory: ClosingProduct
     folder: Path
     invoices: dict[str, list[dict[str, str]]] = field(default_factory=dict)
 
     async def publish(self, now: datetime) -> None:
-        await self.house.poster.post(now)
-        await self.house.auditor.audit(now)
-        await self.house.publish_drafts(now)
+        await self.in_memory.poster.post(now)
+        await self.in_memory.auditor.audit(now)
+        await self.in_memory.publish_drafts(now)
 
     async def reconcile(self, period: str, now: datetime, **run: str) -> Reconciled:
         """With the month's invoice as it is now, complete."""
-        house, last = self.house, dates_of(period)[-1]
+        in_memory, last = self.in_memory, dates_of(period)[-1]
         month = {"month": f"{period}-01".replace("-", "") + f"-{last.replace('-', '')}", "end": last}
         place = self.folder / f"{period}-{now:%m%d%H%M%S}"
         given = {"submitted": f"{now:%Y-%m-%dT%H:%M:%SZ}", **month, **run}
-        version = await house.catalogues.version()
+        version = await in_memory.catalogues.version()
         return await reconcile_period(
             period,
             LocalCostExports([invoice(place, self.invoices.get(period, []), **given)]),
-            Published(house.control, house.reports, house.closed),
-            house.books,
+            Published(in_memory.control, in_memory.reports, in_memory.closed),
+            in_memory.books,
             catalogue=version.catalogue,
-            terms=await terms_around(period, house.control, house.catalogues),
+            terms=await terms_around(period, in_memory.control, in_memory.catalogues),
             meters=_METERS,
             rules=ReconciliationRules(),
         )
@@ -97,16 +97,16 @@ class TruedUp:
     async def true_up(self, period: str, now: datetime, despite: str = "") -> TrueUp:
         """Publish, reconcile, accept, publish."""
         await self.publish(now)
-        begins = await self.house.periods.first(now, (await self.house.catalogues.current()).calendar)
+        begins = await self.in_memory.periods.first(now, (await self.in_memory.catalogues.current()).calendar)
         compared = await self.reconcile(period, now)
-        done = await set_true_up(self.house.control, compared, by="dora", now=now, despite=despite, begins=begins)
+        done = await set_true_up(self.in_memory.control, compared, by="dora", now=now, despite=despite, begins=begins)
         await self.publish(now)
         return done
 
     def charged(self, *, exact: bool = False) -> Mapping[str, dict[str, Decimal]]:
         """What closed files and drafts charge together: for which month, whom and how much; without zeros."""
         sums: dict[str, dict[str, Decimal]] = {}
-        files = {**self.house.reports.files, **self.house.closed.files}
+        files = {**self.in_memory.reports.files, **self.in_memory.closed.files}
         with TemporaryDirectory() as folder:
             for path in (path for path in files if path.endswith(".parquet") and "/charges-" in path):
                 (Path(folder) / "charges.parquet").write_bytes(files[path])
@@ -119,7 +119,7 @@ class TruedUp:
         """Those of a draft: whom, how much of a unit, the price of one, and what it comes to."""
         with TemporaryDirectory() as folder:
             file = Path(folder) / "charges.parquet"
-            file.write_bytes(self.house.reports.files[f"{carrier}/charges-{carrier}.parquet"])
+            file.write_bytes(self.in_memory.reports.files[f"{carrier}/charges-{carrier}.parquet"])
             return duckdb.sql(f"{_CORRECTIONS} FROM '{file}' WHERE kind = 'correction' ORDER BY ALL").fetchall()
 
     def total(self, period: str) -> Decimal:

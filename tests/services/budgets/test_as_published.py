@@ -19,9 +19,9 @@ from chargeback.services.budgets.states import BudgetStates
 from tests.support.budgets import budget
 from tests.support.builders import NOW, tokens
 from tests.support.catalogues import START, catalogue, dated
-from tests.support.product_in_memory import House, house
+from tests.support.product_in_memory import ProductInMemory, in_memory
 from tests.support.published_files import PERIOD
-from tests.support.published_product import Office, call
+from tests.support.published_product import PublishedProduct, call
 
 pytestmark = pytest.mark.anyio
 
@@ -39,9 +39,9 @@ TIMES = ("2026-02-28T10:00:00Z", "2026-02-28T11:00:00Z", "2026-03-09T00:00:00Z",
 """In Auckland the first of them is in February still."""
 
 
-def product() -> House:
+def product() -> ProductInMemory:
     """Prices in USD, books in EUR and in Auckland."""
-    found = house(
+    found = in_memory(
         catalogue(
             dated(Meter.INPUT, (START, "2.75")),
             dated(Meter.OUTPUT, (START, "11")),
@@ -61,7 +61,7 @@ def _in_euros(scope: str) -> Budget:
     return replace(budget(scope), currency="EUR")
 
 
-async def spent(of: House) -> dict[str, Decimal]:
+async def spent(of: ProductInMemory) -> dict[str, Decimal]:
     """Budget → what it spent."""
 
     async def post(day: str) -> None:
@@ -78,7 +78,7 @@ async def spent(of: House) -> dict[str, Decimal]:
 
 
 async def test_budgets_have_spent_what_is_published_as_usage(tmp_path: Path) -> None:
-    office = Office(product())
+    published_product = PublishedProduct(product())
     callers = [
         {"username": "ann"},
         {"subscriptionId": "support"},
@@ -89,14 +89,14 @@ async def test_budgets_have_spent_what_is_published_as_usage(tmp_path: Path) -> 
         for number, caller in enumerate(callers, 1)
         for time in TIMES
     ]
-    await office.ingest(*events, events[0])
-    await office.house.auditor.audit(NOW)
-    before = await spent(office.house)
+    await published_product.ingest(*events, events[0])
+    await published_product.in_memory.auditor.audit(NOW)
+    before = await spent(published_product.in_memory)
 
-    await office.publish()
+    await published_product.publish()
 
     rows = tmp_path / "rows.parquet"
-    rows.write_bytes(office.reports.files[f"{PERIOD}/charges-{PERIOD}.parquet"])
+    rows.write_bytes(published_product.reports.files[f"{PERIOD}/charges-{PERIOD}.parquet"])
     with duckdb.connect() as engine:
         published = {
             limit: engine.execute(
@@ -104,5 +104,5 @@ async def test_budgets_have_spent_what_is_published_as_usage(tmp_path: Path) -> 
             ).fetchall()[0][0]
             for limit, condition in LIMITS.items()
         }
-    assert await spent(office.house) == published == before
+    assert await spent(published_product.in_memory) == published == before
     assert all(published.values())

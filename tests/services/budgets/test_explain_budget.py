@@ -18,7 +18,7 @@ from chargeback.services.budgets.states import BudgetStates
 from tests.support.budgets import budget
 from tests.support.builders import DAY, NOW, tokens, usage_event
 from tests.support.catalogues import START, catalogue, dated
-from tests.support.product_in_memory import House, house
+from tests.support.product_in_memory import ProductInMemory, in_memory
 
 pytestmark = pytest.mark.anyio
 
@@ -35,9 +35,9 @@ class Kept:
         return self._overrides
 
 
-def product(limit: Budget) -> House:
+def product(limit: Budget) -> ProductInMemory:
     """A million tokens of input cost a dollar."""
-    found = house(catalogue(dated(Meter.INPUT, (START, "1")), account="oai-swedencentral"))
+    found = in_memory(catalogue(dated(Meter.INPUT, (START, "1")), account="oai-swedencentral"))
     found.catalogues.settled_by = Terms(budgets=[limit])
     return found
 
@@ -50,7 +50,7 @@ def used(dollars: int, day: str = DAY, **fields: object) -> bytes:
     return usage_event(**{"time": f"{day}T09:00:00Z", "usage": tokens(dollars * 1_000_000, 0)} | fields)
 
 
-async def explained(of: House, *overrides: Override) -> ExplainedBudget:
+async def explained(of: ProductInMemory, *overrides: Override) -> ExplainedBudget:
     """The explanation; its state is the evaluated one."""
     (limited,) = of.catalogues.settled_by.budgets
     kept = Kept(*overrides)

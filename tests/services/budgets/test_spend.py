@@ -22,7 +22,7 @@ from chargeback.services.usage import post
 from tests.support.budgets import limited
 from tests.support.builders import DAY, NOW, tokens, usage_event
 from tests.support.catalogues import START, catalogue, dated
-from tests.support.product_in_memory import House, house
+from tests.support.product_in_memory import ProductInMemory, in_memory
 from tests.support.spending import Spent, books_of
 
 pytestmark = pytest.mark.anyio
@@ -33,9 +33,9 @@ LIMITS = limited("all", "subscription:search")
 
 
 @pytest.fixture
-def day() -> House:
+def day() -> ProductInMemory:
     """A million tokens of input cost a dollar."""
-    found = house(catalogue(dated(Meter.INPUT, (START, "1")), account="oai-swedencentral"))
+    found = in_memory(catalogue(dated(Meter.INPUT, (START, "1")), account="oai-swedencentral"))
     found.catalogues.settled_by = LIMITS
     return found
 
@@ -44,7 +44,7 @@ def used(**fields: object) -> bytes:
     return usage_event(**{"time": f"{DAY}T09:00:00Z", "usage": tokens(1_000_000, 0)} | fields)
 
 
-def spend_of(day: House, **given: float) -> BudgetSpend:
+def spend_of(day: ProductInMemory, **given: float) -> BudgetSpend:
     async def post_again(lost: str) -> None:
         await day.poster.post_day(lost, await day.catalogues.in_force(), NOW)
 
@@ -59,7 +59,7 @@ async def known(spend: BudgetSpend, scope: Scope = EVERYTHING) -> Decimal:
     return (await seen(spend)).by_scope.get(scope, {}).get(TODAY, Spend()).known
 
 
-async def test_calls_count_before_and_after_they_are_posted(day: House) -> None:
+async def test_calls_count_before_and_after_they_are_posted(day: ProductInMemory) -> None:
     spend = spend_of(day)
     found = []
     for _ in range(3):
@@ -72,7 +72,7 @@ async def test_calls_count_before_and_after_they_are_posted(day: House) -> None:
 
 
 @pytest.mark.parametrize("open_seconds", [0.0, 3600.0])
-async def test_the_document_of_an_open_day_may_be_old(day: House, open_seconds: float) -> None:
+async def test_the_document_of_an_open_day_may_be_old(day: ProductInMemory, open_seconds: float) -> None:
     spend = spend_of(day, open_seconds=open_seconds)
     await day.ingest.ingest([used()], NOW)
     await day.poster.post(NOW)
@@ -85,7 +85,7 @@ async def test_the_document_of_an_open_day_may_be_old(day: House, open_seconds: 
 
 @pytest.mark.parametrize("open_seconds", [0.0, 3600.0])
 async def test_nothing_counts_twice_while_a_posting_has_written_records_and_not_yet_their_document(
-    day: House, monkeypatch: pytest.MonkeyPatch, open_seconds: float
+    day: ProductInMemory, monkeypatch: pytest.MonkeyPatch, open_seconds: float
 ) -> None:
     await day.ingest.ingest([used()], NOW)
     await day.poster.post(NOW)
@@ -109,7 +109,9 @@ async def test_nothing_counts_twice_while_a_posting_has_written_records_and_not_
     assert (during, later, await known(spend)) == (2, 3, 3)
 
 
-async def test_what_the_books_do_not_take_counts_all_the_same(day: House, monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_what_the_books_do_not_take_counts_all_the_same(
+    day: ProductInMemory, monkeypatch: pytest.MonkeyPatch
+) -> None:
     write = day.books.write
 
     async def write_without_search(
@@ -134,7 +136,7 @@ async def test_what_the_books_do_not_take_counts_all_the_same(day: House, monkey
     assert found == [(2, 1), (4, 2), (4, 2)]
 
 
-async def test_what_cannot_be_rated_counts_all_the_same(day: House, monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_what_cannot_be_rated_counts_all_the_same(day: ProductInMemory, monkeypatch: pytest.MonkeyPatch) -> None:
     def rate_only_support(of: str, line: Line, *given: Any) -> UsageRecord:
         if line.subscription == "search":
             raise ValueError(line)
@@ -148,7 +150,7 @@ async def test_what_cannot_be_rated_counts_all_the_same(day: House, monkeypatch:
     assert (await known(spend), await known(spend, SEARCH)) == (2, 1)
 
 
-async def test_calls_that_are_not_settled_are_told_apart(day: House) -> None:
+async def test_calls_that_are_not_settled_are_told_apart(day: ProductInMemory) -> None:
     await day.ingest.ingest([used(), used(id="s", type="pending", requestCharacters=4_000_000)], NOW)
 
     assert (await seen(spend_of(day))).by_scope[SEARCH] == {TODAY: Spend(Decimal(1), Decimal(1))}
@@ -159,7 +161,7 @@ async def test_calls_that_are_not_settled_are_told_apart(day: House) -> None:
 
 
 async def test_a_day_that_redis_lost_has_at_least_what_was_posted_until_its_posting_that_is_asked_for(
-    day: House,
+    day: ProductInMemory,
 ) -> None:
     spend = spend_of(day)
     await day.ingest.ingest([used(), used()], NOW)
@@ -174,7 +176,7 @@ async def test_a_day_that_redis_lost_has_at_least_what_was_posted_until_its_post
     assert (lost, await known(spend)) == (2, 4)
 
 
-async def test_a_lost_day_without_new_calls_is_posted_again_as_well(day: House) -> None:
+async def test_a_lost_day_without_new_calls_is_posted_again_as_well(day: ProductInMemory) -> None:
     spend = spend_of(day)
     await day.ingest.ingest([used()], NOW)
     await day.poster.post(NOW)
@@ -187,7 +189,7 @@ async def test_a_lost_day_without_new_calls_is_posted_again_as_well(day: House) 
     assert await known(spend) == 2
 
 
-async def test_a_posting_that_fails_is_asked_for_again(day: House) -> None:
+async def test_a_posting_that_fails_is_asked_for_again(day: ProductInMemory) -> None:
     asked = []
 
     async def fail(lost: str) -> None:
@@ -206,7 +208,7 @@ async def test_a_posting_that_fails_is_asked_for_again(day: House) -> None:
 
 
 async def test_a_posting_that_did_not_help_is_not_asked_for_again_at_once_unless_redis_lost_the_day_again(
-    day: House,
+    day: ProductInMemory,
 ) -> None:
     asked = []
 
@@ -228,7 +230,7 @@ async def test_a_posting_that_did_not_help_is_not_asked_for_again_at_once_unless
     assert found == [1, 1, 2, 2]
 
 
-async def test_corrected_prices_count_once_the_day_is_posted_with_them(day: House) -> None:
+async def test_corrected_prices_count_once_the_day_is_posted_with_them(day: ProductInMemory) -> None:
     spend = spend_of(day, open_seconds=0)
     await day.ingest.ingest([used(), used()], NOW)
     await day.poster.post(NOW)
@@ -241,7 +243,7 @@ async def test_corrected_prices_count_once_the_day_is_posted_with_them(day: Hous
     assert (after, await known(spend)) == (6, 9)
 
 
-async def test_a_new_budget_counts_the_calls_before_it_and_those_since(day: House) -> None:
+async def test_a_new_budget_counts_the_calls_before_it_and_those_since(day: ProductInMemory) -> None:
     spend = spend_of(day)
     await day.ingest.ingest([used()], NOW)
     await day.poster.post(NOW)
@@ -264,7 +266,7 @@ async def test_a_cost_centre_has_what_is_below_it_and_dates_before_the_first_are
         Spent("2026-03-01", {9: "2"}, centre="a/b/c"),
         Spent("2026-03-02", {9: "4"}, centre="a/bc"),
     ]
-    house_ = house(catalogue())
+    house_ = in_memory(catalogue())
     house_.books = await books_of(spent)
 
     found = await seen(spend_of(house_), limited("cost-centre:a", "cost-centre:a/b"), "2026-03-01")
@@ -277,7 +279,7 @@ async def test_a_cost_centre_has_what_is_below_it_and_dates_before_the_first_are
     assert found.currencies == {first: {"USD"}, second: {"USD"}}
 
 
-async def test_days_that_are_not_open_are_read_again_after_a_while(day: House) -> None:
+async def test_days_that_are_not_open_are_read_again_after_a_while(day: ProductInMemory) -> None:
     of_before = {"time": "2026-03-10T09:00:00Z"}
     often, seldom = spend_of(day, closed_seconds=0), spend_of(day)
     found = []
@@ -291,7 +293,7 @@ async def test_days_that_are_not_open_are_read_again_after_a_while(day: House) -
     assert found == [1, 1, 2, 1]
 
 
-async def test_a_day_that_is_no_longer_open_counts_as_it_is_posted(day: House) -> None:
+async def test_a_day_that_is_no_longer_open_counts_as_it_is_posted(day: ProductInMemory) -> None:
     spend = spend_of(day)
     await day.ingest.ingest([used()], NOW)
     await day.poster.post(NOW)

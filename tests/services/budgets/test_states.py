@@ -20,7 +20,7 @@ from chargeback.services.budgets.spend import BudgetSpend
 from chargeback.services.budgets.states import BudgetStates, Evaluation, Overrides
 from tests.support.budgets import budget
 from tests.support.catalogues import catalogue
-from tests.support.product_in_memory import house
+from tests.support.product_in_memory import in_memory
 from tests.support.spending import Spent, books_of, daily
 
 pytestmark = pytest.mark.anyio
@@ -43,7 +43,7 @@ class Kept:
 def states_over(
     books: MemoryBooks, terms: Terms, overrides: Overrides | None = None, zone: str = "UTC", seconds: float = 60
 ) -> BudgetStates:
-    of = house(catalogue(calendar=Calendar((BooksSetting(Month("2020-01"), zone, "USD"),))))
+    of = in_memory(catalogue(calendar=Calendar((BooksSetting(Month("2020-01"), zone, "USD"),))))
     of.catalogues.settled_by = terms
 
     async def post(_: str) -> None:

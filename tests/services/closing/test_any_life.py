@@ -14,7 +14,7 @@ from chargeback.domain.terms.terms import ClosingRules, Terms
 from chargeback.domain.time.calendar import BooksSetting, Calendar
 from chargeback.services.closing.correct_period import correct_period
 from tests.support.builders import tokens, usage_event
-from tests.support.closing_product import ClosingHouse, priced, published_for_real
+from tests.support.closing_product import ClosingProduct, priced, published_for_real
 
 ZONES = ("UTC", "Europe/Berlin", "America/New_York", "Pacific/Kiritimati")
 START = datetime(2026, 2, 20, tzinfo=UTC)
@@ -34,56 +34,56 @@ steps = st.lists(months, min_size=1, max_size=4).map(lambda lists: [step for mon
 
 
 class Life:
-    """A house whose clock goes on."""
+    """A product whose clock goes on."""
 
     def __init__(self, zone: str) -> None:
         self.calendar = Calendar((BooksSetting("1970-01", zone, "USD"),))
-        self.house = ClosingHouse(priced("2.5", self.calendar), ANYTHING_GOES)
+        self.in_memory = ClosingProduct(priced("2.5", self.calendar), ANYTHING_GOES)
         self.now = START
         self.calls = 0
         self.seen: dict[str, bytes] = {}
 
     async def step(self, what: str, number: int) -> None:
-        house = self.house
+        in_memory = self.in_memory
         match what:
             case "usage":
                 self.calls += 1
                 time = self.now - timedelta(hours=number, minutes=number % 60, microseconds=number % 3)
                 event = usage_event(id=f"c{self.calls}", time=time.isoformat(), usage=tokens(1_000_000 + number, 7))
-                await house.ingest([event], self.now)
+                await in_memory.ingest([event], self.now)
             case "days pass":
                 self.now += timedelta(days=number)
             case "price":
-                house.catalogues.catalogue = priced(f"{number}.25", self.calendar)
+                in_memory.catalogues.catalogue = priced(f"{number}.25", self.calendar)
             case "close":
-                await house.closer.close_due(self.now)
+                await in_memory.closer.close_due(self.now)
             case "publish":
-                await house.publish_drafts(self.now)
+                await in_memory.publish_drafts(self.now)
             case "post":
-                await house.poster.post(self.now)
+                await in_memory.poster.post(self.now)
             case "audit":
-                await house.auditor.audit(self.now)
+                await in_memory.auditor.audit(self.now)
             case _:
                 await self._correct(first=what == "correct first")
 
     async def _correct(self, *, first: bool) -> None:
-        closed = await self.house.periods.closed()
+        closed = await self.in_memory.periods.closed()
         if closed:
             change = PeriodChange("rated anew", self.now, "ann", "wrong price")
             period = closed[0 if first else -1].month
-            await correct_period(period, self.house.closing_books, self.house.ledger, change)
+            await correct_period(period, self.in_memory.closing_books, self.in_memory.ledger, change)
 
     def check_closed_files(self) -> None:
-        assert {path: self.house.closed.files.get(path) for path in self.seen} == self.seen
-        self.seen = dict(self.house.closed.files)
+        assert {path: self.in_memory.closed.files.get(path) for path in self.seen} == self.seen
+        self.seen = dict(self.in_memory.closed.files)
 
     async def due(self) -> dict[Any, Any]:
         """What the books say of every period."""
         rows: dict[Any, Any] = {}
-        for day in await self.house.ledger.days():
+        for day in await self.in_memory.ledger.days():
             midnight = datetime.fromisoformat(day).replace(tzinfo=UTC)
             for period in {self.calendar.period_of(midnight + timedelta(hours=hour)) for hour in range(24)}:
-                rows |= await self.house.bill.charges(period, [day])
+                rows |= await self.in_memory.bill.charges(period, [day])
         return rows
 
 
@@ -98,10 +98,10 @@ def test_closed_files_never_change_and_all_that_is_billed_is_what_the_books_say(
         for step in steps:
             await life.step(*step)
             life.check_closed_files()
-        await life.house.auditor.audit(life.now)
-        await life.house.poster.post(life.now)
-        await life.house.publish_drafts(life.now)
-        return await life.house.billed(), await life.due(), life.calls
+        await life.in_memory.auditor.audit(life.now)
+        await life.in_memory.poster.post(life.now)
+        await life.in_memory.publish_drafts(life.now)
+        return await life.in_memory.billed(), await life.due(), life.calls
 
     billed, due, calls = asyncio.run(run())
 
@@ -131,14 +131,14 @@ def test_every_moment_is_in_exactly_one_period(moment: datetime, zone: str) -> N
 def test_so_do_the_files_that_are_really_published(zone: str, steps: list[tuple[str, int]]) -> None:
     async def run() -> tuple[dict[Any, Any], dict[Any, Any]]:
         life = Life(zone)
-        house = life.house = published_for_real(life.house)
+        in_memory = life.in_memory = published_for_real(life.in_memory)
         for step in steps:
             await life.step(*step)
             life.check_closed_files()
-        await house.auditor.audit(life.now)
-        await house.poster.post(life.now)
-        await house.publish_drafts(life.now)
-        return house.charged(), await life.due()
+        await in_memory.auditor.audit(life.now)
+        await in_memory.poster.post(life.now)
+        await in_memory.publish_drafts(life.now)
+        return in_memory.charged(), await life.due()
 
     charged, due = asyncio.run(run())
 

@@ -25,10 +25,10 @@ from chargeback.services.configuring.versions import ConfigVersion, ConfigVersio
 from chargeback.services.reconciling.reconciled_documents import Compared, Comparisons
 from chargeback.services.reconciling.true_up import set_true_up, true_up_digest
 from tests.simulation.month import Month, Order
-from tests.simulation.product import World
+from tests.simulation.product import SimulatedProduct
 from tests.support.builders import NOW
 from tests.support.closing_march import AFTER_GRACE, march
-from tests.support.closing_product import ClosingHouse
+from tests.support.closing_product import ClosingProduct
 from tests.support.control_documents import put_document
 from tests.support.reconciled_months import reconciled
 
@@ -188,60 +188,60 @@ async def test_a_configuration_that_a_closing_overtakes_is_taken_back_where_both
 
 @pytest.mark.parametrize("at_once", [2, 3])
 async def test_audits_of_a_day_at_once_say_what_was_corrected(at_once: int) -> None:
-    house = await march()
-    await house.auditor.audit_day("2026-03-05", AFTER_GRACE - timedelta(days=2))
-    house.books.days["2026-03-05"].clear()
+    in_memory = await march()
+    await in_memory.auditor.audit_day("2026-03-05", AFTER_GRACE - timedelta(days=2))
+    in_memory.books.days["2026-03-05"].clear()
 
-    found = await asyncio.gather(*(house.auditor.audit_day("2026-03-05", AFTER_GRACE) for _ in range(at_once)))
+    found = await asyncio.gather(*(in_memory.auditor.audit_day("2026-03-05", AFTER_GRACE) for _ in range(at_once)))
 
     assert max(each.drift_lines for each in found) == 1
-    assert len(house.books.days["2026-03-05"]) == 1
-    assert "2026-03-05" not in await house.ledger.marks()
+    assert len(in_memory.books.days["2026-03-05"]) == 1
+    assert "2026-03-05" not in await in_memory.ledger.marks()
 
 
-def interrupted_march() -> tuple[Interrupted, ClosingHouse]:
+def interrupted_march() -> tuple[Interrupted, ClosingProduct]:
     control = Interrupted()
-    return control, ClosingHouse(wrap=lambda name, store: control if name == "control" else store)
+    return control, ClosingProduct(wrap=lambda name, store: control if name == "control" else store)
 
 
 async def test_a_true_up_that_is_set_while_the_month_closes_without_it_is_a_correction_of_the_next() -> None:
-    control, house = interrupted_march()
-    await march(house)
-    control.before["true-up", "2026-03"] = lambda: house.close("2026-03", AFTER_GRACE)
+    control, in_memory = interrupted_march()
+    await march(in_memory)
+    control.before["true-up", "2026-03"] = lambda: in_memory.close("2026-03", AFTER_GRACE)
 
-    await set_true_up(house.control, reconciled("110", "100"), by="dora", now=NOW)
+    await set_true_up(in_memory.control, reconciled("110", "100"), by="dora", now=NOW)
 
-    closed, _ = await house.periods.get("2026-03")
+    closed, _ = await in_memory.periods.get("2026-03")
     assert (closed.state, closed.true_up) == (PeriodState.CLOSED, "")
-    (late,) = await late_changes(house.periods, house.books, house.catalogue.calendar)
-    assert (late.period, late.days, late.true_up) == ("2026-03", {}, await true_up_digest(house.control, "2026-03"))
+    (late,) = await late_changes(in_memory.periods, in_memory.books, in_memory.catalogue.calendar)
+    assert (late.period, late.days, late.true_up) == ("2026-03", {}, await true_up_digest(in_memory.control, "2026-03"))
 
 
 async def test_a_true_up_that_comes_while_the_files_are_made_makes_them_again() -> None:
-    _, house = interrupted_march()
-    await march(house)
+    _, in_memory = interrupted_march()
+    await march(in_memory)
 
     async def once() -> None:
-        house.bill.after = None
-        await set_true_up(house.control, reconciled("110", "100"), by="dora", now=NOW)
+        in_memory.bill.after = None
+        await set_true_up(in_memory.control, reconciled("110", "100"), by="dora", now=NOW)
 
-    house.bill.after = once
+    in_memory.bill.after = once
 
-    closed = await house.close("2026-03", AFTER_GRACE)
+    closed = await in_memory.close("2026-03", AFTER_GRACE)
 
-    assert closed.true_up == await true_up_digest(house.control, "2026-03") != ""
-    assert await late_changes(house.periods, house.books, house.catalogue.calendar) == []
+    assert closed.true_up == await true_up_digest(in_memory.control, "2026-03") != ""
+    assert await late_changes(in_memory.periods, in_memory.books, in_memory.catalogue.calendar) == []
 
 
 async def test_a_closing_between_two_looks_of_a_true_up_keeps_what_its_files_were_made_with() -> None:
     """Set just before the closing began: the closing's files have it."""
-    _, house = interrupted_march()
-    await march(house)
-    done = await set_true_up(house.control, reconciled("110", "100"), by="dora", now=NOW)
+    _, in_memory = interrupted_march()
+    await march(in_memory)
+    done = await set_true_up(in_memory.control, reconciled("110", "100"), by="dora", now=NOW)
 
-    closed = await house.close("2026-03", AFTER_GRACE)
+    closed = await in_memory.close("2026-03", AFTER_GRACE)
 
-    assert closed.true_up == await true_up_digest(house.control, "2026-03") != ""
+    assert closed.true_up == await true_up_digest(in_memory.control, "2026-03") != ""
     assert done.amount == "10"
 
 
@@ -258,17 +258,17 @@ async def test_two_true_ups_at_once_lose_neither_in_the_history() -> None:
 
 async def test_an_audit_that_remembers_the_former_configuration_leaves_no_day_with_it() -> None:
     """Every process remembers for a minute what is in force; the mark of a day may be of something newer."""
-    world = World(Month(orders=(Order(NOW, "apply", "4"),)))
-    await world.begin()
-    house = await march(world.house)
-    await world.run("audit", AFTER_GRACE)
-    await world.run("apply", AFTER_GRACE, on=1)
+    simulated = SimulatedProduct(Month(orders=(Order(NOW, "apply", "4"),)))
+    await simulated.begin()
+    in_memory = await march(simulated.in_memory)
+    await simulated.run("audit", AFTER_GRACE)
+    await simulated.run("apply", AFTER_GRACE, on=1)
 
-    await world.run("audit", AFTER_GRACE)  # in the same minute
+    await simulated.run("audit", AFTER_GRACE)  # in the same minute
 
-    charges = await world.bill.charges("2026-03", await house.ledger.days())
+    charges = await simulated.bill.charges("2026-03", await in_memory.ledger.days())
     assert sum(cost for _, cost in charges.values()) == 6 * 4
-    assert await house.ledger.marks() == {}
+    assert await in_memory.ledger.marks() == {}
 
 
 async def test_of_two_comparisons_with_the_invoice_at_once_one_stays() -> None:

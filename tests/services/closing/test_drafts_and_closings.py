@@ -14,7 +14,7 @@ from chargeback.domain.reports.manifest import Manifest
 from chargeback.services.closing.publish_drafts import Drafts
 from tests.support.builders import tokens, usage_event
 from tests.support.closing_march import AFTER_GRACE, APRIL, march
-from tests.support.closing_product import ClosingHouse, Killed
+from tests.support.closing_product import ClosingProduct, Killed
 
 pytestmark = pytest.mark.anyio
 
@@ -42,27 +42,27 @@ class Paused(MemoryReports):
             await self.meanwhile()
 
 
-def house_with_hub() -> ClosingHouse:
-    house = ClosingHouse()
-    house.reports = Paused()
-    bill = replace(house.bill, for_hub="finops-hub/Costs/{}/chargeback/manifest.json")
-    house.closer = replace(house.closer, reports=house.reports, publish=bill, hub=Paused())
-    return house
+def house_with_hub() -> ClosingProduct:
+    in_memory = ClosingProduct()
+    in_memory.reports = Paused()
+    bill = replace(in_memory.bill, for_hub="finops-hub/Costs/{}/chargeback/manifest.json")
+    in_memory.closer = replace(in_memory.closer, reports=in_memory.reports, publish=bill, hub=Paused())
+    return in_memory
 
 
-def in_hub(house: ClosingHouse) -> bool:
+def in_hub(in_memory: ClosingProduct) -> bool:
     """Whether what the hub has is final."""
-    return bool(house.closer.hub.files[f"{HUB}/manifest.json"] == b"1")
+    return bool(in_memory.closer.hub.files[f"{HUB}/manifest.json"] == b"1")
 
 
-def drafts_of_march(house: ClosingHouse) -> list[str]:
-    return [path for path in house.reports.files if path.startswith("2026-03/")]
+def drafts_of_march(in_memory: ClosingProduct) -> list[str]:
+    return [path for path in in_memory.reports.files if path.startswith("2026-03/")]
 
 
-async def late_call_and_close(house: ClosingHouse) -> None:
+async def late_call_and_close(in_memory: ClosingProduct) -> None:
     event = usage_event(id="late", time="2026-03-31T22:00:00Z", usage=tokens(5_000_000, 0))
-    await house.ingest([event], APRIL)
-    await house.close("2026-03", AFTER_GRACE)
+    await in_memory.ingest([event], APRIL)
+    await in_memory.close("2026-03", AFTER_GRACE)
 
 
 PLACES = [
@@ -77,131 +77,131 @@ PLACES = [
 
 @pytest.mark.parametrize(("store", "path", "when"), PLACES)
 async def test_a_draft_that_is_overtaken_by_the_closing_leaves_nothing(store: str, path: str, when: str) -> None:
-    house = await march(house_with_hub())
-    paused: Paused = house.reports if store == "reports" else house.closer.hub
-    paused.at, paused.meanwhile = (path, when), lambda: late_call_and_close(house)
+    in_memory = await march(house_with_hub())
+    paused: Paused = in_memory.reports if store == "reports" else in_memory.closer.hub
+    paused.at, paused.meanwhile = (path, when), lambda: late_call_and_close(in_memory)
 
-    manifest = await Drafts(house.closing_books, house.closer).publish("2026-03", APRIL)
+    manifest = await Drafts(in_memory.closing_books, in_memory.closer).publish("2026-03", APRIL)
 
     assert manifest.billing_period == "2026-03"
-    assert drafts_of_march(house) == []
-    assert in_hub(house)
+    assert drafts_of_march(in_memory) == []
+    assert in_hub(in_memory)
 
 
 @pytest.mark.parametrize(("store", "path", "when"), PLACES)
 async def test_a_draft_that_is_overtaken_and_then_dies_leaves_nothing_after_the_next_timer(
     store: str, path: str, when: str
 ) -> None:
-    house = await march(house_with_hub())
-    paused: Paused = house.reports if store == "reports" else house.closer.hub
+    in_memory = await march(house_with_hub())
+    paused: Paused = in_memory.reports if store == "reports" else in_memory.closer.hub
 
     async def overtake_and_die() -> None:
-        await late_call_and_close(house)
+        await late_call_and_close(in_memory)
         # What was about to appear still does: the request was on its way.
         paused.files[path] = b"0"
         raise Killed
 
     paused.at, paused.meanwhile = (path, when), overtake_and_die
     with pytest.raises(Killed):
-        await Drafts(house.closing_books, house.closer).publish("2026-03", APRIL)
+        await Drafts(in_memory.closing_books, in_memory.closer).publish("2026-03", APRIL)
 
-    await house.closer.close_due(AFTER_GRACE)
+    await in_memory.closer.close_due(AFTER_GRACE)
 
-    assert drafts_of_march(house) == []
-    assert in_hub(house)
+    assert drafts_of_march(in_memory) == []
+    assert in_hub(in_memory)
 
 
 async def test_the_hub_gets_nothing_final_from_an_attempt_that_does_not_conclude() -> None:
-    house = await march(house_with_hub())
-    publish = house.closer.publish
+    in_memory = await march(house_with_hub())
+    publish = in_memory.closer.publish
 
     async def publish_and_die(*arguments: Any, **named: Any) -> Any:
         await publish(*arguments, **named)
         raise Killed
 
     with suppress(Killed):
-        await replace(house.closer, publish=publish_and_die).close_due(AFTER_GRACE)
+        await replace(in_memory.closer, publish=publish_and_die).close_due(AFTER_GRACE)
 
-    assert house.closer.hub.files == {}
+    assert in_memory.closer.hub.files == {}
 
 
 async def test_a_closing_that_died_before_the_hub_had_it_is_delivered_by_the_next_timer() -> None:
-    house = await march(house_with_hub())
-    hub: Paused = house.closer.hub
+    in_memory = await march(house_with_hub())
+    hub: Paused = in_memory.closer.hub
 
     async def die() -> None:
         raise Killed
 
     hub.at, hub.meanwhile = (f"{HUB}/manifest.json", "appears"), die
     with pytest.raises(Killed):
-        await house.close("2026-03", AFTER_GRACE)
+        await in_memory.close("2026-03", AFTER_GRACE)
     assert hub.files == {}
 
-    await house.closer.close_due(AFTER_GRACE)
+    await in_memory.closer.close_due(AFTER_GRACE)
 
-    assert in_hub(house)
+    assert in_hub(in_memory)
 
 
 async def test_a_draft_takes_away_what_an_earlier_one_wrote_and_it_does_not_name() -> None:
-    house = await march(house_with_hub())
+    in_memory = await march(house_with_hub())
     gone = "2026-03/statements/team-that-pays-nothing-any-more.csv"
     others = ["2026-03/closing-12345678/bill-2026-03.json", "2026-04/bill-2026-04.json", "reconciliation/x.csv"]
     for path in (gone, *others):
-        house.reports.files[path] = b"500"
+        in_memory.reports.files[path] = b"500"
 
-    await Drafts(house.closing_books, house.closer).publish("2026-03", APRIL)
+    await Drafts(in_memory.closing_books, in_memory.closer).publish("2026-03", APRIL)
 
-    assert gone not in house.reports.files
-    assert {*others, "2026-03/bill-2026-03.json", "2026-03/manifest.json"} <= house.reports.files.keys()
+    assert gone not in in_memory.reports.files
+    assert {*others, "2026-03/bill-2026-03.json", "2026-03/manifest.json"} <= in_memory.reports.files.keys()
 
 
 async def test_of_two_drafts_at_once_the_later_one_stands_whole() -> None:
-    house = await march(house_with_hub())
+    in_memory = await march(house_with_hub())
     more = usage_event(id="more", time="2026-03-31T22:00:00Z", usage=tokens(5_000_000, 0))
     later: list[Manifest] = []
 
     async def another_draft() -> None:
-        await house.ingest([more], APRIL)
-        await house.poster.post(APRIL)
-        later.append(await Drafts(house.closing_books, house.closer).publish("2026-03", APRIL))
+        await in_memory.ingest([more], APRIL)
+        await in_memory.poster.post(APRIL)
+        later.append(await Drafts(in_memory.closing_books, in_memory.closer).publish("2026-03", APRIL))
 
-    house.reports.at, house.reports.meanwhile = ("2026-03/bill-2026-03.json", "appears"), another_draft
+    in_memory.reports.at, in_memory.reports.meanwhile = ("2026-03/bill-2026-03.json", "appears"), another_draft
 
-    manifest = await Drafts(house.closing_books, house.closer).publish("2026-03", APRIL)
+    manifest = await Drafts(in_memory.closing_books, in_memory.closer).publish("2026-03", APRIL)
 
-    assert manifest.to_json() == house.reports.files["2026-03/manifest.json"] == later[0].to_json()
-    assert sum(quantity for quantity, _ in house.read("2026-03").values()) == 7_000_000
+    assert manifest.to_json() == in_memory.reports.files["2026-03/manifest.json"] == later[0].to_json()
+    assert sum(quantity for quantity, _ in in_memory.read("2026-03").values()) == 7_000_000
 
 
 async def test_a_run_that_died_is_forgotten_after_two_days() -> None:
-    house = await march(house_with_hub())
-    attempts = house.closer.draft_attempts
+    in_memory = await march(house_with_hub())
+    attempts = in_memory.closer.draft_attempts
     await attempts.begin("2026-03", APRIL)
-    await house.close("2026-03", AFTER_GRACE)
+    await in_memory.close("2026-03", AFTER_GRACE)
 
-    await house.closer.close_due(APRIL + timedelta(days=2))
+    await in_memory.closer.close_due(APRIL + timedelta(days=2))
     kept = await attempts.unfinished()
-    await house.closer.close_due(APRIL + timedelta(days=2, seconds=1))
+    await in_memory.closer.close_due(APRIL + timedelta(days=2, seconds=1))
 
     assert list(kept) == ["2026-03"]
     assert await attempts.unfinished() == {}
 
 
 async def test_files_that_cannot_be_filed_keep_no_other_month_from_closing() -> None:
-    house = await march()
-    file_at = house.closed.paths
+    in_memory = await march()
+    file_at = in_memory.closed.paths
 
     def die(prefix: str) -> Any:
         raise Killed
 
-    house.closed.paths = die
+    in_memory.closed.paths = die
     with pytest.raises(Killed):
-        await house.close("2026-03", AFTER_GRACE)
-    house.closed.paths = file_at
-    house.closed.files["2026-03/bill-2026-03.json"] = b"something else"
+        await in_memory.close("2026-03", AFTER_GRACE)
+    in_memory.closed.paths = file_at
+    in_memory.closed.files["2026-03/bill-2026-03.json"] = b"something else"
     may = datetime.fromisoformat("2026-05-05T00:00:00+00:00")
 
     with pytest.raises(SomeFailed, match="holds other bytes than it was closed with"):
-        await house.closer.close_due(may)
+        await in_memory.closer.close_due(may)
 
-    assert [period.month for period in await house.periods.closed()] == ["2026-03", "2026-04"]
+    assert [period.month for period in await in_memory.periods.closed()] == ["2026-03", "2026-04"]

@@ -45,7 +45,7 @@ from chargeback.domain.terms.terms import Terms
 from chargeback.services.closing.correct_period import correct_period
 from chargeback.services.focus.write_focus import write_focus
 from tests.support.builders import tokens, usage_event
-from tests.support.closing_product import ClosingHouse, published_for_real
+from tests.support.closing_product import ClosingProduct, published_for_real
 from tests.support.config_files import config_folder
 from tests.support.csv_rows import rows
 
@@ -135,36 +135,36 @@ LATER = [
 ]
 
 
-async def autumn(folder: Path) -> ClosingHouse:
+async def autumn(folder: Path) -> ClosingProduct:
     """October is closed; November has its late usage."""
-    house = published_for_real(ClosingHouse(*configuration(folder, RULES)))
-    house.closer = replace(house.closer, publish=replace(house.closer.publish, writers=(write_focus,)))
-    await house.ingest(OCTOBER, NOVEMBER_5)
-    await house.close("2026-10", NOVEMBER_5)
-    await house.ingest(LATER, NOVEMBER_5)
-    await published(house, NOVEMBER_5)
-    return house
+    in_memory = published_for_real(ClosingProduct(*configuration(folder, RULES)))
+    in_memory.closer = replace(in_memory.closer, publish=replace(in_memory.closer.publish, writers=(write_focus,)))
+    await in_memory.ingest(OCTOBER, NOVEMBER_5)
+    await in_memory.close("2026-10", NOVEMBER_5)
+    await in_memory.ingest(LATER, NOVEMBER_5)
+    await published(in_memory, NOVEMBER_5)
+    return in_memory
 
 
 class Autumn(NamedTuple):
-    """The house, and its files as they are when October is closed and November is not."""
+    """The product, and its files as they are when October is closed and November is not."""
 
-    house: ClosingHouse
+    in_memory: ClosingProduct
     closed: dict[str, bytes]
     drafts: dict[str, bytes]
 
 
 @pytest.fixture(scope="module")
 def of_autumn(tmp_path_factory: pytest.TempPathFactory, folders_in_memory: None) -> Autumn:
-    """Only one test goes on with the house."""
-    house = asyncio.run(autumn(tmp_path_factory.mktemp("autumn") / "october"))
-    return Autumn(house, dict(house.closed.files), dict(house.reports.files))
+    """Only one test goes on with the product."""
+    in_memory = asyncio.run(autumn(tmp_path_factory.mktemp("autumn") / "october"))
+    return Autumn(in_memory, dict(in_memory.closed.files), dict(in_memory.reports.files))
 
 
-async def published(house: ClosingHouse, now: datetime) -> None:
-    await house.poster.post(now)
-    await house.auditor.audit(now)
-    await house.publish_drafts(now)
+async def published(in_memory: ClosingProduct, now: datetime) -> None:
+    await in_memory.poster.post(now)
+    await in_memory.auditor.audit(now)
+    await in_memory.publish_drafts(now)
 
 
 def amounts(files: dict[str, bytes], month: str) -> dict[tuple[str, str], str]:
@@ -225,26 +225,26 @@ def test_november_in_euros_carries_the_corrections_of_october_in_dollars(of_autu
 
 @pytest.mark.anyio
 async def test_a_correction_is_corrected_after_the_team_has_moved(of_autumn: Autumn, tmp_path: Path) -> None:
-    house = of_autumn.house
-    await house.close("2026-11", DECEMBER_6)
-    before = dict(house.closed.files)
-    house.catalogues.catalogue, house.catalogues.settled_by = configuration(tmp_path / "december", MOVED)
+    in_memory = of_autumn.in_memory
+    await in_memory.close("2026-11", DECEMBER_6)
+    before = dict(in_memory.closed.files)
+    in_memory.catalogues.catalogue, in_memory.catalogues.settled_by = configuration(tmp_path / "december", MOVED)
     change = PeriodChange("rated anew", DECEMBER_6, "ann", "search has been research since the 6th")
 
-    await correct_period("2026-10", house.closing_books, house.ledger, change)
-    await published(house, DECEMBER_6)
+    await correct_period("2026-10", in_memory.closing_books, in_memory.ledger, change)
+    await published(in_memory, DECEMBER_6)
 
-    in_dollars = {key[0]: cost for key, cost in amounts(house.reports.files, "2026-12").items() if key[1] == "USD"}
+    in_dollars = {key[0]: cost for key, cost in amounts(in_memory.reports.files, "2026-12").items() if key[1] == "USD"}
     assert in_dollars == {"search": "-10.000000", "research": "10.000000"}
     moved = [
         row
-        for row in rows(house.reports.files["2026-12/chargeback-2026-12.csv"])
+        for row in rows(in_memory.reports.files["2026-12/chargeback-2026-12.csv"])
         if row["charge_date"] == "2026-10-06" and row["meter"] == "input_tokens"
     ]
     assert [(row["cost_centre"], row["quantity"], row["cost"]) for row in moved] == [
         ("research", "1000000", "2.000000"),
         ("search", "-1000000", "-2.000000"),
     ]
-    assert house.closed.files == before
-    october = {key: cost for key, (_, cost) in house.charged().items() if key[0] == "2026-10" and cost}
+    assert in_memory.closed.files == before
+    october = {key: cost for key, (_, cost) in in_memory.charged().items() if key[0] == "2026-10" and cost}
     assert sum(october.values()) == Decimal(14)

@@ -52,7 +52,7 @@ from chargeback.domain.catalogue.catalogue import Catalogue
 from chargeback.domain.terms.terms import Terms
 from chargeback.services.closing.file_period import files_of
 from tests.support.builders import tokens, usage_event
-from tests.support.closing_product import ClosingHouse, published_for_real
+from tests.support.closing_product import ClosingProduct, published_for_real
 from tests.support.config_files import config_folder
 from tests.support.csv_rows import rows
 
@@ -139,28 +139,28 @@ APRIL = call("nomads", "2026-04-02T10:00:00Z")
 
 
 @pytest.fixture
-async def house(tmp_path: Path) -> ClosingHouse:
+async def in_memory(tmp_path: Path) -> ClosingProduct:
     """March is closed; then come a late call, April's first call and a new rate card."""
     catalogue, terms = configuration(tmp_path / "march", "2.00", "8.00", "3.00", "12.00")
-    house = published_for_real(ClosingHouse(catalogue, terms))
-    await house.ingest(MARCH, APRIL_5)
-    await house.close("2026-03", APRIL_5)
-    house.catalogues.catalogue, house.catalogues.settled_by = configuration(
+    in_memory = published_for_real(ClosingProduct(catalogue, terms))
+    await in_memory.ingest(MARCH, APRIL_5)
+    await in_memory.close("2026-03", APRIL_5)
+    in_memory.catalogues.catalogue, in_memory.catalogues.settled_by = configuration(
         tmp_path / "april", "4.00", "16.00", "6.00", "24.00"
     )
-    await house.ingest([LATE, APRIL], APRIL_6)
-    await house.poster.post(APRIL_6)
-    await house.auditor.audit(APRIL_6)
-    await house.publish_drafts(APRIL_6)
-    return house
+    await in_memory.ingest([LATE, APRIL], APRIL_6)
+    await in_memory.poster.post(APRIL_6)
+    await in_memory.auditor.audit(APRIL_6)
+    await in_memory.publish_drafts(APRIL_6)
+    return in_memory
 
 
 def amounts(content: bytes) -> dict[str, str]:
     return {row["cost_centre"]: row["cost"] for row in rows(content)}
 
 
-async def test_march_is_what_it_was_worked_out_to_be(house: ClosingHouse) -> None:
-    march = house.closed.files
+async def test_march_is_what_it_was_worked_out_to_be(in_memory: ClosingProduct) -> None:
+    march = in_memory.closed.files
 
     assert amounts(march["2026-03/summary-2026-03.csv"]) == {
         "product/search": "710.953500",
@@ -173,8 +173,8 @@ async def test_march_is_what_it_was_worked_out_to_be(house: ClosingHouse) -> Non
     assert {row["state"] for row in billed} == {"exact"}
 
 
-async def test_every_charge_of_march_is_there_with_its_prices(house: ClosingHouse) -> None:
-    usage = [row for row in rows(house.closed.files["2026-03/chargeback-2026-03.csv"]) if row["kind"] == "usage"]
+async def test_every_charge_of_march_is_there_with_its_prices(in_memory: ClosingProduct) -> None:
+    usage = [row for row in rows(in_memory.closed.files["2026-03/chargeback-2026-03.csv"]) if row["kind"] == "usage"]
 
     tokens_charged = [
         (row["charge_date"], row["cost_centre"], row["meter"], row["list_unit_price"], row["contracted_unit_price"],
@@ -198,8 +198,8 @@ async def test_every_charge_of_march_is_there_with_its_prices(house: ClosingHous
     assert {row["allocation_rule"] for row in usage if row["cost_centre"] == "research"} == {"nomads-moved"}
 
 
-async def test_the_shared_costs_of_march_are_split(house: ClosingHouse) -> None:
-    shared = [row for row in rows(house.closed.files["2026-03/chargeback-2026-03.csv"]) if row["kind"] == "shared"]
+async def test_the_shared_costs_of_march_are_split(in_memory: ClosingProduct) -> None:
+    shared = [row for row in rows(in_memory.closed.files["2026-03/chargeback-2026-03.csv"]) if row["kind"] == "shared"]
 
     assert sorted((row["shared_cost"], row["cost_centre"], row["allocated_ratio"], row["cost"]) for row in shared) == [
         ("capacity", "product/search", "0.75", "675.000000"),
@@ -210,8 +210,8 @@ async def test_the_shared_costs_of_march_are_split(house: ClosingHouse) -> None:
     ]
 
 
-async def test_april_holds_the_correction_of_march_at_the_terms_of_march(house: ClosingHouse) -> None:
-    april = rows(house.reports.files["2026-04/chargeback-2026-04.csv"])
+async def test_april_holds_the_correction_of_march_at_the_terms_of_march(in_memory: ClosingProduct) -> None:
+    april = rows(in_memory.reports.files["2026-04/chargeback-2026-04.csv"])
 
     corrections = [row for row in april if row["kind"] == "correction" and row["meter"] != "requests"]
     assert [
@@ -221,8 +221,8 @@ async def test_april_holds_the_correction_of_march_at_the_terms_of_march(house: 
     ] == [("2026-03", "2026-03-21", "product/search", "1000000", "2.835", "0.9", "2.551500")]  # fmt: skip
 
 
-async def test_april_is_what_it_was_worked_out_to_be(house: ClosingHouse) -> None:
-    april = house.reports.files
+async def test_april_is_what_it_was_worked_out_to_be(in_memory: ClosingProduct) -> None:
+    april = in_memory.reports.files
 
     assert amounts(april["2026-04/summary-2026-04.csv"]) == {
         "product/search": "29.218167",
@@ -238,10 +238,10 @@ async def test_april_is_what_it_was_worked_out_to_be(house: ClosingHouse) -> Non
     assert parts["research"] == ("4.536000", "26.666666", "0.000000")
 
 
-async def test_march_stays_as_it_was_closed(house: ClosingHouse) -> None:
-    before = dict(house.closed.files)
+async def test_march_stays_as_it_was_closed(in_memory: ClosingProduct) -> None:
+    before = dict(in_memory.closed.files)
 
-    again = await house.close("2026-03", APRIL_6)
+    again = await in_memory.close("2026-03", APRIL_6)
 
-    assert house.closed.files == before
-    assert {file.path for file in await files_of(again, house.closed)} == set(before)
+    assert in_memory.closed.files == before
+    assert {file.path for file in await files_of(again, in_memory.closed)} == set(before)

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from tests.support.closing_march import AFTER_GRACE, march
-from tests.support.closing_product import ClosingHouse, Killed, Wrap
+from tests.support.closing_product import ClosingProduct, Killed, Wrap
 
 pytestmark = pytest.mark.anyio
 
@@ -77,22 +77,22 @@ async def test_a_kill_before_any_step_leaves_a_closing_that_the_next_run_complet
     survived = None
     for at in range(1000):
         fuse = Fuse()
-        house = await march(ClosingHouse(wrap=fused(fuse)))
+        in_memory = await march(ClosingProduct(wrap=fused(fuse)))
         fuse.steps, fuse.at = 0, at
         try:
-            await house.close("2026-03", AFTER_GRACE)
+            await in_memory.close("2026-03", AFTER_GRACE)
         except Killed:
             pass
         else:
             survived = at
         fuse.at = None
 
-        closed = await house.close("2026-03", AFTER_GRACE)
+        closed = await in_memory.close("2026-03", AFTER_GRACE)
 
-        assert house.closed.files == right.closed.files, f"killed before step {at}"
+        assert in_memory.closed.files == right.closed.files, f"killed before step {at}"
         assert closed.is_filed
         assert [change.what for change in closed.history].count("closed") == 1
-        assert house.reports.files == {}
+        assert in_memory.reports.files == {}
         if survived is not None:
             break
     assert survived is not None
@@ -101,18 +101,18 @@ async def test_a_kill_before_any_step_leaves_a_closing_that_the_next_run_complet
 
 async def test_the_timer_finishes_the_filing_of_a_killed_run() -> None:
     fuse = Fuse()
-    house = await march(ClosingHouse(wrap=fused(fuse)))
-    file_at = house.closed.paths
+    in_memory = await march(ClosingProduct(wrap=fused(fuse)))
+    file_at = in_memory.closed.paths
 
     def die(prefix: str) -> Any:
         raise Killed
 
-    house.closed._store.paths = die
+    in_memory.closed._store.paths = die
     with pytest.raises(Killed):
-        await house.close("2026-03", AFTER_GRACE)
-    house.closed._store.paths = file_at
+        await in_memory.close("2026-03", AFTER_GRACE)
+    in_memory.closed._store.paths = file_at
 
-    (finished,) = await house.closer.close_due(AFTER_GRACE)
+    (finished,) = await in_memory.closer.close_due(AFTER_GRACE)
 
     assert finished.is_filed
-    assert len(house.closed.files) == 3
+    assert len(in_memory.closed.files) == 3

@@ -14,7 +14,7 @@ from chargeback.domain.periods.lifecycle import PeriodChange
 from chargeback.domain.terms.terms import Terms
 from chargeback.domain.time.effective import ALWAYS, Effective
 from chargeback.services.closing.correct_period import correct_period
-from tests.support.closing_product import ClosingHouse, published_for_real
+from tests.support.closing_product import ClosingProduct, published_for_real
 from tests.support.shared_fees import fee
 from tests.support.trued_up_product import ANYTHING, APRIL, MAY, TruedUp, call, teams
 
@@ -33,14 +33,14 @@ def marked_up(percent: int, *, search_pays: str) -> Catalogue:
 async def test_a_share_that_moves_takes_its_markup_with_it(tmp_path: Path) -> None:
     march = Effective(None, datetime(2026, 4, 1, tzinfo=UTC))
     terms = Terms(closing=ANYTHING, shared_costs=[fee("100", effective=march)])
-    books = TruedUp(published_for_real(ClosingHouse(marked_up(50, search_pays="search"), terms)), tmp_path)
-    await books.house.ingest([call("search", "2026-03-05", "40")], APRIL)
+    books = TruedUp(published_for_real(ClosingProduct(marked_up(50, search_pays="search"), terms)), tmp_path)
+    await books.in_memory.ingest([call("search", "2026-03-05", "40")], APRIL)
     await books.publish(APRIL)
-    await books.house.close("2026-03", APRIL)
+    await books.in_memory.close("2026-03", APRIL)
 
-    books.house.catalogues.catalogue = marked_up(10, search_pays="support")
+    books.in_memory.catalogues.catalogue = marked_up(10, search_pays="support")
     change = PeriodChange("rated anew", MAY, "ann", "the rule was wrong")
-    await correct_period("2026-03", books.house.closing_books, books.house.ledger, change)
+    await correct_period("2026-03", books.in_memory.closing_books, books.in_memory.ledger, change)
     await books.publish(MAY)
 
     # 100 of usage and the fee of 100 with 50 % on top: all of it is support's now.

@@ -11,7 +11,7 @@ from chargeback.domain.periods.lifecycle import BillingPeriod
 from chargeback.domain.usage.meters import Meter
 from tests.support.builders import tokens, usage_event
 from tests.support.catalogues import START, catalogue, dated
-from tests.support.closing_product import ClosingHouse, published_for_real
+from tests.support.closing_product import ClosingProduct, published_for_real
 
 pytestmark = pytest.mark.anyio
 
@@ -29,19 +29,19 @@ def card(*steps: tuple[datetime, str], promised: datetime | None = PROMISED) -> 
     return catalogue(prices, account="oai-swedencentral")
 
 
-async def march(of: Catalogue, *days: str) -> ClosingHouse:
+async def march(of: Catalogue, *days: str) -> ClosingProduct:
     """A call of 1 000 000 tokens at 09:00 of each day."""
-    house = published_for_real(ClosingHouse(of))
+    in_memory = published_for_real(ClosingProduct(of))
     calls = [usage_event(time=f"{day}T09:00:00Z", usage=tokens(1_000_000, 0)) for day in days]
-    await house.ingest(calls, APRIL_4)
-    return house
+    await in_memory.ingest(calls, APRIL_4)
+    return in_memory
 
 
 async def test_usage_after_the_promise_keeps_the_month_open_until_somebody_overrides_it() -> None:
-    house = await march(card((START, "2.50")), "2026-03-09", "2026-03-10", "2026-03-11")
+    in_memory = await march(card((START, "2.50")), "2026-03-09", "2026-03-10", "2026-03-11")
 
-    (refused,) = await house.closer.close_due(APRIL_4)
-    closed = await house.close("2026-03", APRIL_4, override="the list still says 2.50")
+    (refused,) = await in_memory.closer.close_due(APRIL_4)
+    closed = await in_memory.close("2026-03", APRIL_4, override="the list still says 2.50")
 
     assert isinstance(refused, ClosingRefused)
     assert refused.reasons == [
@@ -59,16 +59,16 @@ async def test_usage_after_the_promise_keeps_the_month_open_until_somebody_overr
     ],
 )
 async def test_a_promise_that_holds_or_that_another_price_follows_keeps_nothing_open(of: Catalogue) -> None:
-    house = await march(of, "2026-03-11")
+    in_memory = await march(of, "2026-03-11")
 
-    (closed,) = await house.closer.close_due(APRIL_4)
+    (closed,) = await in_memory.closer.close_due(APRIL_4)
 
     assert isinstance(closed, BillingPeriod)
 
 
 async def test_usage_before_the_end_of_a_promise_keeps_nothing_open() -> None:
-    house = await march(card((START, "2.50")), "2026-03-09")
+    in_memory = await march(card((START, "2.50")), "2026-03-09")
 
-    (closed,) = await house.closer.close_due(APRIL_4)
+    (closed,) = await in_memory.closer.close_due(APRIL_4)
 
     assert isinstance(closed, BillingPeriod)

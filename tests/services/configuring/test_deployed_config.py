@@ -23,7 +23,7 @@ NOW = datetime(2026, 11, 29, 6, tzinfo=UTC)
 BEFORE, AFTER = (catalogue(dated(Meter.INPUT, (START, price))) for price in ("2.50", "3.00"))
 
 
-class World:
+class DeployedProduct:
     """An app that was deployed with some files."""
 
     def __init__(self) -> None:
@@ -37,11 +37,14 @@ class World:
 
 
 async def test_what_a_deployment_brings_is_in_force_and_on_the_record_with_its_diff() -> None:
-    world = World()
+    deployed_product = DeployedProduct()
 
-    done = await world.deploy("digest-1", AFTER)
+    done = await deployed_product.deploy("digest-1", AFTER)
 
-    record, current = await world.control.get(KIND, NAME), await world.control.get("catalogue", "current")
+    record, current = (
+        await deployed_product.control.get(KIND, NAME),
+        await deployed_product.control.get("catalogue", "current"),
+    )
     assert (done.state, done.in_force) == ("applied", AFTER.digest)
     assert any("2.5 → 3" in line for line in done.lines)
     assert record is not None
@@ -51,35 +54,37 @@ async def test_what_a_deployment_brings_is_in_force_and_on_the_record_with_its_d
 
 
 async def test_the_same_deployment_does_not_take_back_what_somebody_applied_since() -> None:
-    world = World()
-    await world.deploy("digest-1", AFTER)
-    await put_document(world.control, "catalogue", "current", {"digest": BEFORE.digest, "termsDigest": Terms().digest})
+    deployed_product = DeployedProduct()
+    await deployed_product.deploy("digest-1", AFTER)
+    await put_document(
+        deployed_product.control, "catalogue", "current", {"digest": BEFORE.digest, "termsDigest": Terms().digest}
+    )
 
-    done = await world.deploy("digest-1", AFTER)
+    done = await deployed_product.deploy("digest-1", AFTER)
 
     assert (done.state, done.lines) == ("handled", ())
     assert (done.in_force, done.deployed) == (BEFORE.digest, AFTER.digest)
 
 
 async def test_the_next_deployment_applies_again_also_an_older_one() -> None:
-    world = World()
+    deployed_product = DeployedProduct()
     for digest, brought in (("digest-1", AFTER), ("digest-2", BEFORE), ("digest-1", AFTER)):
-        done = await world.deploy(digest, brought)
+        done = await deployed_product.deploy(digest, brought)
 
         assert (done.state, done.in_force) == ("applied", brought.digest)
 
 
 async def test_a_deployment_that_becomes_another_one_is_refused_until_its_past_is_said() -> None:
     """On 20 March gpt-4o is recreated as provisioned: what it was until then would have become free."""
-    world = World()
+    deployed_product = DeployedProduct()
     provisioned = catalogue(dated(Meter.INPUT, (START, "2.50")), type=DeploymentType.GLOBAL_PROVISIONED_MANAGED)
     was = DatedDeployment(BEFORE.deployments["oai-eastus2"]["gpt-4o"], Effective(end=NOW))
     said = Catalogue("USD", provisioned.prices, provisioned.deployments, provisioned.allocation, dated=[was])
 
-    await world.deploy("digest-0", BEFORE)
+    await deployed_product.deploy("digest-0", BEFORE)
 
-    refused = await world.deploy("digest-1", provisioned)
-    applied = await world.deploy("digest-2", said)
+    refused = await deployed_product.deploy("digest-1", provisioned)
+    applied = await deployed_product.deploy("digest-2", said)
 
     assert (refused.state, refused.in_force) == ("refused", BEFORE.digest)
     assert refused.lines[0].startswith("dated-deployments.yaml: deployments: oai-eastus2/gpt-4o is gone, or is another")
@@ -92,13 +97,13 @@ async def test_what_contradicts_a_closed_period_is_refused_and_nothing_changes(
     async def refuse(*_: object, **__: object) -> None:
         raise InvalidConfig(["books.yaml: 2026-10 is closed"])
 
-    world = World()
-    await world.deploy("digest-1", BEFORE)
+    deployed_product = DeployedProduct()
+    await deployed_product.deploy("digest-1", BEFORE)
     monkeypatch.setattr(deployed_config, "bring_into_force", refuse)
 
-    done = await world.deploy("digest-2", AFTER)
+    done = await deployed_product.deploy("digest-2", AFTER)
 
-    record = await world.control.get(KIND, NAME)
+    record = await deployed_product.control.get(KIND, NAME)
     assert (done.state, done.lines) == ("refused", ("books.yaml: 2026-10 is closed",))
     assert (done.in_force, done.deployed) == (BEFORE.digest, AFTER.digest)
     assert record is not None
@@ -107,10 +112,10 @@ async def test_what_contradicts_a_closed_period_is_refused_and_nothing_changes(
 
 async def test_the_record_of_a_long_diff_is_short(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(deployed_config, "outcome_lines", lambda *_: iter(["line"] * (LINES_KEPT + 5)))
-    world = World()
+    deployed_product = DeployedProduct()
 
-    done = await world.deploy("digest-1", AFTER)
+    done = await deployed_product.deploy("digest-1", AFTER)
 
-    record = await world.control.get(KIND, NAME)
+    record = await deployed_product.control.get(KIND, NAME)
     assert record is not None
     assert (len(record["lines"]), record["moreLines"], len(done.lines)) == (LINES_KEPT, 5, LINES_KEPT + 5)

@@ -13,7 +13,7 @@ from chargeback.services.explaining.explain import Explainer
 from chargeback.services.explaining.render_explanation import text_of
 from chargeback.services.publishing.published_rows import Published
 from tests.support.builders import tokens, usage_event
-from tests.support.closing_product import ClosingHouse, priced, published_for_real
+from tests.support.closing_product import ClosingProduct, priced, published_for_real
 
 pytestmark = pytest.mark.anyio
 
@@ -21,15 +21,15 @@ MAY = datetime(2026, 5, 1, 12, tzinfo=UTC)
 JUNE = datetime(2026, 6, 10, 12, tzinfo=UTC)
 
 
-async def call(house: ClosingHouse, name: str, tokens_in: int, now: datetime, day: str = "2026-03-05") -> None:
-    await house.ingest([usage_event(id=name, time=f"{day}T09:00:00Z", usage=tokens(tokens_in, 0))], now)
-    await house.auditor.audit(now)
+async def call(in_memory: ClosingProduct, name: str, tokens_in: int, now: datetime, day: str = "2026-03-05") -> None:
+    await in_memory.ingest([usage_event(id=name, time=f"{day}T09:00:00Z", usage=tokens(tokens_in, 0))], now)
+    await in_memory.auditor.audit(now)
 
 
-async def explained(house: ClosingHouse, period: str, tmp_path: Any) -> list[dict[str, Any]]:
+async def explained(in_memory: ClosingProduct, period: str, tmp_path: Any) -> list[dict[str, Any]]:
     """Each charge of input tokens of a period in full."""
-    published = Published(house.control, house.reports, house.closed)
-    explainer = Explainer(published, house.catalogues, house.books, house.ledger)
+    published = Published(in_memory.control, in_memory.reports, in_memory.closed)
+    explainer = Explainer(published, in_memory.catalogues, in_memory.books, in_memory.ledger)
     file = await published.fetch(period, tmp_path)
     with duckdb.connect() as engine:
         found = engine.execute(
@@ -41,23 +41,23 @@ async def explained(house: ClosingHouse, period: str, tmp_path: Any) -> list[dic
     ]
 
 
-async def three_months() -> ClosingHouse:
+async def three_months() -> ClosingProduct:
     """40 million tokens at 2.50 in March (100 USD), 8 million more in April (20), 2 million more in May (5)."""
-    house = published_for_real(ClosingHouse())
-    await call(house, "first", 40_000_000, MAY)
-    await house.close("2026-03", MAY)
-    await call(house, "second", 8_000_000, MAY)
-    await house.close("2026-04", MAY + timedelta(days=9))
-    await call(house, "third", 2_000_000, MAY + timedelta(days=10))
-    await house.publish_drafts(JUNE)
-    return house
+    in_memory = published_for_real(ClosingProduct())
+    await call(in_memory, "first", 40_000_000, MAY)
+    await in_memory.close("2026-03", MAY)
+    await call(in_memory, "second", 8_000_000, MAY)
+    await in_memory.close("2026-04", MAY + timedelta(days=9))
+    await call(in_memory, "third", 2_000_000, MAY + timedelta(days=10))
+    await in_memory.publish_drafts(JUNE)
+    return in_memory
 
 
 async def test_a_second_correction_begins_with_what_the_first_one_left(tmp_path: Any) -> None:
-    house = await three_months()
+    in_memory = await three_months()
 
-    (first,) = await explained(house, "2026-04", tmp_path)
-    (second,) = await explained(house, "2026-05", tmp_path)
+    (first,) = await explained(in_memory, "2026-04", tmp_path)
+    (second,) = await explained(in_memory, "2026-05", tmp_path)
 
     assert (first["corrects"]["costBefore"], first["corrects"]["costAfter"]) == ("100", "120")
     assert (second["corrects"]["costBefore"], second["corrects"]["costAfter"]) == ("120", "125")
@@ -65,9 +65,9 @@ async def test_a_second_correction_begins_with_what_the_first_one_left(tmp_path:
 
 
 async def test_a_correction_leads_down_to_the_events_of_its_charge(tmp_path: Any) -> None:
-    house = await three_months()
+    in_memory = await three_months()
 
-    (second,) = await explained(house, "2026-05", tmp_path)
+    (second,) = await explained(in_memory, "2026-05", tmp_path)
 
     (record,) = second["records"]
     assert [(event["id"], event["quantity"]) for event in record["events"]["first"]] == [
@@ -79,13 +79,13 @@ async def test_a_correction_leads_down_to_the_events_of_its_charge(tmp_path: Any
 
 
 async def test_usage_of_a_time_before_the_books_is_explained_though_nothing_was_published_of_it(tmp_path: Any) -> None:
-    house = published_for_real(ClosingHouse())
-    await call(house, "march", 40_000_000, MAY)
-    await house.close("2026-03", MAY)
-    await call(house, "january", 8_000_000, MAY, "2026-01-05")
-    await house.publish_drafts(MAY)
+    in_memory = published_for_real(ClosingProduct())
+    await call(in_memory, "march", 40_000_000, MAY)
+    await in_memory.close("2026-03", MAY)
+    await call(in_memory, "january", 8_000_000, MAY, "2026-01-05")
+    await in_memory.publish_drafts(MAY)
 
-    (charge,) = await explained(house, "2026-04", tmp_path)
+    (charge,) = await explained(in_memory, "2026-04", tmp_path)
 
     assert charge["corrects"]["wasThere"] is False
     assert (charge["corrects"]["costBefore"], charge["corrects"]["costAfter"]) == ("0", "20")
@@ -95,17 +95,17 @@ async def test_usage_of_a_time_before_the_books_is_explained_though_nothing_was_
 async def test_a_closed_row_keeps_the_price_that_it_was_closed_with_after_its_month_is_rated_again(
     tmp_path: Any,
 ) -> None:
-    house = published_for_real(ClosingHouse())
-    await call(house, "first", 40_000_000, MAY)
-    await house.close("2026-03", MAY)
-    house.catalogues.catalogue = priced("4")
+    in_memory = published_for_real(ClosingProduct())
+    await call(in_memory, "first", 40_000_000, MAY)
+    await in_memory.close("2026-03", MAY)
+    in_memory.catalogues.catalogue = priced("4")
     await correct_period(
-        "2026-03", house.closing_books, house.ledger, PeriodChange("rated anew", MAY, "ann", "contract")
+        "2026-03", in_memory.closing_books, in_memory.ledger, PeriodChange("rated anew", MAY, "ann", "contract")
     )
-    await house.publish_drafts(MAY)
+    await in_memory.publish_drafts(MAY)
 
-    (closed,) = await explained(house, "2026-03", tmp_path)
-    less, more = await explained(house, "2026-04", tmp_path)
+    (closed,) = await explained(in_memory, "2026-03", tmp_path)
+    less, more = await explained(in_memory, "2026-04", tmp_path)
 
     assert (closed["price"]["perMillion"], closed["configuration"]) == ("2.5", "frozen when the period was closed")
     assert (more["price"]["perMillion"], more["configuration"]) == ("4", "which rates the closed period now")
@@ -116,11 +116,14 @@ async def test_a_closed_row_keeps_the_price_that_it_was_closed_with_after_its_mo
 
 
 async def test_the_text_says_why_and_from_what_to_what(tmp_path: Any) -> None:
-    house = await three_months()
+    in_memory = await three_months()
     explainer = Explainer(
-        Published(house.control, house.reports, house.closed), house.catalogues, house.books, house.ledger
+        Published(in_memory.control, in_memory.reports, in_memory.closed),
+        in_memory.catalogues,
+        in_memory.books,
+        in_memory.ledger,
     )
-    (charge,) = await explained(house, "2026-05", tmp_path)
+    (charge,) = await explained(in_memory, "2026-05", tmp_path)
     found = await explainer.explain("2026-05", "unallocated", charge_id=charge["chargeId"])
 
     text = text_of(found)

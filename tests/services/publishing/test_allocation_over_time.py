@@ -12,7 +12,7 @@ from chargeback.domain.time.effective import Effective
 from chargeback.domain.usage.meters import Meter
 from tests.support.builders import tokens, usage_event
 from tests.support.catalogues import START, catalogue, dated
-from tests.support.product_in_memory import House, house
+from tests.support.product_in_memory import ProductInMemory, in_memory
 
 pytestmark = pytest.mark.anyio
 
@@ -30,14 +30,14 @@ def card(price: str, *, rules: tuple[Rule, ...] = RULES, calendar: Calendar | No
     return catalogue(*meters, rules=rules, calendar=calendar)
 
 
-async def call(of: House, time: str, now: datetime = NOW, **fields: object) -> None:
+async def call(of: ProductInMemory, time: str, now: datetime = NOW, **fields: object) -> None:
     """One call of a million input tokens that is ingested at `now`."""
     usage = tokens(1_000_000, 0)
     event = usage_event(time=time, backend="oai-eastus2.openai.azure.com", usage=usage, **fields)
     assert (await of.ingest.ingest([event], now)).accepted == 1
 
 
-def paid(of: House, day: str) -> dict[tuple[str, str, str], Decimal]:
+def paid(of: ProductInMemory, day: str) -> dict[tuple[str, str, str], Decimal]:
     """(date, cost centre, rule) → cost."""
     sums: dict[tuple[str, str, str], Decimal] = {}
     for record in of.books.days.get(day, {}).values():
@@ -48,7 +48,7 @@ def paid(of: House, day: str) -> dict[tuple[str, str, str], Decimal]:
 
 
 async def test_a_microsecond_decides_which_team_pays() -> None:
-    of = house(card("2"))
+    of = in_memory(card("2"))
     for time in ("2026-03-20T08:59:59.999999Z", "2026-03-20T09:00:00.000000Z", "2026-03-20T09:00:00.000001Z"):
         await call(of, time)
 
@@ -61,7 +61,7 @@ async def test_a_microsecond_decides_which_team_pays() -> None:
 
 
 async def test_the_audit_agrees_with_what_was_posted_around_a_move() -> None:
-    of = house(card("2"))
+    of = in_memory(card("2"))
     await call(of, "2026-03-20T08:30:00Z")
     await call(of, "2026-03-20T10:30:00Z")
     await of.poster.post(NOW)
@@ -78,7 +78,7 @@ async def test_a_spoofed_billing_code_moves_no_money_on_either_side_of_a_move() 
         Rule("voice-since", voice, "research", Effective(start=MOVE)),
         *RULES,
     )
-    of = house(card("2", rules=rules))
+    of = in_memory(card("2", rules=rules))
     for time in ("2026-03-20T08:59:59.999999Z", "2026-03-20T09:00:00Z"):
         await call(of, time, subscriptionId="search", billingCode="VOICE")
 
@@ -90,7 +90,7 @@ async def test_a_spoofed_billing_code_moves_no_money_on_either_side_of_a_move() 
 @pytest.mark.parametrize(("time", "date"), [("21:59:59.999999Z", "2026-03-31"), ("22:00:00.000000Z", "2026-04-01")])
 async def test_a_microsecond_decides_the_period_in_the_zone_of_the_books(time: str, date: str) -> None:
     now = datetime(2026, 3, 31, 23, tzinfo=UTC)
-    of = house(card("2", calendar=BERLIN))
+    of = in_memory(card("2", calendar=BERLIN))
     await call(of, f"2026-03-31T{time}", now)
 
     await of.poster.post(now)
@@ -100,7 +100,7 @@ async def test_a_microsecond_decides_the_period_in_the_zone_of_the_books(time: s
 
 async def test_a_correction_after_the_close_changes_the_open_hours_of_the_day_alone() -> None:
     now = datetime(2026, 4, 1, 9, tzinfo=UTC)
-    of = house(card("2.50", calendar=BERLIN))
+    of = in_memory(card("2.50", calendar=BERLIN))
     await call(of, "2026-03-31T21:30:00Z", now)
     await call(of, "2026-03-31T22:30:00Z", now)
     await of.poster.post(now)
@@ -117,7 +117,7 @@ async def test_a_correction_after_the_close_changes_the_open_hours_of_the_day_al
 
 async def test_late_usage_of_a_closed_period_is_audited_at_its_frozen_price() -> None:
     now = datetime(2026, 4, 20, 9, tzinfo=UTC)
-    of = house(card("2.00"))
+    of = in_memory(card("2.00"))
     of.catalogues.closed["2026-03"] = card("2.50")
     await call(of, "2026-03-20T09:30:00Z", now)
 

@@ -13,7 +13,7 @@ from chargeback.domain.usage.meters import Meter
 from chargeback.services.configuring.repost import Repost, plan_repost, put_in_force
 from tests.support.builders import tokens, usage_event
 from tests.support.catalogues import START, catalogue, dated
-from tests.support.product_in_memory import House, house
+from tests.support.product_in_memory import ProductInMemory, in_memory
 
 pytestmark = pytest.mark.anyio
 
@@ -29,14 +29,14 @@ def card(*steps: tuple[datetime, str], **key: str) -> Catalogue:
 OLD = card((START, "2"))
 
 
-async def call(of: House, time: str, **fields: object) -> None:
+async def call(of: ProductInMemory, time: str, **fields: object) -> None:
     """One call of a million input tokens."""
     usage = tokens(1_000_000, 0)
     event = usage_event(time=time, backend="oai-eastus2.openai.azure.com", usage=usage, **fields)
     assert (await of.ingest.ingest([event], NOW)).accepted == 1
 
 
-def costs(of: House, day: str) -> dict[str, Decimal | None]:
+def costs(of: ProductInMemory, day: str) -> dict[str, Decimal | None]:
     """Price id from the tier on → cost."""
     return {
         charge.price_id.partition("GlobalStandard/")[2]: charge.cost
@@ -47,7 +47,7 @@ def costs(of: House, day: str) -> dict[str, Decimal | None]:
     }
 
 
-async def apply(of: House, new: Catalogue) -> Repost:
+async def apply(of: ProductInMemory, new: Catalogue) -> Repost:
     """The new catalogue in force, with the older days marked."""
     before = await of.catalogues.in_force()
     plan = await plan_repost(of.ledger, changes(before.current, new), new.calendar, before.closed, NOW)
@@ -60,7 +60,7 @@ async def apply(of: House, new: Catalogue) -> Repost:
 
 
 async def test_a_microsecond_decides_which_price_holds() -> None:
-    of = house(card((START, "2"), (CUT, "5")))
+    of = in_memory(card((START, "2"), (CUT, "5")))
     for time in ("12:59:59.999999", "13:00:00.000000", "13:00:00.000001"):
         await call(of, f"{TODAY}T{time}Z")
 
@@ -74,7 +74,7 @@ async def test_a_microsecond_decides_which_price_holds() -> None:
 
 async def test_a_microsecond_decides_whether_an_agreement_holds() -> None:
     agreed = Adjustment("ea", "agreement 7", Effective(CUT), discount=Decimal(50))
-    of = house(catalogue(adjusted(dated(Meter.INPUT, (START, "2")), [agreed]).prices))
+    of = in_memory(catalogue(adjusted(dated(Meter.INPUT, (START, "2")), [agreed]).prices))
     for time in ("12:59:59.999999", "13:00:00.000000"):
         await call(of, f"{TODAY}T{time}Z")
 
@@ -85,7 +85,7 @@ async def test_a_microsecond_decides_whether_an_agreement_holds() -> None:
 
 async def test_the_tier_that_served_the_call_decides_its_price() -> None:
     tiers = [dated(Meter.INPUT, (START, price), service_tier=tier) for tier, price in (("default", "2"), ("flex", "1"))]
-    of = house(catalogue(*tiers))
+    of = in_memory(catalogue(*tiers))
     for served in ("flex", "default", "priority"):
         await call(of, f"{TODAY}T10:00:00Z", serviceTier=served)
 
@@ -99,7 +99,7 @@ async def test_the_tier_that_served_the_call_decides_its_price() -> None:
 
 
 async def test_a_corrected_price_reaches_every_touched_day_of_the_open_periods() -> None:
-    of = house(OLD)
+    of = in_memory(OLD)
     for day in (LAST_MONTH, LAST_WEEK, TODAY):
         await call(of, f"{day}T10:00:00Z")
     await of.poster.post(NOW)
@@ -117,7 +117,7 @@ async def test_a_corrected_price_reaches_every_touched_day_of_the_open_periods()
 
 
 async def test_days_that_the_change_does_not_touch_are_left_alone() -> None:
-    of = house(OLD)
+    of = in_memory(OLD)
     for day in (LAST_MONTH, LAST_WEEK, TODAY):
         await call(of, f"{day}T10:00:00Z")
     marked = await of.ledger.marks()
@@ -130,7 +130,7 @@ async def test_days_that_the_change_does_not_touch_are_left_alone() -> None:
 
 
 async def test_a_closed_period_keeps_its_prices_and_is_named() -> None:
-    of = house(OLD)
+    of = in_memory(OLD)
     for day in (LAST_MONTH, LAST_WEEK):
         await call(of, f"{day}T10:00:00Z")
     await of.auditor.audit(NOW)
@@ -145,7 +145,7 @@ async def test_a_closed_period_keeps_its_prices_and_is_named() -> None:
 
 
 async def test_usage_of_a_closed_period_that_had_no_price_is_rated_when_there_is_one() -> None:
-    of = house(OLD)
+    of = in_memory(OLD)
     usage = {"backend": "oai-eastus2.openai.azure.com", "usage": tokens(1_000_000, 0)}
     priced = usage_event(time=f"{LAST_MONTH}T10:00:00Z", **usage)
     unpriced = usage_event(time=f"{LAST_MONTH}T10:00:00Z", serviceTier="flex", **usage)
@@ -165,7 +165,7 @@ async def test_usage_of_a_closed_period_that_had_no_price_is_rated_when_there_is
 
 
 async def test_a_day_is_marked_again_where_an_audit_came_before_the_change_was_in_force() -> None:
-    of = house(OLD)
+    of = in_memory(OLD)
     await call(of, f"{LAST_WEEK}T10:00:00Z")
     new = card((START, "3"))
     plan = await plan_repost(of.ledger, changes(OLD, new), new.calendar, (), NOW)

@@ -19,8 +19,8 @@ from chargeback.services.workbook.write_workbook import write_workbook
 from tests.support import written_statements as statements
 from tests.support.catalogues import catalogue
 from tests.support.period_tables import PERIOD, period_tables, row
-from tests.support.product_in_memory import house
-from tests.support.published_product import SEARCH, Office, parquet
+from tests.support.product_in_memory import in_memory
+from tests.support.published_product import SEARCH, PublishedProduct, parquet
 from tests.support.rows_of_every_kind import correction, costs, csv_rows, written
 
 pytestmark = pytest.mark.anyio
@@ -72,13 +72,13 @@ async def test_the_statement_says_both_amounts(month: PeriodTables) -> None:
 
 
 async def test_explain_says_both_amounts(month: PeriodTables) -> None:
-    office = Office(house(catalogue(calendar=CALENDAR)))
-    office.reports.files[f"{PERIOD}/charges-{PERIOD}.parquet"] = parquet(month)
+    published_product = PublishedProduct(in_memory(catalogue(calendar=CALENDAR)))
+    published_product.reports.files[f"{PERIOD}/charges-{PERIOD}.parquet"] = parquet(month)
 
-    found = await office.explain()
+    found = await published_product.explain()
 
     assert (found["cost"], found["currency"], found["otherCurrencies"]) == ("100", "EUR", {"USD": "1000"})
     assert found["kinds"] == {"usage": {"cost": "100", "rows": 1}}
-    text = text_of(await office.explanation())
+    text = text_of(await published_product.explanation())
     assert "  100 EUR and 1000 USD\n" in text
     assert "correction of 2026-02 (2026-02-11): 1000 USD" in text

@@ -25,7 +25,7 @@ from chargeback.domain.terms.terms import ClosingRules, ExchangeRate, Terms
 from chargeback.domain.time.calendar import BooksSetting, Calendar
 from chargeback.services.closing.correct_period import correct_period
 from chargeback.services.reconciling.true_up import remove_true_up
-from tests.support.closing_product import ClosingHouse, priced, published_for_real
+from tests.support.closing_product import ClosingProduct, priced, published_for_real
 from tests.support.trued_up_product import TruedUp, call, charge
 
 EXAMPLES = int(os.environ.get("LIVES", "2"))
@@ -56,11 +56,11 @@ steps = st.lists(
 
 
 class Life:
-    """A house whose clock goes on, and the invoices that it was trued up to."""
+    """A product whose clock goes on, and the invoices that it was trued up to."""
 
     def __init__(self, folder: Path) -> None:
-        self.house = published_for_real(ClosingHouse(priced("2.5", BOOKS), self._terms("0.8")))
-        self.books = TruedUp(self.house, folder)
+        self.in_memory = published_for_real(ClosingProduct(priced("2.5", BOOKS), self._terms("0.8")))
+        self.books = TruedUp(self.in_memory, folder)
         self.now = START
         self.calls = 0
         self.invoiced: dict[str, Decimal] = {}
@@ -70,16 +70,16 @@ class Life:
         return Terms(exchange_rates=[known], shared_costs=[FEE], closing=ANYTHING)
 
     async def step(self, what: str, which: int, number: int) -> None:
-        house = self.house
+        in_memory = self.in_memory
         match what:
             case "usage":
                 await self._use(("search", "other")[which], number)
             case "days pass":
                 self.now += timedelta(days=which)
             case "price":
-                house.catalogues.catalogue = priced(f"{which}.25", BOOKS)
+                in_memory.catalogues.catalogue = priced(f"{which}.25", BOOKS)
             case "rate":
-                house.catalogues.settled_by = self._terms(f"0.{which}")
+                in_memory.catalogues.settled_by = self._terms(f"0.{which}")
             case "draft":
                 await self.books.publish(self.now)
             case "close":
@@ -93,12 +93,12 @@ class Life:
         self.calls += 1
         day = (self.now - timedelta(days=days_ago)).date().isoformat()
         if day >= "2026-03-01":
-            await self.house.ingest([call(team, day, id=f"c{self.calls}")], self.now)
+            await self.in_memory.ingest([call(team, day, id=f"c{self.calls}")], self.now)
 
     async def _true_up(self, month: str, more: int | None) -> None:
         """To an invoice of so much more than the month's usage, but not below nothing; None takes it back."""
         if more is None:
-            await remove_true_up(self.house.control, month, by="dora", now=self.now)
+            await remove_true_up(self.in_memory.control, month, by="dora", now=self.now)
             self.invoiced.pop(month, None)
             return
         if BOOKS.bounds(month)[1] + ReconciliationRules().lag > self.now:
@@ -112,33 +112,37 @@ class Life:
 
     async def _close(self) -> None:
         await self.books.publish(self.now)
-        oldest = (await self.house.periods.open_periods(self.now, BOOKS))[0]
+        oldest = (await self.in_memory.periods.open_periods(self.now, BOOKS))[0]
         if BOOKS.bounds(oldest)[1] <= self.now:
-            await self.house.close(oldest, self.now, override="it is only a test")
+            await self.in_memory.close(oldest, self.now, override="it is only a test")
 
     async def _correct(self, *, first: bool) -> None:
-        if closed := await self.house.periods.closed():
+        if closed := await self.in_memory.periods.closed():
             change = PeriodChange("rated anew", self.now, "ann", "wrong price")
-            await correct_period(closed[0 if first else -1].month, self.house.closing_books, self.house.ledger, change)
+            await correct_period(
+                closed[0 if first else -1].month, self.in_memory.closing_books, self.in_memory.ledger, change
+            )
 
     async def used(self, month: str) -> Decimal:
         """What the books have of a month's usage, in its currency."""
         cost = Decimal(0)
         for day in BOOKS.utc_days(month):
-            async for page in self.house.books.records(day):
+            async for page in self.in_memory.books.records(day):
                 cost += sum((charge.cost or 0 for record in page for charge in record.charges), Decimal(0))
         return cost * await self._rate(month)
 
     async def _rate(self, month: str) -> Decimal:
-        known, _ = await self.house.periods.get(month)
-        catalogues = self.house.catalogues
+        known, _ = await self.in_memory.periods.get(month)
+        catalogues = self.in_memory.catalogues
         terms = (await catalogues.stored_version(known.version)).terms if known.version else await catalogues.terms()
         return Decimal(terms.rate_for(month, "USD", BOOKS.currency(month)).rate)
 
     async def due(self) -> dict[tuple[str, str], Decimal]:
         """By month and currency."""
         found = {}
-        for month in sorted({*MONTHS} & {path[:7] for path in {**self.house.reports.files, **self.house.closed.files}}):
+        for month in sorted(
+            {*MONTHS} & {path[:7] for path in {**self.in_memory.reports.files, **self.in_memory.closed.files}}
+        ):
             fee = FEE.price * await self._rate(month)
             found[month, BOOKS.currency(month)] = fee + self.invoiced.get(month, await self.used(month))
         return found
@@ -147,7 +151,7 @@ class Life:
         """What closed files and drafts charge exactly, by month and currency; and by how much their print is off."""
         exact: defaultdict[tuple[str, str], Decimal] = defaultdict(Decimal)
         off: dict[str, Decimal] = {}
-        files = {**self.house.reports.files, **self.house.closed.files}
+        files = {**self.in_memory.reports.files, **self.in_memory.closed.files}
         with TemporaryDirectory() as folder:
             for path in (path for path in files if path.endswith(".parquet")):
                 (Path(folder) / "charges.parquet").write_bytes(files[path])
@@ -167,8 +171,8 @@ async def live(life: list[Step], folder: Path) -> None:
     closed: dict[str, bytes] = {}
     for each in life:
         await books.step(*each)
-        assert {path: books.house.closed.files.get(path) for path in closed} == closed, "closed files never change"
-        closed = dict(books.house.closed.files)
+        assert {path: books.in_memory.closed.files.get(path) for path in closed} == closed, "closed files never change"
+        closed = dict(books.in_memory.closed.files)
     await books.books.publish(books.now)
     charged, off = books.charged()
     assert {key: cost for key, cost in charged.items() if cost} == await books.due()

@@ -16,10 +16,10 @@ from chargeback.services.reconciling.edge_usage import edge_days
 from chargeback.services.reconciling.terms_around import terms_around
 from tests.support.builders import tokens
 from tests.support.catalogues import START, catalogue, dated
-from tests.support.closing_product import ClosingHouse, priced
+from tests.support.closing_product import ClosingProduct, priced
 from tests.support.cost_exports import INPUT_METER, exported
-from tests.support.product_in_memory import house
-from tests.support.published_product import Office, call, invoice
+from tests.support.product_in_memory import in_memory
+from tests.support.published_product import PublishedProduct, call, invoice
 
 pytestmark = pytest.mark.anyio
 
@@ -33,16 +33,16 @@ def books(zone: str) -> Calendar:
 
 async def reconciled(zone: str, time: str, billed: str, folder: Path) -> dict[str, Reconciliation]:
     """A batch of a million tokens, 2.50, by month; the invoice has it on the day `billed`."""
-    office = Office(house(catalogue(dated(Meter.INPUT, (START, "2.5")), calendar=books(zone))))
-    await office.house.ingest.ingest([call(time=time, usage=tokens(1_000_000, 0))], NOW)
-    await office.house.poster.post(NOW)
+    published_product = PublishedProduct(in_memory(catalogue(dated(Meter.INPUT, (START, "2.5")), calendar=books(zone))))
+    await published_product.in_memory.ingest.ingest([call(time=time, usage=tokens(1_000_000, 0))], NOW)
+    await published_product.in_memory.poster.post(NOW)
     found = {}
     for month, last in (("2026-03", "31"), ("2026-04", "30")):
-        await office.publish(month)
+        await published_product.publish(month)
         rows = [exported(ChargePeriodStart=f"{billed}T00:00:00Z")] if billed.startswith(month) else []
         run = {"month": f"{month.replace('-', '')}01-{month.replace('-', '')}{last}", "end": f"{month}-{last}"}
         exports = invoice(folder / month, rows, submitted="2026-05-09T06:00:00Z", **run)
-        found[month] = (await office.reconcile(exports, {INPUT_METER: [KEY]}, period=month)).found
+        found[month] = (await published_product.reconcile(exports, {INPUT_METER: [KEY]}, period=month)).found
     return found
 
 
@@ -76,16 +76,16 @@ def test_the_edges_of_a_month_are_the_days_that_two_months_share() -> None:
 async def test_an_edge_of_a_month_before_the_first_rate_is_converted_at_that(tmp_path: Path) -> None:
     # The evening of 28 February in New York is 1 March of the provider: 1.25 EUR at the rate of 31 March.
     calendar = Calendar((BooksSetting("2026-01", "America/New_York", "EUR"),))
-    office = Office(house(catalogue(dated(Meter.INPUT, (START, "2.5")), calendar=calendar)))
+    published_product = PublishedProduct(in_memory(catalogue(dated(Meter.INPUT, (START, "2.5")), calendar=calendar)))
     first = ExchangeRate("USD", "EUR", Decimal("0.5"), "2026-03-31", "bank")
-    office.house.catalogues.settled_by = Terms(exchange_rates=[first])
+    published_product.in_memory.catalogues.settled_by = Terms(exchange_rates=[first])
     edge = call(time="2026-03-01T02:00:00Z", usage=tokens(1_000_000, 0))
-    await office.house.ingest.ingest([edge], NOW)
-    await office.house.auditor.audit_day("2026-03-01", NOW)
-    await office.publish("2026-03")
+    await published_product.in_memory.ingest.ingest([edge], NOW)
+    await published_product.in_memory.auditor.audit_day("2026-03-01", NOW)
+    await published_product.publish("2026-03")
     rows = [exported(ChargePeriodStart="2026-03-01T00:00:00Z", BilledCost="1.25", BillingCurrency="EUR")]
 
-    found = await office.reconcile(invoice(tmp_path, rows), {INPUT_METER: [KEY]}, period="2026-03")
+    found = await published_product.reconcile(invoice(tmp_path, rows), {INPUT_METER: [KEY]}, period="2026-03")
 
     assert (found.found.invoiced, found.found.booked) == (Decimal("1.25"), Decimal("1.25"))
 
@@ -96,7 +96,7 @@ async def test_an_edge_of_a_closed_month_is_converted_as_it_was_billed() -> None
         return Terms(exchange_rates=[known], closing=ClosingRules())
 
     calendar = Calendar((BooksSetting("2026-01", "America/New_York", "EUR"),))
-    books = ClosingHouse(priced(calendar=calendar), at("0.5"))
+    books = ClosingProduct(priced(calendar=calendar), at("0.5"))
     await books.ingest([call(time="2026-03-05T09:00:00Z")], NOW)
     await books.close("2026-03", datetime(2026, 4, 5, tzinfo=UTC), override="output has no price")
     books.catalogues.settled_by = at("0.8")

@@ -21,9 +21,9 @@ from chargeback.services.reconciling.render_reconciliation import RECONCILIATION
 from tests.support.catalogues import START, catalogue, dated
 from tests.support.cost_exports import INPUT_METER, OUTPUT_METER, exported
 from tests.support.period_tables import row
-from tests.support.product_in_memory import house
+from tests.support.product_in_memory import in_memory
 from tests.support.published_files import PERIOD
-from tests.support.published_product import Office, invoice
+from tests.support.published_product import PublishedProduct, invoice
 
 pytestmark = pytest.mark.anyio
 
@@ -46,11 +46,11 @@ def used(**fields: Any) -> dict[str, Any]:
     )
 
 
-class Month(Office):
+class Month(PublishedProduct):
     """Published rows and an export."""
 
     def __init__(self, folder: Path) -> None:
-        super().__init__(house(CARD))
+        super().__init__(in_memory(CARD))
         self.folder = folder
 
     def publish_rows(self, rows: list[dict[str, Any]], period: str = PERIOD, *, closed: bool = False) -> None:

@@ -12,7 +12,7 @@ from tests.simulation.lives import run_alone
 from tests.simulation.month import EARLY, Call, Month
 from tests.simulation.month import Order as Command
 from tests.simulation.oracle import booked
-from tests.simulation.product import World
+from tests.simulation.product import SimulatedProduct
 from tests.simulation.trouble import Run, troubled
 
 EVENING = datetime(2026, 3, 31, 20, tzinfo=UTC)
@@ -38,65 +38,70 @@ def month() -> Month:
     )
 
 
-async def prepared(pair: tuple[str, str]) -> tuple[World, datetime]:
+async def prepared(pair: tuple[str, str]) -> tuple[SimulatedProduct, datetime]:
     """What the two find, and when they run."""
-    world = World(month())
-    await world.begin()
-    world.arrive(EVENING - timedelta(days=1), EVENING - timedelta(hours=1))
-    await world.run("deliver", EVENING - EARLY)
-    world.arrive(EVENING - timedelta(hours=1), APRIL)
-    await world.run("deliver", EVENING + timedelta(minutes=2))
+    simulated = SimulatedProduct(month())
+    await simulated.begin()
+    simulated.arrive(EVENING - timedelta(days=1), EVENING - timedelta(hours=1))
+    await simulated.run("deliver", EVENING - EARLY)
+    simulated.arrive(EVENING - timedelta(hours=1), APRIL)
+    await simulated.run("deliver", EVENING + timedelta(minutes=2))
     if "replay" not in pair:
-        await world.run("replay", APRIL)
+        await simulated.run("replay", APRIL)
     if "settle" not in pair:
-        await world.run("settle", APRIL)
-    await world.run("post", APRIL)
+        await simulated.run("settle", APRIL)
+    await simulated.run("post", APRIL)
     if "correct" not in pair:
-        return world, APRIL
-    await world.run("close", APRIL + timedelta(days=1))
-    await world.run("apply", APRIL + timedelta(days=1))
-    world.house.catalogues.forget()
-    return world, MAY
+        return simulated, APRIL
+    await simulated.run("close", APRIL + timedelta(days=1))
+    await simulated.run("apply", APRIL + timedelta(days=1))
+    simulated.in_memory.catalogues.forget()
+    return simulated, MAY
 
 
-def work(world: World, service: str, now: datetime) -> Callable[[], Awaitable[Any]]:
+def work(simulated: SimulatedProduct, service: str, now: datetime) -> Callable[[], Awaitable[Any]]:
     """One of the two; before its grace period is over, March is closed by hand."""
     if service == "close" and now == APRIL:
-        return lambda: world.house.closer.close("2026-03", ClosingRequest("ann", now))
-    return lambda: world.run(service, now, on=int(service in ("apply", "correct")))
+        return lambda: simulated.in_memory.closer.close("2026-03", ClosingRequest("ann", now))
+    return lambda: simulated.run(service, now, on=int(service in ("apply", "correct")))
 
 
-async def what_is_left(world: World, now: datetime) -> Any:
+async def what_is_left(simulated: SimulatedProduct, now: datetime) -> Any:
     """Books, bills and what waits, after the timers have run once more."""
-    house = world.house
-    world.house.catalogues.forget()
+    in_memory = simulated.in_memory
+    simulated.in_memory.catalogues.forget()
     for service in ("post", "audit", "publish"):
-        await world.run(service, now)
-    waiting = await world.quarantine.batches(), await world.letters.batches(), await world.set_aside.all()
-    return await booked(world), house.contents(house.closed, house.reports), waiting, world.operator.waiting
+        await simulated.run(service, now)
+    waiting = await simulated.quarantine.batches(), await simulated.letters.batches(), await simulated.set_aside.all()
+    return (
+        await booked(simulated),
+        in_memory.contents(in_memory.closed, in_memory.reports),
+        waiting,
+        simulated.operator.waiting,
+    )
 
 
 async def in_order(pair: tuple[str, str], *, swapped: bool) -> Any:
-    world, now = await prepared(pair)
+    simulated, now = await prepared(pair)
     for service in reversed(pair) if swapped else pair:
-        await work(world, service, now)()
-    return await what_is_left(world, now)
+        await work(simulated, service, now)()
+    return await what_is_left(simulated, now)
 
 
 async def at_once(pair: tuple[str, str], beginning: int) -> Any:
-    world, now = await prepared(pair)
+    simulated, now = await prepared(pair)
     first = Run()
 
     async def begin_first() -> None:
         async with troubled(first):
-            await work(world, pair[0], now)()
+            await work(simulated, pair[0], now)()
 
     running = asyncio.create_task(begin_first())
     while first.calls < beginning and not running.done():  # noqa: ASYNC110 a turn each
         await asyncio.sleep(0)
-    await work(world, pair[1], now)()
+    await work(simulated, pair[1], now)()
     await running
-    return await what_is_left(world, now)
+    return await what_is_left(simulated, now)
 
 
 @pytest.mark.parametrize(

@@ -23,7 +23,7 @@ from chargeback.services.usage.replay import replay_dead_letters, replay_quarant
 from tests.e2e.traffic import catalogue_folder
 from tests.support.budgets import limited
 from tests.support.builders import DAY, NOW, tokens, usage_event
-from tests.support.product_in_memory import House, house
+from tests.support.product_in_memory import ProductInMemory, in_memory
 
 LAST_WEEK = "2026-03-12"
 
@@ -34,11 +34,11 @@ def catalogue(tmp_path_factory: pytest.TempPathFactory) -> Catalogue:
 
 
 @pytest.fixture
-def day(catalogue: Catalogue) -> House:
-    return house(catalogue)
+def day(catalogue: Catalogue) -> ProductInMemory:
+    return in_memory(catalogue)
 
 
-def test_usage_without_a_price_is_kept_and_shown_as_unpriced(day: House) -> None:
+def test_usage_without_a_price_is_kept_and_shown_as_unpriced(day: ProductInMemory) -> None:
     event = usage_event(model="unheard-of", deployment="unheard-of", usage=tokens(100, 50))
 
     asyncio.run(day.ingest.ingest([event], NOW))
@@ -52,7 +52,7 @@ def test_usage_without_a_price_is_kept_and_shown_as_unpriced(day: House) -> None
     }
 
 
-def test_a_write_that_failed_once_is_counted_once_after_the_retry(day: House) -> None:
+def test_a_write_that_failed_once_is_counted_once_after_the_retry(day: ProductInMemory) -> None:
     async def fail(*_: object) -> Sequence[bool]:
         raise StoreUnavailable("Redis is away")
 
@@ -70,7 +70,7 @@ def test_a_write_that_failed_once_is_counted_once_after_the_retry(day: House) ->
     assert day.charges(DAY)["exact", "requests"] == 1
 
 
-def test_posting_twice_sets_the_same_books(day: House) -> None:
+def test_posting_twice_sets_the_same_books(day: ProductInMemory) -> None:
     asyncio.run(day.ingest.ingest([usage_event() for _ in range(20)], NOW))
 
     asyncio.run(day.poster.post(NOW))
@@ -81,7 +81,7 @@ def test_posting_twice_sets_the_same_books(day: House) -> None:
     assert day.books.days[DAY] == first
 
 
-def test_a_settled_stream_leaves_nothing_unsettled(day: House) -> None:
+def test_a_settled_stream_leaves_nothing_unsettled(day: ProductInMemory) -> None:
     pending = usage_event(id="stream", type="pending")
     settled = usage_event(id="stream/settled", type="settled", usage=tokens(10, 5))
 
@@ -99,7 +99,7 @@ def test_a_settled_stream_leaves_nothing_unsettled(day: House) -> None:
     }
 
 
-def test_a_new_catalogue_rates_the_open_days_again(day: House, tmp_path: Path) -> None:
+def test_a_new_catalogue_rates_the_open_days_again(day: ProductInMemory, tmp_path: Path) -> None:
     asyncio.run(day.ingest.ingest([usage_event(usage=tokens(1_000_000, 0), model="gpt-4o")], NOW))
     asyncio.run(day.poster.post(NOW))
     cheaper = tmp_path / "cheaper"
@@ -114,7 +114,7 @@ def test_a_new_catalogue_rates_the_open_days_again(day: House, tmp_path: Path) -
     assert [str(charge.cost) for charge in record.charges if charge.meter == "input_tokens"] == ["2.000000"]
 
 
-def test_a_late_event_is_in_the_ledger_and_its_day_is_due_for_an_audit(day: House) -> None:
+def test_a_late_event_is_in_the_ledger_and_its_day_is_due_for_an_audit(day: ProductInMemory) -> None:
     late = usage_event(time=f"{LAST_WEEK}T10:00:00Z")
 
     outcome = asyncio.run(day.ingest.ingest([late], NOW))
@@ -128,7 +128,7 @@ def test_a_late_event_is_in_the_ledger_and_its_day_is_due_for_an_audit(day: Hous
     assert asyncio.run(day.auditor.due(NOW)) == []
 
 
-def test_an_event_that_comes_while_its_day_is_audited_keeps_the_day_due(day: House) -> None:
+def test_an_event_that_comes_while_its_day_is_audited_keeps_the_day_due(day: ProductInMemory) -> None:
     late = usage_event(time=f"{LAST_WEEK}T10:00:00Z")
     later = usage_event(time=f"{LAST_WEEK}T11:00:00Z")
     asyncio.run(day.ingest.ingest([late], NOW))
@@ -145,7 +145,7 @@ def test_an_event_that_comes_while_its_day_is_audited_keeps_the_day_due(day: Hou
     assert asyncio.run(day.auditor.due(NOW)) == [LAST_WEEK]
 
 
-def test_final_audits_come_before_open_days_and_old_marked_days_last_by_turns(day: House) -> None:
+def test_final_audits_come_before_open_days_and_old_marked_days_last_by_turns(day: ProductInMemory) -> None:
     """A run that ends early, or that many old days are marked for, keeps no day from its final audit."""
     ended = (NOW - timedelta(days=5)).date().isoformat()
     yesterday = (NOW - timedelta(days=1)).date().isoformat()
@@ -159,7 +159,7 @@ def test_final_audits_come_before_open_days_and_old_marked_days_last_by_turns(da
     assert asyncio.run(day.auditor.due(NOW)) == [ended, yesterday, polled[1], polled[0]]
 
 
-def test_an_audit_says_what_is_open_of_a_day_of_which_nothing_is_posted_any_more(day: House) -> None:
+def test_an_audit_says_what_is_open_of_a_day_of_which_nothing_is_posted_any_more(day: ProductInMemory) -> None:
     asyncio.run(day.ingest.ingest([usage_event(type="pending"), usage_event(deployment="new", model="new")], NOW))
     (posted,) = asyncio.run(day.poster.post(NOW))
     tomorrow = NOW + timedelta(days=1)
@@ -171,7 +171,7 @@ def test_an_audit_says_what_is_open_of_a_day_of_which_nothing_is_posted_any_more
     assert (audited.unsettled, audited.unpriced) == (posted.unsettled, posted.unpriced) == (1, 1)
 
 
-def test_each_day_is_told_before_the_next_one_is_begun(day: House) -> None:
+def test_each_day_is_told_before_the_next_one_is_begun(day: ProductInMemory) -> None:
     """A run that is killed later has told what it did."""
     happened: list[tuple[str, str]] = []
     extent = day.ledger.extent
@@ -188,10 +188,10 @@ def test_each_day_is_told_before_the_next_one_is_begun(day: House) -> None:
     assert happened == [(what, each) for each in days for what in ("begun", "told")]
 
 
-def test_the_audit_removes_what_the_ledger_does_not_know_and_says_how_much_it_was(day: House) -> None:
+def test_the_audit_removes_what_the_ledger_does_not_know_and_says_how_much_it_was(day: ProductInMemory) -> None:
     asyncio.run(day.ingest.ingest([usage_event(id="known", model="gpt-4o")], NOW))
     asyncio.run(day.poster.post(NOW))
-    foreign = House(day.catalogues)
+    foreign = ProductInMemory(day.catalogues)
     asyncio.run(foreign.ingest.ingest([usage_event(username="nobody", model="gpt-4o")], NOW))
     asyncio.run(foreign.poster.post(NOW))
     day.books.days[DAY] |= foreign.books.days[DAY]
@@ -206,7 +206,7 @@ def test_the_audit_removes_what_the_ledger_does_not_know_and_says_how_much_it_wa
     assert day.charges(DAY)["exact", "requests"] == 1
 
 
-def test_a_wrong_count_in_redis_is_corrected_by_the_audit_for_good(day: House) -> None:
+def test_a_wrong_count_in_redis_is_corrected_by_the_audit_for_good(day: ProductInMemory) -> None:
     event = usage_event(id="counted-too-low")
     asyncio.run(day.ingest.ingest([event], NOW))
     asyncio.run(day.poster.post(NOW))
@@ -223,14 +223,14 @@ def test_a_wrong_count_in_redis_is_corrected_by_the_audit_for_good(day: House) -
 
 
 @pytest.mark.parametrize("time", ["1970-01-01T00:00:00Z", "2027-03-20T12:00:00Z", "2026-03-20T13:00:01Z"])
-def test_events_from_far_away_wait_in_quarantine_with_their_reason(day: House, time: str) -> None:
+def test_events_from_far_away_wait_in_quarantine_with_their_reason(day: ProductInMemory, time: str) -> None:
     outcome = asyncio.run(day.ingest.ingest([usage_event(time=time)], NOW - timedelta(hours=1)))
 
     assert [rejected.reason for rejected in outcome.quarantined] == ["time-out-of-range"]
     assert day.ledger.events == {}
 
 
-def test_a_gateway_s_event_whose_sender_nobody_kept_is_replayed_only_by_who_looked_at_it(day: House) -> None:
+def test_a_gateway_s_event_whose_sender_nobody_kept_is_replayed_only_by_who_looked_at_it(day: ProductInMemory) -> None:
     """One key spoke for everybody before senders were kept, so anybody could say that it is a gateway."""
     unsigned = [Rejected("r", "d", usage_event(id=source, source=source)) for source in ("/apim/gw/a", "/beside/1")]
     asyncio.run(day.quarantine.put(unsigned, DAY))
@@ -244,7 +244,7 @@ def test_a_gateway_s_event_whose_sender_nobody_kept_is_replayed_only_by_who_look
 
 
 def test_a_batch_that_cannot_be_read_keeps_no_other_from_being_replayed(
-    day: House, monkeypatch: pytest.MonkeyPatch
+    day: ProductInMemory, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     for number in range(3):
         event = Rejected("r", "d", usage_event(id=f"c{number}"), "event-grid")
@@ -265,7 +265,7 @@ def test_a_batch_that_cannot_be_read_keeps_no_other_from_being_replayed(
 
 
 def test_a_dead_letter_that_cannot_be_read_stays_and_keeps_no_other_from_being_replayed(
-    day: House, monkeypatch: pytest.MonkeyPatch
+    day: ProductInMemory, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     letters = MemoryDeadLetters()
     for name in ("a", "damaged", "z"):
@@ -285,7 +285,7 @@ def test_a_dead_letter_that_cannot_be_read_stays_and_keeps_no_other_from_being_r
     assert asyncio.run(letters.batches()) == ["damaged"]
 
 
-def test_a_replay_takes_what_is_usable_now_and_keeps_the_rest(day: House) -> None:
+def test_a_replay_takes_what_is_usable_now_and_keeps_the_rest(day: ProductInMemory) -> None:
     ahead = usage_event(time="2026-03-21T10:00:00Z")
     asyncio.run(day.ingest.ingest([ahead, b"never usable"], NOW))
 
@@ -300,7 +300,7 @@ def test_a_replay_takes_what_is_usable_now_and_keeps_the_rest(day: House) -> Non
     assert kept.raw.startswith(b'{"withheld":{"bytes":12,"sha256":')
 
 
-def test_budgets_keep_counting_while_the_store_of_catalogues_is_away(day: House) -> None:
+def test_budgets_keep_counting_while_the_store_of_catalogues_is_away(day: ProductInMemory) -> None:
     async def away() -> EffectiveCatalogues:
         raise StoreUnavailable("Cosmos DB is away")
 
@@ -313,7 +313,7 @@ def test_budgets_keep_counting_while_the_store_of_catalogues_is_away(day: House)
     assert spend[f"{DAY}|subscription:search"] == 2_750_000_000_000
 
 
-def test_applying_a_catalogue_leaves_a_trace_and_applying_it_again_does_nothing(day: House) -> None:
+def test_applying_a_catalogue_leaves_a_trace_and_applying_it_again_does_nothing(day: ProductInMemory) -> None:
     async def apply() -> tuple[object, object]:
         now = datetime(2026, 3, 20, 12, tzinfo=UTC)
         arguments = (day.control, day.catalogues, day.catalogues.catalogue, Terms(), {"rate-card.yaml": {}})
@@ -329,7 +329,7 @@ def test_applying_a_catalogue_leaves_a_trace_and_applying_it_again_does_nothing(
     assert [(each["appliedBy"], each["replaces"]) for each in versions] == [("ada", None)] * 2
 
 
-def test_other_terms_are_applied_though_the_catalogue_stays_the_same(day: House) -> None:
+def test_other_terms_are_applied_though_the_catalogue_stays_the_same(day: ProductInMemory) -> None:
     async def apply(terms: Terms, now: datetime) -> bool:
         catalogues, card = day.catalogues, day.catalogues.catalogue
         return (await apply_config(day.control, catalogues, card, terms, {}, by="ada", now=now)).changed
@@ -341,7 +341,7 @@ def test_other_terms_are_applied_though_the_catalogue_stays_the_same(day: House)
     assert not asyncio.run(apply(longer, NOW + timedelta(hours=2)))
 
 
-def test_what_contradicts_a_closed_period_is_not_applied(day: House) -> None:
+def test_what_contradicts_a_closed_period_is_not_applied(day: ProductInMemory) -> None:
     current = day.catalogues.catalogue
     day.catalogues.closed["2026-02"] = current
     berlin = Calendar((BooksSetting("2026-01", "Europe/Berlin", "USD"),))

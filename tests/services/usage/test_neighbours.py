@@ -17,7 +17,7 @@ from chargeback.services.ports.ledger import LedgerBlock
 from chargeback.services.running.set_aside import SetAside
 from tests.e2e.traffic import catalogue_folder
 from tests.support.builders import DAY, tokens, usage_event
-from tests.support.product_in_memory import House, house
+from tests.support.product_in_memory import ProductInMemory, in_memory
 
 pytestmark = pytest.mark.anyio
 NEXT = "2026-03-21"
@@ -32,8 +32,8 @@ def catalogue(tmp_path_factory: pytest.TempPathFactory) -> Catalogue:
 
 
 @pytest.fixture
-def of(catalogue: Catalogue) -> House:
-    return house(catalogue)
+def of(catalogue: Catalogue) -> ProductInMemory:
+    return in_memory(catalogue)
 
 
 def call(time: str, **arguments: Any) -> bytes:
@@ -43,7 +43,7 @@ def call(time: str, **arguments: Any) -> bytes:
 LATE, EARLY = call(f"{DAY}T23:59:59Z"), call(f"{NEXT}T00:00:01Z")
 
 
-async def requests(of: House, now: datetime) -> dict[str, int]:
+async def requests(of: ProductInMemory, now: datetime) -> dict[str, int]:
     """What the books have, by day: posted, then audited, then posted again after Redis was lost."""
     seen = []
     for _ in range(2):
@@ -61,14 +61,16 @@ async def requests(of: House, now: datetime) -> dict[str, int]:
     [[[LATE], [EARLY]], [[LATE, EARLY]], [[EARLY, LATE]], [[LATE], [EARLY], [LATE, EARLY]]],
     ids=["in turn", "together", "together, the other way round", "again and again"],
 )
-async def test_an_attempt_after_midnight_is_the_call_of_the_day_before(of: House, batches: list[list[bytes]]) -> None:
+async def test_an_attempt_after_midnight_is_the_call_of_the_day_before(
+    of: ProductInMemory, batches: list[list[bytes]]
+) -> None:
     accepted = [(await of.ingest.ingest(batch, MIDNIGHT)).accepted for batch in batches]
 
     assert sum(accepted) == 1
     assert await requests(of, MIDNIGHT) == {DAY: 1, NEXT: 0}
 
 
-async def test_an_attempt_that_arrives_first_with_the_later_time_keeps_its_day(of: House) -> None:
+async def test_an_attempt_that_arrives_first_with_the_later_time_keeps_its_day(of: ProductInMemory) -> None:
     await of.ingest.ingest([EARLY], MIDNIGHT)
     again = await of.ingest.ingest([LATE], MIDNIGHT)
 
@@ -76,7 +78,7 @@ async def test_an_attempt_that_arrives_first_with_the_later_time_keeps_its_day(o
     assert await requests(of, MIDNIGHT) == {DAY: 0, NEXT: 1}
 
 
-async def test_days_that_are_closed_to_the_counter_leave_it_to_the_audit(of: House) -> None:
+async def test_days_that_are_closed_to_the_counter_leave_it_to_the_audit(of: ProductInMemory) -> None:
     later = MIDNIGHT + timedelta(days=30)
     await of.ingest.ingest([EARLY], later)
     await of.auditor.audit(later)
@@ -87,7 +89,7 @@ async def test_days_that_are_closed_to_the_counter_leave_it_to_the_audit(of: Hou
     assert [of.charges(day).get(("exact", "requests"), 0) for day in (DAY, NEXT)] == [1, 0]
 
 
-async def test_a_call_that_was_recovered_for_the_day_before_moves_to_its_own_event(of: House) -> None:
+async def test_a_call_that_was_recovered_for_the_day_before_moves_to_its_own_event(of: ProductInMemory) -> None:
     later = MIDNIGHT + timedelta(days=30)
     recovered = call(f"{DAY}T23:59:59Z", id="A/settled", type="settled", usageSource="gateway-log-alone")
     await of.ingest.ingest([recovered], later)
@@ -115,7 +117,7 @@ DAY_IS_CLOSED = datetime(2026, 3, 24, 2, 30, tzinfo=UTC)
     ids=["beside", "log alone"],
 )
 async def test_an_own_event_after_the_final_audit_of_the_day_before_takes_the_call_over(
-    of: House, known: bytes, emitter: Emitter
+    of: ProductInMemory, known: bytes, emitter: Emitter
 ) -> None:
     await of.ingest.ingest([known], MIDNIGHT, emitter=emitter)
     await of.poster.post(MIDNIGHT)
@@ -141,7 +143,7 @@ async def test_an_own_event_after_the_final_audit_of_the_day_before_takes_the_ca
     ids=["early", "later", "of the log alone", "of a day after an open one"],
 )
 async def test_a_day_is_marked_where_the_next_one_may_take_a_call_from_it_alone(
-    of: House, event: bytes, marked: list[str]
+    of: ProductInMemory, event: bytes, marked: list[str]
 ) -> None:
     await of.ledger.append(DAY, [call(f"{DAY}T10:00:00Z", id="B")])
 
@@ -151,7 +153,7 @@ async def test_a_day_is_marked_where_the_next_one_may_take_a_call_from_it_alone(
 
 
 @pytest.mark.parametrize("order", [0, 1, 2, 3])
-async def test_the_trigger_the_batch_door_and_another_emitter_tell_of_one_call(of: House, order: int) -> None:
+async def test_the_trigger_the_batch_door_and_another_emitter_tell_of_one_call(of: ProductInMemory, order: int) -> None:
     time = f"{DAY}T10:00:00Z"
     beside = call(time, id="own-id", source="/beside", usage=tokens(5, 5), gatewayEventId="A")
     ways = [([call(time)], EVENT_GRID), ([call(time), call(time)], EVENT_GRID), ([beside], BESIDE)]
@@ -164,7 +166,7 @@ async def test_the_trigger_the_batch_door_and_another_emitter_tell_of_one_call(o
 
 
 async def test_a_response_that_is_fetched_twice_and_described_by_another_emitter_is_billed_once_after_a_flush(
-    of: House,
+    of: ProductInMemory,
 ) -> None:
     response = {"time": f"{DAY}T10:00:00Z", "operation": "responses", "responseId": "r"}
     created = call(**response, id="p", type="pending")
@@ -189,7 +191,7 @@ async def test_a_response_that_is_fetched_twice_and_described_by_another_emitter
     assert seen == [1, 1, 0, 1, 1, 0]
 
 
-async def test_nobody_can_alter_or_pre_empt_what_another_says(of: House) -> None:
+async def test_nobody_can_alter_or_pre_empt_what_another_says(of: ProductInMemory) -> None:
     forger = Emitter("forger", ("/forger",), ("victim",), max_age=timedelta(days=7))
     forged = [
         call(f"{DAY}T10:00:00Z", type="rejected"),
@@ -205,7 +207,7 @@ async def test_nobody_can_alter_or_pre_empt_what_another_says(of: House) -> None
     assert (outcome.accepted, true.accepted) == (0, 1)
 
 
-async def test_a_posting_after_an_audit_keeps_to_what_was_written_first_whoever_wrote_it(of: House) -> None:
+async def test_a_posting_after_an_audit_keeps_to_what_was_written_first_whoever_wrote_it(of: ProductInMemory) -> None:
     of.ledger.writer = "b"
     await of.ledger.append(DAY, [call(f"{DAY}T10:00:00Z", usage=tokens(10, 1))])
     of.ledger.writer = "a"
@@ -215,7 +217,7 @@ async def test_a_posting_after_an_audit_keeps_to_what_was_written_first_whoever_
     assert of.charges(DAY)["exact", "input_tokens"] == 10
 
 
-async def test_a_posting_after_a_loss_leaves_to_the_gateway_what_another_emitter_describes(of: House) -> None:
+async def test_a_posting_after_a_loss_leaves_to_the_gateway_what_another_emitter_describes(of: ProductInMemory) -> None:
     await of.ledger.append(DAY, [call(f"{DAY}T23:59:59Z", id="own", source="/beside", **GATEWAY_CALL)])
     await of.ledger.append(NEXT, [call(f"{NEXT}T00:00:01Z")])
 
@@ -250,7 +252,7 @@ def said(day: str, kind: str, name: str, amount: int) -> bytes:
 async def test_whatever_was_said_by_whom_an_audit_finds_what_the_posting_posted(
     catalogue: Catalogue, events: list[tuple[str, str, str, str, int]]
 ) -> None:
-    of = house(catalogue)
+    of = in_memory(catalogue)
     for writer, day, kind, name, amount in events:
         of.ledger.writer = writer
         await of.ledger.append(day, [said(day, kind, name, amount)])
@@ -279,7 +281,7 @@ class TornDay(MemoryLedger):
 
 
 async def test_a_day_that_cannot_be_read_is_named_and_the_next_one_audited_without_it(catalogue: Catalogue) -> None:
-    of = house(catalogue)
+    of = in_memory(catalogue)
     of.ledger = TornDay()
     await of.ledger.append(DAY, [call(f"{DAY}T10:00:00Z")])
     await of.ledger.append(NEXT, [call(f"{NEXT}T10:00:00Z", id="B")])

@@ -18,7 +18,7 @@ from chargeback.services.usage.known_day import known_day
 from tests.e2e.traffic import catalogue_folder
 from tests.support.builders import DAY, NOW, usage_event
 from tests.support.posted_calls import booked, calls
-from tests.support.product_in_memory import House, house
+from tests.support.product_in_memory import ProductInMemory, in_memory
 
 pytestmark = pytest.mark.anyio
 
@@ -29,11 +29,13 @@ def catalogue(tmp_path_factory: pytest.TempPathFactory) -> Catalogue:
 
 
 @pytest.fixture
-def of(catalogue: Catalogue) -> House:
-    return house(catalogue)
+def of(catalogue: Catalogue) -> ProductInMemory:
+    return in_memory(catalogue)
 
 
-async def test_what_a_failover_takes_from_an_instance_that_counts_no_more_is_found_by_the_audit(of: House) -> None:
+async def test_what_a_failover_takes_from_an_instance_that_counts_no_more_is_found_by_the_audit(
+    of: ProductInMemory,
+) -> None:
     ingester, poster = of.counter, MemoryCounter(days=of.counter.days)
     await of.ingest.ingest(calls(0, 5), NOW)
     of.counter = poster
@@ -51,7 +53,7 @@ async def test_what_a_failover_takes_from_an_instance_that_counts_no_more_is_fou
     assert (unheard, booked(of), audited.drift_lines) == (500, 800, 3)
 
 
-async def test_what_a_failover_takes_is_there_as_soon_as_the_instance_counts_again(of: House) -> None:
+async def test_what_a_failover_takes_is_there_as_soon_as_the_instance_counts_again(of: ProductInMemory) -> None:
     ingester, poster = of.counter, MemoryCounter(days=of.counter.days)
     await of.ingest.ingest(calls(0, 5), NOW)
     before = copy.deepcopy(of.counter.days[DAY])
@@ -66,7 +68,7 @@ async def test_what_a_failover_takes_is_there_as_soon_as_the_instance_counts_aga
     assert booked(of) == 900
 
 
-async def test_a_failover_that_undoes_the_forgetting_of_an_audit_costs_no_line(of: House) -> None:
+async def test_a_failover_that_undoes_the_forgetting_of_an_audit_costs_no_line(of: ProductInMemory) -> None:
     await of.ingest.ingest(calls(0, 7), NOW)
     await of.poster.post(NOW)
     before = copy.deepcopy(of.counter.days)
@@ -103,7 +105,7 @@ class At(MemoryCounter):
     ],
 )
 async def test_a_flush_during_a_replay_loses_nothing(
-    of: House, monkeypatch: pytest.MonkeyPatch, method: str, after: int
+    of: ProductInMemory, monkeypatch: pytest.MonkeyPatch, method: str, after: int
 ) -> None:
     monkeypatch.setattr(recounting, "PIECE_BYTES", 1_000)
     await of.ledger.append(DAY, calls(0, 5))
@@ -122,7 +124,9 @@ async def test_a_flush_during_a_replay_loses_nothing(
     assert booked(of) == 500
 
 
-async def test_a_flush_and_new_events_during_a_replay_lose_nothing(of: House, monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_a_flush_and_new_events_during_a_replay_lose_nothing(
+    of: ProductInMemory, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setattr(recounting, "PIECE_BYTES", 1_000)
     await of.ledger.append(DAY, calls(0, 20))
     events = await _read(of)
@@ -144,11 +148,11 @@ async def test_a_flush_and_new_events_during_a_replay_lose_nothing(of: House, mo
     assert booked(of) == 2_000
 
 
-async def _read(of: House) -> list[UsageEvent]:
+async def _read(of: ProductInMemory) -> list[UsageEvent]:
     return [read_filed(raw, DAY) for raw in of.ledger.events[DAY]]
 
 
-async def test_a_retry_that_finds_nothing_left_to_write_still_renews_the_summary(of: House) -> None:
+async def test_a_retry_that_finds_nothing_left_to_write_still_renews_the_summary(of: ProductInMemory) -> None:
     await of.ingest.ingest(calls(0, 12), NOW)
     write, failed = of.books.write, []
 
@@ -167,7 +171,7 @@ async def test_a_retry_that_finds_nothing_left_to_write_still_renews_the_summary
     assert found[0]["total"]["quantities"]["requests"] == 12
 
 
-async def test_a_call_is_missing_only_where_the_counter_has_counted_the_whole_ledger(of: House) -> None:
+async def test_a_call_is_missing_only_where_the_counter_has_counted_the_whole_ledger(of: ProductInMemory) -> None:
     event, lost = usage_event(id="there"), usage_event(id="lost")
     call = {name: (await _call(raw)) for name, raw in (("there", event), ("lost", lost))}
 
@@ -195,7 +199,7 @@ async def _call(raw: bytes) -> str:
     return read_event(raw, EVER).call
 
 
-async def test_a_blob_storage_that_is_away_keeps_nothing_from_being_posted(of: House) -> None:
+async def test_a_blob_storage_that_is_away_keeps_nothing_from_being_posted(of: ProductInMemory) -> None:
     await of.ingest.ingest(calls(0, 3), NOW)
     await of.poster.post(NOW)
     await of.ingest.ingest(calls(3, 5), NOW)

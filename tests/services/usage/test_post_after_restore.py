@@ -14,7 +14,7 @@ from chargeback.services.usage.restored_books import RestoredBooks
 from tests.e2e.traffic import catalogue_folder
 from tests.support.builders import DAY, NOW, usage_event
 from tests.support.posted_calls import booked, calls
-from tests.support.product_in_memory import House, house
+from tests.support.product_in_memory import ProductInMemory, in_memory
 
 pytestmark = pytest.mark.anyio
 
@@ -25,16 +25,18 @@ def catalogue(tmp_path_factory: pytest.TempPathFactory) -> Catalogue:
 
 
 @pytest.fixture
-def of(catalogue: Catalogue) -> House:
-    return house(catalogue)
+def of(catalogue: Catalogue) -> ProductInMemory:
+    return in_memory(catalogue)
 
 
-def restore(of: House, books: Any, control: Any) -> None:
+def restore(of: ProductInMemory, books: Any, control: Any) -> None:
     """Cosmos DB as it was."""
     of.books, of.control = copy.deepcopy(books), copy.deepcopy(control)
 
 
-async def test_cosmos_restored_to_what_was_posted_before_redis_was_flushed_has_every_line_again(of: House) -> None:
+async def test_cosmos_restored_to_what_was_posted_before_redis_was_flushed_has_every_line_again(
+    of: ProductInMemory,
+) -> None:
     await of.ingest.ingest(calls(0, 4), NOW)
     await of.poster.post(NOW)
     before = copy.deepcopy((of.books, of.control))
@@ -48,7 +50,7 @@ async def test_cosmos_restored_to_what_was_posted_before_redis_was_flushed_has_e
     assert booked(of) == 800
 
 
-async def test_cosmos_restored_under_the_same_count_has_every_line_again(of: House) -> None:
+async def test_cosmos_restored_under_the_same_count_has_every_line_again(of: ProductInMemory) -> None:
     await of.ingest.ingest(calls(0, 4), NOW)
     await of.poster.post(NOW)
     before = copy.deepcopy((of.books, of.control))
@@ -63,7 +65,7 @@ async def test_cosmos_restored_under_the_same_count_has_every_line_again(of: Hou
 
 
 @pytest.mark.parametrize("redis", ["kept", "flushed"])
-async def test_a_restored_or_emptied_cosmos_has_every_older_day_audited(of: House, redis: str) -> None:
+async def test_a_restored_or_emptied_cosmos_has_every_older_day_audited(of: ProductInMemory, redis: str) -> None:
     old = ["2026-03-01", "2026-03-02"]
     for number, day in enumerate(old):
         await of.ledger.append(day, [usage_event(id=f"old-{number}", time=f"{day}T10:00:00Z")])
@@ -78,7 +80,7 @@ async def test_a_restored_or_emptied_cosmos_has_every_older_day_audited(of: Hous
         of.counter.days.clear()
     await of.poster.post(NOW)
     marked = sorted(await of.ledger.marks())
-    empty = House(of.catalogues)
+    empty = ProductInMemory(of.catalogues)
     restore(of, empty.books, empty.control)
     for day, token in (await of.ledger.marks()).items():
         await of.ledger.unmark(day, token)
@@ -88,7 +90,7 @@ async def test_a_restored_or_emptied_cosmos_has_every_older_day_audited(of: Hous
     assert booked(of) == 100
 
 
-async def test_a_posting_that_dies_while_it_says_that_it_ran_marks_nothing(of: House) -> None:
+async def test_a_posting_that_dies_while_it_says_that_it_ran_marks_nothing(of: ProductInMemory) -> None:
     await of.ledger.append("2026-03-01", [usage_event(time="2026-03-01T10:00:00Z")])
     await of.poster.post(NOW)
     right = of.control.swap
@@ -112,15 +114,15 @@ class Killed(BaseException):
     """The process ended."""
 
 
-async def write_by_an_audit(of: House) -> None:
+async def write_by_an_audit(of: ProductInMemory) -> None:
     await of.auditor.audit_day(DAY, NOW)
 
 
-async def write_by_a_posting_of_the_day(of: House) -> None:
+async def write_by_a_posting_of_the_day(of: ProductInMemory) -> None:
     await of.poster.post_day(DAY, await of.catalogues.in_force(), NOW)
 
 
-async def write_by_a_posting_that_is_killed(of: House) -> None:
+async def write_by_a_posting_that_is_killed(of: ProductInMemory) -> None:
     right = of.control.swap
     of.control.swap = once(right)  # type: ignore[method-assign]
     with pytest.raises(Killed):
@@ -143,7 +145,7 @@ def once(swap: Any) -> Any:
 
 @pytest.mark.parametrize("write", [write_by_an_audit, write_by_a_posting_of_the_day, write_by_a_posting_that_is_killed])
 async def test_cosmos_restored_to_before_any_write_of_the_books_has_every_line_again(
-    of: House, write: Callable[[House], Awaitable[None]]
+    of: ProductInMemory, write: Callable[[ProductInMemory], Awaitable[None]]
 ) -> None:
     await of.ingest.ingest(calls(0, 4), NOW)
     await of.poster.post(NOW)
@@ -190,7 +192,7 @@ async def watch(books: RestoredBooks) -> None:
 
 @pytest.mark.parametrize(("late", "call"), [("latest_note", 1), ("note", 1), ("note", 2), ("swap", 1)])
 @pytest.mark.parametrize("dies", ["nobody", "the first", "the second"])
-async def test_two_postings_at_once_alarm_nobody(of: House, late: str, call: int, dies: str) -> None:
+async def test_two_postings_at_once_alarm_nobody(of: ProductInMemory, late: str, call: int, dies: str) -> None:
     await of.ledger.append("2026-03-01", [usage_event(time="2026-03-01T10:00:00Z")])
     await of.poster.post(NOW)
     slow = Gate(of.control if late == "swap" else of.ledger, late, call)
@@ -213,7 +215,7 @@ async def test_two_postings_at_once_alarm_nobody(of: House, late: str, call: int
     assert len((await of.ledger.latest_note())[0].split()) == 1
 
 
-async def test_a_mark_that_a_lagging_replica_does_not_have_yet_alarms_nobody(of: House) -> None:
+async def test_a_mark_that_a_lagging_replica_does_not_have_yet_alarms_nobody(of: ProductInMemory) -> None:
     await of.ledger.append("2026-03-01", [usage_event(time="2026-03-01T10:00:00Z")])
     await of.poster.post(NOW)
     stale, right = await of.control.get_versioned("posting-run", "latest"), of.control.get_versioned

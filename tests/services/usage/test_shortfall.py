@@ -16,7 +16,7 @@ from chargeback.services.usage.ledger_parts import LedgerParts
 from tests.e2e.traffic import catalogue_folder
 from tests.support.builders import DAY, NOW, tokens, usage_event
 from tests.support.control_documents import put_document
-from tests.support.product_in_memory import House, house
+from tests.support.product_in_memory import ProductInMemory, in_memory
 
 pytestmark = pytest.mark.anyio
 OLD = "2026-03-01"
@@ -28,16 +28,16 @@ def catalogue(tmp_path_factory: pytest.TempPathFactory) -> Catalogue:
 
 
 @pytest.fixture
-async def audited(catalogue: Catalogue) -> House:
+async def audited(catalogue: Catalogue) -> ProductInMemory:
     """An old day with ten calls in its ledger and in the books, and another one."""
-    of = house(catalogue)
+    of = in_memory(catalogue)
     events = [usage_event(time=f"{OLD}T10:00:00Z", model="gpt-4o", usage=tokens(1_000, 0)) for _ in range(10)]
     await of.ingest.ingest([*events, usage_event(time="2026-03-02T10:00:00Z", model="gpt-4o")], NOW)
     await of.auditor.audit(NOW)
     return of
 
 
-async def test_a_late_event_of_a_day_whose_ledger_expired_leaves_its_books_alone(audited: House) -> None:
+async def test_a_late_event_of_a_day_whose_ledger_expired_leaves_its_books_alone(audited: ProductInMemory) -> None:
     before = audited.charges(OLD)
     audited.ledger.events[OLD].clear()
     late = usage_event(time=f"{OLD}T11:00:00Z", model="gpt-4o", usage=tokens(1, 0))
@@ -54,7 +54,7 @@ async def test_a_late_event_of_a_day_whose_ledger_expired_leaves_its_books_alone
     assert (aside.day, aside.count) == (OLD, 1)
 
 
-async def test_what_comes_back_is_audited_again(audited: House) -> None:
+async def test_what_comes_back_is_audited_again(audited: ProductInMemory) -> None:
     kept = list(audited.ledger.events[OLD])
     del audited.ledger.events[OLD][5:]
     await audited.ledger.mark(OLD)
@@ -68,7 +68,7 @@ async def test_what_comes_back_is_audited_again(audited: House) -> None:
     assert await audited.ledger.marks() == {}
 
 
-async def test_an_audit_of_an_older_version_is_compared_by_its_number_of_events(audited: House) -> None:
+async def test_an_audit_of_an_older_version_is_compared_by_its_number_of_events(audited: ProductInMemory) -> None:
     document = await audited.control.get("audit", OLD)
     assert document is not None
     await put_document(
@@ -81,7 +81,7 @@ async def test_an_audit_of_an_older_version_is_compared_by_its_number_of_events(
         await audited.auditor.audit(NOW)
 
 
-async def test_a_day_that_is_posted_and_short_is_not_posted_from_what_is_left(audited: House) -> None:
+async def test_a_day_that_is_posted_and_short_is_not_posted_from_what_is_left(audited: ProductInMemory) -> None:
     await audited.ingest.ingest([usage_event(model="gpt-4o") for _ in range(4)], NOW)
     await audited.auditor.audit_day(DAY, NOW)
     before = audited.charges(DAY)
@@ -96,7 +96,7 @@ async def test_a_day_that_is_posted_and_short_is_not_posted_from_what_is_left(au
 
 @pytest.mark.parametrize("lost", ["a part", "all", "events"])
 async def test_what_is_left_of_a_ledger_is_not_posted_after_redis_lost_the_day(catalogue: Catalogue, lost: str) -> None:
-    of = house(catalogue)
+    of = in_memory(catalogue)
     await of.ingest.ingest([usage_event() for _ in range(4)], NOW)
     of.ledger.writer = "another instance"
     await of.ingest.ingest([usage_event() for _ in range(2)], NOW)
@@ -121,7 +121,7 @@ async def test_what_is_left_of_a_ledger_is_not_posted_after_redis_lost_the_day(c
 
 
 async def test_what_redis_still_counts_is_posted_though_the_ledger_is_short(catalogue: Catalogue) -> None:
-    of = house(catalogue)
+    of = in_memory(catalogue)
     await of.ingest.ingest([usage_event() for _ in range(4)], NOW)
     await of.poster.post(NOW)
     await LedgerParts(of.ledger, of.control).look(NOW)
@@ -134,7 +134,7 @@ async def test_what_redis_still_counts_is_posted_though_the_ledger_is_short(cata
     assert of.charges(DAY)["exact", "requests"] == 6
 
 
-async def test_a_day_of_which_nothing_is_left_is_noticed_without_being_marked(audited: House) -> None:
+async def test_a_day_of_which_nothing_is_left_is_noticed_without_being_marked(audited: ProductInMemory) -> None:
     await audited.ingest.ingest([usage_event(model="gpt-4o") for _ in range(4)], NOW)
     await audited.auditor.audit_day(DAY, NOW)
     before = audited.charges(DAY)
@@ -149,7 +149,7 @@ async def test_a_day_of_which_nothing_is_left_is_noticed_without_being_marked(au
     assert (aside.day, aside.count) == (DAY, 1)
 
 
-async def test_a_part_that_is_gone_before_any_audit_read_it_is_missed(audited: House) -> None:
+async def test_a_part_that_is_gone_before_any_audit_read_it_is_missed(audited: ProductInMemory) -> None:
     await audited.ingest.ingest([usage_event(model="gpt-4o") for _ in range(4)], NOW)
     audited.ledger.writer = "another instance"
     await audited.ingest.ingest([usage_event(model="gpt-4o") for _ in range(2)], NOW)
@@ -165,7 +165,7 @@ async def test_a_part_that_is_gone_before_any_audit_read_it_is_missed(audited: H
 
 
 async def test_a_part_that_is_gone_is_reported_by_the_next_posting(
-    audited: House, caplog: pytest.LogCaptureFixture
+    audited: ProductInMemory, caplog: pytest.LogCaptureFixture
 ) -> None:
     parts = LedgerParts(audited.ledger, audited.control)
     await audited.ingest.ingest([usage_event(model="gpt-4o")], NOW)
@@ -178,7 +178,7 @@ async def test_a_part_that_is_gone_is_reported_by_the_next_posting(
     assert await parts.known(DAY) == {"memory"}
 
 
-async def lose(audited: House, day: str = OLD) -> None:
+async def lose(audited: ProductInMemory, day: str = OLD) -> None:
     """Half of the day's events are gone, and the day is due."""
     del audited.ledger.events[day][5:]
     await audited.ledger.mark(day)
@@ -186,12 +186,14 @@ async def lose(audited: House, day: str = OLD) -> None:
         await audited.auditor.audit(NOW)
 
 
-async def accepted(audited: House, day: str = OLD) -> Audited:
+async def accepted(audited: ProductInMemory, day: str = OLD) -> Audited:
     accept = Acceptance("deleted by hand", "b.kim", NOW)
     return await accept_loss(audited.ledger, audited.control, audited.auditor, day, accept)
 
 
-async def test_the_books_of_a_day_whose_loss_is_accepted_stand_and_its_month_can_close(audited: House) -> None:
+async def test_the_books_of_a_day_whose_loss_is_accepted_stand_and_its_month_can_close(
+    audited: ProductInMemory,
+) -> None:
     before = audited.charges(OLD)
     await lose(audited)
 
@@ -215,7 +217,7 @@ async def test_the_books_of_a_day_whose_loss_is_accepted_stand_and_its_month_can
 
 
 async def test_a_day_whose_loss_is_accepted_is_still_rated_with_the_prices_in_force(
-    audited: House, tmp_path: Path
+    audited: ProductInMemory, tmp_path: Path
 ) -> None:
     await lose(audited)
     await accepted(audited)
@@ -227,7 +229,7 @@ async def test_a_day_whose_loss_is_accepted_is_still_rated_with_the_prices_in_fo
     assert (done.drift_lines, done.drift_cost) == (1, "0.0275")
 
 
-async def test_what_comes_after_an_accepted_loss_is_set_aside_with_its_number(audited: House) -> None:
+async def test_what_comes_after_an_accepted_loss_is_set_aside_with_its_number(audited: ProductInMemory) -> None:
     await lose(audited)
     await accepted(audited)
     before = audited.charges(OLD)
@@ -241,7 +243,7 @@ async def test_what_comes_after_an_accepted_loss_is_set_aside_with_its_number(au
     assert "1 events came after b.kim accepted" in aside.parts["ledger"]
 
 
-async def test_an_accepted_loss_hides_no_further_one(audited: House) -> None:
+async def test_an_accepted_loss_hides_no_further_one(audited: ProductInMemory) -> None:
     await lose(audited)
     await accepted(audited)
     del audited.ledger.events[OLD][2:]
@@ -251,7 +253,7 @@ async def test_an_accepted_loss_hides_no_further_one(audited: House) -> None:
         await audited.auditor.audit(NOW + timedelta(days=1))
 
 
-async def test_a_ledger_that_was_only_rewritten_goes_on_to_decide(audited: House) -> None:
+async def test_a_ledger_that_was_only_rewritten_goes_on_to_decide(audited: ProductInMemory) -> None:
     events = audited.ledger.events.pop(OLD)
     audited.ledger._stamps.pop(OLD)
     audited.ledger.writer = "rewritten"
@@ -268,14 +270,14 @@ async def test_a_ledger_that_was_only_rewritten_goes_on_to_decide(audited: House
     assert audited.charges(OLD)["exact", "requests"] == 11
 
 
-async def test_no_loss_is_accepted_of_a_day_that_lost_nothing_or_is_open(audited: House) -> None:
+async def test_no_loss_is_accepted_of_a_day_that_lost_nothing_or_is_open(audited: ProductInMemory) -> None:
     with pytest.raises(ChargebackError, match="nothing of the ledger of 2026-03-01 is missing"):
         await accepted(audited)
     with pytest.raises(ChargebackError, match="still open"):
         await accepted(audited, DAY)
 
 
-async def test_a_rewritten_ledger_never_decides_again_once_events_of_it_are_lost(audited: House) -> None:
+async def test_a_rewritten_ledger_never_decides_again_once_events_of_it_are_lost(audited: ProductInMemory) -> None:
     before = audited.charges(OLD)
     await lose(audited)
     await accepted(audited)
@@ -293,7 +295,7 @@ async def test_a_rewritten_ledger_never_decides_again_once_events_of_it_are_lost
 
 
 async def test_an_acceptance_that_was_killed_and_run_again_keeps_the_books(
-    audited: House, monkeypatch: pytest.MonkeyPatch
+    audited: ProductInMemory, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     before = audited.charges(OLD)
     await LedgerParts(audited.ledger, audited.control)._look_at(OLD)
@@ -313,7 +315,7 @@ async def test_an_acceptance_that_was_killed_and_run_again_keeps_the_books(
     assert audited.charges(OLD) == before
 
 
-async def test_late_events_from_before_an_accepted_loss_are_set_aside_too(audited: House) -> None:
+async def test_late_events_from_before_an_accepted_loss_are_set_aside_too(audited: ProductInMemory) -> None:
     await lose(audited)
     del audited.ledger._stamps[OLD][5:]
     late = usage_event(time=f"{OLD}T11:00:00Z", model="gpt-4o", usage=tokens(1, 0))

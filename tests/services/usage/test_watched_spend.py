@@ -18,7 +18,7 @@ from chargeback.services.usage.watched_spend import Watch, known_spend, read_spe
 from tests.support.budgets import limited
 from tests.support.builders import DAY, NOW, tokens, usage_event
 from tests.support.catalogues import START, catalogue, dated
-from tests.support.product_in_memory import House, house
+from tests.support.product_in_memory import ProductInMemory, in_memory
 from tests.support.spending import Spent, books_of
 
 pytestmark = pytest.mark.anyio
@@ -29,9 +29,9 @@ SCOPES = ("subscription:search", "cost-centre:unallocated", "all")
 
 
 @pytest.fixture
-def day() -> House:
+def day() -> ProductInMemory:
     """A product in Auckland (UTC+13), where a million tokens of input cost a dollar."""
-    found = house(
+    found = in_memory(
         catalogue(
             dated(Meter.INPUT, (START, "1")),
             account="oai-swedencentral",
@@ -46,7 +46,7 @@ def used(hour: int = 9, **fields: object) -> bytes:
     return usage_event(**{"time": f"{DAY}T{hour:02}:00:00Z", "usage": MILLION} | fields)
 
 
-async def test_a_posting_says_what_each_scope_spent_by_date_and_what_was_counted_for_it(day: House) -> None:
+async def test_a_posting_says_what_each_scope_spent_by_date_and_what_was_counted_for_it(day: ProductInMemory) -> None:
     await day.ingest.ingest([used(), used(11), used(subscriptionId="support"), used(type="pending")], NOW)
 
     await day.poster.post(NOW)
@@ -65,7 +65,7 @@ async def test_a_posting_says_what_each_scope_spent_by_date_and_what_was_counted
     assert (found.counted.epoch, found.currencies) == (await day.counter.epoch(DAY), ("USD",))
 
 
-async def test_without_budgets_a_posting_says_nothing_of_them(day: House) -> None:
+async def test_without_budgets_a_posting_says_nothing_of_them(day: ProductInMemory) -> None:
     day.catalogues.settled_by = Terms()
     await day.ingest.ingest([used()], NOW)
 
@@ -76,7 +76,7 @@ async def test_without_budgets_a_posting_says_nothing_of_them(day: House) -> Non
     assert (await day.counter.spend(DAY)).picodollars == {}
 
 
-async def test_who_knows_no_budgets_leaves_what_was_written_for_them(day: House) -> None:
+async def test_who_knows_no_budgets_leaves_what_was_written_for_them(day: ProductInMemory) -> None:
     await day.ingest.ingest([used()], NOW)
     await day.poster.post(NOW)
     before = await day.books.summary(DAY, BUDGETS)
@@ -87,7 +87,7 @@ async def test_who_knows_no_budgets_leaves_what_was_written_for_them(day: House)
     assert await day.books.summary(DAY, BUDGETS) == before
 
 
-async def test_a_new_budget_sees_what_was_posted_before_it(day: House) -> None:
+async def test_a_new_budget_sees_what_was_posted_before_it(day: ProductInMemory) -> None:
     await day.ingest.ingest([used()], NOW)
     await day.poster.post(NOW)
 
@@ -97,7 +97,7 @@ async def test_a_new_budget_sees_what_was_posted_before_it(day: House) -> None:
     assert await read_spend(day.books, DAY) == seen
 
 
-async def test_whoever_reads_no_lines_leaves_what_was_counted_as_it_was(day: House) -> None:
+async def test_whoever_reads_no_lines_leaves_what_was_counted_as_it_was(day: ProductInMemory) -> None:
     await day.ingest.ingest([used()], NOW)
     await day.poster.post(NOW)
     before = await read_spend(day.books, DAY)
@@ -111,7 +111,7 @@ async def test_whoever_reads_no_lines_leaves_what_was_counted_as_it_was(day: Hou
     assert after.counted == before.counted
 
 
-async def test_a_late_day_is_written_down_by_its_audit(day: House) -> None:
+async def test_a_late_day_is_written_down_by_its_audit(day: ProductInMemory) -> None:
     later = datetime(2026, 3, 28, 12, tzinfo=UTC)
     await day.ingest.ingest([used()], later)
 
@@ -124,7 +124,7 @@ async def test_a_late_day_is_written_down_by_its_audit(day: House) -> None:
 
 @pytest.mark.parametrize("more", [0, 1])
 async def test_a_run_that_dies_before_the_document_leaves_it_to_the_next_one(
-    day: House, monkeypatch: pytest.MonkeyPatch, more: int
+    day: ProductInMemory, monkeypatch: pytest.MonkeyPatch, more: int
 ) -> None:
     await day.ingest.ingest([used()], NOW)
     await day.poster.post(NOW)
@@ -146,7 +146,7 @@ async def test_a_run_that_dies_before_the_document_leaves_it_to_the_next_one(
     assert found.counted.picodollars[f"{DAY}|all"] == (2 + more) * 10**12
 
 
-async def test_nothing_is_written_where_nothing_changed(day: House) -> None:
+async def test_nothing_is_written_where_nothing_changed(day: ProductInMemory) -> None:
     await day.ingest.ingest([used()], NOW)
     await day.poster.post(NOW)
     first = await day.books.summary(DAY, BUDGETS)
