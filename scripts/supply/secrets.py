@@ -22,11 +22,13 @@ NOT_SECRET = {
     ("stack/site.py", "Base64 High Entropy String"): "the Cosmos DB emulator's key, which Microsoft publishes",
     ("stack/site.py", "Secret Keyword"): "the same",
     ("scripts/showcase/calls.py", "Secret Keyword"): "a key of the local stack",
+    ("scripts/showcase/limit.py", "Secret Keyword"): "the same",
     ("tests/*", "Secret Keyword"): "keys of the local stack, and made-up ones",
     ("README.md", "Secret Keyword"): "where a key is to be put",
     ("docs/*", "Secret Keyword"): "the same",
     ("infra/calls.yaml", "Secret Keyword"): "names of permissions",
     ("tests/policies/test_account.py", "JSON Web Token"): "a token that the test made, of no issuer",
+    ("tests/adapters/config/test_budgets.py", "Hex High Entropy String"): "the digest of terms",
     ("tests/services/usage/test_count_tokens.py", "Hex High Entropy String"): "digests of the rank files",
 }
 """What looks like one and is none, by file and kind, and why."""
