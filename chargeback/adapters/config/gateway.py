@@ -151,13 +151,20 @@ def known_gateway(folder: Path) -> KnownGateway | None:
     found = sections(read(path_of(folder, FILE)), _SECTIONS, [])
     return KnownGateway(
         {product.id: product for _, product in each(found["products"], KnownProduct, "products", [])},
-        {team.id: team.product for _, team in each(found["subscriptions"], _Subscription, "subscriptions", [])},
+        dict(_teams(found["subscriptions"])),
         {
             region: geography.id
             for _, geography in each(found["geographies"], _Geography, "geographies", [])
             for region in geography.regions
         },
     )
+
+
+def _teams(entries: object) -> Iterator[tuple[str, str]]:
+    """Each subscription that has an id, with its product: no other fault of an entry makes its team unknown."""
+    for entry in entries if isinstance(entries, list) else ():
+        if isinstance(entry, dict) and isinstance(entry.get("id"), str):
+            yield entry["id"], str(entry.get("product", ""))
 
 
 def load_products(folder: Path) -> tuple[Product, ...]:
