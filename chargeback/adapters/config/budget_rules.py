@@ -4,6 +4,7 @@ Whatever has no counterpart is named, and nothing is dropped in silence. The ent
 read them. An application of the older file becomes the subscription of that name.
 """
 
+import json
 import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -43,7 +44,9 @@ class ImportedBudgets:
     def as_yaml(self) -> str:
         """The entries as the content of budgets.yaml."""
         content = {"budgets": list(self.entries)}
-        return yaml.safe_dump(content, sort_keys=False, allow_unicode=True, width=120)
+        # PyYAML writes a character such as U+0085 in a way that YAML reads as the end of a line.
+        is_printable = json.dumps(content, ensure_ascii=False).isprintable()
+        return yaml.safe_dump(content, sort_keys=False, allow_unicode=is_printable, width=120)
 
 
 def import_rules(document: Mapping[str, object]) -> ImportedBudgets:

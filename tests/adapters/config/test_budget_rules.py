@@ -92,6 +92,13 @@ def test_limits_of_users_are_read_in_both_forms() -> None:
     ]
 
 
+def test_a_name_with_a_character_that_ends_a_line_stays_as_it_is() -> None:
+    found = import_rules({"budget_rules": {"applications": [{"name": "a\x85b", "monthly_budget": 5}]}})
+
+    (budget,) = read_again(found.as_yaml())
+    assert budget.scope.value == "a\x85b"
+
+
 def test_what_cannot_be_read_is_named_and_makes_no_budget() -> None:
     found = import_rules(
         {
