@@ -27,7 +27,7 @@ def running(module: str, *arguments: str) -> Iterator[dict[str, object]]:
             process.wait(20)
 
 
-@pytest.mark.usefixtures("laboratory")
+@pytest.mark.usefixtures("small_policies")
 def test_the_gateway_starts_beside_the_accounts_and_says_where_it_is(tmp_path: Path) -> None:
     state = ("--state", str(tmp_path))
 
@@ -47,7 +47,7 @@ def test_the_gateway_starts_beside_the_accounts_and_says_where_it_is(tmp_path: P
     assert set(json.loads(keys.read_text())) == {"search", "support", "legal", "research"}
 
 
-@pytest.mark.usefixtures("laboratory")
+@pytest.mark.usefixtures("small_policies")
 def test_policies_that_would_be_refused_stop_the_gateway(tmp_path: Path) -> None:
     (tmp_path / "policies").mkdir()
     (tmp_path / "policies" / "api.xml").write_text("<policies>\n<middle />\n</policies>")
