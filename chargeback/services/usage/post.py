@@ -13,8 +13,8 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from chargeback.domain.budgets.scopes import WatchedScopes
-from chargeback.domain.errors import CountFull, CountLost, InvalidEvent, LedgerShort, RecordsRefused, Superseded
-from chargeback.domain.events.usage_event import UsageEvent, read_filed
+from chargeback.domain.errors import CountFull, CountLost, LedgerShort, RecordsRefused, Superseded
+from chargeback.domain.events.usage_event import UsageEvent
 from chargeback.domain.rating.effective_catalogues import EffectiveCatalogues
 from chargeback.domain.rating.rating import rate
 from chargeback.domain.rating.usage_record import UsageRecord
@@ -308,18 +308,6 @@ def _did_anything(posted: Posted) -> bool:
 def shard_of(line_id: str, shards: int) -> int:
     """The shard of the books that holds a line."""
     return int(line_id[:4], 16) % shards
-
-
-def read_block(block: bytes, day: UtcDay) -> tuple[list[UsageEvent], list[InvalidEvent]]:
-    """The events of a block of the ledger, and what is wrong with those that cannot be read any more."""
-    events: list[UsageEvent] = []
-    unreadable: list[InvalidEvent] = []
-    for raw in block.splitlines():
-        try:
-            events.append(read_filed(raw, day))
-        except InvalidEvent as error:
-            unreadable.append(error)
-    return events, unreadable
 
 
 def by_shard(records: Sequence[UsageRecord], shards: int) -> dict[int, list[UsageRecord]]:
