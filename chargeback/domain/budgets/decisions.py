@@ -155,14 +155,22 @@ def _bounded(
 ) -> DecisionText:
     """As many decisions as fit, the most severe first.
 
-    A rule whose decision has no room says `allow`: without it, its calls would go on to a later rule. Where there is
-    no room even for the rules alone, the last ones go.
+    Where they do not all fit, they first lose the amounts and the owner, which only inform the caller. A rule whose
+    decision still has no room says `allow`: without it, its calls would go on to a later rule. Where there is no room
+    even for the rules alone, the last ones go.
     """
     written = {key: f"{key}:{_record(state, midnight)};" for key, state in entries}
     states = dict(entries)
     size = len(start) + sum(map(len, written.values()))
     left_out: set[str] = set()
-    for key in sorted((key for key, state in entries if state is not None), key=lambda each: _severity(states[each])):
+    mildest_first = sorted((key for key, state in entries if state), key=lambda each: _severity(states[each]))
+    for key in mildest_first:
+        if size <= MOST_BYTES:
+            break
+        shorter = f"{key}:{_record(states[key], midnight, informs=False)};"
+        size -= len(written[key]) - len(shorter)
+        written[key] = shorter
+    for key in mildest_first:
         if size <= MOST_BYTES:
             break
         shorter = f"{key}:{_record(None, midnight)};" if "#" in key else ""
@@ -177,19 +185,15 @@ def _bounded(
     return DecisionText(start + "".join(written.values()), len(left_out))
 
 
-def _record(state: BudgetState | None, midnight: Callable[[date], datetime]) -> str:
+def _record(state: BudgetState | None, midnight: Callable[[date], datetime], *, informs: bool = True) -> str:
     if state is None or state.step is None:
         return "action=allow"
     step, budget = state.step, state.budget
-    fields = {
-        "action": _ACTS[step.action],
-        "budget": _encoded(budget.id),
-        "spent": _amount(state.spend.total),
-        "limit": _amount(state.limit),
-        "currency": budget.currency,
-        "until": str(int(midnight(state.window.after).timestamp())),
-    }
-    if budget.owner:
+    fields = {"action": _ACTS[step.action], "budget": _encoded(budget.id)}
+    if informs:
+        fields |= {"spent": _amount(state.spend.total), "limit": _amount(state.limit), "currency": budget.currency}
+    fields["until"] = str(int(midnight(state.window.after).timestamp()))
+    if budget.owner and informs:
         fields["owner"] = _encoded(budget.owner)
     if step.action is Action.SWAP:
         fields["swap"] = ",".join(f"{_encoded(one)}>{_encoded(other)}" for one, other in step.fallback.items())

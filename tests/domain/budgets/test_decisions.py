@@ -70,29 +70,40 @@ def test_only_rules_up_to_the_last_decided_one_are_told() -> None:
 
 
 def test_what_has_no_room_is_left_out_from_the_mildest_on_and_counted() -> None:
-    warnings = [state(Scope(ScopeKind.USER, f"user-{number:04}"), Action.WARN) for number in range(3000)]
+    warnings = [state(Scope(ScopeKind.USER, f"user-{number:04}"), Action.WARN) for number in range(6000)]
     refusal = state(Scope(ScopeKind.USER, "worst"))
 
     found = decision_text(STANDARD, [*warnings, refusal], (), NOW, midnight)
 
     assert len(found.text.encode()) <= MOST_BYTES
     assert "user/worst" in read(found.text)
-    assert found.left_out == 3001 - len(read(found.text)) > 0
+    assert found.left_out == 6001 - len(read(found.text)) > 0
 
 
 def test_a_string_of_many_rules_is_bounded_too_and_no_call_falls_through_to_a_later_rule() -> None:
     mild, severe = state(Scope(ScopeKind.COST_CENTRE, "mild"), Action.WARN), state(Scope(ScopeKind.COST_CENTRE, "bad"))
-    codes = [Rule(f"r{n}", {"product": "standard", "billingCode": f"C{n}"}, "mild") for n in range(2000)]
+    codes = [Rule(f"r{n}", {"product": "standard", "billingCode": f"C{n}"}, "mild") for n in range(3500)]
     rules = [*codes, Rule("rest", {"product": "standard"}, "bad")]
 
     found = decision_text(STANDARD, [mild, severe], rules, NOW, midnight)
     actions = [each["action"] for each in read(found.text).values()]
 
     assert len(found.text) <= MOST_BYTES
-    assert len(actions) == 2001
+    assert len(actions) == 3501
     assert actions[-1] == "refuse"
     assert found.left_out == actions.count("allow") > 0
     assert actions.count("warn") > 0
+
+
+def test_a_blocked_cost_centre_blocks_the_calls_of_2_000_rules_below_it() -> None:
+    rules = [Rule(f"r{n}", {"subscription": "search", "billingCode": f"team-{n:04}"}, "a/b") for n in range(2000)]
+
+    found = decision_text(STANDARD, [state(Scope(ScopeKind.COST_CENTRE, "a"), owner="ada")], rules, NOW, midnight)
+
+    records = list(read(found.text).values())
+    assert (len(records), found.left_out) == (2000, 0)
+    assert {each["action"] for each in records} == {"refuse"}
+    assert all(each["budget"] and each["until"] for each in records)
 
 
 def test_of_more_rules_than_fit_the_first_are_told() -> None:
